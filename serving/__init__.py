@@ -1,0 +1,1 @@
+"""What stands around TorchServe: archives, configuration, the management client, promotion, the local stack."""
