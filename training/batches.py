@@ -60,7 +60,7 @@ class TrainingScans(Dataset[Example]):
         self._augment = augmentation(spec, recipe)
         self._cache: list[torch.Tensor] = []
         if len(scans) * self._side**2 * 3 <= MOST_CACHED_BYTES:
-            self._cache = [self._square(scan) for scan in tqdm(scans, "reading scans", leave=False)]
+            self._cache = [self._square(scan) for scan in tqdm(scans, "reading scans", leave=False, disable=None)]
 
     def __len__(self) -> int:
         return len(self._scans)

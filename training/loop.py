@@ -111,7 +111,7 @@ def fit(
         learning_rate = optimizer.param_groups[0]["lr"]
         network.train()
         loss_sum = correct = seen = 0.0
-        for images, targets in tqdm(training, f"epoch {number}/{recipe.epochs}", leave=False):
+        for images, targets in tqdm(training, f"epoch {number}/{recipe.epochs}", leave=False, disable=None):
             targets = targets.to(hardware.device, non_blocking=True)
             logits = hardware.forward(network, images)
             loss = loss_function(logits, targets)
@@ -150,7 +150,7 @@ def predict(network: nn.Module, batches: DataLoader[Example], hardware: Hardware
     """The network's outputs on every batch, on the CPU."""
     network.eval()
     logits, targets = [], []
-    for images, batch_targets in tqdm(batches, "validating", leave=False):
+    for images, batch_targets in tqdm(batches, "validating", leave=False, disable=None):
         logits.append(hardware.forward(network, images).cpu())
         targets.append(batch_targets)
     return Outputs(torch.cat(logits), torch.cat(targets))
