@@ -1,0 +1,171 @@
+"""The keys with which TorchServe lets callers in: read from its key file, and renewed before or after they expire.
+
+TorchServe makes three keys at each start and writes them to `key_file.json` (mode 0600): one for inference, one for
+management, and one, without expiry, that renews the other two. A renewed key replaces the old one at once and for
+everybody, so whoever holds one reads the file again when it is refused.
+"""
+
+import fcntl
+import json
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any, Literal
+
+import requests
+
+from serving.errors import ServingError
+
+RENEW_BEFORE = timedelta(minutes=10)
+REQUEST_TIMEOUT_S = 5.0
+READ_ATTEMPTS = 20
+READ_PAUSE_S = 0.05
+"""TorchServe rewrites its key file in place: a reader may find it half written for a moment."""
+
+Kind = Literal["inference", "management"]
+
+
+class KeyUnavailable(ServingError):
+    """No usable key: TorchServe is not running, not started by us, or refuses to renew."""
+
+
+@dataclass(frozen=True)
+class Key:
+    """A key and when it expires (UTC)."""
+
+    text: str
+    expires: datetime
+
+    @property
+    def nearly_expired(self) -> bool:
+        return datetime.now(UTC) > self.expires - RENEW_BEFORE
+
+
+class KeyHolder:
+    """One kind of key, safe to share between threads, and between processes that read the same key file.
+
+    With `key_file` None (TorchServe with its authorization off, behind a private network) there is no key and
+    `headers` is empty.
+    """
+
+    kind: Kind
+
+    def __init__(self, key_file: Path | None, management_url: str) -> None:
+        self._key_file = key_file
+        self._management_url = management_url.rstrip("/")
+        self._lock = threading.Lock()
+        self._read_at: tuple[int, int] | None = None
+        self._key: Key | None = None
+
+    def headers(self) -> dict[str, str]:
+        """The request headers that carry the current key."""
+        return {"Authorization": f"Bearer {self.current()}"} if self._key_file else {}
+
+    def current(self) -> str:
+        """A key that is valid now, renewed first if it is about to expire. Raises KeyUnavailable."""
+        key = self.key()
+        return self.renew(rejected=key.text) if key.nearly_expired else key.text
+
+    def renew(self, rejected: str | None = None) -> str:
+        """A key other than `rejected`, the one that TorchServe refused (default: the last one read here).
+
+        When somebody else has renewed it meanwhile, that one is returned and nothing is renewed again. Raises
+        KeyUnavailable.
+        """
+        if rejected is None:
+            rejected = self._key.text if self._key else ""
+        with self._lock, self._one_at_a_time():
+            keys = self._read()
+            if (found := _key(keys, self.kind)).text == rejected:
+                self._ask_for_new(keys["API"]["key"])
+                found = _key(self._read(), self.kind)
+            self._key = found
+            return found.text
+
+    def key(self) -> Key:
+        """The key as the file has it, with its expiry. Raises KeyUnavailable."""
+        with self._lock:
+            stamp = self._stamp()
+            if self._key is None or stamp != self._read_at:
+                self._key, self._read_at = _key(self._read(), self.kind), stamp
+            return self._key
+
+    def _ask_for_new(self, api_key: str) -> None:
+        try:
+            answer = requests.get(
+                f"{self._management_url}/token",
+                params={"type": self.kind},
+                headers={"Authorization": f"Bearer {api_key}"},
+                timeout=REQUEST_TIMEOUT_S,
+            )
+        except requests.RequestException as error:
+            raise KeyUnavailable(f"The model server does not answer at {self._management_url}.") from error
+        if not answer.ok:
+            raise KeyUnavailable(
+                f"The model server refused to renew its {self.kind} key ({answer.status_code})."
+            )
+
+    @contextmanager
+    def _one_at_a_time(self) -> Iterator[None]:
+        """Hold a lock beside the key file, against other processes that would renew at the same moment."""
+        path = self._path()
+        try:
+            with path.with_name(f".{path.name}.lock").open("w") as lock:
+                fcntl.flock(lock, fcntl.LOCK_EX)
+                yield
+        except OSError as error:
+            raise KeyUnavailable(
+                f"The folder of the key file {path} can't be used: {error.strerror}."
+            ) from error
+
+    def _read(self) -> dict[str, Any]:
+        """The key file's content; a file that is being rewritten is read again."""
+        path = self._path()
+        for _ in range(READ_ATTEMPTS):
+            try:
+                found: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+                if {"inference", "management", "API"} <= found.keys():
+                    return found
+            except OSError as error:
+                raise KeyUnavailable(
+                    f"The model server's key file {path} can't be read ({error.strerror}): is the model server running?"
+                ) from error
+            except ValueError:
+                pass
+            time.sleep(READ_PAUSE_S)
+        raise KeyUnavailable(f"{path} is not a key file of TorchServe.")
+
+    def _stamp(self) -> tuple[int, int] | None:
+        try:
+            state = self._path().stat()
+        except OSError:
+            return None
+        return state.st_mtime_ns, state.st_ino
+
+    def _path(self) -> Path:
+        if self._key_file is None:
+            raise KeyUnavailable("No key file is set: the model server is called without a key.")
+        return self._key_file
+
+
+class InferenceKey(KeyHolder):
+    """The key for predictions and explanations, over HTTP and gRPC."""
+
+    kind: Kind = "inference"
+
+
+class ManagementKey(KeyHolder):
+    """The key for registering, promoting and retiring models."""
+
+    kind: Kind = "management"
+
+
+def _key(keys: dict[str, Any], kind: Kind) -> Key:
+    # TorchServe writes nanoseconds, Python reads microseconds.
+    moment = keys[kind]["expiration time"].rstrip("Z").partition(".")
+    expires = datetime.fromisoformat(f"{moment[0]}.{(moment[2] or '0')[:6].ljust(6, '0')}+00:00")
+    return Key(keys[kind]["key"], expires)
