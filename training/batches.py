@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import cv2
 import numpy as np
@@ -52,34 +52,28 @@ class ValidationScans(Dataset[Example]):
 
 
 class TrainingScans(Dataset[Example]):
-    """B-scans under the recipe's augmentation, decoded once when they fit into memory."""
+    """Squares of B-scans, uint8 (3, side, side), under an augmentation."""
 
-    def __init__(self, scans: Sequence[Scan], labels: Sequence[str], spec: InputSpec, recipe: Recipe) -> None:
-        self._scans, self._labels = scans, list(labels)
-        self._side = round(spec.size * CROP_MARGIN)
-        self._augment = augmentation(spec, recipe)
-        self._cache: list[torch.Tensor] = []
-        if len(scans) * self._side**2 * 3 <= MOST_CACHED_BYTES:
-            self._cache = [self._square(scan) for scan in tqdm(scans, "reading scans", leave=False, disable=None)]
+    def __init__(
+        self,
+        square: Callable[[int], torch.Tensor],
+        targets: Sequence[int],
+        augment: Callable[[torch.Tensor], torch.Tensor],
+    ) -> None:
+        self._square, self._targets, self._augment = square, targets, augment
 
     def __len__(self) -> int:
-        return len(self._scans)
+        return len(self._targets)
 
     def __getitem__(self, index: int) -> Example:
-        scan = self._scans[index]
-        square = self._cache[index] if self._cache else self._square(scan)
-        return self._augment(square), self._labels.index(scan.label)
-
-    def _square(self, scan: Scan) -> torch.Tensor:
-        pixels = cv2.resize(read_pixels(scan), (self._side, self._side), interpolation=cv2.INTER_AREA)
-        return torch.from_numpy(pixels).permute(2, 0, 1).contiguous()
+        return self._augment(self._square(index)), self._targets[index]
 
 
-def augmentation(spec: InputSpec, recipe: Recipe) -> v2.Compose:
+def augmentation(size: int, spec: InputSpec, recipe: Recipe) -> v2.Compose:
     """The recipe's training transforms: uint8 (3, side, side) to normalised float (3, size, size)."""
     return v2.Compose(
         [
-            v2.RandomResizedCrop(spec.size, scale=(recipe.crop_scale, 1.0), antialias=True),
+            v2.RandomResizedCrop(size, scale=(recipe.crop_scale, 1.0), antialias=True),
             v2.RandomHorizontalFlip(recipe.flip),
             v2.RandomRotation(recipe.rotation_degrees, interpolation=v2.InterpolationMode.BILINEAR),
             v2.ColorJitter(recipe.jitter, recipe.jitter, recipe.jitter),
@@ -89,24 +83,44 @@ def augmentation(spec: InputSpec, recipe: Recipe) -> v2.Compose:
     )
 
 
-def training_batches(
-    scans: Sequence[Scan], labels: Sequence[str], spec: InputSpec, recipe: Recipe
-) -> DataLoader[Example]:
-    """Augmented batches in which every label is drawn equally often, as many as cover the scans once."""
-    counts = Counter(scan.label for scan in scans)
-    generator = torch.Generator().manual_seed(recipe.seed)
-    sampler = WeightedRandomSampler(
-        [1 / counts[scan.label] for scan in scans], num_samples=len(scans), generator=generator
-    )
-    return DataLoader(
-        TrainingScans(scans, labels, spec, recipe),
-        batch_size=recipe.batch_size,
-        sampler=sampler,
-        num_workers=recipe.workers,
-        persistent_workers=recipe.workers > 0,
-        pin_memory=torch.cuda.is_available(),
-        generator=generator,
-    )
+class TrainingBatches:
+    """Augmented batches in which every label is drawn equally often; the scans are decoded once if they fit."""
+
+    def __init__(self, scans: Sequence[Scan], labels: Sequence[str], spec: InputSpec, recipe: Recipe) -> None:
+        self._scans, self._spec, self._recipe = scans, spec, recipe
+        self._targets = [labels.index(scan.label) for scan in scans]
+        self._side = round(spec.size * CROP_MARGIN)
+        self._generator = torch.Generator().manual_seed(recipe.seed)
+        self._cache: list[torch.Tensor] = []
+        if len(scans) * self._side**2 * 3 <= MOST_CACHED_BYTES:
+            numbers = tqdm(range(len(scans)), "reading scans", leave=False, disable=None)
+            self._cache = [self._read_square(number) for number in numbers]
+
+    def __call__(self, size: int) -> DataLoader[Example]:
+        """Batches of float images (batch, 3, size, size) and targets (batch,), as many as cover the scans once."""
+        counts = Counter(self._targets)
+        sampler = WeightedRandomSampler(
+            [1 / counts[target] for target in self._targets],
+            num_samples=len(self._targets),
+            generator=self._generator,
+        )
+        return DataLoader(
+            TrainingScans(self._square, self._targets, augmentation(size, self._spec, self._recipe)),
+            batch_size=self._recipe.batch_size,
+            sampler=sampler,
+            num_workers=self._recipe.workers,
+            persistent_workers=self._recipe.workers > 0,
+            pin_memory=torch.cuda.is_available(),
+            generator=self._generator,
+        )
+
+    def _square(self, index: int) -> torch.Tensor:
+        return self._cache[index] if self._cache else self._read_square(index)
+
+    def _read_square(self, index: int) -> torch.Tensor:
+        pixels = read_pixels(self._scans[index])
+        square = cv2.resize(pixels, (self._side, self._side), interpolation=cv2.INTER_AREA)
+        return torch.from_numpy(square).permute(2, 0, 1).contiguous()
 
 
 def validation_batches(

@@ -74,11 +74,12 @@ def train(arguments: argparse.Namespace) -> int:
 
     loop.seed_everything(recipe.seed)
     network = networks.build(recipe, len(labels))
-    training = batches.training_batches(datasets.of_split(scans, "train"), labels, spec, recipe)
+    to_learn = datasets.of_split(scans, "train")
+    training = batches.TrainingBatches(to_learn, labels, spec, recipe)
     validation = batches.validation_batches(datasets.of_split(scans, "val"), labels, spec, recipe)
     print(
         f"{recipe.architecture}: {len(labels)} labels ({', '.join(labels)}), "
-        f"{len(datasets.of_split(scans, 'train'))} scans to train, "
+        f"{len(to_learn)} scans to train, "
         f"{len(datasets.of_split(scans, 'val'))} to validate"
     )
     fitted = loop.fit(network, recipe, training, validation, report=print_epoch)

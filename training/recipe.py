@@ -26,9 +26,12 @@ class Recipe:
     pretrained: bool = _option(True, "start from timm's pretrained weights")
     pretrained_file: str = _option("", "read the pretrained weights from this file")
     size: int = _option(224, "side of the square input, in pixels")
+    first_size: int = _option(0, "smaller side for the first epochs, which costs less; 0 for none")
+    first_epochs: int = _option(0, "epochs at the first size")
     epochs: int = _option(10, "most epochs to train")
     batch_size: int = _option(32, "B-scans per optimisation step")
     learning_rate: float = _option(0.001, "Adam's learning rate")
+    warmup_epochs: float = _option(0.0, "epochs over which the learning rate rises from near 0")
     weight_decay: float = _option(0.0, "L2 penalty on the weights")
     label_smoothing: float = _option(0.1, "share of the target spread over all labels")
     plateau_factor: float = _option(0.1, "learning-rate factor on a plateau")
@@ -54,8 +57,11 @@ class Recipe:
                 raise ValueError(f"{name} must be from 0 to below 1, not {getattr(self, name)}")
         if not 0 < self.crop_scale <= 1:
             raise ValueError(f"crop_scale must be above 0 and at most 1, not {self.crop_scale}")
-        if self.jitter < 0 or self.workers < 0:
-            raise ValueError("jitter and workers can't be negative")
+        for name in ("first_size", "first_epochs", "warmup_epochs", "weight_decay", "jitter", "workers"):
+            if getattr(self, name) < 0:
+                raise ValueError(f"{name} can't be negative")
+        if bool(self.first_size) != bool(self.first_epochs):
+            raise ValueError("first_size and first_epochs go together: give both or neither")
 
 
 def options() -> tuple[dataclasses.Field[Any], ...]:

@@ -1,0 +1,30 @@
+"""The checks that keep the code readable: format, lint, types and the import rules."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+TOOLS = Path(sys.executable).parent
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        pytest.param(["ruff", "check", "."], id="lint"),
+        pytest.param(["ruff", "format", "--check", "."], id="format"),
+        pytest.param(["mypy"], id="types"),
+        pytest.param(["lint-imports"], id="import-rules"),
+    ],
+)
+def test_the_code_passes(command: list[str]) -> None:
+    run = subprocess.run([TOOLS / command[0], *command[1:]], cwd=ROOT, capture_output=True, text=True)
+    assert run.returncode == 0, run.stdout + run.stderr
+
+
+def test_the_web_app_never_loads_torch() -> None:
+    script = "import django, sys; django.setup(); import webapp.urls; sys.exit('torch' in sys.modules)"
+    run = subprocess.run([sys.executable, "-c", script], cwd=ROOT, capture_output=True, text=True)
+    assert run.returncode == 0, "importing the web app imports torch\n" + run.stderr
