@@ -105,7 +105,7 @@ class RunServices:
             if (self.folder / WANTED).exists():
                 try:
                     answer: dict[str, object] = asdict(self._start_model_server())
-                except Exception as error:  # told to the tests that wait for it
+                except (OSError, ServingError) as error:
                     answer = {"error": str(error)}
                 partial = self.folder / f"{READY}.partial"
                 partial.write_text(json.dumps(answer, default=str))

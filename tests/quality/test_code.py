@@ -20,11 +20,15 @@ TOOLS = Path(sys.executable).parent
     ],
 )
 def test_the_code_passes(command: list[str]) -> None:
-    run = subprocess.run([TOOLS / command[0], *command[1:]], cwd=ROOT, capture_output=True, text=True)
+    run = subprocess.run(
+        [TOOLS / command[0], *command[1:]], cwd=ROOT, capture_output=True, text=True, check=False
+    )
     assert run.returncode == 0, run.stdout + run.stderr
 
 
 def test_the_web_app_never_loads_torch() -> None:
     script = "import django, sys; django.setup(); import webapp.urls; sys.exit('torch' in sys.modules)"
-    run = subprocess.run([sys.executable, "-c", script], cwd=ROOT, capture_output=True, text=True)
+    run = subprocess.run(
+        [sys.executable, "-c", script], cwd=ROOT, capture_output=True, text=True, check=False
+    )
     assert run.returncode == 0, "importing the web app imports torch\n" + run.stderr
