@@ -1,0 +1,57 @@
+"""Builds a model's network and loads its weights, which are safetensors: loading them can't run code."""
+
+from __future__ import annotations
+
+import hashlib
+from pathlib import Path
+
+import timm
+import torch
+from safetensors import SafetensorError
+from safetensors.torch import load
+from torch import nn
+
+from handlers.card import CARD_NAME, ModelCard
+
+WEIGHTS_NAME = "weights.safetensors"
+
+
+class NetworkError(Exception):
+    """A network that can't be built or loaded; the message names the file or architecture."""
+
+
+def build_network(architecture: str, label_count: int, **options: object) -> nn.Module:
+    """A network by its timm name with random weights, RGB input and a logit per label; `options` go to timm.
+
+    Raises NetworkError when timm doesn't know the name.
+    """
+    if not timm.is_model(architecture):
+        raise NetworkError(f"timm {timm.__version__} knows no architecture {architecture!r}")
+    network: nn.Module = timm.create_model(architecture, pretrained=False, num_classes=label_count, **options)
+    return network
+
+
+def load_network(folder: Path) -> tuple[ModelCard, nn.Module]:
+    """The card and the network, float32 and in evaluation mode, of the model in `folder`.
+
+    Raises CardError, or NetworkError when the weights are missing, not those of the card, or don't fit.
+    """
+    card = ModelCard.load(folder / CARD_NAME)
+    file = folder / WEIGHTS_NAME
+    try:
+        content = file.read_bytes()
+    except OSError as error:
+        raise NetworkError(f"{file}: the weights can't be read ({error.strerror})") from error
+    if hashlib.sha256(content).hexdigest() != card.weights_sha256:
+        raise NetworkError(f"{file}: not the weights that {CARD_NAME} beside it names (sha256 differs)")
+    network = build_network(card.architecture, len(card.labels))
+    try:
+        network.load_state_dict({name: _widened(values) for name, values in load(content).items()})
+    except (SafetensorError, RuntimeError) as error:
+        raise NetworkError(f"{file}: the weights don't fit {card.architecture} ({error})") from error
+    return card, network.eval()
+
+
+def _widened(values: torch.Tensor) -> torch.Tensor:
+    """Half-precision storage as float32, everything else as it is."""
+    return values.float() if values.is_floating_point() else values
