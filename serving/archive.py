@@ -1,7 +1,6 @@
 """Builds TorchServe archives (.mar) from the model store."""
 
 import hashlib
-import json
 import os
 import re
 import shutil
@@ -14,12 +13,13 @@ from zipfile import BadZipFile, ZipFile
 
 import yaml
 
+from handlers.card import CARD_NAME, CardError, ModelCard
 from serving.errors import ServingError
 from serving.torchserve import RESPONSE_TIMEOUT_S, STARTUP_TIMEOUT_S
 
 HANDLERS = Path(__file__).resolve().parent.parent / "handlers"
 ENTRY = "torchserve_handler.py"
-CARD = "model.json"
+CARD = CARD_NAME
 WEIGHTS = "weights.safetensors"
 STAMP = "MAR-INF/inputs.sha256"
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]*")
@@ -105,18 +105,17 @@ def model_config() -> str:
 def _check_card(source: Path, name: str, version: str) -> None:
     """The card must be for this model and version, and the weights those that it names."""
     try:
-        card = json.loads((source / CARD).read_text(encoding="utf-8"))
-        named = (card["name"], card["version"], card["weights_sha256"])
-    except (ValueError, KeyError, TypeError) as error:
-        raise ServingError(f"{source / CARD} is not a model card: {error!r}.") from error
-    if named[:2] != (name, version):
+        card = ModelCard.load(source / CARD)
+    except CardError as error:
+        raise ServingError(str(error)) from error
+    if (card.name, card.version) != (name, version):
         raise ServingError(
-            f"{source / CARD} says it is {named[0]} {named[1]}, but lies in the folder of {name} {version}."
+            f"{source / CARD} says it is {card.name} {card.version}, but lies in the folder of {name} {version}."
         )
     found = hashlib.sha256((source / WEIGHTS).read_bytes()).hexdigest()
-    if found != named[2]:
+    if found != card.weights_sha256:
         raise ServingError(
-            f"{source / WEIGHTS} is not the file that its card describes: sha256 is {found}, the card says {named[2]}."
+            f"{source / WEIGHTS} is not the file that its card describes: sha256 is {found}, the card says {card.weights_sha256}."
         )
 
 

@@ -1,13 +1,14 @@
 """Runs one command, and sees to it that nothing of it outlives whoever asked for it.
 
-A program of its own: `python -I -S guardian.py GRACE_S PID_FD COMMAND...`. Its standard input is a pipe that the
+A program of its own: `python -I -S guardian.py GRACE_S PID_FD LOG COMMAND...`. Its standard input is a pipe that the
 asker keeps open and never writes to. The pipe closes when the asker wants the command stopped, and just as well when
 the asker is killed, SIGKILL included, so both ends are one path: SIGTERM to the command, up to GRACE_S seconds for it
 to finish, then SIGKILL to everything that is left of it. The guardian is a subreaper: a process whose parent has died
 becomes its child instead of init's, so that workers of workers are found too.
 
-The command's process id is written to PID_FD. The exit status is the command's own, or 128 + the signal's number.
-Only the standard library's light modules are used: each service of a stack has a guardian beside it.
+The command's output goes to the end of the file LOG, which is rotated by size. Its process id is written to PID_FD.
+The exit status is the command's own, or 128 + the signal's number. Only the standard library's light modules are
+used: each service of a stack has a guardian beside it.
 """
 
 import ctypes
@@ -19,38 +20,107 @@ import time
 
 PR_SET_PDEATHSIG = 1  # <linux/prctl.h>
 PR_SET_CHILD_SUBREAPER = 36
+CHUNK_BYTES = 64 * 1024
+LOG_BYTES = 10 * 2**20
+OLD_LOGS = 3
+LAST_FD = 64
+"""Far above what the guardian holds open itself."""
+SIGNALS = (signal.SIGCHLD, signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
 
 
-def main(arguments: list[str]) -> int:
-    """Run the command until it ends or the pipe on standard input closes; return its exit status."""
-    grace_s, pid_fd, command = float(arguments[0]), int(arguments[1]), arguments[2:]
-    libc = ctypes.CDLL(None, use_errno=True)
-    libc.prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
-    wake = _wake_on(signal.SIGCHLD, signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
-    child = os.fork()
-    if child == 0:
-        _become(command, libc, pid_fd)
-    os.write(pid_fd, f"{child}\n".encode())
-    os.close(pid_fd)
+class Log:
+    """A file that output is added to; LOG becomes LOG.1, LOG.1 LOG.2 … when it has grown large."""
 
-    status = _wait(child, wake, until=None)
-    if status is None:
-        _signal(child, signal.SIGTERM)
-        status = _wait(child, wake, until=time.monotonic() + grace_s)
-    leftover = _kill_everything(child)
-    return status if status is not None else leftover
+    def __init__(self, path: str) -> None:
+        self._path = path
+        self._open()
+
+    def _open(self) -> None:
+        self._file = os.open(self._path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
+        self._size = os.fstat(self._file).st_size
+
+    def write(self, text: bytes) -> None:
+        """Add output. What a full disk can't take is dropped: the command must not stand still for it."""
+        try:
+            if self._size > LOG_BYTES:
+                for number in range(OLD_LOGS - 1, 0, -1):
+                    if os.path.exists(f"{self._path}.{number}"):
+                        os.rename(f"{self._path}.{number}", f"{self._path}.{number + 1}")
+                os.rename(self._path, f"{self._path}.1")
+                os.close(self._file)
+                self._open()
+            self._size += os.write(self._file, text)
+        except OSError:
+            pass
 
 
-def _become(command: list[str], libc: ctypes.CDLL, pid_fd: int) -> None:
+class Guardian:
+    """Watches one command: its end, its output, and the wish of whoever asked for it."""
+
+    def __init__(self, command: list[str], log: str, pid_fd: int) -> None:
+        libc = ctypes.CDLL(None, use_errno=True)
+        libc.prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
+        self._log = Log(log)
+        self._wake = _wake_on(*SIGNALS)
+        self._output, child_output = os.pipe()
+        os.set_blocking(self._output, False)
+        self._child = os.fork()
+        if self._child == 0:
+            _become(command, libc, child_output)
+        os.close(child_output)
+        os.write(pid_fd, f"{self._child}\n".encode())
+        os.close(pid_fd)
+
+    def watch(self, grace_s: float) -> int:
+        """Wait for the command's end, or bring it about when the asker closes the pipe; return the exit status."""
+        status = self._wait(until=None)
+        if status is None:
+            _signal(self._child, signal.SIGTERM)
+            status = self._wait(until=time.monotonic() + grace_s)
+        leftover = _kill_everything(self._child)
+        self._copy_output()
+        return leftover if status is None else status
+
+    def _wait(self, until: float | None) -> int | None:
+        """Wait for the command: its status, or None when it is to be stopped (no deadline) or the deadline passed."""
+        inputs = {self._wake, self._output} | ({0} if until is None else set())
+        while True:
+            status = _reap(self._child)
+            if status is not None:
+                return status
+            remaining_s = None if until is None else max(0.0, until - time.monotonic())
+            if remaining_s == 0.0:
+                return None
+            ready, _, _ = select.select(inputs, [], [], remaining_s)
+            if self._output in ready and not self._copy_output():
+                inputs.discard(self._output)
+            if self._wake in ready and _asks_to_end(os.read(self._wake, CHUNK_BYTES)) and until is None:
+                return None
+            if 0 in ready and not os.read(0, CHUNK_BYTES):
+                return None
+
+    def _copy_output(self) -> bool:
+        """Move what the command has written to the log; False when it has closed its output."""
+        try:
+            while text := os.read(self._output, CHUNK_BYTES):
+                self._log.write(text)
+        except BlockingIOError:
+            return True
+        return False
+
+
+def _become(command: list[str], libc: ctypes.CDLL, output: int) -> None:
     """Turn this fork into the command: leader of its own session, with no input, dead when the guardian is."""
     try:
         os.setsid()
         libc.prctl(PR_SET_PDEATHSIG, int(signal.SIGKILL), 0, 0, 0)
         signal.set_wakeup_fd(-1)
-        for caught in (signal.SIGCHLD, signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
+        for caught in SIGNALS:
             signal.signal(caught, signal.SIG_DFL)
-        os.close(pid_fd)
         os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
+        os.dup2(output, 1)
+        os.dup2(output, 2)
+        os.closerange(3, LAST_FD)
         os.execvp(command[0], command)
     except OSError as error:
         print(f"cannot run {command[0]}: {error.strerror}", file=sys.stderr, flush=True)
@@ -69,24 +139,7 @@ def _wake_on(*signals: signal.Signals) -> int:
     return reader
 
 
-def _wait(child: int, wake: int, until: float | None) -> int | None:
-    """Wait for the command: its status, or None when it is to be stopped (no deadline) or the deadline passed."""
-    watched = [wake] if until is not None else [wake, 0]
-    while True:
-        status = _reap(child)
-        if status is not None:
-            return status
-        remaining_s = None if until is None else max(0.0, until - time.monotonic())
-        if remaining_s == 0.0:
-            return None
-        ready, _, _ = select.select(watched, [], [], remaining_s)
-        if 0 in ready and not os.read(0, 4096):
-            return None
-        if wake in ready and until is None and _others(os.read(wake, 4096)):
-            return None
-
-
-def _others(numbers: bytes) -> bool:
+def _asks_to_end(numbers: bytes) -> bool:
     return any(number != signal.SIGCHLD for number in numbers)
 
 
@@ -150,4 +203,5 @@ def _exit_status(raw: int) -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))
+    grace, pid_fd, log, *command = sys.argv[1:]
+    sys.exit(Guardian(command, log, int(pid_fd)).watch(float(grace)))

@@ -39,32 +39,42 @@ class GuardedProcess:
         environment: Mapping[str, str] | None = None,
         folder: Path | None = None,
         grace_s: float = 10.0,
+        kept_open: Sequence[int] = (),
     ) -> "GuardedProcess":
         """Start `command` in `folder` with exactly `environment` (None: this process's own of each).
 
-        `grace_s` is how long it may take to end after SIGTERM. A command that can't be executed shows as one that
-        ends at once with status 127 and a line in the log.
+        `grace_s` is how long it may take to end after SIGTERM. The guardian, not the command, holds the file
+        descriptors `kept_open` until all has ended. A command that can't be executed shows as one that ends at once
+        with status 127 and a line in the log.
         """
         log.parent.mkdir(parents=True, exist_ok=True)
         pid_reader, pid_writer = os.pipe()
+        guardian_command = [
+            sys.executable,
+            "-I",
+            "-S",
+            str(GUARDIAN),
+            str(grace_s),
+            str(pid_writer),
+            str(log),
+        ]
         try:
-            with log.open("ab") as output:
-                guardian = subprocess.Popen(
-                    [sys.executable, "-I", "-S", str(GUARDIAN), str(grace_s), str(pid_writer), *command],
-                    stdin=subprocess.PIPE,
-                    stdout=output,
-                    stderr=output,
-                    cwd=folder,
-                    env=None if environment is None else dict(environment),
-                    pass_fds=(pid_writer,),
-                    start_new_session=True,
-                )
+            guardian = subprocess.Popen(
+                [*guardian_command, *command],
+                stdin=subprocess.PIPE,
+                stdout=subprocess.DEVNULL,
+                stderr=subprocess.DEVNULL,
+                cwd=folder,
+                env=None if environment is None else dict(environment),
+                pass_fds=(pid_writer, *kept_open),
+                start_new_session=True,
+            )
         finally:
             os.close(pid_writer)
         with os.fdopen(pid_reader) as announced:
             line = announced.readline()
         if not line:
-            raise ServingError(f"{command[0]} could not be started; see {log}")
+            raise ServingError(f"{command[0]} could not be started: is {log} writable?")
         return cls(guardian, int(line), log, grace_s)
 
     def exit_status(self) -> int | None:

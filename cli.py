@@ -1,0 +1,136 @@
+"""The command line: which commands there are. What they do is loaded when one of them runs."""
+
+import argparse
+import importlib
+import os
+import subprocess
+import sys
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+ROOT = Path(__file__).resolve().parent
+OUR_PACKAGES = ("handlers", "serving", "training")
+FAILED = 2
+INTERRUPTED = 130
+MIN_TEST_PROCESSES = 2
+
+DESCRIPTION = """\
+Retinote reads retinal OCT scans: probabilities per disease, a heat map, expert review.
+Research software: what it says is not a diagnosis."""
+
+
+@dataclass(frozen=True)
+class Command:
+    """A command: its line in the help, and the functions that declare its options and do its work."""
+
+    help: str
+    module: str
+    declare: str | None
+    run: str
+
+
+COMMANDS = {
+    "up": Command(
+        "start everything: database, model server, worker, web app",
+        "serving.stack.commands",
+        "add_up_arguments",
+        "up",
+    ),
+    "down": Command("stop a stack; its data are kept", "serving.stack.commands", "add_data_option", "down"),
+    "status": Command(
+        "what runs, and whether it is ready (exit status 0, else 1; 3: nothing runs)",
+        "serving.stack.commands",
+        "add_data_option",
+        "status",
+    ),
+    "user": Command(
+        "make accounts: user create NAME --role ROLE", "serving.stack.commands", "add_user_arguments", "user"
+    ),
+    "models": Command(
+        "build, list, register, promote, roll back and retire model versions",
+        "serving.commands",
+        "add_models_arguments",
+        "models",
+    ),
+    "key": Command(
+        "print the model server's key for other services", "serving.stack.commands", "add_data_option", "key"
+    ),
+    "train": Command(
+        "train a network; writes weights and a model card",
+        "training.commands",
+        "add_train_arguments",
+        "train",
+    ),
+    "test": Command("run the test suite; further arguments go to pytest", "cli", None, "run_tests"),
+}
+
+
+def main(arguments: Sequence[str]) -> int:
+    """Run one command; its exit status. What goes wrong in an expected way is said in a line, with status 2."""
+    parser = _parser(chosen=arguments[0] if arguments else None)
+    if not arguments:
+        parser.print_help()
+        return 0
+    if arguments[0] == "test":  # all that follows is pytest's
+        known = argparse.Namespace(command="test", rest=list(arguments[1:]))
+    else:
+        known = parser.parse_args(arguments)
+    command = COMMANDS[known.command]
+    try:
+        run: Callable[[argparse.Namespace], int] = _load(command, command.run)
+        return run(known)
+    except KeyboardInterrupt:
+        return INTERRUPTED
+    except Exception as error:
+        if not _is_expected(error):
+            raise
+        print(f"retinote: {error}", file=sys.stderr)
+        return FAILED
+
+
+def run_tests(arguments: argparse.Namespace) -> int:
+    """Run pytest over the repository, on all cores unless told otherwise."""
+    options = arguments.rest
+    if not any(option == "-n" or option.startswith(("-n", "--numprocesses")) for option in options):
+        options = ["-n", str(max(MIN_TEST_PROCESSES, len(os.sched_getaffinity(0)))), *options]
+    return subprocess.run([sys.executable, "-m", "pytest", *options], cwd=ROOT, check=False).returncode
+
+
+def _parser(chosen: str | None) -> argparse.ArgumentParser:
+    """The parser; of the commands only the chosen one is loaded and declares its options."""
+    parser = argparse.ArgumentParser(
+        prog="./retinote",
+        description=DESCRIPTION,
+        epilog="./retinote COMMAND --help says more about a command.",
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("--version", action="version", version=f"retinote {_version()}")
+    commands = parser.add_subparsers(dest="command", metavar="COMMAND", required=True)
+    for name, command in COMMANDS.items():
+        text = command.help
+        subparser = commands.add_parser(name, help=text, description=text[0].upper() + text[1:] + ".")
+        if name == chosen and command.declare:
+            _load(command, command.declare)(subparser)
+    return parser
+
+
+def _load(command: Command, name: str) -> Any:
+    module = sys.modules[__name__] if command.module == "cli" else importlib.import_module(command.module)
+    return getattr(module, name)
+
+
+def _is_expected(error: Exception) -> bool:
+    """An error class of our own carries a text for people, and so does the system's; anything else is a bug."""
+    return type(error).__module__.split(".")[0] in OUR_PACKAGES or isinstance(error, OSError)
+
+
+def _version() -> str:
+    import tomllib
+
+    return str(tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]["version"])
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

@@ -1,0 +1,159 @@
+"""The data folder of a stack: what lies where in it, and who may use it."""
+
+import fcntl
+import json
+import os
+import secrets
+import shutil
+import time
+from pathlib import Path
+from typing import Any
+
+from serving.errors import ServingError
+
+MIN_FREE_BYTES = 2**30
+"""Below this MongoDB's journal and the first uploads would fill the disk."""
+LOCK_WAIT_S = 30.0
+"""How long services of a killed stack may take to end."""
+LOCK_POLL_S = 0.2
+
+
+class DataFolder:
+    """Paths below a data folder."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path.absolute()
+        self.mongodb = self.path / "mongodb"
+        self.torchserve = self.path / "torchserve"
+        self.archives = self.torchserve / "archives"
+        self.model_store = self.path / "model_store"
+        self.registry = self.torchserve / "registry.json"
+        self.media = self.path / "media"
+        self.logs = self.path / "logs"
+        self.run = self.path / "run"
+        self.secrets = self.path / "secrets"
+        self.state = self.run / "state.json"
+        self.lock = self.run / "lock"
+        self.stack_log = self.logs / "stack.log"
+
+    def make(self) -> None:
+        """Make the folders; patients' images lie in them, so they are for their owner alone.
+
+        Raises ServingError when the folder can't be written or the disk is nearly full.
+        """
+        try:
+            self.path.mkdir(mode=0o700, parents=True, exist_ok=True)
+            for folder in (
+                self.mongodb,
+                self.torchserve,
+                self.archives,
+                self.media,
+                self.logs,
+                self.run,
+                self.secrets,
+            ):
+                folder.mkdir(mode=0o700, exist_ok=True)
+            self.lock.touch(mode=0o600)
+        except OSError as error:
+            raise ServingError(
+                f"The data folder {self.path} can't be written ({error.strerror}); choose another with --data-dir."
+            ) from error
+        free = shutil.disk_usage(self.path).free
+        if free < MIN_FREE_BYTES:
+            raise ServingError(
+                f"The disk of {self.path} has only {free // 2**20} MB free, and a stack needs "
+                f"{MIN_FREE_BYTES // 2**20}; free some, or choose another folder with --data-dir."
+            )
+
+    def hold(self) -> int:
+        """Take the folder for this process; return the file descriptor that holds it.
+
+        The descriptor may be handed to processes that should hold the folder too until they end. Raises ServingError
+        when a stack runs on it already.
+        """
+        lock = os.open(self.lock, os.O_RDWR)
+        deadline = time.monotonic() + LOCK_WAIT_S
+        while not _try_lock(lock):
+            state = read_state(self)
+            if _is_alive(int(state.get("pid", 0))):
+                os.close(lock)
+                raise ServingError(
+                    f"A stack runs on {self.path} already (process {state['pid']}, {state.get('url')}); "
+                    "stop it with ./retinote down, or choose another folder with --data-dir."
+                )
+            if time.monotonic() > deadline:
+                os.close(lock)
+                raise ServingError(
+                    f"Services of an earlier stack on {self.path} have not ended; look at its processes."
+                )
+            time.sleep(LOCK_POLL_S)
+        return lock
+
+    def is_held(self) -> bool:
+        """Whether a stack, or what is left of one, uses the folder now."""
+        try:
+            lock = os.open(self.lock, os.O_RDWR)
+        except OSError:
+            return False
+        try:
+            return not _try_lock(lock)
+        finally:
+            os.close(lock)
+
+    def secret_key(self) -> str:
+        """The web app's secret, made once and kept."""
+        path = self.secrets / "secret_key"
+        if not path.exists():
+            partial = path.with_suffix(".partial")
+            partial.touch(mode=0o600)
+            partial.write_text(secrets.token_urlsafe(48), encoding="utf-8")
+            partial.replace(path)
+        return path.read_text(encoding="utf-8")
+
+
+def write_state(folder: DataFolder, state: dict[str, Any]) -> None:
+    """Record what runs; readers see the old state or the new one, never half of it."""
+    partial = folder.state.with_suffix(".partial")
+    partial.write_text(json.dumps(state, indent=2) + "\n", encoding="utf-8")
+    partial.replace(folder.state)
+
+
+def read_state(folder: DataFolder) -> dict[str, Any]:
+    """What the stack on this folder last recorded; empty when there is nothing."""
+    try:
+        found: dict[str, Any] = json.loads(folder.state.read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return {}
+    return found
+
+
+def running_state(folder: DataFolder) -> dict[str, Any]:
+    """What the stack that runs on this folder recorded. Raises ServingError when none runs."""
+    state = read_state(folder)
+    if not folder.is_held() or not _is_alive(int(state.get("pid", 0))):
+        raise ServingError(
+            f"No stack runs on {folder.path}; start one with ./retinote up --data-dir {folder.path}."
+        )
+    return state
+
+
+def _try_lock(descriptor: int) -> bool:
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True
+
+
+def _is_alive(pid: int) -> bool:
+    """Whether a process with this id exists and hasn't ended."""
+    try:
+        state = (
+            Path(f"/proc/{pid}/stat")
+            .read_text(encoding="utf-8", errors="replace")
+            .rpartition(")")[2]
+            .split()[0]
+        )
+    except (OSError, IndexError):
+        return False
+    return state != "Z"

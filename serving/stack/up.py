@@ -1,0 +1,236 @@
+"""Starts a whole stack and keeps it running until somebody wants it to stop."""
+
+import os
+import subprocess
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any, TextIO
+
+from serving import mongodb, torchserve
+from serving.registry import Registry, wanted
+from serving.stack import ports, services, webapp
+from serving.stack.folder import DataFolder, write_state
+from serving.stack.supervisor import Status, StopRequested, Supervisor
+from serving.stores import ModelStores
+
+ADMINISTRATOR_NOTE = "first-administrator"
+"""A file of this name among the secrets says that the first administrator was made."""
+
+
+@dataclass(frozen=True)
+class Settings:
+    """What the user chose. `ports` has None for each port that was left open."""
+
+    data: DataFolder
+    host: str
+    port: int
+    ports: Mapping[str, int | None]
+    stores: ModelStores
+    mongodb_uri: str | None
+
+
+class Announcer:
+    """Says lines on the terminal and keeps them in the stack's log."""
+
+    def __init__(self, terminal: TextIO, log: Path) -> None:
+        self._terminal = terminal
+        self._log = log
+
+    def __call__(self, line: str) -> None:
+        self.terminal_only(line)
+        try:
+            with self._log.open("a", encoding="utf-8") as file:
+                file.write(f"{time.strftime('%Y-%m-%dT%H:%M:%S%z')} {line}\n")
+        except OSError:
+            pass  # a full disk must not stop the stack
+
+    def terminal_only(self, line: str) -> None:
+        """Say a line that must not be kept."""
+        try:
+            print(line, file=self._terminal, flush=True)
+        except (OSError, ValueError):
+            pass  # the terminal has gone
+
+    def leave_terminal(self) -> None:
+        """From now on keep lines in the log only."""
+        self._terminal = open(os.devnull, "w", encoding="utf-8")  # noqa: SIM115 - for the rest of the process
+
+
+class State:
+    """What this stack records of itself for the other commands."""
+
+    def __init__(self, data: DataFolder, facts: dict[str, Any]) -> None:
+        self._data = data
+        self._facts = facts | {"pid": os.getpid(), "started": time.time(), "ready": False, "services": []}
+        self._write()
+
+    def services_changed(self, statuses: list[Status]) -> None:
+        self._facts["services"] = [asdict(status) for status in statuses]
+        self._write()
+
+    def became_ready(self) -> None:
+        self._facts["ready"] = True
+        self._write()
+
+    def _write(self) -> None:
+        try:
+            write_state(self._data, self._facts)
+        except OSError:
+            pass  # a full disk must not stop the stack
+
+
+def run(settings: Settings, terminal: TextIO, when_ready: Callable[[], None] = lambda: None) -> None:
+    """Start everything, say how to sign in, call `when_ready`, and keep it running until a signal comes.
+
+    Raises ServingError when it can't be started or kept running; nothing is left running then either.
+    """
+    data = settings.data
+    data.make()
+    lock = data.hold()
+    announce = Announcer(terminal, data.stack_log)
+    registry = Registry(data.registry)
+    chosen = ports.choose(settings.host, settings.port, settings.ports)
+    server = _model_server(data, chosen)
+    wanted(settings.stores, registry)  # complain now, not when half of the stack is up
+    if settings.mongodb_uri:
+        mongodb.answers_as_primary(settings.mongodb_uri)
+    uri = settings.mongodb_uri or mongodb.uri(chosen["mongodb"])
+    app = webapp.WebApp(
+        host=settings.host,
+        port=chosen["web"],
+        run_folder=data.run,
+        environment=webapp.environment(
+            data=data.path,
+            secret_key=data.secret_key(),
+            mongodb_uri=uri,
+            model_url=server.inference_url,
+            management_url=server.management_url,
+            key_file=server.key_file,
+        ),
+    )
+    state = State(data, _facts(app, chosen, server, uri, settings))
+    try:
+        with Supervisor(announce, state.services_changed, kept_open=[lock]) as supervisor:
+            supervisor.catch_signals()
+            announce(f"Starting a stack on {data.path}")
+            if not settings.mongodb_uri:
+                supervisor.start(services.mongodb_service(data, chosen["mongodb"]))
+            models = services.ServedModels(server, settings.stores, registry, supervisor.say)
+            supervisor.start(services.model_server_service(server, models))
+            if not settings.mongodb_uri:
+                supervisor.wait_ready(services.MONGODB)
+            password = _prepare_web_app(supervisor, app, data)
+            supervisor.start(services.web_service(app, data.logs))
+            supervisor.start(services.worker_service(app, data.logs))
+            supervisor.wait_ready()
+            state.became_ready()
+            _welcome(announce, app, data, password)
+            when_ready()
+            supervisor.run()
+            announce("Stopping")
+    except StopRequested:
+        announce("Stopping before everything was ready")
+    finally:
+        data.state.unlink(missing_ok=True)
+        server.clean()
+    announce("Stopped")
+
+
+def _model_server(data: DataFolder, chosen: Mapping[str, int]) -> torchserve.TorchServe:
+    return torchserve.TorchServe(
+        home=data.torchserve,
+        archives=data.archives,
+        logs=data.logs,
+        ports=torchserve.Ports(
+            inference=chosen["inference"],
+            management=chosen["management"],
+            metrics=chosen["metrics"],
+            grpc_inference=chosen["grpc-inference"],
+            grpc_management=chosen["grpc-management"],
+        ),
+        capacity=torchserve.capacity(),
+    )
+
+
+def _facts(
+    app: webapp.WebApp, chosen: Mapping[str, int], server: torchserve.TorchServe, uri: str, settings: Settings
+) -> dict[str, Any]:
+    """What other commands need to know of this stack."""
+    return {
+        "url": app.url,
+        "ports": dict(chosen),
+        "inference_url": server.inference_url,
+        "management_url": server.management_url,
+        "metrics_url": server.metrics_url,
+        "key_file": str(server.key_file),
+        "workers": server.capacity.workers,
+        "mongodb_uri": uri,
+        "model_stores": [str(folder) for folder in settings.stores.folders],
+    }
+
+
+def _prepare_web_app(supervisor: Supervisor, app: webapp.WebApp, data: DataFolder) -> str | None:
+    """Bring the database up to date and mend what a crash left; the first administrator's password if one was made."""
+    for name, arguments in (
+        ("Preparing the database", ("migrate", "--noinput")),
+        ("Checking stored scans", ("sweep_scans",)),
+    ):
+        supervisor.run_task(
+            name,
+            webapp.django(*arguments),
+            log=data.logs / "setup.log",
+            environment=app.environment,
+            folder=webapp.ROOT,
+        )
+    note = data.secrets / ADMINISTRATOR_NOTE
+    if note.exists():
+        return None
+    password = webapp.new_password()
+    made = subprocess.run(
+        webapp.django(
+            "create_user", webapp.FIRST_ADMINISTRATOR, "--role", "administrator", "--password-stdin"
+        ),
+        input=f"{password}\n",
+        env=app.environment,
+        cwd=webapp.ROOT,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    note.touch()
+    if made.returncode:
+        reason = (made.stderr.strip().splitlines() or ["no reason given"])[-1]
+        supervisor.say(f"No first administrator was made: {reason}")
+        return None
+    return password
+
+
+def _welcome(announce: Announcer, app: webapp.WebApp, data: DataFolder, password: str | None) -> None:
+    announce(f"Retinote is ready: {app.url}")
+    if password:
+        announce.terminal_only(
+            f"  Sign in as {webapp.FIRST_ADMINISTRATOR} with the password {password} (shown this once: note it)"
+        )
+    else:
+        announce.terminal_only(
+            "  Sign in with your account; ./retinote user create NAME --role ROLE makes another"
+        )
+    announce.terminal_only(
+        f"  Administration {app.url}admin/, interface {app.url}api/docs/, logs {data.logs}"
+    )
+
+
+def create_user(data: DataFolder, state: Mapping[str, Any], arguments: list[str]) -> int:
+    """Run the web app's command `create_user` for a running stack; its exit status."""
+    environment = webapp.environment(
+        data=data.path,
+        secret_key=data.secret_key(),
+        mongodb_uri=state["mongodb_uri"],
+        model_url=state["inference_url"],
+        management_url=state["management_url"],
+        key_file=Path(state["key_file"]),
+    )
+    command = webapp.django("create_user", *arguments)
+    return subprocess.run(command, env=environment, cwd=webapp.ROOT, check=False).returncode

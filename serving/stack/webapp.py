@@ -1,0 +1,116 @@
+"""The web app and its worker as services of the stack: their environment and command lines.
+
+The web app is known here by its commands and variables alone; nothing of it is imported.
+"""
+
+import os
+import secrets
+import sys
+import urllib.error
+import urllib.request
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from celery import Celery
+from kombu.exceptions import OperationalError
+from pymongo.errors import PyMongoError
+
+ROOT = Path(__file__).resolve().parents[2]
+FIRST_ADMINISTRATOR = "admin"
+PASSWORD_BYTES = 12
+THREADS_PER_WEB_WORKER = 4
+MAX_WEB_WORKERS = 4
+REQUEST_TIMEOUT_S = 120
+PROBE_TIMEOUT_S = 2.0
+WORKER_PROCESSES = 2
+
+
+@dataclass(frozen=True)
+class WebApp:
+    """What the web app's processes of one stack share."""
+
+    host: str
+    port: int
+    environment: Mapping[str, str]
+    run_folder: Path
+
+    @property
+    def url(self) -> str:
+        """Where a browser on this machine finds it."""
+        host = "127.0.0.1" if self.host in ("0.0.0.0", "::") else self.host
+        return f"http://{f'[{host}]' if ':' in host else host}:{self.port}/"
+
+    def web_command(self) -> list[str]:
+        """gunicorn: a process per core up to a few, each with threads, as most of a request is waiting."""
+        workers = max(2, min(len(os.sched_getaffinity(0)), MAX_WEB_WORKERS))
+        return [
+            *(sys.executable, "-m", "gunicorn", "webapp.wsgi:application"),
+            *("--bind", f"[{self.host}]:{self.port}" if ":" in self.host else f"{self.host}:{self.port}"),
+            *("--workers", str(workers), "--threads", str(THREADS_PER_WEB_WORKER)),
+            *("--timeout", str(REQUEST_TIMEOUT_S)),
+            # Another folder's disk must not be able to stall the heartbeat of a worker.
+            *("--worker-tmp-dir", "/dev/shm" if Path("/dev/shm").is_dir() else str(self.run_folder)),
+        ]
+
+    def worker_command(self) -> list[str]:
+        """The Celery worker, which is its own clock for the periodic tasks."""
+        return [
+            *(sys.executable, "-m", "celery", "-A", "webapp.celery", "worker", "--beat"),
+            *("--concurrency", str(WORKER_PROCESSES), "--loglevel", "INFO"),
+            *("--hostname", WORKER_NAME, "--schedule", str(self.run_folder / "celerybeat-schedule")),
+        ]
+
+    def web_answers(self) -> bool:
+        """Whether the web app is alive; what it depends on has its own probe."""
+        try:
+            with urllib.request.urlopen(f"{self.url}healthz/", timeout=PROBE_TIMEOUT_S) as answer:
+                return bool(answer.status == 200)
+        except (urllib.error.URLError, OSError):
+            return False
+
+    def worker_answers(self) -> bool:
+        """Whether the Celery worker answers a ping sent through the broker."""
+        with Celery(broker=self.environment["RETINOTE_BROKER_URL"]) as client:
+            try:
+                return bool(client.control.ping(destination=[WORKER_NAME], timeout=PROBE_TIMEOUT_S))
+            except (OSError, PyMongoError, OperationalError):
+                return False
+
+
+WORKER_NAME = "worker@retinote"
+
+
+def django(*arguments: str) -> list[str]:
+    """Command line of a Django management command."""
+    return [sys.executable, "-m", "django", *arguments]
+
+
+def environment(
+    *,
+    data: Path,
+    secret_key: str,
+    mongodb_uri: str,
+    model_url: str,
+    management_url: str,
+    key_file: Path,
+    inherited: Mapping[str, str] = os.environ,
+) -> dict[str, str]:
+    """Variables of the web app's settings. Those that the user set already (RETINOTE_…) stay, the stack's own excepted."""
+    defaults = {"RETINOTE_BROKER_URL": mongodb_uri} | dict(inherited)
+    return defaults | {
+        "PYTHONPATH": str(ROOT),
+        "PYTHONUNBUFFERED": "1",
+        "DJANGO_SETTINGS_MODULE": "webapp.settings",
+        "MONGODB_URI": mongodb_uri,
+        "RETINOTE_DATA_DIR": str(data),
+        "RETINOTE_SECRET_KEY": secret_key,
+        "RETINOTE_MODEL_URL": model_url,
+        "RETINOTE_MODEL_MANAGEMENT_URL": management_url,
+        "RETINOTE_MODEL_KEY_FILE": str(key_file),
+    }
+
+
+def new_password() -> str:
+    """A password that is hard to guess and can be typed."""
+    return secrets.token_urlsafe(PASSWORD_BYTES)
