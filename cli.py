@@ -3,12 +3,11 @@
 import argparse
 import importlib
 import os
-import subprocess
 import sys
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 ROOT = Path(__file__).resolve().parent
 OUR_PACKAGES = ("handlers", "serving", "training")
@@ -90,12 +89,13 @@ def main(arguments: Sequence[str]) -> int:
         return FAILED
 
 
-def run_tests(arguments: argparse.Namespace) -> int:
-    """Run pytest over the repository, on all cores unless told otherwise."""
+def run_tests(arguments: argparse.Namespace) -> NoReturn:
+    """Become pytest over the repository, on all cores unless told otherwise."""
     options = arguments.rest
     if not any(option == "-n" or option.startswith(("-n", "--numprocesses")) for option in options):
         options = ["-n", str(max(MIN_TEST_PROCESSES, len(os.sched_getaffinity(0)))), *options]
-    return subprocess.run([sys.executable, "-m", "pytest", *options], cwd=ROOT, check=False).returncode
+    os.chdir(ROOT)
+    os.execv(sys.executable, [sys.executable, "-m", "pytest", *options])
 
 
 def _parser(chosen: str | None) -> argparse.ArgumentParser:

@@ -6,6 +6,7 @@ import os
 import secrets
 import shutil
 import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -65,7 +66,7 @@ class DataFolder:
                 f"{MIN_FREE_BYTES // 2**20}; free some, or choose another folder with --data-dir."
             )
 
-    def hold(self) -> int:
+    def hold(self, announce: Callable[[str], None]) -> int:
         """Take the folder for this process; return the file descriptor that holds it.
 
         The descriptor may be handed to processes that should hold the folder too until they end. Raises ServingError
@@ -73,6 +74,7 @@ class DataFolder:
         """
         lock = os.open(self.lock, os.O_RDWR)
         deadline = time.monotonic() + LOCK_WAIT_S
+        told = False
         while not _try_lock(lock):
             state = read_state(self)
             if _is_alive(int(state.get("pid", 0))):
@@ -86,6 +88,9 @@ class DataFolder:
                 raise ServingError(
                     f"Services of an earlier stack on {self.path} have not ended; look at its processes."
                 )
+            if not told:
+                announce("Waiting for the services of an earlier stack to end")
+                told = True
             time.sleep(LOCK_POLL_S)
         return lock
 

@@ -11,7 +11,7 @@ from serving.processes import last_lines
 from serving.registry import Registry, Wanted, wanted
 from serving.stack.folder import DataFolder
 from serving.stack.supervisor import CannotRun, Service
-from serving.stack.webapp import ROOT, WebApp
+from serving.stack.webapp import ROOT, WebApp, WorkerPing
 from serving.stores import ModelStores
 from serving.torchserve import TorchServe
 
@@ -58,20 +58,23 @@ def web_service(app: WebApp, logs: Path) -> Service:
         environment=app.environment,
         folder=ROOT,
         address=app.url,
-        grace_s=20.0,
+        grace_s=10.0,
     )
 
 
 def worker_service(app: WebApp, logs: Path) -> Service:
     """The Celery worker. A task that is not finished in time stays in its scan document and is done later."""
+    ping = WorkerPing(app.environment["RETINOTE_BROKER_URL"])
     return Service(
         name=WORKER,
         command=app.worker_command,
         log=logs / "worker.log",
-        probe=app.worker_answers,
+        probe=ping,
+        prepare=ping.forget,
         environment=app.environment,
         folder=ROOT,
-        grace_s=20.0,
+        # Without its broker the worker waits for ever to say goodbye; what it drops is in the scan documents.
+        grace_s=8.0,
     )
 
 

@@ -88,8 +88,8 @@ def run(settings: Settings, terminal: TextIO, when_ready: Callable[[], None] = l
     """
     data = settings.data
     data.make()
-    lock = data.hold()
     announce = Announcer(terminal, data.stack_log)
+    lock = data.hold(announce)
     registry = Registry(data.registry)
     chosen = ports.choose(settings.host, settings.port, settings.ports)
     server = _model_server(data, chosen)

@@ -24,6 +24,7 @@ MAX_WEB_WORKERS = 4
 REQUEST_TIMEOUT_S = 120
 PROBE_TIMEOUT_S = 2.0
 WORKER_PROCESSES = 2
+WORKER_NAME = "worker@retinote"
 
 
 @dataclass(frozen=True)
@@ -69,16 +70,30 @@ class WebApp:
         except (urllib.error.URLError, OSError):
             return False
 
-    def worker_answers(self) -> bool:
-        """Whether the Celery worker answers a ping sent through the broker."""
-        with Celery(broker=self.environment["RETINOTE_BROKER_URL"]) as client:
-            try:
-                return bool(client.control.ping(destination=[WORKER_NAME], timeout=PROBE_TIMEOUT_S))
-            except (OSError, PyMongoError, OperationalError):
-                return False
 
+class WorkerPing:
+    """Whether the Celery worker has answered a ping sent through the broker since it was started.
 
-WORKER_NAME = "worker@retinote"
+    Asked once only: each ping costs the broker a queue and takes a second, and a worker that stops working ends.
+    """
+
+    def __init__(self, broker_url: str) -> None:
+        self._broker_url = broker_url
+        self._answered = False
+
+    def forget(self) -> None:
+        """Ask again: the worker is being started."""
+        self._answered = False
+
+    def __call__(self) -> bool:
+        if not self._answered:
+            with Celery(broker=self._broker_url) as client:
+                try:
+                    pong = client.control.ping(destination=[WORKER_NAME], timeout=PROBE_TIMEOUT_S)
+                except (OSError, PyMongoError, OperationalError):
+                    return False
+            self._answered = bool(pong)
+        return self._answered
 
 
 def django(*arguments: str) -> list[str]:
