@@ -43,6 +43,13 @@ class ImageTooSmall(ImageError):
     status = 422
 
 
+class SeveralImages(ImageError):
+    """Pages of a TIFF, frames of an animation or of a DICOM volume: none of them stands for the others."""
+
+    code = "several_images"
+    status = 422
+
+
 class InvalidJson(RequestError):
     code = "invalid_json"
 

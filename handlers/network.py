@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from pathlib import Path
+from typing import Any
 
 import timm
 import torch
@@ -20,7 +21,7 @@ class NetworkError(Exception):
     """A network that can't be built or loaded; the message names the file or architecture."""
 
 
-def build_network(architecture: str, label_count: int, **options: object) -> nn.Module:
+def build_network(architecture: str, label_count: int, **options: Any) -> nn.Module:
     """A network by its timm name with random weights, RGB input and a logit per label; `options` go to timm.
 
     Raises NetworkError when timm doesn't know the name.
