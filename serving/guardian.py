@@ -64,9 +64,12 @@ class Guardian:
         self._wake = _wake_on(*SIGNALS)
         self._output, child_output = os.pipe()
         os.set_blocking(self._output, False)
+        # Held back until the child has done away with the handlers, lest it swallow a SIGTERM meant for the command.
+        signal.pthread_sigmask(signal.SIG_BLOCK, SIGNALS)
         self._child = os.fork()
         if self._child == 0:
             _become(command, libc, child_output)
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, SIGNALS)
         os.close(child_output)
         os.write(pid_fd, f"{self._child}\n".encode())
         os.close(pid_fd)
@@ -117,6 +120,7 @@ def _become(command: list[str], libc: ctypes.CDLL, output: int) -> None:
         signal.set_wakeup_fd(-1)
         for caught in SIGNALS:
             signal.signal(caught, signal.SIG_DFL)
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, SIGNALS)
         os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
         os.dup2(output, 1)
         os.dup2(output, 2)

@@ -73,7 +73,7 @@ class Supervisor:
     """Runs services, one thread for each; a context manager that stops them all at its end.
 
     `announce` gets lines for people, `record` all statuses whenever one has changed. Both are called from several
-    threads, one at a time. `quick_death_s` and `first_pause_s` are for tests that have no minutes to spend.
+    threads, one at a time. The times are arguments for tests, which have no minutes to spend.
     """
 
     def __init__(
@@ -84,12 +84,14 @@ class Supervisor:
         kept_open: Sequence[int] = (),
         quick_death_s: float = QUICK_DEATH_S,
         first_pause_s: float = FIRST_PAUSE_S,
+        check_every_s: float = CHECK_EVERY_S,
     ) -> None:
         self._announce = announce
         self._record = record
         self.kept_open = kept_open
         self.quick_death_s = quick_death_s
         self.first_pause_s = first_pause_s
+        self.check_every_s = check_every_s
         self._runners: list[_Runner] = []
         self._lock = threading.RLock()
         self._stop_wanted = threading.Event()
@@ -106,7 +108,11 @@ class Supervisor:
     def catch_signals(self) -> None:
         """Turn Ctrl-C, SIGTERM and SIGHUP into the wish to stop. Main thread only."""
         for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
-            signal.signal(number, lambda *_: self._stop_wanted.set())
+            signal.signal(number, lambda *_: self.request_stop())
+
+    def request_stop(self) -> None:
+        """Make whoever waits here stop waiting, with StopRequested."""
+        self._stop_wanted.set()
 
     def start(self, service: Service) -> None:
         """Start a service and return at once."""
@@ -252,7 +258,9 @@ class _Runner:
                     self.supervisor.say(f"{took}  {service.address}".rstrip())
                 if ready_at is not None:
                     self._change("ready" if well else "unresponsive", self._process.pid)
-                next_check = time.monotonic() + (POLL_S if ready_at is None else CHECK_EVERY_S)
+                next_check = time.monotonic() + (
+                    POLL_S if ready_at is None else self.supervisor.check_every_s
+                )
             if ready_at is None and time.monotonic() - started > service.ready_timeout_s:
                 self._problem = f"was not ready within {service.ready_timeout_s:.0f} s"
                 break
