@@ -6,6 +6,8 @@ import time
 from collections.abc import Callable
 from typing import TypeVar
 
+import psutil
+
 T = TypeVar("T")
 POLL_S = 0.02
 
@@ -17,3 +19,11 @@ def wait_for(condition: Callable[[], T], *, timeout_s: float = 20.0, what: str =
         assert time.monotonic() < deadline, f"{what} did not come true within {timeout_s:.0f} s"
         time.sleep(POLL_S)
     return found
+
+
+def is_running(pid: int) -> bool:
+    """Whether a process exists and has not ended."""
+    try:
+        return psutil.Process(pid).status() != psutil.STATUS_ZOMBIE
+    except psutil.NoSuchProcess:
+        return False

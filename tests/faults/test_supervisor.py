@@ -7,12 +7,11 @@ import threading
 from collections.abc import Iterator
 from pathlib import Path
 
-import psutil
 import pytest
 
 from serving.errors import ServingError
 from serving.stack.supervisor import CannotRun, Service, StackFailed, Status, StopRequested, Supervisor
-from tests.waiting import wait_for
+from tests.waiting import is_running, wait_for
 
 
 class Watched:
@@ -175,7 +174,7 @@ def test_a_stop_during_the_start_leaves_nothing(tmp_path: Path) -> None:
         timer.start()
         watched.supervisor.wait_ready()
 
-    assert not psutil.pid_exists(pid)
+    assert not is_running(pid)
 
 
 def test_tasks_run_to_their_end(tmp_path: Path, watched: Watched) -> None:

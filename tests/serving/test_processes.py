@@ -11,7 +11,7 @@ import pytest
 
 from serving.errors import ServingError
 from serving.processes import GuardedProcess, last_lines, wait_until
-from tests.waiting import wait_for
+from tests.waiting import is_running, wait_for
 
 ROOT = Path(__file__).parents[2]
 
@@ -30,17 +30,12 @@ def stubborn_family(folder: Path) -> list[str]:
 def pids(folder: Path) -> list[int]:
     """Process ids of the family, once all of it runs."""
     files = [folder / "pid.parent", folder / "pid.grandchild"]
-    return wait_for(
-        lambda: (
-            [int(file.read_text()) for file in files if file.exists() and file.read_text()][1:]
-            and [int(file.read_text()) for file in files]
-        ),
-        what="both processes running",
-    )
+    wait_for(lambda: all(file.exists() and file.read_text() for file in files), what="both processes running")
+    return [int(file.read_text()) for file in files]
 
 
 def running(process_ids: list[int]) -> list[int]:
-    return [pid for pid in process_ids if psutil.pid_exists(pid) and psutil.Process(pid).status() != "zombie"]
+    return [pid for pid in process_ids if is_running(pid)]
 
 
 def test_output_goes_to_the_log(tmp_path: Path) -> None:

@@ -1,0 +1,94 @@
+"""The command line as a person meets it."""
+
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+import cli
+
+ROOT = Path(__file__).parents[1]
+
+
+def run(*arguments: str) -> "subprocess.CompletedProcess[str]":
+    return subprocess.run(
+        [sys.executable, ROOT / "cli.py", *arguments], capture_output=True, text=True, check=False, timeout=60
+    )
+
+
+def test_help_names_every_command_in_under_a_second() -> None:
+    started = time.monotonic()
+    shown = run("--help")
+
+    assert time.monotonic() - started < 1.0
+    assert shown.returncode == 0
+    for name in cli.COMMANDS:
+        assert f"\n    {name} " in shown.stdout
+
+
+def test_no_command_shows_the_help() -> None:
+    assert run().stdout == run("--help").stdout
+
+
+def test_version() -> None:
+    assert run("--version").stdout.startswith("retinote 0.")
+
+
+@pytest.mark.parametrize("name", [name for name in cli.COMMANDS if name != "test"])
+def test_every_command_has_a_help_of_its_own(name: str) -> None:
+    shown = run(name, "--help")
+
+    assert shown.returncode == 0
+    assert f"usage: ./retinote {name}" in shown.stdout
+
+
+def test_help_loads_no_heavy_package() -> None:
+    program = (
+        "import sys, cli; cli.main([]); print({'torch', 'django', 'celery', 'pymongo'} & set(sys.modules))"
+    )
+    shown = subprocess.run(
+        [sys.executable, "-c", program], cwd=ROOT, capture_output=True, text=True, check=True
+    )
+
+    assert shown.stdout.splitlines()[-1] == "set()"
+
+
+def test_an_unknown_command_names_the_known_ones() -> None:
+    shown = run("frobnicate")
+
+    assert shown.returncode == 2
+    assert "invalid choice: 'frobnicate'" in shown.stderr
+    assert "Traceback" not in shown.stderr
+
+
+def test_an_expected_failure_is_one_line(tmp_path: Path) -> None:
+    shown = run("key", "--data-dir", str(tmp_path))
+
+    assert shown.returncode == 2
+    assert shown.stderr == (
+        f"retinote: No stack runs on {tmp_path}; start one with ./retinote up --data-dir {tmp_path}.\n"
+    )
+
+
+def test_status_without_a_stack(tmp_path: Path) -> None:
+    shown = run("status", "--data-dir", str(tmp_path))
+
+    assert shown.returncode == 3
+    assert "No stack runs" in shown.stdout
+
+
+def test_down_without_a_stack_is_no_error(tmp_path: Path) -> None:
+    shown = run("down", "--data-dir", str(tmp_path))
+
+    assert shown.returncode == 0
+    assert "No stack runs" in shown.stdout
+
+
+def test_tests_get_their_arguments_and_cores(tmp_path: Path) -> None:
+    """`test` hands over to pytest; asking it for its version shows that without running the suite again."""
+    shown = run("test", "--version", "-p", "no:django", "--noconftest")
+
+    assert shown.returncode == 0
+    assert "pytest" in shown.stdout + shown.stderr
