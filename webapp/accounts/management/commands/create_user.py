@@ -1,0 +1,51 @@
+"""`python -m django create_user NAME --role ROLE`: behind `./retinote user create`."""
+
+import getpass
+import sys
+from argparse import ArgumentParser
+from typing import Any
+
+from django.contrib.auth.password_validation import validate_password
+from django.core.exceptions import ValidationError
+from django.core.management.base import BaseCommand, CommandError
+
+from webapp.accounts.models import Role, User
+
+
+class Command(BaseCommand):
+    """Create a user; the password is asked for, or read from standard input when that is no terminal."""
+
+    help = "Create a user. The password is asked for, or read from standard input when that is no terminal."
+
+    def add_arguments(self, parser: ArgumentParser) -> None:
+        """Name, role, clinic."""
+        parser.add_argument("name")
+        parser.add_argument("--role", required=True, choices=Role.values)
+        parser.add_argument("--clinic", default="", help="clinicians of the same clinic share their scans")
+
+    def handle(self, *args: Any, name: str, role: str, clinic: str, **options: Any) -> None:
+        """Check name and password, then create the user."""
+        user = User(username=name, role=role, clinic=clinic)
+        if User.objects.filter(username=name).exists():
+            raise CommandError(f"There is a user {name} already.")
+        password = _read_password()
+        try:
+            user.full_clean(exclude=["password"])
+            validate_password(password, user)
+        except ValidationError as error:
+            raise CommandError(" ".join(error.messages)) from error
+        user.set_password(password)
+        user.save()
+        self.stdout.write(f"Created {role} {name}.")
+
+
+def _read_password() -> str:
+    if not sys.stdin.isatty():
+        password = sys.stdin.readline().rstrip("\n")
+        if not password:
+            raise CommandError("No password on standard input.")
+        return password
+    password = getpass.getpass("Password: ")
+    if password != getpass.getpass("The same again: "):
+        raise CommandError("The two passwords differ.")
+    return password

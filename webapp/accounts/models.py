@@ -1,0 +1,76 @@
+"""Users with a role and a clinic, and the sessions behind their refresh tokens."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.contrib.auth.models import AbstractUser
+from django.contrib.auth.models import UserManager as DjangoUserManager
+from django.db import models
+
+
+class Role(models.TextChoices):
+    """What a user may see and do."""
+
+    CLINICIAN = "clinician", "Clinician: own scans and those of the own clinic"
+    RESEARCHER = "researcher", "Researcher: reads all scans, de-identified"
+    ADMINISTRATOR = "administrator", "Administrator: everything"
+
+
+class UserManager(DjangoUserManager["User"]):
+    """Makes administrators with the role that goes with it."""
+
+    def create_superuser(
+        self, username: str, email: str | None = None, password: str | None = None, **extra: Any
+    ) -> User:
+        """An administrator, as `createsuperuser` wants one."""
+        return super().create_superuser(username, email, password, **extra | {"role": Role.ADMINISTRATOR})
+
+
+class User(AbstractUser):
+    """Somebody who signs in. The role alone decides the rights; `is_staff` and `is_superuser` follow it."""
+
+    role = models.CharField(max_length=16, choices=Role.choices, default=Role.CLINICIAN)
+    clinic = models.CharField(
+        max_length=80, blank=True, help_text="Clinicians of the same clinic see each other's scans."
+    )
+
+    objects = UserManager()
+
+    def save(self, *args: Any, **options: Any) -> None:
+        """Keep Django's own flags in step with the role."""
+        self.is_staff = self.is_superuser = self.role == Role.ADMINISTRATOR
+        fields = options.get("update_fields")
+        if fields is not None and "role" in fields:
+            options["update_fields"] = {*fields, "is_staff", "is_superuser"}
+        super().save(*args, **options)
+
+    @property
+    def is_clinician(self) -> bool:
+        return self.role == Role.CLINICIAN
+
+    @property
+    def is_researcher(self) -> bool:
+        return self.role == Role.RESEARCHER
+
+    @property
+    def is_administrator(self) -> bool:
+        return self.role == Role.ADMINISTRATOR
+
+
+class RefreshSession(models.Model):
+    """One refresh token. All that grew out of one sign-in share a family; a second use revokes the family."""
+
+    user = models.ForeignKey(User, on_delete=models.CASCADE, related_name="refresh_sessions")
+    jti = models.CharField("token id", max_length=64, unique=True)
+    family = models.CharField(max_length=64, db_index=True)
+    created = models.DateTimeField(auto_now_add=True)
+    expires = models.DateTimeField(db_index=True)
+    used_at = models.DateTimeField(null=True, blank=True)
+    revoked_at = models.DateTimeField(null=True, blank=True)
+
+    class Meta:
+        ordering = ("-created",)
+
+    def __str__(self) -> str:
+        return f"{self.user} since {self.created:%Y-%m-%d %H:%M}"

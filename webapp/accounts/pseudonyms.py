@@ -1,0 +1,16 @@
+"""How users are named to those who read de-identified data."""
+
+import hashlib
+import hmac
+
+from django.conf import settings
+
+from webapp.accounts.models import User
+
+
+def shown_user(user_id: object, reader: User) -> str:
+    """A user's id as the reader may know it: researchers get a pseudonym that is the same everywhere."""
+    if not reader.is_researcher:
+        return str(user_id)
+    digest = hmac.new(settings.SECRET_KEY.encode(), f"reader {user_id}".encode(), hashlib.sha256)
+    return f"reader-{digest.hexdigest()[:12]}"

@@ -1,0 +1,98 @@
+"""Access and refresh tokens: issued at sign-in, each refresh token good for one use."""
+
+from __future__ import annotations
+
+import uuid
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+from django.utils import timezone
+from rest_framework_simplejwt.exceptions import TokenError
+from rest_framework_simplejwt.tokens import RefreshToken
+
+from webapp.accounts.models import RefreshSession, User
+
+
+class TokenRefused(Exception):
+    """A refresh token that can't be used; the text says why."""
+
+
+@dataclass(frozen=True)
+class TokenPair:
+    """What a client gets: a short-lived access token and the refresh token for the next pair."""
+
+    access: str
+    refresh: str
+
+
+def issue(user: User, family: str = "") -> TokenPair:
+    """A new pair for the user; without a family it begins one, as a sign-in does."""
+    refresh = RefreshToken.for_user(user)
+    RefreshSession.objects.create(
+        user=user,
+        jti=refresh["jti"],
+        family=family or uuid.uuid4().hex,
+        expires=datetime.fromtimestamp(refresh["exp"], tz=UTC),
+    )
+    return TokenPair(str(refresh.access_token), str(refresh))
+
+
+def rotate(token: str) -> TokenPair:
+    """Use a refresh token up and return the next pair.
+
+    Raises TokenRefused for a token that is invalid, expired, revoked, or used before; the last one revokes its
+    whole family, because then two parties hold it.
+    """
+    jti = _jti(token)
+    now = timezone.now()
+    # One update with its condition inside: of two uses at the same moment, one finds nothing to update.
+    claimed = RefreshSession.objects.filter(jti=jti, used_at=None, revoked_at=None).update(used_at=now)
+    session = RefreshSession.objects.filter(jti=jti).select_related("user").first()
+    if session is None:
+        raise TokenRefused("This refresh token is not known. Sign in again.")
+    if not claimed:
+        if session.used_at and not session.revoked_at:
+            _revoke(session.family)
+        raise TokenRefused("This refresh token was used or revoked before. Sign in again.")
+    if not session.user.is_active:
+        _revoke(session.family)
+        raise TokenRefused("This account is not active.")
+    pair = issue(session.user, session.family)
+    # A reuse may have revoked the family between our claim and this issue.
+    if RefreshSession.objects.filter(family=session.family, revoked_at__isnull=False).exists():
+        _revoke(session.family)
+        raise TokenRefused("This refresh token was used or revoked before. Sign in again.")
+    return pair
+
+
+def revoke(token: str) -> None:
+    """End the sign-in that the refresh token belongs to. An unknown or expired token is no error."""
+    try:
+        jti = _jti(token)
+    except TokenRefused:
+        return
+    session = RefreshSession.objects.filter(jti=jti).first()
+    if session:
+        _revoke(session.family)
+
+
+def revoke_all(user: User) -> None:
+    """End every sign-in of the user."""
+    RefreshSession.objects.filter(user=user, revoked_at=None).update(revoked_at=timezone.now())
+
+
+def forget_expired() -> int:
+    """Delete sessions whose token has expired anyway; returns how many."""
+    count, _ = RefreshSession.objects.filter(expires__lt=timezone.now()).delete()
+    return count
+
+
+def _jti(token: str) -> str:
+    try:
+        return str(RefreshToken(token)["jti"])  # type: ignore[arg-type]
+    except TokenError as error:
+        raise TokenRefused("This refresh token is not valid or has expired. Sign in again.") from error
+
+
+def _revoke(family: str) -> None:
+    RefreshSession.objects.filter(family=family, revoked_at=None).update(revoked_at=timezone.now())

@@ -1,0 +1,96 @@
+"""Annotations as W3C Web Annotations (https://www.w3.org/TR/annotation-model/)."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.urls import reverse
+from drf_spectacular.utils import extend_schema_serializer
+from rest_framework import serializers
+
+from webapp.accounts.pseudonyms import shown_user
+from webapp.annotations.models import Annotation
+from webapp.annotations.selectors import SelectorError, clean
+from webapp.scans.models import Scan
+
+CONTEXT = "http://www.w3.org/ns/anno.jsonld"
+
+
+class SelectorSerializer(serializers.Serializer[Any]):
+    """Where on the scan: a box as FragmentSelector, any other shape as SvgSelector."""
+
+    type = serializers.ChoiceField(choices=("FragmentSelector", "SvgSelector"))
+    value = serializers.CharField(
+        trim_whitespace=False, help_text="`xywh=pixel:X,Y,WIDTH,HEIGHT`, or an svg element with one shape."
+    )
+    conformsTo = serializers.CharField(required=False)
+
+
+class TargetSerializer(serializers.Serializer[Any]):
+    """What is annotated; the source is the scan of the address."""
+
+    source = serializers.CharField(read_only=True)
+    selector = SelectorSerializer()
+
+
+class BodySerializer(serializers.Serializer[Any]):
+    """A comment (`purpose: commenting`) or a label (`purpose: tagging`)."""
+
+    type = serializers.CharField()
+    purpose = serializers.CharField()
+    value = serializers.CharField()
+
+
+@extend_schema_serializer(component_name="Annotation")
+class AnnotationSerializer(serializers.Serializer[Any]):
+    """A drawn shape with its label and comment, which the `body` repeats in the standard's words."""
+
+    id = serializers.CharField(read_only=True)
+    type = serializers.CharField(default="Annotation", read_only=True)
+    scan = serializers.CharField(source="scan_id", read_only=True)
+    target = TargetSerializer()
+    label = serializers.CharField(max_length=80, required=False, allow_blank=True, default="")
+    comment = serializers.CharField(max_length=2000, required=False, allow_blank=True, default="")
+    body = BodySerializer(many=True, read_only=True)
+    creator = serializers.CharField(read_only=True)
+    created = serializers.DateTimeField(read_only=True)
+    modified = serializers.DateTimeField(read_only=True)
+    revision = serializers.IntegerField(read_only=True)
+
+    def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
+        """Check shape and label against the scan of the context."""
+        scan: Scan = self.context["scan"]
+        try:
+            selector = clean(attrs["target"]["selector"], scan.width, scan.height)
+        except SelectorError as error:
+            raise serializers.ValidationError({"target": {"selector": [str(error)]}}) from error
+        label = attrs["label"]
+        if label and scan.probabilities and label not in scan.probabilities:
+            known = ", ".join(scan.probabilities)
+            raise serializers.ValidationError({"label": [f"The scan's model knows the labels {known}."]})
+        return {"selector": selector, "label": label, "comment": attrs["comment"]}
+
+    def to_representation(self, instance: Annotation) -> dict[str, Any]:
+        """The annotation with the standard's context."""
+        bodies = [("commenting", instance.comment), ("tagging", instance.label)]
+        return {
+            "@context": CONTEXT,
+            "id": str(instance.pk),
+            "type": "Annotation",
+            "scan": str(instance.scan_id),
+            "target": {
+                "source": reverse("scan-image", args=[instance.scan_id]),
+                "selector": instance.selector,
+            },
+            "label": instance.label,
+            "comment": instance.comment,
+            "body": [
+                {"type": "TextualBody", "purpose": purpose, "value": value}
+                for purpose, value in bodies
+                if value
+            ],
+            "creator": shown_user(instance.author_id, self.context["request"].user),
+            "created": instance.created,
+            "modified": instance.modified,
+            "revision": instance.revision,
+        }

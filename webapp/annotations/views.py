@@ -1,0 +1,133 @@
+"""Annotations over the API."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from bson import ObjectId
+from django.db.models import QuerySet
+from django.http import Http404
+from django.utils import timezone
+from drf_spectacular.types import OpenApiTypes
+from drf_spectacular.utils import OpenApiParameter, extend_schema
+from rest_framework import exceptions, status
+from rest_framework.request import Request
+from rest_framework.response import Response
+from rest_framework.views import APIView
+
+from webapp.accounts.models import User
+from webapp.accounts.permissions import ResearchersOnlyRead
+from webapp.annotations.models import Annotation
+from webapp.annotations.serializers import AnnotationSerializer
+from webapp.scans.views import ID, visible_scan
+
+IF_MATCH = OpenApiParameter(
+    "If-Match",
+    OpenApiTypes.STR,
+    OpenApiParameter.HEADER,
+    description="The ETag of the revision that you changed.",
+)
+
+
+class ChangedMeanwhile(exceptions.APIException):
+    """Somebody, or another window, was faster."""
+
+    status_code = status.HTTP_412_PRECONDITION_FAILED
+    default_detail = "The annotation was changed meanwhile. Load it again; nothing was overwritten."
+    default_code = "changed_meanwhile"
+
+
+class ScanAnnotationsView(APIView):
+    """The annotations of one scan."""
+
+    permission_classes = (ResearchersOnlyRead,)
+
+    @extend_schema(parameters=[ID], responses=AnnotationSerializer(many=True))
+    def get(self, request: Request, id: str) -> Response:
+        """All that was drawn on the scan, oldest first."""
+        scan = visible_scan(_user(request), id)
+        return Response(
+            AnnotationSerializer(scan.annotations.all(), many=True, context={"request": request}).data
+        )
+
+    @extend_schema(parameters=[ID], request=AnnotationSerializer, responses={201: AnnotationSerializer})
+    def post(self, request: Request, id: str) -> Response:
+        """Draw a shape."""
+        user = _user(request)
+        scan = visible_scan(user, id)
+        given = AnnotationSerializer(data=request.data, context={"request": request, "scan": scan})
+        given.is_valid(raise_exception=True)
+        annotation = Annotation.objects.create(scan=scan, author=user, **given.validated_data)
+        return _answer(request, annotation, status.HTTP_201_CREATED)
+
+
+class AnnotationView(APIView):
+    """One annotation. Only its author, or an administrator, changes it."""
+
+    permission_classes = (ResearchersOnlyRead,)
+
+    @extend_schema(parameters=[ID], responses=AnnotationSerializer)
+    def get(self, request: Request, id: str) -> Response:
+        """The annotation."""
+        return _answer(request, self._visible(request, id))
+
+    @extend_schema(parameters=[ID, IF_MATCH], request=AnnotationSerializer, responses=AnnotationSerializer)
+    def put(self, request: Request, id: str) -> Response:
+        """Replace shape, label and comment; with If-Match only if nobody else has changed it."""
+        annotation = self._own(request, id)
+        context = {"request": request, "scan": annotation.scan}
+        given = AnnotationSerializer(data=request.data, context=context)
+        given.is_valid(raise_exception=True)
+        expected = request.headers.get("If-Match")
+        if expected not in (None, "*", _etag(annotation)):
+            raise ChangedMeanwhile
+        values: dict[str, Any] = {
+            **given.validated_data,
+            "modified": timezone.now(),
+            "revision": annotation.revision + 1,
+        }
+        if not Annotation.objects.filter(pk=annotation.pk, revision=annotation.revision).update(**values):
+            raise ChangedMeanwhile
+        for name, value in values.items():
+            setattr(annotation, name, value)
+        return _answer(request, annotation)
+
+    @extend_schema(parameters=[ID], responses={204: None})
+    def delete(self, request: Request, id: str) -> Response:
+        """Remove the annotation."""
+        self._own(request, id).delete()
+        return Response(status=status.HTTP_204_NO_CONTENT)
+
+    def _visible(self, request: Request, id: str) -> Annotation:
+        found = self._candidates(id).first()
+        if found is None:
+            raise Http404
+        visible_scan(_user(request), str(found.scan_id))
+        return found
+
+    def _own(self, request: Request, id: str) -> Annotation:
+        annotation = self._visible(request, id)
+        user = _user(request)
+        if annotation.author_id != user.pk and not user.is_administrator:
+            raise exceptions.PermissionDenied(
+                "Only who drew an annotation, or an administrator, may change it."
+            )
+        return annotation
+
+    @staticmethod
+    def _candidates(id: str) -> QuerySet[Annotation]:
+        return Annotation.objects.filter(pk=id) if ObjectId.is_valid(id) else Annotation.objects.none()
+
+
+def _user(request: Request) -> User:
+    assert isinstance(request.user, User)
+    return request.user
+
+
+def _etag(annotation: Annotation) -> str:
+    return f'"{annotation.revision}"'
+
+
+def _answer(request: Request, annotation: Annotation, code: int = status.HTTP_200_OK) -> Response:
+    data = AnnotationSerializer(annotation, context={"request": request}).data
+    return Response(data, status=code, headers={"ETag": _etag(annotation)})

@@ -1,0 +1,21 @@
+"""Addresses below /api/v1/."""
+
+from django.urls import include, path
+from rest_framework.routers import DefaultRouter
+
+from webapp.annotations.views import AnnotationView, ScanAnnotationsView
+from webapp.reviews.views import ReviewsView, ReviewView
+from webapp.scans.views import HistoryViewSet, ScanViewSet
+
+router = DefaultRouter()
+router.register("scans", ScanViewSet, basename="scan")
+router.register("history", HistoryViewSet, basename="history")
+
+urlpatterns = [
+    path("auth/", include("webapp.accounts.urls")),
+    path("scans/<str:id>/annotations/", ScanAnnotationsView.as_view(), name="scan-annotations"),
+    path("scans/<str:id>/review/", ReviewView.as_view(), name="scan-review"),
+    path("scans/<str:id>/reviews/", ReviewsView.as_view(), name="scan-reviews"),
+    path("annotations/<str:id>/", AnnotationView.as_view(), name="annotation"),
+    path("", include(router.urls)),
+]

@@ -1,0 +1,205 @@
+"""The one module that talks to the model server: pooled connections, bounded waits, typed answers."""
+
+from __future__ import annotations
+
+import base64
+import logging
+import time
+from dataclasses import dataclass, field
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+from urllib.parse import quote
+
+import requests
+from django.conf import settings
+from requests.adapters import HTTPAdapter
+
+from serving.errors import ServingError
+from serving.keys import InferenceKey, ManagementKey
+from serving.management import ManagementClient, ModelVersion
+
+log = logging.getLogger(__name__)
+
+CONNECT_TIMEOUT_S = 1.0
+PAUSES_S = (0.1, 0.3)  # before the second and third try
+POOL_SIZE = 32
+# TorchServe: no workers or a full queue, and a worker that died while it had the request.
+BUSY_STATUSES = frozenset({502, 503, 504, 507})
+
+
+class ModelUnavailable(Exception):
+    """The model server can't answer now; the same request may succeed later."""
+
+
+class ImageRefused(Exception):
+    """The model server looked at the request and refuses it; trying again changes nothing."""
+
+    def __init__(self, code: str, message: str) -> None:
+        super().__init__(message)
+        self.code = code
+        self.message = message
+
+
+class UnknownVersion(ImageRefused):
+    """The asked version of the model is not registered."""
+
+
+@dataclass(frozen=True)
+class ModelAnswer:
+    """What the model server said of one image. Regions are in pixels of the image that was sent."""
+
+    label: str
+    confidence: float
+    probabilities: dict[str, float]
+    model_name: str
+    model_version: str
+    weights_sha256: str
+    quality: dict[str, Any]
+    gradcam_label: str
+    overlay: bytes
+    heatmap: bytes
+    regions: list[dict[str, Any]] = field(default_factory=list)
+
+    @classmethod
+    def from_json(cls, answer: dict[str, Any]) -> ModelAnswer:
+        """Read the model server's answer; raises KeyError, TypeError or ValueError when it isn't one."""
+        gradcam = answer["gradcam"]
+        return cls(
+            label=answer["prediction"]["label"],
+            confidence=answer["prediction"]["confidence"],
+            probabilities=answer["probabilities"],
+            model_name=answer["model"]["name"],
+            model_version=answer["model"]["version"],
+            weights_sha256=answer["model"]["weights_sha256"],
+            quality=answer["quality"],
+            gradcam_label=gradcam["label"],
+            overlay=base64.b64decode(gradcam["overlay"]),
+            heatmap=base64.b64decode(gradcam["heatmap"]),
+            regions=gradcam["regions"],
+        )
+
+
+class ModelClient:
+    """Asks one model server for predictions; safe to share between threads."""
+
+    def __init__(self, url: str, management_url: str, key_file: str, model: str) -> None:
+        self._url = url.rstrip("/")
+        self._model = model
+        path = Path(key_file) if key_file else None
+        self._key = InferenceKey(path, management_url)
+        self._management = ManagementClient(management_url, ManagementKey(path, management_url))
+        self._session = requests.Session()
+        self._session.mount("http", HTTPAdapter(pool_maxsize=POOL_SIZE))
+
+    def predict(
+        self, image: bytes, *, deadline_s: float, request_id: str, version: str = "", label: str = ""
+    ) -> ModelAnswer:
+        """Prediction and heat map of a PNG image, of `label` when given, else of the most probable one.
+
+        Raises ModelUnavailable when no answer came within `deadline_s`, ImageRefused when the image or the label
+        is at fault, UnknownVersion when `version` is not registered.
+        """
+        path = f"/predictions/{quote(self._model)}" + (f"/{quote(version)}" if version else "")
+        response = self._post(path, image, {"label": label} if label else {}, request_id, deadline_s)
+        try:
+            return ModelAnswer.from_json(response.json())
+        except (KeyError, TypeError, ValueError) as error:
+            log.error("The model server's answer is not what the contract says: %r", error)
+            raise ModelUnavailable("The model server's answer can't be read.") from error
+
+    def is_ready(self) -> bool:
+        """Whether the model server answers a ping and has a worker for the model."""
+        try:
+            ping = self._session.get(
+                f"{self._url}/ping", headers=self._key.headers(), timeout=(CONNECT_TIMEOUT_S, 2.0)
+            )
+            return ping.ok and ping.json().get("status") == "Healthy"
+        except (requests.RequestException, ServingError, ValueError):
+            return False
+
+    def versions(self) -> list[ModelVersion]:
+        """The registered versions of the model; raises ModelUnavailable."""
+        try:
+            return self._management.versions(self._model)
+        except ServingError as error:
+            raise ModelUnavailable(str(error)) from error
+
+    def _post(
+        self, path: str, image: bytes, params: dict[str, str], request_id: str, deadline_s: float
+    ) -> requests.Response:
+        ends = time.monotonic() + deadline_s
+        reason = "it does not answer"
+        renewed = False
+        for pause_s in (0.0, *PAUSES_S):
+            left_s = ends - time.monotonic() - pause_s
+            if left_s <= 0:
+                break
+            time.sleep(pause_s)
+            try:
+                response = self._send(path, image, params, request_id, left_s)
+                if _key_refused(response) and not renewed:
+                    renewed = True
+                    self._key.renew()
+                    response = self._send(path, image, params, request_id, left_s)
+            except requests.Timeout as error:
+                # It may still be working on this one: asking again would only add to its load.
+                raise ModelUnavailable(f"The model server took longer than {deadline_s:.0f} s.") from error
+            except (requests.RequestException, ServingError) as error:
+                reason = type(error).__name__
+                continue
+            if response.ok:
+                return response
+            reason = f"status {response.status_code}"
+            if response.status_code not in BUSY_STATUSES and not _key_refused(response):
+                raise _refusal(response)
+        log.warning("The model server can't answer: %s", reason)
+        raise ModelUnavailable(f"The model server can't answer ({reason}).")
+
+    def _send(
+        self, path: str, image: bytes, params: dict[str, str], request_id: str, read_timeout_s: float
+    ) -> requests.Response:
+        return self._session.post(
+            self._url + path,
+            data=image,
+            params=params,
+            headers={"Content-Type": "image/png", "X-Request-Id": request_id, **self._key.headers()},
+            timeout=(CONNECT_TIMEOUT_S, read_timeout_s),
+        )
+
+
+def _json(response: requests.Response) -> dict[str, Any]:
+    try:
+        content = response.json()
+    except ValueError:
+        return {}
+    return content if isinstance(content, dict) else {}
+
+
+def _key_refused(response: requests.Response) -> bool:
+    return response.status_code in (400, 401, 403) and _json(response).get("type") == "InvalidKeyException"
+
+
+def _refusal(response: requests.Response) -> Exception:
+    content = _json(response)
+    error = content.get("error")
+    if isinstance(error, dict):
+        return ImageRefused(str(error.get("code", "refused")), str(error.get("message", "")))
+    if response.status_code == 404:
+        return UnknownVersion("unknown_version", "The model server knows no such version of the model.")
+    if response.status_code == 413:
+        return ImageRefused("too_large", "The image is too large for the model server.")
+    log.error("The model server answered %s: %s", response.status_code, content.get("type", "no type"))
+    return ModelUnavailable(f"The model server failed with status {response.status_code}.")
+
+
+@lru_cache(maxsize=8)
+def _client(url: str, management_url: str, key_file: str, model: str) -> ModelClient:
+    return ModelClient(url, management_url, key_file, model)
+
+
+def model_client() -> ModelClient:
+    """The client for the model server of the settings."""
+    return _client(
+        settings.MODEL_URL, settings.MODEL_MANAGEMENT_URL, settings.MODEL_KEY_FILE, settings.MODEL_NAME
+    )

@@ -1,0 +1,99 @@
+"""From probabilities to a next step. Pure rules over a guideline: what they say is data, not code."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from webapp.recommendations.guideline import Guideline, Source, Step, guideline
+
+REVIEW_REQUIRED = "clinician review required"
+REVIEW_ACTION = "A clinician has to read this scan; no next step is recommended from it."
+RESEARCH_ONLY = "Research software: this is not a diagnosis."
+NOT_SIGNED_OFF = "These recommendations have not been signed off by a clinician yet."
+
+
+@dataclass(frozen=True)
+class Recommendation:
+    """The next step: `urgency` is a tier of the guideline, or REVIEW_REQUIRED when there is no tier."""
+
+    urgency: str
+    action: str
+    reasons: tuple[str, ...]
+    sources: tuple[Source, ...]
+    version: str
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain data, as it is stored and sent."""
+        data = asdict(self)
+        return {**data, "reasons": list(self.reasons), "sources": [asdict(source) for source in self.sources]}
+
+
+def recommend(
+    model_name: str, probabilities: Mapping[str, float], quality: Mapping[str, Any]
+) -> Recommendation:
+    """The recommendation for one scan; `quality` is the model server's `{"acceptable", "reasons"}`."""
+    found = guideline(model_name)
+    if found is None:
+        return _review("", [f"There are no recommendations for the model {model_name}."], [RESEARCH_ONLY])
+    return apply(found, probabilities, quality)
+
+
+def apply(rules: Guideline, probabilities: Mapping[str, float], quality: Mapping[str, Any]) -> Recommendation:
+    """Apply a guideline: its most urgent step among all labels at or above their threshold.
+
+    Never the most probable label alone: a CNV at 0.2 under a DRUSEN at 0.7 is still referred urgently. Without
+    enough confidence or quality there is no tier at all.
+    """
+    notes = [RESEARCH_ONLY, *([] if rules.signed_off_by else [NOT_SIGNED_OFF])]
+    doubts = _doubts(rules, probabilities, quality)
+    counted = [step for label, step in rules.steps.items() if probabilities.get(label, 0.0) >= step.threshold]
+    counted.sort(key=lambda step: (-rules.rank(step), -probabilities[step.label]))
+    reasons = [_reason(step, probabilities[step.label]) for step in counted]
+    if doubts:
+        # What was seen is still said: a clinician who reads the scan should know where to look first.
+        return _review(rules.version, [*doubts, *reasons], notes, counted)
+    if not counted:
+        return _review(rules.version, ["No label reaches its threshold."], notes)
+    first = counted[0]
+    return Recommendation(
+        urgency=rules.tiers[first.tier],
+        action=first.action,
+        reasons=(*reasons, *notes),
+        sources=_sources(counted),
+        version=rules.version,
+    )
+
+
+def _doubts(rules: Guideline, probabilities: Mapping[str, float], quality: Mapping[str, Any]) -> list[str]:
+    doubts = []
+    if not quality.get("acceptable", True):
+        said = "; ".join(str(reason) for reason in quality.get("reasons", [])) or "no reason given"
+        doubts.append(f"The image may not be good enough to be read: {said}.")
+    label, confidence = max(probabilities.items(), key=lambda entry: entry[1], default=("", 0.0))
+    if confidence < rules.minimum_confidence:
+        doubts.append(f"The model is not sure: {label} is the most probable label with {confidence:.0%}.")
+    unknown = [name for name in probabilities if name not in rules.steps and probabilities[name] >= 0.5]
+    doubts += [f"There is no recommendation for {name}." for name in unknown]
+    return doubts
+
+
+def _reason(step: Step, probability: float) -> str:
+    return f"{step.label} at {probability:.0%} (counts from {step.threshold:.0%}): {step.reason}"
+
+
+def _sources(steps: list[Step]) -> tuple[Source, ...]:
+    return tuple(dict.fromkeys(source for step in steps for source in step.sources))
+
+
+def _review(
+    version: str, reasons: list[str], notes: list[str], steps: list[Step] | None = None
+) -> Recommendation:
+    return Recommendation(
+        urgency=REVIEW_REQUIRED,
+        action=REVIEW_ACTION,
+        reasons=(*reasons, *notes),
+        sources=_sources(steps or []),
+        version=version,
+    )

@@ -1,0 +1,41 @@
+"""A reader's verdict on a scan's prediction."""
+
+from __future__ import annotations
+
+from django.conf import settings
+from django.db import models
+from django.utils import timezone
+
+from webapp.scans.models import Scan
+
+
+class Verdict(models.TextChoices):
+    """What a reader says of the model's label."""
+
+    AGREE = "agree", "Agree"
+    DISAGREE = "disagree", "Disagree"
+    UNSURE = "unsure", "Unsure"
+
+
+class Review(models.Model):
+    """One verdict. A reader's later one on the same scan replaces it as current and overwrites nothing."""
+
+    scan = models.ForeignKey(Scan, on_delete=models.CASCADE, related_name="reviews")
+    reader = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="reviews")
+    verdict = models.CharField(max_length=8, choices=Verdict.choices)
+    label = models.CharField(max_length=80, blank=True, help_text="What the reader sees.")
+    comment = models.CharField(max_length=2000, blank=True)
+    current = models.BooleanField(default=True)
+    created = models.DateTimeField(default=timezone.now)
+
+    # What the reader had before the eyes.
+    model_label = models.CharField(max_length=80)
+    model_name = models.CharField(max_length=80)
+    model_version = models.CharField(max_length=80)
+
+    class Meta:
+        ordering = ("-created",)
+        indexes = (models.Index(fields=["scan", "-created"], name="review_of_scan"),)
+
+    def __str__(self) -> str:
+        return f"{self.verdict} {self.label}".strip()

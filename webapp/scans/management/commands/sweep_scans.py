@@ -1,0 +1,17 @@
+"""`python -m django sweep_scans`: run at each start of the stack."""
+
+from typing import Any
+
+from django.core.management.base import BaseCommand
+
+from webapp.scans.sweep import sweep
+
+
+class Command(BaseCommand):
+    """Mend what a crash left half done."""
+
+    help = "Bring stored images and their documents back into step after a crash."
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        """Sweep, and say what was mended."""
+        self.stdout.write(str(sweep()))

@@ -1,0 +1,149 @@
+"""A scan, what is left to do with it, and every prediction that was made of it."""
+
+from __future__ import annotations
+
+from django.conf import settings
+from django.db import models
+from django.db.models import Q
+from django.utils import timezone
+from django_mongodb_backend.managers import MongoManager
+from django_mongodb_backend.queryset import MongoQuerySet
+
+from webapp.accounts.models import User
+
+
+class Status(models.TextChoices):
+    """How far a scan has come."""
+
+    QUEUED = "queued", "Queued: waits for the model server"
+    PREDICTED = "predicted", "Predicted"
+    FAILED = "failed", "Failed: the model server refuses the image"
+
+
+class Eye(models.TextChoices):
+    """Which eye (Latin: oculus dexter, oculus sinister)."""
+
+    RIGHT = "OD", "Right (OD)"
+    LEFT = "OS", "Left (OS)"
+
+
+class ScanQuerySet(MongoQuerySet):
+    """Where every query for scans starts."""
+
+    def visible_to(self, user: User) -> ScanQuerySet:
+        """Those the user may see: administrators and researchers all, clinicians their own and their clinic's."""
+        if not user.is_active:
+            return self.none()
+        if user.is_administrator or user.is_researcher:
+            return self.all()
+        own = Q(user=user)
+        return self.filter(own | Q(clinic=user.clinic)) if user.clinic else self.filter(own)
+
+    def due(self) -> ScanQuerySet:
+        """Queued scans that nobody works on and whose next attempt has come."""
+        now = timezone.now()
+        return self.filter(status=Status.QUEUED, next_attempt_at__lte=now, claimed_until__lte=now)
+
+
+class Scan(models.Model):
+    """One uploaded B-scan with its newest prediction. Its image bytes lie in files below the media folder."""
+
+    user = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="scans")
+    clinic = models.CharField(max_length=80, blank=True)
+    timestamp = models.DateTimeField(default=timezone.now)
+
+    sha256 = models.CharField(max_length=64, help_text="Of the file as it was uploaded.")
+    image_name = models.CharField(max_length=80)
+    width = models.PositiveIntegerField(help_text="In pixels.")
+    height = models.PositiveIntegerField(help_text="In pixels.")
+    eye = models.CharField(max_length=2, choices=Eye.choices, blank=True)
+    patient_ref = models.CharField(max_length=80, blank=True)
+    note = models.CharField(max_length=2000, blank=True)
+
+    status = models.CharField(max_length=9, choices=Status.choices, default=Status.QUEUED)
+    failure = models.JSONField(null=True, blank=True)
+    attempts = models.PositiveIntegerField(default=0)
+    next_attempt_at = models.DateTimeField(default=timezone.now)
+    claimed_until = models.DateTimeField(default=timezone.now)
+
+    # The newest prediction, as in its own document (see Prediction).
+    label = models.CharField(max_length=80, blank=True)
+    confidence = models.FloatField(null=True, blank=True)
+    probabilities = models.JSONField(default=dict, blank=True)
+    regions = models.JSONField(default=list, blank=True)
+    gradcam_label = models.CharField(max_length=80, blank=True)
+    quality = models.JSONField(default=dict, blank=True)
+    recommendation = models.JSONField(null=True, blank=True)
+    model_name = models.CharField(max_length=80, blank=True)
+    model_version = models.CharField(max_length=80, blank=True)
+    weights_sha256 = models.CharField(max_length=64, blank=True)
+    overlay_name = models.CharField(max_length=80, blank=True)
+    heatmap_name = models.CharField(max_length=80, blank=True)
+    predicted_at = models.DateTimeField(null=True, blank=True)
+
+    reviewed = models.BooleanField(default=False)
+
+    objects = MongoManager.from_queryset(ScanQuerySet)()
+
+    class Meta:
+        ordering = ("-timestamp",)
+        constraints = (models.UniqueConstraint(fields=["user", "sha256"], name="same_file_once_per_user"),)
+        indexes = (
+            models.Index(fields=["-timestamp"], name="newest"),
+            models.Index(fields=["user", "-timestamp"], name="newest_of_user"),
+            models.Index(fields=["clinic", "-timestamp"], name="newest_of_clinic"),
+            models.Index(fields=["label", "-timestamp"], name="newest_of_label"),
+            models.Index(fields=["patient_ref", "-timestamp"], name="newest_of_patient"),
+            models.Index(fields=["status", "next_attempt_at"], name="left_to_do"),
+            models.Index(fields=["image_name"], name="of_image"),
+        )
+
+    def __str__(self) -> str:
+        return f"scan {self.pk}"
+
+    @property
+    def file_names(self) -> list[str]:
+        """The files that the newest prediction and the image are kept in."""
+        return [name for name in (self.image_name, self.overlay_name, self.heatmap_name) if name]
+
+
+PREDICTION_FIELDS = (
+    "label",
+    "confidence",
+    "probabilities",
+    "regions",
+    "gradcam_label",
+    "quality",
+    "recommendation",
+    "model_name",
+    "model_version",
+    "weights_sha256",
+    "overlay_name",
+    "heatmap_name",
+    "predicted_at",
+)
+
+
+class Prediction(models.Model):
+    """One answer of the model server about a scan; never changed, so that earlier ones can be looked up."""
+
+    scan = models.ForeignKey(Scan, on_delete=models.CASCADE, related_name="predictions")
+    label = models.CharField(max_length=80)
+    confidence = models.FloatField()
+    probabilities = models.JSONField(default=dict)
+    regions = models.JSONField(default=list)
+    gradcam_label = models.CharField(max_length=80)
+    quality = models.JSONField(default=dict)
+    recommendation = models.JSONField(null=True)
+    model_name = models.CharField(max_length=80)
+    model_version = models.CharField(max_length=80)
+    weights_sha256 = models.CharField(max_length=64)
+    overlay_name = models.CharField(max_length=80)
+    heatmap_name = models.CharField(max_length=80)
+    predicted_at = models.DateTimeField()
+
+    class Meta:
+        ordering = ("-predicted_at",)
+
+    def __str__(self) -> str:
+        return f"{self.label} by {self.model_name} {self.model_version}"

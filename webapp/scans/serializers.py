@@ -1,0 +1,213 @@
+"""Scans as the API shows them, and what an upload may say."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.conf import settings
+from django.urls import reverse
+from drf_spectacular.utils import extend_schema_field
+from rest_framework import serializers
+
+from webapp.accounts.models import User
+from webapp.accounts.pseudonyms import shown_user
+from webapp.annotations.serializers import AnnotationSerializer
+from webapp.scans.models import Eye, Scan, Status
+
+
+class UploadSerializer(serializers.Serializer[Any]):
+    """The form fields of an upload."""
+
+    image = serializers.FileField(
+        max_length=255,
+        help_text="PNG, JPEG, TIFF, BMP, WebP or DICOM; what the file says beside pixels is dropped.",
+    )
+    eye = serializers.ChoiceField(choices=Eye.choices, required=False, allow_blank=True)
+    patient_ref = serializers.CharField(max_length=80, required=False, allow_blank=True)
+    note = serializers.CharField(max_length=2000, required=False, allow_blank=True)
+
+    def validate_image(self, file: Any) -> Any:
+        """Refuse a file above the limit before it is read."""
+        if file.size > settings.MAX_UPLOAD_BYTES:
+            limit = settings.MAX_UPLOAD_BYTES // 2**20
+            raise serializers.ValidationError(
+                f"The file has {file.size / 2**20:.1f} MiB; up to {limit} MiB are taken.", code="too_large"
+            )
+        return file
+
+
+class RepredictSerializer(serializers.Serializer[Any]):
+    """Which version to ask, and for which label's heat map."""
+
+    version = serializers.RegexField(r"^[A-Za-z0-9._-]+$", max_length=40, required=False, allow_blank=True)
+    label = serializers.CharField(max_length=80, required=False, allow_blank=True)
+
+
+class RegionSerializer(serializers.Serializer[Any]):
+    """A region that spoke for the label, in pixels of the image; strongest first."""
+
+    box = serializers.ListField(child=serializers.IntegerField(), help_text="[x, y, width, height]")
+    polygon = serializers.ListField(child=serializers.ListField(child=serializers.FloatField()))
+    score = serializers.FloatField()
+
+
+class ModelSerializer(serializers.Serializer[Any]):
+    """Which model said so."""
+
+    name = serializers.CharField(source="model_name")
+    version = serializers.CharField(source="model_version")
+
+
+class SourceSerializer(serializers.Serializer[Any]):
+    """A publication behind a recommendation."""
+
+    title = serializers.CharField()
+    url = serializers.CharField(allow_null=True)
+
+
+class RecommendationSerializer(serializers.Serializer[Any]):
+    """The next step, why, and who says so."""
+
+    urgency = serializers.CharField()
+    action = serializers.CharField()
+    reasons = serializers.ListField(child=serializers.CharField())
+    sources = SourceSerializer(many=True)
+    version = serializers.CharField()
+
+
+class FailureSerializer(serializers.Serializer[Any]):
+    """Why the model server refuses the image."""
+
+    code = serializers.CharField()
+    message = serializers.CharField()
+
+
+class QualitySerializer(serializers.Serializer[Any]):
+    """Whether the image is good enough to be read."""
+
+    acceptable = serializers.BooleanField()
+    reasons = serializers.ListField(child=serializers.CharField())
+
+
+class ScanSerializer(serializers.Serializer[Any]):
+    """A scan with its newest prediction. Researchers see no reference, no note, and a pseudonym for the user."""
+
+    id = serializers.CharField()
+    status = serializers.ChoiceField(choices=Status.choices)
+    failure = FailureSerializer(allow_null=True)
+    image_path = serializers.SerializerMethodField()
+    annotation_path = serializers.SerializerMethodField()
+    heatmap_path = serializers.SerializerMethodField()
+    sha256 = serializers.CharField()
+    width = serializers.IntegerField()
+    height = serializers.IntegerField()
+    eye = serializers.CharField()
+    patient_ref = serializers.SerializerMethodField()
+    note = serializers.SerializerMethodField()
+    timestamp = serializers.DateTimeField()
+    user_id = serializers.SerializerMethodField()
+    prediction = serializers.CharField(source="label", allow_null=True)
+    confidence = serializers.FloatField(allow_null=True)
+    probabilities = serializers.DictField(child=serializers.FloatField())
+    heatmap_label = serializers.CharField(source="gradcam_label", allow_null=True)
+    regions = RegionSerializer(many=True)
+    quality = serializers.SerializerMethodField()
+    model = serializers.SerializerMethodField()
+    recommendation = RecommendationSerializer(allow_null=True)
+    predicted_at = serializers.DateTimeField(allow_null=True)
+    reviewed = serializers.BooleanField()
+
+    def to_representation(self, instance: Scan) -> dict[str, Any]:
+        """Empty strings of what isn't known yet become null."""
+        data = super().to_representation(instance)
+        for name in ("prediction", "heatmap_label"):
+            data[name] = data[name] or None
+        return data
+
+    def get_image_path(self, scan: Scan) -> str:
+        return image_path(scan)
+
+    @extend_schema_field(serializers.CharField(allow_null=True))
+    def get_annotation_path(self, scan: Scan) -> str | None:
+        return overlay_path(scan)
+
+    @extend_schema_field(serializers.CharField(allow_null=True))
+    def get_heatmap_path(self, scan: Scan) -> str | None:
+        return reverse("scan-heatmap", args=[scan.pk]) if scan.heatmap_name else None
+
+    def get_patient_ref(self, scan: Scan) -> str:
+        return "" if self._reader.is_researcher else scan.patient_ref
+
+    def get_note(self, scan: Scan) -> str:
+        return "" if self._reader.is_researcher else scan.note
+
+    def get_user_id(self, scan: Scan) -> str:
+        return shown_user(scan.user_id, self._reader)
+
+    @extend_schema_field(QualitySerializer(allow_null=True))
+    def get_quality(self, scan: Scan) -> dict[str, Any] | None:
+        return scan.quality or None
+
+    @extend_schema_field(ModelSerializer(allow_null=True))
+    def get_model(self, scan: Scan) -> dict[str, Any] | None:
+        return dict(ModelSerializer(scan).data) if scan.model_name else None
+
+    @property
+    def _reader(self) -> User:
+        reader: User = self.context["request"].user
+        return reader
+
+
+class UploadedSerializer(ScanSerializer):
+    """The answer to an upload."""
+
+    duplicate = serializers.BooleanField(
+        required=False,
+        help_text="True when this user has uploaded the same file before; the scan is that one.",
+    )
+
+
+class HistorySerializer(serializers.Serializer[Any]):
+    """A line of the history per scan."""
+
+    id = serializers.CharField()
+    image_path = serializers.SerializerMethodField()
+    prediction = serializers.CharField(source="label", allow_null=True)
+    confidence = serializers.FloatField(allow_null=True)
+    annotation_path = serializers.SerializerMethodField(help_text="The scan with its heat map.")
+    manual_annotation = serializers.SerializerMethodField(
+        help_text="What people drew, as W3C Web Annotations."
+    )
+    timestamp = serializers.DateTimeField()
+    user_id = serializers.SerializerMethodField()
+
+    def to_representation(self, instance: Scan) -> dict[str, Any]:
+        """Empty strings of what isn't known yet become null."""
+        data = super().to_representation(instance)
+        data["prediction"] = data["prediction"] or None
+        return data
+
+    def get_image_path(self, scan: Scan) -> str:
+        return image_path(scan)
+
+    @extend_schema_field(serializers.CharField(allow_null=True))
+    def get_annotation_path(self, scan: Scan) -> str | None:
+        return overlay_path(scan)
+
+    @extend_schema_field(AnnotationSerializer(many=True))
+    def get_manual_annotation(self, scan: Scan) -> list[dict[str, Any]]:
+        drawn = self.context.get("annotations", {}).get(scan.pk, [])
+        return list(AnnotationSerializer(drawn, many=True, context=self.context).data)
+
+    def get_user_id(self, scan: Scan) -> str:
+        return shown_user(scan.user_id, self.context["request"].user)
+
+
+def image_path(scan: Scan) -> str:
+    """Address of the image, for who may see the scan."""
+    return reverse("scan-image", args=[scan.pk])
+
+
+def overlay_path(scan: Scan) -> str | None:
+    """Address of the image with its heat map, or None while there is none."""
+    return reverse("scan-overlay", args=[scan.pk]) if scan.overlay_name else None

@@ -1,0 +1,56 @@
+"""Image files below the media folder, under random names that say nothing about their content."""
+
+from __future__ import annotations
+
+import os
+import re
+import secrets
+from collections.abc import Iterator
+from pathlib import Path
+
+from django.conf import settings
+
+NAME = re.compile(r"[0-9a-f]{32}\.(png|jpg)")
+FOLDER = "scans"
+
+
+def path_of(name: str) -> Path:
+    """Where the file of that name lies. Raises ValueError for a name that `save` didn't make."""
+    if not NAME.fullmatch(name):
+        raise ValueError("not the name of a stored image")
+    return Path(settings.MEDIA_ROOT) / FOLDER / name[:2] / name
+
+
+def save(content: bytes, suffix: str = "png") -> str:
+    """Store the bytes and return their name. The file is on the disk, whole, before this returns."""
+    name = f"{secrets.token_hex(16)}.{suffix}"
+    path = path_of(name)
+    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    partial = path.with_suffix(".partial")
+    try:
+        with open(os.open(partial, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file:
+            file.write(content)
+            file.flush()
+            os.fsync(file.fileno())
+        partial.rename(path)
+    except OSError:
+        partial.unlink(missing_ok=True)
+        raise
+    return name
+
+
+def read(name: str) -> bytes:
+    """The bytes of a stored image; raises FileNotFoundError."""
+    return path_of(name).read_bytes()
+
+
+def delete(*names: str) -> None:
+    """Remove stored images; one that is gone already is no error."""
+    for name in names:
+        if name:
+            path_of(name).unlink(missing_ok=True)
+
+
+def all_files() -> Iterator[Path]:
+    """Every file of the folder, half-written ones too."""
+    yield from (path for path in (Path(settings.MEDIA_ROOT) / FOLDER).glob("*/*") if path.is_file())

@@ -1,0 +1,211 @@
+"""Scans over the API: upload, list, look, predict again, delete; and the history."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from bson import ObjectId
+from django.db.models import QuerySet
+from django.http import FileResponse, Http404, HttpResponse
+from django.utils.http import quote_etag
+from drf_spectacular.types import OpenApiTypes
+from drf_spectacular.utils import OpenApiParameter, OpenApiResponse, extend_schema, extend_schema_view
+from rest_framework import exceptions, mixins, status
+from rest_framework.decorators import action
+from rest_framework.parsers import MultiPartParser
+from rest_framework.request import Request
+from rest_framework.response import Response
+from rest_framework.viewsets import GenericViewSet
+
+from handlers.errors import ImageError
+from webapp.accounts.models import User
+from webapp.accounts.permissions import ResearchersOnlyRead
+from webapp.annotations.models import Annotation
+from webapp.api.errors import Unavailable
+from webapp.inference.client import ImageRefused, ModelUnavailable, UnknownVersion
+from webapp.scans import prediction, storage, upload
+from webapp.scans.deletion import delete_scan
+from webapp.scans.filters import ScanFilter
+from webapp.scans.models import Scan, Status
+from webapp.scans.serializers import (
+    HistorySerializer,
+    RepredictSerializer,
+    ScanSerializer,
+    UploadedSerializer,
+    UploadSerializer,
+)
+
+ID = OpenApiParameter("id", OpenApiTypes.STR, OpenApiParameter.PATH)
+PICTURE = OpenApiResponse(OpenApiTypes.BINARY, description="The picture's bytes.")
+
+
+class ImageError4xx(exceptions.APIException):
+    """An upload that is no usable image, with the code and status that say why."""
+
+    def __init__(self, error: ImageError) -> None:
+        super().__init__(error.message, code=error.code)
+        self.status_code = error.status
+
+
+class VisibleScans:
+    """Gives a view the scans that its user may see."""
+
+    request: Request
+
+    def get_queryset(self) -> QuerySet[Scan]:
+        """What the user may see; somebody else's scan is not found."""
+        user = self.request.user
+        return Scan.objects.visible_to(user) if isinstance(user, User) else Scan.objects.none()
+
+
+def visible_scan(user: User, scan_id: str) -> Scan:
+    """The scan of that id if the user may see it; raises Http404 otherwise."""
+    scan = Scan.objects.visible_to(user).filter(pk=scan_id).first() if ObjectId.is_valid(scan_id) else None
+    if scan is None:
+        raise Http404
+    return scan
+
+
+@extend_schema_view(
+    list=extend_schema(description="The scans you may see, newest first."),
+    retrieve=extend_schema(parameters=[ID]),
+    destroy=extend_schema(parameters=[ID], description="Delete a scan with all that belongs to it."),
+)
+class ScanViewSet(
+    VisibleScans,
+    mixins.ListModelMixin,
+    mixins.RetrieveModelMixin,
+    mixins.DestroyModelMixin,
+    GenericViewSet[Scan],
+):
+    """Uploaded B-scans and their predictions."""
+
+    queryset = Scan.objects.none()
+    serializer_class = ScanSerializer
+    permission_classes = (ResearchersOnlyRead,)
+    filterset_class = ScanFilter
+    lookup_value_regex = "[0-9a-f]{24}"
+
+    @extend_schema(
+        request={"multipart/form-data": UploadSerializer},
+        responses={
+            201: OpenApiResponse(UploadedSerializer, description="Stored and predicted."),
+            200: OpenApiResponse(UploadedSerializer, description="You have uploaded this file before."),
+            202: OpenApiResponse(
+                UploadedSerializer, description="Stored; predicted when the model server is back."
+            ),
+        },
+    )
+    def create(self, request: Request) -> Response:
+        """Upload a B-scan and have it predicted."""
+        given = UploadSerializer(data=request.data)
+        given.is_valid(raise_exception=True)
+        fields: dict[str, Any] = dict(given.validated_data)
+        content = fields.pop("image").read()
+        assert isinstance(request.user, User)
+        try:
+            uploaded = upload.store(request.user, content, **fields)
+        except ImageError as error:
+            raise ImageError4xx(error) from error
+        scan = uploaded.scan
+        if uploaded.created:
+            prediction.predict_claimed(scan, uploaded.image, prediction.INTERACTIVE_DEADLINE_S)
+        data = ScanSerializer(scan, context=self.get_serializer_context()).data
+        if not uploaded.created:
+            data = {**data, "duplicate": True}
+            code = status.HTTP_200_OK
+        else:
+            code = status.HTTP_202_ACCEPTED if scan.status == Status.QUEUED else status.HTTP_201_CREATED
+        return Response(data, status=code, headers={"Location": f"{request.path}{scan.pk}/"})
+
+    def get_parsers(self) -> list[Any]:
+        """Uploads are forms; everything else is JSON."""
+        if getattr(self, "action_map", {}).get("post") == "create":
+            return [MultiPartParser()]
+        return list(super().get_parsers())
+
+    def perform_destroy(self, instance: Scan) -> None:
+        """Remove documents and files."""
+        if not self._may_change(instance):
+            raise exceptions.PermissionDenied("Only who uploaded a scan, or an administrator, may delete it.")
+        delete_scan(instance)
+
+    @extend_schema(parameters=[ID], responses={(200, "image/png"): PICTURE})
+    @action(detail=True, filterset_class=None, pagination_class=None)
+    def image(self, request: Request, pk: str) -> FileResponse | HttpResponse:
+        """The scan itself."""
+        return send_picture(request, self.get_object().image_name)
+
+    @extend_schema(parameters=[ID], responses={(200, "image/png"): PICTURE})
+    @action(detail=True, filterset_class=None, pagination_class=None)
+    def overlay(self, request: Request, pk: str) -> FileResponse | HttpResponse:
+        """The scan with its heat map in colour."""
+        return send_picture(request, self.get_object().overlay_name)
+
+    @extend_schema(parameters=[ID], responses={(200, "image/png"): PICTURE})
+    @action(detail=True, filterset_class=None, pagination_class=None)
+    def heatmap(self, request: Request, pk: str) -> FileResponse | HttpResponse:
+        """The heat map alone, in grey: 255 is strongest."""
+        return send_picture(request, self.get_object().heatmap_name)
+
+    @extend_schema(parameters=[ID], request=RepredictSerializer, responses={201: ScanSerializer})
+    @action(detail=True, methods=["post"], filterset_class=None, pagination_class=None)
+    def predictions(self, request: Request, pk: str) -> Response:
+        """Predict again: by another version, or with the heat map of another label. Earlier answers are kept."""
+        scan = self.get_object()
+        given = RepredictSerializer(data=request.data)
+        given.is_valid(raise_exception=True)
+        version, label = given.validated_data.get("version", ""), given.validated_data.get("label", "")
+        try:
+            prediction.predict_again(scan, version, label)
+        except UnknownVersion as error:
+            raise exceptions.ValidationError({"version": [error.message]}) from error
+        except ImageRefused as error:
+            field = "label" if label else "image"
+            raise exceptions.ValidationError({field: [error.message]}) from error
+        except ModelUnavailable as error:
+            raise Unavailable(
+                "The model server can't answer at the moment. Try again in a minute."
+            ) from error
+        except FileNotFoundError as error:
+            raise Http404 from error
+        return Response(ScanSerializer(scan, context=self.get_serializer_context()).data, status=201)
+
+    def _may_change(self, scan: Scan) -> bool:
+        user = self.request.user
+        return isinstance(user, User) and (user.is_administrator or scan.user_id == user.pk)
+
+
+class HistoryViewSet(VisibleScans, mixins.ListModelMixin, GenericViewSet[Scan]):
+    """A record per scan, newest first."""
+
+    queryset = Scan.objects.none()
+    serializer_class = HistorySerializer
+    permission_classes = (ResearchersOnlyRead,)
+    filterset_class = ScanFilter
+
+    def list(self, request: Request, *args: Any, **kwargs: Any) -> Response:
+        """What was uploaded, what the model said of it, and what people drew."""
+        page = self.paginate_queryset(self.filter_queryset(self.get_queryset())) or []
+        context = {**self.get_serializer_context(), "annotations": Annotation.objects.by_scan(page)}
+        return self.get_paginated_response(HistorySerializer(page, many=True, context=context).data)
+
+
+def send_picture(request: Request, name: str) -> FileResponse | HttpResponse:
+    """Stream a stored picture, which browsers may keep for their user; 304 when they have it already."""
+    if not name:
+        raise Http404
+    etag = quote_etag(name)
+    if request.headers.get("If-None-Match") == etag:
+        response: FileResponse | HttpResponse = HttpResponse(status=304)
+    else:
+        try:
+            file = storage.path_of(name).open("rb")
+        except FileNotFoundError as error:
+            raise Http404 from error
+        response = FileResponse(file, content_type="image/jpeg" if name.endswith(".jpg") else "image/png")
+    response["ETag"] = etag
+    # A scan's newest overlay changes at the same address: ask each time, and be told 304.
+    response["Cache-Control"] = "private, no-cache"
+    response["X-Content-Type-Options"] = "nosniff"
+    return response

@@ -1,0 +1,23 @@
+"""All addresses of the web app."""
+
+from django.contrib import admin
+from django.urls import include, path
+from django.views.generic import TemplateView
+from drf_spectacular.views import SpectacularAPIView, SpectacularSwaggerView
+
+from webapp.api import health
+
+urlpatterns = [
+    path("", TemplateView.as_view(template_name="landing.html"), name="landing"),
+    path("healthz/", health.alive, name="healthz"),
+    path("readyz/", health.ready, name="readyz"),
+    path("admin/", admin.site.urls),
+    path("api/v1/", include("webapp.api.urls")),
+    path("api/schema/", SpectacularAPIView.as_view(), name="schema"),
+    path("api/docs/", SpectacularSwaggerView.as_view(url_name="schema"), name="docs"),
+    path("api/auth/", include("rest_framework.urls")),
+]
+handler400 = "webapp.api.errors.bad_request"
+handler403 = "webapp.api.errors.permission_denied"
+handler404 = "webapp.api.errors.not_found"
+handler500 = "webapp.api.errors.server_error"
