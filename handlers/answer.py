@@ -1,0 +1,124 @@
+"""The shape of what the model server answers (JSON)."""
+
+from __future__ import annotations
+
+import json
+from typing import Any, TypedDict
+
+from handlers.card import ModelCard
+
+
+class Model(TypedDict):
+    """Which model answered."""
+
+    name: str
+    version: str
+    architecture: str
+    weights_sha256: str
+
+
+class Prediction(TypedDict):
+    """The most probable label and its probability, 0 to 1."""
+
+    label: str
+    confidence: float
+
+
+class Region(TypedDict):
+    """A part of the image that speaks for the label, in pixels of the uploaded image.
+
+    `box` is [x, y, width, height]; `polygon` is at least three [x, y] corners; `score` is the mean heat inside, 0 to 1.
+    """
+
+    box: list[int]
+    polygon: list[list[int]]
+    score: float
+
+
+class Explanation(TypedDict):
+    """Grad-CAM for `label`: an overlay of `media_type` and an 8-bit grey PNG heat map, both base64, of the image's size."""
+
+    label: str
+    media_type: str
+    overlay: str
+    heatmap: str
+    regions: list[Region]
+
+
+class Quality(TypedDict):
+    """Whether the image is fit to be judged, and if not, why, as sentences."""
+
+    acceptable: bool
+    reasons: list[str]
+
+
+class ImageFacts(TypedDict):
+    """The image as it was read (after turning it upright), and the sha256 of its file."""
+
+    width: int
+    height: int
+    sha256: str
+
+
+class Timing(TypedDict):
+    """Milliseconds; `decode` and `encode` are this image's own, `forward` and `explain` those of its whole batch."""
+
+    decode: float
+    forward: float
+    explain: float
+    encode: float
+
+
+class _Answer(TypedDict):
+    model: Model
+    prediction: Prediction
+    probabilities: dict[str, float]
+    quality: Quality
+    image: ImageFacts
+    timing_ms: Timing
+
+
+class Answer(_Answer, total=False):
+    """The answer to a prediction; `gradcam` is left out when it was not asked for."""
+
+    gradcam: Explanation
+
+
+class ExplanationAnswer(TypedDict):
+    """The answer to an explanation."""
+
+    model: Model
+    gradcam: Explanation
+
+
+class Error(TypedDict):
+    """`code` is for programs, `message` for people."""
+
+    code: str
+    message: str
+
+
+class ErrorAnswer(TypedDict):
+    """The answer to a request that can't be served."""
+
+    error: Error
+
+
+def model_facts(card: ModelCard) -> Model:
+    """What each answer says of the model."""
+    return Model(
+        name=card.name,
+        version=card.version,
+        architecture=card.architecture,
+        weights_sha256=card.weights_sha256,
+    )
+
+
+def error_answer(code: str, message: str) -> ErrorAnswer:
+    """An error as an answer."""
+    return ErrorAnswer(error=Error(code=code, message=message))
+
+
+def as_json(answer: Any) -> bytes:
+    """Compact JSON; raises ValueError for numbers that JSON doesn't have."""
+    return json.dumps(answer, separators=(",", ":"), ensure_ascii=False, allow_nan=False).encode()

@@ -1,0 +1,62 @@
+"""From a Grad-CAM map of a few cells to heat in the image's own pixels, and to the regions where it is high."""
+
+from __future__ import annotations
+
+import cv2
+import numpy as np
+import numpy.typing as npt
+
+from handlers.answer import Region
+
+Heat = npt.NDArray[np.uint8]
+"""Heat (height, width): 0 is the coldest spot of the image and 255 its hottest."""
+
+THRESHOLD = 128
+"""Half of the highest heat, as Selvaraju et al. use for localisation with a looser 15 %, which marks half of a B-scan."""
+MAX_REGIONS = 10
+MIN_AREA = 0.001
+"""Share of the image below which a region is a leftover of the threshold."""
+CONTOUR_SIDE = 512
+"""Most pixels a side at which contours are traced: the map behind them has some 7 × 7 cells."""
+CORNER_TOLERANCE = 0.005
+"""How far a polygon may leave the contour, as a share of the contour's length."""
+
+
+def heat(cam: npt.NDArray[np.float32], width: int, height: int) -> Heat:
+    """A Grad-CAM map (rows, columns) as heat of `width` × `height` pixels.
+
+    Scaled from lowest to highest as pytorch-grad-cam does, then enlarged bilinearly. A map that is the same
+    everywhere, as when nothing speaks for the label, is cold everywhere.
+    """
+    lowest, highest = float(cam.min()), float(cam.max())
+    if not highest > lowest:
+        return np.zeros((height, width), np.uint8)
+    cells = np.rint((cam - lowest) * (255 / (highest - lowest))).astype(np.uint8)
+    return np.asarray(cv2.resize(cells, (width, height), interpolation=cv2.INTER_LINEAR), np.uint8)
+
+
+def regions(whole: Heat) -> list[Region]:
+    """Where the heat reaches THRESHOLD: polygons and boxes in the image's pixels, strongest first."""
+    height, width = whole.shape
+    small_width, small_height = min(width, CONTOUR_SIDE), min(height, CONTOUR_SIDE)
+    small = cv2.resize(whole, (small_width, small_height), interpolation=cv2.INTER_AREA)
+    hot = (small >= THRESHOLD).astype(np.uint8)
+    contours, _ = cv2.findContours(hot, cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_NONE)
+    scale = np.array([width / small_width, height / small_height])
+    found: list[Region] = []
+    for contour in contours:
+        outline = cv2.approxPolyDP(contour, CORNER_TOLERANCE * cv2.arcLength(contour, True), True)
+        inside = np.zeros_like(hot)
+        cv2.drawContours(inside, [contour], -1, 1, cv2.FILLED)
+        inside &= hot
+        if len(outline) < 3 or inside.sum() < MIN_AREA * hot.size:
+            continue
+        # Pixels are squares around their coordinates, so the scaling is about the image's corner, half a pixel away.
+        corners = np.rint((outline[:, 0] + 0.5) * scale - 0.5).astype(int)
+        corners = np.clip(corners, 0, [width - 1, height - 1])
+        x, y, box_width, box_height = cv2.boundingRect(corners.astype(np.int32))
+        score = float(small[inside == 1].mean()) / 255
+        found.append(
+            Region(box=[x, y, box_width, box_height], polygon=corners.tolist(), score=round(score, 4))
+        )
+    return sorted(found, key=lambda region: region["score"], reverse=True)[:MAX_REGIONS]

@@ -1,0 +1,154 @@
+"""From one entry of a TorchServe batch to the image's bytes and the options it came with."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+from handlers.errors import EmptyImage, InvalidJson, InvalidOption
+from handlers.overlay import MEDIA_TYPES
+
+IMAGE_FIELDS = ("body", "data", "image")
+"""Where the image lies: the raw body; gRPC and forms by TorchServe's habit; JSON and forms."""
+OPTIONS = ("explain", "label", "overlay_format")
+HEADERS = {"x-explain": "explain", "x-label": "label", "x-overlay-format": "overlay_format"}
+"""TorchServe drops the query of /predictions and /explanations, so that raw bodies bring options as headers."""
+ROUTING = ("model_name", "model_version")
+"""Query parameters by which TorchServe's /invocations finds the model."""
+WORDS = {"true": True, "1": True, "false": False, "0": False}
+
+
+@dataclass(frozen=True)
+class Options:
+    """What is wanted: an explanation or not, of which label (None: the most probable), drawn in which format."""
+
+    explain: bool = True
+    label: str | None = None
+    overlay_format: str = "png"
+
+
+@dataclass(frozen=True)
+class Request:
+    """One image to predict; `explanation_only` when the caller asked /explanations."""
+
+    content: bytes
+    declared_type: str | None = None
+    options: Options = Options()
+    explanation_only: bool = False
+
+
+def read_request(row: Mapping[str, Any], headers: Mapping[str, Any], labels: Sequence[str]) -> Request:
+    """Read a batch entry: `row` maps the body, form fields or gRPC inputs by name, `headers` are those of HTTP.
+
+    Options come as JSON keys, form fields, gRPC inputs, headers, or as query parameters where TorchServe passes them;
+    on conflict the first of these wins. Raises EmptyImage, InvalidJson, InvalidOption (an unknown option, a value
+    that it can't have, a label that is not among `labels`).
+    """
+    headers = {name.lower(): value for name, value in headers.items()}
+    declared = _media_type(headers.get("content-type"))
+    given: dict[str, Any] = {
+        option: headers[header] for header, option in HEADERS.items() if header in headers
+    }
+    fields = {name: value for name, value in row.items() if name not in ROUTING}
+    body: Any = b""
+    for name in IMAGE_FIELDS:
+        if name in fields:
+            body = fields.pop(name)
+            declared = _media_type(_field_type(headers, name)) or declared
+            break
+    given |= fields
+    if declared == "application/json" or isinstance(body, Mapping) or bytes_of(body)[:1] in (b"{", b"["):
+        members = _members(body)
+        content = _from_base64(members.pop("image", None))
+        given |= members
+    else:
+        content = bytes_of(body)
+    options = _options(given, labels)
+    # TorchServe marks /explanations by this header alone; a query parameter of that name would be a mapping here.
+    explanation_only = headers.get("explain") == "True"
+    if explanation_only:
+        options = replace(options, explain=True)
+    return Request(content, declared, options, explanation_only)
+
+
+def bytes_of(value: Any) -> bytes:
+    """The bytes that TorchServe received: it turns text bodies into str."""
+    if isinstance(value, str):
+        return value.encode()
+    return bytes(value) if isinstance(value, bytes | bytearray | memoryview) else b""
+
+
+def _field_type(headers: Mapping[str, Any], field: str) -> Any:
+    """The content type of a form field, which TorchServe keeps among the headers under the field's name."""
+    facts = headers.get(field)
+    return facts.get("content-type") if isinstance(facts, Mapping) else None
+
+
+def _media_type(value: Any) -> str | None:
+    """`text/plain` of "Text/Plain; charset=utf-8", None for nothing."""
+    if not isinstance(value, str):
+        return None
+    return value.split(";")[0].strip().lower() or None
+
+
+def _members(body: Any) -> dict[str, Any]:
+    if not isinstance(body, Mapping):
+        try:
+            body = json.loads(bytes_of(body))
+        except ValueError as error:
+            raise InvalidJson("The body is not valid JSON.") from error
+    if not isinstance(body, Mapping):
+        raise InvalidJson('The JSON body must be an object: {"image": "base64 of the image file"}.')
+    return dict(body)
+
+
+def _from_base64(value: Any) -> bytes:
+    if value is None or value == "":
+        raise EmptyImage('The JSON body has no image: give {"image": "base64 of the image file"}.')
+    if not isinstance(value, str):
+        raise InvalidJson("The JSON key image must be a text: the base64 of the image file.")
+    encoded = value.partition(",")[2] if value.startswith("data:") else value
+    try:
+        return base64.b64decode("".join(encoded.split()), validate=True)
+    except (binascii.Error, ValueError) as error:
+        raise InvalidJson("The JSON key image is not valid base64.") from error
+
+
+def _options(given: Mapping[str, Any], labels: Sequence[str]) -> Options:
+    unknown = sorted(given.keys() - set(OPTIONS))
+    if unknown:
+        raise InvalidOption(
+            f"Unknown option {_quoted(unknown[0])}. Options are {', '.join(OPTIONS)}; the image goes into the body "
+            f"or the field image."
+        )
+    label, overlay_format = given.get("label"), given.get("overlay_format")
+    return Options(
+        explain=_boolean(given.get("explain", True)),
+        label=None if label is None else _one_of("label", label, labels),
+        overlay_format=_one_of("overlay_format", overlay_format or "png", tuple(MEDIA_TYPES)),
+    )
+
+
+def _boolean(value: Any) -> bool:
+    if isinstance(value, bool):
+        return value
+    found = WORDS.get(bytes_of(value).decode(errors="replace").lower())
+    if found is None:
+        raise InvalidOption("The option explain must be true or false.")
+    return found
+
+
+def _one_of(name: str, value: Any, known: Sequence[str]) -> str:
+    text = bytes_of(value).decode(errors="replace")
+    if text not in known:
+        raise InvalidOption(f"Unknown {name} {_quoted(text)}. Known are {', '.join(known)}.")
+    return text
+
+
+def _quoted(text: str) -> str:
+    """The caller's own words, short enough for a message."""
+    return repr(text if len(text) <= 40 else f"{text[:40]}…")

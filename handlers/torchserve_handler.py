@@ -1,0 +1,103 @@
+"""The entry that TorchServe loads: the only module that knows TorchServe.
+
+TorchServe copies it to the top of the unpacked archive, where the package `handlers` lies beside it.
+"""
+
+from __future__ import annotations
+
+import logging
+import re
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import cv2
+import torch
+
+from handlers.answer import as_json, error_answer
+from handlers.errors import RequestError
+from handlers.predictor import Predictor
+from handlers.request import Request, read_request
+
+logger = logging.getLogger(__name__)
+
+JSON = "application/json"
+UNSAFE_IN_LOGS = re.compile(r"[^A-Za-z0-9._:/+=-]")
+MAX_ID_LENGTH = 64
+
+
+class RetinaOctHandler:
+    """Answers batches of TorchServe from the model in its archive."""
+
+    def __init__(self) -> None:
+        self._predictor: Predictor | None = None
+
+    def initialize(self, context: Any) -> None:
+        """Load the model. TorchServe sets the threads by OMP_NUM_THREADS and names the GPU of this worker, if any."""
+        properties = context.system_properties
+        gpu = properties.get("gpu_id")
+        device = torch.device("cuda", int(gpu)) if gpu is not None and torch.cuda.is_available() else None
+        cv2.setNumThreads(torch.get_num_threads())
+        self._predictor = Predictor.load(Path(properties["model_dir"]), device)
+        card = self._predictor.card
+        logger.info(
+            "loaded %s %s on %s with %d threads",
+            card.name,
+            card.version,
+            device or "cpu",
+            torch.get_num_threads(),
+        )
+
+    def handle(self, data: list[dict[str, Any]], context: Any) -> list[bytes]:
+        """An answer for each request of the batch; TorchServe mixes predictions and explanations in one batch."""
+        assert self._predictor is not None
+        headers = [context.get_all_request_header(index) for index in range(len(data))]
+        if headers and headers[0].get("describe") == "True":
+            return self._described(context, len(data))
+        read = [self._read(row, of_request) for row, of_request in zip(data, headers, strict=True)]
+        outcomes = iter(self._predictor.answer([item for item in read if isinstance(item, Request)]))
+        answers = []
+        for index, item in enumerate(read):
+            outcome = next(outcomes) if isinstance(item, Request) else item
+            status, code = 200, "ok"
+            if isinstance(outcome, RequestError):
+                status, code = outcome.status, outcome.code
+                answers.append(as_json(error_answer(outcome.code, outcome.message)))
+                context.set_response_status(code=status, phrase=code, idx=index)
+            else:
+                answers.append(as_json(outcome))
+            context.set_response_content_type(index, JSON)
+            logger.info(
+                "request %s: %d %s, %d bytes in a batch of %d",
+                _request_id(headers[index], context.get_request_id(index)),
+                status,
+                code,
+                len(answers[-1]),
+                len(data),
+            )
+        return answers
+
+    def describe_handle(self) -> dict[str, Any]:
+        """The model card, which TorchServe's management interface shows on request."""
+        assert self._predictor is not None
+        return self._predictor.card.to_dict()
+
+    def _described(self, context: Any, count: int) -> list[bytes]:
+        for index in range(count):
+            context.set_response_content_type(index, JSON)
+        return [as_json(self.describe_handle())] * count
+
+    def _read(self, row: Mapping[str, Any], headers: Mapping[str, Any]) -> Request | RequestError:
+        assert self._predictor is not None
+        try:
+            return read_request(row, headers, self._predictor.card.labels)
+        except RequestError as error:
+            return error
+
+
+def _request_id(headers: Mapping[str, Any], own: str | None) -> str:
+    """The caller's X-Request-Id, harmless in a log, or TorchServe's own id."""
+    given = next((value for name, value in headers.items() if name.lower() == "x-request-id"), None)
+    if not isinstance(given, str) or not given:
+        return own or "-"
+    return UNSAFE_IN_LOGS.sub("?", given[:MAX_ID_LENGTH])
