@@ -23,7 +23,11 @@ from datetime import timedelta
 from pathlib import Path
 from urllib.parse import urlsplit, urlunsplit
 
+import django_stubs_ext
 from django.core.exceptions import ImproperlyConfigured
+
+# Lets classes of Django be written with their model, as the type checker wants it: `ModelAdmin[Scan]`.
+django_stubs_ext.monkeypatch()
 
 
 def _flag(name: str) -> bool:
@@ -62,6 +66,7 @@ INSTALLED_APPS = [
     "drf_spectacular_sidecar",
     "webapp.contrib.MongoAxesConfig",
     "webapp.accounts",
+    "webapp.inference",
     "webapp.scans",
     "webapp.annotations",
     "webapp.reviews",
@@ -146,6 +151,7 @@ LANGUAGE_CODE = "en-gb"
 TIME_ZONE = "UTC"
 USE_TZ = True
 STATIC_URL = "/static/"
+STATICFILES_DIRS = [BASE_DIR / "webapp" / "static"]
 # Static files are served from the installed packages themselves: there is no collecting step to forget.
 WHITENOISE_USE_FINDERS = True
 MEDIA_ROOT = DATA_DIR / "media"

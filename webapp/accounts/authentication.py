@@ -8,7 +8,7 @@ class BearerAuthentication(JWTAuthentication):
     """`Authorization: Bearer ACCESS`; a user who was deactivated is refused at once."""
 
 
-class BearerScheme(OpenApiAuthenticationExtension):
+class BearerScheme(OpenApiAuthenticationExtension):  # type: ignore[no-untyped-call]
     """How the API description names it."""
 
     target_class = "webapp.accounts.authentication.BearerAuthentication"

@@ -14,7 +14,7 @@ class ResearchersOnlyRead(IsAuthenticated):
 
     def has_permission(self, request: Request, view: View) -> bool:  # type: ignore[override]
         """Whether the request may go on."""
-        if not super().has_permission(request, view):  # type: ignore[arg-type]
+        if not super().has_permission(request, view):
             return False
         user = request.user
         return isinstance(user, User) and (request.method in SAFE_METHODS or not user.is_researcher)

@@ -2,10 +2,9 @@
 
 from typing import Any
 
-from django_mongodb_extensions.rest_framework import MongoModelSerializer
 from rest_framework import serializers
 
-from webapp.accounts.models import User
+from webapp.accounts.models import Role
 
 
 class SignInSerializer(serializers.Serializer[Any]):
@@ -28,10 +27,12 @@ class TokenPairSerializer(serializers.Serializer[Any]):
     refresh = serializers.CharField()
 
 
-class MeSerializer(MongoModelSerializer):
+class MeSerializer(serializers.Serializer[Any]):
     """The signed-in user."""
 
-    class Meta:
-        model = User
-        fields = ("id", "username", "first_name", "last_name", "role", "clinic")
-        read_only_fields = fields
+    id = serializers.CharField()
+    username = serializers.CharField()
+    first_name = serializers.CharField()
+    last_name = serializers.CharField()
+    role = serializers.ChoiceField(choices=Role.choices)
+    clinic = serializers.CharField()

@@ -8,13 +8,11 @@ from collections.abc import Iterable
 from django.conf import settings
 from django.db import models
 from django.utils import timezone
-from django_mongodb_backend.managers import MongoManager
-from django_mongodb_backend.queryset import MongoQuerySet
 
 from webapp.scans.models import Scan
 
 
-class AnnotationQuerySet(MongoQuerySet):
+class AnnotationQuerySet(models.QuerySet["Annotation"]):
     """Queries over many scans at once; who may see an annotation is decided by its scan."""
 
     def by_scan(self, scans: Iterable[Scan]) -> dict[object, list[Annotation]]:
@@ -37,7 +35,7 @@ class Annotation(models.Model):
     modified = models.DateTimeField(default=timezone.now)
     revision = models.PositiveIntegerField(default=1, help_text="Rises with every change.")
 
-    objects = MongoManager.from_queryset(AnnotationQuerySet)()
+    objects = AnnotationQuerySet.as_manager()
 
     class Meta:
         ordering = ("created",)

@@ -48,7 +48,7 @@ def answer_error(error: Exception, context: dict[str, Any]) -> Response | None:
         fields = _by_field(error.detail)
         response.data = body("invalid", _summary(fields), fields)
     else:
-        detail = error.detail
+        detail: Any = error.detail
         if isinstance(detail, dict):  # simplejwt's InvalidToken carries a dictionary
             detail = detail.get("detail", "")
         code = getattr(detail, "code", None) or error.default_code

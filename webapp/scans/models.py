@@ -6,8 +6,6 @@ from django.conf import settings
 from django.db import models
 from django.db.models import Q
 from django.utils import timezone
-from django_mongodb_backend.managers import MongoManager
-from django_mongodb_backend.queryset import MongoQuerySet
 
 from webapp.accounts.models import User
 
@@ -27,7 +25,7 @@ class Eye(models.TextChoices):
     LEFT = "OS", "Left (OS)"
 
 
-class ScanQuerySet(MongoQuerySet):
+class ScanQuerySet(models.QuerySet["Scan"]):
     """Where every query for scans starts."""
 
     def visible_to(self, user: User) -> ScanQuerySet:
@@ -83,7 +81,7 @@ class Scan(models.Model):
 
     reviewed = models.BooleanField(default=False)
 
-    objects = MongoManager.from_queryset(ScanQuerySet)()
+    objects = ScanQuerySet.as_manager()
 
     class Meta:
         ordering = ("-timestamp",)

@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import Any
 
 from bson import ObjectId
-from django.db.models import QuerySet
 from django.http import FileResponse, Http404, HttpResponse
 from django.utils.http import quote_etag
 from drf_spectacular.types import OpenApiTypes
@@ -26,7 +25,7 @@ from webapp.inference.client import ImageRefused, ModelUnavailable, UnknownVersi
 from webapp.scans import prediction, storage, upload
 from webapp.scans.deletion import delete_scan
 from webapp.scans.filters import ScanFilter
-from webapp.scans.models import Scan, Status
+from webapp.scans.models import Scan, ScanQuerySet, Status
 from webapp.scans.serializers import (
     HistorySerializer,
     RepredictSerializer,
@@ -47,12 +46,14 @@ class ImageError4xx(exceptions.APIException):
         self.status_code = error.status
 
 
-class VisibleScans:
-    """Gives a view the scans that its user may see."""
+class VisibleScansViewSet(GenericViewSet[Scan]):
+    """Begins with the scans that the user may see."""
 
-    request: Request
+    queryset = Scan.objects.none()
+    permission_classes = (ResearchersOnlyRead,)
+    filterset_class = ScanFilter
 
-    def get_queryset(self) -> QuerySet[Scan]:
+    def get_queryset(self) -> ScanQuerySet:
         """What the user may see; somebody else's scan is not found."""
         user = self.request.user
         return Scan.objects.visible_to(user) if isinstance(user, User) else Scan.objects.none()
@@ -72,18 +73,14 @@ def visible_scan(user: User, scan_id: str) -> Scan:
     destroy=extend_schema(parameters=[ID], description="Delete a scan with all that belongs to it."),
 )
 class ScanViewSet(
-    VisibleScans,
     mixins.ListModelMixin,
     mixins.RetrieveModelMixin,
     mixins.DestroyModelMixin,
-    GenericViewSet[Scan],
+    VisibleScansViewSet,
 ):
     """Uploaded B-scans and their predictions."""
 
-    queryset = Scan.objects.none()
     serializer_class = ScanSerializer
-    permission_classes = (ResearchersOnlyRead,)
-    filterset_class = ScanFilter
     lookup_value_regex = "[0-9a-f]{24}"
 
     @extend_schema(
@@ -110,12 +107,11 @@ class ScanViewSet(
         scan = uploaded.scan
         if uploaded.created:
             prediction.predict_claimed(scan, uploaded.image, prediction.INTERACTIVE_DEADLINE_S)
-        data = ScanSerializer(scan, context=self.get_serializer_context()).data
+        data = dict(ScanSerializer(scan, context=self.get_serializer_context()).data)
+        code: int = status.HTTP_202_ACCEPTED if scan.status == Status.QUEUED else status.HTTP_201_CREATED
         if not uploaded.created:
-            data = {**data, "duplicate": True}
+            data["duplicate"] = True
             code = status.HTTP_200_OK
-        else:
-            code = status.HTTP_202_ACCEPTED if scan.status == Status.QUEUED else status.HTTP_201_CREATED
         return Response(data, status=code, headers={"Location": f"{request.path}{scan.pk}/"})
 
     def get_parsers(self) -> list[Any]:
@@ -176,13 +172,10 @@ class ScanViewSet(
         return isinstance(user, User) and (user.is_administrator or scan.user_id == user.pk)
 
 
-class HistoryViewSet(VisibleScans, mixins.ListModelMixin, GenericViewSet[Scan]):
+class HistoryViewSet(mixins.ListModelMixin, VisibleScansViewSet):
     """A record per scan, newest first."""
 
-    queryset = Scan.objects.none()
     serializer_class = HistorySerializer
-    permission_classes = (ResearchersOnlyRead,)
-    filterset_class = ScanFilter
 
     def list(self, request: Request, *args: Any, **kwargs: Any) -> Response:
         """What was uploaded, what the model said of it, and what people drew."""

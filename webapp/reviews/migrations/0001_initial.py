@@ -8,33 +8,55 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-
     initial = True
 
     dependencies = [
-        ('scans', '0001_initial'),
+        ("scans", "0001_initial"),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
 
     operations = [
         migrations.CreateModel(
-            name='Review',
+            name="Review",
             fields=[
-                ('id', django_mongodb_backend.fields.ObjectIdAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('verdict', models.CharField(choices=[('agree', 'Agree'), ('disagree', 'Disagree'), ('unsure', 'Unsure')], max_length=8)),
-                ('label', models.CharField(blank=True, help_text='What the reader sees.', max_length=80)),
-                ('comment', models.CharField(blank=True, max_length=2000)),
-                ('current', models.BooleanField(default=True)),
-                ('created', models.DateTimeField(default=django.utils.timezone.now)),
-                ('model_label', models.CharField(max_length=80)),
-                ('model_name', models.CharField(max_length=80)),
-                ('model_version', models.CharField(max_length=80)),
-                ('reader', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='reviews', to=settings.AUTH_USER_MODEL)),
-                ('scan', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='reviews', to='scans.scan')),
+                (
+                    "id",
+                    django_mongodb_backend.fields.ObjectIdAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                (
+                    "verdict",
+                    models.CharField(
+                        choices=[("agree", "Agree"), ("disagree", "Disagree"), ("unsure", "Unsure")],
+                        max_length=8,
+                    ),
+                ),
+                ("label", models.CharField(blank=True, help_text="What the reader sees.", max_length=80)),
+                ("comment", models.CharField(blank=True, max_length=2000)),
+                ("current", models.BooleanField(default=True)),
+                ("created", models.DateTimeField(default=django.utils.timezone.now)),
+                ("model_label", models.CharField(max_length=80)),
+                ("model_name", models.CharField(max_length=80)),
+                ("model_version", models.CharField(max_length=80)),
+                (
+                    "reader",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="reviews",
+                        to=settings.AUTH_USER_MODEL,
+                    ),
+                ),
+                (
+                    "scan",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.CASCADE, related_name="reviews", to="scans.scan"
+                    ),
+                ),
             ],
             options={
-                'ordering': ('-created',),
-                'indexes': [models.Index(fields=['scan', '-created'], name='review_of_scan')],
+                "ordering": ("-created",),
+                "indexes": [models.Index(fields=["scan", "-created"], name="review_of_scan")],
             },
         ),
     ]

@@ -8,7 +8,6 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-
     initial = True
 
     dependencies = [
@@ -17,96 +16,136 @@ class Migration(migrations.Migration):
 
     operations = [
         migrations.CreateModel(
-            name='Scan',
+            name="Scan",
             fields=[
-                ('id', django_mongodb_backend.fields.ObjectIdAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('clinic', models.CharField(blank=True, max_length=80)),
-                ('timestamp', models.DateTimeField(default=django.utils.timezone.now)),
-                ('sha256', models.CharField(help_text='Of the file as it was uploaded.', max_length=64)),
-                ('image_name', models.CharField(max_length=80)),
-                ('width', models.PositiveIntegerField(help_text='In pixels.')),
-                ('height', models.PositiveIntegerField(help_text='In pixels.')),
-                ('eye', models.CharField(blank=True, choices=[('OD', 'Right (OD)'), ('OS', 'Left (OS)')], max_length=2)),
-                ('patient_ref', models.CharField(blank=True, max_length=80)),
-                ('note', models.CharField(blank=True, max_length=2000)),
-                ('status', models.CharField(choices=[('queued', 'Queued: waits for the model server'), ('predicted', 'Predicted'), ('failed', 'Failed: the model server refuses the image')], default='queued', max_length=9)),
-                ('failure', models.JSONField(blank=True, null=True)),
-                ('attempts', models.PositiveIntegerField(default=0)),
-                ('next_attempt_at', models.DateTimeField(default=django.utils.timezone.now)),
-                ('claimed_until', models.DateTimeField(default=django.utils.timezone.now)),
-                ('label', models.CharField(blank=True, max_length=80)),
-                ('confidence', models.FloatField(blank=True, null=True)),
-                ('probabilities', models.JSONField(blank=True, default=dict)),
-                ('regions', models.JSONField(blank=True, default=list)),
-                ('gradcam_label', models.CharField(blank=True, max_length=80)),
-                ('quality', models.JSONField(blank=True, default=dict)),
-                ('recommendation', models.JSONField(blank=True, null=True)),
-                ('model_name', models.CharField(blank=True, max_length=80)),
-                ('model_version', models.CharField(blank=True, max_length=80)),
-                ('weights_sha256', models.CharField(blank=True, max_length=64)),
-                ('overlay_name', models.CharField(blank=True, max_length=80)),
-                ('heatmap_name', models.CharField(blank=True, max_length=80)),
-                ('predicted_at', models.DateTimeField(blank=True, null=True)),
-                ('reviewed', models.BooleanField(default=False)),
-                ('user', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='scans', to=settings.AUTH_USER_MODEL)),
+                (
+                    "id",
+                    django_mongodb_backend.fields.ObjectIdAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                ("clinic", models.CharField(blank=True, max_length=80)),
+                ("timestamp", models.DateTimeField(default=django.utils.timezone.now)),
+                ("sha256", models.CharField(help_text="Of the file as it was uploaded.", max_length=64)),
+                ("image_name", models.CharField(max_length=80)),
+                ("width", models.PositiveIntegerField(help_text="In pixels.")),
+                ("height", models.PositiveIntegerField(help_text="In pixels.")),
+                (
+                    "eye",
+                    models.CharField(
+                        blank=True, choices=[("OD", "Right (OD)"), ("OS", "Left (OS)")], max_length=2
+                    ),
+                ),
+                ("patient_ref", models.CharField(blank=True, max_length=80)),
+                ("note", models.CharField(blank=True, max_length=2000)),
+                (
+                    "status",
+                    models.CharField(
+                        choices=[
+                            ("queued", "Queued: waits for the model server"),
+                            ("predicted", "Predicted"),
+                            ("failed", "Failed: the model server refuses the image"),
+                        ],
+                        default="queued",
+                        max_length=9,
+                    ),
+                ),
+                ("failure", models.JSONField(blank=True, null=True)),
+                ("attempts", models.PositiveIntegerField(default=0)),
+                ("next_attempt_at", models.DateTimeField(default=django.utils.timezone.now)),
+                ("claimed_until", models.DateTimeField(default=django.utils.timezone.now)),
+                ("label", models.CharField(blank=True, max_length=80)),
+                ("confidence", models.FloatField(blank=True, null=True)),
+                ("probabilities", models.JSONField(blank=True, default=dict)),
+                ("regions", models.JSONField(blank=True, default=list)),
+                ("gradcam_label", models.CharField(blank=True, max_length=80)),
+                ("quality", models.JSONField(blank=True, default=dict)),
+                ("recommendation", models.JSONField(blank=True, null=True)),
+                ("model_name", models.CharField(blank=True, max_length=80)),
+                ("model_version", models.CharField(blank=True, max_length=80)),
+                ("weights_sha256", models.CharField(blank=True, max_length=64)),
+                ("overlay_name", models.CharField(blank=True, max_length=80)),
+                ("heatmap_name", models.CharField(blank=True, max_length=80)),
+                ("predicted_at", models.DateTimeField(blank=True, null=True)),
+                ("reviewed", models.BooleanField(default=False)),
+                (
+                    "user",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="scans",
+                        to=settings.AUTH_USER_MODEL,
+                    ),
+                ),
             ],
             options={
-                'ordering': ('-timestamp',),
+                "ordering": ("-timestamp",),
             },
         ),
         migrations.CreateModel(
-            name='Prediction',
+            name="Prediction",
             fields=[
-                ('id', django_mongodb_backend.fields.ObjectIdAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('label', models.CharField(max_length=80)),
-                ('confidence', models.FloatField()),
-                ('probabilities', models.JSONField(default=dict)),
-                ('regions', models.JSONField(default=list)),
-                ('gradcam_label', models.CharField(max_length=80)),
-                ('quality', models.JSONField(default=dict)),
-                ('recommendation', models.JSONField(null=True)),
-                ('model_name', models.CharField(max_length=80)),
-                ('model_version', models.CharField(max_length=80)),
-                ('weights_sha256', models.CharField(max_length=64)),
-                ('overlay_name', models.CharField(max_length=80)),
-                ('heatmap_name', models.CharField(max_length=80)),
-                ('predicted_at', models.DateTimeField()),
-                ('scan', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='predictions', to='scans.scan')),
+                (
+                    "id",
+                    django_mongodb_backend.fields.ObjectIdAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                ("label", models.CharField(max_length=80)),
+                ("confidence", models.FloatField()),
+                ("probabilities", models.JSONField(default=dict)),
+                ("regions", models.JSONField(default=list)),
+                ("gradcam_label", models.CharField(max_length=80)),
+                ("quality", models.JSONField(default=dict)),
+                ("recommendation", models.JSONField(null=True)),
+                ("model_name", models.CharField(max_length=80)),
+                ("model_version", models.CharField(max_length=80)),
+                ("weights_sha256", models.CharField(max_length=64)),
+                ("overlay_name", models.CharField(max_length=80)),
+                ("heatmap_name", models.CharField(max_length=80)),
+                ("predicted_at", models.DateTimeField()),
+                (
+                    "scan",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="predictions",
+                        to="scans.scan",
+                    ),
+                ),
             ],
             options={
-                'ordering': ('-predicted_at',),
+                "ordering": ("-predicted_at",),
             },
         ),
         migrations.AddIndex(
-            model_name='scan',
-            index=models.Index(fields=['-timestamp'], name='newest'),
+            model_name="scan",
+            index=models.Index(fields=["-timestamp"], name="newest"),
         ),
         migrations.AddIndex(
-            model_name='scan',
-            index=models.Index(fields=['user', '-timestamp'], name='newest_of_user'),
+            model_name="scan",
+            index=models.Index(fields=["user", "-timestamp"], name="newest_of_user"),
         ),
         migrations.AddIndex(
-            model_name='scan',
-            index=models.Index(fields=['clinic', '-timestamp'], name='newest_of_clinic'),
+            model_name="scan",
+            index=models.Index(fields=["clinic", "-timestamp"], name="newest_of_clinic"),
         ),
         migrations.AddIndex(
-            model_name='scan',
-            index=models.Index(fields=['label', '-timestamp'], name='newest_of_label'),
+            model_name="scan",
+            index=models.Index(fields=["label", "-timestamp"], name="newest_of_label"),
         ),
         migrations.AddIndex(
-            model_name='scan',
-            index=models.Index(fields=['patient_ref', '-timestamp'], name='newest_of_patient'),
+            model_name="scan",
+            index=models.Index(fields=["patient_ref", "-timestamp"], name="newest_of_patient"),
         ),
         migrations.AddIndex(
-            model_name='scan',
-            index=models.Index(fields=['status', 'next_attempt_at'], name='left_to_do'),
+            model_name="scan",
+            index=models.Index(fields=["status", "next_attempt_at"], name="left_to_do"),
         ),
         migrations.AddIndex(
-            model_name='scan',
-            index=models.Index(fields=['image_name'], name='of_image'),
+            model_name="scan",
+            index=models.Index(fields=["image_name"], name="of_image"),
         ),
         migrations.AddConstraint(
-            model_name='scan',
-            constraint=models.UniqueConstraint(fields=('user', 'sha256'), name='same_file_once_per_user'),
+            model_name="scan",
+            constraint=models.UniqueConstraint(fields=("user", "sha256"), name="same_file_once_per_user"),
         ),
     ]

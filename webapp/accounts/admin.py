@@ -1,0 +1,63 @@
+"""Users and their sign-ins in the admin."""
+
+from __future__ import annotations
+
+from django.contrib import admin
+from django.contrib.auth.admin import UserAdmin as DjangoUserAdmin
+from django.contrib.auth.models import Group
+from django.db.models import QuerySet
+from django.http import HttpRequest
+
+from webapp.accounts import tokens
+from webapp.accounts.models import RefreshSession, User
+
+# The role decides the rights; groups would be a second, silent way.
+admin.site.unregister(Group)
+
+
+@admin.register(User)
+class UserAdmin(DjangoUserAdmin[User]):
+    """Users by role and clinic."""
+
+    list_display = ("username", "first_name", "last_name", "role", "clinic", "is_active", "last_login")
+    list_filter = ("role", "is_active", "clinic")
+    search_fields = ("username", "first_name", "last_name", "clinic")
+    readonly_fields = ("last_login", "date_joined")
+    filter_horizontal = ()
+    fieldsets = (
+        (None, {"fields": ("username", "password", "is_active")}),
+        ("Role", {"fields": ("role", "clinic")}),
+        ("Person", {"fields": ("first_name", "last_name", "email")}),
+        ("Dates", {"fields": ("last_login", "date_joined")}),
+    )
+    add_fieldsets = (
+        (None, {"classes": ("wide",), "fields": ("username", "usable_password", "password1", "password2")}),
+        ("Role", {"fields": ("role", "clinic")}),
+    )
+    actions = ("sign_out_everywhere",)
+
+    @admin.action(description="Sign out everywhere")
+    def sign_out_everywhere(self, request: HttpRequest, queryset: QuerySet[User]) -> None:
+        """End every sign-in over the API of the chosen users."""
+        for user in queryset:
+            tokens.revoke_all(user)
+        self.message_user(request, "Their refresh tokens are revoked; access tokens end within ten minutes.")
+
+
+@admin.register(RefreshSession)
+class RefreshSessionAdmin(admin.ModelAdmin[RefreshSession]):
+    """Who is signed in over the API; read only."""
+
+    list_display = ("user", "created", "expires", "used_at", "revoked_at")
+    list_filter = ("created",)
+    search_fields = ("user__username",)
+    list_select_related = ("user",)
+    fields = ("user", "created", "expires", "used_at", "revoked_at", "family")
+
+    def has_add_permission(self, request: HttpRequest) -> bool:
+        """They come from signing in."""
+        return False
+
+    def has_change_permission(self, request: HttpRequest, obj: RefreshSession | None = None) -> bool:
+        """They are looked at only."""
+        return False

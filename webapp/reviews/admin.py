@@ -1,0 +1,38 @@
+"""Reviews in the admin; they are a record, so nothing about them can be changed."""
+
+from django.contrib import admin
+from django.http import HttpRequest
+
+from webapp.reviews.models import Review
+
+
+@admin.register(Review)
+class ReviewAdmin(admin.ModelAdmin[Review]):
+    """Who said what of which prediction."""
+
+    list_display = (
+        "created",
+        "reader",
+        "verdict",
+        "label",
+        "model_label",
+        "model_version",
+        "current",
+        "scan",
+    )
+    list_filter = ("verdict", "current", "model_label", "model_version")
+    search_fields = ("comment", "label", "reader__username")
+    list_select_related = ("reader", "scan")
+    date_hierarchy = "created"
+
+    def has_add_permission(self, request: HttpRequest) -> bool:
+        """They come from readers."""
+        return False
+
+    def has_change_permission(self, request: HttpRequest, obj: Review | None = None) -> bool:
+        """Nobody edits another's verdict."""
+        return False
+
+    def has_delete_permission(self, request: HttpRequest, obj: Review | None = None) -> bool:
+        """A verdict goes only with its scan."""
+        return obj is None

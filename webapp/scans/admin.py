@@ -1,0 +1,168 @@
+"""Scans in the admin: looked at, filtered, deleted; what the model said is never edited."""
+
+from __future__ import annotations
+
+from django.contrib import admin
+from django.db.models import QuerySet
+from django.http import Http404, HttpRequest, HttpResponse
+from django.urls import URLPattern, path, reverse
+from django.utils.html import format_html, format_html_join
+from django.utils.safestring import SafeString
+
+from webapp.scans import thumbnail
+from webapp.scans.deletion import delete_scan
+from webapp.scans.models import Scan
+
+NOTHING = "–"
+
+
+@admin.register(Scan)
+class ScanAdmin(admin.ModelAdmin[Scan]):
+    """Every scan, newest first."""
+
+    list_display = (
+        "picture",
+        "timestamp",
+        "prediction",
+        "urgency",
+        "status",
+        "read_by",
+        "eye",
+        "reviewed",
+        "user",
+    )
+    list_display_links = ("picture", "timestamp")
+    list_filter = ("status", "label", "model_version", "reviewed", "eye", "clinic")
+    list_select_related = ("user",)
+    list_per_page = 50
+    search_fields = ("patient_ref", "sha256", "label", "note", "user__username")
+    date_hierarchy = "timestamp"
+    show_full_result_count = False
+    fieldsets = (
+        (None, {"fields": ("pictures", "status", "failure", "reviewed")}),
+        ("Prediction", {"fields": ("prediction", "bars", "quality_reasons", "read_by", "predicted_at")}),
+        ("Recommendation", {"fields": ("urgency", "action", "reasons", "sources")}),
+        ("Patient", {"fields": ("eye", "patient_ref", "note")}),
+        ("Record", {"fields": ("user", "clinic", "timestamp", "size", "sha256", "weights_sha256")}),
+    )
+    editable = ("eye", "patient_ref", "note")
+
+    def get_readonly_fields(self, request: HttpRequest, obj: Scan | None = None) -> list[str]:
+        """All but what people wrote themselves."""
+        names = [name for _, options in self.fieldsets for name in options["fields"]]
+        return [str(name) for name in names if name not in self.editable]
+
+    def has_add_permission(self, request: HttpRequest) -> bool:
+        """Scans come in through the API, which checks and predicts them."""
+        return False
+
+    def delete_model(self, request: HttpRequest, obj: Scan) -> None:
+        """Files too."""
+        delete_scan(obj)
+
+    def delete_queryset(self, request: HttpRequest, queryset: QuerySet[Scan]) -> None:
+        """Files too."""
+        for scan in queryset:
+            delete_scan(scan)
+
+    def get_urls(self) -> list[URLPattern]:
+        """The thumbnails' address beside the usual ones."""
+        own = path(
+            "<str:scan_id>/thumbnail/", self.admin_site.admin_view(self.thumbnail), name="scan-thumbnail"
+        )
+        return [own, *super().get_urls()]
+
+    def thumbnail(self, request: HttpRequest, scan_id: str) -> HttpResponse:
+        """A small picture of the scan; its file never changes, so browsers keep it."""
+        scan = self.get_object(request, scan_id)
+        if scan is None or not self.has_view_permission(request, scan):
+            raise Http404
+        try:
+            content = thumbnail.jpeg(scan.image_name)
+        except (FileNotFoundError, ValueError) as error:
+            raise Http404 from error
+        return HttpResponse(content, "image/jpeg", headers={"Cache-Control": "private, max-age=86400"})
+
+    @admin.display(description="Scan")
+    def picture(self, scan: Scan) -> SafeString:
+        """A thumbnail."""
+        return format_html('<img src="{}" alt="" height="64" loading="lazy">', _address("thumbnail", scan))
+
+    @admin.display(description="Scan and heat map")
+    def pictures(self, scan: Scan) -> SafeString:
+        """The scan and, once predicted, its overlay."""
+        addresses = [reverse("scan-image", args=[scan.pk])]
+        if scan.overlay_name:
+            addresses.append(reverse("scan-overlay", args=[scan.pk]))
+        picture = '<a href="{0}"><img src="{0}" alt="" style="max-width: min(100%, 460px); margin: 0 8px 8px 0"></a>'
+        return format_html_join("", picture, [(address,) for address in addresses])
+
+    @admin.display(description="Prediction", ordering="label")
+    def prediction(self, scan: Scan) -> str:
+        """The first label and its probability."""
+        return f"{scan.label} {scan.confidence:.0%}" if scan.label else NOTHING
+
+    @admin.display(description="Probabilities")
+    def bars(self, scan: Scan) -> SafeString | str:
+        """All labels, most probable first."""
+        rows = sorted(scan.probabilities.items(), key=lambda row: -row[1])
+        bar = '<div><meter min="0" max="1" value="{}" style="width: 12em"></meter> {} {}</div>'
+        return format_html_join("", bar, [(value, label, f"{value:.1%}") for label, value in rows]) or NOTHING
+
+    @admin.display(description="Image quality")
+    def quality_reasons(self, scan: Scan) -> str:
+        """What the model server said of the image."""
+        if not scan.quality:
+            return NOTHING
+        return "acceptable" if scan.quality["acceptable"] else "; ".join(scan.quality["reasons"])
+
+    @admin.display(description="Model", ordering="model_version")
+    def read_by(self, scan: Scan) -> str:
+        """Name and version."""
+        return f"{scan.model_name} {scan.model_version}" if scan.model_name else NOTHING
+
+    @admin.display(description="Urgency")
+    def urgency(self, scan: Scan) -> str:
+        """The recommendation's tier."""
+        return _recommended(scan, "urgency")
+
+    @admin.display(description="Next step")
+    def action(self, scan: Scan) -> str:
+        """What to do."""
+        return _recommended(scan, "action")
+
+    @admin.display(description="Reasons")
+    def reasons(self, scan: Scan) -> SafeString | str:
+        """Why."""
+        said = (scan.recommendation or {}).get("reasons", [])
+        return format_html_join("", "<div>{}</div>", [(reason,) for reason in said]) or NOTHING
+
+    @admin.display(description="Sources")
+    def sources(self, scan: Scan) -> SafeString | str:
+        """Who says so."""
+        return (
+            format_html_join(
+                "",
+                "<div>{}</div>",
+                [
+                    (format_html('<a href="{}">{}</a>', source["url"], source["title"]),)
+                    if source["url"]
+                    else (source["title"],)
+                    for source in (scan.recommendation or {}).get("sources", [])
+                ],
+            )
+            or NOTHING
+        )
+
+    @admin.display(description="Size")
+    def size(self, scan: Scan) -> str:
+        """In pixels."""
+        return f"{scan.width} × {scan.height} pixels"
+
+
+def _recommended(scan: Scan, key: str) -> str:
+    return str((scan.recommendation or {}).get(key, NOTHING))
+
+
+def _address(name: str, scan: Scan) -> str:
+    return reverse(f"admin:scan-{name}", args=[scan.pk])
