@@ -26,7 +26,7 @@ class MongoContentTypesConfig(ContentTypesConfig):
     default_auto_field = OBJECT_ID
 
 
-class MongoAxesConfig(AxesConfig):
+class MongoAxesConfig(AxesConfig):  # type: ignore[misc]
     """Sign-in limits; its tables are never made, because it counts in the cache."""
 
     default_auto_field = OBJECT_ID

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, ClassVar
 
 from django.contrib.auth.models import AbstractUser
 from django.contrib.auth.models import UserManager as DjangoUserManager
@@ -35,7 +35,7 @@ class User(AbstractUser):
         max_length=80, blank=True, help_text="Clinicians of the same clinic see each other's scans."
     )
 
-    objects = UserManager()
+    objects: ClassVar[UserManager] = UserManager()
 
     def save(self, *args: Any, **options: Any) -> None:
         """Keep Django's own flags in step with the role."""

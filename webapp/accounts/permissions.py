@@ -1,8 +1,8 @@
 """Who may do what, by role. What a user may see is decided by the querysets, not here."""
 
-from django.views import View
 from rest_framework.permissions import SAFE_METHODS, IsAuthenticated
 from rest_framework.request import Request
+from rest_framework.views import APIView
 
 from webapp.accounts.models import User
 
@@ -12,7 +12,7 @@ class ResearchersOnlyRead(IsAuthenticated):
 
     message = "Researchers read; they don't upload, change or delete."
 
-    def has_permission(self, request: Request, view: View) -> bool:  # type: ignore[override]
+    def has_permission(self, request: Request, view: APIView) -> bool:
         """Whether the request may go on."""
         if not super().has_permission(request, view):
             return False

@@ -29,7 +29,7 @@ class SelectorSerializer(serializers.Serializer[Any]):
 class TargetSerializer(serializers.Serializer[Any]):
     """What is annotated; the source is the scan of the address."""
 
-    source = serializers.CharField(read_only=True)
+    source = serializers.CharField(read_only=True)  # type: ignore[assignment]
     selector = SelectorSerializer()
 
 
@@ -49,7 +49,7 @@ class AnnotationSerializer(serializers.Serializer[Any]):
     type = serializers.CharField(default="Annotation", read_only=True)
     scan = serializers.CharField(source="scan_id", read_only=True)
     target = TargetSerializer()
-    label = serializers.CharField(max_length=80, required=False, allow_blank=True, default="")
+    label = serializers.CharField(max_length=80, required=False, allow_blank=True, default="")  # type: ignore[assignment]
     comment = serializers.CharField(max_length=2000, required=False, allow_blank=True, default="")
     body = BodySerializer(many=True, read_only=True)
     creator = serializers.CharField(read_only=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from bson import ObjectId
 from django.conf import settings
 from django.db import models
 from django.utils import timezone
@@ -20,6 +21,7 @@ class Verdict(models.TextChoices):
 class Review(models.Model):
     """One verdict. A reader's later one on the same scan replaces it as current and overwrites nothing."""
 
+    reader_id: ObjectId
     scan = models.ForeignKey(Scan, on_delete=models.CASCADE, related_name="reviews")
     reader = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="reviews")
     verdict = models.CharField(max_length=8, choices=Verdict.choices)

@@ -19,7 +19,7 @@ class ReviewSerializer(serializers.Serializer[Any]):
     id = serializers.CharField(read_only=True)
     scan = serializers.CharField(source="scan_id", read_only=True)
     verdict = serializers.ChoiceField(choices=Verdict.choices)
-    label = serializers.CharField(
+    label = serializers.CharField(  # type: ignore[assignment]
         max_length=80,
         required=False,
         allow_blank=True,

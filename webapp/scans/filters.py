@@ -6,7 +6,7 @@ from django.db.models import QuerySet
 from webapp.scans.models import Eye, Scan, Status
 
 
-class ScanFilter(django_filters.FilterSet):
+class ScanFilter(django_filters.FilterSet):  # type: ignore[misc]
     """Filters of `GET scans/` and `GET history/`."""
 
     prediction = django_filters.CharFilter(field_name="label", help_text="A label, as in `prediction`.")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from bson import ObjectId
 from django.conf import settings
 from django.db import models
 from django.db.models import Q
@@ -46,6 +47,7 @@ class ScanQuerySet(models.QuerySet["Scan"]):
 class Scan(models.Model):
     """One uploaded B-scan with its newest prediction. Its image bytes lie in files below the media folder."""
 
+    user_id: ObjectId
     user = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="scans")
     clinic = models.CharField(max_length=80, blank=True)
     timestamp = models.DateTimeField(default=timezone.now)
