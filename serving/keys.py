@@ -58,6 +58,7 @@ class KeyHolder:
         self._key_file = key_file
         self._management_url = management_url.rstrip("/")
         self._lock = threading.Lock()
+        self._handed_out = threading.local()
         self._read_at: tuple[int, int] | None = None
         self._key: Key | None = None
 
@@ -68,23 +69,26 @@ class KeyHolder:
     def current(self) -> str:
         """A key that is valid now, renewed first if it is about to expire. Raises KeyUnavailable."""
         key = self.key()
-        return self.renew(rejected=key.text) if key.nearly_expired else key.text
+        text = self.renew(rejected=key.text) if key.nearly_expired else key.text
+        self._handed_out.text = text
+        return text
 
     def renew(self, rejected: str | None = None) -> str:
-        """A key other than `rejected`, the one that TorchServe refused (default: the last one read here).
+        """A key other than `rejected`, the one that TorchServe refused (default: the last that this thread was given).
 
         When somebody else has renewed it meanwhile, that one is returned and nothing is renewed again. Raises
         KeyUnavailable.
         """
         if rejected is None:
-            rejected = self._key.text if self._key else ""
+            rejected = getattr(self._handed_out, "text", "")
         with self._lock, self._one_at_a_time():
             keys = self._read()
             if (found := _key(keys, self.kind)).text == rejected:
                 self._ask_for_new(keys["API"]["key"])
                 found = _key(self._read(), self.kind)
             self._key = found
-            return found.text
+        self._handed_out.text = found.text
+        return found.text
 
     def key(self) -> Key:
         """The key as the file has it, with its expiry. Raises KeyUnavailable."""

@@ -196,8 +196,6 @@ def user(arguments: argparse.Namespace) -> int:
     options = [arguments.name, "--role", arguments.role]
     if arguments.clinic:
         options += ["--clinic", arguments.clinic]
-    if not sys.stdin.isatty():
-        options.append("--password-stdin")
     return create_user(data, running_state(data), options)
 
 

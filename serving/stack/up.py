@@ -121,9 +121,16 @@ def run(settings: Settings, terminal: TextIO, when_ready: Callable[[], None] = l
             supervisor.start(services.model_server_service(server, models))
             if not settings.mongodb_uri:
                 supervisor.wait_ready(services.MONGODB)
-            password = _prepare_web_app(supervisor, app, data)
+            supervisor.run_task(
+                "Preparing the database",
+                app.set_up_command(),
+                log=data.logs / "setup.log",
+                environment=app.environment,
+                folder=webapp.ROOT,
+            )
             supervisor.start(services.web_service(app, data.logs))
             supervisor.start(services.worker_service(app, data.logs))
+            password = _make_first_administrator(supervisor, app, data)
             supervisor.wait_ready()
             state.became_ready()
             _welcome(announce, app, data, password)
@@ -171,27 +178,14 @@ def _facts(
     }
 
 
-def _prepare_web_app(supervisor: Supervisor, app: webapp.WebApp, data: DataFolder) -> str | None:
-    """Bring the database up to date and mend what a crash left; the first administrator's password if one was made."""
-    for name, arguments in (
-        ("Preparing the database", ("migrate", "--noinput")),
-        ("Checking stored scans", ("sweep_scans",)),
-    ):
-        supervisor.run_task(
-            name,
-            webapp.django(*arguments),
-            log=data.logs / "setup.log",
-            environment=app.environment,
-            folder=webapp.ROOT,
-        )
+def _make_first_administrator(supervisor: Supervisor, app: webapp.WebApp, data: DataFolder) -> str | None:
+    """Make the first administrator, once in the life of a data folder; the generated password, or None."""
     note = data.secrets / ADMINISTRATOR_NOTE
     if note.exists():
         return None
     password = webapp.new_password()
     made = subprocess.run(
-        webapp.django(
-            "create_user", webapp.FIRST_ADMINISTRATOR, "--role", "administrator", "--password-stdin"
-        ),
+        webapp.django("create_user", webapp.FIRST_ADMINISTRATOR, "--role", "administrator"),
         input=f"{password}\n",
         env=app.environment,
         cwd=webapp.ROOT,

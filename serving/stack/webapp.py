@@ -11,6 +11,7 @@ import urllib.request
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from urllib.parse import urlsplit
 
 from celery import Celery
 from kombu.exceptions import OperationalError
@@ -24,7 +25,15 @@ MAX_WEB_WORKERS = 4
 REQUEST_TIMEOUT_S = 120
 PROBE_TIMEOUT_S = 2.0
 WORKER_PROCESSES = 2
+DATABASE = "retinote"
 WORKER_NAME = "worker@retinote"
+SET_UP = """
+import django
+from django.core.management import call_command
+django.setup()
+call_command("migrate", interactive=False)
+call_command("sweep_scans")
+"""
 
 
 @dataclass(frozen=True)
@@ -42,6 +51,10 @@ class WebApp:
         host = "127.0.0.1" if self.host in ("0.0.0.0", "::") else self.host
         return f"http://{f'[{host}]' if ':' in host else host}:{self.port}/"
 
+    def set_up_command(self) -> list[str]:
+        """Brings the database up to date and mends what a crash left, in one process: Django takes long to load."""
+        return [sys.executable, "-c", SET_UP]
+
     def web_command(self) -> list[str]:
         """gunicorn: a process per core up to a few, each with threads, as most of a request is waiting."""
         workers = max(2, min(len(os.sched_getaffinity(0)), MAX_WEB_WORKERS))
@@ -50,6 +63,7 @@ class WebApp:
             *("--bind", f"[{self.host}]:{self.port}" if ":" in self.host else f"{self.host}:{self.port}"),
             *("--workers", str(workers), "--threads", str(THREADS_PER_WEB_WORKER)),
             *("--timeout", str(REQUEST_TIMEOUT_S)),
+            "--no-control-socket",
             # Another folder's disk must not be able to stall the heartbeat of a worker.
             *("--worker-tmp-dir", "/dev/shm" if Path("/dev/shm").is_dir() else str(self.run_folder)),
         ]
@@ -112,18 +126,23 @@ def environment(
     inherited: Mapping[str, str] = os.environ,
 ) -> dict[str, str]:
     """Variables of the web app's settings. Those that the user set already (RETINOTE_…) stay, the stack's own excepted."""
-    defaults = {"RETINOTE_BROKER_URL": mongodb_uri} | dict(inherited)
-    return defaults | {
-        "PYTHONPATH": str(ROOT),
-        "PYTHONUNBUFFERED": "1",
-        "DJANGO_SETTINGS_MODULE": "webapp.settings",
-        "MONGODB_URI": mongodb_uri,
-        "RETINOTE_DATA_DIR": str(data),
-        "RETINOTE_SECRET_KEY": secret_key,
-        "RETINOTE_MODEL_URL": model_url,
-        "RETINOTE_MODEL_MANAGEMENT_URL": management_url,
-        "RETINOTE_MODEL_KEY_FILE": str(key_file),
-    }
+    database = inherited.get("RETINOTE_DATABASE", DATABASE)
+    defaults = {"RETINOTE_BROKER_URL": urlsplit(mongodb_uri)._replace(path=f"/{database}_broker").geturl()}
+    return (
+        defaults
+        | dict(inherited)
+        | {
+            "PYTHONPATH": str(ROOT),
+            "PYTHONUNBUFFERED": "1",
+            "DJANGO_SETTINGS_MODULE": "webapp.settings",
+            "MONGODB_URI": mongodb_uri,
+            "RETINOTE_DATA_DIR": str(data),
+            "RETINOTE_SECRET_KEY": secret_key,
+            "RETINOTE_MODEL_URL": model_url,
+            "RETINOTE_MODEL_MANAGEMENT_URL": management_url,
+            "RETINOTE_MODEL_KEY_FILE": str(key_file),
+        }
+    )
 
 
 def new_password() -> str:

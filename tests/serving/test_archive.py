@@ -1,0 +1,127 @@
+"""Archives built from a model store."""
+
+import json
+import shutil
+from pathlib import Path
+from zipfile import ZipFile
+
+import pytest
+
+from serving.archive import build_archive, version_key, versions
+from serving.errors import ServingError
+from tests.models import make_model
+
+
+@pytest.fixture(scope="module")
+def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A store with one model."""
+    store = tmp_path_factory.mktemp("made")
+    make_model(store, name="retina-oct", version="1.0.0")
+    return store
+
+
+@pytest.fixture
+def store(made: Path, tmp_path: Path) -> Path:
+    """A copy of it that a test may spoil."""
+    return Path(shutil.copytree(made, tmp_path / "store"))
+
+
+def test_an_archive_holds_card_weights_and_handlers(store: Path, tmp_path: Path) -> None:
+    archive = build_archive(store, "retina-oct", "1.0.0", tmp_path / "out")
+
+    assert archive == tmp_path / "out" / "retina-oct-1.0.0.mar"
+    with ZipFile(archive) as opened:
+        names = set(opened.namelist())
+        manifest = json.loads(opened.read("MAR-INF/MANIFEST.json"))
+        source = store / "retina-oct" / "1.0.0"
+        assert opened.read("model.json") == (source / "model.json").read_bytes()
+        assert opened.read("weights.safetensors") == (source / "weights.safetensors").read_bytes()
+    assert {
+        "torchserve_handler.py",
+        "handlers/__init__.py",
+        "handlers/network.py",
+        "model-config.yaml",
+    } <= names
+    assert not [name for name in names if "__pycache__" in name]
+    assert manifest["model"]["modelName"] == "retina-oct"
+    assert manifest["model"]["modelVersion"] == "1.0.0"
+
+
+def test_an_archive_is_built_again_only_when_its_inputs_changed(store: Path, tmp_path: Path) -> None:
+    first = build_archive(store, "retina-oct", "1.0.0", tmp_path).stat()
+    assert build_archive(store, "retina-oct", "1.0.0", tmp_path).stat().st_ino == first.st_ino
+
+    card = store / "retina-oct" / "1.0.0" / "model.json"
+    content = json.loads(card.read_text())
+    card.write_text(json.dumps(content | {"limits": ["Not for children."]}))
+
+    assert build_archive(store, "retina-oct", "1.0.0", tmp_path).stat().st_ino != first.st_ino
+
+
+def test_a_damaged_archive_is_built_again(store: Path, tmp_path: Path) -> None:
+    archive = build_archive(store, "retina-oct", "1.0.0", tmp_path)
+    whole = archive.stat().st_size
+    archive.write_bytes(archive.read_bytes()[: whole // 2])
+
+    assert build_archive(store, "retina-oct", "1.0.0", tmp_path).stat().st_size == whole
+
+
+def test_building_leaves_nothing_else(store: Path, tmp_path: Path) -> None:
+    build_archive(store, "retina-oct", "1.0.0", tmp_path / "out")
+
+    assert [file.name for file in (tmp_path / "out").iterdir()] == ["retina-oct-1.0.0.mar"]
+
+
+def test_weights_that_do_not_fit_the_card_are_refused(store: Path, tmp_path: Path) -> None:
+    weights = store / "retina-oct" / "1.0.0" / "weights.safetensors"
+    weights.write_bytes(weights.read_bytes() + b"x")
+
+    with pytest.raises(
+        ServingError, match=r"weights\.safetensors is not the file that its card describes: sha256 is"
+    ):
+        build_archive(store, "retina-oct", "1.0.0", tmp_path / "out")
+    assert not (tmp_path / "out").exists()
+
+
+def test_a_card_in_the_wrong_folder_is_refused(store: Path, tmp_path: Path) -> None:
+    (store / "retina-oct" / "1.0.0").rename(store / "retina-oct" / "2.0.0")
+
+    with pytest.raises(
+        ServingError, match=r"says it is retina-oct 1\.0\.0, but lies in the folder of retina-oct 2\.0\.0"
+    ):
+        build_archive(store, "retina-oct", "2.0.0", tmp_path / "out")
+
+
+def test_a_card_that_is_no_card_is_refused_by_name(store: Path, tmp_path: Path) -> None:
+    card = store / "retina-oct" / "1.0.0" / "model.json"
+    card.write_text("{}")
+
+    with pytest.raises(ServingError, match=str(card)):
+        build_archive(store, "retina-oct", "1.0.0", tmp_path / "out")
+
+
+def test_an_unknown_version_names_the_known_ones(store: Path, tmp_path: Path) -> None:
+    with pytest.raises(ServingError, match=r"Versions in .*: 1\.0\.0\."):
+        build_archive(store, "retina-oct", "9.9.9", tmp_path / "out")
+
+
+@pytest.mark.parametrize("name", ["../retina-oct", "retina oct", "", ".hidden"])
+def test_names_cannot_leave_the_store(store: Path, tmp_path: Path, name: str) -> None:
+    with pytest.raises(ServingError, match="can't name a model or version"):
+        build_archive(store, name, "1.0.0", tmp_path / "out")
+
+
+def test_versions_are_ordered_as_people_do() -> None:
+    ordered = ["0.9.0", "0.10.0", "1.0.0rc1", "1.0.0rc2", "1.0.0", "1.0.1", "2"]
+
+    assert sorted(reversed(ordered), key=version_key) == ordered
+
+
+def test_versions_in_a_store(tmp_path: Path) -> None:
+    for version in ("0.10.0", "0.9.0"):
+        (tmp_path / "retina-oct" / version).mkdir(parents=True)
+        (tmp_path / "retina-oct" / version / "model.json").touch()
+    (tmp_path / "retina-oct" / "draft").mkdir()
+
+    assert versions(tmp_path, "retina-oct") == ["0.9.0", "0.10.0"]
+    assert versions(tmp_path, "other") == []

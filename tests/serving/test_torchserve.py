@@ -1,0 +1,96 @@
+"""TorchServe as it is configured here: who gets in, what may be registered, how much may pass."""
+
+import stat
+from pathlib import Path
+
+import psutil
+import pytest
+import requests
+
+from serving.management import NotRegistered
+from serving.torchserve import Capacity, Ports, TorchServe, capacity
+from tests.serving.conftest import Trial
+
+
+def server_in(folder: Path) -> TorchServe:
+    return TorchServe(folder, folder / "archives", folder / "logs", Ports(1, 2, 3, 4, 5), Capacity(1, 2))
+
+
+def test_it_listens_on_loopback_only(trial: Trial) -> None:
+    listening = {
+        connection.laddr
+        for connection in psutil.Process(trial.process.pid).net_connections("tcp")
+        if connection.status == psutil.CONN_LISTEN
+    }
+
+    assert {address.port for address in listening} == set(trial.server.ports.all())
+    assert {address.ip.removeprefix("::ffff:") for address in listening} == {"127.0.0.1"}
+
+
+def test_the_key_file_is_its_owners_alone(trial: Trial) -> None:
+    assert stat.S_IMODE(trial.server.key_file.stat().st_mode) == 0o600
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "http://127.0.0.1:9/model.mar",
+        "https://example.org/model.mar",
+        "file:///etc/model.mar",
+        "file://{archives}/../model.mar",
+        "../model.mar",
+    ],
+)
+def test_archives_from_elsewhere_are_refused(trial: Trial, url: str) -> None:
+    with pytest.raises(NotRegistered, match=r"does not match any allowed URL|Relative path is not allowed"):
+        trial.client.register(url.format(archives=trial.server.archives), workers=1)
+
+
+def test_metrics_are_for_prometheus(trial: Trial) -> None:
+    answer = requests.get(f"{trial.server.metrics_url}/metrics", timeout=10)
+
+    assert answer.ok
+    assert "# TYPE ts_inference_requests_total counter" in answer.text
+
+
+def test_workers_share_out_the_cores() -> None:
+    found = capacity()
+
+    assert found.workers >= 1
+    assert found.workers * found.threads <= max(1, psutil.cpu_count() or 1)
+
+
+def test_workers_get_no_secrets_and_no_checkout(tmp_path: Path) -> None:
+    inherited = {
+        "PATH": "/bin",
+        "PYTHONPATH": "/checkout",
+        "RETINOTE_SECRET_KEY": "x",
+        "MONGODB_URI": "mongodb://u:p@h",
+    }
+
+    environment = server_in(tmp_path).environment(inherited)
+
+    assert environment["PATH"] == "/bin"
+    assert environment["OMP_NUM_THREADS"] == "2"
+    assert not {"PYTHONPATH", "RETINOTE_SECRET_KEY", "MONGODB_URI"} & environment.keys()
+
+
+def test_a_long_folder_name_leaves_room_for_sockets(tmp_path: Path) -> None:
+    deep = tmp_path.joinpath(*["a-rather-long-name"] * 6)
+
+    assert len(str(server_in(deep).scratch)) <= 80
+    assert server_in(deep).scratch != server_in(deep / "other").scratch
+
+
+def test_what_a_killed_one_left_is_cleared(tmp_path: Path) -> None:
+    server = server_in(tmp_path / "torchserve")
+    server.prepare()
+    leftover = server.scratch / "models"
+    leftover.mkdir()
+    server.key_file.write_text("{}")
+
+    server.prepare()
+
+    assert not leftover.exists()
+    assert not server.key_file.exists()
+    assert stat.S_IMODE(server.scratch.stat().st_mode) == 0o700
