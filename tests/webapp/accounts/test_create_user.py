@@ -1,0 +1,53 @@
+"""The command behind `./retinote user create`."""
+
+import io
+
+import pytest
+from django.core.management import CommandError, call_command
+
+from webapp.accounts.models import User
+
+
+def create(monkeypatch: pytest.MonkeyPatch, password: str, *arguments: str) -> None:
+    monkeypatch.setattr("sys.stdin", io.StringIO(password + "\n"))
+    call_command("create_user", *arguments, stdout=io.StringIO())
+
+
+@pytest.mark.django_db
+def test_a_user_is_created_with_a_role(monkeypatch: pytest.MonkeyPatch) -> None:
+    create(monkeypatch, "green-otter-42-x", "dora", "--role", "administrator")
+    user = User.objects.get(username="dora")
+    assert user.check_password("green-otter-42-x")
+    assert user.is_administrator and user.is_staff and user.is_superuser
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize(
+    ("password", "name", "expected"),
+    [
+        ("short", "dora", "too short"),
+        ("password123", "dora", "common"),
+        ("", "dora", "No password"),
+        ("fine-otter-42", "a b", "valid username"),
+    ],
+)
+def test_what_is_wrong_is_said(
+    monkeypatch: pytest.MonkeyPatch, password: str, name: str, expected: str
+) -> None:
+    with pytest.raises(CommandError, match=expected):
+        create(monkeypatch, password, name, "--role", "clinician")
+    assert not User.objects.exists()
+
+
+@pytest.mark.django_db
+def test_a_name_is_taken_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    create(monkeypatch, "green-otter-42-x", "dora", "--role", "clinician")
+    with pytest.raises(CommandError, match="a user dora already"):
+        create(monkeypatch, "green-otter-42-x", "dora", "--role", "clinician")
+
+
+def test_losing_the_role_loses_the_admin(administrator: User) -> None:
+    administrator.role = "researcher"
+    administrator.save()
+    administrator.refresh_from_db()
+    assert not administrator.is_staff and not administrator.is_superuser

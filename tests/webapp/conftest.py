@@ -1,0 +1,107 @@
+"""Users of each role, their API clients, and a model server that is there or away."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from rest_framework.response import Response
+from rest_framework.test import APIClient
+
+from tests.images import png_bytes
+from tests.services import ModelServer, free_ports
+from webapp.accounts import tokens
+from webapp.accounts.models import Role, User
+
+PASSWORD = "correct-horse-battery-9"
+Clients = Callable[[User | None], APIClient]
+
+
+@pytest.fixture(autouse=True)
+def own_folders(settings: Any, tmp_path: Path) -> None:
+    """Each test has its media folder and its counts of failed sign-ins to itself."""
+    settings.MEDIA_ROOT = tmp_path / "media"
+    settings.CACHES = {
+        "default": {
+            "BACKEND": "django.core.cache.backends.locmem.LocMemCache",
+            "LOCATION": str(tmp_path),
+        }
+    }
+
+
+@pytest.fixture
+def away(settings: Any) -> None:
+    """The model server does not answer: nobody listens at its address."""
+    settings.MODEL_URL, settings.MODEL_MANAGEMENT_URL = (f"http://127.0.0.1:{port}" for port in free_ports(2))
+    settings.MODEL_KEY_FILE = ""
+
+
+@pytest.fixture
+def predicting(settings: Any, model_server: ModelServer) -> ModelServer:
+    """The web app calls the run's real model server."""
+    settings.MODEL_URL = model_server.inference_url
+    settings.MODEL_MANAGEMENT_URL = model_server.management_url
+    settings.MODEL_KEY_FILE = str(model_server.key_file)
+    return model_server
+
+
+def make_user(name: str, role: str, clinic: str = "") -> User:
+    """A user who can sign in with PASSWORD."""
+    return User.objects.create_user(name, password=PASSWORD, role=role, clinic=clinic)
+
+
+@pytest.fixture
+def clinician(db: None) -> User:
+    return make_user("clara", Role.CLINICIAN, "east")
+
+
+@pytest.fixture
+def colleague(db: None) -> User:
+    """A clinician of the same clinic as `clinician`."""
+    return make_user("colin", Role.CLINICIAN, "east")
+
+
+@pytest.fixture
+def stranger(db: None) -> User:
+    """A clinician of another clinic."""
+    return make_user("stella", Role.CLINICIAN, "west")
+
+
+@pytest.fixture
+def researcher(db: None) -> User:
+    return make_user("rita", Role.RESEARCHER)
+
+
+@pytest.fixture
+def administrator(db: None) -> User:
+    return make_user("anna", Role.ADMINISTRATOR)
+
+
+@pytest.fixture
+def api() -> Clients:
+    """Makes an API client, signed in as a user with a bearer token."""
+
+    def client(user: User | None) -> APIClient:
+        made = APIClient()
+        if user:
+            made.credentials(HTTP_AUTHORIZATION=f"Bearer {tokens.issue(user).access}")
+        return made
+
+    return client
+
+
+@pytest.fixture
+def upload(api: Clients) -> Callable[..., Response]:
+    """Uploads a B-scan as a user: `upload(user, seed=1, eye="OD")`."""
+
+    def send(user: User, content: bytes | None = None, seed: int = 0, **fields: str) -> Response:
+        from django.core.files.uploadedfile import SimpleUploadedFile
+
+        file = SimpleUploadedFile("scan.png", png_bytes(seed=seed) if content is None else content)
+        response = api(user).post("/api/v1/scans/", {"image": file, **fields}, format="multipart")
+        assert isinstance(response, Response)
+        return response
+
+    return send

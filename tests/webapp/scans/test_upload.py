@@ -1,0 +1,152 @@
+"""Uploading B-scans: what is kept, what is refused."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from django.core.files.uploadedfile import SimpleUploadedFile
+from django.db import connection
+from PIL import Image
+from rest_framework.response import Response
+
+from tests.images import bscan, encoded, png_bytes
+from tests.services import ModelServer
+from tests.webapp.conftest import Clients
+from webapp.accounts.models import User
+from webapp.scans import storage
+from webapp.scans.models import Scan
+
+Upload = Callable[..., Response]
+
+
+def files(settings: Any) -> list[Path]:
+    return [path for path in Path(settings.MEDIA_ROOT).rglob("*") if path.is_file()]
+
+
+def test_an_upload_is_predicted_and_explained(
+    predicting: ModelServer, clinician: User, upload: Upload, api: Clients
+) -> None:
+    answer = upload(clinician, eye="OD", patient_ref="P-7", note="blurred vision")
+    assert answer.status_code == 201
+    scan = answer.json()
+    assert scan["status"] == "predicted"
+    assert scan["prediction"] == max(scan["probabilities"], key=scan["probabilities"].get)
+    assert scan["confidence"] == scan["probabilities"][scan["prediction"]]
+    assert sum(scan["probabilities"].values()) == pytest.approx(1, abs=1e-3)
+    assert (scan["width"], scan["height"]) == (512, 384)
+    assert (scan["eye"], scan["patient_ref"], scan["note"]) == ("OD", "P-7", "blurred vision")
+    assert scan["model"]["name"] == "retina-oct"
+    assert scan["recommendation"]["urgency"]
+    assert scan["user_id"] == str(clinician.pk)
+    for path in (scan["image_path"], scan["annotation_path"], scan["heatmap_path"]):
+        picture = api(clinician).get(path)
+        assert Image.open(io.BytesIO(b"".join(picture.streaming_content))).size == (512, 384)
+
+
+def test_without_a_model_server_the_scan_is_kept_for_later(
+    away: None, clinician: User, upload: Upload
+) -> None:
+    answer = upload(clinician)
+    assert answer.status_code == 202
+    scan = answer.json()
+    assert scan["status"] == "queued"
+    assert (scan["prediction"], scan["confidence"], scan["annotation_path"]) == (None, None, None)
+    assert storage.path_of(Scan.objects.get().image_name).is_file()
+
+
+def test_the_same_file_again_is_noticed(away: None, clinician: User, stranger: User, upload: Upload) -> None:
+    first, again, other = upload(clinician), upload(clinician), upload(stranger)
+    assert again.status_code == 200
+    assert again.json()["duplicate"] is True
+    assert again.json()["id"] == first.json()["id"]
+    assert other.status_code == 202
+    assert Scan.objects.count() == 2
+
+
+@pytest.mark.django_db(transaction=True)
+def test_the_same_file_from_many_clients_at_once_is_kept_once(
+    away: None, clinician: User, upload: Upload, settings: Any
+) -> None:
+    def send(_: int) -> tuple[int, str]:
+        try:
+            answer = upload(clinician)
+            return answer.status_code, answer.json()["id"]
+        finally:
+            connection.close()
+
+    with ThreadPoolExecutor(8) as pool:
+        answers = list(pool.map(send, range(8)))
+    assert len({scan for _, scan in answers}) == 1
+    assert [status for status, _ in answers].count(202) == 1
+    assert Scan.objects.count() == 1
+    assert len(files(settings)) == 1
+
+
+def test_only_pixels_are_kept(away: None, clinician: User, upload: Upload) -> None:
+    photo = Image.fromarray(np.stack([bscan()] * 3, axis=2))
+    exif = Image.Exif()
+    exif[0x010E] = "Jane Doe, born 1950"
+    exif[0x0112] = 6  # to be shown turned by a quarter
+    content = encoded(photo, "JPEG", exif=exif)
+    assert b"Jane Doe" in content
+    scan = upload(clinician, content).json()
+    assert (scan["width"], scan["height"]) == (384, 512)
+    stored = storage.read(Scan.objects.get().image_name)
+    assert b"Jane Doe" not in stored
+    assert Image.open(io.BytesIO(stored)).size == (384, 512)
+
+
+@pytest.mark.parametrize(
+    ("content", "status", "code"),
+    [
+        (b"", 400, "invalid"),
+        (b"hello, this is no picture", 400, "unreadable_image"),
+        (b"%PDF-1.7 something", 415, "unsupported_image"),
+        (png_bytes()[:2000], 400, "truncated_image"),
+        (encoded(bscan(20, 400)), 422, "image_too_small"),
+    ],
+    ids=["empty", "text", "pdf", "truncated", "narrow"],
+)
+def test_what_is_no_usable_image_is_refused_and_leaves_nothing(
+    clinician: User, upload: Upload, settings: Any, content: bytes, status: int, code: str
+) -> None:
+    answer = upload(clinician, content)
+    assert answer.status_code == status
+    assert answer.json()["error"]["code"] == code
+    assert not Scan.objects.exists()
+    assert not files(settings)
+
+
+def test_too_many_pixels_are_refused_before_they_are_decoded(clinician: User, upload: Upload) -> None:
+    bomb = encoded(Image.new("1", (20_000, 20_000)))
+    answer = upload(clinician, bomb)
+    assert answer.status_code == 413
+    assert answer.json()["error"]["code"] == "image_too_large"
+
+
+def test_too_many_bytes_are_refused(clinician: User, upload: Upload, settings: Any) -> None:
+    settings.MAX_UPLOAD_BYTES = 1000
+    answer = upload(clinician)
+    assert answer.status_code == 400
+    assert "MiB" in answer.json()["error"]["fields"]["image"][0]
+
+
+def test_wrong_fields_are_named(clinician: User, upload: Upload, api: Clients) -> None:
+    answer = upload(clinician, eye="left", patient_ref="x" * 81)
+    assert set(answer.json()["error"]["fields"]) == {"eye", "patient_ref"}
+    nothing = api(clinician).post("/api/v1/scans/", {}, format="multipart")
+    assert set(nothing.json()["error"]["fields"]) == {"image"}
+    no_form = api(clinician).post("/api/v1/scans/", {"image": "text"}, format="json")
+    assert no_form.status_code == 415
+
+
+def test_who_may_upload(researcher: User, upload: Upload, api: Clients) -> None:
+    assert upload(researcher).status_code == 403
+    file = SimpleUploadedFile("scan.png", png_bytes())
+    assert api(None).post("/api/v1/scans/", {"image": file}, format="multipart").status_code == 401
