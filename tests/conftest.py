@@ -2,36 +2,37 @@
 
 import os
 import secrets
-from collections.abc import Iterator
 from pathlib import Path
 
+import django
 import pytest
 
 from tests.services import ModelServer, RunServices, wanted_model_server
 
 FOLDER_VARIABLE = "RETINOTE_TEST_FOLDER"
 
-# pytest-django loads the settings when it is configured, so the controlling process starts MongoDB before that, and
-# its workers inherit these variables.
-os.environ["DJANGO_SETTINGS_MODULE"] = "webapp.settings"
-
-
-def _is_controller() -> bool:
-    return "PYTEST_XDIST_WORKER" not in os.environ
+# The settings of the web app are read while pytest collects, so what they need stands here from the first. The
+# controlling process decides it, and its workers inherit it.
+services = None if "PYTEST_XDIST_WORKER" in os.environ else RunServices()
+if services:
+    os.environ |= {
+        "DJANGO_SETTINGS_MODULE": "webapp.settings",
+        "MONGODB_URI": services.mongodb_uri,
+        "RETINOTE_DATABASE": "retinote",
+        "RETINOTE_DATA_DIR": str(services.folder / "data"),
+        "RETINOTE_SECRET_KEY": secrets.token_urlsafe(48),
+        FOLDER_VARIABLE: str(services.folder),
+    }
+# Before the tests of the web app import its models.
+django.setup()
 
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_configure(config: pytest.Config) -> None:
     """Start the run's services, once."""
-    if not _is_controller():
-        return
-    services = RunServices()
-    config.add_cleanup(services.stop)
-    os.environ["MONGODB_URI"] = services.start()
-    os.environ[FOLDER_VARIABLE] = str(services.folder)
-    os.environ["RETINOTE_SECRET_KEY"] = secrets.token_urlsafe(48)
-    os.environ["RETINOTE_DATA_DIR"] = str(services.folder / "data")
-    os.environ["RETINOTE_DATABASE"] = "retinote"
+    if services:
+        config.add_cleanup(services.stop)
+        services.start()
 
 
 @pytest.fixture(scope="session")
@@ -41,6 +42,6 @@ def mongodb_uri() -> str:
 
 
 @pytest.fixture(scope="session")
-def model_server() -> Iterator[ModelServer]:
+def model_server() -> ModelServer:
     """A TorchServe that serves the bundled model as retina-oct."""
-    yield wanted_model_server(Path(os.environ[FOLDER_VARIABLE]))
+    return wanted_model_server(Path(os.environ[FOLDER_VARIABLE]))

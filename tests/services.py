@@ -62,34 +62,34 @@ class ModelServer:
 
 
 class RunServices:
-    """The services of one test run, owned by its controlling process."""
+    """The services of one test run, owned by its controlling process; their addresses are known before they run."""
 
     def __init__(self) -> None:
         self.folder = Path(tempfile.mkdtemp(prefix="retinote-test-"))
+        (self._mongodb_port,) = free_ports(1)
+        self.mongodb_uri = mongodb.uri(self._mongodb_port)
         self._processes: list[GuardedProcess] = []
         self._ended = threading.Event()
         self._watch = threading.Thread(target=self._serve_on_demand, daemon=True)
 
-    def start(self) -> str:
-        """Start MongoDB, return its address, and wait in the background for who wants TorchServe."""
-        (port,) = free_ports(1)
+    def start(self) -> None:
+        """Start MongoDB, and wait in the background for who wants TorchServe."""
         server = mongodb.find_mongod(self.folder / "lib")
         data = self.folder / "mongodb"
         data.mkdir()
         process = GuardedProcess.start(
-            mongodb.server_command(server, data, port),
+            mongodb.server_command(server, data, self._mongodb_port),
             log=self.folder / "mongodb.log",
             environment=os.environ | server.variables,
         )
         self._processes.append(process)
         wait_until(
-            lambda: mongodb.become_primary(port),
+            lambda: mongodb.become_primary(self._mongodb_port),
             process=process,
             name="MongoDB",
             timeout_s=START_TIMEOUT_S,
         )
         self._watch.start()
-        return mongodb.uri(port)
 
     def stop(self) -> None:
         """End everything and remove the folder."""
@@ -105,7 +105,7 @@ class RunServices:
             if (self.folder / WANTED).exists():
                 try:
                     answer: dict[str, object] = asdict(self._start_model_server())
-                except (OSError, ServingError) as error:
+                except (OSError, LookupError, ServingError) as error:
                     answer = {"error": str(error)}
                 partial = self.folder / f"{READY}.partial"
                 partial.write_text(json.dumps(answer, default=str))
@@ -128,8 +128,9 @@ class RunServices:
             folder=server.home,
         )
         self._processes.append(process)
-        version = versions(MODEL_STORE, MODEL_NAME)[-1]
-        archive = build_archive(MODEL_STORE, MODEL_NAME, version, server.archives)
+        archive = build_archive(
+            MODEL_STORE, MODEL_NAME, versions(MODEL_STORE, MODEL_NAME)[-1], server.archives
+        )
         management = ManagementClient(
             server.management_url, ManagementKey(server.key_file, server.management_url)
         )

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from axes.handlers.proxy import AxesProxyHandler
 from rest_framework.response import Response
 from rest_framework.test import APIClient
 
@@ -29,6 +30,7 @@ def own_folders(settings: Any, tmp_path: Path) -> None:
             "LOCATION": str(tmp_path),
         }
     }
+    AxesProxyHandler.get_implementation(force=True)  # it holds on to the cache that it was made with
 
 
 @pytest.fixture
