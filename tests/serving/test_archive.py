@@ -112,9 +112,17 @@ def test_names_cannot_leave_the_store(store: Path, tmp_path: Path, name: str) ->
 
 
 def test_versions_are_ordered_as_people_do() -> None:
-    ordered = ["0.9.0", "0.10.0", "1.0.0rc1", "1.0.0rc2", "1.0.0", "1.0.1", "2"]
+    shuffled = ["2", "1.0.0", "0.10.0", "1.0.0rc2", "0.9.0", "1.0.1", "1.0.0rc1"]
 
-    assert sorted(reversed(ordered), key=version_key) == ordered
+    assert sorted(shuffled, key=version_key) == [
+        "0.9.0",
+        "0.10.0",
+        "1.0.0rc1",
+        "1.0.0rc2",
+        "1.0.0",
+        "1.0.1",
+        "2",
+    ]
 
 
 def test_versions_in_a_store(tmp_path: Path) -> None:

@@ -1,7 +1,126 @@
-"""How another service calls the model server without the web app: the README's lines, run as they stand there."""
+"""How another service calls the model server without the web app: curl, Python and gRPC, as the README shows."""
 
+import json
+import shutil
+import subprocess
+import sys
 from pathlib import Path
+from types import ModuleType
 
-from tests.waiting import wait_for  # noqa: F401
+import grpc
+import pytest
+import requests
+
+from tests.images import png_bytes
+from tests.services import ModelServer
 
 PROTO = Path(__file__).parents[2] / "serving" / "proto"
+MAX_MESSAGE_BYTES = 64 * 2**20
+
+
+@pytest.fixture(scope="module")
+def scan(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A B-scan on disk."""
+    file = tmp_path_factory.mktemp("scan") / "scan.png"
+    file.write_bytes(png_bytes(width=300, height=200))
+    return file
+
+
+@pytest.mark.skipif(not shutil.which("curl"), reason="curl is not installed")
+def test_curl(model_server: ModelServer, scan: Path) -> None:
+    command = (
+        'curl -sS --fail -H "Authorization: Bearer $KEY" -H "Content-Type: image/png" -H "X-Explain: false" '
+        '--data-binary "@$SCAN" "$URL/predictions/retina-oct"'
+    )
+    environment = {"KEY": model_server.key(), "SCAN": str(scan), "URL": model_server.inference_url}
+
+    ran = subprocess.run(["sh", "-c", command], env=environment, capture_output=True, text=True, check=True)
+
+    answer = json.loads(ran.stdout)
+    assert answer["prediction"]["label"] in answer["probabilities"]
+    assert answer["image"]["width"] == 300
+    assert "gradcam" not in answer
+
+
+def test_python(model_server: ModelServer, scan: Path) -> None:
+    answer = requests.post(
+        f"{model_server.inference_url}/predictions/retina-oct",
+        headers={"Authorization": f"Bearer {model_server.key()}", "X-Overlay-Format": "jpeg"},
+        data=scan.read_bytes(),
+        timeout=60,
+    )
+
+    assert answer.status_code == 200
+    assert answer.headers["Content-Type"] == "application/json"
+    assert answer.json()["gradcam"]["media_type"] == "image/jpeg"
+
+
+def test_python_with_a_wrong_key(model_server: ModelServer, scan: Path) -> None:
+    answer = requests.post(
+        f"{model_server.inference_url}/predictions/retina-oct",
+        headers={"Authorization": "Bearer not-the-key"},
+        data=scan.read_bytes(),
+        timeout=60,
+    )
+
+    assert answer.status_code == 400
+    assert answer.json()["type"] == "InvalidKeyException"
+
+
+@pytest.fixture(scope="module")
+def stubs(tmp_path_factory: pytest.TempPathFactory) -> tuple[ModuleType, ModuleType]:
+    """Messages and client generated from the .proto file, as the README says."""
+    folder = tmp_path_factory.mktemp("stubs")
+    subprocess.run(
+        [sys.executable, "-m", "grpc_tools.protoc", f"-I{PROTO}", f"--python_out={folder}"]
+        + [f"--grpc_python_out={folder}", "inference.proto"],
+        check=True,
+    )
+    sys.path.insert(0, str(folder))
+    try:
+        import inference_pb2  # type: ignore[import-not-found]
+        import inference_pb2_grpc  # type: ignore[import-not-found]
+    finally:
+        sys.path.remove(str(folder))
+    return inference_pb2, inference_pb2_grpc
+
+
+def channel_to(model_server: ModelServer) -> grpc.Channel:
+    return grpc.insecure_channel(
+        f"127.0.0.1:{model_server.grpc_inference_port}",
+        options=[("grpc.max_receive_message_length", MAX_MESSAGE_BYTES)],
+    )
+
+
+def test_grpc(model_server: ModelServer, scan: Path, stubs: tuple[ModuleType, ModuleType]) -> None:
+    messages, client = stubs
+    with channel_to(model_server) as channel:
+        answer = client.InferenceAPIsServiceStub(channel).Predictions(
+            messages.PredictionsRequest(
+                model_name="retina-oct", input={"body": scan.read_bytes(), "explain": b"false"}
+            ),
+            metadata=[("authorization", f"Bearer {model_server.key()}")],
+            timeout=60,
+        )
+
+    prediction = json.loads(answer.prediction)
+    assert prediction["prediction"]["label"] in prediction["probabilities"]
+    assert "gradcam" not in prediction
+
+
+@pytest.mark.parametrize("metadata", [[], [("authorization", "Bearer not-the-key")]])
+def test_grpc_asks_for_the_key_too(
+    model_server: ModelServer,
+    scan: Path,
+    stubs: tuple[ModuleType, ModuleType],
+    metadata: list[tuple[str, str]],
+) -> None:
+    messages, client = stubs
+    with channel_to(model_server) as channel, pytest.raises(grpc.RpcError) as refused:
+        client.InferenceAPIsServiceStub(channel).Predictions(
+            messages.PredictionsRequest(model_name="retina-oct", input={"body": scan.read_bytes()}),
+            metadata=metadata,
+            timeout=60,
+        )
+
+    assert refused.value.code() is grpc.StatusCode.PERMISSION_DENIED  # type: ignore[attr-defined]

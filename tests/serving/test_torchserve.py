@@ -10,21 +10,30 @@ import requests
 from serving.management import NotRegistered
 from serving.torchserve import Capacity, Ports, TorchServe, capacity
 from tests.serving.conftest import Trial
+from tests.waiting import wait_for
 
 
 def server_in(folder: Path) -> TorchServe:
     return TorchServe(folder, folder / "archives", folder / "logs", Ports(1, 2, 3, 4, 5), Capacity(1, 2))
 
 
-def test_it_listens_on_loopback_only(trial: Trial) -> None:
-    listening = {
-        connection.laddr
-        for connection in psutil.Process(trial.process.pid).net_connections("tcp")
+def listening(pid: int) -> set[tuple[str, int]]:
+    """Addresses and ports on which a process takes connections."""
+    return {
+        (connection.laddr.ip.removeprefix("::ffff:"), connection.laddr.port)
+        for connection in psutil.Process(pid).net_connections("tcp")
         if connection.status == psutil.CONN_LISTEN
     }
 
-    assert {address.port for address in listening} == set(trial.server.ports.all())
-    assert {address.ip.removeprefix("::ffff:") for address in listening} == {"127.0.0.1"}
+
+def test_it_listens_on_loopback_only(trial: Trial) -> None:
+    expected = {("127.0.0.1", port) for port in trial.server.ports.all()}
+
+    wait_for(
+        lambda: len(listening(trial.process.pid)) >= len(expected), what="gRPC, which comes last, listening"
+    )
+
+    assert listening(trial.process.pid) == expected
 
 
 def test_the_key_file_is_its_owners_alone(trial: Trial) -> None:
