@@ -16,8 +16,8 @@ import numpy.typing as npt
 from handlers.answer import Quality
 from handlers.pixels import Rgb
 
-MIN_DETAIL_SIDE = 128
-"""Pixels; retinal layers are a few pixels thin at twice this size."""
+MIN_DETAIL_SIDE = 100
+"""Pixels; retinal layers are a few pixels thin at twice this size (127 and more)."""
 LOOKED_AT_SIDE = 512
 """Pixels of the longer side at which the measures are taken, so that they mean the same for any device."""
 DARKEST_WHITE = 60
@@ -28,8 +28,8 @@ BRIGHTEST_MEDIAN = 180
 """Highest median grey level (116 at most): vitreous and the depth of the choroid are dark."""
 MAX_COLOUR = 10.0
 """Highest mean distance between the colour channels (0.05 at most); B-scans are grey."""
-MIN_LAYERED = 0.52
-"""Least share of horizontal edges among all (0.527 and more); 0.5 has no direction, as noise or a fundus photo."""
+MIN_LAYERED = 0.51
+"""Least share of horizontal edges among all (0.517 and more); 0.5 has no direction, as noise or a fundus photo."""
 MIN_SHARPNESS = 0.1
 """Least ratio of fine detail to contrast (0.20 and more; 0.04 after a Gaussian blur of 4 pixels)."""
 EDGE_BLUR = 3.0
@@ -66,7 +66,7 @@ def _reasons(pixels: Rgb) -> Iterator[str]:
         yield "The image shows no horizontal layers as an OCT B-scan does."
 
 
-def _colour(pixels: Rgb) -> float:
+def _colour(pixels: npt.NDArray[Any]) -> float:
     """Mean distance between the highest and the lowest channel."""
     red, green, blue = cv2.split(pixels)
     highest, lowest = cv2.max(cv2.max(red, green), blue), cv2.min(cv2.min(red, green), blue)

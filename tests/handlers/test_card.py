@@ -1,0 +1,91 @@
+"""The model card: what is written is read back, and what can't be used is named."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from handlers.card import CardError, ModelCard
+from tests.models import make_model
+
+
+@pytest.fixture
+def card_file(tmp_path: Path) -> Path:
+    """The card of a fresh model."""
+    return make_model(tmp_path) / "model.json"
+
+
+def changed(card_file: Path, field: str, value: Any) -> Path:
+    """The same card with another value; `field` may be input.NAME."""
+    content = json.loads(card_file.read_text())
+    *parents, last = field.split(".")
+    target = content[parents[0]] if parents else content
+    target[last] = value
+    card_file.write_text(json.dumps(content))
+    return card_file
+
+
+def test_a_saved_card_is_read_back(card_file: Path, tmp_path: Path) -> None:
+    card = ModelCard.load(card_file)
+    copy = tmp_path / "copy.json"
+    card.save(copy)
+    assert ModelCard.load(copy) == card
+    assert card.labels == ("AMD", "CNV", "DME", "DRUSEN", "MH", "NORMAL")
+    assert card.input.size == 224
+
+
+def test_a_card_as_json_is_what_the_file_holds(card_file: Path) -> None:
+    assert ModelCard.load(card_file).to_dict() == json.loads(card_file.read_text())
+
+
+@pytest.mark.parametrize(
+    ("field", "value"),
+    [
+        ("name", ""),
+        ("version", 1),
+        ("labels", ["CNV", "CNV"]),
+        ("labels", ["CNV"]),
+        ("labels", "CNV"),
+        ("temperature", 0),
+        ("temperature", float("nan")),
+        ("temperature", True),
+        ("weights_sha256", "abc"),
+        ("limits", "none"),
+        ("metrics", []),
+        ("input.size", 16),
+        ("input.size", 224.5),
+        ("input.mean", [0.5, 0.5]),
+        ("input.std", [0.2, 0.2, 0]),
+        ("input.resize", "crop"),
+    ],
+)
+def test_an_unusable_value_is_refused_by_file_and_field(card_file: Path, field: str, value: Any) -> None:
+    with pytest.raises(CardError) as refused:
+        ModelCard.load(changed(card_file, field, value))
+    assert str(card_file) in str(refused.value)
+    assert field in str(refused.value)
+
+
+def test_a_missing_field_is_named(card_file: Path) -> None:
+    content = json.loads(card_file.read_text())
+    del content["input"]["mean"]
+    card_file.write_text(json.dumps(content))
+    with pytest.raises(CardError, match=r"input\.mean is missing"):
+        ModelCard.load(card_file)
+
+
+def test_a_misspelt_field_is_named(card_file: Path) -> None:
+    with pytest.raises(CardError, match="temprature is not known"):
+        ModelCard.load(changed(card_file, "temprature", 1.0))
+
+
+def test_a_file_that_is_no_card_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(CardError, match="can't be read"):
+        ModelCard.load(tmp_path / "model.json")
+    (tmp_path / "model.json").write_text("{")
+    with pytest.raises(CardError, match="not valid JSON"):
+        ModelCard.load(tmp_path / "model.json")
+    (tmp_path / "model.json").write_text("[]")
+    with pytest.raises(CardError, match="must be a JSON object"):
+        ModelCard.load(tmp_path / "model.json")

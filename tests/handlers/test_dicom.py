@@ -1,0 +1,178 @@
+"""DICOM files come out as a viewer shows them."""
+
+import io
+import warnings
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pytest
+from pydicom.dataset import FileDataset, FileMetaDataset
+from pydicom.uid import (
+    DeflatedExplicitVRLittleEndian,
+    ExplicitVRLittleEndian,
+    JPEGBaseline8Bit,
+    JPEGLSLossless,
+    OphthalmicPhotography8BitImageStorage,
+    RLELossless,
+    generate_uid,
+)
+
+from handlers.decoding import decode
+from handlers.errors import (
+    ImageError,
+    ImageTooLarge,
+    ImageTooSmall,
+    SeveralImages,
+    TruncatedImage,
+    UnsupportedImage,
+)
+from handlers.pixels import grey_to_rgb
+from tests.images import bscan, encoded
+
+GREY = bscan(120, 90, seed=1)
+TWELVE_BIT = GREY.astype(np.uint16) * 16
+
+
+def dataset(values: npt.NDArray[Any], **elements: Any) -> FileDataset:
+    """A DICOM file of one grey (rows, columns) or RGB (rows, columns, 3) frame; `elements` override."""
+    meta = FileMetaDataset()
+    meta.TransferSyntaxUID = ExplicitVRLittleEndian
+    meta.MediaStorageSOPClassUID = OphthalmicPhotography8BitImageStorage
+    meta.MediaStorageSOPInstanceUID = generate_uid()
+    data = FileDataset("", {}, file_meta=meta, preamble=b"\0" * 128)
+    data.SOPClassUID = meta.MediaStorageSOPClassUID
+    data.SOPInstanceUID = meta.MediaStorageSOPInstanceUID
+    data.Rows, data.Columns = values.shape[:2]
+    data.SamplesPerPixel = 3 if values.ndim == 3 else 1
+    if values.ndim == 3:
+        data.PlanarConfiguration = 0
+    data.PhotometricInterpretation = "RGB" if values.ndim == 3 else "MONOCHROME2"
+    data.BitsAllocated = data.BitsStored = values.dtype.itemsize * 8
+    data.HighBit = data.BitsStored - 1
+    data.PixelRepresentation = int(values.dtype.kind == "i")
+    data.PixelData = values.tobytes()
+    for name, value in elements.items():
+        setattr(data, name, value)
+    return data
+
+
+def written(data: FileDataset, **options: Any) -> bytes:
+    out = io.BytesIO()
+    data.save_as(out, **({"enforce_file_format": True} | options))
+    return out.getvalue()
+
+
+def test_8_bit_grey_is_shown_as_it_is() -> None:
+    picture = decode(written(dataset(GREY)))
+    assert np.array_equal(picture.pixels, grey_to_rgb(GREY))
+    assert picture.media_type == "application/dicom"
+
+
+def test_inverted_grey_is_turned_back() -> None:
+    content = written(dataset(255 - GREY, PhotometricInterpretation="MONOCHROME1"))
+    assert np.array_equal(decode(content).pixels, grey_to_rgb(GREY))
+
+
+def test_12_bits_are_narrowed_without_a_window() -> None:
+    pixels = decode(written(dataset(TWELVE_BIT, BitsStored=12, HighBit=11))).pixels
+    assert np.abs(pixels[..., 0].astype(float) - TWELVE_BIT * (255 / 4095)).max() <= 1
+
+
+def test_a_window_is_applied() -> None:
+    content = written(dataset(TWELVE_BIT, BitsStored=12, HighBit=11, WindowCenter=1000, WindowWidth=1001))
+    expected = np.clip((TWELVE_BIT.astype(float) - 499.5) / 1000, 0, 1) * 255
+    assert np.abs(decode(content).pixels[..., 0] - expected).max() <= 1
+
+
+def test_signed_and_rescaled_values_are_shown_from_darkest_to_brightest() -> None:
+    values = GREY.astype(np.int16) - 128
+    pixels = decode(written(dataset(values, RescaleSlope=2, RescaleIntercept=-7))).pixels[..., 0]
+    assert np.corrcoef(pixels.ravel(), GREY.ravel())[0, 1] > 0.999
+    assert (pixels.min(), pixels.max()) == (0, 255)
+
+
+def test_colour_is_kept() -> None:
+    colour = np.dstack([GREY, GREY // 2, 255 - GREY])
+    assert np.array_equal(decode(written(dataset(colour))).pixels, colour)
+
+
+def test_run_length_compression_is_read() -> None:
+    data = dataset(GREY)
+    data.compress(RLELossless)
+    assert np.array_equal(decode(written(data)).pixels, grey_to_rgb(GREY))
+
+
+def test_jpeg_compression_is_read() -> None:
+    from pydicom.encaps import encapsulate
+
+    data = dataset(GREY)
+    data.file_meta.TransferSyntaxUID = JPEGBaseline8Bit
+    data.PixelData = encapsulate([encoded(GREY, "JPEG", quality=95)])
+    data["PixelData"].is_undefined_length = True
+    assert np.abs(decode(written(data)).pixels.astype(int) - grey_to_rgb(GREY)).mean() < 4
+
+
+def test_a_file_without_preamble_is_read_when_declared() -> None:
+    content = written(dataset(GREY))[132:]
+    assert np.array_equal(decode(content, "application/dicom").pixels, grey_to_rgb(GREY))
+    with pytest.raises(ImageError, match="not an image"):
+        decode(content)
+
+
+def test_garbage_declared_as_dicom_is_refused() -> None:
+    with pytest.raises(ImageError):
+        decode(b"hello, this is not DICOM at all", "application/dicom")
+
+
+def test_a_file_without_an_image_is_refused() -> None:
+    data = dataset(GREY)
+    del data.Rows
+    with pytest.raises(ImageError, match="no image"):
+        decode(written(data))
+
+
+def test_a_volume_is_refused() -> None:
+    with pytest.raises(SeveralImages, match="2 frames"):
+        decode(written(dataset(GREY, NumberOfFrames=2, PixelData=GREY.tobytes() * 2)))
+
+
+def test_size_is_checked_before_the_pixels() -> None:
+    with pytest.raises(ImageTooLarge):
+        decode(written(dataset(GREY, Rows=10_000, Columns=10_000)))
+    with pytest.raises(ImageTooSmall):
+        decode(written(dataset(GREY[:20])))
+
+
+@pytest.mark.parametrize("kept", [0.97, 0.6, 0.2])
+def test_a_truncated_file_is_refused(kept: float) -> None:
+    content = written(dataset(GREY))
+    with pytest.raises(TruncatedImage):
+        decode(content[: int(len(content) * kept)])
+
+
+def test_a_compression_that_is_not_read_is_named() -> None:
+    from pydicom.encaps import encapsulate
+
+    data = dataset(GREY)
+    data.file_meta.TransferSyntaxUID = JPEGLSLossless
+    data.PixelData = encapsulate([b"\xff\xd8 lossless"])
+    data["PixelData"].is_undefined_length = True
+    with pytest.raises(UnsupportedImage, match="JPEG-LS"):
+        decode(written(data))
+
+
+def test_a_deflated_file_is_refused_before_it_is_inflated() -> None:
+    data = dataset(np.zeros((4000, 4000), np.uint8))
+    data.file_meta.TransferSyntaxUID = DeflatedExplicitVRLittleEndian
+    with pytest.raises(UnsupportedImage, match="Deflated"):
+        decode(written(data))
+
+
+def test_no_warning_quotes_what_may_be_a_patients() -> None:
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        content = written(dataset(GREY, PatientBirthDate="Jane Doe, 1950", PatientAge="very old indeed"))
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        assert decode(content).width == 120

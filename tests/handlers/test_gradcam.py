@@ -1,0 +1,145 @@
+"""Grad-CAM, held to pytorch-grad-cam."""
+
+import threading
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from pytorch_grad_cam import GradCAM
+from pytorch_grad_cam.utils.model_targets import ClassifierOutputTarget
+from torch import nn
+
+from handlers.gradcam import AutogradGradCam, ClosedFormGradCam, grad_cam
+from handlers.network import NetworkError, build_network
+
+LABEL_COUNT = 6
+
+
+def network_with_character(architecture: str, seed: int = 0) -> nn.Module:
+    """Random weights for which the norms before the classifier matter: fresh ones have gamma 1 and beta 0."""
+    with torch.random.fork_rng():
+        torch.manual_seed(seed)
+        network = build_network(architecture, LABEL_COUNT)
+        with torch.no_grad():
+            for name, values in network.named_parameters():
+                if name.endswith("gamma"):
+                    values.uniform_(0.5, 1.5)
+                elif name.startswith("head.norm"):
+                    values.normal_(1 if name.endswith("weight") else 0, 0.5)
+                elif name.startswith("head.fc"):
+                    values.normal_(0, 0.5)
+    return network.eval()
+
+
+def images(count: int, size: int = 224) -> torch.Tensor:
+    return torch.randn(count, 3, size, size, generator=torch.Generator().manual_seed(7))
+
+
+class Reference(GradCAM):  # type: ignore[misc]
+    """pytorch-grad-cam, which also keeps the map that it has before scaling it to the image's size."""
+
+    def get_cam_image(self, *arguments: Any, **options: Any) -> Any:
+        self.before_scaling = np.maximum(super().get_cam_image(*arguments, **options), 0)
+        return self.before_scaling
+
+
+def reference(
+    network: nn.Module, layer: nn.Module, image: torch.Tensor, label: int
+) -> tuple[np.ndarray[Any, Any], np.ndarray[Any, Any]]:
+    """The map of one image by pytorch-grad-cam: raw (rows, columns), and finished (size, size) from 0 to 1."""
+    with Reference(network, [layer]) as cam:
+        finished = cam(image[None], [ClassifierOutputTarget(label)])
+        return cam.before_scaling[0], finished[0]
+
+
+@pytest.mark.parametrize("architecture", ["convnext_atto", "convnext_tiny", "convnext_base"])
+def test_the_closed_form_agrees_with_pytorch_grad_cam(architecture: str) -> None:
+    network = network_with_character(architecture)
+    explainer = grad_cam(network)
+    assert isinstance(explainer, ClosedFormGradCam)
+    batch = images(2, size=160)
+    items, labels = [0, 0, 1], [0, 3, 5]
+    maps = explainer.explain(explainer.forward(batch), items, labels)
+    for item, label, found in zip(items, labels, maps, strict=True):
+        expected, _ = reference(network, network.stages[-1], batch[item], label)  # type: ignore[index,arg-type]
+        assert expected.max() > 0.1
+        assert np.abs(found - expected).max() <= 1e-4
+        assert np.abs(found - expected).max() <= 1e-4 * expected.max()
+
+
+def test_the_heat_agrees_with_pytorch_grad_cam_to_the_end() -> None:
+    from handlers.heatmap import heat
+
+    network = network_with_character("convnext_atto")
+    explainer = grad_cam(network)
+    batch = images(1)
+    found = heat(explainer.explain(explainer.forward(batch), [0], [2])[0], 224, 224) / 255
+    _, expected = reference(network, network.stages[-1], batch[0], 2)  # type: ignore[index,arg-type]
+    # It stretches once more after enlarging, by which its hottest spot, between two pixels, becomes 1.
+    assert np.abs(found / found.max() - expected).max() <= 0.01
+
+
+def test_logits_are_those_of_the_plain_network() -> None:
+    network = network_with_character("convnext_atto")
+    batch = images(3)
+    with torch.inference_mode():
+        expected = network(batch)
+    assert torch.allclose(grad_cam(network).forward(batch).logits, expected, atol=1e-6)
+
+
+def test_a_map_does_not_depend_on_the_neighbours() -> None:
+    explainer = grad_cam(network_with_character("convnext_atto"))
+    batch = images(4)
+    together = explainer.explain(explainer.forward(batch), [2], [4])
+    alone = explainer.explain(explainer.forward(batch[2:3]), [0], [4])
+    assert np.abs(together - alone).max() < 1e-5
+
+
+@pytest.mark.parametrize("architecture", ["resnet18", "swin_tiny_patch4_window7_224"])
+def test_other_architectures_are_explained_by_pytorch_grad_cam(architecture: str) -> None:
+    explainer = grad_cam(network_with_character(architecture))
+    assert isinstance(explainer, AutogradGradCam)
+    maps = explainer.explain(explainer.forward(images(2)), [1, 0, 1], [0, 1, 5])
+    assert maps.shape == (3, 7, 7)
+    assert (maps >= 0).all()
+    assert (maps.max((1, 2)) > 0).any()
+
+
+def test_both_ways_agree_on_the_same_network() -> None:
+    network = network_with_character("convnext_atto")
+    fast, slow = ClosedFormGradCam(network), AutogradGradCam(network)
+    batch = images(2)
+    maps = [way.explain(way.forward(batch), [1, 0], [3, 3]) for way in (fast, slow)]
+    assert np.abs(maps[0] - maps[1]).max() <= 1e-4
+
+
+def test_pytorch_grad_cam_serves_threads_one_at_a_time() -> None:
+    explainer = grad_cam(network_with_character("resnet18"))
+    batch = images(3, size=64)
+    expected = explainer.explain(explainer.forward(batch), [0, 1, 2], [0, 1, 2])
+    found: dict[int, Any] = {}
+
+    def explain(item: int) -> None:
+        found[item] = explainer.explain(explainer.forward(batch), [item], [item])[0]
+
+    threads = [threading.Thread(target=explain, args=(item,)) for item in range(3)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    for item in range(3):
+        assert np.allclose(found[item], expected[item], atol=1e-6)
+
+
+def test_pytorch_grad_cam_leaves_nothing_on_the_network() -> None:
+    network = network_with_character("resnet18")
+    explainer = grad_cam(network)
+    explainer.explain(explainer.forward(images(1, size=64)), [0], [0])
+    assert not any(module._forward_hooks for module in network.modules())
+    assert all(values.grad is None for values in network.parameters())
+
+
+def test_a_network_without_a_map_is_refused() -> None:
+    with pytest.raises(NetworkError, match="VisionTransformer"):
+        grad_cam(build_network("vit_tiny_patch16_224", LABEL_COUNT))

@@ -1,0 +1,166 @@
+"""Batches of mixed requests, answered with one forward."""
+
+import base64
+import hashlib
+import io
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+
+from handlers.answer import as_json
+from handlers.errors import EmptyImage, ImageTooSmall, RequestError
+from handlers.network import load_network
+from handlers.pixels import grey_to_rgb
+from handlers.predictor import Predictor
+from handlers.preprocessing import to_tensor
+from handlers.request import Options, Request
+from tests.images import bscan, encoded, png_bytes
+from tests.models import LABELS, make_model
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return make_model(tmp_path_factory.mktemp("store"))
+
+
+@pytest.fixture(scope="module")
+def predictor(folder: Path) -> Predictor:
+    return Predictor.load(folder)
+
+
+def answer(predictor: Predictor, content: bytes, **options: Any) -> dict[str, Any]:
+    """The answer as JSON that a caller reads."""
+    (outcome,) = predictor.answer([Request(content, None, Options(**options))])
+    assert not isinstance(outcome, RequestError), outcome
+    read: dict[str, Any] = json.loads(as_json(outcome))
+    return read
+
+
+def opened(encoded_image: str) -> Image.Image:
+    return Image.open(io.BytesIO(base64.b64decode(encoded_image)))
+
+
+def test_an_answer_has_everything_the_contract_names(predictor: Predictor) -> None:
+    content = png_bytes(640, 400)
+    found = answer(predictor, content)
+    assert set(found) == {
+        "model",
+        "prediction",
+        "probabilities",
+        "gradcam",
+        "quality",
+        "image",
+        "timing_ms",
+    }
+    card = predictor.card
+    assert found["model"] == {
+        "name": "retina-oct",
+        "version": "1.0.0",
+        "architecture": "convnext_atto",
+        "weights_sha256": card.weights_sha256,
+    }
+    assert tuple(found["probabilities"]) == LABELS
+    assert sum(found["probabilities"].values()) == pytest.approx(1, abs=1e-5)
+    best = max(found["probabilities"], key=lambda label: found["probabilities"][label])
+    assert found["prediction"] == {"label": best, "confidence": found["probabilities"][best]}
+    assert found["quality"] == {"acceptable": True, "reasons": []}
+    assert found["image"] == {"width": 640, "height": 400, "sha256": hashlib.sha256(content).hexdigest()}
+    assert set(found["timing_ms"]) == {"decode", "forward", "explain", "encode"}
+    assert all(value >= 0 for value in found["timing_ms"].values())
+    assert found["gradcam"]["label"] == best
+    assert found["gradcam"]["media_type"] == "image/png"
+    assert opened(found["gradcam"]["overlay"]).size == (640, 400)
+    heatmap = opened(found["gradcam"]["heatmap"])
+    assert (heatmap.format, heatmap.mode, heatmap.size) == ("PNG", "L", (640, 400))
+
+
+def test_probabilities_are_the_networks_own_at_its_temperature(predictor: Predictor, folder: Path) -> None:
+    card, network = load_network(folder)
+    assert card.temperature != 1
+    with torch.inference_mode():
+        logits = network(to_tensor(grey_to_rgb(bscan(500, 300, seed=4)), card.input)[None])[0]
+    expected = (logits / card.temperature).softmax(0).tolist()
+    found = answer(predictor, png_bytes(500, 300, seed=4))["probabilities"]
+    assert list(found.values()) == pytest.approx(expected, abs=1e-5)
+
+
+def test_an_asked_label_is_explained(predictor: Predictor) -> None:
+    content = png_bytes()
+    first = answer(predictor, content)
+    other = next(label for label in LABELS if label != first["prediction"]["label"])
+    asked = answer(predictor, content, label=other)
+    assert asked["gradcam"]["label"] == other
+    assert asked["gradcam"]["heatmap"] != first["gradcam"]["heatmap"]
+    assert asked["prediction"] == first["prediction"]
+
+
+def test_no_explanation_when_none_is_wanted(predictor: Predictor) -> None:
+    assert "gradcam" not in answer(predictor, png_bytes(), explain=False)
+
+
+def test_an_overlay_can_be_jpeg(predictor: Predictor) -> None:
+    gradcam = answer(predictor, png_bytes(), overlay_format="jpeg")["gradcam"]
+    assert gradcam["media_type"] == "image/jpeg"
+    assert opened(gradcam["overlay"]).format == "JPEG"
+
+
+def test_a_turned_photo_is_answered_in_the_pixels_that_are_seen(predictor: Predictor) -> None:
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    found = answer(predictor, encoded(bscan(400, 200), "JPEG", exif=exif))
+    assert (found["image"]["width"], found["image"]["height"]) == (200, 400)
+    assert opened(found["gradcam"]["overlay"]).size == (200, 400)
+
+
+def test_a_batch_mixes_sizes_options_and_faults(predictor: Predictor) -> None:
+    contents = [png_bytes(300 + 40 * number, 200 + 10 * number, number) for number in range(4)]
+    requests = [
+        Request(contents[0]),
+        Request(b""),
+        Request(contents[1], None, Options(explain=False)),
+        Request(contents[2], None, Options(label="MH")),
+        Request(encoded(np.zeros((10, 10), np.uint8))),
+        Request(contents[3], None, Options(), explanation_only=True),
+    ]
+    outcomes: list[Any] = predictor.answer(requests)
+    assert isinstance(outcomes[1], EmptyImage)
+    assert isinstance(outcomes[4], ImageTooSmall)
+    assert outcomes[3]["gradcam"]["label"] == "MH"
+    assert set(outcomes[5]) == {"model", "gradcam"}
+    for number, place in enumerate((0, 2, 3)):
+        alone = answer(predictor, contents[number])
+        assert outcomes[place]["image"] == alone["image"]
+        assert list(outcomes[place]["probabilities"].values()) == pytest.approx(
+            list(alone["probabilities"].values()), abs=1e-4
+        )
+    assert outcomes[0]["timing_ms"]["forward"] == outcomes[3]["timing_ms"]["forward"]
+
+
+def test_a_batch_takes_one_forward(folder: Path) -> None:
+    card, network = load_network(folder)
+    seen: list[tuple[int, ...]] = []
+    network.stem.register_forward_hook(  # type: ignore[union-attr,operator]
+        lambda _module, inputs, _output: seen.append(tuple(inputs[0].shape))
+    )
+    Predictor(card, network).answer([Request(png_bytes(200 + 50 * number, 150)) for number in range(5)])
+    assert seen == [(5, 3, 224, 224)]
+
+
+def test_a_batch_of_faults_alone_is_answered(predictor: Predictor) -> None:
+    outcomes = predictor.answer([Request(b""), Request(b"nonsense")])
+    assert [outcome.code for outcome in outcomes if isinstance(outcome, RequestError)] == [
+        "empty_image",
+        "unreadable_image",
+    ]
+
+
+def test_other_architectures_are_served_too(tmp_path: Path) -> None:
+    predictor = Predictor.load(make_model(tmp_path, architecture="resnet18"))
+    gradcam = answer(predictor, png_bytes(), label="DME")["gradcam"]
+    assert gradcam["label"] == "DME"
+    assert opened(gradcam["heatmap"]).size == (512, 384)

@@ -1,0 +1,101 @@
+"""The handler with TorchServe's own context objects, without the server around it."""
+
+import json
+import logging
+from pathlib import Path
+from typing import Any
+
+import pytest
+from ts.context import Context, RequestProcessor
+
+from handlers.torchserve_handler import RetinaOctHandler
+from tests.images import png_bytes
+from tests.models import make_model
+
+PREDICT = {"explain": "False"}
+EXPLAIN = {"explain": "True"}
+
+
+@pytest.fixture(scope="module")
+def handler(tmp_path_factory: pytest.TempPathFactory) -> RetinaOctHandler:
+    folder = make_model(tmp_path_factory.mktemp("store"))
+    loaded = RetinaOctHandler()
+    loaded.initialize(Context("retina-oct", str(folder), {}, 8, None, "0.12.0"))
+    return loaded
+
+
+def handle(
+    handler: RetinaOctHandler, rows: list[dict[str, Any]], headers: list[dict[str, Any]]
+) -> tuple[list[dict[str, Any]], Context]:
+    context = Context("retina-oct", "", {}, 8, None, "0.12.0")
+    context.request_ids = {index: f"own-{index}" for index in range(len(rows))}
+    context.request_processor = [RequestProcessor(of_request) for of_request in headers]
+    return [json.loads(answer) for answer in handler.handle(rows, context)], context
+
+
+def test_predictions_and_explanations_share_a_batch(handler: RetinaOctHandler) -> None:
+    rows = [{"body": bytearray(png_bytes(seed=seed))} for seed in range(3)]
+    for headers in ([PREDICT, EXPLAIN, PREDICT], [EXPLAIN, PREDICT, EXPLAIN]):
+        answers, context = handle(handler, rows, headers)
+        for index, of_request in enumerate(headers):
+            assert ("prediction" in answers[index]) == (of_request is PREDICT)
+            assert context.get_response_status(index)[0] == 200
+            assert context.get_response_content_type(index) == "application/json"
+
+
+def test_each_fault_has_its_own_status_and_code(handler: RetinaOctHandler) -> None:
+    rows = [
+        {"body": bytearray(png_bytes())},
+        {"body": bytearray(b"")},
+        {"body": bytearray(b"GIF89a")},
+        {"body": {"image": "", "label": "CNV"}},
+        {"body": bytearray(png_bytes()), "label": bytearray(b"FLU")},
+        {"body": bytearray(png_bytes(20, 20))},
+        {"body": bytearray(png_bytes())},
+    ]
+    answers, context = handle(handler, rows, [PREDICT] * len(rows))
+    found = [
+        (context.get_response_status(index)[0], answer.get("error", {}).get("code"))
+        for index, answer in enumerate(answers)
+    ]
+    assert found == [
+        (200, None),
+        (400, "empty_image"),
+        (415, "unsupported_image"),
+        (400, "empty_image"),
+        (400, "invalid_option"),
+        (422, "image_too_small"),
+        (200, None),
+    ]
+    assert answers[0]["probabilities"] == answers[6]["probabilities"]
+
+
+def test_a_description_is_the_model_card(handler: RetinaOctHandler) -> None:
+    (described,), _ = handle(handler, [{}], [{"describe": "True"}])
+    assert described == handler.describe_handle()
+    assert described["labels"][0] == "AMD"
+
+
+def test_the_log_names_requests_and_nothing_of_their_content(
+    handler: RetinaOctHandler, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.INFO)
+    headers = [PREDICT | {"X-Request-Id": "web-42"}, PREDICT | {"X-Request-Id": "a\nforged line"}, PREDICT]
+    rows = [{"body": bytearray(png_bytes())}] * 2 + [{"body": bytearray(b"Jane Doe 1950")}]
+    answers, _ = handle(handler, rows, headers)
+    lines = [record.getMessage() for record in caplog.records if "request " in record.getMessage()]
+    assert [line.split(":")[0] for line in lines] == [
+        "request web-42",
+        "request a?forged?line",
+        "request own-2",
+    ]
+    assert "200 ok" in lines[0] and "400 unreadable_image" in lines[2]
+    assert "Jane" not in caplog.text
+    assert answers[0]["prediction"]["label"] not in "".join(lines)
+
+
+def test_a_broken_model_is_not_loaded(tmp_path: Path) -> None:
+    folder = make_model(tmp_path)
+    (folder / "model.json").unlink()
+    with pytest.raises(Exception, match="model.json"):
+        RetinaOctHandler().initialize(Context("retina-oct", str(folder), {}, 8, None, "0.12.0"))
