@@ -93,7 +93,9 @@ def run_tests(arguments: argparse.Namespace) -> NoReturn:
     """Become pytest over the repository, on all cores unless told otherwise."""
     options = arguments.rest
     if not any(option == "-n" or option.startswith(("-n", "--numprocesses")) for option in options):
-        options = ["-n", str(max(MIN_TEST_PROCESSES, len(os.sched_getaffinity(0)))), *options]
+        processes = max(MIN_TEST_PROCESSES, len(os.sched_getaffinity(0)))
+        # Tests of one group share what takes long to start, in one process.
+        options = ["-n", str(processes), "--dist", "loadgroup", *options]
     os.chdir(ROOT)
     os.execv(sys.executable, [sys.executable, "-m", "pytest", *options])
 

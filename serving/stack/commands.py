@@ -19,6 +19,7 @@ ROOT = Path(__file__).resolve().parents[2]
 DEFAULT_DATA = ROOT / "var"
 STOP_TIMEOUT_S = 90.0
 POLL_S = 0.1
+INTERRUPTED = 130
 NOT_READY, NOT_RUNNING = 1, 3
 """Exit statuses of `status`; 0 is ready."""
 
@@ -80,12 +81,11 @@ def up(arguments: argparse.Namespace) -> int:
         mongodb_uri=os.environ.get("MONGODB_URI") or None,
     )
     if arguments.detach:
-        return _in_background(lambda ready: run(settings, sys.stdout, ready), data)
-    run(settings, sys.stdout)
-    return 0
+        return _in_background(lambda ready: run(settings, sys.stdout, ready))
+    return 0 if run(settings, sys.stdout) else INTERRUPTED
 
 
-def _in_background(work: Callable[[Callable[[], None]], None], data: DataFolder) -> int:
+def _in_background(work: Callable[[Callable[[], None]], bool]) -> int:
     """Do the work in a child of its own session; return when it calls what it is given, or ends before.
 
     Until then the child shares the terminal, so that its progress is seen; afterwards it has none.
@@ -105,8 +105,7 @@ def _in_background(work: Callable[[Callable[[], None]], None], data: DataFolder)
         os.write(writer, b"ready")
         os.close(writer)
 
-    work(ready)
-    return 0
+    return 0 if work(ready) else INTERRUPTED
 
 
 def _wait_for_background(child: int, reader: int) -> int:
@@ -117,7 +116,7 @@ def _wait_for_background(child: int, reader: int) -> int:
     except KeyboardInterrupt:
         os.kill(child, signal.SIGTERM)
         os.waitpid(child, 0)
-        return 130
+        return INTERRUPTED
     return 0
 
 

@@ -81,10 +81,10 @@ class State:
             pass  # a full disk must not stop the stack
 
 
-def run(settings: Settings, terminal: TextIO, when_ready: Callable[[], None] = lambda: None) -> None:
+def run(settings: Settings, terminal: TextIO, when_ready: Callable[[], None] = lambda: None) -> bool:
     """Start everything, say how to sign in, call `when_ready`, and keep it running until a signal comes.
 
-    Raises ServingError when it can't be started or kept running; nothing is left running then either.
+    Returns whether it was ready before that. Raises ServingError when it can't be started or kept running; nothing is left running then either.
     """
     data = settings.data
     data.make()
@@ -138,11 +138,13 @@ def run(settings: Settings, terminal: TextIO, when_ready: Callable[[], None] = l
             supervisor.run()
             announce("Stopping")
     except StopRequested:
-        announce("Stopping before everything was ready")
+        announce("Stopped before everything was ready")
+        return False
     finally:
         data.state.unlink(missing_ok=True)
         server.clean()
     announce("Stopped")
+    return True
 
 
 def _model_server(data: DataFolder, chosen: Mapping[str, int]) -> torchserve.TorchServe:

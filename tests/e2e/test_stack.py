@@ -1,0 +1,205 @@
+"""The whole stack as a person starts it: ready, watched, stopped, started again."""
+
+import os
+import signal
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+import requests
+
+from tests.images import png_bytes
+from tests.models import make_model
+from tests.services import free_ports
+from tests.stacks import Stack
+from tests.waiting import is_running, wait_for
+
+pytestmark = pytest.mark.xdist_group("stack")
+
+SERVICES = ("MongoDB", "model server", "web app", "worker")
+RESTART_TIMEOUT_S = 120
+
+
+@pytest.fixture(scope="module")
+def store(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A model store with two versions, untrained."""
+    folder = tmp_path_factory.mktemp("store")
+    for seed, version in enumerate(("1.0.0", "1.1.0")):
+        make_model(folder, version=version, seed=seed)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def stack(store: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
+    """A running stack for all tests here that leave it as they found it."""
+    made = Stack(tmp_path_factory.mktemp("stack") / "var", store, *free_ports(1))
+    try:
+        yield made.up()
+    finally:
+        made.down()
+
+
+def upload(stack: Stack, headers: dict[str, str], seed: int) -> requests.Response:
+    files = {"image": ("scan.png", png_bytes(seed=seed), "image/png")}
+    return requests.post(f"{stack.url}/api/v1/scans/", headers=headers, files=files, timeout=60)
+
+
+def scan_of(stack: Stack, headers: dict[str, str], scan_id: str) -> dict[str, object]:
+    answer = requests.get(f"{stack.url}/api/v1/scans/{scan_id}/", headers=headers, timeout=30)
+    assert answer.ok, answer.text
+    found: dict[str, object] = answer.json()
+    return found
+
+
+def test_up_says_how_to_sign_in(stack: Stack) -> None:
+    assert f"Retinote is ready: {stack.url}/" in stack.output
+    assert stack.sign_in("admin", stack.password)
+
+
+def test_the_first_password_is_in_no_log(stack: Stack) -> None:
+    for log in (stack.data / "logs").rglob("*"):
+        if log.is_file():
+            assert stack.password not in log.read_text(errors="replace"), log
+
+
+def test_a_scan_goes_in_and_prediction_and_overlay_come_out(stack: Stack) -> None:
+    headers = stack.sign_in("admin", stack.password)
+
+    answer = upload(stack, headers, seed=1)
+
+    assert answer.status_code == 201, answer.text
+    scan = answer.json()
+    assert scan["status"] == "predicted"
+    assert scan["prediction"] in scan["probabilities"]
+    overlay = requests.get(f"{stack.url}/api/v1/scans/{scan['id']}/overlay/", headers=headers, timeout=30)
+    assert overlay.headers["Content-Type"].startswith("image/")
+
+
+def test_status_lists_the_services(stack: Stack) -> None:
+    wait_for(stack.is_ready, timeout_s=RESTART_TIMEOUT_S)
+
+    shown = stack.command("status")
+
+    assert shown.returncode == 0
+    for name in SERVICES:
+        (line,) = [line for line in shown.stdout.splitlines() if line.startswith(name)]
+        assert " ready " in line
+    assert f"inference {stack.state['ports']['inference']}" in shown.stdout
+
+
+def test_the_folder_cannot_be_used_twice(stack: Stack) -> None:
+    refused = stack.command("up", "--port", str(free_ports(1)[0]))
+
+    assert refused.returncode == 2
+    assert refused.stderr.startswith(f"retinote: A stack runs on {stack.data} already (process ")
+
+
+def test_the_port_cannot_be_used_twice(stack: Stack, tmp_path: Path) -> None:
+    with pytest.raises(AssertionError, match=f"Port {stack.port} is in use by another program"):
+        Stack(tmp_path / "var", stack.store, stack.port).up()
+
+
+def test_other_services_get_a_key(stack: Stack) -> None:
+    shown = stack.command("key")
+
+    answer = requests.post(
+        f"{stack.state['inference_url']}/predictions/retina-oct",
+        headers={"Authorization": f"Bearer {shown.stdout.strip()}"},
+        data=png_bytes(),
+        timeout=60,
+    )
+    assert answer.ok
+    assert "valid until" in shown.stderr
+
+
+def test_accounts_are_made_with_a_password_from_standard_input(stack: Stack) -> None:
+    made = stack.command("user", "create", "reader", "--role", "researcher", given="a-long-password-7\n")
+
+    assert made.returncode == 0, made.stderr
+    assert stack.sign_in("reader", "a-long-password-7")
+    again = stack.command("user", "create", "reader", "--role", "researcher", given="a-long-password-7\n")
+    assert again.returncode != 0
+    assert "There is a user reader already" in again.stderr
+
+
+def test_versions_are_registered_promoted_rolled_back_and_retired(stack: Stack) -> None:
+    def models(*arguments: str) -> str:
+        ran = stack.command("models", *arguments)
+        return ran.stdout if ran.returncode == 0 else ran.stderr
+
+    def default() -> str:
+        listed = [line.split() for line in models("list", "--model-store", str(stack.store)).splitlines()]
+        return next(words[1] for words in listed if words[-1] == "yes")
+
+    assert default() == "1.1.0"
+    assert "retina-oct 1.0.0 is served at" in models("register", "retina-oct", "1.0.0")
+    assert "is registered already" in models("register", "retina-oct", "1.0.0")
+    assert "There is no retina-oct 9.9.9" in models("register", "retina-oct", "9.9.9")
+    assert "retina-oct 1.0.0 answers by default now, in place of 1.1.0" in models(
+        "promote", "retina-oct", "1.0.0"
+    )
+    assert default() == "1.0.0"
+    assert "answers by default; promote another version first" in models("retire", "retina-oct", "1.0.0")
+    assert "retina-oct 1.1.0 answers by default now" in models("rollback", "retina-oct")
+    assert default() == "1.1.0"
+    assert "is no longer served" in models("retire", "retina-oct", "1.0.0")
+
+
+@pytest.mark.parametrize("name", SERVICES)
+def test_a_service_that_is_killed_comes_back(stack: Stack, name: str) -> None:
+    wait_for(stack.is_ready, timeout_s=RESTART_TIMEOUT_S)
+    killed = stack.service_pid(name)
+    assert killed
+
+    os.kill(killed, signal.SIGKILL)
+
+    wait_for(lambda: stack.service_pid(name) not in (killed, None), timeout_s=RESTART_TIMEOUT_S)
+    wait_for(stack.is_ready, timeout_s=RESTART_TIMEOUT_S)
+    assert f"{name} ended with SIGKILL; starting it again in" in stack.log()
+
+
+def test_without_the_model_server_scans_wait_for_it(stack: Stack) -> None:
+    wait_for(stack.is_ready, timeout_s=RESTART_TIMEOUT_S)
+    headers = stack.sign_in("admin", stack.password)
+    model_server = stack.service_pid("model server")
+    assert model_server
+    os.kill(model_server, signal.SIGKILL)
+
+    answer = upload(stack, headers, seed=2)
+
+    assert answer.status_code == 202, answer.text
+    assert answer.json()["status"] == "queued"
+    assert answer.elapsed.total_seconds() < 5
+    scan_id = answer.json()["id"]
+    wait_for(lambda: scan_of(stack, headers, scan_id)["status"] == "predicted", timeout_s=RESTART_TIMEOUT_S)
+
+
+def all_gone(processes: list[int]) -> Callable[[], bool]:
+    return lambda: not any(is_running(pid) for pid in processes)
+
+
+def test_a_second_stack_is_killed_and_started_again(stack: Stack, store: Path, tmp_path: Path) -> None:
+    """Beside the first stack, which doesn't notice."""
+    second = Stack(tmp_path / "var", store, *free_ports(1)).up()
+    try:
+        password = second.password
+        scan_id = upload(second, second.sign_in("admin", password), seed=3).json()["id"]
+        processes = second.processes()
+        assert len(processes) > 10
+
+        second.kill_supervisor()
+
+        wait_for(all_gone(processes), timeout_s=60, what="the end of every process of the killed stack")
+        assert second.command("status").returncode == 3
+        second.up()
+        assert "Sign in with your account" in second.output
+        assert scan_of(second, second.sign_in("admin", password), scan_id)["status"] == "predicted"
+
+        processes = second.processes()
+        second.down()
+
+        assert all_gone(processes)()
+        assert second.command("status").returncode == 3
+    finally:
+        second.down()
+    wait_for(stack.is_ready, timeout_s=RESTART_TIMEOUT_S)

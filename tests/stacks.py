@@ -1,0 +1,109 @@
+"""Stacks started with the command line, as a person would, in folders and on ports of their own."""
+
+from __future__ import annotations
+
+import os
+import re
+import signal
+import subprocess
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import psutil
+import requests
+
+from serving.stack.folder import DataFolder, read_state
+
+ROOT = Path(__file__).parents[1]
+SET_BY_TESTS = ("RETINOTE_", "MONGODB_URI", "DJANGO_", "PYTEST_")
+START_TIMEOUT_S = 180
+
+
+def retinote(
+    *arguments: str | Path, given: str = "", timeout_s: float = 60
+) -> subprocess.CompletedProcess[str]:
+    """Run a command to its end, with `given` on its standard input."""
+    return subprocess.run(
+        [sys.executable, ROOT / "cli.py", *arguments],
+        env=environment(),
+        input=given,
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=timeout_s,
+    )
+
+
+def environment() -> dict[str, str]:
+    """This process's environment without what the test run set for its own services."""
+    return {name: value for name, value in os.environ.items() if not name.startswith(SET_BY_TESTS)}
+
+
+@dataclass
+class Stack:
+    """A stack on a data folder, detached."""
+
+    data: Path
+    store: Path
+    port: int
+    output: str = ""
+
+    def up(self) -> Stack:
+        """Start it and wait until it is ready."""
+        started = retinote(
+            *("up", "--detach", "--data-dir", self.data),
+            *("--port", str(self.port), "--model-store", self.store),
+            timeout_s=START_TIMEOUT_S,
+        )
+        assert started.returncode == 0, started.stdout + started.stderr
+        self.output = started.stdout
+        return self
+
+    def command(self, *arguments: str, given: str = "") -> subprocess.CompletedProcess[str]:
+        """Run a command about this stack."""
+        return retinote(*arguments, "--data-dir", self.data, given=given)
+
+    def down(self) -> None:
+        self.command("down")
+
+    @property
+    def state(self) -> dict[str, Any]:
+        return read_state(DataFolder(self.data))
+
+    @property
+    def url(self) -> str:
+        return f"http://127.0.0.1:{self.port}"
+
+    @property
+    def password(self) -> str:
+        """The first administrator's, as the first `up` showed it."""
+        shown = re.search(r"Sign in as admin with the password (\S+)", self.output)
+        assert shown, self.output
+        return shown[1]
+
+    def log(self) -> str:
+        return (self.data / "logs" / "stack.log").read_text()
+
+    def is_ready(self) -> bool:
+        return self.command("status").returncode == 0
+
+    def service_pid(self, name: str) -> int | None:
+        return next((service["pid"] for service in self.state["services"] if service["name"] == name), None)
+
+    def processes(self) -> list[int]:
+        """Ids of all processes of the stack: supervisor, guardians, services, their workers."""
+        supervisor = psutil.Process(self.state["pid"])
+        return [supervisor.pid, *(child.pid for child in supervisor.children(recursive=True))]
+
+    def kill_supervisor(self) -> None:
+        os.kill(self.state["pid"], signal.SIGKILL)
+
+    def sign_in(self, name: str, password: str) -> dict[str, str]:
+        """Headers of somebody who is signed in."""
+        answer = requests.post(
+            f"{self.url}/api/v1/auth/token/", json={"username": name, "password": password}, timeout=30
+        )
+        assert answer.ok, answer.text
+        return {"Authorization": f"Bearer {answer.json()['access']}"}
