@@ -6,10 +6,10 @@ import uuid
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
-from django.utils import timezone
 from rest_framework_simplejwt.exceptions import TokenError
 from rest_framework_simplejwt.tokens import RefreshToken
 
+from webapp import clock
 from webapp.accounts.models import RefreshSession, User
 
 
@@ -44,7 +44,7 @@ def rotate(token: str) -> TokenPair:
     whole family, because then two parties hold it.
     """
     jti = _jti(token)
-    now = timezone.now()
+    now = clock.now()
     # One update with its condition inside: of two uses at the same moment, one finds nothing to update.
     claimed = RefreshSession.objects.filter(jti=jti, used_at=None, revoked_at=None).update(used_at=now)
     session = RefreshSession.objects.filter(jti=jti).select_related("user").first()
@@ -78,12 +78,12 @@ def revoke(token: str) -> None:
 
 def revoke_all(user: User) -> None:
     """End every sign-in of the user."""
-    RefreshSession.objects.filter(user=user, revoked_at=None).update(revoked_at=timezone.now())
+    RefreshSession.objects.filter(user=user, revoked_at=None).update(revoked_at=clock.now())
 
 
 def forget_expired() -> int:
     """Delete sessions whose token has expired anyway; returns how many."""
-    count, _ = RefreshSession.objects.filter(expires__lt=timezone.now()).delete()
+    count, _ = RefreshSession.objects.filter(expires__lt=clock.now()).delete()
     return count
 
 
@@ -95,4 +95,4 @@ def _jti(token: str) -> str:
 
 
 def _revoke(family: str) -> None:
-    RefreshSession.objects.filter(family=family, revoked_at=None).update(revoked_at=timezone.now())
+    RefreshSession.objects.filter(family=family, revoked_at=None).update(revoked_at=clock.now())

@@ -8,8 +8,8 @@ from collections.abc import Iterable
 from bson import ObjectId
 from django.conf import settings
 from django.db import models
-from django.utils import timezone
 
+from webapp import clock
 from webapp.scans.models import Scan
 
 
@@ -34,8 +34,8 @@ class Annotation(models.Model):
     selector = models.JSONField()
     label = models.CharField(max_length=80, blank=True)
     comment = models.CharField(max_length=2000, blank=True)
-    created = models.DateTimeField(default=timezone.now)
-    modified = models.DateTimeField(default=timezone.now)
+    created = models.DateTimeField(default=clock.now)
+    modified = models.DateTimeField(default=clock.now)
     revision = models.PositiveIntegerField(default=1, help_text="Rises with every change.")
 
     objects = AnnotationQuerySet.as_manager()

@@ -7,7 +7,6 @@ from typing import Any
 from bson import ObjectId
 from django.db.models import QuerySet
 from django.http import Http404
-from django.utils import timezone
 from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import OpenApiParameter, extend_schema
 from rest_framework import exceptions, status
@@ -15,6 +14,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
+from webapp import clock
 from webapp.accounts.models import User
 from webapp.accounts.permissions import ResearchersOnlyRead
 from webapp.annotations.models import Annotation
@@ -83,7 +83,7 @@ class AnnotationView(APIView):
             raise ChangedMeanwhile
         values: dict[str, Any] = {
             **given.validated_data,
-            "modified": timezone.now(),
+            "modified": clock.now(),
             "revision": annotation.revision + 1,
         }
         if not Annotation.objects.filter(pk=annotation.pk, revision=annotation.revision).update(**values):

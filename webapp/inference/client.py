@@ -101,7 +101,11 @@ class ModelClient:
         is at fault, UnknownVersion when `version` is not registered.
         """
         path = f"/predictions/{quote(self._model)}" + (f"/{quote(version)}" if version else "")
-        response = self._post(path, image, {"label": label} if label else {}, request_id, deadline_s)
+        # TorchServe drops a query on this path, so options of a raw body travel as headers.
+        headers = {"Content-Type": "image/png", "X-Request-Id": request_id}
+        if label:
+            headers["X-Label"] = label
+        response = self._post(path, image, headers, deadline_s)
         try:
             return ModelAnswer.from_json(response.json())
         except (KeyError, TypeError, ValueError) as error:
@@ -125,9 +129,7 @@ class ModelClient:
         except ServingError as error:
             raise ModelUnavailable(str(error)) from error
 
-    def _post(
-        self, path: str, image: bytes, params: dict[str, str], request_id: str, deadline_s: float
-    ) -> requests.Response:
+    def _post(self, path: str, image: bytes, headers: dict[str, str], deadline_s: float) -> requests.Response:
         ends = time.monotonic() + deadline_s
         reason = "it does not answer"
         renewed = False
@@ -137,11 +139,11 @@ class ModelClient:
                 break
             time.sleep(pause_s)
             try:
-                response = self._send(path, image, params, request_id, left_s)
+                response = self._send(path, image, headers, left_s)
                 if _key_refused(response) and not renewed:
                     renewed = True
                     self._key.renew()
-                    response = self._send(path, image, params, request_id, left_s)
+                    response = self._send(path, image, headers, left_s)
             except requests.Timeout as error:
                 # It may still be working on this one: asking again would only add to its load.
                 raise ModelUnavailable(f"The model server took longer than {deadline_s:.0f} s.") from error
@@ -157,13 +159,12 @@ class ModelClient:
         raise ModelUnavailable(f"The model server can't answer ({reason}).")
 
     def _send(
-        self, path: str, image: bytes, params: dict[str, str], request_id: str, read_timeout_s: float
+        self, path: str, image: bytes, headers: dict[str, str], read_timeout_s: float
     ) -> requests.Response:
         return self._session.post(
             self._url + path,
             data=image,
-            params=params,
-            headers={"Content-Type": "image/png", "X-Request-Id": request_id, **self._key.headers()},
+            headers=headers | self._key.headers(),
             timeout=(CONNECT_TIMEOUT_S, read_timeout_s),
         )
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 from bson import ObjectId
 from django.conf import settings
 from django.db import models
-from django.utils import timezone
 
+from webapp import clock
 from webapp.scans.models import Scan
 
 
@@ -28,7 +28,7 @@ class Review(models.Model):
     label = models.CharField(max_length=80, blank=True, help_text="What the reader sees.")
     comment = models.CharField(max_length=2000, blank=True)
     current = models.BooleanField(default=True)
-    created = models.DateTimeField(default=timezone.now)
+    created = models.DateTimeField(default=clock.now)
 
     # What the reader had before the eyes.
     model_label = models.CharField(max_length=80)

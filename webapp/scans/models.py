@@ -6,8 +6,8 @@ from bson import ObjectId
 from django.conf import settings
 from django.db import models
 from django.db.models import Q
-from django.utils import timezone
 
+from webapp import clock
 from webapp.accounts.models import User
 
 
@@ -40,7 +40,7 @@ class ScanQuerySet(models.QuerySet["Scan"]):
 
     def due(self) -> ScanQuerySet:
         """Queued scans that nobody works on and whose next attempt has come."""
-        now = timezone.now()
+        now = clock.now()
         return self.filter(status=Status.QUEUED, next_attempt_at__lte=now, claimed_until__lte=now)
 
 
@@ -50,7 +50,7 @@ class Scan(models.Model):
     user_id: ObjectId
     user = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="scans")
     clinic = models.CharField(max_length=80, blank=True)
-    timestamp = models.DateTimeField(default=timezone.now)
+    timestamp = models.DateTimeField(default=clock.now)
 
     sha256 = models.CharField(max_length=64, help_text="Of the file as it was uploaded.")
     image_name = models.CharField(max_length=80)
@@ -63,8 +63,8 @@ class Scan(models.Model):
     status = models.CharField(max_length=9, choices=Status.choices, default=Status.QUEUED)
     failure = models.JSONField(null=True, blank=True)
     attempts = models.PositiveIntegerField(default=0)
-    next_attempt_at = models.DateTimeField(default=timezone.now)
-    claimed_until = models.DateTimeField(default=timezone.now)
+    next_attempt_at = models.DateTimeField(default=clock.now)
+    claimed_until = models.DateTimeField(default=clock.now)
 
     # The newest prediction, as in its own document (see Prediction).
     label = models.CharField(max_length=80, blank=True)

@@ -7,9 +7,9 @@ from datetime import timedelta
 from typing import Any
 
 from django.db.models import F
-from django.utils import timezone
 from django_mongodb_backend import transaction
 
+from webapp import clock
 from webapp.api import request_id
 from webapp.inference.client import ImageRefused, ModelAnswer, ModelUnavailable, model_client
 from webapp.recommendations.rules import recommend
@@ -78,7 +78,7 @@ def store_answer(scan: Scan, answer: ModelAnswer) -> None:
         "weights_sha256": answer.weights_sha256,
         "overlay_name": overlay_name,
         "heatmap_name": heatmap_name,
-        "predicted_at": timezone.now(),
+        "predicted_at": clock.now(),
     }
     with transaction.atomic():
         if _finish(scan, status=Status.PREDICTED, failure=None, **values):
@@ -116,13 +116,13 @@ def predict_queued() -> int:
 def claim(key: object) -> Scan | None:
     """The scan, if it is due and this caller is the one to predict it; None otherwise."""
     # One update with its condition inside: of two workers at the same moment, one finds nothing to update.
-    claimed = Scan.objects.due().filter(pk=key).update(claimed_until=timezone.now() + CLAIM)
+    claimed = Scan.objects.due().filter(pk=key).update(claimed_until=clock.now() + CLAIM)
     return Scan.objects.filter(pk=key).first() if claimed else None
 
 
 def _put_back(scan: Scan) -> None:
     pause = min(FIRST_PAUSE * 2 ** min(scan.attempts, 16), LONGEST_PAUSE)
-    now = timezone.now()
+    now = clock.now()
     first = scan.attempts == 0
     Scan.objects.filter(pk=scan.pk, status=Status.QUEUED).update(
         attempts=F("attempts") + 1, next_attempt_at=now if first else now + pause, claimed_until=now
@@ -131,7 +131,7 @@ def _put_back(scan: Scan) -> None:
 
 
 def _finish(scan: Scan, **values: Any) -> bool:
-    found = Scan.objects.filter(pk=scan.pk).update(claimed_until=timezone.now(), **values)
+    found = Scan.objects.filter(pk=scan.pk).update(claimed_until=clock.now(), **values)
     for name, value in values.items():
         setattr(scan, name, value)
     return bool(found)

@@ -40,7 +40,8 @@ class RepredictSerializer(serializers.Serializer[Any]):
     """Which version to ask, and for which label's heat map."""
 
     version = serializers.RegexField(r"^[A-Za-z0-9._-]+$", max_length=40, required=False, allow_blank=True)
-    label = serializers.CharField(max_length=80, required=False, allow_blank=True)  # type: ignore[assignment]
+    # It travels as a header: printable ASCII only.
+    label = serializers.RegexField(r"^[ -~]+$", max_length=80, required=False, allow_blank=True)  # type: ignore[assignment]
 
 
 class RegionSerializer(serializers.Serializer[Any]):

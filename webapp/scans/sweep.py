@@ -6,8 +6,7 @@ import logging
 import time
 from dataclasses import dataclass
 
-from django.utils import timezone
-
+from webapp import clock
 from webapp.accounts.tokens import forget_expired
 from webapp.scans import prediction, storage
 from webapp.scans.models import Prediction, Scan, Status
@@ -54,7 +53,7 @@ def _mend_documents() -> tuple[int, int]:
             Scan.objects.filter(pk=scan.pk).update(status=Status.FAILED, failure=gone)
             missing += 1
         elif _lost_its_pictures(scan) and not prediction.restore(scan):
-            now = timezone.now()
+            now = clock.now()
             Scan.objects.filter(pk=scan.pk).update(
                 status=Status.QUEUED, next_attempt_at=now, claimed_until=now
             )

@@ -10,9 +10,9 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 from django.db import IntegrityError
-from django.utils import timezone
 
 from handlers.decoding import decode
+from webapp import clock
 from webapp.accounts.models import User
 from webapp.scans import storage
 from webapp.scans.models import Scan
@@ -47,7 +47,7 @@ def store(user: User, content: bytes, *, eye: str = "", patient_ref: str = "", n
     image = to_png(pixels)
     # The file first: a crash before the document leaves a file without one, which the sweep removes.
     name = storage.save(image)
-    now = timezone.now()
+    now = clock.now()
     try:
         scan = Scan.objects.create(
             user=user,
