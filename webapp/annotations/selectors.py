@@ -80,11 +80,11 @@ def _clean_svg(value: str, width: int, height: int) -> dict[str, str]:
 def _attributes(name: str, shape: ElementTree.Element, width: int, height: int) -> Iterator[tuple[str, str]]:
     if name in SHAPES:
         across, down, lengths = SHAPES[name]
-        for key in (*across, *down, *lengths):
-            text = shape.get(key, "").strip()
-            if not re.fullmatch(NUMBER, text):
+        needed = (*across, *down, *lengths)
+        for key in needed:
+            if not re.fullmatch(NUMBER, shape.get(key, "")):
                 raise SelectorError(f"The {name} needs a number as {key}.")
-            yield key, text
+        yield from ((key, text) for key, text in shape.attrib.items() if key in needed)
         if any(float(shape.attrib[key]) <= 0 for key in lengths):
             raise SelectorError(f"The {name} needs lengths above 0.")
         _check_inside(

@@ -1,0 +1,78 @@
+"""Drawing over the API."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from rest_framework.response import Response
+
+from tests.webapp.conftest import Clients
+from webapp.accounts.models import User
+from webapp.scans.models import Scan
+
+Upload = Callable[..., Response]
+POLYGON = '<svg xmlns="http://www.w3.org/2000/svg"><polygon points="10,10 20.5,10 15,30"/></svg>'
+
+
+def drawing(value: str = POLYGON, **fields: str) -> dict[str, Any]:
+    return {"target": {"selector": {"type": "SvgSelector", "value": value}}, **fields}
+
+
+@pytest.fixture
+def path(away: None, clinician: User, upload: Upload) -> str:
+    """Address of the annotations of a scan whose model knows CNV and NORMAL."""
+    key = upload(clinician).json()["id"]
+    Scan.objects.update(probabilities={"CNV": 0.8, "NORMAL": 0.2}, label="CNV")
+    return f"/api/v1/scans/{key}/annotations/"
+
+
+def test_what_is_loaded_is_what_was_saved(path: str, clinician: User, colleague: User, api: Clients) -> None:
+    made = api(clinician).post(path, drawing(label="CNV", comment="fluid below the retina"))
+    assert made.status_code == 201
+    (loaded,) = api(colleague).get(path).json()
+    assert loaded == made.json()
+    assert loaded["@context"] == "http://www.w3.org/ns/anno.jsonld"
+    assert loaded["target"]["selector"]["value"] == POLYGON
+    assert {body["purpose"]: body["value"] for body in loaded["body"]} == {
+        "commenting": "fluid below the retina",
+        "tagging": "CNV",
+    }
+
+
+def test_an_unknown_label_or_shape_is_named(path: str, clinician: User, api: Clients) -> None:
+    label = api(clinician).post(path, drawing(label="GLAUCOMA"))
+    assert label.json()["error"]["fields"] == {"label": ["The scan's model knows the labels CNV, NORMAL."]}
+    shape = api(clinician).post(path, drawing("<svg><script/></svg>"))
+    assert "target.selector" in shape.json()["error"]["fields"]
+    assert api(clinician).get(path).json() == []
+
+
+def test_only_the_author_and_administrators_change_it(
+    path: str, clinician: User, colleague: User, administrator: User, api: Clients
+) -> None:
+    one = f"/api/v1/annotations/{api(clinician).post(path, drawing()).json()['id']}/"
+    assert api(colleague).get(one).status_code == 200
+    assert api(colleague).put(one, drawing(comment="mine")).status_code == 403
+    assert api(colleague).delete(one).status_code == 403
+    assert api(administrator).put(one, drawing(comment="checked")).json()["comment"] == "checked"
+    assert api(clinician).delete(one).status_code == 204
+    assert api(clinician).get(one).status_code == 404
+
+
+def test_two_windows_do_not_overwrite_each_other(path: str, clinician: User, api: Clients) -> None:
+    client = api(clinician)
+    made = client.post(path, drawing())
+    one = f"/api/v1/annotations/{made.json()['id']}/"
+    seen = {"If-Match": made.headers["ETag"]}
+    assert client.put(one, drawing(comment="first"), headers=seen).json()["revision"] == 2
+    late = client.put(one, drawing(comment="second"), headers=seen)
+    assert late.status_code == 412
+    assert client.get(one).json()["comment"] == "first"
+
+
+def test_a_stranger_does_not_find_it(path: str, clinician: User, stranger: User, api: Clients) -> None:
+    one = f"/api/v1/annotations/{api(clinician).post(path, drawing()).json()['id']}/"
+    for method in ("get", "put", "delete"):
+        assert getattr(api(stranger), method)(one).status_code == 404
