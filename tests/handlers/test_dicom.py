@@ -1,21 +1,14 @@
 """DICOM files come out as a viewer shows them."""
 
-import io
 import warnings
-from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 import pytest
-from pydicom.dataset import FileDataset, FileMetaDataset
 from pydicom.uid import (
     DeflatedExplicitVRLittleEndian,
-    ExplicitVRLittleEndian,
     JPEGBaseline8Bit,
     JPEGLSLossless,
-    OphthalmicPhotography8BitImageStorage,
     RLELossless,
-    generate_uid,
 )
 
 from handlers.decoding import decode
@@ -28,39 +21,11 @@ from handlers.errors import (
     UnsupportedImage,
 )
 from handlers.pixels import grey_to_rgb
+from tests.dicom_files import dataset, written
 from tests.images import bscan, encoded
 
 GREY = bscan(120, 90, seed=1)
 TWELVE_BIT = GREY.astype(np.uint16) * 16
-
-
-def dataset(values: npt.NDArray[Any], **elements: Any) -> FileDataset:
-    """A DICOM file of one grey (rows, columns) or RGB (rows, columns, 3) frame; `elements` override."""
-    meta = FileMetaDataset()
-    meta.TransferSyntaxUID = ExplicitVRLittleEndian
-    meta.MediaStorageSOPClassUID = OphthalmicPhotography8BitImageStorage
-    meta.MediaStorageSOPInstanceUID = generate_uid()
-    data = FileDataset("", {}, file_meta=meta, preamble=b"\0" * 128)
-    data.SOPClassUID = meta.MediaStorageSOPClassUID
-    data.SOPInstanceUID = meta.MediaStorageSOPInstanceUID
-    data.Rows, data.Columns = values.shape[:2]
-    data.SamplesPerPixel = 3 if values.ndim == 3 else 1
-    if values.ndim == 3:
-        data.PlanarConfiguration = 0
-    data.PhotometricInterpretation = "RGB" if values.ndim == 3 else "MONOCHROME2"
-    data.BitsAllocated = data.BitsStored = values.dtype.itemsize * 8
-    data.HighBit = data.BitsStored - 1
-    data.PixelRepresentation = int(values.dtype.kind == "i")
-    data.PixelData = values.tobytes()
-    for name, value in elements.items():
-        setattr(data, name, value)
-    return data
-
-
-def written(data: FileDataset, **options: Any) -> bytes:
-    out = io.BytesIO()
-    data.save_as(out, **({"enforce_file_format": True} | options))
-    return out.getvalue()
 
 
 def test_8_bit_grey_is_shown_as_it_is() -> None:
