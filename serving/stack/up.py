@@ -84,7 +84,8 @@ class State:
 def run(settings: Settings, terminal: TextIO, when_ready: Callable[[], None] = lambda: None) -> bool:
     """Start everything, say how to sign in, call `when_ready`, and keep it running until a signal comes.
 
-    Returns whether it was ready before that. Raises ServingError when it can't be started or kept running; nothing is left running then either.
+    Returns whether it was ready before that. Raises ServingError when it can't be started or kept running; nothing
+    is left running then either.
     """
     data = settings.data
     data.make()
@@ -111,6 +112,7 @@ def run(settings: Settings, terminal: TextIO, when_ready: Callable[[], None] = l
         ),
     )
     state = State(data, _facts(app, chosen, server, uri, settings))
+    password = None
     try:
         with Supervisor(announce, state.services_changed, kept_open=[lock]) as supervisor:
             supervisor.catch_signals()
@@ -134,6 +136,7 @@ def run(settings: Settings, terminal: TextIO, when_ready: Callable[[], None] = l
             supervisor.wait_ready()
             state.became_ready()
             _welcome(announce, app, data, password)
+            password = None
             when_ready()
             supervisor.run()
             announce("Stopping")
@@ -141,6 +144,8 @@ def run(settings: Settings, terminal: TextIO, when_ready: Callable[[], None] = l
         announce("Stopped before everything was ready")
         return False
     finally:
+        if password:  # it was made, and would be lost
+            announce.terminal_only(_sign_in(password))
         data.state.unlink(missing_ok=True)
         server.clean()
     announce("Stopped")
@@ -206,15 +211,19 @@ def _make_first_administrator(supervisor: Supervisor, app: webapp.WebApp, data: 
 def _welcome(announce: Announcer, app: webapp.WebApp, data: DataFolder, password: str | None) -> None:
     announce(f"Retinote is ready: {app.url}")
     if password:
-        announce.terminal_only(
-            f"  Sign in as {webapp.FIRST_ADMINISTRATOR} with the password {password} (shown this once: note it)"
-        )
+        announce.terminal_only(_sign_in(password))
     else:
         announce.terminal_only(
             "  Sign in with your account; ./retinote user create NAME --role ROLE makes another"
         )
     announce.terminal_only(
         f"  Administration {app.url}admin/, interface {app.url}api/docs/, logs {data.logs}"
+    )
+
+
+def _sign_in(password: str) -> str:
+    return (
+        f"  Sign in as {webapp.FIRST_ADMINISTRATOR} with the password {password} (shown this once: note it)"
     )
 
 
