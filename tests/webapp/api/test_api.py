@@ -1,0 +1,146 @@
+"""What all of the API has in common: its description, its errors, its ids, its health."""
+
+from __future__ import annotations
+
+import io
+import logging
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+import yaml
+from django.core.management import call_command
+from django.test import Client
+from rest_framework.response import Response
+
+from tests.services import ModelServer
+from tests.webapp.conftest import Clients
+from webapp.accounts.models import User
+
+Upload = Callable[..., Response]
+
+
+@pytest.fixture(scope="module")
+def schema() -> dict[str, Any]:
+    """The API's description, made without a single warning."""
+    out = io.StringIO()
+    call_command("spectacular", "--validate", "--fail-on-warn", stdout=out)
+    described: dict[str, Any] = yaml.safe_load(out.getvalue())
+    return described
+
+
+@pytest.mark.parametrize(
+    ("method", "path"),
+    [
+        ("post", "auth/token/"),
+        ("post", "auth/token/refresh/"),
+        ("post", "auth/logout/"),
+        ("get", "auth/me/"),
+        ("post", "scans/"),
+        ("get", "scans/"),
+        ("get", "scans/{id}/"),
+        ("delete", "scans/{id}/"),
+        ("get", "scans/{id}/image/"),
+        ("get", "scans/{id}/overlay/"),
+        ("get", "scans/{id}/heatmap/"),
+        ("post", "scans/{id}/predictions/"),
+        ("get", "scans/{id}/annotations/"),
+        ("post", "scans/{id}/annotations/"),
+        ("get", "annotations/{id}/"),
+        ("put", "annotations/{id}/"),
+        ("delete", "annotations/{id}/"),
+        ("post", "scans/{id}/review/"),
+        ("get", "scans/{id}/reviews/"),
+        ("get", "history/"),
+    ],
+)
+def test_every_call_is_described_with_ids_as_text(schema: dict[str, Any], method: str, path: str) -> None:
+    call = schema["paths"][f"/api/v1/{path}"][method]
+    for parameter in call.get("parameters", []):
+        if parameter["in"] == "path":
+            assert parameter["schema"] == {"type": "string"}
+
+
+def test_the_schema_says_what_a_scan_holds(schema: dict[str, Any]) -> None:
+    scan = schema["components"]["schemas"]["Scan"]["properties"]
+    contract = (
+        "id status image_path sha256 width height eye patient_ref timestamp user_id prediction confidence "
+        "probabilities annotation_path regions model recommendation reviewed"
+    )
+    assert set(contract.split()) <= set(scan)
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "status"),
+    [("get", "/api/v1/nothing/", 404), ("put", "/api/v1/scans/", 405), ("post", "/api/v1/history/", 405)],
+)
+def test_errors_have_one_shape(clinician: User, api: Clients, method: str, path: str, status: int) -> None:
+    answer = getattr(api(clinician), method)(path)
+    assert answer.status_code == status
+    assert set(answer.json()["error"]) == {"code", "message"}
+
+
+def test_a_body_that_is_no_json_is_a_clear_error(clinician: User, api: Clients) -> None:
+    answer = api(clinician).post("/api/v1/auth/token/", "{not json", content_type="application/json")
+    assert answer.status_code == 400
+    assert answer.json()["error"]["code"] == "parse_error"
+
+
+def test_a_wrong_host_is_refused_in_our_shape(db: None) -> None:
+    answer = Client().get("/api/v1/scans/", HTTP_HOST="evil.example.org")
+    assert answer.status_code == 400
+    assert answer.json()["error"]["code"] == "bad_request"
+
+
+def test_the_callers_request_id_comes_back_and_nonsense_is_replaced(clinician: User, api: Clients) -> None:
+    given = api(clinician).get("/healthz/", headers={"X-Request-Id": "from-the-caller-1"})
+    assert given.headers["X-Request-Id"] == "from-the-caller-1"
+    replaced = api(clinician).get("/healthz/", headers={"X-Request-Id": "a b;<script>"})
+    assert len(replaced.headers["X-Request-Id"]) == 32
+
+
+def test_no_patient_and_no_token_is_logged(
+    predicting: ModelServer, clinician: User, upload: Upload, caplog: pytest.LogCaptureFixture
+) -> None:
+    with caplog.at_level(logging.INFO):
+        upload(clinician, patient_ref="P-SECRET-7", note="N-SECRET-8", eye="wrong")
+        upload(clinician, patient_ref="P-SECRET-7", note="N-SECRET-8")
+    assert caplog.records
+    assert "SECRET" not in caplog.text
+    assert predicting.key() not in caplog.text
+    assert "Bearer" not in caplog.text
+
+
+def test_ready_tells_what_is_missing(predicting: ModelServer, settings: Any, db: None) -> None:
+    assert Client().get("/healthz/").json() == {"status": "ok"}
+    assert Client().get("/readyz/").json()["status"] == "ok"
+    settings.MODEL_URL = "http://127.0.0.1:9"
+    degraded = Client().get("/readyz/")
+    assert degraded.status_code == 200
+    assert degraded.json() == {
+        "status": "degraded",
+        "dependencies": {"mongodb": "ok", "model_server": "unavailable"},
+    }
+
+
+@pytest.mark.parametrize("path", ["/", "/api/docs/", "/api/schema/", "/admin/login/"])
+def test_pages_load_nothing_from_elsewhere(path: str, db: None) -> None:
+    answer = Client().get(path)
+    assert answer.status_code == 200
+    assert "default-src 'self'" in answer.headers["Content-Security-Policy"]
+    page = answer.content.decode()
+    assert 'src="http' not in page
+    assert '<link rel="stylesheet" href="http' not in page
+
+
+def test_static_files_are_served_without_a_collecting_step(db: None) -> None:
+    assert Client().get("/static/retinote/landing.css").status_code == 200
+    assert Client().get("/static/admin/css/base.css").status_code == 200
+
+
+def test_the_browsable_api_works_with_the_admins_session(administrator: User) -> None:
+    client = Client()
+    client.force_login(administrator)
+    page = client.get("/api/v1/scans/", headers={"Accept": "text/html"})
+    assert page.status_code == 200
+    assert "Scan List" in page.content.decode()

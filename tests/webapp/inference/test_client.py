@@ -1,0 +1,100 @@
+"""The client of the model server: keys, ids, bounded waits."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import socket
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.images import png_bytes
+from tests.services import ModelServer, free_ports
+from tests.waiting import wait_for
+from webapp.inference.client import ImageRefused, ModelClient, ModelUnavailable, UnknownVersion
+
+IMAGE = png_bytes()
+
+
+@pytest.fixture
+def client(model_server: ModelServer) -> ModelClient:
+    return ModelClient(
+        model_server.inference_url, model_server.management_url, str(model_server.key_file), "retina-oct"
+    )
+
+
+@pytest.fixture
+def silent_port() -> Iterator[int]:
+    """A port that takes connections and never answers."""
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        listener.listen()
+        yield listener.getsockname()[1]
+
+
+def test_an_answer_has_all_that_the_contract_says(client: ModelClient) -> None:
+    answer = client.predict(IMAGE, deadline_s=30, request_id="test-answer-1")
+    assert answer.probabilities[answer.label] == answer.confidence
+    assert answer.model_name == "retina-oct"
+    assert len(answer.weights_sha256) == 64
+    assert answer.overlay.startswith(b"\x89PNG") and answer.heatmap.startswith(b"\x89PNG")
+    assert answer.quality["acceptable"] in (True, False)
+
+
+def test_the_request_id_reaches_the_model_servers_log(client: ModelClient, model_server: ModelServer) -> None:
+    client.predict(IMAGE, deadline_s=30, request_id="trace-me-7351")
+    log = model_server.logs / "torchserve-worker.log"
+    wait_for(lambda: "trace-me-7351" in log.read_text(), what="the id in the log")
+
+
+def test_an_old_key_is_replaced_and_the_request_goes_through(
+    model_server: ModelServer, tmp_path: Path
+) -> None:
+    stale = tmp_path / "key_file.json"
+    shutil.copy(model_server.key_file, stale)
+    keys = json.loads(stale.read_text())
+    keys["inference"]["key"] = "0000"
+    stale.write_text(json.dumps(keys))
+    client = ModelClient(model_server.inference_url, model_server.management_url, str(stale), "retina-oct")
+    with pytest.raises(ModelUnavailable):
+        client.predict(IMAGE, deadline_s=10, request_id="test-stale-1")
+    shutil.copy(model_server.key_file, stale)
+    assert client.predict(IMAGE, deadline_s=30, request_id="test-stale-2").label
+
+
+def test_what_is_no_image_is_refused_for_good(client: ModelClient) -> None:
+    with pytest.raises(ImageRefused) as refused:
+        client.predict(b"not an image", deadline_s=30, request_id="test-refused-1")
+    assert refused.value.code == "unreadable_image"
+
+
+def test_an_unknown_version_is_told_apart(client: ModelClient) -> None:
+    with pytest.raises(UnknownVersion):
+        client.predict(IMAGE, deadline_s=30, request_id="test-version-1", version="9.9.9")
+
+
+def test_nobody_there_is_told_at_once(tmp_path: Path) -> None:
+    (port,) = free_ports(1)
+    client = ModelClient(f"http://127.0.0.1:{port}", f"http://127.0.0.1:{port}", "", "retina-oct")
+    with pytest.raises(ModelUnavailable):
+        client.predict(IMAGE, deadline_s=4, request_id="test-away-1")
+    assert not client.is_ready()
+
+
+def test_a_server_that_never_answers_is_given_up_at_the_deadline(silent_port: int) -> None:
+    url = f"http://127.0.0.1:{silent_port}"
+    client = ModelClient(url, url, "", "retina-oct")
+    started = time.monotonic()
+    with pytest.raises(ModelUnavailable, match="longer than 1 s"):
+        client.predict(IMAGE, deadline_s=1, request_id="test-silent-1")
+    # Far from the deadline of anybody who waits behind it, whatever the machine is doing.
+    assert time.monotonic() - started < 30
+
+
+def test_the_registered_versions_are_listed(client: ModelClient) -> None:
+    versions = client.versions()
+    assert [version.is_default for version in versions].count(True) == 1
+    assert versions[0].ready_workers >= 1

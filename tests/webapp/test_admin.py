@@ -1,0 +1,311 @@
+"""The admin: what its pages show, to whom, and what they leave alone."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from django.db import connection
+from django.test import Client
+from django.test.utils import CaptureQueriesContext
+from PIL import Image
+from rest_framework.response import Response
+
+from tests.services import ModelServer
+from tests.webapp.conftest import PASSWORD, Clients
+from webapp.accounts import tokens
+from webapp.accounts.models import RefreshSession, Role, User
+from webapp.annotations.models import Annotation
+from webapp.reviews.models import Review
+from webapp.scans.models import Prediction, Scan, Status
+
+Upload = Callable[..., Response]
+BOX = {"target": {"selector": {"type": "FragmentSelector", "value": "xywh=pixel:10,20,30,40"}}}
+RECOMMENDATION = {
+    "urgency": "Urgent referral",
+    "action": "Refer to the macular service.",
+    "reasons": ["CNV at 80%"],
+    "sources": [{"title": "NG82", "url": "https://example.org/ng82"}, {"title": "A book", "url": None}],
+    "version": "1",
+}
+LISTS = (
+    "accounts/user",
+    "accounts/refreshsession",
+    "scans/scan",
+    "annotations/annotation",
+    "reviews/review",
+    "inference/registeredversion",
+)
+
+
+def signed_in(user: User) -> Client:
+    """A browser in which the user has signed in."""
+    client = Client()
+    client.force_login(user, backend="django.contrib.auth.backends.ModelBackend")
+    return client
+
+
+@pytest.fixture
+def browser(administrator: User) -> Client:
+    return signed_in(administrator)
+
+
+@pytest.fixture
+def scan(away: None, clinician: User, upload: Upload) -> Scan:
+    """A scan that the model calls CNV, of the right eye of P-7."""
+    key = upload(clinician, eye="OD", patient_ref="P-7").json()["id"]
+    Scan.objects.update(
+        status=Status.PREDICTED,
+        label="CNV",
+        confidence=0.8,
+        probabilities={"DME": 0.2, "CNV": 0.8},
+        quality={"acceptable": False, "reasons": ["too dark"]},
+        recommendation=RECOMMENDATION,
+        model_name="retina-oct",
+        model_version="1.0.0",
+    )
+    return Scan.objects.get(pk=key)
+
+
+@pytest.fixture
+def seen_scan(scan: Scan, clinician: User, colleague: User, api: Clients) -> Scan:
+    """The scan with a drawing and two verdicts of one reader."""
+    path = f"/api/v1/scans/{scan.pk}/"
+    api(colleague).post(f"{path}annotations/", {**BOX, "comment": "fluid", "label": "CNV"})
+    api(colleague).post(f"{path}review/", {"verdict": "unsure"})
+    api(colleague).post(f"{path}review/", {"verdict": "disagree", "label": "DME", "comment": "cysts"})
+    return Scan.objects.get(pk=scan.pk)
+
+
+def test_every_page_opens(seen_scan: Scan, clinician: User, browser: Client) -> None:
+    tokens.issue(clinician)
+    rows = [
+        seen_scan,
+        clinician,
+        Annotation.objects.get(),
+        Review.objects.first(),
+        RefreshSession.objects.first(),
+    ]
+    pages = [f"/admin/{name}/" for name in LISTS]
+    pages += [f"/admin/{row._meta.app_label}/{row._meta.model_name}/{row.pk}/change/" for row in rows if row]
+    for page in ["/admin/", "/admin/accounts/user/add/", *pages]:
+        assert browser.get(page).status_code == 200, page
+
+
+@pytest.mark.parametrize("role", [Role.CLINICIAN, Role.RESEARCHER])
+def test_the_admin_is_for_administrators(scan: Scan, role: str) -> None:
+    user = User.objects.create_user("someone", password=PASSWORD, role=role)
+    for page in [*(f"/admin/{name}/" for name in LISTS), f"/admin/scans/scan/{scan.pk}/thumbnail/"]:
+        answer = signed_in(user).get(page)
+        assert (answer.status_code, answer.headers["Location"].split("?")[0]) == (302, "/admin/login/")
+
+
+def test_the_list_shows_what_the_model_said(scan: Scan, browser: Client) -> None:
+    page = browser.get("/admin/scans/scan/").content.decode()
+    for text in ("CNV 80%", "Urgent referral", "retina-oct 1.0.0", f"{scan.pk}/thumbnail/"):
+        assert text in page
+
+
+@pytest.mark.parametrize(
+    ("query", "shown"),
+    [
+        ("status__exact=predicted", True),
+        ("status__exact=queued", False),
+        ("label=CNV", True),
+        ("label=DME", False),
+        ("model_version=1.0.0", True),
+        ("reviewed__exact=1", False),
+        ("eye__exact=OD", True),
+        ("eye__exact=OS", False),
+        ("q=P-7", True),
+        ("q=clara", True),
+        ("q=nobody", False),
+        ("timestamp__year=1999", False),
+    ],
+)
+def test_the_list_is_filtered_and_searched(scan: Scan, browser: Client, query: str, shown: bool) -> None:
+    answer = browser.get(f"/admin/scans/scan/?{query}")
+    assert answer.status_code == 200
+    assert (f"{scan.pk}/thumbnail/" in answer.content.decode()) is shown
+
+
+def test_a_longer_list_takes_no_more_queries(
+    scan: Scan, clinician: User, upload: Upload, browser: Client
+) -> None:
+    def queries() -> int:
+        with CaptureQueriesContext(connection) as captured:
+            assert browser.get("/admin/scans/scan/").status_code == 200
+        return len(captured)
+
+    queries()  # the first look fills caches
+    short = queries()
+    for seed in range(1, 6):
+        upload(clinician, seed=seed)
+    assert short > 0
+    assert queries() == short
+
+
+def test_the_change_page_explains_the_prediction(seen_scan: Scan, browser: Client) -> None:
+    page = browser.get(f"/admin/scans/scan/{seen_scan.pk}/change/").content.decode()
+    for text in (
+        "80.0%",
+        "20.0%",
+        "too dark",
+        "Refer to the macular service.",
+        "https://example.org/ng82",
+        "A book",
+    ):
+        assert text in page
+    for text in (f"/api/v1/scans/{seen_scan.pk}/image/", "fluid", "cysts", "Disagree", "Unsure"):
+        assert text in page
+
+
+def test_only_what_people_wrote_can_be_changed(scan: Scan, browser: Client) -> None:
+    forged = {
+        "eye": "OS",
+        "patient_ref": "P-8",
+        "note": "",
+        "label": "NORMAL",
+        "sha256": "0" * 64,
+        "reviewed": "on",
+    }
+    answer = browser.post(f"/admin/scans/scan/{scan.pk}/change/", forged)
+    assert answer.status_code == 302
+    after = Scan.objects.get()
+    assert (after.eye, after.patient_ref) == ("OS", "P-8")
+    assert (after.label, after.sha256, after.reviewed) == ("CNV", scan.sha256, False)
+
+
+def test_the_thumbnail_is_a_small_jpeg_for_one_browser_only(scan: Scan, browser: Client) -> None:
+    answer = browser.get(f"/admin/scans/scan/{scan.pk}/thumbnail/")
+    picture = Image.open(io.BytesIO(answer.content))
+    assert (picture.format, picture.height) == ("JPEG", 64)
+    assert picture.width / picture.height == pytest.approx(scan.width / scan.height, rel=0.05)
+    assert answer.headers["Cache-Control"].startswith("private")
+
+
+def test_a_lost_picture_is_not_found(scan: Scan, settings: Any, browser: Client) -> None:
+    for file in Path(settings.MEDIA_ROOT).rglob("*.png"):
+        file.unlink()
+    assert browser.get(f"/admin/scans/scan/{scan.pk}/thumbnail/").status_code == 404
+    assert browser.get("/admin/scans/scan/nonsense/thumbnail/").status_code == 404
+
+
+@pytest.mark.parametrize("way", ["one", "several"])
+def test_deleting_a_scan_takes_all_that_belongs_to_it(
+    seen_scan: Scan, settings: Any, browser: Client, way: str
+) -> None:
+    if way == "one":
+        answer = browser.post(f"/admin/scans/scan/{seen_scan.pk}/delete/", {"post": "yes"})
+    else:
+        chosen = {"action": "delete_selected", "_selected_action": [str(seen_scan.pk)], "post": "yes"}
+        answer = browser.post("/admin/scans/scan/", chosen)
+    assert answer.status_code == 302
+    for model in (Scan, Prediction, Annotation, Review):
+        assert not model.objects.exists()
+    assert not [path for path in Path(settings.MEDIA_ROOT).rglob("*") if path.is_file()]
+
+
+@pytest.mark.parametrize("model", [Annotation, Review])
+def test_what_readers_said_is_not_edited(seen_scan: Scan, browser: Client, model: Any) -> None:
+    row = model.objects.first()
+    path = f"/admin/{model._meta.app_label}/{model._meta.model_name}/"
+    assert browser.get(f"{path}add/").status_code == 403
+    assert browser.post(f"{path}{row.pk}/change/", {"comment": "mine", "label": "CNV"}).status_code == 403
+    assert model.objects.get(pk=row.pk).comment == row.comment
+
+
+def test_a_review_is_not_deleted_alone(seen_scan: Scan, browser: Client) -> None:
+    review = Review.objects.first()
+    assert review
+    assert browser.post(f"/admin/reviews/review/{review.pk}/delete/", {"post": "yes"}).status_code == 403
+    chosen = {"action": "delete_selected", "_selected_action": [str(review.pk)], "post": "yes"}
+    browser.post("/admin/reviews/review/", chosen)
+    assert Review.objects.count() == 2
+
+
+def test_an_administrator_makes_and_changes_users(db: None, browser: Client) -> None:
+    added = {"username": "newt", "usable_password": "true", "role": "clinician", "clinic": "east"}
+    answer = browser.post(
+        "/admin/accounts/user/add/", {**added, "password1": PASSWORD, "password2": PASSWORD}
+    )
+    assert answer.status_code == 302
+    user = User.objects.get(username="newt")
+    assert (user.clinic, user.is_staff, user.check_password(PASSWORD)) == ("east", False, True)
+    changed = {"username": "newt", "is_active": "on", "role": "administrator", "clinic": "east"}
+    assert browser.post(f"/admin/accounts/user/{user.pk}/change/", changed).status_code == 302
+    user.refresh_from_db()
+    assert (user.role, user.is_staff, user.check_password(PASSWORD)) == (Role.ADMINISTRATOR, True, True)
+
+
+def test_a_new_password_ends_earlier_sign_ins(clinician: User, browser: Client) -> None:
+    pair = tokens.issue(clinician)
+    new = {"password1": "another-staple-17", "password2": "another-staple-17", "usable_password": "true"}
+    answer = browser.post(f"/admin/accounts/user/{clinician.pk}/password/", new)
+    assert answer.status_code == 302
+    clinician.refresh_from_db()
+    assert clinician.check_password("another-staple-17")
+    with pytest.raises(tokens.TokenRefused):
+        tokens.rotate(pair.refresh)
+
+
+def test_sign_ins_are_revoked_not_edited(clinician: User, colleague: User, browser: Client) -> None:
+    pair, other = tokens.issue(clinician), tokens.issue(colleague)
+    session = RefreshSession.objects.get(user=clinician)
+    path = "/admin/accounts/refreshsession/"
+    for page in ("add/", f"{session.pk}/delete/"):
+        assert browser.get(path + page).status_code == 403
+    answer = browser.post(path, {"action": "revoke", "_selected_action": [str(session.pk)]})
+    assert answer.status_code == 302
+    with pytest.raises(tokens.TokenRefused):
+        tokens.rotate(pair.refresh)
+    assert tokens.rotate(other.refresh)
+
+
+def test_users_sign_ins_are_all_ended_at_once(clinician: User, browser: Client) -> None:
+    pairs = [tokens.issue(clinician) for _ in range(2)]
+    chosen = {"action": "sign_out_everywhere", "_selected_action": [str(clinician.pk)]}
+    assert browser.post("/admin/accounts/user/", chosen).status_code == 302
+    for pair in pairs:
+        with pytest.raises(tokens.TokenRefused):
+            tokens.rotate(pair.refresh)
+
+
+def test_a_user_with_sign_ins_can_be_deleted_one_with_scans_not(
+    scan: Scan, clinician: User, colleague: User, browser: Client
+) -> None:
+    tokens.issue(colleague)
+    browser.post(f"/admin/accounts/user/{colleague.pk}/delete/", {"post": "yes"})
+    browser.post(f"/admin/accounts/user/{clinician.pk}/delete/", {"post": "yes"})
+    assert set(User.objects.values_list("username", flat=True)) == {"clara", "anna"}
+
+
+def test_registered_versions_are_listed(predicting: ModelServer, browser: Client) -> None:
+    page = browser.get("/admin/inference/registeredversion/").content.decode()
+    version = sorted((predicting.model_store / "retina-oct").iterdir())[-1].name
+    assert f"<th>{version}</th>" in page
+    assert "1 of 1" in page
+
+
+def test_without_a_model_server_the_list_says_so(away: None, browser: Client) -> None:
+    answer = browser.get("/admin/inference/registeredversion/")
+    assert answer.status_code == 200
+    assert "does not answer" in answer.content.decode()
+
+
+@pytest.mark.parametrize(
+    "path", ["add/", "64b000000000000000000000/change/", "64b000000000000000000000/delete/"]
+)
+def test_registered_versions_are_only_listed(db: None, browser: Client, path: str) -> None:
+    assert browser.get(f"/admin/inference/registeredversion/{path}").status_code in (302, 403, 404)
+
+
+def test_the_landing_page_says_what_this_is(administrator: User) -> None:
+    page = Client().get("/").content.decode()
+    for text in ("Research software", "/api/v1/", "/api/docs/", "/admin/"):
+        assert text in page
+    assert "http://" not in page.replace("http://testserver", "") and "https://" not in page
+    assert "Signed in as anna (administrator)" in signed_in(administrator).get("/").content.decode()
