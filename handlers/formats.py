@@ -78,7 +78,7 @@ def looks_complete(content: bytes, found: str) -> bool:
                 return len(content) >= int(struct.unpack_from("<I", content, 2)[0])
             case "image/tiff":
                 return _tiff_directory_end(content) <= len(content)
-    except struct.error:
+    except (struct.error, OverflowError):
         return False
     return True
 

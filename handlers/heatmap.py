@@ -12,7 +12,7 @@ Heat = npt.NDArray[np.uint8]
 """Heat (height, width): 0 is the coldest spot of the image and 255 its hottest."""
 
 THRESHOLD = 128
-"""Half of the highest heat, as Selvaraju et al. use for localisation with a looser 15 %, which marks half of a B-scan."""
+"""Half of the highest heat: lower shares, as used to find whole objects in photos, mark half of a B-scan."""
 MAX_REGIONS = 10
 MIN_AREA = 0.001
 """Share of the image below which a region is a leftover of the threshold."""

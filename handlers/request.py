@@ -61,12 +61,11 @@ def read_request(row: Mapping[str, Any], headers: Mapping[str, Any], labels: Seq
             declared = _media_type(_field_type(headers, name)) or declared
             break
     given |= fields
-    if declared == "application/json" or isinstance(body, Mapping) or bytes_of(body)[:1] in (b"{", b"["):
+    content = bytes_of(body)
+    if declared == "application/json" or isinstance(body, Mapping) or content[:1] in (b"{", b"["):
         members = _members(body)
         content = _from_base64(members.pop("image", None))
         given |= members
-    else:
-        content = bytes_of(body)
     options = _options(given, labels)
     # TorchServe marks /explanations by this header alone; a query parameter of that name would be a mapping here.
     explanation_only = headers.get("explain") == "True"
