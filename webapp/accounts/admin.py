@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from django.contrib import admin
 from django.contrib.auth.admin import UserAdmin as DjangoUserAdmin
 from django.contrib.auth.models import Group
@@ -36,6 +38,11 @@ class UserAdmin(DjangoUserAdmin[User]):
     )
     actions = ("sign_out_everywhere",)
 
+    def get_deleted_objects(self, objs: Any, request: HttpRequest) -> Any:
+        """Sign-ins can't be deleted alone, yet they go with their user; scans and verdicts protect theirs."""
+        objects, counts, _forbidden, protected = super().get_deleted_objects(objs, request)
+        return objects, counts, set(), protected
+
     @admin.action(description="Sign out everywhere")
     def sign_out_everywhere(self, request: HttpRequest, queryset: QuerySet[User]) -> None:
         """End every sign-in over the API of the chosen users."""
@@ -46,18 +53,33 @@ class UserAdmin(DjangoUserAdmin[User]):
 
 @admin.register(RefreshSession)
 class RefreshSessionAdmin(admin.ModelAdmin[RefreshSession]):
-    """Who is signed in over the API; read only."""
+    """Who is signed in over the API."""
 
     list_display = ("user", "created", "expires", "used_at", "revoked_at")
     list_filter = ("created",)
     search_fields = ("user__username",)
     list_select_related = ("user",)
     fields = ("user", "created", "expires", "used_at", "revoked_at", "family")
+    actions = ("revoke",)
+
+    @admin.action(description="Revoke", permissions=["view"])
+    def revoke(self, request: HttpRequest, queryset: QuerySet[RefreshSession]) -> None:
+        """End the sign-ins that the chosen tokens belong to."""
+        families = set(queryset.values_list("family", flat=True))
+        for family in families:
+            tokens.revoke_family(family)
+        self.message_user(
+            request, f"{len(families)} sign-in(s) revoked; access tokens end within ten minutes."
+        )
 
     def has_add_permission(self, request: HttpRequest) -> bool:
         """They come from signing in."""
         return False
 
     def has_change_permission(self, request: HttpRequest, obj: RefreshSession | None = None) -> bool:
-        """They are looked at only."""
+        """They are looked at, and revoked by the action."""
+        return False
+
+    def has_delete_permission(self, request: HttpRequest, obj: RefreshSession | None = None) -> bool:
+        """A used token that is forgotten could no longer give its thief away."""
         return False

@@ -8,6 +8,8 @@ from django.contrib.auth.models import AbstractUser
 from django.contrib.auth.models import UserManager as DjangoUserManager
 from django.db import models
 
+from webapp import clock
+
 
 class Role(models.TextChoices):
     """What a user may see and do."""
@@ -38,12 +40,15 @@ class User(AbstractUser):
     objects: ClassVar[UserManager] = UserManager()
 
     def save(self, *args: Any, **options: Any) -> None:
-        """Keep Django's own flags in step with the role."""
+        """Keep Django's own flags in step with the role, and end all sign-ins when the password is a new one."""
+        has_new_password = self.pk is not None and self._password is not None
         self.is_staff = self.is_superuser = self.role == Role.ADMINISTRATOR
         fields = options.get("update_fields")
         if fields is not None and "role" in fields:
             options["update_fields"] = {*fields, "is_staff", "is_superuser"}
         super().save(*args, **options)
+        if has_new_password:
+            self.refresh_sessions.filter(revoked_at=None).update(revoked_at=clock.now())
 
     @property
     def is_clinician(self) -> bool:

@@ -52,15 +52,15 @@ def rotate(token: str) -> TokenPair:
         raise TokenRefused("This refresh token is not known. Sign in again.")
     if not claimed:
         if session.used_at and not session.revoked_at:
-            _revoke(session.family)
+            revoke_family(session.family)
         raise TokenRefused("This refresh token was used or revoked before. Sign in again.")
     if not session.user.is_active:
-        _revoke(session.family)
+        revoke_family(session.family)
         raise TokenRefused("This account is not active.")
     pair = issue(session.user, session.family)
     # A reuse may have revoked the family between our claim and this issue.
     if RefreshSession.objects.filter(family=session.family, revoked_at__isnull=False).exists():
-        _revoke(session.family)
+        revoke_family(session.family)
         raise TokenRefused("This refresh token was used or revoked before. Sign in again.")
     return pair
 
@@ -73,7 +73,12 @@ def revoke(token: str) -> None:
         return
     session = RefreshSession.objects.filter(jti=jti).first()
     if session:
-        _revoke(session.family)
+        revoke_family(session.family)
+
+
+def revoke_family(family: str) -> None:
+    """End the sign-in that the family grew out of."""
+    RefreshSession.objects.filter(family=family, revoked_at=None).update(revoked_at=clock.now())
 
 
 def revoke_all(user: User) -> None:
@@ -92,7 +97,3 @@ def _jti(token: str) -> str:
         return str(RefreshToken(token)["jti"])  # type: ignore[arg-type]
     except TokenError as error:
         raise TokenRefused("This refresh token is not valid or has expired. Sign in again.") from error
-
-
-def _revoke(family: str) -> None:
-    RefreshSession.objects.filter(family=family, revoked_at=None).update(revoked_at=clock.now())

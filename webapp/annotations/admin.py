@@ -1,9 +1,38 @@
 """Annotations in the admin, to be looked at or removed."""
 
+import re
+
 from django.contrib import admin
 from django.http import HttpRequest
 
 from webapp.annotations.models import Annotation
+from webapp.scans.models import Scan
+
+# The one shape element in a stored SVG.
+SHAPE = re.compile(r"><([a-z]+) ")
+
+
+class AnnotationInline(admin.TabularInline[Annotation, Scan]):
+    """What was drawn on a scan, on its page."""
+
+    model = Annotation
+    extra = 0
+    can_delete = False
+    show_change_link = True
+    fields = readonly_fields = ("created", "author", "label", "comment", "shape")
+
+    def has_add_permission(self, request: HttpRequest, obj: Scan | None = None) -> bool:
+        """They are drawn on scans."""
+        return False
+
+    def has_change_permission(self, request: HttpRequest, obj: Scan | None = None) -> bool:
+        """Editing here would put words into the author's mouth."""
+        return False
+
+    @admin.display(description="Shape")
+    def shape(self, annotation: Annotation) -> str:
+        """What kind of shape."""
+        return shape_of(annotation)
 
 
 @admin.register(Annotation)
@@ -27,5 +56,13 @@ class AnnotationAdmin(admin.ModelAdmin[Annotation]):
 
     @admin.display(description="Shape")
     def shape(self, annotation: Annotation) -> str:
-        """Box or drawn shape."""
-        return "box" if annotation.selector["type"] == "FragmentSelector" else "shape"
+        """What kind of shape."""
+        return shape_of(annotation)
+
+
+def shape_of(annotation: Annotation) -> str:
+    """Box, polygon, ellipse, …: the name of what was drawn."""
+    selector = annotation.selector
+    if selector["type"] == "FragmentSelector":
+        return "box"
+    return "".join(SHAPE.findall(selector["value"])) or "shape"

@@ -7,7 +7,7 @@ an SvgSelector that holds one SVG shape element (https://www.w3.org/TR/annotatio
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 from xml.etree import ElementTree
 
@@ -17,15 +17,18 @@ from defusedxml.ElementTree import fromstring
 MEDIA_FRAGMENTS = "http://www.w3.org/TR/media-frags/"
 SVG = "http://www.w3.org/2000/svg"
 MAX_SVG_CHARACTERS = 200_000
+# In pixels: 0.1 + 767.9 must not lie outside of 768.
+ROUNDING = 1e-6
 
 NUMBER = r"-?\d+(?:\.\d+)?"
 FRAGMENT = re.compile(rf"xywh=pixel:({NUMBER}),({NUMBER}),({NUMBER}),({NUMBER})")
-# Per shape: the attributes that give its horizontal and vertical coordinates, and its lengths.
-SHAPES: dict[str, tuple[tuple[str, ...], tuple[str, ...], tuple[str, ...]]] = {
-    "rect": (("x",), ("y",), ("width", "height")),
-    "circle": (("cx",), ("cy",), ("r",)),
-    "ellipse": (("cx",), ("cy",), ("rx", "ry")),
-    "line": (("x1", "x2"), ("y1", "y2"), ()),
+# Per shape: its attributes, which of them are lengths, and the horizontal and vertical ends of what it covers.
+Ends = tuple[list[float], list[float]]
+SHAPES: dict[str, tuple[tuple[str, ...], tuple[str, ...], Callable[..., Ends]]] = {
+    "rect": (("x", "y", "width", "height"), ("width", "height"), lambda x, y, w, h: ([x, x + w], [y, y + h])),
+    "circle": (("cx", "cy", "r"), ("r",), lambda x, y, r: ([x - r, x + r], [y - r, y + r])),
+    "ellipse": (("cx", "cy", "rx", "ry"), ("rx", "ry"), lambda x, y, a, b: ([x - a, x + a], [y - b, y + b])),
+    "line": (("x1", "y1", "x2", "y2"), (), lambda x1, y1, x2, y2: ([x1, x2], [y1, y2])),
 }
 POINT_SHAPES = {"polygon": 3, "polyline": 2}
 PATH_TOKENS = re.compile(rf"[MLCQZ]|{NUMBER}|[\s,]+")
@@ -79,20 +82,14 @@ def _clean_svg(value: str, width: int, height: int) -> dict[str, str]:
 
 def _attributes(name: str, shape: ElementTree.Element, width: int, height: int) -> Iterator[tuple[str, str]]:
     if name in SHAPES:
-        across, down, lengths = SHAPES[name]
-        needed = (*across, *down, *lengths)
+        needed, lengths, ends = SHAPES[name]
         for key in needed:
             if not re.fullmatch(NUMBER, shape.get(key, "")):
                 raise SelectorError(f"The {name} needs a number as {key}.")
         yield from ((key, text) for key, text in shape.attrib.items() if key in needed)
         if any(float(shape.attrib[key]) <= 0 for key in lengths):
             raise SelectorError(f"The {name} needs lengths above 0.")
-        _check_inside(
-            [float(shape.attrib[key]) for key in across],
-            [float(shape.attrib[key]) for key in down],
-            width,
-            height,
-        )
+        _check_inside(*ends(*(float(shape.attrib[key]) for key in needed)), width, height)
     elif name in POINT_SHAPES:
         text = " ".join(shape.get("points", "").split())
         numbers = re.split(r"[ ,]+", text)
@@ -130,8 +127,12 @@ def _path_numbers(text: str) -> list[float]:
 
 
 def _check_inside(across: list[float], down: list[float], width: int, height: int) -> None:
-    if not all(0 <= x <= width for x in across) or not all(0 <= y <= height for y in down):
+    if not _all_within(across, width) or not _all_within(down, height):
         raise SelectorError(f"The shape leaves the scan, which has {width} × {height} pixels.")
+
+
+def _all_within(values: list[float], end: int) -> bool:
+    return all(-ROUNDING <= value <= end + ROUNDING for value in values)
 
 
 def _name(element: ElementTree.Element) -> str:

@@ -4,6 +4,29 @@ from django.contrib import admin
 from django.http import HttpRequest
 
 from webapp.reviews.models import Review
+from webapp.scans.models import Scan
+
+
+class ReviewInline(admin.TabularInline[Review, Scan]):
+    """The verdicts on a scan, on its page."""
+
+    model = Review
+    extra = 0
+    can_delete = False
+    fields = readonly_fields = ("created", "reader", "verdict", "label", "comment", "read_by", "current")
+
+    def has_add_permission(self, request: HttpRequest, obj: Scan | None = None) -> bool:
+        """They come from readers."""
+        return False
+
+    def has_change_permission(self, request: HttpRequest, obj: Scan | None = None) -> bool:
+        """Nobody edits another's verdict."""
+        return False
+
+    @admin.display(description="On the prediction")
+    def read_by(self, review: Review) -> str:
+        """What the reader had before the eyes."""
+        return f"{review.model_label} by {review.model_name} {review.model_version}"
 
 
 @admin.register(Review)
@@ -35,4 +58,4 @@ class ReviewAdmin(admin.ModelAdmin[Review]):
 
     def has_delete_permission(self, request: HttpRequest, obj: Review | None = None) -> bool:
         """A verdict goes only with its scan."""
-        return obj is None
+        return False

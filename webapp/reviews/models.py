@@ -37,6 +37,11 @@ class Review(models.Model):
 
     class Meta:
         ordering = ("-created",)
+        constraints = (
+            models.UniqueConstraint(
+                fields=["scan", "reader"], condition=models.Q(current=True), name="one_current_per_reader"
+            ),
+        )
         indexes = (models.Index(fields=["scan", "-created"], name="review_of_scan"),)
 
     def __str__(self) -> str:

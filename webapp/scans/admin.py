@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from django.contrib import admin
 from django.db.models import QuerySet
 from django.http import Http404, HttpRequest, HttpResponse
@@ -9,11 +11,37 @@ from django.urls import URLPattern, path, reverse
 from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
 
+from webapp.annotations.admin import AnnotationInline
+from webapp.reviews.admin import ReviewInline
 from webapp.scans import thumbnail
 from webapp.scans.deletion import delete_scan
-from webapp.scans.models import Scan
+from webapp.scans.models import Prediction, Scan
 
 NOTHING = "–"
+
+
+class PredictionInline(admin.TabularInline[Prediction, Scan]):
+    """Everything that was ever predicted of a scan."""
+
+    model = Prediction
+    extra = 0
+    can_delete = False
+    fields = readonly_fields = (
+        "predicted_at",
+        "label",
+        "confidence",
+        "gradcam_label",
+        "model_name",
+        "model_version",
+    )
+
+    def has_add_permission(self, request: HttpRequest, obj: Scan | None = None) -> bool:
+        """They come from the model server."""
+        return False
+
+    def has_change_permission(self, request: HttpRequest, obj: Scan | None = None) -> bool:
+        """They are a record."""
+        return False
 
 
 @admin.register(Scan)
@@ -45,6 +73,7 @@ class ScanAdmin(admin.ModelAdmin[Scan]):
         ("Patient", {"fields": ("eye", "patient_ref", "note")}),
         ("Record", {"fields": ("user", "clinic", "timestamp", "size", "sha256", "weights_sha256")}),
     )
+    inlines = (ReviewInline, AnnotationInline, PredictionInline)
     editable = ("eye", "patient_ref", "note")
 
     def get_readonly_fields(self, request: HttpRequest, obj: Scan | None = None) -> list[str]:
@@ -55,6 +84,11 @@ class ScanAdmin(admin.ModelAdmin[Scan]):
     def has_add_permission(self, request: HttpRequest) -> bool:
         """Scans come in through the API, which checks and predicts them."""
         return False
+
+    def get_deleted_objects(self, objs: Any, request: HttpRequest) -> Any:
+        """Verdicts can't be deleted alone, yet they go with their scan: that they belong to it is no obstacle."""
+        objects, counts, _forbidden, protected = super().get_deleted_objects(objs, request)
+        return objects, counts, set(), protected
 
     def delete_model(self, request: HttpRequest, obj: Scan) -> None:
         """Files too."""

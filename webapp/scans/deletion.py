@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from django_mongodb_backend import transaction
-
 from webapp.scans import storage
 from webapp.scans.models import Scan
+from webapp.transactions import all_or_nothing
 
 
 def delete_scan(scan: Scan) -> None:
@@ -13,6 +12,6 @@ def delete_scan(scan: Scan) -> None:
     names = set(scan.file_names)
     for overlay, heatmap in scan.predictions.values_list("overlay_name", "heatmap_name"):
         names |= {overlay, heatmap}
-    with transaction.atomic():
-        scan.delete()
+    # By a query: an instance would forget its key in a try that then starts anew.
+    all_or_nothing(lambda: Scan.objects.filter(pk=scan.pk).delete())
     storage.delete(*names)

@@ -7,7 +7,6 @@ from datetime import timedelta
 from typing import Any
 
 from django.db.models import F
-from django_mongodb_backend import transaction
 
 from webapp import clock
 from webapp.api import request_id
@@ -15,6 +14,7 @@ from webapp.inference.client import ImageRefused, ModelAnswer, ModelUnavailable,
 from webapp.recommendations.rules import recommend
 from webapp.scans import storage
 from webapp.scans.models import PREDICTION_FIELDS, Prediction, Scan, Status
+from webapp.transactions import all_or_nothing
 
 log = logging.getLogger(__name__)
 
@@ -80,12 +80,16 @@ def store_answer(scan: Scan, answer: ModelAnswer) -> None:
         "heatmap_name": heatmap_name,
         "predicted_at": clock.now(),
     }
-    with transaction.atomic():
-        if _finish(scan, status=Status.PREDICTED, failure=None, **values):
+
+    def write() -> bool:
+        found = _finish(scan, status=Status.PREDICTED, failure=None, **values)
+        if found:
             Prediction.objects.create(scan=scan, **values)
-            return
-    # The scan was deleted while the model server worked on it.
-    storage.delete(overlay_name, heatmap_name)
+        return found
+
+    if not all_or_nothing(write):
+        # The scan was deleted while the model server worked on it.
+        storage.delete(overlay_name, heatmap_name)
 
 
 def predict_queued() -> int:

@@ -14,6 +14,7 @@ from rest_framework.decorators import action
 from rest_framework.parsers import MultiPartParser
 from rest_framework.request import Request
 from rest_framework.response import Response
+from rest_framework.serializers import Serializer
 from rest_framework.viewsets import GenericViewSet
 
 from handlers.errors import ImageError
@@ -82,6 +83,12 @@ class ScanViewSet(
 
     serializer_class = ScanSerializer
     lookup_value_regex = "[0-9a-f]{24}"
+
+    def get_serializer_class(self) -> type[Serializer[Any]]:
+        """What a form has to ask for, else what a scan looks like."""
+        if self.request is not None and self.request.method == "POST":
+            return RepredictSerializer if self.detail else UploadSerializer
+        return ScanSerializer
 
     @extend_schema(
         request={"multipart/form-data": UploadSerializer},

@@ -37,6 +37,12 @@ def test_a_box_is_kept_to_the_letter() -> None:
     assert kept["value"] == "xywh=pixel:0,0.5,768,495.5"
 
 
+@pytest.mark.parametrize("start", [0.1, 0.7, 1.1, 33.3])
+def test_a_box_up_to_the_edge_is_not_refused_for_rounding(start: float) -> None:
+    edge = f"{start},{start},{WIDTH - start:.1f},{HEIGHT - start:.1f}"
+    assert clean(box(edge), WIDTH, HEIGHT)["value"] == f"xywh=pixel:{edge}"
+
+
 def test_what_is_not_a_shape_is_dropped() -> None:
     cleaned = clean(
         svg('<circle cx="5" cy="5" r="2" onclick="alert(1)" style="fill:url(x)"/>'), WIDTH, HEIGHT
@@ -57,6 +63,9 @@ def test_what_is_not_a_shape_is_dropped() -> None:
         (svg('<path d="M 1 1 L 2"/>'), "count of numbers"),
         (svg('<ellipse cx="1" cy="1" rx="-2" ry="1"/>'), "above 0"),
         (svg('<circle cx="nan" cy="1" r="1"/>'), "number as cx"),
+        (svg('<circle cx="10" cy="100" r="11"/>'), "leaves the scan"),
+        (svg('<ellipse cx="100" cy="490" rx="1" ry="7"/>'), "leaves the scan"),
+        (svg('<rect x="700" y="2" width="69" height="4"/>'), "leaves the scan"),
         ({"type": "SvgSelector", "value": "<svg"}, "parsed"),
         (
             {"type": "SvgSelector", "value": '<!DOCTYPE x [<!ENTITY a "b">]><svg><path d="&a;"/></svg>'},

@@ -61,6 +61,12 @@ def test_every_call_is_described_with_ids_as_text(schema: dict[str, Any], method
             assert parameter["schema"] == {"type": "string"}
 
 
+def test_every_call_says_what_an_error_looks_like(schema: dict[str, Any]) -> None:
+    for path in schema["paths"].values():
+        for call in path.values():
+            assert "$ref" in call["responses"]["default"]["content"]["application/json"]["schema"]
+
+
 def test_the_schema_says_what_a_scan_holds(schema: dict[str, Any]) -> None:
     scan = schema["components"]["schemas"]["Scan"]["properties"]
     contract = (
@@ -143,4 +149,6 @@ def test_the_browsable_api_works_with_the_admins_session(administrator: User) ->
     client.force_login(administrator)
     page = client.get("/api/v1/scans/", headers={"Accept": "text/html"})
     assert page.status_code == 200
-    assert "Scan List" in page.content.decode()
+    shown = page.content.decode()
+    assert "Scan List" in shown
+    assert 'type="file"' in shown  # the upload can be tried from here

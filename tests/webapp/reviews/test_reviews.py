@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
+from django.db import connection
 from rest_framework.response import Response
 
 from tests.webapp.conftest import Clients
@@ -80,3 +82,20 @@ def test_without_a_prediction_there_is_nothing_to_review(
     answer = api(clinician).post(f"/api/v1/scans/{key}/review/", {"verdict": "agree"})
     assert answer.status_code == 400
     assert "no prediction yet" in answer.json()["error"]["message"]
+
+
+def test_eight_verdicts_of_one_reader_at_once_leave_one_current(
+    scan: str, clinician: User, api: Clients
+) -> None:
+    def say(number: int) -> int:
+        try:
+            comment = {"verdict": "unsure", "comment": f"number {number}"}
+            return int(api(clinician).post(f"{scan}review/", comment).status_code)
+        finally:
+            connection.close()
+
+    with ThreadPoolExecutor(8) as pool:
+        assert list(pool.map(say, range(8))) == [201] * 8
+    said = api(clinician).get(f"{scan}reviews/").json()
+    assert len(said) == 8
+    assert [review["current"] for review in said].count(True) == 1

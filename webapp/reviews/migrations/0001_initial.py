@@ -57,6 +57,13 @@ class Migration(migrations.Migration):
             options={
                 "ordering": ("-created",),
                 "indexes": [models.Index(fields=["scan", "-created"], name="review_of_scan")],
+                "constraints": [
+                    models.UniqueConstraint(
+                        condition=models.Q(("current", True)),
+                        fields=("scan", "reader"),
+                        name="one_current_per_reader",
+                    )
+                ],
             },
         ),
     ]
