@@ -20,17 +20,19 @@ KEY_FILE = "key_file.json"
 """TorchServe writes its keys under this name into its working folder."""
 KEY_LIFETIME_MIN = 24 * 60
 """A key that leaks is of no use after a day; who holds one asks for the next (see keys.py)."""
-MAX_REQUEST_BYTES = 64 * 2**20
-"""Larger than any upload: 40 megapixels of 8-bit RGB are 120 MB raw, and clinics' compressed files far less."""
-MAX_RESPONSE_BYTES = 256 * 2**20
-"""A worker whose answer is larger is killed by TorchServe, so this is far above what the handler lets out."""
-JOB_QUEUE_SIZE = 200
+MAX_REQUEST_BYTES = 48 * 2**20
+"""Room for the web app's largest upload, 32 MiB, as base64 in JSON."""
+MAX_RESPONSE_BYTES = 128 * 2**20
+"""A worker whose answer is larger is killed by TorchServe, so this is far above what the handler lets out (30 MiB)."""
+JOB_QUEUE_SIZE = 100
 """Requests that may wait for a worker; more are refused with 503, and their callers try again later."""
-RESPONSE_TIMEOUT_S = 60
+RESPONSE_TIMEOUT_S = 300
+"""A worker that takes longer is killed, and its batch lost: enough for eight 40-megapixel images on two busy cores."""
 STARTUP_TIMEOUT_S = 120
-HEAP_MB = 512
-"""Java memory. Request bodies lie outside of it (see DIRECT_MEMORY_MB)."""
-DIRECT_MEMORY_MB = 1024
+HEAP_SHARE = 4
+"""Java may use up to a quarter of the memory: the bodies of waiting requests lie in its heap. With half a gigabyte
+sixteen callers with 40-megapixel images ended the server."""
+HEAP_LIMITS_MB = (1024, 4096)
 THREADS_PER_WORKER = 4
 """Beyond four threads one small network gains less than a second worker would."""
 WORKER_MEMORY_GB = 1.5
@@ -119,8 +121,8 @@ class TorchServe:
         """The Java process itself, so that signals and exit status are TorchServe's own."""
         return [
             str(java()),
-            f"-Xmx{HEAP_MB}m",
-            f"-XX:MaxDirectMemorySize={DIRECT_MEMORY_MB}m",
+            f"-Xmx{_heap_mb()}m",
+            f"-XX:MaxDirectMemorySize={_heap_mb() // 2}m",
             "-XX:+ExitOnOutOfMemoryError",
             f"-Djava.io.tmpdir={self.scratch}",
             f"-Dlog4j.configurationFile=file://{self.home / 'log4j2.xml'}",
@@ -212,6 +214,11 @@ def capacity() -> Capacity:
     by_memory = int(psutil.virtual_memory().available / 2**30 / WORKER_MEMORY_GB)
     workers = max(1, min(cores // THREADS_PER_WORKER, by_memory, MAX_WORKERS))
     return Capacity(workers=workers, threads=max(1, cores // workers))
+
+
+def _heap_mb() -> int:
+    low, high = HEAP_LIMITS_MB
+    return min(high, max(low, psutil.virtual_memory().total // 2**20 // HEAP_SHARE))
 
 
 def _gpu_count() -> int:
