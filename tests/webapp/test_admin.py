@@ -163,20 +163,27 @@ def test_the_change_page_explains_the_prediction(seen_scan: Scan, browser: Clien
         assert text in page
 
 
-def test_only_what_people_wrote_can_be_changed(scan: Scan, browser: Client) -> None:
+def test_only_what_people_wrote_can_be_changed(seen_scan: Scan, browser: Client) -> None:
+    page = browser.get(f"/admin/scans/scan/{seen_scan.pk}/change/")
+    forms = [shown.formset for shown in page.context["inline_admin_formsets"]]
     forged = {
+        f"{form.prefix}-{name}": value
+        for form in forms
+        for name, value in form.management_form.initial.items()
+    }
+    forged |= {
         "eye": "OS",
         "patient_ref": "P-8",
         "note": "",
         "label": "NORMAL",
         "sha256": "0" * 64,
-        "reviewed": "on",
     }
-    answer = browser.post(f"/admin/scans/scan/{scan.pk}/change/", forged)
+    answer = browser.post(f"/admin/scans/scan/{seen_scan.pk}/change/", forged)
     assert answer.status_code == 302
     after = Scan.objects.get()
     assert (after.eye, after.patient_ref) == ("OS", "P-8")
-    assert (after.label, after.sha256, after.reviewed) == ("CNV", scan.sha256, False)
+    assert (after.label, after.sha256, after.reviewed) == ("CNV", seen_scan.sha256, True)
+    assert (Review.objects.count(), Annotation.objects.get().comment) == (2, "fluid")
 
 
 def test_the_thumbnail_is_a_small_jpeg_for_one_browser_only(scan: Scan, browser: Client) -> None:

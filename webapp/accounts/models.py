@@ -38,6 +38,7 @@ class User(AbstractUser):
     )
 
     objects: ClassVar[UserManager] = UserManager()
+    _password: str | None  # Django's own: set by set_password, until saved
 
     def save(self, *args: Any, **options: Any) -> None:
         """Keep Django's own flags in step with the role, and end all sign-ins when the password is a new one."""

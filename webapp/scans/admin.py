@@ -90,6 +90,13 @@ class ScanAdmin(admin.ModelAdmin[Scan]):
         objects, counts, _forbidden, protected = super().get_deleted_objects(objs, request)
         return objects, counts, set(), protected
 
+    def delete_view(
+        self, request: HttpRequest, object_id: str, extra_context: dict[str, Any] | None = None
+    ) -> HttpResponse:
+        """As usual, but outside of Django's transaction: it does nothing here and forbids MongoDB's to commit."""
+        response: HttpResponse = self._delete_view(request, object_id, extra_context)  # type: ignore[attr-defined]
+        return response
+
     def delete_model(self, request: HttpRequest, obj: Scan) -> None:
         """Files too."""
         delete_scan(obj)
