@@ -68,6 +68,7 @@ INSTALLED_APPS = [
     "webapp.accounts",
     "webapp.inference",
     "webapp.scans",
+    "webapp.recommendations",
     "webapp.annotations",
     "webapp.reviews",
 ]

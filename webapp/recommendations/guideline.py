@@ -73,6 +73,8 @@ def read(path: Path) -> Guideline:
             str(label): _step(path, str(label), entry, tiers, sources)
             for label, entry in content["labels"].items()
         }
+        if not steps or not tiers:
+            raise GuidelineError(f"{path}: at least one tier and one label are needed")
         return Guideline(
             version=str(content["version"]),
             signed_off_by=content["signed_off_by"],

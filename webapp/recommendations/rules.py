@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from webapp.recommendations.guideline import Guideline, Source, Step, guideline
+from webapp.recommendations.guideline import Guideline, GuidelineError, Source, Step, guideline
+
+log = logging.getLogger(__name__)
 
 REVIEW_REQUIRED = "clinician review required"
 REVIEW_ACTION = "A clinician has to read this scan; no next step is recommended from it."
@@ -34,7 +37,13 @@ def recommend(
     model_name: str, probabilities: Mapping[str, float], quality: Mapping[str, Any]
 ) -> Recommendation:
     """The recommendation for one scan; `quality` is the model server's `{"acceptable", "reasons"}`."""
-    found = guideline(model_name)
+    try:
+        found = guideline(model_name)
+    except GuidelineError as error:
+        # The system check refuses such a file at the start; one that was changed since must not cost a prediction.
+        log.error("No recommendation: %s", error)
+        reason = f"The recommendations for the model {model_name} can't be used; the log says why."
+        return _review("", [reason], [RESEARCH_ONLY])
     if found is None:
         return _review("", [f"There are no recommendations for the model {model_name}."], [RESEARCH_ONLY])
     return apply(found, probabilities, quality)
@@ -74,8 +83,13 @@ def _doubts(rules: Guideline, probabilities: Mapping[str, float], quality: Mappi
     label, confidence = max(probabilities.items(), key=lambda entry: entry[1], default=("", 0.0))
     if confidence < rules.minimum_confidence:
         doubts.append(f"The model is not sure: {label} is the most probable label with {confidence:.0%}.")
-    unknown = [name for name in probabilities if name not in rules.steps and probabilities[name] >= 0.5]
-    doubts += [f"There is no recommendation for {name}." for name in unknown]
+    # Nobody has said how urgent such a label is, so it counts from where the first of the others does.
+    first = min(step.threshold for step in rules.steps.values())
+    doubts += [
+        f"There is no recommendation for {name}, which is at {probability:.0%}."
+        for name, probability in probabilities.items()
+        if name not in rules.steps and probability >= first
+    ]
     return doubts
 
 

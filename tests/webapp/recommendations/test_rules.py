@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import random
 from pathlib import Path
 
 import pytest
 
+from webapp.recommendations.apps import check_files
 from webapp.recommendations.guideline import FOLDER, GuidelineError, guideline, read
 from webapp.recommendations.rules import REVIEW_REQUIRED, apply, recommend
 
@@ -91,3 +93,57 @@ def test_a_wrong_file_is_refused_by_name(tmp_path: Path, old: str, new: str, nam
     path.write_text(original.replace(old, new))
     with pytest.raises(GuidelineError, match=named):
         read(path)
+    assert [named in error.msg for error in check_files(tmp_path)] == [True]
+
+
+def test_the_files_that_come_with_it_are_right() -> None:
+    assert [path.stem for path in FOLDER.glob("*.yaml")] == [MODEL]
+    assert check_files() == []
+
+
+def test_a_file_broken_since_the_start_costs_no_prediction(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("webapp.recommendations.guideline.FOLDER", tmp_path)
+    (tmp_path / "broken.yaml").write_text("version: [")
+    said = recommend("broken", {"CNV": 0.9, "NORMAL": 0.1}, GOOD)
+    assert said.urgency == REVIEW_REQUIRED
+    assert "can't be used" in said.reasons[0]
+
+
+@pytest.mark.parametrize(("probability", "counts"), [(0.6, True), (0.2, True), (0.1, False)])
+def test_a_label_that_the_file_does_not_know_needs_a_clinician(probability: float, counts: bool) -> None:
+    said = recommend(MODEL, probabilities(GLAUCOMA=probability), GOOD)
+    assert (said.urgency == REVIEW_REQUIRED) is counts
+    assert any("no recommendation for GLAUCOMA" in reason for reason in said.reasons) is counts
+
+
+@pytest.mark.parametrize("seed", range(10))
+def test_every_label_above_its_threshold_is_heard_and_more_of_it_never_lowers_the_urgency(seed: int) -> None:
+    rules = guideline(MODEL)
+    assert rules is not None
+    order = list(rules.tiers.values())
+    chance = random.Random(seed)
+    diseases = [label for label in rules.steps if label != "NORMAL"]
+    compared = 0
+    for _ in range(300):
+        first, second, third = chance.sample(diseases, 3)
+        given = probabilities(
+            **{
+                first: chance.uniform(0, 0.7),
+                second: chance.uniform(0, 0.2),
+                third: chance.uniform(0, 0.1),
+            }
+        )
+        before = apply(rules, given, GOOD)
+        label = chance.choice([first, second, third])
+        more = chance.uniform(0, given["NORMAL"])
+        after = apply(rules, given | {label: given[label] + more, "NORMAL": given["NORMAL"] - more}, GOOD)
+        if REVIEW_REQUIRED in (before.urgency, after.urgency):
+            continue
+        compared += 1
+        assert order.index(after.urgency) >= order.index(before.urgency)
+        for step in rules.steps.values():
+            if given.get(step.label, 0) >= step.threshold:
+                assert order.index(before.urgency) >= rules.rank(step)
+    assert compared > 50
