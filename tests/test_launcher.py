@@ -53,7 +53,7 @@ def launch(checkout: Path, *arguments: str, **environment: str) -> "subprocess.C
         capture_output=True,
         text=True,
         check=False,
-        timeout=60,
+        timeout=120,
     )
 
 
@@ -220,7 +220,7 @@ def test_an_interrupted_installation_leaves_nothing(
 
     running.send_signal(how)
 
-    assert running.wait(20) == 130
+    assert running.wait(60) == 130
     assert "interrupted; nothing is installed" in running.stderr.read()
     running.stderr.close()
     assert nothing_is_left(checkout)
@@ -242,9 +242,9 @@ def test_two_first_runs_do_not_install_at_once(checkout: Path, silent_index: str
     assert second.stderr
     assert "another run is installing; waiting for it" in second.stderr.readline()
     second.terminate()
-    second.wait(20)
+    second.wait(60)
     first.terminate()
-    first.wait(20)
+    first.wait(60)
     for ended in (first, second):
         assert ended.stderr
         ended.stderr.close()

@@ -199,12 +199,13 @@ def _make_first_administrator(supervisor: Supervisor, app: webapp.WebApp, data: 
         capture_output=True,
         text=True,
         check=False,
+        start_new_session=True,  # out of reach of the terminal's Ctrl-C, which the supervisor takes
     )
-    note.touch()
     if made.returncode:
         reason = (made.stderr.strip().splitlines() or ["no reason given"])[-1]
         supervisor.say(f"No first administrator was made: {reason}")
         return None
+    note.touch()
     return password
 
 

@@ -1,4 +1,4 @@
-"""A TorchServe of a test module's own, for tests that change keys or the default version of a model."""
+"""A TorchServe apart from the run's, for tests that change keys or the default version of a model."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -35,7 +35,7 @@ class Trial:
         return build_archive(self.store, MODEL, version, self.server.archives).name
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def trial(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Trial]:
     """Started in two seconds; registering a model in it takes a few more."""
     folder = tmp_path_factory.mktemp("trial")

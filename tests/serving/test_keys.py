@@ -12,6 +12,8 @@ import requests
 from serving.keys import InferenceKey, KeyUnavailable
 from tests.serving.conftest import Trial
 
+pytestmark = pytest.mark.xdist_group("trial")
+
 
 def opens(trial: Trial, key: str) -> bool:
     """Whether TorchServe lets a caller with this key in."""

@@ -20,6 +20,8 @@ from tests.images import png_bytes
 from tests.serving.conftest import MODEL, Trial
 from tests.waiting import wait_for
 
+pytestmark = pytest.mark.xdist_group("trial")
+
 FIRST, SECOND = "1.0.0", "1.1.0"
 
 
@@ -97,11 +99,11 @@ def test_a_swap_under_load_loses_no_request(both_served: Trial) -> None:
     for client in clients:
         client.start()
     try:
-        wait_for(lambda: len(statuses) > 8)
+        wait_for(lambda: len(statuses) > 8, timeout_s=60)
         both_served.client.promote(MODEL, SECOND)
         both_served.client.unregister(MODEL, FIRST)
         answered = len(statuses)
-        wait_for(lambda: len(statuses) > answered + 8)
+        wait_for(lambda: len(statuses) > answered + 8, timeout_s=60)
     finally:
         enough.set()
         for client in clients:

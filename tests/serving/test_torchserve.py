@@ -12,6 +12,8 @@ from serving.torchserve import Capacity, Ports, TorchServe, capacity
 from tests.serving.conftest import Trial
 from tests.waiting import wait_for
 
+pytestmark = pytest.mark.xdist_group("trial")
+
 
 def server_in(folder: Path) -> TorchServe:
     return TorchServe(folder, folder / "archives", folder / "logs", Ports(1, 2, 3, 4, 5), Capacity(1, 2))
