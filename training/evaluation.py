@@ -71,4 +71,4 @@ def fit_temperature(outputs: Outputs) -> float:
 
     optimizer.step(closure)
     # A split told apart without a single error would drive the temperature to 0.
-    return float(log_temperature.exp().clamp(0.05, 20.0))
+    return float(log_temperature.detach().exp().clamp(0.05, 20.0))

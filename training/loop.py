@@ -188,7 +188,7 @@ def train_epoch(
     return loss_sum / seen, correct / seen
 
 
-@torch.inference_mode()
+@torch.no_grad()
 def predict(network: nn.Module, batches: DataLoader[Example], hardware: Hardware) -> Outputs:
     """The network's outputs on every batch, on the CPU."""
     network.eval()
