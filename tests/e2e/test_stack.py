@@ -3,6 +3,7 @@
 import os
 import signal
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -18,6 +19,7 @@ pytestmark = pytest.mark.xdist_group("stack")
 
 SERVICES = ("MongoDB", "model server", "web app", "worker")
 RESTART_TIMEOUT_S = 120
+CLIENTS, UPLOADS = 8, 40
 
 
 @pytest.fixture(scope="module")
@@ -172,6 +174,27 @@ def test_without_the_model_server_scans_wait_for_it(stack: Stack) -> None:
     assert answer.elapsed.total_seconds() < 5
     scan_id = answer.json()["id"]
     wait_for(lambda: scan_of(stack, headers, scan_id)["status"] == "predicted", timeout_s=RESTART_TIMEOUT_S)
+
+
+def test_uploads_by_many_at_once_are_each_kept_once(stack: Stack) -> None:
+    wait_for(stack.is_ready, timeout_s=RESTART_TIMEOUT_S)
+    headers = stack.sign_in("admin", stack.password)
+
+    with ThreadPoolExecutor(CLIENTS) as pool:
+        answers = list(pool.map(lambda seed: upload(stack, headers, seed), range(100, 100 + UPLOADS)))
+
+    assert {answer.status_code for answer in answers} <= {201, 202}
+    ids = [answer.json()["id"] for answer in answers]
+    assert len(set(ids)) == UPLOADS
+    for scan_id in ids:
+        wait_for(
+            lambda: scan_of(stack, headers, scan_id)["status"] == "predicted", timeout_s=RESTART_TIMEOUT_S
+        )  # noqa: B023
+        path = scan_of(stack, headers, scan_id)["annotation_path"]
+        assert requests.get(f"{stack.url}{path}", headers=headers, timeout=30).ok
+    again = upload(stack, headers, seed=100)
+    assert again.status_code == 200
+    assert again.json()["id"] == ids[0]
 
 
 def all_gone(processes: list[int]) -> Callable[[], bool]:
