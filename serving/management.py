@@ -12,7 +12,7 @@ from serving.errors import ServingError
 from serving.keys import ManagementKey
 
 TIMEOUT_S = 10.0
-START_TIMEOUT_S = 150.0
+START_TIMEOUT_S = 330.0
 """Registering waits until the workers have loaded the network."""
 DRAIN_TIMEOUT_S = 60.0
 DRAIN_POLL_S = 0.2

@@ -28,7 +28,7 @@ JOB_QUEUE_SIZE = 100
 """Requests that may wait for a worker; more are refused with 503, and their callers try again later."""
 RESPONSE_TIMEOUT_S = 300
 """A worker that takes longer is killed, and its batch lost: enough for eight 40-megapixel images on two busy cores."""
-STARTUP_TIMEOUT_S = 120
+STARTUP_TIMEOUT_S = 300
 HEAP_SHARE = 4
 """Java may use up to a quarter of the memory: the bodies of waiting requests lie in its heap. With half a gigabyte
 sixteen callers with 40-megapixel images ended the server."""

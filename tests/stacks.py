@@ -18,7 +18,7 @@ from serving.stack.folder import DataFolder, read_state
 
 ROOT = Path(__file__).parents[1]
 SET_BY_TESTS = ("RETINOTE_", "MONGODB_URI", "DJANGO_", "PYTEST_")
-START_TIMEOUT_S = 180
+START_TIMEOUT_S = 600
 
 
 def retinote(

@@ -53,7 +53,7 @@ class Service:
     prepare: Callable[[], None] = lambda: None
     address: str = ""
     more_logs: tuple[Path, ...] = ()
-    ready_timeout_s: float = 120.0
+    ready_timeout_s: float = 300.0
     grace_s: float = 10.0
 
 

@@ -18,7 +18,7 @@ from tests.waiting import is_running, wait_for
 pytestmark = pytest.mark.xdist_group("stack")
 
 SERVICES = ("MongoDB", "model server", "web app", "worker")
-RESTART_TIMEOUT_S = 120
+RESTART_TIMEOUT_S = 300
 CLIENTS, UPLOADS = 8, 40
 
 
