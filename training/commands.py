@@ -108,6 +108,7 @@ def train(arguments: argparse.Namespace) -> int:
             "command": command_line(arguments),
             "best_epoch": fitted.best.number,
             **export.environment(),
+            **export.started_from(recipe.pretrained_file),
         },
     )
     print_figures(card.metrics["validation"])

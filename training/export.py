@@ -121,6 +121,17 @@ def data_limits(scans: Sequence[Scan]) -> list[str]:
     return limits
 
 
+def started_from(pretrained_file: str) -> dict[str, Any]:
+    """Which weights a training began with, and how they were made if a card lies beside them; else nothing."""
+    if not pretrained_file:
+        return {}
+    path = Path(pretrained_file)
+    start: dict[str, Any] = {"weights_sha256": hashlib.sha256(path.read_bytes()).hexdigest()}
+    if (path.parent / CARD_NAME).is_file():
+        start["made_with"] = ModelCard.load(path.parent / CARD_NAME).made_with
+    return {"started_from": start}
+
+
 def environment() -> dict[str, Any]:
     """Versions of Python and of the packages that decide the result, and the kind of processor."""
     versions = {package: importlib.metadata.version(package) for package in NAMED_PACKAGES}

@@ -64,6 +64,26 @@ def test_every_epoch_and_the_test_split_are_reported(folder_data: Path, tmp_path
     assert any("Patients are not known" in limit for limit in card.limits)
 
 
+def test_a_training_that_goes_on_from_another_says_so(folder_data: Path, tmp_path: Path) -> None:
+    first, second = tmp_path / "first", tmp_path / "second"
+    sizes = ["--epochs", 1, "--batch-size", 4]
+    run("--data", folder_data, "--out", first, *SMALL, *sizes)
+    run(
+        "--data",
+        folder_data,
+        "--out",
+        second,
+        *SMALL,
+        *sizes,
+        "--pretrained-file",
+        first / "weights.safetensors",
+    )
+    before, _ = load_network(first)
+    after, _ = load_network(second)
+    assert after.made_with["started_from"]["weights_sha256"] == before.weights_sha256
+    assert after.made_with["started_from"]["made_with"] == before.made_with
+
+
 def test_a_model_is_not_overwritten_by_accident(folder_data: Path, tmp_path: Path) -> None:
     (tmp_path / "model.json").write_text("{}")
     with pytest.raises(DataError, match="--overwrite"):
