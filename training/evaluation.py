@@ -51,8 +51,10 @@ def calibration_error(probabilities: torch.Tensor, targets: torch.Tensor) -> flo
     confidence, predicted = probabilities.max(1)
     bins = (confidence * CALIBRATION_BINS).long().clamp(max=CALIBRATION_BINS - 1)
     error = 0.0
-    for number in bins.unique():
+    for number in range(CALIBRATION_BINS):
         inside = bins == number
+        if not inside.any():
+            continue
         gap = (predicted[inside] == targets[inside]).float().mean() - confidence[inside].mean()
         error += inside.float().mean().item() * abs(gap.item())
     return error
@@ -69,6 +71,6 @@ def fit_temperature(outputs: Outputs) -> float:
         loss.backward()  # type: ignore[no-untyped-call]
         return loss.item()
 
-    optimizer.step(closure)
+    optimizer.step(closure)  # type: ignore[no-untyped-call]
     # A split told apart without a single error would drive the temperature to 0.
     return float(log_temperature.detach().exp().clamp(0.05, 20.0))
