@@ -53,6 +53,14 @@ def scan_of(stack: Stack, headers: dict[str, str], scan_id: str) -> dict[str, ob
     return found
 
 
+def wait_until_predicted(stack: Stack, headers: dict[str, str], scan_id: str) -> None:
+    wait_for(
+        lambda: scan_of(stack, headers, scan_id)["status"] == "predicted",
+        timeout_s=RESTART_TIMEOUT_S,
+        what=f"the prediction of scan {scan_id}",
+    )
+
+
 def test_up_says_how_to_sign_in(stack: Stack) -> None:
     assert f"Retinote is ready: {stack.url}/" in stack.output
     assert stack.sign_in("admin", stack.password)
@@ -173,7 +181,7 @@ def test_without_the_model_server_scans_wait_for_it(stack: Stack) -> None:
     assert answer.json()["status"] == "queued"
     assert answer.elapsed.total_seconds() < 5
     scan_id = answer.json()["id"]
-    wait_for(lambda: scan_of(stack, headers, scan_id)["status"] == "predicted", timeout_s=RESTART_TIMEOUT_S)
+    wait_until_predicted(stack, headers, scan_id)
 
 
 def test_uploads_by_many_at_once_are_each_kept_once(stack: Stack) -> None:
@@ -187,9 +195,7 @@ def test_uploads_by_many_at_once_are_each_kept_once(stack: Stack) -> None:
     ids = [answer.json()["id"] for answer in answers]
     assert len(set(ids)) == UPLOADS
     for scan_id in ids:
-        wait_for(
-            lambda: scan_of(stack, headers, scan_id)["status"] == "predicted", timeout_s=RESTART_TIMEOUT_S
-        )  # noqa: B023
+        wait_until_predicted(stack, headers, scan_id)
         path = scan_of(stack, headers, scan_id)["annotation_path"]
         assert requests.get(f"{stack.url}{path}", headers=headers, timeout=30).ok
     again = upload(stack, headers, seed=100)
