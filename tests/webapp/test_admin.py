@@ -105,7 +105,7 @@ def test_the_admin_is_for_administrators(scan: Scan, role: str) -> None:
 
 def test_the_list_shows_what_the_model_said(scan: Scan, browser: Client) -> None:
     page = browser.get("/admin/scans/scan/").content.decode()
-    for text in ("CNV 80%", "Urgent referral", "retina-oct 1.0.0", f"{scan.pk}/thumbnail/"):
+    for text in ("CNV 80%", "Urgent referral", "predicted", "Right (OD)", "clara", f"{scan.pk}/thumbnail/"):
         assert text in page
 
 
@@ -148,6 +148,23 @@ def test_a_longer_list_takes_no_more_queries(
     assert queries() == short
 
 
+def test_a_scan_that_many_have_read_takes_no_more_queries(
+    seen_scan: Scan, clinician: User, api: Clients, browser: Client
+) -> None:
+    def queries() -> int:
+        with CaptureQueriesContext(connection) as captured:
+            assert browser.get(f"/admin/scans/scan/{seen_scan.pk}/change/").status_code == 200
+        return len(captured)
+
+    queries()  # the first look fills caches
+    short = queries()
+    for _ in range(4):
+        api(clinician).post(f"/api/v1/scans/{seen_scan.pk}/annotations/", BOX)
+        api(clinician).post(f"/api/v1/scans/{seen_scan.pk}/review/", {"verdict": "agree"})
+    assert Review.objects.count() == 6
+    assert queries() == short
+
+
 def test_the_change_page_explains_the_prediction(seen_scan: Scan, browser: Client) -> None:
     page = browser.get(f"/admin/scans/scan/{seen_scan.pk}/change/").content.decode()
     for text in (
@@ -161,6 +178,19 @@ def test_the_change_page_explains_the_prediction(seen_scan: Scan, browser: Clien
         assert text in page
     for text in (f"/api/v1/scans/{seen_scan.pk}/image/", "fluid", "cysts", "Disagree", "Unsure"):
         assert text in page
+    assert '<rect x="10" y="20" width="30" height="40"/>' in page
+
+
+def test_no_page_is_without_the_notice(seen_scan: Scan, browser: Client) -> None:
+    scan, drawn, said = seen_scan.pk, Annotation.objects.get().pk, Review.objects.filter(current=True)[0].pk
+    pages = ["login/", "", *(f"{name}/" for name in LISTS), f"scans/scan/{scan}/change/"]
+    pages += [f"annotations/annotation/{drawn}/change/", f"reviews/review/{said}/change/"]
+    for page in pages:
+        visitor = Client() if page == "login/" else browser
+        assert (
+            "Research software: nothing shown here is a diagnosis."
+            in visitor.get(f"/admin/{page}").content.decode()
+        )
 
 
 def test_only_what_people_wrote_can_be_changed(seen_scan: Scan, browser: Client) -> None:

@@ -21,7 +21,7 @@ admin.site.unregister(Group)
 class UserAdmin(DjangoUserAdmin[User]):
     """Users by role and clinic."""
 
-    list_display = ("username", "first_name", "last_name", "role", "clinic", "is_active", "last_login")
+    list_display = ("username", "short_role", "clinic", "is_active", "last_login", "first_name", "last_name")
     list_filter = ("role", "is_active", "clinic")
     search_fields = ("username", "first_name", "last_name", "clinic")
     readonly_fields = ("last_login", "date_joined")
@@ -37,6 +37,11 @@ class UserAdmin(DjangoUserAdmin[User]):
         ("Role", {"fields": ("role", "clinic")}),
     )
     actions = ("sign_out_everywhere",)
+
+    @admin.display(description="Role", ordering="role")
+    def short_role(self, user: User) -> str:
+        """The role without its explanation."""
+        return user.role
 
     def get_deleted_objects(self, objs: Any, request: HttpRequest) -> Any:
         """Sign-ins can't be deleted alone, yet they go with their user; scans and verdicts protect theirs."""

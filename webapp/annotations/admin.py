@@ -1,15 +1,14 @@
 """Annotations in the admin, to be looked at or removed."""
 
-import re
-
 from django.contrib import admin
+from django.db.models import QuerySet
 from django.http import HttpRequest
+from django.utils.safestring import SafeString
 
+from webapp.annotations.drawing import drawing
 from webapp.annotations.models import Annotation
 from webapp.scans.models import Scan
-
-# The one shape element in a stored SVG.
-SHAPE = re.compile(r"><([a-z]+) ")
+from webapp.scans.thumbnail import scan_link
 
 
 class AnnotationInline(admin.TabularInline[Annotation, Scan]):
@@ -19,7 +18,11 @@ class AnnotationInline(admin.TabularInline[Annotation, Scan]):
     extra = 0
     can_delete = False
     show_change_link = True
-    fields = readonly_fields = ("created", "author", "label", "comment", "shape")
+    fields = readonly_fields = ("created", "author", "label", "comment")
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Annotation]:
+        """With their authors, in one query."""
+        return super().get_queryset(request).select_related("author")
 
     def has_add_permission(self, request: HttpRequest, obj: Scan | None = None) -> bool:
         """They are drawn on scans."""
@@ -29,22 +32,19 @@ class AnnotationInline(admin.TabularInline[Annotation, Scan]):
         """Editing here would put words into the author's mouth."""
         return False
 
-    @admin.display(description="Shape")
-    def shape(self, annotation: Annotation) -> str:
-        """What kind of shape."""
-        return shape_of(annotation)
-
 
 @admin.register(Annotation)
 class AnnotationAdmin(admin.ModelAdmin[Annotation]):
     """What people drew; shapes are drawn on the scan and not edited as text."""
 
-    list_display = ("created", "author", "label", "comment", "shape", "scan", "revision")
+    list_display = ("picture", "label", "shape", "comment", "author", "created")
+    list_display_links = ("label", "shape", "created")
     list_filter = ("label", "created")
     search_fields = ("comment", "label", "author__username")
     list_select_related = ("author", "scan")
     date_hierarchy = "created"
-    fields = ("scan", "author", "label", "comment", "selector", "created", "modified", "revision")
+    fields = ("drawn", "scan", "author", "label", "comment", "created", "modified", "revision")
+    readonly_fields = ("drawn",)
 
     def has_add_permission(self, request: HttpRequest) -> bool:
         """They are drawn on scans."""
@@ -54,15 +54,12 @@ class AnnotationAdmin(admin.ModelAdmin[Annotation]):
         """Editing here would put words into the author's mouth."""
         return False
 
-    @admin.display(description="Shape")
-    def shape(self, annotation: Annotation) -> str:
-        """What kind of shape."""
-        return shape_of(annotation)
+    @admin.display(description="Scan")
+    def picture(self, annotation: Annotation) -> SafeString:
+        """The scan, small, leading to its page."""
+        return scan_link(annotation.scan_id)
 
-
-def shape_of(annotation: Annotation) -> str:
-    """Box, polygon, ellipse, …: the name of what was drawn."""
-    selector = annotation.selector
-    if selector["type"] == "FragmentSelector":
-        return "box"
-    return "".join(SHAPE.findall(selector["value"])) or "shape"
+    @admin.display(description="Drawing")
+    def drawn(self, annotation: Annotation) -> SafeString:
+        """The shape over its scan."""
+        return drawing(annotation.scan, [annotation])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections import defaultdict
 from collections.abc import Iterable
 
@@ -11,6 +12,9 @@ from django.db import models
 
 from webapp import clock
 from webapp.scans.models import Scan
+
+# The name of the one shape in a stored SVG.
+SHAPE = re.compile(r"<svg[^>]*><([a-z]+) ")
 
 
 class AnnotationQuerySet(models.QuerySet["Annotation"]):
@@ -45,4 +49,11 @@ class Annotation(models.Model):
         indexes = (models.Index(fields=["scan", "created"], name="of_scan"),)
 
     def __str__(self) -> str:
-        return f"{self.selector.get('type', 'shape')} {self.label}".strip()
+        return f"{self.shape} {self.label}".strip()
+
+    @property
+    def shape(self) -> str:
+        """What kind of shape: box, polygon, ellipse, …"""
+        if self.selector["type"] == "FragmentSelector":
+            return "box"
+        return "".join(SHAPE.findall(self.selector["value"]))

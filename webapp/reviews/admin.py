@@ -1,10 +1,13 @@
 """Reviews in the admin; they are a record, so nothing about them can be changed."""
 
 from django.contrib import admin
+from django.db.models import QuerySet
 from django.http import HttpRequest
+from django.utils.safestring import SafeString
 
 from webapp.reviews.models import Review
 from webapp.scans.models import Scan
+from webapp.scans.thumbnail import scan_link
 
 
 class ReviewInline(admin.TabularInline[Review, Scan]):
@@ -14,6 +17,10 @@ class ReviewInline(admin.TabularInline[Review, Scan]):
     extra = 0
     can_delete = False
     fields = readonly_fields = ("created", "reader", "verdict", "label", "comment", "read_by", "current")
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Review]:
+        """With their readers, in one query."""
+        return super().get_queryset(request).select_related("reader")
 
     def has_add_permission(self, request: HttpRequest, obj: Scan | None = None) -> bool:
         """They come from readers."""
@@ -33,16 +40,8 @@ class ReviewInline(admin.TabularInline[Review, Scan]):
 class ReviewAdmin(admin.ModelAdmin[Review]):
     """Who said what of which prediction."""
 
-    list_display = (
-        "created",
-        "reader",
-        "verdict",
-        "label",
-        "model_label",
-        "model_version",
-        "current",
-        "scan",
-    )
+    list_display = ("picture", "verdict", "label", "model_label", "current", "reader", "comment", "created")
+    list_display_links = ("verdict", "created")
     list_filter = ("verdict", "current", "model_label", "model_version")
     search_fields = ("comment", "label", "reader__username")
     list_select_related = ("reader", "scan")
@@ -59,3 +58,8 @@ class ReviewAdmin(admin.ModelAdmin[Review]):
     def has_delete_permission(self, request: HttpRequest, obj: Review | None = None) -> bool:
         """A verdict goes only with its scan."""
         return False
+
+    @admin.display(description="Scan")
+    def picture(self, review: Review) -> SafeString:
+        """The scan, small, leading to its page."""
+        return scan_link(review.scan_id)

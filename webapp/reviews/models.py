@@ -21,6 +21,7 @@ class Verdict(models.TextChoices):
 class Review(models.Model):
     """One verdict. A reader's later one on the same scan replaces it as current and overwrites nothing."""
 
+    scan_id: ObjectId
     reader_id: ObjectId
     scan = models.ForeignKey(Scan, on_delete=models.CASCADE, related_name="reviews")
     reader = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="reviews")

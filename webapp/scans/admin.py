@@ -12,6 +12,8 @@ from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
 
 from webapp.annotations.admin import AnnotationInline
+from webapp.annotations.drawing import drawing
+from webapp.annotations.models import Annotation
 from webapp.reviews.admin import ReviewInline
 from webapp.scans import thumbnail
 from webapp.scans.deletion import delete_scan
@@ -29,8 +31,8 @@ class PredictionInline(admin.TabularInline[Prediction, Scan]):
     fields = readonly_fields = (
         "predicted_at",
         "label",
-        "confidence",
-        "gradcam_label",
+        "probability",
+        "heat_map_of",
         "model_name",
         "model_version",
     )
@@ -43,25 +45,25 @@ class PredictionInline(admin.TabularInline[Prediction, Scan]):
         """They are a record."""
         return False
 
+    @admin.display(description="Probability")
+    def probability(self, prediction: Prediction) -> str:
+        """Of the first label."""
+        return f"{prediction.confidence:.1%}"
+
+    @admin.display(description="Heat map of")
+    def heat_map_of(self, prediction: Prediction) -> str:
+        """The label that the heat map explains."""
+        return prediction.gradcam_label
+
 
 @admin.register(Scan)
 class ScanAdmin(admin.ModelAdmin[Scan]):
     """Every scan, newest first."""
 
-    list_display = (
-        "picture",
-        "timestamp",
-        "prediction",
-        "urgency",
-        "status",
-        "read_by",
-        "eye",
-        "reviewed",
-        "user",
-    )
-    list_display_links = ("picture", "timestamp")
+    list_display = ("picture", "prediction", "urgency", "state", "reviewed", "eye", "user", "timestamp")
+    list_display_links = ("picture", "prediction", "timestamp")
     list_filter = ("status", "label", "model_version", "reviewed", "eye", "clinic")
-    list_select_related = ("user",)
+    list_select_related = ()  # see get_queryset
     list_per_page = 50
     search_fields = ("patient_ref", "sha256", "label", "note", "user__username")
     date_hierarchy = "timestamp"
@@ -75,6 +77,10 @@ class ScanAdmin(admin.ModelAdmin[Scan]):
     )
     inlines = (ReviewInline, AnnotationInline, PredictionInline)
     editable = ("eye", "patient_ref", "note")
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Scan]:
+        """With the users of the page in a second query: MongoDB would join those of all scans before it sorts."""
+        return super().get_queryset(request).prefetch_related("user")
 
     def get_readonly_fields(self, request: HttpRequest, obj: Scan | None = None) -> list[str]:
         """All but what people wrote themselves."""
@@ -127,16 +133,24 @@ class ScanAdmin(admin.ModelAdmin[Scan]):
     @admin.display(description="Scan")
     def picture(self, scan: Scan) -> SafeString:
         """A thumbnail."""
-        return format_html('<img src="{}" alt="" height="64" loading="lazy">', _address("thumbnail", scan))
+        return thumbnail.tag(scan.pk)
 
-    @admin.display(description="Scan and heat map")
+    @admin.display(description="Status", ordering="status")
+    def state(self, scan: Scan) -> str:
+        """The status without its explanation."""
+        return scan.status
+
+    @admin.display(description="Pictures")
     def pictures(self, scan: Scan) -> SafeString:
-        """The scan and, once predicted, its overlay."""
-        addresses = [reverse("scan-image", args=[scan.pk])]
+        """The scan, with its heat map once it is predicted, and with what was drawn on it."""
+        figures = [(_link("scan-image", scan), "The scan")]
         if scan.overlay_name:
-            addresses.append(reverse("scan-overlay", args=[scan.pk]))
-        picture = '<a href="{0}"><img src="{0}" alt="" style="max-width: min(100%, 460px); margin: 0 8px 8px 0"></a>'
-        return format_html_join("", picture, [(address,) for address in addresses])
+            figures.append((_link("scan-overlay", scan), f"What spoke for {scan.gradcam_label} (Grad-CAM)"))
+        drawn = Annotation.objects.by_scan([scan])[scan.pk]
+        if drawn:
+            figures.append((drawing(scan, drawn), "What people drew"))
+        inside = format_html_join("", "<figure>{}<figcaption>{}</figcaption></figure>", figures)
+        return format_html('<div class="pictures">{}</div>', inside)
 
     @admin.display(description="Prediction", ordering="label")
     def prediction(self, scan: Scan) -> str:
@@ -147,8 +161,9 @@ class ScanAdmin(admin.ModelAdmin[Scan]):
     def bars(self, scan: Scan) -> SafeString | str:
         """All labels, most probable first."""
         rows = sorted(scan.probabilities.items(), key=lambda row: -row[1])
-        bar = '<div><meter min="0" max="1" value="{}" style="width: 12em"></meter> {} {}</div>'
-        return format_html_join("", bar, [(value, label, f"{value:.1%}") for label, value in rows]) or NOTHING
+        bar = '<span>{0}</span><meter min="0" max="1" value="{1}"></meter><span>{2}</span>'
+        bars = format_html_join("", bar, [(label, value, f"{value:.1%}") for label, value in rows])
+        return format_html('<div class="bars">{}</div>', bars) if rows else NOTHING
 
     @admin.display(description="Image quality")
     def quality_reasons(self, scan: Scan) -> str:
@@ -205,5 +220,5 @@ def _recommended(scan: Scan, key: str) -> str:
     return str((scan.recommendation or {}).get(key, NOTHING))
 
 
-def _address(name: str, scan: Scan) -> str:
-    return reverse(f"admin:scan-{name}", args=[scan.pk])
+def _link(name: str, scan: Scan) -> SafeString:
+    return format_html('<a href="{0}"><img src="{0}" alt=""></a>', reverse(name, args=[scan.pk]))

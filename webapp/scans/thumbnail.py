@@ -2,6 +2,9 @@
 
 import cv2
 import numpy as np
+from django.urls import reverse
+from django.utils.html import format_html
+from django.utils.safestring import SafeString
 
 from webapp.scans import storage
 
@@ -17,3 +20,16 @@ def jpeg(name: str) -> bytes:
     height, width = pixels.shape
     small = cv2.resize(pixels, (max(1, width * HEIGHT // height), HEIGHT), interpolation=cv2.INTER_AREA)
     return cv2.imencode(".jpg", small, [cv2.IMWRITE_JPEG_QUALITY, QUALITY])[1].tobytes()
+
+
+def tag(scan_id: object) -> SafeString:
+    """The picture's HTML, for the admin's pages."""
+    address = reverse("admin:scan-thumbnail", args=[scan_id])
+    return format_html('<img class="thumbnail" src="{}" alt="Scan" loading="lazy">', address)
+
+
+def scan_link(scan_id: object) -> SafeString:
+    """The picture's HTML, leading to the scan's page in the admin."""
+    return format_html(
+        '<a href="{}">{}</a>', reverse("admin:scans_scan_change", args=[scan_id]), tag(scan_id)
+    )
