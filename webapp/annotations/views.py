@@ -78,9 +78,7 @@ class AnnotationView(APIView):
         context = {"request": request, "scan": annotation.scan}
         given = AnnotationSerializer(data=request.data, context=context)
         given.is_valid(raise_exception=True)
-        expected = request.headers.get("If-Match")
-        if expected not in (None, "*", _etag(annotation)):
-            raise ChangedMeanwhile
+        _check_revision(request, annotation)
         values: dict[str, Any] = {
             **given.validated_data,
             "modified": clock.now(),
@@ -92,10 +90,14 @@ class AnnotationView(APIView):
             setattr(annotation, name, value)
         return _answer(request, annotation)
 
-    @extend_schema(parameters=[ID], responses={204: None})
+    @extend_schema(parameters=[ID, IF_MATCH], responses={204: None})
     def delete(self, request: Request, id: str) -> Response:
-        """Remove the annotation."""
-        self._own(request, id).delete()
+        """Remove the annotation; with If-Match only if nobody else has changed it."""
+        annotation = self._own(request, id)
+        _check_revision(request, annotation)
+        # The revision again, for who changes it between the look and this.
+        if not Annotation.objects.filter(pk=annotation.pk, revision=annotation.revision).delete()[0]:
+            raise ChangedMeanwhile
         return Response(status=status.HTTP_204_NO_CONTENT)
 
     def _visible(self, request: Request, id: str) -> Annotation:
@@ -122,6 +124,11 @@ class AnnotationView(APIView):
 def _user(request: Request) -> User:
     assert isinstance(request.user, User)
     return request.user
+
+
+def _check_revision(request: Request, annotation: Annotation) -> None:
+    if request.headers.get("If-Match") not in (None, "*", _etag(annotation)):
+        raise ChangedMeanwhile
 
 
 def _etag(annotation: Annotation) -> str:

@@ -69,7 +69,10 @@ def test_two_windows_do_not_overwrite_each_other(path: str, clinician: User, api
     assert client.put(one, drawing(comment="first"), headers=seen).json()["revision"] == 2
     late = client.put(one, drawing(comment="second"), headers=seen)
     assert late.status_code == 412
-    assert client.get(one).json()["comment"] == "first"
+    assert client.delete(one, headers=seen).status_code == 412
+    now = client.get(one)
+    assert now.json()["comment"] == "first"
+    assert client.delete(one, headers={"If-Match": now.headers["ETag"]}).status_code == 204
 
 
 def test_a_stranger_does_not_find_it(path: str, clinician: User, stranger: User, api: Clients) -> None:
