@@ -22,7 +22,7 @@ START_TIMEOUT_S = 600
 
 
 def retinote(
-    *arguments: str | Path, given: str = "", timeout_s: float = 60
+    *arguments: str | Path, given: str = "", timeout_s: float = 300
 ) -> subprocess.CompletedProcess[str]:
     """Run a command to its end, with `given` on its standard input."""
     return subprocess.run(
