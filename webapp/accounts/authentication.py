@@ -1,11 +1,24 @@
 """The bearer token of API calls."""
 
+from __future__ import annotations
+
 from drf_spectacular.extensions import OpenApiAuthenticationExtension
 from rest_framework_simplejwt.authentication import JWTAuthentication
+from rest_framework_simplejwt.exceptions import InvalidToken
+from rest_framework_simplejwt.tokens import Token
 
 
 class BearerAuthentication(JWTAuthentication):
     """`Authorization: Bearer ACCESS`; a user who was deactivated is refused at once."""
+
+    def get_validated_token(self, raw_token: bytes) -> Token:
+        """The token; raises InvalidToken, in words for people."""
+        try:
+            return super().get_validated_token(raw_token)
+        except InvalidToken as error:
+            raise InvalidToken(
+                "The access token is not valid or has expired. Refresh it, or sign in again."
+            ) from error
 
 
 class BearerScheme(OpenApiAuthenticationExtension):  # type: ignore[no-untyped-call]

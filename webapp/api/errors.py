@@ -1,10 +1,12 @@
 """One shape for every error: `{"error": {"code", "message", "fields"?}}`."""
 
+import errno
 import logging
 from typing import Any
 
 from django.core.exceptions import PermissionDenied
-from django.http import Http404, HttpRequest, JsonResponse
+from django.db import DatabaseError
+from django.http import Http404, HttpRequest, HttpResponse, JsonResponse
 from django.http.response import HttpResponseBase
 from django.views import defaults
 from pymongo.errors import AutoReconnect
@@ -24,6 +26,14 @@ class Unavailable(exceptions.APIException):
     default_code = "unavailable"
 
 
+class StorageFull(exceptions.APIException):
+    """No room for another file."""
+
+    status_code = status.HTTP_507_INSUFFICIENT_STORAGE
+    default_detail = "The server's disk is full; nothing was stored. Tell its administrator."
+    default_code = "storage_full"
+
+
 def body(code: str, message: str, fields: dict[str, list[str]] | None = None) -> dict[str, Any]:
     """The error as it is sent."""
     error: dict[str, Any] = {"code": code, "message": message}
@@ -34,9 +44,12 @@ def body(code: str, message: str, fields: dict[str, list[str]] | None = None) ->
 
 def answer_error(error: Exception, context: dict[str, Any]) -> Response | None:
     """Turn an exception of a view into its answer; django-rest-framework's `EXCEPTION_HANDLER`."""
-    if isinstance(error, AutoReconnect):  # with ServerSelectionTimeoutError below it
+    if _database_is_away(error):
         log.error("The database does not answer: %s", type(error).__name__)
         error = Unavailable("The database does not answer at the moment. Try again in a minute.")
+    elif isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT):
+        log.error("The disk is full: %s", error.strerror)
+        error = StorageFull()
     elif isinstance(error, Http404):
         error = exceptions.NotFound("There is nothing here, or not for you.")
     elif isinstance(error, PermissionDenied):
@@ -54,6 +67,12 @@ def answer_error(error: Exception, context: dict[str, Any]) -> Response | None:
         code = getattr(detail, "code", None) or error.default_code
         response.data = body(str(code), str(detail))
     return response
+
+
+def _database_is_away(error: BaseException) -> bool:
+    # The backend wraps the driver's errors, but for those of connecting.
+    cause = error.__cause__ if isinstance(error, DatabaseError) else error
+    return isinstance(cause, AutoReconnect)  # with ServerSelectionTimeoutError below it
 
 
 def _by_field(detail: Any, prefix: str = "") -> dict[str, list[str]]:
@@ -104,3 +123,11 @@ def server_error(request: HttpRequest) -> HttpResponseBase:
         message = "Something went wrong on our side. The answer's X-Request-Id finds it in the log."
         return JsonResponse(body("server_error", message), status=500)
     return defaults.server_error(request)
+
+
+def too_large(request: HttpRequest, limit: int) -> HttpResponseBase:
+    """413 for a body of more than `limit` bytes."""
+    message = f"The request is too large: up to {limit / 2**20:.0f} MiB are taken here."
+    if request.path.startswith(API_PATH):
+        return JsonResponse(body("too_large", message), status=413)
+    return HttpResponse(message, status=413, content_type="text/plain; charset=utf-8")

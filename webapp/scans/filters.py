@@ -1,9 +1,55 @@
 """What lists of scans can be narrowed by."""
 
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import Any, ClassVar
+
 import django_filters
+from django import forms
+from django.core.exceptions import ValidationError
 from django.db.models import QuerySet
+from django_filters.fields import IsoDateTimeField
 
 from webapp.scans.models import Eye, Scan, Status
+
+
+class TrueFalseField(forms.Field):
+    """true or false; anything else is an error and not, as in Django's own field, the same as nothing."""
+
+    widget = forms.TextInput
+    answers: ClassVar[dict[str, bool | None]] = {"": None, "true": True, "false": False}
+
+    def to_python(self, value: Any) -> bool | None:
+        """The answer, None when none was given."""
+        text = str(value or "").lower()
+        if text not in self.answers:
+            raise ValidationError("Give true or false.", code="invalid")
+        return self.answers[text]
+
+
+class TrueFalseFilter(django_filters.BooleanFilter):  # type: ignore[misc]
+    """Narrows by yes or no."""
+
+    field_class = TrueFalseField
+
+
+class MomentField(IsoDateTimeField):  # type: ignore[misc]
+    """A time in ISO 8601; one that no clock in UTC shows is not valid either."""
+
+    def clean(self, value: str) -> datetime | None:
+        """The time, in UTC."""
+        moment: datetime | None = super().clean(value)
+        try:
+            return moment.astimezone(UTC) if moment else None
+        except OverflowError as error:
+            raise ValidationError(self.error_messages["invalid"], code="invalid") from error
+
+
+class MomentFilter(django_filters.IsoDateTimeFilter):  # type: ignore[misc]
+    """Narrows by a time in ISO 8601."""
+
+    field_class = MomentField
 
 
 class ScanFilter(django_filters.FilterSet):  # type: ignore[misc]
@@ -11,11 +57,11 @@ class ScanFilter(django_filters.FilterSet):  # type: ignore[misc]
 
     prediction = django_filters.CharFilter(field_name="label", help_text="A label, as in `prediction`.")
     status = django_filters.ChoiceFilter(choices=Status.choices)
-    reviewed = django_filters.BooleanFilter()
+    reviewed = TrueFalseFilter()
     eye = django_filters.ChoiceFilter(choices=Eye.choices)
     patient_ref = django_filters.CharFilter(method="filter_patient", help_text="Not for researchers.")
-    uploaded_after = django_filters.IsoDateTimeFilter(field_name="timestamp", lookup_expr="gte")
-    uploaded_before = django_filters.IsoDateTimeFilter(field_name="timestamp", lookup_expr="lt")
+    uploaded_after = MomentFilter(field_name="timestamp", lookup_expr="gte")
+    uploaded_before = MomentFilter(field_name="timestamp", lookup_expr="lt")
 
     class Meta:
         model = Scan

@@ -7,12 +7,19 @@ from typing import Any
 from django.conf import settings
 from django.urls import reverse
 from drf_spectacular.utils import extend_schema_field
-from rest_framework import serializers
+from rest_framework import exceptions, serializers, status
 
 from webapp.accounts.models import User
 from webapp.accounts.pseudonyms import shown_user
 from webapp.annotations.serializers import AnnotationSerializer
 from webapp.scans.models import Eye, Scan, Status
+
+
+class FileTooLarge(exceptions.APIException):
+    """An upload above the limit."""
+
+    status_code = status.HTTP_413_REQUEST_ENTITY_TOO_LARGE
+    default_code = "too_large"
 
 
 class UploadSerializer(serializers.Serializer[Any]):
@@ -29,9 +36,9 @@ class UploadSerializer(serializers.Serializer[Any]):
     def validate_image(self, file: Any) -> Any:
         """Refuse a file above the limit before it is read."""
         if file.size > settings.MAX_UPLOAD_BYTES:
-            limit = settings.MAX_UPLOAD_BYTES // 2**20
-            raise serializers.ValidationError(
-                f"The file has {file.size / 2**20:.1f} MiB; up to {limit} MiB are taken.", code="too_large"
+            raise FileTooLarge(
+                f"The file has {file.size / 2**20:.1f} MiB; "
+                f"up to {settings.MAX_UPLOAD_BYTES / 2**20:.0f} MiB are taken."
             )
         return file
 
@@ -39,7 +46,9 @@ class UploadSerializer(serializers.Serializer[Any]):
 class RepredictSerializer(serializers.Serializer[Any]):
     """Which version to ask, and for which label's heat map."""
 
-    version = serializers.RegexField(r"^[A-Za-z0-9._-]+$", max_length=40, required=False, allow_blank=True)
+    version = serializers.RegexField(
+        r"^[A-Za-z0-9][A-Za-z0-9._-]*$", max_length=40, required=False, allow_blank=True
+    )
     # It travels as a header: printable ASCII only.
     label = serializers.RegexField(r"^[ -~]+$", max_length=80, required=False, allow_blank=True)  # type: ignore[assignment]
 

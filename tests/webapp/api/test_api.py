@@ -10,12 +10,17 @@ from typing import Any
 import pytest
 import yaml
 from django.core.management import call_command
+from django.db import DatabaseError
 from django.test import Client
+from pymongo import MongoClient
+from pymongo.errors import ServerSelectionTimeoutError
 from rest_framework.response import Response
+from rest_framework.test import APIClient
 
-from tests.services import ModelServer
+from tests.services import ModelServer, free_ports
 from tests.webapp.conftest import Clients
 from webapp.accounts.models import User
+from webapp.api.errors import answer_error
 
 Upload = Callable[..., Response]
 
@@ -90,6 +95,40 @@ def test_a_body_that_is_no_json_is_a_clear_error(clinician: User, api: Clients) 
     answer = api(clinician).post("/api/v1/auth/token/", "{not json", content_type="application/json")
     assert answer.status_code == 400
     assert answer.json()["error"]["code"] == "parse_error"
+
+
+def test_a_body_that_nests_too_deep_is_a_clear_error() -> None:
+    answer = APIClient().post("/api/v1/auth/token/", "[" * 200_000, content_type="application/json")
+    assert answer.status_code == 400
+    assert answer.json()["error"]["code"] == "parse_error"
+
+
+@pytest.mark.parametrize(
+    ("content_type", "limit_mib"), [("application/json", 2), ("multipart/form-data; boundary=x", 33)]
+)
+def test_a_body_that_announces_too_much_is_not_read(
+    clinician: User, api: Clients, content_type: str, limit_mib: int
+) -> None:
+    refused = api(clinician).generic(
+        "POST", "/api/v1/scans/", content_type=content_type, CONTENT_LENGTH=str(limit_mib * 2**20 + 1)
+    )
+    assert refused.status_code == 413
+    assert refused.json()["error"]["code"] == "too_large"
+    assert f"{limit_mib} MiB" in refused.json()["error"]["message"]
+
+
+def test_a_database_that_is_away_is_told_as_such() -> None:
+    (port,) = free_ports(1)
+    with pytest.raises(ServerSelectionTimeoutError) as away:
+        MongoClient(port=port, serverSelectionTimeoutMS=50).admin.command("ping")
+    wrapped = DatabaseError()
+    wrapped.__cause__ = away.value
+    for error in (away.value, wrapped):
+        answer = answer_error(error, {})
+        assert answer is not None
+        assert answer.status_code == 503
+        assert "database" in answer.data["error"]["message"]
+    assert answer_error(DatabaseError(), {}) is None
 
 
 def test_a_wrong_host_is_refused_in_our_shape(db: None) -> None:
