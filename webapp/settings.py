@@ -86,6 +86,7 @@ SILENCED_SYSTEM_CHECKS = ["axes.W001"]
 
 MIDDLEWARE = [
     "webapp.api.request_id.RequestIdMiddleware",
+    "webapp.api.body_limit.BodyLimitMiddleware",
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "webapp.api.security_headers.SecurityHeadersMiddleware",
@@ -118,7 +119,7 @@ MONGODB_URI = os.environ.get("MONGODB_URI", "mongodb://127.0.0.1:27017/?replicaS
 DATABASE_NAME = os.environ.get("RETINOTE_DATABASE", "retinote")
 DATABASES = {
     "default": {
-        "ENGINE": "django_mongodb_backend",
+        "ENGINE": "webapp.mongodb",
         "HOST": MONGODB_URI,
         "NAME": DATABASE_NAME,
         # A server that is away is told of within seconds, not after the driver's half minute.
@@ -131,7 +132,12 @@ _cache_url = os.environ.get("RETINOTE_CACHE_URL", "")
 CACHES = {
     "default": {"BACKEND": "django.core.cache.backends.redis.RedisCache", "LOCATION": _cache_url}
     if _cache_url
-    else {"BACKEND": "django.core.cache.backends.filebased.FileBasedCache", "LOCATION": DATA_DIR / "cache"}
+    else {
+        "BACKEND": "django.core.cache.backends.filebased.FileBasedCache",
+        "LOCATION": DATA_DIR / "cache",
+        # When it is full, counts of failed sign-ins are thrown out at random: not after 300, Django's default.
+        "OPTIONS": {"MAX_ENTRIES": 20_000},
+    }
 }
 
 AUTH_USER_MODEL = "accounts.User"
@@ -174,6 +180,11 @@ REST_FRAMEWORK = {
     "DEFAULT_AUTHENTICATION_CLASSES": [
         "webapp.accounts.authentication.BearerAuthentication",
         "rest_framework.authentication.SessionAuthentication",
+    ],
+    "DEFAULT_PARSER_CLASSES": [
+        "webapp.api.parsers.JSONParser",
+        "rest_framework.parsers.FormParser",
+        "rest_framework.parsers.MultiPartParser",
     ],
     "DEFAULT_PERMISSION_CLASSES": ["rest_framework.permissions.IsAuthenticated"],
     "DEFAULT_FILTER_BACKENDS": ["django_filters.rest_framework.DjangoFilterBackend"],
@@ -225,10 +236,14 @@ CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
 CELERY_TASK_SERIALIZER = "json"
 CELERY_ACCEPT_CONTENT = ["json"]
 CELERY_TIMEZONE = TIME_ZONE
+CELERY_WORKER_HIJACK_ROOT_LOGGER = (
+    False  # its log lines look like those of the web app, with the request's id
+)
 CELERY_BEAT_SCHEDULE_FILENAME = str(DATA_DIR / "run" / "celerybeat-schedule")
 CELERY_BEAT_SCHEDULE = {
     # A lost message loses nothing: the documents themselves say what is left to do.
     "predict-queued-scans": {"task": "scans.predict_queued", "schedule": 5.0, "options": {"expires": 5}},
+    "sweep": {"task": "scans.sweep", "schedule": timedelta(days=1), "options": {"expires": 3600}},
 }
 
 LOGGING = {
@@ -240,5 +255,9 @@ LOGGING = {
         "console": {"class": "logging.StreamHandler", "filters": ["request_id"], "formatter": "line"}
     },
     "root": {"handlers": ["console"], "level": "INFO"},
-    "loggers": {"axes": {"level": "WARNING"}},
+    "loggers": {
+        "axes": {"level": "WARNING"},
+        # Three lines for each look at what is left to do, every five seconds.
+        **{f"celery.{name}": {"level": "WARNING"} for name in ("beat", "worker.strategy", "app.trace")},
+    },
 }

@@ -77,6 +77,8 @@ class RefreshSession(models.Model):
 
     class Meta:
         ordering = ("-created",)
+        # A unique index is a partial one, which MongoDB doesn't search by.
+        indexes = (models.Index(fields=["jti"], name="session_of_token"),)
 
     def __str__(self) -> str:
         return f"{self.user} since {self.created:%Y-%m-%d %H:%M}"

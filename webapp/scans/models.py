@@ -89,22 +89,19 @@ class Scan(models.Model):
         ordering = ("-timestamp",)
         constraints = (models.UniqueConstraint(fields=["user", "sha256"], name="same_file_once_per_user"),)
         indexes = (
-            models.Index(fields=["-timestamp"], name="newest"),
-            models.Index(fields=["user", "-timestamp"], name="newest_of_user"),
-            models.Index(fields=["clinic", "-timestamp"], name="newest_of_clinic"),
-            models.Index(fields=["label", "-timestamp"], name="newest_of_label"),
-            models.Index(fields=["patient_ref", "-timestamp"], name="newest_of_patient"),
+            # In the order of the lists, down to the last key: MongoDB sorts by an index or not at all by it.
+            models.Index(fields=["-timestamp", "-id"], name="newest"),
+            models.Index(fields=["user", "-timestamp", "-id"], name="newest_of_user"),
+            models.Index(fields=["clinic", "-timestamp", "-id"], name="newest_of_clinic"),
+            models.Index(fields=["label", "-timestamp", "-id"], name="newest_of_label"),
+            models.Index(fields=["patient_ref", "-timestamp", "-id"], name="newest_of_patient"),
             models.Index(fields=["status", "next_attempt_at"], name="left_to_do"),
-            models.Index(fields=["image_name"], name="of_image"),
+            # A unique index is a partial one, which MongoDB doesn't search by.
+            models.Index(fields=["sha256"], name="of_file"),
         )
 
     def __str__(self) -> str:
         return f"scan {self.pk}"
-
-    @property
-    def file_names(self) -> list[str]:
-        """The files that the newest prediction and the image are kept in."""
-        return [name for name in (self.image_name, self.overlay_name, self.heatmap_name) if name]
 
 
 PREDICTION_FIELDS = (

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 from collections.abc import Callable
 from typing import Any
 
@@ -11,6 +12,7 @@ from rest_framework.response import Response
 from tests.services import ModelServer
 from tests.webapp.conftest import Clients
 from webapp.accounts.models import User
+from webapp.api.pagination import NewestFirst
 from webapp.scans.models import Scan, Status
 
 Upload = Callable[..., Response]
@@ -53,7 +55,17 @@ def test_filters(scans: list[str], clinician: User, api: Clients, query: str, ex
         assert [scan["id"] for scan in answer.json()["results"]] == [scans[index] for index in expected]
 
 
-@pytest.mark.parametrize("query", ["status=lost", "eye=middle", "uploaded_after=yesterday"])
+@pytest.mark.parametrize(
+    "query",
+    [
+        "status=lost",
+        "eye=middle",
+        "reviewed=maybe",
+        "uploaded_after=yesterday",
+        "uploaded_after=0001-01-01T00:00:00%2B14:00",
+        "uploaded_before=9999-12-31T23:59:59-14:00",
+    ],
+)
 def test_a_wrong_filter_is_named(scans: list[str], clinician: User, api: Clients, query: str) -> None:
     answer = api(clinician).get(f"/api/v1/scans/?{query}")
     assert answer.status_code == 400
@@ -69,6 +81,28 @@ def test_pages_follow_each_other_even_when_a_scan_comes_in_between(
     second = client.get(first["next"]).json()
     assert [scan["id"] for scan in first["results"] + second["results"]] == scans[::-1]
     assert second["next"] is None
+
+
+@pytest.mark.parametrize(
+    "said", ["p=garbage", "p=2026-99-99", "p=0001-01-01 00:00:00%2B14:00", "p=2026-01-01"]
+)
+def test_a_cursor_that_nobody_was_given_is_not_found(clinician: User, api: Clients, said: str) -> None:
+    cursor = base64.b64encode(said.encode()).decode()
+    answer = api(clinician).get("/api/v1/scans/", {"cursor": cursor})
+    assert answer.status_code == 404
+    assert answer.json()["error"]["message"] == "Invalid cursor"
+
+
+@pytest.mark.parametrize("filters", [{}, {"label": "CNV"}, {"patient_ref": "P-1"}])
+def test_lists_are_sorted_by_an_index(
+    scans: list[str], clinician: User, administrator: User, filters: dict[str, str]
+) -> None:
+    for user in (clinician, administrator):
+        page = Scan.objects.visible_to(user).filter(**filters).order_by(*NewestFirst.ordering)[:51]
+        plan = page.explain()
+        assert "IXSCAN" in plan
+        assert "COLLSCAN" not in plan
+        assert "'$sort'" not in plan and "'SORT'" not in plan
 
 
 def test_the_history_tells_what_was_said_and_drawn(
@@ -95,6 +129,8 @@ def test_pictures_are_private_and_not_sent_twice(
     again = client.get(path, headers={"If-None-Match": first.headers["ETag"]})
     assert again.status_code == 304
     assert api(None).get(path).status_code == 401
+    for accepted in ("image/png", "image/*"):
+        assert client.get(path, headers={"Accept": accepted}).status_code == 200
 
 
 def test_a_queued_scan_has_no_overlay_yet(scans: list[str], clinician: User, api: Clients) -> None:

@@ -148,6 +148,7 @@ class Migration(migrations.Migration):
             ],
             options={
                 "ordering": ("-created",),
+                "indexes": [models.Index(fields=["jti"], name="session_of_token")],
             },
         ),
     ]

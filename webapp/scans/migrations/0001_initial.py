@@ -118,23 +118,23 @@ class Migration(migrations.Migration):
         ),
         migrations.AddIndex(
             model_name="scan",
-            index=models.Index(fields=["-timestamp"], name="newest"),
+            index=models.Index(fields=["-timestamp", "-id"], name="newest"),
         ),
         migrations.AddIndex(
             model_name="scan",
-            index=models.Index(fields=["user", "-timestamp"], name="newest_of_user"),
+            index=models.Index(fields=["user", "-timestamp", "-id"], name="newest_of_user"),
         ),
         migrations.AddIndex(
             model_name="scan",
-            index=models.Index(fields=["clinic", "-timestamp"], name="newest_of_clinic"),
+            index=models.Index(fields=["clinic", "-timestamp", "-id"], name="newest_of_clinic"),
         ),
         migrations.AddIndex(
             model_name="scan",
-            index=models.Index(fields=["label", "-timestamp"], name="newest_of_label"),
+            index=models.Index(fields=["label", "-timestamp", "-id"], name="newest_of_label"),
         ),
         migrations.AddIndex(
             model_name="scan",
-            index=models.Index(fields=["patient_ref", "-timestamp"], name="newest_of_patient"),
+            index=models.Index(fields=["patient_ref", "-timestamp", "-id"], name="newest_of_patient"),
         ),
         migrations.AddIndex(
             model_name="scan",
@@ -142,7 +142,7 @@ class Migration(migrations.Migration):
         ),
         migrations.AddIndex(
             model_name="scan",
-            index=models.Index(fields=["image_name"], name="of_image"),
+            index=models.Index(fields=["sha256"], name="of_file"),
         ),
         migrations.AddConstraint(
             model_name="scan",

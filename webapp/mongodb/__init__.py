@@ -1,0 +1,1 @@
+"""The database backend: MongoDB's own, with sorted lists that use the indexes."""
