@@ -22,6 +22,7 @@ from serving.management import ManagementClient, ModelVersion
 log = logging.getLogger(__name__)
 
 CONNECT_TIMEOUT_S = 1.0
+PING_TIMEOUT_S = 2.0
 PAUSES_S = (0.1, 0.3)  # before the second and third try
 POOL_SIZE = 32
 # TorchServe: no workers or a full queue, and a worker that died while it had the request.
@@ -113,13 +114,20 @@ class ModelClient:
             raise ModelUnavailable("The model server's answer can't be read.") from error
 
     def is_ready(self) -> bool:
-        """Whether the model server answers a ping and has a worker for the model."""
+        """Whether the model server answers and has a worker for the version that answers by default.
+
+        What its ping says is not enough: it is content without any model, and discontent for as long as one worker
+        of any version is missing.
+        """
         try:
             ping = self._session.get(
-                f"{self._url}/ping", headers=self._key.headers(), timeout=(CONNECT_TIMEOUT_S, 2.0)
+                f"{self._url}/ping", headers=self._key.headers(), timeout=(CONNECT_TIMEOUT_S, PING_TIMEOUT_S)
             )
-            return ping.ok and ping.json().get("status") == "Healthy"
-        except (requests.RequestException, ServingError, ValueError):
+            return ping.ok and any(
+                version.is_default and version.ready_workers
+                for version in self._management.versions(self._model)
+            )
+        except (requests.RequestException, ServingError):
             return False
 
     def versions(self) -> list[ModelVersion]:
@@ -186,7 +194,7 @@ def _refusal(response: requests.Response) -> Exception:
     error = content.get("error")
     if isinstance(error, dict):
         return ImageRefused(str(error.get("code", "refused")), str(error.get("message", "")))
-    if response.status_code == 404:
+    if content.get("type") == "ModelVersionNotFoundException":
         return UnknownVersion("unknown_version", "The model server knows no such version of the model.")
     if response.status_code == 413:
         return ImageRefused("too_large", "The image is too large for the model server.")

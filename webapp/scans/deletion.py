@@ -9,7 +9,7 @@ from webapp.transactions import all_or_nothing
 
 def delete_scan(scan: Scan) -> None:
     """Delete the scan's documents, then its files: a crash between the two leaves files, which the sweep removes."""
-    names = set(scan.file_names)
+    names = {scan.image_name}
     for overlay, heatmap in scan.predictions.values_list("overlay_name", "heatmap_name"):
         names |= {overlay, heatmap}
     # By a query: an instance would forget its key in a try that then starts anew.

@@ -13,7 +13,7 @@ from webapp.api import request_id
 from webapp.inference.client import ImageRefused, ModelAnswer, ModelUnavailable, model_client
 from webapp.recommendations.rules import recommend
 from webapp.scans import storage
-from webapp.scans.models import PREDICTION_FIELDS, Prediction, Scan, Status
+from webapp.scans.models import PREDICTION_FIELDS, Prediction, Scan, ScanQuerySet, Status
 from webapp.transactions import all_or_nothing
 
 log = logging.getLogger(__name__)
@@ -26,13 +26,15 @@ CLAIM = timedelta(seconds=BACKGROUND_DEADLINE_S + 30)
 FIRST_PAUSE = timedelta(seconds=5)
 LONGEST_PAUSE = timedelta(minutes=5)
 BATCH = 50
+IMAGE_MISSING = ("image_missing", "The stored image is gone. Upload the file again.")
 
 
 def predict_claimed(scan: Scan, image: bytes, deadline_s: float) -> None:
     """Predict a queued scan that the caller has claimed, and store what came of it.
 
-    When the model server can't answer, the scan stays queued and the document says when to try again. `scan` has
-    the stored state afterwards.
+    When the model server can't answer, the scan stays queued and the document says when to try again. When the
+    claim ran out meanwhile, or somebody had the scan predicted, what came of it is dropped. `scan` has the stored
+    state afterwards.
     """
     try:
         answer = model_client().predict(image, deadline_s=deadline_s, request_id=request_id.current())
@@ -40,9 +42,9 @@ def predict_claimed(scan: Scan, image: bytes, deadline_s: float) -> None:
         _put_back(scan)
     except ImageRefused as refused:
         log.warning("scan %s is refused by the model server: %s", scan.pk, refused.code)
-        _finish(scan, status=Status.FAILED, failure={"code": refused.code, "message": refused.message})
+        _fail(scan, refused.code, refused.message)
     else:
-        store_answer(scan, answer)
+        _store(scan, answer, _claimed(scan))
 
 
 def predict_again(scan: Scan, version: str = "", label: str = "") -> None:
@@ -57,11 +59,11 @@ def predict_again(scan: Scan, version: str = "", label: str = "") -> None:
         version=version,
         label=label,
     )
-    store_answer(scan, answer)
+    _store(scan, answer, Scan.objects.filter(pk=scan.pk))
 
 
-def store_answer(scan: Scan, answer: ModelAnswer) -> None:
-    """Keep a prediction as the scan's newest; earlier ones stay."""
+def _store(scan: Scan, answer: ModelAnswer, still: ScanQuerySet) -> None:
+    """Keep a prediction as the scan's newest if the scan is `still` as the caller wants it; earlier ones stay."""
     overlay_name = storage.save(answer.overlay, "jpg" if answer.overlay[:2] == b"\xff\xd8" else "png")
     heatmap_name = storage.save(answer.heatmap)
     recommendation = recommend(answer.model_name, answer.probabilities, answer.quality)
@@ -82,14 +84,16 @@ def store_answer(scan: Scan, answer: ModelAnswer) -> None:
     }
 
     def write() -> bool:
-        found = _finish(scan, status=Status.PREDICTED, failure=None, **values)
+        # The end of the claim, too: whoever else is at work on the scan finds that it has been done.
+        found = still.update(status=Status.PREDICTED, failure=None, claimed_until=clock.now(), **values)
         if found:
             Prediction.objects.create(scan=scan, **values)
-        return found
+        return bool(found)
 
     if not all_or_nothing(write):
-        # The scan was deleted while the model server worked on it.
+        # The scan was deleted, or predicted by somebody else, while the model server worked on it.
         storage.delete(overlay_name, heatmap_name)
+    _reload(scan)
 
 
 def predict_queued() -> int:
@@ -97,11 +101,10 @@ def predict_queued() -> int:
 
     When the model server does not answer at all, nothing is tried and nothing is held against the scans.
     """
-    waiting = list(Scan.objects.due().order_by("next_attempt_at").values_list("pk", flat=True)[:BATCH])
-    if not waiting or not model_client().is_ready():
-        return 0
     tried = 0
-    for key in waiting:
+    for key in list(Scan.objects.due().order_by("next_attempt_at").values_list("pk", flat=True)[:BATCH]):
+        if not model_client().is_ready():
+            break
         request_id.begin()
         scan = claim(key)
         if scan is None:
@@ -110,8 +113,7 @@ def predict_queued() -> int:
         try:
             image = storage.read(scan.image_name)
         except FileNotFoundError:
-            missing = {"code": "image_missing", "message": "The stored image is gone. Upload it again."}
-            _finish(scan, status=Status.FAILED, failure=missing)
+            _fail(scan, *IMAGE_MISSING)
             continue
         predict_claimed(scan, image, BACKGROUND_DEADLINE_S)
     return tried
@@ -119,34 +121,51 @@ def predict_queued() -> int:
 
 def claim(key: object) -> Scan | None:
     """The scan, if it is due and this caller is the one to predict it; None otherwise."""
+    until = clock.now() + CLAIM
     # One update with its condition inside: of two workers at the same moment, one finds nothing to update.
-    claimed = Scan.objects.due().filter(pk=key).update(claimed_until=clock.now() + CLAIM)
-    return Scan.objects.filter(pk=key).first() if claimed else None
-
-
-def _put_back(scan: Scan) -> None:
-    pause = min(FIRST_PAUSE * 2 ** min(scan.attempts, 16), LONGEST_PAUSE)
-    now = clock.now()
-    first = scan.attempts == 0
-    Scan.objects.filter(pk=scan.pk, status=Status.QUEUED).update(
-        attempts=F("attempts") + 1, next_attempt_at=now if first else now + pause, claimed_until=now
-    )
-    scan.attempts += 1
-
-
-def _finish(scan: Scan, **values: Any) -> bool:
-    found = Scan.objects.filter(pk=scan.pk).update(claimed_until=clock.now(), **values)
-    for name, value in values.items():
-        setattr(scan, name, value)
-    return bool(found)
+    claimed = Scan.objects.due().filter(pk=key).update(claimed_until=until)
+    return Scan.objects.filter(pk=key, claimed_until=until).first() if claimed else None
 
 
 def restore(scan: Scan) -> bool:
-    """Make the newest earlier prediction whose files are there the scan's current one; false if there is none."""
-    for earlier in scan.predictions.all():
-        if all(storage.path_of(name).exists() for name in (earlier.overlay_name, earlier.heatmap_name)):
-            _finish(
-                scan, status=Status.PREDICTED, **{name: getattr(earlier, name) for name in PREDICTION_FIELDS}
+    """Make an earlier prediction that says the same, and whose files are there, the current one; false without one.
+
+    Another version's would change what people read, so it doesn't do.
+    """
+    same = {"weights_sha256": scan.weights_sha256, "gradcam_label": scan.gradcam_label}
+    for earlier in scan.predictions.filter(**same):
+        if all(storage.exists(name) for name in (earlier.overlay_name, earlier.heatmap_name)):
+            Scan.objects.filter(pk=scan.pk).update(
+                **{name: getattr(earlier, name) for name in PREDICTION_FIELDS}
             )
             return True
     return False
+
+
+def _claimed(scan: Scan) -> ScanQuerySet:
+    """The scan as long as it is queued and the claim that `scan` was loaded with is the last one."""
+    return Scan.objects.filter(pk=scan.pk, status=Status.QUEUED, claimed_until=scan.claimed_until)
+
+
+def _put_back(scan: Scan) -> None:
+    """Let the scan go. It waits, longer each time, only for what it may have brought about itself."""
+    now = clock.now()
+    if scan.attempts == 0 or not model_client().is_ready():
+        pause = timedelta(0)
+    else:
+        pause = min(FIRST_PAUSE * 2 ** min(scan.attempts - 1, 16), LONGEST_PAUSE)
+    _claimed(scan).update(attempts=F("attempts") + 1, next_attempt_at=now + pause, claimed_until=now)
+    _reload(scan)
+
+
+def _fail(scan: Scan, code: str, message: str) -> None:
+    failure = {"code": code, "message": message}
+    _claimed(scan).update(status=Status.FAILED, failure=failure, claimed_until=clock.now())
+    _reload(scan)
+
+
+def _reload(scan: Scan) -> None:
+    try:
+        scan.refresh_from_db()
+    except Scan.DoesNotExist:
+        log.info("scan %s was deleted meanwhile", scan.pk)

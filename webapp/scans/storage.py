@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import math
 import os
 import re
 import secrets
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -33,6 +35,7 @@ def save(content: bytes, suffix: str = "png") -> str:
             file.flush()
             os.fsync(file.fileno())
         partial.rename(path)
+        _flush_folder(path.parent)
     except OSError:
         partial.unlink(missing_ok=True)
         raise
@@ -42,6 +45,11 @@ def save(content: bytes, suffix: str = "png") -> str:
 def read(name: str) -> bytes:
     """The bytes of a stored image; raises FileNotFoundError."""
     return path_of(name).read_bytes()
+
+
+def exists(name: str) -> bool:
+    """Whether the stored image is there."""
+    return path_of(name).is_file()
 
 
 def delete(*names: str) -> None:
@@ -54,3 +62,25 @@ def delete(*names: str) -> None:
 def all_files() -> Iterator[Path]:
     """Every file of the folder, half-written ones too."""
     yield from (path for path in (Path(settings.MEDIA_ROOT) / FOLDER).glob("*/*") if path.is_file())
+
+
+def files_older_than(age_s: float) -> list[Path]:
+    """Every file of the folder, half-written ones too, that was last written `age_s` seconds ago or earlier."""
+    limit = time.time() - age_s
+    return [path for path in all_files() if _modified(path) <= limit]
+
+
+def _modified(path: Path) -> float:
+    try:
+        return path.stat().st_mtime
+    except FileNotFoundError:  # deleted while we look
+        return math.inf
+
+
+def _flush_folder(folder: Path) -> None:
+    """Bring the file's new name to the disk, too."""
+    opened = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(opened)
+    finally:
+        os.close(opened)

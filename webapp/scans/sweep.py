@@ -2,16 +2,12 @@
 
 from __future__ import annotations
 
-import logging
-import time
 from dataclasses import dataclass
 
 from webapp import clock
 from webapp.accounts.tokens import forget_expired
 from webapp.scans import prediction, storage
 from webapp.scans.models import Prediction, Scan, Status
-
-log = logging.getLogger(__name__)
 
 # A file as young as this may belong to an upload that is about to write its document.
 GRACE_S = 600.0
@@ -44,18 +40,25 @@ def sweep(grace_s: float = GRACE_S) -> Swept:
 def _mend_documents() -> tuple[int, int]:
     missing = requeued = 0
     on_disk = {path.name for path in storage.all_files()}
-    for scan in Scan.objects.exclude(status=Status.FAILED).iterator(chunk_size=CHUNK):
-        if scan.image_name not in on_disk:
-            # Asked again, because the listing is older than the document of an upload that is under way.
-            if storage.path_of(scan.image_name).exists():
-                continue
-            gone = {"code": "image_missing", "message": "The stored image is gone. Upload it again."}
-            Scan.objects.filter(pk=scan.pk).update(status=Status.FAILED, failure=gone)
-            missing += 1
+    fields = ("pk", "status", "image_name", "overlay_name", "heatmap_name")
+    for key, status, *names in (
+        Scan.objects.exclude(status=Status.FAILED).order_by().values_list(*fields).iterator(chunk_size=CHUNK)
+    ):
+        wanted = names if status == Status.PREDICTED else names[:1]
+        if on_disk.issuperset(wanted):
+            continue
+        # Read and looked for again: the listing is older than what an upload has written meanwhile.
+        scan = Scan.objects.filter(pk=key).first()
+        if scan is None:
+            continue
+        if not storage.exists(scan.image_name):
+            code, message = prediction.IMAGE_MISSING
+            lost = Scan.objects.filter(pk=key, image_name=scan.image_name)
+            missing += lost.update(status=Status.FAILED, failure={"code": code, "message": message})
         elif _lost_its_pictures(scan) and not prediction.restore(scan):
             now = clock.now()
-            Scan.objects.filter(pk=scan.pk).update(
-                status=Status.QUEUED, next_attempt_at=now, claimed_until=now
+            Scan.objects.filter(pk=key).update(
+                status=Status.QUEUED, attempts=0, next_attempt_at=now, claimed_until=now
             )
             requeued += 1
     return missing, requeued
@@ -63,22 +66,17 @@ def _mend_documents() -> tuple[int, int]:
 
 def _lost_its_pictures(scan: Scan) -> bool:
     return scan.status == Status.PREDICTED and not all(
-        storage.path_of(name).exists() for name in scan.file_names
+        storage.exists(name) for name in (scan.overlay_name, scan.heatmap_name)
     )
 
 
 def _remove_orphans(grace_s: float) -> int:
-    removed = 0
-    limit = time.time() - grace_s
-    old = [path for path in storage.all_files() if path.stat().st_mtime < limit]
-    for start in range(0, len(old), CHUNK):
-        chunk = old[start : start + CHUNK]
-        names = [path.name for path in chunk]
-        known: set[str] = set(Scan.objects.filter(image_name__in=names).values_list("image_name", flat=True))
-        for field in ("overlay_name", "heatmap_name"):
-            known |= set(Prediction.objects.filter(**{f"{field}__in": names}).values_list(field, flat=True))
-        for path in chunk:
-            if path.name not in known:
-                path.unlink(missing_ok=True)
-                removed += 1
-    return removed
+    # Files first: what is written after this is too young anyway.
+    old = storage.files_older_than(grace_s)
+    named: set[str] = set(Scan.objects.order_by().values_list("image_name", flat=True))
+    for field in ("overlay_name", "heatmap_name"):
+        named |= set(Prediction.objects.order_by().values_list(field, flat=True))
+    orphans = [path for path in old if path.name not in named]
+    for path in orphans:
+        path.unlink(missing_ok=True)
+    return len(orphans)

@@ -15,7 +15,7 @@ from handlers.decoding import decode
 from webapp import clock
 from webapp.accounts.models import User
 from webapp.scans import storage
-from webapp.scans.models import Scan
+from webapp.scans.models import Scan, Status
 
 # The request that uploads a scan predicts it, too; for this long nobody else does.
 FIRST_CLAIM = timedelta(seconds=30)
@@ -25,7 +25,10 @@ PNG_LEVEL = 3
 
 @dataclass(frozen=True)
 class Upload:
-    """What became of an upload; `created` is false when this user has uploaded the same file before."""
+    """What became of an upload; `created` is false when this user's scan of the same file was there before.
+
+    `image` is what is to be predicted, and empty when there is nothing to do.
+    """
 
     scan: Scan
     created: bool
@@ -40,7 +43,7 @@ def store(user: User, content: bytes, *, eye: str = "", patient_ref: str = "", n
     """
     sha256 = hashlib.sha256(content).hexdigest()
     known = Scan.objects.filter(user=user, sha256=sha256).first()
-    if known:
+    if known and storage.exists(known.image_name):
         return Upload(known, False, b"")
     pixels = decode(content).pixels
     height, width = pixels.shape[:2]
@@ -48,6 +51,8 @@ def store(user: User, content: bytes, *, eye: str = "", patient_ref: str = "", n
     # The file first: a crash before the document leaves a file without one, which the sweep removes.
     name = storage.save(image)
     now = clock.now()
+    if known:
+        return Upload(known, False, image if _give_back(known, name) else b"")
     try:
         scan = Scan.objects.create(
             user=user,
@@ -66,10 +71,24 @@ def store(user: User, content: bytes, *, eye: str = "", patient_ref: str = "", n
     except IntegrityError:  # the same file came in twice at the same moment
         storage.delete(name)
         return Upload(Scan.objects.get(user=user, sha256=sha256), False, b"")
-    except Exception:
-        storage.delete(name)
-        raise
     return Upload(scan, True, image)
+
+
+def _give_back(scan: Scan, name: str) -> bool:
+    """Give a scan that lost its image a new one, to be predicted by the caller; false if somebody else just did."""
+    now = clock.now()
+    lost = Scan.objects.filter(pk=scan.pk, image_name=scan.image_name)
+    given = lost.update(
+        image_name=name,
+        status=Status.QUEUED,
+        failure=None,
+        next_attempt_at=now,
+        claimed_until=now + FIRST_CLAIM,
+    )
+    if not given:
+        storage.delete(name)
+    scan.refresh_from_db()
+    return bool(given)
 
 
 def to_png(pixels: npt.NDArray[np.uint8]) -> bytes:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from typing import Any
 
 from bson import ObjectId
@@ -22,6 +23,7 @@ from webapp.accounts.models import User
 from webapp.accounts.permissions import ResearchersOnlyRead
 from webapp.annotations.models import Annotation
 from webapp.api.errors import Unavailable
+from webapp.api.negotiation import PictureNegotiation
 from webapp.inference.client import ImageRefused, ModelUnavailable, UnknownVersion
 from webapp.scans import prediction, storage, upload
 from webapp.scans.deletion import delete_scan
@@ -35,6 +37,9 @@ from webapp.scans.serializers import (
     UploadSerializer,
 )
 
+picture = action(
+    detail=True, filterset_class=None, pagination_class=None, content_negotiation_class=PictureNegotiation
+)
 ID = OpenApiParameter("id", OpenApiTypes.STR, OpenApiParameter.PATH)
 PICTURE = OpenApiResponse(OpenApiTypes.BINARY, description="The picture's bytes.")
 
@@ -102,6 +107,7 @@ class ScanViewSet(
     )
     def create(self, request: Request) -> Response:
         """Upload a B-scan and have it predicted."""
+        ends = time.monotonic() + prediction.INTERACTIVE_DEADLINE_S
         given = UploadSerializer(data=request.data)
         given.is_valid(raise_exception=True)
         fields: dict[str, Any] = dict(given.validated_data)
@@ -112,8 +118,8 @@ class ScanViewSet(
         except ImageError as error:
             raise ImageError4xx(error) from error
         scan = uploaded.scan
-        if uploaded.created:
-            prediction.predict_claimed(scan, uploaded.image, prediction.INTERACTIVE_DEADLINE_S)
+        if uploaded.image:
+            prediction.predict_claimed(scan, uploaded.image, deadline_s=ends - time.monotonic())
         data = dict(ScanSerializer(scan, context=self.get_serializer_context()).data)
         code: int = status.HTTP_202_ACCEPTED if scan.status == Status.QUEUED else status.HTTP_201_CREATED
         if not uploaded.created:
@@ -134,19 +140,19 @@ class ScanViewSet(
         delete_scan(instance)
 
     @extend_schema(parameters=[ID], responses={(200, "image/png"): PICTURE})
-    @action(detail=True, filterset_class=None, pagination_class=None)
+    @picture
     def image(self, request: Request, pk: str) -> FileResponse | HttpResponse:
         """The scan itself."""
         return send_picture(request, self.get_object().image_name)
 
     @extend_schema(parameters=[ID], responses={(200, "image/png"): PICTURE})
-    @action(detail=True, filterset_class=None, pagination_class=None)
+    @picture
     def overlay(self, request: Request, pk: str) -> FileResponse | HttpResponse:
         """The scan with its heat map in colour."""
         return send_picture(request, self.get_object().overlay_name)
 
     @extend_schema(parameters=[ID], responses={(200, "image/png"): PICTURE})
-    @action(detail=True, filterset_class=None, pagination_class=None)
+    @picture
     def heatmap(self, request: Request, pk: str) -> FileResponse | HttpResponse:
         """The heat map alone, in grey: 255 is strongest."""
         return send_picture(request, self.get_object().heatmap_name)

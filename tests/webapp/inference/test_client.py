@@ -76,6 +76,15 @@ def test_an_unknown_version_is_told_apart(client: ModelClient) -> None:
         client.predict(IMAGE, deadline_s=30, request_id="test-version-1", version="9.9.9")
 
 
+def test_a_model_that_is_not_registered_yet_is_no_fault_of_the_image(model_server: ModelServer) -> None:
+    client = ModelClient(
+        model_server.inference_url, model_server.management_url, str(model_server.key_file), "other-model"
+    )
+    with pytest.raises(ModelUnavailable):
+        client.predict(IMAGE, deadline_s=10, request_id="test-model-1")
+    assert not client.is_ready()
+
+
 def test_nobody_there_is_told_at_once(tmp_path: Path) -> None:
     (port,) = free_ports(1)
     client = ModelClient(f"http://127.0.0.1:{port}", f"http://127.0.0.1:{port}", "", "retina-oct")

@@ -24,6 +24,24 @@ def point_at(settings: Any, server: ModelServer) -> None:
     settings.MODEL_KEY_FILE = str(server.key_file)
 
 
+def queue(upload: Upload, user: User) -> None:
+    """Upload a scan that nobody has predicted yet, though the model server is there."""
+    upload(user)
+    for kept in Prediction.objects.all():
+        storage.delete(kept.overlay_name, kept.heatmap_name)
+    Prediction.objects.all().delete()
+    now = timezone.now()
+    Scan.objects.update(status=Status.QUEUED, attempts=0, next_attempt_at=now, claimed_until=now)
+
+
+def try_in_vain(scan: Scan) -> timedelta:
+    """Give the model server no time to answer; returns how long the scan waits then."""
+    prediction.predict_claimed(scan, b"", deadline_s=0)
+    waiting = Scan.objects.get()
+    assert waiting.status == Status.QUEUED
+    return waiting.next_attempt_at - timezone.now()
+
+
 def test_a_queued_scan_is_predicted_when_the_model_server_is_back(
     away: None, model_server: ModelServer, settings: Any, clinician: User, upload: Upload, api: Clients
 ) -> None:
@@ -50,16 +68,64 @@ def test_a_claim_of_a_worker_that_died_runs_out(away: None, clinician: User, upl
     assert Scan.objects.due().count() == 1
 
 
-def test_each_failed_attempt_waits_longer(away: None, clinician: User, upload: Upload) -> None:
-    upload(clinician)
-    waits = []
-    for _ in range(4):
-        scan = Scan.objects.get()
-        prediction.predict_claimed(scan, b"", deadline_s=1)
-        scan.refresh_from_db()
-        waits.append(scan.next_attempt_at - timezone.now())
+def test_what_a_ready_server_cannot_answer_waits_longer_each_time(
+    predicting: ModelServer, clinician: User, upload: Upload
+) -> None:
+    queue(upload, clinician)
+    waits = [try_in_vain(Scan.objects.get()) for _ in range(5)]
+    assert waits[0] <= timedelta(0)
     assert waits == sorted(waits)
     assert waits[-1] > timedelta(seconds=30)
+    assert prediction.predict_queued() == 0
+
+
+def test_while_the_server_is_away_nothing_is_held_against_a_scan(
+    away: None, clinician: User, upload: Upload
+) -> None:
+    upload(clinician)
+    for _ in range(3):
+        assert try_in_vain(Scan.objects.get()) <= timedelta(0)
+
+
+def test_a_server_without_the_model_is_one_that_cannot_answer_yet(
+    predicting: ModelServer, settings: Any, clinician: User, upload: Upload
+) -> None:
+    settings.MODEL_NAME = "not-registered-yet"
+    assert upload(clinician).status_code == 202
+    assert prediction.predict_queued() == 0
+    settings.MODEL_NAME = "retina-oct"
+    assert prediction.predict_queued() == 1
+    assert Scan.objects.get().status == Status.PREDICTED
+
+
+def test_who_comes_second_drops_the_answer(
+    predicting: ModelServer, clinician: User, upload: Upload, settings: Any
+) -> None:
+    queue(upload, clinician)
+    first = prediction.claim(Scan.objects.get().pk)
+    assert first is not None
+    prediction.predict_again(Scan.objects.get())
+    shown = Scan.objects.get()
+    prediction.predict_claimed(first, storage.read(first.image_name), deadline_s=60)
+    assert Scan.objects.get().predicted_at == shown.predicted_at == first.predicted_at
+    assert Prediction.objects.count() == 1
+    assert len(list(storage.all_files())) == 3
+
+
+def test_a_claim_that_ran_out_while_the_server_worked_changes_nothing(
+    predicting: ModelServer, clinician: User, upload: Upload
+) -> None:
+    queue(upload, clinician)
+    key = Scan.objects.get().pk
+    late = prediction.claim(key)
+    Scan.objects.update(claimed_until=timezone.now() - timedelta(seconds=1))
+    current = prediction.claim(key)
+    assert late is not None and current is not None
+    prediction.predict_claimed(late, storage.read(late.image_name), deadline_s=60)
+    assert Scan.objects.get().status == Status.QUEUED
+    prediction.predict_claimed(current, storage.read(current.image_name), deadline_s=60)
+    assert Scan.objects.get().status == Status.PREDICTED
+    assert Prediction.objects.count() == 1
 
 
 def test_a_scan_whose_image_is_gone_fails_with_a_reason(
@@ -100,7 +166,7 @@ def test_an_unknown_version_or_label_is_named_and_changes_nothing(
 ) -> None:
     scan = upload(clinician).json()
     path = f"/api/v1/scans/{scan['id']}/predictions/"
-    for wrong in ({"version": "9.9.9"}, {"label": "GLAUCOMA"}, {"version": "../x"}):
+    for wrong in ({"version": "9.9.9"}, {"label": "GLAUCOMA"}, {"version": "../x"}, {"version": "."}):
         answer = api(clinician).post(path, wrong)
         assert answer.status_code == 400
         assert set(answer.json()["error"]["fields"]) == set(wrong)

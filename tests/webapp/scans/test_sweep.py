@@ -13,8 +13,8 @@ from tests.images import png_bytes
 from tests.services import ModelServer
 from tests.webapp.conftest import Clients
 from webapp.accounts.models import User
-from webapp.scans import storage
-from webapp.scans.models import Scan, Status
+from webapp.scans import prediction, storage
+from webapp.scans.models import Prediction, Scan, Status
 from webapp.scans.sweep import sweep
 
 Upload = Callable[..., Response]
@@ -77,6 +77,20 @@ def test_a_lost_overlay_falls_back_to_the_prediction_before_or_is_made_again(
     storage.delete(first.overlay_name)
     assert sweep().predictions_requeued == 1
     assert Scan.objects.get().status == Status.QUEUED
+
+
+def test_a_lost_overlay_is_not_replaced_by_what_another_version_said(
+    predicting: ModelServer, clinician: User, upload: Upload, api: Clients
+) -> None:
+    scan = upload(clinician).json()
+    Prediction.objects.update(weights_sha256="0" * 64)
+    api(clinician).post(f"/api/v1/scans/{scan['id']}/predictions/", {})
+    storage.delete(Scan.objects.get().overlay_name)
+    assert sweep().predictions_requeued == 1
+    prediction.predict_queued()
+    overlay = Scan.objects.get().overlay_name
+    assert storage.exists(overlay)
+    assert Prediction.objects.count() == 3
 
 
 def test_deleting_a_scan_removes_all_its_files(

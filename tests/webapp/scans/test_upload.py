@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import errno
 import io
+import os
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -21,6 +23,7 @@ from tests.webapp.conftest import Clients
 from webapp.accounts.models import User
 from webapp.scans import storage
 from webapp.scans.models import Scan
+from webapp.scans.sweep import sweep
 
 Upload = Callable[..., Response]
 
@@ -133,8 +136,8 @@ def test_too_many_pixels_are_refused_before_they_are_decoded(clinician: User, up
 def test_too_many_bytes_are_refused(clinician: User, upload: Upload, settings: Any) -> None:
     settings.MAX_UPLOAD_BYTES = 1000
     answer = upload(clinician)
-    assert answer.status_code == 400
-    assert "MiB" in answer.json()["error"]["fields"]["image"][0]
+    assert answer.status_code == 413
+    assert answer.json()["error"]["code"] == "too_large"
 
 
 def test_wrong_fields_are_named(clinician: User, upload: Upload, api: Clients) -> None:
@@ -150,3 +153,31 @@ def test_who_may_upload(researcher: User, upload: Upload, api: Clients) -> None:
     assert upload(researcher).status_code == 403
     file = SimpleUploadedFile("scan.png", png_bytes())
     assert api(None).post("/api/v1/scans/", {"image": file}, format="multipart").status_code == 401
+
+
+def test_a_full_disk_is_told_and_leaves_nothing(
+    clinician: User, upload: Upload, settings: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(_: int) -> None:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr(os, "fsync", full)
+    answer = upload(clinician)
+    assert answer.status_code == 507
+    assert answer.json()["error"]["code"] == "storage_full"
+    assert not Scan.objects.exists()
+    assert not files(settings)
+
+
+def test_uploading_again_brings_a_lost_image_back(
+    predicting: ModelServer, clinician: User, upload: Upload, api: Clients, settings: Any
+) -> None:
+    scan = upload(clinician).json()
+    storage.delete(Scan.objects.get().image_name)
+    sweep()
+    again = upload(clinician)
+    assert again.status_code == 200
+    assert (again.json()["id"], again.json()["status"]) == (scan["id"], "predicted")
+    assert again.json()["failure"] is None
+    assert api(clinician).get(scan["image_path"]).status_code == 200
+    assert storage.exists(Scan.objects.get().image_name)
