@@ -3,6 +3,7 @@
 from typing import Any
 
 from django.contrib.auth import authenticate
+from django.contrib.auth.signals import user_logged_in
 from drf_spectacular.utils import extend_schema
 from rest_framework import exceptions, status
 from rest_framework.permissions import AllowAny
@@ -48,6 +49,8 @@ class TokenView(PublicView):
         user = authenticate(request._request, **given.validated_data)
         if not isinstance(user, User):
             raise SignInRefused
+        # As Django's own sign-in does: it notes the time, and the count of failures begins anew.
+        user_logged_in.send(sender=User, request=request._request, user=user)
         return _pair(tokens.issue(user))
 
 

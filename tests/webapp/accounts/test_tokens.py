@@ -55,6 +55,15 @@ def test_too_many_failures_lock_the_name_for_that_address(clinician: User) -> No
     assert elsewhere.status_code == 200
 
 
+def test_signing_in_is_noted_and_failures_before_it_are_forgotten(clinician: User) -> None:
+    for _ in range(2):
+        for _ in range(7):
+            APIClient().post(TOKEN, {"username": "clara", "password": "guess"})
+        sign_in(clinician)
+    clinician.refresh_from_db()
+    assert clinician.last_login is not None
+
+
 def test_a_refresh_token_works_once_and_its_reuse_ends_the_sign_in(clinician: User) -> None:
     first = sign_in(clinician)["refresh"]
     second = APIClient().post(REFRESH, {"refresh": first}).json()["refresh"]
