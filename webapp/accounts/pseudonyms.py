@@ -1,4 +1,4 @@
-"""How users are named to those who read de-identified data."""
+"""What those who read de-identified data see in place of names and free text."""
 
 import hashlib
 import hmac
@@ -14,3 +14,8 @@ def shown_user(user_id: object, reader: User) -> str:
         return str(user_id)
     digest = hmac.new(settings.SECRET_KEY.encode(), f"reader {user_id}".encode(), hashlib.sha256)
     return f"reader-{digest.hexdigest()[:12]}"
+
+
+def shown_text(text: str, reader: User) -> str:
+    """What somebody wrote freely, as the reader may see it: it can name a patient, so researchers get none."""
+    return "" if reader.is_researcher else text

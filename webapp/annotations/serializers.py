@@ -8,7 +8,7 @@ from django.urls import reverse
 from drf_spectacular.utils import extend_schema_serializer
 from rest_framework import serializers
 
-from webapp.accounts.pseudonyms import shown_user
+from webapp.accounts.pseudonyms import shown_text, shown_user
 from webapp.annotations.models import Annotation
 from webapp.annotations.selectors import SelectorError, clean
 from webapp.scans.models import Scan
@@ -72,7 +72,9 @@ class AnnotationSerializer(serializers.Serializer[Any]):
 
     def to_representation(self, instance: Annotation) -> dict[str, Any]:
         """The annotation with the standard's context."""
-        bodies = [("commenting", instance.comment), ("tagging", instance.label)]
+        reader = self.context["request"].user
+        comment = shown_text(instance.comment, reader)
+        bodies = [("commenting", comment), ("tagging", instance.label)]
         return {
             "@context": CONTEXT,
             "id": str(instance.pk),
@@ -83,13 +85,13 @@ class AnnotationSerializer(serializers.Serializer[Any]):
                 "selector": instance.selector,
             },
             "label": instance.label,
-            "comment": instance.comment,
+            "comment": comment,
             "body": [
                 {"type": "TextualBody", "purpose": purpose, "value": value}
                 for purpose, value in bodies
                 if value
             ],
-            "creator": shown_user(instance.author_id, self.context["request"].user),
+            "creator": shown_user(instance.author_id, reader),
             "created": instance.created,
             "modified": instance.modified,
             "revision": instance.revision,

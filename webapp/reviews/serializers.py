@@ -7,7 +7,7 @@ from typing import Any
 from drf_spectacular.utils import extend_schema_serializer
 from rest_framework import serializers
 
-from webapp.accounts.pseudonyms import shown_user
+from webapp.accounts.pseudonyms import shown_text, shown_user
 from webapp.reviews.models import Review, Verdict
 from webapp.scans.models import Scan
 
@@ -36,6 +36,11 @@ class ReviewSerializer(serializers.Serializer[Any]):
 
     def get_user_id(self, review: Review) -> str:
         return shown_user(review.reader_id, self.context["request"].user)
+
+    def to_representation(self, instance: Review) -> dict[str, Any]:
+        """The review, its comment only for those who may know the patient."""
+        data = super().to_representation(instance)
+        return data | {"comment": shown_text(instance.comment, self.context["request"].user)}
 
     def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
         """Disagreeing takes the right label, one that the model knows and has not said itself."""

@@ -10,7 +10,7 @@ from drf_spectacular.utils import extend_schema_field
 from rest_framework import exceptions, serializers, status
 
 from webapp.accounts.models import User
-from webapp.accounts.pseudonyms import shown_user
+from webapp.accounts.pseudonyms import shown_text, shown_user
 from webapp.annotations.serializers import AnnotationSerializer
 from webapp.scans.models import Eye, Scan, Status
 
@@ -146,10 +146,10 @@ class ScanSerializer(serializers.Serializer[Any]):
         return reverse("scan-heatmap", args=[scan.pk]) if scan.heatmap_name else None
 
     def get_patient_ref(self, scan: Scan) -> str:
-        return "" if self._reader.is_researcher else scan.patient_ref
+        return shown_text(scan.patient_ref, self._reader)
 
     def get_note(self, scan: Scan) -> str:
-        return "" if self._reader.is_researcher else scan.note
+        return shown_text(scan.note, self._reader)
 
     def get_user_id(self, scan: Scan) -> str:
         return shown_user(scan.user_id, self._reader)

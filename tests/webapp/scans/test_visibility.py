@@ -82,6 +82,21 @@ def test_a_researcher_reads_de_identified(
     assert client.get("/api/v1/scans/?patient_ref=P-7").json()["results"] == []
 
 
+def test_a_researcher_reads_no_free_text(
+    scan_id: str, clinician: User, researcher: User, api: Clients
+) -> None:
+    Scan.objects.update(label="CNV", probabilities={"CNV": 0.9, "DME": 0.1})
+    box = {"selector": {"type": "FragmentSelector", "value": "xywh=pixel:1,2,3,4"}}
+    path = f"/api/v1/scans/{scan_id}"
+    api(clinician).post(f"{path}/annotations/", {"target": box, "comment": "Mr. Doe, as last year"})
+    api(clinician).post(f"{path}/review/", {"verdict": "agree", "comment": "told Mr. Doe"})
+    client = api(researcher)
+    for page in (f"{path}/annotations/", f"{path}/reviews/", "/api/v1/history/"):
+        answer = client.get(page)
+        assert answer.status_code == 200
+        assert "Doe" not in answer.content.decode()
+
+
 def test_a_researcher_changes_nothing(scan_id: str, researcher: User, api: Clients) -> None:
     client = api(researcher)
     assert client.delete(f"/api/v1/scans/{scan_id}/").status_code == 403
