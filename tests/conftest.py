@@ -2,6 +2,7 @@
 
 import os
 import secrets
+import signal
 from pathlib import Path
 
 import django
@@ -23,6 +24,12 @@ if services:
         "RETINOTE_SECRET_KEY": secrets.token_urlsafe(48),
         FOLDER_VARIABLE: str(services.folder),
     }
+# A run in the background (`nohup`, `&`) ignores these, and so would every program that a test starts and then
+# interrupts. A handler that does nothing protects the run just as well, and is not inherited.
+for hushed in (signal.SIGINT, signal.SIGHUP):
+    if signal.getsignal(hushed) is signal.SIG_IGN:
+        signal.signal(hushed, lambda *_: None)
+
 # Before the tests of the web app import its models.
 django.setup()
 
