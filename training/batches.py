@@ -17,7 +17,7 @@ from handlers.card import InputSpec
 from handlers.decoding import decode
 from handlers.errors import ImageError
 from handlers.preprocessing import to_tensor
-from training.datasets import DataError, Scan
+from training.data.manifest import DataError, Scan
 from training.recipe import Recipe
 
 Pixels = npt.NDArray[np.uint8]

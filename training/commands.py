@@ -57,16 +57,21 @@ def train(arguments: argparse.Namespace) -> int:
 
     # torch takes seconds to load: not before the values are known to be good.
     from handlers.card import InputSpec
-    from training import batches, datasets, evaluation, export, loop, networks
+    from training import batches, export, loop, networks
+    from training.data import manifest, split
+    from training.evaluation.calibration import fit_temperature
+    from training.evaluation.figures import figures
+    from training.hardware import Hardware
+    from training.prediction import predict
 
     if (arguments.out / export.CARD_NAME).exists() and not arguments.overwrite:
-        raise datasets.DataError(
+        raise manifest.DataError(
             f"{arguments.out} holds a model already; choose another --out or add --overwrite"
         )
-    scans = datasets.split_scans(
-        datasets.read_scans(arguments.data, arguments.labels), recipe.validation_share, recipe.seed
+    scans = split.split_scans(
+        manifest.read_scans(arguments.data, arguments.labels), recipe.validation_share, recipe.seed
     )
-    shared = datasets.shared_patients(scans)
+    shared = split.shared_patients(scans)
     if shared:
         print(f"warning: {len(shared)} patient(s) stand in more than one split; the figures will flatter")
     labels = sorted({scan.label for scan in scans})
@@ -74,23 +79,23 @@ def train(arguments: argparse.Namespace) -> int:
 
     loop.seed_everything(recipe.seed)
     network = networks.build(recipe, len(labels))
-    to_learn = datasets.of_split(scans, "train")
+    to_learn = manifest.of_split(scans, "train")
     training = batches.TrainingBatches(to_learn, labels, spec, recipe)
-    validation = batches.validation_batches(datasets.of_split(scans, "val"), labels, spec, recipe)
+    validation = batches.validation_batches(manifest.of_split(scans, "val"), labels, spec, recipe)
     print(
         f"{recipe.architecture}: {len(labels)} labels ({', '.join(labels)}), "
         f"{len(to_learn)} scans to train, "
-        f"{len(datasets.of_split(scans, 'val'))} to validate"
+        f"{len(manifest.of_split(scans, 'val'))} to validate"
     )
     fitted = loop.fit(network, recipe, training, validation, report=print_epoch)
-    temperature = evaluation.fit_temperature(fitted.validation)
-    metrics = {"validation": evaluation.figures(fitted.validation, labels, temperature)}
-    held_out = datasets.of_split(scans, "test")
+    temperature = fit_temperature(fitted.validation)
+    metrics = {"validation": figures(fitted.validation, labels, temperature)}
+    held_out = manifest.of_split(scans, "test")
     if held_out:
-        outputs = loop.predict(
-            network, batches.validation_batches(held_out, labels, spec, recipe), loop.Hardware.detect()
+        outputs = predict(
+            network, batches.validation_batches(held_out, labels, spec, recipe), Hardware.detect()
         )
-        metrics["test"] = evaluation.figures(outputs, labels, temperature)
+        metrics["test"] = figures(outputs, labels, temperature)
     export.save_epochs(arguments.out, fitted.epochs)
     card = export.save_model(
         arguments.out,

@@ -18,13 +18,13 @@ from safetensors.torch import save
 from torch import nn
 
 from handlers.card import InputSpec, ModelCard
-from training.datasets import SPLITS, Scan, of_split
+from training.data.manifest import SPLITS, Scan, of_split
 from training.loop import Epoch
 
 WEIGHTS_NAME = "weights.safetensors"
 CARD_NAME = "model.json"
 EPOCHS_NAME = "epochs.csv"
-SOURCES = Path(__file__).with_name("sources.toml")
+SOURCES = Path(__file__).parent / "data" / "sources.toml"
 # Fewer patients than this and a label's figures say little.
 FEW_PATIENTS = 30
 NAMED_PACKAGES = ("torch", "torchvision", "timm", "numpy", "opencv-python-headless", "safetensors")

@@ -15,6 +15,8 @@ from torch.utils.data import DataLoader
 from tqdm import tqdm
 
 from training.batches import Example
+from training.hardware import Hardware
+from training.prediction import Outputs, predict
 from training.recipe import Recipe
 
 
@@ -32,44 +34,12 @@ class Epoch:
 
 
 @dataclass(frozen=True)
-class Outputs:
-    """What a network said of a split: logits (scans, labels) and targets (scans,), in the scans' order."""
-
-    logits: torch.Tensor
-    targets: torch.Tensor
-
-
-@dataclass(frozen=True)
 class Fit:
     """The end of a training: all epochs, the best one, and its outputs on the validation split."""
 
     epochs: list[Epoch]
     best: Epoch
     validation: Outputs
-
-
-@dataclass(frozen=True)
-class Hardware:
-    """Where to train and in which precision the forward pass runs."""
-
-    device: torch.device
-    autocast: torch.dtype | None
-
-    @classmethod
-    def detect(cls) -> Hardware:
-        """CUDA when there is one, else the CPU; bf16 where the hardware has it."""
-        if torch.cuda.is_available():
-            supported = torch.cuda.is_bf16_supported()
-            return cls(torch.device("cuda"), torch.bfloat16 if supported else torch.float16)
-        supported = bool(torch.cpu.get_capabilities().get("avx512_bf16"))
-        return cls(torch.device("cpu"), torch.bfloat16 if supported else None)
-
-    def forward(self, network: nn.Module, images: torch.Tensor) -> torch.Tensor:
-        """Logits in float32 of images (batch, 3, size, size)."""
-        images = images.to(self.device, non_blocking=True, memory_format=torch.channels_last)
-        with torch.autocast(self.device.type, dtype=self.autocast, enabled=self.autocast is not None):
-            logits: torch.Tensor = network(images)
-        return logits.float()
 
 
 def seed_everything(seed: int) -> None:
@@ -186,14 +156,3 @@ def train_epoch(
         correct += (logits.argmax(1) == targets).sum().item()
         seen += len(targets)
     return loss_sum / seen, correct / seen
-
-
-@torch.no_grad()
-def predict(network: nn.Module, batches: DataLoader[Example], hardware: Hardware) -> Outputs:
-    """The network's outputs on every batch, on the CPU."""
-    network.eval()
-    logits, targets = [], []
-    for images, batch_targets in tqdm(batches, "validating", leave=False, disable=None):
-        logits.append(hardware.forward(network, images).cpu())
-        targets.append(batch_targets)
-    return Outputs(torch.cat(logits), torch.cat(targets))

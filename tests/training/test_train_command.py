@@ -11,7 +11,7 @@ from handlers.network import load_network
 from handlers.preprocessing import to_tensor
 from training.batches import read_pixels
 from training.commands import add_train_arguments, train
-from training.datasets import DataError, read_scans
+from training.data.manifest import DataError, read_scans
 from training.networks import WeightsError
 
 SMALL = [

@@ -3,8 +3,9 @@
 import pytest
 import torch
 
-from training.evaluation import calibration_error, figures, fit_temperature
-from training.loop import Outputs
+from training.evaluation.calibration import calibration_error, fit_temperature
+from training.evaluation.figures import figures
+from training.prediction import Outputs
 
 
 def test_figures_of_a_known_confusion() -> None:

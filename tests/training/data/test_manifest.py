@@ -5,7 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from training.datasets import DataError, of_split, patient_groups, read_scans, shared_patients, split_scans
+from training.data.manifest import DataError, of_split, read_scans
+from training.data.split import patient_groups, shared_patients, split_scans
 
 
 def test_a_manifest_is_split_without_sharing_a_patient(manifest_data: Path) -> None:
