@@ -1,15 +1,26 @@
-"""Labelled B-scans, read from a manifest or from folders."""
+"""Labelled B-scans, read from manifests or from folders, and manifests written."""
 
 from __future__ import annotations
 
 import csv
-from collections.abc import Iterable, Sequence
+import os
+import re
+import tempfile
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 IMAGE_SUFFIXES = frozenset({".png", ".jpg", ".jpeg", ".tif", ".tiff", ".bmp", ".webp"})
 SPLITS = ("train", "val", "test")
 MANIFEST_NAME = "manifest.csv"
+REQUIRED_COLUMNS = ("file", "label")
+COLUMNS = (
+    *("file", "mask", "source", "label", "native_label", "subcategory", "condition"),
+    *("patient_id", "eye", "width", "height", "sha256", "pixels_sha256", "perceptual_hash", "split"),
+)
+"""The columns that `data import` writes; docs/data.md says what each holds. Only file and label are required."""
+HEX_DIGITS = {"sha256": 64, "pixels_sha256": 64, "perceptual_hash": 16}
+MANIFEST_MODE = 0o644
 
 
 class DataError(Exception):
@@ -18,79 +29,213 @@ class DataError(Exception):
 
 @dataclass(frozen=True)
 class Scan:
-    """One labelled B-scan on disk. `patient` is empty when unknown, `split` when not yet decided."""
+    """One labelled B-scan on disk.
+
+    `patient` is empty when unknown, else it begins with the source: the same number means someone else elsewhere.
+    `split` is empty when not yet decided. `mask` is a picture of the lesions, where there is one. The three hashes
+    (hexadecimal; of the file, of its decoded pixels, and perceptual) are empty when the manifest doesn't hold them.
+    """
 
     path: Path
     label: str
     patient: str = ""
     source: str = ""
     split: str = ""
+    mask: Path | None = None
+    sha256: str = ""
+    pixels_sha256: str = ""
+    perceptual_hash: str = ""
 
 
 def read_scans(data: Path, labels: Sequence[str] = ()) -> list[Scan]:
-    """Read a data folder: `manifest.csv` with a row per scan, or `train|val|test/LABEL/` folders.
+    """Read a manifest, or a folder with `manifest.csv` or with `train|val|test/LABEL/` folders.
 
-    `labels` keeps only those labels; empty keeps all. Raises DataError when the folder holds neither
-    layout, a listed file is missing, or nothing is left.
+    `labels` keeps only those labels; empty keeps all. Raises DataError when there is neither layout, a row is wrong,
+    a listed file is missing, or fewer than two labels are left.
     """
-    if not data.is_dir():
-        raise DataError(f"{data} is no folder; name the folder that holds the scans with --data")
-    if (data / MANIFEST_NAME).is_file():
-        scans = _read_manifest(data)
-    elif (data / "train").is_dir():
-        scans = _read_folders(data)
-    else:
-        raise DataError(f"{data} holds neither {MANIFEST_NAME} nor a train/ folder with a folder per label")
+    return read_all([data], labels)
+
+
+def read_all(paths: Sequence[Path], labels: Sequence[str] = ()) -> list[Scan]:
+    """Read several manifests or folders, as `read_scans` does, and join them.
+
+    Raises DataError, too, when two of them list the same file.
+    """
+    scans = [scan for path in paths for scan in _read_one(path)]
+    names = ", ".join(str(path) for path in paths)
+    seen: set[str] = set()
+    for scan in scans:
+        place = os.path.abspath(scan.path)
+        if place in seen:
+            raise DataError(f"{scan.path} is listed twice in {names}; name each scan once")
+        seen.add(place)
     unknown = set(labels) - {scan.label for scan in scans}
     if unknown:
-        raise DataError(f"{data} has no scan with the label {', '.join(sorted(unknown))}")
+        raise DataError(f"{names} has no scan with the label {', '.join(sorted(unknown))}")
     if labels:
         scans = [scan for scan in scans if scan.label in labels]
     if len({scan.label for scan in scans}) < 2:
-        raise DataError(f"{data} has scans of fewer than two labels; there is nothing to tell apart")
+        raise DataError(f"{names} has scans of fewer than two labels; there is nothing to tell apart")
     return scans
-
-
-def _read_manifest(data: Path) -> list[Scan]:
-    manifest = data / MANIFEST_NAME
-    with manifest.open(newline="", encoding="utf-8") as lines:
-        rows = csv.DictReader(lines)
-        missing = {"file", "label"} - set(rows.fieldnames or ())
-        if missing:
-            raise DataError(f"{manifest} lacks the column {', '.join(sorted(missing))}")
-        scans = [
-            Scan(
-                path=data / row["file"],
-                label=row["label"],
-                patient=row.get("patient_id") or "",
-                source=row.get("source") or "",
-                split=row.get("split") or "",
-            )
-            for row in rows
-        ]
-    absent = [scan.path for scan in scans if not scan.path.is_file()]
-    if absent:
-        raise DataError(f"{manifest} lists {len(absent)} file(s) that are not there, the first {absent[0]}")
-    wrong = sorted({scan.split for scan in scans} - {"", *SPLITS})
-    if wrong:
-        raise DataError(f"{manifest} names the split {wrong[0]!r}; use {', '.join(SPLITS)} or leave it empty")
-    if len({scan.split == "" for scan in scans}) > 1:
-        raise DataError(f"{manifest} names a split for some scans only; name it for all or for none")
-    return scans
-
-
-def _read_folders(data: Path) -> list[Scan]:
-    return [
-        Scan(path=path, label=folder.name, split=split)
-        for split in SPLITS
-        if (data / split).is_dir()
-        for folder in sorted((data / split).iterdir())
-        if folder.is_dir()
-        for path in sorted(folder.iterdir())
-        if path.suffix.lower() in IMAGE_SUFFIXES
-    ]
 
 
 def of_split(scans: Iterable[Scan], split: str) -> list[Scan]:
     """The scans of one split."""
     return [scan for scan in scans if scan.split == split]
+
+
+def read_rows(manifest: Path) -> tuple[list[str], list[dict[str, str]]]:
+    """The columns and rows of a manifest as they stand, with the shape of the table checked, its files not.
+
+    Raises DataError naming the line when a row has too few or too many fields, or when the file is no such table.
+    """
+    try:
+        with manifest.open(newline="", encoding="utf-8-sig") as lines:
+            table = csv.reader(lines, strict=True)
+            columns = next(table, [])
+            missing = [name for name in REQUIRED_COLUMNS if name not in columns]
+            if missing:
+                raise DataError(f"{manifest} lacks the column {', '.join(missing)}")
+            twice = sorted({name for name in columns if columns.count(name) > 1})
+            if twice:
+                raise DataError(f"{manifest} has the column {twice[0]} twice")
+            rows = []
+            for fields in table:
+                if not fields:
+                    raise DataError(f"{manifest}, line {table.line_num} is empty; remove it")
+                if len(fields) != len(columns):
+                    raise DataError(
+                        f"{manifest}, line {table.line_num} has {len(fields)} fields, the header {len(columns)}"
+                    )
+                rows.append(dict(zip(columns, fields, strict=True)))
+    except (UnicodeDecodeError, csv.Error) as error:
+        raise DataError(f"{manifest} is not a CSV table in UTF-8: {error}") from error
+    if not rows:
+        raise DataError(f"{manifest} lists no scan")
+    return columns, rows
+
+
+def write_manifest(path: Path, rows: Sequence[Mapping[str, str]]) -> None:
+    """Write a manifest whole or not at all: `COLUMNS` first, then whatever else the rows hold.
+
+    Raises OSError when the disk is full or the folder can't be written to; what stood there before then stays.
+    """
+    extra = dict.fromkeys(name for row in rows for name in row if name not in COLUMNS)
+    with tempfile.NamedTemporaryFile(
+        "w", dir=path.parent, prefix=f".{path.name}.", newline="", encoding="utf-8", delete=False
+    ) as lines:
+        written = Path(lines.name)
+        try:
+            writer = csv.DictWriter(lines, [*COLUMNS, *extra], restval="", lineterminator="\n")
+            writer.writeheader()
+            writer.writerows(rows)
+            lines.flush()
+            os.fsync(lines.fileno())
+            written.chmod(MANIFEST_MODE)
+            written.replace(path)
+        except BaseException:
+            written.unlink(missing_ok=True)
+            raise
+
+
+def _read_one(data: Path) -> list[Scan]:
+    if data.is_file():
+        return _read_manifest(data)
+    if not data.is_dir():
+        raise DataError(f"{data} is no folder and no manifest; name what holds the scans")
+    if (data / MANIFEST_NAME).is_file():
+        return _read_manifest(data / MANIFEST_NAME)
+    if (data / "train").is_dir():
+        return _read_folders(data)
+    raise DataError(f"{data} holds neither {MANIFEST_NAME} nor a train/ folder with a folder per label")
+
+
+def _read_manifest(manifest: Path) -> list[Scan]:
+    _, rows = read_rows(manifest)
+    first_lines: dict[str, int] = {}
+    scans = []
+    # A quoted line break would shift the count, but file names and labels hold none.
+    for line, row in enumerate(rows, start=2):
+        scan = _scan(manifest, line, row)
+        earlier = first_lines.setdefault(os.path.normpath(scan.path), line)
+        if earlier != line:
+            raise DataError(f"{manifest}, line {line} lists {row['file']} again, as line {earlier} does")
+        scans.append(scan)
+    absent = [
+        f"line {line}: {path}"
+        for line, scan in enumerate(scans, start=2)
+        for path in (scan.path, scan.mask)
+        if path is not None and not path.is_file()
+    ]
+    if absent:
+        raise DataError(
+            f"{manifest} lists {len(absent)} file(s) that are not there, the first in {absent[0]}"
+        )
+    undecided = [line for line, scan in enumerate(scans, start=2) if not scan.split]
+    if 0 < len(undecided) < len(scans):
+        raise DataError(
+            f"{manifest} names a split for some scans only, and none in line {undecided[0]}; "
+            "name it for all or for none, or run `./retinote data split`"
+        )
+    return scans
+
+
+def _scan(manifest: Path, line: int, row: Mapping[str, str]) -> Scan:
+    """One row as a scan; raises DataError naming line and column."""
+    where = f"{manifest}, line {line}"
+    for column in REQUIRED_COLUMNS:
+        if not row[column].strip():
+            raise DataError(f"{where}: the column {column} is empty")
+    if row["label"] != row["label"].strip():
+        raise DataError(f"{where}: the label {row['label']!r} has spaces around it; remove them")
+    split = row.get("split", "")
+    if split not in ("", *SPLITS):
+        raise DataError(f"{where} names the split {split!r}; use {', '.join(SPLITS)} or leave it empty")
+    for column, digits in HEX_DIGITS.items():
+        value = row.get(column, "")
+        if value and not re.fullmatch(rf"[0-9a-f]{{{digits}}}", value):
+            raise DataError(f"{where}: the column {column} must hold {digits} hexadecimal digits or nothing")
+    folder = manifest.parent
+    source, patient, mask = row.get("source", ""), row.get("patient_id", ""), row.get("mask", "")
+    if source and patient and not patient.startswith(f"{source}:"):
+        patient = f"{source}:{patient}"
+    return Scan(
+        path=folder / row["file"],
+        label=row["label"],
+        patient=patient,
+        source=source,
+        split=split,
+        mask=folder / mask if mask else None,
+        sha256=row.get("sha256", ""),
+        pixels_sha256=row.get("pixels_sha256", ""),
+        perceptual_hash=row.get("perceptual_hash", ""),
+    )
+
+
+def _read_folders(data: Path) -> list[Scan]:
+    scans = []
+    for split in SPLITS:
+        for folder in label_folders(data / split):
+            files = image_files(folder)
+            if not files:
+                raise DataError(f"{folder} holds no image; add some, or remove the folder")
+            scans += [Scan(path=path, label=folder.name, split=split) for path in files]
+    return scans
+
+
+def label_folders(folder: Path) -> list[Path]:
+    """The folders in a folder, sorted; none where it isn't there. Hidden ones and macOS's are left out."""
+    if not folder.is_dir():
+        return []
+    return sorted(
+        path for path in folder.iterdir() if path.is_dir() and not path.name.startswith((".", "__"))
+    )
+
+
+def image_files(folder: Path) -> list[Path]:
+    """The files in a folder that are named as images, sorted, without hidden ones."""
+    return sorted(
+        path
+        for path in folder.iterdir()
+        if path.suffix.lower() in IMAGE_SUFFIXES and not path.name.startswith(".")
+    )

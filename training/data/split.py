@@ -56,7 +56,7 @@ def patient_groups(scans: Sequence[Scan]) -> list[int]:
     nodes = []
     for scan in scans:
         node = f"patient {scan.patient}" if scan.patient else f"file {scan.path}"
-        content = hashlib.sha256(scan.path.read_bytes()).hexdigest()
+        content = scan.sha256 or hashlib.sha256(scan.path.read_bytes()).hexdigest()
         parents[root(node)] = root(f"content {content}")
         nodes.append(node)
     numbers: dict[str, int] = {}
