@@ -1,132 +1,120 @@
-"""Batches of tensors from labelled B-scans: augmented and balanced for training, plain for validation."""
+"""Batches of scans from the cache: drawn by label for training, in order for prediction."""
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
 
-import cv2
 import numpy as np
 import numpy.typing as npt
 import torch
-from torch.utils.data import DataLoader, Dataset, WeightedRandomSampler
-from torchvision.transforms import v2
-from tqdm import tqdm
+from torch.utils.data import DataLoader, Dataset, Sampler
 
-from handlers.card import InputSpec
-from handlers.decoding import decode
-from handlers.errors import ImageError
-from handlers.preprocessing import to_tensor
-from training.data.manifest import DataError, Scan
+from training.cache import squares
+from training.data.manifest import Scan
+from training.data.sources import is_simulated
 from training.recipe import Recipe
 
-Pixels = npt.NDArray[np.uint8]
-Example = tuple[torch.Tensor, int]
+Example = tuple[torch.Tensor, torch.Tensor]
+"""Squares uint8 (batch, channels, side, side) and targets (batch,)."""
 
-# Training crops are taken from a square somewhat larger than the input, as in ImageNet training (256 for 224).
 CROP_MARGIN = 256 / 224
-# Decoding the same file every epoch costs more than the memory up to this size.
-MOST_CACHED_BYTES = 4 * 1024**3
+"""Crops are taken from a square somewhat larger than the input, as in ImageNet training (256 for 224)."""
 
 
-def read_pixels(scan: Scan) -> Pixels:
-    """The scan as uint8 RGB (height, width, 3); raises DataError naming the file when it can't be read."""
-    try:
-        return decode(scan.path.read_bytes()).pixels
-    except ImageError as error:
-        raise DataError(f"{scan.path}: {error.message}") from error
+class Squares(Dataset[Example]):
+    """Scans as squares of `side` pixels with the number of their label."""
 
-
-class ValidationScans(Dataset[Example]):
-    """B-scans exactly as the model server will see them."""
-
-    def __init__(self, scans: Sequence[Scan], labels: Sequence[str], spec: InputSpec) -> None:
-        self._scans, self._labels, self._spec = scans, list(labels), spec
-
-    def __len__(self) -> int:
-        return len(self._scans)
-
-    def __getitem__(self, index: int) -> Example:
-        scan = self._scans[index]
-        return to_tensor(read_pixels(scan), self._spec), self._labels.index(scan.label)
-
-
-class TrainingScans(Dataset[Example]):
-    """Squares of B-scans, uint8 (3, side, side), under an augmentation."""
-
-    def __init__(
-        self,
-        square: Callable[[int], torch.Tensor],
-        targets: Sequence[int],
-        augment: Callable[[torch.Tensor], torch.Tensor],
-    ) -> None:
-        self._square, self._targets, self._augment = square, targets, augment
+    def __init__(self, scans: Sequence[Scan], labels: Sequence[str], side: int, cache: Path) -> None:
+        self._squares = squares(scans, side, cache)
+        self._targets = torch.tensor([labels.index(scan.label) for scan in scans])
 
     def __len__(self) -> int:
         return len(self._targets)
 
-    def __getitem__(self, index: int) -> Example:
-        return self._augment(self._square(index)), self._targets[index]
+    def __getitems__(self, numbers: list[int]) -> Example:
+        """A whole batch at once."""
+        return torch.from_numpy(self._squares[numbers]), self._targets[numbers]
 
 
-def augmentation(size: int, spec: InputSpec, recipe: Recipe) -> v2.Compose:
-    """The recipe's training transforms: uint8 (3, side, side) to normalised float (3, size, size)."""
-    return v2.Compose(
-        [
-            v2.RandomResizedCrop(size, scale=(recipe.crop_scale, 1.0), antialias=True),
-            v2.RandomHorizontalFlip(recipe.flip),
-            v2.RandomRotation(recipe.rotation_degrees, interpolation=v2.InterpolationMode.BILINEAR),
-            v2.ColorJitter(recipe.jitter, recipe.jitter, recipe.jitter),
-            v2.ToDtype(torch.float32, scale=True),
-            v2.Normalize(list(spec.mean), list(spec.std)),
-        ]
-    )
+class LabelSampler(Sampler[int]):
+    """Draws scans with replacement, labels and simulated scans as often as the recipe says.
+
+    An epoch's draw depends on the seed and the epoch's number alone: every process draws the same, and a training
+    that goes on after a stop draws what it would have drawn.
+    """
+
+    def __init__(self, weights: npt.NDArray[np.float64], count: int, seed: int) -> None:
+        self._weights, self._count, self._seed, self._epoch = torch.from_numpy(weights), count, seed, 0
+
+    def set_epoch(self, epoch: int) -> None:
+        """Choose the epoch that is drawn next."""
+        self._epoch = epoch
+
+    def __len__(self) -> int:
+        return self._count
+
+    def __iter__(self) -> Iterator[int]:
+        generator = torch.Generator().manual_seed(self._seed * 100_003 + self._epoch)
+        drawn = torch.multinomial(self._weights, self._count, replacement=True, generator=generator)
+        yield from drawn.tolist()
 
 
-class TrainingBatches:
-    """Augmented batches in which every label is drawn equally often; the scans are decoded once if they fit."""
+def weights(scans: Sequence[Scan], balance: float, simulated_share: float) -> npt.NDArray[np.float64]:
+    """How often each scan is drawn, relative to the others.
 
-    def __init__(self, scans: Sequence[Scan], labels: Sequence[str], spec: InputSpec, recipe: Recipe) -> None:
-        self._scans, self._spec, self._recipe = scans, spec, recipe
-        self._targets = [labels.index(scan.label) for scan in scans]
-        self._side = round(spec.size * CROP_MARGIN)
-        self._generator = torch.Generator().manual_seed(recipe.seed)
-        self._cache: list[torch.Tensor] = []
-        if len(scans) * self._side**2 * 3 <= MOST_CACHED_BYTES:
-            numbers = tqdm(range(len(scans)), "reading scans", leave=False, disable=None)
-            self._cache = [self._read_square(number) for number in numbers]
-
-    def __call__(self, size: int) -> DataLoader[Example]:
-        """Batches of float images (batch, 3, size, size) and targets (batch,), as many as cover the scans once."""
-        counts = Counter(self._targets)
-        sampler = WeightedRandomSampler(
-            [1 / counts[target] for target in self._targets],
-            num_samples=len(self._targets),
-            generator=self._generator,
-        )
-        return DataLoader(
-            TrainingScans(self._square, self._targets, augmentation(size, self._spec, self._recipe)),
-            batch_size=self._recipe.batch_size,
-            sampler=sampler,
-            num_workers=self._recipe.workers,
-            persistent_workers=self._recipe.workers > 0,
-            pin_memory=torch.cuda.is_available(),
-            generator=self._generator,
-        )
-
-    def _square(self, index: int) -> torch.Tensor:
-        return self._cache[index] if self._cache else self._read_square(index)
-
-    def _read_square(self, index: int) -> torch.Tensor:
-        pixels = read_pixels(self._scans[index])
-        square = cv2.resize(pixels, (self._side, self._side), interpolation=cv2.INTER_AREA)
-        return torch.from_numpy(square).permute(2, 0, 1).contiguous()
+    A label's scans together weigh count^(1 − balance). Within a label that has both, simulated scans together weigh
+    `simulated_share` of that; a label with one kind alone draws from it.
+    """
+    labels = np.array([scan.label for scan in scans])
+    simulated = np.array([is_simulated(scan) for scan in scans])
+    drawn = np.zeros(len(scans))
+    for label in np.unique(labels):
+        own = labels == label
+        mass = float(own.sum()) ** (1 - balance)
+        for kind, share in ((own & simulated, simulated_share), (own & ~simulated, 1 - simulated_share)):
+            if kind.any():
+                drawn[kind] = mass * (share if not kind.all() and kind.sum() < own.sum() else 1) / kind.sum()
+    return drawn
 
 
-def validation_batches(
-    scans: Sequence[Scan], labels: Sequence[str], spec: InputSpec, recipe: Recipe
+def training_batches(
+    scans: Sequence[Scan], labels: Sequence[str], recipe: Recipe, cache: Path
 ) -> DataLoader[Example]:
-    """The scans in order, once."""
-    return DataLoader(
-        ValidationScans(scans, labels, spec), batch_size=recipe.batch_size, num_workers=recipe.workers
+    """Batches of squares somewhat larger than the recipe's input; its sampler has `set_epoch`."""
+    sampler = LabelSampler(
+        weights(scans, recipe.balance, recipe.simulated_share),
+        recipe.scans_per_epoch or len(scans),
+        recipe.seed,
     )
+    dataset = Squares(scans, labels, round(recipe.size * CROP_MARGIN), cache)
+    return _loader(dataset, recipe.batch_size, recipe.workers, sampler)
+
+
+def ordered_batches(
+    scans: Sequence[Scan], labels: Sequence[str], size: int, batch_size: int, cache: Path
+) -> DataLoader[Example]:
+    """The scans in order, once, as squares that `normalise` makes what the model server feeds the network."""
+    return _loader(Squares(scans, labels, size, cache), batch_size, workers=0, sampler=None)
+
+
+def _loader(
+    dataset: Squares, batch_size: int, workers: int, sampler: LabelSampler | None
+) -> DataLoader[Example]:
+    return DataLoader(
+        dataset,
+        batch_size=min(batch_size, len(sampler if sampler is not None else dataset)),
+        sampler=sampler,
+        num_workers=workers,
+        persistent_workers=workers > 0,
+        collate_fn=_as_read,
+        pin_memory=torch.cuda.is_available(),
+        # Batch norm can't be trained on a last batch of one scan.
+        drop_last=sampler is not None,
+    )
+
+
+def _as_read(batch: Any) -> Any:
+    """A batch that was read as a whole needs no putting together."""
+    return batch

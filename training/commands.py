@@ -1,170 +1,143 @@
-"""The command `train`: from a folder of labelled B-scans to weights and a model card."""
+"""The command `train`: from labelled B-scans to weights and a model card."""
 
 from __future__ import annotations
 
 import argparse
+import os
 import shlex
+import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any, get_type_hints
 
-from training.recipe import IMAGENET_MEAN, IMAGENET_STD, Recipe, options
+from training.recipe import CHOICES, DEFAULT_RECIPE, Recipe, load_recipe, named_recipes, options
 
-if TYPE_CHECKING:
-    from training.loop import Epoch
-
-BASE_LIMITS = ("Research software: its answers are not a diagnosis.",)
+CLI = Path(__file__).resolve().parent.parent / "cli.py"
 
 
 def add_train_arguments(parser: argparse.ArgumentParser) -> None:
-    """Declare the options of `train`: the recipe's fields and where to read and write."""
-    parser.add_argument("--data", type=Path, required=True, metavar="DIR", help="folder with the scans")
+    """Declare the options of `train`: what to read and write, and the recipe's keys."""
+    parser.add_argument(
+        "--data",
+        type=Path,
+        nargs="+",
+        required=True,
+        metavar="PATH",
+        help="manifests, or folders that hold one or train|val|test/LABEL/ folders; several are joined",
+    )
     parser.add_argument("--out", type=Path, required=True, metavar="DIR", help="folder for weights and card")
     parser.add_argument(
         "--labels", nargs="+", default=[], metavar="LABEL", help="labels to learn (default: all)"
     )
     parser.add_argument("--name", default="retina-oct", help="model name for the card (default: %(default)s)")
     parser.add_argument("--version", default="0.0.1", help="model version (default: %(default)s)")
-    parser.add_argument("--overwrite", action="store_true", help="replace the model that --out holds")
-    recipe = parser.add_argument_group("recipe", "the defaults are the published recipe")
+    parser.add_argument("--resume", action="store_true", help="go on with the training that --out holds")
+    parser.add_argument("--overwrite", action="store_true", help="replace the model or training in --out")
+    parser.add_argument(
+        "--processes", type=int, default=1, metavar="N", help="processes on this machine, as torchrun's"
+    )
+    parser.add_argument(
+        "--cache", type=Path, metavar="DIR", help="folder for reduced scans (default: ~/.cache/retinote)"
+    )
+    parser.add_argument(
+        "--recipe",
+        default=DEFAULT_RECIPE,
+        metavar="NAME",
+        help=f"{' or '.join(named_recipes())}, or a .toml file (default: %(default)s)",
+    )
+    defaults = {name: load_recipe(name) for name in named_recipes()}
+    hints = get_type_hints(Recipe)
+    group = parser.add_argument_group("recipe", "each changes a key of the recipe; its values in brackets")
     for option in options():
-        flag = option_flag(option.name)
-        text = f"{option.metadata['help']} (default: {option.default or 'none'})"
-        if isinstance(option.default, bool):
-            recipe.add_argument(
-                flag,
-                dest=option.name,
-                action=argparse.BooleanOptionalAction,
-                default=option.default,
-                help=text,
-            )
+        kind = hints[option.name]
+        settings: dict[str, Any] = {
+            "dest": option.name,
+            "help": _help(option.name, option.metadata, defaults),
+        }
+        if kind is bool:
+            settings["action"] = argparse.BooleanOptionalAction
         else:
-            recipe.add_argument(
-                flag,
-                dest=option.name,
-                type=type(option.default),
-                default=option.default,
-                metavar=type(option.default).__name__.upper(),
-                help=text,
-            )
+            settings |= {"type": kind, "metavar": kind.__name__.upper(), "choices": CHOICES.get(option.name)}
+        group.add_argument(option_flag(option.name), default=None, **settings)
 
 
 def train(arguments: argparse.Namespace) -> int:
-    """Train, print a line per epoch and the report, write weights, card and epochs; returns 0.
+    """Train, print a line and a report per epoch, write weights, card and logs; returns 0.
 
-    Raises DataError, WeightsError or ValueError with a message for people.
+    Raises an error with a message for people.
     """
-    recipe = Recipe(**{option.name: getattr(arguments, option.name) for option in options()})
+    changes = {
+        option.name: value for option in options() if (value := getattr(arguments, option.name)) is not None
+    }
+    recipe = load_recipe(arguments.recipe, changes)
+    if arguments.processes > 1 and "RANK" not in os.environ:
+        # One core's threads each, or the processes fight for them.
+        os.environ.setdefault("OMP_NUM_THREADS", "1")
+        launcher = [sys.executable, "-m", "torch.distributed.run", "--standalone"]
+        count = ["--nproc-per-node", str(arguments.processes)]
+        os.execv(sys.executable, [*launcher, *count, str(CLI), *sys.argv[1:]])
 
     # torch takes seconds to load: not before the values are known to be good.
-    from handlers.card import InputSpec
-    from training import batches, export, loop, networks
-    from training.data import manifest, split
-    from training.evaluation.calibration import fit_temperature
-    from training.evaluation.figures import figures
-    from training.hardware import Hardware
-    from training.prediction import predict
+    from training import export
+    from training.cache import default_folder
+    from training.run import Job, run
 
-    if (arguments.out / export.CARD_NAME).exists() and not arguments.overwrite:
-        raise manifest.DataError(
-            f"{arguments.out} holds a model already; choose another --out or add --overwrite"
+    card = run(
+        Job(
+            data=arguments.data,
+            out=arguments.out,
+            recipe=recipe,
+            labels=arguments.labels,
+            name=arguments.name,
+            version=arguments.version,
+            cache=arguments.cache or default_folder(),
+            resume=arguments.resume,
+            overwrite=arguments.overwrite,
+            command=command_line(arguments),
         )
-    scans = split.split_scans(
-        manifest.read_scans(arguments.data, arguments.labels), recipe.validation_share, recipe.seed
     )
-    shared = split.shared_patients(scans)
-    if shared:
-        print(f"warning: {len(shared)} patient(s) stand in more than one split; the figures will flatter")
-    labels = sorted({scan.label for scan in scans})
-    spec = InputSpec(size=recipe.size, mean=IMAGENET_MEAN, std=IMAGENET_STD, resize="stretch")
-
-    loop.seed_everything(recipe.seed)
-    network = networks.build(recipe, len(labels))
-    to_learn = manifest.of_split(scans, "train")
-    training = batches.TrainingBatches(to_learn, labels, spec, recipe)
-    validation = batches.validation_batches(manifest.of_split(scans, "val"), labels, spec, recipe)
-    print(
-        f"{recipe.architecture}: {len(labels)} labels ({', '.join(labels)}), "
-        f"{len(to_learn)} scans to train, "
-        f"{len(manifest.of_split(scans, 'val'))} to validate"
-    )
-    fitted = loop.fit(network, recipe, training, validation, report=print_epoch)
-    temperature = fit_temperature(fitted.validation)
-    metrics = {"validation": figures(fitted.validation, labels, temperature)}
-    held_out = manifest.of_split(scans, "test")
-    if held_out:
-        outputs = predict(
-            network, batches.validation_batches(held_out, labels, spec, recipe), Hardware.detect()
+    if card is not None:
+        print_figures(card.metrics["validation"])
+        print(
+            f"wrote {arguments.out / export.WEIGHTS_NAME} and {export.CARD_NAME} of {card.name} {card.version}"
         )
-        metrics["test"] = figures(outputs, labels, temperature)
-    export.save_epochs(arguments.out, fitted.epochs)
-    card = export.save_model(
-        arguments.out,
-        network,
-        name=arguments.name,
-        version=arguments.version,
-        architecture=recipe.architecture,
-        labels=labels,
-        spec=spec,
-        temperature=temperature,
-        scans=scans,
-        metrics=metrics,
-        limits=BASE_LIMITS,
-        made_with={
-            "command": command_line(arguments),
-            "best_epoch": fitted.best.number,
-            **export.environment(),
-            **export.started_from(recipe.pretrained_file),
-        },
-    )
-    print_figures(card.metrics["validation"])
-    print(f"wrote {arguments.out / export.WEIGHTS_NAME} and {export.CARD_NAME} of {card.name} {card.version}")
     return 0
-
-
-def print_epoch(epoch: Epoch) -> None:
-    """One line for an epoch that ended."""
-    print(
-        f"epoch {epoch.number}: training loss {epoch.training_loss:.3f}, accuracy {epoch.training_accuracy:.3f}; "
-        f"validation loss {epoch.validation_loss:.3f}, accuracy {epoch.validation_accuracy:.3f} "
-        f"({epoch.seconds:.0f} s, learning rate {epoch.learning_rate:g})",
-        flush=True,
-    )
 
 
 def print_figures(figures: dict[str, Any]) -> None:
     """The validation report as a table."""
     print(f"{'label':<12}{'precision':>10}{'recall':>8}{'F1':>8}{'scans':>8}")
     for label, row in figures["labels"].items():
-        print(f"{label:<12}{row['precision']:>10.3f}{row['recall']:>8.3f}{row['f1']:>8.3f}{row['scans']:>8}")
+        cells = "".join(
+            f"{'-' if row[key] is None else format(row[key], '.3f'):>{width}}"
+            for key, width in (("precision", 10), ("recall", 8), ("f1", 8))
+        )
+        print(f"{label:<12}{cells}{row['scans']:>8}")
     print(
         f"accuracy {figures['accuracy']:.3f}, macro F1 {figures['macro_f1']:.3f} on {figures['scans']} scans"
     )
 
 
 def command_line(arguments: argparse.Namespace) -> str:
-    """The command that repeats this training, with the options that differ from the defaults.
+    """The command that repeats this training.
 
     Folders are named without their path: a card travels, the layout of a disk stays at home.
     """
-    words = [
-        "./retinote",
-        "train",
-        "--data",
-        arguments.data.resolve().name,
-        "--out",
-        arguments.out.resolve().name,
-    ]
+    words = ["./retinote", "train", "--data", *(path.resolve().name for path in arguments.data)]
+    words += ["--out", arguments.out.resolve().name]
     if arguments.labels:
         words += ["--labels", *arguments.labels]
     words += ["--name", arguments.name, "--version", arguments.version]
+    if arguments.processes > 1:
+        words += ["--processes", str(arguments.processes)]
+    words += ["--recipe", Path(arguments.recipe).name]
     for option in options():
         value = getattr(arguments, option.name)
-        if value == option.default:
+        if value is None:
             continue
         flag = option_flag(option.name)
         if isinstance(value, bool):
             words.append(flag if value else flag.replace("--", "--no-", 1))
-        elif option.name == "pretrained_file":
+        elif option.name in ("pretrained_file", "teacher"):
             words += [flag, Path(value).name]
         else:
             words += [flag, str(value)]
@@ -172,5 +145,18 @@ def command_line(arguments: argparse.Namespace) -> str:
 
 
 def option_flag(name: str) -> str:
-    """The command-line option of a recipe's field."""
+    """The command-line option of a recipe's key."""
     return "--arch" if name == "architecture" else "--" + name.replace("_", "-")
+
+
+def _help(name: str, metadata: Any, defaults: dict[str, Recipe]) -> str:
+    """What a key means, and its value in each recipe that comes with the project."""
+    values = {recipe: getattr(values, name) for recipe, values in defaults.items()}
+    shown = {
+        recipe: f"{value:g}" if isinstance(value, float) else str(value) for recipe, value in values.items()
+    }
+    if len(set(shown.values())) == 1:
+        told = next(iter(shown.values())) or "none"
+    else:
+        told = ", ".join(f"{recipe} {value or 'none'}" for recipe, value in shown.items())
+    return f"{metadata['help']} [{told}]"

@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-import csv
-import dataclasses
 import hashlib
 import importlib.metadata
 import platform
-import tomllib
 from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
@@ -19,12 +16,10 @@ from torch import nn
 
 from handlers.card import InputSpec, ModelCard
 from training.data.manifest import SPLITS, Scan, of_split
-from training.loop import Epoch
+from training.data.sources import describe
 
 WEIGHTS_NAME = "weights.safetensors"
 CARD_NAME = "model.json"
-EPOCHS_NAME = "epochs.csv"
-SOURCES = Path(__file__).parent / "data" / "sources.toml"
 # Fewer patients than this and a label's figures say little.
 FEW_PATIENTS = 30
 NAMED_PACKAGES = ("torch", "torchvision", "timm", "numpy", "opencv-python-headless", "safetensors")
@@ -53,7 +48,7 @@ def save_model(
             for key, value in network.state_dict().items()
         }
     )
-    (out / WEIGHTS_NAME).write_bytes(weights)
+    _replace(out / WEIGHTS_NAME, weights)
     card = ModelCard(
         name=name,
         version=version,
@@ -71,21 +66,21 @@ def save_model(
     return card
 
 
-def save_epochs(out: Path, epochs: Sequence[Epoch]) -> None:
-    """Write a row per epoch."""
-    out.mkdir(parents=True, exist_ok=True)
-    with (out / EPOCHS_NAME).open("w", newline="", encoding="utf-8") as lines:
-        writer = csv.DictWriter(lines, [field.name for field in dataclasses.fields(Epoch)])
-        writer.writeheader()
-        writer.writerows(dataclasses.asdict(epoch) for epoch in epochs)
+def _replace(file: Path, content: bytes) -> None:
+    """Write a file, complete or not at all."""
+    partial = file.with_name(f"{file.name}.partial")
+    try:
+        partial.write_bytes(content)
+        partial.replace(file)
+    finally:
+        partial.unlink(missing_ok=True)
 
 
 def describe_data(scans: Sequence[Scan]) -> dict[str, Any]:
     """Sources with their licences, and the counts of scans and patients per split and label."""
-    known = tomllib.loads(SOURCES.read_text(encoding="utf-8"))
     return {
         "sources": [
-            {"scans": count, **known.get(source, {"name": source or "unnamed", "licence": "not stated"})}
+            {"scans": count, **describe(source)}
             for source, count in sorted(Counter(scan.source for scan in scans).items())
         ],
         "counts": {
@@ -119,17 +114,6 @@ def data_limits(scans: Sequence[Scan]) -> list[str]:
     if not all(scan.patient for scan in scans):
         limits.append("Patients are not known for every scan; the splits may share some.")
     return limits
-
-
-def started_from(pretrained_file: str) -> dict[str, Any]:
-    """Which weights a training began with, and how they were made if a card lies beside them; else nothing."""
-    if not pretrained_file:
-        return {}
-    path = Path(pretrained_file)
-    start: dict[str, Any] = {"weights_sha256": hashlib.sha256(path.read_bytes()).hexdigest()}
-    if (path.parent / CARD_NAME).is_file():
-        start["made_with"] = ModelCard.load(path.parent / CARD_NAME).made_with
-    return {"started_from": start}
 
 
 def environment() -> dict[str, Any]:

@@ -1,36 +1,56 @@
-"""The training loop: epochs, validation, early stopping, the best epoch kept."""
+"""The training loop: epochs, validation, early stopping, the best epoch kept. Accelerate brings it to the hardware."""
 
 from __future__ import annotations
 
 import copy
-import random
 import time
-from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
 
-import numpy as np
 import torch
+from accelerate import Accelerator
+from accelerate.utils import DataLoaderConfiguration, set_seed
+from sklearn.metrics import f1_score
+from timm.utils import ModelEmaV3
 from torch import nn
+from torch.nn import functional
 from torch.utils.data import DataLoader
 from tqdm import tqdm
 
+from handlers.card import InputSpec
+from handlers.preprocessing import normalise, normalise_unit
+from training import checkpoint
+from training.augmentation import Augmentation
 from training.batches import Example
 from training.hardware import Hardware
-from training.prediction import Outputs, predict
+from training.optimization import LearningRate, make_optimizer
+from training.prediction import Outputs
 from training.recipe import Recipe
+from training.teacher import Said, Student, Teacher
+
+STEPS_BETWEEN_LOOKS = 10
+"""Reading the loss waits for the device; this many steps are queued before it is looked at."""
+
+
+class TrainingError(Exception):
+    """A training that can't go on; the message says where and what to change."""
 
 
 @dataclass(frozen=True)
 class Epoch:
-    """What one epoch gave; accuracies from 0 to 1."""
+    """What one epoch gave; accuracies and F1 from 0 to 1, training figures under augmentation, the rate at its end."""
 
     number: int
     training_loss: float
     training_accuracy: float
     validation_loss: float
     validation_accuracy: float
+    validation_macro_f1: float
     learning_rate: float
     seconds: float
+    scans_per_second: float
 
 
 @dataclass(frozen=True)
@@ -42,117 +62,238 @@ class Fit:
     validation: Outputs
 
 
-def seed_everything(seed: int) -> None:
-    """Seed Python, NumPy and torch."""
-    random.seed(seed)
-    np.random.seed(seed)
-    torch.manual_seed(seed)
+Report = Callable[[Epoch, Outputs], None]
 
 
-def fit(
-    network: nn.Module,
-    recipe: Recipe,
-    training: Callable[[int], DataLoader[Example]],
-    validation: DataLoader[Example],
-    report: Callable[[Epoch], None],
-) -> Fit:
-    """Train the network in place and leave it with the weights of its best epoch.
+def make_accelerator(recipe: Recipe) -> Accelerator:
+    """Accelerate as the hardware, the launcher (one process or several) and the recipe's precision want it."""
+    precision = recipe.precision
+    if precision == "auto":
+        kind = Hardware.detect().autocast
+        precision = {torch.bfloat16: "bf16", torch.float16: "fp16", None: "fp32"}[kind]
+    return Accelerator(
+        mixed_precision="no" if precision == "fp32" else precision,
+        cpu=not torch.cuda.is_available(),
+        dataloader_config=DataLoaderConfiguration(split_batches=True, use_seedable_sampler=False),
+    )
 
-    `training` gives the batches at an input size in pixels; `report` is called after each epoch. The best epoch is
-    the first with the highest validation accuracy. Early stopping and plateaus count from the first epoch at full
-    size.
-    """
-    hardware = Hardware.detect()
-    network.to(hardware.device, memory_format=torch.channels_last)  # type: ignore[call-overload]
-    batches = training(recipe.first_size if recipe.first_epochs else recipe.size)
-    optimization = Optimization(network, recipe, hardware, steps_per_epoch=len(batches))
 
-    epochs: list[Epoch] = []
-    best: Epoch | None = None
-    best_weights: dict[str, torch.Tensor] = {}
-    best_outputs: Outputs | None = None
-    for number in range(1, recipe.epochs + 1):
-        started = time.monotonic()
-        if recipe.first_epochs and number == recipe.first_epochs + 1:
-            batches = training(recipe.size)
-        progress = tqdm(batches, f"epoch {number}/{recipe.epochs}", leave=False, disable=None)
-        loss, accuracy = train_epoch(network, progress, optimization, hardware, recipe.label_smoothing)
-        outputs = predict(network, validation, hardware)
-        epoch = Epoch(
-            number=number,
-            training_loss=loss,
-            training_accuracy=accuracy,
-            validation_loss=nn.functional.cross_entropy(outputs.logits, outputs.targets).item(),
-            validation_accuracy=(outputs.logits.argmax(1) == outputs.targets).float().mean().item(),
-            learning_rate=optimization.learning_rate,
-            seconds=time.monotonic() - started,
+class Training:
+    """One training of a network under a recipe."""
+
+    def __init__(
+        self,
+        network: nn.Module,
+        recipe: Recipe,
+        labels: Sequence[str],
+        spec: InputSpec,
+        training: DataLoader[Example],
+        validation: DataLoader[Example],
+        accelerator: Accelerator,
+    ) -> None:
+        self._recipe, self._spec, self._accelerator = recipe, spec, accelerator
+        network.to(memory_format=torch.channels_last)
+        # Before Accelerate wraps it: the average is of the network alone.
+        self._average = (
+            ModelEmaV3(network, decay=recipe.ema_decay, use_warmup=True, device=accelerator.device)
+            if recipe.ema_decay
+            else None
         )
-        epochs.append(epoch)
-        report(epoch)
-        if number > recipe.first_epochs:
-            optimization.end_epoch(epoch.validation_accuracy)
-        if best is None or epoch.validation_accuracy > best.validation_accuracy:
-            best, best_outputs = epoch, outputs
-            best_weights = copy.deepcopy(network.state_dict())
-        elif number - max(best.number, recipe.first_epochs) >= recipe.patience:
-            break
-    assert best is not None and best_outputs is not None  # a recipe has at least one epoch
-    network.load_state_dict(best_weights)
-    return Fit(epochs, best, best_outputs)
-
-
-class Optimization:
-    """Adam with the recipe's learning rates: warmed up by the step, lowered when validation stands still."""
-
-    def __init__(self, network: nn.Module, recipe: Recipe, hardware: Hardware, steps_per_epoch: int) -> None:
-        self._adam = torch.optim.Adam(
-            network.parameters(), lr=recipe.learning_rate, weight_decay=recipe.weight_decay
+        self._teacher = Teacher(recipe, labels, accelerator.device) if recipe.teacher else None
+        if self._teacher is not None:
+            network = Student(network, self._teacher.network)
+        optimizer = make_optimizer(network, recipe)
+        self._rate = LearningRate(optimizer, recipe, len(training))
+        self._network, self._optimizer, self._training, self._validation = accelerator.prepare(
+            network, optimizer, training, validation
         )
-        warmup_steps = round(recipe.warmup_epochs * steps_per_epoch)
-        self._warmup = torch.optim.lr_scheduler.LinearLR(
-            self._adam, start_factor=0.01 if warmup_steps else 1.0, total_iters=warmup_steps
+        self._steps = 0
+        self._epochs: list[Epoch] = []
+        self._best: Epoch | None = None
+        self._best_weights: dict[str, torch.Tensor] = {}
+        self._best_outputs: Outputs | None = None
+
+    def run(self, out: Path, plan: dict[str, Any], report: Report | None) -> Fit:
+        """Train to the end, from the checkpoint in `out` if it holds one; `report` is called after each epoch, in the main process.
+
+        The best epoch is the first with the highest score. Early stopping and plateaus count from the first epoch
+        at full size. The network is left with the weights of the best epoch. Raises TrainingError on a loss that
+        is no number, CheckpointError when the checkpoint is of another plan.
+        """
+        state = checkpoint.load(out, plan)
+        if state is not None:
+            self._load_state_dict(state)
+        while not self._ended():
+            epoch, outputs = self._epoch(len(self._epochs) + 1)
+            self._epochs.append(epoch)
+            if epoch.number > self._recipe.first_epochs:
+                self._rate.after_epoch(self._score(epoch))
+            if self._best is None or self._score(epoch) > self._score(self._best):
+                self._best, self._best_outputs = epoch, outputs
+                self._best_weights = copy.deepcopy(self._evaluated().state_dict())
+            if self._accelerator.is_main_process:
+                checkpoint.save(out, plan, self._state_dict())
+                if report is not None:
+                    report(epoch, outputs)
+            self._accelerator.wait_for_everyone()
+        assert self._best is not None and self._best_outputs is not None  # a recipe has at least one epoch
+        self._bare().load_state_dict(self._best_weights)
+        return Fit(self._epochs, self._best, self._best_outputs)
+
+    def _score(self, epoch: Epoch) -> float:
+        return epoch.validation_macro_f1 if self._recipe.best_by == "macro_f1" else epoch.validation_accuracy
+
+    def _ended(self) -> bool:
+        if self._best is None:
+            return False
+        done = len(self._epochs)
+        without_better = done - max(self._best.number, self._recipe.first_epochs)
+        return done >= self._recipe.epochs or without_better >= self._recipe.patience
+
+    def _evaluated(self) -> nn.Module:
+        """The network that is validated and kept: the moving average, if there is one."""
+        if self._average is not None:
+            module: nn.Module = self._average.module
+            return module
+        return self._bare()
+
+    def _bare(self) -> nn.Module:
+        """The network itself, without what trains it."""
+        network: nn.Module = self._accelerator.unwrap_model(self._network)
+        return network.network if isinstance(network, Student) else network
+
+    def _epoch(self, number: int) -> tuple[Epoch, Outputs]:
+        recipe, started = self._recipe, time.monotonic()
+        # What is drawn (scans, augmentation, stochastic depth) follows from the seed and the epoch alone.
+        set_seed(recipe.seed * 1_000_003 + number, device_specific=True)
+        loss, accuracy, seen = self._train(number)
+        trained, rate = time.monotonic() - started, self._rate.now
+        outputs = self._validate()
+        targets, predicted = outputs.targets, outputs.logits.argmax(1)
+        return (
+            Epoch(
+                number=number,
+                training_loss=loss,
+                training_accuracy=accuracy,
+                validation_loss=functional.cross_entropy(outputs.logits, targets).item(),
+                validation_accuracy=(predicted == targets).float().mean().item(),
+                validation_macro_f1=float(
+                    f1_score(
+                        targets,
+                        predicted,
+                        labels=sorted(set(targets.tolist())),
+                        average="macro",
+                        zero_division=0.0,
+                    )
+                ),
+                learning_rate=rate,
+                seconds=time.monotonic() - started,
+                scans_per_second=seen / trained,
+            ),
+            outputs,
         )
-        self._plateau = torch.optim.lr_scheduler.ReduceLROnPlateau(
-            self._adam, mode="max", factor=recipe.plateau_factor, patience=recipe.plateau_patience
-        )
-        # bf16 keeps float32's range; only fp16 needs its loss scaled.
-        self._scaler = torch.amp.GradScaler(hardware.device.type, enabled=hardware.autocast is torch.float16)
 
-    @property
-    def learning_rate(self) -> float:
-        """The rate of the next step."""
-        rate: float = self._adam.param_groups[0]["lr"]
-        return rate
+    def _train(self, number: int) -> tuple[float, float, int]:
+        """One epoch's steps; the mean loss, the accuracy and the count of scans over all processes."""
+        recipe = self._recipe
+        small = number <= recipe.first_epochs
+        augment = Augmentation(recipe, recipe.first_size if small else recipe.size)
+        generator = torch.Generator().manual_seed(int(torch.randint(2**62, ())))
+        self._network.train()
+        self._training.set_epoch(number)
+        sums = torch.zeros(3, device=self._accelerator.device)  # loss, right, scans
+        with tqdm(
+            total=len(self._training),
+            desc=f"epoch {number}/{recipe.epochs}",
+            unit="step",
+            leave=False,
+            # None: no bar when the output is no terminal.
+            disable=None if self._accelerator.is_main_process else True,
+        ) as progress:
+            for step, (squares, targets) in enumerate(self._training, 1):
+                images = augment(squares, generator)
+                loss, logits = self._step(images, targets)
+                right = (logits.argmax(1) == targets).sum()
+                sums += torch.stack([loss * len(targets), right, torch.full_like(right, len(targets))])
+                progress.update()
+                if step % STEPS_BETWEEN_LOOKS == 0 or step == len(self._training):
+                    self._look(sums, number, step, progress)
+        sums = self._accelerator.reduce(sums)
+        loss_sum, right_sum, seen = sums.tolist()
+        return loss_sum / seen, right_sum / seen, int(seen)
 
-    def step(self, loss: torch.Tensor) -> None:
-        """Move the weights against the gradient of the loss."""
-        self._adam.zero_grad(set_to_none=True)
-        self._scaler.scale(loss).backward()  # type: ignore[no-untyped-call]
-        self._scaler.step(self._adam)
-        self._scaler.update()
-        self._warmup.step()
+    def _step(self, images: torch.Tensor, targets: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+        """Move the weights once; the loss and the logits."""
+        inputs = normalise_unit(images, self._spec).contiguous(memory_format=torch.channels_last)
+        said = self._network(inputs)
+        logits = said if self._teacher is None else said[0]
+        loss = functional.cross_entropy(logits, targets, label_smoothing=self._recipe.label_smoothing)
+        if self._teacher is not None:
+            with self._accelerator.autocast():
+                taught = self._teacher.says(images)
+            share = self._recipe.teacher_weight
+            loss = (1 - share) * loss + share * self._teacher.loss(Said(*said), taught)
+        self._optimizer.zero_grad(set_to_none=True)
+        self._accelerator.backward(loss)
+        if self._recipe.clip_gradient:
+            self._accelerator.clip_grad_norm_(self._network.parameters(), self._recipe.clip_gradient)
+        self._optimizer.step()
+        self._rate.after_step()
+        self._steps += 1
+        if self._average is not None:
+            self._average.update(self._bare(), step=self._steps)
+        return loss.detach(), logits.detach()
 
-    def end_epoch(self, validation_accuracy: float) -> None:
-        """Lower the rate when the accuracy has not risen for the recipe's number of epochs."""
-        self._plateau.step(validation_accuracy)
+    def _look(self, sums: torch.Tensor, number: int, step: int, progress: Any) -> None:
+        loss, right, seen = sums.tolist()
+        if not torch.isfinite(sums[0]):
+            raise TrainingError(
+                f"the loss is no number any more (epoch {number}, step {step} of {len(self._training)}); "
+                f"try a lower --learning-rate than {self._recipe.learning_rate:g}, --clip-gradient 1 "
+                "or --precision fp32"
+            )
+        progress.set_postfix(loss=f"{loss / seen:.3f}", accuracy=f"{right / seen:.3f}", refresh=False)
 
+    @torch.no_grad()
+    def _validate(self) -> Outputs:
+        """Every scan of the validation split once, over all processes."""
+        network = self._evaluated().eval()
+        logits, targets = [], []
+        for squares, batch_targets in self._validation:
+            inputs = normalise(squares, self._spec).contiguous(memory_format=torch.channels_last)
+            with self._accelerator.autocast():
+                said = network(inputs)
+            gathered = self._accelerator.gather_for_metrics((said.float(), batch_targets))
+            logits.append(gathered[0].cpu())
+            targets.append(gathered[1].cpu())
+        return Outputs(torch.cat(logits), torch.cat(targets))
 
-def train_epoch(
-    network: nn.Module,
-    batches: Iterable[tuple[torch.Tensor, torch.Tensor]],
-    optimization: Optimization,
-    hardware: Hardware,
-    label_smoothing: float,
-) -> tuple[float, float]:
-    """One pass over the batches; returns the mean loss and the accuracy (0 to 1) under augmentation."""
-    network.train()
-    loss_sum = correct = seen = 0.0
-    for images, targets in batches:
-        targets = targets.to(hardware.device, non_blocking=True)
-        logits = hardware.forward(network, images)
-        loss = nn.functional.cross_entropy(logits, targets, label_smoothing=label_smoothing)
-        optimization.step(loss)
-        loss_sum += loss.item() * len(targets)
-        correct += (logits.argmax(1) == targets).sum().item()
-        seen += len(targets)
-    return loss_sum / seen, correct / seen
+    def _state_dict(self) -> dict[str, Any]:
+        assert self._best is not None and self._best_outputs is not None
+        scaler = self._accelerator.scaler
+        return {
+            "network": self._accelerator.unwrap_model(self._network).state_dict(),
+            "average": self._average.module.state_dict() if self._average is not None else None,
+            "optimizer": self._optimizer.state_dict(),
+            "rate": self._rate.state_dict(),
+            "scaler": scaler.state_dict() if scaler is not None else None,
+            "steps": self._steps,
+            "epochs": [asdict(epoch) for epoch in self._epochs],
+            "best": asdict(self._best),
+            "best_weights": self._best_weights,
+            "best_outputs": [self._best_outputs.logits, self._best_outputs.targets],
+        }
+
+    def _load_state_dict(self, state: dict[str, Any]) -> None:
+        self._accelerator.unwrap_model(self._network).load_state_dict(state["network"])
+        if self._average is not None:
+            self._average.module.load_state_dict(state["average"])
+        self._optimizer.load_state_dict(state["optimizer"])
+        self._rate.load_state_dict(state["rate"])
+        if self._accelerator.scaler is not None and state["scaler"] is not None:
+            self._accelerator.scaler.load_state_dict(state["scaler"])
+        self._steps = state["steps"]
+        self._epochs = [Epoch(**values) for values in state["epochs"]]
+        self._best = Epoch(**state["best"])
+        self._best_weights = state["best_weights"]
+        self._best_outputs = Outputs(*state["best_outputs"])

@@ -6,8 +6,11 @@ from pathlib import Path
 from typing import Any
 
 import timm
+from timm.data import resolve_model_data_config
+from timm.models import load_state_dict
 from torch import nn
 
+from handlers.card import InputSpec
 from training.recipe import Recipe
 
 
@@ -16,28 +19,25 @@ class WeightsError(Exception):
 
 
 def build(recipe: Recipe, label_count: int) -> nn.Module:
-    """A timm network with a new classifier for `label_count` labels.
+    """A timm network with a classifier for `label_count` labels.
 
+    Weights from a file keep their classifier when it has as many labels, so that a training can go on from another.
     Raises WeightsError when the architecture is unknown or its pretrained weights can't be loaded.
     """
     if not timm.is_model(recipe.architecture):
         near = ", ".join(timm.list_models(f"*{recipe.architecture.split('_')[0]}*")[:8])
         raise WeightsError(f"timm knows no {recipe.architecture!r}" + (f"; it has {near} …" if near else ""))
     extra: dict[str, Any] = {}
-    if recipe.ls_init_value:
+    if recipe.ls_init_value and "convnext" in recipe.architecture:
         extra["ls_init_value"] = recipe.ls_init_value
+    if recipe.drop_path:
+        extra["drop_path_rate"] = recipe.drop_path
     if recipe.pretrained_file:
-        if not Path(recipe.pretrained_file).is_file():
-            raise WeightsError(f"there is no file {recipe.pretrained_file} to read pretrained weights from")
-        extra["pretrained_cfg_overlay"] = {"file": recipe.pretrained_file}
+        extra["pretrained_cfg_overlay"] = _overlay(recipe, label_count)
     pretrained = recipe.pretrained or bool(recipe.pretrained_file)
     try:
         network: nn.Module = timm.create_model(
-            recipe.architecture,
-            pretrained=pretrained,
-            num_classes=label_count,
-            drop_path_rate=recipe.drop_path,
-            **extra,
+            recipe.architecture, pretrained=pretrained, num_classes=label_count, **extra
         )
     except (OSError, RuntimeError) as error:
         if not pretrained:
@@ -48,3 +48,26 @@ def build(recipe: Recipe, label_count: int) -> nn.Module:
             "or name a weights file with --pretrained-file"
         ) from error
     return network
+
+
+def input_spec(network: nn.Module, size: int) -> InputSpec:
+    """What the network is to be fed: squares of `size` pixels, normalised as timm says for this network."""
+    config = resolve_model_data_config(network)  # type: ignore[no-untyped-call]
+    return InputSpec(size=size, mean=tuple(config["mean"]), std=tuple(config["std"]), resize="stretch")
+
+
+def _overlay(recipe: Recipe, label_count: int) -> dict[str, Any]:
+    """What timm has to know of the file: its place, and whether its classifier is ours."""
+    file = Path(recipe.pretrained_file)
+    if not file.is_file():
+        raise WeightsError(f"there is no file {file} to read pretrained weights from")
+    try:
+        weights = load_state_dict(str(file), weights_only=True)
+    except Exception as error:  # safetensors, pickle and zip readers have no error class in common
+        raise WeightsError(f"{file} holds no weights that can be read ({error})") from error
+    bare: nn.Module = timm.create_model(recipe.architecture, num_classes=label_count)
+    classifier: nn.Module = bare.get_classifier()  # type: ignore[operator]
+    name = next(name for name, module in bare.named_modules() if module is classifier)
+    stored = weights.get(f"{name}.weight")
+    ours = stored is not None and len(stored) == label_count
+    return {"file": str(file), **({"num_classes": label_count} if ours else {})}

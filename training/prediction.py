@@ -2,15 +2,22 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 import torch
 from torch import nn
-from torch.utils.data import DataLoader
 from tqdm import tqdm
 
-from training.batches import Example
+from handlers.card import InputSpec
+from handlers.preprocessing import normalise
+from training.batches import ordered_batches
+from training.cache import default_folder
+from training.data.manifest import Scan
 from training.hardware import Hardware
+
+BATCH_SIZE = 32
 
 
 @dataclass(frozen=True)
@@ -22,11 +29,26 @@ class Outputs:
 
 
 @torch.no_grad()
-def predict(network: nn.Module, batches: DataLoader[Example], hardware: Hardware) -> Outputs:
-    """The network's outputs on every batch, on the CPU."""
-    network.eval()
+def predict(
+    network: nn.Module,
+    spec: InputSpec,
+    labels: Sequence[str],
+    scans: Sequence[Scan],
+    *,
+    batch_size: int = BATCH_SIZE,
+    cache: Path | None = None,
+) -> Outputs:
+    """The network's logits for every scan, on the best hardware there is; outputs are on the CPU.
+
+    The inputs are bit by bit what the model server feeds the network. `cache` is the folder for reduced scans
+    (default: the user's cache folder). Raises DataError naming a scan that can't be read.
+    """
+    hardware = Hardware.detect()
+    network = network.to(hardware.device, memory_format=torch.channels_last).eval()  # type: ignore[call-overload]
+    batches = ordered_batches(scans, labels, spec.size, batch_size, cache or default_folder())
     logits, targets = [], []
-    for images, batch_targets in tqdm(batches, "validating", leave=False, disable=None):
-        logits.append(hardware.forward(network, images).cpu())
+    for squares, batch_targets in tqdm(batches, "predicting", unit="batch", leave=False, disable=None):
+        inputs = normalise(squares.to(hardware.device), spec)
+        logits.append(hardware.forward(network, inputs).cpu())
         targets.append(batch_targets)
     return Outputs(torch.cat(logits), torch.cat(targets))

@@ -1,69 +1,161 @@
-"""The recipe: every value that decides how a model is trained, with the published defaults."""
+"""The recipe: every value that decides how a model is trained, read from a file and changed by options."""
 
 from __future__ import annotations
 
 import dataclasses
+import tomllib
+from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from pathlib import Path
+from typing import Any, get_type_hints
 
-IMAGENET_MEAN = (0.485, 0.456, 0.406)
-IMAGENET_STD = (0.229, 0.224, 0.225)
+RECIPES = Path(__file__).parent / "recipes"
+DEFAULT_RECIPE = "published"
+
+CHOICES = {
+    "precision": ("auto", "bf16", "fp16", "fp32"),
+    "schedule": ("plateau", "cosine"),
+    "best_by": ("accuracy", "macro_f1"),
+}
 
 
-def _option(default: Any, text: str) -> Any:
-    """A field whose text the command line shows beside its option."""
-    return field(default=default, metadata={"help": text})
+class RecipeError(Exception):
+    """A recipe that can't be used; the message names the file and the key."""
+
+
+def _key(text: str) -> Any:
+    """A key of the recipe, with what the command line says beside its option."""
+    return field(metadata={"help": text})
 
 
 @dataclass(frozen=True)
 class Recipe:
-    """How a model is trained; the defaults reproduce the published ConvNeXt-Base recipe for OCT-C8.
+    """How a model is trained. Every key is an option of `./retinote train`: `label_smoothing` is `--label-smoothing`.
 
-    Every field is an option of `./retinote train`: `label_smoothing` is `--label-smoothing`.
+    The files in `recipes/` hold a value for every key and say why.
     """
 
-    architecture: str = _option("convnext_base", "timm name of the network")
-    pretrained: bool = _option(True, "start from timm's pretrained weights")
-    pretrained_file: str = _option("", "read the pretrained weights from this file")
-    size: int = _option(224, "side of the square input, in pixels")
-    first_size: int = _option(0, "smaller side for the first epochs, which costs less; 0 for none")
-    first_epochs: int = _option(0, "epochs at the first size")
-    epochs: int = _option(10, "most epochs to train")
-    batch_size: int = _option(32, "B-scans per optimisation step")
-    learning_rate: float = _option(0.001, "Adam's learning rate")
-    warmup_epochs: float = _option(0.0, "epochs over which the learning rate rises from near 0")
-    weight_decay: float = _option(0.0, "L2 penalty on the weights")
-    label_smoothing: float = _option(0.1, "share of the target spread over all labels")
-    plateau_factor: float = _option(0.1, "learning-rate factor on a plateau")
-    plateau_patience: int = _option(2, "epochs without a better validation before it")
-    patience: int = _option(3, "epochs without a better validation before stopping")
-    flip: float = _option(0.5, "probability of a horizontal flip")
-    rotation_degrees: float = _option(15.0, "largest rotation to either side")
-    jitter: float = _option(0.2, "range of brightness, contrast and saturation jitter")
-    crop_scale: float = _option(0.8, "smallest share of the area a random crop keeps")
-    drop_path: float = _option(0.0, "stochastic depth rate")
-    ls_init_value: float = _option(0.0, "ConvNeXt layer scale at the start; 0 keeps timm's")
-    validation_share: float = _option(0.15, "share of patients kept for validation")
-    seed: int = _option(0, "seed of the split, the sampler and the augmentation")
-    workers: int = _option(1, "processes that load and augment")
+    architecture: str = _key("timm name of the network")
+    pretrained: bool = _key("start from timm's pretrained weights")
+    pretrained_file: str = _key("read the weights to start from out of this file")
+    ls_init_value: float = _key("ConvNeXt layer scale at the start; 0 keeps timm's")
+    drop_path: float = _key("stochastic depth rate")
+    teacher: str = _key("model folder whose probabilities the network learns beside the labels")
+    teacher_weight: float = _key("share of the loss that comes from the teacher")
+    teacher_temperature: float = _key("softness of the teacher's probabilities")
+    teacher_features: float = _key("weight of the teacher's feature maps beside its probabilities")
+
+    size: int = _key("side of the square input, in pixels")
+    first_size: int = _key("smaller side for the first epochs, which costs less; 0 for none")
+    first_epochs: int = _key("epochs at the first size")
+    epochs: int = _key("most epochs to train")
+    scans_per_epoch: int = _key("scans drawn in an epoch; 0 for as many as there are")
+    batch_size: int = _key("B-scans per optimisation step, over all processes")
+    balance: float = _key("0 draws every scan equally often, 1 every label; between is between")
+    simulated_share: float = _key("share of simulated scans among those drawn of a label that has real ones")
+
+    optimizer: str = _key("timm name of the optimiser")
+    learning_rate: float = _key("the optimiser's highest learning rate")
+    weight_decay: float = _key("decay of the weights (not of biases and norms)")
+    schedule: str = _key("how the learning rate falls")
+    warmup_epochs: float = _key("epochs over which the learning rate rises from near 0")
+    plateau_factor: float = _key("learning-rate factor on a plateau")
+    plateau_patience: int = _key("epochs without a better validation before it")
+    patience: int = _key("epochs without a better validation before stopping")
+    best_by: str = _key("validation figure that makes an epoch the best")
+    clip_gradient: float = _key("longest gradient, as a norm; 0 for any")
+    ema_decay: float = _key("decay of the moving average of the weights; 0 for none")
+    label_smoothing: float = _key("share of the target spread over all labels")
+
+    flip: float = _key("probability of a horizontal flip")
+    rotation_degrees: float = _key("largest rotation to either side")
+    crop_smallest: float = _key("smallest share of the area that a crop keeps")
+    crop_largest: float = _key("largest share; above 1 shows what lies outside the scan")
+    crop_ratio: float = _key("largest stretch of one side of a crop against the other")
+    white_outside: float = _key("probability that what lies outside the scan is white, not black")
+    jitter: float = _key("range of brightness, contrast and saturation jitter")
+    gamma: float = _key("range of the logarithm of a random gamma")
+    speckle: float = _key("largest multiplicative noise, as a standard deviation")
+    noise: float = _key("largest additive noise, as a standard deviation (white is 1)")
+    blur: float = _key("probability of a blur of random width")
+    erase: float = _key("probability that a random box is painted over")
+    histogram: float = _key("probability of taking on the grey values of another scan of the batch")
+
+    precision: str = _key("precision of the forward pass")
+    validation_share: float = _key("share of patients kept for validation when the data name no split")
+    seed: int = _key("seed of the split, the sampler and the augmentation")
+    workers: int = _key("processes that read batches; 0 reads them in the training's own")
 
     def __post_init__(self) -> None:
-        """Refuse values that no training can use; raises ValueError naming the field."""
-        for name in ("size", "epochs", "batch_size", "learning_rate", "patience"):
-            if getattr(self, name) <= 0:
-                raise ValueError(f"{name} must be above 0, not {getattr(self, name)}")
-        for name in ("label_smoothing", "flip", "drop_path", "validation_share"):
+        """Refuse values that no training can use; raises RecipeError naming the key."""
+        hints = get_type_hints(type(self))
+        for option in options():
+            value, kind = getattr(self, option.name), hints[option.name]
+            if kind is float and type(value) is int:
+                object.__setattr__(self, option.name, float(value))
+            elif type(value) is not kind:
+                raise RecipeError(f"{option.name} must be of the kind {kind.__name__}, not {value!r}")
+        for name in ("size", "epochs", "batch_size", "learning_rate", "patience", "teacher_temperature"):
+            if not 0 < getattr(self, name) < float("inf"):
+                raise RecipeError(f"{name} must be above 0, not {getattr(self, name)}")
+        for name in ("label_smoothing", "drop_path", "validation_share", "ema_decay", "simulated_share"):
             if not 0 <= getattr(self, name) < 1:
-                raise ValueError(f"{name} must be from 0 to below 1, not {getattr(self, name)}")
-        if not 0 < self.crop_scale <= 1:
-            raise ValueError(f"crop_scale must be above 0 and at most 1, not {self.crop_scale}")
-        for name in ("first_size", "first_epochs", "warmup_epochs", "weight_decay", "jitter", "workers"):
-            if getattr(self, name) < 0:
-                raise ValueError(f"{name} can't be negative")
+                raise RecipeError(f"{name} must be from 0 to below 1, not {getattr(self, name)}")
+        for name in ("flip", "white_outside", "blur", "erase", "histogram", "balance", "teacher_weight"):
+            if not 0 <= getattr(self, name) <= 1:
+                raise RecipeError(f"{name} must be from 0 to 1, not {getattr(self, name)}")
+        for option in options():
+            value = getattr(self, option.name)
+            if not isinstance(value, str) and not value >= 0:
+                raise RecipeError(f"{option.name} can't be negative, and is {value}")
+        for name, known in CHOICES.items():
+            if getattr(self, name) not in known:
+                raise RecipeError(f"{name} must be one of {', '.join(known)}, not {getattr(self, name)!r}")
+        if not 0 < self.crop_smallest <= self.crop_largest:
+            raise RecipeError("crop_smallest must be above 0 and not above crop_largest")
+        if self.crop_ratio < 1:
+            raise RecipeError(f"crop_ratio must be at least 1, not {self.crop_ratio}")
         if bool(self.first_size) != bool(self.first_epochs):
-            raise ValueError("first_size and first_epochs go together: give both or neither")
+            raise RecipeError("first_size and first_epochs go together: give both or neither")
+        if bool(self.teacher) != bool(self.teacher_weight):
+            raise RecipeError("teacher and teacher_weight go together: give both or neither")
 
 
 def options() -> tuple[dataclasses.Field[Any], ...]:
-    """The recipe's fields in order, for the command line."""
+    """The recipe's keys in order, for the command line."""
     return dataclasses.fields(Recipe)
+
+
+def named_recipes() -> list[str]:
+    """Names of the recipes that come with the project."""
+    return sorted(path.stem for path in RECIPES.glob("*.toml"))
+
+
+def load_recipe(name: str, changes: Mapping[str, Any] | None = None) -> Recipe:
+    """The recipe of that name, or in the file of that path, with some values changed.
+
+    A file may leave keys out; they are then the published recipe's. Raises RecipeError.
+    """
+    values = _read(RECIPES / f"{DEFAULT_RECIPE}.toml")
+    if name in named_recipes():
+        values |= _read(RECIPES / f"{name}.toml")
+    elif name.endswith(".toml"):
+        values |= _read(Path(name))
+    else:
+        raise RecipeError(
+            f"there is no recipe {name!r}; choose {' or '.join(named_recipes())}, or name a .toml file"
+        )
+    return Recipe(**{**values, **(changes or {})})
+
+
+def _read(path: Path) -> dict[str, Any]:
+    try:
+        values = tomllib.loads(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise RecipeError(f"{path}: the recipe can't be read ({error.strerror})") from error
+    except ValueError as error:
+        raise RecipeError(f"{path}: the recipe is not valid TOML ({error})") from error
+    unknown = sorted(values.keys() - {option.name for option in options()})
+    if unknown:
+        raise RecipeError(f"{path}: there is no key {unknown[0]!r} in a recipe")
+    return values

@@ -1,26 +1,82 @@
-"""The recipe's defaults and the values it refuses."""
+"""The recipes that come with the project, and the values that a recipe refuses."""
+
+from pathlib import Path
 
 import pytest
 
-from training.recipe import Recipe
+from training.recipe import RecipeError, load_recipe, named_recipes, options
 
 
-def test_the_defaults_are_the_published_recipe() -> None:
-    recipe = Recipe()
+def test_the_default_is_the_published_recipe() -> None:
+    recipe = load_recipe("published")
     assert (recipe.architecture, recipe.pretrained, recipe.size) == ("convnext_base", True, 224)
     assert (recipe.epochs, recipe.batch_size, recipe.patience) == (10, 32, 3)
-    assert (recipe.learning_rate, recipe.label_smoothing, recipe.rotation_degrees) == (0.001, 0.1, 15.0)
+    assert (recipe.optimizer, recipe.learning_rate, recipe.schedule) == ("adam", 0.001, "plateau")
+    assert (recipe.label_smoothing, recipe.rotation_degrees) == (0.1, 15.0)
+
+
+def test_every_key_of_the_published_recipe_says_something() -> None:
+    text = (Path("training") / "recipes" / "published.toml").read_text()
+    for option in options():
+        assert f"\n{option.name} = " in text
+
+
+def test_the_modern_recipe_changes_the_published_one() -> None:
+    assert named_recipes() == ["modern", "published"]
+    modern = load_recipe("modern")
+    assert (modern.optimizer, modern.schedule) == ("adamw", "cosine")
+    assert modern.ema_decay > 0 and modern.drop_path > 0 and modern.warmup_epochs > 0
+    assert modern.size == load_recipe("published").size
+
+
+def test_a_recipe_of_ones_own_is_a_file(tmp_path: Path) -> None:
+    own = tmp_path / "own.toml"
+    own.write_text("epochs = 3\n")
+    recipe = load_recipe(str(own), {"batch_size": 7})
+    assert (recipe.epochs, recipe.batch_size, recipe.optimizer) == (3, 7, "adam")
 
 
 @pytest.mark.parametrize(
-    ("field", "value"),
-    [("epochs", 0), ("learning_rate", -1.0), ("label_smoothing", 1.0), ("crop_scale", 0.0), ("workers", -1)],
+    ("text", "message"),
+    [
+        ("epoch = 3", "no key 'epoch'"),
+        ("epochs = ", "not valid TOML"),
+        ('epochs = "3"', "epochs must be of the kind int"),
+    ],
 )
-def test_an_impossible_value_is_named(field: str, value: float) -> None:
-    with pytest.raises(ValueError, match=field):
-        Recipe(**{field: value})  # type: ignore[arg-type]
+def test_a_wrong_file_is_named_with_its_key(tmp_path: Path, text: str, message: str) -> None:
+    own = tmp_path / "own.toml"
+    own.write_text(text)
+    with pytest.raises(RecipeError, match=message):
+        load_recipe(str(own))
 
 
-def test_a_first_size_needs_its_epochs() -> None:
-    with pytest.raises(ValueError, match="go together"):
-        Recipe(first_size=112)
+def test_an_unknown_recipe_is_told_the_known_ones() -> None:
+    with pytest.raises(RecipeError, match="modern or published"):
+        load_recipe("ancient")
+
+
+@pytest.mark.parametrize(
+    ("key", "value"),
+    [
+        ("epochs", 0),
+        ("learning_rate", -1.0),
+        ("learning_rate", float("nan")),
+        ("label_smoothing", 1.0),
+        ("crop_smallest", 0.0),
+        ("workers", -1),
+        ("flip", 1.5),
+        ("schedule", "staircase"),
+        ("gamma", -0.1),
+    ],
+)
+def test_an_impossible_value_is_named(key: str, value: object) -> None:
+    with pytest.raises(RecipeError, match=key):
+        load_recipe("published", {key: value})
+
+
+def test_keys_that_need_each_other_are_asked_for() -> None:
+    with pytest.raises(RecipeError, match="go together"):
+        load_recipe("published", {"first_size": 112})
+    with pytest.raises(RecipeError, match="go together"):
+        load_recipe("published", {"teacher": "runs/teacher"})

@@ -1,0 +1,122 @@
+"""Trainings that are interrupted and go on, and trainings that several processes share."""
+
+import csv
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from handlers.network import load_network
+from tests.waiting import wait_for
+from training.checkpoint import CheckpointError, load, plan, save
+from training.data.manifest import read_scans
+from training.recipe import load_recipe
+
+ROOT = Path(__file__).resolve().parents[2]
+OPTIONS = (
+    "--arch",
+    "convnext_atto",
+    "--no-pretrained",
+    "--ls-init-value",
+    "1",
+    "--size",
+    "32",
+    "--batch-size",
+    "8",
+)
+
+
+def start(tmp_path: Path, data: Path, out: Path, *options: str) -> subprocess.Popen[str]:
+    words = [sys.executable, str(ROOT / "cli.py"), "train", "--data", str(data), "--out", str(out)]
+    environment = {**os.environ, "XDG_CACHE_HOME": str(tmp_path / "cache"), "OMP_NUM_THREADS": "1"}
+    return subprocess.Popen(
+        [*words, *OPTIONS, *options],
+        env=environment,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+    )
+
+
+def finished(training: subprocess.Popen[str]) -> str:
+    output, _ = training.communicate(timeout=240)
+    assert training.returncode == 0, output
+    return output
+
+
+def epochs(out: Path) -> list[dict[str, str]]:
+    with (out / "epochs.csv").open(newline="") as lines:
+        return [
+            {key: value for key, value in row.items() if "second" not in key} for row in csv.DictReader(lines)
+        ]
+
+
+@pytest.mark.parametrize("recipe", ["published", "modern"])
+def test_a_killed_training_goes_on_to_the_same_end(manifest_data: Path, tmp_path: Path, recipe: str) -> None:
+    options = ("--recipe", recipe, "--epochs", "4", "--patience", "9")
+    whole, stopped = tmp_path / "whole", tmp_path / "stopped"
+    finished(start(tmp_path, manifest_data, whole, *options))
+
+    training = start(tmp_path, manifest_data, stopped, *options)
+    wait_for(lambda: (stopped / "checkpoint.pt").exists(), timeout_s=120)
+    training.send_signal(signal.SIGKILL)
+    training.wait()
+    training.stdout and training.stdout.close()
+    assert not (stopped / "model.json").exists()
+
+    output = finished(start(tmp_path, manifest_data, stopped, *options, "--resume"))
+    assert "epoch 1:" not in output and "epoch 4:" in output
+    assert epochs(stopped) == epochs(whole)
+    assert load_network(stopped)[0].weights_sha256 == load_network(whole)[0].weights_sha256
+
+
+def test_an_interrupted_training_is_not_started_again_by_accident(
+    manifest_data: Path, tmp_path: Path
+) -> None:
+    out = tmp_path / "model"
+    out.mkdir()
+    (out / "checkpoint.pt").write_bytes(b"of an hour's work")
+    training = start(tmp_path, manifest_data, out, "--epochs", "1")
+    output, _ = training.communicate(timeout=120)
+    assert training.returncode == 2
+    assert "--resume" in output and "--overwrite" in output and "Traceback" not in output
+    assert (out / "checkpoint.pt").read_bytes() == b"of an hour's work"
+
+
+def test_a_checkpoint_of_another_recipe_is_refused(manifest_data: Path, tmp_path: Path) -> None:
+    scans = read_scans(manifest_data)
+    begun = plan(load_recipe("published"), scans)
+    save(tmp_path, begun, {"epochs": []})
+    assert load(tmp_path, begun) == {"epochs": []}
+    with pytest.raises(CheckpointError, match="learning_rate"):
+        load(tmp_path, plan(load_recipe("published", {"learning_rate": 0.1}), scans))
+    with pytest.raises(CheckpointError, match="the scans or their splits"):
+        load(tmp_path, plan(load_recipe("published"), scans[1:]))
+    (tmp_path / "checkpoint.pt").write_bytes(b"half of it")
+    with pytest.raises(CheckpointError, match="--overwrite"):
+        load(tmp_path, begun)
+
+
+def test_a_checkpoint_that_cant_be_written_leaves_the_one_before(tmp_path: Path) -> None:
+    save(tmp_path, {}, {"epochs": [1]})
+    (tmp_path / "checkpoint.pt.partial").mkdir()
+    with pytest.raises((CheckpointError, OSError)):
+        save(tmp_path, {}, {"epochs": [1, 2]})
+    assert load(tmp_path, {}) == {"epochs": [1]}
+
+
+def test_two_processes_learn_what_one_does(manifest_data: Path, tmp_path: Path) -> None:
+    options = ("--epochs", "3", "--patience", "9", "--flip", "0", "--learning-rate", "0.0005")
+    alone, shared = tmp_path / "alone", tmp_path / "shared"
+    finished(start(tmp_path, manifest_data, alone, *options))
+    output = finished(start(tmp_path, manifest_data, shared, *options, "--processes", "2"))
+    assert "2 processes" in output
+    assert output.count("wrote ") == 1
+    for ours, theirs in zip(epochs(alone), epochs(shared), strict=True):
+        assert abs(float(ours["training_loss"]) - float(theirs["training_loss"])) < 0.3
+    one, two = load_network(alone)[0].metrics["validation"], load_network(shared)[0].metrics["validation"]
+    assert one["scans"] == two["scans"]
+    assert abs(one["accuracy"] - two["accuracy"]) <= 0.2

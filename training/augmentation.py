@@ -1,0 +1,146 @@
+"""Random changes to training scans: whole batches at once, on the device that trains, from one generator.
+
+Every scan of a batch gets values of its own. The geometry (crop, flip, rotation) is one resampling.
+"""
+
+from __future__ import annotations
+
+import math
+
+import torch
+from torch.nn import functional
+
+from training.recipe import Recipe
+
+LEAST_REDUCTION = 1.2
+"""Above this a batch is reduced with antialiasing before it is resampled, which has none."""
+LUMA = (0.299, 0.587, 0.114)
+
+
+class Augmentation:
+    """The recipe's augmentation for inputs of `size` pixels a side."""
+
+    def __init__(self, recipe: Recipe, size: int) -> None:
+        self._recipe, self._size = recipe, size
+
+    def __call__(self, squares: torch.Tensor, generator: torch.Generator) -> torch.Tensor:
+        """Squares, uint8 (batch, channels, side, side), as float32 (batch, channels, size, size) from 0 to 1.
+
+        `generator` is one of the CPU: the same draws on every device.
+        """
+        draw = Draw(generator, len(squares), squares.device)
+        images = self._resampled(squares.float() / 255, draw)
+        images = self._jittered(images, draw)
+        images = self._like_another(images, draw)
+        images = self._noisy(images, draw)
+        return self._erased(images, draw).clamp(0, 1)
+
+    def _resampled(self, images: torch.Tensor, draw: Draw) -> torch.Tensor:
+        recipe, side = self._recipe, images.shape[-1]
+        shrunk = round(side * math.sqrt(LEAST_REDUCTION) * self._size / side)
+        if shrunk * LEAST_REDUCTION < side:
+            images = functional.interpolate(images, (shrunk, shrunk), mode="bilinear", antialias=True)
+        area = draw.uniform(recipe.crop_smallest, recipe.crop_largest)
+        stretch = draw.uniform(-math.log(recipe.crop_ratio), math.log(recipe.crop_ratio)).exp()
+        largest = max(1.0, math.sqrt(recipe.crop_largest))
+        width = (area * stretch).sqrt().clamp(max=largest)
+        height = (area / stretch).sqrt().clamp(max=largest)
+        angle = draw.uniform(-math.radians(recipe.rotation_degrees), math.radians(recipe.rotation_degrees))
+        mirror = torch.where(draw.chance(recipe.flip), -1.0, 1.0)
+        # A crop smaller than the scan stays inside; a larger one holds the whole scan.
+        across = draw.uniform(-1, 1) * (1 - width).abs()
+        down = draw.uniform(-1, 1) * (1 - height).abs()
+        cos, sin = angle.cos(), angle.sin()
+        affine = torch.stack(
+            [
+                torch.stack([width * mirror * cos, -width * sin, across], 1),
+                torch.stack([height * mirror * sin, height * cos, down], 1),
+            ],
+            1,
+        )
+        grid = functional.affine_grid(
+            affine, [len(images), images.shape[1], self._size, self._size], align_corners=False
+        )
+        outside = draw.per_scan(draw.chance(recipe.white_outside).float())
+        return functional.grid_sample(images - outside, grid, align_corners=False) + outside
+
+    def _jittered(self, images: torch.Tensor, draw: Draw) -> torch.Tensor:
+        recipe = self._recipe
+        if recipe.gamma:
+            images = images.clamp(0, 1) ** draw.per_scan(draw.uniform(-recipe.gamma, recipe.gamma).exp())
+        if not recipe.jitter:
+            return images
+        least, most = max(0.0, 1 - recipe.jitter), 1 + recipe.jitter
+        images = images * draw.per_scan(draw.uniform(least, most))
+        mean = images.mean((1, 2, 3), keepdim=True)
+        images = mean + (images - mean) * draw.per_scan(draw.uniform(least, most))
+        if images.shape[1] == 3:
+            luma = torch.tensor(LUMA, device=images.device).view(1, 3, 1, 1)
+            grey = (images * luma).sum(1, keepdim=True)
+            images = grey + (images - grey) * draw.per_scan(draw.uniform(least, most))
+        return images
+
+    def _like_another(self, images: torch.Tensor, draw: Draw) -> torch.Tensor:
+        """Some scans with the grey values of the scan before them, in the same order of brightness."""
+        chosen = draw.chance(self._recipe.histogram).nonzero().flatten()
+        if not len(chosen):
+            return images
+        flat = images.flatten(2)
+        order = flat[chosen].argsort(2)
+        values = flat[chosen - 1].sort(2).values
+        changed = flat.clone()
+        changed[chosen] = torch.empty_like(values).scatter_(2, order, values)
+        return changed.view_as(images)
+
+    def _noisy(self, images: torch.Tensor, draw: Draw) -> torch.Tensor:
+        recipe = self._recipe
+        if recipe.speckle:
+            images = images * (1 + draw.normal(images) * draw.per_scan(draw.uniform(0, recipe.speckle)))
+        if recipe.noise:
+            images = images + draw.normal(images) * draw.per_scan(draw.uniform(0, recipe.noise))
+        if recipe.blur:
+            # A mean of 3 by 3 pixels, mixed in by a random share.
+            share = draw.uniform(0, 1) * draw.chance(recipe.blur)
+            soft = functional.avg_pool2d(images, 3, 1, 1, count_include_pad=False)
+            images = images.lerp(soft, draw.per_scan(share))
+        return images
+
+    def _erased(self, images: torch.Tensor, draw: Draw) -> torch.Tensor:
+        if not self._recipe.erase:
+            return images
+        pixels = (torch.arange(self._size, device=images.device) + 0.5) / self._size
+        inside = draw.per_scan(draw.chance(self._recipe.erase)).bool()
+        for shape in ((1, 1, 1, -1), (1, 1, -1, 1)):
+            centre, half = draw.per_scan(draw.uniform(0, 1)), draw.per_scan(draw.uniform(0.03, 0.15))
+            inside = inside & ((pixels.view(shape) - centre).abs() < half)
+        return torch.where(inside, draw.per_scan(draw.uniform(0, 1)), images)
+
+
+class Draw:
+    """Random values, one per scan of a batch, drawn on the CPU and moved to the batch's device."""
+
+    def __init__(self, generator: torch.Generator, count: int, device: torch.device) -> None:
+        self._generator, self._count, self._device = generator, count, device
+
+    def uniform(self, least: float, most: float) -> torch.Tensor:
+        """Values (batch,) from `least` to `most`."""
+        values = torch.rand(self._count, generator=self._generator)
+        return (least + values * (most - least)).to(self._device)
+
+    def chance(self, probability: float) -> torch.Tensor:
+        """Booleans (batch,), true with that probability."""
+        return self.uniform(0, 1) < probability
+
+    def normal(self, like: torch.Tensor) -> torch.Tensor:
+        """Normally distributed values in the shape of a batch, the same for all channels of a pixel."""
+        shape = (len(like), 1, *like.shape[2:])
+        if like.device.type == "cpu":
+            return torch.randn(shape, generator=self._generator)
+        seed = int(torch.randint(2**31, (), generator=self._generator))
+        return torch.randn(
+            shape, generator=torch.Generator(like.device).manual_seed(seed), device=like.device
+        )
+
+    def per_scan(self, values: torch.Tensor) -> torch.Tensor:
+        """Values (batch,) in a shape that goes with (batch, channels, height, width)."""
+        return values.view(-1, 1, 1, 1)

@@ -1,0 +1,68 @@
+"""What a training says while it runs: a line and a report per epoch, a CSV file, TensorBoard's curves."""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Sequence
+from dataclasses import asdict
+from pathlib import Path
+
+from sklearn.metrics import classification_report
+from torch.utils.tensorboard import SummaryWriter
+
+from training.loop import Epoch
+from training.prediction import Outputs
+
+EPOCHS_NAME = "epochs.csv"
+REPORTS_NAME = "reports.txt"
+TENSORBOARD_NAME = "tensorboard"
+
+
+class TrainingLog:
+    """Writes to the folder of a training. Made anew, it goes on after the epochs that were written."""
+
+    def __init__(self, out: Path, labels: Sequence[str]) -> None:
+        self._out, self._labels = out, list(labels)
+        self._curves = SummaryWriter(str(out / TENSORBOARD_NAME))
+
+    def __call__(self, epoch: Epoch, outputs: Outputs) -> None:
+        """Note an epoch that ended."""
+        report = classification_report(
+            outputs.targets,
+            outputs.logits.argmax(1),
+            labels=range(len(self._labels)),
+            target_names=self._labels,
+            digits=3,
+            zero_division=0.0,
+        )
+        line = (
+            f"epoch {epoch.number}: training loss {epoch.training_loss:.3f}, "
+            f"accuracy {epoch.training_accuracy:.3f}; validation loss {epoch.validation_loss:.3f}, "
+            f"accuracy {epoch.validation_accuracy:.3f}, macro F1 {epoch.validation_macro_f1:.3f} "
+            f"({epoch.seconds:.0f} s, {epoch.scans_per_second:.0f} scans/s, "
+            f"learning rate {epoch.learning_rate:.2g})"
+        )
+        print(f"{line}\n{report}", flush=True)
+        self._append_report(epoch, f"{line}\n{report}\n")
+        self._append_row(epoch)
+        for name, value in asdict(epoch).items():
+            if name not in ("number", "seconds"):
+                self._curves.add_scalar(name.replace("_", "/", 1), value, epoch.number)
+        self._curves.flush()
+
+    def close(self) -> None:
+        """Finish the files."""
+        self._curves.close()
+
+    def _append_report(self, epoch: Epoch, text: str) -> None:
+        with (self._out / REPORTS_NAME).open("w" if epoch.number == 1 else "a", encoding="utf-8") as file:
+            file.write(text)
+
+    def _append_row(self, epoch: Epoch) -> None:
+        row = asdict(epoch)
+        first = epoch.number == 1
+        with (self._out / EPOCHS_NAME).open("w" if first else "a", newline="", encoding="utf-8") as lines:
+            writer = csv.DictWriter(lines, list(row))
+            if first:
+                writer.writeheader()
+            writer.writerow(row)

@@ -1,0 +1,85 @@
+"""The optimiser and how its learning rate goes, as the recipe says."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+from timm.optim import create_optimizer_v2
+from torch import nn
+from torch.optim.lr_scheduler import CosineAnnealingLR, LinearLR, ReduceLROnPlateau, SequentialLR
+
+from training.recipe import Recipe, RecipeError
+
+FIRST_SHARE = 0.01
+"""The learning rate of the first step of a warm-up, relative to the highest."""
+
+
+def make_optimizer(network: nn.Module, recipe: Recipe) -> torch.optim.Optimizer:
+    """The recipe's optimiser; biases and norms don't decay. Raises RecipeError when timm has none of that name."""
+    try:
+        optimizer: torch.optim.Optimizer = create_optimizer_v2(
+            network, opt=recipe.optimizer, lr=recipe.learning_rate, weight_decay=recipe.weight_decay
+        )
+    except (ValueError, AssertionError) as error:
+        raise RecipeError(
+            f"timm has no optimizer {recipe.optimizer!r}; adam, adamw and sgd are some"
+        ) from error
+    return optimizer
+
+
+class LearningRate:
+    """The learning rate's course: a warm-up by the step, then a cosine by the step or plateaus by the epoch."""
+
+    def __init__(self, optimizer: torch.optim.Optimizer, recipe: Recipe, steps_per_epoch: int) -> None:
+        self._optimizer = optimizer
+        warmup_steps = round(recipe.warmup_epochs * steps_per_epoch)
+        steps = recipe.epochs * steps_per_epoch
+        by_step: list[Any] = []
+        if warmup_steps:
+            by_step.append(LinearLR(optimizer, FIRST_SHARE, total_iters=warmup_steps))
+        if recipe.schedule == "cosine":
+            by_step.append(CosineAnnealingLR(optimizer, max(1, steps - warmup_steps)))
+        self._by_step = (
+            SequentialLR(optimizer, by_step, [warmup_steps])
+            if len(by_step) > 1
+            else by_step[0]
+            if by_step
+            else None
+        )
+        self._plateau = (
+            ReduceLROnPlateau(
+                optimizer, mode="max", factor=recipe.plateau_factor, patience=recipe.plateau_patience
+            )
+            if recipe.schedule == "plateau"
+            else None
+        )
+
+    @property
+    def now(self) -> float:
+        """The rate of the next step."""
+        return float(self._optimizer.param_groups[0]["lr"])
+
+    def after_step(self) -> None:
+        """Go on by one step."""
+        if self._by_step is not None:
+            self._by_step.step()
+
+    def after_epoch(self, score: float) -> None:
+        """Lower the rate when the validation's score has not risen for the recipe's number of epochs."""
+        if self._plateau is not None:
+            self._plateau.step(score)
+
+    def state_dict(self) -> dict[str, Any]:
+        """Plain values from which `load_state_dict` goes on."""
+        return {
+            "by_step": self._by_step.state_dict() if self._by_step is not None else None,
+            "plateau": self._plateau.state_dict() if self._plateau is not None else None,
+        }
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        """Go on where `state` was taken."""
+        if self._by_step is not None:
+            self._by_step.load_state_dict(state["by_step"])
+        if self._plateau is not None:
+            self._plateau.load_state_dict(state["plateau"])

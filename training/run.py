@@ -1,0 +1,151 @@
+"""One training, from labelled scans to a model folder."""
+
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from accelerate import Accelerator
+from accelerate.utils import set_seed
+
+from handlers.card import ModelCard
+from training import checkpoint, export, networks
+from training.batches import ordered_batches, training_batches
+from training.data.manifest import DataError, of_split, read_all
+from training.data.split import split_scans
+from training.evaluation.calibration import fit_temperature
+from training.evaluation.figures import figures
+from training.logs import TrainingLog
+from training.loop import Training, TrainingError, make_accelerator
+from training.prediction import predict
+from training.recipe import Recipe
+
+BASE_LIMITS = ("Research software: its answers are not a diagnosis.",)
+
+
+@dataclass(frozen=True)
+class Job:
+    """What to train on, how, and where to write. `command` goes into the card."""
+
+    data: Sequence[Path]
+    out: Path
+    recipe: Recipe
+    labels: Sequence[str]
+    name: str
+    version: str
+    cache: Path
+    resume: bool
+    overwrite: bool
+    command: str
+
+
+def run(job: Job) -> ModelCard | None:
+    """Train, write weights, card, epochs and reports to `job.out`; the card, or None in all but one process.
+
+    Raises an error with a message for people when data, weights or the folder don't allow it.
+    """
+    accelerator = make_accelerator(job.recipe)
+    if accelerator.is_main_process:
+        _prepare(job)
+    accelerator.wait_for_everyone()
+    scans = split_scans(read_all(job.data, job.labels), job.recipe.validation_share, job.recipe.seed)
+    labels = sorted({scan.label for scan in scans})
+    to_learn, to_validate = of_split(scans, "train"), of_split(scans, "val")
+    if job.recipe.batch_size < accelerator.num_processes:
+        raise TrainingError(
+            f"a batch of {job.recipe.batch_size} can't be shared by {accelerator.num_processes} processes"
+        )
+    set_seed(job.recipe.seed)
+    network = networks.build(job.recipe, len(labels))
+    spec = networks.input_spec(network, job.recipe.size)
+    accelerator.print(
+        f"{job.recipe.architecture}: {len(labels)} labels ({', '.join(labels)}), "
+        f"{len(to_learn)} scans to train, {len(to_validate)} to validate; {_where(accelerator)}"
+    )
+    with accelerator.main_process_first():  # which fills the cache for the others
+        batches = training_batches(to_learn, labels, job.recipe, job.cache)
+        validation = ordered_batches(to_validate, labels, spec.size, job.recipe.batch_size, job.cache)
+    training = Training(network, job.recipe, labels, spec, batches, validation, accelerator)
+    log = TrainingLog(job.out, labels) if accelerator.is_main_process else None
+    fitted = training.run(job.out, checkpoint.plan(job.recipe, scans), log)
+    if log is None:
+        return None
+    log.close()
+    temperature = fit_temperature(fitted.validation)
+    metrics = {"validation": figures(fitted.validation, labels, temperature)}
+    held_out = of_split(scans, "test")
+    if held_out:
+        outputs = predict(network, spec, labels, held_out, cache=job.cache)
+        metrics["test"] = figures(outputs, labels, temperature)
+    card = export.save_model(
+        job.out,
+        network,
+        name=job.name,
+        version=job.version,
+        architecture=job.recipe.architecture,
+        labels=labels,
+        spec=spec,
+        temperature=temperature,
+        scans=scans,
+        metrics=metrics,
+        limits=BASE_LIMITS,
+        made_with=_made_with(job, fitted.best.number),
+    )
+    checkpoint.remove(job.out)
+    return card
+
+
+def _prepare(job: Job) -> None:
+    """The folder to write to; raises DataError when it holds what must not be lost."""
+    job.out.mkdir(parents=True, exist_ok=True)
+    card, unfinished = job.out / export.CARD_NAME, job.out / checkpoint.CHECKPOINT_NAME
+    if job.overwrite:
+        card.unlink(missing_ok=True)
+        unfinished.unlink(missing_ok=True)
+    elif unfinished.exists() and not job.resume:
+        raise DataError(
+            f"{job.out} holds a training that was interrupted; go on with --resume, or start again with --overwrite"
+        )
+    elif card.exists():
+        raise DataError(f"{job.out} holds a model already; choose another --out or add --overwrite")
+
+
+def _where(accelerator: Accelerator) -> str:
+    """On what it runs, for people."""
+    count = accelerator.num_processes
+    several = f", {count} processes" if count > 1 else ""
+    precision = "fp32" if accelerator.mixed_precision == "no" else accelerator.mixed_precision
+    return f"{accelerator.device.type}, {precision}{several}"
+
+
+def _made_with(job: Job, best_epoch: int) -> dict[str, Any]:
+    recipe = dataclasses.asdict(job.recipe)
+    # A card travels; the layout of a disk stays at home.
+    started: dict[str, Any] = {}
+    for key, file in (
+        ("pretrained_file", Path(job.recipe.pretrained_file)),
+        ("teacher", Path(job.recipe.teacher) / export.WEIGHTS_NAME),
+    ):
+        if recipe[key]:
+            started[key] = _origin(file)
+            recipe[key] = Path(recipe[key]).name
+    return {
+        "command": job.command,
+        "recipe": recipe,
+        "best_epoch": best_epoch,
+        **export.environment(),
+        **started,
+    }
+
+
+def _origin(weights: Path) -> dict[str, Any]:
+    """Which weights these are, and how they were made if a card lies beside them."""
+    origin: dict[str, Any] = {"weights_sha256": hashlib.sha256(weights.read_bytes()).hexdigest()}
+    if (weights.parent / export.CARD_NAME).is_file():
+        card = ModelCard.load(weights.parent / export.CARD_NAME)
+        origin |= {"architecture": card.architecture, "made_with": card.made_with}
+    return origin

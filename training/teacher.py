@@ -1,0 +1,86 @@
+"""A trained model from which another network learns beside the labels: its probabilities and its feature maps.
+
+G. Hinton, O. Vinyals, J. Dean, "Distilling the Knowledge in a Neural Network", 2015 (arXiv:1503.02531);
+A. Romero et al., "FitNets: Hints for Thin Deep Nets", ICLR 2015 (arXiv:1412.6550).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+from torch import nn
+from torch.nn import functional
+
+from handlers.card import InputSpec
+from handlers.network import load_network
+from handlers.preprocessing import normalise_unit
+from training.recipe import Recipe, RecipeError
+
+
+@dataclass(frozen=True)
+class Said:
+    """Logits (batch, labels) and the last feature map (batch, channels, rows, columns)."""
+
+    logits: torch.Tensor
+    features: torch.Tensor
+
+
+class Student(nn.Module):
+    """The network that learns, with a projection of its feature map to the teacher's channels."""
+
+    def __init__(self, network: nn.Module, teacher: nn.Module) -> None:
+        """Both are timm networks, whose `num_features` counts the channels of the last feature map."""
+        super().__init__()
+        self.network = network
+        self.projection = nn.Conv2d(int(network.num_features), int(teacher.num_features), 1)  # type: ignore[arg-type]
+
+    def forward(self, images: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+        """Logits, and the feature map in the teacher's channels."""
+        features = self.network.forward_features(images)  # type: ignore[operator]
+        return self.network.forward_head(features), self.projection(features)  # type: ignore[operator]
+
+
+class Teacher:
+    """The recipe's teacher, ready on a device."""
+
+    def __init__(self, recipe: Recipe, labels: Sequence[str], device: torch.device) -> None:
+        """Load it. Raises RecipeError when its labels differ, CardError or NetworkError when it can't be loaded."""
+        self._recipe = recipe
+        card, network = load_network(Path(recipe.teacher))
+        if list(card.labels) != list(labels):
+            raise RecipeError(
+                f"the teacher {recipe.teacher} knows the labels {', '.join(card.labels)}; "
+                f"a network can learn from it only with the same ones, not {', '.join(labels)}"
+            )
+        self._spec: InputSpec = card.input
+        self.network: nn.Module = network.to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
+        self.network.requires_grad_(False)
+
+    @torch.no_grad()
+    def says(self, images: torch.Tensor) -> Said:
+        """What it says of augmented images (batch, channels, size, size) from 0 to 1."""
+        inputs = normalise_unit(images, self._spec).contiguous(memory_format=torch.channels_last)
+        features = self.network.forward_features(inputs)  # type: ignore[operator]
+        return Said(self.network.forward_head(features).float(), features.float())  # type: ignore[operator]
+
+    def loss(self, student: Said, teacher: Said) -> torch.Tensor:
+        """How far the student is from the teacher: in probabilities, and in the direction of its features.
+
+        The divergence is multiplied by the squared temperature, so that its gradient keeps its size (Hinton et al.).
+        Feature maps are compared position by position, by their cosine: their lengths are the teacher's own affair.
+        """
+        temperature = self._recipe.teacher_temperature
+        divergence = functional.kl_div(
+            (student.logits / temperature).log_softmax(1),
+            (teacher.logits / temperature).log_softmax(1),
+            reduction="batchmean",
+            log_target=True,
+        )
+        seen = student.features.float()
+        if seen.shape[2:] != teacher.features.shape[2:]:
+            seen = functional.interpolate(seen, teacher.features.shape[2:], mode="bilinear")
+        apart = 1 - functional.cosine_similarity(seen, teacher.features, dim=1).mean()
+        return temperature**2 * divergence + self._recipe.teacher_features * apart
