@@ -19,7 +19,7 @@ COLUMNS = (
     *("patient_id", "eye", "width", "height", "sha256", "pixels_sha256", "perceptual_hash", "split"),
 )
 """The columns that `data import` writes; docs/data.md says what each holds. Only file and label are required."""
-HEX_DIGITS = {"sha256": 64, "pixels_sha256": 64, "perceptual_hash": 16}
+HEX_DIGITS = {"sha256": 64, "pixels_sha256": 64, "perceptual_hash": 64}
 MANIFEST_MODE = 0o644
 
 

@@ -1,69 +1,209 @@
-"""Divides labelled B-scans so that no patient stands on two sides."""
+"""Divides labelled B-scans so that no patient, and no picture under two names, stands on two sides."""
 
 from __future__ import annotations
 
 import hashlib
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Hashable, Iterable, Mapping, Sequence
 from dataclasses import replace
+
+import numpy as np
+import numpy.typing as npt
 
 from training.data.manifest import DataError, Scan
 
+ATTEMPTS = 16
+"""Divisions drawn, of which the one closest to the wanted shares is kept: groups with several labels and ties at
+random make single draws miss rare labels now and then."""
+LARGE_GROUP = 0.25
+"""Groups with more of a label than this part of the smallest side's share come first, as they would not fit in later.
+The others come in any order: were all sorted, the patients with many scans would all stand in train."""
+
 
 def split_scans(scans: Sequence[Scan], validation_share: float, seed: int) -> list[Scan]:
-    """Give every scan its split, keeping the one it came with.
+    """Give every scan its split for a training, keeping the one it came with.
 
-    Scans without one are divided so that no patient, and no two identical files, stand on both sides,
-    and the labels keep their shares. Without patient ids each scan counts as its own patient.
-    Raises DataError when a label ends up on one side only.
+    Scans without a split, or those in `train` when none stands in `val`, are divided so that no patient, and no two
+    identical files, stand on both sides, and the labels keep their shares. Without patient ids each scan counts as
+    its own patient. Raises DataError when a label ends up on one side only.
     """
-    if all(scan.split for scan in scans):
-        decided = list(scans)
+    decided = list(scans)
+    if any(not scan.split for scan in scans):
+        undivided = list(range(len(scans)))
+    elif not any(scan.split == "val" for scan in scans):
+        undivided = [index for index, scan in enumerate(scans) if scan.split == "train"]
+        decided = [replace(scan, split="") if scan.split == "train" else scan for scan in scans]
     else:
-        from sklearn.model_selection import StratifiedGroupKFold
-
-        folds = StratifiedGroupKFold(
-            n_splits=max(2, round(1 / validation_share)), shuffle=True, random_state=seed
+        undivided = []
+    if undivided:
+        chosen = [decided[index] for index in undivided]
+        sides = divide(
+            [scan.label for scan in chosen],
+            patient_groups(chosen),
+            {"train": 1 - validation_share, "val": validation_share},
+            seed,
+            decided=[scan.split for scan in chosen],
         )
-        labels = [scan.label for scan in scans]
-        _, validation = next(iter(folds.split(labels, labels, patient_groups(scans))))
-        chosen = set(validation.tolist())
-        decided = [
-            replace(scan, split="val" if index in chosen else "train") for index, scan in enumerate(scans)
-        ]
-    for split in ("train", "val"):
-        lacking = {scan.label for scan in decided} - {scan.label for scan in decided if scan.split == split}
-        if lacking:
-            raise DataError(
-                f"the {split} split has no scan of {', '.join(sorted(lacking))}; "
-                "add scans, leave the label out with --labels, or choose another --seed"
-            )
+        for index, side in zip(undivided, sides, strict=True):
+            decided[index] = replace(decided[index], split=side)
+    _require_labels(decided, ("train", "val"), "leave the label out with --labels")
     return decided
 
 
-def patient_groups(scans: Sequence[Scan]) -> list[int]:
-    """A group number per scan: the same for one patient and for patients who share an identical file.
+def three_way_split(
+    scans: Sequence[Scan],
+    groups: Sequence[int],
+    validation_share: float,
+    test_share: float,
+    seed: int,
+) -> list[Scan]:
+    """Give every scan a new split: train, val and test, none if its share is 0; `groups` stay together.
 
-    Published OCT sets hold some patients under two ids; their scans must stay on one side of a split.
+    Raises DataError when the shares leave nothing to train, or a label can't stand on every side.
     """
-    parents: dict[str, str] = {}
+    if min(validation_share, test_share) < 0 or validation_share + test_share >= 1:
+        raise DataError(
+            f"validation and test shares of {validation_share:g} and {test_share:g} leave nothing to train; "
+            "give two numbers from 0 whose sum is below 1"
+        )
+    wanted = {"train": 1 - validation_share - test_share, "val": validation_share, "test": test_share}
+    shares = {side: share for side, share in wanted.items() if share > 0}
+    sides = divide([scan.label for scan in scans], groups, shares, seed)
+    decided = [replace(scan, split=side) for scan, side in zip(scans, sides, strict=True)]
+    _require_labels(decided, tuple(shares), "take the label's scans out of the manifest", groups)
+    return decided
 
-    def root(node: str) -> str:
-        while parents.setdefault(node, node) != node:
-            node = parents[node]
-        return node
 
-    nodes = []
-    for scan in scans:
-        node = f"patient {scan.patient}" if scan.patient else f"file {scan.path}"
+def patient_groups(scans: Sequence[Scan], alike: Iterable[tuple[int, int]] = ()) -> list[int]:
+    """A group number per scan: the same for one patient, for patients who share an identical picture, and for
+    the pairs of indices in `alike`.
+
+    Published OCT sets hold some patients under two ids; their scans must stay on one side of a split. The hashes of
+    the manifest are used where it has them; else files are read.
+    """
+    from scipy.sparse import coo_array
+    from scipy.sparse.csgraph import connected_components
+
+    numbers: dict[Hashable, int] = {}
+    edges = list(alike)
+    for index, scan in enumerate(scans):
         content = scan.sha256 or hashlib.sha256(scan.path.read_bytes()).hexdigest()
-        parents[root(node)] = root(f"content {content}")
-        nodes.append(node)
-    numbers: dict[str, int] = {}
-    return [numbers.setdefault(root(node), len(numbers)) for node in nodes]
+        keys: list[Hashable] = [("content", content)]
+        if scan.patient:
+            keys.append(("patient", scan.patient))
+        if scan.pixels_sha256:
+            keys.append(("pixels", scan.pixels_sha256))
+        # Scans are the first nodes of the graph, what they share the further ones.
+        edges += [(index, len(scans) + numbers.setdefault(key, len(numbers))) for key in keys]
+    nodes = len(scans) + len(numbers)
+    ends = np.array(edges, dtype=np.int64).reshape(-1, 2).T
+    graph = coo_array((np.ones(ends.shape[1], dtype=np.int8), (ends[0], ends[1])), shape=(nodes, nodes))
+    _, group_of_node = connected_components(graph, directed=False)
+    order: dict[int, int] = {}
+    return [order.setdefault(group, len(order)) for group in group_of_node[: len(scans)].tolist()]
 
 
 def shared_patients(scans: Iterable[Scan]) -> set[str]:
     """Patients with scans in more than one split."""
     seen = {(scan.patient, scan.split) for scan in scans if scan.patient}
     return {patient for patient, count in Counter(patient for patient, _ in seen).items() if count > 1}
+
+
+def divide(
+    labels: Sequence[str],
+    groups: Sequence[int],
+    shares: Mapping[str, float],
+    seed: int,
+    decided: Sequence[str] = (),
+) -> list[str]:
+    """A side per item, so that groups stay whole and every side gets its share of every label.
+
+    `shares` maps sides to fractions that sum to 1. `decided` names, per item, a side that stands already, or is
+    empty; a group joins its decided member. Iterative stratification (Sechidis, Tsoumakas and Vlahavas, "On the
+    Stratification of Multi-Label Data", 2011) with groups in the place of items: the rarest label first, its large
+    groups before the others, each to the side that lacks most of that label; a side that has none of it yet goes before.
+    scikit-learn's StratifiedGroupKFold only makes sides of one size.
+    """
+    kinds, kind = np.unique(np.array(labels), return_inverse=True)
+    members, group = np.unique(np.array(groups), return_inverse=True)
+    counts = np.zeros((len(members), len(kinds)), dtype=np.int64)
+    np.add.at(counts, (group, kind), 1)
+    side_of_group = np.full(len(members), -1)
+    sides = [*shares, *sorted(set(decided) - set(shares) - {""})]
+    for index, side in enumerate(decided):
+        if side:
+            side_of_group[group[index]] = sides.index(side)
+    wanted = np.zeros((len(sides), len(kinds)))
+    outside = np.isin(side_of_group, range(len(shares), len(sides)))
+    wanted[: len(shares)] = np.outer(list(shares.values()), counts[~outside].sum(axis=0))
+    draws = [
+        _draw(counts, wanted, side_of_group, len(shares), np.random.default_rng([seed, attempt]))
+        for attempt in range(ATTEMPTS)
+    ]
+    best = min(draws, key=lambda drawn: _distance(counts, wanted, drawn, len(shares)))
+    return [
+        decided[index] if decided and decided[index] else sides[best[group[index]]]
+        for index in range(len(labels))
+    ]
+
+
+def _draw(
+    counts: npt.NDArray[np.int64],
+    wanted: npt.NDArray[np.float64],
+    side_of_group: npt.NDArray[np.int64],
+    open_sides: int,
+    random: np.random.Generator,
+) -> npt.NDArray[np.int64]:
+    """One division: a side per group. `counts` is (groups, labels), `wanted` (sides, labels)."""
+    drawn = side_of_group.copy()
+    lacking = wanted.copy()
+    holders = np.zeros(wanted.shape, dtype=np.int64)
+    for side in range(len(wanted)):
+        lacking[side] -= counts[drawn == side].sum(axis=0)
+        holders[side] = (counts[drawn == side] > 0).sum(axis=0)
+    for label in np.argsort((counts > 0).sum(axis=0), kind="stable"):
+        left = random.permutation(np.flatnonzero((drawn < 0) & (counts[:, label] > 0)))
+        large = counts[left, label] > LARGE_GROUP * wanted[:open_sides, label].min()
+        left = left[np.argsort(-counts[left, label] * large, kind="stable")]
+        for place, chosen in enumerate(left):
+            possible = np.flatnonzero(holders[:open_sides, label] == 0)
+            if len(left) - place > len(possible):
+                possible = np.arange(open_sides)
+            needs = lacking[possible, label]
+            closest = possible[needs == needs.max()]
+            side = closest[lacking[closest].sum(axis=1).argmax()]
+            drawn[chosen] = side
+            lacking[side] -= counts[chosen]
+            holders[side] += counts[chosen] > 0
+    return drawn
+
+
+def _distance(
+    counts: npt.NDArray[np.int64],
+    wanted: npt.NDArray[np.float64],
+    drawn: npt.NDArray[np.int64],
+    open_sides: int,
+) -> tuple[int, float]:
+    """How far a division is from what was wanted: labels missing on a side, then shares of labels misplaced."""
+    reached = np.stack([counts[drawn == side].sum(axis=0) for side in range(open_sides)])
+    shares = np.abs(reached - wanted[:open_sides]) / counts.sum(axis=0)
+    return int((reached == 0).sum()), float(shares.sum())
+
+
+def _require_labels(
+    scans: Sequence[Scan], sides: Sequence[str], advice: str, groups: Sequence[int] | None = None
+) -> None:
+    """Raise DataError unless every label has scans on every side."""
+    labels = {scan.label for scan in scans}
+    for side in sides:
+        lacking = sorted(labels - {scan.label for scan in scans if scan.split == side})
+        if not lacking:
+            continue
+        reason = ""
+        if groups is not None:
+            held = {group for scan, group in zip(scans, groups, strict=True) if scan.label == lacking[0]}
+            reason = f" ({lacking[0]}: {len(held)} patient(s) or unlinked scan(s) for {len(sides)} sides)"
+        raise DataError(
+            f"the {side} split has no scan of {', '.join(lacking)}{reason}; "
+            f"add scans, {advice}, or choose another --seed"
+        )
