@@ -56,6 +56,12 @@ COMMANDS = {
     "key": Command(
         "print the model server's key for other services", "serving.stack.commands", "add_data_option", "key"
     ),
+    "data": Command(
+        "import, split and simulate B-scans: data import|split|simulate",
+        "training.data.commands",
+        "add_data_arguments",
+        "data",
+    ),
     "train": Command(
         "train a network; writes weights and a model card",
         "training.commands",

@@ -61,14 +61,8 @@ def read_all(paths: Sequence[Path], labels: Sequence[str] = ()) -> list[Scan]:
 
     Raises DataError, too, when two of them list the same file.
     """
-    scans = [scan for path in paths for scan in _read_one(path)]
+    scans = join(paths, [_read_one(path) for path in paths])
     names = ", ".join(str(path) for path in paths)
-    seen: set[str] = set()
-    for scan in scans:
-        place = os.path.abspath(scan.path)
-        if place in seen:
-            raise DataError(f"{scan.path} is listed twice in {names}; name each scan once")
-        seen.add(place)
     unknown = set(labels) - {scan.label for scan in scans}
     if unknown:
         raise DataError(f"{names} has no scan with the label {', '.join(sorted(unknown))}")
@@ -76,6 +70,47 @@ def read_all(paths: Sequence[Path], labels: Sequence[str] = ()) -> list[Scan]:
         scans = [scan for scan in scans if scan.label in labels]
     if len({scan.label for scan in scans}) < 2:
         raise DataError(f"{names} has scans of fewer than two labels; there is nothing to tell apart")
+    return scans
+
+
+def join(paths: Sequence[Path], parts: Sequence[Sequence[Scan]]) -> list[Scan]:
+    """The scans read from several places as one list; raises DataError when two of them list the same file."""
+    scans = [scan for part in parts for scan in part]
+    seen: set[str] = set()
+    for scan in scans:
+        place = os.path.abspath(scan.path)
+        if place in seen:
+            names = ", ".join(str(path) for path in paths)
+            raise DataError(f"{scan.path} is listed twice in {names}; name each scan once")
+        seen.add(place)
+    return scans
+
+
+def read_manifest(manifest: Path) -> list[Scan]:
+    """Every row of a manifest as a scan, in its order; some may have a split and others none.
+
+    Raises DataError naming the line when a row is wrong, lists a file again, or lists one that isn't there.
+    """
+    _, rows = read_rows(manifest)
+    first_lines: dict[str, int] = {}
+    scans = []
+    # A quoted line break would shift the count, but file names and labels hold none.
+    for line, row in enumerate(rows, start=2):
+        scan = _scan(manifest, line, row)
+        earlier = first_lines.setdefault(os.path.normpath(scan.path), line)
+        if earlier != line:
+            raise DataError(f"{manifest}, line {line} lists {row['file']} again, as line {earlier} does")
+        scans.append(scan)
+    absent = [
+        f"line {line}: {path}"
+        for line, scan in enumerate(scans, start=2)
+        for path in (scan.path, scan.mask)
+        if path is not None and not path.is_file()
+    ]
+    if absent:
+        raise DataError(
+            f"{manifest} lists {len(absent)} file(s) that are not there, the first in {absent[0]}"
+        )
     return scans
 
 
@@ -121,12 +156,17 @@ def write_manifest(path: Path, rows: Sequence[Mapping[str, str]]) -> None:
     Raises OSError when the disk is full or the folder can't be written to; what stood there before then stays.
     """
     extra = dict.fromkeys(name for row in rows for name in row if name not in COLUMNS)
+    write_table(path, [*COLUMNS, *extra], rows)
+
+
+def write_table(path: Path, columns: Sequence[str], rows: Sequence[Mapping[str, str]]) -> None:
+    """Write a CSV table whole or not at all; raises OSError, as `write_manifest` does."""
     with tempfile.NamedTemporaryFile(
         "w", dir=path.parent, prefix=f".{path.name}.", newline="", encoding="utf-8", delete=False
     ) as lines:
         written = Path(lines.name)
         try:
-            writer = csv.DictWriter(lines, [*COLUMNS, *extra], restval="", lineterminator="\n")
+            writer = csv.DictWriter(lines, columns, restval="", lineterminator="\n")
             writer.writeheader()
             writer.writerows(rows)
             lines.flush()
@@ -140,37 +180,18 @@ def write_manifest(path: Path, rows: Sequence[Mapping[str, str]]) -> None:
 
 def _read_one(data: Path) -> list[Scan]:
     if data.is_file():
-        return _read_manifest(data)
+        return _read_to_train(data)
     if not data.is_dir():
         raise DataError(f"{data} is no folder and no manifest; name what holds the scans")
     if (data / MANIFEST_NAME).is_file():
-        return _read_manifest(data / MANIFEST_NAME)
+        return _read_to_train(data / MANIFEST_NAME)
     if (data / "train").is_dir():
         return _read_folders(data)
     raise DataError(f"{data} holds neither {MANIFEST_NAME} nor a train/ folder with a folder per label")
 
 
-def _read_manifest(manifest: Path) -> list[Scan]:
-    _, rows = read_rows(manifest)
-    first_lines: dict[str, int] = {}
-    scans = []
-    # A quoted line break would shift the count, but file names and labels hold none.
-    for line, row in enumerate(rows, start=2):
-        scan = _scan(manifest, line, row)
-        earlier = first_lines.setdefault(os.path.normpath(scan.path), line)
-        if earlier != line:
-            raise DataError(f"{manifest}, line {line} lists {row['file']} again, as line {earlier} does")
-        scans.append(scan)
-    absent = [
-        f"line {line}: {path}"
-        for line, scan in enumerate(scans, start=2)
-        for path in (scan.path, scan.mask)
-        if path is not None and not path.is_file()
-    ]
-    if absent:
-        raise DataError(
-            f"{manifest} lists {len(absent)} file(s) that are not there, the first in {absent[0]}"
-        )
+def _read_to_train(manifest: Path) -> list[Scan]:
+    scans = read_manifest(manifest)
     undecided = [line for line, scan in enumerate(scans, start=2) if not scan.split]
     if 0 < len(undecided) < len(scans):
         raise DataError(
@@ -197,7 +218,7 @@ def _scan(manifest: Path, line: int, row: Mapping[str, str]) -> Scan:
             raise DataError(f"{where}: the column {column} must hold {digits} hexadecimal digits or nothing")
     folder = manifest.parent
     source, patient, mask = row.get("source", ""), row.get("patient_id", ""), row.get("mask", "")
-    if source and patient and not patient.startswith(f"{source}:"):
+    if source and patient and ":" not in patient:
         patient = f"{source}:{patient}"
     return Scan(
         path=folder / row["file"],

@@ -1,0 +1,271 @@
+"""The commands `data import`, `data split` and `data simulate`."""
+
+from __future__ import annotations
+
+import argparse
+import importlib
+import importlib.util
+import re
+import sys
+from collections import defaultdict
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from training.data.layouts import Layout, LeftOut, layouts, list_files
+from training.data.manifest import (
+    MANIFEST_NAME,
+    SPLITS,
+    DataError,
+    Scan,
+    join,
+    read_manifest,
+    read_rows,
+    write_manifest,
+    write_table,
+)
+
+SIMULATOR = "training.simulator.commands"
+NAMED = 20
+"""Files named on the screen for each reason; the table beside the manifest names all."""
+LEFT_OUT_COLUMNS = ("file", "reason", "like")
+PUBLISHED_SETS_LEAK = """\
+Published OCT sets leak: OCTDL and Kermany hold patients under two ids, and OCT-C8, which tells no patients, was put
+together from other sets. Figures on their own splits flatter; those on a split by patient are lower and true."""
+
+
+def add_data_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare `data import`, `data split` and `data simulate`."""
+    actions = parser.add_subparsers(dest="action", metavar="ACTION", required=True)
+
+    text = "read a data set as its publisher ships it, check every file, write a manifest"
+    adding = actions.add_parser("import", help=text, description=text[0].upper() + text[1:] + ".")
+    adding.add_argument("layout", choices=list(layouts()), help="which data set")
+    adding.add_argument("path", type=Path, metavar="PATH", help="folder that it was unpacked to")
+    adding.add_argument(
+        "--out", type=Path, metavar="MANIFEST", help=f"manifest to write (default: PATH/{MANIFEST_NAME})"
+    )
+    existing = adding.add_mutually_exclusive_group()
+    existing.add_argument("--append", action="store_true", help="add to the manifest that is there")
+    existing.add_argument("--overwrite", action="store_true", help="replace the manifest that is there")
+    adding.add_argument(
+        "--keep-duplicates", action="store_true", help="keep identical scans (default: one of each)"
+    )
+    adding.add_argument(
+        "--source",
+        metavar="NAME",
+        help="name for the column source (default: the data set's, or the folder's)",
+    )
+    adding.add_argument(
+        "--patient",
+        metavar="PATTERN",
+        help="where patients are in file names: a regular expression with a group (?P<patient>...)",
+    )
+
+    text = "divide scans into train, val and test so that no patient stands on two sides"
+    dividing = actions.add_parser("split", help=text, description=text[0].upper() + text[1:] + ".")
+    dividing.add_argument(
+        "manifests",
+        type=Path,
+        nargs="+",
+        metavar="MANIFEST",
+        help="manifests, or folders with one; divided as one",
+    )
+    dividing.add_argument("--val", type=float, default=0.15, metavar="SHARE", help="(default: %(default)s)")
+    dividing.add_argument("--test", type=float, default=0.15, metavar="SHARE", help="(default: %(default)s)")
+    dividing.add_argument("--seed", type=int, default=0, metavar="INT", help="(default: %(default)s)")
+    dividing.add_argument(
+        "--check", action="store_true", help="only check the split that is there; exit status 2 if it leaks"
+    )
+
+    text = "draw B-scans of every class, with masks of the lesions"
+    simulating = actions.add_parser("simulate", help=text, description=text[0].upper() + text[1:] + ".")
+    if importlib.util.find_spec(SIMULATOR):
+        _simulator("add_simulate_arguments")(simulating)
+
+
+def data(arguments: argparse.Namespace) -> int:
+    """Run one of the actions; 0, or an error for people."""
+    actions = {"import": import_data, "split": split_data, "simulate": simulate_data}
+    return actions[arguments.action](arguments)
+
+
+def import_data(arguments: argparse.Namespace) -> int:
+    """Write the manifest of a data set, and beside it a table of what was left out; returns 0.
+
+    Raises DataError when the folder isn't laid out as it should be, or nothing in it can be used.
+    """
+    layout = _with_patients(layouts()[arguments.layout], arguments.patient)
+    manifest: Path = arguments.out or arguments.path / MANIFEST_NAME
+    if manifest.exists() and not (arguments.append or arguments.overwrite):
+        raise DataError(f"{manifest} is there already; add --append, --overwrite or another --out")
+    listing = list_files(layout, arguments.path)
+    source = arguments.source or (arguments.layout if layout.classes else arguments.path.resolve().name)
+    earlier = read_rows(manifest)[1] if arguments.append and manifest.exists() else []
+
+    from training.data.importing import as_scan, import_files
+
+    manifest.parent.mkdir(parents=True, exist_ok=True)
+    imported = import_files(listing, manifest, source, earlier, arguments.keep_duplicates)
+    write_manifest(manifest, imported.rows)
+    table = manifest.with_name(f"{manifest.stem}.left-out.csv")
+    _write_left_out(table, imported.left_out)
+
+    for oddity in listing.oddities:
+        _warn(oddity)
+    _warn_left_out(imported.left_out, table)
+    for ids in imported.one_patient[:NAMED]:
+        _warn(f"{' and '.join(ids)} share an identical scan, and count as one patient: {ids[0]}")
+    if len(imported.one_patient) > NAMED:
+        _warn(f"{len(imported.one_patient) - NAMED} further sets of patients share an identical scan")
+    scans = [as_scan(row, manifest.parent) for row in imported.rows]
+    _print_counts(scans)
+    print(f"wrote {manifest}: {len(scans)} scans, {len(imported.left_out)} left out")
+    _print_leaks_of_published(scans)
+    return 0
+
+
+def split_data(arguments: argparse.Namespace) -> int:
+    """Divide manifests, or check how they are divided; returns 0, raises DataError when the split leaks."""
+    manifests = [path / MANIFEST_NAME if path.is_dir() else path for path in arguments.manifests]
+    for manifest in manifests:
+        if not manifest.is_file():
+            raise DataError(f"{manifest} is not there; `./retinote data import` writes one")
+
+    from training.data.fingerprint import near_pairs
+    from training.data.importing import with_hashes
+    from training.data.leaks import check_split
+    from training.data.split import patient_groups, three_way_split
+
+    scans = join(manifests, [read_manifest(manifest) for manifest in manifests])
+    rows = [with_hashes(read_rows(manifest)[1], manifest.parent) for manifest in manifests]
+    scans = [
+        replace(
+            scan,
+            sha256=row["sha256"],
+            pixels_sha256=row["pixels_sha256"],
+            perceptual_hash=row["perceptual_hash"],
+        )
+        for scan, row in zip(scans, (row for table in rows for row in table), strict=True)
+    ]
+    if arguments.check:
+        if not all(scan.split for scan in scans):
+            raise DataError("there is no split to check; run `./retinote data split` without --check")
+        _print_counts(scans)
+        report = check_split(scans)
+        for line in report.lines():
+            print(line)
+        print("no patient and no identical scan stands on two sides")
+        return 0
+    pairs = near_pairs([scan.perceptual_hash for scan in scans])
+    groups = patient_groups(scans, alike=[(first, second) for first, second, _ in pairs.tolist()])
+    _print_links(scans, pairs.tolist())
+    decided = three_way_split(scans, groups, arguments.val, arguments.test, arguments.seed)
+    sides = iter(decided)
+    for manifest, table in zip(manifests, rows, strict=True):
+        write_manifest(manifest, [row | {"split": next(sides).split} for row in table])
+    _print_counts(decided)
+    print(f"wrote the column split of {', '.join(map(str, manifests))} (seed {arguments.seed})")
+    print(PUBLISHED_SETS_LEAK)
+    return 0
+
+
+def simulate_data(arguments: argparse.Namespace) -> int:
+    """Hand over to the simulator; its exit status."""
+    return int(_simulator("simulate")(arguments))
+
+
+def _simulator(name: str) -> Callable[..., Any]:
+    function: Callable[..., Any] = getattr(importlib.import_module(SIMULATOR), name)
+    return function
+
+
+def _with_patients(layout: Layout, pattern: str | None) -> Layout:
+    """The layout with another pattern for patients in file names."""
+    if pattern is None:
+        return layout
+    try:
+        groups = re.compile(pattern).groupindex
+    except re.error as error:
+        raise DataError(f"--patient {pattern!r} is no regular expression: {error}") from error
+    if "patient" not in groups:
+        raise DataError(f"--patient {pattern!r} has no group (?P<patient>...)")
+    return replace(layout, patient=pattern)
+
+
+def _write_left_out(table: Path, left_out: Sequence[LeftOut]) -> None:
+    """Name every file that was left out; without one there is no table, nor that of an earlier import."""
+    if not left_out:
+        table.unlink(missing_ok=True)
+        return
+    rows = [
+        {"file": str(entry.file), "reason": entry.reason, "like": str(entry.like or "")} for entry in left_out
+    ]
+    write_table(table, LEFT_OUT_COLUMNS, rows)
+
+
+def _warn_left_out(left_out: Sequence[LeftOut], table: Path) -> None:
+    """Count the reasons, unreadable and repeated, and name the first files of each."""
+    by_reason: dict[str, list[LeftOut]] = defaultdict(list)
+    for entry in left_out:
+        by_reason[entry.reason.split(":")[0]].append(entry)
+    for reason, entries in by_reason.items():
+        _warn(f"left out {len(entries)}, {reason}:")
+        for entry in entries[:NAMED]:
+            detail = entry.reason.removeprefix(reason).removeprefix(": ")
+            same = f" = {entry.like}" if entry.like else ""
+            print(f"  {entry.file}{same}" + (f" ({detail})" if detail else ""), file=sys.stderr)
+        if len(entries) > NAMED:
+            print(f"  and {len(entries) - NAMED} more; {table} names them all", file=sys.stderr)
+
+
+def _print_counts(scans: Sequence[Scan]) -> None:
+    """Scans and patients per label and side, as a table."""
+    sides = [side for side in (*SPLITS, "") if any(scan.split == side for scan in scans)]
+    print(f"{'label':<12}" + "".join(f"{side or 'scans':>8}{'patients':>10}" for side in sides))
+    for label in sorted({scan.label for scan in scans}):
+        cells = []
+        for side in sides:
+            part = [scan for scan in scans if scan.label == label and scan.split == side]
+            patients = {scan.patient for scan in part if scan.patient}
+            cells.append(f"{len(part):>8}{len(patients) or '-':>10}")
+        print(f"{label:<12}" + "".join(cells))
+
+
+def _print_links(scans: Sequence[Scan], pairs: Sequence[Sequence[int]]) -> None:
+    """Say which nearly identical scans don't name the same patient."""
+    strangers = [
+        (scans[first], scans[second], bits)
+        for first, second, bits in pairs
+        if not scans[first].patient or scans[first].patient != scans[second].patient
+    ]
+    if not strangers:
+        return
+    contradicting = sum(first.label != second.label for first, second, _ in strangers)
+    print(
+        f"{len(strangers)} pair(s) of identical or nearly identical scans don't name the same patient "
+        f"({contradicting} of them with different labels); each pair is kept on one side:"
+    )
+    for first, second, bits in strangers[:NAMED]:
+        labels = "" if first.label == second.label else f", {first.label} and {second.label}"
+        print(f"  {first.path} ~ {second.path} ({bits} of 256 bits differ{labels})")
+    if len(strangers) > NAMED:
+        print(f"  and {len(strangers) - NAMED} more")
+
+
+def _print_leaks_of_published(scans: Sequence[Scan]) -> None:
+    """Look at the split that a data set came with; nothing is refused here, as `data split` can still divide anew."""
+    from training.data.leaks import find_leaks
+
+    if not any(scan.split for scan in scans):
+        return
+    report = find_leaks(scans)
+    for line in report.lines():
+        _warn(line)
+    if report.leaks or report.near:
+        print(PUBLISHED_SETS_LEAK)
+
+
+def _warn(text: str) -> None:
+    print(f"warning: {text}", file=sys.stderr)

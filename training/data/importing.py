@@ -1,0 +1,163 @@
+"""From the files of a data set to manifest rows: each file read, unreadable and repeated ones left out."""
+
+from __future__ import annotations
+
+import os
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from training.data.fingerprint import Fingerprint, fingerprints
+from training.data.layouts import Found, LeftOut, Listing
+from training.data.manifest import COLUMNS, DataError, Scan
+from training.data.split import patient_groups
+
+Row = dict[str, str]
+KEPT_FIRST = {"test": 0, "val": 1, "train": 2, "": 3}
+"""Of identical scans on several sides the one held out stays, so that published figures keep their test scans."""
+
+
+@dataclass(frozen=True)
+class Imported:
+    """Rows for a manifest, what was left out and why, and patients that turned out to be one."""
+
+    rows: list[Row]
+    left_out: list[LeftOut]
+    one_patient: list[tuple[str, ...]]
+
+
+def import_files(
+    listing: Listing,
+    manifest: Path,
+    source: str,
+    earlier: Sequence[Row] = (),
+    keep_duplicates: bool = False,
+) -> Imported:
+    """Read and check every file, and make a row of each that can be used.
+
+    `earlier` are rows the manifest holds already; a file listed there and found again gets a new row. Of identical
+    pictures (the same bytes, or the same pixels) one is kept; if their labels contradict each other, none, unless
+    `keep_duplicates`. Patients who share an identical picture are given one id. Raises DataError when nothing is left.
+    """
+    folder = manifest.parent
+    read = fingerprints([found.path for found in listing.found])
+    unreadable, new = [], []
+    for found, result in zip(listing.found, read, strict=True):
+        if isinstance(result, Fingerprint):
+            new.append(_row(found, result, folder, source))
+        else:
+            unreadable.append(LeftOut(found.path, f"unreadable: {result}"))
+    again = {row["file"] for row in new}
+    rows = with_hashes([row for row in earlier if row["file"] not in again], folder) + new
+    one_patient = _join_patients(rows, folder)
+    repeated = [] if keep_duplicates else _repeated(rows, folder)
+    gone = {entry.file for entry in repeated}
+    kept = [row for row in rows if folder / row["file"] not in gone]
+    left_out = [*listing.left_out, *unreadable, *repeated]
+    if not kept:
+        raise DataError(
+            f"no scan is left to use: {len(left_out)} left out, the first {left_out[0].file} ({left_out[0].reason})"
+        )
+    return Imported(kept, left_out, one_patient)
+
+
+def with_hashes(rows: Sequence[Row], folder: Path) -> list[Row]:
+    """The rows with all columns, size and hashes filled in where they are missing; `folder` is the manifest's.
+
+    Raises DataError naming the first file that can't be read.
+    """
+    lacking = [
+        index for index, row in enumerate(rows) if not (row.get("sha256") and row.get("pixels_sha256"))
+    ]
+    completed = [dict.fromkeys(COLUMNS, "") | row for row in rows]
+    results = fingerprints([folder / rows[index]["file"] for index in lacking])
+    for index, result in zip(lacking, results, strict=True):
+        if isinstance(result, str):
+            raise DataError(f"{folder / rows[index]['file']} can't be read: {result}")
+        completed[index] |= _measured(result)
+    return completed
+
+
+def as_scan(row: Mapping[str, str], folder: Path) -> Scan:
+    """A row as a scan, without checks: for rows made here."""
+    return Scan(
+        path=folder / row["file"],
+        label=row["label"],
+        patient=row["patient_id"],
+        source=row["source"],
+        split=row["split"],
+        sha256=row["sha256"],
+        pixels_sha256=row["pixels_sha256"],
+        perceptual_hash=row["perceptual_hash"],
+    )
+
+
+def _row(found: Found, measured: Fingerprint, folder: Path, source: str) -> Row:
+    return {
+        "file": Path(os.path.relpath(found.path, folder)).as_posix(),
+        "mask": "",
+        "source": source,
+        "label": found.label,
+        "native_label": found.native_label,
+        "subcategory": found.subcategory,
+        "condition": found.condition,
+        "patient_id": f"{source}:{found.patient}" if found.patient else "",
+        "eye": found.eye,
+        "split": found.split,
+        **_measured(measured),
+    }
+
+
+def _measured(measured: Fingerprint) -> Row:
+    return {
+        "width": str(measured.width),
+        "height": str(measured.height),
+        "sha256": measured.sha256,
+        "pixels_sha256": measured.pixels_sha256,
+        "perceptual_hash": measured.perceptual_hash,
+    }
+
+
+def _join_patients(rows: Iterable[Row], folder: Path) -> list[tuple[str, ...]]:
+    """Give patients who share an identical picture the first of their ids, and say who they are.
+
+    Without this the link between them would be lost with the picture that is left out.
+    """
+    known = [row for row in rows if row["patient_id"]]
+    members: dict[int, set[str]] = defaultdict(set)
+    groups = patient_groups([as_scan(row, folder) for row in known])
+    for row, group in zip(known, groups, strict=True):
+        members[group].add(row["patient_id"])
+    for row, group in zip(known, groups, strict=True):
+        row["patient_id"] = min(members[group])
+    return sorted(tuple(sorted(ids)) for ids in members.values() if len(ids) > 1)
+
+
+def _repeated(rows: Iterable[Row], folder: Path) -> list[LeftOut]:
+    """All but one of each set of identical pictures; all of them when their labels differ."""
+    same_pixels: dict[str, list[Row]] = defaultdict(list)
+    for row in rows:
+        same_pixels[row["pixels_sha256"]].append(row)
+    repeated = []
+    for same in same_pixels.values():
+        if len(same) == 1:
+            continue
+        first, *others = sorted(
+            same, key=lambda row: (not row["patient_id"], KEPT_FIRST[row["split"]], row["file"])
+        )
+        labels = sorted({row["label"] for row in same})
+        if len(labels) > 1:
+            reason = f"identical pictures with contradicting labels: {', '.join(labels)}"
+            repeated += [
+                LeftOut(
+                    folder / row["file"], reason, like=folder / (others[0] if row is first else first)["file"]
+                )
+                for row in same
+            ]
+        else:
+            repeated += [
+                LeftOut(folder / row["file"], "identical to another scan", like=folder / first["file"])
+                for row in others
+            ]
+    return repeated

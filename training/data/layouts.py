@@ -1,0 +1,242 @@
+"""Finds the scans of a public data set in the folders its publisher ships. layouts.toml describes those."""
+
+from __future__ import annotations
+
+import csv
+import re
+import tomllib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from training.data.manifest import IMAGE_SUFFIXES, SPLITS, DataError, image_files, label_folders
+
+LAYOUTS = Path(__file__).with_name("layouts.toml")
+DEPTH = 2
+"""Folders looked into below the one that was named: archives unpack to a folder in a folder."""
+REQUIRED_IN_TABLE = ("file", "native_label", "patient_id")
+FOLDERS_SHOWN = 8
+
+
+@dataclass(frozen=True)
+class Layout:
+    """How one data set is laid out; layouts.toml says what the fields mean."""
+
+    title: str
+    expected: str
+    classes: tuple[str, ...] = ()
+    labels: tuple[Mapping[str, str], ...] = ()
+    patient: str = ""
+    table: str = ""
+    columns: Mapping[str, str] = field(default_factory=dict)
+
+    def label(self, native_label: str, subcategory: str = "", condition: str = "") -> str:
+        """Our label for what the publisher says; the class itself where no rule fits."""
+        said = {"native_label": native_label, "subcategory": subcategory, "condition": condition}
+        for rule in self.labels:
+            if all(rule[key].lower() == said[key].lower() for key in rule if key != "label"):
+                return rule["label"]
+        return native_label
+
+
+@dataclass(frozen=True)
+class Found:
+    """One file of a data set with what folders, name and table say about it; nothing has been read yet."""
+
+    path: Path
+    native_label: str
+    label: str
+    split: str = ""
+    patient: str = ""
+    eye: str = ""
+    subcategory: str = ""
+    condition: str = ""
+
+
+@dataclass(frozen=True)
+class LeftOut:
+    """A file that doesn't come into the manifest, and why; `like` is the file that it repeats."""
+
+    file: Path
+    reason: str
+    like: Path | None = None
+
+
+@dataclass(frozen=True)
+class Listing:
+    """The files of a data set: those to read, those left out, and sentences on what looks odd."""
+
+    found: list[Found]
+    left_out: list[LeftOut]
+    oddities: list[str]
+
+
+def layouts() -> dict[str, Layout]:
+    """The known data sets by their names."""
+    known = tomllib.loads(LAYOUTS.read_text(encoding="utf-8"))
+    return {
+        name: Layout(
+            title=entry["title"],
+            expected=entry["expected"],
+            classes=tuple(entry.get("classes", ())),
+            labels=tuple(entry.get("labels", ())),
+            patient=entry.get("patient", ""),
+            table=entry.get("table", ""),
+            columns=entry.get("columns", {}),
+        )
+        for name, entry in known.items()
+    }
+
+
+def list_files(layout: Layout, path: Path) -> Listing:
+    """Find the files of a data set below `path`.
+
+    Raises DataError, saying what was expected and what is there, when nothing fits the layout.
+    """
+    if not path.is_dir():
+        raise DataError(f"{path} is no folder; name the one that {layout.title} was unpacked to")
+    root = _root(layout, path)
+    sides = [(split, root / split) for split in SPLITS if _classes(layout, root / split)] or [("", root)]
+    listing = Listing([], [], [])
+    table = _read_table(layout, root) if layout.table else None
+    for split, side in sides:
+        _note_odd_folders(layout, side, listing)
+        for folder in _classes(layout, side):
+            _list_class(layout, folder, split, table, listing)
+    if table:
+        listing.left_out.extend(
+            LeftOut(root / name, f"{layout.table} lists it, but there is no such file")
+            for name in sorted(table)
+        )
+    without = [found.path for found in listing.found if not found.patient]
+    if without and (layout.patient or layout.table):
+        listing.oddities.append(f"{len(without)} file(s) tell no patient, the first {without[0]}")
+    if not listing.found:
+        raise DataError(f"{root} has no image in its class folders; expected {layout.expected}")
+    return listing
+
+
+def _root(layout: Layout, path: Path) -> Path:
+    """The folder that holds the classes or splits: the named one, or the one below it with most known classes."""
+    level = [path]
+    for _ in range(DEPTH + 1 if layout.classes else 1):
+        fitting = {
+            folder: len(
+                {known.name for side in (folder, *_sides(folder)) for known in _classes(layout, side)}
+            )
+            for folder in level
+        }
+        most = max(fitting.values(), default=0)
+        best = [folder for folder, count in fitting.items() if count == most]
+        if most and len(best) > 1:
+            raise DataError(
+                f"{path} holds {layout.title} {len(best)} times: {', '.join(map(str, best))}; name one of them"
+            )
+        if most:
+            return best[0]
+        level = [below for folder in level for below in label_folders(folder)]
+    inside = [entry.name + "/" * entry.is_dir() for entry in sorted(path.iterdir())]
+    shown = ", ".join(inside[:FOLDERS_SHOWN]) + (", ..." if len(inside) > FOLDERS_SHOWN else "")
+    raise DataError(
+        f"{path} isn't laid out as {layout.title}: expected {layout.expected}; found {shown or 'nothing'}"
+    )
+
+
+def _sides(folder: Path) -> list[Path]:
+    return [folder / split for split in SPLITS if (folder / split).is_dir()]
+
+
+def _classes(layout: Layout, side: Path) -> list[Path]:
+    """The class folders of one side; where the layout names no classes, all but those named like splits."""
+    folders = label_folders(side)
+    if layout.classes:
+        return [folder for folder in folders if folder.name.upper() in layout.classes]
+    return [folder for folder in folders if folder.name not in SPLITS]
+
+
+def _note_odd_folders(layout: Layout, side: Path, listing: Listing) -> None:
+    if not layout.classes:
+        return
+    known = _classes(layout, side)
+    present = {folder.name.upper() for folder in known}
+    missing = [name for name in layout.classes if name not in present]
+    if missing:
+        listing.oddities.append(f"{side} has no folder {', '.join(missing)}")
+    other = [
+        folder.name for folder in label_folders(side) if folder not in known and folder.name not in SPLITS
+    ]
+    if other:
+        listing.oddities.append(f"{side}: left out {', '.join(other)}, no class of {layout.title}")
+
+
+def _list_class(
+    layout: Layout, folder: Path, split: str, table: dict[str, dict[str, str]] | None, listing: Listing
+) -> None:
+    """Add the files of one class folder; entries of the table that were found are taken out of it."""
+    native = folder.name.upper() if layout.classes else folder.name
+    files = image_files(folder)
+    if not files:
+        listing.oddities.append(f"{folder} is empty: {native} gets no scan from it")
+    for other in sorted(folder.iterdir()):
+        if not other.name.startswith(".") and other.suffix.lower() not in IMAGE_SUFFIXES:
+            listing.left_out.append(LeftOut(other, "not named as an image"))
+    for path in files:
+        said = {"native_label": native, "patient_id": _patient(layout, path)}
+        if table is not None:
+            row = table.pop(path.stem, None)
+            if row is None:
+                listing.left_out.append(LeftOut(path, f"{layout.table} doesn't list it"))
+                continue
+            if row["native_label"].upper() != native:
+                reason = f"lies in {native}/, but {layout.table} says {row['native_label']}"
+                listing.left_out.append(LeftOut(path, reason))
+                continue
+            said |= row
+        subcategory, condition = said.get("subcategory", ""), said.get("condition", "")
+        listing.found.append(
+            Found(
+                path=path,
+                native_label=native,
+                label=layout.label(native, subcategory, condition),
+                split=split,
+                patient=said["patient_id"],
+                eye=said.get("eye", ""),
+                subcategory=subcategory,
+                condition=condition,
+            )
+        )
+
+
+def _patient(layout: Layout, path: Path) -> str:
+    fits = re.search(layout.patient, path.stem) if layout.patient else None
+    return fits["patient"] if fits else ""
+
+
+def _read_table(layout: Layout, root: Path) -> dict[str, dict[str, str]]:
+    """The publisher's table by file name without ending, its columns named as ours."""
+    places = [folder / layout.table for folder in (root, root.parent)]
+    table = next((place for place in places if place.is_file()), None)
+    if table is None:
+        raise DataError(f"{layout.table} is missing; expected {layout.expected}, with {root} as that folder")
+    try:
+        with table.open(newline="", encoding="utf-8-sig") as lines:
+            rows = csv.DictReader(lines)
+            present: Sequence[str] = rows.fieldnames or ()
+            missing = [layout.columns[key] for key in REQUIRED_IN_TABLE if layout.columns[key] not in present]
+            if missing:
+                raise DataError(
+                    f"{table} lacks the column {', '.join(missing)}; it has {', '.join(present) or 'none'}"
+                )
+            said = [
+                {key: (row.get(column) or "").strip() for key, column in layout.columns.items()}
+                for row in rows
+            ]
+    except (UnicodeDecodeError, csv.Error) as error:
+        raise DataError(f"{table} is not a CSV table in UTF-8: {error}") from error
+    return {_stem(row["file"]): row for row in said}
+
+
+def _stem(name: str) -> str:
+    """A file's name without folder and image ending; the tables of different releases have or lack both."""
+    path = Path(name)
+    return path.stem if path.suffix.lower() in IMAGE_SUFFIXES else path.name

@@ -1,0 +1,114 @@
+"""Finds what stands on two sides of a split: patients, identical pictures and nearly identical ones."""
+
+from __future__ import annotations
+
+import hashlib
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from training.data.manifest import DataError, Scan
+from training.data.split import shared_patients
+
+NAMED = 5
+"""Patients and pictures named in a text; the counts tell the rest."""
+
+
+@dataclass(frozen=True)
+class SplitReport:
+    """What stands on two sides of a split.
+
+    `patients` are ids, `identical` groups of two or more files with the same bytes or pixels, `near` pairs of files
+    whose perceptual hashes are close, with the bits that differ; identical ones are not counted again.
+    `looked_for_near` is False when not every scan had a perceptual hash.
+    """
+
+    patients: tuple[str, ...]
+    identical: tuple[tuple[Path, ...], ...]
+    near: tuple[tuple[Path, Path, int], ...]
+    looked_for_near: bool
+
+    @property
+    def leaks(self) -> bool:
+        """Whether the split must be refused: figures on its held-out sides would flatter."""
+        return bool(self.patients or self.identical)
+
+    def lines(self) -> list[str]:
+        """The findings for people, with counts and the first few names."""
+        lines = []
+        if self.patients:
+            lines.append(_named(f"{len(self.patients)} patient(s) stand on two sides", self.patients))
+        if self.identical:
+            groups = [" = ".join(str(path) for path in group) for group in self.identical]
+            lines.append(_named(f"{len(groups)} identical picture(s) stand on two sides", groups))
+        if self.near:
+            pairs = [f"{first} ~ {second} ({bits} of 256 bits differ)" for first, second, bits in self.near]
+            lines.append(_named(f"{len(pairs)} pair(s) of nearly identical scans stand on two sides", pairs))
+        if not self.looked_for_near:
+            lines.append(
+                "nearly identical scans were not looked for, as the manifest holds no perceptual hashes; "
+                "`./retinote data split --check` looks"
+            )
+        return lines
+
+
+def find_leaks(scans: Sequence[Scan]) -> SplitReport:
+    """Compare the sides of a split. Hashes of the manifest are used; without them files are read, not decoded."""
+    identical = _identical(scans)
+    group_of = {path: group for group in identical for path in group}
+    known = [scan for scan in scans if scan.perceptual_hash]
+    near: list[tuple[Path, Path, int]] = []
+    if known:
+        # imagehash and scipy load only when there is something to compare.
+        from training.data.fingerprint import near_pairs
+
+        for index, other, bits in near_pairs([scan.perceptual_hash for scan in known]).tolist():
+            first, second = known[index], known[other]
+            named = first.path in group_of and second.path in group_of[first.path]
+            if first.split != second.split and not named:
+                near.append((first.path, second.path, bits))
+    return SplitReport(
+        patients=tuple(sorted(shared_patients(scans))),
+        identical=tuple(identical),
+        near=tuple(sorted(near, key=lambda pair: pair[2])),
+        # A flat picture has no hash, so one scan with a hash of its pixels is proof enough that it was looked for.
+        looked_for_near=all(scan.perceptual_hash or scan.pixels_sha256 for scan in scans),
+    )
+
+
+def check_split(scans: Sequence[Scan]) -> SplitReport:
+    """Refuse a split in which a patient or an identical picture stands on two sides.
+
+    Nearly identical pictures are only reported. Raises DataError with the counts and the first few names.
+    """
+    report = find_leaks(scans)
+    if report.leaks:
+        raise DataError(
+            "the split leaks: "
+            + "; ".join(report.lines())
+            + ". Figures on such a split flatter; divide anew with `./retinote data split`"
+        )
+    return report
+
+
+def _identical(scans: Sequence[Scan]) -> list[tuple[Path, ...]]:
+    """Groups of files with the same bytes or the same pixels that stand on more than one side."""
+    groups: dict[frozenset[Path], None] = {}
+    by_bytes: dict[str, list[Scan]] = defaultdict(list)
+    by_pixels: dict[str, list[Scan]] = defaultdict(list)
+    for scan in scans:
+        by_bytes[scan.sha256 or hashlib.sha256(scan.path.read_bytes()).hexdigest()].append(scan)
+        if scan.pixels_sha256:
+            by_pixels[scan.pixels_sha256].append(scan)
+    for same in (*by_bytes.values(), *by_pixels.values()):
+        if len({scan.split for scan in same}) > 1:
+            groups[frozenset(scan.path for scan in same)] = None
+    whole = [group for group in groups if not any(group < other for other in groups)]
+    return [tuple(sorted(group)) for group in whole]
+
+
+def _named(text: str, names: Iterable[str]) -> str:
+    listed = list(names)
+    rest = len(listed) - NAMED
+    return f"{text}: {', '.join(listed[:NAMED])}" + (f" and {rest} more" if rest > 0 else "")
