@@ -97,7 +97,9 @@ def import_data(arguments: argparse.Namespace) -> int:
     Raises DataError when the folder isn't laid out as it should be, or nothing in it can be used.
     """
     layout = _with_patients(layouts()[arguments.layout], arguments.patient)
-    manifest: Path = arguments.out or arguments.path / MANIFEST_NAME
+    manifest: Path = arguments.out or arguments.path
+    if manifest.is_dir():
+        manifest /= MANIFEST_NAME
     if manifest.exists() and not (arguments.append or arguments.overwrite):
         raise DataError(f"{manifest} is there already; add --append, --overwrite or another --out")
     listing = list_files(layout, arguments.path)
@@ -135,7 +137,7 @@ def split_data(arguments: argparse.Namespace) -> int:
 
     from training.data.fingerprint import near_pairs
     from training.data.importing import with_hashes
-    from training.data.leaks import check_split
+    from training.data.leaks import find_leaks, refuse_leaks
     from training.data.split import patient_groups, three_way_split
 
     scans = join(manifests, [read_manifest(manifest) for manifest in manifests])
@@ -153,9 +155,10 @@ def split_data(arguments: argparse.Namespace) -> int:
         if not all(scan.split for scan in scans):
             raise DataError("there is no split to check; run `./retinote data split` without --check")
         _print_counts(scans)
-        report = check_split(scans)
-        for line in report.lines():
-            print(line)
+        report = find_leaks(scans)
+        for remark in report.remarks():
+            _warn(remark)
+        refuse_leaks(report)
         print("no patient and no identical scan stands on two sides")
         return 0
     pairs = near_pairs([scan.perceptual_hash for scan in scans])
@@ -167,7 +170,7 @@ def split_data(arguments: argparse.Namespace) -> int:
         write_manifest(manifest, [row | {"split": next(sides).split} for row in table])
     _print_counts(decided)
     print(f"wrote the column split of {', '.join(map(str, manifests))} (seed {arguments.seed})")
-    print(PUBLISHED_SETS_LEAK)
+    _print_that_published_sets_leak(decided)
     return 0
 
 
@@ -261,9 +264,13 @@ def _print_leaks_of_published(scans: Sequence[Scan]) -> None:
     if not any(scan.split for scan in scans):
         return
     report = find_leaks(scans)
-    for line in report.lines():
+    for line in (*report.refusals(), *report.remarks()):
         _warn(line)
-    if report.leaks or report.near:
+    _print_that_published_sets_leak(scans)
+
+
+def _print_that_published_sets_leak(scans: Sequence[Scan]) -> None:
+    if {scan.source for scan in scans} & layouts().keys():
         print(PUBLISHED_SETS_LEAK)
 
 

@@ -12,7 +12,7 @@ from training.data.manifest import DataError, Scan
 from training.data.split import shared_patients
 
 NAMED = 5
-"""Patients and pictures named in a text; the counts tell the rest."""
+"""Patients and pictures named in a line; the counts tell the rest."""
 
 
 @dataclass(frozen=True)
@@ -29,19 +29,19 @@ class SplitReport:
     near: tuple[tuple[Path, Path, int], ...]
     looked_for_near: bool
 
-    @property
-    def leaks(self) -> bool:
-        """Whether the split must be refused: figures on its held-out sides would flatter."""
-        return bool(self.patients or self.identical)
-
-    def lines(self) -> list[str]:
-        """The findings for people, with counts and the first few names."""
+    def refusals(self) -> list[str]:
+        """Why the split must be refused, for people, with counts and the first few names; empty if it needn't be."""
         lines = []
         if self.patients:
             lines.append(_named(f"{len(self.patients)} patient(s) stand on two sides", self.patients))
         if self.identical:
             groups = [" = ".join(str(path) for path in group) for group in self.identical]
             lines.append(_named(f"{len(groups)} identical picture(s) stand on two sides", groups))
+        return lines
+
+    def remarks(self) -> list[str]:
+        """What else a reader of the figures should know, in the same form."""
+        lines = []
         if self.near:
             pairs = [f"{first} ~ {second} ({bits} of 256 bits differ)" for first, second, bits in self.near]
             lines.append(_named(f"{len(pairs)} pair(s) of nearly identical scans stand on two sides", pairs))
@@ -83,13 +83,18 @@ def check_split(scans: Sequence[Scan]) -> SplitReport:
     Nearly identical pictures are only reported. Raises DataError with the counts and the first few names.
     """
     report = find_leaks(scans)
-    if report.leaks:
-        raise DataError(
-            "the split leaks: "
-            + "; ".join(report.lines())
-            + ". Figures on such a split flatter; divide anew with `./retinote data split`"
-        )
+    refuse_leaks(report)
     return report
+
+
+def refuse_leaks(report: SplitReport) -> None:
+    """Raise DataError for a split that must be refused."""
+    reasons = report.refusals()
+    if reasons:
+        raise DataError(
+            f"the split leaks: {'; '.join(reasons)}. "
+            "Figures on such a split flatter; divide anew with `./retinote data split`"
+        )
 
 
 def _identical(scans: Sequence[Scan]) -> list[tuple[Path, ...]]:

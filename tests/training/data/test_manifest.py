@@ -1,39 +1,12 @@
-"""Reading labelled scans and dividing them by patient."""
+"""Reading labelled scans from manifests and folders, and writing manifests."""
 
-import shutil
 from pathlib import Path
 
 import pytest
 
-from training.data.manifest import DataError, of_split, read_scans
-from training.data.split import patient_groups, shared_patients, split_scans
-
-
-def test_a_manifest_is_split_without_sharing_a_patient(manifest_data: Path) -> None:
-    scans = split_scans(read_scans(manifest_data), validation_share=0.25, seed=3)
-    assert len(scans) == 32
-    assert shared_patients(scans) == set()
-    assert 4 <= len(of_split(scans, "val")) <= 12
-    assert {scan.label for scan in of_split(scans, "val")} == {"HIGH", "LOW"}
-
-
-def test_the_same_seed_gives_the_same_split(manifest_data: Path) -> None:
-    scans = read_scans(manifest_data)
-    assert split_scans(scans, 0.25, seed=5) == split_scans(scans, 0.25, seed=5)
-
-
-def test_patients_with_an_identical_file_count_as_one(manifest_data: Path) -> None:
-    images = manifest_data / "images"
-    shutil.copy(images / "0-0.png", images / "2-1.png")
-    scans = read_scans(manifest_data)
-    groups = dict(zip([scan.path.stem for scan in scans], patient_groups(scans), strict=True))
-    assert groups["0-0"] == groups["0-1"] == groups["2-0"] == groups["2-1"]
-    assert groups["4-0"] != groups["0-0"]
-
-
-def test_folders_keep_their_splits(folder_data: Path) -> None:
-    scans = split_scans(read_scans(folder_data), validation_share=0.25, seed=0)
-    assert [len(of_split(scans, split)) for split in ("train", "val", "test")] == [8, 4, 4]
+from tests.training.conftest import write_scan
+from tests.training.data.conftest import read_table, write_table
+from training.data.manifest import DataError, read_all, read_scans, write_manifest
 
 
 def test_labels_choose_what_is_read(manifest_data: Path) -> None:
@@ -62,7 +35,102 @@ def test_a_folder_without_scans_says_what_is_expected(tmp_path: Path) -> None:
         read_scans(tmp_path / "absent")
 
 
-def test_a_label_on_one_side_only_is_refused(folder_data: Path) -> None:
-    shutil.rmtree(folder_data / "val" / "LOW")
-    with pytest.raises(DataError, match="the val split has no scan of LOW"):
-        split_scans(read_scans(folder_data), validation_share=0.25, seed=0)
+def change(manifest: Path, line: int, **values: str) -> None:
+    """Change columns of one line of a manifest, counted as editors do: the header is line 1."""
+    rows = read_table(manifest)
+    rows[line - 2] |= values
+    write_table(manifest, [dict.fromkeys(values, "") | row for row in rows])
+
+
+def test_a_manifest_may_lie_anywhere_and_name_masks(manifest_data: Path, tmp_path: Path) -> None:
+    listing = tmp_path / "lists" / "mine.csv"
+    listing.parent.mkdir()
+    rows = read_table(manifest_data / "manifest.csv")
+    for row in rows:
+        row["file"] = f"../scans/{row['file']}"
+        row["mask"] = ""
+    write_scan(tmp_path / "masks" / "0.png", "HIGH", 1)
+    rows[0]["mask"] = "../masks/0.png"
+    write_table(listing, rows)
+    scans = read_scans(listing)
+    assert scans[0].mask is not None
+    assert scans[0].mask.samefile(tmp_path / "masks" / "0.png")
+    assert scans[1].mask is None
+    assert scans[0].path.samefile(manifest_data / "images" / "0-0.png")
+
+
+def test_patients_of_different_sources_are_different(manifest_data: Path, folder_data: Path) -> None:
+    manifest = manifest_data / "manifest.csv"
+    change(manifest, 2, source="kermany")
+    scans = read_scans(manifest)
+    assert scans[0].patient == "kermany:p0"
+    assert scans[1].patient == "octdl:p0"
+
+
+def test_several_data_sets_are_read_as_one(manifest_data: Path, folder_data: Path) -> None:
+    assert len(read_all([manifest_data, folder_data])) == 48
+    assert len(read_all([folder_data, manifest_data / "manifest.csv"], ["HIGH", "LOW"])) == 48
+    with pytest.raises(DataError, match=r"0-0\.png is listed twice"):
+        read_all([manifest_data, manifest_data / "manifest.csv"])
+
+
+@pytest.mark.parametrize(
+    ("values", "said"),
+    [
+        ({"label": ""}, "line 5: the column label is empty"),
+        ({"label": "HIGH "}, "line 5: the label 'HIGH ' has spaces"),
+        ({"file": "images/0-0.png"}, r"line 5 lists images/0-0\.png again, as line 2 does"),
+        (
+            {"file": "images/lost.png"},
+            r"lists 1 file\(s\) that are not there, the first in line 5: .*lost\.png",
+        ),
+        ({"mask": "images/lost.png"}, r"the first in line 5: .*lost\.png"),
+        ({"split": "validation"}, "line 5 names the split 'validation'; use train, val, test"),
+        ({"split": "val"}, "names a split for some scans only, and none in line 2"),
+        ({"sha256": "12"}, "line 5: the column sha256 must hold 64 hexadecimal digits"),
+    ],
+)
+def test_what_is_wrong_with_a_row_is_said_with_its_line(
+    manifest_data: Path, values: dict[str, str], said: str
+) -> None:
+    change(manifest_data / "manifest.csv", 5, **values)
+    with pytest.raises(DataError, match=r"manifest\.csv.*" + said):
+        read_scans(manifest_data)
+
+
+@pytest.mark.parametrize(
+    ("content", "said"),
+    [
+        (b"file,label\na.png\n", "line 2 has 1 fields, the header 2"),
+        (b"file,label\n", "lists no scan"),
+        (b"\xff\xfe\x00", "not a CSV table in UTF-8"),
+        (b"file,label,label\n", "the column label twice"),
+    ],
+)
+def test_a_file_that_is_no_manifest_is_refused(tmp_path: Path, content: bytes, said: str) -> None:
+    manifest = tmp_path / "manifest.csv"
+    manifest.write_bytes(content)
+    with pytest.raises(DataError, match=said):
+        read_scans(manifest)
+
+
+def test_an_empty_class_folder_is_named(folder_data: Path) -> None:
+    (folder_data / "val" / "MIDDLE").mkdir()
+    with pytest.raises(DataError, match="MIDDLE holds no image"):
+        read_scans(folder_data)
+
+
+def test_a_manifest_is_written_whole_or_not_at_all(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    manifest = tmp_path / "manifest.csv"
+    write_manifest(manifest, [{"file": "a.png", "label": "CNV", "device": "B"}])
+    assert read_table(manifest)[0]["device"] == "B"
+    before = manifest.read_text()
+
+    def full(_: int) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr("os.fsync", full)
+    with pytest.raises(OSError, match="No space left"):
+        write_manifest(manifest, [{"file": "b.png", "label": "CNV"}])
+    assert manifest.read_text() == before
+    assert [path.name for path in tmp_path.iterdir()] == ["manifest.csv"]

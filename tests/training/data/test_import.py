@@ -1,0 +1,190 @@
+"""`data import`: from a publisher's folder to a manifest, with everything odd named."""
+
+import shutil
+from pathlib import Path
+
+import cv2
+import pytest
+
+import cli
+from tests.training.conftest import write_scan
+from tests.training.data.conftest import read_table
+from training.data.manifest import read_scans
+
+
+def run(*words: object) -> int:
+    return cli.main(["data", *(str(word) for word in words)])
+
+
+def test_octdl_is_read_with_patients_findings_and_our_labels(octdl: Path) -> None:
+    assert run("import", "octdl", octdl) == 0
+    rows = {Path(row["file"]).stem: row for row in read_table(octdl / "manifest.csv")}
+    assert {name: row["label"] for name, row in rows.items()} == {
+        "amd_11_1": "CNV",
+        "amd_11_2": "CNV",
+        "amd_12_1": "DRUSEN",
+        "amd_13_1": "AMD",
+        "no_14_1": "NORMAL",
+        "vid_15_1": "MH",
+        "vid_16_1": "VID",
+        "rvo_17_1": "RVO",
+    }
+    row = rows["amd_12_1"]
+    assert row["file"] == "OCTDL/AMD/amd_12_1.jpg"
+    assert (row["source"], row["native_label"], row["patient_id"], row["eye"]) == (
+        "octdl",
+        "AMD",
+        "octdl:12",
+        "OD",
+    )
+    assert (row["subcategory"], row["condition"]) == ("early", "drusen")
+    assert (row["width"], row["height"], row["split"]) == ("48", "48", "")
+    assert len(row["sha256"]) == len(row["perceptual_hash"]) == 64
+
+
+def test_oct_c8_keeps_its_own_split_and_has_no_patients(oct_c8: Path) -> None:
+    assert run("import", "oct-c8", oct_c8.parent) == 0
+    scans = read_scans(oct_c8.parent)
+    assert len(scans) == 24
+    assert {scan.split for scan in scans if scan.label == "CSR"} == {"train", "val", "test"}
+    assert {scan.patient for scan in scans} == {""}
+
+
+def test_kermany_tells_patients_in_file_names(kermany: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert run("import", "kermany", kermany) == 0
+    scans = {scan.path.stem: scan for scan in read_scans(kermany)}
+    assert scans["CNV-8-1_1"].patient == "kermany:8"
+    assert scans["CNV-7-2"].split == "test"
+    assert "lung" not in scans
+    said = capsys.readouterr()
+    assert "1 patient(s) stand on two sides: kermany:7" in said.err
+    assert "Published OCT sets leak" in said.out
+    assert "test has no folder DME, DRUSEN" in said.err
+
+
+def test_folders_of_ones_own_may_tell_patients_by_a_pattern(tmp_path: Path) -> None:
+    for seed, name in enumerate(("wet/a1_3.png", "wet/a2_1.png", "dry/a1_9.png")):
+        write_scan(tmp_path / "clinic" / name, "HIGH", seed)
+    out = tmp_path / "lists" / "clinic.csv"
+    assert (
+        run("import", "folders", tmp_path / "clinic", "--out", out, "--patient", r"^(?P<patient>\w+)_") == 0
+    )
+    scans = read_scans(out)
+    assert [(scan.label, scan.patient) for scan in scans] == [
+        ("dry", "clinic:a1"),
+        ("wet", "clinic:a1"),
+        ("wet", "clinic:a2"),
+    ]
+
+
+def test_unreadable_files_are_named_and_left_out(octdl: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    broken = octdl / "OCTDL" / "AMD" / "amd_11_2.jpg"
+    broken.write_bytes(broken.read_bytes()[:300])
+    (octdl / "OCTDL" / "NO" / "no_14_1.jpg").write_text("not a picture")
+    write_scan(octdl / "OCTDL" / "RVO" / "rvo_99_1.jpg", "HIGH", 70)
+    assert run("import", "octdl", octdl) == 0
+    left_out = {Path(row["file"]).name: row["reason"] for row in read_table(octdl / "manifest.left-out.csv")}
+    assert set(left_out) == {"amd_11_2.jpg", "no_14_1.jpg", "rvo_99_1.jpg"}
+    assert "ends too early" in left_out["amd_11_2.jpg"]
+    assert "doesn't list it" in left_out["rvo_99_1.jpg"]
+    said = capsys.readouterr().err
+    assert "left out 2, unreadable" in said
+    assert "no_14_1.jpg" in said
+    assert f"{octdl / 'OCTDL' / 'DME'} is empty" in said
+
+
+def test_of_identical_scans_one_stays_and_their_patients_become_one(
+    octdl: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    classes = octdl / "OCTDL"
+    shutil.copy(classes / "AMD" / "amd_11_1.jpg", classes / "AMD" / "amd_13_1.jpg")
+    # 13 has CNV here as well, and another scan.
+    table = octdl / "OCTDL_labels.csv"
+    table.write_text(
+        table.read_text().replace("amd_13_1,AMD,intermediate,MNV_suspected", "amd_13_1,AMD,late,MNV")
+        + "amd_13_2.jpg,AMD,late,MNV,13,OS,F,1960,48,48\n"
+    )
+    write_scan(classes / "AMD" / "amd_13_2.jpg", "HIGH", 80)
+    assert run("import", "octdl", octdl) == 0
+    patients = {scan.path.stem: scan.patient for scan in read_scans(octdl)}
+    assert "amd_13_1" not in patients
+    assert patients["amd_13_2"] == patients["amd_11_1"] == "octdl:11"
+    assert "octdl:11 and octdl:13 share an identical scan" in capsys.readouterr().err
+
+
+def test_the_same_pixels_in_another_file_format_are_identical(octdl: Path) -> None:
+    amd = octdl / "OCTDL" / "AMD"
+    cv2.imwrite(str(amd / "amd_11_2.png"), cv2.imread(str(amd / "amd_11_1.jpg")))
+    (amd / "amd_11_2.jpg").unlink()
+    run("import", "octdl", octdl)
+    assert [Path(row["like"]).name for row in read_table(octdl / "manifest.left-out.csv")] == ["amd_11_1.jpg"]
+
+
+def test_identical_scans_with_contradicting_labels_are_all_left_out(
+    oct_c8: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    shutil.copy(oct_c8 / "train" / "CNV" / "cnv_train_1001.jpg", oct_c8 / "test" / "DR" / "dr_test_1002.jpg")
+    shutil.copy(oct_c8 / "train" / "MH" / "mh_train_1001.jpg", oct_c8 / "val" / "MH" / "mh_val_1002.jpg")
+    assert run("import", "oct-c8", oct_c8) == 0
+    names = {scan.path.name for scan in read_scans(oct_c8)}
+    assert not names & {"cnv_train_1001.jpg", "dr_test_1002.jpg", "mh_train_1001.jpg"}
+    assert "mh_val_1002.jpg" in names  # the copy held out stays
+    assert "contradicting labels" in capsys.readouterr().err
+
+    assert run("import", "oct-c8", oct_c8, "--overwrite", "--keep-duplicates") == 0
+    assert len(read_scans(oct_c8)) == 26
+
+
+def test_several_data_sets_can_go_into_one_manifest(octdl: Path, kermany: Path, tmp_path: Path) -> None:
+    out = tmp_path / "all.csv"
+    shutil.copy(
+        octdl / "OCTDL" / "NO" / "no_14_1.jpg", kermany / "OCT" / "test" / "NORMAL" / "NORMAL-2-1.jpeg"
+    )
+    run("import", "octdl", octdl, "--out", out)
+    run("import", "kermany", kermany, "--out", out, "--append")
+    rows = read_table(out)
+    assert len(rows) == 15
+    assert len({row["pixels_sha256"] for row in rows}) == 15
+    assert {row["source"] for row in rows} == {"octdl", "kermany"}
+
+
+def test_a_manifest_is_not_replaced_unasked(octdl: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert run("import", "octdl", octdl) == 0
+    before = (octdl / "manifest.csv").read_text()
+    assert run("import", "octdl", octdl) == 2
+    assert "--append, --overwrite" in capsys.readouterr().err
+    assert (octdl / "manifest.csv").read_text() == before
+
+
+def test_another_layout_is_refused_with_what_was_expected_and_found(
+    oct_c8: Path, octdl: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "else" / "pictures").mkdir(parents=True)
+    assert run("import", "kermany", tmp_path / "else") == 2
+    said = capsys.readouterr().err
+    assert "isn't laid out as Kermany OCT2017: expected train/ and test/ folders" in said
+    assert "found pictures/" in said
+    (octdl / "OCTDL_labels.csv").unlink()
+    assert run("import", "octdl", octdl) == 2
+    assert "OCTDL_labels.csv is missing" in capsys.readouterr().err
+    assert run("import", "octdl", tmp_path / "absent") == 2
+    assert "absent is no folder" in capsys.readouterr().err
+
+
+def test_a_table_without_patients_is_refused(octdl: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    table = octdl / "OCTDL_labels.csv"
+    table.write_text(table.read_text().replace("patient_id", "person"))
+    assert run("import", "octdl", octdl) == 2
+    assert "lacks the column patient_id; it has file_name, disease" in capsys.readouterr().err
+
+
+def test_nothing_usable_is_an_error_and_writes_nothing(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "CNV").mkdir()
+    assert run("import", "folders", tmp_path) == 2
+    assert "has no image in its class folders" in capsys.readouterr().err
+    (tmp_path / "CNV" / "a.png").write_text("no picture")
+    assert run("import", "folders", tmp_path) == 2
+    assert "a.png (unreadable" in capsys.readouterr().err
+    assert [path.name for path in tmp_path.iterdir()] == ["CNV"]
