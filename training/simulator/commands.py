@@ -1,0 +1,42 @@
+"""The command `data simulate`: scans, masks and their manifest written to a new folder."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+from training.simulator.labels import LABELS
+
+
+def add_simulate_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the options of `data simulate`."""
+    parser.add_argument("--out", type=Path, required=True, metavar="DIR", help="new folder for the scans")
+    parser.add_argument("--per-class", type=int, required=True, metavar="N", help="scans of each label")
+    parser.add_argument("--seed", type=int, default=0, metavar="S", help="same seed, same scans (default: %(default)s)")
+    parser.add_argument(
+        "--labels", nargs="+", default=list(LABELS), metavar="LABEL", help=f"(default: {' '.join(LABELS)})"
+    )
+    parser.add_argument("--height", type=int, default=496, metavar="PIXELS", help="(default: %(default)s)")
+    parser.add_argument("--width", type=int, default=512, metavar="PIXELS", help="(default: %(default)s)")
+    parser.add_argument("--workers", type=int, metavar="N", help="processes (default: one for each core)")
+    parser.add_argument("--overwrite", action="store_true", help="replace simulated scans that are there")
+    parser.add_argument("--sheet", type=Path, metavar="FILE", help="also write a sheet of examples, JPEG or PNG")
+
+
+def simulate(arguments: argparse.Namespace) -> int:
+    """Run `data simulate`. Raises DataError when an option or the folder is wrong, or the disk is full."""
+    from training.simulator import writing
+
+    writing.write_set(
+        writing.Order(
+            folder=arguments.out,
+            labels=tuple(arguments.labels),
+            per_class=arguments.per_class,
+            seed=arguments.seed,
+            size=(arguments.height, arguments.width),
+        ),
+        workers=arguments.workers,
+        overwrite=arguments.overwrite,
+        sheet=arguments.sheet,
+    )
+    return 0

@@ -1,0 +1,129 @@
+"""From a cross-section to the detected intensity: light lost on the way, vessels, speckle, noise."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+
+from training.simulator.section import Floats, Grid, Layer, Section, texture
+
+DECIBEL = np.float32(np.log(10) / 10)
+LIGHT_LOST_PER_REFLECTED = 3.6e-5
+"""Light lost per micrometre and unit of reflectivity, both ways: scattering takes what it shows (Vermeer et al.,
+Biomedical Optics Express 5, 322 (2014)); chosen so that a healthy retina casts no visible shadow and an exudate does."""
+CHOROID_LOSS_PER_UM = (0.0004, 0.003)
+SCATTER_IN_CHOROID = 0.12
+"""Share of the scattered light that is lost for good there: the choroid scatters forwards."""
+
+
+@dataclass(frozen=True)
+class Optics:
+    """How a device sees: `frames` averaged, speckle `grain_px` (axial, lateral), noise floor in decibels."""
+
+    frames: float
+    grain_px: tuple[float, float]
+    noise_db: float
+    contrast: float
+    focus_px: float
+    depth_loss_db: float
+
+
+def reflectivity(section: Section) -> tuple[Floats, Floats]:
+    """Levels in decibels and the choroid's share, both (height, width) float32, antialiased at the boundaries."""
+    grid = section.grid
+    tops = section.tops() / np.float32(grid.tall_um)
+    levels = section.level
+    step = np.diff(levels, axis=0, prepend=np.zeros((1, grid.width), np.float32))
+    # A layer that a column lacks must not be seen there.
+    steps = np.zeros((grid.height + 2, grid.width), np.float32)
+    columns = np.arange(grid.width)
+    rows = np.clip(tops, 0, grid.height)
+    whole = rows.astype(np.int32)
+    part = rows - whole
+    for layer in range(len(step)):
+        steps[whole[layer], columns] += step[layer] * (1 - part[layer])
+        steps[whole[layer] + 1, columns] += step[layer] * part[layer]
+    field = np.cumsum(steps[: grid.height], axis=0, out=steps[: grid.height])
+    down = np.arange(grid.height, dtype=np.float32)[:, None]
+    choroid = np.clip(down - rows[Layer.CHORIOCAPILLARIS] + 0.5, 0, 1)
+    return field, np.asarray(choroid, np.float32)
+
+
+def paint(section: Section, field: Floats, mask: Floats) -> None:
+    """Paint the spots over the levels, and those of lesions into the mask, both in place."""
+    for spot in section.spots:
+        rows = slice(spot.row, spot.row + spot.cover.shape[0])
+        columns = slice(spot.column, spot.column + spot.cover.shape[1])
+        area = field[rows, columns]
+        area += spot.cover * (np.float32(spot.level) - area)
+        if spot.lesion:
+            np.maximum(mask[rows, columns], spot.cover, out=mask[rows, columns])
+
+
+def add_choroid_vessels(section: Section, field: Floats, choroid: Floats, random: np.random.Generator) -> None:
+    """Darken the choroid where its large vessels run, larger the deeper, in place."""
+    grid = section.grid
+    size = float(random.uniform(35, 95))
+    vessels = texture(field.shape, random, size / grid.tall_um, 1.5 * size / grid.wide_um)
+    fine = texture(field.shape, random, 0.4 * size / grid.tall_um, 0.6 * size / grid.wide_um)
+    vessels += np.float32(0.5) * fine
+    vessels -= np.float32(1.1 - 2.0 * section.vessel_share)
+    np.clip(vessels * np.float32(2.2), 0, 1, out=vessels)
+    bottom = section.top(Layer.SCLERA) / np.float32(grid.tall_um)
+    top = section.top(Layer.CHOROID) / np.float32(grid.tall_um)
+    down = np.arange(grid.height, dtype=np.float32)[:, None]
+    fade = np.float32(grid.tall_um / 25)
+    vessels *= np.clip((bottom - down) * fade, 0, 1)
+    vessels *= np.clip((down - top) * fade, 0, 1)
+    field -= vessels * np.float32(random.uniform(3.5, 9.0))
+
+
+def detected(
+    section: Section, field: Floats, choroid: Floats, optics: Optics, random: np.random.Generator
+) -> Floats:
+    """The detected intensity, linear, float32 (height, width)."""
+    grid = section.grid
+    signal = np.exp(field * (DECIBEL * np.float32(optics.contrast)))
+    loss = signal * np.float32(LIGHT_LOST_PER_REFLECTED * 2 * grid.tall_um)
+    loss *= 1 - np.float32(1 - SCATTER_IN_CHOROID) * choroid
+    loss += choroid * np.float32(random.uniform(*CHOROID_LOSS_PER_UM) * 2 * grid.tall_um)
+    np.cumsum(loss, axis=0, out=loss)
+    slope = np.float32(optics.depth_loss_db / grid.height) * DECIBEL
+    loss += np.arange(grid.height, dtype=np.float32)[:, None] * slope
+    if section.loss is not None:
+        loss += section.loss
+    signal *= np.exp(-loss)
+    if optics.focus_px > 0:
+        signal = cv2.GaussianBlur(signal, (0, 0), sigmaX=optics.focus_px, sigmaY=max(0.6 * optics.focus_px, 0.3))
+    signal *= speckle(grid, optics.frames, optics.grain_px, random)
+    noise = speckle(grid, optics.frames, (0.0, 0.0), random)
+    noise *= np.exp(np.float32(optics.noise_db) * DECIBEL)
+    signal += noise
+    return np.asarray(signal, np.float32)
+
+
+def speckle(
+    grid: Grid, frames: float, grain_px: tuple[float, float], random: np.random.Generator
+) -> Floats:
+    """Fully developed speckle of mean 1 (height, width): exponentially distributed, averaged over `frames`."""
+    shape = (grid.height, grid.width)
+
+    def wave() -> Floats:
+        field = random.standard_normal(shape, dtype=np.float32)
+        if max(grain_px) > 0.25:
+            field = cv2.GaussianBlur(field, (0, 0), sigmaX=max(grain_px[1], 0.2), sigmaY=max(grain_px[0], 0.2))
+            field *= np.float32(1 / max(float(field[::7, ::7].std()), 1e-3))
+        return np.asarray(field, np.float32)
+
+    if frames >= 5:
+        # The mean of many exponentials is near enough to a log-normal one with the same mean and variance.
+        spread = np.float32(np.sqrt(np.log1p(1 / frames)))
+        return np.exp(wave() * spread - spread * spread / 2)
+    one, two = wave(), wave()
+    power = (one * one + two * two) * np.float32(0.5)
+    if frames > 1:
+        np.power(power, np.float32(frames**-0.55), out=power)
+        power *= np.float32(1 / max(float(power[::5, ::5].mean()), 1e-3))
+    return power

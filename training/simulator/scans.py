@@ -1,0 +1,103 @@
+"""Simulated B-scans with masks: an eye, its signs, a device."""
+
+from __future__ import annotations
+
+import zlib
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+import numpy.typing as npt
+
+from training.simulator.anatomy import healthy
+from training.simulator.device import Device, draw_device, frame, show
+from training.simulator.extras import add_vessels, add_vitreous
+from training.simulator.labels import LABELS
+from training.simulator.optics import add_choroid_vessels, detected, paint, reflectivity
+from training.simulator.section import Floats, Layer, Section
+from training.simulator.signs import SIGNS
+
+MASKED_LAYERS = (Layer.SUBRETINAL_FLUID, Layer.SUBRETINAL_MATERIAL, Layer.BELOW_EPITHELIUM)
+THINNEST_IN_MASK_UM = 8.0
+
+
+@dataclass(frozen=True)
+class SimulatedScans:
+    """`images` uint8 (count, height, width), grey; `masks` bool (count, height, width), the lesions."""
+
+    images: npt.NDArray[np.uint8]
+    masks: npt.NDArray[np.bool_]
+
+
+def simulate(label: str, count: int, seed: int, height: int = 496, width: int = 512) -> SimulatedScans:
+    """Draw `count` scans of a label; the same seed gives the same scans.
+
+    Raises ValueError for an unknown label.
+    """
+    if label not in SIGNS:
+        raise ValueError(f"there is no label {label!r}; the simulator draws {', '.join(LABELS)}")
+    images = np.empty((count, height, width), np.uint8)
+    masks = np.empty((count, height, width), np.bool_)
+    for number in range(count):
+        images[number], masks[number] = simulate_one(label, seed, number, (height, width))
+    return SimulatedScans(images, masks)
+
+
+def simulate_one(
+    label: str, seed: int, number: int, size: tuple[int, int]
+) -> tuple[npt.NDArray[np.uint8], npt.NDArray[np.bool_]]:
+    """The scan `number` of a seed: picture uint8 and mask bool, both of `size` (height, width)."""
+    device, section = draw_healthy(seed, number)
+    signs = np.random.default_rng([seed, number, 2, zlib.crc32(label.encode())])
+    if label != "NORMAL":
+        SIGNS[label](section, signs)
+    noise = np.random.default_rng([seed, number, 3])
+    field, choroid = reflectivity(section)
+    add_choroid_vessels(section, field, choroid, noise)
+    mask = layers_in_mask(section, label)
+    add_vitreous(section, field, noise, device.haze_db)
+    paint(section, field, mask)
+    add_vessels(section, field, noise)
+    intensity = detected(section, field, choroid, device.optics, noise)
+    return frame(show(intensity, device), mask, device, size)
+
+
+def draw_healthy(seed: int, number: int) -> tuple[Device, Section]:
+    """The device and the healthy eye of a scan: the same whatever its label becomes."""
+    device = draw_device(np.random.default_rng([seed, number, 0]))
+    return device, healthy(device.grid, np.random.default_rng([seed, number, 1]))
+
+
+def layers_in_mask(section: Section, label: str) -> Floats:
+    """Cover (height, width) 0..1 of the lesions that are layers and not spots."""
+    grid = section.grid
+    mask = np.zeros((grid.height, grid.width), np.float32)
+    if label == "NORMAL":
+        return mask
+    down = (np.arange(grid.height, dtype=np.float32)[:, None] + 0.5) * np.float32(grid.tall_um)
+
+    def add(top: Floats, bottom: Floats, where: npt.NDArray[np.bool_]) -> None:
+        columns = np.flatnonzero(where)
+        if len(columns):
+            first, last = columns[0], columns[-1] + 1
+            inside = (down >= top[first:last]) & (down < bottom[first:last]) & where[first:last]
+            np.maximum(mask[:, first:last], inside, out=mask[:, first:last])
+
+    for layer in MASKED_LAYERS:
+        thick = section.thickness[layer]
+        top = section.top(layer)
+        add(top, top + thick, thick > THINNEST_IN_MASK_UM)
+    if "atrophy" in section.hidden:
+        bruch = section.bruch
+        add(bruch - 70, bruch + 60, section.hidden["atrophy"] > 0.5)
+    if "cotton wool" in section.hidden:
+        top = section.top(Layer.NERVE_FIBRES)
+        add(top, top + section.thickness[Layer.NERVE_FIBRES], section.hidden["cotton wool"] > 0.2)
+    for mark in section.marks:
+        rows = slice(mark.row, mark.row + mark.cover.shape[0])
+        columns = slice(mark.column, mark.column + mark.cover.shape[1])
+        np.maximum(mask[rows, columns], mark.cover, out=mask[rows, columns])
+    return mask
+
+
+cv2.setNumThreads(1)
