@@ -33,6 +33,12 @@ def add_train_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--resume", action="store_true", help="go on with the training that --out holds")
     parser.add_argument("--overwrite", action="store_true", help="replace the model or training in --out")
     parser.add_argument(
+        "--allow-leaks",
+        action="store_true",
+        help="train even if a patient or an identical scan stands on two sides of the split, as in published ones; "
+        "the card will say so",
+    )
+    parser.add_argument(
         "--processes", type=int, default=1, metavar="N", help="processes on this machine, as torchrun's"
     )
     parser.add_argument(
@@ -92,6 +98,7 @@ def train(arguments: argparse.Namespace) -> int:
             cache=arguments.cache or default_folder(),
             resume=arguments.resume,
             overwrite=arguments.overwrite,
+            allow_leaks=arguments.allow_leaks,
             command=command_line(arguments),
         )
     )
@@ -127,6 +134,8 @@ def command_line(arguments: argparse.Namespace) -> str:
     if arguments.labels:
         words += ["--labels", *arguments.labels]
     words += ["--name", arguments.name, "--version", arguments.version]
+    if arguments.allow_leaks:
+        words.append("--allow-leaks")
     if arguments.processes > 1:
         words += ["--processes", str(arguments.processes)]
     words += ["--recipe", Path(arguments.recipe).name]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -15,7 +15,8 @@ from accelerate.utils import set_seed
 from handlers.card import ModelCard
 from training import checkpoint, export, networks
 from training.batches import ordered_batches, training_batches
-from training.data.manifest import DataError, of_split, read_all
+from training.data.leaks import find_leaks, refuse_leaks
+from training.data.manifest import DataError, Scan, of_split, read_all
 from training.data.split import split_scans
 from training.evaluation.calibration import fit_temperature
 from training.evaluation.figures import figures
@@ -40,6 +41,7 @@ class Job:
     cache: Path
     resume: bool
     overwrite: bool
+    allow_leaks: bool
     command: str
 
 
@@ -53,6 +55,7 @@ def run(job: Job) -> ModelCard | None:
         _prepare(job)
     accelerator.wait_for_everyone()
     scans = split_scans(read_all(job.data, job.labels), job.recipe.validation_share, job.recipe.seed)
+    leaks = _leaks(job, scans, accelerator.print)
     labels = sorted({scan.label for scan in scans})
     to_learn, to_validate = of_split(scans, "train"), of_split(scans, "val")
     if job.recipe.batch_size < accelerator.num_processes:
@@ -92,7 +95,7 @@ def run(job: Job) -> ModelCard | None:
         temperature=temperature,
         scans=scans,
         metrics=metrics,
-        limits=BASE_LIMITS,
+        limits=(*BASE_LIMITS, *leaks),
         made_with=_made_with(job, fitted.best.number),
     )
     checkpoint.remove(job.out)
@@ -112,6 +115,25 @@ def _prepare(job: Job) -> None:
         )
     elif card.exists():
         raise DataError(f"{job.out} holds a model already; choose another --out or add --overwrite")
+
+
+def _leaks(job: Job, scans: Sequence[Scan], warn: Callable[[str], None]) -> list[str]:
+    """What stands on two sides of the split, as sentences for the card, and by name as warnings.
+
+    Raises DataError when it forbids to train.
+    """
+    report = find_leaks(scans)
+    if not job.allow_leaks:
+        refuse_leaks(report)
+    for line in (*report.refusals(), *report.remarks()):
+        warn(f"warning: {line}")
+    counts = {
+        "patient(s)": len(report.patients),
+        "identical picture(s)": len(report.identical),
+        "pair(s) of nearly identical scans": len(report.near),
+    }
+    told = [f"{count} {what}" for what, count in counts.items() if count]
+    return [f"The split leaks: {', '.join(told)} stand on two sides; the figures flatter."] if told else []
 
 
 def _where(accelerator: Accelerator) -> str:

@@ -156,3 +156,15 @@ def test_a_file_without_weights_is_named(folder_data: Path, tmp_path: Path) -> N
     wrong.write_bytes(b"no weights")
     with pytest.raises(WeightsError, match=r"wrong\.safetensors"):
         run("--data", folder_data, "--out", tmp_path / "model", *SMALL, "--pretrained-file", wrong)
+
+
+def test_a_split_that_leaks_is_refused_unless_allowed(folder_data: Path, tmp_path: Path) -> None:
+    known = next((folder_data / "train" / "LOW").iterdir())
+    (folder_data / "val" / "LOW" / "again.png").write_bytes(known.read_bytes())
+    options = ["--data", folder_data, "--out", tmp_path / "model", *SMALL, "--epochs", 1, "--batch-size", 4]
+    with pytest.raises(DataError, match="1 identical picture.*again"):
+        run(*options)
+    run(*options, "--allow-leaks")
+    card, _ = load_network(tmp_path / "model")
+    assert any("flatter" in limit for limit in card.limits)
+    assert str(tmp_path) not in (tmp_path / "model" / "model.json").read_text()
