@@ -17,6 +17,9 @@ from training.simulator.optics import add_choroid_vessels, detected, paint, refl
 from training.simulator.section import Floats, Layer, Section
 from training.simulator.signs import SIGNS
 
+Bytes = npt.NDArray[np.uint8]
+Bits = npt.NDArray[np.bool_]
+
 MASKED_LAYERS = (Layer.SUBRETINAL_FLUID, Layer.SUBRETINAL_MATERIAL, Layer.BELOW_EPITHELIUM)
 THINNEST_IN_MASK_UM = 8.0
 
