@@ -77,20 +77,14 @@ def _replace(file: Path, content: bytes) -> None:
 
 
 def describe_data(scans: Sequence[Scan]) -> dict[str, Any]:
-    """Sources with their licences, and the counts of scans and patients per split and label."""
+    """Sources with their licences, and the counts of real scans, their patients, and simulated ones by split and label."""
     return {
         "sources": [
             {"scans": count, **describe(source)}
             for source, count in sorted(Counter(scan.source for scan in scans).items())
         ],
         "counts": {
-            split: {
-                label: {
-                    "scans": count,
-                    "patients": len({scan.patient for scan in part if scan.label == label and scan.patient}),
-                }
-                for label, count in sorted(Counter(scan.label for scan in part).items())
-            }
+            split: {label: _counts(_of_label(part, label)) for label in sorted({scan.label for scan in part})}
             for split in SPLITS
             if (part := of_split(scans, split))
         },
@@ -100,20 +94,43 @@ def describe_data(scans: Sequence[Scan]) -> dict[str, Any]:
 def data_limits(scans: Sequence[Scan]) -> list[str]:
     """What the make-up of the data forbids to conclude, as sentences."""
     limits = []
-    sources = {scan.source for scan in scans}
+    real = [scan for scan in scans if not is_simulated(scan)]
+    sources = {scan.source for scan in real}
     for label in sorted({scan.label for scan in scans}):
-        of_label = [scan for scan in scans if scan.label == label]
-        patients = {scan.patient for scan in of_label if scan.patient}
-        if patients and len(patients) < FEW_PATIENTS:
-            limits.append(f"{label}: only {len(patients)} patients; its figures are uncertain.")
-        own = {scan.source for scan in of_label}
+        own = {scan.source for scan in _of_label(real, label)}
         if len(sources) > 1 and len(own) == 1:
             limits.append(
-                f"{label}: every scan comes from {own.pop()}; device and disease can't be told apart."
+                f"{label}: every real scan comes from {own.pop()}; device and disease can't be told apart."
             )
+    limits += [f"{label}: {caveat}" for label, caveat in label_caveats(scans).items()]
     if not all(scan.patient for scan in scans):
         limits.append("Patients are not known for every scan; the splits may share some.")
     return limits
+
+
+def label_caveats(scans: Sequence[Scan]) -> dict[str, str]:
+    """Labels whose answers rest on few real patients or on none, each with the sentence that people are told."""
+    trained = of_split(scans, "train")
+    caveats = {}
+    for label in sorted({scan.label for scan in trained}):
+        real = [scan for scan in _of_label(trained, label) if not is_simulated(scan)]
+        patients = {scan.patient for scan in real if scan.patient}
+        if not real:
+            caveats[label] = "No real scan of this label was trained on; it rests on simulated scans alone."
+        elif patients and len(patients) < FEW_PATIENTS:
+            caveats[label] = f"Trained on real scans of {len(patients)} patients only; it may well be wrong."
+    return caveats
+
+
+def _of_label(scans: Sequence[Scan], label: str) -> list[Scan]:
+    return [scan for scan in scans if scan.label == label]
+
+
+def _counts(scans: Sequence[Scan]) -> dict[str, int]:
+    real = [scan for scan in scans if not is_simulated(scan)]
+    simulated = {"simulated": len(scans) - len(real)} if len(real) < len(scans) else {}
+    patients = {scan.patient for scan in real if scan.patient}
+    return {"scans": len(real), "patients": len(patients), **simulated}
 
 
 def environment() -> dict[str, Any]:
