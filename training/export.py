@@ -16,7 +16,7 @@ from torch import nn
 
 from handlers.card import InputSpec, ModelCard
 from training.data.manifest import SPLITS, Scan, of_split
-from training.data.sources import describe
+from training.data.sources import describe, is_simulated
 
 WEIGHTS_NAME = "weights.safetensors"
 CARD_NAME = "model.json"
