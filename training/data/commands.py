@@ -3,15 +3,12 @@
 from __future__ import annotations
 
 import argparse
-import importlib
-import importlib.util
 import re
 import sys
 from collections import defaultdict
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 from training.data.layouts import Layout, LeftOut, layouts, list_files
 from training.data.manifest import (
@@ -25,8 +22,8 @@ from training.data.manifest import (
     write_manifest,
     write_table,
 )
+from training.simulator.commands import add_simulate_arguments, simulate
 
-SIMULATOR = "training.simulator.commands"
 NAMED = 20
 """Files named on the screen for each reason; the table beside the manifest names all."""
 LEFT_OUT_COLUMNS = ("file", "reason", "like")
@@ -81,13 +78,12 @@ def add_data_arguments(parser: argparse.ArgumentParser) -> None:
 
     text = "draw B-scans of every class, with masks of the lesions"
     simulating = actions.add_parser("simulate", help=text, description=text[0].upper() + text[1:] + ".")
-    if importlib.util.find_spec(SIMULATOR):
-        _simulator("add_simulate_arguments")(simulating)
+    add_simulate_arguments(simulating)
 
 
 def data(arguments: argparse.Namespace) -> int:
     """Run one of the actions; 0, or an error for people."""
-    actions = {"import": import_data, "split": split_data, "simulate": simulate_data}
+    actions = {"import": import_data, "split": split_data, "simulate": simulate}
     return actions[arguments.action](arguments)
 
 
@@ -172,16 +168,6 @@ def split_data(arguments: argparse.Namespace) -> int:
     print(f"wrote the column split of {', '.join(map(str, manifests))} (seed {arguments.seed})")
     _print_that_published_sets_leak(decided)
     return 0
-
-
-def simulate_data(arguments: argparse.Namespace) -> int:
-    """Hand over to the simulator; its exit status."""
-    return int(_simulator("simulate")(arguments))
-
-
-def _simulator(name: str) -> Callable[..., Any]:
-    function: Callable[..., Any] = getattr(importlib.import_module(SIMULATOR), name)
-    return function
 
 
 def _with_patients(layout: Layout, pattern: str | None) -> Layout:

@@ -23,7 +23,7 @@ NEAR_BITS = 40
 """Two scans whose perceptual hashes differ in at most this many of 256 bits show the same retina.
 
 Measured on 2,909 scans of OCTDL and Kermany: between different patient ids 60 pairs differ in 0 to 32 bits, and each
-that was looked at is one eye taken, saved or cropped again; then nothing up to 43 bits; from 44 on mostly strangers.
+that was looked at is one eye taken, saved or cropped again; then none up to 43 bits; from 44 on mostly strangers.
 The usual 64-bit hash has no such gap (strangers from 4 bits on): B-scans look too much alike for it.
 """
 # Distances computed at once: few enough to stay in a core's cache.
@@ -61,9 +61,13 @@ def fingerprint(path: Path) -> Fingerprint:
 def fingerprints(paths: Sequence[Path]) -> list[Fingerprint | str]:
     """Fingerprints of many files, on all cores and with a progress bar; for an unreadable file what is wrong."""
     with ThreadPoolExecutor(len(os.sched_getaffinity(0))) as threads:
-        found = threads.map(_fingerprint_or_reason, paths)
-        # Without a terminal there is no bar.
-        return list(tqdm(found, total=len(paths), desc="checking scans", unit="scan", disable=None))
+        try:
+            found = threads.map(_fingerprint_or_reason, paths)
+            # Without a terminal there is no bar.
+            return list(tqdm(found, total=len(paths), desc="checking scans", unit="scan", disable=None))
+        except BaseException:  # Ctrl-C: the files that wait must not be read first.
+            threads.shutdown(wait=False, cancel_futures=True)
+            raise
 
 
 def near_pairs(hashes: Sequence[str], most_bits: int = NEAR_BITS) -> npt.NDArray[np.int64]:

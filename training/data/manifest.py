@@ -153,29 +153,34 @@ def read_rows(manifest: Path) -> tuple[list[str], list[dict[str, str]]]:
 def write_manifest(path: Path, rows: Sequence[Mapping[str, str]]) -> None:
     """Write a manifest whole or not at all: `COLUMNS` first, then whatever else the rows hold.
 
-    Raises OSError when the disk is full or the folder can't be written to; what stood there before then stays.
+    Raises DataError when the disk is full or the folder can't be written to; what stood there before then stays.
     """
     extra = dict.fromkeys(name for row in rows for name in row if name not in COLUMNS)
     write_table(path, [*COLUMNS, *extra], rows)
 
 
 def write_table(path: Path, columns: Sequence[str], rows: Sequence[Mapping[str, str]]) -> None:
-    """Write a CSV table whole or not at all; raises OSError, as `write_manifest` does."""
-    with tempfile.NamedTemporaryFile(
-        "w", dir=path.parent, prefix=f".{path.name}.", newline="", encoding="utf-8", delete=False
-    ) as lines:
-        written = Path(lines.name)
-        try:
-            writer = csv.DictWriter(lines, columns, restval="", lineterminator="\n")
-            writer.writeheader()
-            writer.writerows(rows)
-            lines.flush()
-            os.fsync(lines.fileno())
-            written.chmod(MANIFEST_MODE)
-            written.replace(path)
-        except BaseException:
-            written.unlink(missing_ok=True)
-            raise
+    """Write a CSV table whole or not at all; raises DataError, as `write_manifest` does."""
+    try:
+        with tempfile.NamedTemporaryFile(
+            "w", dir=path.parent, prefix=f".{path.name}.", newline="", encoding="utf-8", delete=False
+        ) as lines:
+            written = Path(lines.name)
+            try:
+                writer = csv.DictWriter(lines, columns, restval="", lineterminator="\n")
+                writer.writeheader()
+                writer.writerows(rows)
+                lines.flush()
+                os.fsync(lines.fileno())
+                written.chmod(MANIFEST_MODE)
+                written.replace(path)
+            except BaseException:
+                written.unlink(missing_ok=True)
+                raise
+    except OSError as error:
+        raise DataError(
+            f"{path} can't be written: {error.strerror}; what was there before is kept"
+        ) from error
 
 
 def _read_one(data: Path) -> list[Scan]:

@@ -24,8 +24,8 @@ def split_scans(scans: Sequence[Scan], validation_share: float, seed: int) -> li
     """Give every scan its split for a training, keeping the one it came with.
 
     Scans without a split, or those in `train` when none stands in `val`, are divided so that no patient, and no two
-    identical files, stand on both sides, and the labels keep their shares. Without patient ids each scan counts as
-    its own patient. Raises DataError when a label ends up on one side only.
+    identical files (nor nearly identical ones, where the manifest has perceptual hashes), stand on both sides, and the
+    labels keep their shares. Without patient ids each scan counts as its own patient. Raises DataError when a label ends up on one side only.
     """
     decided = list(scans)
     if any(not scan.split for scan in scans):
@@ -39,7 +39,7 @@ def split_scans(scans: Sequence[Scan], validation_share: float, seed: int) -> li
         chosen = [decided[index] for index in undivided]
         sides = divide(
             [scan.label for scan in chosen],
-            patient_groups(chosen),
+            patient_groups(chosen, alike=_alike(chosen)),
             {"train": 1 - validation_share, "val": validation_share},
             seed,
             decided=[scan.split for scan in chosen],
@@ -188,6 +188,17 @@ def _distance(
     reached = np.stack([counts[drawn == side].sum(axis=0) for side in range(open_sides)])
     shares = np.abs(reached - wanted[:open_sides]) / counts.sum(axis=0)
     return int((reached == 0).sum()), float(shares.sum())
+
+
+def _alike(scans: Sequence[Scan]) -> list[tuple[int, int]]:
+    """Pairs of scans whose perceptual hashes, where the manifest has them, are close."""
+    hashes = [scan.perceptual_hash for scan in scans]
+    if not any(hashes):
+        return []
+    # It loads imagehash and tqdm, which a manifest without hashes doesn't need.
+    from training.data.fingerprint import near_pairs
+
+    return [(first, second) for first, second, _ in near_pairs(hashes).tolist()]
 
 
 def _require_labels(

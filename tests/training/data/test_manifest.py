@@ -130,7 +130,7 @@ def test_a_manifest_is_written_whole_or_not_at_all(tmp_path: Path, monkeypatch: 
         raise OSError(28, "No space left on device")
 
     monkeypatch.setattr("os.fsync", full)
-    with pytest.raises(OSError, match="No space left"):
+    with pytest.raises(DataError, match=r"manifest\.csv can't be written: No space left"):
         write_manifest(manifest, [{"file": "b.png", "label": "CNV"}])
     assert manifest.read_text() == before
     assert [path.name for path in tmp_path.iterdir()] == ["manifest.csv"]
