@@ -68,6 +68,12 @@ def _write(scans: Sequence[Scan], side: int, file: Path) -> None:
         if not _fill(scans, side, partial, channels=1):
             _fill(scans, side, partial, channels=3)
         partial.replace(file)
+    except OSError as error:
+        wanted_mb = len(scans) * side**2 / 1e6
+        raise DataError(
+            f"{file.parent}: the reduced scans can't be written ({error.strerror}); "
+            f"they need {wanted_mb:.0f} to {3 * wanted_mb:.0f} MB. Free some space, or name another folder with --cache"
+        ) from error
     finally:
         partial.unlink(missing_ok=True)
 

@@ -38,7 +38,7 @@ def save(out: Path, plan: dict[str, Any], state: dict[str, Any]) -> None:
     except RuntimeError as error:  # torch's name for a full disk, among others
         raise CheckpointError(
             f"{partial} can't be written ({str(error).splitlines()[0]}); the disk may be full. "
-            "The checkpoint of the epoch before is kept: free some space and go on with --resume"
+            "What was saved before is kept: free some space and go on with --resume"
         ) from error
     finally:
         partial.unlink(missing_ok=True)

@@ -1,5 +1,6 @@
 """How often scans are drawn, and what the cache of reduced scans holds."""
 
+import errno
 import os
 from collections import Counter
 from pathlib import Path
@@ -110,3 +111,15 @@ def test_a_broken_scan_is_named_and_leaves_no_cache(manifest_data: Path, tmp_pat
     with pytest.raises(DataError, match=scans[5].path.name):
         squares(scans, 16, cache)
     assert list(cache.iterdir()) == []
+
+
+def test_a_full_disk_says_what_the_cache_needs(
+    manifest_data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(*_: object) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(os, "posix_fallocate", refuse)
+    with pytest.raises(DataError, match="No space left on device.*--cache"):
+        squares(read_scans(manifest_data), 64, tmp_path / "cache")
+    assert list((tmp_path / "cache").iterdir()) == []
