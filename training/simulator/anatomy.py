@@ -9,25 +9,25 @@ from training.simulator.section import Floats, Grid, Layer, Section, waves
 LAYERS = len(Layer)
 LEVELS_DB = {
     Layer.MEMBRANE: 21.0,
-    Layer.NERVE_FIBRES: 23.0,
-    Layer.GANGLION_CELLS: 17.0,
-    Layer.INNER_PLEXIFORM: 19.0,
-    Layer.INNER_NUCLEAR: 13.5,
-    Layer.OUTER_PLEXIFORM: 18.5,
-    Layer.OUTER_NUCLEAR: 11.0,
+    Layer.NERVE_FIBRES: 21.5,
+    Layer.GANGLION_CELLS: 17.5,
+    Layer.INNER_PLEXIFORM: 18.8,
+    Layer.INNER_NUCLEAR: 15.0,
+    Layer.OUTER_PLEXIFORM: 18.0,
+    Layer.OUTER_NUCLEAR: 12.5,
     Layer.LIMITING_MEMBRANE: 16.0,
-    Layer.MYOID: 13.0,
-    Layer.ELLIPSOID: 25.0,
-    Layer.OUTER_SEGMENTS: 18.5,
-    Layer.INTERDIGITATION: 24.0,
+    Layer.MYOID: 14.5,
+    Layer.ELLIPSOID: 26.5,
+    Layer.OUTER_SEGMENTS: 21.0,
+    Layer.INTERDIGITATION: 26.0,
     Layer.SUBRETINAL_FLUID: 1.5,
     Layer.SUBRETINAL_MATERIAL: 23.0,
-    Layer.PIGMENT_EPITHELIUM: 27.5,
+    Layer.PIGMENT_EPITHELIUM: 29.0,
     Layer.BELOW_EPITHELIUM: 19.0,
     Layer.BRUCH_MEMBRANE: 23.0,
     Layer.CHORIOCAPILLARIS: 23.5,
-    Layer.CHOROID: 22.0,
-    Layer.SCLERA: 22.5,
+    Layer.CHOROID: 21.0,
+    Layer.SCLERA: 19.5,
 }
 """Decibels above the noise of the vitreous, before what lies above takes light away."""
 
@@ -47,8 +47,9 @@ def healthy(grid: Grid, random: np.random.Generator) -> Section:
     level[Layer.CHORIOCAPILLARIS :] += np.float32(random.normal(-0.5, 2.0))
     level[Layer.INTERDIGITATION] -= np.float32(random.exponential(2.0))
     for layer in range(LAYERS):
-        level[layer] += waves(x, random, 700, 0.6)
-    level += waves(x, random, 1800, 0.9)
+        level[layer] += waves(x, random, float(random.uniform(60, 700)), 0.8)
+    level += waves(x, random, 1800, 1.2)
+    _add_disc(x, fovea, side, thickness, level, random)
     section = Section(
         grid=grid,
         bruch=_bruch(grid, random, thickness),
@@ -59,6 +60,29 @@ def healthy(grid: Grid, random: np.random.Generator) -> Section:
         vessel_share=float(random.uniform(0.3, 0.65)),
     )
     return section
+
+
+def _add_disc(
+    x: Floats, fovea: float, side: float, thickness: Floats, level: Floats, random: np.random.Generator
+) -> None:
+    """End the retina at the optic disc where the scan reaches it, in place."""
+    edge = np.float32(fovea + side * random.uniform(3100, 4300))
+    if random.random() < 0.35:
+        return
+    beyond = (x - edge) * np.float32(side)
+    if float(beyond.max()) < 60:
+        return
+    inside = np.clip(beyond / 120 + 0.5, 0, 1)
+    near = np.exp(-((np.minimum(beyond, 0) / 700) ** 2))
+    thickness[Layer.NERVE_FIBRES] += np.float32(random.uniform(30, 120)) * near * (1 - inside)
+    thickness[Layer.GANGLION_CELLS : Layer.BRUCH_MEMBRANE] *= 1 - inside
+    cup = np.float32(random.uniform(100, 450))
+    rim = np.exp(-((beyond / np.float32(random.uniform(250, 600))) ** 2))
+    nerve = (np.float32(random.uniform(250, 420)) + cup) * rim - cup
+    thickness[Layer.NERVE_FIBRES] += (np.maximum(nerve, 0) - thickness[Layer.NERVE_FIBRES]) * inside
+    thickness[Layer.BRUCH_MEMBRANE : Layer.SCLERA] *= 1 - inside
+    level[Layer.SCLERA] -= np.float32(random.uniform(0, 4)) * inside
+    level[Layer.NERVE_FIBRES] -= np.float32(random.uniform(0, 3)) * inside
 
 
 def _thickness(along: Floats, aside: float, side: float, random: np.random.Generator) -> Floats:
@@ -75,7 +99,9 @@ def _thickness(along: Floats, aside: float, side: float, random: np.random.Gener
 
     shallow = float(random.uniform(0.88, 1.0)) if random.random() < 0.8 else float(random.uniform(0.5, 0.88))
     out = np.zeros((LAYERS, len(along)), np.float32)
-    out[Layer.NERVE_FIBRES] = dip(700, shallow) * (14 + 10 * np.clip(r / 3000, 0, 1) + 22 * np.clip(nasal, -0.4, 1.5))
+    out[Layer.NERVE_FIBRES] = dip(700, shallow) * (
+        14 + 10 * np.clip(r / 3000, 0, 1) + 22 * np.clip(nasal, -0.4, 1.5)
+    )
     out[Layer.GANGLION_CELLS] = dip(430, shallow) * (16 + 32 * rim(1700))
     out[Layer.INNER_PLEXIFORM] = dip(360, shallow) * (27 + 13 * rim(1700))
     out[Layer.INNER_NUCLEAR] = dip(330, 0.9 * shallow) * (31 + 7 * rim(1600))
@@ -116,14 +142,12 @@ def _bruch(grid: Grid, random: np.random.Generator, thickness: Floats) -> Floats
         shape *= np.float32(most / reach)
     shape += waves(x, random, 1500, float(random.uniform(0, 10)))
     retina = float(thickness[:ABOVE].sum(0).mean())
-    middle = float(shape.mean())
     free = deep - float(shape.max() - shape.min()) - retina
     share = random.beta(2.2, 2.2)
     top = max(0.08 * deep, 60.0) if free > 0 else 0.0
     place = retina + top + share * max(free - top - 0.12 * deep, 0.05 * deep) - float(shape.min())
     if random.random() < 0.05:
         place += random.choice((-1.0, 1.0)) * random.uniform(0.05, 0.2) * deep
-    del middle
     return np.asarray(shape + np.float32(place), np.float32)
 
 

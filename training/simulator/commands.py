@@ -12,7 +12,9 @@ def add_simulate_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the options of `data simulate`."""
     parser.add_argument("--out", type=Path, required=True, metavar="DIR", help="new folder for the scans")
     parser.add_argument("--per-class", type=int, required=True, metavar="N", help="scans of each label")
-    parser.add_argument("--seed", type=int, default=0, metavar="S", help="same seed, same scans (default: %(default)s)")
+    parser.add_argument(
+        "--seed", type=int, default=0, metavar="S", help="same seed, same scans (default: %(default)s)"
+    )
     parser.add_argument(
         "--labels", nargs="+", default=list(LABELS), metavar="LABEL", help=f"(default: {' '.join(LABELS)})"
     )
@@ -20,7 +22,9 @@ def add_simulate_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--width", type=int, default=512, metavar="PIXELS", help="(default: %(default)s)")
     parser.add_argument("--workers", type=int, metavar="N", help="processes (default: one for each core)")
     parser.add_argument("--overwrite", action="store_true", help="replace simulated scans that are there")
-    parser.add_argument("--sheet", type=Path, metavar="FILE", help="also write a sheet of examples, JPEG or PNG")
+    parser.add_argument(
+        "--sheet", type=Path, metavar="FILE", help="also write a sheet of examples, JPEG or PNG"
+    )
 
 
 def simulate(arguments: argparse.Namespace) -> int:

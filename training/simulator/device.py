@@ -36,22 +36,39 @@ def draw_device(random: np.random.Generator) -> Device:
     kind = random.choice(4, p=(0.35, 0.25, 0.25, 0.15))
     if kind == 0:  # Spectralis: averaged, black vitreous, tight contrast
         wide = int(random.choice((512, 512, 768, 1024)))
-        grid = Grid(496, wide, float(random.uniform(2.8, 3.9)), float(random.uniform(5.0, 12.5)) * (512 / wide) ** 0.5)
+        grid = Grid(
+            496, wide, float(random.uniform(2.8, 3.9)), float(random.uniform(5.0, 12.5)) * (512 / wide) ** 0.5
+        )
         frames, noise = float(random.choice((4, 9, 16, 30, 60))), float(random.uniform(0, 4))
-        low, high = noise + random.uniform(-1.5, 2.5), random.uniform(25, 31)
+        low, high = noise + random.uniform(-4, 1.5), random.uniform(26, 32)
         grain = (random.uniform(0.5, 0.9), random.uniform(0.4, 0.9))
     elif kind == 1:  # wide frames, dark grey vitreous
-        grid = Grid(int(random.integers(290, 430)), int(random.integers(680, 1000)), random.uniform(2.8, 4.9), random.uniform(8.5, 14.0))
+        grid = Grid(
+            int(random.integers(290, 430)),
+            int(random.integers(680, 1000)),
+            random.uniform(2.8, 4.9),
+            random.uniform(8.5, 14.0),
+        )
         frames, noise = float(random.uniform(8, 60)), float(random.uniform(0, 5))
-        low, high = noise - random.uniform(1, 6), random.uniform(24, 30)
+        low, high = noise - random.uniform(0, 4), random.uniform(25, 31)
         grain = (random.uniform(0.4, 0.8), random.uniform(0.5, 1.0))
     elif kind == 2:  # noisy spectral domain: one to four frames, grey vitreous
-        grid = Grid(int(random.integers(400, 640)), int(random.integers(500, 760)), random.uniform(2.0, 3.8), random.uniform(6.0, 13.0))
-        frames, noise = float(random.choice((1, 1, 2, 4))), float(random.uniform(3, 11))
+        grid = Grid(
+            int(random.integers(400, 640)),
+            int(random.integers(500, 760)),
+            random.uniform(2.0, 3.8),
+            random.uniform(6.0, 13.0),
+        )
+        frames, noise = float(random.choice((1, 2, 3, 4, 8))), float(random.uniform(3, 10))
         low, high = noise - random.uniform(0, 9), random.uniform(27, 34)
         grain = (random.uniform(0.6, 1.3), random.uniform(0.5, 1.4))
     else:  # swept source and others
-        grid = Grid(int(random.integers(380, 600)), int(random.integers(500, 900)), random.uniform(2.2, 4.2), random.uniform(7.0, 13.5))
+        grid = Grid(
+            int(random.integers(380, 600)),
+            int(random.integers(500, 900)),
+            random.uniform(2.2, 4.2),
+            random.uniform(7.0, 13.5),
+        )
         frames, noise = float(random.choice((1, 4, 16, 50))), float(random.uniform(0, 8))
         low, high = noise - random.uniform(-1, 7), random.uniform(25, 33)
         grain = (random.uniform(0.5, 1.5), random.uniform(0.5, 1.6))
@@ -59,12 +76,17 @@ def draw_device(random: np.random.Generator) -> Device:
     return Device(
         grid=grid,
         optics=Optics(
-            frames=frames, grain_px=(float(grain[0]), float(grain[1])), noise_db=noise,
-            contrast=float(random.uniform(0.8, 1.15)), focus_px=float(random.uniform(0.4, 1.3)),
+            frames=frames,
+            grain_px=(float(grain[0]), float(grain[1])),
+            noise_db=noise,
+            contrast=float(random.uniform(0.8, 1.15)),
+            focus_px=float(random.uniform(0.4, 1.3)),
             depth_loss_db=float(random.uniform(0, 8)),
+            deepest_shadow_db=float(random.uniform(7, 17)),
+            noise_frames=float(random.choice((1, 1, 2, 4, 10, 40))),
         ),
         window_db=(float(low), float(high)),
-        gamma=float(np.exp(random.normal(0.12, 0.22))),
+        gamma=float(np.exp(random.normal(0.28, 0.25))),
         turn_degrees=float(random.normal(0, 7)) if turned else 0.0,
         fill=255.0 if random.random() < 0.6 else 0.0,
         border_px=int(random.integers(1, 12)) if random.random() < 0.06 else 0,
@@ -88,7 +110,9 @@ def show(intensity: Floats, device: Device) -> Floats:
     return grey
 
 
-def frame(grey: Floats, mask: Floats, device: Device, size: tuple[int, int]) -> tuple[Bytes, npt.NDArray[np.bool_]]:
+def frame(
+    grey: Floats, mask: Floats, device: Device, size: tuple[int, int]
+) -> tuple[Bytes, npt.NDArray[np.bool_]]:
     """Turn, mirror, resize to (height, width) and store: the picture and its mask."""
     height, width = size
     if device.smooth_px > 0:
@@ -96,15 +120,31 @@ def frame(grey: Floats, mask: Floats, device: Device, size: tuple[int, int]) -> 
     if device.turn_degrees:
         tall, wide = grey.shape
         turn = cv2.getRotationMatrix2D((wide / 2, tall / 2), device.turn_degrees, 1.0)
-        grey = cv2.warpAffine(grey, turn, (wide, tall), flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_CONSTANT, borderValue=device.fill)
+        grey = cv2.warpAffine(
+            grey,
+            turn,
+            (wide, tall),
+            flags=cv2.INTER_LINEAR,
+            borderMode=cv2.BORDER_CONSTANT,
+            borderValue=device.fill,
+        )
         mask = cv2.warpAffine(mask, turn, (wide, tall), flags=cv2.INTER_LINEAR)
     if device.border_px:
-        for side in (grey[: device.border_px], grey[-device.border_px :], grey[:, : device.border_px], grey[:, -device.border_px :]):
+        for side in (
+            grey[: device.border_px],
+            grey[-device.border_px :],
+            grey[:, : device.border_px],
+            grey[:, -device.border_px :],
+        ):
             side[...] = device.fill
     if device.mirror:
         grey, mask = cv2.flip(grey, 1), cv2.flip(mask, 1)
     if grey.shape != (height, width):
-        grey = cv2.resize(grey, (width, height), interpolation=cv2.INTER_AREA if grey.size >= height * width else cv2.INTER_LINEAR)
+        grey = cv2.resize(
+            grey,
+            (width, height),
+            interpolation=cv2.INTER_AREA if grey.size >= height * width else cv2.INTER_LINEAR,
+        )
         mask = cv2.resize(mask, (width, height), interpolation=cv2.INTER_LINEAR)
     picture = np.clip(grey + np.float32(0.5), 0, 255).astype(np.uint8)
     if device.jpeg_quality < 100:
@@ -115,4 +155,6 @@ def frame(grey: Floats, mask: Floats, device: Device, size: tuple[int, int]) -> 
 
 def haze(grid: Grid, random: np.random.Generator, strength_db: float) -> Floats:
     """Uneven brightness of the vitreous (height, width), decibels."""
-    return texture((grid.height, grid.width), random, grid.height / 2.5, grid.width / 2.5) * np.float32(0.3 * strength_db)
+    return texture((grid.height, grid.width), random, grid.height / 2.5, grid.width / 2.5) * np.float32(
+        0.3 * strength_db
+    )

@@ -21,7 +21,9 @@ def add_vessels(section: Section, field: Floats, random: np.random.Generator) ->
         half = float(random.uniform(18, 75))
         depth = section.top(Layer.NERVE_FIBRES) + np.float32(0.7 * half)
         column = int(np.clip(along / grid.wide_um, 0, grid.width - 1))
-        found = blob(grid, (along, float(depth[column])), (half, 0.8 * half), random, bumpiness=0.05, lean=depth)
+        found = blob(
+            grid, (along, float(depth[column])), (half, 0.8 * half), random, bumpiness=0.05, lean=depth
+        )
         if found is None:
             continue
         row, left, cover = found
@@ -30,7 +32,11 @@ def add_vessels(section: Section, field: Floats, random: np.random.Generator) ->
         reach = int(2 * half / grid.wide_um) + 2
         first, last = max(column - reach, 0), min(column + reach + 1, grid.width)
         across = np.exp(-(((x[first:last] - np.float32(along)) / np.float32(0.85 * half)) ** 4))
-        below = np.clip((down - np.float32((depth[column] + 0.4 * half) / grid.tall_um)) * np.float32(grid.tall_um / 40), 0, 1)
+        below = np.clip(
+            (down - np.float32((depth[column] + 0.4 * half) / grid.tall_um)) * np.float32(grid.tall_um / 40),
+            0,
+            1,
+        )
         loss[:, first:last] += below * across * np.float32(random.uniform(0.3, 1.7))
     section.loss = loss
 
@@ -44,11 +50,13 @@ def add_vitreous(section: Section, field: Floats, random: np.random.Generator, h
     above = np.clip((surface - down[:last]) / np.float32(grid.tall_um), 0, 1)
     field[:last] += above * (haze(grid, random, haze_db)[:last] + np.float32(random.normal(-3, 2)))
     if random.random() < 0.4:
-        distance = np.float32(random.uniform(20, 450)) + waves(x, random, 1800, float(random.uniform(15, 120)))
+        distance = np.float32(random.uniform(20, 450)) + waves(
+            x, random, 1800, float(random.uniform(15, 120))
+        )
         line = surface - np.abs(distance)
-        sharp = np.float32(random.uniform(3.5, 9))
+        sharp = np.float32(random.uniform(3, 8))
         strength = np.clip(waves(x, random, 900, 0.8) + np.float32(random.uniform(0.2, 1.6)), 0, 1.3)
-        strength *= np.float32(random.uniform(4, 17))
+        strength *= np.float32(random.uniform(2, 13))
         field[:last] += above * strength * np.exp(-(((down[:last] - line) / sharp) ** 2))
     if random.random() < 0.15:
         for _ in range(int(random.integers(1, 25))):

@@ -14,6 +14,8 @@ LIGHT_LOST_PER_REFLECTED = 3.6e-5
 """Light lost per micrometre and unit of reflectivity, both ways: scattering takes what it shows (Vermeer et al.,
 Biomedical Optics Express 5, 322 (2014)); chosen so that a healthy retina casts no visible shadow and an exudate does."""
 CHOROID_LOSS_PER_UM = (0.0004, 0.003)
+TAIL_LOSS_PER_UM = (0.0003, 0.0035)
+"""How fast what is scattered many times fades below the pigment epithelium."""
 SCATTER_IN_CHOROID = 0.12
 """Share of the scattered light that is lost for good there: the choroid scatters forwards."""
 
@@ -28,6 +30,8 @@ class Optics:
     contrast: float
     focus_px: float
     depth_loss_db: float
+    deepest_shadow_db: float
+    noise_frames: float
 
 
 def reflectivity(section: Section) -> tuple[Floats, Floats]:
@@ -62,22 +66,38 @@ def paint(section: Section, field: Floats, mask: Floats) -> None:
             np.maximum(mask[rows, columns], spot.cover, out=mask[rows, columns])
 
 
-def add_choroid_vessels(section: Section, field: Floats, choroid: Floats, random: np.random.Generator) -> None:
+def add_texture(section: Section, field: Floats, choroid: Floats, random: np.random.Generator) -> None:
+    """Uneven brightness: streaks along the layers, and columns that got more light or less, in place."""
+    grid = section.grid
+    field += texture(field.shape, random, 14 / grid.tall_um, 90 / grid.wide_um) * np.float32(
+        random.uniform(0.3, 1.1)
+    )
+    streaks = random.standard_normal(grid.width).astype(np.float32)
+    streaks = cv2.GaussianBlur(streaks[None], (0, 0), sigmaX=float(random.uniform(0.6, 4)), sigmaY=1)[0]
+    streaks *= np.float32(random.uniform(0.1, 1.0) / max(float(streaks.std()), 1e-3))
+    field += choroid * streaks
+
+
+def add_choroid_vessels(
+    section: Section, field: Floats, choroid: Floats, random: np.random.Generator
+) -> None:
     """Darken the choroid where its large vessels run, larger the deeper, in place."""
     grid = section.grid
-    size = float(random.uniform(35, 95))
-    vessels = texture(field.shape, random, size / grid.tall_um, 1.5 * size / grid.wide_um)
+    size = float(random.uniform(40, 105))
+    flat = float(random.uniform(1.0, 2.5))
+    vessels = texture(field.shape, random, size / grid.tall_um, flat * size / grid.wide_um)
     fine = texture(field.shape, random, 0.4 * size / grid.tall_um, 0.6 * size / grid.wide_um)
     vessels += np.float32(0.5) * fine
     vessels -= np.float32(1.1 - 2.0 * section.vessel_share)
-    np.clip(vessels * np.float32(2.2), 0, 1, out=vessels)
+    vessels *= np.float32(random.uniform(0.35, 1.1))
+    np.clip(vessels, -0.35, 1, out=vessels)
     bottom = section.top(Layer.SCLERA) / np.float32(grid.tall_um)
     top = section.top(Layer.CHOROID) / np.float32(grid.tall_um)
     down = np.arange(grid.height, dtype=np.float32)[:, None]
-    fade = np.float32(grid.tall_um / 25)
+    fade = np.float32(grid.tall_um / 45)
     vessels *= np.clip((bottom - down) * fade, 0, 1)
     vessels *= np.clip((down - top) * fade, 0, 1)
-    field -= vessels * np.float32(random.uniform(3.5, 9.0))
+    field -= vessels * np.float32(random.uniform(2.5, 8.0))
 
 
 def detected(
@@ -94,26 +114,37 @@ def detected(
     loss += np.arange(grid.height, dtype=np.float32)[:, None] * slope
     if section.loss is not None:
         loss += section.loss
-    signal *= np.exp(-loss)
+    # Light scattered many times reaches what a shadow hides: no column goes quite dark.
+    most = np.float32(optics.deepest_shadow_db) * DECIBEL
+    loss *= np.float32(1 / most)
+    np.tanh(loss, out=loss)
+    loss *= -most
+    below = np.arange(grid.height, dtype=np.float32)[:, None] * np.float32(grid.tall_um) - section.bruch
+    np.maximum(below, 0, out=below)
+    below *= np.float32(random.uniform(*TAIL_LOSS_PER_UM) * (1.0 if random.random() < 0.85 else 0.2))
+    loss -= below
+    signal *= np.exp(loss)
     if optics.focus_px > 0:
-        signal = cv2.GaussianBlur(signal, (0, 0), sigmaX=optics.focus_px, sigmaY=max(0.6 * optics.focus_px, 0.3))
+        signal = cv2.GaussianBlur(
+            signal, (0, 0), sigmaX=optics.focus_px, sigmaY=max(0.6 * optics.focus_px, 0.3)
+        )
     signal *= speckle(grid, optics.frames, optics.grain_px, random)
-    noise = speckle(grid, optics.frames, (0.0, 0.0), random)
+    noise = speckle(grid, optics.noise_frames, (0.0, 0.0), random)
     noise *= np.exp(np.float32(optics.noise_db) * DECIBEL)
     signal += noise
     return np.asarray(signal, np.float32)
 
 
-def speckle(
-    grid: Grid, frames: float, grain_px: tuple[float, float], random: np.random.Generator
-) -> Floats:
+def speckle(grid: Grid, frames: float, grain_px: tuple[float, float], random: np.random.Generator) -> Floats:
     """Fully developed speckle of mean 1 (height, width): exponentially distributed, averaged over `frames`."""
     shape = (grid.height, grid.width)
 
     def wave() -> Floats:
         field = random.standard_normal(shape, dtype=np.float32)
         if max(grain_px) > 0.25:
-            field = cv2.GaussianBlur(field, (0, 0), sigmaX=max(grain_px[1], 0.2), sigmaY=max(grain_px[0], 0.2))
+            field = cv2.GaussianBlur(
+                field, (0, 0), sigmaX=max(grain_px[1], 0.2), sigmaY=max(grain_px[0], 0.2)
+            )
             field *= np.float32(1 / max(float(field[::7, ::7].std()), 1e-3))
         return np.asarray(field, np.float32)
 

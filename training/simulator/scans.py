@@ -13,8 +13,8 @@ from training.simulator.anatomy import healthy
 from training.simulator.device import Device, draw_device, frame, show
 from training.simulator.extras import add_vessels, add_vitreous
 from training.simulator.labels import LABELS
-from training.simulator.optics import add_choroid_vessels, detected, paint, reflectivity
-from training.simulator.section import Floats, Layer, Section
+from training.simulator.optics import add_choroid_vessels, add_texture, detected, paint, reflectivity
+from training.simulator.section import Floats, Layer, Section, texture
 from training.simulator.signs import SIGNS
 
 Bytes = npt.NDArray[np.uint8]
@@ -56,9 +56,16 @@ def simulate_one(
         SIGNS[label](section, signs)
     noise = np.random.default_rng([seed, number, 3])
     field, choroid = reflectivity(section)
+    add_texture(section, field, choroid, noise)
     add_choroid_vessels(section, field, choroid, noise)
     mask = layers_in_mask(section, label)
     add_vitreous(section, field, noise, device.haze_db)
+    if mask.any():
+        field += (
+            mask
+            * texture(mask.shape, noise, 28 / section.grid.tall_um, 60 / section.grid.wide_um)
+            * np.float32(1.3)
+        )
     paint(section, field, mask)
     add_vessels(section, field, noise)
     intensity = detected(section, field, choroid, device.optics, noise)

@@ -38,5 +38,7 @@ def _row(label: str, seed: int) -> Bytes:
         pairs.append(np.vstack(tiles[: 1 if label == "NORMAL" else 2]))
     strip = np.hstack(pairs)
     title = np.full((TITLE_PX, strip.shape[1], 3), 32, np.uint8)
-    cv2.putText(title, label, (6, TITLE_PX - 6), cv2.FONT_HERSHEY_SIMPLEX, 0.5, (235, 235, 235), 1, cv2.LINE_AA)
+    cv2.putText(
+        title, label, (6, TITLE_PX - 6), cv2.FONT_HERSHEY_SIMPLEX, 0.5, (235, 235, 235), 1, cv2.LINE_AA
+    )
     return np.asarray(np.vstack([title, strip]), np.uint8)

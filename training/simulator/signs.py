@@ -11,8 +11,20 @@ from training.simulator.section import Floats, Layer, Section, Spot, blob, waves
 
 Sign = Callable[[Section, np.random.Generator], None]
 
-INNER = (Layer.GANGLION_CELLS, Layer.INNER_PLEXIFORM, Layer.INNER_NUCLEAR, Layer.OUTER_PLEXIFORM, Layer.OUTER_NUCLEAR)
-PHOTORECEPTORS = (Layer.LIMITING_MEMBRANE, Layer.MYOID, Layer.ELLIPSOID, Layer.OUTER_SEGMENTS, Layer.INTERDIGITATION)
+INNER = (
+    Layer.GANGLION_CELLS,
+    Layer.INNER_PLEXIFORM,
+    Layer.INNER_NUCLEAR,
+    Layer.OUTER_PLEXIFORM,
+    Layer.OUTER_NUCLEAR,
+)
+PHOTORECEPTORS = (
+    Layer.LIMITING_MEMBRANE,
+    Layer.MYOID,
+    Layer.ELLIPSOID,
+    Layer.OUTER_SEGMENTS,
+    Layer.INTERDIGITATION,
+)
 FLUID_DB = 1.5
 
 
@@ -62,7 +74,9 @@ def add_spot(
         section.spots.append(Spot(row, left, cover * np.float32(strength), level, lesion))
 
 
-def drusen(section: Section, random: np.random.Generator, count: int, width: tuple[float, float], height: float) -> None:
+def drusen(
+    section: Section, random: np.random.Generator, count: int, width: tuple[float, float], height: float
+) -> None:
     """Domes between the pigment epithelium and Bruch's membrane."""
     x = section.x
     total = np.zeros_like(x)
@@ -81,57 +95,89 @@ def drusen(section: Section, random: np.random.Generator, count: int, width: tup
     section.level[Layer.BELOW_EPITHELIUM] = np.float32(random.uniform(13, 22)) + waves(x, random, 150, 1.0)
     # What a druse lifts is pressed together: the outer nuclear layer gives way first.
     for layer, share in ((Layer.OUTER_SEGMENTS, 0.08), (Layer.MYOID, 0.05)):
-        section.thickness[layer] = np.maximum(section.thickness[layer] - share * total, 0.3 * section.thickness[layer])
+        section.thickness[layer] = np.maximum(
+            section.thickness[layer] - share * total, 0.3 * section.thickness[layer]
+        )
     damage = np.clip(total / 90, 0, 1) * np.float32(random.uniform(0, 1))
     for layer in (Layer.ELLIPSOID, Layer.INTERDIGITATION):
         section.level[layer] -= 7 * damage
 
 
 def detach(
-    section: Section, random: np.random.Generator, half_width: float, height: float, centre: float, power: float = 2.0
+    section: Section,
+    random: np.random.Generator,
+    half_width: float,
+    height: float,
+    centre: float,
+    power: float = 2.0,
 ) -> None:
     """Subretinal fluid: a smooth dark dome that lifts the retina off the pigment epithelium."""
     x = section.x
     dome = np.float32(height) * bump(x, centre, half_width, power)
     dome *= 1 + waves(x, random, 1200, 0.06)
-    section.thickness[Layer.SUBRETINAL_FLUID] = np.maximum(section.thickness[Layer.SUBRETINAL_FLUID], np.maximum(dome, 0))
+    section.thickness[Layer.SUBRETINAL_FLUID] = np.maximum(
+        section.thickness[Layer.SUBRETINAL_FLUID], np.maximum(dome, 0)
+    )
     section.level[Layer.SUBRETINAL_FLUID] = np.float32(FLUID_DB + random.exponential(1.2))
 
 
 def lift_epithelium(
-    section: Section, random: np.random.Generator, half_width: float, height: float, centre: float, level: float,
-    rough: float, power: float = 2.0,
+    section: Section,
+    random: np.random.Generator,
+    half_width: float,
+    height: float,
+    centre: float,
+    level: float,
+    rough: float,
+    power: float = 2.0,
 ) -> Floats:
     """A pigment epithelial detachment; returns its height (width)."""
     x = section.x
     dome = np.float32(height) * bump(x, centre, half_width, power)
+    for _ in range(int(random.integers(0, 3)) if rough > 0.1 else 0):  # lobes beside the highest one
+        share = float(random.uniform(0.2, 0.9))
+        beside = centre + float(random.normal(0, half_width))
+        dome = np.maximum(
+            dome, share * height * bump(x, beside, float(random.uniform(0.3, 0.8)) * half_width, power)
+        )
     dome *= np.maximum(1 + waves(x, random, 0.5 * half_width, rough), 0.1)
     section.thickness[Layer.BELOW_EPITHELIUM] = np.maximum(section.thickness[Layer.BELOW_EPITHELIUM], dome)
     lifted = dome > 5
-    section.level[Layer.BELOW_EPITHELIUM][lifted] = np.float32(level)
+    section.level[Layer.BELOW_EPITHELIUM][lifted] = (level + waves(x, random, 300, 1.5))[lifted]
     return np.asarray(dome, np.float32)
 
 
 def settle(section: Section, random: np.random.Generator) -> None:
     """Let the inner retina smooth out what lifts it: layers above a steep lesion are pressed, beside it stretched."""
-    lift = section.thickness[[Layer.SUBRETINAL_FLUID, Layer.SUBRETINAL_MATERIAL, Layer.BELOW_EPITHELIUM]].sum(0)
+    solid = section.thickness[Layer.SUBRETINAL_MATERIAL] + section.thickness[Layer.BELOW_EPITHELIUM]
+    fluid = section.thickness[Layer.SUBRETINAL_FLUID]
+    # Fluid fills the valleys beside what lies under it.
+    section.thickness[Layer.SUBRETINAL_FLUID] = np.maximum(fluid - 0.8 * solid, 0.12 * fluid)
+    lift = section.thickness[[Layer.SUBRETINAL_FLUID, Layer.SUBRETINAL_MATERIAL, Layer.BELOW_EPITHELIUM]].sum(
+        0
+    )
     if not lift.any():
         return
-    stiff = float(random.uniform(120, 330)) / section.grid.wide_um
+    stiff = float(random.uniform(200, 480)) / section.grid.wide_um
     smooth = cv2.GaussianBlur(lift[None], (0, 0), sigmaX=stiff, sigmaY=1, borderType=cv2.BORDER_REPLICATE)[0]
-    change = (smooth - lift) * np.float32(random.uniform(0.6, 0.95))
+    change = (smooth - lift) * np.float32(random.uniform(0.75, 1.0))
     for layer, share in YIELDING.items():
         now = section.thickness[layer]
-        section.thickness[layer] = np.clip(now + np.float32(share) * change, 0.4 * now, 1.6 * now + 3)
+        section.thickness[layer] = np.clip(now + np.float32(share) * change, 0.25 * now, 1.5 * now + 2)
 
 
 YIELDING = {
-    Layer.OUTER_NUCLEAR: 0.5, Layer.OUTER_PLEXIFORM: 0.1, Layer.INNER_NUCLEAR: 0.15, Layer.INNER_PLEXIFORM: 0.12,
-    Layer.GANGLION_CELLS: 0.13,
+    Layer.OUTER_NUCLEAR: 0.6,
+    Layer.OUTER_PLEXIFORM: 0.08,
+    Layer.INNER_NUCLEAR: 0.14,
+    Layer.INNER_PLEXIFORM: 0.09,
+    Layer.GANGLION_CELLS: 0.09,
 }
 
 
-def break_line(section: Section, random: np.random.Generator, where: Floats, layers: tuple[Layer, ...], loss_db: float) -> None:
+def break_line(
+    section: Section, random: np.random.Generator, where: Floats, layers: tuple[Layer, ...], loss_db: float
+) -> None:
     """Make layers patchy where `where` (width, 0..1)."""
     x = section.x
     patches = np.clip(waves(x, random, float(random.uniform(80, 300)), 1.0) + 0.4, 0, 1) * where
@@ -140,7 +186,12 @@ def break_line(section: Section, random: np.random.Generator, where: Floats, lay
 
 
 def cysts(
-    section: Section, random: np.random.Generator, count: int, centre: float, spread: float, size: tuple[float, float],
+    section: Section,
+    random: np.random.Generator,
+    count: int,
+    centre: float,
+    spread: float,
+    size: tuple[float, float],
     layers: tuple[Layer, ...] = (Layer.INNER_NUCLEAR, Layer.OUTER_PLEXIFORM, Layer.OUTER_NUCLEAR),
 ) -> None:
     """Dark cysts in the given layers, taller than wide in the outer ones."""
@@ -154,16 +205,40 @@ def cysts(
         half = float(np.exp(random.uniform(np.log(size[0]), np.log(size[1])))) / 2
         tall = min(half * float(random.uniform(0.7, 1.6)), max(0.75 * room, 10.0))
         shift = np.float32(random.normal(0, 0.15 * room))
-        level = FLUID_DB + float(random.exponential(1.5))
-        add_spot(section, random, (along, curve + shift), (half, tall), level, bumpiness=0.13)
+        level = FLUID_DB + float(random.exponential(2.2))
+        # A rim of tissue keeps neighbouring cysts apart: where they meet, a septum is left.
+        rim = float(random.uniform(6, 16))
+        add_spot(
+            section,
+            random,
+            (along, curve + shift),
+            (half + rim, tall + rim),
+            float(random.uniform(14.5, 18.5)),
+            bumpiness=0.08,
+            strength=0.85,
+        )
+        add_spot(section, random, (along, curve + shift), (half, tall), level, bumpiness=0.15)
 
 
 def foci(
-    section: Section, random: np.random.Generator, count: int, centre: float, spread: float, size: tuple[float, float],
-    level: tuple[float, float] = (25.0, 31.0), lesion: bool = True, clusters: bool = False,
+    section: Section,
+    random: np.random.Generator,
+    count: int,
+    centre: float,
+    spread: float,
+    size: tuple[float, float],
+    level: tuple[float, float] = (25.0, 31.0),
+    lesion: bool = True,
+    clusters: bool = False,
 ) -> None:
     """Bright spots; those large and bright enough shadow what lies below by the light they take."""
-    layers = (Layer.INNER_NUCLEAR, Layer.OUTER_PLEXIFORM, Layer.OUTER_NUCLEAR, Layer.OUTER_PLEXIFORM, Layer.INNER_PLEXIFORM)
+    layers = (
+        Layer.INNER_NUCLEAR,
+        Layer.OUTER_PLEXIFORM,
+        Layer.OUTER_NUCLEAR,
+        Layer.OUTER_PLEXIFORM,
+        Layer.INNER_PLEXIFORM,
+    )
     x_end = section.grid.width * section.grid.wide_um
     along, layer = centre, layers[0]
     for number in range(count):
@@ -174,8 +249,13 @@ def foci(
         curve = section.top(layer) + section.thickness[layer] * np.float32(random.uniform(0, 1))
         half = float(np.exp(random.uniform(np.log(size[0]), np.log(size[1])))) / 2
         add_spot(
-            section, random, (here, curve), (half * float(random.uniform(0.8, 1.6)), half * 0.8),
-            float(random.uniform(*level)), lesion=lesion, bumpiness=0.15,
+            section,
+            random,
+            (here, curve),
+            (half * float(random.uniform(0.8, 1.6)), half * 0.8),
+            float(random.uniform(*level)),
+            lesion=lesion,
+            bumpiness=0.22,
         )
 
 
@@ -186,7 +266,13 @@ def normal(section: Section, random: np.random.Generator) -> None:
 def few_drusen(section: Section, random: np.random.Generator) -> None:
     """DRUSEN: few to many, small to medium, and nothing else."""
     gross = random.random()
-    drusen(section, random, int(random.integers(1, 4 + int(22 * gross))), (50, 150 + 330 * gross), 22 + 75 * gross**1.5)
+    drusen(
+        section,
+        random,
+        int(random.integers(1, 4 + int(22 * gross))),
+        (50, 150 + 330 * gross),
+        22 + 75 * gross**1.5,
+    )
     settle(section, random)
 
 
@@ -197,11 +283,22 @@ def late_dry(section: Section, random: np.random.Generator) -> None:
     gross = float(random.uniform(0.2, 1))
     if kind < 0.75 or random.random() < 0.6:
         drusen(section, random, int(random.integers(8, 32)), (80, 350 + 350 * gross), 50 + 90 * gross)
-        break_line(section, random, np.clip(section.thickness[Layer.BELOW_EPITHELIUM] / 40, 0, 1), (Layer.ELLIPSOID, Layer.INTERDIGITATION), 8)
+        break_line(
+            section,
+            random,
+            np.clip(section.thickness[Layer.BELOW_EPITHELIUM] / 40, 0, 1),
+            (Layer.ELLIPSOID, Layer.INTERDIGITATION),
+            8,
+        )
     if 0.45 < kind < 0.75:
         lift_epithelium(
-            section, random, float(random.uniform(350, 1100)), float(random.uniform(90, 330)), place(section, random, 500),
-            float(random.uniform(12, 20)), 0.12,
+            section,
+            random,
+            float(random.uniform(350, 1100)),
+            float(random.uniform(90, 330)),
+            place(section, random, 500),
+            float(random.uniform(12, 20)),
+            0.12,
         )
     if kind > 0.6 or random.random() < 0.2:
         atrophy(section, random)
@@ -220,9 +317,15 @@ def atrophy(section: Section, random: np.random.Generator) -> None:
         edge = np.float32(random.uniform(20, 90))
         where = np.maximum(where, np.clip((half - np.abs(x - np.float32(centre))) / edge, 0, 1))
     keep = 1 - where
+    wide = float(random.uniform(90, 260)) / section.grid.wide_um
+    sunk = cv2.GaussianBlur(where[None], (0, 0), sigmaX=wide, sigmaY=1, borderType=cv2.BORDER_REPLICATE)[0]
+    gone = float(random.uniform(0.75, 1.0))
     for layer in PHOTORECEPTORS:
-        section.thickness[layer] *= keep
-    section.thickness[Layer.OUTER_NUCLEAR] *= 1 - np.float32(random.uniform(0.5, 0.9)) * where
+        lost = section.thickness[layer] * (1 - keep) * np.float32(gone)
+        section.thickness[layer] -= lost
+        section.thickness[Layer.OUTER_NUCLEAR] += lost
+    ratio = np.float32(random.uniform(0.3, 0.75))
+    section.thickness[Layer.OUTER_NUCLEAR] *= 1 - ratio * sunk
     section.thickness[Layer.PIGMENT_EPITHELIUM] *= 1 - np.float32(random.uniform(0.75, 1.0)) * where
     section.thickness[Layer.BELOW_EPITHELIUM] *= 1 - np.float32(random.uniform(0.6, 1.0)) * where
     section.level[Layer.CHORIOCAPILLARIS :] += np.float32(random.uniform(2.0, 5.0)) * where
@@ -241,21 +344,46 @@ def neovascular(section: Section, random: np.random.Generator) -> None:
     if kind < 0.75:
         serous = random.random() < 0.2
         dome = lift_epithelium(
-            section, random, half, 60 + (330 if serous else 200) * gross, centre,
-            float(random.uniform(2, 6) if serous else random.uniform(15, 24)), 0.05 if serous else 0.25, 2.0,
+            section,
+            random,
+            half,
+            60 + (330 if serous else 200) * gross,
+            centre,
+            float(random.uniform(2, 6) if serous else random.uniform(15, 24)),
+            0.05 if serous else 0.25,
+            2.0,
         )
         if not serous:
             break_line(section, random, np.clip(dome / 40, 0, 1), (Layer.PIGMENT_EPITHELIUM,), 6)
     if kind > 0.5:
-        material = np.float32(40 + 170 * gross) * bump(x, centre + float(random.normal(0, 150)), half * float(random.uniform(0.4, 0.9)), 1.6)
+        material = np.float32(40 + 170 * gross) * bump(
+            x, centre + float(random.normal(0, 150)), half * float(random.uniform(0.4, 0.9)), 1.6
+        )
         material *= np.maximum(1 + waves(x, random, 220, 0.2), 0.1)
         section.thickness[Layer.SUBRETINAL_MATERIAL] += material
-        section.level[Layer.SUBRETINAL_MATERIAL] = np.float32(random.uniform(18, 26)) + waves(x, random, 150, 1.2)
-        section.thickness[Layer.OUTER_NUCLEAR] = np.maximum(section.thickness[Layer.OUTER_NUCLEAR] - 0.4 * material, 15)
+        section.level[Layer.SUBRETINAL_MATERIAL] = np.float32(random.uniform(18, 26)) + waves(
+            x, random, 150, 1.2
+        )
+        section.thickness[Layer.OUTER_NUCLEAR] = np.maximum(
+            section.thickness[Layer.OUTER_NUCLEAR] - 0.4 * material, 15
+        )
         break_line(section, random, np.clip(material / 30, 0, 1), PHOTORECEPTORS, 10)
     if random.random() < 0.6:
-        detach(section, random, half * float(random.uniform(0.9, 1.7)), 25 + 170 * gross * float(random.uniform(0.2, 1)), centre + float(random.normal(0, 0.4 * half)), 1.6)
-    break_line(section, random, bump(x, centre, 1.2 * half, 4), (Layer.ELLIPSOID, Layer.INTERDIGITATION, Layer.LIMITING_MEMBRANE), 11)
+        detach(
+            section,
+            random,
+            half * float(random.uniform(0.9, 1.7)),
+            25 + 170 * gross * float(random.uniform(0.2, 1)),
+            centre + float(random.normal(0, 0.4 * half)),
+            1.6,
+        )
+    break_line(
+        section,
+        random,
+        bump(x, centre, 1.2 * half, 4),
+        (Layer.ELLIPSOID, Layer.INTERDIGITATION, Layer.LIMITING_MEMBRANE),
+        11,
+    )
     settle(section, random)
     if random.random() < 0.55:
         thicken(section, bump(x, centre, 1.4 * half, 2), 0.2 + 0.6 * gross)
@@ -273,20 +401,42 @@ def macular_oedema(section: Section, random: np.random.Generator) -> None:
     shape = bump(x, centre, half, 1.3)
     thicken(section, shape, 0.15 + 1.3 * gross * float(random.uniform(0.4, 1)))
     section.level[Layer.OUTER_NUCLEAR] += np.float32(random.uniform(0, 3)) * shape
+    inner = slice(int(Layer.GANGLION_CELLS), int(Layer.OUTER_NUCLEAR) + 1)
+    mean = section.level[inner].mean(0)
+    section.level[inner] += (mean - section.level[inner]) * shape * np.float32(random.uniform(0, 0.7))
     if random.random() < 0.3:
         detach(section, random, float(random.uniform(300, 1100)), 20 + 140 * gross, centre, 2.0)
     settle(section, random)
-    cysts(section, random, int(random.integers(2, 7 + int(35 * gross))), centre, 0.4 * half, (30, 100 + 170 * gross))
-    if random.random() < 0.45 * gross + 0.1:
+    cysts(
+        section,
+        random,
+        int(random.integers(2, 7 + int(35 * gross))),
+        centre,
+        0.4 * half,
+        (30, 110 + 230 * gross),
+    )
+    if random.random() < 0.5 * gross + 0.1:
         for _ in range(int(random.integers(1, 4))):
             along = centre + float(random.normal(0, 150))
-            size = 90 + 160 * gross
+            size = 70 + 190 * gross * float(random.uniform(0.5, 1))
             add_spot(
-                section, random, (along, middle(section, Layer.OUTER_NUCLEAR) - np.float32(0.3 * size)),
-                (size * float(random.uniform(0.5, 0.9)), size * float(random.uniform(0.6, 1.1))), FLUID_DB + 1.0, bumpiness=0.08,
+                section,
+                random,
+                (along, middle(section, Layer.OUTER_NUCLEAR) - np.float32(0.3 * size)),
+                (size * float(random.uniform(0.5, 0.9)), size * float(random.uniform(0.6, 1.1))),
+                FLUID_DB + 1.0,
+                bumpiness=0.08,
             )
     if random.random() < 0.8:
-        foci(section, random, int(random.integers(1, 22)), centre, 0.7 * half, (18, 55), clusters=random.random() < 0.4)
+        foci(
+            section,
+            random,
+            int(random.integers(1, 22)),
+            centre,
+            0.7 * half,
+            (18, 55),
+            clusters=random.random() < 0.4,
+        )
     if random.random() < 0.3:
         membrane(section, random)
 
@@ -298,7 +448,9 @@ def membrane(section: Section, random: np.random.Generator) -> None:
     where = bump(x, centre, half, 4)
     section.thickness[Layer.MEMBRANE] += float(random.uniform(8, 18)) * where
     wrinkle = waves(x, random, float(random.uniform(120, 350)), float(random.uniform(2, 8)))
-    section.thickness[Layer.NERVE_FIBRES] = np.maximum(section.thickness[Layer.NERVE_FIBRES] + wrinkle * where, 2)
+    section.thickness[Layer.NERVE_FIBRES] = np.maximum(
+        section.thickness[Layer.NERVE_FIBRES] + wrinkle * where, 2
+    )
 
 
 def retinopathy(section: Section, random: np.random.Generator) -> None:
@@ -319,7 +471,16 @@ def retinopathy(section: Section, random: np.random.Generator) -> None:
             section.thickness[layer] *= np.maximum(1 + where * waves(x, random, 250, 0.25), 0.2)
     foci(section, random, int(random.integers(4, 12 + int(22 * gross))), centre, spread, (22, 50))
     if random.random() < 0.75:
-        foci(section, random, int(random.integers(1, 4 + int(12 * gross))), centre, spread, (45, 70 + 80 * gross), (28, 33), clusters=True)
+        foci(
+            section,
+            random,
+            int(random.integers(1, 4 + int(12 * gross))),
+            centre,
+            spread,
+            (35, 55 + 65 * gross),
+            (26, 32),
+            clusters=True,
+        )
     for _ in range(int(random.integers(0, 4))):  # microaneurysms: a bright ring around a grey lumen
         along = float(random.uniform(0.1, 0.9)) * x_end
         curve = middle(section, Layer.INNER_NUCLEAR)
@@ -334,7 +495,15 @@ def retinopathy(section: Section, random: np.random.Generator) -> None:
         section.hidden["cotton wool"] = np.maximum(section.hidden.get("cotton wool", np.zeros_like(x)), where)
     if random.random() < 0.35:
         away = section.fovea_um + random.choice((-1.0, 1.0)) * random.uniform(600, 1800)
-        cysts(section, random, int(random.integers(1, 5)), float(away), 200, (25, 75), (Layer.INNER_NUCLEAR, Layer.OUTER_PLEXIFORM))
+        cysts(
+            section,
+            random,
+            int(random.integers(1, 5)),
+            float(away),
+            200,
+            (25, 75),
+            (Layer.INNER_NUCLEAR, Layer.OUTER_PLEXIFORM),
+        )
     if random.random() < 0.35:
         membrane(section, random)
 
@@ -347,19 +516,27 @@ def central_serous(section: Section, random: np.random.Generator) -> None:
     half = float(np.clip(random.uniform(400, 900) + 1500 * gross * random.random(), 350, 0.48 * x[-1]))
     height = min(30 + 380 * gross * float(random.uniform(0.4, 1)), 0.45 * half)
     detach(section, random, half, height, centre, float(random.uniform(1.4, 2.8)))
+    if random.random() < 0.35:
+        lift_epithelium(
+            section,
+            random,
+            float(random.uniform(120, 450)),
+            float(random.uniform(30, 150)),
+            float(random.normal(centre, 0.4 * half)),
+            float(random.uniform(1.5, 7)),
+            0.03,
+        )
+    settle(section, random)
     fluid = section.thickness[Layer.SUBRETINAL_FLUID]
     if random.random() < 0.6:  # shaggy photoreceptors hang from the detached retina
         lifted = np.clip(fluid / 40, 0, 1)
-        section.thickness[Layer.OUTER_SEGMENTS] += np.maximum(
-            lifted * (float(random.uniform(5, 25)) + waves(x, random, 90, float(random.uniform(4, 14)))), 0
+        hanging = np.maximum(
+            lifted * (float(random.uniform(3, 22)) + waves(x, random, 90, float(random.uniform(4, 14)))), 0
         )
+        hanging = np.minimum(hanging, 0.6 * fluid)
+        section.thickness[Layer.OUTER_SEGMENTS] += hanging
+        section.thickness[Layer.SUBRETINAL_FLUID] -= hanging
         section.level[Layer.INTERDIGITATION] -= 4 * lifted
-    if random.random() < 0.35:
-        lift_epithelium(
-            section, random, float(random.uniform(120, 450)), float(random.uniform(30, 150)),
-            float(random.normal(centre, 0.4 * half)), float(random.uniform(1.5, 7)), 0.03,
-        )
-    settle(section, random)
     if random.random() < 0.3:
         foci(section, random, int(random.integers(1, 8)), centre, 0.5 * half, (15, 35))
     if random.random() < 0.3:
@@ -374,34 +551,56 @@ def macular_hole(section: Section, random: np.random.Generator) -> None:
     x = section.x
     section.fovea_um = float(np.clip(section.fovea_um, 0.15 * x[-1], 0.85 * x[-1]))
     centre = section.fovea_um
-    half = float(np.exp(random.uniform(np.log(50), np.log(450))))
+    half = float(np.exp(random.uniform(np.log(60), np.log(480))))
     edge = float(random.uniform(350, 900))
     distance = np.maximum(np.abs(x - np.float32(centre)) - half, 0)
     raised = np.exp(-((distance / edge) ** 2)).astype(np.float32)
     # Beside a hole the retina is as thick as at the foveal rim, or thicker.
     rim = np.float32(random.uniform(0.0, 0.7))
     goal = {
-        Layer.GANGLION_CELLS: 38.0, Layer.INNER_PLEXIFORM: 36.0, Layer.INNER_NUCLEAR: 42.0,
-        Layer.OUTER_PLEXIFORM: 28.0, Layer.OUTER_NUCLEAR: 85.0, Layer.NERVE_FIBRES: 12.0,
+        Layer.GANGLION_CELLS: 38.0,
+        Layer.INNER_PLEXIFORM: 36.0,
+        Layer.INNER_NUCLEAR: 42.0,
+        Layer.OUTER_PLEXIFORM: 28.0,
+        Layer.OUTER_NUCLEAR: 85.0,
+        Layer.NERVE_FIBRES: 12.0,
     }
     for layer, thick in goal.items():
         now = section.thickness[layer]
         section.thickness[layer] = now + raised * (np.maximum(thick * (0.7 + rim), 0) - now)
     if random.random() < 0.75:  # a cuff of fluid lifts the edges
-        cuff = np.float32(random.uniform(15, 110)) * np.exp(-((distance / np.float32(random.uniform(120, 450))) ** 2))
+        cuff = np.float32(random.uniform(15, 110)) * np.exp(
+            -((distance / np.float32(random.uniform(120, 450))) ** 2)
+        )
         section.thickness[Layer.SUBRETINAL_FLUID] += cuff
     break_line(section, random, raised, (Layer.ELLIPSOID, Layer.INTERDIGITATION), 6)
     count = int(random.integers(0, 9))
     for side in (-1.0, 1.0):
-        cysts(section, random, count, centre + side * (half + 0.35 * edge), 0.25 * edge, (40, 170), (Layer.INNER_NUCLEAR, Layer.OUTER_NUCLEAR))
+        cysts(
+            section,
+            random,
+            count,
+            centre + side * (half + 0.35 * edge),
+            0.25 * edge,
+            (40, 170),
+            (Layer.INNER_NUCLEAR, Layer.OUTER_NUCLEAR),
+        )
     top, bottom = section.top(Layer.MEMBRANE), section.top(Layer.PIGMENT_EPITHELIUM)
     cut(section, random, centre, half, top, bottom)
-    if random.random() < 0.35:  # operculum
+    if random.random() < 0.25:  # operculum
         above = top - np.float32(random.uniform(90, 350))
-        add_spot(section, random, (centre + float(random.normal(0, 80)), above), (float(random.uniform(60, 170)), float(random.uniform(15, 35))), 17.0)
+        add_spot(
+            section,
+            random,
+            (centre + float(random.normal(0, 80)), above),
+            (float(random.uniform(80, 220)), float(random.uniform(12, 26))),
+            float(random.uniform(10, 17)),
+        )
 
 
-def cut(section: Section, random: np.random.Generator, centre: float, half: float, top: Floats, bottom: Floats) -> None:
+def cut(
+    section: Section, random: np.random.Generator, centre: float, half: float, top: Floats, bottom: Floats
+) -> None:
     """Open the retina from `top` to `bottom`: an hourglass whose upper and lower lips are rounded."""
     grid = section.grid
     reach = int((half * 3 + 150) / grid.wide_um) + 3
@@ -414,16 +613,24 @@ def cut(section: Section, random: np.random.Generator, centre: float, half: floa
     z = (np.arange(first, last, dtype=np.float32)[:, None] + 0.5) * np.float32(grid.tall_um)
     part = np.clip((z - top[left:right]) / np.maximum(bottom[left:right] - top[left:right], 1), -0.1, 1.2)
     along = section.x[left:right] - np.float32(centre)
-    waist, lip, base = random.uniform(0.3, 0.75), random.uniform(0.4, 1.5), random.uniform(0.2, 1.2)
+    waist, lip, base = random.uniform(0.3, 0.75), random.uniform(0.4, 1.3), random.uniform(0.2, 1.4)
     level = np.float32(waist)
     upper, lower = np.clip((level - part) / level, 0, 1), np.clip((part - level) / (1 - level), 0, 1)
-    width = half * (1 + np.float32(lip) * upper**3 + np.float32(base) * lower**2)
-    width = width + np.float32(0.1 * half) * np.sin(part * np.float32(random.uniform(2, 7)) + np.float32(random.uniform(0, 6)))
+    width = half * (1 + np.float32(base) * lower**2) + min(half, 140.0) * np.float32(lip) * upper**3
+    # The lips are round: the opening widens like a circle close to the surface.
+    lips_um = np.float32(random.uniform(30, 110))
+    depth = np.clip((z - top[left:right]) / lips_um, 0, 1)
+    width = width + lips_um * (1 - np.sqrt(depth * (2 - depth)))
+    width = width + np.float32(0.1 * half) * np.sin(
+        part * np.float32(random.uniform(2, 7)) + np.float32(random.uniform(0, 6))
+    )
     shift = np.float32(random.normal(0, 0.25 * half)) * (part - 0.5)
     open_ = np.clip((width - np.abs(along - shift)) / np.float32(1.3 * grid.wide_um) + 0.5, 0, 1)
     open_ *= np.clip((bottom[left:right] - z) / np.float32(grid.tall_um) + 0.5, 0, 1)
     open_ *= np.clip((z - top[left:right] + 12) / np.float32(grid.tall_um) + 0.5, 0, 1)
-    section.spots.append(Spot(first, left, np.asarray(open_, np.float32), float(random.uniform(0, 1.5)), lesion=False))
+    section.spots.append(
+        Spot(first, left, np.asarray(open_, np.float32), float(random.uniform(0, 1.5)), lesion=False)
+    )
     inside = open_ * np.clip((z - top[left:right]) / np.float32(grid.tall_um) + 0.5, 0, 1)
     section.marks.append(Spot(first, left, np.asarray(inside, np.float32), 0.0))
 

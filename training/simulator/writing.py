@@ -44,7 +44,9 @@ class Order:
 Row = dict[str, str]
 
 
-def write_set(order: Order, *, workers: int | None = None, overwrite: bool = False, sheet: Path | None = None) -> Path:
+def write_set(
+    order: Order, *, workers: int | None = None, overwrite: bool = False, sheet: Path | None = None
+) -> Path:
     """Draw and write the set and return its manifest; with `sheet`, a picture of examples as well.
 
     Without the manifest, which comes last, a set is unfinished. Raises DataError when the order is wrong, when the
@@ -79,7 +81,9 @@ def check(order: Order, workers: int | None) -> None:
     """Raise DataError when an order can't be carried out."""
     unknown = [label for label in order.labels if label not in LABELS]
     if unknown:
-        raise DataError(f"--labels: there is no label {', '.join(unknown)}; the simulator draws {', '.join(LABELS)}")
+        raise DataError(
+            f"--labels: there is no label {', '.join(unknown)}; the simulator draws {', '.join(LABELS)}"
+        )
     if len(set(order.labels)) < len(order.labels):
         raise DataError("--labels names a label twice")
     if order.per_class < 1:
