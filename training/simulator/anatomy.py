@@ -25,9 +25,9 @@ LEVELS_DB = {
     Layer.PIGMENT_EPITHELIUM: 29.0,
     Layer.BELOW_EPITHELIUM: 19.0,
     Layer.BRUCH_MEMBRANE: 23.0,
-    Layer.CHORIOCAPILLARIS: 23.5,
-    Layer.CHOROID: 21.0,
-    Layer.SCLERA: 19.5,
+    Layer.CHORIOCAPILLARIS: 22.5,
+    Layer.CHOROID: 18.5,
+    Layer.SCLERA: 16.5,
 }
 """Decibels above the noise of the vitreous, before what lies above takes light away."""
 

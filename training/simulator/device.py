@@ -13,6 +13,8 @@ from training.simulator.section import Floats, Grid, texture
 
 Bytes = npt.NDArray[np.uint8]
 
+LEAST_WINDOW_DB = 8.0
+
 
 @dataclass(frozen=True)
 class Device:
@@ -20,7 +22,8 @@ class Device:
 
     grid: Grid
     optics: Optics
-    window_db: tuple[float, float]
+    black_db: float
+    brightest: float
     gamma: float
     turn_degrees: float
     fill: float
@@ -39,8 +42,8 @@ def draw_device(random: np.random.Generator) -> Device:
         grid = Grid(
             496, wide, float(random.uniform(2.8, 3.9)), float(random.uniform(5.0, 12.5)) * (512 / wide) ** 0.5
         )
-        frames, noise = float(random.choice((4, 9, 16, 30, 60))), float(random.uniform(0, 4))
-        low, high = noise + random.uniform(-4, 1.5), random.uniform(26, 32)
+        frames, noise = float(random.choice((6, 12, 20, 40, 80))), float(random.uniform(0, 4))
+        low = noise + random.uniform(-5, 1.0)
         grain = (random.uniform(0.5, 0.9), random.uniform(0.4, 0.9))
     elif kind == 1:  # wide frames, dark grey vitreous
         grid = Grid(
@@ -50,7 +53,7 @@ def draw_device(random: np.random.Generator) -> Device:
             random.uniform(8.5, 14.0),
         )
         frames, noise = float(random.uniform(8, 60)), float(random.uniform(0, 5))
-        low, high = noise - random.uniform(0, 4), random.uniform(25, 31)
+        low = noise - random.uniform(0, 4)
         grain = (random.uniform(0.4, 0.8), random.uniform(0.5, 1.0))
     elif kind == 2:  # noisy spectral domain: one to four frames, grey vitreous
         grid = Grid(
@@ -59,8 +62,8 @@ def draw_device(random: np.random.Generator) -> Device:
             random.uniform(2.0, 3.8),
             random.uniform(6.0, 13.0),
         )
-        frames, noise = float(random.choice((1, 2, 3, 4, 8))), float(random.uniform(3, 10))
-        low, high = noise - random.uniform(0, 9), random.uniform(27, 34)
+        frames, noise = float(random.choice((1, 2, 4, 6, 10))), float(random.uniform(1, 8))
+        low = noise - random.uniform(0, 8)
         grain = (random.uniform(0.6, 1.3), random.uniform(0.5, 1.4))
     else:  # swept source and others
         grid = Grid(
@@ -69,8 +72,8 @@ def draw_device(random: np.random.Generator) -> Device:
             random.uniform(2.2, 4.2),
             random.uniform(7.0, 13.5),
         )
-        frames, noise = float(random.choice((1, 4, 16, 50))), float(random.uniform(0, 8))
-        low, high = noise - random.uniform(-1, 7), random.uniform(25, 33)
+        frames, noise = float(random.choice((2, 6, 16, 50))), float(random.uniform(0, 8))
+        low = noise - random.uniform(-1, 7)
         grain = (random.uniform(0.5, 1.5), random.uniform(0.5, 1.6))
     turned = random.random() < 0.22
     return Device(
@@ -79,13 +82,14 @@ def draw_device(random: np.random.Generator) -> Device:
             frames=frames,
             grain_px=(float(grain[0]), float(grain[1])),
             noise_db=noise,
-            contrast=float(random.uniform(0.8, 1.15)),
+            contrast=float(random.uniform(0.8, 1.1)),
             focus_px=float(random.uniform(0.4, 1.3)),
             depth_loss_db=float(random.uniform(0, 8)),
             deepest_shadow_db=float(random.uniform(7, 17)),
             noise_frames=float(random.choice((1, 1, 2, 4, 10, 40))),
         ),
-        window_db=(float(low), float(high)),
+        black_db=float(low),
+        brightest=float(np.clip(random.normal(0.82, 0.13), 0.5, 1.08)),
         gamma=float(np.exp(random.normal(0.28, 0.25))),
         turn_degrees=float(random.normal(0, 7)) if turned else 0.0,
         fill=255.0 if random.random() < 0.6 else 0.0,
@@ -99,8 +103,11 @@ def draw_device(random: np.random.Generator) -> Device:
 
 def show(intensity: Floats, device: Device) -> Floats:
     """Log compression, window and gamma: 0..255 float32."""
-    low, high = device.window_db
     grey = np.log(intensity + np.float32(1e-6))
+    low = device.black_db
+    # Devices set the window by what they see: `brightest` is the grey (0..1) of the brightest hundredth.
+    bright = float(np.percentile(grey[::5, ::5], 99)) / float(DECIBEL)
+    high = low + max(bright - low, LEAST_WINDOW_DB) / device.brightest ** (1 / device.gamma)
     grey *= np.float32(1 / (DECIBEL * (high - low)))
     grey -= np.float32(low / (high - low))
     np.clip(grey, 0, 1, out=grey)
@@ -145,12 +152,12 @@ def frame(
             (width, height),
             interpolation=cv2.INTER_AREA if grey.size >= height * width else cv2.INTER_LINEAR,
         )
-        mask = cv2.resize(mask, (width, height), interpolation=cv2.INTER_LINEAR)
+        mask = cv2.resize(mask, (width, height), interpolation=cv2.INTER_AREA)
     picture = np.clip(grey + np.float32(0.5), 0, 255).astype(np.uint8)
     if device.jpeg_quality < 100:
         _, stored = cv2.imencode(".jpg", picture, [cv2.IMWRITE_JPEG_QUALITY, device.jpeg_quality])
         picture = cv2.imdecode(stored, cv2.IMREAD_GRAYSCALE)
-    return np.asarray(picture, np.uint8), mask > 0.5
+    return np.asarray(picture, np.uint8), mask > 0.4
 
 
 def haze(grid: Grid, random: np.random.Generator, strength_db: float) -> Floats:

@@ -49,10 +49,13 @@ def add_vitreous(section: Section, field: Floats, random: np.random.Generator, h
     last = min(max(int(float(surface.max()) / grid.tall_um), 1), grid.height)
     above = np.clip((surface - down[:last]) / np.float32(grid.tall_um), 0, 1)
     field[:last] += above * (haze(grid, random, haze_db)[:last] + np.float32(random.normal(-3, 2)))
-    if random.random() < 0.4:
+    pulled = section.hidden.get("traction")
+    if random.random() < 0.4 or pulled is not None:
         distance = np.float32(random.uniform(20, 450)) + waves(
             x, random, 1800, float(random.uniform(15, 120))
         )
+        if pulled is not None:
+            distance = np.minimum(np.abs(distance), pulled)
         line = surface - np.abs(distance)
         sharp = np.float32(random.uniform(3, 8))
         strength = np.clip(waves(x, random, 900, 0.8) + np.float32(random.uniform(0.2, 1.6)), 0, 1.3)

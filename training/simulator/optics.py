@@ -14,7 +14,7 @@ LIGHT_LOST_PER_REFLECTED = 3.6e-5
 """Light lost per micrometre and unit of reflectivity, both ways: scattering takes what it shows (Vermeer et al.,
 Biomedical Optics Express 5, 322 (2014)); chosen so that a healthy retina casts no visible shadow and an exudate does."""
 CHOROID_LOSS_PER_UM = (0.0004, 0.003)
-TAIL_LOSS_PER_UM = (0.0003, 0.0035)
+TAIL_LOSS_PER_UM = (0.0004, 0.0045)
 """How fast what is scattered many times fades below the pigment epithelium."""
 SCATTER_IN_CHOROID = 0.12
 """Share of the scattered light that is lost for good there: the choroid scatters forwards."""
@@ -94,10 +94,10 @@ def add_choroid_vessels(
     bottom = section.top(Layer.SCLERA) / np.float32(grid.tall_um)
     top = section.top(Layer.CHOROID) / np.float32(grid.tall_um)
     down = np.arange(grid.height, dtype=np.float32)[:, None]
-    fade = np.float32(grid.tall_um / 45)
+    fade = np.float32(grid.tall_um / 70)
     vessels *= np.clip((bottom - down) * fade, 0, 1)
     vessels *= np.clip((down - top) * fade, 0, 1)
-    field -= vessels * np.float32(random.uniform(2.5, 8.0))
+    field -= vessels * np.float32(random.uniform(1.5, 6.0))
 
 
 def detected(

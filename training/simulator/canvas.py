@@ -1,0 +1,92 @@
+"""A real scan on which lesions are drawn: warps, fluid, spots, in the grey values and the grain of the scan itself."""
+
+from __future__ import annotations
+
+import cv2
+import numpy as np
+import numpy.typing as npt
+
+from training.simulator.layers import Layers, corners
+from training.simulator.section import Floats
+
+
+class Canvas:
+    """A scan that is being changed, with its boundaries and the mask of what was drawn."""
+
+    def __init__(self, scan: npt.NDArray[np.uint8], layers: Layers, rng: np.random.Generator) -> None:
+        self.rng = rng
+        self.height, self.width = scan.shape
+        self.original = scan.astype(np.float32)
+        self.outside = corners(scan)
+        self.image = self.original.copy()
+        self.inner, self.outer = layers.inner.copy(), layers.outer.copy()
+        self.mask = np.zeros(scan.shape, np.float32)
+        self.x = np.arange(self.width, dtype=np.float32)
+        self.rows = np.arange(self.height, dtype=np.float32)[:, None]
+        inside = (self.rows < layers.inner[None] - 0.03 * self.height) & ~self.outside
+        values = self.image[inside]
+        self.dark = values if len(values) > 400 else self.image[self.image <= np.percentile(self.image, 12)]
+        tissue = self.image[(self.rows > layers.inner[None]) & (self.rows < layers.outer[None]) & ~self.outside]
+        self.bright = float(np.percentile(tissue, 97)) if len(tissue) else 200.0
+        self.middle = float(np.median(tissue)) if len(tissue) else 100.0
+        self.grain = float(np.clip(self.dark.std(), 1.0, 30.0))
+        # White corners must not be drawn into the scan by a warp.
+        self.image[self.outside] = rng.choice(self.dark, size=int(self.outside.sum()))
+
+    def fluid(self) -> Floats:
+        """The scan's own vitreous as a texture of the whole size: its grey values with the grain of its noise."""
+        drawn = self.rng.choice(self.dark, size=self.image.shape).astype(np.float32)
+        soft = cv2.GaussianBlur(drawn, (0, 0), 0.8)
+        mean = float(np.median(self.dark))
+        return np.clip(mean + (soft - soft.mean()) * (drawn.std() / max(soft.std(), 1e-3)) * 0.9 + self.rng.uniform(0, 0.06) * self.middle, 0, 255)
+
+    def texture(self) -> Floats:
+        """Multiplicative noise around 1, as coarse as speckle on the scan."""
+        noise = cv2.GaussianBlur(self.rng.standard_normal(self.image.shape).astype(np.float32), (0, 0), 0.9)
+        return 1 + noise / max(noise.std(), 1e-3) * np.float32(np.clip(self.grain / max(self.middle, 20) , 0.04, 0.25))
+
+    def remap(self, dx: Floats, dy: Floats) -> None:
+        """Every pixel takes what stood dx to the right and dy below it; lost grain is put back."""
+        self.image = cv2.remap(self.image, self.x[None] + dx.astype(np.float32), self.rows + dy.astype(np.float32), cv2.INTER_CUBIC, borderMode=cv2.BORDER_REFLECT)
+        self.mask = cv2.remap(self.mask, self.x[None] + dx.astype(np.float32), self.rows + dy.astype(np.float32), cv2.INTER_LINEAR)
+
+    def lift(self, rise: Floats, base: Floats) -> None:
+        """Raise everything above `base` by `rise` rows per column, pressing the vitreous together."""
+        y = self.rows
+        top = np.maximum(self.inner[None] - rise[None], 1)
+        share = np.clip(y / top, 0, 1)
+        dy = np.where(y <= base[None] - rise[None], rise[None] * share, 0)
+        # Below the raised tissue the gap is filled by the caller.
+        self.remap(np.zeros_like(dy), dy)
+        self.inner = self.inner - rise
+
+    def paint(self, cover: Floats, colour: Floats, in_mask: bool = True) -> None:
+        """Blend a colour (height, width) in where `cover` (0..1) says."""
+        cover = np.clip(cover, 0, 1)
+        self.image = self.image * (1 - cover) + colour * cover
+        if in_mask:
+            self.mask = np.maximum(self.mask, cover)
+
+    def ellipse(self, cx: float, cy: float, rx: float, ry: float, tilt: float = 0.0, rough: float = 0.0) -> Floats:
+        """A soft-edged cover of an ellipse, its rim uneven by the share `rough`."""
+        dx, dy = self.x[None] - cx, self.rows - cy
+        u, v = dx * np.cos(tilt) + dy * np.sin(tilt), dy * np.cos(tilt) - dx * np.sin(tilt)
+        angle = np.arctan2(v, u)
+        phase = self.rng.uniform(0, 6.28, 3)
+        rim = 1 + rough * (np.sin(2 * angle + phase[0]) + np.sin(3 * angle + phase[1]) + np.sin(5 * angle + phase[2])) / 2
+        inside = 1 - np.sqrt((u / rx) ** 2 + (v / ry) ** 2) / rim
+        return np.clip(inside * min(rx, ry) / 1.2 + 0.5, 0, 1).astype(np.float32)
+
+    def bump(self, centre: float, half: float, power: float) -> Floats:
+        """A smooth dome over the width, 1 at its top."""
+        return (np.clip(1 - ((self.x - centre) / half) ** 2, 0, 1) ** power).astype(np.float32)
+
+    def shadow(self, cx: float, cy: float, half: float, depth: float) -> None:
+        """Darken the columns below a spot."""
+        across = np.exp(-(((self.x - cx) / max(half, 0.8)) ** 2))
+        self.image *= 1 - depth * across[None] * (self.rows > cy)
+
+    def finished(self) -> tuple[npt.NDArray[np.uint8], npt.NDArray[np.bool_]]:
+        """The picture and the mask; what lay outside the scan is as it was."""
+        image = np.where(self.outside, self.original, self.image)
+        return np.clip(np.rint(image), 0, 255).astype(np.uint8), (self.mask > 0.5) & ~self.outside

@@ -1,0 +1,123 @@
+"""The command `data graft`: a set of real healthy scans into which lesions are drawn."""
+
+from __future__ import annotations
+
+import argparse
+import hashlib
+import itertools
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from training.data.manifest import MANIFEST_NAME, DataError, Scan, of_split, read_manifest, write_manifest
+from training.data.sources import GRAFTED, is_simulated
+
+if TYPE_CHECKING:
+    import numpy as np
+    import numpy.typing as npt
+
+HEALTHY = "NORMAL"
+
+
+def add_graft_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the options of `data graft`."""
+    parser.add_argument(
+        "--data", type=Path, required=True, metavar="PATH", help="manifest of real scans, or its folder"
+    )
+    parser.add_argument("--out", type=Path, required=True, metavar="DIR", help="new folder for the scans")
+    parser.add_argument("--per-class", type=int, required=True, metavar="N", help="scans of each label")
+    parser.add_argument(
+        "--labels", nargs="+", metavar="LABEL", default=[], help="(default: CSR DME DR MH NORMAL)"
+    )
+    parser.add_argument("--seed", type=int, default=0, metavar="S", help="same seed, same scans (default: 0)")
+    parser.add_argument(
+        "--splits", nargs="+", default=["train", "val"], help="take healthy scans of these (default: train val)"
+    )
+
+
+def graft(arguments: argparse.Namespace) -> int:
+    """Draw, write pictures, masks and last the manifest; returns 0. Raises DataError with a message for people."""
+    import cv2
+    from tqdm import tqdm
+
+    from training.simulator.grafting import LABELS
+
+    labels = arguments.labels or list(LABELS)
+    unknown = [label for label in labels if label not in LABELS]
+    if unknown:
+        raise DataError(f"{unknown[0]} can't be drawn into healthy scans; {', '.join(LABELS)} can")
+    if arguments.per_class < 1:
+        raise DataError(f"--per-class must be at least 1, not {arguments.per_class}")
+    if (arguments.out / MANIFEST_NAME).exists():
+        raise DataError(f"{arguments.out} holds scans already; choose another --out")
+    healthy = _healthy(arguments.data, arguments.splits)
+    rows = []
+    with tqdm(total=len(labels) * arguments.per_class, unit="scan", disable=None) as progress:
+        for number_of_label, label in enumerate(labels):
+            drawn = _drawn(healthy, label, seed=arguments.seed * 1000 + number_of_label)
+            for number, (scan, picture, mask) in enumerate(itertools.islice(drawn, arguments.per_class)):
+                file = Path("images") / label / f"{number:05}.png"
+                masked = Path("masks") / label / file.name
+                for path, content in ((file, picture), (masked, mask.astype("uint8") * 255)):
+                    (arguments.out / path).parent.mkdir(parents=True, exist_ok=True)
+                    if not cv2.imwrite(str(arguments.out / path), content):
+                        raise DataError(f"{arguments.out / path} can't be written; is the disk full?")
+                rows.append(
+                    {
+                        "file": str(file),
+                        "mask": str(masked),
+                        "source": GRAFTED + scan.source,
+                        "label": label,
+                        # The real patient's: a split by patient holds for what was drawn too.
+                        "patient_id": scan.patient,
+                        "width": str(picture.shape[1]),
+                        "height": str(picture.shape[0]),
+                        "sha256": hashlib.sha256((arguments.out / file).read_bytes()).hexdigest(),
+                        "split": scan.split,
+                    }
+                )
+                progress.update()
+    write_manifest(arguments.out / MANIFEST_NAME, rows)
+    print(f"wrote {len(rows)} scans and {arguments.out / MANIFEST_NAME}")
+    return 0
+
+
+def _healthy(data: Path, splits: Sequence[str]) -> list[Scan]:
+    manifest = data / MANIFEST_NAME if data.is_dir() else data
+    scans = read_manifest(manifest)
+    if not all(scan.split for scan in scans):
+        raise DataError(f"{manifest} names no splits; divide it first with `./retinote data split {manifest}`")
+    healthy = [
+        scan
+        for split in splits
+        for scan in of_split(scans, split)
+        if scan.label == HEALTHY and not is_simulated(scan)
+    ]
+    if not healthy:
+        raise DataError(f"{manifest} has no real scan of {HEALTHY} in {', '.join(splits)} to draw into")
+    return healthy
+
+
+def _drawn(
+    healthy: Sequence[Scan], label: str, seed: int
+) -> Iterator[tuple[Scan, npt.NDArray[np.uint8], npt.NDArray[np.bool_]]]:
+    """Healthy scans in random order, again and again, with the label's signs; those that can't be drawn into left out.
+
+    Raises DataError when none can.
+    """
+    import numpy as np
+
+    from training.cache import read_pixels
+    from training.simulator.grafting import graft as draw
+
+    rng = np.random.default_rng(seed)
+    for turn in itertools.count():
+        usable = 0
+        for number in rng.permutation(len(healthy)):
+            scan = healthy[number]
+            drawn = draw(np.ascontiguousarray(read_pixels(scan)[..., 0]), label, int(rng.integers(2**31)))
+            if drawn is not None:
+                usable += 1
+                yield scan, *drawn
+        if not usable:
+            raise DataError(f"the retina's layers can be found in none of the {len(healthy)} healthy scans (turn {turn})")

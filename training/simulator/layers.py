@@ -1,0 +1,89 @@
+"""Where the retina lies in a real scan, and what of the picture is no scan."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+import numpy.typing as npt
+
+from training.simulator.section import Floats
+
+WHITE = 248
+"""Grey values from here on are the corners that a rotation laid bare in some archives."""
+STEEPEST = 2
+"""Most rows that a boundary moves from one column to the next."""
+
+
+@dataclass(frozen=True)
+class Layers:
+    """Rows of the inner limiting membrane and of the bright outer band, one per column of a scan."""
+
+    inner: Floats
+    outer: Floats
+    trusted: bool
+
+
+def find_layers(scan: npt.NDArray[np.uint8]) -> Layers:
+    """The retina's inner and outer boundary in a grey scan uint8 (height, width)."""
+    height, width = scan.shape
+    clean = scan.astype(np.float32)
+    outside = corners(scan)
+    clean[outside] = np.median(scan[: max(8, height // 12)][~outside[: max(8, height // 12)]]) if (~outside[: max(8, height // 12)]).any() else 0
+    smooth = cv2.GaussianBlur(clean, (0, 0), sigmaX=width / 90, sigmaY=height / 110)
+    step = max(2, height // 64)
+    edge = np.zeros_like(smooth)
+    edge[step:-step] = smooth[2 * step :] - smooth[: -2 * step]
+    edge[cv2.dilate(outside.astype(np.uint8), np.ones((9, 9))) > 0] = 0
+    edge[: height // 40] = 0
+    edge[-height // 12 :] = 0
+    first = best_path(edge)
+    rows = np.arange(height)[:, None]
+    gap = 0.055 * height
+    rest = edge.copy()
+    rest[np.abs(rows - first[None]) < gap] = -20
+    second = best_path(rest)
+    inner, outer = (first, second) if first.mean() < second.mean() else (second, first)
+    inner = cv2.GaussianBlur(inner[None].astype(np.float32), (0, 0), width / 120)[0]
+    outer = cv2.GaussianBlur(outer[None].astype(np.float32), (0, 0), width / 80)[0]
+    thick = (outer - inner) / height
+    columns = np.arange(width)
+    strength = np.minimum(edge[inner.astype(int), columns], edge[outer.astype(int), columns])
+    noise = max(4.0, float(np.percentile(smooth, 90) - np.percentile(smooth, 20)) * 0.12)
+    trusted = bool(
+        np.mean((thick > 0.05) & (thick < 0.42)) > 0.97
+        and np.mean(strength > noise) > 0.8
+        and inner.min() > 0.06 * height
+        and outer.max() < 0.93 * height
+    )
+    return Layers(inner, outer, trusted)
+
+
+def corners(scan: npt.NDArray[np.uint8]) -> npt.NDArray[np.bool_]:
+    """White parts that touch the border of the scan."""
+    white = cv2.morphologyEx((scan >= WHITE).astype(np.uint8), cv2.MORPH_OPEN, np.ones((3, 3)))
+    count, parts = cv2.connectedComponents(white)
+    rim = np.unique(np.concatenate([parts[0], parts[-1], parts[:, 0], parts[:, -1]]))
+    found = np.isin(parts, rim[rim > 0])
+    return cv2.dilate(found.astype(np.uint8), np.ones((3, 3))) > 0
+
+
+def best_path(gain: Floats) -> Floats:
+    """The row of each column on the way from left to right with the largest sum of gains."""
+    height, width = gain.shape
+    total = gain[:, 0].copy()
+    came = np.zeros((height, width), np.int8)
+    padded = np.empty(height + 2 * STEEPEST, np.float32)
+    for column in range(1, width):
+        padded[:] = -1e9
+        padded[STEEPEST:-STEEPEST] = total
+        choices = np.stack([padded[shift : shift + height] for shift in range(2 * STEEPEST + 1)])
+        came[:, column] = choices.argmax(0) - STEEPEST
+        total = choices.max(0) + gain[:, column]
+    path = np.empty(width, np.float32)
+    row = int(total.argmax())
+    for column in range(width - 1, -1, -1):
+        path[column] = row
+        row += int(came[row, column])
+    return path
