@@ -9,11 +9,16 @@ import numpy as np
 import numpy.typing as npt
 
 from training.simulator.optics import DECIBEL, Optics
-from training.simulator.section import Floats, Grid, texture
+from training.simulator.section import Floats, Grid, blur, texture
 
 Bytes = npt.NDArray[np.uint8]
+Bits = npt.NDArray[np.bool_]
 
 LEAST_WINDOW_DB = 8.0
+"""However dark a scan, its window isn't narrower: else the noise alone would fill it."""
+BEST_JPEG_QUALITY = 100
+COVERED = 0.4
+"""A pixel is of the mask when so much of it is: a little below half, so that thin lesions survive being reduced."""
 
 
 @dataclass(frozen=True)
@@ -114,50 +119,52 @@ def show(intensity: Floats, device: Device) -> Floats:
     if abs(device.gamma - 1) > 0.03:
         np.power(grey, np.float32(device.gamma), out=grey)
     grey *= np.float32(255)
-    return grey
+    return np.asarray(grey, np.float32)
 
 
-def frame(
-    grey: Floats, mask: Floats, device: Device, size: tuple[int, int]
-) -> tuple[Bytes, npt.NDArray[np.bool_]]:
+def frame(grey: Floats, mask: Floats, device: Device, size: tuple[int, int]) -> tuple[Bytes, Bits]:
     """Turn, mirror, resize to (height, width) and store: the picture and its mask."""
-    height, width = size
     if device.smooth_px > 0:
-        grey = cv2.GaussianBlur(grey, (0, 0), device.smooth_px)
+        grey = blur(grey, device.smooth_px, device.smooth_px)
     if device.turn_degrees:
-        tall, wide = grey.shape
-        turn = cv2.getRotationMatrix2D((wide / 2, tall / 2), device.turn_degrees, 1.0)
-        grey = cv2.warpAffine(
-            grey,
-            turn,
-            (wide, tall),
+        grey, mask = _turn(grey, device.turn_degrees, device.fill), _turn(mask, device.turn_degrees, 0.0)
+    if device.border_px:
+        border = np.ones(grey.shape, np.bool_)
+        border[device.border_px : -device.border_px, device.border_px : -device.border_px] = False
+        grey[border] = device.fill
+    if device.mirror:
+        grey, mask = grey[:, ::-1], mask[:, ::-1]
+    if grey.shape != size:
+        shrunk = grey.size >= size[0] * size[1]
+        grey = _resize(grey, size, cv2.INTER_AREA if shrunk else cv2.INTER_LINEAR)
+        mask = _resize(mask, size, cv2.INTER_AREA)
+    picture = np.clip(grey + np.float32(0.5), 0, 255).astype(np.uint8)
+    if device.jpeg_quality < BEST_JPEG_QUALITY:
+        _, stored = cv2.imencode(".jpg", picture, [cv2.IMWRITE_JPEG_QUALITY, device.jpeg_quality])
+        picture = np.asarray(cv2.imdecode(stored, cv2.IMREAD_GRAYSCALE), np.uint8)
+    return picture, mask > COVERED
+
+
+def _turn(field: Floats, degrees: float, fill: float) -> Floats:
+    height, width = field.shape
+    matrix = cv2.getRotationMatrix2D((width / 2, height / 2), degrees, 1.0)
+    return np.asarray(
+        cv2.warpAffine(
+            field,
+            matrix,
+            (width, height),
             flags=cv2.INTER_LINEAR,
             borderMode=cv2.BORDER_CONSTANT,
-            borderValue=device.fill,
-        )
-        mask = cv2.warpAffine(mask, turn, (wide, tall), flags=cv2.INTER_LINEAR)
-    if device.border_px:
-        for side in (
-            grey[: device.border_px],
-            grey[-device.border_px :],
-            grey[:, : device.border_px],
-            grey[:, -device.border_px :],
-        ):
-            side[...] = device.fill
-    if device.mirror:
-        grey, mask = cv2.flip(grey, 1), cv2.flip(mask, 1)
-    if grey.shape != (height, width):
-        grey = cv2.resize(
-            grey,
-            (width, height),
-            interpolation=cv2.INTER_AREA if grey.size >= height * width else cv2.INTER_LINEAR,
-        )
-        mask = cv2.resize(mask, (width, height), interpolation=cv2.INTER_AREA)
-    picture = np.clip(grey + np.float32(0.5), 0, 255).astype(np.uint8)
-    if device.jpeg_quality < 100:
-        _, stored = cv2.imencode(".jpg", picture, [cv2.IMWRITE_JPEG_QUALITY, device.jpeg_quality])
-        picture = cv2.imdecode(stored, cv2.IMREAD_GRAYSCALE)
-    return np.asarray(picture, np.uint8), mask > 0.4
+            borderValue=fill,
+        ),
+        np.float32,
+    )
+
+
+def _resize(field: Floats, size: tuple[int, int], interpolation: int) -> Floats:
+    return np.asarray(
+        cv2.resize(np.ascontiguousarray(field), size[::-1], interpolation=interpolation), np.float32
+    )
 
 
 def haze(grid: Grid, random: np.random.Generator, strength_db: float) -> Floats:

@@ -49,7 +49,7 @@ def add_vitreous(section: Section, field: Floats, random: np.random.Generator, h
     last = min(max(int(float(surface.max()) / grid.tall_um), 1), grid.height)
     above = np.clip((surface - down[:last]) / np.float32(grid.tall_um), 0, 1)
     field[:last] += above * (haze(grid, random, haze_db)[:last] + np.float32(random.normal(-3, 2)))
-    pulled = section.hidden.get("traction")
+    pulled = section.traits.get("traction")
     if random.random() < 0.4 or pulled is not None:
         distance = np.float32(random.uniform(20, 450)) + waves(
             x, random, 1800, float(random.uniform(15, 120))

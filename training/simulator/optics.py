@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-import cv2
 import numpy as np
 
-from training.simulator.section import Floats, Grid, Layer, Section, texture
+from training.simulator.section import Floats, Grid, Layer, Section, blur, texture
 
 DECIBEL = np.float32(np.log(10) / 10)
 LIGHT_LOST_PER_REFLECTED = 3.6e-5
@@ -72,8 +71,8 @@ def add_texture(section: Section, field: Floats, choroid: Floats, random: np.ran
     field += texture(field.shape, random, 14 / grid.tall_um, 90 / grid.wide_um) * np.float32(
         random.uniform(0.3, 1.1)
     )
-    streaks = random.standard_normal(grid.width).astype(np.float32)
-    streaks = cv2.GaussianBlur(streaks[None], (0, 0), sigmaX=float(random.uniform(0.6, 4)), sigmaY=1)[0]
+    columns = random.standard_normal(grid.width).astype(np.float32)
+    streaks = blur(columns[None], float(random.uniform(0.6, 4)), 1.0)[0]
     streaks *= np.float32(random.uniform(0.1, 1.0) / max(float(streaks.std()), 1e-3))
     field += choroid * streaks
 
@@ -125,9 +124,7 @@ def detected(
     loss -= below
     signal *= np.exp(loss)
     if optics.focus_px > 0:
-        signal = cv2.GaussianBlur(
-            signal, (0, 0), sigmaX=optics.focus_px, sigmaY=max(0.6 * optics.focus_px, 0.3)
-        )
+        signal = blur(signal, optics.focus_px, max(0.6 * optics.focus_px, 0.3))
     signal *= speckle(grid, optics.frames, optics.grain_px, random)
     noise = speckle(grid, optics.noise_frames, (0.0, 0.0), random)
     noise *= np.exp(np.float32(optics.noise_db) * DECIBEL)
@@ -142,16 +139,14 @@ def speckle(grid: Grid, frames: float, grain_px: tuple[float, float], random: np
     def wave() -> Floats:
         field = random.standard_normal(shape, dtype=np.float32)
         if max(grain_px) > 0.25:
-            field = cv2.GaussianBlur(
-                field, (0, 0), sigmaX=max(grain_px[1], 0.2), sigmaY=max(grain_px[0], 0.2)
-            )
-            field *= np.float32(1 / max(float(field[::7, ::7].std()), 1e-3))
-        return np.asarray(field, np.float32)
+            blurred = blur(field, max(grain_px[1], 0.2), max(grain_px[0], 0.2))
+            field = blurred * np.float32(1 / max(float(blurred[::7, ::7].std()), 1e-3))
+        return field
 
     if frames >= 5:
         # The mean of many exponentials is near enough to a log-normal one with the same mean and variance.
         spread = np.float32(np.sqrt(np.log1p(1 / frames)))
-        return np.exp(wave() * spread - spread * spread / 2)
+        return np.asarray(np.exp(wave() * spread - spread * spread / 2), np.float32)
     one, two = wave(), wave()
     power = (one * one + two * two) * np.float32(0.5)
     if frames > 1:

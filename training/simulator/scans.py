@@ -7,18 +7,14 @@ from dataclasses import dataclass
 
 import cv2
 import numpy as np
-import numpy.typing as npt
 
 from training.simulator.anatomy import healthy
-from training.simulator.device import Device, draw_device, frame, show
+from training.simulator.device import Bits, Bytes, Device, draw_device, frame, show
 from training.simulator.extras import add_vessels, add_vitreous
 from training.simulator.labels import LABELS
 from training.simulator.optics import add_choroid_vessels, add_texture, detected, paint, reflectivity
 from training.simulator.section import Floats, Layer, Section, texture
 from training.simulator.signs import SIGNS
-
-Bytes = npt.NDArray[np.uint8]
-Bits = npt.NDArray[np.bool_]
 
 MASKED_LAYERS = (Layer.SUBRETINAL_FLUID, Layer.SUBRETINAL_MATERIAL, Layer.BELOW_EPITHELIUM)
 THINNEST_IN_MASK_UM = 8.0
@@ -32,8 +28,8 @@ ATTEMPTS = 8
 class SimulatedScans:
     """`images` uint8 (count, height, width), grey; `masks` bool (count, height, width), the lesions."""
 
-    images: npt.NDArray[np.uint8]
-    masks: npt.NDArray[np.bool_]
+    images: Bytes
+    masks: Bits
 
 
 def simulate(label: str, count: int, seed: int, height: int = 496, width: int = 512) -> SimulatedScans:
@@ -50,9 +46,7 @@ def simulate(label: str, count: int, seed: int, height: int = 496, width: int = 
     return SimulatedScans(images, masks)
 
 
-def simulate_one(
-    label: str, seed: int, number: int, size: tuple[int, int]
-) -> tuple[npt.NDArray[np.uint8], npt.NDArray[np.bool_]]:
+def simulate_one(label: str, seed: int, number: int, size: tuple[int, int]) -> tuple[Bytes, Bits]:
     """The scan `number` of a seed: picture uint8 and mask bool, both of `size` (height, width)."""
     for attempt in range(ATTEMPTS):
         image, mask = _attempt(label, seed, number, size, attempt)
@@ -94,7 +88,7 @@ def layers_in_mask(section: Section, label: str) -> Floats:
         return mask
     down = (np.arange(grid.height, dtype=np.float32)[:, None] + 0.5) * np.float32(grid.tall_um)
 
-    def add(top: Floats, bottom: Floats, where: npt.NDArray[np.bool_]) -> None:
+    def add(top: Floats, bottom: Floats, where: Bits) -> None:
         columns = np.flatnonzero(where)
         if len(columns):
             first, last = columns[0], columns[-1] + 1
@@ -105,12 +99,12 @@ def layers_in_mask(section: Section, label: str) -> Floats:
         thick = section.thickness[layer]
         top = section.top(layer)
         add(top, top + thick, thick > THINNEST_IN_MASK_UM)
-    if "atrophy" in section.hidden:
+    if "atrophy" in section.traits:
         bruch = section.bruch
-        add(bruch - 70, bruch + 60, section.hidden["atrophy"] > 0.5)
-    if "cotton wool" in section.hidden:
+        add(bruch - 70, bruch + 60, section.traits["atrophy"] > 0.5)
+    if "cotton wool" in section.traits:
         top = section.top(Layer.NERVE_FIBRES)
-        add(top, top + section.thickness[Layer.NERVE_FIBRES], section.hidden["cotton wool"] > 0.2)
+        add(top, top + section.thickness[Layer.NERVE_FIBRES], section.traits["cotton wool"] > 0.2)
     for mark in section.marks:
         rows = slice(mark.row, mark.row + mark.cover.shape[0])
         columns = slice(mark.column, mark.column + mark.cover.shape[1])

@@ -62,7 +62,10 @@ class Section:
 
     `bruch` (width) is the depth of Bruch's membrane below the upper border, `thickness` (layers, width) in micrometres
     and `level` (layers, width) in decibels above the vitreous; `fovea_um` is where the fovea is along the scan, and
-    `aside_um` how far the scan passes it. `spots` are painted over the layers in their order.
+    `aside_um` how far the scan passes it. `spots` are painted over the layers in their order;
+    `marks` only belong to the mask. `traits` (name: width) are further facts along the scan that drawing and mask need:
+    "atrophy" and "cotton wool" where they are, 0..1, and "traction", how far the vitreous is from the retina, in
+    micrometres. `loss` (height, width) is light lost in the shadow of vessels, as an exponent.
     """
 
     grid: Grid
@@ -73,7 +76,7 @@ class Section:
     aside_um: float
     spots: list[Spot] = field(default_factory=list)
     marks: list[Spot] = field(default_factory=list)
-    hidden: dict[str, Floats] = field(default_factory=dict)
+    traits: dict[str, Floats] = field(default_factory=dict)
     vessel_share: float = 0.5
     loss: Floats | None = None
 
@@ -154,6 +157,11 @@ def blob(
     return top, left, cover
 
 
+def blur(field: Floats, wide_px: float, tall_px: float) -> Floats:
+    """A field (height, width) blurred by Gaussians of the given standard deviations; its borders are mirrored."""
+    return np.asarray(cv2.GaussianBlur(field, (0, 0), sigmaX=wide_px, sigmaY=tall_px), np.float32)
+
+
 def waves(x: Floats, random: np.random.Generator, length_um: float, size: float) -> Floats:
     """A smooth random curve over the width: features about `length_um` wide, standard deviation about `size`."""
     span = float(x[-1] - x[0]) + 1.0
@@ -183,5 +191,4 @@ def texture(shape: tuple[int, int], random: np.random.Generator, tall_px: float,
     middle = (max(min(4 * small[1], shape[1]), 2), max(min(4 * small[0], shape[0]), 2))
     smooth = cv2.resize(coarse, middle, interpolation=cv2.INTER_CUBIC)
     fine = cv2.resize(smooth, (shape[1], shape[0]), interpolation=cv2.INTER_LINEAR)
-    fine *= np.float32(1.25)
-    return np.asarray(fine, np.float32)
+    return np.asarray(fine * np.float32(1.25), np.float32)

@@ -8,7 +8,8 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from training.simulator.scans import Bytes, simulate_one
+from training.simulator.device import Bytes
+from training.simulator.scans import simulate_one
 
 EXAMPLES = 5
 TILE = (248, 256)

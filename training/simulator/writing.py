@@ -17,8 +17,9 @@ from tqdm import tqdm
 
 from training.data.manifest import MANIFEST_NAME, DataError, write_table
 from training.data.sources import SIMULATED
+from training.simulator.device import Bits, Bytes
 from training.simulator.labels import LABELS
-from training.simulator.scans import Bits, Bytes, simulate_one
+from training.simulator.scans import simulate_one
 from training.simulator.sheet import write_sheet
 
 COLUMNS = ("file", "mask", "source", "label", "patient_id", "width", "height", "sha256")
@@ -147,7 +148,7 @@ def _write_one(order: Order, label: str, number: int) -> Row:
         "mask": mask_file.as_posix(),
         "source": SIMULATED,
         "label": label,
-        "patient_id": f"{SIMULATED}:{order.seed}-{label}-{number:05d}",
+        "patient_id": f"{SIMULATED}:{order.seed}-{number:05d}",
         "width": str(order.size[1]),
         "height": str(order.size[0]),
         "sha256": hashlib.sha256(encoded).hexdigest(),
