@@ -57,7 +57,7 @@ COMMANDS = {
         "print the model server's key for other services", "serving.stack.commands", "add_data_option", "key"
     ),
     "data": Command(
-        "import, split and simulate B-scans: data import|split|simulate",
+        "import, split and simulate B-scans: data import|split|simulate|graft",
         "training.data.commands",
         "add_data_arguments",
         "data",
@@ -67,6 +67,12 @@ COMMANDS = {
         "training.commands",
         "add_train_arguments",
         "train",
+    ),
+    "evaluate": Command(
+        "measure a model on labelled scans; writes a report",
+        "training.evaluation.commands",
+        "add_evaluate_arguments",
+        "evaluate",
     ),
     "test": Command("run the test suite; further arguments go to pytest", "cli", None, "run_tests"),
 }

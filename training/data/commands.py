@@ -23,6 +23,7 @@ from training.data.manifest import (
     write_table,
 )
 from training.simulator.commands import add_simulate_arguments, simulate
+from training.simulator.graft_commands import add_graft_arguments, graft
 
 NAMED = 20
 """Files named on the screen for each reason; the table beside the manifest names all."""
@@ -80,10 +81,14 @@ def add_data_arguments(parser: argparse.ArgumentParser) -> None:
     simulating = actions.add_parser("simulate", help=text, description=text[0].upper() + text[1:] + ".")
     add_simulate_arguments(simulating)
 
+    text = "draw lesions into real healthy scans, with their masks"
+    grafting = actions.add_parser("graft", help=text, description=text[0].upper() + text[1:] + ".")
+    add_graft_arguments(grafting)
+
 
 def data(arguments: argparse.Namespace) -> int:
     """Run one of the actions; 0, or an error for people."""
-    actions = {"import": import_data, "split": split_data, "simulate": simulate}
+    actions = {"import": import_data, "split": split_data, "simulate": simulate, "graft": graft}
     return actions[arguments.action](arguments)
 
 

@@ -2,12 +2,23 @@
 
 from __future__ import annotations
 
+from typing import TypedDict
+
 import torch
 from torch import nn
+from torchmetrics.functional.classification import multiclass_calibration_error
 
 from training.prediction import Outputs
 
 CALIBRATION_BINS = 15
+
+
+class Bin(TypedDict):
+    """One bar of a reliability diagram: its scans, and their mean confidence and accuracy, 0 to 1."""
+
+    scans: int
+    confidence: float
+    accuracy: float
 
 
 def calibration_error(probabilities: torch.Tensor, targets: torch.Tensor) -> float:
@@ -15,16 +26,26 @@ def calibration_error(probabilities: torch.Tensor, targets: torch.Tensor) -> flo
 
     Guo et al., "On Calibration of Modern Neural Networks", ICML 2017.
     """
+    return float(
+        multiclass_calibration_error(
+            probabilities, targets, num_classes=probabilities.shape[1], n_bins=CALIBRATION_BINS
+        )
+    )
+
+
+def reliability(probabilities: torch.Tensor, targets: torch.Tensor) -> list[Bin]:
+    """The bins of the reliability diagram that hold a scan, from unsure to sure."""
     confidence, predicted = probabilities.max(1)
-    bins = (confidence * CALIBRATION_BINS).long().clamp(max=CALIBRATION_BINS - 1)
-    error = 0.0
-    for number in range(CALIBRATION_BINS):
-        inside = bins == number
-        if not inside.any():
-            continue
-        gap = (predicted[inside] == targets[inside]).float().mean() - confidence[inside].mean()
-        error += inside.float().mean().item() * abs(gap.item())
-    return error
+    number = (confidence * CALIBRATION_BINS).long().clamp(max=CALIBRATION_BINS - 1)
+    return [
+        Bin(
+            scans=int(inside.sum()),
+            confidence=round(confidence[inside].mean().item(), 4),
+            accuracy=round((predicted[inside] == targets[inside]).float().mean().item(), 4),
+        )
+        for bin_number in range(CALIBRATION_BINS)
+        if (inside := number == bin_number).any()
+    ]
 
 
 def fit_temperature(outputs: Outputs) -> float:

@@ -1,40 +1,161 @@
-"""Figures of a model on a split: accuracy, precision, recall and F1 per label."""
+"""Figures of a model on a set of scans, as plain data: accuracy, F1, areas under curves, calibration."""
 
 from __future__ import annotations
 
+import warnings
+from collections import Counter
 from collections.abc import Sequence
 from typing import Any
 
-from sklearn.metrics import classification_report, confusion_matrix
+import numpy as np
+import numpy.typing as npt
+import torch
+from sklearn.metrics import (
+    accuracy_score,
+    average_precision_score,
+    balanced_accuracy_score,
+    brier_score_loss,
+    cohen_kappa_score,
+    confusion_matrix,
+    log_loss,
+    precision_recall_fscore_support,
+    roc_auc_score,
+    roc_curve,
+)
 
-from training.evaluation.calibration import calibration_error
+from training.evaluation.calibration import calibration_error, reliability
 from training.prediction import Outputs
+
+DIGITS = 4
+SPECIFICITIES = (0.90, 0.95)
 
 
 def figures(outputs: Outputs, labels: Sequence[str], temperature: float) -> dict[str, Any]:
-    """The split's figures as plain data, probabilities taken at the given temperature.
+    """The figures as JSON values, probabilities taken at the given temperature.
 
-    `labels` are in the order of the logits. The confusion matrix has a row per true label.
+    `labels` are in the order of the logits; the confusion matrix has a row per true label. A label that no scan has
+    gets null where a figure needs one, and stays out of the means.
     """
-    predicted = outputs.logits.argmax(1)
-    numbers = list(range(len(labels)))
-    report = classification_report(
-        outputs.targets, predicted, labels=numbers, target_names=labels, output_dict=True, zero_division=0.0
-    )
     probabilities = (outputs.logits / temperature).softmax(1)
-    return {
-        "scans": len(outputs.targets),
-        "accuracy": round(float((predicted == outputs.targets).float().mean()), 4),
-        "macro_f1": round(report["macro avg"]["f1-score"], 4),
-        "calibration_error": round(calibration_error(probabilities, outputs.targets), 4),
-        "labels": {
-            label: {
-                "precision": round(report[label]["precision"], 4),
-                "recall": round(report[label]["recall"], 4),
-                "f1": round(report[label]["f1-score"], 4),
-                "scans": int(report[label]["support"]),
-            }
-            for label in labels
-        },
-        "confusion_matrix": confusion_matrix(outputs.targets, predicted, labels=numbers).tolist(),
+    targets, predicted = outputs.targets.numpy(), outputs.logits.argmax(1).numpy()
+    numbers = list(range(len(labels)))
+    present = sorted(set(targets.tolist()))
+    precision, recall, f1, support = precision_recall_fscore_support(
+        targets, predicted, labels=numbers, zero_division=0.0
+    )
+    areas = [_areas(probabilities.numpy(), targets, number) for number in numbers]
+    by_label = {
+        label: {
+            "precision": _rounded(precision[number]) if number in present else None,
+            "recall": _rounded(recall[number]) if number in present else None,
+            "f1": _rounded(f1[number]) if number in present else None,
+            "roc_auc": areas[number][0],
+            "pr_auc": areas[number][1],
+            "scans": int(support[number]),
+        }
+        for number, label in enumerate(labels)
     }
+    with warnings.catch_warnings():
+        # scikit-learn warns of predicted labels that no scan has: the confusion matrix shows them.
+        warnings.simplefilter("ignore", UserWarning)
+        balanced = balanced_accuracy_score(targets, predicted)
+    one_hot = np.eye(len(labels))[targets]
+    return {
+        "scans": len(targets),
+        "accuracy": _rounded(accuracy_score(targets, predicted)),
+        "balanced_accuracy": _rounded(balanced),
+        "macro_precision": _mean(by_label, "precision"),
+        "macro_recall": _mean(by_label, "recall"),
+        "macro_f1": _mean(by_label, "f1"),
+        "weighted_f1": _rounded(np.average(f1, weights=support)),
+        "macro_roc_auc": _mean(by_label, "roc_auc"),
+        "macro_pr_auc": _mean(by_label, "pr_auc"),
+        "kappa": _rounded(cohen_kappa_score(targets, predicted, labels=numbers))
+        if len(present) > 1
+        else None,
+        "negative_log_likelihood": _rounded(log_loss(targets, probabilities.numpy(), labels=numbers)),
+        "brier": _rounded(
+            np.mean([brier_score_loss(one_hot[:, number], probabilities[:, number]) for number in numbers])
+        ),
+        "calibration_error": _rounded(calibration_error(probabilities, outputs.targets)),
+        "reliability": reliability(probabilities, outputs.targets),
+        "labels": by_label,
+        "confusion_matrix": confusion_matrix(targets, predicted, labels=numbers).tolist(),
+    }
+
+
+def sensitivities(
+    outputs: Outputs, labels: Sequence[str], temperature: float, urgent: Sequence[str]
+) -> dict[str, dict[str, float | None]]:
+    """Per urgent label, the largest sensitivity at which the specificity is still at least that of `SPECIFICITIES`."""
+    probabilities = (outputs.logits / temperature).softmax(1).numpy()
+    found: dict[str, dict[str, float | None]] = {}
+    for label in urgent:
+        number = list(labels).index(label)
+        own = outputs.targets.numpy() == number
+        if not own.any() or own.all():
+            found[label] = {f"{specificity:.2f}": None for specificity in SPECIFICITIES}
+            continue
+        false_positive, true_positive, _ = roc_curve(own, probabilities[:, number])
+        found[label] = {
+            f"{specificity:.2f}": _rounded(true_positive[false_positive <= 1 - specificity + 1e-9].max())
+            for specificity in SPECIFICITIES
+        }
+    return found
+
+
+def by_source(
+    outputs: Outputs, labels: Sequence[str], temperature: float, sources: Sequence[str]
+) -> dict[str, dict[str, Any]]:
+    """Accuracy, macro F1 and calibration of each source's scans, beside what the source alone would give.
+
+    `source_alone` is the accuracy of always saying the source's most frequent label: what a model could get by
+    knowing the device and nothing of the eye.
+    """
+    found = {}
+    for source in sorted(set(sources)):
+        chosen = torch.tensor([own == source for own in sources])
+        part = Outputs(outputs.logits[chosen], outputs.targets[chosen])
+        own = figures(part, labels, temperature)
+        most = Counter(part.targets.tolist()).most_common(1)[0][1]
+        found[source or "unnamed"] = {
+            **{key: own[key] for key in ("scans", "accuracy", "macro_f1", "calibration_error")},
+            "source_alone": _rounded(most / len(part.targets)),
+            "labels": {label: row["f1"] for label, row in own["labels"].items() if row["scans"]},
+        }
+    return found
+
+
+def merged(outputs: Outputs, labels: Sequence[str], group: Sequence[str]) -> dict[str, Any]:
+    """Accuracy and macro F1 when the labels of a group count as one, for sets that divide them differently."""
+    first = list(labels).index(group[0])
+    same = torch.tensor([first if label in group else number for number, label in enumerate(labels)])
+    targets, predicted = same[outputs.targets].numpy(), same[outputs.logits.argmax(1)].numpy()
+    _, _, f1, _ = precision_recall_fscore_support(
+        targets, predicted, labels=sorted(set(targets.tolist())), zero_division=0.0
+    )
+    return {
+        "labels": list(group),
+        "accuracy": _rounded(accuracy_score(targets, predicted)),
+        "macro_f1": _rounded(f1.mean()),
+    }
+
+
+def _areas(
+    probabilities: npt.NDArray[np.float32], targets: npt.NDArray[np.int64], number: int
+) -> tuple[float | None, float | None]:
+    """Areas under the one-vs-rest ROC and precision-recall curves; None when only one side is there."""
+    own = targets == number
+    if not own.any() or own.all():
+        return None, None
+    said = probabilities[:, number]
+    return _rounded(roc_auc_score(own, said)), _rounded(average_precision_score(own, said))
+
+
+def _mean(by_label: dict[str, dict[str, Any]], key: str) -> float | None:
+    values = [row[key] for row in by_label.values() if row[key] is not None]
+    return _rounded(np.mean(values)) if values else None
+
+
+def _rounded(value: Any) -> float:
+    return round(float(value), DIGITS)

@@ -26,7 +26,9 @@ class Canvas:
         inside = (self.rows < layers.inner[None] - 0.03 * self.height) & ~self.outside
         values = self.image[inside]
         self.dark = values if len(values) > 400 else self.image[self.image <= np.percentile(self.image, 12)]
-        tissue = self.image[(self.rows > layers.inner[None]) & (self.rows < layers.outer[None]) & ~self.outside]
+        tissue = self.image[
+            (self.rows > layers.inner[None]) & (self.rows < layers.outer[None]) & ~self.outside
+        ]
         self.bright = float(np.percentile(tissue, 97)) if len(tissue) else 200.0
         self.middle = float(np.median(tissue)) if len(tissue) else 100.0
         self.grain = float(np.clip(self.dark.std(), 1.0, 30.0))
@@ -38,17 +40,36 @@ class Canvas:
         drawn = self.rng.choice(self.dark, size=self.image.shape).astype(np.float32)
         soft = cv2.GaussianBlur(drawn, (0, 0), 0.8)
         mean = float(np.median(self.dark))
-        return np.clip(mean + (soft - soft.mean()) * (drawn.std() / max(soft.std(), 1e-3)) * 0.9 + self.rng.uniform(0, 0.06) * self.middle, 0, 255)
+        return np.clip(
+            mean
+            + (soft - soft.mean()) * (drawn.std() / max(soft.std(), 1e-3)) * 0.9
+            + self.rng.uniform(0, 0.06) * self.middle,
+            0,
+            255,
+        )
 
     def texture(self) -> Floats:
         """Multiplicative noise around 1, as coarse as speckle on the scan."""
         noise = cv2.GaussianBlur(self.rng.standard_normal(self.image.shape).astype(np.float32), (0, 0), 0.9)
-        return 1 + noise / max(noise.std(), 1e-3) * np.float32(np.clip(self.grain / max(self.middle, 20) , 0.04, 0.25))
+        return 1 + noise / max(noise.std(), 1e-3) * np.float32(
+            np.clip(self.grain / max(self.middle, 20), 0.04, 0.25)
+        )
 
     def remap(self, dx: Floats, dy: Floats) -> None:
         """Every pixel takes what stood dx to the right and dy below it; lost grain is put back."""
-        self.image = cv2.remap(self.image, self.x[None] + dx.astype(np.float32), self.rows + dy.astype(np.float32), cv2.INTER_CUBIC, borderMode=cv2.BORDER_REFLECT)
-        self.mask = cv2.remap(self.mask, self.x[None] + dx.astype(np.float32), self.rows + dy.astype(np.float32), cv2.INTER_LINEAR)
+        self.image = cv2.remap(
+            self.image,
+            self.x[None] + dx.astype(np.float32),
+            self.rows + dy.astype(np.float32),
+            cv2.INTER_CUBIC,
+            borderMode=cv2.BORDER_REFLECT,
+        )
+        self.mask = cv2.remap(
+            self.mask,
+            self.x[None] + dx.astype(np.float32),
+            self.rows + dy.astype(np.float32),
+            cv2.INTER_LINEAR,
+        )
 
     def lift(self, rise: Floats, base: Floats) -> None:
         """Raise everything above `base` by `rise` rows per column, pressing the vitreous together."""
@@ -67,13 +88,20 @@ class Canvas:
         if in_mask:
             self.mask = np.maximum(self.mask, cover)
 
-    def ellipse(self, cx: float, cy: float, rx: float, ry: float, tilt: float = 0.0, rough: float = 0.0) -> Floats:
+    def ellipse(
+        self, cx: float, cy: float, rx: float, ry: float, tilt: float = 0.0, rough: float = 0.0
+    ) -> Floats:
         """A soft-edged cover of an ellipse, its rim uneven by the share `rough`."""
         dx, dy = self.x[None] - cx, self.rows - cy
         u, v = dx * np.cos(tilt) + dy * np.sin(tilt), dy * np.cos(tilt) - dx * np.sin(tilt)
         angle = np.arctan2(v, u)
         phase = self.rng.uniform(0, 6.28, 3)
-        rim = 1 + rough * (np.sin(2 * angle + phase[0]) + np.sin(3 * angle + phase[1]) + np.sin(5 * angle + phase[2])) / 2
+        rim = (
+            1
+            + rough
+            * (np.sin(2 * angle + phase[0]) + np.sin(3 * angle + phase[1]) + np.sin(5 * angle + phase[2]))
+            / 2
+        )
         inside = 1 - np.sqrt((u / rx) ** 2 + (v / ry) ** 2) / rim
         return np.clip(inside * min(rx, ry) / 1.2 + 0.5, 0, 1).astype(np.float32)
 

@@ -31,7 +31,10 @@ def add_graft_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--seed", type=int, default=0, metavar="S", help="same seed, same scans (default: 0)")
     parser.add_argument(
-        "--splits", nargs="+", default=["train", "val"], help="take healthy scans of these (default: train val)"
+        "--splits",
+        nargs="+",
+        default=["train", "val"],
+        help="take healthy scans of these (default: train val)",
     )
 
 
@@ -86,7 +89,9 @@ def _healthy(data: Path, splits: Sequence[str]) -> list[Scan]:
     manifest = data / MANIFEST_NAME if data.is_dir() else data
     scans = read_manifest(manifest)
     if not all(scan.split for scan in scans):
-        raise DataError(f"{manifest} names no splits; divide it first with `./retinote data split {manifest}`")
+        raise DataError(
+            f"{manifest} names no splits; divide it first with `./retinote data split {manifest}`"
+        )
     healthy = [
         scan
         for split in splits
@@ -120,4 +125,6 @@ def _drawn(
                 usable += 1
                 yield scan, *drawn
         if not usable:
-            raise DataError(f"the retina's layers can be found in none of the {len(healthy)} healthy scans (turn {turn})")
+            raise DataError(
+                f"the retina's layers can be found in none of the {len(healthy)} healthy scans (turn {turn})"
+            )

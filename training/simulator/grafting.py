@@ -23,11 +23,15 @@ def draw_csr(canvas: Canvas) -> None:
         rise = high * canvas.bump(centre, half, rng.uniform(0.7, 1.5))
         # The photoreceptors come off with the retina; the epithelium stays.
         base = canvas.outer + h * rng.uniform(0.006, 0.02)
-        shaggy = cv2.GaussianBlur(rng.standard_normal((1, w)).astype(np.float32), (0, 0), rng.uniform(1, 4))[0]
+        shaggy = cv2.GaussianBlur(rng.standard_normal((1, w)).astype(np.float32), (0, 0), rng.uniform(1, 4))[
+            0
+        ]
         shaggy *= rng.uniform(0, 0.012) * h / max(shaggy.std(), 1e-3) * (rise > 0.03 * h)
         canvas.lift(rise, base)
         ceiling = base - rise + np.maximum(shaggy, -0.5 * rise)
-        cover = np.clip(canvas.rows - ceiling[None], 0, 1) * np.clip(base[None] - canvas.rows, 0, 1) * (rise > 1)
+        cover = (
+            np.clip(canvas.rows - ceiling[None], 0, 1) * np.clip(base[None] - canvas.rows, 0, 1) * (rise > 1)
+        )
         canvas.paint(cv2.GaussianBlur(cover.astype(np.float32), (0, 0), 0.6), canvas.fluid())
         if rng.random() < 0.4:  # more light reaches what lies below
             gain = 1 + rng.uniform(0.05, 0.3) * (rise / high)[None] * (canvas.rows > base[None])
@@ -70,7 +74,7 @@ def draw_hole(canvas: Canvas) -> None:
     raised = h * rng.uniform(0.01, 0.09)
     d = np.abs(canvas.x - centre)
     raised = min(raised, 0.6 * float(canvas.inner.min()))
-    cuff = raised * np.exp(-(np.clip(d - half, 0, None) / (reach * rng.uniform(0.35, 0.8))) ** 2)
+    cuff = raised * np.exp(-((np.clip(d - half, 0, None) / (reach * rng.uniform(0.35, 0.8))) ** 2))
     canvas.lift(cuff.astype(np.float32), canvas.outer - 0.01 * h)
     floor = canvas.outer - h * rng.uniform(0.0, 0.012)
     gap = canvas.outer - canvas.inner
@@ -78,7 +82,9 @@ def draw_hole(canvas: Canvas) -> None:
     y = canvas.rows
     span = np.maximum(floor - canvas.inner, 4)
     t = np.clip((y - canvas.inner[None]) / span[None], 0, 1)
-    dy = np.where((y > canvas.inner[None]) & (y < floor[None]), -t * (cuff * (span - 1) / np.maximum(span, 1))[None], 0)
+    dy = np.where(
+        (y > canvas.inner[None]) & (y < floor[None]), -t * (cuff * (span - 1) / np.maximum(span, 1))[None], 0
+    )
     canvas.remap(np.zeros_like(dy), dy)
     waist, flare, roll = rng.uniform(0.3, 0.6), rng.uniform(0.2, 0.9), rng.uniform(0.1, 0.6)
     opened = half * (1 + flare * ((t - waist) / 0.5) ** 2) * (1 + roll * np.clip(1 - 4 * t, 0, 1) ** 2)
@@ -86,7 +92,11 @@ def draw_hole(canvas: Canvas) -> None:
     signed = canvas.x[None] - centre - lean
     distance = np.abs(signed)
     pushed = np.where(distance < reach, (distance - opened) * reach / np.maximum(reach - opened, 1), distance)
-    dx = np.where((y > canvas.inner[None] - 0.03 * h) & (y < floor[None]), np.sign(signed) * np.clip(pushed, 0, None) - signed, 0)
+    dx = np.where(
+        (y > canvas.inner[None] - 0.03 * h) & (y < floor[None]),
+        np.sign(signed) * np.clip(pushed, 0, None) - signed,
+        0,
+    )
     canvas.remap(dx, np.zeros_like(dx))
     partial = rng.random() < 0.12
     top = canvas.inner[None] - 0.05 * h
@@ -108,7 +118,13 @@ def draw_hole(canvas: Canvas) -> None:
     if rng.random() < 0.35:
         hover = float(canvas.inner[int(centre)]) - h * rng.uniform(0.02, 0.12)
         if hover > 4:
-            cap = canvas.ellipse(centre + rng.normal(0, half), hover, half * rng.uniform(0.3, 0.9), h * rng.uniform(0.006, 0.02), rough=0.2)
+            cap = canvas.ellipse(
+                centre + rng.normal(0, half),
+                hover,
+                half * rng.uniform(0.3, 0.9),
+                h * rng.uniform(0.006, 0.02),
+                rough=0.2,
+            )
             canvas.paint(cap, canvas.middle * rng.uniform(0.8, 1.3) * canvas.texture(), in_mask=False)
 
 
@@ -126,8 +142,12 @@ def spot(canvas: Canvas, cx: float, depth: float, big: float = 1.0) -> None:
     column = int(np.clip(cx, 0, w - 1))
     row = canvas.inner[column] + depth * (canvas.outer[column] - canvas.inner[column])
     size = h * np.exp(rng.uniform(np.log(0.004), np.log(0.014))) * big
-    cover = canvas.ellipse(cx, row, size * rng.uniform(0.8, 2.0), size, rng.normal(0, 0.3), rng.uniform(0.1, 0.5))
-    canvas.paint(cover * rng.uniform(0.6, 1), min(255, canvas.bright * rng.uniform(0.9, 1.35)) * canvas.texture())
+    cover = canvas.ellipse(
+        cx, row, size * rng.uniform(0.8, 2.0), size, rng.normal(0, 0.3), rng.uniform(0.1, 0.5)
+    )
+    canvas.paint(
+        cover * rng.uniform(0.6, 1), min(255, canvas.bright * rng.uniform(0.9, 1.35)) * canvas.texture()
+    )
     if size > 0.006 * h:
         canvas.shadow(cx, row + size, size * rng.uniform(0.8, 1.6), rng.uniform(0.1, 0.6))
 
@@ -137,7 +157,12 @@ def thicken(canvas: Canvas, most: float) -> None:
     rng, h, w = canvas.rng, canvas.height, canvas.width
     rise = np.zeros(w, np.float32)
     for _ in range(int(rng.integers(1, 4))):
-        rise += h * rng.uniform(0.1, 1) * most * canvas.bump(w * rng.uniform(0, 1), w * rng.uniform(0.15, 0.6), rng.uniform(1, 2))
+        rise += (
+            h
+            * rng.uniform(0.1, 1)
+            * most
+            * canvas.bump(w * rng.uniform(0, 1), w * rng.uniform(0.15, 0.6), rng.uniform(1, 2))
+        )
     rise = np.minimum(rise, 0.7 * canvas.inner)
     y, outer, inner = canvas.rows, canvas.outer[None], (canvas.inner - rise)[None]
     within = np.clip((outer - y) / np.maximum(outer - inner, 1), 0, 1)
@@ -150,10 +175,14 @@ def thicken(canvas: Canvas, most: float) -> None:
 def disorganise(canvas: Canvas) -> None:
     """Waver and smear the inner layers over a part of the width."""
     rng, h, w = canvas.rng, canvas.height, canvas.width
-    field = cv2.GaussianBlur(rng.standard_normal(canvas.image.shape).astype(np.float32), (0, 0), w * rng.uniform(0.015, 0.03))
+    field = cv2.GaussianBlur(
+        rng.standard_normal(canvas.image.shape).astype(np.float32), (0, 0), w * rng.uniform(0.015, 0.03)
+    )
     field *= h * rng.uniform(0.004, 0.016) / max(field.std(), 1e-6)
     where = canvas.bump(w * rng.uniform(0.1, 0.9), w * rng.uniform(0.15, 0.5), 0.7)[None]
-    depth = np.clip((canvas.rows - canvas.inner[None]) / np.maximum(canvas.outer - canvas.inner, 1)[None], 0, 1)
+    depth = np.clip(
+        (canvas.rows - canvas.inner[None]) / np.maximum(canvas.outer - canvas.inner, 1)[None], 0, 1
+    )
     where = where * ((depth > 0) & (depth < 0.85))
     canvas.remap(np.zeros_like(field), field * where)
     smeared = cv2.GaussianBlur(canvas.image, (0, 0), w * 0.012, sigmaY=h * 0.01) * canvas.texture()
@@ -173,20 +202,36 @@ def draw_dr(canvas: Canvas) -> None:
         at = int(column)
         row = canvas.inner[at] + rng.uniform(0.3, 0.75) * (canvas.outer[at] - canvas.inner[at])
         cyst(canvas, column, row, w * rng.uniform(0.006, 0.03), h * rng.uniform(0.006, 0.025))
-    clusters = [(w * rng.uniform(0.05, 0.95), w * rng.uniform(0.02, 0.2)) for _ in range(int(rng.integers(1, 4)))]
+    clusters = [
+        (w * rng.uniform(0.05, 0.95), w * rng.uniform(0.02, 0.2)) for _ in range(int(rng.integers(1, 4)))
+    ]
     for _ in range(int(np.exp(rng.uniform(np.log(3), np.log(45))))):
         centre, spread = clusters[int(rng.integers(len(clusters)))]
-        spot(canvas, rng.normal(centre, spread), float(np.clip(rng.normal(0.55, 0.18), 0.12, 0.92)), big=rng.uniform(0.6, 1.6))
+        spot(
+            canvas,
+            rng.normal(centre, spread),
+            float(np.clip(rng.normal(0.55, 0.18), 0.12, 0.92)),
+            big=rng.uniform(0.6, 1.6),
+        )
     if rng.random() < 0.3:
         column = w * rng.uniform(0.1, 0.9)
         at = int(column)
-        puff = canvas.ellipse(column, canvas.inner[at] + 0.02 * h, w * rng.uniform(0.03, 0.08), h * rng.uniform(0.012, 0.035), rough=0.15)
+        puff = canvas.ellipse(
+            column,
+            canvas.inner[at] + 0.02 * h,
+            w * rng.uniform(0.03, 0.08),
+            h * rng.uniform(0.012, 0.035),
+            rough=0.15,
+        )
         canvas.paint(puff * rng.uniform(0.5, 0.9), canvas.bright * rng.uniform(0.8, 1.1) * canvas.texture())
         canvas.shadow(column, canvas.inner[at] + 0.05 * h, w * 0.05, rng.uniform(0.1, 0.4))
     if rng.random() < 0.25:
         wave = cv2.GaussianBlur(rng.standard_normal((1, w)).astype(np.float32), (0, 0), w * 0.03)[0]
         line = canvas.inner - h * 0.012 + wave / max(wave.std(), 1e-6) * h * 0.008
-        cover = np.clip(1.2 - np.abs(canvas.rows - line[None]) / max(1.0, h * 0.006), 0, 1) * canvas.bump(w * rng.uniform(0.2, 0.8), w * rng.uniform(0.2, 0.6), 0.3)[None]
+        cover = (
+            np.clip(1.2 - np.abs(canvas.rows - line[None]) / max(1.0, h * 0.006), 0, 1)
+            * canvas.bump(w * rng.uniform(0.2, 0.8), w * rng.uniform(0.2, 0.6), 0.3)[None]
+        )
         canvas.paint(cover * rng.uniform(0.5, 1), canvas.bright * canvas.texture())
 
 
@@ -207,7 +252,9 @@ def draw_dme(canvas: Canvas) -> None:
 def draw_nothing(canvas: Canvas) -> None:
     """The same resampling without any lesion, so that it tells no label."""
     rng, h, w = canvas.rng, canvas.height, canvas.width
-    field = cv2.GaussianBlur(rng.standard_normal((1, w)).astype(np.float32), (0, 0), w * rng.uniform(0.08, 0.2))[0]
+    field = cv2.GaussianBlur(
+        rng.standard_normal((1, w)).astype(np.float32), (0, 0), w * rng.uniform(0.08, 0.2)
+    )[0]
     rise = np.abs(field) / max(np.abs(field).max(), 1e-6) * h * rng.uniform(0, 0.05)
     rise = np.minimum(rise, 0.6 * canvas.inner).astype(np.float32)
     share = np.clip(canvas.rows / (canvas.outer + 0.05 * h)[None], 0, 1)
@@ -218,14 +265,19 @@ def draw_nothing(canvas: Canvas) -> None:
 DRAWINGS = {"CSR": draw_csr, "DME": draw_dme, "DR": draw_dr, "MH": draw_hole, "NORMAL": draw_nothing}
 
 
-def graft(scan: npt.NDArray[np.uint8], label: str, seed: int) -> tuple[npt.NDArray[np.uint8], npt.NDArray[np.bool_]] | None:
+def graft(
+    scan: npt.NDArray[np.uint8], label: str, seed: int
+) -> tuple[npt.NDArray[np.uint8], npt.NDArray[np.bool_]] | None:
     """A healthy scan, uint8 (height, width), with the signs of a label, and their mask; None when its layers can't be found."""
     layers = find_layers(scan)
     if not layers.trusted:
         return None
     rng = np.random.default_rng(seed)
     if rng.random() < 0.5:
-        scan, layers = scan[:, ::-1].copy(), Layers(layers.inner[::-1].copy(), layers.outer[::-1].copy(), True)
+        scan, layers = (
+            scan[:, ::-1].copy(),
+            Layers(layers.inner[::-1].copy(), layers.outer[::-1].copy(), True),
+        )
     canvas = Canvas(scan, layers, rng)
     DRAWINGS[label](canvas)
     return canvas.finished()

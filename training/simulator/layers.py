@@ -30,7 +30,11 @@ def find_layers(scan: npt.NDArray[np.uint8]) -> Layers:
     height, width = scan.shape
     clean = scan.astype(np.float32)
     outside = corners(scan)
-    clean[outside] = np.median(scan[: max(8, height // 12)][~outside[: max(8, height // 12)]]) if (~outside[: max(8, height // 12)]).any() else 0
+    clean[outside] = (
+        np.median(scan[: max(8, height // 12)][~outside[: max(8, height // 12)]])
+        if (~outside[: max(8, height // 12)]).any()
+        else 0
+    )
     smooth = cv2.GaussianBlur(clean, (0, 0), sigmaX=width / 90, sigmaY=height / 110)
     step = max(2, height // 64)
     edge = np.zeros_like(smooth)
@@ -63,7 +67,7 @@ def find_layers(scan: npt.NDArray[np.uint8]) -> Layers:
 def corners(scan: npt.NDArray[np.uint8]) -> npt.NDArray[np.bool_]:
     """White parts that touch the border of the scan."""
     white = cv2.morphologyEx((scan >= WHITE).astype(np.uint8), cv2.MORPH_OPEN, np.ones((3, 3)))
-    count, parts = cv2.connectedComponents(white)
+    _, parts = cv2.connectedComponents(white)
     rim = np.unique(np.concatenate([parts[0], parts[-1], parts[:, 0], parts[:, -1]]))
     found = np.isin(parts, rim[rim > 0])
     return cv2.dilate(found.astype(np.uint8), np.ones((3, 3))) > 0

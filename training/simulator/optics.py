@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from training.simulator.section import Floats, Grid, Layer, Section, blur, texture
+from training.simulator.section import Floats, Grid, Layer, Section, add_up, blur, texture
 
 DECIBEL = np.float32(np.log(10) / 10)
 LIGHT_LOST_PER_REFLECTED = 3.6e-5
@@ -48,7 +48,7 @@ def reflectivity(section: Section) -> tuple[Floats, Floats]:
     for layer in range(len(step)):
         steps[whole[layer], columns] += step[layer] * (1 - part[layer])
         steps[whole[layer] + 1, columns] += step[layer] * part[layer]
-    field = np.cumsum(steps[: grid.height], axis=0, out=steps[: grid.height])
+    field = add_up(steps[: grid.height])
     down = np.arange(grid.height, dtype=np.float32)[:, None]
     choroid = np.clip(down - rows[Layer.CHORIOCAPILLARIS] + 0.5, 0, 1)
     return field, np.asarray(choroid, np.float32)
@@ -108,7 +108,7 @@ def detected(
     loss = signal * np.float32(LIGHT_LOST_PER_REFLECTED * 2 * grid.tall_um)
     loss *= 1 - np.float32(1 - SCATTER_IN_CHOROID) * choroid
     loss += choroid * np.float32(random.uniform(*CHOROID_LOSS_PER_UM) * 2 * grid.tall_um)
-    np.cumsum(loss, axis=0, out=loss)
+    add_up(loss)
     slope = np.float32(optics.depth_loss_db / grid.height) * DECIBEL
     loss += np.arange(grid.height, dtype=np.float32)[:, None] * slope
     if section.loss is not None:

@@ -162,6 +162,13 @@ def blur(field: Floats, wide_px: float, tall_px: float) -> Floats:
     return np.asarray(cv2.GaussianBlur(field, (0, 0), sigmaX=wide_px, sigmaY=tall_px), np.float32)
 
 
+def add_up(field: Floats) -> Floats:
+    """Sums down the columns (height, width), in place; twice as fast as numpy's own, which walks by columns."""
+    for row in range(1, len(field)):
+        np.add(field[row], field[row - 1], out=field[row])
+    return field
+
+
 def waves(x: Floats, random: np.random.Generator, length_um: float, size: float) -> Floats:
     """A smooth random curve over the width: features about `length_um` wide, standard deviation about `size`."""
     span = float(x[-1] - x[0]) + 1.0

@@ -1,0 +1,111 @@
+"""`evaluate` from a model's folder to the report that people read."""
+
+import argparse
+import csv
+import json
+import re
+from pathlib import Path
+
+import pytest
+
+from handlers.card import ModelCard
+from tests.models import make_model
+from tests.training.conftest import write_scan
+from training.data.manifest import DataError
+from training.evaluation.commands import add_evaluate_arguments, evaluate
+
+LABELS = ("CNV", "DME", "NORMAL")
+
+
+@pytest.fixture
+def data(tmp_path: Path) -> Path:
+    """Nine scans of nine patients of two sources, three to validate and six to test, one of a strange label."""
+    rows = []
+    for number in range(10):
+        label = "ERM" if number == 9 else LABELS[number % 3]
+        file = f"{label}-{number}.png"
+        write_scan(tmp_path / "data" / file, "HIGH" if number % 2 else "LOW", seed=number)
+        rows.append(
+            {
+                "file": file,
+                "label": label,
+                "patient_id": f"octdl:{number}",
+                "source": ("octdl", "simulator")[number % 2],
+                "split": "val" if number < 3 else "test",
+            }
+        )
+    with (tmp_path / "data" / "manifest.csv").open("w", newline="") as lines:
+        writer = csv.DictWriter(lines, list(rows[0]))
+        writer.writeheader()
+        writer.writerows(rows)
+    return tmp_path / "data"
+
+
+@pytest.fixture
+def model(tmp_path: Path) -> Path:
+    return make_model(tmp_path / "store")
+
+
+def run(model: Path, data: Path, out: Path, *options: object) -> int:
+    parser = argparse.ArgumentParser()
+    add_evaluate_arguments(parser)
+    words = [
+        "--model",
+        model,
+        "--data",
+        data,
+        "--out",
+        out,
+        "--bootstrap",
+        5,
+        "--cache",
+        out.parent / "cache",
+    ]
+    return evaluate(parser.parse_args([str(word) for word in (*words, *options)]))
+
+
+def test_a_report_a_file_of_numbers_and_a_row_per_scan(
+    model: Path, data: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    out = tmp_path / "report"
+    assert run(model, data, out, "--merge", "CNV", "DME") == 0
+    said = capsys.readouterr().out
+    assert "1 of ERM" in said and "real scans alone" in said and "CNV, DME as one" in said
+
+    numbers = json.loads((out / "evaluation.json").read_text())
+    assert numbers["figures"]["scans"] == 6
+    assert set(numbers["sources"]) == {"octdl", "simulator"}
+    assert set(numbers["sensitivities"]) == {"CNV", "DME", "MH"}
+
+    page = (out / "report.html").read_text()
+    assert "Sure and wrong" in page and "data:image/jpeg;base64" in page
+    assert not re.search(r"""(src|href)=["']http|url\(http|<script""", page)
+    assert str(tmp_path) not in page and str(tmp_path) not in (out / "evaluation.json").read_text()
+
+    with (out / "predictions.csv").open(newline="") as lines:
+        rows = list(csv.DictReader(lines))
+    assert len(rows) == 6
+    assert sum(
+        float(rows[0][label]) for label in ModelCard.load(model / "model.json").labels
+    ) == pytest.approx(1, abs=1e-3)
+
+
+def test_the_temperature_is_fitted_on_validation_and_stored(model: Path, data: Path, tmp_path: Path) -> None:
+    before = ModelCard.load(model / "model.json")
+    with pytest.raises(DataError, match="not on test"):
+        run(model, data, tmp_path / "report", "--fit-temperature")
+    run(model, data, tmp_path / "report", "--fit-temperature", "--split", "val")
+    after = ModelCard.load(model / "model.json")
+    assert after.temperature != before.temperature
+    assert after.weights_sha256 == before.weights_sha256
+
+
+def test_what_cant_be_evaluated_is_said(model: Path, data: Path, tmp_path: Path) -> None:
+    with pytest.raises(DataError, match="no train split"):
+        run(model, data, tmp_path / "report", "--split", "train")
+    with pytest.raises(DataError, match="the model knows the labels"):
+        run(model, data, tmp_path / "report", "--labels", "ERM")
+    (tmp_path / "report").mkdir()
+    (tmp_path / "report" / "report.html").write_text("an older one")
+    with pytest.raises(DataError, match="--overwrite"):
+        run(model, data, tmp_path / "report")

@@ -1,0 +1,103 @@
+"""Scans to look at in a report: right, wrong and least certain ones beside their heat maps."""
+
+from __future__ import annotations
+
+import base64
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+import numpy.typing as npt
+import torch
+from torch import nn
+
+from handlers.card import ModelCard
+from handlers.gradcam import grad_cam
+from handlers.heatmap import heat
+from handlers.overlay import draw
+from handlers.preprocessing import to_tensor
+from training.cache import read_pixels
+from training.data.manifest import Scan
+from training.prediction import Outputs
+
+SHOWN = 8
+SIDE = 224
+"""Pixels of a picture's longer side in the report."""
+JPEG_QUALITY = 80
+
+
+@dataclass(frozen=True)
+class Case:
+    """One scan: what it is called, what is true, what was said, and the two pictures as data addresses."""
+
+    file: str
+    source: str
+    label: str
+    said: str
+    confidence: float
+    probabilities: list[tuple[str, float]]
+    picture: str
+    overlay: str
+
+
+def cases(
+    card: ModelCard, network: nn.Module, scans: Sequence[Scan], outputs: Outputs, shown: int = SHOWN
+) -> dict[str, list[Case]]:
+    """Groups of cases by their title: sure and wrong, least certain, right (of every label by turns)."""
+    probabilities = (outputs.logits / card.temperature).softmax(1)
+    confidence, said = probabilities.max(1)
+    right = said == outputs.targets
+    by_confidence = confidence.argsort(descending=True).tolist()
+    top = probabilities.topk(2, dim=1).values
+    least_certain = (top[:, 0] - top[:, 1]).argsort().tolist()
+    groups = {
+        "Sure and wrong": [number for number in by_confidence if not right[number]][:shown],
+        "Least certain": least_certain[:shown],
+        "Right": _by_turns([number for number in by_confidence if right[number]], outputs.targets)[:shown],
+    }
+    explainer = grad_cam(network.cpu())
+
+    def case(number: int) -> Case:
+        pixels = read_pixels(scans[number])
+        images = to_tensor(pixels, card.input).unsqueeze(0)
+        cam = explainer.explain(explainer.forward(images), [0], [int(said[number])])[0]
+        height, width = pixels.shape[:2]
+        scale = SIDE / max(height, width)
+        sides = round(width * scale), round(height * scale)
+        small = np.asarray(cv2.resize(pixels, sides, interpolation=cv2.INTER_AREA), np.uint8)
+        overlay = draw(small, heat(cam, small.shape[1], small.shape[0]))
+        ordered = probabilities[number].argsort(descending=True).tolist()
+        return Case(
+            file=scans[number].path.name,
+            source=scans[number].source,
+            label=scans[number].label,
+            said=card.labels[int(said[number])],
+            confidence=float(confidence[number]),
+            probabilities=[
+                (card.labels[place], float(probabilities[number, place])) for place in ordered[:4]
+            ],
+            picture=data_address(small),
+            overlay=data_address(overlay),
+        )
+
+    return {title: [case(number) for number in numbers] for title, numbers in groups.items()}
+
+
+def data_address(picture: npt.NDArray[np.uint8]) -> str:
+    """An RGB picture, uint8 (height, width, 3), as a JPEG that stands in the page itself."""
+    _, content = cv2.imencode(
+        ".jpg", cv2.cvtColor(picture, cv2.COLOR_RGB2BGR), [cv2.IMWRITE_JPEG_QUALITY, JPEG_QUALITY]
+    )
+    return "data:image/jpeg;base64," + base64.b64encode(content.tobytes()).decode()
+
+
+def _by_turns(numbers: Sequence[int], targets: torch.Tensor) -> list[int]:
+    """The first of every label, then the second of every label, and so on."""
+    turn: dict[int, int] = {}
+    ranked = []
+    for place, number in enumerate(numbers):
+        label = int(targets[number])
+        turn[label] = turn.get(label, 0) + 1
+        ranked.append((turn[label], place, number))
+    return [number for _, _, number in sorted(ranked)]
