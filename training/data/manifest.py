@@ -56,10 +56,10 @@ def read_scans(data: Path, labels: Sequence[str] = ()) -> list[Scan]:
     return read_all([data], labels)
 
 
-def read_all(paths: Sequence[Path], labels: Sequence[str] = ()) -> list[Scan]:
+def read_all(paths: Sequence[Path], labels: Sequence[str] = (), least_labels: int = 2) -> list[Scan]:
     """Read several manifests or folders, as `read_scans` does, and join them.
 
-    Raises DataError, too, when two of them list the same file.
+    Raises DataError, too, when two of them list the same file. One label is enough to evaluate on.
     """
     scans = join(paths, [_read_one(path) for path in paths])
     names = ", ".join(str(path) for path in paths)
@@ -68,7 +68,7 @@ def read_all(paths: Sequence[Path], labels: Sequence[str] = ()) -> list[Scan]:
         raise DataError(f"{names} has no scan with the label {', '.join(sorted(unknown))}")
     if labels:
         scans = [scan for scan in scans if scan.label in labels]
-    if len({scan.label for scan in scans}) < 2:
+    if len({scan.label for scan in scans}) < least_labels:
         raise DataError(f"{names} has scans of fewer than two labels; there is nothing to tell apart")
     return scans
 

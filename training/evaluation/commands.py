@@ -117,7 +117,7 @@ def choose(
     """
     from training.data.manifest import DataError, of_split, read_all
 
-    scans = read_all(data, labels)
+    scans = read_all(data, labels, least_labels=1)
     named = {scan.split for scan in scans}
     if split == "auto":
         split = next((name for name in ("test", "val") if name in named), "all")

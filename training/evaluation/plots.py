@@ -94,6 +94,8 @@ def training_course(epochs: Path) -> str | None:
 def svg(figure: Figure) -> str:
     """The figure as an SVG element without XML's preamble, transparent, as wide as its place allows."""
     written = io.StringIO()
-    figure.savefig(written, format="svg", transparent=True, metadata=dict.fromkeys(("Date", "Creator", "Format", "Type")))
+    figure.savefig(
+        written, format="svg", transparent=True, metadata=dict.fromkeys(("Date", "Creator", "Format", "Type"))
+    )
     text = written.getvalue()
     return text[text.index("<svg") :]

@@ -104,7 +104,8 @@ def detected(
 ) -> Floats:
     """The detected intensity, linear, float32 (height, width)."""
     grid = section.grid
-    signal = np.exp(field * (DECIBEL * np.float32(optics.contrast)))
+    signal = field * (DECIBEL * np.float32(optics.contrast))
+    np.exp(signal, out=signal)
     loss = signal * np.float32(LIGHT_LOST_PER_REFLECTED * 2 * grid.tall_um)
     loss *= 1 - np.float32(1 - SCATTER_IN_CHOROID) * choroid
     loss += choroid * np.float32(random.uniform(*CHOROID_LOSS_PER_UM) * 2 * grid.tall_um)
@@ -122,7 +123,7 @@ def detected(
     np.maximum(below, 0, out=below)
     below *= np.float32(random.uniform(*TAIL_LOSS_PER_UM) * (1.0 if random.random() < 0.85 else 0.2))
     loss -= below
-    signal *= np.exp(loss)
+    signal *= np.exp(loss, out=loss)
     if optics.focus_px > 0:
         signal = blur(signal, optics.focus_px, max(0.6 * optics.focus_px, 0.3))
     signal *= speckle(grid, optics.frames, optics.grain_px, random)
@@ -139,16 +140,22 @@ def speckle(grid: Grid, frames: float, grain_px: tuple[float, float], random: np
     def wave() -> Floats:
         field = random.standard_normal(shape, dtype=np.float32)
         if max(grain_px) > 0.25:
-            blurred = blur(field, max(grain_px[1], 0.2), max(grain_px[0], 0.2))
-            field = blurred * np.float32(1 / max(float(blurred[::7, ::7].std()), 1e-3))
+            field = blur(field, max(grain_px[1], 0.2), max(grain_px[0], 0.2))
+            field *= np.float32(1 / max(float(field[::7, ::7].std()), 1e-3))
         return field
 
     if frames >= 5:
         # The mean of many exponentials is near enough to a log-normal one with the same mean and variance.
         spread = np.float32(np.sqrt(np.log1p(1 / frames)))
-        return np.asarray(np.exp(wave() * spread - spread * spread / 2), np.float32)
-    one, two = wave(), wave()
-    power = (one * one + two * two) * np.float32(0.5)
+        power = wave()
+        power *= spread
+        power -= spread * spread / 2
+        return np.exp(power, out=power)
+    power, other = wave(), wave()
+    power *= power
+    other *= other
+    power += other
+    power *= np.float32(0.5)
     if frames > 1:
         np.power(power, np.float32(frames**-0.55), out=power)
         power *= np.float32(1 / max(float(power[::5, ::5].mean()), 1e-3))

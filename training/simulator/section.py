@@ -197,5 +197,6 @@ def texture(shape: tuple[int, int], random: np.random.Generator, tall_px: float,
     # Cubic to within a few pixels, then linear, which is four times as fast and looks the same.
     middle = (max(min(4 * small[1], shape[1]), 2), max(min(4 * small[0], shape[0]), 2))
     smooth = cv2.resize(coarse, middle, interpolation=cv2.INTER_CUBIC)
-    fine = cv2.resize(smooth, (shape[1], shape[0]), interpolation=cv2.INTER_LINEAR)
-    return np.asarray(fine * np.float32(1.25), np.float32)
+    fine = np.asarray(cv2.resize(smooth, shape[::-1], interpolation=cv2.INTER_LINEAR), np.float32)
+    fine *= np.float32(1.25)
+    return fine
