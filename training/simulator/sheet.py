@@ -11,12 +11,12 @@ import numpy as np
 from training.simulator.device import Bytes
 from training.simulator.scans import simulate_one
 
-EXAMPLES = 5
-TILE = (248, 256)
+EXAMPLES = 6
+TILE = (200, 206)
 DRAWN = (496, 512)
 TITLE_PX = 20
 OUTLINE = (60, 200, 255)
-JPEG_QUALITY = 80
+JPEG_QUALITY = 70
 
 
 def write_sheet(file: Path, labels: Sequence[str], seed: int) -> None:
