@@ -74,6 +74,12 @@ COMMANDS = {
         "add_evaluate_arguments",
         "evaluate",
     ),
+    "explanations": Command(
+        "measure heat maps against lesion masks, by several methods",
+        "training.explanation.commands",
+        "add_explanations_arguments",
+        "explanations",
+    ),
     "test": Command("run the test suite; further arguments go to pytest", "cli", None, "run_tests"),
 }
 

@@ -1,0 +1,92 @@
+"""The command `explanations`: heat maps of several methods, measured against lesion masks."""
+
+from __future__ import annotations
+
+import argparse
+import dataclasses
+import json
+from pathlib import Path
+from typing import Any
+
+NUMBERS_NAME = "explanations.json"
+SHEET_NAME = "explanations.html"
+SHOWN = ("pointing_game", "pointing_game_strict", "energy", "iou", "deletion", "insertion")
+
+
+def add_explanations_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the options of `explanations`."""
+    parser.add_argument("--model", type=Path, required=True, metavar="DIR", help="folder of weights and card")
+    parser.add_argument(
+        "--data",
+        type=Path,
+        nargs="+",
+        required=True,
+        metavar="PATH",
+        help="scans with masks, as simulated ones",
+    )
+    parser.add_argument("--out", type=Path, required=True, metavar="DIR", help="folder for table and page")
+    parser.add_argument("--split", default="", metavar="NAME", help="only scans of this split (default: all)")
+    parser.add_argument("--methods", nargs="+", default=[], metavar="NAME", help="(default: all)")
+    parser.add_argument(
+        "--count", type=int, default=25, metavar="N", help="scans of each label (default: 25)"
+    )
+    parser.add_argument(
+        "--curves-on",
+        type=int,
+        default=40,
+        metavar="N",
+        help="scans for deletion and insertion, which take 34 forwards each (default: 40; 0 for none)",
+    )
+    parser.add_argument("--seed", type=int, default=0, help="of the choice of scans (default: 0)")
+    parser.add_argument(
+        "--store", action="store_true", help="write the model server's method's figures into the model's card"
+    )
+
+
+def explanations(arguments: argparse.Namespace) -> int:
+    """Measure, print a table, write explanations.json and explanations.html; returns 0.
+
+    Raises an error with a message for people.
+    """
+    from handlers.card import CARD_NAME
+    from handlers.network import load_network
+    from training.data.manifest import DataError, of_split, read_all
+    from training.explanation.measuring import choose, measure, read_masked
+    from training.explanation.methods import NAMES, OURS
+    from training.explanation.sheet import write_sheet
+
+    methods = arguments.methods or list(NAMES)
+    unknown = [name for name in methods if name not in NAMES]
+    if unknown:
+        raise DataError(f"there is no method {unknown[0]!r}; there are {', '.join(NAMES)}")
+    if arguments.count < 1 or arguments.curves_on < 0:
+        raise DataError("--count must be at least 1, and --curves-on not negative")
+    card, network = load_network(arguments.model)
+    scans = read_all(arguments.data, least_labels=1)
+    if arguments.split:
+        scans = of_split(scans, arguments.split)
+    masked = read_masked(card, choose(scans, card.labels, arguments.count, arguments.seed))
+    measured = measure(card, network, masked, methods, arguments.curves_on, arguments.seed)
+    arguments.out.mkdir(parents=True, exist_ok=True)
+    (arguments.out / NUMBERS_NAME).write_text(json.dumps(measured, indent=2) + "\n", encoding="utf-8")
+    write_sheet(arguments.out / SHEET_NAME, card, network, masked, measured)
+    print_table(measured)
+    print(f"wrote {arguments.out / NUMBERS_NAME} and {SHEET_NAME}")
+    if arguments.store:
+        if OURS not in methods:
+            raise DataError(f"--store writes the figures of {OURS}, which --methods leaves out")
+        kept = {"scans": measured["scans"], "method": OURS, **measured["methods"][OURS]}
+        metrics = {**card.metrics, "explanations": kept}
+        dataclasses.replace(card, metrics=metrics).save(arguments.model / CARD_NAME)
+        print(f"stored the figures of {OURS} in {arguments.model / CARD_NAME}")
+    return 0
+
+
+def print_table(measured: dict[str, Any]) -> None:
+    """The figures of every method, for the terminal."""
+    heads = ("pointing", "strict", "energy", "IoU", "deletion", "insertion")
+    print(f"{'method':<26}" + "".join(f"{head:>10}" for head in heads) + f"{'ms/scan':>9}")
+    for name, row in measured["methods"].items():
+        cells = "".join(f"{row[key]:>10.3f}" if key in row else f"{'-':>10}" for key in SHOWN)
+        print(f"{name:<26}{cells}{row['milliseconds']:>9.1f}")
+    print(f"on {measured['scans']} scans with masks; deletion and insertion on {measured['curves_on']}")

@@ -1,0 +1,91 @@
+"""The methods that make heat maps, by name: images and labels in, maps of the images' size out."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import cv2
+import numpy as np
+import numpy.typing as npt
+import pytorch_grad_cam
+import torch
+from pytorch_grad_cam.utils.model_targets import ClassifierOutputTarget
+from torch import nn
+
+from handlers.gradcam import grad_cam
+
+Maps = npt.NDArray[np.float32]
+Method = Callable[[torch.Tensor, Sequence[int]], Maps]
+"""Normalised images (count, 3, side, side) and a label's number for each give maps (count, side, side), 0 or more."""
+
+OURS = "grad-cam"
+"""What the model server answers with."""
+LAST, BEFORE, BOTH = "last stage", "stage before", "both stages"
+OTHERS = {
+    "grad-cam++": ("GradCAMPlusPlus", LAST),
+    "layer-cam": ("LayerCAM", LAST),
+    "eigen-cam": ("EigenCAM", LAST),
+    "hires-cam": ("HiResCAM", LAST),
+    "grad-cam, stage before": ("GradCAM", BEFORE),
+    "layer-cam, stage before": ("LayerCAM", BEFORE),
+    "grad-cam, both stages": ("GradCAM", BOTH),
+    "layer-cam, both stages": ("LayerCAM", BOTH),
+}
+BASELINES = ("the centre", "brightness")
+"""What a map gives that knows nothing of the model."""
+NAMES = (OURS, *OTHERS, *BASELINES)
+
+
+def make_method(name: str, network: nn.Module) -> Method:
+    """The method of that name for a timm network; raises KeyError for an unknown name."""
+    if name == OURS:
+        return _ours(network)
+    if name == "the centre":
+        return _centre
+    if name == "brightness":
+        return _brightness
+    kind, where = OTHERS[name]
+    return _from_library(getattr(pytorch_grad_cam, kind), network, _layers(network, where))
+
+
+def _ours(network: nn.Module) -> Method:
+    explainer = grad_cam(network)
+
+    def maps(images: torch.Tensor, labels: Sequence[int]) -> Maps:
+        found = explainer.explain(explainer.forward(images), range(len(images)), labels)
+        return _enlarged(found, images.shape[-1])
+
+    return maps
+
+
+def _from_library(kind: Any, network: nn.Module, layers: list[nn.Module]) -> Method:
+    def maps(images: torch.Tensor, labels: Sequence[int]) -> Maps:
+        with torch.enable_grad(), kind(model=network, target_layers=layers) as cam:
+            found = cam(images.clone(), [ClassifierOutputTarget(label) for label in labels])
+        return np.asarray(np.maximum(np.nan_to_num(found), 0), np.float32)
+
+    return maps
+
+
+def _centre(images: torch.Tensor, labels: Sequence[int]) -> Maps:
+    line = torch.linspace(-1, 1, images.shape[-1])
+    bell = torch.exp(-4 * (line.view(-1, 1) ** 2 + line**2))
+    return np.asarray(bell.expand(len(labels), -1, -1).numpy().copy(), np.float32)
+
+
+def _brightness(images: torch.Tensor, labels: Sequence[int]) -> Maps:
+    grey = images.mean(1)
+    return np.asarray((grey - grey.amin((1, 2), keepdim=True)).numpy(), np.float32)
+
+
+def _layers(network: nn.Module, where: str) -> list[nn.Module]:
+    """The last layers of timm's last feature maps."""
+    described: Any = network.feature_info
+    named = dict(network.named_modules())
+    last, before = named[described[-1]["module"]], named[described[-2]["module"]]
+    return {LAST: [last], BEFORE: [before], BOTH: [before, last]}[where]
+
+
+def _enlarged(maps: Maps, side: int) -> Maps:
+    return np.stack([cv2.resize(one, (side, side), interpolation=cv2.INTER_LINEAR) for one in maps])
