@@ -2,12 +2,19 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import cv2
 import numpy as np
 import numpy.typing as npt
 
 from training.simulator.layers import Layers, corners
 from training.simulator.section import Floats
+
+
+def as_floats(values: npt.NDArray[Any]) -> Floats:
+    """The values in single precision, which OpenCV wants."""
+    return np.asarray(values, np.float32)
 
 
 class Canvas:
@@ -40,36 +47,22 @@ class Canvas:
         drawn = self.rng.choice(self.dark, size=self.image.shape).astype(np.float32)
         soft = cv2.GaussianBlur(drawn, (0, 0), 0.8)
         mean = float(np.median(self.dark))
-        return np.clip(
-            mean
-            + (soft - soft.mean()) * (drawn.std() / max(soft.std(), 1e-3)) * 0.9
-            + self.rng.uniform(0, 0.06) * self.middle,
-            0,
-            255,
-        )
+        spread = (soft - soft.mean()) * (drawn.std() / max(float(soft.std()), 1e-3)) * 0.9
+        return as_floats(np.clip(mean + spread + self.rng.uniform(0, 0.06) * self.middle, 0, 255))
 
     def texture(self) -> Floats:
         """Multiplicative noise around 1, as coarse as speckle on the scan."""
         noise = cv2.GaussianBlur(self.rng.standard_normal(self.image.shape).astype(np.float32), (0, 0), 0.9)
-        return 1 + noise / max(noise.std(), 1e-3) * np.float32(
-            np.clip(self.grain / max(self.middle, 20), 0.04, 0.25)
-        )
+        coarse = float(np.clip(self.grain / max(self.middle, 20), 0.04, 0.25))
+        return as_floats(1 + noise / max(float(noise.std()), 1e-3) * coarse)
 
     def remap(self, dx: Floats, dy: Floats) -> None:
         """Every pixel takes what stood dx to the right and dy below it; lost grain is put back."""
-        self.image = cv2.remap(
-            self.image,
-            self.x[None] + dx.astype(np.float32),
-            self.rows + dy.astype(np.float32),
-            cv2.INTER_CUBIC,
-            borderMode=cv2.BORDER_REFLECT,
+        across, down = as_floats(self.x[None] + dx), as_floats(self.rows + dy)
+        self.image = as_floats(
+            cv2.remap(self.image, across, down, cv2.INTER_CUBIC, borderMode=cv2.BORDER_REFLECT)
         )
-        self.mask = cv2.remap(
-            self.mask,
-            self.x[None] + dx.astype(np.float32),
-            self.rows + dy.astype(np.float32),
-            cv2.INTER_LINEAR,
-        )
+        self.mask = as_floats(cv2.remap(self.mask, across, down, cv2.INTER_LINEAR))
 
     def lift(self, rise: Floats, base: Floats) -> None:
         """Raise everything above `base` by `rise` rows per column, pressing the vitreous together."""
@@ -103,11 +96,11 @@ class Canvas:
             / 2
         )
         inside = 1 - np.sqrt((u / rx) ** 2 + (v / ry) ** 2) / rim
-        return np.clip(inside * min(rx, ry) / 1.2 + 0.5, 0, 1).astype(np.float32)
+        return as_floats(np.clip(inside * min(rx, ry) / 1.2 + 0.5, 0, 1))
 
     def bump(self, centre: float, half: float, power: float) -> Floats:
         """A smooth dome over the width, 1 at its top."""
-        return (np.clip(1 - ((self.x - centre) / half) ** 2, 0, 1) ** power).astype(np.float32)
+        return as_floats(np.clip(1 - ((self.x - centre) / half) ** 2, 0, 1) ** power)
 
     def shadow(self, cx: float, cy: float, half: float, depth: float) -> None:
         """Darken the columns below a spot."""

@@ -30,12 +30,10 @@ def find_layers(scan: npt.NDArray[np.uint8]) -> Layers:
     height, width = scan.shape
     clean = scan.astype(np.float32)
     outside = corners(scan)
-    clean[outside] = (
-        np.median(scan[: max(8, height // 12)][~outside[: max(8, height // 12)]])
-        if (~outside[: max(8, height // 12)]).any()
-        else 0
-    )
-    smooth = cv2.GaussianBlur(clean, (0, 0), sigmaX=width / 90, sigmaY=height / 110)
+    top = slice(0, max(8, height // 12))
+    vitreous = scan[top][~outside[top]]
+    clean[outside] = np.median(vitreous) if len(vitreous) else 0
+    smooth = np.asarray(cv2.GaussianBlur(clean, (0, 0), sigmaX=width / 90, sigmaY=height / 110), np.float32)
     step = max(2, height // 64)
     edge = np.zeros_like(smooth)
     edge[step:-step] = smooth[2 * step :] - smooth[: -2 * step]
