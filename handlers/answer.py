@@ -7,6 +7,9 @@ from typing import Any, TypedDict
 
 from handlers.card import ModelCard
 
+LIKELY = 0.2
+"""Probability from which on a label that is not the first still needs its caveat said."""
+
 
 class Model(TypedDict):
     """Which model answered."""
@@ -73,6 +76,7 @@ class _Answer(TypedDict):
     model: Model
     prediction: Prediction
     probabilities: dict[str, float]
+    caveats: list[str]
     quality: Quality
     image: ImageFacts
     timing_ms: Timing
@@ -102,6 +106,16 @@ class ErrorAnswer(TypedDict):
     """The answer to a request that can't be served."""
 
     error: Error
+
+
+def caveats(card: ModelCard, probabilities: dict[str, float]) -> list[str]:
+    """What people must know of the first label, and of others at `LIKELY` or more: "LABEL: sentence", first ones first."""
+    ordered = sorted(probabilities, key=lambda label: -probabilities[label])
+    return [
+        f"{label}: {card.caveats[label]}"
+        for place, label in enumerate(ordered)
+        if label in card.caveats and (place == 0 or probabilities[label] >= LIKELY)
+    ]
 
 
 def model_facts(card: ModelCard) -> Model:

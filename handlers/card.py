@@ -5,8 +5,8 @@ from __future__ import annotations
 import json
 import math
 import re
-from collections.abc import Mapping
-from dataclasses import asdict, dataclass, fields
+from collections.abc import Collection, Mapping
+from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
 from typing import Any
 
@@ -45,6 +45,8 @@ class ModelCard:
     metrics: dict[str, Any]
     limits: tuple[str, ...]
     made_with: dict[str, Any]
+    caveats: dict[str, str] = field(default_factory=dict)
+    """By label, a sentence that every answer with that label carries to people; not every label has one."""
 
     @classmethod
     def load(cls, path: Path) -> ModelCard:
@@ -63,13 +65,14 @@ class ModelCard:
     @classmethod
     def from_dict(cls, content: object) -> ModelCard:
         """The card that `to_dict` made; raises CardError naming the first field that doesn't fit."""
-        card = _object(content, "the model card", {field.name for field in fields(cls)})
-        spec = _object(card["input"], "input", {field.name for field in fields(InputSpec)})
+        card = _object(content, "the model card", {known.name for known in fields(cls)}, optional={"caveats"})
+        spec = _object(card["input"], "input", {known.name for known in fields(InputSpec)})
+        labels = _labels(card["labels"])
         return cls(
             name=_text(card["name"], "name"),
             version=_text(card["version"], "version"),
             architecture=_text(card["architecture"], "architecture"),
-            labels=_labels(card["labels"]),
+            labels=labels,
             input=InputSpec(
                 size=_size(spec["size"]),
                 mean=_channels(spec["mean"], "input.mean"),
@@ -82,6 +85,7 @@ class ModelCard:
             metrics=_mapping(card["metrics"], "metrics"),
             limits=_texts(card["limits"], "limits"),
             made_with=_mapping(card["made_with"], "made_with"),
+            caveats=_caveats(card.get("caveats", {}), labels),
         )
 
     def to_dict(self) -> dict[str, Any]:
@@ -97,10 +101,10 @@ class ModelCard:
         partial.replace(path)
 
 
-def _object(value: object, what: str, names: set[str]) -> Mapping[str, Any]:
+def _object(value: object, what: str, names: set[str], optional: Collection[str] = ()) -> Mapping[str, Any]:
     content = _mapping(value, what)
     prefix = "" if what == "the model card" else f"{what}."
-    for name in sorted(names - content.keys()):
+    for name in sorted(names - content.keys() - set(optional)):
         raise CardError(f"field {prefix}{name} is missing")
     for name in sorted(content.keys() - names):
         raise CardError(f"field {prefix}{name} is not known")
@@ -130,6 +134,14 @@ def _labels(value: object) -> tuple[str, ...]:
     if len(labels) < 2 or len(set(labels)) < len(labels):
         raise CardError("labels must be at least two, all different")
     return labels
+
+
+def _caveats(value: object, labels: tuple[str, ...]) -> dict[str, str]:
+    caveats = {label: _text(text, f"caveats.{label}") for label, text in _mapping(value, "caveats").items()}
+    for label in caveats:
+        if label not in labels:
+            raise CardError(f"caveats.{label} is about a label that the model doesn't know")
+    return caveats
 
 
 def _number(value: object, what: str, *, positive: bool = False) -> float:

@@ -25,6 +25,7 @@ from handlers.answer import (
     ImageFacts,
     Prediction,
     Timing,
+    caveats,
     model_facts,
 )
 from handlers.card import ModelCard
@@ -146,6 +147,7 @@ class Predictor:
             model=model_facts(self.card),
             prediction=Prediction(label=first, confidence=probabilities[first]),
             probabilities=probabilities,
+            caveats=caveats(self.card, probabilities),
             quality=quality(picture.pixels),
             image=ImageFacts(
                 width=picture.width,

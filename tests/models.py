@@ -21,6 +21,7 @@ def make_model(
     version: str = "1.0.0",
     architecture: str = "convnext_atto",
     seed: int = 0,
+    caveats: dict[str, str] | None = None,
 ) -> Path:
     """Write `store/NAME/VERSION` with random weights (drawn from `seed`) and its card; return that folder."""
     folder = store / name / version
@@ -50,6 +51,7 @@ def make_model(
         metrics={},
         limits=("Untrained: for tests only.",),
         made_with={"seed": seed},
+        caveats=caveats or {},
     )
     card.save(folder / CARD_NAME)
     return folder

@@ -61,6 +61,7 @@ def save_model(
         metrics=metrics,
         limits=(*limits, *data_limits(scans)),
         made_with=made_with,
+        caveats=label_caveats(scans),
     )
     card.save(out / CARD_NAME)
     return card

@@ -89,3 +89,14 @@ def test_a_file_that_is_no_card_is_refused(tmp_path: Path) -> None:
     (tmp_path / "model.json").write_text("[]")
     with pytest.raises(CardError, match="must be a JSON object"):
         ModelCard.load(tmp_path / "model.json")
+
+
+def test_a_caveat_is_about_a_label_of_the_model(card_file: Path) -> None:
+    assert ModelCard.load(card_file).caveats == {}
+    label = ModelCard.load(card_file).labels[0]
+    kept = ModelCard.load(changed(card_file, "caveats", {label: "Rests on few scans."}))
+    assert kept.caveats == {label: "Rests on few scans."}
+    with pytest.raises(CardError, match=r"caveats\.GLAUCOMA"):
+        ModelCard.load(changed(card_file, "caveats", {"GLAUCOMA": "Never seen."}))
+    with pytest.raises(CardError, match=f"caveats.{label}"):
+        ModelCard.load(changed(card_file, "caveats", {label: ""}))

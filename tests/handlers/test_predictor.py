@@ -53,6 +53,7 @@ def test_an_answer_has_everything_the_contract_names(predictor: Predictor) -> No
         "prediction",
         "probabilities",
         "gradcam",
+        "caveats",
         "quality",
         "image",
         "timing_ms",

@@ -77,6 +77,7 @@ def test_a_raw_image_is_answered_in_full(caller: Caller, card: ModelCard) -> Non
     assert sum(answer["probabilities"].values()) == pytest.approx(1, abs=1e-4)
     label, confidence = answer["prediction"]["label"], answer["prediction"]["confidence"]
     assert confidence == answer["probabilities"][label] == max(answer["probabilities"].values())
+    assert all(caveat.split(": ")[1] in card.caveats.values() for caveat in answer["caveats"])
     assert answer["quality"] == {"acceptable": True, "reasons": []}
     assert answer["image"] == {"width": 768, "height": 496, "sha256": hashlib.sha256(content).hexdigest()}
     assert set(answer["timing_ms"]) == {"decode", "forward", "explain", "encode"}

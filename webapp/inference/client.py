@@ -61,6 +61,7 @@ class ModelAnswer:
     overlay: bytes
     heatmap: bytes
     regions: list[dict[str, Any]] = field(default_factory=list)
+    caveats: list[str] = field(default_factory=list)
 
     @classmethod
     def from_json(cls, answer: dict[str, Any]) -> ModelAnswer:
@@ -78,6 +79,7 @@ class ModelAnswer:
             overlay=base64.b64decode(gradcam["overlay"]),
             heatmap=base64.b64decode(gradcam["heatmap"]),
             regions=gradcam["regions"],
+            caveats=answer.get("caveats", []),  # archives of earlier handlers don't tell them
         )
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -34,9 +34,12 @@ class Recommendation:
 
 
 def recommend(
-    model_name: str, probabilities: Mapping[str, float], quality: Mapping[str, Any]
+    model_name: str,
+    probabilities: Mapping[str, float],
+    quality: Mapping[str, Any],
+    caveats: Sequence[str] = (),
 ) -> Recommendation:
-    """The recommendation for one scan; `quality` is the model server's `{"acceptable", "reasons"}`."""
+    """The recommendation for one scan; `quality` and `caveats` are the model server's, `{"acceptable", "reasons"}` and sentences."""
     try:
         found = guideline(model_name)
     except GuidelineError as error:
@@ -46,16 +49,21 @@ def recommend(
         return _review("", [reason], [RESEARCH_ONLY])
     if found is None:
         return _review("", [f"There are no recommendations for the model {model_name}."], [RESEARCH_ONLY])
-    return apply(found, probabilities, quality)
+    return apply(found, probabilities, quality, caveats)
 
 
-def apply(rules: Guideline, probabilities: Mapping[str, float], quality: Mapping[str, Any]) -> Recommendation:
+def apply(
+    rules: Guideline,
+    probabilities: Mapping[str, float],
+    quality: Mapping[str, Any],
+    caveats: Sequence[str] = (),
+) -> Recommendation:
     """Apply a guideline: its most urgent step among all labels at or above their threshold.
 
     Never the most probable label alone: a CNV at 0.2 under a DRUSEN at 0.7 is still referred urgently. Without
-    enough confidence or quality there is no tier at all.
+    enough confidence or quality there is no tier at all. Caveats stand among the reasons and change no tier.
     """
-    notes = [RESEARCH_ONLY, *([] if rules.signed_off_by else [NOT_SIGNED_OFF])]
+    notes = [*caveats, RESEARCH_ONLY, *([] if rules.signed_off_by else [NOT_SIGNED_OFF])]
     doubts = _doubts(rules, probabilities, quality)
     counted = [step for label, step in rules.steps.items() if probabilities.get(label, 0.0) >= step.threshold]
     counted.sort(key=lambda step: (-rules.rank(step), -probabilities[step.label]))

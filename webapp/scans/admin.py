@@ -70,7 +70,10 @@ class ScanAdmin(admin.ModelAdmin[Scan]):
     show_full_result_count = False
     fieldsets = (
         (None, {"fields": ("pictures", "status", "failure", "reviewed")}),
-        ("Prediction", {"fields": ("prediction", "bars", "quality_reasons", "read_by", "predicted_at")}),
+        (
+            "Prediction",
+            {"fields": ("prediction", "bars", "caveat_texts", "quality_reasons", "read_by", "predicted_at")},
+        ),
         ("Recommendation", {"fields": ("urgency", "action", "reasons", "sources")}),
         ("Patient", {"fields": ("eye", "patient_ref", "note")}),
         ("Record", {"fields": ("user", "clinic", "timestamp", "size", "sha256", "weights_sha256")}),
@@ -164,6 +167,11 @@ class ScanAdmin(admin.ModelAdmin[Scan]):
         bar = '<span>{0}</span><meter min="0" max="1" value="{1}"></meter><span>{2}</span>'
         bars = format_html_join("", bar, [(label, value, f"{value:.1%}") for label, value in rows])
         return format_html('<div class="bars">{}</div>', bars) if rows else NOTHING
+
+    @admin.display(description="Caveats")
+    def caveat_texts(self, scan: Scan) -> str:
+        """What the model's card says of the predicted labels."""
+        return "; ".join(scan.caveats or []) or NOTHING
 
     @admin.display(description="Image quality")
     def quality_reasons(self, scan: Scan) -> str:

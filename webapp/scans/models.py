@@ -72,6 +72,7 @@ class Scan(models.Model):
     probabilities = models.JSONField(default=dict, blank=True)
     regions = models.JSONField(default=list, blank=True)
     gradcam_label = models.CharField(max_length=80, blank=True)
+    caveats = models.JSONField(default=list, blank=True)
     quality = models.JSONField(default=dict, blank=True)
     recommendation = models.JSONField(null=True, blank=True)
     model_name = models.CharField(max_length=80, blank=True)
@@ -110,6 +111,7 @@ PREDICTION_FIELDS = (
     "probabilities",
     "regions",
     "gradcam_label",
+    "caveats",
     "quality",
     "recommendation",
     "model_name",
@@ -130,6 +132,7 @@ class Prediction(models.Model):
     probabilities = models.JSONField(default=dict)
     regions = models.JSONField(default=list)
     gradcam_label = models.CharField(max_length=80)
+    caveats = models.JSONField(default=list)
     quality = models.JSONField(default=dict)
     recommendation = models.JSONField(null=True)
     model_name = models.CharField(max_length=80)

@@ -66,13 +66,14 @@ def _store(scan: Scan, answer: ModelAnswer, still: ScanQuerySet) -> None:
     """Keep a prediction as the scan's newest if the scan is `still` as the caller wants it; earlier ones stay."""
     overlay_name = storage.save(answer.overlay, "jpg" if answer.overlay[:2] == b"\xff\xd8" else "png")
     heatmap_name = storage.save(answer.heatmap)
-    recommendation = recommend(answer.model_name, answer.probabilities, answer.quality)
+    recommendation = recommend(answer.model_name, answer.probabilities, answer.quality, answer.caveats)
     values: dict[str, Any] = {
         "label": answer.label,
         "confidence": answer.confidence,
         "probabilities": answer.probabilities,
         "regions": answer.regions,
         "gradcam_label": answer.gradcam_label,
+        "caveats": answer.caveats,
         "quality": answer.quality,
         "recommendation": recommendation.to_dict(),
         "model_name": answer.model_name,

@@ -121,6 +121,7 @@ class ScanSerializer(serializers.Serializer[Any]):
     probabilities = serializers.DictField(child=serializers.FloatField())
     heatmap_label = serializers.CharField(source="gradcam_label", allow_null=True)
     regions = RegionSerializer(many=True)
+    caveats = serializers.SerializerMethodField()
     quality = serializers.SerializerMethodField()
     model = serializers.SerializerMethodField()
     recommendation = RecommendationSerializer(allow_null=True)
@@ -153,6 +154,10 @@ class ScanSerializer(serializers.Serializer[Any]):
 
     def get_user_id(self, scan: Scan) -> str:
         return shown_user(scan.user_id, self._reader)
+
+    def get_caveats(self, scan: Scan) -> list[str]:
+        """What the model's card says of the predicted labels; documents of older predictions hold none."""
+        return list(scan.caveats or [])
 
     @extend_schema_field(QualitySerializer(allow_null=True))
     def get_quality(self, scan: Scan) -> dict[str, Any] | None:

@@ -147,3 +147,11 @@ def test_every_label_above_its_threshold_is_heard_and_more_of_it_never_lowers_th
             if given.get(step.label, 0) >= step.threshold:
                 assert order.index(before.urgency) >= rules.rank(step)
     assert compared > 50
+
+
+def test_a_models_caveats_stand_among_the_reasons_and_change_no_tier() -> None:
+    caveat = "CNV: Rests on simulated scans alone."
+    plain = recommend(MODEL, probabilities(CNV=0.9), GOOD)
+    warned = recommend(MODEL, probabilities(CNV=0.9), GOOD, [caveat])
+    assert caveat in warned.reasons and caveat not in plain.reasons
+    assert (warned.urgency, warned.action) == (plain.urgency, plain.action)

@@ -55,6 +55,16 @@ def test_a_queued_scan_is_predicted_when_the_model_server_is_back(
     assert prediction.predict_queued() == 0
 
 
+def test_the_models_caveats_reach_the_reader(
+    away: None, clinician: User, upload: Upload, api: Clients
+) -> None:
+    scan = upload(clinician).json()
+    assert scan["caveats"] == []
+    Scan.objects.update(caveats=["CSR: Rests on simulated scans alone."])
+    path = f"/api/v1/scans/{scan['id']}/"
+    assert api(clinician).get(path).json()["caveats"] == ["CSR: Rests on simulated scans alone."]
+
+
 def test_a_scan_is_claimed_by_one(away: None, clinician: User, upload: Upload) -> None:
     upload(clinician)
     key = Scan.objects.get().pk

@@ -1,0 +1,19 @@
+"""What an answer says besides the figures."""
+
+from pathlib import Path
+
+from handlers.answer import caveats
+from handlers.card import CARD_NAME, ModelCard
+from tests.models import make_model
+
+
+def test_caveats_of_the_first_label_and_of_likely_ones(tmp_path: Path) -> None:
+    told = {"DME": "Rests on simulated scans alone.", "MH": "Few patients."}
+    card = ModelCard.load(make_model(tmp_path, caveats=told) / CARD_NAME)
+    assert caveats(card, {"DME": 0.1, "MH": 0.1, "CNV": 0.8}) == []
+    assert caveats(card, {"DME": 0.25, "MH": 0.7, "CNV": 0.05}) == [
+        "MH: Few patients.",
+        "DME: Rests on simulated scans alone.",
+    ]
+    # The first label's caveat counts however unsure the model is.
+    assert caveats(card, {"DME": 0.18, "MH": 0.12, "CNV": 0.1}) == ["DME: Rests on simulated scans alone."]
