@@ -74,6 +74,12 @@ COMMANDS = {
         "add_evaluate_arguments",
         "evaluate",
     ),
+    "compare": Command(
+        "train and measure several architectures under one recipe",
+        "training.comparison.commands",
+        "add_compare_arguments",
+        "compare",
+    ),
     "explanations": Command(
         "measure heat maps against lesion masks, by several methods",
         "training.explanation.commands",

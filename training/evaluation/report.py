@@ -94,9 +94,9 @@ def figure(value: float | None) -> str:
     return "–" if value is None else f"{value:.3f}"
 
 
-def interval(pair: Sequence[float] | None) -> str:
+def interval(pair: Sequence[float | None] | None) -> str:
     """An interval in brackets, empty for none."""
-    return "" if pair is None else f"[{pair[0]:.3f}, {pair[1]:.3f}]"
+    return "" if pair is None or pair[0] is None else f"[{pair[0]:.3f}, {pair[1]:.3f}]"
 
 
 def _environment() -> jinja2.Environment:

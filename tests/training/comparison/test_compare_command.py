@@ -1,0 +1,62 @@
+"""`compare` from folders of scans to the table, with trainings that fail, are done, or were interrupted."""
+
+import argparse
+import csv
+import json
+from pathlib import Path
+
+import pytest
+
+from training.comparison.commands import add_compare_arguments, compare
+from training.comparison.measuring import giga_macs, parameters
+
+QUICK = ["--no-pretrained", "--size", "32", "--epochs", "1", "--batch-size", "4"]
+
+
+@pytest.fixture(autouse=True)
+def own_cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    monkeypatch.setenv("OMP_NUM_THREADS", "1")
+
+
+def run(data: Path, out: Path, *options: object) -> int:
+    parser = argparse.ArgumentParser()
+    add_compare_arguments(parser)
+    words = ["--data", data, "--out", out, "--rounds", 1, "--bootstrap", 5, *options]
+    return compare(parser.parse_args([str(word) for word in words]))
+
+
+def test_architectures_are_trained_measured_and_shown(
+    folder_data: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    out = tmp_path / "out"
+    names = ["--architectures", "convnext_atto", "mobilenetv2_035", "convnext_gigantic"]
+    assert run(folder_data, out, *names, "--", *QUICK) == 1  # one is missing
+    said = capfd.readouterr()
+    assert "convnext_gigantic is missing: its training ended with status 2" in said.out
+    assert "timm knows no 'convnext_gigantic'" in said.err
+
+    content = json.loads((out / "comparison.json").read_text())
+    by_name = {row["name"]: row for row in content["models"]}
+    assert set(by_name) == {"convnext_atto", "mobilenetv2_035"}
+    assert by_name["convnext_atto"]["parameters"] > by_name["mobilenetv2_035"]["parameters"]
+    assert all(row["cpu_milliseconds"]["median"] > 0 for row in by_name.values())
+    with (out / "comparison.csv").open(newline="") as lines:
+        assert len(list(csv.DictReader(lines))) == 2
+    page = (out / "comparison.html").read_text()
+    assert "mobilenetv2_035" in page and "gigantic is missing" in page and str(tmp_path) not in page
+
+    # What is trained is not trained again, and trained models can be named.
+    weights = out / "convnext_atto" / "weights.safetensors"
+    written = weights.stat().st_mtime_ns
+    assert run(folder_data, tmp_path / "again", "--models", out / "convnext_atto") == 0
+    assert run(folder_data, out, "--architectures", "convnext_atto", "--", *QUICK) == 0
+    assert weights.stat().st_mtime_ns == written
+
+
+def test_size_and_operations_of_a_known_network() -> None:
+    import torch
+
+    network = torch.nn.Sequential(torch.nn.Conv2d(3, 4, 3, padding=1, bias=False))
+    assert parameters(network) == 108
+    assert giga_macs(network, 10) == pytest.approx(108 * 100 / 1e9)

@@ -1,0 +1,50 @@
+"""The models that are compared: trained one after the other by the train command, each in a process of its own."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from handlers.card import CARD_NAME
+from training.checkpoint import CHECKPOINT_NAME
+
+CLI = Path(__file__).resolve().parents[2] / "cli.py"
+
+
+@dataclass(frozen=True)
+class Candidate:
+    """A model folder to compare; `failure` says why there is none."""
+
+    name: str
+    folder: Path
+    failure: str = ""
+
+
+def train_all(
+    architectures: Sequence[str], data: Sequence[Path], out: Path, options: Sequence[str]
+) -> list[Candidate]:
+    """Train each architecture into `out/ARCHITECTURE`, in order.
+
+    Those already trained are left as they are, an interrupted one goes on, and one that fails does not stop the others.
+    A process of its own for each keeps a crash, or memory that is not given back, from touching the next.
+    """
+    return [_train(architecture, data, out / architecture, options) for architecture in architectures]
+
+
+def _train(architecture: str, data: Sequence[Path], folder: Path, options: Sequence[str]) -> Candidate:
+    if (folder / CARD_NAME).is_file():
+        print(f"{architecture}: trained before, in {folder}", flush=True)
+        return Candidate(architecture, folder)
+    words = [sys.executable, str(CLI), "train", "--data", *map(str, data), "--out", str(folder)]
+    words += ["--arch", architecture, *options]
+    if (folder / CHECKPOINT_NAME).is_file():
+        words.append("--resume")
+    print(f"{architecture}: training", flush=True)
+    # Its progress and its errors go straight to the terminal.
+    status = subprocess.run(words, check=False).returncode
+    if status:
+        return Candidate(architecture, folder, f"its training ended with status {status}; it said why above")
+    return Candidate(architecture, folder)

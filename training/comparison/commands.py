@@ -1,0 +1,178 @@
+"""The command `compare`: architectures under one recipe, as a table, a page and files of numbers."""
+
+from __future__ import annotations
+
+import argparse
+import csv
+import json
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from training.comparison.candidates import Candidate
+    from training.data.manifest import Scan
+
+DEFAULT = ("convnext_base", "resnet50", "vgg16", "mobilenetv2_100")
+NUMBERS_NAME = "comparison.json"
+TABLE_NAME = "comparison.csv"
+
+
+def add_compare_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the options of `compare`."""
+    parser.add_argument(
+        "--data", type=Path, nargs="+", required=True, metavar="PATH", help="manifests, or folders with scans"
+    )
+    parser.add_argument("--out", type=Path, required=True, metavar="DIR", help="folder for models and page")
+    parser.add_argument(
+        "--architectures",
+        nargs="+",
+        default=list(DEFAULT),
+        metavar="NAME",
+        help=f"timm names (default: {' '.join(DEFAULT)})",
+    )
+    parser.add_argument(
+        "--models",
+        type=Path,
+        nargs="+",
+        default=[],
+        metavar="DIR",
+        help="compare these trained models instead",
+    )
+    parser.add_argument("--split", default="auto", help="as for evaluate (default: auto)")
+    parser.add_argument(
+        "--rounds", type=int, default=20, metavar="N", help="timed forwards of each (default: 20)"
+    )
+    parser.add_argument(
+        "--masked",
+        type=int,
+        default=10,
+        metavar="N",
+        help="scans with masks of each label, to measure heat maps on (default: 10)",
+    )
+    parser.add_argument("--bootstrap", type=int, default=1000, metavar="N", help="resamples (default: 1000)")
+    parser.add_argument(
+        "train_options",
+        nargs=argparse.REMAINDER,
+        metavar="-- OPTIONS",
+        help="what follows -- goes to every training: -- --recipe modern --epochs 20",
+    )
+
+
+def compare(arguments: argparse.Namespace) -> int:
+    """Train what isn't trained yet, measure all, print a table, write comparison.html, .json and .csv.
+
+    Returns 0, or 1 when a model is missing from the comparison. Raises an error with a message for people.
+    """
+    from training.comparison.candidates import Candidate, train_all
+    from training.data.manifest import DataError, read_all
+
+    if arguments.rounds < 1:
+        raise DataError(f"--rounds must be at least 1, not {arguments.rounds}")
+    read_all(arguments.data)  # what is wrong with the data is said before hours of training
+    arguments.out.mkdir(parents=True, exist_ok=True)
+    options = [word for word in arguments.train_options if word != "--"]
+    candidates = (
+        [Candidate(folder.resolve().name, folder) for folder in arguments.models]
+        if arguments.models
+        else train_all(arguments.architectures, arguments.data, arguments.out, options)
+    )
+    failures = {candidate.name: candidate.failure for candidate in candidates if candidate.failure}
+    trained = [candidate for candidate in candidates if not candidate.failure]
+    if trained:
+        _measure_and_write(arguments, trained, failures)
+    for name, failure in failures.items():
+        print(f"{name} is missing: {failure}")
+    return 1 if failures else 0
+
+
+def _measure_and_write(
+    arguments: argparse.Namespace, trained: Sequence[Candidate], failures: dict[str, str]
+) -> None:
+    import torch
+
+    from handlers.network import load_network
+    from training.comparison.measuring import flat, milliseconds
+    from training.comparison.page import PAGE_NAME, write_page
+    from training.evaluation.commands import choose
+
+    loaded = {candidate.name: (candidate, *load_network(candidate.folder)) for candidate in trained}
+    known = [label for label in next(iter(loaded.values()))[1].labels]
+    split, scans = choose(arguments.data, arguments.split, [], known)
+    times = milliseconds(
+        {name: (network, card.input.size) for name, (_, card, network) in loaded.items()}, arguments.rounds
+    )
+    rows = []
+    for name, (candidate, card, network) in loaded.items():
+        print(f"{name}: measuring", flush=True)
+        figures = _figures(arguments, card, network, scans)
+        rows.append(
+            {"name": name, "folder": str(candidate.folder), **figures, "cpu_milliseconds": times[name]}
+        )
+    rows.sort(key=lambda row: -(row["macro_f1"] or 0))
+    shown = [{key: value for key, value in row.items() if key != "folder"} for row in rows]
+    content = {"split": split, "threads": torch.get_num_threads(), "models": shown, "missing": failures}
+    (arguments.out / NUMBERS_NAME).write_text(json.dumps(content, indent=2) + "\n", encoding="utf-8")
+    with (arguments.out / TABLE_NAME).open("w", newline="", encoding="utf-8") as lines:
+        writer = csv.DictWriter(lines, list(flat(shown[0])))
+        writer.writeheader()
+        writer.writerows(flat(row) for row in shown)
+    write_page(arguments.out, rows, failures, f"split {split}", torch.get_num_threads())
+    print_table(rows)
+    print(f"wrote {arguments.out / PAGE_NAME}, {NUMBERS_NAME} and {TABLE_NAME}")
+
+
+def _figures(arguments: argparse.Namespace, card: Any, network: Any, scans: Sequence[Scan]) -> dict[str, Any]:
+    """One model's figures on the scans, its size, and its heat maps' quality where scans have masks."""
+    from training.comparison.measuring import giga_macs, parameters
+    from training.data.manifest import DataError
+    from training.evaluation.bootstrap import intervals
+    from training.evaluation.figures import figures
+    from training.explanation.measuring import choose, measure, read_masked
+    from training.explanation.methods import OURS
+    from training.prediction import predict
+
+    outputs = predict(network, card.input, card.labels, scans)
+    numbers = figures(outputs, card.labels, card.temperature)
+    between = intervals(
+        outputs, card.labels, card.temperature, [scan.patient for scan in scans], arguments.bootstrap, seed=0
+    )
+    network.cpu()
+    explained: dict[str, Any] = {"pointing_game": None, "energy": None}
+    try:
+        masked = read_masked(card, choose(scans, card.labels, arguments.masked, seed=0))
+    except DataError:
+        pass  # real scans have no masks
+    else:
+        own = measure(card, network, masked, [OURS], curves_on=0, seed=0)["methods"][OURS]
+        explained = {key: own[key] for key in explained}
+    return {
+        "architecture": card.architecture,
+        "accuracy": numbers["accuracy"],
+        "accuracy_interval": between["accuracy"] or [None, None],
+        "macro_f1": numbers["macro_f1"],
+        "macro_f1_interval": between["macro_f1"] or [None, None],
+        "calibration_error": numbers["calibration_error"],
+        "parameters": parameters(network),
+        "giga_macs": round(giga_macs(network, card.input.size), 3),
+        **explained,
+    }
+
+
+def print_table(rows: Sequence[dict[str, Any]]) -> None:
+    """The comparison for the terminal, best macro F1 first."""
+    from training.evaluation.report import figure
+
+    heads = ("accuracy", "macro F1", "10^6 par.", "GMACs", "CPU ms", "pointing", "energy")
+    print(f"{'model':<28}" + "".join(f"{head:>10}" for head in heads))
+    for row in rows:
+        cells = [
+            figure(row["accuracy"]),
+            figure(row["macro_f1"]),
+            f"{row['parameters'] / 1e6:.1f}",
+            f"{row['giga_macs']:.2f}",
+            f"{row['cpu_milliseconds']['median']:.1f}",
+            figure(row["pointing_game"]),
+            figure(row["energy"]),
+        ]
+        print(f"{row['name']:<28}" + "".join(f"{cell:>10}" for cell in cells))
