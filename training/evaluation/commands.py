@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import dataclasses
+import json
 from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
@@ -46,6 +47,12 @@ def add_evaluate_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--merge", nargs="+", default=[], metavar="LABEL", help="labels to count as one in a further line"
     )
+    parser.add_argument(
+        "--explanations",
+        type=Path,
+        metavar="FILE",
+        help="explanations.json of `./retinote explanations`, to be shown in the report",
+    )
     parser.add_argument("--bootstrap", type=int, default=1000, metavar="N", help="resamples (default: 1000)")
     parser.add_argument("--seed", type=int, default=0, help="of the resamples (default: 0)")
     parser.add_argument("--cache", type=Path, metavar="DIR", help="folder for reduced scans")
@@ -71,6 +78,7 @@ def evaluate(arguments: argparse.Namespace) -> int:
         raise DataError(f"{arguments.out} holds a report already; choose another --out or add --overwrite")
     if arguments.bootstrap < 0:
         raise DataError(f"--bootstrap can't be negative, and is {arguments.bootstrap}")
+    explanations = _explanations(arguments.explanations)
     card, network = load_network(arguments.model)
     split, scans = choose(arguments.data, arguments.split, arguments.labels, card.labels)
     if arguments.fit_temperature and split != "val":
@@ -98,14 +106,33 @@ def evaluate(arguments: argparse.Namespace) -> int:
         outputs,
         cases(card, network, scans, outputs),
         arguments.model / EPOCHS_NAME,
+        explanations,
     )
     model = {"name": card.name, "version": card.version, "weights_sha256": card.weights_sha256}
     report.write_numbers(
-        arguments.out, {"model": model, "data": data, "temperature": card.temperature, **assessment}
+        arguments.out,
+        {"model": model, "data": data, "temperature": card.temperature, **assessment}
+        | ({"explanations": explanations} if explanations else {}),
     )
     print_table(assessment)
     print(f"wrote {arguments.out / report.REPORT_NAME}, {report.NUMBERS_NAME} and {report.PREDICTIONS_NAME}")
     return 0
+
+
+def _explanations(file: Path | None) -> dict[str, Any] | None:
+    """What `explanations` measured; raises DataError when the file isn't one of its files."""
+    from training.data.manifest import DataError
+
+    if file is None:
+        return None
+    try:
+        content: dict[str, Any] = json.loads(file.read_text(encoding="utf-8"))
+        assert content["methods"]
+    except OSError as error:
+        raise DataError(f"{file} can't be read ({error.strerror})") from error
+    except (ValueError, KeyError, TypeError, AssertionError) as error:
+        raise DataError(f"{file} is no explanations.json of `./retinote explanations`") from error
+    return content
 
 
 def choose(

@@ -9,7 +9,15 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from training.data.manifest import MANIFEST_NAME, DataError, Scan, of_split, read_manifest, write_manifest
+from training.data.manifest import (
+    MANIFEST_NAME,
+    SPLITS,
+    DataError,
+    Scan,
+    of_split,
+    read_manifest,
+    write_manifest,
+)
 from training.data.sources import GRAFTED, is_simulated
 
 if TYPE_CHECKING:
@@ -33,7 +41,9 @@ def add_graft_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--splits",
         nargs="+",
+        choices=SPLITS,
         default=["train", "val"],
+        metavar="SPLIT",
         help="take healthy scans of these (default: train val)",
     )
 
@@ -49,15 +59,20 @@ def graft(arguments: argparse.Namespace) -> int:
     unknown = [label for label in labels if label not in LABELS]
     if unknown:
         raise DataError(f"{unknown[0]} can't be drawn into healthy scans; {', '.join(LABELS)} can")
+    if len(set(labels)) < len(labels):
+        raise DataError("--labels names a label twice")
     if arguments.per_class < 1:
         raise DataError(f"--per-class must be at least 1, not {arguments.per_class}")
+    if arguments.seed < 0:
+        raise DataError(f"--seed is {arguments.seed}; choose a whole number of 0 or more")
     if (arguments.out / MANIFEST_NAME).exists():
         raise DataError(f"{arguments.out} holds scans already; choose another --out")
     healthy = _healthy(arguments.data, arguments.splits)
     rows = []
+    without_layers: set[Path] = set()
     with tqdm(total=len(labels) * arguments.per_class, unit="scan", disable=None) as progress:
         for number_of_label, label in enumerate(labels):
-            drawn = _drawn(healthy, label, seed=arguments.seed * 1000 + number_of_label)
+            drawn = _drawn(healthy, label, arguments.seed * 1000 + number_of_label, without_layers)
             for number, (scan, picture, mask) in enumerate(itertools.islice(drawn, arguments.per_class)):
                 file = Path("images") / label / f"{number:05}.png"
                 masked = Path("masks") / label / file.name
@@ -104,11 +119,12 @@ def _healthy(data: Path, splits: Sequence[str]) -> list[Scan]:
 
 
 def _drawn(
-    healthy: Sequence[Scan], label: str, seed: int
+    healthy: Sequence[Scan], label: str, seed: int, without_layers: set[Path]
 ) -> Iterator[tuple[Scan, npt.NDArray[np.uint8], npt.NDArray[np.bool_]]]:
     """Healthy scans in random order, again and again, with the label's signs; those that can't be drawn into left out.
 
-    Raises DataError when none can.
+    These are added to `without_layers`, and what stands there is not searched again. Raises DataError when none can
+    be drawn into.
     """
     import numpy as np
 
@@ -116,15 +132,16 @@ def _drawn(
     from training.simulator.grafting import graft as draw
 
     rng = np.random.default_rng(seed)
-    for turn in itertools.count():
-        usable = 0
+    while len(without_layers) < len(healthy):
         for number in rng.permutation(len(healthy)):
             scan = healthy[number]
-            drawn = draw(np.ascontiguousarray(read_pixels(scan)[..., 0]), label, int(rng.integers(2**31)))
-            if drawn is not None:
-                usable += 1
+            # Drawn for skipped scans, too: what is drawn must not depend on what was found under other labels.
+            scan_seed = int(rng.integers(2**31))
+            if scan.path in without_layers:
+                continue
+            drawn = draw(np.ascontiguousarray(read_pixels(scan)[..., 0]), label, scan_seed)
+            if drawn is None:
+                without_layers.add(scan.path)
+            else:
                 yield scan, *drawn
-        if not usable:
-            raise DataError(
-                f"the retina's layers can be found in none of the {len(healthy)} healthy scans (turn {turn})"
-            )
+    raise DataError(f"the retina's layers can be found in none of the {len(healthy)} healthy scans")

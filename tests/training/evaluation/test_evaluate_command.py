@@ -90,6 +90,17 @@ def test_a_report_a_file_of_numbers_and_a_row_per_scan(
     ) == pytest.approx(1, abs=1e-3)
 
 
+def test_what_heat_maps_were_measured_stands_in_the_report(model: Path, data: Path, tmp_path: Path) -> None:
+    measured = {"pointing_game": 0.83, "energy": 0.3, "iou": 0.2}
+    file = tmp_path / "explanations.json"
+    file.write_text(json.dumps({"scans": 9, "methods": {"grad-cam": measured}}))
+    run(model, data, tmp_path / "report", "--explanations", file)
+    assert "0.830" in (tmp_path / "report" / "report.html").read_text()
+    file.write_text("[]")
+    with pytest.raises(DataError, match=r"explanations\.json"):
+        run(model, data, tmp_path / "other", "--explanations", file)
+
+
 def test_the_temperature_is_fitted_on_validation_and_stored(model: Path, data: Path, tmp_path: Path) -> None:
     before = ModelCard.load(model / "model.json")
     with pytest.raises(DataError, match="not on test"):
