@@ -73,23 +73,31 @@ def weights(scans: Sequence[Scan], balance: float, simulated_share: float) -> np
     for label in np.unique(labels):
         own = labels == label
         mass = float(own.sum()) ** (1 - balance)
-        for kind, share in ((own & simulated, simulated_share), (own & ~simulated, 1 - simulated_share)):
-            if kind.any():
-                drawn[kind] = mass * (share if not kind.all() and kind.sum() < own.sum() else 1) / kind.sum()
+        kinds = [
+            (kind, share)
+            for kind, share in ((own & simulated, simulated_share), (own & ~simulated, 1 - simulated_share))
+            if kind.any()
+        ]
+        for kind, share in kinds:
+            drawn[kind] = mass * (share if len(kinds) > 1 else 1) / kind.sum()
     return drawn
 
 
 def training_batches(
-    scans: Sequence[Scan], labels: Sequence[str], recipe: Recipe, cache: Path
+    scans: Sequence[Scan], labels: Sequence[str], recipe: Recipe, cache: Path, processes: int = 1
 ) -> DataLoader[Example]:
-    """Batches of squares somewhat larger than the recipe's input; its sampler has `set_epoch`."""
+    """Batches of squares somewhat larger than the recipe's input; its sampler has `set_epoch`.
+
+    With fewer scans than the recipe's batch the batch is smaller; `processes` can always share it evenly.
+    """
     sampler = LabelSampler(
         weights(scans, recipe.balance, recipe.simulated_share),
         recipe.scans_per_epoch or len(scans),
         recipe.seed,
     )
     dataset = Squares(scans, labels, round(recipe.size * CROP_MARGIN), cache)
-    return _loader(dataset, recipe.batch_size, recipe.workers, sampler)
+    batch_size = min(recipe.batch_size, len(sampler))
+    return _loader(dataset, max(1, batch_size // processes) * processes, recipe.workers, sampler)
 
 
 def ordered_batches(
@@ -104,7 +112,7 @@ def _loader(
 ) -> DataLoader[Example]:
     return DataLoader(
         dataset,
-        batch_size=min(batch_size, len(sampler if sampler is not None else dataset)),
+        batch_size=batch_size,
         sampler=sampler,
         num_workers=workers,
         persistent_workers=workers > 0,

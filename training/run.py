@@ -58,9 +58,11 @@ def run(job: Job) -> ModelCard | None:
     leaks = _leaks(job, scans, accelerator.print)
     labels = sorted({scan.label for scan in scans})
     to_learn, to_validate = of_split(scans, "train"), of_split(scans, "val")
-    if job.recipe.batch_size < accelerator.num_processes:
+    processes = accelerator.num_processes
+    if job.recipe.batch_size % processes:
         raise TrainingError(
-            f"a batch of {job.recipe.batch_size} can't be shared by {accelerator.num_processes} processes"
+            f"{processes} processes can't share a batch of {job.recipe.batch_size} evenly; choose a --batch-size "
+            f"that {processes} divides"
         )
     set_seed(job.recipe.seed)
     network = networks.build(job.recipe, len(labels))
@@ -70,7 +72,7 @@ def run(job: Job) -> ModelCard | None:
         f"{len(to_learn)} scans to train, {len(to_validate)} to validate; {_where(accelerator)}"
     )
     with accelerator.main_process_first():  # which fills the cache for the others
-        batches = training_batches(to_learn, labels, job.recipe, job.cache)
+        batches = training_batches(to_learn, labels, job.recipe, job.cache, processes)
         validation = ordered_batches(to_validate, labels, spec.size, job.recipe.batch_size, job.cache)
     training = Training(network, job.recipe, labels, spec, batches, validation, accelerator)
     log = TrainingLog(job.out, labels) if accelerator.is_main_process else None
