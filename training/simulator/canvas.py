@@ -57,7 +57,7 @@ class Canvas:
         return as_floats(1 + noise / max(float(noise.std()), 1e-3) * coarse)
 
     def remap(self, dx: Floats, dy: Floats) -> None:
-        """Every pixel takes what stood dx to the right and dy below it; lost grain is put back."""
+        """Every pixel takes what stood dx to the right and dy below it (cubic: speckle is smoothed a little)."""
         across, down = as_floats(self.x[None] + dx), as_floats(self.rows + dy)
         self.image = as_floats(
             cv2.remap(self.image, across, down, cv2.INTER_CUBIC, borderMode=cv2.BORDER_REFLECT)
