@@ -38,6 +38,9 @@ def add_evaluate_arguments(parser: argparse.ArgumentParser) -> None:
         help="fit the temperature on these scans (the val split) and store it in the model's card",
     )
     parser.add_argument(
+        "--store", metavar="NAME", help="write the main figures into the model's card, under this name"
+    )
+    parser.add_argument(
         "--urgent",
         nargs="+",
         default=list(URGENT),
@@ -114,6 +117,11 @@ def evaluate(arguments: argparse.Namespace) -> int:
         {"model": model, "data": data, "temperature": card.temperature, **assessment}
         | ({"explanations": explanations} if explanations else {}),
     )
+    if arguments.store:
+        card = dataclasses.replace(
+            card, metrics={**card.metrics, arguments.store: {"data": data, **essence(assessment)}}
+        )
+        card.save(arguments.model / CARD_NAME)
     print_table(assessment)
     print(f"wrote {arguments.out / report.REPORT_NAME}, {report.NUMBERS_NAME} and {report.PREDICTIONS_NAME}")
     return 0
@@ -133,6 +141,21 @@ def _explanations(file: Path | None) -> dict[str, Any] | None:
     except (ValueError, KeyError, TypeError, AssertionError) as error:
         raise DataError(f"{file} is no explanations.json of `./retinote explanations`") from error
     return content
+
+
+def essence(assessment: dict[str, Any]) -> dict[str, Any]:
+    """What of an evaluation goes into a card: the figures without their curves, the main intervals, the sources."""
+    numbers, between = assessment["figures"], assessment["intervals"]
+    sources = {
+        name: {key: row[key] for key in ("scans", "accuracy", "macro_f1", "source_alone")}
+        for name, row in assessment["sources"].items()
+    }
+    return {
+        **{key: value for key, value in numbers.items() if key != "reliability"},
+        "intervals": {key: between[key] for key in ("accuracy", "macro_f1", "calibration_error")},
+        "sources": sources,
+        **({"merged": assessment["merged"]} if assessment["merged"] else {}),
+    }
 
 
 def choose(

@@ -68,12 +68,14 @@ def test_a_report_a_file_of_numbers_and_a_row_per_scan(
     model: Path, data: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     out = tmp_path / "report"
-    assert run(model, data, out, "--merge", "CNV", "DME") == 0
+    assert run(model, data, out, "--merge", "CNV", "DME", "--store", "test") == 0
     said = capsys.readouterr().out
     assert "1 of ERM" in said and "real scans alone" in said and "CNV, DME as one" in said
 
     numbers = json.loads((out / "evaluation.json").read_text())
     assert numbers["figures"]["scans"] == 6
+    stored = ModelCard.load(model / "model.json").metrics["test"]
+    assert stored["accuracy"] == numbers["figures"]["accuracy"] and stored["merged"] == numbers["merged"]
     assert set(numbers["sources"]) == {"octdl", "simulator"}
     assert set(numbers["sensitivities"]) == {"CNV", "DME", "MH"}
 
