@@ -108,14 +108,12 @@ class ErrorAnswer(TypedDict):
     error: Error
 
 
-def caveats(card: ModelCard, probabilities: dict[str, float]) -> list[str]:
-    """What people must know of the first label, and of others at `LIKELY` or more: "LABEL: sentence", first ones first."""
-    ordered = sorted(probabilities, key=lambda label: -probabilities[label])
-    return [
-        f"{label}: {card.caveats[label]}"
-        for place, label in enumerate(ordered)
-        if label in card.caveats and (place == 0 or probabilities[label] >= LIKELY)
-    ]
+def caveats(card: ModelCard, first: str, probabilities: dict[str, float]) -> list[str]:
+    """What people must know of the predicted label `first`, then of others at `LIKELY` or more: "LABEL: sentence"."""
+    # The predicted label is passed on its own: rounded probabilities may no longer tell which it is.
+    others = sorted(probabilities.keys() - {first}, key=lambda label: (-probabilities[label], label))
+    told = [first, *(label for label in others if probabilities[label] >= LIKELY)]
+    return [f"{label}: {card.caveats[label]}" for label in told if label in card.caveats]
 
 
 def model_facts(card: ModelCard) -> Model:

@@ -147,7 +147,7 @@ class Predictor:
             model=model_facts(self.card),
             prediction=Prediction(label=first, confidence=probabilities[first]),
             probabilities=probabilities,
-            caveats=caveats(self.card, probabilities),
+            caveats=caveats(self.card, first, probabilities),
             quality=quality(picture.pixels),
             image=ImageFacts(
                 width=picture.width,

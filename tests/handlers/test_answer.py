@@ -10,10 +10,17 @@ from tests.models import make_model
 def test_caveats_of_the_first_label_and_of_likely_ones(tmp_path: Path) -> None:
     told = {"DME": "Rests on simulated scans alone.", "MH": "Few patients."}
     card = ModelCard.load(make_model(tmp_path, caveats=told) / CARD_NAME)
-    assert caveats(card, {"DME": 0.1, "MH": 0.1, "CNV": 0.8}) == []
-    assert caveats(card, {"DME": 0.25, "MH": 0.7, "CNV": 0.05}) == [
+    assert caveats(card, "CNV", {"DME": 0.1, "MH": 0.1, "CNV": 0.8}) == []
+    assert caveats(card, "MH", {"DME": 0.25, "MH": 0.7, "CNV": 0.05}) == [
         "MH: Few patients.",
         "DME: Rests on simulated scans alone.",
     ]
     # The first label's caveat counts however unsure the model is.
-    assert caveats(card, {"DME": 0.18, "MH": 0.12, "CNV": 0.1}) == ["DME: Rests on simulated scans alone."]
+    unsure = {"DME": 0.18, "MH": 0.12, "CNV": 0.1}
+    assert caveats(card, "DME", unsure) == ["DME: Rests on simulated scans alone."]
+
+
+def test_of_two_labels_that_look_equal_the_predicted_ones_caveat_comes_first(tmp_path: Path) -> None:
+    card = ModelCard.load(make_model(tmp_path, caveats={"DME": "Few patients."}) / CARD_NAME)
+    assert caveats(card, "DME", {"CNV": 0.15, "DME": 0.15}) == ["DME: Few patients."]
+    assert caveats(card, "CNV", {"CNV": 0.15, "DME": 0.15}) == []

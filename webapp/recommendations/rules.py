@@ -46,9 +46,10 @@ def recommend(
         # The system check refuses such a file at the start; one that was changed since must not cost a prediction.
         log.error("No recommendation: %s", error)
         reason = f"The recommendations for the model {model_name} can't be used; the log says why."
-        return _review("", [reason], [RESEARCH_ONLY])
+        return _review("", [reason], [*caveats, RESEARCH_ONLY])
     if found is None:
-        return _review("", [f"There are no recommendations for the model {model_name}."], [RESEARCH_ONLY])
+        reason = f"There are no recommendations for the model {model_name}."
+        return _review("", [reason], [*caveats, RESEARCH_ONLY])
     return apply(found, probabilities, quality, caveats)
 
 

@@ -156,8 +156,7 @@ class ScanSerializer(serializers.Serializer[Any]):
         return shown_user(scan.user_id, self._reader)
 
     def get_caveats(self, scan: Scan) -> list[str]:
-        """What the model's card says of the predicted labels; documents of older predictions hold none."""
-        return list(scan.caveats or [])
+        return caveats(scan)
 
     @extend_schema_field(QualitySerializer(allow_null=True))
     def get_quality(self, scan: Scan) -> dict[str, Any] | None:
@@ -189,6 +188,7 @@ class HistorySerializer(serializers.Serializer[Any]):
     image_path = serializers.SerializerMethodField()
     prediction = serializers.CharField(source="label", allow_null=True)
     confidence = serializers.FloatField(allow_null=True)
+    caveats = serializers.SerializerMethodField()
     annotation_path = serializers.SerializerMethodField(help_text="The scan with its heat map.")
     manual_annotation = serializers.SerializerMethodField(
         help_text="What people drew, as W3C Web Annotations."
@@ -204,6 +204,9 @@ class HistorySerializer(serializers.Serializer[Any]):
 
     def get_image_path(self, scan: Scan) -> str:
         return image_path(scan)
+
+    def get_caveats(self, scan: Scan) -> list[str]:
+        return caveats(scan)
 
     @extend_schema_field(serializers.CharField(allow_null=True))
     def get_annotation_path(self, scan: Scan) -> str | None:
@@ -221,6 +224,11 @@ class HistorySerializer(serializers.Serializer[Any]):
 def image_path(scan: Scan) -> str:
     """Address of the image, for who may see the scan."""
     return reverse("scan-image", args=[scan.pk])
+
+
+def caveats(scan: Scan) -> list[str]:
+    """What the model's card says of the predicted labels; documents of older predictions hold none."""
+    return list(scan.caveats or [])
 
 
 def overlay_path(scan: Scan) -> str | None:

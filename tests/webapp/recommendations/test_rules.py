@@ -155,3 +155,11 @@ def test_a_models_caveats_stand_among_the_reasons_and_change_no_tier() -> None:
     warned = recommend(MODEL, probabilities(CNV=0.9), GOOD, [caveat])
     assert caveat in warned.reasons and caveat not in plain.reasons
     assert (warned.urgency, warned.action) == (plain.urgency, plain.action)
+
+
+@pytest.mark.parametrize("model", [MODEL, "chest-xray"])
+def test_a_models_caveats_are_told_without_a_tier_too(model: str) -> None:
+    caveat = "CNV: Rests on simulated scans alone."
+    said = recommend(model, {"CNV": 0.4, "NORMAL": 0.6}, {"acceptable": False, "reasons": []}, [caveat])
+    assert said.urgency == REVIEW_REQUIRED
+    assert caveat in said.reasons

@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+import base64
 from collections.abc import Callable
 from datetime import timedelta
 from typing import Any
 
+import pytest
+from django.db import connection
 from django.utils import timezone
 from rest_framework.response import Response
 
+from tests.images import png_bytes
 from tests.services import ModelServer
 from tests.webapp.conftest import Clients
 from webapp.accounts.models import User
+from webapp.inference.client import ModelAnswer, ModelClient
 from webapp.scans import prediction, storage
 from webapp.scans.models import Prediction, Scan, Status
 
@@ -22,6 +27,25 @@ def point_at(settings: Any, server: ModelServer) -> None:
     settings.MODEL_URL = server.inference_url
     settings.MODEL_MANAGEMENT_URL = server.management_url
     settings.MODEL_KEY_FILE = str(server.key_file)
+
+
+@pytest.fixture
+def warning(monkeypatch: pytest.MonkeyPatch) -> str:
+    """The model server finds CSR, of which its model's card has this to say."""
+    caveat = "CSR: Rests on simulated scans alone."
+    picture = base64.b64encode(png_bytes()).decode()
+    answer = ModelAnswer.from_json(
+        {
+            "model": {"name": "retina-oct", "version": "1.0.0", "weights_sha256": "0" * 64},
+            "prediction": {"label": "CSR", "confidence": 0.9},
+            "probabilities": {"CSR": 0.9, "NORMAL": 0.1},
+            "caveats": [caveat],
+            "quality": {"acceptable": True, "reasons": []},
+            "gradcam": {"label": "CSR", "overlay": picture, "heatmap": picture, "regions": []},
+        }
+    )
+    monkeypatch.setattr(ModelClient, "predict", lambda *_, **__: answer)
+    return caveat
 
 
 def queue(upload: Upload, user: User) -> None:
@@ -56,13 +80,29 @@ def test_a_queued_scan_is_predicted_when_the_model_server_is_back(
 
 
 def test_the_models_caveats_reach_the_reader(
+    warning: str, clinician: User, upload: Upload, api: Clients
+) -> None:
+    client = api(clinician)
+    scan = upload(clinician).json()
+    assert scan["caveats"] == [warning]
+    assert warning in scan["recommendation"]["reasons"]
+    assert client.get(f"/api/v1/scans/{scan['id']}/").json()["caveats"] == [warning]
+    for path in ("scans", "history"):
+        (record,) = client.get(f"/api/v1/{path}/").json()["results"]
+        assert record["caveats"] == [warning]
+    assert Prediction.objects.get().caveats == [warning]
+
+
+def test_a_scan_that_was_stored_before_caveats_has_none(
     away: None, clinician: User, upload: Upload, api: Clients
 ) -> None:
     scan = upload(clinician).json()
-    assert scan["caveats"] == []
-    Scan.objects.update(caveats=["CSR: Rests on simulated scans alone."])
-    path = f"/api/v1/scans/{scan['id']}/"
-    assert api(clinician).get(path).json()["caveats"] == ["CSR: Rests on simulated scans alone."]
+    scans = connection.database[Scan._meta.db_table]  # type: ignore[attr-defined]
+    assert scans.update_many({}, {"$unset": {"caveats": ""}}).modified_count == 1
+    for path in (f"scans/{scan['id']}", "scans", "history"):
+        answer = api(clinician).get(f"/api/v1/{path}/").json()
+        (record,) = answer.get("results", [answer])
+        assert record["caveats"] == []
 
 
 def test_a_scan_is_claimed_by_one(away: None, clinician: User, upload: Upload) -> None:
