@@ -73,7 +73,7 @@ def compare(arguments: argparse.Namespace) -> int:
     arguments.out.mkdir(parents=True, exist_ok=True)
     options = [word for word in arguments.train_options if word != "--"]
     candidates = (
-        [Candidate(folder.resolve().name, folder) for folder in arguments.models]
+        [Candidate(name, folder) for name, folder in named(arguments.models).items()]
         if arguments.models
         else train_all(arguments.architectures, arguments.data, arguments.out, options)
     )
@@ -86,6 +86,15 @@ def compare(arguments: argparse.Namespace) -> int:
     return 1 if failures else 0
 
 
+def named(folders: Sequence[Path]) -> dict[str, Path]:
+    """Folders under the shortest ends of their paths that tell them apart: `NAME/1.0.0`, when there are two 1.0.0."""
+    parts = [folder.resolve().parts for folder in folders]
+    depth = 1
+    while depth < max(map(len, parts)) and len({own[-depth:] for own in parts}) < len(set(parts)):
+        depth += 1
+    return {"/".join(own[-depth:]): folder for own, folder in zip(parts, folders, strict=True)}
+
+
 def _measure_and_write(
     arguments: argparse.Namespace, trained: Sequence[Candidate], failures: dict[str, str]
 ) -> None:
@@ -94,10 +103,17 @@ def _measure_and_write(
     from handlers.network import load_network
     from training.comparison.measuring import flat, milliseconds
     from training.comparison.page import PAGE_NAME, write_page
+    from training.data.manifest import DataError
     from training.evaluation.commands import choose
 
     loaded = {candidate.name: (candidate, *load_network(candidate.folder)) for candidate in trained}
-    known = [label for label in next(iter(loaded.values()))[1].labels]
+    known = next(iter(loaded.values()))[1].labels
+    for candidate, card, _ in loaded.values():
+        if set(card.labels) != set(known):
+            raise DataError(
+                f"{candidate.folder} knows the labels {', '.join(card.labels)}, another model {', '.join(known)}; "
+                "only models of the same labels can be compared"
+            )
     split, scans = choose(arguments.data, arguments.split, [], known)
     times = milliseconds(
         {name: (network, card.input.size) for name, (_, card, network) in loaded.items()}, arguments.rounds

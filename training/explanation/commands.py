@@ -59,6 +59,8 @@ def explanations(arguments: argparse.Namespace) -> int:
     unknown = [name for name in methods if name not in NAMES]
     if unknown:
         raise DataError(f"there is no method {unknown[0]!r}; there are {', '.join(NAMES)}")
+    if arguments.store and OURS not in methods:
+        raise DataError(f"--store writes the figures of {OURS}, which --methods leaves out")
     if arguments.count < 1 or arguments.curves_on < 0:
         raise DataError("--count must be at least 1, and --curves-on not negative")
     card, network = load_network(arguments.model)
@@ -73,8 +75,6 @@ def explanations(arguments: argparse.Namespace) -> int:
     print_table(measured)
     print(f"wrote {arguments.out / NUMBERS_NAME} and {SHEET_NAME}")
     if arguments.store:
-        if OURS not in methods:
-            raise DataError(f"--store writes the figures of {OURS}, which --methods leaves out")
         kept = {"scans": measured["scans"], "method": OURS, **measured["methods"][OURS]}
         metrics = {**card.metrics, "explanations": kept}
         dataclasses.replace(card, metrics=metrics).save(arguments.model / CARD_NAME)

@@ -54,7 +54,8 @@ def _ours(network: nn.Module) -> Method:
 
     def maps(images: torch.Tensor, labels: Sequence[int]) -> Maps:
         found = explainer.explain(explainer.forward(images), range(len(images)), labels)
-        return _enlarged(found, images.shape[-1])
+        # From the lowest value on, as the model server draws it and as pytorch-grad-cam scales its maps.
+        return _enlarged(found - found.min((1, 2), keepdims=True), images.shape[-1])
 
     return maps
 

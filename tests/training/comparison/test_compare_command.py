@@ -2,13 +2,17 @@
 
 import argparse
 import csv
+import dataclasses
 import json
 from pathlib import Path
 
 import pytest
 
-from training.comparison.commands import add_compare_arguments, compare
+from handlers.card import ModelCard
+from tests.models import make_model
+from training.comparison.commands import add_compare_arguments, compare, named
 from training.comparison.measuring import giga_macs, parameters
+from training.data.manifest import DataError
 
 QUICK = ["--no-pretrained", "--size", "32", "--epochs", "1", "--batch-size", "4"]
 
@@ -52,6 +56,17 @@ def test_architectures_are_trained_measured_and_shown(
     assert run(folder_data, tmp_path / "again", "--models", out / "convnext_atto") == 0
     assert run(folder_data, out, "--architectures", "convnext_atto", "--", *QUICK) == 0
     assert weights.stat().st_mtime_ns == written
+
+
+def test_models_of_different_labels_and_of_the_same_name(folder_data: Path, tmp_path: Path) -> None:
+    first, second = make_model(tmp_path / "store"), make_model(tmp_path / "other", name="retina-two")
+    assert list(named([first, second])) == ["retina-oct/1.0.0", "retina-two/1.0.0"]
+    assert list(named([first])) == ["1.0.0"]
+    card = ModelCard.load(second / "model.json")
+    labels = (*card.labels[:-1], "STRANGE")
+    dataclasses.replace(card, labels=labels).save(second / "model.json")
+    with pytest.raises(DataError, match="STRANGE.*same labels"):
+        run(folder_data, tmp_path / "out", "--models", first, second)
 
 
 def test_size_and_operations_of_a_known_network() -> None:
