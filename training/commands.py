@@ -115,7 +115,7 @@ def print_figures(figures: dict[str, Any]) -> None:
     print(f"{'label':<12}{'precision':>10}{'recall':>8}{'F1':>8}{'scans':>8}")
     for label, row in figures["labels"].items():
         cells = "".join(
-            f"{'-' if row[key] is None else format(row[key], '.3f'):>{width}}"
+            f"{format(row[key], '.3f') if key in row else '-':>{width}}"
             for key, width in (("precision", 10), ("recall", 8), ("f1", 8))
         )
         print(f"{label:<12}{cells}{row['scans']:>8}")

@@ -19,7 +19,7 @@ from training.data.leaks import find_leaks, refuse_leaks
 from training.data.manifest import DataError, Scan, of_split, read_all
 from training.data.split import split_scans
 from training.evaluation.calibration import fit_temperature
-from training.evaluation.figures import figures
+from training.evaluation.figures import figures, without_none
 from training.logs import TrainingLog
 from training.loop import Training, TrainingError, make_accelerator
 from training.prediction import predict
@@ -81,11 +81,11 @@ def run(job: Job) -> ModelCard | None:
         return None
     log.close()
     temperature = fit_temperature(fitted.validation)
-    metrics = {"validation": figures(fitted.validation, labels, temperature)}
+    metrics = {"validation": without_none(figures(fitted.validation, labels, temperature))}
     held_out = of_split(scans, "test")
     if held_out:
         outputs = predict(network, spec, labels, held_out, cache=job.cache)
-        metrics["test"] = figures(outputs, labels, temperature)
+        metrics["test"] = without_none(figures(outputs, labels, temperature))
     card = export.save_model(
         job.out,
         network,

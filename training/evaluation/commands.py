@@ -145,17 +145,20 @@ def _explanations(file: Path | None) -> dict[str, Any] | None:
 
 def essence(assessment: dict[str, Any]) -> dict[str, Any]:
     """What of an evaluation goes into a card: the figures without their curves, the main intervals, the sources."""
+    from training.evaluation.figures import without_none
+
     numbers, between = assessment["figures"], assessment["intervals"]
     sources = {
         name: {key: row[key] for key in ("scans", "accuracy", "macro_f1", "source_alone")}
         for name, row in assessment["sources"].items()
     }
-    return {
+    kept = {
         **{key: value for key, value in numbers.items() if key != "reliability"},
         "intervals": {key: between[key] for key in ("accuracy", "macro_f1", "calibration_error")},
         "sources": sources,
-        **({"merged": assessment["merged"]} if assessment["merged"] else {}),
+        "merged": assessment["merged"],
     }
+    return without_none(kept)
 
 
 def choose(

@@ -141,6 +141,15 @@ def merged(outputs: Outputs, labels: Sequence[str], group: Sequence[str]) -> dic
     }
 
 
+def without_none(values: dict[str, Any]) -> dict[str, Any]:
+    """The same without entries that are None, at any depth: TorchServe drops them when it describes a model."""
+    return {
+        key: without_none(value) if isinstance(value, dict) else value
+        for key, value in values.items()
+        if value is not None
+    }
+
+
 def _areas(
     probabilities: npt.NDArray[np.float32], targets: npt.NDArray[np.int64], number: int
 ) -> tuple[float | None, float | None]:
