@@ -57,7 +57,7 @@ COMMANDS = {
         "print the model server's key for other services", "serving.stack.commands", "add_data_option", "key"
     ),
     "data": Command(
-        "import, split and simulate B-scans: data import|split|simulate|graft",
+        "B-scans to train on: data import|split|simulate|graft",
         "training.data.commands",
         "add_data_arguments",
         "data",
@@ -128,7 +128,7 @@ class _Help(argparse.RawDescriptionHelpFormatter):
     """Help with room for the longest command beside its text."""
 
     def __init__(self, prog: str) -> None:
-        super().__init__(prog, max_help_position=6 + max(map(len, COMMANDS)))
+        super().__init__(prog, max_help_position=8 + max(map(len, COMMANDS)))
 
 
 def _parser(chosen: str | None) -> argparse.ArgumentParser:
