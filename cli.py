@@ -80,7 +80,7 @@ COMMANDS = {
         "add_compare_arguments",
         "compare",
     ),
-    "explanations": Command(
+    "explain": Command(
         "measure heat maps against lesion masks, by several methods",
         "training.explanation.commands",
         "add_explanations_arguments",
@@ -124,20 +124,13 @@ def run_tests(arguments: argparse.Namespace) -> NoReturn:
     os.execv(sys.executable, [sys.executable, "-m", "pytest", *options])
 
 
-class _Help(argparse.RawDescriptionHelpFormatter):
-    """Help with room for the longest command beside its text."""
-
-    def __init__(self, prog: str) -> None:
-        super().__init__(prog, max_help_position=8 + max(map(len, COMMANDS)))
-
-
 def _parser(chosen: str | None) -> argparse.ArgumentParser:
     """The parser; of the commands only the chosen one is loaded and declares its options."""
     parser = argparse.ArgumentParser(
         prog="./retinote",
         description=DESCRIPTION,
         epilog="./retinote COMMAND --help says more about a command.",
-        formatter_class=_Help,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument("--version", action="version", version=f"retinote {_version()}")
     commands = parser.add_subparsers(dest="command", metavar="COMMAND", required=True)

@@ -54,7 +54,7 @@ def add_evaluate_arguments(parser: argparse.ArgumentParser) -> None:
         "--explanations",
         type=Path,
         metavar="FILE",
-        help="explanations.json of `./retinote explanations`, to be shown in the report",
+        help="explanations.json of `./retinote explain`, to be shown in the report",
     )
     parser.add_argument("--bootstrap", type=int, default=1000, metavar="N", help="resamples (default: 1000)")
     parser.add_argument("--seed", type=int, default=0, help="of the resamples (default: 0)")
@@ -128,7 +128,7 @@ def evaluate(arguments: argparse.Namespace) -> int:
 
 
 def _explanations(file: Path | None) -> dict[str, Any] | None:
-    """What `explanations` measured; raises DataError when the file isn't one of its files."""
+    """What `explain` measured; raises DataError when the file isn't one of its files."""
     from training.data.manifest import DataError
 
     if file is None:
@@ -139,7 +139,7 @@ def _explanations(file: Path | None) -> dict[str, Any] | None:
     except OSError as error:
         raise DataError(f"{file} can't be read ({error.strerror})") from error
     except (ValueError, KeyError, TypeError, AssertionError) as error:
-        raise DataError(f"{file} is no explanations.json of `./retinote explanations`") from error
+        raise DataError(f"{file} is no explanations.json of `./retinote explain`") from error
     return content
 
 

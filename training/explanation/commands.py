@@ -1,4 +1,4 @@
-"""The command `explanations`: heat maps of several methods, measured against lesion masks."""
+"""The command `explain`: heat maps of several methods, measured against lesion masks."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ SHOWN = ("pointing_game", "pointing_game_strict", "energy", "iou", "deletion", "
 
 
 def add_explanations_arguments(parser: argparse.ArgumentParser) -> None:
-    """Declare the options of `explanations`."""
+    """Declare the options of `explain`."""
     parser.add_argument("--model", type=Path, required=True, metavar="DIR", help="folder of weights and card")
     parser.add_argument(
         "--data",

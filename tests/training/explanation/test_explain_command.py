@@ -1,4 +1,4 @@
-"""`explanations` on simulated scans, from masks to the page that compares methods."""
+"""`explain` on simulated scans, from masks to the page that compares methods."""
 
 import argparse
 import json
