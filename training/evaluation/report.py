@@ -33,7 +33,7 @@ def write_report(
     epochs: Path,
     explanations: dict[str, Any] | None = None,
 ) -> None:
-    """Write the page. `assessment` is what `assess` gave, `explanations` what `measure_explanations` gave."""
+    """Write the page. `assessment` is what `assess` gave, `explanations` what `measure` of training.explanation gave."""
     numbers = assessment["figures"]
     page = _environment().get_template(TEMPLATE)
     text = page.render(
