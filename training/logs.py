@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import csv
 from collections.abc import Sequence
-from dataclasses import asdict
+from dataclasses import asdict, fields
 from pathlib import Path
 
 from sklearn.metrics import classification_report
@@ -25,8 +25,9 @@ class TrainingLog:
         self._out, self._labels = out, list(labels)
         self._curves = SummaryWriter(str(out / TENSORBOARD_NAME))
 
-    def __call__(self, epoch: Epoch, outputs: Outputs) -> None:
-        """Note an epoch that ended."""
+    def __call__(self, epochs: Sequence[Epoch], outputs: Outputs) -> None:
+        """Note the last of the epochs that ended, with its outputs on the validation split."""
+        epoch = epochs[-1]
         report = classification_report(
             outputs.targets,
             outputs.logits.argmax(1),
@@ -44,7 +45,7 @@ class TrainingLog:
         )
         print(f"{line}\n{report}", flush=True)
         self._append_report(epoch, f"{line}\n{report}\n")
-        self._append_row(epoch)
+        self._write_rows(epochs)
         for name, value in asdict(epoch).items():
             if name not in ("number", "seconds"):
                 self._curves.add_scalar(name.replace("_", "/", 1), value, epoch.number)
@@ -58,11 +59,11 @@ class TrainingLog:
         with (self._out / REPORTS_NAME).open("w" if epoch.number == 1 else "a", encoding="utf-8") as file:
             file.write(text)
 
-    def _append_row(self, epoch: Epoch) -> None:
-        row = asdict(epoch)
-        first = epoch.number == 1
-        with (self._out / EPOCHS_NAME).open("w" if first else "a", newline="", encoding="utf-8") as lines:
-            writer = csv.DictWriter(lines, list(row))
-            if first:
-                writer.writeheader()
-            writer.writerow(row)
+    def _write_rows(self, epochs: Sequence[Epoch]) -> None:
+        """All rows anew: a training that went on after a kill knows its epochs better than the file does."""
+        partial = self._out / f"{EPOCHS_NAME}.partial"
+        with partial.open("w", newline="", encoding="utf-8") as lines:
+            writer = csv.DictWriter(lines, [field.name for field in fields(Epoch)])
+            writer.writeheader()
+            writer.writerows(asdict(epoch) for epoch in epochs)
+        partial.replace(self._out / EPOCHS_NAME)

@@ -62,7 +62,8 @@ class Fit:
     validation: Outputs
 
 
-Report = Callable[[Epoch, Outputs], None]
+Report = Callable[[Sequence[Epoch], Outputs], None]
+"""Told after each epoch: all epochs so far, and the validation outputs of the last."""
 
 
 def make_accelerator(recipe: Recipe) -> Accelerator:
@@ -132,9 +133,10 @@ class Training:
                 self._best, self._best_outputs = epoch, outputs
                 self._best_weights = copy.deepcopy(self._evaluated().state_dict())
             if self._accelerator.is_main_process:
-                checkpoint.save(out, plan, self._state_dict())
+                # Before the checkpoint: what is killed between the two is trained, and reported, again.
                 if report is not None:
-                    report(epoch, outputs)
+                    report(self._epochs, outputs)
+                checkpoint.save(out, plan, self._state_dict())
             self._accelerator.wait_for_everyone()
         assert self._best is not None and self._best_outputs is not None  # a recipe has at least one epoch
         self._bare().load_state_dict(self._best_weights)
