@@ -36,6 +36,9 @@ class User(AbstractUser):
     clinic = models.CharField(
         max_length=80, blank=True, help_text="Clinicians of the same clinic see each other's scans."
     )
+    is_adjudicator = models.BooleanField(
+        default=False, help_text="Settles scans on which readers disagree; administrators do anyway."
+    )
 
     objects: ClassVar[UserManager] = UserManager()
     _password: str | None  # Django's own: set by set_password, until saved
@@ -50,6 +53,11 @@ class User(AbstractUser):
         super().save(*args, **options)
         if has_new_password:
             self.refresh_sessions.filter(revoked_at=None).update(revoked_at=clock.now())
+
+    @property
+    def may_adjudicate(self) -> bool:
+        """Whether the user settles scans on which readers disagree."""
+        return self.is_administrator or (self.is_clinician and self.is_adjudicator)
 
     @property
     def is_clinician(self) -> bool:

@@ -14,22 +14,29 @@ log = logging.getLogger(__name__)
 REVIEW_REQUIRED = "clinician review required"
 REVIEW_ACTION = "A clinician has to read this scan; no next step is recommended from it."
 RESEARCH_ONLY = "Research software: this is not a diagnosis."
+# What nobody can judge from here waits no longer than what has a step, be it a routine one.
+REVIEW_RANK = 2
 NOT_SIGNED_OFF = "These recommendations have not been signed off by a clinician yet."
 
 
 @dataclass(frozen=True)
 class Recommendation:
-    """The next step: `urgency` is a tier of the guideline, or REVIEW_REQUIRED when there is no tier."""
+    """The next step: `urgency` is a tier of the guideline, or REVIEW_REQUIRED when there is no tier.
+
+    `rank` sorts worklists: 1 for the guideline's least urgent tier, and upwards.
+    """
 
     urgency: str
     action: str
     reasons: tuple[str, ...]
     sources: tuple[Source, ...]
     version: str
+    rank: int
 
     def to_dict(self) -> dict[str, Any]:
         """Plain data, as it is stored and sent."""
         data = asdict(self)
+        del data["rank"]
         return {**data, "reasons": list(self.reasons), "sources": [asdict(source) for source in self.sources]}
 
 
@@ -71,7 +78,8 @@ def apply(
     reasons = [_reason(step, probabilities[step.label]) for step in counted]
     if doubts:
         # What was seen is still said: a clinician who reads the scan should know where to look first.
-        return _review(rules.version, [*doubts, *reasons], notes, counted)
+        rank = max([REVIEW_RANK, *(1 + rules.rank(step) for step in counted)])
+        return _review(rules.version, [*doubts, *reasons], notes, counted, rank)
     if not counted:
         return _review(rules.version, ["No label reaches its threshold."], notes)
     first = counted[0]
@@ -81,6 +89,7 @@ def apply(
         reasons=(*reasons, *notes),
         sources=_sources(counted),
         version=rules.version,
+        rank=1 + rules.rank(first),
     )
 
 
@@ -111,7 +120,11 @@ def _sources(steps: list[Step]) -> tuple[Source, ...]:
 
 
 def _review(
-    version: str, reasons: list[str], notes: list[str], steps: list[Step] | None = None
+    version: str,
+    reasons: list[str],
+    notes: list[str],
+    steps: list[Step] | None = None,
+    rank: int = REVIEW_RANK,
 ) -> Recommendation:
     return Recommendation(
         urgency=REVIEW_REQUIRED,
@@ -119,4 +132,5 @@ def _review(
         reasons=(*reasons, *notes),
         sources=_sources(steps or []),
         version=version,
+        rank=rank,
     )

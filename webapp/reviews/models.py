@@ -28,6 +28,7 @@ class Review(models.Model):
     verdict = models.CharField(max_length=8, choices=Verdict.choices)
     label = models.CharField(max_length=80, blank=True, help_text="What the reader sees.")
     comment = models.CharField(max_length=2000, blank=True)
+    blind = models.BooleanField(default=False, help_text="Given before the reader saw the model's answer.")
     current = models.BooleanField(default=True)
     created = models.DateTimeField(default=clock.now)
 
@@ -47,3 +48,24 @@ class Review(models.Model):
 
     def __str__(self) -> str:
         return f"{self.verdict} {self.label}".strip()
+
+
+class Adjudication(models.Model):
+    """What settles a scan on which readers differ. A later one counts in its place; nobody's verdict is overwritten."""
+
+    scan_id: ObjectId
+    adjudicator_id: ObjectId
+    scan = models.ForeignKey(Scan, on_delete=models.CASCADE, related_name="adjudications")
+    adjudicator = models.ForeignKey(
+        settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="adjudications"
+    )
+    label = models.CharField(max_length=80)
+    comment = models.CharField(max_length=2000, blank=True)
+    created = models.DateTimeField(default=clock.now)
+
+    class Meta:
+        ordering = ("-created",)
+        indexes = (models.Index(fields=["scan", "-created"], name="adjudication_of_scan"),)
+
+    def __str__(self) -> str:
+        return f"settled as {self.label}"

@@ -6,6 +6,7 @@ from bson import ObjectId
 from django.conf import settings
 from django.db import models
 from django.db.models import Q
+from django_mongodb_backend.fields import ArrayField
 
 from webapp import clock
 from webapp.accounts.models import User
@@ -56,6 +57,8 @@ class Scan(models.Model):
     image_name = models.CharField(max_length=80)
     width = models.PositiveIntegerField(help_text="In pixels.")
     height = models.PositiveIntegerField(help_text="In pixels.")
+    micrometres_x = models.FloatField(null=True, blank=True, help_text="Width of a pixel, when it is known.")
+    micrometres_y = models.FloatField(null=True, blank=True, help_text="Height of a pixel, when it is known.")
     eye = models.CharField(max_length=2, choices=Eye.choices, blank=True)
     patient_ref = models.CharField(max_length=80, blank=True)
     note = models.CharField(max_length=2000, blank=True)
@@ -81,8 +84,20 @@ class Scan(models.Model):
     overlay_name = models.CharField(max_length=80, blank=True)
     heatmap_name = models.CharField(max_length=80, blank=True)
     predicted_at = models.DateTimeField(null=True, blank=True)
+    waited_ms = models.PositiveIntegerField(
+        null=True, blank=True, help_text="From the upload to the first prediction."
+    )
 
+    # What the worklist sorts and narrows by, kept in step by whoever changes what it comes from.
+    urgency_rank = models.IntegerField(default=0, help_text="Higher is more urgent; 0 without a prediction.")
     reviewed = models.BooleanField(default=False)
+    readers = ArrayField(
+        models.CharField(max_length=24), default=list, blank=True, help_text="Who gave a verdict."
+    )
+    dispute = models.FloatField(
+        default=0, help_text="Share of the readers' pairs that name different labels."
+    )
+    settled_label = models.CharField(max_length=80, blank=True, help_text="What an adjudicator said last.")
 
     objects = ScanQuerySet.as_manager()
 
@@ -96,6 +111,9 @@ class Scan(models.Model):
             models.Index(fields=["clinic", "-timestamp", "-id"], name="newest_of_clinic"),
             models.Index(fields=["label", "-timestamp", "-id"], name="newest_of_label"),
             models.Index(fields=["patient_ref", "-timestamp", "-id"], name="newest_of_patient"),
+            models.Index(fields=["-urgency_rank", "-timestamp", "-id"], name="most_urgent"),
+            models.Index(fields=["confidence", "-timestamp", "-id"], name="least_certain"),
+            models.Index(fields=["-dispute", "-timestamp", "-id"], name="most_disputed"),
             models.Index(fields=["status", "next_attempt_at"], name="left_to_do"),
             # A unique index is a partial one, which MongoDB doesn't search by.
             models.Index(fields=["sha256"], name="of_file"),
@@ -103,6 +121,10 @@ class Scan(models.Model):
 
     def __str__(self) -> str:
         return f"scan {self.pk}"
+
+    def is_open_to(self, user: User) -> bool:
+        """Whether the user may know what other readers drew and said: a clinician not before the own verdict."""
+        return not user.is_clinician or user.may_adjudicate or str(user.pk) in self.readers
 
 
 PREDICTION_FIELDS = (

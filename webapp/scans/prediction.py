@@ -84,9 +84,20 @@ def _store(scan: Scan, answer: ModelAnswer, still: ScanQuerySet) -> None:
         "predicted_at": clock.now(),
     }
 
+    waited_ms = scan.waited_ms
+    if waited_ms is None:
+        waited_ms = round((values["predicted_at"] - scan.timestamp).total_seconds() * 1000)
+
     def write() -> bool:
         # The end of the claim, too: whoever else is at work on the scan finds that it has been done.
-        found = still.update(status=Status.PREDICTED, failure=None, claimed_until=clock.now(), **values)
+        found = still.update(
+            status=Status.PREDICTED,
+            failure=None,
+            claimed_until=clock.now(),
+            urgency_rank=recommendation.rank,
+            waited_ms=waited_ms,
+            **values,
+        )
         if found:
             Prediction.objects.create(scan=scan, **values)
         return bool(found)
@@ -136,9 +147,8 @@ def restore(scan: Scan) -> bool:
     same = {"weights_sha256": scan.weights_sha256, "gradcam_label": scan.gradcam_label}
     for earlier in scan.predictions.filter(**same):
         if all(storage.exists(name) for name in (earlier.overlay_name, earlier.heatmap_name)):
-            Scan.objects.filter(pk=scan.pk).update(
-                **{name: getattr(earlier, name) for name in PREDICTION_FIELDS}
-            )
+            values = {name: getattr(earlier, name) for name in PREDICTION_FIELDS}
+            Scan.objects.filter(pk=scan.pk).update(**values)
             return True
     return False
 
