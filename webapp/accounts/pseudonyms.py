@@ -19,3 +19,8 @@ def shown_user(user_id: object, reader: User) -> str:
 def shown_text(text: str, reader: User) -> str:
     """What somebody wrote freely, as the reader may see it: it can name a patient, so researchers get none."""
     return "" if reader.is_researcher else text
+
+
+def shown_name(user: User, reader: User) -> str:
+    """What to call a user before the reader: the full name, else the name of the account; a pseudonym for researchers."""
+    return shown_user(user.pk, reader) if reader.is_researcher else user.get_full_name() or user.username

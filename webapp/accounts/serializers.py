@@ -12,19 +12,23 @@ class SignInSerializer(serializers.Serializer[Any]):
 
     username = serializers.CharField(max_length=150)
     password = serializers.CharField(max_length=256, style={"input_type": "password"}, trim_whitespace=False)
+    cookie = serializers.BooleanField(
+        default=False,
+        help_text="For pages in a browser: the refresh token comes as a cookie that no script can read.",
+    )
 
 
 class RefreshSerializer(serializers.Serializer[Any]):
     """A refresh token."""
 
-    refresh = serializers.CharField(max_length=2048)
+    refresh = serializers.CharField(max_length=2048, required=False, help_text="Without it, the cookie's.")
 
 
 class TokenPairSerializer(serializers.Serializer[Any]):
     """A pair of tokens."""
 
     access = serializers.CharField()
-    refresh = serializers.CharField()
+    refresh = serializers.CharField(required=False, help_text="Not there when it comes as a cookie.")
 
 
 class MeSerializer(serializers.Serializer[Any]):
@@ -36,3 +40,4 @@ class MeSerializer(serializers.Serializer[Any]):
     last_name = serializers.CharField()
     role = serializers.ChoiceField(choices=Role.choices)
     clinic = serializers.CharField()
+    may_adjudicate = serializers.BooleanField()

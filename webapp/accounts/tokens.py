@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import uuid
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 from rest_framework_simplejwt.exceptions import TokenError
 from rest_framework_simplejwt.tokens import RefreshToken
@@ -37,11 +37,12 @@ def issue(user: User, family: str = "") -> TokenPair:
     return TokenPair(str(refresh.access_token), str(refresh))
 
 
-def rotate(token: str) -> TokenPair:
+def rotate(token: str, grace: timedelta = timedelta(0)) -> TokenPair:
     """Use a refresh token up and return the next pair.
 
     Raises TokenRefused for a token that is invalid, expired, revoked, or used before; the last one revokes its
-    whole family, because then two parties hold it.
+    whole family, because then two parties hold it. Within `grace` of its use a token may be used once more: a
+    browser that was closed, or lost the answer, still sends the cookie of before.
     """
     jti = _jti(token)
     now = clock.now()
@@ -50,7 +51,8 @@ def rotate(token: str) -> TokenPair:
     session = RefreshSession.objects.filter(jti=jti).select_related("user").first()
     if session is None:
         raise TokenRefused("This refresh token is not known. Sign in again.")
-    if not claimed:
+    again = session.used_at and not session.revoked_at and now - session.used_at < grace
+    if not claimed and not again:
         if session.used_at and not session.revoked_at:
             revoke_family(session.family)
         raise TokenRefused("This refresh token was used or revoked before. Sign in again.")

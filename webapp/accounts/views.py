@@ -1,19 +1,27 @@
 """Signing in and out over the API."""
 
+from datetime import timedelta
 from typing import Any
 
-from django.contrib.auth import authenticate
+from django.conf import settings
+from django.contrib.auth import authenticate, login, logout
 from django.contrib.auth.signals import user_logged_in
 from drf_spectacular.utils import extend_schema
 from rest_framework import exceptions, status
-from rest_framework.permissions import AllowAny
+from rest_framework.permissions import AllowAny, IsAdminUser
 from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from webapp.accounts import tokens
+from webapp.accounts.authentication import BearerAuthentication
 from webapp.accounts.models import User
 from webapp.accounts.serializers import MeSerializer, RefreshSerializer, SignInSerializer, TokenPairSerializer
+
+COOKIE = "retinote_refresh"
+COOKIE_PATH = "/api/v1/auth/"
+# How long a browser may take to learn that its cookie was used.
+COOKIE_GRACE = timedelta(seconds=20)
 
 
 class SignInRefused(exceptions.APIException):
@@ -46,12 +54,13 @@ class TokenView(PublicView):
         """Give an access and a refresh token for a name and password."""
         given = SignInSerializer(data=request.data)
         given.is_valid(raise_exception=True)
+        by_cookie = given.validated_data.pop("cookie")
         user = authenticate(request._request, **given.validated_data)
         if not isinstance(user, User):
             raise SignInRefused
         # As Django's own sign-in does: it notes the time, and the count of failures begins anew.
         user_logged_in.send(sender=User, request=request._request, user=user)
-        return _pair(tokens.issue(user))
+        return _pair(tokens.issue(user), by_cookie)
 
 
 class RefreshView(PublicView):
@@ -60,8 +69,9 @@ class RefreshView(PublicView):
     @extend_schema(request=RefreshSerializer, responses=TokenPairSerializer, auth=[])
     def post(self, request: Request) -> Response:
         """Give the next pair for a refresh token, which is used up by this."""
+        token, by_cookie = _given_token(request)
         try:
-            return _pair(tokens.rotate(_given_token(request)))
+            return _pair(tokens.rotate(token, COOKIE_GRACE if by_cookie else timedelta(0)), by_cookie)
         except tokens.TokenRefused as error:
             raise RefreshRefused(str(error)) from error
 
@@ -71,8 +81,27 @@ class LogoutView(PublicView):
 
     @extend_schema(request=RefreshSerializer, responses={204: None}, auth=[])
     def post(self, request: Request) -> Response:
-        """End the sign-in that the refresh token belongs to."""
-        tokens.revoke(_given_token(request))
+        """End the sign-in that the refresh token belongs to, and the administration's that grew out of it."""
+        token, by_cookie = _given_token(request)
+        tokens.revoke(token)
+        response = Response(status=status.HTTP_204_NO_CONTENT)
+        if by_cookie:
+            logout(request._request)
+            response.delete_cookie(COOKIE, path=COOKIE_PATH, samesite="Strict")
+        return response
+
+
+class SessionView(APIView):
+    """From the page to the administration without a second sign-in."""
+
+    permission_classes = (IsAdminUser,)
+    authentication_classes = (BearerAuthentication,)
+
+    @extend_schema(request=None, responses={204: None})
+    def post(self, request: Request) -> Response:
+        """Give an administrator the session that the administration's pages ask for."""
+        assert isinstance(request.user, User)
+        login(request._request, request.user, backend="django.contrib.auth.backends.ModelBackend")
         return Response(status=status.HTTP_204_NO_CONTENT)
 
 
@@ -85,13 +114,29 @@ class MeView(APIView):
         return Response(MeSerializer(request.user).data)
 
 
-def _given_token(request: Request) -> str:
+def _given_token(request: Request) -> tuple[str, bool]:
+    """The refresh token of the body, or else of the cookie; and whether it is the cookie's."""
     given = RefreshSerializer(data=request.data)
     given.is_valid(raise_exception=True)
-    token: str = given.validated_data["refresh"]
-    return token
+    token: str = given.validated_data.get("refresh", "")
+    if token:
+        return token, False
+    return request.COOKIES.get(COOKIE, ""), True
 
 
-def _pair(pair: tokens.TokenPair) -> Response:
-    data: dict[str, Any] = {"access": pair.access, "refresh": pair.refresh}
-    return Response(data, headers={"Cache-Control": "no-store"})
+def _pair(pair: tokens.TokenPair, by_cookie: bool) -> Response:
+    data: dict[str, Any] = {"access": pair.access}
+    response = Response(data, headers={"Cache-Control": "no-store"})
+    if by_cookie:
+        response.set_cookie(
+            COOKIE,
+            pair.refresh,
+            max_age=settings.REFRESH_TOKEN_LIFETIME,
+            path=COOKIE_PATH,
+            secure=settings.HTTPS,
+            httponly=True,
+            samesite="Strict",
+        )
+    else:
+        data["refresh"] = pair.refresh
+    return response

@@ -11,6 +11,7 @@ from django.conf import settings
 from django.db import models
 
 from webapp import clock
+from webapp.accounts.models import User
 from webapp.scans.models import Scan
 
 # The name of the one shape in a stored SVG.
@@ -18,13 +19,20 @@ SHAPE = re.compile(r"<svg[^>]*><([a-z]+) ")
 
 
 class AnnotationQuerySet(models.QuerySet["Annotation"]):
-    """Queries over many scans at once; who may see an annotation is decided by its scan."""
+    """Who may see an annotation is decided by its scan: the own always, others' once the scan is open to the reader."""
 
-    def by_scan(self, scans: Iterable[Scan]) -> dict[object, list[Annotation]]:
-        """The annotations of several scans in one query, oldest first, by the scan's key."""
+    def of_scan(self, scan: Scan, reader: User) -> AnnotationQuerySet:
+        """What the reader may see on a scan that is visible to them, oldest first."""
+        found = self.filter(scan=scan).select_related("author").order_by("created")
+        return found if scan.is_open_to(reader) else found.filter(author=reader)
+
+    def by_scan(self, scans: Iterable[Scan], reader: User) -> dict[object, list[Annotation]]:
+        """What the reader may see on several scans, in one query, oldest first, by the scan's key."""
+        opened = {scan.pk: scan.is_open_to(reader) for scan in scans}
         grouped: dict[object, list[Annotation]] = defaultdict(list)
-        for annotation in self.filter(scan__in=[scan.pk for scan in scans]).order_by("created"):
-            grouped[annotation.scan_id].append(annotation)
+        for annotation in self.filter(scan__in=list(opened)).select_related("author").order_by("created"):
+            if opened[annotation.scan_id] or annotation.author_id == reader.pk:
+                grouped[annotation.scan_id].append(annotation)
         return grouped
 
 

@@ -8,7 +8,7 @@ from django.urls import reverse
 from drf_spectacular.utils import extend_schema_serializer
 from rest_framework import serializers
 
-from webapp.accounts.pseudonyms import shown_text, shown_user
+from webapp.accounts.pseudonyms import shown_name, shown_text, shown_user
 from webapp.annotations.models import Annotation
 from webapp.annotations.selectors import SelectorError, clean
 from webapp.scans.models import Scan
@@ -53,6 +53,8 @@ class AnnotationSerializer(serializers.Serializer[Any]):
     comment = serializers.CharField(max_length=2000, required=False, allow_blank=True, default="")
     body = BodySerializer(many=True, read_only=True)
     creator = serializers.CharField(read_only=True)
+    creator_name = serializers.CharField(read_only=True)
+    mine = serializers.BooleanField(read_only=True)
     created = serializers.DateTimeField(read_only=True)
     modified = serializers.DateTimeField(read_only=True)
     revision = serializers.IntegerField(read_only=True)
@@ -92,6 +94,8 @@ class AnnotationSerializer(serializers.Serializer[Any]):
                 if value
             ],
             "creator": shown_user(instance.author_id, reader),
+            "creator_name": shown_name(instance.author, reader),
+            "mine": instance.author_id == reader.pk,
             "created": instance.created,
             "modified": instance.modified,
             "revision": instance.revision,

@@ -44,11 +44,10 @@ class ScanAnnotationsView(APIView):
 
     @extend_schema(parameters=[ID], responses=AnnotationSerializer(many=True))
     def get(self, request: Request, id: str) -> Response:
-        """All that was drawn on the scan, oldest first."""
-        scan = visible_scan(_user(request), id)
-        return Response(
-            AnnotationSerializer(scan.annotations.all(), many=True, context={"request": request}).data
-        )
+        """What was drawn on the scan, oldest first; what others drew, too, once you have given your verdict."""
+        user = _user(request)
+        drawn = Annotation.objects.of_scan(visible_scan(user, id), user)
+        return Response(AnnotationSerializer(drawn, many=True, context={"request": request}).data)
 
     @extend_schema(parameters=[ID], request=AnnotationSerializer, responses={201: AnnotationSerializer})
     def post(self, request: Request, id: str) -> Response:
@@ -104,7 +103,10 @@ class AnnotationView(APIView):
         found = self._candidates(id).first()
         if found is None:
             raise Http404
-        visible_scan(_user(request), str(found.scan_id))
+        user = _user(request)
+        scan = visible_scan(user, str(found.scan_id))
+        if found.author_id != user.pk and not scan.is_open_to(user):
+            raise Http404
         return found
 
     def _own(self, request: Request, id: str) -> Annotation:

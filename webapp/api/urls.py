@@ -4,7 +4,8 @@ from django.urls import include, path
 from rest_framework.routers import DefaultRouter
 
 from webapp.annotations.views import AnnotationView, ScanAnnotationsView
-from webapp.reviews.views import ReviewsView, ReviewView
+from webapp.reviews.views import AdjudicationView, ReadingView, ReviewsView, ReviewView
+from webapp.scans.options import OptionsView
 from webapp.scans.views import HistoryViewSet, ScanViewSet
 
 router = DefaultRouter()
@@ -15,6 +16,9 @@ urlpatterns = [
     path("auth/", include("webapp.accounts.urls")),
     path("scans/<str:id>/annotations/", ScanAnnotationsView.as_view(), name="scan-annotations"),
     path("scans/<str:id>/review/", ReviewView.as_view(), name="scan-review"),
+    path("scans/<str:id>/reading/", ReadingView.as_view(), name="scan-reading"),
+    path("scans/<str:id>/adjudication/", AdjudicationView.as_view(), name="scan-adjudication"),
+    path("options/", OptionsView.as_view(), name="options"),
     path("scans/<str:id>/reviews/", ReviewsView.as_view(), name="scan-reviews"),
     path("annotations/<str:id>/", AnnotationView.as_view(), name="annotation"),
     path("", include(router.urls)),

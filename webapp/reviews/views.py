@@ -1,7 +1,11 @@
-"""Reviews over the API."""
+"""Reviews and adjudications over the API."""
+
+from __future__ import annotations
+
+from typing import Any
 
 from drf_spectacular.utils import extend_schema
-from rest_framework import status
+from rest_framework import exceptions, status
 from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
@@ -9,36 +13,72 @@ from rest_framework.views import APIView
 from webapp.accounts.models import User
 from webapp.accounts.permissions import ResearchersOnlyRead
 from webapp.reviews import reading
-from webapp.reviews.serializers import ReviewSerializer
+from webapp.reviews.serializers import AdjudicationSerializer, ReadingSerializer, ReviewSerializer
+from webapp.reviews.summary import summary
+from webapp.scans.models import Scan
 from webapp.scans.views import ID, visible_scan
 
 
-class ReviewView(APIView):
-    """Giving a verdict."""
+class ScanReviewsView(APIView):
+    """What stands below one scan."""
 
     permission_classes = (ResearchersOnlyRead,)
+
+    def found(self, request: Request, id: str) -> tuple[Scan, User, dict[str, Any]]:
+        """The scan, who asks, and what serializers need; raises Http404 for what the user may not see."""
+        assert isinstance(request.user, User)
+        scan = visible_scan(request.user, id)
+        return scan, request.user, {"request": request, "scan": scan}
+
+
+class ReviewView(ScanReviewsView):
+    """Giving a verdict."""
 
     @extend_schema(parameters=[ID], request=ReviewSerializer, responses={201: ReviewSerializer})
     def post(self, request: Request, id: str) -> Response:
         """Agree, disagree with the right label, or be unsure. It becomes your current verdict on the scan."""
-        assert isinstance(request.user, User)
-        scan = visible_scan(request.user, id)
-        context = {"request": request, "scan": scan}
+        scan, user, context = self.found(request, id)
         given = ReviewSerializer(data=request.data, context=context)
         given.is_valid(raise_exception=True)
-        review = reading.record(scan, request.user, **given.validated_data)
+        review = reading.record(scan, user, **given.validated_data)
         return Response(ReviewSerializer(review, context=context).data, status=status.HTTP_201_CREATED)
 
 
-class ReviewsView(APIView):
-    """Reading verdicts."""
-
-    permission_classes = (ResearchersOnlyRead,)
+class ReviewsView(ScanReviewsView):
+    """Looking at verdicts."""
 
     @extend_schema(parameters=[ID], responses=ReviewSerializer(many=True))
     def get(self, request: Request, id: str) -> Response:
-        """All verdicts on the scan, newest first; each reader's last one is `current`."""
-        assert isinstance(request.user, User)
-        scan = visible_scan(request.user, id)
-        context = {"request": request, "scan": scan}
-        return Response(ReviewSerializer(scan.reviews.all(), many=True, context=context).data)
+        """Verdicts on the scan, newest first, each reader's last one `current`: your own; all once you gave yours."""
+        scan, user, context = self.found(request, id)
+        said = scan.reviews.select_related("reader")
+        if not scan.is_open_to(user):
+            said = said.filter(reader=user)
+        return Response(ReviewSerializer(said, many=True, context=context).data)
+
+
+class ReadingView(ScanReviewsView):
+    """How far the readers of a scan agree."""
+
+    @extend_schema(parameters=[ID], responses=ReadingSerializer)
+    def get(self, request: Request, id: str) -> Response:
+        """The verdicts, their agreement, and how far what was drawn is the same and what the heat map shows."""
+        scan, user, context = self.found(request, id)
+        return Response(ReadingSerializer(summary(scan, user), context=context).data)
+
+
+class AdjudicationView(ScanReviewsView):
+    """Settling a scan."""
+
+    @extend_schema(parameters=[ID], request=AdjudicationSerializer, responses={201: AdjudicationSerializer})
+    def post(self, request: Request, id: str) -> Response:
+        """Say which label counts. Nobody's verdict is changed; an earlier adjudication stays, too."""
+        scan, user, context = self.found(request, id)
+        if not user.may_adjudicate:
+            raise exceptions.PermissionDenied(
+                "Only adjudicators settle scans; an administrator can make you one."
+            )
+        given = AdjudicationSerializer(data=request.data, context=context)
+        given.is_valid(raise_exception=True)
+        settled = reading.settle(scan, user, **given.validated_data)
+        return Response(AdjudicationSerializer(settled, context=context).data, status=status.HTTP_201_CREATED)

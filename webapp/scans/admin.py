@@ -13,7 +13,6 @@ from django.utils.safestring import SafeString
 
 from webapp.annotations.admin import AnnotationInline
 from webapp.annotations.drawing import drawing
-from webapp.annotations.models import Annotation
 from webapp.reviews.admin import ReviewInline
 from webapp.scans import thumbnail
 from webapp.scans.deletion import delete_scan
@@ -149,7 +148,7 @@ class ScanAdmin(admin.ModelAdmin[Scan]):
         figures = [(_link("scan-image", scan), "The scan")]
         if scan.overlay_name:
             figures.append((_link("scan-overlay", scan), f"What spoke for {scan.gradcam_label} (Grad-CAM)"))
-        drawn = Annotation.objects.by_scan([scan])[scan.pk]
+        drawn = list(scan.annotations.all())
         if drawn:
             figures.append((drawing(scan, drawn), "What people drew"))
         inside = format_html_join("", "<figure>{}<figcaption>{}</figcaption></figure>", figures)

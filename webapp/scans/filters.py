@@ -8,7 +8,7 @@ from typing import Any, ClassVar
 import django_filters
 from django import forms
 from django.core.exceptions import ValidationError
-from django.db.models import QuerySet
+from django.db.models import Q, QuerySet
 from django_filters.fields import IsoDateTimeField
 
 from webapp.scans.models import Eye, Scan, Status
@@ -62,6 +62,11 @@ class ScanFilter(django_filters.FilterSet):  # type: ignore[misc]
     patient_ref = django_filters.CharFilter(method="filter_patient", help_text="Not for researchers.")
     uploaded_after = MomentFilter(field_name="timestamp", lookup_expr="gte")
     uploaded_before = MomentFilter(field_name="timestamp", lookup_expr="lt")
+    model_version = django_filters.CharFilter()
+    unread = TrueFalseFilter(method="filter_unread", help_text="Whether your verdict is still missing.")
+    search = django_filters.CharFilter(
+        method="filter_search", help_text="Words of the patient's reference, the note or the label."
+    )
 
     class Meta:
         model = Scan
@@ -73,3 +78,17 @@ class ScanFilter(django_filters.FilterSet):  # type: ignore[misc]
         if getattr(user, "is_researcher", True):
             return queryset.none()
         return queryset.filter(patient_ref=value)
+
+    def filter_unread(self, queryset: QuerySet[Scan], name: str, value: bool) -> QuerySet[Scan]:
+        """Scans that the user has, or has not, given a verdict on."""
+        mine = Q(readers__contains=[str(getattr(self.request.user, "pk", ""))])
+        return queryset.exclude(mine) if value else queryset.filter(mine)
+
+    def filter_search(self, queryset: QuerySet[Scan], name: str, value: str) -> QuerySet[Scan]:
+        """Every word has to be found; researchers search in labels alone."""
+        for word in value.split():
+            found = Q(label__icontains=word)
+            if not getattr(self.request.user, "is_researcher", True):
+                found |= Q(patient_ref__icontains=word) | Q(note__icontains=word)
+            queryset = queryset.filter(found)
+        return queryset

@@ -122,6 +122,10 @@ class Scan(models.Model):
     def __str__(self) -> str:
         return f"scan {self.pk}"
 
+    def may_be_changed_by(self, user: User) -> bool:
+        """Whether the user may correct what is said of the scan, or delete it."""
+        return user.is_administrator or (user.is_clinician and self.user_id == user.pk)
+
     def is_open_to(self, user: User) -> bool:
         """Whether the user may know what other readers drew and said: a clinician not before the own verdict."""
         return not user.is_clinician or user.may_adjudicate or str(user.pk) in self.readers

@@ -13,6 +13,7 @@ from webapp.accounts.models import User
 from webapp.accounts.pseudonyms import shown_text, shown_user
 from webapp.annotations.serializers import AnnotationSerializer
 from webapp.scans.models import Eye, Scan, Status
+from webapp.scans.scale import LARGEST, SMALLEST
 
 
 class FileTooLarge(exceptions.APIException):
@@ -22,16 +23,37 @@ class FileTooLarge(exceptions.APIException):
     default_code = "too_large"
 
 
-class UploadSerializer(serializers.Serializer[Any]):
+class DetailsSerializer(serializers.Serializer[Any]):
+    """What people say of a scan."""
+
+    eye = serializers.ChoiceField(choices=Eye.choices, required=False, allow_blank=True)
+    patient_ref = serializers.CharField(max_length=80, required=False, allow_blank=True)
+    note = serializers.CharField(max_length=2000, required=False, allow_blank=True)
+    micrometres_x = serializers.FloatField(
+        min_value=SMALLEST, max_value=LARGEST, required=False, allow_null=True, help_text="Width of a pixel."
+    )
+    micrometres_y = serializers.FloatField(
+        min_value=SMALLEST, max_value=LARGEST, required=False, allow_null=True, help_text="Height of a pixel."
+    )
+
+    def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
+        """A pixel has a width and a height, or neither."""
+        sizes = {name: attrs.get(name) for name in ("micrometres_x", "micrometres_y") if name in attrs}
+        if sizes and (len(sizes) < 2 or len([size for size in sizes.values() if size is None]) == 1):
+            missing = next(name for name in ("micrometres_x", "micrometres_y") if sizes.get(name) is None)
+            raise serializers.ValidationError(
+                {missing: ["Give the width and the height of a pixel, or neither."]}
+            )
+        return attrs
+
+
+class UploadSerializer(DetailsSerializer):
     """The form fields of an upload."""
 
     image = serializers.FileField(
         max_length=255,
-        help_text="PNG, JPEG, TIFF, BMP, WebP or DICOM; what the file says beside pixels is dropped.",
+        help_text="PNG, JPEG, TIFF, BMP, WebP or DICOM; what the file says beside pixels and their size is dropped.",
     )
-    eye = serializers.ChoiceField(choices=Eye.choices, required=False, allow_blank=True)
-    patient_ref = serializers.CharField(max_length=80, required=False, allow_blank=True)
-    note = serializers.CharField(max_length=2000, required=False, allow_blank=True)
 
     def validate_image(self, file: Any) -> Any:
         """Refuse a file above the limit before it is read."""
@@ -106,11 +128,14 @@ class ScanSerializer(serializers.Serializer[Any]):
     status = serializers.ChoiceField(choices=Status.choices)
     failure = FailureSerializer(allow_null=True)
     image_path = serializers.SerializerMethodField()
+    thumbnail_path = serializers.SerializerMethodField()
     annotation_path = serializers.SerializerMethodField()
     heatmap_path = serializers.SerializerMethodField()
     sha256 = serializers.CharField()
     width = serializers.IntegerField()
     height = serializers.IntegerField()
+    micrometres_x = serializers.FloatField(allow_null=True, help_text="Width of a pixel, when it is known.")
+    micrometres_y = serializers.FloatField(allow_null=True, help_text="Height of a pixel, when it is known.")
     eye = serializers.CharField()
     patient_ref = serializers.SerializerMethodField()
     note = serializers.SerializerMethodField()
@@ -125,18 +150,33 @@ class ScanSerializer(serializers.Serializer[Any]):
     quality = serializers.SerializerMethodField()
     model = serializers.SerializerMethodField()
     recommendation = RecommendationSerializer(allow_null=True)
+    urgency_rank = serializers.IntegerField(help_text="Higher is more urgent; 0 without a prediction.")
     predicted_at = serializers.DateTimeField(allow_null=True)
     reviewed = serializers.BooleanField()
+    reader_count = serializers.SerializerMethodField(help_text="How many people gave a verdict.")
+    read_by_me = serializers.SerializerMethodField()
+    dispute = serializers.FloatField(
+        help_text="Share of the readers' pairs that name different labels; 0 until you have given your verdict."
+    )
+    settled_label = serializers.CharField(
+        allow_null=True, help_text="What an adjudicator said last; null until you have given your verdict."
+    )
+    may_change = serializers.SerializerMethodField(help_text="Whether you may change or delete it.")
 
     def to_representation(self, instance: Scan) -> dict[str, Any]:
         """Empty strings of what isn't known yet become null."""
         data = super().to_representation(instance)
-        for name in ("prediction", "heatmap_label"):
+        if not instance.is_open_to(self._reader):
+            data |= {"dispute": 0.0, "settled_label": None}
+        for name in ("prediction", "heatmap_label", "settled_label"):
             data[name] = data[name] or None
         return data
 
     def get_image_path(self, scan: Scan) -> str:
         return image_path(scan)
+
+    def get_thumbnail_path(self, scan: Scan) -> str:
+        return reverse("scan-thumbnail", args=[scan.pk])
 
     @extend_schema_field(serializers.CharField(allow_null=True))
     def get_annotation_path(self, scan: Scan) -> str | None:
@@ -166,6 +206,15 @@ class ScanSerializer(serializers.Serializer[Any]):
     def get_model(self, scan: Scan) -> dict[str, Any] | None:
         return dict(ModelSerializer(scan).data) if scan.model_name else None
 
+    def get_reader_count(self, scan: Scan) -> int:
+        return len(scan.readers)
+
+    def get_read_by_me(self, scan: Scan) -> bool:
+        return str(self._reader.pk) in scan.readers
+
+    def get_may_change(self, scan: Scan) -> bool:
+        return scan.may_be_changed_by(self._reader)
+
     @property
     def _reader(self) -> User:
         reader: User = self.context["request"].user
@@ -179,6 +228,12 @@ class UploadedSerializer(ScanSerializer):
         required=False,
         help_text="True when this user has uploaded the same file before; the scan is that one.",
     )
+
+
+class CountSerializer(serializers.Serializer[Any]):
+    """How many there are."""
+
+    count = serializers.IntegerField()
 
 
 class HistorySerializer(serializers.Serializer[Any]):

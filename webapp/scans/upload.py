@@ -16,6 +16,7 @@ from webapp import clock
 from webapp.accounts.models import User
 from webapp.scans import storage
 from webapp.scans.models import Scan, Status
+from webapp.scans.scale import pixel_size
 
 # The request that uploads a scan predicts it, too; for this long nobody else does.
 FIRST_CLAIM = timedelta(seconds=30)
@@ -35,11 +36,20 @@ class Upload:
     image: bytes
 
 
-def store(user: User, content: bytes, *, eye: str = "", patient_ref: str = "", note: str = "") -> Upload:
+def store(
+    user: User,
+    content: bytes,
+    *,
+    eye: str = "",
+    patient_ref: str = "",
+    note: str = "",
+    micrometres_x: float | None = None,
+    micrometres_y: float | None = None,
+) -> Upload:
     """Keep an uploaded file as a scan of the user, queued and claimed for the caller to predict.
 
     Kept are the pixels alone, as a lossless PNG: what else the file says (names, places, devices) is dropped, and
-    what people see is what the model sees. Raises `handlers.errors.ImageError` for what is not a usable image.
+    what people see is what the model sees. The size of a pixel is kept, as given or else as a DICOM file says it. Raises `handlers.errors.ImageError` for what is not a usable image.
     """
     sha256 = hashlib.sha256(content).hexdigest()
     known = Scan.objects.filter(user=user, sha256=sha256).first()
@@ -50,6 +60,8 @@ def store(user: User, content: bytes, *, eye: str = "", patient_ref: str = "", n
     image = to_png(pixels)
     # The file first: a crash before the document leaves a file without one, which the sweep removes.
     name = storage.save(image)
+    if not micrometres_x or not micrometres_y:
+        micrometres_x, micrometres_y = pixel_size(content) or (None, None)
     now = clock.now()
     if known:
         return Upload(known, False, image if _give_back(known, name) else b"")
@@ -64,6 +76,8 @@ def store(user: User, content: bytes, *, eye: str = "", patient_ref: str = "", n
             eye=eye,
             patient_ref=patient_ref,
             note=note,
+            micrometres_x=micrometres_x,
+            micrometres_y=micrometres_y,
             timestamp=now,
             next_attempt_at=now,
             claimed_until=now + FIRST_CLAIM,

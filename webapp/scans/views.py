@@ -7,7 +7,6 @@ from typing import Any
 
 from bson import ObjectId
 from django.http import FileResponse, Http404, HttpResponse
-from django.utils.http import quote_etag
 from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import OpenApiParameter, OpenApiResponse, extend_schema, extend_schema_view
 from rest_framework import exceptions, mixins, status
@@ -25,17 +24,21 @@ from webapp.annotations.models import Annotation
 from webapp.api.errors import Unavailable
 from webapp.api.negotiation import PictureNegotiation
 from webapp.inference.client import ImageRefused, ModelUnavailable, UnknownVersion
-from webapp.scans import prediction, storage, upload
+from webapp.scans import prediction, upload
 from webapp.scans.deletion import delete_scan
 from webapp.scans.filters import ScanFilter
 from webapp.scans.models import Scan, ScanQuerySet, Status
+from webapp.scans.pictures import send_picture, send_thumbnail
 from webapp.scans.serializers import (
+    CountSerializer,
+    DetailsSerializer,
     HistorySerializer,
     RepredictSerializer,
     ScanSerializer,
     UploadedSerializer,
     UploadSerializer,
 )
+from webapp.scans.worklist import WorklistPages
 
 picture = action(
     detail=True, filterset_class=None, pagination_class=None, content_negotiation_class=PictureNegotiation
@@ -74,7 +77,7 @@ def visible_scan(user: User, scan_id: str) -> Scan:
 
 
 @extend_schema_view(
-    list=extend_schema(description="The scans you may see, newest first."),
+    list=extend_schema(description="The scans you may see, newest first or as `ordering` says."),
     retrieve=extend_schema(parameters=[ID]),
     destroy=extend_schema(parameters=[ID], description="Delete a scan with all that belongs to it."),
 )
@@ -87,6 +90,7 @@ class ScanViewSet(
     """Uploaded B-scans and their predictions."""
 
     serializer_class = ScanSerializer
+    pagination_class = WorklistPages
     lookup_value_regex = "[0-9a-f]{24}"
 
     def get_serializer_class(self) -> type[Serializer[Any]]:
@@ -135,15 +139,38 @@ class ScanViewSet(
 
     def perform_destroy(self, instance: Scan) -> None:
         """Remove documents and files."""
-        if not self._may_change(instance):
-            raise exceptions.PermissionDenied("Only who uploaded a scan, or an administrator, may delete it.")
+        self._check_may_change(instance)
         delete_scan(instance)
+
+    @extend_schema(parameters=[ID], request=DetailsSerializer, responses=ScanSerializer)
+    def partial_update(self, request: Request, pk: str) -> Response:
+        """Correct what was said of the scan when it was uploaded."""
+        scan = self.get_object()
+        self._check_may_change(scan)
+        given = DetailsSerializer(data=request.data)
+        given.is_valid(raise_exception=True)
+        if given.validated_data:
+            Scan.objects.filter(pk=scan.pk).update(**given.validated_data)
+            scan.refresh_from_db()
+        return Response(ScanSerializer(scan, context=self.get_serializer_context()).data)
+
+    @extend_schema(responses=CountSerializer)
+    @action(detail=False, pagination_class=None)
+    def count(self, request: Request) -> Response:
+        """How many scans the same filters find as in the list."""
+        return Response({"count": self.filter_queryset(self.get_queryset()).order_by().count()})
 
     @extend_schema(parameters=[ID], responses={(200, "image/png"): PICTURE})
     @picture
     def image(self, request: Request, pk: str) -> FileResponse | HttpResponse:
         """The scan itself."""
         return send_picture(request, self.get_object().image_name)
+
+    @extend_schema(parameters=[ID], responses={(200, "image/jpeg"): PICTURE})
+    @picture
+    def thumbnail(self, request: Request, pk: str) -> FileResponse | HttpResponse:
+        """The scan, small and in grey, for lists."""
+        return send_thumbnail(request, self.get_object().image_name)
 
     @extend_schema(parameters=[ID], responses={(200, "image/png"): PICTURE})
     @picture
@@ -180,9 +207,12 @@ class ScanViewSet(
             raise Http404 from error
         return Response(ScanSerializer(scan, context=self.get_serializer_context()).data, status=201)
 
-    def _may_change(self, scan: Scan) -> bool:
+    def _check_may_change(self, scan: Scan) -> None:
         user = self.request.user
-        return isinstance(user, User) and (user.is_administrator or scan.user_id == user.pk)
+        if not isinstance(user, User) or not scan.may_be_changed_by(user):
+            raise exceptions.PermissionDenied(
+                "Only who uploaded a scan, or an administrator, may change or delete it."
+            )
 
 
 class HistoryViewSet(mixins.ListModelMixin, VisibleScansViewSet):
@@ -193,25 +223,7 @@ class HistoryViewSet(mixins.ListModelMixin, VisibleScansViewSet):
     def list(self, request: Request, *args: Any, **kwargs: Any) -> Response:
         """What was uploaded, what the model said of it, and what people drew."""
         page = self.paginate_queryset(self.filter_queryset(self.get_queryset())) or []
-        context = {**self.get_serializer_context(), "annotations": Annotation.objects.by_scan(page)}
+        assert isinstance(request.user, User)
+        drawn = Annotation.objects.by_scan(page, request.user)
+        context = {**self.get_serializer_context(), "annotations": drawn}
         return self.get_paginated_response(HistorySerializer(page, many=True, context=context).data)
-
-
-def send_picture(request: Request, name: str) -> FileResponse | HttpResponse:
-    """Stream a stored picture, which browsers may keep for their user; 304 when they have it already."""
-    if not name:
-        raise Http404
-    etag = quote_etag(name)
-    if request.headers.get("If-None-Match") == etag:
-        response: FileResponse | HttpResponse = HttpResponse(status=304)
-    else:
-        try:
-            file = storage.path_of(name).open("rb")
-        except FileNotFoundError as error:
-            raise Http404 from error
-        response = FileResponse(file, content_type="image/jpeg" if name.endswith(".jpg") else "image/png")
-    response["ETag"] = etag
-    # A scan's newest overlay changes at the same address: ask each time, and be told 304.
-    response["Cache-Control"] = "private, no-cache"
-    response["X-Content-Type-Options"] = "nosniff"
-    return response

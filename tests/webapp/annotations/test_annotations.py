@@ -28,11 +28,12 @@ def path(away: None, clinician: User, upload: Upload) -> str:
     return f"/api/v1/scans/{key}/annotations/"
 
 
-def test_what_is_loaded_is_what_was_saved(path: str, clinician: User, colleague: User, api: Clients) -> None:
+def test_what_is_loaded_is_what_was_saved(path: str, clinician: User, api: Clients) -> None:
     made = api(clinician).post(path, drawing(label="CNV", comment="fluid below the retina"))
     assert made.status_code == 201
-    (loaded,) = api(colleague).get(path).json()
+    (loaded,) = api(clinician).get(path).json()
     assert loaded == made.json()
+    assert loaded["mine"] and loaded["creator_name"] == "clara"
     assert loaded["@context"] == "http://www.w3.org/ns/anno.jsonld"
     assert loaded["target"]["selector"]["value"] == POLYGON
     assert {body["purpose"]: body["value"] for body in loaded["body"]} == {
@@ -49,10 +50,23 @@ def test_an_unknown_label_or_shape_is_named(path: str, clinician: User, api: Cli
     assert api(clinician).get(path).json() == []
 
 
+def test_what_others_drew_is_hidden_until_the_own_verdict(
+    path: str, clinician: User, colleague: User, api: Clients
+) -> None:
+    drawn = api(clinician).post(path, drawing()).json()
+    one = f"/api/v1/annotations/{drawn['id']}/"
+    assert api(colleague).get(path).json() == []
+    assert api(colleague).get(one).status_code == 404
+    api(colleague).post(path.replace("annotations", "review"), {"verdict": "agree"})
+    (seen,) = api(colleague).get(path).json()
+    assert seen["id"] == drawn["id"] and not seen["mine"] and seen["creator_name"] == "clara"
+
+
 def test_only_the_author_and_administrators_change_it(
     path: str, clinician: User, colleague: User, administrator: User, api: Clients
 ) -> None:
     one = f"/api/v1/annotations/{api(clinician).post(path, drawing()).json()['id']}/"
+    api(colleague).post(path.replace("annotations", "review"), {"verdict": "agree"})
     assert api(colleague).get(one).status_code == 200
     assert api(colleague).put(one, drawing(comment="mine")).status_code == 403
     assert api(colleague).delete(one).status_code == 403

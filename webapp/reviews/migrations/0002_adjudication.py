@@ -4,13 +4,15 @@ import django.db.models.deletion
 import django_mongodb_backend.fields
 import webapp.clock
 from django.conf import settings
+from django.apps.registry import Apps
 from django.db import migrations, models
+from django.db.backends.base.schema import BaseDatabaseSchemaEditor
 
 
-def name_the_readers(apps, schema_editor):
+def name_the_readers(apps: Apps, schema_editor: BaseDatabaseSchemaEditor) -> None:
     """Scans reviewed before they knew their readers learn them from their reviews."""
     scans = apps.get_model("scans", "Scan").objects
-    readers: dict = {}
+    readers: dict[object, list[str]] = {}
     for scan, reader in (
         apps.get_model("reviews", "Review").objects.filter(current=True).values_list("scan_id", "reader_id")
     ):

@@ -2,10 +2,12 @@
 
 import django_mongodb_backend.fields
 from django.conf import settings
+from django.apps.registry import Apps
 from django.db import migrations, models
+from django.db.backends.base.schema import BaseDatabaseSchemaEditor
 
 
-def rank_predicted_scans(apps, schema_editor):
+def rank_predicted_scans(apps: Apps, schema_editor: BaseDatabaseSchemaEditor) -> None:
     """Scans predicted before this field was there get their place in the worklist, too."""
     from webapp.recommendations.rules import recommend
 

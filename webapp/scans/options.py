@@ -1,0 +1,47 @@
+"""What lists of scans can be narrowed by, as far as it depends on the model."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.conf import settings
+from drf_spectacular.utils import extend_schema
+from rest_framework import serializers
+from rest_framework.request import Request
+from rest_framework.response import Response
+from rest_framework.views import APIView
+
+from webapp.accounts.models import User
+from webapp.recommendations.guideline import GuidelineError, guideline
+from webapp.scans.models import Scan, Status
+
+
+class OptionsSerializer(serializers.Serializer[Any]):
+    """Labels and urgencies."""
+
+    labels = serializers.ListField(
+        child=serializers.CharField(), help_text="Those that the newest prediction knows."
+    )
+    urgencies = serializers.ListField(
+        child=serializers.CharField(),
+        help_text="Least urgent first: a scan with `urgency_rank` 1 has the first of them, or is to be read first.",
+    )
+
+
+class OptionsView(APIView):
+    """What there is to choose from."""
+
+    @extend_schema(responses=OptionsSerializer)
+    def get(self, request: Request) -> Response:
+        """The labels of the model and the urgencies of its recommendations."""
+        assert isinstance(request.user, User)
+        newest = Scan.objects.visible_to(request.user).filter(status=Status.PREDICTED).first()
+        return Response({"labels": list(newest.probabilities) if newest else [], "urgencies": _urgencies()})
+
+
+def _urgencies() -> list[str]:
+    try:
+        found = guideline(settings.MODEL_NAME)
+    except GuidelineError:
+        return []
+    return list(found.tiers.values()) if found else []

@@ -1,0 +1,39 @@
+"""How large a pixel is, where a file says so."""
+
+from __future__ import annotations
+
+import io
+from typing import Any
+
+from pydicom import dcmread
+from pydicom.errors import InvalidDicomError
+
+MICROMETRES_PER_MILLIMETRE = 1000
+# What optical coherence tomography can show; a file that says otherwise is not believed.
+SMALLEST, LARGEST = 0.1, 1000.0
+
+
+def pixel_size(content: bytes) -> tuple[float, float] | None:
+    """Width and height of a pixel in micrometres, as a DICOM file says it; None for other files and without it.
+
+    Pixel Spacing (0028,0030) holds the distance of rows, then of columns, in millimetres; in multi-frame files it
+    stands in the Pixel Measures Sequence (DICOM PS3.3, C.7.6.16.2.1).
+    """
+    try:
+        header = dcmread(io.BytesIO(content), stop_before_pixels=True)
+        spacing = _spacing(header)
+        rows, columns = (float(value) * MICROMETRES_PER_MILLIMETRE for value in spacing or ())
+    except (InvalidDicomError, ValueError, TypeError, AttributeError, LookupError, EOFError, OSError):
+        return None
+    plausible = all(SMALLEST <= value <= LARGEST for value in (rows, columns))
+    return (columns, rows) if plausible else None
+
+
+def _spacing(header: Any) -> Any:
+    if "PixelSpacing" in header:
+        return header.PixelSpacing
+    for groups in ("SharedFunctionalGroupsSequence", "PerFrameFunctionalGroupsSequence"):
+        for group in header.get(groups, []):
+            for measures in group.get("PixelMeasuresSequence", []):
+                return measures.get("PixelSpacing")
+    return None
