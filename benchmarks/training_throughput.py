@@ -65,7 +65,8 @@ def main() -> None:
         print(f"{name:<28}{medians[name]:>9.1f}{spread:>18}{medians[name] / alone:>19.2f}")
     if options.out:
         facts = {"cores": len(os.sched_getaffinity(0)), "torch": torch.__version__, **vars(options)}
-        options.out.write_text(json.dumps({"scans_per_second": rates, **facts}, indent=2, default=str) + "\n")
+        options.out.parent.mkdir(parents=True, exist_ok=True)
+    options.out.write_text(json.dumps({"scans_per_second": rates, **facts}, indent=2, default=str) + "\n")
 
 
 def write_scans(folder: Path, count: int) -> None:

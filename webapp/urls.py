@@ -2,13 +2,16 @@
 
 from django.contrib import admin
 from django.urls import include, path
-from django.views.generic import TemplateView
 from drf_spectacular.views import SpectacularAPIView, SpectacularSwaggerView
 
 from webapp.api import health
+from webapp.page import page
+
+# Where the page is; it finds out for itself what to show.
+PAGE_ROUTES = ("", "sign-in", "scans/<str:scan>", "compare", "dashboard")
 
 urlpatterns = [
-    path("", TemplateView.as_view(template_name="landing.html"), name="landing"),
+    *(path(route, page, name="page" if not route else None) for route in PAGE_ROUTES),
     path("healthz/", health.alive, name="healthz"),
     path("readyz/", health.ready, name="readyz"),
     path("admin/", admin.site.urls),

@@ -8,11 +8,12 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, TextIO
 
-from serving import mongodb, torchserve
+from serving import mongodb, page, torchserve
+from serving.errors import ServingError
 from serving.registry import Registry, wanted
 from serving.stack import ports, services, webapp
 from serving.stack.folder import DataFolder, write_state
-from serving.stack.supervisor import Status, StopRequested, Supervisor
+from serving.stack.supervisor import StackFailed, Status, StopRequested, Supervisor
 from serving.stores import ModelStores
 
 ADMINISTRATOR_NOTE = "first-administrator"
@@ -121,6 +122,7 @@ def run(settings: Settings, terminal: TextIO, when_ready: Callable[[], None] = l
                 supervisor.start(services.mongodb_service(data, chosen["mongodb"]))
             models = services.ServedModels(server, settings.stores, registry, supervisor.say)
             supervisor.start(services.model_server_service(server, models))
+            _build_page(supervisor, app, data, announce)
             if not settings.mongodb_uri:
                 supervisor.wait_ready(services.MONGODB)
             supervisor.run_task(
@@ -183,6 +185,25 @@ def _facts(
         "mongodb_uri": uri,
         "model_stores": [str(folder) for folder in settings.stores.folders],
     }
+
+
+def _build_page(supervisor: Supervisor, app: webapp.WebApp, data: DataFolder, announce: Announcer) -> None:
+    """Bring the page up to date. Without it everything else still works, so the stack starts then, too."""
+    if page.is_built():
+        return
+    announce("Building the page (a minute the first time)")
+    try:
+        supervisor.run_task(
+            "Building the page",
+            app.page_command(),
+            log=data.logs / "page.log",
+            environment=app.environment,
+            folder=webapp.ROOT,
+        )
+    except StackFailed:
+        raise
+    except ServingError as error:
+        announce(f"{error}\nThe stack starts without the new page; the next ./retinote up tries again.")
 
 
 def _make_first_administrator(supervisor: Supervisor, app: webapp.WebApp, data: DataFolder) -> str | None:

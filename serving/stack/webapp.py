@@ -55,6 +55,10 @@ class WebApp:
         """Brings the database up to date and mends what a crash left, in one process: Django takes long to load."""
         return [sys.executable, "-c", SET_UP]
 
+    def page_command(self) -> list[str]:
+        """Builds the page if its sources have changed."""
+        return [sys.executable, "-m", "serving.page"]
+
     def web_command(self) -> list[str]:
         """gunicorn: a process per core up to a few, each with threads, as most of a request is waiting."""
         workers = max(2, min(len(os.sched_getaffinity(0)), MAX_WEB_WORKERS))

@@ -340,11 +340,3 @@ def test_without_a_model_server_the_list_says_so(away: None, browser: Client) ->
 )
 def test_registered_versions_are_only_listed(db: None, browser: Client, path: str) -> None:
     assert browser.get(f"/admin/inference/registeredversion/{path}").status_code in (302, 403, 404)
-
-
-def test_the_landing_page_says_what_this_is(administrator: User) -> None:
-    page = Client().get("/").content.decode()
-    for text in ("Research software", "/api/v1/", "/api/docs/", "/admin/"):
-        assert text in page
-    assert "http://" not in page.replace("http://testserver", "") and "https://" not in page
-    assert "Signed in as anna (administrator)" in signed_in(administrator).get("/").content.decode()

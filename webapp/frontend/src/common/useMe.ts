@@ -1,0 +1,14 @@
+import { useQuery } from "@tanstack/react-query";
+
+import { json } from "../api/client";
+import type { Me, Options } from "../api/types";
+
+/** Who is signed in; undefined until it is known. */
+export function useMe(): Me | undefined {
+  return useQuery({ queryKey: ["me"], queryFn: () => json<Me>("auth/me/"), staleTime: Infinity }).data;
+}
+
+/** Labels and urgencies; undefined until they are known. */
+export function useOptions(): Options | undefined {
+  return useQuery({ queryKey: ["options"], queryFn: () => json<Options>("options/"), staleTime: 300_000 }).data;
+}

@@ -1,0 +1,12 @@
+export const common = {
+  research: "Research software: nothing it says is a diagnosis.",
+  loading: "Loading…",
+  tryAgain: "Try again",
+  cancel: "Cancel",
+  close: "Close",
+  save: "Save",
+  delete: "Delete",
+  none: "–",
+  eyes: { OD: "Right (OD)", OS: "Left (OS)" },
+  eyesShort: { OD: "OD", OS: "OS" },
+};
