@@ -1,0 +1,105 @@
+import { Kbd, Modal, SimpleGrid, Stack, Switch, Table, Title } from "@mantine/core";
+
+import { texts } from "../texts";
+import { useSingleKeys } from "./keys";
+
+const { keyHelp, tools, keyGroups } = texts.drawing;
+
+const GROUPS: { title: string; keys: [string[], string][] }[] = [
+  {
+    title: keyGroups.tools,
+    keys: [
+      [["V"], tools.select],
+      [["H"], tools.hand],
+      [["R"], tools.box],
+      [["E"], tools.ellipse],
+      [["P"], tools.polygon],
+      [["F"], tools.freehand],
+      [["O"], tools.point],
+      [["C"], tools.caliper],
+    ],
+  },
+  {
+    title: keyGroups.drawing,
+    keys: [
+      [["Ctrl+Z"], keyHelp.undo],
+      [["Ctrl+Y", "Ctrl+Shift+Z"], keyHelp.redo],
+      [["Enter"], keyHelp.cross],
+      [[texts.drawing.arrows], keyHelp.nudge],
+      [["."], keyHelp.corner],
+      [["Enter"], keyHelp.close],
+      [["Backspace"], keyHelp.back],
+      [["Delete"], keyHelp.remove],
+      [["Escape"], keyHelp.cancel],
+      [["M"], keyHelp.region],
+    ],
+  },
+  {
+    title: keyGroups.view,
+    keys: [
+      [["+", "−", "0", "1", texts.drawing.wheel], keyHelp.zoom],
+      [[texts.drawing.space], keyHelp.pan],
+      [[texts.drawing.rightDrag], keyHelp.window],
+      [["W"], keyHelp.resetWindow],
+      [["X"], keyHelp.heat],
+    ],
+  },
+  {
+    title: keyGroups.reading,
+    keys: [
+      [["A"], keyHelp.agree],
+      [["D"], keyHelp.disagree],
+      [["U"], keyHelp.unsure],
+      [["N"], keyHelp.next],
+      [["?"], keyHelp.help],
+    ],
+  },
+];
+
+/** Every key of the reading view, and whether single ones act at once. */
+export function KeysDialog({ opened, onClose }: { opened: boolean; onClose: () => void }) {
+  const [single, setSingle] = useSingleKeys();
+  return (
+    <Modal
+      opened={opened}
+      onClose={onClose}
+      title={texts.drawing.keysTitle}
+      size="xl"
+      closeButtonProps={{ "aria-label": texts.common.close }}
+    >
+      <Stack>
+        <Switch
+          label={texts.drawing.singleKeys}
+          description={texts.drawing.singleKeysHelp}
+          checked={single}
+          onChange={(event) => setSingle(event.currentTarget.checked)}
+        />
+        <SimpleGrid cols={{ base: 1, sm: 2 }} spacing="xl">
+          {GROUPS.map(({ title, keys }) => (
+            <div key={title}>
+              <Title order={3} size="h5" mb="xs">
+                {title}
+              </Title>
+              <Table withRowBorders={false} verticalSpacing={4}>
+                <Table.Tbody>
+                  {keys.map(([names, help]) => (
+                    <Table.Tr key={help}>
+                      <Table.Td w={150}>
+                        {names.map((name) => (
+                          <Kbd key={name} mr={4}>
+                            {name}
+                          </Kbd>
+                        ))}
+                      </Table.Td>
+                      <Table.Td>{help}</Table.Td>
+                    </Table.Tr>
+                  ))}
+                </Table.Tbody>
+              </Table>
+            </div>
+          ))}
+        </SimpleGrid>
+      </Stack>
+    </Modal>
+  );
+}

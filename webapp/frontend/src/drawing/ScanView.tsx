@@ -1,0 +1,253 @@
+import { ActionIcon, Alert, Group, Slider, Switch, Text, Tooltip } from "@mantine/core";
+import { IconColumns2, IconContrastOff, IconMaximize, IconZoomIn, IconZoomOut } from "@tabler/icons-react";
+import { useCallback, useEffect, useMemo, useRef, useState } from "react";
+
+import type { Region, Scan } from "../api/types";
+import { ProblemAlert } from "../common/ProblemAlert";
+import { Waiting } from "../common/Waiting";
+import { formatShare } from "../common/format";
+import { texts } from "../texts";
+import { DrawingCanvas } from "./canvas/DrawingCanvas";
+import { FULL_WINDOW } from "./canvas/pictures";
+import type { Drawing, DrawingState } from "./Drawing";
+import { KeysDialog } from "./KeysDialog";
+import { type KeyActions, useKeys } from "./keys";
+import { SaveSign } from "./SaveSign";
+import classes from "./ScanView.module.css";
+import { takeOver } from "./ShapeList";
+import { TOOL_KEYS, Toolbar } from "./Toolbar";
+import { usePictureCanvas } from "./usePictureCanvas";
+
+interface Props {
+  scan: Scan;
+  drawing: Drawing;
+  state: DrawingState;
+  /** What the model looked at; empty while its answer is hidden. */
+  regions: Region[];
+  /** Whether the heat map may be seen. */
+  revealed: boolean;
+}
+
+const NO_REGIONS: Region[] = [];
+
+/** The scan, large: to move, zoom, window and draw on, with heat map and regions above it or beside it. */
+export function ScanView({ scan, drawing, state, regions, revealed }: Props) {
+  const container = useRef<HTMLDivElement>(null);
+  const [heat, setHeat] = useState(true);
+  const [opacity, setOpacity] = useState(0.5);
+  const [outlined, setOutlined] = useState(true);
+  const [beside, setBeside] = useState(false);
+  const [help, setHelp] = useState(false);
+  const [said, setSaid] = useState("");
+  const hasHeat = revealed && scan.heatmap_path !== null;
+  const view = usePictureCanvas(container, scan, { heat: hasHeat && heat && !beside, opacity });
+  const { canvas } = view;
+  const [shapes, setShapes] = useState<DrawingCanvas | null>(null);
+  const scale = useRef(scan);
+  scale.current = scan;
+
+  const { id, width, height } = scan;
+  useEffect(() => {
+    if (!canvas) return;
+    const made = new DrawingCanvas(canvas, drawing, { width, height }, () => scale.current, setSaid);
+    setShapes(made);
+    return () => {
+      made.destroy();
+      setShapes(null);
+    };
+  }, [canvas, drawing, id, width, height]);
+
+  const shownRegions = outlined && revealed ? regions : NO_REGIONS;
+  useEffect(() => shapes?.showBelow(shownRegions, state.others), [shapes, shownRegions, state.others]);
+
+  useEffect(() => {
+    if (!canvas) return;
+    canvas.panning = state.tool === "hand";
+  }, [canvas, state.tool]);
+
+  const zoomBy = useCallback(
+    (factor: number) => canvas?.viewport.zoomTo(canvas.viewport.zoom() * factor),
+    [canvas],
+  );
+  const keys = useMemo<KeyActions>(() => {
+    const nudge = (dx: number, dy: number) => (event: KeyboardEvent) => {
+      const far = event.shiftKey ? 10 : 1;
+      if (!shapes?.nudge(dx * far, dy * far)) canvas?.viewport.panBy(-dx * 40, -dy * 40);
+    };
+    const tools = Object.entries(TOOL_KEYS).map(([key, tool]) => [key, () => drawing.setTool(tool)]);
+    return {
+      ...(Object.fromEntries(tools) as KeyActions),
+      "ctrl+z": drawing.undo,
+      "ctrl+y": drawing.redo,
+      "ctrl+shift+z": drawing.redo,
+      enter: () => shapes?.enter(),
+      escape: () => {
+        if (shapes?.isDrawing) shapes.giveUp();
+        else drawing.setTool("select");
+      },
+      backspace: () => (shapes?.isDrawing ? shapes.stepBack() : drawing.mayDraw && shapes?.remove()),
+      delete: () => drawing.mayDraw && shapes?.remove(),
+      ".": () => shapes?.nextVertex(),
+      arrowleft: nudge(-1, 0),
+      arrowright: nudge(1, 0),
+      arrowup: nudge(0, -1),
+      arrowdown: nudge(0, 1),
+      m: () => drawing.mayDraw && regions[0] && takeOver(drawing, scale.current, regions[0]),
+      "+": () => zoomBy(1.25),
+      "=": () => zoomBy(1.25),
+      "-": () => zoomBy(0.8),
+      "0": () => canvas?.viewport.fit(),
+      "1": () => canvas?.viewport.zoomTo(1),
+      w: () => canvas?.setWindow(FULL_WINDOW),
+      x: () => setHeat((shown) => !shown),
+      " ": () => {
+        if (canvas) canvas.panning = true;
+      },
+      "?": () => setHelp(true),
+    };
+  }, [canvas, drawing, regions, shapes, zoomBy]);
+  useKeys(keys);
+  useEffect(() => {
+    const release = (event: KeyboardEvent) => {
+      if (event.key === " " && canvas) canvas.panning = drawing.snapshot().tool === "hand";
+    };
+    window.addEventListener("keyup", release);
+    return () => window.removeEventListener("keyup", release);
+  }, [canvas, drawing]);
+
+  return (
+    <div className={classes.view}>
+      <Toolbar drawing={drawing} state={state} onHelp={() => setHelp(true)} />
+      <div className={classes.pictures} data-beside={beside && hasHeat}>
+        <div className={classes.frame}>
+          <div
+            ref={container}
+            className={classes.canvas}
+            data-tool={state.tool}
+            data-testid="canvas"
+            data-ready={view.isShown && state.loaded}
+            tabIndex={0}
+            role="application"
+            aria-label={texts.drawing.canvas}
+            onDoubleClick={() => shapes?.isDrawing && shapes.finish()}
+          />
+          {!view.isShown && !view.problem && (
+            <div className={classes.waiting}>
+              <Waiting text={texts.common.loading} height="100%" />
+            </div>
+          )}
+        </div>
+        {beside && hasHeat && <Beside scan={scan} opacity={opacity} />}
+      </div>
+      <Group className={classes.controls} gap="md" px="sm" py={6}>
+        <Group gap={2} wrap="nowrap">
+          <Control label={`${texts.drawing.zoomOut} (−)`} onClick={() => zoomBy(0.8)}>
+            <IconZoomOut size={18} aria-hidden />
+          </Control>
+          <Text size="sm" w={56} ta="center" aria-live="off" data-testid="zoom">
+            {texts.drawing.zoomOf(view.zoom)}
+          </Text>
+          <Control label={`${texts.drawing.zoomIn} (+)`} onClick={() => zoomBy(1.25)}>
+            <IconZoomIn size={18} aria-hidden />
+          </Control>
+          <Control label={`${texts.drawing.fit} (0)`} onClick={() => canvas?.viewport.fit()}>
+            <IconMaximize size={18} aria-hidden />
+          </Control>
+        </Group>
+        {hasHeat && (
+          <Group gap="sm" wrap="nowrap">
+            <Switch
+              size="sm"
+              label={texts.drawing.heat}
+              checked={heat || beside}
+              disabled={beside}
+              onChange={(event) => setHeat(event.currentTarget.checked)}
+            />
+            <Slider
+              w={110}
+              size="sm"
+              min={0}
+              max={1}
+              step={0.05}
+              label={formatShare}
+              value={opacity}
+              onChange={setOpacity}
+              disabled={!heat && !beside}
+              thumbLabel={texts.drawing.heatOpacity}
+            />
+            <Control label={texts.drawing.sideBySide} pressed={beside} onClick={() => setBeside(!beside)}>
+              <IconColumns2 size={18} aria-hidden />
+            </Control>
+          </Group>
+        )}
+        {revealed && regions.length > 0 && (
+          <Switch
+            size="sm"
+            label={texts.drawing.regions}
+            checked={outlined}
+            onChange={(event) => setOutlined(event.currentTarget.checked)}
+          />
+        )}
+        {view.window !== FULL_WINDOW && (
+          <Group gap={4} wrap="nowrap">
+            <Text size="sm">{texts.drawing.window(view.window.level, view.window.width)}</Text>
+            <Control label={`${texts.drawing.resetWindow} (W)`} onClick={() => canvas?.setWindow(FULL_WINDOW)}>
+              <IconContrastOff size={18} aria-hidden />
+            </Control>
+          </Group>
+        )}
+        {drawing.mayDraw && (
+          <div className={classes.saved}>
+            <SaveSign drawing={drawing} state={state} />
+          </div>
+        )}
+      </Group>
+      {view.problem && <ProblemAlert error={view.problem} />}
+      {state.conflict && (
+        <Alert color="yellow" m="xs" role="alert">
+          {texts.drawing.conflict}
+        </Alert>
+      )}
+      <div className="visually-hidden" aria-live="assertive">
+        {said}
+      </div>
+      <KeysDialog opened={help} onClose={() => setHelp(false)} />
+    </div>
+  );
+}
+
+/** The heat map on the scan beside the scan without it. */
+function Beside({ scan, opacity }: { scan: Scan; opacity: number }) {
+  const container = useRef<HTMLDivElement>(null);
+  usePictureCanvas(container, scan, { heat: true, opacity });
+  return (
+    <div className={classes.frame}>
+      <div ref={container} className={classes.canvas} data-testid="beside" role="img" aria-label={texts.drawing.heat} />
+    </div>
+  );
+}
+
+interface ControlProps {
+  label: string;
+  pressed?: boolean;
+  onClick: () => void;
+  children: React.ReactNode;
+}
+
+function Control({ label, pressed, onClick, children }: ControlProps) {
+  return (
+    <Tooltip label={label} openDelay={400}>
+      <ActionIcon
+        size={30}
+        variant={pressed ? "light" : "subtle"}
+        c="var(--mantine-color-text)"
+        color="gray"
+        aria-label={label}
+        aria-pressed={pressed}
+        onClick={onClick}
+      >
+        {children}
+      </ActionIcon>
+    </Tooltip>
+  );
+}

@@ -1,0 +1,152 @@
+import { ActionIcon, Button, Group, Select, Stack, Text, Textarea, UnstyledButton } from "@mantine/core";
+import { IconTrash } from "@tabler/icons-react";
+import { useEffect, useState } from "react";
+
+import type { Region, Scan } from "../api/types";
+import { texts } from "../texts";
+import { colourOf } from "./canvas/colours";
+import type { Drawing, DrawingState } from "./Drawing";
+import { lengthOf, type Shape } from "./shapes";
+import classes from "./ShapeList.module.css";
+
+interface Props {
+  drawing: Drawing;
+  state: DrawingState;
+  scan: Scan;
+  /** What of the model can be taken over; empty while its answer is hidden. */
+  regions: Region[];
+}
+
+/** Every shape with its label and comment, for who does not see or reach it on the scan, too. */
+export function ShapeList({ drawing, state, scan, regions }: Props) {
+  const labels = Object.keys(scan.probabilities);
+  if (!state.loaded) return <Text c="dimmed">{state.problem?.message ?? texts.drawing.loading}</Text>;
+  return (
+    <Stack gap="xs">
+      {state.shapes.length === 0 && (
+        <Text size="sm" c="dimmed">
+          {drawing.mayDraw ? texts.drawing.noShapes : texts.drawing.noShapesToSee}
+        </Text>
+      )}
+      <Stack component="ul" gap={6} m={0} p={0} className={classes.list}>
+        {state.shapes.map((shape, index) => (
+          <li key={shape.key} data-testid="shape" data-kind={shape.geometry.kind}>
+            <Line
+              {...{ drawing, shape, index, labels, scan }}
+              selected={state.selected === shape.key}
+            />
+          </li>
+        ))}
+      </Stack>
+      {drawing.mayDraw && regions.length > 0 && (
+        <Group gap={6}>
+          {regions.map((region, index) => (
+            <Button
+              key={index}
+              size="compact-sm"
+              variant="default"
+              title={texts.drawing.takeOverHelp}
+              onClick={() => takeOver(drawing, scan, region)}
+            >
+              {texts.drawing.takeOver(index + 1)}
+            </Button>
+          ))}
+        </Group>
+      )}
+    </Stack>
+  );
+}
+
+/** Makes an outline of the model a shape of the reader's. */
+export function takeOver(drawing: Drawing, scan: Scan, region: Region): void {
+  drawing.add({ kind: "polygon", points: region.polygon.flat() }, scan.heatmap_label ?? "");
+  const added = drawing.snapshot().selected;
+  drawing.setTool("select");
+  drawing.select(added);
+}
+
+interface LineProps {
+  drawing: Drawing;
+  shape: Shape;
+  index: number;
+  labels: string[];
+  scan: Scan;
+  selected: boolean;
+}
+
+function Line({ drawing, shape, index, labels, scan, selected }: LineProps) {
+  const name = texts.drawing.shape(index + 1, texts.drawing.kinds[shape.geometry.kind]);
+  const length = shape.geometry.kind === "caliper" ? texts.drawing.length(lengthOf(shape.geometry, scan)) : "";
+  return (
+    <div className={classes.line} data-selected={selected}>
+      <Group justify="space-between" wrap="nowrap" gap="xs">
+        <UnstyledButton
+          className={classes.name}
+          aria-expanded={selected}
+          onClick={() => {
+            drawing.setTool("select");
+            drawing.select(selected ? null : shape.key);
+          }}
+        >
+          <span className={classes.colour} style={{ background: colourOf(shape.label) }} aria-hidden />
+          <span>
+            {name}
+            {shape.label && <b> · {shape.label}</b>}
+            {length && <span> · {length}</span>}
+            {shape.comment && !selected && <span className={classes.comment}> {shape.comment}</span>}
+          </span>
+        </UnstyledButton>
+        {drawing.mayDraw && (
+          <ActionIcon
+            variant="subtle"
+            color="gray"
+            aria-label={texts.drawing.delete(name)}
+            onClick={() => drawing.remove(shape.key)}
+          >
+            <IconTrash size={16} aria-hidden />
+          </ActionIcon>
+        )}
+      </Group>
+      {selected && drawing.mayDraw && (
+        <Stack gap="xs" mt="xs">
+          <Select
+            size="sm"
+            aria-label={texts.drawing.label}
+            placeholder={texts.drawing.noLabel}
+            clearable
+            data={labels}
+            value={shape.label || null}
+            onChange={(label) => drawing.change(shape.key, { label: label ?? "" })}
+            comboboxProps={{ withinPortal: true }}
+          />
+          <Comment drawing={drawing} shape={shape} />
+        </Stack>
+      )}
+    </div>
+  );
+}
+
+/** One step of undo per comment, not per letter: it counts when the field is left, or the typing pauses. */
+function Comment({ drawing, shape }: { drawing: Drawing; shape: Shape }) {
+  const [text, setText] = useState(shape.comment);
+  useEffect(() => setText(shape.comment), [shape.comment]);
+  useEffect(() => {
+    if (text === shape.comment) return;
+    const timer = setTimeout(() => drawing.change(shape.key, { comment: text }), 400);
+    return () => clearTimeout(timer);
+  }, [drawing, shape.key, shape.comment, text]);
+  return (
+    <Textarea
+      size="sm"
+      aria-label={texts.drawing.comment}
+      placeholder={texts.drawing.comment}
+      autosize
+      minRows={1}
+      maxRows={6}
+      maxLength={2000}
+      value={text}
+      onChange={(event) => setText(event.currentTarget.value)}
+      onBlur={() => text !== shape.comment && drawing.change(shape.key, { comment: text })}
+    />
+  );
+}

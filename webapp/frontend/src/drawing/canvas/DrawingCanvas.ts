@@ -1,0 +1,380 @@
+/** The shapes on a scan, and drawing and changing them by pointer and keyboard. */
+
+import { Layer } from "konva/lib/Layer";
+import type { Shape as Node } from "konva/lib/Shape";
+
+import type { Annotation, Region } from "../../api/types";
+import { texts } from "../../texts";
+import { addVertex, type Drawn, dropVertex, finished, follow, start } from "../draft";
+import type { Drawing } from "../Drawing";
+import { handlesOf, moved, moveHandle, withoutVertex, withVertex } from "../editing";
+import { shapeOf } from "../merge";
+import { shapeAt } from "../outline";
+import { clamp, type Geometry, lengthOf, type Shape, type Size } from "../shapes";
+import { colourOf, OTHERS_COLOUR, REGION_COLOUR, SELECTED_COLOUR } from "./colours";
+import { crossNode, geometryNode, handlesNode, type Look } from "./nodes";
+import type { Pointed, PointerUser, PictureCanvas } from "./PictureCanvas";
+
+/** How near to a line or handle is on it, in pixels of the screen. */
+const REACH = { mouse: 8, pen: 12, touch: 22 };
+/** A pointer that moves less than this, in pixels of the screen, has clicked. */
+const CLICK = 4;
+
+interface Scale {
+  micrometres_x: number | null;
+  micrometres_y: number | null;
+}
+
+/** What the pointer is doing to a shape that is there. */
+interface Edit {
+  shape: Shape;
+  /** Null when the whole shape is moved. */
+  handle: number | null;
+  from: Pointed;
+  geometry: Geometry;
+}
+
+export class DrawingCanvas implements PointerUser {
+  private readonly model = new Layer({ listening: false });
+  private readonly resting = new Layer({ listening: false });
+  private readonly active = new Layer({ listening: false });
+  /** What stands on the canvas, with the place in the list that its tag tells. */
+  private readonly nodes = new Map<Shape, { node: Node; index: number }>();
+  private shownShapes: readonly Shape[] | null = null;
+  private shownSelected: string | null = null;
+  private drawn: Drawn | null = null;
+  private downAt: Pointed | null = null;
+  private edit: Edit | null = null;
+  private vertex: number | null = null;
+  private cursor: { x: number; y: number } | null = null;
+  private readonly unsubscribe: () => void;
+
+  constructor(
+    private readonly canvas: PictureCanvas,
+    private readonly drawing: Drawing,
+    private readonly size: Size,
+    private readonly scale: () => Scale,
+    /** Says what happens to who does not see it. */
+    private readonly announce: (text: string) => void,
+  ) {
+    canvas.stage.add(this.model, this.resting, this.active);
+    canvas.user = this;
+    this.unsubscribe = drawing.subscribe(() => this.refresh());
+    this.refresh();
+  }
+
+  destroy(): void {
+    this.unsubscribe();
+    this.canvas.user = null;
+  }
+
+  /** Outlines what the model looked at and what others drew. */
+  showBelow(regions: Region[], others: readonly Annotation[]): void {
+    this.model.destroyChildren();
+    for (const region of regions) {
+      const look = { colour: REGION_COLOUR, thickness: 1.5, dash: [6, 4] };
+      this.model.add(this.node({ kind: "polygon", points: region.polygon.flat() }, look));
+    }
+    for (const annotation of others) {
+      const shape = shapeOf(annotation);
+      const tag = [annotation.creator_name, annotation.label].filter(Boolean).join(": ");
+      const look = { colour: OTHERS_COLOUR, thickness: 1.5, dash: [2, 3], tag };
+      if (shape) this.model.add(this.node(shape.geometry, look));
+    }
+    this.model.batchDraw();
+  }
+
+  // The pointer
+
+  down(at: Pointed): boolean {
+    const { tool } = this.drawing.snapshot();
+    this.leaveCursor();
+    if (tool === "hand") return false;
+    this.downAt = at;
+    if (tool === "select") return this.takeHold(at);
+    const [x, y] = this.onScan(at);
+    if (this.drawn?.tool === "polygon") this.setVertex(x, y, REACH[at.pointer] / this.zoom);
+    else if (this.drawn) this.drawn = follow(this.drawn, x, y);
+    else this.drawn = start(tool, x, y);
+    if (tool === "point") this.finish();
+    this.drawActive();
+    return true;
+  }
+
+  move(places: Pointed[]): void {
+    const at = places.at(-1)!;
+    if (this.edit) {
+      const { shape, handle, from } = this.edit;
+      const geometry =
+        handle === null
+          ? moved(shape.geometry, at.x - from.x, at.y - from.y, this.size)
+          : moveHandle(shape.geometry, handle, at.x, at.y, this.size);
+      this.edit = { ...this.edit, geometry };
+    } else if (this.drawn) {
+      for (const place of places) this.drawn = follow(this.drawn, ...this.onScan(place));
+    }
+    this.drawActive();
+  }
+
+  up(at: Pointed): void {
+    if (this.edit) {
+      const { shape, geometry } = this.edit;
+      this.edit = null;
+      if (geometry !== shape.geometry && this.isMoved(at)) this.drawing.change(shape.key, { geometry });
+      else this.drawActive();
+      return;
+    }
+    const { drawn } = this;
+    if (!drawn || drawn.tool === "polygon") return;
+    // One click sets the first corner, another the second: nobody has to hold a button down.
+    if (!this.isMoved(at) && drawn.tool !== "freehand" && finished(drawn) === null) return;
+    this.finish();
+  }
+
+  cancel(): void {
+    this.edit = null;
+    if (this.drawn?.tool === "polygon") this.drawn = dropVertex(this.drawn);
+    else this.drawn = null;
+    this.drawActive();
+  }
+
+  hover(at: Pointed): void {
+    if (!this.drawn || this.drawn.tool === "freehand") return;
+    this.drawn = follow(this.drawn, ...this.onScan(at));
+    this.drawActive();
+  }
+
+  // The keyboard
+
+  /** Whether something is being drawn, which Escape gives up and Backspace takes a step back in. */
+  get isDrawing(): boolean {
+    return this.drawn !== null || this.cursor !== null;
+  }
+
+  /** Gives up what is being drawn. */
+  giveUp(): void {
+    this.drawn = null;
+    this.leaveCursor();
+    this.drawActive();
+  }
+
+  stepBack(): void {
+    if (this.drawn) this.drawn = dropVertex(this.drawn);
+    this.drawActive();
+  }
+
+  /** Sets a corner or vertex where the cross is; the first time it comes up in the middle of what is seen. */
+  enter(): void {
+    const { tool } = this.drawing.snapshot();
+    if (tool === "hand" || tool === "select") return;
+    if (!this.cursor) {
+      const { width, height } = this.canvas.stage.size();
+      const middle = this.canvas.viewport.toScan(width / 2, height / 2);
+      this.cursor = { x: Math.round(middle.x), y: Math.round(middle.y) };
+      this.cursor = { x: clamp(this.cursor.x, this.size.width), y: clamp(this.cursor.y, this.size.height) };
+      this.announce(texts.drawing.cursorAt(this.cursor.x, this.cursor.y));
+      return this.drawActive();
+    }
+    const { x, y } = this.cursor;
+    if (!this.drawn) {
+      this.drawn = start(tool, x, y);
+      this.announce(texts.drawing.cornerAt(x, y));
+      if (tool === "point") this.finish();
+    } else if (this.drawn.tool === "polygon") {
+      this.setVertex(x, y, 0.5);
+      if (this.drawn) this.announce(texts.drawing.cornerAt(x, y));
+    } else {
+      this.drawn = follow(this.drawn, x, y);
+      this.finish();
+    }
+    this.drawActive();
+  }
+
+  /** Moves the cross, else the chosen vertex, else the selected shape. Returns whether there was one. */
+  nudge(dx: number, dy: number): boolean {
+    if (this.cursor) {
+      const x = clamp(this.cursor.x + dx, this.size.width);
+      const y = clamp(this.cursor.y + dy, this.size.height);
+      this.cursor = { x, y };
+      if (this.drawn) this.drawn = follow(this.drawn, x, y);
+      this.announce(texts.drawing.cursorAt(x, y));
+      this.drawActive();
+      return true;
+    }
+    const shape = this.selected;
+    if (!shape || !this.drawing.mayDraw) return false;
+    const handle = this.vertex === null ? undefined : handlesOf(shape.geometry)[this.vertex];
+    const geometry = handle
+      ? moveHandle(shape.geometry, this.vertex!, handle.x + dx, handle.y + dy, this.size)
+      : moved(shape.geometry, dx, dy, this.size);
+    this.drawing.change(shape.key, { geometry });
+    return true;
+  }
+
+  /** Chooses the next vertex or corner of the selected shape, to be moved by the arrow keys. */
+  nextVertex(): void {
+    const count = this.selected
+      ? handlesOf(this.selected.geometry).filter(({ role }) => role === "vertex").length
+      : 0;
+    if (count === 0) return;
+    this.vertex = this.vertex === null ? 0 : this.vertex + 1 < count ? this.vertex + 1 : null;
+    this.announce(this.vertex === null ? texts.drawing.wholeShape : texts.drawing.vertex(this.vertex + 1, count));
+    this.drawActive();
+  }
+
+  /** Deletes the chosen vertex, else the selected shape. */
+  remove(): void {
+    const shape = this.selected;
+    if (!shape) return;
+    const geometry = this.vertex === null ? null : withoutVertex(shape.geometry, this.vertex);
+    this.vertex = null;
+    if (geometry) this.drawing.change(shape.key, { geometry });
+    else {
+      this.drawing.remove(shape.key);
+      this.announce(texts.drawing.deleted);
+    }
+  }
+
+  // Inside
+
+  private get zoom(): number {
+    return this.canvas.viewport.zoom();
+  }
+
+  private get selected(): Shape | undefined {
+    const { shapes, selected } = this.drawing.snapshot();
+    return shapes.find((shape) => shape.key === selected);
+  }
+
+  private onScan({ x, y }: Pointed): [number, number] {
+    return [clamp(x, this.size.width), clamp(y, this.size.height)];
+  }
+
+  private isMoved(at: Pointed): boolean {
+    const from = this.downAt;
+    return from !== null && Math.hypot(at.x - from.x, at.y - from.y) * this.zoom >= CLICK;
+  }
+
+  /** Takes a handle of the selected shape, else the shape there; false for a place without one. */
+  private takeHold(at: Pointed): boolean {
+    const reach = REACH[at.pointer] / this.zoom;
+    const selected = this.selected;
+    if (selected && this.drawing.mayDraw) {
+      const handles = handlesOf(selected.geometry);
+      const index = handles.findIndex(({ x, y }) => Math.hypot(x - at.x, y - at.y) <= reach);
+      const handle = handles[index];
+      if (handle) {
+        const vertices = handles.filter(({ role }) => role === "vertex").length;
+        const isNew = handle.role === "new";
+        const geometry = isNew ? withVertex(selected.geometry, index - vertices) : selected.geometry;
+        this.vertex = isNew ? index - vertices + 1 : index;
+        this.edit = { shape: { ...selected, geometry }, handle: this.vertex, from: at, geometry };
+        this.drawActive();
+        return true;
+      }
+    }
+    const shape = shapeAt(this.drawing.snapshot().shapes, at.x, at.y, reach);
+    this.drawing.select(shape?.key ?? null);
+    if (!shape) return false;
+    if (this.drawing.mayDraw) this.edit = { shape, handle: null, from: at, geometry: shape.geometry };
+    return true;
+  }
+
+  /** A vertex on the first or the last one closes the polygon. */
+  private setVertex(x: number, y: number, reach: number): void {
+    if (!this.drawn) return;
+    const { points } = this.drawn;
+    const near = (at: number) => Math.hypot(points.at(at)! - x, points.at(at + 1)! - y) <= reach;
+    if (points.length >= 6 && (near(0) || near(-2))) this.finish();
+    else this.drawn = addVertex(this.drawn, x, y);
+  }
+
+  /** Puts what was drawn among the shapes; nothing when it would be nothing. */
+  finish(): void {
+    const geometry = this.drawn && finished(this.drawn);
+    this.drawn = null;
+    if (geometry) {
+      this.drawing.add(geometry);
+      this.announce(texts.drawing.added(texts.drawing.kinds[geometry.kind]));
+    }
+    this.drawActive();
+  }
+
+  private leaveCursor(): void {
+    this.cursor = null;
+  }
+
+  /** Brings the layers in step with the drawing: only the selected shape is drawn while it changes. */
+  private refresh(): void {
+    const { shapes, selected, tool } = this.drawing.snapshot();
+    if (selected !== this.shownSelected) this.vertex = null;
+    if (this.drawn && this.drawn.tool !== tool) this.giveUp();
+    if (shapes === this.shownShapes && selected === this.shownSelected) return;
+    this.shownShapes = shapes;
+    this.shownSelected = selected;
+    const stays = new Set(shapes);
+    for (const [shape, shown] of this.nodes) {
+      if (stays.has(shape)) continue;
+      shown.node.destroy();
+      this.nodes.delete(shape);
+    }
+    shapes.forEach((shape, index) => {
+      let shown = this.nodes.get(shape);
+      if (shown?.index !== index) {
+        shown?.node.destroy();
+        shown = { node: this.node(shape.geometry, this.lookOf(shape, index)), index };
+        this.nodes.set(shape, shown);
+        this.resting.add(shown.node);
+      }
+      shown.node.visible(shape.key !== selected);
+    });
+    this.resting.batchDraw();
+    this.drawActive();
+  }
+
+  private drawActive(): void {
+    this.active.destroyChildren();
+    const { shapes } = this.drawing.snapshot();
+    const shape = this.edit?.shape ?? this.selected;
+    if (shape) {
+      const geometry = this.edit?.geometry ?? shape.geometry;
+      const index = shapes.findIndex(({ key }) => key === shape.key);
+      const look = this.lookOf({ ...shape, geometry }, index);
+      this.active.add(this.node(geometry, { ...look, colour: SELECTED_COLOUR, thickness: 2.5, filled: true }));
+      if (this.drawing.mayDraw) {
+        this.active.add(handlesNode(handlesOf(geometry), this.vertex, this.canvas.viewport.zoom));
+      }
+    }
+    if (this.drawn) this.addDrawn(this.drawn);
+    if (this.cursor) this.active.add(crossNode(this.cursor.x, this.cursor.y, this.canvas.viewport.zoom));
+    this.active.batchDraw();
+  }
+
+  private addDrawn(drawn: Drawn): void {
+    const look: Look = { colour: SELECTED_COLOUR, thickness: 2 };
+    if (drawn.tool === "polygon" || drawn.tool === "freehand") {
+      const points = drawn.tool === "polygon" ? [...drawn.points, drawn.x, drawn.y] : drawn.points;
+      if (points.length >= 4) this.active.add(this.node({ kind: "freehand", points, closed: false }, look));
+      if (drawn.tool === "polygon") {
+        const handles = handlesOf({ kind: "freehand", points: drawn.points, closed: false });
+        const vertices = handles.filter(({ role }) => role === "vertex");
+        this.active.add(handlesNode(vertices, null, this.canvas.viewport.zoom));
+      }
+      return;
+    }
+    const geometry = finished(drawn);
+    if (!geometry) return;
+    const tag = geometry.kind === "caliper" ? texts.drawing.length(lengthOf(geometry, this.scale())) : "";
+    this.active.add(this.node(geometry, { ...look, tag }));
+  }
+
+  private lookOf({ geometry, label }: Shape, index: number): Look {
+    const length = geometry.kind === "caliper" ? texts.drawing.length(lengthOf(geometry, this.scale())) : "";
+    const tag = [`${index + 1}`, label, length].filter(Boolean).join(" · ");
+    return { colour: colourOf(label), thickness: 2, filled: true, tag };
+  }
+
+  private node(geometry: Geometry, look: Look): Node {
+    return geometryNode(geometry, look, this.canvas.viewport.zoom);
+  }
+}

@@ -1,0 +1,214 @@
+/** A scan with its heat map, large: moved, zoomed and windowed by mouse, pen and fingers. */
+
+import { Layer } from "konva/lib/Layer";
+import { Image as Picture } from "konva/lib/shapes/Image";
+import { Stage } from "konva/lib/Stage";
+
+import type { Size } from "../shapes";
+import { canvasOf, FULL_WINDOW, type GreyWindow, showColoured, showWindowed, windowOf } from "./pictures";
+import { Viewport } from "./Viewport";
+
+/** A place on the scan, and how it was pointed at. */
+export interface Pointed {
+  x: number;
+  y: number;
+  pointer: "mouse" | "pen" | "touch";
+}
+
+/** Takes the pointer before it moves the picture. */
+export interface PointerUser {
+  /** Whether it wants to have this pointer until it is up. */
+  down: (at: Pointed) => boolean;
+  move: (at: Pointed[]) => void;
+  up: (at: Pointed) => void;
+  /** A second finger has come: what was begun with the first was not meant. */
+  cancel: () => void;
+  hover: (at: Pointed) => void;
+}
+
+interface Events {
+  onZoom: (zoom: number) => void;
+  onWindow: (window: GreyWindow) => void;
+}
+
+type Gesture = "user" | "pan" | "window" | "pinch";
+
+const SMOOTH_BELOW_ZOOM = 2;
+
+export class PictureCanvas {
+  readonly stage: Stage;
+  readonly viewport: Viewport;
+  /** While it is true the pointer moves the picture whatever else could use it. */
+  panning = false;
+  user: PointerUser | null = null;
+  private readonly scan: Picture;
+  private readonly heat: Picture;
+  private readonly pictures = new Layer({ listening: false });
+  private readonly fingers = new Map<number, { x: number; y: number }>();
+  private gesture: { kind: Gesture; pointer: number; x: number; y: number } | null = null;
+  private window = FULL_WINDOW;
+  private pixels: ImageData | null = null;
+  private frame = 0;
+  private readonly observer: ResizeObserver;
+  private readonly ended = new AbortController();
+
+  constructor(
+    private readonly container: HTMLDivElement,
+    size: Size,
+    private readonly events: Events,
+  ) {
+    this.stage = new Stage({
+      container,
+      width: container.clientWidth || 1,
+      height: container.clientHeight || 1,
+      listening: false,
+    });
+    this.viewport = new Viewport(this.stage, size, (zoom) => {
+      this.pictures.imageSmoothingEnabled(zoom <= SMOOTH_BELOW_ZOOM);
+      events.onZoom(zoom);
+    });
+    this.scan = new Picture({ image: undefined, ...size });
+    this.heat = new Picture({ image: undefined, ...size, visible: false });
+    this.pictures.add(this.scan, this.heat);
+    this.stage.add(this.pictures);
+    this.viewport.fit();
+    this.observer = new ResizeObserver(() => {
+      this.viewport.resize(container.clientWidth || 1, container.clientHeight || 1);
+    });
+    this.observer.observe(container);
+    this.listen();
+  }
+
+  setScan(pixels: ImageData): void {
+    this.pixels = pixels;
+    this.scan.image(canvasOf(pixels));
+    this.redrawScan();
+  }
+
+  setHeat(pixels: ImageData | null): void {
+    const canvas = pixels && canvasOf(pixels);
+    if (pixels && canvas) showColoured(pixels, canvas);
+    this.heat.image(canvas ?? undefined);
+    this.pictures.batchDraw();
+  }
+
+  showHeat(visible: boolean, opacity: number): void {
+    this.heat.visible(visible);
+    this.heat.opacity(opacity);
+    this.pictures.batchDraw();
+  }
+
+  setWindow(window: GreyWindow): void {
+    this.window = window;
+    this.events.onWindow(window);
+    cancelAnimationFrame(this.frame);
+    this.frame = requestAnimationFrame(() => this.redrawScan());
+  }
+
+  destroy(): void {
+    cancelAnimationFrame(this.frame);
+    this.ended.abort();
+    this.observer.disconnect();
+    this.stage.destroy();
+  }
+
+  private redrawScan(): void {
+    const canvas = this.scan.image();
+    if (this.pixels && canvas instanceof HTMLCanvasElement) showWindowed(this.pixels, canvas, this.window);
+    this.pictures.batchDraw();
+  }
+
+  private listen(): void {
+    const on = <Name extends keyof HTMLElementEventMap>(
+      name: Name,
+      handler: (event: HTMLElementEventMap[Name]) => void,
+    ) => this.container.addEventListener(name, handler, { signal: this.ended.signal, passive: false });
+    on("pointerdown", (event) => this.onDown(event));
+    on("pointermove", (event) => this.onMove(event));
+    on("pointerup", (event) => this.onUp(event));
+    on("pointercancel", (event) => this.onUp(event));
+    on("contextmenu", (event) => event.preventDefault());
+    on("wheel", (event) => {
+      event.preventDefault();
+      const { x, y } = this.place(event);
+      // A notch of a wheel is about 100; touchpads send many small steps.
+      this.viewport.zoomTo(this.viewport.zoom() * Math.exp(-event.deltaY / 400), x, y);
+    });
+  }
+
+  private place(event: MouseEvent): { x: number; y: number } {
+    const { left, top } = this.container.getBoundingClientRect();
+    return { x: event.clientX - left, y: event.clientY - top };
+  }
+
+  private pointed(event: PointerEvent): Pointed {
+    const { x, y } = this.place(event);
+    const pointer = event.pointerType === "pen" || event.pointerType === "touch" ? event.pointerType : "mouse";
+    return { ...this.viewport.toScan(x, y), pointer };
+  }
+
+  private onDown(event: PointerEvent): void {
+    const at = this.place(event);
+    if (event.pointerType === "touch") {
+      // A hand that rests beside the pen is not meant.
+      if (this.gesture && this.fingers.size === 0) return;
+      this.fingers.set(event.pointerId, at);
+      if (this.fingers.size === 2) {
+        if (this.gesture?.kind === "user") this.user?.cancel();
+        this.gesture = { kind: "pinch", pointer: event.pointerId, ...at };
+        return;
+      }
+    }
+    if (this.gesture) return;
+    this.container.setPointerCapture(event.pointerId);
+    this.gesture = { kind: this.gestureFor(event), pointer: event.pointerId, ...at };
+    if (this.gesture.kind === "pan") event.preventDefault();
+  }
+
+  private gestureFor(event: PointerEvent): Gesture {
+    if (event.button === 2) return "window";
+    if (event.button === 1 || this.panning) return "pan";
+    return this.user?.down(this.pointed(event)) ? "user" : "pan";
+  }
+
+  private onMove(event: PointerEvent): void {
+    const at = this.place(event);
+    const { gesture } = this;
+    if (!gesture) return this.user?.hover(this.pointed(event));
+    if (gesture.kind === "pinch") return this.pinch(event.pointerId, at);
+    if (gesture.pointer !== event.pointerId) return;
+    if (gesture.kind === "user") {
+      const all = event.getCoalescedEvents();
+      return this.user?.move((all.length > 0 ? all : [event]).map((each) => this.pointed(each)));
+    }
+    const [dx, dy] = [at.x - gesture.x, at.y - gesture.y];
+    this.gesture = { ...gesture, ...at };
+    if (gesture.kind === "pan") this.viewport.panBy(dx, dy);
+    else this.setWindow(windowOf(this.window.level - dy / 2, this.window.width + dx));
+  }
+
+  private pinch(pointer: number, at: { x: number; y: number }): void {
+    const before = this.fingers.get(pointer);
+    const other = [...this.fingers].find(([id]) => id !== pointer)?.[1];
+    if (!before || !other) return;
+    this.fingers.set(pointer, at);
+    const spread = Math.hypot(at.x - other.x, at.y - other.y);
+    const spreadBefore = Math.hypot(before.x - other.x, before.y - other.y);
+    this.viewport.panBy((at.x - before.x) / 2, (at.y - before.y) / 2);
+    if (spreadBefore > 0) {
+      const zoom = (this.viewport.zoom() * spread) / spreadBefore;
+      this.viewport.zoomTo(zoom, (at.x + other.x) / 2, (at.y + other.y) / 2);
+    }
+  }
+
+  private onUp(event: PointerEvent): void {
+    this.fingers.delete(event.pointerId);
+    const { gesture } = this;
+    if (!gesture) return;
+    if (gesture.kind === "pinch" ? this.fingers.size > 0 : gesture.pointer !== event.pointerId) return;
+    this.gesture = null;
+    if (gesture.kind !== "user") return;
+    if (event.type === "pointercancel") this.user?.cancel();
+    else this.user?.up(this.pointed(event));
+  }
+}

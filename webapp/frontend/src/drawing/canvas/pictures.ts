@@ -1,0 +1,74 @@
+/** How a scan and its heat map are turned into what is seen. */
+
+/** Which grey values are shown, as in radiology: those around `level`, `width` of them, spread from black to white. */
+export interface GreyWindow {
+  level: number;
+  width: number;
+}
+
+export const FULL_WINDOW: GreyWindow = { level: 127.5, width: 255 };
+
+// Stops of Matplotlib's colour map inferno, whose brightness rises evenly (https://bids.github.io/colormap/).
+const INFERNO = [
+  [0, 0, 4],
+  [27, 12, 65],
+  [74, 12, 107],
+  [120, 28, 109],
+  [165, 44, 96],
+  [207, 68, 70],
+  [237, 105, 37],
+  [251, 155, 6],
+  [247, 209, 61],
+  [252, 255, 164],
+] as const;
+
+export function windowOf(level: number, width: number): GreyWindow {
+  return { level: Math.min(Math.max(level, 0), 255), width: Math.min(Math.max(width, 2), 510) };
+}
+
+/** The pixels of a picture, to change; decoded once. */
+export async function pixelsOf(picture: Blob): Promise<ImageData> {
+  const bitmap = await createImageBitmap(picture);
+  const canvas = new OffscreenCanvas(bitmap.width, bitmap.height);
+  const context = canvas.getContext("2d", { willReadFrequently: true })!;
+  context.drawImage(bitmap, 0, 0);
+  bitmap.close();
+  return context.getImageData(0, 0, canvas.width, canvas.height);
+}
+
+export function canvasOf({ width, height }: ImageData): HTMLCanvasElement {
+  const canvas = document.createElement("canvas");
+  canvas.width = width;
+  canvas.height = height;
+  return canvas;
+}
+
+/** Shows the pixels on the canvas through a window of grey values. */
+export function showWindowed(pixels: ImageData, canvas: HTMLCanvasElement, { level, width }: GreyWindow): void {
+  const lookup = new Uint8ClampedArray(256);
+  for (let value = 0; value < 256; value++) lookup[value] = ((value - (level - width / 2)) / width) * 255;
+  const shown = new ImageData(pixels.width, pixels.height);
+  const [from, to] = [pixels.data, shown.data];
+  for (let at = 0; at < from.length; at += 4) {
+    to[at] = lookup[from[at]!]!;
+    to[at + 1] = lookup[from[at + 1]!]!;
+    to[at + 2] = lookup[from[at + 2]!]!;
+    to[at + 3] = from[at + 3]!;
+  }
+  canvas.getContext("2d")!.putImageData(shown, 0, 0);
+}
+
+/** Colours a grey heat map: where it is weak the scan shows through. */
+export function showColoured(heat: ImageData, canvas: HTMLCanvasElement): void {
+  const shown = new ImageData(heat.width, heat.height);
+  for (let at = 0; at < heat.data.length; at += 4) {
+    const value = heat.data[at]! / 255;
+    const place = value * (INFERNO.length - 1);
+    const [low, high] = [INFERNO[Math.floor(place)]!, INFERNO[Math.ceil(place)]!];
+    for (let channel = 0; channel < 3; channel++) {
+      shown.data[at + channel] = low[channel]! + (high[channel]! - low[channel]!) * (place % 1);
+    }
+    shown.data[at + 3] = 255 * Math.min(1, value * 1.25);
+  }
+  canvas.getContext("2d")!.putImageData(shown, 0, 0);
+}

@@ -1,0 +1,53 @@
+import { useLocalStorage } from "@mantine/hooks";
+import { useEffect, useRef } from "react";
+
+/** What keys do, by `event.key` in lower case, with "ctrl+" in front where Ctrl or the command key is held. */
+export type KeyActions = Record<string, (event: KeyboardEvent) => void>;
+
+/**
+ * Whether single letters act at once; kept in this browser. Who speaks to the computer can switch it off
+ * (WCAG 2.2, criterion 2.1.4).
+ */
+export function useSingleKeys(): [boolean, (on: boolean) => void] {
+  const [value, setValue] = useLocalStorage({
+    key: "retinote-single-keys",
+    defaultValue: true,
+    getInitialValueInEffect: false,
+  });
+  return [value, setValue];
+}
+
+/** Acts on keys while nobody is typing and no dialog is open. */
+export function useKeys(actions: KeyActions): void {
+  const [single] = useSingleKeys();
+  const latest = useRef(actions);
+  latest.current = actions;
+  useEffect(() => {
+    const onKey = (event: KeyboardEvent) => {
+      const ctrl = event.ctrlKey || event.metaKey;
+      const name = (ctrl ? "ctrl+" : "") + (ctrl && event.shiftKey ? "shift+" : "") + event.key.toLowerCase();
+      const action = latest.current[name];
+      if (!action || event.altKey || event.defaultPrevented || isTyping(event)) return;
+      if (!single && !ctrl && /^[a-z0-9?/+-]$/.test(event.key.toLowerCase())) return;
+      event.preventDefault();
+      action(event);
+    };
+    window.addEventListener("keydown", onKey);
+    return () => window.removeEventListener("keydown", onKey);
+  }, [single]);
+}
+
+const OWN_KEYS = "input:not([type=checkbox]):not([type=radio]), textarea, select, [contenteditable=true]";
+const ENTERED = "button, a, [role=button], [role=tab], [role=option], summary, input";
+
+/** Whether the key belongs to what has the focus. */
+function isTyping(event: KeyboardEvent): boolean {
+  const target = event.target;
+  if (!(target instanceof Element)) return false;
+  if (target.closest("[role=dialog], [role=menu], [role=listbox]")) return true;
+  if (event.key === "Enter" || event.key === " ") return target.closest(ENTERED + ", textarea") !== null;
+  if (event.key.startsWith("Arrow")) {
+    return target.closest("[role=slider], [role=radiogroup], input, textarea, select") !== null;
+  }
+  return target.closest(OWN_KEYS) !== null && target.getAttribute("type") !== "range";
+}

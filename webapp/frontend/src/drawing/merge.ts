@@ -1,0 +1,72 @@
+/** Brings together what the server has of somebody's drawing and what this browser has kept of it. */
+
+import type { Annotation } from "../api/types";
+import type { Draft, Saved } from "./drafts";
+import { newShape, sameContent, type Shape } from "./shapes";
+import { fromSelector } from "./w3c";
+
+export interface Merged extends Draft {
+  /** Whether something was changed here and elsewhere; both are kept then. */
+  conflict: boolean;
+}
+
+/** The shape of an annotation; null for one that can't be shown. */
+export function shapeOf(annotation: Annotation): Shape | null {
+  const geometry = fromSelector(annotation.target.selector);
+  return geometry && newShape(geometry, annotation.label, annotation.comment);
+}
+
+/** `annotations` are the person's own, in the order of the server. */
+export function merge(annotations: readonly Annotation[], draft: Draft | undefined): Merged {
+  const shapes: Shape[] = [];
+  const saved: Record<string, Saved> = {};
+  const left = new Map((draft?.shapes ?? []).map((shape) => [shape.key, shape]));
+  const keys = new Map(Object.entries(draft?.saved ?? {}).map(([key, { id }]) => [id, key]));
+  let conflict = false;
+
+  for (const annotation of annotations) {
+    const { id, revision } = annotation;
+    const theirs = shapeOf(annotation);
+    if (!theirs) continue;
+    const key = keys.get(id);
+    const before = key === undefined ? undefined : draft?.saved[key];
+    if (key === undefined || !before) {
+      // New to this browser; or its own, and the server's answer was lost on the way.
+      const own = [...left.values()].find((shape) => !draft?.saved[shape.key] && sameContent(shape, theirs));
+      const shape = own ?? theirs;
+      left.delete(shape.key);
+      shapes.push(shape);
+      saved[shape.key] = { id, revision, shape };
+      continue;
+    }
+    const mine = left.get(key);
+    left.delete(key);
+    if (revision === before.revision) {
+      saved[key] = before;
+      if (mine) shapes.push(mine);
+    } else if (!mine || sameContent(mine, before.shape)) {
+      const shape = { ...theirs, key };
+      shapes.push(shape);
+      saved[key] = { id, revision, shape };
+    } else {
+      conflict = true;
+      shapes.push(theirs, mine);
+      saved[theirs.key] = { id, revision, shape: theirs };
+    }
+  }
+  for (const shape of left.values()) {
+    const before = draft?.saved[shape.key];
+    // One that was saved, is gone from the server and was not touched here has been deleted elsewhere.
+    if (!before || !sameContent(shape, before.shape)) shapes.push(shape);
+  }
+  return { shapes, saved, conflict };
+}
+
+/** Whether the server does not have all of it. */
+export function isUnsaved({ shapes, saved }: Draft): boolean {
+  const here = new Set(shapes.map((shape) => shape.key));
+  return (
+    Object.keys(saved).some((key) => !here.has(key)) ||
+    shapes.some((shape) => !saved[shape.key] || !sameContent(saved[shape.key]!.shape, shape))
+  );
+}

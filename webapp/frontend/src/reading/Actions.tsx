@@ -1,0 +1,133 @@
+import { ActionIcon, Button, Group, Menu, Modal, Stack, Text } from "@mantine/core";
+import { notifications } from "@mantine/notifications";
+import { IconArrowLeft, IconArrowRight, IconColumns2, IconDotsVertical, IconFileTypePdf, IconTrash } from "@tabler/icons-react";
+import { useMutation, useQueryClient } from "@tanstack/react-query";
+import { useState } from "react";
+import { Link, useNavigate, useSearchParams } from "react-router";
+
+import { blob, json } from "../api/client";
+import type { Page, Scan } from "../api/types";
+import { download } from "../common/download";
+import { ProblemAlert } from "../common/ProblemAlert";
+import { useKeys } from "../drawing/keys";
+import { texts } from "../texts";
+
+/** Back, on to the next scan, and what can be done with this one as a whole. */
+export function Actions({ scan }: { scan: Scan }) {
+  const [search] = useSearchParams();
+  const from = search.get("from") ?? "";
+  const navigate = useNavigate();
+  const queries = useQueryClient();
+  const [asking, setAsking] = useState(false);
+  const report = useMutation({
+    mutationFn: () => blob(`scans/${scan.id}/report/`),
+    onSuccess: (content) => download(content, `retinote-${scan.id}.pdf`),
+    onError: complain,
+  });
+  const next = useMutation({
+    mutationFn: () => nextUnread(scan.id, from),
+    onSuccess: (id) => {
+      if (id) void navigate(`/scans/${id}?from=${encodeURIComponent(from)}`);
+      else notifications.show({ message: texts.reading.noneLeft });
+    },
+    onError: complain,
+  });
+  const remove = useMutation({
+    mutationFn: () => json(`scans/${scan.id}/`, { method: "DELETE" }),
+    onSuccess: () => {
+      void queries.invalidateQueries({ queryKey: ["scans"] });
+      notifications.show({ message: texts.reading.deleted });
+      void navigate(`/?${from}`);
+    },
+  });
+  useKeys({ n: () => next.mutate() });
+  const patient = scan.patient_ref;
+  return (
+    <Group justify="space-between" px="md" py={8} gap="xs" style={{ borderBottom: "1px solid var(--mantine-color-default-border)" }}>
+      <Button
+        component={Link}
+        to={from ? `/?${from}` : "/"}
+        size="compact-md"
+        variant="subtle"
+        leftSection={<IconArrowLeft size={16} aria-hidden />}
+      >
+        {texts.reading.back}
+      </Button>
+      <Group gap={4}>
+        <Button
+          size="compact-md"
+          variant="default"
+          title={texts.reading.nextHelp}
+          loading={next.isPending}
+          onClick={() => next.mutate()}
+          rightSection={<IconArrowRight size={16} aria-hidden />}
+        >
+          {texts.reading.next}
+        </Button>
+        <Menu position="bottom-end">
+          <Menu.Target>
+            <ActionIcon size={30} variant="default" aria-label={texts.reading.more} loading={report.isPending}>
+              <IconDotsVertical size={18} aria-hidden />
+            </ActionIcon>
+          </Menu.Target>
+          <Menu.Dropdown>
+            <Menu.Item leftSection={<IconFileTypePdf size={16} aria-hidden />} onClick={() => report.mutate()}>
+              {texts.reading.report}
+            </Menu.Item>
+            <Menu.Item
+              component={Link}
+              to={`/compare?left=${scan.id}`}
+              leftSection={<IconColumns2 size={16} aria-hidden />}
+              disabled={!patient}
+            >
+              {texts.reading.compare}
+            </Menu.Item>
+            {scan.may_change && (
+              <Menu.Item
+                color="red"
+                leftSection={<IconTrash size={16} aria-hidden />}
+                onClick={() => setAsking(true)}
+              >
+                {texts.reading.delete}
+              </Menu.Item>
+            )}
+          </Menu.Dropdown>
+        </Menu>
+      </Group>
+      <Modal
+        opened={asking}
+        onClose={() => setAsking(false)}
+        title={texts.reading.deleteAsk}
+        centered
+        closeButtonProps={{ "aria-label": texts.common.close }}
+      >
+        <Stack>
+          <Text>{texts.reading.deleteHelp}</Text>
+          {remove.error && <ProblemAlert error={remove.error} />}
+          <Group>
+            <Button color="red" loading={remove.isPending} onClick={() => remove.mutate()}>
+              {texts.common.delete}
+            </Button>
+            <Button variant="default" onClick={() => setAsking(false)}>
+              {texts.common.cancel}
+            </Button>
+          </Group>
+        </Stack>
+      </Modal>
+    </Group>
+  );
+}
+
+/** The first scan of the worklist that is not read and not this one; null when none is left. */
+async function nextUnread(id: string, from: string): Promise<string | null> {
+  const wanted = new URLSearchParams(from);
+  wanted.set("unread", "true");
+  wanted.set("status", "predicted");
+  wanted.set("page_size", "2");
+  const page = await json<Page<Scan>>(`scans/?${wanted.toString()}`);
+  return page.results.find((scan) => scan.id !== id)?.id ?? null;
+}
+
+function complain(error: Error): void {
+  notifications.show({ color: "red", message: error.message });
+}

@@ -1,0 +1,135 @@
+import { Button, Group, NumberInput, Select, Stack, Table, Text, Textarea, TextInput } from "@mantine/core";
+import { useMutation, useQueryClient } from "@tanstack/react-query";
+import { type FormEvent, useState } from "react";
+
+import { json } from "../api/client";
+import type { Scan } from "../api/types";
+import { formatTime } from "../common/format";
+import { ProblemAlert } from "../common/ProblemAlert";
+import { texts } from "../texts";
+import { Section } from "./Section";
+
+const { fields } = texts.reading;
+
+/** What is known of the scan besides its picture; to be corrected by who may. */
+export function Details({ scan, hidden }: { scan: Scan; hidden: boolean }) {
+  const [editing, setEditing] = useState(false);
+  const rows: [string, string][] = [
+    [fields.uploaded, formatTime(scan.timestamp)],
+    [fields.eye, scan.eye ? texts.common.eyes[scan.eye] : texts.common.none],
+    [fields.patient, scan.patient_ref || texts.common.none],
+    [fields.note, scan.note || texts.common.none],
+    [fields.size, texts.reading.pixels(scan.width, scan.height)],
+    [
+      fields.scale,
+      scan.micrometres_x !== null && scan.micrometres_y !== null
+        ? texts.reading.micrometres(scan.micrometres_x, scan.micrometres_y)
+        : texts.common.none,
+    ],
+    [fields.sha256, scan.sha256],
+  ];
+  if (scan.model && !hidden) rows.push([fields.weights, texts.reading.model(scan.model.name, scan.model.version)]);
+  return (
+    <Section title={texts.reading.details} testid="details">
+      {editing ? (
+        <DetailsForm scan={scan} onClose={() => setEditing(false)} />
+      ) : (
+        <>
+          <Table variant="vertical" layout="fixed" withRowBorders={false} verticalSpacing={3} horizontalSpacing={4}>
+            <Table.Tbody>
+              {rows.map(([name, value]) => (
+                <Table.Tr key={name}>
+                  <Table.Th w={130} bg="transparent" fw={400} c="dimmed">
+                    {name}
+                  </Table.Th>
+                  <Table.Td style={{ overflowWrap: "anywhere" }}>{value}</Table.Td>
+                </Table.Tr>
+              ))}
+            </Table.Tbody>
+          </Table>
+          {scan.may_change && (
+            <Button size="compact-sm" variant="default" mt="xs" onClick={() => setEditing(true)}>
+              {texts.reading.edit}
+            </Button>
+          )}
+        </>
+      )}
+    </Section>
+  );
+}
+
+function DetailsForm({ scan, onClose }: { scan: Scan; onClose: () => void }) {
+  const queries = useQueryClient();
+  const [values, setValues] = useState({
+    patient_ref: scan.patient_ref,
+    eye: scan.eye,
+    note: scan.note,
+    micrometres_x: scan.micrometres_x,
+    micrometres_y: scan.micrometres_y,
+  });
+  const set = (changed: Partial<typeof values>) => setValues({ ...values, ...changed });
+  const save = useMutation({
+    mutationFn: () => json<Scan>(`scans/${scan.id}/`, { method: "PATCH", body: values }),
+    onSuccess: (changed) => {
+      queries.setQueryData(["scan", scan.id], changed);
+      void queries.invalidateQueries({ queryKey: ["scans"] });
+      onClose();
+    },
+  });
+  const submit = (event: FormEvent) => {
+    event.preventDefault();
+    save.mutate();
+  };
+  return (
+    <form onSubmit={submit}>
+      <Stack gap="sm">
+        <TextInput
+          label={fields.patient}
+          maxLength={80}
+          value={values.patient_ref}
+          onChange={(event) => set({ patient_ref: event.currentTarget.value })}
+        />
+        <Select
+          label={fields.eye}
+          clearable
+          placeholder={texts.upload.unknown}
+          data={Object.entries(texts.common.eyes).map(([value, label]) => ({ value, label }))}
+          value={values.eye || null}
+          onChange={(eye) => set({ eye: eye ?? "" })}
+        />
+        <Textarea
+          label={fields.note}
+          autosize
+          maxLength={2000}
+          value={values.note}
+          onChange={(event) => set({ note: event.currentTarget.value })}
+        />
+        <Group grow>
+          {(["micrometres_x", "micrometres_y"] as const).map((name) => (
+            <NumberInput
+              key={name}
+              label={texts.upload.pixel[name]}
+              min={0.1}
+              max={1000}
+              hideControls
+              value={values[name] ?? ""}
+              onChange={(value) => set({ [name]: value === "" ? null : Number(value) })}
+            />
+          ))}
+        </Group>
+        {save.error && <ProblemAlert error={save.error} />}
+        <Group gap="xs">
+          <Button type="submit" loading={save.isPending}>
+            {texts.reading.saveDetails}
+          </Button>
+          <Button variant="default" onClick={onClose}>
+            {texts.common.cancel}
+          </Button>
+        </Group>
+        <Text size="xs" c="dimmed">
+          {texts.upload.patientHelp}
+        </Text>
+      </Stack>
+    </form>
+  );
+}

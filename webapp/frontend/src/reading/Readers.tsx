@@ -1,0 +1,136 @@
+import { Alert, Button, List, Select, Stack, Table, Text, Textarea } from "@mantine/core";
+import { IconGavel } from "@tabler/icons-react";
+import { useMutation, useQueryClient } from "@tanstack/react-query";
+import { useState } from "react";
+
+import { json } from "../api/client";
+import type { Adjudication, Reading, Scan } from "../api/types";
+import { formatShare } from "../common/format";
+import { ProblemAlert } from "../common/ProblemAlert";
+import { texts } from "../texts";
+import { Section } from "./Section";
+
+/** What others said and drew, how far all agree, and what settles it. */
+export function Readers({ scan, reading }: { scan: Scan; reading: Reading }) {
+  const { reviews, agreement, dice, heatmap, adjudication } = reading;
+  if (!reading.open) {
+    return (
+      <Section title={texts.reading.readers} testid="readers">
+        <Text size="sm">{texts.reading.hidden(reading.reader_count - (reading.own ? 1 : 0))}</Text>
+      </Section>
+    );
+  }
+  return (
+    <Section title={texts.reading.readers} testid="readers">
+      <Stack gap="sm">
+        {reviews.length === 0 && <Text size="sm">{texts.reading.nobody}</Text>}
+        {reviews.length > 0 && (
+          <Table verticalSpacing={4} horizontalSpacing="xs">
+            <Table.Thead>
+              <Table.Tr>
+                <Table.Th>{texts.reading.columns.reader}</Table.Th>
+                <Table.Th>{texts.reading.columns.verdict}</Table.Th>
+                <Table.Th>{texts.reading.columns.label}</Table.Th>
+              </Table.Tr>
+            </Table.Thead>
+            <Table.Tbody>
+              {reviews.map((review) => (
+                <Table.Tr key={review.id}>
+                  <Table.Td>
+                    {review.reader}
+                    {review.mine && ` (${texts.reading.you})`}
+                  </Table.Td>
+                  <Table.Td>
+                    {texts.reading.verdicts[review.verdict]}
+                    {review.blind && `, ${texts.reading.wasBlind}`}
+                    {review.comment && (
+                      <Text size="xs" c="dimmed">
+                        {review.comment}
+                      </Text>
+                    )}
+                  </Table.Td>
+                  <Table.Td>{review.label || texts.common.none}</Table.Td>
+                </Table.Tr>
+              ))}
+            </Table.Tbody>
+          </Table>
+        )}
+        {(agreement !== null || dice.length > 0 || heatmap.length > 0) && (
+          <List size="sm" spacing={2}>
+            {agreement !== null && <List.Item>{texts.reading.agreement(formatShare(agreement))}</List.Item>}
+            {dice.map(({ readers: [first, second], dice: value }) => (
+              <List.Item key={`${first} ${second}`}>{texts.reading.dice(first, second, value.toFixed(2))}</List.Item>
+            ))}
+            {heatmap.map(({ reader, covered, dice: value }) => (
+              <List.Item key={reader}>
+                {texts.reading.covers(reader, formatShare(covered), value.toFixed(2))}
+              </List.Item>
+            ))}
+          </List>
+        )}
+        {adjudication && (
+          <Alert
+            color="teal"
+            icon={<IconGavel />}
+            p="xs"
+            title={texts.reading.settledAs(adjudication.label, adjudication.adjudicator)}
+          >
+            {adjudication.comment}
+          </Alert>
+        )}
+        {reading.may_adjudicate && reviews.length > 0 && <Settle scan={scan} settled={adjudication} />}
+      </Stack>
+    </Section>
+  );
+}
+
+function Settle({ scan, settled }: { scan: Scan; settled: Adjudication | null }) {
+  const queries = useQueryClient();
+  const [opened, setOpened] = useState(false);
+  const [label, setLabel] = useState<string | null>(null);
+  const [comment, setComment] = useState("");
+  const settle = useMutation({
+    mutationFn: () =>
+      json<Adjudication>(`scans/${scan.id}/adjudication/`, { method: "POST", body: { label, comment } }),
+    onSuccess: () => {
+      setOpened(false);
+      for (const key of ["scan", "reading"]) void queries.invalidateQueries({ queryKey: [key, scan.id] });
+      void queries.invalidateQueries({ queryKey: ["scans"] });
+    },
+  });
+  if (!opened) {
+    return (
+      <Button variant="default" size="compact-md" w="fit-content" onClick={() => setOpened(true)}>
+        {settled ? texts.reading.settleAgain : texts.reading.settle}
+      </Button>
+    );
+  }
+  return (
+    <Stack gap="xs" data-testid="settle">
+      <Text size="sm">{texts.reading.settleHelp}</Text>
+      <Select
+        label={texts.reading.rightLabel}
+        placeholder={texts.reading.chooseLabel}
+        data={Object.keys(scan.probabilities)}
+        value={label}
+        onChange={setLabel}
+      />
+      <Textarea
+        label={texts.reading.comment}
+        autosize
+        maxLength={2000}
+        value={comment}
+        onChange={(event) => setComment(event.currentTarget.value)}
+      />
+      <Button
+        w="fit-content"
+        disabled={label === null}
+        loading={settle.isPending}
+        onClick={() => settle.mutate()}
+      >
+        {texts.reading.settleSubmit}
+      </Button>
+      {settle.error && <ProblemAlert error={settle.error} />}
+    </Stack>
+  );
+}

@@ -1,0 +1,11 @@
+export const compare = {
+  title: "Compare two scans",
+  left: "Left scan",
+  right: "Right scan",
+  together: "Move and zoom together",
+  heat: "Heat maps",
+  empty: "Choose two scans of a patient reference in the worklist and press Compare.",
+  noOthers: "There is no other scan of this patient reference.",
+  open: "Open",
+  scan: (time: string, eye: string) => (eye ? `${time}, ${eye}` : time),
+};
