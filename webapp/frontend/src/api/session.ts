@@ -95,7 +95,7 @@ let waiting: Promise<unknown> = Promise.resolve();
 function inTurn<Result>(work: () => Promise<Result>): Promise<Result> {
   const next = waiting
     .catch(() => undefined)
-    .then(() => ("locks" in navigator ? navigator.locks.request(LOCK, work) : work()));
+    .then(async () => ("locks" in navigator ? await navigator.locks.request(LOCK, work) : await work()));
   waiting = next;
   return next as Promise<Result>;
 }

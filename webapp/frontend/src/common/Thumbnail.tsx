@@ -10,6 +10,13 @@ interface Props {
 /** A small picture of a scan. */
 export function Thumbnail({ path, alt, width = 96, height = 56 }: Props) {
   const { url } = useObjectUrl(path);
-  const style = { width, height, objectFit: "cover" as const, background: "#000", borderRadius: 6, display: "block" };
+  const style = {
+    width,
+    height,
+    objectFit: "cover" as const,
+    background: "#000",
+    borderRadius: 6,
+    display: "block",
+  };
   return url ? <img src={url} alt={alt} style={style} /> : <div style={style} role="img" aria-label={alt} />;
 }

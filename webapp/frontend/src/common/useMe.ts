@@ -10,5 +10,6 @@ export function useMe(): Me | undefined {
 
 /** Labels and urgencies; undefined until they are known. */
 export function useOptions(): Options | undefined {
-  return useQuery({ queryKey: ["options"], queryFn: () => json<Options>("options/"), staleTime: 300_000 }).data;
+  return useQuery({ queryKey: ["options"], queryFn: () => json<Options>("options/"), staleTime: 300_000 })
+    .data;
 }

@@ -1,7 +1,7 @@
 import { Kbd, Modal, SimpleGrid, Stack, Switch, Table, Title } from "@mantine/core";
 
 import { texts } from "../texts";
-import { useSingleKeys } from "./keys";
+import { useSingleKeys } from "../common/keys";
 
 const { keyHelp, tools, keyGroups } = texts.drawing;
 

@@ -4,7 +4,12 @@ import { IconAlertTriangle, IconCloudCheck, IconCloudOff, IconCloudUp } from "@t
 import { texts } from "../texts";
 import type { Drawing, DrawingState } from "./Drawing";
 
-const SIGNS = { saved: IconCloudCheck, saving: IconCloudUp, unsaved: IconCloudOff, refused: IconAlertTriangle };
+const SIGNS = {
+  saved: IconCloudCheck,
+  saving: IconCloudUp,
+  unsaved: IconCloudOff,
+  refused: IconAlertTriangle,
+};
 
 /** Whether what is drawn is saved, and what to do where it is not. */
 export function SaveSign({ drawing, state }: { drawing: Drawing; state: DrawingState }) {
@@ -15,7 +20,9 @@ export function SaveSign({ drawing, state }: { drawing: Drawing; state: DrawingS
     <Group gap={6} wrap="nowrap" data-testid="save-state" data-state={saveState}>
       <Sign size={18} aria-hidden style={{ flexShrink: 0 }} />
       <Text size="sm" role="status" title={bad ? (problem?.message ?? texts.drawing.unsavedHelp) : undefined}>
-        {saveState === "refused" ? `${texts.drawing.states.refused}: ${reason(problem)}` : texts.drawing.states[saveState]}
+        {saveState === "refused"
+          ? `${texts.drawing.states.refused}: ${reason(problem)}`
+          : texts.drawing.states[saveState]}
       </Text>
       {saveState === "unsaved" && (
         <Button size="compact-xs" variant="light" onClick={drawing.flush}>

@@ -11,7 +11,7 @@ import { DrawingCanvas } from "./canvas/DrawingCanvas";
 import { FULL_WINDOW } from "./canvas/pictures";
 import type { Drawing, DrawingState } from "./Drawing";
 import { KeysDialog } from "./KeysDialog";
-import { type KeyActions, useKeys } from "./keys";
+import { type KeyActions, useKeys } from "../common/keys";
 import { SaveSign } from "./SaveSign";
 import classes from "./ScanView.module.css";
 import { takeOver } from "./ShapeList";
@@ -191,7 +191,10 @@ export function ScanView({ scan, drawing, state, regions, revealed }: Props) {
         {view.window !== FULL_WINDOW && (
           <Group gap={4} wrap="nowrap">
             <Text size="sm">{texts.drawing.window(view.window.level, view.window.width)}</Text>
-            <Control label={`${texts.drawing.resetWindow} (W)`} onClick={() => canvas?.setWindow(FULL_WINDOW)}>
+            <Control
+              label={`${texts.drawing.resetWindow} (W)`}
+              onClick={() => canvas?.setWindow(FULL_WINDOW)}
+            >
               <IconContrastOff size={18} aria-hidden />
             </Control>
           </Group>
@@ -222,7 +225,13 @@ function Beside({ scan, opacity }: { scan: Scan; opacity: number }) {
   usePictureCanvas(container, scan, { heat: true, opacity });
   return (
     <div className={classes.frame}>
-      <div ref={container} className={classes.canvas} data-testid="beside" role="img" aria-label={texts.drawing.heat} />
+      <div
+        ref={container}
+        className={classes.canvas}
+        data-testid="beside"
+        role="img"
+        aria-label={texts.drawing.heat}
+      />
     </div>
   );
 }

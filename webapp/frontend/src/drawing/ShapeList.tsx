@@ -31,10 +31,7 @@ export function ShapeList({ drawing, state, scan, regions }: Props) {
       <Stack component="ul" gap={6} m={0} p={0} className={classes.list}>
         {state.shapes.map((shape, index) => (
           <li key={shape.key} data-testid="shape" data-kind={shape.geometry.kind}>
-            <Line
-              {...{ drawing, shape, index, labels, scan }}
-              selected={state.selected === shape.key}
-            />
+            <Line {...{ drawing, shape, index, labels, scan }} selected={state.selected === shape.key} />
           </li>
         ))}
       </Stack>
@@ -76,7 +73,8 @@ interface LineProps {
 
 function Line({ drawing, shape, index, labels, scan, selected }: LineProps) {
   const name = texts.drawing.shape(index + 1, texts.drawing.kinds[shape.geometry.kind]);
-  const length = shape.geometry.kind === "caliper" ? texts.drawing.length(lengthOf(shape.geometry, scan)) : "";
+  const length =
+    shape.geometry.kind === "caliper" ? texts.drawing.length(lengthOf(shape.geometry, scan)) : "";
   return (
     <div className={classes.line} data-selected={selected}>
       <Group justify="space-between" wrap="nowrap" gap="xs">

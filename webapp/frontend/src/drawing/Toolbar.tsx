@@ -33,7 +33,15 @@ const TOOLS: { tool: Tool; key: string; Icon: typeof IconSquare }[] = [
 export const TOOL_KEYS = Object.fromEntries(TOOLS.map(({ tool, key }) => [key.toLowerCase(), tool]));
 
 /** Chooses what the pointer does, and takes steps back. */
-export function Toolbar({ drawing, state, onHelp }: { drawing: Drawing; state: DrawingState; onHelp: () => void }) {
+export function Toolbar({
+  drawing,
+  state,
+  onHelp,
+}: {
+  drawing: Drawing;
+  state: DrawingState;
+  onHelp: () => void;
+}) {
   const tools = drawing.mayDraw ? TOOLS : TOOLS.slice(0, 2);
   return (
     <div className={classes.toolbar} role="toolbar" aria-label={texts.drawing.toolbar}>

@@ -39,5 +39,7 @@ export async function dropDraft(user: string, scan: string): Promise<void> {
 /** The scans on which this person has drawn something that was not saved. */
 export async function scansWithDrafts(user: string): Promise<string[]> {
   const prefix = `${user}/`;
-  return (await keys<string>(store)).filter((key) => key.startsWith(prefix)).map((key) => key.slice(prefix.length));
+  return (await keys<string>(store))
+    .filter((key) => key.startsWith(prefix))
+    .map((key) => key.slice(prefix.length));
 }

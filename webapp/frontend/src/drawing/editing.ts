@@ -1,6 +1,15 @@
 /** Moving shapes and what they can be taken hold of by. Nothing here leaves the scan. */
 
-import { type Bounds, boundsOf, boxBetween, clamp, ellipseIn, type Geometry, round, type Size } from "./shapes";
+import {
+  type Bounds,
+  boundsOf,
+  boxBetween,
+  clamp,
+  ellipseIn,
+  type Geometry,
+  round,
+  type Size,
+} from "./shapes";
 
 export interface Handle {
   x: number;
@@ -66,7 +75,10 @@ export function withVertex(geometry: Geometry, edge: number): Geometry {
   const vertices = geometry.points.length / 2;
   const middle = handlesOf(geometry)[vertices + edge];
   if (!middle) return geometry;
-  return { ...geometry, points: geometry.points.toSpliced(2 * (edge + 1), 0, round(middle.x), round(middle.y)) };
+  return {
+    ...geometry,
+    points: geometry.points.toSpliced(2 * (edge + 1), 0, round(middle.x), round(middle.y)),
+  };
 }
 
 /** Without a vertex; null when too few would be left. */

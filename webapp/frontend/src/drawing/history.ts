@@ -21,7 +21,9 @@ export function undo<State>(history: History<State>): History<State> {
 
 export function redo<State>(history: History<State>): History<State> {
   const [next, ...rest] = history.future;
-  return next === undefined ? history : { past: [...history.past, history.present], present: next, future: rest };
+  return next === undefined
+    ? history
+    : { past: [...history.past, history.present], present: next, future: rest };
 }
 
 /** Changes every state alike: for what is no step of the person's, as a shape that came from elsewhere. */

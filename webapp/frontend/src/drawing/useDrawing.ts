@@ -4,7 +4,12 @@ import { onSessionChange } from "../api/session";
 import { Drawing, type DrawingState } from "./Drawing";
 
 /** The drawing of a person on a scan, loaded, and sent again whenever the server may be back. */
-export function useDrawing(user: string, scan: string, mayDraw: boolean, readings: number): [Drawing, DrawingState] {
+export function useDrawing(
+  user: string,
+  scan: string,
+  mayDraw: boolean,
+  readings: number,
+): [Drawing, DrawingState] {
   const [drawing, setDrawing] = useState(() => new Drawing(user, scan, mayDraw));
   useEffect(() => {
     const made = new Drawing(user, scan, mayDraw);

@@ -73,7 +73,8 @@ export function fromSelector(selector: Selector): Geometry | null {
 
 function pairs(points: Points): string[] {
   const written: string[] = [];
-  for (let index = 0; index < points.length; index += 2) written.push(`${points[index]},${points[index + 1]}`);
+  for (let index = 0; index < points.length; index += 2)
+    written.push(`${points[index]},${points[index + 1]}`);
   return written;
 }
 

@@ -1,16 +1,24 @@
 import { ActionIcon, Button, Group, Menu, Modal, Stack, Text } from "@mantine/core";
 import { notifications } from "@mantine/notifications";
-import { IconArrowLeft, IconArrowRight, IconColumns2, IconDotsVertical, IconFileTypePdf, IconTrash } from "@tabler/icons-react";
+import {
+  IconArrowLeft,
+  IconArrowRight,
+  IconColumns2,
+  IconDotsVertical,
+  IconFileTypePdf,
+  IconTrash,
+} from "@tabler/icons-react";
 import { useMutation, useQueryClient } from "@tanstack/react-query";
 import { useState } from "react";
 import { Link, useNavigate, useSearchParams } from "react-router";
 
 import { blob, json } from "../api/client";
-import type { Page, Scan } from "../api/types";
+import type { Scan } from "../api/types";
 import { download } from "../common/download";
 import { ProblemAlert } from "../common/ProblemAlert";
-import { useKeys } from "../drawing/keys";
+import { useKeys } from "../common/keys";
 import { texts } from "../texts";
+import { nextUnread } from "../worklist/scans";
 
 /** Back, on to the next scan, and what can be done with this one as a whole. */
 export function Actions({ scan }: { scan: Scan }) {
@@ -25,7 +33,7 @@ export function Actions({ scan }: { scan: Scan }) {
     onError: complain,
   });
   const next = useMutation({
-    mutationFn: () => nextUnread(scan.id, from),
+    mutationFn: () => nextUnread(from, scan.id),
     onSuccess: (id) => {
       if (id) void navigate(`/scans/${id}?from=${encodeURIComponent(from)}`);
       else notifications.show({ message: texts.reading.noneLeft });
@@ -43,7 +51,13 @@ export function Actions({ scan }: { scan: Scan }) {
   useKeys({ n: () => next.mutate() });
   const patient = scan.patient_ref;
   return (
-    <Group justify="space-between" px="md" py={8} gap="xs" style={{ borderBottom: "1px solid var(--mantine-color-default-border)" }}>
+    <Group
+      justify="space-between"
+      px="md"
+      py={8}
+      gap="xs"
+      style={{ borderBottom: "1px solid var(--mantine-color-default-border)" }}
+    >
       <Button
         component={Link}
         to={from ? `/?${from}` : "/"}
@@ -66,12 +80,20 @@ export function Actions({ scan }: { scan: Scan }) {
         </Button>
         <Menu position="bottom-end">
           <Menu.Target>
-            <ActionIcon size={30} variant="default" aria-label={texts.reading.more} loading={report.isPending}>
+            <ActionIcon
+              size={30}
+              variant="default"
+              aria-label={texts.reading.more}
+              loading={report.isPending}
+            >
               <IconDotsVertical size={18} aria-hidden />
             </ActionIcon>
           </Menu.Target>
           <Menu.Dropdown>
-            <Menu.Item leftSection={<IconFileTypePdf size={16} aria-hidden />} onClick={() => report.mutate()}>
+            <Menu.Item
+              leftSection={<IconFileTypePdf size={16} aria-hidden />}
+              onClick={() => report.mutate()}
+            >
               {texts.reading.report}
             </Menu.Item>
             <Menu.Item
@@ -116,16 +138,6 @@ export function Actions({ scan }: { scan: Scan }) {
       </Modal>
     </Group>
   );
-}
-
-/** The first scan of the worklist that is not read and not this one; null when none is left. */
-async function nextUnread(id: string, from: string): Promise<string | null> {
-  const wanted = new URLSearchParams(from);
-  wanted.set("unread", "true");
-  wanted.set("status", "predicted");
-  wanted.set("page_size", "2");
-  const page = await json<Page<Scan>>(`scans/?${wanted.toString()}`);
-  return page.results.find((scan) => scan.id !== id)?.id ?? null;
 }
 
 function complain(error: Error): void {

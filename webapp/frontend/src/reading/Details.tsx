@@ -3,7 +3,7 @@ import { useMutation, useQueryClient } from "@tanstack/react-query";
 import { type FormEvent, useState } from "react";
 
 import { json } from "../api/client";
-import type { Scan } from "../api/types";
+import type { Eye, Scan } from "../api/types";
 import { formatTime } from "../common/format";
 import { ProblemAlert } from "../common/ProblemAlert";
 import { texts } from "../texts";
@@ -28,14 +28,21 @@ export function Details({ scan, hidden }: { scan: Scan; hidden: boolean }) {
     ],
     [fields.sha256, scan.sha256],
   ];
-  if (scan.model && !hidden) rows.push([fields.weights, texts.reading.model(scan.model.name, scan.model.version)]);
+  if (scan.model && !hidden)
+    rows.push([fields.weights, texts.reading.model(scan.model.name, scan.model.version)]);
   return (
     <Section title={texts.reading.details} testid="details">
       {editing ? (
         <DetailsForm scan={scan} onClose={() => setEditing(false)} />
       ) : (
         <>
-          <Table variant="vertical" layout="fixed" withRowBorders={false} verticalSpacing={3} horizontalSpacing={4}>
+          <Table
+            variant="vertical"
+            layout="fixed"
+            withRowBorders={false}
+            verticalSpacing={3}
+            horizontalSpacing={4}
+          >
             <Table.Tbody>
               {rows.map(([name, value]) => (
                 <Table.Tr key={name}>
@@ -95,7 +102,7 @@ function DetailsForm({ scan, onClose }: { scan: Scan; onClose: () => void }) {
           placeholder={texts.upload.unknown}
           data={Object.entries(texts.common.eyes).map(([value, label]) => ({ value, label }))}
           value={values.eye || null}
-          onChange={(eye) => set({ eye: eye ?? "" })}
+          onChange={(eye) => set({ eye: (eye ?? "") as Eye })}
         />
         <Textarea
           label={fields.note}

@@ -59,7 +59,9 @@ export function Readers({ scan, reading }: { scan: Scan; reading: Reading }) {
           <List size="sm" spacing={2}>
             {agreement !== null && <List.Item>{texts.reading.agreement(formatShare(agreement))}</List.Item>}
             {dice.map(({ readers: [first, second], dice: value }) => (
-              <List.Item key={`${first} ${second}`}>{texts.reading.dice(first, second, value.toFixed(2))}</List.Item>
+              <List.Item key={`${first} ${second}`}>
+                {texts.reading.dice(first, second, value.toFixed(2))}
+              </List.Item>
             ))}
             {heatmap.map(({ reader, covered, dice: value }) => (
               <List.Item key={reader}>

@@ -37,7 +37,10 @@ export default function ReadingPage() {
     queryFn: () => json<Scan>(`scans/${id}/`),
     refetchInterval: ({ state }) => (state.data?.status === "queued" ? POLL_MS : false),
   });
-  const reading = useQuery({ queryKey: ["reading", id], queryFn: () => json<Reading>(`scans/${id}/reading/`) });
+  const reading = useQuery({
+    queryKey: ["reading", id],
+    queryFn: () => json<Reading>(`scans/${id}/reading/`),
+  });
   const gone = scan.error instanceof Problem && scan.error.status === 404;
   if (gone) return <NotFound />;
   const error = scan.data ? null : (scan.error ?? reading.error);
@@ -68,14 +71,22 @@ function ScanReading({ scan, reading, me }: { scan: Scan; reading: Reading; me: 
     <div className={classes.page}>
       <h1 className="visually-hidden">{title}</h1>
       <div className={classes.view}>
-        <ScanView scan={scan} drawing={drawing} state={state} regions={regions} revealed={predicted && !hidden} />
+        <ScanView
+          scan={scan}
+          drawing={drawing}
+          state={state}
+          regions={regions}
+          revealed={predicted && !hidden}
+        />
       </div>
       <div className={classes.panel}>
         <Actions scan={scan} />
         {!predicted && <Unread scan={scan} />}
         {predicted && !hidden && <Answer scan={scan} mayAsk={mayDraw} />}
         {predicted && mayDraw && <VerdictForm scan={scan} reading={reading} blind={hidden} />}
-        {predicted && !hidden && scan.recommendation && <Recommendation scan={scan} given={scan.recommendation} />}
+        {predicted && !hidden && scan.recommendation && (
+          <Recommendation scan={scan} given={scan.recommendation} />
+        )}
         <Section title={texts.drawing.shapes}>
           <ShapeList drawing={drawing} state={state} scan={scan} regions={regions} />
         </Section>

@@ -4,7 +4,15 @@ import { type ReactNode, useId } from "react";
 import classes from "./Section.module.css";
 
 /** A part of the panel beside the scan. */
-export function Section({ title, children, testid }: { title: string; children: ReactNode; testid?: string }) {
+export function Section({
+  title,
+  children,
+  testid,
+}: {
+  title: string;
+  children: ReactNode;
+  testid?: string;
+}) {
   const id = useId();
   return (
     <section className={classes.section} aria-labelledby={id} data-testid={testid}>

@@ -5,7 +5,7 @@ import { useState } from "react";
 import { json } from "../api/client";
 import type { Reading, Review, Scan, Verdict } from "../api/types";
 import { ProblemAlert } from "../common/ProblemAlert";
-import { useKeys } from "../drawing/keys";
+import { useKeys } from "../common/keys";
 import { texts } from "../texts";
 import { Section } from "./Section";
 

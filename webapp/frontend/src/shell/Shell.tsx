@@ -1,4 +1,15 @@
-import { Box, Burger, Center, Container, Group, Modal, NavLink, Drawer, Text, UnstyledButton } from "@mantine/core";
+import {
+  Box,
+  Burger,
+  Center,
+  Container,
+  Group,
+  Modal,
+  NavLink,
+  Drawer,
+  Text,
+  UnstyledButton,
+} from "@mantine/core";
 import { useDisclosure } from "@mantine/hooks";
 import { IconChartBar, IconEye, IconListDetails, IconUpload } from "@tabler/icons-react";
 import type { ReactNode } from "react";

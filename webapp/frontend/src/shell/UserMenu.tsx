@@ -1,4 +1,13 @@
-import { Avatar, Menu, SegmentedControl, Stack, Switch, Text, UnstyledButton, useMantineColorScheme } from "@mantine/core";
+import {
+  Avatar,
+  Menu,
+  SegmentedControl,
+  Stack,
+  Switch,
+  Text,
+  UnstyledButton,
+  useMantineColorScheme,
+} from "@mantine/core";
 import { notifications } from "@mantine/notifications";
 import { IconApi, IconLogout, IconSettings } from "@tabler/icons-react";
 
@@ -52,7 +61,10 @@ export function UserMenu({ me }: { me: Me }) {
             aria-label={texts.shell.appearance}
             value={colorScheme}
             onChange={(value) => setColorScheme(value as "light" | "dark" | "auto")}
-            data={(["auto", "light", "dark"] as const).map((value) => ({ value, label: texts.shell.schemes[value] }))}
+            data={(["auto", "light", "dark"] as const).map((value) => ({
+              value,
+              label: texts.shell.schemes[value],
+            }))}
           />
           {me.role !== "researcher" && (
             <Switch
@@ -68,7 +80,10 @@ export function UserMenu({ me }: { me: Me }) {
           {texts.shell.apiDocs}
         </Menu.Item>
         {me.role === "administrator" && (
-          <Menu.Item leftSection={<IconSettings size={16} aria-hidden />} onClick={() => void administration()}>
+          <Menu.Item
+            leftSection={<IconSettings size={16} aria-hidden />}
+            onClick={() => void administration()}
+          >
             {texts.shell.administration}
           </Menu.Item>
         )}

@@ -10,9 +10,19 @@ import { type Upload, useUploads } from "./UploadProvider";
 export function UploadLine({ upload, onFollow }: { upload: Upload; onFollow: () => void }) {
   const { retry } = useUploads();
   const { file, state, scan, problem, sent } = upload;
-  const Icon = { waiting: IconClock, sending: IconLoader, done: IconCheck, refused: IconAlertTriangle }[state];
+  const Icon = { waiting: IconClock, sending: IconLoader, done: IconCheck, refused: IconAlertTriangle }[
+    state
+  ];
   return (
-    <Paper component="li" withBorder p="xs" radius="md" data-testid="upload" data-state={state} style={{ listStyle: "none" }}>
+    <Paper
+      component="li"
+      withBorder
+      p="xs"
+      radius="md"
+      data-testid="upload"
+      data-state={state}
+      style={{ listStyle: "none" }}
+    >
       <Group justify="space-between" wrap="nowrap" gap="xs">
         <Group gap="xs" wrap="nowrap" miw={0}>
           <Icon size={18} aria-hidden style={{ flexShrink: 0 }} />
@@ -21,7 +31,13 @@ export function UploadLine({ upload, onFollow }: { upload: Upload; onFollow: () 
           </Text>
         </Group>
         {scan && (
-          <Button component={Link} to={`/scans/${scan.id}`} size="compact-xs" variant="light" onClick={onFollow}>
+          <Button
+            component={Link}
+            to={`/scans/${scan.id}`}
+            size="compact-xs"
+            variant="light"
+            onClick={onFollow}
+          >
             {texts.upload.look}
           </Button>
         )}
@@ -32,9 +48,19 @@ export function UploadLine({ upload, onFollow }: { upload: Upload; onFollow: () 
         )}
       </Group>
       {state === "sending" && (
-        <Progress value={sent * 100} mt={6} animated={sent === 1} aria-label={texts.upload.sentOf(file.name)} />
+        <Progress
+          value={sent * 100}
+          mt={6}
+          animated={sent === 1}
+          aria-label={texts.upload.sentOf(file.name)}
+        />
       )}
-      <Text size="xs" c={state === "refused" ? "red" : "dimmed"} mt={4} role={state === "refused" ? "alert" : undefined}>
+      <Text
+        size="xs"
+        c={state === "refused" ? "red" : "dimmed"}
+        mt={4}
+        role={state === "refused" ? "alert" : undefined}
+      >
         {saying(upload)}
       </Text>
     </Paper>

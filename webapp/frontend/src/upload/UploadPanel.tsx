@@ -1,4 +1,15 @@
-import { Button, Collapse, Drawer, Group, NumberInput, Select, Stack, Text, Textarea, TextInput } from "@mantine/core";
+import {
+  Button,
+  Collapse,
+  Drawer,
+  Group,
+  NumberInput,
+  Select,
+  Stack,
+  Text,
+  Textarea,
+  TextInput,
+} from "@mantine/core";
 import { Dropzone } from "@mantine/dropzone";
 import { useDisclosure } from "@mantine/hooks";
 import { IconPhotoPlus } from "@tabler/icons-react";
@@ -23,7 +34,14 @@ export function UploadPanel({ opened, onClose, details, onDetails }: Props) {
   const set = (values: Partial<Details>) => onDetails({ ...details, ...values });
   const done = uploads.filter((upload) => upload.state === "done" || upload.state === "refused").length;
   return (
-    <Drawer opened={opened} onClose={onClose} position="right" size="md" title={texts.upload.title} keepMounted={false}>
+    <Drawer
+      opened={opened}
+      onClose={onClose}
+      position="right"
+      size="md"
+      title={texts.upload.title}
+      keepMounted={false}
+    >
       <Stack>
         <Group grow align="flex-start">
           <TextInput
@@ -71,7 +89,11 @@ export function UploadPanel({ opened, onClose, details, onDetails }: Props) {
             </Group>
           </Stack>
         </Collapse>
-        <Dropzone onDrop={(files) => add(files, details)} aria-label={texts.upload.pick} inputProps={{ "aria-label": texts.upload.pick }}>
+        <Dropzone
+          onDrop={(files) => add(files, details)}
+          aria-label={texts.upload.pick}
+          inputProps={{ "aria-label": texts.upload.pick }}
+        >
           <Stack align="center" gap={4} py="lg">
             <IconPhotoPlus size={36} aria-hidden />
             <Text fw={600}>{texts.upload.pick}</Text>

@@ -2,7 +2,16 @@ import { Dropzone } from "@mantine/dropzone";
 import { Center, Stack, Text } from "@mantine/core";
 import { IconUpload } from "@tabler/icons-react";
 import { useQueryClient } from "@tanstack/react-query";
-import { createContext, type ReactNode, useCallback, useContext, useEffect, useMemo, useRef, useState } from "react";
+import {
+  createContext,
+  type ReactNode,
+  useCallback,
+  useContext,
+  useEffect,
+  useMemo,
+  useRef,
+  useState,
+} from "react";
 import { useNavigate } from "react-router";
 
 import { Problem } from "../api/problem";
@@ -34,7 +43,13 @@ interface Uploads {
   clear: () => void;
 }
 
-export const NO_DETAILS: Details = { eye: "", patient_ref: "", note: "", micrometres_x: "", micrometres_y: "" };
+export const NO_DETAILS: Details = {
+  eye: "",
+  patient_ref: "",
+  note: "",
+  micrometres_x: "",
+  micrometres_y: "",
+};
 
 const Context = createContext<Uploads | null>(null);
 

@@ -218,7 +218,9 @@ export class DrawingCanvas implements PointerUser {
       : 0;
     if (count === 0) return;
     this.vertex = this.vertex === null ? 0 : this.vertex + 1 < count ? this.vertex + 1 : null;
-    this.announce(this.vertex === null ? texts.drawing.wholeShape : texts.drawing.vertex(this.vertex + 1, count));
+    this.announce(
+      this.vertex === null ? texts.drawing.wholeShape : texts.drawing.vertex(this.vertex + 1, count),
+    );
     this.drawActive();
   }
 
@@ -340,7 +342,9 @@ export class DrawingCanvas implements PointerUser {
       const geometry = this.edit?.geometry ?? shape.geometry;
       const index = shapes.findIndex(({ key }) => key === shape.key);
       const look = this.lookOf({ ...shape, geometry }, index);
-      this.active.add(this.node(geometry, { ...look, colour: SELECTED_COLOUR, thickness: 2.5, filled: true }));
+      this.active.add(
+        this.node(geometry, { ...look, colour: SELECTED_COLOUR, thickness: 2.5, filled: true }),
+      );
       if (this.drawing.mayDraw) {
         this.active.add(handlesNode(handlesOf(geometry), this.vertex, this.canvas.viewport.zoom));
       }

@@ -143,7 +143,8 @@ export class PictureCanvas {
 
   private pointed(event: PointerEvent): Pointed {
     const { x, y } = this.place(event);
-    const pointer = event.pointerType === "pen" || event.pointerType === "touch" ? event.pointerType : "mouse";
+    const pointer =
+      event.pointerType === "pen" || event.pointerType === "touch" ? event.pointerType : "mouse";
     return { ...this.viewport.toScan(x, y), pointer };
   }
 

@@ -4,7 +4,16 @@ export const SELECTED_COLOUR = "#ffd43b";
 export const REGION_COLOUR = "#ff922b";
 export const OTHERS_COLOUR = "#da77f2";
 
-const LABEL_COLOURS = ["#4dd4ac", "#74c0fc", "#ff8787", "#a9e34b", "#f783ac", "#91a7ff", "#66d9e8", "#ffc078"];
+const LABEL_COLOURS = [
+  "#4dd4ac",
+  "#74c0fc",
+  "#ff8787",
+  "#a9e34b",
+  "#f783ac",
+  "#91a7ff",
+  "#66d9e8",
+  "#ffc078",
+];
 const UNLABELLED_COLOUR = "#38d9a9";
 
 /** The same colour for the same label on every scan. */

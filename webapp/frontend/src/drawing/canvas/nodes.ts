@@ -43,7 +43,8 @@ export function handlesNode(handles: Handle[], chosen: number | null, zoom: () =
         context.beginPath();
         if (role === "vertex") context.rect(x - half, y - half, 2 * half, 2 * half);
         else context.arc(x, y, half, 0, 2 * Math.PI, false);
-        context.fillStyle = index === chosen ? "#ffd43b" : role === "vertex" ? "#fff" : "rgba(255,255,255,.6)";
+        context.fillStyle =
+          index === chosen ? "#ffd43b" : role === "vertex" ? "#fff" : "rgba(255,255,255,.6)";
         context.strokeStyle = "#000";
         context.fill();
         context.stroke();

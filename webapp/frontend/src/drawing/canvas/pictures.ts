@@ -44,7 +44,11 @@ export function canvasOf({ width, height }: ImageData): HTMLCanvasElement {
 }
 
 /** Shows the pixels on the canvas through a window of grey values. */
-export function showWindowed(pixels: ImageData, canvas: HTMLCanvasElement, { level, width }: GreyWindow): void {
+export function showWindowed(
+  pixels: ImageData,
+  canvas: HTMLCanvasElement,
+  { level, width }: GreyWindow,
+): void {
   const lookup = new Uint8ClampedArray(256);
   for (let value = 0; value < 256; value++) lookup[value] = ((value - (level - width / 2)) / width) * 255;
   const shown = new ImageData(pixels.width, pixels.height);

@@ -7,5 +7,6 @@ export const compare = {
   empty: "Choose two scans of a patient reference in the worklist and press Compare.",
   noOthers: "There is no other scan of this patient reference.",
   open: "Open",
+  keys: "Arrow keys move it; plus, minus and 0 zoom.",
   scan: (time: string, eye: string) => (eye ? `${time}, ${eye}` : time),
 };

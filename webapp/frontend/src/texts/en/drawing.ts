@@ -46,7 +46,9 @@ export const drawing = {
   sendNow: "Send now",
   conflict: "A shape was changed here and elsewhere. Both are kept: compare them and delete one.",
   length: ({ pixels, micrometres }: { pixels: number; micrometres: number | null }) =>
-    micrometres === null ? `${pixels.toFixed(1)} px` : `${Math.round(micrometres)} µm (${pixels.toFixed(1)} px)`,
+    micrometres === null
+      ? `${pixels.toFixed(1)} px`
+      : `${Math.round(micrometres)} µm (${pixels.toFixed(1)} px)`,
   // For screen readers.
   cursorAt: (x: number, y: number) => `Cross at ${x} across, ${y} down`,
   cornerAt: (x: number, y: number) => `Corner set at ${x} across, ${y} down`,

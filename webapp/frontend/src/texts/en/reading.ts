@@ -12,7 +12,8 @@ export const reading = {
   deleteHelp: "Its image, predictions, drawings and verdicts are deleted, those of other readers, too.",
   deleted: "The scan is deleted.",
   queuedTitle: "Waits for the model",
-  queuedHelp: "The scan is stored. Its prediction comes up here by itself as soon as the model server has read it.",
+  queuedHelp:
+    "The scan is stored. Its prediction comes up here by itself as soon as the model server has read it.",
   failedTitle: "The model can't read this scan",
   failedHelp: "Look at the file, delete this scan and upload another export of it.",
   answer: "What the model says",

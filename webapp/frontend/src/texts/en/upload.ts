@@ -2,7 +2,8 @@ export const upload = {
   open: "Upload",
   title: "Upload scans",
   dropHere: "Drop the scans here",
-  kinds: "PNG, JPEG, TIFF, BMP, WebP or DICOM, up to 32 MB each. Names and other data in the files are dropped.",
+  kinds:
+    "PNG, JPEG, TIFF, BMP, WebP or DICOM, up to 32 MB each. Names and other data in the files are dropped.",
   pick: "Drop scans here, paste them, or click to choose",
   patient: "Patient reference",
   patientHelp: "A code, no name",

@@ -1,0 +1,230 @@
+import { Card, Group, SegmentedControl, Stack, Table, Text, Title } from "@mantine/core";
+import { keepPreviousData, useQuery } from "@tanstack/react-query";
+import { type ReactNode, useEffect } from "react";
+import { useSearchParams } from "react-router";
+
+import { json } from "../api/client";
+import type { Dashboard } from "../api/types";
+import { formatCount, formatShare, formatTime } from "../common/format";
+import { ProblemAlert } from "../common/ProblemAlert";
+import { Waiting } from "../common/Waiting";
+import { texts } from "../texts";
+import classes from "./DashboardPage.module.css";
+
+const REFRESH_MS = 30_000;
+const said = texts.dashboard;
+
+/** How the scans, the model, the readers and the queue are doing. */
+export default function DashboardPage() {
+  const [search, setSearch] = useSearchParams();
+  const days = search.get("days") ?? "30";
+  const { data, error, refetch } = useQuery({
+    queryKey: ["dashboard", days],
+    queryFn: () => json<Dashboard>(`dashboard/?days=${encodeURIComponent(days)}`),
+    refetchInterval: REFRESH_MS,
+    placeholderData: keepPreviousData,
+  });
+  useEffect(() => {
+    document.title = `${said.title} · ${texts.shell.product}`;
+  }, []);
+  return (
+    <Stack p="md" maw={1600} mx="auto">
+      <Group justify="space-between">
+        <Title order={1} size="h3">
+          {said.title}
+        </Title>
+        <SegmentedControl
+          aria-label={said.span}
+          value={days}
+          onChange={(value) => setSearch({ days: value }, { replace: true })}
+          data={Object.entries(said.spans).map(([value, label]) => ({ value, label }))}
+        />
+      </Group>
+      {error && <ProblemAlert error={error} onRetry={() => void refetch()} />}
+      {!data && !error && <Waiting text={texts.common.loading} />}
+      {data && <Figures data={data} />}
+    </Stack>
+  );
+}
+
+function Figures({ data }: { data: Dashboard }) {
+  const { queue } = data;
+  const nothing = queue.queued + queue.predicted + queue.failed === 0;
+  return (
+    <>
+      {nothing && <Text data-testid="empty">{said.empty}</Text>}
+      <div className={classes.grid}>
+        <Figure title={said.perDay}>
+          <PerDay days={data.scans_per_day} />
+        </Figure>
+        <Figure title={said.labels}>
+          <Labels labels={data.labels} />
+        </Figure>
+        <Figure title={said.queue}>
+          <Group gap="xl">
+            {(["queued", "predicted", "failed"] as const).map((state) => (
+              <div key={state}>
+                <div className={classes.number}>{formatCount(queue[state])}</div>
+                <Text size="sm">{said[state]}</Text>
+              </div>
+            ))}
+          </Group>
+          {queue.oldest_queued && (
+            <Text size="sm" mt="xs">
+              {said.oldest(formatTime(queue.oldest_queued))}
+            </Text>
+          )}
+        </Figure>
+        <Figure title={said.latency}>
+          {data.latency_ms ? (
+            <>
+              <div className={classes.number}>{duration(data.latency_ms.median)}</div>
+              <Text size="sm">
+                {said.latencyHelp(
+                  formatCount(data.latency_ms.scans),
+                  duration(data.latency_ms.percentile_95),
+                )}
+              </Text>
+            </>
+          ) : (
+            <Text>{said.noLatency}</Text>
+          )}
+        </Figure>
+        <Figure title={said.verdicts} help={said.verdictsHelp}>
+          <Verdicts verdicts={data.verdicts} />
+        </Figure>
+        <Figure title={said.kappa} help={said.kappaHelp}>
+          <Kappas data={data} />
+        </Figure>
+      </div>
+    </>
+  );
+}
+
+function Figure({ title, help, children }: { title: string; help?: string; children: ReactNode }) {
+  return (
+    <Card component="section" withBorder radius="md" aria-label={title}>
+      <Title order={2} size="h5" mb={4}>
+        {title}
+      </Title>
+      {help && (
+        <Text size="sm" c="dimmed" mb="xs">
+          {help}
+        </Text>
+      )}
+      {children}
+    </Card>
+  );
+}
+
+function PerDay({ days }: { days: Dashboard["scans_per_day"] }) {
+  const most = Math.max(1, ...days.map(({ count }) => count));
+  const sum = days.reduce((all, { count }) => all + count, 0);
+  return (
+    <>
+      <Text size="sm">
+        {`${formatCount(sum)} ${said.scans.toLowerCase()}; ${said.busiest(formatCount(sum ? most : 0))}`}
+      </Text>
+      <ol className={classes.bars}>
+        {days.map(({ date, count }) => (
+          <li key={date} title={said.perDayOf(date, count)}>
+            <span className="visually-hidden">{said.perDayOf(date, count)}</span>
+            <span className={classes.bar} style={{ height: `${(100 * count) / most}%` }} aria-hidden />
+          </li>
+        ))}
+      </ol>
+      <Group justify="space-between">
+        <Text size="xs">{days[0]?.date}</Text>
+        <Text size="xs">{days.at(-1)?.date}</Text>
+      </Group>
+    </>
+  );
+}
+
+function Labels({ labels }: { labels: Dashboard["labels"] }) {
+  const sum = labels.reduce((all, { count }) => all + count, 0);
+  if (sum === 0) return <Text>{said.noLatency}</Text>;
+  return (
+    <Stack gap={6} mt={4}>
+      {labels.map(({ label, count }) => (
+        <div key={label} className={classes.label}>
+          <span>{label}</span>
+          <span className={classes.track} aria-hidden>
+            <span className={classes.fill} style={{ width: `${(100 * count) / sum}%` }} />
+          </span>
+          <span title={formatShare(count / sum)}>{formatCount(count)}</span>
+        </div>
+      ))}
+    </Stack>
+  );
+}
+
+function Verdicts({ verdicts }: { verdicts: Dashboard["verdicts"] }) {
+  if (verdicts.length === 0) return <Text>{said.noVerdicts}</Text>;
+  return (
+    <Table.ScrollContainer minWidth={420}>
+      <Table verticalSpacing={4}>
+        <Table.Thead>
+          <Table.Tr>
+            {Object.values(said.columns).map((column) => (
+              <Table.Th key={column}>{column}</Table.Th>
+            ))}
+          </Table.Tr>
+        </Table.Thead>
+        <Table.Tbody>
+          {verdicts.map(({ model_version, label, agree, disagree, unsure }) => (
+            <Table.Tr key={`${model_version} ${label}`}>
+              <Table.Td>{model_version}</Table.Td>
+              <Table.Td>{label}</Table.Td>
+              <Table.Td>{agree}</Table.Td>
+              <Table.Td>{disagree}</Table.Td>
+              <Table.Td>{unsure}</Table.Td>
+              <Table.Td>
+                {agree + disagree ? formatShare(agree / (agree + disagree)) : texts.common.none}
+              </Table.Td>
+            </Table.Tr>
+          ))}
+        </Table.Tbody>
+      </Table>
+    </Table.ScrollContainer>
+  );
+}
+
+function Kappas({ data }: { data: Dashboard }) {
+  const rows = [
+    ...data.cohen.map(({ readers, scans, kappa }) => ({ name: said.pair(...readers), scans, kappa })),
+    ...data.fleiss.map(({ readers_per_scan, scans, kappa }) => ({
+      name: said.fleiss(readers_per_scan),
+      scans,
+      kappa,
+    })),
+  ];
+  if (rows.length === 0) return <Text>{said.noKappa}</Text>;
+  return (
+    <Table verticalSpacing={4}>
+      <Table.Thead>
+        <Table.Tr>
+          {Object.values(said.kappaColumns).map((column) => (
+            <Table.Th key={column}>{column}</Table.Th>
+          ))}
+        </Table.Tr>
+      </Table.Thead>
+      <Table.Tbody>
+        {rows.map(({ name, scans, kappa }) => (
+          <Table.Tr key={name}>
+            <Table.Td>{name}</Table.Td>
+            <Table.Td>{formatCount(scans)}</Table.Td>
+            <Table.Td>{kappa === null ? said.undefined : kappa.toFixed(2)}</Table.Td>
+          </Table.Tr>
+        ))}
+      </Table.Tbody>
+    </Table>
+  );
+}
+
+/** Milliseconds as people read them. */
+function duration(milliseconds: number): string {
+  return milliseconds < 1000
+    ? said.milliseconds(formatCount(Math.round(milliseconds)))
+    : said.seconds((milliseconds / 1000).toFixed(1));
+}

@@ -1,0 +1,119 @@
+import { Button, Group, Select, TextInput } from "@mantine/core";
+import { useDebouncedCallback, useDisclosure } from "@mantine/hooks";
+import { IconAdjustmentsHorizontal, IconSearch, IconX } from "@tabler/icons-react";
+import { useEffect, useState } from "react";
+
+import { useMe, useOptions } from "../common/useMe";
+import { texts } from "../texts";
+import type { FilterName, Filters } from "./filters";
+import classes from "./WorklistPage.module.css";
+
+const TYPING_PAUSE_MS = 300;
+
+/** Order, search and filters of the list. */
+export function FilterBar({ filters }: { filters: Filters }) {
+  const labels = useOptions()?.labels ?? [];
+  const [opened, { toggle }] = useDisclosure(filters.narrowed);
+  const mayKnowPatients = useMe()?.role !== "researcher";
+  const patient = filters.get("patient_ref");
+  const choice = (name: FilterName, label: string, data: Record<string, string>) => (
+    <Select
+      label={label}
+      w={170}
+      size="sm"
+      clearable
+      placeholder={texts.worklist.any}
+      data={Object.entries(data).map(([value, text]) => ({ value, label: text }))}
+      value={filters.get(name) || null}
+      onChange={(value) => filters.set(name, value ?? "")}
+      clearButtonProps={{ "aria-label": `${texts.worklist.clear}: ${label}` }}
+    />
+  );
+  return (
+    <div role="search">
+      <Group gap="sm" align="flex-end">
+        <Search
+          given={filters.get("search")}
+          hint={mayKnowPatients ? texts.worklist.searchHint : texts.worklist.searchHintLabels}
+          onSearch={(words) => filters.set("search", words)}
+        />
+        <Select
+          aria-label={texts.worklist.order}
+          size="sm"
+          w={190}
+          allowDeselect={false}
+          data={Object.entries(texts.worklist.orders).map(([value, label]) => ({ value, label }))}
+          value={filters.get("ordering") || "newest"}
+          onChange={(value) => filters.set("ordering", value === "newest" ? "" : (value ?? ""))}
+        />
+        <Button
+          variant="default"
+          size="sm"
+          aria-expanded={opened}
+          onClick={toggle}
+          leftSection={<IconAdjustmentsHorizontal size={16} aria-hidden />}
+        >
+          {texts.worklist.filters}
+        </Button>
+        {patient && (
+          <Button
+            variant="light"
+            size="sm"
+            rightSection={<IconX size={14} aria-hidden />}
+            onClick={() => filters.set("patient_ref", "")}
+          >
+            {texts.worklist.patientOnly(patient)}
+          </Button>
+        )}
+      </Group>
+      {opened && (
+        <Group gap="sm" mt="sm" align="flex-end" className={classes.filters}>
+          {choice(
+            "prediction",
+            texts.worklist.label,
+            Object.fromEntries(labels.map((label) => [label, label])),
+          )}
+          {choice("status", texts.worklist.status, texts.worklist.statuses)}
+          {choice("eye", texts.worklist.eye, texts.common.eyes)}
+          {mayKnowPatients && choice("unread", texts.worklist.reading, texts.worklist.unread)}
+          {filters.narrowed && (
+            <Button variant="subtle" size="sm" onClick={filters.clear}>
+              {texts.worklist.clear}
+            </Button>
+          )}
+        </Group>
+      )}
+    </div>
+  );
+}
+
+/** Searches when the typing pauses, and follows the address bar. */
+function Search({
+  given,
+  hint,
+  onSearch,
+}: {
+  given: string;
+  hint: string;
+  onSearch: (words: string) => void;
+}) {
+  const [words, setWords] = useState(given);
+  const search = useDebouncedCallback(onSearch, TYPING_PAUSE_MS);
+  useEffect(() => setWords(given), [given]);
+  return (
+    <TextInput
+      className={classes.search}
+      size="sm"
+      type="search"
+      aria-label={texts.worklist.search}
+      placeholder={hint}
+      maxLength={200}
+      leftSection={<IconSearch size={16} aria-hidden />}
+      value={words}
+      onChange={(event) => {
+        setWords(event.currentTarget.value);
+        search(event.currentTarget.value.trim());
+      }}
+    />
+  );
+}

@@ -1,0 +1,130 @@
+import { Checkbox, Text } from "@mantine/core";
+import { IconCircle, IconCircleCheck } from "@tabler/icons-react";
+import { useQuery } from "@tanstack/react-query";
+import { type CSSProperties, memo, type MouseEvent } from "react";
+import { Link, useNavigate } from "react-router";
+
+import { json } from "../api/client";
+import type { Scan } from "../api/types";
+import { formatShare, formatTime } from "../common/format";
+import { Thumbnail } from "../common/Thumbnail";
+import { Urgency } from "../common/Urgency";
+import { texts } from "../texts";
+import classes from "./WorklistPage.module.css";
+
+const POLL_MS = 2000;
+
+interface Props {
+  scan: Scan;
+  index: number;
+  chosen: boolean;
+  /** Whether what the model says is to stay hidden until the reader has read the scan. */
+  blind: boolean;
+  query: string;
+  style: CSSProperties;
+  onChoose: (scan: Scan, chosen: boolean) => void;
+}
+
+/** One scan of the list. While it waits for the model it looks again and again whether it has been read. */
+export const ScanRow = memo(function ScanRow({
+  scan: listed,
+  index,
+  chosen,
+  blind,
+  query,
+  style,
+  onChoose,
+}: Props) {
+  const navigate = useNavigate();
+  const waits = listed.status === "queued";
+  const { data: scan = listed } = useQuery({
+    queryKey: ["scan", listed.id],
+    queryFn: () => json<Scan>(`scans/${listed.id}/`),
+    enabled: waits,
+    refetchInterval: ({ state }) => (state.data?.status === "queued" ? POLL_MS : false),
+  });
+  const name = scan.patient_ref || texts.worklist.noPatient;
+  const address = `/scans/${scan.id}${query && `?from=${encodeURIComponent(query)}`}`;
+  const hidden = blind && !scan.read_by_me;
+  const open = (event: MouseEvent) => {
+    if (event.target instanceof Element && event.target.closest("a, label, input")) return;
+    void navigate(address);
+  };
+  return (
+    <div
+      role="row"
+      aria-rowindex={index + 2}
+      className={classes.row}
+      style={style}
+      onClick={open}
+      data-testid="row"
+    >
+      <div role="cell" className={classes.choose}>
+        <Checkbox
+          size="sm"
+          checked={chosen}
+          aria-label={texts.worklist.choose(`${name}, ${formatTime(scan.timestamp)}`)}
+          onChange={(event) => onChoose(scan, event.currentTarget.checked)}
+        />
+      </div>
+      <div role="cell" className={classes.picture}>
+        <Thumbnail path={scan.thumbnail_path} alt="" />
+      </div>
+      <div role="cell" className={classes.name}>
+        <Link to={address} className={classes.link} data-row={index}>
+          {name}
+          {scan.eye && ` · ${texts.common.eyesShort[scan.eye]}`}
+        </Link>
+        <Text size="xs" c="dimmed" truncate>
+          {scan.note}
+        </Text>
+      </div>
+      <div role="cell" className={classes.answer}>
+        <Said scan={scan} hidden={hidden} />
+      </div>
+      <div role="cell" className={classes.urgency}>
+        {scan.recommendation && !hidden && (
+          <Urgency text={scan.recommendation.urgency} rank={scan.urgency_rank} />
+        )}
+      </div>
+      <div role="cell" className={classes.readers}>
+        <Read scan={scan} />
+      </div>
+      <div role="cell" className={classes.time}>
+        <Text size="sm">{formatTime(scan.timestamp)}</Text>
+      </div>
+    </div>
+  );
+});
+
+function Said({ scan, hidden }: { scan: Scan; hidden: boolean }) {
+  if (scan.status !== "predicted") {
+    return <Text size="sm">{scan.status === "queued" ? texts.worklist.queued : texts.worklist.failed}</Text>;
+  }
+  if (hidden) return <Text size="sm">{texts.worklist.hidden}</Text>;
+  return (
+    <Text size="sm">
+      <b>{scan.prediction}</b> {formatShare(scan.confidence ?? 0)}
+    </Text>
+  );
+}
+
+function Read({ scan }: { scan: Scan }) {
+  const Sign = scan.read_by_me ? IconCircleCheck : IconCircle;
+  const notes = [
+    texts.worklist.readers(scan.reader_count),
+    scan.settled_label
+      ? texts.worklist.settled(scan.settled_label)
+      : scan.dispute > 0 && texts.worklist.disputed,
+  ];
+  return (
+    <Text size="sm" className={classes.signed}>
+      <Sign
+        size={16}
+        role="img"
+        aria-label={scan.read_by_me ? texts.worklist.readByMe : texts.worklist.unreadByMe}
+      />
+      <span>{notes.filter(Boolean).join(", ")}</span>
+    </Text>
+  );
+}

@@ -1,0 +1,180 @@
+import { Button, Group, Paper, Stack, Text, Title } from "@mantine/core";
+import { notifications } from "@mantine/notifications";
+import { IconArrowRight, IconColumns2, IconFileExport } from "@tabler/icons-react";
+import { useMutation } from "@tanstack/react-query";
+import { useCallback, useEffect, useMemo, useState } from "react";
+import { Link, useNavigate } from "react-router";
+
+import type { Scan } from "../api/types";
+import { useBlindReading } from "../common/blind";
+import { formatCount } from "../common/format";
+import { useKeys } from "../common/keys";
+import { ProblemAlert } from "../common/ProblemAlert";
+import { useMe } from "../common/useMe";
+import { Waiting } from "../common/Waiting";
+import { texts } from "../texts";
+import { Empty } from "./Empty";
+import { ExportDialog } from "./ExportDialog";
+import { FilterBar } from "./FilterBar";
+import { useFilters } from "./filters";
+import { nextUnread, useCount, useScans } from "./scans";
+import { ScanTable } from "./ScanTable";
+import classes from "./WorklistPage.module.css";
+
+/** All scans that one may see: to search, to sort, to choose the next one from. */
+export function WorklistPage() {
+  const filters = useFilters();
+  const { query } = filters;
+  const { data, error, refetch, isPending, hasNextPage, isFetchingNextPage, fetchNextPage } = useScans(query);
+  const count = useCount(query);
+  const me = useMe();
+  const [blind] = useBlindReading();
+  const [chosen, setChosen] = useState<ReadonlyMap<string, Scan>>(new Map());
+  const [exporting, setExporting] = useState(false);
+  const navigate = useNavigate();
+  const reads = me !== undefined && me.role !== "researcher";
+  useEffect(() => {
+    document.title = `${texts.worklist.title} · ${texts.shell.product}`;
+  }, []);
+
+  const scans = useMemo(() => data?.pages.flatMap((page) => page.results) ?? [], [data]);
+  const onEnd = useCallback(() => {
+    if (hasNextPage && !isFetchingNextPage) void fetchNextPage();
+  }, [hasNextPage, isFetchingNextPage, fetchNextPage]);
+  const onChoose = useCallback((scan: Scan, add: boolean) => {
+    setChosen((before) => {
+      const next = new Map(before);
+      if (add) next.set(scan.id, scan);
+      else next.delete(scan.id);
+      return next;
+    });
+  }, []);
+  const next = useMutation({
+    mutationFn: () => nextUnread(query),
+    onSuccess: (id) => {
+      if (id) void navigate(`/scans/${id}?from=${encodeURIComponent(query)}`);
+      else notifications.show({ message: texts.worklist.noneLeft });
+    },
+    onError: (problem) => notifications.show({ color: "red", message: problem.message }),
+  });
+  useKeys(reads ? { n: () => next.mutate() } : {});
+
+  return (
+    <div className={classes.page}>
+      <Stack gap="md">
+        <Group justify="space-between">
+          <Group gap="sm" align="baseline">
+            <Title order={1} size="h3">
+              {texts.worklist.title}
+            </Title>
+            <Text c="dimmed" role="status" data-testid="count">
+              {count !== undefined && texts.worklist.count(formatCount(count))}
+            </Text>
+          </Group>
+          <Group gap="xs">
+            <Button
+              variant="default"
+              size="sm"
+              leftSection={<IconFileExport size={16} aria-hidden />}
+              disabled={!count}
+              onClick={() => setExporting(true)}
+            >
+              {texts.worklist.export}
+            </Button>
+            {reads && (
+              <Button
+                size="sm"
+                variant="default"
+                title={texts.worklist.nextHelp}
+                loading={next.isPending}
+                onClick={() => next.mutate()}
+                rightSection={<IconArrowRight size={16} aria-hidden />}
+              >
+                {texts.worklist.next}
+              </Button>
+            )}
+          </Group>
+        </Group>
+        <FilterBar filters={filters} />
+        {error && <ProblemAlert error={error} onRetry={() => void refetch()} />}
+        {isPending && !error && <Waiting text={texts.common.loading} />}
+        {data && scans.length === 0 && <Empty filters={filters} mayUpload={reads} />}
+        {scans.length > 0 && (
+          <div>
+            <ScanTable
+              scans={scans}
+              count={count}
+              chosen={chosen}
+              blind={blind && reads}
+              query={query}
+              onChoose={onChoose}
+              onEnd={onEnd}
+            />
+            <Text size="sm" c="dimmed" ta="center" py="md" role="status">
+              {hasNextPage ? texts.worklist.more : texts.worklist.all}
+            </Text>
+          </div>
+        )}
+      </Stack>
+      {chosen.size > 0 && (
+        <Chosen chosen={chosen} onExport={() => setExporting(true)} onNone={() => setChosen(new Map())} />
+      )}
+      <ExportDialog
+        opened={exporting}
+        onClose={() => setExporting(false)}
+        chosen={[...chosen.keys()]}
+        query={query}
+        count={count}
+      />
+    </div>
+  );
+}
+
+interface ChosenProps {
+  chosen: ReadonlyMap<string, Scan>;
+  onExport: () => void;
+  onNone: () => void;
+}
+
+/** What can be done with the chosen scans. */
+function Chosen({ chosen, onExport, onNone }: ChosenProps) {
+  const [left, right, ...others] = chosen.values();
+  const comparable =
+    left && right && others.length === 0 && left.patient_ref !== "" && left.patient_ref === right.patient_ref;
+  return (
+    <Paper
+      withBorder
+      shadow="md"
+      p="xs"
+      className={classes.chosen}
+      role="region"
+      aria-label={texts.worklist.chosen(chosen.size)}
+    >
+      <Group gap="xs">
+        <Text size="sm" fw={600} px={4}>
+          {texts.worklist.chosen(chosen.size)}
+        </Text>
+        {comparable ? (
+          <Button
+            component={Link}
+            to={`/compare?left=${left.id}&right=${right.id}`}
+            size="compact-md"
+            leftSection={<IconColumns2 size={16} aria-hidden />}
+          >
+            {texts.worklist.compare}
+          </Button>
+        ) : (
+          <Button size="compact-md" disabled title={texts.worklist.compareHelp}>
+            {texts.worklist.compare}
+          </Button>
+        )}
+        <Button size="compact-md" variant="default" onClick={onExport}>
+          {texts.worklist.export}
+        </Button>
+        <Button size="compact-md" variant="subtle" onClick={onNone}>
+          {texts.worklist.unchoose}
+        </Button>
+      </Group>
+    </Paper>
+  );
+}
