@@ -8,12 +8,15 @@ from django.conf import settings
 from webapp.accounts.models import User
 
 
+def pseudonym(kind: str, value: object) -> str:
+    """A name for something of a kind, the same everywhere; nobody without this installation's key can lead it back."""
+    digest = hmac.new(settings.SECRET_KEY.encode(), f"{kind} {value}".encode(), hashlib.sha256)
+    return f"{kind}-{digest.hexdigest()[:12]}"
+
+
 def shown_user(user_id: object, reader: User) -> str:
-    """A user's id as the reader may know it: researchers get a pseudonym that is the same everywhere."""
-    if not reader.is_researcher:
-        return str(user_id)
-    digest = hmac.new(settings.SECRET_KEY.encode(), f"reader {user_id}".encode(), hashlib.sha256)
-    return f"reader-{digest.hexdigest()[:12]}"
+    """A user's id as the reader may know it: researchers get a pseudonym."""
+    return pseudonym("reader", user_id) if reader.is_researcher else str(user_id)
 
 
 def shown_text(text: str, reader: User) -> str:

@@ -5,7 +5,7 @@ import { BrowserRouter } from "react-router";
 
 import { Problem } from "./api/problem";
 import { Routes } from "./routes";
-import { theme } from "./theme";
+import { readableColours, theme } from "./theme";
 
 const client = new QueryClient({
   defaultOptions: {
@@ -19,7 +19,12 @@ const client = new QueryClient({
 /** The whole page. `nonce` is what the policy of this answer lets style elements carry. */
 export function App({ nonce }: { nonce: string }) {
   return (
-    <MantineProvider theme={theme} defaultColorScheme="auto" getStyleNonce={() => nonce}>
+    <MantineProvider
+      theme={theme}
+      cssVariablesResolver={readableColours}
+      defaultColorScheme="auto"
+      getStyleNonce={() => nonce}
+    >
       <QueryClientProvider client={client}>
         <Notifications position="bottom-right" />
         <BrowserRouter>

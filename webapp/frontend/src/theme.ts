@@ -1,4 +1,4 @@
-import { createTheme } from "@mantine/core";
+import { Alert, createTheme, type CSSVariablesResolver } from "@mantine/core";
 
 export const theme = createTheme({
   primaryColor: "teal",
@@ -7,4 +7,24 @@ export const theme = createTheme({
   defaultRadius: "md",
   fontFamily: "system-ui, -apple-system, 'Segoe UI', Roboto, 'Noto Sans', sans-serif",
   cursorType: "pointer",
+  components: {
+    Alert: Alert.extend({ styles: { title: { color: "var(--mantine-color-text)" } } }),
+  },
+});
+
+/** Quiet and warning texts with the contrast of 4.5 to 1 that WCAG 2.2 (criterion 1.4.3) asks for. */
+export const readableColours: CSSVariablesResolver = (given) => ({
+  variables: {},
+  light: {
+    "--mantine-color-dimmed": given.colors.gray[7],
+    "--mantine-color-placeholder": given.colors.gray[7],
+    "--mantine-color-error": given.colors.red[9],
+    "--mantine-color-anchor": given.colors.teal[9],
+  },
+  dark: {
+    "--mantine-color-dimmed": given.colors.dark[1],
+    "--mantine-color-placeholder": given.colors.dark[1],
+    "--mantine-color-error": given.colors.red[4],
+    "--mantine-color-anchor": given.colors.teal[3],
+  },
 });

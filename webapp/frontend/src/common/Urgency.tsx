@@ -32,7 +32,7 @@ export function Urgency({ text, rank, size = "sm" }: Props) {
       leftSection={<Icon size={14} aria-hidden />}
       styles={{ label: { whiteSpace: "normal", lineHeight: 1.25, color: "var(--mantine-color-text)" } }}
     >
-      {text}
+      {text.charAt(0).toUpperCase() + text.slice(1)}
     </Badge>
   );
 }

@@ -4,8 +4,14 @@ import { json } from "../api/client";
 import type { Me, Options } from "../api/types";
 
 /** Who is signed in; undefined until it is known. */
-export function useMe(): Me | undefined {
-  return useQuery({ queryKey: ["me"], queryFn: () => json<Me>("auth/me/"), staleTime: Infinity }).data;
+export function useMe(signedIn = true): Me | undefined {
+  const me = useQuery({
+    queryKey: ["me"],
+    queryFn: () => json<Me>("auth/me/"),
+    staleTime: Infinity,
+    enabled: signedIn,
+  });
+  return me.data;
 }
 
 /** Labels and urgencies; undefined until they are known. */

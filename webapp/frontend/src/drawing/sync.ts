@@ -3,7 +3,7 @@
 import { json } from "../api/client";
 import { Problem } from "../api/problem";
 import type { Annotation } from "../api/types";
-import { type Draft, dropDraft, keepDraft, keptDraft, type Saved } from "./drafts";
+import { type Draft, dropDraft, keepDraft, keptDraft, type Saved, scansWithDrafts } from "./drafts";
 import { isUnsaved, merge, shapeOf } from "./merge";
 import { sameContent, type Shape } from "./shapes";
 import { toSelector } from "./w3c";
@@ -38,6 +38,7 @@ export class Sync {
   /** After a call without an answer: nobody knows whether the server has made the shape. */
   private inDoubt = false;
   private stopped = false;
+  private release = (): void => undefined;
 
   constructor(
     private readonly user: string,
@@ -47,6 +48,17 @@ export class Sync {
 
   /** What the server has, with what this browser has kept on top. Offline, the latter alone. */
   async load(): Promise<Loaded> {
+    await this.hold();
+    return this.merged();
+  }
+
+  /** Sends what was kept, without anybody looking. */
+  async catchUp(): Promise<void> {
+    await this.merged();
+    await this.flush();
+  }
+
+  private async merged(): Promise<Loaded> {
     const draft = await keptDraft(this.user, this.scan);
     let annotations: Annotation[];
     try {
@@ -96,7 +108,19 @@ export class Sync {
 
   stop(): void {
     this.stopped = true;
+    this.release();
     clearTimeout(this.timer);
+  }
+
+  /** Keeps sendLeftovers away from this scan, in all tabs, until `stop`. */
+  private async hold(): Promise<void> {
+    if (this.stopped || !("locks" in navigator)) return;
+    await new Promise<void>((held) => {
+      void navigator.locks.request(lockOf(this.scan), { mode: "shared" }, () => {
+        held();
+        return this.stopped ? undefined : new Promise<void>((release) => (this.release = release));
+      });
+    });
   }
 
   private get path(): string {
@@ -228,17 +252,27 @@ export class Sync {
   }
 }
 
-/** Sends what this person has drawn on any scan and could not be saved before. */
-export async function sendLeftovers(user: string, scans: string[]): Promise<void> {
-  for (const scan of scans) {
-    const sync = new Sync(user, scan, { onState: () => undefined, onConflict: () => undefined });
-    try {
-      await sync.load();
-      await sync.flush();
-    } catch {
-      // It stays in this browser, for the next time that the scan is opened.
-    } finally {
-      sync.stop();
-    }
+/**
+ * Sends what this person has drawn on any scan and could not be saved before. A scan that is open, here or in another
+ * tab, is left to who has it open: two who send the same shape would make two of it.
+ */
+export async function sendLeftovers(user: string): Promise<void> {
+  for (const scan of await scansWithDrafts(user)) {
+    if (!("locks" in navigator)) return;
+    await navigator.locks.request(lockOf(scan), { ifAvailable: true }, async (lock) => {
+      if (!lock) return;
+      const sync = new Sync(user, scan, { onState: () => undefined, onConflict: () => undefined });
+      try {
+        await sync.catchUp();
+      } catch {
+        // It stays in this browser, for the next time that the scan is opened.
+      } finally {
+        sync.stop();
+      }
+    });
   }
+}
+
+function lockOf(scan: string): string {
+  return `retinote-drawing-${scan}`;
 }

@@ -48,7 +48,6 @@ export function Answer({ scan, mayAsk }: { scan: Scan; mayAsk: boolean }) {
               key={label}
               className={classes.bar}
               aria-pressed={shown}
-              aria-label={`${texts.reading.heatOf(label)}, ${formatShare(probability)}`}
               title={texts.reading.heatOf(label)}
               disabled={!mayAsk || ask.isPending}
               onClick={() => !shown && ask.mutate(label)}
@@ -62,6 +61,7 @@ export function Answer({ scan, mayAsk }: { scan: Scan; mayAsk: boolean }) {
                 <span className={classes.fill} style={{ width: `${100 * probability}%` }} />
               </span>
               <span className={classes.share}>{formatShare(probability)}</span>
+              <span className="visually-hidden">{texts.reading.heatOf(label)}</span>
             </UnstyledButton>
           );
         })}

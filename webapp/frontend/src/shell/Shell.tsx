@@ -12,7 +12,7 @@ import {
 } from "@mantine/core";
 import { useDisclosure } from "@mantine/hooks";
 import { IconChartBar, IconEye, IconListDetails, IconUpload } from "@tabler/icons-react";
-import type { ReactNode } from "react";
+import { type ReactNode, useEffect } from "react";
 import { Link, useLocation } from "react-router";
 
 import { Waiting } from "../common/Waiting";
@@ -27,6 +27,10 @@ import { useSession } from "./useSession";
 /** What stands around every page: the header, the sign-in, and the line that this is research software. */
 export function Shell({ children }: { children: ReactNode }) {
   const { state, wasSignedIn } = useSession();
+  const user = useMe(state === "signed-in")?.id;
+  useEffect(() => {
+    if (user) void import("../drawing/sync").then(({ sendLeftovers }) => sendLeftovers(user));
+  }, [user]);
   if (state === "unknown") return <Waiting text={texts.shell.signingIn} height="100vh" />;
   if (state === "signed-out" && !wasSignedIn) {
     return (

@@ -40,8 +40,14 @@ export function UserMenu({ me }: { me: Me }) {
   return (
     <Menu position="bottom-end" width={290} closeOnItemClick={false}>
       <Menu.Target>
-        <UnstyledButton aria-label={texts.shell.accountOf(name)} data-testid="user-menu">
-          <Avatar name={name} color="initials" radius="xl" size={36} alt="" />
+        <UnstyledButton title={texts.shell.accountOf(name)} data-testid="user-menu">
+          <Avatar
+            name={name}
+            radius="xl"
+            size={36}
+            styles={{ placeholder: { color: "var(--mantine-color-text)" } }}
+          />
+          <span className="visually-hidden">{texts.shell.accountOf(name)}</span>
         </UnstyledButton>
       </Menu.Target>
       <Menu.Dropdown>

@@ -57,7 +57,7 @@ export function UploadLine({ upload, onFollow }: { upload: Upload; onFollow: () 
       )}
       <Text
         size="xs"
-        c={state === "refused" ? "red" : "dimmed"}
+        c={state === "refused" ? "var(--mantine-color-error)" : "dimmed"}
         mt={4}
         role={state === "refused" ? "alert" : undefined}
       >

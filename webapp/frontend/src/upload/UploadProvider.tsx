@@ -151,7 +151,7 @@ export function UploadProvider({ children }: { children: ReactNode }) {
     <Context.Provider value={value}>
       {children}
       {mayUpload && (
-        <>
+        <section aria-label={texts.upload.title}>
           <Dropzone.FullScreen active onDrop={(files) => add(files, details)} zIndex={400}>
             <Center h="60vh" style={{ pointerEvents: "none" }}>
               <Stack align="center">
@@ -169,7 +169,7 @@ export function UploadProvider({ children }: { children: ReactNode }) {
             details={details}
             onDetails={setDetails}
           />
-        </>
+        </section>
       )}
     </Context.Provider>
   );

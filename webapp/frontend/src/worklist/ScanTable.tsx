@@ -9,7 +9,7 @@ import { ScanRow } from "./ScanRow";
 import classes from "./WorklistPage.module.css";
 
 const ROW = 72;
-const CARD = 132;
+const CARD = 140;
 // Rows beyond what is seen; so many before the end the next page is asked for.
 const BEYOND = 12;
 const AHEAD = 60;

@@ -1,0 +1,152 @@
+"""How the scans, the model, the readers and the queue are doing, as far as somebody may know."""
+
+from __future__ import annotations
+
+import statistics
+from collections import Counter, defaultdict
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from itertools import combinations
+from typing import Any
+
+from django.db.models import Count
+from django.db.models.functions import TruncDate
+
+from webapp import clock
+from webapp.accounts.models import User
+from webapp.accounts.pseudonyms import shown_name
+from webapp.dashboard import kappa
+from webapp.reviews.models import Review, Verdict
+from webapp.scans.models import Scan, ScanQuerySet, Status
+
+# Of the pairs of readers, those with most scans in common.
+MOST_PAIRS = 30
+# The newest latencies tell enough of a busy month.
+MOST_LATENCIES = 20_000
+
+
+@dataclass(frozen=True)
+class Said:
+    """One current verdict."""
+
+    scan: object
+    reader: object
+    verdict: str
+    label: str
+    model_label: str
+    model_version: str
+
+
+def figures(user: User, days: int) -> dict[str, Any]:
+    """What the dashboard shows of the last days, today included, as DashboardSerializer describes it."""
+    today = clock.now().replace(hour=0, minute=0, second=0, microsecond=0)
+    since = today - timedelta(days=days - 1)
+    scans = Scan.objects.visible_to(user)
+    recent = scans.filter(timestamp__gte=since)
+    said = _said(user, since)
+    return {
+        "days": days,
+        "scans_per_day": _per_day(recent, since, days),
+        "labels": _labels(recent),
+        "queue": _queue(scans),
+        "verdicts": _verdicts(said),
+        "cohen": _cohen(said, user),
+        "fleiss": _fleiss(said),
+        "latency_ms": _latency(recent),
+    }
+
+
+def _per_day(scans: ScanQuerySet, since: datetime, days: int) -> list[dict[str, Any]]:
+    found = scans.order_by().annotate(date=TruncDate("timestamp")).values("date").annotate(count=Count("pk"))
+    counts = {entry["date"]: entry["count"] for entry in found}
+    dates = [(since + timedelta(days=day)).date() for day in range(days)]
+    return [{"date": date, "count": counts.get(date, 0)} for date in dates]
+
+
+def _labels(scans: ScanQuerySet) -> list[dict[str, Any]]:
+    found = scans.filter(status=Status.PREDICTED).order_by().values("label").annotate(count=Count("pk"))
+    counts = Counter({entry["label"]: int(entry["count"]) for entry in found})
+    return [{"label": label, "count": count} for label, count in counts.most_common()]
+
+
+def _queue(scans: ScanQuerySet) -> dict[str, Any]:
+    found = scans.order_by().values("status").annotate(count=Count("pk"))
+    counts = {entry["status"]: entry["count"] for entry in found}
+    queued = scans.filter(status=Status.QUEUED).order_by("timestamp").values_list("timestamp", flat=True)
+    return {**{status: counts.get(status, 0) for status in Status.values}, "oldest_queued": queued.first()}
+
+
+def _latency(scans: ScanQuerySet) -> dict[str, Any] | None:
+    found = scans.filter(waited_ms__isnull=False).values_list("waited_ms", flat=True)[:MOST_LATENCIES]
+    waited = [milliseconds for milliseconds in found if milliseconds is not None]
+    if not waited:
+        return None
+    # The smallest value that at least 95 % of the scans do not exceed.
+    slow = sorted(waited)[-(-95 * len(waited) // 100) - 1]
+    return {"median": statistics.median(waited), "percentile_95": slow, "scans": len(waited)}
+
+
+def _said(user: User, since: datetime) -> list[Said]:
+    """Verdicts since then on scans whose readings the user may know."""
+    known = Scan.objects.visible_to(user).filter(reviewed=True)
+    if user.is_clinician and not user.may_adjudicate:
+        known = known.filter(readers__contains=[str(user.pk)])
+    ids = set(known.order_by().values_list("pk", flat=True))
+    found = Review.objects.filter(current=True, created__gte=since).order_by()
+    rows = found.values_list("scan_id", "reader_id", "verdict", "label", "model_label", "model_version")
+    return [Said(*row) for row in rows if row[0] in ids]
+
+
+def _verdicts(said: Iterable[Said]) -> list[dict[str, Any]]:
+    counts: dict[tuple[str, str], Counter[str]] = defaultdict(Counter)
+    for one in said:
+        counts[one.model_version, one.model_label][one.verdict] += 1
+    return [
+        {"model_version": version, "label": label, **{v: count[v] for v in Verdict.values}}
+        for (version, label), count in sorted(counts.items())
+    ]
+
+
+def _cohen(said: Iterable[Said], user: User) -> list[dict[str, Any]]:
+    """Of each two readers, and of each reader and each version of the model, most common scans first."""
+    labels: dict[object, dict[object, str]] = defaultdict(dict)
+    for one in said:
+        if one.label:
+            labels[one.reader][one.scan] = one.label
+            labels[f"model {one.model_version}"][one.scan] = one.model_label
+    named = {person.pk: shown_name(person, user) for person in User.objects.filter(pk__in=_people(labels))}
+    pairs = []
+    for first, second in combinations(labels, 2):
+        common = sorted(labels[first].keys() & labels[second].keys(), key=str)
+        versions = isinstance(first, str) and isinstance(second, str)
+        if common and not versions:
+            pairs.append((len(common), first, second, common))
+    pairs.sort(key=lambda pair: -pair[0])
+    return [
+        {
+            "readers": [str(named.get(first, first)), str(named.get(second, second))],
+            "scans": scans,
+            "kappa": kappa.cohen([labels[first][s] for s in common], [labels[second][s] for s in common]),
+        }
+        for scans, first, second, common in pairs[:MOST_PAIRS]
+    ]
+
+
+def _people(labels: Iterable[object]) -> list[object]:
+    return [reader for reader in labels if not isinstance(reader, str)]
+
+
+def _fleiss(said: Iterable[Said]) -> list[dict[str, Any]]:
+    by_scan: dict[object, list[str]] = defaultdict(list)
+    for one in said:
+        if one.label:
+            by_scan[one.scan].append(one.label)
+    by_readers: dict[int, list[list[str]]] = defaultdict(list)
+    for labels in by_scan.values():
+        if len(labels) > 1:
+            by_readers[len(labels)].append(labels)
+    return [
+        {"readers_per_scan": readers, "scans": len(readings), "kappa": kappa.fleiss(readings)}
+        for readers, readings in sorted(by_readers.items())
+    ]

@@ -1,0 +1,87 @@
+"""The dashboard as the API shows it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from rest_framework import serializers
+
+LONGEST_DAYS = 366
+
+
+class SpanSerializer(serializers.Serializer[Any]):
+    """Which days."""
+
+    days = serializers.IntegerField(
+        min_value=1, max_value=LONGEST_DAYS, default=30, help_text="Up to today, in UTC."
+    )
+
+
+class DaySerializer(serializers.Serializer[Any]):
+    """Uploads of a day."""
+
+    date = serializers.DateField()
+    count = serializers.IntegerField()
+
+
+class LabelCountSerializer(serializers.Serializer[Any]):
+    """How often the model said a label."""
+
+    label = serializers.CharField()  # type: ignore[assignment]
+    count = serializers.IntegerField()
+
+
+class QueueSerializer(serializers.Serializer[Any]):
+    """All scans by their state, of whatever day."""
+
+    queued = serializers.IntegerField()
+    predicted = serializers.IntegerField()
+    failed = serializers.IntegerField()
+    oldest_queued = serializers.DateTimeField(allow_null=True)
+
+
+class VerdictsSerializer(serializers.Serializer[Any]):
+    """What readers said of a label of a version of the model."""
+
+    model_version = serializers.CharField()
+    label = serializers.CharField()  # type: ignore[assignment]
+    agree = serializers.IntegerField()
+    disagree = serializers.IntegerField()
+    unsure = serializers.IntegerField()
+
+
+class CohenSerializer(serializers.Serializer[Any]):
+    """Cohen's kappa of two readers, or of a reader and a version of the model."""
+
+    readers = serializers.ListField(child=serializers.CharField(), min_length=2, max_length=2)
+    scans = serializers.IntegerField(help_text="That both named a label for.")
+    kappa = serializers.FloatField(allow_null=True, help_text="-1 to 1; null where it is not defined.")
+
+
+class FleissSerializer(serializers.Serializer[Any]):
+    """Fleiss' kappa of the scans with the same number of readers."""
+
+    readers_per_scan = serializers.IntegerField()
+    scans = serializers.IntegerField()
+    kappa = serializers.FloatField(allow_null=True, help_text="-1 to 1; null where it is not defined.")
+
+
+class LatencySerializer(serializers.Serializer[Any]):
+    """From upload to prediction, milliseconds."""
+
+    median = serializers.FloatField()
+    percentile_95 = serializers.FloatField()
+    scans = serializers.IntegerField()
+
+
+class DashboardSerializer(serializers.Serializer[Any]):
+    """Scans, model, readers and queue, of the scans that you may see and the readings that are open to you."""
+
+    days = serializers.IntegerField()
+    scans_per_day = DaySerializer(many=True)
+    labels = LabelCountSerializer(many=True)
+    queue = QueueSerializer()
+    verdicts = VerdictsSerializer(many=True)
+    cohen = CohenSerializer(many=True)
+    fleiss = FleissSerializer(many=True)
+    latency_ms = LatencySerializer(allow_null=True)

@@ -1,0 +1,44 @@
+"""Exports as files: what to write of the scans, and which pictures lie beside it."""
+
+from __future__ import annotations
+
+import contextlib
+import tempfile
+import zipfile
+from collections.abc import Callable, Sequence
+from typing import IO
+
+from webapp.exports import forms
+from webapp.exports.records import Record
+from webapp.scans import storage
+
+
+def archive(export_format: str, records: Sequence[Record]) -> IO[bytes]:
+    """A ZIP file of the scans, at its beginning; on the disk, and gone when it is closed."""
+    with contextlib.ExitStack() as stack:
+        file = stack.enter_context(tempfile.TemporaryFile())
+        # Pictures don't get any smaller.
+        with zipfile.ZipFile(file, "w", zipfile.ZIP_STORED) as written:
+            _add(written, "README.txt", f"{forms.NOTICE}\n".encode())
+            _add(written, "scans.csv", forms.table(records).encode())
+            if export_format in DOCUMENTS:
+                name, write = DOCUMENTS[export_format]
+                _add(written, name, write(records).encode())
+            for record in records:
+                folder = record.verified_label if export_format == "folders" else "images"
+                if folder and storage.exists(record.scan.image_name):
+                    _add(written, f"{folder}/{record.file_name}", storage.read(record.scan.image_name))
+        file.seek(0)
+        stack.pop_all()  # nothing went wrong: whoever reads it closes it
+    return file
+
+
+def _add(written: zipfile.ZipFile, name: str, content: bytes) -> None:
+    # Not with the file's own time, which is that of the upload.
+    written.writestr(zipfile.ZipInfo(name), content)
+
+
+DOCUMENTS: dict[str, tuple[str, Callable[[Sequence[Record]], str]]] = {
+    "coco": ("annotations.json", forms.coco),
+    "w3c": ("annotations.jsonld", forms.annotation_page),
+}

@@ -1,0 +1,157 @@
+"""The forms in which scans leave the house."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+from collections.abc import Sequence
+from typing import Any
+
+from webapp.annotations import geometry
+from webapp.exports.records import Record
+
+NOTICE = (
+    "Exported from Retinote, research software: nothing in here is a diagnosis. Names, references, notes, comments, "
+    "times and the hashes of the uploaded files are left out; scans, patients and readers have pseudonyms. "
+    "The pictures carry no metadata; whether letters stand in their pixels was not looked at."
+)
+# Where a shape has no label.
+UNLABELLED = "unlabelled"
+
+
+def table(records: Sequence[Record]) -> str:
+    """CSV, a row per scan; probabilities in a column per label, verdicts separated by semicolons."""
+    labels = list(dict.fromkeys(label for record in records for label in record.scan.probabilities))
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow([*COLUMNS, *(f"probability_{label}" for label in labels)])
+    for record in records:
+        shares = record.scan.probabilities
+        writer.writerow([*_row(record), *(shares.get(label, "") for label in labels)])
+    return text.getvalue()
+
+
+COLUMNS = (
+    "scan",
+    "file",
+    "patient",
+    "eye",
+    "width",
+    "height",
+    "micrometres_x",
+    "micrometres_y",
+    "status",
+    "model",
+    "model_version",
+    "weights_sha256",
+    "prediction",
+    "confidence",
+    "urgency",
+    "verified_label",
+    "verified_by",
+    "readers",
+    "verdicts",
+    "shapes",
+)
+
+
+def _row(record: Record) -> list[Any]:
+    scan = record.scan
+    return [
+        record.name,
+        record.file_name,
+        record.patient,
+        scan.eye,
+        scan.width,
+        scan.height,
+        "" if scan.micrometres_x is None else scan.micrometres_x,
+        "" if scan.micrometres_y is None else scan.micrometres_y,
+        scan.status,
+        scan.model_name,
+        scan.model_version,
+        scan.weights_sha256,
+        scan.label,
+        "" if scan.confidence is None else scan.confidence,
+        (scan.recommendation or {}).get("urgency", ""),
+        record.verified_label,
+        record.verified_by,
+        len(record.verdicts),
+        "; ".join(map(str, record.verdicts)),
+        len(record.shapes),
+    ]
+
+
+def coco(records: Sequence[Record]) -> str:
+    """COCO object detection (https://cocodataset.org/#format-data), a category per label.
+
+    Points, calipers and open lines cover nothing and have no place in it; `info` says how many were left out.
+    """
+    names = sorted({shape.label or UNLABELLED for record in records for shape in record.shapes})
+    categories = {name: number for number, name in enumerate(names, start=1)}
+    annotations: list[dict[str, Any]] = []
+    left_out = 0
+    for image, record in enumerate(records, start=1):
+        for shape in record.shapes:
+            area = geometry.area_of(shape.selector)
+            if area is None:
+                left_out += 1
+                continue
+            left, top, right, bottom = area.bounds
+            annotations.append(
+                {
+                    "id": len(annotations) + 1,
+                    "image_id": image,
+                    "category_id": categories[shape.label or UNLABELLED],
+                    "bbox": [left, top, right - left, bottom - top],
+                    "segmentation": [
+                        [round(value, 2) for point in line for value in point]
+                        for line in geometry.outlines(area)
+                    ],
+                    "area": area.area,
+                    "iscrowd": 0,
+                    "attributes": {"reader": shape.reader},
+                }
+            )
+    images = [
+        {
+            "id": image,
+            "file_name": f"images/{record.file_name}",
+            "width": record.scan.width,
+            "height": record.scan.height,
+            "patient": record.patient,
+            "verified_label": record.verified_label,
+        }
+        for image, record in enumerate(records, start=1)
+    ]
+    return _json(
+        {
+            "info": {"description": NOTICE, "shapes_left_out": left_out},
+            "licenses": [],
+            "images": images,
+            "categories": [{"id": number, "name": name} for name, number in categories.items()],
+            "annotations": annotations,
+        }
+    )
+
+
+def annotation_page(records: Sequence[Record]) -> str:
+    """All shapes as W3C Web Annotations (https://www.w3.org/TR/annotation-model/) in JSON-LD."""
+    items = [
+        {
+            "id": f"urn:retinote:{shape.name}",
+            "type": "Annotation",
+            "creator": {"id": f"urn:retinote:{shape.reader}", "type": "Person"},
+            "body": [{"type": "TextualBody", "purpose": "tagging", "value": shape.label}]
+            if shape.label
+            else [],
+            "target": {"source": f"images/{record.file_name}", "selector": shape.selector},
+        }
+        for record in records
+        for shape in record.shapes
+    ]
+    return _json({"@context": "http://www.w3.org/ns/anno.jsonld", "type": "AnnotationPage", "items": items})
+
+
+def _json(document: dict[str, Any]) -> str:
+    return json.dumps(document, ensure_ascii=False, indent=1) + "\n"

@@ -1,0 +1,107 @@
+"""Scans as they leave the house: without names, references, notes, comments, times and file hashes."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from webapp.accounts.models import User
+from webapp.accounts.pseudonyms import pseudonym
+from webapp.annotations.models import Annotation
+from webapp.reviews.models import Review
+from webapp.scans.models import Scan
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """What a reader said of a scan."""
+
+    reader: str
+    verdict: str
+    label: str
+    blind: bool
+
+    def __str__(self) -> str:
+        return " ".join(
+            part for part in (self.reader, self.verdict, self.label, "blind" if self.blind else "") if part
+        )
+
+
+@dataclass(frozen=True)
+class Shape:
+    """What a reader drew on a scan, in pixels of it."""
+
+    name: str
+    reader: str
+    label: str
+    selector: dict[str, str]
+
+
+@dataclass(frozen=True)
+class Record:
+    """A scan with what may be known of its readings. `name` and `patient` are pseudonyms; "" for no reference."""
+
+    name: str
+    patient: str
+    scan: Scan
+    verdicts: tuple[Verdict, ...]
+    shapes: tuple[Shape, ...]
+    verified_label: str
+    """The label that an adjudicator, or else all readers, named; "" without one."""
+    verified_by: str
+    """"adjudicator", "readers" or ""."""
+
+    @property
+    def file_name(self) -> str:
+        """Of the scan's picture in an export."""
+        return f"{self.name}.png"
+
+
+def records(scans: Iterable[Scan], user: User) -> list[Record]:
+    """De-identified, with the verdicts and shapes that the user may know, in the order of the scans."""
+    scans = list(scans)
+    drawn = Annotation.objects.by_scan(scans, user)
+    said = _reviews(scans, user)
+    return [_record(scan, said[scan.pk], drawn[scan.pk], scan.is_open_to(user)) for scan in scans]
+
+
+def _record(scan: Scan, reviews: list[Review], annotations: list[Annotation], is_open: bool) -> Record:
+    label, by = _verified(scan, reviews) if is_open else ("", "")
+    return Record(
+        name=pseudonym("scan", scan.pk),
+        # Two clinics may give the same reference to different people.
+        patient=pseudonym("patient", f"{scan.clinic}/{scan.patient_ref}") if scan.patient_ref else "",
+        scan=scan,
+        verdicts=tuple(
+            Verdict(pseudonym("reader", review.reader_id), review.verdict, review.label, review.blind)
+            for review in reviews
+        ),
+        shapes=tuple(
+            Shape(
+                pseudonym("shape", annotation.pk),
+                pseudonym("reader", annotation.author_id),
+                annotation.label,
+                annotation.selector,
+            )
+            for annotation in annotations
+        ),
+        verified_label=label,
+        verified_by=by,
+    )
+
+
+def _verified(scan: Scan, reviews: list[Review]) -> tuple[str, str]:
+    if scan.settled_label:
+        return scan.settled_label, "adjudicator"
+    labels = {review.label for review in reviews}
+    return (labels.pop(), "readers") if len(labels) == 1 and "" not in labels else ("", "")
+
+
+def _reviews(scans: list[Scan], user: User) -> dict[object, list[Review]]:
+    opened = {scan.pk: scan.is_open_to(user) for scan in scans}
+    grouped: dict[object, list[Review]] = defaultdict(list)
+    for review in Review.objects.filter(scan__in=list(opened), current=True).order_by("created"):
+        if opened[review.scan_id] or review.reader_id == user.pk:
+            grouped[review.scan_id].append(review)
+    return grouped

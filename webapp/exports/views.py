@@ -1,0 +1,109 @@
+"""Exports over the API."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from bson import ObjectId
+from django.http import FileResponse, HttpResponse
+from django.http.response import HttpResponseBase
+from drf_spectacular.types import OpenApiTypes
+from drf_spectacular.utils import OpenApiParameter, OpenApiResponse, extend_schema
+from rest_framework import exceptions, serializers
+from rest_framework.permissions import IsAuthenticated
+from rest_framework.request import Request
+from rest_framework.views import APIView
+
+from webapp.accounts.models import User
+from webapp.exports.records import Record, records
+from webapp.scans.filters import ScanFilter
+from webapp.scans.models import Scan, ScanQuerySet
+
+FORMATS = ("csv", "coco", "w3c", "folders")
+MOST_SCANS = {"csv": 50_000}
+MOST_PICTURES = 5_000
+
+
+class ExportSerializer(serializers.Serializer[Any]):
+    """Which scans, and in which form."""
+
+    format = serializers.ChoiceField(
+        choices=FORMATS,
+        help_text="`csv`: a table. The others are ZIP files with pictures: `coco` and `w3c` with what was drawn, "
+        "`folders` with a folder per verified label.",
+    )
+    scans = serializers.ListField(
+        child=serializers.RegexField("^[0-9a-f]{24}$"),
+        required=False,
+        min_length=1,
+        max_length=MOST_PICTURES,
+        help_text="Ids; without them, all that the filters of the address find.",
+    )
+
+
+class ExportView(APIView):
+    """Handing out de-identified scans; of what one may see, everybody may have a copy."""
+
+    permission_classes = (IsAuthenticated,)
+
+    @extend_schema(
+        parameters=[
+            OpenApiParameter(name, OpenApiTypes.STR, description="As in the list of scans.")
+            for name in ScanFilter.base_filters
+        ],
+        request=ExportSerializer,
+        responses={
+            (200, "text/csv"): OpenApiResponse(OpenApiTypes.STR, description="`csv`"),
+            (200, "application/zip"): OpenApiResponse(OpenApiTypes.BINARY, description="The other formats."),
+        },
+    )
+    def post(self, request: Request) -> HttpResponseBase:
+        """De-identified scans with predictions, verdicts and shapes, as far as you may know them."""
+        assert isinstance(request.user, User)
+        given = ExportSerializer(data=request.data)
+        given.is_valid(raise_exception=True)
+        export_format = given.validated_data["format"]
+        found = list(_scans(request, request.user, given.validated_data.get("scans")))
+        most = MOST_SCANS.get(export_format, MOST_PICTURES)
+        if len(found) > most:
+            raise exceptions.ValidationError(
+                {"scans": [f"These are more than {most:,} scans, the most in one export. Narrow the list."]}
+            )
+        if not found:
+            raise exceptions.ValidationError({"scans": ["There is no scan to export."]})
+        return _answer(export_format, records(found, request.user))
+
+
+def _scans(request: Request, user: User, ids: list[str] | None) -> ScanQuerySet:
+    visible = Scan.objects.visible_to(user)
+    if ids is not None:
+        wanted = {ObjectId(key) for key in ids}
+        found = visible.filter(pk__in=list(wanted))
+        missing = len(wanted) - found.count()
+        if missing:
+            raise exceptions.ValidationError(
+                {"scans": [f"{missing} of the {len(wanted)} scans are not there, or not for you."]}
+            )
+        return found
+    filters = ScanFilter(request.query_params, queryset=visible, request=request)
+    if not filters.is_valid():
+        raise exceptions.ValidationError(filters.errors)
+    # One more than may be is enough to know.
+    narrowed: ScanQuerySet = filters.qs[: max(*MOST_SCANS.values(), MOST_PICTURES) + 1]
+    return narrowed
+
+
+def _answer(export_format: str, found: list[Record]) -> HttpResponseBase:
+    # Loaded when something is exported: the geometry is not small.
+    from webapp.exports import archives, forms
+
+    response: HttpResponseBase
+    if export_format == "csv":
+        response = HttpResponse(forms.table(found), content_type="text/csv; charset=utf-8")
+        response["Content-Disposition"] = 'attachment; filename="retinote-scans.csv"'
+    else:
+        file = archives.archive(export_format, found)
+        response = FileResponse(file, content_type="application/zip")
+        response["Content-Disposition"] = f'attachment; filename="retinote-{export_format}.zip"'
+    response["Cache-Control"] = "no-store"
+    return response

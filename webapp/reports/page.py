@@ -1,0 +1,237 @@
+"""A scan on one page of A4, to print or to file."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any
+from xml.sax.saxutils import escape
+
+from PIL import Image
+from reportlab.lib import colors
+from reportlab.lib.pagesizes import A4
+from reportlab.lib.styles import ParagraphStyle
+from reportlab.lib.units import mm
+from reportlab.lib.utils import ImageReader
+from reportlab.pdfbase import pdfmetrics
+from reportlab.pdfbase.ttfonts import TTFont
+from reportlab.pdfgen.canvas import Canvas
+from reportlab.platypus import Flowable, KeepInFrame, Paragraph, Spacer
+
+from webapp.annotations import geometry
+
+RESEARCH = "Research software: nothing on this page is a diagnosis."
+WIDTH, HEIGHT = A4
+MARGIN = 15 * mm
+GAP = 6 * mm
+PICTURE_HEIGHT = 78 * mm
+FONT, BOLD = "DejaVuSans", "DejaVuSans-Bold"
+SHAPE_COLOUR = colors.HexColor("#00e5ff")
+BAR_COLOUR = colors.HexColor("#0b7a5b")
+
+
+@dataclass(frozen=True)
+class Drawn:
+    """A shape on the scan: its selector, and what to say of it below."""
+
+    selector: dict[str, str]
+    text: str
+
+
+@dataclass(frozen=True)
+class Report:
+    """Everything that stands on the page, as far as its reader may know it."""
+
+    title: str
+    made: str
+    image: bytes
+    overlay: bytes | None
+    facts: Sequence[tuple[str, str]]
+    label: str = ""
+    confidence: float | None = None
+    probabilities: dict[str, float] = field(default_factory=dict)
+    warnings: Sequence[str] = ()
+    recommendation: dict[str, Any] | None = None
+    readers: Sequence[str] = ()
+    shapes: Sequence[Drawn] = ()
+
+
+def pdf(report: Report, moment: datetime) -> bytes:
+    """The page as PDF. What does not fit is made smaller, so that it stays one page."""
+    _register_fonts()
+    file = io.BytesIO()
+    canvas = Canvas(file, pagesize=A4, pageCompression=1)
+    canvas.setTitle(report.title)
+    canvas.setAuthor("Retinote")
+    canvas.setSubject(RESEARCH)
+    top = _header(canvas, report, moment)
+    top = _pictures(canvas, report, top)
+    _columns(canvas, report, top)
+    _footer(canvas)
+    canvas.showPage()
+    canvas.save()
+    return file.getvalue()
+
+
+def _register_fonts() -> None:
+    """Letters of most scripts; the fonts that come with every PDF reader know the Latin ones alone."""
+    if FONT in pdfmetrics.getRegisteredFontNames():
+        return
+    found = find_spec("matplotlib")
+    assert found is not None and found.origin is not None
+    folder = Path(found.origin).parent / "mpl-data" / "fonts" / "ttf"
+    for name in (FONT, BOLD):
+        pdfmetrics.registerFont(TTFont(name, str(folder / f"{name}.ttf")))
+    pdfmetrics.registerFontFamily(FONT, normal=FONT, bold=BOLD, italic=FONT, boldItalic=BOLD)
+
+
+def _header(canvas: Canvas, report: Report, moment: datetime) -> float:
+    top = HEIGHT - MARGIN
+    canvas.setFont(BOLD, 15)
+    canvas.drawString(MARGIN, top - 12, report.title[:70])
+    canvas.setFont(FONT, 8)
+    canvas.drawRightString(WIDTH - MARGIN, top - 6, f"Retinote, {moment:%Y-%m-%d %H:%M} UTC")
+    canvas.drawRightString(WIDTH - MARGIN, top - 16, report.made[:60])
+    canvas.setFillColor(colors.HexColor("#9a1c1c"))
+    canvas.setFont(BOLD, 9)
+    canvas.drawString(MARGIN, top - 27, RESEARCH)
+    canvas.setFillColor(colors.black)
+    return top - 35
+
+
+def _pictures(canvas: Canvas, report: Report, top: float) -> float:
+    """The scan with what was drawn, and beside it the scan with its heat map."""
+    width = (WIDTH - 2 * MARGIN - GAP) / 2
+    pictures = [("Scan, with what was drawn", report.image, True)]
+    if report.overlay is not None:
+        heated = f"Heat map of {dict(report.facts).get('Heat map', report.label)}"
+        pictures.append((heated, report.overlay, False))
+    lowest = top
+    for column, (caption, content, with_shapes) in enumerate(pictures):
+        image = Image.open(io.BytesIO(content))
+        scale = min(width / image.width, PICTURE_HEIGHT / image.height)
+        left, bottom = MARGIN + column * (width + GAP), top - image.height * scale
+        canvas.drawImage(ImageReader(image), left, bottom, image.width * scale, image.height * scale)
+        if with_shapes:
+            _shapes(canvas, report.shapes, left, top, scale)
+        canvas.setFont(FONT, 8)
+        canvas.drawString(left, bottom - 10, caption)
+        lowest = min(lowest, bottom - 14)
+    return lowest
+
+
+def _shapes(canvas: Canvas, shapes: Sequence[Drawn], left: float, top: float, scale: float) -> None:
+    for number, shape in enumerate(shapes, start=1):
+        points, closed = geometry.path_of(shape.selector)
+        placed = [(left + x * scale, top - y * scale) for x, y in points]
+        if not placed:
+            continue
+        path = canvas.beginPath()
+        path.moveTo(*placed[0])
+        for point in placed[1:]:
+            path.lineTo(*point)
+        if closed:
+            path.close()
+        # Dark below light: to be seen on any grey.
+        for colour, line in ((colors.black, 1.8), (SHAPE_COLOUR, 0.8)):
+            canvas.setStrokeColor(colour)
+            canvas.setLineWidth(line)
+            canvas.drawPath(path)
+        canvas.setFont(BOLD, 7)
+        canvas.setFillColor(SHAPE_COLOUR)
+        canvas.drawString(placed[0][0] + 2, placed[0][1] + 2, str(number))
+        canvas.setFillColor(colors.black)
+    canvas.setStrokeColor(colors.black)
+
+
+def _columns(canvas: Canvas, report: Report, top: float) -> None:
+    width = (WIDTH - 2 * MARGIN - GAP) / 2
+    bottom = MARGIN + 14
+    for column, parts in enumerate((_model(report), _people(report))):
+        frame = KeepInFrame(width, top - bottom, parts, mode="shrink")
+        _, used = frame.wrapOn(canvas, width, top - bottom)
+        frame.drawOn(canvas, MARGIN + column * (width + GAP), top - used)
+
+
+def _model(report: Report) -> list[Flowable]:
+    """What the model said, and what follows from it."""
+    parts: list[Flowable] = [_heading("What the model says")]
+    if not report.probabilities:
+        return [*parts, _text("There is no prediction.")]
+    parts.append(
+        _text(f"<b>{escape(report.label)}</b>, {report.confidence or 0:.0%} calibrated confidence", 11)
+    )
+    parts.extend(
+        Bar(label, share) for label, share in sorted(report.probabilities.items(), key=lambda item: -item[1])
+    )
+    parts.extend(_text(f"To keep in mind: {escape(warning)}") for warning in report.warnings)
+    given = report.recommendation
+    if given:
+        parts.append(_heading("Recommendation"))
+        parts.append(_text(f"<b>{escape(given['urgency'][:1].upper() + given['urgency'][1:])}</b>"))
+        parts.append(_text(escape(given["action"])))
+        parts.extend(_text(f"• {escape(reason)}") for reason in given["reasons"])
+        for source in given["sources"]:
+            address = f" {source['url']}" if source["url"] else ""
+            parts.append(_text(f"Source: {escape(source['title'] + address)}", 7))
+    return parts
+
+
+def _people(report: Report) -> list[Flowable]:
+    """What people said and drew, and what is known of the scan."""
+    parts: list[Flowable] = [_heading("Readers")]
+    parts.extend(_text(escape(said)) for said in report.readers)
+    if report.shapes:
+        parts.append(_heading("Drawn"))
+        parts.extend(
+            _text(f"{number}. {escape(shape.text)}") for number, shape in enumerate(report.shapes, start=1)
+        )
+    parts.append(_heading("Scan"))
+    parts.extend(_text(f"{escape(name)}: {escape(value)}") for name, value in report.facts if value)
+    return parts
+
+
+def _footer(canvas: Canvas) -> None:
+    canvas.setFont(FONT, 7)
+    canvas.drawCentredString(WIDTH / 2, MARGIN - 4, RESEARCH)
+
+
+def _heading(text: str) -> Flowable:
+    return Paragraph(
+        text, ParagraphStyle(FONT, fontName=BOLD, fontSize=9.5, leading=12, spaceBefore=6, spaceAfter=2)
+    )
+
+
+def _text(text: str, size: float = 8) -> Flowable:
+    style = ParagraphStyle(FONT, fontName=FONT, fontSize=size, leading=size * 1.3)
+    return Paragraph(text, style) if text else Spacer(0, 0)
+
+
+class Bar(Flowable):
+    """A probability, 0 to 1, as a bar with its label."""
+
+    def __init__(self, label: str, share: float) -> None:
+        super().__init__()
+        self.label, self.share = label, share
+
+    def wrap(self, available_width: float, available_height: float) -> tuple[float, float]:
+        """As wide as there is room, a line high."""
+        self.width, self.height = available_width, 10
+        return self.width, self.height
+
+    def draw(self) -> None:
+        """Label, bar and percentage."""
+        canvas = self.canv
+        canvas.setFont(FONT, 7.5)
+        canvas.drawString(0, 2, self.label[:16])
+        room = self.width - 95
+        canvas.setFillColor(colors.HexColor("#e6e6e6"))
+        canvas.rect(62, 2, room, 5, stroke=0, fill=1)
+        canvas.setFillColor(BAR_COLOUR)
+        canvas.rect(62, 2, room * self.share, 5, stroke=0, fill=1)
+        canvas.setFillColor(colors.black)
+        canvas.drawRightString(self.width, 2, f"{self.share:.0%}")

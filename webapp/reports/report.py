@@ -1,0 +1,121 @@
+"""What stands in a scan's report, as far as somebody may know it."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+from webapp.accounts.models import User
+from webapp.accounts.pseudonyms import shown_name, shown_text
+from webapp.annotations.models import Annotation
+from webapp.reports.page import Drawn, Report
+from webapp.reviews.models import Adjudication, Review
+from webapp.reviews.summary import summary
+from webapp.scans import storage
+from webapp.scans.models import Eye, Scan
+
+# A page has room for so many shapes and readers; the picture shows all shapes.
+MOST_LINES = 14
+KINDS = {
+    "box": "rectangle",
+    "rect": "rectangle",
+    "circle": "circle",
+    "ellipse": "ellipse",
+    "polygon": "polygon",
+    "polyline": "line",
+    "path": "freehand",
+    "line": "caliper",
+}
+SAID = {"agree": "agrees", "disagree": "disagrees", "unsure": "is unsure"}
+
+
+def report_of(scan: Scan, user: User) -> Report:
+    """The report of a scan that the user may see. Raises FileNotFoundError when the scan's picture is gone."""
+    reading = summary(scan, user)
+    drawn = Annotation.objects.of_scan(scan, user)
+    patient = shown_text(scan.patient_ref, user)
+    predicted = bool(scan.probabilities)
+    quality = scan.quality or {}
+    return Report(
+        title=f"Scan of {patient}" if patient else "OCT scan",
+        made=f"for {shown_name(user, user)}",
+        image=storage.read(scan.image_name),
+        overlay=storage.read(scan.overlay_name) if scan.overlay_name else None,
+        facts=_facts(scan, user),
+        label=scan.label,
+        confidence=scan.confidence,
+        probabilities=scan.probabilities if predicted else {},
+        warnings=[*quality.get("reasons", []), *(scan.caveats or [])],
+        recommendation=scan.recommendation,
+        readers=_readers(reading, user),
+        shapes=[Drawn(annotation.selector, _of(annotation, scan, user)) for annotation in drawn][:MOST_LINES],
+    )
+
+
+def _facts(scan: Scan, user: User) -> list[tuple[str, str]]:
+    scale = (
+        f"{scan.micrometres_x:g} × {scan.micrometres_y:g} µm"
+        if scan.micrometres_x is not None and scan.micrometres_y is not None
+        else ""
+    )
+    return [
+        ("Uploaded", f"{scan.timestamp:%Y-%m-%d %H:%M} UTC"),
+        ("Eye", str(Eye(scan.eye).label) if scan.eye else ""),
+        ("Patient reference", shown_text(scan.patient_ref, user)),
+        ("Note", shown_text(scan.note, user)[:300]),
+        ("Size", f"{scan.width} × {scan.height} pixels"),
+        ("Pixel", scale),
+        ("Model", f"{scan.model_name} {scan.model_version}".strip()),
+        ("Weights (SHA-256)", scan.weights_sha256),
+        ("Heat map", scan.gradcam_label),
+        ("File (SHA-256)", scan.sha256),
+    ]
+
+
+def _readers(reading: dict[str, Any], user: User) -> list[str]:
+    """A line for each verdict that may be known, and what settles them."""
+    reviews: list[Review] = reading["reviews"]
+    lines = [_verdict(review, user) for review in reviews[:MOST_LINES]]
+    if len(reviews) > MOST_LINES:
+        lines.append(f"and {len(reviews) - MOST_LINES} more")
+    if not reading["open"]:
+        others = reading["reader_count"] - len(reviews)
+        lines.append(f"{others} more, hidden until you have given your verdict." if others else "Nobody yet.")
+    elif not reviews:
+        lines.append("Nobody yet.")
+    if reading["agreement"] is not None:
+        lines.append(f"{reading['agreement']:.0%} of the readers' pairs name the same label.")
+    settled: Adjudication | None = reading["adjudication"]
+    if settled is not None:
+        lines.append(f"Settled as {settled.label} by {shown_name(settled.adjudicator, user)}.")
+    return lines
+
+
+def _verdict(review: Review, user: User) -> str:
+    label = f": {review.label}" if review.label else ""
+    blind = ", read blind" if review.blind else ""
+    comment = shown_text(review.comment, user)[:200]
+    said = f"{shown_name(review.reader, user)} {SAID[review.verdict]}{label}{blind}"
+    when = f"{review.created:%Y-%m-%d}, model {review.model_version} said {review.model_label}"
+    return f"{said} ({when})" + (f": {comment}" if comment else "")
+
+
+def _of(annotation: Annotation, scan: Scan, user: User) -> str:
+    """A shape in words: kind, label, length, comment, author."""
+    kind = KINDS.get(annotation.shape, annotation.shape)
+    parts = [f"{kind} {annotation.label}".strip()]
+    if annotation.shape == "line":
+        parts.append(_length(annotation.selector, scan))
+    comment = shown_text(annotation.comment, user)[:120]
+    return ", ".join([*parts, *([comment] if comment else []), shown_name(annotation.author, user)])
+
+
+def _length(selector: dict[str, str], scan: Scan) -> str:
+    """A caliper's length in pixels, in micrometres where the size of a pixel is known."""
+    ends = dict(re.findall(r'([xy][12])="([^"]+)"', selector["value"]))
+    across, down = float(ends["x2"]) - float(ends["x1"]), float(ends["y2"]) - float(ends["y1"])
+    pixels = f"{(across**2 + down**2) ** 0.5:.1f} px"
+    if scan.micrometres_x is None or scan.micrometres_y is None:
+        return pixels
+    long = ((across * scan.micrometres_x) ** 2 + (down * scan.micrometres_y) ** 2) ** 0.5
+    return f"{long:.0f} µm ({pixels})"

@@ -1,0 +1,43 @@
+"""Reports over the API."""
+
+from __future__ import annotations
+
+from django.http import Http404, HttpResponse
+from drf_spectacular.types import OpenApiTypes
+from drf_spectacular.utils import OpenApiResponse, extend_schema
+from rest_framework.request import Request
+from rest_framework.views import APIView
+
+from webapp import clock
+from webapp.accounts.models import User
+from webapp.api.negotiation import PictureNegotiation
+from webapp.scans.views import ID, visible_scan
+
+
+class ReportView(APIView):
+    """A scan on one page."""
+
+    content_negotiation_class = PictureNegotiation
+
+    @extend_schema(
+        parameters=[ID],
+        responses={
+            (200, "application/pdf"): OpenApiResponse(OpenApiTypes.BINARY, description="One page of A4.")
+        },
+    )
+    def get(self, request: Request, id: str) -> HttpResponse:
+        """Scan, heat map, drawing, probabilities, recommendation and readers as PDF, as far as you may know them."""
+        # Loaded when somebody wants a report: what makes PDF files is not small.
+        from webapp.reports.page import pdf
+        from webapp.reports.report import report_of
+
+        assert isinstance(request.user, User)
+        scan = visible_scan(request.user, id)
+        try:
+            content = pdf(report_of(scan, request.user), clock.now())
+        except FileNotFoundError as error:
+            raise Http404 from error
+        response = HttpResponse(content, content_type="application/pdf")
+        response["Content-Disposition"] = f'attachment; filename="retinote-{scan.pk}.pdf"'
+        response["Cache-Control"] = "no-store"
+        return response
