@@ -130,6 +130,8 @@ export function ScanView({ scan, drawing, state, regions, revealed }: Props) {
             role="application"
             aria-label={texts.drawing.canvas}
             onDoubleClick={() => shapes?.isDrawing && shapes.finish()}
+            // Or keys would still go to the button of the tool.
+            onPointerDown={(event) => event.currentTarget.focus({ preventScroll: true })}
           />
           {!view.isShown && !view.problem && (
             <div className={classes.waiting}>

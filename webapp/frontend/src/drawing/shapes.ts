@@ -36,7 +36,12 @@ export interface Bounds {
 }
 
 export function newShape(geometry: Geometry, label = "", comment = ""): Shape {
-  return { key: crypto.randomUUID(), geometry, label, comment };
+  return { key: newKey(), geometry, label, comment };
+}
+
+/** `crypto.randomUUID` exists only where the page comes over TLS or from this machine. */
+export function newKey(): string {
+  return [...crypto.getRandomValues(new Uint8Array(16))].map((byte) => byte.toString(16).padStart(2, "0")).join("");
 }
 
 export function round(value: number): number {

@@ -116,6 +116,7 @@ function Fields({ scan, busy, verdict, onVerdict, onGive, onCancel }: FieldsProp
   };
   return (
     <form
+      noValidate
       onSubmit={(event) => {
         event.preventDefault();
         submit();

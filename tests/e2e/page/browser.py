@@ -1,0 +1,202 @@
+"""A real browser at a real stack, and what people do with it."""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import cv2
+import pytest
+import requests
+from playwright.sync_api import Browser, BrowserContext, Locator, Page, expect, sync_playwright
+
+from tests.stacks import Stack
+from training.simulator import simulate
+
+PASSWORD = "a-long-password-7"
+NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable", "chrome")
+# A wait of its own: the first answer of a model takes its time on a busy machine.
+TIMEOUT_MS = 30_000
+expect.set_options(timeout=TIMEOUT_MS)
+
+
+@contextmanager
+def chromium() -> Iterator[Browser]:
+    """The machine's own Chromium; the test is skipped where there is none, but not in CI."""
+    found = next(filter(None, map(shutil.which, NAMES)), None)
+    if found is None:
+        reason = (
+            "there is no Chromium or Chrome to try the page with (Debian, Ubuntu: apt-get install chromium)"
+        )
+        pytest.fail(reason) if os.environ.get("CI") else pytest.skip(reason)
+    arguments = ["--disable-gpu", "--no-first-run", "--disable-background-networking"]
+    if os.geteuid() == 0:
+        arguments.append("--no-sandbox")  # which root can't have
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=found, args=arguments)
+        try:
+            yield browser
+        finally:
+            browser.close()
+
+
+def simulated(label: str, seed: int = 3) -> bytes:
+    """A simulated B-scan of 512 x 496 pixels as PNG."""
+    written, content = cv2.imencode(".png", simulate(label, 1, seed).images[0])
+    assert written
+    return bytes(content)
+
+
+@dataclass
+class Clinic:
+    """A running stack with people, and ways to it besides the page."""
+
+    stack: Stack
+    _uploaded: int = field(default=0)
+
+    def person(self, name: str, role: str = "clinician", clinic: str = "") -> str:
+        """Make an account with PASSWORD; returns its name."""
+        given = ["--clinic", clinic] if clinic else []
+        made = self.stack.command("user", "create", name, "--role", role, *given, given=f"{PASSWORD}\n")
+        assert made.returncode == 0, made.stdout + made.stderr
+        return name
+
+    def headers(self, name: str) -> dict[str, str]:
+        return self.stack.sign_in(name, PASSWORD)
+
+    def get(self, name: str, path: str) -> Any:
+        answer = requests.get(f"{self.stack.url}/api/v1/{path}", headers=self.headers(name), timeout=60)
+        assert answer.ok, answer.text
+        return answer.json()
+
+    def post(self, name: str, path: str, body: dict[str, Any]) -> Any:
+        answer = requests.post(
+            f"{self.stack.url}/api/v1/{path}", headers=self.headers(name), json=body, timeout=60
+        )
+        assert answer.ok, answer.text
+        return answer.json()
+
+    def upload(self, name: str, label: str = "CSR", **fields: str) -> Any:
+        """Upload a simulated scan that nobody has uploaded before; returns it as the API shows it."""
+        self._uploaded += 1
+        files = {"image": ("scan.png", simulated(label, 100 + self._uploaded), "image/png")}
+        answer = requests.post(
+            f"{self.stack.url}/api/v1/scans/",
+            headers=self.headers(name),
+            files=files,
+            data=fields,
+            timeout=120,
+        )
+        assert answer.ok, answer.text
+        return answer.json()
+
+
+@dataclass
+class Visit:
+    """A browser window with the page in it. `complaints` is what the browser had to say against the page."""
+
+    clinic: Clinic
+    context: BrowserContext
+    page: Page
+    complaints: list[str]
+
+    def open(self, path: str = "/") -> Visit:
+        self.page.goto(self.clinic.stack.url + path)
+        return self
+
+    def sign_in(self, name: str) -> Visit:
+        """Fill in the form that the page shows."""
+        self.page.get_by_label("User name").fill(name)
+        self.page.get_by_label("Password", exact=True).fill(PASSWORD)
+        self.page.get_by_role("button", name="Sign in").click()
+        expect(self.page.get_by_test_id("user-menu")).to_be_visible()
+        return self
+
+    def read(self, scan: dict[str, Any]) -> Visit:
+        """Open a scan and wait until it can be drawn on."""
+        self.open(f"/scans/{scan['id']}")
+        expect(self.canvas).to_have_attribute("data-ready", "true")
+        return self
+
+    @property
+    def canvas(self) -> Locator:
+        return self.page.get_by_test_id("canvas")
+
+    def at(self, x: float, y: float, width: int = 512, height: int = 496) -> tuple[float, float]:
+        """Where on the window a place of the scan, in shares of its size, is while all of it is shown."""
+        box = self.canvas.bounding_box()
+        assert box
+        zoom = min((box["width"] - 24) / width, (box["height"] - 24) / height)
+        left = box["x"] + (box["width"] - zoom * width) / 2
+        top = box["y"] + (box["height"] - zoom * height) / 2
+        return left + x * width * zoom, top + y * height * zoom
+
+    def drag(self, *places: tuple[float, float]) -> None:
+        """Press at the first place, move through all, let go at the last."""
+        mouse = self.page.mouse
+        mouse.move(*self.at(*places[0]))
+        mouse.down()
+        for place in places[1:]:
+            mouse.move(*self.at(*place), steps=4)
+        mouse.up()
+
+    def tool(self, name: str) -> None:
+        self.page.locator(f"[data-tool={name}]:is(button)").click()
+
+    def shapes(self, kind: str = "") -> Locator:
+        return self.page.locator(f"[data-testid=shape]{f'[data-kind={kind}]' if kind else ''}")
+
+    def wait_until_saved(self) -> None:
+        expect(self.page.get_by_test_id("save-state")).to_have_attribute("data-state", "saved")
+
+
+@contextmanager
+def visit(browser: Browser, clinic: Clinic, **options: Any) -> Iterator[Visit]:
+    """A fresh window that knows nobody. What the browser complains of fails the test in the end."""
+    context = browser.new_context(**{"viewport": {"width": 1280, "height": 800}, **options})
+    context.set_default_timeout(TIMEOUT_MS)
+    page = context.new_page()
+    complaints: list[str] = []
+    page.on("pageerror", lambda error: complaints.append(str(error)))
+    page.on("console", lambda said: _keep(said.type, said.text, complaints))
+    page.on("request", lambda request: _check(request.url, clinic.stack.url, complaints))
+    try:
+        yield Visit(clinic, context, page, complaints)
+        assert not complaints, complaints
+    finally:
+        context.close()
+
+
+# What the browser says of each answer above 399 and of a dead network: the page deals with these.
+EXPECTED = re.compile(r"Failed to load resource: (the server responded with a status of|net::ERR_)")
+
+
+def _keep(kind: str, text: str, complaints: list[str]) -> None:
+    if kind in {"error", "warning"} and not EXPECTED.search(text):
+        complaints.append(text)
+
+
+def _check(address: str, own: str, complaints: list[str]) -> None:
+    if not address.startswith((own, "data:", "blob:")):
+        complaints.append(f"asked {address}")
+
+
+AXE = Path(__file__).parents[3] / "webapp/frontend/node_modules/axe-core/axe.min.js"
+RULES = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa"]
+
+
+def violations(page: Page) -> list[str]:
+    """What axe finds on the page against WCAG 2.2 AA, with the elements."""
+    page.evaluate(AXE.read_text())
+    found = page.evaluate(
+        "async (rules) => (await axe.run(document, {runOnly: rules})).violations"
+        ".map(v => v.id + ': ' + v.help + ' ' + v.nodes.slice(0, 3).map(n => n.html.slice(0, 200)).join(' | '))",
+        RULES,
+    )
+    return list(found)
