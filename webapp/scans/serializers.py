@@ -136,7 +136,7 @@ class ScanSerializer(serializers.Serializer[Any]):
     height = serializers.IntegerField()
     micrometres_x = serializers.FloatField(allow_null=True, help_text="Width of a pixel, when it is known.")
     micrometres_y = serializers.FloatField(allow_null=True, help_text="Height of a pixel, when it is known.")
-    eye = serializers.CharField()
+    eye = serializers.ChoiceField(choices=Eye.choices, allow_blank=True)
     patient_ref = serializers.SerializerMethodField()
     note = serializers.SerializerMethodField()
     timestamp = serializers.DateTimeField()

@@ -192,7 +192,11 @@ function Verdicts({ verdicts }: { verdicts: Dashboard["verdicts"] }) {
 
 function Kappas({ data }: { data: Dashboard }) {
   const rows = [
-    ...data.cohen.map(({ readers, scans, kappa }) => ({ name: said.pair(...readers), scans, kappa })),
+    ...data.cohen.map(({ readers, scans, kappa }) => ({
+      name: said.pair(readers[0] ?? "", readers[1] ?? ""),
+      scans,
+      kappa,
+    })),
     ...data.fleiss.map(({ readers_per_scan, scans, kappa }) => ({
       name: said.fleiss(readers_per_scan),
       scans,

@@ -41,7 +41,9 @@ export function newShape(geometry: Geometry, label = "", comment = ""): Shape {
 
 /** `crypto.randomUUID` exists only where the page comes over TLS or from this machine. */
 export function newKey(): string {
-  return [...crypto.getRandomValues(new Uint8Array(16))].map((byte) => byte.toString(16).padStart(2, "0")).join("");
+  return [...crypto.getRandomValues(new Uint8Array(16))]
+    .map((byte) => byte.toString(16).padStart(2, "0"))
+    .join("");
 }
 
 export function round(value: number): number {

@@ -58,7 +58,7 @@ export function Readers({ scan, reading }: { scan: Scan; reading: Reading }) {
         {(agreement !== null || dice.length > 0 || heatmap.length > 0) && (
           <List size="sm" spacing={2}>
             {agreement !== null && <List.Item>{texts.reading.agreement(formatShare(agreement))}</List.Item>}
-            {dice.map(({ readers: [first, second], dice: value }) => (
+            {dice.map(({ readers: [first = "", second = ""], dice: value }) => (
               <List.Item key={`${first} ${second}`}>
                 {texts.reading.dice(first, second, value.toFixed(2))}
               </List.Item>

@@ -1,0 +1,127 @@
+"""What holds on every page: accessible, light and dark, small and large; and a session that lasts."""
+
+from __future__ import annotations
+
+import pytest
+import requests
+from playwright.sync_api import expect
+
+from tests.e2e.page.browser import Clinic, Visit, violations, visit
+from tests.e2e.page.conftest import Visitor
+
+
+@pytest.fixture(scope="module")
+def read_scan(clinic: Clinic) -> str:
+    """Path of a scan that two people have read and drawn on."""
+    scan = clinic.upload("clara", patient_ref="A-1", eye="OD", note="follow-up")
+    clinic.upload("clara", patient_ref="A-1", eye="OS")
+    path = f"scans/{scan['id']}"
+    selector = {"type": "FragmentSelector", "value": "xywh=pixel:100,200,200,100"}
+    for name in ("clara", "colin"):
+        clinic.post(name, f"{path}/annotations/", {"target": {"selector": selector}, "comment": "fluid"})
+        clinic.post(name, f"{path}/review/", {"verdict": "unsure", "comment": "blurred"})
+    return f"/{path}"
+
+
+def opened(window: Visit, path: str) -> Visit:
+    window.open(path)
+    window.page.wait_for_load_state("networkidle")
+    return window
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_axe_finds_nothing_on_any_page(enter: Visitor, read_scan: str, scheme: str) -> None:
+    # axe comes into the page as a script of its own, which the page's policy would refuse.
+    window = enter("clara", color_scheme=scheme, bypass_csp=True)
+    left = read_scan.rsplit("/", 1)[1]
+
+    for path in ("/", read_scan, f"/compare?left={left}", "/dashboard", "/nothing-here"):
+        opened(window, path)
+        assert violations(window.page) == [], path
+
+    opened(window, "/?search=nobody-has-this&status=predicted")
+    assert violations(window.page) == [], "empty worklist"
+    window.page.get_by_test_id("open-upload").click()
+    expect(window.page.get_by_role("dialog", name="Upload scans")).to_be_visible()
+    assert violations(window.page) == [], "upload"
+
+
+def test_axe_finds_nothing_on_the_sign_in(browser, clinic: Clinic) -> None:  # type: ignore[no-untyped-def]
+    with visit(browser, clinic, bypass_csp=True) as window:
+        window.open()
+        expect(window.page.get_by_role("button", name="Sign in")).to_be_visible()
+        assert violations(window.page) == []
+
+        window.page.get_by_label("User name").fill("clara")
+        window.page.get_by_label("Password", exact=True).fill("wrong")
+        window.page.get_by_role("button", name="Sign in").click()
+        expect(window.page.get_by_role("alert")).to_be_visible()
+        assert violations(window.page) == []
+
+
+@pytest.mark.parametrize("width", [360, 768, 3840])
+def test_no_page_is_wider_than_the_window(enter: Visitor, read_scan: str, width: int) -> None:
+    window = enter("clara", viewport={"width": width, "height": 900})
+
+    for path in ("/", read_scan, f"/compare?left={read_scan.rsplit('/', 1)[1]}", "/dashboard"):
+        opened(window, path)
+        assert window.page.evaluate("document.documentElement.scrollWidth") <= width, path
+
+
+def test_the_dashboard_counts_what_was_read(enter: Visitor, read_scan: str) -> None:
+    window = opened(enter("clara"), "/dashboard")
+
+    for title in ("Scans per day", "What the model said", "Queue", "From upload to prediction"):
+        expect(window.page.get_by_role("region", name=title)).to_be_visible()
+    expect(window.page.get_by_role("region", name="Readers and model")).to_contain_text("1.0.0")
+
+
+def test_a_reload_keeps_who_is_signed_in_and_signing_out_ends_it_everywhere(
+    enter: Visitor, clinic: Clinic
+) -> None:
+    window = enter("clara")
+    window.page.reload()
+    expect(window.page.get_by_test_id("user-menu")).to_be_visible()
+    (cookie,) = window.context.cookies()
+    assert cookie["httpOnly"] and cookie["sameSite"] == "Strict"
+    assert window.page.evaluate("JSON.stringify({...localStorage, ...sessionStorage})").count("eyJ") == 0
+
+    window.page.get_by_test_id("user-menu").click()
+    window.page.get_by_role("menuitem", name="Sign out").click()
+
+    expect(window.page.get_by_label("User name")).to_be_visible()
+    window.page.reload()
+    expect(window.page.get_by_label("User name")).to_be_visible()
+    again = requests.post(
+        f"{clinic.stack.url}/api/v1/auth/token/refresh/",
+        cookies={cookie["name"]: cookie["value"]},
+        timeout=30,
+    )
+    assert again.status_code == 401
+
+
+def test_administrators_reach_the_administration_in_one_click(enter: Visitor, clinic: Clinic) -> None:
+    window = enter("clara")
+    window.page.get_by_test_id("user-menu").click()
+    expect(window.page.get_by_role("menuitem", name="API documentation")).to_have_attribute(
+        "href", "/api/docs/"
+    )
+    expect(window.page.get_by_role("menuitem", name="Administration")).to_have_count(0)
+
+    clinic.person("boss", "administrator")
+    window = enter("boss")
+    window.page.get_by_test_id("user-menu").click()
+    window.page.get_by_role("menuitem", name="Administration").click()
+    window.page.wait_for_url("**/admin/")
+    expect(window.page.get_by_text("Site administration")).to_be_visible()
+
+
+def test_every_key_is_explained_on_the_question_mark(enter: Visitor, clinic: Clinic, read_scan: str) -> None:
+    window = enter("clara").open(read_scan)
+    expect(window.canvas).to_have_attribute("data-ready", "true")
+
+    window.page.keyboard.press("?")
+
+    dialog = window.page.get_by_role("dialog", name="Keys")
+    for said in ("Rectangle", "Caliper", "Undo", "Heat map on and off", "Next scan that you have not read"):
+        expect(dialog).to_contain_text(said)

@@ -1,0 +1,234 @@
+"""Reading a scan: the answer, the verdict, other readers, what settles it, and the report."""
+
+from __future__ import annotations
+
+import io
+from typing import Any
+
+import pypdf
+from playwright.sync_api import expect
+
+from tests.e2e.page.browser import Clinic, Visit
+from tests.e2e.page.conftest import Visitor
+
+
+def disagree(window: Visit, label: str, reason: str) -> None:
+    verdict = window.page.get_by_test_id("verdict")
+    verdict.get_by_text("Disagree", exact=True).click()
+    verdict.get_by_label("Right label").click()
+    window.page.get_by_role("option", name=label, exact=True).click()
+    verdict.get_by_label("Reason").fill(reason)
+    verdict.get_by_role("button", name="Give verdict").click()
+
+
+def other_label(scan: dict[str, Any]) -> str:
+    return next(label for label in scan["probabilities"] if label != scan["prediction"])
+
+
+def test_the_answer_says_label_confidence_step_sources_and_that_it_is_no_diagnosis(
+    enter: Visitor, clinic: Clinic
+) -> None:
+    scan = clinic.upload("clara", "CNV")
+    window = enter("clara").read(scan)
+
+    answer = window.page.get_by_test_id("answer")
+    expect(answer.get_by_test_id("label")).to_have_text(scan["prediction"])
+    for label, probability in scan["probabilities"].items():
+        expect(answer.get_by_role("button", name=label)).to_contain_text(f"{probability:.0%}")
+    expect(answer).to_contain_text("calibrated confidence")
+    expect(answer).to_contain_text("nothing it says is a diagnosis")
+    step = window.page.get_by_test_id("recommendation")
+    expect(step).to_contain_text(scan["recommendation"]["action"])
+    for source in scan["recommendation"]["sources"]:
+        if source["url"]:
+            expect(step.get_by_role("link", name=source["title"])).to_have_attribute("href", source["url"])
+
+
+def test_another_label_shows_its_own_heat_map(enter: Visitor, clinic: Clinic) -> None:
+    scan = clinic.upload("clara")
+    window = enter("clara").read(scan)
+    other = other_label(scan)
+    button = window.page.get_by_test_id("answer").get_by_role("button", name=other)
+
+    button.click()
+
+    expect(button).to_have_attribute("aria-pressed", "true")
+    assert clinic.get("clara", f"scans/{scan['id']}/")["heatmap_label"] == other
+
+
+def test_the_picture_zooms_and_changes_its_brightness_by_mouse_and_keyboard(
+    enter: Visitor, clinic: Clinic
+) -> None:
+    window = enter("clara").read(clinic.upload("clara"))
+    zoom, fitted = window.page.get_by_test_id("zoom"), window.page.get_by_test_id("zoom").inner_text()
+    mouse, keyboard = window.page.mouse, window.page.keyboard
+
+    mouse.move(*window.at(0.5, 0.5))
+    mouse.wheel(0, -300)
+    expect(zoom).not_to_have_text(fitted)
+    keyboard.press("0")
+    expect(zoom).to_have_text(fitted)
+    keyboard.press("1")
+    expect(zoom).to_have_text("100 %")
+
+    mouse.move(*window.at(0.4, 0.4))
+    mouse.down(button="right")
+    mouse.move(*window.at(0.6, 0.5), steps=3)
+    mouse.up(button="right")
+    reset = window.page.get_by_role("button", name="Reset brightness and contrast")
+    expect(reset).to_be_visible()
+    reset.click()
+    expect(reset).to_have_count(0)
+
+
+def test_the_heat_map_goes_on_and_off_and_beside_the_scan(enter: Visitor, clinic: Clinic) -> None:
+    window = enter("clara").read(clinic.upload("clara"))
+    switch = window.page.get_by_role("switch", name="Heat map")
+    expect(switch).to_be_checked()
+    with_heat = window.canvas.screenshot()
+
+    window.page.keyboard.press("x")
+    expect(switch).not_to_be_checked()
+    assert window.canvas.screenshot() != with_heat
+
+    window.page.get_by_role("button", name="Side by side").click()
+    expect(window.page.get_by_test_id("beside")).to_be_visible()
+
+
+def test_disagreeing_asks_for_the_right_label_and_a_reason(enter: Visitor, clinic: Clinic) -> None:
+    scan = clinic.upload("clara")
+    window = enter("clara").read(scan)
+    verdict = window.page.get_by_test_id("verdict")
+
+    window.page.keyboard.press("d")
+    verdict.get_by_role("button", name="Give verdict").click()
+    expect(verdict).to_contain_text("Choose the label that is right.")
+    expect(verdict).to_contain_text("Say why")
+    assert clinic.get("clara", f"scans/{scan['id']}/")["reviewed"] is False
+
+    disagree(window, other_label(scan), "no fluid below the retina")
+
+    expect(verdict).to_contain_text("You disagree")
+    reading = clinic.get("clara", f"scans/{scan['id']}/reading/")
+    assert (reading["own"]["verdict"], reading["own"]["comment"]) == ("disagree", "no fluid below the retina")
+
+
+def test_a_blind_reading_hides_the_answer_until_the_reader_has_said_what_it_is(
+    enter: Visitor, clinic: Clinic
+) -> None:
+    scan = clinic.upload("clara")
+    window = enter("clara")
+    window.page.get_by_test_id("user-menu").click()
+    # What people click is the switch's track; the input itself is not to be seen.
+    window.page.get_by_text("Blind first reading", exact=True).click()
+    window.read(scan)
+
+    expect(window.page.get_by_text("Your reading first")).to_be_visible()
+    expect(window.page.get_by_test_id("answer")).to_have_count(0)
+    expect(window.page.get_by_test_id("recommendation")).to_have_count(0)
+    expect(window.page.get_by_role("switch", name="Heat map")).to_have_count(0)
+    verdict = window.page.get_by_test_id("verdict")
+    verdict.get_by_label("What do you see?").click()
+    window.page.get_by_role("option", name=scan["prediction"], exact=True).click()
+    verdict.get_by_role("button", name="Give my reading").click()
+
+    expect(window.page.get_by_test_id("answer")).to_be_visible()
+    own = clinic.get("clara", f"scans/{scan['id']}/reading/")["own"]
+    assert (own["blind"], own["verdict"], own["label"]) == (True, "agree", scan["prediction"])
+
+
+def test_readers_see_each_other_after_their_own_verdict_and_an_adjudicator_settles_it(
+    enter: Visitor, clinic: Clinic
+) -> None:
+    scan = clinic.upload("clara")
+    path = f"scans/{scan['id']}"
+    clinic.post("clara", f"{path}/review/", {"verdict": "agree"})
+    selector = {"type": "FragmentSelector", "value": "xywh=pixel:100,200,200,100"}
+    clinic.post("clara", f"{path}/annotations/", {"target": {"selector": selector}})
+    clinic.post("colin", f"{path}/annotations/", {"target": {"selector": selector}})
+
+    window = enter("colin").read(scan)
+    readers = window.page.get_by_test_id("readers")
+    expect(readers).to_contain_text("1 person has read this scan")
+    expect(readers).not_to_contain_text("clara")
+    disagree(window, other_label(scan), "looks like another disease")
+    expect(readers).to_contain_text("clara")
+    expect(readers).to_contain_text("0% of the readers' pairs")
+    expect(readers).to_contain_text("Dice 1.00")
+    expect(readers).to_contain_text("heat map")
+
+    adjudicator = clinic.stack.password
+    with_admin = clinic.stack.sign_in("admin", adjudicator)
+    assert with_admin
+    window.context.clear_cookies()
+    window.open()
+    window.page.get_by_label("User name").fill("admin")
+    window.page.get_by_label("Password", exact=True).fill(adjudicator)
+    window.page.get_by_role("button", name="Sign in").click()
+    expect(window.page.get_by_test_id("user-menu")).to_be_visible()
+    window.read(scan)
+    settle = window.page.get_by_test_id("settle")
+    settle.get_by_role("combobox").click()
+    window.page.get_by_role("option", name=scan["prediction"], exact=True).click()
+    settle.get_by_role("button", name="Settle", exact=True).click()
+    expect(window.page.get_by_text(f"Settled as {scan['prediction']} by")).to_be_visible()
+    reading = clinic.get("clara", f"{path}/reading/")
+    assert {review["reader"]: review["verdict"] for review in reading["reviews"]} == {
+        "clara": "agree",
+        "colin": "disagree",
+    }
+
+
+def test_the_report_is_one_page_with_everything_on_it(enter: Visitor, clinic: Clinic) -> None:
+    scan = clinic.upload("clara", patient_ref="P-31", eye="OD")
+    clinic.post("clara", f"scans/{scan['id']}/review/", {"verdict": "agree", "comment": "typical"})
+    window = enter("clara").read(scan)
+
+    window.page.get_by_role("button", name="More to do with this scan").click()
+    with window.page.expect_download() as download:
+        window.page.get_by_role("menuitem", name="Report (PDF)").click()
+
+    report = pypdf.PdfReader(io.BytesIO(download.value.path().read_bytes()))
+    assert len(report.pages) == 1
+    text = report.pages[0].extract_text()
+    for expected in (
+        "P-31",
+        scan["prediction"],
+        scan["sha256"][:20],
+        "1.0.0",
+        "clara agrees",
+        "typical",
+        "diagnosis",
+    ):
+        assert expected in text, expected
+
+
+def test_details_can_be_corrected_and_a_scan_deleted(enter: Visitor, clinic: Clinic) -> None:
+    scan = clinic.upload("clara", patient_ref="P-1")
+    window = enter("clara").read(scan)
+    details = window.page.get_by_test_id("details")
+
+    details.get_by_role("button", name="Change details").click()
+    details.get_by_label("Patient reference").fill("P-2")
+    details.get_by_role("button", name="Save details").click()
+    expect(details.get_by_text("P-2")).to_be_visible()
+
+    window.page.get_by_role("button", name="More to do with this scan").click()
+    window.page.get_by_role("menuitem", name="Delete scan").click()
+    window.page.get_by_role("dialog").get_by_role("button", name="Delete").click()
+    expect(window.page.get_by_role("heading", name="Worklist")).to_be_visible()
+    window.open(f"/scans/{scan['id']}")
+    expect(window.page.get_by_role("heading", name="There is nothing at this address")).to_be_visible()
+
+
+def test_researchers_read_without_names_and_draw_nothing(enter: Visitor, clinic: Clinic) -> None:
+    scan = clinic.upload("clara", patient_ref="P-secret", note="knows the mayor")
+    clinic.post("clara", f"scans/{scan['id']}/review/", {"verdict": "agree", "comment": "a friend of mine"})
+
+    window = enter("rita").read(scan)
+
+    expect(window.page.get_by_test_id("readers")).to_contain_text("reader-")
+    shown = window.page.locator("body").inner_text()
+    assert not [word for word in ("P-secret", "mayor", "friend", "clara") if word in shown]
+    expect(window.page.get_by_test_id("verdict")).to_have_count(0)
+    expect(window.page.get_by_test_id("open-upload")).to_have_count(0)

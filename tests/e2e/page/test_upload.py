@@ -1,0 +1,103 @@
+"""Uploading: dropped, pasted, picked; several at once; refused; queued while the model server is away."""
+
+from __future__ import annotations
+
+import base64
+import os
+import signal
+
+from playwright.sync_api import expect
+
+from tests.e2e.page.browser import Clinic, Visit, simulated
+from tests.e2e.page.conftest import Visitor
+from tests.waiting import wait_for
+
+# Files as an event of the browser carries them; a real hand on a real mouse is more than a test can have.
+MAKE_FILES = """(files) => {
+  const data = new DataTransfer();
+  for (const [name, type, base64] of files) {
+    const bytes = Uint8Array.from(atob(base64), (letter) => letter.charCodeAt(0));
+    data.items.add(new File([bytes], name, { type }));
+  }
+  return data;
+}"""
+
+
+def drop(window: Visit, files: list[tuple[str, str, bytes]]) -> None:
+    """Drop files in the middle of the page."""
+    given = [[name, kind, base64.b64encode(content).decode()] for name, kind, content in files]
+    data = window.page.evaluate_handle(MAKE_FILES, given)
+    for event in ("dragenter", "dragover", "drop"):
+        window.page.dispatch_event("body", event, {"dataTransfer": data})
+
+
+def paste(window: Visit, name: str, content: bytes) -> None:
+    given = [[name, "image/png", base64.b64encode(content).decode()]]
+    data = window.page.evaluate_handle(MAKE_FILES, given)
+    window.page.evaluate(
+        "(data) => window.dispatchEvent(new ClipboardEvent('paste', { clipboardData: data }))", data
+    )
+
+
+def test_one_scan_is_picked_and_leads_to_its_answer(enter: Visitor) -> None:
+    window = enter("clara")
+    window.page.get_by_test_id("open-upload").click()
+    panel = window.page.get_by_role("dialog", name="Upload scans")
+    panel.get_by_label("Patient reference").fill("U-1")
+    panel.get_by_label("Drop scans here").set_input_files(
+        {"name": "scan.png", "mimeType": "image/png", "buffer": simulated("CNV", 901)}
+    )
+
+    window.page.wait_for_url("**/scans/*")
+    expect(window.page.get_by_test_id("label")).to_be_visible()
+    expect(window.page.get_by_test_id("details")).to_contain_text("U-1")
+
+
+def test_of_several_files_the_bad_one_says_why_and_the_others_go_on(enter: Visitor) -> None:
+    window = enter("clara")
+
+    drop(
+        window,
+        [
+            ("first.png", "image/png", simulated("CSR", 902)),
+            ("letter.pdf", "application/pdf", b"%PDF-1.4 not a scan"),
+            ("second.png", "image/png", simulated("CNV", 903)),
+        ],
+    )
+
+    uploads = window.page.get_by_test_id("upload")
+    expect(uploads).to_have_count(3)
+    refused = window.page.locator("[data-testid=upload][data-state=refused]")
+    expect(refused).to_have_count(1)
+    expect(refused).to_contain_text("letter.pdf")
+    expect(refused.get_by_role("alert")).not_to_be_empty()
+    expect(window.page.locator("[data-testid=upload][data-state=done]")).to_have_count(2)
+    expect(window.page.get_by_text("3 of 3 done")).to_be_visible()
+
+
+def test_a_pasted_scan_is_uploaded_and_known_when_it_comes_again(enter: Visitor) -> None:
+    window = enter("clara")
+    content = simulated("CSR", 904)
+
+    paste(window, "image.png", content)
+    window.page.wait_for_url("**/scans/*")
+    window.open()
+    drop(window, [("one.png", "image/png", content), ("two.png", "image/png", simulated("CNV", 905))])
+
+    expect(window.page.get_by_text("You have uploaded this file before.")).to_be_visible()
+
+
+def test_a_scan_waits_while_the_model_server_is_away_and_is_read_without_a_reload(
+    enter: Visitor, clinic: Clinic
+) -> None:
+    window = enter("clara")
+    pid = clinic.stack.service_pid("model server")
+    assert pid
+    os.kill(pid, signal.SIGKILL)
+
+    drop(window, [("waits.png", "image/png", simulated("CSR", 906))])
+
+    window.page.wait_for_url("**/scans/*")
+    expect(window.page.get_by_text("Waits for the model")).to_be_visible()
+    expect(window.page.get_by_test_id("label")).to_be_visible(timeout=180_000)
+    wait_for(clinic.stack.is_ready, timeout_s=120, what="the stack to be whole again")

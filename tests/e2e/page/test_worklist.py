@@ -1,0 +1,126 @@
+"""Finding scans: search, filters in the address bar, keyboard, comparing, exporting."""
+
+from __future__ import annotations
+
+import csv
+from urllib.parse import parse_qs, urlsplit
+
+from playwright.sync_api import expect
+
+from tests.e2e.page.browser import Clinic, Visit
+from tests.e2e.page.conftest import Visitor
+from tests.waiting import wait_for
+
+
+def query(window: Visit) -> dict[str, list[str]]:
+    return parse_qs(urlsplit(window.page.url).query)
+
+
+def test_search_and_filters_stand_in_the_address_and_survive_a_reload(enter: Visitor, clinic: Clinic) -> None:
+    clinic.upload("clara", "CNV", patient_ref="W-right", eye="OD")
+    clinic.upload("clara", "CNV", patient_ref="W-left", eye="OS")
+    window = enter("clara")
+    rows = window.page.get_by_test_id("row")
+
+    window.page.get_by_role("searchbox").fill("w-")
+    expect(rows).to_have_count(2)
+    window.page.get_by_role("button", name="Filters").click()
+    window.page.get_by_role("combobox", name="Eye").click()
+    window.page.get_by_role("option", name="Left (OS)").click()
+    expect(rows).to_have_count(1)
+    expect(window.page.get_by_test_id("count")).to_have_text("1 scan")
+    assert query(window) == {"search": ["w-"], "eye": ["OS"]}
+
+    window.page.reload()
+    expect(rows).to_have_count(1)
+    expect(rows).to_contain_text("W-left")
+
+    window.page.get_by_role("searchbox").fill("nobody has this")
+    expect(window.page.get_by_test_id("empty")).to_contain_text("No scan matches")
+    window.page.get_by_test_id("empty").get_by_role("button", name="Clear filters").click()
+    expect(rows.first).to_be_visible()
+    assert query(window) == {}
+
+
+def test_the_least_certain_scan_comes_first_when_asked_for(enter: Visitor, clinic: Clinic) -> None:
+    for label in ("CSR", "CNV", "NORMAL"):
+        clinic.upload("clara", label)
+    window = enter("clara")
+
+    window.page.get_by_role("combobox", name="Order").click()
+    window.page.get_by_role("option", name="Least certain first").click()
+
+    wait_for(lambda: query(window) == {"ordering": ["uncertain"]}, what="the order in the address")
+    listed = clinic.get("clara", "scans/?ordering=uncertain")["results"]
+    expect(window.page.get_by_test_id("row").first).to_contain_text(f"{listed[0]['confidence']:.0%}")
+    assert listed[0]["confidence"] == min(scan["confidence"] for scan in listed)
+
+
+def test_the_keyboard_goes_through_the_list_and_on_to_the_next_unread_scan(
+    enter: Visitor, clinic: Clinic
+) -> None:
+    older, newer = (clinic.upload("dora", patient_ref="N-1") for _ in range(2))
+    window = enter("dora").open("/?search=N-1")
+    expect(window.page.get_by_test_id("row")).to_have_count(2)
+
+    for _ in range(2):
+        window.page.keyboard.press("ArrowDown")
+    window.page.keyboard.press("Enter")
+    window.page.wait_for_url(f"**/scans/{older['id']}*")
+
+    expect(window.page.get_by_test_id("verdict")).to_be_visible()
+    window.page.keyboard.press("a")
+    window.page.get_by_role("button", name="Give verdict").click()
+    expect(window.page.get_by_text("You agree")).to_be_visible()
+    window.page.keyboard.press("n")
+    window.page.wait_for_url(f"**/scans/{newer['id']}*")
+    clinic.post("dora", f"scans/{newer['id']}/review/", {"verdict": "agree"})
+    window.page.keyboard.press("n")
+    expect(window.page.get_by_text("You have read every scan of this list.")).to_be_visible()
+
+
+def test_two_scans_of_a_patient_move_together(enter: Visitor, clinic: Clinic) -> None:
+    for eye in ("OD", "OS"):
+        clinic.upload("clara", patient_ref="C-1", eye=eye)
+    window = enter("clara").open("/?search=C-1")
+    for row in range(2):
+        window.page.get_by_test_id("row").nth(row).get_by_role("checkbox").check()
+    window.page.get_by_role("link", name="Compare").click()
+
+    left, right = (window.page.get_by_test_id(f"compare-{side}") for side in ("left", "right"))
+    for side in (left, right):
+        expect(side).to_have_attribute("data-ready", "true")
+    before = right.screenshot()
+    left.hover()
+    window.page.mouse.wheel(0, -400)
+
+    wait_for(lambda: right.screenshot() != before, what="the right picture to follow the left one")
+
+
+def test_chosen_scans_are_exported_without_names(enter: Visitor, clinic: Clinic) -> None:
+    for _ in range(2):
+        clinic.upload("clara", patient_ref="E-secret", note="the mayor")
+    window = enter("clara").open("/?search=E-secret")
+    window.page.get_by_test_id("row").first.get_by_role("checkbox").check()
+    window.page.get_by_role("region", name="1 chosen").get_by_role("button", name="Export").click()
+    dialog = window.page.get_by_role("dialog")
+    expect(dialog.get_by_label("The chosen one")).to_be_checked()
+
+    with window.page.expect_download() as download:
+        dialog.get_by_role("button", name="Export").click()
+
+    text = download.value.path().read_text()
+    (row,) = csv.DictReader(text.splitlines())
+    assert row["patient"].startswith("patient-") and row["prediction"]
+    assert "secret" not in text and "mayor" not in text
+
+
+def test_who_has_no_scan_is_told_what_to_do(enter: Visitor, clinic: Clinic) -> None:
+    clinic.person("newcomer")
+
+    window = enter("newcomer")
+
+    empty = window.page.get_by_test_id("empty")
+    expect(empty).to_contain_text("Drop OCT scans anywhere on this page")
+    empty.get_by_role("button", name="Upload").click()
+    expect(window.page.get_by_role("dialog", name="Upload scans")).to_be_visible()
