@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from itertools import count
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,7 @@ from tests.images import png_bytes
 from tests.services import ModelServer, free_ports
 from webapp.accounts import tokens
 from webapp.accounts.models import Role, User
+from webapp.scans.models import Scan, Status
 
 PASSWORD = "correct-horse-battery-9"
 Clients = Callable[[User | None], APIClient]
@@ -107,3 +109,46 @@ def upload(api: Clients) -> Callable[..., Response]:
         return response
 
     return send
+
+
+@pytest.fixture
+def predicted(away: None, upload: Callable[..., Response]) -> Callable[..., Scan]:
+    """Uploads a scan and gives it a prediction: `predicted(user, "CNV", 0.8, patient_ref="P-1")`.
+
+    The answer is written into the database: what is tried with it is what people do with answers.
+    """
+    seeds = count(1000)
+
+    def make(user: User, label: str = "CNV", confidence: float = 0.8, rank: int = 3, **fields: str) -> Scan:
+        scan = Scan.objects.get(pk=upload(user, seed=next(seeds), **fields).json()["id"])
+        others = [name for name in LABELS if name != label]
+        Scan.objects.filter(pk=scan.pk).update(
+            status=Status.PREDICTED,
+            label=label,
+            confidence=confidence,
+            probabilities={label: confidence, **{name: (1 - confidence) / len(others) for name in others}},
+            gradcam_label=label,
+            regions=[{"box": [100, 100, 100, 100], "polygon": SQUARE, "score": 0.9}],
+            recommendation=RECOMMENDATION,
+            urgency_rank=rank,
+            model_name="retina-oct",
+            model_version="1.0.0",
+            weights_sha256="ab" * 32,
+            predicted_at=scan.timestamp,
+            waited_ms=250,
+        )
+        scan.refresh_from_db()
+        return scan
+
+    return make
+
+
+LABELS = ("CNV", "DME", "NORMAL")
+SQUARE = [[100, 100], [200, 100], [200, 200], [100, 200]]
+RECOMMENDATION = {
+    "urgency": "urgent referral",
+    "action": "Refer to a retina clinic.",
+    "reasons": ["CNV at 80%"],
+    "sources": [{"title": "A guideline", "url": "https://example.org/guideline"}],
+    "version": "1",
+}

@@ -9,5 +9,5 @@ export default defineConfig(({ command }) => ({
   plugins: [react()],
   build: { outDir: "dist", emptyOutDir: true, manifest: true, assetsInlineLimit: 0, target: "es2022" },
   server: { proxy: { "/api": API, "/admin": API, "/static/admin": API } },
-  test: { environment: "jsdom", setupFiles: "src/testing/setup.ts", restoreMocks: true, css: false },
+  test: { environment: "jsdom" },
 }));

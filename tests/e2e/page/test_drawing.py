@@ -5,11 +5,14 @@ from __future__ import annotations
 import re
 from typing import Any
 
+import pytest
 from playwright.sync_api import expect
 
 from tests.e2e.page.browser import Clinic, Visit
 from tests.e2e.page.conftest import Visitor
 from tests.waiting import wait_for
+
+pytestmark = pytest.mark.xdist_group("page")
 
 
 def saved(clinic: Clinic, scan: dict[str, Any], name: str = "clara") -> list[str]:

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import pytest
 import requests
-from playwright.sync_api import expect
+from playwright.sync_api import Browser, expect
 
 from tests.e2e.page.browser import Clinic, Visit, violations, visit
 from tests.e2e.page.conftest import Visitor
+
+pytestmark = pytest.mark.xdist_group("page")
 
 
 @pytest.fixture(scope="module")
@@ -32,7 +34,7 @@ def opened(window: Visit, path: str) -> Visit:
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_axe_finds_nothing_on_any_page(enter: Visitor, read_scan: str, scheme: str) -> None:
     # axe comes into the page as a script of its own, which the page's policy would refuse.
-    window = enter("clara", color_scheme=scheme, bypass_csp=True)
+    window = enter("clara", color_scheme=scheme, reduced_motion="reduce", bypass_csp=True)
     left = read_scan.rsplit("/", 1)[1]
 
     for path in ("/", read_scan, f"/compare?left={left}", "/dashboard", "/nothing-here"):
@@ -46,7 +48,7 @@ def test_axe_finds_nothing_on_any_page(enter: Visitor, read_scan: str, scheme: s
     assert violations(window.page) == [], "upload"
 
 
-def test_axe_finds_nothing_on_the_sign_in(browser, clinic: Clinic) -> None:  # type: ignore[no-untyped-def]
+def test_axe_finds_nothing_on_the_sign_in(browser: Browser, clinic: Clinic) -> None:
     with visit(browser, clinic, bypass_csp=True) as window:
         window.open()
         expect(window.page.get_by_role("button", name="Sign in")).to_be_visible()

@@ -6,11 +6,14 @@ import base64
 import os
 import signal
 
+import pytest
 from playwright.sync_api import expect
 
 from tests.e2e.page.browser import Clinic, Visit, simulated
 from tests.e2e.page.conftest import Visitor
 from tests.waiting import wait_for
+
+pytestmark = pytest.mark.xdist_group("page")
 
 # Files as an event of the browser carries them; a real hand on a real mouse is more than a test can have.
 MAKE_FILES = """(files) => {
@@ -27,8 +30,11 @@ def drop(window: Visit, files: list[tuple[str, str, bytes]]) -> None:
     """Drop files in the middle of the page."""
     given = [[name, kind, base64.b64encode(content).decode()] for name, kind, content in files]
     data = window.page.evaluate_handle(MAKE_FILES, given)
-    for event in ("dragenter", "dragover", "drop"):
-        window.page.dispatch_event("body", event, {"dataTransfer": data})
+    window.page.dispatch_event("body", "dragenter", {"dataTransfer": data})
+    target = window.page.get_by_text("Drop the scans here")
+    expect(target).to_be_visible()
+    for event in ("dragover", "drop"):
+        target.dispatch_event(event, {"dataTransfer": data})
 
 
 def paste(window: Visit, name: str, content: bytes) -> None:
@@ -44,7 +50,7 @@ def test_one_scan_is_picked_and_leads_to_its_answer(enter: Visitor) -> None:
     window.page.get_by_test_id("open-upload").click()
     panel = window.page.get_by_role("dialog", name="Upload scans")
     panel.get_by_label("Patient reference").fill("U-1")
-    panel.get_by_label("Drop scans here").set_input_files(
+    panel.locator("input[type=file]").set_input_files(
         {"name": "scan.png", "mimeType": "image/png", "buffer": simulated("CNV", 901)}
     )
 

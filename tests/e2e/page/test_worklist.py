@@ -5,11 +5,14 @@ from __future__ import annotations
 import csv
 from urllib.parse import parse_qs, urlsplit
 
+import pytest
 from playwright.sync_api import expect
 
 from tests.e2e.page.browser import Clinic, Visit
 from tests.e2e.page.conftest import Visitor
 from tests.waiting import wait_for
+
+pytestmark = pytest.mark.xdist_group("page")
 
 
 def query(window: Visit) -> dict[str, list[str]]:

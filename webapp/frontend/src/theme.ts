@@ -1,4 +1,8 @@
-import { Alert, createTheme, type CSSVariablesResolver } from "@mantine/core";
+import { Alert, createTheme, type CSSVariablesResolver, Drawer, Modal } from "@mantine/core";
+
+import { texts } from "./texts";
+
+const closeButtonProps = { "aria-label": texts.common.close };
 
 export const theme = createTheme({
   primaryColor: "teal",
@@ -7,8 +11,11 @@ export const theme = createTheme({
   defaultRadius: "md",
   fontFamily: "system-ui, -apple-system, 'Segoe UI', Roboto, 'Noto Sans', sans-serif",
   cursorType: "pointer",
+  respectReducedMotion: true,
   components: {
     Alert: Alert.extend({ styles: { title: { color: "var(--mantine-color-text)" } } }),
+    Drawer: Drawer.extend({ defaultProps: { closeButtonProps } }),
+    Modal: Modal.extend({ defaultProps: { closeButtonProps } }),
   },
 });
 

@@ -60,13 +60,7 @@ const GROUPS: { title: string; keys: [string[], string][] }[] = [
 export function KeysDialog({ opened, onClose }: { opened: boolean; onClose: () => void }) {
   const [single, setSingle] = useSingleKeys();
   return (
-    <Modal
-      opened={opened}
-      onClose={onClose}
-      title={texts.drawing.keysTitle}
-      size="xl"
-      closeButtonProps={{ "aria-label": texts.common.close }}
-    >
+    <Modal opened={opened} onClose={onClose} title={texts.drawing.keysTitle} size="xl">
       <Stack>
         <Switch
           label={texts.drawing.singleKeys}

@@ -116,13 +116,7 @@ export function Actions({ scan }: { scan: Scan }) {
           </Menu.Dropdown>
         </Menu>
       </Group>
-      <Modal
-        opened={asking}
-        onClose={() => setAsking(false)}
-        title={texts.reading.deleteAsk}
-        centered
-        closeButtonProps={{ "aria-label": texts.common.close }}
-      >
+      <Modal opened={asking} onClose={() => setAsking(false)} title={texts.reading.deleteAsk} centered>
         <Stack>
           <Text>{texts.reading.deleteHelp}</Text>
           {remove.error && <ProblemAlert error={remove.error} />}

@@ -91,7 +91,7 @@ export function UploadPanel({ opened, onClose, details, onDetails }: Props) {
         </Collapse>
         <Dropzone
           onDrop={(files) => add(files, details)}
-          aria-label={texts.upload.pick}
+
           inputProps={{ "aria-label": texts.upload.pick }}
         >
           <Stack align="center" gap={4} py="lg">

@@ -36,13 +36,7 @@ export function ExportDialog({ opened, onClose, chosen, query, count }: Props) {
     onSuccess: onClose,
   });
   return (
-    <Modal
-      opened={opened}
-      onClose={onClose}
-      title={texts.worklist.exportTitle}
-      centered
-      closeButtonProps={{ "aria-label": texts.common.close }}
-    >
+    <Modal opened={opened} onClose={onClose} title={texts.worklist.exportTitle} centered>
       <Stack>
         {chosen.length > 0 && (
           <Radio.Group

@@ -167,6 +167,7 @@ export class DrawingCanvas implements PointerUser {
   enter(): void {
     const { tool } = this.drawing.snapshot();
     if (tool === "hand" || tool === "select") return;
+    if (this.drawn && !this.cursor) return this.finish(); // drawn by pointer
     if (!this.cursor) {
       const { width, height } = this.canvas.stage.size();
       const middle = this.canvas.viewport.toScan(width / 2, height / 2);

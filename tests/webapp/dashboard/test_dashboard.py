@@ -1,0 +1,103 @@
+"""The dashboard: what it counts, of what, and for whom."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import timedelta
+from typing import Any
+
+import pytest
+
+from tests.webapp.conftest import Clients
+from webapp.accounts.models import User
+from webapp.reviews import reading
+from webapp.scans.models import Scan, Status
+
+Predicted = Callable[..., Scan]
+DASHBOARD = "/api/v1/dashboard/"
+
+
+def shown(api: Clients, user: User, **query: Any) -> dict[str, Any]:
+    answer = api(user).get(DASHBOARD, query)
+    assert answer.status_code == 200, answer.content
+    found: dict[str, Any] = answer.json()
+    return found
+
+
+def test_scans_labels_queue_and_latency(clinician: User, predicted: Predicted, api: Clients) -> None:
+    scans = [predicted(clinician, label) for label in ("CNV", "CNV", "DME", "NORMAL")]
+    Scan.objects.filter(pk=scans[0].pk).update(
+        timestamp=scans[0].timestamp - timedelta(days=2), waited_ms=1000
+    )
+    Scan.objects.filter(pk=scans[3].pk).update(status=Status.QUEUED, waited_ms=None)
+
+    found = shown(api, clinician, days=7)
+
+    assert [day["count"] for day in found["scans_per_day"]] == [0, 0, 0, 0, 1, 0, 3]
+    assert found["labels"] == [{"label": "CNV", "count": 2}, {"label": "DME", "count": 1}]
+    assert (found["queue"]["queued"], found["queue"]["predicted"], found["queue"]["failed"]) == (1, 3, 0)
+    assert found["queue"]["oldest_queued"] is not None
+    assert found["latency_ms"] == {"median": 250, "percentile_95": 1000, "scans": 3}
+
+
+def test_what_is_older_than_asked_for_does_not_count(
+    clinician: User, predicted: Predicted, api: Clients
+) -> None:
+    scan = predicted(clinician)
+    Scan.objects.update(timestamp=scan.timestamp - timedelta(days=40))
+
+    assert sum(day["count"] for day in shown(api, clinician)["scans_per_day"]) == 0
+    assert sum(day["count"] for day in shown(api, clinician, days=60)["scans_per_day"]) == 1
+
+
+def test_readers_agree_with_the_model_and_with_each_other(
+    clinician: User, colleague: User, administrator: User, predicted: Predicted, api: Clients
+) -> None:
+    for label, said in (("CNV", "CNV"), ("CNV", "DME"), ("DME", "DME"), ("NORMAL", "NORMAL")):
+        scan = predicted(clinician, label)
+        reading.record(scan, clinician, "agree")
+        verdict = {"verdict": "agree"} if said == label else {"verdict": "disagree", "label": said}
+        reading.record(scan, colleague, **verdict)
+
+    found = shown(api, administrator)
+
+    cnv = next(line for line in found["verdicts"] if line["label"] == "CNV")
+    assert cnv == {"model_version": "1.0.0", "label": "CNV", "agree": 3, "disagree": 1, "unsure": 0}
+    by_pair = {frozenset(line["readers"]): line for line in found["cohen"]}
+    assert by_pair[frozenset({"clara", "model 1.0.0"})]["kappa"] == 1
+    both = by_pair[frozenset({"clara", "colin"})]
+    # 3 of 4 observed; by chance 2/4*1/4 + 1/4*2/4 + 1/4*1/4.
+    assert both["scans"] == 4 and both["kappa"] == pytest.approx((0.75 - 0.3125) / (1 - 0.3125))
+    (fleiss,) = found["fleiss"]
+    assert (fleiss["readers_per_scan"], fleiss["scans"]) == (2, 4)
+
+
+def test_a_clinicians_figures_leave_out_readings_that_are_not_open_to_them(
+    clinician: User, colleague: User, stranger: User, predicted: Predicted, api: Clients
+) -> None:
+    reading.record(predicted(clinician), clinician, "agree")
+
+    assert shown(api, colleague)["verdicts"] == []
+    assert shown(api, stranger)["queue"]["predicted"] == 0
+    assert shown(api, clinician)["verdicts"][0]["agree"] == 1
+
+
+def test_researchers_see_no_names(
+    clinician: User, researcher: User, predicted: Predicted, api: Clients
+) -> None:
+    reading.record(predicted(clinician), clinician, "agree")
+
+    (pair,) = shown(api, researcher)["cohen"]
+
+    assert "clara" not in str(pair) and any(name.startswith("reader-") for name in pair["readers"])
+
+
+@pytest.mark.parametrize("days", ["0", "367", "many"])
+def test_a_span_that_makes_no_sense_is_named(clinician: User, api: Clients, days: str) -> None:
+    answer = api(clinician).get(DASHBOARD, {"days": days})
+    assert answer.status_code == 400
+    assert set(answer.json()["error"]["fields"]) == {"days"}
+
+
+def test_nobody_looks_without_signing_in(db: None, api: Clients) -> None:
+    assert api(None).get(DASHBOARD).status_code == 401

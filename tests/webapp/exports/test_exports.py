@@ -1,0 +1,183 @@
+"""Exports: what is in them, what is not, and for whom."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+import zipfile
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from PIL import Image
+
+from tests.webapp.conftest import Clients
+from webapp.accounts.models import User
+from webapp.annotations.models import Annotation
+from webapp.reviews import reading
+from webapp.scans.models import Scan
+
+Predicted = Callable[..., Scan]
+EXPORTS = "/api/v1/exports/"
+BOX = {"type": "FragmentSelector", "value": "xywh=pixel:10,20,30,40"}
+TRIANGLE = {
+    "type": "SvgSelector",
+    "value": '<svg xmlns="http://www.w3.org/2000/svg"><polygon points="0,0 100,0 0,50"/></svg>',
+}
+CALIPER = {
+    "type": "SvgSelector",
+    "value": '<svg xmlns="http://www.w3.org/2000/svg"><line x1="0" y1="0" x2="9" y2="9"/></svg>',
+}
+
+
+def exported(api: Clients, user: User, export_format: str, query: str = "", **body: Any) -> bytes:
+    answer = api(user).post(f"{EXPORTS}?{query}", {"format": export_format, **body}, format="json")
+    assert answer.status_code == 200, answer.content
+    return answer.getvalue()
+
+
+def rows(content: bytes) -> list[dict[str, str]]:
+    return list(csv.DictReader(io.StringIO(content.decode())))
+
+
+def unpacked(content: bytes) -> dict[str, bytes]:
+    with zipfile.ZipFile(io.BytesIO(content)) as archive:
+        return {name: archive.read(name) for name in archive.namelist()}
+
+
+@pytest.fixture
+def scan(clinician: User, predicted: Predicted) -> Scan:
+    """A scan that was read and drawn on, with much that must not leave the house."""
+    made = predicted(clinician, "CNV", patient_ref="P-secret", note="the mayor", eye="OD")
+    for selector in (BOX, TRIANGLE, CALIPER):
+        Annotation.objects.create(
+            scan=made, author=clinician, selector=selector, label="CNV", comment="as her sister"
+        )
+    reading.record(made, clinician, "agree", comment="as her sister")
+    return made
+
+
+def test_a_table_has_a_row_per_scan_with_prediction_and_verdicts(
+    scan: Scan, researcher: User, api: Clients
+) -> None:
+    (row,) = rows(exported(api, researcher, "csv"))
+
+    assert (row["prediction"], row["confidence"], row["eye"]) == ("CNV", "0.8", "OD")
+    assert float(row["probability_CNV"]) == 0.8 and float(row["probability_DME"]) == pytest.approx(0.1)
+    assert (row["verified_label"], row["verified_by"]) == ("CNV", "readers")
+    assert row["verdicts"].endswith("agree CNV") and row["shapes"] == "3"
+
+
+@pytest.mark.parametrize("export_format", ["csv", "coco", "w3c", "folders"])
+def test_nothing_that_names_anybody_leaves_the_house(
+    scan: Scan, clinician: User, researcher: User, api: Clients, export_format: str
+) -> None:
+    for user in (clinician, researcher):
+        content = exported(api, user, export_format)
+        files = unpacked(content) if export_format != "csv" else {"": content}
+        said = " ".join(files) + " ".join(
+            data.decode() for name, data in files.items() if not name.endswith(".png")
+        )
+        for secret in ("secret", "mayor", "sister", "clara", str(scan.pk), scan.sha256, str(clinician.pk)):
+            assert secret not in said, secret
+
+
+def test_pictures_in_an_archive_do_not_tell_when_they_were_uploaded(
+    scan: Scan, clinician: User, api: Clients
+) -> None:
+    with zipfile.ZipFile(io.BytesIO(exported(api, clinician, "coco"))) as archive:
+        assert {entry.date_time[0] for entry in archive.infolist()} == {1980}
+
+
+def test_coco_holds_boxes_and_polygons_of_what_covers_an_area(
+    scan: Scan, clinician: User, api: Clients
+) -> None:
+    files = unpacked(exported(api, clinician, "coco"))
+    document = json.loads(files["annotations.json"])
+
+    (image,) = document["images"]
+    assert Image.open(io.BytesIO(files[image["file_name"]])).size == (image["width"], image["height"])
+    box, triangle = document["annotations"]
+    assert (box["bbox"], box["area"]) == ([10, 20, 30, 40], 1200)
+    assert triangle["bbox"] == [0, 0, 100, 50] and triangle["area"] == 2500
+    assert len(triangle["segmentation"][0]) == 6
+    assert document["categories"] == [{"id": box["category_id"], "name": "CNV"}]
+    assert document["info"]["shapes_left_out"] == 1
+
+
+def test_w3c_annotations_keep_every_shape_to_the_letter(scan: Scan, clinician: User, api: Clients) -> None:
+    files = unpacked(exported(api, clinician, "w3c"))
+    page = json.loads(files["annotations.jsonld"])
+
+    assert page["@context"] == "http://www.w3.org/ns/anno.jsonld"
+    assert [item["target"]["selector"] for item in page["items"]] == [BOX, TRIANGLE, CALIPER]
+    assert {item["target"]["source"] for item in page["items"]} <= set(files)
+
+
+def test_folders_hold_what_is_verified_by_its_label(
+    scan: Scan, clinician: User, colleague: User, predicted: Predicted, api: Clients
+) -> None:
+    disputed = predicted(clinician, "DME")
+    reading.record(disputed, clinician, "agree")
+    reading.record(disputed, colleague, "disagree", "CNV")
+    settled = predicted(clinician, "NORMAL")
+    reading.record(settled, clinician, "unsure")
+    reading.settle(settled, clinician, "DME")
+
+    pictures = [name for name in unpacked(exported(api, clinician, "folders")) if name.endswith(".png")]
+
+    assert sorted(name.split("/")[0] for name in pictures) == ["CNV", "DME"]
+
+
+def test_a_patient_has_one_pseudonym_and_another_clinics_same_reference_another(
+    clinician: User, stranger: User, administrator: User, predicted: Predicted, api: Clients
+) -> None:
+    for user in (clinician, clinician, stranger):
+        predicted(user, patient_ref="1")
+    predicted(clinician)
+
+    patients = [row["patient"] for row in rows(exported(api, administrator, "csv"))]
+
+    assert patients[0] == "" and patients[2] == patients[3] and len(set(patients)) == 3
+
+
+def test_only_the_chosen_or_what_the_filters_find(
+    clinician: User, predicted: Predicted, api: Clients
+) -> None:
+    chosen, other = predicted(clinician, "CNV"), predicted(clinician, "DME")
+
+    assert rows(exported(api, clinician, "csv", scans=[str(chosen.pk)]))[0]["prediction"] == "CNV"
+    assert [row["prediction"] for row in rows(exported(api, clinician, "csv", "prediction=DME"))] == ["DME"]
+    assert other.label == "DME"
+
+
+def test_readings_that_are_not_open_yet_stay_at_home(scan: Scan, colleague: User, api: Clients) -> None:
+    (row,) = rows(exported(api, colleague, "csv"))
+
+    assert (row["verdicts"], row["verified_label"], row["shapes"]) == ("", "", "0")
+
+
+def test_somebody_elses_scan_is_not_exported(scan: Scan, stranger: User, api: Clients) -> None:
+    answer = api(stranger).post(EXPORTS, {"format": "csv", "scans": [str(scan.pk)]}, format="json")
+    assert answer.status_code == 400
+    assert "not for you" in answer.json()["error"]["message"]
+
+
+@pytest.mark.parametrize(
+    ("body", "query", "field"),
+    [
+        ({}, "", "format"),
+        ({"format": "exe"}, "", "format"),
+        ({"format": "csv", "scans": ["../etc"]}, "", "scans"),
+        ({"format": "csv", "scans": []}, "", "scans"),
+        ({"format": "csv"}, "status=lost", "status"),
+        ({"format": "csv"}, "prediction=NOTHING", "scans"),
+    ],
+)
+def test_what_is_wrong_is_named(
+    scan: Scan, clinician: User, api: Clients, body: dict[str, Any], query: str, field: str
+) -> None:
+    answer = api(clinician).post(f"{EXPORTS}?{query}", body, format="json")
+    assert answer.status_code == 400, answer.content
+    assert field in answer.json()["error"]["fields"]

@@ -1,0 +1,110 @@
+"""The one-page report of a scan."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Callable
+
+import pypdf
+import pytest
+
+from tests.webapp.conftest import Clients
+from webapp.accounts.models import User
+from webapp.annotations.models import Annotation
+from webapp.reviews import reading
+from webapp.scans.models import Scan
+
+Predicted = Callable[..., Scan]
+CALIPER = {
+    "type": "SvgSelector",
+    "value": '<svg xmlns="http://www.w3.org/2000/svg"><line x1="10" y1="10" x2="40" y2="50"/></svg>',
+}
+
+
+def text_of(api: Clients, user: User, scan: Scan) -> str:
+    """What stands on the page; it is one page."""
+    answer = api(user).get(f"/api/v1/scans/{scan.pk}/report/", HTTP_ACCEPT="application/pdf")
+    assert answer.status_code == 200, answer.content
+    assert answer["Content-Type"] == "application/pdf"
+    document = pypdf.PdfReader(io.BytesIO(answer.content))
+    assert len(document.pages) == 1
+    # Lines break where there is room.
+    return " ".join(document.pages[0].extract_text().split())
+
+
+@pytest.fixture
+def scan(clinician: User, predicted: Predicted) -> Scan:
+    return predicted(
+        clinician, patient_ref="P-7", note="follow-up", eye="OS", micrometres_x="10", micrometres_y="4"
+    )
+
+
+def test_everything_that_is_known_stands_on_it(scan: Scan, clinician: User, api: Clients) -> None:
+    reading.record(scan, clinician, "disagree", "DME", "no membrane")
+    Annotation.objects.create(scan=scan, author=clinician, selector=CALIPER, label="DME", comment="cyst")
+
+    text = text_of(api, clinician, scan)
+
+    for expected in (
+        "Scan of P-7",
+        "CNV, 80% calibrated confidence",
+        "Urgent referral",
+        "Refer to a retina clinic.",
+        "A guideline https://example.org/guideline",
+        "clara disagrees: DME",
+        "no membrane",
+        "retina-oct 1.0.0",
+        scan.sha256[:16],
+        "Left (OS)",
+        "follow-up",
+        # 30 pixels of 10 and 40 pixels of 4 micrometres.
+        "caliper DME, 340 µm (50.0 px), cyst, clara",
+        "nothing on this page is a diagnosis",
+    ):
+        assert expected in text, expected
+
+
+def test_letters_of_other_scripts_can_be_read(clinician: User, predicted: Predicted, api: Clients) -> None:
+    scan = predicted(clinician, patient_ref="Ж-Ω", note="Überweisung für Łukasz & <Δ>")
+    text = text_of(api, clinician, scan)
+    assert "Scan of Ж-Ω" in text and "Überweisung für Łukasz & <Δ>" in text
+
+
+def test_much_text_makes_it_smaller_and_no_second_page(
+    scan: Scan, clinician: User, colleague: User, api: Clients
+) -> None:
+    for number in range(40):
+        comment = f"comment {number} " * 30
+        Annotation.objects.create(scan=scan, author=clinician, selector=CALIPER, comment=comment)
+    for reader in (clinician, colleague):
+        reading.record(scan, reader, "unsure", comment="word " * 300)
+    assert "Readers" in text_of(api, clinician, scan)
+
+
+def test_a_queued_scan_has_a_report_that_says_so(
+    away: None, clinician: User, upload: Callable[..., object], api: Clients
+) -> None:
+    upload(clinician)
+    assert "There is no prediction." in text_of(api, clinician, Scan.objects.get())
+
+
+def test_readings_that_are_not_open_yet_stay_hidden(
+    scan: Scan, clinician: User, colleague: User, api: Clients
+) -> None:
+    reading.record(scan, clinician, "agree", comment="clear case")
+    text = text_of(api, colleague, scan)
+    assert "1 more, hidden until you have given your verdict." in text
+    assert "clear case" not in text and "clara agrees" not in text
+
+
+def test_researchers_get_it_without_names(
+    scan: Scan, clinician: User, researcher: User, api: Clients
+) -> None:
+    reading.record(scan, clinician, "agree", comment="clear case")
+    text = text_of(api, researcher, scan)
+    assert not [word for word in ("P-7", "follow-up", "clara", "clear case") if word in text]
+    assert "reader-" in text
+
+
+def test_a_stranger_does_not_find_it(scan: Scan, stranger: User, api: Clients) -> None:
+    assert api(stranger).get(f"/api/v1/scans/{scan.pk}/report/").status_code == 404

@@ -1,0 +1,178 @@
+"""The worklist: its orders, what is unread, search, counting, and what can be corrected."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from io import BytesIO
+
+import pytest
+from PIL import Image
+
+from tests.images import png_bytes
+from tests.webapp.conftest import Clients
+from webapp.accounts.models import User
+from webapp.reviews import reading
+from webapp.scans.models import Scan
+
+Predicted = Callable[..., Scan]
+SCANS = "/api/v1/scans/"
+
+
+def listed(api: Clients, user: User, query: str) -> list[str]:
+    """Ids of all pages in their order."""
+    client, found, address = api(user), [], f"{SCANS}?{query}"
+    while address:
+        page = client.get(address)
+        assert page.status_code == 200, page.content
+        found += [scan["id"] for scan in page.json()["results"]]
+        address = page.json()["next"]
+    return found
+
+
+def keys(*scans: Scan) -> list[str]:
+    return [str(scan.pk) for scan in scans]
+
+
+def test_most_urgent_and_least_certain_first(clinician: User, predicted: Predicted, api: Clients) -> None:
+    calm, urgent, doubtful = (
+        predicted(clinician, confidence=confidence, rank=rank)
+        for confidence, rank in ((0.99, 1), (0.9, 5), (0.4, 2))
+    )
+
+    assert listed(api, clinician, "ordering=urgent") == keys(urgent, doubtful, calm)
+    assert listed(api, clinician, "ordering=uncertain") == keys(doubtful, urgent, calm)
+    assert listed(api, clinician, "") == keys(doubtful, urgent, calm)
+
+
+def test_many_scans_of_the_same_urgency_come_once_each_over_all_pages(
+    clinician: User, predicted: Predicted, api: Clients
+) -> None:
+    scans = [predicted(clinician, rank=rank) for rank in (2, 1, 2, 2, 1, 2, 2)]
+    newest_first = list(reversed(scans))
+
+    found = listed(api, clinician, "ordering=urgent&page_size=2")
+
+    assert found == keys(
+        *(scan for scan in newest_first if scan.urgency_rank == 2),
+        *(scan for scan in newest_first if scan.urgency_rank == 1),
+    )
+
+
+def test_most_disputed_first(
+    clinician: User, colleague: User, administrator: User, predicted: Predicted, api: Clients
+) -> None:
+    agreed, disputed, unread = (predicted(clinician) for _ in range(3))
+    for scan, verdict in (
+        (agreed, {"verdict": "agree"}),
+        (disputed, {"verdict": "disagree", "label": "DME"}),
+    ):
+        reading.record(scan, clinician, "agree")
+        reading.record(scan, colleague, **verdict)
+
+    assert listed(api, administrator, "ordering=disputed") == keys(disputed, unread, agreed)
+
+
+def test_an_order_that_does_not_exist_is_named(clinician: User, api: Clients) -> None:
+    answer = api(clinician).get(f"{SCANS}?ordering=alphabet")
+    assert answer.status_code == 400
+    assert "newest, urgent, uncertain, disputed" in answer.json()["error"]["fields"]["ordering"][0]
+
+
+def test_what_one_has_read_oneself_is_no_longer_unread(
+    clinician: User, colleague: User, predicted: Predicted, api: Clients
+) -> None:
+    read, other = predicted(clinician), predicted(clinician)
+    reading.record(read, clinician, "agree")
+
+    assert listed(api, clinician, "unread=true") == keys(other)
+    assert listed(api, clinician, "unread=false") == keys(read)
+    assert listed(api, colleague, "unread=true") == keys(other, read)
+
+
+def test_search_finds_every_word_in_reference_note_or_label(
+    clinician: User, predicted: Predicted, api: Clients
+) -> None:
+    first = predicted(clinician, "CNV", patient_ref="Anna-1", note="after injection")
+    second = predicted(clinician, "DME", patient_ref="Anna-2")
+
+    assert listed(api, clinician, "search=anna") == keys(second, first)
+    assert listed(api, clinician, "search=anna+cnv") == keys(first)
+    assert listed(api, clinician, "search=INJECTION") == keys(first)
+    assert listed(api, clinician, "search=.*") == []
+
+
+def test_researchers_can_not_find_out_references_by_searching(
+    clinician: User, researcher: User, predicted: Predicted, api: Clients
+) -> None:
+    scan = predicted(clinician, "CNV", patient_ref="Anna-1", note="after injection")
+
+    assert listed(api, researcher, "search=anna") == listed(api, researcher, "search=injection") == []
+    assert listed(api, researcher, "search=cnv") == keys(scan)
+
+
+def test_the_count_is_that_of_the_list(
+    clinician: User, stranger: User, predicted: Predicted, api: Clients
+) -> None:
+    for label in ("CNV", "CNV", "DME"):
+        predicted(clinician, label)
+    predicted(stranger)
+
+    assert api(clinician).get(f"{SCANS}count/").json() == {"count": 3}
+    assert api(clinician).get(f"{SCANS}count/?prediction=CNV").json() == {"count": 2}
+
+
+def test_the_uploader_corrects_what_was_said_of_a_scan(
+    clinician: User, colleague: User, predicted: Predicted, api: Clients
+) -> None:
+    scan = predicted(clinician, patient_ref="P-1")
+    path = f"{SCANS}{scan.pk}/"
+
+    changed = api(clinician).patch(path, {"patient_ref": "P-2", "micrometres_x": 11, "micrometres_y": 4})
+    assert (changed.status_code, changed.json()["patient_ref"], changed.json()["micrometres_x"]) == (
+        200,
+        "P-2",
+        11,
+    )
+    assert api(clinician).patch(path, {"micrometres_x": 11}).status_code == 400
+    assert api(clinician).patch(path, {"eye": "left"}).status_code == 400
+    assert api(colleague).patch(path, {"note": "mine"}).status_code == 403
+    assert Scan.objects.get().note == ""
+
+
+def test_an_uploads_own_scale_is_kept_unless_another_is_given(
+    away: None, clinician: User, upload: Callable[..., object], api: Clients
+) -> None:
+    upload(clinician, micrometres_x="11.5", micrometres_y="3.9")
+    scan = Scan.objects.get()
+    assert (scan.micrometres_x, scan.micrometres_y) == (11.5, 3.9)
+
+
+def test_a_thumbnail_is_small_and_only_for_who_may_see_the_scan(
+    clinician: User, stranger: User, predicted: Predicted, api: Clients
+) -> None:
+    path = f"{SCANS}{predicted(clinician).pk}/thumbnail/"
+
+    answer = api(clinician).get(path)
+
+    picture = Image.open(BytesIO(answer.content))
+    assert picture.format == "JPEG" and picture.height <= 128
+    assert len(answer.content) < len(png_bytes()) / 4
+    assert api(clinician).get(path, HTTP_IF_NONE_MATCH=answer["ETag"]).status_code == 304
+    assert api(stranger).get(path).status_code == 404
+
+
+def test_the_options_name_the_labels_and_urgencies(
+    clinician: User, predicted: Predicted, api: Clients
+) -> None:
+    assert api(clinician).get("/api/v1/options/").json()["labels"] == []
+    predicted(clinician)
+    options = api(clinician).get("/api/v1/options/").json()
+    assert set(options["labels"]) == {"CNV", "DME", "NORMAL"}
+    assert any("rgent" in urgency for urgency in options["urgencies"])
+
+
+@pytest.mark.parametrize("query", ["unread=perhaps", "status=lost"])
+def test_a_filter_that_makes_no_sense_is_named(clinician: User, api: Clients, query: str) -> None:
+    answer = api(clinician).get(f"{SCANS}count/?{query}")
+    assert answer.status_code == 400
+    assert query.split("=")[0] in answer.json()["error"]["fields"]
