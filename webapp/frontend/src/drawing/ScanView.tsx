@@ -83,6 +83,7 @@ export function ScanView({ scan, drawing, state, regions, revealed }: Props) {
       enter: () => shapes?.enter(),
       escape: () => {
         if (shapes?.isDrawing) shapes.giveUp();
+        else if (drawing.snapshot().tool === "select") drawing.select(null);
         else drawing.setTool("select");
       },
       backspace: () => (shapes?.isDrawing ? shapes.stepBack() : drawing.mayDraw && shapes?.remove()),

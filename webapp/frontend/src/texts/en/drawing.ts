@@ -69,7 +69,7 @@ export const drawing = {
     undo: "Undo",
     redo: "Redo",
     remove: "Delete the shape or the chosen corner",
-    cancel: "Give up what is being drawn",
+    cancel: "Give up what is being drawn; choose nothing",
     cross: "Draw by keyboard: bring up a cross, set a corner",
     nudge: "Move the cross, shape or corner by 1 pixel (Shift: 10)",
     corner: "Next corner of the selected shape",
