@@ -74,11 +74,11 @@ export function KeysDialog({ opened, onClose }: { opened: boolean; onClose: () =
               <Title order={3} size="h5" mb="xs">
                 {title}
               </Title>
-              <Table withRowBorders={false} verticalSpacing={4}>
+              <Table layout="fixed" withRowBorders={false} verticalSpacing={4}>
                 <Table.Tbody>
                   {keys.map(([names, help]) => (
                     <Table.Tr key={help}>
-                      <Table.Td w={150}>
+                      <Table.Td w={130}>
                         {names.map((name) => (
                           <Kbd key={name} mr={4}>
                             {name}

@@ -1,7 +1,7 @@
 import { Checkbox, Text } from "@mantine/core";
 import { IconCircle, IconCircleCheck } from "@tabler/icons-react";
 import { useQuery } from "@tanstack/react-query";
-import { type CSSProperties, memo, type MouseEvent } from "react";
+import { memo, type MouseEvent } from "react";
 import { Link, useNavigate } from "react-router";
 
 import { json } from "../api/client";
@@ -21,7 +21,9 @@ interface Props {
   /** Whether what the model says is to stay hidden until the reader has read the scan. */
   blind: boolean;
   query: string;
-  style: CSSProperties;
+  /** In pixels; `top` from the beginning of the list. */
+  height: number;
+  top: number;
   onChoose: (scan: Scan, chosen: boolean) => void;
 }
 
@@ -32,17 +34,19 @@ export const ScanRow = memo(function ScanRow({
   chosen,
   blind,
   query,
-  style,
+  height,
+  top,
   onChoose,
 }: Props) {
   const navigate = useNavigate();
   const waits = listed.status === "queued";
-  const { data: scan = listed } = useQuery({
+  const { data: looked } = useQuery({
     queryKey: ["scan", listed.id],
     queryFn: () => json<Scan>(`scans/${listed.id}/`),
     enabled: waits,
     refetchInterval: ({ state }) => (state.data?.status === "queued" ? POLL_MS : false),
   });
+  const scan = (waits && looked) || listed;
   const name = scan.patient_ref || texts.worklist.noPatient;
   const address = `/scans/${scan.id}${query && `?from=${encodeURIComponent(query)}`}`;
   const hidden = blind && !scan.read_by_me;
@@ -55,7 +59,7 @@ export const ScanRow = memo(function ScanRow({
       role="row"
       aria-rowindex={index + 2}
       className={classes.row}
-      style={style}
+      style={{ height, transform: `translateY(${top}px)` }}
       onClick={open}
       data-testid="row"
     >

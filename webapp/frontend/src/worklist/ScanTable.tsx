@@ -9,7 +9,7 @@ import { ScanRow } from "./ScanRow";
 import classes from "./WorklistPage.module.css";
 
 const ROW = 72;
-const CARD = 140;
+const CARD = 160;
 // Rows beyond what is seen; so many before the end the next page is asked for.
 const BEYOND = 12;
 const AHEAD = 60;
@@ -94,7 +94,8 @@ export function ScanTable({ scans, count, chosen, blind, query, onChoose, onEnd 
               chosen={chosen.has(scan.id)}
               blind={blind}
               query={query}
-              style={{ height, transform: `translateY(${start - top}px)` }}
+              height={height}
+              top={start - top}
               onChoose={onChoose}
             />
           );
