@@ -96,7 +96,7 @@ def _run(folder: Path, tool: str, *arguments: str, what: str) -> None:
     )
     if done.returncode == 0:
         return
-    said = done.stderr + done.stdout
+    said = done.stdout + done.stderr
     print(said, file=sys.stderr)
     if any(word in said for word in UNREACHABLE):
         raise PageNotBuilt(
@@ -104,8 +104,7 @@ def _run(folder: Path, tool: str, *arguments: str, what: str) -> None:
         )
     if "ENOSPC" in said:
         raise PageNotBuilt(f"The page can't be {what}: the disk of {folder} is full.")
-    lines = [line for line in said.splitlines() if line.strip()]
-    raise PageNotBuilt(f"The page can't be {what}: {lines[-1] if lines else 'no reason given'}")
+    raise PageNotBuilt(f"The page can't be {what}; why stands above. Its folder is {folder}.")
 
 
 @contextlib.contextmanager

@@ -70,6 +70,18 @@ def test_no_page_is_wider_than_the_window(enter: Visitor, read_scan: str, width:
         assert window.page.evaluate("document.documentElement.scrollWidth") <= width, path
 
 
+def test_the_first_load_is_light_and_brings_no_drawing(enter: Visitor) -> None:
+    window = opened(enter("clara"), "/")
+
+    loaded: dict[str, int] = window.page.evaluate(
+        "Object.fromEntries(performance.getEntriesByType('resource').map((r) => [r.name, r.encodedBodySize]))"
+    )
+
+    page = {name: size for name, size in loaded.items() if "/static/page/" in name}
+    assert page and sum(page.values()) < 300_000
+    assert not [name for name in page if "ReadingPage" in name or "PictureCanvas" in name]
+
+
 def test_the_dashboard_counts_what_was_read(enter: Visitor, read_scan: str) -> None:
     window = opened(enter("clara"), "/dashboard")
 

@@ -79,10 +79,14 @@ def test_the_picture_zooms_and_changes_its_brightness_by_mouse_and_keyboard(
     mouse.down(button="right")
     mouse.move(*window.at(0.6, 0.5), steps=3)
     mouse.up(button="right")
-    reset = window.page.get_by_role("button", name="Reset brightness and contrast")
-    expect(reset).to_be_visible()
+    window.page.get_by_role("button", name="Brightness and contrast").click()
+    reset = window.page.get_by_role("button", name="Reset (W)")
+    expect(reset).to_be_enabled()
     reset.click()
-    expect(reset).to_have_count(0)
+    expect(reset).to_be_disabled()
+    level = window.page.get_by_role("slider", name="Level")
+    level.press("ArrowRight")
+    expect(reset).to_be_enabled()
 
 
 def test_the_heat_map_goes_on_and_off_and_beside_the_scan(enter: Visitor, clinic: Clinic) -> None:

@@ -1,11 +1,9 @@
-import { ActionIcon, Alert, Group, Slider, Switch, Text, Tooltip } from "@mantine/core";
-import { IconColumns2, IconContrastOff, IconMaximize, IconZoomIn, IconZoomOut } from "@tabler/icons-react";
+import { Alert } from "@mantine/core";
 import { useCallback, useEffect, useMemo, useRef, useState } from "react";
 
 import type { Region, Scan } from "../api/types";
 import { ProblemAlert } from "../common/ProblemAlert";
 import { Waiting } from "../common/Waiting";
-import { formatShare } from "../common/format";
 import { texts } from "../texts";
 import { DrawingCanvas } from "./canvas/DrawingCanvas";
 import { FULL_WINDOW } from "./canvas/pictures";
@@ -17,6 +15,7 @@ import classes from "./ScanView.module.css";
 import { takeOver } from "./ShapeList";
 import { TOOL_KEYS, Toolbar } from "./Toolbar";
 import { usePictureCanvas } from "./usePictureCanvas";
+import { type Look, ViewControls } from "./ViewControls";
 
 interface Props {
   scan: Scan;
@@ -33,10 +32,8 @@ const NO_REGIONS: Region[] = [];
 /** The scan, large: to move, zoom, window and draw on, with heat map and regions above it or beside it. */
 export function ScanView({ scan, drawing, state, regions, revealed }: Props) {
   const container = useRef<HTMLDivElement>(null);
-  const [heat, setHeat] = useState(true);
-  const [opacity, setOpacity] = useState(0.5);
-  const [outlined, setOutlined] = useState(true);
-  const [beside, setBeside] = useState(false);
+  const [look, setLook] = useState<Look>({ heat: true, opacity: 0.5, outlined: true, beside: false });
+  const { heat, opacity, outlined, beside } = look;
   const [help, setHelp] = useState(false);
   const [said, setSaid] = useState("");
   const hasHeat = revealed && scan.heatmap_path !== null;
@@ -100,7 +97,7 @@ export function ScanView({ scan, drawing, state, regions, revealed }: Props) {
       "0": () => canvas?.viewport.fit(),
       "1": () => canvas?.viewport.zoomTo(1),
       w: () => canvas?.setWindow(FULL_WINDOW),
-      x: () => setHeat((shown) => !shown),
+      x: () => setLook((before) => ({ ...before, heat: !before.heat })),
       " ": () => {
         if (canvas) canvas.panning = true;
       },
@@ -142,72 +139,16 @@ export function ScanView({ scan, drawing, state, regions, revealed }: Props) {
         </div>
         {beside && hasHeat && <Beside scan={scan} opacity={opacity} />}
       </div>
-      <Group className={classes.controls} gap="md" px="sm" py={6}>
-        <Group gap={2} wrap="nowrap">
-          <Control label={`${texts.drawing.zoomOut} (−)`} onClick={() => zoomBy(0.8)}>
-            <IconZoomOut size={18} aria-hidden />
-          </Control>
-          <Text size="sm" w={56} ta="center" aria-live="off" data-testid="zoom">
-            {texts.drawing.zoomOf(view.zoom)}
-          </Text>
-          <Control label={`${texts.drawing.zoomIn} (+)`} onClick={() => zoomBy(1.25)}>
-            <IconZoomIn size={18} aria-hidden />
-          </Control>
-          <Control label={`${texts.drawing.fit} (0)`} onClick={() => canvas?.viewport.fit()}>
-            <IconMaximize size={18} aria-hidden />
-          </Control>
-        </Group>
-        {hasHeat && (
-          <Group gap="sm" wrap="nowrap">
-            <Switch
-              size="sm"
-              label={texts.drawing.heat}
-              checked={heat || beside}
-              disabled={beside}
-              onChange={(event) => setHeat(event.currentTarget.checked)}
-            />
-            <Slider
-              w={110}
-              size="sm"
-              min={0}
-              max={1}
-              step={0.05}
-              label={formatShare}
-              value={opacity}
-              onChange={setOpacity}
-              disabled={!heat && !beside}
-              thumbLabel={texts.drawing.heatOpacity}
-            />
-            <Control label={texts.drawing.sideBySide} pressed={beside} onClick={() => setBeside(!beside)}>
-              <IconColumns2 size={18} aria-hidden />
-            </Control>
-          </Group>
-        )}
-        {revealed && regions.length > 0 && (
-          <Switch
-            size="sm"
-            label={texts.drawing.regions}
-            checked={outlined}
-            onChange={(event) => setOutlined(event.currentTarget.checked)}
-          />
-        )}
-        {view.window !== FULL_WINDOW && (
-          <Group gap={4} wrap="nowrap">
-            <Text size="sm">{texts.drawing.window(view.window.level, view.window.width)}</Text>
-            <Control
-              label={`${texts.drawing.resetWindow} (W)`}
-              onClick={() => canvas?.setWindow(FULL_WINDOW)}
-            >
-              <IconContrastOff size={18} aria-hidden />
-            </Control>
-          </Group>
-        )}
-        {drawing.mayDraw && (
-          <div className={classes.saved}>
-            <SaveSign drawing={drawing} state={state} />
-          </div>
-        )}
-      </Group>
+      <ViewControls
+        view={view}
+        zoomBy={zoomBy}
+        look={look}
+        onLook={(changed) => setLook({ ...look, ...changed })}
+        hasHeat={hasHeat}
+        hasRegions={revealed && regions.length > 0}
+      >
+        {drawing.mayDraw && <SaveSign drawing={drawing} state={state} />}
+      </ViewControls>
       {view.problem && <ProblemAlert error={view.problem} />}
       {state.conflict && (
         <Alert color="yellow" m="xs" role="alert">
@@ -236,30 +177,5 @@ function Beside({ scan, opacity }: { scan: Scan; opacity: number }) {
         aria-label={texts.drawing.heat}
       />
     </div>
-  );
-}
-
-interface ControlProps {
-  label: string;
-  pressed?: boolean;
-  onClick: () => void;
-  children: React.ReactNode;
-}
-
-function Control({ label, pressed, onClick, children }: ControlProps) {
-  return (
-    <Tooltip label={label} openDelay={400}>
-      <ActionIcon
-        size={30}
-        variant={pressed ? "light" : "subtle"}
-        c="var(--mantine-color-text)"
-        color="gray"
-        aria-label={label}
-        aria-pressed={pressed}
-        onClick={onClick}
-      >
-        {children}
-      </ActionIcon>
-    </Tooltip>
   );
 }

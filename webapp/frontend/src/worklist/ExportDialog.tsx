@@ -64,6 +64,11 @@ export function ExportDialog({ opened, onClose, chosen, query, count }: Props) {
         <Text size="sm" c="dimmed">
           {texts.worklist.exportHelp}
         </Text>
+        {start.isPending && (
+          <Text size="sm" role="status">
+            {texts.worklist.exporting}
+          </Text>
+        )}
         {start.error && <ProblemAlert error={start.error} />}
         <Group>
           <Button loading={start.isPending} onClick={() => start.mutate()}>

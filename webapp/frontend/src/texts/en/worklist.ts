@@ -70,4 +70,5 @@ export const worklist = {
     "Names, patient references, notes and comments are left out; readers and patients are pseudonyms. " +
     "Scans whose readers you may not know yet come without them.",
   exportStart: "Export",
+  exporting: "Putting the file together. Many scans with pictures take a while.",
 };

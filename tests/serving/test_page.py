@@ -1,0 +1,82 @@
+"""Building the page: with the real tools, in a folder of its own."""
+
+from __future__ import annotations
+
+import gzip
+import shutil
+from pathlib import Path
+
+import pytest
+
+from serving import page
+
+pytestmark = pytest.mark.xdist_group("node")
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    """The page's configuration with a source of one line; what it needs is installed."""
+    page.install()
+    copy = tmp_path / "frontend"
+    copy.mkdir()
+    for name in page.INPUTS:
+        if (page.FOLDER / name).is_file():
+            shutil.copy(page.FOLDER / name, copy)
+    (copy / "node_modules").symlink_to(page.FOLDER / "node_modules")
+    (copy / "src").mkdir()
+    (copy / "src" / "main.tsx").write_text('document.title = "A page to try the build with";\n')
+    return copy
+
+
+def test_it_is_built_once_and_again_when_its_sources_change(folder: Path) -> None:
+    assert not page.is_built(folder)
+    page.build(folder)
+    assert page.is_built(folder)
+    document = folder / "dist" / "index.html"
+    first = document.stat().st_mtime_ns
+
+    page.build(folder)
+    assert document.stat().st_mtime_ns == first
+
+    (folder / "src" / "main.tsx").write_text('document.title = "Another";\n')
+    assert not page.is_built(folder)
+    page.build(folder)
+    assert page.is_built(folder) and document.stat().st_mtime_ns != first
+
+
+def test_files_are_named_by_their_content_and_lie_beside_a_smaller_copy(folder: Path) -> None:
+    page.build(folder)
+    (script,) = (folder / "dist" / "assets").glob("*.js")
+    assert script.name in (folder / "dist" / "index.html").read_text()
+    assert gzip.decompress(script.with_name(f"{script.name}.gz").read_bytes()) == script.read_bytes()
+
+    (folder / "src" / "main.tsx").write_text('document.title = "Another";\n')
+    page.build(folder)
+    assert not script.exists()
+
+
+def test_a_build_that_fails_says_so_and_leaves_the_page_of_before(
+    folder: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    page.build(folder)
+    (folder / "src" / "main.tsx").write_text('import "./nothing-here";\n')
+
+    with pytest.raises(page.PageNotBuilt, match="can't be built"):
+        page.build(folder)
+
+    assert "nothing-here" in capfd.readouterr().err
+    assert (folder / "dist" / "index.html").is_file()
+    assert not page.is_built(folder)
+
+
+def test_without_a_network_it_says_what_can_not_be_reached(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (folder / "node_modules").unlink()
+    # Nobody listens there, and nothing comes out of npm's cache.
+    monkeypatch.setenv("npm_config_registry", "http://127.0.0.1:9/")
+    monkeypatch.setenv("npm_config_cache", str(folder / "cache"))
+    monkeypatch.setenv("npm_config_fetch_retries", "0")
+
+    with pytest.raises(page.PageNotBuilt, match="registry can't be reached"):
+        page.build(folder)

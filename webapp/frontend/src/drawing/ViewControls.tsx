@@ -1,0 +1,182 @@
+import { ActionIcon, Button, Group, Popover, Slider, Stack, Switch, Text, Tooltip } from "@mantine/core";
+import { IconColumns2, IconContrast, IconMaximize, IconZoomIn, IconZoomOut } from "@tabler/icons-react";
+import type { ReactNode } from "react";
+
+import { formatShare } from "../common/format";
+import { texts } from "../texts";
+import { FULL_WINDOW, windowOf } from "./canvas/pictures";
+import classes from "./ScanView.module.css";
+import type { PictureView } from "./usePictureCanvas";
+
+/** What is shown of the model beside the scan's own pixels. */
+export interface Look {
+  heat: boolean;
+  /** Of the heat map, 0 to 1. */
+  opacity: number;
+  /** Whether the regions are outlined. */
+  outlined: boolean;
+  /** Whether the heat map stands beside the scan instead of above it. */
+  beside: boolean;
+}
+
+interface Props {
+  view: PictureView;
+  zoomBy: (factor: number) => void;
+  look: Look;
+  onLook: (changed: Partial<Look>) => void;
+  hasHeat: boolean;
+  hasRegions: boolean;
+  /** What stands at the end of the line. */
+  children: ReactNode;
+}
+
+/** Zoom, brightness, heat map and regions, all without dragging. */
+export function ViewControls({ view, zoomBy, look, onLook, hasHeat, hasRegions, children }: Props) {
+  return (
+    <Group className={classes.controls} gap="md" px="sm" py={6}>
+      <Group gap={2} wrap="nowrap">
+        <Control label={`${texts.drawing.zoomOut} (−)`} onClick={() => zoomBy(0.8)}>
+          <IconZoomOut size={18} aria-hidden />
+        </Control>
+        <Text size="sm" w={56} ta="center" aria-live="off" data-testid="zoom">
+          {texts.drawing.zoomOf(view.zoom)}
+        </Text>
+        <Control label={`${texts.drawing.zoomIn} (+)`} onClick={() => zoomBy(1.25)}>
+          <IconZoomIn size={18} aria-hidden />
+        </Control>
+        <Control label={`${texts.drawing.fit} (0)`} onClick={() => view.canvas?.viewport.fit()}>
+          <IconMaximize size={18} aria-hidden />
+        </Control>
+        <WindowControl view={view} />
+      </Group>
+      {hasHeat && (
+        <Group gap="sm" wrap="nowrap">
+          <Switch
+            size="sm"
+            label={texts.drawing.heat}
+            checked={look.heat || look.beside}
+            disabled={look.beside}
+            onChange={(event) => onLook({ heat: event.currentTarget.checked })}
+          />
+          <Slider
+            w={110}
+            size="sm"
+            min={0}
+            max={1}
+            step={0.05}
+            label={formatShare}
+            value={look.opacity}
+            onChange={(opacity) => onLook({ opacity })}
+            disabled={!look.heat && !look.beside}
+            thumbLabel={texts.drawing.heatOpacity}
+          />
+          <Control
+            label={texts.drawing.sideBySide}
+            pressed={look.beside}
+            onClick={() => onLook({ beside: !look.beside })}
+          >
+            <IconColumns2 size={18} aria-hidden />
+          </Control>
+        </Group>
+      )}
+      {hasRegions && (
+        <Switch
+          size="sm"
+          label={texts.drawing.regions}
+          checked={look.outlined}
+          onChange={(event) => onLook({ outlined: event.currentTarget.checked })}
+        />
+      )}
+      <div className={classes.saved}>{children}</div>
+    </Group>
+  );
+}
+
+/** Brightness and contrast, as by dragging with the right button. */
+function WindowControl({ view: { canvas, window } }: { view: PictureView }) {
+  const changed = window !== FULL_WINDOW;
+  return (
+    <Popover position="top" withArrow shadow="md" trapFocus>
+      <Popover.Target>
+        <ActionIcon
+          size={30}
+          variant={changed ? "light" : "subtle"}
+          c="var(--mantine-color-text)"
+          color="gray"
+          aria-label={texts.drawing.windowTitle}
+          title={texts.drawing.windowTitle}
+        >
+          <IconContrast size={18} aria-hidden />
+        </ActionIcon>
+      </Popover.Target>
+      <Popover.Dropdown aria-label={texts.drawing.windowTitle}>
+        <Stack gap="sm" w={220}>
+          <Setting
+            label={texts.drawing.windowLevel}
+            value={window.level}
+            max={255}
+            onChange={(level) => canvas?.setWindow(windowOf(level, window.width))}
+          />
+          <Setting
+            label={texts.drawing.windowWidth}
+            value={window.width}
+            max={510}
+            onChange={(width) => canvas?.setWindow(windowOf(window.level, width))}
+          />
+          <Group justify="space-between" gap="xs">
+            <Text size="sm">{texts.drawing.window(window.level, window.width)}</Text>
+            <Button
+              size="compact-sm"
+              variant="default"
+              disabled={!changed}
+              onClick={() => canvas?.setWindow(FULL_WINDOW)}
+            >
+              {texts.drawing.resetWindow}
+            </Button>
+          </Group>
+        </Stack>
+      </Popover.Dropdown>
+    </Popover>
+  );
+}
+
+interface SettingProps {
+  label: string;
+  value: number;
+  max: number;
+  onChange: (value: number) => void;
+}
+
+function Setting({ label, value, max, onChange }: SettingProps) {
+  return (
+    <div>
+      <Text size="sm">{label}</Text>
+      <Slider min={0} max={max} label={null} value={value} onChange={onChange} thumbLabel={label} />
+    </div>
+  );
+}
+
+interface ControlProps {
+  label: string;
+  pressed?: boolean;
+  onClick: () => void;
+  children: ReactNode;
+}
+
+function Control({ label, pressed, onClick, children }: ControlProps) {
+  return (
+    <Tooltip label={label} openDelay={400}>
+      <ActionIcon
+        size={30}
+        variant={pressed ? "light" : "subtle"}
+        c="var(--mantine-color-text)"
+        color="gray"
+        aria-label={label}
+        aria-pressed={pressed}
+        onClick={onClick}
+      >
+        {children}
+      </ActionIcon>
+    </Tooltip>
+  );
+}
