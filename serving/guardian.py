@@ -66,9 +66,10 @@ class Guardian:
         os.set_blocking(self._output, False)
         # Held back until the child has done away with the handlers, lest it swallow a SIGTERM meant for the command.
         signal.pthread_sigmask(signal.SIG_BLOCK, SIGNALS)
+        guardian = os.getpid()
         self._child = os.fork()
         if self._child == 0:
-            _become(command, libc, child_output)
+            _become(command, libc, child_output, guardian)
         signal.pthread_sigmask(signal.SIG_UNBLOCK, SIGNALS)
         os.close(child_output)
         os.write(pid_fd, f"{self._child}\n".encode())
@@ -112,11 +113,13 @@ class Guardian:
         return False
 
 
-def _become(command: list[str], libc: ctypes.CDLL, output: int) -> None:
+def _become(command: list[str], libc: ctypes.CDLL, output: int, guardian: int) -> None:
     """Turn this fork into the command: leader of its own session, with no input, dead when the guardian is."""
     try:
         os.setsid()
         libc.prctl(PR_SET_PDEATHSIG, int(signal.SIGKILL), 0, 0, 0)
+        if os.getppid() != guardian:  # it died before the line above: nobody will tell
+            os._exit(128 + signal.SIGKILL)
         signal.set_wakeup_fd(-1)
         for caught in SIGNALS:
             signal.signal(caught, signal.SIG_DFL)

@@ -100,10 +100,15 @@ def test_a_reload_keeps_who_is_signed_in_and_signing_out_ends_it_everywhere(
     assert cookie["httpOnly"] and cookie["sameSite"] == "Strict"
     assert window.page.evaluate("JSON.stringify({...localStorage, ...sessionStorage})").count("eyJ") == 0
 
+    other = window.context.new_page()
+    other.goto(clinic.stack.url)
+    expect(other.get_by_test_id("user-menu")).to_be_visible()
+
     window.page.get_by_test_id("user-menu").click()
     window.page.get_by_role("menuitem", name="Sign out").click()
 
     expect(window.page.get_by_label("User name")).to_be_visible()
+    expect(other.get_by_role("heading", name="Sign in again")).to_be_visible()
     window.page.reload()
     expect(window.page.get_by_label("User name")).to_be_visible()
     again = requests.post(

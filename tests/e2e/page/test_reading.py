@@ -143,6 +143,13 @@ def test_a_blind_reading_hides_the_answer_until_the_reader_has_said_what_it_is(
     own = clinic.get("clara", f"scans/{scan['id']}/reading/")["own"]
     assert (own["blind"], own["verdict"], own["label"]) == (True, "agree", scan["prediction"])
 
+    # What is said with the answer in sight comes beside it.
+    verdict.get_by_role("button", name="Change my verdict").click()
+    disagree(window, other_label(scan), "on second thoughts")
+    expect(verdict).to_contain_text("You disagree")
+    window.page.get_by_role("button", name="Earlier verdicts").click()
+    expect(window.page.get_by_test_id("readers")).to_contain_text("read blind")
+
 
 def test_readers_see_each_other_after_their_own_verdict_and_an_adjudicator_settles_it(
     enter: Visitor, clinic: Clinic

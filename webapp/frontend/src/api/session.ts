@@ -6,6 +6,8 @@
 import { problem } from "./problem";
 
 const LOCK = "retinote-refresh";
+/** Changes when somebody signs out; the other tabs of this browser hear of it. */
+const SIGNED_OUT = "retinote-signed-out";
 const REFRESH_MARGIN_MS = 60_000;
 
 let access: string | null = null;
@@ -31,8 +33,10 @@ export async function signIn(username: string, password: string): Promise<void> 
   keep((await answer.json()) as { access: string });
 }
 
+/** Signs out, in every tab of this browser. */
 export async function signOut(): Promise<void> {
   forget();
+  localStorage.setItem(SIGNED_OUT, String(Date.now()));
   await post("/api/v1/auth/logout/", {}).catch(() => undefined);
 }
 
@@ -61,6 +65,10 @@ async function refresh(): Promise<string | null> {
   keep((await answer.json()) as { access: string });
   return access;
 }
+
+window.addEventListener("storage", ({ key }) => {
+  if (key === SIGNED_OUT) forget();
+});
 
 function keep(given: { access: string }): void {
   const changed = access === null;

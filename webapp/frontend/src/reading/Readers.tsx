@@ -1,11 +1,11 @@
 import { Alert, Button, List, Select, Stack, Table, Text, Textarea } from "@mantine/core";
 import { IconGavel } from "@tabler/icons-react";
-import { useMutation, useQueryClient } from "@tanstack/react-query";
+import { useMutation, useQuery, useQueryClient } from "@tanstack/react-query";
 import { useState } from "react";
 
 import { json } from "../api/client";
-import type { Adjudication, Reading, Scan } from "../api/types";
-import { formatShare } from "../common/format";
+import type { Adjudication, Reading, Review, Scan } from "../api/types";
+import { formatShare, formatTime } from "../common/format";
 import { ProblemAlert } from "../common/ProblemAlert";
 import { texts } from "../texts";
 import { Section } from "./Section";
@@ -55,6 +55,7 @@ export function Readers({ scan, reading }: { scan: Scan; reading: Reading }) {
             </Table.Tbody>
           </Table>
         )}
+        {reviews.length > 0 && <Earlier scan={scan} />}
         {(agreement !== null || dice.length > 0 || heatmap.length > 0) && (
           <List size="sm" spacing={2}>
             {agreement !== null && <List.Item>{texts.reading.agreement(formatShare(agreement))}</List.Item>}
@@ -83,6 +84,43 @@ export function Readers({ scan, reading }: { scan: Scan; reading: Reading }) {
         {reading.may_adjudicate && reviews.length > 0 && <Settle scan={scan} settled={adjudication} />}
       </Stack>
     </Section>
+  );
+}
+
+/** Verdicts that later ones have replaced: nothing is overwritten. */
+function Earlier({ scan }: { scan: Scan }) {
+  const [opened, setOpened] = useState(false);
+  const { data, error } = useQuery({
+    queryKey: ["reading", scan.id, "earlier"],
+    queryFn: () => json<Review[]>(`scans/${scan.id}/reviews/`),
+    enabled: opened,
+  });
+  const earlier = data?.filter((review) => !review.current);
+  return (
+    <div>
+      <Button variant="subtle" size="compact-sm" aria-expanded={opened} onClick={() => setOpened(!opened)}>
+        {texts.reading.earlier}
+      </Button>
+      {opened && error && <ProblemAlert error={error} />}
+      {opened && earlier?.length === 0 && <Text size="sm">{texts.reading.earlierNone}</Text>}
+      {opened && earlier && earlier.length > 0 && (
+        <List size="sm" spacing={2}>
+          {earlier.map((review) => (
+            <List.Item key={review.id}>
+              {[
+                formatTime(review.timestamp),
+                `${review.reader} ${texts.reading.verdicts[review.verdict]} ${review.label}`.trim(),
+                review.blind && texts.reading.wasBlind,
+                texts.reading.modelSaid(review.model_label, review.model_version),
+                review.comment,
+              ]
+                .filter(Boolean)
+                .join(", ")}
+            </List.Item>
+          ))}
+        </List>
+      )}
+    </div>
   );
 }
 

@@ -59,6 +59,9 @@ export const reading = {
   columns: { reader: "Reader", verdict: "Verdict", label: "Label" },
   verdicts: { agree: "agrees", disagree: "disagrees", unsure: "unsure" },
   you: "you",
+  earlier: "Earlier verdicts",
+  earlierNone: "Nobody has changed a verdict.",
+  modelSaid: (label: string, version: string) => `model ${version} said ${label}`,
   agreement: (share: string) => `${share} of the readers' pairs name the same label.`,
   dice: (first: string, second: string, value: string) => `What ${first} and ${second} drew: Dice ${value}`,
   covers: (reader: string, share: string, dice: string) =>
