@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import re
 import shutil
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -21,6 +22,7 @@ from training.simulator import simulate
 
 PASSWORD = "a-long-password-7"
 NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable", "chrome")
+KEPT_SIGN_IN_S = 300
 # A wait of its own: the first answer of a model takes its time on a busy machine.
 TIMEOUT_MS = 30_000
 expect.set_options(timeout=TIMEOUT_MS)
@@ -59,6 +61,7 @@ class Clinic:
 
     stack: Stack
     _uploaded: int = field(default=0)
+    _headers: dict[str, tuple[float, dict[str, str]]] = field(default_factory=dict)
 
     def person(self, name: str, role: str = "clinician", clinic: str = "") -> str:
         """Make an account with PASSWORD; returns its name."""
@@ -68,7 +71,12 @@ class Clinic:
         return name
 
     def headers(self, name: str) -> dict[str, str]:
-        return self.stack.sign_in(name, PASSWORD)
+        """Of a sign-in that is far from its end."""
+        since, kept = self._headers.get(name, (0.0, {}))
+        if not kept or time.monotonic() - since > KEPT_SIGN_IN_S:
+            kept = self.stack.sign_in(name, PASSWORD)
+            self._headers[name] = (time.monotonic(), kept)
+        return kept
 
     def get(self, name: str, path: str) -> Any:
         answer = requests.get(f"{self.stack.url}/api/v1/{path}", headers=self.headers(name), timeout=60)
