@@ -231,20 +231,39 @@ def test_a_shape_that_was_changed_in_two_windows_is_kept_twice(enter: Visitor, c
     wait_for(lambda: len(saved(clinic, scan)) == 2, what="both forms on the server")
 
 
+def touch(window: Visit, places: list[list[tuple[float, float]]]) -> None:
+    """Put fingers on the first places, move them through all, and lift them."""
+    session = window.context.new_cdp_session(window.page)
+    for step, fingers in enumerate([*places, []]):
+        kind = "touchEnd" if not fingers else "touchMove" if step else "touchStart"
+        points = [{"x": x, "y": y, "id": finger} for finger, (x, y) in enumerate(fingers)]
+        session.send("Input.dispatchTouchEvent", {"type": kind, "touchPoints": points})
+
+
 def test_touch_draws_with_one_finger(enter: Visitor, clinic: Clinic) -> None:
     scan = clinic.upload("clara")
     window = enter("clara", has_touch=True, viewport={"width": 390, "height": 844}).read(scan)
     window.tool("box")
-    start, end = window.at(0.2, 0.2), window.at(0.6, 0.6)
-    session = window.context.new_cdp_session(window.page)
-    points = [
-        (start[0] + (end[0] - start[0]) * share, start[1] + (end[1] - start[1]) * share)
-        for share in (0, 0.5, 1)
-    ]
-    for kind, (x, y) in zip(("touchStart", "touchMove", "touchMove"), points, strict=True):
-        session.send("Input.dispatchTouchEvent", {"type": kind, "touchPoints": [{"x": x, "y": y}]})
-    session.send("Input.dispatchTouchEvent", {"type": "touchEnd", "touchPoints": []})
+
+    touch(window, [[window.at(0.2, 0.2)], [window.at(0.4, 0.4)], [window.at(0.6, 0.6)]])
 
     expect(window.shapes("box")).to_have_count(1)
     window.wait_until_saved()
     assert len(saved(clinic, scan)) == 1
+
+
+def test_two_fingers_zoom_and_draw_nothing(enter: Visitor, clinic: Clinic) -> None:
+    window = enter("clara", has_touch=True, viewport={"width": 390, "height": 844}).read(
+        clinic.upload("clara")
+    )
+    window.tool("freehand")
+    zoom = window.page.get_by_test_id("zoom")
+    fitted = int(zoom.inner_text().split()[0])
+
+    # From a tenth to four tenths of the scan's width apart: four times as large.
+    spread = [[window.at(0.5 - apart, 0.5), window.at(0.5 + apart, 0.5)] for apart in (0.05, 0.1, 0.2)]
+    touch(window, spread)
+
+    expect(zoom).not_to_have_text(f"{fitted} %")
+    assert int(zoom.inner_text().split()[0]) == pytest.approx(4 * fitted, rel=0.05)
+    expect(window.shapes()).to_have_count(0)

@@ -96,7 +96,9 @@ export function UploadPanel({ opened, onClose, details, onDetails }: Props) {
         >
           <Stack align="center" gap={4} py="lg">
             <IconPhotoPlus size={36} aria-hidden />
-            <Text fw={600}>{texts.upload.pick}</Text>
+            <Text fw={600} ta="center">
+              {texts.upload.pick}
+            </Text>
             <Text size="sm" c="dimmed" ta="center">
               {texts.upload.kinds}
             </Text>
