@@ -51,7 +51,8 @@ def rotate(token: str, grace: timedelta = timedelta(0)) -> TokenPair:
     session = RefreshSession.objects.filter(jti=jti).select_related("user").first()
     if session is None:
         raise TokenRefused("This refresh token is not known. Sign in again.")
-    again = session.used_at and not session.revoked_at and now - session.used_at < grace
+    # Whoever was faster may have taken the time a little later than this use did: without grace that counts nothing.
+    again = grace and session.used_at and not session.revoked_at and now - session.used_at < grace
     if not claimed and not again:
         if session.used_at and not session.revoked_at:
             revoke_family(session.family)

@@ -1,12 +1,14 @@
 """Signing in, going on and out over the API."""
 
 from concurrent.futures import ThreadPoolExecutor
+from datetime import timedelta
 
 import pytest
 from django.db import connection
 from rest_framework.test import APIClient
 
 from tests.webapp.conftest import PASSWORD, Clients
+from webapp import clock
 from webapp.accounts.models import RefreshSession, User
 
 TOKEN, REFRESH, LOGOUT, ME = (f"/api/v1/auth/{name}/" for name in ("token", "token/refresh", "logout", "me"))
@@ -79,6 +81,14 @@ def test_another_sign_in_survives_the_reuse(clinician: User) -> None:
     for _ in range(2):
         APIClient().post(REFRESH, {"refresh": first})
     assert APIClient().post(REFRESH, {"refresh": other}).status_code == 200
+
+
+def test_a_use_that_began_before_the_winning_one_is_a_reuse_all_the_same(clinician: User) -> None:
+    token = sign_in(clinician)["refresh"]
+    RefreshSession.objects.update(used_at=clock.now() + timedelta(seconds=1))
+
+    assert APIClient().post(REFRESH, {"refresh": token}).status_code == 401
+    assert not RefreshSession.objects.filter(revoked_at=None).exists()
 
 
 @pytest.mark.django_db(transaction=True)
