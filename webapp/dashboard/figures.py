@@ -89,9 +89,7 @@ def _latency(scans: ScanQuerySet) -> dict[str, Any] | None:
 
 def _said(user: User, since: datetime) -> list[Said]:
     """Verdicts since then on scans whose readings the user may know."""
-    known = Scan.objects.visible_to(user).filter(reviewed=True)
-    if user.is_clinician and not user.may_adjudicate:
-        known = known.filter(readers__contains=[str(user.pk)])
+    known = Scan.objects.visible_to(user).open_to(user).filter(reviewed=True)
     ids = set(known.order_by().values_list("pk", flat=True))
     found = Review.objects.filter(current=True, created__gte=since).order_by()
     rows = found.values_list("scan_id", "reader_id", "verdict", "label", "model_label", "model_version")

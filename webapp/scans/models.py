@@ -27,6 +27,11 @@ class Eye(models.TextChoices):
     LEFT = "OS", "Left (OS)"
 
 
+def sees_all_readings(user: User) -> bool:
+    """Whether others' readings are open to the user before the own one: to all but clinicians who don't adjudicate."""
+    return not user.is_clinician or user.may_adjudicate
+
+
 class ScanQuerySet(models.QuerySet["Scan"]):
     """Where every query for scans starts."""
 
@@ -38,6 +43,10 @@ class ScanQuerySet(models.QuerySet["Scan"]):
             return self.all()
         own = Q(user=user)
         return self.filter(own | Q(clinic=user.clinic)) if user.clinic else self.filter(own)
+
+    def open_to(self, user: User) -> ScanQuerySet:
+        """Those whose readings the user may know; the rule of `Scan.is_open_to`, for many."""
+        return self if sees_all_readings(user) else self.filter(readers__contains=[str(user.pk)])
 
     def due(self) -> ScanQuerySet:
         """Queued scans that nobody works on and whose next attempt has come."""
@@ -128,7 +137,7 @@ class Scan(models.Model):
 
     def is_open_to(self, user: User) -> bool:
         """Whether the user may know what other readers drew and said: a clinician not before the own verdict."""
-        return not user.is_clinician or user.may_adjudicate or str(user.pk) in self.readers
+        return sees_all_readings(user) or str(user.pk) in self.readers
 
 
 PREDICTION_FIELDS = (
