@@ -18,7 +18,7 @@ import { download } from "../common/download";
 import { ProblemAlert } from "../common/ProblemAlert";
 import { useKeys } from "../common/keys";
 import { texts } from "../texts";
-import { nextUnread } from "../worklist/scans";
+import { useNextUnread } from "../worklist/useNextUnread";
 
 /** Back, on to the next scan, and what can be done with this one as a whole. */
 export function Actions({ scan }: { scan: Scan }) {
@@ -32,14 +32,7 @@ export function Actions({ scan }: { scan: Scan }) {
     onSuccess: (content) => download(content, `retinote-${scan.id}.pdf`),
     onError: complain,
   });
-  const next = useMutation({
-    mutationFn: () => nextUnread(from, scan.id),
-    onSuccess: (id) => {
-      if (id) void navigate(`/scans/${id}?from=${encodeURIComponent(from)}`);
-      else notifications.show({ message: texts.reading.noneLeft });
-    },
-    onError: complain,
-  });
+  const next = useNextUnread(from, scan.id);
   const remove = useMutation({
     mutationFn: () => json(`scans/${scan.id}/`, { method: "DELETE" }),
     onSuccess: () => {

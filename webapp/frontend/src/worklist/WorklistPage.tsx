@@ -1,9 +1,7 @@
 import { Button, Group, Paper, Stack, Text, Title } from "@mantine/core";
-import { notifications } from "@mantine/notifications";
 import { IconArrowRight, IconColumns2, IconFileExport } from "@tabler/icons-react";
-import { useMutation } from "@tanstack/react-query";
 import { useCallback, useEffect, useMemo, useState } from "react";
-import { Link, useNavigate } from "react-router";
+import { Link } from "react-router";
 
 import type { Scan } from "../api/types";
 import { useBlindReading } from "../common/blind";
@@ -17,8 +15,9 @@ import { Empty } from "./Empty";
 import { ExportDialog } from "./ExportDialog";
 import { FilterBar } from "./FilterBar";
 import { useFilters } from "./filters";
-import { nextUnread, useCount, useScans } from "./scans";
+import { useCount, useScans } from "./scans";
 import { ScanTable } from "./ScanTable";
+import { useNextUnread } from "./useNextUnread";
 import classes from "./WorklistPage.module.css";
 
 /** All scans that one may see: to search, to sort, to choose the next one from. */
@@ -31,7 +30,6 @@ export function WorklistPage() {
   const [blind] = useBlindReading();
   const [chosen, setChosen] = useState<ReadonlyMap<string, Scan>>(new Map());
   const [exporting, setExporting] = useState(false);
-  const navigate = useNavigate();
   const reads = me !== undefined && me.role !== "researcher";
   useEffect(() => {
     document.title = `${texts.worklist.title} · ${texts.shell.product}`;
@@ -49,14 +47,7 @@ export function WorklistPage() {
       return next;
     });
   }, []);
-  const next = useMutation({
-    mutationFn: () => nextUnread(query),
-    onSuccess: (id) => {
-      if (id) void navigate(`/scans/${id}?from=${encodeURIComponent(query)}`);
-      else notifications.show({ message: texts.worklist.noneLeft });
-    },
-    onError: (problem) => notifications.show({ color: "red", message: problem.message }),
-  });
+  const next = useNextUnread(query);
   useKeys(reads ? { n: () => next.mutate() } : {});
 
   return (

@@ -3,7 +3,6 @@ export const reading = {
   back: "Worklist",
   next: "Next unread",
   nextHelp: "The next scan of the worklist that you have not read (N)",
-  noneLeft: "You have read every scan of this list.",
   more: "More to do with this scan",
   report: "Report (PDF)",
   compare: "Compare",

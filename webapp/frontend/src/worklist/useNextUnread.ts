@@ -1,0 +1,19 @@
+import { notifications } from "@mantine/notifications";
+import { useMutation } from "@tanstack/react-query";
+import { useNavigate } from "react-router";
+
+import { texts } from "../texts";
+import { nextUnread } from "./scans";
+
+/** Goes on to the first scan of the list that is not read and not this one, or says that there is none. */
+export function useNextUnread(query: string, id = "") {
+  const navigate = useNavigate();
+  return useMutation({
+    mutationFn: () => nextUnread(query, id),
+    onSuccess: (found) => {
+      if (found) void navigate(`/scans/${found}?from=${encodeURIComponent(query)}`);
+      else notifications.show({ message: texts.worklist.noneLeft });
+    },
+    onError: (problem) => notifications.show({ color: "red", message: problem.message }),
+  });
+}
