@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 ROOT = Path(__file__).resolve().parent
-OUR_PACKAGES = ("handlers", "serving", "training")
+OUR_PACKAGES = ("handlers", "serving", "training", "benchmarks")
 FAILED = 2
 INTERRUPTED = 130
 MIN_TEST_PROCESSES = 2
@@ -85,6 +85,12 @@ COMMANDS = {
         "training.explanation.commands",
         "add_explanations_arguments",
         "explanations",
+    ),
+    "bench": Command(
+        "measure speed: in process, over HTTP beside other servers, through the web app",
+        "benchmarks.commands",
+        "add_bench_arguments",
+        "bench",
     ),
     "test": Command("run the test suite; further arguments go to pytest", "cli", None, "run_tests"),
 }

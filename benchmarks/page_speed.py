@@ -61,7 +61,7 @@ def main() -> None:
     parser.add_argument("--out", type=Path, help="JSON file for the figures")
     options = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder, chromium() as browser:
-        stack = Stack(Path(folder) / "var", ROOT / "model_store", *free_ports(1))
+        stack = Stack(Path(folder) / "var", ROOT / "model_store", free_ports(1)[0])
         try:
             clinic = Clinic(stack.up())
             clinic.person("clara", clinic="east")

@@ -84,7 +84,7 @@ def measure(folder: Path, options: argparse.Namespace) -> dict[str, list[float]]
     changes = {"architecture": options.arch, "pretrained": False, "size": options.size}
     recipe = load_recipe("modern", {**changes, "batch_size": options.batch_size})
     hardware = Hardware.detect()
-    network = build(recipe, len(LABELS)).to(hardware.device, memory_format=torch.channels_last)
+    network = build(recipe, len(LABELS)).to(hardware.device).to(memory_format=torch.channels_last)
     spec = input_spec(network, options.size)
     step = make_step(network, make_optimizer(network, recipe), hardware)
     ours = {
@@ -119,7 +119,7 @@ def make_step(
     def step(images: torch.Tensor, targets: torch.Tensor) -> None:
         loss = nn.functional.cross_entropy(hardware.forward(network, images), targets.to(hardware.device))
         optimizer.zero_grad(set_to_none=True)
-        loss.backward()
+        loss.backward()  # type: ignore[no-untyped-call]
         optimizer.step()
 
     return step

@@ -15,6 +15,7 @@ import threading
 import time
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Any
 
 from serving import mongodb
 from serving.archive import build_archive, versions
@@ -174,4 +175,5 @@ def wanted_model_server(folder: Path) -> ModelServer:
     if "error" in answer:
         raise RuntimeError(answer["error"])
     paths = {"key_file", "model_store", "archives", "logs"}
-    return ModelServer(**{key: Path(value) if key in paths else value for key, value in answer.items()})
+    values: dict[str, Any] = {key: Path(value) if key in paths else value for key, value in answer.items()}
+    return ModelServer(**values)

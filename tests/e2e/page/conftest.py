@@ -25,7 +25,7 @@ def browser() -> Iterator[Browser]:
 @pytest.fixture(scope="package")
 def clinic(browser: Browser, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Clinic]:
     """A running stack with clara, colin and dora of one clinic, and rita, a researcher."""
-    stack = Stack(tmp_path_factory.mktemp("page") / "var", ROOT / "model_store", *free_ports(1))
+    stack = Stack(tmp_path_factory.mktemp("page") / "var", ROOT / "model_store", free_ports(1)[0])
     try:
         made = Clinic(stack.up())
         for name in ("clara", "colin", "dora"):

@@ -1,0 +1,45 @@
+"""The command `bench`: which benchmarks there are. What they do is loaded when one of them runs."""
+
+from __future__ import annotations
+
+import argparse
+import importlib
+from dataclasses import dataclass
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent
+DEFAULT_OUT = ROOT / "runs" / "bench"
+
+
+@dataclass(frozen=True)
+class Benchmark:
+    """A benchmark: its line in the help, and the module whose `declare` and `run` are its options and its work."""
+
+    help: str
+    module: str
+
+
+BENCHMARKS: dict[str, Benchmark] = {}
+
+
+def add_bench_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the benchmarks; each brings its own options."""
+    names = parser.add_subparsers(dest="benchmark", metavar="BENCHMARK", required=True)
+    for name, benchmark in BENCHMARKS.items():
+        subparser = names.add_parser(
+            name, help=benchmark.help, description=benchmark.help[0].upper() + benchmark.help[1:] + "."
+        )
+        subparser.add_argument(
+            "--out",
+            type=Path,
+            default=DEFAULT_OUT,
+            metavar="DIR",
+            help="folder for the figures and plots (default: %(default)s)",
+        )
+        importlib.import_module(benchmark.module).declare(subparser)
+
+
+def bench(arguments: argparse.Namespace) -> int:
+    """Run one benchmark; its exit status."""
+    status: int = importlib.import_module(BENCHMARKS[arguments.benchmark].module).run(arguments)
+    return status
