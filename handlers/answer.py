@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-import json
 from typing import Any, TypedDict
+
+import orjson
 
 from handlers.card import ModelCard
 
@@ -133,4 +134,4 @@ def error_answer(code: str, message: str) -> ErrorAnswer:
 
 def as_json(answer: Any) -> bytes:
     """Compact JSON; raises ValueError for numbers that JSON doesn't have."""
-    return json.dumps(answer, separators=(",", ":"), ensure_ascii=False, allow_nan=False).encode()
+    return orjson.dumps(answer)

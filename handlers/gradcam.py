@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Protocol
 
 import numpy as np
@@ -18,29 +17,25 @@ from timm.layers.classifier import NormMlpClassifierHead
 from timm.layers.norm import LayerNorm2d
 from torch import nn
 
+from handlers.engines.engine import Forward
 from handlers.network import NetworkError
 
 Maps = npt.NDArray[np.float32]
 """Maps (count, height, width) at the resolution of the last feature map, 0 or greater."""
 
 
-@dataclass(frozen=True)
-class Forward:
-    """What one forward of a batch gave: logits (batch, labels) and, where the explainer needs it, features."""
+class Explainer(Protocol):
+    """Explains what a forward found."""
 
-    images: torch.Tensor
-    logits: torch.Tensor
-    features: torch.Tensor | None
+    def explain(self, forward: Forward, items: Sequence[int], labels: Sequence[int]) -> Maps:
+        """A map per entry of `items`, indices into the batch; the entry of `labels` beside it says what to explain."""
 
 
-class GradCam(Protocol):
+class GradCam(Explainer, Protocol):
     """A network that can explain itself."""
 
     def forward(self, images: torch.Tensor) -> Forward:
         """Run the network on normalised images (batch, 3, size, size), without gradients."""
-
-    def explain(self, forward: Forward, items: Sequence[int], labels: Sequence[int]) -> Maps:
-        """A map per entry of `items`, indices into the batch; the entry of `labels` beside it says what to explain."""
 
 
 def grad_cam(network: nn.Module) -> GradCam:
@@ -50,16 +45,18 @@ def grad_cam(network: nn.Module) -> GradCam:
     return AutogradGradCam(network)
 
 
-class ClosedFormGradCam:
-    """Grad-CAM without a backward pass, for networks that end in average pooling, LayerNorm and one linear layer.
+class HeadGradCam:
+    """Grad-CAM without a backward pass, for a head of average pooling, LayerNorm and one linear layer.
 
     The pooling makes the gradient the same at every position, and those of the other two layers are known: with p the
     pooled features, x̂ = (p − μ)·rs their normalised form and v = W[label]·γ,
     w = rs·(v − mean(v) − x̂·mean(v·x̂)) / (H·W).
+
+    It needs the last feature map and nothing of the network before it, so any engine may have run that.
     """
 
-    def __init__(self, network: nn.Module) -> None:
-        self._network = network.eval()
+    def __init__(self, head: nn.Module) -> None:
+        self._head = head
 
     @staticmethod
     def fits(network: nn.Module) -> bool:
@@ -74,14 +71,9 @@ class ClosedFormGradCam:
         )
 
     @torch.inference_mode()
-    def forward(self, images: torch.Tensor) -> Forward:
-        features = self._network.forward_features(images)  # type: ignore[operator]
-        return Forward(images, self._network.forward_head(features), features)  # type: ignore[operator]
-
-    @torch.inference_mode()
     def explain(self, forward: Forward, items: Sequence[int], labels: Sequence[int]) -> Maps:
         assert forward.features is not None
-        head = self._network.head
+        head = self._head
         features = forward.features[list(items)].float()
         height, width = features.shape[-2:]
         pooled = features.mean((2, 3))
@@ -98,6 +90,19 @@ class ClosedFormGradCam:
         return np.asarray(maps.cpu().numpy(), np.float32)
 
 
+class ClosedFormGradCam(HeadGradCam):
+    """`HeadGradCam` with its network, run by PyTorch in float32."""
+
+    def __init__(self, network: nn.Module) -> None:
+        super().__init__(network.head)  # type: ignore[arg-type]
+        self._network = network.eval()
+
+    @torch.inference_mode()
+    def forward(self, images: torch.Tensor) -> Forward:
+        features = self._network.forward_features(images)  # type: ignore[operator]
+        return Forward(self._network.forward_head(features), features)  # type: ignore[operator]
+
+
 class AutogradGradCam:
     """Grad-CAM by pytorch-grad-cam, for any other timm network whose last feature map has rows and columns.
 
@@ -111,9 +116,10 @@ class AutogradGradCam:
 
     def forward(self, images: torch.Tensor) -> Forward:
         with self._lock, torch.inference_mode():
-            return Forward(images, self._network(images), None)
+            return Forward(self._network(images), images=images)
 
     def explain(self, forward: Forward, items: Sequence[int], labels: Sequence[int]) -> Maps:
+        assert forward.images is not None
         # Imported here: it takes a second and matplotlib, which the closed form doesn't need.
         from pytorch_grad_cam import GradCAM
         from pytorch_grad_cam.utils.model_targets import ClassifierOutputTarget

@@ -10,6 +10,7 @@ import numpy.typing as npt
 
 from handlers.heatmap import Heat
 from handlers.pixels import Rgb
+from handlers.png import encode_png
 
 MEDIA_TYPES = {"png": "image/png", "jpeg": "image/jpeg"}
 MAX_PNG_PIXELS = 4_000_000
@@ -17,8 +18,6 @@ MAX_PNG_PIXELS = 4_000_000
 MAX_OVERLAY_BYTES = 16 * 2**20
 """With its base64 form and the heat map an answer stays far below TorchServe's limit, whose excess kills a worker."""
 JPEG_QUALITIES = (90, 60, 30, 10, 1)
-PNG_OPTIONS = (cv2.IMWRITE_PNG_COMPRESSION, 1, cv2.IMWRITE_PNG_FILTER, cv2.IMWRITE_PNG_FILTER_SUB)
-"""Speckle hardly compresses: higher levels and choosing a filter for each row cost time and gain nothing."""
 OPACITY = 0.55
 """Of the hottest spot's colour; cold parts stay as they are, so that the scan can be read."""
 ROWS_AT_ONCE = 256
@@ -45,12 +44,12 @@ def draw(pixels: Rgb, heat: Heat) -> Rgb:
 
 def encode_overlay(drawn: Rgb, overlay_format: str) -> tuple[bytes, str]:
     """The picture's bytes and media type: PNG or JPEG as asked for, JPEG when it is large."""
-    backwards = cv2.cvtColor(drawn, cv2.COLOR_RGB2BGR)
     if overlay_format == "png" and drawn.shape[0] * drawn.shape[1] <= MAX_PNG_PIXELS:
-        return _encode(".png", backwards, *PNG_OPTIONS), MEDIA_TYPES["png"]
+        return encode_png(drawn), MEDIA_TYPES["png"]
+    backwards = cv2.cvtColor(drawn, cv2.COLOR_RGB2BGR)
     encoded = b""
     for quality in JPEG_QUALITIES:
-        encoded = _encode(".jpg", backwards, cv2.IMWRITE_JPEG_QUALITY, quality)
+        encoded = _encode_jpeg(backwards, quality)
         if len(encoded) <= MAX_OVERLAY_BYTES:
             break
     return encoded, MEDIA_TYPES["jpeg"]
@@ -58,11 +57,12 @@ def encode_overlay(drawn: Rgb, overlay_format: str) -> tuple[bytes, str]:
 
 def encode_heat(heat: Heat) -> bytes:
     """The heat as 8-bit grey PNG, which it compresses to a small fraction."""
-    return _encode(".png", heat, *PNG_OPTIONS)
+    return encode_png(heat)
 
 
-def _encode(kind: str, picture: npt.NDArray[Any], *options: int) -> bytes:
-    done, encoded = cv2.imencode(kind, picture, options)
+def _encode_jpeg(backwards: npt.NDArray[Any], quality: int) -> bytes:
+    """Pixels whose channels are blue, green, red, as OpenCV wants them."""
+    done, encoded = cv2.imencode(".jpg", backwards, (cv2.IMWRITE_JPEG_QUALITY, quality))
     if not done:
-        raise RuntimeError(f"OpenCV can't encode a picture of shape {picture.shape} as {kind}")
+        raise RuntimeError(f"OpenCV can't encode a picture of shape {backwards.shape} as JPEG")
     return bytes(encoded)

@@ -3,19 +3,20 @@
 from __future__ import annotations
 
 import base64
+import copy
 import hashlib
 import logging
 import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
-from typing import TypeVar
+from typing import Generic, TypeVar
 
 import numpy as np
 import numpy.typing as npt
 import torch
-from torch import nn
 
 from handlers import heatmap, overlay
 from handlers.answer import (
@@ -24,19 +25,23 @@ from handlers.answer import (
     ExplanationAnswer,
     ImageFacts,
     Prediction,
+    Quality,
     Timing,
     caveats,
     model_facts,
 )
 from handlers.card import ModelCard
 from handlers.decoding import decode
+from handlers.engines.choice import EngineSettings, load_engine
+from handlers.engines.eager import AutogradEngine
+from handlers.engines.engine import Engine
 from handlers.errors import RequestError
-from handlers.gradcam import grad_cam
+from handlers.gradcam import AutogradGradCam, Explainer, HeadGradCam
 from handlers.network import load_network
 from handlers.pixels import Picture
-from handlers.preprocessing import to_tensor
+from handlers.preprocessing import to_square
 from handlers.quality import quality
-from handlers.request import Options, Request
+from handlers.request import Request
 
 logger = logging.getLogger(__name__)
 
@@ -57,11 +62,11 @@ class UnexpectedError(RequestError):
 
 @dataclass(frozen=True)
 class _Loaded:
-    """A request whose image is ready for the network."""
+    """A request whose image is ready for the network: `square` is uint8 (3, size, size)."""
 
     request: Request
     picture: Picture
-    tensor: torch.Tensor
+    square: torch.Tensor
     decode_ms: float
 
 
@@ -76,47 +81,69 @@ class _Predicted:
     explain_ms: float
 
 
+@dataclass(frozen=True)
+class _Timed(Generic[Done]):
+    """What a step made, and when it began and ended by the performance counter."""
+
+    made: Done
+    began: float
+    ended: float
+
+
 Outcome = Answer | ExplanationAnswer | RequestError
 
 
 class Predictor:
     """A loaded model that answers batches; one call at a time."""
 
-    def __init__(self, card: ModelCard, network: nn.Module, device: torch.device | None = None) -> None:
+    def __init__(self, card: ModelCard, engine: Engine, explainer: Explainer) -> None:
         self.card = card
-        self._device = device or torch.device("cpu")
-        self._grad_cam = grad_cam(network.to(self._device))
+        self.engine = engine
+        self._explainer = explainer
         self._pool = ThreadPoolExecutor(max_workers=max(1, torch.get_num_threads()))
 
     @classmethod
-    def load(cls, folder: Path, device: torch.device | None = None) -> Predictor:
-        """Load the model in `folder`; raises CardError or NetworkError."""
-        return cls(*load_network(folder), device)
+    def load(
+        cls, folder: Path, device: torch.device | None = None, settings: EngineSettings | None = None
+    ) -> Predictor:
+        """Load the model in `folder`, by default with the engine that the environment names.
+
+        Raises CardError or NetworkError.
+        """
+        device = device or torch.device("cpu")
+        card, network = load_network(folder)
+        if not HeadGradCam.fits(network):
+            slow = AutogradGradCam(network.to(device))
+            return cls(card, AutogradEngine(slow, card.input, device), slow)
+        settings = settings or EngineSettings.from_environment()
+        # Copied, because the rest of the network is not needed where another engine has compiled its own.
+        head = HeadGradCam(copy.deepcopy(network.get_submodule("head")).to(device))
+        return cls(card, load_engine(folder, card, network, device, settings), head)
 
     def answer(self, requests: Sequence[Request]) -> list[Outcome]:
         """An answer or an error for each request, in order; what is wrong with one doesn't touch the others."""
         loaded = self._each(self._load, requests)
         good = [item for item in loaded if isinstance(item, _Loaded)]
-        finished = iter(self._each(self._finish, self._predict(good)) if good else ())
+        finished = iter(self._finish(self._predict(good)) if good else ())
         return [next(finished) if isinstance(item, _Loaded) else item for item in loaded]
 
     def _load(self, request: Request) -> _Loaded:
         started = time.perf_counter()
         picture = decode(request.content, request.declared_type)
-        tensor = to_tensor(picture.pixels, self.card.input)
-        return _Loaded(request, picture, tensor, _since(started))
+        square = to_square(picture.pixels, self.card.input.size)
+        return _Loaded(request, picture, square, _since(started))
 
     def _predict(self, items: Sequence[_Loaded]) -> list[_Predicted]:
         """One forward for all, then the maps of those that want one."""
         started = time.perf_counter()
-        forward = self._grad_cam.forward(torch.stack([item.tensor for item in items]).to(self._device))
-        scores = (forward.logits.float() / self.card.temperature).softmax(1).cpu().numpy()
+        forward = self.engine(torch.stack([item.square for item in items]))
+        scores = (forward.logits / self.card.temperature).softmax(1).cpu().numpy()
         forward_ms = _since(started)
 
         started = time.perf_counter()
         wanted = [index for index, item in enumerate(items) if item.request.options.explain]
         labels = [self._label(items[index].request, scores[index]) for index in wanted]
-        maps = self._grad_cam.explain(forward, wanted, labels) if wanted else ()
+        maps = self._explainer.explain(forward, wanted, labels) if wanted else ()
         explained = {
             index: (self.card.labels[label], cam)
             for index, label, cam in zip(wanted, labels, maps, strict=True)
@@ -132,33 +159,51 @@ class Predictor:
         asked = request.options.label
         return int(scores.argmax()) if asked is None else self.card.labels.index(asked)
 
-    def _finish(self, item: _Predicted) -> Answer | ExplanationAnswer:
-        started = time.perf_counter()
-        request, picture = item.loaded.request, item.loaded.picture
-        gradcam = _explanation(picture, *item.explained, request.options) if item.explained else None
-        if gradcam and request.explanation_only:
+    def _finish(self, items: Sequence[_Predicted]) -> list[Outcome]:
+        """Answers from figures and maps. Judging and drawing are separate jobs: even one request keeps two cores busy."""
+        jobs: list[Callable[[], object]] = []
+        for item in items:
+            jobs.append(partial(_facts, item.loaded))
+            jobs.append(partial(_explanation, item))
+        done = self._each(_timed, jobs)
+        return [
+            self._answer(item, *done[2 * index : 2 * index + 2])  # type: ignore[arg-type]
+            for index, item in enumerate(items)
+        ]
+
+    def _answer(
+        self,
+        item: _Predicted,
+        facts: _Timed[tuple[Quality, ImageFacts]] | RequestError,
+        explanation: _Timed[Explanation | None] | RequestError,
+    ) -> Outcome:
+        if isinstance(facts, RequestError):
+            return facts
+        if isinstance(explanation, RequestError):
+            return explanation
+        gradcam = explanation.made
+        if gradcam and item.loaded.request.explanation_only:
             return ExplanationAnswer(model=model_facts(self.card), gradcam=gradcam)
+        if not np.isfinite(item.scores).all():
+            return UnexpectedError("The model has no finite probabilities for this image.")
         probabilities = {
             label: round(float(score), PROBABILITY_DIGITS)
             for label, score in zip(self.card.labels, item.scores, strict=True)
         }
         first = self.card.labels[int(item.scores.argmax())]
+        encode_s = max(facts.ended, explanation.ended) - min(facts.began, explanation.began)
         answer = Answer(
             model=model_facts(self.card),
             prediction=Prediction(label=first, confidence=probabilities[first]),
             probabilities=probabilities,
             caveats=caveats(self.card, first, probabilities),
-            quality=quality(picture.pixels),
-            image=ImageFacts(
-                width=picture.width,
-                height=picture.height,
-                sha256=hashlib.sha256(request.content).hexdigest(),
-            ),
+            quality=facts.made[0],
+            image=facts.made[1],
             timing_ms=Timing(
                 decode=item.loaded.decode_ms,
                 forward=item.forward_ms,
                 explain=item.explain_ms,
-                encode=_since(started),
+                encode=round(encode_s * 1000, TIMING_DIGITS),
             ),
         )
         if gradcam:
@@ -180,9 +225,29 @@ class Predictor:
         return [guarded(items[0])] if len(items) == 1 else list(self._pool.map(guarded, items))
 
 
-def _explanation(picture: Picture, label: str, cam: npt.NDArray[np.float32], options: Options) -> Explanation:
+def _timed(job: Callable[[], Done]) -> _Timed[Done]:
+    began = time.perf_counter()
+    made = job()
+    return _Timed(made, began, time.perf_counter())
+
+
+def _facts(item: _Loaded) -> tuple[Quality, ImageFacts]:
+    """What the answer says of the image itself."""
+    return quality(item.picture.pixels), ImageFacts(
+        width=item.picture.width,
+        height=item.picture.height,
+        sha256=hashlib.sha256(item.request.content).hexdigest(),
+    )
+
+
+def _explanation(item: _Predicted) -> Explanation | None:
+    """The drawn heat map, if one is wanted."""
+    if item.explained is None:
+        return None
+    (label, cam), picture = item.explained, item.loaded.picture
     heat = heatmap.heat(cam, picture.width, picture.height)
-    drawn, media_type = overlay.encode_overlay(overlay.draw(picture.pixels, heat), options.overlay_format)
+    overlay_format = item.loaded.request.options.overlay_format
+    drawn, media_type = overlay.encode_overlay(overlay.draw(picture.pixels, heat), overlay_format)
     return Explanation(
         label=label,
         media_type=media_type,

@@ -41,9 +41,10 @@ class RetinaOctHandler:
         self._predictor = Predictor.load(Path(properties["model_dir"]), device)
         card = self._predictor.card
         logger.info(
-            "loaded %s %s on %s with %d threads",
+            "loaded %s %s as %s on %s with %d threads",
             card.name,
             card.version,
+            self._predictor.engine.description,
             device or "cpu",
             torch.get_num_threads(),
         )

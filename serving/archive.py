@@ -23,9 +23,6 @@ CARD = CARD_NAME
 WEIGHTS = "weights.safetensors"
 STAMP = "MAR-INF/inputs.sha256"
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]*")
-BATCH_SIZE = 8
-MAX_BATCH_DELAY_MS = 2
-"""A request that is alone waits for all of it, so it is short; requests that wait already fill a batch at once."""
 
 
 def archive_name(name: str, version: str) -> str:
@@ -91,15 +88,8 @@ def stored_digest(archive: Path) -> str | None:
 
 
 def model_config() -> str:
-    """Text of model-config.yaml: how TorchServe batches for this model."""
-    return yaml.safe_dump(
-        {
-            "batchSize": BATCH_SIZE,
-            "maxBatchDelay": MAX_BATCH_DELAY_MS,
-            "responseTimeout": RESPONSE_TIMEOUT_S,
-            "startupTimeout": STARTUP_TIMEOUT_S,
-        }
-    )
+    """Text of model-config.yaml. How many requests make a batch is the machine's matter: it is said at registering."""
+    return yaml.safe_dump({"responseTimeout": RESPONSE_TIMEOUT_S, "startupTimeout": STARTUP_TIMEOUT_S})
 
 
 def _check_card(source: Path, name: str, version: str) -> None:

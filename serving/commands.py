@@ -4,6 +4,7 @@ import argparse
 from pathlib import Path
 from typing import Any
 
+from serving.capacity import Batching
 from serving.errors import ServingError
 from serving.keys import ManagementKey
 from serving.management import (
@@ -161,7 +162,7 @@ class _Stack:
         """Build the archive and have it served. Raises ServingError with the reason when that fails."""
         archive = self.stores.build(name, version, self.data.archives)
         try:
-            self.client.register(archive.name, self.state["workers"])
+            self.client.register(archive.name, self.state["workers"], Batching(**self.state["batching"]))
         except AlreadyRegistered as error:
             raise ServingError(
                 f"{name} {version} is registered already; see ./retinote models list."

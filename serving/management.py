@@ -8,12 +8,13 @@ from urllib.parse import quote
 
 import requests
 
+from serving.capacity import DEFAULT_BATCHING, Batching
 from serving.errors import ServingError
 from serving.keys import ManagementKey
 
 TIMEOUT_S = 10.0
-START_TIMEOUT_S = 330.0
-"""Registering waits until the workers have loaded the network."""
+START_TIMEOUT_S = 930.0
+"""Registering waits until the workers have compiled and loaded the network."""
 DRAIN_TIMEOUT_S = 60.0
 DRAIN_POLL_S = 0.2
 DRAIN_MARGIN_S = 1.0
@@ -116,7 +117,7 @@ class ManagementClient:
             raise ManagementError(f"{name} {version} does not describe itself.")
         return card
 
-    def register(self, archive: str, workers: int) -> None:
+    def register(self, archive: str, workers: int, batching: Batching = DEFAULT_BATCHING) -> None:
         """Register the archive of that file name in TorchServe's archive folder, and wait for its workers.
 
         The first version of a model becomes its default. Raises AlreadyRegistered and WorkersFailed.
@@ -124,7 +125,13 @@ class ManagementClient:
         self._call(
             "POST",
             "/models",
-            params={"url": archive, "initial_workers": workers, "synchronous": "true"},
+            params={
+                "url": archive,
+                "initial_workers": workers,
+                "batch_size": batching.size,
+                "max_batch_delay": batching.delay_ms,
+                "synchronous": "true",
+            },
             timeout_s=START_TIMEOUT_S,
         )
 

@@ -4,7 +4,6 @@ import hashlib
 import os
 import re
 import shutil
-import subprocess
 import sys
 import tempfile
 from collections.abc import Mapping
@@ -14,6 +13,7 @@ from pathlib import Path
 
 import psutil
 
+from serving.capacity import Capacity
 from serving.errors import ServingError
 
 KEY_FILE = "key_file.json"
@@ -28,15 +28,14 @@ JOB_QUEUE_SIZE = 100
 """Requests that may wait for a worker; more are refused with 503, and their callers try again later."""
 RESPONSE_TIMEOUT_S = 300
 """A worker that takes longer is killed, and its batch lost: enough for eight 40-megapixel images on two busy cores."""
-STARTUP_TIMEOUT_S = 300
+STARTUP_TIMEOUT_S = 900
+"""A worker's first start compiles the network: half a minute on two idle cores, several when they are busy."""
 HEAP_SHARE = 4
 """Java may use up to a quarter of the memory: the bodies of waiting requests lie in its heap. With half a gigabyte
 sixteen callers with 40-megapixel images ended the server."""
 HEAP_LIMITS_MB = (1024, 4096)
-THREADS_PER_WORKER = 4
-"""Beyond four threads one small network gains less than a second worker would."""
-WORKER_MEMORY_GB = 1.5
-MAX_WORKERS = 8
+ENGINE_CACHE_VARIABLE = "RETINOTE_ENGINE_CACHE"
+"""Names a folder for compiled networks other than the one beside the archives."""
 SOCKET_PATH_LIMIT = 80
 """Unix sockets of workers lie in the scratch folder, and their whole path is limited to 107 characters."""
 
@@ -53,14 +52,6 @@ class Ports:
 
     def all(self) -> tuple[int, ...]:
         return tuple(getattr(self, field.name) for field in fields(self))
-
-
-@dataclass(frozen=True)
-class Capacity:
-    """How the machine is shared out."""
-
-    workers: int
-    threads: int
 
 
 @dataclass(frozen=True)
@@ -153,7 +144,13 @@ class TorchServe:
             "METRICS_LOCATION": str(self.logs),
             "OMP_NUM_THREADS": threads,
             "MKL_NUM_THREADS": threads,
+            # Threads that spin while they wait take the cores from Java, from the web app and from each other: with
+            # half of a core taken by something else, a forward then lasts ten times as long.
+            "OMP_WAIT_POLICY": "passive",
             "TMPDIR": str(self.scratch),
+            "RETINOTE_ENGINE": inherited.get("RETINOTE_ENGINE") or self.capacity.engine,
+            "RETINOTE_MAX_BATCH": str(self.capacity.batching.size),
+            ENGINE_CACHE_VARIABLE: inherited.get(ENGINE_CACHE_VARIABLE) or str(self.home / "engines"),
             "PYTHONUNBUFFERED": "1",
         }
 
@@ -202,36 +199,9 @@ def java() -> Path:
     return Path(JAVA)
 
 
-def capacity() -> Capacity:
-    """Workers and threads for this machine: a worker per GPU, else about four cores to a worker.
-
-    Workers times threads never exceeds the cores that this process may use.
-    """
-    cores = len(os.sched_getaffinity(0))
-    gpus = _gpu_count()
-    if gpus:
-        return Capacity(workers=gpus, threads=max(1, cores // gpus))
-    by_memory = int(psutil.virtual_memory().available / 2**30 / WORKER_MEMORY_GB)
-    workers = max(1, min(cores // THREADS_PER_WORKER, by_memory, MAX_WORKERS))
-    return Capacity(workers=workers, threads=max(1, cores // workers))
-
-
 def _heap_mb() -> int:
     low, high = HEAP_LIMITS_MB
     return min(high, max(low, psutil.virtual_memory().total // 2**20 // HEAP_SHARE))
-
-
-def _gpu_count() -> int:
-    """GPUs that nvidia-smi lists; asking PyTorch would take two seconds to import it."""
-    if os.environ.get("CUDA_VISIBLE_DEVICES") == "":
-        return 0
-    try:
-        listed = subprocess.run(["nvidia-smi", "-L"], capture_output=True, text=True, timeout=10, check=False)
-    except (OSError, subprocess.TimeoutExpired):
-        return 0
-    return (
-        sum(line.startswith("GPU ") for line in listed.stdout.splitlines()) if listed.returncode == 0 else 0
-    )
 
 
 def _package_folder() -> Path:

@@ -23,6 +23,8 @@ if services:
         "RETINOTE_DATA_DIR": str(services.folder / "data"),
         "RETINOTE_SECRET_KEY": secrets.token_urlsafe(48),
         FOLDER_VARIABLE: str(services.folder),
+        # Several processes share the cores: threads that spin while they wait would slow all of them.
+        "OMP_WAIT_POLICY": "passive",
     }
 # A run in the background (`nohup`, `&`) ignores these, and so would every program that a test starts and then
 # interrupts. A handler that does nothing protects the run just as well, and is not inherited.

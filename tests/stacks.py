@@ -15,19 +15,21 @@ import psutil
 import requests
 
 from serving.stack.folder import DataFolder, read_state
+from serving.torchserve import ENGINE_CACHE_VARIABLE
+from tests.services import ENGINES, MODEL_STORE
 
 ROOT = Path(__file__).parents[1]
 SET_BY_TESTS = ("RETINOTE_", "MONGODB_URI", "DJANGO_", "PYTEST_")
-START_TIMEOUT_S = 600
+START_TIMEOUT_S = 900
 
 
 def retinote(
-    *arguments: str | Path, given: str = "", timeout_s: float = 300
+    *arguments: str | Path, given: str = "", timeout_s: float = 300, engine: str = "eager"
 ) -> subprocess.CompletedProcess[str]:
     """Run a command to its end, with `given` on its standard input."""
     return subprocess.run(
         [sys.executable, ROOT / "cli.py", *arguments],
-        env=environment(),
+        env=environment() | {"RETINOTE_ENGINE": engine, ENGINE_CACHE_VARIABLE: str(ENGINES)},
         input=given,
         capture_output=True,
         text=True,
@@ -56,6 +58,8 @@ class Stack:
             *("up", "--detach", "--data-dir", self.data),
             *("--port", str(self.port), "--model-store", self.store),
             timeout_s=START_TIMEOUT_S,
+            # Only the bundled network is worth compiling: those that tests make up are served once.
+            engine="auto" if self.store == MODEL_STORE else "eager",
         )
         assert started.returncode == 0, started.stdout + started.stderr
         self.output = started.stdout

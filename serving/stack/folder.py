@@ -28,6 +28,7 @@ class DataFolder:
         self.torchserve = self.path / "torchserve"
         self.archives = self.torchserve / "archives"
         self.model_store = self.path / "model_store"
+        self.tuning = self.torchserve / "tuning.json"
         self.registry = self.torchserve / "registry.json"
         self.media = self.path / "media"
         self.logs = self.path / "logs"

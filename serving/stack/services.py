@@ -13,7 +13,7 @@ from serving.stack.folder import DataFolder
 from serving.stack.supervisor import CannotRun, Service
 from serving.stack.webapp import ROOT, WebApp, WorkerPing
 from serving.stores import ModelStores
-from serving.torchserve import TorchServe
+from serving.torchserve import STARTUP_TIMEOUT_S, TorchServe
 
 MONGODB, MODEL_SERVER, WEB, WORKER = "MongoDB", "model server", "web app", "worker"
 
@@ -44,6 +44,7 @@ def model_server_service(server: TorchServe, models: "ServedModels") -> Service:
         prepare=models.prepare,
         address=server.inference_url,
         more_logs=server.log_files,
+        ready_timeout_s=STARTUP_TIMEOUT_S + 60,
         grace_s=20.0,
     )
 
@@ -135,6 +136,7 @@ class ServedModels:
     def _add(self, name: str, version: str) -> None:
         archive = self._stores.build(name, version, self._server.archives)
         try:
-            self._client.register(archive.name, self._server.capacity.workers)
+            capacity = self._server.capacity
+            self._client.register(archive.name, capacity.workers, capacity.batching)
         except AlreadyRegistered:
             pass  # an earlier probe got this far

@@ -9,12 +9,14 @@ from pathlib import Path
 from typing import Any, TextIO
 
 from serving import mongodb, page, torchserve
+from serving.capacity import Capacity
 from serving.errors import ServingError
 from serving.registry import Registry, wanted
 from serving.stack import ports, services, webapp
 from serving.stack.folder import DataFolder, write_state
 from serving.stack.supervisor import StackFailed, Status, StopRequested, Supervisor
 from serving.stores import ModelStores
+from serving.tuning import tuned
 
 ADMINISTRATOR_NOTE = "first-administrator"
 """A file of this name among the secrets says that the first administrator was made."""
@@ -94,7 +96,7 @@ def run(settings: Settings, terminal: TextIO, when_ready: Callable[[], None] = l
     lock = data.hold(announce)
     registry = Registry(data.registry)
     chosen = ports.choose(settings.host, settings.port, settings.ports)
-    server = _model_server(data, chosen)
+    server = _model_server(data, chosen, tuned(data.tuning, announce))
     wanted(settings.stores, registry)  # complain now, not when half of the stack is up
     if settings.mongodb_uri:
         mongodb.answers_as_primary(settings.mongodb_uri)
@@ -154,7 +156,7 @@ def run(settings: Settings, terminal: TextIO, when_ready: Callable[[], None] = l
     return True
 
 
-def _model_server(data: DataFolder, chosen: Mapping[str, int]) -> torchserve.TorchServe:
+def _model_server(data: DataFolder, chosen: Mapping[str, int], capacity: Capacity) -> torchserve.TorchServe:
     return torchserve.TorchServe(
         home=data.torchserve,
         archives=data.archives,
@@ -166,7 +168,7 @@ def _model_server(data: DataFolder, chosen: Mapping[str, int]) -> torchserve.Tor
             grpc_inference=chosen["grpc-inference"],
             grpc_management=chosen["grpc-management"],
         ),
-        capacity=torchserve.capacity(),
+        capacity=capacity,
     )
 
 
@@ -182,6 +184,7 @@ def _facts(
         "metrics_url": server.metrics_url,
         "key_file": str(server.key_file),
         "workers": server.capacity.workers,
+        "batching": asdict(server.capacity.batching),
         "mongodb_uri": uri,
         "model_stores": [str(folder) for folder in settings.stores.folders],
     }

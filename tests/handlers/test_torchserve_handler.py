@@ -2,6 +2,7 @@
 
 import json
 import logging
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -17,11 +18,13 @@ EXPLAIN = {"explain": "True"}
 
 
 @pytest.fixture(scope="module")
-def handler(tmp_path_factory: pytest.TempPathFactory) -> RetinaOctHandler:
+def handler(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RetinaOctHandler]:
     folder = make_model(tmp_path_factory.mktemp("store"))
     loaded = RetinaOctHandler()
-    loaded.initialize(Context("retina-oct", str(folder), {}, 8, None, "0.12.0"))
-    return loaded
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setenv("RETINOTE_ENGINE", "eager")
+        loaded.initialize(Context("retina-oct", str(folder), {}, 8, None, "0.12.0"))
+        yield loaded
 
 
 def handle(

@@ -7,11 +7,12 @@ from pathlib import Path
 import pytest
 
 from serving.archive import build_archive
+from serving.capacity import Capacity
 from serving.errors import ServingError
 from serving.keys import InferenceKey, ManagementKey
 from serving.management import ManagementClient
 from serving.processes import GuardedProcess, wait_until
-from serving.torchserve import Capacity, Ports, TorchServe
+from serving.torchserve import Ports, TorchServe
 from tests.models import make_model
 from tests.services import free_ports
 
@@ -46,7 +47,7 @@ def trial(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Trial]:
         archives=folder / "archives",
         logs=folder / "logs",
         ports=Ports(*free_ports(5)),
-        capacity=Capacity(workers=1, threads=1),
+        capacity=Capacity(workers=1, threads=1, engine="eager"),
     )
     server.prepare()
     process = GuardedProcess.start(

@@ -7,8 +7,9 @@ import psutil
 import pytest
 import requests
 
+from serving.capacity import Capacity, capacity
 from serving.management import NotRegistered
-from serving.torchserve import Capacity, Ports, TorchServe, capacity
+from serving.torchserve import Ports, TorchServe
 from tests.serving.conftest import Trial
 from tests.waiting import wait_for
 

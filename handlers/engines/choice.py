@@ -1,0 +1,118 @@
+"""Which engine runs a model here: the one that was asked for, or the next best that can."""
+
+from __future__ import annotations
+
+import logging
+import os
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+from torch import nn
+
+from handlers.card import InputSpec, ModelCard
+from handlers.engines.compiled import load_compiled
+from handlers.engines.eager import EagerEngine
+from handlers.engines.engine import Engine, EngineUnavailable, Forward
+from handlers.engines.openvino import OpenVinoEngine
+
+logger = logging.getLogger(__name__)
+
+AUTO, COMPILED, OPENVINO, EAGER = "auto", "compiled", "openvino", "eager"
+NAMES = (AUTO, COMPILED, OPENVINO, EAGER)
+ENGINE_VARIABLE, CACHE_VARIABLE, BATCH_VARIABLE = (
+    "RETINOTE_ENGINE",
+    "RETINOTE_ENGINE_CACHE",
+    "RETINOTE_MAX_BATCH",
+)
+DEFAULT_MAX_BATCH = 8
+FARTHEST = 0.05
+"""Greatest difference of a probability from float32's on the trial image. Noise lies near no label, so that it moves
+the answer more than scans do (0.007 at most); a network that was compiled wrongly is off by far more."""
+
+
+@dataclass(frozen=True)
+class EngineSettings:
+    """What is wanted: an engine, the largest batch, and the folder in which compiled networks are kept (None: none)."""
+
+    engine: str = AUTO
+    cache: Path | None = None
+    max_batch: int = DEFAULT_MAX_BATCH
+
+    @classmethod
+    def from_environment(cls, variables: Mapping[str, str] = os.environ) -> EngineSettings:
+        """As RETINOTE_ENGINE, RETINOTE_ENGINE_CACHE and RETINOTE_MAX_BATCH say."""
+        cache = variables.get(CACHE_VARIABLE)
+        return cls(
+            engine=variables.get(ENGINE_VARIABLE) or AUTO,
+            cache=Path(cache) if cache else None,
+            max_batch=int(variables.get(BATCH_VARIABLE) or DEFAULT_MAX_BATCH),
+        )
+
+
+def load_engine(
+    folder: Path, card: ModelCard, network: nn.Module, device: torch.device, settings: EngineSettings
+) -> Engine:
+    """The engine for the model in `folder`, whose float32 network is given, warmed up.
+
+    One that is not to be had, or that answers otherwise than float32, is passed over for the next, with a line in
+    the log that says why; the last is PyTorch itself.
+    """
+
+    def compiled() -> Engine:
+        if settings.cache is None:
+            raise EngineUnavailable(f"no folder for compiled networks is set ({CACHE_VARIABLE})")
+        return load_compiled(folder, device, settings.cache, settings.max_batch)
+
+    makers: dict[str, Callable[[], Engine]] = {
+        COMPILED: compiled,
+        OPENVINO: lambda: OpenVinoEngine(network, card.input),
+    }
+    trial = _trial(card.input.size)
+    with torch.inference_mode():
+        expected = EagerEngine(network, card.input, torch.device("cpu"), torch.float32)(trial).logits
+    for name in _order(settings.engine, device):
+        try:
+            started = time.perf_counter()
+            engine = makers[name]()
+            _compare(engine(trial).logits.cpu(), expected, card.temperature)
+            warm(engine, card.input, settings.max_batch)
+            logger.info("engine %s, ready after %.1f s", engine.description, time.perf_counter() - started)
+            return engine
+        except EngineUnavailable as reason:
+            logger.warning("engine %s is passed over: %s", name, reason)
+        except Exception:  # whatever the others raise must not keep the model from being served
+            logger.exception("engine %s is passed over: it failed", name)
+    engine = EagerEngine(network, card.input, device)
+    warm(engine, card.input, settings.max_batch)
+    logger.info("engine %s", engine.description)
+    return engine
+
+
+def warm(engine: Callable[[torch.Tensor], Forward], spec: InputSpec, max_batch: int) -> None:
+    """Run each batch size once: the first time of a size takes longer."""
+    for count in range(1, max_batch + 1):
+        engine(torch.zeros(count, 3, spec.size, spec.size, dtype=torch.uint8))
+
+
+def _order(wanted: str, device: torch.device) -> tuple[str, ...]:
+    """What to try before PyTorch itself."""
+    if wanted == AUTO:
+        return (COMPILED, OPENVINO) if device.type == "cpu" else ()
+    return (wanted,) if wanted in (COMPILED, OPENVINO) else ()
+
+
+def _trial(size: int) -> torch.Tensor:
+    """Two squares of smooth noise, the same each time, uint8 (2, 3, size, size)."""
+    coarse = torch.rand(2, 1, 16, 16, generator=torch.Generator().manual_seed(0))
+    smooth = nn.functional.interpolate(coarse, size=(size, size), mode="bicubic").clamp(0, 1)
+    return (255 * smooth).to(torch.uint8).repeat(1, 3, 1, 1)
+
+
+def _compare(logits: torch.Tensor, expected: torch.Tensor, temperature: float) -> None:
+    found, wanted = ((values / temperature).softmax(1) for values in (logits, expected))
+    difference = float((found - wanted).abs().max())
+    if not difference <= FARTHEST:  # NaN is no agreement either
+        raise EngineUnavailable(f"its probabilities differ from float32's by {difference:.3f}")

@@ -1,0 +1,138 @@
+"""The engine that is compiled for this machine by PyTorch's AOTInductor, once for each model, and kept as a file.
+
+Loading the file takes a fraction of a second, where `torch.compile` would compile again in each process. Compiling
+takes half a minute and much memory, so a process of its own does it (`handlers.engines.compiling`).
+"""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import hashlib
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from handlers.card import CARD_NAME, ModelCard
+from handlers.engines.engine import EngineUnavailable, Forward
+from handlers.engines.serving_network import fast_precision, precision_name
+
+COMPILE_TIMEOUT_S = 900
+KEPT = 8
+"""Compiled networks that a cache folder holds; those that were not used for longest go."""
+SUFFIX = ".pt2"
+COMPILERS = ("g++", "clang++")
+
+
+class CompiledEngine:
+    """Runs what AOTInductor made; a batch larger than what it was made for is divided."""
+
+    def __init__(self, package: Path, device: torch.device, max_batch: int) -> None:
+        self._device = device
+        self._max_batch = max_batch
+        try:
+            self._run: Any = torch._inductor.aoti_load_package(str(package))
+        except Exception as error:  # a damaged file, or one that this machine can't run
+            raise EngineUnavailable(
+                f"the compiled network {package.name} can't be loaded ({error})"
+            ) from error
+
+    @property
+    def description(self) -> str:
+        return f"compiled {precision_name(fast_precision(self._device))}"
+
+    @torch.inference_mode()
+    def __call__(self, squares: torch.Tensor) -> Forward:
+        parts = [self._run(part) for part in torch.split(squares.to(self._device), self._max_batch)]
+        logits, features = (
+            parts[0] if len(parts) == 1 else (torch.cat(part) for part in zip(*parts, strict=True))
+        )
+        return Forward(logits, features)
+
+
+def load_compiled(folder: Path, device: torch.device, cache: Path, max_batch: int) -> CompiledEngine:
+    """The model in `folder`, compiled for this machine; compiles it unless `cache` has it. Raises EngineUnavailable."""
+    card = ModelCard.load(folder / CARD_NAME)
+    package = cache / f"{card.name}-{card.version}-{key(card, device, max_batch)}{SUFFIX}"
+    try:
+        with _alone(cache):
+            if not package.exists():
+                _compile(folder, device, package, max_batch)
+            try:
+                engine = CompiledEngine(package, device, max_batch)
+            except EngineUnavailable:
+                package.unlink()  # damaged, by a full disk for one; the next start compiles it anew
+                raise
+            os.utime(package)
+            _forget_old(cache)
+            return engine
+    except OSError as error:
+        raise EngineUnavailable(
+            f"the folder {cache} for compiled networks can't be used ({error.strerror})"
+        ) from error
+
+
+def key(card: ModelCard, device: torch.device, max_batch: int) -> str:
+    """Names what a compiled network depends on: weights, versions, processor, threads and our own code."""
+    processor = torch.cuda.get_device_name(device) if device.type == "cuda" else torch.cpu.get_capabilities()
+    parts = (
+        card.weights_sha256,
+        card.input,
+        torch.__version__,
+        processor,
+        torch.get_num_threads(),
+        max_batch,
+    )
+    total = hashlib.sha256(repr(parts).encode())
+    for source in sorted(Path(__file__).parent.glob("*.py")):
+        total.update(source.read_bytes())
+    return total.hexdigest()[:24]
+
+
+def _compile(folder: Path, device: torch.device, package: Path, max_batch: int) -> None:
+    if not any(shutil.which(name) for name in (os.environ.get("CXX", ""), *COMPILERS) if name):
+        raise EngineUnavailable("there is no C++ compiler (Debian, Ubuntu: apt-get install g++)")
+    partial = package.with_name(f"partial-{package.name}")
+    command = [sys.executable, "-m", "handlers.engines.compiling", str(folder), str(partial)]
+    command += [
+        "--device",
+        str(device),
+        "--threads",
+        str(torch.get_num_threads()),
+        "--max-batch",
+        str(max_batch),
+    ]
+    code = Path(__file__).resolve().parents[2]
+    try:
+        run = subprocess.run(
+            command, cwd=code, capture_output=True, text=True, check=False, timeout=COMPILE_TIMEOUT_S
+        )
+        if run.returncode:
+            reason = (run.stderr.strip().splitlines() or [f"status {run.returncode}"])[-1]
+            raise EngineUnavailable(f"compiling failed: {reason}")
+        partial.replace(package)
+    except subprocess.TimeoutExpired as error:
+        raise EngineUnavailable(f"compiling took longer than {COMPILE_TIMEOUT_S} s") from error
+    finally:
+        partial.unlink(missing_ok=True)
+
+
+@contextlib.contextmanager
+def _alone(cache: Path) -> Iterator[None]:
+    """Of several workers that start at once, one compiles and the others wait for its file."""
+    cache.mkdir(mode=0o700, parents=True, exist_ok=True)
+    with (cache / "lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
+
+
+def _forget_old(cache: Path) -> None:
+    packages = sorted(cache.glob(f"*{SUFFIX}"), key=lambda path: path.stat().st_mtime, reverse=True)
+    for package in packages[KEPT:]:
+        package.unlink(missing_ok=True)

@@ -1,0 +1,48 @@
+"""The engine by Intel's OpenVINO: it comes from pip alone, and is fast where no C++ compiler is installed."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import torch
+from torch import nn
+
+from handlers.card import InputSpec
+from handlers.engines.engine import EngineUnavailable, Forward
+from handlers.engines.serving_network import ServingNetwork, fast_precision, precision_name
+
+
+class OpenVinoEngine:
+    """Runs a network on the CPU."""
+
+    def __init__(self, network: nn.Module, spec: InputSpec) -> None:
+        precision = fast_precision(torch.device("cpu"))
+        self.description = f"openvino {precision_name(precision)}"
+        try:
+            import openvino
+            from openvino.frontend import FrontEndManager
+            from openvino.frontend.pytorch.ts_decoder import TorchScriptPythonDecoder
+        except ImportError as error:
+            raise EngineUnavailable(f"OpenVINO is not installed ({error.name})") from error
+        # Not by openvino.convert_model: that one tells its maker how it is used.
+        serving = ServingNetwork(network, spec, torch.float32).eval()
+        example = torch.zeros(2, 3, spec.size, spec.size, dtype=torch.uint8)
+        with torch.no_grad():
+            decoder = TorchScriptPythonDecoder(torch.jit.trace(serving, example))  # type: ignore[no-untyped-call]
+        frontend = FrontEndManager().load_by_framework("pytorch")
+        model = frontend.convert(frontend.load(decoder))
+        model.reshape([-1, 3, spec.size, spec.size])
+        model.validate_nodes_and_infer_types()
+        settings = {
+            "INFERENCE_PRECISION_HINT": "bf16" if precision is torch.bfloat16 else "f32",
+            "PERFORMANCE_HINT": "LATENCY",
+            "INFERENCE_NUM_THREADS": torch.get_num_threads(),
+        }
+        self._request: Any = openvino.Core().compile_model(model, "CPU", settings).create_infer_request()
+
+    def __call__(self, squares: torch.Tensor) -> Forward:
+        self._request.infer([squares.numpy()], share_inputs=True)
+        # The next request overwrites these.
+        logits, features = (np.array(self._request.get_output_tensor(index).data) for index in (0, 1))
+        return Forward(torch.from_numpy(logits), torch.from_numpy(features))

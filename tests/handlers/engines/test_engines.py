@@ -1,0 +1,161 @@
+"""Every engine gives float32's answer; one that can't is passed over, and says why."""
+
+import logging
+import shutil
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from handlers.card import CARD_NAME, ModelCard
+from handlers.engines import choice, compiled
+from handlers.engines.choice import EngineSettings, load_engine
+from handlers.engines.compiled import load_compiled
+from handlers.engines.eager import EagerEngine
+from handlers.engines.engine import Engine, EngineUnavailable
+from handlers.engines.openvino import OpenVinoEngine
+from handlers.gradcam import HeadGradCam
+from handlers.network import load_network
+from handlers.pixels import grey_to_rgb
+from handlers.preprocessing import to_square
+from tests.models import make_model
+from tests.services import ENGINES, MODEL_STORE
+from training.simulator import simulate
+
+CPU = torch.device("cpu")
+BUNDLED = MODEL_STORE / "retina-oct" / "1.0.0"
+COMPILED = pytest.param(
+    "compiled",
+    marks=pytest.mark.skipif(
+        not (shutil.which("g++") or shutil.which("clang++")), reason="no C++ compiler is installed"
+    ),
+)
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return make_model(tmp_path_factory.mktemp("store"))
+
+
+@pytest.fixture(scope="module", params=["eager", "openvino", COMPILED])
+def engine(request: pytest.FixtureRequest) -> Engine:
+    card, network = load_network(BUNDLED)
+    loaded = load_engine(BUNDLED, card, network, CPU, EngineSettings(request.param, ENGINES))
+    assert loaded.description.startswith(request.param)
+    return loaded
+
+
+@pytest.fixture(scope="module")
+def squares() -> torch.Tensor:
+    """A simulated scan of each label, uint8 (8, 3, 224, 224)."""
+    scans = [simulate(label, 1, seed=5).images[0] for label in ModelCard.load(BUNDLED / CARD_NAME).labels]
+    return torch.stack([to_square(grey_to_rgb(scan), 224) for scan in scans])
+
+
+@pytest.fixture(scope="module")
+def exact() -> EagerEngine:
+    card, network = load_network(BUNDLED)
+    return EagerEngine(network, card.input, CPU, torch.float32)
+
+
+@pytest.mark.parametrize("count", [1, 2, 3, 8, 11])
+def test_probabilities_are_those_of_float32(
+    engine: Engine, exact: EagerEngine, squares: torch.Tensor, count: int
+) -> None:
+    batch = squares.repeat(2, 1, 1, 1)[:count]
+    temperature = ModelCard.load(BUNDLED / CARD_NAME).temperature
+    found, expected = ((run(batch).logits / temperature).softmax(1) for run in (engine, exact))
+    assert found.shape == expected.shape == (count, 8)
+    assert float((found - expected).abs().max()) <= 0.01
+    assert torch.equal(found.argmax(1), expected.argmax(1))
+
+
+def test_heat_maps_are_those_of_float32(engine: Engine, exact: EagerEngine, squares: torch.Tensor) -> None:
+    explainer = HeadGradCam(load_network(BUNDLED)[1].get_submodule("head"))
+    found, expected = (explainer.explain(run(squares), [0, 1, 2], [0, 3, 5]) for run in (engine, exact))
+    assert expected.max() > 0
+    assert np.abs(found - expected).max() <= 0.05 * expected.max()
+
+
+def test_an_answer_does_not_change_when_the_next_is_made(engine: Engine, squares: torch.Tensor) -> None:
+    first = engine(squares[:2])
+    before = first.logits.clone(), None if first.features is None else first.features.clone()
+    engine(255 - squares[:2])
+    assert torch.equal(first.logits, before[0])
+    assert first.features is not None and before[1] is not None
+    assert torch.equal(first.features, before[1])
+
+
+@pytest.mark.parametrize("missing", ["compiler", "folder"])
+def test_without_a_compiler_or_a_folder_the_next_engine_serves(
+    folder: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+    missing: str,
+) -> None:
+    caplog.set_level(logging.INFO)
+    monkeypatch.setattr(compiled, "COMPILERS", ())
+    monkeypatch.delenv("CXX", raising=False)
+    card, network = load_network(folder)
+    cache = tmp_path if missing == "compiler" else None
+    engine = load_engine(folder, card, network, CPU, EngineSettings("auto", cache))
+    assert engine.description.startswith("openvino")
+    (passed_over,) = [
+        record.getMessage() for record in caplog.records if "passed over" in record.getMessage()
+    ]
+    assert passed_over.startswith("engine compiled is passed over: ")
+    assert ("no C++ compiler" if missing == "compiler" else "no folder") in passed_over
+
+
+def test_an_engine_that_answers_otherwise_is_passed_over(
+    folder: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    card, network = load_network(folder)
+    exact = EagerEngine(network, card.input, CPU, torch.float32)
+
+    class Wrong:
+        description = "wrong"
+
+        def __call__(self, squares: torch.Tensor) -> object:
+            forward = exact(squares)
+            return type(forward)(forward.logits.flip(1), forward.features)
+
+    monkeypatch.setattr(choice, "OpenVinoEngine", lambda *_: Wrong())
+    engine = load_engine(folder, card, network, CPU, EngineSettings("openvino"))
+    assert engine.description.startswith("eager")
+    assert "its probabilities differ from float32's by" in caplog.text
+
+
+def test_a_damaged_compiled_network_is_removed_to_be_made_anew(folder: Path, tmp_path: Path) -> None:
+    card, _ = load_network(folder)
+    name = f"{card.name}-{card.version}-{compiled.key(card, CPU, 8)}.pt2"
+    (tmp_path / name).write_bytes(b"not a network")
+    with pytest.raises(EngineUnavailable, match="can't be loaded"):
+        load_compiled(folder, CPU, tmp_path, 8)
+    assert not (tmp_path / name).exists()
+
+
+def test_other_weights_and_threads_need_another_compiled_network(folder: Path, tmp_path: Path) -> None:
+    card, _ = load_network(folder)
+    other, _ = load_network(make_model(tmp_path, seed=1))
+    threads = torch.get_num_threads()
+    names = {compiled.key(card, CPU, 8), compiled.key(other, CPU, 8), compiled.key(card, CPU, 4)}
+    try:
+        torch.set_num_threads(threads + 1)
+        names.add(compiled.key(card, CPU, 8))
+    finally:
+        torch.set_num_threads(threads)
+    assert len(names) == 4
+
+
+def test_openvino_tells_its_maker_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    import openvino_telemetry
+
+    told: list[object] = []
+    for name in ("__init__", "send_event", "start_session", "force_shutdown"):
+        monkeypatch.setattr(openvino_telemetry.Telemetry, name, lambda *what, **_: told.append(what))
+    card, network = load_network(BUNDLED)
+    OpenVinoEngine(network, card.input)
+    assert told == []
