@@ -162,7 +162,9 @@ def _wait(
         except subprocess.TimeoutExpired:
             if meanwhile:
                 meanwhile()
-    raise BenchmarkError(f"The load generator did not end within {timeout_s:.0f} s.\n{last_lines(process.log)}")
+    raise BenchmarkError(
+        f"The load generator did not end within {timeout_s:.0f} s.\n{last_lines(process.log)}"
+    )
 
 
 def _written(shot: Shot, path: Path) -> dict[str, Any]:

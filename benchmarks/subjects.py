@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -12,7 +11,7 @@ from pathlib import Path
 import requests
 
 from benchmarks.errors import BenchmarkError
-from benchmarks.load import Target
+from benchmarks.load import BodyKind, Target
 from benchmarks.peers.settings import PeerSettings
 from benchmarks.torchserve import Running, free_ports, retinote, torchserve_plain
 from serving.archive import BATCH_SIZE, MAX_BATCH_DELAY_MS
@@ -96,7 +95,11 @@ def _answers(target: Target, image: bytes) -> bool:
 
 
 def _peer(
-    setting: Setting, home: Path, command: Callable[[int], Sequence[str]], body: str, more: Mapping[str, str]
+    setting: Setting,
+    home: Path,
+    command: Callable[[int], Sequence[str]],
+    body: BodyKind,
+    more: Mapping[str, str],
 ) -> Running:
     (port,) = free_ports(1)
     threads = str(setting.capacity.threads)
@@ -122,8 +125,7 @@ def _peer(
         environment=os.environ | NO_TELEMETRY | variables | settings.to_environment() | dict(more),
         folder=home,
     )
-    kind = "raw" if body == "raw" else "json list" if body == "json list" else "json"
-    return Running(Target(f"http://127.0.0.1:{port}/predict", body_kind=kind), process)
+    return Running(Target(f"http://127.0.0.1:{port}/predict", body_kind=body), process)
 
 
 def _lit_serve(form: str) -> Callable[[Setting, Path], Running]:
@@ -142,7 +144,7 @@ def _bento(form: str) -> Callable[[Setting, Path], Running]:
             program = [str(setting.python), "-m", "bentoml", "serve", service]
             return [*program, "--host", "127.0.0.1", "--port", str(port), "--working-dir", str(ROOT)]
 
-        body = "json list" if form == "same" else "json"
+        body: BodyKind = "json list" if form == "same" else "json"
         return _peer(setting, home, command, body, {"BENTOML_HOME": str(home)})
 
     return start
@@ -161,10 +163,13 @@ def all_subjects() -> list[Subject]:
     makers = dict(zip(PEERS, (_lit_serve, _bento, _ray), strict=True))
     return [
         Subject(
-            RETINOTE, lambda setting, home: retinote(setting.store, setting.model, setting.folder, setting.capacity)
+            RETINOTE,
+            lambda setting, home: retinote(setting.store, setting.model, setting.folder, setting.capacity),
         ),
         *(Subject(named(peer, SAME), make("same")) for peer, make in makers.items()),
-        Subject(TORCHSERVE_PLAIN, lambda setting, home: torchserve_plain(setting.model, setting.folder, home)),
+        Subject(
+            TORCHSERVE_PLAIN, lambda setting, home: torchserve_plain(setting.model, setting.folder, home)
+        ),
         *(Subject(named(peer, PLAIN), make("plain")) for peer, make in makers.items()),
     ]
 
@@ -183,8 +188,3 @@ def chosen(only: Sequence[str] | None) -> list[Subject]:
 
 def _fits(subject: Subject, name: str) -> bool:
     return subject.name.lower().startswith(name.lower())
-
-
-def interpreter() -> str:
-    """This project's own Python, which runs both TorchServes."""
-    return sys.executable

@@ -13,7 +13,6 @@ from pathlib import Path
 
 from benchmarks.errors import BenchmarkError
 from benchmarks.load import Target
-
 from handlers.card import CARD_NAME
 from serving.archive import WEIGHTS, build_archive, model_config
 from serving.errors import ServingError

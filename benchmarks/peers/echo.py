@@ -15,7 +15,10 @@ class EchoHandler:
         self._answers: dict[int, bytes] = {}
 
     def handle(self, data: list[dict[str, Any]], context: Any) -> list[bytes]:
-        return [self._answer(int(context.get_request_header(index, "X-Answer-Bytes"))) for index in range(len(data))]
+        return [
+            self._answer(int(context.get_request_header(index, "X-Answer-Bytes")))
+            for index in range(len(data))
+        ]
 
     def _answer(self, size: int) -> bytes:
         if size not in self._answers:

@@ -38,7 +38,7 @@ class PlainModel:
                 transforms.Normalize(card["input"]["mean"], card["input"]["std"]),
             ]
         )
-        self._grad_cam = GradCAM(model=self._model, target_layers=[self._model.stages[-1]])
+        self._grad_cam = GradCAM(model=self._model, target_layers=[self._model.stages[-1]])  # type: ignore[index]
 
     def answer(self, content: bytes, explain: bool) -> dict[str, Any]:
         """Label, probabilities and, if wanted, the heat map drawn on the image."""
@@ -47,8 +47,8 @@ class PlainModel:
         if not explain:
             with torch.inference_mode():
                 return self._prediction(self._model(tensor))
-        # pytorch-grad-cam explains the first label by itself, and keeps the outputs of its forward pass.
-        grey = self._grad_cam(input_tensor=tensor)[0]
+        # Without targets pytorch-grad-cam explains the first label, and it keeps the outputs of its forward pass.
+        grey = self._grad_cam(input_tensor=tensor, targets=None)[0]
         answer = self._prediction(self._grad_cam.outputs.detach())
         heat = cv2.resize(grey, image.size)
         overlay = show_cam_on_image(np.asarray(image, np.float32) / 255, heat, use_rgb=True)

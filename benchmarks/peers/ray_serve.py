@@ -68,9 +68,7 @@ def main(form: str) -> None:
         _temp_dir=SETTINGS.scratch,
         _node_ip_address="127.0.0.1",
     )
-    serve.start(
-        http_options=HTTPOptions(host="127.0.0.1", port=SETTINGS.port, request_timeout_s=TIMEOUT_S)
-    )
+    serve.start(http_options=HTTPOptions(host="127.0.0.1", port=SETTINGS.port, request_timeout_s=TIMEOUT_S))
     deployment = serve.deployment(
         num_replicas=SETTINGS.workers,
         max_ongoing_requests=MAX_WAITING,

@@ -6,11 +6,12 @@ import json
 from pathlib import Path
 from typing import Any
 
-from benchmarks.peers.plain import PlainModel
 from ts.torch_handler.base_handler import BaseHandler
 
+from benchmarks.peers.plain import PlainModel
 
-class PlainHandler(BaseHandler):  # type: ignore[misc]
+
+class PlainHandler(BaseHandler):
     """Loads the network at the start and answers one request after the other."""
 
     def initialize(self, context: Any) -> None:
