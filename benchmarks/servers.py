@@ -132,8 +132,10 @@ class _Bench:
                             self.visit, self.architecture, server, loads, direct, self.collected
                         )
             except (BenchmarkError, ServingError, OSError) as error:
-                self.collected.note(f"{subject.name}, {self.architecture}: not measured in a round: {error}")
-                _say(f"  {subject.name} is left out of this round: {str(error).splitlines()[0]}")
+                said = [line.strip() for line in str(error).splitlines() if line.strip()]
+                reason = " … ".join(dict.fromkeys((said[0], said[-1]))) if said else type(error).__name__
+                self.collected.note(f"{subject.name}, {self.architecture}: not measured in a round: {reason}")
+                _say(f"  {subject.name} is left out of this round: {error}")
 
     def _setting(self) -> Setting:
         from benchmarks.models import make_model
@@ -151,6 +153,7 @@ class _Bench:
         from benchmarks.cells import MS, P50, PER_SECOND, RATE
         from benchmarks.in_process import Plan, measure_direct
         from benchmarks.server_goals import IN_PROCESS, in_process_condition
+        from benchmarks.torchserve import model_variables
         from serving.archive import BATCH_SIZE
 
         folder = self.folder / "sent"
@@ -159,7 +162,7 @@ class _Bench:
         for path, content in zip(images, self.visit.images, strict=True):
             path.write_bytes(content)
         threads = setting.capacity.threads
-        variables = os.environ | {"OMP_NUM_THREADS": str(threads), "MKL_NUM_THREADS": str(threads)}
+        variables = os.environ | model_variables(setting.capacity)
         found: dict[int, Mapping[bool, Direct]] = {}
         for batch, processes in ((1, 1), (BATCH_SIZE, setting.capacity.workers)):
             _say(f"  {IN_PROCESS}, batch {batch}")

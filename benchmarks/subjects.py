@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterator, Mapping, Sequence
+import shutil
+import tempfile
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal
 
 import requests
 
 from benchmarks.errors import BenchmarkError
 from benchmarks.load import BodyKind, Target
 from benchmarks.peers.settings import PeerSettings
-from benchmarks.torchserve import Running, free_ports, retinote, torchserve_plain
+from benchmarks.torchserve import Running, free_ports, model_variables, retinote, torchserve_plain
 from serving.archive import BATCH_SIZE, MAX_BATCH_DELAY_MS
 from serving.processes import GuardedProcess, wait_until
 from serving.torchserve import Capacity
@@ -50,12 +53,16 @@ class Setting:
     """A scan to ask with whether a server is ready."""
 
 
+Form = Literal["same", "plain"]
+Start = Callable[[Setting, Path], Running]
+
+
 @dataclass(frozen=True)
 class Subject:
     """A server by name, and how to start it."""
 
     name: str
-    start: Callable[[Setting, Path], Running]
+    start: Start
 
 
 def named(peer: str, form: str) -> str:
@@ -95,14 +102,12 @@ def _answers(target: Target, image: bytes) -> bool:
 
 
 def _peer(
-    setting: Setting,
-    home: Path,
-    command: Callable[[int], Sequence[str]],
-    body: BodyKind,
-    more: Mapping[str, str],
+    setting: Setting, home: Path, form: Form, body: BodyKind, command: Callable[[int], Sequence[str]]
 ) -> Running:
+    """Start a server of another make; `command` is given its port."""
     (port,) = free_ports(1)
-    threads = str(setting.capacity.threads)
+    # Ray puts sockets far below it, and their whole path is limited to 107 characters.
+    scratch = Path(tempfile.mkdtemp(prefix="peer-"))
     settings = PeerSettings(
         model=str(setting.model),
         port=port,
@@ -110,57 +115,56 @@ def _peer(
         threads=setting.capacity.threads,
         batch_size=BATCH_SIZE,
         batch_delay_ms=MAX_BATCH_DELAY_MS,
-        scratch=str(home),
+        scratch=str(scratch),
     )
     variables = {
         "PYTHONPATH": str(ROOT),
         "PYTHONUNBUFFERED": "1",
         "PATH": f"{setting.python.parent}{os.pathsep}{os.environ.get('PATH', os.defpath)}",
-        "OMP_NUM_THREADS": threads,
-        "MKL_NUM_THREADS": threads,
+        "BENTOML_HOME": str(scratch),
     }
+    if form == "same":
+        variables |= model_variables(setting.capacity)
     process = GuardedProcess.start(
         command(port),
         log=home / "server.log",
-        environment=os.environ | NO_TELEMETRY | variables | settings.to_environment() | dict(more),
+        environment=os.environ | NO_TELEMETRY | variables | settings.to_environment(),
         folder=home,
     )
-    return Running(Target(f"http://127.0.0.1:{port}/predict", body_kind=body), process)
+    target = Target(f"http://127.0.0.1:{port}/predict", body_kind=body)
+    return Running(target, process, lambda: shutil.rmtree(scratch, ignore_errors=True))
 
 
-def _lit_serve(form: str) -> Callable[[Setting, Path], Running]:
+def _module(name: str, body: BodyKind) -> Callable[[Form], Start]:
+    """A server that one of our modules starts."""
+
+    def of(form: Form) -> Start:
+        def start(setting: Setting, home: Path) -> Running:
+            command = [str(setting.python), "-m", f"benchmarks.peers.{name}", form]
+            return _peer(setting, home, form, body, lambda port: command)
+
+        return start
+
+    return of
+
+
+def _bento(form: Form) -> Start:
     def start(setting: Setting, home: Path) -> Running:
-        command = [str(setting.python), "-m", "benchmarks.peers.lit_serve", form]
-        return _peer(setting, home, lambda port: command, "json", {})
-
-    return start
-
-
-def _bento(form: str) -> Callable[[Setting, Path], Running]:
-    def start(setting: Setting, home: Path) -> Running:
-        service = f"benchmarks.peers.bento_service:{form.capitalize()}"
-
         def command(port: int) -> list[str]:
+            service = f"benchmarks.peers.bento_service:{form.capitalize()}"
             program = [str(setting.python), "-m", "bentoml", "serve", service]
             return [*program, "--host", "127.0.0.1", "--port", str(port), "--working-dir", str(ROOT)]
 
-        body: BodyKind = "json list" if form == "same" else "json"
-        return _peer(setting, home, command, body, {"BENTOML_HOME": str(home)})
-
-    return start
-
-
-def _ray(form: str) -> Callable[[Setting, Path], Running]:
-    def start(setting: Setting, home: Path) -> Running:
-        command = [str(setting.python), "-m", "benchmarks.peers.ray_serve", form]
-        return _peer(setting, home, lambda port: command, "raw", {})
+        return _peer(setting, home, form, "json list" if form == "same" else "json", command)
 
     return start
 
 
 def all_subjects() -> list[Subject]:
     """Every server, this project's own first."""
-    makers = dict(zip(PEERS, (_lit_serve, _bento, _ray), strict=True))
+    makers = dict(
+        zip(PEERS, (_module("lit_serve", "json"), _bento, _module("ray_serve", "raw")), strict=True)
+    )
     return [
         Subject(
             RETINOTE,

@@ -24,6 +24,8 @@ from serving.torchserve import Capacity, Ports, TorchServe, java
 ROOT = Path(__file__).resolve().parent.parent
 PEERS = ROOT / "benchmarks" / "peers"
 START_TIMEOUT_S = 120
+ITS_OWN = ("JAVA_HOME", "LOG_LOCATION", "METRICS_LOCATION", "TMPDIR", "PYTHONUNBUFFERED")
+"""Variables of TorchServe itself, not of the model code in it."""
 
 
 @dataclass(frozen=True)
@@ -52,6 +54,17 @@ def free_ports(count: int) -> list[int]:
     finally:
         for listener in listeners:
             listener.close()
+
+
+def model_variables(capacity: Capacity) -> dict[str, str]:
+    """The variables that this project's TorchServe sets for its workers' threads and engines, for the others too."""
+    nowhere = Path("nowhere")
+    server = TorchServe(nowhere, nowhere, nowhere, Ports(0, 0, 0, 0, 0), capacity)
+    return {
+        name: value
+        for name, value in server.environment({}).items()
+        if name not in ITS_OWN and str(server.scratch) not in value
+    }
 
 
 def retinote(store: Path, model: Path, folder: Path, capacity: Capacity) -> Running:
