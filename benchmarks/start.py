@@ -90,7 +90,7 @@ def ready_after(log: str) -> dict[str, float]:
 
 def _up(data: Path) -> float:
     """Start a stack in the background; seconds until it is ready."""
-    from benchmarks.torchserve import free_ports
+    from serving.stack.ports import free_ports
 
     (port,) = free_ports(1)
     started = time.perf_counter()

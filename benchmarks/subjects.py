@@ -16,9 +16,10 @@ import requests
 from benchmarks.errors import BenchmarkError
 from benchmarks.load import BodyKind, Target
 from benchmarks.peers.settings import PeerSettings
-from benchmarks.torchserve import Running, free_ports, model_variables, retinote, torchserve_plain
+from benchmarks.torchserve import Running, model_variables, retinote, torchserve_plain
 from serving.archive import BATCH_SIZE, MAX_BATCH_DELAY_MS
 from serving.processes import GuardedProcess, wait_until
+from serving.stack.ports import free_ports
 from serving.torchserve import Capacity
 
 ROOT = Path(__file__).resolve().parent.parent

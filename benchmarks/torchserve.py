@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import shutil
-import socket
 import subprocess
 import sys
 from collections.abc import Callable
@@ -19,6 +18,7 @@ from serving.errors import ServingError
 from serving.keys import InferenceKey, ManagementKey
 from serving.management import ManagementClient
 from serving.processes import GuardedProcess, wait_until
+from serving.stack.ports import free_ports
 from serving.torchserve import Capacity, Ports, TorchServe, java
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -42,18 +42,6 @@ class Running:
     def stop(self) -> None:
         self.process.stop()
         self.clean()
-
-
-def free_ports(count: int) -> list[int]:
-    """Ports of loopback that nobody listens on, all different."""
-    listeners = [socket.socket() for _ in range(count)]
-    try:
-        for listener in listeners:
-            listener.bind(("127.0.0.1", 0))
-        return [listener.getsockname()[1] for listener in listeners]
-    finally:
-        for listener in listeners:
-            listener.close()
 
 
 def model_variables(capacity: Capacity) -> dict[str, str]:

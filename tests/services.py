@@ -9,7 +9,6 @@ from __future__ import annotations
 import json
 import os
 import shutil
-import socket
 import tempfile
 import threading
 import time
@@ -23,6 +22,7 @@ from serving.errors import ServingError
 from serving.keys import InferenceKey, ManagementKey
 from serving.management import ManagementClient
 from serving.processes import GuardedProcess, wait_until
+from serving.stack import ports
 from serving.torchserve import Capacity, Ports, TorchServe
 
 MODEL_STORE = Path(__file__).parents[1] / "model_store"
@@ -31,17 +31,7 @@ WANTED, READY = "model-server.wanted", "model-server.json"
 START_TIMEOUT_S = 120
 POLL_S = 0.1
 
-
-def free_ports(count: int) -> list[int]:
-    """Ports of loopback that nobody listens on, all different."""
-    listeners = [socket.socket() for _ in range(count)]
-    try:
-        for listener in listeners:
-            listener.bind(("127.0.0.1", 0))
-        return [listener.getsockname()[1] for listener in listeners]
-    finally:
-        for listener in listeners:
-            listener.close()
+free_ports = ports.free_ports
 
 
 @dataclass(frozen=True)
