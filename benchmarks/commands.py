@@ -19,7 +19,11 @@ class Benchmark:
     module: str
 
 
-BENCHMARKS: dict[str, Benchmark] = {}
+BENCHMARKS: dict[str, Benchmark] = {
+    "servers": Benchmark("speed over HTTP, beside other model servers", "benchmarks.servers"),
+    "soak": Benchmark("memory of the model server under steady load", "benchmarks.soak"),
+    "start": Benchmark("time and memory of a stack's start", "benchmarks.start"),
+}
 
 
 def add_bench_arguments(parser: argparse.ArgumentParser) -> None:

@@ -9,7 +9,6 @@ from __future__ import annotations
 import json
 import os
 import shutil
-import socket
 import tempfile
 import threading
 import time
@@ -24,6 +23,7 @@ from serving.errors import ServingError
 from serving.keys import InferenceKey, ManagementKey
 from serving.management import ManagementClient
 from serving.processes import GuardedProcess, wait_until
+from serving.stack import ports
 from serving.torchserve import ENGINE_CACHE_VARIABLE, Ports, TorchServe
 
 MODEL_STORE = Path(__file__).parents[1] / "model_store"
@@ -35,17 +35,7 @@ ENGINES = Path(__file__).parents[1] / ".pytest_cache" / "engines"
 """Compiled networks, kept between runs; their names tell what they were made from."""
 POLL_S = 0.1
 
-
-def free_ports(count: int) -> list[int]:
-    """Ports of loopback that nobody listens on, all different."""
-    listeners = [socket.socket() for _ in range(count)]
-    try:
-        for listener in listeners:
-            listener.bind(("127.0.0.1", 0))
-        return [listener.getsockname()[1] for listener in listeners]
-    finally:
-        for listener in listeners:
-            listener.close()
+free_ports = ports.free_ports
 
 
 @dataclass(frozen=True)

@@ -42,6 +42,12 @@ def choose(host: str, web: int, asked: Mapping[str, int | None]) -> dict[str, in
     return chosen
 
 
+def free_ports(count: int) -> list[int]:
+    """Ports of loopback that nobody listens on, all different."""
+    with ExitStack() as held:
+        return [_hold_usual(held, 0) for _ in range(count)]
+
+
 def _hold(held: ExitStack, host: str, port: int, name: str) -> int:
     listener = held.enter_context(_socket(host))
     try:

@@ -1,0 +1,173 @@
+"""The model code without any server: `python -m benchmarks.in_process PLAN.json`, in a process of its own.
+
+It says "ready" once it is warm, waits for a line, so that several can begin together, and prints what it measured.
+"""
+
+from __future__ import annotations
+
+import itertools
+import json
+import os
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import IO, Any
+
+from benchmarks.errors import BenchmarkError
+
+ROOT = Path(__file__).resolve().parent.parent
+WARM_CALLS = 5
+MIN_CALLS = 5
+READY = "ready"
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What one process is to measure; images are the files of a folder."""
+
+    model: str
+    images: tuple[str, ...]
+    threads: int
+    batch: int
+    seconds: float
+
+
+@dataclass(frozen=True)
+class Direct:
+    """What calls of `Predictor.answer` took, with or without explanation."""
+
+    p50_ms: float
+    """Of a call with the whole batch."""
+    images_per_second: float
+    json_ms: float
+    """Median time to encode one answer as JSON, which a server does besides."""
+
+
+def measure_direct(plan: Plan, environment: Mapping[str, str], processes: int) -> dict[bool, Direct]:
+    """Run so many processes at once; by whether they explain: their median time and their joint throughput.
+
+    Raises BenchmarkError when one fails.
+    """
+    with tempfile.TemporaryDirectory(prefix="retinote-direct-") as name, ExitStack() as stack:
+        path = Path(name) / "plan.json"
+        path.write_text(json.dumps(asdict(plan)), encoding="utf-8")
+        started = [
+            stack.enter_context(_started(path, environment, Path(name) / f"{number}.log"))
+            for number in range(processes)
+        ]
+        for process, log in started:
+            assert process.stdout
+            if process.stdout.readline().strip() != READY:
+                said = log.read_text(errors="replace").strip()[-2000:]
+                raise BenchmarkError(f"The model code failed in process.\n{said}")
+        found: list[dict[str, Any]] = []
+        for process, _ in started:
+            _line(process.stdin, "go")
+        for process, log in started:
+            output, _ = process.communicate()
+            if process.returncode:
+                raise BenchmarkError(
+                    f"The model code failed in process.\n{log.read_text(errors='replace')[-2000:]}"
+                )
+            found.append(json.loads(output))
+    return {explain: _joined([Direct(**one[str(explain)]) for one in found]) for explain in (True, False)}
+
+
+def _joined(parts: Sequence[Direct]) -> Direct:
+    return Direct(
+        p50_ms=statistics.median(part.p50_ms for part in parts),
+        images_per_second=sum(part.images_per_second for part in parts),
+        json_ms=statistics.median(part.json_ms for part in parts),
+    )
+
+
+@contextmanager
+def _started(
+    plan: Path, environment: Mapping[str, str], log: Path
+) -> Iterator[tuple[subprocess.Popen[str], Path]]:
+    with log.open("w") as errors:
+        process = subprocess.Popen(
+            [sys.executable, "-m", "benchmarks.in_process", str(plan)],
+            env=dict(environment) | {"PYTHONPATH": str(ROOT)},
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=errors,
+            text=True,
+        )
+        try:
+            yield process, log
+        finally:
+            process.kill()
+            process.wait()
+
+
+def _line(stream: IO[str] | None, text: str) -> None:
+    assert stream
+    stream.write(f"{text}\n")
+    stream.flush()
+
+
+def main(path: Path) -> None:
+    """Measure what the plan says, in this process."""
+    import cv2
+    import torch
+
+    from handlers.predictor import Predictor
+    from handlers.request import Options, Request
+
+    content = json.loads(path.read_text(encoding="utf-8"))
+    plan = Plan(**content | {"images": tuple(content["images"])})
+    cv2.setNumThreads(plan.threads)
+    torch.set_num_threads(plan.threads)
+    predictor = Predictor.load(Path(plan.model))
+    images = [Path(image).read_bytes() for image in plan.images]
+    turns = {
+        explain: itertools.cycle([Request(image, options=Options(explain=explain)) for image in images])
+        for explain in (True, False)
+    }
+    for _, requests in itertools.product(range(WARM_CALLS), turns.values()):
+        predictor.answer(list(itertools.islice(requests, plan.batch)))
+    # Standard output is the parent's to read; whatever else prints goes to the log.
+    output = os.fdopen(os.dup(1), "w")
+    os.dup2(2, 1)
+    _line(output, READY)
+    sys.stdin.readline()
+    found = {
+        str(explain): asdict(_measure(predictor.answer, requests, plan))
+        for explain, requests in turns.items()
+    }
+    _line(output, json.dumps(found))
+
+
+def _measure(answer: Any, requests: Iterator[Any], plan: Plan) -> Direct:
+    from handlers.answer import as_json
+
+    times: list[float] = []
+    last: list[Any] = []
+    began = time.perf_counter()
+    while time.perf_counter() - began < plan.seconds or len(times) < MIN_CALLS:
+        batch = list(itertools.islice(requests, plan.batch))
+        started = time.perf_counter()
+        last = answer(batch)
+        times.append(1000 * (time.perf_counter() - started))
+    json_times = []
+    for outcome in last * MIN_CALLS:
+        started = time.perf_counter()
+        as_json(outcome)
+        json_times.append(1000 * (time.perf_counter() - started))
+    p50_ms = statistics.median(times)
+    return Direct(
+        p50_ms=p50_ms,
+        images_per_second=1000 * plan.batch * len(times) / sum(times),
+        json_ms=statistics.median(json_times),
+    )
+
+
+if __name__ == "__main__":
+    main(Path(sys.argv[1]))

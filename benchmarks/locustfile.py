@@ -1,0 +1,131 @@
+"""What Locust runs, in a process of its own: closed-loop clients that post the plan's bodies, one after the other.
+
+The plan (see benchmarks/load.py) comes as a JSON file named by the variable LOAD_PLAN. Measuring begins once the
+clients are warm and ends by itself; requests on their way then are waited for, so that no server is left with a queue.
+Locust's own statistics round times to two digits: each answer's exact time is kept here.
+"""
+
+from __future__ import annotations
+
+import itertools
+import json
+import os
+import time
+from pathlib import Path
+from typing import Any
+
+import gevent
+from locust import FastHttpUser, constant, events, task
+
+PLAN: dict[str, Any] = json.loads(Path(os.environ["LOAD_PLAN"]).read_text(encoding="utf-8"))
+BODIES = [Path(request["body"]).read_bytes() for request in PLAN["requests"]]
+TURNS = itertools.cycle(range(len(BODIES)))
+WARM_ANSWERS = 5
+"""At least, and one for each client."""
+MIN_ANSWERS = 5
+POLL_S = 0.02
+
+
+class Sampling:
+    """The answers so far, and how many of them came before measuring began."""
+
+    def __init__(self) -> None:
+        self.answers: list[dict[str, Any]] = []
+        self.clients_answered: set[int] = set()
+
+    def is_warm(self, started: float) -> bool:
+        return (
+            time.perf_counter() - started >= PLAN["warm_up_s"]
+            and len(self.clients_answered) == PLAN["clients"]
+            and len(self.answers) >= WARM_ANSWERS
+        )
+
+
+SAMPLING = Sampling()
+
+
+class Client(FastHttpUser):
+    """Posts the next body as soon as the last one is answered."""
+
+    host = PLAN["url"]
+    wait_time = constant(0)
+    network_timeout = PLAN["timeout_s"]
+    connection_timeout = PLAN["timeout_s"]
+    # A server that ends a kept connection is asked again on a new one.
+    max_retries = 1
+
+    @task
+    def ask(self) -> None:
+        turn = next(TURNS)
+        request = PLAN["requests"][turn]
+        with self.client.post(
+            PLAN["url"], data=BODIES[turn], headers=request["headers"], catch_response=True
+        ) as response:
+            content = response.content or b""
+            status = response.status_code
+            problem, timing = check(status, content, request["expect"])
+            if problem:
+                response.failure(problem)
+            else:
+                response.success()
+        SAMPLING.answers.append(
+            {
+                "ended_s": time.perf_counter(),
+                "ms": response.request_meta["response_time"],
+                "bytes": len(content),
+                "problem": problem,
+                "timing_ms": timing,
+            }
+        )
+        SAMPLING.clients_answered.add(id(self))
+
+
+def check(status: int, content: bytes, expect: str) -> tuple[str | None, dict[str, float] | None]:
+    """What is wrong with an answer, or None; and the times that it tells, if it does."""
+    try:
+        answer = json.loads(content)
+    except ValueError:
+        answer = None
+    if isinstance(answer, list) and len(answer) == 1:
+        answer = answer[0]
+    if expect == "refused":
+        refused = 400 <= status < 500 and isinstance(answer, dict) and "error" in answer
+        return (None if refused else f"status {status} for a bad image"), None
+    if not 200 <= status < 300:
+        return f"status {status}: {content[:200].decode(errors='replace')}", None
+    if expect == "any":
+        return None, None
+    if not isinstance(answer, dict) or not {"prediction", "probabilities"} <= answer.keys():
+        return "not an answer of the agreed shape", None
+    if ("gradcam" in answer) != (expect == "explained"):
+        return "an explanation too many or too few", None
+    if expect == "explained" and len(answer["gradcam"]["overlay"]) < 1000:
+        return "an explanation without a picture", None
+    return None, answer.get("timing_ms")
+
+
+@events.test_start.add_listener
+def begin(environment: Any, **_: Any) -> None:
+    gevent.spawn(measure, environment)
+
+
+def measure(environment: Any) -> None:
+    """Wait until the clients are warm, measure, write what came of it, and end Locust."""
+    started = time.perf_counter()
+    give_up = started + PLAN["give_up_s"]
+    while not SAMPLING.is_warm(started) and time.perf_counter() < give_up:
+        gevent.sleep(POLL_S)
+    warm = SAMPLING.is_warm(started)
+    first, began = len(SAMPLING.answers), time.perf_counter()
+    while True:
+        gevent.sleep(POLL_S)
+        now = time.perf_counter()
+        enough = now - began >= PLAN["seconds"] and len(SAMPLING.answers) - first >= MIN_ANSWERS
+        if enough or now > max(give_up, began + PLAN["seconds"]):
+            break
+    answers = SAMPLING.answers[first:]
+    for answer in answers:
+        answer["ended_s"] = round(answer["ended_s"] - began, 4)
+    found = {"warm": warm, "window_s": now - began, "answers": answers}
+    Path(PLAN["out"]).write_text(json.dumps(found), encoding="utf-8")
+    environment.runner.quit()

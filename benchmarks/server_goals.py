@@ -1,0 +1,95 @@
+"""What served speed should reach, from the rows that were measured: ratios and differences of medians."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+from benchmarks.cells import P50, RATE, with_clients, with_explanation
+from benchmarks.report import Goal, Report
+from benchmarks.subjects import PEERS, RETINOTE, SAME, TORCHSERVE_PLAIN, named
+
+IN_PROCESS = "in process"
+SERVED_SHARE = 0.90
+"""Of the throughput that the model code has without a server."""
+LONE_OVERHEAD_MS = 6.0
+PLAIN_FACTOR = 10.0
+PLAIN_ARCHITECTURE = "convnext_base"
+SAME_FACTOR = 1.0
+
+
+def in_process_condition(architecture: str, batch: int, explain: bool) -> str:
+    """The condition of an in-process row."""
+    return f"{architecture}, batch {batch}, {with_explanation(explain)}"
+
+
+def best_rate(
+    report: Report, subject: str, architecture: str, clients: Sequence[int], explain: bool
+) -> float:
+    """Throughput at saturation: the best median over the numbers of clients. Raises LookupError when none is there."""
+    found = [
+        row.median
+        for count in clients
+        for row in report.rows
+        if (row.subject, row.condition, row.metric)
+        == (subject, with_clients(architecture, count, explain), RATE)
+    ]
+    if not found:
+        raise LookupError(f"{subject} was not measured with {architecture}")
+    return max(found)
+
+
+def goals(report: Report, architectures: Sequence[str], clients: Sequence[int], batch: int) -> Iterator[Goal]:
+    """The goals that can be judged by what was measured."""
+    for architecture in architectures:
+        for explain in (True, False):
+            yield from _beside_the_model_code(report, architecture, clients, batch, explain)
+        yield from _beside_others(report, architecture, clients)
+
+
+def _beside_the_model_code(
+    report: Report, architecture: str, clients: Sequence[int], batch: int, explain: bool
+) -> Iterator[Goal]:
+    what = f"{architecture}, {with_explanation(explain)}"
+    try:
+        direct = report.find(IN_PROCESS, in_process_condition(architecture, batch, explain), RATE)
+        served = best_rate(report, RETINOTE, architecture, clients, explain)
+        lone = report.find(IN_PROCESS, in_process_condition(architecture, 1, explain), P50)
+    except LookupError:
+        return
+    yield Goal(
+        f"served throughput / in process at batch {batch}, {what}",
+        served / direct.median,
+        SERVED_SHARE,
+        at_least=True,
+        unit="times",
+    )
+    try:
+        one_client = report.find(RETINOTE, with_clients(architecture, 1, explain), P50)
+    except LookupError:
+        return
+    yield Goal(
+        f"1 client: p50 over HTTP - in process, {what}",
+        one_client.median - lone.median,
+        LONE_OVERHEAD_MS,
+        unit="ms",
+    )
+
+
+def _beside_others(report: Report, architecture: str, clients: Sequence[int]) -> Iterator[Goal]:
+    others = [(named(peer, SAME), SAME_FACTOR) for peer in PEERS]
+    if architecture == PLAIN_ARCHITECTURE:
+        others.append((TORCHSERVE_PLAIN, PLAIN_FACTOR))
+    for other, factor in others:
+        try:
+            ours = best_rate(report, RETINOTE, architecture, clients, True)
+            theirs = best_rate(report, other, architecture, clients, True)
+        except LookupError:
+            continue
+        if theirs:
+            yield Goal(
+                f"best throughput / {other}, {architecture}, with explanation",
+                ours / theirs,
+                factor,
+                at_least=True,
+                unit="times",
+            )

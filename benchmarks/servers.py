@@ -1,0 +1,227 @@
+"""`bench servers`: speed over HTTP with the same weights, beside the servers that a user would pick instead.
+
+One server runs at a time: idle ones of some makes keep a core busy. Each round visits every server, so that whatever
+else the machine does meets all alike.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+import tempfile
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from benchmarks.cells import Collected, Visit
+    from benchmarks.in_process import Direct
+    from benchmarks.report import Report
+    from benchmarks.subjects import Setting, Subject
+
+ARCHITECTURES = ("convnext_atto", "convnext_base")
+CLIENTS = (1, 8, 32)
+MAX_CLIENTS, MAX_SECONDS = 256, 600.0
+MODEL_NAME, MODEL_VERSION = "retina-oct", "1.0.0"
+SHOWN_CLIENTS = "best number of clients"
+
+
+def declare(parser: argparse.ArgumentParser) -> None:
+    """Declare the options."""
+    parser.add_argument(
+        "--architectures",
+        nargs="+",
+        default=list(ARCHITECTURES),
+        metavar="NAME",
+        help="timm names; their weights are random (default: convnext_atto convnext_base)",
+    )
+    parser.add_argument(
+        "--clients", nargs="+", type=int, default=list(CLIENTS), metavar="N", help="(default: 1 8 32)"
+    )
+    parser.add_argument(
+        "--seconds", type=float, default=10.0, help="measured for each cell (default: %(default)s)"
+    )
+    parser.add_argument(
+        "--rounds", type=int, default=3, help="interleaved repetitions (default: %(default)s)"
+    )
+    parser.add_argument(
+        "--only",
+        nargs="+",
+        metavar="NAME",
+        help="servers whose names begin so, such as Retinote 'LitServe, same' (default: all)",
+    )
+    parser.add_argument(
+        "--scans", type=Path, metavar="DIR", help="folder of scans to send (default: simulated ones)"
+    )
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Measure, print, and write servers.json and servers.png.
+
+    Raises BenchmarkError or ServingError when nothing can be measured.
+    """
+    from benchmarks.cells import Collected, Visit
+    from benchmarks.environment import peers_python
+    from benchmarks.memory import kind
+    from benchmarks.report import Report
+    from benchmarks.scans import read_images
+    from benchmarks.server_goals import goals
+    from benchmarks.subjects import chosen
+    from serving.archive import BATCH_SIZE
+    from serving.torchserve import capacity
+
+    _check(arguments)
+    subjects = chosen(arguments.only)
+    python = peers_python()
+    collected = Collected()
+    # A short path: sockets of some servers lie below it.
+    with tempfile.TemporaryDirectory(prefix="retinote-bench-") as name:
+        images, origin = read_images(arguments.scans, Path(name) / "scans")
+        visit = Visit(python, images, sorted(set(arguments.clients)), arguments.seconds)
+        shared = capacity()
+        collected.note(
+            f"Sent: {origin}, as raw bytes or base64 in JSON, whichever the server takes. Weights: random. "
+            f"Workers: {shared.workers}, threads: {shared.threads}, batch: {BATCH_SIZE}; {kind()} is counted as memory."
+        )
+        benches = [
+            _Bench(architecture, Path(name) / architecture, python, visit, collected)
+            for architecture in arguments.architectures
+        ]
+        for number in range(arguments.rounds):
+            for bench in benches:
+                _say(f"round {number + 1} of {arguments.rounds}, {bench.architecture}")
+                bench.round(subjects)
+    report = Report("Served speed")
+    collected.fill(report)
+    report.goals += goals(report, arguments.architectures, visit.clients, BATCH_SIZE)
+    print(report.text())
+    report.save(arguments.out / "servers.json")
+    _plot(report, arguments.architectures, visit.clients, arguments.out / "servers.png")
+    _say(f"written to {arguments.out}: servers.json, servers.png")
+    return 0
+
+
+@dataclass(frozen=True)
+class _Bench:
+    """The servers' turns with one architecture."""
+
+    architecture: str
+    folder: Path
+    python: Path
+    visit: Visit
+    collected: Collected
+
+    def round(self, subjects: Sequence[Subject]) -> None:
+        """Visit every server once, and the model code without one. A server that doesn't start is noted and left out."""
+        from benchmarks.breakdown import measure_breakdown
+        from benchmarks.errors import BenchmarkError
+        from benchmarks.subjects import RETINOTE, running
+        from serving.errors import ServingError
+
+        setting = self._setting()
+        direct = self._in_process(setting)
+        for subject in subjects:
+            _say(f"  {subject.name}")
+            try:
+                with running(subject, setting) as server:
+                    loads = self.visit.measure(subject.name, self.architecture, server, self.collected)
+                    if subject.name == RETINOTE and 1 in self.visit.clients:
+                        measure_breakdown(
+                            self.visit, self.architecture, server, loads, direct, self.collected
+                        )
+            except (BenchmarkError, ServingError, OSError) as error:
+                said = [line.strip() for line in str(error).splitlines() if line.strip()]
+                reason = " … ".join(dict.fromkeys((said[0], said[-1]))) if said else type(error).__name__
+                self.collected.note(f"{subject.name}, {self.architecture}: not measured in a round: {reason}")
+                _say(f"  {subject.name} is left out of this round: {error}")
+
+    def _setting(self) -> Setting:
+        from benchmarks.models import make_model
+        from benchmarks.subjects import Setting
+        from serving.torchserve import capacity
+
+        store = self.folder / "store"
+        model = store / MODEL_NAME / MODEL_VERSION
+        if not model.exists():
+            make_model(store, MODEL_NAME, MODEL_VERSION, self.architecture)
+        return Setting(store, model, self.python, capacity(), self.folder, self.visit.images[0])
+
+    def _in_process(self, setting: Setting) -> Mapping[bool, Direct]:
+        """The model code alone; what it took with a batch of one, by whether it explains."""
+        from benchmarks.cells import MS, P50, PER_SECOND, RATE
+        from benchmarks.in_process import Plan, measure_direct
+        from benchmarks.server_goals import IN_PROCESS, in_process_condition
+        from benchmarks.torchserve import model_variables
+        from serving.archive import BATCH_SIZE
+
+        folder = self.folder / "sent"
+        folder.mkdir(exist_ok=True)
+        images = [folder / f"{number}.image" for number in range(len(self.visit.images))]
+        for path, content in zip(images, self.visit.images, strict=True):
+            path.write_bytes(content)
+        threads = setting.capacity.threads
+        variables = os.environ | model_variables(setting.capacity)
+        found: dict[int, Mapping[bool, Direct]] = {}
+        for batch, processes in ((1, 1), (BATCH_SIZE, setting.capacity.workers)):
+            _say(f"  {IN_PROCESS}, batch {batch}")
+            plan = Plan(str(setting.model), tuple(map(str, images)), threads, batch, self.visit.seconds)
+            found[batch] = measure_direct(plan, variables, processes)
+            for explain, direct in found[batch].items():
+                condition = in_process_condition(self.architecture, batch, explain)
+                self.collected.add(IN_PROCESS, condition, P50, MS, direct.p50_ms)
+                self.collected.add(IN_PROCESS, condition, RATE, PER_SECOND, direct.images_per_second)
+        return found[1]
+
+
+def _check(arguments: argparse.Namespace) -> None:
+    import timm
+
+    from benchmarks.errors import BenchmarkError
+
+    if not all(1 <= clients <= MAX_CLIENTS for clients in arguments.clients):
+        raise BenchmarkError(f"--clients: give numbers from 1 to {MAX_CLIENTS}.")
+    if not 0 < arguments.seconds <= MAX_SECONDS:
+        raise BenchmarkError(f"--seconds: give a number of seconds up to {MAX_SECONDS:.0f}.")
+    if arguments.rounds < 1:
+        raise BenchmarkError("--rounds: at least 1 is needed.")
+    for name in arguments.architectures:
+        if not timm.is_model(name):
+            raise BenchmarkError(f"--architectures: timm knows no {name}.")
+
+
+def _plot(report: Report, architectures: Sequence[str], clients: Sequence[int], path: Path) -> None:
+    """The best throughput of each server over the numbers of clients."""
+    from benchmarks.cells import RATE, with_clients, with_explanation
+    from benchmarks.plots import bars
+
+    panels: dict[str, dict[str, Sequence[float]]] = {}
+    for architecture in architectures:
+        for explain in (True, False):
+            conditions = [with_clients(architecture, count, explain) for count in clients]
+            best: dict[str, Sequence[float]] = {}
+            for row in report.rows:
+                if row.metric == RATE and row.condition in conditions:
+                    known = report.find(row.subject, row.condition, RATE)
+                    if row.subject not in best or known.median > _median(best[row.subject]):
+                        best[row.subject] = row.values
+            if best:
+                panels[f"{architecture}, {with_explanation(explain)}, {SHOWN_CLIENTS}"] = best
+    if panels:
+        bars(
+            path,
+            panels,
+            axis="answers a second (median, lowest and highest of the rounds)",
+            title=report.title,
+        )
+
+
+def _median(values: Sequence[float]) -> float:
+    import statistics
+
+    return statistics.median(values)
+
+
+def _say(text: str) -> None:
+    print(f"retinote: {text}", file=sys.stderr, flush=True)

@@ -1,0 +1,168 @@
+"""`bench start`: how long `up` takes in an empty data folder and the second time, and the memory of what then runs."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import re
+import subprocess
+import sys
+import tempfile
+import time
+from collections import defaultdict
+from collections.abc import Mapping
+from pathlib import Path
+from threading import Event
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    import psutil
+
+ROOT = Path(__file__).resolve().parent.parent
+TIMEOUT_S = 600
+POLL_S = 0.1
+READY_AFTER = re.compile(r"(?P<service>[A-Za-z ]+?) is ready after (?P<seconds>[\d.]+) s")
+FIRST, SECOND = "first up, empty data folder", "second up"
+MODEL_SERVER = "model server"
+SECOND_UP_LIMIT_S = 20.0
+"""What the README promises of a later start."""
+
+
+def declare(parser: argparse.ArgumentParser) -> None:
+    """Declare the options."""
+    parser.add_argument("--rounds", type=int, default=3, help="repetitions (default: %(default)s)")
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Start and stop stacks of their own, print, and write start.json. Raises BenchmarkError when one doesn't start."""
+    from benchmarks.cells import MIB, Collected
+    from benchmarks.errors import BenchmarkError
+    from benchmarks.memory import kind
+    from benchmarks.report import Goal, Report
+
+    if arguments.rounds < 1:
+        raise BenchmarkError("--rounds: at least 1 is needed.")
+    _build_page()
+    collected = Collected()
+    for _ in range(arguments.rounds):
+        with tempfile.TemporaryDirectory(prefix="retinote-bench-") as name:
+            data = Path(name) / "var"
+            for condition in (FIRST, SECOND):
+                try:
+                    already = len(_log_lines(data))
+                    took_s = _up(data)
+                    collected.add("stack", condition, "time until ready", "s", took_s)
+                    for service, seconds in _told(data, already).items():
+                        collected.add(service, condition, "time until ready", "s", seconds)
+                    for service, mib in _memory(data).items():
+                        collected.add(service, condition, f"memory ({kind()})", MIB, mib)
+                finally:
+                    _command("down", data)
+    report = Report("Starting the stack")
+    collected.fill(report)
+    report.notes.append(
+        "Times of services count from their own start. The environment and the page were built before."
+    )
+    second = report.find("stack", SECOND, "time until ready")
+    report.goals.append(Goal("second up until ready", second.median, SECOND_UP_LIMIT_S, unit="s"))
+    print(report.text())
+    report.save(arguments.out / "start.json")
+    return 0
+
+
+def _build_page() -> None:
+    """Build the page first, where it isn't yet: that belongs to a first installation, not to a first start."""
+    from benchmarks.errors import BenchmarkError
+    from serving import page
+
+    if not page.is_built():
+        built = subprocess.run(
+            [sys.executable, "-m", "serving.page"], cwd=ROOT, capture_output=True, text=True, check=False
+        )
+        if built.returncode:
+            raise BenchmarkError(f"The page could not be built: {built.stderr.strip()}")
+
+
+def ready_after(log: str) -> dict[str, float]:
+    """Seconds from each service's start until it was ready, as a stack's log tells them."""
+    return {found["service"].strip(): float(found["seconds"]) for found in READY_AFTER.finditer(log)}
+
+
+def _up(data: Path) -> float:
+    """Start a stack in the background; seconds until it is ready."""
+    from serving.stack.ports import free_ports
+
+    (port,) = free_ports(1)
+    started = time.perf_counter()
+    _command("up", data, "--detach", "--port", str(port))
+    return time.perf_counter() - started
+
+
+def _command(name: str, data: Path, *options: str) -> None:
+    from benchmarks.errors import BenchmarkError
+
+    command = [sys.executable, str(ROOT / "cli.py"), name, "--data-dir", str(data), *options]
+    # A stack of its own: not the database that the environment may name.
+    variables = {key: value for key, value in os.environ.items() if key != "MONGODB_URI"}
+    done = subprocess.run(
+        command, env=variables, capture_output=True, text=True, check=False, timeout=TIMEOUT_S
+    )
+    if done.returncode:
+        raise BenchmarkError(f"./retinote {name} failed: {(done.stderr or done.stdout).strip()}")
+
+
+def _told(data: Path, already: int) -> dict[str, float]:
+    """What the stack's log tells beyond its first `already` lines, once it tells of the model server too.
+
+    Raises BenchmarkError when it doesn't within TIMEOUT_S.
+    """
+    from benchmarks.errors import BenchmarkError
+
+    pause, deadline = Event(), time.monotonic() + TIMEOUT_S
+    while MODEL_SERVER not in (found := ready_after("\n".join(_log_lines(data)[already:]))):
+        if time.monotonic() > deadline:
+            raise BenchmarkError(f"The stack's log doesn't say that the {MODEL_SERVER} is ready.")
+        pause.wait(POLL_S)
+    return found
+
+
+def _log_lines(data: Path) -> list[str]:
+    """The stack's log, which goes on from start to start."""
+    from serving.stack.folder import DataFolder
+
+    log = DataFolder(data).stack_log
+    return log.read_text(encoding="utf-8").splitlines() if log.exists() else []
+
+
+def _memory(data: Path) -> Mapping[str, float]:
+    """Memory of each service's processes, of the supervisor with the guardians, and of all together, in MiB."""
+    import psutil
+
+    from benchmarks.memory import memory_mib
+    from serving.stack.folder import DataFolder, read_state
+
+    state: dict[str, Any] = read_state(DataFolder(data))
+    names = {service["pid"]: service["name"] for service in state["services"]}
+    supervisor = psutil.Process(state["pid"])
+    parts: dict[str, list[psutil.Process]] = defaultdict(list)
+    for process in [supervisor, *supervisor.children(recursive=True)]:
+        for label in _labels(process, names):
+            parts[label].append(process)
+    found = {label: memory_mib(processes) for label, processes in parts.items()}
+    return found | {"stack": sum(found.values())}
+
+
+def _labels(process: psutil.Process, names: Mapping[int, str]) -> list[str]:
+    """Whose a process is; the model server's Java process and its Python workers are told apart."""
+    import psutil
+
+    try:
+        if names.get(process.pid) == MODEL_SERVER:
+            return [f"{MODEL_SERVER}, Java"]
+        for ancestor in (process, *process.parents()):
+            if ancestor.pid in names:
+                name = names[ancestor.pid]
+                return [f"{name}, Python workers" if name == MODEL_SERVER else name]
+    except psutil.NoSuchProcess:
+        return []
+    return ["supervisor and guardians"]

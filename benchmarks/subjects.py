@@ -1,0 +1,195 @@
+"""The servers that are measured: how each is started, where it takes images, how it is stopped."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import tempfile
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+import requests
+
+from benchmarks.errors import BenchmarkError
+from benchmarks.load import BodyKind, Target
+from benchmarks.peers.settings import PeerSettings
+from benchmarks.torchserve import Running, model_variables, retinote, torchserve_plain
+from serving.archive import BATCH_SIZE, MAX_BATCH_DELAY_MS
+from serving.processes import GuardedProcess, wait_until
+from serving.stack.ports import free_ports
+from serving.torchserve import Capacity
+
+ROOT = Path(__file__).resolve().parent.parent
+START_TIMEOUT_S = 300
+FIRST_ANSWER_TIMEOUT_S = 120
+RETINOTE = "Retinote"
+TORCHSERVE_PLAIN = "TorchServe, plain handler"
+SAME, PLAIN = "same model code", "plain"
+PEERS = ("LitServe", "BentoML", "Ray Serve")
+NO_TELEMETRY = {
+    "BENTOML_DO_NOT_TRACK": "True",
+    "RAY_USAGE_STATS_ENABLED": "0",
+    "RAY_DISABLE_IMPORT_WARNING": "1",
+    "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "0",
+}
+
+
+@dataclass(frozen=True)
+class Setting:
+    """What all servers of one architecture are measured with."""
+
+    store: Path
+    """The model store that holds the one model."""
+    model: Path
+    """The model's folder in it."""
+    python: Path
+    """Interpreter of the other servers."""
+    capacity: Capacity
+    folder: Path
+    """For archives, logs and whatever the servers write; its path is short."""
+    image: bytes
+    """A scan to ask with whether a server is ready."""
+
+
+Form = Literal["same", "plain"]
+Start = Callable[[Setting, Path], Running]
+
+
+@dataclass(frozen=True)
+class Subject:
+    """A server by name, and how to start it."""
+
+    name: str
+    start: Start
+
+
+def named(peer: str, form: str) -> str:
+    """The name of a server of another make in one of its two forms."""
+    return f"{peer}, {form}"
+
+
+@contextmanager
+def running(subject: Subject, setting: Setting) -> Iterator[Running]:
+    """The server, started and answering; stopped at the end. Raises BenchmarkError or ServingError when it isn't."""
+    home = setting.folder / "home"
+    home.mkdir(exist_ok=True)
+    server = subject.start(setting, home)
+    try:
+        wait_until(
+            lambda: _answers(server.target, setting.image),
+            process=server.process,
+            name=subject.name,
+            timeout_s=START_TIMEOUT_S,
+        )
+        yield server
+    finally:
+        server.stop()
+
+
+def _answers(target: Target, image: bytes) -> bool:
+    shot = target.shot(image, explain=True)
+    try:
+        answer = requests.post(
+            target.url, data=shot.body, headers=dict(shot.headers), timeout=FIRST_ANSWER_TIMEOUT_S
+        )
+    except requests.RequestException:
+        return False
+    if 400 <= answer.status_code < 500 and answer.status_code not in (404, 429):
+        raise BenchmarkError(f"{target.url} refuses a scan ({answer.status_code}): {answer.text[:300]}")
+    return answer.ok
+
+
+def _peer(
+    setting: Setting, home: Path, form: Form, body: BodyKind, command: Callable[[int], Sequence[str]]
+) -> Running:
+    """Start a server of another make; `command` is given its port."""
+    (port,) = free_ports(1)
+    # Ray puts sockets far below it, and their whole path is limited to 107 characters.
+    scratch = Path(tempfile.mkdtemp(prefix="peer-"))
+    settings = PeerSettings(
+        model=str(setting.model),
+        port=port,
+        workers=setting.capacity.workers,
+        threads=setting.capacity.threads,
+        batch_size=BATCH_SIZE,
+        batch_delay_ms=MAX_BATCH_DELAY_MS,
+        scratch=str(scratch),
+    )
+    variables = {
+        "PYTHONPATH": str(ROOT),
+        "PYTHONUNBUFFERED": "1",
+        "PATH": f"{setting.python.parent}{os.pathsep}{os.environ.get('PATH', os.defpath)}",
+        "BENTOML_HOME": str(scratch),
+    }
+    if form == "same":
+        variables |= model_variables(setting.capacity)
+    process = GuardedProcess.start(
+        command(port),
+        log=home / "server.log",
+        environment=os.environ | NO_TELEMETRY | variables | settings.to_environment(),
+        folder=home,
+    )
+    target = Target(f"http://127.0.0.1:{port}/predict", body_kind=body)
+    return Running(target, process, lambda: shutil.rmtree(scratch, ignore_errors=True))
+
+
+def _module(name: str, body: BodyKind) -> Callable[[Form], Start]:
+    """A server that one of our modules starts."""
+
+    def of(form: Form) -> Start:
+        def start(setting: Setting, home: Path) -> Running:
+            command = [str(setting.python), "-m", f"benchmarks.peers.{name}", form]
+            return _peer(setting, home, form, body, lambda port: command)
+
+        return start
+
+    return of
+
+
+def _bento(form: Form) -> Start:
+    def start(setting: Setting, home: Path) -> Running:
+        def command(port: int) -> list[str]:
+            service = f"benchmarks.peers.bento_service:{form.capitalize()}"
+            program = [str(setting.python), "-m", "bentoml", "serve", service]
+            return [*program, "--host", "127.0.0.1", "--port", str(port), "--working-dir", str(ROOT)]
+
+        return _peer(setting, home, form, "json list" if form == "same" else "json", command)
+
+    return start
+
+
+def all_subjects() -> list[Subject]:
+    """Every server, this project's own first."""
+    makers = dict(
+        zip(PEERS, (_module("lit_serve", "json"), _bento, _module("ray_serve", "raw")), strict=True)
+    )
+    return [
+        Subject(
+            RETINOTE,
+            lambda setting, home: retinote(setting.store, setting.model, setting.folder, setting.capacity),
+        ),
+        *(Subject(named(peer, SAME), make("same")) for peer, make in makers.items()),
+        Subject(
+            TORCHSERVE_PLAIN, lambda setting, home: torchserve_plain(setting.model, setting.folder, home)
+        ),
+        *(Subject(named(peer, PLAIN), make("plain")) for peer, make in makers.items()),
+    ]
+
+
+def chosen(only: Sequence[str] | None) -> list[Subject]:
+    """The subjects whose names begin with one of these (case aside); raises BenchmarkError when one fits none."""
+    subjects = all_subjects()
+    if not only:
+        return subjects
+    for name in only:
+        if not any(_fits(subject, name) for subject in subjects):
+            known = "; ".join(subject.name for subject in subjects)
+            raise BenchmarkError(f"--only: there is no subject {name}; there are: {known}.")
+    return [subject for subject in subjects if any(_fits(subject, name) for name in only)]
+
+
+def _fits(subject: Subject, name: str) -> bool:
+    return subject.name.lower().startswith(name.lower())

@@ -1,0 +1,173 @@
+"""TorchServe as a subject: this project's own, the same with an echo beside it, and one as its documentation has it."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from benchmarks.errors import BenchmarkError
+from benchmarks.load import Target
+from handlers.card import CARD_NAME
+from serving.archive import WEIGHTS, build_archive, model_config
+from serving.errors import ServingError
+from serving.keys import InferenceKey, ManagementKey
+from serving.management import ManagementClient
+from serving.processes import GuardedProcess, wait_until
+from serving.stack.ports import free_ports
+from serving.torchserve import Capacity, Ports, TorchServe, java
+
+ROOT = Path(__file__).resolve().parent.parent
+PEERS = ROOT / "benchmarks" / "peers"
+START_TIMEOUT_S = 120
+ITS_OWN = ("JAVA_HOME", "LOG_LOCATION", "METRICS_LOCATION", "TMPDIR", "PYTHONUNBUFFERED")
+"""Variables of TorchServe itself, not of the model code in it."""
+
+
+@dataclass(frozen=True)
+class Running:
+    """A started server: where it takes images, its process, and what is to be done after it has ended."""
+
+    target: Target
+    process: GuardedProcess
+    clean: Callable[[], None] = lambda: None
+    management: ManagementClient | None = None
+    """Of this project's TorchServe only."""
+    archives: Path | None = None
+
+    def stop(self) -> None:
+        self.process.stop()
+        self.clean()
+
+
+def model_variables(capacity: Capacity) -> dict[str, str]:
+    """The variables that this project's TorchServe sets for its workers' threads and engines, for the others too."""
+    nowhere = Path("nowhere")
+    server = TorchServe(nowhere, nowhere, nowhere, Ports(0, 0, 0, 0, 0), capacity)
+    return {
+        name: value
+        for name, value in server.environment({}).items()
+        if name not in ITS_OWN and str(server.scratch) not in value
+    }
+
+
+def retinote(store: Path, model: Path, folder: Path, capacity: Capacity) -> Running:
+    """This project's TorchServe with the model registered and its workers ready, settings and archive its own."""
+    server = TorchServe(
+        home=folder / "torchserve",
+        archives=folder / "archives",
+        logs=folder / "torchserve" / "logs",
+        ports=Ports(*free_ports(5)),
+        capacity=capacity,
+    )
+    name, version = model.parent.name, model.name
+    server.prepare()
+    archive = build_archive(store, name, version, server.archives)
+    process = GuardedProcess.start(
+        server.command(),
+        log=server.logs / "console.log",
+        environment=server.environment(),
+        folder=server.home,
+    )
+    try:
+        management = ManagementClient(
+            server.management_url, ManagementKey(server.key_file, server.management_url)
+        )
+        wait_until(
+            lambda: _is_managed(management),
+            process=process,
+            name="TorchServe",
+            timeout_s=START_TIMEOUT_S,
+        )
+        management.register(archive.name, workers=capacity.workers)
+        key = InferenceKey(server.key_file, server.management_url)
+        target = Target(f"{server.inference_url}/predictions/{name}", key.headers())
+    except BaseException:
+        process.stop()
+        raise
+    return Running(target, process, server.clean, management, server.archives)
+
+
+def _is_managed(management: ManagementClient) -> bool:
+    try:
+        management.models()
+    except ServingError:
+        return False
+    return True
+
+
+def register_echo(server: Running) -> Target:
+    """Register the handler that does nothing in a running TorchServe of this project; where it answers."""
+    assert server.management is not None and server.archives is not None
+    made = _archive("echo", PEERS / "echo.py", [], server.archives, with_config=True)
+    server.management.register(made.name, workers=1)
+    base = server.target.url.rpartition("/")[0]
+    return Target(f"{base}/echo", server.target.headers)
+
+
+def torchserve_plain(model: Path, folder: Path, home: Path) -> Running:
+    """TorchServe as its documentation starts it: default workers and batches, one archive with its own handler."""
+    archives = folder / "plain-archives"
+    archives.mkdir(exist_ok=True)
+    archive = archives / "plain.mar"
+    if not archive.exists():
+        extra = [model / CARD_NAME, model / WEIGHTS]
+        _archive("plain", PEERS / "torchserve_plain.py", extra, archives, with_config=False)
+    inference, management, metrics, grpc_inference, grpc_management = free_ports(5)
+    scratch = home / "scratch"
+    scratch.mkdir(exist_ok=True)
+    config = home / "config.properties"
+    config.write_text(
+        f"inference_address=http://127.0.0.1:{inference}\n"
+        f"management_address=http://127.0.0.1:{management}\n"
+        f"metrics_address=http://127.0.0.1:{metrics}\n"
+        f"grpc_inference_port={grpc_inference}\n"
+        f"grpc_management_port={grpc_management}\n"
+        "grpc_inference_address=127.0.0.1\n"
+        "grpc_management_address=127.0.0.1\n",
+        encoding="utf-8",
+    )
+    process = GuardedProcess.start(
+        [
+            *(str(Path(sys.executable).with_name("torchserve")), "--start", "--foreground", "--ncs"),
+            *("--model-store", str(archives), "--models", f"plain={archive.name}"),
+            *("--ts-config", str(config), "--disable-token-auth"),
+        ],
+        log=home / "server.log",
+        environment=os.environ
+        | {
+            "PYTHONPATH": str(ROOT),
+            "JAVA_HOME": str(java().parent.parent),
+            "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ.get('PATH', os.defpath)}",
+            "TEMP": str(scratch),
+            "TMPDIR": str(scratch),
+            "LOG_LOCATION": str(home / "logs"),
+            "METRICS_LOCATION": str(home / "logs"),
+        },
+        folder=home,
+    )
+    target = Target(f"http://127.0.0.1:{inference}/predictions/plain")
+    return Running(target, process, lambda: shutil.rmtree(scratch, ignore_errors=True))
+
+
+def _archive(name: str, handler: Path, extra: list[Path], out: Path, *, with_config: bool) -> Path:
+    """An archive made by torch-model-archiver. Raises BenchmarkError when it fails."""
+    command = [
+        *(sys.executable, "-m", "model_archiver.model_packaging"),
+        *("--model-name", name, "--version", "1.0", "--runtime", "python"),
+        *("--handler", str(handler), "--export-path", str(out), "--force"),
+    ]
+    if extra:
+        command += ["--extra-files", ",".join(str(path) for path in extra)]
+    if with_config:
+        config = out / f"{name}-config.yaml"
+        config.write_text(model_config(), encoding="utf-8")
+        command += ["--config-file", str(config)]
+    run = subprocess.run(command, capture_output=True, text=True, check=False)
+    if run.returncode:
+        raise BenchmarkError(f"torch-model-archiver failed for {name}:\n{run.stderr.strip()}")
+    return out / f"{name}.mar"
