@@ -19,7 +19,9 @@ class Benchmark:
     module: str
 
 
-BENCHMARKS: dict[str, Benchmark] = {}
+BENCHMARKS: dict[str, Benchmark] = {
+    "web": Benchmark("the web app: uploads, and lists with up to a million stored scans", "benchmarks.web"),
+}
 
 
 def add_bench_arguments(parser: argparse.ArgumentParser) -> None:

@@ -1,0 +1,23 @@
+"""`./retinote bench web` says in a line what is wrong."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from tests.stacks import retinote
+
+
+def test_its_options_are_listed() -> None:
+    assert "--sizes" in retinote("bench", "web", "--help").stdout
+
+
+def test_a_folder_without_scans_is_refused_before_anything_starts(tmp_path: Path) -> None:
+    refused = retinote("bench", "web", "--scans", tmp_path, "--out", tmp_path / "out")
+    assert refused.returncode == 2
+    assert refused.stderr.splitlines() == [
+        f"retinote: {tmp_path} holds no images (.jpg, .jpeg, .png, .tif, .tiff, .bmp)."
+    ]
+
+
+def test_a_size_of_nothing_is_refused() -> None:
+    assert "give a number above zero" in retinote("bench", "web", "--sizes", "0").stderr
