@@ -168,8 +168,8 @@ def _page(session: requests.Session, shelf: Shelf, asked: tuple[str, str], query
 
 
 def _cursor(session: requests.Session, shelf: Shelf, path: str) -> str:
-    """The cursor of the page that follows the first one from the middle of the history backwards."""
-    before = {"uploaded_before": moment_of(shelf.size // 2).isoformat(), "page_size": str(PAGE_SIZE)}
+    """The cursor of the page that begins in the middle of the history."""
+    before = {"uploaded_before": moment_of(shelf.size // 2).isoformat(), "page_size": "1"}
     answer = session.get(
         f"{shelf.stack.web_url}{PATHS[path]}?{urlencode(before)}",
         timeout=REQUEST_TIMEOUT_S,

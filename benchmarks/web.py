@@ -12,6 +12,8 @@ import time
 from pathlib import Path
 
 DEFAULT_SIZES = (1_000, 10_000, 100_000, 1_000_000)
+SMALLEST_SIZE = 500
+"""Of fewer a clinic has too few for a page from the middle."""
 PARTS = ("uploads", "pages")
 
 
@@ -28,7 +30,7 @@ def declare(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument(
         "--sizes",
-        type=_count,
+        type=_size,
         nargs="+",
         default=DEFAULT_SIZES,
         metavar="SCANS",
@@ -94,6 +96,13 @@ def _count(text: str) -> int:
     number = int(text)
     if number < 1:
         raise argparse.ArgumentTypeError("give a number above zero")
+    return number
+
+
+def _size(text: str) -> int:
+    number = int(text)
+    if number < SMALLEST_SIZE:
+        raise argparse.ArgumentTypeError(f"a history has at least {SMALLEST_SIZE} scans here")
     return number
 
 

@@ -19,5 +19,6 @@ def test_a_folder_without_scans_is_refused_before_anything_starts(tmp_path: Path
     ]
 
 
-def test_a_size_of_nothing_is_refused() -> None:
-    assert "give a number above zero" in retinote("bench", "web", "--sizes", "0").stderr
+def test_numbers_that_make_no_sense_are_refused() -> None:
+    assert "at least 500 scans" in retinote("bench", "web", "--sizes", "20").stderr
+    assert "give a number above zero" in retinote("bench", "web", "--rounds", "0").stderr
