@@ -232,17 +232,21 @@ def _add_row(report: Report, name: str, size: int, by_round: Sequence[Sequence[f
 
 
 def _add_growth(report: Report, path: str, before: dict[str, int], after: dict[str, int]) -> None:
-    """Goals: p95 at a million by p95 at ten thousand, over all pages, and of the one that grows most.
+    """Goals: p95 at a million by p95 at ten thousand, over all pages, and p50 of the one that grows most.
 
-    A page that has more records among a million scans takes longer for that alone, and is left out of the latter.
+    Of a single page there are too few times for a p95 that means something. One that has more records among a
+    million scans takes longer for that alone, and is left out.
     """
     same = [name for name in before if name.startswith(f"{path}: ") and before[name] == after[name]]
-    growth = {name: _growth(report, name) for name in same}
+    growth = {name: _growth(report, name, "p50") for name in same}
     worst = max(growth, key=lambda name: growth[name])
-    for name, value in ((ALL, _growth(report, f"{path}: {ALL}")), (worst.partition(": ")[2], growth[worst])):
-        report.goals.append(Goal(f"{path} p95 at 1e6 / at 1e4: {name}", value, GROWTH_LIMIT))
+    everything = _growth(report, f"{path}: {ALL}", "p95")
+    report.goals += [
+        Goal(f"{path} p95 at 1e6 / at 1e4: {ALL}", everything, GROWTH_LIMIT),
+        Goal(f"{path} p50 at 1e6 / at 1e4, most: {worst.partition(': ')[2]}", growth[worst], GROWTH_LIMIT),
+    ]
 
 
-def _growth(report: Report, name: str) -> float:
-    small, large = (report.find(name, f"{size} scans", "p95").median for size in (GROWTH_FROM, GROWTH_TO))
+def _growth(report: Report, name: str, metric: str) -> float:
+    small, large = (report.find(name, f"{size} scans", metric).median for size in (GROWTH_FROM, GROWTH_TO))
     return large / small

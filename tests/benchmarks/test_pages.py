@@ -37,7 +37,7 @@ def test_there_is_a_row_for_each_page_and_one_for_all(report: Report) -> None:
 
 def test_the_page_that_grows_most_is_one_of_the_same_length(report: Report) -> None:
     goals = {goal.name: (goal.value, goal.reached) for goal in report.goals}
-    assert goals["history p95 at 1e6 / at 1e4: clinician, first page"] == (2.0, False)
+    assert goals["history p50 at 1e6 / at 1e4, most: clinician, first page"] == (2.0, False)
     assert goals["history p95 at 1e6 / at 1e4: all pages"] == (5.0, False)
 
 
