@@ -23,6 +23,7 @@ BENCHMARKS: dict[str, Benchmark] = {
     "servers": Benchmark("speed over HTTP, beside other model servers", "benchmarks.servers"),
     "soak": Benchmark("memory of the model server under steady load", "benchmarks.soak"),
     "start": Benchmark("time and memory of a stack's start", "benchmarks.start"),
+    "web": Benchmark("the web app: uploads, and lists with up to a million stored scans", "benchmarks.web"),
 }
 
 

@@ -15,6 +15,7 @@ import requests
 from django.conf import settings
 from requests.adapters import HTTPAdapter
 
+from handlers.formats import media_type
 from serving.errors import ServingError
 from serving.keys import InferenceKey, ManagementKey
 from serving.management import ManagementClient, ModelVersion
@@ -93,19 +94,22 @@ class ModelClient:
         self._key = InferenceKey(path, management_url)
         self._management = ManagementClient(management_url, ManagementKey(path, management_url))
         self._session = requests.Session()
+        # No proxy stands before a peer on a private network, and looking for one costs each request.
+        self._session.trust_env = False
         self._session.mount("http", HTTPAdapter(pool_maxsize=POOL_SIZE))
 
     def predict(
         self, image: bytes, *, deadline_s: float, request_id: str, version: str = "", label: str = ""
     ) -> ModelAnswer:
-        """Prediction and heat map of a PNG image, of `label` when given, else of the most probable one.
+        """Prediction and heat map of an image in a file format that the model server reads, of `label` when given, else of the most probable one.
 
         Raises ModelUnavailable when no answer came within `deadline_s`, ImageRefused when the image or the label
         is at fault, UnknownVersion when `version` is not registered.
         """
         path = f"/predictions/{quote(self._model)}" + (f"/{quote(version)}" if version else "")
         # TorchServe drops a query on this path, so options of a raw body travel as headers.
-        headers = {"Content-Type": "image/png", "X-Request-Id": request_id}
+        kind = media_type(image) or "application/octet-stream"
+        headers = {"Content-Type": kind, "X-Request-Id": request_id}
         if label:
             headers["X-Label"] = label
         response = self._post(path, image, headers, deadline_s)

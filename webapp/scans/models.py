@@ -58,7 +58,12 @@ class Scan(models.Model):
     """One uploaded B-scan with its newest prediction. Its image bytes lie in files below the media folder."""
 
     user_id: ObjectId
-    user = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="scans")
+    user = models.ForeignKey(
+        settings.AUTH_USER_MODEL,
+        on_delete=models.PROTECT,
+        related_name="scans",
+        db_index=False,  # newest_of_user begins with it, and each index costs every upload
+    )
     clinic = models.CharField(max_length=80, blank=True)
     timestamp = models.DateTimeField(default=clock.now)
 
@@ -119,6 +124,7 @@ class Scan(models.Model):
             models.Index(fields=["user", "-timestamp", "-id"], name="newest_of_user"),
             models.Index(fields=["clinic", "-timestamp", "-id"], name="newest_of_clinic"),
             models.Index(fields=["label", "-timestamp", "-id"], name="newest_of_label"),
+            models.Index(fields=["status", "-timestamp", "-id"], name="newest_of_status"),
             models.Index(fields=["patient_ref", "-timestamp", "-id"], name="newest_of_patient"),
             models.Index(fields=["-urgency_rank", "-timestamp", "-id"], name="most_urgent"),
             models.Index(fields=["confidence", "-timestamp", "-id"], name="least_certain"),

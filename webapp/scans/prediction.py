@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextvars
 import logging
+from concurrent.futures import Future, ThreadPoolExecutor
 from datetime import timedelta
 from typing import Any
 
@@ -10,7 +12,7 @@ from django.db.models import F
 
 from webapp import clock
 from webapp.api import request_id
-from webapp.inference.client import ImageRefused, ModelAnswer, ModelUnavailable, model_client
+from webapp.inference.client import POOL_SIZE, ImageRefused, ModelAnswer, ModelUnavailable, model_client
 from webapp.recommendations.rules import recommend
 from webapp.scans import storage
 from webapp.scans.models import PREDICTION_FIELDS, Prediction, Scan, ScanQuerySet, Status
@@ -26,18 +28,39 @@ CLAIM = timedelta(seconds=BACKGROUND_DEADLINE_S + 30)
 FIRST_PAUSE = timedelta(seconds=5)
 LONGEST_PAUSE = timedelta(minutes=5)
 BATCH = 50
+# Threads that wait for the model server, no more than there are connections to it; each is made when it is needed.
+_asking = ThreadPoolExecutor(POOL_SIZE, thread_name_prefix="asking")
 IMAGE_MISSING = ("image_missing", "The stored image is gone. Upload the file again.")
 
 
+def ask(image: bytes, deadline_s: float) -> Future[ModelAnswer]:
+    """Begin to ask the model server, so that the caller can do something else until it answers.
+
+    What comes of it is the future's result: the answer, or ModelUnavailable or ImageRefused.
+    """
+    asked = request_id.current()
+    context = contextvars.copy_context()  # lines in the log have the request's id there, too
+
+    def predict() -> ModelAnswer:
+        return model_client().predict(image, deadline_s=deadline_s, request_id=asked)
+
+    return _asking.submit(context.run, predict)
+
+
 def predict_claimed(scan: Scan, image: bytes, deadline_s: float) -> None:
-    """Predict a queued scan that the caller has claimed, and store what came of it.
+    """Predict a queued scan that the caller has claimed, and store what came of it, as `conclude` does."""
+    conclude(scan, ask(image, deadline_s))
+
+
+def conclude(scan: Scan, asked: Future[ModelAnswer]) -> None:
+    """Wait for what the model server says of a queued scan that the caller has claimed, and store what came of it.
 
     When the model server can't answer, the scan stays queued and the document says when to try again. When the
     claim ran out meanwhile, or somebody had the scan predicted, what came of it is dropped. `scan` has the stored
     state afterwards.
     """
     try:
-        answer = model_client().predict(image, deadline_s=deadline_s, request_id=request_id.current())
+        answer = asked.result()
     except ModelUnavailable:
         _put_back(scan)
     except ImageRefused as refused:
@@ -60,14 +83,18 @@ def predict_again(scan: Scan, version: str = "", label: str = "") -> None:
         label=label,
     )
     _store(scan, answer, Scan.objects.filter(pk=scan.pk))
+    _reload(scan)  # people may have been at it since it was loaded
 
 
 def _store(scan: Scan, answer: ModelAnswer, still: ScanQuerySet) -> None:
     """Keep a prediction as the scan's newest if the scan is `still` as the caller wants it; earlier ones stay."""
-    overlay_name = storage.save(answer.overlay, "jpg" if answer.overlay[:2] == b"\xff\xd8" else "png")
-    heatmap_name = storage.save(answer.heatmap)
+    pictures = (
+        storage.begin_to_save(answer.overlay, "jpg" if answer.overlay[:2] == b"\xff\xd8" else "png"),
+        storage.begin_to_save(answer.heatmap),
+    )
+    overlay_name, heatmap_name = (picture.name for picture in pictures)
     recommendation = recommend(answer.model_name, answer.probabilities, answer.quality, answer.caveats)
-    values: dict[str, Any] = {
+    predicted: dict[str, Any] = {
         "label": answer.label,
         "confidence": answer.confidence,
         "probabilities": answer.probabilities,
@@ -83,29 +110,34 @@ def _store(scan: Scan, answer: ModelAnswer, still: ScanQuerySet) -> None:
         "heatmap_name": heatmap_name,
         "predicted_at": clock.now(),
     }
-
     waited_ms = scan.waited_ms
     if waited_ms is None:
-        waited_ms = round((values["predicted_at"] - scan.timestamp).total_seconds() * 1000)
+        waited_ms = round((predicted["predicted_at"] - scan.timestamp).total_seconds() * 1000)
+    values = predicted | {
+        "status": Status.PREDICTED,
+        "failure": None,
+        # The end of the claim, too: whoever else is at work on the scan finds that it has been done.
+        "claimed_until": predicted["predicted_at"],
+        "urgency_rank": recommendation.rank,
+        "waited_ms": waited_ms,
+    }
 
     def write() -> bool:
-        # The end of the claim, too: whoever else is at work on the scan finds that it has been done.
-        found = still.update(
-            status=Status.PREDICTED,
-            failure=None,
-            claimed_until=clock.now(),
-            urgency_rank=recommendation.rank,
-            waited_ms=waited_ms,
-            **values,
-        )
+        found = still.update(**values)
         if found:
-            Prediction.objects.create(scan=scan, **values)
+            Prediction.objects.create(scan=scan, **predicted)
+        for picture in pictures:  # no document names a file that isn't there
+            picture.wait()
         return bool(found)
 
-    if not all_or_nothing(write):
+    if all_or_nothing(write):
+        # What was written is known: reading it back would cost whoever waits a round trip.
+        for name, value in values.items():
+            setattr(scan, name, value)
+    else:
         # The scan was deleted, or predicted by somebody else, while the model server worked on it.
         storage.delete(overlay_name, heatmap_name)
-    _reload(scan)
+        _reload(scan)
 
 
 def predict_queued() -> int:

@@ -8,12 +8,28 @@ import re
 import secrets
 import time
 from collections.abc import Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass
 from pathlib import Path
 
 from django.conf import settings
 
 NAME = re.compile(r"[0-9a-f]{32}\.(png|jpg)")
 FOLDER = "scans"
+# Threads that wait for the disk; each is made when it is needed.
+_writing = ThreadPoolExecutor(8, thread_name_prefix="writing")
+
+
+@dataclass(frozen=True)
+class Writing:
+    """A file on its way to the disk; its name is known before it is there."""
+
+    name: str
+    _done: Future[None]
+
+    def wait(self) -> None:
+        """Return when the file is on the disk, whole. Raises OSError when it can't be; nothing is left of it then."""
+        self._done.result()
 
 
 def path_of(name: str) -> Path:
@@ -25,8 +41,22 @@ def path_of(name: str) -> Path:
 
 def save(content: bytes, suffix: str = "png") -> str:
     """Store the bytes and return their name. The file is on the disk, whole, before this returns."""
-    name = f"{secrets.token_hex(16)}.{suffix}"
-    path = path_of(name)
+    name = _new_name(suffix)
+    _write(path_of(name), content)
+    return name
+
+
+def begin_to_save(content: bytes, suffix: str = "png") -> Writing:
+    """Store the bytes while the caller does something else."""
+    name = _new_name(suffix)
+    return Writing(name, _writing.submit(_write, path_of(name), content))
+
+
+def _new_name(suffix: str) -> str:
+    return f"{secrets.token_hex(16)}.{suffix}"
+
+
+def _write(path: Path, content: bytes) -> None:
     path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     partial = path.with_suffix(".partial")
     try:
@@ -39,7 +69,6 @@ def save(content: bytes, suffix: str = "png") -> str:
     except OSError:
         partial.unlink(missing_ok=True)
         raise
-    return name
 
 
 def read(name: str) -> bytes:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from concurrent.futures import Future
 from typing import Any
 
 from bson import ObjectId
@@ -23,7 +24,7 @@ from webapp.accounts.permissions import ResearchersOnlyRead
 from webapp.annotations.models import Annotation
 from webapp.api.errors import Unavailable
 from webapp.api.negotiation import PictureNegotiation
-from webapp.inference.client import ImageRefused, ModelUnavailable, UnknownVersion
+from webapp.inference.client import ImageRefused, ModelAnswer, ModelUnavailable, UnknownVersion
 from webapp.scans import prediction, upload
 from webapp.scans.deletion import delete_scan
 from webapp.scans.filters import ScanFilter
@@ -117,13 +118,17 @@ class ScanViewSet(
         fields: dict[str, Any] = dict(given.validated_data)
         content = fields.pop("image").read()
         assert isinstance(request.user, User)
+
+        def ask(image: bytes) -> Future[ModelAnswer]:
+            return prediction.ask(image, deadline_s=ends - time.monotonic())
+
         try:
-            uploaded = upload.store(request.user, content, **fields)
+            uploaded = upload.store(request.user, content, ask, **fields)
         except ImageError as error:
             raise ImageError4xx(error) from error
         scan = uploaded.scan
-        if uploaded.image:
-            prediction.predict_claimed(scan, uploaded.image, deadline_s=ends - time.monotonic())
+        if uploaded.asked:
+            prediction.conclude(scan, uploaded.asked)
         data = dict(ScanSerializer(scan, context=self.get_serializer_context()).data)
         code: int = status.HTTP_202_ACCEPTED if scan.status == Status.QUEUED else status.HTTP_201_CREATED
         if not uploaded.created:

@@ -17,12 +17,15 @@ from django.db import connection
 from PIL import Image
 from rest_framework.response import Response
 
+from handlers.decoding import decode
 from tests.images import bscan, encoded, png_bytes
 from tests.services import ModelServer
 from tests.webapp.conftest import Clients
 from webapp.accounts.models import User
+from webapp.inference.client import ModelClient, ModelUnavailable
 from webapp.scans import storage
-from webapp.scans.models import Scan
+from webapp.scans import upload as uploading
+from webapp.scans.models import Prediction, Scan, Status
 from webapp.scans.sweep import sweep
 
 Upload = Callable[..., Response]
@@ -105,6 +108,28 @@ def test_only_pixels_are_kept(away: None, clinician: User, upload: Upload) -> No
     assert Image.open(io.BytesIO(stored)).size == (384, 512)
 
 
+@pytest.mark.parametrize("largest", [0, 2**20], ids=["compressed", "as it is"])
+@pytest.mark.parametrize(
+    "picture", [bscan(), np.stack([bscan(), bscan() // 2, bscan()], axis=2)], ids=["grey", "colour"]
+)
+def test_the_model_server_gets_the_pixels_that_are_kept(
+    clinician: User, upload: Upload, monkeypatch: pytest.MonkeyPatch, picture: Any, largest: int
+) -> None:
+    sent: list[bytes] = []
+
+    def predict(_: ModelClient, image: bytes, **options: Any) -> None:
+        sent.append(image)
+        raise ModelUnavailable
+
+    monkeypatch.setattr(ModelClient, "predict", predict)
+    monkeypatch.setattr(uploading, "MAX_UNCOMPRESSED_BYTES", largest)
+    assert upload(clinician, encoded(picture)).status_code == 202
+    kept = storage.read(Scan.objects.get().image_name)
+    assert np.array_equal(np.array(Image.open(io.BytesIO(kept))), picture)
+    assert np.array_equal(decode(sent[0]).pixels, decode(kept).pixels)
+    assert (sent[0] == kept) is (largest == 0)
+
+
 @pytest.mark.parametrize(
     ("content", "status", "code"),
     [
@@ -167,6 +192,19 @@ def test_a_full_disk_is_told_and_leaves_nothing(
     assert answer.json()["error"]["code"] == "storage_full"
     assert not Scan.objects.exists()
     assert not files(settings)
+
+
+def test_a_disk_that_fills_up_before_the_overlay_leaves_the_scan_to_be_predicted(
+    predicting: ModelServer, clinician: User, upload: Upload, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(*_: object) -> None:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr(storage.Writing, "wait", full)
+    assert upload(clinician).status_code == 507
+    assert Scan.objects.get().status == Status.QUEUED
+    assert storage.exists(Scan.objects.get().image_name)
+    assert not Prediction.objects.exists()
 
 
 def test_uploading_again_brings_a_lost_image_back(

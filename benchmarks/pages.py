@@ -1,0 +1,252 @@
+"""How long a page of the history and of the list of scans takes, by who asks and for what, with more and more scans."""
+
+from __future__ import annotations
+
+import random
+import time
+from collections.abc import Callable, Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass, field
+from itertools import chain
+from urllib.parse import parse_qs, urlencode, urlparse
+
+import requests
+from pymongo import MongoClient
+
+from benchmarks.history import USERS, Document, Person, Templates, load, moment_of, people
+from benchmarks.report import Goal, Report, percentile
+from benchmarks.stack import REQUEST_TIMEOUT_S, OwnStack, StackFailed
+
+PATHS = {"history": "/api/v1/history/", "scans": "/api/v1/scans/"}
+PAGE_SIZE = 50
+CLINIC = "clinic 1"
+DATABASE = "retinote"
+ACCOUNTS = {"clinician": ("bench-clinician", CLINIC), "researcher": ("bench-researcher", "")}
+GROWTH_LIMIT = 1.5
+GROWTH_FROM, GROWTH_TO = 10_000, 1_000_000
+ALL = "all pages"
+SHAPE = {"selector": {"type": "FragmentSelector", "value": "xywh=pixel:100,120,80,60"}}
+
+Say = Callable[[str], None]
+
+
+@dataclass(frozen=True)
+class Query:
+    """A page that somebody asks for; `deep` begins in the middle of the history."""
+
+    name: str
+    parameters: dict[str, str]
+    deep: bool = False
+
+
+@dataclass
+class Shelf:
+    """A database with so many scans, and the web app on it."""
+
+    size: int
+    stack: OwnStack
+    cursors: dict[tuple[str, str], str] = field(default_factory=dict)
+    """Where the deep page begins, by role and path."""
+    records: dict[str, int] = field(default_factory=dict)
+    """How many records each page has, by the row's subject."""
+
+
+def queries(size: int) -> list[Query]:
+    """First page, a deep one, and each usual filter, with times that lie in a history of `size` scans."""
+    middle, later = (moment_of(size * share // 10).isoformat() for share in (5, 6))
+    return [
+        Query("first page", {}),
+        Query("deep page", {}, deep=True),
+        Query("prediction", {"prediction": "CNV"}),
+        Query("prediction, deep", {"prediction": "CNV"}, deep=True),
+        Query("status queued", {"status": "queued"}),
+        Query("status predicted", {"status": "predicted"}),
+        Query("reviewed", {"reviewed": "true"}),
+        Query("eye", {"eye": "OS"}),
+        Query("patient_ref", {"patient_ref": "P-7"}),
+        Query("uploaded_after and _before", {"uploaded_after": middle, "uploaded_before": later}),
+    ]
+
+
+def measure_pages(
+    stack: OwnStack,
+    report: Report,
+    scans: Sequence[bytes],
+    *,
+    sizes: Sequence[int],
+    rounds: int,
+    requests_each: int,
+    seed: int,
+    say: Say,
+) -> None:
+    """Fill a database for each size, then ask for every page in all of them by turns; add rows and goals."""
+    passwords = {
+        role: (name, stack.make_user(name, role, clinic)) for role, (name, clinic) in ACCOUNTS.items()
+    }
+    passwords["administrator"] = ("admin", stack.password)
+    with ExitStack() as held, MongoClient[Document](stack.mongodb_uri) as client:
+        templates = _templates(stack, scans[0], client)
+        accounts = list(client[DATABASE][USERS].find())
+        clinician = next(account for account in accounts if account["clinic"] == CLINIC)
+        shelves = []
+        for size in sizes:
+            app = held.enter_context(stack.web_app_on(f"bench_{size}"))
+            client[f"bench_{size}"][USERS].insert_many(accounts)
+            started = time.perf_counter()
+            load(
+                client[f"bench_{size}"],
+                templates,
+                people([Person(clinician["_id"], CLINIC)]),
+                size,
+                lambda done, size=size: _progress(say, done, size),  # type: ignore[misc]
+            )
+            say(f"{size} scans loaded in {time.perf_counter() - started:.0f} s")
+            shelves.append(Shelf(size, app))
+        times = _ask(stack, shelves, passwords, rounds, requests_each, random.Random(seed), say)
+    _add(report, times, shelves)
+
+
+Times = dict[tuple[int, str], list[list[float]]]
+"""Milliseconds by size and the row's subject: a list for each round."""
+
+
+def subject(path: str, role: str, query: Query) -> str:
+    """What a row of the report is about."""
+    return f"{path}: {role}, {query.name}"
+
+
+def _ask(
+    stack: OwnStack,
+    shelves: Sequence[Shelf],
+    passwords: dict[str, tuple[str, str]],
+    rounds: int,
+    requests_each: int,
+    order: random.Random,
+    say: Say,
+) -> Times:
+    times: Times = {}
+    cells = [
+        (shelf, role, path, query)
+        for shelf in shelves
+        for role in passwords
+        for path in PATHS
+        for query in queries(shelf.size)
+    ]
+    with requests.Session() as session:
+        for number in range(rounds + 1):  # the first one warms up
+            for _ in range(requests_each if number else 1):
+                # An access token is good for ten minutes, and for every web app of the stack.
+                headers = {role: stack.sign_in(*given) for role, given in passwords.items()}
+                order.shuffle(cells)
+                for shelf, role, path, query in cells:
+                    session.headers.update(headers[role])
+                    took = _page(session, shelf, (role, path), query)
+                    if number:
+                        by_round = times.setdefault((shelf.size, subject(path, role, query)), [])
+                        by_round += [[] for _ in range(number - len(by_round))]
+                        by_round[-1].append(took)
+            say(f"round {number} of {rounds}" if number else "warmed up")
+    return times
+
+
+def _page(session: requests.Session, shelf: Shelf, asked: tuple[str, str], query: Query) -> float:
+    """Milliseconds of one page; `asked` is the role of who is signed in, and the path."""
+    path = asked[1]
+    parameters = {"page_size": str(PAGE_SIZE), **query.parameters}
+    if query.deep:
+        if asked not in shelf.cursors:
+            shelf.cursors[asked] = _cursor(session, shelf, path)
+        parameters["cursor"] = shelf.cursors[asked]
+    address = f"{shelf.stack.web_url}{PATHS[path]}?{urlencode(parameters)}"
+    started = time.perf_counter()
+    answer = session.get(address, timeout=REQUEST_TIMEOUT_S)
+    took = 1000 * (time.perf_counter() - started)
+    if not answer.ok:
+        raise StackFailed(f"{path} was answered with status {answer.status_code}.")
+    shelf.records[subject(path, asked[0], query)] = len(answer.json()["results"])
+    return took
+
+
+def _cursor(session: requests.Session, shelf: Shelf, path: str) -> str:
+    """The cursor of the page that begins in the middle of the history."""
+    before = {"uploaded_before": moment_of(shelf.size // 2).isoformat(), "page_size": "1"}
+    answer = session.get(
+        f"{shelf.stack.web_url}{PATHS[path]}?{urlencode(before)}",
+        timeout=REQUEST_TIMEOUT_S,
+    ).json()
+    if not answer["next"]:
+        raise StackFailed(f"{shelf.size} scans are too few for a deep page.")
+    cursor: str = parse_qs(urlparse(answer["next"]).query)["cursor"][0]
+    return cursor
+
+
+def _templates(stack: OwnStack, scan: bytes, client: MongoClient[Document]) -> Templates:
+    """Have the web app write the documents that all others are made from."""
+    headers = stack.sign_in("admin", stack.password)
+    uploaded = requests.post(
+        f"{stack.web_url}/api/v1/scans/",
+        headers=headers,
+        files={"image": ("scan", scan)},
+        timeout=REQUEST_TIMEOUT_S,
+    ).json()
+    drawn = requests.post(
+        f"{stack.web_url}/api/v1/scans/{uploaded.get('id')}/annotations/",
+        headers=headers,
+        json={"target": SHAPE},
+        timeout=REQUEST_TIMEOUT_S,
+    )
+    if not drawn.ok:
+        raise StackFailed(f"A shape was answered with status {drawn.status_code}.")
+    try:
+        return Templates.of(client[DATABASE])
+    except LookupError as error:
+        raise StackFailed("The first upload was not predicted.") from error
+
+
+def _progress(say: Say, done: int, size: int) -> None:
+    if done % 100_000 == 0 or (done == size and size < 100_000):
+        say(f"{done} of {size} scans")
+
+
+def _add(report: Report, times: Times, shelves: Sequence[Shelf]) -> None:
+    for shelf in shelves:
+        for path in PATHS:
+            rows = {
+                name: by_round
+                for (size, name), by_round in sorted(times.items())
+                if size == shelf.size and name.startswith(f"{path}: ")
+            }
+            for name, by_round in rows.items():
+                _add_row(report, name, shelf.size, by_round)
+            pooled = [list(chain.from_iterable(one)) for one in zip(*rows.values(), strict=True)]
+            _add_row(report, f"{path}: {ALL}", shelf.size, pooled)
+    by_size = {shelf.size: shelf for shelf in shelves}
+    if {GROWTH_FROM, GROWTH_TO} <= set(by_size):
+        for path in PATHS:
+            _add_growth(report, path, by_size[GROWTH_FROM].records, by_size[GROWTH_TO].records)
+
+
+def _add_row(report: Report, name: str, size: int, by_round: Sequence[Sequence[float]]) -> None:
+    for share in (50, 95):
+        report.add(name, f"{size} scans", f"p{share}", "ms", (percentile(one, share) for one in by_round))
+
+
+def _add_growth(report: Report, path: str, before: dict[str, int], after: dict[str, int]) -> None:
+    """Goals: p95 at a million by p95 at ten thousand, over all pages, and p50 of the one that grows most.
+
+    Of a single page there are too few times for a p95 that means something. One that has more records among a
+    million scans takes longer for that alone, and is left out.
+    """
+    same = [name for name in before if name.startswith(f"{path}: ") and before[name] == after[name]]
+    growth = {name: _growth(report, name, "p50") for name in same}
+    worst = max(growth, key=lambda name: growth[name])
+    everything = _growth(report, f"{path}: {ALL}", "p95")
+    report.goals += [
+        Goal(f"{path} p95 at 1e6 / at 1e4: {ALL}", everything, GROWTH_LIMIT),
+        Goal(f"{path} p50 at 1e6 / at 1e4, most: {worst.partition(': ')[2]}", growth[worst], GROWTH_LIMIT),
+    ]
+
+
+def _growth(report: Report, name: str, metric: str) -> float:
+    small, large = (report.find(name, f"{size} scans", metric).median for size in (GROWTH_FROM, GROWTH_TO))
+    return large / small

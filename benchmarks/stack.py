@@ -1,0 +1,158 @@
+"""A stack of a benchmark's own: started in a temporary folder with the real commands, and removed afterwards."""
+
+from __future__ import annotations
+
+import os
+import re
+import secrets
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import requests
+
+from serving.keys import InferenceKey
+from serving.processes import GuardedProcess
+from serving.stack import webapp
+from serving.stack.folder import DataFolder, read_state
+
+ROOT = Path(__file__).resolve().parent.parent
+START_TIMEOUT_S = 900
+COMMAND_TIMEOUT_S = 300
+POLL_S = 0.2
+REQUEST_TIMEOUT_S = 120
+NOT_OURS = ("RETINOTE_", "MONGODB_URI", "DJANGO_")
+"""Variables that would lead a stack to somebody's database or settings."""
+PASSWORD = re.compile(r"Sign in as admin with the password (\S+)")
+
+
+class StackFailed(Exception):
+    """The stack, or a command about it, did not do what it should; the message is for people."""
+
+
+@dataclass(frozen=True)
+class OwnStack:
+    """A running stack; `web_url` is one of its web apps, without a slash at its end."""
+
+    data: DataFolder
+    state: dict[str, Any]
+    web_url: str
+    password: str
+
+    @property
+    def inference_url(self) -> str:
+        return str(self.state["inference_url"])
+
+    @property
+    def mongodb_uri(self) -> str:
+        return str(self.state["mongodb_uri"])
+
+    def key(self) -> InferenceKey:
+        """Lets callers of the model server in."""
+        return InferenceKey(Path(self.state["key_file"]), self.state["management_url"])
+
+    def make_user(self, name: str, role: str, clinic: str = "") -> str:
+        """Make an account; its password. Raises StackFailed."""
+        password = secrets.token_urlsafe(12)
+        options = ["--role", role, "--data-dir", str(self.data.path)]
+        if clinic:
+            options += ["--clinic", clinic]
+        _retinote("user", "create", name, *options, given=f"{password}\n")
+        return password
+
+    def sign_in(self, name: str, password: str) -> dict[str, str]:
+        """The headers of somebody who is signed in, good for ten minutes. Raises StackFailed."""
+        answer = requests.post(
+            f"{self.web_url}/api/v1/auth/token/",
+            json={"username": name, "password": password},
+            timeout=REQUEST_TIMEOUT_S,
+        )
+        if not answer.ok:
+            raise StackFailed(f"{name} can't sign in: status {answer.status_code}.")
+        return {"Authorization": f"Bearer {answer.json()['access']}"}
+
+    @contextmanager
+    def web_app_on(self, database: str) -> Iterator[OwnStack]:
+        """The same stack with a web app of its own on another database, whose tables are made. Raises StackFailed."""
+        port = free_port()
+        environment = webapp.environment(
+            data=self.data.path,
+            secret_key=self.data.secret_key(),
+            mongodb_uri=self.mongodb_uri,
+            model_url=self.inference_url,
+            management_url=str(self.state["management_url"]),
+            key_file=Path(self.state["key_file"]),
+            inherited=_environment(),
+        ) | {"RETINOTE_DATABASE": database}
+        app = webapp.WebApp("127.0.0.1", port, environment, self.data.run)
+        _run(webapp.django("migrate", "--no-input", "--verbosity", "0"), environment)
+        log = self.data.logs / f"web-{database}.log"
+        process = GuardedProcess.start(app.web_command(), log=log, environment=environment, folder=ROOT)
+        try:
+            ends = time.monotonic() + START_TIMEOUT_S
+            while not app.web_answers():
+                if time.monotonic() > ends:
+                    raise StackFailed(f"The web app on {database} did not start.")
+                time.sleep(POLL_S)
+            yield replace(self, web_url=app.url.rstrip("/"))
+        finally:
+            process.stop()
+
+
+@contextmanager
+def own_stack() -> Iterator[OwnStack]:
+    """Start a stack in a temporary folder; at the end it is stopped and the folder removed. Raises StackFailed."""
+    with tempfile.TemporaryDirectory(prefix="retinote-bench-") as folder:
+        data, port = DataFolder(Path(folder) / "var"), free_port()
+        try:
+            said = _retinote("up", "--detach", "--data-dir", data.path, "--port", str(port))
+            password = PASSWORD.search(said)
+            if password is None:
+                raise StackFailed("The stack named no first administrator.")
+            yield OwnStack(data, read_state(data), f"http://127.0.0.1:{port}", password[1])
+        finally:
+            _retinote("down", "--data-dir", data.path)
+
+
+def free_port() -> int:
+    """A port of loopback that nobody listens on."""
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        port: int = listener.getsockname()[1]
+        return port
+
+
+def _retinote(*arguments: str | Path, given: str = "") -> str:
+    """What a command says; raises StackFailed when it fails."""
+    return _run([sys.executable, str(ROOT / "cli.py"), *map(str, arguments)], _environment(), given)
+
+
+def _environment() -> dict[str, str]:
+    return {name: value for name, value in os.environ.items() if not name.startswith(NOT_OURS)}
+
+
+def _run(command: list[str], environment: dict[str, str], given: str = "") -> str:
+    try:
+        ran = subprocess.run(
+            command,
+            env=environment,
+            cwd=ROOT,
+            input=given,
+            capture_output=True,
+            text=True,
+            check=False,
+            timeout=START_TIMEOUT_S if "up" in command else COMMAND_TIMEOUT_S,
+        )
+    except subprocess.TimeoutExpired as error:
+        raise StackFailed(f"{command[-1]} took longer than {error.timeout:.0f} s.") from error
+    if ran.returncode:
+        lines = (ran.stderr.strip() or ran.stdout.strip()).splitlines()
+        raise StackFailed(lines[-1].removeprefix("retinote: ") if lines else f"{command[-1]} failed.")
+    return ran.stdout

@@ -1,0 +1,172 @@
+"""How long an upload takes until its prediction is stored, beside the bare model call of the same image."""
+
+from __future__ import annotations
+
+import random
+import secrets
+import time
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from itertools import cycle
+from pathlib import Path
+
+import requests
+
+from benchmarks.report import Goal, Report, percentile
+from benchmarks.stack import REQUEST_TIMEOUT_S, OwnStack, StackFailed
+
+SUFFIXES = (".jpg", ".jpeg", ".png", ".tif", ".tiff", ".bmp")
+SIMULATED = {"NORMAL": 4, "CNV": 4, "DME": 4}
+SIMULATED_HEIGHT, SIMULATED_WIDTH = 496, 768
+JPEG_QUALITY = 92
+WARM_UP = 5
+PREDICTED = 201
+MODEL = "retina-oct"
+OVERHEAD_LIMIT_MS = 25.0
+UPLOAD, CALL = "upload, POST to 201", "bare model call"
+
+
+class NoScans(Exception):
+    """There is nothing to upload; the message is for people."""
+
+
+@dataclass
+class Times:
+    """Milliseconds of each request, by round."""
+
+    upload: list[list[float]] = field(default_factory=list)
+    call: list[list[float]] = field(default_factory=list)
+
+
+def read_scans(folder: Path) -> list[bytes]:
+    """The image files of a folder, by name. Raises NoScans when it has none."""
+    if not folder.is_dir():
+        raise NoScans(f"There is no folder {folder}.")
+    found = [path for path in sorted(folder.iterdir()) if path.suffix.lower() in SUFFIXES]
+    if not found:
+        raise NoScans(f"{folder} holds no images ({', '.join(SUFFIXES)}).")
+    return [path.read_bytes() for path in found]
+
+
+def simulated_scans(seed: int) -> list[bytes]:
+    """Simulated B-scans as JPEG files of the size that clinic devices export."""
+    import cv2
+
+    from training.simulator import simulate
+
+    pictures = [
+        picture
+        for label, count in SIMULATED.items()
+        for picture in simulate(label, count, seed, SIMULATED_HEIGHT, SIMULATED_WIDTH).images
+    ]
+    options = [cv2.IMWRITE_JPEG_QUALITY, JPEG_QUALITY]
+    return [cv2.imencode(".jpg", picture, options)[1].tobytes() for picture in pictures]
+
+
+def new_file(scan: bytes) -> bytes:
+    """The same picture in a file that nobody has uploaded yet.
+
+    In a JPEG a comment tells it from others. Of other files the end does: readers stop before it.
+    """
+    token = secrets.token_bytes(16)
+    if scan[:2] == b"\xff\xd8":
+        return scan[:2] + b"\xff\xfe" + (2 + len(token)).to_bytes(2, "big") + token + scan[2:]
+    return scan + token
+
+
+def measure_uploads(
+    stack: OwnStack,
+    report: Report,
+    scans: Sequence[bytes],
+    *,
+    rounds: int,
+    uploads: int,
+    clients: int,
+    seed: int,
+) -> None:
+    """Add rows and goal: `rounds` of `uploads` by one client, interleaved with model calls, then by all clients."""
+    order = random.Random(seed)
+    images = cycle(scans)
+    times, rates = Times(), []
+    with requests.Session() as web, requests.Session() as model:
+        for number in range(rounds):
+            headers = stack.sign_in("admin", stack.password)
+            for _ in range(0 if number else WARM_UP):
+                _upload(web, stack, headers, new_file(next(images)))
+                _call(model, stack, next(images))
+            times.upload.append([])
+            times.call.append([])
+            for _ in range(uploads):
+                image = new_file(next(images))
+                steps = [UPLOAD, CALL]
+                order.shuffle(steps)
+                for step in steps:
+                    if step == UPLOAD:
+                        times.upload[-1].append(_upload(web, stack, headers, image))
+                    else:
+                        times.call[-1].append(_call(model, stack, image))
+            rates.append(_rate(stack, headers, images, uploads, clients))
+    _add(report, times, rates, clients)
+
+
+def _add(report: Report, times: Times, rates: list[float], clients: int) -> None:
+    for subject, measured in ((UPLOAD, times.upload), (CALL, times.call)):
+        for share in (50, 95):
+            values = (percentile(one, share) for one in measured)
+            report.add(subject, "1 client", f"p{share}", "ms", values)
+    report.add(UPLOAD, f"{clients} clients", "uploads", "1/s", rates)
+    over = [
+        percentile(upload, 50) - percentile(call, 50)
+        for upload, call in zip(times.upload, times.call, strict=True)
+    ]
+    row = report.add("upload beyond the model call", "1 client", "difference of p50", "ms", over)
+    report.goals.append(Goal("upload p50 - model call p50", row.median, OVERHEAD_LIMIT_MS, unit="ms"))
+
+
+def _rate(
+    stack: OwnStack, headers: dict[str, str], images: Iterator[bytes], uploads: int, clients: int
+) -> float:
+    """Uploads answered with a prediction, per second, of several clients that each send the next file at once."""
+    files = [[new_file(next(images)) for _ in range(max(1, uploads // 2))] for _ in range(clients)]
+
+    def predicted(own: list[bytes]) -> int:
+        with requests.Session() as session:
+            return sum(_send(session, stack, headers, file).status_code == PREDICTED for file in own)
+
+    started = time.perf_counter()
+    with ThreadPoolExecutor(clients) as pool:
+        count = sum(pool.map(predicted, files))
+    return count / (time.perf_counter() - started)
+
+
+def _upload(session: requests.Session, stack: OwnStack, headers: dict[str, str], image: bytes) -> float:
+    started = time.perf_counter()
+    answer = _send(session, stack, headers, image)
+    took = 1000 * (time.perf_counter() - started)
+    if answer.status_code != PREDICTED:
+        raise StackFailed(f"An upload was answered with status {answer.status_code}, not {PREDICTED}.")
+    return took
+
+
+def _send(
+    session: requests.Session, stack: OwnStack, headers: dict[str, str], image: bytes
+) -> requests.Response:
+    return session.post(
+        f"{stack.web_url}/api/v1/scans/",
+        headers=headers,
+        files={"image": ("scan", image)},
+        timeout=REQUEST_TIMEOUT_S,
+    )
+
+
+def _call(session: requests.Session, stack: OwnStack, image: bytes) -> float:
+    headers = stack.key().headers()
+    started = time.perf_counter()
+    answer = session.post(
+        f"{stack.inference_url}/predictions/{MODEL}", headers=headers, data=image, timeout=REQUEST_TIMEOUT_S
+    )
+    took = 1000 * (time.perf_counter() - started)
+    if not answer.ok:
+        raise StackFailed(f"A model call was answered with status {answer.status_code}.")
+    return took

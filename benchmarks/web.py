@@ -1,0 +1,110 @@
+"""`./retinote bench web`: the web app's path, from an upload to its stored prediction, and its lists.
+
+Starts a stack of its own in a temporary folder. Sizes, uploads and model calls are measured by turns, round after
+round, so that what else the machine does falls on all of them alike. Nothing heavy is imported before it runs.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+import time
+from pathlib import Path
+
+DEFAULT_SIZES = (1_000, 10_000, 100_000, 1_000_000)
+SMALLEST_SIZE = 500
+"""Of fewer a clinic has too few for a page from the middle."""
+PARTS = ("uploads", "pages")
+
+
+def declare(parser: argparse.ArgumentParser) -> None:
+    """Declare the options."""
+    parser.add_argument(
+        "--scans", type=Path, metavar="DIR", help="images to upload (default: simulated ones)"
+    )
+    parser.add_argument("--parts", nargs="+", choices=PARTS, default=PARTS, help="(default: all)")
+    parser.add_argument("--rounds", type=_count, default=5, help="of everything (default: %(default)s)")
+    parser.add_argument("--uploads", type=_count, default=40, help="in a round (default: %(default)s)")
+    parser.add_argument(
+        "--clients", type=_count, default=8, help="that upload at once (default: %(default)s)"
+    )
+    parser.add_argument(
+        "--sizes",
+        type=_size,
+        nargs="+",
+        default=DEFAULT_SIZES,
+        metavar="SCANS",
+        help="stored scans (default: 1000 to a million, by tens)",
+    )
+    parser.add_argument(
+        "--requests", type=_count, default=10, help="for each page in a round (default: %(default)s)"
+    )
+    parser.add_argument("--seed", type=int, default=0, help="of what is drawn (default: %(default)s)")
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Measure, print the report, save it with its plot; 0. Raises StackFailed or NoScans, with a line for people."""
+    from benchmarks.pages import measure_pages
+    from benchmarks.report import Report
+    from benchmarks.stack import own_stack
+    from benchmarks.uploads import measure_uploads, read_scans, simulated_scans
+
+    report = Report("Web app: uploads and lists")
+    if arguments.scans:
+        scans = read_scans(arguments.scans)
+        report.notes.append(f"Uploaded were copies of {len(scans)} given files.")
+    else:
+        _say("drawing scans")
+        scans = simulated_scans(arguments.seed)
+        report.notes.append(f"Uploaded were copies of {len(scans)} simulated scans (no --scans were given).")
+    _say("starting a stack")
+    with own_stack() as stack:
+        if "uploads" in arguments.parts:
+            _say("uploads")
+            measure_uploads(
+                stack,
+                report,
+                scans,
+                rounds=arguments.rounds,
+                uploads=arguments.uploads,
+                clients=arguments.clients,
+                seed=arguments.seed,
+            )
+        if "pages" in arguments.parts:
+            measure_pages(
+                stack,
+                report,
+                scans,
+                sizes=sorted(set(arguments.sizes)),
+                rounds=arguments.rounds,
+                requests_each=arguments.requests,
+                seed=arguments.seed,
+                say=_say,
+            )
+            report.notes.append("Stored scans were made in bulk from one that was uploaded; all databases")
+            report.notes.append("lie on one MongoDB server, each with a web app of its own.")
+    print(report.text())
+    report.save(arguments.out / "web.json")
+    if "pages" in arguments.parts:
+        from benchmarks.web_plot import draw
+
+        draw(report, arguments.out / "web.png")
+    return 0
+
+
+def _count(text: str) -> int:
+    number = int(text)
+    if number < 1:
+        raise argparse.ArgumentTypeError("give a number above zero")
+    return number
+
+
+def _size(text: str) -> int:
+    number = int(text)
+    if number < SMALLEST_SIZE:
+        raise argparse.ArgumentTypeError(f"a history has at least {SMALLEST_SIZE} scans here")
+    return number
+
+
+def _say(line: str) -> None:
+    print(f"{time.strftime('%H:%M:%S')} {line}", file=sys.stderr, flush=True)
