@@ -20,6 +20,10 @@ class Benchmark:
 
 
 BENCHMARKS: dict[str, Benchmark] = {
+    "tune": Benchmark(
+        "find workers, threads, engine and batches for this machine, and keep them", "benchmarks.tune"
+    ),
+    "inference": Benchmark("the forward pass and its explanation, by every engine", "benchmarks.inference"),
     "servers": Benchmark("speed over HTTP, beside other model servers", "benchmarks.servers"),
     "soak": Benchmark("memory of the model server under steady load", "benchmarks.soak"),
     "start": Benchmark("time and memory of a stack's start", "benchmarks.start"),

@@ -69,8 +69,7 @@ def run(arguments: argparse.Namespace) -> int:
     from benchmarks.scans import read_images
     from benchmarks.server_goals import goals
     from benchmarks.subjects import chosen
-    from serving.archive import BATCH_SIZE
-    from serving.torchserve import capacity
+    from serving.capacity import capacity
 
     _check(arguments)
     subjects = chosen(arguments.only)
@@ -83,7 +82,7 @@ def run(arguments: argparse.Namespace) -> int:
         shared = capacity()
         collected.note(
             f"Sent: {origin}, as raw bytes or base64 in JSON, whichever the server takes. Weights: random. "
-            f"Workers: {shared.workers}, threads: {shared.threads}, batch: {BATCH_SIZE}; {kind()} is counted as memory."
+            f"Workers: {shared.workers}, threads: {shared.threads}, batch: {shared.batching.size}; {kind()} is counted as memory."
         )
         benches = [
             _Bench(architecture, Path(name) / architecture, python, visit, collected)
@@ -95,7 +94,7 @@ def run(arguments: argparse.Namespace) -> int:
                 bench.round(subjects)
     report = Report("Served speed")
     collected.fill(report)
-    report.goals += goals(report, arguments.architectures, visit.clients, BATCH_SIZE)
+    report.goals += goals(report, arguments.architectures, visit.clients, shared.batching.size)
     print(report.text())
     report.save(arguments.out / "servers.json")
     _plot(report, arguments.architectures, visit.clients, arguments.out / "servers.png")
@@ -140,7 +139,7 @@ class _Bench:
     def _setting(self) -> Setting:
         from benchmarks.models import make_model
         from benchmarks.subjects import Setting
-        from serving.torchserve import capacity
+        from serving.capacity import capacity
 
         store = self.folder / "store"
         model = store / MODEL_NAME / MODEL_VERSION
@@ -154,7 +153,6 @@ class _Bench:
         from benchmarks.in_process import Plan, measure_direct
         from benchmarks.server_goals import IN_PROCESS, in_process_condition
         from benchmarks.torchserve import model_variables
-        from serving.archive import BATCH_SIZE
 
         folder = self.folder / "sent"
         folder.mkdir(exist_ok=True)
@@ -162,9 +160,9 @@ class _Bench:
         for path, content in zip(images, self.visit.images, strict=True):
             path.write_bytes(content)
         threads = setting.capacity.threads
-        variables = os.environ | model_variables(setting.capacity)
+        variables = os.environ | model_variables(setting.capacity, setting.folder)
         found: dict[int, Mapping[bool, Direct]] = {}
-        for batch, processes in ((1, 1), (BATCH_SIZE, setting.capacity.workers)):
+        for batch, processes in ((1, 1), (setting.capacity.batching.size, setting.capacity.workers)):
             _say(f"  {IN_PROCESS}, batch {batch}")
             plan = Plan(str(setting.model), tuple(map(str, images)), threads, batch, self.visit.seconds)
             found[batch] = measure_direct(plan, variables, processes)

@@ -72,7 +72,7 @@ def run(arguments: argparse.Namespace) -> int:
     from benchmarks.report import Report
     from benchmarks.scans import read_images
     from benchmarks.torchserve import retinote
-    from serving.torchserve import capacity
+    from serving.capacity import capacity
 
     if not MIN_MINUTES <= arguments.minutes <= MAX_MINUTES:
         raise BenchmarkError(f"--minutes: give {MIN_MINUTES} to {MAX_MINUTES}.")

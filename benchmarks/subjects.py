@@ -17,10 +17,9 @@ from benchmarks.errors import BenchmarkError
 from benchmarks.load import BodyKind, Target
 from benchmarks.peers.settings import PeerSettings
 from benchmarks.torchserve import Running, model_variables, retinote, torchserve_plain
-from serving.archive import BATCH_SIZE, MAX_BATCH_DELAY_MS
+from serving.capacity import Capacity
 from serving.processes import GuardedProcess, wait_until
 from serving.stack.ports import free_ports
-from serving.torchserve import Capacity
 
 ROOT = Path(__file__).resolve().parent.parent
 START_TIMEOUT_S = 300
@@ -114,8 +113,8 @@ def _peer(
         port=port,
         workers=setting.capacity.workers,
         threads=setting.capacity.threads,
-        batch_size=BATCH_SIZE,
-        batch_delay_ms=MAX_BATCH_DELAY_MS,
+        batch_size=setting.capacity.batching.size,
+        batch_delay_ms=setting.capacity.batching.delay_ms,
         scratch=str(scratch),
     )
     variables = {
@@ -125,7 +124,7 @@ def _peer(
         "BENTOML_HOME": str(scratch),
     }
     if form == "same":
-        variables |= model_variables(setting.capacity)
+        variables |= model_variables(setting.capacity, setting.folder)
     process = GuardedProcess.start(
         command(port),
         log=home / "server.log",

@@ -14,12 +14,13 @@ from benchmarks.errors import BenchmarkError
 from benchmarks.load import Target
 from handlers.card import CARD_NAME
 from serving.archive import WEIGHTS, build_archive, model_config
+from serving.capacity import Capacity
 from serving.errors import ServingError
 from serving.keys import InferenceKey, ManagementKey
 from serving.management import ManagementClient
 from serving.processes import GuardedProcess, wait_until
 from serving.stack.ports import free_ports
-from serving.torchserve import Capacity, Ports, TorchServe, java
+from serving.torchserve import ENGINE_CACHE_VARIABLE, Ports, TorchServe, java
 
 ROOT = Path(__file__).resolve().parent.parent
 PEERS = ROOT / "benchmarks" / "peers"
@@ -44,15 +45,22 @@ class Running:
         self.clean()
 
 
-def model_variables(capacity: Capacity) -> dict[str, str]:
-    """The variables that this project's TorchServe sets for its workers' threads and engines, for the others too."""
+def model_variables(capacity: Capacity, folder: Path) -> dict[str, str]:
+    """The variables that this project's TorchServe sets for its workers' threads and engines, for the others too.
+
+    What is compiled for one is kept in `folder` and serves all.
+    """
     nowhere = Path("nowhere")
     server = TorchServe(nowhere, nowhere, nowhere, Ports(0, 0, 0, 0, 0), capacity)
     return {
         name: value
         for name, value in server.environment({}).items()
         if name not in ITS_OWN and str(server.scratch) not in value
-    }
+    } | _engines(folder)
+
+
+def _engines(folder: Path) -> dict[str, str]:
+    return {ENGINE_CACHE_VARIABLE: str(folder / "engines")}
 
 
 def retinote(store: Path, model: Path, folder: Path, capacity: Capacity) -> Running:
@@ -70,7 +78,7 @@ def retinote(store: Path, model: Path, folder: Path, capacity: Capacity) -> Runn
     process = GuardedProcess.start(
         server.command(),
         log=server.logs / "console.log",
-        environment=server.environment(),
+        environment=server.environment() | _engines(folder),
         folder=server.home,
     )
     try:
@@ -83,7 +91,7 @@ def retinote(store: Path, model: Path, folder: Path, capacity: Capacity) -> Runn
             name="TorchServe",
             timeout_s=START_TIMEOUT_S,
         )
-        management.register(archive.name, workers=capacity.workers)
+        management.register(archive.name, capacity.workers, capacity.batching)
         key = InferenceKey(server.key_file, server.management_url)
         target = Target(f"{server.inference_url}/predictions/{name}", key.headers())
     except BaseException:

@@ -144,9 +144,10 @@ class TorchServe:
             "METRICS_LOCATION": str(self.logs),
             "OMP_NUM_THREADS": threads,
             "MKL_NUM_THREADS": threads,
-            # Threads that spin while they wait take the cores from Java, from the web app and from each other: with
-            # half of a core taken by something else, a forward then lasts ten times as long.
-            "OMP_WAIT_POLICY": "passive",
+            # Threads that wait for each other spin, by default for milliseconds. Where Java, the web app or another
+            # worker wants the core, a forward then takes up to ten times as long; with this count, which libgomp
+            # itself uses when there are more threads than cores, it takes no longer than without them.
+            "GOMP_SPINCOUNT": "1000",
             "TMPDIR": str(self.scratch),
             "RETINOTE_ENGINE": inherited.get("RETINOTE_ENGINE") or self.capacity.engine,
             "RETINOTE_MAX_BATCH": str(self.capacity.batching.size),

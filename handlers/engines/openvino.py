@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from typing import Any
 
 import numpy as np
@@ -19,13 +20,15 @@ class OpenVinoEngine:
     def __init__(self, network: nn.Module, spec: InputSpec) -> None:
         precision = fast_precision(torch.device("cpu"))
         self.description = f"openvino {precision_name(precision)}"
+        # Importing OpenVINO tells its maker so, over the network; it does without where this package is not to be had.
+        sys.modules.setdefault("openvino_telemetry", None)  # type: ignore[arg-type]
         try:
             import openvino
             from openvino.frontend import FrontEndManager
             from openvino.frontend.pytorch.ts_decoder import TorchScriptPythonDecoder
         except ImportError as error:
             raise EngineUnavailable(f"OpenVINO is not installed ({error.name})") from error
-        # Not by openvino.convert_model: that one tells its maker how it is used.
+        # Not by openvino.convert_model, which would tell its maker how it is used.
         serving = ServingNetwork(network, spec, torch.float32).eval()
         example = torch.zeros(2, 3, spec.size, spec.size, dtype=torch.uint8)
         with torch.no_grad():

@@ -14,6 +14,7 @@ import numpy.typing as npt
 from django.db import IntegrityError
 
 from handlers.decoding import decode
+from handlers.png import encode_png
 from webapp import clock
 from webapp.accounts.models import User
 from webapp.inference.client import ModelAnswer
@@ -23,17 +24,6 @@ from webapp.scans.scale import pixel_size
 
 # The request that uploads a scan predicts it, too; for this long nobody else does.
 FIRST_CLAIM = timedelta(seconds=30)
-# Averaging the left and the upper pixel predicts speckle best, in which zlib finds no repetitions then: looking for
-# runs alone takes a third of the time of its usual search and makes files smaller by a tenth.
-GREY_PNG = (
-    *(cv2.IMWRITE_PNG_FILTER, cv2.IMWRITE_PNG_FILTER_AVG),
-    *(cv2.IMWRITE_PNG_STRATEGY, cv2.IMWRITE_PNG_STRATEGY_RLE),
-)
-# Channels do repeat each other. Level 1 takes a third of the time of level 3 for an eighth more.
-COLOUR_PNG = (
-    *(cv2.IMWRITE_PNG_FILTER, cv2.IMWRITE_PNG_FILTER_AVG),
-    *(cv2.IMWRITE_PNG_COMPRESSION, 1),
-)
 UNCOMPRESSED = (cv2.IMWRITE_TIFF_COMPRESSION, cv2.IMWRITE_TIFF_COMPRESSION_NONE)
 # Up to here pixels travel to the model server as they are; larger images would fill its memory.
 MAX_UNCOMPRESSED_BYTES = 8 * 2**20
@@ -129,14 +119,9 @@ def _give_back(scan: Scan, name: str) -> bool:
 def _ask_and_compress(pixels: Pixels, ask: Ask) -> tuple[Future[ModelAnswer], bytes]:
     """What the model server will say of the pixels, and their PNG, which is made while it works on them."""
     if pixels.nbytes > MAX_UNCOMPRESSED_BYTES:
-        image = to_png(pixels)
+        image = encode_png(pixels)
         return ask(image), image
-    return ask(_encoded(".tiff", pixels, UNCOMPRESSED)), to_png(pixels)
-
-
-def to_png(pixels: Pixels) -> bytes:
-    """Pixels, grey (height, width) or RGB (height, width, 3), as a PNG."""
-    return _encoded(".png", pixels, COLOUR_PNG if pixels.ndim == 3 else GREY_PNG)
+    return ask(_to_tiff(pixels)), encode_png(pixels)
 
 
 def _without_colour(pixels: Pixels) -> Pixels:
@@ -146,9 +131,10 @@ def _without_colour(pixels: Pixels) -> Pixels:
     return np.ascontiguousarray(grey) if is_grey else pixels
 
 
-def _encoded(suffix: str, pixels: Pixels, options: tuple[int, ...]) -> bytes:
+def _to_tiff(pixels: Pixels) -> bytes:
+    """The pixels as they are, in a file that the model server reads without decompressing anything."""
     kept = cv2.cvtColor(pixels, cv2.COLOR_RGB2BGR) if pixels.ndim == 3 else pixels
-    done, content = cv2.imencode(suffix, kept, options)
+    done, content = cv2.imencode(".tiff", kept, UNCOMPRESSED)
     if not done:
-        raise RuntimeError(f"OpenCV could not write a {suffix} file")
+        raise RuntimeError("OpenCV could not write a TIFF file")
     return bytes(content.data)

@@ -1,0 +1,156 @@
+"""Every engine and explainer on the same network in one process: `python -m benchmarks.engines PLAN` (JSON).
+
+Each round runs all subjects once, so that whatever else the machine does meets all alike. Prints JSON.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch import nn
+
+from benchmarks.inference import FORWARD, OURS, PAIR, RIVALS
+from handlers.card import ModelCard
+from handlers.engines.choice import EngineSettings, load_engine
+from handlers.engines.eager import EagerEngine
+from handlers.engines.openvino import OpenVinoEngine
+from handlers.engines.serving_network import ServingNetwork
+from handlers.gradcam import HeadGradCam
+from handlers.network import load_network
+from handlers.preprocessing import normalise
+
+CPU = torch.device("cpu")
+WARM_ROUNDS = 2
+PEAK_SIDE = 4096
+PEAK_ROUNDS = 5
+LABEL = 1
+Run = Callable[[torch.Tensor], object]
+
+
+def main(plan: dict[str, Any]) -> None:
+    """Measure what the plan says."""
+    torch.set_num_threads(plan["threads"])
+    folder = Path(plan["model"])
+    card, network = load_network(folder)
+    notes: list[str] = []
+    settings = EngineSettings(cache=Path(plan["cache"]), max_batch=max(plan["batches"]))
+    engine = load_engine(folder, card, load_network(folder)[1], CPU, settings)
+    notes.append(f"{OURS} here: {engine.description}")
+    head = HeadGradCam(network.get_submodule("head"))
+
+    def explained(squares: torch.Tensor) -> object:
+        count = len(squares)
+        return head.explain(engine(squares), range(count), [LABEL] * count)
+
+    subjects: dict[str, Run] = {
+        f"{OURS}: {FORWARD}": engine,
+        f"{OURS}: {PAIR}": explained,
+        f"eager fp32: {FORWARD}": EagerEngine(load_network(folder)[1], card.input, CPU, torch.float32),
+        f"eager bf16: {FORWARD}": EagerEngine(load_network(folder)[1], card.input, CPU),
+        f"{RIVALS[0]}: {FORWARD}": OpenVinoEngine(load_network(folder)[1], card.input),
+        f"{RIVALS[1]}: {FORWARD}": onnx_runtime(load_network(folder)[1], card, folder, plan["threads"]),
+        f"pytorch-grad-cam fp32: {PAIR}": pytorch_grad_cam(network, card),
+        f"captum fp32: {PAIR}": captum(load_network(folder)[1], card),
+    }
+    times: dict[int, dict[str, list[float]]] = {}
+    for batch in plan["batches"]:
+        squares = torch.randint(0, 256, (batch, 3, card.input.size, card.input.size), dtype=torch.uint8)
+        times[batch] = measure(subjects, squares, plan["rounds"])
+    print(
+        json.dumps(
+            {
+                "times_ms": times,
+                "peak_gflops": matrix_peak(),
+                "gflop_per_scan": operations(network, card) / 1e9,
+                "notes": notes,
+            }
+        )
+    )
+
+
+def measure(subjects: dict[str, Run], squares: torch.Tensor, rounds: int) -> dict[str, list[float]]:
+    """Milliseconds of each subject in each round."""
+    times: dict[str, list[float]] = {name: [] for name in subjects}
+    for number in range(WARM_ROUNDS + rounds):
+        for name, run in subjects.items():
+            started = time.perf_counter()
+            run(squares)
+            if number >= WARM_ROUNDS:
+                times[name].append(1000 * (time.perf_counter() - started))
+    return times
+
+
+def onnx_runtime(network: nn.Module, card: ModelCard, folder: Path, threads: int) -> Run:
+    """The same network from ONNX, float32 with all optimisations, as ONNX Runtime has them by default."""
+    import onnxruntime
+
+    path = folder / "network.onnx"
+    example = torch.zeros(2, 3, card.input.size, card.input.size, dtype=torch.uint8)
+    batch = torch.export.Dim("batch", min=1, max=64)
+    serving = ServingNetwork(network, card.input, torch.float32).eval()
+    with torch.no_grad():
+        torch.onnx.export(
+            serving, (example,), str(path), dynamo=True, dynamic_shapes=({0: batch},), verbose=False
+        )
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = threads
+    session = onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
+    name = session.get_inputs()[0].name
+    return lambda squares: session.run(None, {name: squares.numpy()})
+
+
+def pytorch_grad_cam(network: nn.Module, card: ModelCard) -> Run:
+    """pytorch-grad-cam as its README uses it."""
+    from pytorch_grad_cam import GradCAM
+    from pytorch_grad_cam.utils.model_targets import ClassifierOutputTarget
+
+    explainer = GradCAM(model=network, target_layers=[network.stages[-1]])  # type: ignore[index]
+    return lambda squares: explainer(
+        normalise(squares, card.input), [ClassifierOutputTarget(LABEL)] * len(squares)
+    )
+
+
+def captum(network: nn.Module, card: ModelCard) -> Run:
+    """captum's LayerGradCam, and the forward that its answer's label comes from."""
+    from captum.attr import LayerGradCam
+
+    explainer = LayerGradCam(network, network.stages[-1])  # type: ignore[index]
+
+    def run(squares: torch.Tensor) -> object:
+        images = normalise(squares, card.input)
+        with torch.inference_mode():
+            network(images)
+        return explainer.attribute(images, target=LABEL, relu_attributions=True)
+
+    return run
+
+
+def operations(network: nn.Module, card: ModelCard) -> float:
+    """Floating-point operations of one forward, as PyTorch counts them: two for each multiplication with addition."""
+    from torch.utils.flop_counter import FlopCounterMode
+
+    with FlopCounterMode(display=False) as counter, torch.no_grad():
+        network(torch.zeros(1, 3, card.input.size, card.input.size))
+    return float(counter.get_total_flops())
+
+
+def matrix_peak() -> list[float]:
+    """GFLOP/s of a large bf16 matrix product: what no network on this machine can exceed."""
+    left, right = (torch.randn(PEAK_SIDE, PEAK_SIDE, dtype=torch.bfloat16) for _ in range(2))
+    rates = []
+    for _ in range(PEAK_ROUNDS + 1):
+        started = time.perf_counter()
+        left @ right
+        rates.append(2 * PEAK_SIDE**3 / (time.perf_counter() - started) / 1e9)
+    return list(np.asarray(rates[1:], float))
+
+
+if __name__ == "__main__":
+    main(json.loads(sys.argv[1]))

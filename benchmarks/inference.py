@@ -1,0 +1,129 @@
+"""`bench inference`: the forward pass and its explanation in process, by every engine that a user could pick."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from benchmarks.report import Report
+
+ROOT = Path(__file__).resolve().parent.parent
+ARCHITECTURES = ("convnext_atto", "convnext_tiny", "convnext_base")
+BATCHES = (1, 8)
+TIME, SPEED, SHARE = "time per batch", "speed", "share of the bf16 matrix peak"
+FORWARD, PAIR = "forward", "forward + Grad-CAM"
+OURS = "Retinote"
+RIVALS = ("OpenVINO bf16", "ONNX Runtime fp32")
+EXPLAIN_LIMIT = 1.05
+ENGINE_LIMIT = 1.0
+
+
+def declare(parser: argparse.ArgumentParser) -> None:
+    """Declare the options."""
+    parser.add_argument(
+        "--architectures", nargs="+", default=ARCHITECTURES, metavar="NAME", help="timm names (default: all)"
+    )
+    parser.add_argument(
+        "--batches", nargs="+", type=int, default=BATCHES, metavar="N", help="(default: 1 and 8)"
+    )
+    parser.add_argument("--rounds", type=int, default=9, help="interleaved turns (default: %(default)s)")
+    parser.add_argument(
+        "--threads", type=int, default=len(os.sched_getaffinity(0)), help="(default: all cores)"
+    )
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Measure, print, and write inference.json and inference.png. Raises BenchmarkError when it can't be done."""
+    from benchmarks.environment import peers_python
+    from benchmarks.errors import BenchmarkError
+    from benchmarks.models import make_model
+    from benchmarks.plots import bars
+    from benchmarks.report import Report
+
+    python = peers_python()
+    report = Report("The forward pass in process")
+    with tempfile.TemporaryDirectory(prefix="retinote-bench-") as name:
+        for architecture in arguments.architectures:
+            model = make_model(Path(name) / architecture, architecture=architecture)
+            plan = {
+                "model": str(model),
+                "batches": list(arguments.batches),
+                "rounds": arguments.rounds,
+                "threads": arguments.threads,
+                "cache": str(Path(name) / "engines"),
+            }
+            print(f"retinote: {architecture}: compiling and measuring", file=sys.stderr, flush=True)
+            done = subprocess.run(
+                [str(python), "-m", "benchmarks.engines", json.dumps(plan)],
+                env=os.environ | {"PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": str(arguments.threads)},
+                stdout=subprocess.PIPE,
+                stderr=subprocess.PIPE,
+                text=True,
+                check=False,
+            )
+            if done.returncode:
+                raise BenchmarkError(f"Measuring {architecture} failed.\n{done.stderr.strip()[-2000:]}")
+            _write_down(report, architecture, json.loads(done.stdout.splitlines()[-1]))
+    report.notes.append(f"{arguments.threads} threads. Weights: random. Squares: noise, uint8, in memory.")
+    print(report.text())
+    report.save(arguments.out / "inference.json")
+    panels = {
+        f"{architecture}, batch {batch}": {
+            row.subject: row.values
+            for row in report.rows
+            if row.condition == f"{architecture}, batch {batch}" and row.metric == TIME
+        }
+        for architecture in arguments.architectures
+        for batch in arguments.batches
+    }
+    bars(
+        arguments.out / "inference.png",
+        panels,
+        axis="milliseconds a batch (median, lowest, highest)",
+        title=report.title,
+    )
+    return 0
+
+
+def _write_down(report: Report, architecture: str, found: dict[str, Any]) -> None:
+    """Rows and goals of one architecture."""
+    from benchmarks.report import Goal
+
+    report.notes += [note for note in found["notes"] if note not in report.notes]
+    peak = found["peak_gflops"]
+    if not any(row.subject == "matrix product" for row in report.rows):
+        report.add("matrix product", "4096 × 4096, bf16", SPEED, "GFLOP/s", peak)
+    for batch, subjects in found["times_ms"].items():
+        condition = f"{architecture}, batch {batch}"
+        operations = found["gflop_per_scan"] * int(batch)
+        for subject, times in subjects.items():
+            report.add(subject, condition, TIME, "ms", times)
+            if subject.endswith(FORWARD):
+                rates = [1000 * operations / time for time in times]
+                report.add(subject, condition, SPEED, "GFLOP/s", rates)
+                report.add(subject, condition, SHARE, "", [rate / max(peak) for rate in rates])
+        ours = report.find(f"{OURS}: {FORWARD}", condition, TIME).median
+        pair = report.find(f"{OURS}: {PAIR}", condition, TIME).median
+        report.goals.append(Goal(f"forward + Grad-CAM / forward, {condition}", pair / ours, EXPLAIN_LIMIT))
+        rivals = [
+            row.median
+            for row in report.rows
+            if row.condition == condition
+            and row.metric == TIME
+            and row.subject.removesuffix(f": {FORWARD}") in RIVALS
+        ]
+        if rivals:
+            report.goals.append(
+                Goal(
+                    f"forward / fastest of {' and '.join(RIVALS)}, {condition}",
+                    ours / min(rivals),
+                    ENGINE_LIMIT,
+                )
+            )
