@@ -63,8 +63,7 @@ def run(arguments: argparse.Namespace) -> int:
             done = subprocess.run(
                 [str(python), "-m", "benchmarks.engines", json.dumps(plan)],
                 env=os.environ | {"PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": str(arguments.threads)},
-                stdout=subprocess.PIPE,
-                stderr=subprocess.PIPE,
+                capture_output=True,
                 text=True,
                 check=False,
             )

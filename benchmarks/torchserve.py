@@ -59,12 +59,17 @@ def model_variables(capacity: Capacity, folder: Path) -> dict[str, str]:
     } | _engines(folder)
 
 
-def _engines(folder: Path) -> dict[str, str]:
-    return {ENGINE_CACHE_VARIABLE: str(folder / "engines")}
+def _engines(folder: Path, engines: Path | None = None) -> dict[str, str]:
+    return {ENGINE_CACHE_VARIABLE: str(engines or folder / "engines")}
 
 
-def retinote(store: Path, model: Path, folder: Path, capacity: Capacity) -> Running:
-    """This project's TorchServe with the model registered and its workers ready, settings and archive its own."""
+def retinote(
+    store: Path, model: Path, folder: Path, capacity: Capacity, engines: Path | None = None
+) -> Running:
+    """This project's TorchServe with the model registered and its workers ready, settings and archive its own.
+
+    Compiled networks are kept in `engines`, by default below `folder`.
+    """
     server = TorchServe(
         home=folder / "torchserve",
         archives=folder / "archives",
@@ -78,7 +83,7 @@ def retinote(store: Path, model: Path, folder: Path, capacity: Capacity) -> Runn
     process = GuardedProcess.start(
         server.command(),
         log=server.logs / "console.log",
-        environment=server.environment() | _engines(folder),
+        environment=server.environment() | _engines(folder, engines),
         folder=server.home,
     )
     try:

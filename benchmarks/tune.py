@@ -1,0 +1,205 @@
+"""`bench tune`: tries workers, threads, engines and batch sizes on a real TorchServe, and keeps the best for this machine."""
+
+from __future__ import annotations
+
+import argparse
+import itertools
+import statistics
+import sys
+import tempfile
+import time
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from benchmarks.torchserve import Running
+    from serving.capacity import Capacity
+
+ENGINES = ("compiled", "openvino", "eager")
+GPU_BATCHES, CPU_BATCHES = (8, 32), (4, 8)
+NEARLY = 0.9
+"""Share of the best throughput that still counts as best: among those the fastest lone answer decides."""
+LONE_REQUESTS = 12
+REQUEST_TIMEOUT_S = 120
+MAX_WORKERS_PER_GPU = 2
+
+
+def declare(parser: argparse.ArgumentParser) -> None:
+    """Declare the options."""
+    from serving.stack.commands import ROOT, add_data_option
+
+    add_data_option(parser)
+    parser.epilog = (
+        "Takes some minutes, best while nothing else runs. The next ./retinote up uses what was found."
+    )
+    parser.add_argument(
+        "--model-store",
+        type=Path,
+        default=ROOT / "model_store",
+        metavar="DIR",
+        help="where models are (default: %(default)s); the one that a stack serves by default is tried",
+    )
+    parser.add_argument(
+        "--seconds", type=float, default=6.0, help="of load for each setting (default: %(default)s)"
+    )
+    parser.add_argument("--engines", nargs="+", choices=ENGINES, default=ENGINES, help="(default: all)")
+
+
+@dataclass(frozen=True)
+class Trial:
+    """What one setting gave: the median of lone answers, and answers a second with every batch full."""
+
+    capacity: Capacity
+    lone_ms: float
+    per_second: float
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Try, print a table, and keep the best setting. Raises BenchmarkError or ServingError when none could be tried."""
+    from benchmarks.errors import BenchmarkError
+    from serving import tuning
+    from serving.errors import ServingError
+    from serving.registry import Registry, wanted
+    from serving.stack.commands import print_table
+    from serving.stack.folder import DataFolder
+    from serving.stores import ModelStores
+
+    data = DataFolder(arguments.data_dir)
+    data.make()
+    if data.is_held():
+        raise BenchmarkError(
+            f"A stack runs on {data.path} and would be measured, too: stop it with ./retinote down."
+        )
+    stores = ModelStores([arguments.model_store.absolute(), data.model_store])
+    model = wanted(stores, Registry(data.registry))[0]
+    store = next(folder for folder in stores.folders if (folder / model.name / model.default).is_dir())
+    trials: list[Trial] = []
+
+    def attempt(capacity: Capacity) -> None:
+        try:
+            trial = _try(capacity, store, store / model.name / model.default, data, arguments.seconds)
+        except (ServingError, BenchmarkError) as error:
+            print(f"retinote: {_words(capacity)} is left out: {error}", file=sys.stderr)
+            return
+        trials.append(trial)
+        print(
+            f"retinote: {_words(capacity)}: lone {trial.lone_ms:.1f} ms, {trial.per_second:.1f}/s",
+            file=sys.stderr,
+            flush=True,
+        )
+
+    for capacity in candidates(arguments.engines):
+        attempt(capacity)
+    if not trials:
+        raise BenchmarkError("No setting could be tried.")
+    leading = best(trials).capacity
+    for size in other_batches(leading):
+        attempt(replace(leading, batching=replace(leading.batching, size=size)))
+    found = best(trials)
+    rows: list[tuple[Any, ...]] = [("setting", "lone answer", "answers a second", "")]
+    rows += [
+        (
+            _words(trial.capacity),
+            f"{trial.lone_ms:.1f} ms",
+            f"{trial.per_second:.1f}",
+            "chosen" if trial is found else "",
+        )
+        for trial in trials
+    ]
+    print_table(rows)
+    measured = [asdict(trial) for trial in trials]
+    tuning.save(data.tuning, found.capacity, measured)
+    print(f"Kept in {data.tuning}; the next ./retinote up on {data.path} uses it.")
+    return 0
+
+
+def candidates(engines: Sequence[str]) -> Iterator[Capacity]:
+    """Settings to try: each engine with one worker on all cores, and with as many as share them out well."""
+    from serving.capacity import DEFAULT_BATCHING, Capacity, core_count, gpu_count
+
+    cores, gpus = core_count(), gpu_count()
+    if gpus:
+        for engine, each in itertools.product(engines, range(1, MAX_WORKERS_PER_GPU + 1)):
+            if engine != "openvino":  # it runs on processors alone
+                yield Capacity(gpus * each, max(1, cores // (gpus * each)), engine, DEFAULT_BATCHING)
+        return
+    shares = sorted({count for count in (1, 2, cores // 4, cores // 2, cores) if 1 <= count <= cores})
+    for engine, workers in itertools.product(engines, shares):
+        yield Capacity(workers, cores // workers, engine, DEFAULT_BATCHING)
+
+
+def other_batches(capacity: Capacity) -> list[int]:
+    """Batch sizes to try beside that of a setting."""
+    from serving.capacity import gpu_count
+
+    return [size for size in (GPU_BATCHES if gpu_count() else CPU_BATCHES) if size != capacity.batching.size]
+
+
+def best(trials: Sequence[Trial]) -> Trial:
+    """Of the settings with nearly the highest throughput the one that answers lone requests fastest."""
+    most = max(trial.per_second for trial in trials)
+    return min(
+        (trial for trial in trials if trial.per_second >= NEARLY * most), key=lambda trial: trial.lone_ms
+    )
+
+
+def _words(capacity: Capacity) -> str:
+    batching = capacity.batching
+    return f"{capacity.engine}, {capacity.workers} × {capacity.threads} threads, batches of {batching.size}"
+
+
+def _try(capacity: Capacity, store: Path, model: Path, data: Any, seconds: float) -> Trial:
+    """Start TorchServe as the stack would, and ask it."""
+    from benchmarks.scans import read_images
+    from benchmarks.torchserve import retinote
+
+    with tempfile.TemporaryDirectory(prefix="retinote-tune-") as name:
+        images, _ = read_images(None, Path(name) / "scans")
+        server = retinote(store, model, Path(name), capacity, engines=data.torchserve / "engines")
+        try:
+            return _ask(server, images, capacity, seconds)
+        finally:
+            server.stop()
+
+
+def _ask(server: Running, images: Sequence[bytes], capacity: Capacity, seconds: float) -> Trial:
+    import requests
+
+    from benchmarks.errors import BenchmarkError
+
+    turns = itertools.cycle(images)
+    session = requests.Session()
+    session.mount("http", requests.adapters.HTTPAdapter(pool_maxsize=64))
+
+    def ask() -> float:
+        started = time.perf_counter()
+        answer = session.post(
+            server.target.url,
+            data=next(turns),
+            headers=dict(server.target.headers),
+            timeout=REQUEST_TIMEOUT_S,
+        )
+        if not answer.ok:
+            raise BenchmarkError(f"the model server answers {answer.status_code}")
+        return 1000 * (time.perf_counter() - started)
+
+    for _ in range(3):
+        ask()
+    lone_ms = statistics.median(ask() for _ in range(LONE_REQUESTS))
+    clients = min(64, 2 * capacity.workers * capacity.batching.size)
+    ends = time.monotonic() + seconds
+
+    def ask_until_the_end(_: int) -> int:
+        count = 0
+        while time.monotonic() < ends:
+            ask()
+            count += 1
+        return count
+
+    began = time.monotonic()
+    with ThreadPoolExecutor(clients) as pool:
+        answered = sum(pool.map(ask_until_the_end, range(clients)))
+    return Trial(capacity, lone_ms, answered / (time.monotonic() - began))
