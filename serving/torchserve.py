@@ -103,6 +103,15 @@ class TorchServe:
         (self.home / "config.properties").write_text(self._settings(), encoding="utf-8")
         (self.home / "log4j2.xml").write_text(LOGGING, encoding="utf-8")
 
+    @property
+    def engines(self) -> Path:
+        """Where workers keep the networks that they compile, unless the environment names another folder."""
+        return self.home / "engines"
+
+    def has_compiled(self) -> bool:
+        """Whether a worker has compiled a network here before."""
+        return any(Path(os.environ.get(ENGINE_CACHE_VARIABLE) or self.engines).glob("*.pt2"))
+
     def clean(self) -> None:
         """Remove what a stopped TorchServe leaves: keys that no longer open anything, and unpacked archives."""
         self.key_file.unlink(missing_ok=True)
@@ -151,7 +160,7 @@ class TorchServe:
             "TMPDIR": str(self.scratch),
             "RETINOTE_ENGINE": inherited.get("RETINOTE_ENGINE") or self.capacity.engine,
             "RETINOTE_MAX_BATCH": str(self.capacity.batching.size),
-            ENGINE_CACHE_VARIABLE: inherited.get(ENGINE_CACHE_VARIABLE) or str(self.home / "engines"),
+            ENGINE_CACHE_VARIABLE: inherited.get(ENGINE_CACHE_VARIABLE) or str(self.engines),
             "PYTHONUNBUFFERED": "1",
         }
 

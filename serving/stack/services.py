@@ -97,6 +97,8 @@ class ServedModels:
     def prepare(self) -> None:
         """Write TorchServe's settings, and build the archives that are missing or older than their inputs."""
         self._server.prepare()
+        if not self._server.has_compiled():
+            self._announce("Preparing the network for this machine (a minute the first time)")
         self._to_register = wanted(self._stores, self._registry)
         for model in self._to_register:
             for version in (model.default, *model.others):

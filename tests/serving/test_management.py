@@ -6,6 +6,7 @@ from zipfile import ZipFile
 import pytest
 import requests
 
+from serving.capacity import DEFAULT_BATCHING
 from serving.keys import ManagementKey
 from serving.management import (
     AlreadyRegistered,
@@ -58,6 +59,7 @@ def test_registered_versions_are_ready_to_answer(both_served: Trial) -> None:
     assert (first.name, first.version, first.is_default, first.status) == (MODEL, FIRST, True, "ready")
     assert (second.version, second.is_default, second.status) == (SECOND, False, "ready")
     assert [worker.status for worker in first.workers] == ["READY"]
+    assert (first.batch_size, first.max_batch_delay_ms) == (DEFAULT_BATCHING.size, DEFAULT_BATCHING.delay_ms)
     assert both_served.client.models() == [MODEL]
     assert predict(both_served).json()["model"]["version"] == FIRST
     assert predict(both_served, SECOND).json()["model"]["version"] == SECOND

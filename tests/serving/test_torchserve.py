@@ -84,6 +84,8 @@ def test_workers_get_no_secrets_and_no_checkout(tmp_path: Path) -> None:
 
     assert environment["PATH"] == "/bin"
     assert environment["OMP_NUM_THREADS"] == "2"
+    assert environment["RETINOTE_ENGINE"] == "auto"
+    assert environment["RETINOTE_ENGINE_CACHE"] == str(tmp_path / "engines")
     assert not {"PYTHONPATH", "RETINOTE_SECRET_KEY", "MONGODB_URI"} & environment.keys()
 
 
