@@ -155,9 +155,10 @@ def test_openvino_tells_its_maker_nothing() -> None:
     """In a process of its own: what counts is the import."""
     script = """
 import sys, pathlib
+from handlers.engines import openvino
 from handlers.network import load_network
 card, network = load_network(pathlib.Path(sys.argv[1]))
-OpenVinoEngine(network, card.input)
+openvino.OpenVinoEngine(network, card.input)
 assert not sys.modules["openvino_telemetry"], "its telemetry was loaded"
 """
     run = subprocess.run(
