@@ -163,7 +163,7 @@ class Predictor:
         """Answers from figures and maps. Judging and drawing are separate jobs: even one request keeps two cores busy."""
         jobs: list[Callable[[], object]] = []
         for item in items:
-            jobs.append(partial(_facts, item.loaded))
+            jobs.append(partial(_facts, item))
             jobs.append(partial(_explanation, item))
         done = self._each(_timed, jobs)
         return [
@@ -174,7 +174,7 @@ class Predictor:
     def _answer(
         self,
         item: _Predicted,
-        facts: _Timed[tuple[Quality, ImageFacts]] | RequestError,
+        facts: _Timed[tuple[Quality, ImageFacts] | None] | RequestError,
         explanation: _Timed[Explanation | None] | RequestError,
     ) -> Outcome:
         if isinstance(facts, RequestError):
@@ -182,7 +182,8 @@ class Predictor:
         if isinstance(explanation, RequestError):
             return explanation
         gradcam = explanation.made
-        if gradcam and item.loaded.request.explanation_only:
+        if facts.made is None:
+            assert gradcam is not None  # see _facts
             return ExplanationAnswer(model=model_facts(self.card), gradcam=gradcam)
         if not np.isfinite(item.scores).all():
             return UnexpectedError("The model has no finite probabilities for this image.")
@@ -231,12 +232,15 @@ def _timed(job: Callable[[], Done]) -> _Timed[Done]:
     return _Timed(made, began, time.perf_counter())
 
 
-def _facts(item: _Loaded) -> tuple[Quality, ImageFacts]:
-    """What the answer says of the image itself."""
-    return quality(item.picture.pixels), ImageFacts(
-        width=item.picture.width,
-        height=item.picture.height,
-        sha256=hashlib.sha256(item.request.content).hexdigest(),
+def _facts(item: _Predicted) -> tuple[Quality, ImageFacts] | None:
+    """What the answer says of the image itself; nothing where only the explanation was asked for."""
+    request, picture = item.loaded.request, item.loaded.picture
+    if request.explanation_only and item.explained:
+        return None
+    return quality(picture.pixels), ImageFacts(
+        width=picture.width,
+        height=picture.height,
+        sha256=hashlib.sha256(request.content).hexdigest(),
     )
 
 

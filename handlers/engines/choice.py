@@ -64,16 +64,17 @@ def load_engine(
     def compiled() -> Engine:
         if settings.cache is None:
             raise EngineUnavailable(f"no folder for compiled networks is set ({CACHE_VARIABLE})")
-        return load_compiled(folder, device, settings.cache, settings.max_batch)
+        return load_compiled(folder, card, device, settings.cache, settings.max_batch)
 
     makers: dict[str, Callable[[], Engine]] = {
         COMPILED: compiled,
         OPENVINO: lambda: OpenVinoEngine(network, card.input),
     }
-    trial = _trial(card.input.size)
-    with torch.inference_mode():
+    order = _order(settings.engine, device)
+    if order:
+        trial = _trial(card.input.size)
         expected = EagerEngine(network, card.input, torch.device("cpu"), torch.float32)(trial).logits
-    for name in _order(settings.engine, device):
+    for name in order:
         try:
             started = time.perf_counter()
             engine = makers[name]()

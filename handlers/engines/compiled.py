@@ -19,7 +19,7 @@ from typing import Any
 
 import torch
 
-from handlers.card import CARD_NAME, ModelCard
+from handlers.card import ModelCard
 from handlers.engines.engine import EngineUnavailable, Forward
 from handlers.engines.serving_network import fast_precision, precision_name
 
@@ -62,9 +62,10 @@ class CompiledEngine:
         return Forward(logits, features)
 
 
-def load_compiled(folder: Path, device: torch.device, cache: Path, max_batch: int) -> CompiledEngine:
+def load_compiled(
+    folder: Path, card: ModelCard, device: torch.device, cache: Path, max_batch: int
+) -> CompiledEngine:
     """The model in `folder`, compiled for this machine; compiles it unless `cache` has it. Raises EngineUnavailable."""
-    card = ModelCard.load(folder / CARD_NAME)
     package = cache / f"{card.name}-{card.version}-{key(card, device, max_batch)}{SUFFIX}"
     try:
         with _alone(cache):

@@ -13,7 +13,7 @@ from handlers.preprocessing import normalise
 
 
 class EagerEngine:
-    """Runs a network that `gradcam.ClosedFormGradCam` explains, on the CPU or a GPU."""
+    """Runs a network that `gradcam.HeadGradCam` explains, on the CPU or a GPU."""
 
     def __init__(
         self, network: nn.Module, spec: InputSpec, device: torch.device, precision: torch.dtype | None = None
