@@ -23,6 +23,7 @@ from bson import ObjectId
 from playwright.sync_api import Page
 from pymongo import MongoClient
 
+from benchmarks.report import percentile
 from tests.e2e.page.browser import Clinic, Visit, chromium, simulated, visit
 from tests.e2e.page.test_upload import drop
 from tests.services import free_ports
@@ -84,11 +85,6 @@ def main() -> None:
     if options.out:
         options.out.parent.mkdir(parents=True, exist_ok=True)
         options.out.write_text(json.dumps({**vars(options), "out": None, "figures": figures}, indent=1))
-
-
-def percentile(values: list[float], share: int) -> float:
-    """The smallest value that at least `share` percent do not exceed."""
-    return sorted(values)[-(-share * len(values) // 100) - 1]
 
 
 def drop_to_answer(window: Visit, count: int) -> list[float]:

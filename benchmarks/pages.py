@@ -13,9 +13,10 @@ from urllib.parse import parse_qs, urlencode, urlparse
 import requests
 from pymongo import MongoClient
 
+from benchmarks.errors import BenchmarkError
 from benchmarks.history import USERS, Document, Person, Templates, load, moment_of, people
 from benchmarks.report import Goal, Report, percentile
-from benchmarks.stack import REQUEST_TIMEOUT_S, OwnStack, StackFailed
+from benchmarks.stack import REQUEST_TIMEOUT_S, OwnStack
 
 PATHS = {"history": "/api/v1/history/", "scans": "/api/v1/scans/"}
 PAGE_SIZE = 50
@@ -162,7 +163,7 @@ def _page(session: requests.Session, shelf: Shelf, asked: tuple[str, str], query
     answer = session.get(address, timeout=REQUEST_TIMEOUT_S)
     took = 1000 * (time.perf_counter() - started)
     if not answer.ok:
-        raise StackFailed(f"{path} was answered with status {answer.status_code}.")
+        raise BenchmarkError(f"{path} was answered with status {answer.status_code}.")
     shelf.records[subject(path, asked[0], query)] = len(answer.json()["results"])
     return took
 
@@ -175,7 +176,7 @@ def _cursor(session: requests.Session, shelf: Shelf, path: str) -> str:
         timeout=REQUEST_TIMEOUT_S,
     ).json()
     if not answer["next"]:
-        raise StackFailed(f"{shelf.size} scans are too few for a deep page.")
+        raise BenchmarkError(f"{shelf.size} scans are too few for a deep page.")
     cursor: str = parse_qs(urlparse(answer["next"]).query)["cursor"][0]
     return cursor
 
@@ -196,11 +197,11 @@ def _templates(stack: OwnStack, scan: bytes, client: MongoClient[Document]) -> T
         timeout=REQUEST_TIMEOUT_S,
     )
     if not drawn.ok:
-        raise StackFailed(f"A shape was answered with status {drawn.status_code}.")
+        raise BenchmarkError(f"A shape was answered with status {drawn.status_code}.")
     try:
         return Templates.of(client[DATABASE])
     except LookupError as error:
-        raise StackFailed("The first upload was not predicted.") from error
+        raise BenchmarkError("The first upload was not predicted.") from error
 
 
 def _progress(say: Say, done: int, size: int) -> None:

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from benchmarks.errors import BenchmarkError
 
-SUFFIXES = (".png", ".jpg", ".jpeg", ".tif", ".tiff", ".bmp")
+SUFFIXES = (".jpg", ".jpeg", ".png", ".tif", ".tiff", ".bmp")
 SIMULATED_PER_LABEL = 2
 
 
@@ -20,13 +20,17 @@ def read_images(folder: Path | None, scratch: Path) -> tuple[list[bytes], str]:
         from training.simulator.writing import IMAGES, Order, write_set
 
         write_set(Order(scratch, tuple(LABELS), SIMULATED_PER_LABEL, seed=0), workers=1)
-        paths = _images(scratch / IMAGES)
-        return [path.read_bytes() for path in paths], f"{len(paths)} simulated scans, PNG, 512 by 496 pixels"
-    paths = _images(folder)
-    if not paths:
-        raise BenchmarkError(f"--scans: {folder} holds no images ({', '.join(SUFFIXES)}).")
-    return [path.read_bytes() for path in paths], f"{len(paths)} scans of a folder ({folder.name})"
+        drawn = read_scans(scratch / IMAGES)
+        return drawn, f"{len(drawn)} simulated scans, PNG, 512 by 496 pixels"
+    scans = read_scans(folder)
+    return scans, f"{len(scans)} scans of a folder ({folder.name})"
 
 
-def _images(folder: Path) -> list[Path]:
-    return sorted(path for path in folder.rglob("*") if path.suffix.lower() in SUFFIXES)
+def read_scans(folder: Path) -> list[bytes]:
+    """The image files of a folder and of those below it, by path. Raises BenchmarkError when there are none."""
+    if not folder.is_dir():
+        raise BenchmarkError(f"There is no folder {folder}.")
+    found = [path for path in sorted(folder.rglob("*")) if path.suffix.lower() in SUFFIXES]
+    if not found:
+        raise BenchmarkError(f"{folder} holds no images ({', '.join(SUFFIXES)}).")
+    return [path.read_bytes() for path in found]

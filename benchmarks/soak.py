@@ -26,7 +26,6 @@ GROWTH_LIMIT = 1.02
 MIN_MINUTES, MAX_MINUTES = 0.2, 24 * 60
 BAD_EVERY = 10
 """One request in so many has a bad image: in turns cut short, no image at all, and empty."""
-MIB = 2**20
 
 
 @dataclass
@@ -135,6 +134,7 @@ def mixed(target: Target, images: Sequence[bytes]) -> list[Shot]:
 def _sample(server: Running, model: str, curve: MemoryCurve, began: float) -> None:
     import psutil
 
+    from benchmarks.memory import MIB
     from serving.errors import ServingError
 
     assert server.management is not None

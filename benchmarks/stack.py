@@ -5,11 +5,9 @@ from __future__ import annotations
 import os
 import re
 import secrets
-import socket
 import subprocess
 import sys
 import tempfile
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
@@ -18,23 +16,20 @@ from typing import Any
 
 import requests
 
+from benchmarks.errors import BenchmarkError
 from serving.keys import InferenceKey
-from serving.processes import GuardedProcess
+from serving.processes import GuardedProcess, wait_until
 from serving.stack import webapp
 from serving.stack.folder import DataFolder, read_state
+from serving.stack.ports import free_ports
 
 ROOT = Path(__file__).resolve().parent.parent
 START_TIMEOUT_S = 900
 COMMAND_TIMEOUT_S = 300
-POLL_S = 0.2
 REQUEST_TIMEOUT_S = 120
 NOT_OURS = ("RETINOTE_", "MONGODB_URI", "DJANGO_")
 """Variables that would lead a stack to somebody's database or settings."""
 PASSWORD = re.compile(r"Sign in as admin with the password (\S+)")
-
-
-class StackFailed(Exception):
-    """The stack, or a command about it, did not do what it should; the message is for people."""
 
 
 @dataclass(frozen=True)
@@ -59,29 +54,32 @@ class OwnStack:
         return InferenceKey(Path(self.state["key_file"]), self.state["management_url"])
 
     def make_user(self, name: str, role: str, clinic: str = "") -> str:
-        """Make an account; its password. Raises StackFailed."""
+        """Make an account; its password. Raises BenchmarkError."""
         password = secrets.token_urlsafe(12)
         options = ["--role", role, "--data-dir", str(self.data.path)]
         if clinic:
             options += ["--clinic", clinic]
-        _retinote("user", "create", name, *options, given=f"{password}\n")
+        run_retinote("user", "create", name, *options, given=f"{password}\n")
         return password
 
     def sign_in(self, name: str, password: str) -> dict[str, str]:
-        """The headers of somebody who is signed in, good for ten minutes. Raises StackFailed."""
+        """The headers of somebody who is signed in, good for ten minutes. Raises BenchmarkError."""
         answer = requests.post(
             f"{self.web_url}/api/v1/auth/token/",
             json={"username": name, "password": password},
             timeout=REQUEST_TIMEOUT_S,
         )
         if not answer.ok:
-            raise StackFailed(f"{name} can't sign in: status {answer.status_code}.")
+            raise BenchmarkError(f"{name} can't sign in: status {answer.status_code}.")
         return {"Authorization": f"Bearer {answer.json()['access']}"}
 
     @contextmanager
     def web_app_on(self, database: str) -> Iterator[OwnStack]:
-        """The same stack with a web app of its own on another database, whose tables are made. Raises StackFailed."""
-        port = free_port()
+        """The same stack with a web app of its own on another database, whose tables are made.
+
+        Raises BenchmarkError or ServingError.
+        """
+        (port,) = free_ports(1)
         environment = webapp.environment(
             data=self.data.path,
             secret_key=self.data.secret_key(),
@@ -96,11 +94,12 @@ class OwnStack:
         log = self.data.logs / f"web-{database}.log"
         process = GuardedProcess.start(app.web_command(), log=log, environment=environment, folder=ROOT)
         try:
-            ends = time.monotonic() + START_TIMEOUT_S
-            while not app.web_answers():
-                if time.monotonic() > ends:
-                    raise StackFailed(f"The web app on {database} did not start.")
-                time.sleep(POLL_S)
+            wait_until(
+                app.web_answers,
+                process=process,
+                name=f"The web app on {database}",
+                timeout_s=START_TIMEOUT_S,
+            )
             yield replace(self, web_url=app.url.rstrip("/"))
         finally:
             process.stop()
@@ -108,29 +107,21 @@ class OwnStack:
 
 @contextmanager
 def own_stack() -> Iterator[OwnStack]:
-    """Start a stack in a temporary folder; at the end it is stopped and the folder removed. Raises StackFailed."""
+    """Start a stack in a temporary folder; at the end it is stopped and the folder removed. Raises BenchmarkError."""
     with tempfile.TemporaryDirectory(prefix="retinote-bench-") as folder:
-        data, port = DataFolder(Path(folder) / "var"), free_port()
+        data, (port,) = DataFolder(Path(folder) / "var"), free_ports(1)
         try:
-            said = _retinote("up", "--detach", "--data-dir", data.path, "--port", str(port))
+            said = run_retinote("up", "--detach", "--data-dir", data.path, "--port", str(port))
             password = PASSWORD.search(said)
             if password is None:
-                raise StackFailed("The stack named no first administrator.")
+                raise BenchmarkError("The stack named no first administrator.")
             yield OwnStack(data, read_state(data), f"http://127.0.0.1:{port}", password[1])
         finally:
-            _retinote("down", "--data-dir", data.path)
+            run_retinote("down", "--data-dir", data.path)
 
 
-def free_port() -> int:
-    """A port of loopback that nobody listens on."""
-    with socket.socket() as listener:
-        listener.bind(("127.0.0.1", 0))
-        port: int = listener.getsockname()[1]
-        return port
-
-
-def _retinote(*arguments: str | Path, given: str = "") -> str:
-    """What a command says; raises StackFailed when it fails."""
+def run_retinote(*arguments: str | Path, given: str = "") -> str:
+    """What a command says, run without the variables that are NOT_OURS. Raises BenchmarkError when it fails."""
     return _run([sys.executable, str(ROOT / "cli.py"), *map(str, arguments)], _environment(), given)
 
 
@@ -151,8 +142,8 @@ def _run(command: list[str], environment: dict[str, str], given: str = "") -> st
             timeout=START_TIMEOUT_S if "up" in command else COMMAND_TIMEOUT_S,
         )
     except subprocess.TimeoutExpired as error:
-        raise StackFailed(f"{command[-1]} took longer than {error.timeout:.0f} s.") from error
+        raise BenchmarkError(f"{command[-1]} took longer than {error.timeout:.0f} s.") from error
     if ran.returncode:
         lines = (ran.stderr.strip() or ran.stdout.strip()).splitlines()
-        raise StackFailed(lines[-1].removeprefix("retinote: ") if lines else f"{command[-1]} failed.")
+        raise BenchmarkError(lines[-1].removeprefix("retinote: ") if lines else f"{command[-1]} failed.")
     return ran.stdout

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import os
 import re
 import subprocess
 import sys
@@ -39,6 +38,7 @@ def run(arguments: argparse.Namespace) -> int:
     from benchmarks.errors import BenchmarkError
     from benchmarks.memory import kind
     from benchmarks.report import Goal, Report
+    from benchmarks.stack import run_retinote
 
     if arguments.rounds < 1:
         raise BenchmarkError("--rounds: at least 1 is needed.")
@@ -57,7 +57,7 @@ def run(arguments: argparse.Namespace) -> int:
                     for service, mib in _memory(data).items():
                         collected.add(service, condition, f"memory ({kind()})", MIB, mib)
                 finally:
-                    _command("down", data)
+                    run_retinote("down", "--data-dir", data)
     report = Report("Starting the stack")
     collected.fill(report)
     report.notes.append(
@@ -90,25 +90,13 @@ def ready_after(log: str) -> dict[str, float]:
 
 def _up(data: Path) -> float:
     """Start a stack in the background; seconds until it is ready."""
+    from benchmarks.stack import run_retinote
     from serving.stack.ports import free_ports
 
     (port,) = free_ports(1)
     started = time.perf_counter()
-    _command("up", data, "--detach", "--port", str(port))
+    run_retinote("up", "--data-dir", data, "--detach", "--port", str(port))
     return time.perf_counter() - started
-
-
-def _command(name: str, data: Path, *options: str) -> None:
-    from benchmarks.errors import BenchmarkError
-
-    command = [sys.executable, str(ROOT / "cli.py"), name, "--data-dir", str(data), *options]
-    # A stack of its own: not the database that the environment may name.
-    variables = {key: value for key, value in os.environ.items() if key != "MONGODB_URI"}
-    done = subprocess.run(
-        command, env=variables, capture_output=True, text=True, check=False, timeout=TIMEOUT_S
-    )
-    if done.returncode:
-        raise BenchmarkError(f"./retinote {name} failed: {(done.stderr or done.stdout).strip()}")
 
 
 def _told(data: Path, already: int) -> dict[str, float]:

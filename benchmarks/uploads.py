@@ -9,14 +9,13 @@ from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from itertools import cycle
-from pathlib import Path
 
 import requests
 
+from benchmarks.errors import BenchmarkError
 from benchmarks.report import Goal, Report, percentile
-from benchmarks.stack import REQUEST_TIMEOUT_S, OwnStack, StackFailed
+from benchmarks.stack import REQUEST_TIMEOUT_S, OwnStack
 
-SUFFIXES = (".jpg", ".jpeg", ".png", ".tif", ".tiff", ".bmp")
 SIMULATED = {"NORMAL": 4, "CNV": 4, "DME": 4}
 SIMULATED_HEIGHT, SIMULATED_WIDTH = 496, 768
 JPEG_QUALITY = 92
@@ -27,26 +26,12 @@ OVERHEAD_LIMIT_MS = 25.0
 UPLOAD, CALL = "upload, POST to 201", "bare model call"
 
 
-class NoScans(Exception):
-    """There is nothing to upload; the message is for people."""
-
-
 @dataclass
 class Times:
     """Milliseconds of each request, by round."""
 
     upload: list[list[float]] = field(default_factory=list)
     call: list[list[float]] = field(default_factory=list)
-
-
-def read_scans(folder: Path) -> list[bytes]:
-    """The image files of a folder, by name. Raises NoScans when it has none."""
-    if not folder.is_dir():
-        raise NoScans(f"There is no folder {folder}.")
-    found = [path for path in sorted(folder.iterdir()) if path.suffix.lower() in SUFFIXES]
-    if not found:
-        raise NoScans(f"{folder} holds no images ({', '.join(SUFFIXES)}).")
-    return [path.read_bytes() for path in found]
 
 
 def simulated_scans(seed: int) -> list[bytes]:
@@ -145,7 +130,7 @@ def _upload(session: requests.Session, stack: OwnStack, headers: dict[str, str],
     answer = _send(session, stack, headers, image)
     took = 1000 * (time.perf_counter() - started)
     if answer.status_code != PREDICTED:
-        raise StackFailed(f"An upload was answered with status {answer.status_code}, not {PREDICTED}.")
+        raise BenchmarkError(f"An upload was answered with status {answer.status_code}, not {PREDICTED}.")
     return took
 
 
@@ -168,5 +153,5 @@ def _call(session: requests.Session, stack: OwnStack, image: bytes) -> float:
     )
     took = 1000 * (time.perf_counter() - started)
     if not answer.ok:
-        raise StackFailed(f"A model call was answered with status {answer.status_code}.")
+        raise BenchmarkError(f"A model call was answered with status {answer.status_code}.")
     return took

@@ -43,11 +43,12 @@ def declare(parser: argparse.ArgumentParser) -> None:
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Measure, print the report, save it with its plot; 0. Raises StackFailed or NoScans, with a line for people."""
+    """Measure, print the report, save it with its plot; 0. Raises BenchmarkError or ServingError."""
     from benchmarks.pages import measure_pages
     from benchmarks.report import Report
+    from benchmarks.scans import read_scans
     from benchmarks.stack import own_stack
-    from benchmarks.uploads import measure_uploads, read_scans, simulated_scans
+    from benchmarks.uploads import measure_uploads, simulated_scans
 
     report = Report("Web app: uploads and lists")
     if arguments.scans:

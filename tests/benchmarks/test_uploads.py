@@ -8,7 +8,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from benchmarks.uploads import NoScans, new_file, read_scans
+from benchmarks.errors import BenchmarkError
+from benchmarks.scans import read_scans
+from benchmarks.uploads import new_file
 from handlers.decoding import decode
 from tests.images import bscan, encoded
 
@@ -29,7 +31,7 @@ def test_images_are_read_by_name_and_other_files_left_alone(tmp_path: Path) -> N
 
 
 def test_a_folder_without_images_is_told(tmp_path: Path) -> None:
-    with pytest.raises(NoScans, match="holds no images"):
+    with pytest.raises(BenchmarkError, match="holds no images"):
         read_scans(tmp_path)
-    with pytest.raises(NoScans, match="There is no folder"):
+    with pytest.raises(BenchmarkError, match="There is no folder"):
         read_scans(tmp_path / "missing")
