@@ -18,10 +18,11 @@ from torch import nn
 
 from benchmarks.inference import FORWARD, OURS, PAIR, RIVALS
 from handlers.card import ModelCard
-from handlers.engines.choice import EngineSettings, load_engine
+from handlers.engines.choice import load_engine
 from handlers.engines.eager import EagerEngine
 from handlers.engines.openvino import OpenVinoEngine
 from handlers.engines.serving_network import ServingNetwork
+from handlers.engines.settings import EngineSettings
 from handlers.gradcam import HeadGradCam
 from handlers.network import load_network
 from handlers.preprocessing import normalise

@@ -152,7 +152,6 @@ class _Bench:
         from benchmarks.cells import MS, P50, PER_SECOND, RATE
         from benchmarks.in_process import Plan, measure_direct
         from benchmarks.server_goals import IN_PROCESS, in_process_condition
-        from benchmarks.torchserve import model_variables
 
         folder = self.folder / "sent"
         folder.mkdir(exist_ok=True)
@@ -160,7 +159,7 @@ class _Bench:
         for path, content in zip(images, self.visit.images, strict=True):
             path.write_bytes(content)
         threads = setting.capacity.threads
-        variables = os.environ | model_variables(setting.capacity, setting.folder)
+        variables = os.environ | setting.variables()
         found: dict[int, Mapping[bool, Direct]] = {}
         for batch, processes in ((1, 1), (setting.capacity.batching.size, setting.capacity.workers)):
             _say(f"  {IN_PROCESS}, batch {batch}")

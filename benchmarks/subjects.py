@@ -16,10 +16,11 @@ import requests
 from benchmarks.errors import BenchmarkError
 from benchmarks.load import BodyKind, Target
 from benchmarks.peers.settings import PeerSettings
-from benchmarks.torchserve import Running, model_variables, retinote, torchserve_plain
+from benchmarks.torchserve import Running, engines_below, retinote, torchserve_plain
 from serving.capacity import Capacity
 from serving.processes import GuardedProcess, wait_until
 from serving.stack.ports import free_ports
+from serving.torchserve import worker_variables
 
 ROOT = Path(__file__).resolve().parent.parent
 START_TIMEOUT_S = 300
@@ -51,6 +52,10 @@ class Setting:
     """For archives, logs and whatever the servers write; its path is short."""
     image: bytes
     """A scan to ask with whether a server is ready."""
+
+    def variables(self) -> dict[str, str]:
+        """What this project's TorchServe tells its workers, for the same model code elsewhere."""
+        return worker_variables(self.capacity, engines_below(self.folder), self.capacity.engine)
 
 
 Form = Literal["same", "plain"]
@@ -124,7 +129,7 @@ def _peer(
         "BENTOML_HOME": str(scratch),
     }
     if form == "same":
-        variables |= model_variables(setting.capacity, setting.folder)
+        variables |= setting.variables()
     process = GuardedProcess.start(
         command(port),
         log=home / "server.log",

@@ -13,6 +13,7 @@ from pathlib import Path
 from benchmarks.errors import BenchmarkError
 from benchmarks.load import Target
 from handlers.card import CARD_NAME
+from handlers.engines.settings import CACHE_VARIABLE
 from serving.archive import WEIGHTS, build_archive, model_config
 from serving.capacity import Capacity
 from serving.errors import ServingError
@@ -20,13 +21,11 @@ from serving.keys import InferenceKey, ManagementKey
 from serving.management import ManagementClient
 from serving.processes import GuardedProcess, wait_until
 from serving.stack.ports import free_ports
-from serving.torchserve import ENGINE_CACHE_VARIABLE, Ports, TorchServe, java
+from serving.torchserve import Ports, TorchServe, java
 
 ROOT = Path(__file__).resolve().parent.parent
 PEERS = ROOT / "benchmarks" / "peers"
 START_TIMEOUT_S = 120
-ITS_OWN = ("JAVA_HOME", "LOG_LOCATION", "METRICS_LOCATION", "TMPDIR", "PYTHONUNBUFFERED")
-"""Variables of TorchServe itself, not of the model code in it."""
 
 
 @dataclass(frozen=True)
@@ -45,22 +44,9 @@ class Running:
         self.clean()
 
 
-def model_variables(capacity: Capacity, folder: Path) -> dict[str, str]:
-    """The variables that this project's TorchServe sets for its workers' threads and engines, for the others too.
-
-    What is compiled for one is kept in `folder` and serves all.
-    """
-    nowhere = Path("nowhere")
-    server = TorchServe(nowhere, nowhere, nowhere, Ports(0, 0, 0, 0, 0), capacity)
-    return {
-        name: value
-        for name, value in server.environment({}).items()
-        if name not in ITS_OWN and str(server.scratch) not in value
-    } | _engines(folder)
-
-
-def _engines(folder: Path, engines: Path | None = None) -> dict[str, str]:
-    return {ENGINE_CACHE_VARIABLE: str(engines or folder / "engines")}
+def engines_below(folder: Path) -> Path:
+    """Where all servers of a benchmark keep compiled networks: what is compiled for one serves the others."""
+    return folder / "engines"
 
 
 def retinote(
@@ -83,7 +69,7 @@ def retinote(
     process = GuardedProcess.start(
         server.command(),
         log=server.logs / "console.log",
-        environment=server.environment() | _engines(folder, engines),
+        environment=server.environment(os.environ | {CACHE_VARIABLE: str(engines or engines_below(folder))}),
         folder=server.home,
     )
     try:

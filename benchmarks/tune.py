@@ -14,11 +14,13 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from handlers.engines.settings import COMPILED, EAGER, OPENVINO
+
 if TYPE_CHECKING:
     from benchmarks.torchserve import Running
     from serving.capacity import Capacity
 
-ENGINES = ("compiled", "openvino", "eager")
+ENGINES = (COMPILED, OPENVINO, EAGER)
 GPU_BATCHES, CPU_BATCHES = (8, 32), (4, 8)
 NEARLY = 0.9
 """Share of the best throughput that still counts as best: among those the fastest lone answer decides."""
@@ -123,7 +125,7 @@ def candidates(engines: Sequence[str]) -> Iterator[Capacity]:
     cores, gpus = core_count(), gpu_count()
     if gpus:
         for engine, each in itertools.product(engines, range(1, MAX_WORKERS_PER_GPU + 1)):
-            if engine != "openvino":  # it runs on processors alone
+            if engine != OPENVINO:  # it runs on processors alone
                 yield Capacity(gpus * each, max(1, cores // (gpus * each)), engine, DEFAULT_BATCHING)
         return
     shares = sorted({count for count in (1, 2, cores // 4, cores // 2, cores) if 1 <= count <= cores})

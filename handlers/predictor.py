@@ -32,9 +32,10 @@ from handlers.answer import (
 )
 from handlers.card import ModelCard
 from handlers.decoding import decode
-from handlers.engines.choice import EngineSettings, load_engine
+from handlers.engines.choice import load_engine
 from handlers.engines.eager import AutogradEngine
 from handlers.engines.engine import Engine
+from handlers.engines.settings import EngineSettings
 from handlers.errors import RequestError
 from handlers.gradcam import AutogradGradCam, Explainer, HeadGradCam
 from handlers.network import load_network

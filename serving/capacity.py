@@ -6,12 +6,12 @@ from dataclasses import dataclass
 
 import psutil
 
+from handlers.engines.settings import AUTO, DEFAULT_MAX_BATCH
+
 THREADS_PER_WORKER = 4
 """Beyond four threads one small network gains less than a second worker would."""
 WORKER_MEMORY_GB = 1.5
 MAX_WORKERS = 8
-AUTO = "auto"
-"""The engine that `handlers.engines.choice` thinks best for the machine."""
 
 
 @dataclass(frozen=True)
@@ -23,7 +23,7 @@ class Batching:
     of 0 it would take no more than two.
     """
 
-    size: int = 8
+    size: int = DEFAULT_MAX_BATCH
     delay_ms: int = 1
 
 

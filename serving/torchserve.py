@@ -13,6 +13,7 @@ from pathlib import Path
 
 import psutil
 
+from handlers.engines.settings import BATCH_VARIABLE, CACHE_VARIABLE, COMPILED_SUFFIX, ENGINE_VARIABLE
 from serving.capacity import Capacity
 from serving.errors import ServingError
 
@@ -34,8 +35,6 @@ HEAP_SHARE = 4
 """Java may use up to a quarter of the memory: the bodies of waiting requests lie in its heap. With half a gigabyte
 sixteen callers with 40-megapixel images ended the server."""
 HEAP_LIMITS_MB = (1024, 4096)
-ENGINE_CACHE_VARIABLE = "RETINOTE_ENGINE_CACHE"
-"""Names a folder for compiled networks other than the one beside the archives."""
 SOCKET_PATH_LIMIT = 80
 """Unix sockets of workers lie in the scratch folder, and their whole path is limited to 107 characters."""
 
@@ -103,14 +102,13 @@ class TorchServe:
         (self.home / "config.properties").write_text(self._settings(), encoding="utf-8")
         (self.home / "log4j2.xml").write_text(LOGGING, encoding="utf-8")
 
-    @property
-    def engines(self) -> Path:
-        """Where workers keep the networks that they compile, unless the environment names another folder."""
-        return self.home / "engines"
+    def engines(self, inherited: Mapping[str, str] = os.environ) -> Path:
+        """Where workers keep the networks that they compile: beside the settings, or where the environment says."""
+        return Path(inherited.get(CACHE_VARIABLE) or self.home / "engines")
 
     def has_compiled(self) -> bool:
         """Whether a worker has compiled a network here before."""
-        return any(Path(os.environ.get(ENGINE_CACHE_VARIABLE) or self.engines).glob("*.pt2"))
+        return any(self.engines().glob(f"*{COMPILED_SUFFIX}"))
 
     def clean(self) -> None:
         """Remove what a stopped TorchServe leaves: keys that no longer open anything, and unpacked archives."""
@@ -146,23 +144,15 @@ class TorchServe:
             for name, value in inherited.items()
             if name != "PYTHONPATH" and not name.startswith(("RETINOTE_", "MONGODB_", "TS_", "DJANGO_"))
         }
-        threads = str(self.capacity.threads)
-        return kept | {
+        own = {
             "JAVA_HOME": str(java().parent.parent),
             "LOG_LOCATION": str(self.logs),
             "METRICS_LOCATION": str(self.logs),
-            "OMP_NUM_THREADS": threads,
-            "MKL_NUM_THREADS": threads,
-            # Threads that wait for each other spin, by default for milliseconds. Where Java, the web app or another
-            # worker wants the core, a forward then takes up to ten times as long; with this count, which libgomp
-            # itself uses when there are more threads than cores, it takes no longer than without them.
-            "GOMP_SPINCOUNT": "1000",
             "TMPDIR": str(self.scratch),
-            "RETINOTE_ENGINE": inherited.get("RETINOTE_ENGINE") or self.capacity.engine,
-            "RETINOTE_MAX_BATCH": str(self.capacity.batching.size),
-            ENGINE_CACHE_VARIABLE: inherited.get(ENGINE_CACHE_VARIABLE) or str(self.engines),
             "PYTHONUNBUFFERED": "1",
         }
+        engine = inherited.get(ENGINE_VARIABLE) or self.capacity.engine
+        return kept | own | worker_variables(self.capacity, self.engines(inherited), engine)
 
     def _settings(self) -> str:
         archives = re.escape(str(self.archives)).replace("\\", "\\\\")
@@ -195,6 +185,21 @@ class TorchServe:
             "cpu_launcher_enable": "false",
         }
         return "".join(f"{name}={value}\n" for name, value in settings.items())
+
+
+def worker_variables(capacity: Capacity, engines: Path, engine: str) -> dict[str, str]:
+    """Variables of the model code in a worker: its threads, its engine, and the folder of compiled networks."""
+    return {
+        "OMP_NUM_THREADS": str(capacity.threads),
+        "MKL_NUM_THREADS": str(capacity.threads),
+        # Threads that wait for each other spin, by default for milliseconds. Where Java, the web app or another
+        # worker wants the core, a forward then takes up to ten times as long; with this count, which libgomp
+        # itself uses when there are more threads than cores, it takes no longer than without them.
+        "GOMP_SPINCOUNT": "1000",
+        ENGINE_VARIABLE: engine,
+        BATCH_VARIABLE: str(capacity.batching.size),
+        CACHE_VARIABLE: str(engines),
+    }
 
 
 def java() -> Path:

@@ -16,6 +16,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+from handlers.engines.settings import CACHE_VARIABLE
 from serving import mongodb
 from serving.archive import build_archive, versions
 from serving.capacity import Capacity
@@ -24,7 +25,7 @@ from serving.keys import InferenceKey, ManagementKey
 from serving.management import ManagementClient
 from serving.processes import GuardedProcess, wait_until
 from serving.stack import ports
-from serving.torchserve import ENGINE_CACHE_VARIABLE, Ports, TorchServe
+from serving.torchserve import Ports, TorchServe
 
 MODEL_STORE = Path(__file__).parents[1] / "model_store"
 MODEL_NAME = "retina-oct"
@@ -119,7 +120,7 @@ class RunServices:
         process = GuardedProcess.start(
             server.command(),
             log=self.folder / "torchserve.log",
-            environment=server.environment() | {ENGINE_CACHE_VARIABLE: str(ENGINES)},
+            environment=server.environment() | {CACHE_VARIABLE: str(ENGINES)},
             folder=server.home,
         )
         self._processes.append(process)

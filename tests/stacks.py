@@ -14,8 +14,8 @@ from typing import Any
 import psutil
 import requests
 
+from handlers.engines.settings import CACHE_VARIABLE, ENGINE_VARIABLE
 from serving.stack.folder import DataFolder, read_state
-from serving.torchserve import ENGINE_CACHE_VARIABLE
 from tests.services import ENGINES, MODEL_STORE
 
 ROOT = Path(__file__).parents[1]
@@ -29,7 +29,7 @@ def retinote(
     """Run a command to its end, with `given` on its standard input."""
     return subprocess.run(
         [sys.executable, ROOT / "cli.py", *arguments],
-        env=environment() | {"RETINOTE_ENGINE": engine, ENGINE_CACHE_VARIABLE: str(ENGINES)},
+        env=environment() | {ENGINE_VARIABLE: engine, CACHE_VARIABLE: str(ENGINES)},
         input=given,
         capture_output=True,
         text=True,

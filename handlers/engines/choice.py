@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import logging
-import os
 import time
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable
 from pathlib import Path
 
 import torch
@@ -17,39 +15,13 @@ from handlers.engines.compiled import load_compiled
 from handlers.engines.eager import EagerEngine
 from handlers.engines.engine import Engine, EngineUnavailable, Forward
 from handlers.engines.openvino import OpenVinoEngine
+from handlers.engines.settings import AUTO, CACHE_VARIABLE, COMPILED, OPENVINO, EngineSettings
 
 logger = logging.getLogger(__name__)
 
-AUTO, COMPILED, OPENVINO, EAGER = "auto", "compiled", "openvino", "eager"
-NAMES = (AUTO, COMPILED, OPENVINO, EAGER)
-ENGINE_VARIABLE, CACHE_VARIABLE, BATCH_VARIABLE = (
-    "RETINOTE_ENGINE",
-    "RETINOTE_ENGINE_CACHE",
-    "RETINOTE_MAX_BATCH",
-)
-DEFAULT_MAX_BATCH = 8
 FARTHEST = 0.05
 """Greatest difference of a probability from float32's on the trial image. Noise lies near no label, so that it moves
 the answer more than scans do (0.007 at most); a network that was compiled wrongly is off by far more."""
-
-
-@dataclass(frozen=True)
-class EngineSettings:
-    """What is wanted: an engine, the largest batch, and the folder in which compiled networks are kept (None: none)."""
-
-    engine: str = AUTO
-    cache: Path | None = None
-    max_batch: int = DEFAULT_MAX_BATCH
-
-    @classmethod
-    def from_environment(cls, variables: Mapping[str, str] = os.environ) -> EngineSettings:
-        """As RETINOTE_ENGINE, RETINOTE_ENGINE_CACHE and RETINOTE_MAX_BATCH say."""
-        cache = variables.get(CACHE_VARIABLE)
-        return cls(
-            engine=variables.get(ENGINE_VARIABLE) or AUTO,
-            cache=Path(cache) if cache else None,
-            max_batch=int(variables.get(BATCH_VARIABLE) or DEFAULT_MAX_BATCH),
-        )
 
 
 def load_engine(

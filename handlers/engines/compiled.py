@@ -22,11 +22,11 @@ import torch
 from handlers.card import ModelCard
 from handlers.engines.engine import EngineUnavailable, Forward
 from handlers.engines.serving_network import fast_precision, precision_name
+from handlers.engines.settings import COMPILED_SUFFIX
 
 COMPILE_TIMEOUT_S = 900
 KEPT = 8
 """Compiled networks that a cache folder holds; those that were not used for longest go."""
-SUFFIX = ".pt2"
 COMPILERS = ("g++", "clang++")
 
 
@@ -66,7 +66,7 @@ def load_compiled(
     folder: Path, card: ModelCard, device: torch.device, cache: Path, max_batch: int
 ) -> CompiledEngine:
     """The model in `folder`, compiled for this machine; compiles it unless `cache` has it. Raises EngineUnavailable."""
-    package = cache / f"{card.name}-{card.version}-{key(card, device, max_batch)}{SUFFIX}"
+    package = cache / f"{card.name}-{card.version}-{key(card, device, max_batch)}{COMPILED_SUFFIX}"
     try:
         with _alone(cache):
             if not package.exists():
@@ -140,6 +140,6 @@ def _alone(cache: Path) -> Iterator[None]:
 
 
 def _forget_old(cache: Path) -> None:
-    packages = sorted(cache.glob(f"*{SUFFIX}"), key=lambda path: path.stat().st_mtime, reverse=True)
+    packages = sorted(cache.glob(f"*{COMPILED_SUFFIX}"), key=lambda path: path.stat().st_mtime, reverse=True)
     for package in packages[KEPT:]:
         package.unlink(missing_ok=True)

@@ -14,8 +14,8 @@ import torch
 from PIL import Image
 
 from handlers.answer import as_json
-from handlers.engines.choice import EngineSettings
 from handlers.engines.engine import Forward
+from handlers.engines.settings import EngineSettings
 from handlers.errors import EmptyImage, ImageTooSmall, RequestError
 from handlers.gradcam import HeadGradCam
 from handlers.network import load_network

@@ -12,10 +12,11 @@ import torch
 
 from handlers.card import CARD_NAME, ModelCard
 from handlers.engines import choice, compiled
-from handlers.engines.choice import EngineSettings, load_engine
+from handlers.engines.choice import load_engine
 from handlers.engines.compiled import load_compiled
 from handlers.engines.eager import EagerEngine
 from handlers.engines.engine import Engine, EngineUnavailable
+from handlers.engines.settings import EngineSettings
 from handlers.gradcam import HeadGradCam
 from handlers.network import load_network
 from handlers.pixels import grey_to_rgb
