@@ -6,9 +6,10 @@ import os
 import shutil
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from threading import Event
 
 from benchmarks.errors import BenchmarkError
 from benchmarks.load import Target
@@ -16,7 +17,6 @@ from handlers.card import CARD_NAME
 from handlers.engines.settings import CACHE_VARIABLE
 from serving.archive import WEIGHTS, build_archive, model_config
 from serving.capacity import Capacity
-from serving.errors import ServingError
 from serving.keys import InferenceKey, ManagementKey
 from serving.management import ManagementClient
 from serving.processes import GuardedProcess, wait_until
@@ -49,6 +49,34 @@ def engines_below(folder: Path) -> Path:
     return folder / "engines"
 
 
+def start(
+    server: TorchServe,
+    *,
+    variables: Mapping[str, str] = os.environ,
+    timeout_s: float,
+    give_up: Event | None = None,
+) -> tuple[GuardedProcess, ManagementClient]:
+    """Start a TorchServe outside a stack, and wait until it can be managed. Raises ServingError as `wait_until` does."""
+    server.prepare()
+    process = GuardedProcess.start(
+        server.command(),
+        log=server.logs / "console.log",
+        environment=server.environment(variables),
+        folder=server.home,
+    )
+    management = ManagementClient(
+        server.management_url, ManagementKey(server.key_file, server.management_url)
+    )
+    try:
+        wait_until(
+            management.answers, process=process, name="TorchServe", timeout_s=timeout_s, give_up=give_up
+        )
+    except BaseException:
+        process.stop()
+        raise
+    return process, management
+
+
 def retinote(
     store: Path, model: Path, folder: Path, capacity: Capacity, engines: Path | None = None
 ) -> Running:
@@ -64,24 +92,13 @@ def retinote(
         capacity=capacity,
     )
     name, version = model.parent.name, model.name
-    server.prepare()
     archive = build_archive(store, name, version, server.archives)
-    process = GuardedProcess.start(
-        server.command(),
-        log=server.logs / "console.log",
-        environment=server.environment(os.environ | {CACHE_VARIABLE: str(engines or engines_below(folder))}),
-        folder=server.home,
+    process, management = start(
+        server,
+        variables=os.environ | {CACHE_VARIABLE: str(engines or engines_below(folder))},
+        timeout_s=START_TIMEOUT_S,
     )
     try:
-        management = ManagementClient(
-            server.management_url, ManagementKey(server.key_file, server.management_url)
-        )
-        wait_until(
-            lambda: _is_managed(management),
-            process=process,
-            name="TorchServe",
-            timeout_s=START_TIMEOUT_S,
-        )
         management.register(archive.name, capacity.workers, capacity.batching)
         key = InferenceKey(server.key_file, server.management_url)
         target = Target(f"{server.inference_url}/predictions/{name}", key.headers())
@@ -89,14 +106,6 @@ def retinote(
         process.stop()
         raise
     return Running(target, process, server.clean, management, server.archives)
-
-
-def _is_managed(management: ManagementClient) -> bool:
-    try:
-        management.models()
-    except ServingError:
-        return False
-    return True
 
 
 def register_echo(server: Running) -> Target:

@@ -87,6 +87,14 @@ class ManagementClient:
         self._url = url.rstrip("/")
         self._key = key
 
+    def answers(self) -> bool:
+        """Whether the server answers and lets us in."""
+        try:
+            self.models()
+        except ServingError:
+            return False
+        return True
+
     def models(self) -> list[str]:
         """Names of the registered models."""
         names: list[str] = []

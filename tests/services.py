@@ -16,13 +16,13 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+from benchmarks.torchserve import start
 from handlers.engines.settings import CACHE_VARIABLE
 from serving import mongodb
 from serving.archive import build_archive, versions
 from serving.capacity import Capacity
 from serving.errors import ServingError
-from serving.keys import InferenceKey, ManagementKey
-from serving.management import ManagementClient
+from serving.keys import InferenceKey
 from serving.processes import GuardedProcess, wait_until
 from serving.stack import ports
 from serving.torchserve import Ports, TorchServe
@@ -116,26 +116,15 @@ class RunServices:
             ports=Ports(*free_ports(5)),
             capacity=Capacity(workers=1, threads=2, engine="compiled"),
         )
-        server.prepare()
-        process = GuardedProcess.start(
-            server.command(),
-            log=self.folder / "torchserve.log",
-            environment=server.environment() | {CACHE_VARIABLE: str(ENGINES)},
-            folder=server.home,
+        process, management = start(
+            server,
+            variables=os.environ | {CACHE_VARIABLE: str(ENGINES)},
+            timeout_s=START_TIMEOUT_S,
+            give_up=self._ended,
         )
         self._processes.append(process)
         archive = build_archive(
             MODEL_STORE, MODEL_NAME, versions(MODEL_STORE, MODEL_NAME)[-1], server.archives
-        )
-        management = ManagementClient(
-            server.management_url, ManagementKey(server.key_file, server.management_url)
-        )
-        wait_until(
-            lambda: _answers(management),
-            process=process,
-            name="TorchServe",
-            timeout_s=START_TIMEOUT_S,
-            give_up=self._ended,
         )
         management.register(archive.name, workers=1)
         return ModelServer(
@@ -148,14 +137,6 @@ class RunServices:
             archives=server.archives,
             logs=server.logs,
         )
-
-
-def _answers(management: ManagementClient) -> bool:
-    try:
-        management.models()
-    except ServingError:
-        return False
-    return True
 
 
 def wanted_model_server(folder: Path) -> ModelServer:

@@ -6,12 +6,12 @@ from pathlib import Path
 
 import pytest
 
+from benchmarks.torchserve import start
 from serving.archive import build_archive
 from serving.capacity import Capacity
-from serving.errors import ServingError
-from serving.keys import InferenceKey, ManagementKey
+from serving.keys import InferenceKey
 from serving.management import ManagementClient
-from serving.processes import GuardedProcess, wait_until
+from serving.processes import GuardedProcess
 from serving.torchserve import Ports, TorchServe
 from tests.models import make_model
 from tests.services import free_ports
@@ -49,19 +49,7 @@ def trial(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Trial]:
         ports=Ports(*free_ports(5)),
         capacity=Capacity(workers=1, threads=1, engine="eager"),
     )
-    server.prepare()
-    process = GuardedProcess.start(
-        server.command(), log=folder / "console.log", environment=server.environment(), folder=server.home
-    )
-    client = ManagementClient(server.management_url, ManagementKey(server.key_file, server.management_url))
-
-    def answers() -> bool:
-        try:
-            return client.models() == []
-        except ServingError:
-            return False
-
-    wait_until(answers, process=process, name="TorchServe", timeout_s=60)
+    process, client = start(server, timeout_s=60)
     yield Trial(server, client, folder / "store", process)
     process.stop()
     server.clean()
