@@ -11,6 +11,8 @@ import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from serving.capacity import core_count
+
 if TYPE_CHECKING:
     from benchmarks.report import Report
 
@@ -34,9 +36,7 @@ def declare(parser: argparse.ArgumentParser) -> None:
         "--batches", nargs="+", type=int, default=BATCHES, metavar="N", help="(default: 1 and 8)"
     )
     parser.add_argument("--rounds", type=int, default=9, help="interleaved turns (default: %(default)s)")
-    parser.add_argument(
-        "--threads", type=int, default=len(os.sched_getaffinity(0)), help="(default: all cores)"
-    )
+    parser.add_argument("--threads", type=int, default=core_count(), help="(default: all cores)")
 
 
 def run(arguments: argparse.Namespace) -> int:

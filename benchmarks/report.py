@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import platform
 import shlex
 import statistics
@@ -16,6 +15,8 @@ from pathlib import Path
 from typing import Any
 
 import psutil
+
+from serving.capacity import core_count, processor_facts
 
 PACKAGES = ("torch", "timm", "openvino", "onnxruntime", "torchserve", "django", "pymongo")
 
@@ -126,7 +127,7 @@ def machine() -> dict[str, Any]:
     """What the figures hold for: processor, cores, memory, versions."""
     return {
         "processor": _processor(),
-        "cores": len(os.sched_getaffinity(0)),
+        "cores": core_count(),
         "memory_gib": round(psutil.virtual_memory().total / 2**30, 1),
         "system": f"{platform.system()} {platform.release()}",
         "python": platform.python_version(),
@@ -140,11 +141,9 @@ def command() -> str:
 
 
 def _processor() -> str:
-    try:
-        lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
-    except OSError:
+    facts = processor_facts()
+    if not facts:
         return platform.processor()
-    facts = {name.strip(): value.strip() for name, _, value in (line.partition(":") for line in lines)}
     flags = facts.get("flags", "").split()
     wide = [name for name in ("amx_bf16", "avx512_bf16", "avx512f", "avx2") if name in flags]
     return f"{facts.get('model name', platform.processor())} ({', '.join(wide[:2]) or 'no AVX2'})"

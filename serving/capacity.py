@@ -3,6 +3,7 @@
 import os
 import subprocess
 from dataclasses import dataclass
+from pathlib import Path
 
 import psutil
 
@@ -57,6 +58,15 @@ def capacity() -> Capacity:
 def core_count() -> int:
     """Cores that this process may use."""
     return len(os.sched_getaffinity(0))
+
+
+def processor_facts() -> dict[str, str]:
+    """What the system says of a core, such as its "model name" and "flags"; empty where it says nothing."""
+    try:
+        lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
+    except OSError:
+        return {}
+    return {name.strip(): value.strip() for name, _, value in (line.partition(":") for line in lines)}
 
 
 def gpu_count() -> int:

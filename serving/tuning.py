@@ -6,7 +6,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from serving.capacity import Batching, Capacity, capacity, core_count, gpu_count
+from serving.capacity import Batching, Capacity, capacity, core_count, gpu_count, processor_facts
 
 
 def save(path: Path, found: Capacity, measured: list[dict[str, Any]]) -> None:
@@ -37,14 +37,8 @@ def tuned(path: Path, announce: Callable[[str], None]) -> Capacity:
 
 def machine() -> dict[str, Any]:
     """What a calibration holds for."""
-    return {"processor": _processor(), "cores": core_count(), "gpus": gpu_count()}
-
-
-def _processor() -> str:
-    try:
-        lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
-    except OSError:
-        return "unknown"
-    return next(
-        (line.partition(":")[2].strip() for line in lines if line.startswith("model name")), "unknown"
-    )
+    return {
+        "processor": processor_facts().get("model name", "unknown"),
+        "cores": core_count(),
+        "gpus": gpu_count(),
+    }

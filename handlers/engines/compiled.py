@@ -102,8 +102,13 @@ def key(card: ModelCard, device: torch.device, max_batch: int) -> str:
     return total.hexdigest()[:24]
 
 
+def has_compiler() -> bool:
+    """Whether there is a C++ compiler, which compiling needs."""
+    return any(shutil.which(name) for name in (os.environ.get("CXX", ""), *COMPILERS) if name)
+
+
 def _compile(folder: Path, device: torch.device, package: Path, max_batch: int) -> None:
-    if not any(shutil.which(name) for name in (os.environ.get("CXX", ""), *COMPILERS) if name):
+    if not has_compiler():
         raise EngineUnavailable("there is no C++ compiler (Debian, Ubuntu: apt-get install g++)")
     partial = package.with_name(f"partial-{package.name}")
     command = [sys.executable, "-m", "handlers.engines.compiling", str(folder), str(partial)]

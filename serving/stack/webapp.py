@@ -17,6 +17,8 @@ from celery import Celery
 from kombu.exceptions import OperationalError
 from pymongo.errors import PyMongoError
 
+from serving.capacity import core_count
+
 ROOT = Path(__file__).resolve().parents[2]
 FIRST_ADMINISTRATOR = "admin"
 PASSWORD_BYTES = 12
@@ -61,7 +63,7 @@ class WebApp:
 
     def web_command(self) -> list[str]:
         """gunicorn: a process per core up to a few, each with threads, as most of a request is waiting."""
-        workers = max(2, min(len(os.sched_getaffinity(0)), MAX_WEB_WORKERS))
+        workers = max(2, min(core_count(), MAX_WEB_WORKERS))
         return [
             *(sys.executable, "-m", "gunicorn", "webapp.wsgi:application"),
             *("--bind", f"[{self.host}]:{self.port}" if ":" in self.host else f"{self.host}:{self.port}"),

@@ -4,7 +4,6 @@ import base64
 import hashlib
 import io
 import json
-import shutil
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +13,7 @@ import torch
 from PIL import Image
 
 from handlers.answer import as_json
+from handlers.engines.compiled import has_compiler
 from handlers.engines.engine import Forward
 from handlers.engines.settings import EngineSettings
 from handlers.errors import EmptyImage, ImageTooSmall, RequestError
@@ -27,8 +27,6 @@ from tests.images import bscan, encoded, png_bytes
 from tests.models import LABELS, make_model
 from tests.services import ENGINES
 
-COMPILER = shutil.which("g++") or shutil.which("clang++")
-
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
@@ -41,7 +39,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
         "eager",
         pytest.param("openvino"),
         pytest.param(
-            "compiled", marks=pytest.mark.skipif(not COMPILER, reason="no C++ compiler is installed")
+            "compiled", marks=pytest.mark.skipif(not has_compiler(), reason="no C++ compiler is installed")
         ),
     ],
 )

@@ -1,7 +1,6 @@
 """Every engine gives float32's answer; one that can't is passed over, and says why."""
 
 import logging
-import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -29,9 +28,7 @@ CPU = torch.device("cpu")
 BUNDLED = MODEL_STORE / "retina-oct" / "1.0.0"
 COMPILED = pytest.param(
     "compiled",
-    marks=pytest.mark.skipif(
-        not (shutil.which("g++") or shutil.which("clang++")), reason="no C++ compiler is installed"
-    ),
+    marks=pytest.mark.skipif(not compiled.has_compiler(), reason="no C++ compiler is installed"),
 )
 
 
