@@ -16,7 +16,8 @@ import torch
 
 from handlers.answer import as_json, error_answer
 from handlers.errors import RequestError
-from handlers.predictor import Predictor
+from handlers.metrics import INSTRUMENTS, measurements
+from handlers.predictor import Outcome, Predictor
 from handlers.request import Request, read_request
 
 logger = logging.getLogger(__name__)
@@ -31,6 +32,7 @@ class RetinaOctHandler:
 
     def __init__(self) -> None:
         self._predictor: Predictor | None = None
+        self._metrics: dict[str, Any] = {}
 
     def initialize(self, context: Any) -> None:
         """Load the model. TorchServe sets the threads by OMP_NUM_THREADS and names the GPU of this worker, if any."""
@@ -39,6 +41,7 @@ class RetinaOctHandler:
         device = torch.device("cuda", int(gpu)) if gpu is not None and torch.cuda.is_available() else None
         cv2.setNumThreads(torch.get_num_threads())
         self._predictor = Predictor.load(Path(properties["model_dir"]), device)
+        self._metrics = _declared(context.metrics)
         card = self._predictor.card
         logger.info(
             "loaded %s %s as %s on %s with %d threads",
@@ -68,6 +71,7 @@ class RetinaOctHandler:
             else:
                 answers.append(as_json(outcome))
             context.set_response_content_type(index, JSON)
+            self._measure(outcome)
             logger.info(
                 "request %s: %d %s, %d bytes in a batch of %d",
                 _request_id(headers[index], context.get_request_id(index)),
@@ -88,12 +92,25 @@ class RetinaOctHandler:
             context.set_response_content_type(index, JSON)
         return [as_json(self.describe_handle())] * count
 
+    def _measure(self, outcome: Outcome) -> None:
+        assert self._predictor is not None
+        for instrument, value, words in measurements(outcome, self._predictor.card.version):
+            if metric := self._metrics.get(instrument.name):
+                metric.add_or_update(value, words)
+
     def _read(self, row: Mapping[str, Any], headers: Mapping[str, Any]) -> Request | RequestError:
         assert self._predictor is not None
         try:
             return read_request(row, headers, self._predictor.card.labels)
         except RequestError as error:
             return error
+
+
+def _declared(cache: Any) -> dict[str, Any]:
+    """TorchServe's own objects for our instruments; none where its metrics file doesn't declare them."""
+    kinds = getattr(cache, "cache", None) or {}
+    known: dict[str, Any] = {name: metric for kind in kinds.values() for name, metric in kind.items()}
+    return {each.name: known[each.name] for each in INSTRUMENTS if each.name in known}
 
 
 def _request_id(headers: Mapping[str, Any], own: str | None) -> str:
