@@ -7,7 +7,8 @@ from __future__ import annotations
 
 import logging
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -16,8 +17,8 @@ import torch
 
 from handlers.answer import as_json, error_answer
 from handlers.errors import RequestError
-from handlers.metrics import INSTRUMENTS, measurements
-from handlers.predictor import Outcome, Predictor
+from handlers.metrics import INSTRUMENTS, Measurement, measurements
+from handlers.predictor import Predictor
 from handlers.request import Request, read_request
 
 logger = logging.getLogger(__name__)
@@ -33,6 +34,7 @@ class RetinaOctHandler:
     def __init__(self) -> None:
         self._predictor: Predictor | None = None
         self._metrics: dict[str, Any] = {}
+        self._teller = ThreadPoolExecutor(1, thread_name_prefix="metrics")
 
     def initialize(self, context: Any) -> None:
         """Load the model. TorchServe sets the threads by OMP_NUM_THREADS and names the GPU of this worker, if any."""
@@ -61,6 +63,7 @@ class RetinaOctHandler:
         read = [self._read(row, of_request) for row, of_request in zip(data, headers, strict=True)]
         outcomes = iter(self._predictor.answer([item for item in read if isinstance(item, Request)]))
         answers = []
+        measured: list[Measurement] = []
         for index, item in enumerate(read):
             outcome = next(outcomes) if isinstance(item, Request) else item
             status, code = 200, "ok"
@@ -71,7 +74,7 @@ class RetinaOctHandler:
             else:
                 answers.append(as_json(outcome))
             context.set_response_content_type(index, JSON)
-            self._measure(outcome)
+            measured += measurements(outcome, self._predictor.card.version)
             logger.info(
                 "request %s: %d %s, %d bytes in a batch of %d",
                 _request_id(headers[index], context.get_request_id(index)),
@@ -80,6 +83,8 @@ class RetinaOctHandler:
                 len(answers[-1]),
                 len(data),
             )
+        # TorchServe takes a line of output for each, which the callers need not wait for.
+        self._teller.submit(self._tell, measured)
         return answers
 
     def describe_handle(self) -> dict[str, Any]:
@@ -92,9 +97,8 @@ class RetinaOctHandler:
             context.set_response_content_type(index, JSON)
         return [as_json(self.describe_handle())] * count
 
-    def _measure(self, outcome: Outcome) -> None:
-        assert self._predictor is not None
-        for instrument, value, words in measurements(outcome, self._predictor.card.version):
+    def _tell(self, measured: Sequence[Measurement]) -> None:
+        for instrument, value, words in measured:
             if metric := self._metrics.get(instrument.name):
                 metric.add_or_update(value, words)
 
