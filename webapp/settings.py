@@ -12,6 +12,9 @@
 | RETINOTE_MODEL_NAME | the model to ask | retina-oct |
 | RETINOTE_BROKER_URL | Celery's broker | the same MongoDB |
 | RETINOTE_CACHE_URL | redis:// address of a cache that several machines share | a folder in the data folder |
+| RETINOTE_GATEWAY_SECRET | what the gateway shows when it asks whether a service key is good | none: nobody is answered |
+| RETINOTE_METRICS_TOKEN | what Prometheus shows to read /metrics, as a bearer token | none: nobody may |
+| RETINOTE_WORKER_METRICS_PORT | where the worker answers Prometheus, with the same token | 0: nowhere |
 | RETINOTE_ALLOWED_HOSTS | host names that the app answers to, separated by commas | localhost,127.0.0.1,[::1] |
 | RETINOTE_TRUSTED_ORIGINS | origins that may post forms, e.g. https://oct.example.org | none |
 | RETINOTE_HTTPS | 1 behind TLS: cookies travel encrypted only | 0 |
@@ -67,6 +70,8 @@ INSTALLED_APPS = [
     "webapp.contrib.MongoAxesConfig",
     "webapp.accounts",
     "webapp.inference",
+    "webapp.gateway",
+    "webapp.metrics",
     "webapp.scans",
     "webapp.recommendations",
     "webapp.annotations",
@@ -85,6 +90,7 @@ DEFAULT_AUTO_FIELD = "django_mongodb_backend.fields.ObjectIdAutoField"
 SILENCED_SYSTEM_CHECKS = ["axes.W001"]
 
 MIDDLEWARE = [
+    "webapp.metrics.middleware.MetricsMiddleware",
     "webapp.api.request_id.RequestIdMiddleware",
     "webapp.api.body_limit.BodyLimitMiddleware",
     "django.middleware.security.SecurityMiddleware",
@@ -226,6 +232,9 @@ MODEL_URL = os.environ.get("RETINOTE_MODEL_URL", "http://127.0.0.1:8080")
 MODEL_MANAGEMENT_URL = os.environ.get("RETINOTE_MODEL_MANAGEMENT_URL", "http://127.0.0.1:8081")
 MODEL_KEY_FILE = os.environ.get("RETINOTE_MODEL_KEY_FILE", "")
 MODEL_NAME = os.environ.get("RETINOTE_MODEL_NAME", "retina-oct")
+GATEWAY_SECRET = os.environ.get("RETINOTE_GATEWAY_SECRET", "")
+METRICS_TOKEN = os.environ.get("RETINOTE_METRICS_TOKEN", "")
+WORKER_METRICS_PORT = int(os.environ.get("RETINOTE_WORKER_METRICS_PORT") or 0)
 
 
 def _broker_url() -> str:

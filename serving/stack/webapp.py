@@ -66,6 +66,7 @@ class WebApp:
         workers = max(2, min(core_count(), MAX_WEB_WORKERS))
         return [
             *(sys.executable, "-m", "gunicorn", "webapp.wsgi:application"),
+            *("--config", "python:webapp.gunicorn"),
             *("--bind", f"[{self.host}]:{self.port}" if ":" in self.host else f"{self.host}:{self.port}"),
             *("--workers", str(workers), "--threads", str(THREADS_PER_WEB_WORKER)),
             *("--timeout", str(REQUEST_TIMEOUT_S)),

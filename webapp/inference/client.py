@@ -139,6 +139,16 @@ class ModelClient:
         except (requests.RequestException, ServingError):
             return False
 
+    def authorization(self) -> str:
+        """The Authorization header of whoever calls the model server now, empty where it asks for no key.
+
+        Raises ModelUnavailable when the key can't be had.
+        """
+        try:
+            return self._key.headers().get("Authorization", "")
+        except ServingError as error:
+            raise ModelUnavailable(str(error)) from error
+
     def versions(self) -> list[ModelVersion]:
         """The registered versions of the model; raises ModelUnavailable."""
         try:

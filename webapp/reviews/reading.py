@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from itertools import combinations
 
 from webapp.accounts.models import User
+from webapp.metrics import instruments
 from webapp.reviews.models import Adjudication, Review, Verdict
 from webapp.scans.models import Scan
 from webapp.transactions import all_or_nothing
@@ -40,6 +41,7 @@ def record(
         return review
 
     review = all_or_nothing(write)
+    instruments.REVIEWS.labels(review.verdict, review.model_version).inc()
     scan.refresh_from_db()
     return review
 

@@ -13,6 +13,7 @@ from django.db.models import F
 from webapp import clock
 from webapp.api import request_id
 from webapp.inference.client import POOL_SIZE, ImageRefused, ModelAnswer, ModelUnavailable, model_client
+from webapp.metrics import instruments
 from webapp.recommendations.rules import recommend
 from webapp.scans import storage
 from webapp.scans.models import PREDICTION_FIELDS, Prediction, Scan, ScanQuerySet, Status
@@ -131,6 +132,13 @@ def _store(scan: Scan, answer: ModelAnswer, still: ScanQuerySet) -> None:
         return bool(found)
 
     if all_or_nothing(write):
+        instruments.count_prediction(
+            answer.label,
+            answer.confidence,
+            answer.model_name,
+            answer.model_version,
+            answer.quality.get("reasons", []),
+        )
         # What was written is known: reading it back would cost whoever waits a round trip.
         for name, value in values.items():
             setattr(scan, name, value)

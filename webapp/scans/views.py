@@ -25,6 +25,7 @@ from webapp.annotations.models import Annotation
 from webapp.api.errors import Unavailable
 from webapp.api.negotiation import PictureNegotiation
 from webapp.inference.client import ImageRefused, ModelAnswer, ModelUnavailable, UnknownVersion
+from webapp.metrics import instruments
 from webapp.scans import prediction, upload
 from webapp.scans.deletion import delete_scan
 from webapp.scans.filters import ScanFilter
@@ -125,6 +126,7 @@ class ScanViewSet(
         try:
             uploaded = upload.store(request.user, content, ask, **fields)
         except ImageError as error:
+            instruments.UPLOADS.labels("refused").inc()
             raise ImageError4xx(error) from error
         scan = uploaded.scan
         if uploaded.asked:
@@ -134,6 +136,7 @@ class ScanViewSet(
         if not uploaded.created:
             data["duplicate"] = True
             code = status.HTTP_200_OK
+        instruments.UPLOADS.labels(scan.status if uploaded.created else "duplicate").inc()
         return Response(data, status=code, headers={"Location": f"{request.path}{scan.pk}/"})
 
     def get_parsers(self) -> list[Any]:
