@@ -69,6 +69,7 @@ class WebApp:
             *("--bind", f"[{self.host}]:{self.port}" if ":" in self.host else f"{self.host}:{self.port}"),
             *("--workers", str(workers), "--threads", str(THREADS_PER_WEB_WORKER)),
             *("--timeout", str(REQUEST_TIMEOUT_S)),
+            *("--logger-class", "webapp.access_log.AccessLogger", "--access-logfile", "-"),
             "--no-control-socket",
             # Another folder's disk must not be able to stall the heartbeat of a worker.
             *("--worker-tmp-dir", "/dev/shm" if Path("/dev/shm").is_dir() else str(self.run_folder)),
