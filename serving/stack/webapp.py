@@ -78,7 +78,7 @@ class WebApp:
     def worker_command(self) -> list[str]:
         """The Celery worker, which is its own clock for the periodic tasks."""
         return [
-            *(sys.executable, "-m", "celery", "-A", "webapp.celery", "worker", "--beat"),
+            *(sys.executable, "-m", "celery", "--quiet", "-A", "webapp.celery", "worker", "--beat"),
             *("--concurrency", str(WORKER_PROCESSES), "--loglevel", "INFO"),
             *("--hostname", WORKER_NAME, "--schedule", str(self.run_folder / "celerybeat-schedule")),
         ]

@@ -39,7 +39,8 @@ def record(
     are known already; `object_id` is theirs when it isn't given.
     """
     if not object_id:
-        object_id = next((str(document.pk) for document in (after, before) if _is_document(document)), "")
+        documents = [document for document in (after, before) if isinstance(document, models.Model)]
+        object_id = documents[0].pk if documents else ""
     WaitingRecord.objects.create(
         time=time or clock.now(),
         actor=actor if isinstance(actor, str) else str(actor.pk),
@@ -60,10 +61,6 @@ def acting() -> str:
     if request is None:
         return SYSTEM
     return request_id.user_id(request) or ANONYMOUS
-
-
-def _is_document(document: Document) -> bool:
-    return isinstance(document, models.Model)
 
 
 def _sha256(document: Document) -> str:
