@@ -22,6 +22,7 @@ log = logging.getLogger(__name__)
 def _log_as_the_web_app_does(**_: Any) -> None:
     """Its log lines look like those of the web app; Celery leaves logging alone where somebody listens to this."""
     logging.config.dictConfig(settings.LOGGING)
+    logging.captureWarnings(True)
 
 
 @signals.task_prerun.connect

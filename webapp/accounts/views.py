@@ -4,7 +4,7 @@ from datetime import timedelta
 from typing import Any
 
 from django.conf import settings
-from django.contrib.auth import authenticate, login
+from django.contrib.auth import authenticate, get_user, login
 from django.contrib.auth.signals import user_logged_in
 from drf_spectacular.utils import extend_schema
 from rest_framework import exceptions, status
@@ -87,7 +87,7 @@ class LogoutView(PublicView):
         user = tokens.revoke(token)
         response = Response(status=status.HTTP_204_NO_CONTENT)
         if by_cookie:
-            administrator = request._request.user
+            administrator = get_user(request._request)
             user = user or (administrator if isinstance(administrator, User) else None)
             request._request.session.flush()  # as Django's logout does, without its signal: one end, one record
             response.delete_cookie(COOKIE, path=COOKIE_PATH, samesite="Strict")

@@ -6,6 +6,7 @@ import re
 import uuid
 from collections.abc import Callable
 from contextvars import ContextVar
+from functools import lru_cache
 
 from django.http import HttpRequest, HttpResponse
 from django.utils.functional import SimpleLazyObject
@@ -50,7 +51,13 @@ def user_id(request: HttpRequest) -> str:
 def route(request: HttpRequest) -> str:
     """The request's address as a template, without what was filled in; `-` for an address that there isn't."""
     match = request.resolver_match
-    return f"/{match.route}" if match else NONE
+    return _template(match.route) if match else NONE
+
+
+@lru_cache(maxsize=512)
+def _template(pattern: str) -> str:
+    """`api/v1/^scans/(?P<pk>[0-9a-f]{24})/$` as `/api/v1/scans/<pk>/`."""
+    return "/" + re.sub(r"\(\?P(<\w+>)[^)]*\)", r"\1", pattern).replace("^", "").replace("$", "")
 
 
 class RequestIdMiddleware:

@@ -43,8 +43,8 @@ def _take_in(path: Path) -> int:
     with path.open("rb") as file:
         file.seek(intake.offset)
         content = file.read(MOST_BYTES)
-    # A line that is being written has no end yet.
-    whole = content[: content.rfind(b"\n") + 1]
+    # A line that is being written has no end yet; no line of ours is as long as all that is read.
+    whole = content if len(content) == MOST_BYTES else content[: content.rfind(b"\n") + 1]
     lines = whole.splitlines()
     if not lines:
         return 0

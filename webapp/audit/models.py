@@ -109,7 +109,7 @@ class WaitingRecord(Facts):
 class Record(Facts):
     """A sealed record: a link of the chain."""
 
-    number = models.BigIntegerField(primary_key=True)
+    number = models.BigIntegerField(primary_key=True, db_column="_id")
     previous = models.CharField(max_length=SHA256_LENGTH, help_text="Hash of the record before.")
     hash = models.CharField(max_length=SHA256_LENGTH, help_text="sha256 of all the above.")
 
@@ -138,7 +138,7 @@ class Record(Facts):
 class Head(models.Model):
     """Number and hash of the last sealed record: what is missing at the chain's end is missed."""
 
-    name = models.CharField(max_length=16, primary_key=True)
+    name = models.CharField(max_length=16, primary_key=True, db_column="_id")
     number = models.BigIntegerField()
     hash = models.CharField(max_length=SHA256_LENGTH)
 
@@ -149,7 +149,7 @@ class Head(models.Model):
 class Intake(models.Model):
     """How many bytes of a file of events were taken in as records."""
 
-    name = models.CharField(max_length=16, primary_key=True)
+    name = models.CharField(max_length=16, primary_key=True, db_column="_id")
     offset = models.BigIntegerField(default=0, help_text="In bytes.")
 
     def __str__(self) -> str:

@@ -50,7 +50,8 @@ class Verification:
                     f"its hash is {record.hash}, and {anchor} was noted: the chain up to here was written anew",
                 )
             self.count += 1
-            self.last, self.last_hash = record.number, record.hash
+            if record.number > 0:
+                self.last, self.last_hash = record.number, record.hash
         yield from self._of_head()
         for number in sorted(missing_anchors):
             yield Finding(number, None, "it is missing, and its hash was noted")

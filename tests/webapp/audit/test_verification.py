@@ -102,12 +102,10 @@ def test_two_records_that_changed_places(chain: Any) -> None:
     fourth, ninth = chain.find_one({"_id": 4}), chain.find_one({"_id": 9})
     chain.delete_many({"_id": {"$in": [4, 9]}})
     chain.insert_many([fourth | {"_id": 9}, ninth | {"_id": 4}])
-    assert findings() == [
-        (4, "it was moved here: by its hash it is record 9"),
-        (5, findings()[1][1]),
-        (9, "it was moved here: by its hash it is record 4"),
-        (10, findings()[3][1]),
-    ]
+    found = findings()
+    assert [number for number, _ in found] == [4, 5, 9, 10]
+    assert found[0][1] == "it was moved here: by its hash it is record 9"
+    assert found[2][1] == "it was moved here: by its hash it is record 4"
 
 
 def test_an_inserted_record(chain: Any) -> None:
@@ -139,7 +137,7 @@ def test_an_added_record(chain: Any) -> None:
 
 def test_a_number_that_there_never_is(chain: Any) -> None:
     chain.insert_one(chain.find_one({"_id": 1}) | {"_id": 0})
-    assert findings()[0] == (0, "it was inserted: numbers begin with 1")
+    assert findings() == [(0, "it was inserted: numbers begin with 1")]
 
 
 @pytest.mark.parametrize(

@@ -14,7 +14,7 @@ class Migration(migrations.Migration):
         migrations.CreateModel(
             name="Head",
             fields=[
-                ("name", models.CharField(max_length=16, primary_key=True, serialize=False)),
+                ("name", models.CharField(db_column="_id", max_length=16, primary_key=True, serialize=False)),
                 ("number", models.BigIntegerField()),
                 ("hash", models.CharField(max_length=64)),
             ],
@@ -22,7 +22,7 @@ class Migration(migrations.Migration):
         migrations.CreateModel(
             name="Intake",
             fields=[
-                ("name", models.CharField(max_length=16, primary_key=True, serialize=False)),
+                ("name", models.CharField(db_column="_id", max_length=16, primary_key=True, serialize=False)),
                 ("offset", models.BigIntegerField(default=0, help_text="In bytes.")),
             ],
         ),
@@ -169,7 +169,7 @@ class Migration(migrations.Migration):
                 ),
                 ("weights_sha256", models.CharField(blank=True, max_length=64, verbose_name="weights")),
                 ("request_id", models.CharField(blank=True, max_length=64, verbose_name="request")),
-                ("number", models.BigIntegerField(primary_key=True, serialize=False)),
+                ("number", models.BigIntegerField(db_column="_id", primary_key=True, serialize=False)),
                 ("previous", models.CharField(help_text="Hash of the record before.", max_length=64)),
                 ("hash", models.CharField(help_text="sha256 of all the above.", max_length=64)),
             ],
