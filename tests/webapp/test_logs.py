@@ -95,14 +95,12 @@ class Running:
         command = [sys.executable, "-m", "gunicorn", "webapp.wsgi:application", "--bind", address]
         command += ["--threads", "4", "--no-control-socket"]
         command += ["--logger-class", "webapp.access_log.AccessLogger", "--access-logfile", "-"]
-        process = GuardedProcess.start(command, log=self.web_log, environment=self.environment, folder=ROOT)
-        wait_for(self.answers, timeout_s=60, what="the web app")
-        return process
+        return GuardedProcess.start(command, log=self.web_log, environment=self.environment, folder=ROOT)
 
     def answers(self) -> bool:
         try:
             return requests.get(f"{self.url}/healthz/", timeout=5).ok
-        except requests.ConnectionError:
+        except requests.RequestException:
             return False
 
     def start_worker(self, server: ModelServer) -> GuardedProcess:
@@ -160,8 +158,11 @@ def running(clinician: User, tmp_path: Path) -> Running:
 @pytest.fixture
 def web(running: Running) -> Iterator[Running]:
     process = running.start_web()
-    yield running
-    process.stop()
+    try:
+        wait_for(running.answers, timeout_s=60, what="the web app")
+        yield running
+    finally:
+        process.stop()
 
 
 def lines(log: Path) -> list[dict[str, Any]]:
@@ -197,13 +198,15 @@ def test_one_id_from_the_upload_to_the_model_server_and_nothing_of_patients(
     media.unlink()
     (web.folder / "kept").rename(media)
     worker = web.start_worker(model_server)
-    with Celery(broker=web.broker) as client:
-        client.send_task("scans.predict_queued")
-        client.send_task("audit.seal")
+    try:
+        with Celery(broker=web.broker) as client:
+            client.send_task("scans.predict_queued")
+            client.send_task("audit.seal")
         wait_for(lambda: Scan.objects.get().status == "predicted", timeout_s=60, what="the prediction")
         wait_for(lambda: "audit head" in web.worker_log.read_text(), timeout_s=60, what="the sealing")
-    answered, worked = lines(web.web_log), lines(web.worker_log)
-    worker.stop()
+        answered, worked = lines(web.web_log), lines(web.worker_log)
+    finally:
+        worker.stop()
 
     upload = next(line for line in answered if line.get("status") == 202)
     assert upload["request_id"] == "follow-me-4711"
