@@ -47,6 +47,12 @@ COMMANDS = {
     "user": Command(
         "make accounts: user create NAME --role ROLE", "serving.stack.commands", "add_user_arguments", "user"
     ),
+    "audit": Command(
+        "who did what: audit verify checks the records, audit head prints their newest",
+        "serving.stack.commands",
+        "add_audit_arguments",
+        "audit",
+    ),
     "models": Command(
         "build, list, register, promote, roll back and retire model versions",
         "serving.commands",

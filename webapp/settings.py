@@ -18,6 +18,8 @@
 | RETINOTE_ALLOWED_HOSTS | host names that the app answers to, separated by commas | localhost,127.0.0.1,[::1] |
 | RETINOTE_TRUSTED_ORIGINS | origins that may post forms, e.g. https://oct.example.org | none |
 | RETINOTE_HTTPS | 1 behind TLS: cookies travel encrypted only | 0 |
+| RETINOTE_LOG_FORMAT | line for people, json for a log collector | line |
+| RETINOTE_MODEL_CHANGES | file in which ./retinote models notes what it did, for the audit | torchserve/changes.jsonl in the data folder |
 | RETINOTE_DEBUG | 1 shows tracebacks in the browser; never in production | 0 |
 """
 
@@ -28,6 +30,8 @@ from urllib.parse import urlsplit, urlunsplit
 
 import django_stubs_ext
 from django.core.exceptions import ImproperlyConfigured
+
+from webapp import logs
 
 # Lets classes of Django be written with their model, as the type checker wants it: `ModelAdmin[Scan]`.
 django_stubs_ext.monkeypatch()
@@ -67,6 +71,7 @@ INSTALLED_APPS = [
     "django_filters",
     "drf_spectacular",
     "drf_spectacular_sidecar",
+    "webapp.audit",  # before axes, whose listeners may end the telling of a failed sign-in
     "webapp.contrib.MongoAxesConfig",
     "webapp.accounts",
     "webapp.inference",
@@ -235,6 +240,9 @@ MODEL_NAME = os.environ.get("RETINOTE_MODEL_NAME", "retina-oct")
 GATEWAY_SECRET = os.environ.get("RETINOTE_GATEWAY_SECRET", "")
 METRICS_TOKEN = os.environ.get("RETINOTE_METRICS_TOKEN", "")
 WORKER_METRICS_PORT = int(os.environ.get("RETINOTE_WORKER_METRICS_PORT") or 0)
+MODEL_CHANGES_FILE = Path(
+    os.environ.get("RETINOTE_MODEL_CHANGES") or DATA_DIR / "torchserve" / "changes.jsonl"
+)
 
 
 def _broker_url() -> str:
@@ -251,28 +259,15 @@ CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
 CELERY_TASK_SERIALIZER = "json"
 CELERY_ACCEPT_CONTENT = ["json"]
 CELERY_TIMEZONE = TIME_ZONE
-CELERY_WORKER_HIJACK_ROOT_LOGGER = (
-    False  # its log lines look like those of the web app, with the request's id
-)
 CELERY_BEAT_SCHEDULE_FILENAME = str(DATA_DIR / "run" / "celerybeat-schedule")
 CELERY_BEAT_SCHEDULE = {
     # A lost message loses nothing: the documents themselves say what is left to do.
     "predict-queued-scans": {"task": "scans.predict_queued", "schedule": 5.0, "options": {"expires": 5}},
+    "seal-audit": {"task": "audit.seal", "schedule": 5.0, "options": {"expires": 5}},
     "sweep": {"task": "scans.sweep", "schedule": timedelta(days=1), "options": {"expires": 3600}},
 }
 
-LOGGING = {
-    "version": 1,
-    "disable_existing_loggers": False,
-    "filters": {"request_id": {"()": "webapp.api.request_id.RequestIdFilter"}},
-    "formatters": {"line": {"format": "%(asctime)s %(levelname)s [%(request_id)s] %(name)s: %(message)s"}},
-    "handlers": {
-        "console": {"class": "logging.StreamHandler", "filters": ["request_id"], "formatter": "line"}
-    },
-    "root": {"handlers": ["console"], "level": "INFO"},
-    "loggers": {
-        "axes": {"level": "WARNING"},
-        # Three lines for each look at what is left to do, every five seconds.
-        **{f"celery.{name}": {"level": "WARNING"} for name in ("beat", "worker.strategy", "app.trace")},
-    },
-}
+try:
+    LOGGING = logs.configuration(os.environ.get("RETINOTE_LOG_FORMAT") or logs.LINE)
+except ValueError as error:
+    raise ImproperlyConfigured(str(error)) from error

@@ -252,8 +252,8 @@ def _sign_in(password: str) -> str:
     )
 
 
-def create_user(data: DataFolder, state: Mapping[str, Any], arguments: list[str]) -> int:
-    """Run the web app's command `create_user` for a running stack; its exit status."""
+def manage(data: DataFolder, state: Mapping[str, Any], arguments: list[str]) -> int:
+    """Run one of the web app's management commands for a running stack; its exit status."""
     environment = webapp.environment(
         data=data.path,
         secret_key=data.secret_key(),
@@ -262,5 +262,5 @@ def create_user(data: DataFolder, state: Mapping[str, Any], arguments: list[str]
         management_url=state["management_url"],
         key_file=Path(state["key_file"]),
     )
-    command = webapp.django("create_user", *arguments)
+    command = webapp.django(*arguments)
     return subprocess.run(command, env=environment, cwd=webapp.ROOT, check=False).returncode

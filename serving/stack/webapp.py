@@ -70,6 +70,7 @@ class WebApp:
             *("--bind", f"[{self.host}]:{self.port}" if ":" in self.host else f"{self.host}:{self.port}"),
             *("--workers", str(workers), "--threads", str(THREADS_PER_WEB_WORKER)),
             *("--timeout", str(REQUEST_TIMEOUT_S)),
+            *("--logger-class", "webapp.access_log.AccessLogger", "--access-logfile", "-"),
             "--no-control-socket",
             # Another folder's disk must not be able to stall the heartbeat of a worker.
             *("--worker-tmp-dir", "/dev/shm" if Path("/dev/shm").is_dir() else str(self.run_folder)),
@@ -78,7 +79,7 @@ class WebApp:
     def worker_command(self) -> list[str]:
         """The Celery worker, which is its own clock for the periodic tasks."""
         return [
-            *(sys.executable, "-m", "celery", "-A", "webapp.celery", "worker", "--beat"),
+            *(sys.executable, "-m", "celery", "--quiet", "-A", "webapp.celery", "worker", "--beat"),
             *("--concurrency", str(WORKER_PROCESSES), "--loglevel", "INFO"),
             *("--hostname", WORKER_NAME, "--schedule", str(self.run_folder / "celerybeat-schedule")),
         ]

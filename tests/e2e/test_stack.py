@@ -154,6 +154,33 @@ def test_versions_are_registered_promoted_rolled_back_and_retired(stack: Stack) 
     assert default() == "1.1.0"
     assert "is no longer served" in models("retire", "retina-oct", "1.0.0")
 
+    assert stack.command("audit", "verify").returncode == 0
+    changes = stack.audit_records.find({"kind": "model"}).sort("_id")
+    assert [(record["action"], record["object_id"]) for record in changes] == [
+        ("model.register", "retina-oct/1.0.0"),
+        ("model.promote", "retina-oct/1.0.0"),
+        ("model.rollback", "retina-oct/1.1.0"),
+        ("model.retire", "retina-oct/1.0.0"),
+    ]
+
+
+def test_the_audit_is_verified_and_tampering_found(stack: Stack) -> None:
+    stack.sign_in("admin", stack.password)
+    head = stack.command("audit", "head").stdout.strip()
+    verified = stack.command("audit", "verify", "--expect", head)
+    assert (verified.returncode, verified.stderr) == (0, "")
+    assert "records are intact" in verified.stdout
+
+    records = stack.audit_records
+    record = records.find_one({"_id": 1})
+    records.update_one({"_id": 1}, {"$set": {"actor": "nobody"}})
+    tampered = stack.command("audit", "verify")
+    records.replace_one({"_id": 1}, record)
+
+    assert tampered.returncode == 1
+    assert tampered.stdout.startswith("TAMPERED record 1 of ")
+    assert stack.command("audit", "verify").returncode == 0
+
 
 @pytest.mark.parametrize("name", SERVICES)
 def test_a_service_that_is_killed_comes_back(stack: Stack, name: str) -> None:

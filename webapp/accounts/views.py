@@ -4,7 +4,7 @@ from datetime import timedelta
 from typing import Any
 
 from django.conf import settings
-from django.contrib.auth import authenticate, login, logout
+from django.contrib.auth import authenticate, get_user, login
 from django.contrib.auth.signals import user_logged_in
 from drf_spectacular.utils import extend_schema
 from rest_framework import exceptions, status
@@ -17,6 +17,7 @@ from webapp.accounts import tokens
 from webapp.accounts.authentication import BearerAuthentication
 from webapp.accounts.models import User
 from webapp.accounts.serializers import MeSerializer, RefreshSerializer, SignInSerializer, TokenPairSerializer
+from webapp.audit.sign_ins import signed_out
 
 COOKIE = "retinote_refresh"
 COOKIE_PATH = "/api/v1/auth/"
@@ -83,11 +84,15 @@ class LogoutView(PublicView):
     def post(self, request: Request) -> Response:
         """End the sign-in that the refresh token belongs to, and the administration's that grew out of it."""
         token, by_cookie = _given_token(request)
-        tokens.revoke(token)
+        user = tokens.revoke(token)
         response = Response(status=status.HTTP_204_NO_CONTENT)
         if by_cookie:
-            logout(request._request)
+            administrator = get_user(request._request)
+            user = user or (administrator if isinstance(administrator, User) else None)
+            request._request.session.flush()  # as Django's logout does, without its signal: one end, one record
             response.delete_cookie(COOKIE, path=COOKIE_PATH, samesite="Strict")
+        if user:
+            signed_out(user)
         return response
 
 

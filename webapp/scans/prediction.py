@@ -12,6 +12,8 @@ from django.db.models import F
 
 from webapp import clock
 from webapp.api import request_id
+from webapp.audit.models import Action
+from webapp.audit.recording import acting, record
 from webapp.inference.client import POOL_SIZE, ImageRefused, ModelAnswer, ModelUnavailable, model_client
 from webapp.metrics import instruments
 from webapp.recommendations.rules import recommend
@@ -126,7 +128,15 @@ def _store(scan: Scan, answer: ModelAnswer, still: ScanQuerySet) -> None:
     def write() -> bool:
         found = still.update(**values)
         if found:
-            Prediction.objects.create(scan=scan, **predicted)
+            made = Prediction.objects.create(scan=scan, **predicted)
+            record(
+                Action.PREDICTION_CREATE,
+                acting(),
+                "prediction",
+                scan_id=scan.pk,
+                after=made,
+                weights_sha256=made.weights_sha256,
+            )
         for picture in pictures:  # no document names a file that isn't there
             picture.wait()
         return bool(found)
@@ -157,10 +167,10 @@ def predict_queued() -> int:
     for key in list(Scan.objects.due().order_by("next_attempt_at").values_list("pk", flat=True)[:BATCH]):
         if not model_client().is_ready():
             break
-        request_id.begin()
         scan = claim(key)
         if scan is None:
             continue
+        request_id.begin(scan.request_id or "")  # what follows belongs to the upload
         tried += 1
         try:
             image = storage.read(scan.image_name)
@@ -168,6 +178,7 @@ def predict_queued() -> int:
             _fail(scan, *IMAGE_MISSING)
             continue
         predict_claimed(scan, image, BACKGROUND_DEADLINE_S)
+        log.info("scan %s, left by its upload, is %s", scan.pk, scan.status)
     return tried
 
 
