@@ -104,6 +104,12 @@ COMMANDS = {
         "add_bench_arguments",
         "bench",
     ),
+    "sbom": Command(
+        "list all packages and models that Retinote is made of (CycloneDX)",
+        "serving.sbom",
+        "add_sbom_arguments",
+        "sbom",
+    ),
     "test": Command("run the test suite; further arguments go to pytest", "cli", None, "run_tests"),
 }
 
