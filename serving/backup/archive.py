@@ -11,7 +11,7 @@ import tarfile
 import time
 from collections.abc import Callable
 from pathlib import Path, PurePosixPath
-from typing import IO, BinaryIO
+from typing import IO
 
 from serving.backup.errors import BackupError, DamagedArchive
 from serving.backup.manifest import MANIFEST, Manifest
@@ -27,7 +27,7 @@ Progress = Callable[[str, int], None]
 class ArchiveWriter:
     """Writes members to `out`; `scratch` is a folder for the checksums until they are written, too."""
 
-    def __init__(self, out: BinaryIO, scratch: Path, manifest: Manifest, progress: Progress) -> None:
+    def __init__(self, out: IO[bytes], scratch: Path, manifest: Manifest, progress: Progress) -> None:
         self._checksums = scratch / CHECKSUMS
         self._progress = progress
         self._done = 0
@@ -71,7 +71,7 @@ class ArchiveWriter:
         self._tar.close()
 
 
-def unpack(archive: BinaryIO, into: Path, progress: Progress) -> Manifest:
+def unpack(archive: IO[bytes], into: Path, progress: Progress) -> Manifest:
     """Unpack an archive into the empty folder `into` and check every member against its checksum.
 
     Raises DamagedArchive naming the first member that is not as it was written, and BackupError for what is no

@@ -18,7 +18,7 @@ import tempfile
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import BinaryIO
+from typing import IO
 
 from serving.backup import documents, media
 from serving.backup.archive import ArchiveWriter, Progress
@@ -35,7 +35,7 @@ MODEL_FILES = ("model.json", "weights.safetensors")
 
 
 def make_backup(
-    data: DataFolder, database: documents.AnyDatabase, out: BinaryIO, progress: Progress
+    data: DataFolder, database: documents.AnyDatabase, out: IO[bytes], progress: Progress
 ) -> Manifest:
     """Write documents, images and models of an installation to `out`. Raises BackupError and OSError."""
     with media.workspace(data.media, "backup") as work:
@@ -106,13 +106,13 @@ def _copy_models(data: DataFolder, target: Path) -> None:
 
 
 @contextlib.contextmanager
-def new_file(path: Path) -> Iterator[BinaryIO]:
+def new_file(path: Path) -> Iterator[IO[bytes]]:
     """A file for its owner alone that appears under its name when it is complete. Raises BackupError if it exists."""
     if path.exists():
         raise BackupError(f"{path} is there already; choose another name.")
     with tempfile.NamedTemporaryFile(dir=path.parent, prefix=f".{path.name}.", delete=False) as file:
         try:
-            yield file
+            yield file.file
             file.flush()
             os.fsync(file.fileno())
             Path(file.name).replace(path)

@@ -1,9 +1,9 @@
 """Documents as files: one gzip of BSON for each collection, all of one moment."""
 
 import gzip
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
-from typing import Any
+from typing import IO, Any, cast
 
 import bson
 from bson import json_util
@@ -53,7 +53,7 @@ def dump(database: AnyDatabase, folder: Path, each: Callable[[bytes], None]) -> 
         ) from failure
 
 
-def _collections(database: AnyDatabase) -> Iterator[dict[str, Any]]:
+def _collections(database: AnyDatabase) -> Iterator[Mapping[str, Any]]:
     for facts in sorted(database.list_collections(), key=lambda facts: str(facts["name"])):
         name = facts["name"]
         if facts["type"] != "collection" or name.startswith(("system.", RESTORING)):
@@ -65,14 +65,14 @@ def _collections(database: AnyDatabase) -> Iterator[dict[str, Any]]:
 
 def _dump_collection(
     database: AnyDatabase,
-    facts: dict[str, Any],
+    facts: Mapping[str, Any],
     folder: Path,
     each: Callable[[bytes], None],
     session: ClientSession,
 ) -> Collection:
     name, count = str(facts["name"]), 0
     with gzip.open(folder / f"{name}.bson.gz", "wb", compresslevel=LEVEL) as file:
-        for document in database.get_collection(name, codec_options=RAW).find(session=session):
+        for document in database.with_options(RAW)[name].find(session=session):
             file.write(document.raw)
             each(document.raw)
             count += 1
@@ -96,7 +96,7 @@ def load(
     for facts in collections:
         name = f"{RESTORING}{facts.name}"
         database.create_collection(name, **json_util.loads(facts.options))
-        target = database.get_collection(name, codec_options=RAW)
+        target = database.with_options(RAW)[name]
         for batch in _batches(folder / f"{facts.name}.bson.gz"):
             target.insert_many(batch)
             each(len(batch))
@@ -113,7 +113,7 @@ def _batches(file: Path) -> Iterator[list[RawBSONDocument]]:
     batch: list[RawBSONDocument] = []
     size = 0
     with gzip.open(file, "rb") as opened:
-        for document in bson.decode_file_iter(opened, codec_options=RAW):
+        for document in bson.decode_file_iter(cast(IO[bytes], opened), codec_options=RAW):
             batch.append(document)
             size += len(document.raw)
             if len(batch) == BATCH_DOCUMENTS or size > BATCH_BYTES:
@@ -128,9 +128,9 @@ def switch(database: AnyDatabase, collections: tuple[Collection, ...]) -> None:
     for facts in collections:
         database[f"{RESTORING}{facts.name}"].rename(facts.name, dropTarget=True)
     restored = {facts.name for facts in collections}
-    for facts in _collections(database):
-        if facts["name"] not in restored:
-            database.drop_collection(facts["name"])
+    for other in _collections(database):
+        if other["name"] not in restored:
+            database.drop_collection(other["name"])
 
 
 def forget_loaded(database: AnyDatabase) -> None:

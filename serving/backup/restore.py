@@ -7,7 +7,7 @@ of it is whole do names change: those of the folders with images, then those of 
 import shutil
 from collections.abc import Callable
 from pathlib import Path
-from typing import BinaryIO
+from typing import IO
 
 from pymongo.errors import PyMongoError
 
@@ -23,7 +23,12 @@ ADMINISTRATOR_NOTE = "first-administrator"
 
 
 def restore_backup(
-    data: DataFolder, database: documents.AnyDatabase, archive: BinaryIO, *, replace: bool, progress: Progress
+    data: DataFolder,
+    database: documents.AnyDatabase,
+    archive: IO[bytes],
+    *,
+    replace: bool,
+    progress: Progress,
 ) -> Manifest:
     """Bring back what `archive` holds; what is there goes only if `replace` is true.
 
