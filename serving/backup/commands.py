@@ -6,9 +6,11 @@ import sys
 import time
 from contextlib import nullcontext
 from pathlib import Path
+from typing import Self
 
 from serving.backup.backup import make_backup, new_file, total
 from serving.backup.database import alone, shared
+from serving.backup.errors import BackupError
 from serving.backup.manifest import Manifest
 from serving.backup.restore import restore_backup
 from serving.stack.commands import DEFAULT_DATA
@@ -58,14 +60,15 @@ def backup(arguments: argparse.Namespace) -> int:
     """Write a backup, and say what is in it."""
     data = DataFolder(arguments.data_dir)
     to_pipe = arguments.file == PIPE
-    progress = Progress()
+    if to_pipe and sys.stdout.isatty():
+        raise BackupError("Standard output is a terminal: name a file, or lead it into another program.")
     with (
+        Progress() as progress,
         nullcontext(sys.stdout.buffer) if to_pipe else new_file(Path(arguments.file)) as out,
         shared(data) as database,
     ):
         manifest = make_backup(data, database, out, progress)
         out.flush()
-    progress.end()
     say = sys.stderr if to_pipe else sys.stdout
     print(f"Backed up to {'standard output' if to_pipe else arguments.file}: {_summary(manifest)}", file=say)
     if manifest.missing_media:
@@ -79,13 +82,12 @@ def backup(arguments: argparse.Namespace) -> int:
 def restore(arguments: argparse.Namespace) -> int:
     """Bring a backup back, and say what came."""
     data = DataFolder(arguments.data_dir)
-    progress = Progress()
     with (
+        Progress() as progress,
         nullcontext(sys.stdin.buffer) if arguments.file == PIPE else open(arguments.file, "rb") as archive,
         alone(data) as database,
     ):
         manifest = restore_backup(data, database, archive, replace=arguments.replace, progress=progress)
-    progress.end()
     print(f"Restored what was backed up {manifest.taken}: {_summary(manifest)}")
     return 0
 
@@ -113,7 +115,10 @@ class Progress:
         amount = f"{done}" if what == "documents" else f"{done / 1e6:.0f} MB"
         print(f"\r\x1b[K{what}: {amount}", end="", file=sys.stderr, flush=True)
 
-    def end(self) -> None:
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
         """Clear the line."""
         if self._shows:
             print("\r\x1b[K", end="", file=sys.stderr, flush=True)

@@ -6,11 +6,11 @@ from contextlib import contextmanager
 from typing import Any
 
 from pymongo import MongoClient
-from pymongo.errors import OperationFailure, PyMongoError
+from pymongo.errors import PyMongoError
 
 from serving import mongodb
 from serving.backup.documents import AnyDatabase
-from serving.backup.errors import BackupError
+from serving.backup.errors import BackupError, reason
 from serving.processes import GuardedProcess, wait_until
 from serving.stack import ports
 from serving.stack.folder import DataFolder, read_state
@@ -93,8 +93,5 @@ def _connected(address: str) -> Iterator[AnyDatabase]:
         )
         with client:
             yield client[os.environ.get(DATABASE_VARIABLE, DATABASE)]
-    except OperationFailure as failure:  # its text may quote a document
-        name = (failure.details or {}).get("codeName", "no name")
-        raise BackupError(f"MongoDB refused: {name} (code {failure.code}).") from failure
     except PyMongoError as error:
-        raise BackupError(f"MongoDB does not answer: {error}") from error
+        raise BackupError(f"{reason(error)}.") from error

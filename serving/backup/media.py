@@ -21,6 +21,7 @@ NAMED = re.compile(rb"(?<![0-9a-f])[0-9a-f]{32}\.(?:png|jpg)")
 """The name of an image wherever a document has one. It lies in a folder of its first two letters
 (webapp/scans/storage.py)."""
 UNFINISHED = ".partial"
+LOST_AND_FOUND = "lost+found"
 NO_LINKS = {errno.EPERM, errno.EXDEV, errno.EMLINK, errno.ENOTSUP, errno.ENOSYS}
 """What a file system says that has no hard links, or no more of them."""
 
@@ -33,18 +34,19 @@ def workspace(media: Path, name: str) -> Iterator[Path]:
     """
     folder = media / f".{name}"
     media.mkdir(mode=0o700, parents=True, exist_ok=True)
-    with (media / f".{name}.lock").open("w") as lock:
+    lock = os.open(media, os.O_RDONLY)
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        shutil.rmtree(folder, ignore_errors=True)
+        folder.mkdir(mode=0o700)
         try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError as error:
-            raise BackupError(f"Another {name} of {media} is at work; wait for it.") from error
-        try:
-            shutil.rmtree(folder, ignore_errors=True)
-            folder.mkdir(mode=0o700)
             yield folder
         finally:
             shutil.rmtree(folder, ignore_errors=True)
-            (media / f".{name}.lock").unlink(missing_ok=True)
+    except BlockingIOError as error:
+        raise BackupError(f"Another backup or restore of {media} is at work; wait for it.") from error
+    finally:
+        os.close(lock)
 
 
 class Links:
@@ -101,8 +103,12 @@ class Links:
 
 
 def visible(folder: Path) -> list[Path]:
-    """What lies directly in a folder, without what begins with a dot."""
-    return [path for path in folder.iterdir() if not path.name.startswith(".")] if folder.is_dir() else []
+    """What lies directly in a folder, without what begins with a dot and what a file system puts there itself."""
+    if not folder.is_dir():
+        return []
+    return [
+        path for path in folder.iterdir() if not path.name.startswith(".") and path.name != LOST_AND_FOUND
+    ]
 
 
 def count(folder: Path) -> Files:

@@ -4,6 +4,7 @@ Everything is unpacked and checked beside what is there, and loaded into collect
 of it is whole do names change: those of the folders with images, then those of the collections, one after the other.
 """
 
+import contextlib
 import shutil
 from collections.abc import Callable
 from pathlib import Path
@@ -14,7 +15,7 @@ from pymongo.errors import PyMongoError
 from serving.backup import documents, media
 from serving.backup.archive import Progress, unpack
 from serving.backup.backup import REGISTRY, STORE
-from serving.backup.errors import BackupError
+from serving.backup.errors import BackupError, reason
 from serving.backup.manifest import Manifest
 from serving.stack.folder import DataFolder
 
@@ -48,8 +49,13 @@ def restore_backup(
 
         try:
             documents.load(database, manifest.collections, work / "documents", note)
-        except BaseException:
-            documents.forget_loaded(database)
+        except BaseException as error:
+            with contextlib.suppress(PyMongoError):
+                documents.forget_loaded(database)
+            if isinstance(error, PyMongoError):
+                raise BackupError(
+                    f"The documents can't be loaded: {reason(error)}. Nothing was changed."
+                ) from error
             raise
         _switch(data, database, manifest, work)
     return manifest
@@ -77,8 +83,9 @@ def _switch(data: DataFolder, database: documents.AnyDatabase, manifest: Manifes
         try:
             step()
         except (OSError, PyMongoError) as error:
+            said = reason(error) if isinstance(error, PyMongoError) else str(error)
             raise BackupError(
-                f"The backup is whole, but its {name} could not be put in place ({error}). In place so far: "
+                f"The backup is whole, but its {name} could not be put in place ({said}). In place so far: "
                 f"{', '.join(done) or 'nothing'}. Restore it again, with --replace, before anybody uses what is there."
             ) from error
         done.append(name)
