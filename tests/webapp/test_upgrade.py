@@ -167,7 +167,7 @@ def test_documents_of_the_version_before_are_read_while_both_run(
 
     assert scan.status_code == 200
     assert scan.json()["prediction"] == "CNV"
-    assert client.get("/api/v1/scans/?ordering=urgency").status_code == 200
+    assert client.get("/api/v1/scans/?ordering=urgent").status_code == 200
     assert client.post(f"/api/v1/scans/{old_scan}/review/", {"verdict": "agree"}).status_code == 201
 
 
