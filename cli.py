@@ -62,6 +62,18 @@ COMMANDS = {
     "key": Command(
         "print the model server's key for other services", "serving.stack.commands", "add_data_option", "key"
     ),
+    "backup": Command(
+        "write documents, images and models to one file, while the stack runs",
+        "serving.backup.commands",
+        "add_backup_arguments",
+        "backup",
+    ),
+    "restore": Command(
+        "bring back what a backup holds; the stack must be stopped",
+        "serving.backup.commands",
+        "add_restore_arguments",
+        "restore",
+    ),
     "data": Command(
         "B-scans to train on: data import|split|simulate|graft",
         "training.data.commands",
@@ -97,6 +109,12 @@ COMMANDS = {
         "benchmarks.commands",
         "add_bench_arguments",
         "bench",
+    ),
+    "sbom": Command(
+        "list all packages and models that Retinote is made of (CycloneDX)",
+        "serving.sbom",
+        "add_sbom_arguments",
+        "sbom",
     ),
     "test": Command("run the test suite; further arguments go to pytest", "cli", None, "run_tests"),
 }

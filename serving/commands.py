@@ -9,6 +9,7 @@ from typing import Any
 from serving.capacity import Batching
 from serving.changes import note
 from serving.errors import ServingError
+from serving.importing import import_model
 from serving.keys import ManagementKey
 from serving.management import (
     AlreadyRegistered,
@@ -34,13 +35,22 @@ def add_models_arguments(parser: argparse.ArgumentParser) -> None:
         ("register", register, "serve a version beside the default; callers reach it by naming it"),
         ("promote", promote, "make a version the one that answers by default, registered first if need be"),
         ("rollback", rollback, "make the version promoted before the present one the default again"),
+        (
+            "import",
+            import_,
+            "take a model from elsewhere into the stack's store, once its weights are those of its card",
+        ),
         ("retire", retire, "stop serving a version, once it has answered all it was asked"),
     ):
         action = actions.add_parser(name, help=text, description=text[0].upper() + text[1:] + ".")
         action.set_defaults(run=run)
-        if name != "list":
+        if name == "import":
+            action.add_argument(
+                "source", type=Path, metavar="PATH", help="a folder with model.json and weights, or a .mar"
+            )
+        elif name != "list":
             action.add_argument("name", metavar="NAME", help="the model, such as retina-oct")
-        if name not in ("list", "rollback"):
+        if name not in ("list", "rollback", "import"):
             action.add_argument("version", metavar="VERSION")
         if name == "build":
             action.add_argument(
@@ -145,6 +155,18 @@ def retire(arguments: argparse.Namespace) -> int:
             raise ServingError(f"{arguments.name} {arguments.version} can't be retired: {error}") from error
         stack.registry.retired(arguments.name, arguments.version)
     print(f"{arguments.name} {arguments.version} is no longer served; it stays in the store.")
+    return 0
+
+
+def import_(arguments: argparse.Namespace) -> int:
+    """Take a model from elsewhere into the data folder's store; no stack is needed."""
+    data = DataFolder(arguments.data_dir)
+    data.path.mkdir(mode=0o700, parents=True, exist_ok=True)
+    card = import_model(arguments.source, data.model_store)
+    print(
+        f"{card.name} {card.version} is in {data.model_store}, its weights are those of its card. "
+        f"To serve it: ./retinote models register {card.name} {card.version}"
+    )
     return 0
 
 

@@ -170,7 +170,7 @@ class TorchServe:
             # Archives run code: only those that lie in this folder may be registered, none by URL.
             "allowed_urls": f"file://{archives}/[^/]+\\\\.mar",
             "enable_model_api": "true",
-            "disable_token_authorization": "false",
+            "disable_token_authorization": "false",  # nosec B105 # no password
             "token_expiration_min": KEY_LIFETIME_MIN,
             "metrics_mode": "prometheus",
             "enable_metrics_api": "true",
