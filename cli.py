@@ -92,6 +92,12 @@ COMMANDS = {
         "add_bench_arguments",
         "bench",
     ),
+    "deploy": Command(
+        "prepare and check an installation in containers: deploy init|check",
+        "serving.deploy.commands",
+        "add_deploy_arguments",
+        "deploy",
+    ),
     "test": Command("run the test suite; further arguments go to pytest", "cli", None, "run_tests"),
 }
 

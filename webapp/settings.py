@@ -15,7 +15,11 @@
 | RETINOTE_ALLOWED_HOSTS | host names that the app answers to, separated by commas | localhost,127.0.0.1,[::1] |
 | RETINOTE_TRUSTED_ORIGINS | origins that may post forms, e.g. https://oct.example.org | none |
 | RETINOTE_HTTPS | 1 behind TLS: cookies travel encrypted only | 0 |
+| RETINOTE_BEHIND_PROXY | 1 when all requests come through a proxy that sets X-Real-IP: that is the client's address then | 0 |
 | RETINOTE_DEBUG | 1 shows tracebacks in the browser; never in production | 0 |
+
+RETINOTE_SECRET_KEY, MONGODB_URI, RETINOTE_BROKER_URL and RETINOTE_CACHE_URL may stand in a file instead: NAME_FILE is
+its path. docs/settings.md has the variables of all parts.
 """
 
 import os
@@ -38,16 +42,28 @@ def _words(name: str, default: str = "") -> list[str]:
     return [word.strip() for word in os.environ.get(name, default).split(",") if word.strip()]
 
 
+def _secret(name: str, default: str = "") -> str:
+    """A variable's value, or the content of the file that NAME_FILE names."""
+    path = os.environ.get(f"{name}_FILE")
+    if not path:
+        return os.environ.get(name, default)
+    try:
+        return Path(path).read_text(encoding="utf-8").strip()
+    except OSError as error:
+        raise ImproperlyConfigured(f"{name}_FILE: {path} can't be read ({error.strerror}).") from error
+
+
 BASE_DIR = Path(__file__).resolve().parents[1]
 DATA_DIR = Path(os.environ.get("RETINOTE_DATA_DIR", BASE_DIR / "var")).absolute()
 
-SECRET_KEY = os.environ.get("RETINOTE_SECRET_KEY", "")
+SECRET_KEY = _secret("RETINOTE_SECRET_KEY")
 if not SECRET_KEY:
     raise ImproperlyConfigured(
         "RETINOTE_SECRET_KEY is not set. ./retinote up makes one; elsewhere set it to 50 random characters."
     )
 DEBUG = _flag("RETINOTE_DEBUG")
 HTTPS = _flag("RETINOTE_HTTPS")
+BEHIND_PROXY = _flag("RETINOTE_BEHIND_PROXY")
 ALLOWED_HOSTS = _words("RETINOTE_ALLOWED_HOSTS", "localhost,127.0.0.1,[::1]")
 CSRF_TRUSTED_ORIGINS = _words("RETINOTE_TRUSTED_ORIGINS")
 
@@ -85,6 +101,7 @@ DEFAULT_AUTO_FIELD = "django_mongodb_backend.fields.ObjectIdAutoField"
 SILENCED_SYSTEM_CHECKS = ["axes.W001"]
 
 MIDDLEWARE = [
+    "webapp.api.client_address.ClientAddressMiddleware",
     "webapp.api.request_id.RequestIdMiddleware",
     "webapp.api.body_limit.BodyLimitMiddleware",
     "django.middleware.security.SecurityMiddleware",
@@ -115,7 +132,7 @@ TEMPLATES = [
     }
 ]
 
-MONGODB_URI = os.environ.get("MONGODB_URI", "mongodb://127.0.0.1:27017/?replicaSet=rs0")
+MONGODB_URI = _secret("MONGODB_URI", "mongodb://127.0.0.1:27017/?replicaSet=rs0")
 DATABASE_NAME = os.environ.get("RETINOTE_DATABASE", "retinote")
 DATABASES = {
     "default": {
@@ -128,7 +145,7 @@ DATABASES = {
 }
 DATABASE_ROUTERS = ["django_mongodb_backend.routers.MongoRouter"]
 
-_cache_url = os.environ.get("RETINOTE_CACHE_URL", "")
+_cache_url = _secret("RETINOTE_CACHE_URL")
 CACHES = {
     "default": {"BACKEND": "django.core.cache.backends.redis.RedisCache", "LOCATION": _cache_url}
     if _cache_url
@@ -234,7 +251,7 @@ def _broker_url() -> str:
     return urlunsplit(parts._replace(path=f"/{DATABASE_NAME}_broker"))
 
 
-CELERY_BROKER_URL = os.environ.get("RETINOTE_BROKER_URL") or _broker_url()
+CELERY_BROKER_URL = _secret("RETINOTE_BROKER_URL") or _broker_url()
 CELERY_TASK_IGNORE_RESULT = True
 CELERY_TASK_ACKS_LATE = True
 CELERY_WORKER_PREFETCH_MULTIPLIER = 1

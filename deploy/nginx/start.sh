@@ -1,0 +1,11 @@
+#!/bin/sh
+# Fills in what differs between installations, and becomes nginx.
+set -eu
+: "${RETINOTE_HOST:?is not set: the name by which browsers reach this server}"
+case $RETINOTE_HOST in *[!A-Za-z0-9.-]*) echo "RETINOTE_HOST is not a host name: $RETINOTE_HOST" >&2; exit 2 ;; esac
+suffix=
+if [ "${RETINOTE_HTTPS_PORT:-443}" != 443 ]; then suffix=:$RETINOTE_HTTPS_PORT; fi
+resolver=$(awk '$1 == "nameserver" { print ($2 ~ /:/) ? "[" $2 "]" : $2; exit }' /etc/resolv.conf)
+sed -e "s/@HOST@/$RETINOTE_HOST/g" -e "s/@HTTPS_SUFFIX@/$suffix/g" -e "s/@RESOLVER@/${resolver:?no name server}/g" \
+    /etc/retinote/nginx.conf.template >/tmp/nginx.conf
+exec nginx -c /tmp/nginx.conf -g 'daemon off;'
