@@ -3,12 +3,14 @@
     python -m serving.container.web web        gunicorn on port 8000
     python -m serving.container.web worker     the Celery worker, with the clock of periodic tasks
     python -m serving.container.web migrate    prepares MongoDB and brings the database up to date, then ends
+    python -m serving.container.web prepare    prepares MongoDB and stays, as a neighbour of it in a Kubernetes pod
     python -m serving.container.web check      exit status 0 when the web app on this machine answers
 
 `web` and `worker` begin once the database is as this version of the code wants it.
 """
 
 import os
+import signal
 import subprocess
 import sys
 import time
@@ -22,7 +24,7 @@ PORT = 8000
 RUN_FOLDER = Path("/tmp")
 DATABASE_TIMEOUT_S = 300.0
 POLL_S = 2.0
-COMMANDS = ("web", "worker", "migrate", "check")
+COMMANDS = ("web", "worker", "migrate", "prepare", "check")
 
 
 class NotMigrated(ServingError):
@@ -58,6 +60,12 @@ def main(arguments: list[str]) -> int:
                 if accounts := Accounts.from_environment(os.environ):
                     prepare(accounts)
                 command = app.set_up_command()
+            case ["prepare"]:
+                signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
+                if accounts := Accounts.from_environment(os.environ):
+                    prepare(accounts)
+                while True:
+                    signal.pause()
             case ["web"]:
                 wait_for_migrations()
                 command = app.web_command()
