@@ -15,7 +15,6 @@
 | RETINOTE_ALLOWED_HOSTS | host names that the app answers to, separated by commas | localhost,127.0.0.1,[::1] |
 | RETINOTE_TRUSTED_ORIGINS | origins that may post forms, e.g. https://oct.example.org | none |
 | RETINOTE_HTTPS | 1 behind TLS: cookies travel encrypted only | 0 |
-| RETINOTE_BEHIND_PROXY | 1 when all requests come through a proxy that sets X-Real-IP: that is the client's address then | 0 |
 | RETINOTE_DEBUG | 1 shows tracebacks in the browser; never in production | 0 |
 
 RETINOTE_SECRET_KEY, MONGODB_URI, RETINOTE_BROKER_URL and RETINOTE_CACHE_URL may stand in a file instead: NAME_FILE is
@@ -63,7 +62,6 @@ if not SECRET_KEY:
     )
 DEBUG = _flag("RETINOTE_DEBUG")
 HTTPS = _flag("RETINOTE_HTTPS")
-BEHIND_PROXY = _flag("RETINOTE_BEHIND_PROXY")
 ALLOWED_HOSTS = _words("RETINOTE_ALLOWED_HOSTS", "localhost,127.0.0.1,[::1]")
 CSRF_TRUSTED_ORIGINS = _words("RETINOTE_TRUSTED_ORIGINS")
 
@@ -101,7 +99,6 @@ DEFAULT_AUTO_FIELD = "django_mongodb_backend.fields.ObjectIdAutoField"
 SILENCED_SYSTEM_CHECKS = ["axes.W001"]
 
 MIDDLEWARE = [
-    "webapp.api.client_address.ClientAddressMiddleware",
     "webapp.api.request_id.RequestIdMiddleware",
     "webapp.api.body_limit.BodyLimitMiddleware",
     "django.middleware.security.SecurityMiddleware",
