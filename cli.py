@@ -116,6 +116,12 @@ COMMANDS = {
         "add_sbom_arguments",
         "sbom",
     ),
+    "deploy": Command(
+        "prepare and check an installation in containers: deploy init|check",
+        "serving.deploy.commands",
+        "add_deploy_arguments",
+        "deploy",
+    ),
     "test": Command("run the test suite; further arguments go to pytest", "cli", None, "run_tests"),
 }
 

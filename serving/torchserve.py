@@ -37,13 +37,14 @@ HEAP_SHARE = 4
 """Java may use up to a quarter of the memory: the bodies of waiting requests lie in its heap. With half a gigabyte
 sixteen callers with 40-megapixel images ended the server."""
 HEAP_LIMITS_MB = (1024, 4096)
+LOOPBACK = "127.0.0.1"
 SOCKET_PATH_LIMIT = 80
 """Unix sockets of workers lie in the scratch folder, and their whole path is limited to 107 characters."""
 
 
 @dataclass(frozen=True)
 class Ports:
-    """Where TorchServe listens, on loopback only."""
+    """Where TorchServe listens."""
 
     inference: int
     management: int
@@ -57,13 +58,19 @@ class Ports:
 
 @dataclass(frozen=True)
 class TorchServe:
-    """One TorchServe: `home` holds its settings and keys, `archives` the .mar files that it may register."""
+    """One TorchServe: `home` holds its settings and keys, `archives` the .mar files that it may register.
+
+    `listens_on` is the address for inference and metrics; management and gRPC stay on loopback. Without `asks_for_key`
+    nobody needs a key, which only a network that lets nobody else in makes safe.
+    """
 
     home: Path
     archives: Path
     logs: Path
     ports: Ports
     capacity: Capacity
+    listens_on: str = LOOPBACK
+    asks_for_key: bool = True
 
     @property
     def key_file(self) -> Path:
@@ -76,15 +83,16 @@ class TorchServe:
 
     @property
     def inference_url(self) -> str:
-        return f"http://127.0.0.1:{self.ports.inference}"
+        """Where this machine reaches it."""
+        return f"http://{LOOPBACK}:{self.ports.inference}"
 
     @property
     def management_url(self) -> str:
-        return f"http://127.0.0.1:{self.ports.management}"
+        return f"http://{LOOPBACK}:{self.ports.management}"
 
     @property
     def metrics_url(self) -> str:
-        return f"http://127.0.0.1:{self.ports.metrics}"
+        return f"http://{LOOPBACK}:{self.ports.metrics}"
 
     @property
     def scratch(self) -> Path:
@@ -160,17 +168,17 @@ class TorchServe:
     def _settings(self) -> str:
         archives = re.escape(str(self.archives)).replace("\\", "\\\\")
         settings = {
-            "inference_address": self.inference_url,
+            "inference_address": f"http://{self.listens_on}:{self.ports.inference}",
             "management_address": self.management_url,
-            "metrics_address": self.metrics_url,
-            "grpc_inference_address": "127.0.0.1",
+            "metrics_address": f"http://{self.listens_on}:{self.ports.metrics}",
+            "grpc_inference_address": LOOPBACK,
             "grpc_inference_port": self.ports.grpc_inference,
-            "grpc_management_address": "127.0.0.1",
+            "grpc_management_address": LOOPBACK,
             "grpc_management_port": self.ports.grpc_management,
             # Archives run code: only those that lie in this folder may be registered, none by URL.
             "allowed_urls": f"file://{archives}/[^/]+\\\\.mar",
             "enable_model_api": "true",
-            "disable_token_authorization": "false",  # nosec B105 # no password
+            "disable_token_authorization": "false" if self.asks_for_key else "true",
             "token_expiration_min": KEY_LIFETIME_MIN,
             "metrics_mode": "prometheus",
             "enable_metrics_api": "true",

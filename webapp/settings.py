@@ -21,6 +21,9 @@
 | RETINOTE_LOG_FORMAT | line for people, json for a log collector | line |
 | RETINOTE_MODEL_CHANGES | file in which ./retinote models notes what it did, for the audit | torchserve/changes.jsonl in the data folder |
 | RETINOTE_DEBUG | 1 shows tracebacks in the browser; never in production | 0 |
+
+RETINOTE_SECRET_KEY, MONGODB_URI, RETINOTE_BROKER_URL and RETINOTE_CACHE_URL may stand in a file instead: NAME_FILE is
+its path. docs/settings.md has the variables of all parts.
 """
 
 import os
@@ -45,10 +48,21 @@ def _words(name: str, default: str = "") -> list[str]:
     return [word.strip() for word in os.environ.get(name, default).split(",") if word.strip()]
 
 
+def _secret(name: str, default: str = "") -> str:
+    """A variable's value, or the content of the file that NAME_FILE names."""
+    path = os.environ.get(f"{name}_FILE")
+    if not path:
+        return os.environ.get(name, default)
+    try:
+        return Path(path).read_text(encoding="utf-8").strip()
+    except OSError as error:
+        raise ImproperlyConfigured(f"{name}_FILE: {path} can't be read ({error.strerror}).") from error
+
+
 BASE_DIR = Path(__file__).resolve().parents[1]
 DATA_DIR = Path(os.environ.get("RETINOTE_DATA_DIR", BASE_DIR / "var")).absolute()
 
-SECRET_KEY = os.environ.get("RETINOTE_SECRET_KEY", "")
+SECRET_KEY = _secret("RETINOTE_SECRET_KEY")
 if not SECRET_KEY:
     raise ImproperlyConfigured(
         "RETINOTE_SECRET_KEY is not set. ./retinote up makes one; elsewhere set it to 50 random characters."
@@ -126,7 +140,7 @@ TEMPLATES = [
     }
 ]
 
-MONGODB_URI = os.environ.get("MONGODB_URI", "mongodb://127.0.0.1:27017/?replicaSet=rs0")
+MONGODB_URI = _secret("MONGODB_URI", "mongodb://127.0.0.1:27017/?replicaSet=rs0")
 DATABASE_NAME = os.environ.get("RETINOTE_DATABASE", "retinote")
 DATABASES = {
     "default": {
@@ -139,7 +153,7 @@ DATABASES = {
 }
 DATABASE_ROUTERS = ["django_mongodb_backend.routers.MongoRouter"]
 
-_cache_url = os.environ.get("RETINOTE_CACHE_URL", "")
+_cache_url = _secret("RETINOTE_CACHE_URL")
 CACHES = {
     "default": {"BACKEND": "django.core.cache.backends.redis.RedisCache", "LOCATION": _cache_url}
     if _cache_url
@@ -251,7 +265,7 @@ def _broker_url() -> str:
     return urlunsplit(parts._replace(path=f"/{DATABASE_NAME}_broker"))
 
 
-CELERY_BROKER_URL = os.environ.get("RETINOTE_BROKER_URL") or _broker_url()
+CELERY_BROKER_URL = _secret("RETINOTE_BROKER_URL") or _broker_url()
 CELERY_TASK_IGNORE_RESULT = True
 CELERY_TASK_ACKS_LATE = True
 CELERY_WORKER_PREFETCH_MULTIPLIER = 1

@@ -14,6 +14,7 @@ from serving.errors import ServingError
 from serving.registry import Registry, wanted
 from serving.stack import ports, services, webapp
 from serving.stack.folder import DataFolder, write_state
+from serving.stack.served_models import ServedModels
 from serving.stack.supervisor import StackFailed, Status, StopRequested, Supervisor
 from serving.stores import ModelStores
 from serving.tuning import tuned
@@ -122,7 +123,7 @@ def run(settings: Settings, terminal: TextIO, when_ready: Callable[[], None] = l
             announce(f"Starting a stack on {data.path}")
             if not settings.mongodb_uri:
                 supervisor.start(services.mongodb_service(data, chosen["mongodb"]))
-            models = services.ServedModels(server, settings.stores, registry, supervisor.say)
+            models = ServedModels(server, settings.stores, registry, supervisor.say)
             supervisor.start(services.model_server_service(server, models))
             _build_page(supervisor, app, data, announce)
             if not settings.mongodb_uri:
