@@ -10,11 +10,13 @@ from serving.management import AlreadyRegistered, ManagementClient, ManagementEr
 from serving.processes import last_lines
 from serving.registry import Registry, Wanted, wanted
 from serving.stack.folder import DataFolder
-from serving.stack.supervisor import CannotRun, Service
+from serving.stack.service import CannotRun, Service
 from serving.stack.webapp import ROOT, WebApp, WorkerPing
 from serving.stores import ModelStores
 from serving.torchserve import STARTUP_TIMEOUT_S, TorchServe
 
+PROBE_TIMEOUT_S = 3.0
+"""How long TorchServe's management interface may take to answer a probe."""
 MONGODB, MODEL_SERVER, WEB, WORKER = "MongoDB", "model server", "web app", "worker"
 
 
@@ -39,6 +41,7 @@ def model_server_service(server: TorchServe, models: "ServedModels") -> Service:
         command=server.command,
         log=server.logs / "torchserve-console.log",
         probe=models.are_served,
+        alive=models.server_answers,
         environment=server.environment(),
         folder=server.home,
         prepare=models.prepare,
@@ -56,6 +59,7 @@ def web_service(app: WebApp, logs: Path) -> Service:
         command=app.web_command,
         log=logs / "web.log",
         probe=app.web_answers,
+        needs=(MONGODB, MODEL_SERVER),  # while one hangs, all threads may be waiting for it
         environment=app.environment,
         folder=ROOT,
         address=app.url,
@@ -71,6 +75,7 @@ def worker_service(app: WebApp, logs: Path) -> Service:
         command=app.worker_command,
         log=logs / "worker.log",
         probe=ping,
+        needs=(MONGODB,),
         prepare=ping.forget,
         environment=app.environment,
         folder=ROOT,
@@ -90,7 +95,9 @@ class ServedModels:
         self._registry = registry
         self._announce = announce
         self._client = ManagementClient(
-            server.management_url, ManagementKey(server.key_file, server.management_url)
+            server.management_url,
+            ManagementKey(server.key_file, server.management_url),
+            timeout_s=PROBE_TIMEOUT_S,
         )
         self._to_register: list[Wanted] = []
 
@@ -103,6 +110,10 @@ class ServedModels:
         for model in self._to_register:
             for version in (model.default, *model.others):
                 self._stores.build(model.name, version, self._server.archives)
+
+    def server_answers(self) -> bool:
+        """Whether TorchServe answers, be it without a worker that is ready."""
+        return self._client.answers()
 
     def are_served(self) -> bool:
         """Whether each model's default version has a worker that is ready; registers the models once TorchServe answers.
