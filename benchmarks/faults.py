@@ -7,7 +7,7 @@ import contextlib
 import random
 import time
 from collections import defaultdict
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from threading import Event
@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from benchmarks.report import Report
     from benchmarks.resilience.checks import Findings
-    from benchmarks.resilience.clients import Crowd, Uploader
+    from benchmarks.resilience.clients import Crowd, Grey, Uploader
     from benchmarks.resilience.kinds import Brought, Fault, Place
     from benchmarks.resilience.subject import Subject
 
@@ -73,6 +73,7 @@ def run(arguments: argparse.Namespace) -> int:
     """
     from benchmarks.errors import BenchmarkError
     from benchmarks.report import Report
+    from benchmarks.resilience.kinds import in_rounds, kinds
     from benchmarks.resilience.subject import Subject, small_disk
     from benchmarks.stack import own_stack, run_retinote
     from serving.stack.folder import DataFolder
@@ -100,13 +101,19 @@ def run(arguments: argparse.Namespace) -> int:
             report.notes.append(
                 "No disk could be mounted to be filled (that takes root): that fault is left out."
             )
+        wanted = [
+            kind
+            for kind in kinds(subject)
+            if not arguments.only or any(words in kind.name for words in arguments.only)
+        ]
+        if not wanted:
+            raise BenchmarkError("--only: no kind of fault has such words in its name.")
         recoveries, uploader, prober, findings = go_through(
+            in_rounds(wanted, arguments.faults, random.Random(arguments.seed)),
             subject,
             stack.password,
             uploads=arguments.uploads,
-            faults=arguments.faults,
             seed=arguments.seed,
-            only=arguments.only or (),
         )
     write_down(report, recoveries, uploader, prober, findings)
     print(report.text())
@@ -115,29 +122,27 @@ def run(arguments: argparse.Namespace) -> int:
 
 
 def go_through(
+    order: Sequence[Fault],
     subject: Subject,
     password: str,
     *,
     uploads: int,
-    faults: int,
     seed: int = SEED,
-    only: tuple[str, ...] | list[str] = (),
+    earlier: Collection[str] = (),
 ) -> tuple[list[Recovery], Uploader, Uploader, Findings]:
-    """Upload through so many faults; how long each took to get over, what was sent, and what was found wrong.
+    """Upload through these faults; how long each took to get over, what was sent, and what was found wrong.
 
-    Raises BenchmarkError when the stack doesn't come back.
+    `earlier` are the digests of files that were uploaded before. Raises BenchmarkError when the stack doesn't come back.
     """
     from benchmarks.resilience.checks import examine
     from benchmarks.resilience.clients import Account, Crowd, Pictures, Uploader
-    from benchmarks.resilience.kinds import Place, kinds
+    from benchmarks.resilience.kinds import Place
     from benchmarks.resilience.subject import replica
     from serving.stack.webapp import FIRST_ADMINISTRATOR
 
     account = Account(FIRST_ADMINISTRATOR, password)
     pictures = Pictures(drawn(seed))
     uploader, prober = Uploader(account, pictures), Uploader(account, pictures)
-    wanted = [kind for kind in kinds(subject) if not only or any(words in kind.name for words in only)]
-    order = _order(wanted, faults, random.Random(seed))
     with replica(subject) as second:
         place = Place(subject, second, random.Random(seed))
         for url in (subject.url, second.url):
@@ -147,12 +152,12 @@ def go_through(
             recoveries = list(_recoveries(order, place, crowd, prober, uploads))
         for url in (subject.url, second.url):
             _wait_until_well(url, subject, prober)
-        findings = examine(subject, account, uploader.record, prober.record)
+        findings = examine(subject, account, uploader.record, prober.record, earlier)
     return recoveries, uploader, prober, findings
 
 
 def _recoveries(
-    order: list[Fault], place: Place, crowd: Crowd, prober: Uploader, uploads: int
+    order: Sequence[Fault], place: Place, crowd: Crowd, prober: Uploader, uploads: int
 ) -> Iterator[Recovery]:
     sent = 0
     for number, fault in enumerate(order, 1):
@@ -192,14 +197,14 @@ def _wait_until_well(
     brought: Brought | None = None,
     meanwhile: Callable[[], None] = lambda: None,
 ) -> None:
-    """Wait until the victim is replaced, all services are ready, and an upload is answered with its prediction."""
+    """Wait until victims are replaced, all services are ready, and an upload is answered with its prediction."""
     from benchmarks.errors import BenchmarkError
     from benchmarks.resilience.subject import is_ready
 
     deadline = time.monotonic() + RECOVERY_TIMEOUT_S
-    victim = brought.victim if brought else None
+    victims = brought.victims if brought else ()
     while not (
-        (victim is None or subject.has_got_rid_of(victim))
+        all(map(subject.has_got_rid_of, victims))
         and subject.nothing_stands_still()
         and subject.services_are_ready()
         and is_ready(url)
@@ -213,15 +218,7 @@ def _wait_until_well(
         Event().wait(POLL_S)
 
 
-def _order(kinds: list[Fault], faults: int, chance: random.Random) -> list[Fault]:
-    """So many faults, each kind as often as the others, in rounds of another order each."""
-    order: list[Fault] = []
-    while len(order) < faults:
-        order += chance.sample(kinds, len(kinds))
-    return order[:faults]
-
-
-def drawn(seed: int) -> list[object]:
+def drawn(seed: int) -> list[Grey]:
     """Simulated B-scans of the size that clinic devices export, grey."""
     import cv2
     import numpy as np

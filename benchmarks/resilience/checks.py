@@ -6,7 +6,7 @@ import subprocess
 import sys
 import time
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from threading import Event
@@ -60,8 +60,16 @@ class Findings:
         return {name: len(value) for name, value in vars(self).items() if isinstance(value, list)}
 
 
-def examine(subject: Subject, account: Account, patient: Sequence[Sent], once: Sequence[Sent]) -> Findings:
+def examine(
+    subject: Subject,
+    account: Account,
+    patient: Sequence[Sent],
+    once: Sequence[Sent],
+    earlier: Collection[str] = (),
+) -> Findings:
     """Look at all that was sent: by `patient` clients until it succeeded, and `once` only.
+
+    `earlier` are the digests of files that were sent before.
 
     Waits for the queue to empty first. Raises BenchmarkError when it doesn't.
     """

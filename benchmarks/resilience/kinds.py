@@ -6,7 +6,7 @@ import os
 import random
 import signal
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -32,10 +32,10 @@ class Place:
 
 @dataclass(frozen=True)
 class Brought:
-    """A fault that has ended at that moment (monotonic), and the process that it took, if it took one."""
+    """A fault that has ended at that moment (monotonic), and the processes that it took."""
 
     ended: float
-    victim: int | None = None
+    victims: tuple[int, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -74,6 +74,26 @@ def kinds(subject: Subject) -> list[Fault]:
     return found
 
 
+def together(name: str, faults: Sequence[Fault]) -> Fault:
+    """A fault that consists of several at once."""
+
+    def bring(place: Place) -> Brought:
+        brought = [fault.bring(place) for fault in faults]
+        return Brought(
+            max(one.ended for one in brought), tuple(pid for one in brought for pid in one.victims)
+        )
+
+    return Fault(name, bring)
+
+
+def in_rounds(kinds: Sequence[Fault], faults: int, chance: random.Random) -> list[Fault]:
+    """So many faults, each kind as often as the others, in rounds of another order each."""
+    order: list[Fault] = []
+    while len(order) < faults:
+        order += chance.sample(kinds, len(kinds))
+    return order[:faults]
+
+
 def _signals(number: signal.Signals, victim: Callable[[Place], int]) -> Callable[[Place], Brought]:
     """Send a signal to a process."""
 
@@ -85,7 +105,7 @@ def _signals(number: signal.Signals, victim: Callable[[Place], int]) -> Callable
             except (LookupError, ProcessLookupError):
                 Event().wait(POLL_S)  # it is being started just now
             else:
-                return Brought(time.monotonic(), pid)
+                return Brought(time.monotonic(), (pid,))
 
     return bring
 
@@ -96,7 +116,7 @@ def _kill_all(place: Place) -> Brought:
     ended = time.monotonic()
     place.subject.start()
     place.replica.aim(place.subject.state)
-    return Brought(ended, supervisor)
+    return Brought(ended, (supervisor,))
 
 
 def _cut_model_server(place: Place) -> Brought:
@@ -127,10 +147,9 @@ def _fill_disk(place: Place) -> Brought:
 
 def fill(path: Path) -> None:
     """Write a file that takes all that is left of its disk."""
-    with path.open("wb") as file, suppress(OSError):
+    with path.open("wb", buffering=0) as file, suppress(OSError):
         space = os.statvfs(path)
         os.posix_fallocate(file.fileno(), 0, max(1, (space.f_bavail - 64) * space.f_frsize))
         file.seek(0, os.SEEK_END)
         while True:
             file.write(b"\0" * FILL_CHUNK_BYTES)
-            file.flush()
