@@ -1,10 +1,49 @@
 """The Celery application: `celery -A webapp.celery worker -B`."""
 
+import logging
 import os
+import signal
+import threading
+from typing import Any, ClassVar
 
-from celery import Celery
+from celery import Celery, bootsteps
+
+CLOCK_POLL_S = 2.0
+
+log = logging.getLogger(__name__)
+
+
+class ClockWatch(bootsteps.StartStopStep):  # type: ignore[misc]
+    """Ends the worker when its embedded clock has died, so that whoever started it starts both again.
+
+    Celery itself goes on without: the worker answers, and no periodic task ever comes, the waiting scans' neither.
+    """
+
+    requires: ClassVar[set[str]] = {"celery.worker.components:Beat"}
+
+    def __init__(self, worker: Any, **options: Any) -> None:
+        self._ended = threading.Event()
+        super().__init__(worker, **options)
+
+    def start(self, worker: Any) -> None:
+        """Begin to watch, if this worker has a clock."""
+        if worker.beat is not None:
+            threading.Thread(target=self._watch, args=(worker.beat,), daemon=True).start()
+
+    def stop(self, worker: Any) -> None:
+        """The worker ends, and so may the clock."""
+        self._ended.set()
+
+    def _watch(self, clock: Any) -> None:
+        while not self._ended.wait(CLOCK_POLL_S):
+            if not clock.is_alive():
+                log.error("The worker's clock has died; the worker ends.")
+                os.kill(os.getpid(), signal.SIGTERM)
+                return
+
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "webapp.settings")
 application = Celery("retinote")
 application.config_from_object("django.conf:settings", namespace="CELERY")
 application.autodiscover_tasks()
+application.steps["worker"].add(ClockWatch)

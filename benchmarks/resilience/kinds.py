@@ -57,6 +57,7 @@ def kinds(subject: Subject) -> list[Fault]:
         "model worker": lambda place: place.choice.choice(place.subject.children(MODEL_SERVER)),
         "model server": lambda place: place.subject.pid(MODEL_SERVER),
         "MongoDB": lambda place: place.subject.pid(MONGODB),
+        "process of the Celery worker": lambda place: place.choice.choice(place.subject.children(WORKER)),
         "Celery worker": lambda place: place.subject.pid(WORKER),
         "gunicorn worker": lambda place: place.choice.choice(place.subject.children(WEB)),
         "gunicorn master": lambda place: place.subject.pid(WEB),

@@ -19,7 +19,7 @@ from benchmarks.resilience.clients import NO_ANSWER, Account, Pictures, Sent, Up
 from benchmarks.resilience.kinds import kinds, together
 from benchmarks.resilience.subject import Subject, small_disk
 from serving.stack.folder import DataFolder
-from serving.stack.services import WEB
+from serving.stack.services import WEB, WORKER
 from tests.images import png_bytes
 from tests.models import make_model
 from tests.services import free_ports
@@ -162,6 +162,17 @@ def test_a_stop_finishes_what_is_under_way(
 
 def _is_answered_rightly(sent: Sent, stored: dict[str, dict[str, object]]) -> bool:
     return (sent.scan_id is not None) == (sent.sha256 in stored) and not sent.unclear
+
+
+def test_a_worker_whose_clock_dies_is_started_again(subject: tuple[Subject, Account]) -> None:
+    """The clock is one of the worker's processes; without it no scan that waits would ever be predicted."""
+    under_test, _ = subject
+    first = under_test.pid(WORKER)
+
+    for process in under_test.children(WORKER):
+        os.kill(process, signal.SIGKILL)
+
+    wait_for(lambda: under_test.services_are_ready() and under_test.pid(WORKER) != first, timeout_s=TIMEOUT_S)
 
 
 def test_nothing_is_lost_whatever_befalls_the_stack(subject: tuple[Subject, Account]) -> None:
