@@ -33,6 +33,8 @@ DISK_MIB = 256
 TIMEOUT_S = 300
 CLIENTS = 8
 UPLOADS = 40
+PAUSE_S = 0.02
+"""Clients that are refused at once would otherwise keep the cores busy."""
 
 
 @pytest.fixture(scope="module")
@@ -68,7 +70,7 @@ def at_it(count: int, work: Callable[[], None]) -> Iterator[None]:
     ended = threading.Event()
 
     def go_on() -> None:
-        while not ended.is_set():
+        while not ended.wait(PAUSE_S):
             work()
 
     with ThreadPoolExecutor(count) as pool:
