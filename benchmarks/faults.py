@@ -226,7 +226,8 @@ def drawn(seed: int) -> list[Grey]:
     from benchmarks.uploads import simulated_scans
 
     return [
-        cv2.imdecode(np.frombuffer(file, np.uint8), cv2.IMREAD_GRAYSCALE) for file in simulated_scans(seed)
+        np.asarray(cv2.imdecode(np.frombuffer(file, np.uint8), cv2.IMREAD_GRAYSCALE), np.uint8)
+        for file in simulated_scans(seed)
     ]
 
 

@@ -4,7 +4,7 @@ import logging
 import os
 import signal
 import threading
-from typing import Any, ClassVar
+from typing import Any
 
 from celery import Celery, bootsteps
 
@@ -13,13 +13,13 @@ CLOCK_POLL_S = 2.0
 log = logging.getLogger(__name__)
 
 
-class ClockWatch(bootsteps.StartStopStep):  # type: ignore[misc]
+class ClockWatch(bootsteps.StartStopStep):
     """Ends the worker when its embedded clock has died, so that whoever started it starts both again.
 
     Celery itself goes on without: the worker answers, and no periodic task ever comes, the waiting scans' neither.
     """
 
-    requires: ClassVar[set[str]] = {"celery.worker.components:Beat"}
+    requires = ("celery.worker.components:Beat",)
 
     def __init__(self, worker: Any, **options: Any) -> None:
         self._ended = threading.Event()
