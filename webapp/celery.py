@@ -9,6 +9,8 @@ from typing import Any
 from celery import Celery, bootsteps
 
 CLOCK_POLL_S = 2.0
+GOODBYE_S = 8.0
+"""For the tasks at hand."""
 
 log = logging.getLogger(__name__)
 
@@ -39,7 +41,9 @@ class ClockWatch(bootsteps.StartStopStep):
             if not clock.is_alive():
                 log.error("The worker's clock has died; the worker ends.")
                 os.kill(os.getpid(), signal.SIGTERM)
-                return
+                # Often it waits for its clock to say goodbye. What it drops is in the scan documents.
+                threading.Event().wait(GOODBYE_S)
+                os.kill(os.getpid(), signal.SIGKILL)
 
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "webapp.settings")
