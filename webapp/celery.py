@@ -9,6 +9,7 @@ from celery import Celery, signals
 from django.conf import settings
 
 from webapp.api import request_id
+from webapp.clock_watch import ClockWatch
 from webapp.metrics.folder import count_in_files
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "webapp.settings")
@@ -17,6 +18,7 @@ application = Celery("retinote")
 application.config_from_object("django.conf:settings", namespace="CELERY")
 application.autodiscover_tasks()
 application.autodiscover_tasks(["webapp.metrics"], related_name="worker")
+application.steps["worker"].add(ClockWatch)
 
 log = logging.getLogger(__name__)
 

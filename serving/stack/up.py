@@ -15,7 +15,8 @@ from serving.registry import Registry, wanted
 from serving.stack import ports, services, webapp
 from serving.stack.folder import DataFolder, write_state
 from serving.stack.served_models import ServedModels
-from serving.stack.supervisor import StackFailed, Status, StopRequested, Supervisor
+from serving.stack.service import Status
+from serving.stack.supervisor import StackFailed, StopRequested, Supervisor
 from serving.stores import ModelStores
 from serving.tuning import tuned
 

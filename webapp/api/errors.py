@@ -2,6 +2,7 @@
 
 import errno
 import logging
+import sys
 from typing import Any
 
 from django.core.exceptions import PermissionDenied
@@ -9,13 +10,16 @@ from django.db import DatabaseError
 from django.http import Http404, HttpRequest, HttpResponse, JsonResponse
 from django.http.response import HttpResponseBase
 from django.views import defaults
-from pymongo.errors import AutoReconnect
+from pymongo.errors import ConnectionFailure, PyMongoError
 from rest_framework import exceptions, status
 from rest_framework.response import Response
 from rest_framework.views import exception_handler
 
 log = logging.getLogger(__name__)
 API_PATH = "/api/"
+DATABASE_AWAY = "The database does not answer at the moment. Try again in a minute."
+# MongoDB's own words for "the same may work in a moment".
+COME_AGAIN = ("TransientTransactionError", "UnknownTransactionCommitResult", "RetryableWriteError")
 
 
 class Unavailable(exceptions.APIException):
@@ -46,7 +50,7 @@ def answer_error(error: Exception, context: dict[str, Any]) -> Response | None:
     """Turn an exception of a view into its answer; django-rest-framework's `EXCEPTION_HANDLER`."""
     if _database_is_away(error):
         log.error("The database does not answer: %s", type(error).__name__)
-        error = Unavailable("The database does not answer at the moment. Try again in a minute.")
+        error = Unavailable(DATABASE_AWAY)
     elif isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT):
         log.error("The disk is full: %s", error.strerror)
         error = StorageFull()
@@ -72,7 +76,10 @@ def answer_error(error: Exception, context: dict[str, Any]) -> Response | None:
 def _database_is_away(error: BaseException) -> bool:
     # The backend wraps the driver's errors, but for those of connecting.
     cause = error.__cause__ if isinstance(error, DatabaseError) else error
-    return isinstance(cause, AutoReconnect)  # with ServerSelectionTimeoutError below it
+    if isinstance(cause, ConnectionFailure):  # with ServerSelectionTimeoutError below it
+        return True
+    # A server that was started again knows nothing of the transaction, and one that ends interrupts it.
+    return isinstance(cause, PyMongoError) and any(map(cause.has_error_label, COME_AGAIN))
 
 
 def _by_field(detail: Any, prefix: str = "") -> dict[str, list[str]]:
@@ -118,7 +125,12 @@ def not_found(request: HttpRequest, exception: Exception) -> HttpResponseBase:
 
 
 def server_error(request: HttpRequest) -> HttpResponseBase:
-    """Django's 500, in our shape below /api/."""
+    """Django's 500, in our shape below /api/; 503 when it is the database that is away."""
+    error = sys.exception()
+    if error and _database_is_away(error):
+        if request.path.startswith(API_PATH):
+            return JsonResponse(body(Unavailable.default_code, DATABASE_AWAY), status=503)
+        return HttpResponse(DATABASE_AWAY, status=503, content_type="text/plain; charset=utf-8")
     if request.path.startswith(API_PATH):
         message = "Something went wrong on our side. The answer's X-Request-Id finds it in the log."
         return JsonResponse(body("server_error", message), status=500)

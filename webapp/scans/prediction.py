@@ -58,8 +58,8 @@ def predict_claimed(scan: Scan, image: bytes, deadline_s: float) -> None:
 def conclude(scan: Scan, asked: Future[ModelAnswer]) -> None:
     """Wait for what the model server says of a queued scan that the caller has claimed, and store what came of it.
 
-    When the model server can't answer, the scan stays queued and the document says when to try again. When the
-    claim ran out meanwhile, or somebody had the scan predicted, what came of it is dropped. `scan` has the stored
+    When the model server can't answer, or the disk has no room for the heat map, the scan stays queued and the
+    document says when to try again. When the claim ran out meanwhile, or somebody had the scan predicted, what came of it is dropped. `scan` has the stored
     state afterwards.
     """
     try:
@@ -70,13 +70,17 @@ def conclude(scan: Scan, asked: Future[ModelAnswer]) -> None:
         log.warning("scan %s is refused by the model server: %s", scan.pk, refused.code)
         _fail(scan, refused.code, refused.message)
     else:
-        _store(scan, answer, _claimed(scan))
+        try:
+            _store(scan, answer, _claimed(scan))
+        except OSError as error:
+            log.error("The heat map of scan %s can't be written: %s", scan.pk, error.strerror)
+            _wait_for_the_disk(scan)
 
 
 def predict_again(scan: Scan, version: str = "", label: str = "") -> None:
     """Ask for a new prediction of any scan: by another version, or with the heat map of another label.
 
-    Raises ModelUnavailable or ImageRefused; the scan then stays as it was.
+    Raises ModelUnavailable or ImageRefused, and OSError when the disk is full; the scan then stays as it was.
     """
     answer = model_client().predict(
         storage.read(scan.image_name),
@@ -90,7 +94,10 @@ def predict_again(scan: Scan, version: str = "", label: str = "") -> None:
 
 
 def _store(scan: Scan, answer: ModelAnswer, still: ScanQuerySet) -> None:
-    """Keep a prediction as the scan's newest if the scan is `still` as the caller wants it; earlier ones stay."""
+    """Keep a prediction as the scan's newest if the scan is `still` as the caller wants it; earlier ones stay.
+
+    Raises OSError when the pictures can't be written; neither of them, nor anything in the database, is left then.
+    """
     pictures = (
         storage.begin_to_save(answer.overlay, "jpg" if answer.overlay[:2] == b"\xff\xd8" else "png"),
         storage.begin_to_save(answer.heatmap),
@@ -141,7 +148,13 @@ def _store(scan: Scan, answer: ModelAnswer, still: ScanQuerySet) -> None:
             picture.wait()
         return bool(found)
 
-    if all_or_nothing(write):
+    try:
+        written = all_or_nothing(write)
+    except OSError:
+        for picture in pictures:
+            picture.discard()
+        raise
+    if written:
         instruments.count_prediction(
             answer.label,
             answer.confidence,
@@ -217,6 +230,13 @@ def _put_back(scan: Scan) -> None:
     else:
         pause = min(FIRST_PAUSE * 2 ** min(scan.attempts - 1, 16), LONGEST_PAUSE)
     _claimed(scan).update(attempts=F("attempts") + 1, next_attempt_at=now + pause, claimed_until=now)
+    _reload(scan)
+
+
+def _wait_for_the_disk(scan: Scan) -> None:
+    """Let the scan go for a moment; what is wrong with the disk is not held against it."""
+    now = clock.now()
+    _claimed(scan).update(next_attempt_at=now + FIRST_PAUSE, claimed_until=now)
     _reload(scan)
 
 
