@@ -61,42 +61,47 @@ FORGED: dict[str, Callable[[Claims], str]] = {
     "no signature": unsigned("HS256"),
     "another key": signed("x" * 64),
     "an empty key": lambda claims: f"{part({'alg': 'HS256'})}.{part(claims)}.{part({})}",
-    "another algorithm, the right key": lambda claims: signed(settings.SECRET_KEY, "HS512")(claims),
+    "another algorithm, the right key": lambda claims: signed(settings.SECRET_KEY, "HS384")(claims),
     "the right key, under the name of another algorithm": lambda claims: named(claims, "RS256"),
     "a key that the token names": signed("x" * 64, jwk={"kty": "oct", "k": "eA"}),
-    "a key file that the token names": signed("", kid="../../../../dev/null"),
+    "a key file that the token names": signed("x" * 64, kid="../../../../dev/null"),
 }
 
 
-@pytest.mark.parametrize("how", FORGED)
-def test_a_forged_token_opens_nothing(how: str, people: People) -> None:
-    good = tokens.issue(people.administrator)
-    assert ask(good.access).status_code == 200
+def test_a_forged_token_opens_nothing(people: People, subtests: pytest.Subtests) -> None:
+    for how, forge in FORGED.items():
+        with subtests.test(str(how)[:60]):
+            good = tokens.issue(people.administrator)
+            assert ask(good.access).status_code == 200
 
-    assert ask(FORGED[how](claims_of(good.access))).status_code == 401
-    forged = FORGED[how](claims_of(good.refresh))
-    assert APIClient().post(REFRESH, {"refresh": forged}).status_code == 401
-    assert APIClient().post(LOGOUT, {"refresh": forged}).status_code == 204
-    assert not RefreshSession.objects.exclude(revoked_at=None).exists(), "a forged token signs nobody out"
+            assert ask(forge(claims_of(good.access))).status_code == 401
+            forged = forge(claims_of(good.refresh))
+            assert APIClient().post(REFRESH, {"refresh": forged}).status_code == 401
+            assert APIClient().post(LOGOUT, {"refresh": forged}).status_code == 204
+            assert not RefreshSession.objects.exclude(revoked_at=None).exists(), (
+                "a forged token signs nobody out"
+            )
 
 
-@pytest.mark.parametrize(
-    "changed",
-    [
-        pytest.param({"exp": long_ago()}, id="expired"),
-        pytest.param({"exp": None}, id="without an end"),
-        pytest.param({"user_id": "0" * 24}, id="of nobody"),
-        pytest.param({"user_id": {"$ne": ""}}, id="of everybody"),
-        pytest.param({"user_id": None}, id="without a user"),
-        pytest.param({"token_type": "refresh"}, id="of another kind"),
-        pytest.param({"token_type": None}, id="of no kind"),
-        pytest.param({"jti": None}, id="without a name"),
-    ],
-)
-def test_signed_by_us_is_not_enough(changed: Claims, people: People) -> None:
+CHANGED: dict[str, Claims] = {
+    "expired": {"exp": long_ago()},
+    "without an end": {"exp": None},
+    "of nobody": {"user_id": "0" * 24},
+    "of everybody": {"user_id": {"$ne": ""}},
+    "without a user": {"user_id": None},
+    "of another kind": {"token_type": "refresh"},
+    "of no kind": {"token_type": None},
+    "without a name": {"jti": None},
+}
+
+
+def test_signed_by_us_is_not_enough(people: People, subtests: pytest.Subtests) -> None:
     good = claims_of(tokens.issue(people.owner).access)
     assert ask(signed(settings.SECRET_KEY)(good)).status_code == 200
-    assert ask(signed(settings.SECRET_KEY)(claims_of(signed("x" * 64)(good), **changed))).status_code == 401
+    for kind, changed in CHANGED.items():
+        with subtests.test(kind):
+            claims = {name: value for name, value in (good | changed).items() if value is not None}
+            assert ask(signed(settings.SECRET_KEY)(claims)).status_code == 401
 
 
 def test_a_payload_that_was_changed_is_refused(people: People) -> None:
@@ -156,11 +161,10 @@ def test_who_is_deactivated_or_deleted_is_out_at_once(people: People) -> None:
         assert APIClient().post(REFRESH, {"refresh": pair.refresh}).status_code == 401
 
 
-@pytest.mark.parametrize(
-    "header", ["Bearer", "Bearer a b", "Bearer a.b.c", "Bearer " + "A" * 100_000, "Bearer \xff\xfe"]
-)
-def test_what_is_no_token_is_refused_and_no_error(header: str, db: None) -> None:
-    assert APIClient().get(ME, HTTP_AUTHORIZATION=header).status_code == 401
+def test_what_is_no_token_is_refused_and_no_error(db: None, subtests: pytest.Subtests) -> None:
+    for header in ["Bearer", "Bearer a b", "Bearer a.b.c", "Bearer " + "A" * 100_000, "Bearer \xff\xfe"]:
+        with subtests.test(str(header)[:60]):
+            assert APIClient().get(ME, HTTP_AUTHORIZATION=header).status_code == 401
 
 
 def test_a_token_in_the_address_is_not_looked_at(people: People) -> None:
