@@ -17,6 +17,12 @@
 | RETINOTE_WORKER_METRICS_PORT | where the worker answers Prometheus, with the same token | 0: nowhere |
 | RETINOTE_ALLOWED_HOSTS | host names that the app answers to, separated by commas | localhost,127.0.0.1,[::1] |
 | RETINOTE_TRUSTED_ORIGINS | origins that may post forms, e.g. https://oct.example.org | none |
+| RETINOTE_PROXIES | how many reverse proxies stand in front; each adds to X-Forwarded-For | 0 |
+| RETINOTE_RATE_ADDRESS | requests a minute from one address; 0 for no limit | 6000 |
+| RETINOTE_RATE_USER | API calls a minute of one user | 3000 |
+| RETINOTE_RATE_UPLOAD | uploads, and predictions anew, a minute of one user | 600 |
+| RETINOTE_RATE_EXPORT | exports and reports a minute of one user | 60 |
+| RETINOTE_RATE_SIGN_IN | sign-ins, refreshes and sign-outs a minute from one address | 300 |
 | RETINOTE_HTTPS | 1 behind TLS: cookies travel encrypted only | 0 |
 | RETINOTE_LOG_FORMAT | line for people, json for a log collector | line |
 | RETINOTE_MODEL_CHANGES | file in which ./retinote models notes what it did, for the audit | torchserve/changes.jsonl in the data folder |
@@ -71,6 +77,7 @@ DEBUG = _flag("RETINOTE_DEBUG")
 HTTPS = _flag("RETINOTE_HTTPS")
 ALLOWED_HOSTS = _words("RETINOTE_ALLOWED_HOSTS", "localhost,127.0.0.1,[::1]")
 CSRF_TRUSTED_ORIGINS = _words("RETINOTE_TRUSTED_ORIGINS")
+PROXIES = int(os.environ.get("RETINOTE_PROXIES", "0"))
 
 INSTALLED_APPS = [
     "webapp.contrib.MongoAdminConfig",
@@ -111,16 +118,19 @@ SILENCED_SYSTEM_CHECKS = ["axes.W001"]
 MIDDLEWARE = [
     "webapp.metrics.middleware.MetricsMiddleware",
     "webapp.api.request_id.RequestIdMiddleware",
-    "webapp.api.body_limit.BodyLimitMiddleware",
+    "webapp.api.client_address.ClientAddressMiddleware",
+    # What adds headers stands before all that answers by itself.
     "django.middleware.security.SecurityMiddleware",
-    "whitenoise.middleware.WhiteNoiseMiddleware",
+    "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "webapp.api.security_headers.SecurityHeadersMiddleware",
+    "webapp.api.body_limit.BodyLimitMiddleware",
+    "whitenoise.middleware.WhiteNoiseMiddleware",
+    "webapp.api.address_throttle.AddressThrottleMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
     "django.middleware.common.CommonMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",
     "django.contrib.auth.middleware.AuthenticationMiddleware",
     "django.contrib.messages.middleware.MessageMiddleware",
-    "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "axes.middleware.AxesMiddleware",
 ]
 ROOT_URLCONF = "webapp.urls"
@@ -164,7 +174,7 @@ CACHES = {
     "default": {"BACKEND": "django.core.cache.backends.redis.RedisCache", "LOCATION": _cache_url}
     if _cache_url
     else {
-        "BACKEND": "django.core.cache.backends.filebased.FileBasedCache",
+        "BACKEND": "webapp.counting_cache.CountingFileCache",
         "LOCATION": DATA_DIR / "cache",
         # When it is full, counts of failed sign-ins are thrown out at random: not after 300, Django's default.
         "OPTIONS": {"MAX_ENTRIES": 20_000},
@@ -178,12 +188,15 @@ AUTH_PASSWORD_VALIDATORS = [
     {"NAME": f"django.contrib.auth.password_validation.{name}"}
     for name in ("UserAttributeSimilarityValidator", "MinimumLengthValidator", "CommonPasswordValidator")
 ]
-AXES_HANDLER = "axes.handlers.cache.AxesCacheHandler"
+AXES_HANDLER = "webapp.accounts.lockout.LockoutHandler"
 AXES_ENABLE_ADMIN = False  # its pages would show tables that are not made
-AXES_FAILURE_LIMIT = 8
+AXES_FAILURE_LIMIT = 8  # of one account from one address
 AXES_COOLOFF_TIME = timedelta(minutes=10)
-AXES_LOCKOUT_PARAMETERS = [["username", "ip_address"]]
-AXES_RESET_ON_SUCCESS = True
+AXES_RESET_COOL_OFF_ON_FAILURE_DURING_LOCKOUT = False
+# From addresses where the account never signed in; webapp/accounts/lockout.py says why.
+ACCOUNT_FAILURE_LIMIT = 50
+ADDRESS_FAILURE_LIMIT = 100
+FAMILIAR_ADDRESS_TIME = timedelta(days=30)
 AXES_LOCKOUT_CALLABLE = "webapp.accounts.lockout.too_many_failures"
 
 LANGUAGE_CODE = "en-gb"
@@ -198,12 +211,16 @@ if PAGE_FOLDER.is_dir():
 WHITENOISE_IMMUTABLE_FILE_TEST = r"^/static/page/assets/.+-[\w-]{8}\.\w+$"
 # Static files are served from the installed packages themselves: there is no collecting step to forget.
 WHITENOISE_USE_FINDERS = True
+WHITENOISE_ALLOW_ALL_ORIGINS = False  # other sites have no business with them
 MEDIA_ROOT = DATA_DIR / "media"
 
 SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = HTTPS
+if HTTPS:  # A name with this prefix is set by this host alone, and never without TLS: browsers see to it.
+    SESSION_COOKIE_NAME, CSRF_COOKIE_NAME = "__Host-sessionid", "__Host-csrftoken"
 SESSION_COOKIE_SAMESITE = CSRF_COOKIE_SAMESITE = "Lax"
 SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https") if HTTPS else None
 SECURE_HSTS_SECONDS = 31_536_000 if HTTPS else 0
+SECURE_HSTS_INCLUDE_SUBDOMAINS = HTTPS
 SECURE_REFERRER_POLICY = "same-origin"
 X_FRAME_OPTIONS = "DENY"
 
@@ -228,7 +245,13 @@ REST_FRAMEWORK = {
     "PAGE_SIZE": 50,
     "DEFAULT_SCHEMA_CLASS": "drf_spectacular.openapi.AutoSchema",
     "EXCEPTION_HANDLER": "webapp.api.errors.answer_error",
+    "DEFAULT_THROTTLE_CLASSES": ["webapp.api.throttling.UserRate"],
     "TEST_REQUEST_DEFAULT_FORMAT": "json",
+}
+RATES_PER_MINUTE = {
+    kind: int(os.environ.get(f"RETINOTE_RATE_{kind.upper()}", rate))
+    # A worklist that is scrolled through asks for ten pictures a second, and a clinic shares an address.
+    for kind, rate in {"address": 6000, "user": 3000, "upload": 600, "export": 60, "sign_in": 300}.items()
 }
 SPECTACULAR_SETTINGS = {
     "TITLE": "Retinote",

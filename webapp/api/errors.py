@@ -2,6 +2,7 @@
 
 import errno
 import logging
+import math
 import sys
 from typing import Any
 
@@ -20,6 +21,7 @@ API_PATH = "/api/"
 DATABASE_AWAY = "The database does not answer at the moment. Try again in a minute."
 # MongoDB's own words for "the same may work in a moment".
 COME_AGAIN = ("TransientTransactionError", "UnknownTransactionCommitResult", "RetryableWriteError")
+TOO_MANY_REQUESTS = "too_many_requests"
 
 
 class Unavailable(exceptions.APIException):
@@ -69,6 +71,8 @@ def answer_error(error: Exception, context: dict[str, Any]) -> Response | None:
         if isinstance(detail, dict):  # simplejwt's InvalidToken carries a dictionary
             detail = detail.get("detail", "")
         code = getattr(detail, "code", None) or error.default_code
+        if isinstance(error, exceptions.Throttled):
+            code, detail = TOO_MANY_REQUESTS, _wait_message(error.wait or 0)
         response.data = body(str(code), str(detail))
     return response
 
@@ -95,7 +99,12 @@ def _by_field(detail: Any, prefix: str = "") -> dict[str, list[str]]:
             flat |= _by_field(inner, f"{prefix}[{number}]")
         return flat
     messages = detail if isinstance(detail, list) else [detail]
-    return {prefix or "non_field_errors": [str(message) for message in messages]}
+    return {prefix or "non_field_errors": [_sendable(str(message)) for message in messages]}
+
+
+def _sendable(text: str) -> str:
+    """Messages quote what was given; half a letter of UTF-16 in it can't be sent back."""
+    return text.encode(errors="replace").decode()
 
 
 def _summary(fields: dict[str, list[str]]) -> str:
@@ -143,3 +152,19 @@ def too_large(request: HttpRequest, limit: int) -> HttpResponseBase:
     if request.path.startswith(API_PATH):
         return JsonResponse(body("too_large", message), status=413)
     return HttpResponse(message, status=413, content_type="text/plain; charset=utf-8")
+
+
+def too_many_requests(request: HttpRequest, wait_s: float) -> HttpResponseBase:
+    """429 to who asks too often; the next is answered after `wait_s` seconds."""
+    message = _wait_message(wait_s)
+    response: HttpResponse
+    if request.path.startswith(API_PATH):
+        response = JsonResponse(body(TOO_MANY_REQUESTS, message), status=429)
+    else:
+        response = HttpResponse(message, status=429, content_type="text/plain; charset=utf-8")
+    response["Retry-After"] = str(math.ceil(wait_s))
+    return response
+
+
+def _wait_message(wait_s: float) -> str:
+    return f"Too many requests. Wait {math.ceil(wait_s)} s and try again."

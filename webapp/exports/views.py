@@ -15,6 +15,7 @@ from rest_framework.request import Request
 from rest_framework.views import APIView
 
 from webapp.accounts.models import User
+from webapp.api.throttling import ExportRate, UserRate
 from webapp.audit.hashing import canonical_sha256
 from webapp.audit.models import Action
 from webapp.audit.recording import record
@@ -48,6 +49,7 @@ class ExportView(APIView):
     """Handing out de-identified scans; of what one may see, everybody may have a copy."""
 
     permission_classes = (IsAuthenticated,)
+    throttle_classes = (UserRate, ExportRate)
 
     @extend_schema(
         parameters=[

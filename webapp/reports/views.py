@@ -11,6 +11,7 @@ from rest_framework.views import APIView
 from webapp import clock
 from webapp.accounts.models import User
 from webapp.api.negotiation import PictureNegotiation
+from webapp.api.throttling import ExportRate, UserRate
 from webapp.audit.models import Action
 from webapp.scans.views import ID, record_view, visible_scan
 
@@ -19,6 +20,7 @@ class ReportView(APIView):
     """A scan on one page."""
 
     content_negotiation_class = PictureNegotiation
+    throttle_classes = (UserRate, ExportRate)
 
     @extend_schema(
         parameters=[ID],

@@ -24,6 +24,7 @@ from webapp.accounts.permissions import ResearchersOnlyRead
 from webapp.annotations.models import Annotation
 from webapp.api.errors import Unavailable
 from webapp.api.negotiation import PictureNegotiation
+from webapp.api.throttling import UploadRate, UserRate
 from webapp.audit.models import Action
 from webapp.audit.recording import record
 from webapp.inference.client import ImageRefused, ModelAnswer, ModelUnavailable, UnknownVersion
@@ -103,6 +104,7 @@ class ScanViewSet(
     serializer_class = ScanSerializer
     pagination_class = WorklistPages
     lookup_value_regex = "[0-9a-f]{24}"
+    throttle_classes = (UserRate, UploadRate)
 
     def get_serializer_class(self) -> type[Serializer[Any]]:
         """What a form has to ask for, else what a scan looks like."""
