@@ -18,6 +18,12 @@ from pathlib import Path
 from serving.registry import Choice
 
 FILE = "changes.jsonl"
+FILE_VARIABLE = "RETINOTE_MODEL_CHANGES"
+
+
+def file(folder: Path) -> Path:
+    """Where changes are noted: in this folder, or where the environment says, as in containers that share one."""
+    return Path(os.environ.get(FILE_VARIABLE) or folder / FILE)
 
 
 def choice_sha256(choice: Choice) -> str:

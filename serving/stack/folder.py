@@ -30,7 +30,7 @@ class DataFolder:
         self.archives = self.torchserve / "archives"
         self.model_store = self.path / "model_store"
         self.tuning = self.torchserve / "tuning.json"
-        self.changes = self.torchserve / changes.FILE
+        self.changes = changes.file(self.torchserve)
         self.registry = self.torchserve / "registry.json"
         self.media = self.path / "media"
         self.logs = self.path / "logs"
