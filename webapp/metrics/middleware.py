@@ -52,7 +52,7 @@ class MetricsMiddleware:
 
 
 def route(request: HttpRequest) -> str:
-    """The address as the URL configuration writes it, e.g. /api/v1/scans/<id>/."""
+    """The address as the URL configuration writes it, e.g. /api/v1/scans/<pk>/."""
     if request.resolver_match is None:
         return "static" if request.path.startswith(settings.STATIC_URL) else "unmatched"
     return _readable(request.resolver_match.route)

@@ -94,7 +94,7 @@ def test_it_is_read_under_any_host_name(db: None) -> None:
 def test_requests_are_counted_by_their_route(clinician: User, api: Clients, rise: Count) -> None:
     for key in ("a" * 24, "b" * 24):
         api(clinician).get(f"/api/v1/scans/{key}/")
-    asked = {"method": "GET", "route": "/api/v1/scans/<id>/"}
+    asked = {"method": "GET", "route": "/api/v1/scans/<pk>/"}
     assert rise("retinote_http_requests_total", status="404", **asked) == 2
     assert rise("retinote_http_request_duration_seconds_count", **asked) == 2
     assert rise("retinote_errors_total", code="not_found") == 2
@@ -106,7 +106,7 @@ def test_requests_are_counted_by_their_route(clinician: User, api: Clients, rise
         ("/", "/"),
         ("/scans/abc", "/scans/<scan>"),
         ("/healthz/", "/healthz/"),
-        ("/api/v1/scans/" + "a" * 24 + "/overlay/", "/api/v1/scans/<id>/overlay/"),
+        ("/api/v1/scans/" + "a" * 24 + "/overlay/", "/api/v1/scans/<pk>/overlay/"),
         ("/api/v1/annotations/abc/", "/api/v1/annotations/<id>/"),
         ("/admin/scans/scan/abc/change/", "/admin/scans/scan/<path:object_id>/change/"),
         ("/nothing/here", "unmatched"),
