@@ -9,6 +9,7 @@ import time
 from collections import defaultdict
 from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from threading import Event
 from typing import TYPE_CHECKING
@@ -168,7 +169,7 @@ def _recoveries(
         Event().wait(POLL_S)
         brought = fault.bring(place)
         url = place.replica.url if fault.on_replica else place.subject.url
-        _wait_until_well(url, place.subject, prober, brought, meanwhile=lambda share=share: share.allow(1))
+        _wait_until_well(url, place.subject, prober, brought, meanwhile=partial(share.allow, 1))
         took_s = time.monotonic() - brought.ended
         share.allow(share.left)
         print(f"{number:3} {fault.name}: {took_s:.1f} s", flush=True)
