@@ -18,6 +18,8 @@ from webapp.logs import LINE, ContextFilter, formatter
 # Asked every few seconds by whoever watches over the app.
 PROBES = frozenset({"/healthz/", "/readyz/"})
 INVALID = "Invalid request from ip="
+# What belongs to no request is logged by a thread that has the id of its last one still.
+NO_REQUEST = {"request_id": NONE, "user_id": "", "path": ""}
 
 
 class AccessLogger(Logger):  # type: ignore[misc]
@@ -58,6 +60,7 @@ class AccessLogger(Logger):  # type: ignore[misc]
         if isinstance(msg, str) and msg.startswith(INVALID):
             fault = sys.exc_info()[0]
             msg = f"{msg.partition(': ')[0]}: {fault.__name__ if fault else 'unreadable'}"
+            kwargs["extra"] = NO_REQUEST
         super().warning(msg, *args, **kwargs)
 
     def exception(self, msg: str, *args: Any, **kwargs: Any) -> None:
