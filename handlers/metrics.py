@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, cast
 
 from handlers.answer import Answer, ExplanationAnswer
 from handlers.errors import RequestError
@@ -40,9 +40,10 @@ def measurements(outcome: Outcome, version: str) -> Iterator[Measurement]:
     if isinstance(outcome, RequestError):
         yield REFUSALS, 1, [version, outcome.code]
     elif "prediction" in outcome:
-        yield PREDICTIONS, 1, [version, outcome["prediction"]["label"]]
-        for step, took_ms in outcome["timing_ms"].items():
-            yield STEP_SECONDS, round(float(str(took_ms)) / MS, SECONDS_DIGITS), [version, step]
+        answer = cast(Answer, outcome)
+        yield PREDICTIONS, 1, [version, answer["prediction"]["label"]]
+        for step, took_ms in cast(Mapping[str, float], answer["timing_ms"]).items():
+            yield STEP_SECONDS, round(took_ms / MS, SECONDS_DIGITS), [version, step]
 
 
 def declarations() -> dict[str, list[dict[str, Any]]]:
