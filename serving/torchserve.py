@@ -12,8 +12,10 @@ from importlib.util import find_spec
 from pathlib import Path
 
 import psutil
+import yaml
 
 from handlers.engines.settings import BATCH_VARIABLE, CACHE_VARIABLE, COMPILED_SUFFIX, ENGINE_VARIABLE
+from handlers.metrics import declarations
 from serving.capacity import Capacity
 from serving.errors import ServingError
 
@@ -109,6 +111,7 @@ class TorchServe:
         self.scratch.mkdir(mode=0o700, parents=True)
         (self.home / "config.properties").write_text(self._settings(), encoding="utf-8")
         (self.home / "log4j2.xml").write_text(LOGGING, encoding="utf-8")
+        (self.home / "metrics.yaml").write_text(_metrics(), encoding="utf-8")
 
     def engines(self, inherited: Mapping[str, str] = os.environ) -> Path:
         """Where workers keep the networks that they compile: beside the settings, or where the environment says."""
@@ -179,6 +182,7 @@ class TorchServe:
             "token_expiration_min": KEY_LIFETIME_MIN,
             "metrics_mode": "prometheus",
             "enable_metrics_api": "true",
+            "metrics_config": self.home / "metrics.yaml",
             "disable_system_metrics": "true",
             "max_request_size": MAX_REQUEST_BYTES,
             "max_response_size": MAX_RESPONSE_BYTES,
@@ -233,6 +237,14 @@ def _package_folder() -> Path:
     if spec is None or spec.origin is None:
         raise ServingError("TorchServe is not installed: run ./retinote once, or install requirements.lock.")
     return Path(spec.origin).parent.parent
+
+
+def _metrics() -> str:
+    """TorchServe's own metrics file, with what the handler measures declared beside it: else it is dropped."""
+    own = yaml.safe_load((_package_folder() / "ts" / "configs" / "metrics.yaml").read_text(encoding="utf-8"))
+    for kind, entries in declarations().items():
+        own["model_metrics"].setdefault(kind, []).extend(entries)
+    return yaml.safe_dump(own, sort_keys=False)
 
 
 def _appender(name: str, file: str) -> str:

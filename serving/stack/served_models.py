@@ -6,9 +6,12 @@ from serving.keys import KeyUnavailable, ManagementKey
 from serving.management import AlreadyRegistered, ManagementClient, ManagementError, WorkersFailed
 from serving.processes import last_lines
 from serving.registry import Registry, Wanted, wanted
-from serving.stack.supervisor import CannotRun
+from serving.stack.service import CannotRun
 from serving.stores import ModelStores
 from serving.torchserve import TorchServe
+
+PROBE_TIMEOUT_S = 3.0
+"""How long TorchServe's management interface may take to answer a probe."""
 
 
 class ServedModels:
@@ -22,7 +25,7 @@ class ServedModels:
         self._registry = registry
         self._announce = announce
         key = ManagementKey(server.key_file if server.asks_for_key else None, server.management_url)
-        self._client = ManagementClient(server.management_url, key)
+        self._client = ManagementClient(server.management_url, key, timeout_s=PROBE_TIMEOUT_S)
         self._to_register: list[Wanted] = []
 
     def prepare(self) -> None:
@@ -34,6 +37,10 @@ class ServedModels:
         for model in self._to_register:
             for version in (model.default, *model.others):
                 self._stores.build(model.name, version, self._server.archives)
+
+    def server_answers(self) -> bool:
+        """Whether TorchServe answers, be it without a worker that is ready."""
+        return self._client.answers()
 
     def are_served(self) -> bool:
         """Whether each model's default version has a worker that is ready; registers the models once TorchServe answers.

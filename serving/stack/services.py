@@ -6,7 +6,7 @@ from pathlib import Path
 from serving import mongodb
 from serving.stack.folder import DataFolder
 from serving.stack.served_models import ServedModels
-from serving.stack.supervisor import Service
+from serving.stack.service import Service
 from serving.stack.webapp import ROOT, WebApp, WorkerPing
 from serving.torchserve import STARTUP_TIMEOUT_S, TorchServe
 
@@ -34,6 +34,7 @@ def model_server_service(server: TorchServe, models: ServedModels) -> Service:
         command=server.command,
         log=server.logs / "torchserve-console.log",
         probe=models.are_served,
+        alive=models.server_answers,
         environment=server.environment(),
         folder=server.home,
         prepare=models.prepare,
@@ -51,6 +52,7 @@ def web_service(app: WebApp, logs: Path) -> Service:
         command=app.web_command,
         log=logs / "web.log",
         probe=app.web_answers,
+        needs=(MONGODB, MODEL_SERVER),  # while one hangs, all threads may be waiting for it
         environment=app.environment,
         folder=ROOT,
         address=app.url,
@@ -66,6 +68,7 @@ def worker_service(app: WebApp, logs: Path) -> Service:
         command=app.worker_command,
         log=logs / "worker.log",
         probe=ping,
+        needs=(MONGODB,),
         prepare=ping.forget,
         environment=app.environment,
         folder=ROOT,

@@ -15,7 +15,8 @@ from serving.registry import Registry, wanted
 from serving.stack import ports, services, webapp
 from serving.stack.folder import DataFolder, write_state
 from serving.stack.served_models import ServedModels
-from serving.stack.supervisor import StackFailed, Status, StopRequested, Supervisor
+from serving.stack.service import Status
+from serving.stack.supervisor import StackFailed, StopRequested, Supervisor
 from serving.stores import ModelStores
 from serving.tuning import tuned
 
@@ -253,8 +254,8 @@ def _sign_in(password: str) -> str:
     )
 
 
-def create_user(data: DataFolder, state: Mapping[str, Any], arguments: list[str]) -> int:
-    """Run the web app's command `create_user` for a running stack; its exit status."""
+def manage(data: DataFolder, state: Mapping[str, Any], arguments: list[str]) -> int:
+    """Run one of the web app's management commands for a running stack; its exit status."""
     environment = webapp.environment(
         data=data.path,
         secret_key=data.secret_key(),
@@ -263,5 +264,5 @@ def create_user(data: DataFolder, state: Mapping[str, Any], arguments: list[str]
         management_url=state["management_url"],
         key_file=Path(state["key_file"]),
     )
-    command = webapp.django("create_user", *arguments)
+    command = webapp.django(*arguments)
     return subprocess.run(command, env=environment, cwd=webapp.ROOT, check=False).returncode

@@ -11,16 +11,16 @@ import pytest
 import yaml
 from django.core.management import call_command
 from django.db import DatabaseError
-from django.test import Client
+from django.test import Client, RequestFactory
 from pymongo import MongoClient
-from pymongo.errors import ServerSelectionTimeoutError
+from pymongo.errors import OperationFailure, ServerSelectionTimeoutError
 from rest_framework.response import Response
 from rest_framework.test import APIClient
 
 from tests.services import ModelServer, free_ports
 from tests.webapp.conftest import Clients
 from webapp.accounts.models import User
-from webapp.api.errors import answer_error
+from webapp.api.errors import answer_error, server_error
 
 Upload = Callable[..., Response]
 
@@ -129,6 +129,30 @@ def test_a_database_that_is_away_is_told_as_such() -> None:
         assert answer.status_code == 503
         assert "database" in answer.data["error"]["message"]
     assert answer_error(DatabaseError(), {}) is None
+
+
+def test_a_database_that_was_started_again_is_told_as_such() -> None:
+    """It knows nothing of the transactions that were open, and says so by a label."""
+    wrapped = DatabaseError()
+    wrapped.__cause__ = OperationFailure(
+        "Transaction 3 was not found", 251, {"errorLabels": ["TransientTransactionError"]}
+    )
+    answer = answer_error(wrapped, {})
+    assert answer is not None
+    assert answer.status_code == 503
+    wrapped.__cause__ = OperationFailure("a bug of ours", 2)
+    assert answer_error(wrapped, {}) is None
+
+
+@pytest.mark.parametrize("path", ["/api/v1/scans/", "/admin/"])
+def test_a_database_that_is_away_before_a_view_is_reached(path: str) -> None:
+    request = RequestFactory().get(path)
+    try:
+        raise ServerSelectionTimeoutError
+    except ServerSelectionTimeoutError:
+        away = server_error(request)
+    assert away.status_code == 503
+    assert server_error(request).status_code == 500
 
 
 def test_a_wrong_host_is_refused_in_our_shape(db: None) -> None:

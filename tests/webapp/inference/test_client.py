@@ -40,7 +40,7 @@ def test_an_answer_has_all_that_the_contract_says(client: ModelClient) -> None:
     assert answer.probabilities[answer.label] == answer.confidence
     assert answer.model_name == "retina-oct"
     assert len(answer.weights_sha256) == 64
-    assert answer.overlay.startswith(b"\x89PNG") and answer.heatmap.startswith(b"\x89PNG")
+    assert answer.overlay.startswith(b"\xff\xd8") and answer.heatmap.startswith(b"\x89PNG")
     assert answer.quality["acceptable"] in (True, False)
 
 
