@@ -49,6 +49,8 @@ finish() {
 }
 trap finish EXIT
 
+up() { timeout "$START_TIMEOUT_S" $COMPOSE -p "$PROJECT" --env-file "$work/.env" up --detach "${services[@]}" >"$work/up.log" 2>&1; }
+
 wait_until_ready() {
     for ((waited = 0; waited < START_TIMEOUT_S; waited += 2)); do
         if inside model-server python3 -m serving.container.model_server check >/dev/null 2>&1 &&
@@ -85,7 +87,7 @@ fi
 
 # --- start
 start=$(date +%s)
-compose up --detach "${services[@]}" >"$work/up.log" 2>&1 || { cat "$work/up.log"; fail "compose up"; }
+up || { cat "$work/up.log"; fail "compose up"; }
 wait_until_ready
 say "ready, $(($(date +%s) - start)) s after it was started"
 
@@ -167,7 +169,7 @@ $ENGINE stats --no-stream --format '{{.Name}} {{.MemUsage}}' 2>/dev/null | grep 
 compose down >/dev/null 2>&1
 say "down"
 start=$(date +%s)
-compose up --detach "${services[@]}" >"$work/up.log" 2>&1 || { cat "$work/up.log"; fail "compose up, the second time"; }
+up || { cat "$work/up.log"; fail "compose up, the second time"; }
 wait_until_ready
 say "ready again, $(($(date +%s) - start)) s after it was started"
 sign_in

@@ -6,8 +6,8 @@ set -eu
 umask 077
 printf '%s\n' "$MONGODB_REPLICA_KEY" >/run/mongodb/replica.key
 unset MONGODB_REPLICA_KEY
-# The image's own entry point goes on as this user where there is one.
+# The image's own entry point goes on as this user where there is one, and has MongoDB listen on all addresses.
 if id mongodb >/dev/null 2>&1; then chown mongodb /run/mongodb /run/mongodb/replica.key; fi
 chmod 0400 /run/mongodb/replica.key
-exec docker-entrypoint.sh mongod --replSet retinote --keyFile /run/mongodb/replica.key --bind_ip_all \
+exec docker-entrypoint.sh mongod --replSet retinote --keyFile /run/mongodb/replica.key \
     --nounixsocket --oplogSize 1024 --wiredTigerCacheSizeGB "${MONGODB_CACHE_GB:-1}"

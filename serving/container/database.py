@@ -91,7 +91,7 @@ def _prepare(accounts: Accounts) -> None:
 
 
 def _client(port: int, root_password: str | None = None) -> Client:
-    credentials = {"username": ROOT_USER, "password": root_password} if root_password else {}
+    credentials: dict[str, Any] = {"username": ROOT_USER, "password": root_password} if root_password else {}
     return MongoClient(
         "127.0.0.1",
         port,
@@ -150,7 +150,10 @@ def _move(root: Client, member: str) -> None:
 
 def _keep_app_user(root: Client, accounts: Accounts) -> None:
     """The app may read and write its own database and no other."""
-    account = {"pwd": accounts.app_password, "roles": [{"role": "readWrite", "db": accounts.database}]}
+    account: dict[str, Any] = {
+        "pwd": accounts.app_password,
+        "roles": [{"role": "readWrite", "db": accounts.database}],
+    }
     try:
         root.admin.command("updateUser", APP_USER, **account)
     except OperationFailure as failure:
