@@ -109,7 +109,7 @@ class OwnStack:
 
 @contextmanager
 def own_stack(
-    around: Callable[[DataFolder], AbstractContextManager[None]] = nullcontext,
+    around: Callable[[DataFolder], AbstractContextManager[object]] = lambda _: nullcontext(),
 ) -> Iterator[OwnStack]:
     """Start a stack in a temporary folder; at the end it is stopped and the folder removed.
 

@@ -47,9 +47,10 @@ class CountingFileCache(FileBasedCache):
 
     @contextmanager
     def _locked(self, key: Any) -> Iterator[None]:
-        self._createdir()
+        self._createdir()  # type: ignore[attr-defined]  # the stubs leave out what is for subclasses
         # A lock for several keys: a file for each would outlive its key.
         number = zlib.crc32(str(key).encode()) % LOCKS
-        with (Path(self._dir) / f"{number}.lock").open("ab") as file:
+        folder = Path(self._dir)  # type: ignore[attr-defined]
+        with (folder / f"{number}.lock").open("ab") as file:
             fcntl.flock(file, fcntl.LOCK_EX)
             yield

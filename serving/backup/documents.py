@@ -74,7 +74,7 @@ def _dump_collection(
     with gzip.open(folder / f"{name}.bson.gz", "wb", compresslevel=LEVEL) as file:
         for document in database.with_options(RAW)[name].find(session=session):
             file.write(document.raw)
-            each(document.raw)
+            each(bytes(document.raw))
             count += 1
     indexes = [
         {key: value for key, value in index.items() if key not in ("v", "ns")}

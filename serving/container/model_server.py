@@ -122,7 +122,7 @@ def check(home: Path, key_file: Path | None) -> bool:
         )
     except (requests.RequestException, ServingError):
         return False
-    return answer.status_code == requests.codes.ok
+    return bool(answer.status_code == requests.codes.ok)
 
 
 def _server(data: DataFolder, asks_for_key: bool) -> TorchServe:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from django.core.exceptions import ValidationError
 from drf_spectacular.extensions import OpenApiAuthenticationExtension
-from rest_framework_simplejwt.authentication import AuthUser, JWTAuthentication
+from rest_framework_simplejwt.authentication import JWTAuthentication
 from rest_framework_simplejwt.exceptions import InvalidToken
 from rest_framework_simplejwt.tokens import Token
 
@@ -21,7 +23,7 @@ class BearerAuthentication(JWTAuthentication):
                 "The access token is not valid or has expired. Refresh it, or sign in again."
             ) from error
 
-    def get_user(self, validated_token: Token) -> AuthUser:
+    def get_user(self, validated_token: Token) -> Any:
         """The token's user; raises InvalidToken or AuthenticationFailed for one who is nobody or not active."""
         try:
             return super().get_user(validated_token)
