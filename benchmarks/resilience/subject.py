@@ -149,7 +149,7 @@ def small_disk(folder: Path, mib: int) -> Iterator[bool]:
         yield mounted
     finally:
         if mounted:
-            subprocess.run(["umount", "--lazy", str(folder)], check=True)
+            subprocess.run([shutil.which("umount") or "/bin/umount", "--lazy", str(folder)], check=True)
 
 
 def _ports(state: dict[str, Any]) -> tuple[int, int]:

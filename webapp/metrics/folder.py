@@ -12,9 +12,10 @@ import shutil
 from pathlib import Path
 
 VARIABLE = "PROMETHEUS_MULTIPROC_DIR"
-TOKEN_VARIABLE = "RETINOTE_METRICS_TOKEN"
+TOKEN_VARIABLE = "RETINOTE_METRICS_TOKEN"  # nosec B105 # the name, not a token
 # On a full disk, writing to a mapped file kills the process.
-MEMORY = Path("/dev/shm")
+# The folder below it is made for its owner alone.
+MEMORY = Path("/dev/shm")  # nosec B108
 
 
 def count_in_files(service: str, data: Path) -> None:
