@@ -151,6 +151,8 @@ def running(clinician: User, tmp_path: Path) -> Running:
         "RETINOTE_MODEL_MANAGEMENT_URL": f"http://127.0.0.1:{nobody}",
         "RETINOTE_MODEL_KEY_FILE": "",
         "PYTHONUNBUFFERED": "1",
+        # Celery warns root before it logs anything; in a container nobody is root.
+        "PYTHONWARNINGS": "ignore",
     }
     return Running(f"http://127.0.0.1:{web}", tmp_path, environment, broker)
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import io
-import logging
 from collections.abc import Callable
 from typing import Any
 
@@ -166,18 +165,6 @@ def test_the_callers_request_id_comes_back_and_nonsense_is_replaced(clinician: U
     assert given.headers["X-Request-Id"] == "from-the-caller-1"
     replaced = api(clinician).get("/healthz/", headers={"X-Request-Id": "a b;<script>"})
     assert len(replaced.headers["X-Request-Id"]) == 32
-
-
-def test_no_patient_and_no_token_is_logged(
-    predicting: ModelServer, clinician: User, upload: Upload, caplog: pytest.LogCaptureFixture
-) -> None:
-    with caplog.at_level(logging.INFO):
-        upload(clinician, patient_ref="P-SECRET-7", note="N-SECRET-8", eye="wrong")
-        upload(clinician, patient_ref="P-SECRET-7", note="N-SECRET-8")
-    assert caplog.records
-    assert "SECRET" not in caplog.text
-    assert predicting.key() not in caplog.text
-    assert "Bearer" not in caplog.text
 
 
 def test_ready_tells_what_is_missing(predicting: ModelServer, settings: Any, db: None) -> None:

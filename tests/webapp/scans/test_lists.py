@@ -214,7 +214,7 @@ def test_pictures_are_private_and_not_sent_twice(
     client = api(clinician)
     path = upload(clinician).json()["annotation_path"]
     first = client.get(path)
-    assert first.headers["Content-Type"] == "image/png"
+    assert first.headers["Content-Type"] == "image/jpeg"
     assert first.headers["Cache-Control"] == "private, no-cache"
     again = client.get(path, headers={"If-None-Match": first.headers["ETag"]})
     assert again.status_code == 304
