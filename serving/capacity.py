@@ -74,8 +74,7 @@ def gpu_count() -> int:
     if os.environ.get("CUDA_VISIBLE_DEVICES") == "":
         return 0
     try:
-        # Where it lies differs by system.
-        listed = subprocess.run(["nvidia-smi", "-L"], capture_output=True, text=True, timeout=10, check=False)  # nosec B607
+        listed = subprocess.run(["nvidia-smi", "-L"], capture_output=True, text=True, timeout=10, check=False)
     except (OSError, subprocess.TimeoutExpired):
         return 0
     return (

@@ -304,7 +304,7 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** @description What is known of the scan. */
+        /** @description Uploaded B-scans and their predictions. */
         get: operations["scans_retrieve"];
         put?: never;
         post?: never;

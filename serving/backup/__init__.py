@@ -1,1 +1,0 @@
-"""Backup and restore: documents, images and models of an installation, in one file with checksums."""
