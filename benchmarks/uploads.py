@@ -15,6 +15,7 @@ import requests
 from benchmarks.errors import BenchmarkError
 from benchmarks.report import Goal, Report, percentile
 from benchmarks.stack import REQUEST_TIMEOUT_S, OwnStack
+from webapp.inference.client import OVERLAY_FORMAT
 
 SIMULATED = {"NORMAL": 4, "CNV": 4, "DME": 4}
 SIMULATED_HEIGHT, SIMULATED_WIDTH = 496, 768
@@ -22,7 +23,7 @@ JPEG_QUALITY = 92
 WARM_UP = 5
 PREDICTED = 201
 MODEL = "retina-oct"
-AS_THE_WEB_APP_ASKS = {"X-Overlay-Format": "jpeg"}
+AS_THE_WEB_APP_ASKS = {"X-Overlay-Format": OVERLAY_FORMAT}
 OVERHEAD_LIMIT_MS = 25.0
 UPLOAD, CALL = "upload, POST to 201", "bare model call"
 
