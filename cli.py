@@ -47,6 +47,12 @@ COMMANDS = {
     "user": Command(
         "make accounts: user create NAME --role ROLE", "serving.stack.commands", "add_user_arguments", "user"
     ),
+    "audit": Command(
+        "who did what: audit verify checks the records, audit head prints their newest",
+        "serving.stack.commands",
+        "add_audit_arguments",
+        "audit",
+    ),
     "models": Command(
         "build, list, register, promote, roll back and retire model versions",
         "serving.commands",
@@ -55,6 +61,18 @@ COMMANDS = {
     ),
     "key": Command(
         "print the model server's key for other services", "serving.stack.commands", "add_data_option", "key"
+    ),
+    "backup": Command(
+        "write documents, images and models to one file, while the stack runs",
+        "serving.backup.commands",
+        "add_backup_arguments",
+        "backup",
+    ),
+    "restore": Command(
+        "bring back what a backup holds; the stack must be stopped",
+        "serving.backup.commands",
+        "add_restore_arguments",
+        "restore",
     ),
     "data": Command(
         "B-scans to train on: data import|split|simulate|graft",
@@ -91,6 +109,18 @@ COMMANDS = {
         "benchmarks.commands",
         "add_bench_arguments",
         "bench",
+    ),
+    "sbom": Command(
+        "list all packages and models that Retinote is made of (CycloneDX)",
+        "serving.sbom",
+        "add_sbom_arguments",
+        "sbom",
+    ),
+    "deploy": Command(
+        "prepare and check an installation in containers: deploy init|check",
+        "serving.deploy.commands",
+        "add_deploy_arguments",
+        "deploy",
     ),
     "test": Command("run the test suite; further arguments go to pytest", "cli", None, "run_tests"),
 }

@@ -26,6 +26,9 @@ BENCHMARKS: dict[str, Benchmark] = {
     "inference": Benchmark("the forward pass and its explanation, by every engine", "benchmarks.inference"),
     "servers": Benchmark("speed over HTTP, beside other model servers", "benchmarks.servers"),
     "soak": Benchmark("memory of the model server under steady load", "benchmarks.soak"),
+    "faults": Benchmark(
+        "whether anything is lost while services die, freeze and are cut off", "benchmarks.faults"
+    ),
     "start": Benchmark("time and memory of a stack's start", "benchmarks.start"),
     "web": Benchmark("the web app: uploads, and lists with up to a million stored scans", "benchmarks.web"),
 }

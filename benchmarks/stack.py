@@ -8,8 +8,8 @@ import secrets
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -27,6 +27,8 @@ ROOT = Path(__file__).resolve().parent.parent
 START_TIMEOUT_S = 900
 COMMAND_TIMEOUT_S = 300
 REQUEST_TIMEOUT_S = 120
+# One user from one address sends what a flood would: how much is answered is what is measured.
+UNLIMITED = {f"RETINOTE_RATE_{kind}": "0" for kind in ("ADDRESS", "USER", "UPLOAD", "EXPORT", "SIGN_IN")}
 NOT_OURS = ("RETINOTE_", "MONGODB_URI", "DJANGO_")
 """Variables that would lead a stack to somebody's database or settings."""
 PASSWORD = re.compile(r"Sign in as admin with the password (\S+)")
@@ -87,7 +89,7 @@ class OwnStack:
             model_url=self.inference_url,
             management_url=str(self.state["management_url"]),
             key_file=Path(self.state["key_file"]),
-            inherited=_environment(),
+            inherited=environment_without(),
         ) | {"RETINOTE_DATABASE": database}
         app = webapp.WebApp("127.0.0.1", port, environment, self.data.run)
         _run(webapp.django("migrate", "--no-input", "--verbosity", "0"), environment)
@@ -106,10 +108,16 @@ class OwnStack:
 
 
 @contextmanager
-def own_stack() -> Iterator[OwnStack]:
-    """Start a stack in a temporary folder; at the end it is stopped and the folder removed. Raises BenchmarkError."""
-    with tempfile.TemporaryDirectory(prefix="retinote-bench-") as folder:
+def own_stack(
+    around: Callable[[DataFolder], AbstractContextManager[object]] = lambda _: nullcontext(),
+) -> Iterator[OwnStack]:
+    """Start a stack in a temporary folder; at the end it is stopped and the folder removed.
+
+    `around` is entered before the stack starts and left when it has stopped. Raises BenchmarkError.
+    """
+    with tempfile.TemporaryDirectory(prefix="retinote-bench-") as folder, ExitStack() as held:
         data, (port,) = DataFolder(Path(folder) / "var"), free_ports(1)
+        held.enter_context(around(data))
         try:
             said = run_retinote("up", "--detach", "--data-dir", data.path, "--port", str(port))
             password = PASSWORD.search(said)
@@ -122,11 +130,13 @@ def own_stack() -> Iterator[OwnStack]:
 
 def run_retinote(*arguments: str | Path, given: str = "") -> str:
     """What a command says, run without the variables that are NOT_OURS. Raises BenchmarkError when it fails."""
-    return _run([sys.executable, str(ROOT / "cli.py"), *map(str, arguments)], _environment(), given)
+    return _run([sys.executable, str(ROOT / "cli.py"), *map(str, arguments)], environment_without(), given)
 
 
-def _environment() -> dict[str, str]:
-    return {name: value for name, value in os.environ.items() if not name.startswith(NOT_OURS)}
+def environment_without() -> dict[str, str]:
+    """This process's environment without the variables that are NOT_OURS, and with no limit to the load."""
+    own = {name: value for name, value in os.environ.items() if not name.startswith(NOT_OURS)}
+    return own | UNLIMITED
 
 
 def _run(command: list[str], environment: dict[str, str], given: str = "") -> str:

@@ -7,7 +7,8 @@ from __future__ import annotations
 
 import logging
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +17,7 @@ import torch
 
 from handlers.answer import as_json, error_answer
 from handlers.errors import RequestError
+from handlers.metrics import INSTRUMENTS, Measurement, measurements
 from handlers.predictor import Predictor
 from handlers.request import Request, read_request
 
@@ -31,6 +33,8 @@ class RetinaOctHandler:
 
     def __init__(self) -> None:
         self._predictor: Predictor | None = None
+        self._metrics: dict[str, Any] = {}
+        self._teller = ThreadPoolExecutor(1, thread_name_prefix="metrics")
 
     def initialize(self, context: Any) -> None:
         """Load the model. TorchServe sets the threads by OMP_NUM_THREADS and names the GPU of this worker, if any."""
@@ -39,6 +43,7 @@ class RetinaOctHandler:
         device = torch.device("cuda", int(gpu)) if gpu is not None and torch.cuda.is_available() else None
         cv2.setNumThreads(torch.get_num_threads())
         self._predictor = Predictor.load(Path(properties["model_dir"]), device)
+        self._metrics = _declared(context.metrics)
         card = self._predictor.card
         logger.info(
             "loaded %s %s as %s on %s with %d threads",
@@ -58,6 +63,7 @@ class RetinaOctHandler:
         read = [self._read(row, of_request) for row, of_request in zip(data, headers, strict=True)]
         outcomes = iter(self._predictor.answer([item for item in read if isinstance(item, Request)]))
         answers = []
+        measured: list[Measurement] = []
         for index, item in enumerate(read):
             outcome = next(outcomes) if isinstance(item, Request) else item
             status, code = 200, "ok"
@@ -68,6 +74,7 @@ class RetinaOctHandler:
             else:
                 answers.append(as_json(outcome))
             context.set_response_content_type(index, JSON)
+            measured += measurements(outcome, self._predictor.card.version)
             logger.info(
                 "request %s: %d %s, %d bytes in a batch of %d",
                 _request_id(headers[index], context.get_request_id(index)),
@@ -76,6 +83,8 @@ class RetinaOctHandler:
                 len(answers[-1]),
                 len(data),
             )
+        # TorchServe takes a line of output for each, which the callers need not wait for.
+        self._teller.submit(self._tell, measured)
         return answers
 
     def describe_handle(self) -> dict[str, Any]:
@@ -88,12 +97,24 @@ class RetinaOctHandler:
             context.set_response_content_type(index, JSON)
         return [as_json(self.describe_handle())] * count
 
+    def _tell(self, measured: Sequence[Measurement]) -> None:
+        for instrument, value, words in measured:
+            if metric := self._metrics.get(instrument.name):
+                metric.add_or_update(value, words)
+
     def _read(self, row: Mapping[str, Any], headers: Mapping[str, Any]) -> Request | RequestError:
         assert self._predictor is not None
         try:
             return read_request(row, headers, self._predictor.card.labels)
         except RequestError as error:
             return error
+
+
+def _declared(cache: Any) -> dict[str, Any]:
+    """TorchServe's own objects for our instruments; none where its metrics file doesn't declare them."""
+    kinds = getattr(cache, "cache", None) or {}
+    known: dict[str, Any] = {name: metric for kind in kinds.values() for name, metric in kind.items()}
+    return {each.name: known[each.name] for each in INSTRUMENTS if each.name in known}
 
 
 def _request_id(headers: Mapping[str, Any], own: str | None) -> str:

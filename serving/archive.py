@@ -1,12 +1,14 @@
-"""Builds TorchServe archives (.mar) from the model store."""
+"""Builds TorchServe archives (.mar) from the model store, and knows whether one is what it should be."""
 
 import hashlib
+import json
 import os
 import re
 import shutil
 import subprocess
 import sys
 import tempfile
+import zlib
 from collections.abc import Iterable
 from pathlib import Path
 from zipfile import BadZipFile, ZipFile
@@ -21,7 +23,8 @@ HANDLERS = Path(__file__).resolve().parent.parent / "handlers"
 ENTRY = "torchserve_handler.py"
 CARD = CARD_NAME
 WEIGHTS = "weights.safetensors"
-STAMP = "MAR-INF/inputs.sha256"
+MANIFEST = "MAR-INF/MANIFEST.json"
+CONFIG = "model-config.yaml"
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]*")
 
 
@@ -45,8 +48,9 @@ def version_key(version: str) -> tuple[tuple[int, int, str], ...]:
 def build_archive(store: Path, name: str, version: str, out: Path) -> Path:
     """Build `out/NAME-VERSION.mar` from `store/NAME/VERSION` and the package handlers/, and return its path.
 
-    An archive that was made from the same inputs is left as it is. The file appears complete or not at all. Raises
-    ServingError when the version is not in the store or its card doesn't fit.
+    An archive whose every member is what would go into it now is left as it is; any other is made anew, whatever
+    was done to it. The file appears complete or not at all. Raises ServingError when the version is not in the
+    store, or its weights are not those of its card.
     """
     for part in (name, version):
         if not NAME.fullmatch(part):
@@ -63,28 +67,41 @@ def build_archive(store: Path, name: str, version: str, out: Path) -> Path:
     _check_card(source, name, version)
     out.mkdir(parents=True, exist_ok=True)
     target = out / archive_name(name, version)
-    digest = inputs_digest(source)
-    if stored_digest(target) != digest:
+    if contained_digest(target, name, version) != inputs_digest(source):
         with tempfile.TemporaryDirectory(prefix=".building-", dir=out) as work:
-            _package(source, name, version, digest, Path(work)).replace(target)
+            _package(source, name, version, Path(work)).replace(target)
     return target
 
 
 def inputs_digest(source: Path) -> str:
     """sha256 over everything that goes into the archive of the version in folder `source`."""
-    total = hashlib.sha256(model_config().encode())
-    for path, inside in _inputs(source):
-        total.update(f"\0{inside}\0".encode() + hashlib.sha256(path.read_bytes()).digest())
-    return total.hexdigest()
+    members = {inside: path.read_bytes() for path, inside in _inputs(source)}
+    return _digest(members | {ENTRY: members[f"handlers/{ENTRY}"], CONFIG: model_config().encode()})
 
 
-def stored_digest(archive: Path) -> str | None:
-    """The digest that an archive was built with, or None when there is no such archive."""
+def contained_digest(archive: Path, name: str, version: str) -> str | None:
+    """The same over what an archive really holds.
+
+    None when there is no such archive, or it can't be read, or is not of this name and version, or its manifest names
+    another handler.
+    """
     try:
         with ZipFile(archive) as opened:
-            return opened.read(STAMP).decode()
-    except (OSError, KeyError, BadZipFile):
+            members = {
+                member: opened.read(member) for member in opened.namelist() if not member.endswith("/")
+            }
+            model = json.loads(members.pop(MANIFEST))["model"]
+    except (OSError, KeyError, ValueError, TypeError, BadZipFile, zlib.error):
         return None
+    known = {"modelName": name, "modelVersion": version, "handler": ENTRY, "configFile": CONFIG}
+    return _digest(members) if model == known else None
+
+
+def _digest(members: dict[str, bytes]) -> str:
+    total = hashlib.sha256()
+    for inside, content in sorted(members.items()):
+        total.update(f"\0{inside}\0".encode() + hashlib.sha256(content).digest())
+    return total.hexdigest()
 
 
 def model_config() -> str:
@@ -94,19 +111,26 @@ def model_config() -> str:
 
 def _check_card(source: Path, name: str, version: str) -> None:
     """The card must be for this model and version, and the weights those that it names."""
-    try:
-        card = ModelCard.load(source / CARD)
-    except CardError as error:
-        raise ServingError(str(error)) from error
+    card = checked_card(source)
     if (card.name, card.version) != (name, version):
         raise ServingError(
             f"{source / CARD} says it is {card.name} {card.version}, but lies in the folder of {name} {version}."
         )
+
+
+def checked_card(source: Path) -> ModelCard:
+    """The card of the model in a folder. Raises ServingError when the weights beside it are not those that it names."""
+    try:
+        card = ModelCard.load(source / CARD)
+    except CardError as error:
+        raise ServingError(str(error)) from error
     found = hashlib.sha256((source / WEIGHTS).read_bytes()).hexdigest()
     if found != card.weights_sha256:
         raise ServingError(
-            f"{source / WEIGHTS} is not the file that its card describes: sha256 is {found}, the card says {card.weights_sha256}."
+            f"{source / WEIGHTS} is not the file that its card describes: sha256 is {found}, the card says "
+            f"{card.weights_sha256}."
         )
+    return card
 
 
 def _inputs(source: Path) -> Iterable[tuple[Path, str]]:
@@ -118,16 +142,15 @@ def _inputs(source: Path) -> Iterable[tuple[Path, str]]:
             yield path, f"handlers/{path.relative_to(HANDLERS)}"
 
 
-def _package(source: Path, name: str, version: str, digest: str, work: Path) -> Path:
+def _package(source: Path, name: str, version: str, work: Path) -> Path:
     """Run torch-model-archiver on a staging folder below `work`; return the archive that it made."""
     staging, scratch, made = work / "staging", work / "scratch", work / "made"
-    for folder in (staging / "MAR-INF", scratch, made):
+    for folder in (staging, scratch, made):
         folder.mkdir(parents=True)
     for path, inside in _inputs(source):
         (staging / inside).parent.mkdir(parents=True, exist_ok=True)
         shutil.copyfile(path, staging / inside)
-    (staging / STAMP).write_text(digest, encoding="utf-8")
-    config = work / "model-config.yaml"
+    config = work / CONFIG
     config.write_text(model_config(), encoding="utf-8")
     command = [
         *(sys.executable, "-m", "model_archiver.model_packaging"),

@@ -1,11 +1,15 @@
 """The command `models`: what is in the model store, and what a running stack serves of it."""
 
 import argparse
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 from serving.capacity import Batching
+from serving.changes import note
 from serving.errors import ServingError
+from serving.importing import import_model
 from serving.keys import ManagementKey
 from serving.management import (
     AlreadyRegistered,
@@ -31,13 +35,22 @@ def add_models_arguments(parser: argparse.ArgumentParser) -> None:
         ("register", register, "serve a version beside the default; callers reach it by naming it"),
         ("promote", promote, "make a version the one that answers by default, registered first if need be"),
         ("rollback", rollback, "make the version promoted before the present one the default again"),
+        (
+            "import",
+            import_,
+            "take a model from elsewhere into the stack's store, once its weights are those of its card",
+        ),
         ("retire", retire, "stop serving a version, once it has answered all it was asked"),
     ):
         action = actions.add_parser(name, help=text, description=text[0].upper() + text[1:] + ".")
         action.set_defaults(run=run)
-        if name != "list":
+        if name == "import":
+            action.add_argument(
+                "source", type=Path, metavar="PATH", help="a folder with model.json and weights, or a .mar"
+            )
+        elif name != "list":
             action.add_argument("name", metavar="NAME", help="the model, such as retina-oct")
-        if name not in ("list", "rollback"):
+        if name not in ("list", "rollback", "import"):
             action.add_argument("version", metavar="VERSION")
         if name == "build":
             action.add_argument(
@@ -96,7 +109,8 @@ def list_versions(arguments: argparse.Namespace) -> int:
 def register(arguments: argparse.Namespace) -> int:
     """Serve a version beside the default."""
     stack = _Stack(arguments)
-    stack.register(arguments.name, arguments.version)
+    with stack.noted("register", arguments.name, arguments.version):
+        stack.register(arguments.name, arguments.version)
     print(f"{arguments.name} {arguments.version} is served at {stack.url(arguments.name, arguments.version)}")
     return 0
 
@@ -104,9 +118,10 @@ def register(arguments: argparse.Namespace) -> int:
 def promote(arguments: argparse.Namespace) -> int:
     """Make a version the default."""
     stack = _Stack(arguments)
-    if arguments.version not in stack.versions(arguments.name):
-        stack.register(arguments.name, arguments.version)
-    stack.promote(arguments.name, arguments.version)
+    with stack.noted("promote", arguments.name, arguments.version):
+        if arguments.version not in stack.versions(arguments.name):
+            stack.register(arguments.name, arguments.version)
+        stack.promote(arguments.name, arguments.version)
     return 0
 
 
@@ -116,10 +131,11 @@ def rollback(arguments: argparse.Namespace) -> int:
     earlier = stack.registry.choice(arguments.name).promoted
     if len(earlier) < 2:
         raise ServingError(f"No version of {arguments.name} was the default before the present one.")
-    stack.registry.retired(arguments.name, earlier[-1])
-    if earlier[-2] not in stack.versions(arguments.name):
-        stack.register(arguments.name, earlier[-2])
-    stack.promote(arguments.name, earlier[-2])
+    with stack.noted("rollback", arguments.name, earlier[-2]):
+        stack.registry.retired(arguments.name, earlier[-1])
+        if earlier[-2] not in stack.versions(arguments.name):
+            stack.register(arguments.name, earlier[-2])
+        stack.promote(arguments.name, earlier[-2])
     return 0
 
 
@@ -132,12 +148,25 @@ def retire(arguments: argparse.Namespace) -> int:
             f"{arguments.name} {default} answers by default; promote another version first: "
             f"./retinote models promote {arguments.name} VERSION"
         )
-    try:
-        stack.client.unregister(arguments.name, arguments.version)
-    except (NotRegistered, IsDefault) as error:
-        raise ServingError(f"{arguments.name} {arguments.version} can't be retired: {error}") from error
-    stack.registry.retired(arguments.name, arguments.version)
+    with stack.noted("retire", arguments.name, arguments.version):
+        try:
+            stack.client.unregister(arguments.name, arguments.version)
+        except (NotRegistered, IsDefault) as error:
+            raise ServingError(f"{arguments.name} {arguments.version} can't be retired: {error}") from error
+        stack.registry.retired(arguments.name, arguments.version)
     print(f"{arguments.name} {arguments.version} is no longer served; it stays in the store.")
+    return 0
+
+
+def import_(arguments: argparse.Namespace) -> int:
+    """Take a model from elsewhere into the data folder's store; no stack is needed."""
+    data = DataFolder(arguments.data_dir)
+    data.path.mkdir(mode=0o700, parents=True, exist_ok=True)
+    card = import_model(arguments.source, data.model_store)
+    print(
+        f"{card.name} {card.version} is in {data.model_store}, its weights are those of its card. "
+        f"To serve it: ./retinote models register {card.name} {card.version}"
+    )
     return 0
 
 
@@ -150,6 +179,21 @@ class _Stack:
         self.client = _client(self.state)
         self.registry = Registry(self.data.registry)
         self.stores = ModelStores(Path(folder) for folder in self.state["model_stores"])
+
+    @contextmanager
+    def noted(self, action: str, name: str, version: str) -> Iterator[None]:
+        """Note for the audit what is done inside, once it is done."""
+        before = self.registry.choice(name)
+        yield
+        note(
+            self.data.changes,
+            action,
+            name,
+            version,
+            weights_sha256=self.stores.weights_sha256(name, version),
+            before=before,
+            after=self.registry.choice(name),
+        )
 
     def versions(self, name: str) -> list[str]:
         """Registered versions of a model; empty when there are none."""

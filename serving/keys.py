@@ -3,6 +3,9 @@
 TorchServe makes three keys at each start and writes them to `key_file.json` (mode 0600): one for inference, one for
 management, and one, without expiry, that renews the other two. A renewed key replaces the old one at once and for
 everybody, so whoever holds one reads the file again when it is refused.
+
+In containers the web app gets a file with the inference key alone (`publish`). Whoever runs TorchServe renews it in
+time; who has only that file waits for the next one.
 """
 
 import fcntl
@@ -25,6 +28,9 @@ REQUEST_TIMEOUT_S = 5.0
 READ_ATTEMPTS = 20
 READ_PAUSE_S = 0.05
 """TorchServe rewrites its key file in place: a reader may find it half written for a moment."""
+
+RENEWAL = "API"
+"""TorchServe's name for the key that renews the others."""
 
 Kind = Literal["inference", "management"]
 
@@ -69,7 +75,7 @@ class KeyHolder:
     def current(self) -> str:
         """A key that is valid now, renewed first if it is about to expire. Raises KeyUnavailable."""
         key = self.key()
-        text = self.renew(rejected=key.text) if key.nearly_expired else key.text
+        text = self.renew(rejected=key.text) if key.nearly_expired and self._can_renew() else key.text
         self._handed_out.text = text
         return text
 
@@ -81,11 +87,13 @@ class KeyHolder:
         """
         if rejected is None:
             rejected = getattr(self._handed_out, "text", "")
-        with self._lock, self._one_at_a_time():
+        with self._lock:
             keys = self._read()
-            if (found := _key(keys, self.kind)).text == rejected:
-                self._ask_for_new(keys["API"]["key"])
-                found = _key(self._read(), self.kind)
+            if RENEWAL in keys:
+                with self._one_at_a_time():
+                    found = self._renewed(rejected)
+            else:
+                found = self._published_after(rejected)
             self._key = found
         self._handed_out.text = found.text
         return found.text
@@ -97,6 +105,23 @@ class KeyHolder:
             if self._key is None or stamp != self._read_at:
                 self._key, self._read_at = _key(self._read(), self.kind), stamp
             return self._key
+
+    def _renewed(self, rejected: str) -> Key:
+        keys = self._read()
+        if (found := _key(keys, self.kind)).text == rejected:
+            self._ask_for_new(keys[RENEWAL]["key"])
+            found = _key(self._read(), self.kind)
+        return found
+
+    def _can_renew(self) -> bool:
+        return RENEWAL in self._read()
+
+    def _published_after(self, rejected: str) -> Key:
+        for _ in range(READ_ATTEMPTS):
+            if (found := _key(self._read(), self.kind)).text != rejected:
+                return found
+            time.sleep(READ_PAUSE_S)
+        raise KeyUnavailable(f"{self._path()} holds a key that the model server refuses: is it starting?")
 
     def _ask_for_new(self, api_key: str) -> None:
         try:
@@ -132,7 +157,7 @@ class KeyHolder:
         for _ in range(READ_ATTEMPTS):
             try:
                 found: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
-                if {"inference", "management", "API"} <= found.keys():
+                if self.kind in found:
                     return found
             except OSError as error:
                 raise KeyUnavailable(
@@ -166,6 +191,19 @@ class ManagementKey(KeyHolder):
     """The key for registering, promoting and retiring models."""
 
     kind: Kind = "management"
+
+
+def publish(key_file: Path, target: Path) -> None:
+    """Write the inference key alone to `target` (mode 0600), for who may ask for predictions and nothing else.
+
+    Readers see the file before or the new one, never half of it. Raises KeyUnavailable.
+    """
+    keys = InferenceKey(key_file, "")._read()
+    partial = target.with_name(f".{target.name}.partial")
+    partial.unlink(missing_ok=True)
+    partial.touch(mode=0o600)
+    partial.write_text(json.dumps({InferenceKey.kind: keys[InferenceKey.kind]}), encoding="utf-8")
+    partial.replace(target)
 
 
 def _key(keys: dict[str, Any], kind: Kind) -> Key:

@@ -83,9 +83,10 @@ class ModelVersion:
 class ManagementClient:
     """Talks to one TorchServe. All methods raise ManagementError or KeyUnavailable, with a text for people."""
 
-    def __init__(self, url: str, key: ManagementKey | None = None) -> None:
+    def __init__(self, url: str, key: ManagementKey | None = None, timeout_s: float = TIMEOUT_S) -> None:
         self._url = url.rstrip("/")
         self._key = key
+        self._timeout_s = timeout_s
 
     def answers(self) -> bool:
         """Whether the server answers and lets us in."""
@@ -169,13 +170,19 @@ class ManagementClient:
         return int(found[0]["jobQueueStatus"]["pendingRequests"])
 
     def _call(
-        self, method: str, path: str, *, params: Mapping[str, Any] | None = None, timeout_s: float = TIMEOUT_S
+        self,
+        method: str,
+        path: str,
+        *,
+        params: Mapping[str, Any] | None = None,
+        timeout_s: float | None = None,
     ) -> Any:
         """One request, once more with a new key if the key was refused; the answer's JSON."""
-        answer = self._send(method, path, params, timeout_s)
+        limit_s = self._timeout_s if timeout_s is None else timeout_s
+        answer = self._send(method, path, params, limit_s)
         if self._key and _key_refused(answer):
             self._key.renew()
-            answer = self._send(method, path, params, timeout_s)
+            answer = self._send(method, path, params, limit_s)
         if not answer.ok:
             raise _error(answer)
         return answer.json()

@@ -110,6 +110,16 @@ class GuardedProcess:
             self._kill_group()
             return self.wait()
 
+    def kill(self) -> int:
+        """End the program and all its descendants at once, without time to finish; return the exit status."""
+        self._kill_group()
+        self.request_stop()
+        try:
+            return self.wait(KILL_MARGIN_S)
+        except subprocess.TimeoutExpired:
+            self._guardian.kill()
+            return self.wait()
+
     def _kill_group(self) -> None:
         try:
             os.killpg(self.pid, signal.SIGKILL)

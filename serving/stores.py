@@ -1,5 +1,6 @@
 """Where models lie: the repository's model store and, for those made on this machine, the data folder's."""
 
+import json
 from collections.abc import Iterable
 from pathlib import Path
 
@@ -23,6 +24,16 @@ class ModelStores:
         """Versions of a model in all stores, lowest first."""
         found = {version for folder in self.folders for version in versions(folder, name)}
         return sorted(found, key=version_key)
+
+    def weights_sha256(self, name: str, version: str) -> str:
+        """What the card of a version says of its weights; empty when no store has a readable one."""
+        for folder in self.folders:
+            try:
+                card = json.loads((folder / name / version / CARD).read_text(encoding="utf-8"))
+                return str(card["weights_sha256"])
+            except (OSError, ValueError, KeyError, TypeError):
+                continue
+        return ""
 
     def build(self, name: str, version: str, out: Path) -> Path:
         """Build the archive of a version (see `build_archive`). Raises ServingError when no store has it."""

@@ -12,8 +12,10 @@ from importlib.util import find_spec
 from pathlib import Path
 
 import psutil
+import yaml
 
 from handlers.engines.settings import BATCH_VARIABLE, CACHE_VARIABLE, COMPILED_SUFFIX, ENGINE_VARIABLE
+from handlers.metrics import declarations
 from serving.capacity import Capacity
 from serving.errors import ServingError
 
@@ -35,13 +37,14 @@ HEAP_SHARE = 4
 """Java may use up to a quarter of the memory: the bodies of waiting requests lie in its heap. With half a gigabyte
 sixteen callers with 40-megapixel images ended the server."""
 HEAP_LIMITS_MB = (1024, 4096)
+LOOPBACK = "127.0.0.1"
 SOCKET_PATH_LIMIT = 80
 """Unix sockets of workers lie in the scratch folder, and their whole path is limited to 107 characters."""
 
 
 @dataclass(frozen=True)
 class Ports:
-    """Where TorchServe listens, on loopback only."""
+    """Where TorchServe listens."""
 
     inference: int
     management: int
@@ -55,13 +58,19 @@ class Ports:
 
 @dataclass(frozen=True)
 class TorchServe:
-    """One TorchServe: `home` holds its settings and keys, `archives` the .mar files that it may register."""
+    """One TorchServe: `home` holds its settings and keys, `archives` the .mar files that it may register.
+
+    `listens_on` is the address for inference and metrics; management and gRPC stay on loopback. Without `asks_for_key`
+    nobody needs a key, which only a network that lets nobody else in makes safe.
+    """
 
     home: Path
     archives: Path
     logs: Path
     ports: Ports
     capacity: Capacity
+    listens_on: str = LOOPBACK
+    asks_for_key: bool = True
 
     @property
     def key_file(self) -> Path:
@@ -74,15 +83,16 @@ class TorchServe:
 
     @property
     def inference_url(self) -> str:
-        return f"http://127.0.0.1:{self.ports.inference}"
+        """Where this machine reaches it."""
+        return f"http://{LOOPBACK}:{self.ports.inference}"
 
     @property
     def management_url(self) -> str:
-        return f"http://127.0.0.1:{self.ports.management}"
+        return f"http://{LOOPBACK}:{self.ports.management}"
 
     @property
     def metrics_url(self) -> str:
-        return f"http://127.0.0.1:{self.ports.metrics}"
+        return f"http://{LOOPBACK}:{self.ports.metrics}"
 
     @property
     def scratch(self) -> Path:
@@ -101,6 +111,7 @@ class TorchServe:
         self.scratch.mkdir(mode=0o700, parents=True)
         (self.home / "config.properties").write_text(self._settings(), encoding="utf-8")
         (self.home / "log4j2.xml").write_text(LOGGING, encoding="utf-8")
+        (self.home / "metrics.yaml").write_text(_metrics(), encoding="utf-8")
 
     def engines(self, inherited: Mapping[str, str] = os.environ) -> Path:
         """Where workers keep the networks that they compile: beside the settings, or where the environment says."""
@@ -157,20 +168,21 @@ class TorchServe:
     def _settings(self) -> str:
         archives = re.escape(str(self.archives)).replace("\\", "\\\\")
         settings = {
-            "inference_address": self.inference_url,
+            "inference_address": f"http://{self.listens_on}:{self.ports.inference}",
             "management_address": self.management_url,
-            "metrics_address": self.metrics_url,
-            "grpc_inference_address": "127.0.0.1",
+            "metrics_address": f"http://{self.listens_on}:{self.ports.metrics}",
+            "grpc_inference_address": LOOPBACK,
             "grpc_inference_port": self.ports.grpc_inference,
-            "grpc_management_address": "127.0.0.1",
+            "grpc_management_address": LOOPBACK,
             "grpc_management_port": self.ports.grpc_management,
             # Archives run code: only those that lie in this folder may be registered, none by URL.
             "allowed_urls": f"file://{archives}/[^/]+\\\\.mar",
             "enable_model_api": "true",
-            "disable_token_authorization": "false",
+            "disable_token_authorization": "false" if self.asks_for_key else "true",
             "token_expiration_min": KEY_LIFETIME_MIN,
             "metrics_mode": "prometheus",
             "enable_metrics_api": "true",
+            "metrics_config": self.home / "metrics.yaml",
             "disable_system_metrics": "true",
             "max_request_size": MAX_REQUEST_BYTES,
             "max_response_size": MAX_RESPONSE_BYTES,
@@ -225,6 +237,14 @@ def _package_folder() -> Path:
     if spec is None or spec.origin is None:
         raise ServingError("TorchServe is not installed: run ./retinote once, or install requirements.lock.")
     return Path(spec.origin).parent.parent
+
+
+def _metrics() -> str:
+    """TorchServe's own metrics file, with what the handler measures declared beside it: else it is dropped."""
+    own = yaml.safe_load((_package_folder() / "ts" / "configs" / "metrics.yaml").read_text(encoding="utf-8"))
+    for kind, entries in declarations().items():
+        own["model_metrics"].setdefault(kind, []).extend(entries)
+    return yaml.safe_dump(own, sort_keys=False)
 
 
 def _appender(name: str, file: str) -> str:

@@ -13,6 +13,7 @@ from typing import Any
 
 import psutil
 import requests
+from pymongo import MongoClient
 
 from handlers.engines.settings import CACHE_VARIABLE, ENGINE_VARIABLE
 from serving.stack.folder import DataFolder, read_state
@@ -75,6 +76,11 @@ class Stack:
     @property
     def state(self) -> dict[str, Any]:
         return read_state(DataFolder(self.data))
+
+    @property
+    def audit_records(self) -> Any:
+        """The collection of sealed audit records, as its database has it."""
+        return MongoClient(self.state["mongodb_uri"])["retinote"]["audit_record"]
 
     @property
     def url(self) -> str:

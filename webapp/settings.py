@@ -12,10 +12,24 @@
 | RETINOTE_MODEL_NAME | the model to ask | retina-oct |
 | RETINOTE_BROKER_URL | Celery's broker | the same MongoDB |
 | RETINOTE_CACHE_URL | redis:// address of a cache that several machines share | a folder in the data folder |
+| RETINOTE_GATEWAY_SECRET | what the gateway shows when it asks whether a service key is good | none: nobody is answered |
+| RETINOTE_METRICS_TOKEN | what Prometheus shows to read /metrics, as a bearer token | none: nobody may |
+| RETINOTE_WORKER_METRICS_PORT | where the worker answers Prometheus, with the same token | 0: nowhere |
 | RETINOTE_ALLOWED_HOSTS | host names that the app answers to, separated by commas | localhost,127.0.0.1,[::1] |
 | RETINOTE_TRUSTED_ORIGINS | origins that may post forms, e.g. https://oct.example.org | none |
+| RETINOTE_PROXIES | how many reverse proxies stand in front; each adds to X-Forwarded-For | 0 |
+| RETINOTE_RATE_ADDRESS | requests a minute from one address; 0 for no limit | 6000 |
+| RETINOTE_RATE_USER | API calls a minute of one user | 3000 |
+| RETINOTE_RATE_UPLOAD | uploads, and predictions anew, a minute of one user | 600 |
+| RETINOTE_RATE_EXPORT | exports and reports a minute of one user | 60 |
+| RETINOTE_RATE_SIGN_IN | sign-ins, refreshes and sign-outs a minute from one address | 300 |
 | RETINOTE_HTTPS | 1 behind TLS: cookies travel encrypted only | 0 |
+| RETINOTE_LOG_FORMAT | line for people, json for a log collector | line |
+| RETINOTE_MODEL_CHANGES | file in which ./retinote models notes what it did, for the audit | torchserve/changes.jsonl in the data folder |
 | RETINOTE_DEBUG | 1 shows tracebacks in the browser; never in production | 0 |
+
+RETINOTE_SECRET_KEY, MONGODB_URI, RETINOTE_BROKER_URL and RETINOTE_CACHE_URL may stand in a file instead: NAME_FILE is
+its path. docs/settings.md has the variables of all parts.
 """
 
 import os
@@ -25,6 +39,8 @@ from urllib.parse import urlsplit, urlunsplit
 
 import django_stubs_ext
 from django.core.exceptions import ImproperlyConfigured
+
+from webapp import logs
 
 # Lets classes of Django be written with their model, as the type checker wants it: `ModelAdmin[Scan]`.
 django_stubs_ext.monkeypatch()
@@ -38,10 +54,21 @@ def _words(name: str, default: str = "") -> list[str]:
     return [word.strip() for word in os.environ.get(name, default).split(",") if word.strip()]
 
 
+def _secret(name: str, default: str = "") -> str:
+    """A variable's value, or the content of the file that NAME_FILE names."""
+    path = os.environ.get(f"{name}_FILE")
+    if not path:
+        return os.environ.get(name, default)
+    try:
+        return Path(path).read_text(encoding="utf-8").strip()
+    except OSError as error:
+        raise ImproperlyConfigured(f"{name}_FILE: {path} can't be read ({error.strerror}).") from error
+
+
 BASE_DIR = Path(__file__).resolve().parents[1]
 DATA_DIR = Path(os.environ.get("RETINOTE_DATA_DIR", BASE_DIR / "var")).absolute()
 
-SECRET_KEY = os.environ.get("RETINOTE_SECRET_KEY", "")
+SECRET_KEY = _secret("RETINOTE_SECRET_KEY")
 if not SECRET_KEY:
     raise ImproperlyConfigured(
         "RETINOTE_SECRET_KEY is not set. ./retinote up makes one; elsewhere set it to 50 random characters."
@@ -50,6 +77,7 @@ DEBUG = _flag("RETINOTE_DEBUG")
 HTTPS = _flag("RETINOTE_HTTPS")
 ALLOWED_HOSTS = _words("RETINOTE_ALLOWED_HOSTS", "localhost,127.0.0.1,[::1]")
 CSRF_TRUSTED_ORIGINS = _words("RETINOTE_TRUSTED_ORIGINS")
+PROXIES = int(os.environ.get("RETINOTE_PROXIES", "0"))
 
 INSTALLED_APPS = [
     "webapp.contrib.MongoAdminConfig",
@@ -64,9 +92,12 @@ INSTALLED_APPS = [
     "django_filters",
     "drf_spectacular",
     "drf_spectacular_sidecar",
+    "webapp.audit",  # before axes, whose listeners may end the telling of a failed sign-in
     "webapp.contrib.MongoAxesConfig",
     "webapp.accounts",
     "webapp.inference",
+    "webapp.gateway",
+    "webapp.metrics",
     "webapp.scans",
     "webapp.recommendations",
     "webapp.annotations",
@@ -85,17 +116,21 @@ DEFAULT_AUTO_FIELD = "django_mongodb_backend.fields.ObjectIdAutoField"
 SILENCED_SYSTEM_CHECKS = ["axes.W001"]
 
 MIDDLEWARE = [
+    "webapp.metrics.middleware.MetricsMiddleware",
     "webapp.api.request_id.RequestIdMiddleware",
-    "webapp.api.body_limit.BodyLimitMiddleware",
+    "webapp.api.client_address.ClientAddressMiddleware",
+    # What adds headers stands before all that answers by itself.
     "django.middleware.security.SecurityMiddleware",
-    "whitenoise.middleware.WhiteNoiseMiddleware",
+    "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "webapp.api.security_headers.SecurityHeadersMiddleware",
+    "webapp.api.body_limit.BodyLimitMiddleware",
+    "whitenoise.middleware.WhiteNoiseMiddleware",
+    "webapp.api.address_throttle.AddressThrottleMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
     "django.middleware.common.CommonMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",
     "django.contrib.auth.middleware.AuthenticationMiddleware",
     "django.contrib.messages.middleware.MessageMiddleware",
-    "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "axes.middleware.AxesMiddleware",
 ]
 ROOT_URLCONF = "webapp.urls"
@@ -115,25 +150,31 @@ TEMPLATES = [
     }
 ]
 
-MONGODB_URI = os.environ.get("MONGODB_URI", "mongodb://127.0.0.1:27017/?replicaSet=rs0")
+MONGODB_URI = _secret("MONGODB_URI", "mongodb://127.0.0.1:27017/?replicaSet=rs0")
 DATABASE_NAME = os.environ.get("RETINOTE_DATABASE", "retinote")
 DATABASES = {
     "default": {
         "ENGINE": "webapp.mongodb",
         "HOST": MONGODB_URI,
         "NAME": DATABASE_NAME,
-        # A server that is away is told of within seconds, not after the driver's half minute.
-        "OPTIONS": {"serverSelectionTimeoutMS": 4000, "tz_aware": False},
+        # A server that is away, or hangs, is told of within seconds, not after the driver's half minute: of one that
+        # hangs in the middle of an answer the driver's own check finds out, every 5 s for up to 4.
+        "OPTIONS": {
+            "serverSelectionTimeoutMS": 4000,
+            "connectTimeoutMS": 4000,
+            "heartbeatFrequencyMS": 5000,
+            "tz_aware": False,
+        },
     }
 }
 DATABASE_ROUTERS = ["django_mongodb_backend.routers.MongoRouter"]
 
-_cache_url = os.environ.get("RETINOTE_CACHE_URL", "")
+_cache_url = _secret("RETINOTE_CACHE_URL")
 CACHES = {
     "default": {"BACKEND": "django.core.cache.backends.redis.RedisCache", "LOCATION": _cache_url}
     if _cache_url
     else {
-        "BACKEND": "django.core.cache.backends.filebased.FileBasedCache",
+        "BACKEND": "webapp.counting_cache.CountingFileCache",
         "LOCATION": DATA_DIR / "cache",
         # When it is full, counts of failed sign-ins are thrown out at random: not after 300, Django's default.
         "OPTIONS": {"MAX_ENTRIES": 20_000},
@@ -147,12 +188,15 @@ AUTH_PASSWORD_VALIDATORS = [
     {"NAME": f"django.contrib.auth.password_validation.{name}"}
     for name in ("UserAttributeSimilarityValidator", "MinimumLengthValidator", "CommonPasswordValidator")
 ]
-AXES_HANDLER = "axes.handlers.cache.AxesCacheHandler"
+AXES_HANDLER = "webapp.accounts.lockout.LockoutHandler"
 AXES_ENABLE_ADMIN = False  # its pages would show tables that are not made
-AXES_FAILURE_LIMIT = 8
+AXES_FAILURE_LIMIT = 8  # of one account from one address
 AXES_COOLOFF_TIME = timedelta(minutes=10)
-AXES_LOCKOUT_PARAMETERS = [["username", "ip_address"]]
-AXES_RESET_ON_SUCCESS = True
+AXES_RESET_COOL_OFF_ON_FAILURE_DURING_LOCKOUT = False
+# From addresses where the account never signed in; webapp/accounts/lockout.py says why.
+ACCOUNT_FAILURE_LIMIT = 50
+ADDRESS_FAILURE_LIMIT = 100
+FAMILIAR_ADDRESS_TIME = timedelta(days=30)
 AXES_LOCKOUT_CALLABLE = "webapp.accounts.lockout.too_many_failures"
 
 LANGUAGE_CODE = "en-gb"
@@ -167,12 +211,16 @@ if PAGE_FOLDER.is_dir():
 WHITENOISE_IMMUTABLE_FILE_TEST = r"^/static/page/assets/.+-[\w-]{8}\.\w+$"
 # Static files are served from the installed packages themselves: there is no collecting step to forget.
 WHITENOISE_USE_FINDERS = True
+WHITENOISE_ALLOW_ALL_ORIGINS = False  # other sites have no business with them
 MEDIA_ROOT = DATA_DIR / "media"
 
 SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = HTTPS
+if HTTPS:  # A name with this prefix is set by this host alone, and never without TLS: browsers see to it.
+    SESSION_COOKIE_NAME, CSRF_COOKIE_NAME = "__Host-sessionid", "__Host-csrftoken"
 SESSION_COOKIE_SAMESITE = CSRF_COOKIE_SAMESITE = "Lax"
 SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https") if HTTPS else None
 SECURE_HSTS_SECONDS = 31_536_000 if HTTPS else 0
+SECURE_HSTS_INCLUDE_SUBDOMAINS = HTTPS
 SECURE_REFERRER_POLICY = "same-origin"
 X_FRAME_OPTIONS = "DENY"
 
@@ -197,7 +245,13 @@ REST_FRAMEWORK = {
     "PAGE_SIZE": 50,
     "DEFAULT_SCHEMA_CLASS": "drf_spectacular.openapi.AutoSchema",
     "EXCEPTION_HANDLER": "webapp.api.errors.answer_error",
+    "DEFAULT_THROTTLE_CLASSES": ["webapp.api.throttling.UserRate"],
     "TEST_REQUEST_DEFAULT_FORMAT": "json",
+}
+RATES_PER_MINUTE = {
+    kind: int(os.environ.get(f"RETINOTE_RATE_{kind.upper()}", rate))
+    # A worklist that is scrolled through asks for ten pictures a second, and a clinic shares an address.
+    for kind, rate in {"address": 6000, "user": 3000, "upload": 600, "export": 60, "sign_in": 300}.items()
 }
 SPECTACULAR_SETTINGS = {
     "TITLE": "Retinote",
@@ -226,6 +280,12 @@ MODEL_URL = os.environ.get("RETINOTE_MODEL_URL", "http://127.0.0.1:8080")
 MODEL_MANAGEMENT_URL = os.environ.get("RETINOTE_MODEL_MANAGEMENT_URL", "http://127.0.0.1:8081")
 MODEL_KEY_FILE = os.environ.get("RETINOTE_MODEL_KEY_FILE", "")
 MODEL_NAME = os.environ.get("RETINOTE_MODEL_NAME", "retina-oct")
+GATEWAY_SECRET = os.environ.get("RETINOTE_GATEWAY_SECRET", "")
+METRICS_TOKEN = os.environ.get("RETINOTE_METRICS_TOKEN", "")
+WORKER_METRICS_PORT = int(os.environ.get("RETINOTE_WORKER_METRICS_PORT") or 0)
+MODEL_CHANGES_FILE = Path(
+    os.environ.get("RETINOTE_MODEL_CHANGES") or DATA_DIR / "torchserve" / "changes.jsonl"
+)
 
 
 def _broker_url() -> str:
@@ -234,7 +294,7 @@ def _broker_url() -> str:
     return urlunsplit(parts._replace(path=f"/{DATABASE_NAME}_broker"))
 
 
-CELERY_BROKER_URL = os.environ.get("RETINOTE_BROKER_URL") or _broker_url()
+CELERY_BROKER_URL = _secret("RETINOTE_BROKER_URL") or _broker_url()
 CELERY_TASK_IGNORE_RESULT = True
 CELERY_TASK_ACKS_LATE = True
 CELERY_WORKER_PREFETCH_MULTIPLIER = 1
@@ -242,28 +302,15 @@ CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
 CELERY_TASK_SERIALIZER = "json"
 CELERY_ACCEPT_CONTENT = ["json"]
 CELERY_TIMEZONE = TIME_ZONE
-CELERY_WORKER_HIJACK_ROOT_LOGGER = (
-    False  # its log lines look like those of the web app, with the request's id
-)
 CELERY_BEAT_SCHEDULE_FILENAME = str(DATA_DIR / "run" / "celerybeat-schedule")
 CELERY_BEAT_SCHEDULE = {
     # A lost message loses nothing: the documents themselves say what is left to do.
     "predict-queued-scans": {"task": "scans.predict_queued", "schedule": 5.0, "options": {"expires": 5}},
+    "seal-audit": {"task": "audit.seal", "schedule": 5.0, "options": {"expires": 5}},
     "sweep": {"task": "scans.sweep", "schedule": timedelta(days=1), "options": {"expires": 3600}},
 }
 
-LOGGING = {
-    "version": 1,
-    "disable_existing_loggers": False,
-    "filters": {"request_id": {"()": "webapp.api.request_id.RequestIdFilter"}},
-    "formatters": {"line": {"format": "%(asctime)s %(levelname)s [%(request_id)s] %(name)s: %(message)s"}},
-    "handlers": {
-        "console": {"class": "logging.StreamHandler", "filters": ["request_id"], "formatter": "line"}
-    },
-    "root": {"handlers": ["console"], "level": "INFO"},
-    "loggers": {
-        "axes": {"level": "WARNING"},
-        # Three lines for each look at what is left to do, every five seconds.
-        **{f"celery.{name}": {"level": "WARNING"} for name in ("beat", "worker.strategy", "app.trace")},
-    },
-}
+try:
+    LOGGING = logs.configuration(os.environ.get("RETINOTE_LOG_FORMAT") or logs.LINE)
+except ValueError as error:
+    raise ImproperlyConfigured(str(error)) from error

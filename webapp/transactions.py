@@ -34,7 +34,7 @@ def all_or_nothing(work: Callable[[], T]) -> T:
         except (DatabaseError, PyMongoError) as error:
             if not _is_transient(error) or time.monotonic() > ends:
                 raise
-        time.sleep(random.uniform(0, LONGEST_PAUSE_S))
+        time.sleep(random.uniform(0, LONGEST_PAUSE_S))  # nosec B311 # no secret
 
 
 def _is_transient(error: BaseException) -> bool:

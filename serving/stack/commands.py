@@ -1,4 +1,4 @@
-"""The commands that start, stop and ask about a stack: up, down, status, user create, key."""
+"""The commands that start, stop and ask about a stack: up, down, status, user create, audit, key."""
 
 import argparse
 import os
@@ -189,13 +189,49 @@ def add_user_arguments(parser: argparse.ArgumentParser) -> None:
 
 def user(arguments: argparse.Namespace) -> int:
     """Make an account in a running stack."""
-    from serving.stack.up import create_user
+    from serving.stack.up import manage
 
     data = DataFolder(arguments.data_dir)
-    options = [arguments.name, "--role", arguments.role]
+    options = ["create_user", arguments.name, "--role", arguments.role]
     if arguments.clinic:
         options += ["--clinic", arguments.clinic]
-    return create_user(data, running_state(data), options)
+    return manage(data, running_state(data), options)
+
+
+def add_audit_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare `audit verify` and `audit head`."""
+    actions = parser.add_subparsers(dest="action", metavar="ACTION", required=True)
+    verify = actions.add_parser(
+        "verify",
+        help="check the chain of audit records (exit status 0: intact, 1: tampered with)",
+        description="Check the chain of audit records, and say where it was tampered with. "
+        "Exit status 0: intact, 1: tampered with.",
+    )
+    verify.add_argument(
+        "--expect",
+        action="append",
+        default=[],
+        metavar="NUMBER:HASH",
+        help="what audit head printed, or the log said, earlier; may be given often",
+    )
+    head = actions.add_parser(
+        "head",
+        help="print the newest record's number and hash, to be kept elsewhere",
+        description="Print the newest record's number and hash. Kept elsewhere, it shows later that nothing up to it was changed.",
+    )
+    for action in (verify, head):
+        add_data_option(action)
+
+
+def audit(arguments: argparse.Namespace) -> int:
+    """Check the audit records of a running stack, or print where they have got to."""
+    from serving.stack.up import manage
+
+    data = DataFolder(arguments.data_dir)
+    if arguments.action == "head":
+        return manage(data, running_state(data), ["audit_head"])
+    expected = [option for head in arguments.expect for option in ("--expect", head)]
+    return manage(data, running_state(data), ["verify_audit", *expected])
 
 
 def key(arguments: argparse.Namespace) -> int:

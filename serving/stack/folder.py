@@ -10,6 +10,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from serving import changes
 from serving.errors import ServingError
 
 MIN_FREE_BYTES = 2**30
@@ -29,6 +30,7 @@ class DataFolder:
         self.archives = self.torchserve / "archives"
         self.model_store = self.path / "model_store"
         self.tuning = self.torchserve / "tuning.json"
+        self.changes = changes.file(self.torchserve)
         self.registry = self.torchserve / "registry.json"
         self.media = self.path / "media"
         self.logs = self.path / "logs"

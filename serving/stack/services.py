@@ -1,18 +1,13 @@
 """The services of a stack, described for the supervisor."""
 
 import os
-from collections.abc import Callable
 from pathlib import Path
 
 from serving import mongodb
-from serving.keys import KeyUnavailable, ManagementKey
-from serving.management import AlreadyRegistered, ManagementClient, ManagementError, WorkersFailed
-from serving.processes import last_lines
-from serving.registry import Registry, Wanted, wanted
 from serving.stack.folder import DataFolder
-from serving.stack.supervisor import CannotRun, Service
+from serving.stack.served_models import ServedModels
+from serving.stack.service import Service
 from serving.stack.webapp import ROOT, WebApp, WorkerPing
-from serving.stores import ModelStores
 from serving.torchserve import STARTUP_TIMEOUT_S, TorchServe
 
 MONGODB, MODEL_SERVER, WEB, WORKER = "MongoDB", "model server", "web app", "worker"
@@ -32,13 +27,14 @@ def mongodb_service(folder: DataFolder, port: int) -> Service:
     )
 
 
-def model_server_service(server: TorchServe, models: "ServedModels") -> Service:
+def model_server_service(server: TorchServe, models: ServedModels) -> Service:
     """TorchServe with the models that the registry asks for."""
     return Service(
         name=MODEL_SERVER,
         command=server.command,
         log=server.logs / "torchserve-console.log",
         probe=models.are_served,
+        alive=models.server_answers,
         environment=server.environment(),
         folder=server.home,
         prepare=models.prepare,
@@ -56,6 +52,7 @@ def web_service(app: WebApp, logs: Path) -> Service:
         command=app.web_command,
         log=logs / "web.log",
         probe=app.web_answers,
+        needs=(MONGODB, MODEL_SERVER),  # while one hangs, all threads may be waiting for it
         environment=app.environment,
         folder=ROOT,
         address=app.url,
@@ -71,74 +68,10 @@ def worker_service(app: WebApp, logs: Path) -> Service:
         command=app.worker_command,
         log=logs / "worker.log",
         probe=ping,
+        needs=(MONGODB,),
         prepare=ping.forget,
         environment=app.environment,
         folder=ROOT,
         # Without its broker the worker waits for ever to say goodbye; what it drops is in the scan documents.
         grace_s=8.0,
     )
-
-
-class ServedModels:
-    """Brings a freshly started TorchServe to serve what the registry asks for, and knows whether it does."""
-
-    def __init__(
-        self, server: TorchServe, stores: ModelStores, registry: Registry, announce: Callable[[str], None]
-    ) -> None:
-        self._server = server
-        self._stores = stores
-        self._registry = registry
-        self._announce = announce
-        self._client = ManagementClient(
-            server.management_url, ManagementKey(server.key_file, server.management_url)
-        )
-        self._to_register: list[Wanted] = []
-
-    def prepare(self) -> None:
-        """Write TorchServe's settings, and build the archives that are missing or older than their inputs."""
-        self._server.prepare()
-        if not self._server.has_compiled():
-            self._announce("Preparing the network for this machine (a minute the first time)")
-        self._to_register = wanted(self._stores, self._registry)
-        for model in self._to_register:
-            for version in (model.default, *model.others):
-                self._stores.build(model.name, version, self._server.archives)
-
-    def are_served(self) -> bool:
-        """Whether each model's default version has a worker that is ready; registers the models once TorchServe answers.
-
-        Raises CannotRun when a default version can't be served.
-        """
-        try:
-            self._client.models()
-            while self._to_register:
-                self._register(self._to_register[0])
-                del self._to_register[0]
-            return all(
-                any(version.is_default and version.ready_workers for version in self._client.versions(name))
-                for name in self._client.models()
-            )
-        except (ManagementError, KeyUnavailable):
-            return False
-
-    def _register(self, model: Wanted) -> None:
-        try:
-            self._add(model.name, model.default)
-        except WorkersFailed as error:
-            raise CannotRun(
-                f"{model.name} {model.default} can't be served: {error}.\n{last_lines(self._server.log_files[1])}"
-            ) from error
-        for version in model.others:
-            try:
-                self._add(model.name, version)
-            except WorkersFailed as error:
-                self._announce(f"{model.name} {version} is not served beside {model.default}: {error}")
-        self._client.promote(model.name, model.default)
-
-    def _add(self, name: str, version: str) -> None:
-        archive = self._stores.build(name, version, self._server.archives)
-        try:
-            capacity = self._server.capacity
-            self._client.register(archive.name, capacity.workers, capacity.batching)
-        except AlreadyRegistered:
-            pass  # an earlier probe got this far

@@ -1,20 +1,29 @@
-"""Keeps a set of services running: starts each, waits until it is ready, starts it again when it dies."""
+"""Keeps a set of services running: starts each, waits until it is ready, starts it again when it dies or hangs."""
 
 import signal
 import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
 from pathlib import Path
 from types import TracebackType
 from typing import Self
 
 from serving.errors import ServingError
 from serving.processes import GuardedProcess, last_lines
+from serving.stack.freezes import (
+    SILENCE_LIMIT_S,
+    STOPPED_LIMIT_S,
+    Silence,
+    StoppedProcesses,
+    answers_at_all,
+)
+from serving.stack.service import CannotRun, Service, Status
 
 POLL_S = 0.1
 CHECK_EVERY_S = 5.0
 """How often a service that is ready is asked whether it still is."""
+CHECK_AGAIN_S = 1.0
+"""How often one that seemed not to be is asked."""
 QUICK_DEATH_S = 60.0
 """A service that ends sooner after it was ready than this has died quickly; one that never was ready too."""
 MAX_QUICK_DEATHS = 5
@@ -24,49 +33,12 @@ LONGEST_PAUSE_S = 30.0
 Announce = Callable[[str], None]
 
 
-class CannotRun(ServingError):
-    """Starting the service again would not help: the stack stops."""
-
-
 class StackFailed(ServingError):
     """A service could not be kept running; the text has the last lines of its log."""
 
 
 class StopRequested(Exception):
     """Somebody wants the stack to stop: Ctrl-C, a signal, ./retinote down."""
-
-
-@dataclass(frozen=True)
-class Service:
-    """A program to keep running.
-
-    `probe` says whether it does its work: it may be called often, and must answer within a few seconds. It may do
-    what the program needs once it answers, such as registering models. `prepare` runs before each start.
-    """
-
-    name: str
-    command: Callable[[], Sequence[str]]
-    log: Path
-    probe: Callable[[], bool]
-    environment: Mapping[str, str] | None = None
-    folder: Path | None = None
-    prepare: Callable[[], None] = lambda: None
-    address: str = ""
-    more_logs: tuple[Path, ...] = ()
-    ready_timeout_s: float = 300.0
-    grace_s: float = 10.0
-
-
-@dataclass
-class Status:
-    """What a service does now. `state` is one of starting, ready, unresponsive, restarting, stopped."""
-
-    name: str
-    address: str
-    state: str = "starting"
-    pid: int | None = None
-    since: float = field(default_factory=time.time)
-    restarts: int = 0
 
 
 class Supervisor:
@@ -85,6 +57,8 @@ class Supervisor:
         quick_death_s: float = QUICK_DEATH_S,
         first_pause_s: float = FIRST_PAUSE_S,
         check_every_s: float = CHECK_EVERY_S,
+        stopped_limit_s: float = STOPPED_LIMIT_S,
+        silence_limit_s: float = SILENCE_LIMIT_S,
     ) -> None:
         self._announce = announce
         self._record = record
@@ -92,6 +66,8 @@ class Supervisor:
         self.quick_death_s = quick_death_s
         self.first_pause_s = first_pause_s
         self.check_every_s = check_every_s
+        self.stopped_limit_s = stopped_limit_s
+        self.silence_limit_s = silence_limit_s
         self._runners: list[_Runner] = []
         self._lock = threading.RLock()
         self._stop_wanted = threading.Event()
@@ -125,9 +101,13 @@ class Supervisor:
 
         Raises StopRequested, and StackFailed when one can't be kept running.
         """
-        awaited = [runner for runner in self._runners if not names or runner.service.name in names]
-        while not all(runner.status.state == "ready" for runner in awaited):
+        awaited = names or tuple(runner.service.name for runner in self._runners)
+        while not self.are_ready(awaited):
             self.pause(POLL_S)
+
+    def are_ready(self, names: Sequence[str]) -> bool:
+        """Whether those of the named services that run here are ready."""
+        return all(runner.status.state == "ready" for runner in self._runners if runner.service.name in names)
 
     def run_task(
         self, name: str, command: Sequence[str], *, log: Path, environment: Mapping[str, str], folder: Path
@@ -249,24 +229,50 @@ class _Runner:
         self._change("starting", self._process.pid)
         ready_at = None
         next_check = started
+        stopped, silence = StoppedProcesses(), Silence()
         while not self._ending() and self._process.exit_status() is None:
             if time.monotonic() >= next_check:
+                asked_at = time.monotonic()
                 well = self._probe()
                 if well and ready_at is None:
                     ready_at = time.monotonic()
                     took = f"{service.name} is ready after {ready_at - started:.1f} s"
                     self.supervisor.say(f"{took}  {service.address}".rstrip())
                 if ready_at is not None:
+                    silent_s = silence.lasts_s(asked_at, self._answers(well))
+                    well = not stopped.look(self._process.pid) and well
                     self._change("ready" if well else "unresponsive", self._process.pid)
-                next_check = time.monotonic() + (
-                    POLL_S if ready_at is None else self.supervisor.check_every_s
-                )
+                    self._kill_stopped(stopped)
+                    if silent_s > self.supervisor.silence_limit_s:
+                        self._give_up(f"has not answered for {silent_s:.0f} s")
+                        break
+                next_check = time.monotonic() + self._pause_s(ready_at is not None, well)
             if ready_at is None and time.monotonic() - started > service.ready_timeout_s:
                 self._problem = f"was not ready within {service.ready_timeout_s:.0f} s"
                 break
             self._end_wanted.wait(POLL_S)
         self._end_process()
         return ready_at
+
+    def _pause_s(self, was_ready: bool, well: bool) -> float:
+        if not was_ready:
+            return POLL_S
+        return self.supervisor.check_every_s if well else min(CHECK_AGAIN_S, self.supervisor.check_every_s)
+
+    def _answers(self, well: bool) -> bool:
+        """Whether nothing is to be held against the service: it answers, or it lacks what it needs to."""
+        return answers_at_all(well, self.service.alive) or not self.supervisor.are_ready(self.service.needs)
+
+    def _kill_stopped(self, stopped: StoppedProcesses) -> None:
+        for pid in stopped.kill(self.supervisor.stopped_limit_s):
+            self.supervisor.say(f"{self.service.name}: process {pid} has stood still; it is ended")
+
+    def _give_up(self, problem: str) -> None:
+        """End a program that would not heed a request to end."""
+        assert self._process
+        self._process.kill()
+        self._process = None
+        self._problem = problem
 
     def _probe(self) -> bool:
         try:

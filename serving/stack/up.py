@@ -14,7 +14,9 @@ from serving.errors import ServingError
 from serving.registry import Registry, wanted
 from serving.stack import ports, services, webapp
 from serving.stack.folder import DataFolder, write_state
-from serving.stack.supervisor import StackFailed, Status, StopRequested, Supervisor
+from serving.stack.served_models import ServedModels
+from serving.stack.service import Status
+from serving.stack.supervisor import StackFailed, StopRequested, Supervisor
 from serving.stores import ModelStores
 from serving.tuning import tuned
 
@@ -122,7 +124,7 @@ def run(settings: Settings, terminal: TextIO, when_ready: Callable[[], None] = l
             announce(f"Starting a stack on {data.path}")
             if not settings.mongodb_uri:
                 supervisor.start(services.mongodb_service(data, chosen["mongodb"]))
-            models = services.ServedModels(server, settings.stores, registry, supervisor.say)
+            models = ServedModels(server, settings.stores, registry, supervisor.say)
             supervisor.start(services.model_server_service(server, models))
             _build_page(supervisor, app, data, announce)
             if not settings.mongodb_uri:
@@ -252,8 +254,8 @@ def _sign_in(password: str) -> str:
     )
 
 
-def create_user(data: DataFolder, state: Mapping[str, Any], arguments: list[str]) -> int:
-    """Run the web app's command `create_user` for a running stack; its exit status."""
+def manage(data: DataFolder, state: Mapping[str, Any], arguments: list[str]) -> int:
+    """Run one of the web app's management commands for a running stack; its exit status."""
     environment = webapp.environment(
         data=data.path,
         secret_key=data.secret_key(),
@@ -262,5 +264,5 @@ def create_user(data: DataFolder, state: Mapping[str, Any], arguments: list[str]
         management_url=state["management_url"],
         key_file=Path(state["key_file"]),
     )
-    command = webapp.django("create_user", *arguments)
+    command = webapp.django(*arguments)
     return subprocess.run(command, env=environment, cwd=webapp.ROOT, check=False).returncode

@@ -3,9 +3,11 @@
 The web app is known here by its commands and variables alone; nothing of it is imported.
 """
 
+import http.client
 import os
 import secrets
 import sys
+import time
 import urllib.error
 import urllib.request
 from collections.abc import Mapping
@@ -24,8 +26,12 @@ FIRST_ADMINISTRATOR = "admin"
 PASSWORD_BYTES = 12
 THREADS_PER_WEB_WORKER = 4
 MAX_WEB_WORKERS = 4
-REQUEST_TIMEOUT_S = 120
+HEARTBEAT_TIMEOUT_S = 20
+"""A gunicorn process whose main thread is silent for so long has hung; how long its requests take doesn't matter."""
+WEB_PROBE_TIMEOUT_S = 5.0
+"""More than a request waits for the model server: all threads may be at that."""
 PROBE_TIMEOUT_S = 2.0
+PING_EVERY_S = 10.0
 WORKER_PROCESSES = 2
 DATABASE = "retinote"
 WORKER_NAME = "worker@retinote"
@@ -50,7 +56,8 @@ class WebApp:
     @property
     def url(self) -> str:
         """Where a browser on this machine finds it."""
-        host = "127.0.0.1" if self.host in ("0.0.0.0", "::") else self.host
+        # It compares with these and listens where the user says.
+        host = "127.0.0.1" if self.host in ("0.0.0.0", "::") else self.host  # nosec B104
         return f"http://{f'[{host}]' if ':' in host else host}:{self.port}/"
 
     def set_up_command(self) -> list[str]:
@@ -66,18 +73,21 @@ class WebApp:
         workers = max(2, min(core_count(), MAX_WEB_WORKERS))
         return [
             *(sys.executable, "-m", "gunicorn", "webapp.wsgi:application"),
+            *("--config", "python:webapp.gunicorn"),
             *("--bind", f"[{self.host}]:{self.port}" if ":" in self.host else f"{self.host}:{self.port}"),
             *("--workers", str(workers), "--threads", str(THREADS_PER_WEB_WORKER)),
-            *("--timeout", str(REQUEST_TIMEOUT_S)),
+            *("--timeout", str(HEARTBEAT_TIMEOUT_S)),
+            *("--logger-class", "webapp.access_log.AccessLogger", "--access-logfile", "-"),
             "--no-control-socket",
-            # Another folder's disk must not be able to stall the heartbeat of a worker.
-            *("--worker-tmp-dir", "/dev/shm" if Path("/dev/shm").is_dir() else str(self.run_folder)),
+            # Another folder's disk must not be able to stall the heartbeat of a worker. gunicorn makes a file in it
+            # whose name nobody knows and nobody can guess.
+            *("--worker-tmp-dir", "/dev/shm" if Path("/dev/shm").is_dir() else str(self.run_folder)),  # nosec B108
         ]
 
     def worker_command(self) -> list[str]:
         """The Celery worker, which is its own clock for the periodic tasks."""
         return [
-            *(sys.executable, "-m", "celery", "-A", "webapp.celery", "worker", "--beat"),
+            *(sys.executable, "-m", "celery", "--quiet", "-A", "webapp.celery", "worker", "--beat"),
             *("--concurrency", str(WORKER_PROCESSES), "--loglevel", "INFO"),
             *("--hostname", WORKER_NAME, "--schedule", str(self.run_folder / "celerybeat-schedule")),
         ]
@@ -85,35 +95,42 @@ class WebApp:
     def web_answers(self) -> bool:
         """Whether the web app is alive; what it depends on has its own probe."""
         try:
-            with urllib.request.urlopen(f"{self.url}healthz/", timeout=PROBE_TIMEOUT_S) as answer:
+            # The address is made by `url`, always http.
+            with urllib.request.urlopen(f"{self.url}healthz/", timeout=WEB_PROBE_TIMEOUT_S) as answer:  # nosec B310
                 return bool(answer.status == 200)
-        except (urllib.error.URLError, OSError):
+        except (urllib.error.URLError, OSError, http.client.HTTPException):
             return False
 
 
 class WorkerPing:
-    """Whether the Celery worker has answered a ping sent through the broker since it was started.
+    """Whether the Celery worker answers a ping sent through the broker.
 
-    Asked once only: each ping costs the broker a queue and takes a second, and a worker that stops working ends.
+    A ping takes up to a second of waiting, so that a worker which answered is believed for a while.
     """
 
     def __init__(self, broker_url: str) -> None:
         self._broker_url = broker_url
-        self._answered = False
+        self._client: Celery | None = None
+        self._answered_at: float | None = None
 
     def forget(self) -> None:
         """Ask again: the worker is being started."""
-        self._answered = False
+        self._answered_at = None
 
     def __call__(self) -> bool:
-        if not self._answered:
-            with Celery(broker=self._broker_url) as client:
-                try:
-                    pong = client.control.ping(destination=[WORKER_NAME], timeout=PROBE_TIMEOUT_S)
-                except (OSError, PyMongoError, OperationalError):
-                    return False
-            self._answered = bool(pong)
-        return self._answered
+        if self._answered_at is not None and time.monotonic() - self._answered_at < PING_EVERY_S:
+            return True
+        # One client for all pings: each has a queue of its own for the answers.
+        if self._client is None:
+            self._client = Celery(broker=self._broker_url)
+        try:
+            pong = self._client.control.ping(destination=[WORKER_NAME], timeout=PROBE_TIMEOUT_S, limit=1)
+        except (OSError, PyMongoError, OperationalError):
+            pong = None
+            self._client.close()
+            self._client = None
+        self._answered_at = time.monotonic() if pong else None
+        return bool(pong)
 
 
 def django(*arguments: str) -> list[str]:

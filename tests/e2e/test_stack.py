@@ -12,7 +12,7 @@ import requests
 from tests.images import png_bytes
 from tests.models import make_model
 from tests.services import free_ports
-from tests.stacks import Stack
+from tests.stacks import Stack, retinote
 from tests.waiting import is_running, wait_for
 
 pytestmark = pytest.mark.xdist_group("stack")
@@ -85,6 +85,32 @@ def test_a_scan_goes_in_and_prediction_and_overlay_come_out(stack: Stack) -> Non
     assert overlay.headers["Content-Type"].startswith("image/")
 
 
+def test_a_backup_of_the_running_stack_is_restored_into_another_folder(stack: Stack, tmp_path: Path) -> None:
+    """By the commands alone: without stopping anything, then into a folder on which no stack ever ran."""
+    headers = stack.sign_in("admin", stack.password)
+    assert upload(stack, headers, seed=2).status_code == 201
+    first, second, other = tmp_path / "first.tar", tmp_path / "second.tar", tmp_path / "other"
+
+    made = stack.command("backup", str(first))
+    refused = stack.command("restore", str(first), "--replace")
+    restored = retinote("restore", first, "--data-dir", other)
+    again = retinote("backup", second, "--data-dir", other)
+
+    assert made.returncode == 0, made.stderr
+    assert first.stat().st_mode & 0o777 == 0o600
+    assert (refused.returncode, "stop it first" in refused.stderr) == (2, True)
+    assert restored.returncode == 0, restored.stderr
+    assert again.returncode == 0, again.stderr
+    contents = [
+        made.stdout.partition(": ")[2],
+        restored.stdout.partition(": ")[2],
+        again.stdout.partition(": ")[2],
+    ]
+    assert len(set(contents)) == 1
+    assert len(list((other / "media").rglob("*.png"))) >= 3
+    assert retinote("restore", second, "--data-dir", other).returncode == 2
+
+
 def test_status_lists_the_services(stack: Stack) -> None:
     wait_for(stack.is_ready, timeout_s=RESTART_TIMEOUT_S)
 
@@ -153,6 +179,33 @@ def test_versions_are_registered_promoted_rolled_back_and_retired(stack: Stack) 
     assert "retina-oct 1.1.0 answers by default now" in models("rollback", "retina-oct")
     assert default() == "1.1.0"
     assert "is no longer served" in models("retire", "retina-oct", "1.0.0")
+
+    assert stack.command("audit", "verify").returncode == 0
+    changes = stack.audit_records.find({"kind": "model"}).sort("_id")
+    assert [(record["action"], record["object_id"]) for record in changes] == [
+        ("model.register", "retina-oct/1.0.0"),
+        ("model.promote", "retina-oct/1.0.0"),
+        ("model.rollback", "retina-oct/1.1.0"),
+        ("model.retire", "retina-oct/1.0.0"),
+    ]
+
+
+def test_the_audit_is_verified_and_tampering_found(stack: Stack) -> None:
+    stack.sign_in("admin", stack.password)
+    head = stack.command("audit", "head").stdout.strip()
+    verified = stack.command("audit", "verify", "--expect", head)
+    assert (verified.returncode, verified.stderr) == (0, "")
+    assert "records are intact" in verified.stdout
+
+    records = stack.audit_records
+    record = records.find_one({"_id": 1})
+    records.update_one({"_id": 1}, {"$set": {"actor": "nobody"}})
+    tampered = stack.command("audit", "verify")
+    records.replace_one({"_id": 1}, record)
+
+    assert tampered.returncode == 1
+    assert tampered.stdout.startswith("TAMPERED record 1 of ")
+    assert stack.command("audit", "verify").returncode == 0
 
 
 @pytest.mark.parametrize("name", SERVICES)

@@ -8,6 +8,15 @@ import pytest
 
 ROOT = Path(__file__).parents[2]
 TOOLS = Path(sys.executable).parent
+BANDIT = (
+    "bandit",
+    "--quiet",
+    "--configfile",
+    "pyproject.toml",
+    "--exclude",
+    "webapp/frontend",
+    "--recursive",
+)
 
 
 @pytest.mark.parametrize(
@@ -17,6 +26,9 @@ TOOLS = Path(sys.executable).parent
         pytest.param(["ruff", "format", "--check", "."], id="format"),
         pytest.param(["mypy"], id="types"),
         pytest.param(["lint-imports"], id="import-rules"),
+        pytest.param([*BANDIT, "cli.py", "handlers", "serving", "webapp"], id="security"),
+        # Here random numbers choose scans and starting weights, by a seed that makes a run repeatable.
+        pytest.param([*BANDIT, "--skip", "B311", "benchmarks", "training"], id="security-of-training"),
     ],
 )
 def test_the_code_passes(command: list[str]) -> None:

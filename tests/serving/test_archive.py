@@ -69,6 +69,58 @@ def test_a_damaged_archive_is_built_again(store: Path, tmp_path: Path) -> None:
         assert set(rebuilt.namelist()) == names
 
 
+def rewritten(archive: Path, **changed: bytes) -> None:
+    """The archive with other members in it, a sound zip file all the same."""
+    with ZipFile(archive) as opened:
+        members = {name: opened.read(name) for name in opened.namelist()}
+    with ZipFile(archive, "w") as out:
+        for name, content in (members | changed).items():
+            out.writestr(name, content)
+
+
+@pytest.mark.parametrize(
+    "member",
+    ["weights.safetensors", "model.json", "torchserve_handler.py", "handlers/decoding.py", "extra.py"],
+)
+def test_an_archive_that_somebody_changed_is_never_registered(
+    store: Path, tmp_path: Path, member: str
+) -> None:
+    """Whatever lies under the name of an archive, what `build_archive` returns has the store's weights and our code."""
+    archive = build_archive(store, "retina-oct", "1.0.0", tmp_path)
+    rewritten(archive, **{member: b"changed"})
+
+    build_archive(store, "retina-oct", "1.0.0", tmp_path)
+
+    with ZipFile(archive) as rebuilt:
+        assert member not in rebuilt.namelist() or rebuilt.read(member) != b"changed"
+
+
+def test_an_archive_whose_manifest_names_other_code_is_built_again(store: Path, tmp_path: Path) -> None:
+    archive = build_archive(store, "retina-oct", "1.0.0", tmp_path)
+    with ZipFile(archive) as opened:
+        manifest = opened.read("MAR-INF/MANIFEST.json")
+    rewritten(
+        archive, **{"MAR-INF/MANIFEST.json": manifest.replace(b"torchserve_handler.py", b"handlers/dicom.py")}
+    )
+
+    build_archive(store, "retina-oct", "1.0.0", tmp_path)
+
+    with ZipFile(archive) as rebuilt:
+        assert (
+            json.loads(rebuilt.read("MAR-INF/MANIFEST.json"))["model"]["handler"] == "torchserve_handler.py"
+        )
+
+
+def test_a_flipped_bit_of_an_archive_is_repaired_from_the_store(store: Path, tmp_path: Path) -> None:
+    archive = build_archive(store, "retina-oct", "1.0.0", tmp_path)
+    content = bytearray(archive.read_bytes())
+    content[len(content) // 2] ^= 1
+    archive.write_bytes(content)
+
+    with ZipFile(build_archive(store, "retina-oct", "1.0.0", tmp_path)) as rebuilt:
+        assert rebuilt.testzip() is None
+
+
 def test_building_leaves_nothing_else(store: Path, tmp_path: Path) -> None:
     build_archive(store, "retina-oct", "1.0.0", tmp_path / "out")
 

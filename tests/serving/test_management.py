@@ -141,6 +141,28 @@ def test_a_version_whose_workers_fail_is_not_registered(both_served: Trial) -> N
     assert "broken" not in both_served.client.models()
 
 
+def test_weights_with_a_flipped_byte_are_refused_when_they_are_loaded(both_served: Trial) -> None:
+    """Even where nobody looked before: the archive is put beside the others by hand."""
+    changed = both_served.server.archives / "flipped-1.0.0.mar"
+    with (
+        ZipFile(both_served.server.archives / both_served.archive(FIRST)) as whole,
+        ZipFile(changed, "w") as spoiled,
+    ):
+        for name in whole.namelist():
+            content = bytearray(whole.read(name))
+            if name == "weights.safetensors":
+                content[-1] ^= 1
+            elif name == "MAR-INF/MANIFEST.json":
+                content = content.replace(MODEL.encode(), b"flipped")
+            spoiled.writestr(name, bytes(content))
+
+    with pytest.raises(WorkersFailed, match="Failed to start workers"):
+        both_served.client.register(changed.name, workers=1)
+    assert "flipped" not in both_served.client.models()
+    log = both_served.server.log_files[1].read_text()
+    assert "not the weights that model.json beside it names (sha256 differs)" in log
+
+
 def test_a_client_goes_on_when_somebody_renews_the_key(both_served: Trial) -> None:
     server = both_served.server
     somebody_else = ManagementKey(server.key_file, server.management_url)

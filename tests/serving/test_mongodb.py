@@ -62,6 +62,19 @@ def test_it_listens_on_loopback_and_keeps_its_log_small(tmp_path: Path) -> None:
     assert command[command.index("--oplogSize") + 1] == "512"
 
 
+def test_its_log_does_not_tell_what_a_slow_query_asked_for(mongodb_uri: str) -> None:
+    with MongoClient[dict[str, str]](mongodb_uri) as client:
+        people = client["serving-test"]["people"]
+        people.insert_one({"patient_ref": "P-slow-7351"})
+        found = list(people.find({"patient_ref": "P-slow-7351", "$where": "sleep(150) || true"}))
+        client.drop_database("serving-test")
+
+    log = (Path(os.environ["RETINOTE_TEST_FOLDER"]) / "mongodb.log").read_text()
+    assert len(found) == 1
+    assert "Waiting for connections" in log
+    assert "P-slow-7351" not in log
+
+
 def test_a_mongod_on_the_path_comes_first(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     own = tmp_path / "mongod"
     own.write_text("#!/bin/sh\n")

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from itertools import count
 from pathlib import Path
 from typing import Any
 
 import pytest
 from axes.handlers.proxy import AxesProxyHandler
+from django.db import connection
+from pymongo import MongoClient
+from pymongo.database import Database
 from rest_framework.response import Response
 from rest_framework.test import APIClient
 
@@ -94,6 +97,14 @@ def api() -> Clients:
         return made
 
     return client
+
+
+@pytest.fixture
+def database(mongodb_uri: str) -> Iterator[Database[dict[str, Any]]]:
+    """The web app's database, reached without the web app: it shows what was committed."""
+    client: MongoClient[dict[str, Any]] = MongoClient(mongodb_uri)
+    with client:
+        yield client[connection.settings_dict["NAME"]]
 
 
 @pytest.fixture

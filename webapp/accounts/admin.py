@@ -12,13 +12,14 @@ from django.http import HttpRequest
 
 from webapp.accounts import tokens
 from webapp.accounts.models import RefreshSession, User
+from webapp.mongo_admin import TransactionalAdmin
 
 # The role decides the rights; groups would be a second, silent way.
 admin.site.unregister(Group)
 
 
 @admin.register(User)
-class UserAdmin(DjangoUserAdmin[User]):
+class UserAdmin(TransactionalAdmin[User], DjangoUserAdmin[User]):
     """Users by role and clinic."""
 
     list_display = ("username", "short_role", "clinic", "is_active", "last_login", "first_name", "last_name")
@@ -47,6 +48,11 @@ class UserAdmin(DjangoUserAdmin[User]):
         """Sign-ins can't be deleted alone, yet they go with their user; scans and verdicts protect theirs."""
         objects, counts, _forbidden, protected = super().get_deleted_objects(objs, request)
         return objects, counts, set(), protected
+
+    def delete_queryset(self, request: HttpRequest, queryset: QuerySet[User]) -> None:
+        """One by one, each with its record."""
+        for user in queryset:
+            user.delete()
 
     @admin.action(description="Sign out everywhere")
     def sign_out_everywhere(self, request: HttpRequest, queryset: QuerySet[User]) -> None:

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from typing import Any
+
+from django.core.exceptions import ValidationError
 from drf_spectacular.extensions import OpenApiAuthenticationExtension
 from rest_framework_simplejwt.authentication import JWTAuthentication
 from rest_framework_simplejwt.exceptions import InvalidToken
@@ -19,6 +22,13 @@ class BearerAuthentication(JWTAuthentication):
             raise InvalidToken(
                 "The access token is not valid or has expired. Refresh it, or sign in again."
             ) from error
+
+    def get_user(self, validated_token: Token) -> Any:
+        """The token's user; raises InvalidToken or AuthenticationFailed for one who is nobody or not active."""
+        try:
+            return super().get_user(validated_token)
+        except ValidationError as error:  # no id at all
+            raise InvalidToken("The access token names no user. Sign in again.") from error
 
 
 class BearerScheme(OpenApiAuthenticationExtension):  # type: ignore[no-untyped-call]

@@ -1,12 +1,71 @@
-"""The answer to somebody who has failed to sign in too often."""
+"""When somebody has failed to sign in too often: counted by account, by address, and by both together.
 
+All three would be easy to abuse alone. Counting by account lets anybody lock a colleague out, counting by address
+locks a whole clinic out behind its one address, counting by both lets a botnet guess on. So whoever signed in from an
+address before is held to the count of both together alone, and the other two stop strangers.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import logging
 from typing import Any
 
+from axes.handlers.base import AbstractAxesHandler, AxesBaseHandler
+from axes.signals import user_locked_out
+from django.conf import settings
+from django.core.cache import cache
 from django.http import HttpRequest, HttpResponse, JsonResponse
 
+from webapp.accounts.models import User
 from webapp.api.errors import API_PATH, body
+from webapp.counting_cache import count_up
 
-MESSAGE = "Too many failed sign-ins with this name from this address. Wait ten minutes and try again."
+log = logging.getLogger(__name__)
+MESSAGE = "Too many failed sign-ins with this name or from this address. Wait ten minutes and try again."
+
+
+class LockoutHandler(AbstractAxesHandler, AxesBaseHandler):  # type: ignore[misc]
+    """Counts failures in the cache; django-axes asks it before each password is looked at and tells it after."""
+
+    def is_locked(self, request: HttpRequest, credentials: dict[str, Any] | None = None) -> bool:
+        """Whether the password is not even looked at. A name that nobody has is treated like any other."""
+        name, address = _who(request, credentials)
+        limits = _limits(name, address)
+        counts = cache.get_many(limits)
+        return any(counts.get(key, 0) >= limit for key, limit in limits.items())
+
+    def user_login_failed(
+        self, sender: Any, credentials: dict[str, Any], request: Any = None, **_: Any
+    ) -> None:
+        """Count a wrong name or password. While it is locked nothing is counted: the lock ends in its time."""
+        if request is None:
+            return
+        name, address = _who(request, credentials)
+        if not request.axes_locked_out:
+            cooloff_s = settings.AXES_COOLOFF_TIME.total_seconds()
+            counts = {key: count_up(key, cooloff_s) for key in _limits(name, address, familiar=False)}
+            limits = _limits(name, address)
+            if not any(counts[key] >= limit for key, limit in limits.items()):
+                return
+            # The name is not logged: people type their password into the wrong field.
+            log.warning("Sign-in is locked from %s: too many failures", address)
+            request.axes_locked_out = True
+        request.axes_credentials = credentials
+        user_locked_out.send("axes", request=request, username=name, ip_address=address)
+
+    def user_logged_in(self, sender: Any, request: HttpRequest, user: User, **_: Any) -> None:
+        """Remember that the user signs in from there, and forget the failures before."""
+        name, address = _who(request, {"username": user.get_username()})
+        cache.set(_familiar(name, address), True, settings.FAMILIAR_ADDRESS_TIME.total_seconds())
+        cache.delete(_both(name, address))
+
+    def user_logged_out(self, sender: Any, request: HttpRequest, user: User | None, **_: Any) -> None:
+        """Changes no count."""
+
+    def get_failures(self, request: HttpRequest, credentials: dict[str, Any] | None = None) -> int:
+        """How often this name failed from this address."""
+        return int(cache.get(_both(*_who(request, credentials)), 0))
 
 
 def too_many_failures(request: HttpRequest, *_: Any, **__: Any) -> HttpResponse:
@@ -14,3 +73,33 @@ def too_many_failures(request: HttpRequest, *_: Any, **__: Any) -> HttpResponse:
     if request.path.startswith(API_PATH):
         return JsonResponse(body("too_many_failures", MESSAGE), status=429)
     return HttpResponse(MESSAGE, status=429, content_type="text/plain; charset=utf-8")
+
+
+def _who(request: Any, credentials: dict[str, Any] | None) -> tuple[str, str]:
+    return str((credentials or {}).get("username") or ""), str(request.META.get("REMOTE_ADDR", ""))
+
+
+def _limits(name: str, address: str, familiar: bool | None = None) -> dict[str, int]:
+    """How many failures are too many, by key of the count."""
+    if familiar is None:
+        familiar = bool(cache.get(_familiar(name, address)))
+    limits = {_both(name, address): settings.AXES_FAILURE_LIMIT}
+    if not familiar:
+        limits |= {
+            _key("account", name): settings.ACCOUNT_FAILURE_LIMIT,
+            _key("address", address): settings.ADDRESS_FAILURE_LIMIT,
+        }
+    return limits
+
+
+def _both(name: str, address: str) -> str:
+    return _key("account and address", name, address)
+
+
+def _familiar(name: str, address: str) -> str:
+    return _key("familiar", name, address)
+
+
+def _key(*parts: str) -> str:
+    """Names of any length and kind as a key that every cache takes, and that doesn't tell them."""
+    return "sign-in-" + hashlib.sha256("\0".join(parts).encode(errors="replace")).hexdigest()

@@ -9,6 +9,9 @@ from django.contrib.auth.models import UserManager as DjangoUserManager
 from django.db import models
 
 from webapp import clock
+from webapp.audit.models import Action
+from webapp.audit.recording import acting, record
+from webapp.transactions import all_or_nothing
 
 
 class Role(models.TextChoices):
@@ -50,9 +53,30 @@ class User(AbstractUser):
         fields = options.get("update_fields")
         if fields is not None and "role" in fields:
             options["update_fields"] = {*fields, "is_staff", "is_superuser"}
-        super().save(*args, **options)
-        if has_new_password:
-            self.refresh_sessions.filter(revoked_at=None).update(revoked_at=clock.now())
+        if fields is not None and set(fields) == {"last_login"}:
+            super().save(*args, **options)  # a sign-in has its own record
+            return
+
+        def write() -> None:
+            before = User.objects.filter(pk=self.pk).first() if self.pk else None
+            super(User, self).save(*args, **options)
+            if has_new_password:
+                self.refresh_sessions.filter(revoked_at=None).update(revoked_at=clock.now())
+            action = Action.USER_CHANGE if before else Action.USER_CREATE
+            record(action, acting(), "user", before=before, after=User.objects.get(pk=self.pk))
+
+        all_or_nothing(write)
+
+    def delete(self, *args: Any, **options: Any) -> tuple[int, dict[str, int]]:
+        """Remove the user with all sign-ins; scans and verdicts protect theirs."""
+        key = self.pk
+
+        def write() -> tuple[int, dict[str, int]]:
+            record(Action.USER_DELETE, acting(), "user", before=self)
+            # By a query: an instance would forget its key in a try that then starts anew.
+            return User.objects.filter(pk=key).delete()
+
+        return all_or_nothing(write)
 
     @property
     def may_adjudicate(self) -> bool:

@@ -68,20 +68,24 @@ def rotate(token: str, grace: timedelta = timedelta(0)) -> TokenPair:
     return pair
 
 
-def revoke(token: str) -> None:
-    """End the sign-in that the refresh token belongs to. An unknown or expired token is no error."""
+def revoke(token: str) -> User | None:
+    """End the sign-in that the refresh token belongs to; whose it was, None when it had ended before.
+
+    An unknown or expired token is no error.
+    """
     try:
         jti = _jti(token)
     except TokenRefused:
-        return
-    session = RefreshSession.objects.filter(jti=jti).first()
-    if session:
-        revoke_family(session.family)
+        return None
+    session = RefreshSession.objects.filter(jti=jti).select_related("user").first()
+    if session is None:
+        return None
+    return session.user if revoke_family(session.family) else None
 
 
-def revoke_family(family: str) -> None:
-    """End the sign-in that the family grew out of."""
-    RefreshSession.objects.filter(family=family, revoked_at=None).update(revoked_at=clock.now())
+def revoke_family(family: str) -> int:
+    """End the sign-in that the family grew out of; returns how many of its tokens were still good."""
+    return RefreshSession.objects.filter(family=family, revoked_at=None).update(revoked_at=clock.now())
 
 
 def revoke_all(user: User) -> None:

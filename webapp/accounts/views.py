@@ -4,7 +4,7 @@ from datetime import timedelta
 from typing import Any
 
 from django.conf import settings
-from django.contrib.auth import authenticate, login, logout
+from django.contrib.auth import authenticate, get_user, login
 from django.contrib.auth.signals import user_logged_in
 from drf_spectacular.utils import extend_schema
 from rest_framework import exceptions, status
@@ -17,6 +17,8 @@ from webapp.accounts import tokens
 from webapp.accounts.authentication import BearerAuthentication
 from webapp.accounts.models import User
 from webapp.accounts.serializers import MeSerializer, RefreshSerializer, SignInSerializer, TokenPairSerializer
+from webapp.api.throttling import SignInRate
+from webapp.audit.sign_ins import signed_out
 
 COOKIE = "retinote_refresh"
 COOKIE_PATH = "/api/v1/auth/"
@@ -39,11 +41,21 @@ class RefreshRefused(exceptions.APIException):
     default_code = "refresh_refused"
 
 
+class OtherOrigin(exceptions.PermissionDenied):
+    """A page of another site makes a browser act for its user."""
+
+    default_detail = (
+        "The cookie is for this site's own page; other programs send the refresh token in the body."
+    )
+    default_code = "other_origin"
+
+
 class PublicView(APIView):
     """A call that needs no token; one that is sent, stale or not, is not looked at."""
 
     permission_classes = (AllowAny,)
     authentication_classes = ()
+    throttle_classes = (SignInRate,)
 
 
 class TokenView(PublicView):
@@ -55,6 +67,8 @@ class TokenView(PublicView):
         given = SignInSerializer(data=request.data)
         given.is_valid(raise_exception=True)
         by_cookie = given.validated_data.pop("cookie")
+        if by_cookie:
+            _refuse_other_origins(request)
         user = authenticate(request._request, **given.validated_data)
         if not isinstance(user, User):
             raise SignInRefused
@@ -83,11 +97,15 @@ class LogoutView(PublicView):
     def post(self, request: Request) -> Response:
         """End the sign-in that the refresh token belongs to, and the administration's that grew out of it."""
         token, by_cookie = _given_token(request)
-        tokens.revoke(token)
+        user = tokens.revoke(token)
         response = Response(status=status.HTTP_204_NO_CONTENT)
         if by_cookie:
-            logout(request._request)
-            response.delete_cookie(COOKIE, path=COOKIE_PATH, samesite="Strict")
+            administrator = get_user(request._request)
+            user = user or (administrator if isinstance(administrator, User) else None)
+            request._request.session.flush()  # as Django's logout does, without its signal: one end, one record
+            response.delete_cookie(_cookie_name(), path=COOKIE_PATH, samesite="Strict")
+        if user:
+            signed_out(user)
         return response
 
 
@@ -121,7 +139,26 @@ def _given_token(request: Request) -> tuple[str, bool]:
     token: str = given.validated_data.get("refresh", "")
     if token:
         return token, False
-    return request.COOKIES.get(COOKIE, ""), True
+    _refuse_other_origins(request)
+    return request.COOKIES.get(_cookie_name(), ""), True
+
+
+def _cookie_name() -> str:
+    """Behind TLS with a prefix by which browsers let nobody set it without TLS."""
+    return f"__Secure-{COOKIE}" if settings.HTTPS else COOKIE
+
+
+def _refuse_other_origins(request: Request) -> None:
+    """Raises OtherOrigin for what a browser sends on behalf of another site's page; programs say neither header."""
+    fetched_by = request.headers.get("Sec-Fetch-Site")
+    if fetched_by:
+        if fetched_by != "same-origin":
+            raise OtherOrigin
+        return
+    origin = request.headers.get("Origin")
+    own = f"{request.scheme}://{request.get_host()}"
+    if origin and origin != own and origin not in settings.CSRF_TRUSTED_ORIGINS:
+        raise OtherOrigin
 
 
 def _pair(pair: tokens.TokenPair, by_cookie: bool) -> Response:
@@ -129,7 +166,7 @@ def _pair(pair: tokens.TokenPair, by_cookie: bool) -> Response:
     response = Response(data, headers={"Cache-Control": "no-store"})
     if by_cookie:
         response.set_cookie(
-            COOKIE,
+            _cookie_name(),
             pair.refresh,
             max_age=settings.REFRESH_TOKEN_LIFETIME,
             path=COOKIE_PATH,

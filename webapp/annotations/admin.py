@@ -7,8 +7,12 @@ from django.utils.safestring import SafeString
 
 from webapp.annotations.drawing import drawing
 from webapp.annotations.models import Annotation
+from webapp.audit.models import Action
+from webapp.audit.recording import acting, record
+from webapp.mongo_admin import TransactionalAdmin
 from webapp.scans.models import Scan
 from webapp.scans.thumbnail import scan_link
+from webapp.transactions import all_or_nothing
 
 
 class AnnotationInline(admin.TabularInline[Annotation, Scan]):
@@ -34,7 +38,7 @@ class AnnotationInline(admin.TabularInline[Annotation, Scan]):
 
 
 @admin.register(Annotation)
-class AnnotationAdmin(admin.ModelAdmin[Annotation]):
+class AnnotationAdmin(TransactionalAdmin[Annotation]):
     """What people drew; shapes are drawn on the scan and not edited as text."""
 
     list_display = ("picture", "label", "shape", "comment", "author", "created")
@@ -53,6 +57,20 @@ class AnnotationAdmin(admin.ModelAdmin[Annotation]):
     def has_change_permission(self, request: HttpRequest, obj: Annotation | None = None) -> bool:
         """Editing here would put words into the author's mouth."""
         return False
+
+    def delete_model(self, request: HttpRequest, obj: Annotation) -> None:
+        """With its record."""
+
+        def write() -> None:
+            record(Action.ANNOTATION_DELETE, acting(), "annotation", scan_id=obj.scan_id, before=obj)
+            Annotation.objects.filter(pk=obj.pk).delete()
+
+        all_or_nothing(write)
+
+    def delete_queryset(self, request: HttpRequest, queryset: QuerySet[Annotation]) -> None:
+        """One by one, each with its record."""
+        for annotation in queryset:
+            self.delete_model(request, annotation)
 
     @admin.display(description="Scan")
     def picture(self, annotation: Annotation) -> SafeString:

@@ -23,7 +23,7 @@ class SelectorSerializer(serializers.Serializer[Any]):
     value = serializers.CharField(
         trim_whitespace=False, help_text="`xywh=pixel:X,Y,WIDTH,HEIGHT`, or an svg element with one shape."
     )
-    conformsTo = serializers.CharField(required=False)
+    conformsTo = serializers.CharField(required=False, max_length=200)
 
 
 class TargetSerializer(serializers.Serializer[Any]):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from copy import copy
 from typing import Any
 
 from bson import ObjectId
@@ -19,7 +20,10 @@ from webapp.accounts.models import User
 from webapp.accounts.permissions import ResearchersOnlyRead
 from webapp.annotations.models import Annotation
 from webapp.annotations.serializers import AnnotationSerializer
+from webapp.audit.models import Action
+from webapp.audit.recording import record
 from webapp.scans.views import ID, visible_scan
+from webapp.transactions import all_or_nothing
 
 IF_MATCH = OpenApiParameter(
     "If-Match",
@@ -56,8 +60,13 @@ class ScanAnnotationsView(APIView):
         scan = visible_scan(user, id)
         given = AnnotationSerializer(data=request.data, context={"request": request, "scan": scan})
         given.is_valid(raise_exception=True)
-        annotation = Annotation.objects.create(scan=scan, author=user, **given.validated_data)
-        return _answer(request, annotation, status.HTTP_201_CREATED)
+
+        def write() -> Annotation:
+            annotation = Annotation.objects.create(scan=scan, author=user, **given.validated_data)
+            record(Action.ANNOTATION_CREATE, user, "annotation", scan_id=scan.pk, after=annotation)
+            return annotation
+
+        return _answer(request, all_or_nothing(write), status.HTTP_201_CREATED)
 
 
 class AnnotationView(APIView):
@@ -83,19 +92,36 @@ class AnnotationView(APIView):
             "modified": clock.now(),
             "revision": annotation.revision + 1,
         }
-        if not Annotation.objects.filter(pk=annotation.pk, revision=annotation.revision).update(**values):
-            raise ChangedMeanwhile
+        changed = copy(annotation)
         for name, value in values.items():
-            setattr(annotation, name, value)
-        return _answer(request, annotation)
+            setattr(changed, name, value)
+
+        def write() -> bool:
+            still = Annotation.objects.filter(pk=annotation.pk, revision=annotation.revision)
+            if not still.update(**values):
+                return False
+            _record(Action.ANNOTATION_CHANGE, request, annotation, changed)
+            return True
+
+        if not all_or_nothing(write):
+            raise ChangedMeanwhile
+        return _answer(request, changed)
 
     @extend_schema(parameters=[ID, IF_MATCH], responses={204: None})
     def delete(self, request: Request, id: str) -> Response:
         """Remove the annotation; with If-Match only if nobody else has changed it."""
         annotation = self._own(request, id)
         _check_revision(request, annotation)
-        # The revision again, for who changes it between the look and this.
-        if not Annotation.objects.filter(pk=annotation.pk, revision=annotation.revision).delete()[0]:
+
+        def write() -> bool:
+            # The revision again, for who changes it between the look and this.
+            still = Annotation.objects.filter(pk=annotation.pk, revision=annotation.revision)
+            if not still.delete()[0]:
+                return False
+            _record(Action.ANNOTATION_DELETE, request, annotation)
+            return True
+
+        if not all_or_nothing(write):
             raise ChangedMeanwhile
         return Response(status=status.HTTP_204_NO_CONTENT)
 
@@ -126,6 +152,10 @@ class AnnotationView(APIView):
 def _user(request: Request) -> User:
     assert isinstance(request.user, User)
     return request.user
+
+
+def _record(action: Action, request: Request, before: Annotation, after: Annotation | None = None) -> None:
+    record(action, _user(request), "annotation", scan_id=before.scan_id, before=before, after=after)
 
 
 def _check_revision(request: Request, annotation: Annotation) -> None:

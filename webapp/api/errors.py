@@ -2,6 +2,8 @@
 
 import errno
 import logging
+import math
+import sys
 from typing import Any
 
 from django.core.exceptions import PermissionDenied
@@ -9,13 +11,17 @@ from django.db import DatabaseError
 from django.http import Http404, HttpRequest, HttpResponse, JsonResponse
 from django.http.response import HttpResponseBase
 from django.views import defaults
-from pymongo.errors import AutoReconnect
+from pymongo.errors import ConnectionFailure, PyMongoError
 from rest_framework import exceptions, status
 from rest_framework.response import Response
 from rest_framework.views import exception_handler
 
 log = logging.getLogger(__name__)
 API_PATH = "/api/"
+DATABASE_AWAY = "The database does not answer at the moment. Try again in a minute."
+# MongoDB's own words for "the same may work in a moment".
+COME_AGAIN = ("TransientTransactionError", "UnknownTransactionCommitResult", "RetryableWriteError")
+TOO_MANY_REQUESTS = "too_many_requests"
 
 
 class Unavailable(exceptions.APIException):
@@ -46,7 +52,7 @@ def answer_error(error: Exception, context: dict[str, Any]) -> Response | None:
     """Turn an exception of a view into its answer; django-rest-framework's `EXCEPTION_HANDLER`."""
     if _database_is_away(error):
         log.error("The database does not answer: %s", type(error).__name__)
-        error = Unavailable("The database does not answer at the moment. Try again in a minute.")
+        error = Unavailable(DATABASE_AWAY)
     elif isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT):
         log.error("The disk is full: %s", error.strerror)
         error = StorageFull()
@@ -65,6 +71,8 @@ def answer_error(error: Exception, context: dict[str, Any]) -> Response | None:
         if isinstance(detail, dict):  # simplejwt's InvalidToken carries a dictionary
             detail = detail.get("detail", "")
         code = getattr(detail, "code", None) or error.default_code
+        if isinstance(error, exceptions.Throttled):
+            code, detail = TOO_MANY_REQUESTS, _wait_message(getattr(error, "wait", None) or 0)
         response.data = body(str(code), str(detail))
     return response
 
@@ -72,7 +80,10 @@ def answer_error(error: Exception, context: dict[str, Any]) -> Response | None:
 def _database_is_away(error: BaseException) -> bool:
     # The backend wraps the driver's errors, but for those of connecting.
     cause = error.__cause__ if isinstance(error, DatabaseError) else error
-    return isinstance(cause, AutoReconnect)  # with ServerSelectionTimeoutError below it
+    if isinstance(cause, ConnectionFailure):  # with ServerSelectionTimeoutError below it
+        return True
+    # A server that was started again knows nothing of the transaction, and one that ends interrupts it.
+    return isinstance(cause, PyMongoError) and any(map(cause.has_error_label, COME_AGAIN))
 
 
 def _by_field(detail: Any, prefix: str = "") -> dict[str, list[str]]:
@@ -88,7 +99,12 @@ def _by_field(detail: Any, prefix: str = "") -> dict[str, list[str]]:
             flat |= _by_field(inner, f"{prefix}[{number}]")
         return flat
     messages = detail if isinstance(detail, list) else [detail]
-    return {prefix or "non_field_errors": [str(message) for message in messages]}
+    return {prefix or "non_field_errors": [_sendable(str(message)) for message in messages]}
+
+
+def _sendable(text: str) -> str:
+    """Messages quote what was given; half a letter of UTF-16 in it can't be sent back."""
+    return text.encode(errors="replace").decode()
 
 
 def _summary(fields: dict[str, list[str]]) -> str:
@@ -118,7 +134,12 @@ def not_found(request: HttpRequest, exception: Exception) -> HttpResponseBase:
 
 
 def server_error(request: HttpRequest) -> HttpResponseBase:
-    """Django's 500, in our shape below /api/."""
+    """Django's 500, in our shape below /api/; 503 when it is the database that is away."""
+    error = sys.exception()
+    if error and _database_is_away(error):
+        if request.path.startswith(API_PATH):
+            return JsonResponse(body(Unavailable.default_code, DATABASE_AWAY), status=503)
+        return HttpResponse(DATABASE_AWAY, status=503, content_type="text/plain; charset=utf-8")
     if request.path.startswith(API_PATH):
         message = "Something went wrong on our side. The answer's X-Request-Id finds it in the log."
         return JsonResponse(body("server_error", message), status=500)
@@ -131,3 +152,19 @@ def too_large(request: HttpRequest, limit: int) -> HttpResponseBase:
     if request.path.startswith(API_PATH):
         return JsonResponse(body("too_large", message), status=413)
     return HttpResponse(message, status=413, content_type="text/plain; charset=utf-8")
+
+
+def too_many_requests(request: HttpRequest, wait_s: float) -> HttpResponseBase:
+    """429 to who asks too often; the next is answered after `wait_s` seconds."""
+    message = _wait_message(wait_s)
+    response: HttpResponse
+    if request.path.startswith(API_PATH):
+        response = JsonResponse(body(TOO_MANY_REQUESTS, message), status=429)
+    else:
+        response = HttpResponse(message, status=429, content_type="text/plain; charset=utf-8")
+    response["Retry-After"] = str(math.ceil(wait_s))
+    return response
+
+
+def _wait_message(wait_s: float) -> str:
+    return f"Too many requests. Wait {math.ceil(wait_s)} s and try again."

@@ -1,18 +1,25 @@
 """One id per request: taken from the caller or made here, in every log line and in the answer."""
 
-import logging
+from __future__ import annotations
+
 import re
 import uuid
 from collections.abc import Callable
 from contextvars import ContextVar
+from functools import lru_cache
 
 from django.http import HttpRequest, HttpResponse
+from django.utils.functional import SimpleLazyObject
 
 HEADER = "X-Request-Id"
 # What a caller sends goes into log lines: no blanks, no line ends, no novels.
 WELL_FORMED = re.compile(r"[A-Za-z0-9._-]{8,64}")
+NONE = "-"
+# Where the server's access log finds what Django knows of a request.
+META_ID, META_USER, META_ROUTE = "retinote.request_id", "retinote.user_id", "retinote.route"
 
-_current: ContextVar[str] = ContextVar("request_id", default="-")
+_current: ContextVar[str] = ContextVar("request_id", default=NONE)
+_request: ContextVar[HttpRequest | None] = ContextVar("request", default=None)
 
 
 def current() -> str:
@@ -27,6 +34,32 @@ def begin(given: str = "") -> str:
     return request_id
 
 
+def current_request() -> HttpRequest | None:
+    """The request being answered, None outside of one."""
+    return _request.get()
+
+
+def user_id(request: HttpRequest) -> str:
+    """The id of the request's user, empty while nobody has asked who that is; asking here would cost a query."""
+    user = request.__dict__.get("user")
+    if user is None or isinstance(user, SimpleLazyObject):
+        user = getattr(request, "_cached_user", None)
+    key = getattr(user, "pk", None)
+    return str(key) if key else ""
+
+
+def route(request: HttpRequest) -> str:
+    """The request's address as a template, without what was filled in; `-` for an address that there isn't."""
+    match = request.resolver_match
+    return _template(match.route) if match else NONE
+
+
+@lru_cache(maxsize=512)
+def _template(pattern: str) -> str:
+    """`api/v1/^scans/(?P<pk>[0-9a-f]{24})/$` as `/api/v1/scans/<pk>/`."""
+    return "/" + re.sub(r"\(\?P(<\w+>)[^)]*\)", r"\1", pattern).replace("^", "").replace("$", "")
+
+
 class RequestIdMiddleware:
     """Gives each request its id and returns it in the answer."""
 
@@ -35,14 +68,11 @@ class RequestIdMiddleware:
 
     def __call__(self, request: HttpRequest) -> HttpResponse:
         request_id = begin(request.headers.get(HEADER, ""))
-        response = self._get_response(request)
+        token = _request.set(request)
+        try:
+            response = self._get_response(request)
+        finally:
+            _request.reset(token)
         response[HEADER] = request_id
+        request.META |= {META_ID: request_id, META_USER: user_id(request), META_ROUTE: route(request)}
         return response
-
-
-class RequestIdFilter(logging.Filter):
-    """Puts the id into log records."""
-
-    def filter(self, record: logging.LogRecord) -> bool:
-        record.request_id = current()
-        return True

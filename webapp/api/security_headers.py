@@ -6,15 +6,17 @@ from django.http import HttpRequest, HttpResponse
 
 POLICY = (
     "default-src 'self'; img-src 'self' data: blob:; style-src 'self' 'unsafe-inline'; object-src 'none'; "
-    "base-uri 'self'; form-action 'self'; frame-ancestors 'none'"
+    "base-uri 'none'; form-action 'self'; frame-ancestors 'none'"
 )
 # The API docs start from a script inside their page; nothing that a user wrote is shown there.
 DOCS_POLICY = POLICY + "; script-src 'self' 'unsafe-inline'"
 DOCS_PATH = "/api/docs/"
+# Answers about people stay in no cache, unless a view knows better, as that of pictures does.
+PRIVATE_PATHS = ("/api/", "/admin/")
 
 
 class SecurityHeadersMiddleware:
-    """Adds the Content-Security-Policy to every answer."""
+    """Adds the Content-Security-Policy to every answer, and to those about people that nobody is to keep them."""
 
     def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
         self._get_response = get_response
@@ -24,4 +26,8 @@ class SecurityHeadersMiddleware:
         policy = DOCS_POLICY if request.path == DOCS_PATH else POLICY
         response.setdefault("Content-Security-Policy", policy)
         response.setdefault("Permissions-Policy", "camera=(), microphone=(), geolocation=()")
+        # The documentation's own view would let windows of other sites hold on to it.
+        response["Cross-Origin-Opener-Policy"] = "same-origin"
+        if request.path.startswith(PRIVATE_PATHS):
+            response.setdefault("Cache-Control", "no-store")
         return response

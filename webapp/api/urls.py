@@ -6,6 +6,7 @@ from rest_framework.routers import DefaultRouter
 from webapp.annotations.views import AnnotationView, ScanAnnotationsView
 from webapp.dashboard.views import DashboardView
 from webapp.exports.views import ExportView
+from webapp.gateway.views import inference_key
 from webapp.reports.views import ReportView
 from webapp.reviews.views import AdjudicationView, ReadingView, ReviewsView, ReviewView
 from webapp.scans.options import OptionsView
@@ -24,6 +25,7 @@ urlpatterns = [
     path("scans/<str:id>/report/", ReportView.as_view(), name="scan-report"),
     path("dashboard/", DashboardView.as_view(), name="dashboard"),
     path("exports/", ExportView.as_view(), name="exports"),
+    path("internal/inference-key/", inference_key, name="inference-key"),
     path("options/", OptionsView.as_view(), name="options"),
     path("scans/<str:id>/reviews/", ReviewsView.as_view(), name="scan-reviews"),
     path("annotations/<str:id>/", AnnotationView.as_view(), name="annotation"),

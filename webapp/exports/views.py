@@ -15,6 +15,10 @@ from rest_framework.request import Request
 from rest_framework.views import APIView
 
 from webapp.accounts.models import User
+from webapp.api.throttling import ExportRate, UserRate
+from webapp.audit.hashing import canonical_sha256
+from webapp.audit.models import Action
+from webapp.audit.recording import record
 from webapp.exports.records import Record, records
 from webapp.scans.filters import ScanFilter
 from webapp.scans.models import Scan, ScanQuerySet
@@ -45,6 +49,7 @@ class ExportView(APIView):
     """Handing out de-identified scans; of what one may see, everybody may have a copy."""
 
     permission_classes = (IsAuthenticated,)
+    throttle_classes = (UserRate, ExportRate)
 
     @extend_schema(
         parameters=[
@@ -71,7 +76,10 @@ class ExportView(APIView):
             )
         if not found:
             raise exceptions.ValidationError({"scans": ["There is no scan to export."]})
-        return _answer(export_format, records(found, request.user))
+        response = _answer(export_format, records(found, request.user))
+        handed_out = {"format": export_format, "scans": sorted(str(scan.pk) for scan in found)}
+        record(Action.EXPORT_CREATE, request.user, "export", after=canonical_sha256(handed_out))
+        return response
 
 
 def _scans(request: Request, user: User, ids: list[str] | None) -> ScanQuerySet:

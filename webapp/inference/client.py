@@ -95,7 +95,10 @@ class ModelClient:
         self._model = model
         path = Path(key_file) if key_file else None
         self._key = InferenceKey(path, management_url)
-        self._management = ManagementClient(management_url, ManagementKey(path, management_url))
+        # Out of reach where the model server runs in a container: only tools in there manage models.
+        self._management = (
+            ManagementClient(management_url, ManagementKey(path, management_url)) if management_url else None
+        )
         self._session = requests.Session()
         # No proxy stands before a peer on a private network, and looking for one costs each request.
         self._session.trust_env = False
@@ -126,21 +129,40 @@ class ModelClient:
         """Whether the model server answers and has a worker for the version that answers by default.
 
         What its ping says is not enough: it is content without any model, and discontent for as long as one worker
-        of any version is missing.
+        of any version is missing. In a container it has to be: there its key is published, and its readiness told,
+        once the models are served.
         """
         try:
             ping = self._session.get(
                 f"{self._url}/ping", headers=self._key.headers(), timeout=(CONNECT_TIMEOUT_S, PING_TIMEOUT_S)
             )
-            return ping.ok and any(
-                version.is_default and version.ready_workers
-                for version in self._management.versions(self._model)
+            return ping.ok and (
+                self._management is None
+                or any(
+                    version.is_default and version.ready_workers
+                    for version in self._management.versions(self._model)
+                )
             )
         except (requests.RequestException, ServingError):
             return False
 
+    def authorization(self) -> str:
+        """The Authorization header of whoever calls the model server now, empty where it asks for no key.
+
+        Raises ModelUnavailable when the key can't be had.
+        """
+        try:
+            return self._key.headers().get("Authorization", "")
+        except ServingError as error:
+            raise ModelUnavailable(str(error)) from error
+
     def versions(self) -> list[ModelVersion]:
         """The registered versions of the model; raises ModelUnavailable."""
+        if self._management is None:
+            raise ModelUnavailable(
+                "The model server's management can't be reached from here; "
+                "`retinote models list` in its container tells its versions."
+            )
         try:
             return self._management.versions(self._model)
         except ServingError as error:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from django.db import models
 from django_mongodb_backend import compiler
 from django_mongodb_backend.compiler import (
     SQLAggregateCompiler,
@@ -11,6 +12,7 @@ from django_mongodb_backend.compiler import (
     SQLInsertCompiler,
     SQLUpdateCompiler,
 )
+from django_mongodb_backend.fields import ArrayField
 
 __all__ = [
     "SQLAggregateCompiler",
@@ -19,6 +21,16 @@ __all__ = [
     "SQLInsertCompiler",
     "SQLUpdateCompiler",
 ]
+
+# Fields whose values lie in documents as they are in Python.
+PLAIN = (
+    models.BooleanField,
+    models.CharField,
+    models.FloatField,
+    models.IntegerField,
+    models.JSONField,
+    ArrayField,
+)
 
 
 class SQLCompiler(compiler.SQLCompiler):  # type: ignore[misc]
@@ -36,3 +48,16 @@ class SQLCompiler(compiler.SQLCompiler):  # type: ignore[misc]
             name: value for name, value in (query.extra_fields or {}).items() if value != f"${name}"
         }
         return query
+
+    def _make_result(self, entity: Any, columns: Any) -> list[Any]:
+        """The values of a document; what it lacks and can't be null reads as its field's default.
+
+        An app of an earlier version writes documents without the newer fields, also after the database was upgraded.
+        """
+        values: list[Any] = super()._make_result(entity, columns)
+        for index, (_, column) in enumerate(columns):
+            if values[index] is None:
+                field = getattr(column, "target", None)
+                if isinstance(field, PLAIN) and not field.null and not field.primary_key:
+                    values[index] = field.get_default()
+        return values

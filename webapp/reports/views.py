@@ -11,13 +11,16 @@ from rest_framework.views import APIView
 from webapp import clock
 from webapp.accounts.models import User
 from webapp.api.negotiation import PictureNegotiation
-from webapp.scans.views import ID, visible_scan
+from webapp.api.throttling import ExportRate, UserRate
+from webapp.audit.models import Action
+from webapp.scans.views import ID, record_view, visible_scan
 
 
 class ReportView(APIView):
     """A scan on one page."""
 
     content_negotiation_class = PictureNegotiation
+    throttle_classes = (UserRate, ExportRate)
 
     @extend_schema(
         parameters=[ID],
@@ -37,6 +40,7 @@ class ReportView(APIView):
             content = pdf(report_of(scan, request.user), clock.now())
         except FileNotFoundError as error:
             raise Http404 from error
+        record_view(request, scan, Action.SCAN_REPORT)
         response = HttpResponse(content, content_type="application/pdf")
         response["Content-Disposition"] = f'attachment; filename="retinote-{scan.pk}.pdf"'
         response["Cache-Control"] = "no-store"

@@ -6,6 +6,9 @@ from collections.abc import Iterable
 from itertools import combinations
 
 from webapp.accounts.models import User
+from webapp.audit import recording
+from webapp.audit.models import Action
+from webapp.metrics import instruments
 from webapp.reviews.models import Adjudication, Review, Verdict
 from webapp.scans.models import Scan
 from webapp.transactions import all_or_nothing
@@ -37,9 +40,18 @@ def record(
         agreed = agreement(labels.values())
         dispute = 0.0 if agreed is None else 1 - agreed
         Scan.objects.filter(pk=scan.pk).update(reviewed=True, readers=list(labels), dispute=dispute)
+        recording.record(
+            Action.REVIEW_CREATE,
+            reader,
+            "review",
+            scan_id=scan.pk,
+            after=review,
+            weights_sha256=scan.weights_sha256,
+        )
         return review
 
     review = all_or_nothing(write)
+    instruments.REVIEWS.labels(review.verdict, review.model_version).inc()
     scan.refresh_from_db()
     return review
 
@@ -49,7 +61,13 @@ def settle(scan: Scan, adjudicator: User, label: str, comment: str = "") -> Adju
 
     def write() -> Adjudication:
         Scan.objects.filter(pk=scan.pk).update(settled_label=label)
-        return Adjudication.objects.create(scan=scan, adjudicator=adjudicator, label=label, comment=comment)
+        settled = Adjudication.objects.create(
+            scan=scan, adjudicator=adjudicator, label=label, comment=comment
+        )
+        recording.record(
+            Action.ADJUDICATION_CREATE, adjudicator, "adjudication", scan_id=scan.pk, after=settled
+        )
+        return settled
 
     return all_or_nothing(write)
 

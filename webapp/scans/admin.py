@@ -6,15 +6,21 @@ from typing import Any
 
 from django.contrib import admin
 from django.db.models import QuerySet
+from django.forms import ModelForm
 from django.http import Http404, HttpRequest, HttpResponse
 from django.urls import URLPattern, path, reverse
 from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
 
+from webapp.accounts.models import User
 from webapp.annotations.admin import AnnotationInline
 from webapp.annotations.drawing import drawing
+from webapp.audit.models import Action
+from webapp.audit.recording import record
+from webapp.mongo_admin import TransactionalAdmin
 from webapp.reviews.admin import ReviewInline
 from webapp.scans import thumbnail
+from webapp.scans.correction import correct
 from webapp.scans.deletion import delete_scan
 from webapp.scans.models import Prediction, Scan
 
@@ -56,7 +62,7 @@ class PredictionInline(admin.TabularInline[Prediction, Scan]):
 
 
 @admin.register(Scan)
-class ScanAdmin(admin.ModelAdmin[Scan]):
+class ScanAdmin(TransactionalAdmin[Scan]):
     """Every scan, newest first."""
 
     list_display = ("picture", "prediction", "urgency", "state", "reviewed", "eye", "user", "timestamp")
@@ -98,21 +104,32 @@ class ScanAdmin(admin.ModelAdmin[Scan]):
         objects, counts, _forbidden, protected = super().get_deleted_objects(objs, request)
         return objects, counts, set(), protected
 
-    def delete_view(
-        self, request: HttpRequest, object_id: str, extra_context: dict[str, Any] | None = None
+    def change_view(
+        self,
+        request: HttpRequest,
+        object_id: str,
+        form_url: str = "",
+        extra_context: dict[str, Any] | None = None,
     ) -> HttpResponse:
-        """As usual, but outside of Django's transaction: it does nothing here and forbids MongoDB's to commit."""
-        response: HttpResponse = self._delete_view(request, object_id, extra_context)  # type: ignore[attr-defined]
+        """A look at it is recorded."""
+        response = super().change_view(request, object_id, form_url, extra_context)
+        if request.method == "GET" and response.status_code == 200:
+            record(Action.SCAN_VIEW, _user(request), "scan", object_id=object_id, scan_id=object_id)
         return response
+
+    def save_model(self, request: HttpRequest, obj: Scan, form: ModelForm[Scan], change: bool) -> None:
+        """Only what people wrote: the model server may be at the rest."""
+        if form.changed_data:
+            correct(obj, _user(request), {name: getattr(obj, name) for name in form.changed_data})
 
     def delete_model(self, request: HttpRequest, obj: Scan) -> None:
         """Files too."""
-        delete_scan(obj)
+        delete_scan(obj, _user(request))
 
     def delete_queryset(self, request: HttpRequest, queryset: QuerySet[Scan]) -> None:
         """Files too."""
         for scan in queryset:
-            delete_scan(scan)
+            delete_scan(scan, _user(request))
 
     def get_urls(self) -> list[URLPattern]:
         """The thumbnails' address beside the usual ones."""
@@ -221,6 +238,11 @@ class ScanAdmin(admin.ModelAdmin[Scan]):
     def size(self, scan: Scan) -> str:
         """In pixels."""
         return f"{scan.width} × {scan.height} pixels"
+
+
+def _user(request: HttpRequest) -> User:
+    assert isinstance(request.user, User)
+    return request.user
 
 
 def _recommended(scan: Scan, key: str) -> str:

@@ -13,6 +13,9 @@ from django_filters.fields import IsoDateTimeField
 
 from webapp.scans.models import Eye, Scan, Status
 
+LONGEST_SEARCH = 200
+"""Letters. Each word is a condition of its own, and MongoDB takes only so many in one another."""
+
 
 class TrueFalseField(forms.Field):
     """true or false; anything else is an error and not, as in Django's own field, the same as nothing."""
@@ -65,7 +68,9 @@ class ScanFilter(django_filters.FilterSet):  # type: ignore[misc]
     model_version = django_filters.CharFilter()
     unread = TrueFalseFilter(method="filter_unread", help_text="Whether your verdict is still missing.")
     search = django_filters.CharFilter(
-        method="filter_search", help_text="Words of the patient's reference, the note or the label."
+        method="filter_search",
+        max_length=LONGEST_SEARCH,
+        help_text="Words of the patient's reference, the note or the label.",
     )
 
     class Meta:

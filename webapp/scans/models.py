@@ -80,6 +80,7 @@ class Scan(models.Model):
     status = models.CharField(max_length=9, choices=Status.choices, default=Status.QUEUED)
     failure = models.JSONField(null=True, blank=True)
     attempts = models.PositiveIntegerField(default=0)
+    request_id = models.CharField(max_length=64, blank=True, help_text="Of the upload, for the log.")
     next_attempt_at = models.DateTimeField(default=clock.now)
     claimed_until = models.DateTimeField(default=clock.now)
 

@@ -12,7 +12,10 @@ from django.db.models import F
 
 from webapp import clock
 from webapp.api import request_id
+from webapp.audit.models import Action
+from webapp.audit.recording import acting, record
 from webapp.inference.client import POOL_SIZE, ImageRefused, ModelAnswer, ModelUnavailable, model_client
+from webapp.metrics import instruments
 from webapp.recommendations.rules import recommend
 from webapp.scans import storage
 from webapp.scans.models import PREDICTION_FIELDS, Prediction, Scan, ScanQuerySet, Status
@@ -55,8 +58,8 @@ def predict_claimed(scan: Scan, image: bytes, deadline_s: float) -> None:
 def conclude(scan: Scan, asked: Future[ModelAnswer]) -> None:
     """Wait for what the model server says of a queued scan that the caller has claimed, and store what came of it.
 
-    When the model server can't answer, the scan stays queued and the document says when to try again. When the
-    claim ran out meanwhile, or somebody had the scan predicted, what came of it is dropped. `scan` has the stored
+    When the model server can't answer, or the disk has no room for the heat map, the scan stays queued and the
+    document says when to try again. When the claim ran out meanwhile, or somebody had the scan predicted, what came of it is dropped. `scan` has the stored
     state afterwards.
     """
     try:
@@ -67,13 +70,17 @@ def conclude(scan: Scan, asked: Future[ModelAnswer]) -> None:
         log.warning("scan %s is refused by the model server: %s", scan.pk, refused.code)
         _fail(scan, refused.code, refused.message)
     else:
-        _store(scan, answer, _claimed(scan))
+        try:
+            _store(scan, answer, _claimed(scan))
+        except OSError as error:
+            log.error("The heat map of scan %s can't be written: %s", scan.pk, error.strerror)
+            _wait_for_the_disk(scan)
 
 
 def predict_again(scan: Scan, version: str = "", label: str = "") -> None:
     """Ask for a new prediction of any scan: by another version, or with the heat map of another label.
 
-    Raises ModelUnavailable or ImageRefused; the scan then stays as it was.
+    Raises ModelUnavailable or ImageRefused, and OSError when the disk is full; the scan then stays as it was.
     """
     answer = model_client().predict(
         storage.read(scan.image_name),
@@ -87,7 +94,10 @@ def predict_again(scan: Scan, version: str = "", label: str = "") -> None:
 
 
 def _store(scan: Scan, answer: ModelAnswer, still: ScanQuerySet) -> None:
-    """Keep a prediction as the scan's newest if the scan is `still` as the caller wants it; earlier ones stay."""
+    """Keep a prediction as the scan's newest if the scan is `still` as the caller wants it; earlier ones stay.
+
+    Raises OSError when the pictures can't be written; neither of them, nor anything in the database, is left then.
+    """
     pictures = (
         storage.begin_to_save(answer.overlay, "jpg" if answer.overlay[:2] == b"\xff\xd8" else "png"),
         storage.begin_to_save(answer.heatmap),
@@ -125,12 +135,33 @@ def _store(scan: Scan, answer: ModelAnswer, still: ScanQuerySet) -> None:
     def write() -> bool:
         found = still.update(**values)
         if found:
-            Prediction.objects.create(scan=scan, **predicted)
+            made = Prediction.objects.create(scan=scan, **predicted)
+            record(
+                Action.PREDICTION_CREATE,
+                acting(),
+                "prediction",
+                scan_id=scan.pk,
+                after=made,
+                weights_sha256=made.weights_sha256,
+            )
         for picture in pictures:  # no document names a file that isn't there
             picture.wait()
         return bool(found)
 
-    if all_or_nothing(write):
+    try:
+        written = all_or_nothing(write)
+    except OSError:
+        for picture in pictures:
+            picture.discard()
+        raise
+    if written:
+        instruments.count_prediction(
+            answer.label,
+            answer.confidence,
+            answer.model_name,
+            answer.model_version,
+            answer.quality.get("reasons", []),
+        )
         # What was written is known: reading it back would cost whoever waits a round trip.
         for name, value in values.items():
             setattr(scan, name, value)
@@ -149,10 +180,10 @@ def predict_queued() -> int:
     for key in list(Scan.objects.due().order_by("next_attempt_at").values_list("pk", flat=True)[:BATCH]):
         if not model_client().is_ready():
             break
-        request_id.begin()
         scan = claim(key)
         if scan is None:
             continue
+        request_id.begin(scan.request_id or "")  # what follows belongs to the upload
         tried += 1
         try:
             image = storage.read(scan.image_name)
@@ -160,6 +191,7 @@ def predict_queued() -> int:
             _fail(scan, *IMAGE_MISSING)
             continue
         predict_claimed(scan, image, BACKGROUND_DEADLINE_S)
+        log.info("scan %s, left by its upload, is %s", scan.pk, scan.status)
     return tried
 
 
@@ -198,6 +230,13 @@ def _put_back(scan: Scan) -> None:
     else:
         pause = min(FIRST_PAUSE * 2 ** min(scan.attempts - 1, 16), LONGEST_PAUSE)
     _claimed(scan).update(attempts=F("attempts") + 1, next_attempt_at=now + pause, claimed_until=now)
+    _reload(scan)
+
+
+def _wait_for_the_disk(scan: Scan) -> None:
+    """Let the scan go for a moment; what is wrong with the disk is not held against it."""
+    now = clock.now()
+    _claimed(scan).update(next_attempt_at=now + FIRST_PAUSE, claimed_until=now)
     _reload(scan)
 
 

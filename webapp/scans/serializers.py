@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 from django.conf import settings
@@ -23,16 +24,30 @@ class FileTooLarge(exceptions.APIException):
     default_code = "too_large"
 
 
+class NumberField(serializers.FloatField):
+    """A number that can be stored, compared and given back: neither endless nor none."""
+
+    def to_internal_value(self, data: Any) -> float:
+        """The number. Raises ValidationError."""
+        try:
+            number = super().to_internal_value(data)
+        except OverflowError:
+            self.fail("invalid")
+        if not math.isfinite(number):
+            self.fail("invalid")
+        return number
+
+
 class DetailsSerializer(serializers.Serializer[Any]):
     """What people say of a scan."""
 
     eye = serializers.ChoiceField(choices=Eye.choices, required=False, allow_blank=True)
     patient_ref = serializers.CharField(max_length=80, required=False, allow_blank=True)
     note = serializers.CharField(max_length=2000, required=False, allow_blank=True)
-    micrometres_x = serializers.FloatField(
+    micrometres_x = NumberField(
         min_value=SMALLEST, max_value=LARGEST, required=False, allow_null=True, help_text="Width of a pixel."
     )
-    micrometres_y = serializers.FloatField(
+    micrometres_y = NumberField(
         min_value=SMALLEST, max_value=LARGEST, required=False, allow_null=True, help_text="Height of a pixel."
     )
 

@@ -31,6 +31,11 @@ class Writing:
         """Return when the file is on the disk, whole. Raises OSError when it can't be; nothing is left of it then."""
         self._done.result()
 
+    def discard(self) -> None:
+        """Remove the file once it is written, if it could be."""
+        self._done.exception()
+        delete(self.name)
+
 
 def path_of(name: str) -> Path:
     """Where the file of that name lies. Raises ValueError for a name that `save` didn't make."""

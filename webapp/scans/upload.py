@@ -17,10 +17,14 @@ from handlers.decoding import decode
 from handlers.png import encode_png
 from webapp import clock
 from webapp.accounts.models import User
+from webapp.api import request_id
+from webapp.audit.models import Action
+from webapp.audit.recording import record
 from webapp.inference.client import ModelAnswer
 from webapp.scans import storage
 from webapp.scans.models import Scan, Status
 from webapp.scans.scale import pixel_size
+from webapp.transactions import all_or_nothing
 
 # The request that uploads a scan predicts it, too; for this long nobody else does.
 FIRST_CLAIM = timedelta(seconds=30)
@@ -75,8 +79,9 @@ def store(
         micrometres_x, micrometres_y = pixel_size(content) or (None, None)
     now = clock.now()
     if known:
-        return Upload(known, False, asked if _give_back(known, name) else None)
-    try:
+        return Upload(known, False, asked if _give_back(known, user, name) else None)
+
+    def write() -> Scan:
         scan = Scan.objects.create(
             user=user,
             clinic=user.clinic,
@@ -92,28 +97,45 @@ def store(
             timestamp=now,
             next_attempt_at=now,
             claimed_until=now + FIRST_CLAIM,
+            request_id=request_id.current(),
         )
+        record(Action.SCAN_UPLOAD, user, "scan", scan_id=scan.pk, after=scan)
+        return scan
+
+    try:
+        scan = all_or_nothing(write)
     except IntegrityError:  # the same file came in twice at the same moment
         storage.delete(name)
         return Upload(Scan.objects.get(user=user, sha256=sha256), False)
     return Upload(scan, True, asked)
 
 
-def _give_back(scan: Scan, name: str) -> bool:
+def _give_back(scan: Scan, user: User, name: str) -> bool:
     """Give a scan that lost its image a new one, to be predicted by the caller; false if somebody else just did."""
     now = clock.now()
-    lost = Scan.objects.filter(pk=scan.pk, image_name=scan.image_name)
-    given = lost.update(
-        image_name=name,
-        status=Status.QUEUED,
-        failure=None,
-        next_attempt_at=now,
-        claimed_until=now + FIRST_CLAIM,
-    )
+
+    def write() -> bool:
+        lost = Scan.objects.filter(pk=scan.pk, image_name=scan.image_name)
+        before = lost.first()
+        if before is None:
+            return False
+        lost.update(
+            image_name=name,
+            status=Status.QUEUED,
+            failure=None,
+            next_attempt_at=now,
+            claimed_until=now + FIRST_CLAIM,
+            request_id=request_id.current(),
+        )
+        after = Scan.objects.get(pk=scan.pk)
+        record(Action.SCAN_UPLOAD, user, "scan", scan_id=scan.pk, before=before, after=after)
+        return True
+
+    given = all_or_nothing(write)
     if not given:
         storage.delete(name)
     scan.refresh_from_db()
-    return bool(given)
+    return given
 
 
 def _ask_and_compress(pixels: Pixels, ask: Ask) -> tuple[Future[ModelAnswer], bytes]:

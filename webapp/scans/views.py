@@ -24,8 +24,13 @@ from webapp.accounts.permissions import ResearchersOnlyRead
 from webapp.annotations.models import Annotation
 from webapp.api.errors import Unavailable
 from webapp.api.negotiation import PictureNegotiation
+from webapp.api.throttling import UploadRate, UserRate
+from webapp.audit.models import Action
+from webapp.audit.recording import record
 from webapp.inference.client import ImageRefused, ModelAnswer, ModelUnavailable, UnknownVersion
+from webapp.metrics import instruments
 from webapp.scans import prediction, upload
+from webapp.scans.correction import correct
 from webapp.scans.deletion import delete_scan
 from webapp.scans.filters import ScanFilter
 from webapp.scans.models import Scan, ScanQuerySet, Status
@@ -77,6 +82,12 @@ def visible_scan(user: User, scan_id: str) -> Scan:
     return scan
 
 
+def record_view(request: Request, scan: Scan, action: Action) -> None:
+    """Write down that the user looks at the scan; to be called before it is shown."""
+    assert isinstance(request.user, User)
+    record(action, request.user, "scan", object_id=scan.pk, scan_id=scan.pk)
+
+
 @extend_schema_view(
     list=extend_schema(description="The scans you may see, newest first or as `ordering` says."),
     retrieve=extend_schema(parameters=[ID]),
@@ -93,6 +104,7 @@ class ScanViewSet(
     serializer_class = ScanSerializer
     pagination_class = WorklistPages
     lookup_value_regex = "[0-9a-f]{24}"
+    throttle_classes = (UserRate, UploadRate)
 
     def get_serializer_class(self) -> type[Serializer[Any]]:
         """What a form has to ask for, else what a scan looks like."""
@@ -125,6 +137,7 @@ class ScanViewSet(
         try:
             uploaded = upload.store(request.user, content, ask, **fields)
         except ImageError as error:
+            instruments.UPLOADS.labels("refused").inc()
             raise ImageError4xx(error) from error
         scan = uploaded.scan
         if uploaded.asked:
@@ -132,8 +145,11 @@ class ScanViewSet(
         data = dict(ScanSerializer(scan, context=self.get_serializer_context()).data)
         code: int = status.HTTP_202_ACCEPTED if scan.status == Status.QUEUED else status.HTTP_201_CREATED
         if not uploaded.created:
+            if uploaded.asked is None:  # nothing was stored
+                record_view(request, scan, Action.SCAN_VIEW)
             data["duplicate"] = True
             code = status.HTTP_200_OK
+        instruments.UPLOADS.labels(scan.status if uploaded.created else "duplicate").inc()
         return Response(data, status=code, headers={"Location": f"{request.path}{scan.pk}/"})
 
     def get_parsers(self) -> list[Any]:
@@ -142,21 +158,25 @@ class ScanViewSet(
             return [MultiPartParser()]
         return list(super().get_parsers())
 
+    def retrieve(self, request: Request, *args: Any, **kwargs: Any) -> Response:
+        """What is known of the scan."""
+        scan = self.get_object()
+        record_view(request, scan, Action.SCAN_VIEW)
+        return Response(self.get_serializer(scan).data)
+
     def perform_destroy(self, instance: Scan) -> None:
         """Remove documents and files."""
-        self._check_may_change(instance)
-        delete_scan(instance)
+        delete_scan(instance, self._check_may_change(instance))
 
     @extend_schema(parameters=[ID], request=DetailsSerializer, responses=ScanSerializer)
     def partial_update(self, request: Request, pk: str) -> Response:
         """Correct what was said of the scan when it was uploaded."""
         scan = self.get_object()
-        self._check_may_change(scan)
+        user = self._check_may_change(scan)
         given = DetailsSerializer(data=request.data)
         given.is_valid(raise_exception=True)
         if given.validated_data:
-            Scan.objects.filter(pk=scan.pk).update(**given.validated_data)
-            scan.refresh_from_db()
+            scan = correct(scan, user, given.validated_data)
         return Response(ScanSerializer(scan, context=self.get_serializer_context()).data)
 
     @extend_schema(responses=CountSerializer)
@@ -169,7 +189,8 @@ class ScanViewSet(
     @picture
     def image(self, request: Request, pk: str) -> FileResponse | HttpResponse:
         """The scan itself."""
-        return send_picture(request, self.get_object().image_name)
+        scan = self.get_object()
+        return self._send_picture(request, scan, scan.image_name, Action.SCAN_IMAGE)
 
     @extend_schema(parameters=[ID], responses={(200, "image/jpeg"): PICTURE})
     @picture
@@ -181,13 +202,15 @@ class ScanViewSet(
     @picture
     def overlay(self, request: Request, pk: str) -> FileResponse | HttpResponse:
         """The scan with its heat map in colour."""
-        return send_picture(request, self.get_object().overlay_name)
+        scan = self.get_object()
+        return self._send_picture(request, scan, scan.overlay_name, Action.SCAN_OVERLAY)
 
     @extend_schema(parameters=[ID], responses={(200, "image/png"): PICTURE})
     @picture
     def heatmap(self, request: Request, pk: str) -> FileResponse | HttpResponse:
         """The heat map alone, in grey: 255 is strongest."""
-        return send_picture(request, self.get_object().heatmap_name)
+        scan = self.get_object()
+        return self._send_picture(request, scan, scan.heatmap_name, Action.SCAN_HEATMAP)
 
     @extend_schema(parameters=[ID], request=RepredictSerializer, responses={201: ScanSerializer})
     @action(detail=True, methods=["post"], filterset_class=None, pagination_class=None)
@@ -212,12 +235,20 @@ class ScanViewSet(
             raise Http404 from error
         return Response(ScanSerializer(scan, context=self.get_serializer_context()).data, status=201)
 
-    def _check_may_change(self, scan: Scan) -> None:
+    @staticmethod
+    def _send_picture(request: Request, scan: Scan, name: str, action: Action) -> FileResponse | HttpResponse:
+        # Also when the browser has it already: it asks because somebody looks at it.
+        found = send_picture(request, name)
+        record_view(request, scan, action)
+        return found
+
+    def _check_may_change(self, scan: Scan) -> User:
         user = self.request.user
         if not isinstance(user, User) or not scan.may_be_changed_by(user):
             raise exceptions.PermissionDenied(
                 "Only who uploaded a scan, or an administrator, may change or delete it."
             )
+        return user
 
 
 class HistoryViewSet(mixins.ListModelMixin, VisibleScansViewSet):

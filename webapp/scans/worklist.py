@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import base64
 import json
-from datetime import datetime
+import math
+from datetime import UTC, datetime
 from typing import Any
 
 from bson import ObjectId
@@ -86,9 +87,9 @@ class WorklistPages(NewestFirst):
         try:
             value, moment, key = json.loads(base64.urlsafe_b64decode(cursor))
             timestamp = parse_datetime(moment)
-            if timestamp is None or timestamp.tzinfo is None or not isinstance(value, int | float):
+            if timestamp is None or timestamp.tzinfo is None or not math.isfinite(value):
                 raise ValueError
-            return value, timestamp, ObjectId(key)
+            return float(value), timestamp.astimezone(UTC), ObjectId(key)
         except (ValueError, TypeError, ArithmeticError, RecursionError) as error:
             raise exceptions.NotFound(self.invalid_cursor_message) from error
 

@@ -7,6 +7,7 @@ import io
 import os
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from itertools import count
 from pathlib import Path
 from typing import Any
 
@@ -23,7 +24,7 @@ from tests.services import ModelServer
 from tests.webapp.conftest import Clients
 from webapp.accounts.models import User
 from webapp.inference.client import ModelClient, ModelUnavailable
-from webapp.scans import storage
+from webapp.scans import prediction, storage
 from webapp.scans import upload as uploading
 from webapp.scans.models import Prediction, Scan, Status
 from webapp.scans.sweep import sweep
@@ -195,16 +196,28 @@ def test_a_full_disk_is_told_and_leaves_nothing(
 
 
 def test_a_disk_that_fills_up_before_the_overlay_leaves_the_scan_to_be_predicted(
-    predicting: ModelServer, clinician: User, upload: Upload, monkeypatch: pytest.MonkeyPatch
+    predicting: ModelServer, clinician: User, upload: Upload, settings: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def full(*_: object) -> None:
-        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+    """The scan is stored, so it would be wrong to say that nothing was."""
+    written, fsync = count(), os.fsync
 
-    monkeypatch.setattr(storage.Writing, "wait", full)
-    assert upload(clinician).status_code == 507
-    assert Scan.objects.get().status == Status.QUEUED
-    assert storage.exists(Scan.objects.get().image_name)
+    def full_after_the_image(descriptor: int) -> None:
+        if next(written) > 1:  # the image and its folder
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+        fsync(descriptor)
+
+    monkeypatch.setattr(os, "fsync", full_after_the_image)
+    answer = upload(clinician)
+    assert answer.status_code == 202
+    scan = Scan.objects.get()
+    assert (answer.json()["status"], scan.status, scan.attempts) == ("queued", Status.QUEUED, 0)
     assert not Prediction.objects.exists()
+    assert [path.name for path in files(settings)] == [scan.image_name]
+
+    monkeypatch.setattr(os, "fsync", fsync)
+    Scan.objects.update(next_attempt_at=scan.timestamp)
+    assert prediction.predict_queued() == 1
+    assert Scan.objects.get().status == Status.PREDICTED
 
 
 def test_uploading_again_brings_a_lost_image_back(

@@ -304,7 +304,7 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** @description Uploaded B-scans and their predictions. */
+        /** @description What is known of the scan. */
         get: operations["scans_retrieve"];
         put?: never;
         post?: never;

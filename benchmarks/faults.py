@@ -1,0 +1,263 @@
+"""`bench faults`: uploads go on while one fault after another befalls the stack; then whether anything was lost."""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import random
+import time
+from collections import defaultdict
+from collections.abc import Callable, Collection, Iterator, Sequence
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from threading import Event
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from benchmarks.report import Report
+    from benchmarks.resilience.checks import Findings
+    from benchmarks.resilience.clients import Crowd, Grey, Uploader
+    from benchmarks.resilience.kinds import Brought, Fault, Place
+    from benchmarks.resilience.subject import Subject
+
+CLIENTS = 8
+CLIENTS_OF_REPLICA = 2
+RECOVERY_LIMIT_S = 30.0
+RECOVERY_TIMEOUT_S = 180.0
+PAUSE_S = 2.0
+"""Between a recovery and the next fault."""
+POLL_S = 0.2
+PROBE_TIMEOUT_S = 6.0
+PREDICTED = 201
+MIB_PER_UPLOAD = 2
+SPARE_MIB = 256
+SEED = 1
+FOUND = {
+    "lost": "accepted uploads that are lost",
+    "doubled": "uploads stored twice",
+    "unpredicted": "stored scans without a prediction in the end",
+    "damaged": "pictures missing or with other pixels",
+    "unclear": "errors that don't say what is wrong",
+    "left_over": "documents and files left over after the sweep",
+    "given_up": "uploads that no patience got through",
+}
+
+
+@dataclass(frozen=True)
+class Recovery:
+    """A fault, and how long after its end the stack was well again."""
+
+    name: str
+    took_s: float
+
+
+def declare(parser: argparse.ArgumentParser) -> None:
+    """Declare the options."""
+    parser.add_argument(
+        "--uploads", type=int, default=1000, help="by all clients together (default: %(default)s)"
+    )
+    parser.add_argument("--faults", type=int, default=50, help="(default: %(default)s)")
+    parser.add_argument("--seed", type=int, default=SEED, help="of the faults' order (default: %(default)s)")
+    parser.add_argument(
+        "--only",
+        action="append",
+        metavar="WORDS",
+        help="only kinds with these words in their name; repeatable",
+    )
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Bring the faults about, look what is left, print, and write faults.json. 1 when anything was lost.
+
+    Raises BenchmarkError when the stack doesn't start, or doesn't come back.
+    """
+    from benchmarks.errors import BenchmarkError
+    from benchmarks.report import Report
+    from benchmarks.resilience.kinds import in_rounds, kinds
+    from benchmarks.resilience.subject import Subject, small_disk
+    from benchmarks.stack import own_stack, run_retinote
+    from serving.stack.folder import DataFolder
+
+    if arguments.uploads < 1 or arguments.faults < 1:
+        raise BenchmarkError("--uploads and --faults: at least 1 of each is needed.")
+    disks: dict[Path, bool] = {}
+
+    @contextlib.contextmanager
+    def with_disk(data: DataFolder) -> Iterator[None]:
+        with small_disk(data.media, SPARE_MIB + MIB_PER_UPLOAD * arguments.uploads) as mounted:
+            disks[data.media] = mounted
+            yield
+
+    with own_stack(with_disk) as stack:
+        port = stack.web_url.rsplit(":", 1)[1]
+        subject = Subject(
+            stack.data,
+            stack.web_url,
+            lambda: run_retinote("up", "--detach", "--data-dir", stack.data.path, "--port", port),
+            disk=stack.data.media if disks[stack.data.media] else None,
+        )
+        report = Report("Faults")
+        if not subject.disk:
+            report.notes.append(
+                "No disk could be mounted to be filled (that takes root): that fault is left out."
+            )
+        wanted = [
+            kind
+            for kind in kinds(subject)
+            if not arguments.only or any(words in kind.name for words in arguments.only)
+        ]
+        if not wanted:
+            raise BenchmarkError("--only: no kind of fault has such words in its name.")
+        recoveries, uploader, prober, findings = go_through(
+            in_rounds(wanted, arguments.faults, random.Random(arguments.seed)),
+            subject,
+            stack.password,
+            uploads=arguments.uploads,
+            seed=arguments.seed,
+        )
+    write_down(report, recoveries, uploader, prober, findings)
+    print(report.text())
+    report.save(arguments.out / "faults.json")
+    return int(any(findings.counts().values()))
+
+
+def go_through(
+    order: Sequence[Fault],
+    subject: Subject,
+    password: str,
+    *,
+    uploads: int,
+    seed: int = SEED,
+    earlier: Collection[str] = (),
+) -> tuple[list[Recovery], Uploader, Uploader, Findings]:
+    """Upload through these faults; how long each took to get over, what was sent, and what was found wrong.
+
+    `earlier` are the digests of files that were uploaded before. Raises BenchmarkError when the stack doesn't come back.
+    """
+    from benchmarks.resilience.checks import examine
+    from benchmarks.resilience.clients import Account, Crowd, Pictures, Uploader
+    from benchmarks.resilience.kinds import Place
+    from benchmarks.resilience.subject import replica
+    from serving.stack.webapp import FIRST_ADMINISTRATOR
+
+    account = Account(FIRST_ADMINISTRATOR, password)
+    pictures = Pictures(drawn(seed))
+    uploader, prober = Uploader(account, pictures), Uploader(account, pictures)
+    with replica(subject) as second:
+        place = Place(subject, second, random.Random(seed))
+        for url in (subject.url, second.url):
+            _wait_until_well(url, subject, prober)
+        urls = [subject.url] * (CLIENTS - CLIENTS_OF_REPLICA) + [second.url] * CLIENTS_OF_REPLICA
+        with Crowd(uploader, urls, uploads, seed) as crowd:
+            recoveries = list(_recoveries(order, place, crowd, prober, uploads))
+        for url in (subject.url, second.url):
+            _wait_until_well(url, subject, prober)
+        findings = examine(subject, account, uploader.record, prober.record, earlier)
+    return recoveries, uploader, prober, findings
+
+
+def _recoveries(
+    order: Sequence[Fault], place: Place, crowd: Crowd, prober: Uploader, uploads: int
+) -> Iterator[Recovery]:
+    sent = 0
+    for number, fault in enumerate(order, 1):
+        # The clients' share of this fault: a part is under way when it comes, the rest follows while it lasts.
+        share = Share(crowd, uploads * number // len(order) - sent)
+        sent += share.left
+        share.allow(share.left // 3)
+        Event().wait(POLL_S)
+        brought = fault.bring(place)
+        url = place.replica.url if fault.on_replica else place.subject.url
+        _wait_until_well(url, place.subject, prober, brought, meanwhile=partial(share.allow, 1))
+        took_s = time.monotonic() - brought.ended
+        share.allow(share.left)
+        print(f"{number:3} {fault.name}: {took_s:.1f} s", flush=True)
+        yield Recovery(fault.name, took_s)
+        Event().wait(PAUSE_S)
+
+
+@dataclass
+class Share:
+    """What the clients are yet to send while one fault lasts."""
+
+    crowd: Crowd
+    left: int
+
+    def allow(self, uploads: int) -> None:
+        """Let them send so many more, or what is left."""
+        granted = min(uploads, self.left)
+        self.left -= granted
+        self.crowd.allow(granted)
+
+
+def _wait_until_well(
+    url: str,
+    subject: Subject,
+    prober: Uploader,
+    brought: Brought | None = None,
+    meanwhile: Callable[[], None] = lambda: None,
+) -> None:
+    """Wait until victims are replaced, all services are ready, and an upload is answered with its prediction."""
+    from benchmarks.errors import BenchmarkError
+    from benchmarks.resilience.subject import is_ready
+
+    deadline = time.monotonic() + RECOVERY_TIMEOUT_S
+    victims = brought.victims if brought else ()
+    while not (
+        all(map(subject.has_got_rid_of, victims))
+        and subject.nothing_stands_still()
+        and subject.services_are_ready()
+        and is_ready(url)
+        and prober.upload(url, patience_s=0, timeout_s=PROBE_TIMEOUT_S) == PREDICTED
+    ):
+        if time.monotonic() > deadline:
+            raise BenchmarkError(
+                f"The stack was not well again after {RECOVERY_TIMEOUT_S:.0f} s: {subject.state.get('services')}"
+            )
+        meanwhile()
+        Event().wait(POLL_S)
+
+
+def drawn(seed: int) -> list[Grey]:
+    """Simulated B-scans of the size that clinic devices export, grey."""
+    import cv2
+    import numpy as np
+
+    from benchmarks.uploads import simulated_scans
+
+    return [
+        np.asarray(cv2.imdecode(np.frombuffer(file, np.uint8), cv2.IMREAD_GRAYSCALE), np.uint8)
+        for file in simulated_scans(seed)
+    ]
+
+
+def write_down(
+    report: Report, recoveries: list[Recovery], uploader: Uploader, prober: Uploader, findings: Findings
+) -> None:
+    """Add rows, goals and notes."""
+    from benchmarks.report import Goal
+    from benchmarks.resilience.clients import tally
+
+    by_kind: dict[str, list[float]] = defaultdict(list)
+    for recovery in recoveries:
+        by_kind[recovery.name].append(recovery.took_s)
+    for name, times in sorted(by_kind.items()):
+        report.add(name, f"{len(times)} times", "until well again", "s", times)
+    for answer, number in sorted(tally(uploader.record).items()):
+        report.add("answers", f"{len(uploader.record)} uploads", answer, "times", [number])
+    for name, number in findings.counts().items():
+        report.goals.append(Goal(FOUND[name], number, 0))
+    report.goals += [
+        Goal(f"{name}, longest", max(times), RECOVERY_LIMIT_S, unit="s")
+        for name, times in sorted(by_kind.items())
+    ]
+    sent = f"{len(uploader.record)} uploads by {CLIENTS} clients, {CLIENTS_OF_REPLICA} of them at a second web app"
+    report.notes += [
+        f"{len(recoveries)} faults; {sent}, and {len(prober.record)} to see whether all is well again.",
+        "Times count from the end of a fault, of a frozen process from when it was frozen: nobody wakes it.",
+        f"The sweep: {findings.swept}.",
+    ]
+    for name, number in findings.counts().items():
+        if number:
+            report.notes += [f"{name}: {line}" for line in getattr(findings, name)[:10]]

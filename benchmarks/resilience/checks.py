@@ -1,0 +1,182 @@
+"""What must hold when all faults are over: nothing that was accepted is lost, and nothing is left of the rest."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import time
+from collections import Counter
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from threading import Event
+from typing import Any
+
+import cv2
+import numpy as np
+import requests
+from pymongo import MongoClient
+
+from benchmarks.errors import BenchmarkError
+from benchmarks.resilience.clients import REQUEST_TIMEOUT_S, Account, Sent, digest
+from benchmarks.resilience.subject import Subject
+from benchmarks.stack import ROOT, environment_without
+from serving.stack import webapp
+
+DRAIN_TIMEOUT_S = 300.0
+POLL_S = 0.5
+SCANS, PREDICTIONS = "scans_scan", "scans_prediction"
+SWEEP = """
+import django
+django.setup()
+from webapp.scans.sweep import sweep
+print(sweep(grace_s=0.0))
+"""
+
+
+@dataclass
+class Findings:
+    """What was found wrong, in words; each list is to be empty."""
+
+    lost: list[str] = field(default_factory=list)
+    """Answered with success, and not there."""
+    doubled: list[str] = field(default_factory=list)
+    """There more than once."""
+    unpredicted: list[str] = field(default_factory=list)
+    """Stored, and without a prediction once the queue was empty."""
+    damaged: list[str] = field(default_factory=list)
+    """Files that are missing or don't show what was sent."""
+    unclear: list[str] = field(default_factory=list)
+    """Errors that didn't say what is wrong."""
+    left_over: list[str] = field(default_factory=list)
+    """Documents without a file, files without a document, documents that nobody sent."""
+    given_up: list[str] = field(default_factory=list)
+    """Uploads that a patient client could not get through."""
+    swept: str = ""
+    """What the sweep found to mend, for the record."""
+
+    def counts(self) -> dict[str, int]:
+        """How many of each kind."""
+        return {name: len(value) for name, value in vars(self).items() if isinstance(value, list)}
+
+
+def examine(
+    subject: Subject,
+    account: Account,
+    patient: Sequence[Sent],
+    once: Sequence[Sent],
+    earlier: Collection[str] = (),
+) -> Findings:
+    """Look at all that was sent: by `patient` clients until it succeeded, and `once` only.
+
+    `earlier` are the digests of files that were sent before.
+
+    Waits for the queue to empty first. Raises BenchmarkError when it doesn't.
+    """
+    client: MongoClient[dict[str, Any]] = MongoClient(str(subject.state["mongodb_uri"]))
+    with client:
+        database = client[webapp.DATABASE]
+        _drain(database[SCANS])
+        findings = Findings(swept=_sweep(subject))
+        _drain(database[SCANS])  # what the sweep queued again
+        record = [*patient, *once]
+        documents = list(database[SCANS].find())
+        found = Counter(document["sha256"] for document in documents)
+        by_id = {str(document["_id"]): document for document in documents}
+        findings.doubled += [sha256 for sha256, number in found.items() if number > 1]
+        findings.left_over += [
+            f"scan of {sha256}, which nobody sent"
+            for sha256 in found.keys() - {sent.sha256 for sent in record}
+        ]
+        findings.given_up += [", ".join(sent.answers) for sent in patient if sent.scan_id is None]
+        for sent in record:
+            findings.unclear += sent.unclear
+            if sent.scan_id:
+                _follow(sent, by_id.get(sent.scan_id), subject, account, findings)
+        _compare_files(subject, documents, list(database[PREDICTIONS].find()), findings)
+    return findings
+
+
+def _follow(
+    sent: Sent,
+    document: dict[str, Any] | None,
+    subject: Subject,
+    account: Account,
+    findings: Findings,
+) -> None:
+    """Whether an accepted upload is there, predicted and whole."""
+    if document is None or document["sha256"] != sent.sha256:
+        findings.lost.append(f"scan {sent.scan_id} ({', '.join(sent.answers)})")
+        return
+    if document["status"] != "predicted":
+        findings.unpredicted.append(f"scan {sent.scan_id}: {document['status']}, {document['failure']}")
+        return
+    for name in ("image", "overlay", "heatmap"):
+        pixels = _picture(f"{subject.url}/api/v1/scans/{sent.scan_id}/{name}/", subject.url, account)
+        if pixels is None or pixels.shape[:2] != sent.shape:
+            findings.damaged.append(f"{name} of scan {sent.scan_id}")
+        elif name == "image" and digest(_grey(pixels)) != sent.pixels_sha256:
+            findings.damaged.append(f"image of scan {sent.scan_id}: other pixels than those sent")
+
+
+def _picture(address: str, url: str, account: Account) -> Any:
+    """The decoded picture, None when it can't be had or read."""
+    headers = account.headers(url)
+    answer = requests.get(address, headers=headers, timeout=REQUEST_TIMEOUT_S)
+    if answer.status_code == requests.codes.unauthorized:
+        answer = requests.get(
+            address, headers=account.headers(url, refused=headers), timeout=REQUEST_TIMEOUT_S
+        )
+    if not answer.ok or not answer.content:
+        return None
+    return cv2.imdecode(np.frombuffer(answer.content, np.uint8), cv2.IMREAD_UNCHANGED)
+
+
+def _grey(pixels: Any) -> Any:
+    return pixels if pixels.ndim == 2 else pixels[:, :, 0]
+
+
+def _compare_files(
+    subject: Subject, scans: list[dict[str, Any]], predictions: list[dict[str, Any]], findings: Findings
+) -> None:
+    named = {name for document in [*scans, *predictions] for name in _names(document)}
+    there = {path.name for path in (subject.data.media / "scans").glob("*/*")}
+    findings.left_over += [f"file {name} without a document" for name in sorted(there - named)]
+    findings.left_over += [f"document without its file {name}" for name in sorted(named - there)]
+
+
+def _names(document: dict[str, Any]) -> set[str]:
+    return {document.get(name) or "" for name in ("image_name", "overlay_name", "heatmap_name")} - {""}
+
+
+def _drain(scans: Any) -> None:
+    deadline = time.monotonic() + DRAIN_TIMEOUT_S
+    while waiting := scans.count_documents({"status": "queued"}):
+        if time.monotonic() > deadline:
+            raise BenchmarkError(
+                f"{waiting} scans still wait for their prediction after {DRAIN_TIMEOUT_S:.0f} s."
+            )
+        Event().wait(POLL_S)
+
+
+def _sweep(subject: Subject) -> str:
+    state = subject.state
+    ran = subprocess.run(
+        [sys.executable, "-c", SWEEP],
+        env=webapp.environment(
+            data=subject.data.path,
+            secret_key=subject.data.secret_key(),
+            mongodb_uri=str(state["mongodb_uri"]),
+            model_url=str(state["inference_url"]),
+            management_url=str(state["management_url"]),
+            key_file=Path(state["key_file"]),
+            inherited=environment_without(),
+        ),
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    if ran.returncode:
+        raise BenchmarkError(f"The sweep failed: {ran.stderr.strip().splitlines()[-1:]}")
+    return ran.stdout.strip()

@@ -1,0 +1,39 @@
+# The web app, its worker and its migrations. Build it from the top of the project:
+#   docker build -f deploy/images/web.Dockerfile -t retinote-web .
+ARG PYTHON_IMAGE=docker.io/library/python:3.11.13-slim-bookworm
+ARG NODE_IMAGE=docker.io/library/node:24.5.0-bookworm-slim
+
+FROM ${NODE_IMAGE} AS page
+WORKDIR /page
+COPY webapp/frontend/package.json webapp/frontend/package-lock.json ./
+RUN npm ci --no-audit --no-fund --loglevel error
+COPY webapp/frontend ./
+# A gzip copy beside each text file, which the web app sends to who takes it.
+RUN npx vite build --outDir dist \
+ && find dist -type f \( -name '*.js' -o -name '*.css' -o -name '*.html' -o -name '*.svg' -o -name '*.json' \) \
+      -exec gzip -9 -k -n {} +
+
+FROM ${PYTHON_IMAGE} AS packages
+COPY deploy/images/web.lock /tmp/
+RUN python3 -m venv /opt/venv \
+ && /opt/venv/bin/pip install --no-cache-dir --no-deps --require-hashes --only-binary :all: -r /tmp/web.lock \
+ && /opt/venv/bin/pip uninstall --yes pip
+
+FROM ${PYTHON_IMAGE}
+# /app/var is the mount point of the data; a volume that is made there gets its owner.
+RUN useradd --uid 10001 --user-group --no-create-home --shell /usr/sbin/nologin retinote \
+ && install -d -o retinote -g retinote -m 0700 /app /app/var /run/retinote /run/retinote/key
+COPY --from=packages /opt/venv /opt/venv
+ENV PATH=/opt/venv/bin:$PATH PYTHONPATH=/app PYTHONUNBUFFERED=1 PYTHONDONTWRITEBYTECODE=1 \
+    DJANGO_SETTINGS_MODULE=webapp.settings RETINOTE_DATA_DIR=/app/var
+WORKDIR /app
+COPY --chown=retinote:retinote handlers handlers
+COPY --chown=retinote:retinote serving serving
+COPY --chown=retinote:retinote webapp webapp
+COPY --chown=retinote:retinote --from=page /page/dist webapp/frontend/dist
+RUN python3 -m compileall -q /app
+USER 10001:10001
+EXPOSE 8000
+STOPSIGNAL SIGTERM
+ENTRYPOINT ["python3", "-m", "serving.container.web"]
+CMD ["web"]

@@ -1,0 +1,55 @@
+"""What is measured of the model's own work, and how it is declared. Knows nothing of TorchServe."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any, cast
+
+from handlers.answer import Answer, ExplanationAnswer
+from handlers.errors import RequestError
+
+MS = 1000.0
+SECONDS_DIGITS = 6
+
+
+@dataclass(frozen=True)
+class Instrument:
+    """A counter or a histogram by its name; a value of it goes with a word for each of its dimensions."""
+
+    name: str
+    kind: str
+    unit: str
+    dimensions: tuple[str, ...]
+
+
+PREDICTIONS = Instrument("retinote_model_predictions_total", "counter", "count", ("model_version", "label"))
+REFUSALS = Instrument("retinote_model_refusals_total", "counter", "count", ("model_version", "code"))
+STEP_SECONDS = Instrument("retinote_model_step_duration_seconds", "histogram", "s", ("model_version", "step"))
+INSTRUMENTS = (PREDICTIONS, REFUSALS, STEP_SECONDS)
+
+Outcome = Answer | ExplanationAnswer | RequestError
+Measurement = tuple[Instrument, float, list[str]]
+
+
+def measurements(outcome: Outcome, version: str) -> Iterator[Measurement]:
+    """What one request adds: its label and the time of each step, or why it was refused.
+
+    Callers that name no version are counted under the one that answers, where TorchServe's own metrics say "default".
+    """
+    if isinstance(outcome, RequestError):
+        yield REFUSALS, 1, [version, outcome.code]
+    elif "prediction" in outcome:
+        answer = cast(Answer, outcome)
+        yield PREDICTIONS, 1, [version, answer["prediction"]["label"]]
+        for step, took_ms in cast(Mapping[str, float], answer["timing_ms"]).items():
+            yield STEP_SECONDS, round(took_ms / MS, SECONDS_DIGITS), [version, step]
+
+
+def declarations() -> dict[str, list[dict[str, Any]]]:
+    """All instruments as TorchServe's metrics file names them, by kind."""
+    declared: dict[str, list[dict[str, Any]]] = {}
+    for instrument in INSTRUMENTS:
+        entry = {"name": instrument.name, "unit": instrument.unit, "dimensions": list(instrument.dimensions)}
+        declared.setdefault(instrument.kind, []).append(entry)
+    return declared

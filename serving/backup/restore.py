@@ -1,0 +1,106 @@
+"""Brings a backup back.
+
+Everything is unpacked and checked beside what is there, and loaded into collections that nobody reads. Only when all
+of it is whole do names change: those of the folders with images, then those of the collections, one after the other.
+"""
+
+import contextlib
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+from typing import IO
+
+from pymongo.errors import PyMongoError
+
+from serving.backup import documents, media
+from serving.backup.archive import Progress, unpack
+from serving.backup.backup import REGISTRY, STORE
+from serving.backup.errors import BackupError, reason
+from serving.backup.manifest import Manifest
+from serving.stack.folder import DataFolder
+
+ADMINISTRATOR_NOTE = "first-administrator"
+"""Says to the next `up` that accounts are there already."""
+
+
+def restore_backup(
+    data: DataFolder,
+    database: documents.AnyDatabase,
+    archive: IO[bytes],
+    *,
+    replace: bool,
+    progress: Progress,
+) -> Manifest:
+    """Bring back what `archive` holds; what is there goes only if `replace` is true.
+
+    Raises BackupError: the text says whether anything was changed.
+    """
+    data.path.mkdir(mode=0o700, parents=True, exist_ok=True)
+    if not replace:
+        _check_empty(data, database)
+    with media.workspace(data.media, "restore") as work:
+        manifest = unpack(archive, work, progress)
+        loaded = 0
+
+        def note(count: int) -> None:
+            nonlocal loaded
+            loaded += count
+            progress("documents", loaded)
+
+        try:
+            documents.load(database, manifest.collections, work / "documents", note)
+        except BaseException as error:
+            with contextlib.suppress(PyMongoError):
+                documents.forget_loaded(database)
+            if isinstance(error, PyMongoError):
+                raise BackupError(
+                    f"The documents can't be loaded: {reason(error)}. Nothing was changed."
+                ) from error
+            raise
+        _switch(data, database, manifest, work)
+    return manifest
+
+
+def _check_empty(data: DataFolder, database: documents.AnyDatabase) -> None:
+    documents_there, files_there = documents.count(database), media.count(data.media).count
+    if documents_there or files_there:
+        raise BackupError(
+            f"There are {documents_there} documents in the database {database.name} and {files_there} files in "
+            f"{data.media} already. --replace puts the backup in their place; what is there is lost then."
+        )
+
+
+def _switch(data: DataFolder, database: documents.AnyDatabase, manifest: Manifest, work: Path) -> None:
+    new, old = work / "media", work / "replaced"
+    new.mkdir(mode=0o700, exist_ok=True)
+    steps: list[tuple[str, Callable[[], None]]] = [
+        ("images", lambda: media.switch(new, data.media, old)),
+        ("documents", lambda: documents.switch(database, manifest.collections)),
+        ("models", lambda: _put_models(data, work / "models")),
+    ]
+    done: list[str] = []
+    for name, step in steps:
+        try:
+            step()
+        except (OSError, PyMongoError) as error:
+            said = reason(error) if isinstance(error, PyMongoError) else str(error)
+            raise BackupError(
+                f"The backup is whole, but its {name} could not be put in place ({said}). In place so far: "
+                f"{', '.join(done) or 'nothing'}. Restore it again, with --replace, before anybody uses what is there."
+            ) from error
+        done.append(name)
+
+
+def _put_models(data: DataFolder, models: Path) -> None:
+    """The registry and the models of the backup; versions of the same name are replaced, others stay."""
+    registry = models / REGISTRY
+    data.torchserve.mkdir(mode=0o700, parents=True, exist_ok=True)
+    if registry.exists():
+        shutil.move(registry, data.registry)
+    for version in (models / STORE).glob("*/*"):
+        target = data.model_store / version.relative_to(models / STORE)
+        shutil.rmtree(target, ignore_errors=True)
+        target.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        shutil.move(version, target)
+    data.secrets.mkdir(mode=0o700, parents=True, exist_ok=True)
+    (data.secrets / ADMINISTRATOR_NOTE).touch(mode=0o600)

@@ -1,0 +1,68 @@
+"""Notes what `./retinote models` did, a JSON object per line, for the web app's audit to take in.
+
+A file and no call: what is served may change while the database or the web app is down, and `serving/` knows
+neither. Whoever reads it keeps count of how far; lines are only ever added.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import getpass
+import hashlib
+import json
+import os
+from dataclasses import asdict
+from datetime import UTC, datetime
+from pathlib import Path
+
+from serving.registry import Choice
+
+FILE = "changes.jsonl"
+FILE_VARIABLE = "RETINOTE_MODEL_CHANGES"
+
+
+def file(folder: Path) -> Path:
+    """Where changes are noted: in this folder, or where the environment says, as in containers that share one."""
+    return Path(os.environ.get(FILE_VARIABLE) or folder / FILE)
+
+
+def choice_sha256(choice: Choice) -> str:
+    """The hash of what was decided for a model: the sha256 of its JSON with sorted keys and no blanks."""
+    text = json.dumps(asdict(choice), sort_keys=True, separators=(",", ":"))
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+def note(
+    path: Path, action: str, name: str, version: str, *, weights_sha256: str, before: Choice, after: Choice
+) -> None:
+    """Add a line and bring it to the disk. Raises OSError when that can't be done."""
+    change = {
+        "time": datetime.now(UTC).isoformat(timespec="milliseconds"),
+        "actor": f"operator:{_operator()}",
+        "action": f"model.{action}",
+        "model": f"{name}/{version}",
+        "weights_sha256": weights_sha256,
+        "before": choice_sha256(before),
+        "after": choice_sha256(after),
+    }
+    line = json.dumps(change).encode() + b"\n"
+    descriptor = os.open(path, os.O_RDWR | os.O_APPEND | os.O_CREAT, 0o600)
+    with open(descriptor, "ab", buffering=0) as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        _end_last_line(descriptor)
+        file.write(line)
+        os.fsync(descriptor)
+
+
+def _end_last_line(descriptor: int) -> None:
+    """What a full disk cut off must not take the next line along."""
+    size = os.fstat(descriptor).st_size
+    if size and os.pread(descriptor, 1, size - 1) != b"\n":
+        os.write(descriptor, b"\n")
+
+
+def _operator() -> str:
+    try:
+        return getpass.getuser()[:60]
+    except (KeyError, OSError):  # a user without a name, as in many containers
+        return str(os.getuid())

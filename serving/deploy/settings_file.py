@@ -1,0 +1,63 @@
+"""The file `.env` beside docker-compose.yml: an installation's settings and secrets."""
+
+import base64
+import os
+import secrets
+from collections.abc import Mapping
+from pathlib import Path
+
+from serving.errors import ServingError
+
+NAME = ".env"
+SECRETS = (
+    "RETINOTE_SECRET_KEY",
+    "MONGODB_ROOT_PASSWORD",
+    "MONGODB_PASSWORD",
+    "MONGODB_REPLICA_KEY",
+    "REDIS_PASSWORD",
+    "RETINOTE_GATEWAY_SECRET",
+    "RETINOTE_METRICS_TOKEN",
+    "GRAFANA_PASSWORD",
+)
+SECRET_BYTES = 36
+REPLICA_KEY_BYTES = 96
+
+
+def new_secrets() -> dict[str, str]:
+    """A new value for each secret, of characters that need no quoting in `.env` and no escaping in addresses."""
+    values = {name: secrets.token_urlsafe(SECRET_BYTES) for name in SECRETS}
+    # MongoDB takes the characters of base64 alone.
+    values["MONGODB_REPLICA_KEY"] = base64.b64encode(secrets.token_bytes(REPLICA_KEY_BYTES)).decode()
+    return values
+
+
+def write(path: Path, settings: Mapping[str, str]) -> None:
+    """Write the file, for its owner alone. Raises ServingError when there is one: its secrets open what is stored."""
+    text = "# Made by ./retinote deploy init. Keep a copy where backups are kept: without these secrets\n"
+    text += "# a restored database can't be opened. docs/settings.md explains each variable.\n"
+    text += "".join(f"{name}={value}\n" for name, value in settings.items())
+    try:
+        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    except FileExistsError:
+        raise ServingError(
+            f"{path} is there already and was left as it is: the database was made with its secrets. "
+            "Move it away to begin anew."
+        ) from None
+    with os.fdopen(descriptor, "w", encoding="utf-8") as file:
+        file.write(text)
+
+
+def read(path: Path) -> dict[str, str]:
+    """The variables of the file. Raises ServingError when it can't be read."""
+    try:
+        lines = path.read_text(encoding="utf-8").splitlines()
+    except OSError as error:
+        raise ServingError(
+            f"{path} can't be read ({error.strerror}); ./retinote deploy init makes it."
+        ) from error
+    found = {}
+    for line in lines:
+        name, equals, value = line.strip().partition("=")
+        if equals and not name.startswith("#"):
+            found[name.strip()] = value.strip().strip("'\"")
+    return found

@@ -1,0 +1,157 @@
+"""The command `sbom`: what Retinote is made of, as one CycloneDX document.
+
+Python packages as they are installed, npm packages as the page's lock file has them, and the models of the store.
+"""
+
+import argparse
+import json
+import subprocess
+import sys
+import uuid
+from collections.abc import Iterable
+from datetime import UTC, datetime
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any
+
+from handlers.card import ModelCard
+from serving import page
+from serving.archive import checked_card
+from serving.errors import ServingError
+from serving.stack.commands import ROOT
+from serving.stores import ModelStores
+from serving.version import installed_version
+
+SPECIFICATION = "1.6"
+US = "retinote"
+SCHEMA = f"http://cyclonedx.org/schema/bom-{SPECIFICATION}.schema.json"
+
+Json = dict[str, Any]
+
+
+def add_sbom_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the options of `sbom`."""
+    parser.add_argument("file", type=Path, metavar="FILE", help="where to write it (JSON)")
+    parser.add_argument(
+        "--model-store",
+        type=Path,
+        default=ROOT / "model_store",
+        metavar="DIR",
+        help="where models are (default: %(default)s)",
+    )
+
+
+def sbom(arguments: argparse.Namespace) -> int:
+    """Write the document, and say what is in it."""
+    made = bill_of_materials(arguments.model_store)
+    arguments.file.write_text(json.dumps(made, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
+    print(f"{arguments.file}: {len(made['components'])} components, CycloneDX {SPECIFICATION}")
+    return 0
+
+
+def bill_of_materials(store: Path) -> Json:
+    """The document. Raises ServingError when one of the tools that list packages fails."""
+    parts = [_python_packages(), _npm_packages()]
+    models = [_model(card) for card in _cards(store)]
+    components = [component for part in parts for component in part["components"]] + models
+    dependencies = [
+        dependency
+        for part in parts
+        for dependency in part["dependencies"]
+        if dependency["ref"] != _root(part)
+    ]
+    direct = {ref for part in parts for ref in _direct(part)} | {model["bom-ref"] for model in models}
+    return {
+        "$schema": SCHEMA,
+        "bomFormat": "CycloneDX",
+        "specVersion": SPECIFICATION,
+        "serialNumber": f"urn:uuid:{uuid.uuid4()}",
+        "version": 1,
+        "metadata": {
+            "timestamp": f"{datetime.now(UTC):%Y-%m-%dT%H:%M:%SZ}",
+            "component": {"type": "application", "name": US, "version": installed_version(), "bom-ref": US},
+        },
+        "components": components,
+        "dependencies": [{"ref": US, "dependsOn": sorted(direct)}, *dependencies],
+    }
+
+
+def _python_packages() -> Json:
+    if find_spec("cyclonedx_py") is None:
+        raise ServingError("The package cyclonedx-bom is missing; ./retinote installs it.")
+    return _listed_by(
+        [sys.executable, "-m", "cyclonedx_py", "environment", sys.executable],
+        ["--spec-version", SPECIFICATION, "--output-format", "JSON"],
+        what="Python packages",
+    )
+
+
+def _npm_packages() -> Json:
+    return _listed_by(
+        page.node_command("npm", "sbom"),
+        ["--sbom-format", "cyclonedx", "--package-lock-only"],
+        what="npm packages",
+        folder=page.FOLDER,
+    )
+
+
+def _listed_by(tool: list[str], options: list[str], *, what: str, folder: Path | None = None) -> Json:
+    run = subprocess.run(
+        [*tool, *options], cwd=folder, env=page.environment(), capture_output=True, text=True, check=False
+    )
+    if run.returncode:
+        reason = (run.stderr.strip().splitlines() or [f"status {run.returncode}"])[-1]
+        raise ServingError(f"The {what} could not be listed: {reason}")
+    found: Json = json.loads(run.stdout)
+    return {"dependencies": [], **found}
+
+
+def _root(part: Json) -> str | None:
+    ref = part.get("metadata", {}).get("component", {}).get("bom-ref")
+    return str(ref) if ref else None
+
+
+def _direct(part: Json) -> Iterable[str]:
+    """What nothing else of the part asks for."""
+    asked_for = {
+        ref
+        for dependency in part["dependencies"]
+        if dependency["ref"] != _root(part)
+        for ref in dependency.get("dependsOn", [])
+    }
+    return {component["bom-ref"] for component in part["components"]} - asked_for
+
+
+def _cards(store: Path) -> Iterable[ModelCard]:
+    stores = ModelStores([store])
+    return [
+        checked_card(store / name / version) for name in stores.names() for version in stores.versions(name)
+    ]
+
+
+def _model(card: ModelCard) -> Json:
+    """A model as a component: its weights' hash, where its data come from under which licence, and its limits."""
+    ref = f"model:{card.name}@{card.version}"
+    return {
+        "type": "machine-learning-model",
+        "bom-ref": ref,
+        "name": card.name,
+        "version": card.version,
+        "description": f"{card.architecture}, labels {', '.join(card.labels)}. Research software.",
+        "hashes": [{"alg": "SHA-256", "content": card.weights_sha256}],
+        "modelCard": {
+            "modelParameters": {
+                "approach": {"type": "supervised"},
+                "task": "image classification",
+                "modelArchitecture": card.architecture,
+                "datasets": [_data_source(source) for source in card.data.get("sources", [])],
+            },
+            "considerations": {"technicalLimitations": list(card.limits)},
+        },
+    }
+
+
+def _data_source(source: Json) -> Json:
+    said = [f"{source['scans']} scans"] if "scans" in source else []
+    said += [str(source[key]) for key in ("licence", "citation") if key in source]
+    return {"type": "dataset", "name": str(source.get("name", "unnamed")), "description": "; ".join(said)}

@@ -1,0 +1,77 @@
+"""Notices what still runs and yet does nothing: processes that a signal has stopped, services that don't answer."""
+
+import time
+from collections.abc import Callable
+
+import psutil
+
+STOPPED_LIMIT_S = 5.0
+"""A process that a signal has stopped does nothing until another comes: no load makes it look so."""
+SILENCE_LIMIT_S = 12.0
+"""A busy service may miss a probe; one that answers none for so long has hung."""
+
+
+class StoppedProcesses:
+    """Those at and below a process that are stopped (SIGSTOP), and for how long they were seen so.
+
+    A debugger's stop is another state, and left alone.
+    """
+
+    def __init__(self) -> None:
+        self._since: dict[psutil.Process, float] = {}
+
+    def look(self, pid: int) -> bool:
+        """Look at the process and all its descendants; whether any is stopped."""
+        now = time.monotonic()
+        self._since = {
+            process: self._since.get(process, now) for process in _family(pid) if _stopped(process)
+        }
+        return bool(self._since)
+
+    def kill(self, longer_than_s: float) -> list[int]:
+        """SIGKILL those that have been stopped for longer; their ids. Whoever started them starts others."""
+        now = time.monotonic()
+        killed = [process for process, since in self._since.items() if now - since >= longer_than_s]
+        for process in killed:
+            try:
+                process.kill()
+            except psutil.NoSuchProcess:
+                pass
+        return [process.pid for process in killed]
+
+
+class Silence:
+    """For how long a service hasn't answered, told by its probes. One missed probe alone is no silence."""
+
+    def __init__(self) -> None:
+        self._since: float | None = None
+
+    def lasts_s(self, asked_at: float, answered: bool) -> float:
+        """Seconds of silence after a probe that was sent at `asked_at` (monotonic)."""
+        if answered:
+            self._since = None
+        elif self._since is None:
+            self._since = asked_at
+        else:
+            return time.monotonic() - self._since
+        return 0.0
+
+
+def answers_at_all(probe_said: bool, alive: Callable[[], bool] | None) -> bool:
+    """Whether a program answers: as its probe said, or else as `alive` says where there is one."""
+    return probe_said or (alive is not None and alive())
+
+
+def _family(pid: int) -> list[psutil.Process]:
+    try:
+        process = psutil.Process(pid)
+        return [process, *process.children(recursive=True)]
+    except psutil.NoSuchProcess:
+        return []
+
+
+def _stopped(process: psutil.Process) -> bool:
+    try:
+        return bool(process.status() == psutil.STATUS_STOPPED)
+    except psutil.NoSuchProcess:
+        return False

@@ -1,0 +1,202 @@
+"""Files made to harm whoever opens them: bombs, files that are two things at once, and thousands of damaged ones.
+
+`RETINOTE_DAMAGED_IMAGES=10000` tries that many damaged files on the decoder instead of a thousand.
+"""
+
+from __future__ import annotations
+
+import io
+import json
+import os
+import subprocess
+import sys
+import zlib
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from PIL import Image, PngImagePlugin
+from rest_framework.response import Response
+
+from tests.attack.people import People
+from tests.dicom_files import dataset, written
+from tests.images import bscan, encoded
+from webapp.scans import storage
+from webapp.scans.models import Scan
+
+ROOT = Path(__file__).parents[2]
+DAMAGED = int(os.environ.get("RETINOTE_DAMAGED_IMAGES", "1000"))
+SEED = int(os.environ.get("RETINOTE_DAMAGED_SEED", "1"))
+# 40 megapixels as RGB and RGBA, some of it twice, beside Python and its libraries.
+MOST_MIB = 1200
+GREY = bscan(64, 48)
+
+
+def test_damaged_files_are_read_or_refused_within_bounds() -> None:
+    ran = subprocess.run(
+        [sys.executable, "-m", "tests.attack.mutator", str(DAMAGED), str(SEED)],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert ran.returncode == 0, ran.stderr[-2000:]
+    result = json.loads(ran.stdout)
+    assert result["unexpected"] == []
+    assert sum(result["found"].values()) == DAMAGED
+    # The mutator would be worth nothing if all files stayed whole, or none.
+    assert 0.05 < result["found"]["read"] / DAMAGED < 0.8
+    assert len(result["found"]) > 4
+    assert result["peak_mib"] < MOST_MIB
+
+
+def png_chunk(kind: bytes, data: bytes) -> bytes:
+    return len(data).to_bytes(4, "big") + kind + data + zlib.crc32(kind + data).to_bytes(4, "big")
+
+
+def png(width: int, height: int, *chunks: bytes, depth: int = 8, colour: int = 0) -> bytes:
+    header = width.to_bytes(4, "big") + height.to_bytes(4, "big") + bytes([depth, colour, 0, 0, 0])
+    return b"\x89PNG\r\n\x1a\n" + png_chunk(b"IHDR", header) + b"".join(chunks) + png_chunk(b"IEND", b"")
+
+
+def packed_zeros(mebibytes: int) -> bytes:
+    """So many mebibytes of zeros as zlib packs them, without packing more than the first."""
+    packer = zlib.compressobj(9, wbits=-zlib.MAX_WBITS)
+    one = packer.compress(bytes(2**20)) + packer.flush(zlib.Z_FULL_FLUSH)
+    checksum = (mebibytes * 2**20 % 65521) << 16 | 1  # Adler-32 of nothing but zeros
+    end = zlib.compressobj(wbits=-zlib.MAX_WBITS).flush()
+    return b"\x78\xda" + one * mebibytes + end + checksum.to_bytes(4, "big")
+
+
+def text_bomb() -> bytes:
+    """A whole picture with two gigabytes of text and colours in two megabytes."""
+    packed = packed_zeros(1024)
+    pixels = png_chunk(b"IDAT", zlib.compress(bytes(65) * 64))
+    return png(
+        64, 64, png_chunk(b"zTXt", b"Comment\0\0" + packed), png_chunk(b"iCCP", b"p\0\0" + packed), pixels
+    )
+
+
+def pixel_bomb() -> bytes:
+    """A megabyte that announces 64 × 64 pixels and unpacks into a gigabyte."""
+    return png(64, 64, png_chunk(b"IDAT", packed_zeros(1024)))
+
+
+def tiff(tags: dict[int, tuple[int, int]], tail: bytes = b"") -> bytes:
+    entries = b"".join(
+        tag.to_bytes(2, "little")
+        + (4).to_bytes(2, "little")
+        + (1).to_bytes(4, "little")
+        + value.to_bytes(4, "little")
+        for tag, (_, value) in sorted(tags.items())
+    )
+    return b"II*\0\x08\0\0\0" + len(tags).to_bytes(2, "little") + entries + b"\0\0\0\0" + tail
+
+
+def endless_tiff() -> bytes:
+    """A TIFF whose list of pages leads back to its first."""
+    content = bytearray(encoded(GREY, "TIFF"))
+    first = int.from_bytes(content[4:8], "little")
+    count = int.from_bytes(content[first : first + 2], "little")
+    content[first + 2 + 12 * count : first + 6 + 12 * count] = content[4:8]
+    return bytes(content)
+
+
+def many_frames() -> bytes:
+    frames = [Image.fromarray(bscan(64, 48, seed)) for seed in range(40)]
+    return encoded(frames[0], "WEBP", save_all=True, append_images=frames[1:])
+
+
+BOMBS: dict[str, Callable[[], bytes]] = {
+    "a wall of pixels": lambda: png(60_000, 60_000, png_chunk(b"IDAT", zlib.compress(b"\0"))),
+    "the largest numbers": lambda: png(2**31 - 1, 2**31 - 1),
+    "16-bit colour, just small enough": lambda: png(8000, 5000, png_chunk(b"IDAT", zlib.compress(b"\0")), depth=16, colour=6),
+    "all of 40 megapixels in black": lambda: encoded(np.zeros((5000, 8000), np.uint8)),
+    "a gigabyte of text": text_bomb,
+    "a gigabyte behind 64 pixels": pixel_bomb,
+    "a TIFF that announces much": lambda: tiff({256: (4, 2**31), 257: (4, 2**31), 258: (4, 8), 259: (4, 5), 262: (4, 1), 273: (4, 8), 278: (4, 2**31), 279: (4, 2**31)}),
+    "a TIFF that never ends": endless_tiff,
+    "forty frames": many_frames,
+    "a DICOM file that announces much": lambda: written(dataset(GREY, Rows=65_000, Columns=65_000)),
+    "a DICOM file of many frames": lambda: written(dataset(GREY, NumberOfFrames=2**31 - 1)),
+    "a WebP of the largest size": lambda: encoded(GREY, "WEBP", lossless=True).replace(
+        encoded(GREY, "WEBP", lossless=True)[21:25], b"\xff\xff\xff\x0f", 1
+    ),
+    "a JPEG of the largest size": lambda: encoded(GREY, "JPEG").replace(b"\x00\x30\x00\x40", b"\xff\xdc\xff\xdc", 1),
+    "a BMP of the largest size": lambda: encoded(GREY, "BMP")[:18] + b"\xff\xff\xff\x7f" * 2 + encoded(GREY, "BMP")[26:],
+}  # fmt: skip
+DECODE_FILE = (
+    "import sys; from tests.attack.mutator import outcome, peak_memory_mib; "
+    "print(outcome(open(sys.argv[1], 'rb').read()), peak_memory_mib())"
+)
+
+
+@pytest.mark.parametrize("kind", BOMBS)
+def test_a_bomb_takes_no_more_memory_than_the_largest_picture(kind: str, tmp_path: Path) -> None:
+    bomb = tmp_path / "bomb"
+    bomb.write_bytes(BOMBS[kind]())
+    ran = subprocess.run(
+        [sys.executable, "-c", DECODE_FILE, str(bomb)], cwd=ROOT, capture_output=True, text=True, check=False
+    )
+    assert ran.returncode == 0, ran.stderr[-2000:]
+    became, peak_mib = ran.stdout.split()
+    assert (became == "read") == kind.startswith(("all of 40", "a TIFF that never", "a gigabyte behind"))
+    assert float(peak_mib) < MOST_MIB
+
+
+HTML = b"<html><script>alert(document.cookie)</script>"
+
+
+def png_with_html() -> bytes:
+    said = PngImagePlugin.PngInfo()
+    said.add_text("Comment", HTML.decode())
+    return encoded(GREY, pnginfo=said) + HTML
+
+
+def dicom_with_program() -> bytes:
+    data = dataset(GREY, PatientName="MZ^PROGRAM", PatientComments=HTML.decode())
+    data.preamble = b"MZ" + b"\x90" * 126
+    return written(data)
+
+
+TWO_AT_ONCE: dict[str, tuple[bytes, int]] = {
+    "PNG and HTML": (png_with_html(), 202),
+    "PNG and ZIP": (encoded(GREY) + b"PK\x03\x04" + HTML, 202),
+    "JPEG and HTML": (encoded(GREY, "JPEG", comment=HTML) + HTML, 202),
+    "JPEG and PDF": (encoded(GREY, "JPEG", comment=b"%PDF-1.7\n" + HTML), 202),
+    "BMP and script": (encoded(GREY, "BMP") + HTML, 202),
+    "TIFF and HTML": (encoded(GREY, "TIFF", tiffinfo={270: HTML.decode(), 315: HTML.decode()}), 202),
+    "DICOM and program": (dicom_with_program(), 202),
+    "PDF and JPEG": (b"%PDF-1.7\n" + encoded(GREY, "JPEG"), 415),
+    "GIF and script": (b"GIF89a=1;" + HTML, 415),
+    "HTML and PNG": (HTML + encoded(GREY), 400),
+    "SVG": (b"<svg xmlns='http://www.w3.org/2000/svg'><script>alert(1)</script></svg>", 415),
+    "MVG": (b"push graphic-context\nfill 'url(https://evil.example.org/)'\npop graphic-context", 400),
+    "PostScript": (b"%!PS\n(/etc/passwd) (r) file", 400),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("kind", TWO_AT_ONCE)
+def test_of_a_file_that_is_two_things_only_pixels_stay(
+    kind: str, away: None, people: People, upload: Callable[..., Response], api: Any
+) -> None:
+    content, status = TWO_AT_ONCE[kind]
+    answer = upload(people.owner, content)
+    assert answer.status_code == status, answer.content
+    if status == 202:
+        kept = storage.read(Scan.objects.get().image_name)
+        assert kept.startswith(b"\x89PNG") and kept.endswith(b"IEND\xaeB`\x82")
+        for foreign in (b"script", b"PDF", b"PK\x03", b"PROGRAM", b"tEXt", b"zTXt", b"eXIf"):
+            assert foreign not in kept
+        shown = api(people.owner).get(answer.json()["image_path"])
+        assert shown.headers["Content-Type"] == "image/png"
+        assert shown.headers["X-Content-Type-Options"] == "nosniff"
+
+
+def test_a_whole_picture_is_still_a_picture() -> None:
+    """The files above are harmless where they should be: Pillow itself opens them."""
+    for content, status in TWO_AT_ONCE.values():
+        if status == 202 and not content.startswith(b"MZ"):
+            assert Image.open(io.BytesIO(content)).size == (64, 48)

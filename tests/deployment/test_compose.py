@@ -1,0 +1,121 @@
+"""docker-compose.yml: what is published, who reaches whom, how confined the containers are."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from serving.deploy import settings_file
+from serving.deploy.checks import published_ports
+
+ROOT = Path(__file__).parents[2]
+TEXT = (ROOT / "docker-compose.yml").read_text(encoding="utf-8")
+COMPOSE: dict[str, Any] = yaml.safe_load(TEXT)
+SERVICES: dict[str, dict[str, Any]] = COMPOSE["services"]
+INTERNAL = {name for name, network in COMPOSE["networks"].items() if network.get("internal")}
+
+
+def networks(service: str) -> set[str]:
+    """The networks that a service is in; `migrate` shares MongoDB's."""
+    mode = SERVICES[service].get("network_mode", "")
+    return networks(mode.removeprefix("service:")) if mode else set(SERVICES[service]["networks"])
+
+
+def test_nginx_alone_publishes_ports() -> None:
+    assert [name for name, service in SERVICES.items() if "ports" in service] == ["nginx"]
+    assert list(published_ports(TEXT)) == ["nginx"]
+
+
+def test_all_others_are_in_networks_without_a_way_out() -> None:
+    assert networks("nginx") - INTERNAL == {"edge"}
+    for name in SERVICES.keys() - {"nginx"}:
+        assert networks(name) <= INTERNAL, name
+
+
+def test_the_gateway_and_the_model_server_reach_no_database() -> None:
+    for name in ("nginx", "model-server", "prometheus", "grafana"):
+        assert not networks(name) & (networks("mongodb") | networks("redis")), name
+
+
+@pytest.mark.parametrize("name", SERVICES)
+def test_containers_are_confined(name: str) -> None:
+    service = SERVICES[name]
+
+    assert service["read_only"] is True
+    assert service["cap_drop"] == ["ALL"]
+    assert service["security_opt"] == ["no-new-privileges:true"]
+    assert not service.get("privileged")
+    assert service["mem_limit"] if name != "migrate" else True
+
+
+@pytest.mark.parametrize(
+    "name", [name for name in SERVICES if name not in ("migrate", "worker", "prometheus", "grafana")]
+)
+def test_services_tell_their_health(name: str) -> None:
+    assert SERVICES[name]["healthcheck"]["test"]
+
+
+@pytest.mark.parametrize("name", SERVICES)
+def test_images_are_pinned(name: str) -> None:
+    image = SERVICES[name]["image"]
+    default = re.sub(r"^\$\{\w+:-(.*)\}$", r"\1", image)
+
+    assert re.search(r":(local|v?\d+\.\d+\.\d+[\w.-]*)$", default), image
+
+
+def test_no_secret_has_a_default() -> None:
+    for name in settings_file.SECRETS:
+        uses = re.findall(rf"\$\{{{name}(:[^}}]*)?\}}", TEXT)
+        assert uses, name
+        assert any(use.startswith(":?") for use in uses), name
+        assert not any(use.startswith(":-") for use in uses), name
+
+
+def test_the_web_app_can_only_read_the_published_key() -> None:
+    for name in ("web", "worker"):
+        assert "key:/run/retinote/key:ro" in SERVICES[name]["volumes"]
+        assert not any(volume.startswith("models:") for volume in SERVICES[name]["volumes"])
+        assert SERVICES[name]["environment"]["RETINOTE_MODEL_MANAGEMENT_URL"] == ""
+
+
+def test_root_of_the_database_is_known_to_the_migration_alone() -> None:
+    knowing = [
+        name
+        for name, service in SERVICES.items()
+        if "MONGODB_ROOT_PASSWORD" in service.get("environment", {})
+    ]
+
+    assert knowing == ["migrate"]
+
+
+def test_mounted_files_are_there() -> None:
+    mounted = [
+        volume.split(":")[0]
+        for service in SERVICES.values()
+        for volume in service.get("volumes", [])
+        if volume.startswith("./")
+    ]
+
+    assert mounted
+    for path in mounted:
+        assert (ROOT / path).exists(), path
+
+
+def test_volumes_and_networks_are_declared() -> None:
+    for service in SERVICES.values():
+        for volume in service.get("volumes", []):
+            source = volume.split(":")[0]
+            assert source.startswith((".", "${")) or source in COMPOSE["volumes"], source
+        assert set(service.get("networks", [])) <= set(COMPOSE["networks"])
+
+
+@pytest.mark.parametrize("name", ["web", "model-server"])
+def test_images_run_as_nobody_special(name: str) -> None:
+    dockerfile = (ROOT / SERVICES[name]["build"]["dockerfile"]).read_text(encoding="utf-8")
+
+    assert dockerfile.rstrip().rpartition("\nUSER ")[2].startswith("10001:10001")
+    assert "--require-hashes" in dockerfile

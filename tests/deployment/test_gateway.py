@@ -1,0 +1,294 @@
+"""nginx with the project's configuration: who is let through to what, with what."""
+
+from __future__ import annotations
+
+import http.client
+import json
+import os
+import re
+import shutil
+import ssl
+import subprocess
+import threading
+from collections.abc import Iterator
+from dataclasses import dataclass
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+
+import pytest
+
+from serving.deploy import certificate
+from serving.stack.ports import free_ports
+
+NGINX = Path(__file__).parents[2] / "deploy" / "nginx"
+HOST = "localhost"
+GATEWAY_SECRET = "gateway-secret-of-the-test"
+GOOD, LIMITED, BROKEN = "Bearer good", "Bearer over-limit", "Bearer broken"
+PROGRAM = shutil.which("nginx")
+
+pytestmark = [
+    pytest.mark.skipif(not PROGRAM and "CI" not in os.environ, reason="there is no nginx"),
+    pytest.mark.xdist_group("gateway"),
+]
+
+
+class Echo(BaseHTTPRequestHandler):
+    """Stands behind nginx in place of web app and model server: tells what came, and judges keys."""
+
+    protocol_version = "HTTP/1.1"
+
+    def answer(self) -> None:
+        body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
+        if self.path == "/api/v1/internal/inference-key/":
+            self._judge()
+            return
+        told = {
+            "path": self.path,
+            "port": self.server.server_address[1],
+            "headers": {name.lower(): value for name, value in self.headers.items()},
+            "length": len(body),
+        }
+        self._send(200, {"Content-Type": "application/json"}, json.dumps(told).encode())
+
+    def _judge(self) -> None:
+        if self.headers.get("X-Gateway-Secret") != GATEWAY_SECRET:
+            self._send(404, {})
+            return
+        key = self.headers.get("Authorization", "")
+        answers: dict[str, tuple[int, dict[str, str]]] = {
+            GOOD: (204, {"X-Model-Authorization": "Bearer key-of-torchserve"}),
+            LIMITED: (429, {"Retry-After": "17"}),
+            BROKEN: (503, {}),
+        }
+        self._send(*answers.get(key, (401, {})))
+
+    def _send(self, status: int, headers: dict[str, str], body: bytes = b"") -> None:
+        self.send_response(status)
+        for name, value in headers.items():
+            self.send_header(name, value)
+        if status != 204:
+            self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+
+    do_GET = do_POST = do_PUT = do_DELETE = answer
+
+    def log_message(self, *args: object) -> None:
+        """Nothing."""
+
+
+@dataclass(frozen=True)
+class Gateway:
+    """A running nginx, and where what stands behind it listens."""
+
+    http: int
+    https: int
+    web: int
+    model_server: int
+    tls: ssl.SSLContext
+    log: Path
+
+    def ask(
+        self,
+        path: str,
+        *,
+        method: str = "GET",
+        body: bytes | None = None,
+        headers: dict[str, str] | None = None,
+        host: str = HOST,
+    ) -> http.client.HTTPResponse:
+        """One request over TLS."""
+        connection = http.client.HTTPSConnection(HOST, self.https, context=self.tls, timeout=20)
+        given = {"Host": f"{host}:{self.https}"} | (headers or {})
+        connection.request(method, path, body=body, headers=given)
+        return connection.getresponse()
+
+    def infer(self, path: str = "/inference/retina-oct", **headers: str) -> http.client.HTTPResponse:
+        """Post an image."""
+        return self.ask(path, method="POST", body=b"image", headers=headers)
+
+
+@pytest.fixture(scope="module")
+def gateway(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Gateway]:
+    assert PROGRAM, "nginx is not installed"
+    folder = tmp_path_factory.mktemp("gateway")
+    certificate.make_self_signed(folder / "tls", HOST)
+    plain, secure = free_ports(2)
+    behind = [ThreadingHTTPServer(("127.0.0.1", 0), Echo) for _ in range(2)]
+    for server in behind:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+    web, model_server = (int(server.server_address[1]) for server in behind)
+    text = (NGINX / "nginx.conf.template").read_text(encoding="utf-8")
+    for here, there in {
+        "@HOST@": HOST,
+        "@HTTPS_SUFFIX@": f":{secure}",
+        "@RESOLVER@": "127.0.0.1",
+        "@WEB@": f"127.0.0.1:{web}",
+        "@MODEL_SERVER@": f"127.0.0.1:{model_server}",
+        "@GATEWAY_SECRET@": GATEWAY_SECRET,
+        "listen 8080": f"listen 127.0.0.1:{plain}",
+        "listen 8443": f"listen 127.0.0.1:{secure}",
+        "/tmp/": f"{folder}/",
+        "/dev/stdout": str(folder / "access.log"),
+        "/dev/stderr": str(folder / "error.log"),
+        "/etc/nginx/tls": str(folder / "tls"),
+        "user nobody nogroup;": "",
+        "worker_processes auto;": "worker_processes 1;",
+    }.items():
+        text = text.replace(here, there)
+    assert not re.search("@[A-Z_]+@", text)
+    if os.geteuid() == 0:
+        text = "user root;\n" + text  # the folder is for its owner alone
+    (folder / "nginx.conf").write_text(text, encoding="utf-8")
+    command = [PROGRAM, "-p", str(folder), "-e", str(folder / "error.log"), "-c", str(folder / "nginx.conf")]
+    tested = subprocess.run([*command, "-t"], capture_output=True, text=True, check=False)
+    assert tested.returncode == 0, tested.stderr
+    subprocess.run(command, check=True)
+    tls = ssl.create_default_context(cafile=folder / "tls" / certificate.CERTIFICATE)
+    yield Gateway(plain, secure, web, model_server, tls, folder / "access.log")
+    subprocess.run([*command, "-s", "stop"], check=True)
+    for server in behind:
+        server.shutdown()
+
+
+def test_plain_http_is_sent_on(gateway: Gateway) -> None:
+    connection = http.client.HTTPConnection("127.0.0.1", gateway.http, timeout=20)
+    connection.request("GET", "/scans/1?x=2", headers={"Host": HOST})
+    answer = connection.getresponse()
+
+    assert answer.status == 301
+    assert answer.headers["Location"] == f"https://{HOST}:{gateway.https}/scans/1?x=2"
+
+
+def test_another_name_gets_no_answer(gateway: Gateway) -> None:
+    with pytest.raises((http.client.RemoteDisconnected, ConnectionResetError)):
+        gateway.ask("/", host="other.example.org")
+
+
+def test_the_web_app_hears_from_whom_a_request_is(gateway: Gateway) -> None:
+    told = json.load(
+        gateway.ask("/scans?q=1", headers={"X-Forwarded-For": "203.0.113.9", "X-Gateway-Secret": "guess"})
+    )
+
+    assert told["port"] == gateway.web
+    assert told["path"] == "/scans?q=1"
+    assert told["headers"]["x-forwarded-for"] == told["headers"]["x-real-ip"] == "127.0.0.1"
+    assert told["headers"]["x-forwarded-proto"] == "https"
+    assert told["headers"]["host"] == f"{HOST}:{gateway.https}"
+    assert "x-gateway-secret" not in told["headers"]
+
+
+@pytest.mark.parametrize(("given", "kept"), [("scan-0001", True), ("a b", False), ("<script>alert", False)])
+def test_a_request_has_one_id(gateway: Gateway, given: str, kept: bool) -> None:
+    told = json.load(gateway.ask("/", headers={"X-Request-Id": given}))
+
+    assert (told["headers"]["x-request-id"] == given) is kept
+    assert len(told["headers"]["x-request-id"]) >= 8
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        "/metrics",
+        "/metrics/",
+        "/readyz/",
+        "/api/v1/internal/inference-key/",
+        "/api/v1/internal/",
+        "/api/v1//internal/inference-key/",
+        "/api/v1/x/../internal/inference-key/",
+        "/_inference_key",
+        "/_key_over_limit",
+    ],
+)
+def test_what_is_for_inside_is_not_found(gateway: Gateway, path: str) -> None:
+    assert gateway.ask(path, headers={"X-Gateway-Secret": GATEWAY_SECRET}).status == 404
+
+
+def test_large_bodies_are_for_uploads_alone(gateway: Gateway) -> None:
+    three_mb = b"x" * 3 * 2**20
+
+    refused = gateway.ask("/api/v1/auth/token/", method="POST", body=three_mb)
+    assert refused.status == 413
+    assert json.load(refused)["error"]["code"] == "too_large"
+    assert json.load(gateway.ask("/api/v1/scans/", method="POST", body=three_mb))["length"] == len(three_mb)
+
+
+def test_a_key_opens_predictions(gateway: Gateway) -> None:
+    told = json.load(gateway.infer(Authorization=GOOD, Cookie="refresh=secret"))
+
+    assert told["port"] == gateway.model_server
+    assert told["path"] == "/predictions/retina-oct"
+    assert told["length"] == len(b"image")
+    assert told["headers"]["authorization"] == "Bearer key-of-torchserve"
+    assert "cookie" not in told["headers"]
+
+
+def test_a_version_may_be_named(gateway: Gateway) -> None:
+    told = json.load(gateway.infer("/inference/retina-oct/1.0.0", Authorization=GOOD))
+
+    assert told["path"] == "/predictions/retina-oct/1.0.0"
+
+
+@pytest.mark.parametrize(
+    ("key", "status", "code"),
+    [
+        ("", 401, "not_authenticated"),
+        ("Bearer wrong", 401, "not_authenticated"),
+        (LIMITED, 429, "too_many_requests"),
+        (BROKEN, 503, "unavailable"),
+    ],
+)
+def test_without_a_good_key_nothing_reaches_the_model_server(
+    gateway: Gateway, key: str, status: int, code: str
+) -> None:
+    answer = gateway.infer(Authorization=key)
+
+    assert answer.status == status
+    assert json.load(answer)["error"]["code"] == code
+    if status == 429:
+        assert answer.headers["Retry-After"] == "17"
+
+
+def test_nothing_but_posting_is_taken(gateway: Gateway) -> None:
+    assert gateway.ask("/inference/retina-oct", headers={"Authorization": GOOD}).status == 403
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        "/inference/",
+        "/inference/retina-oct/1.0.0/x",
+        "/inference/../models",
+        "/inference/%2e%2e/models",
+        "/inference/..%2fmodels",
+        "/inference/retina-oct%2f..%2f..%2fmodels",
+        "/inference/retina-oct/..",
+        "/models",
+        "/predictions/retina-oct",
+        "/explanations/retina-oct",
+        "/ping",
+    ],
+)
+def test_no_other_path_leads_to_the_model_server(gateway: Gateway, path: str) -> None:
+    answer = gateway.infer(path, Authorization=GOOD)
+
+    assert answer.status == 404 or json.load(answer)["port"] == gateway.web
+
+
+def test_the_log_has_neither_queries_nor_keys(gateway: Gateway) -> None:
+    gateway.ask("/api/v1/scans/?patient_ref=P-4711", headers={"X-Request-Id": "look-for-me-1"}).read()
+    gateway.infer(Authorization=GOOD).read()
+
+    lines = [json.loads(line) for line in gateway.log.read_text().splitlines()]
+    (line,) = [line for line in lines if line["request_id"] == "look-for-me-1"]
+    assert (line["path"], line["status"], line["source"]) == ("/api/v1/scans/", 200, "nginx")
+    assert not [
+        secret for secret in ("P-4711", "good", "key-of-torchserve") if secret in gateway.log.read_text()
+    ]
+
+
+def test_somebody_who_guesses_passwords_is_slowed_down(gateway: Gateway) -> None:
+    statuses = [gateway.ask("/api/v1/auth/token/", method="POST", body=b"{}").status for _ in range(14)]
+
+    assert statuses[0] == 200
+    assert statuses[-1] == 429

@@ -1,0 +1,217 @@
+"""deploy/kubernetes/: do the manifests fit each other, and is everybody confined to what they need?"""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from serving.deploy import settings_file
+
+FOLDER = Path(__file__).parents[2] / "deploy" / "kubernetes"
+BASE = FOLDER / "base"
+NAME = "app.kubernetes.io/name"
+Manifest = dict[str, Any]
+
+
+def kustomization(folder: Path) -> Manifest:
+    return dict(yaml.safe_load((folder / "kustomization.yaml").read_text(encoding="utf-8")))
+
+
+def load() -> list[Manifest]:
+    """All manifests that the base names."""
+    files = [BASE / name for name in kustomization(BASE)["resources"]]
+    return [
+        manifest
+        for file in files
+        if file.is_file()
+        for manifest in yaml.safe_load_all(file.read_text(encoding="utf-8"))
+    ]
+
+
+MANIFESTS = load()
+
+
+def of_kind(*kinds: str) -> dict[str, Manifest]:
+    return {found["metadata"]["name"]: found for found in MANIFESTS if found["kind"] in kinds}
+
+
+WORKLOADS = of_kind("Deployment", "StatefulSet", "Job")
+SERVED = {name: found for name, found in WORKLOADS.items() if found["kind"] != "Job"}
+POLICIES = of_kind("NetworkPolicy")
+SERVICES = of_kind("Service")
+
+
+def pod(name: str) -> Manifest:
+    return dict(WORKLOADS[name]["spec"]["template"]["spec"])
+
+
+def ports(name: str) -> dict[str, int]:
+    """The ports that a workload's containers name."""
+    return {
+        port["name"]: port["containerPort"]
+        for container in pod(name)["containers"]
+        for port in container.get("ports", [])
+    }
+
+
+def callers(name: str, port: int) -> set[str]:
+    """Who may reach a port of a workload: names of workloads, `ns:` and a namespace, or `anybody`."""
+    found: set[str] = set()
+    for rule in POLICIES[name]["spec"].get("ingress", []):
+        if port not in [entry["port"] for entry in rule["ports"]]:
+            continue
+        for peer in rule.get("from", [{}]):
+            if "podSelector" in peer:
+                found.add(peer["podSelector"]["matchLabels"][NAME])
+            elif "namespaceSelector" in peer:
+                found.add(f"ns:{peer['namespaceSelector']['matchLabels']['kubernetes.io/metadata.name']}")
+            else:
+                found.add("anybody")
+    return found
+
+
+@pytest.mark.parametrize("name", SERVED)
+def test_a_workload_selects_its_own_pods(name: str) -> None:
+    spec = SERVED[name]["spec"]
+
+    assert spec["selector"]["matchLabels"] == spec["template"]["metadata"]["labels"] == {NAME: name}
+
+
+@pytest.mark.parametrize("name", SERVICES)
+def test_a_service_leads_to_a_port_that_is_there(name: str) -> None:
+    spec = SERVICES[name]["spec"]
+    target = spec["selector"][NAME]
+
+    for port in spec["ports"]:
+        assert port["targetPort"] in ports(target)
+
+
+@pytest.mark.parametrize("name", WORKLOADS)
+def test_pods_are_confined(name: str) -> None:
+    spec = pod(name)
+
+    assert spec["securityContext"]["runAsNonRoot"] is True
+    assert spec["securityContext"]["runAsUser"] > 0
+    assert spec["securityContext"]["seccompProfile"] == {"type": "RuntimeDefault"}
+    assert spec["automountServiceAccountToken"] is False
+    for container in spec["containers"]:
+        assert container["securityContext"] == {
+            "allowPrivilegeEscalation": False,
+            "readOnlyRootFilesystem": True,
+            "capabilities": {"drop": ["ALL"]},
+        }
+        assert container["resources"]["requests"].keys() == {"cpu", "memory"}
+        assert container["resources"]["limits"]["memory"]
+
+
+@pytest.mark.parametrize("name", WORKLOADS)
+def test_what_is_mounted_is_there(name: str) -> None:
+    spec = pod(name)
+    volumes = {volume["name"] for volume in spec.get("volumes", [])}
+    volumes |= {
+        claim["metadata"]["name"] for claim in WORKLOADS[name]["spec"].get("volumeClaimTemplates", [])
+    }
+    generated = {
+        generator["name"]
+        for resource in kustomization(BASE)["resources"]
+        if (BASE / resource).is_dir()
+        for generator in kustomization(BASE / resource)["configMapGenerator"]
+    }
+
+    for container in spec["containers"]:
+        assert {mount["name"] for mount in container.get("volumeMounts", [])} <= volumes
+    for volume in spec.get("volumes", []):
+        if "configMap" in volume:
+            assert volume["configMap"]["name"] in generated
+        if "persistentVolumeClaim" in volume:
+            assert volume["persistentVolumeClaim"]["claimName"] in of_kind("PersistentVolumeClaim")
+
+
+@pytest.mark.parametrize("name", WORKLOADS)
+def test_secrets_are_those_that_init_makes(name: str) -> None:
+    for container in pod(name)["containers"]:
+        for variable in container.get("env", []):
+            source = variable.get("valueFrom", {})
+            if "secretKeyRef" in source:
+                assert source["secretKeyRef"]["name"] == "retinote"
+                assert source["secretKeyRef"]["key"] in settings_file.SECRETS
+            if "configMapKeyRef" in source:
+                assert source["configMapKeyRef"]["key"] in of_kind("ConfigMap")["retinote"]["data"]
+            for used in re.findall(r"\$\((\w+)\)", variable.get("value", "")):
+                earlier = [other["name"] for other in container["env"]]
+                assert used in earlier[: earlier.index(variable["name"])]
+
+
+@pytest.mark.parametrize("name", [name for name in SERVED if name != "worker"])
+def test_pods_tell_whether_they_are_alive_and_ready(name: str) -> None:
+    main = pod(name)["containers"][0]
+
+    assert {"livenessProbe", "readinessProbe"} <= main.keys()
+
+
+@pytest.mark.parametrize("name", ["web", "model-server", "gateway"])
+def test_what_grows_keeps_a_pod_while_nodes_are_emptied(name: str) -> None:
+    budget, scaler = of_kind("PodDisruptionBudget")[name], of_kind("HorizontalPodAutoscaler")[name]
+
+    assert budget["spec"]["selector"]["matchLabels"] == {NAME: name}
+    assert scaler["spec"]["scaleTargetRef"]["name"] == name
+    assert scaler["spec"]["minReplicas"] > budget["spec"]["minAvailable"]
+
+
+def test_nobody_is_reached_unless_a_rule_says_so() -> None:
+    spec = POLICIES["nobody"]["spec"]
+
+    assert spec == {"podSelector": {}, "policyTypes": ["Ingress", "Egress"]}
+    for name in WORKLOADS:
+        assert POLICIES[name]["spec"]["podSelector"]["matchLabels"] == {NAME: name}
+        assert POLICIES[name]["spec"]["policyTypes"] == ["Ingress", "Egress"]
+
+
+def test_the_gateway_alone_is_reached_from_outside() -> None:
+    open_to_all = [
+        name for name in WORKLOADS for port in ports(name).values() if "anybody" in callers(name, port)
+    ]
+
+    assert set(open_to_all) == {"gateway"}
+    assert [name for name, found in SERVICES.items() if found["spec"].get("type")] == ["gateway"]
+
+
+def test_web_app_and_gateway_alone_reach_predictions() -> None:
+    assert callers("model-server", 8080) == {"web", "worker", "gateway"}
+
+
+def test_nobody_reaches_management() -> None:
+    assert callers("model-server", 8081) == set()
+    assert 8081 not in ports("model-server").values()
+    assert 8081 not in [port["port"] for port in SERVICES["model-server"]["spec"]["ports"]]
+
+
+def test_the_gateway_reaches_no_database() -> None:
+    assert "gateway" not in callers("mongodb", 27017) | callers("redis", 6379)
+
+
+def test_each_way_out_is_a_way_in() -> None:
+    for name in WORKLOADS:
+        for rule in POLICIES[name]["spec"].get("egress", []):
+            for peer in rule["to"]:
+                target = peer["podSelector"]["matchLabels"][NAME]
+                for port in rule["ports"]:
+                    assert name in callers(target, port["port"]), (name, target)
+
+
+@pytest.mark.parametrize("overlay", sorted(path.name for path in (FOLDER / "overlays").iterdir()))
+def test_overlays_change_what_is_there(overlay: str) -> None:
+    folder = FOLDER / "overlays" / overlay
+    found = kustomization(folder)
+
+    assert [(folder / resource).resolve() for resource in found["resources"]] == [BASE.resolve()]
+    for patch in found["patches"]:
+        text = patch.get("patch") or (folder / patch["path"]).read_text(encoding="utf-8")
+        target = yaml.safe_load(text)
+        assert target["metadata"]["name"] in of_kind(target["kind"])
+    images = {container["image"].split(":")[0] for name in WORKLOADS for container in pod(name)["containers"]}
+    assert {image["name"] for image in found["images"]} <= images

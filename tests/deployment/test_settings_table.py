@@ -1,0 +1,40 @@
+"""docs/settings.md names every variable that the code and the compose file read."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+OURS = r"(?:RETINOTE|MONGODB|REDIS|GRAFANA|NGINX|PROMETHEUS)_[A-Z_]+[A-Z]"
+TABLE = set(re.findall(OURS, (ROOT / "docs" / "settings.md").read_text(encoding="utf-8")))
+
+
+def read_by_python() -> set[str]:
+    """Variables that stand as a whole string in the code; longer texts, such as messages, only speak of them."""
+    return {
+        name
+        for folder in ("handlers", "serving", "webapp")
+        for file in (ROOT / folder).rglob("*.py")
+        if "node_modules" not in file.parts
+        for name in re.findall(rf'"({OURS})"', file.read_text(encoding="utf-8"))
+    }
+
+
+def read_by_containers() -> set[str]:
+    files = [ROOT / "docker-compose.yml", *(ROOT / "deploy").glob("*/start.sh")]
+    return {
+        name for file in files for name in re.findall(rf"\$\{{?({OURS})", file.read_text(encoding="utf-8"))
+    }
+
+
+@pytest.mark.parametrize("name", sorted(read_by_python() | read_by_containers()))
+def test_a_variable_is_in_the_table(name: str) -> None:
+    assert name in TABLE
+
+
+def test_variables_are_found_at_all() -> None:
+    assert {"RETINOTE_SECRET_KEY", "MONGODB_URI", "RETINOTE_ENGINE"} <= read_by_python()
+    assert {"RETINOTE_HOST", "MONGODB_REPLICA_KEY", "RETINOTE_WEB_ADDRESS"} <= read_by_containers()

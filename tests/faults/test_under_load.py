@@ -1,0 +1,196 @@
+"""A whole stack while clients upload: versions are swapped, it is stopped, and each kind of fault comes once."""
+
+from __future__ import annotations
+
+import os
+import signal
+import threading
+from collections import Counter
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+
+import pytest
+import requests
+from pymongo import MongoClient
+
+from benchmarks.faults import drawn, go_through
+from benchmarks.resilience.clients import NO_ANSWER, Account, Pictures, Sent, Uploader
+from benchmarks.resilience.kinds import kinds, together
+from benchmarks.resilience.subject import Subject, small_disk
+from serving.stack.folder import DataFolder
+from serving.stack.services import WEB, WORKER
+from tests.images import png_bytes
+from tests.models import make_model
+from tests.services import free_ports
+from tests.stacks import Stack
+from tests.waiting import wait_for
+
+pytestmark = pytest.mark.xdist_group("faults")
+
+OLD, NEW = "1.0.0", "1.1.0"
+DISK_MIB = 256
+TIMEOUT_S = 300
+CLIENTS = 8
+UPLOADS = 40
+PAUSE_S = 0.02
+"""Clients that are refused at once would otherwise keep the cores busy."""
+
+
+@pytest.fixture(scope="module")
+def pictures() -> Pictures:
+    """B-scans of usual size, none of them twice."""
+    return Pictures(drawn(seed=1))
+
+
+@pytest.fixture(scope="module")
+def subject(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Subject, Account]]:
+    """A running stack on a small disk (where one can be mounted), with two versions of a model in its store."""
+    folder = tmp_path_factory.mktemp("faults")
+    for seed, version in enumerate((OLD, NEW)):
+        make_model(folder / "store", version=version, seed=seed)
+    data = DataFolder(folder / "var")
+    with small_disk(data.media, DISK_MIB) as mounted:
+        stack = Stack(data.path, folder / "store", *free_ports(1))
+        try:
+            account = Account("admin", stack.up().password)
+            yield Subject(data, stack.url, stack.up, data.media if mounted else None), account
+        finally:
+            stack.down()
+
+
+def stack_of(subject: Subject) -> Stack:
+    """The same stack, for the commands that are about it."""
+    return Stack(subject.data.path, subject.data.path.parent / "store", int(subject.url.rsplit(":", 1)[1]))
+
+
+@contextmanager
+def at_it(count: int, work: Callable[[], None]) -> Iterator[None]:
+    """So many clients that do this again and again meanwhile."""
+    ended = threading.Event()
+
+    def go_on() -> None:
+        while not ended.wait(PAUSE_S):
+            work()
+
+    with ThreadPoolExecutor(count) as pool:
+        clients = [pool.submit(go_on) for _ in range(count)]
+        try:
+            yield
+        finally:
+            ended.set()
+    for client in clients:
+        client.result()
+
+
+def scans(subject: Subject) -> dict[str, dict[str, object]]:
+    """All stored scans, by the digest of the file that was sent."""
+    with MongoClient[dict[str, object]](str(subject.state["mongodb_uri"])) as client:
+        return {str(scan["sha256"]): scan for scan in client["retinote"]["scans_scan"].find()}
+
+
+def test_a_swap_of_the_default_version_loses_no_request(
+    subject: tuple[Subject, Account], pictures: Pictures
+) -> None:
+    under_test, account = subject
+    stack = stack_of(under_test)
+    key = stack.command("key").stdout.strip()
+    image = png_bytes()
+    answers: list[tuple[int, str]] = []
+    uploader = Uploader(account, pictures)
+
+    def call() -> None:
+        answer = requests.post(
+            f"{under_test.state['inference_url']}/predictions/retina-oct",
+            headers={"Authorization": f"Bearer {key}"},
+            data=image,
+            timeout=60,
+        )
+        answers.append((answer.status_code, answer.json()["model"]["version"] if answer.ok else answer.text))
+
+    def models(*arguments: str) -> None:
+        ran = stack.command("models", *arguments)
+        assert ran.returncode == 0, ran.stderr
+
+    with at_it(CLIENTS, call), at_it(CLIENTS, lambda: _upload_once(uploader, under_test)):
+        for wanted, other in ((OLD, NEW), (NEW, OLD)):
+            models("register", "retina-oct", wanted)
+            models("promote", "retina-oct", wanted)
+            models("retire", "retina-oct", other)
+
+    assert {status for status, _ in answers} == {200}, Counter(answers)
+    assert {version for _, version in answers} == {OLD, NEW}
+    assert all(sent.scan_id for sent in uploader.record), [sent.answers for sent in uploader.record]
+    wait_for(
+        lambda: all(scan["status"] == "predicted" for scan in scans(under_test).values()), timeout_s=TIMEOUT_S
+    )
+    assert {scan["model_version"] for scan in scans(under_test).values()} == {OLD, NEW}
+
+
+def _upload_once(uploader: Uploader, subject: Subject) -> None:
+    uploader.upload(subject.url, patience_s=0)
+
+
+def _stop_web(subject: Subject) -> None:
+    os.kill(subject.pid(WEB), signal.SIGTERM)
+
+
+def _stop_all(subject: Subject) -> None:
+    stack_of(subject).down()
+
+
+@pytest.mark.parametrize("stop", [_stop_web, _stop_all])
+def test_a_stop_finishes_what_is_under_way(
+    subject: tuple[Subject, Account], pictures: Pictures, stop: Callable[[Subject], None]
+) -> None:
+    """Who got no answer sent what the stack had not begun with: of that nothing is stored."""
+    under_test, account = subject
+    uploader = Uploader(account, pictures)
+    first = under_test.pid(WEB)
+
+    with at_it(CLIENTS, lambda: _upload_once(uploader, under_test)):
+        wait_for(
+            lambda: sum(bool(sent.scan_id) for sent in list(uploader.record)) > CLIENTS, timeout_s=TIMEOUT_S
+        )
+        stop(under_test)
+        wait_for(lambda: any(sent.answers == [NO_ANSWER] for sent in list(uploader.record)))
+    if not under_test.state:
+        under_test.start()
+    wait_for(lambda: under_test.services_are_ready() and under_test.pid(WEB) != first, timeout_s=TIMEOUT_S)
+
+    stored = scans(under_test)
+    assert all(_is_answered_rightly(sent, stored) for sent in uploader.record)
+
+
+def _is_answered_rightly(sent: Sent, stored: dict[str, dict[str, object]]) -> bool:
+    return (sent.scan_id is not None) == (sent.sha256 in stored) and not sent.unclear
+
+
+def test_a_worker_whose_clock_dies_is_started_again(subject: tuple[Subject, Account]) -> None:
+    """The clock is one of the worker's processes; without it no scan that waits would ever be predicted."""
+    under_test, _ = subject
+    first = under_test.pid(WORKER)
+
+    for process in under_test.children(WORKER):
+        os.kill(process, signal.SIGKILL)
+
+    wait_for(lambda: under_test.services_are_ready() and under_test.pid(WORKER) != first, timeout_s=TIMEOUT_S)
+
+
+def test_nothing_is_lost_whatever_befalls_the_stack(subject: tuple[Subject, Account]) -> None:
+    """All that can be killed is killed, all that can be frozen is frozen, and the rest comes one after the other."""
+    under_test, account = subject
+    every = kinds(under_test)
+    killed = [kind for kind in every if kind.name.endswith(" killed") and "stack" not in kind.name]
+    frozen = [kind for kind in every if kind.name.endswith(" frozen")]
+    others = [kind for kind in every if kind not in killed and kind not in frozen]
+    order = [together("killed", killed), together("frozen", frozen), *others]
+    before = scans(under_test)
+
+    recoveries, uploader, _, findings = go_through(
+        order, under_test, account.password, uploads=UPLOADS, seed=2, earlier=set(before)
+    )
+
+    assert [recovery.name for recovery in recoveries] == [fault.name for fault in order]
+    assert len(uploader.record) == UPLOADS
+    assert not any(findings.counts().values()), findings

@@ -1,0 +1,40 @@
+"""What was written down since a test began to look."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from webapp.audit import sealing
+from webapp.audit.models import Record
+
+Written = Callable[[], list[Record]]
+
+
+@pytest.fixture
+def written(db: None) -> Written:
+    """The records since the last look, sealed, oldest first."""
+    sealing.seal()
+    seen = [sealing.head().number]
+
+    def look() -> list[Record]:
+        sealing.seal()
+        found = list(Record.objects.filter(number__gt=seen[0]).order_by("number"))
+        seen[0] += len(found)
+        return found
+
+    return look
+
+
+def told(records: list[Record]) -> list[tuple[str, str]]:
+    """Action and actor of each."""
+    return [(record.action, record.actor) for record in records]
+
+
+def collection(model: Any) -> Any:
+    """The model's collection, as somebody sees it who has got into the database."""
+    from django.db import connection
+
+    return connection.get_collection(model._meta.db_table)  # type: ignore[attr-defined]

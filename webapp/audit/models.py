@@ -1,0 +1,156 @@
+"""What was done by whom: records that wait to be sealed, and the chain of those that are."""
+
+from __future__ import annotations
+
+from typing import Any, NoReturn
+
+from django.db import models
+
+from webapp import clock
+
+SHA256_LENGTH = 64
+
+
+class AppendOnly(Exception):
+    """Somebody tried to change or delete what is only ever added to."""
+
+    def __init__(self) -> None:
+        super().__init__("Audit records are added and never changed or deleted.")
+
+
+class AppendOnlyQuerySet(models.QuerySet[Any]):
+    """Finds and adds; nothing else."""
+
+    def update(self, **values: Any) -> NoReturn:
+        """Refused."""
+        raise AppendOnly
+
+    def delete(self) -> NoReturn:
+        """Refused."""
+        raise AppendOnly
+
+    def bulk_update(self, *args: Any, **options: Any) -> NoReturn:
+        """Refused."""
+        raise AppendOnly
+
+
+class Action(models.TextChoices):
+    """What can be done."""
+
+    SIGN_IN = "account.sign_in", "Signed in"
+    SIGN_IN_FAILED = "account.sign_in_failed", "Failed to sign in"
+    SIGN_OUT = "account.sign_out", "Signed out"
+    USER_CREATE = "user.create", "Created a user"
+    USER_CHANGE = "user.change", "Changed a user"
+    USER_DELETE = "user.delete", "Deleted a user"
+    SCAN_UPLOAD = "scan.upload", "Uploaded a scan"
+    SCAN_VIEW = "scan.view", "Viewed a scan"
+    SCAN_IMAGE = "scan.image", "Viewed a scan's image"
+    SCAN_OVERLAY = "scan.overlay", "Viewed a scan's overlay"
+    SCAN_HEATMAP = "scan.heatmap", "Viewed a scan's heat map"
+    SCAN_REPORT = "scan.report", "Made a scan's report"
+    SCAN_CHANGE = "scan.change", "Changed what is said of a scan"
+    SCAN_DELETE = "scan.delete", "Deleted a scan"
+    PREDICTION_CREATE = "prediction.create", "Predicted a scan"
+    ANNOTATION_CREATE = "annotation.create", "Drew on a scan"
+    ANNOTATION_CHANGE = "annotation.change", "Changed a drawing"
+    ANNOTATION_DELETE = "annotation.delete", "Deleted a drawing"
+    REVIEW_CREATE = "review.create", "Gave a verdict"
+    ADJUDICATION_CREATE = "adjudication.create", "Settled a scan"
+    EXPORT_CREATE = "export.create", "Exported scans"
+    MODEL_REGISTER = "model.register", "Registered a model version"
+    MODEL_PROMOTE = "model.promote", "Promoted a model version"
+    MODEL_ROLLBACK = "model.rollback", "Rolled a model back"
+    MODEL_RETIRE = "model.retire", "Retired a model version"
+    MODEL_UNREADABLE = "model.unreadable", "A model change that can't be read"
+
+
+class Facts(models.Model):
+    """What a record says: nothing of patients, and nothing that somebody typed."""
+
+    time = models.DateTimeField(default=clock.now)
+    actor = models.CharField(
+        max_length=80, help_text="A user's id, operator:NAME for the command line, system, or anonymous."
+    )
+    action = models.CharField(max_length=32, choices=Action.choices)
+    kind = models.CharField("kind of object", max_length=32)
+    object_id = models.CharField("object", max_length=128, blank=True)
+    scan_id = models.CharField("scan", max_length=24, blank=True, help_text="The scan that it belongs to.")
+    before = models.CharField(
+        max_length=SHA256_LENGTH, blank=True, help_text="sha256 of the document before."
+    )
+    after = models.CharField(max_length=SHA256_LENGTH, blank=True, help_text="sha256 of the document after.")
+    weights_sha256 = models.CharField("weights", max_length=SHA256_LENGTH, blank=True)
+    request_id = models.CharField("request", max_length=64, blank=True)
+
+    class Meta:
+        abstract = True
+
+
+class WaitingRecord(Facts):
+    """A record as it is written, in the transaction of what it tells; soon it is sealed and gone from here."""
+
+    objects = AppendOnlyQuerySet.as_manager()
+
+    def __str__(self) -> str:
+        return f"{self.action} by {self.actor}"
+
+    def save(self, *args: Any, **options: Any) -> None:
+        """Add it; a second time is refused."""
+        if not self._state.adding:
+            raise AppendOnly
+        super().save(*args, **options)
+
+    def delete(self, *args: Any, **options: Any) -> NoReturn:
+        """Refused."""
+        raise AppendOnly
+
+
+class Record(Facts):
+    """A sealed record: a link of the chain."""
+
+    number = models.BigIntegerField(primary_key=True, db_column="_id")
+    previous = models.CharField(max_length=SHA256_LENGTH, help_text="Hash of the record before.")
+    hash = models.CharField(max_length=SHA256_LENGTH, help_text="sha256 of all the above.")
+
+    objects = AppendOnlyQuerySet.as_manager()
+
+    class Meta:
+        ordering = ("-number",)
+        verbose_name = "audit record"
+        indexes = tuple(
+            models.Index(fields=[field, "-number"], name=f"audit_by_{field}")
+            for field in ("actor", "action", "object_id", "scan_id")
+        )
+
+    def __str__(self) -> str:
+        return f"audit record {self.number}"
+
+    def save(self, *args: Any, **options: Any) -> NoReturn:
+        """Refused: only sealing adds records, many at a time."""
+        raise AppendOnly
+
+    def delete(self, *args: Any, **options: Any) -> NoReturn:
+        """Refused."""
+        raise AppendOnly
+
+
+class Head(models.Model):
+    """Number and hash of the last sealed record: what is missing at the chain's end is missed."""
+
+    name = models.CharField(max_length=16, primary_key=True, db_column="_id")
+    number = models.BigIntegerField()
+    hash = models.CharField(max_length=SHA256_LENGTH)
+
+    def __str__(self) -> str:
+        return f"{self.number} {self.hash}"
+
+
+class Intake(models.Model):
+    """How many bytes of a file of events were taken in as records."""
+
+    name = models.CharField(max_length=16, primary_key=True, db_column="_id")
+    offset = models.BigIntegerField(default=0, help_text="In bytes.")
+
+    def __str__(self) -> str:
+        return f"{self.name} up to {self.offset}"

@@ -1,0 +1,77 @@
+"""Sealing: waiting records become links of the chain, in order and each once, whoever else seals at the same time."""
+
+from __future__ import annotations
+
+import logging
+
+from django.db import IntegrityError, models
+
+from webapp.audit.hashing import FACTS, GENESIS, record_sha256
+from webapp.audit.model_changes import take_in
+from webapp.audit.models import Head, Record, WaitingRecord
+from webapp.transactions import all_or_nothing
+
+log = logging.getLogger(__name__)
+
+BATCH = 500
+HEAD = "head"
+
+
+def seal() -> int:
+    """Seal what waits, oldest first; returns how many records that were.
+
+    The head is logged then: who keeps the log elsewhere can show later that the chain up to there is still the same.
+    """
+    take_in()
+    sealed = 0
+    while count := _seal_batch():
+        sealed += count
+    if sealed:
+        last = head()
+        log.info("audit head %d %s", last.number, last.hash)
+    return sealed
+
+
+def head() -> Head:
+    """The last sealed record's number and hash; number 0 while there is none."""
+    found = Head.objects.filter(pk=HEAD).first()
+    if found:
+        return found
+    # Somebody has removed it. What comes next still follows the last record; verifying tells that it is missing.
+    last = Record.objects.order_by("-number").first()
+    if last:
+        log.error("The audit chain's head is missing; its last record is number %d.", last.number)
+    return Head(name=HEAD, number=last.number if last else 0, hash=last.hash if last else GENESIS)
+
+
+def _seal_batch() -> int:
+    try:
+        return all_or_nothing(_seal_some)
+    except IntegrityError:  # another process wrote the very first head
+        return all_or_nothing(_seal_some)
+
+
+def _seal_some() -> int:
+    # By the key, which costs no index of its own; it is made from the time in seconds.
+    found = WaitingRecord.objects.order_by("pk")[:BATCH]
+    waiting = sorted(found, key=lambda entry: (entry.time, entry.pk))
+    if not waiting:
+        return 0
+    last = head()
+    number, previous = last.number, last.hash
+    records = []
+    for entry in waiting:
+        number += 1
+        facts = {name: getattr(entry, name) for name in FACTS}
+        record = Record(number=number, previous=previous, **facts)
+        record.hash = previous = record_sha256(record)
+        records.append(record)
+    # The head first: of two who seal at the same time the second is refused here, by MongoDB, and starts anew.
+    if last._state.adding:
+        Head.objects.create(name=HEAD, number=number, hash=previous)
+    else:
+        Head.objects.filter(pk=HEAD).update(number=number, hash=previous)
+    Record.objects.bulk_create(records)
+    # The one place that removes a waiting record: it is in the chain now.
+    models.QuerySet(WaitingRecord).filter(pk__in=[entry.pk for entry in waiting]).delete()
+    return len(records)

@@ -1,0 +1,11 @@
+"""What the Celery worker does for the audit."""
+
+from celery import shared_task
+
+from webapp.audit import sealing
+
+
+@shared_task(name="audit.seal")
+def seal() -> int:
+    """Seal the records that wait; returns how many."""
+    return sealing.seal()

@@ -1,0 +1,117 @@
+"""Walks the chain and finds where it was tampered with."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from webapp.audit.hashing import GENESIS, record_sha256
+from webapp.audit.models import Head, Record
+from webapp.audit.sealing import HEAD
+
+CHUNK = 1000
+# How far away from its place a record is looked for by its hash.
+NEIGHBOURHOOD = 1000
+
+
+@dataclass(frozen=True)
+class Finding:
+    """A place where the chain is not what it was, and what is wrong there."""
+
+    number: int
+    time: datetime | None
+    what: str
+
+    def __str__(self) -> str:
+        moment = f" of {self.time:%Y-%m-%d %H:%M:%S.%f}"[:-3] + " UTC" if self.time else ""
+        return f"record {self.number}{moment}: {self.what}"
+
+
+@dataclass
+class Verification:
+    """One walk along the chain, in constant memory. `count` and `last` tell what was seen once it is over."""
+
+    anchors: Mapping[int, str] = field(default_factory=dict)
+    count: int = 0
+    last: int = 0
+    last_hash: str = GENESIS
+
+    def findings(self) -> Iterator[Finding]:
+        """What is wrong, in the chain's order. `anchors` are hashes by number that were noted elsewhere."""
+        missing_anchors = dict(self.anchors)
+        for record in Record.objects.order_by("number").iterator(chunk_size=CHUNK):
+            yield from self._of(record)
+            anchor = missing_anchors.pop(record.number, record.hash)
+            if anchor != record.hash:
+                yield Finding(
+                    record.number,
+                    record.time,
+                    f"its hash is {record.hash}, and {anchor} was noted: the chain up to here was written anew",
+                )
+            self.count += 1
+            if record.number > 0:
+                self.last, self.last_hash = record.number, record.hash
+        yield from self._of_head()
+        for number in sorted(missing_anchors):
+            yield Finding(number, None, "it is missing, and its hash was noted")
+
+    def _of(self, record: Record) -> Iterator[Finding]:
+        expected = self.last + 1
+        in_place = record.number == expected
+        if record.number < 1:
+            yield Finding(record.number, record.time, "it was inserted: numbers begin with 1")
+            return
+        if not in_place:
+            gap = (
+                f"record {expected} is"
+                if record.number == expected + 1
+                else f"records {expected} to {record.number - 1} are"
+            )
+            yield Finding(record.number, record.time, f"{gap} missing before it")
+        if record_sha256(record) != record.hash:
+            place = _place_of(record)
+            what = (
+                f"it was moved here: by its hash it is record {place}"
+                if place
+                else "it was changed: its hash is not that of what it says"
+            )
+            yield Finding(record.number, record.time, what)
+        elif in_place and record.previous != self.last_hash:
+            yield Finding(
+                record.number,
+                record.time,
+                f"it doesn't follow record {self.last}: one of the two was changed and its hash made anew, "
+                "or was put there",
+            )
+
+    def _of_head(self) -> Iterator[Finding]:
+        # What was sealed during the walk is no finding: the last record is looked for before the head.
+        newest = Record.objects.order_by("-number").first()
+        head = Head.objects.filter(pk=HEAD).first()
+        if head is None:
+            if newest:
+                yield Finding(
+                    newest.number, newest.time, "the chain's head, which should name it, is missing"
+                )
+            return
+        last = newest.number if newest else 0
+        if head.number < last:
+            yield Finding(
+                last, newest.time if newest else None, f"it was added behind the chain's head, {head.number}"
+            )
+            return
+        named = Record.objects.filter(number=head.number).first()
+        if named is None:
+            yield Finding(head.number, None, f"it is missing at the end, after record {last}")
+        elif named.hash != head.hash:
+            yield Finding(head.number, named.time, "its hash is not the one that the chain's head names")
+
+
+def _place_of(record: Record) -> int:
+    """The number with which the record's hash is right; 0 if there is none near its place."""
+    nearest = sorted(
+        range(max(1, record.number - NEIGHBOURHOOD), record.number + NEIGHBOURHOOD),
+        key=lambda number: abs(number - record.number),
+    )
+    return next((number for number in nearest if record_sha256(record, number) == record.hash), 0)

@@ -1,0 +1,56 @@
+"""A service that may call the model server directly, and its key."""
+
+from __future__ import annotations
+
+from django.conf import settings
+from django.core.validators import MaxValueValidator, MinValueValidator
+from django.db import models
+
+from webapp import clock
+
+DEFAULT_CALLS_PER_MINUTE = 60
+MOST_CALLS_PER_MINUTE = 100_000
+
+
+class ServiceKey(models.Model):
+    """What a service shows to be let through. The key itself is not kept, only its sha256 and how it begins."""
+
+    service = models.CharField(
+        max_length=80,
+        help_text="Who calls with it, e.g. the name of a reporting system. It is shown in metrics.",
+    )
+    prefix = models.CharField(
+        "begins with", max_length=16, help_text="To recognise the key by; tells nothing of it."
+    )
+    key_sha256 = models.CharField(max_length=64, unique=True)
+    issued_by = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="+")
+    issued = models.DateTimeField(default=clock.now)
+    expires = models.DateTimeField(null=True, blank=True, help_text="Empty: it is good until it is revoked.")
+    calls_per_minute = models.PositiveIntegerField(
+        default=DEFAULT_CALLS_PER_MINUTE,
+        validators=[MinValueValidator(1), MaxValueValidator(MOST_CALLS_PER_MINUTE)],
+        help_text="More are refused until the minute that began with the first of them is over.",
+    )
+    revoked_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="+", null=True, blank=True
+    )
+    revoked_at = models.DateTimeField(null=True, blank=True)
+
+    # Changed by `admission.admit` alone, in one update of the document.
+    calls = models.PositiveBigIntegerField(default=0, help_text="Calls that were let through.")
+    refused_calls = models.PositiveBigIntegerField(
+        default=0, help_text="Calls over the limit, or after the key had expired or was revoked."
+    )
+    last_used = models.DateTimeField(
+        null=True, blank=True, help_text="When it was shown last, refused or not."
+    )
+    minute_began = models.DateTimeField(null=True, blank=True)
+    minute_calls = models.PositiveIntegerField(default=0)
+
+    class Meta:
+        ordering = ("-issued",)
+        # A unique index is a partial one, which MongoDB doesn't search by.
+        indexes = (models.Index(fields=["key_sha256"], name="key_by_digest"),)
+
+    def __str__(self) -> str:
+        return f"{self.service} ({self.prefix}…)"
