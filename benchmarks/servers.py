@@ -130,14 +130,14 @@ class _Bench:
                         measure_breakdown(
                             self.visit, self.architecture, server, loads, direct, self.collected
                         )
-                if subject.name == RETINOTE:
-                    # Before and after: a machine that grows slower meanwhile adds nothing to the difference.
-                    self._in_process(setting)
             except (BenchmarkError, ServingError, OSError) as error:
                 said = [line.strip() for line in str(error).splitlines() if line.strip()]
                 reason = " … ".join(dict.fromkeys((said[0], said[-1]))) if said else type(error).__name__
                 self.collected.note(f"{subject.name}, {self.architecture}: not measured in a round: {reason}")
                 _say(f"  {subject.name} is left out of this round: {error}")
+            if subject.name == RETINOTE:
+                # Before and after: a machine that grows slower meanwhile adds nothing to the difference.
+                self._in_process(setting)
 
     def _setting(self) -> Setting:
         from benchmarks.models import make_model
