@@ -116,6 +116,8 @@ def configuration(log_format: str) -> dict[str, Any]:
             "django.request": {"level": "ERROR"},
             # Three lines for each look at what is left to do, every five seconds.
             **{f"celery.{name}": {"level": "WARNING"} for name in ("beat", "worker.strategy")},
+            # Whatever level is asked for: in detail these tell the values that they read.
+            **{name: {"level": "INFO"} for name in ("PIL", "pydicom", "pymongo")},
             # Its lines of failures have the exception's text; webapp/celery.py logs them without.
             "celery.app.trace": {"level": "CRITICAL"},
         },

@@ -100,7 +100,7 @@ def test_no_field_of_a_json_body_takes_an_operator(
     scan: Scan, people: People, api: Clients, subtests: pytest.Subtests
 ) -> None:
     for operator in OPERATORS:
-        with subtests.test(str(operator)[:60]):
+        with subtests.test(ascii(operator)[:60]):
             owner = api(people.owner)
             review, shapes = f"/api/v1/scans/{scan.pk}/review/", f"/api/v1/scans/{scan.pk}/annotations/"
             tries = [
@@ -134,7 +134,7 @@ def test_no_filter_takes_an_operator(
     scan: Scan, people: People, api: Clients, subtests: pytest.Subtests
 ) -> None:
     for name in [*ScanFilter.base_filters, "ordering", "cursor", "page_size", "days", "format"]:
-        with subtests.test(str(name)[:60]):
+        with subtests.test(ascii(name)[:60]):
             stranger = api(people.stranger)
             suffixes = (
                 "[$ne]",
@@ -197,7 +197,7 @@ MARKUP = (
 
 def test_markup_is_text(scan: Scan, people: People, api: Clients, subtests: pytest.Subtests) -> None:
     for text in MARKUP:
-        with subtests.test(str(text)[:60]):
+        with subtests.test(ascii(text)[:60]):
             owner = api(people.owner)
             scan_url = f"/api/v1/scans/{scan.pk}/"
             body = {"target": {"selector": BOX}, "comment": text}
@@ -241,7 +241,7 @@ def test_nothing_of_an_svg_but_its_numbers_is_kept(
     scan: Scan, people: People, api: Clients, subtests: pytest.Subtests
 ) -> None:
     for kind, svg in SVG.items():
-        with subtests.test(str(kind)[:60]):
+        with subtests.test(ascii(kind)[:60]):
             Annotation.objects.all().delete()
             body = {"target": {"selector": {"type": "SvgSelector", "value": svg}}}
             answer = api(people.owner).post(f"/api/v1/scans/{scan.pk}/annotations/", body, format="json")
@@ -267,7 +267,7 @@ def test_no_file_is_named_by_its_sender(
 ) -> None:
     before: set[Any] = set()
     for seed, name in enumerate(NAMES):
-        with subtests.test(str(name)[:60]):
+        with subtests.test(ascii(name)[:60]):
             form = b'--x\r\nContent-Disposition: form-data; name="image"; filename="' + name.encode()
             form += b'"\r\nContent-Type: image/png\r\n\r\n' + png_bytes(64, 48, seed=seed) + b"\r\n--x--\r\n"
             answer = api(people.owner).generic(
@@ -308,7 +308,7 @@ def test_json_that_makes_no_sense_is_the_callers_fault(
     people: People, api: Clients, subtests: pytest.Subtests
 ) -> None:
     for kind, content in WRONG_JSON.items():
-        with subtests.test(str(kind)[:60]):
+        with subtests.test(ascii(kind)[:60]):
             client = api(people.owner)
             for address in ("/api/v1/auth/token/", "/api/v1/exports/"):
                 answer = client.generic("POST", address, content, "application/json")
@@ -326,7 +326,7 @@ def test_odd_letters_break_no_field(
     scan: Scan, people: People, api: Clients, subtests: pytest.Subtests
 ) -> None:
     for text in ODD_TEXTS:
-        with subtests.test(str(text)[:60]):
+        with subtests.test(ascii(text)[:60]):
             owner, adjudicator = api(people.owner), api(people.adjudicator)
             url = f"/api/v1/scans/{scan.pk}/"
             tries = [
@@ -365,7 +365,7 @@ def test_numbers_that_are_none_are_refused(
     scan: Scan, people: People, api: Clients, subtests: pytest.Subtests
 ) -> None:
     for number in ["1e999", "-1e999", "NaN", "9" * 400, "1e-999", "-0.0", "true", '"1"', "[]"]:
-        with subtests.test(str(number)[:60]):
+        with subtests.test(ascii(number)[:60]):
             url = f"/api/v1/scans/{scan.pk}/"
             body = f'{{"micrometres_x": {number}, "micrometres_y": 3.9}}'
             answer = api(people.owner).generic("PATCH", url, body, "application/json")
@@ -381,7 +381,7 @@ def test_a_form_takes_no_such_number_either(
     away: None, people: People, upload: Callable[..., Response], subtests: pytest.Subtests
 ) -> None:
     for number in ["nan", "inf", "-inf", "1e400", "9" * 400]:
-        with subtests.test(str(number)[:60]):
+        with subtests.test(ascii(number)[:60]):
             answer = upload(people.owner, micrometres_x=number, micrometres_y="3.9")
             assert answer.status_code == 400
             assert "micrometres_x" in answer.json()["error"]["fields"]
@@ -399,7 +399,7 @@ def test_a_cursor_that_nobody_was_given_leads_nowhere(
     scan: Scan, people: People, api: Clients, subtests: pytest.Subtests
 ) -> None:
     for cursor in CURSORS:
-        with subtests.test(str(cursor)[:60]):
+        with subtests.test(ascii(cursor)[:60]):
             for content in (json.dumps(cursor), f"p={cursor}", f"r=1&o=99999999999999999999&p={cursor}"):
                 key = base64.urlsafe_b64encode(content.encode()).decode()
                 for ordering in ("newest", "urgent", "uncertain", "disputed"):
