@@ -116,7 +116,9 @@ def measure(environment: Any) -> None:
     while not SAMPLING.is_warm(started) and time.perf_counter() < give_up:
         gevent.sleep(POLL_S)
     warm = SAMPLING.is_warm(started)
-    first, began = len(SAMPLING.answers), time.perf_counter()
+    # From an answer to an answer: answers come in batches, and a window that cuts one would count it as whole or none.
+    first = len(SAMPLING.answers)
+    began = SAMPLING.answers[-1]["ended_s"] if first else time.perf_counter()
     while True:
         gevent.sleep(POLL_S)
         now = time.perf_counter()
@@ -124,8 +126,9 @@ def measure(environment: Any) -> None:
         if enough or now > max(give_up, began + PLAN["seconds"]):
             break
     answers = SAMPLING.answers[first:]
+    ended = answers[-1]["ended_s"] if answers else now
     for answer in answers:
         answer["ended_s"] = round(answer["ended_s"] - began, 4)
-    found = {"warm": warm, "window_s": now - began, "answers": answers}
+    found = {"warm": warm, "window_s": ended - began, "answers": answers}
     Path(PLAN["out"]).write_text(json.dumps(found), encoding="utf-8")
     environment.runner.quit()
