@@ -7,7 +7,8 @@ import re
 import signal
 import subprocess
 import sys
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -25,12 +26,16 @@ START_TIMEOUT_S = 900
 
 
 def retinote(
-    *arguments: str | Path, given: str = "", timeout_s: float = 300, engine: str = "eager"
+    *arguments: str | Path,
+    given: str = "",
+    timeout_s: float = 300,
+    engine: str = "eager",
+    variables: Mapping[str, str] | None = None,
 ) -> subprocess.CompletedProcess[str]:
     """Run a command to its end, with `given` on its standard input."""
     return subprocess.run(
         [sys.executable, ROOT / "cli.py", *arguments],
-        env=environment() | {ENGINE_VARIABLE: engine, CACHE_VARIABLE: str(ENGINES)},
+        env=environment() | {ENGINE_VARIABLE: engine, CACHE_VARIABLE: str(ENGINES)} | dict(variables or {}),
         input=given,
         capture_output=True,
         text=True,
@@ -46,12 +51,13 @@ def environment() -> dict[str, str]:
 
 @dataclass
 class Stack:
-    """A stack on a data folder, detached."""
+    """A stack on a data folder, detached; `variables` are its own settings."""
 
     data: Path
     store: Path
     port: int
     output: str = ""
+    variables: Mapping[str, str] = field(default_factory=dict)
 
     def up(self) -> Stack:
         """Start it and wait until it is ready."""
@@ -61,6 +67,7 @@ class Stack:
             timeout_s=START_TIMEOUT_S,
             # Only the bundled network is worth compiling: those that tests make up are served once.
             engine="auto" if self.store == MODEL_STORE else "eager",
+            variables=self.variables,
         )
         assert started.returncode == 0, started.stdout + started.stderr
         self.output = started.stdout

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import random
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import TypeVar
 
 from django.db import DatabaseError
+from django.db.transaction import get_connection
 from django_mongodb_backend import transaction
 from pymongo.errors import PyMongoError
 
@@ -29,12 +31,31 @@ def all_or_nothing(work: Callable[[], T]) -> T:
     ends = time.monotonic() + LIMIT_S
     while True:
         try:
-            with transaction.atomic():
+            with _commit_or_nothing():
                 return work()
         except (DatabaseError, PyMongoError) as error:
             if not _is_transient(error) or time.monotonic() > ends:
                 raise
         time.sleep(random.uniform(0, LONGEST_PAUSE_S))  # nosec B311 # no secret
+
+
+@contextmanager
+def _commit_or_nothing() -> Iterator[None]:
+    """A transaction that is gone when its commit fails.
+
+    The backend gives a session back after its own errors, but the driver's come out of a commit as they are: the thread
+    would keep the dead session and do all that follows in it.
+    """
+    try:
+        with transaction.atomic():
+            yield
+    except BaseException:
+        connection = get_connection()
+        if connection.session and not connection.in_atomic_block_mongo:
+            connection.session.end_session()
+            connection.session = None
+            connection.run_on_commit = []
+        raise
 
 
 def _is_transient(error: BaseException) -> bool:

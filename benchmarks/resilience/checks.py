@@ -86,7 +86,7 @@ def examine(
         findings.doubled += [sha256 for sha256, number in found.items() if number > 1]
         findings.left_over += [
             f"scan of {sha256}, which nobody sent"
-            for sha256 in found.keys() - {sent.sha256 for sent in record}
+            for sha256 in found.keys() - {sent.sha256 for sent in record} - set(earlier)
         ]
         findings.given_up += [", ".join(sent.answers) for sent in patient if sent.scan_id is None]
         for sent in record:

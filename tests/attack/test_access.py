@@ -61,6 +61,8 @@ API = {
     "GET /api/v1/dashboard/":                    (401, 200, 200, 200, 200, 200, 200),
     "POST /api/v1/exports/":                     (401, 200, 200, 400, 200, 200, 200),
     "GET /api/v1/options/":                      (401, 200, 200, 200, 200, 200, 200),
+    # For the gateway, which has a secret, and for no one else: tests/webapp/gateway.
+    "GET /api/v1/internal/inference-key/":       (404, 404, 404, 404, 404, 404, 404),
     "GET /api/v1/history/":                      (401, 200, 200, 200, 200, 200, 200),
 }  # fmt: skip
 BODIES: dict[str, dict[str, Any]] = {
