@@ -30,9 +30,11 @@ from tests.waiting import wait_for
 pytestmark = pytest.mark.xdist_group("faults")
 
 OLD, NEW = "1.0.0", "1.1.0"
-DISK_MIB = 256
+DISK_MIB = 1024
 TIMEOUT_S = 300
 CLIENTS = 8
+UPLOADERS = 2
+"""Where uploads go on beside direct calls for minutes: more would fill the small disk."""
 UPLOADS = 40
 PAUSE_S = 0.02
 """Clients that are refused at once would otherwise keep the cores busy."""
@@ -113,7 +115,7 @@ def test_a_swap_of_the_default_version_loses_no_request(
         ran = stack.command("models", *arguments)
         assert ran.returncode == 0, ran.stderr
 
-    with at_it(CLIENTS, call), at_it(CLIENTS, lambda: _upload_once(uploader, under_test)):
+    with at_it(CLIENTS, call), at_it(UPLOADERS, lambda: _upload_once(uploader, under_test)):
         for wanted, other in ((OLD, NEW), (NEW, OLD)):
             models("register", "retina-oct", wanted)
             models("promote", "retina-oct", wanted)
