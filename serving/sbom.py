@@ -50,9 +50,9 @@ def sbom(arguments: argparse.Namespace) -> int:
 
 
 def bill_of_materials(store: Path) -> Json:
-    """The document. Raises ServingError when one of the tools that list packages fails."""
-    parts = [_python_packages(), _npm_packages()]
+    """The document. Raises ServingError when a model is not what its card says, or a tool that lists packages fails."""
     models = [_model(card) for card in _cards(store)]
+    parts = [_python_packages(), _npm_packages()]
     components = [component for part in parts for component in part["components"]] + models
     dependencies = [
         dependency
