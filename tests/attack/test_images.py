@@ -11,24 +11,30 @@ import os
 import subprocess
 import sys
 import zlib
+from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
+import requests
 from PIL import Image, PngImagePlugin
 from rest_framework.response import Response
 
+from serving.keys import ManagementKey
+from tests.attack.mutator import mutated
 from tests.attack.people import People
 from tests.dicom_files import dataset, written
-from tests.images import bscan, encoded
+from tests.images import bscan, encoded, png_bytes
+from tests.services import ModelServer
 from webapp.scans import storage
 from webapp.scans.models import Scan
 
 ROOT = Path(__file__).parents[2]
 DAMAGED = int(os.environ.get("RETINOTE_DAMAGED_IMAGES", "1000"))
 SEED = int(os.environ.get("RETINOTE_DAMAGED_SEED", "1"))
+OVER_HTTP = 150
 # 40 megapixels as RGB and RGBA, some of it twice, beside Python and its libraries.
 MOST_MIB = 1200
 GREY = bscan(64, 48)
@@ -193,6 +199,42 @@ def test_of_a_file_that_is_two_things_only_pixels_stay(
         shown = api(people.owner).get(answer.json()["image_path"])
         assert shown.headers["Content-Type"] == "image/png"
         assert shown.headers["X-Content-Type-Options"] == "nosniff"
+
+
+def test_damaged_files_over_the_api_are_the_callers_fault(
+    predicting: ModelServer, people: People, upload: Callable[..., Response]
+) -> None:
+    workers = _workers(predicting)
+    statuses = Counter(upload(people.owner, content).status_code for content in mutated(OVER_HTTP, SEED + 1))
+    assert set(statuses) <= {200, 201, 400, 413, 415, 422}
+    assert statuses[201] and statuses[400]
+    assert len(list(storage.all_files())) >= Scan.objects.count(), "each scan has its file"
+    assert _workers(predicting) == workers
+
+
+def test_damaged_files_leave_the_model_server_as_it_was(predicting: ModelServer) -> None:
+    workers, headers = _workers(predicting), {"Authorization": f"Bearer {predicting.key()}"}
+    address = f"{predicting.inference_url}/predictions/retina-oct"
+    with requests.Session() as session:
+        session.headers.update(headers)
+        statuses = Counter(
+            session.post(address, data=content, timeout=60).status_code
+            for content in [*mutated(OVER_HTTP, SEED + 2), *(bomb() for bomb in BOMBS.values())]
+        )
+        assert set(statuses) <= {200, 400, 413, 415, 422}, statuses
+        assert statuses[200] and statuses[400]
+        assert session.post(address, data=png_bytes(), timeout=60).status_code == 200
+    assert _workers(predicting) == workers
+
+
+def _workers(server: ModelServer) -> list[tuple[int, str]]:
+    """Process ids and states of the model's workers: a worker that died comes back under another id."""
+    key = ManagementKey(server.key_file, server.management_url).current()
+    told = requests.get(
+        f"{server.management_url}/models/retina-oct", headers={"Authorization": f"Bearer {key}"}, timeout=30
+    )
+    told.raise_for_status()
+    return sorted((worker["pid"], worker["status"]) for worker in told.json()[0]["workers"])
 
 
 def test_a_whole_picture_is_still_a_picture() -> None:
