@@ -6,14 +6,14 @@
 #   deploy/prove.sh [SCAN.png]
 #
 # SCAN: an image to upload; without it one is simulated (./retinote data simulate).
-# COMPOSE: the compose program (default: docker compose; podman's needs its --profile monitoring here, too). ENGINE: docker or podman (default: docker).
+# COMPOSE: the compose program (default: docker compose). ENGINE: docker or podman (default: docker).
 # BUILD_OPTIONS: options for building, such as mounts and arguments. SKIP_BUILD=1: the images are there already.
 # PORT, HTTP_PORT: where nginx listens (default 18443, 18080). PROFILE=monitoring: Prometheus too.
 # SCANS: a folder of PNG images that eight clients then upload as fast as they can, to see how many a minute it takes.
 # Everything is named retinote-proof and removed at the end, with its volumes. KEEP=1 leaves it.
 set -euo pipefail
 cd "$(dirname "$0")/.."
-COMPOSE=${COMPOSE:-docker compose}
+COMPOSE=${COMPOSE:-docker compose}${PROFILE:+ --profile $PROFILE}
 ENGINE=${ENGINE:-docker}
 PORT=${PORT:-18443}
 HTTP_PORT=${HTTP_PORT:-18080}

@@ -23,11 +23,12 @@ from PIL import Image, PngImagePlugin
 from rest_framework.response import Response
 
 from serving.keys import ManagementKey
+from serving.management import ManagementClient
 from tests.attack.mutator import mutated
 from tests.attack.people import People
 from tests.dicom_files import dataset, written
 from tests.images import bscan, encoded, png_bytes
-from tests.services import ModelServer
+from tests.services import MODEL_NAME, ModelServer
 from webapp.scans import storage
 from webapp.scans.models import Scan
 
@@ -229,12 +230,9 @@ def test_damaged_files_leave_the_model_server_as_it_was(predicting: ModelServer)
 
 def _workers(server: ModelServer) -> list[tuple[int, str]]:
     """Process ids and states of the model's workers: a worker that died comes back under another id."""
-    key = ManagementKey(server.key_file, server.management_url).current()
-    told = requests.get(
-        f"{server.management_url}/models/retina-oct", headers={"Authorization": f"Bearer {key}"}, timeout=30
-    )
-    told.raise_for_status()
-    return sorted((worker["pid"], worker["status"]) for worker in told.json()[0]["workers"])
+    key = ManagementKey(server.key_file, server.management_url)
+    (version,) = ManagementClient(server.management_url, key).versions(MODEL_NAME)
+    return sorted((worker.pid, worker.status) for worker in version.workers)
 
 
 def test_a_whole_picture_is_still_a_picture() -> None:
