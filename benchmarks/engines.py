@@ -27,9 +27,9 @@ from handlers.gradcam import HeadGradCam
 from handlers.network import load_network
 from handlers.preprocessing import normalise
 
-CPU = torch.device("cpu")
 WARM_ROUNDS = 2
-PEAK_SIDE = 4096
+PEAK_SIDES = {"cpu": 4096, "cuda": 8192}
+"""Of a square matrix that is large enough to keep the device busy."""
 PEAK_ROUNDS = 5
 LABEL = 1
 Run = Callable[[torch.Tensor], object]
@@ -38,12 +38,17 @@ Run = Callable[[torch.Tensor], object]
 def main(plan: dict[str, Any]) -> None:
     """Measure what the plan says."""
     torch.set_num_threads(plan["threads"])
+    device = torch.device(plan["device"])
     folder = Path(plan["model"])
     card, network = load_network(folder)
     notes: list[str] = []
     settings = EngineSettings(cache=Path(plan["cache"]), max_batch=max(plan["batches"]))
-    engine = load_engine(folder, card, load_network(folder)[1], CPU, settings)
+    engine = load_engine(folder, card, load_network(folder)[1], device, settings)
     notes.append(f"{OURS} here: {engine.description}")
+    if device.type == "cuda":
+        notes.append(f"GPU: {torch.cuda.get_device_name(device)}, torch {torch.__version__}")
+    gflop_per_scan = operations(network, card) / 1e9
+    network.to(device)
     head = HeadGradCam(network.get_submodule("head"))
 
     def explained(squares: torch.Tensor) -> object:
@@ -53,36 +58,42 @@ def main(plan: dict[str, Any]) -> None:
     subjects: dict[str, Run] = {
         f"{OURS}: {FORWARD}": engine,
         f"{OURS}: {PAIR}": explained,
-        f"eager fp32: {FORWARD}": EagerEngine(load_network(folder)[1], card.input, CPU, torch.float32),
-        f"eager bf16: {FORWARD}": EagerEngine(load_network(folder)[1], card.input, CPU),
-        f"{RIVALS[0]}: {FORWARD}": OpenVinoEngine(load_network(folder)[1], card.input),
-        f"{RIVALS[1]}: {FORWARD}": onnx_runtime(load_network(folder)[1], card, folder, plan["threads"]),
-        f"pytorch-grad-cam fp32: {PAIR}": pytorch_grad_cam(network, card),
-        f"captum fp32: {PAIR}": captum(load_network(folder)[1], card),
+        f"eager fp32: {FORWARD}": EagerEngine(load_network(folder)[1], card.input, device, torch.float32),
+        f"eager bf16: {FORWARD}": EagerEngine(load_network(folder)[1], card.input, device),
+        f"pytorch-grad-cam fp32: {PAIR}": pytorch_grad_cam(network, card, device),
+        f"captum fp32: {PAIR}": captum(load_network(folder)[1].to(device), card, device),
     }
+    if device.type == "cpu":
+        subjects |= {
+            f"{RIVALS[0]}: {FORWARD}": OpenVinoEngine(load_network(folder)[1], card.input),
+            f"{RIVALS[1]}: {FORWARD}": onnx_runtime(load_network(folder)[1], card, folder, plan["threads"]),
+        }
     times: dict[int, dict[str, list[float]]] = {}
     for batch in plan["batches"]:
         squares = torch.randint(0, 256, (batch, 3, card.input.size, card.input.size), dtype=torch.uint8)
-        times[batch] = measure(subjects, squares, plan["rounds"])
+        times[batch] = measure(subjects, squares, plan["rounds"], device)
     print(
         json.dumps(
             {
                 "times_ms": times,
-                "peak_gflops": matrix_peak(),
-                "gflop_per_scan": operations(network, card) / 1e9,
+                "peak_gflops": matrix_peak(device),
+                "gflop_per_scan": gflop_per_scan,
                 "notes": notes,
             }
         )
     )
 
 
-def measure(subjects: dict[str, Run], squares: torch.Tensor, rounds: int) -> dict[str, list[float]]:
-    """Milliseconds of each subject in each round."""
+def measure(
+    subjects: dict[str, Run], squares: torch.Tensor, rounds: int, device: torch.device
+) -> dict[str, list[float]]:
+    """Milliseconds of each subject in each round, from squares in the processor's memory to a finished answer."""
     times: dict[str, list[float]] = {name: [] for name in subjects}
     for number in range(WARM_ROUNDS + rounds):
         for name, run in subjects.items():
             started = time.perf_counter()
             run(squares)
+            _finish(device)
             if number >= WARM_ROUNDS:
                 times[name].append(1000 * (time.perf_counter() - started))
     return times
@@ -107,25 +118,25 @@ def onnx_runtime(network: nn.Module, card: ModelCard, folder: Path, threads: int
     return lambda squares: session.run(None, {name: squares.numpy()})
 
 
-def pytorch_grad_cam(network: nn.Module, card: ModelCard) -> Run:
+def pytorch_grad_cam(network: nn.Module, card: ModelCard, device: torch.device) -> Run:
     """pytorch-grad-cam as its README uses it."""
     from pytorch_grad_cam import GradCAM
     from pytorch_grad_cam.utils.model_targets import ClassifierOutputTarget
 
     explainer = GradCAM(model=network, target_layers=[network.stages[-1]])  # type: ignore[index]
     return lambda squares: explainer(
-        normalise(squares, card.input), [ClassifierOutputTarget(LABEL)] * len(squares)
+        normalise(squares.to(device), card.input), [ClassifierOutputTarget(LABEL)] * len(squares)
     )
 
 
-def captum(network: nn.Module, card: ModelCard) -> Run:
+def captum(network: nn.Module, card: ModelCard, device: torch.device) -> Run:
     """captum's LayerGradCam, and the forward that its answer's label comes from."""
     from captum.attr import LayerGradCam
 
     explainer = LayerGradCam(network, network.stages[-1])  # type: ignore[index]
 
     def run(squares: torch.Tensor) -> object:
-        images = normalise(squares, card.input)
+        images = normalise(squares.to(device), card.input)
         with torch.inference_mode():
             network(images)
         return explainer.attribute(images, target=LABEL, relu_attributions=True)
@@ -142,15 +153,22 @@ def operations(network: nn.Module, card: ModelCard) -> float:
     return float(counter.get_total_flops())
 
 
-def matrix_peak() -> list[float]:
+def matrix_peak(device: torch.device) -> list[float]:
     """GFLOP/s of a large bf16 matrix product: what no network on this machine can exceed."""
-    left, right = (torch.randn(PEAK_SIDE, PEAK_SIDE, dtype=torch.bfloat16) for _ in range(2))
+    side = PEAK_SIDES[device.type]
+    left, right = (torch.randn(side, side, dtype=torch.bfloat16, device=device) for _ in range(2))
     rates = []
     for _ in range(PEAK_ROUNDS + 1):
         started = time.perf_counter()
         left @ right
-        rates.append(2 * PEAK_SIDE**3 / (time.perf_counter() - started) / 1e9)
+        _finish(device)
+        rates.append(2 * side**3 / (time.perf_counter() - started) / 1e9)
     return list(np.asarray(rates[1:], float))
+
+
+def _finish(device: torch.device) -> None:
+    if device.type == "cuda":
+        torch.cuda.synchronize(device)
 
 
 if __name__ == "__main__":

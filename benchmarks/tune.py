@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from serving.capacity import Capacity
 
 ENGINES = (COMPILED, OPENVINO, EAGER)
+GPU_ENGINES = (EAGER,)
 GPU_BATCHES, CPU_BATCHES = (8, 32), (4, 8)
 NEARLY = 0.9
 """Share of the best throughput that still counts as best: among those the fastest lone answer decides."""
@@ -47,7 +48,9 @@ def declare(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--seconds", type=float, default=6.0, help="of load for each setting (default: %(default)s)"
     )
-    parser.add_argument("--engines", nargs="+", choices=ENGINES, default=ENGINES, help="(default: all)")
+    parser.add_argument(
+        "--engines", nargs="+", choices=ENGINES, default=ENGINES, help="(default: all that fit)"
+    )
 
 
 @dataclass(frozen=True)
@@ -124,9 +127,9 @@ def candidates(engines: Sequence[str]) -> Iterator[Capacity]:
 
     cores, gpus = core_count(), gpu_count()
     if gpus:
-        for engine, each in itertools.product(engines, range(1, MAX_WORKERS_PER_GPU + 1)):
-            if engine != OPENVINO:  # it runs on processors alone
-                yield Capacity(gpus * each, max(1, cores // (gpus * each)), engine, DEFAULT_BATCHING)
+        chosen = [engine for engine in engines if engine in GPU_ENGINES]
+        for engine, each in itertools.product(chosen, range(1, MAX_WORKERS_PER_GPU + 1)):
+            yield Capacity(gpus * each, max(1, cores // (gpus * each)), engine, DEFAULT_BATCHING)
         return
     shares = sorted({count for count in (1, 2, cores // 4, cores // 2, cores) if 1 <= count <= cores})
     for engine, workers in itertools.product(engines, shares):

@@ -36,7 +36,7 @@ def load_engine(
     def compiled() -> Engine:
         if settings.cache is None:
             raise EngineUnavailable(f"no folder for compiled networks is set ({CACHE_VARIABLE})")
-        return load_compiled(folder, card, device, settings.cache, settings.max_batch)
+        return load_compiled(folder, card, settings.cache, settings.max_batch)
 
     makers: dict[str, Callable[[], Engine]] = {
         COMPILED: compiled,
@@ -49,6 +49,8 @@ def load_engine(
     for name in order:
         try:
             started = time.perf_counter()
+            if device.type != "cpu":
+                raise EngineUnavailable(f"it is for processors, and the network runs on {device}")
             engine = makers[name]()
             _compare(engine(trial).logits.cpu(), expected, card.temperature)
             warm(engine, card.input, settings.max_batch)

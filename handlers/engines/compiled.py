@@ -1,4 +1,4 @@
-"""The engine that is compiled for this machine by PyTorch's AOTInductor, once for each model, and kept as a file.
+"""The engine that is compiled for this processor by PyTorch's AOTInductor, once for each model, and kept as a file.
 
 Loading the file takes a fraction of a second, where `torch.compile` would compile again in each process. Compiling
 takes half a minute and much memory, so a process of its own does it (`handlers.engines.compiling`).
@@ -24,6 +24,7 @@ from handlers.engines.engine import EngineUnavailable, Forward
 from handlers.engines.serving_network import fast_precision, precision_name
 from handlers.engines.settings import COMPILED_SUFFIX
 
+CPU = torch.device("cpu")
 COMPILE_TIMEOUT_S = 900
 KEPT = 8
 """Compiled networks that a cache folder holds; those that were not used for longest go."""
@@ -33,15 +34,11 @@ COMPILERS = ("g++", "clang++")
 class CompiledEngine:
     """Runs what AOTInductor made; a batch larger than what it was made for is divided."""
 
-    def __init__(self, package: Path, device: torch.device, max_batch: int) -> None:
-        self._device = device
+    def __init__(self, package: Path, max_batch: int) -> None:
         self._max_batch = max_batch
         try:
             # What torch._inductor.aoti_load_package does in the end, without the compiler that it imports: 9 s.
-            device_index = -1 if device.index is None else device.index
-            self._loader: Any = torch._C._aoti.AOTIModelPackageLoader(
-                str(package), "model", False, 1, device_index
-            )
+            self._loader: Any = torch._C._aoti.AOTIModelPackageLoader(str(package), "model", False, 1, -1)
         except Exception as error:  # a damaged file, or one that this machine can't run
             raise EngineUnavailable(
                 f"the compiled network {package.name} can't be loaded ({error})"
@@ -49,30 +46,26 @@ class CompiledEngine:
 
     @property
     def description(self) -> str:
-        return f"compiled {precision_name(fast_precision(self._device))}"
+        return f"compiled {precision_name(fast_precision(CPU))}"
 
     @torch.inference_mode()
     def __call__(self, squares: torch.Tensor) -> Forward:
-        parts = [
-            self._loader.boxed_run([part]) for part in torch.split(squares.to(self._device), self._max_batch)
-        ]
+        parts = [self._loader.boxed_run([part]) for part in torch.split(squares, self._max_batch)]
         logits, features = (
             parts[0] if len(parts) == 1 else (torch.cat(part) for part in zip(*parts, strict=True))
         )
         return Forward(logits, features)
 
 
-def load_compiled(
-    folder: Path, card: ModelCard, device: torch.device, cache: Path, max_batch: int
-) -> CompiledEngine:
+def load_compiled(folder: Path, card: ModelCard, cache: Path, max_batch: int) -> CompiledEngine:
     """The model in `folder`, compiled for this machine; compiles it unless `cache` has it. Raises EngineUnavailable."""
-    package = cache / f"{card.name}-{card.version}-{key(card, device, max_batch)}{COMPILED_SUFFIX}"
+    package = cache / f"{card.name}-{card.version}-{key(card, max_batch)}{COMPILED_SUFFIX}"
     try:
         with _alone(cache):
             if not package.exists():
-                _compile(folder, device, package, max_batch)
+                _compile(folder, package, max_batch)
             try:
-                engine = CompiledEngine(package, device, max_batch)
+                engine = CompiledEngine(package, max_batch)
             except EngineUnavailable:
                 package.unlink()  # damaged, by a full disk for one; the next start compiles it anew
                 raise
@@ -85,14 +78,13 @@ def load_compiled(
         ) from error
 
 
-def key(card: ModelCard, device: torch.device, max_batch: int) -> str:
+def key(card: ModelCard, max_batch: int) -> str:
     """Names what a compiled network depends on: weights, versions, processor, threads and our own code."""
-    processor = torch.cuda.get_device_name(device) if device.type == "cuda" else torch.cpu.get_capabilities()
     parts = (
         card.weights_sha256,
         card.input,
         torch.__version__,
-        processor,
+        torch.cpu.get_capabilities(),
         torch.get_num_threads(),
         max_batch,
     )
@@ -107,14 +99,12 @@ def has_compiler() -> bool:
     return any(shutil.which(name) for name in (os.environ.get("CXX", ""), *COMPILERS) if name)
 
 
-def _compile(folder: Path, device: torch.device, package: Path, max_batch: int) -> None:
+def _compile(folder: Path, package: Path, max_batch: int) -> None:
     if not has_compiler():
         raise EngineUnavailable("there is no C++ compiler (Debian, Ubuntu: apt-get install g++)")
     partial = package.with_name(f"partial-{package.name}")
     command = [sys.executable, "-m", "handlers.engines.compiling", str(folder), str(partial)]
     command += [
-        "--device",
-        str(device),
         "--threads",
         str(torch.get_num_threads()),
         "--max-batch",

@@ -14,14 +14,12 @@ FREEZING = {"freezing": True}
 """Weights become constants, laid out once in the order that the processor's matrix kernels read."""
 
 
-def compile_network(folder: Path, out: Path, device: torch.device, max_batch: int) -> None:
+def compile_network(folder: Path, out: Path, max_batch: int) -> None:
     """Write the model in `folder` to `out`, for batches of 1 to `max_batch`, this machine and torch's thread count."""
     card, network = load_network(folder)
-    serving = ServingNetwork(network, card.input, fast_precision(device)).to(device).eval()
+    serving = ServingNetwork(network, card.input, fast_precision(torch.device("cpu"))).eval()
     # A batch whose size could not be anything else would be compiled for that size alone.
-    example = torch.zeros(
-        max(2, max_batch), 3, card.input.size, card.input.size, dtype=torch.uint8, device=device
-    )
+    example = torch.zeros(max(2, max_batch), 3, card.input.size, card.input.size, dtype=torch.uint8)
     batch = torch.export.Dim("batch", min=1, max=max(2, max_batch))
     with torch.no_grad():
         program = torch.export.export(serving, (example,), dynamic_shapes=({0: batch},))
@@ -33,12 +31,11 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("folder", type=Path)
     parser.add_argument("out", type=Path)
-    parser.add_argument("--device", type=torch.device, default=torch.device("cpu"))
     parser.add_argument("--threads", type=int, required=True)
     parser.add_argument("--max-batch", type=int, required=True)
     options = parser.parse_args()
     torch.set_num_threads(options.threads)
-    compile_network(options.folder, options.out, options.device, options.max_batch)
+    compile_network(options.folder, options.out, options.max_batch)
 
 
 if __name__ == "__main__":

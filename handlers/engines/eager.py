@@ -13,7 +13,7 @@ from handlers.preprocessing import normalise
 
 
 class EagerEngine:
-    """Runs a network that `gradcam.HeadGradCam` explains, on the CPU or a GPU."""
+    """Runs a network that `gradcam.HeadGradCam` explains, on the CPU or a GPU; takes it over, weights and all."""
 
     def __init__(
         self, network: nn.Module, spec: InputSpec, device: torch.device, precision: torch.dtype | None = None
@@ -21,6 +21,7 @@ class EagerEngine:
         self._device = device
         self._precision = precision or fast_precision(device)
         self._network = ServingNetwork(network, spec, self._precision).to(device)
+        self._network.cast_once()
 
     @property
     def description(self) -> str:

@@ -27,6 +27,14 @@ class ServingNetwork(nn.Module):
         self.register_buffer("scale", 1 / (255 * std))
         self.register_buffer("shift", -mean / std)
 
+    def cast_once(self) -> None:
+        """Keep the stages' weights in `precision`: autocast would cast them anew in each run. For runs by PyTorch alone."""
+        if self.precision is torch.float32 or not _is_staged(self.network):
+            return
+        for layer in self.network.stages.modules():  # type: ignore[union-attr]
+            if isinstance(layer, nn.Conv2d | nn.Linear):
+                layer.to(self.precision)
+
     def forward(self, squares: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
         """Logits and the last feature map, float32, of squares, uint8 (batch, 3, size, size)."""
         images = (squares.float() * self.scale + self.shift).contiguous(memory_format=torch.channels_last)

@@ -29,12 +29,12 @@ def test_workers_never_get_more_threads_than_there_are_cores(
     assert Capacity(1, cores, "compiled") in tried
 
 
-def test_every_gpu_has_a_worker_and_openvino_none(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_every_gpu_has_a_worker_and_engines_for_processors_none(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sharing, "core_count", lambda: 8)
     monkeypatch.setattr(sharing, "gpu_count", lambda: 2)
     tried = list(candidates(ENGINES))
     assert {capacity.workers for capacity in tried} == {2, 4}
-    assert "openvino" not in {capacity.engine for capacity in tried}
+    assert {capacity.engine for capacity in tried} == {"eager"}
 
 
 def test_other_batch_sizes_are_tried_beside_the_one_that_led(monkeypatch: pytest.MonkeyPatch) -> None:

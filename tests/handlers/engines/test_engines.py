@@ -127,12 +127,23 @@ def test_an_engine_that_answers_otherwise_is_passed_over(
     assert "its probabilities differ from float32's by" in caplog.text
 
 
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="there is no NVIDIA GPU")
+@pytest.mark.parametrize("wanted", ["compiled", "openvino"])
+def test_on_a_gpu_an_engine_for_processors_is_passed_over(
+    folder: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture, wanted: str
+) -> None:
+    card, network = load_network(folder)
+    engine = load_engine(folder, card, network, torch.device("cuda", 0), EngineSettings(wanted, tmp_path))
+    assert engine.description.startswith("eager")
+    assert f"engine {wanted} is passed over: it is for processors" in caplog.text
+
+
 def test_a_damaged_compiled_network_is_removed_to_be_made_anew(folder: Path, tmp_path: Path) -> None:
     card, _ = load_network(folder)
-    name = f"{card.name}-{card.version}-{compiled.key(card, CPU, 8)}.pt2"
+    name = f"{card.name}-{card.version}-{compiled.key(card, 8)}.pt2"
     (tmp_path / name).write_bytes(b"not a network")
     with pytest.raises(EngineUnavailable, match="can't be loaded"):
-        load_compiled(folder, card, CPU, tmp_path, 8)
+        load_compiled(folder, card, tmp_path, 8)
     assert not (tmp_path / name).exists()
 
 
@@ -140,10 +151,10 @@ def test_other_weights_and_threads_need_another_compiled_network(folder: Path, t
     card, _ = load_network(folder)
     other, _ = load_network(make_model(tmp_path, seed=1))
     threads = torch.get_num_threads()
-    names = {compiled.key(card, CPU, 8), compiled.key(other, CPU, 8), compiled.key(card, CPU, 4)}
+    names = {compiled.key(card, 8), compiled.key(other, 8), compiled.key(card, 4)}
     try:
         torch.set_num_threads(threads + 1)
-        names.add(compiled.key(card, CPU, 8))
+        names.add(compiled.key(card, 8))
     finally:
         torch.set_num_threads(threads)
     assert len(names) == 4
