@@ -14,14 +14,14 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from handlers.engines.settings import COMPILED, EAGER, GRAPHED, OPENVINO
+from handlers.engines.settings import COMPILED, EAGER, OPENVINO
 
 if TYPE_CHECKING:
     from benchmarks.torchserve import Running
     from serving.capacity import Capacity
 
-CPU_ENGINES, GPU_ENGINES = (COMPILED, OPENVINO, EAGER), (GRAPHED, EAGER)
-ENGINES = (COMPILED, OPENVINO, GRAPHED, EAGER)
+ENGINES = (COMPILED, OPENVINO, EAGER)
+GPU_ENGINES = (EAGER,)
 GPU_BATCHES, CPU_BATCHES = (8, 32), (4, 8)
 NEARLY = 0.9
 """Share of the best throughput that still counts as best: among those the fastest lone answer decides."""
@@ -132,7 +132,7 @@ def candidates(engines: Sequence[str]) -> Iterator[Capacity]:
             yield Capacity(gpus * each, max(1, cores // (gpus * each)), engine, DEFAULT_BATCHING)
         return
     shares = sorted({count for count in (1, 2, cores // 4, cores // 2, cores) if 1 <= count <= cores})
-    for engine, workers in itertools.product((each for each in engines if each in CPU_ENGINES), shares):
+    for engine, workers in itertools.product(engines, shares):
         yield Capacity(workers, cores // workers, engine, DEFAULT_BATCHING)
 
 

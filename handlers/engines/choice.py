@@ -14,14 +14,10 @@ from handlers.card import InputSpec, ModelCard
 from handlers.engines.compiled import load_compiled
 from handlers.engines.eager import EagerEngine
 from handlers.engines.engine import Engine, EngineUnavailable, Forward
-from handlers.engines.graphed import GraphedEngine
 from handlers.engines.openvino import OpenVinoEngine
-from handlers.engines.settings import AUTO, CACHE_VARIABLE, COMPILED, GRAPHED, OPENVINO, EngineSettings
+from handlers.engines.settings import AUTO, CACHE_VARIABLE, COMPILED, OPENVINO, EngineSettings
 
 logger = logging.getLogger(__name__)
-
-ON_PROCESSORS = (COMPILED, OPENVINO)
-"""The engines that use no GPU; what is left needs one, but for PyTorch itself."""
 
 FARTHEST = 0.05
 """Greatest difference of a probability from float32's on the trial image. Noise lies near no label, so that it moves
@@ -45,7 +41,6 @@ def load_engine(
     makers: dict[str, Callable[[], Engine]] = {
         COMPILED: compiled,
         OPENVINO: lambda: OpenVinoEngine(network, card.input),
-        GRAPHED: lambda: GraphedEngine(network, card.input, device, settings.max_batch),
     }
     order = _order(settings.engine, device)
     if order:
@@ -54,8 +49,8 @@ def load_engine(
     for name in order:
         try:
             started = time.perf_counter()
-            if (device.type == "cpu") != (name in ON_PROCESSORS):
-                raise EngineUnavailable(f"the network runs on {device}")
+            if device.type != "cpu":
+                raise EngineUnavailable(f"it is for processors, and the network runs on {device}")
             engine = makers[name]()
             _compare(engine(trial).logits.cpu(), expected, card.temperature)
             warm(engine, card.input, settings.max_batch)
@@ -80,8 +75,8 @@ def warm(engine: Callable[[torch.Tensor], Forward], spec: InputSpec, max_batch: 
 def _order(wanted: str, device: torch.device) -> tuple[str, ...]:
     """What to try before PyTorch itself."""
     if wanted == AUTO:
-        return (COMPILED, OPENVINO) if device.type == "cpu" else (GRAPHED,)
-    return (wanted,) if wanted in (COMPILED, OPENVINO, GRAPHED) else ()
+        return (COMPILED, OPENVINO) if device.type == "cpu" else ()
+    return (wanted,) if wanted in (COMPILED, OPENVINO) else ()
 
 
 def _trial(size: int) -> torch.Tensor:

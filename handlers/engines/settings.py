@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-AUTO, COMPILED, OPENVINO, GRAPHED, EAGER = "auto", "compiled", "openvino", "graphed", "eager"
+AUTO, COMPILED, OPENVINO, EAGER = "auto", "compiled", "openvino", "eager"
 ENGINE_VARIABLE, CACHE_VARIABLE, BATCH_VARIABLE = (
     "RETINOTE_ENGINE",
     "RETINOTE_ENGINE_CACHE",

@@ -10,13 +10,13 @@ import pytest
 import torch
 
 from handlers.card import CARD_NAME, ModelCard
-from handlers.engines import choice, compiled, graphed
+from handlers.engines import choice, compiled
 from handlers.engines.choice import load_engine
 from handlers.engines.compiled import load_compiled
 from handlers.engines.eager import EagerEngine
-from handlers.engines.engine import Engine, EngineUnavailable, Forward
+from handlers.engines.engine import Engine, EngineUnavailable
 from handlers.engines.settings import EngineSettings
-from handlers.gradcam import HeadGradCam, Maps
+from handlers.gradcam import HeadGradCam
 from handlers.network import load_network
 from handlers.pixels import grey_to_rgb
 from handlers.preprocessing import to_square
@@ -24,14 +24,11 @@ from tests.models import make_model
 from tests.services import ENGINES, MODEL_STORE
 from training.simulator import simulate
 
-CPU, GPU = torch.device("cpu"), torch.device("cuda", 0)
+CPU = torch.device("cpu")
 BUNDLED = MODEL_STORE / "retina-oct" / "1.0.0"
 COMPILED = pytest.param(
     "compiled",
     marks=pytest.mark.skipif(not compiled.has_compiler(), reason="no C++ compiler is installed"),
-)
-GRAPHED = pytest.param(
-    "graphed", marks=pytest.mark.skipif(not torch.cuda.is_available(), reason="there is no NVIDIA GPU")
 )
 
 
@@ -40,11 +37,10 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return make_model(tmp_path_factory.mktemp("store"))
 
 
-@pytest.fixture(scope="module", params=["eager", "openvino", COMPILED, GRAPHED])
+@pytest.fixture(scope="module", params=["eager", "openvino", COMPILED])
 def engine(request: pytest.FixtureRequest) -> Engine:
     card, network = load_network(BUNDLED)
-    device = GPU if request.param == "graphed" else CPU
-    loaded = load_engine(BUNDLED, card, network, device, EngineSettings(request.param, ENGINES))
+    loaded = load_engine(BUNDLED, card, network, CPU, EngineSettings(request.param, ENGINES))
     assert loaded.description.startswith(request.param)
     return loaded
 
@@ -68,21 +64,17 @@ def test_probabilities_are_those_of_float32(
 ) -> None:
     batch = squares.repeat(2, 1, 1, 1)[:count]
     temperature = ModelCard.load(BUNDLED / CARD_NAME).temperature
-    found, expected = ((run(batch).logits.cpu() / temperature).softmax(1) for run in (engine, exact))
+    found, expected = ((run(batch).logits / temperature).softmax(1) for run in (engine, exact))
     assert found.shape == expected.shape == (count, 8)
     assert float((found - expected).abs().max()) <= 0.01
     assert torch.equal(found.argmax(1), expected.argmax(1))
 
 
 def test_heat_maps_are_those_of_float32(engine: Engine, exact: EagerEngine, squares: torch.Tensor) -> None:
-    found, expected = (_explained(run(squares)) for run in (engine, exact))
+    explainer = HeadGradCam(load_network(BUNDLED)[1].get_submodule("head"))
+    found, expected = (explainer.explain(run(squares), [0, 1, 2], [0, 3, 5]) for run in (engine, exact))
     assert expected.max() > 0
     assert np.abs(found - expected).max() <= 0.05 * expected.max()
-
-
-def _explained(forward: Forward) -> Maps:
-    head = load_network(BUNDLED)[1].get_submodule("head").to(forward.logits.device)
-    return HeadGradCam(head).explain(forward, [0, 1, 2], [0, 3, 5])
 
 
 def test_an_answer_does_not_change_when_the_next_is_made(engine: Engine, squares: torch.Tensor) -> None:
@@ -135,24 +127,15 @@ def test_an_engine_that_answers_otherwise_is_passed_over(
     assert "its probabilities differ from float32's by" in caplog.text
 
 
-@pytest.mark.parametrize("wanted", ["graphed", pytest.param("compiled", marks=GRAPHED.marks)])
-def test_an_engine_for_another_device_is_passed_over(
-    folder: Path, caplog: pytest.LogCaptureFixture, wanted: str
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="there is no NVIDIA GPU")
+@pytest.mark.parametrize("wanted", ["compiled", "openvino"])
+def test_on_a_gpu_an_engine_for_processors_is_passed_over(
+    folder: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture, wanted: str
 ) -> None:
     card, network = load_network(folder)
-    device = CPU if wanted == "graphed" else GPU
-    engine = load_engine(folder, card, network, device, EngineSettings(wanted))
+    engine = load_engine(folder, card, network, torch.device("cuda", 0), EngineSettings(wanted, tmp_path))
     assert engine.description.startswith("eager")
-    assert f"engine {wanted} is passed over: the network runs on {device}" in caplog.text
-
-
-@pytest.mark.parametrize(
-    ("largest", "recorded"), [(1, [1]), (2, [2, 1]), (6, [6, 4, 2, 1]), (8, [8, 4, 2, 1])]
-)
-def test_graphs_are_recorded_for_the_largest_batch_and_powers_of_two(
-    largest: int, recorded: list[int]
-) -> None:
-    assert graphed.sizes(largest) == recorded
+    assert f"engine {wanted} is passed over: it is for processors" in caplog.text
 
 
 def test_a_damaged_compiled_network_is_removed_to_be_made_anew(folder: Path, tmp_path: Path) -> None:
