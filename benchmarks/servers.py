@@ -11,7 +11,7 @@ import os
 import sys
 import tempfile
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from benchmarks.in_process import Direct
     from benchmarks.report import Report
     from benchmarks.subjects import Setting, Subject
+    from serving.capacity import Capacity
 
 ARCHITECTURES = ("convnext_atto", "convnext_base")
 CLIENTS = (1, 8, 32)
@@ -53,6 +54,15 @@ def declare(parser: argparse.ArgumentParser) -> None:
         help="servers whose names begin so, such as Retinote 'LitServe, same' (default: all)",
     )
     parser.add_argument(
+        "--workers",
+        type=int,
+        metavar="N",
+        help="of every server; they share the cores (default: as a stack that was never calibrated)",
+    )
+    parser.add_argument(
+        "--batch", type=int, metavar="N", help="largest batch of every server (default: likewise)"
+    )
+    parser.add_argument(
         "--scans", type=Path, metavar="DIR", help="folder of scans to send (default: simulated ones)"
     )
 
@@ -69,7 +79,6 @@ def run(arguments: argparse.Namespace) -> int:
     from benchmarks.scans import read_images
     from benchmarks.server_goals import goals
     from benchmarks.subjects import chosen
-    from serving.capacity import capacity
 
     _check(arguments)
     subjects = chosen(arguments.only)
@@ -79,13 +88,13 @@ def run(arguments: argparse.Namespace) -> int:
     with tempfile.TemporaryDirectory(prefix="retinote-bench-") as name:
         images, origin = read_images(arguments.scans, Path(name) / "scans")
         visit = Visit(python, images, sorted(set(arguments.clients)), arguments.seconds)
-        shared = capacity()
+        shared = _capacity(arguments.workers, arguments.batch)
         collected.note(
             f"Sent: {origin}, as raw bytes or base64 in JSON, whichever the server takes. Weights: random. "
             f"Workers: {shared.workers}, threads: {shared.threads}, batch: {shared.batching.size}; {kind()} is counted as memory."
         )
         benches = [
-            _Bench(architecture, Path(name) / architecture, python, visit, collected)
+            _Bench(architecture, Path(name) / architecture, python, shared, visit, collected)
             for architecture in arguments.architectures
         ]
         for number in range(arguments.rounds):
@@ -109,6 +118,7 @@ class _Bench:
     architecture: str
     folder: Path
     python: Path
+    capacity: Capacity
     visit: Visit
     collected: Collected
 
@@ -142,13 +152,12 @@ class _Bench:
     def _setting(self) -> Setting:
         from benchmarks.models import make_model
         from benchmarks.subjects import Setting
-        from serving.capacity import capacity
 
         store = self.folder / "store"
         model = store / MODEL_NAME / MODEL_VERSION
         if not model.exists():
             make_model(store, MODEL_NAME, MODEL_VERSION, self.architecture)
-        return Setting(store, model, self.python, capacity(), self.folder, self.visit.images[0])
+        return Setting(store, model, self.python, self.capacity, self.folder, self.visit.images[0])
 
     def _in_process(self, setting: Setting) -> Mapping[bool, Direct]:
         """The model code alone; what it took with a batch of one, by whether it explains."""
@@ -175,6 +184,18 @@ class _Bench:
         return found[1]
 
 
+def _capacity(workers: int | None, batch: int | None) -> Capacity:
+    """How every server shares out the machine: by the rule of thumb where nothing is given."""
+    from serving.capacity import capacity, core_count
+
+    found = capacity()
+    if workers:
+        found = replace(found, workers=workers, threads=max(1, core_count() // workers))
+    if batch:
+        found = replace(found, batching=replace(found.batching, size=batch))
+    return found
+
+
 def _check(arguments: argparse.Namespace) -> None:
     import timm
 
@@ -184,8 +205,10 @@ def _check(arguments: argparse.Namespace) -> None:
         raise BenchmarkError(f"--clients: give numbers from 1 to {MAX_CLIENTS}.")
     if not 0 < arguments.seconds <= MAX_SECONDS:
         raise BenchmarkError(f"--seconds: give a number of seconds up to {MAX_SECONDS:.0f}.")
-    if arguments.rounds < 1:
-        raise BenchmarkError("--rounds: at least 1 is needed.")
+    for option in ("rounds", "workers", "batch"):
+        given = getattr(arguments, option)
+        if given is not None and given < 1:
+            raise BenchmarkError(f"--{option}: at least 1 is needed.")
     for name in arguments.architectures:
         if not timm.is_model(name):
             raise BenchmarkError(f"--architectures: timm knows no {name}.")

@@ -38,11 +38,18 @@ def bench(*options: str | Path) -> "subprocess.CompletedProcess[str]":
     )
 
 
-def test_options_that_make_no_sense_are_said_in_a_line() -> None:
-    ran = bench("--architectures", "convnext_tiniest")
+@pytest.mark.parametrize(
+    ("option", "value", "said"),
+    [
+        ("--architectures", "convnext_tiniest", "timm knows no convnext_tiniest."),
+        ("--workers", "0", "at least 1 is needed."),
+    ],
+)
+def test_options_that_make_no_sense_are_said_in_a_line(option: str, value: str, said: str) -> None:
+    ran = bench(option, value)
 
     assert ran.returncode == 2
-    assert ran.stderr == "retinote: --architectures: timm knows no convnext_tiniest.\n"
+    assert ran.stderr == f"retinote: {option}: {said}\n"
 
 
 @pytest.mark.skipif(
