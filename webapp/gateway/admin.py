@@ -15,13 +15,13 @@ from webapp import clock
 from webapp.accounts.models import User
 from webapp.gateway import issuing
 from webapp.gateway.models import ServiceKey
+from webapp.mongo_admin import TransactionalAdmin
 
-DECIDED = ("service", "calls_per_minute", "expires")
 KNOWN = ("prefix", "issued_by", "issued", "revoked_by", "revoked_at", "calls", "refused_calls", "last_used")
 
 
 @admin.register(ServiceKey)
-class ServiceKeyAdmin(admin.ModelAdmin[ServiceKey]):
+class ServiceKeyAdmin(TransactionalAdmin[ServiceKey]):
     """Which services may call the model server directly, and how often they do."""
 
     list_display = (
@@ -41,16 +41,16 @@ class ServiceKeyAdmin(admin.ModelAdmin[ServiceKey]):
 
     def get_fields(self, request: HttpRequest, obj: ServiceKey | None = None) -> tuple[str, ...]:
         """What an administrator decides, and below it what is known of a key that was issued."""
-        return DECIDED if obj is None else (*DECIDED, *KNOWN)
+        return issuing.DECIDED if obj is None else (*issuing.DECIDED, *KNOWN)
 
     def save_model(
         self, request: HttpRequest, obj: ServiceKey, form: ModelForm[ServiceKey], change: bool
     ) -> None:
-        """Issue a new key; of one that was issued only what was decided is written, for its counts go on meanwhile."""
-        if change:
-            obj.save(update_fields=DECIDED)
-            return
+        """Issue a new key, or write what was decided anew of one that was issued."""
         assert isinstance(request.user, User)
+        if change:
+            issuing.change(obj, request.user)
+            return
         request._issued_key = issuing.issue(obj, request.user)  # type: ignore[attr-defined]
 
     def response_add(

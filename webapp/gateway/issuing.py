@@ -1,4 +1,4 @@
-"""Issuing and revoking service keys."""
+"""Issuing, limiting and revoking service keys, each with its audit record."""
 
 from __future__ import annotations
 
@@ -7,11 +7,17 @@ import secrets
 
 from webapp import clock
 from webapp.accounts.models import User
+from webapp.audit.hashing import canonical_sha256
+from webapp.audit.models import Action
+from webapp.audit.recording import record
 from webapp.gateway.models import ServiceKey
+from webapp.transactions import all_or_nothing
 
 SECRET_BYTES = 32
 # Enough to tell a few hundred keys apart by their beginnings.
 NAME_BYTES = 4
+DECIDED = ("service", "calls_per_minute", "expires")
+"""The fields that an administrator decides."""
 
 
 def issue(key: ServiceKey, administrator: User) -> str:
@@ -24,8 +30,24 @@ def issue(key: ServiceKey, administrator: User) -> str:
     text = f"{key.prefix}_{secrets.token_urlsafe(SECRET_BYTES)}"
     key.key_sha256 = digest(text)
     key.issued_by = administrator
-    key.save(force_insert=True)
+
+    def write() -> None:
+        key.save(force_insert=True)
+        _record(Action.KEY_ISSUE, key, administrator)
+
+    all_or_nothing(write)
     return text
+
+
+def change(key: ServiceKey, administrator: User) -> None:
+    """Write what was decided anew of a key; nothing else of it, for its counts go on meanwhile."""
+
+    def write() -> None:
+        before = _said(ServiceKey.objects.get(pk=key.pk))
+        key.save(update_fields=DECIDED)
+        _record(Action.KEY_CHANGE, key, administrator, before)
+
+    all_or_nothing(write)
 
 
 def digest(text: str) -> str:
@@ -39,5 +61,23 @@ def digest(text: str) -> str:
 
 def revoke(key: ServiceKey, administrator: User) -> bool:
     """End a key for good; false if that had been done before, which stays as it was."""
-    found = ServiceKey.objects.filter(pk=key.pk, revoked_at=None)
-    return bool(found.update(revoked_at=clock.now(), revoked_by=administrator))
+
+    def write() -> bool:
+        before = _said(ServiceKey.objects.get(pk=key.pk))
+        found = ServiceKey.objects.filter(pk=key.pk, revoked_at=None)
+        if not found.update(revoked_at=clock.now(), revoked_by=administrator):
+            return False
+        _record(Action.KEY_REVOKE, ServiceKey.objects.get(pk=key.pk), administrator, before)
+        return True
+
+    return all_or_nothing(write)
+
+
+def _record(action: Action, key: ServiceKey, administrator: User, before: str | None = None) -> None:
+    record(action, administrator, "service key", object_id=key.pk, before=before, after=_said(key))
+
+
+def _said(key: ServiceKey) -> str:
+    """The hash of what people said of a key: its counts change with each call."""
+    names = (*DECIDED, "prefix", "issued_by_id", "revoked_by_id", "revoked_at")
+    return canonical_sha256({name: getattr(key, name) for name in names})

@@ -10,6 +10,7 @@ from django.test import Client
 
 from tests.webapp.conftest import make_user
 from webapp.accounts.models import Role, User
+from webapp.audit.models import WaitingRecord
 from webapp.gateway import issuing
 from webapp.gateway.admission import Outcome, admit
 from webapp.gateway.models import ServiceKey
@@ -77,6 +78,21 @@ def test_a_key_is_revoked_for_good(browser: Client, key: ServiceKey, administrat
     assert LogEntry.objects.get().change_message == "Revoked."
     assert "revoked" in browser.get(LIST).content.decode()
     assert browser.post(f"{LIST}{key.pk}/change/", FORM).status_code == 403
+
+
+def test_who_issued_limited_and_revoked_a_key_is_recorded(browser: Client, administrator: User) -> None:
+    browser.post(f"{LIST}add/", FORM)
+    key = ServiceKey.objects.get()
+    browser.post(f"{LIST}{key.pk}/change/", FORM | {"calls_per_minute": "5"})
+    for _ in range(2):  # a key that is revoked already is not revoked again
+        browser.post(LIST, {"action": "revoke", "_selected_action": [str(key.pk)]})
+    records = list(WaitingRecord.objects.filter(kind="service key").order_by("time"))
+    assert [record.action for record in records] == ["key.issue", "key.change", "key.revoke"]
+    assert {record.actor for record in records} == {str(administrator.pk)}
+    assert {record.object_id for record in records} == {str(key.pk)}
+    hashes = ["", *(record.after for record in records)]
+    assert [record.before for record in records] == hashes[:-1]
+    assert len(set(hashes)) == 4
 
 
 def test_a_key_is_not_deleted(browser: Client, key: ServiceKey) -> None:
