@@ -171,6 +171,10 @@ def test_documents_of_the_version_before_are_read_while_both_run(
     assert client.post(f"/api/v1/scans/{old_scan}/review/", {"verdict": "agree"}).status_code == 201
 
 
+def test_every_change_of_a_model_has_its_migration() -> None:
+    call_command("makemigrations", check_changes=True, dry_run=True)
+
+
 def test_the_version_before_can_use_the_upgraded_database(
     old_scan: ObjectId, fresh_database: Database[dict[str, Any]]
 ) -> None:
