@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 from concurrent.futures import Future
 from typing import Any
 
@@ -46,11 +47,18 @@ from webapp.scans.serializers import (
 )
 from webapp.scans.worklist import WorklistPages
 
-picture = action(
-    detail=True, filterset_class=None, pagination_class=None, content_negotiation_class=PictureNegotiation
-)
 ID = OpenApiParameter("id", OpenApiTypes.STR, OpenApiParameter.PATH)
 PICTURE = OpenApiResponse(OpenApiTypes.BINARY, description="The picture's bytes.")
+PNG, JPEG = (200, "image/png"), (200, "image/jpeg")
+
+
+def picture(view: Callable[..., Any]) -> Any:
+    """A call below a scan that sends a picture."""
+    # Made anew for each: what one `action` holds of its call, the description too, all that share it would have.
+    made = action(
+        detail=True, filterset_class=None, pagination_class=None, content_negotiation_class=PictureNegotiation
+    )
+    return made(view)
 
 
 class ImageError4xx(exceptions.APIException):
@@ -185,27 +193,27 @@ class ScanViewSet(
         """How many scans the same filters find as in the list."""
         return Response({"count": self.filter_queryset(self.get_queryset()).order_by().count()})
 
-    @extend_schema(parameters=[ID], responses={(200, "image/png"): PICTURE})
+    @extend_schema(parameters=[ID], responses={PNG: PICTURE})
     @picture
     def image(self, request: Request, pk: str) -> FileResponse | HttpResponse:
         """The scan itself."""
         scan = self.get_object()
         return self._send_picture(request, scan, scan.image_name, Action.SCAN_IMAGE)
 
-    @extend_schema(parameters=[ID], responses={(200, "image/jpeg"): PICTURE})
+    @extend_schema(parameters=[ID], responses={JPEG: PICTURE})
     @picture
     def thumbnail(self, request: Request, pk: str) -> FileResponse | HttpResponse:
         """The scan, small and in grey, for lists."""
         return send_thumbnail(request, self.get_object().image_name)
 
-    @extend_schema(parameters=[ID], responses={(200, "image/png"): PICTURE})
+    @extend_schema(parameters=[ID], responses={PNG: PICTURE, JPEG: PICTURE})
     @picture
     def overlay(self, request: Request, pk: str) -> FileResponse | HttpResponse:
         """The scan with its heat map in colour."""
         scan = self.get_object()
         return self._send_picture(request, scan, scan.overlay_name, Action.SCAN_OVERLAY)
 
-    @extend_schema(parameters=[ID], responses={(200, "image/png"): PICTURE})
+    @extend_schema(parameters=[ID], responses={PNG: PICTURE})
     @picture
     def heatmap(self, request: Request, pk: str) -> FileResponse | HttpResponse:
         """The heat map alone, in grey: 255 is strongest."""

@@ -1,0 +1,126 @@
+"""The API keeps to its own description: whatever it allows is taken, whatever it forbids is refused, call by call.
+
+schemathesis makes the requests from the OpenAPI document and judges the answers by all of its checks. The requests are
+the same in every run.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+import schemathesis
+from drf_spectacular.generators import SchemaGenerator
+from hypothesis import HealthCheck
+from hypothesis import settings as hypothesis_settings
+from rest_framework.response import Response
+from schemathesis import Case
+from schemathesis.checks import positive_data_acceptance
+from schemathesis.core.parameters import ParameterLocation
+
+from tests.attack.people import People
+from tests.images import png_bytes
+from tests.services import ModelServer
+from webapp.accounts import tokens
+from webapp.annotations.models import Annotation
+from webapp.scans.models import Scan
+from webapp.wsgi import application
+
+BOX = {"type": "FragmentSelector", "value": "xywh=pixel:10,10,20,20"}
+CONFIG = schemathesis.Config.from_dict(
+    {"seed": 1, "generation": {"max-examples": 15, "deterministic": True, "database": "none"}}
+)
+description = schemathesis.openapi.from_dict(SchemaGenerator().get_schema(public=True), config=CONFIG)
+description.app = application
+
+# What no description can say, because it depends on what is stored: for these fields a request may be refused that
+# keeps to the description.
+DEPENDS = {
+    # One without the other: OpenAPI 3.0 has no word for it.
+    "POST /api/v1/scans/": {"micrometres_x", "micrometres_y"},
+    "PATCH /api/v1/scans/{id}/": {"micrometres_x", "micrometres_y"},
+    # Versions that are registered, and labels that they know.
+    "POST /api/v1/scans/{id}/predictions/": {"version", "label"},
+    # A shape on this scan, in one of two languages of which JSON Schema knows none; a label that its model knows.
+    "POST /api/v1/scans/{id}/annotations/": {"target.selector", "label"},
+    "PUT /api/v1/annotations/{id}/": {"target.selector", "label"},
+    # Which of them is needed follows from the others, from the scan's prediction, and from who has read it.
+    "POST /api/v1/scans/{id}/review/": {"verdict", "label", "blind"},
+    "POST /api/v1/scans/{id}/adjudication/": {"label"},
+    # Scans that are not there, or none that the filters find.
+    "POST /api/v1/exports/": {"scans"},
+}
+# Of any text. As patterns beside each length they would say little to who reads the description.
+OF_ANY_TEXT = {"Null characters are not allowed.", "This field may not be blank."}
+
+
+@pytest.fixture
+def unlimited(settings: Any) -> None:
+    """As many requests and guesses as it takes; how they are counted is tried elsewhere."""
+    settings.RATES_PER_MINUTE = dict.fromkeys(settings.RATES_PER_MINUTE, 0)
+    settings.AXES_FAILURE_LIMIT = settings.ACCOUNT_FAILURE_LIMIT = settings.ADDRESS_FAILURE_LIMIT = 10**6
+    settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
+
+
+@pytest.fixture
+def existing_id(
+    unlimited: None, predicting: ModelServer, people: People, upload: Callable[..., Response]
+) -> Callable[[str], str]:
+    """The id of a scan, or of a shape on it, for a path; what a request deleted is made anew for the next."""
+
+    def find(path: str) -> str:
+        scan = Scan.objects.first()
+        if scan is None:
+            scan = Scan.objects.get(pk=upload(people.administrator).json()["id"])
+            Scan.objects.filter(pk=scan.pk).update(readers=[str(people.owner.pk)])
+        if "/annotations/{id}/" not in path:
+            return str(scan.pk)
+        shape = Annotation.objects.first()
+        shape = shape or Annotation.objects.create(scan=scan, author=people.owner, selector=BOX)
+        return str(shape.pk)
+
+    return find
+
+
+@description.parametrize()
+@hypothesis_settings(
+    deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow]
+)
+def test_a_call_keeps_to_its_description(
+    case: Case, existing_id: Callable[[str], str], people: People
+) -> None:
+    _fill_in(case, existing_id)
+    headers = {"Authorization": f"Bearer {tokens.issue(people.administrator).access}"}
+
+    answer = case.call(headers=headers)
+
+    excluded = [positive_data_acceptance] if _depends(case, answer) else []
+    case.validate_response(
+        answer, headers=headers, excluded_checks=excluded, transport_kwargs={"headers": headers}
+    )
+
+
+def _fill_in(case: Case, existing_id: Callable[[str], str]) -> None:
+    """What a stranger to the database can't know; what is wrong on purpose stays."""
+    if "{id}" in case.path and not _is_wrong(case, ParameterLocation.PATH):
+        case.path_parameters["id"] = existing_id(case.path)
+    if case.operation.label == "POST /api/v1/scans/" and not _is_wrong(case, ParameterLocation.BODY):
+        case.body = {**case.body, "image": png_bytes(seed=2)}
+
+
+def _is_wrong(case: Case, place: ParameterLocation) -> bool:
+    assert case.meta
+    part = case.meta.components.get(place)
+    return part is not None and part.mode.is_negative
+
+
+def _depends(case: Case, answer: schemathesis.Response) -> bool:
+    """Whether the request is refused for nothing but what no description can say."""
+    if answer.status_code == 412:
+        return "If-Match" in case.headers
+    fields = answer.json()["error"].get("fields") if answer.status_code == 400 else None
+    if not fields:
+        return False
+    known = DEPENDS.get(case.operation.label, set())
+    return all(name in known or OF_ANY_TEXT.issuperset(messages) for name, messages in fields.items())
