@@ -36,6 +36,13 @@ description.app = application
 # Else nearly all uploads would be refused for what they are.
 schemathesis.openapi.format("binary", strategies.just(png_bytes()))
 
+# Databases and model servers take their time, and are the same for all requests of a test.
+LENIENT: dict[str, Any] = {
+    "deadline": None,
+    "database": None,
+    "derandomize": True,
+    "suppress_health_check": [HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
+}
 # What no description can say, because it depends on what is stored: for these fields, or with
 # these codes, a request may be refused that keeps to the description.
 DEPENDS = {
@@ -92,9 +99,7 @@ def headers(people: People) -> dict[str, str]:
 
 
 @description.parametrize()
-@hypothesis_settings(
-    deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow]
-)
+@hypothesis_settings(**LENIENT)
 def test_a_call_keeps_to_its_description(
     case: Case, existing_id: Callable[[str], str], headers: dict[str, str]
 ) -> None:
@@ -107,6 +112,31 @@ def test_a_call_keeps_to_its_description(
     case.validate_response(
         answer, headers=headers, excluded_checks=excluded, transport_kwargs={"headers": headers}
     )
+
+
+def test_calls_that_follow_from_each_other_keep_to_it(
+    existing_id: Callable[[str], str], headers: dict[str, str]
+) -> None:
+    """Ids go from answers into the next calls, so that what is deleted is asked for again."""
+
+    class Calls(description.as_state_machine()):  # type: ignore[misc]
+        def setup(self) -> None:
+            existing_id("/annotations/{id}/")
+
+        def get_call_kwargs(self, case: Case) -> dict[str, Any]:
+            return {"headers": headers}
+
+        def validate_response(self, response: schemathesis.Response, case: Case, **options: Any) -> None:
+            excluded = [positive_data_acceptance] if _depends(case, response) else []
+            case.validate_response(
+                response,
+                headers=headers,
+                excluded_checks=excluded,
+                transport_kwargs=options,
+                recorder=self.recorder,
+            )
+
+    Calls.run(settings=hypothesis_settings(max_examples=6, stateful_step_count=10, **LENIENT))
 
 
 def _is_wrong(case: Case, place: ParameterLocation) -> bool:
