@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import Future
 from typing import Any
 
@@ -13,7 +13,7 @@ from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import OpenApiParameter, OpenApiResponse, extend_schema, extend_schema_view
 from rest_framework import exceptions, mixins, status
 from rest_framework.decorators import action
-from rest_framework.parsers import MultiPartParser
+from rest_framework.parsers import BaseParser, MultiPartParser
 from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.serializers import Serializer
@@ -25,6 +25,7 @@ from webapp.accounts.permissions import ResearchersOnlyRead
 from webapp.annotations.models import Annotation
 from webapp.api.errors import Unavailable
 from webapp.api.negotiation import PictureNegotiation
+from webapp.api.parsers import JSONParser
 from webapp.api.throttling import UploadRate, UserRate
 from webapp.audit.models import Action
 from webapp.audit.recording import record
@@ -160,11 +161,11 @@ class ScanViewSet(
         instruments.UPLOADS.labels(scan.status if uploaded.created else "duplicate").inc()
         return Response(data, status=code, headers={"Location": f"{request.path}{scan.pk}/"})
 
-    def get_parsers(self) -> list[Any]:
-        """Uploads are forms; everything else is JSON."""
-        if getattr(self, "action_map", {}).get("post") == "create":
-            return [MultiPartParser()]
-        return list(super().get_parsers())
+    @property
+    def parser_classes(self) -> Sequence[type[BaseParser]]:  # type: ignore[override]
+        """Uploads are forms, in the browsable API, too; everything else is JSON."""
+        uploads = getattr(self, "action_map", {}).get("post") == "create"
+        return (MultiPartParser,) if uploads else (JSONParser,)
 
     def retrieve(self, request: Request, *args: Any, **kwargs: Any) -> Response:
         """What is known of the scan."""
@@ -187,7 +188,7 @@ class ScanViewSet(
             scan = correct(scan, user, given.validated_data)
         return Response(ScanSerializer(scan, context=self.get_serializer_context()).data)
 
-    @extend_schema(responses=CountSerializer)
+    @extend_schema(responses=CountSerializer, filters=True)
     @action(detail=False, pagination_class=None)
     def count(self, request: Request) -> Response:
         """How many scans the same filters find as in the list."""

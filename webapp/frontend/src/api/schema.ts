@@ -2035,7 +2035,31 @@ export interface operations {
     };
     scans_count_retrieve: {
         parameters: {
-            query?: never;
+            query?: {
+                /**
+                 * @description * `OD` - Right (OD)
+                 *     * `OS` - Left (OS)
+                 */
+                eye?: "OD" | "OS";
+                model_version?: string;
+                /** @description Not for researchers. */
+                patient_ref?: string;
+                /** @description A label, as in `prediction`. */
+                prediction?: string;
+                reviewed?: boolean;
+                /** @description Words of the patient's reference, the note or the label. */
+                search?: string;
+                /**
+                 * @description * `queued` - Queued: waits for the model server
+                 *     * `predicted` - Predicted
+                 *     * `failed` - Failed: the model server refuses the image
+                 */
+                status?: "failed" | "predicted" | "queued";
+                /** @description Whether your verdict is still missing. */
+                unread?: boolean;
+                uploaded_after?: string;
+                uploaded_before?: string;
+            };
             header?: never;
             path?: never;
             cookie?: never;
