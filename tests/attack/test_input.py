@@ -369,7 +369,7 @@ def test_numbers_that_are_none_are_refused(
             url = f"/api/v1/scans/{scan.pk}/"
             body = f'{{"micrometres_x": {number}, "micrometres_y": 3.9}}'
             answer = api(people.owner).generic("PATCH", url, body, "application/json")
-            assert answer.status_code == (200 if number in ('"1"', "true") else 400)
+            assert answer.status_code == 400
             for wrong in ("9" * 400, "1e300", "-1", "NaN"):
                 value = f"xywh=pixel:{wrong},1,5,5"
                 shape = {"target": {"selector": {"type": "FragmentSelector", "value": value}}}

@@ -5,14 +5,15 @@ from typing import Any
 from rest_framework import serializers
 
 from webapp.accounts.models import Role
+from webapp.api.fields import TextField, TrueFalseField
 
 
 class SignInSerializer(serializers.Serializer[Any]):
     """A user's name and password."""
 
-    username = serializers.CharField(max_length=150)
-    password = serializers.CharField(max_length=256, style={"input_type": "password"}, trim_whitespace=False)
-    cookie = serializers.BooleanField(
+    username = TextField(max_length=150)
+    password = TextField(max_length=256, style={"input_type": "password"}, trim_whitespace=False)
+    cookie = TrueFalseField(
         default=False,
         help_text="For pages in a browser: the refresh token comes as a cookie that no script can read.",
     )
@@ -21,7 +22,7 @@ class SignInSerializer(serializers.Serializer[Any]):
 class RefreshSerializer(serializers.Serializer[Any]):
     """A refresh token."""
 
-    refresh = serializers.CharField(max_length=2048, required=False, help_text="Without it, the cookie's.")
+    refresh = TextField(max_length=2048, required=False, help_text="Without it, the cookie's.")
 
 
 class TokenPairSerializer(serializers.Serializer[Any]):

@@ -11,6 +11,7 @@ from rest_framework import serializers
 from webapp.accounts.pseudonyms import shown_name, shown_text, shown_user
 from webapp.annotations.models import Annotation
 from webapp.annotations.selectors import SelectorError, clean
+from webapp.api.fields import TextField
 from webapp.scans.models import Scan
 
 CONTEXT = "http://www.w3.org/ns/anno.jsonld"
@@ -20,10 +21,10 @@ class SelectorSerializer(serializers.Serializer[Any]):
     """Where on the scan: a box as FragmentSelector, any other shape as SvgSelector."""
 
     type = serializers.ChoiceField(choices=("FragmentSelector", "SvgSelector"))
-    value = serializers.CharField(
+    value = TextField(
         trim_whitespace=False, help_text="`xywh=pixel:X,Y,WIDTH,HEIGHT`, or an svg element with one shape."
     )
-    conformsTo = serializers.CharField(required=False, max_length=200)
+    conformsTo = TextField(required=False, max_length=200)
 
 
 class TargetSerializer(serializers.Serializer[Any]):
@@ -49,8 +50,8 @@ class AnnotationSerializer(serializers.Serializer[Any]):
     type = serializers.CharField(default="Annotation", read_only=True)
     scan = serializers.CharField(source="scan_id", read_only=True)
     target = TargetSerializer()
-    label = serializers.CharField(max_length=80, required=False, allow_blank=True, default="")  # type: ignore[assignment]
-    comment = serializers.CharField(max_length=2000, required=False, allow_blank=True, default="")
+    label = TextField(max_length=80, required=False, allow_blank=True, default="")  # type: ignore[assignment]
+    comment = TextField(max_length=2000, required=False, allow_blank=True, default="")
     body = BodySerializer(many=True, read_only=True)
     creator = serializers.CharField(read_only=True)
     creator_name = serializers.CharField(read_only=True)

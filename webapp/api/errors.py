@@ -13,6 +13,7 @@ from django.http.response import HttpResponseBase
 from django.views import defaults
 from pymongo.errors import ConnectionFailure, PyMongoError
 from rest_framework import exceptions, status
+from rest_framework.exceptions import ErrorDetail
 from rest_framework.response import Response
 from rest_framework.views import exception_handler
 
@@ -60,6 +61,9 @@ def answer_error(error: Exception, context: dict[str, Any]) -> Response | None:
         error = exceptions.NotFound("There is nothing here, or not for you.")
     elif isinstance(error, PermissionDenied):
         error = exceptions.PermissionDenied()
+    elif isinstance(error, exceptions.UnsupportedMediaType):
+        taken = " or ".join(parser.media_type for parser in context["view"].get_parsers())
+        error.detail = ErrorDetail(f"Send the body as {taken}.", error.default_code)
     response = exception_handler(error, context)
     if response is None or not isinstance(error, exceptions.APIException):
         return response

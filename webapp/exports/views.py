@@ -8,13 +8,14 @@ from bson import ObjectId
 from django.http import FileResponse, HttpResponse
 from django.http.response import HttpResponseBase
 from drf_spectacular.types import OpenApiTypes
-from drf_spectacular.utils import OpenApiParameter, OpenApiResponse, extend_schema
+from drf_spectacular.utils import OpenApiResponse, extend_schema
 from rest_framework import exceptions, serializers
+from rest_framework.generics import GenericAPIView
 from rest_framework.permissions import IsAuthenticated
 from rest_framework.request import Request
-from rest_framework.views import APIView
 
 from webapp.accounts.models import User
+from webapp.api.fields import PatternField
 from webapp.api.throttling import ExportRate, UserRate
 from webapp.audit.hashing import canonical_sha256
 from webapp.audit.models import Action
@@ -37,7 +38,7 @@ class ExportSerializer(serializers.Serializer[Any]):
         "`folders` with a folder per verified label.",
     )
     scans = serializers.ListField(
-        child=serializers.RegexField("^[0-9a-f]{24}$"),
+        child=PatternField("^[0-9a-f]{24}$"),
         required=False,
         min_length=1,
         max_length=MOST_PICTURES,
@@ -45,17 +46,17 @@ class ExportSerializer(serializers.Serializer[Any]):
     )
 
 
-class ExportView(APIView):
+class ExportView(GenericAPIView[Scan]):
     """Handing out de-identified scans; of what one may see, everybody may have a copy."""
 
+    queryset = Scan.objects.none()
+    serializer_class = ExportSerializer
+    filterset_class = ScanFilter
     permission_classes = (IsAuthenticated,)
     throttle_classes = (UserRate, ExportRate)
 
     @extend_schema(
-        parameters=[
-            OpenApiParameter(name, OpenApiTypes.STR, description="As in the list of scans.")
-            for name in ScanFilter.base_filters
-        ],
+        filters=True,
         request=ExportSerializer,
         responses={
             (200, "text/csv"): OpenApiResponse(OpenApiTypes.STR, description="`csv`"),
@@ -68,7 +69,14 @@ class ExportView(APIView):
         given = ExportSerializer(data=request.data)
         given.is_valid(raise_exception=True)
         export_format = given.validated_data["format"]
-        found = list(_scans(request, request.user, given.validated_data.get("scans")))
+        visible = Scan.objects.visible_to(request.user)
+        ids = given.validated_data.get("scans")
+        # One more than may be is enough to know.
+        found = list(
+            _named(visible, ids)
+            if ids is not None
+            else self.filter_queryset(visible)[: max(*MOST_SCANS.values(), MOST_PICTURES) + 1]
+        )
         most = MOST_SCANS.get(export_format, MOST_PICTURES)
         if len(found) > most:
             raise exceptions.ValidationError(
@@ -82,23 +90,15 @@ class ExportView(APIView):
         return response
 
 
-def _scans(request: Request, user: User, ids: list[str] | None) -> ScanQuerySet:
-    visible = Scan.objects.visible_to(user)
-    if ids is not None:
-        wanted = {ObjectId(key) for key in ids}
-        found = visible.filter(pk__in=list(wanted))
-        missing = len(wanted) - found.count()
-        if missing:
-            raise exceptions.ValidationError(
-                {"scans": [f"{missing} of the {len(wanted)} scans are not there, or not for you."]}
-            )
-        return found
-    filters = ScanFilter(request.query_params, queryset=visible, request=request)
-    if not filters.is_valid():
-        raise exceptions.ValidationError(filters.errors)
-    # One more than may be is enough to know.
-    narrowed: ScanQuerySet = filters.qs[: max(*MOST_SCANS.values(), MOST_PICTURES) + 1]
-    return narrowed
+def _named(visible: ScanQuerySet, ids: list[str]) -> ScanQuerySet:
+    wanted = {ObjectId(key) for key in ids}
+    found = visible.filter(pk__in=list(wanted))
+    missing = len(wanted) - found.count()
+    if missing:
+        raise exceptions.ValidationError(
+            {"scans": [f"{missing} of the {len(wanted)} scans are not there, or not for you."]}
+        )
+    return found
 
 
 def _answer(export_format: str, found: list[Record]) -> HttpResponseBase:

@@ -8,6 +8,7 @@ from drf_spectacular.utils import extend_schema_serializer
 from rest_framework import serializers
 
 from webapp.accounts.pseudonyms import shown_name, shown_text, shown_user
+from webapp.api.fields import TextField, TrueFalseField
 from webapp.reviews.models import Adjudication, Review, Verdict
 from webapp.scans.models import Scan
 
@@ -21,18 +22,18 @@ class ReviewSerializer(serializers.Serializer[Any]):
     verdict = serializers.ChoiceField(
         choices=Verdict.choices, required=False, help_text="Needed but for a blind reading with a label."
     )
-    blind = serializers.BooleanField(
+    blind = TrueFalseField(
         default=False,
         help_text="Given before you saw the model's answer: the label you see, and the verdict follows from it.",
     )
-    label = serializers.CharField(  # type: ignore[assignment]
+    label = TextField(  # type: ignore[assignment]
         max_length=80,
         required=False,
         allow_blank=True,
         default="",
         help_text="Needed to disagree: the right label.",
     )
-    comment = serializers.CharField(max_length=2000, required=False, allow_blank=True, default="")
+    comment = TextField(max_length=2000, required=False, allow_blank=True, default="")
     user_id = serializers.SerializerMethodField()
     reader = serializers.SerializerMethodField(help_text="The reader's name.")
     mine = serializers.SerializerMethodField()
@@ -97,8 +98,8 @@ class AdjudicationSerializer(serializers.Serializer[Any]):
     """What settles a scan."""
 
     id = serializers.CharField(read_only=True)
-    label = serializers.CharField(max_length=80)  # type: ignore[assignment]
-    comment = serializers.CharField(max_length=2000, required=False, allow_blank=True, default="")
+    label = TextField(max_length=80)  # type: ignore[assignment]
+    comment = TextField(max_length=2000, required=False, allow_blank=True, default="")
     user_id = serializers.SerializerMethodField()
     adjudicator = serializers.SerializerMethodField(help_text="The adjudicator's name.")
     timestamp = serializers.DateTimeField(source="created", read_only=True)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from typing import Any
 
 from django.conf import settings
@@ -13,6 +12,7 @@ from rest_framework import exceptions, serializers, status
 from webapp.accounts.models import User
 from webapp.accounts.pseudonyms import shown_text, shown_user
 from webapp.annotations.serializers import AnnotationSerializer
+from webapp.api.fields import NumberField, PatternField, TextField, WrittenNumberField
 from webapp.scans.models import Eye, Scan, Status
 from webapp.scans.scale import LARGEST, SMALLEST
 
@@ -24,30 +24,16 @@ class FileTooLarge(exceptions.APIException):
     default_code = "too_large"
 
 
-class NumberField(serializers.FloatField):
-    """A number that can be stored, compared and given back: neither endless nor none."""
-
-    def to_internal_value(self, data: Any) -> float:
-        """The number. Raises ValidationError."""
-        try:
-            number = super().to_internal_value(data)
-        except OverflowError:
-            self.fail("invalid")
-        if not math.isfinite(number):
-            self.fail("invalid")
-        return number
-
-
 class DetailsSerializer(serializers.Serializer[Any]):
     """What people say of a scan."""
 
     eye = serializers.ChoiceField(choices=Eye.choices, required=False, allow_blank=True)
-    patient_ref = serializers.CharField(max_length=80, required=False, allow_blank=True)
-    note = serializers.CharField(max_length=2000, required=False, allow_blank=True)
-    micrometres_x = NumberField(
+    patient_ref = TextField(max_length=80, required=False, allow_blank=True)
+    note = TextField(max_length=2000, required=False, allow_blank=True)
+    micrometres_x: serializers.FloatField = NumberField(
         min_value=SMALLEST, max_value=LARGEST, required=False, allow_null=True, help_text="Width of a pixel."
     )
-    micrometres_y = NumberField(
+    micrometres_y: serializers.FloatField = NumberField(
         min_value=SMALLEST, max_value=LARGEST, required=False, allow_null=True, help_text="Height of a pixel."
     )
 
@@ -65,6 +51,12 @@ class DetailsSerializer(serializers.Serializer[Any]):
 class UploadSerializer(DetailsSerializer):
     """The form fields of an upload."""
 
+    micrometres_x = WrittenNumberField(
+        min_value=SMALLEST, max_value=LARGEST, required=False, help_text="Width of a pixel."
+    )
+    micrometres_y = WrittenNumberField(
+        min_value=SMALLEST, max_value=LARGEST, required=False, help_text="Height of a pixel."
+    )
     image = serializers.FileField(
         max_length=255,
         help_text="PNG, JPEG, TIFF, BMP, WebP or DICOM; what the file says beside pixels and their size is dropped.",
@@ -83,11 +75,9 @@ class UploadSerializer(DetailsSerializer):
 class RepredictSerializer(serializers.Serializer[Any]):
     """Which version to ask, and for which label's heat map."""
 
-    version = serializers.RegexField(
-        r"^[A-Za-z0-9][A-Za-z0-9._-]*$", max_length=40, required=False, allow_blank=True
-    )
+    version = PatternField(r"^[A-Za-z0-9][A-Za-z0-9._-]*$", max_length=40, required=False, allow_blank=True)
     # It travels as a header: printable ASCII only.
-    label = serializers.RegexField(r"^[ -~]+$", max_length=80, required=False, allow_blank=True)  # type: ignore[assignment]
+    label = PatternField(r"^[ -~]+$", max_length=80, required=False, allow_blank=True)  # type: ignore[assignment]
 
 
 class RegionSerializer(serializers.Serializer[Any]):

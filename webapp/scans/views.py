@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Callable, Sequence
 from concurrent.futures import Future
 from typing import Any
 
@@ -12,7 +13,7 @@ from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import OpenApiParameter, OpenApiResponse, extend_schema, extend_schema_view
 from rest_framework import exceptions, mixins, status
 from rest_framework.decorators import action
-from rest_framework.parsers import MultiPartParser
+from rest_framework.parsers import BaseParser, MultiPartParser
 from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.serializers import Serializer
@@ -24,6 +25,7 @@ from webapp.accounts.permissions import ResearchersOnlyRead
 from webapp.annotations.models import Annotation
 from webapp.api.errors import Unavailable
 from webapp.api.negotiation import PictureNegotiation
+from webapp.api.parsers import JSONParser
 from webapp.api.throttling import UploadRate, UserRate
 from webapp.audit.models import Action
 from webapp.audit.recording import record
@@ -46,11 +48,18 @@ from webapp.scans.serializers import (
 )
 from webapp.scans.worklist import WorklistPages
 
-picture = action(
-    detail=True, filterset_class=None, pagination_class=None, content_negotiation_class=PictureNegotiation
-)
 ID = OpenApiParameter("id", OpenApiTypes.STR, OpenApiParameter.PATH)
 PICTURE = OpenApiResponse(OpenApiTypes.BINARY, description="The picture's bytes.")
+PNG, JPEG = (200, "image/png"), (200, "image/jpeg")
+
+
+def picture(view: Callable[..., Any]) -> Any:
+    """A call below a scan that sends a picture."""
+    # Made anew for each: what one `action` holds of its call, the description too, all that share it would have.
+    made = action(
+        detail=True, filterset_class=None, pagination_class=None, content_negotiation_class=PictureNegotiation
+    )
+    return made(view)
 
 
 class ImageError4xx(exceptions.APIException):
@@ -152,11 +161,11 @@ class ScanViewSet(
         instruments.UPLOADS.labels(scan.status if uploaded.created else "duplicate").inc()
         return Response(data, status=code, headers={"Location": f"{request.path}{scan.pk}/"})
 
-    def get_parsers(self) -> list[Any]:
-        """Uploads are forms; everything else is JSON."""
-        if getattr(self, "action_map", {}).get("post") == "create":
-            return [MultiPartParser()]
-        return list(super().get_parsers())
+    @property
+    def parser_classes(self) -> Sequence[type[BaseParser]]:  # type: ignore[override]
+        """Uploads are forms, in the browsable API, too; everything else is JSON."""
+        uploads = getattr(self, "action_map", {}).get("post") == "create"
+        return (MultiPartParser,) if uploads else (JSONParser,)
 
     def retrieve(self, request: Request, *args: Any, **kwargs: Any) -> Response:
         """What is known of the scan."""
@@ -179,33 +188,33 @@ class ScanViewSet(
             scan = correct(scan, user, given.validated_data)
         return Response(ScanSerializer(scan, context=self.get_serializer_context()).data)
 
-    @extend_schema(responses=CountSerializer)
+    @extend_schema(responses=CountSerializer, filters=True)
     @action(detail=False, pagination_class=None)
     def count(self, request: Request) -> Response:
         """How many scans the same filters find as in the list."""
         return Response({"count": self.filter_queryset(self.get_queryset()).order_by().count()})
 
-    @extend_schema(parameters=[ID], responses={(200, "image/png"): PICTURE})
+    @extend_schema(parameters=[ID], responses={PNG: PICTURE})
     @picture
     def image(self, request: Request, pk: str) -> FileResponse | HttpResponse:
         """The scan itself."""
         scan = self.get_object()
         return self._send_picture(request, scan, scan.image_name, Action.SCAN_IMAGE)
 
-    @extend_schema(parameters=[ID], responses={(200, "image/jpeg"): PICTURE})
+    @extend_schema(parameters=[ID], responses={JPEG: PICTURE})
     @picture
     def thumbnail(self, request: Request, pk: str) -> FileResponse | HttpResponse:
         """The scan, small and in grey, for lists."""
         return send_thumbnail(request, self.get_object().image_name)
 
-    @extend_schema(parameters=[ID], responses={(200, "image/png"): PICTURE})
+    @extend_schema(parameters=[ID], responses={PNG: PICTURE, JPEG: PICTURE})
     @picture
     def overlay(self, request: Request, pk: str) -> FileResponse | HttpResponse:
         """The scan with its heat map in colour."""
         scan = self.get_object()
         return self._send_picture(request, scan, scan.overlay_name, Action.SCAN_OVERLAY)
 
-    @extend_schema(parameters=[ID], responses={(200, "image/png"): PICTURE})
+    @extend_schema(parameters=[ID], responses={PNG: PICTURE})
     @picture
     def heatmap(self, request: Request, pk: str) -> FileResponse | HttpResponse:
         """The heat map alone, in grey: 255 is strongest."""

@@ -54,7 +54,7 @@ class WorklistPages(NewestFirst):
         if field is None:
             return super().paginate_queryset(queryset, request, view)
         self._keyset, self._url = field, request.build_absolute_uri()
-        size = self.get_page_size(request) or 1
+        size = self.get_page_size(request)
         key = request.query_params.get(self.cursor_query_param)
         if field == "confidence":  # what has none is not uncertain, but unread by the model
             queryset = queryset.filter(confidence__isnull=False)

@@ -80,6 +80,43 @@ def test_the_schema_says_what_a_scan_holds(schema: dict[str, Any]) -> None:
     assert set(contract.split()) <= set(scan)
 
 
+PNG, JPEG = "image/png", "image/jpeg"
+
+
+@pytest.mark.parametrize(
+    ("picture", "kinds"),
+    [("image", {PNG}), ("heatmap", {PNG}), ("overlay", {PNG, JPEG}), ("thumbnail", {JPEG})],
+)
+def test_every_picture_is_described_with_its_own_types(
+    schema: dict[str, Any], picture: str, kinds: set[str]
+) -> None:
+    answers = schema["paths"][f"/api/v1/scans/{{id}}/{picture}/"]["get"]["responses"]
+    assert set(answers["200"]["content"]) == kinds
+
+
+def test_a_list_says_how_large_its_pages_may_be(schema: dict[str, Any]) -> None:
+    for path in ("scans", "history"):
+        described = parameters(schema, f"/api/v1/{path}/", "get")
+        assert described["page_size"]["schema"] == {
+            "type": "integer",
+            "minimum": 1,
+            "maximum": 200,
+            "default": 50,
+        }
+
+
+def test_an_export_takes_the_filters_of_the_list(schema: dict[str, Any]) -> None:
+    filters = parameters(schema, "/api/v1/exports/", "post")
+    assert filters == parameters(schema, "/api/v1/scans/count/", "get")
+    assert filters["eye"]["schema"]["enum"] == ["OD", "OS"]
+    assert filters["search"]["schema"]["maxLength"] == 200
+    assert all(parameter["allowEmptyValue"] for parameter in filters.values())
+
+
+def parameters(schema: dict[str, Any], path: str, method: str) -> dict[str, Any]:
+    return {parameter["name"]: parameter for parameter in schema["paths"][path][method]["parameters"]}
+
+
 @pytest.mark.parametrize(
     ("method", "path", "status"),
     [("get", "/api/v1/nothing/", 404), ("put", "/api/v1/scans/", 405), ("post", "/api/v1/history/", 405)],
@@ -94,6 +131,26 @@ def test_a_body_that_is_no_json_is_a_clear_error(clinician: User, api: Clients) 
     answer = api(clinician).post("/api/v1/auth/token/", "{not json", content_type="application/json")
     assert answer.status_code == 400
     assert answer.json()["error"]["code"] == "parse_error"
+
+
+@pytest.mark.parametrize(
+    ("path", "kind", "taken"),
+    [
+        ("/api/v1/auth/token/", "application/x-www-form-urlencoded", "application/json"),
+        ("/api/v1/exports/", "multipart/form-data; boundary=x", "application/json"),
+        ("/api/v1/exports/", "text/plain", "application/json"),
+        ("/api/v1/scans/", "application/json", "multipart/form-data"),
+    ],
+)
+def test_a_body_of_another_kind_is_told_which_is_taken(
+    clinician: User, api: Clients, path: str, kind: str, taken: str
+) -> None:
+    answer = api(clinician).generic("POST", path, "username=clara", kind)
+    assert answer.status_code == 415
+    assert answer.json()["error"] == {
+        "code": "unsupported_media_type",
+        "message": f"Send the body as {taken}.",
+    }
 
 
 def test_a_body_that_nests_too_deep_is_a_clear_error() -> None:

@@ -78,6 +78,19 @@ def test_a_wrong_filter_is_named(scans: list[str], clinician: User, api: Clients
     assert set(answer.json()["error"]["fields"]) == {query.partition("=")[0]}
 
 
+@pytest.mark.parametrize("size", ["0", "-1", "201", "0.5", "true", "AAA", "null", ""])
+@pytest.mark.parametrize("path", ["/api/v1/scans/", "/api/v1/scans/?ordering=urgent", "/api/v1/history/"])
+def test_a_wrong_size_of_a_page_is_named(clinician: User, api: Clients, path: str, size: str) -> None:
+    answer = api(clinician).get(f"{path}{'&' if '?' in path else '?'}page_size={size}")
+    assert answer.status_code == 400
+    assert set(answer.json()["error"]["fields"]) == {"page_size"}
+
+
+def test_an_empty_filter_narrows_nothing(scans: list[str], clinician: User, api: Clients) -> None:
+    query = "&".join(f"{name}=" for name in ScanFilter.base_filters)
+    assert len(api(clinician).get(f"/api/v1/scans/?{query}").json()["results"]) == len(scans)
+
+
 def test_pages_follow_each_other_even_when_a_scan_comes_in_between(
     scans: list[str], clinician: User, upload: Upload, api: Clients
 ) -> None:

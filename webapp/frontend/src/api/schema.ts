@@ -920,12 +920,12 @@ export interface components {
              * Format: double
              * @description Width of a pixel.
              */
-            micrometres_x?: number | null;
+            micrometres_x?: number;
             /**
              * Format: double
              * @description Height of a pixel.
              */
-            micrometres_y?: number | null;
+            micrometres_y?: number;
             /**
              * Format: binary
              * @description PNG, JPEG, TIFF, BMP, WebP or DICOM; what the file says beside pixels and their size is dropped.
@@ -1073,8 +1073,6 @@ export interface operations {
         requestBody: {
             content: {
                 "application/json": components["schemas"]["AnnotationRequest"];
-                "application/x-www-form-urlencoded": components["schemas"]["AnnotationRequest"];
-                "multipart/form-data": components["schemas"]["AnnotationRequest"];
             };
         };
         responses: {
@@ -1139,8 +1137,6 @@ export interface operations {
         requestBody?: {
             content: {
                 "application/json": components["schemas"]["RefreshRequest"];
-                "application/x-www-form-urlencoded": components["schemas"]["RefreshRequest"];
-                "multipart/form-data": components["schemas"]["RefreshRequest"];
             };
         };
         responses: {
@@ -1227,8 +1223,6 @@ export interface operations {
         requestBody: {
             content: {
                 "application/json": components["schemas"]["SignInRequest"];
-                "application/x-www-form-urlencoded": components["schemas"]["SignInRequest"];
-                "multipart/form-data": components["schemas"]["SignInRequest"];
             };
         };
         responses: {
@@ -1261,8 +1255,6 @@ export interface operations {
         requestBody?: {
             content: {
                 "application/json": components["schemas"]["RefreshRequest"];
-                "application/x-www-form-urlencoded": components["schemas"]["RefreshRequest"];
-                "multipart/form-data": components["schemas"]["RefreshRequest"];
             };
         };
         responses: {
@@ -1319,25 +1311,28 @@ export interface operations {
     exports_create: {
         parameters: {
             query?: {
-                /** @description As in the list of scans. */
-                eye?: string;
-                /** @description As in the list of scans. */
+                /**
+                 * @description * `OD` - Right (OD)
+                 *     * `OS` - Left (OS)
+                 */
+                eye?: "OD" | "OS";
                 model_version?: string;
-                /** @description As in the list of scans. */
+                /** @description Not for researchers. */
                 patient_ref?: string;
-                /** @description As in the list of scans. */
+                /** @description A label, as in `prediction`. */
                 prediction?: string;
-                /** @description As in the list of scans. */
-                reviewed?: string;
-                /** @description As in the list of scans. */
+                reviewed?: boolean;
+                /** @description Words of the patient's reference, the note or the label. */
                 search?: string;
-                /** @description As in the list of scans. */
-                status?: string;
-                /** @description As in the list of scans. */
-                unread?: string;
-                /** @description As in the list of scans. */
+                /**
+                 * @description * `queued` - Queued: waits for the model server
+                 *     * `predicted` - Predicted
+                 *     * `failed` - Failed: the model server refuses the image
+                 */
+                status?: "failed" | "predicted" | "queued";
+                /** @description Whether your verdict is still missing. */
+                unread?: boolean;
                 uploaded_after?: string;
-                /** @description As in the list of scans. */
                 uploaded_before?: string;
             };
             header?: never;
@@ -1347,8 +1342,6 @@ export interface operations {
         requestBody: {
             content: {
                 "application/json": components["schemas"]["ExportRequest"];
-                "application/x-www-form-urlencoded": components["schemas"]["ExportRequest"];
-                "multipart/form-data": components["schemas"]["ExportRequest"];
             };
         };
         responses: {
@@ -1577,8 +1570,6 @@ export interface operations {
         requestBody: {
             content: {
                 "application/json": components["schemas"]["AdjudicationRequest"];
-                "application/x-www-form-urlencoded": components["schemas"]["AdjudicationRequest"];
-                "multipart/form-data": components["schemas"]["AdjudicationRequest"];
             };
         };
         responses: {
@@ -1643,8 +1634,6 @@ export interface operations {
         requestBody: {
             content: {
                 "application/json": components["schemas"]["AnnotationRequest"];
-                "application/x-www-form-urlencoded": components["schemas"]["AnnotationRequest"];
-                "multipart/form-data": components["schemas"]["AnnotationRequest"];
             };
         };
         responses: {
@@ -1740,8 +1729,6 @@ export interface operations {
         requestBody?: {
             content: {
                 "application/json": components["schemas"]["ReviewRequest"];
-                "application/x-www-form-urlencoded": components["schemas"]["ReviewRequest"];
-                "multipart/form-data": components["schemas"]["ReviewRequest"];
             };
         };
         responses: {
@@ -1865,8 +1852,6 @@ export interface operations {
         requestBody?: {
             content: {
                 "application/json": components["schemas"]["PatchedDetailsRequest"];
-                "application/x-www-form-urlencoded": components["schemas"]["PatchedDetailsRequest"];
-                "multipart/form-data": components["schemas"]["PatchedDetailsRequest"];
             };
         };
         responses: {
@@ -1969,6 +1954,7 @@ export interface operations {
                 };
                 content: {
                     "image/png": string;
+                    "image/jpeg": string;
                 };
             };
             /** @description An error. */
@@ -1994,8 +1980,6 @@ export interface operations {
         requestBody?: {
             content: {
                 "application/json": components["schemas"]["RepredictRequest"];
-                "application/x-www-form-urlencoded": components["schemas"]["RepredictRequest"];
-                "multipart/form-data": components["schemas"]["RepredictRequest"];
             };
         };
         responses: {
@@ -2035,7 +2019,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "image/png": string;
+                    "image/jpeg": string;
                 };
             };
             /** @description An error. */
@@ -2051,7 +2035,31 @@ export interface operations {
     };
     scans_count_retrieve: {
         parameters: {
-            query?: never;
+            query?: {
+                /**
+                 * @description * `OD` - Right (OD)
+                 *     * `OS` - Left (OS)
+                 */
+                eye?: "OD" | "OS";
+                model_version?: string;
+                /** @description Not for researchers. */
+                patient_ref?: string;
+                /** @description A label, as in `prediction`. */
+                prediction?: string;
+                reviewed?: boolean;
+                /** @description Words of the patient's reference, the note or the label. */
+                search?: string;
+                /**
+                 * @description * `queued` - Queued: waits for the model server
+                 *     * `predicted` - Predicted
+                 *     * `failed` - Failed: the model server refuses the image
+                 */
+                status?: "failed" | "predicted" | "queued";
+                /** @description Whether your verdict is still missing. */
+                unread?: boolean;
+                uploaded_after?: string;
+                uploaded_before?: string;
+            };
             header?: never;
             path?: never;
             cookie?: never;
