@@ -44,6 +44,11 @@ def pytest_configure(config: pytest.Config) -> None:
         services.start()
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Begin with the tests that take long, lest one of them runs alone at the end while all other cores idle."""
+    items.sort(key=lambda item: item.get_closest_marker("long") is None)
+
+
 @pytest.fixture(scope="session")
 def mongodb_uri() -> str:
     """Address of a MongoDB replica set of one."""
