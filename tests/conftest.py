@@ -8,6 +8,7 @@ from pathlib import Path
 import django
 import pytest
 
+from tests import emptying
 from tests.services import ModelServer, RunServices, wanted_model_server
 
 FOLDER_VARIABLE = "RETINOTE_TEST_FOLDER"
@@ -34,6 +35,7 @@ for hushed in (signal.SIGINT, signal.SIGHUP):
 
 # Before the tests of the web app import its models.
 django.setup()
+emptying.quicken()
 
 
 @pytest.hookimpl(tryfirst=True)
