@@ -8,6 +8,7 @@ from pathlib import Path
 import django
 import pytest
 
+from tests import emptying
 from tests.services import ModelServer, RunServices, wanted_model_server
 
 FOLDER_VARIABLE = "RETINOTE_TEST_FOLDER"
@@ -34,6 +35,7 @@ for hushed in (signal.SIGINT, signal.SIGHUP):
 
 # Before the tests of the web app import its models.
 django.setup()
+emptying.quicken()
 
 
 @pytest.hookimpl(tryfirst=True)
@@ -42,6 +44,11 @@ def pytest_configure(config: pytest.Config) -> None:
     if services:
         config.add_cleanup(services.stop)
         services.start()
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Begin with the tests that take long, lest one of them runs alone at the end while all other cores idle."""
+    items.sort(key=lambda item: item.get_closest_marker("long") is None)
 
 
 @pytest.fixture(scope="session")

@@ -17,7 +17,8 @@ import requests
 from pymongo import MongoClient
 
 from handlers.engines.settings import CACHE_VARIABLE, ENGINE_VARIABLE
-from serving.stack.folder import DataFolder, read_state
+from serving.errors import ServingError
+from serving.stack.folder import DataFolder, read_state, running_state
 from tests.services import ENGINES, MODEL_STORE
 
 ROOT = Path(__file__).parents[1]
@@ -104,7 +105,12 @@ class Stack:
         return (self.data / "logs" / "stack.log").read_text()
 
     def is_ready(self) -> bool:
-        return self.command("status").returncode == 0
+        """What `status` says, which takes too long to be asked again and again beside a stack that starts."""
+        try:
+            state = running_state(DataFolder(self.data))
+        except ServingError:
+            return False
+        return bool(state["ready"]) and all(service["state"] == "ready" for service in state["services"])
 
     def service_pid(self, name: str) -> int | None:
         return next((service["pid"] for service in self.state["services"] if service["name"] == name), None)

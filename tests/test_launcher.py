@@ -105,6 +105,18 @@ def test_an_installed_checkout_goes_straight_to_the_command_line(checkout: Path)
     assert (ran.returncode, ran.stdout, ran.stderr) == (5, "cli ['up', '--port', '9000']\n", "")
 
 
+def test_compiled_modules_are_kept_where_nothing_may_be_written_beside_the_sources(checkout: Path) -> None:
+    make_installed(checkout)
+    (checkout / "part.py").touch()
+    (checkout / "cli.py").write_text("import part\n")
+
+    ran = launch(checkout, "status", PYTHONDONTWRITEBYTECODE="1")
+
+    assert ran.returncode == 0, ran.stderr
+    assert not (checkout / "__pycache__").exists()
+    assert [file.name.split(".")[0] for file in (checkout / ".venv" / "bytecode").rglob("part.*")] == ["part"]
+
+
 def test_arguments_keep_their_blanks(checkout: Path) -> None:
     make_installed(checkout)
 

@@ -27,6 +27,9 @@ from tests.images import bscan, encoded, png_bytes
 from tests.models import LABELS, make_model
 from tests.services import ENGINES
 
+# Each engine is loaded, the first time in a checkout compiled, in one process only.
+pytestmark = pytest.mark.xdist_group("engines")
+
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:

@@ -24,7 +24,7 @@ BANDIT = (
     [
         pytest.param(["ruff", "check", "."], id="lint"),
         pytest.param(["ruff", "format", "--check", "."], id="format"),
-        pytest.param(["mypy"], id="types"),
+        pytest.param(["mypy"], id="types", marks=pytest.mark.long),
         pytest.param(["lint-imports"], id="import-rules"),
         pytest.param([*BANDIT, "cli.py", "handlers", "serving", "webapp"], id="security"),
         # Here random numbers choose scans and starting weights, by a seed that makes a run repeatable.

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from functools import cache
 from itertools import count
 from pathlib import Path
 from typing import Any
 
 import pytest
 from axes.handlers.proxy import AxesProxyHandler
+from django.conf import settings
 from django.db import connection
+from django.utils.module_loading import import_string
 from pymongo import MongoClient
 from pymongo.database import Database
 from rest_framework.response import Response
@@ -56,7 +59,15 @@ def predicting(settings: Any, model_server: ModelServer) -> ModelServer:
 
 def make_user(name: str, role: str, clinic: str = "") -> User:
     """A user who can sign in with PASSWORD."""
-    return User.objects.create_user(name, password=PASSWORD, role=role, clinic=clinic)
+    password = _hashed(settings.PASSWORD_HASHERS[0])
+    return User.objects.create(username=name, password=password, role=role, clinic=clinic)
+
+
+@cache
+def _hashed(hasher: str) -> str:
+    """What is kept of PASSWORD. Hashing it takes longer than most tests, so that it is done once in a process."""
+    work = import_string(hasher)()
+    return str(work.encode(PASSWORD, work.salt()))
 
 
 @pytest.fixture

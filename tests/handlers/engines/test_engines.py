@@ -24,6 +24,8 @@ from tests.models import make_model
 from tests.services import ENGINES, MODEL_STORE
 from training.simulator import simulate
 
+pytestmark = pytest.mark.xdist_group("engines")
+
 CPU = torch.device("cpu")
 BUNDLED = MODEL_STORE / "retina-oct" / "1.0.0"
 COMPILED = pytest.param(
