@@ -220,13 +220,13 @@ def test_signing_in_and_out_of_the_administration(administrator: User, written: 
     ]
 
 
-@pytest.mark.parametrize("path", [TOKEN, "/admin/login/"])
+@pytest.mark.parametrize(("path", "client"), [(TOKEN, APIClient), ("/admin/login/", Client)])
 def test_a_failed_sign_in_tells_who_but_not_what_was_typed(
-    clinician: User, written: Written, path: str
+    clinician: User, written: Written, path: str, client: type[Client]
 ) -> None:
     written()
     for name in ("clara", "my-secret-password", "my-secret-password", "another"):
-        Client().post(path, {"username": name, "password": "wrong-9"})
+        client().post(path, {"username": name, "password": "wrong-9"})
 
     records = written()
 
