@@ -16,7 +16,7 @@ from benchmarks.load import Target
 from handlers.card import CARD_NAME
 from handlers.engines.settings import CACHE_VARIABLE
 from serving.archive import WEIGHTS, build_archive, model_config
-from serving.capacity import Capacity
+from serving.capacity import DEFAULT_BATCHING, Batching, Capacity
 from serving.keys import InferenceKey, ManagementKey
 from serving.management import ManagementClient
 from serving.processes import GuardedProcess, wait_until
@@ -108,13 +108,14 @@ def retinote(
     return Running(target, process, server.clean, management, server.archives)
 
 
-def register_echo(server: Running) -> Target:
+def register_echo(server: Running, batching: Batching = DEFAULT_BATCHING) -> Target:
     """Register the handler that does nothing in a running TorchServe of this project; where it answers."""
     assert server.management is not None and server.archives is not None
-    made = _archive("echo", PEERS / "echo.py", [], server.archives, with_config=True)
-    server.management.register(made.name, workers=1)
+    name = f"echo-{batching.size}"
+    made = _archive(name, PEERS / "echo.py", [], server.archives, with_config=True)
+    server.management.register(made.name, workers=1, batching=batching)
     base = server.target.url.rpartition("/")[0]
-    return Target(f"{base}/echo", server.target.headers)
+    return Target(f"{base}/{name}", server.target.headers)
 
 
 def torchserve_plain(model: Path, folder: Path, home: Path) -> Running:
