@@ -18,7 +18,7 @@ from pymongo import MongoClient
 
 from handlers.engines.settings import CACHE_VARIABLE, ENGINE_VARIABLE
 from serving.errors import ServingError
-from serving.stack.folder import DataFolder, read_state, running_state
+from serving.stack.folder import DataFolder, all_ready, read_state, running_state
 from tests.services import ENGINES, MODEL_STORE
 
 ROOT = Path(__file__).parents[1]
@@ -107,10 +107,9 @@ class Stack:
     def is_ready(self) -> bool:
         """What `status` says, which takes too long to be asked again and again beside a stack that starts."""
         try:
-            state = running_state(DataFolder(self.data))
+            return all_ready(running_state(DataFolder(self.data)))
         except ServingError:
             return False
-        return bool(state["ready"]) and all(service["state"] == "ready" for service in state["services"])
 
     def service_pid(self, name: str) -> int | None:
         return next((service["pid"] for service in self.state["services"] if service["name"] == name), None)

@@ -12,7 +12,7 @@ from typing import Any
 from serving.errors import ServingError
 from serving.keys import InferenceKey
 from serving.stack import ports
-from serving.stack.folder import DataFolder, read_state, running_state
+from serving.stack.folder import DataFolder, all_ready, read_state, running_state
 from serving.stores import ModelStores
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -148,7 +148,7 @@ def status(arguments: argparse.Namespace) -> int:
     except ServingError as error:
         print(error)
         return NOT_RUNNING
-    ready = state["ready"] and all(service["state"] == "ready" for service in state["services"])
+    ready = all_ready(state)
     word = "ready" if ready else "not ready" if state["ready"] else "starting"
     print(
         f"The stack on {data.path} is {word}: {state['url']} (process {state['pid']}, up {_age(state['started'])})"

@@ -6,7 +6,7 @@ import os
 import secrets
 import shutil
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -143,6 +143,11 @@ def running_state(folder: DataFolder) -> dict[str, Any]:
             f"No stack runs on {folder.path}; start one with ./retinote up --data-dir {folder.path}."
         )
     return state
+
+
+def all_ready(state: Mapping[str, Any]) -> bool:
+    """Whether a running stack has finished its start and each of its services answers."""
+    return bool(state["ready"]) and all(service["state"] == "ready" for service in state["services"])
 
 
 def _try_lock(descriptor: int) -> bool:

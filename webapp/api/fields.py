@@ -21,14 +21,8 @@ class TextField(serializers.CharField):
         return super().to_internal_value(data)
 
 
-class PatternField(serializers.RegexField):
+class PatternField(TextField, serializers.RegexField):
     """A text of one pattern."""
-
-    def to_internal_value(self, data: Any) -> str:
-        """The text. Raises ValidationError."""
-        if not isinstance(data, str):
-            self.fail("invalid")
-        return super().to_internal_value(data)
 
 
 class TrueFalseField(serializers.BooleanField):
