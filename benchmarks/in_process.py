@@ -1,4 +1,4 @@
-"""The model code without any server: `python -m benchmarks.in_process PLAN.json`, in a process of its own.
+"""The model code without any server: `python -m benchmarks.in_process PLAN.json NUMBER`, in a process of its own.
 
 It says "ready" once it is warm, waits for a line, so that several can begin together, and prints what it measured.
 """
@@ -52,13 +52,13 @@ class Direct:
 def measure_direct(plan: Plan, environment: Mapping[str, str], processes: int) -> dict[bool, Direct]:
     """Run so many processes at once; by whether they explain: their median time and their joint throughput.
 
-    Raises BenchmarkError when one fails.
+    Each has a GPU where there are any. Raises BenchmarkError when one fails.
     """
     with tempfile.TemporaryDirectory(prefix="retinote-direct-") as name, ExitStack() as stack:
         path = Path(name) / "plan.json"
         path.write_text(json.dumps(asdict(plan)), encoding="utf-8")
         started = [
-            stack.enter_context(_started(path, environment, Path(name) / f"{number}.log"))
+            stack.enter_context(_started(path, number, environment, Path(name) / f"{number}.log"))
             for number in range(processes)
         ]
         for process, log in started:
@@ -89,11 +89,11 @@ def _joined(parts: Sequence[Direct]) -> Direct:
 
 @contextmanager
 def _started(
-    plan: Path, environment: Mapping[str, str], log: Path
+    plan: Path, number: int, environment: Mapping[str, str], log: Path
 ) -> Iterator[tuple[subprocess.Popen[str], Path]]:
     with log.open("w") as errors:
         process = subprocess.Popen(
-            [sys.executable, "-m", "benchmarks.in_process", str(plan)],
+            [sys.executable, "-m", "benchmarks.in_process", str(plan), str(number)],
             env=dict(environment) | {"PYTHONPATH": str(ROOT)},
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
@@ -113,8 +113,8 @@ def _line(stream: IO[str] | None, text: str) -> None:
     stream.flush()
 
 
-def main(path: Path) -> None:
-    """Measure what the plan says, in this process."""
+def main(path: Path, number: int) -> None:
+    """Measure what the plan says, in this process; the processes take turns with the GPUs, if there are any."""
     import cv2
     import torch
 
@@ -125,7 +125,8 @@ def main(path: Path) -> None:
     plan = Plan(**content | {"images": tuple(content["images"])})
     cv2.setNumThreads(plan.threads)
     torch.set_num_threads(plan.threads)
-    predictor = Predictor.load(Path(plan.model))
+    gpus = torch.cuda.device_count()
+    predictor = Predictor.load(Path(plan.model), torch.device("cuda", number % gpus) if gpus else None)
     images = [Path(image).read_bytes() for image in plan.images]
     turns = {
         explain: itertools.cycle([Request(image, options=Options(explain=explain)) for image in images])
@@ -170,4 +171,4 @@ def _measure(answer: Any, requests: Iterator[Any], plan: Plan) -> Direct:
 
 
 if __name__ == "__main__":
-    main(Path(sys.argv[1]))
+    main(Path(sys.argv[1]), int(sys.argv[2]))
