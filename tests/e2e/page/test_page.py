@@ -107,7 +107,7 @@ def test_a_reload_keeps_who_is_signed_in_and_signing_out_ends_it_everywhere(
     window.page.get_by_test_id("user-menu").click()
     window.page.get_by_role("menuitem", name="Sign out").click()
 
-    expect(window.page.get_by_label("User name")).to_be_visible()
+    expect(window.page.get_by_role("heading", name="Retinote")).to_be_visible()
     expect(other.get_by_role("heading", name="Sign in again")).to_be_visible()
     window.page.reload()
     expect(window.page.get_by_label("User name")).to_be_visible()
@@ -117,6 +117,22 @@ def test_a_reload_keeps_who_is_signed_in_and_signing_out_ends_it_everywhere(
         timeout=30,
     )
     assert again.status_code == 401
+
+
+def test_who_could_not_be_signed_out_is_told_and_can_try_again(enter: Visitor) -> None:
+    """The server still takes the browser's cookie then, from whoever comes next."""
+    window = enter("clara")
+    window.page.route("**/auth/logout/", lambda route: route.abort())
+    window.page.get_by_test_id("user-menu").click()
+    sign_out = window.page.get_by_role("menuitem", name="Sign out")
+
+    sign_out.click()
+    expect(window.page.get_by_role("alert")).to_contain_text("You are still signed in")
+    expect(window.page.get_by_role("heading", name="Sign in again")).to_have_count(0)
+
+    window.page.unroute("**/auth/logout/")
+    sign_out.click()
+    expect(window.page.get_by_role("heading", name="Retinote")).to_be_visible()
 
 
 def test_administrators_reach_the_administration_in_one_click(enter: Visitor, clinic: Clinic) -> None:

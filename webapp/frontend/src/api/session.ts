@@ -33,11 +33,15 @@ export async function signIn(username: string, password: string): Promise<void> 
   keep((await answer.json()) as { access: string });
 }
 
-/** Signs out, in every tab of this browser. */
+/**
+ * Signs out, in every tab of this browser; this one is to be left then, and hears nothing of it.
+ * Raises a Problem when the server can't be reached: the cookie is still good for the next who comes.
+ */
 export async function signOut(): Promise<void> {
-  forget();
+  const answer = await post("/api/v1/auth/logout/", {});
+  if (!answer.ok) throw await problem(answer);
+  access = null;
   localStorage.setItem(SIGNED_OUT, String(Date.now()));
-  await post("/api/v1/auth/logout/", {}).catch(() => undefined);
 }
 
 /**

@@ -33,8 +33,12 @@ export function UserMenu({ me }: { me: Me }) {
   }
 
   async function leave() {
-    await signOut();
-    window.location.assign("/");
+    try {
+      await signOut();
+      window.location.assign("/");
+    } catch {
+      notifications.show({ color: "red", message: texts.shell.stillSignedIn });
+    }
   }
 
   return (
