@@ -14,17 +14,23 @@ SILENCE_LIMIT_S = 12.0
 class StoppedProcesses:
     """Those at and below a process that are stopped (SIGSTOP), and for how long they were seen so.
 
-    A debugger's stop is another state, and left alone.
+    A debugger's stop is another state, and left alone. The descendants are found anew every `family_every_s` only,
+    which reads of every process of the machine.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, family_every_s: float) -> None:
+        self._family_every_s = family_every_s
+        self._family: list[psutil.Process] = []
+        self._next_family = 0.0
         self._since: dict[psutil.Process, float] = {}
 
     def look(self, pid: int) -> bool:
         """Look at the process and all its descendants; whether any is stopped."""
         now = time.monotonic()
+        if now >= self._next_family:
+            self._family, self._next_family = _family(pid), now + self._family_every_s
         self._since = {
-            process: self._since.get(process, now) for process in _family(pid) if _stopped(process)
+            process: self._since.get(process, now) for process in self._family if _stopped(process)
         }
         return bool(self._since)
 

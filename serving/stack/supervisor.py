@@ -24,6 +24,8 @@ CHECK_EVERY_S = 5.0
 """How often a service that is ready is asked whether it still is."""
 CHECK_AGAIN_S = 1.0
 """How often one that seemed not to be is asked."""
+LOOK_EVERY_S = 1.0
+"""How often it is looked for processes that stand still, which costs less than asking and never waits."""
 QUICK_DEATH_S = 60.0
 """A service that ends sooner after it was ready than this has died quickly; one that never was ready too."""
 MAX_QUICK_DEATHS = 5
@@ -228,10 +230,16 @@ class _Runner:
         )
         self._change("starting", self._process.pid)
         ready_at = None
-        next_check = started
-        stopped, silence = StoppedProcesses(), Silence()
+        next_check = next_look = started
+        stopped, silence = StoppedProcesses(self.supervisor.check_every_s), Silence()
+        stands_still = False
         while not self._ending() and self._process.exit_status() is None:
-            if time.monotonic() >= next_check:
+            if ready_at is not None and time.monotonic() >= next_look:
+                stands_still = self._stands_still(self._process.pid, stopped)
+                next_look = time.monotonic() + min(LOOK_EVERY_S, self.supervisor.check_every_s)
+                if stands_still:  # it is not asked before it goes on, and then at once
+                    next_check = next_look
+            if not stands_still and time.monotonic() >= next_check:
                 asked_at = time.monotonic()
                 well = self._probe()
                 if well and ready_at is None:
@@ -239,10 +247,8 @@ class _Runner:
                     took = f"{service.name} is ready after {ready_at - started:.1f} s"
                     self.supervisor.say(f"{took}  {service.address}".rstrip())
                 if ready_at is not None:
-                    silent_s = silence.lasts_s(asked_at, self._answers(well))
-                    well = not stopped.look(self._process.pid) and well
                     self._change("ready" if well else "unresponsive", self._process.pid)
-                    self._kill_stopped(stopped)
+                    silent_s = silence.lasts_s(asked_at, self._answers(well))
                     if silent_s > self.supervisor.silence_limit_s:
                         self._give_up(f"has not answered for {silent_s:.0f} s")
                         break
@@ -263,9 +269,14 @@ class _Runner:
         """Whether nothing is to be held against the service: it answers, or it lacks what it needs to."""
         return answers_at_all(well, self.service.alive) or not self.supervisor.are_ready(self.service.needs)
 
-    def _kill_stopped(self, stopped: StoppedProcesses) -> None:
-        for pid in stopped.kill(self.supervisor.stopped_limit_s):
-            self.supervisor.say(f"{self.service.name}: process {pid} has stood still; it is ended")
+    def _stands_still(self, pid: int, stopped: StoppedProcesses) -> bool:
+        """Whether any process of the service is stopped; ends those that have been for too long."""
+        if not stopped.look(pid):
+            return False
+        self._change("unresponsive", pid)
+        for killed in stopped.kill(self.supervisor.stopped_limit_s):
+            self.supervisor.say(f"{self.service.name}: process {killed} has stood still; it is ended")
+        return True
 
     def _give_up(self, problem: str) -> None:
         """End a program that would not heed a request to end."""

@@ -221,6 +221,19 @@ def test_a_service_that_stands_still_is_started_again(tmp_path: Path, watched: W
     assert watched.said(f"database: process {frozen} has stood still; it is ended")
 
 
+def test_what_stands_still_is_seen_long_before_it_would_be_asked_again(
+    tmp_path: Path, watched: Watched
+) -> None:
+    supervisor = quick_to_notice(watched, stopped_limit_s=0.1, check_every_s=1000.0)
+    supervisor.start(service(tmp_path, "database", RUNS, grace_s=1000.0))
+    supervisor.wait_ready()
+    frozen = watched.pid("database")
+
+    os.kill(frozen, signal.SIGSTOP)
+
+    wait_for(lambda: watched.pid("database") != frozen and watched.statuses["database"].state == "ready")
+
+
 def test_a_process_of_a_service_that_stands_still_is_ended_alone(tmp_path: Path, watched: Watched) -> None:
     supervisor = quick_to_notice(watched, stopped_limit_s=0.1)
     script = f"cd {tmp_path}; echo up; while :; do sleep 1000 & echo $! >> children; wait; done"
