@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import subprocess
 import sys
 import time
@@ -25,6 +26,8 @@ from serving.stack import webapp
 
 DRAIN_TIMEOUT_S = 300.0
 POLL_S = 0.5
+LOG_LINE = re.compile(r"\d{4}-\d\d-\d\d ")
+"""How an entry of the log begins; the lines of a traceback follow without."""
 SCANS, PREDICTIONS = "scans_scan", "scans_prediction"
 SWEEP = """
 import django
@@ -47,7 +50,7 @@ class Findings:
     damaged: list[str] = field(default_factory=list)
     """Files that are missing or don't show what was sent."""
     unclear: list[str] = field(default_factory=list)
-    """Errors that didn't say what is wrong."""
+    """Errors that didn't say what is wrong, each with what the web app logged of it."""
     left_over: list[str] = field(default_factory=list)
     """Documents without a file, files without a document, documents that nobody sent."""
     given_up: list[str] = field(default_factory=list)
@@ -90,11 +93,26 @@ def examine(
         ]
         findings.given_up += [", ".join(sent.answers) for sent in patient if sent.scan_id is None]
         for sent in record:
-            findings.unclear += sent.unclear
+            findings.unclear += [
+                f"{error.text}\n{logged(subject.data.logs, error.request_id)}" for error in sent.unclear
+            ]
             if sent.scan_id:
                 _follow(sent, by_id.get(sent.scan_id), subject, account, findings)
         _compare_files(subject, documents, list(database[PREDICTIONS].find()), findings)
     return findings
+
+
+def logged(folder: Path, request_id: str) -> str:
+    """The lines that the web apps logged of a request, with tracebacks."""
+    lines = []
+    for log in sorted(folder.glob("web*.log")):
+        belongs = False
+        for line in log.read_text(errors="replace").splitlines():
+            if LOG_LINE.match(line):
+                belongs = f"[{request_id}]" in line
+            if belongs:
+                lines.append(line)
+    return "\n".join(lines)
 
 
 def _follow(

@@ -30,6 +30,14 @@ PATIENCE_S = 180.0
 NO_ANSWER = "no answer"
 
 
+@dataclass(frozen=True)
+class Unclear:
+    """An error that didn't say in the agreed form what is wrong, or one without a reason: any 500."""
+
+    text: str
+    request_id: str
+
+
 @dataclass
 class Sent:
     """An upload and what became of it: the sent file's digest, its pixels' digest and shape, the answers in turn."""
@@ -39,8 +47,7 @@ class Sent:
     shape: tuple[int, int]
     answers: list[str] = field(default_factory=list)
     """Of each try the status, or NO_ANSWER."""
-    unclear: list[str] = field(default_factory=list)
-    """Errors that didn't say in the agreed form what is wrong, and those without a reason: any 500."""
+    unclear: list[Unclear] = field(default_factory=list)
     scan_id: str | None = None
     """The id that came with success, if any did."""
 
@@ -200,4 +207,5 @@ def _judge(answer: requests.Response, sent: Sent) -> None:
     except (ValueError, KeyError, TypeError):
         clear = False
     if not clear:
-        sent.unclear.append(f"{answer.status_code}: {answer.text[:200]}")
+        text = f"{answer.status_code}: {answer.text[:200]}"
+        sent.unclear.append(Unclear(text, answer.headers.get("X-Request-Id", "")))

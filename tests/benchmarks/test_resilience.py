@@ -12,6 +12,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from benchmarks.resilience.checks import logged
 from benchmarks.resilience.clients import Pictures, digest
 from benchmarks.resilience.kinds import Brought, Fault, fill, in_rounds, together
 from benchmarks.resilience.proxy import Proxy
@@ -55,6 +56,17 @@ def test_a_connection_ends_when_the_other_side_ends_it(echo: int) -> None:
         connection.settimeout(10)
         connection.shutdown(socket.SHUT_WR)
         assert connection.recv(1024) == b""
+
+
+def test_what_was_logged_of_a_request_has_its_traceback(tmp_path: Path) -> None:
+    lines = [
+        "2026-11-27 23:10:48,862 ERROR [a1] django.request: Internal Server Error: /api/v1/scans/",
+        "Traceback (most recent call last):",
+        "2026-11-27 23:10:49,481 INFO [b2] gunicorn.access: POST /api/v1/scans/ 201 in 608 ms",
+    ]
+    (tmp_path / "web.log").write_text("\n".join(lines))
+
+    assert logged(tmp_path, "a1").splitlines() == lines[:2]
 
 
 def test_a_filled_disk_takes_nothing_more(tmp_path: Path) -> None:

@@ -9,6 +9,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
+from pprint import pformat
 
 import pytest
 import requests
@@ -196,4 +197,4 @@ def test_nothing_is_lost_whatever_befalls_the_stack(subject: tuple[Subject, Acco
 
     assert [recovery.name for recovery in recoveries] == [fault.name for fault in order]
     assert len(uploader.record) == UPLOADS
-    assert not any(findings.counts().values()), findings
+    assert not any(findings.counts().values()), pformat(findings)
