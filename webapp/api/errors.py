@@ -11,7 +11,7 @@ from django.db import DatabaseError
 from django.http import Http404, HttpRequest, HttpResponse, JsonResponse
 from django.http.response import HttpResponseBase
 from django.views import defaults
-from pymongo.errors import ConnectionFailure, PyMongoError
+from pymongo.errors import ConnectionFailure, OperationFailure, PyMongoError
 from rest_framework import exceptions, status
 from rest_framework.exceptions import ErrorDetail
 from rest_framework.response import Response
@@ -22,6 +22,19 @@ API_PATH = "/api/"
 DATABASE_AWAY = "The database does not answer at the moment. Try again in a minute."
 # MongoDB's own words for "the same may work in a moment".
 COME_AGAIN = ("TransientTransactionError", "UnknownTransactionCommitResult", "RetryableWriteError")
+# MongoDB's codes for a server that stops, or hands its part to another, as its specification of retryable writes lists
+# them. What changes several documents, outside of a transaction, is no retryable write and fails without those words.
+GOING_AWAY = {
+    91,  # ShutdownInProgress
+    134,  # ReadConcernMajorityNotAvailableYet
+    189,  # PrimarySteppedDown
+    262,  # ExceededTimeLimit
+    10107,  # NotWritablePrimary
+    11600,  # InterruptedAtShutdown
+    11602,  # InterruptedDueToReplStateChange
+    13435,  # NotPrimaryNoSecondaryOk
+    13436,  # NotPrimaryOrSecondary
+}
 TOO_MANY_REQUESTS = "too_many_requests"
 
 
@@ -85,6 +98,8 @@ def _database_is_away(error: BaseException) -> bool:
     # The backend wraps the driver's errors, but for those of connecting.
     cause = error.__cause__ if isinstance(error, DatabaseError) else error
     if isinstance(cause, ConnectionFailure):  # with ServerSelectionTimeoutError below it
+        return True
+    if isinstance(cause, OperationFailure) and cause.code in GOING_AWAY:
         return True
     # A server that was started again knows nothing of the transaction, and one that ends interrupts it.
     return isinstance(cause, PyMongoError) and any(map(cause.has_error_label, COME_AGAIN))

@@ -1,0 +1,22 @@
+"""What a view's exception becomes."""
+
+from django.db import DatabaseError
+from pymongo.errors import WriteConcernError
+
+from webapp.api.errors import answer_error
+
+
+def test_a_database_that_stops_in_the_middle_of_an_update_is_no_error_of_ours() -> None:
+    # As MongoDB 8 answers an update_many that waits for the majority when it is told to stop: without any label.
+    reply = {
+        "code": 11602,
+        "codeName": "InterruptedDueToReplStateChange",
+        "errmsg": "operation was interrupted",
+    }
+    error = DatabaseError("operation was interrupted")
+    error.__cause__ = WriteConcernError(reply["errmsg"], 11602, reply)
+
+    answer = answer_error(error, {})
+
+    assert answer is not None and answer.status_code == 503
+    assert answer.data["error"]["code"] == "unavailable"
