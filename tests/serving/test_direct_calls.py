@@ -4,6 +4,8 @@ import json
 import shutil
 import subprocess
 import sys
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from types import ModuleType
 
@@ -106,6 +108,44 @@ def test_grpc(model_server: ModelServer, scan: Path, stubs: tuple[ModuleType, Mo
     prediction = json.loads(answer.prediction)
     assert prediction["prediction"]["label"] in prediction["probabilities"]
     assert "gradcam" not in prediction
+
+
+def test_callers_over_http_and_grpc_share_batches(
+    model_server: ModelServer, stubs: tuple[ModuleType, ModuleType]
+) -> None:
+    """Large answers of a batch come in pieces over HTTP; everybody gets the own one, again over the same connection."""
+    messages, client = stubs
+    rounds, callers = 4, 8
+
+    def by_grpc(widths: Sequence[int]) -> list[int]:
+        with channel_to(model_server) as channel:
+            stub = client.InferenceAPIsServiceStub(channel)
+            answers = [
+                stub.Predictions(
+                    messages.PredictionsRequest(model_name="retina-oct", input={"body": png_bytes(width)}),
+                    metadata=[("authorization", f"Bearer {model_server.key()}")],
+                    timeout=60,
+                )
+                for width in widths
+            ]
+        return [json.loads(answer.prediction)["image"]["width"] for answer in answers]
+
+    def by_http(widths: Sequence[int]) -> list[int]:
+        with requests.Session() as session:
+            session.headers["Authorization"] = f"Bearer {model_server.key()}"
+            url = f"{model_server.inference_url}/predictions/retina-oct"
+            answers = [session.post(url, data=png_bytes(width), timeout=60) for width in widths]
+        in_pieces.extend(answer.headers.get("Transfer-Encoding") == "chunked" for answer in answers)
+        return [answer.json()["image"]["width"] for answer in answers]
+
+    in_pieces: list[bool] = []
+    widths = [range(400 + caller, 400 + rounds * callers, callers) for caller in range(callers)]
+    ways = [by_http, by_http, by_http, by_grpc] * (callers // 4)
+    with ThreadPoolExecutor(callers) as pool:
+        found = list(pool.map(lambda way, wanted: way(wanted), ways, widths))
+
+    assert found == [list(wanted) for wanted in widths]
+    assert True in in_pieces and False in in_pieces
 
 
 @pytest.mark.parametrize("metadata", [[], [("authorization", "Bearer not-the-key")]])
