@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 from django.contrib import admin
@@ -12,7 +14,9 @@ from django.http import HttpRequest
 
 from webapp.accounts import tokens
 from webapp.accounts.models import RefreshSession, User
+from webapp.audit.sign_ins import signed_out
 from webapp.mongo_admin import TransactionalAdmin
+from webapp.transactions import all_or_nothing
 
 # The role decides the rights; groups would be a second, silent way.
 admin.site.unregister(Group)
@@ -58,7 +62,7 @@ class UserAdmin(TransactionalAdmin[User], DjangoUserAdmin[User]):
     def sign_out_everywhere(self, request: HttpRequest, queryset: QuerySet[User]) -> None:
         """End every sign-in over the API of the chosen users."""
         for user in queryset:
-            tokens.revoke_all(user)
+            _sign_out(user, request, partial(tokens.revoke_all, user))
         self.message_user(request, "Their refresh tokens are revoked; access tokens end within ten minutes.")
 
 
@@ -76,12 +80,10 @@ class RefreshSessionAdmin(admin.ModelAdmin[RefreshSession]):
     @admin.action(description="Revoke", permissions=["view"])
     def revoke(self, request: HttpRequest, queryset: QuerySet[RefreshSession]) -> None:
         """End the sign-ins that the chosen tokens belong to."""
-        families = set(queryset.values_list("family", flat=True))
-        for family in families:
-            tokens.revoke_family(family)
-        self.message_user(
-            request, f"{len(families)} sign-in(s) revoked; access tokens end within ten minutes."
-        )
+        users = {session.family: session.user for session in queryset.select_related("user")}
+        for family, user in users.items():
+            _sign_out(user, request, partial(tokens.revoke_family, family))
+        self.message_user(request, f"{len(users)} sign-in(s) revoked; access tokens end within ten minutes.")
 
     def has_add_permission(self, request: HttpRequest) -> bool:
         """They come from signing in."""
@@ -94,3 +96,13 @@ class RefreshSessionAdmin(admin.ModelAdmin[RefreshSession]):
     def has_delete_permission(self, request: HttpRequest, obj: RefreshSession | None = None) -> bool:
         """A used token that is forgotten could no longer give its thief away."""
         return False
+
+
+def _sign_out(user: User, request: HttpRequest, end: Callable[[], int]) -> None:
+    """End sign-ins of a user, and write down who did it if there was one to end."""
+
+    def write() -> None:
+        if end():
+            signed_out(user, by=request.user if isinstance(request.user, User) else None)
+
+    all_or_nothing(write)

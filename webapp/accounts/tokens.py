@@ -88,9 +88,9 @@ def revoke_family(family: str) -> int:
     return RefreshSession.objects.filter(family=family, revoked_at=None).update(revoked_at=clock.now())
 
 
-def revoke_all(user: User) -> None:
-    """End every sign-in of the user."""
-    RefreshSession.objects.filter(user=user, revoked_at=None).update(revoked_at=clock.now())
+def revoke_all(user: User) -> int:
+    """End every sign-in of the user; returns how many tokens were still good."""
+    return RefreshSession.objects.filter(user=user, revoked_at=None).update(revoked_at=clock.now())
 
 
 def forget_expired() -> int:

@@ -20,9 +20,9 @@ def listen() -> None:
     user_login_failed.connect(_failed, dispatch_uid="audit")
 
 
-def signed_out(user: Model) -> None:
-    """Record that the user has signed out."""
-    record(Action.SIGN_OUT, user, "user", object_id=user.pk)
+def signed_out(user: Model, by: Model | None = None) -> None:
+    """Record that the user has signed out, or was signed out `by` an administrator."""
+    record(Action.SIGN_OUT, by or user, "user", object_id=user.pk)
 
 
 def _signed_in(sender: object, user: Model, **_: Any) -> None:

@@ -17,7 +17,8 @@ from tests.images import png_bytes
 from tests.services import ModelServer
 from tests.webapp.audit.conftest import Written, told
 from tests.webapp.conftest import PASSWORD, Clients
-from webapp.accounts.models import User
+from webapp.accounts import tokens
+from webapp.accounts.models import RefreshSession, User
 from webapp.annotations.models import Annotation
 from webapp.audit.hashing import document_sha256
 from webapp.audit.models import AppendOnly, Record, WaitingRecord
@@ -218,6 +219,28 @@ def test_signing_in_and_out_of_the_administration(administrator: User, written: 
         ("account.sign_in", str(administrator.pk)),
         ("account.sign_out", str(administrator.pk)),
     ]
+
+
+def test_signing_somebody_out(clinician: User, administrator: User, written: Written) -> None:
+    browser = Client()
+    browser.force_login(administrator)
+    tokens.issue(clinician)
+    everywhere = {"action": "sign_out_everywhere", "_selected_action": [str(clinician.pk)]}
+    written()
+
+    for _ in range(2):  # the second time there is nothing left to end
+        assert browser.post("/admin/accounts/user/", everywhere).status_code == 302
+    (by_user,) = written()
+
+    tokens.issue(clinician)
+    session = RefreshSession.objects.get(user=clinician, revoked_at=None)
+    one = {"action": "revoke", "_selected_action": [str(session.pk)]}
+    assert browser.post("/admin/accounts/refreshsession/", one).status_code == 302
+    (by_session,) = written()
+
+    for record in (by_user, by_session):
+        assert told([record]) == [("account.sign_out", str(administrator.pk))]
+        assert record.object_id == str(clinician.pk)
 
 
 @pytest.mark.parametrize(("path", "client"), [(TOKEN, APIClient), ("/admin/login/", Client)])
