@@ -125,8 +125,8 @@ def _hand_over(answers: list[bytes], headers: Sequence[Mapping[str, Any]], conte
         index
         for index, answer in enumerate(answers)
         if len(answer) > READ_BYTES
-        and context.get_response_status(index)[0] in (None, 200)
-        and any(name.lower() == "host" for name in headers[index])
+        and context.get_response_status(index)[0] == 200
+        and _header(headers[index], "host") is not None
     ]
     # The last one is alone in the message that ends the batch.
     for index in large[:-1]:
@@ -146,7 +146,12 @@ def _declared(cache: Any) -> dict[str, Any]:
 
 def _request_id(headers: Mapping[str, Any], own: str | None) -> str:
     """The caller's X-Request-Id, harmless in a log, or TorchServe's own id."""
-    given = next((value for name, value in headers.items() if name.lower() == "x-request-id"), None)
+    given = _header(headers, "x-request-id")
     if not isinstance(given, str) or not given:
         return own or "-"
     return UNSAFE_IN_LOGS.sub("?", given[:MAX_ID_LENGTH])
+
+
+def _header(headers: Mapping[str, Any], name: str) -> Any:
+    """The header of that lower-case name, however the caller wrote it; None without one."""
+    return next((value for given, value in headers.items() if given.lower() == name), None)
