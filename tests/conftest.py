@@ -5,11 +5,12 @@ import secrets
 import signal
 from pathlib import Path
 
-import django
 import pytest
+from xdist.remote import Producer
 
-from tests import emptying
-from tests.services import ModelServer, RunServices, wanted_model_server
+from tests.durations import Durations
+from tests.order import COSTS, UnitScheduling, dearest_first
+from tests.services import ModelServer, RunServices, wanted_model_server, wanted_mongodb
 
 FOLDER_VARIABLE = "RETINOTE_TEST_FOLDER"
 
@@ -18,7 +19,6 @@ FOLDER_VARIABLE = "RETINOTE_TEST_FOLDER"
 services = None if "PYTEST_XDIST_WORKER" in os.environ else RunServices()
 if services:
     os.environ |= {
-        "DJANGO_SETTINGS_MODULE": "webapp.settings",
         "MONGODB_URI": services.mongodb_uri,
         "RETINOTE_DATABASE": "retinote",
         "RETINOTE_DATA_DIR": str(services.folder / "data"),
@@ -33,28 +33,46 @@ for hushed in (signal.SIGINT, signal.SIGHUP):
     if signal.getsignal(hushed) is signal.SIG_IGN:
         signal.signal(hushed, lambda *_: None)
 
-# Before the tests of the web app import its models.
-django.setup()
-emptying.quicken()
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """Options of this suite."""
+    group = parser.getgroup("Retinote")
+    group.addoption(
+        "--write-costs", action="store_true", help=f"keep in {COSTS.name} how long tests took, to order them"
+    )
 
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_configure(config: pytest.Config) -> None:
-    """Start the run's services, once."""
+    """Be ready to start the run's services, once."""
+    config.pluginmanager.register(Durations())
     if services:
         config.add_cleanup(services.stop)
         services.start()
 
 
+@pytest.hookimpl(trylast=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Begin with the tests that take long, lest one of them runs alone at the end while all other cores idle."""
-    items.sort(key=lambda item: item.get_closest_marker("long") is None)
+    """Begin with what takes long."""
+    dearest_first(items)
+
+
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> UnitScheduling:
+    """Let whole files and groups go to one process each."""
+    return UnitScheduling(config, log)
 
 
 @pytest.fixture(scope="session")
 def mongodb_uri() -> str:
     """Address of a MongoDB replica set of one."""
-    return os.environ["MONGODB_URI"]
+    return wanted_mongodb(Path(os.environ[FOLDER_VARIABLE]))
+
+
+@pytest.fixture(scope="session")
+def django_db_modify_db_settings(
+    django_db_modify_db_settings_parallel_suffix: None, mongodb_uri: str
+) -> None:
+    """Where the web app's database is, before the first test wants one: only then is the server started."""
 
 
 @pytest.fixture(scope="session")

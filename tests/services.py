@@ -1,7 +1,7 @@
-"""The real MongoDB and TorchServe that all workers of a test run share.
+"""The real MongoDB and TorchServe that all workers of a test run share, each started when the first test asks for it.
 
-The process that controls the run owns them: MongoDB from the start, TorchServe from when the first test asks. A
-worker asks by making a file in the run's folder and finds the answer beside it.
+The process that controls the run owns them. A worker asks by making a file in the run's folder and finds the answer
+beside it.
 """
 
 from __future__ import annotations
@@ -12,12 +12,14 @@ import shutil
 import tempfile
 import threading
 import time
+from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
 from benchmarks.torchserve import start
 from handlers.engines.settings import CACHE_VARIABLE
+from handlers.user_cache import user_cache
 from serving import mongodb
 from serving.archive import build_archive, versions
 from serving.capacity import Capacity
@@ -29,12 +31,12 @@ from serving.torchserve import Ports, TorchServe
 
 MODEL_STORE = Path(__file__).parents[1] / "model_store"
 MODEL_NAME = "retina-oct"
-WANTED, READY = "model-server.wanted", "model-server.json"
+MONGODB, MODEL_SERVER = "mongodb", "model-server"
 START_TIMEOUT_S = 900
-"""The first run in a checkout compiles the bundled network."""
-ENGINES = Path(__file__).parents[1] / ".pytest_cache" / "engines"
-"""Compiled networks, kept between runs; their names tell what they were made from."""
-POLL_S = 0.1
+"""The first run on a machine compiles the bundled network."""
+ENGINES = user_cache() / "test-engines"
+"""Compiled networks, kept for all checkouts of this user; their names tell what they were made from."""
+POLL_S = 0.05
 
 free_ports = ports.free_ports
 
@@ -58,7 +60,7 @@ class ModelServer:
 
 
 class RunServices:
-    """The services of one test run, owned by its controlling process; their addresses are known before they run."""
+    """The services of one test run, owned by its controlling process; MongoDB's address is known before it runs."""
 
     def __init__(self) -> None:
         self.folder = Path(tempfile.mkdtemp(prefix="retinote-test-"))
@@ -66,10 +68,40 @@ class RunServices:
         self.mongodb_uri = mongodb.uri(self._mongodb_port)
         self._processes: list[GuardedProcess] = []
         self._ended = threading.Event()
-        self._watch = threading.Thread(target=self._serve_on_demand, daemon=True)
+        starters = {MONGODB: self._start_mongodb, MODEL_SERVER: self._start_model_server}
+        self._watches = [
+            threading.Thread(target=self._serve_on_demand, args=starter, daemon=True)
+            for starter in starters.items()
+        ]
 
     def start(self) -> None:
-        """Start MongoDB, and wait in the background for who wants TorchServe."""
+        """Wait in the background for who wants a service."""
+        for watch in self._watches:
+            watch.start()
+
+    def stop(self) -> None:
+        """End everything and remove the folder."""
+        self._ended.set()
+        for watch in self._watches:
+            if watch.is_alive():
+                watch.join()
+        for process in reversed(self._processes):
+            process.stop()
+        shutil.rmtree(self.folder, ignore_errors=True)
+
+    def _serve_on_demand(self, name: str, starter: Callable[[], dict[str, object]]) -> None:
+        while not self._ended.wait(POLL_S):
+            if _wanted(self.folder, name).exists():
+                try:
+                    answer = starter()
+                except (OSError, LookupError, ServingError) as error:
+                    answer = {"error": str(error)}
+                partial = self.folder / f"{name}.partial"
+                partial.write_text(json.dumps(answer, default=str))
+                partial.rename(_ready(self.folder, name))
+                return
+
+    def _start_mongodb(self) -> dict[str, object]:
         server = mongodb.find_mongod(self.folder / "lib")
         data = self.folder / "mongodb"
         data.mkdir()
@@ -85,30 +117,9 @@ class RunServices:
             name="MongoDB",
             timeout_s=START_TIMEOUT_S,
         )
-        self._watch.start()
+        return {"uri": self.mongodb_uri}
 
-    def stop(self) -> None:
-        """End everything and remove the folder."""
-        self._ended.set()
-        if self._watch.is_alive():
-            self._watch.join()
-        for process in reversed(self._processes):
-            process.stop()
-        shutil.rmtree(self.folder, ignore_errors=True)
-
-    def _serve_on_demand(self) -> None:
-        while not self._ended.wait(POLL_S):
-            if (self.folder / WANTED).exists():
-                try:
-                    answer: dict[str, object] = asdict(self._start_model_server())
-                except (OSError, LookupError, ServingError) as error:
-                    answer = {"error": str(error)}
-                partial = self.folder / f"{READY}.partial"
-                partial.write_text(json.dumps(answer, default=str))
-                partial.rename(self.folder / READY)
-                return
-
-    def _start_model_server(self) -> ModelServer:
+    def _start_model_server(self) -> dict[str, object]:
         server = TorchServe(
             home=self.folder / "torchserve",
             archives=self.folder / "archives",
@@ -127,7 +138,7 @@ class RunServices:
             MODEL_STORE, MODEL_NAME, versions(MODEL_STORE, MODEL_NAME)[-1], server.archives
         )
         management.register(archive.name, workers=1)
-        return ModelServer(
+        served = ModelServer(
             inference_url=server.inference_url,
             management_url=server.management_url,
             metrics_url=server.metrics_url,
@@ -137,19 +148,39 @@ class RunServices:
             archives=server.archives,
             logs=server.logs,
         )
+        return asdict(served)
+
+
+def wanted_mongodb(folder: Path) -> str:
+    """Ask for the run's MongoDB, a replica set of one, and wait for it; its address. Raises RuntimeError."""
+    return str(_answer(folder, MONGODB)["uri"])
 
 
 def wanted_model_server(folder: Path) -> ModelServer:
     """Ask for the run's TorchServe and wait for it; raises RuntimeError when it can't be started."""
-    (folder / WANTED).touch()
+    paths = {"key_file", "model_store", "archives", "logs"}
+    values: dict[str, Any] = {
+        key: Path(value) if key in paths else value for key, value in _answer(folder, MODEL_SERVER).items()
+    }
+    return ModelServer(**values)
+
+
+def _answer(folder: Path, name: str) -> dict[str, Any]:
+    _wanted(folder, name).touch()
     deadline = time.monotonic() + START_TIMEOUT_S
-    while not (folder / READY).exists():
+    while not _ready(folder, name).exists():
         if time.monotonic() > deadline:
-            raise RuntimeError(f"TorchServe was not ready within {START_TIMEOUT_S} s")
+            raise RuntimeError(f"{name} was not ready within {START_TIMEOUT_S} s")
         time.sleep(POLL_S)
-    answer = json.loads((folder / READY).read_text())
+    answer: dict[str, Any] = json.loads(_ready(folder, name).read_text())
     if "error" in answer:
         raise RuntimeError(answer["error"])
-    paths = {"key_file", "model_store", "archives", "logs"}
-    values: dict[str, Any] = {key: Path(value) if key in paths else value for key, value in answer.items()}
-    return ModelServer(**values)
+    return answer
+
+
+def _wanted(folder: Path, name: str) -> Path:
+    return folder / f"{name}.wanted"
+
+
+def _ready(folder: Path, name: str) -> Path:
+    return folder / f"{name}.json"

@@ -25,11 +25,6 @@ MOST_BYTES = 40 * 1024**3
 """The files used longest ago are deleted beyond this size."""
 
 
-def default_folder() -> Path:
-    """Where caches go unless told otherwise: `retinote/` in the user's cache folder."""
-    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "retinote"
-
-
 def read_pixels(scan: Scan) -> Pixels:
     """The scan as uint8 RGB (height, width, 3); raises DataError naming the file when it can't be read."""
     try:

@@ -83,8 +83,8 @@ def train(arguments: argparse.Namespace) -> int:
         os.execv(sys.executable, [*launcher, *count, str(CLI), *sys.argv[1:]])
 
     # torch takes seconds to load: not before the values are known to be good.
+    from handlers.user_cache import user_cache
     from training import export
-    from training.cache import default_folder
     from training.run import Job, run
 
     card = run(
@@ -95,7 +95,7 @@ def train(arguments: argparse.Namespace) -> int:
             labels=arguments.labels,
             name=arguments.name,
             version=arguments.version,
-            cache=arguments.cache or default_folder(),
+            cache=arguments.cache or user_cache(),
             resume=arguments.resume,
             overwrite=arguments.overwrite,
             allow_leaks=arguments.allow_leaks,

@@ -12,8 +12,8 @@ from tqdm import tqdm
 
 from handlers.card import InputSpec
 from handlers.preprocessing import normalise
+from handlers.user_cache import user_cache
 from training.batches import ordered_batches
-from training.cache import default_folder
 from training.data.manifest import Scan
 from training.hardware import Hardware
 
@@ -45,7 +45,7 @@ def predict(
     """
     hardware = Hardware.detect()
     network = network.to(hardware.device, memory_format=torch.channels_last).eval()  # type: ignore[call-overload]
-    batches = ordered_batches(scans, labels, spec.size, batch_size, cache or default_folder())
+    batches = ordered_batches(scans, labels, spec.size, batch_size, cache or user_cache())
     logits, targets = [], []
     for squares, batch_targets in tqdm(batches, "predicting", unit="batch", leave=False, disable=None):
         inputs = normalise(squares.to(hardware.device), spec)

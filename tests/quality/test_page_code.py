@@ -51,7 +51,8 @@ def test_the_page_passes(npx: Npx, command: list[str]) -> None:
 def test_the_types_of_the_page_are_those_of_the_api(npx: Npx, tmp_path: Path) -> None:
     described, made = tmp_path / "openapi.json", tmp_path / "schema.ts"
     subprocess.run(
-        [sys.executable, "-m", "django", "spectacular", "--format", "openapi-json", "--file", described],
+        [sys.executable, "-m", "django", "spectacular", "--settings", "webapp.settings"]
+        + ["--format", "openapi-json", "--file", described],
         cwd=ROOT,
         env=os.environ | {"PYTHONPATH": str(ROOT)},
         check=True,

@@ -1,0 +1,11 @@
+"""Tests of the web app. They import its models, so that Django is set up first, and only where they run."""
+
+import os
+
+import django
+
+from tests import emptying
+
+os.environ["DJANGO_SETTINGS_MODULE"] = "webapp.settings"
+django.setup()
+emptying.quicken()

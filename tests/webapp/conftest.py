@@ -15,6 +15,7 @@ from django.db import connection
 from django.utils.module_loading import import_string
 from pymongo import MongoClient
 from pymongo.database import Database
+from pytest_django import DjangoDbBlocker
 from rest_framework.response import Response
 from rest_framework.test import APIClient
 
@@ -22,10 +23,18 @@ from tests.images import png_bytes
 from tests.services import ModelServer, free_ports
 from webapp.accounts import tokens
 from webapp.accounts.models import Role, User
+from webapp.inference import client as inference_client
 from webapp.scans.models import Scan, Status
 
 PASSWORD = "correct-horse-battery-9"
 Clients = Callable[[User | None], APIClient]
+
+
+@pytest.fixture(scope="session", autouse=True)
+def no_database_unasked(django_db_blocker: DjangoDbBlocker) -> Iterator[None]:
+    """Who wants the database asks for it: what else reaches it fails."""
+    with django_db_blocker.block():
+        yield
 
 
 @pytest.fixture(autouse=True)
@@ -42,8 +51,9 @@ def own_folders(settings: Any, tmp_path: Path) -> None:
 
 
 @pytest.fixture
-def away(settings: Any) -> None:
-    """The model server does not answer: nobody listens at its address."""
+def away(settings: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The model server does not answer: nobody listens at its address, however often it is tried."""
+    monkeypatch.setattr(inference_client, "PAUSES_S", (0.0,) * len(inference_client.PAUSES_S))
     settings.MODEL_URL, settings.MODEL_MANAGEMENT_URL = (f"http://127.0.0.1:{port}" for port in free_ports(2))
     settings.MODEL_KEY_FILE = ""
 
