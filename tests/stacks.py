@@ -18,6 +18,7 @@ from pymongo import MongoClient
 
 from handlers.engines.settings import CACHE_VARIABLE, ENGINE_VARIABLE
 from serving.errors import ServingError
+from serving.stack import webapp
 from serving.stack.folder import DataFolder, all_ready, read_state, running_state
 from tests.services import ENGINES, MODEL_STORE
 
@@ -77,6 +78,29 @@ class Stack:
     def command(self, *arguments: str, given: str = "") -> subprocess.CompletedProcess[str]:
         """Run a command about this stack."""
         return retinote(*arguments, "--data-dir", self.data, given=given)
+
+    def django(self, script: str, given: str) -> None:
+        """Run a script in a process of the web app of this stack, which must run, with `given` on its standard input."""
+        variables = webapp.environment(
+            data=self.data,
+            secret_key=DataFolder(self.data).secret_key(),
+            mongodb_uri=self.state["mongodb_uri"],
+            model_url=self.state["inference_url"],
+            management_url=self.state["management_url"],
+            key_file=Path(self.state["key_file"]),
+            inherited=environment(),
+        )
+        ran = subprocess.run(
+            [sys.executable, "-c", f"import django; django.setup()\n{script}"],
+            env=variables,
+            cwd=ROOT,
+            input=given,
+            capture_output=True,
+            text=True,
+            check=False,
+            timeout=300,
+        )
+        assert ran.returncode == 0, ran.stderr
 
     def down(self) -> None:
         self.command("down")

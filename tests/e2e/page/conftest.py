@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
-from typing import Any
 
 import pytest
 from playwright.sync_api import Browser
@@ -14,6 +13,15 @@ from tests.services import free_ports
 from tests.stacks import ROOT, Stack
 
 Visitor = Callable[..., Visit]
+PEOPLE = [
+    {"username": "clara", "role": "clinician", "clinic": "east"},
+    {"username": "colin", "role": "clinician", "clinic": "east"},
+    {"username": "dora", "role": "clinician", "clinic": "east"},
+    {"username": "newcomer", "role": "clinician"},
+    {"username": "rita", "role": "researcher"},
+    {"username": "boss", "role": "administrator"},
+    {"username": "judith", "role": "administrator"},
+]
 
 
 @pytest.fixture(scope="package")
@@ -24,25 +32,24 @@ def browser() -> Iterator[Browser]:
 
 @pytest.fixture(scope="package")
 def clinic(browser: Browser, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Clinic]:
-    """A running stack with clara, colin and dora of one clinic, and rita, a researcher."""
+    """A running stack with clara, colin and dora of one clinic, and others who belong to none."""
     stack = Stack(tmp_path_factory.mktemp("page") / "var", ROOT / "model_store", free_ports(1)[0])
     try:
         made = Clinic(stack.up())
-        for name in ("clara", "colin", "dora"):
-            made.person(name, clinic="east")
-        made.person("rita", "researcher")
+        made.make_people(PEOPLE)
         yield made
     finally:
         stack.down()
 
 
 @pytest.fixture
-def enter(browser: Browser, clinic: Clinic) -> Iterator[Visitor]:
-    """Opens a window and signs in: `enter("clara")`. Options are those of a browser's context."""
+def arrive(browser: Browser, clinic: Clinic) -> Iterator[Visitor]:
+    """Makes a window that knows nobody: `arrive().open()`. Options are those of a browser's context."""
     with ExitStack() as windows:
+        yield lambda **options: windows.enter_context(visit(browser, clinic, **options))
 
-        def open_window(name: str, **options: Any) -> Visit:
-            window = windows.enter_context(visit(browser, clinic, **options))
-            return window.open().sign_in(name)
 
-        yield open_window
+@pytest.fixture
+def enter(arrive: Visitor) -> Visitor:
+    """Makes a window of somebody who is signed in, and opens nothing yet: `enter("clara").open()`."""
+    return lambda name, **options: arrive(**options).known_as(name)

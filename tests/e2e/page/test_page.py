@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 import requests
-from playwright.sync_api import Browser, expect
+from playwright.sync_api import expect
 
-from tests.e2e.page.browser import Clinic, Visit, violations, visit
+from tests.e2e.page.browser import Clinic, Visit, violations
 from tests.e2e.page.conftest import Visitor
 
 pytestmark = pytest.mark.xdist_group("page")
@@ -26,8 +26,7 @@ def read_scan(clinic: Clinic) -> str:
 
 
 def opened(window: Visit, path: str) -> Visit:
-    window.open(path)
-    window.page.wait_for_load_state("networkidle")
+    window.page.goto(window.clinic.stack.url + path, wait_until="networkidle")
     return window
 
 
@@ -48,17 +47,16 @@ def test_axe_finds_nothing_on_any_page(enter: Visitor, read_scan: str, scheme: s
     assert violations(window.page) == [], "upload"
 
 
-def test_axe_finds_nothing_on_the_sign_in(browser: Browser, clinic: Clinic) -> None:
-    with visit(browser, clinic, bypass_csp=True) as window:
-        window.open()
-        expect(window.page.get_by_role("button", name="Sign in")).to_be_visible()
-        assert violations(window.page) == []
+def test_axe_finds_nothing_on_the_sign_in(arrive: Visitor) -> None:
+    window = arrive(bypass_csp=True).open()
+    expect(window.page.get_by_role("button", name="Sign in")).to_be_visible()
+    assert violations(window.page) == []
 
-        window.page.get_by_label("User name").fill("clara")
-        window.page.get_by_label("Password", exact=True).fill("wrong")
-        window.page.get_by_role("button", name="Sign in").click()
-        expect(window.page.get_by_role("alert")).to_be_visible()
-        assert violations(window.page) == []
+    window.page.get_by_label("User name").fill("clara")
+    window.page.get_by_label("Password", exact=True).fill("wrong")
+    window.page.get_by_role("button", name="Sign in").click()
+    expect(window.page.get_by_role("alert")).to_be_visible()
+    assert violations(window.page) == []
 
 
 @pytest.mark.parametrize("width", [360, 768, 3840])
@@ -91,9 +89,9 @@ def test_the_dashboard_counts_what_was_read(enter: Visitor, read_scan: str) -> N
 
 
 def test_a_reload_keeps_who_is_signed_in_and_signing_out_ends_it_everywhere(
-    enter: Visitor, clinic: Clinic
+    arrive: Visitor, clinic: Clinic
 ) -> None:
-    window = enter("clara")
+    window = arrive().open().sign_in("clara")
     window.page.reload()
     expect(window.page.get_by_test_id("user-menu")).to_be_visible()
     (cookie,) = window.context.cookies()
@@ -121,7 +119,7 @@ def test_a_reload_keeps_who_is_signed_in_and_signing_out_ends_it_everywhere(
 
 def test_who_could_not_be_signed_out_is_told_and_can_try_again(enter: Visitor) -> None:
     """The server still takes the browser's cookie then, from whoever comes next."""
-    window = enter("clara")
+    window = enter("clara").open()
     window.page.route("**/auth/logout/", lambda route: route.abort())
     window.page.get_by_test_id("user-menu").click()
     sign_out = window.page.get_by_role("menuitem", name="Sign out")
@@ -136,15 +134,14 @@ def test_who_could_not_be_signed_out_is_told_and_can_try_again(enter: Visitor) -
 
 
 def test_administrators_reach_the_administration_in_one_click(enter: Visitor, clinic: Clinic) -> None:
-    window = enter("clara")
+    window = enter("clara").open()
     window.page.get_by_test_id("user-menu").click()
     expect(window.page.get_by_role("menuitem", name="API documentation")).to_have_attribute(
         "href", "/api/docs/"
     )
     expect(window.page.get_by_role("menuitem", name="Administration")).to_have_count(0)
 
-    clinic.person("boss", "administrator")
-    window = enter("boss")
+    window = enter("boss").open()
     window.page.get_by_test_id("user-menu").click()
     window.page.get_by_role("menuitem", name="Administration").click()
     window.page.wait_for_url("**/admin/")

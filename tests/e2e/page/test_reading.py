@@ -125,7 +125,7 @@ def test_a_blind_reading_hides_the_answer_until_the_reader_has_said_what_it_is(
     enter: Visitor, clinic: Clinic
 ) -> None:
     scan = clinic.upload("clara")
-    window = enter("clara")
+    window = enter("clara").open()
     window.page.get_by_test_id("user-menu").click()
     window.page.get_by_role("switch", name="Blind first reading").check()
     window.read(scan)
@@ -171,7 +171,6 @@ def test_readers_see_each_other_after_their_own_verdict_and_an_adjudicator_settl
     expect(readers).to_contain_text("Dice 1.00")
     expect(readers).to_contain_text("heat map")
 
-    clinic.person("judith", "administrator")
     window = enter("judith").read(scan)
     window.page.get_by_role("button", name="Settle this scan").click()
     settle = window.page.get_by_test_id("settle")

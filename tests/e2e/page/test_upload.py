@@ -46,7 +46,7 @@ def paste(window: Visit, name: str, content: bytes) -> None:
 
 
 def test_one_scan_is_picked_and_leads_to_its_answer(enter: Visitor) -> None:
-    window = enter("clara")
+    window = enter("clara").open()
     window.page.get_by_test_id("open-upload").click()
     panel = window.page.get_by_role("dialog", name="Upload scans")
     panel.get_by_label("Patient reference").fill("U-1")
@@ -60,7 +60,7 @@ def test_one_scan_is_picked_and_leads_to_its_answer(enter: Visitor) -> None:
 
 
 def test_of_several_files_the_bad_one_says_why_and_the_others_go_on(enter: Visitor) -> None:
-    window = enter("clara")
+    window = enter("clara").open()
 
     drop(
         window,
@@ -82,7 +82,7 @@ def test_of_several_files_the_bad_one_says_why_and_the_others_go_on(enter: Visit
 
 
 def test_a_pasted_scan_is_uploaded_and_known_when_it_comes_again(enter: Visitor) -> None:
-    window = enter("clara")
+    window = enter("clara").open()
     content = simulated("CSR", 904)
 
     paste(window, "image.png", content)
@@ -96,7 +96,7 @@ def test_a_pasted_scan_is_uploaded_and_known_when_it_comes_again(enter: Visitor)
 def test_a_scan_waits_while_the_model_server_is_away_and_is_read_without_a_reload(
     enter: Visitor, clinic: Clinic
 ) -> None:
-    window = enter("clara")
+    window = enter("clara").open()
     pid = clinic.stack.service_pid("model server")
     assert pid
     os.kill(pid, signal.SIGKILL)

@@ -22,7 +22,7 @@ def query(window: Visit) -> dict[str, list[str]]:
 def test_search_and_filters_stand_in_the_address_and_survive_a_reload(enter: Visitor, clinic: Clinic) -> None:
     clinic.upload("clara", "CNV", patient_ref="Wanda-right", eye="OD")
     clinic.upload("clara", "CNV", patient_ref="Wanda-left", eye="OS")
-    window = enter("clara")
+    window = enter("clara").open()
     rows = window.page.get_by_test_id("row")
 
     window.page.get_by_role("searchbox").fill("wanda-")
@@ -48,7 +48,7 @@ def test_search_and_filters_stand_in_the_address_and_survive_a_reload(enter: Vis
 def test_the_least_certain_scan_comes_first_when_asked_for(enter: Visitor, clinic: Clinic) -> None:
     for label in ("CSR", "CNV", "NORMAL"):
         clinic.upload("clara", label)
-    window = enter("clara")
+    window = enter("clara").open()
 
     window.page.get_by_role("combobox", name="Order").click()
     window.page.get_by_role("option", name="Least certain first").click()
@@ -120,9 +120,7 @@ def test_chosen_scans_are_exported_without_names(enter: Visitor, clinic: Clinic)
 
 
 def test_who_has_no_scan_is_told_what_to_do(enter: Visitor, clinic: Clinic) -> None:
-    clinic.person("newcomer")
-
-    window = enter("newcomer")
+    window = enter("newcomer").open()
 
     empty = window.page.get_by_test_id("empty")
     expect(empty).to_contain_text("Drop OCT scans anywhere on this page")
