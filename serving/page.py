@@ -14,6 +14,7 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
+from handlers.user_cache import user_cache
 from serving.errors import ServingError
 
 FOLDER = Path(__file__).resolve().parents[1] / "webapp" / "frontend"
@@ -23,6 +24,8 @@ LOCK = "package-lock.json"
 # What the built page follows from.
 INPUTS = ("package.json", LOCK, "index.html", "vite.config.ts", "tsconfig.json", "postcss.config.cjs", "src")
 COMPRESSED = {".js", ".css", ".html", ".svg", ".json"}
+KEPT = 4
+"""Pages built from different sources, about 2 MB each."""
 UNREACHABLE = ("ENOTFOUND", "ECONNREFUSED", "EAI_AGAIN", "ETIMEDOUT", "ECONNRESET", "ENETUNREACH")
 
 
@@ -36,16 +39,24 @@ def is_built(folder: Path = FOLDER) -> bool:
 
 
 def build(folder: Path = FOLDER) -> None:
-    """Build the page if its sources have changed since. Raises PageNotBuilt; what was built before stays then."""
+    """Build the page if its sources have changed since. Raises PageNotBuilt; what was built before stays then.
+
+    What another checkout of this user built from the same sources is taken over, which needs neither npm nor time.
+    """
     with _alone(folder):
         if is_built(folder):
             return
-        _install(folder)
-        new, built = folder / f"{BUILT}.new", folder / BUILT
+        digest = _digest(folder, INPUTS)
+        new, built, kept = folder / f"{BUILT}.new", folder / BUILT, user_cache() / "pages" / digest
         shutil.rmtree(new, ignore_errors=True)
-        _run(folder, "npx", "vite", "build", "--outDir", str(new), what="built")
-        _compress(new)
-        (new / STAMP).write_text(_digest(folder, INPUTS), encoding="utf-8")
+        if _stamp(kept) == digest:
+            shutil.copytree(kept, new)
+        else:
+            _install(folder)
+            _run(folder, "npx", "vite", "build", "--outDir", str(new), what="built")
+            _compress(new)
+            (new / STAMP).write_text(digest, encoding="utf-8")
+            _keep(new, kept)
         # Files of the page that is open somewhere keep their names, so it can go on loading them.
         shutil.rmtree(built, ignore_errors=True)
         new.rename(built)
@@ -105,6 +116,21 @@ def _run(folder: Path, tool: str, *arguments: str, what: str) -> None:
     if "ENOSPC" in said:
         raise PageNotBuilt(f"The page can't be {what}: the disk of {folder} is full.")
     raise PageNotBuilt(f"The page can't be {what}; why stands above. Its folder is {folder}.")
+
+
+def _keep(new: Path, kept: Path) -> None:
+    """Keep what was built for the user's other checkouts, in place of what is oldest; that it can't be is no harm."""
+    partial = kept.with_name(f"partial-{kept.name}-{os.getpid()}")
+    try:
+        kept.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        shutil.copytree(new, partial)
+        shutil.rmtree(kept, ignore_errors=True)  # half of one, if anything
+        partial.replace(kept)
+        newest_first = sorted(kept.parent.iterdir(), key=lambda path: path.stat().st_mtime, reverse=True)
+        for old in newest_first[KEPT:]:
+            shutil.rmtree(old, ignore_errors=True)
+    except OSError:
+        shutil.rmtree(partial, ignore_errors=True)
 
 
 @contextlib.contextmanager

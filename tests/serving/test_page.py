@@ -14,10 +14,15 @@ pytestmark = pytest.mark.xdist_group("node")
 
 
 @pytest.fixture
-def folder(tmp_path: Path) -> Path:
-    """The page's configuration with a source of one line; what it needs is installed."""
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The page's configuration with a source of one line; what it needs is installed, and nothing built is kept yet."""
     page.install()
-    copy = tmp_path / "frontend"
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    return checkout(tmp_path / "frontend")
+
+
+def checkout(copy: Path) -> Path:
+    """A folder with the page's configuration and a source of one line."""
     copy.mkdir()
     for name in page.INPUTS:
         if (page.FOLDER / name).is_file():
@@ -42,6 +47,35 @@ def test_it_is_built_once_and_again_when_its_sources_change(folder: Path) -> Non
     assert not page.is_built(folder)
     page.build(folder)
     assert page.is_built(folder) and document.stat().st_mtime_ns != first
+
+
+def test_another_checkout_takes_over_what_was_built_from_the_same_sources(
+    folder: Path, tmp_path: Path
+) -> None:
+    page.build(folder)
+    other = checkout(tmp_path / "other")
+    (other / "node_modules").unlink()
+
+    page.build(other)
+
+    assert page.is_built(other)
+    built = [folder / "dist", other / "dist"]
+    assert len({(path / "index.html").read_text() for path in built}) == 1
+
+
+@pytest.mark.parametrize("wrong", ["a file", "half of it"])
+def test_a_cache_that_cannot_be_used_is_no_harm(folder: Path, tmp_path: Path, wrong: str) -> None:
+    if wrong == "a file":
+        (tmp_path / "cache").touch()
+    else:
+        page.build(folder)
+        (kept,) = (tmp_path / "cache" / "retinote" / "pages").iterdir()
+        (kept / ".built-from").unlink()
+        shutil.rmtree(folder / "dist")
+
+    page.build(folder)
+
+    assert page.is_built(folder)
 
 
 def test_files_are_named_by_their_content_and_lie_beside_a_smaller_copy(folder: Path) -> None:
