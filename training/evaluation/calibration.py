@@ -6,7 +6,6 @@ from typing import TypedDict
 
 import torch
 from torch import nn
-from torchmetrics.functional.classification import multiclass_calibration_error
 
 from training.prediction import Outputs
 
@@ -24,19 +23,19 @@ class Bin(TypedDict):
 def calibration_error(probabilities: torch.Tensor, targets: torch.Tensor) -> float:
     """Expected calibration error, 0 to 1, over equal-width bins of the first label's probability.
 
-    Guo et al., "On Calibration of Modern Neural Networks", ICML 2017.
+    The sum over the bins of |accuracy - mean confidence|, each weighted by its share of the scans: Guo et al., "On
+    Calibration of Modern Neural Networks", ICML 2017, equation 3.
     """
-    return float(
-        multiclass_calibration_error(
-            probabilities, targets, num_classes=probabilities.shape[1], n_bins=CALIBRATION_BINS
-        )
-    )
+    confidence, predicted = probabilities.max(1)
+    gaps = (predicted == targets).double() - confidence.double()
+    by_bin = torch.zeros(CALIBRATION_BINS, dtype=torch.float64).index_add(0, _bin_of(confidence), gaps)
+    return float(by_bin.abs().sum() / len(targets))
 
 
 def reliability(probabilities: torch.Tensor, targets: torch.Tensor) -> list[Bin]:
     """The bins of the reliability diagram that hold a scan, from unsure to sure."""
     confidence, predicted = probabilities.max(1)
-    number = (confidence * CALIBRATION_BINS).long().clamp(max=CALIBRATION_BINS - 1)
+    number = _bin_of(confidence)
     return [
         Bin(
             scans=int(inside.sum()),
@@ -46,6 +45,10 @@ def reliability(probabilities: torch.Tensor, targets: torch.Tensor) -> list[Bin]
         for bin_number in range(CALIBRATION_BINS)
         if (inside := number == bin_number).any()
     ]
+
+
+def _bin_of(confidence: torch.Tensor) -> torch.Tensor:
+    return (confidence * CALIBRATION_BINS).long().clamp(max=CALIBRATION_BINS - 1)
 
 
 def fit_temperature(outputs: Outputs) -> float:
