@@ -29,23 +29,16 @@ export function useFilters(): Filters {
   }, [search]);
   const set = useCallback(
     (name: FilterName | "ordering", value: string) => {
-      setSearch(
-        (before) => {
-          const next = new URLSearchParams(before);
-          if (value) next.set(name, value);
-          else next.delete(name);
-          return next;
-        },
-        { replace: true },
-      );
+      const next = inAddressBar();
+      if (value) next.set(name, value);
+      else next.delete(name);
+      setSearch(next, { replace: true });
     },
     [setSearch],
   );
   const clear = useCallback(() => {
-    setSearch((before) => {
-      const ordering = before.get("ordering");
-      return new URLSearchParams(ordering ? { ordering } : {});
-    });
+    const ordering = inAddressBar().get("ordering");
+    setSearch(new URLSearchParams(ordering ? { ordering } : {}));
   }, [setSearch]);
   return {
     get: (name) => search.get(name) ?? "",
@@ -54,4 +47,9 @@ export function useFilters(): Filters {
     narrowed: NAMES.some((name) => search.get(name)),
     query,
   };
+}
+
+/** What was last set, be it drawn or not: two filters that are set at nearly the same time both stay. */
+function inAddressBar(): URLSearchParams {
+  return new URLSearchParams(window.location.search);
 }
