@@ -65,7 +65,7 @@ def main() -> None:
         stack = Stack(Path(folder) / "var", ROOT / "model_store", free_ports(1)[0])
         try:
             clinic = Clinic(stack.up())
-            clinic.person("clara", clinic="east")
+            clinic.make_people([{"username": "clara", "role": "clinician", "clinic": "east"}])
             with visit(browser, clinic) as window:
                 window.open().sign_in("clara")
                 figures = {

@@ -1,4 +1,4 @@
-"""`bench start`: how long `up` takes in an empty data folder and the second time, and the memory of what then runs."""
+"""`bench start`: how long `--help` and `up` take, in an empty data folder and the second time, and the memory then."""
 
 from __future__ import annotations
 
@@ -25,6 +25,7 @@ FIRST, SECOND = "first up, empty data folder", "second up"
 MODEL_SERVER = "model server"
 SECOND_UP_LIMIT_S = 20.0
 """What the README promises of a later start."""
+HELP, HELP_LIMIT_S = "./retinote --help", 1.0
 
 
 def declare(parser: argparse.ArgumentParser) -> None:
@@ -45,6 +46,7 @@ def run(arguments: argparse.Namespace) -> int:
     _build_page()
     collected = Collected()
     for _ in range(arguments.rounds):
+        collected.add(HELP, "packages installed", "time", "s", _help())
         with tempfile.TemporaryDirectory(prefix="retinote-bench-") as name:
             data = Path(name) / "var"
             for condition in (FIRST, SECOND):
@@ -65,6 +67,8 @@ def run(arguments: argparse.Namespace) -> int:
     )
     second = report.find("stack", SECOND, "time until ready")
     report.goals.append(Goal("second up until ready", second.median, SECOND_UP_LIMIT_S, unit="s"))
+    shown = report.find(HELP, "packages installed", "time")
+    report.goals.append(Goal(HELP, shown.median, HELP_LIMIT_S, unit="s"))
     print(report.text())
     report.save(arguments.out / "start.json")
     return 0
@@ -86,6 +90,17 @@ def _build_page() -> None:
 def ready_after(log: str) -> dict[str, float]:
     """Seconds from each service's start until it was ready, as a stack's log tells them."""
     return {found["service"].strip(): float(found["seconds"]) for found in READY_AFTER.finditer(log)}
+
+
+def _help() -> float:
+    """Seconds until the launcher has shown the help. Raises BenchmarkError."""
+    from benchmarks.errors import BenchmarkError
+
+    started = time.perf_counter()
+    shown = subprocess.run([ROOT / "retinote", "--help"], capture_output=True, text=True, check=False)
+    if shown.returncode:
+        raise BenchmarkError(f"{HELP} fails: {shown.stderr.strip()}")
+    return time.perf_counter() - started
 
 
 def _up(data: Path) -> float:

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import os
 import random
 import secrets
+import signal
 import time
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import dataclass, field
 from itertools import cycle
 
@@ -15,17 +18,20 @@ import requests
 from benchmarks.errors import BenchmarkError
 from benchmarks.report import Goal, Report, percentile
 from benchmarks.stack import REQUEST_TIMEOUT_S, OwnStack
+from serving.stack.services import MODEL_SERVER
 from webapp.inference.client import OVERLAY_FORMAT
 
 SIMULATED = {"NORMAL": 4, "CNV": 4, "DME": 4}
 SIMULATED_HEIGHT, SIMULATED_WIDTH = 496, 768
 JPEG_QUALITY = 92
 WARM_UP = 5
-PREDICTED = 201
+PREDICTED, QUEUED = 201, 202
 MODEL = "retina-oct"
 AS_THE_WEB_APP_ASKS = {"X-Overlay-Format": OVERLAY_FORMAT}
 OVERHEAD_LIMIT_MS = 25.0
-UPLOAD, CALL = "upload, POST to 201", "bare model call"
+AWAY_LIMIT_MS = 5000.0
+"""A person waits: the answer comes, with a prediction or without."""
+UPLOAD, CALL, AWAY = "upload, POST to 201", "bare model call", "upload, POST to 202"
 
 
 @dataclass
@@ -72,7 +78,10 @@ def measure_uploads(
     clients: int,
     seed: int,
 ) -> None:
-    """Add rows and goal: `rounds` of `uploads` by one client, interleaved with model calls, then by all clients."""
+    """Add rows and goals: `rounds` of `uploads` by one client, interleaved with model calls, then by all clients.
+
+    In the end the model server is frozen, and what is uploaded then has to be queued soon.
+    """
     order = random.Random(seed)
     images = cycle(scans)
     times, rates = Times(), []
@@ -94,7 +103,10 @@ def measure_uploads(
                     else:
                         times.call[-1].append(_call(model, stack, image))
             rates.append(_rate(stack, headers, images, uploads, clients))
+        away_ms = _upload_without_model(web, stack, new_file(next(images)))
     _add(report, times, rates, clients)
+    row = report.add(AWAY, "model server frozen", "time", "ms", [away_ms])
+    report.goals.append(Goal("upload while the model server is away", row.median, AWAY_LIMIT_MS, unit="ms"))
 
 
 def _add(report: Report, times: Times, rates: list[float], clients: int) -> None:
@@ -127,12 +139,30 @@ def _rate(
     return count / (time.perf_counter() - started)
 
 
-def _upload(session: requests.Session, stack: OwnStack, headers: dict[str, str], image: bytes) -> float:
+def _upload_without_model(session: requests.Session, stack: OwnStack, image: bytes) -> float:
+    """Milliseconds of an upload while the model server takes requests and does not answer."""
+    headers = stack.sign_in("admin", stack.password)
+    (pid,) = (service["pid"] for service in stack.state["services"] if service["name"] == MODEL_SERVER)
+    os.kill(pid, signal.SIGSTOP)
+    try:
+        return _upload(session, stack, headers, image, expected=QUEUED)
+    finally:
+        with suppress(ProcessLookupError):  # a stack ends what has stood still, and starts it again
+            os.kill(pid, signal.SIGCONT)
+
+
+def _upload(
+    session: requests.Session,
+    stack: OwnStack,
+    headers: dict[str, str],
+    image: bytes,
+    expected: int = PREDICTED,
+) -> float:
     started = time.perf_counter()
     answer = _send(session, stack, headers, image)
     took = 1000 * (time.perf_counter() - started)
-    if answer.status_code != PREDICTED:
-        raise BenchmarkError(f"An upload was answered with status {answer.status_code}, not {PREDICTED}.")
+    if answer.status_code != expected:
+        raise BenchmarkError(f"An upload was answered with status {answer.status_code}, not {expected}.")
     return took
 
 

@@ -232,7 +232,6 @@ def test_without_the_model_server_scans_wait_for_it(stack: Stack) -> None:
 
     assert answer.status_code == 202, answer.text
     assert answer.json()["status"] == "queued"
-    assert answer.elapsed.total_seconds() < 5
     scan_id = answer.json()["id"]
     wait_until_predicted(stack, headers, scan_id)
 
