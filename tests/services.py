@@ -37,6 +37,8 @@ START_TIMEOUT_S = 900
 ENGINES = user_cache() / "test-engines"
 """Compiled networks, kept for all checkouts of this user; their names tell what they were made from."""
 POLL_S = 0.05
+MEMORY, MEMORY_NEEDED_GB = Path("/dev/shm"), 3
+"""Where files lie in memory, and how much of it the run's MongoDB might take."""
 
 free_ports = ports.free_ports
 
@@ -64,6 +66,8 @@ class RunServices:
 
     def __init__(self) -> None:
         self.folder = Path(tempfile.mkdtemp(prefix="retinote-test-"))
+        # Tests wait for the disk at each write, unless there is none.
+        self._mongodb_folder = (MEMORY if _has_room(MEMORY) else self.folder) / f"{self.folder.name}-mongodb"
         (self._mongodb_port,) = free_ports(1)
         self.mongodb_uri = mongodb.uri(self._mongodb_port)
         self._processes: list[GuardedProcess] = []
@@ -87,7 +91,8 @@ class RunServices:
                 watch.join()
         for process in reversed(self._processes):
             process.stop()
-        shutil.rmtree(self.folder, ignore_errors=True)
+        for folder in (self.folder, self._mongodb_folder):
+            shutil.rmtree(folder, ignore_errors=True)
 
     def _serve_on_demand(self, name: str, starter: Callable[[], dict[str, object]]) -> None:
         while not self._ended.wait(POLL_S):
@@ -103,7 +108,7 @@ class RunServices:
 
     def _start_mongodb(self) -> dict[str, object]:
         server = mongodb.find_mongod(self.folder / "lib")
-        data = self.folder / "mongodb"
+        data = self._mongodb_folder
         data.mkdir()
         process = GuardedProcess.start(
             mongodb.server_command(server, data, self._mongodb_port),
@@ -149,6 +154,13 @@ class RunServices:
             logs=server.logs,
         )
         return asdict(served)
+
+
+def _has_room(folder: Path) -> bool:
+    try:
+        return shutil.disk_usage(folder).free > MEMORY_NEEDED_GB * 10**9 and os.access(folder, os.W_OK)
+    except OSError:
+        return False
 
 
 def wanted_mongodb(folder: Path) -> str:

@@ -126,7 +126,6 @@ def _encoded(body: dict[str, Any]) -> tuple[str, str]:
     return json.dumps(body), "application/json"
 
 
-@pytest.mark.long
 def test_who_is_let_in(
     owned: Callable[[], Scan], people: People, api: Clients, subtests: pytest.Subtests
 ) -> None:

@@ -6,8 +6,6 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from pytorch_grad_cam import GradCAM
-from pytorch_grad_cam.utils.model_targets import ClassifierOutputTarget
 from torch import nn
 
 from handlers.gradcam import AutogradGradCam, ClosedFormGradCam, grad_cam
@@ -36,18 +34,21 @@ def images(count: int, size: int = 224) -> torch.Tensor:
     return torch.randn(count, 3, size, size, generator=torch.Generator().manual_seed(7))
 
 
-class Reference(GradCAM):  # type: ignore[misc]
-    """pytorch-grad-cam, which also keeps the map that it has before scaling it to the image's size."""
-
-    def get_cam_image(self, *arguments: Any, **options: Any) -> Any:
-        self.before_scaling = np.maximum(super().get_cam_image(*arguments, **options), 0)
-        return self.before_scaling
-
-
 def reference(
     network: nn.Module, layer: nn.Module, image: torch.Tensor, label: int
 ) -> tuple[np.ndarray[Any, Any], np.ndarray[Any, Any]]:
     """The map of one image by pytorch-grad-cam: raw (rows, columns), and finished (size, size) from 0 to 1."""
+    # Seconds of importing, for who runs no test of this file, too.
+    from pytorch_grad_cam import GradCAM
+    from pytorch_grad_cam.utils.model_targets import ClassifierOutputTarget
+
+    class Reference(GradCAM):  # type: ignore[misc]
+        """Keeps the map that it has before scaling it to the image's size."""
+
+        def get_cam_image(self, *arguments: Any, **options: Any) -> Any:
+            self.before_scaling = np.maximum(super().get_cam_image(*arguments, **options), 0)
+            return self.before_scaling
+
     with Reference(network, [layer]) as cam:
         finished = cam(image[None], [ClassifierOutputTarget(label)])
         return cam.before_scaling[0], finished[0]

@@ -54,7 +54,6 @@ def epochs(out: Path) -> list[dict[str, str]]:
         ]
 
 
-@pytest.mark.long
 @pytest.mark.parametrize("recipe", ["published", "modern"])
 def test_a_killed_training_goes_on_to_the_same_end(manifest_data: Path, tmp_path: Path, recipe: str) -> None:
     options = ("--recipe", recipe, "--epochs", "4", "--patience", "9")
@@ -109,7 +108,6 @@ def test_a_checkpoint_that_cant_be_written_leaves_the_one_before(tmp_path: Path)
     assert load(tmp_path, {}) == {"epochs": [1]}
 
 
-@pytest.mark.long
 def test_two_processes_learn_what_one_does(manifest_data: Path, tmp_path: Path) -> None:
     options = ("--epochs", "3", "--patience", "9", "--flip", "0", "--learning-rate", "0.0005")
     alone, shared = tmp_path / "alone", tmp_path / "shared"

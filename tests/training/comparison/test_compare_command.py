@@ -30,7 +30,6 @@ def run(data: Path, out: Path, *options: object) -> int:
     return compare(parser.parse_args([str(word) for word in words]))
 
 
-@pytest.mark.long
 def test_architectures_are_trained_measured_and_shown(
     folder_data: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:
