@@ -1,21 +1,17 @@
 """Trainings that are interrupted and go on, and trainings that several processes share."""
 
 import csv
-import os
-import signal
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 
 from handlers.network import load_network
+from tests.training.processes import Training
 from tests.waiting import wait_for
 from training.checkpoint import CheckpointError, load, plan, save
 from training.data.manifest import read_scans
 from training.recipe import load_recipe
 
-ROOT = Path(__file__).resolve().parents[2]
 OPTIONS = (
     "--arch",
     "convnext_atto",
@@ -29,21 +25,13 @@ OPTIONS = (
 )
 
 
-def start(tmp_path: Path, data: Path, out: Path, *options: str) -> subprocess.Popen[str]:
-    words = [sys.executable, str(ROOT / "cli.py"), "train", "--data", str(data), "--out", str(out)]
-    environment = {**os.environ, "XDG_CACHE_HOME": str(tmp_path / "cache"), "OMP_NUM_THREADS": "1"}
-    return subprocess.Popen(
-        [*words, *OPTIONS, *options],
-        env=environment,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-    )
+def start(tmp_path: Path, data: Path, out: Path, *options: str) -> Training:
+    return Training(tmp_path / f"cache-{out.name}", "--data", data, "--out", out, *OPTIONS, *options)
 
 
-def finished(training: subprocess.Popen[str]) -> str:
-    output, _ = training.communicate(timeout=240)
-    assert training.returncode == 0, output
+def finished(training: Training) -> str:
+    status, output = training.end()
+    assert status == 0, output
     return output
 
 
@@ -62,9 +50,7 @@ def test_a_killed_training_goes_on_to_the_same_end(manifest_data: Path, tmp_path
 
     training = start(tmp_path, manifest_data, stopped, *options)
     wait_for(lambda: (stopped / "checkpoint.pt").exists(), timeout_s=120)
-    training.send_signal(signal.SIGKILL)
-    training.wait()
-    training.stdout and training.stdout.close()
+    training.kill()
     assert not (stopped / "model.json").exists()
 
     output = finished(start(tmp_path, manifest_data, stopped, *options, "--resume"))
@@ -80,8 +66,8 @@ def test_an_interrupted_training_is_not_started_again_by_accident(
     out.mkdir()
     (out / "checkpoint.pt").write_bytes(b"of an hour's work")
     training = start(tmp_path, manifest_data, out, "--epochs", "1")
-    output, _ = training.communicate(timeout=120)
-    assert training.returncode == 2
+    status, output = training.end()
+    assert status == 2
     assert "--resume" in output and "--overwrite" in output and "Traceback" not in output
     assert (out / "checkpoint.pt").read_bytes() == b"of an hour's work"
 
