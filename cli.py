@@ -13,7 +13,6 @@ ROOT = Path(__file__).resolve().parent
 OUR_PACKAGES = ("handlers", "serving", "training", "benchmarks")
 FAILED = 2
 INTERRUPTED = 130
-MIN_TEST_PROCESSES = 2
 
 DESCRIPTION = """\
 Retinote reads retinal OCT scans: probabilities per disease, a heat map, expert review.
@@ -150,14 +149,28 @@ def main(arguments: Sequence[str]) -> int:
 
 
 def run_tests(arguments: argparse.Namespace) -> NoReturn:
-    """Become pytest over the repository, on all cores unless told otherwise."""
+    """Become pytest over the repository, in as many processes as are worth starting unless told otherwise."""
     options = arguments.rest
-    if not any(option == "-n" or option.startswith(("-n", "--numprocesses")) for option in options):
-        processes = max(MIN_TEST_PROCESSES, len(os.sched_getaffinity(0)))
-        # Tests of one group share what takes long to start, in one process.
-        options = ["-n", str(processes), "--dist", "loadgroup", *options]
     os.chdir(ROOT)
+    if not any(option.startswith(("-n", "--numprocesses")) for option in options):
+        # Tests of one file or group share what takes long to start, in one process.
+        options = ["-n", str(test_processes(options)), "--dist", "loadgroup", *options]
     os.execv(sys.executable, [sys.executable, "-m", "pytest", *options])
+
+
+def test_processes(options: Sequence[str]) -> int:
+    """How many processes run the tests that these options of pytest name; 0: pytest runs them itself.
+
+    One more than there are cores, as many tests wait for what they have started; no more than there are files.
+    """
+    named = [path for option in options if (path := ROOT / option.partition("::")[0]).exists()]
+    files = [file for path in named or [ROOT / "tests"] for file in _test_files(path)]
+    processes = min(len(os.sched_getaffinity(0)) + 1, len(files))
+    return processes if processes > 1 else 0
+
+
+def _test_files(path: Path) -> list[Path]:
+    return [path] if path.is_file() else list(path.rglob("test_*.py"))
 
 
 def _parser(chosen: str | None) -> argparse.ArgumentParser:

@@ -25,7 +25,7 @@ LOCK = "package-lock.json"
 INPUTS = ("package.json", LOCK, "index.html", "vite.config.ts", "tsconfig.json", "postcss.config.cjs", "src")
 COMPRESSED = {".js", ".css", ".html", ".svg", ".json"}
 KEPT = 4
-"""Pages built from different sources, about 2 MB each."""
+"""Of pages built from different sources, 2 MB each, and of sets of packages, 280 MB each."""
 UNREACHABLE = ("ENOTFOUND", "ECONNREFUSED", "EAI_AGAIN", "ETIMEDOUT", "ECONNRESET", "ENETUNREACH")
 
 
@@ -50,7 +50,7 @@ def build(folder: Path = FOLDER) -> None:
         new, built, kept = folder / f"{BUILT}.new", folder / BUILT, user_cache() / "pages" / digest
         shutil.rmtree(new, ignore_errors=True)
         if _stamp(kept) == digest:
-            shutil.copytree(kept, new)
+            _copy(kept, new)
         else:
             _install(folder)
             _run(folder, "npx", "vite", "build", "--outDir", str(new), what="built")
@@ -63,7 +63,10 @@ def build(folder: Path = FOLDER) -> None:
 
 
 def install(folder: Path = FOLDER) -> None:
-    """Install what building and checking the page takes, as its lock file says. Raises PageNotBuilt."""
+    """Install what building and checking the page takes, as its lock file says. Raises PageNotBuilt.
+
+    What another checkout of this user has installed from the same lock file is taken over.
+    """
     with _alone(folder):
         _install(folder)
 
@@ -92,8 +95,13 @@ def _install(folder: Path) -> None:
     wanted = _digest(folder, ("package.json", LOCK))
     if _stamp(modules) == wanted:
         return
+    kept = user_cache() / "packages" / wanted
+    if _stamp(kept) == wanted:
+        _copy(kept, modules)
+        return
     _run(folder, "npm", "ci", "--no-audit", "--no-fund", "--loglevel", "error", what="installed")
     (modules / STAMP).write_text(wanted, encoding="utf-8")
+    _keep(modules, kept)
 
 
 def _run(folder: Path, tool: str, *arguments: str, what: str) -> None:
@@ -118,18 +126,31 @@ def _run(folder: Path, tool: str, *arguments: str, what: str) -> None:
     raise PageNotBuilt(f"The page can't be {what}; why stands above. Its folder is {folder}.")
 
 
-def _keep(new: Path, kept: Path) -> None:
-    """Keep what was built for the user's other checkouts, in place of what is oldest; that it can't be is no harm."""
-    partial = kept.with_name(f"partial-{kept.name}-{os.getpid()}")
-    try:
+def _keep(made: Path, kept: Path) -> None:
+    """Keep a folder for the user's other checkouts, in place of what is oldest; that it can't be is no harm."""
+    with contextlib.suppress(OSError):
         kept.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        shutil.copytree(new, partial)
-        shutil.rmtree(kept, ignore_errors=True)  # half of one, if anything
-        partial.replace(kept)
-        newest_first = sorted(kept.parent.iterdir(), key=lambda path: path.stat().st_mtime, reverse=True)
+        _copy(made, kept)
+        newest_first = sorted(kept.parent.iterdir(), key=lambda path: path.stat().st_ctime, reverse=True)
         for old in newest_first[KEPT:]:
             shutil.rmtree(old, ignore_errors=True)
-    except OSError:
+
+
+def _copy(source: Path, target: Path) -> None:
+    """Put a copy in place of `target`, whole or not at all. Nobody writes to its files: on one disk they are shared."""
+    partial = target.with_name(f"partial-{target.name}-{os.getpid()}")
+
+    def share(file: str, copy: str) -> None:
+        try:
+            os.link(file, copy)
+        except OSError:
+            shutil.copy2(file, copy)
+
+    try:
+        shutil.copytree(source, partial, symlinks=True, copy_function=share)
+        shutil.rmtree(target, ignore_errors=True)
+        partial.replace(target)
+    finally:
         shutil.rmtree(partial, ignore_errors=True)
 
 
@@ -161,7 +182,7 @@ def _digest(folder: Path, names: tuple[str, ...]) -> str:
 def _stamp(folder: Path) -> str:
     try:
         return (folder / STAMP).read_text(encoding="utf-8")
-    except FileNotFoundError:
+    except (FileNotFoundError, NotADirectoryError, PermissionError):
         return ""
 
 

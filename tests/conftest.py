@@ -8,11 +8,10 @@ from pathlib import Path
 import pytest
 from xdist.remote import Producer
 
+from tests import scale
 from tests.durations import Durations
 from tests.order import COSTS, UnitScheduling, dearest_first
 from tests.services import ModelServer, RunServices, wanted_model_server, wanted_mongodb
-
-FOLDER_VARIABLE = "RETINOTE_TEST_FOLDER"
 
 # The settings of the web app are read while pytest collects, so what they need stands here from the first. The
 # controlling process decides it, and its workers inherit it.
@@ -23,9 +22,11 @@ if services:
         "RETINOTE_DATABASE": "retinote",
         "RETINOTE_DATA_DIR": str(services.folder / "data"),
         "RETINOTE_SECRET_KEY": secrets.token_urlsafe(48),
-        FOLDER_VARIABLE: str(services.folder),
+        scale.FOLDER_VARIABLE: str(services.folder),
         # Several processes share the cores: threads that spin while they wait would slow all of them.
         "OMP_WAIT_POLICY": "passive",
+        # A dozen model servers live for seconds: what the Java compiler would do for a long life is not worth it.
+        "JDK_JAVA_OPTIONS": "-XX:TieredStopAtLevel=1 -XX:+UseSerialGC",
     }
 # A run in the background (`nohup`, `&`) ignores these, and so would every program that a test starts and then
 # interrupts. A handler that does nothing protects the run just as well, and is not inherited.
@@ -40,11 +41,20 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     group.addoption(
         "--write-costs", action="store_true", help=f"keep in {COSTS.name} how long tests took, to order them"
     )
+    group.addoption(
+        "--thorough",
+        action="store_true",
+        help="try more requests, and compile and check anew what earlier runs left in the user's cache folder",
+    )
 
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_configure(config: pytest.Config) -> None:
     """Be ready to start the run's services, once."""
+    if config.getoption("thorough"):
+        os.environ[scale.THOROUGH_VARIABLE] = (
+            "1"  # for the other processes of this run, and before any test is imported
+        )
     config.pluginmanager.register(Durations())
     if services:
         config.add_cleanup(services.stop)
@@ -65,7 +75,7 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> UnitSch
 @pytest.fixture(scope="session")
 def mongodb_uri() -> str:
     """Address of a MongoDB replica set of one."""
-    return wanted_mongodb(Path(os.environ[FOLDER_VARIABLE]))
+    return wanted_mongodb(Path(os.environ[scale.FOLDER_VARIABLE]))
 
 
 @pytest.fixture(scope="session")
@@ -78,4 +88,4 @@ def django_db_modify_db_settings(
 @pytest.fixture(scope="session")
 def model_server() -> ModelServer:
     """A TorchServe that serves the bundled model as retina-oct."""
-    return wanted_model_server(Path(os.environ[FOLDER_VARIABLE]))
+    return wanted_model_server(Path(os.environ[scale.FOLDER_VARIABLE]))

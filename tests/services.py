@@ -19,7 +19,6 @@ from typing import Any
 
 from benchmarks.torchserve import start
 from handlers.engines.settings import CACHE_VARIABLE
-from handlers.user_cache import user_cache
 from serving import mongodb
 from serving.archive import build_archive, versions
 from serving.capacity import Capacity
@@ -28,14 +27,13 @@ from serving.keys import InferenceKey
 from serving.processes import GuardedProcess, wait_until
 from serving.stack import ports
 from serving.torchserve import Ports, TorchServe
+from tests import scale
 
 MODEL_STORE = Path(__file__).parents[1] / "model_store"
 MODEL_NAME = "retina-oct"
 MONGODB, MODEL_SERVER = "mongodb", "model-server"
 START_TIMEOUT_S = 900
 """The first run on a machine compiles the bundled network."""
-ENGINES = user_cache() / "test-engines"
-"""Compiled networks, kept for all checkouts of this user; their names tell what they were made from."""
 POLL_S = 0.05
 MEMORY, MEMORY_NEEDED_GB = Path("/dev/shm"), 3
 """Where files lie in memory, and how much of it the run's MongoDB might take."""
@@ -59,6 +57,11 @@ class ModelServer:
     def key(self) -> str:
         """The current inference key."""
         return InferenceKey(self.key_file, self.management_url).current()
+
+
+def engines() -> Path:
+    """Compiled networks, kept for all checkouts of this user; their names tell what they were made from."""
+    return scale.kept("test-engines")
 
 
 class RunServices:
@@ -134,7 +137,7 @@ class RunServices:
         )
         process, management = start(
             server,
-            variables=os.environ | {CACHE_VARIABLE: str(ENGINES)},
+            variables=os.environ | {CACHE_VARIABLE: str(engines())},
             timeout_s=START_TIMEOUT_S,
             give_up=self._ended,
         )

@@ -20,7 +20,7 @@ from handlers.engines.settings import CACHE_VARIABLE, ENGINE_VARIABLE
 from serving.errors import ServingError
 from serving.stack import webapp
 from serving.stack.folder import DataFolder, all_ready, read_state, running_state
-from tests.services import ENGINES, MODEL_STORE
+from tests.services import MODEL_STORE, engines
 
 ROOT = Path(__file__).parents[1]
 SET_BY_TESTS = ("RETINOTE_", "MONGODB_URI", "DJANGO_", "PYTEST_")
@@ -37,7 +37,7 @@ def retinote(
     """Run a command to its end, with `given` on its standard input."""
     return subprocess.run(
         [sys.executable, ROOT / "cli.py", *arguments],
-        env=environment() | {ENGINE_VARIABLE: engine, CACHE_VARIABLE: str(ENGINES)} | dict(variables or {}),
+        env=environment() | {ENGINE_VARIABLE: engine, CACHE_VARIABLE: str(engines())} | dict(variables or {}),
         input=given,
         capture_output=True,
         text=True,

@@ -25,7 +25,7 @@ from handlers.preprocessing import to_tensor
 from handlers.request import Options, Request
 from tests.images import bscan, encoded, png_bytes
 from tests.models import LABELS, make_model
-from tests.services import ENGINES
+from tests.services import engines
 
 # Each engine is loaded, the first time in a checkout compiled, in one process only.
 pytestmark = pytest.mark.xdist_group("engines")
@@ -47,7 +47,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     ],
 )
 def predictor(folder: Path, request: pytest.FixtureRequest) -> Predictor:
-    loaded = Predictor.load(folder, settings=EngineSettings(request.param, ENGINES))
+    loaded = Predictor.load(folder, settings=EngineSettings(request.param, engines()))
     assert loaded.engine.description.startswith(request.param)
     return loaded
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from handlers.user_cache import user_cache
+from tests import scale
 
 ROOT = Path(__file__).parents[2]
 TOOLS = Path(sys.executable).parent
@@ -28,7 +28,7 @@ BANDIT = (
         pytest.param(["ruff", "check", "."], id="lint"),
         pytest.param(["ruff", "format", "--check", "."], id="format"),
         # What it knows of a file is true for every checkout in which the file and what it imports are the same.
-        pytest.param(["mypy", "--cache-dir", str(user_cache() / "mypy")], id="types"),
+        pytest.param(["mypy", "--cache-dir", str(scale.kept("mypy"))], id="types"),
         pytest.param(["lint-imports"], id="import-rules"),
         pytest.param([*BANDIT, "cli.py", "handlers", "serving", "webapp"], id="security"),
         # Here random numbers choose scans and starting weights, by a seed that makes a run repeatable.

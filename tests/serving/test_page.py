@@ -63,6 +63,20 @@ def test_another_checkout_takes_over_what_was_built_from_the_same_sources(
     assert len({(path / "index.html").read_text() for path in built}) == 1
 
 
+def test_packages_that_another_checkout_has_installed_are_taken_over(folder: Path, tmp_path: Path) -> None:
+    wanted = page._digest(folder, ("package.json", page.LOCK))
+    kept = tmp_path / "cache" / "retinote" / "packages" / wanted
+    (kept / "left-pad").mkdir(parents=True)
+    (kept / "left-pad" / "index.js").touch()
+    (kept / page.STAMP).write_text(wanted)
+    (folder / "node_modules").unlink()
+
+    page.install(folder)
+
+    assert (folder / "node_modules" / "left-pad" / "index.js").is_file()
+    assert not list(folder.glob("partial-*"))
+
+
 @pytest.mark.parametrize("wrong", ["a file", "half of it"])
 def test_a_cache_that_cannot_be_used_is_no_harm(folder: Path, tmp_path: Path, wrong: str) -> None:
     if wrong == "a file":

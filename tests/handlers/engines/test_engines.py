@@ -21,7 +21,7 @@ from handlers.network import load_network
 from handlers.pixels import grey_to_rgb
 from handlers.preprocessing import to_square
 from tests.models import make_model
-from tests.services import ENGINES, MODEL_STORE
+from tests.services import MODEL_STORE, engines
 from training.simulator import simulate
 
 pytestmark = pytest.mark.xdist_group("engines")
@@ -42,7 +42,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="module", params=["eager", "openvino", COMPILED])
 def engine(request: pytest.FixtureRequest) -> Engine:
     card, network = load_network(BUNDLED)
-    loaded = load_engine(BUNDLED, card, network, CPU, EngineSettings(request.param, ENGINES))
+    loaded = load_engine(BUNDLED, card, network, CPU, EngineSettings(request.param, engines()))
     assert loaded.description.startswith(request.param)
     return loaded
 
