@@ -197,8 +197,6 @@ def _capacity(workers: int | None, batch: int | None) -> Capacity:
 
 
 def _check(arguments: argparse.Namespace) -> None:
-    import timm
-
     from benchmarks.errors import BenchmarkError
 
     if not all(1 <= clients <= MAX_CLIENTS for clients in arguments.clients):
@@ -209,6 +207,8 @@ def _check(arguments: argparse.Namespace) -> None:
         given = getattr(arguments, option)
         if given is not None and given < 1:
             raise BenchmarkError(f"--{option}: at least 1 is needed.")
+    import timm  # takes seconds, so that numbers come first
+
     for name in arguments.architectures:
         if not timm.is_model(name):
             raise BenchmarkError(f"--architectures: timm knows no {name}.")

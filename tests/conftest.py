@@ -1,5 +1,6 @@
 """Real services for the whole run: every fixture here is the thing itself, not a stand-in."""
 
+import gc
 import os
 import secrets
 import signal
@@ -12,6 +13,8 @@ from tests import scale
 from tests.durations import Durations
 from tests.order import COSTS, UnitScheduling, dearest_first
 from tests.services import ModelServer, RunServices, wanted_model_server, wanted_mongodb
+
+pytest_plugins = ["pytester"]  # for tests of what this folder adds to pytest
 
 # The settings of the web app are read while pytest collects, so what they need stands here from the first. The
 # controlling process decides it, and its workers inherit it.
@@ -65,6 +68,12 @@ def pytest_configure(config: pytest.Config) -> None:
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Begin with what takes long."""
     dearest_first(items)
+
+
+def pytest_collection_finish() -> None:
+    """Let the garbage collector pass over all that was imported, which stays to the end."""
+    gc.collect()
+    gc.freeze()
 
 
 def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> UnitScheduling:

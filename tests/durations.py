@@ -47,7 +47,7 @@ class Durations:
     """For each fixture that is being made, the innermost last: seconds that others took meanwhile."""
     _made: list[tuple[str, float]] = field(default_factory=list)
     _processor_s: float = 0.0
-    """What this process had used when it last reported."""
+    """What this process had used when its test began."""
 
     @pytest.hookimpl(wrapper=True)
     def pytest_fixture_setup(self, fixturedef: pytest.FixtureDef[Any]) -> Generator[None, Any, Any]:
@@ -68,11 +68,11 @@ class Durations:
 
     @pytest.hookimpl(wrapper=True)
     def pytest_runtest_makereport(self) -> Generator[None, pytest.TestReport, pytest.TestReport]:
-        """Send along what was measured since the last report."""
+        """Send along what was measured since the last report, and at a test's end what the processor did for it."""
         report = yield
         report.made_fixtures, self._made = self._made, []  # type: ignore[attr-defined]
-        before, self._processor_s = self._processor_s, _processor_s()
-        report.processor_s = self._processor_s - before  # type: ignore[attr-defined]
+        if report.when == "teardown":
+            report.processor_s = _processor_s() - self._processor_s  # type: ignore[attr-defined]
         return report
 
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:

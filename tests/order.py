@@ -36,7 +36,13 @@ def _unit(item: pytest.Item) -> str:
 
 
 class UnitScheduling(LoadGroupScheduling):  # type: ignore[misc]
-    """Gives each process one unit after the other."""
+    """Gives each process one unit after the other, in the order in which they were collected."""
+
+    def schedule(self) -> None:
+        self.config.option.loadscopereorder = (
+            False  # by how many tests there are, which says little of their cost
+        )
+        super().schedule()
 
     def _split_scope(self, nodeid: str) -> str:
         return unit_of(nodeid)

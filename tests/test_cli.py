@@ -83,6 +83,25 @@ def test_down_without_a_stack_is_no_error(tmp_path: Path) -> None:
     assert "No stack runs" in shown.stdout
 
 
+@pytest.mark.parametrize(
+    ("options", "expected"),
+    [
+        ([], 3),
+        (["tests", "-k", "gradcam"], 3),
+        (["tests/test_cli.py"], 0),
+        (["tests/test_cli.py::test_version", "-x"], 0),
+        (["tests/test_cli.py", "tests/test_launcher.py"], 2),
+        (["tests/webapp/dashboard"], 2),
+    ],
+)
+def test_tests_run_in_as_many_processes_as_are_worth_starting(
+    monkeypatch: pytest.MonkeyPatch, options: list[str], expected: int
+) -> None:
+    monkeypatch.setattr("os.sched_getaffinity", lambda process: {0, 1})
+
+    assert cli.test_processes(options) == expected
+
+
 def test_tests_get_their_arguments_and_cores(tmp_path: Path) -> None:
     """`test` hands over to pytest; asking it for its version shows that without running the suite again."""
     shown = run("test", "--version", "-p", "no:django", "--noconftest")

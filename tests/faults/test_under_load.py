@@ -22,6 +22,7 @@ from benchmarks.resilience.subject import Subject, small_disk
 from benchmarks.stack import UNLIMITED
 from serving.stack.folder import DataFolder
 from serving.stack.services import WEB, WORKER
+from tests import scale
 from tests.images import png_bytes
 from tests.models import make_model
 from tests.services import free_ports
@@ -33,11 +34,11 @@ pytestmark = pytest.mark.xdist_group("faults")
 OLD, NEW = "1.0.0", "1.1.0"
 DISK_MIB = 1024
 TIMEOUT_S = 300
-CLIENTS = 8
+CLIENTS = 8 if scale.is_thorough() else 4
 UPLOADERS = 2
 """Where uploads go on beside direct calls for minutes: more would fill the small disk."""
 UPLOADS = 40
-PAUSE_S = 0.02
+PAUSE_S = 0.05
 """Clients that are refused at once would otherwise keep the cores busy."""
 
 

@@ -39,7 +39,8 @@ def no_database_unasked(django_db_blocker: DjangoDbBlocker) -> Iterator[None]:
 
 @pytest.fixture(autouse=True)
 def own_folders(settings: Any, tmp_path: Path) -> None:
-    """Each test has its media folder and its counts of failed sign-ins to itself."""
+    """Each test has its media folder and its counts of failed sign-ins to itself, and hashes passwords quickly."""
+    settings.PASSWORD_HASHERS = ["tests.webapp.passwords.QuickArgon2"]
     settings.MEDIA_ROOT = tmp_path / "media"
     settings.CACHES = {
         "default": {

@@ -8,6 +8,7 @@ from contextlib import ExitStack
 import pytest
 from playwright.sync_api import Browser
 
+from serving import page
 from tests.e2e.page.browser import Clinic, Visit, chromium, visit
 from tests.services import free_ports
 from tests.stacks import ROOT, Stack
@@ -33,6 +34,7 @@ def browser() -> Iterator[Browser]:
 @pytest.fixture(scope="package")
 def clinic(browser: Browser, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Clinic]:
     """A running stack with clara, colin and dora of one clinic, and others who belong to none."""
+    page.install()  # the rules by which pages are judged are among its packages
     stack = Stack(tmp_path_factory.mktemp("page") / "var", ROOT / "model_store", free_ports(1)[0])
     try:
         made = Clinic(stack.up())
