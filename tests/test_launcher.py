@@ -215,13 +215,25 @@ def test_a_checkout_that_cannot_be_written(checkout: Path) -> None:
     assert "can't write into" in ran.stderr
 
 
+@pytest.fixture(scope="module")
+def quick_python(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A Python that makes environments by copying one that it made before, which takes a tenth of the time."""
+    folder = tmp_path_factory.mktemp("python")
+    subprocess.run([sys.executable, "-m", "venv", folder / "made"], check=True)
+    return script(
+        folder / "python",
+        f'if [ "$1 $2 $3" = "-m venv --clear" ]; then exec cp -a "{folder}/made" "$4"; fi\n'
+        f'exec "{sys.executable}" "$@"',
+    )
+
+
 @pytest.mark.parametrize("how", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
 def test_an_interrupted_installation_leaves_nothing(
-    checkout: Path, silent_index: str, how: signal.Signals
+    checkout: Path, silent_index: str, quick_python: Path, how: signal.Signals
 ) -> None:
     running = subprocess.Popen(
         [checkout / "retinote", "up"],
-        env=offline({"PIP_INDEX_URL": silent_index}),
+        env=offline({"PIP_INDEX_URL": silent_index, "PYTHON": str(quick_python)}),
         stderr=subprocess.PIPE,
         text=True,
         start_new_session=True,
