@@ -79,8 +79,8 @@ class Stack:
         """Run a command about this stack."""
         return retinote(*arguments, "--data-dir", self.data, given=given)
 
-    def django(self, script: str, given: str) -> None:
-        """Run a script in a process of the web app of this stack, which must run, with `given` on its standard input."""
+    def django(self, script: str, given: str) -> str:
+        """What a script prints in a process of this stack's web app, with `given` on its standard input."""
         variables = webapp.environment(
             data=self.data,
             secret_key=DataFolder(self.data).secret_key(),
@@ -101,6 +101,7 @@ class Stack:
             timeout=300,
         )
         assert ran.returncode == 0, ran.stderr
+        return ran.stdout
 
     def down(self) -> None:
         self.command("down")

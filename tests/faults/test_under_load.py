@@ -39,7 +39,7 @@ CLIENTS = 8 if scale.is_thorough() else 4
 UPLOADERS = 2
 """Where uploads go on beside direct calls for minutes: more would fill the small disk."""
 UPLOADS = 40 if scale.is_thorough() else 20
-FAULTS = None if scale.is_thorough() else 2
+FAULTS = None if scale.is_thorough() else 1
 """How many are drawn of those that come after all processes were killed at once; None: all of them."""
 PAUSE_S = 0.05
 """Clients that are refused at once would otherwise keep the cores busy."""

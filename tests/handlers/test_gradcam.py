@@ -59,7 +59,7 @@ def test_the_closed_form_agrees_with_pytorch_grad_cam(architecture: str) -> None
     network = network_with_character(architecture)
     explainer = grad_cam(network)
     assert isinstance(explainer, ClosedFormGradCam)
-    batch = images(2, size=160)
+    batch = images(2, size=96)
     items, labels = [0, 0, 1], [0, 3, 5]
     maps = explainer.explain(explainer.forward(batch), items, labels)
     for item, label, found in zip(items, labels, maps, strict=True):

@@ -37,11 +37,14 @@ TIMEOUT_MS = 30_000
 expect.set_options(timeout=TIMEOUT_MS)
 
 
-MAKE_PEOPLE = """
+SIGN_INS = 60
+"""Of each person: more than there are windows."""
+MAKE_PEOPLE = f"""
 import json, sys
+from webapp.accounts import tokens
 from webapp.accounts.models import User
-for person in json.load(sys.stdin):
-    User.objects.create_user(**person)
+people = [User.objects.create_user(**person) for person in json.load(sys.stdin)]
+print(json.dumps({{user.username: [tokens.issue(user).refresh for _ in range({SIGN_INS})] for user in people}}))
 """
 
 
@@ -78,13 +81,17 @@ class Clinic:
 
     stack: Stack
     _uploaded: int = field(default=0)
+    _sign_ins: dict[str, list[str]] = field(default_factory=dict)
     _headers: dict[str, tuple[float, dict[str, str]]] = field(default_factory=dict)
 
     def make_people(self, people: list[dict[str, str]]) -> None:
-        """Make accounts with PASSWORD, each described by `username`, `role` and `clinic`."""
-        self.stack.django(
-            MAKE_PEOPLE, given=json.dumps([{"password": PASSWORD, **person} for person in people])
-        )
+        """Make accounts with PASSWORD, each described by `username`, `role` and `clinic`, and sign them in often."""
+        given = json.dumps([{"password": PASSWORD, **person} for person in people])
+        self._sign_ins |= json.loads(self.stack.django(MAKE_PEOPLE, given))
+
+    def sign_in(self, name: str) -> str:
+        """The refresh token of a sign-in that nobody has used yet."""
+        return self._sign_ins[name].pop()
 
     def headers(self, name: str) -> dict[str, str]:
         """Of a sign-in that is far from its end."""
@@ -140,11 +147,18 @@ class Visit:
 
     def known_as(self, name: str) -> Visit:
         """Give the browser the cookie of a sign-in, as if somebody had been at the page before."""
-        answer = self.context.request.post(
-            f"{self.clinic.stack.url}/api/v1/auth/token/",
-            data={"username": name, "password": PASSWORD, "cookie": True},
+        self.context.add_cookies(
+            [
+                {
+                    "name": "retinote_refresh",
+                    "value": self.clinic.sign_in(name),
+                    "domain": "127.0.0.1",
+                    "path": "/api/v1/auth/",
+                    "httpOnly": True,
+                    "sameSite": "Strict",
+                }
+            ]
         )
-        assert answer.ok, answer.text()
         self.is_signed_in = True
         return self
 

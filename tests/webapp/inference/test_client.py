@@ -58,7 +58,9 @@ def test_an_old_key_is_replaced_and_the_request_goes_through(
     keys = json.loads(stale.read_text())
     keys["inference"]["key"] = "0000"
     stale.write_text(json.dumps(keys))
-    client = ModelClient(model_server.inference_url, model_server.management_url, str(stale), "retina-oct")
+    # Not at the run's server: a new key would shut out whoever calls it at this moment in another test.
+    nowhere = f"http://127.0.0.1:{free_ports(1)[0]}"
+    client = ModelClient(model_server.inference_url, nowhere, str(stale), "retina-oct")
     with pytest.raises(ModelUnavailable):
         client.predict(IMAGE, deadline_s=10, request_id="test-stale-1")
     shutil.copy(model_server.key_file, stale)

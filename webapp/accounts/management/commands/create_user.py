@@ -16,6 +16,7 @@ class Command(BaseCommand):
     """Create a user; the password is asked for, or read from standard input when that is no terminal."""
 
     help = "Create a user. The password is asked for, or read from standard input when that is no terminal."
+    requires_system_checks = ()  # they load all of the web app, which takes longer than the work
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         """Name, role, clinic."""
