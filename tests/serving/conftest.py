@@ -10,13 +10,14 @@ from benchmarks.torchserve import start
 from serving.archive import build_archive
 from serving.capacity import Capacity
 from serving.keys import InferenceKey
-from serving.management import ManagementClient
+from serving.management import ManagementClient, ModelVersion, NotRegistered
 from serving.processes import GuardedProcess
 from serving.torchserve import Ports, TorchServe
 from tests.models import make_model
 from tests.services import free_ports
 
 MODEL = "trial"
+FIRST, SECOND = "1.0.0", "1.1.0"
 
 
 @dataclass(frozen=True)
@@ -40,7 +41,7 @@ class Trial:
 def trial(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Trial]:
     """Started in two seconds; registering a model in it takes a few more."""
     folder = tmp_path_factory.mktemp("trial")
-    for seed, version in enumerate(("1.0.0", "1.1.0")):
+    for seed, version in enumerate((FIRST, SECOND)):
         make_model(folder / "store", name=MODEL, version=version, seed=seed)
     server = TorchServe(
         home=folder / "torchserve",
@@ -53,3 +54,21 @@ def trial(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Trial]:
     yield Trial(server, client, folder / "store", process)
     process.stop()
     server.clean()
+
+
+@pytest.fixture
+def both_served(trial: Trial) -> Trial:
+    """The trial server with both versions, 1.0.0 being the default, whatever an earlier test left."""
+    present = {record.version for record in registered_versions(trial)}
+    for version in (FIRST, SECOND):
+        if version not in present:
+            trial.client.register(trial.archive(version), workers=1)
+    trial.client.promote(MODEL, FIRST)
+    return trial
+
+
+def registered_versions(trial: Trial) -> list[ModelVersion]:
+    try:
+        return trial.client.versions(MODEL)
+    except NotRegistered:
+        return []

@@ -12,36 +12,15 @@ from serving.management import (
     AlreadyRegistered,
     IsDefault,
     ManagementClient,
-    ModelVersion,
     NotRegistered,
     Unreachable,
     WorkersFailed,
 )
 from tests.images import png_bytes
-from tests.serving.conftest import MODEL, Trial
+from tests.serving.conftest import FIRST, MODEL, SECOND, Trial
 from tests.waiting import wait_for
 
 pytestmark = pytest.mark.xdist_group("trial")
-
-FIRST, SECOND = "1.0.0", "1.1.0"
-
-
-@pytest.fixture
-def both_served(trial: Trial) -> Trial:
-    """The trial server with both versions, 1.0.0 being the default, whatever an earlier test left."""
-    present = {record.version for record in registered_versions(trial)}
-    for version in (FIRST, SECOND):
-        if version not in present:
-            trial.client.register(trial.archive(version), workers=1)
-    trial.client.promote(MODEL, FIRST)
-    return trial
-
-
-def registered_versions(trial: Trial) -> list[ModelVersion]:
-    try:
-        return trial.client.versions(MODEL)
-    except NotRegistered:
-        return []
 
 
 def predict(trial: Trial, version: str = "") -> requests.Response:

@@ -4,17 +4,21 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+import pytest
 import requests
 from prometheus_client.parser import text_string_to_metric_families
 
 from tests.images import png_bytes
-from tests.services import ModelServer
+from tests.serving.conftest import FIRST, MODEL, Trial
 from tests.waiting import wait_for
 
+# The run's model server counts what all tests ask it at the same time.
+pytestmark = pytest.mark.xdist_group("trial")
 
-def samples(server: ModelServer, name: str) -> dict[tuple[str, ...], float]:
+
+def samples(trial: Trial, name: str) -> dict[tuple[str, ...], float]:
     """A metric's values by version and label, code or step, as a scrape has them now."""
-    text = requests.get(f"{server.metrics_url}/metrics", timeout=30).text
+    text = requests.get(f"{trial.server.metrics_url}/metrics", timeout=30).text
     return {
         (sample.labels["model_version"], *_words(sample.labels)): sample.value
         for family in text_string_to_metric_families(text)
@@ -27,13 +31,12 @@ def _words(labels: dict[str, str]) -> Iterator[str]:
     yield from (labels[name] for name in ("label", "code", "step") if name in labels)
 
 
-def test_direct_calls_are_counted_by_label_and_version(model_server: ModelServer) -> None:
-    version = max((model_server.model_store / "retina-oct").iterdir()).name
-    headers = {"Authorization": f"Bearer {model_server.key()}", "Content-Type": "image/png"}
-    url = f"{model_server.inference_url}/predictions/retina-oct"
+def test_direct_calls_are_counted_by_label_and_version(both_served: Trial) -> None:
+    headers = both_served.inference_key().headers() | {"Content-Type": "image/png"}
+    url = f"{both_served.server.inference_url}/predictions/{MODEL}"
 
     def counted(name: str, word: str) -> float:
-        return samples(model_server, name).get((version, word), 0)
+        return samples(both_served, name).get((FIRST, word), 0)
 
     label = requests.post(url, png_bytes(), headers=headers, timeout=60).json()["prediction"]["label"]
     wait_for(lambda: counted("retinote_model_predictions_total", label), what="the first prediction")
@@ -41,7 +44,7 @@ def test_direct_calls_are_counted_by_label_and_version(model_server: ModelServer
     before = counted("retinote_model_predictions_total", label), counted(steps, "forward")
     refused = counted("retinote_model_refusals_total", "unreadable_image")
     # With a version in the address and without: TorchServe's own metrics call the second "default".
-    for path in (url, f"{url}/{version}"):
+    for path in (url, f"{url}/{FIRST}"):
         assert requests.post(path, png_bytes(), headers=headers, timeout=60).ok
     assert requests.post(url, b"not an image", headers=headers, timeout=60).status_code == 400
     # TorchServe reads them from the worker's output, a moment after the answer.
