@@ -47,7 +47,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     group.addoption(
         "--thorough",
         action="store_true",
-        help="try more requests, and compile and check anew what earlier runs left in the user's cache folder",
+        help="bring all faults about, and compile and check anew what earlier runs left in the user's cache folder",
     )
 
 
@@ -55,9 +55,8 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 def pytest_configure(config: pytest.Config) -> None:
     """Be ready to start the run's services, once."""
     if config.getoption("thorough"):
-        os.environ[scale.THOROUGH_VARIABLE] = (
-            "1"  # for the other processes of this run, and before any test is imported
-        )
+        # For the other processes of this run, and before any test is imported.
+        os.environ[scale.THOROUGH_VARIABLE] = "1"
     config.pluginmanager.register(Durations())
     if services:
         config.add_cleanup(services.stop)

@@ -77,9 +77,8 @@ class Durations:
 
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
         """Add up what a process sent."""
-        if report.when in PHASES and not hasattr(
-            report, "context"
-        ):  # the report of a subtest is part of another
+        # The time of a subtest is part of its test's.
+        if report.when in PHASES and not hasattr(report, "context"):
             spent = self.files[report.nodeid.partition("::")[0]]
             spent[report.when] += report.duration
             spent["cpu"] += getattr(report, "processor_s", 0.0)
