@@ -22,6 +22,7 @@ from serving.processes import GuardedProcess, wait_until
 from serving.stack import webapp
 from serving.stack.folder import DataFolder, read_state
 from serving.stack.ports import free_ports
+from serving.stack.up import running_environment
 
 ROOT = Path(__file__).resolve().parent.parent
 START_TIMEOUT_S = 900
@@ -82,15 +83,9 @@ class OwnStack:
         Raises BenchmarkError or ServingError.
         """
         (port,) = free_ports(1)
-        environment = webapp.environment(
-            data=self.data.path,
-            secret_key=self.data.secret_key(),
-            mongodb_uri=self.mongodb_uri,
-            model_url=self.inference_url,
-            management_url=str(self.state["management_url"]),
-            key_file=Path(self.state["key_file"]),
-            inherited=environment_without(),
-        ) | {"RETINOTE_DATABASE": database}
+        environment = running_environment(self.data, self.state, environment_without()) | {
+            "RETINOTE_DATABASE": database
+        }
         app = webapp.WebApp("127.0.0.1", port, environment, self.data.run)
         _run(webapp.django("migrate", "--no-input", "--verbosity", "0"), environment)
         log = self.data.logs / f"web-{database}.log"

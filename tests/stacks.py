@@ -18,8 +18,8 @@ from pymongo import MongoClient
 
 from handlers.engines.settings import CACHE_VARIABLE, ENGINE_VARIABLE
 from serving.errors import ServingError
-from serving.stack import webapp
 from serving.stack.folder import DataFolder, all_ready, read_state, running_state
+from serving.stack.up import running_environment
 from tests.services import MODEL_STORE, engines
 
 ROOT = Path(__file__).parents[1]
@@ -81,18 +81,9 @@ class Stack:
 
     def django(self, script: str, given: str) -> str:
         """What a script prints in a process of this stack's web app, with `given` on its standard input."""
-        variables = webapp.environment(
-            data=self.data,
-            secret_key=DataFolder(self.data).secret_key(),
-            mongodb_uri=self.state["mongodb_uri"],
-            model_url=self.state["inference_url"],
-            management_url=self.state["management_url"],
-            key_file=Path(self.state["key_file"]),
-            inherited=environment(),
-        )
         ran = subprocess.run(
             [sys.executable, "-c", f"import django; django.setup()\n{script}"],
-            env=variables,
+            env=running_environment(DataFolder(self.data), self.state, environment()),
             cwd=ROOT,
             input=given,
             capture_output=True,

@@ -254,15 +254,23 @@ def _sign_in(password: str) -> str:
     )
 
 
-def manage(data: DataFolder, state: Mapping[str, Any], arguments: list[str]) -> int:
-    """Run one of the web app's management commands for a running stack; its exit status."""
-    environment = webapp.environment(
+def running_environment(
+    data: DataFolder, state: Mapping[str, Any], inherited: Mapping[str, str] = os.environ
+) -> dict[str, str]:
+    """Variables for another process of a running stack's web app."""
+    return webapp.environment(
         data=data.path,
         secret_key=data.secret_key(),
         mongodb_uri=state["mongodb_uri"],
         model_url=state["inference_url"],
         management_url=state["management_url"],
         key_file=Path(state["key_file"]),
+        inherited=inherited,
     )
+
+
+def manage(data: DataFolder, state: Mapping[str, Any], arguments: list[str]) -> int:
+    """Run one of the web app's management commands for a running stack; its exit status."""
     command = webapp.django(*arguments)
+    environment = running_environment(data, state)
     return subprocess.run(command, env=environment, cwd=webapp.ROOT, check=False).returncode
