@@ -13,12 +13,11 @@ from typing import Protocol
 import numpy as np
 import numpy.typing as npt
 import torch
-from timm.layers.classifier import NormMlpClassifierHead
-from timm.layers.norm import LayerNorm2d
 from torch import nn
 
 from handlers.engines.engine import Forward
 from handlers.network import NetworkError
+from handlers.networks_of_timm import LayerNorm2d, NormMlpClassifierHead
 
 Maps = npt.NDArray[np.float32]
 """Maps (count, height, width) at the resolution of the last feature map, 0 or greater."""

@@ -6,12 +6,12 @@ import hashlib
 from pathlib import Path
 from typing import Any
 
-import timm
 import torch
 from safetensors import SafetensorError
 from safetensors.torch import load
 from torch import nn
 
+from handlers import networks_of_timm as timm
 from handlers.card import CARD_NAME, ModelCard
 
 WEIGHTS_NAME = "weights.safetensors"

@@ -1,6 +1,8 @@
 """Loading a model's network from its folder."""
 
 import json
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -57,3 +59,21 @@ def test_weights_of_another_architecture_are_refused(tmp_path: Path) -> None:
 def test_an_unknown_architecture_is_named() -> None:
     with pytest.raises(NetworkError, match="'convnext_huge_typo'"):
         build_network("convnext_huge_typo", 6)
+
+
+def test_a_network_is_served_without_importing_a_compiler(tmp_path: Path) -> None:
+    """It would be a third of a model worker's start; what needs it still gets it."""
+    folder = make_model(tmp_path)
+    code = f"""
+import sys, pathlib, torch
+import handlers.torchserve_handler
+from handlers.network import load_network
+_, network = load_network(pathlib.Path({str(folder)!r}))
+network(torch.zeros(1, 3, 64, 64))
+assert "torch._dynamo" not in sys.modules
+import torchvision
+torchvision.ops.roi_align(torch.zeros(1, 3, 8, 8), [torch.zeros(1, 4)], 2)
+torchvision.ops.roi_align.__globals__["is_compile_supported"]("cpu")
+assert "torch._dynamo" in sys.modules
+"""
+    subprocess.run([sys.executable, "-c", code], check=True)
