@@ -1,7 +1,16 @@
 """What Django loads for `ENGINE = "webapp.mongodb"`."""
 
-from django_mongodb_backend import base
-from django_mongodb_backend.operations import DatabaseOperations as MongoOperations
+import ctypes.util
+
+# The backend looks for the libraries of Django's geographic fields, which are not used here, and does without if there
+# are none. Looking asks ldconfig, gcc and ld for a dozen names, three times: a quarter of the web app's start.
+_find_library = ctypes.util.find_library
+ctypes.util.find_library = lambda name: None
+try:
+    from django_mongodb_backend import base
+    from django_mongodb_backend.operations import DatabaseOperations as MongoOperations
+finally:
+    ctypes.util.find_library = _find_library
 
 
 class DatabaseOperations(MongoOperations):  # type: ignore[misc]
