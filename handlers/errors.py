@@ -58,3 +58,10 @@ class InvalidOption(RequestError):
     """An option with a value that this model doesn't know."""
 
     code = "invalid_option"
+
+
+class UnexpectedError(RequestError):
+    """A fault of ours with one request."""
+
+    code = "internal_error"
+    status = 500

@@ -36,7 +36,7 @@ from handlers.engines.choice import load_engine
 from handlers.engines.eager import AutogradEngine
 from handlers.engines.engine import Engine
 from handlers.engines.settings import EngineSettings
-from handlers.errors import RequestError
+from handlers.errors import RequestError, UnexpectedError
 from handlers.gradcam import AutogradGradCam, Explainer, HeadGradCam
 from handlers.network import load_network
 from handlers.pixels import Picture
@@ -52,13 +52,6 @@ Scores = npt.NDArray[np.float32]
 
 PROBABILITY_DIGITS = 6
 TIMING_DIGITS = 2
-
-
-class UnexpectedError(RequestError):
-    """A fault of ours with one image."""
-
-    code = "internal_error"
-    status = 500
 
 
 @dataclass(frozen=True)

@@ -20,6 +20,11 @@ HEADERS = {"x-explain": "explain", "x-label": "label", "x-overlay-format": "over
 ROUTING = ("model_name", "model_version")
 """Query parameters by which TorchServe's /invocations finds the model."""
 WORDS = {"true": True, "1": True, "false": False, "0": False}
+JSON_PARTS, MAX_JSON_PARTS = (b"{", b"[", b","), 64
+"""What opens or adds a part in JSON, and how many are parsed: few are needed, and each takes far more memory than it
+has letters. Base64 has none of them, a data URL one."""
+TRUE = "True"
+"""How TorchServe writes it. It names its own headers in small letters, over whatever a caller wrote in them."""
 
 
 @dataclass(frozen=True)
@@ -41,6 +46,14 @@ class Request:
     explanation_only: bool = False
 
 
+def asks_for_card(row: Mapping[str, Any], headers: Mapping[str, Any]) -> bool:
+    """Whether a batch entry is the question of TorchServe's management interface for the model card.
+
+    It comes with nothing but this header. Callers may send a header of that name, too, but beside an image.
+    """
+    return not row and headers.get("describe") == TRUE
+
+
 def read_request(row: Mapping[str, Any], headers: Mapping[str, Any], labels: Sequence[str]) -> Request:
     """Read a batch entry: `row` maps the body, form fields or gRPC inputs by name, `headers` are those of HTTP.
 
@@ -48,6 +61,8 @@ def read_request(row: Mapping[str, Any], headers: Mapping[str, Any], labels: Seq
     on conflict the first of these wins. Raises EmptyImage, InvalidJson, InvalidOption (an unknown option, a value
     that it can't have, a label that is not among `labels`).
     """
+    # TorchServe marks /explanations by this header alone; a query parameter of that name would be a mapping here.
+    explanation_only = headers.get("explain") == TRUE
     headers = {name.lower(): value for name, value in headers.items()}
     declared = _media_type(headers.get("content-type"))
     given: dict[str, Any] = {
@@ -67,17 +82,15 @@ def read_request(row: Mapping[str, Any], headers: Mapping[str, Any], labels: Seq
         content = _from_base64(members.pop("image", None))
         given |= members
     options = _options(given, labels)
-    # TorchServe marks /explanations by this header alone; a query parameter of that name would be a mapping here.
-    explanation_only = headers.get("explain") == "True"
     if explanation_only:
         options = replace(options, explain=True)
     return Request(content, declared, options, explanation_only)
 
 
 def bytes_of(value: Any) -> bytes:
-    """The bytes that TorchServe received: it turns text bodies into str."""
+    """The bytes that TorchServe received: it turns text bodies into str. Those of JSON may hold half a letter."""
     if isinstance(value, str):
-        return value.encode()
+        return value.encode(errors="surrogatepass")
     return bytes(value) if isinstance(value, bytes | bytearray | memoryview) else b""
 
 
@@ -96,8 +109,13 @@ def _media_type(value: Any) -> str | None:
 
 def _members(body: Any) -> dict[str, Any]:
     if not isinstance(body, Mapping):
+        content = bytes_of(body)
+        if sum(map(content.count, JSON_PARTS)) > MAX_JSON_PARTS:
+            raise InvalidJson(
+                "The JSON body must be one flat object of an image and its options; this one is not."
+            )
         try:
-            body = json.loads(bytes_of(body))
+            body = json.loads(content)
         except ValueError as error:
             raise InvalidJson("The body is not valid JSON.") from error
     if not isinstance(body, Mapping):

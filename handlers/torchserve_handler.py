@@ -16,16 +16,20 @@ import cv2
 import torch
 
 from handlers.answer import as_json, error_answer
-from handlers.errors import RequestError
+from handlers.card import ModelCard
+from handlers.errors import RequestError, UnexpectedError
 from handlers.metrics import INSTRUMENTS, Measurement, measurements
 from handlers.predictor import Predictor
-from handlers.request import Request, read_request
+from handlers.request import Request, asks_for_card, read_request
 
 logger = logging.getLogger(__name__)
 
 JSON = "application/json"
 UNSAFE_IN_LOGS = re.compile(r"[^A-Za-z0-9._:/+=-]")
 MAX_ID_LENGTH = 64
+STREAM_NEXT = "ts_stream_next"
+"""The header of an answer by which TorchServe knows whether another piece of it follows."""
+SEQUENCE_HEADERS = "ts_request_sequence_"
 READ_BYTES = 64 * 2**10
 """What TorchServe takes at once of what a worker says."""
 
@@ -57,11 +61,12 @@ class RetinaOctHandler:
         )
 
     def handle(self, data: list[dict[str, Any]], context: Any) -> list[bytes]:
-        """An answer for each request of the batch; TorchServe mixes predictions and explanations in one batch."""
+        """An answer for each request of the batch, decided by that request alone.
+
+        TorchServe mixes predictions and explanations, of all callers, in one batch.
+        """
         assert self._predictor is not None
         headers = [context.get_all_request_header(index) for index in range(len(data))]
-        if headers and headers[0].get("describe") == "True":
-            return self._described(context, len(data))
         read = [self._read(row, of_request) for row, of_request in zip(data, headers, strict=True)]
         outcomes = iter(self._predictor.answer([item for item in read if isinstance(item, Request)]))
         answers = []
@@ -69,14 +74,21 @@ class RetinaOctHandler:
         for index, item in enumerate(read):
             outcome = next(outcomes) if isinstance(item, Request) else item
             status, code = 200, "ok"
-            if isinstance(outcome, RequestError):
-                status, code = outcome.status, outcome.code
-                answers.append(as_json(error_answer(outcome.code, outcome.message)))
-                context.set_response_status(code=status, phrase=code, idx=index)
+            if isinstance(outcome, ModelCard):
+                answers.append(as_json(outcome.to_dict()))
             else:
-                answers.append(as_json(outcome))
+                measured += measurements(outcome, self._predictor.card.version)
+                if isinstance(outcome, RequestError):
+                    status, code = outcome.status, outcome.code
+                    answers.append(as_json(error_answer(outcome.code, outcome.message)))
+                    context.set_response_status(code=status, phrase=code, idx=index)
+                else:
+                    answers.append(as_json(outcome))
             context.set_response_content_type(index, JSON)
-            measured += measurements(outcome, self._predictor.card.version)
+            if not _over_http(headers[index]):
+                # Those of gRPC's calls whose answers are streams wait for the last one. TorchServe ends the worker,
+                # and with it the batch, when such an answer doesn't say whether it is.
+                context.set_response_header(index, STREAM_NEXT, "false")
             logger.info(
                 "request %s: %d %s, %d bytes in a batch of %d",
                 _request_id(headers[index], context.get_request_id(index)),
@@ -89,27 +101,23 @@ class RetinaOctHandler:
         self._teller.submit(self._tell, measured)
         return _hand_over(answers, headers, context)
 
-    def describe_handle(self) -> dict[str, Any]:
-        """The model card, which TorchServe's management interface shows on request."""
-        assert self._predictor is not None
-        return self._predictor.card.to_dict()
-
-    def _described(self, context: Any, count: int) -> list[bytes]:
-        for index in range(count):
-            context.set_response_content_type(index, JSON)
-        return [as_json(self.describe_handle())] * count
-
     def _tell(self, measured: Sequence[Measurement]) -> None:
         for instrument, value, words in measured:
             if metric := self._metrics.get(instrument.name):
                 metric.add_or_update(value, words)
 
-    def _read(self, row: Mapping[str, Any], headers: Mapping[str, Any]) -> Request | RequestError:
+    def _read(self, row: Mapping[str, Any], headers: Mapping[str, Any]) -> Request | RequestError | ModelCard:
+        """A batch entry as a request, what is wrong with it, or the model card, when that is what it asks for."""
         assert self._predictor is not None
+        if asks_for_card(row, headers):
+            return self._predictor.card
         try:
             return read_request(row, headers, self._predictor.card.labels)
         except RequestError as error:
             return error
+        except Exception:
+            logger.exception("one request of a batch could not be read")
+            return UnexpectedError("The model server failed on this request; its log says why.")
 
 
 def _hand_over(answers: list[bytes], headers: Sequence[Mapping[str, Any]], context: Any) -> list[bytes]:
@@ -126,7 +134,7 @@ def _hand_over(answers: list[bytes], headers: Sequence[Mapping[str, Any]], conte
         for index, answer in enumerate(answers)
         if len(answer) > READ_BYTES
         and context.get_response_status(index)[0] == 200
-        and _header(headers[index], "host") is not None
+        and isinstance(_header(headers[index], "host"), str)
     ]
     # The last one is alone in the message that ends the batch.
     for index in large[:-1]:
@@ -135,6 +143,13 @@ def _hand_over(answers: list[bytes], headers: Sequence[Mapping[str, Any]], conte
         )
         answers[index] = b""
     return answers
+
+
+def _over_http(headers: Mapping[str, Any]) -> bool:
+    """Whether a request came over HTTP: of gRPC's TorchServe passes on inputs, as mappings, and its own marks."""
+    return any(
+        isinstance(value, str) and not name.startswith(SEQUENCE_HEADERS) for name, value in headers.items()
+    )
 
 
 def _declared(cache: Any) -> dict[str, Any]:

@@ -187,6 +187,8 @@ class TorchServe:
             "max_request_size": MAX_REQUEST_BYTES,
             "max_response_size": MAX_RESPONSE_BYTES,
             "limit_max_image_pixels": "true",
+            # The handler parses JSON itself, within bounds, and refuses what it can't parse for one request alone.
+            "decode_input_request": "false",
             "default_workers_per_model": self.capacity.workers,
             "job_queue_size": JOB_QUEUE_SIZE,
             "default_response_timeout": RESPONSE_TIMEOUT_S,

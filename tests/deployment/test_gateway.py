@@ -14,9 +14,11 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from typing import ClassVar
 
 import pytest
 
+from handlers.request import HEADERS
 from serving.deploy import certificate
 from serving.stack.ports import free_ports
 
@@ -36,6 +38,8 @@ class Echo(BaseHTTPRequestHandler):
     """Stands behind nginx in place of web app and model server: tells what came, and judges keys."""
 
     protocol_version = "HTTP/1.1"
+    judged: ClassVar[dict[str, str]] = {}
+    """The headers of the last question for a key."""
 
     def answer(self) -> None:
         body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
@@ -51,6 +55,7 @@ class Echo(BaseHTTPRequestHandler):
         self._send(200, {"Content-Type": "application/json"}, json.dumps(told).encode())
 
     def _judge(self) -> None:
+        type(self).judged = {name.lower(): value for name, value in self.headers.items()}
         if self.headers.get("X-Gateway-Secret") != GATEWAY_SECRET:
             self._send(404, {})
             return
@@ -220,7 +225,44 @@ def test_a_key_opens_predictions(gateway: Gateway) -> None:
     assert told["path"] == "/predictions/retina-oct"
     assert told["length"] == len(b"image")
     assert told["headers"]["authorization"] == "Bearer key-of-torchserve"
-    assert "cookie" not in told["headers"]
+
+
+def test_the_model_server_hears_of_no_other_headers_than_it_needs(gateway: Gateway) -> None:
+    options = {option: "some" for option in HEADERS}
+    given = {name: "True" for name in ("describe", "Explain", "url_path", "ts_request_sequence_id", "X-Any")}
+
+    told = json.load(
+        gateway.infer(
+            **options, **given, **{"Authorization": GOOD, "X-Api-Key": "key", "Cookie": "refresh=secret"},
+            **{"Content-Type": "image/png", "X-Request-Id": "scan-0001", "Accept": "*/*", "Expect": "nothing"},
+        )
+    )  # fmt: skip
+
+    assert told["headers"] == options | {
+        "authorization": "Bearer key-of-torchserve",
+        "content-length": "5",
+        "content-type": "image/png",
+        "host": f"{HOST}:{gateway.https}",
+        "x-request-id": "scan-0001",
+    }
+
+
+def test_whoever_judges_keys_hears_of_the_key_alone(gateway: Gateway) -> None:
+    gateway.infer(
+        **{"Authorization": GOOD, "X-Api-Key": "key", "describe": "True", "Cookie": "refresh=secret"}
+    )
+
+    assert set(Echo.judged) == {
+        "authorization",
+        "x-api-key",
+        "host",
+        "x-forwarded-proto",
+        "x-gateway-secret",
+        "x-original-method",
+        "x-original-uri",
+        "x-real-ip",
+        "x-request-id",
+    }
 
 
 def test_a_version_may_be_named(gateway: Gateway) -> None:

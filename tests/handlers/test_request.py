@@ -78,6 +78,7 @@ def test_explanations_are_told_by_torchserves_own_header() -> None:
     request = read({"body": {"image": ENCODED, "explain": False}}, {"explain": "True"})
     assert request.explanation_only
     assert request.options.explain
+    assert not read({"body": bytearray(IMAGE)}, {"Explain": "True", "explain": "False"}).explanation_only
 
 
 @pytest.mark.parametrize(
@@ -88,6 +89,9 @@ def test_explanations_are_told_by_torchserves_own_header() -> None:
         ({"overlay_format": "gif"}, "Unknown overlay_format 'gif'. Known are png, jpeg"),
         ({"explain": "maybe"}, "explain must be true or false"),
         ({"explain": 1.5}, "explain must be true or false"),
+        ({"label": "\ud800"}, "Unknown label"),
+        ({"explain": "\ud800"}, "explain must be true or false"),
+        ({"\ud800": 1}, "Unknown option"),
         ({"lable": "CNV"}, "Unknown option 'lable'. Options are explain, label, overlay_format"),
     ],
 )
@@ -108,6 +112,8 @@ def test_a_long_value_is_not_echoed_whole() -> None:
         bytearray(b'{"image": '),
         [ENCODED],
         bytearray(b"[1, 2]"),
+        bytearray(b"[" * 100_000),
+        bytearray(b'{"image": [' + b"[]," * 1000 + b"[]]}"),
         {"image": "not base64!"},
         {"image": 12},
         {"image": ENCODED[:-1]},

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 from ts.context import Context, RequestProcessor
 
+from handlers.card import ModelCard
 from handlers.torchserve_handler import RetinaOctHandler
 from tests.images import png_bytes
 from tests.models import make_model
@@ -18,12 +19,16 @@ EXPLAIN = {"explain": "True"}
 
 
 @pytest.fixture(scope="module")
-def handler(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RetinaOctHandler]:
-    folder = make_model(tmp_path_factory.mktemp("store"))
+def model(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return make_model(tmp_path_factory.mktemp("store"))
+
+
+@pytest.fixture(scope="module")
+def handler(model: Path) -> Iterator[RetinaOctHandler]:
     loaded = RetinaOctHandler()
     with pytest.MonkeyPatch.context() as patched:
         patched.setenv("RETINOTE_ENGINE", "eager")
-        loaded.initialize(Context("retina-oct", str(folder), {}, 8, None, "0.12.0"))
+        loaded.initialize(Context("retina-oct", str(model), {}, 8, None, "0.12.0"))
         yield loaded
 
 
@@ -73,10 +78,47 @@ def test_each_fault_has_its_own_status_and_code(handler: RetinaOctHandler) -> No
     assert answers[0]["probabilities"] == answers[6]["probabilities"]
 
 
-def test_a_description_is_the_model_card(handler: RetinaOctHandler) -> None:
-    (described,), _ = handle(handler, [{}], [{"describe": "True"}])
-    assert described == handler.describe_handle()
-    assert described["labels"][0] == "AMD"
+def test_a_description_is_the_model_card_and_is_for_who_asked_alone(
+    handler: RetinaOctHandler, model: Path
+) -> None:
+    image: dict[str, Any] = {"body": bytearray(png_bytes())}
+    describe = PREDICT | {"describe": "True"}
+
+    answers, _ = handle(handler, [{}, image, image], [{"describe": "True"}, PREDICT, describe])
+
+    assert answers[0] == ModelCard.load(model / "model.json").to_dict()
+    assert "prediction" in answers[1], "a neighbour of whoever asks for the card"
+    assert "prediction" in answers[2], "a caller's header of TorchServe's name"
+
+
+UNREADABLE = {
+    "deep": bytearray(b"[" * 100_000),
+    "half a letter": {"image": "aGk=", "label": "\ud800"},
+    "half a letter as a name": {"image": "aGk=", "\ud800": 1},
+    "half a letter as a switch": {"image": "aGk=", "explain": "\ud800"},
+    "half a letter as an image": {"image": "\ud800"},
+}
+
+
+@pytest.mark.parametrize("kind", UNREADABLE)
+def test_what_cannot_be_read_fails_alone(handler: RetinaOctHandler, kind: str) -> None:
+    image: dict[str, Any] = {"body": bytearray(png_bytes())}
+
+    answers, context = handle(handler, [{"body": UNREADABLE[kind]}, image], [PREDICT, PREDICT])
+
+    assert context.get_response_status(0)[0] == 400
+    assert set(answers[0]) == {"error"}
+    assert "prediction" in answers[1]
+
+
+def test_an_answer_to_grpc_says_that_it_is_the_last(handler: RetinaOctHandler) -> None:
+    image: dict[str, Any] = {"body": bytearray(png_bytes())}
+    of_grpc = {"body": {"content-type": ""}, "ts_request_sequence_id": "1"}
+
+    _, context = handle(handler, [image, image], [of_grpc, PREDICT])
+
+    assert context.get_response_headers(0)["ts_stream_next"] == "false"
+    assert "ts_stream_next" not in context.get_response_headers(1)
 
 
 def test_the_log_names_requests_and_nothing_of_their_content(

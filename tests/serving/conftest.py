@@ -1,9 +1,13 @@
-"""A TorchServe apart from the run's, for tests that change keys or the default version of a model."""
+"""A TorchServe apart from the run's, for tests that change keys or the default version of a model; gRPC's client."""
 
+import subprocess
+import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from types import ModuleType
 
+import grpc
 import pytest
 
 from benchmarks.torchserve import start
@@ -14,10 +18,12 @@ from serving.management import ManagementClient, ModelVersion, NotRegistered
 from serving.processes import GuardedProcess
 from serving.torchserve import Ports, TorchServe
 from tests.models import make_model
-from tests.services import free_ports
+from tests.services import ModelServer, free_ports
 
 MODEL = "trial"
 FIRST, SECOND = "1.0.0", "1.1.0"
+PROTO = Path(__file__).parents[2] / "serving" / "proto"
+MAX_MESSAGE_BYTES = 64 * 2**20
 
 
 @dataclass(frozen=True)
@@ -72,3 +78,29 @@ def registered_versions(trial: Trial) -> list[ModelVersion]:
         return trial.client.versions(MODEL)
     except NotRegistered:
         return []
+
+
+@pytest.fixture(scope="session")
+def stubs(tmp_path_factory: pytest.TempPathFactory) -> tuple[ModuleType, ModuleType]:
+    """Messages and client generated from the .proto file, as the README says."""
+    folder = tmp_path_factory.mktemp("stubs")
+    subprocess.run(
+        [sys.executable, "-m", "grpc_tools.protoc", f"-I{PROTO}", f"--python_out={folder}"]
+        + [f"--grpc_python_out={folder}", "inference.proto"],
+        check=True,
+    )
+    sys.path.insert(0, str(folder))
+    try:
+        import inference_pb2  # type: ignore[import-not-found]
+        import inference_pb2_grpc  # type: ignore[import-not-found]
+    finally:
+        sys.path.remove(str(folder))
+    return inference_pb2, inference_pb2_grpc
+
+
+def channel_to(model_server: ModelServer) -> grpc.Channel:
+    """gRPC with messages as large as answers are."""
+    return grpc.insecure_channel(
+        f"127.0.0.1:{model_server.grpc_inference_port}",
+        options=[("grpc.max_receive_message_length", MAX_MESSAGE_BYTES)],
+    )

@@ -3,7 +3,6 @@
 import json
 import shutil
 import subprocess
-import sys
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -15,9 +14,7 @@ import requests
 
 from tests.images import png_bytes
 from tests.services import ModelServer
-
-PROTO = Path(__file__).parents[2] / "serving" / "proto"
-MAX_MESSAGE_BYTES = 64 * 2**20
+from tests.serving.conftest import channel_to
 
 
 @pytest.fixture(scope="module")
@@ -67,31 +64,6 @@ def test_python_with_a_wrong_key(model_server: ModelServer, scan: Path) -> None:
 
     assert answer.status_code == 400
     assert answer.json()["type"] == "InvalidKeyException"
-
-
-@pytest.fixture(scope="module")
-def stubs(tmp_path_factory: pytest.TempPathFactory) -> tuple[ModuleType, ModuleType]:
-    """Messages and client generated from the .proto file, as the README says."""
-    folder = tmp_path_factory.mktemp("stubs")
-    subprocess.run(
-        [sys.executable, "-m", "grpc_tools.protoc", f"-I{PROTO}", f"--python_out={folder}"]
-        + [f"--grpc_python_out={folder}", "inference.proto"],
-        check=True,
-    )
-    sys.path.insert(0, str(folder))
-    try:
-        import inference_pb2  # type: ignore[import-not-found]
-        import inference_pb2_grpc  # type: ignore[import-not-found]
-    finally:
-        sys.path.remove(str(folder))
-    return inference_pb2, inference_pb2_grpc
-
-
-def channel_to(model_server: ModelServer) -> grpc.Channel:
-    return grpc.insecure_channel(
-        f"127.0.0.1:{model_server.grpc_inference_port}",
-        options=[("grpc.max_receive_message_length", MAX_MESSAGE_BYTES)],
-    )
 
 
 def test_grpc(model_server: ModelServer, scan: Path, stubs: tuple[ModuleType, ModuleType]) -> None:
