@@ -17,10 +17,12 @@ from defusedxml.ElementTree import fromstring
 MEDIA_FRAGMENTS = "http://www.w3.org/TR/media-frags/"
 SVG = "http://www.w3.org/2000/svg"
 MAX_SVG_CHARACTERS = 200_000
+# Corners, ends and control points of one shape. The page keeps some hundred of a line drawn by hand.
+MAX_POINTS = 5_000
 # In pixels: 0.1 + 767.9 must not lie outside of 768.
 ROUNDING = 1e-6
 
-NUMBER = r"-?\d+(?:\.\d+)?"
+NUMBER = r"-?[0-9]+(?:\.[0-9]+)?"
 FRAGMENT = re.compile(rf"xywh=pixel:({NUMBER}),({NUMBER}),({NUMBER}),({NUMBER})")
 # Per shape: its attributes, which of them are lengths, and the horizontal and vertical ends of what it covers.
 Ends = tuple[list[float], list[float]]
@@ -32,6 +34,7 @@ SHAPES: dict[str, tuple[tuple[str, ...], tuple[str, ...], Callable[..., Ends]]] 
 }
 POINT_SHAPES = {"polygon": 3, "polyline": 2}
 PATH_TOKENS = re.compile(rf"[MLCQZ]|{NUMBER}|[\s,]+")
+PATH_PARTS = re.compile(r"([MLCQZ])([^MLCQZ]*)")
 NUMBERS_PER_COMMAND = {"M": 2, "L": 2, "C": 6, "Q": 4, "Z": 0}
 
 
@@ -95,6 +98,7 @@ def _attributes(name: str, shape: ElementTree.Element, width: int, height: int) 
         numbers = re.split(r"[ ,]+", text)
         if not all(re.fullmatch(NUMBER, number) for number in numbers) or len(numbers) % 2:
             raise SelectorError(f"The {name} needs points written as x,y x,y …")
+        _check_count(name, len(numbers) // 2)
         if len(numbers) < 2 * POINT_SHAPES[name]:
             raise SelectorError(f"The {name} needs at least {POINT_SHAPES[name]} points.")
         values = list(map(float, numbers))
@@ -115,15 +119,21 @@ def _path_numbers(text: str) -> list[float]:
     if PATH_TOKENS.sub("", text) or not text.startswith("M"):
         raise SelectorError("The path starts with M and uses the absolute commands M, L, C, Q and Z only.")
     values: list[float] = []
-    for command, arguments in re.findall(r"([MLCQZ])([^MLCQZ]*)", text):
+    for command, arguments in PATH_PARTS.findall(text):
         numbers = re.findall(NUMBER, arguments)
         wanted = NUMBERS_PER_COMMAND[command]
         if (len(numbers) % wanted or not numbers) if wanted else numbers:
             raise SelectorError(f"The path's command {command} has the wrong count of numbers.")
         values += map(float, numbers)
+    _check_count("path", len(values) // 2)
     if len(values) < 4:
         raise SelectorError("The path needs at least 2 points.")
     return values
+
+
+def _check_count(name: str, points: int) -> None:
+    if points > MAX_POINTS:
+        raise SelectorError(f"The {name} has {points:,} points; up to {MAX_POINTS:,} are kept.")
 
 
 def _check_inside(across: list[float], down: list[float], width: int, height: int) -> None:

@@ -33,6 +33,10 @@ IF_MATCH = OpenApiParameter(
 )
 
 
+MAX_SHAPES = 500
+"""Of one author on one scan."""
+
+
 class ChangedMeanwhile(exceptions.APIException):
     """Somebody, or another window, was faster."""
 
@@ -60,6 +64,14 @@ class ScanAnnotationsView(APIView):
         scan = visible_scan(user, id)
         given = AnnotationSerializer(data=request.data, context={"request": request, "scan": scan})
         given.is_valid(raise_exception=True)
+        if Annotation.objects.filter(scan=scan, author=user).count() >= MAX_SHAPES:
+            raise exceptions.ValidationError(
+                {
+                    "target": [
+                        f"You have drawn {MAX_SHAPES} shapes on this scan, the most that are kept for each reader."
+                    ]
+                }
+            )
 
         def write() -> Annotation:
             annotation = Annotation.objects.create(scan=scan, author=user, **given.validated_data)

@@ -8,7 +8,10 @@ import json
 from collections.abc import Sequence
 from typing import Any
 
-from webapp.annotations import geometry
+import numpy as np
+
+from webapp.annotations.areas import Lines
+from webapp.annotations.geometry import outline_of
 from webapp.exports.records import Record
 
 NOTICE = (
@@ -93,22 +96,21 @@ def coco(records: Sequence[Record]) -> str:
     left_out = 0
     for image, record in enumerate(records, start=1):
         for shape in record.shapes:
-            area = geometry.area_of(shape.selector)
-            if area is None:
+            outline = outline_of(shape.selector)
+            lines = Lines.through([] if outline is None else [outline])
+            size = 0.0 if outline is None else lines.size(lines.area(outline))
+            if outline is None or not size:
                 left_out += 1
                 continue
-            left, top, right, bottom = area.bounds
+            (left, top), (right, bottom) = (ends(outline, axis=0).tolist() for ends in (np.min, np.max))
             annotations.append(
                 {
                     "id": len(annotations) + 1,
                     "image_id": image,
                     "category_id": categories[shape.label or UNLABELLED],
                     "bbox": [left, top, right - left, bottom - top],
-                    "segmentation": [
-                        [round(value, 2) for point in line for value in point]
-                        for line in geometry.outlines(area)
-                    ],
-                    "area": area.area,
+                    "segmentation": [outline.round(2).ravel().tolist()],
+                    "area": size,
                     "iscrowd": 0,
                     "attributes": {"reader": shape.reader},
                 }

@@ -22,7 +22,7 @@ from reportlab.pdfbase.ttfonts import TTFont
 from reportlab.pdfgen.canvas import Canvas
 from reportlab.platypus import Flowable, KeepInFrame, Paragraph, Spacer
 
-from webapp.annotations import geometry
+from webapp.annotations.geometry import path_of
 
 RESEARCH = "Research software: nothing on this page is a diagnosis."
 WIDTH, HEIGHT = A4
@@ -126,8 +126,8 @@ def _pictures(canvas: Canvas, report: Report, top: float) -> float:
 
 def _shapes(canvas: Canvas, shapes: Sequence[Drawn], left: float, top: float, scale: float) -> None:
     for number, shape in enumerate(shapes, start=1):
-        points, closed = geometry.path_of(shape.selector)
-        placed = [(left + x * scale, top - y * scale) for x, y in points]
+        points, closed = path_of(shape.selector)
+        placed = [(left + x * scale, top - y * scale) for x, y in points.tolist()]
         if not placed:
             continue
         path = canvas.beginPath()

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import re
 from typing import Any
 
 from webapp.accounts.models import User
 from webapp.accounts.pseudonyms import shown_name, shown_text
+from webapp.annotations.geometry import path_of
 from webapp.annotations.models import Annotation
 from webapp.reports.page import Drawn, Report
 from webapp.reviews.models import Adjudication, Review
@@ -112,8 +112,8 @@ def _of(annotation: Annotation, scan: Scan, user: User) -> str:
 
 def _length(selector: dict[str, str], scan: Scan) -> str:
     """A caliper's length in pixels, in micrometres where the size of a pixel is known."""
-    ends = dict(re.findall(r'([xy][12])="([^"]+)"', selector["value"]))
-    across, down = float(ends["x2"]) - float(ends["x1"]), float(ends["y2"]) - float(ends["y1"])
+    (x1, y1), (x2, y2) = path_of(selector)[0].tolist()
+    across, down = x2 - x1, y2 - y1
     pixels = f"{(across**2 + down**2) ** 0.5:.1f} px"
     if scan.micrometres_x is None or scan.micrometres_y is None:
         return pixels

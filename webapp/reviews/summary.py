@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from itertools import combinations
-from typing import Any
+from itertools import chain, combinations
+from typing import TYPE_CHECKING, Any
 
 from webapp.accounts.models import User
 from webapp.accounts.pseudonyms import shown_name
 from webapp.annotations.models import Annotation
 from webapp.reviews.reading import agreement
 from webapp.scans.models import Scan
+
+if TYPE_CHECKING:
+    from webapp.annotations.geometry import Points
 
 
 def summary(scan: Scan, reader: User) -> dict[str, Any]:
@@ -36,26 +39,26 @@ def summary(scan: Scan, reader: User) -> dict[str, Any]:
 def _overlaps(scan: Scan, reader: User) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
     """Dice coefficients of each two readers' areas, and of each reader's with the heat map's regions."""
     # Loaded when there is something to compare: it is not small.
-    from webapp.annotations import geometry
+    from webapp.annotations.areas import Lines
+    from webapp.annotations.geometry import outline_of, polygon_of
 
-    selectors: dict[str, list[dict[str, str]]] = defaultdict(list)
+    outlines: dict[str, list[Points]] = defaultdict(list)
     for annotation in Annotation.objects.of_scan(scan, reader):
-        selectors[shown_name(annotation.author, reader)].append(annotation.selector)
-    areas = {name: geometry.union(drawn) for name, drawn in selectors.items()}
-    drawn = {name: area for name, area in areas.items() if area is not None}
+        if (outline := outline_of(annotation.selector)) is not None:
+            outlines[shown_name(annotation.author, reader)].append(outline)
+    looked_at = [polygon_of(region["polygon"]) for region in scan.regions if len(region["polygon"]) > 2]
+    lines = Lines.through([*looked_at, *chain.from_iterable(outlines.values())])
+    areas = {name: lines.union(drawn) for name, drawn in sorted(outlines.items())}
+    drawn = {name: area for name, area in areas.items() if lines.size(area)}
     between = [
-        {"readers": [first, second], "dice": geometry.dice(drawn[first], drawn[second])}
-        for first, second in combinations(sorted(drawn), 2)
+        {"readers": [first, second], "dice": lines.dice(drawn[first], drawn[second])}
+        for first, second in combinations(drawn, 2)
     ]
-    regions = geometry.union_of_polygons([region["polygon"] for region in scan.regions])
-    if regions is None:
+    regions = lines.union(looked_at)
+    if not lines.size(regions):
         return between, []
     with_model = [
-        {
-            "reader": name,
-            "covered": geometry.coverage(regions, area),
-            "dice": geometry.dice(area, regions),
-        }
-        for name, area in sorted(drawn.items())
+        {"reader": name, "covered": lines.coverage(regions, area), "dice": lines.dice(area, regions)}
+        for name, area in drawn.items()
     ]
     return between, with_model

@@ -10,6 +10,8 @@ from rest_framework.response import Response
 
 from tests.webapp.conftest import Clients
 from webapp.accounts.models import User
+from webapp.annotations.models import Annotation
+from webapp.annotations.views import MAX_SHAPES
 from webapp.scans.models import Scan
 
 Upload = Callable[..., Response]
@@ -93,3 +95,20 @@ def test_a_stranger_does_not_find_it(path: str, clinician: User, stranger: User,
     one = f"/api/v1/annotations/{api(clinician).post(path, drawing()).json()['id']}/"
     for method in ("get", "put", "delete"):
         assert getattr(api(stranger), method)(one).status_code == 404
+
+
+def test_a_reader_draws_so_many_shapes_on_a_scan_and_no_more(
+    path: str, clinician: User, administrator: User, api: Clients
+) -> None:
+    scan = Scan.objects.get()
+    selector = {"type": "SvgSelector", "value": POLYGON}
+    Annotation.objects.bulk_create(
+        Annotation(scan=scan, author=clinician, selector=selector) for _ in range(MAX_SHAPES - 1)
+    )
+
+    assert api(clinician).post(path, drawing()).status_code == 201
+    refused = api(clinician).post(path, drawing())
+
+    assert refused.status_code == 400
+    assert "500 shapes" in refused.json()["error"]["message"]
+    assert api(administrator).post(path, drawing()).status_code == 201
