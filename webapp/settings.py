@@ -23,6 +23,10 @@
 | RETINOTE_RATE_UPLOAD | uploads, and predictions anew, a minute of one user | 600 |
 | RETINOTE_RATE_EXPORT | exports and reports a minute of one user | 60 |
 | RETINOTE_RATE_SIGN_IN | sign-ins, refreshes and sign-outs a minute from one address | 300 |
+| RETINOTE_SIGN_IN_IDLE_MINUTES | minutes after its last refresh that a sign-in over the API, such as the page's, ends | 60 |
+| RETINOTE_SIGN_IN_HOURS | hours after which it ends however it is used; 24 at most | 12 |
+| RETINOTE_ADMIN_IDLE_MINUTES | minutes after its last use that a session of the administration ends | 30 |
+| RETINOTE_ADMIN_HOURS | hours after which it ends however it is used; 24 at most | 8 |
 | RETINOTE_HTTPS | 1 behind TLS: cookies travel encrypted only | 0 |
 | RETINOTE_LOG_FORMAT | line for people, json for a log collector | line |
 | RETINOTE_MODEL_CHANGES | file in which ./retinote models notes what it did, for the audit | torchserve/changes.jsonl in the data folder |
@@ -52,6 +56,14 @@ def _flag(name: str) -> bool:
 
 def _words(name: str, default: str = "") -> list[str]:
     return [word.strip() for word in os.environ.get(name, default).split(",") if word.strip()]
+
+
+def _count(name: str, default: int, most: int) -> int:
+    """A whole number from 1 to `most`."""
+    text = os.environ.get(name) or str(default)
+    if not (text.isascii() and text.isdigit() and 1 <= int(text[:10]) <= most):
+        raise ImproperlyConfigured(f"{name} is {text!r}; give a whole number from 1 to {most}.")
+    return int(text)
 
 
 def _secret(name: str, default: str = "") -> str:
@@ -265,10 +277,15 @@ SPECTACULAR_SETTINGS = {
     "SWAGGER_UI_DIST": "SIDECAR",
     "SWAGGER_UI_FAVICON_HREF": "SIDECAR",
 }
-REFRESH_TOKEN_LIFETIME = timedelta(days=7)
+# A day is the most that a sign-in lasts: whoever finds a browser open the day after is not let in.
+_HOURS, _MINUTES = 24, 24 * 60
+SIGN_IN_IDLE = timedelta(minutes=_count("RETINOTE_SIGN_IN_IDLE_MINUTES", 60, _MINUTES))
+SIGN_IN_LIFETIME = timedelta(hours=_count("RETINOTE_SIGN_IN_HOURS", 12, _HOURS))
+ADMIN_IDLE = timedelta(minutes=_count("RETINOTE_ADMIN_IDLE_MINUTES", 30, _MINUTES))
+ADMIN_LIFETIME = timedelta(hours=_count("RETINOTE_ADMIN_HOURS", 8, _HOURS))
+SESSION_ENGINE = "webapp.accounts.sessions"
 SIMPLE_JWT = {
     "ACCESS_TOKEN_LIFETIME": timedelta(minutes=10),
-    "REFRESH_TOKEN_LIFETIME": REFRESH_TOKEN_LIFETIME,
     "USER_ID_FIELD": "id",
     "CHECK_USER_IS_ACTIVE": True,
 }

@@ -27,15 +27,15 @@ from webapp.scans.models import Scan
 BOX = {"type": "FragmentSelector", "value": "xywh=pixel:10,10,20,20"}
 SHAPE = {"target": {"selector": BOX}, "comment": "COMMENT-SECRET"}
 
-# 503 is an open door: the model server, which is away here, would have been asked. 400 of auth/token/ is one, too: it
-# asks for a name. The scan and the shape are the owner's; the colleague has given no verdict yet.
+# 503 is an open door: the model server, which is away here, would have been asked. 400 of auth/token/ and
+# auth/session/ is one, too: they ask for a password. The scan and the shape are the owner's; the colleague has given no verdict yet.
 API = {
     # request                                    nobody owner colleague stranger adjudicator researcher administrator
     "GET /api/v1/":                              (401, 200, 200, 200, 200, 200, 200),
     "POST /api/v1/auth/token/":                  (400, 400, 400, 400, 400, 400, 400),
     "POST /api/v1/auth/token/refresh/":          (401, 401, 401, 401, 401, 401, 401),
     "POST /api/v1/auth/logout/":                 (204, 204, 204, 204, 204, 204, 204),
-    "POST /api/v1/auth/session/":                (401, 403, 403, 403, 403, 403, 204),
+    "POST /api/v1/auth/session/":                (401, 403, 403, 403, 403, 403, 400),
     "GET /api/v1/auth/me/":                      (401, 200, 200, 200, 200, 200, 200),
     "GET /api/v1/scans/":                        (401, 200, 200, 200, 200, 200, 200),
     "POST /api/v1/scans/":                       (401, 202, 202, 202, 202, 403, 202),

@@ -121,7 +121,7 @@ def test_behind_tls_everything_stays_there(
     assert answer.headers["Strict-Transport-Security"] == "max-age=31536000; includeSubDomains"
     assert client.post(REFRESH, {}).status_code == 200
     client.credentials(HTTP_AUTHORIZATION=f"Bearer {answer.json()['access']}")
-    assert client.post("/api/v1/auth/session/").status_code == 204
+    assert client.post("/api/v1/auth/session/", {"password": PASSWORD}).status_code == 204
     client.get("/admin/password_change/")
     for name in ("__Secure-retinote_refresh", "__Host-sessionid", "__Host-csrftoken"):
         assert client.cookies[name]["secure"], name

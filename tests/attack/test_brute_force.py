@@ -14,11 +14,11 @@ from django.core.cache import cache
 from django.test import Client
 from rest_framework.test import APIClient
 
-from tests.webapp.conftest import PASSWORD
+from tests.webapp.conftest import PASSWORD, Clients
 from webapp.accounts.models import User
 from webapp.counting_cache import CountingFileCache
 
-TOKEN = "/api/v1/auth/token/"
+TOKEN, SESSION = "/api/v1/auth/token/", "/api/v1/auth/session/"
 PAIR = project_settings.AXES_FAILURE_LIMIT
 
 
@@ -81,6 +81,20 @@ def test_the_administrations_own_form_is_under_the_same_lock(clara: User) -> Non
         answer = client.post("/admin/login/", {"username": "clara", "password": "guess"})
     assert answer.status_code == 429
     assert sign_in("clara", PASSWORD).status_code == 429
+
+
+def test_the_way_from_the_page_to_the_administration_is_under_the_same_lock(
+    administrator: User, cheap_hashes: None, api: Clients
+) -> None:
+    """Whoever sits down at an administrator's open page guesses no oftener than at the sign-in."""
+    page = api(administrator)
+    page.defaults["REMOTE_ADDR"] = "203.0.113.1"
+
+    answers = [page.post(SESSION, {"password": "guess"}).status_code for _ in range(PAIR)]
+
+    assert answers == [403] * (PAIR - 1) + [429]
+    assert page.post(SESSION, {"password": PASSWORD}).status_code == 429
+    assert sign_in("anna", PASSWORD).status_code == 429
 
 
 def test_names_that_exist_and_names_that_do_not_are_answered_alike(clara: User) -> None:

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from functools import partial
 from typing import Any
 
 from django.contrib import admin
 from django.contrib.auth.admin import UserAdmin as DjangoUserAdmin
 from django.contrib.auth.models import Group
 from django.db.models import QuerySet
+from django.forms import ModelForm
 from django.http import HttpRequest
 
 from webapp.accounts import tokens
@@ -53,6 +52,13 @@ class UserAdmin(TransactionalAdmin[User], DjangoUserAdmin[User]):
         objects, counts, _forbidden, protected = super().get_deleted_objects(objs, request)
         return objects, counts, set(), protected
 
+    def save_model(self, request: HttpRequest, obj: User, form: ModelForm[User], change: bool) -> None:
+        """Only what was changed: what somebody else changed since the form was loaded stays."""
+        if not change:
+            obj.save()
+        elif form.changed_data:
+            obj.save(update_fields=form.changed_data)
+
     def delete_queryset(self, request: HttpRequest, queryset: QuerySet[User]) -> None:
         """One by one, each with its record."""
         for user in queryset:
@@ -60,21 +66,23 @@ class UserAdmin(TransactionalAdmin[User], DjangoUserAdmin[User]):
 
     @admin.action(description="Sign out everywhere")
     def sign_out_everywhere(self, request: HttpRequest, queryset: QuerySet[User]) -> None:
-        """End every sign-in over the API of the chosen users."""
-        for user in queryset:
-            _sign_out(user, request, partial(tokens.revoke_all, user))
-        self.message_user(request, "Their refresh tokens are revoked; access tokens end within ten minutes.")
+        """End every sign-in of the chosen users, over the API and in the administration; the own ones last."""
+        assert isinstance(request.user, User)
+        users = sorted(queryset, key=lambda user: user == request.user)
+        for user in users:
+            user.sign_out_everywhere(by=request.user)
+        self.message_user(request, f"{len(users)} user(s) are signed out everywhere.")
 
 
 @admin.register(RefreshSession)
 class RefreshSessionAdmin(admin.ModelAdmin[RefreshSession]):
     """Who is signed in over the API."""
 
-    list_display = ("user", "created", "expires", "used_at", "revoked_at")
+    list_display = ("user", "began", "created", "expires", "used_at", "revoked_at")
     list_filter = ("created",)
     search_fields = ("user__username",)
     list_select_related = ("user",)
-    fields = ("user", "created", "expires", "used_at", "revoked_at", "family")
+    fields = ("user", "began", "created", "expires", "used_at", "repeated_at", "revoked_at", "family")
     actions = ("revoke",)
 
     @admin.action(description="Revoke", permissions=["view"])
@@ -82,8 +90,8 @@ class RefreshSessionAdmin(admin.ModelAdmin[RefreshSession]):
         """End the sign-ins that the chosen tokens belong to."""
         users = {session.family: session.user for session in queryset.select_related("user")}
         for family, user in users.items():
-            _sign_out(user, request, partial(tokens.revoke_family, family))
-        self.message_user(request, f"{len(users)} sign-in(s) revoked; access tokens end within ten minutes.")
+            _revoke(family, user, request)
+        self.message_user(request, f"{len(users)} sign-in(s) revoked.")
 
     def has_add_permission(self, request: HttpRequest) -> bool:
         """They come from signing in."""
@@ -98,11 +106,11 @@ class RefreshSessionAdmin(admin.ModelAdmin[RefreshSession]):
         return False
 
 
-def _sign_out(user: User, request: HttpRequest, end: Callable[[], int]) -> None:
-    """End sign-ins of a user, and write down who did it if there was one to end."""
+def _revoke(family: str, user: User, request: HttpRequest) -> None:
+    """End a sign-in of the user, and write down who did it if it had not ended before."""
 
     def write() -> None:
-        if end():
+        if tokens.revoke_family(family):
             signed_out(user, by=request.user if isinstance(request.user, User) else None)
 
     all_or_nothing(write)

@@ -10,9 +10,12 @@ from rest_framework_simplejwt.authentication import JWTAuthentication
 from rest_framework_simplejwt.exceptions import InvalidToken
 from rest_framework_simplejwt.tokens import Token
 
+from webapp.accounts.models import User
+from webapp.accounts.tokens import is_good_for
+
 
 class BearerAuthentication(JWTAuthentication):
-    """`Authorization: Bearer ACCESS`; a user who was deactivated is refused at once."""
+    """`Authorization: Bearer ACCESS`; who was deactivated or signed out is refused at once."""
 
     def get_validated_token(self, raw_token: bytes) -> Token:
         """The token; raises InvalidToken, in words for people."""
@@ -24,11 +27,14 @@ class BearerAuthentication(JWTAuthentication):
             ) from error
 
     def get_user(self, validated_token: Token) -> Any:
-        """The token's user; raises InvalidToken or AuthenticationFailed for one who is nobody or not active."""
+        """The token's user; raises InvalidToken or AuthenticationFailed for one who is nobody, not active, or out."""
         try:
-            return super().get_user(validated_token)
+            user = super().get_user(validated_token)
         except ValidationError as error:  # no id at all
             raise InvalidToken("The access token names no user. Sign in again.") from error
+        if not isinstance(user, User) or not is_good_for(user, validated_token):
+            raise InvalidToken("The access token's sign-in has ended. Sign in again.")
+        return user
 
 
 class BearerScheme(OpenApiAuthenticationExtension):  # type: ignore[no-untyped-call]

@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+import secrets
+from collections.abc import Collection
 from typing import Any, ClassVar
 
 from django.contrib.auth.models import AbstractUser
 from django.contrib.auth.models import UserManager as DjangoUserManager
 from django.db import models
+from django.utils.crypto import salted_hmac
 
 from webapp import clock
 from webapp.audit.models import Action
 from webapp.audit.recording import acting, record
 from webapp.transactions import all_or_nothing
+
+SESSION_SALT = "webapp.accounts.models.User.session"
 
 
 class Role(models.TextChoices):
@@ -42,30 +47,74 @@ class User(AbstractUser):
     is_adjudicator = models.BooleanField(
         default=False, help_text="Settles scans on which readers disagree; administrators do anyway."
     )
+    sign_in_generation = models.CharField(
+        max_length=32,
+        blank=True,
+        editable=False,
+        help_text="Every token and session of the account carries it; a new one ends them all.",
+    )
 
     objects: ClassVar[UserManager] = UserManager()
     _password: str | None  # Django's own: set by set_password, until saved
 
     def save(self, *args: Any, **options: Any) -> None:
-        """Keep Django's own flags in step with the role, and end all sign-ins when the password is a new one."""
-        has_new_password = self.pk is not None and self._password is not None
+        """Keep Django's own flags in step with the role; a new password and a deactivation end all sign-ins."""
         self.is_staff = self.is_superuser = self.role == Role.ADMINISTRATOR
         fields = options.get("update_fields")
         if fields is not None and "role" in fields:
-            options["update_fields"] = {*fields, "is_staff", "is_superuser"}
+            fields = options["update_fields"] = {*fields, "is_staff", "is_superuser"}
         if fields is not None and set(fields) == {"last_login"}:
             super().save(*args, **options)  # a sign-in has its own record
             return
 
         def write() -> None:
             before = User.objects.filter(pk=self.pk).first() if self.pk else None
+            if before is not None:
+                # An instance that was loaded earlier must not bring back what has been ended meanwhile.
+                self.sign_in_generation = before.sign_in_generation
+                if self._is_shut_out(before, fields):
+                    self._end_sign_ins()
+                    if fields is not None:
+                        options["update_fields"] = {*fields, "sign_in_generation"}
             super(User, self).save(*args, **options)
-            if has_new_password:
-                self.refresh_sessions.filter(revoked_at=None).update(revoked_at=clock.now())
             action = Action.USER_CHANGE if before else Action.USER_CREATE
             record(action, acting(), "user", before=before, after=User.objects.get(pk=self.pk))
 
         all_or_nothing(write)
+
+    def sign_out_everywhere(self, by: User) -> None:
+        """End every sign-in of the account, over the API and in the administration, as `by` wants it."""
+
+        def write() -> None:
+            before = User.objects.get(pk=self.pk)
+            self._end_sign_ins()
+            User.objects.filter(pk=self.pk).update(sign_in_generation=self.sign_in_generation)
+            record(Action.SIGN_OUT, by, "user", before=before, after=User.objects.get(pk=self.pk))
+
+        all_or_nothing(write)
+
+    def _is_shut_out(self, before: User, fields: Collection[str] | None) -> bool:
+        """Whether saving `fields` (None: all) takes away the way in that the account had: password or activity."""
+        saved = (
+            {"password", "is_active"}.intersection(fields)
+            if fields is not None
+            else {"password", "is_active"}
+        )
+        # A password that is only hashed anew is saved alone and is not set (AbstractBaseUser.check_password).
+        hashed_anew = fields is not None and set(fields) == {"password"} and self._password is None
+        has_new_password = "password" in saved and self.password != before.password and not hashed_anew
+        return has_new_password or ("is_active" in saved and before.is_active and not self.is_active)
+
+    def _end_sign_ins(self) -> None:
+        """Begin a new generation; it counts once it is saved."""
+        # Random and not counted: an account that comes back out of a backup meets no token of a later time.
+        self.sign_in_generation = secrets.token_hex(8)
+        self.refresh_sessions.filter(revoked_at=None).update(revoked_at=clock.now())
+
+    def _get_session_auth_hash(self, secret: str | None = None) -> str:
+        """What a session of the administration is held to at each use: a new generation ends it, too."""
+        value = f"{self.password} {self.sign_in_generation}"
+        return salted_hmac(SESSION_SALT, value, secret=secret, algorithm="sha256").hexdigest()
 
     def delete(self, *args: Any, **options: Any) -> tuple[int, dict[str, int]]:
         """Remove the user with all sign-ins; scans and verdicts protect theirs."""
@@ -102,9 +151,16 @@ class RefreshSession(models.Model):
     user = models.ForeignKey(User, on_delete=models.CASCADE, related_name="refresh_sessions")
     jti = models.CharField("token id", max_length=64, unique=True)
     family = models.CharField(max_length=64, db_index=True)
-    created = models.DateTimeField(auto_now_add=True)
+    began = models.DateTimeField("signed in", null=True, help_text="When somebody gave name and password.")
+    created = models.DateTimeField(default=clock.now)
     expires = models.DateTimeField(db_index=True)
     used_at = models.DateTimeField(null=True, blank=True)
+    successor = models.CharField(
+        max_length=64, blank=True, help_text="Id of the token that was given for it."
+    )
+    repeated_at = models.DateTimeField(
+        null=True, blank=True, help_text="When its successor was given a second time."
+    )
     revoked_at = models.DateTimeField(null=True, blank=True)
 
     class Meta:

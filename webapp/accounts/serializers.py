@@ -19,6 +19,12 @@ class SignInSerializer(serializers.Serializer[Any]):
     )
 
 
+class PasswordSerializer(serializers.Serializer[Any]):
+    """The password of who is signed in, once more."""
+
+    password = TextField(max_length=256, style={"input_type": "password"}, trim_whitespace=False)
+
+
 class RefreshSerializer(serializers.Serializer[Any]):
     """A refresh token."""
 

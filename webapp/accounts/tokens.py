@@ -1,16 +1,28 @@
-"""Access and refresh tokens: issued at sign-in, each refresh token good for one use."""
+"""Access and refresh tokens: issued at sign-in, each refresh token good for one use.
+
+Each names the sign-in that it grew out of and the account's generation of sign-ins; who shows one is held to both.
+"""
 
 from __future__ import annotations
 
 import uuid
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 
+from django.conf import settings
 from rest_framework_simplejwt.exceptions import TokenError
-from rest_framework_simplejwt.tokens import RefreshToken
+from rest_framework_simplejwt.tokens import RefreshToken, Token
 
 from webapp import clock
 from webapp.accounts.models import RefreshSession, User
+from webapp.transactions import all_or_nothing
+
+GENERATION, SIGN_IN = "generation", "sign_in"
+"""Claims: `User.sign_in_generation`, and the family of the refresh tokens."""
+
+UNKNOWN = "This refresh token is not known. Sign in again."
+USED = "This refresh token was used or revoked before. Sign in again."
+ENDED = "This sign-in has ended. Sign in again."
 
 
 class TokenRefused(Exception):
@@ -23,49 +35,39 @@ class TokenPair:
 
     access: str
     refresh: str
+    refresh_expires: datetime
 
 
-def issue(user: User, family: str = "") -> TokenPair:
-    """A new pair for the user; without a family it begins one, as a sign-in does."""
-    refresh = RefreshToken.for_user(user)
-    RefreshSession.objects.create(
-        user=user,
-        jti=refresh["jti"],
-        family=family or uuid.uuid4().hex,
-        expires=datetime.fromtimestamp(refresh["exp"], tz=UTC),
-    )
-    return TokenPair(str(refresh.access_token), str(refresh))
+def issue(user: User) -> TokenPair:
+    """A pair that begins a sign-in of the user."""
+    return _pair(_next(user, uuid.uuid4().hex, began=clock.now()))
 
 
 def rotate(token: str, grace: timedelta = timedelta(0)) -> TokenPair:
     """Use a refresh token up and return the next pair.
 
     Raises TokenRefused for a token that is invalid, expired, revoked, or used before; the last one revokes its
-    whole family, because then two parties hold it. Within `grace` of its use a token may be used once more: a
-    browser that was closed, or lost the answer, still sends the cookie of before.
+    whole family, because then two parties hold it. Within `grace` of its use a token may be shown once more and is
+    answered with the refresh token that was given for it before, while nobody has used that one: a browser that was
+    closed, or lost the answer, still sends the cookie of before, and two of its windows may send it at once.
     """
-    jti = _jti(token)
-    now = clock.now()
-    # One update with its condition inside: of two uses at the same moment, one finds nothing to update.
-    claimed = RefreshSession.objects.filter(jti=jti, used_at=None, revoked_at=None).update(used_at=now)
-    session = RefreshSession.objects.filter(jti=jti).select_related("user").first()
-    if session is None:
-        raise TokenRefused("This refresh token is not known. Sign in again.")
-    # Whoever was faster may have taken the time a little later than this use did: without grace that counts nothing.
-    again = grace and session.used_at and not session.revoked_at and now - session.used_at < grace
-    if not claimed and not again:
-        if session.used_at and not session.revoked_at:
-            revoke_family(session.family)
-        raise TokenRefused("This refresh token was used or revoked before. Sign in again.")
-    if not session.user.is_active:
-        revoke_family(session.family)
-        raise TokenRefused("This account is not active.")
-    pair = issue(session.user, session.family)
-    # A reuse may have revoked the family between our claim and this issue.
-    if RefreshSession.objects.filter(family=session.family, revoked_at__isnull=False).exists():
-        revoke_family(session.family)
-        raise TokenRefused("This refresh token was used or revoked before. Sign in again.")
-    return pair
+    shown = _read(token)
+    # In one transaction, so that whoever finds the token used finds its successor, too.
+    used = all_or_nothing(lambda: _use(shown, grace))
+    if isinstance(used, str):  # not raised in there, which would take back what was revoked
+        raise TokenRefused(used)
+    return used
+
+
+def is_good_for(user: User, token: Token) -> bool:
+    """Whether the user is active and the token of a sign-in of theirs that nobody has ended."""
+    if not user.is_active:
+        return False
+    # A token of an earlier version has none, which is not the same as the empty one of a new account.
+    if GENERATION not in token or token[GENERATION] != user.sign_in_generation:
+        return False
+    family = token.get(SIGN_IN)
+    return isinstance(family, str) and RefreshSession.objects.filter(family=family, revoked_at=None).exists()
 
 
 def revoke(token: str) -> User | None:
@@ -74,7 +76,7 @@ def revoke(token: str) -> User | None:
     An unknown or expired token is no error.
     """
     try:
-        jti = _jti(token)
+        jti = _read(token)["jti"]
     except TokenRefused:
         return None
     session = RefreshSession.objects.filter(jti=jti).select_related("user").first()
@@ -85,12 +87,12 @@ def revoke(token: str) -> User | None:
 
 def revoke_family(family: str) -> int:
     """End the sign-in that the family grew out of; returns how many of its tokens were still good."""
-    return RefreshSession.objects.filter(family=family, revoked_at=None).update(revoked_at=clock.now())
-
-
-def revoke_all(user: User) -> int:
-    """End every sign-in of the user; returns how many tokens were still good."""
-    return RefreshSession.objects.filter(user=user, revoked_at=None).update(revoked_at=clock.now())
+    good = RefreshSession.objects.filter(family=family, revoked_at=None)
+    ended = 0
+    # Again until there is none: the first time may have waited for a use that was about to add one.
+    while count := good.update(revoked_at=clock.now()):
+        ended += count
+    return ended
 
 
 def forget_expired() -> int:
@@ -99,8 +101,58 @@ def forget_expired() -> int:
     return count
 
 
-def _jti(token: str) -> str:
+def _use(shown: RefreshToken, grace: timedelta) -> TokenPair | str:
+    """The next pair for a refresh token, or why there is none."""
+    now = clock.now()
+    session = RefreshSession.objects.filter(jti=shown["jti"]).select_related("user").first()
+    if session is None:
+        return UNKNOWN
+    if session.revoked_at:
+        return USED
+    user = session.user
+    began = session.began  # sessions of an earlier version don't say
+    if began is None or began + settings.SIGN_IN_LIFETIME <= now or not is_good_for(user, shown):
+        revoke_family(session.family)
+        return ENDED
+    if session.used_at is None:
+        heir = _next(user, session.family, began)
+        session.used_at, session.successor = now, heir.jti
+        session.save(update_fields=["used_at", "successor"])
+        return _pair(heir)
+    # Whoever was faster may have taken the time a little later than this use did: without grace that counts nothing.
+    if grace and now - session.used_at < grace and session.repeated_at is None:
+        unused = RefreshSession.objects.filter(jti=session.successor, used_at=None, revoked_at=None)
+        given = unused.select_related("user").first()
+        if given is not None:
+            session.repeated_at = now
+            session.save(update_fields=["repeated_at"])
+            return _pair(given)
+    revoke_family(session.family)
+    return USED
+
+
+def _next(user: User, family: str, began: datetime) -> RefreshSession:
+    now = clock.now()
+    expires = min(now + settings.SIGN_IN_IDLE, began + settings.SIGN_IN_LIFETIME)
+    return RefreshSession.objects.create(
+        user=user, jti=uuid.uuid4().hex, family=family, began=began, created=now, expires=expires
+    )
+
+
+def _pair(session: RefreshSession) -> TokenPair:
+    """The session's refresh token, which is the same each time, with a new access token."""
+    refresh = RefreshToken.for_user(session.user)
+    refresh["jti"] = session.jti
+    refresh["iat"], refresh["exp"] = int(session.created.timestamp()), int(session.expires.timestamp())
+    refresh[GENERATION], refresh[SIGN_IN] = session.user.sign_in_generation, session.family
+    access = refresh.access_token
+    access["exp"] = min(access["exp"], refresh["exp"])
+    return TokenPair(str(access), str(refresh), session.expires)
+
+
+def _read(token: str) -> RefreshToken:
+    """Raises TokenRefused for what is no refresh token of ours, or has expired."""
     try:
-        return str(RefreshToken(token)["jti"])  # type: ignore[arg-type]
+        return RefreshToken(token)  # type: ignore[arg-type]
     except TokenError as error:
         raise TokenRefused("This refresh token is not valid or has expired. Sign in again.") from error

@@ -13,11 +13,18 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
+from webapp import clock
 from webapp.accounts import tokens
 from webapp.accounts.authentication import BearerAuthentication
 from webapp.accounts.models import User
-from webapp.accounts.serializers import MeSerializer, RefreshSerializer, SignInSerializer, TokenPairSerializer
-from webapp.api.throttling import SignInRate
+from webapp.accounts.serializers import (
+    MeSerializer,
+    PasswordSerializer,
+    RefreshSerializer,
+    SignInSerializer,
+    TokenPairSerializer,
+)
+from webapp.api.throttling import SignInRate, UserRate
 from webapp.audit.sign_ins import signed_out
 
 COOKIE = "retinote_refresh"
@@ -32,6 +39,13 @@ class SignInRefused(exceptions.APIException):
     status_code = status.HTTP_401_UNAUTHORIZED
     default_detail = "No active account has this name and password."
     default_code = "sign_in_refused"
+
+
+class PasswordRefused(exceptions.PermissionDenied):
+    """Who is signed in does not know the account's password."""
+
+    default_detail = "This is not the password of your account."
+    default_code = "password_refused"
 
 
 class RefreshRefused(exceptions.APIException):
@@ -110,16 +124,24 @@ class LogoutView(PublicView):
 
 
 class SessionView(APIView):
-    """From the page to the administration without a second sign-in."""
+    """From the page to the administration, with the password once more: an access token alone is not enough."""
 
     permission_classes = (IsAdminUser,)
     authentication_classes = (BearerAuthentication,)
+    throttle_classes = (UserRate, SignInRate)
 
-    @extend_schema(request=None, responses={204: None})
+    @extend_schema(request=PasswordSerializer, responses={204: None})
     def post(self, request: Request) -> Response:
         """Give an administrator the session that the administration's pages ask for."""
+        given = PasswordSerializer(data=request.data)
+        given.is_valid(raise_exception=True)
         assert isinstance(request.user, User)
-        login(request._request, request.user, backend="django.contrib.auth.backends.ModelBackend")
+        # Asked and counted as any sign-in is.
+        user = authenticate(request._request, username=request.user.username, **given.validated_data)
+        if not isinstance(user, User):
+            raise PasswordRefused
+        request._request.session.flush()  # Django would go on with one that the browser has, and with its end
+        login(request._request, user, backend="django.contrib.auth.backends.ModelBackend")
         return Response(status=status.HTTP_204_NO_CONTENT)
 
 
@@ -168,7 +190,7 @@ def _pair(pair: tokens.TokenPair, by_cookie: bool) -> Response:
         response.set_cookie(
             _cookie_name(),
             pair.refresh,
-            max_age=settings.REFRESH_TOKEN_LIFETIME,
+            max_age=pair.refresh_expires - clock.now(),
             path=COOKIE_PATH,
             secure=settings.HTTPS,
             httponly=True,

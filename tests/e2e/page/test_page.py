@@ -6,7 +6,7 @@ import pytest
 import requests
 from playwright.sync_api import expect
 
-from tests.e2e.page.browser import Clinic, Visit, violations
+from tests.e2e.page.browser import PASSWORD, Clinic, Visit, violations
 from tests.e2e.page.conftest import Visitor
 
 pytestmark = pytest.mark.xdist_group("page")
@@ -133,7 +133,7 @@ def test_who_could_not_be_signed_out_is_told_and_can_try_again(enter: Visitor) -
     expect(window.page.get_by_role("heading", name="Retinote")).to_be_visible()
 
 
-def test_administrators_reach_the_administration_in_one_click(enter: Visitor, clinic: Clinic) -> None:
+def test_administrators_reach_the_administration_by_their_password(enter: Visitor, clinic: Clinic) -> None:
     window = enter("clara").open()
     window.page.get_by_test_id("user-menu").click()
     expect(window.page.get_by_role("menuitem", name="API documentation")).to_have_attribute(
@@ -144,6 +144,16 @@ def test_administrators_reach_the_administration_in_one_click(enter: Visitor, cl
     window = enter("boss").open()
     window.page.get_by_test_id("user-menu").click()
     window.page.get_by_role("menuitem", name="Administration").click()
+    dialog = window.page.get_by_role("dialog", name="Administration")
+    password = dialog.get_by_label("Password", exact=True)
+    expect(password).to_be_focused()
+    password.fill("a guess")
+    password.press("Enter")
+    expect(dialog.get_by_role("alert")).to_have_text("This is not the password of your account.")
+    expect(password).to_have_value("")
+
+    password.fill(PASSWORD)
+    dialog.get_by_role("button", name="Open the administration").click()
     window.page.wait_for_url("**/admin/")
     expect(window.page.get_by_text("Site administration")).to_be_visible()
 

@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
+from threading import Barrier
 
+import pytest
+from django.db import connection
 from rest_framework.test import APIClient
 
 from tests.webapp.conftest import PASSWORD, Clients
@@ -38,17 +42,77 @@ def test_the_cookie_goes_on_and_changes_each_time(clinician: User) -> None:
     assert client.cookies[COOKIE].value != first
 
 
-def test_a_cookie_whose_successor_was_lost_works_once_more_for_a_moment(clinician: User) -> None:
+@pytest.fixture
+def lost(clinician: User) -> tuple[APIClient, str]:
+    """A browser that has lost the answer to its refresh, and the cookie of before, which it still has."""
     client = signed_in(clinician)
     first = client.cookies[COOKIE].value
-    client.post(REFRESH, {})
+    assert client.post(REFRESH, {}).status_code == 200
+    return client, first
 
-    client.cookies[COOKIE] = first
+
+def shown(cookie: str) -> APIClient:
+    """A browser with this cookie alone."""
+    client = APIClient()
+    client.cookies[COOKIE] = cookie
+    return client
+
+
+def test_a_lost_answer_is_given_once_more_and_is_the_same(lost: tuple[APIClient, str]) -> None:
+    client, first = lost
+    successor = client.cookies[COOKIE].value
+    again = shown(first)
+
+    assert again.post(REFRESH, {}).status_code == 200
+
+    assert again.cookies[COOKIE].value == successor, "there is one branch"
+    assert again.post(REFRESH, {}).status_code == 200
+
+
+def test_a_cookie_shown_a_third_time_ends_the_sign_in(lost: tuple[APIClient, str]) -> None:
+    client, first = lost
+    assert shown(first).post(REFRESH, {}).status_code == 200
+
+    assert [shown(first).post(REFRESH, {}).status_code for _ in range(5)] == [401] * 5
+
+    assert client.post(REFRESH, {}).status_code == 401
+    assert not RefreshSession.objects.filter(revoked_at=None).exists()
+
+
+def test_a_lost_answer_is_not_given_again_after_a_moment(lost: tuple[APIClient, str]) -> None:
+    client, first = lost
+    RefreshSession.objects.filter(used_at__isnull=False).update(used_at=clock.now() - timedelta(minutes=1))
+    assert shown(first).post(REFRESH, {}).status_code == 401
+    assert client.post(REFRESH, {}).status_code == 401, "two parties hold it"
+
+
+def test_an_answer_that_arrived_is_not_given_again(lost: tuple[APIClient, str]) -> None:
+    """Its refresh token was used, so it was not lost: somebody else shows the cookie of before."""
+    client, first = lost
     assert client.post(REFRESH, {}).status_code == 200
 
-    RefreshSession.objects.filter(used_at__isnull=False).update(used_at=clock.now() - timedelta(minutes=1))
-    client.cookies[COOKIE] = first
+    assert shown(first).post(REFRESH, {}).status_code == 401
     assert client.post(REFRESH, {}).status_code == 401
+
+
+@pytest.mark.django_db(transaction=True)
+def test_two_windows_that_refresh_at_once_get_the_same_cookie(clinician: User) -> None:
+    first = signed_in(clinician).cookies[COOKIE].value
+    both = Barrier(2)
+
+    def window(_: int) -> tuple[int, str]:
+        try:
+            client = shown(first)
+            both.wait()
+            return client.post(REFRESH, {}).status_code, client.cookies[COOKIE].value
+        finally:
+            connection.close()
+
+    with ThreadPoolExecutor(2) as pool:
+        (one, cookie), (other, same) = pool.map(window, range(2))
+
+    assert (one, other) == (200, 200) and cookie == same != first
+    assert RefreshSession.objects.filter(used_at=None, revoked_at=None).count() == 1
 
 
 def test_signing_out_ends_it_and_takes_the_cookie_away(clinician: User) -> None:
@@ -65,10 +129,32 @@ def test_signing_out_ends_it_and_takes_the_cookie_away(clinician: User) -> None:
 def test_administrators_get_a_session_for_the_administration(
     administrator: User, clinician: User, api: Clients
 ) -> None:
-    client = api(administrator)
+    client, given = api(administrator), {"password": PASSWORD}
     assert client.get("/admin/").status_code == 302
-    assert client.post(SESSION).status_code == 204
+    assert client.post(SESSION, given).status_code == 204
     assert client.get("/admin/").status_code == 200
 
-    assert api(clinician).post(SESSION).status_code == 403
-    assert api(None).post(SESSION).status_code == 401
+    assert api(clinician).post(SESSION, given).status_code == 403
+    assert api(None).post(SESSION, given).status_code == 401
+
+
+def test_who_asks_for_that_session_gives_the_password_again(administrator: User, api: Clients) -> None:
+    client = api(administrator)
+    missing, wrong = client.post(SESSION, {}), client.post(SESSION, {"password": "guess"})
+
+    assert missing.status_code == 400 and "password" in missing.json()["error"]["fields"]
+    assert wrong.status_code == 403, "401 would say that the access token is no good"
+    assert wrong.json()["error"]["code"] == "password_refused"
+    assert client.get("/admin/").status_code == 302
+
+
+def test_a_session_that_the_browser_had_is_not_gone_on_with(administrator: User, api: Clients) -> None:
+    client, given = api(administrator), {"password": PASSWORD}
+    client.post(SESSION, given)
+    before = client.cookies["sessionid"].value
+
+    client.post(SESSION, given)
+
+    assert client.cookies["sessionid"].value != before
+    client.cookies["sessionid"] = before
+    assert client.get("/admin/").status_code == 302

@@ -203,7 +203,8 @@ def test_signing_out_of_page_and_administration_is_one_end(administrator: User, 
     client = APIClient()
     given = {"username": "anna", "password": PASSWORD, "cookie": True}
     access = client.post(TOKEN, given).json()["access"]
-    assert client.post(SESSION, headers={"Authorization": f"Bearer {access}"}).status_code == 204
+    bearer = {"Authorization": f"Bearer {access}"}
+    assert client.post(SESSION, {"password": PASSWORD}, headers=bearer).status_code == 204
     written()
     assert client.post(LOGOUT, {}).status_code == 204
     assert told(written()) == [("account.sign_out", str(administrator.pk))]
@@ -228,14 +229,17 @@ def test_signing_somebody_out(clinician: User, administrator: User, written: Wri
     everywhere = {"action": "sign_out_everywhere", "_selected_action": [str(clinician.pk)]}
     written()
 
-    for _ in range(2):  # the second time there is nothing left to end
-        assert browser.post("/admin/accounts/user/", everywhere).status_code == 302
+    before = document_sha256(User.objects.get(pk=clinician.pk))
+    assert browser.post("/admin/accounts/user/", everywhere).status_code == 302
     (by_user,) = written()
+    after = document_sha256(User.objects.get(pk=clinician.pk))
+    assert (by_user.before, by_user.after) == (before, after) and before != after
 
     tokens.issue(clinician)
     session = RefreshSession.objects.get(user=clinician, revoked_at=None)
     one = {"action": "revoke", "_selected_action": [str(session.pk)]}
-    assert browser.post("/admin/accounts/refreshsession/", one).status_code == 302
+    for _ in range(2):  # the second time there is nothing left to end
+        assert browser.post("/admin/accounts/refreshsession/", one).status_code == 302
     (by_session,) = written()
 
     for record in (by_user, by_session):

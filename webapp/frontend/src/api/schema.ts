@@ -649,6 +649,10 @@ export interface components {
             previous?: string | null;
             results: components["schemas"]["Scan"][];
         };
+        /** @description The password of who is signed in, once more. */
+        PasswordRequest: {
+            password: string;
+        };
         /** @description What people say of a scan. */
         PatchedDetailsRequest: {
             eye?: components["schemas"]["EyeEnum"] | components["schemas"]["BlankEnum"];
@@ -1193,7 +1197,11 @@ export interface operations {
             path?: never;
             cookie?: never;
         };
-        requestBody?: never;
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["PasswordRequest"];
+            };
+        };
         responses: {
             /** @description No response body */
             204: {

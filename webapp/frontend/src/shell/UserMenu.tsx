@@ -8,29 +8,22 @@ import {
   UnstyledButton,
   useMantineColorScheme,
 } from "@mantine/core";
+import { useDisclosure } from "@mantine/hooks";
 import { notifications } from "@mantine/notifications";
 import { IconApi, IconLogout, IconSettings } from "@tabler/icons-react";
 
-import { json } from "../api/client";
 import { signOut } from "../api/session";
 import type { Me } from "../api/types";
 import { useBlindReading } from "../common/blind";
 import { texts } from "../texts";
+import { AdministrationDialog } from "./AdministrationDialog";
 
 /** Who is signed in, how the page looks, and the ways to what stands behind it. */
 export function UserMenu({ me }: { me: Me }) {
   const { colorScheme, setColorScheme } = useMantineColorScheme();
   const [blind, setBlind] = useBlindReading();
+  const [asksForPassword, dialog] = useDisclosure();
   const name = `${me.first_name} ${me.last_name}`.trim() || me.username;
-
-  async function administration() {
-    try {
-      await json("auth/session/", { method: "POST" });
-      window.location.assign("/admin/");
-    } catch (error) {
-      notifications.show({ color: "red", message: (error as Error).message });
-    }
-  }
 
   async function leave() {
     try {
@@ -42,65 +35,69 @@ export function UserMenu({ me }: { me: Me }) {
   }
 
   return (
-    <Menu position="bottom-end" width={290} closeOnItemClick={false}>
-      <Menu.Target>
-        <UnstyledButton title={texts.shell.accountOf(name)} data-testid="user-menu">
-          <Avatar
-            name={name}
-            radius="xl"
-            size={36}
-            styles={{ placeholder: { color: "var(--mantine-color-text)" } }}
-          />
-          <span className="visually-hidden">{texts.shell.accountOf(name)}</span>
-        </UnstyledButton>
-      </Menu.Target>
-      <Menu.Dropdown>
-        <Stack gap={2} px="sm" py="xs">
-          <Text fw={600}>{name}</Text>
-          <Text size="sm" c="dimmed">
-            {texts.shell.roles[me.role]}
-            {me.clinic && ` · ${me.clinic}`}
-            {me.may_adjudicate && ` · ${texts.shell.adjudicator}`}
-          </Text>
-        </Stack>
-        <Menu.Divider />
-        <Stack gap="sm" px="sm" py="xs">
-          <SegmentedControl
-            fullWidth
-            size="xs"
-            aria-label={texts.shell.appearance}
-            value={colorScheme}
-            onChange={(value) => setColorScheme(value as "light" | "dark" | "auto")}
-            data={(["auto", "light", "dark"] as const).map((value) => ({
-              value,
-              label: texts.shell.schemes[value],
-            }))}
-          />
-          {me.role !== "researcher" && (
-            <Switch
-              label={texts.shell.blind}
-              description={texts.shell.blindHelp}
-              checked={blind}
-              onChange={(event) => setBlind(event.currentTarget.checked)}
+    <>
+      <Menu position="bottom-end" width={290} closeOnItemClick={false}>
+        <Menu.Target>
+          <UnstyledButton title={texts.shell.accountOf(name)} data-testid="user-menu">
+            <Avatar
+              name={name}
+              radius="xl"
+              size={36}
+              styles={{ placeholder: { color: "var(--mantine-color-text)" } }}
             />
-          )}
-        </Stack>
-        <Menu.Divider />
-        <Menu.Item component="a" href="/api/docs/" leftSection={<IconApi size={16} aria-hidden />}>
-          {texts.shell.apiDocs}
-        </Menu.Item>
-        {me.role === "administrator" && (
-          <Menu.Item
-            leftSection={<IconSettings size={16} aria-hidden />}
-            onClick={() => void administration()}
-          >
-            {texts.shell.administration}
+            <span className="visually-hidden">{texts.shell.accountOf(name)}</span>
+          </UnstyledButton>
+        </Menu.Target>
+        <Menu.Dropdown>
+          <Stack gap={2} px="sm" py="xs">
+            <Text fw={600}>{name}</Text>
+            <Text size="sm" c="dimmed">
+              {texts.shell.roles[me.role]}
+              {me.clinic && ` · ${me.clinic}`}
+              {me.may_adjudicate && ` · ${texts.shell.adjudicator}`}
+            </Text>
+          </Stack>
+          <Menu.Divider />
+          <Stack gap="sm" px="sm" py="xs">
+            <SegmentedControl
+              fullWidth
+              size="xs"
+              aria-label={texts.shell.appearance}
+              value={colorScheme}
+              onChange={(value) => setColorScheme(value as "light" | "dark" | "auto")}
+              data={(["auto", "light", "dark"] as const).map((value) => ({
+                value,
+                label: texts.shell.schemes[value],
+              }))}
+            />
+            {me.role !== "researcher" && (
+              <Switch
+                label={texts.shell.blind}
+                description={texts.shell.blindHelp}
+                checked={blind}
+                onChange={(event) => setBlind(event.currentTarget.checked)}
+              />
+            )}
+          </Stack>
+          <Menu.Divider />
+          <Menu.Item component="a" href="/api/docs/" leftSection={<IconApi size={16} aria-hidden />}>
+            {texts.shell.apiDocs}
           </Menu.Item>
-        )}
-        <Menu.Item leftSection={<IconLogout size={16} aria-hidden />} onClick={() => void leave()}>
-          {texts.shell.signOut}
-        </Menu.Item>
-      </Menu.Dropdown>
-    </Menu>
+          {me.role === "administrator" && (
+            <Menu.Item
+              leftSection={<IconSettings size={16} aria-hidden />}
+              closeMenuOnClick
+              onClick={dialog.open}
+            >
+              {texts.shell.administration}
+            </Menu.Item>
+          )}
+          <Menu.Item leftSection={<IconLogout size={16} aria-hidden />} onClick={() => void leave()}>
+            {texts.shell.signOut}
+          </Menu.Item>
+        </Menu.Dropdown>
+      </Menu>
+      <AdministrationDialog username={me.username} opened={asksForPassword} onClose={dialog.close} />
+    </>
   );
 }

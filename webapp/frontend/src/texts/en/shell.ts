@@ -21,6 +21,8 @@ export const shell = {
   blindHelp: "The model's answer is hidden until you have given your verdict.",
   apiDocs: "API documentation",
   administration: "Administration",
+  administrationHelp: "Accounts, keys and records of everybody are there. Give your password once more.",
+  openAdministration: "Open the administration",
   menu: "Pages",
   skip: "Skip to the content",
   worklist: "Worklist",
