@@ -20,6 +20,7 @@ from tests.attack.addresses import addresses
 from tests.attack.people import People
 from tests.images import png_bytes
 from tests.webapp.conftest import Clients
+from webapp.accounts.models import User
 from webapp.annotations.models import Annotation
 from webapp.reviews.models import Review
 from webapp.scans.models import Scan
@@ -146,6 +147,77 @@ def test_who_is_let_in(
                     Scan.objects.all().delete()
                     scan = owned()
             assert statuses == dict(zip(clients, expected, strict=True))
+
+
+OF_A_SCAN = [call for call in API if "{id}" in call]
+LISTS = ("scans/", "scans/?search=PATIENT", "scans/?ordering=urgent", "scans/?unread=false", "history/")
+
+
+@pytest.mark.parametrize("who", ["owner", "adjudicator"])
+@pytest.mark.parametrize("to", ["west", ""], ids=["another clinic", "no clinic"])
+def test_who_leaves_a_clinic_reaches_nothing_of_it(
+    who: str, to: str, owned: Callable[[], Scan], people: People, api: Clients, subtests: pytest.Subtests
+) -> None:
+    """Neither what they uploaded and drew there themselves nor what they were to settle."""
+    leaver: User = getattr(people, who)
+    scan = owned()
+    leaver.clinic = to
+    leaver.save()
+    client = api(leaver)
+
+    for call in OF_A_SCAN:
+        with subtests.test(call):
+            assert send(client, call, scan).status_code == 404
+    for path in LISTS:
+        with subtests.test(path):
+            assert client.get(f"/api/v1/{path}").json()["results"] == []
+    assert client.get("/api/v1/scans/count/").json() == {"count": 0}
+    assert client.post("/api/v1/exports/", {"format": "csv"}).status_code == 400
+    shown = client.get("/api/v1/dashboard/").json()
+    assert (shown["labels"], shown["verdicts"], shown["cohen"], shown["latency_ms"]) == ([], [], [], None)
+    assert Scan.objects.filter(pk=scan.pk).exists()
+
+    colleague = api(people.colleague)
+    assert send(colleague, "GET /api/v1/scans/{id}/", scan).status_code == 200, "it is the clinic's"
+    leaver.clinic = "east"
+    leaver.save()
+    for call in OF_A_SCAN[:1]:
+        assert send(client, call, scan).status_code == API[call][1], "back again, with the same token"
+
+
+def test_the_same_file_in_another_clinic_is_another_scan(away: None, people: People, api: Clients) -> None:
+    """A duplicate would be answered with what the former clinic said of it."""
+    leaver = people.owner
+
+    def upload() -> Any:
+        given = {"image": SimpleUploadedFile("a.png", png_bytes(seed=5)), "patient_ref": f"P-{leaver.clinic}"}
+        return api(leaver).post("/api/v1/scans/", given, format="multipart")
+
+    there = upload().json()
+    leaver.clinic = "west"
+    leaver.save()
+
+    here = upload()
+
+    assert here.status_code == 202 and here.json()["id"] != there["id"]
+    assert here.json()["patient_ref"] == "P-west"
+    assert upload().status_code == 200, "in one clinic a file is one scan"
+    assert api(people.stranger).get(f"/api/v1/scans/{here.json()['id']}/").status_code == 200
+
+
+def test_what_was_uploaded_without_a_clinic_stays_the_uploaders(
+    away: None, people: People, api: Clients, predicted: Callable[..., Scan]
+) -> None:
+    own = people.owner
+    own.clinic = ""
+    own.save()
+    scan = predicted(own)
+    own.clinic = "west"
+    own.save()
+
+    assert api(own).get(f"/api/v1/scans/{scan.pk}/").status_code == 200
+    assert api(people.stranger).get(f"/api/v1/scans/{scan.pk}/").status_code == 404
+    assert api(own).delete(f"/api/v1/scans/{scan.pk}/").status_code == 204
 
 
 NAMES = ("0" * 24, "nothing", "..%2f..%2fetc%2fpasswd", "%00", "1' or '1'='1", "{'$ne':1}")

@@ -7,9 +7,13 @@ from typing import Any
 from django.contrib import admin
 from django.contrib.auth.admin import UserAdmin as DjangoUserAdmin
 from django.contrib.auth.models import Group
-from django.db.models import QuerySet
+from django.db.models import Count, QuerySet
 from django.forms import ModelForm
 from django.http import HttpRequest
+from django.urls import reverse
+from django.utils.html import format_html_join
+from django.utils.http import urlencode
+from django.utils.safestring import SafeString
 
 from webapp.accounts import tokens
 from webapp.accounts.models import RefreshSession, User
@@ -28,13 +32,14 @@ class UserAdmin(TransactionalAdmin[User], DjangoUserAdmin[User]):
     list_display = ("username", "short_role", "clinic", "is_active", "last_login", "first_name", "last_name")
     list_filter = ("role", "is_active", "clinic")
     search_fields = ("username", "first_name", "last_name", "clinic")
-    readonly_fields = ("last_login", "date_joined")
+    readonly_fields = ("last_login", "date_joined", "uploads")
     filter_horizontal = ()
     fieldsets = (
         (None, {"fields": ("username", "password", "is_active")}),
         ("Role", {"fields": ("role", "clinic")}),
         ("Person", {"fields": ("first_name", "last_name", "email")}),
         ("Dates", {"fields": ("last_login", "date_joined")}),
+        ("Scans", {"fields": ("uploads",)}),
     )
     add_fieldsets = (
         (None, {"classes": ("wide",), "fields": ("username", "usable_password", "password1", "password2")}),
@@ -46,6 +51,22 @@ class UserAdmin(TransactionalAdmin[User], DjangoUserAdmin[User]):
     def short_role(self, user: User) -> str:
         """The role without its explanation."""
         return user.role
+
+    @admin.display(description="Uploaded")
+    def uploads(self, user: User) -> SafeString | str:
+        """How many scans the user has brought into which clinic: those of a former one stay there."""
+        listed = reverse("admin:scans_scan_changelist")
+        found = user.scans.order_by("clinic").values("clinic").annotate(count=Count("pk"))
+        rows = (
+            (
+                listed,
+                urlencode({"user": user.pk, "clinic": entry["clinic"]}),
+                entry["count"],
+                entry["clinic"] or "without a clinic",
+            )
+            for entry in found
+        )
+        return format_html_join("", '<div><a href="{}?{}">{}</a> {}</div>', rows) or "nothing"
 
     def get_deleted_objects(self, objs: Any, request: HttpRequest) -> Any:
         """Sign-ins can't be deleted alone, yet they go with their user; scans and verdicts protect theirs."""

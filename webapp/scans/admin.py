@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from django.contrib import admin
+from django.contrib import admin, messages
+from django.db import IntegrityError
 from django.db.models import QuerySet
 from django.forms import ModelForm
 from django.http import Http404, HttpRequest, HttpResponse
@@ -85,6 +86,7 @@ class ScanAdmin(TransactionalAdmin[Scan]):
     )
     inlines = (ReviewInline, AnnotationInline, PredictionInline)
     editable = ("eye", "patient_ref", "note")
+    actions = ("give_to_present_clinic",)
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Scan]:
         """With the users of the page in a second query: MongoDB would join those of all scans before it sorts."""
@@ -130,6 +132,23 @@ class ScanAdmin(TransactionalAdmin[Scan]):
         """Files too."""
         for scan in queryset:
             delete_scan(scan, _user(request))
+
+    @admin.action(description="Give to the clinic that the uploader belongs to today")
+    def give_to_present_clinic(self, request: HttpRequest, queryset: QuerySet[Scan]) -> None:
+        """For a clinic that has another name now, or a user whose clinic was wrong: scans don't move by themselves."""
+        given = twice = 0
+        for scan in queryset:
+            if scan.clinic == scan.user.clinic:
+                continue
+            try:
+                correct(scan, _user(request), {"clinic": scan.user.clinic})
+                given += 1
+            except IntegrityError:  # the same file was uploaded there, too
+                twice += 1
+        self.message_user(request, f"{given} scan(s) given to their uploader's clinic.")
+        if twice:
+            said = f"{twice} scan(s) stay: the same file by the same user is there already."
+            self.message_user(request, said, messages.WARNING)
 
     def get_urls(self) -> list[URLPattern]:
         """The thumbnails' address beside the usual ones."""

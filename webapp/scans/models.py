@@ -36,12 +36,16 @@ class ScanQuerySet(models.QuerySet["Scan"]):
     """Where every query for scans starts."""
 
     def visible_to(self, user: User) -> ScanQuerySet:
-        """Those the user may see: administrators and researchers all, clinicians their own and their clinic's."""
+        """Those the user may see: administrators and researchers all, clinicians their clinic's of today.
+
+        What somebody uploaded as a member of a clinic is that clinic's and stays there when they leave; what was
+        uploaded without one is the uploader's.
+        """
         if not user.is_active:
             return self.none()
         if user.is_administrator or user.is_researcher:
             return self.all()
-        own = Q(user=user)
+        own = Q(user=user, clinic="")
         return self.filter(own | Q(clinic=user.clinic)) if user.clinic else self.filter(own)
 
     def open_to(self, user: User) -> ScanQuerySet:
@@ -62,9 +66,11 @@ class Scan(models.Model):
         settings.AUTH_USER_MODEL,
         on_delete=models.PROTECT,
         related_name="scans",
-        db_index=False,  # newest_of_user begins with it, and each index costs every upload
+        db_index=False,  # newest_of_membership begins with it, and each index costs every upload
     )
-    clinic = models.CharField(max_length=80, blank=True)
+    clinic = models.CharField(
+        max_length=80, blank=True, help_text="The uploader's at the upload: whose it is."
+    )
     timestamp = models.DateTimeField(default=clock.now)
 
     sha256 = models.CharField(max_length=64, help_text="Of the file as it was uploaded.")
@@ -118,11 +124,15 @@ class Scan(models.Model):
 
     class Meta:
         ordering = ("-timestamp",)
-        constraints = (models.UniqueConstraint(fields=["user", "sha256"], name="same_file_once_per_user"),)
+        constraints = (
+            models.UniqueConstraint(
+                fields=["user", "clinic", "sha256"], name="same_file_once_per_membership"
+            ),
+        )
         indexes = (
             # In the order of the lists, down to the last key: MongoDB sorts by an index or not at all by it.
             models.Index(fields=["-timestamp", "-id"], name="newest"),
-            models.Index(fields=["user", "-timestamp", "-id"], name="newest_of_user"),
+            models.Index(fields=["user", "clinic", "-timestamp", "-id"], name="newest_of_membership"),
             models.Index(fields=["clinic", "-timestamp", "-id"], name="newest_of_clinic"),
             models.Index(fields=["label", "-timestamp", "-id"], name="newest_of_label"),
             models.Index(fields=["status", "-timestamp", "-id"], name="newest_of_status"),
@@ -140,7 +150,8 @@ class Scan(models.Model):
 
     def may_be_changed_by(self, user: User) -> bool:
         """Whether the user may correct what is said of the scan, or delete it."""
-        return user.is_administrator or (user.is_clinician and self.user_id == user.pk)
+        is_own = self.user_id == user.pk and self.clinic in ("", user.clinic)
+        return user.is_administrator or (user.is_clinician and is_own)
 
     def is_open_to(self, user: User) -> bool:
         """Whether the user may know what other readers drew and said: a clinician not before the own verdict."""

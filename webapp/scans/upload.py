@@ -38,7 +38,7 @@ Pixels = npt.NDArray[np.uint8]
 
 @dataclass(frozen=True)
 class Upload:
-    """What became of an upload; `created` is false when this user's scan of the same file was there before.
+    """What became of an upload; `created` is false when this user's scan of the same file was in the clinic before.
 
     `asked` is what the model server will say of it, None when there is nothing to predict.
     """
@@ -67,7 +67,7 @@ def store(
     Raises `handlers.errors.ImageError` for what is not a usable image.
     """
     sha256 = hashlib.sha256(content).hexdigest()
-    known = Scan.objects.filter(user=user, sha256=sha256).first()
+    known = Scan.objects.filter(user=user, clinic=user.clinic, sha256=sha256).first()
     if known and storage.exists(known.image_name):
         return Upload(known, False)
     pixels = _without_colour(decode(content).pixels)
@@ -106,7 +106,7 @@ def store(
         scan = all_or_nothing(write)
     except IntegrityError:  # the same file came in twice at the same moment
         storage.delete(name)
-        return Upload(Scan.objects.get(user=user, sha256=sha256), False)
+        return Upload(Scan.objects.get(user=user, clinic=user.clinic, sha256=sha256), False)
     return Upload(scan, True, asked)
 
 

@@ -208,6 +208,17 @@ def test_a_page_looks_at_little_more_than_it_shows(
         assert took["totalDocsExamined"] <= LOOKED_AT * PAGE, f"{user} {query}"
 
 
+def test_of_many_own_scans_in_a_clinic_none_is_looked_at_for_those_without(
+    years: list[Scan], clinician: User
+) -> None:
+    clinician.clinic = "north"
+    clinician.save()
+    page = Scan.objects.visible_to(clinician).order_by(*NewestFirst.ordering)[:PAGE]
+    took = explained(page)["executionStats"]
+    assert took["nReturned"] == 0
+    assert took["totalKeysExamined"] <= 2 and took["totalDocsExamined"] == 0
+
+
 def test_the_history_tells_what_was_said_and_drawn(
     predicting: ModelServer, clinician: User, upload: Upload, api: Clients
 ) -> None:
