@@ -24,6 +24,7 @@ from playwright.sync_api import Page
 from pymongo import MongoClient
 
 from benchmarks.report import percentile
+from serving.stack.folder import DataFolder
 from tests.e2e.page.browser import Clinic, Visit, chromium, simulated, visit
 from tests.e2e.page.test_upload import drop
 from tests.services import free_ports
@@ -129,7 +130,7 @@ def drawing(window: Visit, clinic: Clinic, count: int) -> list[float]:
 
 def copy_scans(stack: Stack, count: int) -> None:
     """Fill the database with copies of its newest scan up to that many."""
-    with MongoClient[dict[str, Any]](stack.state["mongodb_uri"]) as client:
+    with MongoClient[dict[str, Any]](DataFolder(stack.data).database_address()) as client:
         scans = client["retinote"]["scans_scan"]
         one = scans.find_one(sort=[("timestamp", -1)])
         assert one

@@ -20,6 +20,7 @@ from benchmarks.errors import BenchmarkError
 from serving.keys import InferenceKey
 from serving.processes import GuardedProcess, wait_until
 from serving.stack import webapp
+from serving.stack.database import OwnDatabase
 from serving.stack.folder import DataFolder, read_state
 from serving.stack.ports import free_ports
 from serving.stack.up import running_environment
@@ -50,7 +51,7 @@ class OwnStack:
 
     @property
     def mongodb_uri(self) -> str:
-        return str(self.state["mongodb_uri"])
+        return self.data.database_address()
 
     def key(self) -> InferenceKey:
         """Lets callers of the model server in."""
@@ -83,6 +84,7 @@ class OwnStack:
         Raises BenchmarkError or ServingError.
         """
         (port,) = free_ports(1)
+        OwnDatabase(self.data, self.state["ports"]["mongodb"]).open_database(database)
         environment = running_environment(self.data, self.state, environment_without()) | {
             "RETINOTE_DATABASE": database
         }

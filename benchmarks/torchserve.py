@@ -88,7 +88,7 @@ def retinote(
         home=folder / "torchserve",
         archives=folder / "archives",
         logs=folder / "torchserve" / "logs",
-        ports=Ports(*free_ports(5)),
+        ports=Ports(*free_ports(4)),
         capacity=capacity,
     )
     name, version = model.parent.name, model.name

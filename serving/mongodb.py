@@ -4,7 +4,7 @@ import os
 import re
 import shutil
 import subprocess
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
@@ -22,7 +22,12 @@ OPLOG_MB = 512
 """The default is 5 % of the disk; a replica set of one has nobody to catch up."""
 CACHE_GB_LIMITS = (0.25, 2.0)
 HELLO_TIMEOUT_MS = 1000
-NOT_YET_INITIALIZED = 94  # MongoDB error codes
+APP_USER = "retinote"
+SYSTEM_USER, SYSTEM_DATABASE = "__system", "local"
+"""Whom a member of the replica set takes for another member: who knows the key file."""
+NOT_YET_INITIALIZED, USER_NOT_FOUND = 94, 11  # MongoDB error codes
+
+Client = MongoClient[dict[str, Any]]
 
 
 @dataclass(frozen=True)
@@ -106,8 +111,16 @@ def _check_libraries(mongod: Mongod) -> None:
     )
 
 
-def server_command(mongod: Mongod, data: Path, port: int) -> list[str]:
-    """Command line of a server on loopback that keeps its files in `data` and logs to standard output."""
+def server_command(mongod: Mongod, data: Path, port: int, key_file: Path | None = None) -> list[str]:
+    """Command line of a server on loopback that keeps its files in `data` and logs to standard output.
+
+    With a key file it lets in who has an account, and who knows that file. The key file must be its owner's alone.
+    """
+    guarded = [
+        *("--keyFile", str(key_file)),
+        # An empty server would let anybody on this machine make the first account.
+        *("--setParameter", "enableLocalhostAuthBypass=false"),
+    ]
     return [
         str(mongod.program),
         *("--dbpath", str(data)),
@@ -121,6 +134,7 @@ def server_command(mongod: Mongod, data: Path, port: int) -> list[str]:
         "--nounixsocket",
         # One thread each for reads that nobody shares is enough on loopback; diagnostics fill the disk.
         *("--setParameter", "diagnosticDataCollectionEnabled=false"),
+        *(guarded if key_file else []),
     ]
 
 
@@ -130,31 +144,66 @@ def _cache_gb() -> float:
     return min(high, max(low, psutil.virtual_memory().total / 2**30 / 8))
 
 
-def uri(port: int) -> str:
-    """Address of the server on `port` of this machine."""
-    return f"mongodb://127.0.0.1:{port}/?replicaSet={REPLICA_SET}"
+def uri(port: int, app_password: str | None = None) -> str:
+    """Address of the server on `port` of this machine, for its app's user where it asks for a password."""
+    if app_password is None:
+        return f"mongodb://127.0.0.1:{port}/?replicaSet={REPLICA_SET}"
+    return f"mongodb://{APP_USER}:{app_password}@127.0.0.1:{port}/?replicaSet={REPLICA_SET}&authSource=admin"
 
 
-def become_primary(port: int) -> bool:
+def become_primary(port: int, key_file: Path | None = None) -> bool:
     """Whether the server on `port` answers as primary; sets the replica set up if it isn't yet.
 
     Call it until it is true. The set's one member is 127.0.0.1 with this port, also when the data come from a run
-    on another port.
+    on another port. `key_file` is that of `server_command`.
     """
-    client: MongoClient[dict[str, Any]] = MongoClient(
-        "127.0.0.1", port, directConnection=True, serverSelectionTimeoutMS=HELLO_TIMEOUT_MS
-    )
-    with client:
-        try:
+    try:
+        with _client(port) as client:
             if client.admin.command("hello").get("isWritablePrimary"):
                 return True
+        with system_client(port, key_file) if key_file else _client(port) as client:
             _configure(client, port)
-        except PyMongoError:
-            return False
+    except PyMongoError:
+        pass
     return False
 
 
-def _configure(client: MongoClient[dict[str, Any]], port: int) -> None:
+def system_client(port: int, key_file: Path) -> Client:
+    """A client that may do everything: it shows that it knows the key file."""
+    return _client(
+        port,
+        username=SYSTEM_USER,
+        password=key_file.read_text(encoding="utf-8").strip(),
+        authSource=SYSTEM_DATABASE,
+        authMechanism="SCRAM-SHA-256",
+    )
+
+
+def _client(port: int, **credentials: Any) -> Client:
+    return MongoClient(
+        "127.0.0.1",
+        port,
+        directConnection=True,
+        serverSelectionTimeoutMS=HELLO_TIMEOUT_MS,
+        **credentials,
+    )
+
+
+def keep_app_user(administrator: Client, password: str, databases: Sequence[str]) -> None:
+    """Give the app's user this password, and the right to read and write these databases and no other."""
+    account: dict[str, Any] = {
+        "pwd": password,
+        "roles": [{"role": "readWrite", "db": database} for database in databases],
+    }
+    try:
+        administrator.admin.command("updateUser", APP_USER, **account)
+    except OperationFailure as failure:
+        if failure.code != USER_NOT_FOUND:
+            raise
+        administrator.admin.command("createUser", APP_USER, **account)
+
+
+def _configure(client: Client, port: int) -> None:
     members = [{"_id": 0, "host": f"127.0.0.1:{port}"}]
     try:
         current = client.admin.command("replSetGetConfig")["config"]
@@ -170,7 +219,7 @@ def _configure(client: MongoClient[dict[str, Any]], port: int) -> None:
 
 def answers_as_primary(address: str) -> None:
     """Check a server that somebody else runs; raises ServingError when it can't be used."""
-    client: MongoClient[dict[str, Any]] = MongoClient(address, serverSelectionTimeoutMS=5 * HELLO_TIMEOUT_MS)
+    client: Client = MongoClient(address, serverSelectionTimeoutMS=5 * HELLO_TIMEOUT_MS)
     with client:
         try:
             hello = client.admin.command("hello")

@@ -44,16 +44,21 @@ SOCKET_PATH_LIMIT = 80
 
 @dataclass(frozen=True)
 class Ports:
-    """Where TorchServe listens."""
+    """Where TorchServe listens.
+
+    Its metrics ask for no key. Without a port for them they are read by a socket that only the server's own user
+    reaches (`TorchServe.metrics_socket`); a port is for a network that lets nobody else in.
+    """
 
     inference: int
     management: int
-    metrics: int
     grpc_inference: int
     grpc_management: int
+    metrics: int | None = None
 
     def all(self) -> tuple[int, ...]:
-        return tuple(getattr(self, field.name) for field in fields(self))
+        ports = (getattr(self, field.name) for field in fields(self))
+        return tuple(port for port in ports if port is not None)
 
 
 @dataclass(frozen=True)
@@ -91,8 +96,9 @@ class TorchServe:
         return f"http://{LOOPBACK}:{self.ports.management}"
 
     @property
-    def metrics_url(self) -> str:
-        return f"http://{LOOPBACK}:{self.ports.metrics}"
+    def metrics_socket(self) -> Path:
+        """Where metrics are read while there is no port for them (see `model_metrics.py`)."""
+        return self.scratch / "metrics.sock"
 
     @property
     def scratch(self) -> Path:
@@ -165,12 +171,17 @@ class TorchServe:
         engine = inherited.get(ENGINE_VARIABLE) or self.capacity.engine
         return kept | own | worker_variables(self.capacity, self.engines(inherited), engine)
 
+    def _metrics_address(self) -> str:
+        if self.ports.metrics is None:
+            return f"unix:{self.metrics_socket}"
+        return f"http://{self.listens_on}:{self.ports.metrics}"
+
     def _settings(self) -> str:
         archives = re.escape(str(self.archives)).replace("\\", "\\\\")
         settings = {
             "inference_address": f"http://{self.listens_on}:{self.ports.inference}",
             "management_address": self.management_url,
-            "metrics_address": f"http://{self.listens_on}:{self.ports.metrics}",
+            "metrics_address": self._metrics_address(),
             "grpc_inference_address": LOOPBACK,
             "grpc_inference_port": self.ports.grpc_inference,
             "grpc_management_address": LOOPBACK,

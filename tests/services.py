@@ -47,7 +47,7 @@ class ModelServer:
 
     inference_url: str
     management_url: str
-    metrics_url: str
+    metrics_socket: Path
     grpc_inference_port: int
     key_file: Path
     model_store: Path
@@ -132,7 +132,7 @@ class RunServices:
             home=self.folder / "torchserve",
             archives=self.folder / "archives",
             logs=self.folder / "logs",
-            ports=Ports(*free_ports(5)),
+            ports=Ports(*free_ports(4)),
             capacity=Capacity(workers=1, threads=2, engine="compiled"),
         )
         process, management = start(
@@ -149,7 +149,7 @@ class RunServices:
         served = ModelServer(
             inference_url=server.inference_url,
             management_url=server.management_url,
-            metrics_url=server.metrics_url,
+            metrics_socket=server.metrics_socket,
             grpc_inference_port=server.ports.grpc_inference,
             key_file=server.key_file,
             model_store=MODEL_STORE,
@@ -173,7 +173,7 @@ def wanted_mongodb(folder: Path) -> str:
 
 def wanted_model_server(folder: Path) -> ModelServer:
     """Ask for the run's TorchServe and wait for it; raises RuntimeError when it can't be started."""
-    paths = {"key_file", "model_store", "archives", "logs"}
+    paths = {"key_file", "metrics_socket", "model_store", "archives", "logs"}
     values: dict[str, Any] = {
         key: Path(value) if key in paths else value for key, value in _answer(folder, MODEL_SERVER).items()
     }

@@ -104,7 +104,7 @@ class Stack:
     @property
     def audit_records(self) -> Any:
         """The collection of sealed audit records, as its database has it."""
-        return MongoClient(self.state["mongodb_uri"])["retinote"]["audit_record"]
+        return MongoClient(DataFolder(self.data).database_address())["retinote"]["audit_record"]
 
     @property
     def url(self) -> str:

@@ -14,6 +14,7 @@
 | RETINOTE_CACHE_URL | redis:// address of a cache that several machines share | a folder in the data folder |
 | RETINOTE_GATEWAY_SECRET | what the gateway shows when it asks whether a service key is good | none: nobody is answered |
 | RETINOTE_METRICS_TOKEN | what Prometheus shows to read /metrics, as a bearer token | none: nobody may |
+| RETINOTE_MODEL_METRICS | socket with the metrics of a model server beside this web app | none |
 | RETINOTE_WORKER_METRICS_PORT | where the worker answers Prometheus, with the same token | 0: nowhere |
 | RETINOTE_ALLOWED_HOSTS | host names that the app answers to, separated by commas | localhost,127.0.0.1,[::1] |
 | RETINOTE_TRUSTED_ORIGINS | origins that may post forms, e.g. https://oct.example.org | none |
@@ -296,6 +297,7 @@ MODEL_KEY_FILE = os.environ.get("RETINOTE_MODEL_KEY_FILE", "")
 MODEL_NAME = os.environ.get("RETINOTE_MODEL_NAME", "retina-oct")
 GATEWAY_SECRET = os.environ.get("RETINOTE_GATEWAY_SECRET", "")
 METRICS_TOKEN = os.environ.get("RETINOTE_METRICS_TOKEN", "")
+MODEL_METRICS_SOCKET = os.environ.get("RETINOTE_MODEL_METRICS", "")
 WORKER_METRICS_PORT = int(os.environ.get("RETINOTE_WORKER_METRICS_PORT") or 0)
 MODEL_CHANGES_FILE = Path(
     os.environ.get("RETINOTE_MODEL_CHANGES") or DATA_DIR / "torchserve" / "changes.jsonl"

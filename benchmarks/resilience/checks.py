@@ -22,7 +22,8 @@ from benchmarks.errors import BenchmarkError
 from benchmarks.resilience.clients import REQUEST_TIMEOUT_S, Account, Sent, digest
 from benchmarks.resilience.subject import Subject
 from benchmarks.stack import ROOT, environment_without
-from serving.stack import webapp
+from serving.stack.database import DATABASE
+from serving.stack.up import running_environment
 
 DRAIN_TIMEOUT_S = 300.0
 POLL_S = 0.5
@@ -76,9 +77,9 @@ def examine(
 
     Waits for the queue to empty first. Raises BenchmarkError when it doesn't.
     """
-    client: MongoClient[dict[str, Any]] = MongoClient(str(subject.state["mongodb_uri"]))
+    client: MongoClient[dict[str, Any]] = MongoClient(subject.data.database_address())
     with client:
-        database = client[webapp.DATABASE]
+        database = client[DATABASE]
         _drain(database[SCANS])
         findings = Findings(swept=_sweep(subject))
         _drain(database[SCANS])  # what the sweep queued again
@@ -178,18 +179,9 @@ def _drain(scans: Any) -> None:
 
 
 def _sweep(subject: Subject) -> str:
-    state = subject.state
     ran = subprocess.run(
         [sys.executable, "-c", SWEEP],
-        env=webapp.environment(
-            data=subject.data.path,
-            secret_key=subject.data.secret_key(),
-            mongodb_uri=str(state["mongodb_uri"]),
-            model_url=str(state["inference_url"]),
-            management_url=str(state["management_url"]),
-            key_file=Path(state["key_file"]),
-            inherited=environment_without(),
-        ),
+        env=running_environment(subject.data, subject.state, environment_without()),
         cwd=ROOT,
         capture_output=True,
         text=True,

@@ -106,10 +106,11 @@ def replica(subject: Subject) -> Iterator[Replica]:
         environment = webapp.environment(
             data=subject.data.path,
             secret_key=subject.data.secret_key(),
-            mongodb_uri=f"mongodb://127.0.0.1:{database.port}/?directConnection=true",
+            mongodb_uri=_through(database, subject.data.database_address()),
             model_url=f"http://127.0.0.1:{model_server.port}",
             management_url=str(state["management_url"]),
             key_file=Path(state["key_file"]),
+            model_metrics=Path(state["metrics_socket"]),
             inherited=environment_without(),
         )
         app = webapp.WebApp("127.0.0.1", port, environment, subject.data.run)
@@ -152,8 +153,11 @@ def small_disk(folder: Path, mib: int) -> Iterator[bool]:
             subprocess.run([shutil.which("umount") or "/bin/umount", "--lazy", str(folder)], check=True)
 
 
+def _through(proxy: Proxy, address: str) -> str:
+    """A MongoDB address that leads through the proxy, with the account of the original."""
+    account = urlsplit(address).netloc.rpartition("@")[0]
+    return f"mongodb://{account}@127.0.0.1:{proxy.port}/?directConnection=true&authSource=admin"
+
+
 def _ports(state: dict[str, Any]) -> tuple[int, int]:
-    mongodb = urlsplit(str(state["mongodb_uri"])).port
-    model_server = urlsplit(str(state["inference_url"])).port
-    assert mongodb and model_server
-    return mongodb, model_server
+    return int(state["ports"]["mongodb"]), int(state["ports"]["inference"])

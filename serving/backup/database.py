@@ -13,10 +13,10 @@ from serving.backup.documents import AnyDatabase
 from serving.backup.errors import BackupError, reason
 from serving.processes import GuardedProcess, wait_until
 from serving.stack import ports
-from serving.stack.folder import DataFolder, read_state
+from serving.stack.database import OwnDatabase, database_name
+from serving.stack.folder import DataFolder
 
-DATABASE_VARIABLE, ADDRESS_VARIABLE = "RETINOTE_DATABASE", "MONGODB_URI"
-DATABASE = "retinote"
+ADDRESS_VARIABLE = "MONGODB_URI"
 START_TIMEOUT_S = 120.0
 FIND_TIMEOUT_MS = 5000
 
@@ -24,8 +24,7 @@ FIND_TIMEOUT_MS = 5000
 @contextmanager
 def shared(data: DataFolder) -> Iterator[AnyDatabase]:
     """The database while others may use it: of the stack that runs, of MONGODB_URI, else by a server of our own."""
-    running = read_state(data).get("mongodb_uri") if data.is_held() else None
-    address = running or os.environ.get(ADDRESS_VARIABLE)
+    address = data.database_address() if data.is_held() else os.environ.get(ADDRESS_VARIABLE)
     if address:
         with _connected(address) as database:
             yield database
@@ -63,21 +62,17 @@ def _own_server(data: DataFolder) -> Iterator[str]:
     try:
         program = mongodb.find_mongod(data.run / "lib")
         (port,) = ports.free_ports(1)
+        database = OwnDatabase(data, port)
         process = GuardedProcess.start(
-            mongodb.server_command(program, data.mongodb, port),
+            database.command(program),
             log=data.logs / "mongodb.log",
             environment=os.environ | dict(program.variables),
             grace_s=30.0,
             kept_open=[lock],
         )
         try:
-            wait_until(
-                lambda: mongodb.become_primary(port),
-                process=process,
-                name="MongoDB",
-                timeout_s=START_TIMEOUT_S,
-            )
-            yield mongodb.uri(port)
+            wait_until(database.is_ready, process=process, name="MongoDB", timeout_s=START_TIMEOUT_S)
+            yield database.address()
         finally:
             process.stop()
     finally:
@@ -92,6 +87,6 @@ def _connected(address: str) -> Iterator[AnyDatabase]:
             address, serverSelectionTimeoutMS=FIND_TIMEOUT_MS, w="majority"
         )
         with client:
-            yield client[os.environ.get(DATABASE_VARIABLE, DATABASE)]
+            yield client[database_name()]
     except PyMongoError as error:
         raise BackupError(f"{reason(error)}.") from error

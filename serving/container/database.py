@@ -15,20 +15,13 @@ from pymongo import MongoClient
 from pymongo.errors import OperationFailure, PyMongoError
 
 from serving.errors import ServingError
-from serving.mongodb import REPLICA_SET
+from serving.mongodb import REPLICA_SET, Client, keep_app_user
 
-ROOT_USER, APP_USER = "root", "retinote"
+ROOT_USER = "root"
 START_TIMEOUT_S = 120.0
 POLL_S = 0.5
 HELLO_TIMEOUT_MS = 2000
-AUTHENTICATION_FAILED, UNAUTHORIZED, USER_NOT_FOUND, ALREADY_INITIALIZED = (
-    18,
-    13,
-    11,
-    23,
-)  # MongoDB error codes
-
-Client = MongoClient[dict[str, Any]]
+AUTHENTICATION_FAILED, UNAUTHORIZED, ALREADY_INITIALIZED = 18, 13, 23  # MongoDB error codes
 
 
 @dataclass(frozen=True)
@@ -87,7 +80,7 @@ def _prepare(accounts: Accounts) -> None:
             _create_root(anonymous, accounts.root_password)
     with _client(accounts.port, accounts.root_password) as root:
         _move(root, accounts.member)
-        _keep_app_user(root, accounts)
+        keep_app_user(root, accounts.app_password, [accounts.database])
 
 
 def _client(port: int, root_password: str | None = None) -> Client:
@@ -146,17 +139,3 @@ def _move(root: Client, member: str) -> None:
         configuration["version"] += 1
         root.admin.command("replSetReconfig", configuration, force=True)
         raise _NotYet("the replica set's member was moved just now")
-
-
-def _keep_app_user(root: Client, accounts: Accounts) -> None:
-    """The app may read and write its own database and no other."""
-    account: dict[str, Any] = {
-        "pwd": accounts.app_password,
-        "roles": [{"role": "readWrite", "db": accounts.database}],
-    }
-    try:
-        root.admin.command("updateUser", APP_USER, **account)
-    except OperationFailure as failure:
-        if failure.code != USER_NOT_FOUND:
-            raise
-        root.admin.command("createUser", APP_USER, **account)

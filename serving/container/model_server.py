@@ -145,7 +145,6 @@ def _facts(server: TorchServe, stores: ModelStores) -> dict[str, object]:
         "ready": True,
         "inference_url": server.inference_url,
         "management_url": server.management_url,
-        "metrics_url": server.metrics_url,
         "key_file": str(server.key_file),
         "workers": server.capacity.workers,
         "batching": asdict(server.capacity.batching),

@@ -26,9 +26,13 @@ REPLICA_KEY_BYTES = 96
 def new_secrets() -> dict[str, str]:
     """A new value for each secret, of characters that need no quoting in `.env` and no escaping in addresses."""
     values = {name: secrets.token_urlsafe(SECRET_BYTES) for name in SECRETS}
-    # MongoDB takes the characters of base64 alone.
-    values["MONGODB_REPLICA_KEY"] = base64.b64encode(secrets.token_bytes(REPLICA_KEY_BYTES)).decode()
+    values["MONGODB_REPLICA_KEY"] = new_replica_key()
     return values
+
+
+def new_replica_key() -> str:
+    """A new key file's content for MongoDB, which takes the characters of base64 alone."""
+    return base64.b64encode(secrets.token_bytes(REPLICA_KEY_BYTES)).decode()
 
 
 def write(path: Path, settings: Mapping[str, str]) -> None:

@@ -18,6 +18,12 @@ MIN_FREE_BYTES = 2**30
 LOCK_WAIT_S = 30.0
 """How long services of a killed stack may take to end."""
 LOCK_POLL_S = 0.2
+SECRET_BYTES = 48
+
+
+def new_secret() -> str:
+    """A secret that nobody guesses, of characters that need no escaping in addresses."""
+    return secrets.token_urlsafe(SECRET_BYTES)
 
 
 class DataFolder:
@@ -36,6 +42,9 @@ class DataFolder:
         self.logs = self.path / "logs"
         self.run = self.path / "run"
         self.secrets = self.path / "secrets"
+        self.mongodb_key = self.secrets / "mongodb.key"
+        self.mongodb_password = self.secrets / "mongodb_password"
+        self.mongodb_address = self.secrets / "mongodb_uri"
         self.state = self.run / "state.json"
         self.lock = self.run / "lock"
         self.stack_log = self.logs / "stack.log"
@@ -110,20 +119,38 @@ class DataFolder:
 
     def secret_key(self) -> str:
         """The web app's secret, made once and kept."""
-        path = self.secrets / "secret_key"
+        return self.kept_secret(self.secrets / "secret_key")
+
+    def kept_secret(self, path: Path, new: Callable[[], str] = new_secret) -> str:
+        """The secret in a file among the secrets, made once and kept."""
         if not path.exists():
-            partial = path.with_suffix(".partial")
-            partial.touch(mode=0o600)
-            partial.write_text(secrets.token_urlsafe(48), encoding="utf-8")
-            partial.replace(path)
+            path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+            write_private(path, new())
         return path.read_text(encoding="utf-8")
+
+    def database_address(self) -> str:
+        """The address, with its password, of the MongoDB server that the running stack uses. Raises ServingError."""
+        try:
+            return self.mongodb_address.read_text(encoding="utf-8")
+        except OSError as error:
+            raise ServingError(
+                f"{self.mongodb_address} can't be read ({error.strerror}); a running stack keeps its database's "
+                "address there. Stop the stack and start it again."
+            ) from error
+
+
+def write_private(path: Path, text: str) -> None:
+    """Write a file for its owner alone; readers see the old text or the new one, never half of it."""
+    partial = path.with_name(f"{path.name}.partial")
+    partial.unlink(missing_ok=True)
+    with open(os.open(partial, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w", encoding="utf-8") as file:
+        file.write(text)
+    partial.replace(path)
 
 
 def write_state(folder: DataFolder, state: dict[str, Any]) -> None:
-    """Record what runs; readers see the old state or the new one, never half of it."""
-    partial = folder.state.with_suffix(".partial")
-    partial.write_text(json.dumps(state, indent=2) + "\n", encoding="utf-8")
-    partial.replace(folder.state)
+    """Record what runs; no secret belongs here."""
+    write_private(folder.state, json.dumps(state, indent=2) + "\n")
 
 
 def read_state(folder: DataFolder) -> dict[str, Any]:

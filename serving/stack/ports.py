@@ -13,11 +13,10 @@ OFFSETS = {
     "mongodb": 17,
     "inference": 80,
     "management": 81,
-    "metrics": 82,
     "grpc-inference": 70,
     "grpc-management": 71,
 }
-"""How far each port lies above the web app's, so that --port moves all of them: 8017, 8080, 8081, 8082, 8070, 8071."""
+"""How far each port lies above the web app's, so that --port moves all of them: 8017, 8080, 8081, 8070, 8071."""
 
 
 def option(name: str) -> str:

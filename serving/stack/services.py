@@ -4,7 +4,7 @@ import os
 from pathlib import Path
 
 from serving import mongodb
-from serving.stack.folder import DataFolder
+from serving.stack.database import OwnDatabase
 from serving.stack.served_models import ServedModels
 from serving.stack.service import Service
 from serving.stack.webapp import ROOT, WebApp, WorkerPing
@@ -13,16 +13,17 @@ from serving.torchserve import STARTUP_TIMEOUT_S, TorchServe
 MONGODB, MODEL_SERVER, WEB, WORKER = "MongoDB", "model server", "web app", "worker"
 
 
-def mongodb_service(folder: DataFolder, port: int) -> Service:
+def mongodb_service(database: OwnDatabase) -> Service:
     """A MongoDB server of our own. Raises ServingError when no server program can run here."""
+    folder = database.data
     program = mongodb.find_mongod(folder.run / "lib")
     return Service(
         name=MONGODB,
-        command=lambda: mongodb.server_command(program, folder.mongodb, port),
+        command=lambda: database.command(program),
         log=folder.logs / "mongodb.log",
-        probe=lambda: mongodb.become_primary(port),
+        probe=database.is_ready,
         environment=os.environ | dict(program.variables),
-        address=f"127.0.0.1:{port}",
+        address=f"127.0.0.1:{database.port}",
         grace_s=30.0,
     )
 

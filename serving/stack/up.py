@@ -13,7 +13,8 @@ from serving.capacity import Capacity
 from serving.errors import ServingError
 from serving.registry import Registry, wanted
 from serving.stack import ports, services, webapp
-from serving.stack.folder import DataFolder, write_state
+from serving.stack.database import OwnDatabase
+from serving.stack.folder import DataFolder, write_private, write_state
 from serving.stack.served_models import ServedModels
 from serving.stack.service import Status
 from serving.stack.supervisor import StackFailed, StopRequested, Supervisor
@@ -102,7 +103,9 @@ def run(settings: Settings, terminal: TextIO, when_ready: Callable[[], None] = l
     wanted(settings.stores, registry)  # complain now, not when half of the stack is up
     if settings.mongodb_uri:
         mongodb.answers_as_primary(settings.mongodb_uri)
-    uri = settings.mongodb_uri or mongodb.uri(chosen["mongodb"])
+    database = OwnDatabase(data, chosen["mongodb"])
+    uri = settings.mongodb_uri or database.address()
+    write_private(data.mongodb_address, uri)
     app = webapp.WebApp(
         host=settings.host,
         port=chosen["web"],
@@ -114,16 +117,17 @@ def run(settings: Settings, terminal: TextIO, when_ready: Callable[[], None] = l
             model_url=server.inference_url,
             management_url=server.management_url,
             key_file=server.key_file,
+            model_metrics=server.metrics_socket,
         ),
     )
-    state = State(data, _facts(app, chosen, server, uri, settings))
+    state = State(data, _facts(app, chosen, server, settings))
     password = None
     try:
         with Supervisor(announce, state.services_changed, kept_open=[lock]) as supervisor:
             supervisor.catch_signals()
             announce(f"Starting a stack on {data.path}")
             if not settings.mongodb_uri:
-                supervisor.start(services.mongodb_service(data, chosen["mongodb"]))
+                supervisor.start(services.mongodb_service(database))
             models = ServedModels(server, settings.stores, registry, supervisor.say)
             supervisor.start(services.model_server_service(server, models))
             _build_page(supervisor, app, data, announce)
@@ -153,6 +157,7 @@ def run(settings: Settings, terminal: TextIO, when_ready: Callable[[], None] = l
         if password:  # it was made, and would be lost
             announce.terminal_only(_sign_in(password))
         data.state.unlink(missing_ok=True)
+        data.mongodb_address.unlink(missing_ok=True)
         server.clean()
     announce("Stopped")
     return True
@@ -166,7 +171,6 @@ def _model_server(data: DataFolder, chosen: Mapping[str, int], capacity: Capacit
         ports=torchserve.Ports(
             inference=chosen["inference"],
             management=chosen["management"],
-            metrics=chosen["metrics"],
             grpc_inference=chosen["grpc-inference"],
             grpc_management=chosen["grpc-management"],
         ),
@@ -175,7 +179,7 @@ def _model_server(data: DataFolder, chosen: Mapping[str, int], capacity: Capacit
 
 
 def _facts(
-    app: webapp.WebApp, chosen: Mapping[str, int], server: torchserve.TorchServe, uri: str, settings: Settings
+    app: webapp.WebApp, chosen: Mapping[str, int], server: torchserve.TorchServe, settings: Settings
 ) -> dict[str, Any]:
     """What other commands need to know of this stack."""
     return {
@@ -183,11 +187,10 @@ def _facts(
         "ports": dict(chosen),
         "inference_url": server.inference_url,
         "management_url": server.management_url,
-        "metrics_url": server.metrics_url,
         "key_file": str(server.key_file),
+        "metrics_socket": str(server.metrics_socket),
         "workers": server.capacity.workers,
         "batching": asdict(server.capacity.batching),
-        "mongodb_uri": uri,
         "model_stores": [str(folder) for folder in settings.stores.folders],
     }
 
@@ -261,10 +264,11 @@ def running_environment(
     return webapp.environment(
         data=data.path,
         secret_key=data.secret_key(),
-        mongodb_uri=state["mongodb_uri"],
+        mongodb_uri=data.database_address(),
         model_url=state["inference_url"],
         management_url=state["management_url"],
         key_file=Path(state["key_file"]),
+        model_metrics=Path(state["metrics_socket"]),
         inherited=inherited,
     )
 

@@ -20,6 +20,7 @@ from kombu.exceptions import OperationalError
 from pymongo.errors import PyMongoError
 
 from serving.capacity import core_count
+from serving.stack.database import broker_of, database_name
 
 ROOT = Path(__file__).resolve().parents[2]
 FIRST_ADMINISTRATOR = "admin"
@@ -33,7 +34,6 @@ WEB_PROBE_TIMEOUT_S = 5.0
 PROBE_TIMEOUT_S = 2.0
 PING_EVERY_S = 10.0
 WORKER_PROCESSES = 2
-DATABASE = "retinote"
 WORKER_NAME = "worker@retinote"
 SET_UP = """
 import django
@@ -146,11 +146,12 @@ def environment(
     model_url: str,
     management_url: str,
     key_file: Path,
+    model_metrics: Path,
     inherited: Mapping[str, str] = os.environ,
 ) -> dict[str, str]:
     """Variables of the web app's settings. Those that the user set already (RETINOTE_…) stay, the stack's own excepted."""
-    database = inherited.get("RETINOTE_DATABASE", DATABASE)
-    defaults = {"RETINOTE_BROKER_URL": urlsplit(mongodb_uri)._replace(path=f"/{database}_broker").geturl()}
+    broker = broker_of(database_name(inherited))
+    defaults = {"RETINOTE_BROKER_URL": urlsplit(mongodb_uri)._replace(path=f"/{broker}").geturl()}
     return (
         defaults
         | dict(inherited)
@@ -164,6 +165,7 @@ def environment(
             "RETINOTE_MODEL_URL": model_url,
             "RETINOTE_MODEL_MANAGEMENT_URL": management_url,
             "RETINOTE_MODEL_KEY_FILE": str(key_file),
+            "RETINOTE_MODEL_METRICS": str(model_metrics),
         }
     )
 

@@ -5,10 +5,16 @@ import signal
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import Any
 
+import grpc
+import psutil
 import pytest
 import requests
+from pymongo import MongoClient
+from pymongo.errors import OperationFailure
 
+from serving.stack.up import ADMINISTRATOR_NOTE
 from tests.images import png_bytes
 from tests.models import make_model
 from tests.services import free_ports
@@ -70,6 +76,79 @@ def test_the_first_password_is_in_no_log(stack: Stack) -> None:
     for log in (stack.data / "logs").rglob("*"):
         if log.is_file():
             assert stack.password not in log.read_text(errors="replace"), log
+
+
+def test_no_secret_is_where_others_read_it(stack: Stack) -> None:
+    """Not on a command line, in no log, not in what the stack records of itself; its files are its owner's alone."""
+    kept = [path for path in (stack.data / "secrets").iterdir() if path.name != ADMINISTRATOR_NOTE]
+    assert {path.name for path in kept} == {"mongodb.key", "mongodb_password", "mongodb_uri", "secret_key"}
+    secrets = {path.name: path.read_text().strip() for path in kept}
+    shown = [word for pid in stack.processes() for word in psutil.Process(pid).cmdline()]
+    logs = [path.read_text(errors="replace") for path in (stack.data / "logs").rglob("*") if path.is_file()]
+    for name, secret in secrets.items():
+        assert not any(secret in text for text in [*shown, *logs, str(stack.state)]), name
+    assert {path.stat().st_mode & 0o777 for path in [*kept, stack.data / "run" / "state.json"]} == {0o600}
+    assert (stack.data / "secrets").stat().st_mode & 0o777 == 0o700
+
+
+def asks_mongodb(port: int) -> str:
+    with MongoClient[dict[str, Any]]("127.0.0.1", port, directConnection=True) as stranger:
+        try:
+            return str(stranger["retinote"]["accounts_user"].find_one())
+        except OperationFailure as refused:
+            return str(refused.code)
+
+
+def asks(path: str) -> Callable[[int], str]:
+    return lambda port: str(requests.get(f"http://127.0.0.1:{port}{path}", timeout=30).status_code)
+
+
+def asks_grpc(method: str) -> Callable[[int], str]:
+    def ask(port: int) -> str:
+        with grpc.insecure_channel(f"127.0.0.1:{port}") as channel:
+            try:
+                return str(channel.unary_unary(method)(b"", timeout=30))
+            except grpc.RpcError as refused:
+                return str(refused.code().name)  # type: ignore[attr-defined]
+
+    return ask
+
+
+STRANGERS = {
+    # port: what somebody without an account or a key asks for, and what he gets
+    "mongodb": (asks_mongodb, "13"),  # Unauthorized
+    "inference": (asks("/predictions/retina-oct"), "400"),  # InvalidKeyException
+    "management": (asks("/models"), "400"),
+    "grpc-inference": (
+        asks_grpc("/org.pytorch.serve.grpc.inference.InferenceAPIsService/Predictions"),
+        "PERMISSION_DENIED",
+    ),
+    "grpc-management": (
+        asks_grpc("/org.pytorch.serve.grpc.management.ManagementAPIsService/ListModels"),
+        "PERMISSION_DENIED",
+    ),
+    "web": (asks("/api/v1/scans/"), "401"),
+}
+
+
+def test_every_port_that_the_stack_listens_on_refuses_strangers(stack: Stack) -> None:
+    """All ports are listed above, all are this machine's alone, and nothing of worth is told without a key."""
+    wait_for(stack.is_ready, timeout_s=RESTART_TIMEOUT_S)
+    listening = {
+        (connection.laddr.ip.removeprefix("::ffff:"), connection.laddr.port)
+        for pid in stack.processes()
+        for connection in psutil.Process(pid).net_connections("inet")
+        if connection.status in (psutil.CONN_LISTEN, psutil.CONN_NONE)
+    }
+
+    assert listening == {("127.0.0.1", port) for port in stack.state["ports"].values()}
+    assert {name: ask(stack.state["ports"][name]) for name, (ask, _) in STRANGERS.items()} == {
+        name: answer for name, (_, answer) in STRANGERS.items()
+    }
+    assert STRANGERS.keys() == stack.state["ports"].keys()
+    # Prometheus' token is not set here, so that nobody reads metrics.
+    for path in ("/metrics", "/metrics/model-server"):
+        assert asks(path)(stack.port) == "404"
 
 
 def test_a_scan_goes_in_and_prediction_and_overlay_come_out(stack: Stack) -> None:

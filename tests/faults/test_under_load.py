@@ -93,7 +93,7 @@ def at_it(count: int, work: Callable[[], None]) -> Iterator[None]:
 
 def scans(subject: Subject) -> dict[str, dict[str, object]]:
     """All stored scans, by the digest of the file that was sent."""
-    with MongoClient[dict[str, object]](str(subject.state["mongodb_uri"])) as client:
+    with MongoClient[dict[str, object]](subject.data.database_address()) as client:
         return {str(scan["sha256"]): scan for scan in client["retinote"]["scans_scan"].find()}
 
 

@@ -53,7 +53,7 @@ def trial(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Trial]:
         home=folder / "torchserve",
         archives=folder / "archives",
         logs=folder / "logs",
-        ports=Ports(*free_ports(5)),
+        ports=Ports(*free_ports(4)),
         capacity=Capacity(workers=1, threads=1, engine="eager"),
     )
     process, client = start(server, timeout_s=60)

@@ -8,6 +8,7 @@ import pytest
 import requests
 from prometheus_client.parser import text_string_to_metric_families
 
+from serving.model_metrics import read_metrics
 from tests.images import png_bytes
 from tests.serving.conftest import FIRST, MODEL, Trial
 from tests.waiting import wait_for
@@ -18,7 +19,7 @@ pytestmark = pytest.mark.xdist_group("trial")
 
 def samples(trial: Trial, name: str) -> dict[tuple[str, ...], float]:
     """A metric's values by version and label, code or step, as a scrape has them now."""
-    text = requests.get(f"{trial.server.metrics_url}/metrics", timeout=30).text
+    text = read_metrics(trial.server.metrics_socket).decode()
     return {
         (sample.labels["model_version"], *_words(sample.labels)): sample.value
         for family in text_string_to_metric_families(text)

@@ -52,6 +52,17 @@ def test_the_secret_key_is_made_once(folder: DataFolder) -> None:
     assert stat.S_IMODE((folder.secrets / "secret_key").stat().st_mode) == 0o600
 
 
+def test_what_runs_is_recorded_for_the_owner_alone(folder: DataFolder) -> None:
+    write_state(folder, {"pid": os.getpid()})
+
+    assert stat.S_IMODE(folder.state.stat().st_mode) == 0o600
+
+
+def test_without_a_running_stack_its_database_has_no_address(folder: DataFolder) -> None:
+    with pytest.raises(ServingError, match=r"mongodb_uri can't be read \(No such file or directory\)"):
+        folder.database_address()
+
+
 def test_a_folder_is_used_by_one_stack_at_a_time(folder: DataFolder) -> None:
     write_state(folder, {"pid": os.getpid(), "url": "http://127.0.0.1:8000/"})
     lock = folder.hold(print)

@@ -1,14 +1,15 @@
 """TorchServe as it is configured here: who gets in, what may be registered, how much may pass."""
 
 import stat
+from dataclasses import replace
 from pathlib import Path
 
 import psutil
 import pytest
-import requests
 
 from serving.capacity import Capacity, capacity
 from serving.management import NotRegistered
+from serving.model_metrics import MetricsUnavailable, read_metrics
 from serving.torchserve import Ports, TorchServe
 from tests.serving.conftest import Trial
 from tests.waiting import wait_for
@@ -17,7 +18,7 @@ pytestmark = pytest.mark.xdist_group("trial")
 
 
 def server_in(folder: Path) -> TorchServe:
-    return TorchServe(folder, folder / "archives", folder / "logs", Ports(1, 2, 3, 4, 5), Capacity(1, 2))
+    return TorchServe(folder, folder / "archives", folder / "logs", Ports(1, 2, 3, 4), Capacity(1, 2))
 
 
 def listening(pid: int) -> set[tuple[str, int]]:
@@ -58,11 +59,27 @@ def test_archives_from_elsewhere_are_refused(trial: Trial, url: str) -> None:
         trial.client.register(url.format(archives=trial.server.archives), workers=1)
 
 
-def test_metrics_are_for_prometheus(trial: Trial) -> None:
-    answer = requests.get(f"{trial.server.metrics_url}/metrics", timeout=10)
+def test_metrics_are_read_by_a_socket_of_the_servers_own_folder(trial: Trial) -> None:
+    text = read_metrics(trial.server.metrics_socket).decode()
 
-    assert answer.ok
-    assert "# TYPE ts_inference_requests_total counter" in answer.text
+    assert "# TYPE ts_inference_requests_total counter" in text
+
+
+def test_metrics_of_a_server_that_is_away_are_missed_in_a_sentence(tmp_path: Path) -> None:
+    with pytest.raises(MetricsUnavailable, match="metrics can't be read: .*No such file"):
+        read_metrics(tmp_path / "metrics.sock")
+
+
+@pytest.mark.parametrize(("port", "address"), [(None, "unix:{socket}"), (5, "http://0.0.0.0:5")])
+def test_metrics_have_a_port_only_where_one_is_asked_for(
+    tmp_path: Path, port: int | None, address: str
+) -> None:
+    server = replace(server_in(tmp_path), listens_on="0.0.0.0", ports=Ports(1, 2, 3, 4, port))
+
+    server.prepare()
+
+    settings = (tmp_path / "config.properties").read_text()
+    assert f"metrics_address={address.format(socket=server.metrics_socket)}\n" in settings
 
 
 def test_workers_share_out_the_cores() -> None:

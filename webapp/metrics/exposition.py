@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import hmac
 import os
+from pathlib import Path
 
 from django.conf import settings
 from prometheus_client import CONTENT_TYPE_PLAIN_0_0_4, REGISTRY, CollectorRegistry, generate_latest
 from prometheus_client.multiprocess import MultiProcessCollector
 
+from serving.model_metrics import read_metrics
 from webapp.metrics.folder import VARIABLE
 from webapp.metrics.state import StateCollector
 
@@ -31,6 +33,15 @@ def web_metrics() -> bytes:
     state = CollectorRegistry()
     state.register(StateCollector())
     return process_metrics() + generate_latest(state)
+
+
+def model_metrics() -> bytes | None:
+    """What the model server beside this web app has counted; None where it answers Prometheus itself.
+
+    Raises MetricsUnavailable.
+    """
+    path: str = settings.MODEL_METRICS_SOCKET
+    return read_metrics(Path(path)) if path else None
 
 
 def _counted() -> CollectorRegistry:

@@ -13,10 +13,12 @@ from django.conf import settings
 from django.http import HttpRequest, HttpResponse
 from django.http.response import HttpResponseBase
 
+from serving.model_metrics import MetricsUnavailable
 from webapp.metrics import instruments
-from webapp.metrics.exposition import CONTENT_TYPE, is_reader, web_metrics
+from webapp.metrics.exposition import CONTENT_TYPE, is_reader, model_metrics, web_metrics
 
-PATH = "/metrics"
+PATH, MODEL_PATH = "/metrics", "/metrics/model-server"
+READ: dict[str, Callable[[], bytes | None]] = {PATH: web_metrics, MODEL_PATH: model_metrics}
 METHODS = frozenset(HTTPMethod)
 GROUP = re.compile(r"\(\?P<(\w+)>(?:[^()]|\([^()]*\))*\)")
 CONVERTER = re.compile(r"<\w+:(\w+)>")
@@ -34,10 +36,10 @@ class MetricsMiddleware:
         self._get_response = get_response
 
     def __call__(self, request: HttpRequest) -> HttpResponseBase:
-        if request.path == PATH and is_reader(request.headers.get("Authorization", "")):
-            return HttpResponse(
-                web_metrics(), content_type=CONTENT_TYPE, headers={"Cache-Control": "no-store"}
-            )
+        if request.path in READ and is_reader(request.headers.get("Authorization", "")):
+            answer = _answer(READ[request.path])
+            if answer is not None:
+                return answer
         started = time.perf_counter()
         with instruments.IN_PROGRESS.track_inprogress():
             response = self._get_response(request)
@@ -49,6 +51,17 @@ class MetricsMiddleware:
         if code := _error_code(response):
             instruments.ERRORS.labels(code).inc()
         return response
+
+
+def _answer(read: Callable[[], bytes | None]) -> HttpResponse | None:
+    """An answer for Prometheus, which takes a 503 for a target that is down; None where there is nothing to read."""
+    try:
+        text = read()
+    except MetricsUnavailable as error:
+        return HttpResponse(f"{error}\n", status=503, content_type="text/plain; charset=utf-8")
+    if text is None:
+        return None
+    return HttpResponse(text, content_type=CONTENT_TYPE, headers={"Cache-Control": "no-store"})
 
 
 def route(request: HttpRequest) -> str:

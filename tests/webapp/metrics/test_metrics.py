@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable
 from datetime import timedelta
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -74,6 +75,35 @@ def test_only_prometheus_finds_it(db: None, headers: dict[str, str]) -> None:
         404,
         unknown.content.replace(b"no-such-address", b"metrics"),
     )
+
+
+@pytest.mark.parametrize("headers", [{}, {"Authorization": "Bearer a-guess"}])
+def test_only_prometheus_finds_the_model_servers(
+    db: None, settings: Any, model_server: ModelServer, headers: dict[str, str]
+) -> None:
+    settings.MODEL_METRICS_SOCKET = str(model_server.metrics_socket)
+    assert Client().get("/metrics/model-server", headers=headers).status_code == 404
+
+
+def test_the_model_servers_metrics_are_read_beside_it(
+    db: None, settings: Any, model_server: ModelServer
+) -> None:
+    settings.MODEL_METRICS_SOCKET = str(model_server.metrics_socket)
+    answer = Client().get("/metrics/model-server", headers=READER)
+    assert answer.status_code == 200
+    assert "# TYPE ts_inference_requests_total counter" in answer.content.decode()
+
+
+def test_a_model_server_that_is_away_is_down(db: None, settings: Any, tmp_path: Path) -> None:
+    settings.MODEL_METRICS_SOCKET = str(tmp_path / "metrics.sock")
+    answer = Client().get("/metrics/model-server", headers=READER)
+    assert answer.status_code == 503
+    assert answer.content.decode().startswith("The model server's metrics can't be read: ")
+
+
+def test_a_model_server_with_a_port_of_its_own_is_not_read_here(db: None, settings: Any) -> None:
+    settings.MODEL_METRICS_SOCKET = ""
+    assert Client().get("/metrics/model-server", headers=READER).status_code == 404
 
 
 def test_an_administrator_is_not_prometheus(administrator: User, api: Clients) -> None:

@@ -13,6 +13,7 @@ import requests
 import yaml
 from django.test import Client
 
+from serving.model_metrics import read_metrics
 from tests.images import png_bytes
 from tests.services import ModelServer
 from tests.waiting import wait_for
@@ -75,7 +76,7 @@ def test_all_that_is_asked_for_is_measured(db: None, settings: Any, model_server
         )
 
     def missing() -> set[str]:
-        of_model_server = requests.get(f"{model_server.metrics_url}/metrics", timeout=30).text
+        of_model_server = read_metrics(model_server.metrics_socket).decode()
         asked = set().union(*(metrics_of(query) for query in queries()))
         return asked - {*exposed(web), *exposed(of_model_server), *OF_PROMETHEUS}
 
