@@ -137,6 +137,8 @@ def main(arguments: Sequence[str]) -> int:
         known = parser.parse_args(arguments)
     command = COMMANDS[known.command]
     try:
+        if "data_dir" in known:  # no command believes what lies in a folder that others can write
+            importlib.import_module("serving.stack.privacy").check_private(known.data_dir)
         run: Callable[[argparse.Namespace], int] = _load(command, command.run)
         return run(known)
     except KeyboardInterrupt:

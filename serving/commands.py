@@ -22,7 +22,7 @@ from serving.management import (
 from serving.processes import last_lines
 from serving.registry import Registry
 from serving.stack.commands import ROOT, add_data_option, print_table
-from serving.stack.folder import DataFolder, running_state
+from serving.stack.folder import DataFolder, make_private, running_state
 from serving.stores import ModelStores
 
 
@@ -161,7 +161,7 @@ def retire(arguments: argparse.Namespace) -> int:
 def import_(arguments: argparse.Namespace) -> int:
     """Take a model from elsewhere into the data folder's store; no stack is needed."""
     data = DataFolder(arguments.data_dir)
-    data.path.mkdir(mode=0o700, parents=True, exist_ok=True)
+    make_private(data.path)
     card = import_model(arguments.source, data.model_store)
     print(
         f"{card.name} {card.version} is in {data.model_store}, its weights are those of its card. "

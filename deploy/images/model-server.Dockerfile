@@ -24,7 +24,7 @@ RUN python3 -m venv /opt/venv \
     else cp /tmp/model-server.lock /tmp/chosen.lock; fi \
  && /opt/venv/bin/pip install --no-cache-dir --no-deps --require-hashes -r /tmp/chosen.lock \
  && /opt/venv/bin/pip uninstall --yes pip
-ENV PATH=/opt/venv/bin:$PATH PYTHONPATH=/app PYTHONUNBUFFERED=1 PYTHONDONTWRITEBYTECODE=1
+ENV PATH=/opt/venv/bin:$PATH PYTHONPATH=/app PYTHONUNBUFFERED=1 PYTHONDONTWRITEBYTECODE=1 RETINOTE_IN_CONTAINER=1
 WORKDIR /app
 COPY --chown=retinote:retinote cli.py pyproject.toml ./
 COPY --chown=retinote:retinote model_store model_store

@@ -17,10 +17,7 @@ from serving.backup.archive import Progress, unpack
 from serving.backup.backup import REGISTRY, STORE
 from serving.backup.errors import BackupError, reason
 from serving.backup.manifest import Manifest
-from serving.stack.folder import DataFolder
-
-ADMINISTRATOR_NOTE = "first-administrator"
-"""Says to the next `up` that accounts are there already."""
+from serving.stack.folder import DataFolder, make_private
 
 
 def restore_backup(
@@ -35,7 +32,7 @@ def restore_backup(
 
     Raises BackupError: the text says whether anything was changed.
     """
-    data.path.mkdir(mode=0o700, parents=True, exist_ok=True)
+    make_private(data.path)
     if not replace:
         _check_empty(data, database)
     with media.workspace(data.media, "restore") as work:
@@ -94,13 +91,13 @@ def _switch(data: DataFolder, database: documents.AnyDatabase, manifest: Manifes
 def _put_models(data: DataFolder, models: Path) -> None:
     """The registry and the models of the backup; versions of the same name are replaced, others stay."""
     registry = models / REGISTRY
-    data.torchserve.mkdir(mode=0o700, parents=True, exist_ok=True)
+    make_private(data.torchserve)
     if registry.exists():
         shutil.move(registry, data.registry)
     for version in (models / STORE).glob("*/*"):
         target = data.model_store / version.relative_to(models / STORE)
         shutil.rmtree(target, ignore_errors=True)
-        target.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        make_private(target.parent)
         shutil.move(version, target)
-    data.secrets.mkdir(mode=0o700, parents=True, exist_ok=True)
-    (data.secrets / ADMINISTRATOR_NOTE).touch(mode=0o600)
+    make_private(data.secrets)
+    data.administrator_note.touch(mode=0o600)  # accounts are there already

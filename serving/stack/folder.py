@@ -45,9 +45,16 @@ class DataFolder:
         self.mongodb_key = self.secrets / "mongodb.key"
         self.mongodb_password = self.secrets / "mongodb_password"
         self.mongodb_address = self.secrets / "mongodb_uri"
+        self.administrator_note = self.secrets / "first-administrator"
+        """Says that the first administrator was made. It is no secret."""
         self.state = self.run / "state.json"
         self.lock = self.run / "lock"
         self.stack_log = self.logs / "stack.log"
+
+    @property
+    def folders(self) -> tuple[Path, ...]:
+        """Those that a stack needs."""
+        return self.mongodb, self.torchserve, self.archives, self.media, self.logs, self.run, self.secrets
 
     def make(self) -> None:
         """Make the folders; patients' images lie in them, so they are for their owner alone.
@@ -55,17 +62,9 @@ class DataFolder:
         Raises ServingError when the folder can't be written or the disk is nearly full.
         """
         try:
-            self.path.mkdir(mode=0o700, parents=True, exist_ok=True)
-            for folder in (
-                self.mongodb,
-                self.torchserve,
-                self.archives,
-                self.media,
-                self.logs,
-                self.run,
-                self.secrets,
-            ):
-                folder.mkdir(mode=0o700, exist_ok=True)
+            make_private(self.path)
+            for folder in self.folders:
+                make_private(folder)
             self.lock.touch(mode=0o600)
         except OSError as error:
             raise ServingError(
@@ -124,7 +123,7 @@ class DataFolder:
     def kept_secret(self, path: Path, new: Callable[[], str] = new_secret) -> str:
         """The secret in a file among the secrets, made once and kept."""
         if not path.exists():
-            path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+            make_private(path.parent)
             write_private(path, new())
         return path.read_text(encoding="utf-8")
 
@@ -137,6 +136,12 @@ class DataFolder:
                 f"{self.mongodb_address} can't be read ({error.strerror}); a running stack keeps its database's "
                 "address there. Stop the stack and start it again."
             ) from error
+
+
+def make_private(folder: Path) -> None:
+    """Make a folder, and those above it that are missing, for their owner alone."""
+    for missing in [above for above in (*reversed(folder.parents), folder) if not above.exists()]:
+        missing.mkdir(mode=0o700, exist_ok=True)
 
 
 def write_private(path: Path, text: str) -> None:

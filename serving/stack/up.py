@@ -21,9 +21,6 @@ from serving.stack.supervisor import StackFailed, StopRequested, Supervisor
 from serving.stores import ModelStores
 from serving.tuning import tuned
 
-ADMINISTRATOR_NOTE = "first-administrator"
-"""A file of this name among the secrets says that the first administrator was made."""
-
 
 @dataclass(frozen=True)
 class Settings:
@@ -216,8 +213,7 @@ def _build_page(supervisor: Supervisor, app: webapp.WebApp, data: DataFolder, an
 
 def _make_first_administrator(supervisor: Supervisor, app: webapp.WebApp, data: DataFolder) -> str | None:
     """Make the first administrator, once in the life of a data folder; the generated password, or None."""
-    note = data.secrets / ADMINISTRATOR_NOTE
-    if note.exists():
+    if data.administrator_note.exists():
         return None
     password = webapp.new_password()
     made = subprocess.run(
@@ -234,7 +230,7 @@ def _make_first_administrator(supervisor: Supervisor, app: webapp.WebApp, data: 
         reason = (made.stderr.strip().splitlines() or ["no reason given"])[-1]
         supervisor.say(f"No first administrator was made: {reason}")
         return None
-    note.touch()
+    data.administrator_note.touch(mode=0o600)
     return password
 
 

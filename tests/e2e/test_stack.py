@@ -14,7 +14,7 @@ import requests
 from pymongo import MongoClient
 from pymongo.errors import OperationFailure
 
-from serving.stack.up import ADMINISTRATOR_NOTE
+from serving.stack.folder import DataFolder
 from tests.images import png_bytes
 from tests.models import make_model
 from tests.services import free_ports
@@ -80,7 +80,8 @@ def test_the_first_password_is_in_no_log(stack: Stack) -> None:
 
 def test_no_secret_is_where_others_read_it(stack: Stack) -> None:
     """Not on a command line, in no log, not in what the stack records of itself; its files are its owner's alone."""
-    kept = [path for path in (stack.data / "secrets").iterdir() if path.name != ADMINISTRATOR_NOTE]
+    data = DataFolder(stack.data)
+    kept = [path for path in data.secrets.iterdir() if path != data.administrator_note]
     assert {path.name for path in kept} == {"mongodb.key", "mongodb_password", "mongodb_uri", "secret_key"}
     secrets = {path.name: path.read_text().strip() for path in kept}
     shown = [word for pid in stack.processes() for word in psutil.Process(pid).cmdline()]
