@@ -12,6 +12,7 @@ from django.db import models
 from django.utils.crypto import salted_hmac
 
 from webapp import clock
+from webapp.audit.hashing import audited
 from webapp.audit.models import Action
 from webapp.audit.recording import acting, record
 from webapp.transactions import all_or_nothing
@@ -37,6 +38,7 @@ class UserManager(DjangoUserManager["User"]):
         return super().create_superuser(username, email, password, **extra | {"role": Role.ADMINISTRATOR})
 
 
+@audited("user", apart=("last_login",))
 class User(AbstractUser):
     """Somebody who signs in. The role alone decides the rights; `is_staff` and `is_superuser` follow it."""
 

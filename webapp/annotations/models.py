@@ -12,6 +12,8 @@ from django.db import models
 
 from webapp import clock
 from webapp.accounts.models import User
+from webapp.audit.hashing import audited
+from webapp.audit.viewing import OfScan
 from webapp.scans.models import Scan
 
 # The name of the one shape in a stored SVG.
@@ -36,7 +38,8 @@ class AnnotationQuerySet(models.QuerySet["Annotation"]):
         return grouped
 
 
-class Annotation(models.Model):
+@audited("annotation")
+class Annotation(OfScan):
     """A shape in pixels of the scan, kept as the selector of a W3C Web Annotation."""
 
     scan_id: ObjectId

@@ -8,6 +8,7 @@ from collections.abc import Callable
 from contextvars import ContextVar
 from functools import lru_cache
 
+from django.db.models import Model
 from django.http import HttpRequest, HttpResponse
 from django.utils.functional import SimpleLazyObject
 
@@ -39,13 +40,18 @@ def current_request() -> HttpRequest | None:
     return _request.get()
 
 
-def user_id(request: HttpRequest) -> str:
-    """The id of the request's user, empty while nobody has asked who that is; asking here would cost a query."""
+def known_user(request: HttpRequest) -> Model | None:
+    """The request's user, None while nobody has asked who that is: asking here would cost a query."""
     user = request.__dict__.get("user")
     if user is None or isinstance(user, SimpleLazyObject):
         user = getattr(request, "_cached_user", None)
-    key = getattr(user, "pk", None)
-    return str(key) if key else ""
+    return user if isinstance(user, Model) and user.pk else None
+
+
+def user_id(request: HttpRequest) -> str:
+    """The id of the request's user, empty while nobody has asked who that is."""
+    user = known_user(request)
+    return str(user.pk) if user else ""
 
 
 def route(request: HttpRequest) -> str:

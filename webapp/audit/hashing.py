@@ -8,16 +8,53 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, TypeVar
 
 from django.db import models
 
 from webapp.audit.models import Facts, Record
 
+Document = TypeVar("Document", bound=models.Model)
+
 GENESIS = "0" * 64
 """What the first record has in place of the hash of the record before."""
 FACTS = tuple(field.attname for field in Facts._meta.local_fields)
+LATER = {"actor_name", "scan_ids", "asked", "hashing"}
+"""What a record says only since later versions. It is hashed where it says something, so that old hashes hold."""
+HASHING = 1
+"""How documents are hashed. By 0 all of a document's fields were, so that no later version can make those anew."""
+
+_audited: dict[str, Audited] = {}
+
+
+@dataclass(frozen=True)
+class Audited:
+    """A kind of document that records tell of, by its word in them. `apart` names the fields that no hash covers."""
+
+    kind: str
+    model: type[models.Model]
+    apart: frozenset[str]
+
+
+def audited(kind: str, apart: Iterable[str] = ()) -> Callable[[type[Document]], type[Document]]:
+    """Class decorator: the model's documents are compared with what records say of them.
+
+    `apart` are fields that change without a record, because they count or follow from other documents.
+    """
+
+    def enter(model: type[Document]) -> type[Document]:
+        _audited[kind] = Audited(kind, model, frozenset(apart))
+        return model
+
+    return enter
+
+
+def audited_kinds() -> tuple[Audited, ...]:
+    """All that are compared."""
+    return tuple(_audited.values())
 
 
 def canonical_sha256(value: Any) -> str:
@@ -28,17 +65,23 @@ def canonical_sha256(value: Any) -> str:
 
 
 def document_sha256(document: models.Model) -> str:
-    """The sha256 of a document's stored values by the names of its fields: what was saved gives what is read back."""
+    """The sha256 of a document's stored values by the names of its fields: what was saved gives what is read back.
+
+    Without the fields that were declared to stand apart, and without those that say nothing (empty, false, zero): one
+    that a later version adds is so in all documents from before, and leaves their hashes as they were.
+    """
+    known = next((entry for entry in _audited.values() if type(document) is entry.model), None)
     values = {
         field.attname: field.to_python(getattr(document, field.attname))
         for field in document._meta.concrete_fields
+        if known is None or field.attname not in known.apart
     }
-    return canonical_sha256(values)
+    return canonical_sha256({name: value for name, value in values.items() if value})
 
 
 def record_sha256(record: Record, number: int | None = None) -> str:
     """The hash that seals a record: of all it says, its number (another one when given), and the hash before."""
-    values = {name: getattr(record, name) for name in FACTS}
+    values = {name: getattr(record, name) for name in FACTS if name not in LATER or getattr(record, name)}
     number = record.number if number is None else number
     return canonical_sha256(values | {"number": number, "previous": record.previous})
 

@@ -5,10 +5,12 @@ from __future__ import annotations
 from typing import Any, NoReturn
 
 from django.db import models
+from django_mongodb_backend.fields import ArrayField
 
 from webapp import clock
 
 SHA256_LENGTH = 64
+ID_LENGTH = 24
 
 
 class AppendOnly(Exception):
@@ -49,6 +51,11 @@ class Action(models.TextChoices):
     SCAN_OVERLAY = "scan.overlay", "Viewed a scan's overlay"
     SCAN_HEATMAP = "scan.heatmap", "Viewed a scan's heat map"
     SCAN_REPORT = "scan.report", "Made a scan's report"
+    SCAN_THUMBNAIL = "scan.thumbnail", "Viewed scans in small"
+    SCAN_LIST = "scan.list", "Viewed scans in a list"
+    SCAN_HISTORY = "scan.history", "Viewed what was done with a scan"
+    ANNOTATION_VIEW = "annotation.view", "Viewed a scan's drawings"
+    REVIEW_VIEW = "review.view", "Viewed a scan's verdicts"
     SCAN_CHANGE = "scan.change", "Changed what is said of a scan"
     SCAN_DELETE = "scan.delete", "Deleted a scan"
     PREDICTION_CREATE = "prediction.create", "Predicted a scan"
@@ -66,6 +73,12 @@ class Action(models.TextChoices):
     MODEL_ROLLBACK = "model.rollback", "Rolled a model back"
     MODEL_RETIRE = "model.retire", "Retired a model version"
     MODEL_UNREADABLE = "model.unreadable", "A model change that can't be read"
+    MODEL_REFUSED = "model.refused", "A model change that was refused"
+
+
+def actions() -> list[tuple[str, str]]:
+    """What can be done, with its words: a new one is no change of the database."""
+    return Action.choices
 
 
 class Facts(models.Model):
@@ -75,7 +88,7 @@ class Facts(models.Model):
     actor = models.CharField(
         max_length=80, help_text="A user's id, operator:NAME for the command line, system, or anonymous."
     )
-    action = models.CharField(max_length=32, choices=Action.choices)
+    action = models.CharField(max_length=32, choices=actions)
     kind = models.CharField("kind of object", max_length=32)
     object_id = models.CharField("object", max_length=128, blank=True)
     scan_id = models.CharField("scan", max_length=24, blank=True, help_text="The scan that it belongs to.")
@@ -85,6 +98,26 @@ class Facts(models.Model):
     after = models.CharField(max_length=SHA256_LENGTH, blank=True, help_text="sha256 of the document after.")
     weights_sha256 = models.CharField("weights", max_length=SHA256_LENGTH, blank=True)
     request_id = models.CharField("request", max_length=64, blank=True)
+    # What came later is empty in older records, or not there at all.
+    actor_name = models.CharField(
+        "account", max_length=150, blank=True, help_text="The actor's account name at that time."
+    )
+    scan_ids = ArrayField(
+        models.CharField(max_length=ID_LENGTH),
+        default=list,
+        blank=True,
+        verbose_name="scans",
+        help_text="The scans that it is about, where it may be several.",
+    )
+    asked = models.CharField(
+        "asked for",
+        max_length=500,
+        blank=True,
+        help_text="How the list was narrowed. What may be of a patient is there as a keyed hash.",
+    )
+    hashing = models.PositiveSmallIntegerField(
+        default=0, help_text="Of which version of hashing before and after are."
+    )
 
     class Meta:
         abstract = True
@@ -123,7 +156,7 @@ class Record(Facts):
         verbose_name = "audit record"
         indexes = tuple(
             models.Index(fields=[field, "-number"], name=f"audit_by_{field}")
-            for field in ("actor", "action", "object_id", "scan_id")
+            for field in ("actor", "actor_name", "action", "object_id", "scan_id", "scan_ids", "time")
         )
 
     def __str__(self) -> str:
@@ -157,3 +190,21 @@ class Intake(models.Model):
 
     def __str__(self) -> str:
         return f"{self.name} up to {self.offset}"
+
+
+class RefusedLine(models.Model):
+    """A line of the file of model changes that was not taken for what it says, as it was found.
+
+    Its sealed record has the line's hash in `after`.
+    """
+
+    time = models.DateTimeField(default=clock.now)
+    offset = models.BigIntegerField(help_text="Where the line begins in the file, in bytes.")
+    sha256 = models.CharField(max_length=SHA256_LENGTH, db_index=True)
+    reason = models.CharField(max_length=200)
+    line = models.TextField(help_text="Its beginning, where it is long.")
+
+    objects = AppendOnlyQuerySet.as_manager()
+
+    def __str__(self) -> str:
+        return f"the line at byte {self.offset}: {self.reason}"

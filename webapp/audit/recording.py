@@ -7,27 +7,37 @@ end only, and all who write would stand in line there.
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
 from datetime import datetime
 
 from django.db import models
 
 from webapp import clock
 from webapp.api import request_id
-from webapp.audit.hashing import document_sha256
+from webapp.audit.hashing import HASHING, document_sha256
 from webapp.audit.models import Action, WaitingRecord
 
 SYSTEM = "system"
 ANONYMOUS = "anonymous"
+Actor = models.Model | str
 Document = models.Model | str | None
+MOST_SCANS = 1000
+"""Scans in one record; what is about more, as an export can be, has several."""
+
+_told: ContextVar[set[str] | None] = ContextVar("told", default=None)
 
 
 def record(
     action: Action,
-    actor: models.Model | str,
+    actor: Actor,
     kind: str,
     *,
     object_id: object = "",
     scan_id: object = "",
+    scan_ids: Iterable[object] = (),
+    asked: str = "",
     before: Document = None,
     after: Document = None,
     weights_sha256: str = "",
@@ -36,31 +46,55 @@ def record(
     """Write down that the actor did something with an object.
 
     The actor is a user, or a word for who isn't one. `before` and `after` are the object's documents, or hashes that
-    are known already; `object_id` is theirs when it isn't given.
+    are known already; `object_id` is theirs when it isn't given. What is about several scans names them in `scan_ids`,
+    and what a list was narrowed by in `asked`.
     """
+    scans = [str(scan) for scan in scan_ids]
+    told = _told.get()
+    if told is not None:
+        told.update(scans, [str(scan_id)])
     if not object_id:
         documents = [document for document in (after, before) if isinstance(document, models.Model)]
         object_id = documents[0].pk if documents else ""
-    WaitingRecord.objects.create(
-        time=time or clock.now(),
-        actor=actor if isinstance(actor, str) else str(actor.pk),
-        action=action,
-        kind=kind,
-        object_id=str(object_id),
-        scan_id=str(scan_id),
-        before=_sha256(before),
-        after=_sha256(after),
-        weights_sha256=weights_sha256,
-        request_id="" if request_id.current() == request_id.NONE else request_id.current(),
-    )
+    facts = {
+        "time": time or clock.now(),
+        "actor": actor if isinstance(actor, str) else str(actor.pk),
+        "actor_name": "" if isinstance(actor, str) else str(getattr(actor, "username", "")),
+        "action": action,
+        "kind": kind,
+        "object_id": str(object_id),
+        "scan_id": str(scan_id),
+        "asked": asked,
+        "before": _sha256(before),
+        "after": _sha256(after),
+        "hashing": HASHING,
+        "weights_sha256": weights_sha256,
+        "request_id": "" if request_id.current() == request_id.NONE else request_id.current(),
+    }
+    if len(scans) <= MOST_SCANS:
+        WaitingRecord.objects.create(scan_ids=scans, **facts)
+        return
+    parts = [scans[start : start + MOST_SCANS] for start in range(0, len(scans), MOST_SCANS)]
+    WaitingRecord.objects.bulk_create(WaitingRecord(scan_ids=part, **facts) for part in parts)
 
 
-def acting() -> str:
+def acting() -> Actor:
     """Who acts, as far as it is known here: the signed-in user of the request, else `anonymous`; without one `system`."""
     request = request_id.current_request()
     if request is None:
         return SYSTEM
-    return request_id.user_id(request) or ANONYMOUS
+    return request_id.known_user(request) or ANONYMOUS
+
+
+@contextmanager
+def told_of() -> Iterator[set[str]]:
+    """The keys of the scans that records are written of meanwhile, in this thread."""
+    told: set[str] = set()
+    token = _told.set(told)
+    try:
+        yield told
+    finally:
+        _told.reset(token)
 
 
 def _sha256(document: Document) -> str:

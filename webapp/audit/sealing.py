@@ -8,7 +8,7 @@ from django.db import IntegrityError, models
 
 from webapp.audit.hashing import FACTS, GENESIS, record_sha256
 from webapp.audit.model_changes import take_in
-from webapp.audit.models import Head, Record, WaitingRecord
+from webapp.audit.models import Action, Head, Record, WaitingRecord
 from webapp.transactions import all_or_nothing
 
 log = logging.getLogger(__name__)
@@ -18,7 +18,7 @@ HEAD = "head"
 
 
 def seal() -> int:
-    """Seal what waits, oldest first; returns how many records that were.
+    """Seal what waits, oldest first; returns how many waited.
 
     The head is logged then: who keeps the log elsewhere can show later that the chain up to there is still the same.
     """
@@ -44,6 +44,23 @@ def head() -> Head:
     return Head(name=HEAD, number=last.number if last else 0, hash=last.hash if last else GENESIS)
 
 
+def _gathered(waiting: list[WaitingRecord]) -> list[WaitingRecord]:
+    """One record of the small pictures that somebody has scrolled through, in place of one for each."""
+    kept: list[WaitingRecord] = []
+    first: dict[tuple[str, str], WaitingRecord] = {}
+    for entry in waiting:
+        if entry.action != Action.SCAN_THUMBNAIL:
+            kept.append(entry)
+            continue
+        gathering = first.setdefault((entry.actor, entry.actor_name), entry)
+        if gathering is entry:
+            entry.scan_ids, entry.scan_id, entry.object_id = [entry.scan_id], "", ""
+            kept.append(entry)
+        elif entry.scan_id not in gathering.scan_ids:
+            gathering.scan_ids.append(entry.scan_id)
+    return kept
+
+
 def _seal_batch() -> int:
     try:
         return all_or_nothing(_seal_some)
@@ -60,7 +77,7 @@ def _seal_some() -> int:
     last = head()
     number, previous = last.number, last.hash
     records = []
-    for entry in waiting:
+    for entry in _gathered(waiting):
         number += 1
         facts = {name: getattr(entry, name) for name in FACTS}
         record = Record(number=number, previous=previous, **facts)
@@ -74,4 +91,4 @@ def _seal_some() -> int:
     Record.objects.bulk_create(records)
     # The one place that removes a waiting record: it is in the chain now.
     models.QuerySet(WaitingRecord).filter(pk__in=[entry.pk for entry in waiting]).delete()
-    return len(records)
+    return len(waiting)

@@ -20,6 +20,7 @@ from webapp.api.throttling import ExportRate, UserRate
 from webapp.audit.hashing import canonical_sha256
 from webapp.audit.models import Action
 from webapp.audit.recording import record
+from webapp.audit.viewing import asked
 from webapp.exports.records import Record, records
 from webapp.scans.filters import ScanFilter
 from webapp.scans.models import Scan, ScanQuerySet
@@ -86,7 +87,14 @@ class ExportView(GenericAPIView[Scan]):
             raise exceptions.ValidationError({"scans": ["There is no scan to export."]})
         response = _answer(export_format, records(found, request.user))
         handed_out = {"format": export_format, "scans": sorted(str(scan.pk) for scan in found)}
-        record(Action.EXPORT_CREATE, request.user, "export", after=canonical_sha256(handed_out))
+        record(
+            Action.EXPORT_CREATE,
+            request.user,
+            "export",
+            scan_ids=handed_out["scans"],
+            asked=asked(request),
+            after=canonical_sha256(handed_out),
+        )
         return response
 
 

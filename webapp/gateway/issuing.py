@@ -7,7 +7,6 @@ import secrets
 
 from webapp import clock
 from webapp.accounts.models import User
-from webapp.audit.hashing import canonical_sha256
 from webapp.audit.models import Action
 from webapp.audit.recording import record
 from webapp.gateway.models import ServiceKey
@@ -43,9 +42,9 @@ def change(key: ServiceKey, administrator: User) -> None:
     """Write what was decided anew of a key; nothing else of it, for its counts go on meanwhile."""
 
     def write() -> None:
-        before = _said(ServiceKey.objects.get(pk=key.pk))
+        before = ServiceKey.objects.get(pk=key.pk)
         key.save(update_fields=DECIDED)
-        _record(Action.KEY_CHANGE, key, administrator, before)
+        _record(Action.KEY_CHANGE, ServiceKey.objects.get(pk=key.pk), administrator, before)
 
     all_or_nothing(write)
 
@@ -63,7 +62,7 @@ def revoke(key: ServiceKey, administrator: User) -> bool:
     """End a key for good; false if that had been done before, which stays as it was."""
 
     def write() -> bool:
-        before = _said(ServiceKey.objects.get(pk=key.pk))
+        before = ServiceKey.objects.get(pk=key.pk)
         found = ServiceKey.objects.filter(pk=key.pk, revoked_at=None)
         if not found.update(revoked_at=clock.now(), revoked_by=administrator):
             return False
@@ -73,11 +72,5 @@ def revoke(key: ServiceKey, administrator: User) -> bool:
     return all_or_nothing(write)
 
 
-def _record(action: Action, key: ServiceKey, administrator: User, before: str | None = None) -> None:
-    record(action, administrator, "service key", object_id=key.pk, before=before, after=_said(key))
-
-
-def _said(key: ServiceKey) -> str:
-    """The hash of what people said of a key: its counts change with each call."""
-    names = (*DECIDED, "prefix", "issued_by_id", "revoked_by_id", "revoked_at")
-    return canonical_sha256({name: getattr(key, name) for name in names})
+def _record(action: Action, key: ServiceKey, administrator: User, before: ServiceKey | None = None) -> None:
+    record(action, administrator, "service key", before=before, after=key)

@@ -7,11 +7,15 @@ from django.core.validators import MaxValueValidator, MinValueValidator
 from django.db import models
 
 from webapp import clock
+from webapp.audit.hashing import audited
 
 DEFAULT_CALLS_PER_MINUTE = 60
 MOST_CALLS_PER_MINUTE = 100_000
+COUNTS = ("calls", "refused_calls", "last_used", "minute_began", "minute_calls")
+"""What each call changes."""
 
 
+@audited("service key", apart=COUNTS)
 class ServiceKey(models.Model):
     """What a service shows to be let through. The key itself is not kept, only its sha256 and how it begins."""
 

@@ -12,8 +12,7 @@ from webapp import clock
 from webapp.accounts.models import User
 from webapp.api.negotiation import PictureNegotiation
 from webapp.api.throttling import ExportRate, UserRate
-from webapp.audit.models import Action
-from webapp.scans.views import ID, record_view, visible_scan
+from webapp.scans.views import ID, visible_scan
 
 
 class ReportView(APIView):
@@ -40,7 +39,6 @@ class ReportView(APIView):
             content = pdf(report_of(scan, request.user), clock.now())
         except FileNotFoundError as error:
             raise Http404 from error
-        record_view(request, scan, Action.SCAN_REPORT)
         response = HttpResponse(content, content_type="application/pdf")
         response["Content-Disposition"] = f'attachment; filename="retinote-{scan.pk}.pdf"'
         response["Cache-Control"] = "no-store"

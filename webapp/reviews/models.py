@@ -7,6 +7,8 @@ from django.conf import settings
 from django.db import models
 
 from webapp import clock
+from webapp.audit.hashing import audited
+from webapp.audit.viewing import OfScan
 from webapp.scans.models import Scan
 
 
@@ -18,7 +20,8 @@ class Verdict(models.TextChoices):
     UNSURE = "unsure", "Unsure"
 
 
-class Review(models.Model):
+@audited("review", apart=("current",))
+class Review(OfScan):
     """One verdict. A reader's later one on the same scan replaces it as current and overwrites nothing."""
 
     scan_id: ObjectId
@@ -50,7 +53,8 @@ class Review(models.Model):
         return f"{self.verdict} {self.label}".strip()
 
 
-class Adjudication(models.Model):
+@audited("adjudication")
+class Adjudication(OfScan):
     """What settles a scan on which readers differ. A later one counts in its place; nobody's verdict is overwritten."""
 
     scan_id: ObjectId

@@ -16,8 +16,6 @@ from django.utils.safestring import SafeString
 from webapp.accounts.models import User
 from webapp.annotations.admin import AnnotationInline
 from webapp.annotations.drawing import drawing
-from webapp.audit.models import Action
-from webapp.audit.recording import record
 from webapp.mongo_admin import TransactionalAdmin
 from webapp.reviews.admin import ReviewInline
 from webapp.scans import thumbnail
@@ -105,19 +103,6 @@ class ScanAdmin(TransactionalAdmin[Scan]):
         """Verdicts can't be deleted alone, yet they go with their scan: that they belong to it is no obstacle."""
         objects, counts, _forbidden, protected = super().get_deleted_objects(objs, request)
         return objects, counts, set(), protected
-
-    def change_view(
-        self,
-        request: HttpRequest,
-        object_id: str,
-        form_url: str = "",
-        extra_context: dict[str, Any] | None = None,
-    ) -> HttpResponse:
-        """A look at it is recorded."""
-        response = super().change_view(request, object_id, form_url, extra_context)
-        if request.method == "GET" and response.status_code == 200:
-            record(Action.SCAN_VIEW, _user(request), "scan", object_id=object_id, scan_id=object_id)
-        return response
 
     def save_model(self, request: HttpRequest, obj: Scan, form: ModelForm[Scan], change: bool) -> None:
         """Only what people wrote: the model server may be at the rest."""

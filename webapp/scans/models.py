@@ -10,6 +10,8 @@ from django_mongodb_backend.fields import ArrayField
 
 from webapp import clock
 from webapp.accounts.models import User
+from webapp.audit.hashing import audited
+from webapp.audit.viewing import OfScan
 
 
 class Status(models.TextChoices):
@@ -58,9 +60,31 @@ class ScanQuerySet(models.QuerySet["Scan"]):
         return self.filter(status=Status.QUEUED, next_attempt_at__lte=now, claimed_until__lte=now)
 
 
-class Scan(models.Model):
+PREDICTION_FIELDS = (
+    "label",
+    "confidence",
+    "probabilities",
+    "regions",
+    "gradcam_label",
+    "caveats",
+    "quality",
+    "recommendation",
+    "model_name",
+    "model_version",
+    "weights_sha256",
+    "overlay_name",
+    "heatmap_name",
+    "predicted_at",
+)
+LEFT_TO_DO = ("status", "failure", "attempts", "next_attempt_at", "claimed_until", "waited_ms")
+OF_READINGS = ("reviewed", "readers", "dispute", "settled_label")
+
+
+@audited("scan", apart=(*PREDICTION_FIELDS, *LEFT_TO_DO, *OF_READINGS, "urgency_rank"))
+class Scan(OfScan):
     """One uploaded B-scan with its newest prediction. Its image bytes lie in files below the media folder."""
 
+    SCAN_FIELD = "pk"
     user_id: ObjectId
     user = models.ForeignKey(
         settings.AUTH_USER_MODEL,
@@ -158,25 +182,8 @@ class Scan(models.Model):
         return sees_all_readings(user) or str(user.pk) in self.readers
 
 
-PREDICTION_FIELDS = (
-    "label",
-    "confidence",
-    "probabilities",
-    "regions",
-    "gradcam_label",
-    "caveats",
-    "quality",
-    "recommendation",
-    "model_name",
-    "model_version",
-    "weights_sha256",
-    "overlay_name",
-    "heatmap_name",
-    "predicted_at",
-)
-
-
-class Prediction(models.Model):
+@audited("prediction")
+class Prediction(OfScan):
     """One answer of the model server about a scan; never changed, so that earlier ones can be looked up."""
 
     scan = models.ForeignKey(Scan, on_delete=models.CASCADE, related_name="predictions")

@@ -27,8 +27,6 @@ from webapp.api.errors import Unavailable
 from webapp.api.negotiation import PictureNegotiation
 from webapp.api.parsers import JSONParser
 from webapp.api.throttling import UploadRate, UserRate
-from webapp.audit.models import Action
-from webapp.audit.recording import record
 from webapp.inference.client import ImageRefused, ModelAnswer, ModelUnavailable, UnknownVersion
 from webapp.metrics import instruments
 from webapp.scans import prediction, upload
@@ -91,12 +89,6 @@ def visible_scan(user: User, scan_id: str) -> Scan:
     return scan
 
 
-def record_view(request: Request, scan: Scan, action: Action) -> None:
-    """Write down that the user looks at the scan; to be called before it is shown."""
-    assert isinstance(request.user, User)
-    record(action, request.user, "scan", object_id=scan.pk, scan_id=scan.pk)
-
-
 @extend_schema_view(
     list=extend_schema(description="The scans you may see, newest first or as `ordering` says."),
     retrieve=extend_schema(parameters=[ID]),
@@ -154,8 +146,6 @@ class ScanViewSet(
         data = dict(ScanSerializer(scan, context=self.get_serializer_context()).data)
         code: int = status.HTTP_202_ACCEPTED if scan.status == Status.QUEUED else status.HTTP_201_CREATED
         if not uploaded.created:
-            if uploaded.asked is None:  # nothing was stored
-                record_view(request, scan, Action.SCAN_VIEW)
             data["duplicate"] = True
             code = status.HTTP_200_OK
         instruments.UPLOADS.labels(scan.status if uploaded.created else "duplicate").inc()
@@ -169,9 +159,7 @@ class ScanViewSet(
 
     def retrieve(self, request: Request, *args: Any, **kwargs: Any) -> Response:
         """What is known of the scan."""
-        scan = self.get_object()
-        record_view(request, scan, Action.SCAN_VIEW)
-        return Response(self.get_serializer(scan).data)
+        return Response(self.get_serializer(self.get_object()).data)
 
     def perform_destroy(self, instance: Scan) -> None:
         """Remove documents and files."""
@@ -198,8 +186,7 @@ class ScanViewSet(
     @picture
     def image(self, request: Request, pk: str) -> FileResponse | HttpResponse:
         """The scan itself."""
-        scan = self.get_object()
-        return self._send_picture(request, scan, scan.image_name, Action.SCAN_IMAGE)
+        return send_picture(request, self.get_object().image_name)
 
     @extend_schema(parameters=[ID], responses={JPEG: PICTURE})
     @picture
@@ -211,15 +198,13 @@ class ScanViewSet(
     @picture
     def overlay(self, request: Request, pk: str) -> FileResponse | HttpResponse:
         """The scan with its heat map in colour."""
-        scan = self.get_object()
-        return self._send_picture(request, scan, scan.overlay_name, Action.SCAN_OVERLAY)
+        return send_picture(request, self.get_object().overlay_name)
 
     @extend_schema(parameters=[ID], responses={PNG: PICTURE})
     @picture
     def heatmap(self, request: Request, pk: str) -> FileResponse | HttpResponse:
         """The heat map alone, in grey: 255 is strongest."""
-        scan = self.get_object()
-        return self._send_picture(request, scan, scan.heatmap_name, Action.SCAN_HEATMAP)
+        return send_picture(request, self.get_object().heatmap_name)
 
     @extend_schema(parameters=[ID], request=RepredictSerializer, responses={201: ScanSerializer})
     @action(detail=True, methods=["post"], filterset_class=None, pagination_class=None)
@@ -243,13 +228,6 @@ class ScanViewSet(
         except FileNotFoundError as error:
             raise Http404 from error
         return Response(ScanSerializer(scan, context=self.get_serializer_context()).data, status=201)
-
-    @staticmethod
-    def _send_picture(request: Request, scan: Scan, name: str, action: Action) -> FileResponse | HttpResponse:
-        # Also when the browser has it already: it asks because somebody looks at it.
-        found = send_picture(request, name)
-        record_view(request, scan, action)
-        return found
 
     def _check_may_change(self, scan: Scan) -> User:
         user = self.request.user
