@@ -2,15 +2,18 @@
 
 A file and no call: what is served may change while the database or the web app is down, and `serving/` knows
 neither. Whoever reads it keeps count of how far; lines are only ever added.
+
+Who did it is what the operating system says of this process and of the file (`USER` and the like are anybody's to set),
+so that a reader can hold one to the other: the kernel lets nobody but root make a file that belongs to somebody else.
 """
 
 from __future__ import annotations
 
 import fcntl
-import getpass
 import hashlib
 import json
 import os
+import pwd
 from dataclasses import asdict
 from datetime import UTC, datetime
 from pathlib import Path
@@ -37,20 +40,21 @@ def note(
 ) -> None:
     """Add a line and bring it to the disk. Raises OSError when that can't be done."""
     change = {
-        "time": datetime.now(UTC).isoformat(timespec="milliseconds"),
-        "actor": f"operator:{_operator()}",
+        "actor": actor(os.getuid()),
+        "uid": os.getuid(),
         "action": f"model.{action}",
         "model": f"{name}/{version}",
         "weights_sha256": weights_sha256,
         "before": choice_sha256(before),
         "after": choice_sha256(after),
     }
-    line = json.dumps(change).encode() + b"\n"
     descriptor = os.open(path, os.O_RDWR | os.O_APPEND | os.O_CREAT, 0o600)
     with open(descriptor, "ab", buffering=0) as file:
         fcntl.flock(file, fcntl.LOCK_EX)
         _end_last_line(descriptor)
-        file.write(line)
+        # Now, and not while others held the file: lines stand in the order of their times.
+        time = datetime.now(UTC).isoformat(timespec="milliseconds")
+        file.write(json.dumps({"time": time, **change}).encode() + b"\n")
         os.fsync(descriptor)
 
 
@@ -61,8 +65,9 @@ def _end_last_line(descriptor: int) -> None:
         os.write(descriptor, b"\n")
 
 
-def _operator() -> str:
+def actor(uid: int) -> str:
+    """The operating system's user as records name it: `operator:NAME`, or its number where it has no name here."""
     try:
-        return getpass.getuser()[:60]
-    except (KeyError, OSError):  # a user without a name, as in many containers
-        return str(os.getuid())
+        return f"operator:{pwd.getpwuid(uid).pw_name[:60]}"
+    except KeyError:  # as in many containers
+        return f"operator:{uid}"

@@ -303,6 +303,8 @@ WORKER_METRICS_PORT = int(os.environ.get("RETINOTE_WORKER_METRICS_PORT") or 0)
 MODEL_CHANGES_FILE = Path(
     os.environ.get("RETINOTE_MODEL_CHANGES") or DATA_DIR / "torchserve" / "changes.jsonl"
 )
+# Outside of the database, where who gets into that doesn't reach.
+AUDIT_HEAD_FILE = DATA_DIR / "audit-head"
 
 
 def _broker_url() -> str:

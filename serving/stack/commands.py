@@ -219,6 +219,12 @@ def add_audit_arguments(parser: argparse.ArgumentParser) -> None:
         help="print the newest record's number and hash, to be kept elsewhere",
         description="Print the newest record's number and hash. Kept elsewhere, it shows later that nothing up to it was changed.",
     )
+    head.add_argument(
+        "--accept",
+        action="store_true",
+        help="take the chain as it is where its note in the data folder says more, as after an older backup was "
+        "restored; a record says so",
+    )
     for action in (verify, head):
         add_data_option(action)
 
@@ -229,7 +235,7 @@ def audit(arguments: argparse.Namespace) -> int:
 
     data = DataFolder(arguments.data_dir)
     if arguments.action == "head":
-        return manage(data, running_state(data), ["audit_head"])
+        return manage(data, running_state(data), ["audit_head", *(["--accept"] if arguments.accept else [])])
     expected = [option for head in arguments.expect for option in ("--expect", head)]
     return manage(data, running_state(data), ["verify_audit", *expected])
 

@@ -42,6 +42,7 @@ def own_folders(settings: Any, tmp_path: Path) -> None:
     """Each test has its media folder and its counts of failed sign-ins to itself, and hashes passwords quickly."""
     settings.PASSWORD_HASHERS = ["tests.webapp.passwords.QuickArgon2"]
     settings.MEDIA_ROOT = tmp_path / "media"
+    settings.AUDIT_HEAD_FILE = tmp_path / "audit-head"
     settings.CACHES = {
         "default": {
             "BACKEND": "django.core.cache.backends.locmem.LocMemCache",

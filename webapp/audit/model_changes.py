@@ -1,19 +1,31 @@
-"""Takes in what `./retinote models` did: it runs without Django and leaves a line for each change in a file."""
+"""Takes in what `./retinote models` did: it runs without Django and leaves a line for each change in a file.
+
+A line is believed as far as the operating system vouches for it. Who did it is the file's owner, which nobody but root
+can forge; a line that names somebody else, a file that others may write to, and a time that lies before what is sealed
+already or in the future are refused. A refused line is kept as it is (`RefusedLine`), has a record of its own, and
+verifying tells of it. What nobody can tell from outside is whether the owner wrote a line by hand: a key that signs
+lines would have to lie where the owner can read it.
+"""
 
 from __future__ import annotations
 
+import errno
 import json
 import logging
-from datetime import datetime
+import os
+import stat
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 from django.conf import settings
 from django.db import IntegrityError
 
+from serving import changes
 from webapp import clock
 from webapp.audit.hashing import canonical_sha256
-from webapp.audit.models import Action, Intake
+from webapp.audit.models import Action, Intake, Record, RefusedLine
 from webapp.audit.recording import SYSTEM, record
 from webapp.transactions import all_or_nothing
 
@@ -21,60 +33,141 @@ log = logging.getLogger(__name__)
 
 NAME = "model changes"
 MOST_BYTES = 2**20
-ACTIONS = {action.value: action for action in Action if action.value.startswith("model.")}
+MOST_KEPT = 4000
+"""Letters of a refused line."""
+ACTIONS = {
+    action.value: action
+    for action in Action
+    if action.value.startswith("model.") and action not in (Action.MODEL_UNREADABLE, Action.MODEL_REFUSED)
+}
+LATE = timedelta(minutes=1)
+"""How much earlier than the newest sealed record a line may say it is, or later than now: it is written while others
+seal, and not all clocks agree."""
+WRITABLE_BY_OTHERS = stat.S_IWGRP | stat.S_IWOTH
+
+
+class Refused(Exception):
+    """A line that is not taken for what it says, and why."""
+
+
+@dataclass(frozen=True)
+class _File:
+    """What the operating system says of the file, and the newest time in the chain."""
+
+    uid: int
+    mode: int
+    sealed: datetime | None
+
+    def actor_of(self, change: dict[str, Any]) -> str:
+        """Who did it. Raises Refused."""
+        if self.mode & WRITABLE_BY_OTHERS:
+            raise Refused(f"others than its owner may write to the file (mode {self.mode:04o})")
+        owner = changes.actor(self.uid)
+        if change.get("uid") != self.uid:
+            raise Refused(f"it isn't by the file's owner, user {self.uid}")
+        if change["actor"] != owner and owner != f"operator:{self.uid}":
+            raise Refused(f"it names another actor than the file's owner, {owner}")
+        return owner
+
+    def check_time(self, time: datetime) -> None:
+        """Raise Refused for one that can't be."""
+        if time > clock.now() + LATE:
+            raise Refused("its time lies in the future")
+        if self.sealed and time < self.sealed - LATE:
+            raise Refused("its time lies before that of records that were sealed already")
 
 
 def take_in() -> int:
-    """Make records of the lines that were not taken in before; returns how many."""
+    """Make records of the lines that were not taken in before; returns how many.
+
+    A file that can't be read holds up nothing else; `fault` tells of it.
+    """
     path = Path(settings.MODEL_CHANGES_FILE)
-    if not path.is_file():
-        return 0
     try:
-        return all_or_nothing(lambda: _take_in(path))
-    except IntegrityError:  # another process noted the very first offset
-        return all_or_nothing(lambda: _take_in(path))
+        try:
+            return all_or_nothing(lambda: _take_in(path))
+        except IntegrityError:  # another process noted the very first offset
+            return all_or_nothing(lambda: _take_in(path))
+    except FileNotFoundError:
+        return 0
+    except OSError as error:
+        log.error("The file of model changes can't be read: %s.", error.strerror)
+        return 0
+
+
+def fault() -> str:
+    """Why the file can't be read; "" when it can, and where there is none."""
+    try:
+        with _opened(Path(settings.MODEL_CHANGES_FILE)):
+            return ""
+    except FileNotFoundError:
+        return ""
+    except OSError as error:
+        return f"the file of model changes can't be read: {error.strerror}"
+
+
+def _opened(path: Path) -> IO[bytes]:
+    # Not where a link leads to: the owner of that says nothing of who wrote it here. Nor a pipe, which would wait.
+    descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
+    if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+        os.close(descriptor)
+        raise OSError(errno.EINVAL, "it is no file")
+    return open(descriptor, "rb")
 
 
 def _take_in(path: Path) -> int:
     intake = Intake.objects.filter(pk=NAME).first() or Intake(name=NAME, offset=0)
-    if path.stat().st_size < intake.offset:
-        log.warning("%s is shorter than it was; it is read from its beginning.", path.name)
-        intake.offset = 0
-    with path.open("rb") as file:
+    with _opened(path) as file:
+        found = os.fstat(file.fileno())
+        if found.st_size < intake.offset:
+            log.warning("%s is shorter than it was; it is read from its beginning.", path.name)
+            intake.offset = 0
+            intake.save()
         file.seek(intake.offset)
         content = file.read(MOST_BYTES)
     # A line that is being written has no end yet; no line of ours is as long as all that is read.
     whole = content if len(content) == MOST_BYTES else content[: content.rfind(b"\n") + 1]
-    lines = whole.splitlines()
+    lines = whole.splitlines(keepends=True)
     if not lines:
         return 0
+    newest = Record.objects.order_by("-number").first()
+    source = _File(found.st_uid, stat.S_IMODE(found.st_mode), newest.time if newest else None)
     for line in lines:
-        _record(line)
-    # Two who take in at the same time write the same document: MongoDB refuses the second, which starts anew.
-    intake.offset += len(whole)
+        _record(line.rstrip(b"\r\n"), source, intake.offset)
+        # Two who take in at the same time write the same document: MongoDB refuses the second, which starts anew.
+        intake.offset += len(line)
     intake.save()
     return len(lines)
 
 
-def _record(line: bytes) -> None:
+def _record(line: bytes, source: _File, offset: int) -> None:
     try:
         change = json.loads(line)
         action = ACTIONS[change["action"]]
-        time = datetime.fromisoformat(change["time"])
-        record(
-            action,
-            _text(change, "actor", 80),
-            "model",
-            object_id=_text(change, "model", 128),
-            before=_text(change, "before", 64),
-            after=_text(change, "after", 64),
-            weights_sha256=_text(change, "weights_sha256", 64),
-            time=time,
-        )
-    except (ValueError, KeyError, TypeError):
-        log.error("A line of the file of model changes can't be read; its hash is recorded.")
-        unreadable = canonical_sha256(line.decode("utf-8", "replace"))
-        record(Action.MODEL_UNREADABLE, SYSTEM, "model", after=unreadable, time=clock.now())
+        time = datetime.fromisoformat(change["time"]).astimezone(UTC)
+        facts = {
+            "object_id": _text(change, "model", 128),
+            "before": _text(change, "before", 64),
+            "after": _text(change, "after", 64),
+            "weights_sha256": _text(change, "weights_sha256", 64),
+        }
+        actor = source.actor_of(change)
+        source.check_time(time)
+    except Refused as error:
+        _keep(line, offset, Action.MODEL_REFUSED, str(error))
+    except (ValueError, KeyError, TypeError, OverflowError):
+        _keep(line, offset, Action.MODEL_UNREADABLE, "it can't be read")
+    else:
+        record(action, actor, "model", time=time, **facts)
+
+
+def _keep(line: bytes, offset: int, action: Action, reason: str) -> None:
+    """Put a line aside, with a record that has its hash."""
+    log.error("The line at byte %d of the file of model changes was refused: %s.", offset, reason)
+    text = line.decode("utf-8", "replace")
+    digest = canonical_sha256(text)
+    RefusedLine.objects.create(offset=offset, sha256=digest, reason=reason, line=text[:MOST_KEPT])
+    record(action, SYSTEM, "model", after=digest, time=clock.now())
 
 
 def _text(change: dict[str, Any], key: str, most: int) -> str:

@@ -6,6 +6,7 @@ import logging
 
 from django.db import IntegrityError, models
 
+from webapp.audit import head_note
 from webapp.audit.hashing import FACTS, GENESIS, record_sha256
 from webapp.audit.model_changes import take_in
 from webapp.audit.models import Action, Head, Record, WaitingRecord
@@ -29,6 +30,7 @@ def seal() -> int:
     if sealed:
         last = head()
         log.info("audit head %d %s", last.number, last.hash)
+        head_note.keep(last)
     return sealed
 
 

@@ -6,11 +6,12 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 
-from webapp.audit.hashing import GENESIS, record_sha256
-from webapp.audit.models import Head, Record
+from webapp.audit.hashing import GENESIS, audited_kinds, record_sha256
+from webapp.audit.models import Action, Head, Record, RefusedLine
 from webapp.audit.sealing import HEAD
 
-CHUNK = 1000
+# A record of a list has up to a thousand keys.
+CHUNK = 200
 # How far away from its place a record is looked for by its hash.
 NEIGHBOURHOOD = 1000
 
@@ -94,6 +95,8 @@ class Verification:
                 yield Finding(
                     newest.number, newest.time, "the chain's head, which should name it, is missing"
                 )
+            elif done := _something_done():
+                yield Finding(0, None, f"there is not a single record, although there is a {done}")
             return
         last = newest.number if newest else 0
         if head.number < last:
@@ -106,6 +109,29 @@ class Verification:
             yield Finding(head.number, None, f"it is missing at the end, after record {last}")
         elif named.hash != head.hash:
             yield Finding(head.number, named.time, "its hash is not the one that the chain's head names")
+
+
+def refused_lines(after: int = 0) -> Iterator[str]:
+    """Sentences on the lines of the file of model changes that were refused, by the records that were made of them.
+
+    Those up to record number `after` are left out.
+    """
+    found = Record.objects.filter(
+        action__in=(Action.MODEL_REFUSED, Action.MODEL_UNREADABLE), number__gt=after
+    ).order_by("number")
+    for record in found.iterator(chunk_size=CHUNK):
+        kept = RefusedLine.objects.filter(sha256=record.after).first()
+        said = (
+            f"the line at byte {kept.offset} of the file of model changes: {kept.reason}. It says: {kept.line!r}"
+            if kept
+            else "a line of the file of model changes that is not kept any more"
+        )
+        yield f"record {record.number} of {record.time:%Y-%m-%d %H:%M:%S} UTC: {said}"
+
+
+def _something_done() -> str:
+    """The kind of a document that can't be there without a record; "" where there is none."""
+    return next((known.kind for known in audited_kinds() if known.model._default_manager.exists()), "")
 
 
 def _place_of(record: Record) -> int:

@@ -2,14 +2,25 @@
 
 from __future__ import annotations
 
+import io
+import json
+import os
+import pwd
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
+from django.core.management import call_command
 
 from serving.changes import choice_sha256, note
 from serving.registry import Choice
-from tests.webapp.audit.conftest import Written
+from tests.webapp.audit.conftest import Written, collection
+from webapp.accounts.models import User
+from webapp.audit import sealing
+from webapp.audit.models import Action, Record, RefusedLine
+from webapp.audit.recording import record
 
 BEFORE = Choice(registered=["1.0.0"], promoted=["1.0.0"])
 AFTER = Choice(registered=["1.0.0"], promoted=["1.0.0", "1.1.0"])
@@ -36,6 +47,108 @@ def test_a_promotion_is_recorded_once(changes: Path, written: Written) -> None:
     assert written() == []
     promote(changes, "1.2.0")
     assert [record.object_id for record in written()] == ["retina-oct/1.2.0"]
+
+
+def forge(path: Path, **said: object) -> None:
+    """Add a line that says something else than what was done."""
+    promote(path)
+    *before, last = path.read_text().splitlines(keepends=True)
+    path.write_text("".join(before) + json.dumps(json.loads(last) | said) + "\n")
+
+
+def verified(*arguments: str) -> tuple[int, str]:
+    """Exit status and output of the command."""
+    output = io.StringIO()
+    try:
+        call_command("verify_audit", *arguments, stdout=output)
+    except SystemExit as end:
+        return int(str(end.code)), output.getvalue()
+    return 0, output.getvalue()
+
+
+HOUR = timedelta(hours=1)
+
+
+@pytest.mark.parametrize(
+    ("said", "reason"),
+    [
+        ({"actor": "operator:the-boss"}, "it names another actor than the file's owner, operator:"),
+        ({"actor": "0" * 24}, "it names another actor than the file's owner, operator:"),
+        ({"uid": os.getuid() + 1}, "it isn't by the file's owner, user "),
+        ({"uid": None}, "it isn't by the file's owner, user "),
+        ({"time": (datetime.now(UTC) + HOUR).isoformat()}, "its time lies in the future"),
+        ({"time": (datetime.now(UTC) - HOUR).isoformat()}, "its time lies before that of records that were"),
+    ],
+)
+def test_a_forged_line_is_refused_kept_and_told_of(
+    changes: Path, clinician: User, written: Written, said: dict[str, object], reason: str
+) -> None:
+    written()
+    forge(changes, **said)
+    promote(changes, "1.2.0")
+
+    honest, refused = sorted(written(), key=lambda record: record.action)
+
+    assert (refused.action, refused.actor) == ("model.refused", "system")
+    assert (honest.action, honest.object_id) == ("model.promote", "retina-oct/1.2.0")
+    kept = RefusedLine.objects.get()
+    assert kept.sha256 == refused.after
+    assert kept.line == changes.read_text().splitlines()[0]
+    assert kept.reason.startswith(reason)
+    status, text = verified()
+    assert status == 1
+    assert text.startswith(f"REFUSED record {refused.number} of ") and reason in text
+
+
+def test_who_has_noted_a_later_head_has_seen_what_was_refused(changes: Path, written: Written) -> None:
+    forge(changes, actor="operator:the-boss")
+    written()
+    assert verified()[0] == 1
+    head = sealing.head()
+    assert verified("--expect", f"{head.number}:{head.hash}")[0] == 0
+    forge(changes, actor="operator:the-boss")
+    assert verified("--expect", f"{head.number}:{head.hash}")[0] == 1
+
+
+def test_a_file_that_others_may_write_to_is_believed_in_nothing(changes: Path, written: Written) -> None:
+    promote(changes)
+    changes.chmod(0o622)
+    assert [record.action for record in written()] == ["model.refused"]
+    assert "may write to the file (mode 0622)" in RefusedLine.objects.get().reason
+
+
+def test_a_line_that_is_taken_in_a_second_time_is_refused(
+    changes: Path, clinician: User, written: Written
+) -> None:
+    promote(changes)
+    (first,) = [record for record in written() if record.kind == "model"]
+    collection(Record).update_many({}, {"$set": {"time": first.time + HOUR}})  # an hour goes by
+    line = changes.read_text()
+    changes.write_text("")
+    assert written() == []
+    changes.write_text(line)
+    assert [record.action for record in written()] == ["model.refused"]
+
+
+@pytest.mark.parametrize("made", [lambda path: path.symlink_to("/etc/hosts"), os.mkfifo, Path.mkdir])
+def test_what_is_no_file_holds_up_nothing(
+    changes: Path, clinician: User, written: Written, made: Callable[[Path], object]
+) -> None:
+    made(changes)
+    assert [record.action for record in written()] == []
+    record(Action.SIGN_OUT, clinician, "user")
+    assert [record.action for record in written()] == ["account.sign_out"]
+    assert verified()[0] == 1
+    assert "the file of model changes can't be read" in verified()[1]
+
+
+def test_the_environment_names_nobody(
+    changes: Path, written: Written, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("LOGNAME", "USER", "LNAME", "USERNAME"):
+        monkeypatch.setenv(name, "the-boss")
+    promote(changes)
+    assert [record.actor for record in written()] == [f"operator:{pwd.getpwuid(os.getuid()).pw_name}"]
 
 
 def test_half_a_line_waits_for_its_end(changes: Path, written: Written) -> None:

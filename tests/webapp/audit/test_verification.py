@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import io
+import stat
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
+from django.conf import settings
 from django.core.management import CommandError, call_command
 
 from tests.webapp.audit.conftest import collection
+from webapp.accounts.models import User
 from webapp.audit import sealing
 from webapp.audit.hashing import record_sha256
 from webapp.audit.models import Action, Head, Record
@@ -164,10 +168,72 @@ def test_a_chain_that_was_written_anew_is_found_by_a_head_noted_elsewhere(chain:
     chain.update_one({"_id": 5}, {"$set": {"actor": "somebody else"}})
     reseal(chain, 5)
 
+    assert verified()[0] == 1
+    Path(settings.AUDIT_HEAD_FILE).unlink()
     assert verified()[0] == 0  # in itself it is as good as the first one
     status, said = verified("--expect", noted)
     assert status == 1
     assert "TAMPERED record 12 of " in said and "was noted: the chain up to here was written anew" in said
+
+
+def test_an_empty_chain_of_an_installation_that_has_done_something(clinician: User) -> None:
+    sealing.seal()
+    for model in (Record, Head):
+        collection(model).delete_many({})
+    Path(settings.AUDIT_HEAD_FILE).unlink()
+    status, said = verified()
+    assert status == 1
+    assert said == "TAMPERED record 0: there is not a single record, although there is a user\n"
+
+
+def test_an_end_that_was_taken_off_with_the_head_set_back(chain: Any) -> None:
+    noted = Path(settings.AUDIT_HEAD_FILE).read_text()
+    last = Record.objects.get(number=9)
+    chain.delete_many({"_id": {"$gt": 9}})
+    collection(Head).update_one({}, {"$set": {"number": 9, "hash": last.hash}})
+
+    assert verified() == (1, "TAMPERED record 12: it is missing, and its hash was noted\n")
+    for number in range(4):  # what is sealed from now on doesn't cover it up
+        record(Action.SCAN_VIEW, f"reader {number}", "scan")
+    status, said = verified()
+    assert status == 1
+    assert "was noted: the chain up to here was written anew" in said
+    assert Path(settings.AUDIT_HEAD_FILE).read_text() == noted
+
+
+def test_a_chain_that_was_emptied_with_its_head(chain: Any) -> None:
+    for model in (Record, Head):
+        collection(model).delete_many({})
+    assert verified() == (1, "TAMPERED record 12: it is missing, and its hash was noted\n")
+
+
+def test_a_chain_that_is_accepted_as_it_is(chain: Any) -> None:
+    noted = Path(settings.AUDIT_HEAD_FILE).read_text().strip()
+    for model in (Record, Head):
+        collection(model).delete_many({})
+    call_command("audit_head", accept=True, stdout=io.StringIO())
+    assert verified()[0] == 0
+    accepted = Record.objects.get()
+    assert (accepted.action, f"{accepted.object_id}:{accepted.before}") == ("audit.accept", noted)
+
+
+@pytest.mark.parametrize("text", ["", "12", "twelve:" + "0" * 64])
+def test_a_note_of_the_head_that_says_nothing(chain: Any, text: str) -> None:
+    Path(settings.AUDIT_HEAD_FILE).write_text(text)
+    with pytest.raises(CommandError, match="holds no NUMBER:HASH"):
+        verified()
+
+
+def test_the_note_of_the_head_is_for_its_owner_alone(chain: Any) -> None:
+    note = Path(settings.AUDIT_HEAD_FILE)
+    assert stat.S_IMODE(note.stat().st_mode) == 0o600
+    assert note.read_text() == f"{COUNT}:{Record.objects.get(number=COUNT).hash}\n"
+
+
+def test_where_nothing_can_be_noted_records_are_sealed_nevertheless(db: None, settings: Any) -> None:
+    settings.AUDIT_HEAD_FILE = "/proc/nothing/audit-head"
+    record(Action.SCAN_VIEW, "somebody", "scan")
+    assert sealing.seal() == 1
 
 
 def test_a_noted_head_that_is_gone(chain: Any) -> None:

@@ -1,13 +1,15 @@
 """`python -m django verify_audit`: behind `./retinote audit verify`."""
 
 from argparse import ArgumentParser, ArgumentTypeError
-from itertools import islice
+from collections.abc import Iterable
+from itertools import chain, islice
 from typing import Any
 
-from django.core.management.base import BaseCommand
+from django.core.management.base import BaseCommand, CommandError
 
+from webapp.audit import head_note, model_changes
 from webapp.audit.sealing import seal
-from webapp.audit.verification import Verification
+from webapp.audit.verification import Verification, refused_lines
 
 MOST_FINDINGS = 100
 
@@ -40,15 +42,36 @@ class Command(BaseCommand):
     def handle(self, *args: Any, expect: list[tuple[int, str]], **options: Any) -> None:
         """Print each finding, or that all is well."""
         seal()
-        verification = Verification(anchors=dict(expect))
-        findings = verification.findings()
-        found = list(islice(findings, MOST_FINDINGS))
-        for finding in found:
-            self.stdout.write(f"TAMPERED {finding}")
-        if len(found) == MOST_FINDINGS:
-            self.stdout.write(f"There may be more: looking ended after {MOST_FINDINGS} findings.")
-        if found:
+        anchors = dict(expect)
+        number, hash = self._noted()
+        verification = Verification({number: hash} | anchors if number else anchors)
+        is_sound = self._told("TAMPERED", verification.findings())
+        # Whoever has noted a head has seen what was refused before it.
+        lines = refused_lines(after=max(anchors, default=0))
+        is_sound &= self._told("REFUSED", chain(filter(None, [model_changes.fault()]), lines))
+        if number and anchors.get(number, hash) != hash:
+            is_sound = self._told(
+                "TAMPERED", [f"the head in the data folder: record {number} is {hash} there"]
+            )
+        if not is_sound:
             raise SystemExit(1)
         self.stdout.write(
             f"{verification.count} records are intact. Head: {verification.last}:{verification.last_hash}"
         )
+
+    def _noted(self) -> tuple[int, str]:
+        """The head in the data folder, number 0 where there is none."""
+        try:
+            noted = head_note.noted()
+        except ValueError as error:
+            raise CommandError(f"The note of the chain's head is of no use: {error}.") from error
+        return noted or (0, "")
+
+    def _told(self, word: str, findings: Iterable[object]) -> bool:
+        """Print the first of the findings; whether there was none."""
+        found = list(islice(findings, MOST_FINDINGS))
+        for finding in found:
+            self.stdout.write(f"{word} {finding}")
+        if len(found) == MOST_FINDINGS:
+            self.stdout.write(f"There may be more: looking ended after {MOST_FINDINGS} findings.")
+        return not found
