@@ -214,6 +214,11 @@ def add_audit_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="NUMBER:HASH",
         help="what audit head printed, or the log said, earlier; may be given often",
     )
+    verify.add_argument(
+        "--objects",
+        action="store_true",
+        help="compare today's documents, too, with what was last recorded of them, and name those that differ",
+    )
     head = actions.add_parser(
         "head",
         help="print the newest record's number and hash, to be kept elsewhere",
@@ -237,7 +242,8 @@ def audit(arguments: argparse.Namespace) -> int:
     if arguments.action == "head":
         return manage(data, running_state(data), ["audit_head", *(["--accept"] if arguments.accept else [])])
     expected = [option for head in arguments.expect for option in ("--expect", head)]
-    return manage(data, running_state(data), ["verify_audit", *expected])
+    objects = ["--objects"] if arguments.objects else []
+    return manage(data, running_state(data), ["verify_audit", *expected, *objects])
 
 
 def key(arguments: argparse.Namespace) -> int:

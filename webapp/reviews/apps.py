@@ -8,3 +8,7 @@ class ReviewsConfig(AppConfig):
 
     name = "webapp.reviews"
     verbose_name = "Reviews"
+
+    def ready(self) -> None:
+        """Let the audit hold scans to their verdicts."""
+        from webapp.reviews import following  # noqa: F401

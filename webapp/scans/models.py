@@ -186,6 +186,7 @@ class Scan(OfScan):
 class Prediction(OfScan):
     """One answer of the model server about a scan; never changed, so that earlier ones can be looked up."""
 
+    scan_id: ObjectId
     scan = models.ForeignKey(Scan, on_delete=models.CASCADE, related_name="predictions")
     label = models.CharField(max_length=80)
     confidence = models.FloatField()

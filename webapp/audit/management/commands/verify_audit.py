@@ -8,10 +8,13 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandError
 
 from webapp.audit import head_note, model_changes
+from webapp.audit.objects import Comparison
 from webapp.audit.sealing import seal
 from webapp.audit.verification import Verification, refused_lines
 
 MOST_FINDINGS = 100
+PROGRESS_EVERY = 10_000
+"""Documents; a multiple of what is compared at once."""
 
 
 def anchor(text: str) -> tuple[int, str]:
@@ -39,7 +42,16 @@ class Command(BaseCommand):
             help="a head that was printed or logged earlier and must still be in the chain; may be given often",
         )
 
-    def handle(self, *args: Any, expect: list[tuple[int, str]], **options: Any) -> None:
+        parser.add_argument(
+            "--objects",
+            action="store_true",
+            help="compare today's documents, too, with what was last recorded of them: scans, predictions, drawings, "
+            "verdicts, adjudications, users and service keys",
+        )
+
+    def handle(
+        self, *args: Any, expect: list[tuple[int, str]], objects: bool = False, **options: Any
+    ) -> None:
         """Print each finding, or that all is well."""
         seal()
         anchors = dict(expect)
@@ -53,11 +65,25 @@ class Command(BaseCommand):
             is_sound = self._told(
                 "TAMPERED", [f"the head in the data folder: record {number} is {hash} there"]
             )
+        comparison = Comparison(self._progress) if objects else None
+        if comparison:
+            is_sound &= self._told("DIFFERENT", comparison.differences())
         if not is_sound:
             raise SystemExit(1)
         self.stdout.write(
             f"{verification.count} records are intact. Head: {verification.last}:{verification.last_hash}"
         )
+
+        if comparison:
+            self.stdout.write(
+                f"{comparison.compared} documents are as recorded; {comparison.incomparable} were recorded by an "
+                f"earlier version and can't be compared, {comparison.unrecorded} are older than the first record."
+            )
+
+    def _progress(self, kind: str, done: int, total: int) -> None:
+        """A line now and then, apart from the findings."""
+        if done == total or done % PROGRESS_EVERY == 0:
+            self.stderr.write(f"{kind}: {done:,} of {total:,}")
 
     def _noted(self) -> tuple[int, str]:
         """The head in the data folder, number 0 where there is none."""

@@ -1,0 +1,66 @@
+"""What a scan shows that follows from other documents: its answer from a prediction, its readings from verdicts.
+
+`audit verify --objects` holds scans to that: these fields change with no record of the scan's own.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterator, Sequence
+
+from webapp.audit.objects import follows
+from webapp.reviews.models import Adjudication, Review
+from webapp.scans.models import PREDICTION_FIELDS, Prediction, Scan
+
+CHUNK = 500
+
+
+@follows("scan")
+def answers(scans: Sequence[Scan]) -> Iterator[tuple[Scan, str]]:
+    """Scans that show an answer which none of their predictions gave."""
+    answered = {scan.pk: scan for scan in scans if scan.label}
+    made = Prediction.objects.filter(scan__in=list(answered)).order_by("pk")
+    for prediction in made.iterator(chunk_size=CHUNK):
+        scan = answered.get(prediction.scan_id)
+        if scan and all(getattr(scan, name) == getattr(prediction, name) for name in PREDICTION_FIELDS):
+            del answered[scan.pk]
+    for scan in answered.values():
+        yield scan, "the answer that it shows is none of its predictions"
+
+
+@follows("scan")
+def readings(scans: Sequence[Scan]) -> Iterator[tuple[Scan, str]]:
+    """Scans whose readers, or what settles them, are not those of the verdicts and adjudications."""
+    keys = [scan.pk for scan in scans]
+    said = (
+        Review.objects.filter(scan__in=keys, current=True).order_by("pk").values_list("scan_id", "reader_id")
+    )
+    readers: dict[object, set[str]] = defaultdict(set)
+    for scan_id, reader_id in said.iterator(chunk_size=CHUNK):
+        readers[scan_id].add(str(reader_id))
+    settled = dict(
+        Adjudication.objects.filter(scan__in=keys)
+        .order_by("created", "pk")
+        .values_list("scan_id", "label")
+        .iterator(chunk_size=CHUNK)
+    )
+    for scan in scans:
+        if set(scan.readers) != readers[scan.pk]:
+            yield scan, "its readers are not those who gave a verdict"
+        if scan.settled_label != settled.get(scan.pk, ""):
+            yield scan, "the label that settles it is not that of its last adjudication"
+
+
+@follows("review")
+def currents(reviews: Sequence[Review]) -> Iterator[tuple[Review, str]]:
+    """Verdicts that count as their reader's last, or don't, and shouldn't."""
+    scans = {review.scan_id for review in reviews}
+    newest: dict[tuple[object, object], object] = {}
+    said = Review.objects.filter(scan__in=list(scans)).order_by("created", "current", "pk")
+    for scan_id, reader_id, pk in said.values_list("scan_id", "reader_id", "pk").iterator(chunk_size=CHUNK):
+        newest[scan_id, reader_id] = pk
+    for review in reviews:
+        is_last = newest.get((review.scan_id, review.reader_id)) == review.pk
+        if review.current is not is_last:
+            word = "counts as" if review.current else "doesn't count as"
+            yield review, f"it {word} its reader's last verdict, and is {'' if is_last else 'not '}that"
