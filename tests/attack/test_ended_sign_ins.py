@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from threading import Barrier
 from typing import Any
 
 import pytest
@@ -14,7 +16,9 @@ from django.test import Client
 from rest_framework.test import APIClient
 from rest_framework_simplejwt.tokens import RefreshToken
 
+from tests.attack.people import People
 from tests.webapp.conftest import PASSWORD
+from webapp.accounts import tokens
 from webapp.accounts.models import RefreshSession, User
 
 TOKEN, REFRESH, LOGOUT, SESSION, ME = (
@@ -226,6 +230,51 @@ def test_tokens_and_sessions_of_the_version_before_are_signed_out_and_no_error(a
 
     again = SignedIn.as_(administrator)
     assert APIClient().get(ME, headers=again.bearer()).status_code == 200
+
+
+ROUNDS = 8
+
+
+def by_signing_out(user: User, refresh: str) -> None:
+    tokens.revoke(refresh)
+
+
+def by_a_new_password(user: User, refresh: str) -> None:
+    user.set_password(NEW_PASSWORD)
+    user.save()
+
+
+@pytest.mark.django_db(transaction=True)
+@pytest.mark.parametrize("end", [by_signing_out, by_a_new_password])
+def test_a_refresh_at_the_same_moment_does_not_escape(
+    end: Callable[[User, str], None], people: People
+) -> None:
+    for _ in range(ROUNDS):
+        old = tokens.issue(people.owner)
+        both = Barrier(2)
+
+        def go_on(refresh: str, both: Barrier) -> str:
+            try:
+                both.wait()
+                return tokens.rotate(refresh).access
+            except tokens.TokenRefused:
+                return ""
+            finally:
+                connection.close()
+
+        def leave(refresh: str, both: Barrier) -> None:
+            try:
+                user = User.objects.get(pk=people.owner.pk)
+                both.wait()
+                end(user, refresh)
+            finally:
+                connection.close()
+
+        with ThreadPoolExecutor(2) as pool:
+            won, left = pool.submit(go_on, old.refresh, both), pool.submit(leave, old.refresh, both)
+            left.result()
+            for access in (old.access, won.result()):
+                assert APIClient().get(ME, headers={"Authorization": f"Bearer {access}"}).status_code == 401
 
 
 def _keys(user: User) -> list[Any]:

@@ -92,6 +92,13 @@ CHANGED: dict[str, Claims] = {
     "of another kind": {"token_type": "refresh"},
     "of no kind": {"token_type": None},
     "without a name": {"jti": None},
+    "of no generation": {"generation": None},
+    "of another generation": {"generation": "0" * 16},
+    "of any generation": {"generation": {"$ne": "x"}},
+    "of no sign-in": {"sign_in": None},
+    "of a sign-in that there never was": {"sign_in": "0" * 32},
+    "of any sign-in": {"sign_in": {"$ne": "x"}},
+    "of all sign-ins": {"sign_in": ["0" * 32]},
 }
 
 

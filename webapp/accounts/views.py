@@ -86,6 +86,8 @@ class TokenView(PublicView):
         user = authenticate(request._request, **given.validated_data)
         if not isinstance(user, User):
             raise SignInRefused
+        if by_cookie:
+            _leave(request, user)
         # As Django's own sign-in does: it notes the time, and the count of failures begins anew.
         user_logged_in.send(sender=User, request=request._request, user=user)
         return _pair(tokens.issue(user), by_cookie)
@@ -163,6 +165,15 @@ def _given_token(request: Request) -> tuple[str, bool]:
         return token, False
     _refuse_other_origins(request)
     return request.COOKIES.get(_cookie_name(), ""), True
+
+
+def _leave(request: Request, user: User) -> None:
+    """End what the user who signs in would take over in this browser: its cookies may be somebody else's."""
+    before = tokens.revoke(request.COOKIES.get(_cookie_name(), ""))
+    if before:
+        signed_out(before)
+    if get_user(request._request) != user:
+        request._request.session.flush()
 
 
 def _cookie_name() -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from webapp import clock
+from webapp.accounts.sessions import SessionStore
 from webapp.accounts.tokens import forget_expired
 from webapp.scans import prediction, storage
 from webapp.scans.models import Prediction, Scan, Status
@@ -34,6 +35,7 @@ def sweep(grace_s: float = GRACE_S) -> Swept:
     missing, requeued = _mend_documents()
     removed = _remove_orphans(grace_s)
     forget_expired()
+    SessionStore.clear_expired()
     return Swept(removed, missing, requeued)
 
 

@@ -126,6 +126,35 @@ def test_signing_out_ends_it_and_takes_the_cookie_away(clinician: User) -> None:
     assert client.post(REFRESH, {}).status_code == 401
 
 
+def test_who_signs_in_after_somebody_takes_over_nothing_of_theirs(
+    administrator: User, clinician: User
+) -> None:
+    """At a desk that several people use: the cookies of the one before are replaced, and what they opened is shut."""
+    browser = signed_in(administrator)
+    access = browser.post(REFRESH, {}).json()["access"]
+    before = browser.cookies[COOKIE].value
+    bearer = {"Authorization": f"Bearer {access}"}
+    assert browser.post(SESSION, {"password": PASSWORD}, headers=bearer).status_code == 204
+    assert browser.get("/admin/").status_code == 200
+
+    given = {"username": clinician.username, "password": PASSWORD, "cookie": True}
+    assert browser.post(TOKEN, {**given, "password": "guess"}).status_code == 401
+    assert browser.get("/admin/").status_code == 200, "a guess shuts nobody out"
+    assert browser.post(TOKEN, given).status_code == 200
+
+    assert browser.get("/admin/").status_code == 302
+    assert shown(before).post(REFRESH, {}).status_code == 401
+    assert browser.post(REFRESH, {}).status_code == 200
+
+
+def test_signing_in_again_in_a_browser_leaves_one_sign_in_there(clinician: User) -> None:
+    browser, elsewhere = signed_in(clinician), signed_in(clinician)
+    given = {"username": clinician.username, "password": PASSWORD, "cookie": True}
+    browser.post(TOKEN, given)
+    assert RefreshSession.objects.filter(revoked_at=None).count() == 2
+    assert elsewhere.post(REFRESH, {}).status_code == 200
+
+
 def test_administrators_get_a_session_for_the_administration(
     administrator: User, clinician: User, api: Clients
 ) -> None:

@@ -20,6 +20,7 @@ from webapp import clock
 from webapp.accounts import tokens
 from webapp.accounts.models import RefreshSession, User
 from webapp.accounts.sessions import BEGAN, SessionStore
+from webapp.scans.sweep import sweep
 
 SETTINGS = Path(project_settings.BASE_DIR) / "webapp" / "settings.py"
 TOKEN, REFRESH = "/api/v1/auth/token/", "/api/v1/auth/token/refresh/"
@@ -139,6 +140,20 @@ def test_a_shorter_idle_time_holds_for_sessions_that_there_are(administration: C
     settings.ADMIN_IDLE = timedelta(minutes=5)
     assert administration.get("/admin/").status_code == 200
     assert kept().expire_date - clock.now() <= timedelta(minutes=5)
+
+
+def test_what_has_ended_is_forgotten(administration: Client, administrator: User, clinician: User) -> None:
+    ended, good = tokens.issue(clinician), tokens.issue(administrator)
+    RefreshSession.objects.filter(user=clinician).update(expires=clock.now() - SECOND)
+    change(ends_in=-SECOND)
+
+    sweep()
+
+    assert [kept.user for kept in RefreshSession.objects.all()] == [administrator]
+    assert not Session.objects.exists()
+    assert tokens.rotate(good.refresh)
+    with pytest.raises(tokens.TokenRefused, match="not known"):
+        tokens.rotate(ended.refresh)
 
 
 LIMITS = {
