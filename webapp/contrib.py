@@ -9,9 +9,10 @@ OBJECT_ID = "django_mongodb_backend.fields.ObjectIdAutoField"
 
 
 class MongoAdminConfig(AdminConfig):
-    """The admin, its log entries keyed by ObjectId."""
+    """The admin, its log entries keyed by ObjectId, with a site of our own."""
 
     default_auto_field = OBJECT_ID
+    default_site = "webapp.accounts.administration.Administration"
 
 
 class MongoAuthConfig(AuthConfig):

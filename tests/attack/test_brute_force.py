@@ -84,7 +84,7 @@ def test_the_administrations_own_form_is_under_the_same_lock(clara: User) -> Non
 
 
 def test_the_way_from_the_page_to_the_administration_is_under_the_same_lock(
-    administrator: User, cheap_hashes: None, api: Clients
+    cheap_hashes: None, administrator: User, api: Clients
 ) -> None:
     """Whoever sits down at an administrator's open page guesses no oftener than at the sign-in."""
     page = api(administrator)
@@ -95,6 +95,23 @@ def test_the_way_from_the_page_to_the_administration_is_under_the_same_lock(
     assert answers == [403] * (PAIR - 1) + [429]
     assert page.post(SESSION, {"password": PASSWORD}).status_code == 429
     assert sign_in("anna", PASSWORD).status_code == 429
+
+
+def test_the_old_password_in_the_form_for_a_new_one_is_under_the_same_lock(
+    cheap_hashes: None, administrator: User
+) -> None:
+    """Whoever comes by a session of the administration guesses no oftener there."""
+    browser = Client(REMOTE_ADDR="203.0.113.1")
+    browser.force_login(administrator, backend="django.contrib.auth.backends.ModelBackend")
+
+    def change(old: str) -> int:
+        new = {"new_password1": "green-otter-42-x", "new_password2": "green-otter-42-x"}
+        return browser.post("/admin/password_change/", {"old_password": old, **new}).status_code
+
+    assert [change("guess") for _ in range(PAIR)] == [200] * (PAIR - 1) + [429]
+    assert change(PASSWORD) == 429
+    administrator.refresh_from_db()
+    assert administrator.check_password(PASSWORD)
 
 
 def test_names_that_exist_and_names_that_do_not_are_answered_alike(clara: User) -> None:

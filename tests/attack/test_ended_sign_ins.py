@@ -168,6 +168,17 @@ def test_the_own_new_password_keeps_the_session_in_which_it_was_set(administrato
     assert elsewhere.answers(NEW_PASSWORD) == SHUT
 
 
+def test_no_administrator_sets_the_own_password_without_the_old_one(administrator: User) -> None:
+    browser = desk(administrator)
+    given = {"usable_password": "true", "password1": NEW_PASSWORD, "password2": NEW_PASSWORD}
+
+    answer = browser.post(f"/admin/accounts/user/{administrator.pk}/password/", given)
+
+    assert answer.headers["Location"] == "/admin/password_change/"
+    administrator.refresh_from_db()
+    assert administrator.check_password(PASSWORD)
+
+
 def test_an_account_that_was_loaded_before_does_not_bring_its_sign_ins_back(administrator: User) -> None:
     signed_in = SignedIn.as_(administrator)
     loaded_before = User.objects.get(pk=administrator.pk)

@@ -9,7 +9,7 @@ from django.contrib.auth.admin import UserAdmin as DjangoUserAdmin
 from django.contrib.auth.models import Group
 from django.db.models import Count, QuerySet
 from django.forms import ModelForm
-from django.http import HttpRequest
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.urls import reverse
 from django.utils.html import format_html_join
 from django.utils.http import urlencode
@@ -51,6 +51,12 @@ class UserAdmin(TransactionalAdmin[User], DjangoUserAdmin[User]):
     def short_role(self, user: User) -> str:
         """The role without its explanation."""
         return user.role
+
+    def user_change_password(self, request: HttpRequest, id: str, form_url: str = "") -> HttpResponse:
+        """For others; the own password is changed where the old one is asked for."""
+        if str(request.user.pk) == id:
+            return HttpResponseRedirect(reverse("admin:password_change"))
+        return super().user_change_password(request, id, form_url)
 
     @admin.display(description="Uploaded")
     def uploads(self, user: User) -> SafeString | str:

@@ -1,6 +1,7 @@
 """The accounts app."""
 
 from django.apps import AppConfig
+from django.contrib.auth.signals import user_logged_out
 
 
 class AccountsConfig(AppConfig):
@@ -8,3 +9,9 @@ class AccountsConfig(AppConfig):
 
     name = "webapp.accounts"
     verbose_name = "Accounts"
+
+    def ready(self) -> None:
+        """Listen to who signs out of the administration."""
+        from webapp.accounts.tokens import revoke_page
+
+        user_logged_out.connect(revoke_page, dispatch_uid="accounts")

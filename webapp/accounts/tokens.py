@@ -8,8 +8,10 @@ from __future__ import annotations
 import uuid
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import Any
 
 from django.conf import settings
+from django.http import HttpRequest
 from rest_framework_simplejwt.exceptions import TokenError
 from rest_framework_simplejwt.tokens import RefreshToken, Token
 
@@ -93,6 +95,13 @@ def revoke_family(family: str) -> int:
     while count := good.update(revoked_at=clock.now()):
         ended += count
     return ended
+
+
+def revoke_page(sender: object, request: HttpRequest, **_: Any) -> None:
+    """End the sign-in of the page from which the session that is signed out was opened; Django's signal calls it."""
+    family = request.session.get(SIGN_IN)
+    if family:
+        revoke_family(family)
 
 
 def forget_expired() -> int:

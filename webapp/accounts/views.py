@@ -12,6 +12,7 @@ from rest_framework.permissions import AllowAny, IsAdminUser
 from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
+from rest_framework_simplejwt.tokens import Token
 
 from webapp import clock
 from webapp.accounts import tokens
@@ -137,13 +138,14 @@ class SessionView(APIView):
         """Give an administrator the session that the administration's pages ask for."""
         given = PasswordSerializer(data=request.data)
         given.is_valid(raise_exception=True)
-        assert isinstance(request.user, User)
+        assert isinstance(request.user, User) and isinstance(request.auth, Token)
         # Asked and counted as any sign-in is.
         user = authenticate(request._request, username=request.user.username, **given.validated_data)
         if not isinstance(user, User):
             raise PasswordRefused
         request._request.session.flush()  # Django would go on with one that the browser has, and with its end
         login(request._request, user, backend="django.contrib.auth.backends.ModelBackend")
+        request._request.session[tokens.SIGN_IN] = request.auth[tokens.SIGN_IN]
         return Response(status=status.HTTP_204_NO_CONTENT)
 
 

@@ -14,8 +14,8 @@ from tests.webapp.conftest import PASSWORD, Clients
 from webapp import clock
 from webapp.accounts.models import RefreshSession, User
 
-TOKEN, REFRESH, LOGOUT, SESSION = (
-    f"/api/v1/auth/{name}/" for name in ("token", "token/refresh", "logout", "session")
+TOKEN, REFRESH, LOGOUT, SESSION, ME = (
+    f"/api/v1/auth/{name}/" for name in ("token", "token/refresh", "logout", "session", "me")
 )
 COOKIE = "retinote_refresh"
 
@@ -187,3 +187,15 @@ def test_a_session_that_the_browser_had_is_not_gone_on_with(administrator: User,
     assert client.cookies["sessionid"].value != before
     client.cookies["sessionid"] = before
     assert client.get("/admin/").status_code == 302
+
+
+def test_signing_out_of_the_administration_ends_the_page_it_was_opened_from(administrator: User) -> None:
+    page, other = signed_in(administrator), signed_in(administrator)
+    bearer = {"Authorization": f"Bearer {page.post(REFRESH, {}).json()['access']}"}
+    page.post(SESSION, {"password": PASSWORD}, headers=bearer)
+
+    assert page.post("/admin/logout/").status_code == 200
+
+    assert page.get(ME, headers=bearer).status_code == 401
+    assert page.post(REFRESH, {}).status_code == 401
+    assert other.post(REFRESH, {}).status_code == 200
