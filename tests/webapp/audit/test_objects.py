@@ -70,6 +70,7 @@ def busy(
     tokens.issue(clinician)
     everywhere = {"action": "sign_out_everywhere", "_selected_action": [str(clinician.pk)]}
     assert browser.post("/admin/accounts/user/", everywhere).status_code == 302
+    clinician.refresh_from_db()  # whoever signs in from now on does so anew
     sealing.seal()
     return Scan.objects.get(pk=key)
 
