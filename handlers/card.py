@@ -12,6 +12,7 @@ from typing import Any
 
 CARD_NAME = "model.json"
 RESIZES = ("stretch",)
+SHA256 = re.compile(r"[0-9a-f]{64}")
 """Ways to make a B-scan of any shape square; `stretch` scales both sides to the input size, antialiased."""
 MIN_SIZE, MAX_SIZE = 32, 2048
 
@@ -172,6 +173,6 @@ def _one_of(value: object, what: str, known: tuple[str, ...]) -> str:
 
 
 def _sha256(value: object) -> str:
-    if not isinstance(value, str) or not re.fullmatch(r"[0-9a-f]{64}", value):
+    if not isinstance(value, str) or not SHA256.fullmatch(value):
         raise CardError("weights_sha256 must be 64 hexadecimal digits")
     return value

@@ -40,7 +40,7 @@ def versions(store: Path, name: str) -> list[str]:
 
 def version_key(version: str) -> tuple[tuple[int, int, str], ...]:
     """Orders versions as people do: 0.9.0 before 0.10.0, 1.0.0rc1 before 1.0.0rc2 before 1.0.0."""
-    release, marker, rest = re.fullmatch(r"([\d.]*)(.?)(.*)", version, re.DOTALL).groups()  # type: ignore[union-attr]
+    release, marker, rest = re.fullmatch(r"([0-9.]*)(.?)(.*)", version, re.DOTALL).groups()  # type: ignore[union-attr]
     numbers = tuple((1, int(part), "") for part in release.split(".") if part)
     return (*numbers, (0, 0, marker + rest) if marker else (0, 1, ""))
 

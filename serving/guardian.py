@@ -184,7 +184,7 @@ def _children() -> list[int]:
     me = str(os.getpid())
     found = []
     for entry in os.listdir("/proc"):
-        if not entry.isdigit():
+        if not (entry.isascii() and entry.isdigit()):
             continue
         try:
             with open(f"/proc/{entry}/stat", encoding="utf-8", errors="replace") as file:

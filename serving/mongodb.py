@@ -97,7 +97,7 @@ def _check_libraries(mongod: Mongod) -> None:
         ) from error
     if check.returncode == 0:
         return
-    missing = re.search(r"(\S+\.so[.\d]*): cannot open shared object", check.stderr)
+    missing = re.search(r"(\S+\.so[.0-9]*): cannot open shared object", check.stderr)
     if missing and missing[1].startswith("libcurl"):
         raise ServingError(
             f"The MongoDB server needs the system library {missing[1]}: install it "

@@ -97,4 +97,4 @@ def _openssl(*arguments: str) -> "subprocess.CompletedProcess[str]":
 
 
 def _is_address(host: str) -> bool:
-    return host.replace(".", "").isdigit()
+    return host.isascii() and host.replace(".", "").isdigit()

@@ -387,6 +387,42 @@ def test_a_form_takes_no_such_number_either(
             assert "micrometres_x" in answer.json()["error"]["fields"]
 
 
+OTHER_DIGITS = ("٣", "३", "１", "1_0", "²")
+
+
+def test_no_number_is_taken_in_other_digits_than_0_to_9(
+    scan: Scan, people: People, api: Clients, upload: Callable[..., Response], subtests: pytest.Subtests
+) -> None:
+    owner, shapes = api(people.owner), f"/api/v1/scans/{scan.pk}/annotations/"
+    for number in OTHER_DIGITS:
+        selectors = {
+            "FragmentSelector": [f"xywh=pixel:{number},1,5,5", f"xywh=pixel:1,1,5,{number}"],
+            "SvgSelector": [
+                f'<svg><circle cx="10" cy="{number}" r="1"/></svg>',
+                f'<svg><rect x="{number}" y="1" width="9" height="9"/></svg>',
+                f'<svg><line x1="{number}" y1="1" x2="9" y2="9"/></svg>',
+                f'<svg><polygon points="1,1 {number},9 9,1"/></svg>',
+                f'<svg><path d="M 1 1 L {number} 9 Z"/></svg>',
+            ],
+        }
+        addresses = [
+            "scans/?page_size=",
+            "history/?page_size=",
+            "dashboard/?days=",
+            "scans/?uploaded_after=2026-01-0",
+        ]
+        with subtests.test(ascii(number)):
+            for kind, values in selectors.items():
+                for value in values:
+                    body = {"target": {"selector": {"type": kind, "value": value}}}
+                    assert owner.post(shapes, body, format="json").status_code == 400, value
+            for address in addresses:
+                assert owner.get(f"/api/v1/{address}{number}").status_code == 400, address
+            answer = upload(people.owner, seed=77, micrometres_x=number, micrometres_y="3.9")
+            assert answer.json()["error"]["fields"].keys() == {"micrometres_x"}
+    assert not Annotation.objects.exists()
+
+
 CURSORS: list[Any] = [
     [10**30, "2026-01-01T00:00:00Z", "0" * 24], [float("nan"), "2026-01-01T00:00:00Z", "0" * 24],
     [1, "0001-01-01T00:00:00+23:59", "0" * 24], [1, "9999-12-31T23:59:59-23:59", "0" * 24],

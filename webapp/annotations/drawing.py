@@ -13,7 +13,7 @@ from webapp.annotations.models import Annotation
 from webapp.annotations.selectors import FRAGMENT, SelectorError, clean
 from webapp.scans.models import Scan
 
-SHAPE = re.compile(r"<svg[^>]*>(.*)</svg>", re.DOTALL)
+SHAPE = re.compile(r"<svg[^<>]*>(.*)</svg>", re.DOTALL)
 
 
 def drawing(scan: Scan, annotations: Iterable[Annotation]) -> SafeString:

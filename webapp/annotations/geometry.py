@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
 from unicodedata import decimal
 
@@ -75,7 +74,7 @@ def _rectangle(x: float, y: float, width: float, height: float) -> Points:
 
 
 def _points(text: str) -> Points:
-    return np.array(list(map(float, re.findall(NUMBER, text)))).reshape(-1, 2)
+    return np.array(list(map(float, NUMBER.findall(text)))).reshape(-1, 2)
 
 
 def _flattened(path: str) -> Points:

@@ -17,7 +17,7 @@ from webapp.audit.viewing import OfScan
 from webapp.scans.models import Scan
 
 # The name of the one shape in a stored SVG.
-SHAPE = re.compile(r"<svg[^>]*><([a-z]+) ")
+SHAPE = re.compile(r"<svg[^<>]*><([a-z]+) ")
 
 
 class AnnotationQuerySet(models.QuerySet["Annotation"]):

@@ -22,8 +22,10 @@ MAX_POINTS = 5_000
 # In pixels: 0.1 + 767.9 must not lie outside of 768.
 ROUNDING = 1e-6
 
-NUMBER = r"-?[0-9]+(?:\.[0-9]+)?"
-FRAGMENT = re.compile(rf"xywh=pixel:({NUMBER}),({NUMBER}),({NUMBER}),({NUMBER})")
+_NUMBER = r"-?[0-9]+(?:\.[0-9]+)?"
+NUMBER = re.compile(_NUMBER)
+BETWEEN_NUMBERS = re.compile(r"[ ,]+")
+FRAGMENT = re.compile(rf"xywh=pixel:({_NUMBER}),({_NUMBER}),({_NUMBER}),({_NUMBER})")
 # Per shape: its attributes, which of them are lengths, and the horizontal and vertical ends of what it covers.
 Ends = tuple[list[float], list[float]]
 SHAPES: dict[str, tuple[tuple[str, ...], tuple[str, ...], Callable[..., Ends]]] = {
@@ -33,7 +35,7 @@ SHAPES: dict[str, tuple[tuple[str, ...], tuple[str, ...], Callable[..., Ends]]] 
     "line": (("x1", "y1", "x2", "y2"), (), lambda x1, y1, x2, y2: ([x1, x2], [y1, y2])),
 }
 POINT_SHAPES = {"polygon": 3, "polyline": 2}
-PATH_TOKENS = re.compile(rf"[MLCQZ]|{NUMBER}|[\s,]+")
+PATH_TOKENS = re.compile(rf"[MLCQZ]|{_NUMBER}|[\s,]+")
 PATH_PARTS = re.compile(r"([MLCQZ])([^MLCQZ]*)")
 NUMBERS_PER_COMMAND = {"M": 2, "L": 2, "C": 6, "Q": 4, "Z": 0}
 
@@ -87,7 +89,7 @@ def _attributes(name: str, shape: ElementTree.Element, width: int, height: int) 
     if name in SHAPES:
         needed, lengths, ends = SHAPES[name]
         for key in needed:
-            if not re.fullmatch(NUMBER, shape.get(key, "")):
+            if not NUMBER.fullmatch(shape.get(key, "")):
                 raise SelectorError(f"The {name} needs a number as {key}.")
         yield from ((key, text) for key, text in shape.attrib.items() if key in needed)
         if any(float(shape.attrib[key]) <= 0 for key in lengths):
@@ -95,8 +97,8 @@ def _attributes(name: str, shape: ElementTree.Element, width: int, height: int) 
         _check_inside(*ends(*(float(shape.attrib[key]) for key in needed)), width, height)
     elif name in POINT_SHAPES:
         text = " ".join(shape.get("points", "").split())
-        numbers = re.split(r"[ ,]+", text)
-        if not all(re.fullmatch(NUMBER, number) for number in numbers) or len(numbers) % 2:
+        numbers = BETWEEN_NUMBERS.split(text)
+        if not all(map(NUMBER.fullmatch, numbers)) or len(numbers) % 2:
             raise SelectorError(f"The {name} needs points written as x,y x,y …")
         _check_count(name, len(numbers) // 2)
         if len(numbers) < 2 * POINT_SHAPES[name]:
@@ -120,7 +122,7 @@ def _path_numbers(text: str) -> list[float]:
         raise SelectorError("The path starts with M and uses the absolute commands M, L, C, Q and Z only.")
     values: list[float] = []
     for command, arguments in PATH_PARTS.findall(text):
-        numbers = re.findall(NUMBER, arguments)
+        numbers = NUMBER.findall(arguments)
         wanted = NUMBERS_PER_COMMAND[command]
         if (len(numbers) % wanted or not numbers) if wanted else numbers:
             raise SelectorError(f"The path's command {command} has the wrong count of numbers.")

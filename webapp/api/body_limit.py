@@ -24,6 +24,6 @@ class BodyLimitMiddleware:
         if request.content_type == "multipart/form-data":
             limit = settings.MAX_UPLOAD_BYTES + FORM_BYTES
         announced = request.META.get("CONTENT_LENGTH") or "0"
-        if announced.isdecimal() and int(announced) > limit:
+        if announced.isascii() and announced.isdecimal() and int(announced) > limit:
             return too_large(request, limit)
         return self._get_response(request)

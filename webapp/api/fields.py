@@ -11,6 +11,12 @@ from typing import Any, ClassVar
 from rest_framework import serializers
 
 
+def has_plain_digits(data: Any) -> bool:
+    """Whether a text, if it is one, has no other digits than 0 to 9: Python's own conversions take those of all
+    scripts, and underscores between them."""
+    return not isinstance(data, str) or (data.isascii() and "_" not in data)
+
+
 class TextField(serializers.CharField):
     """A text."""
 
@@ -42,6 +48,8 @@ class WrittenNumberField(serializers.FloatField):
 
     def to_internal_value(self, data: Any) -> float:
         """The number. Raises ValidationError."""
+        if not has_plain_digits(data):
+            self.fail("invalid")
         try:
             number = super().to_internal_value(data)
         except OverflowError:
@@ -57,5 +65,15 @@ class NumberField(WrittenNumberField):
     def to_internal_value(self, data: Any) -> float:
         """The number. Raises ValidationError."""
         if isinstance(data, bool) or not isinstance(data, int | float):
+            self.fail("invalid")
+        return super().to_internal_value(data)
+
+
+class WrittenCountField(serializers.IntegerField):
+    """A whole number of an address."""
+
+    def to_internal_value(self, data: Any) -> int:
+        """The number. Raises ValidationError."""
+        if not has_plain_digits(data):
             self.fail("invalid")
         return super().to_internal_value(data)

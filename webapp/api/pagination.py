@@ -6,9 +6,11 @@ from datetime import UTC
 from typing import Any
 
 from django.utils.dateparse import parse_datetime
-from rest_framework import exceptions, serializers
+from rest_framework import exceptions
 from rest_framework.pagination import CursorPagination
 from rest_framework.request import Request
+
+from webapp.api.fields import WrittenCountField
 
 
 class NewestFirst(CursorPagination):
@@ -21,7 +23,7 @@ class NewestFirst(CursorPagination):
     def get_page_size(self, request: Request) -> int:
         """How many entries the page has at most. Raises ValidationError."""
         given = request.query_params.get(self.page_size_query_param, self.page_size)
-        number = serializers.IntegerField(min_value=1, max_value=self.max_page_size)
+        number = WrittenCountField(min_value=1, max_value=self.max_page_size)
         try:
             size: int = number.run_validation(given)
         except exceptions.ValidationError as error:
@@ -47,7 +49,7 @@ class NewestFirst(CursorPagination):
 def _is_moment(text: str) -> bool:
     """Whether the text is a time with its zone that can be compared with others."""
     try:
-        moment = parse_datetime(text)
+        moment = parse_datetime(text) if text.isascii() else None
         return moment is not None and moment.tzinfo is not None and bool(moment.astimezone(UTC))
     except (ValueError, OverflowError):
         return False

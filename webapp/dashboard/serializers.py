@@ -6,13 +6,15 @@ from typing import Any
 
 from rest_framework import serializers
 
+from webapp.api.fields import WrittenCountField
+
 LONGEST_DAYS = 366
 
 
 class SpanSerializer(serializers.Serializer[Any]):
     """Which days."""
 
-    days = serializers.IntegerField(
+    days = WrittenCountField(
         min_value=1, max_value=LONGEST_DAYS, default=30, help_text="Up to today, in UTC."
     )
 

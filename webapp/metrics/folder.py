@@ -44,7 +44,7 @@ def _place(service: str, data: Path) -> tuple[Path, str]:
 
 
 def _is_running(pid: str) -> bool:
-    return pid.isdecimal() and Path(f"/proc/{pid}").exists()
+    return pid.isascii() and pid.isdecimal() and Path(f"/proc/{pid}").exists()
 
 
 def _remove(folder: Path, owner: int) -> None:

@@ -11,6 +11,7 @@ from django.core.exceptions import ValidationError
 from django.db.models import Q, QuerySet
 from django_filters.fields import IsoDateTimeField
 
+from webapp.api.fields import has_plain_digits
 from webapp.scans.models import Eye, Scan, Status
 
 LONGEST_SEARCH = 200
@@ -42,6 +43,8 @@ class MomentField(IsoDateTimeField):  # type: ignore[misc]
 
     def clean(self, value: str) -> datetime | None:
         """The time, in UTC."""
+        if not has_plain_digits(value):
+            raise ValidationError(self.error_messages["invalid"], code="invalid")
         moment: datetime | None = super().clean(value)
         try:
             return moment.astimezone(UTC) if moment else None

@@ -86,11 +86,11 @@ class WorklistPages(NewestFirst):
     def _decoded(self, cursor: str) -> tuple[float, datetime, ObjectId]:
         try:
             value, moment, key = json.loads(base64.urlsafe_b64decode(cursor))
-            timestamp = parse_datetime(moment)
+            timestamp = parse_datetime(moment) if moment.isascii() else None
             if timestamp is None or timestamp.tzinfo is None or not math.isfinite(value):
                 raise ValueError
             return float(value), timestamp.astimezone(UTC), ObjectId(key)
-        except (ValueError, TypeError, ArithmeticError, RecursionError) as error:
+        except (AttributeError, ValueError, TypeError, ArithmeticError, RecursionError) as error:
             raise exceptions.NotFound(self.invalid_cursor_message) from error
 
 

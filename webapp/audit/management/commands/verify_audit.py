@@ -20,7 +20,7 @@ PROGRESS_EVERY = 10_000
 def anchor(text: str) -> tuple[int, str]:
     """`NUMBER:HASH` as `audit_head` prints it; raises ArgumentTypeError."""
     number, _, noted = text.replace(" ", ":").partition(":")
-    if not number.isdecimal() or len(noted) != 64:
+    if not (number.isascii() and number.isdecimal()) or len(noted) != 64:
         raise ArgumentTypeError(f"{text!r} is not NUMBER:HASH, such as audit head prints")
     return int(number), noted
 
