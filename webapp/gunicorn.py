@@ -1,12 +1,31 @@
 """What gunicorn does beside its command line: `gunicorn --config python:webapp.gunicorn webapp.wsgi:application`."""
 
+import json
 import os
+from http import HTTPStatus
 from pathlib import Path
 from typing import Any
+
+from gunicorn import util
 
 from webapp.metrics import folder
 
 ROOT = Path(__file__).resolve().parents[1]
+
+# What gunicorn refuses before the web app hears of it, by status: code and message.
+REFUSALS = {
+    HTTPStatus.REQUEST_URI_TOO_LONG: ("address_too_long", "The address is too long: up to 4 KiB are taken."),
+    HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE: (
+        "headers_too_large",
+        "There are too many headers, or one is too long: up to 100 of up to 8 KiB are taken.",
+    ),
+    HTTPStatus.NOT_IMPLEMENTED: (
+        "not_implemented",
+        "This transfer coding is not known here; send chunked, or none.",
+    ),
+    HTTPStatus.INTERNAL_SERVER_ERROR: ("server_error", "Something went wrong on our side."),
+}
+UNREADABLE = ("bad_request", "The request can't be read: it is not well-formed HTTP.")
 
 # The master imports the web app once, and workers are forked from it: a stack starts sooner, and so does the worker that
 # takes a dead one's place. Nothing is connected, and no thread runs, before the first request.
@@ -22,3 +41,18 @@ def child_exit(server: Any, worker: Any) -> None:
         from prometheus_client.multiprocess import mark_process_dead
 
         mark_process_dead(worker.pid)  # type: ignore[no-untyped-call]
+
+
+def write_error(sock: Any, status_int: int, reason: str, mesg: str) -> None:
+    """gunicorn's own refusals in the shape of every other error, without the quotes of what was sent."""
+    from webapp.api.errors import body
+
+    content = json.dumps(body(*REFUSALS.get(HTTPStatus(status_int), UNREADABLE))).encode()
+    head = (
+        f"HTTP/1.1 {status_int} {reason}\r\nConnection: close\r\nContent-Type: application/json\r\n"
+        f"X-Content-Type-Options: nosniff\r\nContent-Length: {len(content)}\r\n\r\n"
+    )
+    util.write_nonblock(sock, head.encode() + content)
+
+
+util.write_error = write_error

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import http.client
+import json
 import os
 import socket
 import urllib.request
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -50,6 +53,16 @@ def get(*headers: bytes, path: bytes = b"/healthz/") -> bytes:
     )
 
 
+def answer_to(server: WebApp, request: bytes) -> tuple[int, str, bytes]:
+    """Status, content type and body of the answer to these bytes."""
+    with socket.create_connection((server.host, server.port), timeout=20) as connection:
+        with suppress(ConnectionError):  # closed while we were still sending
+            connection.sendall(request)
+        answer = http.client.HTTPResponse(connection)
+        answer.begin()
+        return answer.status, answer.headers["Content-Type"], answer.read()
+
+
 REFUSED = {
     "ten thousand headers": get(*(b"X-%d: a" % number for number in range(10_000))),
     "a header of a megabyte": get(b"X-Long: " + b"a" * 2**20),
@@ -76,3 +89,40 @@ def test_a_request_that_no_client_sends_is_refused_and_the_server_goes_on(
             assert status == 0 or 400 <= status < 500 or status == 501, status
             with urllib.request.urlopen(f"{server.url}healthz/", timeout=20) as answer:
                 assert answer.status == 200
+
+
+API = b"/api/v1/scans/"
+REFUSED_BY_US = {
+    "a body of 40 MiB": (413, "too_large", get(b"Content-Length: 41943040", path=API)),
+    "an upload of 40 MiB": (
+        413,
+        "too_large",
+        get(b"Content-Type: multipart/form-data; boundary=x", b"Content-Length: 41943040", path=API),
+    ),
+    "a long address": (414, "address_too_long", get(path=API + b"a" * 9000)),
+    "a long header": (431, "headers_too_large", get(b"X-Long: " + b"a" * 20_000, path=API)),
+    "many headers": (
+        431,
+        "headers_too_large",
+        get(*(b"X-%d: a" % number for number in range(200)), path=API),
+    ),
+    "two lengths": (400, "bad_request", get(b"Content-Length: 1", b"Content-Length: 2", path=API)),
+    "digits of another script": (400, "bad_request", get(b"Content-Length: \xb2", path=API)),
+    "an unknown coding": (501, "not_implemented", get(b"Transfer-Encoding: cow", path=API)),
+    "no HTTP": (400, "bad_request", b"\x16\x03\r\n\r\n"),
+    "another host": (400, "bad_request", get(path=API).replace(b"localhost", b"evil.example.org")),
+}
+
+
+@pytest.mark.parametrize("kind", REFUSED_BY_US)
+def test_what_is_refused_before_the_api_hears_of_it_says_why_as_the_api_does(
+    server: WebApp, kind: str
+) -> None:
+    status, code, request = REFUSED_BY_US[kind]
+
+    answered, content_type, content = answer_to(server, request)
+
+    assert (answered, content_type) == (status, "application/json")
+    error = json.loads(content)["error"]
+    assert error["code"] == code
+    assert error["message"].endswith(".") and "evil" not in error["message"]

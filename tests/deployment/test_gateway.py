@@ -14,13 +14,14 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import pytest
 
 from handlers.request import HEADERS
 from serving.deploy import certificate
 from serving.stack.ports import free_ports
+from tests.waiting import wait_for
 
 NGINX = Path(__file__).parents[2] / "deploy" / "nginx"
 HOST = "localhost"
@@ -43,6 +44,9 @@ class Echo(BaseHTTPRequestHandler):
 
     def answer(self) -> None:
         body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
+        if self.path.startswith("/api/v1/hang-up/"):
+            self.close_connection = True
+            return
         if self.path == "/api/v1/internal/inference-key/":
             self._judge()
             return
@@ -203,6 +207,7 @@ def test_a_request_has_one_id(gateway: Gateway, given: str, kept: bool) -> None:
         "/api/v1/x/../internal/inference-key/",
         "/_inference_key",
         "/_key_over_limit",
+        "/_refused",
     ],
 )
 def test_what_is_for_inside_is_not_found(gateway: Gateway, path: str) -> None:
@@ -216,6 +221,47 @@ def test_large_bodies_are_for_uploads_alone(gateway: Gateway) -> None:
     assert refused.status == 413
     assert json.load(refused)["error"]["code"] == "too_large"
     assert json.load(gateway.ask("/api/v1/scans/", method="POST", body=three_mb))["length"] == len(three_mb)
+
+
+LONG = "a" * 9000
+REFUSALS: dict[str, tuple[int, str, dict[str, Any]]] = {
+    "a large body": (413, "too_large", {"method": "POST", "body": b"x" * 3 * 2**20}),
+    "a long address": (414, "address_too_long", {"path": f"/api/v1/scans/?q={LONG}"}),
+    "a long header": (431, "headers_too_large", {"headers": {"X-Long": LONG}}),
+    "a method of no use": (405, "method_not_allowed", {"method": "TRACE"}),
+    "an unknown coding": (
+        501,
+        "not_implemented",
+        {"method": "POST", "headers": {"Transfer-Encoding": "cow"}},
+    ),
+    "a length that is none": (400, "bad_request", {"method": "POST", "headers": {"Content-Length": "x"}}),
+    "a large image": (
+        413,
+        "too_large",
+        {"path": "/inference/retina-oct", "method": "POST", "body": b"x" * 49 * 2**20},
+    ),
+}
+
+
+@pytest.mark.parametrize("kind", REFUSALS)
+def test_a_refusal_of_the_gateway_says_why_as_the_api_does(gateway: Gateway, kind: str) -> None:
+    status, code, request = REFUSALS[kind]
+
+    answer = gateway.ask(**({"path": "/api/v1/auth/token/"} | request))
+
+    assert (answer.status, answer.headers["Content-Type"]) == (status, "application/json")
+    error = json.load(answer)["error"]
+    assert error["code"] == code
+    assert error["message"].endswith(".")
+
+
+def test_what_stands_behind_is_away(gateway: Gateway) -> None:
+    answer = gateway.ask("/api/v1/hang-up/?patient_ref=P-4711")
+
+    assert (answer.status, answer.headers["Retry-After"]) == (503, "5")
+    assert json.load(answer)["error"]["code"] == "unavailable"
+    line = '"path":"/api/v1/hang-up/","status":503,'
+    wait_for(lambda: line in gateway.log.read_text(), what="the line of the log")
 
 
 def test_a_key_opens_predictions(gateway: Gateway) -> None:
