@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable
-from itertools import combinations
+from math import comb
 
 from webapp.accounts.models import User
 from webapp.audit import recording
@@ -74,5 +75,6 @@ def settle(scan: Scan, adjudicator: User, label: str, comment: str = "") -> Adju
 
 def agreement(labels: Iterable[str]) -> float | None:
     """Share of the readers' pairs that name the same label, 0 to 1; who names none is in no pair, None without one."""
-    pairs = list(combinations([label for label in labels if label], 2))
-    return sum(first == second for first, second in pairs) / len(pairs) if pairs else None
+    named = Counter(label for label in labels if label)
+    pairs = comb(named.total(), 2)
+    return sum(comb(count, 2) for count in named.values()) / pairs if pairs else None
