@@ -93,7 +93,7 @@ class Predictor:
     def __init__(self, card: ModelCard, engine: Engine, explainer: Explainer) -> None:
         self.card = card
         self.engine = engine
-        self._explainer = explainer
+        self.explainer = explainer
         self._pool = ThreadPoolExecutor(max_workers=max(1, torch.get_num_threads()))
 
     @classmethod
@@ -137,7 +137,7 @@ class Predictor:
         started = time.perf_counter()
         wanted = [index for index, item in enumerate(items) if item.request.options.explain]
         labels = [self._label(items[index].request, scores[index]) for index in wanted]
-        maps = self._explainer.explain(forward, wanted, labels) if wanted else ()
+        maps = self.explainer.explain(forward, wanted, labels) if wanted else ()
         explained = {
             index: (self.card.labels[label], cam)
             for index, label, cam in zip(wanted, labels, maps, strict=True)

@@ -18,9 +18,11 @@ import torch
 from handlers.answer import as_json, error_answer
 from handlers.card import ModelCard
 from handlers.errors import RequestError, UnexpectedError
+from handlers.loading import NOT_LOADED, one_line
 from handlers.metrics import INSTRUMENTS, Measurement, measurements
 from handlers.predictor import Predictor
 from handlers.request import Request, asks_for_card, read_request
+from handlers.trial import try_out
 
 logger = logging.getLogger(__name__)
 
@@ -43,12 +45,12 @@ class RetinaOctHandler:
         self._teller = ThreadPoolExecutor(1, thread_name_prefix="metrics")
 
     def initialize(self, context: Any) -> None:
-        """Load the model. TorchServe sets the threads by OMP_NUM_THREADS and names the GPU of this worker, if any."""
+        """Load the model and try it, so that what is ready answers. TorchServe sets the threads by OMP_NUM_THREADS and names the GPU of this worker, if any."""
         properties = context.system_properties
         gpu = properties.get("gpu_id")
         device = torch.device("cuda", int(gpu)) if gpu is not None and torch.cuda.is_available() else None
         cv2.setNumThreads(torch.get_num_threads())
-        self._predictor = Predictor.load(Path(properties["model_dir"]), device)
+        self._predictor = _load(Path(properties["model_dir"]), device)
         self._metrics = _declared(context.metrics)
         card = self._predictor.card
         logger.info(
@@ -118,6 +120,17 @@ class RetinaOctHandler:
         except Exception:
             logger.exception("one request of a batch could not be read")
             return UnexpectedError("The model server failed on this request; its log says why.")
+
+
+def _load(folder: Path, device: torch.device | None) -> Predictor:
+    """The model, loaded and tried. What keeps it from that, whatever it is, is said in a line of the log and raised."""
+    try:
+        predictor = Predictor.load(folder, device)
+        try_out(predictor)
+    except Exception as error:
+        logger.error("%s %s", NOT_LOADED, one_line(error).replace(f"{folder}/", ""))
+        raise
+    return predictor
 
 
 def _hand_over(answers: list[bytes], headers: Sequence[Mapping[str, Any]], context: Any) -> list[bytes]:

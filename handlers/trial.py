@@ -1,0 +1,80 @@
+"""Tries a loaded model on a made-up scan: what is registered as ready must answer.
+
+python -m handlers.trial FOLDER        exit status 0: it answers; else a line says why not
+"""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+import torch
+from torch import nn
+
+from handlers.card import CardError
+from handlers.engines.settings import EAGER, EngineSettings
+from handlers.errors import RequestError
+from handlers.loading import one_line
+from handlers.network import NetworkError, refuse_misfit
+from handlers.png import encode_png
+from handlers.predictor import Predictor
+from handlers.request import Request
+
+SIDE = 160
+"""Pixels a side of the made-up scan, which is then brought to the size of the network's input as any other."""
+COUNT = 2
+"""Scans in the batch: a network that is right for one alone is of no use."""
+
+
+class TrialError(Exception):
+    """A model that was loaded and can't be served; the message says what its answer lacks."""
+
+
+def try_out(predictor: Predictor) -> None:
+    """Have the model answer a batch as callers would. Raises TrialError when an answer is not what it must be."""
+    card = predictor.card
+    size = card.input.size
+    squares = _smooth_noise(size).unsqueeze(1).repeat(1, 3, 1, 1)
+    try:
+        forward = predictor.engine(squares)
+        if tuple(forward.logits.shape) != (COUNT, len(card.labels)):
+            raise TrialError(
+                f"for {COUNT} scans and {len(card.labels)} labels the network gives values of the shape "
+                f"{tuple(forward.logits.shape)}"
+            )
+        if not torch.isfinite(forward.logits).all():
+            raise TrialError("the network gives probabilities that are no numbers (NaN or infinite)")
+        maps = torch.from_numpy(predictor.explainer.explain(forward, range(COUNT), [0, 1]))
+    except (RuntimeError, ValueError, AssertionError, TypeError) as error:
+        raise TrialError(
+            f"{card.architecture} can't be run on scans of {size} pixels a side: {one_line(error)}"
+        ) from error
+    if maps.ndim != 3 or len(maps) != COUNT or not torch.isfinite(maps).all():
+        raise TrialError("the network's heat maps hold values that are no numbers")
+    for scan in _smooth_noise(SIDE):
+        (outcome,) = predictor.answer([Request(encode_png(scan.numpy()))])
+        if isinstance(outcome, RequestError):
+            raise TrialError(f"a made-up scan was not answered: {outcome.message}")
+
+
+def _smooth_noise(side: int) -> torch.Tensor:
+    """Grey pictures (COUNT, side, side), uint8, the same each time."""
+    coarse = torch.rand(1, COUNT, 16, 16, generator=torch.Generator().manual_seed(1))
+    smooth = nn.functional.interpolate(coarse, size=(side, side), mode="bicubic").clamp(0, 1)
+    return (255 * smooth[0]).to(torch.uint8)
+
+
+def main(arguments: list[str]) -> int:
+    """Load the model in a folder as a worker does, but without compiling its network, and try it."""
+    folder = Path(arguments[0])
+    try:
+        refuse_misfit(folder)
+        try_out(Predictor.load(folder, settings=EngineSettings(EAGER)))
+    except (CardError, NetworkError, TrialError) as error:
+        print(one_line(error).replace(f"{folder}/", ""), file=sys.stderr)
+        return 1
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
