@@ -53,7 +53,7 @@ COMMANDS = {
         "audit",
     ),
     "models": Command(
-        "build, list, register, promote, roll back and retire model versions",
+        "import, list, show, diff, register, promote, roll back, retire and remove model versions",
         "serving.commands",
         "add_models_arguments",
         "models",

@@ -67,7 +67,7 @@ def run(arguments: argparse.Namespace) -> int:
     from benchmarks.errors import BenchmarkError
     from serving import tuning
     from serving.errors import ServingError
-    from serving.registry import Registry, wanted
+    from serving.registry import Registry, defaults
     from serving.stack.commands import print_table
     from serving.stack.folder import DataFolder
     from serving.stores import ModelStores
@@ -79,13 +79,15 @@ def run(arguments: argparse.Namespace) -> int:
             f"A stack runs on {data.path} and would be measured, too: stop it with ./retinote down."
         )
     stores = ModelStores([arguments.model_store.absolute(), data.model_store])
-    model = wanted(stores, Registry(data.registry))[0]
-    store = next(folder for folder in stores.folders if (folder / model.name / model.default).is_dir())
+    name, version = min(defaults(stores, Registry(data.registry)).items(), default=("", ""))
+    model = stores.holder(name, version)
+    if model is None:
+        raise BenchmarkError(f"{stores.problem(name, version)}" if name else "There is no model to try.")
     trials: list[Trial] = []
 
     def attempt(capacity: Capacity) -> None:
         try:
-            trial = _try(capacity, store, store / model.name / model.default, data, arguments.seconds)
+            trial = _try(capacity, model.parents[1], model, data, arguments.seconds)
         except (ServingError, BenchmarkError) as error:
             print(f"retinote: {_words(capacity)} is left out: {error}", file=sys.stderr)
             return

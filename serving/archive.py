@@ -35,7 +35,8 @@ def archive_name(name: str, version: str) -> str:
 
 def versions(store: Path, name: str) -> list[str]:
     """Versions of a model in a store, lowest first; empty when the store doesn't know the model."""
-    return sorted((card.parent.name for card in (store / name).glob(f"*/{CARD}")), key=version_key)
+    found = (card.parent.name for card in (store / name).glob(f"*/{CARD}"))
+    return sorted((version for version in found if NAME.fullmatch(version)), key=version_key)
 
 
 def version_key(version: str) -> tuple[tuple[int, int, str], ...]:
@@ -52,19 +53,8 @@ def build_archive(store: Path, name: str, version: str, out: Path) -> Path:
     was done to it. The file appears complete or not at all. Raises ServingError when the version is not in the
     store, or its weights are not those of its card.
     """
-    for part in (name, version):
-        if not NAME.fullmatch(part):
-            raise ServingError(
-                f"'{part}' can't name a model or version: use letters, digits, '.', '_' and '-'."
-            )
+    checked_version(store, name, version)
     source = store / name / version
-    for file in (source / CARD, source / WEIGHTS):
-        if not file.is_file():
-            known = ", ".join(versions(store, name)) or "none"
-            raise ServingError(
-                f"{name} {version} is not complete: {file} is missing. Versions in {store}: {known}."
-            )
-    _check_card(source, name, version)
     out.mkdir(parents=True, exist_ok=True)
     target = out / archive_name(name, version)
     if contained_digest(target, name, version) != inputs_digest(source):
@@ -109,13 +99,30 @@ def model_config() -> str:
     return yaml.safe_dump({"responseTimeout": RESPONSE_TIMEOUT_S, "startupTimeout": STARTUP_TIMEOUT_S})
 
 
-def _check_card(source: Path, name: str, version: str) -> None:
-    """The card must be for this model and version, and the weights those that it names."""
+def checked_version(store: Path, name: str, version: str) -> ModelCard:
+    """The card of a version in a store.
+
+    Raises ServingError when the name can't be one, a file is missing, the card is for another model or version, or the
+    weights are not those of the card.
+    """
+    for part in (name, version):
+        if not NAME.fullmatch(part):
+            raise ServingError(
+                f"'{part}' can't name a model or version: use letters, digits, '.', '_' and '-'."
+            )
+    source = store / name / version
+    for file in (source / CARD, source / WEIGHTS):
+        if not file.is_file():
+            known = ", ".join(versions(store, name)) or "none"
+            raise ServingError(
+                f"{name} {version} is not complete: {file} is missing. Versions in {store}: {known}."
+            )
     card = checked_card(source)
     if (card.name, card.version) != (name, version):
         raise ServingError(
             f"{source / CARD} says it is {card.name} {card.version}, but lies in the folder of {name} {version}."
         )
+    return card
 
 
 def checked_card(source: Path) -> ModelCard:
@@ -124,7 +131,11 @@ def checked_card(source: Path) -> ModelCard:
         card = ModelCard.load(source / CARD)
     except CardError as error:
         raise ServingError(str(error)) from error
-    found = hashlib.sha256((source / WEIGHTS).read_bytes()).hexdigest()
+    try:
+        with (source / WEIGHTS).open("rb") as weights:
+            found = hashlib.file_digest(weights, "sha256").hexdigest()
+    except OSError as error:
+        raise ServingError(f"{source / WEIGHTS} can't be read ({error.strerror}).") from error
     if found != card.weights_sha256:
         raise ServingError(
             f"{source / WEIGHTS} is not the file that its card describes: sha256 is {found}, the card says "

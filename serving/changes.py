@@ -14,11 +14,14 @@ import hashlib
 import json
 import os
 import pwd
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import asdict
 from datetime import UTC, datetime
 from pathlib import Path
 
-from serving.registry import Choice
+from serving.registry import Choice, Registry, undecided
+from serving.stores import ModelStores
 
 FILE = "changes.jsonl"
 FILE_VARIABLE = "RETINOTE_MODEL_CHANGES"
@@ -56,6 +59,37 @@ def note(
         time = datetime.now(UTC).isoformat(timespec="milliseconds")
         file.write(json.dumps({"time": time, **change}).encode() + b"\n")
         os.fsync(descriptor)
+
+
+@contextmanager
+def noted(
+    path: Path, registry: Registry, stores: ModelStores, action: str, name: str, version: str
+) -> Iterator[None]:
+    """Note what is done inside to a version of a model, once it is done."""
+    before, weights_sha256 = registry.choice(name), stores.weights_sha256(name, version)
+    yield
+    note(
+        path,
+        action,
+        name,
+        version,
+        weights_sha256=weights_sha256,
+        before=before,
+        after=registry.choice(name),
+    )
+
+
+def note_defaults(
+    path: Path, registry: Registry, stores: ModelStores, announce: Callable[[str], None]
+) -> None:
+    """Decide at a start which version answers of each model that has no default yet (see `undecided`), and say so.
+
+    From then on only `promote` and `rollback` change it.
+    """
+    for name, version in undecided(stores, registry).items():
+        with noted(path, registry, stores, "default", name, version):
+            registry.promoted(name, version, stores.weights_sha256(name, version))
+        announce(f"{name} {version} answers by default from now on, until another version is promoted")
 
 
 def _end_last_line(descriptor: int) -> None:

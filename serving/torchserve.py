@@ -15,6 +15,7 @@ import psutil
 import yaml
 
 from handlers.engines.settings import BATCH_VARIABLE, CACHE_VARIABLE, COMPILED_SUFFIX, ENGINE_VARIABLE
+from handlers.loading import NOT_LOADED
 from handlers.metrics import declarations
 from serving.capacity import Capacity
 from serving.errors import ServingError
@@ -38,6 +39,7 @@ HEAP_SHARE = 4
 sixteen callers with 40-megapixel images ended the server."""
 HEAP_LIMITS_MB = (1024, 4096)
 LOOPBACK = "127.0.0.1"
+LOG_END_BYTES = 64 * 2**10
 SOCKET_PATH_LIMIT = 80
 """Unix sockets of workers lie in the scratch folder, and their whole path is limited to 107 characters."""
 
@@ -210,6 +212,18 @@ class TorchServe:
             "cpu_launcher_enable": "false",
         }
         return "".join(f"{name}={value}\n" for name, value in settings.items())
+
+
+def why_not_loaded(log: Path, name: str, version: str) -> str | None:
+    """Why a version's worker did not load its model, as the handler says it in the workers' log; None without a word."""
+    line = re.compile(rf"-{re.escape(f'{name}_{version}')}-\S+ MODEL_LOG - .*{NOT_LOADED} (.+)")
+    try:
+        with log.open("rb") as file:
+            file.seek(max(0, file.seek(0, os.SEEK_END) - LOG_END_BYTES))
+            said = line.findall(file.read().decode("utf-8", "replace"))
+    except OSError:
+        return None
+    return str(said[-1]).strip() if said else None
 
 
 def worker_variables(capacity: Capacity, engines: Path, engine: str) -> dict[str, str]:

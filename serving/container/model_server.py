@@ -20,7 +20,6 @@ import requests
 
 from serving.errors import ServingError
 from serving.keys import InferenceKey, KeyHolder, ManagementKey, publish
-from serving.registry import Registry
 from serving.stack.folder import DataFolder, write_state
 from serving.stack.served_models import ServedModels
 from serving.stores import ModelStores
@@ -61,7 +60,7 @@ def run(data: DataFolder, stores: ModelStores, published_key: Path | None) -> in
     data.make()
     lock = data.hold(_say)
     server = _server(data, published_key is not None)
-    models = ServedModels(server, stores, Registry(data.registry), _say)
+    models = ServedModels(server, stores, data, _say)
     served = server.home / SERVED
     served.unlink(missing_ok=True)
     if published_key:

@@ -38,6 +38,7 @@ class DataFolder:
         self.tuning = self.torchserve / "tuning.json"
         self.changes = changes.file(self.torchserve)
         self.registry = self.torchserve / "registry.json"
+        self.set_aside = self.torchserve / "set-aside.json"
         self.media = self.path / "media"
         self.logs = self.path / "logs"
         self.run = self.path / "run"

@@ -1,14 +1,18 @@
 """Which models a started TorchServe is to serve, and whether it does."""
 
 from collections.abc import Callable
+from contextlib import suppress
 
+from serving.changes import note_defaults
+from serving.errors import ServingError
 from serving.keys import KeyUnavailable, ManagementKey
 from serving.management import AlreadyRegistered, ManagementClient, ManagementError, WorkersFailed
-from serving.processes import last_lines
-from serving.registry import Registry, Wanted, wanted
+from serving.registry import Registry, Wanted, broken_default, wanted
+from serving.set_aside import SetAside
+from serving.stack.folder import DataFolder
 from serving.stack.service import CannotRun
 from serving.stores import ModelStores
-from serving.torchserve import TorchServe
+from serving.torchserve import TorchServe, why_not_loaded
 
 PROBE_TIMEOUT_S = 3.0
 """How long TorchServe's management interface may take to answer a probe."""
@@ -18,25 +22,34 @@ class ServedModels:
     """Brings a freshly started TorchServe to serve what the registry asks for, and knows whether it does."""
 
     def __init__(
-        self, server: TorchServe, stores: ModelStores, registry: Registry, announce: Callable[[str], None]
+        self, server: TorchServe, stores: ModelStores, data: DataFolder, announce: Callable[[str], None]
     ) -> None:
         self._server = server
         self._stores = stores
-        self._registry = registry
+        self._data = data
+        self._registry = Registry(data.registry)
+        self._set_aside = SetAside(data.set_aside)
         self._announce = announce
         key = ManagementKey(server.key_file if server.asks_for_key else None, server.management_url)
         self._client = ManagementClient(server.management_url, key, timeout_s=PROBE_TIMEOUT_S)
         self._to_register: list[Wanted] = []
+
+    def decide(self) -> list[Wanted]:
+        """What is to be served; a default that was never decided is noted. Raises ServingError as `wanted` does."""
+        note_defaults(self._data.changes, self._registry, self._stores, self._announce)
+        return wanted(self._stores, self._registry)
 
     def prepare(self) -> None:
         """Write TorchServe's settings, and build the archives that are missing or older than their inputs."""
         self._server.prepare()
         if not self._server.has_compiled():
             self._announce("Preparing the network for this machine (a minute the first time)")
-        self._to_register = wanted(self._stores, self._registry)
+        self._to_register = self.decide()
+        self._set_aside.begin()
         for model in self._to_register:
-            for version in (model.default, *model.others):
-                self._stores.build(model.name, version, self._server.archives)
+            self._stores.build(model.name, model.default, self._server.archives)
+            for version, reason in model.set_aside.items():
+                self._put_aside(model.name, version, reason)
 
     def server_answers(self) -> bool:
         """Whether TorchServe answers, be it without a worker that is ready."""
@@ -63,15 +76,26 @@ class ServedModels:
         try:
             self._add(model.name, model.default)
         except WorkersFailed as error:
-            raise CannotRun(
-                f"{model.name} {model.default} can't be served: {error}.\n{last_lines(self._server.log_files[1])}"
-            ) from error
+            reason = self._reason(model.name, model.default, error)
+            raise CannotRun(broken_default(self._stores, model.name, model.default, reason)) from error
         for version in model.others:
             try:
                 self._add(model.name, version)
             except WorkersFailed as error:
-                self._announce(f"{model.name} {version} is not served beside {model.default}: {error}")
+                self._put_aside(model.name, version, self._reason(model.name, version, error))
+            except (ManagementError, KeyUnavailable):
+                raise
+            except ServingError as error:
+                self._put_aside(model.name, version, str(error))
         self._client.promote(model.name, model.default)
+
+    def _reason(self, name: str, version: str, error: WorkersFailed) -> str:
+        return why_not_loaded(self._server.log_files[1], name, version) or str(error)
+
+    def _put_aside(self, name: str, version: str, reason: str) -> None:
+        with suppress(OSError):  # a full disk must not stop the stack
+            self._set_aside.add(name, version, reason)
+        self._announce(f"{name} {version} is set aside, all else is served: {reason}")
 
     def _add(self, name: str, version: str) -> None:
         archive = self._stores.build(name, version, self._server.archives)

@@ -11,7 +11,6 @@ from typing import Any, TextIO
 from serving import mongodb, page, torchserve
 from serving.capacity import Capacity
 from serving.errors import ServingError
-from serving.registry import Registry, wanted
 from serving.stack import ports, services, webapp
 from serving.stack.database import OwnDatabase
 from serving.stack.folder import DataFolder, write_private, write_state
@@ -94,10 +93,10 @@ def run(settings: Settings, terminal: TextIO, when_ready: Callable[[], None] = l
     data.make()
     announce = Announcer(terminal, data.stack_log)
     lock = data.hold(announce)
-    registry = Registry(data.registry)
     chosen = ports.choose(settings.host, settings.port, settings.ports)
     server = _model_server(data, chosen, tuned(data.tuning, announce))
-    wanted(settings.stores, registry)  # complain now, not when half of the stack is up
+    # Complain now, not when half of the stack is up.
+    ServedModels(server, settings.stores, data, announce).decide()
     if settings.mongodb_uri:
         mongodb.answers_as_primary(settings.mongodb_uri)
     database = OwnDatabase(data, chosen["mongodb"])
@@ -125,7 +124,7 @@ def run(settings: Settings, terminal: TextIO, when_ready: Callable[[], None] = l
             announce(f"Starting a stack on {data.path}")
             if not settings.mongodb_uri:
                 supervisor.start(services.mongodb_service(database))
-            models = ServedModels(server, settings.stores, registry, supervisor.say)
+            models = ServedModels(server, settings.stores, data, supervisor.say)
             supervisor.start(services.model_server_service(server, models))
             _build_page(supervisor, app, data, announce)
             if not settings.mongodb_uri:

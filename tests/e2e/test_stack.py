@@ -263,6 +263,7 @@ def test_versions_are_registered_promoted_rolled_back_and_retired(stack: Stack) 
     assert stack.command("audit", "verify").returncode == 0
     changes = stack.audit_records.find({"kind": "model"}).sort("_id")
     assert [(record["action"], record["object_id"]) for record in changes] == [
+        ("model.default", "retina-oct/1.1.0"),
         ("model.register", "retina-oct/1.0.0"),
         ("model.promote", "retina-oct/1.0.0"),
         ("model.rollback", "retina-oct/1.1.0"),

@@ -1,19 +1,27 @@
 """What a model server that starts is to serve."""
 
+import json
+import shutil
 from pathlib import Path
 
 import pytest
 
+from serving.changes import note_defaults
 from serving.errors import ServingError
-from serving.registry import Registry, Wanted, wanted
+from serving.registry import Choice, Registry, Wanted, defaults, undecided, wanted
 from serving.stores import ModelStores
+from tests.models import make_model
+
+NAME = "retina-oct"
 
 
-def add(store: Path, name: str, *versions: str) -> None:
-    """Versions as folders with a card; nothing here reads more of them."""
-    for version in versions:
-        (store / name / version).mkdir(parents=True)
-        (store / name / version / "model.json").touch()
+@pytest.fixture(scope="module")
+def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A store with two versions of one model."""
+    store = tmp_path_factory.mktemp("made")
+    for seed, version in enumerate(("0.9.0", "0.10.0")):
+        make_model(store, version=version, seed=seed)
+    return store
 
 
 @pytest.fixture
@@ -22,56 +30,232 @@ def registry(tmp_path: Path) -> Registry:
 
 
 @pytest.fixture
-def store(tmp_path: Path) -> Path:
-    add(tmp_path / "store", "retina-oct", "0.9.0", "0.10.0")
-    return tmp_path / "store"
+def store(made: Path, tmp_path: Path) -> Path:
+    """The store that comes with the installation."""
+    return Path(shutil.copytree(made, tmp_path / "store"))
 
 
-def test_undecided_the_highest_version_answers(store: Path, registry: Registry) -> None:
-    assert wanted(ModelStores([store]), registry) == [Wanted("retina-oct", "0.10.0", ())]
+@pytest.fixture
+def own(tmp_path: Path) -> Path:
+    """The data folder's store, where imported models lie."""
+    return tmp_path / "own"
 
 
-def test_the_version_promoted_last_answers(store: Path, registry: Registry) -> None:
-    registry.promoted("retina-oct", "0.10.0")
-    registry.promoted("retina-oct", "0.9.0")
-
-    assert wanted(ModelStores([store]), registry) == [Wanted("retina-oct", "0.9.0", ())]
+def imported(own: Path, version: str, name: str = NAME) -> Path:
+    return make_model(own, name=name, version=version, seed=7)
 
 
-def test_registered_versions_are_served_beside_it(store: Path, registry: Registry) -> None:
-    registry.registered("retina-oct", "0.9.0")
-
-    assert wanted(ModelStores([store]), registry) == [Wanted("retina-oct", "0.10.0", ("0.9.0",))]
-
-
-def test_a_retired_version_is_not_served_again(store: Path, registry: Registry) -> None:
-    registry.registered("retina-oct", "0.9.0")
-    registry.promoted("retina-oct", "0.9.0")
-    registry.retired("retina-oct", "0.9.0")
-
-    assert wanted(ModelStores([store]), registry) == [Wanted("retina-oct", "0.10.0", ())]
+def spoil(folder: Path) -> None:
+    with (folder / "weights.safetensors").open("ab") as weights:
+        weights.write(b"x")
 
 
-def test_versions_that_have_left_the_store_are_passed_over(store: Path, registry: Registry) -> None:
-    registry.promoted("retina-oct", "0.9.0")
-    registry.promoted("retina-oct", "7.0.0")
-    registry.registered("retina-oct", "8.0.0")
-
-    assert wanted(ModelStores([store]), registry) == [Wanted("retina-oct", "0.9.0", ())]
+def start(stores: ModelStores, registry: Registry, changes: Path) -> list[Wanted]:
+    """What a start decides and then asks for."""
+    note_defaults(changes, registry, stores, lambda line: None)
+    return wanted(stores, registry)
 
 
-def test_another_model_is_served_too(store: Path, registry: Registry) -> None:
-    add(store, "fundus", "1.0.0")
+@pytest.fixture
+def changes(tmp_path: Path) -> Path:
+    return tmp_path / "changes.jsonl"
 
-    assert [model.name for model in wanted(ModelStores([store]), registry)] == ["fundus", "retina-oct"]
+
+def test_the_first_start_notes_the_highest_version_and_leaves_a_record(
+    store: Path, registry: Registry, changes: Path
+) -> None:
+    stores = ModelStores([store])
+
+    assert start(stores, registry, changes) == [Wanted(NAME, "0.10.0")]
+    assert start(stores, registry, changes) == [Wanted(NAME, "0.10.0")]
+
+    (line,) = [json.loads(line) for line in changes.read_text().splitlines()]
+    assert (line["action"], line["model"]) == ("model.default", "retina-oct/0.10.0")
+    assert line["weights_sha256"] == stores.weights_sha256(NAME, "0.10.0")
 
 
-def test_two_stores_are_one(store: Path, tmp_path: Path) -> None:
-    add(tmp_path / "own", "retina-oct", "0.11.0", "0.9.0")
+def test_what_was_imported_does_not_answer_before_it_is_promoted(
+    store: Path, own: Path, registry: Registry, changes: Path
+) -> None:
+    stores = ModelStores([store, own])
+    imported(own, "9.0.0")  # before the first start
 
-    stores = ModelStores([store, tmp_path / "own", tmp_path / "missing"])
+    assert start(stores, registry, changes) == [Wanted(NAME, "0.10.0")]
 
-    assert stores.versions("retina-oct") == ["0.9.0", "0.10.0", "0.11.0"]
+    imported(own, "10.0.0")
+    imported(own, "1.0.0", name="fundus")
+    assert start(stores, registry, changes) == [Wanted(NAME, "0.10.0")]
+
+    registry.promoted(NAME, "9.0.0", stores.weights_sha256(NAME, "9.0.0"))
+    assert start(stores, registry, changes) == [Wanted(NAME, "9.0.0", ("0.10.0",))]
+
+
+def test_a_newer_version_in_the_installations_store_waits_for_its_promotion(
+    store: Path, registry: Registry, changes: Path
+) -> None:
+    start(ModelStores([store]), registry, changes)
+    make_model(store, version="0.11.0")
+
+    assert start(ModelStores([store]), registry, changes) == [Wanted(NAME, "0.10.0")]
+
+
+def test_a_model_that_the_installation_brings_later_gets_a_default_of_its_own(
+    store: Path, registry: Registry, changes: Path
+) -> None:
+    start(ModelStores([store]), registry, changes)
+    make_model(store, name="fundus")
+
+    assert start(ModelStores([store]), registry, changes) == [
+        Wanted("fundus", "1.0.0"),
+        Wanted(NAME, "0.10.0"),
+    ]
+
+
+def test_the_first_start_passes_over_a_broken_version(store: Path, registry: Registry) -> None:
+    spoil(store / NAME / "0.10.0")
+
+    assert undecided(ModelStores([store]), registry) == {NAME: "0.9.0"}
+
+
+def test_a_store_of_ones_own_is_looked_into_where_the_first_has_no_model(
+    own: Path, tmp_path: Path, registry: Registry
+) -> None:
+    imported(own, "1.0.0")
+
+    assert undecided(ModelStores([tmp_path / "empty", own]), registry) == {NAME: "1.0.0"}
+
+
+def test_nothing_imported_stands_in_for_a_broken_installation(
+    store: Path, own: Path, registry: Registry, changes: Path
+) -> None:
+    imported(own, "1.0.0")
+    for version in ("0.9.0", "0.10.0"):
+        spoil(store / NAME / version)
+
+    with pytest.raises(
+        ServingError, match=r"no sound model to serve in .*weights\.safetensors is not the file"
+    ):
+        start(ModelStores([store, own]), registry, changes)
+
+
+def test_decisions_of_earlier_releases_hold(store: Path, tmp_path: Path) -> None:
+    """They had no hashes of weights."""
+    (tmp_path / "registry.json").write_text('{"retina-oct": {"registered": [], "promoted": ["0.9.0"]}}')
+
+    assert wanted(ModelStores([store]), Registry(tmp_path / "registry.json")) == [Wanted(NAME, "0.9.0")]
+
+
+def test_a_broken_version_beside_the_default_is_set_aside(
+    store: Path, own: Path, registry: Registry, changes: Path
+) -> None:
+    stores = ModelStores([store, own])
+    start(stores, registry, changes)
+    spoil(imported(own, "1.0.0"))
+    (imported(own, "2.0.0") / "model.json").write_text("{")
+    for version in ("0.9.0", "1.0.0", "2.0.0", "3.0.0"):
+        registry.registered(NAME, version)
+
+    (model,) = start(stores, registry, changes)
+
+    assert (model.default, model.others) == ("0.10.0", ("0.9.0",))
+    assert "weights.safetensors is not the file that its card describes" in model.set_aside["1.0.0"]
+    assert "the model card is not valid JSON" in model.set_aside["2.0.0"]
+    assert "There is no retina-oct 3.0.0" in model.set_aside["3.0.0"]
+
+
+def test_a_broken_default_is_not_replaced_by_another_version(
+    store: Path, registry: Registry, changes: Path
+) -> None:
+    stores = ModelStores([store])
+    start(stores, registry, changes)
+    registry.promoted(NAME, "0.9.0", stores.weights_sha256(NAME, "0.9.0"))
+    spoil(store / NAME / "0.9.0")
+
+    with pytest.raises(ServingError) as refused:
+        start(stores, registry, changes)
+
+    assert str(refused.value).startswith("retina-oct 0.9.0, which answers by default, can't be served: ")
+    assert "promote another version; sound versions: 0.10.0: ./retinote models promote" in str(refused.value)
+
+
+def test_a_default_that_has_left_the_stores_is_missed(store: Path, registry: Registry, changes: Path) -> None:
+    start(ModelStores([store]), registry, changes)
+    shutil.rmtree(store / NAME / "0.10.0")
+
+    with pytest.raises(ServingError, match=r"can't be served: There is no retina-oct 0\.10\.0"):
+        start(ModelStores([store]), registry, changes)
+
+
+def test_other_weights_under_the_promoted_version_do_not_answer(
+    store: Path, registry: Registry, changes: Path
+) -> None:
+    """As when an update of the installation brings a version that was imported before."""
+    stores = ModelStores([store])
+    start(stores, registry, changes)
+    shutil.rmtree(store / NAME / "0.10.0")
+    make_model(store, version="0.10.0", seed=99)
+
+    with pytest.raises(ServingError, match="has other weights .* than those that were promoted"):
+        start(stores, registry, changes)
+
+    registry.promoted(NAME, "0.10.0", stores.weights_sha256(NAME, "0.10.0"))
+    assert start(stores, registry, changes) == [Wanted(NAME, "0.10.0")]
+
+
+def test_the_default_before_stays_registered(registry: Registry) -> None:
+    registry.promoted(NAME, "1.0.0", "aa")
+    registry.promoted(NAME, "1.1.0", "bb")
+
+    assert registry.choice(NAME) == Choice(["1.0.0"], ["1.0.0", "1.1.0"], {"1.0.0": "aa", "1.1.0": "bb"})
+
+
+def test_a_rollback_leaves_nothing_to_roll_back_to_but_what_was_before(registry: Registry) -> None:
+    for version in ("1.0.0", "1.1.0", "1.2.0"):
+        registry.promoted(NAME, version, version)
+
+    registry.rolled_back(NAME, "1.1.0", "bb")
+
+    assert registry.choice(NAME).promoted == ["1.0.0", "1.1.0"]
+    assert "1.2.0" in registry.choice(NAME).registered
+
+
+def test_a_retired_version_is_not_served_again(store: Path, registry: Registry, changes: Path) -> None:
+    start(ModelStores([store]), registry, changes)
+    registry.registered(NAME, "0.9.0")
+    registry.retired(NAME, "0.9.0")
+
+    assert wanted(ModelStores([store]), registry) == [Wanted(NAME, "0.10.0")]
+
+
+def test_a_retired_default_leaves_no_earlier_one_behind(registry: Registry) -> None:
+    registry.promoted(NAME, "1.0.0", "aa")
+    registry.promoted(NAME, "1.1.0", "bb")
+    registry.retired(NAME, "1.1.0")
+
+    assert registry.choice(NAME) == Choice()
+
+
+def test_what_a_start_would_serve_is_told_without_deciding_it(
+    store: Path, registry: Registry, changes: Path
+) -> None:
+    assert defaults(ModelStores([store]), registry) == {NAME: "0.10.0"}
+    assert registry.names() == []
+
+
+def test_two_stores_are_one(store: Path, own: Path, tmp_path: Path) -> None:
+    for version in ("0.11.0", "0.9.0"):
+        imported(own, version)
+
+    stores = ModelStores([store, own, tmp_path / "missing"])
+
+    assert stores.versions(NAME) == ["0.9.0", "0.10.0", "0.11.0"]
+    assert stores.holder(NAME, "0.9.0") == store / NAME / "0.9.0"
+
+
+def test_half_a_version_is_none(store: Path) -> None:
+    (store / NAME / "0.10.0").rename(store / NAME / ".0.10.0.partial")
+
+    assert ModelStores([store]).versions(NAME) == ["0.9.0"]
 
 
 def test_no_model_at_all_is_an_error_that_helps(tmp_path: Path, registry: Registry) -> None:
@@ -80,13 +264,14 @@ def test_no_model_at_all_is_an_error_that_helps(tmp_path: Path, registry: Regist
 
 
 def test_decisions_outlive_the_process(tmp_path: Path) -> None:
-    Registry(tmp_path / "registry.json").promoted("retina-oct", "1.0.0")
+    Registry(tmp_path / "registry.json").promoted(NAME, "1.0.0", "aa")
 
-    assert Registry(tmp_path / "registry.json").choice("retina-oct").promoted == ["1.0.0"]
+    assert Registry(tmp_path / "registry.json").choice(NAME).promoted == ["1.0.0"]
 
 
-def test_a_spoilt_file_is_named(tmp_path: Path) -> None:
-    (tmp_path / "registry.json").write_text("{")
+@pytest.mark.parametrize("content", ["{", "[]", '{"retina-oct": {"unknown": []}}'])
+def test_a_spoilt_file_is_named(tmp_path: Path, content: str) -> None:
+    (tmp_path / "registry.json").write_text(content)
 
-    with pytest.raises(ServingError, match=r"registry\.json can't be read"):
-        Registry(tmp_path / "registry.json").choice("retina-oct")
+    with pytest.raises(ServingError, match=r"registry\.json, which says what was promoted, can't be read"):
+        Registry(tmp_path / "registry.json").choice(NAME)

@@ -77,7 +77,7 @@ def test_everything_comes_back_into_an_empty_installation(
     assert client.post(f"{address}annotations/", BOX | {"comment": "fluid"}).status_code == 201
     assert client.post(f"{address}review/", {"verdict": "agree"}).status_code == 201
     data.registry.parent.mkdir()
-    Registry(data.registry).promoted("retina-oct", "1.0.0")
+    Registry(data.registry).promoted("retina-oct", "1.0.0", "ab" * 32)
     before = content(database, data.media)
 
     manifest, archive = backup_of(data, database)

@@ -1,0 +1,123 @@
+"""What `./retinote models` prints of versions: which there are, what a card says, and how two cards differ."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from typing import Any
+
+from handlers.card import ModelCard
+from serving.management import ModelVersion
+from serving.registry import Registry
+from serving.set_aside import SetAside
+from serving.stores import ModelStores
+
+LONGEST_VALUE = 60
+"""Characters of a value in a table; `show` has it whole."""
+NOTHING = "-"
+
+Row = tuple[str, ...]
+Served = Mapping[tuple[str, str], ModelVersion]
+
+
+def overview(
+    stores: ModelStores, registry: Registry, set_aside: SetAside, served: Served
+) -> tuple[list[Row], list[str]]:
+    """A row for each version in a store or served, under headings; and a sentence for each that can't be served.
+
+    Where nothing is served the default is that of the next start.
+    """
+    rows: list[Row] = [("model", "version", "served", "workers", "default")]
+    problems = []
+    for name in sorted({*stores.names(), *(model for model, _ in served)}):
+        in_store = stores.versions(name)
+        elsewhere = [other for model, other in served if model == name and other not in in_store]
+        for version in (*in_store, *elsewhere):
+            record = served.get((name, version))
+            problem = None if version in elsewhere else _problem(stores, set_aside, name, version)
+            if problem:
+                problems.append(f"{name} {version} is not to be served: {problem}")
+            is_default = record.is_default if served and record else registry.choice(name).default == version
+            rows.append(
+                (
+                    name,
+                    version,
+                    record.status if record else "broken" if problem else "no",
+                    str(record.ready_workers) if record else NOTHING,
+                    "yes" if is_default else "",
+                )
+            )
+    return rows, problems
+
+
+def state_of(
+    stores: ModelStores, registry: Registry, set_aside: SetAside, served: Served, name: str, version: str
+) -> list[Row]:
+    """Where a version lies, whether it is served, and what is wrong with it."""
+    choice, record = registry.choice(name), served.get((name, version))
+    holder = stores.holder(name, version)
+    shadowed = [
+        str(folder / name / version)
+        for folder in stores.folders
+        if (folder / name / version).is_dir() and folder / name / version != holder
+    ]
+    promoted = "is the default" if choice.default == version else "was the default"
+    return [
+        ("folder", str(holder or NOTHING)),
+        *(("never served", f"{folder}: the folder above comes first") for folder in shadowed),
+        ("served", record.status if record else "no"),
+        ("promoted", promoted if version in choice.promoted else "never"),
+        ("registered", "yes" if version in (*choice.registered, choice.default) else "no"),
+        ("problem", _problem(stores, set_aside, name, version) or "none"),
+    ]
+
+
+def facts(card: ModelCard) -> list[Row]:
+    """Every field of a card and its value, one below the other, fields of fields by their dotted names."""
+    return [(name, _text(value)) for name, value in _flat(card.to_dict()).items()]
+
+
+def differences(first: ModelCard, second: ModelCard) -> list[Row]:
+    """The fields in which two cards differ, under headings, each with both values; the headings alone when in none."""
+    ours, theirs = _flat(first.to_dict()), _flat(second.to_dict())
+    rows: list[Row] = [("field", first.version, second.version)]
+    for name in dict.fromkeys([*ours, *theirs]):
+        if name != "version" and ours.get(name) != theirs.get(name):
+            rows.append(
+                (name, *(_short(values[name]) if name in values else NOTHING for values in (ours, theirs)))
+            )
+    return rows
+
+
+def label_changes(first: ModelCard, second: ModelCard) -> list[str]:
+    """What becomes of the labels from one version to the other, in sentences; none where they are the same."""
+    gone = [label for label in first.labels if label not in second.labels]
+    new = [label for label in second.labels if label not in first.labels]
+    said = [f"{second.version} does not know {', '.join(gone)}."] if gone else []
+    said += [f"{first.version} does not know {', '.join(new)}."] if new else []
+    if not said and first.labels != second.labels:
+        said = ["The labels are the same, in another order."]
+    return said
+
+
+def _problem(stores: ModelStores, set_aside: SetAside, name: str, version: str) -> str | None:
+    return stores.problem(name, version) or set_aside.reason(name, version)
+
+
+def _flat(values: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
+    flat: dict[str, Any] = {}
+    for key, value in values.items():
+        name = f"{prefix}{key}"
+        flat |= _flat(value, f"{name}.") if isinstance(value, Mapping) and value else {name: value}
+    return flat
+
+
+def _text(value: Any) -> str:
+    if isinstance(value, list) and all(isinstance(item, str) for item in value):
+        return ", ".join(value) or NOTHING
+    return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
+
+
+def _short(value: Any) -> str:
+    text = " ".join(_text(value).split())
+    return text if len(text) <= LONGEST_VALUE else f"{text[: LONGEST_VALUE - 2]} …"

@@ -1,0 +1,62 @@
+"""Deletes a version from the data folder's model store."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Mapping
+from pathlib import Path
+
+from serving.archive import NAME, archive_name
+from serving.errors import ServingError
+from serving.management import ModelVersion
+from serving.registry import Registry
+from serving.set_aside import SetAside
+from serving.stack.folder import DataFolder
+from serving.stores import ModelStores
+
+
+def remove_model(
+    data: DataFolder,
+    stores: ModelStores,
+    served: Mapping[tuple[str, str], ModelVersion],
+    name: str,
+    version: str,
+) -> Path:
+    """Delete a version, whatever its state, with the archive made of it; the store that it lay in.
+
+    Raises ServingError when it lies in another store than the data folder's, or is served, or is to be served at the
+    next start.
+    """
+    store = data.model_store
+    folder = store / name / version
+    known = NAME.fullmatch(name) and NAME.fullmatch(version)
+    if not known or not (folder.is_dir() or folder.is_symlink()):
+        holder = stores.holder(name, version) if known else None
+        if holder is not None:
+            raise ServingError(
+                f"{name} {version} lies in {holder}, which is not the data folder's store; it is left alone."
+            )
+        raise ServingError(f"There is no {name} {version} in {store}.")
+    # One that another store shadows is never served, whatever is decided for its version.
+    if stores.holder(name, version) in (folder, None):
+        choice = Registry(data.registry).choice(name)
+        if version == choice.default:
+            raise ServingError(
+                f"{name} {version} answers by default; promote another version first: "
+                f"./retinote models promote {name} VERSION"
+            )
+        if version in choice.registered or (name, version) in served:
+            raise ServingError(
+                f"{name} {version} is served; retire it first: ./retinote models retire {name} {version}"
+            )
+        (data.archives / archive_name(name, version)).unlink(missing_ok=True)
+        SetAside(data.set_aside).remove(name, version)
+    if folder.is_symlink():
+        folder.unlink()
+        return store
+    # Under a name that no version has, so that half of it is never taken for one.
+    going = folder.with_name(f".{version}.removed")
+    shutil.rmtree(going, ignore_errors=True)
+    folder.rename(going)
+    shutil.rmtree(going)
+    return store
