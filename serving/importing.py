@@ -2,42 +2,52 @@
 
 import shutil
 import tempfile
-import zlib
 from pathlib import Path
-from zipfile import BadZipFile, ZipFile, is_zipfile
 
 from handlers.card import ModelCard
 from serving.archive import CARD, NAME, WEIGHTS, checked_card
 from serving.errors import ServingError
+from serving.stores import ModelStores
+from serving.trial import try_model
+from serving.unpacking import MAX_BYTES, unpack
 
-MAX_CARD_BYTES = 2**20
 
-
-def import_model(source: Path, store: Path) -> ModelCard:
+def import_model(source: Path, store: Path, first: ModelStores) -> ModelCard:
     """Copy a model into `store/NAME/VERSION`, as its card names it; return the card.
 
     `source` is a folder with card and weights, such as `train` writes, or a TorchServe archive (.mar). The code in an
-    archive is left out: what is served is packed anew with the handler of this installation. Raises ServingError when
-    the weights are not those of the card, or the store has another model of this name and version.
+    archive is left out: what is served is packed anew with the handler of this installation. `first` are the stores
+    that are looked into before `store`. Raises ServingError when the weights are not those of the card, when a trial
+    gets no answer, or when one of the stores has another model of this name and version.
     """
     store.mkdir(mode=0o700, parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(prefix=".importing-", dir=store) as work:
         folder = Path(work)
-        if source.is_dir():
-            _copy(source, folder)
-        else:
-            _unpack(source, folder)
+        try:
+            if source.is_dir():
+                _copy(source, folder)
+            else:
+                unpack(source, {CARD: folder / CARD, WEIGHTS: folder / WEIGHTS})
+        except OSError as error:
+            raise ServingError(f"{source} can't be copied to {store} ({error.strerror or error}).") from error
         card = _checked(source, folder)
         for part in (card.name, card.version):
             if not NAME.fullmatch(part):
                 raise ServingError(f"{source}: its card names it {part!r}, which can't name a folder.")
+        shadow = first.holder(card.name, card.version)
+        if shadow is not None:
+            raise ServingError(
+                f"{source}: {shadow} holds a {card.name} {card.version}, which would be served in its place; give the "
+                "new one a version of its own."
+            )
         target = store / card.name / card.version
         if target.exists():
-            if checked_card(target) == card:
+            if _is(target, card):
                 return card
             raise ServingError(
                 f"{store} has another {card.name} {card.version}; give the new one a version of its own."
             )
+        try_model(folder, f"{source}: {card.name} {card.version}")
         target.parent.mkdir(mode=0o700, exist_ok=True)
         made = target.with_name(f".{target.name}.partial")
         shutil.rmtree(made, ignore_errors=True)
@@ -48,30 +58,21 @@ def import_model(source: Path, store: Path) -> ModelCard:
     return card
 
 
+def _is(folder: Path, card: ModelCard) -> bool:
+    """Whether a folder holds that very model, sound."""
+    try:
+        return checked_card(folder) == card
+    except ServingError:
+        return False
+
+
 def _copy(source: Path, folder: Path) -> None:
     for name in (CARD, WEIGHTS):
         if not (source / name).is_file():
             raise ServingError(f"{source} holds no {name}: a model is a folder with {CARD} and {WEIGHTS}.")
+        if (source / name).stat().st_size > MAX_BYTES[name]:
+            raise ServingError(f"{source}: its {name} is larger than {MAX_BYTES[name] // 2**20} MiB.")
         shutil.copyfile(source / name, folder / name)
-
-
-def _unpack(archive: Path, folder: Path) -> None:
-    """Card and weights of an archive. Raises ServingError for what is none, or is damaged, naming the member."""
-    if not archive.is_file():
-        raise ServingError(f"There is no {archive}.")
-    if not is_zipfile(archive):
-        raise ServingError(f"{archive} is no TorchServe archive (.mar), nor a folder with a model.")
-    with ZipFile(archive) as opened:
-        for name in (CARD, WEIGHTS):
-            try:
-                if name == CARD and opened.getinfo(name).file_size > MAX_CARD_BYTES:
-                    raise ServingError(f"{archive}: its {CARD} is too large for a model card.")
-                with opened.open(name) as content, (folder / name).open("wb") as file:
-                    shutil.copyfileobj(content, file)
-            except KeyError as error:
-                raise ServingError(f"{archive} holds no {name}.") from error
-            except (BadZipFile, zlib.error, EOFError) as error:
-                raise ServingError(f"{archive} is damaged: its {name} can't be read ({error}).") from error
 
 
 def _checked(source: Path, folder: Path) -> ModelCard:

@@ -1,15 +1,21 @@
 """Models that come from elsewhere."""
 
+import hashlib
 import json
 import shutil
+import struct
+from collections.abc import Callable
 from pathlib import Path
-from zipfile import ZipFile
+from zipfile import ZIP_DEFLATED, ZIP_LZMA, ZipFile, ZipInfo
 
 import pytest
 
+from handlers.card import ModelCard
+from serving import importing
 from serving.archive import build_archive
 from serving.errors import ServingError
-from serving.importing import import_model
+from serving.stores import ModelStores
+from tests.handlers.test_trial import one_nan, rewrite_card, rewrite_weights
 from tests.models import make_model
 
 
@@ -37,6 +43,11 @@ def archive(made: Path, tmp_path: Path) -> Path:
 @pytest.fixture
 def store(tmp_path: Path) -> Path:
     return tmp_path / "var" / "model_store"
+
+
+def import_model(source: Path, store: Path, first: Path | None = None) -> ModelCard:
+    """Import beside a store that is looked into first, and has nothing unless it is named."""
+    return importing.import_model(source, store, ModelStores([first or store.parent / "first"]))
 
 
 def changed(archive: Path, member: str, content: bytes) -> Path:
@@ -119,6 +130,54 @@ def test_another_model_of_the_same_version_is_refused(folder: Path, store: Path)
         import_model(folder, store)
 
 
+def test_a_version_that_would_never_be_served_is_refused(folder: Path, store: Path, made: Path) -> None:
+    """The store that is looked into first has one of this name and version."""
+    with pytest.raises(
+        ServingError,
+        match=rf"{made}/store/retina-oct/1\.0\.0 holds a retina-oct 1\.0\.0, which would be served in its place",
+    ):
+        import_model(folder, store, first=made / "store")
+
+    assert nothing_came_of_it(store)
+
+
+def test_a_broken_version_in_the_store_is_another_one(folder: Path, store: Path) -> None:
+    import_model(folder, store)
+    (store / "retina-oct" / "1.0.0" / "model.json").write_text("{")
+
+    with pytest.raises(ServingError, match=r"has another retina-oct 1\.0\.0"):
+        import_model(folder, store)
+
+
+def cut_off(folder: Path) -> None:
+    content = (folder / "weights.safetensors").read_bytes()[:-1000]
+    (folder / "weights.safetensors").write_bytes(content)
+    rewrite_card(folder, weights_sha256=hashlib.sha256(content).hexdigest())
+
+
+@pytest.mark.parametrize(
+    ("spoil", "reason"),
+    [
+        (lambda folder: rewrite_weights(folder, one_nan), "probabilities that are no numbers"),
+        (lambda folder: rewrite_card(folder, labels=["A", "B"]), "don't fit convnext_atto with 2 labels"),
+        (cut_off, "no whole safetensors file"),
+    ],
+    ids=["NaN", "other labels", "cut off"],
+)
+def test_a_model_that_does_not_answer_is_refused_in_a_sentence(
+    folder: Path, store: Path, spoil: Callable[[Path], None], reason: str
+) -> None:
+    """Though its weights are those of its card."""
+    spoil(folder)
+
+    with pytest.raises(ServingError, match=reason) as refused:
+        import_model(folder, store)
+
+    assert str(refused.value).startswith(f"{folder}: retina-oct 1.0.0 can't be served: ")
+    assert "\n" not in str(refused.value)
+    assert nothing_came_of_it(store)
+
+
 def test_a_card_cannot_name_a_folder_elsewhere(folder: Path, store: Path) -> None:
     card = folder / "model.json"
     card.write_text(json.dumps(json.loads(card.read_text()) | {"version": "../../1"}))
@@ -139,3 +198,92 @@ def test_what_is_no_model_is_named(tmp_path: Path, store: Path) -> None:
     ):
         with pytest.raises(ServingError, match=reason):
             import_model(tmp_path / path, store)
+
+
+def of_members(archive: Path, **members: bytes) -> Path:
+    """An archive with these members alone, compressed."""
+    with ZipFile(archive, "w", ZIP_DEFLATED) as made:
+        for name, content in members.items():
+            made.writestr(name, content)
+    return archive
+
+
+def test_an_archive_that_inflates_to_gigabytes_is_refused_before_it_does(
+    archive: Path, store: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    bomb = of_members(archive, **{"weights.safetensors": bytes(2**28), "model.json": b"{}"})
+    assert bomb.stat().st_size < 2**19
+    monkeypatch.setattr(ZipFile, "open", None)  # nothing is inflated
+
+    with pytest.raises(
+        ServingError, match=r"weights\.safetensors would inflate from [\d,]+ to 268,435,456 bytes"
+    ):
+        import_model(bomb, store)
+
+    assert nothing_came_of_it(store)
+
+
+def test_a_directory_that_lies_of_a_size_is_found_out_while_inflating(archive: Path, store: Path) -> None:
+    bomb = of_members(archive, **{"weights.safetensors": bytes(2**26), "model.json": b"{}"})
+    content = bomb.read_bytes()
+    bomb.write_bytes(content.replace(struct.pack("<L", 2**26), struct.pack("<L", 2**20)))
+
+    with pytest.raises(ServingError, match=r"is damaged: its weights\.safetensors can't be read"):
+        import_model(bomb, store)
+
+    assert nothing_came_of_it(store)
+
+
+def test_a_large_card_is_refused(archive: Path, folder: Path, store: Path) -> None:
+    bomb = of_members(archive, **{"weights.safetensors": b"x", "model.json": b" " * (2**20 + 1)})
+    with pytest.raises(ServingError, match=r"model\.json would inflate"):
+        import_model(bomb, store)
+
+    (folder / "model.json").write_bytes(b" " * (2**20 + 1))
+    with pytest.raises(ServingError, match=r"model\.json is larger than 1 MiB"):
+        import_model(folder, store)
+
+
+def test_an_archive_of_many_files_is_refused_unread(archive: Path, store: Path) -> None:
+    many = of_members(archive, **{f"{number}": b"" for number in range(10_001)})
+    with pytest.raises(ServingError, match="holds more files, or larger ones, than a model has"):
+        import_model(many, store)
+
+    more = of_members(archive, **{f"{number}": b"" for number in range(70_000)})  # these need ZIP64
+    with pytest.raises(ServingError, match="holds more files, or larger ones, than a model has"):
+        import_model(more, store)
+
+
+def test_members_that_are_no_plain_files_are_refused(archive: Path, store: Path) -> None:
+    link = ZipInfo("weights.safetensors")
+    link.external_attr = 0o120777 << 16
+    with ZipFile(archive, "w") as made:
+        made.writestr("model.json", b"{}")
+        made.writestr(link, b"/etc/passwd")
+    with pytest.raises(ServingError, match=r"weights\.safetensors is no plain file"):
+        import_model(archive, store)
+
+    with ZipFile(archive, "w", ZIP_LZMA) as made:
+        made.writestr("model.json", b"{}")
+        made.writestr("weights.safetensors", b"x")
+    with pytest.raises(ServingError, match="compressed in a way that is not read here"):
+        import_model(archive, store)
+
+    with ZipFile(archive, "w") as made:
+        made.writestr("model.json", b"{}")
+        made.writestr("weights.safetensors", b"x")
+        with pytest.warns(UserWarning, match="Duplicate name"):
+            made.writestr("model.json", b"[]")
+    with pytest.raises(ServingError, match=r"holds more than one model\.json"):
+        import_model(archive, store)
+
+
+def test_files_outside_are_not_written(archive: Path, folder: Path, store: Path) -> None:
+    with ZipFile(archive, "a") as made:
+        made.writestr("../../escaped", b"x")
+        made.writestr("/tmp/retinote-escaped", b"x")
+
+    import_model(archive, store)
+
+    assert not list(store.parent.parent.rglob("*escaped"))
+    assert not Path("/tmp/retinote-escaped").exists()
