@@ -7,7 +7,7 @@ A map is relu(Σ_k w_k·A_k), where A is the last feature map and w_k the mean g
 from __future__ import annotations
 
 import threading
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Protocol
 
 import numpy as np
@@ -21,6 +21,8 @@ from handlers.networks_of_timm import LayerNorm2d, NormMlpClassifierHead
 
 Maps = npt.NDArray[np.float32]
 """Maps (count, height, width) at the resolution of the last feature map, 0 or greater."""
+
+Reshape = Callable[[torch.Tensor], torch.Tensor]
 
 
 class Explainer(Protocol):
@@ -103,15 +105,15 @@ class ClosedFormGradCam(HeadGradCam):
 
 
 class AutogradGradCam:
-    """Grad-CAM by pytorch-grad-cam, for any other timm network whose last feature map has rows and columns.
+    """Grad-CAM by pytorch-grad-cam, for any other timm network whose last features have rows and columns.
 
-    It keeps state on the network while it runs, so that only one thread may use the network at a time.
+    That is a map, or tokens of patches that lie in a grid, as a vision transformer's. It keeps state on the network while it runs, so that only one thread may use the network at a time.
     """
 
     def __init__(self, network: nn.Module) -> None:
         self._network = network.eval()
         self._lock = threading.Lock()
-        self._layer, self._channels_last = _last_feature_map(network)
+        self._layer, self._as_map = _last_features(network)
 
     def forward(self, images: torch.Tensor) -> Forward:
         with self._lock, torch.inference_mode():
@@ -140,32 +142,57 @@ class AutogradGradCam:
             def aggregate_multi_layers(self, cam_per_target_layer):  # type: ignore[no-untyped-def]
                 return cam_per_target_layer
 
-        reshape = (lambda features: features.permute(0, 3, 1, 2)) if self._channels_last else None
         with self._lock, torch.inference_mode(False), torch.enable_grad():
             images = forward.images[list(items)].clone()
-            with RawGradCAM(self._network, [self._layer], reshape_transform=reshape) as cam:
+            with RawGradCAM(self._network, [self._layer], reshape_transform=self._as_map) as cam:
                 maps = cam(images, [ClassifierOutputTarget(label) for label in labels])
             self._network.zero_grad()
         return np.asarray(maps, np.float32)
 
 
-def _last_feature_map(network: nn.Module) -> tuple[nn.Module, bool]:
-    """The layer that timm calls the network's last feature map, and whether its channels come last."""
+def _last_features(network: nn.Module) -> tuple[nn.Module, Reshape | None]:
+    """The layer to explain, and what makes its output a map (batch, channels, rows, columns); None if it is one.
+
+    It is the layer that timm calls the last feature map. Where that gives tokens it is the first norm of the last
+    block, as pytorch-grad-cam has it for vision transformers: behind its attention a class token alone may lead to the
+    logits, and no gradient reaches the patches. Raises NetworkError for networks that have neither.
+    """
     described = getattr(network, "feature_info", None)
     name, channels = (described[-1]["module"], described[-1]["num_chs"]) if described else ("", 0)
-    layer = dict(network.named_modules()).get(name)
+    layer = dict(network.named_modules()).get(name) if name else None
+    shape = _output_shape(network, layer) if layer is not None else ()
+    if layer is not None and len(shape) == 4 and channels in (shape[1], shape[3]):
+        return layer, None if shape[1] == channels else _channels_first
+    norm = getattr(layer, "norm1", None)
+    rows, columns = getattr(getattr(network, "patch_embed", None), "grid_size", None) or (0, 0)
+    before = int(getattr(network, "num_prefix_tokens", 0))
+    if isinstance(norm, nn.Module) and _output_shape(network, norm)[1:] == (
+        before + rows * columns,
+        channels,
+    ):
+
+        def grid(tokens: torch.Tensor) -> torch.Tensor:
+            return _channels_first(tokens[:, before:].unflatten(1, (rows, columns)))
+
+        return norm, grid
+    raise NetworkError(
+        f"Grad-CAM doesn't know {type(network).__name__}: it has no last map with rows and columns, nor a last block "
+        "whose tokens lie in a grid"
+    )
+
+
+def _output_shape(network: nn.Module, layer: nn.Module) -> tuple[int, ...]:
+    """The shape of a layer's output for one picture of the size that the network was made for; empty when it has none."""
     shapes: list[tuple[int, ...]] = []
-    if layer is not None and name:
-        hook = layer.register_forward_hook(
-            lambda _module, _inputs, output: shapes.append(tuple(output.shape))
-        )
-        size = getattr(network, "default_cfg", {}).get("input_size", (3, 224, 224))
-        device = next(network.parameters()).device
-        with torch.inference_mode():
-            network(torch.zeros(1, *size, device=device))
-        hook.remove()
-    if layer is None or not shapes or len(shapes[0]) != 4 or channels not in (shapes[0][1], shapes[0][3]):
-        raise NetworkError(
-            f"Grad-CAM doesn't know {type(network).__name__}: it has no last map with rows and columns"
-        )
-    return layer, shapes[0][1] != channels
+    hook = layer.register_forward_hook(
+        lambda _module, _inputs, output: shapes.append(tuple(getattr(output, "shape", ())))
+    )
+    size = getattr(network, "default_cfg", {}).get("input_size", (3, 224, 224))
+    device = next(network.parameters()).device
+    with hook, torch.inference_mode():
+        network(torch.zeros(1, *size, device=device))
+    return shapes[0] if shapes else ()
+
+
+def _channels_first(features: torch.Tensor) -> torch.Tensor:
+    return features.permute(0, 3, 1, 2)

@@ -31,6 +31,8 @@ def read_pixels(scan: Scan) -> Pixels:
         return decode(scan.path.read_bytes()).pixels
     except ImageError as error:
         raise DataError(f"{scan.path}: {error.message}") from error
+    except OSError as error:
+        raise DataError(f"{scan.path} can't be read ({error.strerror})") from error
 
 
 def squares(scans: Sequence[Scan], side: int, folder: Path) -> Pixels:

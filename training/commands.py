@@ -9,8 +9,9 @@ import sys
 from pathlib import Path
 from typing import Any, get_type_hints
 
-from training.recipe import CHOICES, DEFAULT_RECIPE, Recipe, load_recipe, named_recipes, options
+from training.recipe import CHOICES, DEFAULT_RECIPE, Recipe, RecipeError, load_recipe, named_recipes, options
 
+MOST_PROCESSES = 256
 CLI = Path(__file__).resolve().parent.parent / "cli.py"
 
 
@@ -71,6 +72,8 @@ def train(arguments: argparse.Namespace) -> int:
 
     Raises an error with a message for people.
     """
+    if not 1 <= arguments.processes <= MOST_PROCESSES:
+        raise RecipeError(f"--processes must be from 1 to {MOST_PROCESSES}, not {arguments.processes}")
     changes = {
         option.name: value for option in options() if (value := getattr(arguments, option.name)) is not None
     }

@@ -28,7 +28,7 @@ from training.hardware import Hardware
 from training.optimization import LearningRate, make_optimizer
 from training.prediction import Outputs
 from training.recipe import Recipe
-from training.teacher import Said, Student, Teacher
+from training.teacher import Said, Student, Teacher, refuse_without_map
 
 STEPS_BETWEEN_LOOKS = 10
 """Reading the loss waits for the device; this many steps are queued before it is looked at."""
@@ -102,6 +102,8 @@ class Training:
         )
         self._teacher = Teacher(recipe, labels, accelerator.device) if recipe.teacher else None
         if self._teacher is not None:
+            for learning in (network, self._teacher.network):
+                refuse_without_map(learning.to(accelerator.device), recipe.size)
             network = Student(network, self._teacher.network)
         optimizer = make_optimizer(network, recipe)
         self._rate = LearningRate(optimizer, recipe, len(training))

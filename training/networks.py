@@ -6,11 +6,15 @@ from pathlib import Path
 from typing import Any
 
 import timm
+import torch
 from timm.data import resolve_model_data_config
 from timm.models import load_state_dict
 from torch import nn
 
 from handlers.card import InputSpec
+from handlers.gradcam import grad_cam
+from handlers.loading import one_line
+from handlers.network import NetworkError
 from training.recipe import Recipe
 
 
@@ -54,6 +58,32 @@ def input_spec(network: nn.Module, size: int) -> InputSpec:
     """What the network is to be fed: squares of `size` pixels, normalised as timm says for this network."""
     config = resolve_model_data_config(network)  # type: ignore[no-untyped-call]
     return InputSpec(size=size, mean=tuple(config["mean"]), std=tuple(config["std"]), resize="stretch")
+
+
+def refuse_unservable(network: nn.Module, recipe: Recipe) -> None:
+    """Raise WeightsError when the network, once trained, could be neither evaluated nor served.
+
+    It has to take squares of the recipe's sizes, and to have a heat map. The network is left in evaluation mode.
+    """
+    name = recipe.architecture
+    try:
+        explainer = grad_cam(network)
+    except NetworkError as error:
+        raise WeightsError(
+            f"{name} can be trained, but not served: {error}; choose another --arch"
+        ) from error
+    for size in {recipe.size, recipe.first_size or recipe.size}:
+        try:
+            forward = explainer.forward(torch.zeros(2, 3, size, size))
+            maps = explainer.explain(forward, [0, 1], [0, 1])
+        except (AssertionError, RuntimeError, ValueError, TypeError) as error:
+            needed = getattr(network, "default_cfg", {}).get("input_size", (3, 0, 0))[1]
+            raise WeightsError(
+                f"{name} takes no squares of {size} pixels ({one_line(error)}); "
+                f"it was made for {needed}: choose another --size or another --arch"
+            ) from error
+        if maps.ndim != 3:
+            raise WeightsError(f"{name} can be trained, but has no heat map; choose another --arch")
 
 
 def _overlay(recipe: Recipe, label_count: int) -> dict[str, Any]:

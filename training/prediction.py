@@ -8,12 +8,13 @@ from pathlib import Path
 
 import torch
 from torch import nn
+from torch.utils.data import DataLoader
 from tqdm import tqdm
 
 from handlers.card import InputSpec
 from handlers.preprocessing import normalise
 from handlers.user_cache import user_cache
-from training.batches import ordered_batches
+from training.batches import Example, ordered_batches
 from training.data.manifest import Scan
 from training.hardware import Hardware
 
@@ -28,7 +29,6 @@ class Outputs:
     targets: torch.Tensor
 
 
-@torch.no_grad()
 def predict(
     network: nn.Module,
     spec: InputSpec,
@@ -43,9 +43,16 @@ def predict(
     The inputs are bit by bit what the model server feeds the network. `cache` is the folder for reduced scans
     (default: the user's cache folder). Raises DataError naming a scan that can't be read.
     """
+    return predict_batches(
+        network, spec, ordered_batches(scans, labels, spec.size, batch_size, cache or user_cache())
+    )
+
+
+@torch.no_grad()
+def predict_batches(network: nn.Module, spec: InputSpec, batches: DataLoader[Example]) -> Outputs:
+    """The same for batches that `ordered_batches` made."""
     hardware = Hardware.detect()
     network = network.to(hardware.device, memory_format=torch.channels_last).eval()  # type: ignore[call-overload]
-    batches = ordered_batches(scans, labels, spec.size, batch_size, cache or user_cache())
     logits, targets = [], []
     for squares, batch_targets in tqdm(batches, "predicting", unit="batch", leave=False, disable=None):
         inputs = normalise(squares.to(hardware.device), spec)

@@ -9,6 +9,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, get_type_hints
 
+from handlers.card import MAX_SIZE, MIN_SIZE
+
 RECIPES = Path(__file__).parent / "recipes"
 DEFAULT_RECIPE = "published"
 
@@ -19,8 +21,71 @@ CHOICES = {
 }
 
 
+MAX_SEED = 4000
+"""Random generators are seeded with the seed times a million and the epoch, in 32 bits."""
+
+
 class RecipeError(Exception):
     """A recipe that can't be used; the message names the file and the key."""
+
+
+@dataclass(frozen=True)
+class Limits:
+    """From where to where a value makes sense; `above` the least, or from it on. What is no number makes none."""
+
+    least: float
+    most: float
+    above: bool = False
+
+    def check(self, name: str, value: float) -> None:
+        """Raise RecipeError, naming the key, for a value outside."""
+        if not (self.least < value <= self.most or (value == self.least and not self.above)):
+            start = f"above {self.least:g}" if self.above else f"from {self.least:g}"
+            raise RecipeError(f"{name} must be {start} to {self.most:g}, not {value:g}")
+
+
+SHARE, ALMOST_ALL = Limits(0, 1), Limits(0, 0.9999)
+LIMITS = {
+    "ls_init_value": Limits(0, 10),
+    "drop_path": Limits(0, 0.9),
+    "teacher_weight": SHARE,
+    "teacher_temperature": Limits(0, 1000, above=True),
+    "teacher_features": Limits(0, 1000),
+    "size": Limits(MIN_SIZE, MAX_SIZE),
+    "first_size": Limits(0, MAX_SIZE),
+    "first_epochs": Limits(0, 100_000),
+    "epochs": Limits(1, 100_000),
+    "scans_per_epoch": Limits(0, 10**9),
+    "batch_size": Limits(1, 65_536),
+    "balance": SHARE,
+    "simulated_share": ALMOST_ALL,
+    "learning_rate": Limits(0, 100, above=True),
+    "weight_decay": Limits(0, 10),
+    "warmup_epochs": Limits(0, 100_000),
+    "plateau_factor": SHARE,
+    "plateau_patience": Limits(0, 100_000),
+    "patience": Limits(1, 100_000),
+    "clip_gradient": Limits(0, 10**6),
+    "ema_decay": Limits(0, 0.999999),
+    "label_smoothing": ALMOST_ALL,
+    "flip": SHARE,
+    "rotation_degrees": Limits(0, 180),
+    "crop_smallest": Limits(0, 10, above=True),
+    "crop_largest": Limits(0, 10, above=True),
+    "crop_ratio": Limits(1, 10),
+    "white_outside": SHARE,
+    "jitter": Limits(0, 10),
+    "gamma": Limits(0, 10),
+    "speckle": Limits(0, 10),
+    "noise": Limits(0, 10),
+    "blur": SHARE,
+    "erase": SHARE,
+    "histogram": SHARE,
+    "validation_share": ALMOST_ALL,
+    "seed": Limits(0, MAX_SEED),
+    "workers": Limits(0, 1024),
+}
+"""Of every key that is a number: far beyond what anybody trains with, so that what is outside is a slip."""
 
 
 def _key(text: str) -> Any:
@@ -95,26 +160,19 @@ class Recipe:
                 object.__setattr__(self, option.name, float(value))
             elif type(value) is not kind:
                 raise RecipeError(f"{option.name} must be of the kind {kind.__name__}, not {value!r}")
-        for name in ("size", "epochs", "batch_size", "learning_rate", "patience", "teacher_temperature"):
-            if not 0 < getattr(self, name) < float("inf"):
-                raise RecipeError(f"{name} must be above 0, not {getattr(self, name)}")
-        for name in ("label_smoothing", "drop_path", "validation_share", "ema_decay", "simulated_share"):
-            if not 0 <= getattr(self, name) < 1:
-                raise RecipeError(f"{name} must be from 0 to below 1, not {getattr(self, name)}")
-        for name in ("flip", "white_outside", "blur", "erase", "histogram", "balance", "teacher_weight"):
-            if not 0 <= getattr(self, name) <= 1:
-                raise RecipeError(f"{name} must be from 0 to 1, not {getattr(self, name)}")
-        for option in options():
-            value = getattr(self, option.name)
-            if not isinstance(value, str) and not value >= 0:
-                raise RecipeError(f"{option.name} can't be negative, and is {value}")
+        for name, limits in LIMITS.items():
+            limits.check(name, getattr(self, name))
         for name, known in CHOICES.items():
             if getattr(self, name) not in known:
                 raise RecipeError(f"{name} must be one of {', '.join(known)}, not {getattr(self, name)!r}")
-        if not 0 < self.crop_smallest <= self.crop_largest:
-            raise RecipeError("crop_smallest must be above 0 and not above crop_largest")
-        if self.crop_ratio < 1:
-            raise RecipeError(f"crop_ratio must be at least 1, not {self.crop_ratio}")
+        if self.crop_smallest > self.crop_largest:
+            raise RecipeError("crop_smallest must not be above crop_largest")
+        if self.first_size and self.first_size < MIN_SIZE:
+            raise RecipeError(f"first_size must be 0, or from {MIN_SIZE} pixels, not {self.first_size}")
+        if self.first_epochs >= self.epochs:
+            raise RecipeError(
+                f"first_epochs must be below epochs: of {self.epochs} epochs {self.first_epochs} leave none at full size"
+            )
         if bool(self.first_size) != bool(self.first_epochs):
             raise RecipeError("first_size and first_epochs go together: give both or neither")
         if bool(self.teacher) != bool(self.teacher_weight):

@@ -22,7 +22,7 @@ from training.evaluation.calibration import fit_temperature
 from training.evaluation.figures import figures, without_none
 from training.logs import TrainingLog
 from training.loop import Training, TrainingError, make_accelerator
-from training.prediction import predict
+from training.prediction import BATCH_SIZE, predict_batches
 from training.recipe import Recipe
 
 BASE_LIMITS = ("Research software: its answers are not a diagnosis.",)
@@ -66,6 +66,7 @@ def run(job: Job) -> ModelCard | None:
         )
     set_seed(job.recipe.seed)
     network = networks.build(job.recipe, len(labels))
+    networks.refuse_unservable(network, job.recipe)
     spec = networks.input_spec(network, job.recipe.size)
     accelerator.print(
         f"{job.recipe.architecture}: {len(labels)} labels ({', '.join(labels)}), "
@@ -74,6 +75,9 @@ def run(job: Job) -> ModelCard | None:
     with accelerator.main_process_first():  # which fills the cache for the others
         batches = training_batches(to_learn, labels, job.recipe, job.cache, processes)
         validation = ordered_batches(to_validate, labels, spec.size, job.recipe.batch_size, job.cache)
+        # Read now, so that a scan that can't be read is found before the training and not after it.
+        held_out = of_split(scans, "test")
+        test = ordered_batches(held_out, labels, spec.size, BATCH_SIZE, job.cache) if held_out else None
     training = Training(network, job.recipe, labels, spec, batches, validation, accelerator)
     log = TrainingLog(job.out, labels) if accelerator.is_main_process else None
     fitted = training.run(job.out, checkpoint.plan(job.recipe, scans), log)
@@ -82,9 +86,8 @@ def run(job: Job) -> ModelCard | None:
     log.close()
     temperature = fit_temperature(fitted.validation)
     metrics = {"validation": without_none(figures(fitted.validation, labels, temperature))}
-    held_out = of_split(scans, "test")
-    if held_out:
-        outputs = predict(network, spec, labels, held_out, cache=job.cache)
+    if test is not None:
+        outputs = predict_batches(network, spec, test)
         metrics["test"] = without_none(figures(outputs, labels, temperature))
     card = export.save_model(
         job.out,

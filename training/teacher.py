@@ -28,6 +28,18 @@ class Said:
     features: torch.Tensor
 
 
+@torch.no_grad()
+def refuse_without_map(network: nn.Module, size: int) -> None:
+    """Raise RecipeError when the network's features are no map (batch, channels, rows, columns) to hold to another's."""
+    device = next(network.parameters()).device
+    features = network.eval().forward_features(torch.zeros(1, 3, size, size, device=device))  # type: ignore[operator]
+    if features.ndim != 4 or features.shape[1] != network.num_features:
+        raise RecipeError(
+            f"a teacher's features are compared position by position, and those of {type(network).__name__} are no "
+            "map; choose another --arch or --teacher"
+        )
+
+
 class Student(nn.Module):
     """The network that learns, with a projection of its feature map to the teacher's channels."""
 

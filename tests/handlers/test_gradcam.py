@@ -141,6 +141,62 @@ def test_pytorch_grad_cam_leaves_nothing_on_the_network() -> None:
     assert all(values.grad is None for values in network.parameters())
 
 
-def test_a_network_without_a_map_is_refused() -> None:
-    with pytest.raises(NetworkError, match="VisionTransformer"):
-        grad_cam(build_network("vit_tiny_patch16_224", LABEL_COUNT))
+@pytest.mark.parametrize("architecture", ["vit_tiny_patch16_224", "deit_tiny_distilled_patch16_224"])
+def test_a_vision_transformer_is_explained_as_pytorch_grad_cam_has_it(architecture: str) -> None:
+    """By its tutorial's layer and transform, with one token before those of the patches, or two."""
+    network = transformer_with_character(architecture)
+    batch = images(2)
+    explainer = grad_cam(network)
+
+    maps = explainer.explain(explainer.forward(batch), [0, 1, 1], [0, 3, 5])
+
+    for item, label, found in zip([0, 1, 1], [0, 3, 5], maps, strict=True):
+        expected = tutorials_map(network, batch[item], label)
+        assert found.shape == expected.shape
+        assert expected.max() > 1e-4
+        assert np.abs(found - expected).max() <= 1e-4 * expected.max()
+    assert torch.allclose(explainer.forward(batch).logits, network(batch), atol=1e-5)
+
+
+def transformer_with_character(architecture: str) -> nn.Module:
+    """A fresh one gives the same logits for every picture: its classifier and layer scales are near zero."""
+    with torch.random.fork_rng():
+        torch.manual_seed(3)
+        network = build_network(architecture, LABEL_COUNT)
+        with torch.no_grad():
+            for name, values in network.named_parameters():
+                if name.endswith("gamma"):
+                    values.uniform_(0.5, 1.5)
+                elif name.startswith("head.") or name.endswith("weight") and "blocks" in name:
+                    values.normal_(0, 0.1)
+    return network.eval()
+
+
+def tutorials_map(network: nn.Module, image: torch.Tensor, label: int) -> np.ndarray[Any, Any]:
+    """A raw map by jacobgil/pytorch-grad-cam's tutorial for vision transformers."""
+    from pytorch_grad_cam import GradCAM
+    from pytorch_grad_cam.utils.model_targets import ClassifierOutputTarget
+
+    rows, columns = network.patch_embed.grid_size  # type: ignore[union-attr,misc]
+    first = network.num_prefix_tokens
+
+    def reshape_transform(tensor: torch.Tensor) -> torch.Tensor:
+        result = tensor[:, first:, :].reshape(tensor.size(0), rows, columns, tensor.size(2))
+        return result.transpose(2, 3).transpose(1, 2)
+
+    class Reference(GradCAM):  # type: ignore[misc]
+        def get_cam_image(self, *arguments: Any, **options: Any) -> Any:
+            self.before_scaling = np.maximum(super().get_cam_image(*arguments, **options), 0)
+            return self.before_scaling
+
+    layer = network.blocks[-1].norm1  # type: ignore[union-attr,index]
+    with Reference(network, [layer], reshape_transform=reshape_transform) as cam:
+        cam(image[None], [ClassifierOutputTarget(label)])
+        found: np.ndarray[Any, Any] = cam.before_scaling[0]
+        return found
+
+
+@pytest.mark.parametrize("architecture", ["xcit_nano_12_p16_224", "cait_xxs24_224"])
+def test_a_network_without_a_map_is_refused(architecture: str) -> None:
+    with pytest.raises(NetworkError, match="no last map with rows and columns"):
+        grad_cam(build_network(architecture, LABEL_COUNT))

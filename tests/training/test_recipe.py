@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from training.recipe import RecipeError, load_recipe, named_recipes, options
+from training.recipe import LIMITS, MAX_SEED, RecipeError, load_recipe, named_recipes, options
 
 
 def test_the_default_is_the_published_recipe() -> None:
@@ -68,11 +68,37 @@ def test_an_unknown_recipe_is_told_the_known_ones() -> None:
         ("flip", 1.5),
         ("schedule", "staircase"),
         ("gamma", -0.1),
+        ("size", 7),
+        ("size", 100_000),
+        ("first_size", 7),
+        ("learning_rate", 1e9),
+        ("weight_decay", float("inf")),
+        ("noise", float("nan")),
+        ("seed", -1),
+        ("seed", 5000),
+        ("rotation_degrees", 361.0),
     ],
 )
 def test_an_impossible_value_is_named(key: str, value: object) -> None:
-    with pytest.raises(RecipeError, match=key):
+    with pytest.raises(RecipeError, match=f"^{key} must be "):
         load_recipe("published", {key: value})
+
+
+def test_every_number_has_limits_and_so_has_no_room_for_what_is_none() -> None:
+    for option in options():
+        if option.type in ("int", "float"):
+            with pytest.raises(RecipeError, match=option.name):
+                load_recipe("published", {option.name: float("nan")})
+
+
+def test_the_largest_seed_fits_into_the_generators() -> None:
+    epochs = LIMITS["epochs"].most
+    assert MAX_SEED * 1_000_003 + epochs < 2**32
+
+
+def test_an_epoch_is_left_at_full_size() -> None:
+    with pytest.raises(RecipeError, match="leave none at full size"):
+        load_recipe("published", {"first_size": 112, "first_epochs": 10})
 
 
 def test_keys_that_need_each_other_are_asked_for() -> None:

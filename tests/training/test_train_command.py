@@ -3,17 +3,22 @@
 import argparse
 import csv
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
+from safetensors.torch import save_file
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
-from handlers.network import load_network
+from handlers.network import build_network, load_network
+from handlers.predictor import Predictor
 from handlers.preprocessing import to_tensor
+from handlers.trial import try_out
+from training import run as training_run
 from training.cache import read_pixels
 from training.commands import add_train_arguments, train
 from training.data.manifest import DataError, read_scans
-from training.loop import TrainingError
+from training.loop import Fit, Report, Training, TrainingError
 from training.networks import WeightsError
 from training.recipe import RecipeError
 
@@ -119,7 +124,11 @@ def test_a_batch_too_large_for_the_data_is_made_smaller(folder_data: Path, tmp_p
 
 
 def test_a_loss_that_is_no_number_stops_with_a_hint(folder_data: Path, tmp_path: Path) -> None:
-    wild = ["--epochs", 2, "--batch-size", 4, "--learning-rate", 1e30, "--optimizer", "sgd"]
+    start = tmp_path / "start.safetensors"
+    weights = build_network("convnext_atto", 2, ls_init_value=1.0).state_dict()
+    weights["stages.0.blocks.0.conv_dw.weight"].view(-1)[5] = float("nan")
+    save_file(weights, start)
+    wild = ["--epochs", 2, "--batch-size", 4, "--pretrained-file", start]
     with pytest.raises(TrainingError, match="no number any more .*--learning-rate"):
         run("--data", folder_data, "--out", tmp_path / "model", *SMALL, *wild)
     assert not (tmp_path / "model" / "model.json").exists()
@@ -131,11 +140,82 @@ def test_a_model_is_not_overwritten_by_accident(folder_data: Path, tmp_path: Pat
         run("--data", folder_data, "--out", tmp_path, *SMALL)
 
 
-def test_an_unreadable_scan_is_named(folder_data: Path, tmp_path: Path) -> None:
-    broken = next((folder_data / "train" / "LOW").iterdir())
+@pytest.mark.parametrize("split", ["train", "val", "test"])
+def test_an_unreadable_scan_of_any_split_is_found_before_the_first_epoch(
+    folder_data: Path, tmp_path: Path, split: str
+) -> None:
+    broken = next((folder_data / split / "LOW").iterdir())
     broken.write_bytes(b"not a picture")
     with pytest.raises(DataError, match=broken.name):
         run("--data", folder_data, "--out", tmp_path / "model", *SMALL)
+    assert not (tmp_path / "model" / "epochs.csv").exists()
+
+
+@pytest.mark.parametrize("split", ["train", "val", "test"])
+def test_what_is_no_file_is_found_before_anything_is_read(
+    folder_data: Path, tmp_path: Path, split: str
+) -> None:
+    (folder_data / split / "LOW" / "gone.png").symlink_to(tmp_path / "nowhere.png")
+    with pytest.raises(
+        DataError, match=r"1 scan\(s\) are no files that can be read, the first is .*gone\.png"
+    ):
+        run("--data", folder_data, "--out", tmp_path / "model", *SMALL)
+
+
+def test_a_test_scan_that_is_deleted_meanwhile_costs_no_training(
+    folder_data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It was read before the first epoch."""
+
+    class Deleting(Training):
+        def run(self, out: Path, plan: dict[str, Any], report: Report | None) -> Fit:
+            for scan in (folder_data / "test").rglob("*.png"):
+                scan.unlink()
+            return super().run(out, plan, report)
+
+    monkeypatch.setattr(training_run, "Training", Deleting)
+    run("--data", folder_data, "--out", tmp_path / "model", *SMALL, "--epochs", 1, "--batch-size", 4)
+    assert load_network(tmp_path / "model")[0].metrics["test"]["scans"] == 4
+
+
+def test_a_vision_transformer_is_trained_and_answers(folder_data: Path, tmp_path: Path) -> None:
+    out = tmp_path / "model"
+    small = ["--arch", "vit_tiny_patch16_224", "--no-pretrained", "--epochs", 1, "--batch-size", 4]
+    run("--data", folder_data, "--out", out, *small)
+    try_out(Predictor.load(out))
+
+
+@pytest.mark.parametrize(
+    ("options", "reason"),
+    [
+        (["--arch", "vit_tiny_patch16_224", "--size", 128], "takes no squares of 128 pixels .* made for 224"),
+        (["--arch", "xcit_nano_12_p16_224"], "can be trained, but not served: Grad-CAM doesn't know"),
+    ],
+)
+def test_what_could_not_be_served_is_not_trained(
+    folder_data: Path, tmp_path: Path, options: list[object], reason: str
+) -> None:
+    with pytest.raises(WeightsError, match=reason):
+        run("--data", folder_data, "--out", tmp_path / "model", "--no-pretrained", *options)
+    assert not (tmp_path / "model" / "epochs.csv").exists()
+
+
+@pytest.mark.parametrize("processes", [0, -1, 100_000])
+def test_a_number_of_processes_that_cannot_be(folder_data: Path, tmp_path: Path, processes: int) -> None:
+    with pytest.raises(RecipeError, match="--processes must be from 1 to 256"):
+        run("--data", folder_data, "--out", tmp_path / "model", *SMALL, "--processes", processes)
+
+
+def test_a_teacher_is_held_beside_maps_alone(folder_data: Path, tmp_path: Path) -> None:
+    teacher = tmp_path / "teacher"
+    sizes = ["--epochs", 1, "--batch-size", 4]
+    run("--data", folder_data, "--out", teacher, *SMALL, *sizes)
+    student = ["--arch", "vit_tiny_patch16_224", "--no-pretrained"]
+    with pytest.raises(RecipeError, match="those of VisionTransformer are no map"):
+        run(
+            *("--data", folder_data, "--out", tmp_path / "model", *student, *sizes),
+            *("--teacher", teacher, "--teacher-weight", 0.5),
+        )
 
 
 def test_unreachable_pretrained_weights_say_how_to_go_on(

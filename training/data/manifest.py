@@ -70,7 +70,15 @@ def read_all(paths: Sequence[Path], labels: Sequence[str] = (), least_labels: in
         scans = [scan for scan in scans if scan.label in labels]
     if len({scan.label for scan in scans}) < least_labels:
         raise DataError(f"{names} has scans of fewer than two labels; there is nothing to tell apart")
+    _refuse_unreadable(scans)
     return scans
+
+
+def _refuse_unreadable(scans: Sequence[Scan]) -> None:
+    """Raise DataError when a scan is no file (but a folder, or a link that leads nowhere), or may not be read."""
+    bad = [scan.path for scan in scans if not (scan.path.is_file() and os.access(scan.path, os.R_OK))]
+    if bad:
+        raise DataError(f"{len(bad)} scan(s) are no files that can be read, the first is {bad[0]}")
 
 
 def join(paths: Sequence[Path], parts: Sequence[Sequence[Scan]]) -> list[Scan]:
