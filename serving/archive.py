@@ -15,7 +15,7 @@ from zipfile import BadZipFile, ZipFile
 
 import yaml
 
-from handlers.card import CARD_NAME, CardError, ModelCard
+from handlers.card import CARD_NAME, NAME, CardError, ModelCard
 from serving.errors import ServingError
 from serving.torchserve import RESPONSE_TIMEOUT_S, STARTUP_TIMEOUT_S
 
@@ -25,7 +25,6 @@ CARD = CARD_NAME
 WEIGHTS = "weights.safetensors"
 MANIFEST = "MAR-INF/MANIFEST.json"
 CONFIG = "model-config.yaml"
-NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]*")
 
 
 def archive_name(name: str, version: str) -> str:

@@ -4,8 +4,8 @@ import shutil
 import tempfile
 from pathlib import Path
 
-from handlers.card import ModelCard
-from serving.archive import CARD, NAME, WEIGHTS, checked_card
+from handlers.card import NAME, ModelCard
+from serving.archive import CARD, WEIGHTS, checked_card
 from serving.errors import ServingError
 from serving.stores import ModelStores
 from serving.trial import try_model

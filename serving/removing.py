@@ -6,7 +6,8 @@ import shutil
 from collections.abc import Mapping
 from pathlib import Path
 
-from serving.archive import NAME, archive_name
+from handlers.card import NAME
+from serving.archive import archive_name
 from serving.errors import ServingError
 from serving.management import ModelVersion
 from serving.registry import Registry

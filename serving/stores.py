@@ -4,7 +4,8 @@ import json
 from collections.abc import Iterable
 from pathlib import Path
 
-from serving.archive import CARD, NAME, build_archive, checked_version, version_key, versions
+from handlers.card import NAME
+from serving.archive import CARD, build_archive, checked_version, version_key, versions
 from serving.errors import ServingError
 
 
