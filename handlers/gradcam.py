@@ -113,7 +113,7 @@ class AutogradGradCam:
     def __init__(self, network: nn.Module) -> None:
         self._network = network.eval()
         self._lock = threading.Lock()
-        self._layer, self._as_map = _last_features(network)
+        self._layer, self._as_map = features_of(network)
 
     def forward(self, images: torch.Tensor) -> Forward:
         with self._lock, torch.inference_mode():
@@ -150,15 +150,15 @@ class AutogradGradCam:
         return np.asarray(maps, np.float32)
 
 
-def _last_features(network: nn.Module) -> tuple[nn.Module, Reshape | None]:
+def features_of(network: nn.Module, stage: int = -1) -> tuple[nn.Module, Reshape | None]:
     """The layer to explain, and what makes its output a map (batch, channels, rows, columns); None if it is one.
 
-    It is the layer that timm calls the last feature map. Where that gives tokens it is the first norm of the last
+    It is the layer that timm calls the feature map of that stage, by default the last. Where that gives tokens it is the first norm of that
     block, as pytorch-grad-cam has it for vision transformers: behind its attention a class token alone may lead to the
     logits, and no gradient reaches the patches. Raises NetworkError for networks that have neither.
     """
     described = getattr(network, "feature_info", None)
-    name, channels = (described[-1]["module"], described[-1]["num_chs"]) if described else ("", 0)
+    name, channels = (described[stage]["module"], described[stage]["num_chs"]) if described else ("", 0)
     layer = dict(network.named_modules()).get(name) if name else None
     shape = _output_shape(network, layer) if layer is not None else ()
     if layer is not None and len(shape) == 4 and channels in (shape[1], shape[3]):
@@ -172,7 +172,7 @@ def _last_features(network: nn.Module) -> tuple[nn.Module, Reshape | None]:
     ):
 
         def grid(tokens: torch.Tensor) -> torch.Tensor:
-            return _channels_first(tokens[:, before:].unflatten(1, (rows, columns)))
+            return _channels_first(tokens[:, before:].reshape(len(tokens), rows, columns, channels))
 
         return norm, grid
     raise NetworkError(

@@ -13,7 +13,7 @@ import torch
 from pytorch_grad_cam.utils.model_targets import ClassifierOutputTarget
 from torch import nn
 
-from handlers.gradcam import grad_cam
+from handlers.gradcam import features_of, grad_cam
 
 Maps = npt.NDArray[np.float32]
 Method = Callable[[torch.Tensor, Sequence[int]], Maps]
@@ -21,7 +21,8 @@ Method = Callable[[torch.Tensor, Sequence[int]], Maps]
 
 OURS = "grad-cam"
 """What the model server answers with."""
-LAST, BEFORE, BOTH = "last stage", "stage before", "both stages"
+LAST, BEFORE, BOTH = (-1,), (-2,), (-2, -1)
+"""Of timm's feature maps."""
 OTHERS = {
     "grad-cam++": ("GradCAMPlusPlus", LAST),
     "layer-cam": ("LayerCAM", LAST),
@@ -46,7 +47,7 @@ def make_method(name: str, network: nn.Module) -> Method:
     if name == "brightness":
         return _brightness
     kind, where = OTHERS[name]
-    return _from_library(getattr(pytorch_grad_cam, kind), network, _layers(network, where))
+    return _from_library(getattr(pytorch_grad_cam, kind), network, where)
 
 
 def _ours(network: nn.Module) -> Method:
@@ -60,9 +61,12 @@ def _ours(network: nn.Module) -> Method:
     return maps
 
 
-def _from_library(kind: Any, network: nn.Module, layers: list[nn.Module]) -> Method:
+def _from_library(kind: Any, network: nn.Module, stages: Sequence[int]) -> Method:
+    places = [features_of(network, stage) for stage in stages]
+    layers, as_map = [layer for layer, _ in places], places[-1][1]
+
     def maps(images: torch.Tensor, labels: Sequence[int]) -> Maps:
-        with torch.enable_grad(), kind(model=network, target_layers=layers) as cam:
+        with torch.enable_grad(), kind(network, layers, reshape_transform=as_map) as cam:
             found = cam(images.clone(), [ClassifierOutputTarget(label) for label in labels])
         return np.asarray(np.maximum(np.nan_to_num(found), 0), np.float32)
 
@@ -78,14 +82,6 @@ def _centre(images: torch.Tensor, labels: Sequence[int]) -> Maps:
 def _brightness(images: torch.Tensor, labels: Sequence[int]) -> Maps:
     grey = images.mean(1)
     return np.asarray((grey - grey.amin((1, 2), keepdim=True)).numpy(), np.float32)
-
-
-def _layers(network: nn.Module, where: str) -> list[nn.Module]:
-    """The last layers of timm's last feature maps."""
-    described: Any = network.feature_info
-    named = dict(network.named_modules())
-    last, before = named[described[-1]["module"]], named[described[-2]["module"]]
-    return {LAST: [last], BEFORE: [before], BOTH: [before, last]}[where]
 
 
 def _enlarged(maps: Maps, side: int) -> Maps:
