@@ -47,7 +47,7 @@ COMMANDS = {
         "make accounts: user create NAME --role ROLE", "serving.stack.commands", "add_user_arguments", "user"
     ),
     "audit": Command(
-        "who did what: audit verify checks the records, audit head prints their newest",
+        "who did what: audit verify checks the records, audit list and audit head print them",
         "serving.stack.commands",
         "add_audit_arguments",
         "audit",

@@ -198,8 +198,18 @@ def user(arguments: argparse.Namespace) -> int:
     return manage(data, running_state(data), options)
 
 
+AUDIT_LIST_OPTIONS = (
+    ("actor", "NAME", "an account's name, then or today, or its id"),
+    ("object", "ID", "the id of an object, or of a scan with all that belongs to it; or an account's name"),
+    ("action", "ACTION", "such as scan.view"),
+    ("since", "TIME", "from then on, such as 2026-01-31 or 2026-01-31T12:00, UTC"),
+    ("until", "TIME", "before then"),
+    ("limit", "N", "at most; 200 by default"),
+)
+
+
 def add_audit_arguments(parser: argparse.ArgumentParser) -> None:
-    """Declare `audit verify` and `audit head`."""
+    """Declare `audit verify`, `audit head` and `audit list`."""
     actions = parser.add_subparsers(dest="action", metavar="ACTION", required=True)
     verify = actions.add_parser(
         "verify",
@@ -230,17 +240,28 @@ def add_audit_arguments(parser: argparse.ArgumentParser) -> None:
         help="take the chain as it is where its note in the data folder says more, as after an older backup was "
         "restored; a record says so",
     )
-    for action in (verify, head):
+    listing = actions.add_parser(
+        "list",
+        help="print records, newest first: who did what, by name",
+        description="Print records, newest first, a line each: number, time (UTC), actor, action, object, scans, filter.",
+    )
+    for name, placeholder, text in AUDIT_LIST_OPTIONS:
+        listing.add_argument(f"--{name}", metavar=placeholder, help=text)
+    for action in (verify, head, listing):
         add_data_option(action)
 
 
 def audit(arguments: argparse.Namespace) -> int:
-    """Check the audit records of a running stack, or print where they have got to."""
+    """Check the audit records of a running stack, print them, or print where they have got to."""
     from serving.stack.up import manage
 
     data = DataFolder(arguments.data_dir)
     if arguments.action == "head":
         return manage(data, running_state(data), ["audit_head", *(["--accept"] if arguments.accept else [])])
+    if arguments.action == "list":
+        given = ((name, getattr(arguments, name)) for name, *_ in AUDIT_LIST_OPTIONS)
+        options = [f"--{name}={value}" for name, value in given if value is not None]
+        return manage(data, running_state(data), ["list_audit", *options])
     expected = [option for head in arguments.expect for option in ("--expect", head)]
     objects = ["--objects"] if arguments.objects else []
     return manage(data, running_state(data), ["verify_audit", *expected, *objects])

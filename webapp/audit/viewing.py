@@ -11,7 +11,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 from contextvars import ContextVar
-from typing import Any, ClassVar, Self
+from typing import Any, ClassVar, Self, TypeVar
 
 from django.db import models
 from django.http import FileResponse, HttpRequest, HttpResponse
@@ -44,6 +44,7 @@ PLAIN = {
 PLAIN_VALUE = re.compile(r"[A-Za-z0-9_ .:+-]{1,40}")
 LONGEST_ASKED = 500
 
+Shown = TypeVar("Shown", bound="OfScan")
 _seen: ContextVar[dict[str, None] | None] = ContextVar("seen", default=None)
 
 
@@ -62,9 +63,24 @@ class OfScan(models.Model):
         loaded = super().from_db(*args, **options)
         seen = _seen.get()
         if seen is not None:
-            # Asked for even where only other fields were wanted: that costs a query and misses nothing.
-            seen[str(getattr(loaded, cls.SCAN_FIELD))] = None
+            seen[loaded.scan_key()] = None
         return loaded
+
+    def scan_key(self) -> str:
+        """The scan's key, asked for even where only other fields were wanted: that costs a query and misses nothing."""
+        return str(getattr(self, self.SCAN_FIELD))
+
+
+def page_of(load: Callable[[], list[Shown]]) -> list[Shown]:
+    """What `load` returns, a page of scans: the one more that it reads, to know whether another page follows, is not seen."""
+    seen = _seen.get()
+    if seen is None:
+        return load()
+    before = dict(seen)
+    page = load()
+    seen.clear()
+    seen.update(before | {document.scan_key(): None for document in page})
+    return page
 
 
 class ViewsAreRecorded:

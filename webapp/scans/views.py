@@ -44,7 +44,7 @@ from webapp.scans.serializers import (
     UploadedSerializer,
     UploadSerializer,
 )
-from webapp.scans.worklist import WorklistPages
+from webapp.scans.worklist import ScanPages, WorklistPages
 
 ID = OpenApiParameter("id", OpenApiTypes.STR, OpenApiParameter.PATH)
 PICTURE = OpenApiResponse(OpenApiTypes.BINARY, description="The picture's bytes.")
@@ -242,6 +242,7 @@ class HistoryViewSet(mixins.ListModelMixin, VisibleScansViewSet):
     """A record per scan, newest first."""
 
     serializer_class = HistorySerializer
+    pagination_class = ScanPages
 
     def list(self, request: Request, *args: Any, **kwargs: Any) -> Response:
         """What was uploaded, what the model said of it, and what people drew."""

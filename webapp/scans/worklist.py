@@ -16,6 +16,7 @@ from rest_framework.request import Request
 from rest_framework.utils.urls import replace_query_param
 
 from webapp.api.pagination import NewestFirst
+from webapp.audit.viewing import page_of
 from webapp.scans.models import Scan
 
 
@@ -36,7 +37,15 @@ FIELDS = {
 }
 
 
-class WorklistPages(NewestFirst):
+class ScanPages(NewestFirst):
+    """Pages of scans, newest first, of which those on the page alone are recorded as seen."""
+
+    def paginate_queryset(self, queryset: Any, request: Request, view: Any = None) -> list[Any] | None:
+        """The page that the cursor names. Raises NotFound for a cursor of none."""
+        return page_of(lambda: super(ScanPages, self).paginate_queryset(queryset, request, view) or [])
+
+
+class WorklistPages(ScanPages):
     """Pages in the order that `ordering` names.
 
     A cursor holds the sort keys of the last scan before it: thousands of scans share an urgency, which the plain
@@ -60,9 +69,13 @@ class WorklistPages(NewestFirst):
             queryset = queryset.filter(confidence__isnull=False)
         if key:
             queryset = queryset.filter(_after(field, self._decoded(key)))
-        found = list(queryset.order_by(field, "-timestamp", "-pk")[: size + 1])
-        self._last = found[size - 1] if len(found) > size else None
-        self.page = found[:size]
+
+        def load() -> list[Scan]:
+            found = list(queryset.order_by(field, "-timestamp", "-pk")[: size + 1])
+            self._last = found[size - 1] if len(found) > size else None
+            return found[:size]
+
+        self.page = page_of(load)
         return self.page
 
     def get_next_link(self) -> str | None:

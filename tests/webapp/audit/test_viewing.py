@@ -70,6 +70,20 @@ def test_a_list_is_one_record_of_who_what_and_which(
     assert record.asked.startswith("prediction=CNV&search=#")
 
 
+@pytest.mark.parametrize("address", ["scans/?", "scans/?ordering=urgent&", "history/?"])
+def test_only_the_scans_on_the_page_are_seen(
+    predicted: Predicted, clinician: User, api: Clients, written: Written, address: str
+) -> None:
+    """And not the one more that is read to know whether another page follows."""
+    for _ in range(3):
+        predicted(clinician)
+    written()
+    page = api(clinician).get(f"/api/v1/{address}page_size=2")
+    assert len(page.json()["results"]) == 2
+    (record,) = written()
+    assert record.scan_ids == [found["id"] for found in page.json()["results"]]
+
+
 def test_an_empty_list_shows_nobody(clinician: User, api: Clients, written: Written) -> None:
     written()
     assert api(clinician).get("/api/v1/scans/").json()["results"] == []
