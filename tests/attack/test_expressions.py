@@ -22,6 +22,7 @@ WHOLE, EVERYWHERE = Counter.fullmatch, Counter.everywhere
 # Each pattern by module and name (or by itself, where it stands in a field): how it is looked for, and what has to
 # come first for the rest to be tried.
 EXPRESSIONS: dict[str, tuple[Any, str]] = {
+    "handlers.card:NAME": (WHOLE, ""),
     "handlers.card:SHA256": (WHOLE, ""),
     "handlers.torchserve_handler:UNSAFE_IN_LOGS": (EVERYWHERE, ""),
     "webapp.annotations.drawing:SHAPE": (WHOLE, "<svg>"),
@@ -33,6 +34,8 @@ EXPRESSIONS: dict[str, tuple[Any, str]] = {
     "webapp.annotations.selectors:PATH_TOKENS": (EVERYWHERE, ""),
     "webapp.api.request_id:GROUP": (EVERYWHERE, "(?P<a>"),
     "webapp.api.request_id:WELL_FORMED": (WHOLE, ""),
+    "webapp.audit.head_note:WELL_FORMED": (WHOLE, ""),
+    "webapp.audit.viewing:PLAIN_VALUE": (WHOLE, ""),
     "webapp.exports.views:^[0-9a-f]{24}$": (EVERYWHERE, ""),
     "webapp.metrics.instruments:HEAD_OF_SENTENCE": (WHOLE, ""),
     "webapp.metrics.middleware:CONVERTER": (EVERYWHERE, "<a:"),
