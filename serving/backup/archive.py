@@ -47,7 +47,7 @@ class ArchiveWriter:
             info = tarfile.TarInfo(name)
             info.size = os.fstat(opened.fileno()).st_size
             info.mode, info.mtime = 0o600, int(time.time())
-            counted = _Hashing(opened)
+            counted = Hashing(opened)
             self._tar.addfile(info, counted)
         self._tar.members.clear()  # type: ignore[attr-defined]  # it would remember each
         self._done += info.size
@@ -125,7 +125,7 @@ def _unpack_member(content: IO[bytes], into: Path, name: str) -> str:
         raise DamagedArchive(f"The backup holds a folder that is not known: {name}. Nothing was changed.")
     target = into / inside
     target.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-    counted = _Hashing(content)
+    counted = Hashing(content)
     try:
         with open(os.open(target, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file:
             while block := counted.read(BLOCK_BYTES):
@@ -153,8 +153,8 @@ def _line(digest: str, name: str) -> str:
     return f"{digest}  {name}\n"
 
 
-class _Hashing:
-    """A file that is read once, and the sha256 of what was read."""
+class Hashing:
+    """A file that is read, or written, once from front to end, and the sha256 of what passed."""
 
     def __init__(self, file: IO[bytes]) -> None:
         self._file = file
@@ -164,6 +164,15 @@ class _Hashing:
         block = self._file.read(size)
         self._total.update(block)
         return block
+
+    def write(self, block: bytes) -> int:
+        self._total.update(block)
+        return self._file.write(block)
+
+    def read_rest(self) -> None:
+        """Read to the end what nobody has asked for."""
+        while self.read(BLOCK_BYTES):
+            pass
 
     def hexdigest(self) -> str:
         return self._total.hexdigest()

@@ -18,10 +18,10 @@ import tempfile
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import IO
+from typing import IO, cast
 
-from serving.backup import documents, media
-from serving.backup.archive import ArchiveWriter, Progress
+from serving.backup import audit, documents, media
+from serving.backup.archive import ArchiveWriter, Hashing, Progress
 from serving.backup.errors import BackupError
 from serving.backup.manifest import Collection, Files, Manifest
 from serving.stack.folder import DataFolder
@@ -37,7 +37,11 @@ MODEL_FILES = ("model.json", "weights.safetensors")
 def make_backup(
     data: DataFolder, database: documents.AnyDatabase, out: IO[bytes], progress: Progress
 ) -> Manifest:
-    """Write documents, images and models of an installation to `out`. Raises BackupError and OSError."""
+    """Write documents, images and models of an installation to `out`, and record that for the audit.
+
+    Raises BackupError and OSError.
+    """
+    hashed = Hashing(out)
     with media.workspace(data.media, "backup") as work:
         taken = datetime.now(UTC)
         collections, links = _moment(database, data.media, work, progress)
@@ -53,11 +57,12 @@ def make_backup(
             models=media.count(models),
             missing_media=tuple(sorted(links.missing)),
         )
-        writer = ArchiveWriter(out, work, manifest, progress)
+        writer = ArchiveWriter(cast(IO[bytes], hashed), work, manifest, progress)
         for name in ("documents", "media", "models"):
             folder = links.folder if name == "media" else work / name
             writer.add_folder(folder, name)
         writer.close()
+    audit.record(database[audit.WAITING], audit.BACKUP, manifest.taken, archive_sha256=hashed.hexdigest())
     return manifest
 
 

@@ -12,7 +12,7 @@ from serving.backup.backup import make_backup, new_file, total
 from serving.backup.database import alone, shared
 from serving.backup.errors import BackupError
 from serving.backup.manifest import Manifest
-from serving.backup.restore import restore_backup
+from serving.backup.restore import Restored, restore_backup
 from serving.stack.commands import DEFAULT_DATA
 from serving.stack.folder import DataFolder
 
@@ -87,9 +87,27 @@ def restore(arguments: argparse.Namespace) -> int:
         nullcontext(sys.stdin.buffer) if arguments.file == PIPE else open(arguments.file, "rb") as archive,
         alone(data) as database,
     ):
-        manifest = restore_backup(data, database, archive, replace=arguments.replace, progress=progress)
+        restored = restore_backup(data, database, archive, replace=arguments.replace, progress=progress)
+    manifest = restored.manifest
     print(f"Restored what was backed up {manifest.taken}: {_summary(manifest)}")
+    print(_said_of_rights(restored))
+    if not restored.recorded:
+        print("The audit has no record of this restore: the backup is of a version that had no audit.")
     return 0
+
+
+def _said_of_rights(restored: Restored) -> str:
+    """One line: what was kept from coming back, and what could not be known."""
+    withheld, taken = restored.withheld, restored.manifest.taken
+    if not withheld.knew:
+        return (
+            f"All sign-ins are ended. What was deactivated, revoked or changed after {taken} is not known here: look "
+            "through accounts and service keys before anybody signs in."
+        )
+    return (
+        f"All sign-ins are ended. {withheld.accounts} accounts stay deactivated and {withheld.service_keys} service "
+        f"keys revoked that the backup had as good; passwords and roles are those of {taken}."
+    )
 
 
 def _summary(manifest: Manifest) -> str:

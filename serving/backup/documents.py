@@ -10,6 +10,7 @@ from bson import json_util
 from bson.codec_options import CodecOptions
 from bson.raw_bson import RawBSONDocument
 from pymongo.client_session import ClientSession
+from pymongo.collection import Collection as MongoCollection
 from pymongo.database import Database
 from pymongo.errors import OperationFailure
 
@@ -123,10 +124,15 @@ def _batches(file: Path) -> Iterator[list[RawBSONDocument]]:
         yield batch
 
 
+def loaded(database: AnyDatabase, name: str) -> MongoCollection[dict[str, Any]]:
+    """A collection that `load` brought, before `switch` gives it its name."""
+    return database[f"{RESTORING}{name}"]
+
+
 def switch(database: AnyDatabase, collections: tuple[Collection, ...]) -> None:
     """Put what `load` brought in the place of all that is there. Each step is one change of a name."""
     for facts in collections:
-        database[f"{RESTORING}{facts.name}"].rename(facts.name, dropTarget=True)
+        loaded(database, facts.name).rename(facts.name, dropTarget=True)
     restored = {facts.name for facts in collections}
     for other in _collections(database):
         if other["name"] not in restored:

@@ -7,17 +7,29 @@ of it is whole do names change: those of the folders with images, then those of 
 import contextlib
 import shutil
 from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
-from typing import IO
+from typing import IO, cast
 
 from pymongo.errors import PyMongoError
 
-from serving.backup import documents, media
-from serving.backup.archive import Progress, unpack
+from serving.backup import audit, documents, media
+from serving.backup.archive import Hashing, Progress, unpack
 from serving.backup.backup import REGISTRY, STORE
 from serving.backup.errors import BackupError, reason
 from serving.backup.manifest import Manifest
+from serving.backup.rights import Withheld, withhold
 from serving.stack.folder import DataFolder, make_private
+
+
+@dataclass(frozen=True)
+class Restored:
+    """What came back, and what was kept from coming back."""
+
+    manifest: Manifest
+    withheld: Withheld
+    recorded: bool
+    """Whether the audit has a record of it: backups of the first versions have no audit."""
 
 
 def restore_backup(
@@ -27,16 +39,19 @@ def restore_backup(
     *,
     replace: bool,
     progress: Progress,
-) -> Manifest:
+) -> Restored:
     """Bring back what `archive` holds; what is there goes only if `replace` is true.
 
-    Raises BackupError: the text says whether anything was changed.
+    All sign-ins end, and who was deactivated or revoked after the backup stays so where the database that is there
+    knows of it. Raises BackupError: the text says whether anything was changed.
     """
     make_private(data.path)
     if not replace:
         _check_empty(data, database)
     with media.workspace(data.media, "restore") as work:
-        manifest = unpack(archive, work, progress)
+        hashed = Hashing(archive)
+        manifest = unpack(cast(IO[bytes], hashed), work, progress)
+        hashed.read_rest()
         loaded = 0
 
         def note(count: int) -> None:
@@ -46,6 +61,8 @@ def restore_backup(
 
         try:
             documents.load(database, manifest.collections, work / "documents", note)
+            withheld = withhold(database)
+            recorded = _record(database, manifest, hashed.hexdigest())
         except BaseException as error:
             with contextlib.suppress(PyMongoError):
                 documents.forget_loaded(database)
@@ -55,7 +72,17 @@ def restore_backup(
                 ) from error
             raise
         _switch(data, database, manifest, work)
-    return manifest
+    return Restored(manifest, withheld, recorded)
+
+
+def _record(database: documents.AnyDatabase, manifest: Manifest, archive_sha256: str) -> bool:
+    """Record the restore in what was loaded, so that none is put in place without its record."""
+    if audit.WAITING not in {collection.name for collection in manifest.collections}:
+        return False
+    waiting = documents.loaded(database, audit.WAITING)
+    head = audit.head(database)
+    audit.record(waiting, audit.RESTORE, manifest.taken, archive_sha256=archive_sha256, before=head)
+    return True
 
 
 def _check_empty(data: DataFolder, database: documents.AnyDatabase) -> None:

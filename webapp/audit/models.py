@@ -71,6 +71,8 @@ class Action(models.TextChoices):
     MODEL_DEFAULT = "model.default", "Noted at a start which model version answers"
     MODEL_IMPORT = "model.import", "Imported a model version"
     MODEL_REMOVE = "model.remove", "Deleted a model version"
+    BACKUP_CREATE = "backup.create", "Made a backup"
+    BACKUP_RESTORE = "backup.restore", "Restored a backup"
     MODEL_REGISTER = "model.register", "Registered a model version"
     MODEL_PROMOTE = "model.promote", "Promoted a model version"
     MODEL_ROLLBACK = "model.rollback", "Rolled a model back"
