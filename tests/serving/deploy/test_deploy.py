@@ -225,7 +225,7 @@ def test_an_unsafe_setting_is_named(folder: Path, name: str, value: str | None) 
     [
         ("RETINOTE_DEBUG", "0"),
         ("RETINOTE_HTTPS", "1"),
-        ("MONGODB_IMAGE", "docker.io/library/mongo:8.0.12"),
+        ("MONGODB_IMAGE", "docker.io/library/mongo:8.0.37"),
         ("REDIS_IMAGE", "registry.example.org:5000/redis@sha256:" + "0" * 64),
     ],
 )
