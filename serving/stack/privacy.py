@@ -11,6 +11,8 @@ CONTAINER_VARIABLE = "RETINOTE_IN_CONTAINER"
 """Set in our images: there the folder is a volume that only the container reaches, with whatever owner it was given."""
 WRITTEN_BY_OTHERS = stat.S_IWGRP | stat.S_IWOTH
 USED_BY_OTHERS = stat.S_IRWXG | stat.S_IRWXO
+WRITTEN = "written by others (mode {mode:o}), who could put anything in place of"
+READ = "read by others (mode {mode:o}), who then know"
 ROOT_USER = 0
 
 
@@ -28,12 +30,20 @@ def check_private(path: Path) -> None:
     data = DataFolder(path)
     for above in {*data.path.parents, *data.path.resolve().parents}:
         _check_above(above, data.path)
-    for folder in (data.path, *data.folders, data.model_store):
-        _check(
-            folder, WRITTEN_BY_OTHERS, "written by others (mode {mode:o}), who could put anything in place of"
-        )
+    _check(data.path, WRITTEN_BY_OTHERS, WRITTEN)
+    closed = _is_closed(data.path)
+    for folder in (*data.folders, data.model_store):
+        _check(folder, WRITTEN_BY_OTHERS, WRITTEN, closed)
     for secret in {data.secrets, *_inside(data.secrets)} - {data.administrator_note}:
-        _check(secret, USED_BY_OTHERS, "read by others (mode {mode:o}), who then know")
+        _check(secret, USED_BY_OTHERS, READ, closed)
+
+
+def _is_closed(folder: Path) -> bool:
+    """Whether nobody else can enter a folder: then the modes of what lies in it don't matter."""
+    try:
+        return not folder.stat().st_mode & (stat.S_IXGRP | stat.S_IXOTH)
+    except OSError:
+        return False
 
 
 def _check_above(folder: Path, path: Path) -> None:
@@ -49,7 +59,8 @@ def _check_above(folder: Path, path: Path) -> None:
         )
 
 
-def _check(path: Path, forbidden: int, what: str) -> None:
+def _check(path: Path, forbidden: int, what: str, closed: bool = False) -> None:
+    """Refuse what belongs to others, or has a forbidden bit; in a closed folder only what a link leads out to."""
     try:
         owners = {path.lstat().st_uid, path.stat().st_uid}
         mode = stat.S_IMODE(path.stat().st_mode)
@@ -60,7 +71,7 @@ def _check(path: Path, forbidden: int, what: str) -> None:
             f"{path} belongs to another user (number {min(foreign)}): run this as that user, or choose another "
             "folder with --data-dir."
         )
-    if mode & forbidden:
+    if mode & forbidden and not (closed and not path.is_symlink()):
         raise NotPrivate(
             f"{path} may be {what.format(mode=mode)} what is kept there: chmod {'700' if path.is_dir() else '600'} "
             f"{path}, if you know what is in it, or choose another folder with --data-dir."

@@ -31,6 +31,7 @@ def refusal(folder: DataFolder) -> str:
 
 
 def test_a_folder_of_ones_own_is_taken(folder: DataFolder) -> None:
+    folder.path.chmod(0o755)
     folder.administrator_note.touch(mode=0o644)  # as earlier versions made it
     check_private(folder.path)
 
@@ -61,6 +62,8 @@ def test_what_others_may_write_is_refused(folder: DataFolder, mode: int) -> None
 def test_so_is_a_folder_in_it(folder: DataFolder, name: str) -> None:
     (folder.path / name).mkdir(exist_ok=True)
     (folder.path / name).chmod(0o777)
+    check_private(folder.path)  # nobody else gets as far
+    folder.path.chmod(0o755)
 
     assert f"{folder.path / name} may be written by others (mode 777)" in refusal(folder)
 
@@ -71,6 +74,8 @@ def test_secrets_that_others_may_read_are_refused(folder: DataFolder, name: str)
     if not path.exists():
         path.touch()
     path.chmod(0o755)
+    check_private(folder.path)
+    folder.path.chmod(0o755)
 
     assert f"{path} may be read by others (mode 755)" in refusal(folder)
 
