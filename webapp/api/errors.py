@@ -24,10 +24,12 @@ DATABASE_AWAY = "The database does not answer at the moment. Try again in a minu
 COME_AGAIN = ("TransientTransactionError", "UnknownTransactionCommitResult", "RetryableWriteError")
 # MongoDB's codes for a server that stops, or hands its part to another, as its specification of retryable writes lists
 # them. What changes several documents, outside of a transaction, is no retryable write and fails without those words.
+# Beside them stands what a server with accounts answers that was started just now.
 GOING_AWAY = {
     91,  # ShutdownInProgress
     134,  # ReadConcernMajorityNotAvailableYet
     189,  # PrimarySteppedDown
+    211,  # KeyNotFound: it has yet to read the keys with which it signs times
     262,  # ExceededTimeLimit
     10107,  # NotWritablePrimary
     11600,  # InterruptedAtShutdown
