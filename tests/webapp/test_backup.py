@@ -102,6 +102,7 @@ def test_everything_comes_back_into_an_empty_installation(
     assert restored.manifest == manifest
     assert (manifest.media.count, manifest.missing_media) == (6, ())
     assert Registry(data.registry).choice("retina-oct").promoted == ["1.0.0"]
+    client = api(clinician)  # signed in anew: a restore ends all sign-ins
     for scan in scans:
         for path in (scan["image_path"], scan["annotation_path"], scan["heatmap_path"]):
             picture = client.get(path)
