@@ -50,6 +50,13 @@ class SeveralImages(ImageError):
     status = 422
 
 
+class ImageTooComplex(ImageError):
+    """A file whose decoding would take work out of proportion to its picture: scans, strips, nested items."""
+
+    code = "image_too_complex"
+    status = 422
+
+
 class InvalidJson(RequestError):
     code = "invalid_json"
 
@@ -65,3 +72,10 @@ class UnexpectedError(RequestError):
 
     code = "internal_error"
     status = 500
+
+
+class Busy(RequestError):
+    """There is no room at the moment; the same request may succeed later."""
+
+    code = "busy"
+    status = 503

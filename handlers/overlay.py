@@ -32,7 +32,7 @@ _KEPT = np.rint((1 - _SHARES) * 255).astype(np.uint8)
 
 def draw(pixels: Rgb, heat: Heat) -> Rgb:
     """The B-scan, uint8 RGB (height, width, 3), coloured by the heat (height, width) upon it."""
-    drawn = np.empty_like(pixels)
+    drawn = np.empty(pixels.shape, np.uint8)
     # In strips: the parts of a large image would take several times its memory at once.
     for top in range(0, len(pixels), ROWS_AT_ONCE):
         rows = slice(top, top + ROWS_AT_ONCE)

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -16,6 +18,10 @@ MAX_PIXELS = 40_000_000
 MAX_SIDE = 65_500
 """No JPEG can be longer (libjpeg's JPEG_MAX_DIMENSION), and an overlay may have to be one."""
 MIN_SIDE = 32
+MOST_MEMORY_BYTES = 8 * MAX_PIXELS
+"""What decoding one file may take: forty megapixels of colour are 280 MB at once as Pillow and NumPy keep them."""
+ROWS_AT_ONCE = 256
+"""Large pictures are converted in strips: what is made on the way would take several times their memory at once."""
 GREY_DEPTHS = (8, 10, 12, 14, 16)
 """Bits per pixel that devices record in 16-bit files."""
 
@@ -47,6 +53,20 @@ def check_size(width: int, height: int) -> None:
         raise ImageTooSmall(f"The image has {width} × {height} pixels; each side needs at least {MIN_SIDE}.")
 
 
+def check_memory(needed_bytes: float, file_format: str) -> None:
+    """Refuse a file whose decoder would need more memory than one file gets. Raises ImageTooLarge."""
+    if needed_bytes > MOST_MEMORY_BYTES:
+        raise ImageTooLarge(
+            f"Decoding this {file_format} file would take {needed_bytes / 1e6:.0f} MB of memory; "
+            f"up to {MOST_MEMORY_BYTES / 1e6:.0f} are given. Save it in 8 bits as PNG or baseline JPEG, or make it smaller."
+        )
+
+
+def strips(height: int) -> Iterator[slice]:
+    """The rows of a picture, some at a time."""
+    return (slice(top, min(top + ROWS_AT_ONCE, height)) for top in range(0, height, ROWS_AT_ONCE))
+
+
 def to_8_bit(values: npt.NDArray[np.uint16]) -> npt.NDArray[np.uint8]:
     """16-bit values as 8-bit, black staying black.
 
@@ -58,11 +78,35 @@ def to_8_bit(values: npt.NDArray[np.uint16]) -> npt.NDArray[np.uint8]:
     if depth == 8:
         return values.astype(np.uint8)
     white = (1 << depth) - 1
-    table = (np.arange(white + 1, dtype=np.uint32) * 255 + white // 2) // white
-    narrowed: npt.NDArray[np.uint8] = table.astype(np.uint8)[values]
-    return narrowed
+    return looked_up(
+        values, ((np.arange(white + 1, dtype=np.uint32) * 255 + white // 2) // white).astype(np.uint8)
+    )
+
+
+def looked_up(
+    values: npt.NDArray[Any], table: npt.NDArray[np.uint8], first: int = 0
+) -> npt.NDArray[np.uint8]:
+    """Integers (height, width) by a table, whose first entry is that of the value `first`."""
+    found = np.empty(values.shape, np.uint8)
+    for rows in strips(len(values)):
+        # An index of another type is made one of 64 bits for each pixel.
+        found[rows] = table[values[rows].astype(np.int32) - first]
+    return found
 
 
 def grey_to_rgb(grey: npt.NDArray[np.uint8]) -> Rgb:
-    """The same grey (height, width) in three channels."""
-    return np.repeat(grey[:, :, None], 3, axis=2)
+    """The same grey (height, width) in three channels, which share its memory."""
+    return np.broadcast_to(grey[:, :, None], (*grey.shape, 3))
+
+
+def grey_of(pixels: Rgb) -> npt.NDArray[np.uint8] | None:
+    """The grey (height, width) of a picture whose three channels are the same; None for colour."""
+    red = pixels[:, :, 0]
+    if pixels.strides[2] == 0:  # made by `grey_to_rgb`
+        return red
+    for rows in strips(len(pixels)):
+        if not (
+            np.array_equal(pixels[rows, :, 1], red[rows]) and np.array_equal(pixels[rows, :, 2], red[rows])
+        ):
+            return None
+    return np.ascontiguousarray(red)

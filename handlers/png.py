@@ -20,19 +20,31 @@ the fixed filters it is the best for heat maps and within 5 % of the best for sc
 LEVEL = 1
 """Of 0 to 3. On overlays of 768 × 496 pixels: 3.4 ms and 554 KB, where zlib needs 12.4 ms for 530 KB."""
 
+STRIP_BYTES = 2**23
+
 
 def encode_png(pixels: npt.NDArray[np.uint8]) -> bytes:
     """uint8 pixels, grey (height, width) or RGB (height, width, 3), as a PNG without loss."""
     height, width = pixels.shape[:2]
-    rows = pixels.reshape(height, -1)
-    step = rows.shape[1] // width
-    filtered = np.empty((height, rows.shape[1] + 1), np.uint8)
+    at_once = max(1, STRIP_BYTES * height // pixels.size)
+    packer = isal_zlib.compressobj(LEVEL)
+    # Large pictures in strips: filtered as a whole they would take their memory once more.
+    data = [packer.compress(_filtered(pixels[top : top + at_once])) for top in range(0, height, at_once)]
+    data.append(packer.flush())
+    header = struct.pack(">IIBBBBB", width, height, 8, GREY if pixels.ndim == 2 else RGB, 0, 0, 0)
+    chunks = (_chunk(b"IDAT", part) for part in data if part)
+    return b"".join((SIGNATURE, _chunk(b"IHDR", header), *chunks, _chunk(b"IEND", b"")))
+
+
+def _filtered(pixels: npt.NDArray[np.uint8]) -> npt.NDArray[np.uint8]:
+    """Rows of a picture, each with the filter's number before it."""
+    rows = pixels.reshape(len(pixels), -1)
+    step = rows.shape[1] // pixels.shape[1]
+    filtered = np.empty((len(rows), rows.shape[1] + 1), np.uint8)
     filtered[:, 0] = SUB
     filtered[:, 1 : 1 + step] = rows[:, :step]
     np.subtract(rows[:, step:], rows[:, :-step], out=filtered[:, 1 + step :])
-    header = struct.pack(">IIBBBBB", width, height, 8, GREY if pixels.ndim == 2 else RGB, 0, 0, 0)
-    data = isal_zlib.compress(filtered, LEVEL)
-    return b"".join((SIGNATURE, _chunk(b"IHDR", header), _chunk(b"IDAT", data), _chunk(b"IEND", b"")))
+    return filtered
 
 
 def _chunk(kind: bytes, content: bytes) -> bytes:

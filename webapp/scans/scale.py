@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import io
 from typing import Any
 
-from pydicom import dcmread
-from pydicom.errors import InvalidDicomError
+from handlers import dicom, formats
+from handlers.errors import ImageError
 
 MICROMETRES_PER_MILLIMETRE = 1000
 # What optical coherence tomography can show; a file that says otherwise is not believed.
@@ -19,21 +18,22 @@ def pixel_size(content: bytes) -> tuple[float, float] | None:
     Pixel Spacing (0028,0030) holds the distance of rows, then of columns, in millimetres; in multi-frame files it
     stands in the Pixel Measures Sequence (DICOM PS3.3, C.7.6.16.2.1).
     """
+    if formats.media_type(content) != formats.DICOM:
+        return None
     try:
-        header = dcmread(io.BytesIO(content), stop_before_pixels=True)
-        spacing = _spacing(header)
+        spacing = _spacing(dicom.header(content))
         rows, columns = (float(value) * MICROMETRES_PER_MILLIMETRE for value in spacing or ())
-    except (InvalidDicomError, ValueError, TypeError, AttributeError, LookupError, EOFError, OSError):
+    except (ImageError, ValueError, TypeError, OverflowError):
         return None
     plausible = all(SMALLEST <= value <= LARGEST for value in (rows, columns))
     return (columns, rows) if plausible else None
 
 
 def _spacing(header: Any) -> Any:
-    if "PixelSpacing" in header:
-        return header.PixelSpacing
+    if spacing := dicom.values(header, "PixelSpacing"):
+        return spacing
     for groups in ("SharedFunctionalGroupsSequence", "PerFrameFunctionalGroupsSequence"):
-        for group in header.get(groups, []):
-            for measures in group.get("PixelMeasuresSequence", []):
-                return measures.get("PixelSpacing")
+        for group in dicom.sequence(header, groups):
+            for measures in dicom.sequence(group, "PixelMeasuresSequence"):
+                return dicom.values(measures, "PixelSpacing")
     return None
