@@ -43,6 +43,7 @@ def own_folders(settings: Any, tmp_path: Path) -> None:
     settings.PASSWORD_HASHERS = ["tests.webapp.passwords.QuickArgon2"]
     settings.MEDIA_ROOT = tmp_path / "media"
     settings.AUDIT_HEAD_FILE = tmp_path / "audit-head"
+    settings.DATA_DIR = tmp_path
     settings.CACHES = {
         "default": {
             "BACKEND": "django.core.cache.backends.locmem.LocMemCache",

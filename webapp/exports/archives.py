@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import contextlib
+import shutil
 import tempfile
 import zipfile
 from collections.abc import Callable, Sequence
+from pathlib import Path
 from typing import IO
 
 from webapp.exports import forms
@@ -27,7 +29,7 @@ def archive(export_format: str, records: Sequence[Record]) -> IO[bytes]:
             for record in records:
                 folder = record.verified_label if export_format == "folders" else "images"
                 if folder and storage.exists(record.scan.image_name):
-                    _add(written, f"{folder}/{record.file_name}", storage.read(record.scan.image_name))
+                    _copy(written, f"{folder}/{record.file_name}", storage.path_of(record.scan.image_name))
         file.seek(0)
         stack.pop_all()  # nothing went wrong: whoever reads it closes it
     return file
@@ -36,6 +38,14 @@ def archive(export_format: str, records: Sequence[Record]) -> IO[bytes]:
 def _add(written: zipfile.ZipFile, name: str, content: bytes) -> None:
     # Not with the file's own time, which is that of the upload.
     written.writestr(zipfile.ZipInfo(name), content)
+
+
+def _copy(written: zipfile.ZipFile, name: str, picture: Path) -> None:
+    """Piece by piece: a picture may be larger than the memory that there is for it."""
+    entry = zipfile.ZipInfo(name)
+    entry.file_size = picture.stat().st_size
+    with picture.open("rb") as source, written.open(entry, "w") as target:
+        shutil.copyfileobj(source, target)
 
 
 DOCUMENTS: dict[str, tuple[str, Callable[[Sequence[Record]], str]]] = {

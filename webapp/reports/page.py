@@ -29,6 +29,8 @@ WIDTH, HEIGHT = A4
 MARGIN = 15 * mm
 GAP = 6 * mm
 PICTURE_HEIGHT = 78 * mm
+MOST_SIDE = 1600
+"""Pixels a side: 450 to the inch."""
 FONT, BOLD = "DejaVuSans", "DejaVuSans-Bold"
 SHAPE_COLOUR = colors.HexColor("#00e5ff")
 BAR_COLOUR = colors.HexColor("#0b7a5b")
@@ -113,9 +115,12 @@ def _pictures(canvas: Canvas, report: Report, top: float) -> float:
     lowest = top
     for column, (caption, content, with_shapes) in enumerate(pictures):
         image = Image.open(io.BytesIO(content))
-        scale = min(width / image.width, PICTURE_HEIGHT / image.height)
-        left, bottom = MARGIN + column * (width + GAP), top - image.height * scale
-        canvas.drawImage(ImageReader(image), left, bottom, image.width * scale, image.height * scale)
+        image_width, image_height = image.size
+        scale = min(width / image_width, PICTURE_HEIGHT / image_height)
+        left, bottom = MARGIN + column * (width + GAP), top - image_height * scale
+        # Finer than paper shows, and ReportLab makes several copies.
+        image.thumbnail((MOST_SIDE, MOST_SIDE))
+        canvas.drawImage(ImageReader(image), left, bottom, image_width * scale, image_height * scale)
         if with_shapes:
             _shapes(canvas, report.shapes, left, top, scale)
         canvas.setFont(FONT, 8)

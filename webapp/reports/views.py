@@ -12,6 +12,7 @@ from webapp import clock
 from webapp.accounts.models import User
 from webapp.api.negotiation import PictureNegotiation
 from webapp.api.throttling import ExportRate, UserRate
+from webapp.scans import room
 from webapp.scans.views import ID, visible_scan
 
 
@@ -36,7 +37,8 @@ class ReportView(APIView):
         assert isinstance(request.user, User)
         scan = visible_scan(request.user, id)
         try:
-            content = pdf(report_of(scan, request.user), clock.now())
+            with room.taken_for(scan.image_name, scan.overlay_name):
+                content = pdf(report_of(scan, request.user), clock.now())
         except FileNotFoundError as error:
             raise Http404 from error
         response = HttpResponse(content, content_type="application/pdf")

@@ -18,7 +18,7 @@ from webapp.annotations.admin import AnnotationInline
 from webapp.annotations.drawing import drawing
 from webapp.mongo_admin import TransactionalAdmin
 from webapp.reviews.admin import ReviewInline
-from webapp.scans import thumbnail
+from webapp.scans import room, thumbnail
 from webapp.scans.correction import correct
 from webapp.scans.deletion import delete_scan
 from webapp.scans.models import Prediction, Scan
@@ -151,6 +151,10 @@ class ScanAdmin(TransactionalAdmin[Scan]):
             content = thumbnail.jpeg(scan.image_name)
         except (FileNotFoundError, ValueError) as error:
             raise Http404 from error
+        except room.NoRoom as error:
+            return HttpResponse(
+                str(error.detail), "text/plain", error.status_code, headers={"Retry-After": str(error.wait)}
+            )
         return HttpResponse(content, "image/jpeg", headers={"Cache-Control": "private, max-age=86400"})
 
     @admin.display(description="Scan")

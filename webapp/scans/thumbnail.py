@@ -6,15 +6,19 @@ from django.urls import reverse
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
-from webapp.scans import storage
+from webapp.scans import room, storage
 
 HEIGHT = 64
 QUALITY = 80
 
 
 def jpeg(name: str) -> bytes:
-    """The stored picture as a grey JPEG of 64 pixels height. Raises FileNotFoundError, ValueError if unreadable."""
-    pixels = cv2.imdecode(np.frombuffer(storage.read(name), np.uint8), cv2.IMREAD_REDUCED_GRAYSCALE_2)
+    """The stored picture as a grey JPEG of 64 pixels height.
+
+    Raises FileNotFoundError, ValueError if unreadable, NoRoom while other large pictures are decoded.
+    """
+    with room.taken_for(name):
+        pixels = cv2.imdecode(np.frombuffer(storage.read(name), np.uint8), cv2.IMREAD_REDUCED_GRAYSCALE_2)
     if pixels is None:
         raise ValueError("the stored picture can't be read")
     height, width = pixels.shape

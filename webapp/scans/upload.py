@@ -13,7 +13,8 @@ import numpy as np
 import numpy.typing as npt
 from django.db import IntegrityError
 
-from handlers.decoding import decode
+from handlers.decoding import Examined
+from handlers.pixels import grey_of
 from handlers.png import encode_png
 from webapp import clock
 from webapp.accounts.models import User
@@ -51,6 +52,7 @@ class Upload:
 def store(
     user: User,
     content: bytes,
+    examined: Examined,
     ask: Ask,
     *,
     eye: str = "",
@@ -59,18 +61,18 @@ def store(
     micrometres_x: float | None = None,
     micrometres_y: float | None = None,
 ) -> Upload:
-    """Keep an uploaded file as a scan of the user, queued and claimed for the caller to predict.
+    """Keep an uploaded file, as `examined`, as a scan of the user, queued and claimed for the caller to predict.
 
     Kept are the pixels alone, as a lossless PNG: what else the file says (names, places, devices) is dropped, and
     what people see is what the model sees. The size of a pixel is kept, as given or else as a DICOM file says it.
     `ask` is called with an image of the same pixels before they are kept, so that the model server works meanwhile.
-    Raises `handlers.errors.ImageError` for what is not a usable image.
+    Raises `handlers.errors.ImageError` for what is not a usable image, `handlers.errors.Busy`.
     """
     sha256 = hashlib.sha256(content).hexdigest()
     known = Scan.objects.filter(user=user, clinic=user.clinic, sha256=sha256).first()
     if known and storage.exists(known.image_name):
         return Upload(known, False)
-    pixels = _without_colour(decode(content).pixels)
+    pixels = _without_colour(examined.decode().pixels)
     height, width = pixels.shape[:2]
     asked, image = _ask_and_compress(pixels, ask)
     # The file first: a crash before the document leaves a file without one, which the sweep removes.
@@ -148,9 +150,8 @@ def _ask_and_compress(pixels: Pixels, ask: Ask) -> tuple[Future[ModelAnswer], by
 
 def _without_colour(pixels: Pixels) -> Pixels:
     """RGB pixels as grey ones, (height, width), where the channels are the same."""
-    grey = pixels[:, :, 0]
-    is_grey = bool((pixels[:, :, 1] == grey).all() and (pixels[:, :, 2] == grey).all())
-    return np.ascontiguousarray(grey) if is_grey else pixels
+    grey = grey_of(pixels)
+    return pixels if grey is None else grey
 
 
 def _to_tiff(pixels: Pixels) -> bytes:

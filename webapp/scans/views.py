@@ -19,7 +19,8 @@ from rest_framework.response import Response
 from rest_framework.serializers import Serializer
 from rest_framework.viewsets import GenericViewSet
 
-from handlers.errors import ImageError
+from handlers.decoding import examine
+from handlers.errors import Busy, ImageError
 from webapp.accounts.models import User
 from webapp.accounts.permissions import ResearchersOnlyRead
 from webapp.annotations.models import Annotation
@@ -29,7 +30,7 @@ from webapp.api.parsers import JSONParser
 from webapp.api.throttling import UploadRate, UserRate
 from webapp.inference.client import ImageRefused, ModelAnswer, ModelUnavailable, UnknownVersion
 from webapp.metrics import instruments
-from webapp.scans import prediction, upload
+from webapp.scans import prediction, room, upload
 from webapp.scans.correction import correct
 from webapp.scans.deletion import delete_scan
 from webapp.scans.filters import ScanFilter
@@ -129,20 +130,28 @@ class ScanViewSet(
         given = UploadSerializer(data=request.data)
         given.is_valid(raise_exception=True)
         fields: dict[str, Any] = dict(given.validated_data)
-        content = fields.pop("image").read()
+        image = fields.pop("image")
         assert isinstance(request.user, User)
 
         def ask(image: bytes) -> Future[ModelAnswer]:
             return prediction.ask(image, deadline_s=ends - time.monotonic())
 
+        is_large_file = image.size > room.LARGE_FILE_BYTES
         try:
-            uploaded = upload.store(request.user, content, ask, **fields)
+            # Until the prediction is stored: its heat map is as large as the picture.
+            with room.taken(room.ALL_BYTES if is_large_file else 0):
+                content = image.read()
+                examined = examine(content)
+                with room.taken(0 if is_large_file else examined.memory_bytes):
+                    uploaded = upload.store(request.user, content, examined, ask, **fields)
+                    scan = uploaded.scan
+                    if uploaded.asked:
+                        prediction.conclude(scan, uploaded.asked)
         except ImageError as error:
             instruments.UPLOADS.labels("refused").inc()
             raise ImageError4xx(error) from error
-        scan = uploaded.scan
-        if uploaded.asked:
-            prediction.conclude(scan, uploaded.asked)
+        except Busy as error:
+            raise room.NoRoom(error.message) from error
         data = dict(ScanSerializer(scan, context=self.get_serializer_context()).data)
         code: int = status.HTTP_202_ACCEPTED if scan.status == Status.QUEUED else status.HTTP_201_CREATED
         if not uploaded.created:
@@ -215,7 +224,8 @@ class ScanViewSet(
         given.is_valid(raise_exception=True)
         version, label = given.validated_data.get("version", ""), given.validated_data.get("label", "")
         try:
-            prediction.predict_again(scan, version, label)
+            with room.taken_for(scan.image_name):
+                prediction.predict_again(scan, version, label)
         except UnknownVersion as error:
             raise exceptions.ValidationError({"version": [error.message]}) from error
         except ImageRefused as error:

@@ -13,6 +13,7 @@ from django.test import Client
 from rest_framework.response import Response
 from rest_framework.test import APIClient
 
+from handlers.decoding import examine
 from tests.images import png_bytes
 from tests.services import ModelServer
 from tests.webapp.audit.conftest import Written, told
@@ -56,7 +57,15 @@ def test_an_upload_and_its_prediction(
 
 
 def test_the_hash_is_that_of_the_stored_document(db: None, clinician: User, written: Written) -> None:
-    store(clinician, png_bytes(), lambda image: Future(), eye="OD", note="ä😀", micrometres_x=4)
+    store(
+        clinician,
+        png_bytes(),
+        examine(png_bytes()),
+        lambda image: Future(),
+        eye="OD",
+        note="ä😀",
+        micrometres_x=4,
+    )
     (uploaded,) = written()
     assert uploaded.after == document_sha256(Scan.objects.get())
 

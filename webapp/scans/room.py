@@ -1,0 +1,101 @@
+"""Memory for large pictures, which all processes of the web app share; small pictures never wait for it.
+
+What decoding a picture takes is known from its header (`handlers.decoding.examine`). The room is divided into places,
+each a locked file: a process that dies gives its places back, and no count can go wrong.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import math
+import os
+import struct
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+from django.conf import settings
+
+from handlers.pixels import MOST_MEMORY_BYTES
+from webapp.api.errors import Unavailable
+from webapp.scans import storage
+
+PLACES = 8
+PLACE_BYTES = MOST_MEMORY_BYTES // PLACES
+ALL_BYTES = PLACES * PLACE_BYTES
+"""The largest picture that is read has the room to itself."""
+SMALL_BYTES = 16 * 10**6
+"""A picture of two megapixels in colour: eight of them at once are less than half of the room."""
+LARGE_FILE_BYTES = 8 * 2**20
+"""A file above is not even read into memory before it has the room."""
+WAIT_S = 1.5
+POLL_S = 0.02
+RETRY_AFTER_S = 5
+HEADER = struct.Struct(">16xIIBB")
+"""Of a PNG that we have written: width, height, depth, colour type."""
+COLOUR = 2
+
+
+class NoRoom(Unavailable):
+    """Other large pictures have the memory."""
+
+    default_detail = "The server is busy with other large pictures. Try again in some seconds."
+    default_code = "busy"
+    wait = RETRY_AFTER_S
+
+
+@contextlib.contextmanager
+def taken(needed_bytes: int) -> Iterator[None]:
+    """Hold so much of the room; small pictures need none. Raises NoRoom when there is none within `WAIT_S`."""
+    if needed_bytes <= SMALL_BYTES:
+        yield
+        return
+    ends = time.monotonic() + WAIT_S
+    with contextlib.ExitStack() as held:
+        # One after the other, or many that need little would never leave room for one that needs much.
+        with contextlib.ExitStack() as turn:
+            _lock_one([_folder() / "turn"], turn, ends)
+            files = [_folder() / str(number) for number in range(PLACES)]
+            for _ in range(min(PLACES, math.ceil(needed_bytes / PLACE_BYTES))):
+                files.remove(_lock_one(files, held, ends))
+        yield
+
+
+def taken_for(*names: str) -> contextlib.AbstractContextManager[None]:
+    """Hold what decoding these stored pictures takes, one after the other. Raises as `taken`, and FileNotFoundError."""
+    return taken(max((_needed_bytes(name) for name in names if name), default=0))
+
+
+def _needed_bytes(name: str) -> int:
+    """The file, and its pixels as decoders keep them."""
+    path = storage.path_of(name)
+    file_bytes = path.stat().st_size
+    if not name.endswith(".png"):  # an overlay of ours is read at the size at which it is needed
+        return 2 * file_bytes
+    with path.open("rb") as file:
+        width, height, _, kind = HEADER.unpack(file.read(HEADER.size))
+    return 2 * file_bytes + width * height * (4 if kind == COLOUR else 1)
+
+
+def _folder() -> Path:
+    folder = Path(settings.DATA_DIR) / "run" / "room"
+    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    return folder
+
+
+def _lock_one(files: list[Path], held: contextlib.ExitStack, ends: float) -> Path:
+    """Lock any of the files until `held` is closed, and return it."""
+    while True:
+        for file in files:
+            descriptor = os.open(file, os.O_RDWR | os.O_CREAT, 0o600)
+            try:
+                fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                os.close(descriptor)
+            else:
+                held.callback(os.close, descriptor)
+                return file
+        if time.monotonic() > ends:
+            raise NoRoom
+        time.sleep(POLL_S)
