@@ -79,3 +79,4 @@ class Busy(RequestError):
 
     code = "busy"
     status = 503
+    retry_after_s = 5

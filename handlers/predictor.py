@@ -31,18 +31,19 @@ from handlers.answer import (
     model_facts,
 )
 from handlers.card import ModelCard
-from handlers.decoding import decode
+from handlers.decoding import Examined, examine
 from handlers.engines.choice import load_engine
 from handlers.engines.eager import AutogradEngine
 from handlers.engines.engine import Engine
 from handlers.engines.settings import EngineSettings
-from handlers.errors import RequestError, UnexpectedError
+from handlers.errors import Busy, RequestError, UnexpectedError
 from handlers.gradcam import AutogradGradCam, Explainer, HeadGradCam
 from handlers.network import load_network
 from handlers.pixels import Picture
 from handlers.preprocessing import to_square
 from handlers.quality import quality
 from handlers.request import Request
+from handlers.turns import Turns, is_large
 
 logger = logging.getLogger(__name__)
 
@@ -52,6 +53,16 @@ Scores = npt.NDArray[np.float32]
 
 PROBABILITY_DIGITS = 6
 TIMING_DIGITS = 2
+BUSY = "Large pictures are answered when nobody else waits. Try again in some seconds, or send a smaller one."
+
+
+@dataclass(frozen=True)
+class _Looked:
+    """A request whose image has been looked at and not yet decoded."""
+
+    request: Request
+    examined: Examined
+    examine_ms: float
 
 
 @dataclass(frozen=True)
@@ -94,6 +105,7 @@ class Predictor:
         self.card = card
         self.engine = engine
         self.explainer = explainer
+        self._turns = Turns()
         self._pool = ThreadPoolExecutor(max_workers=max(1, torch.get_num_threads()))
 
     @classmethod
@@ -115,17 +127,40 @@ class Predictor:
         return cls(card, load_engine(folder, card, network, device, settings), head)
 
     def answer(self, requests: Sequence[Request]) -> list[Outcome]:
-        """An answer or an error for each request, in order; what is wrong with one doesn't touch the others."""
-        loaded = self._each(self._load, requests)
+        """An answer or an error for each request, in order; what is wrong with one doesn't touch the others.
+
+        Large pictures are answered alone: beside others they get Busy, and so do those that come too soon after
+        another while others ask (`turns`).
+        """
+        started = time.perf_counter()
+        taken = self._take_turns(self._each(_look, requests))
+        now = [item for item in taken if isinstance(item, _Looked)]
+        loaded = self._each(self._load, now)
         good = [item for item in loaded if isinstance(item, _Loaded)]
         finished = iter(self._finish(self._predict(good)) if good else ())
-        return [next(finished) if isinstance(item, _Loaded) else item for item in loaded]
+        outcomes = iter([next(finished) if isinstance(item, _Loaded) else item for item in loaded])
+        if any(is_large(item.examined) for item in now):
+            self._turns.gone(time.perf_counter() - started)
+        return [next(outcomes) if isinstance(item, _Looked) else item for item in taken]
 
-    def _load(self, request: Request) -> _Loaded:
+    def _take_turns(self, looked: Sequence[_Looked | RequestError]) -> list[_Looked | RequestError]:
+        """Small pictures as they are, the first large one where it may go now, and for the others why not."""
+        large = [isinstance(item, _Looked) and is_large(item.examined) for item in looked]
+        small = any(isinstance(item, _Looked) and not big for item, big in zip(looked, large, strict=True))
+        if small:
+            self._turns.others()
+        first = large.index(True) if any(large) and not small and self._turns.may_go() else None
+        return [
+            Busy(BUSY) if big and index != first else item
+            for index, (item, big) in enumerate(zip(looked, large, strict=True))
+        ]
+
+    def _load(self, item: _Looked) -> _Loaded:
         started = time.perf_counter()
-        picture = decode(request.content, request.declared_type)
+        decoded = item.examined.decode()
+        picture = Picture(np.ascontiguousarray(decoded.pixels), decoded.media_type)
         square = to_square(picture.pixels, self.card.input.size)
-        return _Loaded(request, picture, square, _since(started))
+        return _Loaded(item.request, picture, square, round(item.examine_ms + _since(started), TIMING_DIGITS))
 
     def _predict(self, items: Sequence[_Loaded]) -> list[_Predicted]:
         """One forward for all, then the maps of those that want one."""
@@ -218,6 +253,12 @@ class Predictor:
                 return UnexpectedError("The model server failed on this image; its log says why.")
 
         return [guarded(items[0])] if len(items) == 1 else list(self._pool.map(guarded, items))
+
+
+def _look(request: Request) -> _Looked:
+    started = time.perf_counter()
+    examined = examine(request.content, request.declared_type)
+    return _Looked(request, examined, _since(started))
 
 
 def _timed(job: Callable[[], Done]) -> _Timed[Done]:

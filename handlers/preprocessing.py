@@ -22,7 +22,7 @@ def to_square(pixels: npt.NDArray[np.uint8], side: int) -> torch.Tensor:
     averaged and not skipped.
     """
     # A view in channels-last order: the resize has a fast path for it, and 40 megapixels are not copied.
-    image = torch.from_numpy(pixels).permute(2, 0, 1).unsqueeze(0)
+    image = torch.from_numpy(np.ascontiguousarray(pixels)).permute(2, 0, 1).unsqueeze(0)
     return functional.interpolate(
         image, size=(side, side), mode="bilinear", align_corners=False, antialias=True
     )[0]

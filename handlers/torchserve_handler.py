@@ -17,7 +17,7 @@ import torch
 
 from handlers.answer import as_json, error_answer
 from handlers.card import ModelCard
-from handlers.errors import RequestError, UnexpectedError
+from handlers.errors import Busy, RequestError, UnexpectedError
 from handlers.loading import NOT_LOADED, one_line
 from handlers.metrics import INSTRUMENTS, Measurement, measurements
 from handlers.predictor import Predictor
@@ -84,6 +84,8 @@ class RetinaOctHandler:
                     status, code = outcome.status, outcome.code
                     answers.append(as_json(error_answer(outcome.code, outcome.message)))
                     context.set_response_status(code=status, phrase=code, idx=index)
+                    if isinstance(outcome, Busy):
+                        context.set_response_header(index, "Retry-After", str(outcome.retry_after_s))
                 else:
                     answers.append(as_json(outcome))
             context.set_response_content_type(index, JSON)

@@ -16,7 +16,7 @@ from handlers.answer import as_json
 from handlers.engines.compiled import has_compiler
 from handlers.engines.engine import Forward
 from handlers.engines.settings import EngineSettings
-from handlers.errors import EmptyImage, ImageTooSmall, RequestError
+from handlers.errors import Busy, EmptyImage, ImageTooSmall, RequestError
 from handlers.gradcam import HeadGradCam
 from handlers.network import load_network
 from handlers.pixels import grey_to_rgb
@@ -210,3 +210,33 @@ def test_other_architectures_are_served_too(tmp_path: Path) -> None:
     gradcam = answer(predictor, png_bytes(), label="DME")["gradcam"]
     assert gradcam["label"] == "DME"
     assert opened(gradcam["heatmap"]).size == (512, 384)
+
+
+LARGE = encoded(np.zeros((2500, 2500, 3), np.uint8))
+
+
+def test_a_large_picture_is_answered_alone(folder: Path) -> None:
+    predictor = Predictor.load(folder, settings=EngineSettings("eager"))
+    small, busy, faulty = predictor.answer([Request(png_bytes()), Request(LARGE), Request(b"")])
+    assert not isinstance(small, RequestError)
+    assert isinstance(busy, Busy) and busy.status == 503
+    assert isinstance(faulty, EmptyImage)
+
+
+def test_large_pictures_take_turns(folder: Path) -> None:
+    predictor = Predictor.load(folder, settings=EngineSettings("eager"))
+    for _ in range(2):  # nobody else asks
+        first, second = predictor.answer([Request(LARGE, options=Options(explain=False)) for _ in range(2)])
+        assert not isinstance(first, RequestError)
+        assert isinstance(second, Busy)
+    predictor.answer([Request(png_bytes())])
+    assert isinstance(predictor.answer([Request(LARGE)])[0], Busy), "somebody else asks"
+
+
+def test_what_is_decoded_in_a_process_of_its_own_counts_as_large(folder: Path) -> None:
+    predictor = Predictor.load(folder, settings=EngineSettings("eager"))
+    webp = encoded(bscan(64, 48), "WEBP")
+    small, busy = predictor.answer([Request(png_bytes()), Request(webp)])
+    assert not isinstance(small, RequestError) and isinstance(busy, Busy)
+    fresh = Predictor.load(folder, settings=EngineSettings("eager"))
+    assert not isinstance(fresh.answer([Request(webp)])[0], RequestError)

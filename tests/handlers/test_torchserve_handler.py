@@ -6,12 +6,13 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 from ts.context import Context, RequestProcessor
 
 from handlers.card import ModelCard
 from handlers.torchserve_handler import RetinaOctHandler
-from tests.images import png_bytes
+from tests.images import encoded, png_bytes
 from tests.models import make_model
 
 PREDICT = {"explain": "False"}
@@ -144,3 +145,14 @@ def test_a_broken_model_is_not_loaded(tmp_path: Path) -> None:
     (folder / "model.json").unlink()
     with pytest.raises(Exception, match="model.json"):
         RetinaOctHandler().initialize(Context("retina-oct", str(folder), {}, 8, None, "0.12.0"))
+
+
+def test_who_is_refused_for_now_is_told_when_to_come_back(handler: RetinaOctHandler) -> None:
+    large = encoded(np.zeros((2500, 2500, 3), np.uint8))
+    answers, context = handle(
+        handler, [{"body": bytearray(png_bytes())}, {"body": bytearray(large)}], [PREDICT, PREDICT]
+    )
+    assert "prediction" in answers[0]
+    assert answers[1]["error"]["code"] == "busy"
+    assert context.get_response_status(1)[0] == 503
+    assert int(context.get_response_headers(1)["Retry-After"]) > 0

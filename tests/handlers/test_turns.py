@@ -1,0 +1,45 @@
+"""Large pictures get a small share of a worker's time while others ask, and all of it while nobody does."""
+
+from __future__ import annotations
+
+from handlers.turns import SHARE, Turns
+
+
+class Clock:
+    """A clock that stands still until it is set."""
+
+    now_s = 0.0
+
+    def __call__(self) -> float:
+        return self.now_s
+
+
+def test_while_nobody_else_asks_they_follow_one_another() -> None:
+    turns = Turns(Clock())
+    for _ in range(3):
+        assert turns.may_go()
+        turns.gone(took_s=2.0)
+
+
+def test_while_others_ask_they_get_their_share() -> None:
+    clock = Clock()
+    turns = Turns(clock)
+    turns.others()
+    assert turns.may_go(), "none was answered before"
+    turns.gone(took_s=2.0)
+    turns.others()
+    waits_s = 2.0 / SHARE - 2.0
+    clock.now_s = waits_s - 0.1
+    assert not turns.may_go()
+    clock.now_s = waits_s
+    assert turns.may_go()
+
+
+def test_once_others_have_stopped_asking_nothing_is_kept_waiting_by_a_later_one() -> None:
+    clock = Clock()
+    turns = Turns(clock)
+    turns.others()
+    turns.gone(took_s=2.0)
+    assert turns.may_go()
+    turns.others()
+    assert not turns.may_go()
