@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import threading
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -12,6 +13,7 @@ from typing import Any
 from xml.sax.saxutils import escape  # nosec B406 # it writes XML and reads none
 
 from PIL import Image
+from reportlab import rl_config
 from reportlab.lib import colors
 from reportlab.lib.pagesizes import A4
 from reportlab.lib.styles import ParagraphStyle
@@ -29,8 +31,11 @@ WIDTH, HEIGHT = A4
 MARGIN = 15 * mm
 GAP = 6 * mm
 PICTURE_HEIGHT = 78 * mm
-MOST_SIDE = 1600
-"""Pixels a side: 450 to the inch."""
+MOST_SIDE = 1200
+"""Pixels a side: 350 to the inch."""
+# As text, in which nothing needs it, ReportLab takes seconds for a large picture.
+rl_config.useA85 = 0
+_registering = threading.Lock()
 FONT, BOLD = "DejaVuSans", "DejaVuSans-Bold"
 SHAPE_COLOUR = colors.HexColor("#00e5ff")
 BAR_COLOUR = colors.HexColor("#0b7a5b")
@@ -81,14 +86,15 @@ def pdf(report: Report, moment: datetime) -> bytes:
 
 def _register_fonts() -> None:
     """Letters of most scripts; the fonts that come with every PDF reader know the Latin ones alone."""
-    if FONT in pdfmetrics.getRegisteredFontNames():
-        return
-    found = find_spec("matplotlib")
-    assert found is not None and found.origin is not None
-    folder = Path(found.origin).parent / "mpl-data" / "fonts" / "ttf"
-    for name in (FONT, BOLD):
-        pdfmetrics.registerFont(TTFont(name, str(folder / f"{name}.ttf")))
-    pdfmetrics.registerFontFamily(FONT, normal=FONT, bold=BOLD, italic=FONT, boldItalic=BOLD)
+    with _registering:  # threads make their first reports at once
+        if BOLD in pdfmetrics.getRegisteredFontNames():
+            return
+        found = find_spec("matplotlib")
+        assert found is not None and found.origin is not None
+        folder = Path(found.origin).parent / "mpl-data" / "fonts" / "ttf"
+        for name in (FONT, BOLD):
+            pdfmetrics.registerFont(TTFont(name, str(folder / f"{name}.ttf")))
+        pdfmetrics.registerFontFamily(FONT, normal=FONT, bold=BOLD, italic=FONT, boldItalic=BOLD)
 
 
 def _header(canvas: Canvas, report: Report, moment: datetime) -> float:

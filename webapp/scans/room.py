@@ -35,6 +35,8 @@ RETRY_AFTER_S = 5
 HEADER = struct.Struct(">16xIIBB")
 """Of a PNG that we have written: width, height, depth, colour type."""
 COLOUR = 2
+COLOUR_BYTES = 4
+"""A pixel, as Pillow keeps it."""
 
 
 class NoRoom(Unavailable):
@@ -62,20 +64,17 @@ def taken(needed_bytes: int) -> Iterator[None]:
         yield
 
 
-def taken_for(*names: str) -> contextlib.AbstractContextManager[None]:
-    """Hold what decoding these stored pictures takes, one after the other. Raises as `taken`, and FileNotFoundError."""
-    return taken(max((_needed_bytes(name) for name in names if name), default=0))
+def taken_for(name: str, *, with_overlay: bool = False) -> contextlib.AbstractContextManager[None]:
+    """Hold what decoding a stored picture takes, and its overlay, which has its size.
 
-
-def _needed_bytes(name: str) -> int:
-    """The file, and its pixels as decoders keep them."""
+    Raises as `taken`, and FileNotFoundError.
+    """
     path = storage.path_of(name)
-    file_bytes = path.stat().st_size
-    if not name.endswith(".png"):  # an overlay of ours is read at the size at which it is needed
-        return 2 * file_bytes
     with path.open("rb") as file:
-        width, height, _, kind = HEADER.unpack(file.read(HEADER.size))
-    return 2 * file_bytes + width * height * (4 if kind == COLOUR else 1)
+        header = file.read(HEADER.size)
+    width, height, _, kind = HEADER.unpack(header) if len(header) == HEADER.size else (0, 0, 0, 0)
+    kept = COLOUR_BYTES if kind == COLOUR or with_overlay else 1
+    return taken(2 * path.stat().st_size + width * height * kept)
 
 
 def _folder() -> Path:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import io
+import subprocess
+import sys
 from collections.abc import Callable
 
 import pypdf
@@ -108,3 +110,24 @@ def test_researchers_get_it_without_names(
 
 def test_a_stranger_does_not_find_it(scan: Scan, stranger: User, api: Clients) -> None:
     assert api(stranger).get(f"/api/v1/scans/{scan.pk}/report/").status_code == 404
+
+
+def test_first_reports_at_once_have_their_letters() -> None:
+    """In a process of its own, where no font is registered yet."""
+    ran = subprocess.run([sys.executable, "-c", FIRST_AT_ONCE], capture_output=True, text=True, check=False)
+    assert ran.returncode == 0, ran.stderr[-2000:]
+
+
+FIRST_AT_ONCE = """
+import sys, django
+django.setup()
+from concurrent.futures import ThreadPoolExecutor
+from datetime import datetime, timezone
+from tests.images import png_bytes
+from webapp.reports.page import Report, pdf
+
+sys.setswitchinterval(1e-6)
+report = Report(title="OCT scan", made="for clara", image=png_bytes(64, 48), overlay=None, facts=())
+with ThreadPoolExecutor(8) as pool:
+    list(pool.map(lambda _: pdf(report, datetime.now(timezone.utc)), range(8)))
+"""
