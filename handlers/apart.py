@@ -107,6 +107,5 @@ def _address_space() -> int:
     return pages * resource.getpagesize()
 
 
-_ERRORS: dict[str, type[ImageError]] = {
-    kind.code: kind for kind in (ImageError, *ImageError.__subclasses__())
-}
+_KINDS: tuple[type[ImageError], ...] = (ImageError, *ImageError.__subclasses__())
+_ERRORS = {kind.code: kind for kind in _KINDS}

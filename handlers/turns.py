@@ -1,8 +1,8 @@
 """When the model server decodes a large picture: when nobody else waits for it.
 
-A worker answers one batch after the other. A picture of forty megapixels keeps it for a second or two, and so does a
-file that is decoded in a process of its own; whoever shares its batch, or comes after it, would wait as long. So large
-pictures are answered alone, and where others ask meanwhile, they get a small share of the worker's time.
+A worker answers one batch after the other. A picture of forty megapixels keeps it for a second or two;
+whoever shares its batch, or comes after it, would wait as long. So large pictures are answered alone, and where others
+ask meanwhile, they get a small share of the worker's time.
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 
+from handlers.apart import OWN_BYTES
 from handlers.decoding import Examined
 
 LARGE_BYTES = 16 * 10**6
@@ -20,7 +21,8 @@ SHARE = 0.04
 
 def is_large(examined: Examined) -> bool:
     """Whether decoding the file takes so long that neighbours would notice."""
-    return examined.is_apart or examined.memory_bytes > LARGE_BYTES
+    own = OWN_BYTES if examined.is_apart else 0
+    return examined.memory_bytes - own > LARGE_BYTES
 
 
 class Turns:

@@ -1,5 +1,7 @@
 """What gunicorn does beside its command line: `gunicorn --config python:webapp.gunicorn webapp.wsgi:application`."""
 
+import contextlib
+import ctypes
 import json
 import os
 from http import HTTPStatus
@@ -11,6 +13,8 @@ from gunicorn import util
 from webapp.metrics import folder
 
 ROOT = Path(__file__).resolve().parents[1]
+M_MMAP_THRESHOLD, MAPPED_FROM_BYTES = -3, 2**20
+"""The option's number in glibc's malloc.h, and the size from which a block is a mapping of its own."""
 
 # What gunicorn refuses before the web app hears of it, by status: code and message.
 REFUSALS = {
@@ -30,6 +34,10 @@ UNREADABLE = ("bad_request", "The request can't be read: it is not well-formed H
 # The master imports the web app once, and workers are forked from it: a stack starts sooner, and so does the worker that
 # takes a dead one's place. Nothing is connected, and no thread runs, before the first request.
 preload_app = True
+
+# What a large picture took is given back when it is done with: by itself glibc keeps ever larger blocks for itself.
+with contextlib.suppress(AttributeError):  # of other C libraries
+    ctypes.CDLL(None).mallopt(M_MMAP_THRESHOLD, MAPPED_FROM_BYTES)
 
 # Workers are forked later and find it in their environment.
 folder.count_in_files("web", Path(os.environ.get("RETINOTE_DATA_DIR", ROOT / "var")).absolute())
