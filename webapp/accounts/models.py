@@ -56,6 +56,10 @@ class User(AbstractUser):
         help_text="Every token and session of the account carries it; a new one ends them all.",
     )
 
+    reads_blind = models.BooleanField(
+        default=False, help_text="Is shown a scan's answer only after the own verdict on it."
+    )
+
     objects: ClassVar[UserManager] = UserManager()
     _password: str | None  # Django's own: set by set_password, until saved
 

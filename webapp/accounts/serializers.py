@@ -48,3 +48,14 @@ class MeSerializer(serializers.Serializer[Any]):
     role = serializers.ChoiceField(choices=Role.choices)
     clinic = serializers.CharField()
     may_adjudicate = serializers.BooleanField()
+    reads_blind = serializers.BooleanField(
+        help_text="Whether a scan's answer is hidden from you until you have given your verdict."
+    )
+
+
+class PreferencesSerializer(serializers.Serializer[Any]):
+    """What users decide of their own account."""
+
+    reads_blind = TrueFalseField(
+        required=False, help_text="Hide each scan's answer from me until I have given my verdict."
+    )

@@ -21,6 +21,7 @@ from webapp.accounts.models import User
 from webapp.accounts.serializers import (
     MeSerializer,
     PasswordSerializer,
+    PreferencesSerializer,
     RefreshSerializer,
     SignInSerializer,
     TokenPairSerializer,
@@ -155,6 +156,18 @@ class MeView(APIView):
     @extend_schema(responses=MeSerializer)
     def get(self, request: Request) -> Response:
         """The signed-in user."""
+        return Response(MeSerializer(request.user).data)
+
+    @extend_schema(request=PreferencesSerializer, responses=MeSerializer)
+    def patch(self, request: Request) -> Response:
+        """Change what is yours to decide of your account."""
+        assert isinstance(request.user, User)
+        given = PreferencesSerializer(data=request.data)
+        given.is_valid(raise_exception=True)
+        for name, value in given.validated_data.items():
+            setattr(request.user, name, value)
+        if given.validated_data:
+            request.user.save(update_fields=list(given.validated_data))
         return Response(MeSerializer(request.user).data)
 
 

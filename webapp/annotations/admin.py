@@ -10,6 +10,7 @@ from webapp.annotations.models import Annotation
 from webapp.audit.models import Action
 from webapp.audit.recording import acting, record
 from webapp.mongo_admin import TransactionalAdmin
+from webapp.scans.disclosing_admin import DisclosingAdmin
 from webapp.scans.models import Scan
 from webapp.scans.thumbnail import scan_link
 from webapp.transactions import all_or_nothing
@@ -38,7 +39,7 @@ class AnnotationInline(admin.TabularInline[Annotation, Scan]):
 
 
 @admin.register(Annotation)
-class AnnotationAdmin(TransactionalAdmin[Annotation]):
+class AnnotationAdmin(DisclosingAdmin[Annotation], TransactionalAdmin[Annotation]):
     """What people drew; shapes are drawn on the scan and not edited as text."""
 
     list_display = ("picture", "label", "shape", "comment", "author", "created")

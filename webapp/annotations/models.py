@@ -14,6 +14,7 @@ from webapp import clock
 from webapp.accounts.models import User
 from webapp.audit.hashing import audited
 from webapp.audit.viewing import OfScan
+from webapp.scans.disclosure import disclose_readings
 from webapp.scans.models import Scan
 
 # The name of the one shape in a stored SVG.
@@ -68,3 +69,8 @@ class Annotation(OfScan):
         if self.selector["type"] == "FragmentSelector":
             return "box"
         return "".join(SHAPE.findall(self.selector["value"]))
+
+
+def disclose_shapes(reader: User, shapes: Iterable[Annotation]) -> None:
+    """Note that the shapes are shown to the reader, as far as others drew them."""
+    disclose_readings(reader, {shape.scan_id for shape in shapes if shape.author_id != reader.pk})

@@ -69,7 +69,7 @@ class AnnotationSerializer(serializers.Serializer[Any]):
             raise serializers.ValidationError({"target": {"selector": [str(error)]}}) from error
         label = attrs["label"]
         if label and scan.probabilities and label not in scan.probabilities:
-            known = ", ".join(scan.probabilities)
+            known = ", ".join(scan.labels)
             raise serializers.ValidationError({"label": [f"The scan's model knows the labels {known}."]})
         return {"selector": selector, "label": label, "comment": attrs["comment"]}
 

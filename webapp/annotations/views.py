@@ -18,7 +18,7 @@ from rest_framework.views import APIView
 from webapp import clock
 from webapp.accounts.models import User
 from webapp.accounts.permissions import ResearchersOnlyRead
-from webapp.annotations.models import Annotation
+from webapp.annotations.models import Annotation, disclose_shapes
 from webapp.annotations.serializers import AnnotationSerializer
 from webapp.audit.models import Action
 from webapp.audit.recording import record
@@ -55,6 +55,7 @@ class ScanAnnotationsView(APIView):
         """What was drawn on the scan, oldest first; what others drew, too, once you have given your verdict."""
         user = _user(request)
         drawn = Annotation.objects.of_scan(visible_scan(user, id), user)
+        disclose_shapes(user, drawn)
         return Response(AnnotationSerializer(drawn, many=True, context={"request": request}).data)
 
     @extend_schema(parameters=[ID], request=AnnotationSerializer, responses={201: AnnotationSerializer})
@@ -180,5 +181,6 @@ def _etag(annotation: Annotation) -> str:
 
 
 def _answer(request: Request, annotation: Annotation, code: int = status.HTTP_200_OK) -> Response:
+    disclose_shapes(_user(request), [annotation])
     data = AnnotationSerializer(annotation, context={"request": request}).data
     return Response(data, status=code, headers={"ETag": _etag(annotation)})

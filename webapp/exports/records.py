@@ -5,11 +5,13 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterable
 from dataclasses import dataclass
+from itertools import chain
 
 from webapp.accounts.models import User
 from webapp.accounts.pseudonyms import pseudonym
-from webapp.annotations.models import Annotation
+from webapp.annotations.models import Annotation, disclose_shapes
 from webapp.reviews.models import Review
+from webapp.scans.disclosure import disclose
 from webapp.scans.models import Scan
 
 
@@ -59,11 +61,19 @@ class Record:
 
 
 def records(scans: Iterable[Scan], user: User) -> list[Record]:
-    """De-identified, with the verdicts and shapes that the user may know, in the order of the scans."""
+    """De-identified, with the answers, verdicts and shapes that the user may know, in the order of the scans.
+
+    All of it is noted as shown to the user.
+    """
     scans = list(scans)
     drawn = Annotation.objects.by_scan(scans, user)
+    disclose(user, scans)
+    disclose_shapes(user, chain.from_iterable(drawn.values()))
     said = _reviews(scans, user)
-    return [_record(scan, said[scan.pk], drawn[scan.pk], scan.is_open_to(user)) for scan in scans]
+    return [
+        _record(scan.as_shown_to(user), said[scan.pk], drawn[scan.pk], scan.is_open_to(user))
+        for scan in scans
+    ]
 
 
 def _record(scan: Scan, reviews: list[Review], annotations: list[Annotation], is_open: bool) -> Record:

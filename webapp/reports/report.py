@@ -7,11 +7,12 @@ from typing import Any
 from webapp.accounts.models import User
 from webapp.accounts.pseudonyms import shown_name, shown_text
 from webapp.annotations.geometry import path_of
-from webapp.annotations.models import Annotation
+from webapp.annotations.models import Annotation, disclose_shapes
 from webapp.reports.page import Drawn, Report
 from webapp.reviews.models import Adjudication, Review
 from webapp.reviews.summary import summary
 from webapp.scans import storage
+from webapp.scans.disclosure import disclose
 from webapp.scans.models import Eye, Scan
 
 # A page has room for so many shapes and readers; the picture shows all shapes.
@@ -30,9 +31,15 @@ SAID = {"agree": "agrees", "disagree": "disagrees", "unsure": "is unsure"}
 
 
 def report_of(scan: Scan, user: User) -> Report:
-    """The report of a scan that the user may see. Raises FileNotFoundError when the scan's picture is gone."""
+    """The report of a scan that the user may see, noted as shown to the user.
+
+    Raises FileNotFoundError when the scan's picture is gone.
+    """
     reading = summary(scan, user)
     drawn = Annotation.objects.of_scan(scan, user)
+    disclose(user, [scan])
+    disclose_shapes(user, drawn)
+    scan = scan.as_shown_to(user)
     patient = shown_text(scan.patient_ref, user)
     predicted = bool(scan.probabilities)
     quality = scan.quality or {}

@@ -6,6 +6,7 @@ from django.http import HttpRequest
 from django.utils.safestring import SafeString
 
 from webapp.reviews.models import Review
+from webapp.scans.disclosing_admin import DisclosingAdmin
 from webapp.scans.models import Scan
 from webapp.scans.thumbnail import scan_link
 
@@ -32,12 +33,13 @@ class ReviewInline(admin.TabularInline[Review, Scan]):
 
     @admin.display(description="On the prediction")
     def read_by(self, review: Review) -> str:
-        """What the reader had before the eyes."""
-        return f"{review.model_label} by {review.model_name} {review.model_version}"
+        """What the model said, and whether the reader knew it."""
+        before = "given before it was shown: " if review.blind else ""
+        return f"{before}{review.model_label} by {review.model_name} {review.model_version}"
 
 
 @admin.register(Review)
-class ReviewAdmin(admin.ModelAdmin[Review]):
+class ReviewAdmin(DisclosingAdmin[Review]):
     """Who said what of which prediction."""
 
     list_display = ("picture", "verdict", "label", "model_label", "current", "reader", "comment", "created")

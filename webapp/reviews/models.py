@@ -20,6 +20,13 @@ class Verdict(models.TextChoices):
     UNSURE = "unsure", "Unsure"
 
 
+class Source(models.TextChoices):
+    """Who says that a reading is, or isn't, a blind one."""
+
+    SERVER = "server", "The server, which knows what it has shown"
+    BROWSER = "browser", "The reader's browser, as in earlier versions"
+
+
 @audited("review", apart=("current",))
 class Review(OfScan):
     """One verdict. A reader's later one on the same scan replaces it as current and overwrites nothing."""
@@ -31,7 +38,11 @@ class Review(OfScan):
     verdict = models.CharField(max_length=8, choices=Verdict.choices)
     label = models.CharField(max_length=80, blank=True, help_text="What the reader sees.")
     comment = models.CharField(max_length=2000, blank=True)
-    blind = models.BooleanField(default=False, help_text="Given before the reader saw the model's answer.")
+    blind = models.BooleanField(
+        default=False, help_text="Given before the reader was shown the model's answer or others' readings."
+    )
+    # What an earlier version writes has no such field.
+    blind_source = models.CharField(max_length=7, choices=Source.choices, default=Source.BROWSER)
     current = models.BooleanField(default=True)
     created = models.DateTimeField(default=clock.now)
 

@@ -10,44 +10,52 @@ from webapp.accounts.models import User
 from webapp.audit import recording
 from webapp.audit.models import Action
 from webapp.metrics import instruments
-from webapp.reviews.models import Adjudication, Review, Verdict
+from webapp.reviews.models import Adjudication, Review, Source, Verdict
+from webapp.scans import disclosure
 from webapp.scans.models import Scan
 from webapp.transactions import all_or_nothing
 
 
-def record(
-    scan: Scan, reader: User, verdict: str, label: str = "", comment: str = "", blind: bool = False
-) -> Review:
+def record(scan: Scan, reader: User, verdict: str = "", label: str = "", comment: str = "") -> Review:
     """Keep a verdict as the reader's current one; earlier ones stay, no longer current.
 
-    Agreeing means the model's own label, so `label` is taken from the scan then.
+    Agreeing means the model's own label, so `label` is taken from the scan then. Without a verdict it follows from the
+    label that the reader sees. Whether the reading is blind follows from what was shown to the reader until now.
+    Raises Scan.DoesNotExist if the scan was deleted.
     """
 
     def write() -> Review:
+        now = Scan.objects.get(pk=scan.pk)
+        shown = disclosure.told(reader, now)
+        said = verdict or (Verdict.AGREE if label == now.label else Verdict.DISAGREE)
         Review.objects.filter(scan=scan, reader=reader, current=True).update(current=False)
         review = Review.objects.create(
             scan=scan,
             reader=reader,
-            verdict=verdict,
-            label=scan.label if verdict == Verdict.AGREE else label,
+            verdict=said,
+            label=now.label if said == Verdict.AGREE else label,
             comment=comment,
-            blind=blind,
-            model_label=scan.label,
-            model_name=scan.model_name,
-            model_version=scan.model_version,
+            blind=not (shown.answer or shown.readings),
+            blind_source=Source.SERVER,
+            model_label=now.label,
+            model_name=now.model_name,
+            model_version=now.model_version,
         )
         current = Review.objects.filter(scan=scan, current=True).values_list("reader_id", "label")
         labels = {str(reader_id): said for reader_id, said in current}
         agreed = agreement(labels.values())
         dispute = 0.0 if agreed is None else 1 - agreed
-        Scan.objects.filter(pk=scan.pk).update(reviewed=True, readers=list(labels), dispute=dispute)
+        now.readers = list(labels)
+        Scan.objects.filter(pk=scan.pk).update(reviewed=True, readers=now.readers, dispute=dispute)
+        # The answer to a verdict says what the model said.
+        disclosure.disclose_answers(reader, [now])
         recording.record(
             Action.REVIEW_CREATE,
             reader,
             "review",
             scan_id=scan.pk,
             after=review,
-            weights_sha256=scan.weights_sha256,
+            weights_sha256=now.weights_sha256,
         )
         return review
 

@@ -7,9 +7,11 @@ from typing import Any
 from drf_spectacular.utils import extend_schema_serializer
 from rest_framework import serializers
 
+from webapp.accounts.models import User
 from webapp.accounts.pseudonyms import shown_name, shown_text, shown_user
 from webapp.api.fields import TextField, TrueFalseField
-from webapp.reviews.models import Adjudication, Review, Verdict
+from webapp.reviews.models import Adjudication, Review, Source, Verdict
+from webapp.scans.disclosure import told
 from webapp.scans.models import Scan
 
 
@@ -20,12 +22,16 @@ class ReviewSerializer(serializers.Serializer[Any]):
     id = serializers.CharField(read_only=True)
     scan = serializers.CharField(source="scan_id", read_only=True)
     verdict = serializers.ChoiceField(
-        choices=Verdict.choices, required=False, help_text="Needed but for a blind reading with a label."
+        choices=Verdict.choices,
+        required=False,
+        help_text="Without it, it follows from the label that you see: the way to read blind.",
     )
     blind = TrueFalseField(
         default=False,
-        help_text="Given before you saw the model's answer: the label you see, and the verdict follows from it.",
+        help_text="Given before you were shown the model's answer or others' readings. The server knows: what is sent "
+        "here makes the verdict follow from the label, and nothing else.",
     )
+    blind_source = serializers.ChoiceField(choices=Source.choices, read_only=True, help_text="Who says so.")
     label = TextField(  # type: ignore[assignment]
         max_length=80,
         required=False,
@@ -62,15 +68,20 @@ class ReviewSerializer(serializers.Serializer[Any]):
         scan: Scan = self.context["scan"]
         if not scan.label:
             raise serializers.ValidationError("The scan has no prediction yet; there is nothing to review.")
-        label = attrs["label"]
-        known = ", ".join(scan.probabilities)
-        if label and label not in scan.probabilities:
+        label, verdict = attrs["label"], attrs.get("verdict", "")
+        known = ", ".join(scan.labels)
+        if label and label not in scan.labels:
             raise serializers.ValidationError({"label": [f"The scan's model knows the labels {known}."]})
-        if attrs["blind"]:
-            attrs["verdict"] = self._blind_verdict(scan, attrs)
-        elif "verdict" not in attrs:
-            raise serializers.ValidationError({"verdict": ["Agree, disagree or unsure?"]})
-        verdict = attrs["verdict"]
+        if attrs.pop("blind") and label and verdict != Verdict.UNSURE:
+            attrs["verdict"] = verdict = ""
+        if not verdict and not label:
+            raise serializers.ValidationError(
+                {"verdict": ["Agree, disagree or unsure? Or which label do you see?"]}
+            )
+        if verdict in (Verdict.AGREE, Verdict.DISAGREE) and self._answer_is_hidden(scan):
+            raise serializers.ValidationError(
+                {"verdict": ["You read blind: say which label you see, or that you are unsure."]}
+            )
         if verdict == Verdict.DISAGREE and not label:
             raise serializers.ValidationError({"label": [f"Which label is right? The model knows {known}."]})
         if verdict == Verdict.DISAGREE and label == scan.label:
@@ -81,16 +92,10 @@ class ReviewSerializer(serializers.Serializer[Any]):
             )
         return attrs
 
-    def _blind_verdict(self, scan: Scan, attrs: dict[str, Any]) -> str:
-        """What a blind reading says of the model's label; its reader does not know it."""
-        if str(self.context["request"].user.pk) in scan.readers:
-            message = "You have given a verdict on this scan before: it is no blind reading any more."
-            raise serializers.ValidationError({"blind": [message]})
-        if attrs.get("verdict") == Verdict.UNSURE:
-            return Verdict.UNSURE
-        if not attrs["label"]:
-            raise serializers.ValidationError({"label": ["Which label do you see? Or are you unsure?"]})
-        return Verdict.AGREE if attrs["label"] == scan.label else Verdict.DISAGREE
+    def _answer_is_hidden(self, scan: Scan) -> bool:
+        """Whether the reader can't know what to agree with: what a verdict's refusal says would tell it."""
+        reader: User = self.context["request"].user
+        return scan.hides_answer_from(reader) and not told(reader, scan).answer
 
 
 @extend_schema_serializer(component_name="Adjudication")
@@ -122,8 +127,8 @@ class AdjudicationSerializer(serializers.Serializer[Any]):
             raise serializers.ValidationError(
                 "Nobody has given a verdict on this scan: there is nothing to settle."
             )
-        if attrs["label"] not in scan.probabilities:
-            known = ", ".join(scan.probabilities)
+        if attrs["label"] not in scan.labels:
+            known = ", ".join(scan.labels)
             raise serializers.ValidationError({"label": [f"The scan's model knows the labels {known}."]})
         return attrs
 
@@ -148,6 +153,10 @@ class ReadingSerializer(serializers.Serializer[Any]):
 
     open = serializers.BooleanField(
         help_text="False while others' verdicts and shapes are hidden: until you have given yours."
+    )
+    would_be_blind = serializers.BooleanField(
+        help_text="Whether a verdict would be a blind one now: neither the model's answer nor anything of others' "
+        "readings has been shown to you."
     )
     own = ReviewSerializer(allow_null=True)
     reviews = ReviewSerializer(many=True, help_text="Current verdicts that you may see, newest first.")

@@ -10,6 +10,7 @@ from webapp.accounts.models import User
 from webapp.accounts.pseudonyms import shown_name
 from webapp.annotations.models import Annotation
 from webapp.reviews.reading import agreement
+from webapp.scans.disclosure import told
 from webapp.scans.models import Scan
 
 if TYPE_CHECKING:
@@ -23,8 +24,10 @@ def summary(scan: Scan, reader: User) -> dict[str, Any]:
     seen = [review for review in current if is_open or review.reader_id == reader.pk]
     settled = scan.adjudications.select_related("adjudicator").first() if is_open else None
     between, with_model = _overlaps(scan, reader) if is_open else ([], [])
+    shown = told(reader, scan)
     return {
         "open": is_open,
+        "would_be_blind": not (shown.answer or shown.readings),
         "own": next((review for review in current if review.reader_id == reader.pk), None),
         "reviews": seen,
         "reader_count": len(current),
@@ -46,7 +49,7 @@ def _overlaps(scan: Scan, reader: User) -> tuple[list[dict[str, Any]], list[dict
     for annotation in Annotation.objects.of_scan(scan, reader):
         if (outline := outline_of(annotation.selector)) is not None:
             outlines[shown_name(annotation.author, reader)].append(outline)
-    looked_at = [polygon_of(region["polygon"]) for region in scan.regions if len(region["polygon"]) > 2]
+    looked_at = [polygon_of(region["polygon"]) for region in scan.as_shown_to(reader).regions if len(region["polygon"]) > 2]
     lines = Lines.through([*looked_at, *chain.from_iterable(outlines.values())])
     areas = {name: lines.union(drawn) for name, drawn in sorted(outlines.items())}
     drawn = {name: area for name, area in areas.items() if lines.size(area)}

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any
 
+from django.http import Http404
 from drf_spectacular.utils import extend_schema
 from rest_framework import exceptions, status
 from rest_framework.request import Request
@@ -12,9 +14,12 @@ from rest_framework.views import APIView
 
 from webapp.accounts.models import User
 from webapp.accounts.permissions import ResearchersOnlyRead
+from webapp.annotations.models import Annotation, disclose_shapes
 from webapp.reviews import reading
+from webapp.reviews.models import Review
 from webapp.reviews.serializers import AdjudicationSerializer, ReadingSerializer, ReviewSerializer
 from webapp.reviews.summary import summary
+from webapp.scans.disclosure import disclose_answers, disclose_readings
 from webapp.scans.models import Scan
 from webapp.scans.views import ID, visible_scan
 
@@ -31,6 +36,15 @@ class ScanReviewsView(APIView):
         return scan, request.user, {"request": request, "scan": scan}
 
 
+def disclose_reviews(scan: Scan, user: User, reviews: Iterable[Review]) -> None:
+    """Note that verdicts are shown to the user: each says what the model said, some what others did."""
+    authors = {review.reader_id for review in reviews}
+    if authors:
+        disclose_answers(user, [scan])
+    if authors - {user.pk}:
+        disclose_readings(user, [scan.pk])
+
+
 class ReviewView(ScanReviewsView):
     """Giving a verdict."""
 
@@ -40,7 +54,10 @@ class ReviewView(ScanReviewsView):
         scan, user, context = self.found(request, id)
         given = ReviewSerializer(data=request.data, context=context)
         given.is_valid(raise_exception=True)
-        review = reading.record(scan, user, **given.validated_data)
+        try:
+            review = reading.record(scan, user, **given.validated_data)
+        except Scan.DoesNotExist as error:
+            raise Http404 from error
         return Response(ReviewSerializer(review, context=context).data, status=status.HTTP_201_CREATED)
 
 
@@ -54,6 +71,7 @@ class ReviewsView(ScanReviewsView):
         said = scan.reviews.select_related("reader")
         if not scan.is_open_to(user):
             said = said.filter(reader=user)
+        disclose_reviews(scan, user, said)
         return Response(ReviewSerializer(said, many=True, context=context).data)
 
 
@@ -64,7 +82,13 @@ class ReadingView(ScanReviewsView):
     def get(self, request: Request, id: str) -> Response:
         """The verdicts, their agreement, and how far what was drawn is the same and what the heat map shows."""
         scan, user, context = self.found(request, id)
-        return Response(ReadingSerializer(summary(scan, user), context=context).data)
+        found = summary(scan, user)
+        disclose_reviews(scan, user, found["reviews"])
+        if found["open"]:
+            disclose_shapes(user, Annotation.objects.of_scan(scan, user))
+        if found["heatmap"]:  # what the model looked at
+            disclose_answers(user, [scan])
+        return Response(ReadingSerializer(found, context=context).data)
 
 
 class AdjudicationView(ScanReviewsView):

@@ -21,6 +21,7 @@ from webapp.reviews.admin import ReviewInline
 from webapp.scans import room, thumbnail
 from webapp.scans.correction import correct
 from webapp.scans.deletion import delete_scan
+from webapp.scans.disclosing_admin import DisclosingAdmin
 from webapp.scans.models import Prediction, Scan
 
 NOTHING = "–"
@@ -61,7 +62,7 @@ class PredictionInline(admin.TabularInline[Prediction, Scan]):
 
 
 @admin.register(Scan)
-class ScanAdmin(TransactionalAdmin[Scan]):
+class ScanAdmin(DisclosingAdmin[Scan], TransactionalAdmin[Scan]):
     """Every scan, newest first."""
 
     list_display = ("picture", "prediction", "urgency", "state", "reviewed", "eye", "user", "timestamp")

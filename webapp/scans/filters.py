@@ -11,8 +11,10 @@ from django.core.exceptions import ValidationError
 from django.db.models import Q, QuerySet
 from django_filters.fields import IsoDateTimeField
 
+from webapp.accounts.models import User
 from webapp.api.fields import has_plain_digits
-from webapp.scans.models import Eye, Scan, Status
+from webapp.scans.disclosure import disclose_all_answers
+from webapp.scans.models import Eye, Scan, Status, known_answers
 
 LONGEST_SEARCH = 200
 """Letters. Each word is a condition of its own, and MongoDB takes only so many in one another."""
@@ -61,14 +63,18 @@ class MomentFilter(django_filters.IsoDateTimeFilter):  # type: ignore[misc]
 class ScanFilter(django_filters.FilterSet):  # type: ignore[misc]
     """Filters of `GET scans/` and `GET history/`."""
 
-    prediction = django_filters.CharFilter(field_name="label", help_text="A label, as in `prediction`.")
+    prediction = django_filters.CharFilter(
+        field_name="label",
+        method="filter_answer",
+        help_text="A label, as in `prediction`; none that is hidden.",
+    )
     status = django_filters.ChoiceFilter(choices=Status.choices)
     reviewed = TrueFalseFilter()
     eye = django_filters.ChoiceFilter(choices=Eye.choices)
     patient_ref = django_filters.CharFilter(method="filter_patient", help_text="Not for researchers.")
     uploaded_after = MomentFilter(field_name="timestamp", lookup_expr="gte")
     uploaded_before = MomentFilter(field_name="timestamp", lookup_expr="lt")
-    model_version = django_filters.CharFilter()
+    model_version = django_filters.CharFilter(method="filter_answer")
     unread = TrueFalseFilter(method="filter_unread", help_text="Whether your verdict is still missing.")
     search = django_filters.CharFilter(
         method="filter_search",
@@ -87,16 +93,37 @@ class ScanFilter(django_filters.FilterSet):  # type: ignore[misc]
             return queryset.none()
         return queryset.filter(patient_ref=value)
 
+    def filter_answer(self, queryset: QuerySet[Scan], name: str, value: str) -> QuerySet[Scan]:
+        """By what the model said. Whom it isn't hidden from learns by this of every scan, found or not."""
+        user = self._user()
+        disclose_all_answers(user)
+        return queryset.filter(known_answers(user), **{name: value})
+
     def filter_unread(self, queryset: QuerySet[Scan], name: str, value: bool) -> QuerySet[Scan]:
         """Scans that the user has, or has not, given a verdict on."""
         mine = Q(readers__contains=[str(getattr(self.request.user, "pk", ""))])
         return queryset.exclude(mine) if value else queryset.filter(mine)
 
     def filter_search(self, queryset: QuerySet[Scan], name: str, value: str) -> QuerySet[Scan]:
-        """Every word has to be found; researchers search in labels alone."""
+        """Every word has to be found; researchers search in labels alone, and who reads blind in none that is hidden."""
+        user = self._user()
+        if any(word.lower() in label.lower() for word in value.split() for label in _labels(user)):
+            disclose_all_answers(user)
         for word in value.split():
-            found = Q(label__icontains=word)
-            if not getattr(self.request.user, "is_researcher", True):
+            found = Q(label__icontains=word) & known_answers(user)
+            if not user.is_researcher:
                 found |= Q(patient_ref__icontains=word) | Q(note__icontains=word)
             queryset = queryset.filter(found)
         return queryset
+
+    def _user(self) -> User:
+        user = self.request.user
+        assert isinstance(user, User)  # nobody else comes to what is narrowed by this
+        return user
+
+
+def _labels(user: User) -> list[str]:
+    """Those that the newest prediction knows. A word of none of them tells nothing of an answer."""
+    # Without loading the scan itself: its answer is not looked at.
+    answered = Scan.objects.visible_to(user).filter(status=Status.PREDICTED)
+    return list(answered.values_list("probabilities", flat=True).first() or {})

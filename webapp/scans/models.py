@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from copy import copy
+
 from bson import ObjectId
 from django.conf import settings
 from django.db import models
@@ -29,9 +31,22 @@ class Eye(models.TextChoices):
     LEFT = "OS", "Left (OS)"
 
 
+def reads_blind(user: User) -> bool:
+    """Whether the model's answers are hidden from the user until the own verdict; who gives none is shown all."""
+    return user.reads_blind and not user.is_researcher
+
+
 def sees_all_readings(user: User) -> bool:
-    """Whether others' readings are open to the user before the own one: to all but clinicians who don't adjudicate."""
-    return not user.is_clinician or user.may_adjudicate
+    """Whether others' readings are open to the user before the own one: to all but clinicians who don't adjudicate.
+
+    Who reads blind waits for the own one in any case.
+    """
+    return (not user.is_clinician or user.may_adjudicate) and not reads_blind(user)
+
+
+def known_answers(user: User) -> Q:
+    """Which scans' answers are not hidden from the user; the rule of `Scan.hides_answer_from`, for queries."""
+    return Q(readers__contains=[str(user.pk)]) if reads_blind(user) else Q()
 
 
 class ScanQuerySet(models.QuerySet["Scan"]):
@@ -144,6 +159,10 @@ class Scan(OfScan):
     )
     settled_label = models.CharField(max_length=80, blank=True, help_text="What an adjudicator said last.")
 
+    answer_hidden = False
+    """Whether this is what `as_shown_to` left of a scan whose answer its reader may not know yet."""
+    _labels: list[str] | None = None
+
     objects = ScanQuerySet.as_manager()
 
     class Meta:
@@ -181,6 +200,26 @@ class Scan(OfScan):
         """Whether the user may know what other readers drew and said: a clinician not before the own verdict."""
         return sees_all_readings(user) or str(user.pk) in self.readers
 
+    def hides_answer_from(self, user: User) -> bool:
+        """Whether the user reads blind and has not given a verdict yet, so that the model's answer stays hidden."""
+        return bool(self.label) and reads_blind(user) and str(user.pk) not in self.readers
+
+    @property
+    def labels(self) -> list[str]:
+        """Those that the model knows, in the alphabet's order, which tells nothing of the answer."""
+        return sorted(self.probabilities) if self._labels is None else self._labels
+
+    def as_shown_to(self, user: User) -> Scan:
+        """The scan as the user may know it: itself, or a copy without anything that the model said."""
+        if not self.hides_answer_from(user):
+            return self
+        shown = copy(self)
+        shown._labels = self.labels
+        for name in (*PREDICTION_FIELDS, "urgency_rank"):
+            setattr(shown, name, Scan._meta.get_field(name).get_default())  # type: ignore[union-attr]
+        shown.answer_hidden = True
+        return shown
+
 
 @audited("prediction")
 class Prediction(OfScan):
@@ -208,3 +247,25 @@ class Prediction(OfScan):
 
     def __str__(self) -> str:
         return f"{self.label} by {self.model_name} {self.model_version}"
+
+
+class Disclosure(models.Model):
+    """What a user was shown of a scan, and when first: who was shown nothing of its answer reads it blind.
+
+    One for each scan and user. The user's one without a scan tells when something of all scans that were there was
+    shown: by a filter or an order that depends on the answers, or by more scans at once than are written down singly.
+    """
+
+    key = models.CharField(primary_key=True, max_length=49, db_column="_id", help_text="User and scan.")
+    user_id: ObjectId
+    # Nothing here tells of anybody but by the user's id, so that it need not be gathered when a user is deleted.
+    user = models.ForeignKey(User, on_delete=models.DO_NOTHING, related_name="+", db_index=False)
+    scan_id: ObjectId | None
+    scan = models.ForeignKey(Scan, on_delete=models.CASCADE, null=True, related_name="disclosures")
+    answer_at = models.DateTimeField(null=True, help_text="When the model's answer was first shown.")
+    readings_at = models.DateTimeField(null=True, help_text="When something of others' was first shown.")
+    label = models.CharField(max_length=80, blank=True, help_text="Of the answer that was shown last.")
+    model_version = models.CharField(max_length=80, blank=True, help_text="Of the same answer.")
+
+    def __str__(self) -> str:
+        return f"{self.user_id} was shown {self.scan_id or 'all scans'}"

@@ -20,7 +20,8 @@ class OptionsSerializer(serializers.Serializer[Any]):
     """Labels and urgencies."""
 
     labels = serializers.ListField(
-        child=serializers.CharField(), help_text="Those that the newest prediction knows."
+        child=serializers.CharField(),
+        help_text="Those that the newest prediction knows, in the alphabet's order.",
     )
     urgencies = serializers.ListField(
         child=serializers.CharField(),
@@ -36,7 +37,7 @@ class OptionsView(APIView):
         """The labels of the model and the urgencies of its recommendations."""
         assert isinstance(request.user, User)
         newest = Scan.objects.visible_to(request.user).filter(status=Status.PREDICTED).first()
-        return Response({"labels": list(newest.probabilities) if newest else [], "urgencies": _urgencies()})
+        return Response({"labels": newest.labels if newest else [], "urgencies": _urgencies()})
 
 
 def _urgencies() -> list[str]:

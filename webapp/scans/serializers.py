@@ -146,6 +146,12 @@ class ScanSerializer(serializers.Serializer[Any]):
     note = serializers.SerializerMethodField()
     timestamp = serializers.DateTimeField()
     user_id = serializers.SerializerMethodField()
+    answer_hidden = serializers.BooleanField(
+        help_text="True while you read blind and have not given your verdict: all that the model said is left out."
+    )
+    labels = serializers.ListField(
+        child=serializers.CharField(), help_text="Those that the model knows, in the alphabet's order."
+    )
     prediction = serializers.CharField(source="label", allow_null=True)
     confidence = serializers.FloatField(allow_null=True)
     probabilities = serializers.DictField(child=serializers.FloatField())
@@ -169,8 +175,8 @@ class ScanSerializer(serializers.Serializer[Any]):
     may_change = serializers.SerializerMethodField(help_text="Whether you may change or delete it.")
 
     def to_representation(self, instance: Scan) -> dict[str, Any]:
-        """Empty strings of what isn't known yet become null."""
-        data = super().to_representation(instance)
+        """Empty strings of what isn't known yet, or is hidden, become null."""
+        data = super().to_representation(instance.as_shown_to(self._reader))
         if not instance.is_open_to(self._reader):
             data |= {"dispute": 0.0, "settled_label": None}
         for name in ("prediction", "heatmap_label", "settled_label"):
@@ -257,8 +263,8 @@ class HistorySerializer(serializers.Serializer[Any]):
     user_id = serializers.SerializerMethodField()
 
     def to_representation(self, instance: Scan) -> dict[str, Any]:
-        """Empty strings of what isn't known yet become null."""
-        data = super().to_representation(instance)
+        """Empty strings of what isn't known yet, or is hidden, become null."""
+        data = super().to_representation(instance.as_shown_to(self.context["request"].user))
         data["prediction"] = data["prediction"] or None
         return data
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future
+from itertools import chain
 from typing import Any
 
 from bson import ObjectId
@@ -23,7 +24,7 @@ from handlers.decoding import examine
 from handlers.errors import Busy, ImageError
 from webapp.accounts.models import User
 from webapp.accounts.permissions import ResearchersOnlyRead
-from webapp.annotations.models import Annotation
+from webapp.annotations.models import Annotation, disclose_shapes
 from webapp.api.errors import Unavailable
 from webapp.api.negotiation import PictureNegotiation
 from webapp.api.parsers import JSONParser
@@ -33,8 +34,9 @@ from webapp.metrics import instruments
 from webapp.scans import prediction, room, upload
 from webapp.scans.correction import correct
 from webapp.scans.deletion import delete_scan
+from webapp.scans.disclosure import disclose, disclose_all_answers, disclose_answers
 from webapp.scans.filters import ScanFilter
-from webapp.scans.models import Scan, ScanQuerySet, Status
+from webapp.scans.models import Scan, ScanQuerySet, Status, reads_blind
 from webapp.scans.pictures import send_picture, send_thumbnail
 from webapp.scans.serializers import (
     CountSerializer,
@@ -45,10 +47,15 @@ from webapp.scans.serializers import (
     UploadedSerializer,
     UploadSerializer,
 )
-from webapp.scans.worklist import ScanPages, WorklistPages
+from webapp.scans.worklist import Ordering, ScanPages, WorklistPages
 
 ID = OpenApiParameter("id", OpenApiTypes.STR, OpenApiParameter.PATH)
 PICTURE = OpenApiResponse(OpenApiTypes.BINARY, description="The picture's bytes.")
+# Orders that follow from what the model, or other readers, said.
+TELLING = (Ordering.URGENT, Ordering.UNCERTAIN, Ordering.DISPUTED)
+BLIND_ORDER = (
+    f"You read blind: this order would tell what is hidden. Use {Ordering.NEWEST}, or end reading blind."
+)
 PNG, JPEG = (200, "image/png"), (200, "image/jpeg")
 
 
@@ -81,6 +88,13 @@ class VisibleScansViewSet(GenericViewSet[Scan]):
         user = self.request.user
         return Scan.objects.visible_to(user) if isinstance(user, User) else Scan.objects.none()
 
+    def paginate_queryset(self, queryset: Any) -> list[Any] | None:
+        """A page of a list, noted as shown."""
+        page = super().paginate_queryset(queryset)
+        assert isinstance(self.request.user, User)
+        disclose(self.request.user, page or [])
+        return page
+
 
 def visible_scan(user: User, scan_id: str) -> Scan:
     """The scan of that id if the user may see it; raises Http404 otherwise."""
@@ -107,6 +121,15 @@ class ScanViewSet(
     pagination_class = WorklistPages
     lookup_value_regex = "[0-9a-f]{24}"
     throttle_classes = (UserRate, UploadRate)
+
+    def list(self, request: Request, *args: Any, **kwargs: Any) -> Response:
+        """A page of scans; who reads blind gets them in no order that depends on what is hidden."""
+        assert isinstance(request.user, User)
+        if request.query_params.get("ordering") in TELLING:
+            if reads_blind(request.user):
+                raise exceptions.ValidationError({"ordering": [BLIND_ORDER]})
+            disclose_all_answers(request.user)
+        return super().list(request, *args, **kwargs)
 
     def get_serializer_class(self) -> type[Serializer[Any]]:
         """What a form has to ask for, else what a scan looks like."""
@@ -152,7 +175,7 @@ class ScanViewSet(
             raise ImageError4xx(error) from error
         except Busy as error:
             raise room.NoRoom(error.message) from error
-        data = dict(ScanSerializer(scan, context=self.get_serializer_context()).data)
+        data = dict(self._shown(scan).data)
         code: int = status.HTTP_202_ACCEPTED if scan.status == Status.QUEUED else status.HTTP_201_CREATED
         if not uploaded.created:
             data["duplicate"] = True
@@ -168,7 +191,7 @@ class ScanViewSet(
 
     def retrieve(self, request: Request, *args: Any, **kwargs: Any) -> Response:
         """What is known of the scan."""
-        return Response(self.get_serializer(self.get_object()).data)
+        return Response(self._shown(self.get_object()).data)
 
     def perform_destroy(self, instance: Scan) -> None:
         """Remove documents and files."""
@@ -183,7 +206,7 @@ class ScanViewSet(
         given.is_valid(raise_exception=True)
         if given.validated_data:
             scan = correct(scan, user, given.validated_data)
-        return Response(ScanSerializer(scan, context=self.get_serializer_context()).data)
+        return Response(self._shown(scan).data)
 
     @extend_schema(responses=CountSerializer, filters=True)
     @action(detail=False, pagination_class=None)
@@ -207,13 +230,13 @@ class ScanViewSet(
     @picture
     def overlay(self, request: Request, pk: str) -> FileResponse | HttpResponse:
         """The scan with its heat map in colour."""
-        return send_picture(request, self.get_object().overlay_name)
+        return self._send_answer(request, "overlay_name")
 
     @extend_schema(parameters=[ID], responses={PNG: PICTURE})
     @picture
     def heatmap(self, request: Request, pk: str) -> FileResponse | HttpResponse:
         """The heat map alone, in grey: 255 is strongest."""
-        return send_picture(request, self.get_object().heatmap_name)
+        return self._send_answer(request, "heatmap_name")
 
     @extend_schema(parameters=[ID], request=RepredictSerializer, responses={201: ScanSerializer})
     @action(detail=True, methods=["post"], filterset_class=None, pagination_class=None)
@@ -237,7 +260,20 @@ class ScanViewSet(
             ) from error
         except FileNotFoundError as error:
             raise Http404 from error
-        return Response(ScanSerializer(scan, context=self.get_serializer_context()).data, status=201)
+        return Response(self._shown(scan).data, status=201)
+
+    def _shown(self, scan: Scan) -> ScanSerializer:
+        """The scan as it is sent, noted as shown."""
+        assert isinstance(self.request.user, User)
+        disclose(self.request.user, [scan])
+        return ScanSerializer(scan, context=self.get_serializer_context())
+
+    def _send_answer(self, request: Request, field: str) -> FileResponse | HttpResponse:
+        """A picture that the model made; while the answer is hidden there is none."""
+        assert isinstance(request.user, User)
+        scan = self.get_object()
+        disclose_answers(request.user, [scan])
+        return send_picture(request, getattr(scan.as_shown_to(request.user), field))
 
     def _check_may_change(self, scan: Scan) -> User:
         user = self.request.user
@@ -259,5 +295,6 @@ class HistoryViewSet(mixins.ListModelMixin, VisibleScansViewSet):
         page = self.paginate_queryset(self.filter_queryset(self.get_queryset())) or []
         assert isinstance(request.user, User)
         drawn = Annotation.objects.by_scan(page, request.user)
+        disclose_shapes(request.user, chain.from_iterable(drawn.values()))
         context = {**self.get_serializer_context(), "annotations": drawn}
         return self.get_paginated_response(HistorySerializer(page, many=True, context=context).data)

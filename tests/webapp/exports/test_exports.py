@@ -66,7 +66,7 @@ def test_a_table_has_a_row_per_scan_with_prediction_and_verdicts(
     assert (row["prediction"], row["confidence"], row["eye"]) == ("CNV", "0.8", "OD")
     assert float(row["probability_CNV"]) == 0.8 and float(row["probability_DME"]) == pytest.approx(0.1)
     assert (row["verified_label"], row["verified_by"]) == ("CNV", "readers")
-    assert row["verdicts"].endswith("agree CNV") and row["shapes"] == "3"
+    assert row["verdicts"].endswith("agree CNV blind") and row["shapes"] == "3"
 
 
 @pytest.mark.parametrize("export_format", ["csv", "coco", "w3c", "folders"])

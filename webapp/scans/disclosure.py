@@ -1,0 +1,125 @@
+"""What of a scan was shown to whom: the server itself knows who read blind.
+
+Whatever sends answers of the model, or readings of others, says so here before it sends them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from bson import ObjectId
+from django.db import connection
+from pymongo import UpdateOne
+
+from webapp import clock
+from webapp.accounts.models import User
+from webapp.scans.models import Disclosure, Scan, reads_blind
+
+# More than this at once are noted as "all scans that are there": an export has up to 50,000.
+MOST_SINGLE = 1000
+
+
+@dataclass(frozen=True)
+class Told:
+    """What a user was shown of a scan: the model's answer, others' readings. `label` and `model_version` are those of
+    the answer that was shown last, "" where that is not known."""
+
+    answer: bool
+    readings: bool
+    label: str
+    model_version: str
+
+
+def told(user: User, scan: Scan) -> Told:
+    """What the user was shown of the scan until now."""
+    found = {
+        note.scan_id: note for note in Disclosure.objects.filter(pk__in=[_key(user), _key(user, scan.pk)])
+    }
+    own, everything = found.get(scan.pk), found.get(None)
+
+    def shown(name: str) -> bool:
+        of_all = getattr(everything, name, None)
+        return getattr(own, name, None) is not None or (of_all is not None and of_all >= scan.timestamp)
+
+    return Told(
+        answer=shown("answer_at"),
+        readings=shown("readings_at"),
+        label=own.label if own else "",
+        model_version=own.model_version if own else "",
+    )
+
+
+def disclose(user: User, scans: Collection[Scan]) -> None:
+    """Note that scans are shown to the user, with all that lists and their own pages say of them.
+
+    That is the answer where it isn't hidden, and how far others agree, and what settled it, where that is open.
+    """
+    disclose_answers(user, scans)
+    others = (scan.pk for scan in scans if scan.is_open_to(user) and set(scan.readers) - {str(user.pk)})
+    disclose_readings(user, others)
+
+
+def disclose_answers(user: User, scans: Iterable[Scan]) -> None:
+    """Note that the model's answers are shown to the user, but for those that are hidden."""
+    shown = [scan for scan in scans if scan.label and not scan.hides_answer_from(user)]
+    _note(
+        user,
+        "answer_at",
+        {scan.pk: {"label": scan.label, "model_version": scan.model_version} for scan in shown},
+    )
+
+
+def disclose_readings(user: User, scan_ids: Iterable[ObjectId]) -> None:
+    """Note that verdicts or shapes of others on the scans are shown to the user."""
+    _note(user, "readings_at", {scan_id: {} for scan_id in scan_ids})
+
+
+def disclose_all_answers(user: User) -> None:
+    """Note that the user learns something of the answers of all scans that are there; of none that are hidden."""
+    if not reads_blind(user):
+        _note_all(user, "answer_at")
+
+
+def disclose_everything(user: User) -> None:
+    """Note that the user may have seen answers and readings of all scans that are there, hidden or not."""
+    _note_all(user, "answer_at", "readings_at")
+
+
+def _note(user: User, moment: str, shown: Mapping[ObjectId, dict[str, Any]]) -> None:
+    """Write down when the scans were first shown, and what of them was shown last. What is known costs no write."""
+    if not shown:
+        return
+    if len(shown) > MOST_SINGLE:
+        _note_all(user, moment)
+        return
+    known = Disclosure.objects.in_bulk([_key(user, scan_id) for scan_id in shown])
+    now = clock.now()
+    changes = []
+    for scan_id, values in shown.items():
+        key = _key(user, scan_id)
+        note = known.get(key)
+        if note is None or getattr(note, moment) is None:
+            values = values | {moment: now}
+        elif all(getattr(note, name) == value for name, value in values.items()):
+            continue
+        born = {"user_id": user.pk, "scan_id": scan_id}
+        changes.append(UpdateOne({"_id": key}, {"$set": values, "$setOnInsert": born}, upsert=True))
+    if changes:
+        _collection().bulk_write(changes, ordered=False, session=connection.session)  # type: ignore[attr-defined]
+
+
+def _note_all(user: User, *moments: str) -> None:
+    values = dict.fromkeys(moments, clock.now())
+    change = {"$set": values, "$setOnInsert": {"user_id": user.pk, "scan_id": None}}
+    _collection().update_one({"_id": _key(user)}, change, upsert=True, session=connection.session)  # type: ignore[attr-defined]
+
+
+def _collection() -> Any:
+    """Plain, for writes that make or change a document in one step, many at once."""
+    return connection.get_collection(Disclosure._meta.db_table)  # type: ignore[attr-defined]
+
+
+def _key(user: User, scan_id: ObjectId | None = None) -> str:
+    return f"{user.pk} {scan_id or ''}".strip()
