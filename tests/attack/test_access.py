@@ -19,7 +19,7 @@ from rest_framework.test import APIClient
 from tests.attack.addresses import addresses
 from tests.attack.people import People
 from tests.images import png_bytes
-from tests.webapp.conftest import Clients
+from tests.webapp.conftest import SEEN, Clients
 from webapp.accounts.models import User
 from webapp.annotations.models import Annotation
 from webapp.reviews.models import Review
@@ -71,7 +71,7 @@ BODIES: dict[str, dict[str, Any]] = {
     "PATCH /api/v1/scans/{id}/": {"note": "another"},
     "POST /api/v1/scans/{id}/annotations/": SHAPE,
     "PUT /api/v1/annotations/{id}/": SHAPE,
-    "POST /api/v1/scans/{id}/review/": {"verdict": "agree"},
+    "POST /api/v1/scans/{id}/review/": {"verdict": "agree", "prediction_seen": SEEN},
     "POST /api/v1/scans/{id}/adjudication/": {"label": "CNV"},
 }
 # Nothing of anybody is shown here; pages load what they show over the API.

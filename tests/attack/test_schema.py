@@ -55,7 +55,7 @@ DEPENDS = {
     "POST /api/v1/scans/{id}/annotations/": {"target.selector", "label"},
     "PUT /api/v1/annotations/{id}/": {"target.selector", "label"},
     # Which of them is needed follows from the others, from the scan's prediction, and from who has read it.
-    "POST /api/v1/scans/{id}/review/": {"verdict", "label", "blind"},
+    "POST /api/v1/scans/{id}/review/": {"verdict", "label", "prediction_seen"},
     "POST /api/v1/scans/{id}/adjudication/": {"label"},
     # Scans that are not there, or none that the filters find.
     "POST /api/v1/exports/": {"scans"},
@@ -150,6 +150,10 @@ def _depends(case: Case, answer: schemathesis.Response) -> bool:
     """Whether the request is refused for nothing but what no description can say."""
     if answer.status_code == 412:
         return "If-Match" in case.headers
+    if answer.status_code == 409:
+        return (
+            case.operation.label == "POST /api/v1/scans/{id}/review/"
+        )  # the prediction that it names isn't there
     if answer.status_code != 400:
         return False
     error = answer.json()["error"]

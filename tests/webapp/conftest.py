@@ -179,6 +179,8 @@ def predicted(away: None, upload: Callable[..., Response]) -> Callable[..., Scan
 
 
 LABELS = ("CNV", "DME", "NORMAL")
+SEEN = {"label": "CNV", "model_version": "1.0.0"}
+"""What `predicted` lets the model say, as a verdict names it."""
 SQUARE = [[100, 100], [200, 100], [200, 200], [100, 200]]
 RECOMMENDATION = {
     "urgency": "urgent referral",

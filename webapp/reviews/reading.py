@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable
+from dataclasses import dataclass
 from math import comb
 
 from webapp.accounts.models import User
@@ -16,16 +17,53 @@ from webapp.scans.models import Scan
 from webapp.transactions import all_or_nothing
 
 
-def record(scan: Scan, reader: User, verdict: str = "", label: str = "", comment: str = "") -> Review:
+@dataclass(frozen=True)
+class Seen:
+    """The prediction that a reader has before the eyes: what a version of the model calls the scan."""
+
+    label: str
+    model_version: str
+
+    def __str__(self) -> str:
+        return f"{self.label} by version {self.model_version}"
+
+
+class PredictionChanged(Exception):
+    """A verdict is on another prediction than the scan's newest."""
+
+    def __init__(self, seen: Seen, newest: Seen) -> None:
+        super().__init__(
+            f"The model's answer has changed since you saw it: {newest} now, {seen} then. "
+            "Look at the scan again and give your verdict on that. Nothing was recorded."
+        )
+
+
+def prediction_of(scan: Scan) -> Seen:
+    """The scan's newest."""
+    return Seen(scan.label, scan.model_version)
+
+
+def record(
+    scan: Scan,
+    reader: User,
+    verdict: str = "",
+    label: str = "",
+    comment: str = "",
+    seen: Seen | None = None,
+) -> Review:
     """Keep a verdict as the reader's current one; earlier ones stay, no longer current.
 
     Agreeing means the model's own label, so `label` is taken from the scan then. Without a verdict it follows from the
     label that the reader sees. Whether the reading is blind follows from what was shown to the reader until now.
-    Raises Scan.DoesNotExist if the scan was deleted.
+    Raises PredictionChanged if the scan's newest prediction is another one than was seen, Scan.DoesNotExist if the scan
+    was deleted.
     """
 
     def write() -> Review:
         now = Scan.objects.get(pk=scan.pk)
+        # In the transaction, which changes the scan: a prediction that comes in between makes it begin anew.
+        if seen and seen != prediction_of(now):
+            raise PredictionChanged(seen, prediction_of(now))
         shown = disclosure.told(reader, now)
         said = verdict or (Verdict.AGREE if label == now.label else Verdict.DISAGREE)
         Review.objects.filter(scan=scan, reader=reader, current=True).update(current=False)
@@ -35,7 +73,7 @@ def record(scan: Scan, reader: User, verdict: str = "", label: str = "", comment
             verdict=said,
             label=now.label if said == Verdict.AGREE else label,
             comment=comment,
-            blind=not (shown.answer or shown.readings),
+            blind=not (shown.answer or shown.readings or seen),
             blind_source=Source.SERVER,
             model_label=now.label,
             model_name=now.model_name,

@@ -11,8 +11,16 @@ from webapp.accounts.models import User
 from webapp.accounts.pseudonyms import shown_name, shown_text, shown_user
 from webapp.api.fields import TextField, TrueFalseField
 from webapp.reviews.models import Adjudication, Review, Source, Verdict
+from webapp.reviews.reading import PredictionChanged, Seen, prediction_of
 from webapp.scans.disclosure import told
 from webapp.scans.models import Scan
+
+
+class PredictionSeenSerializer(serializers.Serializer[Any]):
+    """A prediction by what it says."""
+
+    label = TextField(max_length=80, help_text="The scan's `prediction`.")  # type: ignore[assignment]
+    model_version = TextField(max_length=80, allow_blank=True, help_text="The version of the scan's `model`.")
 
 
 @extend_schema_serializer(component_name="Review")
@@ -32,6 +40,12 @@ class ReviewSerializer(serializers.Serializer[Any]):
         "here makes the verdict follow from the label, and nothing else.",
     )
     blind_source = serializers.ChoiceField(choices=Source.choices, read_only=True, help_text="Who says so.")
+    prediction_seen = PredictionSeenSerializer(
+        required=False,
+        write_only=True,
+        help_text="The prediction that your verdict is on. If it is not the scan's newest, the answer is 409 and nothing "
+        "is recorded. Left out, to agree or disagree is on what was last shown to you; if that was none, name it.",
+    )
     label = TextField(  # type: ignore[assignment]
         max_length=80,
         required=False,
@@ -78,24 +92,47 @@ class ReviewSerializer(serializers.Serializer[Any]):
             raise serializers.ValidationError(
                 {"verdict": ["Agree, disagree or unsure? Or which label do you see?"]}
             )
-        if verdict in (Verdict.AGREE, Verdict.DISAGREE) and self._answer_is_hidden(scan):
-            raise serializers.ValidationError(
-                {"verdict": ["You read blind: say which label you see, or that you are unsure."]}
-            )
+        seen = attrs["seen"] = self._seen(scan, verdict, attrs.pop("prediction_seen", None))
+        if seen and seen != prediction_of(scan):
+            raise PredictionChanged(seen, prediction_of(scan))
         if verdict == Verdict.DISAGREE and not label:
             raise serializers.ValidationError({"label": [f"Which label is right? The model knows {known}."]})
-        if verdict == Verdict.DISAGREE and label == scan.label:
+        if seen and verdict == Verdict.DISAGREE and label == seen.label:
             raise serializers.ValidationError({"label": [f"The model says {label}, too: that is to agree."]})
-        if verdict == Verdict.AGREE and label not in ("", scan.label):
+        if seen and verdict == Verdict.AGREE and label not in ("", seen.label):
             raise serializers.ValidationError(
-                {"label": [f"The model says {scan.label}: another is to disagree."]}
+                {"label": [f"The model says {seen.label}: another is to disagree."]}
             )
         return attrs
 
-    def _answer_is_hidden(self, scan: Scan) -> bool:
-        """Whether the reader can't know what to agree with: what a verdict's refusal says would tell it."""
+    def _seen(self, scan: Scan, verdict: str, given: dict[str, str] | None) -> Seen | None:
+        """The prediction that the verdict is on: the one that is given, or else, to agree or not, was shown last."""
         reader: User = self.context["request"].user
-        return scan.hides_answer_from(reader) and not told(reader, scan).answer
+        shown = told(reader, scan)
+        judges = verdict in (Verdict.AGREE, Verdict.DISAGREE)
+        if scan.hides_answer_from(reader) and not shown.answer:
+            # Whatever a refusal said of another verdict would tell what is hidden.
+            if judges or given:
+                field = "verdict" if judges else "prediction_seen"
+                raise serializers.ValidationError(
+                    {
+                        field: [
+                            "You read blind: say which label you see, or that you are unsure, and nothing else."
+                        ]
+                    }
+                )
+            return None
+        if given:
+            return Seen(**given)
+        if judges and not shown.label:
+            raise serializers.ValidationError(
+                {
+                    "prediction_seen": [
+                        "Which prediction is it about? You were shown none: give its label and version."
+                    ]
+                }
+            )
+        return Seen(shown.label, shown.model_version) if judges else None
 
 
 @extend_schema_serializer(component_name="Adjudication")

@@ -24,6 +24,13 @@ from webapp.scans.models import Scan
 from webapp.scans.views import ID, visible_scan
 
 
+class SeenAnother(exceptions.APIException):
+    """A verdict on a prediction that is not the newest any more."""
+
+    status_code = status.HTTP_409_CONFLICT
+    default_code = "prediction_changed"
+
+
 class ScanReviewsView(APIView):
     """What stands below one scan."""
 
@@ -50,12 +57,19 @@ class ReviewView(ScanReviewsView):
 
     @extend_schema(parameters=[ID], request=ReviewSerializer, responses={201: ReviewSerializer})
     def post(self, request: Request, id: str) -> Response:
-        """Agree, disagree with the right label, or be unsure. It becomes your current verdict on the scan."""
+        """Agree, disagree with the right label, or be unsure. It becomes your current verdict on the scan.
+
+        409 (`prediction_changed`) when the scan's newest prediction is not the one that your verdict is on.
+        """
         scan, user, context = self.found(request, id)
         given = ReviewSerializer(data=request.data, context=context)
-        given.is_valid(raise_exception=True)
         try:
+            given.is_valid(raise_exception=True)
             review = reading.record(scan, user, **given.validated_data)
+        except reading.PredictionChanged as changed:
+            scan = visible_scan(user, id)
+            disclose_answers(user, [scan])  # which the refusal names
+            raise SeenAnother(str(changed)) from changed
         except Scan.DoesNotExist as error:
             raise Http404 from error
         return Response(ReviewSerializer(review, context=context).data, status=status.HTTP_201_CREATED)

@@ -15,7 +15,7 @@ from rest_framework.response import Response
 
 from tests.images import encoded, png_bytes
 from tests.services import ModelServer
-from tests.webapp.conftest import PASSWORD, Clients
+from tests.webapp.conftest import PASSWORD, SEEN, Clients
 from webapp import clock
 from webapp.accounts.models import User
 from webapp.gateway import issuing
@@ -221,8 +221,8 @@ def test_verdicts_are_counted(
 ) -> None:
     scan = predicted(clinician)
     path = f"/api/v1/scans/{scan.pk}/review/"
-    api(clinician).post(path, {"verdict": "agree"})
-    api(colleague).post(path, {"verdict": "disagree", "label": "DME"})
+    api(clinician).post(path, {"verdict": "agree", "prediction_seen": SEEN})
+    api(colleague).post(path, {"verdict": "disagree", "label": "DME", "prediction_seen": SEEN})
     api(colleague).post(path, {"verdict": "nonsense"})
     counted = {
         verdict: rise("retinote_reviews_total", verdict=verdict, model_version="1.0.0")

@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 import pytest
 
-from tests.webapp.conftest import Clients
+from tests.webapp.conftest import SEEN, Clients
 from webapp.accounts.models import User
 from webapp.annotations.models import Annotation
 from webapp.reviews import reading
@@ -38,7 +38,7 @@ def test_a_reader_sees_others_only_after_the_own_verdict(
     assert (before["open"], before["reader_count"], before["reviews"]) == (False, 1, [])
     assert before["agreement"] is None
 
-    api(colleague).post(path(scan, "review"), {"verdict": "agree"})
+    api(colleague).post(path(scan, "review"), {"verdict": "agree", "prediction_seen": SEEN})
     after = api(colleague).get(path(scan, "reading")).json()
     assert after["open"] is True
     assert {review["reader"]: review["label"] for review in after["reviews"]} == {

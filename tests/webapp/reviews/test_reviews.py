@@ -4,25 +4,29 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from typing import Any
 
 import pytest
 from django.db import connection
 from rest_framework.response import Response
 
 from tests.webapp.conftest import Clients
+from webapp import clock
 from webapp.accounts.models import User
+from webapp.reviews import reading
 from webapp.scans.models import Scan, Status
 
 Upload = Callable[..., Response]
 
 
 @pytest.fixture
-def scan(away: None, clinician: User, upload: Upload) -> str:
-    """Address of a scan that the model calls CNV."""
+def scan(away: None, clinician: User, upload: Upload, api: Clients) -> str:
+    """Address of a scan that the model calls CNV, of which the clinician has seen the answer."""
     key = upload(clinician).json()["id"]
     Scan.objects.update(
         status=Status.PREDICTED, label="CNV", probabilities={"CNV": 0.8, "DME": 0.2}, model_version="1.0.0"
     )
+    api(clinician).get(f"/api/v1/scans/{key}/")
     return f"/api/v1/scans/{key}/"
 
 
@@ -47,8 +51,8 @@ def test_a_later_verdict_is_current_and_overwrites_nothing(scan: str, clinician:
 
 
 def test_each_reader_has_a_current_verdict(scan: str, clinician: User, colleague: User, api: Clients) -> None:
-    api(clinician).post(f"{scan}review/", {"verdict": "agree"})
-    api(colleague).post(f"{scan}review/", {"verdict": "unsure"})
+    assert api(clinician).post(f"{scan}review/", {"verdict": "agree"}).status_code == 201
+    assert api(colleague).post(f"{scan}review/", {"verdict": "unsure"}).status_code == 201
     said = api(clinician).get(f"{scan}reviews/").json()
     assert {review["user_id"] for review in said if review["current"]} == {
         str(clinician.pk),
@@ -65,12 +69,15 @@ def test_each_reader_has_a_current_verdict(scan: str, clinician: User, colleague
         ({"verdict": "agree", "label": "DME"}, "label"),
         ({"verdict": "perhaps"}, "verdict"),
         ({}, "verdict"),
+        ({"blind": True}, "verdict"),
+        ({"verdict": "agree", "prediction_seen": "CNV"}, "prediction_seen.non_field_errors"),
+        ({"verdict": "agree", "prediction_seen": {"label": "CNV"}}, "prediction_seen.model_version"),
     ],
 )
 def test_a_verdict_that_makes_no_sense_is_refused(
-    scan: str, clinician: User, api: Clients, verdict: dict[str, str], field: str
+    scan: str, clinician: User, api: Clients, verdict: dict[str, Any], field: str
 ) -> None:
-    answer = api(clinician).post(f"{scan}review/", verdict)
+    answer = api(clinician).post(f"{scan}review/", verdict, format="json")
     assert answer.status_code == 400
     assert set(answer.json()["error"]["fields"]) == {field}
 
@@ -88,7 +95,7 @@ def test_eight_verdicts_of_one_reader_at_once_leave_one_current(
     scan: str, clinician: User, colleague: User, api: Clients
 ) -> None:
     # The scan is reviewed already, so that its document is not what the eight get into each other's way over.
-    api(colleague).post(f"{scan}review/", {"verdict": "agree"})
+    api(colleague).post(f"{scan}review/", {"verdict": "unsure"})
 
     def say(number: int) -> int:
         try:
@@ -102,3 +109,67 @@ def test_eight_verdicts_of_one_reader_at_once_leave_one_current(
     said = api(clinician).get(f"{scan}reviews/").json()
     own = [review["current"] for review in said if review["user_id"] == str(clinician.pk)]
     assert sorted(own) == [False] * 7 + [True]
+
+
+SEEN = {"label": "CNV", "model_version": "1.0.0"}
+NEWER = {"label": "DME", "model_version": "1.1.0"}
+
+
+@pytest.mark.parametrize("newer", [NEWER, SEEN | {"model_version": "1.1.0"}, SEEN | {"label": "DME"}])
+@pytest.mark.parametrize("named", [True, False])
+@pytest.mark.parametrize("verdict", [{"verdict": "agree"}, {"verdict": "disagree", "label": "DME"}])
+def test_a_verdict_on_a_prediction_that_is_not_the_newest_is_not_recorded(
+    scan: str, clinician: User, api: Clients, newer: dict[str, str], named: bool, verdict: dict[str, str]
+) -> None:
+    given = verdict | ({"prediction_seen": SEEN} if named else {})
+    Scan.objects.update(**newer)
+
+    answer = api(clinician).post(f"{scan}review/", given, format="json")
+
+    assert (answer.status_code, answer.json()["error"]["code"]) == (409, "prediction_changed")
+    message = answer.json()["error"]["message"]
+    assert f"{newer['label']} by version {newer['model_version']} now" in message
+    assert "CNV by version 1.0.0 then" in message
+    assert api(clinician).get(f"{scan}reviews/").json() == []
+
+
+def test_who_has_seen_the_newest_agrees_with_that(scan: str, clinician: User, api: Clients) -> None:
+    Scan.objects.update(**NEWER)
+    given = {"verdict": "agree", "prediction_seen": NEWER}
+
+    review = api(clinician).post(f"{scan}review/", given, format="json").json()
+
+    assert (review["label"], review["model_label"], review["model_version"]) == ("DME", "DME", "1.1.0")
+
+
+def test_who_names_no_prediction_and_was_shown_none_has_nothing_to_agree_with(
+    scan: str, colleague: User, api: Clients
+) -> None:
+    for verdict in ({"verdict": "agree"}, {"verdict": "disagree", "label": "CNV"}):
+        answer = api(colleague).post(f"{scan}review/", verdict)
+        assert answer.status_code == 400
+        assert set(answer.json()["error"]["fields"]) == {"prediction_seen"}
+        assert "CNV" not in answer.json()["error"]["message"]
+
+
+def test_who_names_the_prediction_has_seen_it_and_is_not_blind(
+    scan: str, colleague: User, api: Clients
+) -> None:
+    given = {"verdict": "agree", "prediction_seen": SEEN}
+    answer = api(colleague).post(f"{scan}review/", given, format="json")
+    assert (answer.status_code, answer.json()["blind"]) == (201, False)
+
+
+def test_another_heat_map_of_the_same_answer_is_no_other_prediction(
+    scan: str, clinician: User, api: Clients
+) -> None:
+    Scan.objects.update(gradcam_label="DME", predicted_at=clock.now())
+    given = {"verdict": "agree", "prediction_seen": SEEN}
+    assert api(clinician).post(f"{scan}review/", given, format="json").status_code == 201
+
+
+def test_what_changes_while_a_verdict_is_recorded_is_noticed(scan: str, clinician: User) -> None:
+    looked_at = Scan.objects.get()
+    Scan.objects.update(**NEWER)
+    with pytest.raises(reading.PredictionChanged):
+        reading.record(looked_at, clinician, "agree", seen=reading.prediction_of(looked_at))

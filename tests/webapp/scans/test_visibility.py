@@ -89,7 +89,7 @@ def test_a_researcher_reads_no_free_text(
     box = {"selector": {"type": "FragmentSelector", "value": "xywh=pixel:1,2,3,4"}}
     path = f"/api/v1/scans/{scan_id}"
     api(clinician).post(f"{path}/annotations/", {"target": box, "comment": "Mr. Doe, as last year"})
-    api(clinician).post(f"{path}/review/", {"verdict": "agree", "comment": "told Mr. Doe"})
+    api(clinician).post(f"{path}/review/", {"verdict": "unsure", "comment": "told Mr. Doe"})
     client = api(researcher)
     for page in (f"{path}/annotations/", f"{path}/reviews/", "/api/v1/history/"):
         answer = client.get(page)
