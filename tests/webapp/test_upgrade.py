@@ -123,6 +123,20 @@ def test_an_upgrade_fills_what_only_later_versions_have(old_scan: ObjectId) -> N
     assert (scan.caveats, scan.dispute, scan.settled_label) == ([], 0, "")
 
 
+def test_an_upgrade_keeps_what_a_browser_said_and_trusts_no_look_of_before(
+    old_scan: ObjectId, api: Clients
+) -> None:
+    client = api(User.objects.get(username="clara"))
+    address = f"/api/v1/scans/{old_scan}/"
+
+    (said,) = client.get(f"{address}reviews/").json()
+    assert (said["blind"], said["blind_source"], said["independent"]) == (False, "browser", True)
+    # Nobody knows what was shown before, so that no scan of then can be read blind now.
+    assert client.get(f"{address}reading/").json()["would_be_blind"] is False
+    again = client.post(f"{address}review/", {"label": "NORMAL"}).json()
+    assert (again["blind"], again["blind_source"], again["independent"]) == (False, "server", True)
+
+
 def test_an_upgraded_database_has_all_indexes(
     old_scan: ObjectId, fresh_database: Database[dict[str, Any]]
 ) -> None:
@@ -160,7 +174,9 @@ def test_documents_of_the_version_before_are_read_while_both_run(
     fresh_database["scans_scan"].update_one(
         {"_id": old_scan}, {"$unset": dict.fromkeys([*newer, "caveats"], "")}
     )
-    fresh_database["reviews_review"].update_many({}, {"$unset": {"blind": ""}})
+    later = ("blind", "blind_source", "independent")
+    fresh_database["reviews_review"].update_many({}, {"$unset": dict.fromkeys(later, "")})
+    fresh_database["accounts_user"].update_many({}, {"$unset": {"reads_blind": ""}})
     client = api(User.objects.get(username="clara"))
 
     scan = client.get(f"/api/v1/scans/{old_scan}/")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import statistics
 from collections import Counter, defaultdict
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from itertools import combinations
@@ -29,7 +29,7 @@ MOST_LATENCIES = 20_000
 
 @dataclass(frozen=True)
 class Said:
-    """One current verdict."""
+    """What a reader said last of a scan before anything of others' readings was shown."""
 
     scan: object
     reader: object
@@ -37,6 +37,7 @@ class Said:
     label: str
     model_label: str
     model_version: str
+    blind: bool
 
 
 def figures(user: User, days: int) -> dict[str, Any]:
@@ -90,12 +91,15 @@ def _latency(scans: ScanQuerySet) -> dict[str, Any] | None:
 
 
 def _said(user: User, since: datetime) -> list[Said]:
-    """Verdicts since then on scans whose readings the user may know."""
+    """Independent readings since then of scans whose readings the user may know."""
     known = Scan.objects.visible_to(user).open_to(user).filter(reviewed=True)
     ids = set(known.order_by().values_list("pk", flat=True))
-    found = Review.objects.filter(current=True, created__gte=since).order_by()
-    rows = found.values_list("scan_id", "reader_id", "verdict", "label", "model_label", "model_version")
-    return [Said(*row) for row in rows if row[0] in ids]
+    found = Review.objects.filter(independent=True, created__gte=since).order_by("created")
+    rows = found.values_list(
+        "scan_id", "reader_id", "verdict", "label", "model_label", "model_version", "blind"
+    )
+    last = {row[:2]: Said(*row) for row in rows if row[0] in ids}
+    return list(last.values())
 
 
 def _verdicts(said: Iterable[Said]) -> list[dict[str, Any]]:
@@ -108,19 +112,25 @@ def _verdicts(said: Iterable[Said]) -> list[dict[str, Any]]:
     ]
 
 
-def _cohen(said: Iterable[Said], user: User) -> list[dict[str, Any]]:
-    """Of each two readers, and of each reader and each version of the model, most common scans first."""
+def _cohen(said: Collection[Said], user: User) -> list[dict[str, Any]]:
+    """Of each two readers, and of each reader and each version of the model, most common scans first.
+
+    With the model readers are compared by what they said blind: who knows its answer is not independent of it.
+    """
     labels: dict[object, dict[object, str]] = defaultdict(dict)
     for one in said:
         if one.label:
             labels[one.reader][one.scan] = one.label
             labels[f"model {one.model_version}"][one.scan] = one.model_label
+    blind = {(one.reader, one.scan) for one in said if one.blind}
     named = {person.pk: shown_name(person, user) for person in User.objects.filter(pk__in=_people(labels))}
     pairs = []
     for first, second in combinations(labels, 2):
         common = sorted(labels[first].keys() & labels[second].keys(), key=str)
-        versions = isinstance(first, str) and isinstance(second, str)
-        if common and not versions:
+        people = _people((first, second))
+        if len(people) == 1:
+            common = [scan for scan in common if (people[0], scan) in blind]
+        if common and people:
             pairs.append((len(common), first, second, common))
     pairs.sort(key=lambda pair: -pair[0])
     return [

@@ -43,7 +43,7 @@ class QueueSerializer(serializers.Serializer[Any]):
 
 
 class VerdictsSerializer(serializers.Serializer[Any]):
-    """What readers said of a label of a version of the model."""
+    """What readers said of a label of a version of the model, independently of each other."""
 
     model_version = serializers.CharField()
     label = serializers.CharField()  # type: ignore[assignment]
@@ -53,7 +53,7 @@ class VerdictsSerializer(serializers.Serializer[Any]):
 
 
 class CohenSerializer(serializers.Serializer[Any]):
-    """Cohen's kappa of two readers, or of a reader and a version of the model."""
+    """Cohen's kappa of two readers' independent readings, or of a reader's blind ones and a version of the model."""
 
     readers = serializers.ListField(child=serializers.CharField(), min_length=2, max_length=2)
     scans = serializers.IntegerField(help_text="That both named a label for.")
@@ -61,7 +61,7 @@ class CohenSerializer(serializers.Serializer[Any]):
 
 
 class FleissSerializer(serializers.Serializer[Any]):
-    """Fleiss' kappa of the scans with the same number of readers."""
+    """Fleiss' kappa of the scans with the same number of independent readings."""
 
     readers_per_scan = serializers.IntegerField()
     scans = serializers.IntegerField()

@@ -11,6 +11,7 @@ from webapp.accounts.models import User
 from webapp.accounts.pseudonyms import pseudonym
 from webapp.annotations.models import Annotation, disclose_shapes
 from webapp.reviews.models import Review
+from webapp.reviews.reading import how, independent_labels
 from webapp.scans.disclosure import disclose
 from webapp.scans.models import Scan
 
@@ -22,12 +23,11 @@ class Verdict:
     reader: str
     verdict: str
     label: str
-    blind: bool
+    how: str
+    """What the reader knew, as `how` says it."""
 
     def __str__(self) -> str:
-        return " ".join(
-            part for part in (self.reader, self.verdict, self.label, "blind" if self.blind else "") if part
-        )
+        return " ".join(part for part in (self.reader, self.verdict, self.label, self.how) if part)
 
 
 @dataclass(frozen=True)
@@ -50,7 +50,7 @@ class Record:
     verdicts: tuple[Verdict, ...]
     shapes: tuple[Shape, ...]
     verified_label: str
-    """The label that an adjudicator, or else all readers, named; "" without one."""
+    """The label that an adjudicator, or else all readers independently of each other, named; "" without one."""
     verified_by: str
     """"adjudicator", "readers" or ""."""
 
@@ -78,14 +78,15 @@ def records(scans: Iterable[Scan], user: User) -> list[Record]:
 
 def _record(scan: Scan, reviews: list[Review], annotations: list[Annotation], is_open: bool) -> Record:
     label, by = _verified(scan, reviews) if is_open else ("", "")
+    current = [review for review in reviews if review.current]
     return Record(
         name=pseudonym("scan", scan.pk),
         # Two clinics may give the same reference to different people.
         patient=pseudonym("patient", f"{scan.clinic}/{scan.patient_ref}") if scan.patient_ref else "",
         scan=scan,
         verdicts=tuple(
-            Verdict(pseudonym("reader", review.reader_id), review.verdict, review.label, review.blind)
-            for review in reviews
+            Verdict(pseudonym("reader", review.reader_id), review.verdict, review.label, how(review))
+            for review in current
         ),
         shapes=tuple(
             Shape(
@@ -104,14 +105,18 @@ def _record(scan: Scan, reviews: list[Review], annotations: list[Annotation], is
 def _verified(scan: Scan, reviews: list[Review]) -> tuple[str, str]:
     if scan.settled_label:
         return scan.settled_label, "adjudicator"
-    labels = {review.label for review in reviews}
-    return (labels.pop(), "readers") if len(labels) == 1 and "" not in labels else ("", "")
+    apart = set(independent_labels(reviews).values())
+    # What somebody says after a look at others adds nothing, but takes back what that reader said before.
+    now = {review.label for review in reviews if review.current}
+    return (
+        (apart.pop(), "readers") if len(apart) == 1 and "" not in apart and apart >= now - {""} else ("", "")
+    )
 
 
 def _reviews(scans: list[Scan], user: User) -> dict[object, list[Review]]:
     opened = {scan.pk: scan.is_open_to(user) for scan in scans}
     grouped: dict[object, list[Review]] = defaultdict(list)
-    for review in Review.objects.filter(scan__in=list(opened), current=True).order_by("created"):
+    for review in Review.objects.filter(scan__in=list(opened)).order_by("created"):
         if opened[review.scan_id] or review.reader_id == user.pk:
             grouped[review.scan_id].append(review)
     return grouped

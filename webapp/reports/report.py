@@ -10,6 +10,7 @@ from webapp.annotations.geometry import path_of
 from webapp.annotations.models import Annotation, disclose_shapes
 from webapp.reports.page import Drawn, Report
 from webapp.reviews.models import Adjudication, Review
+from webapp.reviews.reading import how
 from webapp.reviews.summary import summary
 from webapp.scans import storage
 from webapp.scans.disclosure import disclose
@@ -91,7 +92,7 @@ def _readers(reading: dict[str, Any], user: User) -> list[str]:
     elif not reviews:
         lines.append("Nobody yet.")
     if reading["agreement"] is not None:
-        lines.append(f"{reading['agreement']:.0%} of the readers' pairs name the same label.")
+        lines.append(f"{reading['agreement']:.0%} of the pairs of independent readings name the same label.")
     settled: Adjudication | None = reading["adjudication"]
     if settled is not None:
         lines.append(f"Settled as {settled.label} by {shown_name(settled.adjudicator, user)}.")
@@ -100,9 +101,9 @@ def _readers(reading: dict[str, Any], user: User) -> list[str]:
 
 def _verdict(review: Review, user: User) -> str:
     label = f": {review.label}" if review.label else ""
-    blind = ", read blind" if review.blind else ""
+    known = f", {how(review)}" if how(review) else ""
     comment = shown_text(review.comment, user)[:200]
-    said = f"{shown_name(review.reader, user)} {SAID[review.verdict]}{label}{blind}"
+    said = f"{shown_name(review.reader, user)} {SAID[review.verdict]}{label}{known}"
     when = f"{review.created:%Y-%m-%d}, model {review.model_version} said {review.model_label}"
     return f"{said} ({when})" + (f": {comment}" if comment else "")
 

@@ -43,6 +43,9 @@ class Review(OfScan):
     )
     # What an earlier version writes has no such field.
     blind_source = models.CharField(max_length=7, choices=Source.choices, default=Source.BROWSER)
+    independent = models.BooleanField(
+        default=False, help_text="Given before the reader was shown anything of others' readings of the scan."
+    )
     current = models.BooleanField(default=True)
     created = models.DateTimeField(default=clock.now)
 

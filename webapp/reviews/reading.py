@@ -7,6 +7,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from math import comb
 
+from bson import ObjectId
+
 from webapp.accounts.models import User
 from webapp.audit import recording
 from webapp.audit.models import Action
@@ -75,15 +77,15 @@ def record(
             comment=comment,
             blind=not (shown.answer or shown.readings or seen),
             blind_source=Source.SERVER,
+            independent=not shown.readings,
             model_label=now.label,
             model_name=now.model_name,
             model_version=now.model_version,
         )
-        current = Review.objects.filter(scan=scan, current=True).values_list("reader_id", "label")
-        labels = {str(reader_id): said for reader_id, said in current}
-        agreed = agreement(labels.values())
+        reviews = list(Review.objects.filter(scan=scan))
+        agreed = agreement(independent_labels(reviews).values())
         dispute = 0.0 if agreed is None else 1 - agreed
-        now.readers = list(labels)
+        now.readers = [str(given.reader_id) for given in reviews if given.current]
         Scan.objects.filter(pk=scan.pk).update(reviewed=True, readers=now.readers, dispute=dispute)
         # The answer to a verdict says what the model said.
         disclosure.disclose_answers(reader, [now])
@@ -117,6 +119,22 @@ def settle(scan: Scan, adjudicator: User, label: str, comment: str = "") -> Adju
         return settled
 
     return all_or_nothing(write)
+
+
+def independent_labels(reviews: Iterable[Review]) -> dict[ObjectId, str]:
+    """What each reader of a scan said last before anything of others' readings was shown; "" for who was unsure then.
+
+    Agreement is that of readers who don't know of each other: what comes after a look at others is none.
+    """
+    apart = (review for review in reviews if review.independent)
+    return {review.reader_id: review.label for review in sorted(apart, key=lambda review: review.created)}
+
+
+def how(review: Review) -> str:
+    """What its reader knew, in words: "blind", "after others" where others' readings had been shown, or ""."""
+    if review.blind:
+        return "blind" if review.blind_source == Source.SERVER else "blind by the browser's word"
+    return "" if review.independent else "after others"
 
 
 def agreement(labels: Iterable[str]) -> float | None:

@@ -39,6 +39,11 @@ class ReviewSerializer(serializers.Serializer[Any]):
         help_text="Given before you were shown the model's answer or others' readings. The server knows: what is sent "
         "here makes the verdict follow from the label, and nothing else.",
     )
+    independent = serializers.BooleanField(
+        read_only=True,
+        help_text="Given before anything of others' readings was shown to its reader: only such readings count where "
+        "readers are compared.",
+    )
     blind_source = serializers.ChoiceField(choices=Source.choices, read_only=True, help_text="Who says so.")
     prediction_seen = PredictionSeenSerializer(
         required=False,
@@ -200,7 +205,7 @@ class ReadingSerializer(serializers.Serializer[Any]):
     reader_count = serializers.IntegerField()
     agreement = serializers.FloatField(
         allow_null=True,
-        help_text="Share of the readers' pairs that name the same label; null without a pair.",
+        help_text="Share of the pairs of independent readings that name the same label; null without a pair.",
     )
     dice = ReadersDiceSerializer(many=True)
     heatmap = HeatmapOverlapSerializer(many=True)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from webapp.accounts.models import User
 from webapp.accounts.pseudonyms import shown_name
 from webapp.annotations.models import Annotation
-from webapp.reviews.reading import agreement
+from webapp.reviews.reading import agreement, independent_labels
 from webapp.scans.disclosure import told
 from webapp.scans.models import Scan
 
@@ -20,7 +20,8 @@ if TYPE_CHECKING:
 def summary(scan: Scan, reader: User) -> dict[str, Any]:
     """What the reader may know of the readings of a scan, as ReadingSerializer shows it."""
     is_open = scan.is_open_to(reader)
-    current = list(scan.reviews.filter(current=True).select_related("reader"))
+    reviews = list(scan.reviews.select_related("reader"))
+    current = [review for review in reviews if review.current]
     seen = [review for review in current if is_open or review.reader_id == reader.pk]
     settled = scan.adjudications.select_related("adjudicator").first() if is_open else None
     between, with_model = _overlaps(scan, reader) if is_open else ([], [])
@@ -31,7 +32,7 @@ def summary(scan: Scan, reader: User) -> dict[str, Any]:
         "own": next((review for review in current if review.reader_id == reader.pk), None),
         "reviews": seen,
         "reader_count": len(current),
-        "agreement": agreement(review.label for review in current) if is_open else None,
+        "agreement": agreement(independent_labels(reviews).values()) if is_open else None,
         "dice": between,
         "heatmap": with_model,
         "adjudication": settled,

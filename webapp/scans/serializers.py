@@ -167,7 +167,7 @@ class ScanSerializer(serializers.Serializer[Any]):
     reader_count = serializers.SerializerMethodField(help_text="How many people gave a verdict.")
     read_by_me = serializers.SerializerMethodField()
     dispute = serializers.FloatField(
-        help_text="Share of the readers' pairs that name different labels; 0 until you have given your verdict."
+        help_text="Share of the pairs of independent readings that name different labels; 0 until you have given your verdict."
     )
     settled_label = serializers.CharField(
         allow_null=True, help_text="What an adjudicator said last; null until you have given your verdict."

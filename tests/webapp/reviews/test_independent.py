@@ -1,0 +1,180 @@
+"""Readings count where readers are compared only if they were given without knowing of each other."""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from rest_framework.test import APIClient
+
+from tests.webapp.conftest import Clients
+from webapp.accounts.models import User
+from webapp.annotations.models import Annotation
+from webapp.reviews import reading
+from webapp.reviews.models import Review
+from webapp.scans.models import Disclosure, Scan
+
+Predicted = Callable[..., Scan]
+BOX = {"type": "FragmentSelector", "value": "xywh=pixel:100,100,100,100"}
+
+
+@pytest.fixture
+def scan(clinician: User, predicted: Predicted) -> Scan:
+    """A scan that the model calls CNV, and the clinician DME; with the clinician's shape on it."""
+    made = predicted(clinician)
+    Annotation.objects.create(scan=made, author=clinician, selector=BOX)
+    reading.record(made, clinician, label="DME")
+    Disclosure.objects.exclude(user=clinician).delete()
+    return made
+
+
+def says(client: APIClient, scan: Scan, **said: Any) -> dict[str, Any]:
+    answer = client.post(f"/api/v1/scans/{scan.pk}/review/", said)
+    assert answer.status_code == 201
+    given: dict[str, Any] = answer.json()
+    return given
+
+
+def export(client: APIClient, scan: Scan) -> Any:
+    return client.post("/api/v1/exports/", {"format": "csv", "scans": [str(scan.pk)]})
+
+
+def row(client: APIClient, scan: Scan) -> dict[str, str]:
+    """The scan as an exported table has it."""
+    (found,) = csv.DictReader(io.StringIO(export(client, scan).content.decode()))
+    return found
+
+
+# Whatever shows something of what others said or drew, to whom it is open.
+SHOWING: dict[str, Callable[[APIClient, Scan], Any]] = {
+    "the verdicts": lambda client, scan: client.get(f"/api/v1/scans/{scan.pk}/reviews/"),
+    "the reading": lambda client, scan: client.get(f"/api/v1/scans/{scan.pk}/reading/"),
+    "the shapes": lambda client, scan: client.get(f"/api/v1/scans/{scan.pk}/annotations/"),
+    "a shape": lambda client, scan: client.get(f"/api/v1/annotations/{Annotation.objects.get().pk}/"),
+    "the scan": lambda client, scan: client.get(f"/api/v1/scans/{scan.pk}/"),
+    "the list": lambda client, scan: client.get("/api/v1/scans/"),
+    "the history": lambda client, scan: client.get("/api/v1/history/"),
+    "the report": lambda client, scan: client.get(f"/api/v1/scans/{scan.pk}/report/"),
+    "an export": export,
+}
+
+
+@pytest.mark.parametrize("way", SHOWING)
+def test_being_unsure_opens_what_others_said_and_what_is_said_then_is_not_independent(
+    scan: Scan, colleague: User, api: Clients, way: str
+) -> None:
+    client = api(colleague)
+    assert says(client, scan, verdict="unsure")["independent"] is True
+    assert SHOWING[way](client, scan).status_code == 200
+
+    changed = says(client, scan, label="DME")
+
+    assert (changed["independent"], changed["blind"], changed["current"]) == (False, False, True)
+    found = client.get(f"/api/v1/scans/{scan.pk}/reading/").json()
+    assert found["agreement"] is None  # one said DME, the other was unsure
+    assert {review["reader"]: review["label"] for review in found["reviews"]} == {
+        "clara": "DME",
+        "colin": "DME",
+    }
+
+
+@pytest.mark.parametrize("way", SHOWING)
+def test_an_adjudicator_who_looked_at_others_first_is_not_independent(
+    scan: Scan, administrator: User, api: Clients, way: str
+) -> None:
+    client = api(administrator)
+    assert SHOWING[way](client, scan).status_code == 200
+    assert says(client, scan, label="DME")["independent"] is False
+
+
+def test_a_change_before_anything_of_others_was_shown_is_independent(
+    scan: Scan, colleague: User, api: Clients
+) -> None:
+    client = api(colleague)
+    client.get(f"/api/v1/scans/{scan.pk}/reading/")  # closed: nothing of others in it
+    says(client, scan, verdict="unsure")
+
+    assert says(client, scan, label="DME")["independent"] is True
+    assert client.get(f"/api/v1/scans/{scan.pk}/reading/").json()["agreement"] == 1
+
+
+def test_who_reads_alone_may_change_a_verdict(clinician: User, predicted: Predicted, api: Clients) -> None:
+    scan, client = predicted(clinician), api(clinician)
+    says(client, scan, verdict="unsure")
+    client.get(f"/api/v1/scans/{scan.pk}/reading/")
+    assert says(client, scan, label="DME")["independent"] is True
+
+
+def test_who_gives_in_after_a_look_ends_no_dispute(scan: Scan, colleague: User, api: Clients) -> None:
+    client = api(colleague)
+    says(client, scan, label="CNV")
+    assert client.get(f"/api/v1/scans/{scan.pk}/").json()["dispute"] == 1
+
+    says(client, scan, label="DME")
+
+    assert client.get(f"/api/v1/scans/{scan.pk}/").json()["dispute"] == 1
+    assert Review.objects.filter(scan=scan, current=True).count() == 2
+
+
+def test_the_dashboard_compares_independent_readings_alone(
+    scan: Scan, colleague: User, administrator: User, api: Clients
+) -> None:
+    client = api(colleague)
+    says(client, scan, label="CNV")
+    client.get(f"/api/v1/scans/{scan.pk}/reading/")
+    says(client, scan, label="DME")
+
+    found = api(administrator).get("/api/v1/dashboard/").json()
+
+    (line,) = found["verdicts"]
+    assert (line["agree"], line["disagree"], line["unsure"]) == (1, 1, 0)  # as they said it apart
+    (fleiss,) = found["fleiss"]
+    assert fleiss["kappa"] == pytest.approx(-1)  # as far apart as two can be
+    both = [line for line in found["cohen"] if set(line["readers"]) == {"clara", "colin"}]
+    assert [line["scans"] for line in both] == [1]
+
+
+def test_with_the_model_only_what_was_read_blind_is_compared(
+    colleague: User, clinician: User, administrator: User, predicted: Predicted, api: Clients
+) -> None:
+    first, second = predicted(colleague), predicted(colleague, "DME")
+    says(api(clinician), first, label="CNV")
+    api(clinician).get(f"/api/v1/scans/{second.pk}/")
+    says(api(clinician), second, verdict="agree")
+
+    found = api(administrator).get("/api/v1/dashboard/").json()
+
+    assert [(line["readers"], line["scans"]) for line in found["cohen"]] == [(["clara", "model 1.0.0"], 1)]
+    assert sum(line["agree"] for line in found["verdicts"]) == 2
+
+
+def test_an_export_says_who_knew_of_others_and_verifies_nothing_by_them(
+    scan: Scan, colleague: User, researcher: User, api: Clients
+) -> None:
+    client = api(colleague)
+    says(client, scan, verdict="unsure")
+    client.get(f"/api/v1/scans/{scan.pk}/reading/")
+    says(client, scan, label="DME")
+
+    found = row(api(researcher), scan)
+
+    assert "disagree DME blind; " in found["verdicts"] and found["verdicts"].endswith(
+        "disagree DME after others"
+    )
+    assert found["verified_by"] == ""  # one named it apart, and the other was unsure then
+
+
+def test_who_takes_a_label_back_after_a_look_verifies_it_no_more(
+    scan: Scan, clinician: User, colleague: User, researcher: User, api: Clients
+) -> None:
+    before = row(api(researcher), scan)
+    assert (before["verified_label"], before["verified_by"]) == ("DME", "readers")
+    says(api(colleague), scan, label="DME")
+    api(clinician).get(f"/api/v1/scans/{scan.pk}/reading/")
+
+    says(api(clinician), scan, label="NORMAL")
+
+    assert row(api(researcher), scan)["verified_by"] == ""
