@@ -18,6 +18,8 @@ PEOPLE = [
     {"username": "clara", "role": "clinician", "clinic": "east"},
     {"username": "colin", "role": "clinician", "clinic": "east"},
     {"username": "dora", "role": "clinician", "clinic": "east"},
+    {"username": "blanche", "role": "clinician", "clinic": "east"},
+    {"username": "bruno", "role": "clinician", "clinic": "east"},
     {"username": "newcomer", "role": "clinician"},
     {"username": "rita", "role": "researcher"},
     {"username": "boss", "role": "administrator"},
@@ -33,7 +35,7 @@ def browser() -> Iterator[Browser]:
 
 @pytest.fixture(scope="package")
 def clinic(browser: Browser, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Clinic]:
-    """A running stack with clara, colin and dora of one clinic, and others who belong to none."""
+    """A running stack with clara, colin, dora, blanche and bruno of one clinic, and others who belong to none."""
     page.install()  # the rules by which pages are judged are among its packages
     stack = Stack(tmp_path_factory.mktemp("page") / "var", ROOT / "model_store", free_ports(1)[0])
     try:

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import io
+import json
 from typing import Any
 
 import pypdf
 import pytest
 from playwright.sync_api import expect
 
-from tests.e2e.page.browser import Clinic, Visit
+from tests.e2e.page.browser import Clinic, Visit, simulated
 from tests.e2e.page.conftest import Visitor
 
 pytestmark = pytest.mark.xdist_group("page")
@@ -22,6 +23,16 @@ def disagree(window: Visit, label: str, reason: str) -> None:
     window.page.get_by_role("option", name=label, exact=True).click()
     verdict.get_by_label("Reason").fill(reason)
     verdict.get_by_role("button", name="Give verdict").click()
+
+
+def read_blind(window: Visit) -> None:
+    """Choose so for the account, which shows everything until now."""
+    window.page.get_by_test_id("user-menu").click()
+    switch = window.page.get_by_role("switch", name="Blind first reading")
+    expect(switch).not_to_be_checked()
+    switch.click()
+    expect(switch).to_be_checked()
+    window.page.keyboard.press("Escape")
 
 
 def other_label(scan: dict[str, Any]) -> str:
@@ -124,13 +135,28 @@ def test_disagreeing_asks_for_the_right_label_and_a_reason(enter: Visitor, clini
 def test_a_blind_reading_hides_the_answer_until_the_reader_has_said_what_it_is(
     enter: Visitor, clinic: Clinic
 ) -> None:
-    scan = clinic.upload("clara")
-    window = enter("clara").open()
-    window.page.get_by_test_id("user-menu").click()
-    window.page.get_by_role("switch", name="Blind first reading").check()
-    window.read(scan)
+    looked_at = clinic.upload("clara")
+    window = enter("blanche").read(looked_at)
+    expect(window.page.get_by_test_id("answer")).to_be_visible()
+    read_blind(window)
 
+    # What was seen before is hidden, but does not count as blind.
+    expect(window.page.get_by_text("this does not count as read blind")).to_be_visible()
+    expect(window.page.get_by_test_id("answer")).to_have_count(0)
+
+    scan = clinic.upload("clara", patient_ref="Blind-1")
+    window.open("/?search=Blind-1&ordering=urgent")
+    row = window.page.get_by_test_id("row")
+    expect(row).to_contain_text("Hidden until you have read it")
+    expect(row).not_to_contain_text(scan["recommendation"]["urgency"])
+    expect(window.page.get_by_role("combobox", name="Order")).to_be_disabled()
+    window.page.get_by_role("button", name="Filters").click()
+    expect(window.page.get_by_role("combobox", name="Eye")).to_be_visible()
+    expect(window.page.get_by_role("combobox", name="Label")).to_have_count(0)
+
+    window.read(scan)
     expect(window.page.get_by_text("Your reading first")).to_be_visible()
+    expect(window.page.get_by_text("Both are kept.")).to_be_visible()
     expect(window.page.get_by_test_id("answer")).to_have_count(0)
     expect(window.page.get_by_test_id("recommendation")).to_have_count(0)
     expect(window.page.get_by_role("switch", name="Heat map")).to_have_count(0)
@@ -140,7 +166,7 @@ def test_a_blind_reading_hides_the_answer_until_the_reader_has_said_what_it_is(
     verdict.get_by_role("button", name="Give my reading").click()
 
     expect(window.page.get_by_test_id("answer")).to_be_visible()
-    own = clinic.get("clara", f"scans/{scan['id']}/reading/")["own"]
+    own = clinic.get("blanche", f"scans/{scan['id']}/reading/")["own"]
     assert (own["blind"], own["verdict"], own["label"]) == (True, "agree", scan["prediction"])
 
     # What is said with the answer in sight comes beside it.
@@ -149,6 +175,58 @@ def test_a_blind_reading_hides_the_answer_until_the_reader_has_said_what_it_is(
     expect(verdict).to_contain_text("You disagree")
     window.page.get_by_role("button", name="Earlier verdicts").click()
     expect(window.page.get_by_test_id("readers")).to_contain_text("read blind")
+
+
+def test_who_reads_blind_uploads_without_being_told_the_answer(enter: Visitor, clinic: Clinic) -> None:
+    window = enter("bruno").open()
+    read_blind(window)
+    window.page.get_by_test_id("open-upload").click()
+    files = [
+        {"name": f"scan-{seed}.png", "mimeType": "image/png", "buffer": simulated("CNV", seed)}
+        for seed in (951, 952)
+    ]
+    window.page.get_by_role("dialog", name="Upload scans").locator("input[type=file]").set_input_files(files)
+
+    lines = window.page.get_by_test_id("upload")
+    for line in lines.all():
+        expect(line).to_have_attribute("data-state", "done")
+    expect(
+        window.page.get_by_text("The model's answer is hidden until you have given your verdict")
+    ).to_have_count(2)
+    lines.first.get_by_role("link", name="Look at it").click()
+    expect(window.page.get_by_text("Both are kept.")).to_be_visible()  # it would count as blind
+
+
+NEWER = """
+import json, sys
+from webapp.scans.models import Scan
+given = json.load(sys.stdin)
+Scan.objects.filter(pk=given["id"]).update(label=given["label"], model_version="9.9.9")
+"""
+
+
+def test_an_answer_that_changes_before_the_click_is_shown_and_asked_about_again(
+    enter: Visitor, clinic: Clinic
+) -> None:
+    scan = clinic.upload("clara")
+    window = enter("clara").read(scan)
+    expect(window.page.get_by_test_id("label")).to_have_text(scan["prediction"])
+    newer = other_label(scan)
+    clinic.stack.django(NEWER, json.dumps({"id": scan["id"], "label": newer}))
+
+    verdict = window.page.get_by_test_id("verdict")
+    verdict.get_by_text("Agree", exact=True).click()
+    verdict.get_by_role("button", name="Give verdict").click()
+
+    expect(verdict).to_contain_text(f"{newer} by version 9.9.9 now, {scan['prediction']} by version")
+    expect(window.page.get_by_test_id("label")).to_have_text(newer)
+    assert clinic.get("clara", f"scans/{scan['id']}/reading/")["own"] is None
+
+    verdict.get_by_text("Agree", exact=True).click()
+    verdict.get_by_role("button", name="Give verdict").click()
+    expect(verdict).to_contain_text("You agree")
+    own = clinic.get("clara", f"scans/{scan['id']}/reading/")["own"]
+    assert (own["label"], own["model_version"]) == (newer, "9.9.9")
 
 
 def test_readers_see_each_other_after_their_own_verdict_and_an_adjudicator_settles_it(
@@ -167,7 +245,7 @@ def test_readers_see_each_other_after_their_own_verdict_and_an_adjudicator_settl
     expect(readers).not_to_contain_text("clara")
     disagree(window, other_label(scan), "looks like another disease")
     expect(readers).to_contain_text("clara")
-    expect(readers).to_contain_text("0% of the readers' pairs")
+    expect(readers).to_contain_text("0% of the pairs of independent readings")
     expect(readers).to_contain_text("Dice 1.00")
     expect(readers).to_contain_text("heat map")
 

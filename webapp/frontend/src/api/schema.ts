@@ -54,7 +54,8 @@ export interface paths {
         delete?: never;
         options?: never;
         head?: never;
-        patch?: never;
+        /** @description Change what is yours to decide of your account. */
+        patch: operations["auth_me_partial_update"];
         trace?: never;
     };
     "/api/v1/auth/session/": {
@@ -272,7 +273,11 @@ export interface paths {
         };
         get?: never;
         put?: never;
-        /** @description Agree, disagree with the right label, or be unsure. It becomes your current verdict on the scan. */
+        /**
+         * @description Agree, disagree with the right label, or be unsure. It becomes your current verdict on the scan.
+         *
+         *     409 (`prediction_changed`) when the scan's newest prediction is not the one that your verdict is on.
+         */
         post: operations["scans_review_create"];
         delete?: never;
         options?: never;
@@ -471,6 +476,12 @@ export interface components {
         };
         /** @enum {unknown} */
         BlankEnum: "";
+        /**
+         * @description * `server` - The server, which knows what it has shown
+         *     * `browser` - The reader's browser, as in earlier versions
+         * @enum {string}
+         */
+        BlindSourceEnum: "server" | "browser";
         /** @description A comment (`purpose: commenting`) or a label (`purpose: tagging`). */
         Body: {
             type: string;
@@ -483,7 +494,7 @@ export interface components {
             purpose: string;
             value: string;
         };
-        /** @description Cohen's kappa of two readers, or of a reader and a version of the model. */
+        /** @description Cohen's kappa of two readers' independent readings, or of a reader's blind ones and a version of the model. */
         Cohen: {
             readers: string[];
             /** @description That both named a label for. */
@@ -540,7 +551,7 @@ export interface components {
             code: string;
             message: string;
         };
-        /** @description Fleiss' kappa of the scans with the same number of readers. */
+        /** @description Fleiss' kappa of the scans with the same number of independent readings. */
         Fleiss: {
             readers_per_scan: number;
             scans: number;
@@ -610,6 +621,8 @@ export interface components {
             role: components["schemas"]["RoleEnum"];
             clinic: string;
             may_adjudicate: boolean;
+            /** @description Whether a scan's answer is hidden from you until you have given your verdict. */
+            reads_blind: boolean;
         };
         /** @description Which model said so. */
         Model: {
@@ -618,7 +631,7 @@ export interface components {
         };
         /** @description Labels and urgencies. */
         Options: {
-            /** @description Those that the newest prediction knows. */
+            /** @description Those that the newest prediction knows, in the alphabet's order. */
             labels: string[];
             /** @description Least urgent first: a scan with `urgency_rank` 1 has the first of them, or is to be read first. */
             urgencies: string[];
@@ -669,6 +682,25 @@ export interface components {
              */
             micrometres_y?: number | null;
         };
+        /** @description What users decide of their own account. */
+        PatchedPreferencesRequest: {
+            /** @description Hide each scan's answer from me until I have given my verdict. */
+            reads_blind?: boolean;
+        };
+        /** @description A prediction by what it says. */
+        PredictionSeen: {
+            /** @description The scan's `prediction`. */
+            label: string;
+            /** @description The version of the scan's `model`. */
+            model_version: string;
+        };
+        /** @description A prediction by what it says. */
+        PredictionSeenRequest: {
+            /** @description The scan's `prediction`. */
+            label: string;
+            /** @description The version of the scan's `model`. */
+            model_version: string;
+        };
         /** @description Whether the image is good enough to be read. */
         Quality: {
             acceptable: boolean;
@@ -695,13 +727,15 @@ export interface components {
         Reading: {
             /** @description False while others' verdicts and shapes are hidden: until you have given yours. */
             open: boolean;
+            /** @description Whether a verdict would be a blind one now: neither the model's answer nor anything of others' readings has been shown to you. */
+            would_be_blind: boolean;
             own: components["schemas"]["Review"] | null;
             /** @description Current verdicts that you may see, newest first. */
             reviews: components["schemas"]["Review"][];
             reader_count: number;
             /**
              * Format: double
-             * @description Share of the readers' pairs that name the same label; null without a pair.
+             * @description Share of the pairs of independent readings that name the same label; null without a pair.
              */
             agreement: number | null;
             dice: components["schemas"]["ReadersDice"][];
@@ -740,7 +774,7 @@ export interface components {
             readonly id: string;
             readonly scan: string;
             /**
-             * @description Needed but for a blind reading with a label.
+             * @description Without it, it follows from the label that you see: the way to read blind.
              *
              *     * `agree` - Agree
              *     * `disagree` - Disagree
@@ -748,10 +782,19 @@ export interface components {
              */
             verdict?: components["schemas"]["VerdictEnum"];
             /**
-             * @description Given before you saw the model's answer: the label you see, and the verdict follows from it.
+             * @description Given before you were shown the model's answer or others' readings. The server knows: what is sent here makes the verdict follow from the label, and nothing else.
              * @default false
              */
             blind: boolean;
+            /** @description Given before anything of others' readings was shown to its reader: only such readings count where readers are compared. */
+            readonly independent: boolean;
+            /**
+             * @description Who says so.
+             *
+             *     * `server` - The server, which knows what it has shown
+             *     * `browser` - The reader's browser, as in earlier versions
+             */
+            readonly blind_source: components["schemas"]["BlindSourceEnum"];
             /**
              * @description Needed to disagree: the right label.
              * @default
@@ -773,7 +816,7 @@ export interface components {
         /** @description A verdict on a scan's prediction, together with the prediction that the reader saw. */
         ReviewRequest: {
             /**
-             * @description Needed but for a blind reading with a label.
+             * @description Without it, it follows from the label that you see: the way to read blind.
              *
              *     * `agree` - Agree
              *     * `disagree` - Disagree
@@ -781,10 +824,12 @@ export interface components {
              */
             verdict?: components["schemas"]["VerdictEnum"];
             /**
-             * @description Given before you saw the model's answer: the label you see, and the verdict follows from it.
+             * @description Given before you were shown the model's answer or others' readings. The server knows: what is sent here makes the verdict follow from the label, and nothing else.
              * @default false
              */
             blind: boolean;
+            /** @description The prediction that your verdict is on. If it is not the scan's newest, the answer is 409 and nothing is recorded. Left out, to agree or disagree is on what was last shown to you; if that was none, name it. */
+            prediction_seen?: components["schemas"]["PredictionSeenRequest"];
             /**
              * @description Needed to disagree: the right label.
              * @default
@@ -828,6 +873,10 @@ export interface components {
             /** Format: date-time */
             timestamp: string;
             readonly user_id: string;
+            /** @description True while you read blind and have not given your verdict: all that the model said is left out. */
+            answer_hidden: boolean;
+            /** @description Those that the model knows, in the alphabet's order. */
+            labels: string[];
             prediction: string | null;
             /** Format: double */
             confidence: number | null;
@@ -850,7 +899,7 @@ export interface components {
             readonly read_by_me: boolean;
             /**
              * Format: double
-             * @description Share of the readers' pairs that name different labels; 0 until you have given your verdict.
+             * @description Share of the pairs of independent readings that name different labels; 0 until you have given your verdict.
              */
             dispute: number;
             /** @description What an adjudicator said last; null until you have given your verdict. */
@@ -964,6 +1013,10 @@ export interface components {
             /** Format: date-time */
             timestamp: string;
             readonly user_id: string;
+            /** @description True while you read blind and have not given your verdict: all that the model said is left out. */
+            answer_hidden: boolean;
+            /** @description Those that the model knows, in the alphabet's order. */
+            labels: string[];
             prediction: string | null;
             /** Format: double */
             confidence: number | null;
@@ -986,7 +1039,7 @@ export interface components {
             readonly read_by_me: boolean;
             /**
              * Format: double
-             * @description Share of the readers' pairs that name different labels; 0 until you have given your verdict.
+             * @description Share of the pairs of independent readings that name different labels; 0 until you have given your verdict.
              */
             dispute: number;
             /** @description What an adjudicator said last; null until you have given your verdict. */
@@ -1003,7 +1056,7 @@ export interface components {
          * @enum {string}
          */
         VerdictEnum: "agree" | "disagree" | "unsure";
-        /** @description What readers said of a label of a version of the model. */
+        /** @description What readers said of a label of a version of the model, independently of each other. */
         Verdicts: {
             model_version: string;
             label: string;
@@ -1190,6 +1243,38 @@ export interface operations {
             };
         };
     };
+    auth_me_partial_update: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: {
+            content: {
+                "application/json": components["schemas"]["PatchedPreferencesRequest"];
+            };
+        };
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Me"];
+                };
+            };
+            /** @description An error. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+        };
+    };
     auth_session_create: {
         parameters: {
             query?: never;
@@ -1327,7 +1412,7 @@ export interface operations {
                 model_version?: string;
                 /** @description Not for researchers. */
                 patient_ref?: string;
-                /** @description A label, as in `prediction`. */
+                /** @description A label, as in `prediction`; none that is hidden. */
                 prediction?: string;
                 reviewed?: boolean;
                 /** @description Words of the patient's reference, the note or the label. */
@@ -1389,7 +1474,7 @@ export interface operations {
                 page_size?: number;
                 /** @description Not for researchers. */
                 patient_ref?: string;
-                /** @description A label, as in `prediction`. */
+                /** @description A label, as in `prediction`; none that is hidden. */
                 prediction?: string;
                 reviewed?: boolean;
                 /** @description Words of the patient's reference, the note or the label. */
@@ -1474,7 +1559,7 @@ export interface operations {
                 page_size?: number;
                 /** @description Not for researchers. */
                 patient_ref?: string;
-                /** @description A label, as in `prediction`. */
+                /** @description A label, as in `prediction`; none that is hidden. */
                 prediction?: string;
                 reviewed?: boolean;
                 /** @description Words of the patient's reference, the note or the label. */
@@ -2052,7 +2137,7 @@ export interface operations {
                 model_version?: string;
                 /** @description Not for researchers. */
                 patient_ref?: string;
-                /** @description A label, as in `prediction`. */
+                /** @description A label, as in `prediction`; none that is hidden. */
                 prediction?: string;
                 reviewed?: boolean;
                 /** @description Words of the patient's reference, the note or the label. */

@@ -21,7 +21,8 @@ export type Count = Schemas["Count"];
 export type Selector = Schemas["Selector"];
 export type Annotation = Schemas["Annotation"];
 /** What may be left out of a request is always there in an answer. */
-export type Review = Required<Schemas["Review"]>;
+export type Review = Required<Omit<Schemas["Review"], "prediction_seen">>;
+export type PredictionSeen = Schemas["PredictionSeen"];
 export type Reading = Omit<Schemas["Reading"], "own" | "reviews"> & { own: Review | null; reviews: Review[] };
 export type Adjudication = Schemas["Adjudication"];
 export type Dashboard = Schemas["Dashboard"];

@@ -1,11 +1,23 @@
-import { useLocalStorage } from "@mantine/hooks";
+import { useMutation, useQueryClient } from "@tanstack/react-query";
 
-/** Whether the reader wants to give a verdict before seeing the model's answer; kept in this browser. */
-export function useBlindReading(): [boolean, (blind: boolean) => void] {
-  const [value, setValue] = useLocalStorage({
-    key: "retinote-blind",
-    defaultValue: false,
-    getInitialValueInEffect: false,
+import { json } from "../api/client";
+import type { Me } from "../api/types";
+import { useMe } from "./useMe";
+
+/** Whether the server hides each scan's answer from the reader until the verdict: a choice of the account. */
+export function useBlindReading(): boolean {
+  const me = useMe();
+  return me !== undefined && me.reads_blind && me.role !== "researcher";
+}
+
+/** Changes that choice. What was loaded is loaded anew: other things are hidden then. */
+export function useBlindSwitch() {
+  const queries = useQueryClient();
+  return useMutation({
+    mutationFn: (reads_blind: boolean) => json<Me>("auth/me/", { method: "PATCH", body: { reads_blind } }),
+    onSuccess: (me) => {
+      queries.setQueryData(["me"], me);
+      void queries.resetQueries({ predicate: ({ queryKey }) => queryKey[0] !== "me" });
+    },
   });
-  return [value, setValue];
 }

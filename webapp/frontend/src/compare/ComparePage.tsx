@@ -5,10 +5,8 @@ import { Link, useSearchParams } from "react-router";
 
 import { json } from "../api/client";
 import type { Page, Scan } from "../api/types";
-import { useBlindReading } from "../common/blind";
 import { formatShare, formatTime } from "../common/format";
 import { ProblemAlert } from "../common/ProblemAlert";
-import { useMe } from "../common/useMe";
 import { Waiting } from "../common/Waiting";
 import type { PictureCanvas } from "../drawing/canvas/PictureCanvas";
 import { usePictureCanvas } from "../drawing/usePictureCanvas";
@@ -130,16 +128,8 @@ interface PictureProps {
 
 function Picture({ side, scan, heat, onView }: PictureProps) {
   const container = useRef<HTMLDivElement>(null);
-  const [blind] = useBlindReading();
-  const reads = useMe()?.role !== "researcher";
-  const hidden = blind && reads && !scan.read_by_me;
   const changed = useCallback((canvas: PictureCanvas) => onView(side, canvas), [onView, side]);
-  const { canvas, isShown, problem } = usePictureCanvas(
-    container,
-    scan,
-    { heat: heat && !hidden, opacity: 0.5 },
-    changed,
-  );
+  const { canvas, isShown, problem } = usePictureCanvas(container, scan, { heat, opacity: 0.5 }, changed);
   const onKeyDown = (event: KeyboardEvent) => {
     const viewport = canvas?.viewport;
     if (!viewport) return;
@@ -174,12 +164,12 @@ function Picture({ side, scan, heat, onView }: PictureProps) {
       </div>
       {problem && <ProblemAlert error={problem} />}
       <Text size="sm">
-        {scan.prediction && !hidden && (
+        {scan.prediction && (
           <>
             <b>{scan.prediction}</b> {formatShare(scan.confidence ?? 0)}
           </>
         )}
-        {hidden && texts.worklist.hidden}
+        {scan.answer_hidden && texts.worklist.hidden}
       </Text>
     </>
   );

@@ -19,7 +19,7 @@ interface Props {
 
 /** Every shape with its label and comment, for who does not see or reach it on the scan, too. */
 export function ShapeList({ drawing, state, scan, regions }: Props) {
-  const labels = Object.keys(scan.probabilities);
+  const { labels } = scan;
   if (!state.loaded) return <Text c="dimmed">{state.problem?.message ?? texts.drawing.loading}</Text>;
   return (
     <Stack gap="xs">

@@ -12,7 +12,7 @@ import { Section } from "./Section";
 const { fields } = texts.reading;
 
 /** What is known of the scan besides its picture; to be corrected by who may. */
-export function Details({ scan, hidden }: { scan: Scan; hidden: boolean }) {
+export function Details({ scan }: { scan: Scan }) {
   const [editing, setEditing] = useState(false);
   const rows: [string, string][] = [
     [fields.uploaded, formatTime(scan.timestamp)],
@@ -28,8 +28,7 @@ export function Details({ scan, hidden }: { scan: Scan; hidden: boolean }) {
     ],
     [fields.sha256, scan.sha256],
   ];
-  if (scan.model && !hidden)
-    rows.push([fields.weights, texts.reading.model(scan.model.name, scan.model.version)]);
+  if (scan.model) rows.push([fields.weights, texts.reading.model(scan.model.name, scan.model.version)]);
   return (
     <Section title={texts.reading.details} testid="details">
       {editing ? (

@@ -42,7 +42,7 @@ export function Readers({ scan, reading }: { scan: Scan; reading: Reading }) {
                   </Table.Td>
                   <Table.Td>
                     {texts.reading.verdicts[review.verdict]}
-                    {review.blind && `, ${texts.reading.wasBlind}`}
+                    {known(review) && `, ${known(review)}`}
                     {review.comment && (
                       <Text size="xs" c="dimmed">
                         {review.comment}
@@ -87,6 +87,12 @@ export function Readers({ scan, reading }: { scan: Scan; reading: Reading }) {
   );
 }
 
+/** What the reader knew of the answer and of others. */
+function known(review: Review): string {
+  if (review.blind) return texts.reading.wasBlind;
+  return review.independent ? "" : texts.reading.afterOthers;
+}
+
 /** Verdicts that later ones have replaced: nothing is overwritten. */
 function Earlier({ scan }: { scan: Scan }) {
   const [opened, setOpened] = useState(false);
@@ -110,7 +116,7 @@ function Earlier({ scan }: { scan: Scan }) {
               {[
                 formatTime(review.timestamp),
                 `${review.reader} ${texts.reading.verdicts[review.verdict]} ${review.label}`.trim(),
-                review.blind && texts.reading.wasBlind,
+                known(review),
                 texts.reading.modelSaid(review.model_label, review.model_version),
                 review.comment,
               ]
@@ -151,7 +157,7 @@ function Settle({ scan, settled }: { scan: Scan; settled: Adjudication | null })
       <Select
         label={texts.reading.rightLabel}
         placeholder={texts.reading.chooseLabel}
-        data={Object.keys(scan.probabilities)}
+        data={scan.labels}
         value={label}
         onChange={setLabel}
       />

@@ -1,12 +1,11 @@
 import { Stack } from "@mantine/core";
 import { useQuery } from "@tanstack/react-query";
-import { useEffect, useMemo } from "react";
+import { useEffect } from "react";
 import { useParams } from "react-router";
 
 import { json } from "../api/client";
 import { Problem } from "../api/problem";
-import type { Me, Reading, Region, Scan } from "../api/types";
-import { useBlindReading } from "../common/blind";
+import type { Me, Reading, Scan } from "../api/types";
 import { ProblemAlert } from "../common/ProblemAlert";
 import { useMe } from "../common/useMe";
 import { Waiting } from "../common/Waiting";
@@ -26,7 +25,6 @@ import { Unread } from "./Unread";
 import { VerdictForm } from "./VerdictForm";
 
 const POLL_MS = 2000;
-const NOTHING: Region[] = [];
 
 /** One scan: to look at, draw on and give a verdict on. */
 export default function ReadingPage() {
@@ -57,12 +55,11 @@ export default function ReadingPage() {
 }
 
 function ScanReading({ scan, reading, me }: { scan: Scan; reading: Reading; me: Me }) {
-  const [blind] = useBlindReading();
   const mayDraw = me.role !== "researcher";
   const predicted = scan.status === "predicted";
-  const hidden = blind && mayDraw && predicted && reading.own === null;
+  const hidden = scan.answer_hidden;
   const [drawing, state] = useDrawing(me.id, scan.id, mayDraw, reading.open ? reading.reader_count : 0);
-  const regions = useMemo(() => (hidden ? NOTHING : scan.regions), [hidden, scan.regions]);
+  const { regions } = scan;
   const title = texts.reading.title(scan.patient_ref);
   useEffect(() => {
     document.title = `${title} · ${texts.shell.product}`;
@@ -91,7 +88,7 @@ function ScanReading({ scan, reading, me }: { scan: Scan; reading: Reading; me: 
           <ShapeList drawing={drawing} state={state} scan={scan} regions={regions} />
         </Section>
         <Readers scan={scan} reading={reading} />
-        <Details scan={scan} hidden={hidden} />
+        <Details scan={scan} />
       </div>
     </div>
   );

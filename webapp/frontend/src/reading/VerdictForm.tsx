@@ -3,7 +3,8 @@ import { useMutation, useQueryClient } from "@tanstack/react-query";
 import { useState } from "react";
 
 import { json } from "../api/client";
-import type { Reading, Review, Scan, Verdict } from "../api/types";
+import { Problem } from "../api/problem";
+import type { PredictionSeen, Reading, Review, Scan, Verdict } from "../api/types";
 import { ProblemAlert } from "../common/ProblemAlert";
 import { useKeys } from "../common/keys";
 import { texts } from "../texts";
@@ -20,7 +21,6 @@ interface Given {
   verdict?: Verdict;
   label?: string;
   comment?: string;
-  blind?: boolean;
 }
 
 /** Asks for the reader's verdict, and shows it once it is given. */
@@ -29,7 +29,15 @@ export function VerdictForm({ scan, reading, blind }: Props) {
   const [changing, setChanging] = useState(false);
   const [verdict, setVerdict] = useState<Verdict | null>(null);
   const give = useMutation({
-    mutationFn: (given: Given) => json<Review>(`scans/${scan.id}/review/`, { method: "POST", body: given }),
+    mutationFn: (given: Given) =>
+      json<Review>(`scans/${scan.id}/review/`, { method: "POST", body: { ...given, ...seen(scan) } }),
+    onError: (error) => {
+      // The model has said something else meanwhile: it is shown, and the reader asked again.
+      if (!(error instanceof Problem) || error.status !== 409) return;
+      setVerdict(null);
+      void queries.invalidateQueries({ queryKey: ["scan", scan.id] });
+      void queries.invalidateQueries({ queryKey: ["scans"] });
+    },
     onSuccess: () => {
       setChanging(false);
       setVerdict(null);
@@ -76,7 +84,12 @@ export function VerdictForm({ scan, reading, blind }: Props) {
     <Section title={blind ? texts.reading.blindTitle : texts.reading.verdict} testid="verdict">
       <Stack gap="sm">
         {blind ? (
-          <BlindFields scan={scan} busy={give.isPending} onGive={give.mutate} />
+          <BlindFields
+            scan={scan}
+            counts={reading.would_be_blind}
+            busy={give.isPending}
+            onGive={give.mutate}
+          />
         ) : (
           <Fields
             scan={scan}
@@ -93,6 +106,12 @@ export function VerdictForm({ scan, reading, blind }: Props) {
   );
 }
 
+/** The answer that is on the screen, if one is. */
+function seen(scan: Scan): { prediction_seen?: PredictionSeen } {
+  if (scan.prediction === null) return {};
+  return { prediction_seen: { label: scan.prediction, model_version: scan.model?.version ?? "" } };
+}
+
 interface FieldsProps {
   scan: Scan;
   busy: boolean;
@@ -107,7 +126,7 @@ function Fields({ scan, busy, verdict, onVerdict, onGive, onCancel }: FieldsProp
   const [comment, setComment] = useState("");
   const [tried, setTried] = useState(false);
   const disagrees = verdict === "disagree";
-  const others = Object.keys(scan.probabilities).filter((name) => name !== scan.prediction);
+  const others = scan.labels.filter((name) => name !== scan.prediction);
   const complete = verdict !== null && (!disagrees || (label !== null && comment.trim() !== ""));
   const submit = () => {
     setTried(true);
@@ -172,17 +191,21 @@ function Fields({ scan, busy, verdict, onVerdict, onGive, onCancel }: FieldsProp
   );
 }
 
-function BlindFields({ scan, busy, onGive }: Pick<FieldsProps, "scan" | "busy" | "onGive">) {
+type BlindProps = Pick<FieldsProps, "scan" | "busy" | "onGive"> & {
+  /** Whether the reader was shown nothing until now. */
+  counts: boolean;
+};
+
+function BlindFields({ scan, counts, busy, onGive }: BlindProps) {
   const [label, setLabel] = useState<string | null>(null);
   const [comment, setComment] = useState("");
   return (
     <>
-      <Text size="sm">{texts.reading.blindHelp}</Text>
+      <Text size="sm">{counts ? texts.reading.blindHelp : texts.reading.notBlindHelp}</Text>
       <Select
         label={texts.reading.blindLabel}
         placeholder={texts.reading.chooseLabel}
-        // In the alphabet's order: theirs would tell which label the model thinks probable.
-        data={Object.keys(scan.probabilities).sort()}
+        data={scan.labels}
         value={label}
         onChange={setLabel}
       />
@@ -198,14 +221,14 @@ function BlindFields({ scan, busy, onGive }: Pick<FieldsProps, "scan" | "busy" |
         <Button
           loading={busy}
           disabled={label === null}
-          onClick={() => label && onGive({ blind: true, label, comment: comment.trim() })}
+          onClick={() => label && onGive({ label, comment: comment.trim() })}
         >
           {texts.reading.blindSubmit}
         </Button>
         <Button
           variant="default"
           disabled={busy}
-          onClick={() => onGive({ blind: true, verdict: "unsure", comment: comment.trim() })}
+          onClick={() => onGive({ verdict: "unsure", comment: comment.trim() })}
         >
           {texts.reading.unsure}
         </Button>

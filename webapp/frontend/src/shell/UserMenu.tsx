@@ -14,14 +14,14 @@ import { IconApi, IconLogout, IconSettings } from "@tabler/icons-react";
 
 import { signOut } from "../api/session";
 import type { Me } from "../api/types";
-import { useBlindReading } from "../common/blind";
+import { useBlindSwitch } from "../common/blind";
 import { texts } from "../texts";
 import { AdministrationDialog } from "./AdministrationDialog";
 
 /** Who is signed in, how the page looks, and the ways to what stands behind it. */
 export function UserMenu({ me }: { me: Me }) {
   const { colorScheme, setColorScheme } = useMantineColorScheme();
-  const [blind, setBlind] = useBlindReading();
+  const blind = useBlindSwitch();
   const [asksForPassword, dialog] = useDisclosure();
   const name = `${me.first_name} ${me.last_name}`.trim() || me.username;
 
@@ -74,8 +74,10 @@ export function UserMenu({ me }: { me: Me }) {
               <Switch
                 label={texts.shell.blind}
                 description={texts.shell.blindHelp}
-                checked={blind}
-                onChange={(event) => setBlind(event.currentTarget.checked)}
+                checked={blind.isPending ? blind.variables : me.reads_blind}
+                disabled={blind.isPending}
+                error={blind.error?.message}
+                onChange={(event) => blind.mutate(event.currentTarget.checked)}
               />
             )}
           </Stack>

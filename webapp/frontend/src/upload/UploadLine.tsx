@@ -2,6 +2,7 @@ import { Button, Group, Paper, Progress, Text } from "@mantine/core";
 import { IconAlertTriangle, IconCheck, IconClock, IconLoader } from "@tabler/icons-react";
 import { Link } from "react-router";
 
+import { useBlindReading } from "../common/blind";
 import { formatShare } from "../common/format";
 import { texts } from "../texts";
 import { type Upload, useUploads } from "./UploadProvider";
@@ -9,6 +10,7 @@ import { type Upload, useUploads } from "./UploadProvider";
 /** One file on its way, and what became of it. */
 export function UploadLine({ upload, onFollow }: { upload: Upload; onFollow: () => void }) {
   const { retry } = useUploads();
+  const blind = useBlindReading();
   const { file, state, scan, problem, sent } = upload;
   const Icon = { waiting: IconClock, sending: IconLoader, done: IconCheck, refused: IconAlertTriangle }[
     state
@@ -77,6 +79,8 @@ export function UploadLine({ upload, onFollow }: { upload: Upload; onFollow: () 
     const said = scan.duplicate ? `${texts.upload.duplicate} ` : "";
     if (scan.status === "queued") return said + texts.upload.queued;
     if (scan.status === "failed") return said + (scan.failure?.message ?? "");
+    // What came before the reader chose to read blind is hidden, too.
+    if (scan.answer_hidden || blind) return said + texts.upload.hidden;
     return said + texts.upload.read(scan.prediction ?? "", formatShare(scan.confidence ?? 0));
   }
 }

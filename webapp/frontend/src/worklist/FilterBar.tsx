@@ -3,6 +3,7 @@ import { useDebouncedCallback, useDisclosure } from "@mantine/hooks";
 import { IconAdjustmentsHorizontal, IconSearch, IconX } from "@tabler/icons-react";
 import { useEffect, useState } from "react";
 
+import { useBlindReading } from "../common/blind";
 import { useMe, useOptions } from "../common/useMe";
 import { texts } from "../texts";
 import type { FilterName, Filters } from "./filters";
@@ -15,6 +16,7 @@ export function FilterBar({ filters }: { filters: Filters }) {
   const labels = useOptions()?.labels ?? [];
   const [opened, { toggle }] = useDisclosure(filters.narrowed);
   const mayKnowPatients = useMe()?.role !== "researcher";
+  const blind = useBlindReading();
   const patient = filters.get("patient_ref");
   const choice = (name: FilterName, label: string, data: Record<string, string>) => (
     <Select
@@ -42,6 +44,8 @@ export function FilterBar({ filters }: { filters: Filters }) {
           size="sm"
           w={190}
           allowDeselect={false}
+          disabled={blind}
+          title={blind ? texts.worklist.orderBlind : undefined}
           data={Object.entries(texts.worklist.orders).map(([value, label]) => ({ value, label }))}
           value={filters.get("ordering") || "newest"}
           onChange={(value) => filters.set("ordering", value === "newest" ? "" : (value ?? ""))}
@@ -68,11 +72,12 @@ export function FilterBar({ filters }: { filters: Filters }) {
       </Group>
       {opened && (
         <Group gap="sm" mt="sm" align="flex-end" className={classes.filters}>
-          {choice(
-            "prediction",
-            texts.worklist.label,
-            Object.fromEntries(labels.map((label) => [label, label])),
-          )}
+          {!blind &&
+            choice(
+              "prediction",
+              texts.worklist.label,
+              Object.fromEntries(labels.map((label) => [label, label])),
+            )}
           {choice("status", texts.worklist.status, texts.worklist.statuses)}
           {choice("eye", texts.worklist.eye, texts.common.eyes)}
           {mayKnowPatients && choice("unread", texts.worklist.reading, texts.worklist.unread)}

@@ -18,8 +18,6 @@ interface Props {
   scan: Scan;
   index: number;
   chosen: boolean;
-  /** Whether what the model says is to stay hidden until the reader has read the scan. */
-  blind: boolean;
   query: string;
   /** In pixels; `top` from the beginning of the list. */
   height: number;
@@ -32,7 +30,6 @@ export const ScanRow = memo(function ScanRow({
   scan: listed,
   index,
   chosen,
-  blind,
   query,
   height,
   top,
@@ -49,7 +46,6 @@ export const ScanRow = memo(function ScanRow({
   const scan = (waits && looked) || listed;
   const name = scan.patient_ref || texts.worklist.noPatient;
   const address = `/scans/${scan.id}${query && `?from=${encodeURIComponent(query)}`}`;
-  const hidden = blind && !scan.read_by_me;
   const open = (event: MouseEvent) => {
     if (event.target instanceof Element && event.target.closest("a, label, input")) return;
     void navigate(address);
@@ -84,12 +80,10 @@ export const ScanRow = memo(function ScanRow({
         </Text>
       </div>
       <div role="cell" className={classes.answer}>
-        <Said scan={scan} hidden={hidden} />
+        <Said scan={scan} />
       </div>
       <div role="cell" className={classes.urgency}>
-        {scan.recommendation && !hidden && (
-          <Urgency text={scan.recommendation.urgency} rank={scan.urgency_rank} />
-        )}
+        {scan.recommendation && <Urgency text={scan.recommendation.urgency} rank={scan.urgency_rank} />}
       </div>
       <div role="cell" className={classes.readers}>
         <Read scan={scan} />
@@ -101,11 +95,11 @@ export const ScanRow = memo(function ScanRow({
   );
 });
 
-function Said({ scan, hidden }: { scan: Scan; hidden: boolean }) {
+function Said({ scan }: { scan: Scan }) {
   if (scan.status !== "predicted") {
     return <Text size="sm">{scan.status === "queued" ? texts.worklist.queued : texts.worklist.failed}</Text>;
   }
-  if (hidden) return <Text size="sm">{texts.worklist.hidden}</Text>;
+  if (scan.answer_hidden) return <Text size="sm">{texts.worklist.hidden}</Text>;
   return (
     <Text size="sm">
       <b>{scan.prediction}</b> {formatShare(scan.confidence ?? 0)}

@@ -19,14 +19,13 @@ interface Props {
   /** How many there are in all, when that is known. */
   count: number | undefined;
   chosen: ReadonlyMap<string, Scan>;
-  blind: boolean;
   query: string;
   onChoose: (scan: Scan, chosen: boolean) => void;
   onEnd: () => void;
 }
 
 /** The scans as a table of which only the rows that are seen exist. Arrow keys go from row to row. */
-export function ScanTable({ scans, count, chosen, blind, query, onChoose, onEnd }: Props) {
+export function ScanTable({ scans, count, chosen, query, onChoose, onEnd }: Props) {
   const body = useRef<HTMLDivElement>(null);
   const narrow = useMediaQuery("(max-width: 48em)", undefined, { getInitialValueInEffect: false });
   const [top, setTop] = useState(0);
@@ -92,7 +91,6 @@ export function ScanTable({ scans, count, chosen, blind, query, onChoose, onEnd 
               scan={scan}
               index={index}
               chosen={chosen.has(scan.id)}
-              blind={blind}
               query={query}
               height={height}
               top={start - top}

@@ -4,7 +4,6 @@ import { useCallback, useEffect, useMemo, useState } from "react";
 import { Link } from "react-router";
 
 import type { Scan } from "../api/types";
-import { useBlindReading } from "../common/blind";
 import { formatCount } from "../common/format";
 import { useKeys } from "../common/keys";
 import { ProblemAlert } from "../common/ProblemAlert";
@@ -27,7 +26,6 @@ export function WorklistPage() {
   const { data, error, refetch, isPending, hasNextPage, isFetchingNextPage, fetchNextPage } = useScans(query);
   const count = useCount(query);
   const me = useMe();
-  const [blind] = useBlindReading();
   const [chosen, setChosen] = useState<ReadonlyMap<string, Scan>>(new Map());
   const [exporting, setExporting] = useState(false);
   const reads = me !== undefined && me.role !== "researcher";
@@ -96,7 +94,6 @@ export function WorklistPage() {
               scans={scans}
               count={count}
               chosen={chosen}
-              blind={blind && reads}
               query={query}
               onChoose={onChoose}
               onEnd={onEnd}

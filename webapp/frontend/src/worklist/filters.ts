@@ -3,8 +3,20 @@
 import { useCallback, useMemo } from "react";
 import { useSearchParams } from "react-router";
 
+import { useBlindReading } from "../common/blind";
+
 export const NAMES = ["search", "prediction", "status", "eye", "unread", "patient_ref"] as const;
 export type FilterName = (typeof NAMES)[number];
+
+/** What depends on the model's answer, or on other readers: who reads blind gets no list by these. */
+export const TELLING: readonly string[] = ["prediction", "ordering"];
+
+/** A list's filters as the reader may use them. */
+export function withoutTelling(query: string, blind: boolean): string {
+  const kept = new URLSearchParams(query);
+  if (blind) TELLING.forEach((name) => kept.delete(name));
+  return kept.toString();
+}
 
 export interface Filters {
   get: (name: FilterName | "ordering") => string;
@@ -19,14 +31,15 @@ export interface Filters {
 
 export function useFilters(): Filters {
   const [search, setSearch] = useSearchParams();
+  const blind = useBlindReading();
   const query = useMemo(() => {
     const known = new URLSearchParams();
     for (const name of [...NAMES, "ordering"]) {
       const value = search.get(name);
       if (value) known.set(name, value);
     }
-    return known.toString();
-  }, [search]);
+    return withoutTelling(known.toString(), blind);
+  }, [search, blind]);
   const set = useCallback(
     (name: FilterName | "ordering", value: string) => {
       const next = inAddressBar();
@@ -41,7 +54,7 @@ export function useFilters(): Filters {
     setSearch(new URLSearchParams(ordering ? { ordering } : {}));
   }, [setSearch]);
   return {
-    get: (name) => search.get(name) ?? "",
+    get: (name) => (blind && TELLING.includes(name) ? "" : (search.get(name) ?? "")),
     set,
     clear,
     narrowed: NAMES.some((name) => search.get(name)),

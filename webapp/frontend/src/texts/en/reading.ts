@@ -31,6 +31,8 @@ export const reading = {
   model: (name: string, version: string) => `${name} ${version}`,
   blindTitle: "Your reading first",
   blindHelp: "The model's answer is hidden until you say what you see. Both are kept.",
+  notBlindHelp:
+    "The model's answer is hidden until you say what you see. You may have been shown it before, so this does not count as read blind.",
   blindLabel: "What do you see?",
   blindSubmit: "Give my reading",
   verdict: "Your verdict",
@@ -49,6 +51,7 @@ export const reading = {
   given: { agree: "You agree", disagree: "You disagree", unsure: "You are unsure" },
   asLabel: (label: string) => `: ${label}`,
   wasBlind: "read blind",
+  afterOthers: "after seeing others",
   readers: "Readers",
   hidden: (count: number) =>
     count === 0
@@ -61,7 +64,7 @@ export const reading = {
   earlier: "Earlier verdicts",
   earlierNone: "Nobody has changed a verdict.",
   modelSaid: (label: string, version: string) => `model ${version} said ${label}`,
-  agreement: (share: string) => `${share} of the readers' pairs name the same label.`,
+  agreement: (share: string) => `${share} of the pairs of independent readings name the same label.`,
   dice: (first: string, second: string, value: string) => `What ${first} and ${second} drew: Dice ${value}`,
   covers: (reader: string, share: string, dice: string) =>
     `The heat map's regions cover ${share} of what ${reader} drew (Dice ${dice})`,

@@ -18,7 +18,7 @@ export const shell = {
   appearance: "Appearance",
   schemes: { auto: "System", light: "Light", dark: "Dark" },
   blind: "Blind first reading",
-  blindHelp: "The model's answer is hidden until you have given your verdict.",
+  blindHelp: "The model's answer is hidden, everywhere, until you have given your verdict.",
   apiDocs: "API documentation",
   administration: "Administration",
   administrationHelp: "Accounts, keys and records of everybody are there. Give your password once more.",

@@ -25,5 +25,6 @@ export const upload = {
   reading: "Sent; the model is reading it…",
   queued: "Stored. The model server is away: it is read as soon as that is back.",
   duplicate: "You have uploaded this file before.",
+  hidden: "Read. The model's answer is hidden until you have given your verdict.",
   read: (label: string, confidence: string) => `Read: ${label}, ${confidence}`,
 };

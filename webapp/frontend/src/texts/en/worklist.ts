@@ -2,6 +2,7 @@ export const worklist = {
   title: "Worklist",
   count: (count: string) => (count === "1" ? "1 scan" : `${count} scans`),
   order: "Order",
+  orderBlind: "You read blind: other orders would tell what is hidden",
   orders: {
     newest: "Newest first",
     urgent: "Most urgent first",
