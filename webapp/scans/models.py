@@ -155,7 +155,7 @@ class Scan(OfScan):
         models.CharField(max_length=24), default=list, blank=True, help_text="Who gave a verdict."
     )
     dispute = models.FloatField(
-        default=0, help_text="Share of the readers' pairs that name different labels."
+        default=0, help_text="Share of the pairs of independent readings that name different labels."
     )
     settled_label = models.CharField(max_length=80, blank=True, help_text="What an adjudicator said last.")
 

@@ -13,6 +13,7 @@ from pymongo.collection import Collection
 from rest_framework.response import Response
 from rest_framework.test import APIClient
 
+from tests.attack.addresses import addresses
 from tests.images import png_bytes
 from tests.webapp.conftest import Clients
 from webapp.accounts.models import User
@@ -158,6 +159,11 @@ def everything(client: APIClient, scan: Scan) -> dict[str, tuple[int, bytes]]:
     """Status and body of every answer that a reader can get."""
     answers = {path: client.get(f"/api/v1/{path.replace('{id}', str(scan.pk))}") for path in ASKED}
     answers |= {form: export(client, scan, form) for form in ("csv", "coco", "w3c", "folders")}
+    answers["PATCH"] = client.patch(f"/api/v1/scans/{scan.pk}/", {})
+    answers["POST"] = client.post(f"/api/v1/scans/{scan.pk}/predictions/", {"label": "CNV"})
+    answers["annotations"] = client.post(
+        f"/api/v1/scans/{scan.pk}/annotations/", {"target": {"selector": BOX}, "label": "unknown"}
+    )
     for verdict in (
         {"verdict": "agree"},
         {"verdict": "disagree", "label": "CNV"},
@@ -167,6 +173,18 @@ def everything(client: APIClient, scan: Scan) -> dict[str, tuple[int, bytes]]:
     return {
         path: (answer.status_code, b"".join(answer.streaming_content) if answer.streaming else answer.content)
         for path, answer in answers.items()
+    }
+
+
+def test_every_address_that_shows_something_is_among_them(db: None) -> None:
+    begin = "GET /api/v1/"
+    shown = {path.removeprefix(begin) for path in addresses(besides=("admin/",)) if path.startswith(begin)}
+    # Who somebody is, whether a service's key is good, and a shape, which is hidden with its scan's readings.
+    assert shown - {path.split("?")[0] for path in ASKED} == {
+        "",
+        "auth/me/",
+        "internal/inference-key/",
+        "annotations/{id}/",
     }
 
 
@@ -198,6 +216,23 @@ def test_a_blind_reader_gets_no_order_that_depends_on_what_is_hidden(scan: Scan,
         assert answer.status_code == 400
         assert "read blind" in answer.json()["error"]["message"]
     assert blind.get("/api/v1/scans/?ordering=newest").status_code == 200
+
+
+def test_who_reads_blind_is_not_told_the_answer_to_an_upload(
+    scan: Scan, colleague: User, api: Clients
+) -> None:
+    client = api(colleague)
+    client.patch("/api/v1/auth/me/", {"reads_blind": True})
+
+    uploaded = upload_again(client, scan).json()
+
+    assert (uploaded["id"], uploaded["status"], uploaded["answer_hidden"]) == (
+        str(scan.pk),
+        "predicted",
+        True,
+    )
+    assert (uploaded["prediction"], uploaded["probabilities"], uploaded["recommendation"]) == (None, {}, None)
+    assert says(client, scan, label="CNV").json()["blind"] is True
 
 
 def test_after_the_verdict_the_answer_is_shown(scan: Scan, blind: APIClient) -> None:

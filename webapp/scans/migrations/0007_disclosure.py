@@ -37,6 +37,14 @@ class Migration(migrations.Migration):
     ]
 
     operations = [
+        migrations.AlterField(
+            model_name="scan",
+            name="dispute",
+            field=models.FloatField(
+                default=0,
+                help_text="Share of the pairs of independent readings that name different labels.",
+            ),
+        ),
         migrations.CreateModel(
             name="Disclosure",
             fields=[
