@@ -150,7 +150,6 @@ def test_a_blind_reading_hides_the_answer_until_the_reader_has_said_what_it_is(
     expect(row).to_contain_text("Hidden until you have read it")
     expect(row).not_to_contain_text(scan["recommendation"]["urgency"])
     expect(window.page.get_by_role("combobox", name="Order")).to_be_disabled()
-    window.page.get_by_role("button", name="Filters").click()
     expect(window.page.get_by_role("combobox", name="Eye")).to_be_visible()
     expect(window.page.get_by_role("combobox", name="Label")).to_have_count(0)
 
