@@ -174,7 +174,7 @@ def test_documents_of_the_version_before_are_read_while_both_run(
     fresh_database["scans_scan"].update_one(
         {"_id": old_scan}, {"$unset": dict.fromkeys([*newer, "caveats"], "")}
     )
-    later = ("blind", "blind_source", "independent")
+    later = ("blind", "blind_by_server", "after_others")
     fresh_database["reviews_review"].update_many({}, {"$unset": dict.fromkeys(later, "")})
     fresh_database["accounts_user"].update_many({}, {"$unset": {"reads_blind": ""}})
     client = api(User.objects.get(username="clara"))

@@ -94,7 +94,7 @@ def _said(user: User, since: datetime) -> list[Said]:
     """Independent readings since then of scans whose readings the user may know."""
     known = Scan.objects.visible_to(user).open_to(user).filter(reviewed=True)
     ids = set(known.order_by().values_list("pk", flat=True))
-    found = Review.objects.filter(independent=True, created__gte=since).order_by("created")
+    found = Review.objects.filter(created__gte=since).exclude(after_others=True).order_by("created")
     rows = found.values_list(
         "scan_id", "reader_id", "verdict", "label", "model_label", "model_version", "blind"
     )

@@ -41,10 +41,13 @@ class Review(OfScan):
     blind = models.BooleanField(
         default=False, help_text="Given before the reader was shown the model's answer or others' readings."
     )
-    # What an earlier version writes has no such field.
-    blind_source = models.CharField(max_length=7, choices=Source.choices, default=Source.BROWSER)
-    independent = models.BooleanField(
-        default=False, help_text="Given before the reader was shown anything of others' readings of the scan."
+    # These two say nothing in what an earlier version wrote, so that its hashes in the audit hold.
+    blind_by_server = models.BooleanField(
+        default=False,
+        help_text="Whether the server says whether it is blind; the reader's browser did before.",
+    )
+    after_others = models.BooleanField(
+        default=False, help_text="Given after the reader was shown something of others' readings of the scan."
     )
     current = models.BooleanField(default=True)
     created = models.DateTimeField(default=clock.now)
@@ -65,6 +68,16 @@ class Review(OfScan):
 
     def __str__(self) -> str:
         return f"{self.verdict} {self.label}".strip()
+
+    @property
+    def blind_source(self) -> Source:
+        """Who says whether it is blind."""
+        return Source.SERVER if self.blind_by_server else Source.BROWSER
+
+    @property
+    def independent(self) -> bool:
+        """Whether it was given before its reader was shown anything of others' readings of the scan."""
+        return not self.after_others
 
 
 @audited("adjudication")

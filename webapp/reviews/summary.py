@@ -50,7 +50,11 @@ def _overlaps(scan: Scan, reader: User) -> tuple[list[dict[str, Any]], list[dict
     for annotation in Annotation.objects.of_scan(scan, reader):
         if (outline := outline_of(annotation.selector)) is not None:
             outlines[shown_name(annotation.author, reader)].append(outline)
-    looked_at = [polygon_of(region["polygon"]) for region in scan.as_shown_to(reader).regions if len(region["polygon"]) > 2]
+    looked_at = [
+        polygon_of(region["polygon"])
+        for region in scan.as_shown_to(reader).regions
+        if len(region["polygon"]) > 2
+    ]
     lines = Lines.through([*looked_at, *chain.from_iterable(outlines.values())])
     areas = {name: lines.union(drawn) for name, drawn in sorted(outlines.items())}
     drawn = {name: area for name, area in areas.items() if lines.size(area)}

@@ -5,9 +5,12 @@ from __future__ import annotations
 import csv
 import io
 from collections.abc import Callable
+from datetime import timedelta
+from importlib import import_module
 from typing import Any
 
 import pytest
+from django.apps import apps
 from rest_framework.test import APIClient
 
 from tests.webapp.conftest import Clients
@@ -178,3 +181,22 @@ def test_who_takes_a_label_back_after_a_look_verifies_it_no_more(
     says(api(clinician), scan, label="NORMAL")
 
     assert row(api(researcher), scan)["verified_by"] == ""
+
+
+def test_readings_of_before_are_told_apart_as_far_as_their_order_allows(
+    clinician: User, colleague: User, administrator: User, predicted: Predicted
+) -> None:
+    scan = predicted(clinician)
+    given = ((clinician, "NORMAL"), (colleague, "DME"), (clinician, "DME"), (administrator, "DME"))
+    for minute, (reader, label) in enumerate(given):
+        created = scan.timestamp + timedelta(minutes=minute)
+        Review.objects.filter(scan=scan, reader=reader).update(current=False)
+        Review.objects.create(scan=scan, reader=reader, verdict="disagree", label=label, created=created)
+    Scan.objects.filter(pk=scan.pk).update(reviewed=True)
+
+    migration = import_module("webapp.reviews.migrations.0003_what_was_shown")
+    migration.tell_independent_readings_apart(apps, None)
+
+    said = Review.objects.filter(scan=scan).order_by("created")
+    assert [review.independent for review in said] == [True, True, False, False]
+    assert Scan.objects.get(pk=scan.pk).dispute == 1
