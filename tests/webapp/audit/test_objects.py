@@ -48,6 +48,7 @@ def busy(
     path = f"/api/v1/scans/{key}/"
     for user in (clinician, colleague):
         client = api(user)
+        client.get(path)
         drawn = client.post(f"{path}annotations/", BOX).json()["id"]
         client.put(f"/api/v1/annotations/{drawn}/", {**BOX, "comment": "fluid"})
         for verdict in ({"verdict": "agree"}, {"verdict": "disagree", "label": "DME"}):

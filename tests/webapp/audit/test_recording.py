@@ -17,7 +17,7 @@ from handlers.decoding import examine
 from tests.images import png_bytes
 from tests.services import ModelServer
 from tests.webapp.audit.conftest import Written, told
-from tests.webapp.conftest import PASSWORD, SEEN, Clients
+from tests.webapp.conftest import PASSWORD, Clients
 from webapp.accounts import tokens
 from webapp.accounts.models import RefreshSession, User
 from webapp.annotations.models import Annotation
@@ -174,7 +174,7 @@ def test_verdicts_and_what_settles_them(
 ) -> None:
     written()
     path = f"/api/v1/scans/{scan.pk}/"
-    said = {"verdict": "agree", "prediction_seen": SEEN, "comment": "yes"}
+    said = {"verdict": "agree", "comment": "yes"}
     assert api(clinician).post(f"{path}review/", said).status_code == 201
     assert api(clinician).post(f"{path}adjudication/", {"label": "DME"}).status_code == 403
     assert api(administrator).post(f"{path}adjudication/", {"label": "DME"}).status_code == 201
