@@ -49,6 +49,11 @@ def known_answers(user: User) -> Q:
     return Q(readers__contains=[str(user.pk)]) if reads_blind(user) else Q()
 
 
+def open_readings(user: User) -> Q:
+    """Which scans' readings the user may know; the rule of `Scan.is_open_to`, for queries."""
+    return Q() if sees_all_readings(user) else Q(readers__contains=[str(user.pk)])
+
+
 class ScanQuerySet(models.QuerySet["Scan"]):
     """Where every query for scans starts."""
 
@@ -66,8 +71,8 @@ class ScanQuerySet(models.QuerySet["Scan"]):
         return self.filter(own | Q(clinic=user.clinic)) if user.clinic else self.filter(own)
 
     def open_to(self, user: User) -> ScanQuerySet:
-        """Those whose readings the user may know; the rule of `Scan.is_open_to`, for many."""
-        return self if sees_all_readings(user) else self.filter(readers__contains=[str(user.pk)])
+        """Those whose readings the user may know."""
+        return self.filter(open_readings(user))
 
     def due(self) -> ScanQuerySet:
         """Queued scans that nobody works on and whose next attempt has come."""

@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import base64
-import json
-import math
-from datetime import UTC, datetime
+from dataclasses import dataclass
 from typing import Any
 
 from bson import ObjectId
@@ -13,11 +10,11 @@ from django.db.models import Q, TextChoices
 from django.utils.dateparse import parse_datetime
 from rest_framework import exceptions
 from rest_framework.request import Request
-from rest_framework.utils.urls import replace_query_param
 
+from webapp.accounts.models import User
 from webapp.api.pagination import NewestFirst
 from webapp.audit.viewing import page_of
-from webapp.scans.models import Scan
+from webapp.scans.models import Scan, ScanQuerySet, open_readings
 
 
 class Ordering(TextChoices):
@@ -29,12 +26,45 @@ class Ordering(TextChoices):
     DISPUTED = "disputed", "Most disputed"
 
 
-# The field that comes first; among equals the newest does. Each has its index in the model.
-FIELDS = {
-    Ordering.URGENT: "-urgency_rank",
-    Ordering.UNCERTAIN: "confidence",
-    Ordering.DISPUTED: "-dispute",
-}
+@dataclass(frozen=True)
+class Stretch:
+    """Scans that come one after the other in a list: by `field`, where there is one, and among equals newest first."""
+
+    scans: ScanQuerySet
+    field: str = ""
+
+    @property
+    def order(self) -> tuple[str, ...]:
+        """What they are sorted by; each has its index in the model."""
+        return (*filter(None, [self.field]), "-timestamp", "-pk")
+
+    def after(self, value: Any, timestamp: str, key: str) -> ScanQuerySet:
+        """What comes later than the scan with these sort keys."""
+        moment = parse_datetime(timestamp)
+        later = Q(timestamp__lt=moment) | Q(timestamp=moment, pk__lt=ObjectId(key))
+        if self.field:
+            name = self.field.removeprefix("-")
+            beyond = Q(**{f"{name}__lt" if self.field.startswith("-") else f"{name}__gt": value})
+            later = beyond | Q(**{name: value}) & later
+        return self.scans.filter(later)
+
+    def keys(self, scan: Scan) -> tuple[Any, str, str]:
+        """The scan's sort keys, as `after` takes them."""
+        value = getattr(scan, self.field.removeprefix("-")) if self.field else None
+        return value, scan.timestamp.isoformat(), str(scan.pk)
+
+
+def stretches(ordering: Ordering, scans: ScanQuerySet, reader: User) -> list[Stretch]:
+    """The scans in this order, for which nothing counts that the reader may not know."""
+    if ordering == Ordering.URGENT:
+        return [Stretch(scans, "-urgency_rank")]
+    if ordering == Ordering.UNCERTAIN:  # what has no confidence is not uncertain, but unread by the model
+        return [Stretch(scans.filter(confidence__isnull=False), "confidence")]
+    if ordering == Ordering.DISPUTED:
+        # A dispute that is hidden until the own verdict is none here, as it is none where the scan is shown.
+        disputed = open_readings(reader) & Q(dispute__gt=0)
+        return [Stretch(scans.filter(disputed), "-dispute"), Stretch(scans.exclude(disputed))]
+    return [Stretch(scans)]
 
 
 class ScanPages(NewestFirst):
@@ -54,68 +84,48 @@ class WorklistPages(ScanPages):
 
     def paginate_queryset(self, queryset: Any, request: Request, view: Any = None) -> list[Any] | None:
         """The page that the cursor names. Raises ValidationError for an unknown order, NotFound for a cursor of none."""
-        self._keyset = ""
         given = request.query_params.get("ordering", Ordering.NEWEST)
         if given not in Ordering.values:
             known = ", ".join(Ordering.values)
             raise exceptions.ValidationError({"ordering": [f"{given!r} is no order; use one of {known}."]})
-        field = FIELDS.get(Ordering(given))
-        if field is None:
+        self._ordering = Ordering(given)
+        if self._ordering == Ordering.NEWEST:
             return super().paginate_queryset(queryset, request, view)
-        self._keyset, self._url = field, request.build_absolute_uri()
+        assert isinstance(request.user, User)
+        assert isinstance(request.user, User)
+        self._url = request.build_absolute_uri()
         size = self.get_page_size(request)
-        key = request.query_params.get(self.cursor_query_param)
-        if field == "confidence":  # what has none is not uncertain, but unread by the model
-            queryset = queryset.filter(confidence__isnull=False)
-        if key:
-            queryset = queryset.filter(_after(field, self._decoded(key)))
+        word = request.query_params.get(self.cursor_query_param)
+        # Which stretch the last scan before the page was of, and its sort keys there.
+        begin, *last = self.opened(word, self._ordering) if word else [0]
+        of_order = stretches(self._ordering, queryset, request.user)
 
         def load() -> list[Scan]:
-            found = list(queryset.order_by(field, "-timestamp", "-pk")[: size + 1])
-            self._last = found[size - 1] if len(found) > size else None
-            return found[:size]
+            found: list[tuple[Scan, list[Any]]] = []
+            for number, stretch in enumerate(of_order[begin:], start=begin):
+                scans = stretch.after(*last) if last and number == begin else stretch.scans
+                missing = size + 1 - len(found)
+                if missing:
+                    page = scans.order_by(*stretch.order)[:missing]
+                    found += [(scan, [number, *stretch.keys(scan)]) for scan in page]
+            self._next = found[size - 1][1] if len(found) > size else None
+            return [scan for scan, _ in found[:size]]
 
         self.page = page_of(load)
         return self.page
 
     def get_next_link(self) -> str | None:
         """Address of the next page, None on the last."""
-        if not self._keyset:
+        if self._ordering == Ordering.NEWEST:
             return super().get_next_link()
-        if self._last is None:
-            return None
-        return replace_query_param(self._url, self.cursor_query_param, _encoded(self._keyset, self._last))
+        return self.address_of(self._url, self._next, self._ordering) if self._next else None
 
     def get_previous_link(self) -> str | None:
         """Address of the page before; only the order by time knows it."""
-        return None if self._keyset else super().get_previous_link()
+        return super().get_previous_link() if self._ordering == Ordering.NEWEST else None
 
     def get_schema_operation_parameters(self, view: Any) -> list[dict[str, Any]]:
         """The parameters, for the API's description."""
         parameters: list[dict[str, Any]] = super().get_schema_operation_parameters(view)
         schema = {"type": "string", "enum": Ordering.values, "default": Ordering.NEWEST.value}
         return [*parameters, {"name": "ordering", "in": "query", "required": False, "schema": schema}]
-
-    def _decoded(self, cursor: str) -> tuple[float, datetime, ObjectId]:
-        try:
-            value, moment, key = json.loads(base64.urlsafe_b64decode(cursor))
-            timestamp = parse_datetime(moment) if moment.isascii() else None
-            if timestamp is None or timestamp.tzinfo is None or not math.isfinite(value):
-                raise ValueError
-            return float(value), timestamp.astimezone(UTC), ObjectId(key)
-        except (AttributeError, ValueError, TypeError, ArithmeticError, RecursionError) as error:
-            raise exceptions.NotFound(self.invalid_cursor_message) from error
-
-
-def _after(field: str, key: tuple[float, datetime, ObjectId]) -> Q:
-    """What comes later than the scan with these sort keys."""
-    name = field.removeprefix("-")
-    value, timestamp, pk = key
-    beyond = {f"{name}__lt" if field.startswith("-") else f"{name}__gt": value}
-    same = Q(**{name: value})
-    return Q(**beyond) | same & Q(timestamp__lt=timestamp) | same & Q(timestamp=timestamp, pk__lt=pk)
-
-
-def _encoded(field: str, scan: Scan) -> str:
-    keys = (getattr(scan, field.removeprefix("-")), scan.timestamp.isoformat(), str(scan.pk))
-    return base64.urlsafe_b64encode(json.dumps(keys).encode()).decode()

@@ -20,6 +20,7 @@ from webapp.accounts.models import User
 from webapp.api.pagination import NewestFirst
 from webapp.scans.filters import ScanFilter
 from webapp.scans.models import Scan, Status
+from webapp.scans.worklist import Ordering, stretches
 
 Upload = Callable[..., Response]
 BOX = {
@@ -137,6 +138,16 @@ def test_lists_are_sorted_by_an_index(
         chosen = explained(page)["queryPlanner"]["winningPlan"]
         assert {"IXSCAN"} <= stages(chosen)
         assert not {"COLLSCAN", "SORT"} & stages(chosen)
+
+
+def test_every_order_is_sorted_by_an_index(scans: list[str], clinician: User, administrator: User) -> None:
+    for user in (clinician, administrator):
+        for ordering in Ordering:
+            for stretch in stretches(ordering, Scan.objects.visible_to(user), user):
+                page = stretch.scans.order_by(*stretch.order)[:51]
+                chosen = explained(page)["queryPlanner"]["winningPlan"]
+                assert {"IXSCAN"} <= stages(chosen)
+                assert not {"COLLSCAN", "SORT"} & stages(chosen), (user, ordering)
 
 
 @pytest.fixture

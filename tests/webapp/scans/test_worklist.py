@@ -72,6 +72,32 @@ def test_most_disputed_first(
     assert listed(api, administrator, "ordering=disputed") == keys(disputed, unread, agreed)
 
 
+def test_a_hidden_dispute_is_none_in_the_order_of_who_may_not_know_it(
+    clinician: User, colleague: User, administrator: User, predicted: Predicted, api: Clients
+) -> None:
+    read, unread, newest = (predicted(clinician) for _ in range(3))
+    for scan in (read, unread):
+        reading.record(scan, clinician, "agree")
+        reading.record(scan, administrator, "disagree", "DME")
+    reading.record(read, colleague, "agree")
+
+    for page_size in (1, 2, 3):
+        query = f"ordering=disputed&page_size={page_size}"
+        assert listed(api, colleague, query) == keys(read, newest, unread)
+        assert listed(api, administrator, query) == keys(unread, read, newest)
+
+
+def test_a_cursor_of_one_order_is_none_of_another(
+    clinician: User, predicted: Predicted, api: Clients
+) -> None:
+    for _ in range(2):
+        predicted(clinician)
+    following = api(clinician).get(f"{SCANS}?ordering=urgent&page_size=1").json()["next"]
+
+    assert api(clinician).get(following).status_code == 200
+    assert api(clinician).get(following.replace("urgent", "disputed")).status_code == 404
+
+
 def test_an_order_that_does_not_exist_is_named(clinician: User, api: Clients) -> None:
     answer = api(clinician).get(f"{SCANS}?ordering=alphabet")
     assert answer.status_code == 400
