@@ -10,7 +10,6 @@ from rest_framework.test import APIClient
 from tests.attack.addresses import addresses
 from webapp.exports.views import FORMATS
 from webapp.scans.filters import ScanFilter
-from webapp.scans.models import Scan
 from webapp.scans.worklist import Ordering
 
 OF_THE_REQUEST = ("X-Request-Id", "Date")
@@ -32,12 +31,12 @@ VALUES = {
 Answers = dict[str, tuple[int, dict[str, str], bytes]]
 
 
-def answers(client: APIClient, shapes: Sequence[object] = ()) -> Answers:
+def answers(client: APIClient, scans: Sequence[object], shapes: Sequence[object]) -> Answers:
     """Status, headers and bytes of all that somebody can look at, by the request; without what is the request's own.
 
-    `shapes` are ids of shapes to ask for, whether there are such or not.
+    `scans` and `shapes` are ids to ask for, whether there are such or not.
     """
-    return dict(_answers(client, shapes))
+    return dict(_answers(client, scans, shapes))
 
 
 def queries() -> list[str]:
@@ -48,7 +47,9 @@ def queries() -> list[str]:
     return [*orders, *(f"ordering=disputed&page_size=2&{narrowed}" for narrowed in filters)]
 
 
-def _answers(client: APIClient, shapes: Sequence[object]) -> Iterator[tuple[str, Any]]:
+def _answers(
+    client: APIClient, scans: Sequence[object], shapes: Sequence[object]
+) -> Iterator[tuple[str, Any]]:
     for path in LISTS:
         for query in queries():
             address: str | None = f"{path}?{query}"
@@ -59,15 +60,14 @@ def _answers(client: APIClient, shapes: Sequence[object]) -> Iterator[tuple[str,
                 address = following and following.removeprefix("http://testserver")
     for query in queries():
         yield f"count {query}", _kept(client.get(f"/api/v1/scans/count/?{query}"))
-    for path in _below(shapes):
+    for path in _below(scans, shapes):
         yield path, _kept(client.get(path))
     for export_format in FORMATS:
         yield export_format, _kept(client.post("/api/v1/exports/", {"format": export_format}, format="json"))
 
 
-def _below(shapes: Sequence[object]) -> Iterator[str]:
-    """Every other address to look at: of every scan, and of the shapes."""
-    scans = list(Scan.objects.order_by("pk").values_list("pk", flat=True))
+def _below(scans: Sequence[object], shapes: Sequence[object]) -> Iterator[str]:
+    """Every other address to look at, of the scans and of the shapes."""
     for call in sorted(addresses(besides=("admin/",))):
         method, path = call.split()
         if method == "GET" and path.startswith("/api/v1/") and path not in LISTS:

@@ -221,6 +221,18 @@ def test_what_was_uploaded_without_a_clinic_stays_the_uploaders(
     assert api(own).delete(f"/api/v1/scans/{scan.pk}/").status_code == 204
 
 
+def test_a_role_outside_of_the_table_changes_nothing(
+    owned: Callable[[], Scan], people: People, api: Clients, subtests: pytest.Subtests
+) -> None:
+    newcomer = User.objects.create(username="nora-new", password="!", role="auditor", clinic="east")
+    client, scan = api(newcomer), owned()
+    Scan.objects.filter(pk=scan.pk).update(user=newcomer)
+    for call in API:
+        if not call.startswith("GET") and "/auth/" not in call:
+            with subtests.test(call):
+                assert send(client, call, scan).status_code == 403
+
+
 NAMES = ("0" * 24, "nothing", "..%2f..%2fetc%2fpasswd", "%00", "1' or '1'='1", "{'$ne':1}")
 
 

@@ -61,16 +61,32 @@ def test_a_reader_without_a_verdict_learns_nothing_of_others(
 ) -> None:
     masked, adjudicator = api(people.colleague), api(people.adjudicator)
     shapes = [ObjectId(), ObjectId()]
-    hidden, known = answers(masked, shapes), answers(adjudicator, shapes)
+    asked = [scan.pk for scan in read], shapes
+    hidden, known = answers(masked, *asked), answers(adjudicator, *asked)
 
     for scan, shape in zip((read[0], read[2]), shapes, strict=True):
         differ(scan, people, shape)
 
-    assert differences(hidden, answers(masked, shapes)) == []
+    assert differences(hidden, answers(masked, *asked)) == []
     # Those who may know are told, so the difference was there to be seen.
-    told = differences(known, answers(adjudicator, shapes))
+    told = differences(known, answers(adjudicator, *asked))
     assert any("ordering=disputed" in address for address in told)
     assert {"csv", "coco", "w3c", "folders"} <= set(told)
+
+
+def test_a_role_outside_of_the_table_sees_nothing(people: People, read: list[Scan], api: Clients) -> None:
+    newcomer = User.objects.create(
+        username="nora-new", password="!", role="auditor", clinic="east", is_adjudicator=True
+    )
+    Scan.objects.filter(pk=read[0].pk).update(user=newcomer)  # not even what was the own one
+    client = api(newcomer)
+    asked = [scan.pk for scan in read], list(Annotation.objects.values_list("pk", flat=True))
+    told = answers(client, *asked)
+
+    Scan.objects.all().delete()
+
+    assert differences(told, answers(client, *asked)) == []
+    assert client.get("/api/v1/auth/me/").json()["abilities"] == []
 
 
 def differences(before: Answers, after: Answers) -> list[str]:

@@ -36,7 +36,7 @@ class UserAdmin(TransactionalAdmin[User], DjangoUserAdmin[User]):
     filter_horizontal = ()
     fieldsets = (
         (None, {"fields": ("username", "password", "is_active")}),
-        ("Role", {"fields": ("role", "clinic")}),
+        ("Role", {"fields": ("role", "is_adjudicator", "clinic")}),
         ("Person", {"fields": ("first_name", "last_name", "email")}),
         ("Dates", {"fields": ("last_login", "date_joined")}),
         ("Scans", {"fields": ("uploads",)}),

@@ -12,6 +12,7 @@ from django.db import models
 from django.utils.crypto import salted_hmac
 
 from webapp import clock
+from webapp.accounts.abilities import Ability, abilities_of
 from webapp.audit.hashing import audited
 from webapp.audit.models import Action
 from webapp.audit.recording import acting, record
@@ -21,7 +22,7 @@ SESSION_SALT = "webapp.accounts.models.User.session"
 
 
 class Role(models.TextChoices):
-    """What a user may see and do."""
+    """What somebody is; webapp/accounts/abilities.py says what that allows."""
 
     CLINICIAN = "clinician", "Clinician: own scans and those of the own clinic"
     RESEARCHER = "researcher", "Researcher: reads all scans, de-identified"
@@ -40,7 +41,7 @@ class UserManager(DjangoUserManager["User"]):
 
 @audited("user", apart=("last_login",))
 class User(AbstractUser):
-    """Somebody who signs in. The role alone decides the rights; `is_staff` and `is_superuser` follow it."""
+    """Somebody who signs in. The role alone decides the abilities; `is_staff` and `is_superuser` follow it."""
 
     role = models.CharField(max_length=16, choices=Role.choices, default=Role.CLINICIAN)
     clinic = models.CharField(
@@ -65,7 +66,7 @@ class User(AbstractUser):
 
     def save(self, *args: Any, **options: Any) -> None:
         """Keep Django's own flags in step with the role; a new password and a deactivation end all sign-ins."""
-        self.is_staff = self.is_superuser = self.role == Role.ADMINISTRATOR
+        self.is_staff = self.is_superuser = self.may(Ability.MANAGE)
         fields = options.get("update_fields")
         if fields is not None and "role" in fields:
             fields = options["update_fields"] = {*fields, "is_staff", "is_superuser"}
@@ -134,21 +135,13 @@ class User(AbstractUser):
         return all_or_nothing(write)
 
     @property
-    def may_adjudicate(self) -> bool:
-        """Whether the user settles scans on which readers disagree."""
-        return self.is_administrator or (self.is_clinician and self.is_adjudicator)
+    def abilities(self) -> frozenset[Ability]:
+        """All that the user may do."""
+        return abilities_of(self.role, self.is_adjudicator)
 
-    @property
-    def is_clinician(self) -> bool:
-        return self.role == Role.CLINICIAN
-
-    @property
-    def is_researcher(self) -> bool:
-        return self.role == Role.RESEARCHER
-
-    @property
-    def is_administrator(self) -> bool:
-        return self.role == Role.ADMINISTRATOR
+    def may(self, ability: Ability) -> bool:
+        """Whether the user has the ability."""
+        return ability in self.abilities
 
 
 class RefreshSession(models.Model):

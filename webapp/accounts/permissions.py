@@ -1,20 +1,29 @@
-"""Who may do what, by role. What a user may see is decided by the querysets, not here."""
+"""Who may do what. What a user may see is decided by the querysets, not here."""
 
 from rest_framework.permissions import SAFE_METHODS, IsAuthenticated
 from rest_framework.request import Request
 from rest_framework.views import APIView
 
+from webapp.accounts.abilities import Ability
 from webapp.accounts.models import User
 
 
-class ResearchersOnlyRead(IsAuthenticated):
-    """Signed-in users; researchers may read and change nothing."""
+class NeedsAbility(IsAuthenticated):
+    """Signed-in users who have the abilities that the view names.
 
-    message = "Researchers read; they don't upload, change or delete."
+    `needed_to_look` is for requests that change nothing; without it, looking is left to the querysets.
+    `needed_to_change` is for all others; without it, nobody may.
+    """
 
     def has_permission(self, request: Request, view: APIView) -> bool:
         """Whether the request may go on."""
-        if not super().has_permission(request, view):
+        if not super().has_permission(request, view) or not isinstance(request.user, User):
             return False
-        user = request.user
-        return isinstance(user, User) and (request.method in SAFE_METHODS or not user.is_researcher)
+        looks = request.method in SAFE_METHODS
+        needed: Ability | None = getattr(view, "needed_to_look" if looks else "needed_to_change", None)
+        if needed is None:
+            return looks
+        self.message = (
+            f"Your account lacks the ability {needed}; an administrator can give you a role that has it."
+        )
+        return request.user.may(needed)

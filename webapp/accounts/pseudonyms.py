@@ -5,6 +5,7 @@ import hmac
 
 from django.conf import settings
 
+from webapp.accounts.abilities import Ability
 from webapp.accounts.models import User
 
 
@@ -15,15 +16,19 @@ def pseudonym(kind: str, value: object) -> str:
 
 
 def shown_user(user_id: object, reader: User) -> str:
-    """A user's id as the reader may know it: researchers get a pseudonym."""
-    return pseudonym("reader", user_id) if reader.is_researcher else str(user_id)
+    """A user's id as the reader may know it, else a pseudonym."""
+    return str(user_id) if reader.may(Ability.SEE_PATIENTS) else pseudonym("reader", user_id)
 
 
 def shown_text(text: str, reader: User) -> str:
-    """What somebody wrote freely, as the reader may see it: it can name a patient, so researchers get none."""
-    return "" if reader.is_researcher else text
+    """What somebody wrote freely, as the reader may see it: it can name a patient."""
+    return text if reader.may(Ability.SEE_PATIENTS) else ""
 
 
 def shown_name(user: User, reader: User) -> str:
-    """What to call a user before the reader: the full name, else the name of the account; a pseudonym for researchers."""
-    return shown_user(user.pk, reader) if reader.is_researcher else user.get_full_name() or user.username
+    """What to call a user before the reader: the full name, else the name of the account, or a pseudonym."""
+    return (
+        user.get_full_name() or user.username
+        if reader.may(Ability.SEE_PATIENTS)
+        else shown_user(user.pk, reader)
+    )

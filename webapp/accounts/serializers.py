@@ -2,9 +2,11 @@
 
 from typing import Any
 
+from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
-from webapp.accounts.models import Role
+from webapp.accounts.abilities import Ability
+from webapp.accounts.models import Role, User
 from webapp.api.fields import TextField, TrueFalseField
 
 
@@ -47,10 +49,18 @@ class MeSerializer(serializers.Serializer[Any]):
     last_name = serializers.CharField()
     role = serializers.ChoiceField(choices=Role.choices)
     clinic = serializers.CharField()
-    may_adjudicate = serializers.BooleanField()
+    abilities = serializers.SerializerMethodField(help_text="All that you may do.")
+    may_adjudicate = serializers.SerializerMethodField(help_text="The same as in `abilities`.")
     reads_blind = serializers.BooleanField(
         help_text="Whether a scan's answer is hidden from you until you have given your verdict."
     )
+
+    @extend_schema_field(serializers.ListField(child=serializers.ChoiceField(choices=Ability.choices)))
+    def get_abilities(self, user: User) -> list[str]:
+        return sorted(user.abilities)
+
+    def get_may_adjudicate(self, user: User) -> bool:
+        return user.may(Ability.ADJUDICATE)
 
 
 class PreferencesSerializer(serializers.Serializer[Any]):

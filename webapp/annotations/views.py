@@ -16,8 +16,9 @@ from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from webapp import clock
+from webapp.accounts.abilities import Ability
 from webapp.accounts.models import User
-from webapp.accounts.permissions import ResearchersOnlyRead
+from webapp.accounts.permissions import NeedsAbility
 from webapp.annotations.models import Annotation, disclose_shapes
 from webapp.annotations.serializers import AnnotationSerializer
 from webapp.audit.models import Action
@@ -48,7 +49,8 @@ class ChangedMeanwhile(exceptions.APIException):
 class ScanAnnotationsView(APIView):
     """The annotations of one scan."""
 
-    permission_classes = (ResearchersOnlyRead,)
+    permission_classes = (NeedsAbility,)
+    needed_to_change = Ability.READ
 
     @extend_schema(parameters=[ID], responses=AnnotationSerializer(many=True))
     def get(self, request: Request, id: str) -> Response:
@@ -85,7 +87,8 @@ class ScanAnnotationsView(APIView):
 class AnnotationView(APIView):
     """One annotation. Only its author, or an administrator, changes it."""
 
-    permission_classes = (ResearchersOnlyRead,)
+    permission_classes = (NeedsAbility,)
+    needed_to_change = Ability.READ
 
     @extend_schema(parameters=[ID], responses=AnnotationSerializer)
     def get(self, request: Request, id: str) -> Response:
@@ -151,7 +154,7 @@ class AnnotationView(APIView):
     def _own(self, request: Request, id: str) -> Annotation:
         annotation = self._visible(request, id)
         user = _user(request)
-        if annotation.author_id != user.pk and not user.is_administrator:
+        if annotation.author_id != user.pk and not user.may(Ability.MANAGE):
             raise exceptions.PermissionDenied(
                 "Only who drew an annotation, or an administrator, may change it."
             )

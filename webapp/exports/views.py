@@ -11,10 +11,11 @@ from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import OpenApiResponse, extend_schema
 from rest_framework import exceptions, serializers
 from rest_framework.generics import GenericAPIView
-from rest_framework.permissions import IsAuthenticated
 from rest_framework.request import Request
 
+from webapp.accounts.abilities import Ability
 from webapp.accounts.models import User
+from webapp.accounts.permissions import NeedsAbility
 from webapp.api.fields import PatternField
 from webapp.api.throttling import ExportRate, UserRate
 from webapp.audit.hashing import canonical_sha256
@@ -48,12 +49,13 @@ class ExportSerializer(serializers.Serializer[Any]):
 
 
 class ExportView(GenericAPIView[Scan]):
-    """Handing out de-identified scans; of what one may see, everybody may have a copy."""
+    """Handing out de-identified scans, of those that one may see."""
 
     queryset = Scan.objects.none()
     serializer_class = ExportSerializer
     filterset_class = ScanFilter
-    permission_classes = (IsAuthenticated,)
+    permission_classes = (NeedsAbility,)
+    needed_to_change = Ability.EXPORT
     throttle_classes = (UserRate, ExportRate)
 
     @extend_schema(

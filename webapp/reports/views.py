@@ -9,7 +9,9 @@ from rest_framework.request import Request
 from rest_framework.views import APIView
 
 from webapp import clock
+from webapp.accounts.abilities import Ability
 from webapp.accounts.models import User
+from webapp.accounts.permissions import NeedsAbility
 from webapp.api.negotiation import PictureNegotiation
 from webapp.api.throttling import ExportRate, UserRate
 from webapp.scans import room
@@ -19,6 +21,8 @@ from webapp.scans.views import ID, visible_scan
 class ReportView(APIView):
     """A scan on one page."""
 
+    permission_classes = (NeedsAbility,)
+    needed_to_look = Ability.EXPORT
     content_negotiation_class = PictureNegotiation
     throttle_classes = (UserRate, ExportRate)
 

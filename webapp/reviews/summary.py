@@ -6,6 +6,7 @@ from collections import defaultdict
 from itertools import chain, combinations
 from typing import TYPE_CHECKING, Any
 
+from webapp.accounts.abilities import Ability
 from webapp.accounts.models import User
 from webapp.accounts.pseudonyms import shown_name
 from webapp.annotations.models import Annotation
@@ -36,7 +37,7 @@ def summary(scan: Scan, reader: User) -> dict[str, Any]:
         "dice": between,
         "heatmap": with_model,
         "adjudication": settled,
-        "may_adjudicate": reader.may_adjudicate,
+        "may_adjudicate": reader.may(Ability.ADJUDICATE),
     }
 
 

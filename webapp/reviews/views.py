@@ -12,8 +12,9 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
+from webapp.accounts.abilities import Ability
 from webapp.accounts.models import User
-from webapp.accounts.permissions import ResearchersOnlyRead
+from webapp.accounts.permissions import NeedsAbility
 from webapp.annotations.models import Annotation, disclose_shapes
 from webapp.reviews import reading
 from webapp.reviews.models import Review
@@ -34,7 +35,8 @@ class SeenAnother(exceptions.APIException):
 class ScanReviewsView(APIView):
     """What stands below one scan."""
 
-    permission_classes = (ResearchersOnlyRead,)
+    permission_classes = (NeedsAbility,)
+    needed_to_change = Ability.READ
 
     def found(self, request: Request, id: str) -> tuple[Scan, User, dict[str, Any]]:
         """The scan, who asks, and what serializers need; raises Http404 for what the user may not see."""
@@ -112,7 +114,7 @@ class AdjudicationView(ScanReviewsView):
     def post(self, request: Request, id: str) -> Response:
         """Say which label counts. Nobody's verdict is changed; an earlier adjudication stays, too."""
         scan, user, context = self.found(request, id)
-        if not user.may_adjudicate:
+        if not user.may(Ability.ADJUDICATE):
             raise exceptions.PermissionDenied(
                 "Only adjudicators settle scans; an administrator can make you one."
             )

@@ -11,6 +11,7 @@ from django.core.exceptions import ValidationError
 from django.db.models import Q, QuerySet
 from django_filters.fields import IsoDateTimeField
 
+from webapp.accounts.abilities import Ability
 from webapp.accounts.models import User
 from webapp.api.fields import has_plain_digits
 from webapp.scans.disclosure import disclose_all_answers
@@ -71,7 +72,9 @@ class ScanFilter(django_filters.FilterSet):  # type: ignore[misc]
     status = django_filters.ChoiceFilter(choices=Status.choices)
     reviewed = TrueFalseFilter()
     eye = django_filters.ChoiceFilter(choices=Eye.choices)
-    patient_ref = django_filters.CharFilter(method="filter_patient", help_text="Not for researchers.")
+    patient_ref = django_filters.CharFilter(
+        method="filter_patient", help_text="Finds nothing in de-identified data."
+    )
     uploaded_after = MomentFilter(field_name="timestamp", lookup_expr="gte")
     uploaded_before = MomentFilter(field_name="timestamp", lookup_expr="lt")
     model_version = django_filters.CharFilter(method="filter_answer")
@@ -87,11 +90,8 @@ class ScanFilter(django_filters.FilterSet):  # type: ignore[misc]
         fields: tuple[str, ...] = ()
 
     def filter_patient(self, queryset: QuerySet[Scan], name: str, value: str) -> QuerySet[Scan]:
-        """A researcher who guesses references must not learn which exist."""
-        user = getattr(self.request, "user", None)
-        if getattr(user, "is_researcher", True):
-            return queryset.none()
-        return queryset.filter(patient_ref=value)
+        """Who may not see references and guesses them must not learn which exist."""
+        return queryset.filter(patient_ref=value) if self._knows_patients else queryset.none()
 
     def filter_answer(self, queryset: QuerySet[Scan], name: str, value: str) -> QuerySet[Scan]:
         """By what the model said. Whom it isn't hidden from learns by this of every scan, found or not."""
@@ -105,13 +105,13 @@ class ScanFilter(django_filters.FilterSet):  # type: ignore[misc]
         return queryset.exclude(mine) if value else queryset.filter(mine)
 
     def filter_search(self, queryset: QuerySet[Scan], name: str, value: str) -> QuerySet[Scan]:
-        """Every word has to be found; researchers search in labels alone, and who reads blind in none that is hidden."""
+        """Every word has to be found; who may not see patients searches in labels alone, and who reads blind in none that is hidden."""
         user = self._user()
         if any(word.lower() in label.lower() for word in value.split() for label in _labels(user)):
             disclose_all_answers(user)
         for word in value.split():
             found = Q(label__icontains=word) & known_answers(user)
-            if not user.is_researcher:
+            if self._knows_patients:
                 found |= Q(patient_ref__icontains=word) | Q(note__icontains=word)
             queryset = queryset.filter(found)
         return queryset
@@ -120,6 +120,11 @@ class ScanFilter(django_filters.FilterSet):  # type: ignore[misc]
         user = self.request.user
         assert isinstance(user, User)  # nobody else comes to what is narrowed by this
         return user
+
+    @property
+    def _knows_patients(self) -> bool:
+        user = getattr(self.request, "user", None)
+        return isinstance(user, User) and user.may(Ability.SEE_PATIENTS)
 
 
 def _labels(user: User) -> list[str]:

@@ -11,6 +11,7 @@ from django.db.models import Q
 from django_mongodb_backend.fields import ArrayField
 
 from webapp import clock
+from webapp.accounts.abilities import Ability
 from webapp.accounts.models import User
 from webapp.audit.hashing import audited
 from webapp.audit.viewing import OfScan
@@ -33,15 +34,15 @@ class Eye(models.TextChoices):
 
 def reads_blind(user: User) -> bool:
     """Whether the model's answers are hidden from the user until the own verdict; who gives none is shown all."""
-    return user.reads_blind and not user.is_researcher
+    return user.reads_blind and user.may(Ability.READ)
 
 
 def sees_all_readings(user: User) -> bool:
-    """Whether others' readings are open to the user before the own one: to all but clinicians who don't adjudicate.
+    """Whether others' readings are open to the user before the own one.
 
     Who reads blind waits for the own one in any case.
     """
-    return (not user.is_clinician or user.may_adjudicate) and not reads_blind(user)
+    return user.may(Ability.SEE_READINGS) and not reads_blind(user)
 
 
 def known_answers(user: User) -> Q:
@@ -58,15 +59,17 @@ class ScanQuerySet(models.QuerySet["Scan"]):
     """Where every query for scans starts."""
 
     def visible_to(self, user: User) -> ScanQuerySet:
-        """Those the user may see: administrators and researchers all, clinicians their clinic's of today.
+        """Those the user may see: all, or their clinic's of today, or none, by the user's abilities.
 
         What somebody uploaded as a member of a clinic is that clinic's and stays there when they leave; what was
         uploaded without one is the uploader's.
         """
         if not user.is_active:
             return self.none()
-        if user.is_administrator or user.is_researcher:
+        if user.may(Ability.SEE_ALL):
             return self.all()
+        if not user.may(Ability.SEE_CLINIC):
+            return self.none()
         own = Q(user=user, clinic="")
         return self.filter(own | Q(clinic=user.clinic)) if user.clinic else self.filter(own)
 
@@ -199,10 +202,10 @@ class Scan(OfScan):
     def may_be_changed_by(self, user: User) -> bool:
         """Whether the user may correct what is said of the scan, or delete it."""
         is_own = self.user_id == user.pk and self.clinic in ("", user.clinic)
-        return user.is_administrator or (user.is_clinician and is_own)
+        return user.may(Ability.MANAGE) or (user.may(Ability.UPLOAD) and is_own)
 
     def is_open_to(self, user: User) -> bool:
-        """Whether the user may know what other readers drew and said: a clinician not before the own verdict."""
+        """Whether the user may know what other readers drew and said: without that ability not before the own verdict."""
         return sees_all_readings(user) or str(user.pk) in self.readers
 
     def hides_answer_from(self, user: User) -> bool:

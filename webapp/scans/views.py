@@ -22,8 +22,9 @@ from rest_framework.viewsets import GenericViewSet
 
 from handlers.decoding import examine
 from handlers.errors import Busy, ImageError
+from webapp.accounts.abilities import Ability
 from webapp.accounts.models import User
-from webapp.accounts.permissions import ResearchersOnlyRead
+from webapp.accounts.permissions import NeedsAbility
 from webapp.annotations.models import Annotation, disclose_shapes
 from webapp.api.errors import Unavailable
 from webapp.api.negotiation import PictureNegotiation
@@ -80,7 +81,8 @@ class VisibleScansViewSet(GenericViewSet[Scan]):
     """Begins with the scans that the user may see."""
 
     queryset = Scan.objects.none()
-    permission_classes = (ResearchersOnlyRead,)
+    permission_classes = (NeedsAbility,)
+    needed_to_change = Ability.UPLOAD
     filterset_class = ScanFilter
 
     def get_queryset(self) -> ScanQuerySet:

@@ -5,6 +5,7 @@ import io
 import pytest
 from django.core.management import CommandError, call_command
 
+from webapp.accounts.abilities import Ability
 from webapp.accounts.models import User
 
 
@@ -18,7 +19,7 @@ def test_a_user_is_created_with_a_role(monkeypatch: pytest.MonkeyPatch) -> None:
     create(monkeypatch, "green-otter-42-x", "dora", "--role", "administrator")
     user = User.objects.get(username="dora")
     assert user.check_password("green-otter-42-x")
-    assert user.is_administrator and user.is_staff and user.is_superuser
+    assert user.may(Ability.MANAGE) and user.is_staff and user.is_superuser
 
 
 @pytest.mark.django_db

@@ -427,6 +427,19 @@ export interface paths {
 export type webhooks = Record<string, never>;
 export interface components {
     schemas: {
+        /**
+         * @description * `may_see_clinic` - Sees the own scans and those of the own clinic
+         *     * `may_see_all` - Sees the scans of everybody
+         *     * `may_see_patients` - Sees what can name a person; others get de-identified data
+         *     * `may_see_readings` - Sees others' readings of a scan before giving one
+         *     * `may_upload` - Uploads scans, has them predicted, corrects and deletes the own ones
+         *     * `may_read` - Gives verdicts and draws
+         *     * `may_adjudicate` - Settles scans on which readers disagree
+         *     * `may_export` - Takes exports and reports along
+         *     * `may_manage` - Opens the administration, changes and deletes what is others'
+         * @enum {string}
+         */
+        AbilitiesEnum: "may_see_clinic" | "may_see_all" | "may_see_patients" | "may_see_readings" | "may_upload" | "may_read" | "may_adjudicate" | "may_export" | "may_manage";
         /** @description What settles a scan. */
         Adjudication: {
             readonly id: string;
@@ -620,9 +633,10 @@ export interface components {
             last_name: string;
             role: components["schemas"]["RoleEnum"];
             clinic: string;
-            may_adjudicate: boolean;
-            /** @description Whether a scan's answer is hidden from you until you have given your verdict. */
-            reads_blind: boolean;
+            /** @description All that you may do. */
+            readonly abilities: components["schemas"]["AbilitiesEnum"][];
+            /** @description The same as in `abilities`. */
+            readonly may_adjudicate: boolean;
         };
         /** @description Which model said so. */
         Model: {
@@ -1410,7 +1424,7 @@ export interface operations {
                  */
                 eye?: "OD" | "OS";
                 model_version?: string;
-                /** @description Not for researchers. */
+                /** @description Finds nothing in de-identified data. */
                 patient_ref?: string;
                 /** @description A label, as in `prediction`; none that is hidden. */
                 prediction?: string;
@@ -1472,7 +1486,7 @@ export interface operations {
                 model_version?: string;
                 /** @description Number of results to return per page. */
                 page_size?: number;
-                /** @description Not for researchers. */
+                /** @description Finds nothing in de-identified data. */
                 patient_ref?: string;
                 /** @description A label, as in `prediction`; none that is hidden. */
                 prediction?: string;
@@ -1557,7 +1571,7 @@ export interface operations {
                 ordering?: "newest" | "urgent" | "uncertain" | "disputed";
                 /** @description Number of results to return per page. */
                 page_size?: number;
-                /** @description Not for researchers. */
+                /** @description Finds nothing in de-identified data. */
                 patient_ref?: string;
                 /** @description A label, as in `prediction`; none that is hidden. */
                 prediction?: string;
@@ -2135,7 +2149,7 @@ export interface operations {
                  */
                 eye?: "OD" | "OS";
                 model_version?: string;
-                /** @description Not for researchers. */
+                /** @description Finds nothing in de-identified data. */
                 patient_ref?: string;
                 /** @description A label, as in `prediction`; none that is hidden. */
                 prediction?: string;

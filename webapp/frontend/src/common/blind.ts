@@ -2,12 +2,12 @@ import { useMutation, useQueryClient } from "@tanstack/react-query";
 
 import { json } from "../api/client";
 import type { Me } from "../api/types";
-import { useMe } from "./useMe";
+import { useMay, useMe } from "./useMe";
 
 /** Whether the server hides each scan's answer from the reader until the verdict: a choice of the account. */
 export function useBlindReading(): boolean {
-  const me = useMe();
-  return me !== undefined && me.reads_blind && me.role !== "researcher";
+  const reads = useMay("may_read");
+  return (useMe()?.reads_blind ?? false) && reads;
 }
 
 /** Changes that choice. What was loaded is loaded anew: other things are hidden then. */

@@ -1,7 +1,7 @@
 import { useQuery } from "@tanstack/react-query";
 
 import { json } from "../api/client";
-import type { Me, Options } from "../api/types";
+import type { Ability, Me, Options } from "../api/types";
 
 /** Who is signed in; undefined until it is known. */
 export function useMe(signedIn = true): Me | undefined {
@@ -12,6 +12,11 @@ export function useMe(signedIn = true): Me | undefined {
     enabled: signedIn,
   });
   return me.data;
+}
+
+/** Whether one may do something; false until it is known. */
+export function useMay(ability: Ability): boolean {
+  return useMe()?.abilities.includes(ability) ?? false;
 }
 
 /** Labels and urgencies; undefined until they are known. */

@@ -17,6 +17,7 @@ import type { Scan } from "../api/types";
 import { download } from "../common/download";
 import { ProblemAlert } from "../common/ProblemAlert";
 import { useKeys } from "../common/keys";
+import { useMay } from "../common/useMe";
 import { texts } from "../texts";
 import { useNextUnread } from "../worklist/useNextUnread";
 
@@ -26,6 +27,7 @@ export function Actions({ scan }: { scan: Scan }) {
   const from = search.get("from") ?? "";
   const navigate = useNavigate();
   const queries = useQueryClient();
+  const mayExport = useMay("may_export");
   const [asking, setAsking] = useState(false);
   const report = useMutation({
     mutationFn: () => blob(`scans/${scan.id}/report/`),
@@ -83,12 +85,14 @@ export function Actions({ scan }: { scan: Scan }) {
             </ActionIcon>
           </Menu.Target>
           <Menu.Dropdown>
-            <Menu.Item
-              leftSection={<IconFileTypePdf size={16} aria-hidden />}
-              onClick={() => report.mutate()}
-            >
-              {texts.reading.report}
-            </Menu.Item>
+            {mayExport && (
+              <Menu.Item
+                leftSection={<IconFileTypePdf size={16} aria-hidden />}
+                onClick={() => report.mutate()}
+              >
+                {texts.reading.report}
+              </Menu.Item>
+            )}
             <Menu.Item
               component={Link}
               to={`/compare?left=${scan.id}`}

@@ -55,7 +55,7 @@ export default function ReadingPage() {
 }
 
 function ScanReading({ scan, reading, me }: { scan: Scan; reading: Reading; me: Me }) {
-  const mayDraw = me.role !== "researcher";
+  const mayDraw = me.abilities.includes("may_read");
   const predicted = scan.status === "predicted";
   const hidden = scan.answer_hidden;
   const [drawing, state] = useDrawing(me.id, scan.id, mayDraw, reading.open ? reading.reader_count : 0);

@@ -16,7 +16,7 @@ import { type ReactNode, useEffect } from "react";
 import { Link, useLocation } from "react-router";
 
 import { Waiting } from "../common/Waiting";
-import { useMe } from "../common/useMe";
+import { useMay, useMe } from "../common/useMe";
 import { texts } from "../texts";
 import { UploadProvider, useUploads } from "../upload/UploadProvider";
 import classes from "./Shell.module.css";
@@ -66,7 +66,7 @@ function Header() {
   const me = useMe();
   const { open } = useUploads();
   const { pathname } = useLocation();
-  const mayUpload = me && me.role !== "researcher";
+  const mayUpload = useMay("may_upload");
   const links = [
     { to: "/", label: texts.shell.worklist, Icon: IconListDetails },
     { to: "/dashboard", label: texts.shell.dashboard, Icon: IconChartBar },

@@ -54,7 +54,7 @@ export function UserMenu({ me }: { me: Me }) {
             <Text size="sm" c="dimmed">
               {texts.shell.roles[me.role]}
               {me.clinic && ` · ${me.clinic}`}
-              {me.may_adjudicate && ` · ${texts.shell.adjudicator}`}
+              {me.abilities.includes("may_adjudicate") && ` · ${texts.shell.adjudicator}`}
             </Text>
           </Stack>
           <Menu.Divider />
@@ -70,7 +70,7 @@ export function UserMenu({ me }: { me: Me }) {
                 label: texts.shell.schemes[value],
               }))}
             />
-            {me.role !== "researcher" && (
+            {me.abilities.includes("may_read") && (
               <Switch
                 label={texts.shell.blind}
                 description={texts.shell.blindHelp}
@@ -85,7 +85,7 @@ export function UserMenu({ me }: { me: Me }) {
           <Menu.Item component="a" href="/api/docs/" leftSection={<IconApi size={16} aria-hidden />}>
             {texts.shell.apiDocs}
           </Menu.Item>
-          {me.role === "administrator" && (
+          {me.abilities.includes("may_manage") && (
             <Menu.Item
               leftSection={<IconSettings size={16} aria-hidden />}
               closeMenuOnClick

@@ -16,7 +16,7 @@ import { useNavigate } from "react-router";
 
 import { Problem } from "../api/problem";
 import type { UploadedScan } from "../api/types";
-import { useMe } from "../common/useMe";
+import { useMay } from "../common/useMe";
 import { texts } from "../texts";
 import { type Details, send } from "./send";
 import { UploadPanel } from "./UploadPanel";
@@ -68,7 +68,7 @@ export function UploadProvider({ children }: { children: ReactNode }) {
   const nextKey = useRef(0);
   const queries = useQueryClient();
   const navigate = useNavigate();
-  const mayUpload = useMe()?.role !== "researcher";
+  const mayUpload = useMay("may_upload");
 
   const change = useCallback((key: number, values: Partial<Upload>) => {
     setUploads((all) => all.map((upload) => (upload.key === key ? { ...upload, ...values } : upload)));

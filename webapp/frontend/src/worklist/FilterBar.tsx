@@ -4,7 +4,7 @@ import { IconAdjustmentsHorizontal, IconSearch, IconX } from "@tabler/icons-reac
 import { useEffect, useState } from "react";
 
 import { useBlindReading } from "../common/blind";
-import { useMe, useOptions } from "../common/useMe";
+import { useMay, useOptions } from "../common/useMe";
 import { texts } from "../texts";
 import type { FilterName, Filters } from "./filters";
 import classes from "./WorklistPage.module.css";
@@ -15,7 +15,8 @@ const TYPING_PAUSE_MS = 300;
 export function FilterBar({ filters }: { filters: Filters }) {
   const labels = useOptions()?.labels ?? [];
   const [opened, { toggle }] = useDisclosure(filters.narrowed);
-  const mayKnowPatients = useMe()?.role !== "researcher";
+  const mayKnowPatients = useMay("may_see_patients");
+  const reads = useMay("may_read");
   const blind = useBlindReading();
   const patient = filters.get("patient_ref");
   const choice = (name: FilterName, label: string, data: Record<string, string>) => (
@@ -80,7 +81,7 @@ export function FilterBar({ filters }: { filters: Filters }) {
             )}
           {choice("status", texts.worklist.status, texts.worklist.statuses)}
           {choice("eye", texts.worklist.eye, texts.common.eyes)}
-          {mayKnowPatients && choice("unread", texts.worklist.reading, texts.worklist.unread)}
+          {reads && choice("unread", texts.worklist.reading, texts.worklist.unread)}
           {filters.narrowed && (
             <Button variant="subtle" size="sm" onClick={filters.clear}>
               {texts.worklist.clear}

@@ -7,7 +7,7 @@ import type { Scan } from "../api/types";
 import { formatCount } from "../common/format";
 import { useKeys } from "../common/keys";
 import { ProblemAlert } from "../common/ProblemAlert";
-import { useMe } from "../common/useMe";
+import { useMay } from "../common/useMe";
 import { Waiting } from "../common/Waiting";
 import { texts } from "../texts";
 import { Empty } from "./Empty";
@@ -25,10 +25,11 @@ export function WorklistPage() {
   const { query } = filters;
   const { data, error, refetch, isPending, hasNextPage, isFetchingNextPage, fetchNextPage } = useScans(query);
   const count = useCount(query);
-  const me = useMe();
   const [chosen, setChosen] = useState<ReadonlyMap<string, Scan>>(new Map());
   const [exporting, setExporting] = useState(false);
-  const reads = me !== undefined && me.role !== "researcher";
+  const reads = useMay("may_read");
+  const mayUpload = useMay("may_upload");
+  const mayExport = useMay("may_export");
   useEffect(() => {
     document.title = `${texts.worklist.title} · ${texts.shell.product}`;
   }, []);
@@ -61,15 +62,17 @@ export function WorklistPage() {
             </Text>
           </Group>
           <Group gap="xs">
-            <Button
-              variant="default"
-              size="sm"
-              leftSection={<IconFileExport size={16} aria-hidden />}
-              disabled={!count}
-              onClick={() => setExporting(true)}
-            >
-              {texts.worklist.export}
-            </Button>
+            {mayExport && (
+              <Button
+                variant="default"
+                size="sm"
+                leftSection={<IconFileExport size={16} aria-hidden />}
+                disabled={!count}
+                onClick={() => setExporting(true)}
+              >
+                {texts.worklist.export}
+              </Button>
+            )}
             {reads && (
               <Button
                 size="sm"
@@ -87,7 +90,7 @@ export function WorklistPage() {
         <FilterBar filters={filters} />
         {error && <ProblemAlert error={error} onRetry={() => void refetch()} />}
         {isPending && !error && <Waiting text={texts.common.loading} />}
-        {data && scans.length === 0 && <Empty filters={filters} mayUpload={reads} />}
+        {data && scans.length === 0 && <Empty filters={filters} mayUpload={mayUpload} />}
         {scans.length > 0 && (
           <div>
             <ScanTable
@@ -105,7 +108,11 @@ export function WorklistPage() {
         )}
       </Stack>
       {chosen.size > 0 && (
-        <Chosen chosen={chosen} onExport={() => setExporting(true)} onNone={() => setChosen(new Map())} />
+        <Chosen
+          chosen={chosen}
+          onExport={mayExport ? () => setExporting(true) : undefined}
+          onNone={() => setChosen(new Map())}
+        />
       )}
       <ExportDialog
         opened={exporting}
@@ -120,7 +127,8 @@ export function WorklistPage() {
 
 interface ChosenProps {
   chosen: ReadonlyMap<string, Scan>;
-  onExport: () => void;
+  /** Without it, one may not export. */
+  onExport: (() => void) | undefined;
   onNone: () => void;
 }
 
@@ -156,9 +164,11 @@ function Chosen({ chosen, onExport, onNone }: ChosenProps) {
             {texts.worklist.compare}
           </Button>
         )}
-        <Button size="compact-md" variant="default" onClick={onExport}>
-          {texts.worklist.export}
-        </Button>
+        {onExport && (
+          <Button size="compact-md" variant="default" onClick={onExport}>
+            {texts.worklist.export}
+          </Button>
+        )}
         <Button size="compact-md" variant="subtle" onClick={onNone}>
           {texts.worklist.unchoose}
         </Button>

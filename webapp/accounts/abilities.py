@@ -1,0 +1,39 @@
+"""What each role may do: one table, which the web app and its page ask by name. What isn't in it is denied."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from django.db import models
+
+
+class Ability(models.TextChoices):
+    """Something that somebody may do. Code asks for one of these and never for a role."""
+
+    SEE_CLINIC = "may_see_clinic", "Sees the own scans and those of the own clinic"
+    SEE_ALL = "may_see_all", "Sees the scans of everybody"
+    SEE_PATIENTS = "may_see_patients", "Sees what can name a person; others get de-identified data"
+    SEE_READINGS = "may_see_readings", "Sees others' readings of a scan before giving one"
+    UPLOAD = "may_upload", "Uploads scans, has them predicted, corrects and deletes the own ones"
+    READ = "may_read", "Gives verdicts and draws"
+    ADJUDICATE = "may_adjudicate", "Settles scans on which readers disagree"
+    EXPORT = "may_export", "Takes exports and reports along"
+    MANAGE = "may_manage", "Opens the administration, changes and deletes what is others'"
+
+
+ABILITIES: Mapping[str, frozenset[Ability]] = {
+    "clinician": frozenset(
+        {Ability.SEE_CLINIC, Ability.SEE_PATIENTS, Ability.UPLOAD, Ability.READ, Ability.EXPORT}
+    ),
+    "researcher": frozenset({Ability.SEE_ALL, Ability.SEE_READINGS, Ability.EXPORT}),
+    "administrator": frozenset(Ability),
+}
+"""By the value of the role. A role without a row may do nothing and sees nothing."""
+
+
+def abilities_of(role: str, is_adjudicator: bool = False) -> frozenset[Ability]:
+    """What somebody of this role may do; who reads and was made an adjudicator settles, too, and sees all readings."""
+    found = ABILITIES.get(role, frozenset())
+    if is_adjudicator and Ability.READ in found:
+        found |= {Ability.ADJUDICATE, Ability.SEE_READINGS}
+    return found
