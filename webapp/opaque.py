@@ -51,3 +51,22 @@ def _xor(first: bytes, second: bytes) -> bytes:
 def _hmac(kind: str, use: str, content: bytes) -> bytes:
     key = hmac.digest(settings.SECRET_KEY.encode(), f"opaque {kind} {use}".encode(), "sha256")
     return hmac.digest(key, content, "sha256")
+
+
+ROUNDS = 8
+
+
+def disguise(kind: str, content: bytes) -> bytes:
+    """Other bytes of the same, even length in place of `content`, each for one: a Feistel network over HMAC-SHA-256."""
+    left, right = content[: len(content) // 2], content[len(content) // 2 :]
+    for number in range(ROUNDS):
+        left, right = right, _xor(left, _hmac(kind, f"round {number}", right)[: len(left)])
+    return left + right
+
+
+def reveal(kind: str, disguised: bytes) -> bytes:
+    """The content that `disguise` made the bytes of; some content for any bytes."""
+    left, right = disguised[: len(disguised) // 2], disguised[len(disguised) // 2 :]
+    for number in reversed(range(ROUNDS)):
+        left, right = _xor(right, _hmac(kind, f"round {number}", left)[: len(right)]), left
+    return left + right

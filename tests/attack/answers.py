@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Sequence
+from itertools import count
 from typing import Any
 
 from rest_framework.test import APIClient
@@ -39,6 +41,15 @@ def answers(client: APIClient, scans: Sequence[object], shapes: Sequence[object]
     return dict(_answers(client, scans, shapes))
 
 
+def without_cursors(told: Answers) -> Answers:
+    """The answers with the same word in place of each cursor, which are encrypted."""
+    cursor = re.compile(rb"cursor=[^&\"]+")
+    return {
+        name: (status, headers, cursor.sub(b"cursor", content))
+        for name, (status, headers, content) in told.items()
+    }
+
+
 def queries() -> list[str]:
     """Every order and every filter of a list, in small pages."""
     assert set(ScanFilter.base_filters) == set(VALUES)
@@ -53,11 +64,12 @@ def _answers(
     for path in LISTS:
         for query in queries():
             address: str | None = f"{path}?{query}"
-            while address:
+            for page in count(1):
+                if not address:
+                    break
                 answer = client.get(address)
-                yield address, _kept(answer)
-                following = answer.json()["next"]
-                address = following and following.removeprefix("http://testserver")
+                yield f"{path}?{query}, page {page}", _kept(answer)
+                address = answer.json()["next"]
     for query in queries():
         yield f"count {query}", _kept(client.get(f"/api/v1/scans/count/?{query}"))
     for path in _below(scans, shapes):

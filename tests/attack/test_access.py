@@ -20,6 +20,7 @@ from tests.attack.addresses import addresses
 from tests.attack.people import People
 from tests.images import png_bytes
 from tests.webapp.conftest import SEEN, Clients
+from webapp.accounts.deidentified import shown
 from webapp.accounts.models import User
 from webapp.annotations.models import Annotation
 from webapp.reviews.models import Review
@@ -110,17 +111,19 @@ def owned(predicted: Callable[..., Scan], people: People) -> Callable[[], Scan]:
     return make
 
 
-def send(client: APIClient, call: str, scan: Scan) -> Any:
+def send(client: APIClient, call: str, scan: Scan, user: User | None = None) -> Any:
     """The call, well formed, so that only who asks decides about the answer."""
+    reader = user or User()
     method, path = call.split()
     if path == "/api/v1/scans/" and method == "POST":
         image = SimpleUploadedFile("scan.png", png_bytes(seed=77))
         return client.post(path, {"image": image}, format="multipart")
     body = BODIES.get(call, {})
     if path == "/api/v1/exports/":
-        body = {"format": "csv", "scans": [str(scan.pk)]}
+        body = {"format": "csv", "scans": [shown("id", str(scan.pk), reader)]}
     shape = Annotation.objects.get(scan=scan)
-    path = path.replace("{id}", str(shape.pk if "/annotations/{id}" in path else scan.pk))
+    key = str(shape.pk if "/annotations/{id}" in path else scan.pk)
+    path = path.replace("{id}", shown("id", key, reader))
     return client.generic(method, path, *_encoded(body)) if method != "GET" else client.get(path)
 
 
@@ -137,13 +140,13 @@ def test_who_is_let_in(
         with subtests.test(call):
             statuses = {}
             for role, client in clients.items():
-                answer = send(client, call, scan)
+                answer = send(client, call, scan, people.by_role()[role])
                 statuses[role] = answer.status_code
-                shown = b"".join(answer.streaming_content) if answer.streaming else answer.content
+                told = b"".join(answer.streaming_content) if answer.streaming else answer.content
                 if role in ("nobody", "stranger"):
-                    assert str(scan.pk).encode() not in shown, f"{role} learns of the scan"
+                    assert str(scan.pk).encode() not in told, f"{role} learns of the scan"
                 if role in ("nobody", "stranger", "researcher"):
-                    assert not [secret for secret in HIDDEN_FROM_RESEARCHERS if secret in shown], role
+                    assert not [secret for secret in HIDDEN_FROM_RESEARCHERS if secret in told], role
                 if not call.startswith("GET") and answer.status_code < 300:
                     Scan.objects.all().delete()
                     scan = owned()
@@ -230,7 +233,7 @@ def test_a_role_outside_of_the_table_changes_nothing(
     for call in API:
         if not call.startswith("GET") and "/auth/" not in call:
             with subtests.test(call):
-                assert send(client, call, scan).status_code == 403
+                assert send(client, call, scan, newcomer).status_code == 403
 
 
 NAMES = ("0" * 24, "nothing", "..%2f..%2fetc%2fpasswd", "%00", "1' or '1'='1", "{'$ne':1}")

@@ -3,20 +3,25 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
 
 import pytest
 from bson import ObjectId
 from reportlab import rl_config
 
-from tests.attack.answers import Answers, answers
+from tests.attack.answers import Answers, answers, without_cursors
 from tests.attack.people import People
 from tests.webapp.conftest import Clients
 from webapp import clock
+from webapp.accounts.deidentified import FIELDS, shown
 from webapp.accounts.models import Role, User
 from webapp.annotations.models import Annotation
+from webapp.annotations.serializers import AnnotationSerializer
 from webapp.reviews import reading
 from webapp.reviews.models import Adjudication, Review
+from webapp.reviews.serializers import AdjudicationSerializer, ReviewSerializer
 from webapp.scans.models import Scan
+from webapp.scans.serializers import HistorySerializer, ScanSerializer, UploadedSerializer
 
 BOX = {"type": "FragmentSelector", "value": "xywh=pixel:10,10,20,20"}
 Predicted = Callable[..., Scan]
@@ -72,6 +77,79 @@ def test_a_reader_without_a_verdict_learns_nothing_of_others(
     told = differences(known, answers(adjudicator, *asked))
     assert any("ordering=disputed" in address for address in told)
     assert {"csv", "coco", "w3c", "folders"} <= set(told)
+
+
+# What the two clinics' worlds differ in: everything that identifies, but for the patient reference, from which the
+# pseudonym in exports follows.
+OLD, NEW = datetime(2025, 12, 1, tzinfo=UTC), datetime(2026, 2, 1, 7, 8, 9, tzinfo=UTC)
+SECRETS = ("ANNA", "MAYOR", "sister", "olga", "olson", "e" * 63, "2025", "2026-02")
+
+
+def identify(people: People, name: str, begin: datetime, letter: str) -> None:
+    """Every free text names somebody, and everything happened from that moment on."""
+    User.objects.filter(pk=people.owner.pk).update(
+        username=f"olga-{name}", first_name=name, last_name="olson"
+    )
+    for number, scan in enumerate(Scan.objects.order_by("pk")):
+        moment = begin + timedelta(minutes=number)
+        Scan.objects.filter(pk=scan.pk).update(
+            note=f"{name}, the MAYOR",
+            sha256=f"{letter * 63}{number}",
+            timestamp=moment,
+            predicted_at=moment,
+        )
+    for model, fields in (
+        (Review, ["created"]),
+        (Adjudication, ["created"]),
+        (Annotation, ["created", "modified"]),
+    ):
+        for number, found in enumerate(model._default_manager.order_by("pk")):
+            moments = dict.fromkeys(fields, begin + timedelta(hours=number))
+            model._default_manager.filter(pk=found.pk).update(comment=f"{name}'s sister", **moments)
+    # As drawings could be labelled while their scan was queued.
+    queued = list(Scan.objects.filter(status="queued"))
+    Annotation.objects.filter(scan__in=queued).update(label=f"{name} *1950-01-01")
+
+
+def test_de_identified_data_do_not_depend_on_what_identifies(
+    people: People, read: list[Scan], api: Clients
+) -> None:
+    Scan.objects.update(patient_ref="PATIENT-SECRET")
+    Scan.objects.filter(pk=read[1].pk).update(
+        status="queued", label="", probabilities={}, confidence=None, predicted_at=None
+    )
+    for scan in read:
+        differ(scan, people, ObjectId())
+    Annotation.objects.create(scan=read[0], author=people.owner, selector=BOX, label="CNV")
+    client, clear = api(people.researcher), api(people.administrator)
+    asked = [read[0].pk, read[1].pk], list(Annotation.objects.values_list("pk", flat=True))
+    disguised = [[shown("id", str(key), people.researcher) for key in keys] for keys in asked]
+
+    identify(people, "ANNA", OLD, "e")
+    told, in_clear = without_cursors(answers(client, *disguised)), answers(clear, *asked)
+    identify(people, "BERTA", NEW, "f")
+
+    assert differences(told, without_cursors(answers(client, *disguised))) == []
+    # In clear the difference is there to be seen; exports are de-identified for everybody.
+    seen = differences(in_clear, answers(clear, *asked))
+    assert [address for address in seen if address.endswith("/report/")] and not {"csv", "coco"} & set(seen)
+    for address, (status, headers, content) in told.items():
+        if address not in ("/api/v1/", "/api/v1/auth/me/"):
+            everything = f"{headers}".encode() + content
+            for secret in (*SECRETS, "PATIENT-SECRET", *(str(key) for keys in asked for key in keys)):
+                assert secret.encode() not in everything, (address, secret)
+            assert status in (200, 404), address
+
+
+def test_every_field_of_an_answer_is_on_the_list() -> None:
+    made = (ScanSerializer, UploadedSerializer, HistorySerializer, ReviewSerializer, AdjudicationSerializer)
+    named = {name for serializer in made for name in serializer().fields}
+    assert named | set(AnnotationSerializer().fields) - {"body"} <= set(FIELDS)
+
+
+def test_a_field_that_is_not_on_the_list_is_not_shown(people: People) -> None:
+    assert shown("shoe_size", 42, people.researcher) is None
+    assert shown("shoe_size", 42, people.colleague) == 42
 
 
 def test_a_role_outside_of_the_table_sees_nothing(people: People, read: list[Scan], api: Clients) -> None:

@@ -25,6 +25,16 @@ def test_a_word_shows_neither_its_text_nor_how_long_it_is() -> None:
     assert opaque.close("cursor", TEXT + "x")[30:50] != word[30:50]
 
 
+def test_what_is_disguised_can_be_revealed_here_and_looks_like_nothing() -> None:
+    ids = [bytes.fromhex(f"6b0aa0987c6566c4ae22{number:04x}") for number in range(500)]
+    disguised = [opaque.disguise("id", key) for key in ids]
+    assert [opaque.reveal("id", key) for key in disguised] == ids
+    assert {len(key) for key in disguised} == {12} and len(set(disguised)) == len(ids)
+    # Of ids of the same second every byte still takes nearly every value.
+    assert all(len({key[place] for key in disguised}) > 180 for place in range(12))
+    assert opaque.disguise("another", ids[0]) != disguised[0]
+
+
 @pytest.mark.parametrize("place", [0, 20, -5])
 def test_a_changed_word_is_refused(place: int) -> None:
     word = list(opaque.close("cursor", TEXT))

@@ -1,4 +1,4 @@
-"""What those who read de-identified data see in place of names and free text."""
+"""What those who read de-identified data see in place of names."""
 
 import hashlib
 import hmac
@@ -18,11 +18,6 @@ def pseudonym(kind: str, value: object) -> str:
 def shown_user(user_id: object, reader: User) -> str:
     """A user's id as the reader may know it, else a pseudonym."""
     return str(user_id) if reader.may(Ability.SEE_PATIENTS) else pseudonym("reader", user_id)
-
-
-def shown_text(text: str, reader: User) -> str:
-    """What somebody wrote freely, as the reader may see it: it can name a patient."""
-    return text if reader.may(Ability.SEE_PATIENTS) else ""
 
 
 def shown_name(user: User, reader: User) -> str:

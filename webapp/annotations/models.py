@@ -26,15 +26,16 @@ class AnnotationQuerySet(models.QuerySet["Annotation"]):
 
     def of_scan(self, scan: Scan, reader: User) -> AnnotationQuerySet:
         """What the reader may see on a scan that is visible to them, oldest first."""
-        found = self.filter(scan=scan).select_related("author").order_by("created")
+        found = self.filter(scan=scan).select_related("author", "scan").order_by("created")
         return found if scan.is_open_to(reader) else found.filter(author=reader)
 
     def by_scan(self, scans: Iterable[Scan], reader: User) -> dict[object, list[Annotation]]:
         """What the reader may see on several scans, in one query, oldest first, by the scan's key."""
-        opened = {scan.pk: scan.is_open_to(reader) for scan in scans}
+        shown = {scan.pk: scan for scan in scans}
         grouped: dict[object, list[Annotation]] = defaultdict(list)
-        for annotation in self.filter(scan__in=list(opened)).select_related("author").order_by("created"):
-            if opened[annotation.scan_id] or annotation.author_id == reader.pk:
+        for annotation in self.filter(scan__in=list(shown)).select_related("author").order_by("created"):
+            annotation.scan = shown[annotation.scan_id]
+            if annotation.scan.is_open_to(reader) or annotation.author_id == reader.pk:
                 grouped[annotation.scan_id].append(annotation)
         return grouped
 

@@ -8,10 +8,14 @@ from django.urls import reverse
 from drf_spectacular.utils import extend_schema_serializer
 from rest_framework import serializers
 
-from webapp.accounts.pseudonyms import shown_name, shown_text, shown_user
+from webapp.accounts.abilities import Ability
+from webapp.accounts.deidentified import de_identified
+from webapp.accounts.models import User
+from webapp.accounts.pseudonyms import shown_name
 from webapp.annotations.models import Annotation
 from webapp.annotations.selectors import SelectorError, clean
 from webapp.api.fields import TextField
+from webapp.scans.labels import known_label, known_labels
 from webapp.scans.models import Scan
 
 CONTEXT = "http://www.w3.org/ns/anno.jsonld"
@@ -56,8 +60,12 @@ class AnnotationSerializer(serializers.Serializer[Any]):
     creator = serializers.CharField(read_only=True)
     creator_name = serializers.CharField(read_only=True)
     mine = serializers.BooleanField(read_only=True)
-    created = serializers.DateTimeField(read_only=True)
-    modified = serializers.DateTimeField(read_only=True)
+    created = serializers.DateTimeField(
+        read_only=True, allow_null=True, help_text="Null in de-identified data."
+    )
+    modified = serializers.DateTimeField(
+        read_only=True, allow_null=True, help_text="Null in de-identified data."
+    )
     revision = serializers.IntegerField(read_only=True)
 
     def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
@@ -68,17 +76,19 @@ class AnnotationSerializer(serializers.Serializer[Any]):
         except SelectorError as error:
             raise serializers.ValidationError({"target": {"selector": [str(error)]}}) from error
         label = attrs["label"]
-        if label and scan.probabilities and label not in scan.probabilities:
-            known = ", ".join(scan.labels)
-            raise serializers.ValidationError({"label": [f"The scan's model knows the labels {known}."]})
+        if label and label not in (known := known_labels(scan)):
+            message = (
+                f"The scan's model knows the labels {', '.join(sorted(known))}."
+                if known
+                else "No label is known before the first prediction; leave it empty until then."
+            )
+            raise serializers.ValidationError({"label": [message]})
         return {"selector": selector, "label": label, "comment": attrs["comment"]}
 
     def to_representation(self, instance: Annotation) -> dict[str, Any]:
         """The annotation with the standard's context."""
         reader = self.context["request"].user
-        comment = shown_text(instance.comment, reader)
-        bodies = [("commenting", comment), ("tagging", instance.label)]
-        return {
+        data = {
             "@context": CONTEXT,
             "id": str(instance.pk),
             "type": "Annotation",
@@ -87,17 +97,25 @@ class AnnotationSerializer(serializers.Serializer[Any]):
                 "source": reverse("scan-image", args=[instance.scan_id]),
                 "selector": instance.selector,
             },
-            "label": instance.label,
-            "comment": comment,
-            "body": [
-                {"type": "TextualBody", "purpose": purpose, "value": value}
-                for purpose, value in bodies
-                if value
-            ],
-            "creator": shown_user(instance.author_id, reader),
+            "label": shown_label(instance, reader),
+            "comment": instance.comment,
+            "creator": str(instance.author_id),
             "creator_name": shown_name(instance.author, reader),
             "mine": instance.author_id == reader.pk,
             "created": instance.created,
             "modified": instance.modified,
             "revision": instance.revision,
         }
+        data = de_identified(data, reader)
+        said = [("commenting", data["comment"]), ("tagging", data["label"])]
+        body = [
+            {"type": "TextualBody", "purpose": purpose, "value": value} for purpose, value in said if value
+        ]
+        return data | {"body": body}
+
+
+def shown_label(annotation: Annotation, reader: User) -> str:
+    """The shape's label as the reader may know it: one that a model knows, and what else was written only in clear."""
+    if not annotation.label or reader.may(Ability.SEE_PATIENTS):
+        return annotation.label
+    return known_label(annotation.label, annotation.scan)

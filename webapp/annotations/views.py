@@ -5,8 +5,6 @@ from __future__ import annotations
 from copy import copy
 from typing import Any
 
-from bson import ObjectId
-from django.db.models import QuerySet
 from django.http import Http404
 from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import OpenApiParameter, extend_schema
@@ -17,12 +15,14 @@ from rest_framework.views import APIView
 
 from webapp import clock
 from webapp.accounts.abilities import Ability
+from webapp.accounts.deidentified import asked_id
 from webapp.accounts.models import User
 from webapp.accounts.permissions import NeedsAbility
 from webapp.annotations.models import Annotation, disclose_shapes
 from webapp.annotations.serializers import AnnotationSerializer
 from webapp.audit.models import Action
 from webapp.audit.recording import record
+from webapp.scans.models import Scan
 from webapp.scans.views import ID, visible_scan
 from webapp.transactions import all_or_nothing
 
@@ -142,12 +142,12 @@ class AnnotationView(APIView):
         return Response(status=status.HTTP_204_NO_CONTENT)
 
     def _visible(self, request: Request, id: str) -> Annotation:
-        found = self._candidates(id).first()
-        if found is None:
-            raise Http404
         user = _user(request)
-        scan = visible_scan(user, str(found.scan_id))
-        if found.author_id != user.pk and not scan.is_open_to(user):
+        key = asked_id(id, user)
+        found = Annotation.objects.select_related("scan").filter(pk=key).first() if key else None
+        if found is None or not Scan.objects.visible_to(user).filter(pk=found.scan_id).exists():
+            raise Http404
+        if found.author_id != user.pk and not found.scan.is_open_to(user):
             raise Http404
         return found
 
@@ -159,10 +159,6 @@ class AnnotationView(APIView):
                 "Only who drew an annotation, or an administrator, may change it."
             )
         return annotation
-
-    @staticmethod
-    def _candidates(id: str) -> QuerySet[Annotation]:
-        return Annotation.objects.filter(pk=id) if ObjectId.is_valid(id) else Annotation.objects.none()
 
 
 def _user(request: Request) -> User:

@@ -6,7 +6,7 @@ import statistics
 from collections import Counter, defaultdict
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from itertools import combinations
 from typing import Any
 
@@ -14,6 +14,8 @@ from django.db.models import Count
 from django.db.models.functions import TruncDate
 
 from webapp import clock
+from webapp.accounts.abilities import Ability
+from webapp.accounts.deidentified import shown
 from webapp.accounts.models import User
 from webapp.accounts.pseudonyms import shown_name
 from webapp.dashboard import kappa
@@ -21,6 +23,7 @@ from webapp.reviews.models import Review, Verdict
 from webapp.scans.disclosure import disclose_all_answers
 from webapp.scans.models import Scan, ScanQuerySet, Status, known_answers
 
+EVER = datetime.min.replace(tzinfo=UTC)
 # Of the pairs of readers, those with most scans in common.
 MOST_PAIRS = 30
 # The newest latencies tell enough of a busy month.
@@ -41,18 +44,23 @@ class Said:
 
 
 def figures(user: User, days: int) -> dict[str, Any]:
-    """What the dashboard shows of the last days, today included, as DashboardSerializer describes it."""
+    """What the dashboard shows of the last days, today included, as DashboardSerializer describes it.
+
+    In de-identified data there are no days, and all else is of all times: from spans of one length and the next it
+    could be told on which day each scan was uploaded.
+    """
     today = clock.now().replace(hour=0, minute=0, second=0, microsecond=0)
-    since = today - timedelta(days=days - 1)
+    dated = user.may(Ability.SEE_PATIENTS)
+    since = today - timedelta(days=days - 1) if dated else EVER
     scans = Scan.objects.visible_to(user)
     recent = scans.filter(timestamp__gte=since)
     said = _said(user, since)
     disclose_all_answers(user)  # of few scans, a count of labels tells what each was called
     return {
         "days": days,
-        "scans_per_day": _per_day(recent, since, days),
+        "scans_per_day": _per_day(recent, since, days) if dated else [],
         "labels": _labels(recent.filter(known_answers(user))),
-        "queue": _queue(scans),
+        "queue": _queue(scans, user),
         "verdicts": _verdicts(said),
         "cohen": _cohen(said, user),
         "fleiss": _fleiss(said),
@@ -73,11 +81,12 @@ def _labels(scans: ScanQuerySet) -> list[dict[str, Any]]:
     return [{"label": label, "count": count} for label, count in counts.most_common()]
 
 
-def _queue(scans: ScanQuerySet) -> dict[str, Any]:
+def _queue(scans: ScanQuerySet, user: User) -> dict[str, Any]:
     found = scans.order_by().values("status").annotate(count=Count("pk"))
     counts = {entry["status"]: entry["count"] for entry in found}
     queued = scans.filter(status=Status.QUEUED).order_by("timestamp").values_list("timestamp", flat=True)
-    return {**{status: counts.get(status, 0) for status in Status.values}, "oldest_queued": queued.first()}
+    oldest = shown("oldest_queued", queued.first(), user)
+    return {**{status: counts.get(status, 0) for status in Status.values}, "oldest_queued": oldest}
 
 
 def _latency(scans: ScanQuerySet) -> dict[str, Any] | None:

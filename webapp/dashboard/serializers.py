@@ -39,7 +39,7 @@ class QueueSerializer(serializers.Serializer[Any]):
     queued = serializers.IntegerField()
     predicted = serializers.IntegerField()
     failed = serializers.IntegerField()
-    oldest_queued = serializers.DateTimeField(allow_null=True)
+    oldest_queued = serializers.DateTimeField(allow_null=True, help_text="Null in de-identified data.")
 
 
 class VerdictsSerializer(serializers.Serializer[Any]):
@@ -80,7 +80,9 @@ class DashboardSerializer(serializers.Serializer[Any]):
     """Scans, model, readers and queue, of the scans that you may see and the readings that are open to you."""
 
     days = serializers.IntegerField()
-    scans_per_day = DaySerializer(many=True)
+    scans_per_day = DaySerializer(
+        many=True, help_text="Empty in de-identified data, of which all other figures are of all times."
+    )
     labels = LabelCountSerializer(many=True)
     queue = QueueSerializer()
     verdicts = VerdictsSerializer(many=True)

@@ -13,6 +13,7 @@ from webapp.annotations.models import Annotation, disclose_shapes
 from webapp.reviews.models import Review
 from webapp.reviews.reading import how, independent_labels
 from webapp.scans.disclosure import disclose
+from webapp.scans.labels import known_label
 from webapp.scans.models import Scan
 
 
@@ -92,7 +93,7 @@ def _record(scan: Scan, reviews: list[Review], annotations: list[Annotation], is
             Shape(
                 pseudonym("shape", annotation.pk),
                 pseudonym("reader", annotation.author_id),
-                annotation.label,
+                known_label(annotation.label, scan) if annotation.label else "",
                 annotation.selector,
             )
             for annotation in annotations

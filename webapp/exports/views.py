@@ -14,6 +14,7 @@ from rest_framework.generics import GenericAPIView
 from rest_framework.request import Request
 
 from webapp.accounts.abilities import Ability
+from webapp.accounts.deidentified import asked_id
 from webapp.accounts.models import User
 from webapp.accounts.permissions import NeedsAbility
 from webapp.api.fields import PatternField
@@ -76,7 +77,7 @@ class ExportView(GenericAPIView[Scan]):
         ids = given.validated_data.get("scans")
         # One more than may be is enough to know.
         found = list(
-            _named(visible, ids)
+            _named(visible, [asked_id(key, request.user) for key in ids])
             if ids is not None
             else self.filter_queryset(visible)[: max(*MOST_SCANS.values(), MOST_PICTURES) + 1]
         )

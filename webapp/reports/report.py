@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from typing import Any
 
+from webapp.accounts.deidentified import de_identified, shown
 from webapp.accounts.models import User
-from webapp.accounts.pseudonyms import shown_name, shown_text
+from webapp.accounts.pseudonyms import shown_name
 from webapp.annotations.geometry import path_of
 from webapp.annotations.models import Annotation, disclose_shapes
+from webapp.annotations.serializers import shown_label
 from webapp.reports.page import Drawn, Report
 from webapp.reviews.models import Adjudication, Review
 from webapp.reviews.reading import how
@@ -41,7 +43,7 @@ def report_of(scan: Scan, user: User) -> Report:
     disclose(user, [scan])
     disclose_shapes(user, drawn)
     scan = scan.as_shown_to(user)
-    patient = shown_text(scan.patient_ref, user)
+    patient = shown("patient_ref", scan.patient_ref, user)
     predicted = bool(scan.probabilities)
     quality = scan.quality or {}
     return Report(
@@ -66,17 +68,19 @@ def _facts(scan: Scan, user: User) -> list[tuple[str, str]]:
         if scan.micrometres_x is not None and scan.micrometres_y is not None
         else ""
     )
+    names = ("timestamp", "patient_ref", "note", "sha256")
+    known = de_identified({name: getattr(scan, name) for name in names}, user)
     return [
-        ("Uploaded", f"{scan.timestamp:%Y-%m-%d %H:%M} UTC"),
+        ("Uploaded", f"{known['timestamp']:%Y-%m-%d %H:%M} UTC" if known["timestamp"] else ""),
         ("Eye", str(Eye(scan.eye).label) if scan.eye else ""),
-        ("Patient reference", shown_text(scan.patient_ref, user)),
-        ("Note", shown_text(scan.note, user)[:300]),
+        ("Patient reference", known["patient_ref"]),
+        ("Note", known["note"][:300]),
         ("Size", f"{scan.width} × {scan.height} pixels"),
         ("Pixel", scale),
         ("Model", f"{scan.model_name} {scan.model_version}".strip()),
         ("Weights (SHA-256)", scan.weights_sha256),
         ("Heat map", scan.gradcam_label),
-        ("File (SHA-256)", scan.sha256),
+        ("File (SHA-256)", known["sha256"]),
     ]
 
 
@@ -102,19 +106,22 @@ def _readers(reading: dict[str, Any], user: User) -> list[str]:
 def _verdict(review: Review, user: User) -> str:
     label = f": {review.label}" if review.label else ""
     known = f", {how(review)}" if how(review) else ""
-    comment = shown_text(review.comment, user)[:200]
+    comment = shown("comment", review.comment, user)[:200]
+    created = shown("created", review.created, user)
     said = f"{shown_name(review.reader, user)} {SAID[review.verdict]}{label}{known}"
-    when = f"{review.created:%Y-%m-%d}, model {review.model_version} said {review.model_label}"
-    return f"{said} ({when})" + (f": {comment}" if comment else "")
+    day = f"{created:%Y-%m-%d}, " if created else ""
+    return f"{said} ({day}model {review.model_version} said {review.model_label})" + (
+        f": {comment}" if comment else ""
+    )
 
 
 def _of(annotation: Annotation, scan: Scan, user: User) -> str:
     """A shape in words: kind, label, length, comment, author."""
     kind = KINDS.get(annotation.shape, annotation.shape)
-    parts = [f"{kind} {annotation.label}".strip()]
+    parts = [f"{kind} {shown_label(annotation, user)}".strip()]
     if annotation.shape == "line":
         parts.append(_length(annotation.selector, scan))
-    comment = shown_text(annotation.comment, user)[:120]
+    comment = shown("comment", annotation.comment, user)[:120]
     return ", ".join([*parts, *([comment] if comment else []), shown_name(annotation.author, user)])
 
 

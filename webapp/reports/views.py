@@ -10,6 +10,7 @@ from rest_framework.views import APIView
 
 from webapp import clock
 from webapp.accounts.abilities import Ability
+from webapp.accounts.deidentified import shown
 from webapp.accounts.models import User
 from webapp.accounts.permissions import NeedsAbility
 from webapp.api.negotiation import PictureNegotiation
@@ -46,6 +47,8 @@ class ReportView(APIView):
         except FileNotFoundError as error:
             raise Http404 from error
         response = HttpResponse(content, content_type="application/pdf")
-        response["Content-Disposition"] = f'attachment; filename="retinote-{scan.pk}.pdf"'
+        response["Content-Disposition"] = (
+            f'attachment; filename="retinote-{shown("id", str(scan.pk), request.user)}.pdf"'
+        )
         response["Cache-Control"] = "no-store"
         return response

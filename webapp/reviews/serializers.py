@@ -7,8 +7,9 @@ from typing import Any
 from drf_spectacular.utils import extend_schema_serializer
 from rest_framework import serializers
 
+from webapp.accounts.deidentified import DeIdentified
 from webapp.accounts.models import User
-from webapp.accounts.pseudonyms import shown_name, shown_text, shown_user
+from webapp.accounts.pseudonyms import shown_name
 from webapp.api.fields import TextField, TrueFalseField
 from webapp.reviews.models import Adjudication, Review, Source, Verdict
 from webapp.reviews.reading import PredictionChanged, Seen, prediction_of
@@ -24,7 +25,7 @@ class PredictionSeenSerializer(serializers.Serializer[Any]):
 
 
 @extend_schema_serializer(component_name="Review")
-class ReviewSerializer(serializers.Serializer[Any]):
+class ReviewSerializer(DeIdentified, serializers.Serializer[Any]):
     """A verdict on a scan's prediction, together with the prediction that the reader saw."""
 
     id = serializers.CharField(read_only=True)
@@ -59,28 +60,22 @@ class ReviewSerializer(serializers.Serializer[Any]):
         help_text="Needed to disagree: the right label.",
     )
     comment = TextField(max_length=2000, required=False, allow_blank=True, default="")
-    user_id = serializers.SerializerMethodField()
+    user_id = serializers.CharField(source="reader_id", read_only=True)
     reader = serializers.SerializerMethodField(help_text="The reader's name.")
     mine = serializers.SerializerMethodField()
     current = serializers.BooleanField(read_only=True)
-    timestamp = serializers.DateTimeField(source="created", read_only=True)
+    timestamp = serializers.DateTimeField(
+        source="created", read_only=True, allow_null=True, help_text="Null in de-identified data."
+    )
     model_label = serializers.CharField(read_only=True)
     model_name = serializers.CharField(read_only=True)
     model_version = serializers.CharField(read_only=True)
-
-    def get_user_id(self, review: Review) -> str:
-        return shown_user(review.reader_id, self.context["request"].user)
 
     def get_reader(self, review: Review) -> str:
         return shown_name(review.reader, self.context["request"].user)
 
     def get_mine(self, review: Review) -> bool:
         return bool(review.reader_id == self.context["request"].user.pk)
-
-    def to_representation(self, instance: Review) -> dict[str, Any]:
-        """The review, its comment only for those who may know the patient."""
-        data = super().to_representation(instance)
-        return data | {"comment": shown_text(instance.comment, self.context["request"].user)}
 
     def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
         """Disagreeing takes the right label, one that the model knows and has not said itself."""
@@ -141,26 +136,20 @@ class ReviewSerializer(serializers.Serializer[Any]):
 
 
 @extend_schema_serializer(component_name="Adjudication")
-class AdjudicationSerializer(serializers.Serializer[Any]):
+class AdjudicationSerializer(DeIdentified, serializers.Serializer[Any]):
     """What settles a scan."""
 
     id = serializers.CharField(read_only=True)
     label = TextField(max_length=80)  # type: ignore[assignment]
     comment = TextField(max_length=2000, required=False, allow_blank=True, default="")
-    user_id = serializers.SerializerMethodField()
+    user_id = serializers.CharField(source="adjudicator_id", read_only=True)
     adjudicator = serializers.SerializerMethodField(help_text="The adjudicator's name.")
-    timestamp = serializers.DateTimeField(source="created", read_only=True)
-
-    def get_user_id(self, adjudication: Adjudication) -> str:
-        return shown_user(adjudication.adjudicator_id, self.context["request"].user)
+    timestamp = serializers.DateTimeField(
+        source="created", read_only=True, allow_null=True, help_text="Null in de-identified data."
+    )
 
     def get_adjudicator(self, adjudication: Adjudication) -> str:
         return shown_name(adjudication.adjudicator, self.context["request"].user)
-
-    def to_representation(self, instance: Adjudication) -> dict[str, Any]:
-        """The adjudication, its comment only for those who may know the patient."""
-        data = super().to_representation(instance)
-        return data | {"comment": shown_text(instance.comment, self.context["request"].user)}
 
     def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
         """Only what people have read can be settled, and as a label that the model knows."""

@@ -9,8 +9,8 @@ from django.urls import reverse
 from drf_spectacular.utils import extend_schema_field
 from rest_framework import exceptions, serializers, status
 
+from webapp.accounts.deidentified import DeIdentified
 from webapp.accounts.models import User
-from webapp.accounts.pseudonyms import shown_text, shown_user
 from webapp.annotations.serializers import AnnotationSerializer
 from webapp.api.fields import NumberField, PatternField, TextField, WrittenNumberField
 from webapp.scans.models import Eye, Scan, Status
@@ -126,8 +126,8 @@ class QualitySerializer(serializers.Serializer[Any]):
     reasons = serializers.ListField(child=serializers.CharField())
 
 
-class ScanSerializer(serializers.Serializer[Any]):
-    """A scan with its newest prediction. Researchers see no reference, no note, and a pseudonym for the user."""
+class ScanSerializer(DeIdentified, serializers.Serializer[Any]):
+    """A scan with its newest prediction; who reads de-identified data sees what `deidentified.py` leaves of it."""
 
     id = serializers.CharField()
     status = serializers.ChoiceField(choices=Status.choices)
@@ -136,16 +136,16 @@ class ScanSerializer(serializers.Serializer[Any]):
     thumbnail_path = serializers.SerializerMethodField()
     annotation_path = serializers.SerializerMethodField()
     heatmap_path = serializers.SerializerMethodField()
-    sha256 = serializers.CharField()
+    sha256 = serializers.CharField(help_text="Of the file as it was uploaded; empty in de-identified data.")
     width = serializers.IntegerField()
     height = serializers.IntegerField()
     micrometres_x = serializers.FloatField(allow_null=True, help_text="Width of a pixel, when it is known.")
     micrometres_y = serializers.FloatField(allow_null=True, help_text="Height of a pixel, when it is known.")
     eye = serializers.ChoiceField(choices=Eye.choices, allow_blank=True)
-    patient_ref = serializers.SerializerMethodField()
-    note = serializers.SerializerMethodField()
-    timestamp = serializers.DateTimeField()
-    user_id = serializers.SerializerMethodField()
+    patient_ref = serializers.CharField()
+    note = serializers.CharField()
+    timestamp = serializers.DateTimeField(allow_null=True, help_text="Null in de-identified data.")
+    user_id = serializers.CharField()
     answer_hidden = serializers.BooleanField(
         help_text="True while you read blind and have not given your verdict: all that the model said is left out."
     )
@@ -197,15 +197,6 @@ class ScanSerializer(serializers.Serializer[Any]):
     def get_heatmap_path(self, scan: Scan) -> str | None:
         return reverse("scan-heatmap", args=[scan.pk]) if scan.heatmap_name else None
 
-    def get_patient_ref(self, scan: Scan) -> str:
-        return shown_text(scan.patient_ref, self._reader)
-
-    def get_note(self, scan: Scan) -> str:
-        return shown_text(scan.note, self._reader)
-
-    def get_user_id(self, scan: Scan) -> str:
-        return shown_user(scan.user_id, self._reader)
-
     def get_caveats(self, scan: Scan) -> list[str]:
         return caveats(scan)
 
@@ -247,7 +238,7 @@ class CountSerializer(serializers.Serializer[Any]):
     count = serializers.IntegerField()
 
 
-class HistorySerializer(serializers.Serializer[Any]):
+class HistorySerializer(DeIdentified, serializers.Serializer[Any]):
     """A line of the history per scan."""
 
     id = serializers.CharField()
@@ -259,8 +250,8 @@ class HistorySerializer(serializers.Serializer[Any]):
     manual_annotation = serializers.SerializerMethodField(
         help_text="What people drew, as W3C Web Annotations."
     )
-    timestamp = serializers.DateTimeField()
-    user_id = serializers.SerializerMethodField()
+    timestamp = serializers.DateTimeField(allow_null=True, help_text="Null in de-identified data.")
+    user_id = serializers.CharField()
 
     def to_representation(self, instance: Scan) -> dict[str, Any]:
         """Empty strings of what isn't known yet, or is hidden, become null."""
@@ -282,9 +273,6 @@ class HistorySerializer(serializers.Serializer[Any]):
     def get_manual_annotation(self, scan: Scan) -> list[dict[str, Any]]:
         drawn = self.context.get("annotations", {}).get(scan.pk, [])
         return list(AnnotationSerializer(drawn, many=True, context=self.context).data)
-
-    def get_user_id(self, scan: Scan) -> str:
-        return shown_user(scan.user_id, self.context["request"].user)
 
 
 def image_path(scan: Scan) -> str:

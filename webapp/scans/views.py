@@ -8,7 +8,6 @@ from concurrent.futures import Future
 from itertools import chain
 from typing import Any
 
-from bson import ObjectId
 from django.http import FileResponse, Http404, HttpResponse
 from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import OpenApiParameter, OpenApiResponse, extend_schema, extend_schema_view
@@ -23,6 +22,7 @@ from rest_framework.viewsets import GenericViewSet
 from handlers.decoding import examine
 from handlers.errors import Busy, ImageError
 from webapp.accounts.abilities import Ability
+from webapp.accounts.deidentified import asked_id
 from webapp.accounts.models import User
 from webapp.accounts.permissions import NeedsAbility
 from webapp.annotations.models import Annotation, disclose_shapes
@@ -90,6 +90,11 @@ class VisibleScansViewSet(GenericViewSet[Scan]):
         user = self.request.user
         return Scan.objects.visible_to(user) if isinstance(user, User) else Scan.objects.none()
 
+    def get_object(self) -> Scan:
+        """The scan of the address. Raises Http404."""
+        assert isinstance(self.request.user, User)
+        return visible_scan(self.request.user, self.kwargs["pk"])
+
     def paginate_queryset(self, queryset: Any) -> list[Any] | None:
         """A page of a list, noted as shown."""
         page = super().paginate_queryset(queryset)
@@ -100,7 +105,8 @@ class VisibleScansViewSet(GenericViewSet[Scan]):
 
 def visible_scan(user: User, scan_id: str) -> Scan:
     """The scan of that id if the user may see it; raises Http404 otherwise."""
-    scan = Scan.objects.visible_to(user).filter(pk=scan_id).first() if ObjectId.is_valid(scan_id) else None
+    key = asked_id(scan_id, user)
+    scan = Scan.objects.visible_to(user).filter(pk=key).first() if key else None
     if scan is None:
         raise Http404
     return scan

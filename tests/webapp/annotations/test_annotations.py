@@ -12,6 +12,7 @@ from tests.webapp.conftest import Clients
 from webapp.accounts.models import User
 from webapp.annotations.models import Annotation
 from webapp.annotations.views import MAX_SHAPES
+from webapp.audit.models import WaitingRecord
 from webapp.scans.models import Scan
 
 Upload = Callable[..., Response]
@@ -50,6 +51,43 @@ def test_an_unknown_label_or_shape_is_named(path: str, clinician: User, api: Cli
     shape = api(clinician).post(path, drawing("<svg><script/></svg>"))
     assert "target.selector" in shape.json()["error"]["fields"]
     assert api(clinician).get(path).json() == []
+
+
+def test_a_label_is_a_known_one_while_the_scan_waits_for_its_prediction(
+    away: None, clinician: User, upload: Upload, api: Clients
+) -> None:
+    client = api(clinician)
+    path = f"/api/v1/scans/{upload(clinician).json()['id']}/annotations/"
+    free = client.post(path, drawing(label="Anna Smith *1950-01-01"))
+    assert free.status_code == 400
+    assert "DRUSEN" in free.json()["error"]["fields"]["label"][0]  # the guideline's labels
+    assert client.post(path, drawing(label="DRUSEN")).status_code == 201
+    assert client.post(path, drawing()).status_code == 201
+
+
+def test_a_label_of_the_newest_prediction_is_known_while_a_scan_waits(
+    clinician: User, upload: Upload, predicted: Callable[..., Scan], api: Clients
+) -> None:
+    newest = predicted(clinician, "CNV")
+    path = f"/api/v1/scans/{upload(clinician, seed=3).json()['id']}/annotations/"
+    refused = api(clinician).post(path, drawing(label="DRUSEN"))
+    assert refused.json()["error"]["fields"] == {
+        "label": ["The scan's model knows the labels CNV, DME, NORMAL."]
+    }
+    WaitingRecord.objects.all().delete()
+    assert api(clinician).post(path, drawing(label="DME")).status_code == 201
+    # Who draws has not looked at the scan that the labels are taken from.
+    assert WaitingRecord.objects.exists()
+    assert str(newest.pk) not in str(list(WaitingRecord.objects.values()))
+
+
+def test_no_label_is_known_to_an_installation_that_has_neither_guideline_nor_prediction(
+    away: None, clinician: User, upload: Upload, api: Clients, settings: Any
+) -> None:
+    settings.MODEL_NAME = "another"
+    path = f"/api/v1/scans/{upload(clinician).json()['id']}/annotations/"
+    refused = api(clinician).post(path, drawing(label="CNV"))
+    assert "before the first prediction" in refused.json()["error"]["fields"]["label"][0]
 
 
 def test_what_others_drew_is_hidden_until_the_own_verdict(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
@@ -90,6 +90,22 @@ def test_researchers_see_no_names(
     (pair,) = shown(api, researcher)["cohen"]
 
     assert "clara" not in str(pair) and any(name.startswith("reader-") for name in pair["readers"])
+
+
+def test_in_de_identified_data_nothing_depends_on_days(
+    clinician: User, researcher: User, predicted: Predicted, api: Clients
+) -> None:
+    reading.record(predicted(clinician), clinician, "agree")
+    predicted(clinician)
+    Scan.objects.update(timestamp=datetime(2020, 1, 1, tzinfo=UTC))
+    Scan.objects.filter(readers=[]).update(status=Status.QUEUED)
+
+    found = shown(api, researcher, days=1)
+
+    assert (found["scans_per_day"], found["queue"]["oldest_queued"]) == ([], None)
+    assert found["labels"] == [{"label": "CNV", "count": 1}] and found["verdicts"][0]["agree"] == 1
+    assert found | {"days": 0} == shown(api, researcher, days=366) | {"days": 0}
+    assert shown(api, clinician, days=1)["labels"] == []
 
 
 @pytest.mark.parametrize("days", ["0", "367", "many"])

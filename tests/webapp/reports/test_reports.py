@@ -11,6 +11,7 @@ import pypdf
 import pytest
 
 from tests.webapp.conftest import Clients
+from webapp.accounts.deidentified import shown
 from webapp.accounts.models import User
 from webapp.annotations.models import Annotation
 from webapp.reviews import reading
@@ -25,7 +26,9 @@ CALIPER = {
 
 def text_of(api: Clients, user: User, scan: Scan) -> str:
     """What stands on the page; it is one page."""
-    answer = api(user).get(f"/api/v1/scans/{scan.pk}/report/", HTTP_ACCEPT="application/pdf")
+    answer = api(user).get(
+        f"/api/v1/scans/{shown('id', str(scan.pk), user)}/report/", HTTP_ACCEPT="application/pdf"
+    )
     assert answer.status_code == 200, answer.content
     assert answer["Content-Type"] == "application/pdf"
     document = pypdf.PdfReader(io.BytesIO(answer.content))

@@ -211,7 +211,7 @@ def test_a_page_looks_at_little_more_than_it_shows(
             visible = visible.filter(timestamp__lt=old + timedelta(minutes=1))
         narrowed = ScanFilter(given, visible, request=SimpleNamespace(user=user)).qs
         page = narrowed.order_by(*NewestFirst.ordering)[:PAGE]
-        if user == researcher and "patient_ref" in query:
+        if user == researcher and query.keys() & {"patient_ref", "uploaded_after", "uploaded_before"}:
             assert not page
             continue
         took = explained(page)["executionStats"]

@@ -8,6 +8,7 @@ import pytest
 from rest_framework.response import Response
 
 from tests.webapp.conftest import Clients
+from webapp.accounts.deidentified import shown
 from webapp.accounts.models import User
 from webapp.scans.models import Scan
 
@@ -74,7 +75,8 @@ def test_a_researcher_reads_de_identified(
     scan_id: str, clinician: User, researcher: User, api: Clients
 ) -> None:
     client = api(researcher)
-    scan = client.get(f"/api/v1/scans/{scan_id}/").json()
+    assert client.get(f"/api/v1/scans/{scan_id}/").status_code == 404  # it goes by another id
+    scan = client.get(f"/api/v1/scans/{shown('id', scan_id, researcher)}/").json()
     assert (scan["patient_ref"], scan["note"]) == ("", "")
     assert scan["user_id"].startswith("reader-")
     assert str(clinician.pk) not in str(scan)
@@ -91,6 +93,7 @@ def test_a_researcher_reads_no_free_text(
     api(clinician).post(f"{path}/annotations/", {"target": box, "comment": "Mr. Doe, as last year"})
     api(clinician).post(f"{path}/review/", {"verdict": "unsure", "comment": "told Mr. Doe"})
     client = api(researcher)
+    path = f"/api/v1/scans/{shown('id', scan_id, researcher)}"
     for page in (f"{path}/annotations/", f"{path}/reviews/", "/api/v1/history/"):
         answer = client.get(page)
         assert answer.status_code == 200

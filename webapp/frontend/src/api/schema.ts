@@ -449,8 +449,11 @@ export interface components {
             readonly user_id: string;
             /** @description The adjudicator's name. */
             readonly adjudicator: string;
-            /** Format: date-time */
-            readonly timestamp: string;
+            /**
+             * Format: date-time
+             * @description Null in de-identified data.
+             */
+            readonly timestamp: string | null;
         };
         /** @description What settles a scan. */
         AdjudicationRequest: {
@@ -473,10 +476,16 @@ export interface components {
             readonly creator: string;
             readonly creator_name: string;
             readonly mine: boolean;
-            /** Format: date-time */
-            readonly created: string;
-            /** Format: date-time */
-            readonly modified: string;
+            /**
+             * Format: date-time
+             * @description Null in de-identified data.
+             */
+            readonly created: string | null;
+            /**
+             * Format: date-time
+             * @description Null in de-identified data.
+             */
+            readonly modified: string | null;
             readonly revision: number;
         };
         /** @description A drawn shape with its label and comment, which the `body` repeats in the standard's words. */
@@ -525,6 +534,7 @@ export interface components {
         /** @description Scans, model, readers and queue, of the scans that you may see and the readings that are open to you. */
         Dashboard: {
             days: number;
+            /** @description Empty in de-identified data, of which all other figures are of all times. */
             scans_per_day: components["schemas"]["Day"][];
             labels: components["schemas"]["LabelCount"][];
             queue: components["schemas"]["Queue"];
@@ -608,9 +618,12 @@ export interface components {
             readonly annotation_path: string | null;
             /** @description What people drew, as W3C Web Annotations. */
             readonly manual_annotation: components["schemas"]["Annotation"][];
-            /** Format: date-time */
-            timestamp: string;
-            readonly user_id: string;
+            /**
+             * Format: date-time
+             * @description Null in de-identified data.
+             */
+            timestamp: string | null;
+            user_id: string;
         };
         /** @description How often the model said a label. */
         LabelCount: {
@@ -725,7 +738,10 @@ export interface components {
             queued: number;
             predicted: number;
             failed: number;
-            /** Format: date-time */
+            /**
+             * Format: date-time
+             * @description Null in de-identified data.
+             */
             oldest_queued: string | null;
         };
         /** @description How far what two readers drew is the same. */
@@ -821,8 +837,11 @@ export interface components {
             readonly reader: string;
             readonly mine: boolean;
             readonly current: boolean;
-            /** Format: date-time */
-            readonly timestamp: string;
+            /**
+             * Format: date-time
+             * @description Null in de-identified data.
+             */
+            readonly timestamp: string | null;
             readonly model_label: string;
             readonly model_name: string;
             readonly model_version: string;
@@ -859,7 +878,7 @@ export interface components {
          * @enum {string}
          */
         RoleEnum: "clinician" | "researcher" | "administrator";
-        /** @description A scan with its newest prediction. Researchers see no reference, no note, and a pseudonym for the user. */
+        /** @description A scan with its newest prediction; who reads de-identified data sees what `deidentified.py` leaves of it. */
         Scan: {
             id: string;
             status: components["schemas"]["StatusEnum"];
@@ -868,6 +887,7 @@ export interface components {
             readonly thumbnail_path: string;
             readonly annotation_path: string | null;
             readonly heatmap_path: string | null;
+            /** @description Of the file as it was uploaded; empty in de-identified data. */
             sha256: string;
             width: number;
             height: number;
@@ -882,15 +902,14 @@ export interface components {
              */
             micrometres_y: number | null;
             eye: components["schemas"]["EyeEnum"] | components["schemas"]["BlankEnum"];
-            readonly patient_ref: string;
-            readonly note: string;
-            /** Format: date-time */
-            timestamp: string;
-            readonly user_id: string;
-            /** @description True while you read blind and have not given your verdict: all that the model said is left out. */
-            answer_hidden: boolean;
-            /** @description Those that the model knows, in the alphabet's order. */
-            labels: string[];
+            patient_ref: string;
+            note: string;
+            /**
+             * Format: date-time
+             * @description Null in de-identified data.
+             */
+            timestamp: string | null;
+            user_id: string;
             prediction: string | null;
             /** Format: double */
             confidence: number | null;
@@ -1008,6 +1027,7 @@ export interface components {
             readonly thumbnail_path: string;
             readonly annotation_path: string | null;
             readonly heatmap_path: string | null;
+            /** @description Of the file as it was uploaded; empty in de-identified data. */
             sha256: string;
             width: number;
             height: number;
@@ -1022,15 +1042,14 @@ export interface components {
              */
             micrometres_y: number | null;
             eye: components["schemas"]["EyeEnum"] | components["schemas"]["BlankEnum"];
-            readonly patient_ref: string;
-            readonly note: string;
-            /** Format: date-time */
-            timestamp: string;
-            readonly user_id: string;
-            /** @description True while you read blind and have not given your verdict: all that the model said is left out. */
-            answer_hidden: boolean;
-            /** @description Those that the model knows, in the alphabet's order. */
-            labels: string[];
+            patient_ref: string;
+            note: string;
+            /**
+             * Format: date-time
+             * @description Null in de-identified data.
+             */
+            timestamp: string | null;
+            user_id: string;
             prediction: string | null;
             /** Format: double */
             confidence: number | null;
@@ -1439,7 +1458,9 @@ export interface operations {
                 status?: "failed" | "predicted" | "queued";
                 /** @description Whether your verdict is still missing. */
                 unread?: boolean;
+                /** @description Finds nothing in de-identified data. */
                 uploaded_after?: string;
+                /** @description Finds nothing in de-identified data. */
                 uploaded_before?: string;
             };
             header?: never;
@@ -1501,7 +1522,9 @@ export interface operations {
                 status?: "failed" | "predicted" | "queued";
                 /** @description Whether your verdict is still missing. */
                 unread?: boolean;
+                /** @description Finds nothing in de-identified data. */
                 uploaded_after?: string;
+                /** @description Finds nothing in de-identified data. */
                 uploaded_before?: string;
             };
             header?: never;
@@ -1586,7 +1609,9 @@ export interface operations {
                 status?: "failed" | "predicted" | "queued";
                 /** @description Whether your verdict is still missing. */
                 unread?: boolean;
+                /** @description Finds nothing in de-identified data. */
                 uploaded_after?: string;
+                /** @description Finds nothing in de-identified data. */
                 uploaded_before?: string;
             };
             header?: never;
@@ -2164,7 +2189,9 @@ export interface operations {
                 status?: "failed" | "predicted" | "queued";
                 /** @description Whether your verdict is still missing. */
                 unread?: boolean;
+                /** @description Finds nothing in de-identified data. */
                 uploaded_after?: string;
+                /** @description Finds nothing in de-identified data. */
                 uploaded_before?: string;
             };
             header?: never;

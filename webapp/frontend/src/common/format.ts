@@ -4,8 +4,9 @@ const moment = new Intl.DateTimeFormat(undefined, { dateStyle: "medium", timeSty
 const percentage = new Intl.NumberFormat(undefined, { style: "percent", maximumFractionDigits: 0 });
 const whole = new Intl.NumberFormat();
 
-export function formatTime(iso: string): string {
-  return moment.format(new Date(iso));
+/** Empty without a time: de-identified data have none. */
+export function formatTime(iso: string | null): string {
+  return iso === null ? "" : moment.format(new Date(iso));
 }
 
 /** 0 to 1 as a percentage. */

@@ -188,6 +188,6 @@ function named(scans: Scan[], shown: Scan | undefined): { value: string; label: 
   const all = shown && !scans.some((scan) => scan.id === shown.id) ? [shown, ...scans] : scans;
   return all.map((scan) => ({
     value: scan.id,
-    label: texts.compare.scan(formatTime(scan.timestamp), scan.eye),
+    label: texts.compare.scan(formatTime(scan.timestamp) || scan.id, scan.eye),
   }));
 }

@@ -118,6 +118,7 @@ function Figure({ title, help, children }: { title: string; help?: string; child
 }
 
 function PerDay({ days }: { days: Dashboard["scans_per_day"] }) {
+  if (days.length === 0) return <Text>{said.noDays}</Text>;
   const most = Math.max(1, ...days.map(({ count }) => count));
   const sum = days.reduce((all, { count }) => all + count, 0);
   return (

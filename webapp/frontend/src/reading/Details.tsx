@@ -15,7 +15,7 @@ const { fields } = texts.reading;
 export function Details({ scan }: { scan: Scan }) {
   const [editing, setEditing] = useState(false);
   const rows: [string, string][] = [
-    [fields.uploaded, formatTime(scan.timestamp)],
+    [fields.uploaded, formatTime(scan.timestamp) || texts.common.none],
     [fields.eye, scan.eye ? texts.common.eyes[scan.eye] : texts.common.none],
     [fields.patient, scan.patient_ref || texts.common.none],
     [fields.note, scan.note || texts.common.none],
@@ -26,7 +26,7 @@ export function Details({ scan }: { scan: Scan }) {
         ? texts.reading.micrometres(scan.micrometres_x, scan.micrometres_y)
         : texts.common.none,
     ],
-    [fields.sha256, scan.sha256],
+    [fields.sha256, scan.sha256 || texts.common.none],
   ];
   if (scan.model) rows.push([fields.weights, texts.reading.model(scan.model.name, scan.model.version)]);
   return (

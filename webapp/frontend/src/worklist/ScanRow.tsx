@@ -63,7 +63,7 @@ export const ScanRow = memo(function ScanRow({
         <Checkbox
           size="sm"
           checked={chosen}
-          aria-label={texts.worklist.choose(`${name}, ${formatTime(scan.timestamp)}`)}
+          aria-label={texts.worklist.choose([name, formatTime(scan.timestamp)].filter(Boolean).join(", "))}
           onChange={(event) => onChoose(scan, event.currentTarget.checked)}
         />
       </div>

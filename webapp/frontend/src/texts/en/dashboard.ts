@@ -15,6 +15,7 @@ export const dashboard = {
   oldest: (time: string) => `the oldest since ${time}`,
   latency: "From upload to prediction",
   latencyHelp: (scans: string, slowest: string) => `median of ${scans} scans; 95 % within ${slowest}`,
+  noDays: "De-identified data have no days; the other figures are of all times.",
   noLatency: "No prediction in this time",
   milliseconds: (value: string) => `${value} ms`,
   seconds: (value: string) => `${value} s`,

@@ -1,0 +1,129 @@
+"""What de-identified data are: one list of all that the API says of a scan, and what stands in place of what identifies.
+
+Who lacks the ability to see patients gets data as they stand here, in every answer, report and export.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from enum import Enum, auto
+from typing import Any
+
+from webapp import opaque
+from webapp.accounts.abilities import Ability
+from webapp.accounts.models import User
+from webapp.accounts.pseudonyms import pseudonym
+
+ID = re.compile("[0-9a-f]{24}")
+
+
+class Shown(Enum):
+    """How a field comes in de-identified data."""
+
+    AS_IT_IS = auto()
+    EMPTY = auto()
+    """Text that somebody wrote, or that leads back to a file."""
+    NEVER = auto()
+    """Null: times."""
+    PSEUDONYM = auto()
+    """People by their ids."""
+    NAME = auto()
+    """People by their names: the pseudonym of the id beside it, see ID_BESIDE."""
+    DISGUISED = auto()
+    """Ids and addresses with them. An id begins with the second at which it was made, so another stands in its place."""
+    INSIDE = auto()
+    """What holds fields of its own, to which this list applies in turn."""
+
+
+FIELDS: Mapping[str, Shown] = {
+    **dict.fromkeys(("patient_ref", "note", "comment", "sha256"), Shown.EMPTY),
+    **dict.fromkeys(("timestamp", "predicted_at", "created", "modified", "oldest_queued"), Shown.NEVER),
+    **dict.fromkeys(("user_id", "creator"), Shown.PSEUDONYM),
+    **dict.fromkeys(("reader", "adjudicator", "creator_name"), Shown.NAME),
+    **dict.fromkeys(("id", "scan", "source"), Shown.DISGUISED),
+    **dict.fromkeys(("image_path", "thumbnail_path", "annotation_path", "heatmap_path"), Shown.DISGUISED),
+    "target": Shown.INSIDE,
+    # Of the file's pixels.
+    **dict.fromkeys(("width", "height", "micrometres_x", "micrometres_y", "eye"), Shown.AS_IT_IS),
+    # Of the model, its card and the guideline.
+    **dict.fromkeys(
+        ("status", "failure", "prediction", "confidence", "probabilities", "regions"), Shown.AS_IT_IS
+    ),
+    **dict.fromkeys(
+        ("heatmap_label", "caveats", "quality", "model", "recommendation", "labels"), Shown.AS_IT_IS
+    ),
+    **dict.fromkeys(("urgency_rank", "model_label", "model_name", "model_version"), Shown.AS_IT_IS),
+    # Of readings; a label is one that a model knows, see webapp/scans/labels.py.
+    **dict.fromkeys(("reviewed", "reader_count", "read_by_me", "dispute", "settled_label"), Shown.AS_IT_IS),
+    **dict.fromkeys(
+        (
+            "verdict",
+            "blind",
+            "blind_source",
+            "independent",
+            "label",
+            "mine",
+            "current",
+            "may_change",
+            "answer_hidden",
+        ),
+        Shown.AS_IT_IS,
+    ),
+    # Of drawings: numbers, and the words of the standard.
+    **dict.fromkeys(("@context", "type", "selector", "revision"), Shown.AS_IT_IS),
+    "manual_annotation": Shown.AS_IT_IS,  # each of its own accord
+    "duplicate": Shown.AS_IT_IS,
+}
+"""By the field's name, the same everywhere. What isn't in it comes as null."""
+ID_BESIDE = {"reader": "user_id", "adjudicator": "user_id", "creator_name": "creator"}
+
+
+def de_identified(data: Mapping[str, Any], reader: User) -> dict[str, Any]:
+    """The fields as the reader may know them."""
+    if reader.may(Ability.SEE_PATIENTS):
+        return dict(data)
+    return {name: _in_place_of(name, value, data) for name, value in data.items()}
+
+
+def shown(name: str, value: Any, reader: User) -> Any:
+    """One field as the reader may know it."""
+    return de_identified({name: value}, reader)[name]
+
+
+def asked_id(given: str, reader: User) -> str:
+    """The id of what the reader asks for, in whose answers ids may be disguised; "" for what is no id."""
+    if not ID.fullmatch(given):
+        return ""
+    return given if reader.may(Ability.SEE_PATIENTS) else opaque.reveal("id", bytes.fromhex(given)).hex()
+
+
+class DeIdentified:
+    """A serializer whose answers are de-identified for those who may not see more."""
+
+    context: dict[str, Any]
+
+    def to_representation(self, instance: Any) -> dict[str, Any]:
+        """The fields as whoever asks may know them."""
+        data = super().to_representation(instance)  # type: ignore[misc]
+        return de_identified(data, self.context["request"].user)
+
+
+def _in_place_of(name: str, value: Any, beside: Mapping[str, Any]) -> Any:
+    match FIELDS.get(name, Shown.NEVER):
+        case Shown.AS_IT_IS:
+            return value
+        case Shown.EMPTY:
+            return ""
+        case Shown.PSEUDONYM:
+            return pseudonym("reader", value)
+        case Shown.NAME:
+            return pseudonym("reader", beside[ID_BESIDE[name]])
+        case Shown.DISGUISED:
+            return value and ID.sub(lambda found: opaque.disguise("id", bytes.fromhex(found[0])).hex(), value)
+        case Shown.INSIDE:
+            parts = value if isinstance(value, list) else [value]
+            inside = [{key: _in_place_of(key, part[key], part) for key in part} for part in parts]
+            return inside if isinstance(value, list) else inside[0]
+        case Shown.NEVER:
+            return None
