@@ -17,6 +17,8 @@ SHA256 = re.compile(r"[0-9a-f]{64}")
 MIN_SIZE, MAX_SIZE = 32, 2048
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,79}")
 """What names a model or a version: it is a folder, a part of files' names and of addresses."""
+LABEL = re.compile(r"[^\W_]([\w .+()-]{0,78}[\w+()-])?")
+"""What a label may be: it becomes a folder and the cell of a table. Letters are those of any script."""
 
 
 class CardError(Exception):
@@ -72,8 +74,8 @@ class ModelCard:
         spec = _object(card["input"], "input", {known.name for known in fields(InputSpec)})
         labels = _labels(card["labels"])
         return cls(
-            name=_text(card["name"], "name"),
-            version=_text(card["version"], "version"),
+            name=checked_name(card["name"], "name"),
+            version=checked_name(card["version"], "version"),
             architecture=_text(card["architecture"], "architecture"),
             labels=labels,
             input=InputSpec(
@@ -102,6 +104,26 @@ class ModelCard:
         text = json.dumps(asdict(self), indent=2, ensure_ascii=False, allow_nan=False)
         partial.write_text(text + "\n", encoding="utf-8")
         partial.replace(path)
+
+
+def checked_name(value: object, what: str) -> str:
+    """The name of a model or version; raises CardError, which says what a name is."""
+    if not isinstance(value, str) or not NAME.fullmatch(value):
+        raise CardError(
+            f"{what} {value!r} can't name a model or version: use up to 80 letters (A to Z), digits, '.', '_' and "
+            "'-', and begin with a letter or digit"
+        )
+    return value
+
+
+def checked_label(value: object) -> str:
+    """The label; raises CardError, which says what a label is."""
+    if not isinstance(value, str) or not LABEL.fullmatch(value):
+        raise CardError(
+            f"{value!r} can't be a label: use up to 80 letters, digits, blanks and _ . + - ( ), "
+            "begin with a letter or digit, and end with neither a blank nor a full stop"
+        )
+    return value
 
 
 def _object(value: object, what: str, names: set[str], optional: Collection[str] = ()) -> Mapping[str, Any]:
@@ -133,7 +155,11 @@ def _texts(value: object, what: str) -> tuple[str, ...]:
 
 
 def _labels(value: object) -> tuple[str, ...]:
-    labels = _texts(value, "labels")
+    given = _texts(value, "labels")
+    try:
+        labels = tuple(map(checked_label, given))
+    except CardError as error:
+        raise CardError(f"labels: {error}") from error
     if len(labels) < 2 or len(set(labels)) < len(labels):
         raise CardError("labels must be at least two, all different")
     return labels

@@ -4,7 +4,7 @@ import shutil
 import tempfile
 from pathlib import Path
 
-from handlers.card import NAME, ModelCard
+from handlers.card import ModelCard
 from serving.archive import CARD, WEIGHTS, checked_card
 from serving.errors import ServingError
 from serving.stores import ModelStores
@@ -31,9 +31,6 @@ def import_model(source: Path, store: Path, first: ModelStores) -> ModelCard:
         except OSError as error:
             raise ServingError(f"{source} can't be copied to {store} ({error.strerror or error}).") from error
         card = _checked(source, folder)
-        for part in (card.name, card.version):
-            if not NAME.fullmatch(part):
-                raise ServingError(f"{source}: its card names it {part!r}, which can't name a folder.")
         shadow = first.holder(card.name, card.version)
         if shadow is not None:
             raise ServingError(

@@ -9,6 +9,7 @@ import sys
 from pathlib import Path
 from typing import Any, get_type_hints
 
+from handlers.card import checked_name
 from training.recipe import CHOICES, DEFAULT_RECIPE, Recipe, RecipeError, load_recipe, named_recipes, options
 
 MOST_PROCESSES = 256
@@ -78,6 +79,9 @@ def train(arguments: argparse.Namespace) -> int:
         option.name: value for option in options() if (value := getattr(arguments, option.name)) is not None
     }
     recipe = load_recipe(arguments.recipe, changes)
+    # A model that could not be imported is not worth hours.
+    checked_name(arguments.name, "--name")
+    checked_name(arguments.version, "--version")
     if arguments.processes > 1 and "RANK" not in os.environ:
         # One core's threads each, or the processes fight for them.
         os.environ.setdefault("OMP_NUM_THREADS", "1")

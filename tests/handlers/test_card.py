@@ -43,7 +43,40 @@ def test_a_card_as_json_is_what_the_file_holds(card_file: Path) -> None:
     ("field", "value"),
     [
         ("name", ""),
+        ("name", "../../x"),
+        ("name", "."),
+        ("name", "a/b"),
+        ("name", "x" * 81),
+        ("name", "retina-oct\n"),
+        ("name", "rétina"),
         ("version", 1),
+        ("version", "../1"),
+        ("version", "-1"),
+        *(
+            ("labels", ["CNV", label])
+            for label in (
+                "../../x",
+                '=HYPERLINK("https://example.org")',
+                "+1",
+                "-1",
+                "@x",
+                "a/b",
+                "a\\b",
+                ".",
+                "..",
+                " CNV",
+                "CNV ",
+                "CNV.",
+                "CNV\n",
+                "a\tb",
+                "a;b",
+                "<b>",
+                "a|b",
+                "x" * 81,
+                "",
+                1,
+            )
+        ),
         ("labels", ["CNV", "CNV"]),
         ("labels", ["CNV"]),
         ("labels", "CNV"),
@@ -65,6 +98,13 @@ def test_an_unusable_value_is_refused_by_file_and_field(card_file: Path, field: 
         ModelCard.load(changed(card_file, field, value))
     assert str(card_file) in str(refused.value)
     assert field in str(refused.value)
+
+
+@pytest.mark.parametrize(
+    "label", ["CNV", "wet AMD", "DR+DME", "AMD (wet)", "Ödem", "x" * 80, "0", "stage_1.5"]
+)
+def test_what_can_be_a_label(card_file: Path, label: str) -> None:
+    assert ModelCard.load(changed(card_file, "labels", ["DME", label])).labels[1] == label
 
 
 def test_a_missing_field_is_named(card_file: Path) -> None:

@@ -141,6 +141,18 @@ def test_a_version_that_would_never_be_served_is_refused(folder: Path, store: Pa
     assert nothing_came_of_it(store)
 
 
+@pytest.mark.parametrize("label", ["../../x", '=HYPERLINK("https://example.org")'])
+def test_a_card_with_a_label_that_is_none_is_refused(folder: Path, store: Path, label: str) -> None:
+    card = folder / "model.json"
+    content = json.loads(card.read_text())
+    card.write_text(json.dumps(content | {"labels": [label, *content["labels"][1:]], "caveats": {}}))
+
+    with pytest.raises(ServingError, match="can't be a label"):
+        import_model(folder, store)
+
+    assert nothing_came_of_it(store)
+
+
 def test_a_broken_version_in_the_store_is_another_one(folder: Path, store: Path) -> None:
     import_model(folder, store)
     (store / "retina-oct" / "1.0.0" / "model.json").write_text("{")
@@ -182,7 +194,7 @@ def test_a_card_cannot_name_a_folder_elsewhere(folder: Path, store: Path) -> Non
     card = folder / "model.json"
     card.write_text(json.dumps(json.loads(card.read_text()) | {"version": "../../1"}))
 
-    with pytest.raises(ServingError, match="can't name a folder"):
+    with pytest.raises(ServingError, match="can't name a model or version"):
         import_model(folder, store)
 
     assert nothing_came_of_it(store)

@@ -10,6 +10,7 @@ import torch
 from safetensors.torch import save_file
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
+from handlers.card import CardError
 from handlers.network import build_network, load_network
 from handlers.predictor import Predictor
 from handlers.preprocessing import to_tensor
@@ -248,3 +249,11 @@ def test_a_split_that_leaks_is_refused_unless_allowed(folder_data: Path, tmp_pat
     card, _ = load_network(tmp_path / "model")
     assert any("flatter" in limit for limit in card.limits)
     assert str(tmp_path) not in (tmp_path / "model" / "model.json").read_text()
+
+
+@pytest.mark.parametrize(("option", "given"), [("--name", "../retina-oct"), ("--version", "1.0 final")])
+def test_a_name_that_no_import_takes_is_refused_before_anything_is_read(
+    tmp_path: Path, option: str, given: str
+) -> None:
+    with pytest.raises(CardError, match=f"{option} .* can't name a model or version"):
+        run("--data", tmp_path / "absent", "--out", tmp_path / "model", option, given)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import csv
 import json
 from collections.abc import Sequence
 from pathlib import Path
@@ -101,6 +100,7 @@ def _measure_and_write(
     import torch
 
     from handlers.network import load_network
+    from handlers.tables import TableWriter
     from training.comparison.measuring import flat, milliseconds
     from training.comparison.page import PAGE_NAME, write_page
     from training.data.manifest import DataError
@@ -130,9 +130,11 @@ def _measure_and_write(
     content = {"split": split, "threads": torch.get_num_threads(), "models": shown, "missing": failures}
     (arguments.out / NUMBERS_NAME).write_text(json.dumps(content, indent=2) + "\n", encoding="utf-8")
     with (arguments.out / TABLE_NAME).open("w", newline="", encoding="utf-8") as lines:
-        writer = csv.DictWriter(lines, list(flat(shown[0])))
-        writer.writeheader()
-        writer.writerows(flat(row) for row in shown)
+        writer = TableWriter(lines)
+        columns = list(flat(shown[0]))
+        writer.write_row(columns)
+        for row in map(flat, shown):
+            writer.write_row(row[column] for column in columns)
     write_page(arguments.out, rows, failures, f"split {split}", torch.get_num_threads())
     print_table(rows)
     print(f"wrote {arguments.out / PAGE_NAME}, {NUMBERS_NAME} and {TABLE_NAME}")

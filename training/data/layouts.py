@@ -9,7 +9,14 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from training.data.manifest import IMAGE_SUFFIXES, SPLITS, DataError, image_files, label_folders
+from training.data.manifest import (
+    IMAGE_SUFFIXES,
+    SPLITS,
+    DataError,
+    check_label,
+    image_files,
+    label_folders,
+)
 
 LAYOUTS = Path(__file__).with_name("layouts.toml")
 DEPTH = 2
@@ -174,6 +181,7 @@ def _list_class(
 ) -> None:
     """Add the files of one class folder; entries of the table that were found are taken out of it."""
     native = folder.name.upper() if layout.classes else folder.name
+    check_label(native, str(folder))
     files = image_files(folder)
     if not files:
         listing.oddities.append(f"{folder} is empty: {native} gets no scan from it")

@@ -10,6 +10,9 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from handlers.card import CardError, checked_label
+from handlers.tables import TableWriter, plain_text
+
 IMAGE_SUFFIXES = frozenset({".png", ".jpg", ".jpeg", ".tif", ".tiff", ".bmp", ".webp"})
 SPLITS = ("train", "val", "test")
 MANIFEST_NAME = "manifest.csv"
@@ -150,7 +153,7 @@ def read_rows(manifest: Path) -> tuple[list[str], list[dict[str, str]]]:
                     raise DataError(
                         f"{manifest}, line {table.line_num} has {len(fields)} fields, the header {len(columns)}"
                     )
-                rows.append(dict(zip(columns, fields, strict=True)))
+                rows.append(dict(zip(columns, map(plain_text, fields), strict=True)))
     except (UnicodeDecodeError, csv.Error) as error:
         raise DataError(f"{manifest} is not a CSV table in UTF-8: {error}") from error
     if not rows:
@@ -175,9 +178,10 @@ def write_table(path: Path, columns: Sequence[str], rows: Sequence[Mapping[str, 
         ) as lines:
             written = Path(lines.name)
             try:
-                writer = csv.DictWriter(lines, columns, restval="", lineterminator="\n")
-                writer.writeheader()
-                writer.writerows(rows)
+                writer = TableWriter(lines)
+                writer.write_row(columns)
+                for row in rows:
+                    writer.write_row(row.get(name, "") for name in columns)
                 lines.flush()
                 os.fsync(lines.fileno())
                 written.chmod(MANIFEST_MODE)
@@ -222,6 +226,7 @@ def _scan(manifest: Path, line: int, row: Mapping[str, str]) -> Scan:
             raise DataError(f"{where}: the column {column} is empty")
     if row["label"] != row["label"].strip():
         raise DataError(f"{where}: the label {row['label']!r} has spaces around it; remove them")
+    check_label(row["label"], where)
     split = row.get("split", "")
     if split not in ("", *SPLITS):
         raise DataError(f"{where} names the split {split!r}; use {', '.join(SPLITS)} or leave it empty")
@@ -253,8 +258,17 @@ def _read_folders(data: Path) -> list[Scan]:
             files = image_files(folder)
             if not files:
                 raise DataError(f"{folder} holds no image; add some, or remove the folder")
+            check_label(folder.name, str(folder))
             scans += [Scan(path=path, label=folder.name, split=split) for path in files]
     return scans
+
+
+def check_label(label: str, where: str) -> None:
+    """Raises DataError, which begins with where the label stands, for what can't be one."""
+    try:
+        checked_label(label)
+    except CardError as error:
+        raise DataError(f"{where}: {error}") from error
 
 
 def label_folders(folder: Path) -> list[Path]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 import json
 from collections.abc import Sequence
 from pathlib import Path
@@ -11,6 +10,7 @@ from typing import Any
 import jinja2
 
 from handlers.card import ModelCard
+from handlers.tables import TableWriter
 from training.data.manifest import Scan
 from training.evaluation import plots
 from training.evaluation.gallery import Case
@@ -64,12 +64,12 @@ def write_predictions(out: Path, card: ModelCard, scans: Sequence[Scan], outputs
     probabilities = (outputs.logits / card.temperature).softmax(1).tolist()
     partial = out / f"{PREDICTIONS_NAME}.partial"
     with partial.open("w", newline="", encoding="utf-8") as lines:
-        writer = csv.writer(lines)
-        writer.writerow(["file", "patient_id", "source", "label", "predicted", *card.labels])
+        writer = TableWriter(lines)
+        writer.write_row(["file", "patient_id", "source", "label", "predicted", *card.labels])
         for scan, row in zip(scans, probabilities, strict=True):
             said = card.labels[row.index(max(row))]
             values = [f"{value:.5f}" for value in row]
-            writer.writerow([scan.path.name, scan.patient, scan.source, scan.label, said, *values])
+            writer.write_row([scan.path.name, scan.patient, scan.source, scan.label, said, *values])
     partial.replace(out / PREDICTIONS_NAME)
 
 

@@ -10,6 +10,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import IO
 
+from handlers.tables import path_part
 from webapp.exports import forms
 from webapp.exports.records import Record
 from webapp.scans import storage
@@ -29,7 +30,8 @@ def archive(export_format: str, records: Sequence[Record]) -> IO[bytes]:
             for record in records:
                 folder = record.verified_label if export_format == "folders" else "images"
                 if folder and storage.exists(record.scan.image_name):
-                    _copy(written, f"{folder}/{record.file_name}", storage.path_of(record.scan.image_name))
+                    name = f"{path_part(folder)}/{record.file_name}"
+                    _copy(written, name, storage.path_of(record.scan.image_name))
         file.seek(0)
         stack.pop_all()  # nothing went wrong: whoever reads it closes it
     return file

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 import io
 import json
 from collections.abc import Sequence
@@ -10,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from handlers.tables import TableWriter
 from webapp.annotations.areas import Lines
 from webapp.annotations.geometry import outline_of
 from webapp.exports.records import Record
@@ -27,11 +27,11 @@ def table(records: Sequence[Record]) -> str:
     """CSV, a row per scan; probabilities in a column per label, verdicts separated by semicolons."""
     labels = list(dict.fromkeys(label for record in records for label in record.scan.probabilities))
     text = io.StringIO()
-    writer = csv.writer(text, lineterminator="\n")
-    writer.writerow([*COLUMNS, *(f"probability_{label}" for label in labels)])
+    writer = TableWriter(text)
+    writer.write_row([*COLUMNS, *(f"probability_{label}" for label in labels)])
     for record in records:
         shares = record.scan.probabilities
-        writer.writerow([*_row(record), *(shares.get(label, "") for label in labels)])
+        writer.write_row([*_row(record), *(shares.get(label, "") for label in labels)])
     return text.getvalue()
 
 

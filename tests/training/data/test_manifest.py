@@ -6,7 +6,7 @@ import pytest
 
 from tests.training.conftest import write_scan
 from tests.training.data.conftest import read_table, write_table
-from training.data.manifest import DataError, read_all, read_scans, write_manifest
+from training.data.manifest import DataError, read_all, read_rows, read_scans, write_manifest
 
 
 def test_labels_choose_what_is_read(manifest_data: Path) -> None:
@@ -134,3 +134,25 @@ def test_a_manifest_is_written_whole_or_not_at_all(tmp_path: Path, monkeypatch: 
         write_manifest(manifest, [{"file": "b.png", "label": "CNV"}])
     assert manifest.read_text() == before
     assert [path.name for path in tmp_path.iterdir()] == ["manifest.csv"]
+
+
+@pytest.mark.parametrize("label", ["../../x", "=1+1", "a/b", "a|b"])
+def test_a_label_that_is_none_is_named_by_its_line(manifest_data: Path, label: str) -> None:
+    change(manifest_data / "manifest.csv", 3, label=label)
+    with pytest.raises(DataError, match=r"manifest\.csv, line 3: .* can't be a label"):
+        read_scans(manifest_data)
+
+
+def test_a_folder_that_can_be_no_label_is_named(tmp_path: Path) -> None:
+    write_scan(tmp_path / "train" / "=1+1" / "0.png", "HIGH", 1)
+    with pytest.raises(DataError, match=r"=1\+1: .* can't be a label"):
+        read_scans(tmp_path)
+
+
+def test_what_a_spreadsheet_would_compute_is_written_as_text_and_read_back(tmp_path: Path) -> None:
+    row = {"file": "=1+1.png", "label": "CNV", "patient_id": "@SUM(A1)", "subcategory": "'=x", "eye": "-"}
+    write_manifest(tmp_path / "manifest.csv", [row])
+
+    assert "\n'=1+1.png," in (tmp_path / "manifest.csv").read_text()
+    _, (back,) = read_rows(tmp_path / "manifest.csv")
+    assert {name: back[name] for name in row} == row

@@ -16,7 +16,7 @@ from tests.webapp.conftest import Clients
 from webapp.accounts.models import User
 from webapp.annotations.models import Annotation
 from webapp.reviews import reading
-from webapp.scans.models import Scan
+from webapp.scans.models import PREDICTION_FIELDS, Prediction, Scan
 
 Predicted = Callable[..., Scan]
 EXPORTS = "/api/v1/exports/"
@@ -83,6 +83,25 @@ def test_nothing_that_names_anybody_leaves_the_house(
             assert secret not in said, secret
 
 
+def test_a_label_that_was_free_text_is_none(scan: Scan, clinician: User, api: Clients) -> None:
+    Annotation.objects.filter(scan=scan).update(label="Anna Smith *1950-01-01")
+    for export_format in ("coco", "w3c"):
+        content = b"".join(unpacked(exported(api, clinician, export_format)).values())
+        assert b"Anna" not in content
+    document = json.loads(unpacked(exported(api, clinician, "coco"))["annotations.json"])
+    assert document["categories"] == [{"id": 1, "name": "unlabelled"}]
+
+
+def test_a_label_that_an_earlier_model_knew_stays(
+    scan: Scan, clinician: User, predicted: Predicted, api: Clients
+) -> None:
+    Annotation.objects.filter(scan=scan).update(label="GA")
+    values = {name: getattr(scan, name) for name in PREDICTION_FIELDS}
+    Prediction.objects.create(scan=scan, **values | {"probabilities": {"GA": 0.9, "CNV": 0.1}})
+    document = json.loads(unpacked(exported(api, clinician, "coco"))["annotations.json"])
+    assert [category["name"] for category in document["categories"]] == ["GA"]
+
+
 def test_pictures_in_an_archive_do_not_tell_when_they_were_uploaded(
     scan: Scan, clinician: User, api: Clients
 ) -> None:
@@ -128,6 +147,22 @@ def test_folders_hold_what_is_verified_by_its_label(
     pictures = [name for name in unpacked(exported(api, clinician, "folders")) if name.endswith(".png")]
 
     assert sorted(name.split("/")[0] for name in pictures) == ["CNV", "DME"]
+
+
+def test_labels_of_a_model_that_were_never_checked_write_no_formula_and_no_other_folder(
+    scan: Scan, clinician: User, api: Clients
+) -> None:
+    # As models were imported whose cards held any text.
+    formula, climbing = '=HYPERLINK("https://example.org")', "../../x"
+    Scan.objects.update(label=formula, probabilities={formula: 0.6, climbing: 0.4}, settled_label=climbing)
+
+    table = exported(api, clinician, "csv").decode()
+    names = list(unpacked(exported(api, clinician, "folders")))
+
+    (row,) = csv.reader(io.StringIO(table.split("\n", 1)[1]))
+    assert f"'{formula}" in row and not [cell for cell in row if cell.startswith(("=", "+", "-", "@"))]
+    (picture,) = [name for name in names if name.endswith(".png")]
+    assert len(picture.split("/")) == 2 and ".." not in picture.split("/")
 
 
 def test_a_patient_has_one_pseudonym_and_another_clinics_same_reference_another(
