@@ -1,7 +1,9 @@
-"""Words that clients hand back and that tell them nothing: signed, and encrypted with this installation's key.
+"""Words and ids that clients hand back and that tell them nothing, made with this installation's key.
 
-A tag of the text, keyed, is both its signature and where the stream of key bytes begins that hides it (the order of
-RFC 5297's SIV, with HMAC-SHA-256 in place of AES). So the same text gives the same word, and nothing else of it shows.
+Words (`close`) are signed and encrypted. A tag of the text, keyed, is both its signature and where the stream of key
+bytes begins that hides it (the order of RFC 5297's SIV, with HMAC-SHA-256 in place of AES). So the same text gives the
+same word, and nothing else of it shows.
+Ids (`disguise`) become other ids of the same length.
 """
 
 from __future__ import annotations
@@ -16,6 +18,8 @@ from django.conf import settings
 TAG_BYTES = 16
 BLOCK = 64
 """Texts are filled up with blanks to a multiple of so many bytes: their lengths tell nothing either."""
+ROUNDS = 8
+"""Of the Feistel network behind `disguise`; four are enough against whoever may ask for both directions."""
 
 
 def close(kind: str, text: str) -> str:
@@ -39,23 +43,6 @@ def open_word(kind: str, word: str) -> str:
     return content.decode().rstrip(" ")
 
 
-def _stream(kind: str, tag: bytes, length: int) -> bytes:
-    blocks = range(-(-length // hashlib.sha256().digest_size))
-    return b"".join(_hmac(kind, "stream", tag + number.to_bytes(4, "big")) for number in blocks)[:length]
-
-
-def _xor(first: bytes, second: bytes) -> bytes:
-    return bytes(a ^ b for a, b in zip(first, second, strict=True))
-
-
-def _hmac(kind: str, use: str, content: bytes) -> bytes:
-    key = hmac.digest(settings.SECRET_KEY.encode(), f"opaque {kind} {use}".encode(), "sha256")
-    return hmac.digest(key, content, "sha256")
-
-
-ROUNDS = 8
-
-
 def disguise(kind: str, content: bytes) -> bytes:
     """Other bytes of the same, even length in place of `content`, each for one: a Feistel network over HMAC-SHA-256."""
     left, right = content[: len(content) // 2], content[len(content) // 2 :]
@@ -70,3 +57,17 @@ def reveal(kind: str, disguised: bytes) -> bytes:
     for number in reversed(range(ROUNDS)):
         left, right = _xor(right, _hmac(kind, f"round {number}", left)[: len(right)]), left
     return left + right
+
+
+def _stream(kind: str, tag: bytes, length: int) -> bytes:
+    blocks = range(-(-length // hashlib.sha256().digest_size))
+    return b"".join(_hmac(kind, "stream", tag + number.to_bytes(4, "big")) for number in blocks)[:length]
+
+
+def _xor(first: bytes, second: bytes) -> bytes:
+    return bytes(a ^ b for a, b in zip(first, second, strict=True))
+
+
+def _hmac(kind: str, use: str, content: bytes) -> bytes:
+    key = hmac.digest(settings.SECRET_KEY.encode(), f"opaque {kind} {use}".encode(), "sha256")
+    return hmac.digest(key, content, "sha256")
