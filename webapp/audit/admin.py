@@ -40,7 +40,7 @@ class RecordAdmin(admin.ModelAdmin[Record]):
         "An account's name, or the whole id of a user, an object, a scan or a request. For a time, add "
         "time__gte=2026-01-31 and time__lt=2026-02-01 to the address."
     )
-    fields = ("number", "time", "who", *(field.name for field in Record._meta.fields[1:]), "previous", "hash")
+    fields = tuple(dict.fromkeys(["number", "time", "who", *(field.name for field in Record._meta.fields)]))
     readonly_fields = ("who",)
     list_per_page = 50
     show_full_result_count = False

@@ -650,6 +650,8 @@ export interface components {
             readonly abilities: components["schemas"]["AbilitiesEnum"][];
             /** @description The same as in `abilities`. */
             readonly may_adjudicate: boolean;
+            /** @description Whether a scan's answer is hidden from you until you have given your verdict. */
+            reads_blind: boolean;
         };
         /** @description Which model said so. */
         Model: {
@@ -910,6 +912,10 @@ export interface components {
              */
             timestamp: string | null;
             user_id: string;
+            /** @description True while you read blind and have not given your verdict: all that the model said is left out. */
+            answer_hidden: boolean;
+            /** @description Those that the model knows, in the alphabet's order. */
+            labels: string[];
             prediction: string | null;
             /** Format: double */
             confidence: number | null;
@@ -1050,6 +1056,10 @@ export interface components {
              */
             timestamp: string | null;
             user_id: string;
+            /** @description True while you read blind and have not given your verdict: all that the model said is left out. */
+            answer_hidden: boolean;
+            /** @description Those that the model knows, in the alphabet's order. */
+            labels: string[];
             prediction: string | null;
             /** Format: double */
             confidence: number | null;
