@@ -5,6 +5,7 @@ the names of its collections and fields alone; tests hold them to its models.
 """
 
 import os
+from collections.abc import Iterable
 from datetime import UTC, datetime
 from typing import Any
 
@@ -25,24 +26,37 @@ def record(
 
     `before` is the head of the chain that a restore cuts off, where there was one.
     """
-    waiting.insert_one(
-        {
-            "time": datetime.now(UTC),
-            "actor": actor(os.getuid()),
-            "action": action,
-            "kind": "backup",
-            "object_id": taken,
-            "scan_id": "",
-            "before": before,
-            "after": archive_sha256,
-            "weights_sha256": "",
-            "request_id": "",
-            "actor_name": "",
-            "scan_ids": [],
-            "asked": "",
-            "hashing": 0,
-        }
-    )
+    waiting.insert_one(_document(action, "backup", taken, before=before, after=archive_sha256))
+
+
+def record_withheld(
+    waiting: Collection[dict[str, Any]], changes: Iterable[tuple[str, str, str]], *, archive_sha256: str
+) -> None:
+    """Write down what a restore kept out, each by action, kind and id.
+
+    The hash is the backup's in place of the document's, which only the web app makes: `hashing` says so.
+    """
+    for action, kind, object_id in changes:
+        waiting.insert_one(_document(action, kind, object_id, after=archive_sha256))
+
+
+def _document(action: str, kind: str, object_id: str, *, before: str = "", after: str) -> dict[str, Any]:
+    return {
+        "time": datetime.now(UTC),
+        "actor": actor(os.getuid()),
+        "action": action,
+        "kind": kind,
+        "object_id": object_id,
+        "scan_id": "",
+        "before": before,
+        "after": after,
+        "weights_sha256": "",
+        "request_id": "",
+        "actor_name": "",
+        "scan_ids": [],
+        "asked": "",
+        "hashing": 0,
+    }
 
 
 def head(database: AnyDatabase) -> str:

@@ -105,8 +105,8 @@ def _said_of_rights(restored: Restored) -> str:
             "through accounts and service keys before anybody signs in."
         )
     return (
-        f"All sign-ins are ended. {withheld.accounts} accounts stay deactivated and {withheld.service_keys} service "
-        f"keys revoked that the backup had as good; passwords and roles are those of {taken}."
+        f"All sign-ins are ended. {len(withheld.accounts)} accounts stay deactivated and {len(withheld.service_keys)} "
+        f"service keys revoked that the backup had as good; passwords and roles are those of {taken}."
     )
 
 

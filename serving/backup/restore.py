@@ -62,7 +62,7 @@ def restore_backup(
         try:
             documents.load(database, manifest.collections, work / "documents", note)
             withheld = withhold(database)
-            recorded = _record(database, manifest, hashed.hexdigest())
+            recorded = _record(database, manifest, withheld, hashed.hexdigest())
         except BaseException as error:
             with contextlib.suppress(PyMongoError):
                 documents.forget_loaded(database)
@@ -75,13 +75,16 @@ def restore_backup(
     return Restored(manifest, withheld, recorded)
 
 
-def _record(database: documents.AnyDatabase, manifest: Manifest, archive_sha256: str) -> bool:
+def _record(
+    database: documents.AnyDatabase, manifest: Manifest, withheld: Withheld, archive_sha256: str
+) -> bool:
     """Record the restore in what was loaded, so that none is put in place without its record."""
     if audit.WAITING not in {collection.name for collection in manifest.collections}:
         return False
     waiting = documents.loaded(database, audit.WAITING)
     head = audit.head(database)
     audit.record(waiting, audit.RESTORE, manifest.taken, archive_sha256=archive_sha256, before=head)
+    audit.record_withheld(waiting, withheld.changes, archive_sha256=archive_sha256)
     return True
 
 

@@ -1,9 +1,10 @@
-"""What a restore must not bring back: sign-ins, and rights that were taken away after the backup was made.
+"""What a restore must not bring back: sign-ins, rights taken away after the backup, and readers who have seen nothing.
 
 The web app is known here by the names of its collections and fields alone; tests hold them to its models.
 """
 
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import Any
 
 from bson import ObjectId
@@ -12,21 +13,29 @@ from serving.backup.audit import RECORDS
 from serving.backup.documents import AnyDatabase, loaded
 
 SESSIONS = ("accounts_refreshsession", "django_session")
-ACCOUNTS, SERVICE_KEYS = "accounts_user", "gateway_servicekey"
+ACCOUNTS, SERVICE_KEYS, SHOWN = "accounts_user", "gateway_servicekey", "scans_disclosure"
 DELETED = {"action": "user.delete", "object_id": {"$regex": "^[0-9a-f]{24}$"}}
 
 
 @dataclass(frozen=True)
 class Withheld:
-    """How many accounts and service keys of a backup were let back in no further than they are now.
+    """The ids of accounts and service keys of a backup that were let back in no further than they are now.
 
     `knew` is false where the database that was there knew none of the backup's accounts: then nothing is known of what
     happened after the backup.
     """
 
-    accounts: int
-    service_keys: int
+    accounts: tuple[str, ...]
+    service_keys: tuple[str, ...]
     knew: bool
+
+    @property
+    def changes(self) -> list[tuple[str, str, str]]:
+        """What the audit calls these changes: action, kind and id."""
+        return [
+            *(("user.change", "user", account) for account in self.accounts),
+            *(("key.revoke", "service key", key) for key in self.service_keys),
+        ]
 
 
 def withhold(database: AnyDatabase) -> Withheld:
@@ -36,22 +45,38 @@ def withhold(database: AnyDatabase) -> Withheld:
     accounts = loaded(database, ACCOUNTS)
     out = [found["_id"] for found in database[ACCOUNTS].find({"is_active": False}, {"_id": 1})]
     out += [ObjectId(record["object_id"]) for name in RECORDS for record in database[name].find(DELETED)]
-    deactivated = accounts.update_many(
-        {"_id": {"$in": out}, "is_active": True}, {"$set": {"is_active": False}}
-    )
+    good = {"_id": {"$in": out}, "is_active": True}
+    deactivated = [account["_id"] for account in accounts.find(good, {"_id": 1})]
+    accounts.update_many(good, {"$set": {"is_active": False}})
     known = [account["_id"] for account in accounts.find({}, {"_id": 1})]
+    _count_all_as_shown(database, known)
     return Withheld(
-        accounts=deactivated.modified_count,
-        service_keys=sum(
-            _revoke(database, key, known)
+        accounts=tuple(map(str, deactivated)),
+        service_keys=tuple(
+            str(key["_id"])
             for key in database[SERVICE_KEYS].find({"revoked_at": {"$ne": None}})
+            if _revoke(database, key, known)
         ),
         knew=database[ACCOUNTS].find_one({"_id": {"$in": known}}) is not None,
     )
 
 
-def _revoke(database: AnyDatabase, key: dict[str, Any], accounts: list[Any]) -> int:
+def _count_all_as_shown(database: AnyDatabase, accounts: list[Any]) -> None:
+    """What was shown after the backup is not known any more: nobody reads what is there blind from now on."""
+    notes = loaded(database, SHOWN)
+    if notes.name not in database.list_collection_names():
+        return  # of a version that kept no notes; its migration does the same
+    now = datetime.now(UTC)
+    for account in accounts:
+        change = {
+            "$set": {"answer_at": now, "readings_at": now},
+            "$setOnInsert": {"user_id": account, "scan_id": None, "label": "", "model_version": ""},
+        }
+        notes.update_one({"_id": str(account)}, change, upsert=True)
+
+
+def _revoke(database: AnyDatabase, key: dict[str, Any], accounts: list[Any]) -> bool:
     by = key.get("revoked_by_id")
     revoked = {"revoked_at": key["revoked_at"], "revoked_by_id": by if by in accounts else None}
     good = {"_id": key["_id"], "revoked_at": None}
-    return loaded(database, SERVICE_KEYS).update_one(good, {"$set": revoked}).modified_count
+    return loaded(database, SERVICE_KEYS).update_one(good, {"$set": revoked}).modified_count > 0

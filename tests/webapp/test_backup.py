@@ -38,6 +38,7 @@ from tests.webapp.conftest import PASSWORD, Clients
 from webapp.accounts.models import RefreshSession, User
 from webapp.audit import sealing
 from webapp.audit.models import Action, Head, Record, WaitingRecord
+from webapp.audit.objects import Comparison
 from webapp.audit.verification import Verification
 from webapp.gateway import issuing
 from webapp.gateway.models import ServiceKey
@@ -66,8 +67,9 @@ def backup_of(data: DataFolder, database: AnyDatabase) -> tuple[Manifest, bytes]
 
 
 def content(database: AnyDatabase, media: Path) -> dict[str, object]:
-    """All documents, indexes and files; but for sign-ins and the audit's waiting records, which have tests of their own."""
-    names = sorted({*database.list_collection_names()} - {*rights.SESSIONS, audit.WAITING})
+    """All documents, indexes and files; but for sign-ins, what was shown to whom, and the audit's waiting records."""
+    apart = {*rights.SESSIONS, rights.SHOWN, audit.WAITING}
+    names = sorted({*database.list_collection_names()} - apart)
     return {
         "documents": {name: sorted(map(bson.encode, database[name].find())) for name in names},
         "indexes": {name: database[name].index_information() for name in names},
@@ -349,6 +351,7 @@ def test_who_was_deactivated_or_deleted_after_the_backup_stays_out(
 ) -> None:
     gone = User.objects.create_user("gone", password=PASSWORD)
     key = gone.pk
+    sealing.seal()
     _, archive = backup_of(data, database)
     clinician.is_active = False
     clinician.save()
@@ -356,13 +359,36 @@ def test_who_was_deactivated_or_deleted_after_the_backup_stays_out(
 
     restored = restore(archive)
 
-    assert restored.withheld == rights.Withheld(accounts=2, service_keys=0, knew=True)
+    assert {*restored.withheld.accounts} == {str(clinician.pk), str(key)}
+    assert (restored.withheld.service_keys, restored.withheld.knew) == ((), True)
+    sealing.seal()
+    assert [*Comparison().differences()] == []  # the audit knows who changed the accounts
     assert not User.objects.get(pk=clinician.pk).is_active
     assert not User.objects.get(pk=key).is_active
     assert User.objects.get(pk=administrator.pk).is_active
     for name in (clinician.username, "gone"):
         credentials = {"username": name, "password": PASSWORD}
         assert Client().post("/api/v1/auth/token/", credentials, "application/json").status_code == 401
+
+
+def test_what_was_shown_after_the_backup_counts_as_shown(
+    predicting: ModelServer,
+    clinician: User,
+    upload: Upload,
+    api: Clients,
+    data: DataFolder,
+    database: AnyDatabase,
+    restore: Restore,
+) -> None:
+    assert api(clinician).patch("/api/v1/auth/me/", {"reads_blind": True}).status_code == 200
+    scan = upload(clinician, seed=1).json()
+    reading = f"/api/v1/scans/{scan['id']}/reading/"
+    assert api(clinician).get(reading).json()["would_be_blind"]
+    _, archive = backup_of(data, database)
+
+    restore(archive)
+
+    assert not api(clinician).get(reading).json()["would_be_blind"]
 
 
 def test_a_service_key_that_was_revoked_after_the_backup_stays_revoked(
@@ -378,7 +404,7 @@ def test_a_service_key_that_was_revoked_after_the_backup_stays_revoked(
 
     restored = restore(archive)
 
-    assert restored.withheld == rights.Withheld(accounts=0, service_keys=1, knew=True)
+    assert restored.withheld == rights.Withheld(accounts=(), service_keys=(str(revoked.pk),), knew=True)
     found = ServiceKey.objects.get(pk=revoked.pk)
     assert found.revoked_at == revoked.revoked_at
     assert found.revoked_by is None  # who revoked it came after the backup
@@ -396,7 +422,7 @@ def test_without_the_later_documents_it_is_said_that_nothing_is_known(
 
     restored = restore(archive, replace=False)
 
-    assert restored.withheld == rights.Withheld(accounts=0, service_keys=0, knew=False)
+    assert restored.withheld == rights.Withheld(accounts=(), service_keys=(), knew=False)
     assert User.objects.get(pk=clinician.pk).is_active
 
 
