@@ -41,7 +41,6 @@ READ_TYPES = "PNG, JPEG, TIFF, BMP, WebP and DICOM"
 SIXTEEN_BIT_GREY = ("I;16", "I;16B", "I;16L", "I;16N")
 PNG_BIT_DEPTH_AT = 24
 DARKEST_DEEP_COLOUR = 64
-MOST_PAGES_LOOKED_AT = 8
 # Pillow refuses twice this many by itself: a net below our own check, for images inside DICOM files too.
 Image.MAX_IMAGE_PIXELS = MAX_PIXELS
 # Of the 64 MiB of text that Pillow would keep of each PNG nothing is shown.
@@ -246,7 +245,7 @@ def _full_size_pages(image: TiffImagePlugin.TiffImageFile) -> int:
     """Pages of a TIFF that are not thumbnails, counted up to two."""
     pages = 1
     try:
-        for number in range(1, MOST_PAGES_LOOKED_AT):
+        for number in range(1, tiff.MOST_DIRECTORIES):
             image.seek(number)
             if not image.tag_v2.get(NEW_SUBFILE_TYPE, 0) & REDUCED:
                 pages += 1

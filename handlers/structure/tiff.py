@@ -11,7 +11,7 @@ import numpy as np
 from handlers.errors import ImageTooComplex, TruncatedImage, UnsupportedImage
 
 MOST_DIRECTORIES = 8
-"""Whether a later one holds another image is not looked at (`decoding.MOST_PAGES_LOOKED_AT`)."""
+"""Whether a later one holds another image is not looked at, here and where pages are counted."""
 MOST_TAGS = 4_096
 """Of a directory; scanners and microscopes write some hundred."""
 MOST_VALUES = 2**16
