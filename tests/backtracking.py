@@ -12,6 +12,7 @@ CATEGORIES: dict[Any, Callable[[str], bool]] = {
     op.CATEGORY_DIGIT: str.isdigit,
     op.CATEGORY_SPACE: str.isspace,
     op.CATEGORY_WORD: lambda letter: letter.isalnum() or letter == "_",
+    op.CATEGORY_NOT_WORD: lambda letter: not (letter.isalnum() or letter == "_"),
 }
 
 
@@ -31,6 +32,10 @@ class Counter:
     def fullmatch(self, text: str) -> bool:
         """Whether the whole text fits."""
         return any(end == len(text) for end in self._ends(self._items, text, 0))
+
+    def beginning(self, text: str) -> bool:
+        """Whether the text begins with a match."""
+        return next(self._ends(self._items, text, 0), None) is not None
 
     def everywhere(self, text: str) -> None:
         """Look for all places, as `findall`, `split` and `sub` do."""

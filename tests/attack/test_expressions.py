@@ -18,13 +18,20 @@ from tests.backtracking import Counter, TooMuch, letters_of
 ROOT = Path(__file__).parents[2]
 PACKAGES = ("webapp", "handlers")
 FIELDS = ("PatternField", "RegexField", "RegexValidator")
-WHOLE, EVERYWHERE = Counter.fullmatch, Counter.everywhere
+WHOLE, BEGINNING, EVERYWHERE = Counter.fullmatch, Counter.beginning, Counter.everywhere
 # Each pattern by module and name (or by itself, where it stands in a field): how it is looked for, and what has to
 # come first for the rest to be tried.
 EXPRESSIONS: dict[str, tuple[Any, str]] = {
+    "handlers.card:LABEL": (WHOLE, ""),
     "handlers.card:NAME": (WHOLE, ""),
     "handlers.card:SHA256": (WHOLE, ""),
+    "handlers.structure.jpeg:_AFTER_SCAN": (EVERYWHERE, ""),
+    "handlers.structure.jpeg:_MARKER": (EVERYWHERE, ""),
+    "handlers.tables:FORMULA": (BEGINNING, ""),
+    "handlers.tables:NUMBER": (WHOLE, ""),
+    "handlers.tables:UNFIT_FOR_PATHS": (EVERYWHERE, ""),
     "handlers.torchserve_handler:UNSAFE_IN_LOGS": (EVERYWHERE, ""),
+    "webapp.accounts.deidentified:ID": (WHOLE, ""),
     "webapp.annotations.drawing:SHAPE": (WHOLE, "<svg>"),
     "webapp.annotations.models:SHAPE": (EVERYWHERE, "<svg"),
     "webapp.annotations.selectors:BETWEEN_NUMBERS": (EVERYWHERE, ""),

@@ -64,11 +64,11 @@ def test_an_epochs_draw_depends_on_seed_and_epoch_alone() -> None:
 
 def test_training_batches_are_larger_than_the_input_and_balanced(manifest_data: Path, tmp_path: Path) -> None:
     scans = read_scans(manifest_data)
-    recipe = load_recipe("published", {"size": 28, "batch_size": 8, "scans_per_epoch": 64})
+    recipe = load_recipe("published", {"size": 56, "batch_size": 8, "scans_per_epoch": 64})
     batches = training_batches(scans, ["HIGH", "LOW"], recipe, tmp_path / "cache")
     counts: Counter[int] = Counter()
     for images, targets in batches:
-        assert images.shape == (8, 1, 32, 32) and images.dtype == torch.uint8
+        assert images.shape == (8, 1, 64, 64) and images.dtype == torch.uint8
         counts.update(targets.tolist())
     assert sum(counts.values()) == 64 and min(counts.values()) > 16
 

@@ -59,7 +59,8 @@ def test_no_code_asks_for_a_role() -> None:
     found = [
         f"{path.relative_to(WEBAPP)}: {line.strip()}"
         for path in sources
-        if path.name not in NAMES_ROLES and "node_modules" not in path.parts
+        # A migration writes down what held on its day.
+        if path.name not in NAMES_ROLES and not {"node_modules", "migrations"}.intersection(path.parts)
         for line in path.read_text(encoding="utf-8").splitlines()
         if asks.search(line)
     ]
