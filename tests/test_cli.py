@@ -1,5 +1,6 @@
 """The command line as a person meets it."""
 
+import argparse
 import subprocess
 import sys
 from pathlib import Path
@@ -39,6 +40,21 @@ def test_every_command_has_a_help_of_its_own(name: str) -> None:
 
     assert shown.returncode == 0
     assert f"usage: ./retinote {name}" in shown.stdout
+
+
+@pytest.mark.parametrize("name", [name for name in cli.COMMANDS if name != "test"])
+def test_no_option_takes_the_place_of_the_command_before_it(name: str) -> None:
+    """`--action` of `audit list` once hid that it was `list`."""
+
+    def look(parser: argparse.ArgumentParser, chosen: frozenset[str]) -> None:
+        choices = [action for action in parser._actions if isinstance(action, argparse._SubParsersAction)]
+        taken = chosen & {action.dest for action in parser._actions}
+        assert not taken, f"{parser.prog}: {taken}"
+        for choice in choices:
+            for further in choice.choices.values():
+                look(further, chosen | {choice.dest})
+
+    look(cli._parser(chosen=name), frozenset())
 
 
 def test_help_loads_no_heavy_package() -> None:

@@ -210,7 +210,7 @@ AUDIT_LIST_OPTIONS = (
 
 def add_audit_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare `audit verify`, `audit head` and `audit list`."""
-    actions = parser.add_subparsers(dest="action", metavar="ACTION", required=True)
+    actions = parser.add_subparsers(dest="command_of_audit", metavar="ACTION", required=True)
     verify = actions.add_parser(
         "verify",
         help="check the chain of audit records (exit status 0: intact, 1: tampered with)",
@@ -256,9 +256,9 @@ def audit(arguments: argparse.Namespace) -> int:
     from serving.stack.up import manage
 
     data = DataFolder(arguments.data_dir)
-    if arguments.action == "head":
+    if arguments.command_of_audit == "head":
         return manage(data, running_state(data), ["audit_head", *(["--accept"] if arguments.accept else [])])
-    if arguments.action == "list":
+    if arguments.command_of_audit == "list":
         given = ((name, getattr(arguments, name)) for name, *_ in AUDIT_LIST_OPTIONS)
         options = [f"--{name}={value}" for name, value in given if value is not None]
         return manage(data, running_state(data), ["list_audit", *options])

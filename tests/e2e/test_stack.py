@@ -275,6 +275,10 @@ def test_the_audit_is_verified_and_tampering_found(stack: Stack) -> None:
     verified = stack.command("audit", "verify", "--expect", head)
     assert (verified.returncode, verified.stderr) == (0, "")
     assert "records are intact" in verified.stdout
+    listed = stack.command("audit", "list", "--actor", "admin", "--action", "account.sign_in", "--limit", "1")
+    assert (listed.returncode, listed.stderr) == (0, "")
+    (line,) = listed.stdout.splitlines()
+    assert "admin" in line and "account.sign_in" in line
 
     records = stack.audit_records
     record = records.find_one({"_id": 1})
