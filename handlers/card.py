@@ -12,8 +12,8 @@ from typing import Any
 
 CARD_NAME = "model.json"
 RESIZES = ("stretch",)
-SHA256 = re.compile(r"[0-9a-f]{64}")
 """Ways to make a B-scan of any shape square; `stretch` scales both sides to the input size, antialiased."""
+SHA256 = re.compile(r"[0-9a-f]{64}")
 MIN_SIZE, MAX_SIZE = 32, 2048
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,79}")
 """What names a model or a version: it is a folder, a part of files' names and of addresses."""

@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from handlers.heatmap import Heat
-from handlers.pixels import Rgb
+from handlers.pixels import Rgb, strips
 from handlers.png import encode_png
 
 MEDIA_TYPES = {"png": "image/png", "jpeg": "image/jpeg"}
@@ -20,7 +20,6 @@ MAX_OVERLAY_BYTES = 16 * 2**20
 JPEG_QUALITIES = (90, 60, 30, 10, 1)
 OPACITY = 0.55
 """Of the hottest spot's colour; cold parts stay as they are, so that the scan can be read."""
-ROWS_AT_ONCE = 256
 
 _HEATS = np.arange(256, dtype=np.uint8)[:, None]
 _SHARES = np.arange(256, dtype=np.float32)[:, None] / 255 * OPACITY
@@ -34,8 +33,7 @@ def draw(pixels: Rgb, heat: Heat) -> Rgb:
     """The B-scan, uint8 RGB (height, width, 3), coloured by the heat (height, width) upon it."""
     drawn = np.empty(pixels.shape, np.uint8)
     # In strips: the parts of a large image would take several times its memory at once.
-    for top in range(0, len(pixels), ROWS_AT_ONCE):
-        rows = slice(top, top + ROWS_AT_ONCE)
+    for rows in strips(len(pixels)):
         kept = cv2.cvtColor(cv2.LUT(heat[rows], _KEPT), cv2.COLOR_GRAY2RGB)
         colour = cv2.LUT(cv2.cvtColor(heat[rows], cv2.COLOR_GRAY2RGB), _WEIGHTED[None])
         cv2.add(cv2.multiply(pixels[rows], kept, scale=1 / 255), colour, dst=drawn[rows])

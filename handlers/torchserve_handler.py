@@ -45,7 +45,10 @@ class RetinaOctHandler:
         self._teller = ThreadPoolExecutor(1, thread_name_prefix="metrics")
 
     def initialize(self, context: Any) -> None:
-        """Load the model and try it, so that what is ready answers. TorchServe sets the threads by OMP_NUM_THREADS and names the GPU of this worker, if any."""
+        """Load the model and try it, so that what is ready answers.
+
+        TorchServe sets the threads by OMP_NUM_THREADS and names the GPU of this worker, if any.
+        """
         properties = context.system_properties
         gpu = properties.get("gpu_id")
         device = torch.device("cuda", int(gpu)) if gpu is not None and torch.cuda.is_available() else None

@@ -15,6 +15,7 @@ from webapp.accounts.abilities import Ability
 from webapp.accounts.models import User
 from webapp.api.fields import has_plain_digits
 from webapp.scans.disclosure import disclose_all_answers
+from webapp.scans.labels import newest_labels
 from webapp.scans.models import Eye, Scan, Status, known_answers
 
 LONGEST_SEARCH = 200
@@ -112,7 +113,9 @@ class ScanFilter(django_filters.FilterSet):  # type: ignore[misc]
     def filter_search(self, queryset: QuerySet[Scan], name: str, value: str) -> QuerySet[Scan]:
         """Every word has to be found; who may not see patients searches in labels alone, and who reads blind in none that is hidden."""
         user = self._user()
-        if any(word.lower() in label.lower() for word in value.split() for label in _labels(user)):
+        # A word of none of the labels tells nothing of an answer.
+        labels = newest_labels(Scan.objects.visible_to(user))
+        if any(word.lower() in label.lower() for word in value.split() for label in labels):
             disclose_all_answers(user)
         for word in value.split():
             found = Q(label__icontains=word) & known_answers(user)
@@ -130,10 +133,3 @@ class ScanFilter(django_filters.FilterSet):  # type: ignore[misc]
     def _knows_patients(self) -> bool:
         user = getattr(self.request, "user", None)
         return isinstance(user, User) and user.may(Ability.SEE_PATIENTS)
-
-
-def _labels(user: User) -> list[str]:
-    """Those that the newest prediction knows. A word of none of them tells nothing of an answer."""
-    # Without loading the scan itself: its answer is not looked at.
-    answered = Scan.objects.visible_to(user).filter(status=Status.PREDICTED)
-    return list(answered.values_list("probabilities", flat=True).first() or {})

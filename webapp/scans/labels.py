@@ -5,7 +5,7 @@ from __future__ import annotations
 from django.conf import settings
 
 from webapp.recommendations.guideline import GuidelineError, guideline
-from webapp.scans.models import Prediction, Scan, Status
+from webapp.scans.models import Prediction, Scan, ScanQuerySet, Status
 
 
 def known_labels(scan: Scan) -> tuple[str, ...]:
@@ -13,12 +13,16 @@ def known_labels(scan: Scan) -> tuple[str, ...]:
 
     While it waits for its prediction: those of the newest prediction of all, else of the guideline; none without.
     """
-    if scan.probabilities:
-        return tuple(scan.probabilities)
-    # The labels alone: who draws does not look at that scan, and no record shall say so.
-    predicted = Scan.objects.filter(status=Status.PREDICTED).order_by("-timestamp")
-    newest = predicted.values_list("probabilities", flat=True).first()
-    return tuple(newest) if newest else _of_the_guideline()
+    return tuple(scan.probabilities) or newest_labels(Scan.objects.all()) or _of_the_guideline()
+
+
+def newest_labels(scans: ScanQuerySet) -> tuple[str, ...]:
+    """What the newest prediction of these scans knows; none without one.
+
+    The labels alone are loaded: whoever asks for them does not look at that scan, and no record shall say so.
+    """
+    predicted = scans.filter(status=Status.PREDICTED).order_by("-timestamp")
+    return tuple(predicted.values_list("probabilities", flat=True).first() or ())
 
 
 def known_label(label: str, scan: Scan) -> str:

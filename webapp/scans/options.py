@@ -13,7 +13,8 @@ from rest_framework.views import APIView
 
 from webapp.accounts.models import User
 from webapp.recommendations.guideline import GuidelineError, guideline
-from webapp.scans.models import Scan, Status
+from webapp.scans.labels import newest_labels
+from webapp.scans.models import Scan
 
 
 class OptionsSerializer(serializers.Serializer[Any]):
@@ -36,8 +37,8 @@ class OptionsView(APIView):
     def get(self, request: Request) -> Response:
         """The labels of the model and the urgencies of its recommendations."""
         assert isinstance(request.user, User)
-        newest = Scan.objects.visible_to(request.user).filter(status=Status.PREDICTED).first()
-        return Response({"labels": newest.labels if newest else [], "urgencies": _urgencies()})
+        labels = newest_labels(Scan.objects.visible_to(request.user))
+        return Response({"labels": sorted(labels), "urgencies": _urgencies()})
 
 
 def _urgencies() -> list[str]:

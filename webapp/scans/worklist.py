@@ -92,7 +92,6 @@ class WorklistPages(ScanPages):
         if self._ordering == Ordering.NEWEST:
             return super().paginate_queryset(queryset, request, view)
         assert isinstance(request.user, User)
-        assert isinstance(request.user, User)
         self._url = request.build_absolute_uri()
         size = self.get_page_size(request)
         word = request.query_params.get(self.cursor_query_param)

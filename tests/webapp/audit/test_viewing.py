@@ -125,6 +125,17 @@ def test_looking_at_a_part_of_a_scan(
     assert str(scan.pk) in (record.scan_id, *record.scan_ids)
 
 
+def test_what_there_is_to_choose_from_is_no_look_at_a_scan(
+    predicted: Predicted, clinician: User, api: Clients, written: Written
+) -> None:
+    predicted(clinician)
+    client = api(clinician)
+    written()
+    assert client.get("/api/v1/options/").json()["labels"]
+    assert client.get("/api/v1/scans/count/?search=CNV").status_code == 200
+    assert written() == []
+
+
 def test_scrolling_through_small_pictures_is_one_record(
     predicted: Predicted, clinician: User, colleague: User, api: Clients, written: Written
 ) -> None:
