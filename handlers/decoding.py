@@ -7,13 +7,10 @@ will take; what a header can't tell is decoded in a process of its own, with lim
 from __future__ import annotations
 
 import io
-import struct
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
 
-import numpy as np
-import numpy.typing as npt
 from PIL import Image, PngImagePlugin, TiffImagePlugin, UnidentifiedImageError
 
 from handlers import apart, dicom, formats
@@ -25,50 +22,23 @@ from handlers.errors import (
     TruncatedImage,
     UnsupportedImage,
 )
-from handlers.pixels import (
-    MAX_PIXELS,
-    Picture,
-    Rgb,
-    check_memory,
-    check_size,
-    grey_to_rgb,
-    strips,
-    to_8_bit,
-)
+from handlers.pixels import MAX_PIXELS, Picture, Rgb, check_memory, check_size
+from handlers.rgb import BITS_PER_SAMPLE, METADATA_ERRORS, ORIENTATION, SIXTEEN_BIT_GREY, upright_rgb
 from handlers.structure import bmp, jpeg, png, tiff, webp
 
 READ_TYPES = "PNG, JPEG, TIFF, BMP, WebP and DICOM"
-SIXTEEN_BIT_GREY = ("I;16", "I;16B", "I;16L", "I;16N")
-PNG_BIT_DEPTH_AT = 24
-DARKEST_DEEP_COLOUR = 64
 # Pillow refuses twice this many by itself: a net below our own check, for images inside DICOM files too.
 Image.MAX_IMAGE_PIXELS = MAX_PIXELS
 # Of the 64 MiB of text that Pillow would keep of each PNG nothing is shown.
 PngImagePlugin.MAX_TEXT_MEMORY = 4 * 2**20
-METADATA_ERRORS = (SyntaxError, ValueError, TypeError, LookupError, OSError, EOFError, struct.error)
-"""What Pillow raises when tags or EXIF data don't make sense."""
 PNG_END = b"IEND\xaeB`\x82"
 # TIFF tags and their values.
-NEW_SUBFILE_TYPE, BITS_PER_SAMPLE, PHOTOMETRIC, PLANAR_CONFIGURATION, SAMPLE_FORMAT = 254, 258, 262, 284, 339
-ORIENTATION, SAMPLES, ROWS_PER_STRIP, TILE_WIDTH, TILE_HEIGHT = 274, 277, 278, 322, 323
+NEW_SUBFILE_TYPE, SAMPLES, ROWS_PER_STRIP = 254, 277, 278
 REDUCED = 1
-MIN_IS_WHITE = 0
-SEPARATE_PLANES = 2
-SIGNED = 2
 KEPT_BYTES = {"1": 1, "L": 1, "P": 1, **dict.fromkeys(SIXTEEN_BIT_GREY, 2)}
 """Bytes a pixel that Pillow keeps, by its modes; of all others 4."""
 WEBP_BYTES = 24
 """A pixel: Pillow's decoder of animations keeps five pictures of a still one."""
-TURNED: dict[int, Callable[[npt.NDArray[np.uint8]], npt.NDArray[np.uint8]]] = {
-    2: np.fliplr,
-    3: lambda pixels: np.rot90(pixels, 2),
-    4: np.flipud,
-    5: lambda pixels: pixels.swapaxes(0, 1),
-    6: lambda pixels: np.rot90(pixels, -1),
-    7: lambda pixels: np.rot90(pixels, 2).swapaxes(0, 1),
-    8: np.rot90,
-}
-"""What EXIF's values of the orientation do to pixels (height, width, …) to set them upright."""
 
 
 @dataclass(frozen=True)
@@ -202,7 +172,7 @@ def _piece_share(image: TiffImagePlugin.TiffImageFile) -> float:
     """The bytes of a strip or tile, which libtiff decodes as a whole, for each pixel of the picture."""
     tags = image.tag_v2
     rows = min(tags.get(ROWS_PER_STRIP, image.height), image.height)
-    pixels = tags.get(TILE_WIDTH, image.width) * tags.get(TILE_HEIGHT, rows)
+    pixels = tags.get(tiff.TILE_WIDTH, image.width) * tags.get(tiff.TILE_HEIGHT, rows)
     bits = max(tags.get(BITS_PER_SAMPLE, (1,))) * tags.get(SAMPLES, 1)
     return float(pixels * bits / 8 / (image.width * image.height))
 
@@ -225,9 +195,7 @@ def _read(image: Image.Image, content: bytes, found: str) -> Rgb:
     # Pillow is content without a PNG's end; an upload that broke off there may have lost more.
     if name == "PNG" and PNG_END not in content:
         raise TruncatedImage("The PNG file ends too early.")
-    pixels, turn = _to_rgb(image, content), TURNED.get(_orientation(image))
-    image.close()  # with the pixels that Pillow keeps
-    return pixels if turn is None else _turned(pixels, turn)
+    return upright_rgb(image, content)
 
 
 def _refuse_several(image: Image.Image, name: str) -> None:
@@ -257,93 +225,3 @@ def _full_size_pages(image: TiffImagePlugin.TiffImageFile) -> int:
     if pages == 1:
         image.seek(0)
     return pages
-
-
-def _to_rgb(image: Image.Image, content: bytes) -> Rgb:
-    """The picture as it lies in the file."""
-    if isinstance(image, TiffImagePlugin.TiffImageFile):
-        _refuse_misread(image)
-    if image.mode in SIXTEEN_BIT_GREY or _is_signed_16_bit(image):
-        grey = _narrow_grey(image)
-        # Pillow inverts 8-bit TIFFs whose zero means white, but not those of 16 bits.
-        return grey_to_rgb(255 - grey if _zero_is_white(image) else grey)
-    if image.mode in ("I", "F"):
-        raise UnsupportedImage("The image has 32 bits per pixel; 8 and 16 bits are read.")
-    if image.mode == "L" and not image.has_transparency_data:
-        return grey_to_rgb(np.array(image))
-    pixels = np.empty((image.height, image.width, 3), np.uint8)
-    try:
-        for rows in strips(image.height):
-            pixels[rows] = _on_black(image.crop((0, rows.start, image.width, rows.stop)))
-    except ValueError as error:
-        raise UnsupportedImage(f"Images in the colour mode {image.mode} are not read.") from error
-    _check_deep_colour(image, content, pixels)
-    return pixels
-
-
-def _on_black(strip: Image.Image) -> Rgb:
-    if strip.has_transparency_data:
-        layer = strip.convert("RGBA")
-        strip = Image.alpha_composite(Image.new("RGBA", layer.size, "black"), layer)
-    return np.asarray(strip.convert("RGB"))
-
-
-def _refuse_misread(image: TiffImagePlugin.TiffImageFile) -> None:
-    """Refuse the kinds of TIFF that Pillow opens but gets wrong."""
-    tags = image.tag_v2
-    if 16 in tags.get(BITS_PER_SAMPLE, ()) and tags.get(PLANAR_CONFIGURATION) == SEPARATE_PLANES:
-        raise UnsupportedImage("16-bit TIFF files with separate colour planes are not read.")
-    if image.mode == "L" and SIGNED in tags.get(SAMPLE_FORMAT, ()):
-        raise UnsupportedImage("TIFF files with signed 8-bit values are not read.")
-
-
-def _is_signed_16_bit(image: Image.Image) -> bool:
-    return (
-        image.mode == "I"
-        and isinstance(image, TiffImagePlugin.TiffImageFile)
-        and image.tag_v2.get(BITS_PER_SAMPLE) == (16,)
-    )
-
-
-def _narrow_grey(image: Image.Image) -> npt.NDArray[np.uint8]:
-    values = np.asarray(image)
-    if values.min() < 0:
-        raise UnsupportedImage("The image has negative grey values; export it as unsigned 8 or 16 bits.")
-    return to_8_bit(values.astype(np.uint16, copy=False))
-
-
-def _zero_is_white(image: Image.Image) -> bool:
-    return isinstance(image, TiffImagePlugin.TiffImageFile) and image.tag_v2.get(PHOTOMETRIC) == MIN_IS_WHITE
-
-
-def _check_deep_colour(image: Image.Image, content: bytes, pixels: Rgb) -> None:
-    """Of colour with 16 bits a channel Pillow keeps the upper 8, which is right when all 16 are in use."""
-    if image.format == "PNG":
-        deep = content[PNG_BIT_DEPTH_AT] == 16
-    else:
-        deep = isinstance(image, TiffImagePlugin.TiffImageFile) and 16 in image.tag_v2.get(
-            BITS_PER_SAMPLE, ()
-        )
-    if deep and pixels.max() < DARKEST_DEEP_COLOUR:
-        raise UnsupportedImage(
-            "The 16-bit colour image leaves its upper bits unused; export it in 8 bits or as grey."
-        )
-
-
-def _orientation(image: Image.Image) -> int:
-    """How the picture lies, by its EXIF data; as it should where they are broken: the pixels are whole.
-
-    Pillow has turned a TIFF already, and forgotten that it had to.
-    """
-    if isinstance(image, TiffImagePlugin.TiffImageFile):
-        return 1
-    try:
-        return int(image.getexif().get(ORIENTATION, 1))
-    except METADATA_ERRORS:
-        return 1
-
-
-def _turned(pixels: Rgb, turn: Callable[[npt.NDArray[np.uint8]], npt.NDArray[np.uint8]]) -> Rgb:
-    if pixels.strides[2] == 0:
-        return grey_to_rgb(np.ascontiguousarray(turn(pixels[:, :, 0])))
-    return np.ascontiguousarray(turn(pixels))
