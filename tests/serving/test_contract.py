@@ -273,13 +273,14 @@ def test_the_callers_request_id_reaches_the_log(caller: Caller, model_server: Mo
     assert "200 ok" in line
 
 
-def test_the_largest_image_is_answered_and_the_worker_lives(caller: Caller) -> None:
+@pytest.mark.parametrize("overlay_format", ["png", "jpeg"])
+def test_the_largest_image_is_answered_and_the_worker_lives(caller: Caller, overlay_format: str) -> None:
     """40 megapixels of noise in colour: the largest answer there can be, once it is a large picture's turn."""
     noise = np.random.default_rng(0).integers(0, 256, (5000, 8000, 3), dtype=np.uint8)
     body = encoded(noise, "JPEG", quality=30)
 
     def answered() -> requests.Response | None:
-        told = caller.predict(body, "image/jpeg", headers={"X-Overlay-Format": "png"})
+        told = caller.predict(body, "image/jpeg", headers={"X-Overlay-Format": overlay_format})
         return None if told.status_code == 503 else told
 
     response = wait_for(answered, timeout_s=300, what="a large picture's turn")

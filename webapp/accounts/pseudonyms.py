@@ -15,15 +15,8 @@ def pseudonym(kind: str, value: object) -> str:
     return f"{kind}-{digest.hexdigest()[:12]}"
 
 
-def shown_user(user_id: object, reader: User) -> str:
-    """A user's id as the reader may know it, else a pseudonym."""
-    return str(user_id) if reader.may(Ability.SEE_PATIENTS) else pseudonym("reader", user_id)
-
-
 def shown_name(user: User, reader: User) -> str:
     """What to call a user before the reader: the full name, else the name of the account, or a pseudonym."""
-    return (
-        user.get_full_name() or user.username
-        if reader.may(Ability.SEE_PATIENTS)
-        else shown_user(user.pk, reader)
-    )
+    if reader.may(Ability.SEE_PATIENTS):
+        return user.get_full_name() or user.username
+    return pseudonym("reader", user.pk)

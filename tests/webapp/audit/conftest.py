@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import io
 from collections.abc import Callable
 from typing import Any
 
 import pytest
+from django.core.management import call_command
 
 from webapp.audit import sealing
 from webapp.audit.models import Record
@@ -31,6 +33,16 @@ def written(db: None) -> Written:
 def told(records: list[Record]) -> list[tuple[str, str]]:
     """Action and actor of each."""
     return [(record.action, record.actor) for record in records]
+
+
+def verified(*arguments: str) -> tuple[int, str]:
+    """Exit status and output of `verify_audit`."""
+    output = io.StringIO()
+    try:
+        call_command("verify_audit", *arguments, stdout=output)
+    except SystemExit as end:
+        return int(str(end.code)), output.getvalue()
+    return 0, output.getvalue()
 
 
 def collection(model: Any) -> Any:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 import json
 import os
 import pwd
@@ -12,11 +11,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from django.core.management import call_command
 
 from serving.changes import choice_sha256, note
 from serving.registry import Choice
-from tests.webapp.audit.conftest import Written, collection
+from tests.webapp.audit.conftest import Written, collection, verified
 from webapp.accounts.models import User
 from webapp.audit import sealing
 from webapp.audit.models import Action, Record, RefusedLine
@@ -54,16 +52,6 @@ def forge(path: Path, **said: object) -> None:
     promote(path)
     *before, last = path.read_text().splitlines(keepends=True)
     path.write_text("".join(before) + json.dumps(json.loads(last) | said) + "\n")
-
-
-def verified(*arguments: str) -> tuple[int, str]:
-    """Exit status and output of the command."""
-    output = io.StringIO()
-    try:
-        call_command("verify_audit", *arguments, stdout=output)
-    except SystemExit as end:
-        return int(str(end.code)), output.getvalue()
-    return 0, output.getvalue()
 
 
 HOUR = timedelta(hours=1)

@@ -12,7 +12,7 @@ import pytest
 from django.conf import settings
 from django.core.management import CommandError, call_command
 
-from tests.webapp.audit.conftest import collection
+from tests.webapp.audit.conftest import collection, verified
 from webapp.accounts.models import User
 from webapp.audit import sealing
 from webapp.audit.hashing import record_sha256
@@ -35,16 +35,6 @@ def chain(db: None) -> Any:
 def findings(**anchors: str) -> list[tuple[int, str]]:
     noted = {int(name.removeprefix("n")): value for name, value in anchors.items()}
     return [(finding.number, finding.what) for finding in Verification(noted).findings()]
-
-
-def verified(*arguments: str) -> tuple[int, str]:
-    """Exit status and output of the command."""
-    output = io.StringIO()
-    try:
-        call_command("verify_audit", *arguments, stdout=output)
-    except SystemExit as end:
-        return int(str(end.code)), output.getvalue()
-    return 0, output.getvalue()
 
 
 def reseal(chain: Any, first: int) -> None:
