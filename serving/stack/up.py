@@ -102,20 +102,7 @@ def run(settings: Settings, terminal: TextIO, when_ready: Callable[[], None] = l
     database = OwnDatabase(data, chosen["mongodb"])
     uri = settings.mongodb_uri or database.address()
     write_private(data.mongodb_address, uri)
-    app = webapp.WebApp(
-        host=settings.host,
-        port=chosen["web"],
-        run_folder=data.run,
-        environment=webapp.environment(
-            data=data.path,
-            secret_key=data.secret_key(),
-            mongodb_uri=uri,
-            model_url=server.inference_url,
-            management_url=server.management_url,
-            key_file=server.key_file,
-            model_metrics=server.metrics_socket,
-        ),
-    )
+    app = _web_app(settings, chosen, server, uri)
     state = State(data, _facts(app, chosen, server, settings))
     password = None
     try:
@@ -157,6 +144,26 @@ def run(settings: Settings, terminal: TextIO, when_ready: Callable[[], None] = l
         server.clean()
     announce("Stopped")
     return True
+
+
+def _web_app(
+    settings: Settings, chosen: Mapping[str, int], server: torchserve.TorchServe, uri: str
+) -> webapp.WebApp:
+    data = settings.data
+    return webapp.WebApp(
+        host=settings.host,
+        port=chosen["web"],
+        run_folder=data.run,
+        environment=webapp.environment(
+            data=data.path,
+            secret_key=data.secret_key(),
+            mongodb_uri=uri,
+            model_url=server.inference_url,
+            management_url=server.management_url,
+            key_file=server.key_file,
+            model_metrics=server.metrics_socket,
+        ),
+    )
 
 
 def _model_server(data: DataFolder, chosen: Mapping[str, int], capacity: Capacity) -> torchserve.TorchServe:
