@@ -130,6 +130,8 @@ def _examined_picture(content: bytes, found: str) -> Examined:
             # Its decoder takes memory for the whole picture when the file is opened: not in this process.
             width, height = webp.size(content)
             check_size(width, height)
+            if webp.frames(content) > 1:
+                raise _several(name)
             needed = WEBP_BYTES * width * height + 2 * len(content)
             check_memory(needed, name)
             read = partial(_read_webp, content)
@@ -206,7 +208,11 @@ def _refuse_several(image: Image.Image, name: str) -> None:
         # A phone's JPEG may carry previews behind its picture; they are no second image.
         pages = getattr(image, "n_frames", 1) if name != "JPEG" else 1
     if pages > 1:
-        raise SeveralImages(f"The {name} file holds several images. Send each B-scan as a file of its own.")
+        raise _several(name)
+
+
+def _several(name: str) -> SeveralImages:
+    return SeveralImages(f"The {name} file holds several images. Send each B-scan as a file of its own.")
 
 
 def _full_size_pages(image: TiffImagePlugin.TiffImageFile) -> int:

@@ -21,6 +21,7 @@ from handlers.errors import Busy, RequestError, UnexpectedError
 from handlers.loading import NOT_LOADED, one_line
 from handlers.metrics import INSTRUMENTS, Measurement, measurements
 from handlers.predictor import Predictor
+from handlers.receiving import receive_at_once
 from handlers.request import Request, asks_for_card, read_request
 from handlers.trial import try_out
 
@@ -53,6 +54,7 @@ class RetinaOctHandler:
         gpu = properties.get("gpu_id")
         device = torch.device("cuda", int(gpu)) if gpu is not None and torch.cuda.is_available() else None
         cv2.setNumThreads(torch.get_num_threads())
+        receive_at_once()
         self._predictor = _load(Path(properties["model_dir"]), device)
         self._metrics = _declared(context.metrics)
         card = self._predictor.card

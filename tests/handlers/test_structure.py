@@ -8,13 +8,15 @@ import zlib
 import numpy as np
 import pytest
 import tifffile
+from PIL import Image
 
-from handlers.decoding import decode
-from handlers.errors import ImageTooComplex, TruncatedImage, UnsupportedImage
+from handlers.decoding import decode, examine
+from handlers.errors import ImageTooComplex, SeveralImages, TruncatedImage, UnsupportedImage
 from handlers.structure import jpeg, png
 from tests.bombs import (
     GREY,
     jpeg_with,
+    many_frames,
     nested_dicom,
     packed_bmp,
     png_chunk,
@@ -62,6 +64,7 @@ def test_what_encoders_write_is_read(kind: str) -> None:
 TOO_MUCH = {
     "a scan too many": progressive_jpeg(jpeg.MOST_SCANS + 1),
     "segments": jpeg_with(segment(0xFE, b"") * jpeg.MOST_SEGMENTS),
+    "filling in a scan": encoded(GREY, "JPEG")[:-2] + b"\xff" * (jpeg.MOST_STRAY_BYTES + 1) + b"\xff\xd9",
     "filling": jpeg_with(segment(0xE0, b"") + bytes(jpeg.MOST_STRAY_BYTES + 1)),
     "scans with segments between them": progressive_jpeg(3).replace(
         b"\xff\xda", segment(0xFE, b"\xff\xda") * jpeg.MOST_SEGMENTS + b"\xff\xda", 1
@@ -81,6 +84,15 @@ def test_what_is_out_of_proportion_is_refused(kind: str) -> None:
     with pytest.raises(ImageTooComplex) as refused:
         decode(TOO_MUCH[kind])
     assert refused.value.status == 422
+
+
+def test_an_animation_is_known_by_its_chunks() -> None:
+    with pytest.raises(SeveralImages):
+        examine(many_frames())
+    frames = Image.fromarray(bscan(64, 48))
+    assert examine(encoded(frames, "WEBP", save_all=True, append_images=[frames])).width == 64, (
+        "Pillow makes it one"
+    )
 
 
 def test_strips_that_share_their_bytes_are_refused() -> None:
