@@ -7,15 +7,17 @@ import contextlib
 import fcntl
 import gzip
 import hashlib
+import json
 import os
 import shutil
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 from handlers.user_cache import user_cache
 from serving.errors import ServingError
+from serving.surroundings import FOREIGN
 
 FOLDER = Path(__file__).resolve().parents[1] / "webapp" / "frontend"
 BUILT = "dist"
@@ -26,6 +28,9 @@ INPUTS = ("package.json", LOCK, "index.html", "vite.config.ts", "tsconfig.json",
 COMPRESSED = {".js", ".css", ".html", ".svg", ".json"}
 KEPT = 4
 """Of pages built from different sources, 2 MB each, and of sets of packages, 280 MB each."""
+NPM_CACHE = ".npm"
+"""Where npm keeps what it has loaded, for a user without a home."""
+NPM_NETWORK = ("registry", "proxy", "ca", "ssl", "cert", "auth", "userconfig", "fetch", "offline", "cache")
 UNREACHABLE = ("ENOTFOUND", "ECONNREFUSED", "EAI_AGAIN", "ETIMEDOUT", "ECONNRESET", "ENETUNREACH")
 
 
@@ -84,24 +89,61 @@ def node_command(tool: str, *arguments: str) -> list[str]:
     return [node, str(home / "lib" / "node_modules" / "npm" / "bin" / f"{tool}-cli.js"), *arguments]
 
 
-def environment() -> dict[str, str]:
-    """The environment with `node` on its path, as npm's scripts want it."""
+def environment(inherited: Mapping[str, str] = os.environ) -> dict[str, str]:
+    """The environment with `node` on its path, as npm's scripts want it, and npm's own settings but for its network.
+
+    What else is set for other projects, such as to leave out packages for development, is not meant for this one.
+    """
+    kept = {
+        name: value
+        for name, value in inherited.items()
+        if name not in FOREIGN and (not _is_npms(name) or any(word in name.lower() for word in NPM_NETWORK))
+    }
     node = Path(node_command("node")[0]).parent
-    return os.environ | {"PATH": f"{node}{os.pathsep}{os.environ.get('PATH', '')}", "CI": "1"}
+    own = {"PATH": f"{node}{os.pathsep}{inherited.get('PATH', '')}", "CI": "1"}
+    if not os.access(inherited.get("HOME", ""), os.W_OK):
+        own["npm_config_cache"] = str(FOLDER / NPM_CACHE)
+    return kept | own
+
+
+def _is_npms(name: str) -> bool:
+    return name.lower().startswith("npm_")
 
 
 def _install(folder: Path) -> None:
     modules = folder / "node_modules"
     wanted = _digest(folder, ("package.json", LOCK))
-    if _stamp(modules) == wanted:
+    if _stamp(modules) == wanted and _is_whole(folder, modules):
         return
     kept = user_cache() / "packages" / wanted
-    if _stamp(kept) == wanted:
+    if _stamp(kept) == wanted and _is_whole(folder, kept):
         _copy(kept, modules)
         return
-    _run(folder, "npm", "ci", "--no-audit", "--no-fund", "--loglevel", "error", what="installed")
+    # The option goes before what a file of the user's says (.npmrc).
+    _run(
+        folder,
+        "npm",
+        "ci",
+        "--include=dev",
+        "--no-audit",
+        "--no-fund",
+        "--loglevel",
+        "error",
+        what="installed",
+    )
+    if not _is_whole(folder, modules):
+        raise PageNotBuilt(
+            f"npm has left packages out of {modules}: is there a setting of npm's that says so (.npmrc)?"
+        )
     (modules / STAMP).write_text(wanted, encoding="utf-8")
     _keep(modules, kept)
+
+
+def _is_whole(folder: Path, modules: Path) -> bool:
+    """Whether all that package.json asks for is there, also what only building takes."""
+    asked = json.loads((folder / "package.json").read_text(encoding="utf-8"))
+    names = [*asked.get("dependencies", {}), *asked.get("devDependencies", {})]
+    return all((modules / name / "package.json").is_file() for name in names)
 
 
 def _run(folder: Path, tool: str, *arguments: str, what: str) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+import json
 import shutil
 from pathlib import Path
 
@@ -66,15 +67,50 @@ def test_another_checkout_takes_over_what_was_built_from_the_same_sources(
 def test_packages_that_another_checkout_has_installed_are_taken_over(folder: Path, tmp_path: Path) -> None:
     wanted = page._digest(folder, ("package.json", page.LOCK))
     kept = tmp_path / "cache" / "retinote" / "packages" / wanted
-    (kept / "left-pad").mkdir(parents=True)
-    (kept / "left-pad" / "index.js").touch()
+    asked = json.loads((folder / "package.json").read_text())
+    for name in ("left-pad", *asked["dependencies"], *asked["devDependencies"]):
+        (kept / name).mkdir(parents=True)
+        (kept / name / "package.json").touch()
     (kept / page.STAMP).write_text(wanted)
     (folder / "node_modules").unlink()
 
     page.install(folder)
 
-    assert (folder / "node_modules" / "left-pad" / "index.js").is_file()
+    assert (folder / "node_modules" / "left-pad" / "package.json").is_file()
     assert not list(folder.glob("partial-*"))
+
+
+def test_packages_that_were_left_out_are_asked_for_again(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Somebody's `npm ci` for production is no reason to take its packages for all of ours, stamp or not."""
+    (folder / "node_modules").unlink()
+    (folder / "node_modules").mkdir()
+    (folder / "node_modules" / page.STAMP).write_text(page._digest(folder, ("package.json", page.LOCK)))
+    monkeypatch.setenv("npm_config_registry", "http://127.0.0.1:9/")
+    monkeypatch.setenv("npm_config_cache", str(folder / "cache"))
+    monkeypatch.setenv("npm_config_fetch_retries", "0")
+
+    with pytest.raises(page.PageNotBuilt, match="registry can't be reached"):
+        page.install(folder)
+
+
+def test_npm_hears_of_its_network_and_of_no_other_project() -> None:
+    inherited = {
+        "HOME": "/nowhere",
+        "NODE_ENV": "production",
+        "npm_config_omit": "dev",
+        "NPM_CONFIG_PRODUCTION": "true",
+        "npm_config_registry": "https://npm.example.org/",
+        "HTTPS_PROXY": "http://proxy:3128",
+    }
+
+    environment = page.environment(inherited)
+
+    assert environment["npm_config_registry"] == "https://npm.example.org/"
+    assert environment["HTTPS_PROXY"] == "http://proxy:3128"
+    assert not {"NODE_ENV", "npm_config_omit", "NPM_CONFIG_PRODUCTION"} & environment.keys()
+    assert environment["npm_config_cache"] == str(page.FOLDER / ".npm")
 
 
 @pytest.mark.parametrize("wrong", ["a file", "half of it"])

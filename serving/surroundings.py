@@ -1,0 +1,40 @@
+"""What of the surroundings must not reach us: variables by which other projects steer the programs that we run, too."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, MutableMapping
+
+FOREIGN_PREFIXES = ("CELERY_", "DJANGO_", "GUNICORN_", "TS_")
+"""A broker, settings, a port, a configuration of another project that uses the same library."""
+FOREIGN = frozenset(
+    {
+        *("MONGODB_URI", "WEB_CONCURRENCY", "FORWARDED_ALLOW_IPS"),  # gunicorn reads the last two
+        *("CLASSPATH", "JAVA_TOOL_OPTIONS", "JDK_JAVA_OPTIONS", "_JAVA_OPTIONS"),
+        *("NODE_ENV", "NODE_OPTIONS", "NODE_PATH"),
+        "PROMETHEUS_MULTIPROC_DIR",
+    }
+)
+OF_OTHER_LAUNCHERS = frozenset({"LOCAL_RANK", "RANK", "WORLD_SIZE"})
+"""What torchrun tells the processes it starts. A model worker that finds a rank keeps its answers to itself."""
+HERE = ("localhost", "127.0.0.1", "::1")
+NO_PROXY = ("no_proxy", "NO_PROXY")
+
+
+def clean(variables: MutableMapping[str, str]) -> list[str]:
+    """Take other projects' variables out of an environment, and this machine out of what goes through a proxy.
+
+    The user's own proxy stays for the networks beyond: packages and npm's registry come through it. Returns the names
+    of what was taken out.
+    """
+    foreign = [name for name in variables if name in FOREIGN or name.startswith(FOREIGN_PREFIXES)]
+    for name in foreign:
+        del variables[name]
+    if any(name.lower().endswith("_proxy") for name in variables):
+        given = [word.strip() for name in NO_PROXY for word in variables.get(name, "").split(",")]
+        for name in NO_PROXY:
+            variables[name] = ",".join(_each_once([*given, *HERE]))
+    return foreign
+
+
+def _each_once(words: Iterable[str]) -> list[str]:
+    return list(dict.fromkeys(word for word in words if word))
