@@ -19,6 +19,7 @@ from handlers.loading import NOT_LOADED
 from handlers.metrics import declarations
 from serving.capacity import Capacity
 from serving.errors import ServingError
+from serving.surroundings import OF_OTHER_LAUNCHERS
 
 KEY_FILE = "key_file.json"
 """TorchServe writes its keys under this name into its working folder."""
@@ -39,6 +40,7 @@ HEAP_SHARE = 4
 sixteen callers with 40-megapixel images ended the server."""
 HEAP_LIMITS_MB = (1024, 4096)
 LOOPBACK = "127.0.0.1"
+NOT_FOR_WORKERS = OF_OTHER_LAUNCHERS | {"PYTHONPATH"}
 LOG_END_BYTES = 64 * 2**10
 SOCKET_PATH_LIMIT = 80
 """Unix sockets of workers lie in the scratch folder, and their whole path is limited to 107 characters."""
@@ -142,7 +144,7 @@ class TorchServe:
             f"-XX:MaxDirectMemorySize={_heap_mb() // 2}m",
             "-XX:+ExitOnOutOfMemoryError",
             f"-Djava.io.tmpdir={self.scratch}",
-            f"-Dlog4j.configurationFile=file://{self.home / 'log4j2.xml'}",
+            f"-Dlog4j.configurationFile={(self.home / 'log4j2.xml').absolute().as_uri()}",
             f"-Dmodel_server_home={_package_folder()}",
             *("-cp", str(_package_folder() / "ts" / "frontend" / "model-server.jar")),
             "org.pytorch.serve.ModelServer",
@@ -161,9 +163,11 @@ class TorchServe:
         kept = {
             name: value
             for name, value in inherited.items()
-            if name != "PYTHONPATH" and not name.startswith(("RETINOTE_", "MONGODB_", "TS_", "DJANGO_"))
+            if name not in NOT_FOR_WORKERS and not name.startswith(("RETINOTE_", "TS_", "DJANGO_"))
         }
         own = {
+            # Without a character set Java can't even find itself in a folder whose name has an umlaut.
+            "LC_ALL": "C.UTF-8",
             "JAVA_HOME": str(java().parent.parent),
             "LOG_LOCATION": str(self.logs),
             "METRICS_LOCATION": str(self.logs),
@@ -211,7 +215,9 @@ class TorchServe:
             "install_py_dep_per_model": "false",
             "cpu_launcher_enable": "false",
         }
-        return "".join(f"{name}={value}\n" for name, value in settings.items())
+        # Java takes such a file for Latin-1; anything else is written by its number.
+        lines = "".join(f"{name}={value}\n" for name, value in settings.items())
+        return "".join(letter if letter.isascii() else _java_escape(letter) for letter in lines)
 
 
 def why_not_loaded(log: Path, name: str, version: str) -> str | None:
@@ -239,6 +245,12 @@ def worker_variables(capacity: Capacity, engines: Path, engine: str) -> dict[str
         BATCH_VARIABLE: str(capacity.batching.size),
         CACHE_VARIABLE: str(engines),
     }
+
+
+def _java_escape(letter: str) -> str:
+    """A letter as Java's property files have it: `\\uXXXX`, twice beyond the first 65,536."""
+    units = letter.encode("utf-16-be")
+    return "".join(f"\\u{units[at : at + 2].hex()}" for at in range(0, len(units), 2))
 
 
 def java() -> Path:

@@ -19,6 +19,7 @@ VERSION = f"{sys.version_info.major}.{sys.version_info.minor}"
 TOOLS = (
     "sh",
     "dirname",
+    "readlink",
     "awk",
     "cksum",
     "cat",
@@ -103,6 +104,32 @@ def test_an_installed_checkout_goes_straight_to_the_command_line(checkout: Path)
     ran = launch(checkout, "up", "--port", "9000")
 
     assert (ran.returncode, ran.stdout, ran.stderr) == (5, "cli ['up', '--port', '9000']\n", "")
+
+
+def test_it_may_be_called_by_links_from_anywhere(checkout: Path, tmp_path: Path) -> None:
+    make_installed(checkout)
+    (tmp_path / "bin").mkdir()
+    (tmp_path / "bin" / "first").symlink_to(checkout / "retinote")
+    (tmp_path / "bin" / "second").symlink_to("first")
+
+    ran = subprocess.run(
+        [tmp_path / "bin" / "second", "status"], capture_output=True, text=True, check=False, cwd=tmp_path
+    )
+
+    assert (ran.returncode, ran.stdout, ran.stderr) == (5, "cli ['status']\n", "")
+
+
+def test_what_other_projects_set_for_their_python_does_not_reach_ours(checkout: Path) -> None:
+    make_installed(checkout)
+    (checkout / "cli.py").write_text(
+        "import locale, os; assert False, os.fsencode(locale.getpreferredencoding())\n"
+    )
+
+    ran = launch(
+        checkout, "status", PYTHONOPTIMIZE="1", PYTHONHOME="/nowhere", PYTHONWARNINGS="x", LC_ALL="C"
+    )
+
+    assert "AssertionError: b'utf-8'" in ran.stderr.lower().replace("assertionerror", "AssertionError")
 
 
 def test_compiled_modules_are_kept_where_nothing_may_be_written_beside_the_sources(checkout: Path) -> None:

@@ -10,9 +10,11 @@ import contextlib
 import fcntl
 import hashlib
 import os
+import re
 import shutil
 import subprocess
 import sys
+import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -29,6 +31,8 @@ COMPILE_TIMEOUT_S = 900
 KEPT = 8
 """Compiled networks that a cache folder holds; those that were not used for longest go."""
 COMPILERS = ("g++", "clang++")
+PLAIN = re.compile(r"[\w/.+-]+", re.ASCII)
+PLAIN_PLACES = ("/tmp", "/var/tmp", "/dev/shm")  # nosec B108 # folders with names nobody can guess are made in them
 
 
 class CompiledEngine:
@@ -112,9 +116,16 @@ def _compile(folder: Path, package: Path, max_batch: int) -> None:
     ]
     code = Path(__file__).resolve().parents[2]
     try:
-        run = subprocess.run(
-            command, cwd=code, capture_output=True, text=True, check=False, timeout=COMPILE_TIMEOUT_S
-        )
+        with _plain_paths() as variables:
+            run = subprocess.run(
+                command,
+                cwd=code,
+                env=os.environ | variables,
+                capture_output=True,
+                text=True,
+                check=False,
+                timeout=COMPILE_TIMEOUT_S,
+            )
         if run.returncode:
             reason = (run.stderr.strip().splitlines() or [f"status {run.returncode}"])[-1]
             raise EngineUnavailable(f"compiling failed: {reason}")
@@ -123,6 +134,24 @@ def _compile(folder: Path, package: Path, max_batch: int) -> None:
         raise EngineUnavailable(f"compiling took longer than {COMPILE_TIMEOUT_S} s") from error
     finally:
         partial.unlink(missing_ok=True)
+
+
+@contextlib.contextmanager
+def _plain_paths() -> Iterator[dict[str, str]]:
+    """Variables by which a compiling process finds PyTorch, and a place to work, under names without a space or quote.
+
+    PyTorch takes its compiler's command apart at spaces, and so the paths in it.
+    """
+    packages = Path(torch.__file__).resolve().parents[1]
+    if PLAIN.fullmatch(f"{packages}{tempfile.gettempdir()}"):
+        yield {}
+        return
+    places = [place for place in PLAIN_PLACES if os.access(place, os.W_OK)]
+    if not places:
+        raise EngineUnavailable(f"the path {packages} has letters that PyTorch's compiler can't take")
+    with tempfile.TemporaryDirectory(dir=places[0], prefix="retinote-") as plain:
+        (link := Path(plain) / "packages").symlink_to(packages)
+        yield {"PYTHONPATH": str(link), "TMPDIR": plain}
 
 
 @contextlib.contextmanager

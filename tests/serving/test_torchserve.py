@@ -94,7 +94,7 @@ def test_workers_get_no_secrets_and_no_checkout(tmp_path: Path) -> None:
         "PATH": "/bin",
         "PYTHONPATH": "/checkout",
         "RETINOTE_SECRET_KEY": "x",
-        "MONGODB_URI": "mongodb://u:p@h",
+        "RETINOTE_MONGODB_URI": "mongodb://u:p@h",
     }
 
     environment = server_in(tmp_path).environment(inherited)
@@ -103,7 +103,24 @@ def test_workers_get_no_secrets_and_no_checkout(tmp_path: Path) -> None:
     assert environment["OMP_NUM_THREADS"] == "2"
     assert environment["RETINOTE_ENGINE"] == "auto"
     assert environment["RETINOTE_ENGINE_CACHE"] == str(tmp_path / "engines")
-    assert not {"PYTHONPATH", "RETINOTE_SECRET_KEY", "MONGODB_URI"} & environment.keys()
+    assert not {"PYTHONPATH", "RETINOTE_SECRET_KEY", "RETINOTE_MONGODB_URI"} & environment.keys()
+
+
+def test_workers_know_of_no_other_launcher_and_of_all_letters(tmp_path: Path) -> None:
+    environment = server_in(tmp_path).environment({"LOCAL_RANK": "1", "LC_ALL": "C"})
+
+    assert "LOCAL_RANK" not in environment, "a worker with a rank keeps its answers to itself"
+    assert environment["LC_ALL"] == "C.UTF-8", "Java finds nothing in a folder with an umlaut otherwise"
+
+
+def test_java_can_read_the_names_of_all_folders(tmp_path: Path) -> None:
+    server = server_in(tmp_path / "Bücher 𝄞")
+
+    server.prepare()
+
+    settings = (server.home / "config.properties").read_text("ascii")
+    assert "/B\\u00fccher \\ud834\\udd1e/metrics.yaml" in settings
+    assert any("B%C3%BCcher%20%F0%9D%84%9E/log4j2.xml" in word for word in server.command())
 
 
 def test_a_long_folder_name_leaves_room_for_sockets(tmp_path: Path) -> None:

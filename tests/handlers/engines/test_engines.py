@@ -180,3 +180,16 @@ assert not sys.modules["openvino_telemetry"], "its telemetry was loaded"
         check=False,
     )
     assert run.returncode == 0, run.stderr
+
+
+def test_compiling_sees_no_path_that_a_compiler_takes_apart(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """PyTorch writes its compiler's command as one text, and takes it apart at spaces and quotes."""
+    odd = tmp_path / "d'été 1"
+    (odd / "torch").mkdir(parents=True)
+    monkeypatch.setattr(compiled.torch, "__file__", str(odd / "torch" / "__init__.py"))
+    with compiled._plain_paths() as variables:
+        assert compiled.PLAIN.fullmatch("".join(variables.values()))
+        assert (Path(variables["PYTHONPATH"]) / "torch").is_dir()
+    assert not Path(variables["TMPDIR"]).exists()
