@@ -136,7 +136,13 @@ def main(arguments: Sequence[str]) -> int:
     else:
         known = parser.parse_args(arguments)
     command = COMMANDS[known.command]
+    ignored = importlib.import_module("serving.surroundings").clean(os.environ)
     try:
+        if "MONGODB_URI" in ignored and "data_dir" in known:
+            print(
+                "retinote: MONGODB_URI is not read; RETINOTE_MONGODB_URI names a server of one's own.",
+                file=sys.stderr,
+            )
         if "data_dir" in known:  # no command believes what lies in a folder that others can write
             importlib.import_module("serving.stack.privacy").check_private(known.data_dir)
         run: Callable[[argparse.Namespace], int] = _load(command, command.run)

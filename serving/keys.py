@@ -21,6 +21,7 @@ from typing import Any, Literal
 
 import requests
 
+from serving.direct import ask
 from serving.errors import ServingError
 
 RENEW_BEFORE = timedelta(minutes=10)
@@ -125,7 +126,8 @@ class KeyHolder:
 
     def _ask_for_new(self, api_key: str) -> None:
         try:
-            answer = requests.get(
+            answer = ask(
+                "GET",
                 f"{self._management_url}/token",
                 params={"type": self.kind},
                 headers={"Authorization": f"Bearer {api_key}"},

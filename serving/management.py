@@ -9,6 +9,7 @@ from urllib.parse import quote
 import requests
 
 from serving.capacity import DEFAULT_BATCHING, Batching
+from serving.direct import ask
 from serving.errors import ServingError
 from serving.keys import ManagementKey
 
@@ -192,9 +193,7 @@ class ManagementClient:
     ) -> requests.Response:
         headers = self._key.headers() if self._key else {}
         try:
-            return requests.request(
-                method, self._url + path, params=params, headers=headers, timeout=timeout_s
-            )
+            return ask(method, self._url + path, params=params, headers=headers, timeout=timeout_s)
         except requests.Timeout as error:
             raise Unreachable(
                 f"The model server at {self._url} did not answer within {timeout_s:.0f} s."

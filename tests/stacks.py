@@ -7,7 +7,7 @@ import re
 import signal
 import subprocess
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -23,7 +23,7 @@ from serving.stack.up import running_environment
 from tests.services import MODEL_STORE, engines
 
 ROOT = Path(__file__).parents[1]
-SET_BY_TESTS = ("RETINOTE_", "MONGODB_URI", "DJANGO_", "PYTEST_")
+SET_BY_TESTS = ("RETINOTE_", "DJANGO_", "PYTEST_")
 START_TIMEOUT_S = 900
 
 
@@ -53,19 +53,20 @@ def environment() -> dict[str, str]:
 
 @dataclass
 class Stack:
-    """A stack on a data folder, detached; `variables` are its own settings."""
+    """A stack on a data folder, detached; `variables` are its own surroundings, `options` those of `up`."""
 
     data: Path
     store: Path
     port: int
     output: str = ""
     variables: Mapping[str, str] = field(default_factory=dict)
+    options: Sequence[str] = ()
 
     def up(self) -> Stack:
         """Start it and wait until it is ready."""
         started = retinote(
             *("up", "--detach", "--data-dir", self.data),
-            *("--port", str(self.port), "--model-store", self.store),
+            *("--port", str(self.port), "--model-store", self.store, *self.options),
             timeout_s=START_TIMEOUT_S,
             # Only the bundled network is worth compiling: those that tests make up are served once.
             engine="auto" if self.store == MODEL_STORE else "eager",

@@ -4,7 +4,7 @@
 |---|---|---|
 | RETINOTE_DATA_DIR | folder for media, cache and logs | var/ beside the project |
 | RETINOTE_SECRET_KEY | signs sessions and tokens | none: it must be set |
-| MONGODB_URI | address of a MongoDB replica set | mongodb://127.0.0.1:27017/?replicaSet=rs0 |
+| RETINOTE_MONGODB_URI | address of a MongoDB replica set | mongodb://127.0.0.1:27017/?replicaSet=rs0 |
 | RETINOTE_DATABASE | database name | retinote |
 | RETINOTE_MODEL_URL | inference address of the model server | http://127.0.0.1:8080 |
 | RETINOTE_MODEL_MANAGEMENT_URL | its management address | http://127.0.0.1:8081 |
@@ -33,7 +33,7 @@
 | RETINOTE_MODEL_CHANGES | file in which ./retinote models notes what it did, for the audit | torchserve/changes.jsonl in the data folder |
 | RETINOTE_DEBUG | 1 shows tracebacks in the browser; never in production | 0 |
 
-RETINOTE_SECRET_KEY, MONGODB_URI, RETINOTE_BROKER_URL and RETINOTE_CACHE_URL may stand in a file instead: NAME_FILE is
+RETINOTE_SECRET_KEY, RETINOTE_MONGODB_URI, RETINOTE_BROKER_URL and RETINOTE_CACHE_URL may stand in a file instead: NAME_FILE is
 its path. docs/settings.md has the variables of all parts.
 """
 
@@ -164,7 +164,7 @@ TEMPLATES = [
     }
 ]
 
-MONGODB_URI = _secret("MONGODB_URI", "mongodb://127.0.0.1:27017/?replicaSet=rs0")
+MONGODB_URI = _secret("RETINOTE_MONGODB_URI", "mongodb://127.0.0.1:27017/?replicaSet=rs0")
 DATABASE_NAME = os.environ.get("RETINOTE_DATABASE", "retinote")
 DATABASES = {
     "default": {

@@ -1,4 +1,4 @@
-"""`python -m serving.backup backup|restore FILE`: for a container, with MONGODB_URI and RETINOTE_DATA_DIR set."""
+"""`python -m serving.backup backup|restore FILE`: for a container, with RETINOTE_MONGODB_URI and RETINOTE_DATA_DIR set."""
 
 import argparse
 import sys

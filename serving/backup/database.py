@@ -16,14 +16,14 @@ from serving.stack import ports
 from serving.stack.database import OwnDatabase, database_name
 from serving.stack.folder import DataFolder
 
-ADDRESS_VARIABLE = "MONGODB_URI"
+ADDRESS_VARIABLE = "RETINOTE_MONGODB_URI"
 START_TIMEOUT_S = 120.0
 FIND_TIMEOUT_MS = 5000
 
 
 @contextmanager
 def shared(data: DataFolder) -> Iterator[AnyDatabase]:
-    """The database while others may use it: of the stack that runs, of MONGODB_URI, else by a server of our own."""
+    """The database while others may use it: of the stack that runs, of RETINOTE_MONGODB_URI, else by a server of our own."""
     address = data.database_address() if data.is_held() else os.environ.get(ADDRESS_VARIABLE)
     if address:
         with _connected(address) as database:

@@ -18,6 +18,7 @@ from pathlib import Path
 
 import requests
 
+from serving.direct import ask
 from serving.errors import ServingError
 from serving.keys import InferenceKey, KeyHolder, ManagementKey, publish
 from serving.stack.folder import DataFolder, write_state
@@ -116,8 +117,8 @@ def check(home: Path, key_file: Path | None) -> bool:
         return False
     try:
         headers = InferenceKey(key_file, "").headers()
-        answer = requests.get(
-            f"http://127.0.0.1:{PORTS.inference}/ping", headers=headers, timeout=CHECK_TIMEOUT_S
+        answer = ask(
+            "GET", f"http://127.0.0.1:{PORTS.inference}/ping", headers=headers, timeout=CHECK_TIMEOUT_S
         )
     except (requests.RequestException, ServingError):
         return False

@@ -37,18 +37,26 @@ def add_data_option(parser: argparse.ArgumentParser) -> None:
 
 def add_up_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the options of `up`."""
-    parser.epilog = (
-        "Ctrl-C stops everything. MONGODB_URI in the environment names a MongoDB server to use instead."
-    )
+    parser.epilog = "Ctrl-C stops everything. RETINOTE_MONGODB_URI in the environment names a MongoDB server to use instead."
     add_data_option(parser)
     parser.add_argument("--detach", action="store_true", help="go to the background once everything is ready")
     parser.add_argument(
-        "--port", type=int, default=ports.WEB_PORT, help="web app's port (default: %(default)s)"
+        "--port",
+        type=int,
+        default=ports.WEB_PORT,
+        help="web app's port (default: %(default)s; 0: any that is free)",
     )
     parser.add_argument(
         "--host",
         default=ports.LOOPBACK,
-        help="address the web app listens on (default: %(default)s, this machine only)",
+        help="address the web app listens on (default: %(default)s, this machine only; 0.0.0.0 for all networks)",
+    )
+    parser.add_argument(
+        "--allowed-host",
+        action="append",
+        default=[],
+        metavar="NAME",
+        help="name or address by which other computers reach it, beside --host and this machine's name; may be given often",
     )
     parser.add_argument(
         "--model-store",
@@ -75,10 +83,11 @@ def up(arguments: argparse.Namespace) -> int:
     settings = Settings(
         data=data,
         host=arguments.host,
+        names=tuple(arguments.allowed_host),
         port=arguments.port,
         ports={name: getattr(arguments, ports.option(name)[2:].replace("-", "_")) for name in ports.OFFSETS},
         stores=ModelStores([arguments.model_store.absolute(), data.model_store]),
-        mongodb_uri=os.environ.get("MONGODB_URI") or None,
+        mongodb_uri=os.environ.get("RETINOTE_MONGODB_URI") or None,
     )
     if arguments.detach:
         return _in_background(lambda ready: run(settings, sys.stdout, ready))

@@ -37,7 +37,7 @@ def choose(host: str, web: int, asked: Mapping[str, int | None]) -> dict[str, in
                 chosen[name] = _hold(held, LOOPBACK, port, name)
         for name, offset in OFFSETS.items():
             if name not in chosen:
-                chosen[name] = _hold_usual(held, web + offset)
+                chosen[name] = _hold_usual(held, chosen["web"] + offset)
     return chosen
 
 

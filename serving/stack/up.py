@@ -27,6 +27,7 @@ class Settings:
 
     data: DataFolder
     host: str
+    names: tuple[str, ...]
     port: int
     ports: Mapping[str, int | None]
     stores: ModelStores
@@ -128,7 +129,7 @@ def run(settings: Settings, terminal: TextIO, when_ready: Callable[[], None] = l
             password = _make_first_administrator(supervisor, app, data)
             supervisor.wait_ready()
             state.became_ready()
-            _welcome(announce, app, data, password)
+            _welcome(announce, app, settings, password)
             password = None
             when_ready()
             supervisor.run()
@@ -156,6 +157,7 @@ def _web_app(
         run_folder=data.run,
         environment=webapp.environment(
             data=data.path,
+            hosts=webapp.answered_hosts(settings.host, settings.names),
             secret_key=data.secret_key(),
             mongodb_uri=uri,
             model_url=server.inference_url,
@@ -240,8 +242,11 @@ def _make_first_administrator(supervisor: Supervisor, app: webapp.WebApp, data: 
     return password
 
 
-def _welcome(announce: Announcer, app: webapp.WebApp, data: DataFolder, password: str | None) -> None:
+def _welcome(announce: Announcer, app: webapp.WebApp, settings: Settings, password: str | None) -> None:
     announce(f"Retinote is ready: {app.url}")
+    if others := webapp.answered_hosts(app.host, settings.names):
+        where = " or ".join(f"http://{name}:{app.port}/" for name in others)
+        announce(f"  From other computers {where}; --allowed-host adds a name or address")
     if password:
         announce.terminal_only(_sign_in(password))
     else:
@@ -249,7 +254,7 @@ def _welcome(announce: Announcer, app: webapp.WebApp, data: DataFolder, password
             "  Sign in with your account; ./retinote user create NAME --role ROLE makes another"
         )
     announce.terminal_only(
-        f"  Administration {app.url}admin/, interface {app.url}api/docs/, logs {data.logs}"
+        f"  Administration {app.url}admin/, interface {app.url}api/docs/, logs {settings.data.logs}"
     )
 
 

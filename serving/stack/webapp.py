@@ -3,23 +3,26 @@
 The web app is known here by its commands and variables alone; nothing of it is imported.
 """
 
-import http.client
 import os
+import re
 import secrets
+import socket
 import sys
 import time
-import urllib.error
-import urllib.request
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import urlsplit
 
+import requests
 from celery import Celery
 from kombu.exceptions import OperationalError
 from pymongo.errors import PyMongoError
 
 from serving.capacity import core_count
+from serving.direct import ask
+from serving.errors import ServingError
+from serving.stack import ports
 from serving.stack.database import broker_of, database_name
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -34,6 +37,10 @@ WEB_PROBE_TIMEOUT_S = 5.0
 PROBE_TIMEOUT_S = 2.0
 PING_EVERY_S = 10.0
 WORKER_PROCESSES = 2
+EVERYWHERE = ("0.0.0.0", "::")  # nosec B104 # what a user may say, to be compared with
+HOSTS_VARIABLE = "RETINOTE_ALLOWED_HOSTS"
+LOCAL_NAMES = "localhost,127.0.0.1,[::1]"
+HOST_NAME = re.compile(r"[\w.-]+|[0-9A-Fa-f:]+", re.ASCII)
 WORKER_NAME = "worker@retinote"
 SET_UP = """
 import django
@@ -56,8 +63,7 @@ class WebApp:
     @property
     def url(self) -> str:
         """Where a browser on this machine finds it."""
-        # It compares with these and listens where the user says.
-        host = "127.0.0.1" if self.host in ("0.0.0.0", "::") else self.host  # nosec B104
+        host = ports.LOOPBACK if self.host in EVERYWHERE else self.host
         return f"http://{f'[{host}]' if ':' in host else host}:{self.port}/"
 
     def set_up_command(self) -> list[str]:
@@ -95,10 +101,8 @@ class WebApp:
     def web_answers(self) -> bool:
         """Whether the web app is alive; what it depends on has its own probe."""
         try:
-            # The address is made by `url`, always http.
-            with urllib.request.urlopen(f"{self.url}healthz/", timeout=WEB_PROBE_TIMEOUT_S) as answer:  # nosec B310
-                return bool(answer.status == 200)
-        except (urllib.error.URLError, OSError, http.client.HTTPException):
+            return bool(ask("GET", f"{self.url}healthz/", timeout=WEB_PROBE_TIMEOUT_S).status_code == 200)
+        except requests.RequestException:
             return False
 
 
@@ -147,10 +151,15 @@ def environment(
     management_url: str,
     key_file: Path,
     model_metrics: Path,
+    hosts: Sequence[str] = (),
     inherited: Mapping[str, str] = os.environ,
 ) -> dict[str, str]:
-    """Variables of the web app's settings. Those that the user set already (RETINOTE_…) stay, the stack's own excepted."""
+    """Variables of the web app's settings. Those that the user set already (RETINOTE_…) stay, the stack's own excepted.
+
+    `hosts` are names that it answers to beside those that it does anyway.
+    """
     broker = broker_of(database_name(inherited))
+    answered = [inherited.get(HOSTS_VARIABLE) or LOCAL_NAMES, *hosts]
     defaults = {"RETINOTE_BROKER_URL": urlsplit(mongodb_uri)._replace(path=f"/{broker}").geturl()}
     return (
         defaults
@@ -159,7 +168,8 @@ def environment(
             "PYTHONPATH": str(ROOT),
             "PYTHONUNBUFFERED": "1",
             "DJANGO_SETTINGS_MODULE": "webapp.settings",
-            "MONGODB_URI": mongodb_uri,
+            HOSTS_VARIABLE: ",".join(answered),
+            "RETINOTE_MONGODB_URI": mongodb_uri,
             "RETINOTE_DATA_DIR": str(data),
             "RETINOTE_SECRET_KEY": secret_key,
             "RETINOTE_MODEL_URL": model_url,
@@ -168,6 +178,22 @@ def environment(
             "RETINOTE_MODEL_METRICS": str(model_metrics),
         }
     )
+
+
+def answered_hosts(host: str, names: Sequence[str]) -> list[str]:
+    """Names by which other computers may call a web app that listens on `host`; none where that is this machine alone.
+
+    Raises ServingError for one that is no name.
+    """
+    for name in names:
+        if not HOST_NAME.fullmatch(name):
+            raise ServingError(
+                f"--allowed-host {name}: give a name or address alone, such as oct.example.org."
+            )
+    if host in (ports.LOOPBACK, "::1", "localhost"):
+        return list(names)
+    own = [] if host in EVERYWHERE else [host]
+    return [f"[{name}]" if ":" in name else name for name in (*own, socket.gethostname(), *names)]
 
 
 def new_password() -> str:

@@ -36,5 +36,5 @@ def test_a_variable_is_in_the_table(name: str) -> None:
 
 
 def test_variables_are_found_at_all() -> None:
-    assert {"RETINOTE_SECRET_KEY", "MONGODB_URI", "RETINOTE_ENGINE"} <= read_by_python()
+    assert {"RETINOTE_SECRET_KEY", "RETINOTE_MONGODB_URI", "RETINOTE_ENGINE"} <= read_by_python()
     assert {"RETINOTE_HOST", "MONGODB_REPLICA_KEY", "RETINOTE_WEB_ADDRESS"} <= read_by_containers()

@@ -26,6 +26,23 @@ pytestmark = pytest.mark.xdist_group("stack")
 SERVICES = ("MongoDB", "model server", "web app", "worker")
 RESTART_TIMEOUT_S = 300
 CLIENTS, UPLOADS = 8, 40
+SURROUNDINGS = {
+    # A proxy that is not there: whatever goes through it fails.
+    **dict.fromkeys(("http_proxy", "HTTPS_PROXY", "all_proxy"), "http://127.0.0.1:9"),
+    "CELERY_BROKER_URL": "amqp://127.0.0.1:9//",
+    "CELERY_RESULT_BACKEND": "redis://127.0.0.1:9",
+    "DJANGO_SETTINGS_MODULE": "another.settings",
+    "GUNICORN_CMD_ARGS": "--bind 127.0.0.1:9 --workers 40",
+    "MONGODB_URI": "mongodb://127.0.0.1:9/",
+    "PROMETHEUS_MULTIPROC_DIR": "/nowhere",
+    "TS_CONFIG_FILE": "/nowhere/config.properties",
+    "JAVA_TOOL_OPTIONS": "-Xmx8m",
+    "NODE_ENV": "production",
+    "LOCAL_RANK": "1",
+    "HOME": "/nowhere",
+    "LC_ALL": "C",
+}
+"""Other projects' settings, a user without a home, a terminal that knows ASCII alone."""
 
 
 @pytest.fixture(scope="module")
@@ -39,8 +56,15 @@ def store(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def stack(store: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
-    """A running stack for all tests here that leave it as they found it."""
-    made = Stack(tmp_path_factory.mktemp("stack") / "var", store, *free_ports(1))
+    """A running stack for all tests here that leave it as they found it, in surroundings that are not its friends."""
+    folder = tmp_path_factory.mktemp("stack") / "Bücher #1 100%41 d'été"
+    made = Stack(
+        folder / "var",
+        store,
+        *free_ports(1),
+        variables=SURROUNDINGS,
+        options=("--allowed-host", "oct.example.org"),
+    )
     try:
         yield made.up()
     finally:
@@ -70,6 +94,14 @@ def wait_until_predicted(stack: Stack, headers: dict[str, str], scan_id: str) ->
 def test_up_says_how_to_sign_in(stack: Stack) -> None:
     assert f"Retinote is ready: {stack.url}/" in stack.output
     assert stack.sign_in("admin", stack.password)
+
+
+def test_it_says_under_which_names_other_computers_find_it(stack: Stack) -> None:
+    assert f"http://oct.example.org:{stack.port}/" in stack.output
+    for host, status in (("oct.example.org", 200), ("another.example.org", 400)):
+        answer = requests.get(f"{stack.url}/", headers={"Host": f"{host}:{stack.port}"}, timeout=30)
+        assert answer.status_code == status
+    assert "--allowed-host" in answer.text
 
 
 def test_the_first_password_is_in_no_log(stack: Stack) -> None:

@@ -65,7 +65,7 @@ def test_a_mongodb_elsewhere_that_does_not_answer(
     ran = subprocess.run(
         [sys.executable, ROOT / "cli.py", "up", "--data-dir", tmp_path, "--model-store", store]
         + ["--port", str(free_ports(1)[0])],
-        env=environment() | {"MONGODB_URI": "mongodb://127.0.0.1:9/?replicaSet=rs0"},
+        env=environment() | {"RETINOTE_MONGODB_URI": "mongodb://127.0.0.1:9/?replicaSet=rs0"},
         capture_output=True,
         text=True,
         check=False,
@@ -73,7 +73,7 @@ def test_a_mongodb_elsewhere_that_does_not_answer(
     )
 
     assert ran.returncode == 2
-    assert "The MongoDB server of MONGODB_URI does not answer" in ran.stderr
+    assert "The MongoDB server of RETINOTE_MONGODB_URI does not answer" in ran.stderr
     assert "Traceback" not in ran.stderr
 
 

@@ -85,7 +85,7 @@ def test_a_mongod_on_the_path_comes_first(tmp_path: Path, monkeypatch: pytest.Mo
 
 
 def test_a_server_elsewhere_that_does_not_answer_is_said() -> None:
-    with pytest.raises(ServingError, match="The MongoDB server of MONGODB_URI does not answer"):
+    with pytest.raises(ServingError, match="The MongoDB server of RETINOTE_MONGODB_URI does not answer"):
         mongodb.answers_as_primary("mongodb://127.0.0.1:9/?replicaSet=rs0")
 
 

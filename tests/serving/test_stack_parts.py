@@ -113,6 +113,11 @@ def test_ports_follow_the_web_apps() -> None:
     assert len(set(chosen.values())) == len(chosen)
 
 
+def test_any_free_port_takes_the_others_along() -> None:
+    chosen = ports.choose("127.0.0.1", 0, NOTHING_ASKED)
+    assert chosen["web"] > 1023 and min(chosen.values()) > 1023
+
+
 def test_a_usual_port_that_is_taken_is_replaced() -> None:
     (web,) = free_ports(1)
     usual = ports.choose("127.0.0.1", web, NOTHING_ASKED)["inference"]

@@ -141,7 +141,7 @@ class Running:
 def running(clinician: User, tmp_path: Path) -> Running:
     web, nobody = free_ports(2)
     database = str(connection.settings_dict["NAME"])
-    broker = os.environ["MONGODB_URI"].replace("/?", f"/{database}_broker?")
+    broker = os.environ["RETINOTE_MONGODB_URI"].replace("/?", f"/{database}_broker?")
     environment = os.environ | {
         "RETINOTE_DATABASE": database,
         "RETINOTE_BROKER_URL": broker,

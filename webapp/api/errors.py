@@ -6,7 +6,7 @@ import math
 import sys
 from typing import Any
 
-from django.core.exceptions import PermissionDenied
+from django.core.exceptions import DisallowedHost, PermissionDenied
 from django.db import DatabaseError
 from django.http import Http404, HttpRequest, HttpResponse, JsonResponse
 from django.http.response import HttpResponseBase
@@ -38,6 +38,10 @@ GOING_AWAY = {
     13436,  # NotPrimaryOrSecondary
 }
 TOO_MANY_REQUESTS = "too_many_requests"
+UNKNOWN_HOST = (
+    "This server does not answer to the name in the address. Whoever runs it adds the name: "
+    "./retinote up --allowed-host NAME, or RETINOTE_ALLOWED_HOSTS in an installation in containers."
+)
 
 
 class Unavailable(exceptions.APIException):
@@ -135,6 +139,10 @@ def _summary(fields: dict[str, list[str]]) -> str:
 
 def bad_request(request: HttpRequest, exception: Exception) -> HttpResponseBase:
     """Django's 400 (bad host, too many fields), in our shape below /api/."""
+    if isinstance(exception, DisallowedHost):
+        if request.path.startswith(API_PATH):
+            return JsonResponse(body("bad_request", UNKNOWN_HOST), status=400)
+        return HttpResponse(UNKNOWN_HOST, status=400, content_type="text/plain")
     if request.path.startswith(API_PATH):
         return JsonResponse(body("bad_request", "The request can't be read."), status=400)
     return defaults.bad_request(request, exception)

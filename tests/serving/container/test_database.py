@@ -98,7 +98,7 @@ def test_a_server_that_is_away_is_said(tmp_path: Path) -> None:
 
 
 def test_a_database_that_somebody_else_runs_is_left_alone() -> None:
-    assert Accounts.from_environment({"MONGODB_URI": "mongodb://db.example.org/"}) is None
+    assert Accounts.from_environment({"RETINOTE_MONGODB_URI": "mongodb://db.example.org/"}) is None
 
 
 def test_a_missing_app_password_is_named() -> None:

@@ -215,6 +215,8 @@ def test_a_wrong_host_is_refused_in_our_shape(db: None) -> None:
     answer = Client().get("/api/v1/scans/", HTTP_HOST="evil.example.org")
     assert answer.status_code == 400
     assert answer.json()["error"]["code"] == "bad_request"
+    assert "--allowed-host" in answer.json()["error"]["message"]
+    assert b"--allowed-host" in Client().get("/", HTTP_HOST="evil.example.org").content
 
 
 def test_the_callers_request_id_comes_back_and_nonsense_is_replaced(clinician: User, api: Clients) -> None:

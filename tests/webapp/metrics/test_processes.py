@@ -28,7 +28,7 @@ READER = {"Authorization": f"Bearer {TOKEN}"}
 def environment(tmp_path: Path, mongodb_uri: str) -> dict[str, str]:
     return os.environ | {
         TOKEN_VARIABLE: TOKEN,
-        "MONGODB_URI": mongodb_uri,
+        "RETINOTE_MONGODB_URI": mongodb_uri,
         "RETINOTE_DATA_DIR": str(tmp_path),
         "RETINOTE_DATABASE": f"retinote-{tmp_path.name}"[:60],
         "PYTHONPATH": str(ROOT),
@@ -91,7 +91,7 @@ def test_nothing_is_left_behind(web: tuple[GuardedProcess, str]) -> None:
 
 def test_the_worker_answers_at_an_address_of_its_own(tmp_path: Path, environment: dict[str, str]) -> None:
     (port,) = free_ports(1)
-    broker = environment["MONGODB_URI"].replace("/?", f"/{environment['RETINOTE_DATABASE']}_broker?")
+    broker = environment["RETINOTE_MONGODB_URI"].replace("/?", f"/{environment['RETINOTE_DATABASE']}_broker?")
     environment |= {"RETINOTE_WORKER_METRICS_PORT": str(port), "RETINOTE_BROKER_URL": broker}
     app = WebApp("127.0.0.1", port, environment, tmp_path)
     url = f"http://127.0.0.1:{port}/"
