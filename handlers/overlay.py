@@ -21,11 +21,15 @@ JPEG_QUALITIES = (90, 60, 30, 10, 1)
 OPACITY = 0.55
 """Of the hottest spot's colour; cold parts stay as they are, so that the scan can be read."""
 
+# The one colour map for heat, also on the page: its brightness rises evenly (https://bids.github.io/colormap/), so that
+# no step in colour looks like an edge.
+COLOUR_MAP = cv2.COLORMAP_INFERNO
 _HEATS = np.arange(256, dtype=np.uint8)[:, None]
 _SHARES = np.arange(256, dtype=np.float32)[:, None] / 255 * OPACITY
-_COLOURS = cv2.applyColorMap(_HEATS, cv2.COLORMAP_TURBO)[:, 0, ::-1]
+COLOURS = cv2.applyColorMap(_HEATS, COLOUR_MAP)[:, 0, ::-1]
+"""By heat: red, green, blue. The page's `canvas/heat.json` has the same."""
 # By heat: the colour (red, green, blue) already weighted, and the share (of 255) that the scan keeps.
-_WEIGHTED = np.rint(_COLOURS * _SHARES).astype(np.uint8)
+_WEIGHTED = np.rint(COLOURS * _SHARES).astype(np.uint8)
 _KEPT = np.rint((1 - _SHARES) * 255).astype(np.uint8)
 
 

@@ -1,13 +1,15 @@
 """Drawing heat over a scan, and pictures that stay small enough."""
 
 import io
+import json
+from pathlib import Path
 
 import numpy as np
 import pytest
 from PIL import Image
 
 from handlers.heatmap import heat
-from handlers.overlay import MAX_OVERLAY_BYTES, MAX_PNG_PIXELS, draw, encode_heat, encode_overlay
+from handlers.overlay import COLOURS, MAX_OVERLAY_BYTES, MAX_PNG_PIXELS, draw, encode_heat, encode_overlay
 from handlers.pixels import MAX_PIXELS, grey_to_rgb
 from tests.images import bscan
 
@@ -27,6 +29,24 @@ def test_cold_parts_stay_as_they_are_and_hot_ones_are_coloured() -> None:
     assert (hot[:, 0] > hot[:, 2]).all()
     # Brighter tissue stays brighter under the colour.
     assert np.corrcoef(hot[:, 0], pixels[:, 150:, 0].ravel())[0, 1] > 0.95
+
+
+def test_heat_has_the_colours_of_the_page() -> None:
+    canvas = Path(__file__).parents[2] / "webapp" / "frontend" / "src" / "drawing" / "canvas"
+    stops = np.array(
+        [list(bytes.fromhex(stop[1:])) for stop in json.loads((canvas / "heat.json").read_text())["stops"]]
+    )
+    places = np.linspace(0, 255, len(stops))
+
+    # As the page does it: straight from one stop to the next.
+    shown = np.stack([np.interp(np.arange(256), places, stops[:, channel]) for channel in range(3)], axis=1)
+
+    assert np.abs(shown - COLOURS).max() <= 2
+
+
+def test_more_heat_is_never_darker() -> None:
+    brightness = COLOURS.astype(float) @ (0.2126, 0.7152, 0.0722)
+    assert (np.diff(brightness) >= -0.5).all() and brightness[-1] > brightness[0] + 200
 
 
 def test_an_overlay_comes_in_the_asked_format() -> None:

@@ -1,5 +1,7 @@
 /** How a scan and its heat map are turned into what is seen. */
 
+import heat from "./heat.json";
+
 /** Which grey values are shown, as in radiology: those around `level`, `width` of them, spread from black to white. */
 export interface GreyWindow {
   level: number;
@@ -8,19 +10,8 @@ export interface GreyWindow {
 
 export const FULL_WINDOW: GreyWindow = { level: 127.5, width: 255 };
 
-// Stops of Matplotlib's colour map inferno, whose brightness rises evenly (https://bids.github.io/colormap/).
-const INFERNO = [
-  [0, 0, 4],
-  [27, 12, 65],
-  [74, 12, 107],
-  [120, 28, 109],
-  [165, 44, 96],
-  [207, 68, 70],
-  [237, 105, 37],
-  [251, 155, 6],
-  [247, 209, 61],
-  [252, 255, 164],
-] as const;
+// Evenly spaced stops of the colour map that handlers/overlay.py names; a test compares them with it.
+const STOPS = heat.stops.map((stop) => [1, 3, 5].map((at) => parseInt(stop.slice(at, at + 2), 16)));
 
 export function windowOf(level: number, width: number): GreyWindow {
   return { level: Math.min(Math.max(level, 0), 255), width: Math.min(Math.max(width, 2), 510) };
@@ -63,12 +54,12 @@ export function showWindowed(
 }
 
 /** Colours a grey heat map: where it is weak the scan shows through. */
-export function showColoured(heat: ImageData, canvas: HTMLCanvasElement): void {
-  const shown = new ImageData(heat.width, heat.height);
-  for (let at = 0; at < heat.data.length; at += 4) {
-    const value = heat.data[at]! / 255;
-    const place = value * (INFERNO.length - 1);
-    const [low, high] = [INFERNO[Math.floor(place)]!, INFERNO[Math.ceil(place)]!];
+export function showColoured(map: ImageData, canvas: HTMLCanvasElement): void {
+  const shown = new ImageData(map.width, map.height);
+  for (let at = 0; at < map.data.length; at += 4) {
+    const value = map.data[at]! / 255;
+    const place = value * (STOPS.length - 1);
+    const [low, high] = [STOPS[Math.floor(place)]!, STOPS[Math.ceil(place)]!];
     for (let channel = 0; channel < 3; channel++) {
       shown.data[at + channel] = low[channel]! + (high[channel]! - low[channel]!) * (place % 1);
     }
