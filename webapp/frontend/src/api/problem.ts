@@ -1,5 +1,8 @@
 import { texts } from "../texts";
 
+/** What is wrong with a request as a whole comes under this name. */
+const NO_FIELD = "non_field_errors";
+
 /** Something that did not work, in words for people. */
 export class Problem extends Error {
   constructor(
@@ -11,6 +14,17 @@ export class Problem extends Error {
   ) {
     super(message);
     this.name = "Problem";
+  }
+
+  /**
+   * What went wrong, each sentence once, by the field that it is about ("" for none). Where fields are named, the
+   * message is what is said of the first of them and nothing of its own.
+   */
+  get sentences(): { field: string; text: string }[] {
+    const named = Object.entries(this.fields).flatMap(([field, reasons]) =>
+      [...new Set(reasons)].map((text) => ({ field: field === NO_FIELD ? "" : field, text })),
+    );
+    return named.length > 0 ? named : [{ field: "", text: this.message }];
   }
 
   /** Whether the same call may work later. */

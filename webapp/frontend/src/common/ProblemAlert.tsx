@@ -9,18 +9,22 @@ interface Props {
   onRetry?: (() => void) | undefined;
 }
 
-/** What went wrong, to which field, and a way to try again. */
+/** What went wrong, to which field, and a way to try again. No sentence stands there twice. */
 export function ProblemAlert({ error, onRetry }: Props) {
-  const message = error instanceof Error ? error.message : texts.problems.unexpected(0);
-  const fields = error instanceof Problem ? Object.entries(error.fields) : [];
+  const said = sentences(error);
+  const [only, ...more] = said;
   return (
-    <Alert color="red" variant="light" icon={<IconAlertTriangle />} role="alert" title={message}>
-      {fields.length > 0 && (
+    <Alert
+      color="red"
+      variant="light"
+      icon={<IconAlertTriangle />}
+      role="alert"
+      title={more.length > 0 ? texts.problems.several : only}
+    >
+      {more.length > 0 && (
         <List size="sm">
-          {fields.map(([field, reasons]) => (
-            <List.Item key={field}>
-              <b>{field}</b>: {reasons.join(" ")}
-            </List.Item>
+          {said.map((sentence) => (
+            <List.Item key={sentence}>{sentence}</List.Item>
           ))}
         </List>
       )}
@@ -33,4 +37,15 @@ export function ProblemAlert({ error, onRetry }: Props) {
       )}
     </Alert>
   );
+}
+
+/** With the name that a field has on the page. */
+function sentences(error: unknown): string[] {
+  if (!(error instanceof Problem)) {
+    return [error instanceof Error ? error.message : texts.problems.unexpected(0)];
+  }
+  return error.sentences.map(({ field, text }) => {
+    const name = texts.problems.fields[field] ?? field;
+    return name ? `${name}: ${text}` : text;
+  });
 }

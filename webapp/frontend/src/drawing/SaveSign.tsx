@@ -34,6 +34,5 @@ export function SaveSign({ drawing, state }: { drawing: Drawing; state: DrawingS
 }
 
 function reason(problem: DrawingState["problem"]): string {
-  const fields = Object.values(problem?.fields ?? {}).flat();
-  return fields.join(" ") || (problem?.message ?? "");
+  return problem?.sentences.map(({ text }) => text).join(" ") ?? "";
 }

@@ -71,10 +71,7 @@ export function UploadLine({ upload, onFollow }: { upload: Upload; onFollow: () 
   function saying({ state, scan, problem, sent }: Upload): string {
     if (state === "waiting") return texts.upload.waiting;
     if (state === "sending") return sent < 1 ? texts.upload.sending(formatShare(sent)) : texts.upload.reading;
-    if (state === "refused") {
-      const reasons = Object.values(problem?.fields ?? {}).flat();
-      return [problem?.message, ...reasons].filter(Boolean).join(" ");
-    }
+    if (state === "refused") return problem?.sentences.map(({ text }) => text).join(" ") ?? "";
     if (!scan) return "";
     const said = scan.duplicate ? `${texts.upload.duplicate} ` : "";
     if (scan.status === "queued") return said + texts.upload.queued;
