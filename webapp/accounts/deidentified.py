@@ -71,7 +71,7 @@ FIELDS: Mapping[str, Shown] = {
         Shown.AS_IT_IS,
     ),
     # Of drawings: numbers, and the words of the standard.
-    **dict.fromkeys(("@context", "type", "selector", "revision"), Shown.AS_IT_IS),
+    **dict.fromkeys(("@context", "type", "selector", "shape", "revision"), Shown.AS_IT_IS),
     "manual_annotation": Shown.AS_IT_IS,  # each of its own accord
     "duplicate": Shown.AS_IT_IS,
 }

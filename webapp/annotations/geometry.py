@@ -10,12 +10,11 @@ import numpy.typing as npt
 from defusedxml.ElementTree import fromstring
 
 from webapp.annotations.selectors import FRAGMENT, NUMBER, NUMBERS_PER_COMMAND, PATH_PARTS
+from webapp.annotations.shapes import Shape, shape_of
 
 Points = npt.NDArray[np.float64]
 """Of shape (n, 2): x and y, in pixels of the scan."""
 
-# A circle up to this radius, in pixels, marks a point: what it covers says nothing.
-POINT_RADIUS = 3
 # Straight pieces in place of a quarter of an ellipse, and of a Bézier curve.
 PIECES = 16
 QUARTERS = np.linspace(0, 2 * np.pi, 4 * PIECES, endpoint=False)
@@ -54,7 +53,7 @@ def outline_of(selector: dict[str, str]) -> Points | None:
     points, closed = path_of(selector)
     if not closed or len(points) < 3:
         return None
-    if "<circle" in selector["value"] and np.ptp(points[:, 0]) <= 2 * POINT_RADIUS:
+    if shape_of(selector) == Shape.POINT:
         return None
     return points
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections import defaultdict
 from collections.abc import Iterable
 
@@ -12,13 +11,11 @@ from django.db import models
 
 from webapp import clock
 from webapp.accounts.models import User
+from webapp.annotations.shapes import Shape, shape_of
 from webapp.audit.hashing import audited
 from webapp.audit.viewing import OfScan
 from webapp.scans.disclosure import disclose_readings
 from webapp.scans.models import Scan
-
-# The name of the one shape in a stored SVG.
-SHAPE = re.compile(r"<svg[^<>]*><([a-z]+) ")
 
 
 class AnnotationQuerySet(models.QuerySet["Annotation"]):
@@ -65,11 +62,9 @@ class Annotation(OfScan):
         return f"{self.shape} {self.label}".strip()
 
     @property
-    def shape(self) -> str:
-        """What kind of shape: box, polygon, ellipse, …"""
-        if self.selector["type"] == "FragmentSelector":
-            return "box"
-        return "".join(SHAPE.findall(self.selector["value"]))
+    def shape(self) -> Shape:
+        """What kind of shape it is."""
+        return shape_of(self.selector)
 
 
 def disclose_shapes(reader: User, shapes: Iterable[Annotation]) -> None:

@@ -14,6 +14,7 @@ from webapp.accounts.models import User
 from webapp.accounts.pseudonyms import shown_name
 from webapp.annotations.models import Annotation
 from webapp.annotations.selectors import SelectorError, clean
+from webapp.annotations.shapes import Shape
 from webapp.api.fields import TextField
 from webapp.scans.labels import known_label, known_labels
 from webapp.scans.models import Scan
@@ -54,6 +55,9 @@ class AnnotationSerializer(serializers.Serializer[Any]):
     type = serializers.CharField(default="Annotation", read_only=True)
     scan = serializers.CharField(source="scan_id", read_only=True)
     target = TargetSerializer()
+    shape = serializers.ChoiceField(
+        choices=Shape.choices, read_only=True, help_text="What kind of shape the selector draws."
+    )
     label = TextField(max_length=80, required=False, allow_blank=True, default="")  # type: ignore[assignment]
     comment = TextField(max_length=2000, required=False, allow_blank=True, default="")
     body = BodySerializer(many=True, read_only=True)
@@ -97,6 +101,7 @@ class AnnotationSerializer(serializers.Serializer[Any]):
                 "source": reverse("scan-image", args=[instance.scan_id]),
                 "selector": instance.selector,
             },
+            "shape": instance.shape,
             "label": shown_label(instance, reader),
             "comment": instance.comment,
             "creator": str(instance.author_id),

@@ -12,6 +12,7 @@ import numpy as np
 from handlers.tables import TableWriter
 from webapp.annotations.areas import Lines
 from webapp.annotations.geometry import outline_of
+from webapp.annotations.shapes import shape_of
 from webapp.exports.records import Record
 
 NOTICE = (
@@ -112,7 +113,7 @@ def coco(records: Sequence[Record]) -> str:
                     "segmentation": [outline.round(2).ravel().tolist()],
                     "area": size,
                     "iscrowd": 0,
-                    "attributes": {"reader": shape.reader},
+                    "attributes": {"reader": shape.reader, "shape": shape_of(shape.selector)},
                 }
             )
     images = [

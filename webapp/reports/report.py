@@ -10,6 +10,7 @@ from webapp.accounts.pseudonyms import shown_name
 from webapp.annotations.geometry import path_of
 from webapp.annotations.models import Annotation, disclose_shapes
 from webapp.annotations.serializers import shown_label
+from webapp.annotations.shapes import Shape
 from webapp.reports.page import Drawn, Report
 from webapp.reviews.models import Adjudication, Review
 from webapp.reviews.reading import how
@@ -20,16 +21,6 @@ from webapp.scans.models import Eye, Scan
 
 # A page has room for so many shapes and readers; the picture shows all shapes.
 MOST_LINES = 14
-KINDS = {
-    "box": "rectangle",
-    "rect": "rectangle",
-    "circle": "circle",
-    "ellipse": "ellipse",
-    "polygon": "polygon",
-    "polyline": "line",
-    "path": "freehand",
-    "line": "caliper",
-}
 SAID = {"agree": "agrees", "disagree": "disagrees", "unsure": "is unsure"}
 
 
@@ -117,9 +108,8 @@ def _verdict(review: Review, user: User) -> str:
 
 def _of(annotation: Annotation, scan: Scan, user: User) -> str:
     """A shape in words: kind, label, length, comment, author."""
-    kind = KINDS.get(annotation.shape, annotation.shape)
-    parts = [f"{kind} {shown_label(annotation, user)}".strip()]
-    if annotation.shape == "line":
+    parts = [f"{annotation.shape} {shown_label(annotation, user)}".strip()]
+    if annotation.shape == Shape.CALIPER:
         parts.append(_length(annotation.selector, scan))
     comment = shown("comment", annotation.comment, user)[:120]
     return ", ".join([*parts, *([comment] if comment else []), shown_name(annotation.author, user)])

@@ -165,5 +165,5 @@ def test_every_key_is_explained_on_the_question_mark(enter: Visitor, clinic: Cli
     window.page.keyboard.press("?")
 
     dialog = window.page.get_by_role("dialog", name="Keys")
-    for said in ("Rectangle", "Caliper", "Undo", "Heat map on and off", "Next scan that you have not read"):
+    for said in ("Box", "Caliper", "Undo", "Heat map on and off", "Next scan that you have not read"):
         expect(dialog).to_contain_text(said)

@@ -318,3 +318,38 @@ def test_researchers_read_without_names_and_draw_nothing(enter: Visitor, clinic:
     assert not [word for word in ("P-secret", "mayor", "friend", "clara") if word in shown]
     expect(window.page.get_by_test_id("verdict")).to_have_count(0)
     expect(window.page.get_by_test_id("open-upload")).to_have_count(0)
+
+
+def test_what_others_drew_is_listed_for_who_may_see_it_and_who_may_not_is_told_why(
+    enter: Visitor, clinic: Clinic
+) -> None:
+    scan = clinic.upload("clara")
+    elements = [
+        '<circle cx="90" cy="90" r="3"/>',
+        '<line x1="10" y1="10" x2="40" y2="50"/>',
+        '<polyline points="1,2 30,40"/>',
+    ]
+    for element in elements:
+        value = f'<svg xmlns="http://www.w3.org/2000/svg">{element}</svg>'
+        selector = {"type": "SvgSelector", "value": value}
+        clinic.post("clara", f"scans/{scan['id']}/annotations/", {"target": {"selector": selector}})
+
+    (known, *_) = clinic.get("rita", "scans/")["results"]
+    page = enter("rita").read(known).page
+    expect(page.get_by_text("3 shapes by others:")).to_be_visible()
+    others = page.get_by_test_id("others-shape")
+    for number, said in enumerate(
+        ("1. Point · reader-", "2. Caliper · 50.0 px · reader-", "3. Freehand · reader-")
+    ):
+        expect(others.nth(number)).to_contain_text(said)
+
+    page = enter("colin").read(scan).page
+    expect(
+        page.get_by_text("What others draw here is hidden until you have given your verdict.")
+    ).to_be_visible()
+    expect(page.get_by_test_id("others-shape")).to_have_count(0)
+
+    clinic.upload("clara")
+    (unread, *_) = clinic.get("rita", "scans/")["results"]
+    page = enter("rita").read(unread).page
+    expect(page.get_by_text("Nobody has drawn on this scan.")).to_be_visible()

@@ -119,6 +119,7 @@ def test_coco_holds_boxes_and_polygons_of_what_covers_an_area(
     assert Image.open(io.BytesIO(files[image["file_name"]])).size == (image["width"], image["height"])
     box, triangle = document["annotations"]
     assert (box["bbox"], box["area"]) == ([10, 20, 30, 40], 1200)
+    assert (box["attributes"]["shape"], triangle["attributes"]["shape"]) == ("box", "polygon")
     assert triangle["bbox"] == [0, 0, 100, 50] and triangle["area"] == 2500
     assert len(triangle["segmentation"][0]) == 6
     assert document["categories"] == [{"id": box["category_id"], "name": "CNV"}]

@@ -23,6 +23,11 @@ CALIPER = {
     "value": '<svg xmlns="http://www.w3.org/2000/svg"><line x1="10" y1="10" x2="40" y2="50"/></svg>',
 }
 
+POINT = {
+    "type": "SvgSelector",
+    "value": '<svg xmlns="http://www.w3.org/2000/svg"><circle cx="10" cy="10" r="3"/></svg>',
+}
+
 
 def text_of(api: Clients, user: User, scan: Scan) -> str:
     """What stands on the page; it is one page."""
@@ -47,6 +52,7 @@ def scan(clinician: User, predicted: Predicted) -> Scan:
 def test_everything_that_is_known_stands_on_it(scan: Scan, clinician: User, api: Clients) -> None:
     reading.record(scan, clinician, "disagree", "DME", "no membrane")
     Annotation.objects.create(scan=scan, author=clinician, selector=CALIPER, label="DME", comment="cyst")
+    Annotation.objects.create(scan=scan, author=clinician, selector=POINT, label="CNV")
 
     text = text_of(api, clinician, scan)
 
@@ -64,6 +70,7 @@ def test_everything_that_is_known_stands_on_it(scan: Scan, clinician: User, api:
         "follow-up",
         # 30 pixels of 10 and 40 pixels of 4 micrometres.
         "caliper DME, 340 µm (50.0 px), cyst, clara",
+        "2. point CNV, clara",
         "nothing on this page is a diagnosis",
     ):
         assert expected in text, expected

@@ -468,6 +468,17 @@ export interface components {
             readonly type: string;
             readonly scan: string;
             target: components["schemas"]["Target"];
+            /**
+             * @description What kind of shape the selector draws.
+             *
+             *     * `box` - Box
+             *     * `ellipse` - Ellipse
+             *     * `polygon` - Polygon
+             *     * `freehand` - Freehand
+             *     * `point` - Point
+             *     * `caliper` - Caliper
+             */
+            readonly shape: components["schemas"]["ShapeEnum"];
             /** @default  */
             label: string;
             /** @default  */
@@ -960,6 +971,16 @@ export interface components {
             value: string;
             conformsTo?: string;
         };
+        /**
+         * @description * `box` - Box
+         *     * `ellipse` - Ellipse
+         *     * `polygon` - Polygon
+         *     * `freehand` - Freehand
+         *     * `point` - Point
+         *     * `caliper` - Caliper
+         * @enum {string}
+         */
+        ShapeEnum: "box" | "ellipse" | "polygon" | "freehand" | "point" | "caliper";
         /** @description A user's name and password. */
         SignInRequest: {
             username: string;

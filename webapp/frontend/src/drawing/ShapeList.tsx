@@ -2,12 +2,13 @@ import { ActionIcon, Button, Group, Select, Stack, Text, Textarea, UnstyledButto
 import { IconTrash } from "@tabler/icons-react";
 import { useEffect, useState } from "react";
 
-import type { Region, Scan } from "../api/types";
+import type { Annotation, Region, Scan } from "../api/types";
 import { texts } from "../texts";
-import { colourOf } from "./canvas/colours";
+import { colourOf, OTHERS_COLOUR } from "./canvas/colours";
 import type { Drawing, DrawingState } from "./Drawing";
 import { lengthOf, type Shape } from "./shapes";
 import classes from "./ShapeList.module.css";
+import { fromSelector } from "./w3c";
 
 interface Props {
   drawing: Drawing;
@@ -15,17 +16,19 @@ interface Props {
   scan: Scan;
   /** What of the model can be taken over; empty while its answer is hidden. */
   regions: Region[];
+  /** Whether what others draw may be seen. */
+  open: boolean;
 }
 
 /** Every shape with its label and comment, for who does not see or reach it on the scan, too. */
-export function ShapeList({ drawing, state, scan, regions }: Props) {
+export function ShapeList({ drawing, state, scan, regions, open }: Props) {
   const { labels } = scan;
   if (!state.loaded) return <Text c="dimmed">{state.problem?.message ?? texts.drawing.loading}</Text>;
   return (
     <Stack gap="xs">
-      {state.shapes.length === 0 && (
+      {drawing.mayDraw && state.shapes.length === 0 && (
         <Text size="sm" c="dimmed">
-          {drawing.mayDraw ? texts.drawing.noShapes : texts.drawing.noShapesToSee}
+          {texts.drawing.noShapes}
         </Text>
       )}
       <Stack component="ul" gap={6} m={0} p={0} className={classes.list}>
@@ -50,8 +53,55 @@ export function ShapeList({ drawing, state, scan, regions }: Props) {
           ))}
         </Group>
       )}
+      <Others shapes={state.others} scan={scan} mayDraw={drawing.mayDraw} open={open} />
     </Stack>
   );
+}
+
+interface OthersProps {
+  shapes: readonly Annotation[];
+  scan: Scan;
+  mayDraw: boolean;
+  open: boolean;
+}
+
+/** What others drew, to look at; or why nothing of theirs is there. */
+function Others({ shapes, scan, mayDraw, open }: OthersProps) {
+  if (shapes.length === 0) {
+    if (open && mayDraw) return null;
+    return (
+      <Text size="sm" c="dimmed">
+        {open ? texts.drawing.noShapesOfAnybody : texts.drawing.othersHidden}
+      </Text>
+    );
+  }
+  return (
+    <>
+      <Text size="sm" c="dimmed">
+        {texts.drawing.others(shapes.length)}
+      </Text>
+      <Stack component="ul" gap={2} m={0} p={0} className={classes.list}>
+        {shapes.map((shape, index) => (
+          <li key={shape.id} data-testid="others-shape" data-kind={shape.shape} className={classes.name}>
+            <span className={classes.colour} style={{ background: OTHERS_COLOUR }} aria-hidden />
+            <span>
+              {texts.drawing.shape(index + 1, texts.drawing.kinds[shape.shape])}
+              {shape.label && <b> · {shape.label}</b>}
+              {measure(shape, scan)}
+              {` · ${shape.creator_name}`}
+              {shape.comment && <span className={classes.comment}> {shape.comment}</span>}
+            </span>
+          </li>
+        ))}
+      </Stack>
+    </>
+  );
+}
+
+/** A caliper's length; nothing for other shapes. */
+function measure(annotation: Annotation, scan: Scan): string {
+  const geometry = fromSelector(annotation.target.selector);
+  return geometry?.kind === "caliper" ? ` · ${texts.drawing.length(lengthOf(geometry, scan))}` : "";
 }
 
 /** Makes an outline of the model a shape of the reader's. */

@@ -12,6 +12,7 @@ export type Geometry =
   | { readonly kind: "point"; x: number; y: number }
   | { readonly kind: "caliper"; x1: number; y1: number; x2: number; y2: number };
 
+/** The words of the API, too: see webapp/annotations/shapes.py. */
 export type Kind = Geometry["kind"];
 
 export interface Shape {

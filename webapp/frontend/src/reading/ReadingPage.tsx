@@ -85,7 +85,7 @@ function ScanReading({ scan, reading, me }: { scan: Scan; reading: Reading; me: 
           <Recommendation scan={scan} given={scan.recommendation} />
         )}
         <Section title={texts.drawing.shapes}>
-          <ShapeList drawing={drawing} state={state} scan={scan} regions={regions} />
+          <ShapeList drawing={drawing} state={state} scan={scan} regions={regions} open={reading.open} />
         </Section>
         <Readers scan={scan} reading={reading} />
         <Details scan={scan} />

@@ -1,5 +1,7 @@
-const kinds = {
-  box: "Rectangle",
+import type { Kind } from "../../drawing/shapes";
+
+const kinds: Record<Kind, string> = {
+  box: "Box",
   ellipse: "Ellipse",
   polygon: "Polygon",
   freehand: "Freehand",
@@ -29,8 +31,10 @@ export const drawing = {
   windowWidth: "Window: how many greys are shown",
   resetWindow: "Reset (W)",
   shapes: "Shapes",
-  noShapes: "Nothing is drawn yet. Choose a tool beside the scan, or take over a region of the model:",
-  noShapesToSee: "Nothing is drawn on this scan that you may see.",
+  noShapes: "You have drawn nothing yet. Choose a tool beside the scan, or take over a region of the model:",
+  noShapesOfAnybody: "Nobody has drawn on this scan.",
+  others: (count: number) => (count === 1 ? "1 shape by others:" : `${count} shapes by others:`),
+  othersHidden: "What others draw here is hidden until you have given your verdict.",
   shape: (index: number, kind: string) => `${index}. ${kind}`,
   label: "Label",
   noLabel: "No label",
