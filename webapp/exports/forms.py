@@ -20,6 +20,8 @@ NOTICE = (
     "times and the hashes of the uploaded files are left out; scans, patients and readers have pseudonyms. "
     "The pictures carry no metadata; whether letters stand in their pixels was not looked at."
 )
+DIGITS = 6
+"""Of lengths in micrometres, behind the point."""
 # Where a shape has no label.
 UNLABELLED = "unlabelled"
 
@@ -69,8 +71,8 @@ def _row(record: Record) -> list[Any]:
         scan.eye,
         scan.width,
         scan.height,
-        "" if scan.micrometres_x is None else scan.micrometres_x,
-        "" if scan.micrometres_y is None else scan.micrometres_y,
+        _length(scan.micrometres_x),
+        _length(scan.micrometres_y),
         scan.status,
         scan.model_name,
         scan.model_version,
@@ -84,6 +86,11 @@ def _row(record: Record) -> list[Any]:
         "; ".join(map(str, record.verdicts)),
         len(record.shapes),
     ]
+
+
+def _length(micrometres: float | None) -> float | str:
+    """Without what computing adds behind the digits that a file gives."""
+    return "" if micrometres is None else round(micrometres, DIGITS)
 
 
 def coco(records: Sequence[Record]) -> str:

@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
+from webapp import numbers
 from webapp.recommendations.guideline import Guideline, GuidelineError, Source, Step, guideline
 
 log = logging.getLogger(__name__)
@@ -100,11 +101,13 @@ def _doubts(rules: Guideline, probabilities: Mapping[str, float], quality: Mappi
         doubts.append(f"The image may not be good enough to be read: {said}.")
     label, confidence = max(probabilities.items(), key=lambda entry: entry[1], default=("", 0.0))
     if confidence < rules.minimum_confidence:
-        doubts.append(f"The model is not sure: {label} is the most probable label with {confidence:.0%}.")
+        doubts.append(
+            f"The model is not sure: {label} is the most probable label with {numbers.probability(confidence)}."
+        )
     # Nobody has said how urgent such a label is, so it counts from where the first of the others does.
     first = min(step.threshold for step in rules.steps.values())
     doubts += [
-        f"There is no recommendation for {name}, which is at {probability:.0%}."
+        f"There is no recommendation for {name}, which is at {numbers.probability(probability)}."
         for name, probability in probabilities.items()
         if name not in rules.steps and probability >= first
     ]
@@ -112,7 +115,7 @@ def _doubts(rules: Guideline, probabilities: Mapping[str, float], quality: Mappi
 
 
 def _reason(step: Step, probability: float) -> str:
-    return f"{step.label} at {probability:.0%} (counts from {step.threshold:.0%}): {step.reason}"
+    return f"{step.label} at {numbers.probability(probability)} (counts from {numbers.percent(step.threshold)}): {step.reason}"
 
 
 def _sources(steps: list[Step]) -> tuple[Source, ...]:

@@ -24,6 +24,7 @@ from reportlab.pdfbase.ttfonts import TTFont
 from reportlab.pdfgen.canvas import Canvas
 from reportlab.platypus import Flowable, KeepInFrame, Paragraph, Spacer
 
+from webapp import numbers
 from webapp.annotations.geometry import path_of
 
 RESEARCH = "Research software: nothing on this page is a diagnosis."
@@ -173,9 +174,8 @@ def _model(report: Report) -> list[Flowable]:
     parts: list[Flowable] = [_heading("What the model says")]
     if not report.probabilities:
         return [*parts, _text("There is no prediction.")]
-    parts.append(
-        _text(f"<b>{escape(report.label)}</b>, {report.confidence or 0:.0%} calibrated confidence", 11)
-    )
+    share = numbers.probability(report.confidence or 0)
+    parts.append(_text(f"<b>{escape(report.label)}</b>, {escape(share)} calibrated confidence", 11))
     parts.extend(
         Bar(label, share) for label, share in sorted(report.probabilities.items(), key=lambda item: -item[1])
     )
@@ -245,4 +245,4 @@ class Bar(Flowable):
         canvas.setFillColor(BAR_COLOUR)
         canvas.rect(62, 2, room * self.share, 5, stroke=0, fill=1)
         canvas.setFillColor(colors.black)
-        canvas.drawRightString(self.width, 2, f"{self.share:.0%}")
+        canvas.drawRightString(self.width, 2, numbers.probability(self.share))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from webapp import numbers
 from webapp.accounts.deidentified import de_identified, shown
 from webapp.accounts.models import User
 from webapp.accounts.pseudonyms import shown_name
@@ -55,7 +56,7 @@ def report_of(scan: Scan, user: User) -> Report:
 
 def _facts(scan: Scan, user: User) -> list[tuple[str, str]]:
     scale = (
-        f"{scan.micrometres_x:g} × {scan.micrometres_y:g} µm"
+        f"{numbers.micrometres(scan.micrometres_x)} × {numbers.micrometres(scan.micrometres_y)} µm"
         if scan.micrometres_x is not None and scan.micrometres_y is not None
         else ""
     )
@@ -87,7 +88,9 @@ def _readers(reading: dict[str, Any], user: User) -> list[str]:
     elif not reviews:
         lines.append("Nobody yet.")
     if reading["agreement"] is not None:
-        lines.append(f"{reading['agreement']:.0%} of the pairs of independent readings name the same label.")
+        lines.append(
+            f"{numbers.percent(reading['agreement'])} of the pairs of independent readings name the same label."
+        )
     settled: Adjudication | None = reading["adjudication"]
     if settled is not None:
         lines.append(f"Settled as {settled.label} by {shown_name(settled.adjudicator, user)}.")

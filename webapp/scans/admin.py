@@ -13,6 +13,7 @@ from django.urls import URLPattern, path, reverse
 from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
 
+from webapp import numbers
 from webapp.accounts.models import User
 from webapp.annotations.admin import AnnotationInline
 from webapp.annotations.drawing import drawing
@@ -53,7 +54,7 @@ class PredictionInline(admin.TabularInline[Prediction, Scan]):
     @admin.display(description="Probability")
     def probability(self, prediction: Prediction) -> str:
         """Of the first label."""
-        return f"{prediction.confidence:.1%}"
+        return numbers.probability(prediction.confidence, decimals=1)
 
     @admin.display(description="Heat map of")
     def heat_map_of(self, prediction: Prediction) -> str:
@@ -183,14 +184,16 @@ class ScanAdmin(DisclosingAdmin[Scan], TransactionalAdmin[Scan]):
     @admin.display(description="Prediction", ordering="label")
     def prediction(self, scan: Scan) -> str:
         """The first label and its probability."""
-        return f"{scan.label} {scan.confidence:.0%}" if scan.label else NOTHING
+        return f"{scan.label} {numbers.probability(scan.confidence or 0)}" if scan.label else NOTHING
 
     @admin.display(description="Probabilities")
     def bars(self, scan: Scan) -> SafeString | str:
         """All labels, most probable first."""
         rows = sorted(scan.probabilities.items(), key=lambda row: -row[1])
         bar = '<span>{0}</span><meter min="0" max="1" value="{1}"></meter><span>{2}</span>'
-        bars = format_html_join("", bar, [(label, value, f"{value:.1%}") for label, value in rows])
+        bars = format_html_join(
+            "", bar, [(label, value, numbers.probability(value, decimals=1)) for label, value in rows]
+        )
         return format_html('<div class="bars">{}</div>', bars) if rows else NOTHING
 
     @admin.display(description="Caveats")

@@ -10,6 +10,7 @@ from handlers.errors import ImageError
 MICROMETRES_PER_MILLIMETRE = 1000
 # What optical coherence tomography can show; a file that says otherwise is not believed.
 SMALLEST, LARGEST = 0.1, 1000.0
+DIGITS = 9
 
 
 def pixel_size(content: bytes) -> tuple[float, float] | None:
@@ -22,7 +23,8 @@ def pixel_size(content: bytes) -> tuple[float, float] | None:
         return None
     try:
         spacing = _spacing(dicom.header(content))
-        rows, columns = (float(value) * MICROMETRES_PER_MILLIMETRE for value in spacing or ())
+        # 0.01147 mm are 11.47 µm, and not the 11.469999999999999 that a computer makes of them.
+        rows, columns = (round(float(value) * MICROMETRES_PER_MILLIMETRE, DIGITS) for value in spacing or ())
     except (ImageError, ValueError, TypeError, OverflowError):
         return None
     plausible = all(SMALLEST <= value <= LARGEST for value in (rows, columns))

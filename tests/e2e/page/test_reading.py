@@ -12,6 +12,7 @@ from playwright.sync_api import expect
 
 from tests.e2e.page.browser import Clinic, Visit, simulated
 from tests.e2e.page.conftest import Visitor
+from webapp import numbers
 
 pytestmark = pytest.mark.xdist_group("page")
 
@@ -49,7 +50,7 @@ def test_the_answer_says_label_confidence_step_sources_and_that_it_is_no_diagnos
     expect(answer.get_by_test_id("label")).to_have_text(scan["prediction"])
     for label, probability in scan["probabilities"].items():
         bar = answer.get_by_title(f"Heat map of {label}", exact=True)
-        expect(bar).to_contain_text(f"{probability:.0%}")
+        expect(bar).to_contain_text(numbers.probability(probability))
     expect(answer).to_contain_text("calibrated confidence")
     expect(answer).to_contain_text("nothing it says is a diagnosis")
     step = window.page.get_by_test_id("recommendation")

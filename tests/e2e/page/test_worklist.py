@@ -11,6 +11,7 @@ from playwright.sync_api import expect
 from tests.e2e.page.browser import Clinic, Visit
 from tests.e2e.page.conftest import Visitor
 from tests.waiting import wait_for
+from webapp import numbers
 
 pytestmark = pytest.mark.xdist_group("page")
 
@@ -55,7 +56,9 @@ def test_the_least_certain_scan_comes_first_when_asked_for(enter: Visitor, clini
 
     wait_for(lambda: query(window) == {"ordering": ["uncertain"]}, what="the order in the address")
     listed = clinic.get("clara", "scans/?ordering=uncertain")["results"]
-    expect(window.page.get_by_test_id("row").first).to_contain_text(f"{listed[0]['confidence']:.0%}")
+    expect(window.page.get_by_test_id("row").first).to_contain_text(
+        numbers.probability(listed[0]["confidence"])
+    )
     assert listed[0]["confidence"] == min(scan["confidence"] for scan in listed)
 
 

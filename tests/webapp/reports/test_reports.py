@@ -71,6 +71,7 @@ def test_everything_that_is_known_stands_on_it(scan: Scan, clinician: User, api:
         # 30 pixels of 10 and 40 pixels of 4 micrometres.
         "caliper DME, 340 µm (50.0 px), cyst, clara",
         "2. point CNV, clara",
+        "10 × 4 µm",
         "nothing on this page is a diagnosis",
     ):
         assert expected in text, expected

@@ -2,6 +2,9 @@
 
 const moment = new Intl.DateTimeFormat(undefined, { dateStyle: "medium", timeStyle: "short" });
 const percentage = new Intl.NumberFormat(undefined, { style: "percent", maximumFractionDigits: 0 });
+const length = new Intl.NumberFormat(undefined, { maximumSignificantDigits: 4, useGrouping: false });
+// The model server rounds to six digits.
+const NEARLY_NOTHING = 1e-6;
 const whole = new Intl.NumberFormat();
 
 /** Empty without a time: de-identified data have none. */
@@ -9,9 +12,28 @@ export function formatTime(iso: string | null): string {
   return iso === null ? "" : moment.format(new Date(iso));
 }
 
-/** 0 to 1 as a percentage. */
+/** 0 to 1 as a percentage. What is nearly all, or nearly nothing, never reads as all or nothing: ">99%", "<1%". */
 export function formatShare(share: number): string {
+  if (share >= 0.995 && share < 1) return `>${percentage.format(0.99)}`;
+  if (share > 0 && share < 0.005) return `<${percentage.format(0.01)}`;
   return percentage.format(share);
+}
+
+/** A model's probability as a percentage. One that was rounded to 0 or 1 is still neither. */
+export function formatProbability(probability: number): string {
+  return formatShare(Math.min(Math.max(probability, NEARLY_NOTHING), 1 - NEARLY_NOTHING));
+}
+
+/** A coefficient of 0 to 1, as Dice's, with two decimals; by the same rule. */
+export function formatCoefficient(value: number): string {
+  if (value >= 0.995 && value < 1) return ">0.99";
+  if (value > 0 && value < 0.005) return "<0.01";
+  return value.toFixed(2);
+}
+
+/** A length to four digits: files give more, and computing adds some that nobody measured. */
+export function formatLength(micrometres: number): string {
+  return length.format(micrometres);
 }
 
 export function formatCount(count: number): string {

@@ -5,7 +5,7 @@ import { Link, useSearchParams } from "react-router";
 
 import { json } from "../api/client";
 import type { Page, Scan } from "../api/types";
-import { formatShare, formatTime } from "../common/format";
+import { formatProbability, formatTime } from "../common/format";
 import { ProblemAlert } from "../common/ProblemAlert";
 import { Waiting } from "../common/Waiting";
 import type { PictureCanvas } from "../drawing/canvas/PictureCanvas";
@@ -166,7 +166,7 @@ function Picture({ side, scan, heat, onView }: PictureProps) {
       <Text size="sm">
         {scan.prediction && (
           <>
-            <b>{scan.prediction}</b> {formatShare(scan.confidence ?? 0)}
+            <b>{scan.prediction}</b> {formatProbability(scan.confidence ?? 0)}
           </>
         )}
         {scan.answer_hidden && texts.worklist.hidden}

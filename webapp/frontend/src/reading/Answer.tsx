@@ -5,7 +5,7 @@ import { useMutation, useQueryClient } from "@tanstack/react-query";
 
 import { json } from "../api/client";
 import type { Scan } from "../api/types";
-import { formatShare } from "../common/format";
+import { formatProbability } from "../common/format";
 import { texts } from "../texts";
 import classes from "./Answer.module.css";
 import { Section } from "./Section";
@@ -32,7 +32,7 @@ export function Answer({ scan, mayAsk }: { scan: Scan; mayAsk: boolean }) {
         </Text>
         <Tooltip label={texts.reading.confidenceHelp} multiline maw={260}>
           <Text size="sm" tabIndex={0}>
-            {texts.reading.confidence(formatShare(scan.confidence ?? 0))}
+            {texts.reading.confidence(formatProbability(scan.confidence ?? 0))}
           </Text>
         </Tooltip>
       </Group>
@@ -60,7 +60,7 @@ export function Answer({ scan, mayAsk }: { scan: Scan; mayAsk: boolean }) {
               <span className={classes.track} aria-hidden>
                 <span className={classes.fill} style={{ width: `${100 * probability}%` }} />
               </span>
-              <span className={classes.share}>{formatShare(probability)}</span>
+              <span className={classes.share}>{formatProbability(probability)}</span>
               <span className="visually-hidden">{texts.reading.heatOf(label)}</span>
             </UnstyledButton>
           );

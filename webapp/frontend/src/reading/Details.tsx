@@ -4,7 +4,7 @@ import { type FormEvent, useState } from "react";
 
 import { json } from "../api/client";
 import type { Eye, Scan } from "../api/types";
-import { formatTime } from "../common/format";
+import { formatLength, formatTime } from "../common/format";
 import { ProblemAlert } from "../common/ProblemAlert";
 import { texts } from "../texts";
 import { Section } from "./Section";
@@ -23,7 +23,7 @@ export function Details({ scan }: { scan: Scan }) {
     [
       fields.scale,
       scan.micrometres_x !== null && scan.micrometres_y !== null
-        ? texts.reading.micrometres(scan.micrometres_x, scan.micrometres_y)
+        ? texts.reading.micrometres(formatLength(scan.micrometres_x), formatLength(scan.micrometres_y))
         : texts.common.none,
     ],
     [fields.sha256, scan.sha256 || texts.common.none],
@@ -64,14 +64,19 @@ export function Details({ scan }: { scan: Scan }) {
   );
 }
 
+/** Without what computing adds behind the digits that a file gives. */
+function measured(micrometres: number): number {
+  return Number(micrometres.toPrecision(9));
+}
+
 function DetailsForm({ scan, onClose }: { scan: Scan; onClose: () => void }) {
   const queries = useQueryClient();
   const [values, setValues] = useState({
     patient_ref: scan.patient_ref,
     eye: scan.eye,
     note: scan.note,
-    micrometres_x: scan.micrometres_x,
-    micrometres_y: scan.micrometres_y,
+    micrometres_x: scan.micrometres_x && measured(scan.micrometres_x),
+    micrometres_y: scan.micrometres_y && measured(scan.micrometres_y),
   });
   const set = (changed: Partial<typeof values>) => setValues({ ...values, ...changed });
   const save = useMutation({

@@ -5,7 +5,7 @@ import { useState } from "react";
 
 import { json } from "../api/client";
 import type { Adjudication, Reading, Review, Scan } from "../api/types";
-import { formatShare, formatTime } from "../common/format";
+import { formatCoefficient, formatShare, formatTime } from "../common/format";
 import { ProblemAlert } from "../common/ProblemAlert";
 import { texts } from "../texts";
 import { Section } from "./Section";
@@ -61,12 +61,12 @@ export function Readers({ scan, reading }: { scan: Scan; reading: Reading }) {
             {agreement !== null && <List.Item>{texts.reading.agreement(formatShare(agreement))}</List.Item>}
             {dice.map(({ readers: [first = "", second = ""], dice: value }) => (
               <List.Item key={`${first} ${second}`}>
-                {texts.reading.dice(first, second, value.toFixed(2))}
+                {texts.reading.dice(first, second, formatCoefficient(value))}
               </List.Item>
             ))}
             {heatmap.map(({ reader, covered, dice: value }) => (
               <List.Item key={reader}>
-                {texts.reading.covers(reader, formatShare(covered), value.toFixed(2))}
+                {texts.reading.covers(reader, formatShare(covered), formatCoefficient(value))}
               </List.Item>
             ))}
           </List>

@@ -3,7 +3,7 @@ import { IconAlertTriangle, IconCheck, IconClock, IconLoader } from "@tabler/ico
 import { Link } from "react-router";
 
 import { useBlindReading } from "../common/blind";
-import { formatShare } from "../common/format";
+import { formatProbability, formatShare } from "../common/format";
 import { texts } from "../texts";
 import { type Upload, useUploads } from "./UploadProvider";
 
@@ -78,6 +78,6 @@ export function UploadLine({ upload, onFollow }: { upload: Upload; onFollow: () 
     if (scan.status === "failed") return said + (scan.failure?.message ?? "");
     // What came before the reader chose to read blind is hidden, too.
     if (scan.answer_hidden || blind) return said + texts.upload.hidden;
-    return said + texts.upload.read(scan.prediction ?? "", formatShare(scan.confidence ?? 0));
+    return said + texts.upload.read(scan.prediction ?? "", formatProbability(scan.confidence ?? 0));
   }
 }

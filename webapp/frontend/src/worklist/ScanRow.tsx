@@ -6,7 +6,7 @@ import { Link, useNavigate } from "react-router";
 
 import { json } from "../api/client";
 import type { Scan } from "../api/types";
-import { formatShare, formatTime } from "../common/format";
+import { formatProbability, formatTime } from "../common/format";
 import { Thumbnail } from "../common/Thumbnail";
 import { Urgency } from "../common/Urgency";
 import { texts } from "../texts";
@@ -102,7 +102,7 @@ function Said({ scan }: { scan: Scan }) {
   if (scan.answer_hidden) return <Text size="sm">{texts.worklist.hidden}</Text>;
   return (
     <Text size="sm">
-      <b>{scan.prediction}</b> {formatShare(scan.confidence ?? 0)}
+      <b>{scan.prediction}</b> {formatProbability(scan.confidence ?? 0)}
     </Text>
   );
 }

@@ -87,5 +87,5 @@ export const reading = {
     weights: "Model",
   },
   pixels: (width: number, height: number) => `${width} × ${height} pixels`,
-  micrometres: (across: number, down: number) => `${across} × ${down} µm`,
+  micrometres: (across: string, down: string) => `${across} × ${down} µm`,
 };

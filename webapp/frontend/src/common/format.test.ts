@@ -1,0 +1,47 @@
+import { expect, test } from "vitest";
+
+import { formatCoefficient, formatLength, formatProbability, formatShare } from "./format";
+
+// The same examples as for webapp/numbers.py.
+test.each([
+  [0, "0%"],
+  [1e-9, "<1%"],
+  [0.0049, "<1%"],
+  [0.005, "1%"],
+  [0.145, "15%"],
+  [0.5, "50%"],
+  [0.994, "99%"],
+  [0.995, ">99%"],
+  [0.996, ">99%"],
+  [0.999999, ">99%"],
+  [1, "100%"],
+])("the share %f reads as %s", (share, written) => {
+  expect(formatShare(share)).toBe(written);
+});
+
+test.each([
+  [1, ">99%"],
+  [0, "<1%"],
+  [0.98, "98%"],
+])("the probability %f reads as %s", (probability, written) => {
+  expect(formatProbability(probability)).toBe(written);
+});
+
+test.each([
+  [0, "0.00"],
+  [0.001, "<0.01"],
+  [0.5, "0.50"],
+  [0.998, ">0.99"],
+  [1, "1.00"],
+])("the coefficient %f reads as %s", (value, written) => {
+  expect(formatCoefficient(value)).toBe(written);
+});
+
+test.each([
+  [0.01147 * 1000, "11.47"],
+  [3.87167, "3.872"],
+  [1000, "1000"],
+  [0.1, "0.1"],
+])("a length of %f micrometres reads as %s", (length, written) => {
+  expect(formatLength(length)).toBe(written);
+});
