@@ -51,7 +51,7 @@ FIELDS: Mapping[str, Shown] = {
         ("status", "failure", "prediction", "confidence", "probabilities", "regions"), Shown.AS_IT_IS
     ),
     **dict.fromkeys(
-        ("heatmap_label", "caveats", "quality", "model", "recommendation", "labels"), Shown.AS_IT_IS
+        ("heatmap_label", "caveats", "quality", "doubts", "model", "recommendation", "labels"), Shown.AS_IT_IS
     ),
     **dict.fromkeys(("urgency_rank", "model_label", "model_name", "model_version"), Shown.AS_IT_IS),
     # Of readings; a label is one that a model knows, see webapp/scans/labels.py.

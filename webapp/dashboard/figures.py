@@ -19,6 +19,7 @@ from webapp.accounts.deidentified import shown
 from webapp.accounts.models import User
 from webapp.accounts.pseudonyms import shown_name
 from webapp.dashboard import kappa
+from webapp.recommendations.doubt import DOUBTFUL
 from webapp.reviews.models import Review, Verdict
 from webapp.scans.disclosure import disclose_all_answers
 from webapp.scans.models import Scan, ScanQuerySet, Status, known_answers
@@ -76,9 +77,16 @@ def _per_day(scans: ScanQuerySet, since: datetime, days: int) -> list[dict[str, 
 
 
 def _labels(scans: ScanQuerySet) -> list[dict[str, Any]]:
-    found = scans.filter(status=Status.PREDICTED).order_by().values("label").annotate(count=Count("pk"))
-    counts = Counter({entry["label"]: int(entry["count"]) for entry in found})
-    return [{"label": label, "count": count} for label, count in counts.most_common()]
+    predicted = scans.filter(status=Status.PREDICTED).order_by()
+    counts, doubtful = (
+        Counter(
+            {entry["label"]: int(entry["count"]) for entry in of.values("label").annotate(count=Count("pk"))}
+        )
+        for of in (predicted, predicted.filter(DOUBTFUL))
+    )
+    return [
+        {"label": label, "count": count, "doubtful": doubtful[label]} for label, count in counts.most_common()
+    ]
 
 
 def _queue(scans: ScanQuerySet, user: User) -> dict[str, Any]:

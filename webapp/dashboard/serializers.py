@@ -31,6 +31,7 @@ class LabelCountSerializer(serializers.Serializer[Any]):
 
     label = serializers.CharField()  # type: ignore[assignment]
     count = serializers.IntegerField()
+    doubtful = serializers.IntegerField(help_text="How many of these are of pictures that are doubtful.")
 
 
 class QueueSerializer(serializers.Serializer[Any]):

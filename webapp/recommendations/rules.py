@@ -8,6 +8,7 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from webapp import numbers
+from webapp.recommendations.doubt import doubts_of
 from webapp.recommendations.guideline import Guideline, GuidelineError, Source, Step, guideline
 
 log = logging.getLogger(__name__)
@@ -15,7 +16,8 @@ log = logging.getLogger(__name__)
 REVIEW_REQUIRED = "clinician review required"
 REVIEW_ACTION = "A clinician has to read this scan; no next step is recommended from it."
 RESEARCH_ONLY = "Research software: this is not a diagnosis."
-# What nobody can judge from here waits no longer than what has a step, be it a routine one.
+# What nobody can judge from here waits no longer than what has a step, be it a routine one. A doubtful picture comes
+# here, too, whatever the model sees on it.
 REVIEW_RANK = 2
 NOT_SIGNED_OFF = "These recommendations have not been signed off by a clinician yet."
 
@@ -39,6 +41,11 @@ class Recommendation:
         data = asdict(self)
         del data["rank"]
         return {**data, "reasons": list(self.reasons), "sources": [asdict(source) for source in self.sources]}
+
+
+def needs_review(recommendation: Mapping[str, Any]) -> bool:
+    """Whether a recommendation, as it is stored, has no tier: a clinician has to look at the scan."""
+    return recommendation.get("urgency") == REVIEW_REQUIRED
 
 
 def recommend(
@@ -70,7 +77,8 @@ def apply(
     """Apply a guideline: its most urgent step among all labels at or above their threshold.
 
     Never the most probable label alone: a CNV at 0.2 under a DRUSEN at 0.7 is still referred urgently. Without
-    enough confidence or quality there is no tier at all. Caveats stand among the reasons and change no tier.
+    enough confidence or quality there is no tier at all, and what is seen on a doubtful picture makes it no more
+    urgent. Caveats stand among the reasons and change no tier.
     """
     notes = [*caveats, RESEARCH_ONLY, *([] if rules.signed_off_by else [NOT_SIGNED_OFF])]
     doubts = _doubts(rules, probabilities, quality)
@@ -79,7 +87,8 @@ def apply(
     reasons = [_reason(step, probabilities[step.label]) for step in counted]
     if doubts:
         # What was seen is still said: a clinician who reads the scan should know where to look first.
-        rank = max([REVIEW_RANK, *(1 + rules.rank(step) for step in counted)])
+        seen = [] if doubts_of(quality) else [1 + rules.rank(step) for step in counted]
+        rank = max([REVIEW_RANK, *seen])
         return _review(rules.version, [*doubts, *reasons], notes, counted, rank)
     if not counted:
         return _review(rules.version, ["No label reaches its threshold."], notes)
@@ -95,10 +104,7 @@ def apply(
 
 
 def _doubts(rules: Guideline, probabilities: Mapping[str, float], quality: Mapping[str, Any]) -> list[str]:
-    doubts = []
-    if not quality.get("acceptable", True):
-        said = "; ".join(str(reason) for reason in quality.get("reasons", [])) or "no reason given"
-        doubts.append(f"The image may not be good enough to be read: {said}.")
+    doubts = doubts_of(quality)
     label, confidence = max(probabilities.items(), key=lambda entry: entry[1], default=("", 0.0))
     if confidence < rules.minimum_confidence:
         doubts.append(

@@ -28,6 +28,7 @@ from webapp import numbers
 from webapp.annotations.geometry import path_of
 
 RESEARCH = "Research software: nothing on this page is a diagnosis."
+DOUBTFUL = "The picture is doubtful, as said above: it has no urgency but to be looked at."
 WIDTH, HEIGHT = A4
 MARGIN = 15 * mm
 GAP = 6 * mm
@@ -62,8 +63,11 @@ class Report:
     label: str = ""
     confidence: float | None = None
     probabilities: dict[str, float] = field(default_factory=dict)
+    doubts: Sequence[str] = ()
+    """Why the picture is doubtful, as sentences."""
     warnings: Sequence[str] = ()
     recommendation: dict[str, Any] | None = None
+    urgency_colour: str = "#ffffff"
     readers: Sequence[str] = ()
     shapes: Sequence[Drawn] = ()
 
@@ -176,6 +180,8 @@ def _model(report: Report) -> list[Flowable]:
         return [*parts, _text("There is no prediction.")]
     share = numbers.probability(report.confidence or 0)
     parts.append(_text(f"<b>{escape(report.label)}</b>, {escape(share)} calibrated confidence", 11))
+    if report.doubts:
+        parts.append(_text(f"<b>Doubtful:</b> {escape(' '.join(report.doubts))}", 9))
     parts.extend(
         Bar(label, share) for label, share in sorted(report.probabilities.items(), key=lambda item: -item[1])
     )
@@ -183,9 +189,14 @@ def _model(report: Report) -> list[Flowable]:
     given = report.recommendation
     if given:
         parts.append(_heading("Recommendation"))
-        parts.append(_text(f"<b>{escape(given['urgency'][:1].upper() + given['urgency'][1:])}</b>"))
+        urgency = given["urgency"][:1].upper() + given["urgency"][1:]
+        parts.append(_text(f"<b>{escape(urgency)}</b>", colour=report.urgency_colour))
         parts.append(_text(escape(given["action"])))
-        parts.extend(_text(f"• {escape(reason)}") for reason in given["reasons"])
+        # What stands beside the label already is not said again.
+        said = {*report.doubts, *report.warnings}
+        reasons = [DOUBTFUL] if report.doubts else []
+        reasons += [reason for reason in given["reasons"] if reason not in said]
+        parts.extend(_text(f"• {escape(reason)}") for reason in reasons)
         for source in given["sources"]:
             address = f" {source['url']}" if source["url"] else ""
             parts.append(_text(f"Source: {escape(source['title'] + address)}", 7))
@@ -217,8 +228,12 @@ def _heading(text: str) -> Flowable:
     )
 
 
-def _text(text: str, size: float = 8) -> Flowable:
+def _text(text: str, size: float = 8, colour: str = "") -> Flowable:
+    """A paragraph of ReportLab's XML, `size` points high; on a ground of `colour`, `#rrggbb`, if one is given."""
     style = ParagraphStyle(FONT, fontName=FONT, fontSize=size, leading=size * 1.3)
+    if colour:
+        style.backColor, style.borderPadding = colors.HexColor(colour), 2
+        style.spaceBefore = style.spaceAfter = 4
     return Paragraph(text, style) if text else Spacer(0, 0)
 
 

@@ -12,6 +12,7 @@ from webapp.annotations.geometry import path_of
 from webapp.annotations.models import Annotation, disclose_shapes
 from webapp.annotations.serializers import shown_label
 from webapp.annotations.shapes import Shape
+from webapp.recommendations.colours import colour_of
 from webapp.reports.page import Drawn, Report
 from webapp.reviews.models import Adjudication, Review
 from webapp.reviews.reading import how
@@ -37,7 +38,6 @@ def report_of(scan: Scan, user: User) -> Report:
     scan = scan.as_shown_to(user)
     patient = shown("patient_ref", scan.patient_ref, user)
     predicted = bool(scan.probabilities)
-    quality = scan.quality or {}
     return Report(
         title=f"Scan of {patient}" if patient else "OCT scan",
         made=f"for {shown_name(user, user)}",
@@ -47,8 +47,10 @@ def report_of(scan: Scan, user: User) -> Report:
         label=scan.label,
         confidence=scan.confidence,
         probabilities=scan.probabilities if predicted else {},
-        warnings=[*quality.get("reasons", []), *(scan.caveats or [])],
+        doubts=scan.doubts,
+        warnings=scan.caveats or [],
         recommendation=scan.recommendation,
+        urgency_colour=colour_of(scan.recommendation or {}, scan.urgency_rank),
         readers=_readers(reading, user),
         shapes=[Drawn(annotation.selector, _of(annotation, scan, user)) for annotation in drawn][:MOST_LINES],
     )

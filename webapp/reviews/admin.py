@@ -5,6 +5,7 @@ from django.db.models import QuerySet
 from django.http import HttpRequest
 from django.utils.safestring import SafeString
 
+from webapp.recommendations.doubt import with_doubts
 from webapp.reviews.models import Review
 from webapp.scans.disclosing_admin import DisclosingAdmin
 from webapp.scans.models import Scan
@@ -42,7 +43,7 @@ class ReviewInline(admin.TabularInline[Review, Scan]):
 class ReviewAdmin(DisclosingAdmin[Review]):
     """Who said what of which prediction."""
 
-    list_display = ("picture", "verdict", "label", "model_label", "current", "reader", "comment", "created")
+    list_display = ("picture", "verdict", "label", "model_said", "current", "reader", "comment", "created")
     list_display_links = ("verdict", "created")
     list_filter = ("verdict", "current", "model_label", "model_version")
     search_fields = ("comment", "label", "reader__username")
@@ -60,6 +61,11 @@ class ReviewAdmin(DisclosingAdmin[Review]):
     def has_delete_permission(self, request: HttpRequest, obj: Review | None = None) -> bool:
         """A verdict goes only with its scan."""
         return False
+
+    @admin.display(description="Model label", ordering="model_label")
+    def model_said(self, review: Review) -> str:
+        """The label, and why it is doubtful: the picture is the same, whichever answer the verdict was on."""
+        return with_doubts(review.model_label, review.scan.quality)
 
     @admin.display(description="Scan")
     def picture(self, review: Review) -> SafeString:

@@ -18,6 +18,7 @@ from webapp.accounts.models import User
 from webapp.annotations.admin import AnnotationInline
 from webapp.annotations.drawing import drawing
 from webapp.mongo_admin import TransactionalAdmin
+from webapp.recommendations.doubt import with_doubts
 from webapp.reviews.admin import ReviewInline
 from webapp.scans import room, thumbnail
 from webapp.scans.correction import correct
@@ -54,7 +55,7 @@ class PredictionInline(admin.TabularInline[Prediction, Scan]):
     @admin.display(description="Probability")
     def probability(self, prediction: Prediction) -> str:
         """Of the first label."""
-        return numbers.probability(prediction.confidence, decimals=1)
+        return with_doubts(numbers.probability(prediction.confidence, decimals=1), prediction.quality)
 
     @admin.display(description="Heat map of")
     def heat_map_of(self, prediction: Prediction) -> str:
@@ -184,7 +185,9 @@ class ScanAdmin(DisclosingAdmin[Scan], TransactionalAdmin[Scan]):
     @admin.display(description="Prediction", ordering="label")
     def prediction(self, scan: Scan) -> str:
         """The first label and its probability."""
-        return f"{scan.label} {numbers.probability(scan.confidence or 0)}" if scan.label else NOTHING
+        if not scan.label:
+            return NOTHING
+        return with_doubts(f"{scan.label} {numbers.probability(scan.confidence or 0)}", scan.quality)
 
     @admin.display(description="Probabilities")
     def bars(self, scan: Scan) -> SafeString | str:
@@ -206,7 +209,7 @@ class ScanAdmin(DisclosingAdmin[Scan], TransactionalAdmin[Scan]):
         """What the model server said of the image."""
         if not scan.quality:
             return NOTHING
-        return "acceptable" if scan.quality["acceptable"] else "; ".join(scan.quality["reasons"])
+        return " ".join(scan.doubts) or "acceptable"
 
     @admin.display(description="Model", ordering="model_version")
     def read_by(self, scan: Scan) -> str:

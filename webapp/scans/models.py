@@ -15,6 +15,7 @@ from webapp.accounts.abilities import Ability
 from webapp.accounts.models import User
 from webapp.audit.hashing import audited
 from webapp.audit.viewing import OfScan
+from webapp.recommendations.doubt import doubts_of
 
 
 class Status(models.TextChoices):
@@ -216,6 +217,11 @@ class Scan(OfScan):
     def labels(self) -> list[str]:
         """Those that the model knows, in the alphabet's order, which tells nothing of the answer."""
         return sorted(self.probabilities) if self._labels is None else self._labels
+
+    @property
+    def doubts(self) -> list[str]:
+        """Why the picture is doubtful, as sentences; none for one that is not, or has no prediction."""
+        return doubts_of(self.quality)
 
     def as_shown_to(self, user: User) -> Scan:
         """The scan as the user may know it: itself, or a copy without anything that the model said."""

@@ -13,6 +13,7 @@ from webapp.accounts.deidentified import DeIdentified
 from webapp.accounts.models import User
 from webapp.annotations.serializers import AnnotationSerializer
 from webapp.api.fields import NumberField, PatternField, TextField, WrittenNumberField
+from webapp.recommendations.rules import needs_review
 from webapp.scans.models import Eye, Scan, Status
 from webapp.scans.scale import LARGEST, SMALLEST
 
@@ -110,6 +111,12 @@ class RecommendationSerializer(serializers.Serializer[Any]):
     reasons = serializers.ListField(child=serializers.CharField())
     sources = SourceSerializer(many=True)
     version = serializers.CharField()
+    needs_review = serializers.SerializerMethodField(
+        help_text="True where there is no tier: a clinician has to look at the scan."
+    )
+
+    def get_needs_review(self, recommendation: dict[str, Any]) -> bool:
+        return needs_review(recommendation)
 
 
 class FailureSerializer(serializers.Serializer[Any]):
@@ -124,6 +131,18 @@ class QualitySerializer(serializers.Serializer[Any]):
 
     acceptable = serializers.BooleanField()
     reasons = serializers.ListField(child=serializers.CharField())
+
+
+class DoubtsField(serializers.ListField):
+    """Why the picture is doubtful; whoever shows its prediction shows this beside it."""
+
+    def __init__(self) -> None:
+        super().__init__(
+            child=serializers.CharField(),
+            read_only=True,
+            help_text="Why the picture may be none that the model can judge, as sentences. Show them wherever you show "
+            "the prediction. Empty where nothing speaks against it, and while the answer is hidden.",
+        )
 
 
 class ScanSerializer(DeIdentified, serializers.Serializer[Any]):
@@ -160,8 +179,11 @@ class ScanSerializer(DeIdentified, serializers.Serializer[Any]):
     caveats = serializers.SerializerMethodField()
     quality = serializers.SerializerMethodField()
     model = serializers.SerializerMethodField()
+    doubts = DoubtsField()
     recommendation = RecommendationSerializer(allow_null=True)
-    urgency_rank = serializers.IntegerField(help_text="Higher is more urgent; 0 without a prediction.")
+    urgency_rank = serializers.IntegerField(
+        help_text="Higher is more urgent; 0 without a prediction. What is seen on a doubtful picture doesn't raise it."
+    )
     predicted_at = serializers.DateTimeField(allow_null=True)
     reviewed = serializers.BooleanField()
     reader_count = serializers.SerializerMethodField(help_text="How many people gave a verdict.")
@@ -245,6 +267,7 @@ class HistorySerializer(DeIdentified, serializers.Serializer[Any]):
     image_path = serializers.SerializerMethodField()
     prediction = serializers.CharField(source="label", allow_null=True)
     confidence = serializers.FloatField(allow_null=True)
+    doubts = DoubtsField()
     caveats = serializers.SerializerMethodField()
     annotation_path = serializers.SerializerMethodField(help_text="The scan with its heat map.")
     manual_annotation = serializers.SerializerMethodField(

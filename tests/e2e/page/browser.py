@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import cv2
+import numpy as np
 import pytest
 import requests
 from playwright.sync_api import Browser, BrowserContext, Locator, Page, expect, sync_playwright
@@ -75,6 +76,14 @@ def simulated(label: str, seed: int = 3) -> bytes:
     return bytes(content)
 
 
+def noise(seed: int) -> bytes:
+    """Grey noise of 512 x 496 pixels as PNG, in which a model sees something, too."""
+    pixels = np.random.default_rng(seed).integers(0, 256, (496, 512), dtype=np.uint8)
+    written, content = cv2.imencode(".png", pixels)
+    assert written
+    return bytes(content)
+
+
 @dataclass
 class Clinic:
     """A running stack with people, and ways to it besides the page."""
@@ -113,10 +122,12 @@ class Clinic:
         assert answer.ok, answer.text
         return answer.json()
 
-    def upload(self, name: str, label: str = "CSR", **fields: str) -> Any:
-        """Upload a simulated scan that nobody has uploaded before; returns it as the API shows it."""
+    def upload(self, name: str, label: str = "CSR", content: bytes | None = None, **fields: str) -> Any:
+        """Upload a file, or a simulated scan that nobody has uploaded before; returns it as the API shows it."""
         self._uploaded += 1
-        files = {"image": ("scan.png", simulated(label, 100 + self._uploaded), "image/png")}
+        if content is None:
+            content = simulated(label, 100 + self._uploaded)
+        files = {"image": ("scan.png", content, "image/png")}
         answer = requests.post(
             f"{self.stack.url}/api/v1/scans/",
             headers=self.headers(name),

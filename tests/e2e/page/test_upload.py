@@ -9,7 +9,7 @@ import signal
 import pytest
 from playwright.sync_api import expect
 
-from tests.e2e.page.browser import Clinic, Visit, simulated
+from tests.e2e.page.browser import Clinic, Visit, noise, simulated
 from tests.e2e.page.conftest import Visitor
 from tests.waiting import wait_for
 
@@ -67,7 +67,7 @@ def test_of_several_files_the_bad_one_says_why_and_the_others_go_on(enter: Visit
         [
             ("first.png", "image/png", simulated("CSR", 902)),
             ("letter.pdf", "application/pdf", b"%PDF-1.4 not a scan"),
-            ("second.png", "image/png", simulated("CNV", 903)),
+            ("second.png", "image/png", noise(903)),
         ],
     )
 
@@ -80,7 +80,12 @@ def test_of_several_files_the_bad_one_says_why_and_the_others_go_on(enter: Visit
     expect(alert).not_to_be_empty()
     sentences = [sentence for sentence in alert.inner_text().split(".") if sentence.strip()]
     assert len(sentences) == len(set(sentences))
-    expect(window.page.locator("[data-testid=upload][data-state=done]")).to_have_count(2)
+    done = window.page.locator("[data-testid=upload][data-state=done]")
+    expect(done).to_have_count(2)
+    expect(done.filter(has_text="second.png")).to_contain_text(
+        "Doubtful: The image shows no horizontal layers"
+    )
+    expect(done.filter(has_text="first.png")).not_to_contain_text("Doubtful")
     expect(window.page.get_by_text("3 of 3 done")).to_be_visible()
 
 

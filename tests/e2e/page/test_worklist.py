@@ -8,7 +8,7 @@ from urllib.parse import parse_qs, urlsplit
 import pytest
 from playwright.sync_api import expect
 
-from tests.e2e.page.browser import Clinic, Visit
+from tests.e2e.page.browser import Clinic, Visit, noise
 from tests.e2e.page.conftest import Visitor
 from tests.waiting import wait_for
 from webapp import numbers
@@ -60,6 +60,40 @@ def test_the_least_certain_scan_comes_first_when_asked_for(enter: Visitor, clini
         numbers.probability(listed[0]["confidence"])
     )
     assert listed[0]["confidence"] == min(scan["confidence"] for scan in listed)
+
+
+def test_a_doubtful_picture_says_so_wherever_its_label_stands_and_is_not_urgent(
+    enter: Visitor, clinic: Clinic
+) -> None:
+    urgent = clinic.upload("clara", "CNV", patient_ref="Nora-1")
+    doubtful = clinic.upload("clara", content=noise(1), patient_ref="Nora-1")
+    assert doubtful["doubts"] and not urgent["doubts"]
+    doubt = f"Doubtful: {doubtful['doubts'][0]}"
+    window = enter("clara").open("/?search=Nora-1&ordering=urgent")
+    rows = window.page.get_by_test_id("row")
+
+    expect(rows.nth(0)).to_contain_text(urgent["recommendation"]["urgency"])
+    expect(rows.nth(0)).not_to_contain_text("Doubtful")
+    expect(rows.nth(1)).to_contain_text(
+        f"{doubtful['prediction']} {numbers.probability(doubtful['confidence'])}"
+    )
+    expect(rows.nth(1)).to_contain_text(doubt)
+    expect(rows.nth(1)).to_contain_text("Clinician review required")
+
+    window.open(f"/compare?left={doubtful['id']}&right={urgent['id']}")
+    expect(window.page.get_by_role("region", name="Left scan")).to_contain_text(doubt)
+    expect(window.page.get_by_role("region", name="Right scan")).not_to_contain_text("Doubtful")
+
+    window.read(doubtful)
+    expect(window.page.get_by_test_id("answer").get_by_test_id("doubts")).to_contain_text(
+        doubtful["doubts"][0]
+    )
+    step = window.page.get_by_test_id("recommendation")
+    expect(step).to_contain_text("it has no urgency but to be looked at")
+    expect(step).not_to_contain_text(doubtful["doubts"][0])
+
+    window.open("/dashboard")
+    expect(window.page.get_by_role("region", name="What the model said")).to_contain_text("doubtful)")
 
 
 def test_the_keyboard_goes_through_the_list_and_on_to_the_next_unread_scan(

@@ -34,7 +34,10 @@ def test_scans_labels_queue_and_latency(clinician: User, predicted: Predicted, a
     found = shown(api, clinician, days=7)
 
     assert [day["count"] for day in found["scans_per_day"]] == [0, 0, 0, 0, 1, 0, 3]
-    assert found["labels"] == [{"label": "CNV", "count": 2}, {"label": "DME", "count": 1}]
+    assert found["labels"] == [
+        {"label": "CNV", "count": 2, "doubtful": 0},
+        {"label": "DME", "count": 1, "doubtful": 0},
+    ]
     assert (found["queue"]["queued"], found["queue"]["predicted"], found["queue"]["failed"]) == (1, 3, 0)
     assert found["queue"]["oldest_queued"] is not None
     assert found["latency_ms"] == {"median": 250, "percentile_95": 1000, "scans": 3}
@@ -103,7 +106,10 @@ def test_in_de_identified_data_nothing_depends_on_days(
     found = shown(api, researcher, days=1)
 
     assert (found["scans_per_day"], found["queue"]["oldest_queued"]) == ([], None)
-    assert found["labels"] == [{"label": "CNV", "count": 1}] and found["verdicts"][0]["agree"] == 1
+    assert (
+        found["labels"] == [{"label": "CNV", "count": 1, "doubtful": 0}]
+        and found["verdicts"][0]["agree"] == 1
+    )
     assert found | {"days": 0} == shown(api, researcher, days=366) | {"days": 0}
     assert shown(api, clinician, days=1)["labels"] == []
 

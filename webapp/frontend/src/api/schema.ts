@@ -624,6 +624,8 @@ export interface components {
             prediction: string | null;
             /** Format: double */
             confidence: number | null;
+            /** @description Why the picture may be none that the model can judge, as sentences. Show them wherever you show the prediction. Empty where nothing speaks against it, and while the answer is hidden. */
+            readonly doubts: string[];
             readonly caveats: string[];
             /** @description The scan with its heat map. */
             readonly annotation_path: string | null;
@@ -640,6 +642,8 @@ export interface components {
         LabelCount: {
             label: string;
             count: number;
+            /** @description How many of these are of pictures that are doubtful. */
+            doubtful: number;
         };
         /** @description From upload to prediction, milliseconds. */
         Latency: {
@@ -793,6 +797,8 @@ export interface components {
             reasons: string[];
             sources: components["schemas"]["Source"][];
             version: string;
+            /** @description True where there is no tier: a clinician has to look at the scan. */
+            readonly needs_review: boolean;
         };
         /** @description A refresh token. */
         RefreshRequest: {
@@ -938,8 +944,10 @@ export interface components {
             readonly caveats: string[];
             readonly quality: components["schemas"]["Quality"] | null;
             readonly model: components["schemas"]["Model"] | null;
+            /** @description Why the picture may be none that the model can judge, as sentences. Show them wherever you show the prediction. Empty where nothing speaks against it, and while the answer is hidden. */
+            readonly doubts: string[];
             recommendation: components["schemas"]["Recommendation"] | null;
-            /** @description Higher is more urgent; 0 without a prediction. */
+            /** @description Higher is more urgent; 0 without a prediction. What is seen on a doubtful picture doesn't raise it. */
             urgency_rank: number;
             /** Format: date-time */
             predicted_at: string | null;
@@ -1092,8 +1100,10 @@ export interface components {
             readonly caveats: string[];
             readonly quality: components["schemas"]["Quality"] | null;
             readonly model: components["schemas"]["Model"] | null;
+            /** @description Why the picture may be none that the model can judge, as sentences. Show them wherever you show the prediction. Empty where nothing speaks against it, and while the answer is hidden. */
+            readonly doubts: string[];
             recommendation: components["schemas"]["Recommendation"] | null;
-            /** @description Higher is more urgent; 0 without a prediction. */
+            /** @description Higher is more urgent; 0 without a prediction. What is seen on a doubtful picture doesn't raise it. */
             urgency_rank: number;
             /** Format: date-time */
             predicted_at: string | null;

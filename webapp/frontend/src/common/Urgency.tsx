@@ -1,38 +1,43 @@
 import { Badge } from "@mantine/core";
-import { IconAlertOctagon, IconAlertTriangle, IconClock, IconEye, IconMinus } from "@tabler/icons-react";
+import {
+  IconAlertOctagon,
+  IconAlertTriangle,
+  IconCalendar,
+  IconClock,
+  IconEye,
+  IconMinus,
+} from "@tabler/icons-react";
+
+import type { Recommendation } from "../api/types";
+import urgencies from "./urgencies.json";
 
 interface Props {
-  text: string;
-  /** 1 is the least urgent; 0 when nothing is known. */
+  given: Recommendation;
+  /** Of the scan; 1 is the least urgent tier. */
   rank: number;
   size?: "sm" | "md" | "lg";
 }
 
-const LEVELS = [
-  { color: "gray", Icon: IconMinus },
-  { color: "gray", Icon: IconMinus },
-  { color: "blue", Icon: IconClock },
-  { color: "yellow", Icon: IconEye },
-  { color: "orange", Icon: IconAlertTriangle },
-  { color: "red", Icon: IconAlertOctagon },
-];
+const SIGNS = [IconMinus, IconCalendar, IconClock, IconAlertTriangle, IconAlertOctagon];
 
-/** How urgent the next step is: in words, with a sign and a colour. */
-export function Urgency({ text, rank, size = "sm" }: Props) {
-  const { color, Icon } = LEVELS[Math.min(Math.max(rank, 0), LEVELS.length - 1)] ?? LEVELS[0]!;
+/** How urgent the next step is: in words, with a sign and a colour; the same for the same words wherever they stand. */
+export function Urgency({ given, rank, size = "sm" }: Props) {
+  const tier = Math.min(Math.max(rank, 1), urgencies.tiers.length) - 1;
+  const colour = given.needs_review ? urgencies.review : urgencies.tiers[tier]!;
+  const Sign = given.needs_review ? IconEye : SIGNS[tier]!;
   return (
     <Badge
-      color={color}
-      variant="light"
+      color={colour}
+      c="black"
       size={size}
       tt="none"
       radius="sm"
       h="auto"
       py={4}
-      leftSection={<Icon size={14} aria-hidden />}
-      styles={{ label: { whiteSpace: "normal", lineHeight: 1.25, color: "var(--mantine-color-text)" } }}
+      leftSection={<Sign size={14} aria-hidden />}
+      styles={{ label: { whiteSpace: "normal", lineHeight: 1.25 } }}
     >
-      {text.charAt(0).toUpperCase() + text.slice(1)}
+      {given.urgency.charAt(0).toUpperCase() + given.urgency.slice(1)}
     </Badge>
   );
 }

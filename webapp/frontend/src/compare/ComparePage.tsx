@@ -5,7 +5,8 @@ import { Link, useSearchParams } from "react-router";
 
 import { json } from "../api/client";
 import type { Page, Scan } from "../api/types";
-import { formatProbability, formatTime } from "../common/format";
+import { formatTime } from "../common/format";
+import { ModelAnswer } from "../common/ModelAnswer";
 import { ProblemAlert } from "../common/ProblemAlert";
 import { Waiting } from "../common/Waiting";
 import type { PictureCanvas } from "../drawing/canvas/PictureCanvas";
@@ -163,14 +164,8 @@ function Picture({ side, scan, heat, onView }: PictureProps) {
         />
       </div>
       {problem && <ProblemAlert error={problem} />}
-      <Text size="sm">
-        {scan.prediction && (
-          <>
-            <b>{scan.prediction}</b> {formatProbability(scan.confidence ?? 0)}
-          </>
-        )}
-        {scan.answer_hidden && texts.worklist.hidden}
-      </Text>
+      {scan.prediction && <ModelAnswer scan={scan} />}
+      {scan.answer_hidden && <Text size="sm">{texts.worklist.hidden}</Text>}
     </>
   );
 }

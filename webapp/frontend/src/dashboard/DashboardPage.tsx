@@ -146,17 +146,20 @@ function Labels({ labels }: { labels: Dashboard["labels"] }) {
   const sum = labels.reduce((all, { count }) => all + count, 0);
   if (sum === 0) return <Text>{said.noLatency}</Text>;
   return (
-    <Stack gap={6} mt={4}>
-      {labels.map(({ label, count }) => (
+    <div className={classes.labels}>
+      {labels.map(({ label, count, doubtful }) => (
         <div key={label} className={classes.label}>
           <span>{label}</span>
           <span className={classes.track} aria-hidden>
             <span className={classes.fill} style={{ width: `${(100 * count) / sum}%` }} />
           </span>
-          <span title={formatShare(count / sum)}>{formatCount(count)}</span>
+          <span title={formatShare(count / sum)}>
+            {formatCount(count)}
+            {doubtful > 0 && ` ${said.doubtful(formatCount(doubtful))}`}
+          </span>
         </div>
       ))}
-    </Stack>
+    </div>
   );
 }
 

@@ -36,6 +36,11 @@ export function Answer({ scan, mayAsk }: { scan: Scan; mayAsk: boolean }) {
           </Text>
         </Tooltip>
       </Group>
+      {scan.doubts.length > 0 && (
+        <Alert color="yellow" mt="xs" p="xs" title={texts.reading.doubtful} data-testid="doubts">
+          {scan.doubts.join(" ")} {texts.reading.doubtfulHelp}
+        </Alert>
+      )}
       <Text size="xs" c="dimmed" mt={6} mb={2}>
         {texts.reading.probabilities}
       </Text>
@@ -66,11 +71,6 @@ export function Answer({ scan, mayAsk }: { scan: Scan; mayAsk: boolean }) {
           );
         })}
       </Stack>
-      {scan.quality && !scan.quality.acceptable && (
-        <Alert color="yellow" mt="sm" p="xs" title={texts.reading.quality}>
-          {scan.quality.reasons.join(" ")} {texts.reading.qualityHelp}
-        </Alert>
-      )}
       {scan.caveats.length > 0 && (
         <Alert color="yellow" mt="sm" p="xs" title={texts.reading.caveats} data-testid="caveats">
           {scan.caveats.map((caveat) => (

@@ -7,20 +7,24 @@ import { Section } from "./Section";
 
 /** What to do next, how soon, why, and who says so. */
 export function Recommendation({ scan, given }: { scan: Scan; given: Given }) {
+  // What stands beside the label already is not said again.
+  const said = [...scan.doubts, ...scan.caveats];
+  const reasons = given.reasons.filter((reason) => !said.includes(reason));
+  if (scan.doubts.length > 0) reasons.unshift(texts.reading.becauseDoubtful);
   return (
     <Section title={texts.reading.recommendation} testid="recommendation">
       <Stack gap={8}>
         <div>
-          <Urgency text={given.urgency} rank={scan.urgency_rank} size="lg" />
+          <Urgency given={given} rank={scan.urgency_rank} size="lg" />
         </div>
         <Text>{given.action}</Text>
-        {given.reasons.length > 0 && (
+        {reasons.length > 0 && (
           <div>
             <Text size="sm" c="dimmed">
               {texts.reading.because}
             </Text>
             <List size="sm" spacing={2}>
-              {given.reasons.map((reason) => (
+              {reasons.map((reason) => (
                 <List.Item key={reason}>{reason}</List.Item>
               ))}
             </List>

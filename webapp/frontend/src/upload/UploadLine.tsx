@@ -78,6 +78,7 @@ export function UploadLine({ upload, onFollow }: { upload: Upload; onFollow: () 
     if (scan.status === "failed") return said + (scan.failure?.message ?? "");
     // What came before the reader chose to read blind is hidden, too.
     if (scan.answer_hidden || blind) return said + texts.upload.hidden;
-    return said + texts.upload.read(scan.prediction ?? "", formatProbability(scan.confidence ?? 0));
+    const read = texts.upload.read(scan.prediction ?? "", formatProbability(scan.confidence ?? 0));
+    return said + [read, texts.common.doubtful(scan.doubts)].filter(Boolean).join(". ");
   }
 }

@@ -6,7 +6,8 @@ import { Link, useNavigate } from "react-router";
 
 import { json } from "../api/client";
 import type { Scan } from "../api/types";
-import { formatProbability, formatTime } from "../common/format";
+import { formatTime } from "../common/format";
+import { ModelAnswer } from "../common/ModelAnswer";
 import { Thumbnail } from "../common/Thumbnail";
 import { Urgency } from "../common/Urgency";
 import { texts } from "../texts";
@@ -83,7 +84,7 @@ export const ScanRow = memo(function ScanRow({
         <Said scan={scan} />
       </div>
       <div role="cell" className={classes.urgency}>
-        {scan.recommendation && <Urgency text={scan.recommendation.urgency} rank={scan.urgency_rank} />}
+        {scan.recommendation && <Urgency given={scan.recommendation} rank={scan.urgency_rank} />}
       </div>
       <div role="cell" className={classes.readers}>
         <Read scan={scan} />
@@ -100,11 +101,7 @@ function Said({ scan }: { scan: Scan }) {
     return <Text size="sm">{scan.status === "queued" ? texts.worklist.queued : texts.worklist.failed}</Text>;
   }
   if (scan.answer_hidden) return <Text size="sm">{texts.worklist.hidden}</Text>;
-  return (
-    <Text size="sm">
-      <b>{scan.prediction}</b> {formatProbability(scan.confidence ?? 0)}
-    </Text>
-  );
+  return <ModelAnswer scan={scan} lines={2} />;
 }
 
 function Read({ scan }: { scan: Scan }) {

@@ -7,6 +7,8 @@ export const common = {
   save: "Save",
   delete: "Delete",
   none: "–",
+  // Empty for a picture that is not doubtful.
+  doubtful: (reasons: readonly string[]) => (reasons.length > 0 ? `Doubtful: ${reasons.join(" ")}` : ""),
   eyes: { OD: "Right (OD)", OS: "Left (OS)" },
   eyesShort: { OD: "OD", OS: "OS" },
 };

@@ -8,6 +8,7 @@ export const dashboard = {
   perDayOf: (date: string, count: number) => `${date}: ${count}`,
   busiest: (count: string) => `most in a day: ${count}`,
   labels: "What the model said",
+  doubtful: (count: string) => `(${count} doubtful)`,
   queue: "Queue",
   queued: "wait for the model",
   predicted: "have a prediction",
