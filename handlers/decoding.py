@@ -7,9 +7,12 @@ will take; what a header can't tell is decoded in a process of its own, with lim
 from __future__ import annotations
 
 import io
-from collections.abc import Callable
+import logging
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
+from traceback import extract_tb
 
 from PIL import Image, PngImagePlugin, TiffImagePlugin, UnidentifiedImageError
 
@@ -25,6 +28,8 @@ from handlers.errors import (
 from handlers.pixels import MAX_PIXELS, Picture, Rgb, check_memory, check_size
 from handlers.rgb import BITS_PER_SAMPLE, METADATA_ERRORS, ORIENTATION, SIXTEEN_BIT_GREY, upright_rgb
 from handlers.structure import bmp, jpeg, png, tiff, webp
+
+log = logging.getLogger(__name__)
 
 READ_TYPES = "PNG, JPEG, TIFF, BMP, WebP and DICOM"
 # Pillow refuses twice this many by itself: a net below our own check, for images inside DICOM files too.
@@ -67,7 +72,8 @@ class Examined:
 
     def decode_here(self) -> Picture:
         """The picture, decoded in this process whatever its kind."""
-        return Picture(self._read(), self.media_type)
+        with _refusing_what_fails("pixels"):
+            return Picture(self._read(), self.media_type)
 
 
 def decode(content: bytes, declared_type: str | None = None) -> Picture:
@@ -86,6 +92,25 @@ def decode(content: bytes, declared_type: str | None = None) -> Picture:
 
 def examine(content: bytes, declared_type: str | None = None) -> Examined:
     """Look at a file without decoding it. Raises what `decode` raises before it decodes a pixel."""
+    with _refusing_what_fails("header"):
+        return _examined(content, declared_type)
+
+
+@contextmanager
+def _refusing_what_fails(part: str) -> Iterator[None]:
+    """Make an ImageError of whatever goes wrong with a part of a file in a way that nobody has thought of."""
+    try:
+        yield
+    except (ImageError, MemoryError):
+        raise
+    except Exception as error:
+        # Not the error's text, which may quote what is a patient's.
+        where = extract_tb(error.__traceback__)[-1]
+        log.error("A file's %s: %s, %s line %s", part, type(error).__name__, where.filename, where.lineno)
+        raise ImageError(f"The file's {part} can't be read. Save it as PNG and send that.") from error
+
+
+def _examined(content: bytes, declared_type: str | None) -> Examined:
     if not content:
         raise EmptyImage(f"The request has no image. Send one of {READ_TYPES} as the body.")
     found = formats.media_type(content)
@@ -105,12 +130,19 @@ def examine(content: bytes, declared_type: str | None = None) -> Examined:
 
 def _examined_dicom(content: bytes, declared_type: str | None) -> Examined:
     data = dicom.header(content)
-    width, height = dicom.size(data)
-    needed, is_apart = dicom.memory_bytes(data, len(content)), dicom.is_compressed(data)
+    layout = dicom.layout(data)
+    needed = layout.memory_bytes(len(content))
     check_memory(needed, "DICOM")
-    needed += apart.OWN_BYTES if is_apart else 0
+    needed += apart.OWN_BYTES if layout.is_compressed else 0
     return Examined(
-        formats.DICOM, width, height, needed, is_apart, partial(dicom.pixels, data), content, declared_type
+        formats.DICOM,
+        layout.width,
+        layout.height,
+        needed,
+        layout.is_compressed,
+        partial(dicom.pixels, data, layout),
+        content,
+        declared_type,
     )
 
 

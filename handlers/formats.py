@@ -42,6 +42,11 @@ _OTHERS = (
     (0, b"CMDb", "a Heidelberg E2E"),
     (0, b"FOCT", "a Topcon volume"),
 )
+_DICOM_MAGIC = b"DICM"
+_DICOM_TEXTS = (b"UL", b"CS", b"UI", b"OB", b"DA", b"TM", b"DT", b"SH", b"LO", b"ST")
+"""Kinds of values that a DICOM file without preamble may begin with, where it names them (PS3.5, 7.1)."""
+_LONGEST_FIRST = 1024
+"""Bytes of such a value where it does not."""
 _BMP_HEADER_SIZES = (12, 16, 40, 52, 56, 64, 108, 124)
 
 
@@ -53,7 +58,18 @@ def media_type(content: bytes) -> str | None:
     # Two letters alone would take any text that begins with them for a bitmap.
     if content.startswith(b"BM") and len(content) >= 18:
         return "image/bmp" if struct.unpack_from("<I", content, 14)[0] in _BMP_HEADER_SIZES else None
-    return None
+    return DICOM if _begins_with_element(content.removeprefix(_DICOM_MAGIC)) else None
+
+
+def _begins_with_element(content: bytes) -> bool:
+    """Whether some bytes begin as a DICOM file does without its preamble: with an element of its first groups."""
+    if len(content) < 8:
+        return False
+    for order in "<>":
+        group, _, length = struct.unpack_from(f"{order}HHI", content)
+        if group in (0x0002, 0x0008) and (content[4:6] in _DICOM_TEXTS or 0 < length <= _LONGEST_FIRST):
+            return True
+    return False
 
 
 def other_kind(content: bytes) -> str | None:

@@ -22,8 +22,9 @@ MOST_MEMORY_BYTES = 8 * MAX_PIXELS
 """What decoding one file may take: forty megapixels of colour are 280 MB at once as Pillow and NumPy keep them."""
 ROWS_AT_ONCE = 256
 """Large pictures are converted in strips: what is made on the way would take several times their memory at once."""
-GREY_DEPTHS = (8, 10, 12, 14, 16)
-"""Bits per pixel that devices record in 16-bit files."""
+FEW_PIXELS = 2**17
+GREY_DEPTHS = (8, 10, 12, 14)
+"""Bits per pixel that devices record in 16-bit files, when not all of them."""
 
 
 @dataclass(frozen=True)
@@ -32,6 +33,11 @@ class Picture:
 
     pixels: Rgb
     media_type: str
+
+    def __post_init__(self) -> None:
+        """Raises ValueError for pixels that are no picture: what is stored of them could not be read again."""
+        if self.pixels.dtype != np.uint8 or self.pixels.shape[2:] != (3,) or not self.pixels.size:
+            raise ValueError(f"{self.pixels.dtype} pixels of shape {self.pixels.shape} are no picture")
 
     @property
     def width(self) -> int:
@@ -67,14 +73,25 @@ def strips(height: int) -> Iterator[slice]:
     return (slice(top, min(top + ROWS_AT_ONCE, height)) for top in range(0, height, ROWS_AT_ONCE))
 
 
-def to_8_bit(values: npt.NDArray[np.uint16]) -> npt.NDArray[np.uint8]:
-    """16-bit values as 8-bit, black staying black.
+def few_rows(height: int, width: int) -> Iterator[slice]:
+    """The same, so few at a time that it matters little what is made of each pixel on the way."""
+    at_once = max(1, FEW_PIXELS // width)
+    return (slice(top, min(top + at_once, height)) for top in range(0, height, at_once))
 
-    Files seldom say how many of the 16 bits the device used, so the smallest usual depth that holds the brightest
-    value counts as white: 12-bit data in a 16-bit file come out neither black nor stretched to noise.
+
+def bits_used(brightest: int, word: int = 16) -> int:
+    """How many bits of words of `word` bits a device used, whose greatest value is `brightest`.
+
+    Files seldom say it, so the smallest usual depth that holds the value counts: 12-bit data in a 16-bit file come out
+    neither black nor stretched to noise.
     """
-    brightest = int(values.max())
-    depth = next(bits for bits in GREY_DEPTHS if brightest < 1 << bits)
+    most = word if word <= 16 else max(16, brightest.bit_length())
+    return next((bits for bits in GREY_DEPTHS if brightest < 1 << bits and bits < most), most)
+
+
+def to_8_bit(values: npt.NDArray[np.uint16]) -> npt.NDArray[np.uint8]:
+    """16-bit values as 8-bit by `bits_used`, black staying black."""
+    depth = bits_used(int(values.max()))
     if depth == 8:
         return values.astype(np.uint8)
     white = (1 << depth) - 1

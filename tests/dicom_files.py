@@ -6,7 +6,10 @@ import io
 from typing import Any
 
 import numpy.typing as npt
-from pydicom.dataset import FileDataset, FileMetaDataset
+from pydicom.datadict import dictionary_VR, tag_for_keyword
+from pydicom.dataelem import RawDataElement
+from pydicom.dataset import Dataset, FileDataset, FileMetaDataset
+from pydicom.tag import BaseTag
 from pydicom.uid import ExplicitVRLittleEndian, OphthalmicPhotography8BitImageStorage, generate_uid
 
 
@@ -38,3 +41,26 @@ def written(data: FileDataset, **options: Any) -> bytes:
     out = io.BytesIO()
     data.save_as(out, **({"enforce_file_format": True} | options))
     return out.getvalue()
+
+
+def set_raw(data: FileDataset, name: str, value: object) -> None:
+    """Write what pydicom would not: any text for a number, several values where there is one."""
+    tag = tag_for_keyword(name)
+    assert tag is not None
+    representation = dictionary_VR(tag)
+    several: list[Any] = value if isinstance(value, list) else [] if value is None else [value]
+    if representation.startswith("US"):
+        representation = "US"
+        raw = b"".join(int(number).to_bytes(2, "little") for number in several)
+    else:
+        raw = "\\".join(map(str, several)).encode()
+        raw += b" " * (len(raw) % 2)
+    data[tag] = RawDataElement(BaseTag(tag), representation, len(raw), raw, 0, False, True)
+
+
+def item(**elements: Any) -> Dataset:
+    """An item of a sequence."""
+    made = Dataset()
+    for name, value in elements.items():
+        setattr(made, name, value)
+    return made

@@ -100,7 +100,8 @@ def test_an_archive_whose_manifest_names_other_code_is_built_again(store: Path, 
     with ZipFile(archive) as opened:
         manifest = opened.read("MAR-INF/MANIFEST.json")
     rewritten(
-        archive, **{"MAR-INF/MANIFEST.json": manifest.replace(b"torchserve_handler.py", b"handlers/dicom.py")}
+        archive,
+        **{"MAR-INF/MANIFEST.json": manifest.replace(b"torchserve_handler.py", b"handlers/decoding.py")},
     )
 
     build_archive(store, "retina-oct", "1.0.0", tmp_path)
