@@ -24,7 +24,12 @@ STRIP_BYTES = 2**23
 
 
 def encode_png(pixels: npt.NDArray[np.uint8]) -> bytes:
-    """uint8 pixels, grey (height, width) or RGB (height, width, 3), as a PNG without loss."""
+    """uint8 pixels, grey (height, width) or RGB (height, width, 3), as a PNG without loss.
+
+    Raises ValueError for pixels of another kind, whose file nobody could read.
+    """
+    if pixels.dtype != np.uint8 or pixels.ndim < 2 or pixels.shape[2:] not in ((), (3,)) or not pixels.size:
+        raise ValueError(f"{pixels.dtype} pixels of shape {pixels.shape} can't be written as PNG")
     height, width = pixels.shape[:2]
     at_once = max(1, STRIP_BYTES * height // pixels.size)
     packer = isal_zlib.compressobj(LEVEL)
