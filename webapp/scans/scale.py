@@ -22,20 +22,16 @@ def pixel_size(content: bytes) -> tuple[float, float] | None:
     if formats.media_type(content) != formats.DICOM:
         return None
     try:
-        spacing = _spacing(dicom.header(content))
-        # 0.01147 mm are 11.47 µm, and not the 11.469999999999999 that a computer makes of them.
-        rows, columns = (round(float(value) * MICROMETRES_PER_MILLIMETRE, DIGITS) for value in spacing or ())
-    except (ImageError, ValueError, TypeError, OverflowError):
+        return dicom.first(dicom.header(content), _plausible_size)
+    except ImageError:
         return None
-    plausible = all(SMALLEST <= value <= LARGEST for value in (rows, columns))
-    return (columns, rows) if plausible else None
 
 
-def _spacing(header: Any) -> Any:
-    if spacing := dicom.values(header, "PixelSpacing"):
-        return spacing
-    for groups in ("SharedFunctionalGroupsSequence", "PerFrameFunctionalGroupsSequence"):
-        for group in dicom.sequence(header, groups):
-            for measures in dicom.sequence(group, "PixelMeasuresSequence"):
-                return dicom.values(measures, "PixelSpacing")
-    return None
+def _plausible_size(place: Any) -> tuple[float, float] | None:
+    spacing = [value for value in dicom.numbers(place, "PixelSpacing") if value is not None]
+    # 0.01147 mm are 11.47 µm, and not the 11.469999999999999 that a computer makes of them.
+    sizes = [round(value * MICROMETRES_PER_MILLIMETRE, DIGITS) for value in spacing]
+    if len(sizes) != 2 or not all(SMALLEST <= size <= LARGEST for size in sizes):
+        return None
+    rows, columns = sizes
+    return columns, rows
