@@ -81,7 +81,7 @@ def decode(content: bytes, declared_type: str | None = None) -> Picture:
 
     The bytes decide what it is; `declared_type` only lets a DICOM file without preamble be read. EXIF orientation
     is applied, so width and height are those that a viewer shows. Grey of 16 bits is narrowed by
-    `pixels.to_8_bit`; of 16-bit colour the upper 8 bits are kept. Colour profiles are ignored.
+    `depth.white_of`; of 16-bit colour the upper 8 bits are kept. Colour profiles are ignored.
 
     Raises EmptyImage, UnsupportedImage (a recognised type that is not read), ImageError (not an image, or damaged),
     TruncatedImage, SeveralImages (pages or frames), and before any pixel is decoded ImageTooLarge, ImageTooSmall or

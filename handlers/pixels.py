@@ -89,12 +89,10 @@ def bits_used(brightest: int, word: int = 16) -> int:
     return next((bits for bits in GREY_DEPTHS if brightest < 1 << bits and bits < most), most)
 
 
-def to_8_bit(values: npt.NDArray[np.uint16]) -> npt.NDArray[np.uint8]:
-    """16-bit values as 8-bit by `bits_used`, black staying black."""
-    depth = bits_used(int(values.max()))
-    if depth == 8:
+def to_8_bit(values: npt.NDArray[np.uint16], white: int) -> npt.NDArray[np.uint8]:
+    """16-bit values, none of them above `white`, as 8-bit; black stays black."""
+    if white == 255:
         return values.astype(np.uint8)
-    white = (1 << depth) - 1
     return looked_up(
         values, ((np.arange(white + 1, dtype=np.uint32) * 255 + white // 2) // white).astype(np.uint8)
     )

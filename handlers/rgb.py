@@ -9,6 +9,7 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image, TiffImagePlugin
 
+from handlers.depth import deep_grey, white_of
 from handlers.errors import UnsupportedImage
 from handlers.pixels import Rgb, grey_to_rgb, strips, to_8_bit
 
@@ -49,11 +50,12 @@ def _to_rgb(image: Image.Image, content: bytes) -> Rgb:
     if isinstance(image, TiffImagePlugin.TiffImageFile):
         _refuse_misread(image)
     if image.mode in SIXTEEN_BIT_GREY or _is_signed_16_bit(image):
-        grey = _narrow_grey(image)
+        grey = _narrow_grey(image, content)
         # Pillow inverts 8-bit TIFFs whose zero means white, but not those of 16 bits.
         return grey_to_rgb(255 - grey if _zero_is_white(image) else grey)
     if image.mode in ("I", "F"):
-        raise UnsupportedImage("The image has 32 bits per pixel; 8 and 16 bits are read.")
+        grey = deep_grey(image)
+        return grey_to_rgb(255 - grey if _zero_is_white(image) else grey)
     if image.mode == "L" and not image.has_transparency_data:
         return grey_to_rgb(np.array(image))
     pixels = np.empty((image.height, image.width, 3), np.uint8)
@@ -90,11 +92,11 @@ def _is_signed_16_bit(image: Image.Image) -> bool:
     )
 
 
-def _narrow_grey(image: Image.Image) -> npt.NDArray[np.uint8]:
+def _narrow_grey(image: Image.Image, content: bytes) -> npt.NDArray[np.uint8]:
     values = np.asarray(image)
     if values.min() < 0:
-        raise UnsupportedImage("The image has negative grey values; export it as unsigned 8 or 16 bits.")
-    return to_8_bit(values.astype(np.uint16, copy=False))
+        return deep_grey(image)
+    return to_8_bit(values.astype(np.uint16, copy=False), white_of(image, content, int(values.max())))
 
 
 def _zero_is_white(image: Image.Image) -> bool:

@@ -15,6 +15,7 @@ import tifffile
 from PIL import Image
 
 from tests.dicom_files import dataset, written
+from tests.handlers.dicom.kinds import palette
 from tests.images import encoded
 
 ROOT = Path(__file__).parents[2]
@@ -67,11 +68,17 @@ FILES: dict[str, Callable[[], bytes]] = {
     "TIFF in strips": lambda: tiff(COLOUR, photometric="rgb", compression="zlib", rowsperstrip=16),
     "TIFF that lies on its side": lambda: turned("TIFF"),
     "16-bit TIFF": lambda: tiff(GREY.astype(np.uint16) * 257, photometric="minisblack"),
+    "TIFF of floats": lambda: tiff(GREY.astype(np.float32), photometric="minisblack"),
     "grey DICOM": lambda: written(dataset(GREY)),
     "16-bit DICOM with a window": lambda: written(
         dataset(GREY.astype(np.uint16) * 16, WindowCenter=1000, WindowWidth=900, RescaleSlope=2, RescaleIntercept=1)
     ),
     "colour DICOM": lambda: written(dataset(COLOUR)),
+    "16-bit colour DICOM in planes": lambda: written(
+        dataset(COLOUR.astype(np.uint16), PlanarConfiguration=1, PhotometricInterpretation="YBR_FULL")
+    ),
+    "32-bit DICOM": lambda: written(dataset(GREY.astype(np.int32) * 1000 - 9, WindowCenter=1000, WindowWidth=900)),
+    "DICOM with a palette": lambda: written(dataset(GREY, **palette([bytes(512)] * 3))),
 }  # fmt: skip
 
 

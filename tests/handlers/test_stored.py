@@ -52,6 +52,8 @@ FILES: dict[str, Callable[[], bytes]] = {
     "TIFF, 16 bits": lambda: tiff(GREY.astype(np.uint16) * 16, photometric="minisblack"),
     "TIFF, 16 bits, white first": lambda: tiff(GREY.astype(np.uint16) * 16, photometric="miniswhite"),
     "TIFF, signed 16 bits": lambda: tiff(GREY.astype(np.int16) * 16, photometric="minisblack"),
+    "TIFF, 32 bits": lambda: tiff(GREY.astype(np.uint32) * 16, photometric="minisblack"),
+    "TIFF, floats": lambda: tiff(GREY.astype(np.float32), photometric="minisblack"),
     "TIFF, RGB of 16 bits": lambda: tiff(COLOUR.astype(np.uint16) * 257, photometric="rgb"),
     "TIFF on its side": lambda: turned("TIFF"),
     **by_mode("BMP", "1", "L", "P", "RGB"),
