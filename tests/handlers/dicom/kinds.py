@@ -66,6 +66,34 @@ def lut(entries: Values, first: int = 0, bits: int = 16, signed: bool = False) -
     return made
 
 
+def with_numbers(table: Dataset, entries: list[int]) -> Dataset:
+    """The table with its entries as numbers, not as bytes."""
+    del table.LUTData
+    table.add_new("LUTData", "US", entries)
+    return table
+
+
+def with_elements(values: Values, *elements: tuple[str, str, object]) -> Kind:
+    """A file with elements of a name, another representation than the standard's, and a value."""
+    data = dataset(values)
+    for name, representation, value in elements:
+        data.add_new(name, representation, value)
+    return Kind(written(data), GREY)
+
+
+def floats(keyword: str, dtype: type, hole: float | None = None, **elements: Any) -> Kind:
+    """Numbers from 0 to 1, some of them missing where there is a hole."""
+    values = (GREY / 255).astype(dtype)
+    if hole is not None:
+        values[:10] = hole
+    data = dataset(GREY, BitsAllocated=values.itemsize * 8, **elements)
+    del data.PixelData, data.BitsStored, data.HighBit, data.PixelRepresentation
+    setattr(data, keyword, values.tobytes())
+    return Kind(
+        written(data), GREY if hole is None else np.where(np.arange(len(GREY))[:, None] < 10, 0, GREY)
+    )
+
+
 def palette(
     entries: list[bytes], count: int = 256, bits: int = 16, first: int = 0, **more: Any
 ) -> dict[str, Any]:
@@ -215,6 +243,24 @@ KINDS: dict[str, Kind] = {
         PixelPaddingRangeLimit=60010,
         **TWELVE,
     ),
+    "floats": floats("FloatPixelData", np.float32),
+    "floats with a window": floats(
+        "FloatPixelData", np.float32, WindowCenter="0.5", WindowWidth=1, VOILUTFunction="LINEAR_EXACT"
+    ),
+    "floats with padding and what is no number": floats(
+        "FloatPixelData", np.float32, hole=np.nan, FloatPixelPaddingValue=-9999.0
+    ),
+    "floats of 64 bits with padding": floats("DoubleFloatPixelData", np.float64, hole=-9999, DoubleFloatPixelPaddingValue=-9999.0),
+    "one bit, inverted": kind(
+        GREY,
+        255 - BLACK_AND_WHITE * 255,
+        PhotometricInterpretation="MONOCHROME1",
+        BitsAllocated=1,
+        BitsStored=1,
+        HighBit=0,
+        PixelData=np.packbits(BLACK_AND_WHITE.ravel(), bitorder="little").tobytes(),
+    ),
+    "nothing but padding": kind(DEEP * 0 + 7, DEEP * 0, PixelPaddingValue=7),
     # Windows and rescales
     "inverted": kind(255 - GREY, PhotometricInterpretation="MONOCHROME1"),
     "inverted 12 of 16 bits with a window": kind(
@@ -223,6 +269,14 @@ KINDS: dict[str, Kind] = {
     "window less than 1 wide": kind(
         DEEP * 16, RescaleSlope="0.0001", RescaleIntercept=0, WindowCenter="0.204", WindowWidth="0.408"
     ),
+    "window as floats": with_elements(DEEP * 8, ("WindowCenter", "FD", 1020.0), ("WindowWidth", "FD", 2040.0)),
+    "window as texts": with_elements(DEEP * 8, ("WindowCenter", "LO", "1020"), ("WindowWidth", "LO", " 2040 ")),
+    "window of an unknown kind": with_elements(DEEP * 8, ("WindowCenter", "UN", b"1020"), ("WindowWidth", "UN", b"2040")),
+    "more centers than widths": kind(DEEP * 8, WindowCenter=[1020, 7, 9], WindowWidth=2040),
+    "function of the frame alone": kind(
+        DEEP * 8, PerFrameFunctionalGroupsSequence=[item(FrameVOILUTSequence=[item(VOILUTFunction="SIGMOID")])], **WINDOW
+    ),
+    "small letters and spaces": with_raw(255 - GREY, PhotometricInterpretation=" monochrome1 "),
     "exact window": kind(DEEP * 8, VOILUTFunction="LINEAR_EXACT", **WINDOW),
     "function in small letters": with_raw(DEEP * 8, VOILUTFunction="linear_exact ", **WINDOW),
     "function that nobody knows": kind(DEEP * 8, VOILUTFunction="CUBIC", **WINDOW),
@@ -250,6 +304,20 @@ KINDS: dict[str, Kind] = {
         DEEP * 8, VOILUTSequence=[item(LUTDescriptor=[256, 0, 16], LUTData=bytes(100))], **WINDOW
     ),
     "VOI table of nothing but zeros": kind(DEEP * 8, VOILUTSequence=[lut(RAMP * 0)], **WINDOW),
+    "VOI table as numbers": kind(
+        DEEP, 255 - GREY, VOILUTSequence=[with_numbers(lut(DOWN * 257), [int(entry) for entry in DOWN * 257])]
+    ),
+    "VOI table of two bytes a word": kind(
+        DEEP,
+        255 - GREY,
+        VOILUTSequence=[item(LUTDescriptor=[256, 0, 8], LUTData=DOWN.astype(np.uint8).tobytes())],
+    ),
+    "second VOI table where the first is not whole": kind(
+        DEEP, 255 - GREY, VOILUTSequence=[item(LUTDescriptor=[256, 0, 8], LUTData=b"\0\0"), lut(DOWN * 257)]
+    ),
+    "VOI table whose description is too short": kind(
+        DEEP * 8, VOILUTSequence=[item(LUTDescriptor=[256, 0], LUTData=bytes(512))], **WINDOW
+    ),
     "VOI table in the frame's group": kind(
         DEEP,
         255 - GREY,
@@ -301,6 +369,14 @@ KINDS: dict[str, Kind] = {
         3,
         PhotometricInterpretation="YBR_FULL",
         **TWELVE,
+    ),
+    "YBR_FULL in planes": kind(
+        convert_color_space(COLOUR, "RGB", "YBR_FULL"),
+        COLOUR,
+        3,
+        PhotometricInterpretation="YBR_FULL",
+        PlanarConfiguration=1,
+        PixelData=convert_color_space(COLOUR, "RGB", "YBR_FULL").transpose(2, 0, 1).tobytes(),
     ),
     "YBR_FULL_422": kind(
         np.repeat(COLOUR[:, ::2], 2, axis=1),
