@@ -15,6 +15,7 @@ from handlers.errors import ImageTooComplex, SeveralImages, TruncatedImage, Unsu
 from handlers.structure import jpeg, png
 from tests.bombs import (
     GREY,
+    functional_groups,
     jpeg_with,
     many_frames,
     nested_dicom,
@@ -75,6 +76,7 @@ TOO_MUCH = {
     "items": nested_dicom(20_000),
     "elements": nested_dicom(0, elements=25_000),
     "items in items": nested_dicom(20_000, depth=3),
+    "functional groups": functional_groups(20_000),
     "run lengths": packed_bmp(600_000),
 }
 
