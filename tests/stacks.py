@@ -66,7 +66,8 @@ class Stack:
         """Start it and wait until it is ready."""
         started = retinote(
             *("up", "--detach", "--data-dir", self.data),
-            *("--port", str(self.port), "--model-store", self.store, *self.options),
+            *("--port", str(self.port), "--model-store", self.store),
+            *self.options,
             timeout_s=START_TIMEOUT_S,
             # Only the bundled network is worth compiling: those that tests make up are served once.
             engine="auto" if self.store == MODEL_STORE else "eager",
