@@ -31,6 +31,7 @@
 | RETINOTE_HTTPS | 1 behind TLS: cookies travel encrypted only | 0 |
 | RETINOTE_LOG_FORMAT | line for people, json for a log collector | line |
 | RETINOTE_MODEL_CHANGES | file in which ./retinote models notes what it did, for the audit | torchserve/changes.jsonl in the data folder |
+| RETINOTE_FILE_IDENTITY | what becomes of eye, patient and date of a DICOM file: drop, pseudonymise or keep | pseudonymise |
 | RETINOTE_DEBUG | 1 shows tracebacks in the browser; never in production | 0 |
 
 RETINOTE_SECRET_KEY, RETINOTE_MONGODB_URI, RETINOTE_BROKER_URL and RETINOTE_CACHE_URL may stand in a file instead: NAME_FILE is
@@ -65,6 +66,14 @@ def _count(name: str, default: int, most: int) -> int:
     if not (text.isascii() and text.isdigit() and 1 <= int(text[:10]) <= most):
         raise ImproperlyConfigured(f"{name} is {text!r}; give a whole number from 1 to {most}.")
     return int(text)
+
+
+def _one_of(name: str, known: tuple[str, ...]) -> str:
+    """One of these words; the first where none is given."""
+    word = os.environ.get(name) or known[0]
+    if word not in known:
+        raise ImproperlyConfigured(f"{name} is {word!r}; give one of {', '.join(known)}.")
+    return word
 
 
 def _secret(name: str, default: str = "") -> str:
@@ -242,6 +251,7 @@ MAX_UPLOAD_BYTES = 32 * 2**20
 DATA_UPLOAD_MAX_MEMORY_SIZE = 2 * 2**20  # what is not a file: JSON bodies and form fields
 FILE_UPLOAD_MAX_MEMORY_SIZE = 2 * 2**20
 FILE_UPLOAD_PERMISSIONS = 0o600
+FILE_IDENTITY = _one_of("RETINOTE_FILE_IDENTITY", ("pseudonymise", "drop", "keep"))
 
 REST_FRAMEWORK = {
     "DEFAULT_AUTHENTICATION_CLASSES": [

@@ -170,6 +170,7 @@ def test_documents_of_the_version_before_are_read_while_both_run(
         "micrometres_x",
         "micrometres_y",
         "waited_ms",
+        "acquired",
     )
     fresh_database["scans_scan"].update_one(
         {"_id": old_scan}, {"$unset": dict.fromkeys([*newer, "caveats"], "")}
@@ -182,7 +183,7 @@ def test_documents_of_the_version_before_are_read_while_both_run(
     scan = client.get(f"/api/v1/scans/{old_scan}/")
 
     assert scan.status_code == 200
-    assert scan.json()["prediction"] == "CNV"
+    assert (scan.json()["prediction"], scan.json()["acquired"]) == ("CNV", "")
     assert client.get("/api/v1/scans/?ordering=urgent").status_code == 200
     assert client.post(f"/api/v1/scans/{old_scan}/review/", {"verdict": "agree"}).status_code == 201
 

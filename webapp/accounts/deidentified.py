@@ -37,7 +37,7 @@ class Shown(Enum):
 
 
 FIELDS: Mapping[str, Shown] = {
-    **dict.fromkeys(("patient_ref", "note", "comment", "sha256"), Shown.EMPTY),
+    **dict.fromkeys(("patient_ref", "acquired", "note", "comment", "sha256"), Shown.EMPTY),
     **dict.fromkeys(("timestamp", "predicted_at", "created", "modified", "oldest_queued"), Shown.NEVER),
     **dict.fromkeys(("user_id", "creator"), Shown.PSEUDONYM),
     **dict.fromkeys(("reader", "adjudicator", "creator_name"), Shown.NAME),
@@ -74,6 +74,9 @@ FIELDS: Mapping[str, Shown] = {
     **dict.fromkeys(("@context", "type", "selector", "shape", "revision"), Shown.AS_IT_IS),
     "manual_annotation": Shown.AS_IT_IS,  # each of its own accord
     "duplicate": Shown.AS_IT_IS,
+    "differences": Shown.INSIDE,
+    **dict.fromkeys(("field", "found_in"), Shown.AS_IT_IS),
+    **dict.fromkeys(("entered", "found"), Shown.EMPTY),
 }
 """By the field's name, the same everywhere. What isn't in it comes as null."""
 ID_BESIDE = {"reader": "user_id", "adjudicator": "user_id", "creator_name": "creator"}

@@ -62,10 +62,11 @@ def _facts(scan: Scan, user: User) -> list[tuple[str, str]]:
         if scan.micrometres_x is not None and scan.micrometres_y is not None
         else ""
     )
-    names = ("timestamp", "patient_ref", "note", "sha256")
+    names = ("timestamp", "patient_ref", "acquired", "note", "sha256")
     known = de_identified({name: getattr(scan, name) for name in names}, user)
     return [
         ("Uploaded", f"{known['timestamp']:%Y-%m-%d %H:%M} UTC" if known["timestamp"] else ""),
+        ("Taken", known["acquired"]),
         ("Eye", str(Eye(scan.eye).label) if scan.eye else ""),
         ("Patient reference", known["patient_ref"]),
         ("Note", known["note"][:300]),

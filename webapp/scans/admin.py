@@ -82,7 +82,7 @@ class ScanAdmin(DisclosingAdmin[Scan], TransactionalAdmin[Scan]):
             {"fields": ("prediction", "bars", "caveat_texts", "quality_reasons", "read_by", "predicted_at")},
         ),
         ("Recommendation", {"fields": ("urgency", "action", "reasons", "sources")}),
-        ("Patient", {"fields": ("eye", "patient_ref", "note")}),
+        ("Patient", {"fields": ("eye", "patient_ref", "acquired", "note")}),
         ("Record", {"fields": ("user", "clinic", "timestamp", "size", "sha256", "weights_sha256")}),
     )
     inlines = (ReviewInline, AnnotationInline, PredictionInline)

@@ -129,6 +129,11 @@ class Scan(OfScan):
     micrometres_y = models.FloatField(null=True, blank=True, help_text="Height of a pixel, when it is known.")
     eye = models.CharField(max_length=2, choices=Eye.choices, blank=True)
     patient_ref = models.CharField(max_length=80, blank=True)
+    acquired = models.CharField(
+        max_length=10,
+        blank=True,
+        help_text="When it was taken: a day, month or year, such as 2024-03-17 or 2024-03.",
+    )
     note = models.CharField(max_length=2000, blank=True)
 
     status = models.CharField(max_length=9, choices=Status.choices, default=Status.QUEUED)

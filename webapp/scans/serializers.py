@@ -2,20 +2,26 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, ClassVar
 
 from django.conf import settings
 from django.urls import reverse
 from drf_spectacular.utils import extend_schema_field
 from rest_framework import exceptions, serializers, status
+from rest_framework.fields import empty
 
+from handlers.dicom_identity import checked_date
 from webapp.accounts.deidentified import DeIdentified
 from webapp.accounts.models import User
 from webapp.annotations.serializers import AnnotationSerializer
 from webapp.api.fields import NumberField, PatternField, TextField, WrittenNumberField
 from webapp.recommendations.rules import needs_review
+from webapp.scans.differences import ENTERED, FoundIn
 from webapp.scans.models import Eye, Scan, Status
 from webapp.scans.scale import LARGEST, SMALLEST
+
+PATTERN = r"^[0-9]{4}(-[0-9]{2}(-[0-9]{2})?)?$"
+WRITTEN_AS = "2024-03-17, 2024-03 or 2024"
 
 
 class FileTooLarge(exceptions.APIException):
@@ -25,11 +31,31 @@ class FileTooLarge(exceptions.APIException):
     default_code = "too_large"
 
 
+class DateField(PatternField):
+    """When a picture was taken, as precisely as it is known."""
+
+    default_error_messages: ClassVar[dict[str, Any]] = {
+        "invalid": f"Give the day, month or year in which the picture was taken: {WRITTEN_AS}."
+    }
+
+    def __init__(self, **options: Any) -> None:
+        super().__init__(PATTERN, max_length=10, **options)
+
+    def run_validation(self, data: Any = empty) -> Any:
+        """The text. Raises ValidationError."""
+        text = super().run_validation(data)
+        try:
+            return text and checked_date(text)
+        except ValueError:
+            self.fail("invalid")
+
+
 class DetailsSerializer(serializers.Serializer[Any]):
     """What people say of a scan."""
 
     eye = serializers.ChoiceField(choices=Eye.choices, required=False, allow_blank=True)
     patient_ref = TextField(max_length=80, required=False, allow_blank=True)
+    acquired = DateField(required=False, allow_blank=True, help_text=f"When it was taken: {WRITTEN_AS}.")
     note = TextField(max_length=2000, required=False, allow_blank=True)
     micrometres_x: serializers.FloatField = NumberField(
         min_value=SMALLEST, max_value=LARGEST, required=False, allow_null=True, help_text="Width of a pixel."
@@ -60,7 +86,8 @@ class UploadSerializer(DetailsSerializer):
     )
     image = serializers.FileField(
         max_length=255,
-        help_text="PNG, JPEG, TIFF, BMP, WebP or DICOM; what the file says beside pixels and their size is dropped.",
+        help_text="PNG, JPEG, TIFF, BMP, WebP or DICOM. Eye, patient and date of a DICOM file are kept as this "
+        "installation is set to, where the form leaves them open; what else it says is dropped.",
     )
 
     def validate_image(self, file: Any) -> Any:
@@ -162,6 +189,9 @@ class ScanSerializer(DeIdentified, serializers.Serializer[Any]):
     micrometres_y = serializers.FloatField(allow_null=True, help_text="Height of a pixel, when it is known.")
     eye = serializers.ChoiceField(choices=Eye.choices, allow_blank=True)
     patient_ref = serializers.CharField()
+    acquired = serializers.CharField(
+        help_text=f"When it was taken: {WRITTEN_AS}. Empty when it is not known, and in de-identified data."
+    )
     note = serializers.CharField()
     timestamp = serializers.DateTimeField(allow_null=True, help_text="Null in de-identified data.")
     user_id = serializers.CharField()
@@ -245,12 +275,27 @@ class ScanSerializer(DeIdentified, serializers.Serializer[Any]):
         return reader
 
 
+class DifferenceSerializer(serializers.Serializer[Any]):
+    """A field that was entered and that has another value, or none, elsewhere; values as a form writes them."""
+
+    field = serializers.ChoiceField(choices=ENTERED)
+    entered = serializers.CharField()
+    found = serializers.CharField(allow_blank=True)
+    found_in = serializers.ChoiceField(choices=FoundIn.choices)
+
+
 class UploadedSerializer(ScanSerializer):
     """The answer to an upload."""
 
     duplicate = serializers.BooleanField(
         required=False,
-        help_text="True when this user has uploaded the same file before; the scan is that one.",
+        help_text="True when this user has uploaded the same file before; the scan is that one, as it was.",
+    )
+    differences = DifferenceSerializer(
+        many=True,
+        required=False,
+        help_text="Entered fields that the scan of an earlier upload, which was left as it is, or the file of a new "
+        "one, which has what was entered, says otherwise. To take the other value, PATCH the scan.",
     )
 
 

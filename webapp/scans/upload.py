@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
+from typing import Any
 
 import cv2
 import numpy as np
@@ -22,9 +23,10 @@ from webapp.api import request_id
 from webapp.audit.models import Action
 from webapp.audit.recording import record
 from webapp.inference.client import ModelAnswer
-from webapp.scans import storage
+from webapp.scans import differences, storage
+from webapp.scans.differences import Difference
+from webapp.scans.file_facts import file_facts
 from webapp.scans.models import Scan, Status
-from webapp.scans.scale import pixel_size
 from webapp.transactions import all_or_nothing
 
 # The request that uploads a scan predicts it, too; for this long nobody else does.
@@ -41,33 +43,33 @@ Pixels = npt.NDArray[np.uint8]
 class Upload:
     """What became of an upload; `created` is false when this user's scan of the same file was in the clinic before.
 
-    `asked` is what the model server will say of it, None when there is nothing to predict.
+    `asked` is what the model server will say of it, None when there is nothing to predict. `differing` is where what
+    was entered is not what that scan, or the file of a new one, says.
     """
 
     scan: Scan
     created: bool
     asked: Future[ModelAnswer] | None = None
+    differing: Sequence[Difference] = ()
 
 
-def store(
-    user: User,
-    content: bytes,
-    examined: Examined,
-    ask: Ask,
-    *,
-    eye: str = "",
-    patient_ref: str = "",
-    note: str = "",
-    micrometres_x: float | None = None,
-    micrometres_y: float | None = None,
-) -> Upload:
+def store(user: User, content: bytes, examined: Examined, ask: Ask, entered: Mapping[str, Any]) -> Upload:
     """Keep an uploaded file, as `examined`, as a scan of the user, queued and claimed for the caller to predict.
 
     Kept are the pixels alone, as a lossless PNG: what else the file says (names, places, devices) is dropped, and
-    what people see is what the model sees. The size of a pixel is kept, as given or else as a DICOM file says it.
+    what people see is what the model sees. `entered` holds what people say of it, by the names of `ENTERED`; what they
+    leave open is taken from the file, as far as `file_facts` goes. A scan of the same file is left as it is.
     `ask` is called with an image of the same pixels before they are kept, so that the model server works meanwhile.
     Raises `handlers.errors.ImageError` for what is not a usable image, `handlers.errors.Busy`.
     """
+    entered = {name: value for name, value in entered.items() if value}
+    uploaded = _stored(user, content, examined, ask, entered)
+    if uploaded.created:
+        return uploaded
+    return replace(uploaded, differing=differences.from_scan(entered, uploaded.scan))
+
+
+def _stored(user: User, content: bytes, examined: Examined, ask: Ask, entered: Mapping[str, Any]) -> Upload:
     sha256 = hashlib.sha256(content).hexdigest()
     known = Scan.objects.filter(user=user, clinic=user.clinic, sha256=sha256).first()
     if known and storage.exists(known.image_name):
@@ -77,11 +79,10 @@ def store(
     asked, image = _ask_and_compress(pixels, ask)
     # The file first: a crash before the document leaves a file without one, which the sweep removes.
     name = storage.save(image)
-    if not micrometres_x or not micrometres_y:
-        micrometres_x, micrometres_y = pixel_size(content) or (None, None)
     now = clock.now()
     if known:
         return Upload(known, False, asked if _give_back(known, user, name) else None)
+    facts = file_facts(content, user)
 
     def write() -> Scan:
         scan = Scan.objects.create(
@@ -91,11 +92,7 @@ def store(
             image_name=name,
             width=width,
             height=height,
-            eye=eye,
-            patient_ref=patient_ref,
-            note=note,
-            micrometres_x=micrometres_x,
-            micrometres_y=micrometres_y,
+            **{**facts, **entered},
             timestamp=now,
             next_attempt_at=now,
             claimed_until=now + FIRST_CLAIM,
@@ -109,7 +106,7 @@ def store(
     except IntegrityError:  # the same file came in twice at the same moment
         storage.delete(name)
         return Upload(Scan.objects.get(user=user, clinic=user.clinic, sha256=sha256), False)
-    return Upload(scan, True, asked)
+    return Upload(scan, True, asked, differences.from_file(entered, facts))
 
 
 def _give_back(scan: Scan, user: User, name: str) -> bool:

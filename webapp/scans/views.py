@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future
+from dataclasses import asdict
 from itertools import chain
 from typing import Any
 
@@ -22,7 +23,7 @@ from rest_framework.viewsets import GenericViewSet
 from handlers.decoding import examine
 from handlers.errors import Busy, ImageError
 from webapp.accounts.abilities import Ability
-from webapp.accounts.deidentified import asked_id
+from webapp.accounts.deidentified import asked_id, de_identified
 from webapp.accounts.models import User
 from webapp.accounts.permissions import NeedsAbility
 from webapp.annotations.models import Annotation, disclose_shapes
@@ -160,8 +161,8 @@ class ScanViewSet(
         ends = time.monotonic() + prediction.INTERACTIVE_DEADLINE_S
         given = UploadSerializer(data=request.data)
         given.is_valid(raise_exception=True)
-        fields: dict[str, Any] = dict(given.validated_data)
-        image = fields.pop("image")
+        entered: dict[str, Any] = dict(given.validated_data)
+        image = entered.pop("image")
         assert isinstance(request.user, User)
 
         def ask(image: bytes) -> Future[ModelAnswer]:
@@ -174,7 +175,7 @@ class ScanViewSet(
                 content = image.read()
                 examined = examine(content)
                 with room.taken(0 if is_large_file else examined.memory_bytes):
-                    uploaded = upload.store(request.user, content, examined, ask, **fields)
+                    uploaded = upload.store(request.user, content, examined, ask, entered)
                     scan = uploaded.scan
                     if uploaded.asked:
                         prediction.conclude(scan, uploaded.asked)
@@ -185,6 +186,8 @@ class ScanViewSet(
             raise room.NoRoom(error.message) from error
         data = dict(self._shown(scan).data)
         code: int = status.HTTP_202_ACCEPTED if scan.status == Status.QUEUED else status.HTTP_201_CREATED
+        said = {"differences": [asdict(difference) for difference in uploaded.differing]}
+        data |= de_identified(said, request.user)
         if not uploaded.created:
             data["duplicate"] = True
             code = status.HTTP_200_OK

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import logging
+import re
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +15,7 @@ import requests
 from django.core.files.uploadedfile import SimpleUploadedFile
 from PIL import Image, PngImagePlugin
 from pymongo.database import Database
+from rest_framework.response import Response
 
 from tests import dicom_files
 from tests.images import bscan, encoded
@@ -25,10 +28,11 @@ pytestmark = pytest.mark.django_db(transaction=True)
 
 NAME, NUMBER, BORN = "Zacharias^Quintessa", "MRN-0042-77-X", "19500317"
 DEVICE, PLACE = "SN-8812-HEIDEL", "Klinik Sankt Elsewhere"
-STREET = "Alte Gasse 77b"
-PRIVATE = (NAME, "Zacharias", "Quintessa", NUMBER, BORN, DEVICE, PLACE, STREET)
+STREET, TAKEN = "Alte Gasse 77b", "20240317"
+PRIVATE = (NAME, "Zacharias", "Quintessa", NUMBER, BORN, DEVICE, PLACE, STREET, TAKEN, "2024-03-17")
 FILE_NAME = f"{NAME} {NUMBER}"
 GPS = 0x8825
+Upload = Callable[..., Response]
 
 
 def dicom() -> bytes:
@@ -46,6 +50,8 @@ def dicom() -> bytes:
             ReferringPhysicianName=NAME,
             StudyDescription=f"{NAME} {NUMBER}",
             PixelSpacing=[0.0039, 0.01147],
+            Laterality="L",
+            AcquisitionDate=TAKEN,
         )
     )
 
@@ -106,7 +112,7 @@ def logged(folder: Path) -> list[tuple[str, list[str]]]:
 
 
 def test_the_files_here_do_hold_what_is_looked_for() -> None:
-    assert set(holds_private(dicom())) == set(PRIVATE)
+    assert set(holds_private(dicom())) == set(PRIVATE) - {"2024-03-17"}
     assert {NAME, NUMBER, DEVICE, PLACE, STREET} <= set(holds_private(jpeg()))
     assert {NAME, PLACE, STREET} <= set(holds_private(png()))
     assert {NAME, NUMBER, DEVICE, PLACE, STREET} <= set(holds_private(tiff()))
@@ -146,7 +152,81 @@ def test_of_a_dicom_file_the_size_of_a_pixel_is_kept(away: None, clinician: User
 
     scan = Scan.objects.get()
     assert (scan.micrometres_x, scan.micrometres_y) == (11.47, 3.9)
-    assert (scan.eye, scan.patient_ref, scan.note) == ("", "", "")
+
+
+@pytest.mark.parametrize(
+    ("kept", "eye", "patient", "acquired"),
+    [
+        ("drop", "", "", ""),
+        ("pseudonymise", "OS", r"patient-[0-9a-f]{12}", "2024-03"),
+        ("keep", "OS", NUMBER, "2024-03-17"),
+    ],
+)
+def test_of_a_dicom_file_eye_patient_and_date_are_kept_as_set(
+    away: None,
+    clinician: User,
+    upload: Upload,
+    settings: Any,
+    kept: str,
+    eye: str,
+    patient: str,
+    acquired: str,
+) -> None:
+    settings.FILE_IDENTITY = kept
+
+    scan = upload(clinician, dicom()).json()
+
+    assert (scan["eye"], scan["acquired"]) == (eye, acquired)
+    assert re.fullmatch(patient, scan["patient_ref"])
+    assert (scan["note"], scan["differences"]) == ("", [])
+
+
+def test_a_pseudonym_is_one_for_each_patient_of_a_clinic(
+    away: None, clinician: User, colleague: User, stranger: User, upload: Upload
+) -> None:
+    other = dicom_files.written(dicom_files.dataset(bscan(seed=1), PatientID="MRN-2"))
+    references = [
+        upload(user, content).json()["patient_ref"]
+        for user, content in (
+            (clinician, dicom()),
+            (colleague, dicom()),
+            (stranger, dicom()),
+            (clinician, other),
+        )
+    ]
+
+    assert references[0] == references[1]
+    assert len(set(references)) == 3
+
+
+def test_what_is_entered_counts_and_what_the_file_says_otherwise_is_told(
+    away: None, clinician: User, upload: Upload, settings: Any
+) -> None:
+    settings.FILE_IDENTITY = "keep"
+
+    scan = upload(clinician, dicom(), eye="OD", patient_ref="P-7", acquired="2024-03", note="blurred").json()
+
+    assert (scan["eye"], scan["patient_ref"], scan["acquired"]) == ("OD", "P-7", "2024-03")
+    assert scan["differences"] == [
+        {"field": "patient_ref", "entered": "P-7", "found": NUMBER, "found_in": "file"},
+        {"field": "eye", "entered": "OD", "found": "OS", "found_in": "file"},
+    ]
+    assert "duplicate" not in scan
+
+
+def test_a_pseudonym_is_not_held_against_what_was_entered(
+    away: None, clinician: User, upload: Upload
+) -> None:
+    scan = upload(
+        clinician, dicom(), patient_ref="P-7", acquired="2023-03-17", micrometres_x="4", micrometres_y="2"
+    )
+
+    assert [difference["field"] for difference in scan.json()["differences"]] == [
+        "acquired",
+        "micrometres_x",
+        "micrometres_y",
+    ]
+    assert holds_private(scan.content) == []
 
 
 @pytest.mark.parametrize("kind", MAKERS)

@@ -76,6 +76,58 @@ def test_the_same_file_again_is_noticed(away: None, clinician: User, stranger: U
     assert Scan.objects.count() == 2
 
 
+def test_a_known_file_with_other_details_says_which_and_changes_nothing(
+    away: None, clinician: User, upload: Upload, api: Clients
+) -> None:
+    first = upload(clinician, patient_ref="P-1", eye="OD", note="left alone").json()
+
+    again = upload(
+        clinician, patient_ref="P-2", eye="OD", acquired="2024-03-17", micrometres_x="4", micrometres_y="3.9"
+    )
+
+    assert (again.status_code, again.json()["duplicate"], again.json()["id"]) == (200, True, first["id"])
+    found = {
+        difference["field"]: (difference["entered"], difference["found"], difference["found_in"])
+        for difference in again.json()["differences"]
+    }
+    assert found == {
+        "patient_ref": ("P-2", "P-1", "earlier_upload"),
+        "acquired": ("2024-03-17", "", "earlier_upload"),
+        "micrometres_x": ("4", "", "earlier_upload"),
+        "micrometres_y": ("3.9", "", "earlier_upload"),
+    }
+    kept = api(clinician).get(f"/api/v1/scans/{first['id']}/").json()
+    assert [kept[name] for name in ("patient_ref", "eye", "note", "acquired")] == [
+        "P-1",
+        "OD",
+        "left alone",
+        "",
+    ]
+    assert upload(clinician, patient_ref="P-1", eye="OD").json()["differences"] == []
+
+
+def test_what_others_have_of_a_file_is_not_told(
+    away: None, clinician: User, colleague: User, stranger: User, upload: Upload
+) -> None:
+    upload(clinician, patient_ref="P-1")
+
+    for other in (colleague, stranger):
+        answer = upload(other, patient_ref="P-2").json()
+        assert (answer["patient_ref"], answer["differences"], "duplicate" in answer) == ("P-2", [], False)
+    clinician.clinic = "west"
+    clinician.save()
+    moved = upload(clinician, patient_ref="P-3").json()
+    assert (moved["patient_ref"], moved["differences"], "duplicate" in moved) == ("P-3", [], False)
+
+
+@pytest.mark.parametrize("date", ["17.03.2024", "2024-02-30", "2024-3", "0001-01-01", "2999-01-01", "٢٠٢٤"])
+def test_a_date_that_is_none_is_refused(clinician: User, upload: Upload, date: str) -> None:
+    answer = upload(clinician, acquired=date)
+
+    assert answer.status_code == 400
+    assert "2024-03-17" in answer.json()["error"]["fields"]["acquired"][0]
+
+
 @pytest.mark.django_db(transaction=True)
 def test_the_same_file_from_many_clients_at_once_is_kept_once(
     away: None, clinician: User, upload: Upload, settings: Any
