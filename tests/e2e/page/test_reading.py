@@ -186,6 +186,7 @@ def test_who_reads_blind_uploads_without_being_told_the_answer(enter: Visitor, c
         for seed in (951, 952)
     ]
     window.page.get_by_role("dialog", name="Upload scans").locator("input[type=file]").set_input_files(files)
+    window.page.get_by_role("button", name="Upload 2 files").click()
 
     lines = window.page.get_by_test_id("upload")
     for line in lines.all():

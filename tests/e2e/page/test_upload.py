@@ -9,7 +9,7 @@ import signal
 import pytest
 from playwright.sync_api import expect
 
-from tests.e2e.page.browser import Clinic, Visit, noise, simulated
+from tests.e2e.page.browser import Clinic, Visit, noise, simulated, violations
 from tests.e2e.page.conftest import Visitor
 from tests.waiting import wait_for
 
@@ -73,6 +73,7 @@ def test_of_several_files_the_bad_one_says_why_and_the_others_go_on(enter: Visit
 
     uploads = window.page.get_by_test_id("upload")
     expect(uploads).to_have_count(3)
+    window.page.get_by_role("button", name="Upload 3 files").click()
     refused = window.page.locator("[data-testid=upload][data-state=refused]")
     expect(refused).to_have_count(1)
     expect(refused).to_contain_text("letter.pdf")
@@ -95,10 +96,86 @@ def test_a_pasted_scan_is_uploaded_and_known_when_it_comes_again(enter: Visitor)
 
     paste(window, "image.png", content)
     window.page.wait_for_url("**/scans/*")
+    address = window.page.url
     window.open()
-    drop(window, [("one.png", "image/png", content), ("two.png", "image/png", simulated("CNV", 905))])
+    drop(window, [("one.png", "image/png", content)])
 
-    expect(window.page.get_by_text("You have uploaded this file before.")).to_be_visible()
+    window.page.wait_for_url(address)
+    expect(window.page.get_by_text("this is the scan of then")).to_be_visible()
+
+
+def test_each_of_several_files_has_its_own_patient_and_eye_before_anything_is_sent(
+    enter: Visitor, clinic: Clinic
+) -> None:
+    window = enter("clara").open()
+
+    drop(
+        window,
+        [(f"{name}.png", "image/png", simulated("CSR", seed)) for name, seed in (("a", 907), ("b", 908))],
+    )
+
+    lines = window.page.get_by_test_id("upload")
+    first, second = lines.nth(0), lines.nth(1)
+    first.get_by_label("Patient reference of a.png").fill("U-21")
+    first.get_by_label("Taken on of a.png").fill("2024-03-17")
+    second.get_by_label("Patient reference of b.png").fill("U-22")
+    assert violations(window.page) == []
+    assert clinic.get("clara", "scans/?patient_ref=U-21")["results"] == []
+    window.page.get_by_role("button", name="Upload 2 files").click()
+
+    expect(first).to_have_attribute("data-state", "done")
+    expect(second).to_have_attribute("data-state", "done")
+    expect(first.get_by_test_id("whose")).to_contain_text("U-21")
+    expect(second.get_by_test_id("whose")).to_contain_text("U-22")
+    first.get_by_role("link", name="Look at it").click()
+    whose = window.page.get_by_role("main").get_by_test_id("whose")
+    expect(whose).to_contain_text("U-21")
+    expect(whose).to_contain_text("Mar 17, 2024")
+    expect(whose).to_contain_text("Eye not given")
+
+
+def test_a_known_file_for_another_patient_shows_both_and_asks(enter: Visitor, clinic: Clinic) -> None:
+    content = simulated("CSR", 909)
+    window = enter("clara").open()
+    window.page.get_by_test_id("open-upload").click()
+    panel = window.page.get_by_role("dialog", name="Upload scans")
+    for reference in ("U-31", "U-32"):
+        panel.get_by_label("Patient reference").fill(reference)
+        panel.locator("input[type=file]").set_input_files(
+            {"name": "again.png", "mimeType": "image/png", "buffer": content}
+        )
+        if reference == "U-31":
+            window.page.wait_for_url("**/scans/*")
+            window.page.get_by_test_id("open-upload").click()
+
+    asked = window.page.get_by_test_id("differences")
+    expect(asked).to_contain_text("You have uploaded this file before")
+    expect(asked).to_contain_text("U-31")
+    expect(asked).to_contain_text("U-32")
+    assert len(clinic.get("clara", "scans/?patient_ref=U-31")["results"]) == 1
+    assert violations(window.page) == []
+
+    asked.get_by_role("button", name="Change it to what I entered").click()
+    expect(asked).to_have_count(0)
+    expect(window.page.get_by_test_id("upload").get_by_test_id("whose")).to_contain_text("U-32")
+    assert len(clinic.get("clara", "scans/?patient_ref=U-32")["results"]) == 1
+
+
+def test_what_was_filled_in_out_of_sight_is_shown_before_it_is_sent(enter: Visitor) -> None:
+    window = enter("clara").open()
+    window.page.get_by_test_id("open-upload").click()
+    panel = window.page.get_by_role("dialog", name="Upload scans")
+    panel.get_by_label("Patient reference").fill("U-41")
+    window.page.keyboard.press("Escape")
+    expect(panel).to_have_count(0)
+
+    drop(window, [("later.png", "image/png", simulated("CNV", 905))])
+
+    line = window.page.get_by_test_id("upload")
+    expect(line).to_have_attribute("data-state", "open")
+    expect(line.get_by_label("Patient reference of later.png")).to_have_value("U-41")
+    line.get_by_role("button", name="Don't upload later.png").click()
+    expect(line).to_have_count(0)
 
 
 def test_a_scan_waits_while_the_model_server_is_away_and_is_read_without_a_reload(

@@ -1,12 +1,30 @@
-import { Alert, createTheme, type CSSVariablesResolver, Drawer, Modal } from "@mantine/core";
+import {
+  Alert,
+  createTheme,
+  darken,
+  type CSSVariablesResolver,
+  defaultVariantColorsResolver,
+  Drawer,
+  Modal,
+  type VariantColorsResolver,
+} from "@mantine/core";
 
 import { texts } from "./texts";
 
 const closeButtonProps = { "aria-label": texts.common.close };
 
+/** Mantine's colours, but on filled parts the letters that the scheme in use wants, not those of the light one. */
+function variantColorResolver(input: Parameters<VariantColorsResolver>[0]) {
+  const colours = defaultVariantColorsResolver(input);
+  const primary = !input.color || input.color === input.theme.primaryColor;
+  const filled = input.variant === "filled" && primary;
+  return filled ? { ...colours, color: "var(--mantine-primary-color-contrast)" } : colours;
+}
+
 export const theme = createTheme({
   primaryColor: "teal",
-  primaryShade: { light: 8, dark: 5 },
+  primaryShade: { light: 9, dark: 5 },
+  variantColorResolver,
   autoContrast: true,
   defaultRadius: "md",
   fontFamily: "system-ui, -apple-system, 'Segoe UI', Roboto, 'Noto Sans', sans-serif",
@@ -27,6 +45,7 @@ export const readableColours: CSSVariablesResolver = (given) => ({
     "--mantine-color-placeholder": given.colors.gray[7],
     "--mantine-color-error": given.colors.red[9],
     "--mantine-color-anchor": given.colors.teal[9],
+    "--mantine-color-teal-light-color": darken(given.colors.teal[9], 0.25),
   },
   dark: {
     "--mantine-color-dimmed": given.colors.dark[1],

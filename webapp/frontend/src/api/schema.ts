@@ -560,6 +560,13 @@ export interface components {
             date: string;
             count: number;
         };
+        /** @description A field that was entered and that has another value, or none, elsewhere; values as a form writes them. */
+        Difference: {
+            field: components["schemas"]["FieldEnum"];
+            entered: string;
+            found: string;
+            found_in: components["schemas"]["FoundInEnum"];
+        };
         /** @description Which scans, and in which form. */
         ExportRequest: {
             /**
@@ -585,6 +592,16 @@ export interface components {
             code: string;
             message: string;
         };
+        /**
+         * @description * `patient_ref` - patient_ref
+         *     * `eye` - eye
+         *     * `acquired` - acquired
+         *     * `note` - note
+         *     * `micrometres_x` - micrometres_x
+         *     * `micrometres_y` - micrometres_y
+         * @enum {string}
+         */
+        FieldEnum: "patient_ref" | "eye" | "acquired" | "note" | "micrometres_x" | "micrometres_y";
         /** @description Fleiss' kappa of the scans with the same number of independent readings. */
         Fleiss: {
             readers_per_scan: number;
@@ -603,6 +620,12 @@ export interface components {
          * @enum {string}
          */
         FormatEnum: "csv" | "coco" | "w3c" | "folders";
+        /**
+         * @description * `earlier_upload` - The scan of an earlier upload of the same file
+         *     * `file` - The file itself
+         * @enum {string}
+         */
+        FoundInEnum: "earlier_upload" | "file";
         /** @description How far what a reader drew is what the heat map shows. */
         HeatmapOverlap: {
             reader: string;
@@ -714,6 +737,8 @@ export interface components {
         PatchedDetailsRequest: {
             eye?: components["schemas"]["EyeEnum"] | components["schemas"]["BlankEnum"];
             patient_ref?: string;
+            /** @description When it was taken: 2024-03-17, 2024-03 or 2024. */
+            acquired?: string;
             note?: string;
             /**
              * Format: double
@@ -922,6 +947,8 @@ export interface components {
             micrometres_y: number | null;
             eye: components["schemas"]["EyeEnum"] | components["schemas"]["BlankEnum"];
             patient_ref: string;
+            /** @description When it was taken: 2024-03-17, 2024-03 or 2024. Empty when it is not known, and in de-identified data. */
+            acquired: string;
             note: string;
             /**
              * Format: date-time
@@ -1036,6 +1063,8 @@ export interface components {
         UploadRequest: {
             eye?: components["schemas"]["EyeEnum"] | components["schemas"]["BlankEnum"];
             patient_ref?: string;
+            /** @description When it was taken: 2024-03-17, 2024-03 or 2024. */
+            acquired?: string;
             note?: string;
             /**
              * Format: double
@@ -1049,7 +1078,7 @@ export interface components {
             micrometres_y?: number;
             /**
              * Format: binary
-             * @description PNG, JPEG, TIFF, BMP, WebP or DICOM; what the file says beside pixels and their size is dropped.
+             * @description PNG, JPEG, TIFF, BMP, WebP or DICOM. Eye, patient and date of a DICOM file are kept as this installation is set to, where the form leaves them open; what else it says is dropped.
              */
             image: string;
         };
@@ -1078,6 +1107,8 @@ export interface components {
             micrometres_y: number | null;
             eye: components["schemas"]["EyeEnum"] | components["schemas"]["BlankEnum"];
             patient_ref: string;
+            /** @description When it was taken: 2024-03-17, 2024-03 or 2024. Empty when it is not known, and in de-identified data. */
+            acquired: string;
             note: string;
             /**
              * Format: date-time
@@ -1120,8 +1151,10 @@ export interface components {
             settled_label: string | null;
             /** @description Whether you may change or delete it. */
             readonly may_change: boolean;
-            /** @description True when this user has uploaded the same file before; the scan is that one. */
+            /** @description True when this user has uploaded the same file before; the scan is that one, as it was. */
             duplicate?: boolean;
+            /** @description Entered fields that the scan of an earlier upload, which was left as it is, or the file of a new one, which has what was entered, says otherwise. To take the other value, PATCH the scan. */
+            differences?: components["schemas"]["Difference"][];
         };
         /**
          * @description * `agree` - Agree

@@ -16,6 +16,7 @@ export type Region = Schemas["Region"];
 export type Recommendation = Schemas["Recommendation"];
 export type Scan = Schemas["Scan"];
 export type UploadedScan = Schemas["Uploaded"];
+export type Difference = Schemas["Difference"];
 export type Options = Schemas["Options"];
 export type Count = Schemas["Count"];
 export type Selector = Schemas["Selector"];

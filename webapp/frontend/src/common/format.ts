@@ -39,3 +39,14 @@ export function formatLength(micrometres: number): string {
 export function formatCount(count: number): string {
   return whole.format(count);
 }
+
+const DAYS = [
+  new Intl.DateTimeFormat(undefined, { year: "numeric", timeZone: "UTC" }),
+  new Intl.DateTimeFormat(undefined, { year: "numeric", month: "long", timeZone: "UTC" }),
+  new Intl.DateTimeFormat(undefined, { dateStyle: "medium", timeZone: "UTC" }),
+];
+
+/** A day, month or year as the API writes it (2024-03-17, 2024-03, 2024); empty for an empty one. */
+export function formatDay(iso: string): string {
+  return iso && (DAYS[iso.split("-").length - 1]?.format(new Date(iso)) ?? iso);
+}

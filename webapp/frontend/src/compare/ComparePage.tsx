@@ -1,14 +1,16 @@
-import { Button, Group, Select, Stack, Switch, Text, Title } from "@mantine/core";
+import { Alert, Button, Group, Select, Stack, Switch, Text, Title } from "@mantine/core";
+import { IconAlertTriangle } from "@tabler/icons-react";
 import { useQuery } from "@tanstack/react-query";
 import { type KeyboardEvent, useCallback, useEffect, useRef, useState } from "react";
 import { Link, useSearchParams } from "react-router";
 
 import { json } from "../api/client";
 import type { Page, Scan } from "../api/types";
-import { formatTime } from "../common/format";
+import { formatDay, formatTime } from "../common/format";
 import { ModelAnswer } from "../common/ModelAnswer";
 import { ProblemAlert } from "../common/ProblemAlert";
 import { Waiting } from "../common/Waiting";
+import { Whose } from "../common/Whose";
 import type { PictureCanvas } from "../drawing/canvas/PictureCanvas";
 import { usePictureCanvas } from "../drawing/usePictureCanvas";
 import { texts } from "../texts";
@@ -84,6 +86,7 @@ export default function ComparePage() {
       )}
       {!search.get("left") && <Text>{texts.compare.empty}</Text>}
       {others.data && choices.length < 2 && !given && <Text>{texts.compare.noOthers}</Text>}
+      <Unlike left={left.data} right={right.data} />
       <div className={classes.pair}>
         {SIDES.map((side) => {
           const scan = scans[side];
@@ -107,6 +110,7 @@ export default function ComparePage() {
                   </Button>
                 )}
               </Group>
+              {scan && <Whose scan={scan} />}
               {scan ? (
                 <Picture key={scan.id} side={side} scan={scan} heat={heat} onView={onView} />
               ) : (
@@ -117,6 +121,21 @@ export default function ComparePage() {
         })}
       </div>
     </Stack>
+  );
+}
+
+/** Says so when two scans are not of one eye of one patient, as they should be to compare. */
+function Unlike({ left, right }: { left: Scan | undefined; right: Scan | undefined }) {
+  if (!left || !right) return null;
+  const said = [
+    left.patient_ref !== right.patient_ref && texts.compare.otherPatients,
+    left.eye && right.eye && left.eye !== right.eye && texts.compare.otherEyes,
+  ].filter(Boolean);
+  if (said.length === 0) return null;
+  return (
+    <Alert color="yellow" icon={<IconAlertTriangle aria-hidden />} role="alert" p="xs">
+      {said.join(" ")}
+    </Alert>
   );
 }
 
@@ -183,6 +202,6 @@ function named(scans: Scan[], shown: Scan | undefined): { value: string; label: 
   const all = shown && !scans.some((scan) => scan.id === shown.id) ? [shown, ...scans] : scans;
   return all.map((scan) => ({
     value: scan.id,
-    label: texts.compare.scan(formatTime(scan.timestamp) || scan.id, scan.eye),
+    label: texts.compare.scan(formatDay(scan.acquired) || formatTime(scan.timestamp) || scan.id, scan.eye),
   }));
 }

@@ -4,7 +4,7 @@ import { type FormEvent, useState } from "react";
 
 import { json } from "../api/client";
 import type { Eye, Scan } from "../api/types";
-import { formatLength, formatTime } from "../common/format";
+import { formatDay, formatLength, formatTime } from "../common/format";
 import { ProblemAlert } from "../common/ProblemAlert";
 import { texts } from "../texts";
 import { Section } from "./Section";
@@ -15,6 +15,7 @@ const { fields } = texts.reading;
 export function Details({ scan }: { scan: Scan }) {
   const [editing, setEditing] = useState(false);
   const rows: [string, string][] = [
+    [fields.acquired, formatDay(scan.acquired) || texts.common.none],
     [fields.uploaded, formatTime(scan.timestamp) || texts.common.none],
     [fields.eye, scan.eye ? texts.common.eyes[scan.eye] : texts.common.none],
     [fields.patient, scan.patient_ref || texts.common.none],
@@ -74,6 +75,7 @@ function DetailsForm({ scan, onClose }: { scan: Scan; onClose: () => void }) {
   const [values, setValues] = useState({
     patient_ref: scan.patient_ref,
     eye: scan.eye,
+    acquired: scan.acquired,
     note: scan.note,
     micrometres_x: scan.micrometres_x && measured(scan.micrometres_x),
     micrometres_y: scan.micrometres_y && measured(scan.micrometres_y),
@@ -107,6 +109,13 @@ function DetailsForm({ scan, onClose }: { scan: Scan; onClose: () => void }) {
           data={Object.entries(texts.common.eyes).map(([value, label]) => ({ value, label }))}
           value={values.eye || null}
           onChange={(eye) => set({ eye: (eye ?? "") as Eye })}
+        />
+        <TextInput
+          label={fields.acquired}
+          description={texts.reading.acquiredHelp}
+          maxLength={10}
+          value={values.acquired}
+          onChange={(event) => set({ acquired: event.currentTarget.value })}
         />
         <Textarea
           label={fields.note}

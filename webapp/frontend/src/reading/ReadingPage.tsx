@@ -9,6 +9,7 @@ import type { Me, Reading, Scan } from "../api/types";
 import { ProblemAlert } from "../common/ProblemAlert";
 import { useMe } from "../common/useMe";
 import { Waiting } from "../common/Waiting";
+import { Whose } from "../common/Whose";
 import { ScanView } from "../drawing/ScanView";
 import { ShapeList } from "../drawing/ShapeList";
 import { useDrawing } from "../drawing/useDrawing";
@@ -68,6 +69,7 @@ function ScanReading({ scan, reading, me }: { scan: Scan; reading: Reading; me: 
     <div className={classes.page}>
       <h1 className="visually-hidden">{title}</h1>
       <div className={classes.view}>
+        <Whose scan={scan} className={classes.whose} />
         <ScanView
           scan={scan}
           drawing={drawing}

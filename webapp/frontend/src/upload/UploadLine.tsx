@@ -1,20 +1,30 @@
-import { Button, Group, Paper, Progress, Text } from "@mantine/core";
-import { IconAlertTriangle, IconCheck, IconClock, IconLoader } from "@tabler/icons-react";
+import { Button, CloseButton, Group, Paper, Progress, Text } from "@mantine/core";
+import { IconAlertTriangle, IconCheck, IconClock, IconLoader, IconPencil } from "@tabler/icons-react";
 import { Link } from "react-router";
 
 import { useBlindReading } from "../common/blind";
 import { formatProbability, formatShare } from "../common/format";
+import { Whose } from "../common/Whose";
 import { texts } from "../texts";
-import { type Upload, useUploads } from "./UploadProvider";
+import { DetailFields } from "./DetailFields";
+import { Differences } from "./Differences";
+import { useUploads } from "./UploadProvider";
+import { canBeCorrected, undecided, type Upload } from "./uploads";
 
 /** One file on its way, and what became of it. */
 export function UploadLine({ upload, onFollow }: { upload: Upload; onFollow: () => void }) {
-  const { retry } = useUploads();
+  const { correct, decide, describe, remove, retry } = useUploads();
   const blind = useBlindReading();
   const { file, state, scan, problem, sent } = upload;
-  const Icon = { waiting: IconClock, sending: IconLoader, done: IconCheck, refused: IconAlertTriangle }[
-    state
-  ];
+  const Icon = {
+    open: IconPencil,
+    waiting: IconClock,
+    sending: IconLoader,
+    done: IconCheck,
+    refused: IconAlertTriangle,
+  }[state];
+  const name = file.name || texts.upload.pasted;
+  const differences = undecided(upload);
   return (
     <Paper
       component="li"
@@ -29,7 +39,7 @@ export function UploadLine({ upload, onFollow }: { upload: Upload; onFollow: () 
         <Group gap="xs" wrap="nowrap" miw={0}>
           <Icon size={18} aria-hidden style={{ flexShrink: 0 }} />
           <Text size="sm" truncate>
-            {file.name || texts.upload.pasted}
+            {name}
           </Text>
         </Group>
         {scan && (
@@ -43,12 +53,28 @@ export function UploadLine({ upload, onFollow }: { upload: Upload; onFollow: () 
             {texts.upload.look}
           </Button>
         )}
+        {state === "open" && (
+          <CloseButton size="sm" aria-label={texts.upload.remove(name)} onClick={() => remove(upload.key)} />
+        )}
+        {state === "refused" && canBeCorrected(upload) && (
+          <Button size="compact-xs" variant="light" onClick={() => correct(upload.key)}>
+            {texts.upload.correct}
+          </Button>
+        )}
         {state === "refused" && problem?.passes && (
           <Button size="compact-xs" variant="light" onClick={() => retry(upload.key)}>
             {texts.common.tryAgain}
           </Button>
         )}
       </Group>
+      {state === "open" && (
+        <DetailFields
+          file={name}
+          details={upload.details}
+          onChange={(values) => describe([upload.key], values)}
+        />
+      )}
+      {state !== "open" && <Whose scan={scan ?? { ...upload.details, timestamp: null }} size="xs" mt={4} />}
       {state === "sending" && (
         <Progress
           value={sent * 100}
@@ -59,19 +85,28 @@ export function UploadLine({ upload, onFollow }: { upload: Upload; onFollow: () 
       )}
       <Text
         size="xs"
-        c={state === "refused" ? "var(--mantine-color-error)" : "dimmed"}
+        c={problem ? "var(--mantine-color-error)" : "dimmed"}
         mt={4}
         role={state === "refused" ? "alert" : undefined}
       >
         {saying(upload)}
       </Text>
+      {scan && differences.length > 0 && (
+        <Differences
+          scan={scan}
+          differences={differences}
+          onDecided={(changed) => decide(upload.key, changed)}
+        />
+      )}
     </Paper>
   );
 
   function saying({ state, scan, problem, sent }: Upload): string {
     if (state === "waiting") return texts.upload.waiting;
     if (state === "sending") return sent < 1 ? texts.upload.sending(formatShare(sent)) : texts.upload.reading;
-    if (state === "refused") return problem?.sentences.map(({ text }) => text).join(" ") ?? "";
+    if (state === "refused" || state === "open") {
+      return problem?.sentences.map(({ text }) => text).join(" ") ?? "";
+    }
     if (!scan) return "";
     const said = scan.duplicate ? `${texts.upload.duplicate} ` : "";
     if (scan.status === "queued") return said + texts.upload.queued;

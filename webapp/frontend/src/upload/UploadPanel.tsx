@@ -1,24 +1,13 @@
-import {
-  Button,
-  Collapse,
-  Drawer,
-  Group,
-  NumberInput,
-  Select,
-  Stack,
-  Text,
-  Textarea,
-  TextInput,
-} from "@mantine/core";
+import { Button, Collapse, Drawer, Group, NumberInput, Stack, Text, Textarea } from "@mantine/core";
 import { Dropzone } from "@mantine/dropzone";
 import { useDisclosure } from "@mantine/hooks";
 import { IconPhotoPlus } from "@tabler/icons-react";
 
-import type { Eye } from "../api/types";
 import { texts } from "../texts";
-import type { Details } from "./send";
+import { DetailFields } from "./DetailFields";
 import { UploadLine } from "./UploadLine";
 import { useUploads } from "./UploadProvider";
+import { type Details, isOver, undecided, type Upload } from "./uploads";
 
 interface Props {
   opened: boolean;
@@ -29,10 +18,13 @@ interface Props {
 
 /** Where files are picked, described and followed on their way. */
 export function UploadPanel({ opened, onClose, details, onDetails }: Props) {
-  const { uploads, add, clear } = useUploads();
-  const [more, { toggle }] = useDisclosure();
+  const { uploads, add, begin, clear, describe } = useUploads();
   const set = (values: Partial<Details>) => onDetails({ ...details, ...values });
   const done = uploads.filter((upload) => upload.state === "done" || upload.state === "refused").length;
+  const open = uploads.filter((upload) => upload.state === "open");
+  const first = open[0];
+  const asks = first !== undefined || uploads.some((upload) => undecided(upload).length > 0);
+  const clearable = uploads.some((upload) => isOver(upload) || upload.state === "refused");
   return (
     <Drawer
       opened={opened}
@@ -43,74 +35,43 @@ export function UploadPanel({ opened, onClose, details, onDetails }: Props) {
       keepMounted={false}
     >
       <Stack>
-        <Group grow align="flex-start">
-          <TextInput
-            label={texts.upload.patient}
-            description={texts.upload.patientHelp}
-            maxLength={80}
-            value={details.patient_ref}
-            onChange={(event) => set({ patient_ref: event.currentTarget.value })}
-          />
-          <Select
-            label={texts.upload.eye}
-            description={texts.upload.eyeHelp}
-            clearable
-            placeholder={texts.upload.unknown}
-            data={Object.entries(texts.common.eyes).map(([value, label]) => ({ value, label }))}
-            value={details.eye || null}
-            onChange={(value) => set({ eye: (value ?? "") as Eye })}
-          />
-        </Group>
-        <Button variant="subtle" size="compact-sm" w="fit-content" onClick={toggle} aria-expanded={more}>
-          {more ? texts.upload.less : texts.upload.more}
-        </Button>
-        <Collapse expanded={more}>
-          <Stack gap="sm">
-            <Textarea
-              label={texts.upload.note}
-              maxLength={2000}
-              autosize
-              minRows={2}
-              value={details.note}
-              onChange={(event) => set({ note: event.currentTarget.value })}
-            />
-            <Group grow align="flex-start">
-              {(["micrometres_x", "micrometres_y"] as const).map((name) => (
-                <NumberInput
-                  key={name}
-                  label={texts.upload.pixel[name]}
-                  min={0.1}
-                  max={1000}
-                  hideControls
-                  value={details[name]}
-                  onChange={(value) => set({ [name]: String(value) })}
-                />
-              ))}
-            </Group>
-          </Stack>
-        </Collapse>
+        {!asks && <Fields details={details} set={set} />}
         <Dropzone
-          onDrop={(files) => add(files, details)}
-
+          onDrop={(files) => add(files, details, true)}
           inputProps={{ "aria-label": texts.upload.pick }}
         >
-          <Stack align="center" gap={4} py="lg">
-            <IconPhotoPlus size={36} aria-hidden />
+          <Stack align="center" gap={4} py={asks ? 0 : "lg"}>
+            {!asks && <IconPhotoPlus size={36} aria-hidden />}
             <Text fw={600} ta="center">
               {texts.upload.pick}
             </Text>
-            <Text size="sm" c="dimmed" ta="center">
-              {texts.upload.kinds}
-            </Text>
+            {!asks && (
+              <Text size="sm" c="dimmed" ta="center">
+                {texts.upload.kinds}
+              </Text>
+            )}
           </Stack>
         </Dropzone>
+        {first && (
+          <>
+            <Text size="sm">{texts.upload.check}</Text>
+            <Group>
+              <Button onClick={begin}>{texts.upload.begin(open.length)}</Button>
+              {open.length > 1 && (
+                <Button variant="default" onClick={() => describe(keysOf(open), whoseOf(first))}>
+                  {texts.upload.sameForAll}
+                </Button>
+              )}
+            </Group>
+          </>
+        )}
         {uploads.length > 0 && (
           <>
             <Group justify="space-between">
               <Text fw={600} aria-live="polite">
                 {texts.upload.progress(done, uploads.length)}
               </Text>
-              <Button size="compact-sm" variant="subtle" onClick={clear} disabled={done === 0}>
+              <Button size="compact-sm" variant="subtle" onClick={clear} disabled={!clearable}>
                 {texts.upload.clear}
               </Button>
             </Group>
@@ -124,4 +85,52 @@ export function UploadPanel({ opened, onClose, details, onDetails }: Props) {
       </Stack>
     </Drawer>
   );
+}
+
+/** What is said of the file that is chosen next. */
+function Fields({ details, set }: { details: Details; set: (values: Partial<Details>) => void }) {
+  const [more, { toggle }] = useDisclosure();
+  return (
+    <>
+      <DetailFields details={details} onChange={set} />
+      <Button variant="subtle" size="compact-sm" w="fit-content" onClick={toggle} aria-expanded={more}>
+        {more ? texts.upload.less : texts.upload.more}
+      </Button>
+      <Collapse expanded={more}>
+        <Stack gap="sm">
+          <Textarea
+            label={texts.upload.note}
+            maxLength={2000}
+            autosize
+            minRows={2}
+            value={details.note}
+            onChange={(event) => set({ note: event.currentTarget.value })}
+          />
+          <Group grow align="flex-start">
+            {(["micrometres_x", "micrometres_y"] as const).map((name) => (
+              <NumberInput
+                key={name}
+                label={texts.upload.pixel[name]}
+                min={0.1}
+                max={1000}
+                hideControls
+                value={details[name]}
+                onChange={(value) => set({ [name]: String(value) })}
+              />
+            ))}
+          </Group>
+        </Stack>
+      </Collapse>
+    </>
+  );
+}
+
+function keysOf(uploads: Upload[]): number[] {
+  return uploads.map((upload) => upload.key);
+}
+
+/** Whose a scan is, without what is its own, such as a note. */
+function whoseOf({ details }: Upload): Partial<Details> {
+  const { patient_ref, eye, acquired } = details;
+  return { patient_ref, eye, acquired };
 }

@@ -1,5 +1,6 @@
 import { Dropzone } from "@mantine/dropzone";
 import { Center, Stack, Text } from "@mantine/core";
+import { notifications } from "@mantine/notifications";
 import { IconUpload } from "@tabler/icons-react";
 import { useQueryClient } from "@tanstack/react-query";
 import {
@@ -15,41 +16,32 @@ import {
 import { useNavigate } from "react-router";
 
 import { Problem } from "../api/problem";
-import type { UploadedScan } from "../api/types";
+import type { Scan } from "../api/types";
 import { useMay } from "../common/useMe";
 import { texts } from "../texts";
-import { type Details, send } from "./send";
+import { send } from "./send";
 import { UploadPanel } from "./UploadPanel";
+import { type Details, isEmpty, isOver, NO_DETAILS, type Upload } from "./uploads";
 
 const AT_ONCE = 2;
-
-export interface Upload {
-  key: number;
-  file: File;
-  details: Details;
-  /** Share that was sent, 0 to 1. */
-  sent: number;
-  state: "waiting" | "sending" | "done" | "refused";
-  scan?: UploadedScan;
-  problem?: Problem;
-}
 
 interface Uploads {
   uploads: Upload[];
   /** Opens the panel to pick files in. */
   open: () => void;
-  add: (files: File[], details: Details) => void;
+  /** Several files wait for a look at whose they are; one goes at once if its details are in sight, or there are none. */
+  add: (files: File[], details: Details, inSight: boolean) => void;
+  describe: (keys: number[], values: Partial<Details>) => void;
+  /** Sends what was waiting for a look. */
+  begin: () => void;
+  /** Lets what was refused for its details be changed. */
+  correct: (key: number) => void;
+  remove: (key: number) => void;
   retry: (key: number) => void;
+  /** Notes which of two values counts; `scan` is as it is then. */
+  decide: (key: number, scan: Scan) => void;
   clear: () => void;
 }
-
-export const NO_DETAILS: Details = {
-  eye: "",
-  patient_ref: "",
-  note: "",
-  micrometres_x: "",
-  micrometres_y: "",
-};
 
 const Context = createContext<Uploads | null>(null);
 
@@ -83,8 +75,12 @@ export function UploadProvider({ children }: { children: ReactNode }) {
         queries.setQueryData(["scan", scan.id], scan);
         void queries.invalidateQueries({ queryKey: ["scans"] });
         void queries.invalidateQueries({ queryKey: ["options"] });
-        if (alone) {
+        if (scan.differences?.length) {
+          setOpened(true);
+        } else if (alone) {
           setOpened(false);
+          setDetails(NO_DETAILS);
+          if (scan.duplicate) notifications.show({ message: texts.upload.openedAgain, autoClose: 10_000 });
           void navigate(`/scans/${scan.id}`);
         }
       } catch (error) {
@@ -102,7 +98,7 @@ export function UploadProvider({ children }: { children: ReactNode }) {
     for (const upload of waiting.slice(0, AT_ONCE - running)) void start(upload, uploads.length === 1);
   }, [uploads, running, start]);
 
-  const unfinished = uploads.some((upload) => upload.state === "waiting" || upload.state === "sending");
+  const unfinished = uploads.some((upload) => !isOver(upload) && upload.state !== "refused");
   useEffect(() => {
     if (!unfinished) return;
     const warn = (event: BeforeUnloadEvent) => event.preventDefault();
@@ -110,17 +106,25 @@ export function UploadProvider({ children }: { children: ReactNode }) {
     return () => window.removeEventListener("beforeunload", warn);
   }, [unfinished]);
 
-  const add = useCallback((files: File[], given: Details) => {
+  const add = useCallback((files: File[], given: Details, inSight: boolean) => {
     if (files.length === 0) return;
+    const first = files.length > 1 || !(inSight || isEmpty(given)) ? "open" : "waiting";
     const made = files.map((file) => ({
       key: nextKey.current++,
       file,
       details: given,
       sent: 0,
-      state: "waiting" as const,
+      state: first as Upload["state"],
     }));
     // What ended well before is out of the way; what did not stays until it is dealt with.
-    setUploads((all) => [...all.filter((upload) => upload.state !== "done"), ...made]);
+    setUploads((all) => {
+      const left = all.filter((upload) => !isOver(upload));
+      // What comes beside files that wait for a look waits, too: one press sends them all.
+      const waits = left.some((upload) => upload.state === "open");
+      return [...left, ...(waits ? made.map((upload) => ({ ...upload, state: "open" as const })) : made)];
+    });
+    // Each has its own from now on; what comes later is somebody else's, for all that is known.
+    if (first === "open") setDetails(NO_DETAILS);
     setOpened(true);
   }, []);
 
@@ -130,19 +134,36 @@ export function UploadProvider({ children }: { children: ReactNode }) {
       const files = [...(event.clipboardData?.files ?? [])];
       if (files.length === 0) return;
       event.preventDefault();
-      add(files, details);
+      add(files, details, opened);
     };
     window.addEventListener("paste", paste);
     return () => window.removeEventListener("paste", paste);
-  }, [add, details, mayUpload]);
+  }, [add, details, mayUpload, opened]);
 
   const value = useMemo<Uploads>(
     () => ({
       uploads,
       open: () => setOpened(true),
       add,
-      retry: (key) => change(key, { state: "waiting" }),
-      clear: () => setUploads((all) => all.filter((upload) => upload.state === "sending")),
+      describe: (keys, values) =>
+        setUploads((all) =>
+          all.map((upload) =>
+            keys.includes(upload.key) ? { ...upload, details: { ...upload.details, ...values } } : upload,
+          ),
+        ),
+      begin: () =>
+        setUploads((all) => all.map((upload) => (upload.state === "open" ? waiting(upload) : upload))),
+      correct: (key) => change(key, { state: "open" }),
+      remove: (key) => setUploads((all) => all.filter((upload) => upload.key !== key)),
+      retry: (key) =>
+        setUploads((all) => all.map((upload) => (upload.key === key ? waiting(upload) : upload))),
+      decide: (key, scan) =>
+        setUploads((all) =>
+          all.map((upload) =>
+            upload.key === key ? { ...upload, scan: { ...upload.scan, ...scan }, decided: true } : upload,
+          ),
+        ),
+      clear: () => setUploads((all) => all.filter((upload) => !isOver(upload) && upload.state !== "refused")),
     }),
     [uploads, add, change],
   );
@@ -152,7 +173,7 @@ export function UploadProvider({ children }: { children: ReactNode }) {
       {children}
       {mayUpload && (
         <section aria-label={texts.upload.title}>
-          <Dropzone.FullScreen active onDrop={(files) => add(files, details)} zIndex={400}>
+          <Dropzone.FullScreen active onDrop={(files) => add(files, details, opened)} zIndex={400}>
             <Center h="60vh" style={{ pointerEvents: "none" }}>
               <Stack align="center">
                 <IconUpload size={56} aria-hidden />
@@ -173,4 +194,9 @@ export function UploadProvider({ children }: { children: ReactNode }) {
       )}
     </Context.Provider>
   );
+}
+
+/** An upload that goes as soon as there is room, whatever was wrong with it before. */
+function waiting({ problem: _, ...upload }: Upload): Upload {
+  return { ...upload, state: "waiting" };
 }

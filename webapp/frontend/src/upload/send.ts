@@ -1,16 +1,8 @@
 import { Problem, problem } from "../api/problem";
 import { accessToken, renewedToken } from "../api/session";
-import type { Eye, UploadedScan } from "../api/types";
+import type { UploadedScan } from "../api/types";
 import { texts } from "../texts";
-
-/** What is said of the scans of one batch; a pixel's size in micrometres. */
-export interface Details {
-  eye: Eye;
-  patient_ref: string;
-  note: string;
-  micrometres_x: string;
-  micrometres_y: string;
-}
+import type { Details } from "./uploads";
 
 /**
  * Uploads one file and resolves with its scan once the model has read it, or it was queued.

@@ -11,4 +11,11 @@ export const common = {
   doubtful: (reasons: readonly string[]) => (reasons.length > 0 ? `Doubtful: ${reasons.join(" ")}` : ""),
   eyes: { OD: "Right (OD)", OS: "Left (OS)" },
   eyesShort: { OD: "OD", OS: "OS" },
+  whose: {
+    noPatient: "No patient reference",
+    noEye: "Eye not given",
+    noDay: "Day not given",
+    acquired: (day: string) => `taken ${day}`,
+    uploaded: (time: string) => `uploaded ${time}`,
+  },
 };

@@ -7,6 +7,8 @@ export const compare = {
   empty: "Choose two scans of a patient reference in the worklist and press Compare.",
   noOthers: "There is no other scan of this patient reference.",
   open: "Open",
+  otherEyes: "These scans show different eyes.",
+  otherPatients: "These scans have different patient references.",
   keys: "Arrow keys move it; plus, minus and 0 zoom.",
   scan: (time: string, eye: string) => (eye ? `${time}, ${eye}` : time),
 };

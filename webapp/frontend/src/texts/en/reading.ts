@@ -79,6 +79,7 @@ export const reading = {
   saveDetails: "Save details",
   fields: {
     uploaded: "Uploaded",
+    acquired: "Taken",
     eye: "Eye",
     patient: "Patient reference",
     note: "Note",
@@ -88,5 +89,6 @@ export const reading = {
     weights: "Model",
   },
   pixels: (width: number, height: number) => `${width} × ${height} pixels`,
+  acquiredHelp: "A day, month or year, such as 2024-03-17 or 2024-03",
   micrometres: (across: string, down: string) => `${across} × ${down} µm`,
 };

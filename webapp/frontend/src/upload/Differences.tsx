@@ -1,0 +1,79 @@
+import { Alert, Button, Group, Table, Text } from "@mantine/core";
+import { useMutation, useQueryClient } from "@tanstack/react-query";
+
+import { json } from "../api/client";
+import type { Difference, Scan, UploadedScan } from "../api/types";
+import { formatDay } from "../common/format";
+import { ProblemAlert } from "../common/ProblemAlert";
+import { texts } from "../texts";
+import { correction } from "./uploads";
+
+interface Props {
+  scan: UploadedScan;
+  differences: Difference[];
+  onDecided: (scan: Scan) => void;
+}
+
+/** What was entered beside what the earlier upload, or the file, says; the person decides which counts. */
+export function Differences({ scan, differences, onDecided }: Props) {
+  const queries = useQueryClient();
+  const said = texts.upload[scan.duplicate ? "otherUpload" : "otherFile"];
+  const change = useMutation({
+    mutationFn: () =>
+      json<Scan>(`scans/${scan.id}/`, { method: "PATCH", body: correction(scan, differences) }),
+    onSuccess: (changed) => {
+      queries.setQueryData(["scan", scan.id], changed);
+      void queries.invalidateQueries({ queryKey: ["scans"] });
+      onDecided(changed);
+    },
+  });
+  return (
+    <Alert mt="xs" p="xs" color="yellow" title={said.title} role="alert" data-testid="differences">
+      <Text size="sm">{said.help}</Text>
+      <Table verticalSpacing={2} horizontalSpacing={4} layout="fixed">
+        <Table.Thead>
+          <Table.Tr>
+            <Table.Td />
+            <Table.Th>{texts.upload.entered}</Table.Th>
+            <Table.Th>{said.found}</Table.Th>
+          </Table.Tr>
+        </Table.Thead>
+        <Table.Tbody>
+          {differences.map((difference) => (
+            <Table.Tr key={difference.field}>
+              <Table.Th fw={400}>{texts.upload.fields[difference.field]}</Table.Th>
+              <Value of={difference} text={difference.entered} />
+              <Value of={difference} text={difference.found} />
+            </Table.Tr>
+          ))}
+        </Table.Tbody>
+      </Table>
+      {change.error && <ProblemAlert error={change.error} />}
+      <Group gap="xs" mt="xs">
+        <Button size="compact-sm" loading={change.isPending} onClick={() => change.mutate()}>
+          {said.change}
+        </Button>
+        <Button size="compact-sm" variant="default" onClick={() => onDecided(scan)}>
+          {said.leave}
+        </Button>
+      </Group>
+    </Alert>
+  );
+}
+
+function Value({ of, text }: { of: Difference; text: string }) {
+  const { eyes } = texts.common;
+  const shown =
+    of.field === "eye" && text in eyes
+      ? eyes[text as keyof typeof eyes]
+      : of.field === "acquired"
+        ? formatDay(text)
+        : text;
+  return (
+    <Table.Td style={{ overflowWrap: "anywhere" }}>
+      <Text size="sm" lineClamp={3}>
+        {shown || texts.upload.unknown}
+      </Text>
+    </Table.Td>
+  );
+}
