@@ -140,12 +140,14 @@ SILENCED_SYSTEM_CHECKS = ["axes.W001"]
 MIDDLEWARE = [
     "webapp.metrics.middleware.MetricsMiddleware",
     "webapp.api.request_id.RequestIdMiddleware",
+    "webapp.api.slashes.SlashMiddleware",
     "webapp.api.client_address.ClientAddressMiddleware",
     # What adds headers stands before all that answers by itself.
     "django.middleware.security.SecurityMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "webapp.api.security_headers.SecurityHeadersMiddleware",
     "webapp.api.body_limit.BodyLimitMiddleware",
+    "webapp.api.query_once.QueryOnceMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "webapp.api.address_throttle.AddressThrottleMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",

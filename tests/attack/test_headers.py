@@ -53,6 +53,12 @@ def get(*headers: bytes, path: bytes = b"/healthz/") -> bytes:
     )
 
 
+def post(chunks: bytes, path: bytes = b"/api/v1/auth/token/") -> bytes:
+    """A JSON body in chunks, of which nothing comes after these bytes."""
+    chunked = (b"Content-Type: application/json", b"Transfer-Encoding: chunked")
+    return get(*chunked, path=path).replace(b"GET", b"POST", 1) + chunks
+
+
 def answer_to(server: WebApp, request: bytes) -> tuple[int, str, bytes]:
     """Status, content type and body of the answer to these bytes."""
     with socket.create_connection((server.host, server.port), timeout=20) as connection:
@@ -74,6 +80,7 @@ REFUSED = {
     b"Transfer-Encoding: chunked\r\n\r\n0\r\n\r\n",
     "an unknown coding": get(b"Transfer-Encoding: identity, cow"),
     "a length below nothing": get(b"Content-Length: -1"),
+    "a chunk that is none": post(b"zz\r\nabc\r\n0\r\n\r\n"),
     "a host of another": get().replace(b"localhost", b"evil.example.org"),
     "no HTTP at all": b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\r\n\r\n",
     "a method of no use": get().replace(b"GET", b"TRACE"),
@@ -109,6 +116,9 @@ REFUSED_BY_US = {
     "two lengths": (400, "bad_request", get(b"Content-Length: 1", b"Content-Length: 2", path=API)),
     "digits of another script": (400, "bad_request", get(b"Content-Length: \xb2", path=API)),
     "an unknown coding": (501, "not_implemented", get(b"Transfer-Encoding: cow", path=API)),
+    "chunks of 3 MiB": (413, "too_large", post(b"300000\r\n" + b" " * 0x300000 + b"\r\n0\r\n\r\n")),
+    "a chunk that is none": (400, "bad_request", post(b"2\r\n{ \r\nzz\r\n")),
+    "a chunk that is none at once": (400, "bad_request", post(b"zz\r\n")),
     "no HTTP": (400, "bad_request", b"\x16\x03\r\n\r\n"),
     "another host": (400, "bad_request", get(path=API).replace(b"localhost", b"evil.example.org")),
 }
@@ -126,3 +136,15 @@ def test_what_is_refused_before_the_api_hears_of_it_says_why_as_the_api_does(
     error = json.loads(content)["error"]
     assert error["code"] == code
     assert error["message"].endswith(".") and "evil" not in error["message"]
+
+
+@pytest.mark.parametrize("path", [b"/api/v1/auth/token/", b"/api/v1/auth/token"], ids=["slash", "no slash"])
+@pytest.mark.parametrize(
+    "chunks",
+    [b'F\r\n{"username": 7}\r\n', b'1\r\n{\r\n3\r\n"us\r\nB\r\nername": 7}\r\n'],
+    ids=["one", "three"],
+)
+def test_a_body_in_chunks_is_read_as_any_other(server: WebApp, path: bytes, chunks: bytes) -> None:
+    status, _, content = answer_to(server, post(chunks + b"0\r\n\r\n", path=path))
+
+    assert (status, json.loads(content)["error"]["fields"]["username"]) == (400, ["Not a valid string."])

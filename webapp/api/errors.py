@@ -6,7 +6,7 @@ import math
 import sys
 from typing import Any
 
-from django.core.exceptions import DisallowedHost, PermissionDenied
+from django.core.exceptions import DisallowedHost, PermissionDenied, RequestDataTooBig
 from django.db import DatabaseError
 from django.http import Http404, HttpRequest, HttpResponse, JsonResponse
 from django.http.response import HttpResponseBase
@@ -60,6 +60,14 @@ class StorageFull(exceptions.APIException):
     default_code = "storage_full"
 
 
+class TooLarge(exceptions.APIException):
+    """A body beyond what is taken."""
+
+    status_code = status.HTTP_413_REQUEST_ENTITY_TOO_LARGE
+    default_detail = "The request is larger than what is taken here."
+    default_code = "too_large"
+
+
 def body(code: str, message: str, fields: dict[str, list[str]] | None = None) -> dict[str, Any]:
     """The error as it is sent."""
     error: dict[str, Any] = {"code": code, "message": message}
@@ -76,6 +84,8 @@ def answer_error(error: Exception, context: dict[str, Any]) -> Response | None:
     elif isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT):
         log.error("The disk is full: %s", error.strerror)
         error = StorageFull()
+    elif isinstance(error, RequestDataTooBig):  # one in chunks, which had announced nothing
+        error = TooLarge()
     elif isinstance(error, Http404):
         error = exceptions.NotFound("There is nothing here, or not for you.")
     elif isinstance(error, PermissionDenied):

@@ -14,7 +14,7 @@ from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import OpenApiParameter, OpenApiResponse, extend_schema, extend_schema_view
 from rest_framework import exceptions, mixins, status
 from rest_framework.decorators import action
-from rest_framework.parsers import BaseParser, MultiPartParser
+from rest_framework.parsers import BaseParser
 from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.serializers import Serializer
@@ -29,7 +29,7 @@ from webapp.accounts.permissions import NeedsAbility
 from webapp.annotations.models import Annotation, disclose_shapes
 from webapp.api.errors import Unavailable
 from webapp.api.negotiation import PictureNegotiation
-from webapp.api.parsers import JSONParser
+from webapp.api.parsers import JSONParser, MultiPartParser
 from webapp.api.throttling import UploadRate, UserRate
 from webapp.inference.client import ImageRefused, ModelAnswer, ModelUnavailable, UnknownVersion
 from webapp.metrics import instruments
