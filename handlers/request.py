@@ -5,11 +5,12 @@ from __future__ import annotations
 import base64
 import binascii
 import json
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from handlers.errors import EmptyImage, InvalidJson, InvalidOption
+from handlers.errors import EmptyImage, InvalidJson, InvalidOption, SeveralImages
 from handlers.overlay import MEDIA_TYPES
 
 IMAGE_FIELDS = ("body", "data", "image")
@@ -23,6 +24,8 @@ WORDS = {"true": True, "1": True, "false": False, "0": False}
 JSON_PARTS, MAX_JSON_PARTS = (b"{", b"[", b","), 64
 """What opens or adds a part in JSON, and how many are parsed: few are needed, and each takes far more memory than it
 has letters. Base64 has none of them, a data URL one."""
+GIVEN_TWICE = object()
+"""In place of the values of an input that came more than once, of which TorchServe would keep the last."""
 TRUE = "True"
 """How TorchServe writes it. It names its own headers in small letters, over whatever a caller wrote in them."""
 
@@ -58,9 +61,10 @@ def read_request(row: Mapping[str, Any], headers: Mapping[str, Any], labels: Seq
     """Read a batch entry: `row` maps the body, form fields or gRPC inputs by name, `headers` are those of HTTP.
 
     Options come as JSON keys, form fields, gRPC inputs, headers, or as query parameters where TorchServe passes them;
-    on conflict the first of these wins. Raises EmptyImage, InvalidJson, InvalidOption (an unknown option, a value
-    that it can't have, a label that is not among `labels`).
+    on conflict the first of these wins. Raises EmptyImage, InvalidJson, InvalidOption (an unknown option, one that is
+    given twice, a value that it can't have, a label that is not among `labels`), SeveralImages.
     """
+    _check_once(row)
     # TorchServe marks /explanations by this header alone; a query parameter of that name would be a mapping here.
     explanation_only = headers.get("explain") == TRUE
     headers = {name.lower(): value for name, value in headers.items()}
@@ -85,6 +89,25 @@ def read_request(row: Mapping[str, Any], headers: Mapping[str, Any], labels: Seq
     if explanation_only:
         options = replace(options, explain=True)
     return Request(content, declared, options, explanation_only)
+
+
+def _check_once(row: Mapping[str, Any]) -> None:
+    """Raise SeveralImages or InvalidOption where it would be left to chance which of several values counts."""
+    twice = [name for name, value in row.items() if value is GIVEN_TWICE]
+    images = [name for name in IMAGE_FIELDS if name in row]
+    if len(images) > 1 or any(name in twice for name in images):
+        raise SeveralImages("The request brings several images. Send each with a request of its own.")
+    if twice:
+        raise InvalidOption(f"{_quoted(twice[0])} is given more than once. Give it once.")
+
+
+def _object_of(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    """A JSON object of these members. Raises InvalidJson for a key that is there twice."""
+    made = dict(pairs)
+    if len(made) < len(pairs):
+        twice = next(name for name, times in Counter(name for name, _ in pairs).items() if times > 1)
+        raise InvalidJson(f"The JSON key {_quoted(twice)} is given more than once. Give it once.")
+    return made
 
 
 def bytes_of(value: Any) -> bytes:
@@ -115,7 +138,7 @@ def _members(body: Any) -> dict[str, Any]:
                 "The JSON body must be one flat object of an image and its options; this one is not."
             )
         try:
-            body = json.loads(content)
+            body = json.loads(content, object_pairs_hook=_object_of)
         except ValueError as error:
             raise InvalidJson("The body is not valid JSON.") from error
     if not isinstance(body, Mapping):

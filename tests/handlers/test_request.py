@@ -5,8 +5,8 @@ from typing import Any
 
 import pytest
 
-from handlers.errors import EmptyImage, InvalidJson, InvalidOption
-from handlers.request import Options, Request, read_request
+from handlers.errors import EmptyImage, InvalidJson, InvalidOption, SeveralImages
+from handlers.request import GIVEN_TWICE, Options, Request, read_request
 
 LABELS = ("AMD", "CNV", "NORMAL")
 IMAGE = b"\x89PNG image"
@@ -133,3 +133,21 @@ def test_json_without_image_is_refused(body: dict[str, Any]) -> None:
 def test_text_and_nothing_are_passed_on_to_be_refused_by_content() -> None:
     assert read({"body": "hello"}, {"Content-Type": "text/plain"}).content == b"hello"
     assert read({}).content == b""
+
+
+@pytest.mark.parametrize(
+    ("row", "error", "words"),
+    [
+        ({"image": GIVEN_TWICE}, SeveralImages, "several images"),
+        ({"image": IMAGE, "data": IMAGE}, SeveralImages, "several images"),
+        ({"body": IMAGE, "label": GIVEN_TWICE}, InvalidOption, "'label' is given more than once"),
+        (
+            {"body": f'{{"image": "{ENCODED}", "label": "AMD", "label": "CNV"}}'},
+            InvalidJson,
+            "'label' is given more than once",
+        ),
+    ],
+)
+def test_what_is_given_twice_is_refused(row: dict[str, Any], error: type[Exception], words: str) -> None:
+    with pytest.raises(error, match=words):
+        read(row)

@@ -173,6 +173,51 @@ def test_options_as_form_fields(caller: Caller, card: ModelCard) -> None:
     assert answer["image"]["sha256"] == hashlib.sha256(content).hexdigest()
 
 
+def form(*parts: tuple[str, str | bytes]) -> list[tuple[str, tuple[str | None, str | bytes]]]:
+    """Fields and files in this order, for `files` of a call."""
+    return [(name, ("scan.png" if isinstance(value, bytes) else None, value)) for name, value in parts]
+
+
+SCAN, OTHER_SCAN = png_bytes(seed=3), png_bytes(seed=4)
+
+
+@pytest.mark.parametrize(
+    ("parts", "status", "code"),
+    [
+        ([("image", SCAN), ("image", OTHER_SCAN)], 422, "several_images"),
+        ([("image", SCAN), ("data", OTHER_SCAN)], 422, "several_images"),
+        ([("image", SCAN), ("label", "CNV"), ("label", "NORMAL")], 400, "invalid_option"),
+        ([("image", SCAN), ("explain", "true"), ("explain", "true")], 400, "invalid_option"),
+    ],
+    ids=["two files", "two files by two names", "a field", "a field with one value"],
+)
+def test_a_form_that_gives_something_twice_is_refused(
+    caller: Caller, parts: list[tuple[str, str | bytes]], status: int, code: str
+) -> None:
+    answer = caller.predict(None, content_type=None, files=form(*parts))
+    assert (answer.status_code, answer.json()["error"]["code"]) == (status, code)
+    assert caller.predict(SCAN).status_code == 200
+
+
+def test_a_key_or_a_query_parameter_that_is_given_twice_is_refused(caller: Caller) -> None:
+    image = base64.b64encode(SCAN).decode()
+    for twice in (
+        f'{{"image": "{image}", "image": "{image}"}}',
+        f'{{"image": "{image}", "label": "A", "label": "B"}}',
+    ):
+        answer = caller.predict(twice, "application/json")
+        assert (answer.status_code, answer.json()["error"]["code"]) == (400, "invalid_json")
+        assert "more than once" in answer.json()["error"]["message"]
+    query = [("model_name", NAME), ("label", "CNV"), ("label", "NORMAL")]
+    answer = caller.post("/invocations", SCAN, "image/png", params=query)
+    assert (answer.status_code, answer.json()["error"]["code"]) == (400, "invalid_option")
+
+
+def test_a_body_in_chunks_is_read_as_any_other(caller: Caller) -> None:
+    answer = caller.predict(iter([SCAN[:1000], SCAN[1000:]]))
+    assert answer.json()["image"]["sha256"] == hashlib.sha256(SCAN).hexdigest()
+
+
 def test_a_version_can_be_asked_for(caller: Caller, card: ModelCard) -> None:
     answer = caller.post(f"/predictions/{NAME}/{card.version}", png_bytes(), "image/png").json()
     assert answer["model"]["version"] == card.version
