@@ -10,7 +10,7 @@ import shutil
 import ssl
 import subprocess
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -102,7 +102,7 @@ class Gateway:
         path: str,
         *,
         method: str = "GET",
-        body: bytes | None = None,
+        body: bytes | Iterable[bytes] | None = None,
         headers: dict[str, str] | None = None,
         host: str = HOST,
     ) -> http.client.HTTPResponse:
@@ -160,12 +160,13 @@ def gateway(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Gateway]:
         server.shutdown()
 
 
-def test_plain_http_is_sent_on(gateway: Gateway) -> None:
+@pytest.mark.parametrize("method", ["GET", "POST"])
+def test_plain_http_is_sent_on_with_its_method(gateway: Gateway, method: str) -> None:
     connection = http.client.HTTPConnection("127.0.0.1", gateway.http, timeout=20)
-    connection.request("GET", "/scans/1?x=2", headers={"Host": HOST})
+    connection.request(method, "/scans/1?x=2", headers={"Host": HOST})
     answer = connection.getresponse()
 
-    assert answer.status == 301
+    assert answer.status == 308
     assert answer.headers["Location"] == f"https://{HOST}:{gateway.https}/scans/1?x=2"
 
 
@@ -202,6 +203,7 @@ def test_a_request_has_one_id(gateway: Gateway, given: str, kept: bool) -> None:
         "/metrics/",
         "/readyz/",
         "/api/v1/internal/inference-key/",
+        "/api/v1/internal/inference-key",
         "/api/v1/internal/",
         "/api/v1//internal/inference-key/",
         "/api/v1/x/../internal/inference-key/",
@@ -220,7 +222,19 @@ def test_large_bodies_are_for_uploads_alone(gateway: Gateway) -> None:
     refused = gateway.ask("/api/v1/auth/token/", method="POST", body=three_mb)
     assert refused.status == 413
     assert json.load(refused)["error"]["code"] == "too_large"
-    assert json.load(gateway.ask("/api/v1/scans/", method="POST", body=three_mb))["length"] == len(three_mb)
+    for path in ("/api/v1/scans/", "/api/v1/scans"):
+        assert json.load(gateway.ask(path, method="POST", body=three_mb))["length"] == len(three_mb)
+
+
+@pytest.mark.parametrize(
+    ("path", "headers"),
+    [("/api/v1/scans/", {}), ("/api/v1/scans", {}), ("/inference/retina-oct", {"Authorization": GOOD})],
+)
+def test_a_body_in_chunks_comes_through_whole(gateway: Gateway, path: str, headers: dict[str, str]) -> None:
+    told = json.load(gateway.ask(path, method="POST", body=[b"x" * 2**20] * 3, headers=headers))
+
+    assert told["length"] == 3 * 2**20
+    assert "transfer-encoding" not in told["headers"]
 
 
 LONG = "a" * 9000
