@@ -29,6 +29,8 @@ DATE = re.compile(r"(\d{4})[.-]?(\d{2})?[.-]?(\d{2})?", re.ASCII)
 WRITTEN_DATE = re.compile(r"(\d{4})(?:-(\d{2})(?:-(\d{2}))?)?", re.ASCII)
 FIRST_YEAR = 1970
 """Devices without a clock write 1900 or 1; pictures that are as old as this were not taken digitally."""
+LONGEST_NUMBER = 64
+"""Letters, by the standard; what is longer is no number."""
 NOBODY = frozenset(
     {"0", "anon", "anonymised", "anonymized", "anonymous", "n/a", "na", "no id", "none", "test", "unknown"}
 )
@@ -58,7 +60,7 @@ def identity(content: bytes) -> Identity:
     except ImageError:
         return Identity()
     patient = _text(header, "PatientID")
-    if patient.casefold() in NOBODY:
+    if patient.casefold() in NOBODY or len(patient) > LONGEST_NUMBER:
         patient = ""
     issuer = _text(header, "IssuerOfPatientID") if patient else ""
     return Identity(_eye(header), patient, issuer, _acquired(header))

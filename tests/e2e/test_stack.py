@@ -197,6 +197,24 @@ def test_a_scan_goes_in_and_prediction_and_overlay_come_out(stack: Stack) -> Non
     assert overlay.headers["Content-Type"].startswith("image/")
 
 
+def test_an_upload_in_chunks_to_an_address_without_its_slash_is_stored(stack: Stack) -> None:
+    headers = stack.sign_in("admin", stack.password)
+    form = requests.Request("POST", stack.url, files={"image": ("scan.png", png_bytes(seed=2000))}).prepare()
+    assert isinstance(form.body, bytes)
+
+    answer = requests.post(
+        f"{stack.url}/api/v1/scans",
+        headers=headers | {"Content-Type": form.headers["Content-Type"]},
+        data=iter([form.body[:5000], form.body[5000:]]),
+        timeout=60,
+        allow_redirects=False,
+    )
+
+    assert answer.status_code == 201, answer.text
+    assert "chunked" in answer.request.headers["Transfer-Encoding"]
+    assert answer.json()["width"] == 512
+
+
 def test_a_backup_of_the_running_stack_is_restored_into_another_folder(stack: Stack, tmp_path: Path) -> None:
     """By the commands alone: without stopping anything, then into a folder on which no stack ever ran."""
     headers = stack.sign_in("admin", stack.password)

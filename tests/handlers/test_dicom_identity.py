@@ -78,6 +78,8 @@ def test_the_date_is_the_first_that_can_be_one(elements: dict[str, Any], acquire
         ({"PatientID": "MR\tN"}, "MRN", ""),
         ({"PatientID": "", "IssuerOfPatientID": "East"}, "", ""),
         ({"PatientID": "ANONYMOUS"}, "", ""),
+        ({"PatientID": "7" * 64}, "7" * 64, ""),
+        ({"PatientID": "7" * 5000}, "", ""),
         ({"PatientName": "Doe^Jane"}, "", ""),
     ],
 )

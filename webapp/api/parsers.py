@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import codecs
 from collections.abc import Mapping
 from typing import IO, Any
 
@@ -25,8 +24,8 @@ class JSONParser(parsers.JSONParser):
         """The content of the body. Raises ParseError, and ValidationError for a key that is given twice."""
         encoding = (parser_context or {}).get("encoding", settings.DEFAULT_CHARSET)
         try:
-            text = codecs.getreader(encoding)(stream)
-            content: dict[str, Any] = json.load(text, object_pairs_hook=object_of)
+            text = str(stream.read(), encoding)
+            content: dict[str, Any] = json.loads(text, object_pairs_hook=object_of)
         except RecursionError as error:
             raise exceptions.ParseError("JSON parse error - it nests too deep.") from error
         except ValueError as error:

@@ -121,8 +121,8 @@ def test_the_keyboard_goes_through_the_list_and_on_to_the_next_unread_scan(
 
 
 def test_two_scans_of_a_patient_move_together(enter: Visitor, clinic: Clinic) -> None:
-    for eye in ("OD", "OS"):
-        clinic.upload("clara", patient_ref="Cora-1", eye=eye)
+    for eye, acquired in (("OD", "2024-03-17"), ("OS", "2024-04")):
+        clinic.upload("clara", patient_ref="Cora-1", eye=eye, acquired=acquired)
     window = enter("clara").open("/?search=Cora-1")
     for row in range(2):
         window.page.get_by_test_id("row").nth(row).get_by_role("checkbox").check()
@@ -131,6 +131,11 @@ def test_two_scans_of_a_patient_move_together(enter: Visitor, clinic: Clinic) ->
     left, right = (window.page.get_by_test_id(f"compare-{side}") for side in ("left", "right"))
     for side in (left, right):
         expect(side).to_have_attribute("data-ready", "true")
+    whose = window.page.get_by_test_id("whose")
+    for number, facts in enumerate((["Left (OS)", "April 2024"], ["Right (OD)", "Mar 17, 2024"])):
+        for fact in ["Cora-1", *facts]:
+            expect(whose.nth(number)).to_contain_text(fact)
+    expect(window.page.get_by_text("These scans show different eyes.")).to_be_visible()
     before = right.screenshot()
     left.hover()
     window.page.mouse.wheel(0, -400)

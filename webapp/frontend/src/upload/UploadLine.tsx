@@ -38,7 +38,7 @@ export function UploadLine({ upload, onFollow }: { upload: Upload; onFollow: () 
       <Group justify="space-between" wrap="nowrap" gap="xs">
         <Group gap="xs" wrap="nowrap" miw={0}>
           <Icon size={18} aria-hidden style={{ flexShrink: 0 }} />
-          <Text size="sm" truncate>
+          <Text size="sm" lineClamp={2} style={{ overflowWrap: "anywhere" }}>
             {name}
           </Text>
         </Group>
