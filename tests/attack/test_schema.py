@@ -46,9 +46,9 @@ LENIENT: dict[str, Any] = {
 # What no description can say, because it depends on what is stored: for these fields, or with
 # these codes, a request may be refused that keeps to the description.
 DEPENDS = {
-    # One size without the other: OpenAPI 3.0 has no word for it. Bytes that are no image.
-    "POST /api/v1/scans/": {"micrometres_x", "micrometres_y", "unreadable_image"},
-    "PATCH /api/v1/scans/{id}/": {"micrometres_x", "micrometres_y"},
+    # One size without the other: OpenAPI 3.0 has no word for it. Days that there aren't. Bytes that are no image.
+    "POST /api/v1/scans/": {"micrometres_x", "micrometres_y", "acquired", "unreadable_image"},
+    "PATCH /api/v1/scans/{id}/": {"micrometres_x", "micrometres_y", "acquired"},
     # Versions that are registered, and labels that they know.
     "POST /api/v1/scans/{id}/predictions/": {"version", "label"},
     # A shape on this scan, in one of two languages of which JSON Schema knows none; a label that its model knows.

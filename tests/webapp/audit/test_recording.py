@@ -62,9 +62,7 @@ def test_the_hash_is_that_of_the_stored_document(db: None, clinician: User, writ
         png_bytes(),
         examine(png_bytes()),
         lambda image: Future(),
-        eye="OD",
-        note="ä😀",
-        micrometres_x=4,
+        {"eye": "OD", "note": "ä😀", "acquired": "2024-03", "micrometres_x": 4},
     )
     (uploaded,) = written()
     assert uploaded.after == document_sha256(Scan.objects.get())

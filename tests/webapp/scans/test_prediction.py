@@ -214,8 +214,8 @@ def test_a_version_can_be_asked_by_name(
 def test_an_unknown_version_or_label_is_named_and_changes_nothing(
     predicting: ModelServer, clinician: User, upload: Upload, api: Clients
 ) -> None:
-    scan = upload(clinician).json()
-    path = f"/api/v1/scans/{scan['id']}/predictions/"
+    path = f"/api/v1/scans/{upload(clinician).json()['id']}/predictions/"
+    scan = api(clinician).get(path.removesuffix("predictions/")).json()
     for wrong in ({"version": "9.9.9"}, {"label": "GLAUCOMA"}, {"version": "../x"}, {"version": "."}):
         answer = api(clinician).post(path, wrong)
         assert answer.status_code == 400
