@@ -6,12 +6,9 @@ TorchServe copies it to the top of the unpacked archive, where the package `hand
 from __future__ import annotations
 
 import logging
-import os
 import re
-from collections import Counter
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from functools import wraps
 from pathlib import Path
 from typing import Any
 
@@ -24,8 +21,8 @@ from handlers.errors import Busy, RequestError, UnexpectedError
 from handlers.loading import NOT_LOADED, one_line
 from handlers.metrics import INSTRUMENTS, Measurement, measurements
 from handlers.predictor import Predictor
-from handlers.receiving import receive_at_once
-from handlers.request import GIVEN_TWICE, Request, asks_for_card, read_request
+from handlers.receiving import receive_all, receive_at_once
+from handlers.request import Request, asks_for_card, read_request
 from handlers.trial import try_out
 
 logger = logging.getLogger(__name__)
@@ -35,8 +32,6 @@ UNSAFE_IN_LOGS = re.compile(r"[^A-Za-z0-9._:/+=-]")
 MAX_ID_LENGTH = 64
 STREAM_NEXT = "ts_stream_next"
 """The header of an answer by which TorchServe knows whether another piece of it follows."""
-DECODE_INPUT = "TS_DECODE_INPUT_REQUEST"
-"""The variable by which TorchServe's worker takes apart JSON and texts itself."""
 SEQUENCE_HEADERS = "ts_request_sequence_"
 READ_BYTES = 64 * 2**10
 """What TorchServe takes at once of what a worker says."""
@@ -56,11 +51,11 @@ class RetinaOctHandler:
         TorchServe sets the threads by OMP_NUM_THREADS and names the GPU of this worker, if any.
         """
         properties = context.system_properties
-        _pass_on_all_that_was_sent()
         gpu = properties.get("gpu_id")
         device = torch.device("cuda", int(gpu)) if gpu is not None and torch.cuda.is_available() else None
         cv2.setNumThreads(torch.get_num_threads())
         receive_at_once()
+        receive_all()
         self._predictor = _load(Path(properties["model_dir"]), device)
         self._metrics = _declared(context.metrics)
         card = self._predictor.card
@@ -133,29 +128,6 @@ class RetinaOctHandler:
         except Exception:
             logger.exception("one request of a batch could not be read")
             return UnexpectedError("The model server failed on this request; its log says why.")
-
-
-def _pass_on_all_that_was_sent() -> None:
-    """Let TorchServe mark what a caller gives twice, and hand JSON over as it came.
-
-    By itself its worker keeps the last of several inputs of one name, and of several keys in JSON.
-    """
-    from ts.service import Service
-
-    os.environ[DECODE_INPUT] = "false"  # looked up anew for each input
-    gather = Service.retrieve_data_for_inference
-    if getattr(gather, "__wrapped__", None):
-        return
-
-    @wraps(gather)
-    def marked(batch: Sequence[Mapping[str, Any]]) -> tuple[Any, list[dict[str, Any]], Any]:
-        headers, rows, ids = gather(batch)
-        for row, sent in zip(rows, batch, strict=True):
-            times = Counter(parameter["name"] for parameter in sent["parameters"])
-            row |= {name: GIVEN_TWICE for name, count in times.items() if count > 1}
-        return headers, rows, ids
-
-    Service.retrieve_data_for_inference = staticmethod(marked)
 
 
 def _load(folder: Path, device: torch.device | None) -> Predictor:

@@ -24,6 +24,7 @@ from tests.images import png_bytes
 from tests.services import ModelServer
 from webapp.accounts import tokens
 from webapp.annotations.models import Annotation
+from webapp.api.once import TWICE
 from webapp.scans.models import Scan
 from webapp.wsgi import application
 
@@ -61,7 +62,7 @@ DEPENDS = {
     "POST /api/v1/exports/": {"scans"},
 }
 # Of any text. As patterns beside each length they would say little to who reads the description.
-OF_ANY_TEXT = {"Null characters are not allowed.", "This field may not be blank."}
+OF_ANY_TEXT = {"Null characters are not allowed.", "This field may not be blank.", TWICE}
 
 
 @pytest.fixture
