@@ -2,7 +2,7 @@
 
 import os
 import signal
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
@@ -16,7 +16,6 @@ from pymongo.errors import OperationFailure
 
 from serving.stack.folder import DataFolder
 from tests.images import png_bytes
-from tests.models import make_model
 from tests.services import free_ports
 from tests.stacks import Stack, retinote
 from tests.waiting import is_running, wait_for
@@ -26,49 +25,6 @@ pytestmark = pytest.mark.xdist_group("stack")
 SERVICES = ("MongoDB", "model server", "web app", "worker")
 RESTART_TIMEOUT_S = 300
 CLIENTS, UPLOADS = 8, 40
-SURROUNDINGS = {
-    # A proxy that is not there: whatever goes through it fails.
-    **dict.fromkeys(("http_proxy", "HTTPS_PROXY", "all_proxy"), "http://127.0.0.1:9"),
-    "CELERY_BROKER_URL": "amqp://127.0.0.1:9//",
-    "CELERY_RESULT_BACKEND": "redis://127.0.0.1:9",
-    "DJANGO_SETTINGS_MODULE": "another.settings",
-    "GUNICORN_CMD_ARGS": "--bind 127.0.0.1:9 --workers 40",
-    "MONGODB_URI": "mongodb://127.0.0.1:9/",
-    "PROMETHEUS_MULTIPROC_DIR": "/nowhere",
-    "TS_CONFIG_FILE": "/nowhere/config.properties",
-    "JAVA_TOOL_OPTIONS": "-Xmx8m",
-    "NODE_ENV": "production",
-    "LOCAL_RANK": "1",
-    "HOME": "/nowhere",
-    "LC_ALL": "C",
-}
-"""Other projects' settings, a user without a home, a terminal that knows ASCII alone."""
-
-
-@pytest.fixture(scope="module")
-def store(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A model store with two versions, untrained."""
-    folder = tmp_path_factory.mktemp("store")
-    for seed, version in enumerate(("1.0.0", "1.1.0")):
-        make_model(folder, version=version, seed=seed)
-    return folder
-
-
-@pytest.fixture(scope="module")
-def stack(store: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
-    """A running stack for all tests here that leave it as they found it, in surroundings that are not its friends."""
-    folder = tmp_path_factory.mktemp("stack") / "Bücher #1 100%41 d'été"
-    made = Stack(
-        folder / "var",
-        store,
-        *free_ports(1),
-        variables=SURROUNDINGS,
-        options=("--allowed-host", "oct.example.org"),
-    )
-    try:
-        yield made.up()
-    finally:
-        made.down()
 
 
 def upload(stack: Stack, headers: dict[str, str], seed: int) -> requests.Response:

@@ -22,14 +22,18 @@ ERROR = {
     },
 }
 METHODS = frozenset({"get", "post", "put", "patch", "delete"})
+ERROR_STATUSES = ("4XX", "5XX")
+"""Ranges, and no `default`: a generated client takes that for whatever else it has no reader for, a picture too."""
 
 
 def add_errors(result: dict[str, Any], **_: Any) -> dict[str, Any]:
-    """Give every call a default answer of the error's shape; drf-spectacular calls it."""
-    result["components"]["schemas"]["Error"] = ERROR
+    """Give every call an answer of the error's shape for each status of an error; drf-spectacular calls it."""
+    components = result["components"]
+    components["schemas"]["Error"] = ERROR
     content = {"application/json": {"schema": {"$ref": "#/components/schemas/Error"}}}
+    components.setdefault("responses", {})["Error"] = {"description": "An error.", "content": content}
     for path in result["paths"].values():
         for method, call in path.items():
             if method in METHODS:
-                call["responses"]["default"] = {"description": "An error.", "content": content}
+                call["responses"] |= {key: {"$ref": "#/components/responses/Error"} for key in ERROR_STATUSES}
     return result

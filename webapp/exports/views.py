@@ -63,8 +63,9 @@ class ExportView(GenericAPIView[Scan]):
         filters=True,
         request=ExportSerializer,
         responses={
-            (200, "text/csv"): OpenApiResponse(OpenApiTypes.STR, description="`csv`"),
-            (200, "application/zip"): OpenApiResponse(OpenApiTypes.BINARY, description="The other formats."),
+            # Generated clients read an answer as the first type that they know: a table is bytes, too.
+            (200, "application/zip"): OpenApiResponse(OpenApiTypes.BINARY, description="A file."),
+            (200, "text/csv"): OpenApiResponse(OpenApiTypes.STR, description="A table, for `csv`."),
         },
     )
     def post(self, request: Request) -> HttpResponseBase:
