@@ -7,6 +7,7 @@ from typing import Any, TypedDict
 import orjson
 
 from handlers.card import ModelCard
+from handlers.errors import RequestError
 
 LIKELY = 0.2
 """Probability from which on a label that is not the first still needs its caveat said."""
@@ -97,10 +98,11 @@ class ExplanationAnswer(TypedDict):
 
 
 class Error(TypedDict):
-    """`code` is for programs, `message` for people."""
+    """`code` is for programs, `message` for people; `status` is HTTP's, for callers who get it nowhere else."""
 
     code: str
     message: str
+    status: int
 
 
 class ErrorAnswer(TypedDict):
@@ -127,9 +129,9 @@ def model_facts(card: ModelCard) -> Model:
     )
 
 
-def error_answer(code: str, message: str) -> ErrorAnswer:
+def error_answer(error: RequestError) -> ErrorAnswer:
     """An error as an answer."""
-    return ErrorAnswer(error=Error(code=code, message=message))
+    return ErrorAnswer(error=Error(code=error.code, message=error.message, status=error.status))
 
 
 def as_json(answer: Any) -> bytes:

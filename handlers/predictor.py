@@ -53,6 +53,8 @@ Scores = npt.NDArray[np.float32]
 
 PROBABILITY_DIGITS = 6
 TIMING_DIGITS = 2
+AT_ONCE = 32
+"""Images that are in memory together: as many as the largest batch of requests that is of use. Some bring several."""
 BUSY = "Large pictures are answered when nobody else waits. Try again in some seconds, or send a smaller one."
 
 
@@ -135,13 +137,18 @@ class Predictor:
         started = time.perf_counter()
         taken = self._take_turns(self._each(_look, requests))
         now = [item for item in taken if isinstance(item, _Looked)]
-        loaded = self._each(self._load, now)
-        good = [item for item in loaded if isinstance(item, _Loaded)]
-        finished = iter(self._finish(self._predict(good)) if good else ())
-        outcomes = iter([next(finished) if isinstance(item, _Loaded) else item for item in loaded])
+        parts = [now[start : start + AT_ONCE] for start in range(0, len(now), AT_ONCE)]
+        outcomes = iter([outcome for part in parts for outcome in self._answer_now(part)])
         if any(is_large(item.examined) for item in now):
             self._turns.gone(time.perf_counter() - started)
         return [next(outcomes) if isinstance(item, _Looked) else item for item in taken]
+
+    def _answer_now(self, looked: Sequence[_Looked]) -> list[Outcome]:
+        """Answers for as many as may be in memory at once."""
+        loaded = self._each(self._load, looked)
+        good = [item for item in loaded if isinstance(item, _Loaded)]
+        finished = iter(self._finish(self._predict(good)) if good else ())
+        return [next(finished) if isinstance(item, _Loaded) else item for item in loaded]
 
     def _take_turns(self, looked: Sequence[_Looked | RequestError]) -> list[_Looked | RequestError]:
         """Small pictures as they are, the first large one where it may go now, and for the others why not."""

@@ -10,7 +10,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from handlers.errors import EmptyImage, InvalidJson, InvalidOption, SeveralImages
+from handlers.card import ModelCard
+from handlers.errors import EmptyImage, InvalidJson, InvalidOption, RequestError, SeveralImages
+from handlers.kserve import Wrapping, unwrapped
 from handlers.overlay import MEDIA_TYPES
 
 IMAGE_FIELDS = ("body", "data", "image")
@@ -26,6 +28,7 @@ JSON_PARTS, MAX_JSON_PARTS = (b"{", b"[", b","), 64
 has letters. Base64 has none of them, a data URL one."""
 GIVEN_TWICE = object()
 """In place of the values of an input that came more than once, of which TorchServe would keep the last."""
+ONE_HEAT_MAP = "Heat maps are drawn for one image at a time: send it alone, or without explain."
 TRUE = "True"
 """How TorchServe writes it. It names its own headers in small letters, over whatever a caller wrote in them."""
 
@@ -49,6 +52,19 @@ class Request:
     explanation_only: bool = False
 
 
+@dataclass(frozen=True)
+class Bundle:
+    """Several images of one request, in a protocol of KServe: each to be predicted, or wrong by itself."""
+
+    items: tuple[Request | RequestError, ...]
+    wrapping: Wrapping
+    explanation_only: bool = False
+
+    def wrap(self, answers: Sequence[Any], card: ModelCard) -> dict[str, Any]:
+        """The answers to the items, in order, in the words of the protocol."""
+        return self.wrapping.wrap(answers, card, self.explanation_only)
+
+
 def asks_for_card(row: Mapping[str, Any], headers: Mapping[str, Any]) -> bool:
     """Whether a batch entry is the question of TorchServe's management interface for the model card.
 
@@ -57,7 +73,9 @@ def asks_for_card(row: Mapping[str, Any], headers: Mapping[str, Any]) -> bool:
     return not row and headers.get("describe") == TRUE
 
 
-def read_request(row: Mapping[str, Any], headers: Mapping[str, Any], labels: Sequence[str]) -> Request:
+def read_request(
+    row: Mapping[str, Any], headers: Mapping[str, Any], labels: Sequence[str]
+) -> Request | Bundle:
     """Read a batch entry: `row` maps the body, form fields or gRPC inputs by name, `headers` are those of HTTP.
 
     Options come as JSON keys, form fields, gRPC inputs, headers, or as query parameters where TorchServe passes them;
@@ -83,6 +101,8 @@ def read_request(row: Mapping[str, Any], headers: Mapping[str, Any], labels: Seq
     content = bytes_of(body)
     if declared == "application/json" or isinstance(body, Mapping) or content[:1] in (b"{", b"["):
         members = _members(body)
+        if wrapping := unwrapped(members):
+            return _bundle(wrapping, given, labels, explanation_only)
         content = _from_base64(members.pop("image", None))
         given |= members
     options = _options(given, labels)
@@ -110,6 +130,31 @@ def _object_of(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     return made
 
 
+def _bundle(
+    wrapping: Wrapping, given: Mapping[str, Any], labels: Sequence[str], explanation_only: bool
+) -> Bundle:
+    """The images of a body in a protocol of KServe, each with what is given for it, for all, or outside of the body.
+
+    Heat maps are large, and take most of the time: several images are answered without.
+    """
+    several = len(wrapping.images) > 1
+
+    def read(members: Mapping[str, Any]) -> Request | RequestError:
+        options = {"explain": not several} | dict(given) | dict(wrapping.options) | dict(members)
+        try:
+            content = _from_base64(options.pop("image", None))
+            asked = _options(options, labels)
+            if several and (asked.explain or explanation_only):
+                raise InvalidOption(ONE_HEAT_MAP)
+        except RequestError as error:
+            return error
+        return Request(
+            content, None, replace(asked, explain=asked.explain or explanation_only), explanation_only
+        )
+
+    return Bundle(tuple(map(read, wrapping.images)), wrapping, explanation_only)
+
+
 def bytes_of(value: Any) -> bytes:
     """The bytes that TorchServe received: it turns text bodies into str. Those of JSON may hold half a letter."""
     if isinstance(value, str):
@@ -135,7 +180,8 @@ def _members(body: Any) -> dict[str, Any]:
         content = bytes_of(body)
         if sum(map(content.count, JSON_PARTS)) > MAX_JSON_PARTS:
             raise InvalidJson(
-                "The JSON body must be one flat object of an image and its options; this one is not."
+                "The JSON body must be one flat object of an image and its options, or some images as KServe's "
+                "protocols send them; this one has too many parts."
             )
         try:
             body = json.loads(content, object_pairs_hook=_object_of)

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import logging
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
@@ -20,9 +20,9 @@ from handlers.card import ModelCard
 from handlers.errors import Busy, RequestError, UnexpectedError
 from handlers.loading import NOT_LOADED, one_line
 from handlers.metrics import INSTRUMENTS, Measurement, measurements
-from handlers.predictor import Predictor
+from handlers.predictor import Outcome, Predictor
 from handlers.receiving import receive_all, receive_at_once
-from handlers.request import Request, asks_for_card, read_request
+from handlers.request import Bundle, Request, asks_for_card, read_request
 from handlers.trial import try_out
 
 logger = logging.getLogger(__name__)
@@ -35,6 +35,8 @@ STREAM_NEXT = "ts_stream_next"
 SEQUENCE_HEADERS = "ts_request_sequence_"
 READ_BYTES = 64 * 2**10
 """What TorchServe takes at once of what a worker says."""
+Entry = Request | Bundle | RequestError | ModelCard
+"""What a request of a batch is, once it is read."""
 
 
 class RetinaOctHandler:
@@ -76,24 +78,28 @@ class RetinaOctHandler:
         assert self._predictor is not None
         headers = [context.get_all_request_header(index) for index in range(len(data))]
         read = [self._read(row, of_request) for row, of_request in zip(data, headers, strict=True)]
-        outcomes = iter(self._predictor.answer([item for item in read if isinstance(item, Request)]))
+        predicted = iter(self._predictor.answer(list(_to_predict(read))))
         answers = []
         measured: list[Measurement] = []
         for index, item in enumerate(read):
-            outcome = next(outcomes) if isinstance(item, Request) else item
+            images = item.items if isinstance(item, Bundle) else (item,)
+            outcomes = [next(predicted) if isinstance(image, Request) else image for image in images]
+            for outcome in outcomes:
+                if not isinstance(outcome, ModelCard):
+                    measured += measurements(outcome, self._predictor.card.version)
             status, code = 200, "ok"
-            if isinstance(outcome, ModelCard):
-                answers.append(as_json(outcome.to_dict()))
+            error = outcomes[0]
+            if isinstance(error, RequestError) and all(isinstance(each, RequestError) for each in outcomes):
+                status, code = error.status, error.code
+                context.set_response_status(code=status, phrase=code, idx=index)
+                if isinstance(error, Busy):
+                    context.set_response_header(index, "Retry-After", str(error.retry_after_s))
+                answers.append(as_json(_told(error)))
+            elif isinstance(item, Bundle):
+                told = map(_told, outcomes)
+                answers.append(as_json(item.wrap(list(told), self._predictor.card)))
             else:
-                measured += measurements(outcome, self._predictor.card.version)
-                if isinstance(outcome, RequestError):
-                    status, code = outcome.status, outcome.code
-                    answers.append(as_json(error_answer(outcome.code, outcome.message)))
-                    context.set_response_status(code=status, phrase=code, idx=index)
-                    if isinstance(outcome, Busy):
-                        context.set_response_header(index, "Retry-After", str(outcome.retry_after_s))
-                else:
-                    answers.append(as_json(outcome))
+                answers.append(as_json(_told(outcomes[0])))
             context.set_response_content_type(index, JSON)
             if not _over_http(headers[index]):
                 # Those of gRPC's calls whose answers are streams wait for the last one. TorchServe ends the worker,
@@ -116,7 +122,7 @@ class RetinaOctHandler:
             if metric := self._metrics.get(instrument.name):
                 metric.add_or_update(value, words)
 
-    def _read(self, row: Mapping[str, Any], headers: Mapping[str, Any]) -> Request | RequestError | ModelCard:
+    def _read(self, row: Mapping[str, Any], headers: Mapping[str, Any]) -> Entry:
         """A batch entry as a request, what is wrong with it, or the model card, when that is what it asks for."""
         assert self._predictor is not None
         if asks_for_card(row, headers):
@@ -128,6 +134,20 @@ class RetinaOctHandler:
         except Exception:
             logger.exception("one request of a batch could not be read")
             return UnexpectedError("The model server failed on this request; its log says why.")
+
+
+def _to_predict(entries: Sequence[Entry]) -> Iterator[Request]:
+    for entry in entries:
+        for image in entry.items if isinstance(entry, Bundle) else (entry,):
+            if isinstance(image, Request):
+                yield image
+
+
+def _told(outcome: Outcome | ModelCard) -> Any:
+    """An outcome as it is sent."""
+    if isinstance(outcome, ModelCard):
+        return outcome.to_dict()
+    return error_answer(outcome) if isinstance(outcome, RequestError) else outcome
 
 
 def _load(folder: Path, device: torch.device | None) -> Predictor:

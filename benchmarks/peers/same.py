@@ -31,9 +31,7 @@ class SameModel:
         """An answer for each scan, in order."""
         requests = [Request(image, options=Options(explain=explain)) for image, explain in scans]
         return [
-            dict(error_answer(outcome.code, outcome.message))
-            if isinstance(outcome, RequestError)
-            else dict(outcome)
+            dict(error_answer(outcome)) if isinstance(outcome, RequestError) else dict(outcome)
             for outcome in self._predictor.answer(requests)
         ]
 

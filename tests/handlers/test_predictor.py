@@ -178,6 +178,21 @@ def test_a_batch_takes_one_forward(folder: Path) -> None:
     assert seen == [(5, 3, 224, 224)]
 
 
+def test_more_images_than_fit_in_memory_follow_one_another(
+    predictor: Predictor, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    scans = [png_bytes(seed=1), b"hello", png_bytes(seed=2), png_bytes(seed=3), b"hello"]
+    requests = [Request(scan, options=Options(explain=False)) for scan in scans]
+    at_once = predictor.answer(requests)
+
+    monkeypatch.setattr("handlers.predictor.AT_ONCE", 2)
+
+    for one, other in zip(at_once, predictor.answer(requests), strict=True):
+        assert type(one) is type(other)
+        if not isinstance(one, RequestError):
+            assert one["image"] == other["image"]  # type: ignore[typeddict-item]
+
+
 def test_an_answer_without_finite_probabilities_is_an_error_of_its_own(folder: Path) -> None:
     loaded = Predictor.load(folder, settings=EngineSettings("eager"))
 

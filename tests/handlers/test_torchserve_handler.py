@@ -1,5 +1,6 @@
 """The handler with TorchServe's own context objects, without the server around it."""
 
+import base64
 import json
 import logging
 from collections.abc import Iterator
@@ -77,6 +78,43 @@ def test_each_fault_has_its_own_status_and_code(handler: RetinaOctHandler) -> No
         (200, None),
     ]
     assert answers[0]["probabilities"] == answers[6]["probabilities"]
+
+
+def test_a_request_of_several_images_is_one_answer_and_no_neighbours_matter(
+    handler: RetinaOctHandler,
+) -> None:
+    scans = [png_bytes(seed=seed) for seed in range(3)]
+    one, two, three = (base64.b64encode(scan).decode() for scan in scans)
+    inputs = [{"name": "image", "shape": [1], "datatype": "BYTES", "data": [three]}]
+    rows: list[dict[str, Any]] = [
+        {"body": {"instances": [one, "?", {"image": two}]}},
+        {"body": bytearray(scans[0])},
+        {"body": {"id": "7", "inputs": inputs}},
+        {"body": {"instances": ["?", "!"]}},
+        {"body": {"instances": [one]}},
+    ]
+    plain = [handle(handler, [{"body": bytearray(scan)}], [PREDICT])[0][0] for scan in scans]
+
+    answers, context = handle(handler, rows, [PREDICT] * 4 + [EXPLAIN])
+
+    first, second, third = answers[0]["predictions"]
+    assert [answer["image"]["sha256"] for answer in (first, third)] == [
+        plain[index]["image"]["sha256"] for index in (0, 1)
+    ]
+    assert first["probabilities"] == pytest.approx(plain[0]["probabilities"], abs=1e-4)
+    assert (second["error"]["code"], second["error"]["status"]) == ("invalid_json", 400)
+    assert answers[1]["gradcam"] == plain[0]["gradcam"]
+    assert (answers[2]["model_name"], answers[2]["model_version"], answers[2]["id"]) == (
+        "retina-oct",
+        "1.0.0",
+        "7",
+    )
+    (output,) = answers[2]["outputs"]
+    assert (output["shape"], output["datatype"]) == ([1], "BYTES")
+    assert json.loads(output["data"][0])["gradcam"] == plain[2]["gradcam"]
+    assert answers[3]["error"]["code"] == "invalid_json"
+    assert answers[4] == {"explanations": [{"model": plain[0]["model"], "gradcam": plain[0]["gradcam"]}]}
+    assert [context.get_response_status(index)[0] for index in range(5)] == [200, 200, 200, 400, 200]
 
 
 def test_a_description_is_the_model_card_and_is_for_who_asked_alone(

@@ -127,6 +127,36 @@ def test_json_with_base64_gives_the_same_answer(caller: Caller) -> None:
         )
 
 
+KSERVE = {
+    # path: how a body holds an image, and how the answer holds its own
+    "/v1/models/retina-oct:predict": (
+        lambda image: {"instances": [{"image": {"b64": image}}]},
+        lambda answer: answer["predictions"][0],
+    ),
+    "/v2/models/retina-oct/infer": (
+        lambda image: {"inputs": [{"name": "x", "shape": [1], "datatype": "BYTES", "data": [image]}]},
+        lambda answer: json.loads(answer["outputs"][0]["data"][0]),
+    ),
+    "/v1/models/retina-oct:explain": (
+        lambda image: {"instances": [image]},
+        lambda answer: answer["explanations"][0],
+    ),
+}
+
+
+@pytest.mark.parametrize("path", KSERVE)
+def test_protocols_of_kserve_give_the_same_answer(caller: Caller, path: str) -> None:
+    content = png_bytes(400, 300, seed=2)
+    wrapped, opened = KSERVE[path]
+
+    response = caller.post(path, json.dumps(wrapped(base64.b64encode(content).decode())), "application/json")
+
+    assert response.status_code == 200, response.text
+    assert opened(response.json())["gradcam"] == caller.predict(content).json()["gradcam"]
+    refused = caller.post(path, json.dumps(wrapped("aGVsbG8=")), "application/json")
+    assert (refused.status_code, refused.json()["error"]["code"]) == (400, "unreadable_image")
+
+
 def other_label(caller: Caller, card: ModelCard, content: bytes) -> str:
     first = caller.predict(content).json()["prediction"]["label"]
     return next(label for label in card.labels if label != first)
@@ -260,7 +290,7 @@ def test_a_fault_has_its_own_status_and_code(caller: Caller, fault: str) -> None
     assert response.headers["Content-Type"] == "application/json"
     answer = response.json()
     assert set(answer) == {"error"}
-    assert answer["error"]["code"] == code
+    assert (answer["error"]["code"], answer["error"]["status"]) == (code, status)
     assert len(answer["error"]["message"]) > 10
 
 

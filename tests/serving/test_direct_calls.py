@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from types import ModuleType
+from typing import Any
 
 import grpc
 import pytest
@@ -118,6 +119,65 @@ def test_callers_over_http_and_grpc_share_batches(
 
     assert found == [list(wanted) for wanted in widths]
     assert True in in_pieces and False in in_pieces
+
+
+GRPC_REFUSALS = {
+    # what is wrong: with which request, and how TorchServe says it
+    "version": ({"model_version": "99.0"}, "INTERNAL", "Model version: 99.0 does not exist"),
+    "model": ({"model_name": "nothing"}, "INTERNAL", "Model not found: nothing"),
+    "name": ({"model_name": ""}, "INTERNAL", "Parameter model_name is required"),
+    "size": ({"input": {"body": bytes(48 * 2**20)}}, "CANCELLED", "RST_STREAM"),
+}
+
+
+@pytest.mark.parametrize("wrong", GRPC_REFUSALS)
+def test_grpc_has_torchserves_own_status_for_what_never_reaches_a_worker(
+    model_server: ModelServer, stubs: tuple[ModuleType, ModuleType], wrong: str
+) -> None:
+    """As docs/model-server.md has them."""
+    changed, status, said = GRPC_REFUSALS[wrong]
+    with pytest.raises(grpc.RpcError) as refused:
+        by_grpc(model_server, stubs, **changed)
+
+    assert refused.value.code().name == status  # type: ignore[attr-defined]
+    assert said in refused.value.details()  # type: ignore[attr-defined]
+
+
+@pytest.mark.parametrize(
+    ("image", "code", "http_status"),
+    [
+        (b"hello", "unreadable_image", 400),
+        (b"GIF89a", "unsupported_image", 415),
+        (png_bytes(20, 20), "image_too_small", 422),
+        (bytes(48 * 2**20 - 100), "unreadable_image", 400),
+    ],
+    ids=["text", "gif", "small", "largest"],
+)
+def test_grpc_brings_a_workers_refusal_as_an_answer_with_its_status(
+    model_server: ModelServer,
+    stubs: tuple[ModuleType, ModuleType],
+    image: bytes,
+    code: str,
+    http_status: int,
+) -> None:
+    """TorchServe 0.12 has one gRPC status for a whole batch, and a batch has neighbours."""
+    error = by_grpc(model_server, stubs, input={"body": image})["error"]
+
+    assert (error["code"], error["status"]) == (code, http_status)
+
+
+def by_grpc(server: ModelServer, stubs: tuple[ModuleType, ModuleType], **request: Any) -> dict[str, Any]:
+    messages, client = stubs
+    with channel_to(server) as channel:
+        answer = client.InferenceAPIsServiceStub(channel).Predictions(
+            messages.PredictionsRequest(
+                **{"model_name": "retina-oct", "input": {"body": png_bytes()}} | request
+            ),
+            metadata=[("authorization", f"Bearer {server.key()}")],
+            timeout=60,
+        )
+    told: dict[str, Any] = json.loads(answer.prediction)
+    return told
 
 
 @pytest.mark.parametrize("metadata", [[], [("authorization", "Bearer not-the-key")]])

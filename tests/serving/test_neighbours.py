@@ -78,6 +78,9 @@ WHAT_NOBODY_SHOULD_SEND: dict[str, Callable[[Caller], object]] = {
     "deep JSON": lambda caller: caller.http(b"[" * 100_000, {"Content-Type": JSON}),
     "deep JSON as an image": lambda caller: caller.http(b'{"a":' * 100_000),
     "JSON of very many parts": lambda caller: caller.http(MANY_PARTS, {"Content-Type": JSON}),
+    "images of KServe that are none": lambda caller: caller.http(
+        b'{"instances": ["aGVsbG8=", 7, [], {"instances": []}]}', {"Content-Type": JSON}
+    ),
     "half a letter": lambda caller: caller.http(
         b'{"image": "aGk=", "label": "\\ud800"}', {"Content-Type": JSON}
     ),
