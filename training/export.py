@@ -15,7 +15,8 @@ from safetensors.torch import save
 from torch import nn
 
 from handlers.card import InputSpec, ModelCard
-from training.data.manifest import SPLITS, Scan, of_split
+from training.data.folders import SPLITS
+from training.data.manifest import Scan, of_split
 from training.data.sources import describe, is_simulated
 
 WEIGHTS_NAME = "weights.safetensors"

@@ -10,10 +10,10 @@ from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from training.data.layouts import Layout, LeftOut, layouts, list_files
+from training.data.folders import SPLITS, LeftOut, written
+from training.data.layouts import Layout, layouts, list_files
 from training.data.manifest import (
     MANIFEST_NAME,
-    SPLITS,
     DataError,
     Scan,
     join,
@@ -103,7 +103,8 @@ def import_data(arguments: argparse.Namespace) -> int:
         manifest /= MANIFEST_NAME
     if manifest.exists() and not (arguments.append or arguments.overwrite):
         raise DataError(f"{manifest} is there already; add --append, --overwrite or another --out")
-    listing = list_files(layout, arguments.path)
+    table = manifest.with_name(f"{manifest.stem}.left-out.csv")
+    listing = list_files(layout, arguments.path, own=(manifest, table))
     source = arguments.source or (arguments.layout if layout.classes else arguments.path.resolve().name)
     earlier = read_rows(manifest)[1] if arguments.append and manifest.exists() else []
 
@@ -112,7 +113,6 @@ def import_data(arguments: argparse.Namespace) -> int:
     manifest.parent.mkdir(parents=True, exist_ok=True)
     imported = import_files(listing, manifest, source, earlier, arguments.keep_duplicates)
     write_manifest(manifest, imported.rows)
-    table = manifest.with_name(f"{manifest.stem}.left-out.csv")
     _write_left_out(table, imported.left_out)
 
     for oddity in listing.oddities:
@@ -194,7 +194,12 @@ def _write_left_out(table: Path, left_out: Sequence[LeftOut]) -> None:
         table.unlink(missing_ok=True)
         return
     rows = [
-        {"file": str(entry.file), "reason": entry.reason, "like": str(entry.like or "")} for entry in left_out
+        {
+            "file": written(entry.file),
+            "reason": entry.reason,
+            "like": written(entry.like) if entry.like else "",
+        }
+        for entry in left_out
     ]
     write_table(table, LEFT_OUT_COLUMNS, rows)
 
@@ -208,8 +213,8 @@ def _warn_left_out(left_out: Sequence[LeftOut], table: Path) -> None:
         _warn(f"left out {len(entries)}, {reason}:")
         for entry in entries[:NAMED]:
             detail = entry.reason.removeprefix(reason).removeprefix(": ")
-            same = f" = {entry.like}" if entry.like else ""
-            print(f"  {entry.file}{same}" + (f" ({detail})" if detail else ""), file=sys.stderr)
+            same = f" = {written(entry.like)}" if entry.like else ""
+            print(f"  {written(entry.file)}{same}" + (f" ({detail})" if detail else ""), file=sys.stderr)
         if len(entries) > NAMED:
             print(f"  and {len(entries) - NAMED} more; {table} names them all", file=sys.stderr)
 

@@ -9,8 +9,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from training.data.fingerprint import Fingerprint, fingerprints
-from training.data.layouts import Found, LeftOut, Listing
-from training.data.manifest import COLUMNS, DataError, Scan
+from training.data.folders import LeftOut, is_utf8, written
+from training.data.layouts import Found, Listing
+from training.data.manifest import COLUMNS, NOT_UTF8, DataError, Scan
 from training.data.split import patient_groups
 
 Row = dict[str, str]
@@ -41,9 +42,15 @@ def import_files(
     `keep_duplicates`. Patients who share an identical picture are given one id. Raises DataError when nothing is left.
     """
     folder = manifest.parent
-    read = fingerprints([found.path for found in listing.found])
+    named, unnamed = [], []
+    for found in listing.found:
+        if is_utf8(_file(found.path, folder)):
+            named.append(found)
+        else:
+            unnamed.append(LeftOut(found.path, NOT_UTF8))
+    read = fingerprints([found.path for found in named])
     unreadable, new = [], []
-    for found, result in zip(listing.found, read, strict=True):
+    for found, result in zip(named, read, strict=True):
         if isinstance(result, Fingerprint):
             new.append(_row(found, result, folder, source))
         else:
@@ -54,10 +61,11 @@ def import_files(
     repeated = [] if keep_duplicates else _repeated(rows, folder)
     gone = {entry.file for entry in repeated}
     kept = [row for row in rows if folder / row["file"] not in gone]
-    left_out = [*listing.left_out, *unreadable, *repeated]
+    left_out = [*listing.left_out, *unnamed, *unreadable, *repeated]
     if not kept:
+        first = left_out[0]
         raise DataError(
-            f"no scan is left to use: {len(left_out)} left out, the first {left_out[0].file} ({left_out[0].reason})"
+            f"no scan is left to use: {len(left_out)} left out, the first {written(first.file)} ({first.reason})"
         )
     return Imported(kept, left_out, one_patient)
 
@@ -93,9 +101,14 @@ def as_scan(row: Mapping[str, str], folder: Path) -> Scan:
     )
 
 
+def _file(path: Path, folder: Path) -> str:
+    """A scan's name in the column `file` of the manifest in `folder`."""
+    return Path(os.path.relpath(path, folder)).as_posix()
+
+
 def _row(found: Found, measured: Fingerprint, folder: Path, source: str) -> Row:
     return {
-        "file": Path(os.path.relpath(found.path, folder)).as_posix(),
+        "file": _file(found.path, folder),
         "mask": "",
         "source": source,
         "label": found.label,

@@ -5,18 +5,21 @@ from __future__ import annotations
 import csv
 import re
 import tomllib
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from training.data.manifest import (
+from training.data.folders import (
     IMAGE_SUFFIXES,
-    SPLITS,
-    DataError,
-    check_label,
+    LeftOut,
     image_files,
     label_folders,
+    not_taken,
+    split_folders,
+    split_of,
+    written,
 )
+from training.data.manifest import DataError, check_label
 
 LAYOUTS = Path(__file__).with_name("layouts.toml")
 DEPTH = 2
@@ -61,15 +64,6 @@ class Found:
 
 
 @dataclass(frozen=True)
-class LeftOut:
-    """A file that doesn't come into the manifest, and why; `like` is the file that it repeats."""
-
-    file: Path
-    reason: str
-    like: Path | None = None
-
-
-@dataclass(frozen=True)
 class Listing:
     """The files of a data set: those to read, those left out, and sentences on what looks odd."""
 
@@ -95,15 +89,15 @@ def layouts() -> dict[str, Layout]:
     }
 
 
-def list_files(layout: Layout, path: Path) -> Listing:
-    """Find the files of a data set below `path`.
+def list_files(layout: Layout, path: Path, own: Collection[Path] = ()) -> Listing:
+    """Find the files of a data set below `path`: every one is found or left out, but for `own`, which are ours.
 
     Raises DataError, saying what was expected and what is there, when nothing fits the layout.
     """
     if not path.is_dir():
         raise DataError(f"{path} is no folder; name the one that {layout.title} was unpacked to")
     root = _root(layout, path)
-    sides = [(split, root / split) for split in SPLITS if _classes(layout, root / split)] or [("", root)]
+    sides = [(split, side) for split, side in split_folders(root) if _classes(layout, side)] or [("", root)]
     listing = Listing([], [], [])
     table = _read_table(layout, root) if layout.table else None
     for split, side in sides:
@@ -115,6 +109,11 @@ def list_files(layout: Layout, path: Path) -> Listing:
             LeftOut(root / name, f"{layout.table} lists it, but there is no such file")
             for name in sorted(table)
         )
+    known = {entry.file for entry in listing.left_out} | {found.path for found in listing.found}
+    ours = {place / layout.table for place in (root, root.parent)} if layout.table else set()
+    classes = {folder for _, side in sides for folder in _classes(layout, side)}
+    why = _Why(layout, path, root, [side for _, side in sides], classes)
+    listing.left_out.extend(not_taken(path, known | ours | set(own), why))
     without = [found.path for found in listing.found if not found.patient]
     if without and (layout.patient or layout.table):
         listing.oddities.append(f"{len(without)} file(s) tell no patient, the first {without[0]}")
@@ -123,13 +122,46 @@ def list_files(layout: Layout, path: Path) -> Listing:
     return listing
 
 
+@dataclass(frozen=True)
+class _Why:
+    """Says why an image that lies below the folder that was named is not taken."""
+
+    layout: Layout
+    path: Path
+    root: Path
+    sides: Sequence[Path]
+    classes: Collection[Path]
+
+    def __call__(self, parts: tuple[str, ...]) -> str:
+        file = self.path.joinpath(*parts)
+        if self.root not in file.parents:
+            return f"outside of {written(self.root)}, where {self.layout.title} was found"
+        side = next((side for side in self.sides if side in file.parents), None)
+        inside = file.relative_to(side or self.root).parts[:-1]
+        if not inside:
+            return "in no label folder"
+        folder = written(Path(inside[0]))
+        if side is None:
+            names = ", ".join(written(Path(known.name)) for known in self.sides)
+            return f"{folder} is none of the splits that were found: {names}"
+        if not self.layout.classes and split_of(inside[0]):
+            return f"{folder} is named as a split, and holds no label folders"
+        if side / inside[0] not in self.classes:
+            return f"{folder} is no class of {self.layout.title}"
+        return f"in a folder below that of the label {folder}"
+
+
 def _root(layout: Layout, path: Path) -> Path:
     """The folder that holds the classes or splits: the named one, or the one below it with most known classes."""
     level = [path]
     for _ in range(DEPTH + 1 if layout.classes else 1):
         fitting = {
             folder: len(
-                {known.name for side in (folder, *_sides(folder)) for known in _classes(layout, side)}
+                {
+                    known.name.upper()
+                    for side in (folder, *(side for _, side in split_folders(folder)))
+                    for known in _classes(layout, side)
+                }
             )
             for folder in level
         }
@@ -149,16 +181,12 @@ def _root(layout: Layout, path: Path) -> Path:
     )
 
 
-def _sides(folder: Path) -> list[Path]:
-    return [folder / split for split in SPLITS if (folder / split).is_dir()]
-
-
 def _classes(layout: Layout, side: Path) -> list[Path]:
     """The class folders of one side; where the layout names no classes, all but those named like splits."""
     folders = label_folders(side)
     if layout.classes:
         return [folder for folder in folders if folder.name.upper() in layout.classes]
-    return [folder for folder in folders if folder.name not in SPLITS]
+    return [folder for folder in folders if not split_of(folder.name)]
 
 
 def _note_odd_folders(layout: Layout, side: Path, listing: Listing) -> None:
@@ -169,11 +197,6 @@ def _note_odd_folders(layout: Layout, side: Path, listing: Listing) -> None:
     missing = [name for name in layout.classes if name not in present]
     if missing:
         listing.oddities.append(f"{side} has no folder {', '.join(missing)}")
-    other = [
-        folder.name for folder in label_folders(side) if folder not in known and folder.name not in SPLITS
-    ]
-    if other:
-        listing.oddities.append(f"{side}: left out {', '.join(other)}, no class of {layout.title}")
 
 
 def _list_class(
@@ -185,9 +208,6 @@ def _list_class(
     files = image_files(folder)
     if not files:
         listing.oddities.append(f"{folder} is empty: {native} gets no scan from it")
-    for other in sorted(folder.iterdir()):
-        if not other.name.startswith(".") and other.suffix.lower() not in IMAGE_SUFFIXES:
-            listing.left_out.append(LeftOut(other, "not named as an image"))
     for path in files:
         said = {"native_label": native, "patient_id": _patient(layout, path)}
         if table is not None:

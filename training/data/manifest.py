@@ -3,18 +3,30 @@
 from __future__ import annotations
 
 import csv
+import logging
 import os
 import re
 import tempfile
+from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from handlers.card import CardError, checked_label
 from handlers.tables import TableWriter, plain_text
+from training.data.folders import (
+    SPLITS,
+    LeftOut,
+    image_files,
+    is_utf8,
+    label_folders,
+    not_taken,
+    split_folders,
+    written,
+)
 
-IMAGE_SUFFIXES = frozenset({".png", ".jpg", ".jpeg", ".tif", ".tiff", ".bmp", ".webp"})
-SPLITS = ("train", "val", "test")
+logger = logging.getLogger(__name__)
+
 MANIFEST_NAME = "manifest.csv"
 REQUIRED_COLUMNS = ("file", "label")
 COLUMNS = (
@@ -24,6 +36,7 @@ COLUMNS = (
 """The columns that `data import` writes; docs/data.md says what each holds. Only file and label are required."""
 HEX_DIGITS = {"sha256": 64, "pixels_sha256": 64, "perceptual_hash": 64}
 MANIFEST_MODE = 0o644
+NOT_UTF8 = "its name is not UTF-8, in which manifests are written: rename it"
 
 
 class DataError(Exception):
@@ -176,7 +189,7 @@ def write_table(path: Path, columns: Sequence[str], rows: Sequence[Mapping[str, 
         with tempfile.NamedTemporaryFile(
             "w", dir=path.parent, prefix=f".{path.name}.", newline="", encoding="utf-8", delete=False
         ) as lines:
-            written = Path(lines.name)
+            partial = Path(lines.name)
             try:
                 writer = TableWriter(lines)
                 writer.write_row(columns)
@@ -184,10 +197,10 @@ def write_table(path: Path, columns: Sequence[str], rows: Sequence[Mapping[str, 
                     writer.write_row(row.get(name, "") for name in columns)
                 lines.flush()
                 os.fsync(lines.fileno())
-                written.chmod(MANIFEST_MODE)
-                written.replace(path)
+                partial.chmod(MANIFEST_MODE)
+                partial.replace(path)
             except BaseException:
-                written.unlink(missing_ok=True)
+                partial.unlink(missing_ok=True)
                 raise
     except OSError as error:
         raise DataError(
@@ -202,7 +215,7 @@ def _read_one(data: Path) -> list[Scan]:
         raise DataError(f"{data} is no folder and no manifest; name what holds the scans")
     if (data / MANIFEST_NAME).is_file():
         return _read_to_train(data / MANIFEST_NAME)
-    if (data / "train").is_dir():
+    if any(split == "train" for split, _ in split_folders(data)):
         return _read_folders(data)
     raise DataError(f"{data} holds neither {MANIFEST_NAME} nor a train/ folder with a folder per label")
 
@@ -252,15 +265,29 @@ def _scan(manifest: Path, line: int, row: Mapping[str, str]) -> Scan:
 
 
 def _read_folders(data: Path) -> list[Scan]:
+    """The scans of split and label folders; what lies elsewhere is counted in the log, by its reason."""
     scans = []
-    for split in SPLITS:
-        for folder in label_folders(data / split):
-            files = image_files(folder)
+    for split, side in split_folders(data):
+        for folder in label_folders(side):
+            files = [path for path in image_files(folder) if is_utf8(str(path.relative_to(data)))]
             if not files:
                 raise DataError(f"{folder} holds no image; add some, or remove the folder")
             check_label(folder.name, str(folder))
             scans += [Scan(path=path, label=folder.name, split=split) for path in files]
+    reasons: dict[str, list[LeftOut]] = defaultdict(list)
+    for entry in not_taken(data, {scan.path for scan in scans}, _why_not_taken):
+        reasons[entry.reason].append(entry)
+    for reason, entries in reasons.items():
+        logger.warning(
+            "warning: %s: left out %d, %s, the first %s", data, len(entries), reason, written(entries[0].file)
+        )
     return scans
+
+
+def _why_not_taken(parts: tuple[str, ...]) -> str:
+    if not is_utf8("/".join(parts)):
+        return NOT_UTF8
+    return "not in a folder of a label in one of a split: train, val or test"
 
 
 def check_label(label: str, where: str) -> None:
@@ -269,21 +296,3 @@ def check_label(label: str, where: str) -> None:
         checked_label(label)
     except CardError as error:
         raise DataError(f"{where}: {error}") from error
-
-
-def label_folders(folder: Path) -> list[Path]:
-    """The folders in a folder, sorted; none where it isn't there. Hidden ones and macOS's are left out."""
-    if not folder.is_dir():
-        return []
-    return sorted(
-        path for path in folder.iterdir() if path.is_dir() and not path.name.startswith((".", "__"))
-    )
-
-
-def image_files(folder: Path) -> list[Path]:
-    """The files in a folder that are named as images, sorted, without hidden ones."""
-    return sorted(
-        path
-        for path in folder.iterdir()
-        if path.suffix.lower() in IMAGE_SUFFIXES and not path.name.startswith(".")
-    )

@@ -9,9 +9,9 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from training.data.folders import SPLITS
 from training.data.manifest import (
     MANIFEST_NAME,
-    SPLITS,
     DataError,
     Scan,
     of_split,

@@ -1,5 +1,6 @@
 """`data import`: from a publisher's folder to a manifest, with everything odd named."""
 
+import os
 import shutil
 from pathlib import Path
 
@@ -75,6 +76,114 @@ def test_folders_of_ones_own_may_tell_patients_by_a_pattern(tmp_path: Path) -> N
         ("wet", "clinic:a1"),
         ("wet", "clinic:a2"),
     ]
+
+
+def every_file(folder: Path) -> set[Path]:
+    return {path for path in folder.rglob("*") if path.is_file() or path.is_symlink()}
+
+
+def reasons(manifest: Path) -> dict[str, str]:
+    """Why each file was left out, by its path from the manifest's folder."""
+    table = manifest.with_name("manifest.left-out.csv")
+    rows = read_table(table) if table.exists() else []
+    return {os.path.relpath(row["file"], manifest.parent): row["reason"] for row in rows}
+
+
+@pytest.mark.parametrize(
+    ("train", "val", "test"),
+    [("train", "val", "test"), ("training", "valid", "testing"), ("Train", "VALIDATION", "Test")],
+)
+def test_splits_are_known_by_all_their_names(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], train: str, val: str, test: str
+) -> None:
+    for seed, name in enumerate((f"{train}/wet/1", f"{train}/dry/2", f"{val}/wet/3", f"{test}/dry/4")):
+        write_scan(tmp_path / f"{name}.png", "HIGH", seed)
+    sides = {"1": "train", "2": "train", "3": "val", "4": "test"}
+    assert {scan.path.stem: scan.split for scan in read_scans(tmp_path)} == sides
+
+    assert run("import", "folders", tmp_path) == 0
+
+    assert {scan.path.stem: scan.split for scan in read_scans(tmp_path)} == sides
+    assert "4 scans, 0 left out" in capsys.readouterr().out
+
+
+ODD_FILES = {
+    "readme.txt": "not named as an image",
+    "overview.png": "in no label folder",
+    "holdout/wet/1.png": "holdout is none of the splits that were found: train, valid",
+    "test/1.png": "test is none of the splits that were found: train, valid",
+    "train/1.png": "in no label folder",
+    "train/wet/notes.doc": "not named as an image",
+    "train/wet/more/1.png": "in a folder below that of the label wet",
+    "train/wet/.1.png": "hidden",
+    "valid/wet/1": "not named as an image",
+    "__MACOSX/train/wet/1.png": "hidden",
+}
+
+
+def test_every_file_of_ones_own_folders_is_taken_or_left_out_with_its_reason(tmp_path: Path) -> None:
+    for seed, name in enumerate(("train/wet/1.png", "train/dry/2.JPG", "valid/wet/3.tif")):
+        write_scan(tmp_path / name, "HIGH", seed)
+    for name in ODD_FILES:
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).write_bytes(b"odd")
+    (tmp_path / "train" / "wet" / "round").symlink_to(tmp_path)
+    files = every_file(tmp_path) - {tmp_path / "train" / "wet" / "round"}
+
+    assert run("import", "folders", tmp_path) == 0
+
+    assert reasons(tmp_path / "manifest.csv") == ODD_FILES
+    assert {scan.path for scan in read_scans(tmp_path)} | {tmp_path / name for name in ODD_FILES} == files
+
+
+@pytest.mark.parametrize("layout", ["octdl", "oct-c8", "kermany"])
+def test_every_file_of_a_published_set_is_taken_or_left_out(
+    layout: str, request: pytest.FixtureRequest
+) -> None:
+    folder: Path = request.getfixturevalue(layout.replace("-", "_"))
+    classes = min(path for path in every_file(folder) if path.suffix != ".csv").parents[1]
+    write_scan(classes / "GLAUCOMA" / "1.png", "HIGH", 90)
+    write_scan(folder / "other" / "deep" / "down" / "1.png", "HIGH", 91)
+    files = every_file(folder) - {folder / "OCTDL_labels.csv"}
+
+    assert run("import", layout, folder, "--keep-duplicates") == 0
+
+    left_out = reasons(folder / "manifest.csv")
+    assert {scan.path for scan in read_scans(folder)} | {folder / name for name in left_out} == files
+    found = os.path.relpath(classes / "GLAUCOMA" / "1.png", folder)
+    assert left_out[found].startswith("GLAUCOMA is no class of ")
+
+
+def test_files_that_training_does_not_take_are_counted_with_their_reason(
+    folder_data: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    write_scan(folder_data / "holdout" / "HIGH" / "1.png", "HIGH", 1)
+    write_scan(folder_data / "holdout" / "HIGH" / "2.png", "HIGH", 2)
+    (folder_data / "readme.txt").write_text("read me")
+
+    assert len(read_scans(folder_data)) == 16
+
+    said = " ".join(record.getMessage() for record in caplog.records)
+    assert "left out 2, not in a folder of a label" in said and "holdout/HIGH/1.png" in said
+    assert "left out 1, not named as an image" in said
+
+
+def test_a_name_that_is_not_utf8_is_left_out_before_files_are_read(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], caplog: pytest.LogCaptureFixture
+) -> None:
+    for seed, name in enumerate(("train/wet/1.png", "train/dry/2.png", "train/dry/odd.png")):
+        write_scan(tmp_path / name, "HIGH", seed)
+    odd = os.fsdecode(os.fsencode(tmp_path / "train" / "dry") + b"/gr\xfcn.png")
+    (tmp_path / "train" / "dry" / "odd.png").rename(odd)
+
+    assert len(read_scans(tmp_path)) == 2
+    assert run("import", "folders", tmp_path) == 0
+
+    assert reasons(tmp_path / "manifest.csv") == {
+        "train/dry/gr\\xfcn.png": "its name is not UTF-8, in which manifests are written: rename it"
+    }
+    assert "gr\\xfcn.png" in capsys.readouterr().err
+    assert any("gr\\xfcn.png" in record.getMessage() for record in caplog.records)
 
 
 def test_unreadable_files_are_named_and_left_out(octdl: Path, capsys: pytest.CaptureFixture[str]) -> None:
