@@ -101,10 +101,13 @@ def import_data(arguments: argparse.Namespace) -> int:
     manifest: Path = arguments.out or arguments.path
     if manifest.is_dir():
         manifest /= MANIFEST_NAME
-    if manifest.exists() and not (arguments.append or arguments.overwrite):
+    replacing = manifest.exists() and not (arguments.append or arguments.overwrite)
+    if replacing and not _came_with_the_data(manifest, layout, arguments.path):
         raise DataError(f"{manifest} is there already; add --append, --overwrite or another --out")
     table = manifest.with_name(f"{manifest.stem}.left-out.csv")
     listing = list_files(layout, arguments.path, own=(manifest, table))
+    if arguments.source:
+        listing = replace(listing, found=[replace(found, source="") for found in listing.found])
     source = arguments.source or (arguments.layout if layout.classes else arguments.path.resolve().name)
     earlier = read_rows(manifest)[1] if arguments.append and manifest.exists() else []
 
@@ -127,6 +130,16 @@ def import_data(arguments: argparse.Namespace) -> int:
     print(f"wrote {manifest}: {len(scans)} scans, {len(imported.left_out)} left out")
     _print_leaks_of_published(scans)
     return 0
+
+
+def _came_with_the_data(manifest: Path, layout: Layout, path: Path) -> bool:
+    """Whether a manifest is part of what is imported, and not the result of an import: that would hold hashes.
+
+    What it says is kept, so that it may be replaced.
+    """
+    if layout.classes or manifest.resolve() != (path / MANIFEST_NAME).resolve():
+        return False
+    return not any(row.get("pixels_sha256") for row in read_rows(manifest)[1])
 
 
 def split_data(arguments: argparse.Namespace) -> int:

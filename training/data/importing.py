@@ -11,7 +11,7 @@ from pathlib import Path
 from training.data.fingerprint import Fingerprint, fingerprints
 from training.data.folders import LeftOut, is_utf8, written
 from training.data.layouts import Found, Listing
-from training.data.manifest import COLUMNS, NOT_UTF8, DataError, Scan
+from training.data.manifest import COLUMNS, NOT_UTF8, DataError, Scan, with_source
 from training.data.split import patient_groups
 
 Row = dict[str, str]
@@ -107,15 +107,17 @@ def _file(path: Path, folder: Path) -> str:
 
 
 def _row(found: Found, measured: Fingerprint, folder: Path, source: str) -> Row:
+    source = found.source or source
     return {
+        **found.further,
         "file": _file(found.path, folder),
-        "mask": "",
+        "mask": _file(found.mask, folder) if found.mask else "",
         "source": source,
         "label": found.label,
         "native_label": found.native_label,
         "subcategory": found.subcategory,
         "condition": found.condition,
-        "patient_id": f"{source}:{found.patient}" if found.patient else "",
+        "patient_id": with_source(found.patient, source),
         "eye": found.eye,
         "split": found.split,
         **_measured(measured),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import os
 import re
 import tomllib
 from collections.abc import Collection, Mapping, Sequence
@@ -19,7 +20,7 @@ from training.data.folders import (
     split_of,
     written,
 )
-from training.data.manifest import DataError, check_label
+from training.data.manifest import COLUMNS, MANIFEST_NAME, DataError, check_label, read_rows
 
 LAYOUTS = Path(__file__).with_name("layouts.toml")
 DEPTH = 2
@@ -61,6 +62,10 @@ class Found:
     eye: str = ""
     subcategory: str = ""
     condition: str = ""
+    source: str = ""
+    mask: Path | None = None
+    further: Mapping[str, str] = field(default_factory=dict)
+    """Columns that only a manifest that came with the data has."""
 
 
 @dataclass(frozen=True)
@@ -100,17 +105,29 @@ def list_files(layout: Layout, path: Path, own: Collection[Path] = ()) -> Listin
     sides = [(split, side) for split, side in split_folders(root) if _classes(layout, side)] or [("", root)]
     listing = Listing([], [], [])
     table = _read_table(layout, root) if layout.table else None
+    given = {} if layout.classes else _read_given(root)
+    masks = {root / row["mask"] for row in given.values() if row.get("mask")}
     for split, side in sides:
         _note_odd_folders(layout, side, listing)
         for folder in _classes(layout, side):
             _list_class(layout, folder, split, table, listing)
+    listing.found[:] = [
+        _as_given(found, given.pop(os.path.relpath(found.path, root), {}), root)
+        for found in listing.found
+        if found.path not in masks
+    ]
+    listing.left_out.extend(
+        LeftOut(root / file, f"{MANIFEST_NAME} lists it, but there is no such file")
+        for file in given
+        if not (root / file).is_file()
+    )
     if table:
         listing.left_out.extend(
             LeftOut(root / name, f"{layout.table} lists it, but there is no such file")
             for name in sorted(table)
         )
     known = {entry.file for entry in listing.left_out} | {found.path for found in listing.found}
-    ours = {place / layout.table for place in (root, root.parent)} if layout.table else set()
+    ours = masks | {place / layout.table for place in (root, root.parent) if layout.table}
     classes = {folder for _, side in sides for folder in _classes(layout, side)}
     why = _Why(layout, path, root, [side for _, side in sides], classes)
     listing.left_out.extend(not_taken(path, known | ours | set(own), why))
@@ -233,6 +250,34 @@ def _list_class(
                 condition=condition,
             )
         )
+
+
+def _read_given(root: Path) -> dict[str, dict[str, str]]:
+    """The rows of a manifest that came with the folder, by file from there: the web app's exports have one."""
+    manifest = root / MANIFEST_NAME
+    rows = read_rows(manifest)[1] if manifest.is_file() else []
+    return {os.path.relpath(root / row["file"], root): row for row in rows}
+
+
+def _as_given(found: Found, row: Mapping[str, str], root: Path) -> Found:
+    """A file of one's own folders with what their manifest says of it."""
+    if not row:
+        return found
+    check_label(row["label"], written(found.path))
+    mask = row.get("mask", "")
+    return Found(
+        path=found.path,
+        native_label=row.get("native_label") or found.native_label,
+        label=row["label"],
+        split=found.split or row.get("split", ""),
+        patient=row.get("patient_id") or found.patient,
+        eye=row.get("eye", ""),
+        subcategory=row.get("subcategory", ""),
+        condition=row.get("condition", ""),
+        source=row.get("source", ""),
+        mask=root / mask if mask else None,
+        further={name: value for name, value in row.items() if name not in COLUMNS},
+    )
 
 
 def _patient(layout: Layout, path: Path) -> str:

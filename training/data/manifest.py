@@ -248,13 +248,11 @@ def _scan(manifest: Path, line: int, row: Mapping[str, str]) -> Scan:
         if value and not re.fullmatch(rf"[0-9a-f]{{{digits}}}", value):
             raise DataError(f"{where}: the column {column} must hold {digits} hexadecimal digits or nothing")
     folder = manifest.parent
-    source, patient, mask = row.get("source", ""), row.get("patient_id", ""), row.get("mask", "")
-    if source and patient and ":" not in patient:
-        patient = f"{source}:{patient}"
+    source, mask = row.get("source", ""), row.get("mask", "")
     return Scan(
         path=folder / row["file"],
         label=row["label"],
-        patient=patient,
+        patient=with_source(row.get("patient_id", ""), source),
         source=source,
         split=split,
         mask=folder / mask if mask else None,
@@ -288,6 +286,11 @@ def _why_not_taken(parts: tuple[str, ...]) -> str:
     if not is_utf8("/".join(parts)):
         return NOT_UTF8
     return "not in a folder of a label in one of a split: train, val or test"
+
+
+def with_source(patient: str, source: str) -> str:
+    """A patient's id with the source before it: the same number elsewhere is someone else."""
+    return f"{source}:{patient}" if source and patient and ":" not in patient else patient
 
 
 def check_label(label: str, where: str) -> None:

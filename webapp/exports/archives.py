@@ -10,7 +10,6 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import IO
 
-from handlers.tables import path_part
 from webapp.exports import forms
 from webapp.exports.records import Record
 from webapp.scans import storage
@@ -24,14 +23,18 @@ def archive(export_format: str, records: Sequence[Record]) -> IO[bytes]:
         with zipfile.ZipFile(file, "w", zipfile.ZIP_STORED) as written:
             _add(written, "README.txt", f"{forms.NOTICE}\n".encode())
             _add(written, "scans.csv", forms.table(records).encode())
-            if export_format in DOCUMENTS:
+            with_picture = [record for record in records if storage.exists(record.scan.image_name)]
+            if export_format == "folders":
+                with_picture = [record for record in with_picture if record.verified_label]
+                _add(written, MANIFEST, forms.manifest(with_picture).encode())
+            elif export_format in DOCUMENTS:
                 name, write = DOCUMENTS[export_format]
                 _add(written, name, write(records).encode())
-            for record in records:
-                folder = record.verified_label if export_format == "folders" else "images"
-                if folder and storage.exists(record.scan.image_name):
-                    name = f"{path_part(folder)}/{record.file_name}"
-                    _copy(written, name, storage.path_of(record.scan.image_name))
+            for record in with_picture:
+                name = (
+                    forms.folder_path(record) if export_format == "folders" else f"images/{record.file_name}"
+                )
+                _copy(written, name, storage.path_of(record.scan.image_name))
         file.seek(0)
         stack.pop_all()  # nothing went wrong: whoever reads it closes it
     return file
@@ -50,6 +53,7 @@ def _copy(written: zipfile.ZipFile, name: str, picture: Path) -> None:
         shutil.copyfileobj(source, target)
 
 
+MANIFEST = "manifest.csv"
 DOCUMENTS: dict[str, tuple[str, Callable[[Sequence[Record]], str]]] = {
     "coco": ("annotations.json", forms.coco),
     "w3c": ("annotations.jsonld", forms.annotation_page),

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from handlers.tables import TableWriter
+from handlers.tables import TableWriter, path_part
 from webapp.annotations.areas import Lines
 from webapp.annotations.geometry import outline_of
 from webapp.annotations.shapes import shape_of
@@ -22,6 +22,8 @@ NOTICE = (
 )
 DIGITS = 6
 """Of lengths in micrometres, behind the point."""
+# What a manifest names as the origin of its scans.
+SOURCE = "retinote"
 # Where a shape has no label.
 UNLABELLED = "unlabelled"
 
@@ -93,6 +95,22 @@ def _row(record: Record) -> list[Any]:
 def _length(micrometres: float | None) -> float | str:
     """Without what computing adds behind the digits that a file gives."""
     return "" if micrometres is None else round(micrometres, DIGITS)
+
+
+def folder_path(record: Record) -> str:
+    """Where a verified scan's picture lies in an export as folders."""
+    return f"{path_part(record.verified_label)}/{record.file_name}"
+
+
+def manifest(records: Sequence[Record]) -> str:
+    """The verified scans as `./retinote data` reads them (docs/data.md): with their patients, which folders can't tell."""
+    text = io.StringIO()
+    writer = TableWriter(text)
+    writer.write_row(("file", "source", "label", "patient_id", "eye"))
+    for record in records:
+        patient = f"{SOURCE}:{record.patient}" if record.patient else ""
+        writer.write_row((folder_path(record), SOURCE, record.verified_label, patient, record.scan.eye))
+    return text.getvalue()
 
 
 def coco(records: Sequence[Record]) -> str:

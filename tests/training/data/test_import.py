@@ -186,6 +186,55 @@ def test_a_name_that_is_not_utf8_is_left_out_before_files_are_read(
     assert any("gr\\xfcn.png" in record.getMessage() for record in caplog.records)
 
 
+@pytest.fixture
+def described(tmp_path: Path) -> Path:
+    """Folders of labels with a manifest that says more of two scans than folders can, and lists a third that is gone."""
+    for seed, name in enumerate(("wet/1.png", "wet/2.png", "dry/3.png", "masks/1.png")):
+        write_scan(tmp_path / name, "HIGH", seed)
+    columns = "file,source,label,patient_id,eye,mask,device"
+    lines = [
+        "wet/1.png,clinic,AMD wet,clinic:7,OD,masks/1.png,B",
+        "dry/3.png,clinic,dry,7,OS,,",
+        "dry/4.png,,dry,8,,,",
+    ]
+    (tmp_path / "manifest.csv").write_text("\n".join([columns, *lines]) + "\n")
+    return tmp_path
+
+
+def test_a_manifest_that_came_with_folders_is_taken_as_it_is(
+    described: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert run("import", "folders", described) == 0
+
+    rows = {row["file"]: row for row in read_table(described / "manifest.csv")}
+    first, second, third = (rows[name] for name in ("wet/1.png", "wet/2.png", "dry/3.png"))
+    assert (first["label"], first["native_label"], first["source"]) == ("AMD wet", "wet", "clinic")
+    assert (first["patient_id"], first["eye"], first["mask"]) == ("clinic:7", "OD", "masks/1.png")
+    assert first["device"] == "B" and len(first["sha256"]) == 64
+    assert (second["label"], second["source"], second["patient_id"]) == ("wet", described.name, "")
+    assert third["patient_id"] == first["patient_id"]
+    assert reasons(described / "manifest.csv") == {
+        "dry/4.png": "manifest.csv lists it, but there is no such file"
+    }
+
+    # It is the result of an import now.
+    assert run("import", "folders", described) == 2
+    assert "--append, --overwrite" in capsys.readouterr().err
+    before = (described / "manifest.csv").read_text()
+    assert run("import", "folders", described, "--overwrite") == 0
+    assert (described / "manifest.csv").read_text() == before
+
+
+def test_a_manifest_that_came_with_folders_is_taken_to_another_place(described: Path, tmp_path: Path) -> None:
+    out = tmp_path / "lists" / "all.csv"
+
+    assert run("import", "folders", described, "--out", out, "--source", "mine") == 0
+
+    (first, *_) = [row for row in read_table(out) if row["mask"]]
+    assert (first["file"], first["mask"]) == ("../wet/1.png", "../masks/1.png")
+    assert (first["source"], first["patient_id"]) == ("mine", "clinic:7")
+
+
 def test_unreadable_files_are_named_and_left_out(octdl: Path, capsys: pytest.CaptureFixture[str]) -> None:
     broken = octdl / "OCTDL" / "AMD" / "amd_11_2.jpg"
     broken.write_bytes(broken.read_bytes()[:300])

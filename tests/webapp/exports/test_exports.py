@@ -6,13 +6,17 @@ import csv
 import io
 import json
 import zipfile
+from collections import defaultdict
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
 from PIL import Image
 
+import cli
 from tests.webapp.conftest import Clients
+from training.data.manifest import read_scans
 from webapp.accounts.models import User
 from webapp.annotations.models import Annotation
 from webapp.reviews import reading
@@ -148,6 +152,31 @@ def test_folders_hold_what_is_verified_by_its_label(
     pictures = [name for name in unpacked(exported(api, clinician, "folders")) if name.endswith(".png")]
 
     assert sorted(name.split("/")[0] for name in pictures) == ["CNV", "DME"]
+
+
+def test_folders_carry_a_manifest_that_keeps_a_patient_on_one_side_of_a_split(
+    clinician: User, predicted: Predicted, api: Clients, tmp_path: Path
+) -> None:
+    """Two scans of each patient, exported, imported and divided by the commands that a researcher uses."""
+    for number in range(12):
+        scan = predicted(clinician, ("CNV", "DME")[number % 2], patient_ref=f"P-{number // 2 % 6}", eye="OS")
+        reading.record(scan, clinician, "agree")
+    predicted(clinician, "NORMAL", patient_ref="P-0")  # not verified
+    folder = tmp_path / "export"
+    with zipfile.ZipFile(io.BytesIO(exported(api, clinician, "folders"))) as archive:
+        archive.extractall(folder)
+
+    assert cli.main(["data", "import", "folders", str(folder)]) == 0
+    assert cli.main(["data", "split", str(folder), "--val", "0.3", "--test", "0.3"]) == 0
+
+    labelled = read_scans(folder)
+    sides: dict[str, set[str]] = defaultdict(set)
+    for found in labelled:
+        sides[found.patient].add(found.split)
+    assert len(labelled) == 12 and len(sides) == 6
+    assert all(patient.startswith("retinote:patient-") for patient in sides)
+    assert [len(of_one) for of_one in sides.values()] == [1] * 6
+    assert {row["eye"] for row in rows((folder / "manifest.csv").read_bytes())} == {"OS"}
 
 
 def test_labels_of_a_model_that_were_never_checked_write_no_formula_and_no_other_folder(

@@ -570,7 +570,7 @@ export interface components {
         /** @description Which scans, and in which form. */
         ExportRequest: {
             /**
-             * @description `csv`: a table. The others are ZIP files with pictures: `coco` and `w3c` with what was drawn, `folders` with a folder per verified label.
+             * @description `csv`: a table. The others are ZIP files with pictures: `coco` and `w3c` with what was drawn, `folders` with a folder per verified label and a manifest with the patients' pseudonyms.
              *
              *     * `csv` - csv
              *     * `coco` - coco
