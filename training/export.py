@@ -18,6 +18,7 @@ from handlers.card import InputSpec, ModelCard
 from training.data.folders import SPLITS
 from training.data.manifest import Scan, of_split
 from training.data.sources import describe, is_simulated
+from training.origin import code, data_sha256
 
 WEIGHTS_NAME = "weights.safetensors"
 CARD_NAME = "model.json"
@@ -79,8 +80,9 @@ def _replace(file: Path, content: bytes) -> None:
 
 
 def describe_data(scans: Sequence[Scan]) -> dict[str, Any]:
-    """Sources with their licences, and the counts of real scans, their patients, and simulated ones by split and label."""
+    """One hash of all, sources with their licences, and the counts of real scans, their patients, and simulated ones by split and label."""
     return {
+        "sha256": data_sha256(scans),
         "sources": [
             {"scans": count, **describe(source)}
             for source, count in sorted(Counter(scan.source for scan in scans).items())
@@ -136,7 +138,7 @@ def _counts(scans: Sequence[Scan]) -> dict[str, int]:
 
 
 def environment() -> dict[str, Any]:
-    """Versions of Python and of the packages that decide the result, and the kind of processor."""
+    """The code, versions of Python and of the packages that decide the result, and the kind of processor."""
     versions = {package: importlib.metadata.version(package) for package in NAMED_PACKAGES}
     device = torch.cuda.get_device_name() if torch.cuda.is_available() else f"CPU ({platform.machine()})"
-    return {"versions": {"python": platform.python_version(), **versions}, "device": device}
+    return {**code(), "versions": {"python": platform.python_version(), **versions}, "device": device}

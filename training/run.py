@@ -22,6 +22,7 @@ from training.evaluation.calibration import fit_temperature
 from training.evaluation.figures import figures, without_none
 from training.logs import TrainingLog
 from training.loop import Training, TrainingError, make_accelerator
+from training.origin import with_hashes_of_files
 from training.prediction import BATCH_SIZE, predict_batches
 from training.recipe import Recipe
 
@@ -54,7 +55,8 @@ def run(job: Job) -> ModelCard | None:
     if accelerator.is_main_process:
         _prepare(job)
     accelerator.wait_for_everyone()
-    scans = split_scans(read_all(job.data, job.labels), job.recipe.validation_share, job.recipe.seed)
+    read = with_hashes_of_files(read_all(job.data, job.labels))
+    scans = split_scans(read, job.recipe.validation_share, job.recipe.seed)
     leaks = _leaks(job, scans, accelerator.print)
     labels = sorted({scan.label for scan in scans})
     to_learn, to_validate = of_split(scans, "train"), of_split(scans, "val")

@@ -14,6 +14,7 @@ def scans_of(label: str, source: str, count: int, split: str = "train") -> list[
             source=source,
             patient=f"{source}:{label}{number}",
             split=split,
+            sha256=f"{label}-{source}-{number}-{split}",
         )
         for number in range(count)
     ]

@@ -19,8 +19,10 @@ from training import run as training_run
 from training.cache import read_pixels
 from training.commands import add_train_arguments, train
 from training.data.manifest import DataError, read_scans
+from training.data.split import split_scans
 from training.loop import Fit, Report, Training, TrainingError
 from training.networks import WeightsError
+from training.origin import code, data_sha256
 from training.recipe import RecipeError
 
 SMALL = ["--arch", "convnext_atto", "--no-pretrained", "--ls-init-value", 1, "--size", 32]
@@ -47,8 +49,11 @@ def test_a_trained_model_tells_the_labels_apart(manifest_data: Path, tmp_path: P
     assert card.data["sources"][0]["licence"] == "CC BY 4.0"
     assert card.metrics["validation"]["accuracy"] >= 0.75
     assert str(tmp_path) not in (out / "model.json").read_text()
+    assert card.made_with.items() >= code().items()
 
     scans = read_scans(manifest_data)
+    share, seed = (card.made_with["recipe"][key] for key in ("validation_share", "seed"))
+    assert card.data["sha256"] == data_sha256(split_scans(scans, share, seed))
     batch = torch.stack([to_tensor(read_pixels(scan), card.input) for scan in scans])
     with torch.inference_mode():
         said = [card.labels[index] for index in network(batch).argmax(1)]

@@ -99,7 +99,8 @@ def evaluate(arguments: argparse.Namespace) -> int:
     assessment = assess(card, scans, outputs, questions)
     arguments.out.mkdir(parents=True, exist_ok=True)
     data = f"{', '.join(path.resolve().name for path in arguments.data)}, split {split}"
-    report.write_predictions(arguments.out, card, scans, outputs)
+    names = report.file_names(arguments.data, scans)
+    report.write_predictions(arguments.out, card, names, scans, outputs)
     report.write_report(
         arguments.out,
         f"{card.name} {card.version} on {data}",
@@ -107,7 +108,7 @@ def evaluate(arguments: argparse.Namespace) -> int:
         card,
         assessment,
         outputs,
-        cases(card, network, scans, outputs),
+        cases(card, network, scans, outputs, names),
         arguments.model / EPOCHS_NAME,
         explanations,
     )

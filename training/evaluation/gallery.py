@@ -42,9 +42,17 @@ class Case:
 
 
 def cases(
-    card: ModelCard, network: nn.Module, scans: Sequence[Scan], outputs: Outputs, shown: int = SHOWN
+    card: ModelCard,
+    network: nn.Module,
+    scans: Sequence[Scan],
+    outputs: Outputs,
+    names: Sequence[str],
+    shown: int = SHOWN,
 ) -> dict[str, list[Case]]:
-    """Groups of cases by their title: sure and wrong, least certain, right (of every label by turns)."""
+    """Groups of cases by their title: sure and wrong, least certain, right (of every label by turns).
+
+    `names` is what the scans are called.
+    """
     probabilities = (outputs.logits / card.temperature).softmax(1)
     confidence, said = probabilities.max(1)
     right = said == outputs.targets
@@ -69,7 +77,7 @@ def cases(
         overlay = draw(small, heat(cam, small.shape[1], small.shape[0]))
         ordered = probabilities[number].argsort(descending=True).tolist()
         return Case(
-            file=scans[number].path.name,
+            file=names[number],
             source=scans[number].source,
             label=scans[number].label,
             said=card.labels[int(said[number])],

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -59,17 +60,29 @@ def write_numbers(out: Path, content: dict[str, Any]) -> None:
     _replace(out / NUMBERS_NAME, json.dumps(content, indent=2, ensure_ascii=False, allow_nan=False) + "\n")
 
 
-def write_predictions(out: Path, card: ModelCard, scans: Sequence[Scan], outputs: Outputs) -> None:
-    """Write a row per scan: what is true, what was said, and every label's probability."""
+def file_names(data: Sequence[Path], scans: Sequence[Scan]) -> list[str]:
+    """What the scans of these data sets are called in a report.
+
+    As in the manifest or from the folder that was given; of several data sets, from the folder that holds them all.
+    """
+    folders = [os.path.abspath(path if path.is_dir() else path.parent) for path in data]
+    base = os.path.commonpath(folders)
+    return [Path(os.path.relpath(scan.path, base)).as_posix() for scan in scans]
+
+
+def write_predictions(
+    out: Path, card: ModelCard, names: Sequence[str], scans: Sequence[Scan], outputs: Outputs
+) -> None:
+    """Write a row per scan, by its name: what is true, what was said, and every label's probability."""
     probabilities = (outputs.logits / card.temperature).softmax(1).tolist()
     partial = out / f"{PREDICTIONS_NAME}.partial"
     with partial.open("w", newline="", encoding="utf-8") as lines:
         writer = TableWriter(lines)
         writer.write_row(["file", "patient_id", "source", "label", "predicted", *card.labels])
-        for scan, row in zip(scans, probabilities, strict=True):
+        for name, scan, row in zip(names, scans, probabilities, strict=True):
             said = card.labels[row.index(max(row))]
             values = [f"{value:.5f}" for value in row]
-            writer.write_row([scan.path.name, scan.patient, scan.source, scan.label, said, *values])
+            writer.write_row([name, scan.patient, scan.source, scan.label, said, *values])
     partial.replace(out / PREDICTIONS_NAME)
 
 

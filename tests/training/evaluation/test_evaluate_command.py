@@ -11,8 +11,9 @@ import pytest
 from handlers.card import ModelCard
 from tests.models import make_model
 from tests.training.conftest import write_scan
-from training.data.manifest import DataError
+from training.data.manifest import DataError, read_all
 from training.evaluation.commands import add_evaluate_arguments, evaluate
+from training.evaluation.report import file_names
 
 LABELS = ("CNV", "DME", "NORMAL")
 
@@ -23,7 +24,7 @@ def data(tmp_path: Path) -> Path:
     rows = []
     for number in range(10):
         label = "ERM" if number == 9 else LABELS[number % 3]
-        file = f"{label}-{number}.png"
+        file = f"{label}/{number // 3}.png"  # names that folders alone tell apart
         write_scan(tmp_path / "data" / file, "HIGH" if number % 2 else "LOW", seed=number)
         rows.append(
             {
@@ -86,10 +87,25 @@ def test_a_report_a_file_of_numbers_and_a_row_per_scan(
 
     with (out / "predictions.csv").open(newline="") as lines:
         rows = list(csv.DictReader(lines))
-    assert len(rows) == 6
+    assert [row["file"] for row in rows] == [
+        f"{LABELS[number % 3]}/{number // 3}.png" for number in range(3, 9)
+    ]
+    assert "CNV/1.png" in page
     assert sum(
         float(rows[0][label]) for label in ModelCard.load(model / "model.json").labels
     ) == pytest.approx(1, abs=1e-3)
+
+
+def test_files_of_several_data_sets_are_named_from_the_folder_that_holds_them(
+    data: Path, tmp_path: Path
+) -> None:
+    write_scan(tmp_path / "other" / "CNV" / "1.png", "HIGH", seed=50)
+    (tmp_path / "other" / "list.csv").write_text("file,label\nCNV/1.png,CNV\n")
+    scans = read_all([data, tmp_path / "other" / "list.csv"], ["CNV"], least_labels=1)
+
+    names = file_names([data, tmp_path / "other" / "list.csv"], scans)
+
+    assert names == ["data/CNV/0.png", "data/CNV/1.png", "data/CNV/2.png", "other/CNV/1.png"]
 
 
 def test_what_heat_maps_were_measured_stands_in_the_report(model: Path, data: Path, tmp_path: Path) -> None:
