@@ -14,8 +14,8 @@ from serving.importing import import_model
 from serving.registry import Registry
 from serving.removing import remove_model
 from serving.set_aside import SetAside
-from serving.stack.commands import ROOT, add_data_option, print_table
-from serving.stack.folder import DataFolder, make_private, running_state
+from serving.stack.commands import add_data_option, print_table, stores_of
+from serving.stack.folder import DataFolder, make_private
 from serving.stores import ModelStores
 
 
@@ -215,15 +215,9 @@ ACTIONS = {
 
 
 def _place(arguments: argparse.Namespace) -> tuple[DataFolder, ModelStores]:
-    """The data folder, and the stores that are named, or those of the stack that runs on it, or the usual ones."""
+    """The data folder and its stores."""
     data = DataFolder(arguments.data_dir)
-    if arguments.model_store is None:
-        try:
-            return data, ModelStores(Path(folder) for folder in running_state(data)["model_stores"])
-        except ServingError:
-            pass
-    first: Path = arguments.model_store or ROOT / "model_store"
-    return data, ModelStores([first.absolute(), data.model_store])
+    return data, stores_of(data, arguments.model_store)
 
 
 def _card(stores: ModelStores, name: str, version: str) -> ModelCard:

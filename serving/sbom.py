@@ -1,6 +1,6 @@
 """The command `sbom`: what Retinote is made of, as one CycloneDX document.
 
-Python packages as they are installed, npm packages as the page's lock file has them, and the models of the store.
+Python packages as they are installed, npm packages as the page's lock file has them, and the models of the stores, imported ones too.
 """
 
 import argparse
@@ -18,7 +18,8 @@ from handlers.card import ModelCard
 from serving import page
 from serving.archive import checked_card
 from serving.errors import ServingError
-from serving.stack.commands import ROOT
+from serving.stack.commands import add_data_option, stores_of
+from serving.stack.folder import DataFolder
 from serving.stores import ModelStores
 from serving.version import installed_version
 
@@ -33,25 +34,22 @@ def add_sbom_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the options of `sbom`."""
     parser.add_argument("file", type=Path, metavar="FILE", help="where to write it (JSON)")
     parser.add_argument(
-        "--model-store",
-        type=Path,
-        default=ROOT / "model_store",
-        metavar="DIR",
-        help="where models are (default: %(default)s)",
+        "--model-store", type=Path, metavar="DIR", help="where models are (default: the stack's)"
     )
+    add_data_option(parser)
 
 
 def sbom(arguments: argparse.Namespace) -> int:
     """Write the document, and say what is in it."""
-    made = bill_of_materials(arguments.model_store)
+    made = bill_of_materials(stores_of(DataFolder(arguments.data_dir), arguments.model_store))
     arguments.file.write_text(json.dumps(made, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
     print(f"{arguments.file}: {len(made['components'])} components, CycloneDX {SPECIFICATION}")
     return 0
 
 
-def bill_of_materials(store: Path) -> Json:
+def bill_of_materials(stores: ModelStores) -> Json:
     """The document. Raises ServingError when a model is not what its card says, or a tool that lists packages fails."""
-    models = [_model(card) for card in _cards(store)]
+    models = [_model(card) for card in _cards(stores)]
     parts = [_python_packages(), _npm_packages()]
     components = [component for part in parts for component in part["components"]] + models
     dependencies = [
@@ -123,10 +121,13 @@ def _direct(part: Json) -> Iterable[str]:
     return {component["bom-ref"] for component in part["components"]} - asked_for
 
 
-def _cards(store: Path) -> Iterable[ModelCard]:
-    stores = ModelStores([store])
+def _cards(stores: ModelStores) -> Iterable[ModelCard]:
+    """Of every version, from the store that would give it."""
     return [
-        checked_card(store / name / version) for name in stores.names() for version in stores.versions(name)
+        checked_card(holder)
+        for name in stores.names()
+        for version in stores.versions(name)
+        if (holder := stores.holder(name, version))
     ]
 
 

@@ -35,6 +35,19 @@ def add_data_option(parser: argparse.ArgumentParser) -> None:
     )
 
 
+def stores_of(data: DataFolder, named: Path | None) -> ModelStores:
+    """Where models lie: in the store that is named, or those of the stack that runs on the folder, or the usual ones.
+
+    Those that were imported are in the folder's own store, which is always among them.
+    """
+    if named is None:
+        try:
+            return ModelStores(Path(folder) for folder in running_state(data)["model_stores"])
+        except ServingError:
+            pass
+    return ModelStores([(named or ROOT / "model_store").absolute(), data.model_store])
+
+
 def add_up_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the options of `up`."""
     parser.epilog = "Ctrl-C stops everything. RETINOTE_MONGODB_URI in the environment names a MongoDB server to use instead."

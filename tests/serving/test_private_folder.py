@@ -137,6 +137,7 @@ def test_a_folder_above_that_everybody_may_rename_in_is_refused(tmp_path: Path) 
         ("user", "create", "x", "--role", "clinician"),
         ("models", "list"),
         ("models", "promote", "retina-oct", "1.0.0"),
+        ("sbom", "{other}/sbom.json"),
         ("backup", "{other}/backup.tar"),
         ("restore", "{other}/backup.tar"),
     ],

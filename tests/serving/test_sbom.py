@@ -12,6 +12,7 @@ from cyclonedx.schema._res import BOM_JSON_STRICT, CRYPTOGRAPHY_DEFS, JSF, SPDX_
 from handlers.card import ModelCard
 from serving.errors import ServingError
 from serving.sbom import bill_of_materials
+from serving.stores import ModelStores
 from tests.models import make_model
 from tests.services import MODEL_NAME, MODEL_STORE
 from tests.stacks import retinote
@@ -22,8 +23,11 @@ pytestmark = pytest.mark.xdist_group("sbom")
 @pytest.fixture(scope="module")
 def made(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
     """What the command writes."""
-    file = tmp_path_factory.mktemp("sbom") / "retinote.cdx.json"
-    run = retinote("sbom", file)
+    folder = tmp_path_factory.mktemp("sbom")
+    file, data = folder / "retinote.cdx.json", folder / "var"
+    # As `models import` leaves it; what it is made of is the card's word.
+    make_model(data / "model_store", name="imported", version="2.0.0")
+    run = retinote("sbom", file, "--data-dir", data)
     assert run.returncode == 0, run.stderr
     content: dict[str, Any] = json.loads(file.read_text())
     return content
@@ -79,6 +83,13 @@ def test_it_names_the_bundled_model_with_hash_sources_and_licences(made: dict[st
     assert found["modelCard"]["considerations"]["technicalLimitations"] == list(card.limits)
 
 
+def test_it_names_imported_models(made: dict[str, Any]) -> None:
+    found = component(made, "imported")
+
+    assert (found["type"], found["version"]) == ("machine-learning-model", "2.0.0")
+    assert found["bom-ref"] in made["dependencies"][0]["dependsOn"]
+
+
 def test_every_reference_leads_to_a_component(made: dict[str, Any]) -> None:
     refs = [found["bom-ref"] for found in made["components"]]
     known = {*refs, made["metadata"]["component"]["bom-ref"]}
@@ -93,4 +104,4 @@ def test_a_model_with_other_weights_is_not_listed_as_what_it_says(tmp_path: Path
     weights.write_bytes(weights.read_bytes()[:-1] + b"x")
 
     with pytest.raises(ServingError, match="not the file that its card describes"):
-        bill_of_materials(tmp_path)
+        bill_of_materials(ModelStores([tmp_path]))
