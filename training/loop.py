@@ -206,14 +206,7 @@ class Training:
         self._network.train()
         self._training.set_epoch(number)
         sums = torch.zeros(3, device=self._accelerator.device)  # loss, right, scans
-        with tqdm(
-            total=len(self._training),
-            desc=f"epoch {number}/{recipe.epochs}",
-            unit="step",
-            leave=False,
-            # None: no bar when the output is no terminal.
-            disable=None if self._accelerator.is_main_process else True,
-        ) as progress:
+        with self._bar(f"epoch {number}/{recipe.epochs}", "step", len(self._training)) as progress:
             for step, (squares, targets) in enumerate(self._training, 1):
                 images = augment(squares, generator)
                 loss, logits = self._step(images, targets)
@@ -263,14 +256,21 @@ class Training:
         """Every scan of the validation split once, over all processes."""
         network = self._evaluated().eval()
         logits, targets = [], []
-        for squares, batch_targets in self._validation:
-            inputs = normalise(squares, self._spec).contiguous(memory_format=torch.channels_last)
-            with self._accelerator.autocast():
-                said = network(inputs)
-            gathered = self._accelerator.gather_for_metrics((said.float(), batch_targets))
-            logits.append(gathered[0].cpu())
-            targets.append(gathered[1].cpu())
+        with self._bar("validating", "batch", len(self._validation)) as progress:
+            for squares, batch_targets in self._validation:
+                inputs = normalise(squares, self._spec).contiguous(memory_format=torch.channels_last)
+                with self._accelerator.autocast():
+                    said = network(inputs)
+                gathered = self._accelerator.gather_for_metrics((said.float(), batch_targets))
+                logits.append(gathered[0].cpu())
+                targets.append(gathered[1].cpu())
+                progress.update()
         return Outputs(torch.cat(logits), torch.cat(targets))
+
+    def _bar(self, what: str, unit: str, total: int) -> tqdm:
+        """How far it is and how long it will take, on one terminal: there is no bar where the output is none."""
+        disable = None if self._accelerator.is_main_process else True
+        return tqdm(total=total, desc=what, unit=unit, leave=False, disable=disable)
 
     def _state_dict(self) -> dict[str, Any]:
         assert self._best is not None and self._best_outputs is not None

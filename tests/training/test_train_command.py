@@ -2,6 +2,8 @@
 
 import argparse
 import csv
+import io
+import re
 from pathlib import Path
 from typing import Any
 
@@ -61,6 +63,24 @@ def test_a_trained_model_tells_the_labels_apart(manifest_data: Path, tmp_path: P
     assert right >= 0.75 * len(scans)
 
 
+class Terminal(io.StringIO):
+    """What is written to a terminal."""
+
+    def isatty(self) -> bool:
+        return True
+
+
+def test_a_terminal_shows_how_far_an_epoch_is_and_when_it_will_end(
+    folder_data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    terminal = Terminal()
+    monkeypatch.setattr("sys.stderr", terminal)
+    run("--data", folder_data, "--out", tmp_path / "model", *SMALL, "--epochs", 1, "--batch-size", 2)
+
+    for shown in (r"epoch 1/1: +\d+%.* \d+/4 \[\d\d:\d\d<", r"validating: +\d+%.* \d+/2 \[\d\d:\d\d<"):
+        assert re.search(shown, terminal.getvalue()), terminal.getvalue()
+
+
 def test_the_modern_recipe_trains_from_one_size_to_the_next(
     folder_data: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -71,7 +91,9 @@ def test_the_modern_recipe_trains_from_one_size_to_the_next(
     assert card.metrics["test"]["scans"] == 4
     assert card.made_with["recipe"]["optimizer"] == "adamw"
     assert any("Patients are not known" in limit for limit in card.limits)
-    assert "macro F1" in capsys.readouterr().out
+    said = capsys.readouterr()
+    assert "macro F1" in said.out
+    assert "epoch 1/2:" not in said.err and "validating" not in said.err, "a bar where there is no terminal"
 
 
 def test_every_epoch_is_logged(folder_data: Path, tmp_path: Path) -> None:
