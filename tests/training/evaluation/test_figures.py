@@ -26,6 +26,8 @@ def test_figures_of_a_known_confusion() -> None:
     assert (row["precision"], row["recall"], row["f1"], row["scans"]) == (1.0, 0.6667, 0.8, 3)
     assert result["macro_f1"] == pytest.approx((0.8 + 2 / 3) / 2, abs=1e-4)
     assert row["roc_auc"] == pytest.approx(5 / 6, abs=1e-4)
+    # Three are right with 0.8808, one is wrong with it; the sum over both labels, which others give, is twice that.
+    assert result["brier"] == pytest.approx((3 * 0.1192**2 + 0.8808**2) / 4, abs=1e-4)
 
 
 def test_a_label_that_no_scan_has_gives_null_and_stays_out_of_the_means() -> None:
