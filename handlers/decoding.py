@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from functools import partial
 from traceback import extract_tb
 
-from PIL import Image, PngImagePlugin, TiffImagePlugin, UnidentifiedImageError
+from PIL import Image, TiffImagePlugin
 
 from handlers import apart, dicom, formats
 from handlers.errors import (
@@ -26,20 +26,15 @@ from handlers.errors import (
     UnsupportedImage,
 )
 from handlers.pixels import MAX_PIXELS, Picture, Rgb, check_memory, check_size
-from handlers.rgb import BITS_PER_SAMPLE, METADATA_ERRORS, ORIENTATION, SIXTEEN_BIT_GREY, upright_rgb
-from handlers.structure import bmp, jpeg, png, tiff, webp
+from handlers.rgb import BITS_PER_SAMPLE, ORIENTATION, SIXTEEN_BIT_GREY, upright_rgb
+from handlers.structure import bmp, jpeg, png, tiff_picture, webp
 
 log = logging.getLogger(__name__)
 
 READ_TYPES = "PNG, JPEG, TIFF, BMP, WebP and DICOM"
 # Pillow refuses twice this many by itself: a net below our own check, for images inside DICOM files too.
 Image.MAX_IMAGE_PIXELS = MAX_PIXELS
-# Of the 64 MiB of text that Pillow would keep of each PNG nothing is shown.
-PngImagePlugin.MAX_TEXT_MEMORY = 4 * 2**20
 PNG_END = b"IEND\xaeB`\x82"
-# TIFF tags and their values.
-NEW_SUBFILE_TYPE, SAMPLES, ROWS_PER_STRIP = 254, 277, 278
-REDUCED = 1
 KEPT_BYTES = {"1": 1, "L": 1, "P": 1, **dict.fromkeys(SIXTEEN_BIT_GREY, 2)}
 """Bytes a pixel that Pillow keeps, by its modes; of all others 4."""
 WEBP_BYTES = 24
@@ -84,7 +79,7 @@ def decode(content: bytes, declared_type: str | None = None) -> Picture:
     `depth.white_of`; of 16-bit colour the upper 8 bits are kept. Colour profiles are ignored.
 
     Raises EmptyImage, UnsupportedImage (a recognised type that is not read), ImageError (not an image, or damaged),
-    TruncatedImage, SeveralImages (pages or frames), and before any pixel is decoded ImageTooLarge, ImageTooSmall or
+    TruncatedImage, SeveralImages (pages, frames, stacks), and before any pixel is decoded ImageTooLarge, ImageTooSmall or
     ImageTooComplex; Busy when a file that is decoded in a process of its own was not done in time.
     """
     return examine(content, declared_type).decode()
@@ -151,13 +146,14 @@ def _examined_picture(content: bytes, found: str) -> Examined:
     more_bytes = 0.0
     match found:
         case "image/png":
-            png.check(content)
+            content = png.alone(content)
         case "image/jpeg":
-            more_bytes = jpeg.coefficient_bytes(content)
+            cleaned = jpeg.alone(content)
+            content, more_bytes = cleaned.content, cleaned.coefficient_bytes
         case "image/tiff":
-            tiff.check(content)
+            content = tiff_picture.alone(content)
         case "image/bmp":
-            bmp.check(content)
+            content = bmp.alone(content)
         case "image/webp":
             # Its decoder takes memory for the whole picture when the file is opened: not in this process.
             width, height = webp.size(content)
@@ -171,9 +167,10 @@ def _examined_picture(content: bytes, found: str) -> Examined:
     image = _opened(content, found)
     width, height = image.size
     check_size(width, height)
-    _refuse_several(image, name)
-    needed = _memory_bytes(image, more_bytes) + len(content)
-    check_memory(needed - len(content), name)
+    needed = _memory_bytes(image, more_bytes)
+    check_memory(needed, name)
+    # What came is kept by whoever sent it here, beside what is left of it.
+    needed += 2 * len(content)
     read = partial(_read, image, content, found)
     return Examined(found, width, height, needed, False, read, content, None)
 
@@ -184,7 +181,7 @@ def _opened(content: bytes, found: str) -> Image.Image:
         return Image.open(io.BytesIO(content), formats=[name])
     except Image.DecompressionBombError as error:
         raise ImageTooLarge(f"The {name} image is too large to be read.") from error
-    except (UnidentifiedImageError, OSError, ValueError, OverflowError) as error:
+    except Exception as error:  # Pillow's plugins raise all kinds on headers that make no sense.
         if formats.looks_complete(content, found):
             raise UnsupportedImage(f"The {name} file is damaged or of a kind that is not read.") from error
         raise TruncatedImage(f"The {name} file ends too early.") from error
@@ -205,16 +202,17 @@ def _memory_bytes(image: Image.Image, more_bytes: float) -> int:
 def _piece_share(image: TiffImagePlugin.TiffImageFile) -> float:
     """The bytes of a strip or tile, which libtiff decodes as a whole, for each pixel of the picture."""
     tags = image.tag_v2
-    rows = min(tags.get(ROWS_PER_STRIP, image.height), image.height)
-    pixels = tags.get(tiff.TILE_WIDTH, image.width) * tags.get(tiff.TILE_HEIGHT, rows)
-    bits = max(tags.get(BITS_PER_SAMPLE, (1,))) * tags.get(SAMPLES, 1)
+    rows = min(tags.get(tiff_picture.ROWS_PER_STRIP, image.height), image.height)
+    pixels = tags.get(tiff_picture.TILE_WIDTH, image.width) * tags.get(tiff_picture.TILE_HEIGHT, rows)
+    bits = max(tags.get(BITS_PER_SAMPLE, (1,))) * tags.get(tiff_picture.SAMPLES, 1)
     return float(pixels * bits / 8 / (image.width * image.height))
 
 
 def _read_webp(content: bytes) -> Rgb:
     image = _opened(content, "image/webp")
     check_size(*image.size)
-    _refuse_several(image, "WEBP")
+    if getattr(image, "n_frames", 1) > 1:
+        raise _several("WEBP")
     return _read(image, content, "image/webp")
 
 
@@ -232,34 +230,5 @@ def _read(image: Image.Image, content: bytes, found: str) -> Rgb:
     return upright_rgb(image, content)
 
 
-def _refuse_several(image: Image.Image, name: str) -> None:
-    """Reading one page of a volume and passing it off as the whole would be a wrong picture."""
-    if isinstance(image, TiffImagePlugin.TiffImageFile):
-        pages = _full_size_pages(image)
-    else:
-        # A phone's JPEG may carry previews behind its picture; they are no second image.
-        pages = getattr(image, "n_frames", 1) if name != "JPEG" else 1
-    if pages > 1:
-        raise _several(name)
-
-
 def _several(name: str) -> SeveralImages:
     return SeveralImages(f"The {name} file holds several images. Send each B-scan as a file of its own.")
-
-
-def _full_size_pages(image: TiffImagePlugin.TiffImageFile) -> int:
-    """Pages of a TIFF that are not thumbnails, counted up to two."""
-    pages = 1
-    try:
-        for number in range(1, tiff.MOST_DIRECTORIES):
-            image.seek(number)
-            if not image.tag_v2.get(NEW_SUBFILE_TYPE, 0) & REDUCED:
-                pages += 1
-                break
-    except EOFError:
-        pass
-    except METADATA_ERRORS:  # A further page that can't be parsed is still a further page.
-        pages += 1
-    if pages == 1:
-        image.seek(0)
-    return pages

@@ -19,10 +19,25 @@ METADATA_ERRORS = (SyntaxError, ValueError, TypeError, LookupError, OSError, EOF
 PNG_BIT_DEPTH_AT = 24
 DARKEST_DEEP_COLOUR = 64
 # TIFF tags and their values.
-BITS_PER_SAMPLE, PHOTOMETRIC, ORIENTATION, PLANAR_CONFIGURATION, SAMPLE_FORMAT = 258, 262, 274, 284, 339
+BITS_PER_SAMPLE, PHOTOMETRIC, ORIENTATION, PLANAR_CONFIGURATION, EXTRA_SAMPLES, SAMPLE_FORMAT = (
+    258,
+    262,
+    274,
+    284,
+    338,
+    339,
+)
 MIN_IS_WHITE = 0
 SEPARATE_PLANES = 2
 SIGNED = 2
+for order, white, bits, mode, stored in (
+    (b"MM", MIN_IS_WHITE, 16, "I;16B", "I;16B"),
+    (b"MM", MIN_IS_WHITE, 12, "I;16", "I;12"),
+    (b"II", MIN_IS_WHITE, 12, "I;16", "I;12"),
+    (b"MM", 1, 12, "I;16", "I;12"),
+):
+    # Pillow knows them in the other order of bytes, or with black as zero.
+    TiffImagePlugin.OPEN_INFO.setdefault((order, white, (1,), 1, (bits,), ()), (mode, stored))
 TURNED: dict[int, Callable[[npt.NDArray[np.uint8]], npt.NDArray[np.uint8]]] = {
     2: np.fliplr,
     3: lambda pixels: np.rot90(pixels, 2),
@@ -58,17 +73,44 @@ def _to_rgb(image: Image.Image, content: bytes) -> Rgb:
         return grey_to_rgb(255 - grey if _zero_is_white(image) else grey)
     if image.mode == "L" and not image.has_transparency_data:
         return grey_to_rgb(np.array(image))
+    if image.format == "PNG" and image.mode == "L":
+        _widen_transparency(image, content[PNG_BIT_DEPTH_AT])
     pixels = np.empty((image.height, image.width, 3), np.uint8)
+    shown = _opaque if _has_empty_alpha(image) else _on_black
     try:
         for rows in strips(image.height):
-            pixels[rows] = _on_black(image.crop((0, rows.start, image.width, rows.stop)))
+            pixels[rows] = shown(image.crop((0, rows.start, image.width, rows.stop)))
     except ValueError as error:
         raise UnsupportedImage(f"Images in the colour mode {image.mode} are not read.") from error
     _check_deep_colour(image, content, pixels)
     return pixels
 
 
+def _has_empty_alpha(image: Image.Image) -> bool:
+    """Whether nothing would be left of the picture by an alpha channel that was never filled.
+
+    A BMP often keeps one, and a TIFF may have a fourth sample without a word on its meaning.
+    """
+    is_unsure = image.format == "BMP" or (
+        isinstance(image, TiffImagePlugin.TiffImageFile) and EXTRA_SAMPLES not in image.tag_v2
+    )
+    return is_unsure and image.mode == "RGBA" and image.getchannel("A").getextrema() == (0, 0)
+
+
+def _widen_transparency(image: Image.Image, depth: int) -> None:
+    """A transparent grey of a PNG is written in its own depth, of which Pillow makes 8 bits for pixels alone."""
+    if isinstance(grey := image.info.get("transparency"), int):
+        most = (1 << depth) - 1
+        image.info["transparency"] = (grey & most) * 255 // most
+
+
+def _opaque(strip: Image.Image) -> Rgb:
+    return np.asarray(strip.convert("RGB"))
+
+
 def _on_black(strip: Image.Image) -> Rgb:
+    if strip.mode == "La":  # multiplied by its alpha already
+        strip = strip.getchannel("L")
     if strip.has_transparency_data:
         layer = strip.convert("RGBA")
         strip = Image.alpha_composite(Image.new("RGBA", layer.size, "black"), layer)
@@ -96,7 +138,11 @@ def _narrow_grey(image: Image.Image, content: bytes) -> npt.NDArray[np.uint8]:
     values = np.asarray(image)
     if values.min() < 0:
         return deep_grey(image)
-    return to_8_bit(values.astype(np.uint16, copy=False), white_of(image, content, int(values.max())))
+    grey = to_8_bit(values.astype(np.uint16, copy=False), white_of(image, content, int(values.max())))
+    if image.format == "PNG" and isinstance(transparent := image.info.get("transparency"), int):
+        for rows in strips(len(grey)):
+            grey[rows][values[rows] == transparent] = 0
+    return grey
 
 
 def _zero_is_white(image: Image.Image) -> bool:
