@@ -67,6 +67,19 @@ class Annotation(OfScan):
         return shape_of(self.selector)
 
 
+class Category(models.Model):
+    """The number by which a label goes in all exports, given once and for good."""
+
+    label = models.CharField(max_length=80, unique=True)
+    number = models.PositiveIntegerField(unique=True)
+
+    class Meta:
+        ordering = ("number",)
+
+    def __str__(self) -> str:
+        return f"{self.number} {self.label}"
+
+
 def disclose_shapes(reader: User, shapes: Iterable[Annotation]) -> None:
     """Note that the shapes are shown to the reader, as far as others drew them."""
     disclose_readings(reader, {shape.scan_id for shape in shapes if shape.author_id != reader.pk})

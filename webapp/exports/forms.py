@@ -10,14 +10,16 @@ from typing import Any
 import numpy as np
 
 from handlers.tables import TableWriter, path_part
-from webapp.annotations.areas import Lines
 from webapp.annotations.geometry import outline_of
+from webapp.annotations.pieces import DECIMALS, enclosed
 from webapp.annotations.shapes import shape_of
+from webapp.exports.categories import category_numbers
 from webapp.exports.records import Record
 
 NOTICE = (
     "Exported from Retinote, research software: nothing in here is a diagnosis. Names, references, notes, comments, "
     "times and the hashes of the uploaded files are left out; scans, patients and readers have pseudonyms. "
+    "What an outline goes round twice lies outside of it (the even-odd rule). "
     "The pictures carry no metadata; whether letters stand in their pixels was not looked at."
 )
 DIGITS = 6
@@ -114,30 +116,31 @@ def manifest(records: Sequence[Record]) -> str:
 
 
 def coco(records: Sequence[Record]) -> str:
-    """COCO object detection (https://cocodataset.org/#format-data), a category per label.
+    """COCO object detection (https://cocodataset.org/#format-data), a category per label, numbered as in every export.
 
-    Points, calipers and open lines cover nothing and have no place in it; `info` says how many were left out.
+    An outline that crosses itself is cut into pieces that don't, so that all programs find the same area. Points,
+    calipers and open lines cover nothing and have no place in it; `info` says how many were left out.
     """
-    names = sorted({shape.label or UNLABELLED for record in records for shape in record.shapes})
-    categories = {name: number for number, name in enumerate(names, start=1)}
+    categories = category_numbers(shape.label or UNLABELLED for record in records for shape in record.shapes)
     annotations: list[dict[str, Any]] = []
     left_out = 0
     for image, record in enumerate(records, start=1):
         for shape in record.shapes:
             outline = outline_of(shape.selector)
-            lines = Lines.through([] if outline is None else [outline])
-            size = 0.0 if outline is None else lines.size(lines.area(outline))
-            if outline is None or not size:
+            pieces, size = ([], 0.0) if outline is None else enclosed(outline)
+            if not pieces:
                 left_out += 1
                 continue
-            (left, top), (right, bottom) = (ends(outline, axis=0).tolist() for ends in (np.min, np.max))
+            (left, top), (right, bottom) = (
+                ends(np.vstack(pieces), axis=0).tolist() for ends in (np.min, np.max)
+            )
             annotations.append(
                 {
                     "id": len(annotations) + 1,
                     "image_id": image,
                     "category_id": categories[shape.label or UNLABELLED],
-                    "bbox": [left, top, right - left, bottom - top],
-                    "segmentation": [outline.round(2).ravel().tolist()],
+                    "bbox": [left, top, round(right - left, DECIMALS), round(bottom - top, DECIMALS)],
+                    "segmentation": [piece.ravel().tolist() for piece in pieces],
                     "area": size,
                     "iscrowd": 0,
                     "attributes": {"reader": shape.reader, "shape": shape_of(shape.selector)},

@@ -11,6 +11,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 from PIL import Image
 
@@ -128,6 +129,42 @@ def test_coco_holds_boxes_and_polygons_of_what_covers_an_area(
     assert len(triangle["segmentation"][0]) == 6
     assert document["categories"] == [{"id": box["category_id"], "name": "CNV"}]
     assert document["info"]["shapes_left_out"] == 1
+
+
+def test_coco_tells_one_area_of_an_outline_that_crosses_itself(
+    scan: Scan, clinician: User, api: Clients
+) -> None:
+    ring = "100,100 200,100 200,200 100,200 100,100 130,130 170,130 170,170 130,170 130,130"
+    crossing = TRIANGLE | {"value": TRIANGLE["value"].replace("0,0 100,0 0,50", ring)}
+    Annotation.objects.create(scan=scan, author=clinician, selector=crossing, label="CNV")
+
+    document = json.loads(unpacked(exported(api, clinician, "coco"))["annotations.json"])
+
+    (drawn,) = [shape for shape in document["annotations"] if shape["bbox"] == [100, 100, 100, 100]]
+    pieces = [np.array(ring).reshape(-1, 2) for ring in drawn["segmentation"]]
+    across, down = ([piece[:, side] for piece in pieces] for side in (0, 1))
+    by_formula = [
+        abs((x * np.roll(y, -1) - y * np.roll(x, -1)).sum()) / 2 for x, y in zip(across, down, strict=True)
+    ]
+    assert drawn["area"] == pytest.approx(8_400, abs=0.2)
+    assert drawn["area"] == pytest.approx(sum(by_formula))
+
+
+def test_a_label_has_the_same_category_in_every_export(
+    scan: Scan, clinician: User, predicted: Predicted, api: Clients
+) -> None:
+    def categories(*scans: Scan) -> dict[str, int]:
+        chosen = [str(scan.pk) for scan in scans]
+        document = json.loads(unpacked(exported(api, clinician, "coco", scans=chosen))["annotations.json"])
+        return {category["name"]: category["id"] for category in document["categories"]}
+
+    other = predicted(clinician, "DME")
+    Annotation.objects.create(scan=other, author=clinician, selector=BOX, label="AMD")
+    Annotation.objects.create(scan=other, author=clinician, selector=BOX)
+
+    assert categories(scan) == {"CNV": 1}
+    assert categories(other) == {"AMD": 2, "unlabelled": 3}
+    assert categories(scan, other) == {"CNV": 1, "AMD": 2, "unlabelled": 3}
 
 
 def test_w3c_annotations_keep_every_shape_to_the_letter(scan: Scan, clinician: User, api: Clients) -> None:

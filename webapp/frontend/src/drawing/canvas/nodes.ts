@@ -93,7 +93,8 @@ function drawGeometry(context: Context, geometry: Geometry, look: Look, zoom: nu
   if (look.filled && closed) {
     context.globalAlpha = 0.12;
     context.fillStyle = look.colour;
-    context.fill();
+    // A place that the line goes round twice lies outside, as where areas are measured and exported.
+    context.fill("evenodd");
     context.globalAlpha = 1;
   }
   context.lineJoin = "round";
