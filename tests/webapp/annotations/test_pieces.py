@@ -27,7 +27,8 @@ def by_winding(outline: Points, at: Points) -> int:
 def turns(count: int) -> Points:
     """A line drawn round so many times, wider each time."""
     angle = np.linspace(0, 2 * np.pi * count, 60 * count)
-    return 150 + (40 + 10 * angle / np.pi)[:, None] * np.stack([np.cos(angle), np.sin(angle)], axis=1)
+    away: Points = 40 + 10 * angle / np.pi
+    return 150 + np.stack([away * np.cos(angle), away * np.sin(angle)], axis=1)
 
 
 def star(points: int) -> Points:
