@@ -21,8 +21,8 @@ FILLING_SHARE = 4
 
 FILLING = b"\xff"
 END, SCAN, EXIF, COMMENT = 0xD9, 0xDA, 0xE1, 0xFE
-JFIF_BYTES, ADOBE_BYTES = 14, 12
-"""libjpeg takes no notice of shorter ones."""
+JFIF_BYTES, ADOBE_BYTES, LEAST_EXIF_BYTES = 14, 12, 14
+"""Of segments that say something; libjpeg takes no notice of shorter ones of its own."""
 EXIF_NAME = b"Exif\0\0"
 WITHOUT_LENGTH = {0x01, 0xC8, *range(0xD0, SCAN), *range(0xF0, 0xFE)}
 """Markers that Pillow doesn't take for the beginning of a segment; what follows them is skipped byte by byte."""
@@ -75,11 +75,12 @@ def alone(content: bytes) -> Alone:
             frame, samples = kind, _samples(content[at : at + 20])
         if kind not in WITHOUT_LENGTH:
             length = int.from_bytes(content[at : at + 2], "big")
-            if not scans and not _is_of_use(kind, content[at + 2 : at + length][:14], has_exif):
+            is_of_use = _is_of_use(kind, content[at + 2 : at + min(length, 16)], has_exif)
+            if not scans and not is_of_use:
                 kept.append(content[kept_to : marker.start()])
                 kept_to = at + length
                 mpo.check(content, kind, at + 2, at + length)
-            has_exif |= kind == EXIF and content.startswith(EXIF_NAME, at + 2)
+            has_exif |= kind == EXIF and is_of_use
             at += length
     _check(scans, segments, stray)
     if frame >= FIRST_ARITHMETIC:
@@ -96,7 +97,7 @@ def _is_of_use(kind: int, begin: bytes, has_exif: bool) -> bool:
         case 0xE0:
             return begin.startswith(b"JFIF\0") and len(begin) == JFIF_BYTES
         case 0xE1:
-            return begin.startswith(EXIF_NAME) and not has_exif
+            return begin.startswith(EXIF_NAME) and len(begin) == LEAST_EXIF_BYTES and not has_exif
         case 0xEE:
             return begin.startswith(b"Adobe") and len(begin) >= ADOBE_BYTES
     return kind != COMMENT and kind not in range(0xE0, 0xF0)

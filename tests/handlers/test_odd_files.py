@@ -457,6 +457,10 @@ LOSSY: dict[str, tuple[bytes, Rgb]] = {
     "CMYK as Adobe writes it": (encoded(Image.fromarray(COLOUR).convert("CMYK"), "JPEG", quality=95), COLOUR),
     "half the colours' resolution": (encoded(grey_to_rgb(GREY), "JPEG", quality=95, subsampling=1), grey_to_rgb(GREY)),
     "restart markers": (encoded(GREY, "JPEG", quality=95, restart_marker_rows=1), grey_to_rgb(GREY)),
+    "a side, behind data that are cut short": (
+        inserted(encoded(GREY, "JPEG", quality=95, exif=orientation(8)), segment(0xE1, b"Exif\0\0")),
+        grey_to_rgb(np.rot90(GREY)),
+    ),
     "a side": (encoded(GREY, "JPEG", quality=95, exif=orientation(8)), grey_to_rgb(np.rot90(GREY))),
     "tiff, colour in a JPEG": (encoded(COLOUR, "TIFF", compression="jpeg", quality=95), COLOUR),
 }  # fmt: skip
