@@ -27,7 +27,7 @@ from handlers.errors import (
 )
 from handlers.pixels import MAX_PIXELS, Picture, Rgb, check_memory, check_size
 from handlers.rgb import BITS_PER_SAMPLE, ORIENTATION, SIXTEEN_BIT_GREY, upright_rgb
-from handlers.structure import bmp, jpeg, png, tiff_picture, webp
+from handlers.structure import bmp, jpeg, png, tiff_picture, tiff_tags, webp
 
 log = logging.getLogger(__name__)
 
@@ -202,9 +202,9 @@ def _memory_bytes(image: Image.Image, more_bytes: float) -> int:
 def _piece_share(image: TiffImagePlugin.TiffImageFile) -> float:
     """The bytes of a strip or tile, which libtiff decodes as a whole, for each pixel of the picture."""
     tags = image.tag_v2
-    rows = min(tags.get(tiff_picture.ROWS_PER_STRIP, image.height), image.height)
-    pixels = tags.get(tiff_picture.TILE_WIDTH, image.width) * tags.get(tiff_picture.TILE_HEIGHT, rows)
-    bits = max(tags.get(BITS_PER_SAMPLE, (1,))) * tags.get(tiff_picture.SAMPLES, 1)
+    rows = min(tags.get(tiff_tags.ROWS_PER_STRIP, image.height), image.height)
+    pixels = tags.get(tiff_tags.TILE_WIDTH, image.width) * tags.get(tiff_tags.TILE_HEIGHT, rows)
+    bits = max(tags.get(BITS_PER_SAMPLE, (1,))) * tags.get(tiff_tags.SAMPLES, 1)
     return float(pixels * bits / 8 / (image.width * image.height))
 
 

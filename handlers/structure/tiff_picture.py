@@ -7,76 +7,24 @@ without any tag that says nothing about its pixels.
 
 from __future__ import annotations
 
-import json
-import re
 import struct
-from collections.abc import Iterable
 from dataclasses import replace
 
 import numpy as np
 
 from handlers.errors import ImageTooComplex, SeveralImages, TruncatedImage, UnsupportedImage
+from handlers.structure import tiff_tags as tags
 from handlers.structure.tiff import MOST_VALUES, NUMBERS, TYPE_BYTES, Directory, Entry, Tiff
+from handlers.structure.tiff_stacks import SEPARATE, UNCOMPRESSED, area, is_stack, pieces
 
 MOST_PADDING = 4
 """How many times the picture its tiles may cover together; small pictures in one tile excepted."""
 SMALL_TILE = 1024**2
 MOST_SUBDIRECTORIES = 16
-MOST_DESCRIPTION_BYTES = 2**20
-
-NEW_SUBFILE_TYPE, SUBFILE_TYPE, WIDTH, HEIGHT, BITS, COMPRESSION, PHOTOMETRIC, DESCRIPTION = (
-    *range(254, 260),
-    262,
-    270,
-)
-SAMPLES, ROWS_PER_STRIP, PLANES, TILE_WIDTH, TILE_HEIGHT = 277, 278, 284, 322, 323
-COLOUR_MAP, SUB_DIRECTORIES, EXTRA_SAMPLES, SUBSAMPLING = 320, 330, 338, 530
-IMAGE_DEPTH, METAMORPH_PLANES = 32997, 33629
-PLACES, BYTE_COUNTS = (273, 324), (279, 325)
-PICTURE_TAGS = {
-    *(WIDTH, HEIGHT, BITS, COMPRESSION, PHOTOMETRIC, 266, 274, SAMPLES, ROWS_PER_STRIP, 280, 281, PLANES),
-    *(
-        292,
-        293,
-        317,
-        COLOUR_MAP,
-        TILE_WIDTH,
-        TILE_HEIGHT,
-        332,
-        EXTRA_SAMPLES,
-        339,
-        340,
-        341,
-        347,
-        *range(512, 522),
-    ),
-    *(*PLACES, *BYTE_COUNTS, 529, SUBSAMPLING, 531, 532),
-}
-"""What says how the pixels are stored and what their values mean."""
-SINGLE = {
-    WIDTH,
-    HEIGHT,
-    COMPRESSION,
-    PHOTOMETRIC,
-    266,
-    274,
-    SAMPLES,
-    ROWS_PER_STRIP,
-    PLANES,
-    317,
-    TILE_WIDTH,
-    TILE_HEIGHT,
-}
-"""Tags of one whole number, whatever a file may hold more."""
-NUMBERED = SINGLE | {BITS, *PLACES, *BYTE_COUNTS, COLOUR_MAP, EXTRA_SAMPLES, 339, SUBSAMPLING}
-"""Tags of nothing but whole numbers."""
 
 REDUCED, MASK = 1, 4
 OLD_REDUCED = 2
-GREYS = (0, 1)
 YCBCR = 6
-SEPARATE = 2
-UNCOMPRESSED = 1
 JPEG = 7
 COMPRESSIONS = {UNCOMPRESSED, 2, 3, 4, 5, JPEG, 8, 32773, 32946}
 """None, fax, LZW, JPEG, Deflate and PackBits. The work of others is not bounded by the size of strips."""
@@ -87,8 +35,6 @@ BLOBS = (1, 2, 7)
 """Types of bytes, text and anything: kept as they are, whatever their length."""
 _NARROWED = {1: 3, 3: 3, 4: 4, 13: 4, 16: 4, 18: 4}
 """Types that a whole number may have, with those that Pillow takes for one."""
-_IMAGEJ_COUNT = re.compile(r"^(images|slices|frames|channels)=([0-9]{1,9})\r?$", re.MULTILINE)
-_OME_SIZE = re.compile(r"[ \t\r\n]Size[ZCT]=[\"']([0-9]{1,9})[\"']")
 SEVERAL = "The TIFF file holds several images. Send each B-scan as a file of its own."
 
 
@@ -102,7 +48,7 @@ def alone(content: bytes) -> bytes:
     file = Tiff(content)
     directory = _only(file)
     _check_pieces(file, directory)
-    if _is_stack(file, directory):
+    if is_stack(file, directory):
         raise SeveralImages(SEVERAL)
     return _plain(file, directory)
 
@@ -117,9 +63,9 @@ def _only(file: Tiff) -> Directory:
     if len(pictures) > 1:
         raise SeveralImages(SEVERAL)
     shown = pictures[0] if pictures and pictures[0] is not None else readable[0]
-    least = _area(file, shown)
+    least = area(file, shown)
     below = [
-        inner for inner in _inner(file, shown) if not _is_aside(file, inner) and _area(file, inner) >= least
+        inner for inner in _inner(file, shown) if not _is_aside(file, inner) and area(file, inner) >= least
     ]
     # Cameras put a thumbnail first, and the picture below it.
     if len(below) > 1 or (below and pictures):
@@ -129,14 +75,14 @@ def _only(file: Tiff) -> Directory:
 
 def _is_aside(file: Tiff, directory: Directory) -> bool:
     """Whether it is a thumbnail, a coarser level or a mask of another."""
-    kind = file.value(directory, NEW_SUBFILE_TYPE, 0)
-    return bool(kind & (REDUCED | MASK)) or file.value(directory, SUBFILE_TYPE, 0) == OLD_REDUCED
+    kind = file.value(directory, tags.NEW_SUBFILE_TYPE, 0)
+    return bool(kind & (REDUCED | MASK)) or file.value(directory, tags.SUBFILE_TYPE, 0) == OLD_REDUCED
 
 
 def _inner(file: Tiff, directory: Directory) -> list[Directory]:
     """The directories below one, as far as they can be read."""
     found = []
-    for at in file.values(directory, SUB_DIRECTORIES)[:MOST_SUBDIRECTORIES]:
+    for at in file.values(directory, tags.SUB_DIRECTORIES)[:MOST_SUBDIRECTORIES]:
         try:
             found.append(file.directory(at)[0])
         except (struct.error, OverflowError):
@@ -144,120 +90,57 @@ def _inner(file: Tiff, directory: Directory) -> list[Directory]:
     return found
 
 
-def _area(file: Tiff, directory: Directory) -> int:
-    return file.value(directory, WIDTH, 0) * file.value(directory, HEIGHT, 0)
-
-
-def _is_stack(file: Tiff, directory: Directory) -> bool:
-    """Whether the one directory stands for several pictures."""
-    if file.value(directory, IMAGE_DEPTH, 1) > 1:
-        return True
-    planes = directory.entries.get(METAMORPH_PLANES)
-    if planes is not None and planes.count > 1:
-        return True
-    extra = file.values(directory, EXTRA_SAMPLES)
-    if file.value(directory, PHOTOMETRIC, 0) in GREYS and extra and not any(extra):
-        # Channels of equal rank; a single one between the grey values is taken for transparency not called so.
-        return len(extra) > 1 or file.value(directory, PLANES, 1) == SEPARATE
-    return _announced(file, directory) > 1 and _has_room(file, directory)
-
-
-def _announced(file: Tiff, directory: Directory) -> int:
-    """How many pictures follow each other, by what ImageJ, OME-TIFF or tifffile wrote into the description."""
-    entry = directory.entries.get(DESCRIPTION)
-    if entry is None:
-        return 1
-    text = file.raw(entry)[:MOST_DESCRIPTION_BYTES].decode("latin-1").rstrip("\0 \n")
-    samples = max(file.value(directory, SAMPLES, 1), 1)
-    if text.startswith("ImageJ="):
-        counts = {name: int(count) for name, count in _IMAGEJ_COUNT.findall(text)}
-        return counts.pop("images", 0) or _product(counts.values())
-    if "OME" in text and (at := text.find("Pixels ")) >= 0:
-        pixels = text[at : at + 4096].partition(">")[0]
-        return max(_product(map(int, _OME_SIZE.findall(pixels))) // samples, text.count("<Pixels "))
-    if text.startswith("{"):
-        try:
-            shape = json.loads(text)["shape"]
-            return _product(int(side) for side in shape) // max(_area(file, directory) * samples, 1)
-        except (ValueError, TypeError, LookupError, RecursionError):
-            return 1
-    return 1
-
-
-def _product(numbers: Iterable[int]) -> int:
-    result = 1
-    for number in numbers:
-        result *= number
-    return result
-
-
-def _has_room(file: Tiff, directory: Directory) -> bool:
-    """Whether more pictures can lie behind the first; who takes one out of a stack may leave the text as it was."""
-    if file.value(directory, COMPRESSION, UNCOMPRESSED) != UNCOMPRESSED:
-        return False
-    places, counts = _pieces(file, directory)
-    end = max((at + count for at, count in zip(places, counts, strict=False)), default=0)
-    # Behind the picture lies its directory, or nothing.
-    return len(file.content) - end >= (sum(counts) if directory.at >= end else 1)
-
-
-def _pieces(file: Tiff, directory: Directory) -> tuple[list[int], list[int]]:
-    """Where strips or tiles begin, and how many bytes each has."""
-    places, counts = (
-        [number for tag in tags for number in file.values(directory, tag)] for tags in (PLACES, BYTE_COUNTS)
-    )
-    return places, counts
-
-
 def _check_pieces(file: Tiff, directory: Directory) -> None:
-    for tag in PICTURE_TAGS & directory.entries.keys():
+    for tag in directory.entries.keys() & set(tags.OF_PIXELS):
         entry = directory.entries[tag]
         if entry.count > MOST_VALUES and entry.kind not in BLOBS:
             raise ImageTooComplex(
                 f"The TIFF file lists more than {MOST_VALUES:,} values under tag {tag}, such as strips or tiles. "
                 "Save it with larger ones."
             )
-    compression = file.value(directory, COMPRESSION, UNCOMPRESSED)
+    compression = file.value(directory, tags.COMPRESSION, UNCOMPRESSED)
     if compression not in COMPRESSIONS:
         raise UnsupportedImage(
             f"TIFF files with compression {compression} are not read; save it with LZW, Deflate or none."
         )
-    tile = [file.value(directory, tag, 0) for tag in (TILE_WIDTH, TILE_HEIGHT)]
-    if all(tile) and tile[0] * tile[1] > max(SMALL_TILE, MOST_PADDING * _area(file, directory)):
+    tile = [file.value(directory, tag, 0) for tag in (tags.TILE_WIDTH, tags.TILE_HEIGHT)]
+    if all(tile) and tile[0] * tile[1] > max(SMALL_TILE, MOST_PADDING * area(file, directory)):
         raise ImageTooComplex("The TIFF file's tiles are far larger than its picture. Save it without tiles.")
     if compression == UNCOMPRESSED:
-        if file.value(directory, PHOTOMETRIC, 0) == YCBCR and (
-            (file.values(directory, SUBSAMPLING) or [2, 2]) != [1, 1]
+        if file.value(directory, tags.PHOTOMETRIC, 0) == YCBCR and (
+            (file.values(directory, tags.SUBSAMPLING) or [2, 2]) != [1, 1]
         ):
             raise UnsupportedImage(
                 "Uncompressed TIFF files with subsampled colour are not read; save it as RGB."
             )
         _check_inside(file, directory, tile)
         return
-    places, counts = _pieces(file, directory)
+    places, counts = pieces(file, directory)
     if sum(counts) > len(file.content):
         raise TruncatedImage("The TIFF file ends too early, or its strips lie over each other.")
     if any(at + count > len(file.content) for at, count in zip(places, counts, strict=False)):
         raise TruncatedImage("The TIFF file ends too early.")
-    pieces = max((directory.entries[tag].count for tag in PLACES if tag in directory.entries), default=1)
-    if compression == JPEG and file.content.count(SCAN) > SCANS_OF_A_PIECE * pieces + SPARE_SCANS:
+    most = max((directory.entries[tag].count for tag in tags.PLACES if tag in directory.entries), default=1)
+    if compression == JPEG and file.content.count(SCAN) > SCANS_OF_A_PIECE * most + SPARE_SCANS:
         raise ImageTooComplex("The TIFF file's JPEG strips have too many scans. Save it with LZW or Deflate.")
 
 
 def _check_inside(file: Tiff, directory: Directory, tile: list[int]) -> None:
     """Raise TruncatedImage where uncompressed pixels are missing, or would be read from beyond the file's end."""
-    width, height = (file.value(directory, tag, 0) for tag in (WIDTH, HEIGHT))
-    samples, bits = max(file.value(directory, SAMPLES, 1), 1), file.values(directory, BITS) or [1]
+    width, height = (file.value(directory, tag, 0) for tag in (tags.WIDTH, tags.HEIGHT))
+    samples, bits = max(file.value(directory, tags.SAMPLES, 1), 1), file.values(directory, tags.BITS) or [1]
     a_pixel, planes = bits[0] * samples if len(bits) == 1 else sum(bits[:samples]), 1
-    if file.value(directory, PLANES, 1) == SEPARATE:
+    if file.value(directory, tags.PLANES, 1) == SEPARATE:
         a_pixel, planes = bits[0], samples
     is_tiled = all(tile)
-    across, rows = tile if is_tiled else (width, min(file.value(directory, ROWS_PER_STRIP, height), height))
+    across, rows = (
+        tile if is_tiled else (width, min(file.value(directory, tags.ROWS_PER_STRIP, height), height))
+    )
     if not across or not rows:
         return
     down = -(-height // rows)
     a_row = -(-across * a_pixel // 8)
-    places, _ = _pieces(file, directory)
+    places, _ = pieces(file, directory)
     is_whole = len(places) >= -(-width // across) * down * planes and all(
         at + (rows if is_tiled else min(rows, height - number % down * rows)) * a_row <= len(file.content)
         for number, at in enumerate(places)
@@ -272,9 +155,9 @@ def _plain(file: Tiff, directory: Directory) -> bytes:
     kept = [
         (tag, *_packed(file, tag, entry))
         for tag, entry in sorted(directory.entries.items())
-        if tag in PICTURE_TAGS
+        if tag in tags.OF_PIXELS
         and entry.count
-        and entry.kind in (_NARROWED if tag in NUMBERED else TYPE_BYTES)
+        and entry.kind in (_NARROWED if tag in tags.NUMBERED else TYPE_BYTES)
     ]
     values_at = at + 2 + 12 * len(kept) + 4
     entries, values = [], b""
@@ -298,18 +181,18 @@ def _plain(file: Tiff, directory: Directory) -> bytes:
 
 def _packed(file: Tiff, tag: int, entry: Entry) -> tuple[int, int, bytes]:
     """Type, count and bytes of a tag as they stand in a TIFF that is not a BigTIFF."""
-    if tag in SINGLE:
+    if tag in tags.SINGLE:
         entry = replace(entry, count=1)
     raw = file.raw(entry)
     if len(raw) < entry.count * TYPE_BYTES[entry.kind]:
         raise TruncatedImage("The TIFF file ends too early.")
-    if tag not in NUMBERED:
+    if tag not in tags.NUMBERED:
         return entry.kind, entry.count, raw
     kind = _NARROWED[entry.kind]
     wide = np.frombuffer(raw, file.order + NUMBERS[entry.kind])
     narrow = wide.astype(file.order + NUMBERS[kind])
     if not np.array_equal(wide, narrow):
         raise TruncatedImage("The TIFF file ends too early.")
-    if tag == COLOUR_MAP and narrow.max() < 2**8:  # written in 8 bits; libtiff's tools take it so, too
+    if tag == tags.COLOUR_MAP and narrow.max() < 2**8:  # written in 8 bits; libtiff's tools take it so, too
         narrow *= 257
     return kind, entry.count, narrow.tobytes()

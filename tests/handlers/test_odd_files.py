@@ -398,6 +398,9 @@ READ: dict[str, tuple[Callable[[], bytes], Rgb]] = {
         grey_to_rgb(GREY),
     ),
     "tiff, a description in braces": (lambda: described('{"shape": "round"}'), grey_to_rgb(GREY)),
+    "tiff, a description of many large numbers": (
+        lambda: described(json.dumps({"shape": [10**9] * 80_000})), grey_to_rgb(GREY),
+    ),
     "tiff, a description of many braces": (lambda: described("{" + "[" * 100_000), grey_to_rgb(GREY)),
 }  # fmt: skip
 
