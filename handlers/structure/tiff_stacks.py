@@ -69,8 +69,9 @@ def _has_room(file: Tiff, directory: Directory) -> bool:
         return False
     places, counts = pieces(file, directory)
     end = max((at + count for at, count in zip(places, counts, strict=False)), default=0)
-    # Behind the picture lies its directory, or nothing.
-    return len(file.content) - end >= (sum(counts) if directory.at >= end else 1)
+    told = sum(len(file.raw(entry)) for entry in directory.entries.values() if entry.at >= end)
+    # Beside text and profiles, the picture's directory may lie behind it.
+    return len(file.content) - end - told >= (sum(counts) if directory.at >= end else 1)
 
 
 def area(file: Tiff, directory: Directory) -> int:

@@ -387,6 +387,10 @@ READ: dict[str, tuple[Callable[[], bytes], Rgb]] = {
         lambda: described("ImageJ=1.53t\nimages=5\nslices=5\nloop=false\n"),
         grey_to_rgb(GREY),
     ),
+    "tiff, one slice taken out of an ImageJ stack, with a long text": (
+        lambda: described("ImageJ=1.53t\nimages=5\n" + "x" * 50_000),
+        grey_to_rgb(GREY),
+    ),
     "tiff, one packed slice taken out of an ImageJ stack": (
         lambda: tiff_of(SIZE, zlib.compress(GREY.tobytes()), {259: (3, [8]), 270: (2, b"ImageJ=1.53t\nimages=5\n\0")}),
         grey_to_rgb(GREY),
