@@ -44,7 +44,10 @@ COMMANDS = {
         "status",
     ),
     "user": Command(
-        "make accounts: user create NAME --role ROLE", "serving.stack.commands", "add_user_arguments", "user"
+        "make accounts and adjudicators: user create|appoint|dismiss NAME",
+        "serving.stack.commands",
+        "add_user_arguments",
+        "user",
     ),
     "audit": Command(
         "who did what: audit verify checks the records, audit list and audit head print them",

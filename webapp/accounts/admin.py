@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
-from django.contrib import admin
+from django.contrib import admin, messages
 from django.contrib.auth.admin import UserAdmin as DjangoUserAdmin
 from django.contrib.auth.models import Group
+from django.core.exceptions import ValidationError
 from django.db.models import Count, QuerySet
 from django.forms import ModelForm
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
@@ -16,6 +17,7 @@ from django.utils.http import urlencode
 from django.utils.safestring import SafeString
 
 from webapp.accounts import tokens
+from webapp.accounts.abilities import Ability
 from webapp.accounts.models import RefreshSession, User
 from webapp.audit.sign_ins import signed_out
 from webapp.mongo_admin import TransactionalAdmin
@@ -27,10 +29,19 @@ admin.site.unregister(Group)
 
 @admin.register(User)
 class UserAdmin(TransactionalAdmin[User], DjangoUserAdmin[User]):
-    """Users by role and clinic."""
+    """Users by role and clinic; who of them settles scans."""
 
-    list_display = ("username", "short_role", "clinic", "is_active", "last_login", "first_name", "last_name")
-    list_filter = ("role", "is_active", "clinic")
+    list_display = (
+        "username",
+        "short_role",
+        "settles",
+        "clinic",
+        "is_active",
+        "last_login",
+        "first_name",
+        "last_name",
+    )
+    list_filter = ("role", "is_adjudicator", "is_active", "clinic")
     search_fields = ("username", "first_name", "last_name", "clinic")
     readonly_fields = ("last_login", "date_joined", "uploads")
     filter_horizontal = ()
@@ -43,14 +54,42 @@ class UserAdmin(TransactionalAdmin[User], DjangoUserAdmin[User]):
     )
     add_fieldsets = (
         (None, {"classes": ("wide",), "fields": ("username", "usable_password", "password1", "password2")}),
-        ("Role", {"fields": ("role", "clinic")}),
+        ("Role", {"fields": ("role", "is_adjudicator", "clinic")}),
     )
-    actions = ("sign_out_everywhere",)
+    actions = ("appoint", "dismiss", "sign_out_everywhere")
 
     @admin.display(description="Role", ordering="role")
     def short_role(self, user: User) -> str:
         """The role without its explanation."""
         return user.role
+
+    @admin.display(description="Settles scans", boolean=True)
+    def settles(self, user: User) -> bool:
+        """Whether the user may, by appointment or by role."""
+        return user.may(Ability.ADJUDICATE)
+
+    @admin.action(description="Appoint as adjudicators, who settle scans")
+    def appoint(self, request: HttpRequest, queryset: QuerySet[User]) -> None:
+        """Let the chosen users settle scans; whose role gives no verdicts is left out, and named."""
+        self._appoint(request, queryset, True)
+
+    @admin.action(description="Dismiss as adjudicators; what they settled stays")
+    def dismiss(self, request: HttpRequest, queryset: QuerySet[User]) -> None:
+        """Let the chosen users settle no more scans."""
+        self._appoint(request, queryset, False)
+
+    def _appoint(self, request: HttpRequest, chosen: QuerySet[User], is_adjudicator: bool) -> None:
+        refused = []
+        changed = chosen.exclude(is_adjudicator=is_adjudicator)
+        for user in changed:
+            try:
+                user.appoint(is_adjudicator)
+            except ValidationError as error:
+                refused += error.messages
+        done = "appointed" if is_adjudicator else "dismissed"
+        self.message_user(request, f"{len(changed) - len(refused)} adjudicator(s) {done}.")
+        for reason in refused:
+            self.message_user(request, reason, messages.WARNING)
 
     def user_change_password(self, request: HttpRequest, id: str, form_url: str = "") -> HttpResponse:
         """For others; the own password is changed where the old one is asked for."""

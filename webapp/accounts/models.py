@@ -8,6 +8,7 @@ from typing import Any, ClassVar
 
 from django.contrib.auth.models import AbstractUser
 from django.contrib.auth.models import UserManager as DjangoUserManager
+from django.core.exceptions import ValidationError
 from django.db import models
 from django.utils.crypto import salted_hmac
 
@@ -48,7 +49,10 @@ class User(AbstractUser):
         max_length=80, blank=True, help_text="Clinicians of the same clinic see each other's scans."
     )
     is_adjudicator = models.BooleanField(
-        default=False, help_text="Settles scans on which readers disagree; administrators do anyway."
+        "adjudicator",
+        default=False,
+        help_text="Settles scans on which readers disagree, and sees their readings before giving one. "
+        "Administrators do anyway.",
     )
     sign_in_generation = models.CharField(
         max_length=32,
@@ -63,6 +67,17 @@ class User(AbstractUser):
 
     objects: ClassVar[UserManager] = UserManager()
     _password: str | None  # Django's own: set by set_password, until saved
+
+    def clean(self) -> None:
+        """Who gives no verdicts settles none: the appointment would do nothing. Raises ValidationError."""
+        super().clean()
+        if self.is_adjudicator and not self.may(Ability.READ):
+            raise ValidationError(
+                {
+                    "is_adjudicator": f"The role {self.role} gives no verdicts, so that {self.username} can't settle "
+                    "scans: give another role, or take the appointment away."
+                }
+            )
 
     def save(self, *args: Any, **options: Any) -> None:
         """Keep Django's own flags in step with the role; a new password and a deactivation end all sign-ins."""
@@ -85,9 +100,20 @@ class User(AbstractUser):
                         options["update_fields"] = {*fields, "sign_in_generation"}
             super(User, self).save(*args, **options)
             action = Action.USER_CHANGE if before else Action.USER_CREATE
-            record(action, acting(), "user", before=before, after=User.objects.get(pk=self.pk))
+            after = User.objects.get(pk=self.pk)
+            record(action, acting(), "user", before=before, after=after)
+            # Beside the change, whose hashes say that there was one and not which.
+            if after.is_adjudicator != (before is not None and before.is_adjudicator):
+                appointed = Action.USER_APPOINT if after.is_adjudicator else Action.USER_DISMISS
+                record(appointed, acting(), "user", object_id=self.pk)
 
         all_or_nothing(write)
+
+    def appoint(self, is_adjudicator: bool) -> None:
+        """Make the user an adjudicator, or one no more. Raises ValidationError for a role that gives no verdicts."""
+        self.is_adjudicator = is_adjudicator
+        self.clean()
+        self.save(update_fields=["is_adjudicator"])
 
     def sign_out_everywhere(self, by: User) -> None:
         """End every sign-in of the account, over the API and in the administration, as `by` wants it."""

@@ -45,6 +45,8 @@ class Action(models.TextChoices):
     USER_CREATE = "user.create", "Created a user"
     USER_CHANGE = "user.change", "Changed a user"
     USER_DELETE = "user.delete", "Deleted a user"
+    USER_APPOINT = "user.appoint", "Appointed an adjudicator"
+    USER_DISMISS = "user.dismiss", "Dismissed an adjudicator"
     SCAN_UPLOAD = "scan.upload", "Uploaded a scan"
     SCAN_VIEW = "scan.view", "Viewed a scan"
     SCAN_IMAGE = "scan.image", "Viewed a scan's image"

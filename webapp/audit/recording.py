@@ -7,6 +7,7 @@ end only, and all who write would stand in line there.
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
@@ -14,6 +15,7 @@ from datetime import datetime
 
 from django.db import models
 
+from serving.changes import actor as operator
 from webapp import clock
 from webapp.api import request_id
 from webapp.audit.hashing import HASHING, document_sha256
@@ -27,6 +29,7 @@ MOST_SCANS = 1000
 """Scans in one record; what is about more, as an export can be, has several."""
 
 _told: ContextVar[set[str] | None] = ContextVar("told", default=None)
+_at_the_command_line: ContextVar[str] = ContextVar("at_the_command_line", default="")
 
 
 def record(
@@ -79,11 +82,24 @@ def record(
 
 
 def acting() -> Actor:
-    """Who acts, as far as it is known here: the signed-in user of the request, else `anonymous`; without one `system`."""
+    """Who acts, as far as it is known here: the signed-in user of the request, else `anonymous`.
+
+    Without a request it is the operating system's user in what `by_operator` surrounds, else `system`.
+    """
     request = request_id.current_request()
     if request is None:
-        return SYSTEM
+        return _at_the_command_line.get() or SYSTEM
     return request_id.known_user(request) or ANONYMOUS
+
+
+@contextmanager
+def by_operator() -> Iterator[None]:
+    """What is done meanwhile, in this thread, is the deed of who runs this process, by the operating system's word."""
+    token = _at_the_command_line.set(operator(os.getuid()))
+    try:
+        yield
+    finally:
+        _at_the_command_line.reset(token)
 
 
 @contextmanager

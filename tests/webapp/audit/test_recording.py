@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import os
 from collections.abc import Callable
 from concurrent.futures import Future
 
@@ -14,6 +15,7 @@ from rest_framework.response import Response
 from rest_framework.test import APIClient
 
 from handlers.decoding import examine
+from serving.changes import actor
 from tests.images import png_bytes
 from tests.services import ModelServer
 from tests.webapp.audit.conftest import Written, told
@@ -338,7 +340,7 @@ def test_a_user_made_by_the_command_line(
 ) -> None:
     monkeypatch.setattr("sys.stdin", io.StringIO("green-otter-42-x\n"))
     call_command("create_user", "dora", "--role", "clinician")
-    assert told(written()) == [("user.create", "system")]
+    assert told(written()) == [("user.create", actor(os.getuid()))]
 
 
 def test_what_is_undone_leaves_no_record(clinician: User, written: Written) -> None:

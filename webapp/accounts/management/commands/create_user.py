@@ -10,6 +10,7 @@ from django.core.exceptions import ValidationError
 from django.core.management.base import BaseCommand, CommandError
 
 from webapp.accounts.models import Role, User
+from webapp.audit.recording import by_operator
 
 
 class Command(BaseCommand):
@@ -19,14 +20,19 @@ class Command(BaseCommand):
     requires_system_checks = ()  # they load all of the web app, which takes longer than the work
 
     def add_arguments(self, parser: ArgumentParser) -> None:
-        """Name, role, clinic."""
+        """Name, role, clinic, and whether the user settles scans."""
         parser.add_argument("name")
         parser.add_argument("--role", required=True, choices=Role.values)
         parser.add_argument("--clinic", default="", help="clinicians of the same clinic share their scans")
+        parser.add_argument(
+            "--adjudicator", action="store_true", help="settles scans on which readers disagree"
+        )
 
-    def handle(self, *args: Any, name: str, role: str, clinic: str, **options: Any) -> None:
+    def handle(
+        self, *args: Any, name: str, role: str, clinic: str, adjudicator: bool = False, **options: Any
+    ) -> None:
         """Check name and password, then create the user."""
-        user = User(username=name, role=role, clinic=clinic)
+        user = User(username=name, role=role, clinic=clinic, is_adjudicator=adjudicator)
         if User.objects.filter(username=name).exists():
             raise CommandError(f"There is a user {name} already.")
         password = _read_password()
@@ -36,8 +42,9 @@ class Command(BaseCommand):
         except ValidationError as error:
             raise CommandError(" ".join(error.messages)) from error
         user.set_password(password)
-        user.save()
-        self.stdout.write(f"Created {role} {name}.")
+        with by_operator():
+            user.save()
+        self.stdout.write(f"Created {role} {name}{', an adjudicator' if adjudicator else ''}.")
 
 
 def _read_password() -> str:
