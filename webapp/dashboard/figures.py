@@ -19,6 +19,7 @@ from webapp.accounts.deidentified import shown
 from webapp.accounts.models import User
 from webapp.accounts.pseudonyms import shown_name
 from webapp.dashboard import kappa
+from webapp.dashboard.intervals import LEAST_SCANS, wilson
 from webapp.recommendations.doubt import DOUBTFUL
 from webapp.reviews.models import Review, Verdict
 from webapp.scans.disclosure import disclose_all_answers
@@ -59,6 +60,7 @@ def figures(user: User, days: int) -> dict[str, Any]:
     disclose_all_answers(user)  # of few scans, a count of labels tells what each was called
     return {
         "days": days,
+        "least_scans": LEAST_SCANS,
         "scans_per_day": _per_day(recent, since, days) if dated else [],
         "labels": _labels(recent.filter(known_answers(user))),
         "queue": _queue(scans, user),
@@ -124,9 +126,29 @@ def _verdicts(said: Iterable[Said]) -> list[dict[str, Any]]:
     for one in said:
         counts[one.model_version, one.model_label][one.verdict] += 1
     return [
-        {"model_version": version, "label": label, **{v: count[v] for v in Verdict.values}}
+        {
+            "model_version": version,
+            "label": label,
+            **{v: count[v] for v in Verdict.values},
+            "agreement": _share(count[Verdict.AGREE], count[Verdict.AGREE] + count[Verdict.DISAGREE]),
+        }
         for (version, label), count in sorted(counts.items())
     ]
+
+
+def _share(part: int, all: int) -> dict[str, float] | None:
+    """A share with its interval; none of few."""
+    if all < LEAST_SCANS:
+        return None
+    low, high = wilson(part / all, all)
+    return {"value": part / all, "low": low, "high": high}
+
+
+def _beyond_chance(found: kappa.Kappa | None, scans: int) -> dict[str, Any]:
+    """Kappa with its interval; of few scans neither."""
+    if found is None or scans < LEAST_SCANS:
+        return {"kappa": None, "interval": None, "defined": found is not None}
+    return {"kappa": found.value, "interval": {"low": found.low, "high": found.high}, "defined": True}
 
 
 def _cohen(said: Collection[Said], user: User) -> list[dict[str, Any]]:
@@ -154,7 +176,9 @@ def _cohen(said: Collection[Said], user: User) -> list[dict[str, Any]]:
         {
             "readers": [str(named.get(first, first)), str(named.get(second, second))],
             "scans": scans,
-            "kappa": kappa.cohen([labels[first][s] for s in common], [labels[second][s] for s in common]),
+            **_beyond_chance(
+                kappa.cohen([labels[first][s] for s in common], [labels[second][s] for s in common]), scans
+            ),
         }
         for scans, first, second, common in pairs[:MOST_PAIRS]
     ]
@@ -174,6 +198,10 @@ def _fleiss(said: Iterable[Said]) -> list[dict[str, Any]]:
         if len(labels) > 1:
             by_readers[len(labels)].append(labels)
     return [
-        {"readers_per_scan": readers, "scans": len(readings), "kappa": kappa.fleiss(readings)}
+        {
+            "readers_per_scan": readers,
+            "scans": len(readings),
+            **_beyond_chance(kappa.fleiss(readings), len(readings)),
+        }
         for readers, readings in sorted(by_readers.items())
     ]

@@ -5,28 +5,41 @@ from __future__ import annotations
 import math
 from collections import Counter
 from collections.abc import Sequence
+from dataclasses import dataclass
+
+from webapp.dashboard.intervals import wilson
 
 
-def cohen(first: Sequence[str], second: Sequence[str]) -> float | None:
-    """Cohen's kappa of two readers' labels of the same scans, -1 to 1.
+@dataclass(frozen=True)
+class Kappa:
+    """Agreement beyond chance: -1 to 1, 1 is full agreement and 0 chance; with its 95 % interval.
+
+    The interval is Wilson's of the observed agreement, with the agreement by chance taken as it was found, as Cohen's
+    own standard error has it. Other than that it has a width where all agree. Of readings by more than two it is wider
+    than it had to be: it counts each scan once.
+    """
+
+    value: float
+    low: float
+    high: float
+
+
+def cohen(first: Sequence[str], second: Sequence[str]) -> Kappa | None:
+    """Cohen's kappa of two readers' labels of the same scans.
 
     (Cohen 1960, https://doi.org/10.1177/001316446002000104.) None where it is not defined: without scans, or when
     both always name one and the same label.
     """
     if not first:
         return None
-    # Loaded when there is something to compute: it is not small.
-    from sklearn.metrics import cohen_kappa_score
-
-    labels = sorted({*first, *second})
-    if len(labels) == 1:
-        return None
-    kappa = float(cohen_kappa_score(first, second, labels=labels))
-    return None if math.isnan(kappa) else kappa
+    observed = sum(a == b for a, b in zip(first, second, strict=True)) / len(first)
+    of_first, of_second = Counter(first), Counter(second)
+    expected = sum(of_first[label] * of_second[label] for label in of_first) / len(first) ** 2
+    return _beyond_chance(observed, expected, len(first))
 
 
-def fleiss(readings: Sequence[Sequence[str]]) -> float | None:
-    """Fleiss' kappa of scans that were each read by the same number of readers, at least two; -1 to 1.
+def fleiss(readings: Sequence[Sequence[str]]) -> Kappa | None:
+    """Fleiss' kappa of scans that were each read by the same number of readers, at least two.
 
     `readings` holds the labels of each scan, their readers in any order
     (Fleiss 1971, https://doi.org/10.1037/h0031619). None where it is not defined: without scans, or when all readers
@@ -37,7 +50,17 @@ def fleiss(readings: Sequence[Sequence[str]]) -> float | None:
     readers = len(readings[0])
     counts = [Counter(labels) for labels in readings]
     per_scan = [sum(n * (n - 1) for n in count.values()) / (readers * (readers - 1)) for count in counts]
-    observed = sum(per_scan) / len(per_scan)
     named = sum(counts, Counter[str]())
     expected = sum((n / (len(readings) * readers)) ** 2 for n in named.values())
-    return None if math.isclose(expected, 1) else (observed - expected) / (1 - expected)
+    return _beyond_chance(sum(per_scan) / len(per_scan), expected, len(readings))
+
+
+def _beyond_chance(observed: float, expected: float, scans: int) -> Kappa | None:
+    if math.isclose(expected, 1):
+        return None
+
+    def kappa(agreement: float) -> float:
+        return (agreement - expected) / (1 - expected)
+
+    low, high = wilson(observed, scans)
+    return Kappa(kappa(observed), max(-1.0, kappa(low)), kappa(high))

@@ -7,8 +7,10 @@ from typing import Any
 from rest_framework import serializers
 
 from webapp.api.fields import WrittenCountField
+from webapp.dashboard.intervals import LEAST_SCANS
 
 LONGEST_DAYS = 366
+KAPPA_HELP = f"-1 to 1; null where it is not defined, and of fewer than {LEAST_SCANS} scans."
 
 
 class SpanSerializer(serializers.Serializer[Any]):
@@ -43,6 +45,19 @@ class QueueSerializer(serializers.Serializer[Any]):
     oldest_queued = serializers.DateTimeField(allow_null=True, help_text="Null in de-identified data.")
 
 
+class IntervalSerializer(serializers.Serializer[Any]):
+    """Where a figure lies with 95 % confidence (Wilson)."""
+
+    low = serializers.FloatField()
+    high = serializers.FloatField()
+
+
+class ShareSerializer(IntervalSerializer):
+    """A share, 0 to 1, with its interval."""
+
+    value = serializers.FloatField()
+
+
 class VerdictsSerializer(serializers.Serializer[Any]):
     """What readers said of a label of a version of the model, independently of each other."""
 
@@ -51,6 +66,10 @@ class VerdictsSerializer(serializers.Serializer[Any]):
     agree = serializers.IntegerField()
     disagree = serializers.IntegerField()
     unsure = serializers.IntegerField()
+    agreement = ShareSerializer(
+        allow_null=True,
+        help_text=f"Of those who agree or disagree, the share that agrees; null of fewer than {LEAST_SCANS}.",
+    )
 
 
 class CohenSerializer(serializers.Serializer[Any]):
@@ -58,7 +77,9 @@ class CohenSerializer(serializers.Serializer[Any]):
 
     readers = serializers.ListField(child=serializers.CharField(), min_length=2, max_length=2)
     scans = serializers.IntegerField(help_text="That both named a label for.")
-    kappa = serializers.FloatField(allow_null=True, help_text="-1 to 1; null where it is not defined.")
+    kappa = serializers.FloatField(allow_null=True, help_text=KAPPA_HELP)
+    interval = IntervalSerializer(allow_null=True, help_text="Null where kappa is.")
+    defined = serializers.BooleanField(help_text="Whether there is a kappa, be it of too few scans to show.")
 
 
 class FleissSerializer(serializers.Serializer[Any]):
@@ -66,7 +87,9 @@ class FleissSerializer(serializers.Serializer[Any]):
 
     readers_per_scan = serializers.IntegerField()
     scans = serializers.IntegerField()
-    kappa = serializers.FloatField(allow_null=True, help_text="-1 to 1; null where it is not defined.")
+    kappa = serializers.FloatField(allow_null=True, help_text=KAPPA_HELP)
+    interval = IntervalSerializer(allow_null=True, help_text="Null where kappa is.")
+    defined = serializers.BooleanField(help_text="Whether there is a kappa, be it of too few scans to show.")
 
 
 class LatencySerializer(serializers.Serializer[Any]):
@@ -81,6 +104,9 @@ class DashboardSerializer(serializers.Serializer[Any]):
     """Scans, model, readers and queue, of the scans that you may see and the readings that are open to you."""
 
     days = serializers.IntegerField()
+    least_scans = serializers.IntegerField(
+        help_text="From so many scans on shares and kappas are given; of fewer, their counts alone."
+    )
     scans_per_day = DaySerializer(
         many=True, help_text="Empty in de-identified data, of which all other figures are of all times."
     )

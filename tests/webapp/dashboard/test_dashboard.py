@@ -10,6 +10,7 @@ import pytest
 
 from tests.webapp.conftest import Clients
 from webapp.accounts.models import User
+from webapp.dashboard import figures
 from webapp.reviews import reading
 from webapp.scans.models import Scan, Status
 
@@ -54,7 +55,12 @@ def test_what_is_older_than_asked_for_does_not_count(
 
 
 def test_readers_agree_with_the_model_and_with_each_other(
-    clinician: User, colleague: User, administrator: User, predicted: Predicted, api: Clients
+    clinician: User,
+    colleague: User,
+    administrator: User,
+    predicted: Predicted,
+    api: Clients,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     for label, said in (("CNV", "CNV"), ("CNV", "DME"), ("DME", "DME"), ("NORMAL", "NORMAL")):
         scan = predicted(clinician, label)
@@ -62,10 +68,14 @@ def test_readers_agree_with_the_model_and_with_each_other(
         verdict = {"verdict": "agree"} if said == label else {"verdict": "disagree", "label": said}
         reading.record(scan, colleague, **verdict)
 
+    few = shown(api, administrator)
+    monkeypatch.setattr(figures, "LEAST_SCANS", 4)
     found = shown(api, administrator)
 
     cnv = next(line for line in found["verdicts"] if line["label"] == "CNV")
-    assert cnv == {"model_version": "1.0.0", "label": "CNV", "agree": 3, "disagree": 1, "unsure": 0}
+    assert (cnv["model_version"], cnv["agree"], cnv["disagree"], cnv["unsure"]) == ("1.0.0", 3, 1, 0)
+    assert cnv["agreement"]["value"] == 0.75
+    assert cnv["agreement"]["low"] == pytest.approx(0.3006, abs=0.0001)  # Wilson's of 3 in 4
     by_pair = {frozenset(line["readers"]): line for line in found["cohen"]}
     assert by_pair[frozenset({"clara", "model 1.0.0"})]["kappa"] == 1
     both = by_pair[frozenset({"clara", "colin"})]
@@ -73,6 +83,14 @@ def test_readers_agree_with_the_model_and_with_each_other(
     assert both["scans"] == 4 and both["kappa"] == pytest.approx((0.75 - 0.3125) / (1 - 0.3125))
     (fleiss,) = found["fleiss"]
     assert (fleiss["readers_per_scan"], fleiss["scans"]) == (2, 4)
+    for line in (both, fleiss):
+        assert line["interval"]["low"] < line["kappa"] < line["interval"]["high"] <= 1
+    # Of fewer scans than the least there are counts alone.
+    assert few["least_scans"] == 20 and len(few["verdicts"]) == len(found["verdicts"])
+    assert [line["agreement"] for line in few["verdicts"]] == [None] * len(few["verdicts"])
+    assert [line["scans"] for line in few["cohen"]] == [line["scans"] for line in found["cohen"]]
+    for line in (*few["cohen"], *few["fleiss"]):
+        assert (line["kappa"], line["interval"]) == (None, None)
 
 
 def test_a_clinicians_figures_leave_out_readings_that_are_not_open_to_them(

@@ -82,7 +82,7 @@ function Figures({ data }: { data: Dashboard }) {
               <Text size="sm">
                 {said.latencyHelp(
                   formatCount(data.latency_ms.scans),
-                  duration(data.latency_ms.percentile_95),
+                  data.latency_ms.scans < data.least_scans ? "" : duration(data.latency_ms.percentile_95),
                 )}
               </Text>
             </>
@@ -90,10 +90,10 @@ function Figures({ data }: { data: Dashboard }) {
             <Text>{said.noLatency}</Text>
           )}
         </Figure>
-        <Figure title={said.verdicts} help={said.verdictsHelp}>
-          <Verdicts verdicts={data.verdicts} />
+        <Figure title={said.verdicts} help={`${said.verdictsHelp} ${said.interval(data.least_scans)}`}>
+          <Verdicts verdicts={data.verdicts} least={data.least_scans} />
         </Figure>
-        <Figure title={said.kappa} help={said.kappaHelp}>
+        <Figure title={said.kappa} help={`${said.kappaHelp} ${said.interval(data.least_scans)}`}>
           <Kappas data={data} />
         </Figure>
       </div>
@@ -153,7 +153,7 @@ function Labels({ labels }: { labels: Dashboard["labels"] }) {
           <span className={classes.track} aria-hidden>
             <span className={classes.fill} style={{ width: `${(100 * count) / sum}%` }} />
           </span>
-          <span title={formatShare(count / sum)}>
+          <span title={said.countOf(formatCount(count), formatCount(sum))}>
             {formatCount(count)}
             {doubtful > 0 && ` ${said.doubtful(formatCount(doubtful))}`}
           </span>
@@ -163,7 +163,7 @@ function Labels({ labels }: { labels: Dashboard["labels"] }) {
   );
 }
 
-function Verdicts({ verdicts }: { verdicts: Dashboard["verdicts"] }) {
+function Verdicts({ verdicts, least }: { verdicts: Dashboard["verdicts"]; least: number }) {
   if (verdicts.length === 0) return <Text>{said.noVerdicts}</Text>;
   return (
     <Table.ScrollContainer minWidth={420}>
@@ -176,7 +176,7 @@ function Verdicts({ verdicts }: { verdicts: Dashboard["verdicts"] }) {
           </Table.Tr>
         </Table.Thead>
         <Table.Tbody>
-          {verdicts.map(({ model_version, label, agree, disagree, unsure }) => (
+          {verdicts.map(({ model_version, label, agree, disagree, unsure, agreement }) => (
             <Table.Tr key={`${model_version} ${label}`}>
               <Table.Td>{model_version}</Table.Td>
               <Table.Td>{label}</Table.Td>
@@ -184,7 +184,13 @@ function Verdicts({ verdicts }: { verdicts: Dashboard["verdicts"] }) {
               <Table.Td>{disagree}</Table.Td>
               <Table.Td>{unsure}</Table.Td>
               <Table.Td>
-                {agree + disagree ? formatShare(agree / (agree + disagree)) : texts.common.none}
+                {agreement
+                  ? said.between(
+                      formatShare(agreement.value),
+                      formatShare(agreement.low),
+                      formatShare(agreement.high),
+                    )
+                  : said.few(least)}
               </Table.Td>
             </Table.Tr>
           ))}
@@ -196,16 +202,8 @@ function Verdicts({ verdicts }: { verdicts: Dashboard["verdicts"] }) {
 
 function Kappas({ data }: { data: Dashboard }) {
   const rows = [
-    ...data.cohen.map(({ readers, scans, kappa }) => ({
-      name: said.pair(readers[0] ?? "", readers[1] ?? ""),
-      scans,
-      kappa,
-    })),
-    ...data.fleiss.map(({ readers_per_scan, scans, kappa }) => ({
-      name: said.fleiss(readers_per_scan),
-      scans,
-      kappa,
-    })),
+    ...data.cohen.map((row) => ({ ...row, name: said.pair(row.readers[0] ?? "", row.readers[1] ?? "") })),
+    ...data.fleiss.map((row) => ({ ...row, name: said.fleiss(row.readers_per_scan) })),
   ];
   if (rows.length === 0) return <Text>{said.noKappa}</Text>;
   return (
@@ -218,11 +216,17 @@ function Kappas({ data }: { data: Dashboard }) {
         </Table.Tr>
       </Table.Thead>
       <Table.Tbody>
-        {rows.map(({ name, scans, kappa }) => (
+        {rows.map(({ name, scans, kappa, interval, defined }) => (
           <Table.Tr key={name}>
             <Table.Td>{name}</Table.Td>
             <Table.Td>{formatCount(scans)}</Table.Td>
-            <Table.Td>{kappa === null ? said.undefined : kappa.toFixed(2)}</Table.Td>
+            <Table.Td>
+              {kappa !== null && interval
+                ? said.between(kappa.toFixed(2), interval.low.toFixed(2), interval.high.toFixed(2))
+                : defined
+                  ? said.few(data.least_scans)
+                  : said.undefined}
+            </Table.Td>
           </Table.Tr>
         ))}
       </Table.Tbody>

@@ -15,7 +15,13 @@ export const dashboard = {
   failed: "can't be read",
   oldest: (time: string) => `the oldest since ${time}`,
   latency: "From upload to prediction",
-  latencyHelp: (scans: string, slowest: string) => `median of ${scans} scans; 95 % within ${slowest}`,
+  latencyHelp: (scans: string, slowest: string) =>
+    `median of ${scans} ${scans === "1" ? "scan" : "scans"}${slowest && `; 95 % within ${slowest}`}`,
+  countOf: (count: string, all: string) => `${count} of ${all}`,
+  interval: (least: number) =>
+    `In brackets the 95 % interval (Wilson). Of fewer than ${least} scans only their counts are shown: any figure would be chance.`,
+  between: (value: string, low: string, high: string) => `${value} (${low} to ${high})`,
+  few: (least: number) => `fewer than ${least}`,
   noDays: "De-identified data have no days; the other figures are of all times.",
   noLatency: "No prediction in this time",
   milliseconds: (value: string) => `${value} ms`,
