@@ -16,7 +16,8 @@ def pseudonym(kind: str, value: object) -> str:
 
 
 def shown_name(user: User, reader: User) -> str:
-    """What to call a user before the reader: the full name, else the name of the account, or a pseudonym."""
+    """What to call a user before the reader, no two alike: the name of the account behind the full one, or a pseudonym."""
     if reader.may(Ability.SEE_PATIENTS):
-        return user.get_full_name() or user.username
+        full_name = user.get_full_name()
+        return f"{full_name} ({user.username})" if full_name else user.username
     return pseudonym("reader", user.pk)

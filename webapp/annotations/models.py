@@ -19,12 +19,16 @@ from webapp.scans.models import Scan
 
 
 class AnnotationQuerySet(models.QuerySet["Annotation"]):
-    """Who may see an annotation is decided by its scan: the own always, others' once the scan is open to the reader."""
+    """Who may see an annotation: its author always, others once its scan is open to them and its author has read it.
+
+    Until the author's verdict a drawing is a draft, which is nobody else's to see, to compare or to export.
+    """
 
     def of_scan(self, scan: Scan, reader: User) -> AnnotationQuerySet:
         """What the reader may see on a scan that is visible to them, oldest first."""
         found = self.filter(scan=scan).select_related("author", "scan").order_by("created")
-        return found if scan.is_open_to(reader) else found.filter(author=reader)
+        authors = [reader.pk, *(map(ObjectId, scan.readers) if scan.is_open_to(reader) else ())]
+        return found.filter(author__in=authors)
 
     def by_scan(self, scans: Iterable[Scan], reader: User) -> dict[object, list[Annotation]]:
         """What the reader may see on several scans, in one query, oldest first, by the scan's key."""
@@ -32,7 +36,7 @@ class AnnotationQuerySet(models.QuerySet["Annotation"]):
         grouped: dict[object, list[Annotation]] = defaultdict(list)
         for annotation in self.filter(scan__in=list(shown)).select_related("author").order_by("created"):
             annotation.scan = shown[annotation.scan_id]
-            if annotation.scan.is_open_to(reader) or annotation.author_id == reader.pk:
+            if annotation.is_shown_to(reader):
                 grouped[annotation.scan_id].append(annotation)
         return grouped
 
@@ -60,6 +64,11 @@ class Annotation(OfScan):
 
     def __str__(self) -> str:
         return f"{self.shape} {self.label}".strip()
+
+    def is_shown_to(self, reader: User) -> bool:
+        """Whether the reader, who may see the scan, may see the annotation; the rule of `of_scan`, for one."""
+        has_read = str(self.author_id) in self.scan.readers
+        return self.author_id == reader.pk or (has_read and self.scan.is_open_to(reader))
 
     @property
     def shape(self) -> Shape:

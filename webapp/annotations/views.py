@@ -54,7 +54,7 @@ class ScanAnnotationsView(APIView):
 
     @extend_schema(parameters=[ID], responses=AnnotationSerializer(many=True))
     def get(self, request: Request, id: str) -> Response:
-        """What was drawn on the scan, oldest first; what others drew, too, once you have given your verdict."""
+        """What was drawn on the scan, oldest first; what others drew, too, once you and they have given a verdict."""
         user = _user(request)
         drawn = Annotation.objects.of_scan(visible_scan(user, id), user)
         disclose_shapes(user, drawn)
@@ -85,7 +85,7 @@ class ScanAnnotationsView(APIView):
 
 
 class AnnotationView(APIView):
-    """One annotation. Only its author, or an administrator, changes it."""
+    """One annotation. Only its author, or an administrator, changes it; they come to drafts, too, by their ids."""
 
     permission_classes = (NeedsAbility,)
     needed_to_change = Ability.READ
@@ -147,7 +147,8 @@ class AnnotationView(APIView):
         found = Annotation.objects.select_related("scan").filter(pk=key).first() if key else None
         if found is None or not Scan.objects.visible_to(user).filter(pk=found.scan_id).exists():
             raise Http404
-        if found.author_id != user.pk and not found.scan.is_open_to(user):
+        # Who manages clears up what somebody left behind, draft or not.
+        if not found.is_shown_to(user) and not (user.may(Ability.MANAGE) and found.scan.is_open_to(user)):
             raise Http404
         return found
 

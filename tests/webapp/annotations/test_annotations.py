@@ -97,7 +97,8 @@ def test_what_others_drew_is_hidden_until_the_own_verdict(
     one = f"/api/v1/annotations/{drawn['id']}/"
     assert api(colleague).get(path).json() == []
     assert api(colleague).get(one).status_code == 404
-    api(colleague).post(path.replace("annotations", "review"), {"verdict": "unsure"})
+    for user in (clinician, colleague):
+        api(user).post(path.replace("annotations", "review"), {"verdict": "unsure"})
     (seen,) = api(colleague).get(path).json()
     assert seen["id"] == drawn["id"] and not seen["mine"] and seen["creator_name"] == "clara"
 
@@ -106,7 +107,8 @@ def test_only_the_author_and_administrators_change_it(
     path: str, clinician: User, colleague: User, administrator: User, api: Clients
 ) -> None:
     one = f"/api/v1/annotations/{api(clinician).post(path, drawing()).json()['id']}/"
-    api(colleague).post(path.replace("annotations", "review"), {"verdict": "unsure"})
+    for user in (clinician, colleague):
+        api(user).post(path.replace("annotations", "review"), {"verdict": "unsure"})
     assert api(colleague).get(one).status_code == 200
     assert api(colleague).put(one, drawing(comment="mine")).status_code == 403
     assert api(colleague).delete(one).status_code == 403
