@@ -30,6 +30,7 @@
 | RETINOTE_ADMIN_HOURS | hours after which it ends however it is used; 24 at most | 8 |
 | RETINOTE_HTTPS | 1 behind TLS: cookies travel encrypted only | 0 |
 | RETINOTE_LOG_FORMAT | line for people, json for a log collector | line |
+| RETINOTE_VERIFYING_READERS | how many readers who agree independently verify a scan's label; 0: an adjudicator alone | 2 |
 | RETINOTE_MODEL_CHANGES | file in which ./retinote models notes what it did, for the audit | torchserve/changes.jsonl in the data folder |
 | RETINOTE_FILE_IDENTITY | what becomes of eye, patient and date of a DICOM file: drop, pseudonymise or keep | pseudonymise |
 | RETINOTE_DEBUG | 1 shows tracebacks in the browser; never in production | 0 |
@@ -60,11 +61,11 @@ def _words(name: str, default: str = "") -> list[str]:
     return [word.strip() for word in os.environ.get(name, default).split(",") if word.strip()]
 
 
-def _count(name: str, default: int, most: int) -> int:
-    """A whole number from 1 to `most`."""
+def _count(name: str, default: int, most: int, least: int = 1) -> int:
+    """A whole number from `least` to `most`."""
     text = os.environ.get(name) or str(default)
-    if not (text.isascii() and text.isdigit() and 1 <= int(text[:10]) <= most):
-        raise ImproperlyConfigured(f"{name} is {text!r}; give a whole number from 1 to {most}.")
+    if not (text.isascii() and text.isdigit() and least <= int(text[:10]) <= most):
+        raise ImproperlyConfigured(f"{name} is {text!r}; give a whole number from {least} to {most}.")
     return int(text)
 
 
@@ -303,6 +304,9 @@ SIMPLE_JWT = {
     "USER_ID_FIELD": "id",
     "CHECK_USER_IS_ACTIVE": True,
 }
+
+# Of labels from which the next model learns: one reader's slip is not to become its truth.
+VERIFYING_READERS = _count("RETINOTE_VERIFYING_READERS", 2, 20, least=0)
 
 MODEL_URL = os.environ.get("RETINOTE_MODEL_URL", "http://127.0.0.1:8080")
 MODEL_MANAGEMENT_URL = os.environ.get("RETINOTE_MODEL_MANAGEMENT_URL", "http://127.0.0.1:8081")

@@ -19,7 +19,9 @@ from webapp.annotations.models import Annotation
 from webapp.annotations.serializers import AnnotationSerializer
 from webapp.reviews import reading
 from webapp.reviews.models import Adjudication, Review
+from webapp.reviews.outcome import fields_of
 from webapp.reviews.serializers import AdjudicationSerializer, ReviewSerializer
+from webapp.scans.final import By, FinalReading
 from webapp.scans.models import Scan
 from webapp.scans.serializers import HistorySerializer, ScanSerializer, UploadedSerializer
 
@@ -54,7 +56,10 @@ def differ(scan: Scan, people: People, shape: ObjectId) -> None:
     Review.objects.filter(scan=scan, reader=people.owner).update(
         verdict="disagree", label="DME", comment="secret", blind=True
     )
-    Scan.objects.filter(pk=scan.pk).update(dispute=1.0, settled_label="DME")
+    final = FinalReading(By.ADJUDICATOR, ("DME",))
+    values = fields_of(final, scan.model_name)
+    assert 0 < values["final_rank"] != scan.final_rank
+    Scan.objects.filter(pk=scan.pk).update(dispute=1.0, settled_label="DME", **values)
     Annotation.objects.create(
         pk=shape, scan=scan, author=people.owner, selector=BOX, label="DME", comment="secret"
     )
@@ -71,6 +76,10 @@ def test_a_reader_without_a_verdict_learns_nothing_of_others(
 
     for scan, shape in zip((read[0], read[2]), shapes, strict=True):
         differ(scan, people, shape)
+    # A draft, on a scan whose readings are open to the reader: whoever drew it has not read it yet.
+    Annotation.objects.create(
+        scan=read[-1], author=people.adjudicator, selector=BOX, label="DME", comment="secret"
+    )
 
     assert differences(hidden, answers(masked, *asked)) == []
     # Those who may know are told, so the difference was there to be seen.

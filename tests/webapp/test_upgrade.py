@@ -121,6 +121,9 @@ def test_an_upgrade_fills_what_only_later_versions_have(old_scan: ObjectId) -> N
     assert scan.urgency_rank > 0  # worked out from its probabilities
     assert scan.readers == [str(User.objects.get(username="clara").pk)]  # learnt from its reviews
     assert (scan.caveats, scan.dispute, scan.settled_label) == ([], 0, "")
+    # What clara said of it leads, and no more than her word stands behind it.
+    assert scan.final_reading == {"by": "readers", "labels": ["CNV"], "readers": 1, "independent": 1}
+    assert scan.final_rank == 5
 
 
 def test_an_upgrade_keeps_what_a_browser_said_and_trusts_no_look_of_before(
@@ -167,6 +170,8 @@ def test_documents_of_the_version_before_are_read_while_both_run(
         "readers",
         "dispute",
         "settled_label",
+        "final_reading",
+        "final_rank",
         "micrometres_x",
         "micrometres_y",
         "waited_ms",

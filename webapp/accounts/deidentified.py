@@ -55,7 +55,10 @@ FIELDS: Mapping[str, Shown] = {
     ),
     **dict.fromkeys(("urgency_rank", "model_label", "model_name", "model_version"), Shown.AS_IT_IS),
     # Of readings; a label is one that a model knows, see webapp/scans/labels.py.
-    **dict.fromkeys(("reviewed", "reader_count", "read_by_me", "dispute", "settled_label"), Shown.AS_IT_IS),
+    **dict.fromkeys(
+        ("reviewed", "reader_count", "read_by_me", "dispute", "settled_label", "final_reading"),
+        Shown.AS_IT_IS,
+    ),
     **dict.fromkeys(
         (
             "verdict",

@@ -55,6 +55,9 @@ COLUMNS = (
     "model",
     "model_version",
     "weights_sha256",
+    "final_label",
+    "final_by",
+    "final_urgency",
     "prediction",
     "confidence",
     "doubts",
@@ -68,7 +71,7 @@ COLUMNS = (
 
 
 def _row(record: Record) -> list[Any]:
-    scan = record.scan
+    scan, final = record.scan, record.final
     return [
         record.name,
         record.file_name,
@@ -82,6 +85,9 @@ def _row(record: Record) -> list[Any]:
         scan.model_name,
         scan.model_version,
         scan.weights_sha256,
+        final.label if final else "",
+        final.by.value if final else "",
+        final.recommend(scan.model_name).urgency if final and scan.model_name else "",
         scan.label,
         "" if scan.confidence is None else scan.confidence,
         " ".join(scan.doubts),
@@ -153,6 +159,7 @@ def coco(records: Sequence[Record]) -> str:
             "width": record.scan.width,
             "height": record.scan.height,
             "patient": record.patient,
+            "final_label": record.final.label if record.final else "",
             "verified_label": record.verified_label,
         }
         for image, record in enumerate(records, start=1)

@@ -11,8 +11,9 @@ from webapp.accounts.models import User
 from webapp.accounts.pseudonyms import pseudonym
 from webapp.annotations.models import Annotation, disclose_shapes
 from webapp.reviews.models import Review
-from webapp.reviews.reading import how, independent_labels
+from webapp.reviews.reading import how
 from webapp.scans.disclosure import disclose
+from webapp.scans.final import FinalReading, final_reading
 from webapp.scans.labels import known_label
 from webapp.scans.models import Scan
 
@@ -50,10 +51,18 @@ class Record:
     scan: Scan
     verdicts: tuple[Verdict, ...]
     shapes: tuple[Shape, ...]
-    verified_label: str
-    """The label that an adjudicator, or else all readers independently of each other, named; "" without one."""
-    verified_by: str
-    """"adjudicator", "readers" or ""."""
+    final: FinalReading | None
+    """None where nobody has named a label, or the user may not know it."""
+
+    @property
+    def verified_label(self) -> str:
+        """The final reading's, where an adjudicator or enough independent readers stand behind it, else ""."""
+        return self.final.label if self.final and self.final.verified else ""
+
+    @property
+    def verified_by(self) -> str:
+        """ "adjudicator", "readers" or ""."""
+        return self.final.by.value if self.final and self.final.verified else ""
 
     @property
     def file_name(self) -> str:
@@ -72,13 +81,14 @@ def records(scans: Iterable[Scan], user: User) -> list[Record]:
     disclose_shapes(user, chain.from_iterable(drawn.values()))
     said = _reviews(scans, user)
     return [
-        _record(scan.as_shown_to(user), said[scan.pk], drawn[scan.pk], scan.is_open_to(user))
+        _record(scan.as_shown_to(user), said[scan.pk], drawn[scan.pk], final_reading(scan, user))
         for scan in scans
     ]
 
 
-def _record(scan: Scan, reviews: list[Review], annotations: list[Annotation], is_open: bool) -> Record:
-    label, by = _verified(scan, reviews) if is_open else ("", "")
+def _record(
+    scan: Scan, reviews: list[Review], annotations: list[Annotation], final: FinalReading | None
+) -> Record:
     current = [review for review in reviews if review.current]
     return Record(
         name=pseudonym("scan", scan.pk),
@@ -98,19 +108,7 @@ def _record(scan: Scan, reviews: list[Review], annotations: list[Annotation], is
             )
             for annotation in annotations
         ),
-        verified_label=label,
-        verified_by=by,
-    )
-
-
-def _verified(scan: Scan, reviews: list[Review]) -> tuple[str, str]:
-    if scan.settled_label:
-        return scan.settled_label, "adjudicator"
-    apart = set(independent_labels(reviews).values())
-    # What somebody says after a look at others adds nothing, but takes back what that reader said before.
-    now = {review.label for review in reviews if review.current}
-    return (
-        (apart.pop(), "readers") if len(apart) == 1 and "" not in apart and apart >= now - {""} else ("", "")
+        final=final,
     )
 
 

@@ -103,6 +103,40 @@ def apply(
     )
 
 
+def recommend_reading(model_name: str, labels: Sequence[str], said: str) -> Recommendation:
+    """The recommendation for a scan that people have read as one of these labels; `said` tells who says so.
+
+    Several labels, of readers who differ, are to be settled; they are as urgent as the most urgent of them. So is a
+    label that the guideline does not know.
+    """
+    try:
+        rules = guideline(model_name)
+    except GuidelineError as error:
+        log.error("No recommendation: %s", error)
+        rules = None
+    if rules is None:
+        reason = f"There are no recommendations for the model {model_name} that can be used."
+        return _review("", [said, reason], [RESEARCH_ONLY])
+    notes = [RESEARCH_ONLY, *([] if rules.signed_off_by else [NOT_SIGNED_OFF])]
+    steps = sorted(
+        (rules.steps[label] for label in labels if label in rules.steps), key=lambda step: -rules.rank(step)
+    )
+    unknown = [f"There is no recommendation for {label}." for label in labels if label not in rules.steps]
+    if len(labels) > 1 or unknown:
+        rank = max([REVIEW_RANK, *(1 + rules.rank(step) for step in steps)])
+        named = [f"{step.label}: {step.action}" for step in steps]
+        return _review(rules.version, [said, *unknown, *named], notes, steps, rank)
+    (step,) = steps
+    return Recommendation(
+        urgency=rules.tiers[step.tier],
+        action=step.action,
+        reasons=(said, *notes),
+        sources=step.sources,
+        version=rules.version,
+        rank=1 + rules.rank(step),
+    )
+
+
 def _doubts(rules: Guideline, probabilities: Mapping[str, float], quality: Mapping[str, Any]) -> list[str]:
     doubts = doubts_of(quality)
     label, confidence = max(probabilities.items(), key=lambda entry: entry[1], default=("", 0.0))

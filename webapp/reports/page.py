@@ -52,6 +52,16 @@ class Drawn:
 
 
 @dataclass(frozen=True)
+class Final:
+    """What leads where people have read the scan: their label, who says so, and the next step that follows."""
+
+    label: str
+    source: str
+    recommendation: dict[str, Any]
+    urgency_colour: str
+
+
+@dataclass(frozen=True)
 class Report:
     """Everything that stands on the page, as far as its reader may know it."""
 
@@ -68,6 +78,7 @@ class Report:
     warnings: Sequence[str] = ()
     recommendation: dict[str, Any] | None = None
     urgency_colour: str = "#ffffff"
+    final: Final | None = None
     readers: Sequence[str] = ()
     shapes: Sequence[Drawn] = ()
 
@@ -167,10 +178,23 @@ def _shapes(canvas: Canvas, shapes: Sequence[Drawn], left: float, top: float, sc
 def _columns(canvas: Canvas, report: Report, top: float) -> None:
     width = (WIDTH - 2 * MARGIN - GAP) / 2
     bottom = MARGIN + 14
-    for column, parts in enumerate((_model(report), _people(report))):
+    for column, parts in enumerate(([*_final(report.final), *_model(report)], _people(report))):
         frame = KeepInFrame(width, top - bottom, parts, mode="shrink")
         _, used = frame.wrapOn(canvas, width, top - bottom)
         frame.drawOn(canvas, MARGIN + column * (width + GAP), top - used)
+
+
+def _final(final: Final | None) -> list[Flowable]:
+    """What people say, and what follows from it: it leads."""
+    if final is None:
+        return []
+    said = [
+        _heading("Final reading"),
+        _text(f"<b>{escape(final.label)}</b>", 11),
+        _text(escape(final.source)),
+    ]
+    given = final.recommendation
+    return [*said, *_recommendation("Recommendation", given, given["reasons"], final.urgency_colour)]
 
 
 def _model(report: Report) -> list[Flowable]:
@@ -186,20 +210,25 @@ def _model(report: Report) -> list[Flowable]:
         Bar(label, share) for label, share in sorted(report.probabilities.items(), key=lambda item: -item[1])
     )
     parts.extend(_text(f"To keep in mind: {escape(warning)}") for warning in report.warnings)
-    given = report.recommendation
-    if given:
-        parts.append(_heading("Recommendation"))
-        urgency = given["urgency"][:1].upper() + given["urgency"][1:]
-        parts.append(_text(f"<b>{escape(urgency)}</b>", colour=report.urgency_colour))
-        parts.append(_text(escape(given["action"])))
+    if report.recommendation:
         # What stands beside the label already is not said again.
         said = {*report.doubts, *report.warnings}
         reasons = [DOUBTFUL] if report.doubts else []
-        reasons += [reason for reason in given["reasons"] if reason not in said]
-        parts.extend(_text(f"• {escape(reason)}") for reason in reasons)
-        for source in given["sources"]:
-            address = f" {source['url']}" if source["url"] else ""
-            parts.append(_text(f"Source: {escape(source['title'] + address)}", 7))
+        reasons += [reason for reason in report.recommendation["reasons"] if reason not in said]
+        alone = "Recommendation from the model's answer alone" if report.final else "Recommendation"
+        parts.extend(_recommendation(alone, report.recommendation, reasons, report.urgency_colour))
+    return parts
+
+
+def _recommendation(title: str, given: dict[str, Any], reasons: Sequence[str], colour: str) -> list[Flowable]:
+    """The next step, why, and who says so."""
+    urgency = given["urgency"][:1].upper() + given["urgency"][1:]
+    parts: list[Flowable] = [_heading(title), _text(f"<b>{escape(urgency)}</b>", colour=colour)]
+    parts.append(_text(escape(given["action"])))
+    parts.extend(_text(f"• {escape(reason)}") for reason in reasons)
+    for source in given["sources"]:
+        address = f" {source['url']}" if source["url"] else ""
+        parts.append(_text(f"Source: {escape(source['title'] + address)}", 7))
     return parts
 
 

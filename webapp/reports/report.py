@@ -13,12 +13,13 @@ from webapp.annotations.models import Annotation, disclose_shapes
 from webapp.annotations.serializers import shown_label
 from webapp.annotations.shapes import Shape
 from webapp.recommendations.colours import colour_of
-from webapp.reports.page import Drawn, Report
+from webapp.reports.page import Drawn, Final, Report
 from webapp.reviews.models import Adjudication, Review
 from webapp.reviews.reading import how
 from webapp.reviews.summary import summary
 from webapp.scans import storage
 from webapp.scans.disclosure import disclose
+from webapp.scans.final import FinalReading, final_reading
 from webapp.scans.models import Eye, Scan
 
 # A page has room for so many shapes and readers; the picture shows all shapes.
@@ -33,6 +34,7 @@ def report_of(scan: Scan, user: User) -> Report:
     """
     reading = summary(scan, user)
     drawn = Annotation.objects.of_scan(scan, user)
+    final = final_reading(scan, user)
     disclose(user, [scan])
     disclose_shapes(user, drawn)
     scan = scan.as_shown_to(user)
@@ -51,9 +53,18 @@ def report_of(scan: Scan, user: User) -> Report:
         warnings=scan.caveats or [],
         recommendation=scan.recommendation,
         urgency_colour=colour_of(scan.recommendation or {}, scan.urgency_rank),
+        final=_final(scan, final) if final else None,
         readers=_readers(reading, user),
         shapes=[Drawn(annotation.selector, _of(annotation, scan, user)) for annotation in drawn][:MOST_LINES],
     )
+
+
+def _final(scan: Scan, final: FinalReading) -> Final:
+    """What leads, and the next step that follows from it."""
+    recommended = final.recommend(scan.model_name)
+    given = recommended.to_dict()
+    label = final.label or " or ".join(final.labels)
+    return Final(label, final.source, given, colour_of(given, recommended.rank))
 
 
 def _facts(scan: Scan, user: User) -> list[tuple[str, str]]:
@@ -90,10 +101,12 @@ def _readers(reading: dict[str, Any], user: User) -> list[str]:
         lines.append(f"{others} more, hidden until you have given your verdict." if others else "Nobody yet.")
     elif not reviews:
         lines.append("Nobody yet.")
-    if reading["agreement"] is not None:
-        lines.append(
-            f"{numbers.percent(reading['agreement'])} of the pairs of independent readings name the same label."
+    if reading["pairs"]:
+        # Counts and no percentage: the pairs of one scan are few.
+        pairs = (
+            f"{reading['agreeing_pairs']} of {reading['pairs']} pair{'' if reading['pairs'] == 1 else 's'}"
         )
+        lines.append(f"{pairs} of independent readings name the same label.")
     settled: Adjudication | None = reading["adjudication"]
     if settled is not None:
         lines.append(f"Settled as {settled.label} by {shown_name(settled.adjudicator, user)}.")

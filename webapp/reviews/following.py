@@ -10,6 +10,7 @@ from collections.abc import Iterator, Sequence
 
 from webapp.audit.objects import follows
 from webapp.reviews.models import Adjudication, Review
+from webapp.reviews.outcome import final_of
 from webapp.scans.models import PREDICTION_FIELDS, Prediction, Scan
 
 CHUNK = 500
@@ -30,14 +31,11 @@ def answers(scans: Sequence[Scan]) -> Iterator[tuple[Scan, str]]:
 
 @follows("scan")
 def readings(scans: Sequence[Scan]) -> Iterator[tuple[Scan, str]]:
-    """Scans whose readers, or what settles them, are not those of the verdicts and adjudications."""
+    """Scans whose readers, or what settles them or leads, are not those of the verdicts and adjudications."""
     keys = [scan.pk for scan in scans]
-    said = (
-        Review.objects.filter(scan__in=keys, current=True).order_by("pk").values_list("scan_id", "reader_id")
-    )
-    readers: dict[object, set[str]] = defaultdict(set)
-    for scan_id, reader_id in said.iterator(chunk_size=CHUNK):
-        readers[scan_id].add(str(reader_id))
+    reviews: dict[object, list[Review]] = defaultdict(list)
+    for review in Review.objects.filter(scan__in=keys).order_by("pk").iterator(chunk_size=CHUNK):
+        reviews[review.scan_id].append(review)
     settled = dict(
         Adjudication.objects.filter(scan__in=keys)
         .order_by("created", "pk")
@@ -45,10 +43,14 @@ def readings(scans: Sequence[Scan]) -> Iterator[tuple[Scan, str]]:
         .iterator(chunk_size=CHUNK)
     )
     for scan in scans:
-        if set(scan.readers) != readers[scan.pk]:
+        said = reviews[scan.pk]
+        if set(scan.readers) != {str(review.reader_id) for review in said if review.current}:
             yield scan, "its readers are not those who gave a verdict"
         if scan.settled_label != settled.get(scan.pk, ""):
             yield scan, "the label that settles it is not that of its last adjudication"
+        final = final_of(said, settled.get(scan.pk, ""))
+        if (scan.final_reading or None) != (final.to_dict() if final else None):
+            yield scan, "its final reading is not what its verdicts and adjudications come to"
 
 
 @follows("review")

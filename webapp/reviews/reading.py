@@ -2,19 +2,16 @@
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Iterable
 from dataclasses import dataclass
-from math import comb
-
-from bson import ObjectId
 
 from webapp.accounts.models import User
 from webapp.audit import recording
 from webapp.audit.models import Action
 from webapp.metrics import instruments
 from webapp.reviews.models import Adjudication, Review, Source, Verdict
+from webapp.reviews.outcome import fields_of, final_of, independent_labels, pairs_of
 from webapp.scans import disclosure
+from webapp.scans.final import By, FinalReading
 from webapp.scans.models import Scan
 from webapp.transactions import all_or_nothing
 
@@ -83,10 +80,11 @@ def record(
             model_version=now.model_version,
         )
         reviews = list(Review.objects.filter(scan=scan))
-        agreed = agreement(independent_labels(reviews).values())
-        dispute = 0.0 if agreed is None else 1 - agreed
+        pairs = pairs_of(independent_labels(reviews).values())
+        dispute = pairs.dispute
         now.readers = [str(given.reader_id) for given in reviews if given.current]
-        Scan.objects.filter(pk=scan.pk).update(reviewed=True, readers=now.readers, dispute=dispute)
+        final = fields_of(final_of(reviews, now.settled_label), now.model_name)
+        Scan.objects.filter(pk=scan.pk).update(reviewed=True, readers=now.readers, dispute=dispute, **final)
         # The answer to a verdict says what the model said.
         disclosure.disclose_answers(reader, [now])
         recording.record(
@@ -109,7 +107,8 @@ def settle(scan: Scan, adjudicator: User, label: str, comment: str = "") -> Adju
     """Keep what an adjudicator says of a scan; earlier adjudications and every reader's verdict stay."""
 
     def write() -> Adjudication:
-        Scan.objects.filter(pk=scan.pk).update(settled_label=label)
+        final = fields_of(FinalReading(By.ADJUDICATOR, (label,)), scan.model_name)
+        Scan.objects.filter(pk=scan.pk).update(settled_label=label, **final)
         settled = Adjudication.objects.create(
             scan=scan, adjudicator=adjudicator, label=label, comment=comment
         )
@@ -121,24 +120,8 @@ def settle(scan: Scan, adjudicator: User, label: str, comment: str = "") -> Adju
     return all_or_nothing(write)
 
 
-def independent_labels(reviews: Iterable[Review]) -> dict[ObjectId, str]:
-    """What each reader of a scan said last before anything of others' readings was shown; "" for who was unsure then.
-
-    Agreement is that of readers who don't know of each other: what comes after a look at others is none.
-    """
-    apart = (review for review in reviews if review.independent)
-    return {review.reader_id: review.label for review in sorted(apart, key=lambda review: review.created)}
-
-
 def how(review: Review) -> str:
     """What its reader knew, in words: "blind", "after others" where others' readings had been shown, or ""."""
     if review.blind:
         return "blind" if review.blind_source == Source.SERVER else "blind by the browser's word"
     return "" if review.independent else "after others"
-
-
-def agreement(labels: Iterable[str]) -> float | None:
-    """Share of the readers' pairs that name the same label, 0 to 1; who names none is in no pair, None without one."""
-    named = Counter(label for label in labels if label)
-    pairs = comb(named.total(), 2)
-    return sum(comb(count, 2) for count in named.values()) / pairs if pairs else None

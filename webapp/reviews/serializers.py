@@ -194,8 +194,11 @@ class ReadingSerializer(serializers.Serializer[Any]):
     reader_count = serializers.IntegerField()
     agreement = serializers.FloatField(
         allow_null=True,
-        help_text="Share of the pairs of independent readings that name the same label; null without a pair.",
+        help_text="Share of the pairs of independent readings that name the same label; null without a pair. The pairs "
+        "of one scan are few: say how many there are.",
     )
+    agreeing_pairs = serializers.IntegerField(help_text="How many of them name the same label.")
+    pairs = serializers.IntegerField(help_text="How many there are; 0 while others' readings are hidden.")
     dice = ReadersDiceSerializer(many=True)
     heatmap = HeatmapOverlapSerializer(many=True)
     adjudication = AdjudicationSerializer(allow_null=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 from django.contrib import admin, messages
@@ -24,6 +25,7 @@ from webapp.scans import room, thumbnail
 from webapp.scans.correction import correct
 from webapp.scans.deletion import delete_scan
 from webapp.scans.disclosing_admin import DisclosingAdmin
+from webapp.scans.final import FinalReading
 from webapp.scans.models import Prediction, Scan
 
 NOTHING = "–"
@@ -67,7 +69,17 @@ class PredictionInline(admin.TabularInline[Prediction, Scan]):
 class ScanAdmin(DisclosingAdmin[Scan], TransactionalAdmin[Scan]):
     """Every scan, newest first."""
 
-    list_display = ("picture", "prediction", "urgency", "state", "reviewed", "eye", "user", "timestamp")
+    list_display = (
+        "picture",
+        "final",
+        "prediction",
+        "urgency",
+        "state",
+        "reviewed",
+        "eye",
+        "user",
+        "timestamp",
+    )
     list_display_links = ("picture", "prediction", "timestamp")
     list_filter = ("status", "label", "model_version", "reviewed", "eye", "clinic")
     list_select_related = ()  # see get_queryset
@@ -77,11 +89,15 @@ class ScanAdmin(DisclosingAdmin[Scan], TransactionalAdmin[Scan]):
     show_full_result_count = False
     fieldsets = (
         (None, {"fields": ("pictures", "status", "failure", "reviewed")}),
+        ("Final reading", {"fields": ("final", "urgency", "action", "reasons", "sources")}),
         (
             "Prediction",
             {"fields": ("prediction", "bars", "caveat_texts", "quality_reasons", "read_by", "predicted_at")},
         ),
-        ("Recommendation", {"fields": ("urgency", "action", "reasons", "sources")}),
+        (
+            "Recommendation from the model's answer alone",
+            {"fields": ("model_urgency", "model_action", "model_reasons", "model_sources")},
+        ),
         ("Patient", {"fields": ("eye", "patient_ref", "acquired", "note")}),
         ("Record", {"fields": ("user", "clinic", "timestamp", "size", "sha256", "weights_sha256")}),
     )
@@ -182,6 +198,14 @@ class ScanAdmin(DisclosingAdmin[Scan], TransactionalAdmin[Scan]):
         inside = format_html_join("", "<figure>{}<figcaption>{}</figcaption></figure>", figures)
         return format_html('<div class="pictures">{}</div>', inside)
 
+    @admin.display(description="Final reading")
+    def final(self, scan: Scan) -> str:
+        """What leads where people have read the scan, and who says so."""
+        if not scan.final_reading:
+            return NOTHING
+        final = FinalReading.stored(scan.final_reading)
+        return f"{' or '.join(final.labels)}, {final.source}"
+
     @admin.display(description="Prediction", ordering="label")
     def prediction(self, scan: Scan) -> str:
         """The first label and its probability."""
@@ -218,36 +242,43 @@ class ScanAdmin(DisclosingAdmin[Scan], TransactionalAdmin[Scan]):
 
     @admin.display(description="Urgency")
     def urgency(self, scan: Scan) -> str:
-        """The recommendation's tier."""
-        return _recommended(scan, "urgency")
+        """The tier of what leads."""
+        return str(_leading(scan).get("urgency", NOTHING))
 
     @admin.display(description="Next step")
     def action(self, scan: Scan) -> str:
-        """What to do."""
-        return _recommended(scan, "action")
+        """What to do, by what leads."""
+        return str(_leading(scan).get("action", NOTHING))
+
+    @admin.display(description="Urgency")
+    def model_urgency(self, scan: Scan) -> str:
+        """The tier by the model's answer."""
+        return str((scan.recommendation or {}).get("urgency", NOTHING))
+
+    @admin.display(description="Next step")
+    def model_action(self, scan: Scan) -> str:
+        """What to do by the model's answer."""
+        return str((scan.recommendation or {}).get("action", NOTHING))
 
     @admin.display(description="Reasons")
     def reasons(self, scan: Scan) -> SafeString | str:
-        """Why."""
-        said = (scan.recommendation or {}).get("reasons", [])
-        return format_html_join("", "<div>{}</div>", [(reason,) for reason in said]) or NOTHING
+        """Why, of what leads."""
+        return _reasons(_leading(scan))
+
+    @admin.display(description="Reasons")
+    def model_reasons(self, scan: Scan) -> SafeString | str:
+        """Why, of the model's answer."""
+        return _reasons(scan.recommendation or {})
 
     @admin.display(description="Sources")
     def sources(self, scan: Scan) -> SafeString | str:
-        """Who says so."""
-        return (
-            format_html_join(
-                "",
-                "<div>{}</div>",
-                [
-                    (format_html('<a href="{}">{}</a>', source["url"], source["title"]),)
-                    if source["url"]
-                    else (source["title"],)
-                    for source in (scan.recommendation or {}).get("sources", [])
-                ],
-            )
-            or NOTHING
-        )
+        """Who says so, of what leads."""
+        return _sources(_leading(scan))
+
+    @admin.display(description="Sources")
+    def model_sources(self, scan: Scan) -> SafeString | str:
+        """Who says so, of the model's answer."""
+        return _sources(scan.recommendation or {})
 
     @admin.display(description="Size")
     def size(self, scan: Scan) -> str:
@@ -260,9 +291,27 @@ def _user(request: HttpRequest) -> User:
     return request.user
 
 
-def _recommended(scan: Scan, key: str) -> str:
-    return str((scan.recommendation or {}).get(key, NOTHING))
+def _leading(scan: Scan) -> dict[str, Any]:
+    """The recommendation of the final reading, or without one of the model's answer; empty without either."""
+    if scan.final_reading:
+        return FinalReading.stored(scan.final_reading).recommend(scan.model_name).to_dict()
+    return scan.recommendation or {}
 
 
 def _link(name: str, scan: Scan) -> SafeString:
     return format_html('<a href="{0}"><img src="{0}" alt=""></a>', reverse(name, args=[scan.pk]))
+
+
+def _reasons(recommendation: Mapping[str, Any]) -> SafeString | str:
+    said = recommendation.get("reasons", [])
+    return format_html_join("", "<div>{}</div>", [(reason,) for reason in said]) or NOTHING
+
+
+def _sources(recommendation: Mapping[str, Any]) -> SafeString | str:
+    found = [
+        (format_html('<a href="{}">{}</a>', source["url"], source["title"]),)
+        if source["url"]
+        else (source["title"],)
+        for source in recommendation.get("sources", [])
+    ]
+    return format_html_join("", "<div>{}</div>", found) or NOTHING

@@ -101,7 +101,7 @@ PREDICTION_FIELDS = (
     "predicted_at",
 )
 LEFT_TO_DO = ("status", "failure", "attempts", "next_attempt_at", "claimed_until", "waited_ms")
-OF_READINGS = ("reviewed", "readers", "dispute", "settled_label")
+OF_READINGS = ("reviewed", "readers", "dispute", "settled_label", "final_reading", "final_rank")
 
 
 @audited("scan", apart=(*PREDICTION_FIELDS, *LEFT_TO_DO, *OF_READINGS, "urgency_rank"))
@@ -172,6 +172,12 @@ class Scan(OfScan):
         default=0, help_text="Share of the pairs of independent readings that name different labels."
     )
     settled_label = models.CharField(max_length=80, blank=True, help_text="What an adjudicator said last.")
+    final_reading = models.JSONField(
+        null=True, blank=True, help_text="What leads, as webapp/scans/final.py reads it."
+    )
+    final_rank = models.IntegerField(
+        default=0, help_text="As urgency_rank, of the final reading; 0 without one."
+    )
 
     answer_hidden = False
     """Whether this is what `as_shown_to` left of a scan whose answer its reader may not know yet."""
@@ -195,6 +201,7 @@ class Scan(OfScan):
             models.Index(fields=["status", "-timestamp", "-id"], name="newest_of_status"),
             models.Index(fields=["patient_ref", "-timestamp", "-id"], name="newest_of_patient"),
             models.Index(fields=["-urgency_rank", "-timestamp", "-id"], name="most_urgent"),
+            models.Index(fields=["-final_rank", "-timestamp", "-id"], name="most_urgent_read"),
             models.Index(fields=["confidence", "-timestamp", "-id"], name="least_certain"),
             models.Index(fields=["-dispute", "-timestamp", "-id"], name="most_disputed"),
             models.Index(fields=["status", "next_attempt_at"], name="left_to_do"),

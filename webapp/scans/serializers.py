@@ -15,7 +15,11 @@ from webapp.accounts.deidentified import DeIdentified
 from webapp.accounts.models import User
 from webapp.annotations.serializers import AnnotationSerializer
 from webapp.api.fields import NumberField, PatternField, TextField, WrittenNumberField
-from webapp.recommendations.rules import needs_review
+from webapp.scans.final_serializers import (
+    FinalReadingSerializer,
+    RecommendationSerializer,
+    shown_final_reading,
+)
 from webapp.scans.differences import ENTERED, FoundIn
 from webapp.scans.models import Eye, Scan, Status
 from webapp.scans.scale import LARGEST, SMALLEST
@@ -123,29 +127,6 @@ class ModelSerializer(serializers.Serializer[Any]):
     version = serializers.CharField(source="model_version")
 
 
-class SourceSerializer(serializers.Serializer[Any]):
-    """A publication behind a recommendation."""
-
-    title = serializers.CharField()
-    url = serializers.CharField(allow_null=True)
-
-
-class RecommendationSerializer(serializers.Serializer[Any]):
-    """The next step, why, and who says so."""
-
-    urgency = serializers.CharField()
-    action = serializers.CharField()
-    reasons = serializers.ListField(child=serializers.CharField())
-    sources = SourceSerializer(many=True)
-    version = serializers.CharField()
-    needs_review = serializers.SerializerMethodField(
-        help_text="True where there is no tier: a clinician has to look at the scan."
-    )
-
-    def get_needs_review(self, recommendation: dict[str, Any]) -> bool:
-        return needs_review(recommendation)
-
-
 class FailureSerializer(serializers.Serializer[Any]):
     """Why the model server refuses the image."""
 
@@ -224,6 +205,10 @@ class ScanSerializer(DeIdentified, serializers.Serializer[Any]):
     settled_label = serializers.CharField(
         allow_null=True, help_text="What an adjudicator said last; null until you have given your verdict."
     )
+    final_reading = serializers.SerializerMethodField(
+        help_text="What leads where people have read the scan; null where nobody has named a label, and until you have "
+        "given your verdict."
+    )
     may_change = serializers.SerializerMethodField(help_text="Whether you may change or delete it.")
 
     def to_representation(self, instance: Scan) -> dict[str, Any]:
@@ -265,6 +250,10 @@ class ScanSerializer(DeIdentified, serializers.Serializer[Any]):
 
     def get_read_by_me(self, scan: Scan) -> bool:
         return str(self._reader.pk) in scan.readers
+
+    @extend_schema_field(FinalReadingSerializer(allow_null=True))
+    def get_final_reading(self, scan: Scan) -> dict[str, Any] | None:
+        return shown_final_reading(scan, self._reader)
 
     def get_may_change(self, scan: Scan) -> bool:
         return scan.may_be_changed_by(self._reader)
@@ -312,6 +301,7 @@ class HistorySerializer(DeIdentified, serializers.Serializer[Any]):
     image_path = serializers.SerializerMethodField()
     prediction = serializers.CharField(source="label", allow_null=True)
     confidence = serializers.FloatField(allow_null=True)
+    final_reading = serializers.SerializerMethodField(help_text="As the scan's.")
     doubts = DoubtsField()
     caveats = serializers.SerializerMethodField()
     annotation_path = serializers.SerializerMethodField(help_text="The scan with its heat map.")
@@ -336,6 +326,10 @@ class HistorySerializer(DeIdentified, serializers.Serializer[Any]):
     @extend_schema_field(serializers.CharField(allow_null=True))
     def get_annotation_path(self, scan: Scan) -> str | None:
         return overlay_path(scan)
+
+    @extend_schema_field(FinalReadingSerializer(allow_null=True))
+    def get_final_reading(self, scan: Scan) -> dict[str, Any] | None:
+        return shown_final_reading(scan, self.context["request"].user)
 
     @extend_schema_field(AnnotationSerializer(many=True))
     def get_manual_annotation(self, scan: Scan) -> list[dict[str, Any]]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import heapq
 from dataclasses import dataclass
 from typing import Any
 
@@ -54,17 +55,37 @@ class Stretch:
         return value, scan.timestamp.isoformat(), str(scan.pk)
 
 
-def stretches(ordering: Ordering, scans: ScanQuerySet, reader: User) -> list[Stretch]:
-    """The scans in this order, for which nothing counts that the reader may not know."""
+def stretches(ordering: Ordering, scans: ScanQuerySet, reader: User) -> list[tuple[Stretch, ...]]:
+    """The scans in this order, for which nothing counts that the reader may not know.
+
+    The stretches of a tuple run beside each other, each largest first by a field of its own.
+    """
     if ordering == Ordering.URGENT:
-        return [Stretch(scans, "-urgency_rank")]
+        # A final reading leads for those who may know it; for all others the model's answer does.
+        read = open_readings(reader) & Q(final_rank__gt=0)
+        return [(Stretch(scans.filter(read), "-final_rank"), Stretch(scans.exclude(read), "-urgency_rank"))]
     if ordering == Ordering.UNCERTAIN:  # what has no confidence is not uncertain, but unread by the model
-        return [Stretch(scans.filter(confidence__isnull=False), "confidence")]
+        return [(Stretch(scans.filter(confidence__isnull=False), "confidence"),)]
     if ordering == Ordering.DISPUTED:
         # A dispute that is hidden until the own verdict is none here, as it is none where the scan is shown.
         disputed = open_readings(reader) & Q(dispute__gt=0)
-        return [Stretch(scans.filter(disputed), "-dispute"), Stretch(scans.exclude(disputed))]
-    return [Stretch(scans)]
+        return [(Stretch(scans.filter(disputed), "-dispute"),), (Stretch(scans.exclude(disputed)),)]
+    return [(Stretch(scans),)]
+
+
+def merged(beside: tuple[Stretch, ...], last: list[Any], most: int) -> list[tuple[Scan, list[Any]]]:
+    """The next scans of stretches that run beside each other, with their sort keys; `last` are those of the one before."""
+
+    def begin(stretch: Stretch) -> list[tuple[Scan, list[Any]]]:
+        scans = stretch.after(*last) if last else stretch.scans
+        return [(scan, list(stretch.keys(scan))) for scan in scans.order_by(*stretch.order)[:most]]
+
+    lists = [begin(stretch) for stretch in beside]
+    if len(lists) == 1:
+        return lists[0]
+    # All begin with what is largest; of a document of an earlier version the field may be missing.
+    found = heapq.merge(*lists, key=lambda entry: (entry[1][0] or 0, *entry[1][1:]), reverse=True)
+    return list(found)[:most]
 
 
 class ScanPages(NewestFirst):
@@ -101,12 +122,11 @@ class WorklistPages(ScanPages):
 
         def load() -> list[Scan]:
             found: list[tuple[Scan, list[Any]]] = []
-            for number, stretch in enumerate(of_order[begin:], start=begin):
-                scans = stretch.after(*last) if last and number == begin else stretch.scans
+            for number, beside in enumerate(of_order[begin:], start=begin):
                 missing = size + 1 - len(found)
                 if missing:
-                    page = scans.order_by(*stretch.order)[:missing]
-                    found += [(scan, [number, *stretch.keys(scan)]) for scan in page]
+                    page = merged(beside, last if number == begin else [], missing)
+                    found += [(scan, [number, *keys]) for scan, keys in page]
             self._next = found[size - 1][1] if len(found) > size else None
             return [scan for scan, _ in found[:size]]
 

@@ -152,7 +152,7 @@ def test_a_blind_reading_hides_the_answer_until_the_reader_has_said_what_it_is(
     expect(row).not_to_contain_text(scan["recommendation"]["urgency"])
     expect(window.page.get_by_role("combobox", name="Order")).to_be_disabled()
     expect(window.page.get_by_role("combobox", name="Eye")).to_be_visible()
-    expect(window.page.get_by_role("combobox", name="Label")).to_have_count(0)
+    expect(window.page.get_by_role("combobox", name="Label of the model")).to_have_count(0)
 
     window.read(scan)
     expect(window.page.get_by_text("Your reading first")).to_be_visible()
@@ -246,17 +246,34 @@ def test_readers_see_each_other_after_their_own_verdict_and_an_adjudicator_settl
     expect(readers).not_to_contain_text("clara")
     disagree(window, other_label(scan), "looks like another disease")
     expect(readers).to_contain_text("clara")
-    expect(readers).to_contain_text("0% of the pairs of independent readings")
+    expect(readers).to_contain_text("0 of 1 pair of independent readings")
     expect(readers).to_contain_text("Dice 1.00")
     expect(readers).to_contain_text("heat map")
+
+    final = window.page.get_by_test_id("final")
+    expect(final).to_contain_text("Readers name different labels, and nobody has settled it")
+    expect(window.page.get_by_test_id("recommendation")).to_contain_text("Clinician review required")
 
     window = enter("judith").read(scan)
     window.page.get_by_role("button", name="Settle this scan").click()
     settle = window.page.get_by_test_id("settle")
     settle.get_by_role("combobox").click()
-    window.page.get_by_role("option", name=scan["prediction"], exact=True).click()
+    settled = other_label(scan)
+    window.page.get_by_role("option", name=settled, exact=True).click()
     settle.get_by_role("button", name="Settle", exact=True).click()
-    expect(window.page.get_by_text(f"Settled as {scan['prediction']} by")).to_be_visible()
+    expect(window.page.get_by_text(f"Settled as {settled} by")).to_be_visible()
+    # What was settled leads, here and in the list; what the model said stays as the model's.
+    final = window.page.get_by_test_id("final")
+    expect(final).to_contain_text(f"{settled}Settled by an adjudicator")
+    leads = clinic.get("judith", f"{path}/")["final_reading"]["recommendation"]
+    expect(window.page.get_by_test_id("recommendation")).to_contain_text(leads["action"])
+    expect(window.page.get_by_test_id("answer").get_by_test_id("label")).to_have_text(scan["prediction"])
+    alone = window.page.get_by_test_id("recommendation-of-model")
+    expect(alone).to_contain_text(scan["recommendation"]["action"])
+    window.open("/")
+    row = window.page.get_by_test_id("row").filter(has=window.page.locator(f"a[href^='/scans/{scan['id']}']"))
+    expect(row).to_contain_text(f"{settled}model: {scan['prediction']}")
+    expect(row).to_contain_text(leads["urgency"])
     reading = clinic.get("clara", f"{path}/reading/")
     assert {review["reader"]: review["verdict"] for review in reading["reviews"]} == {
         "clara": "agree",

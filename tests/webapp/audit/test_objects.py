@@ -98,6 +98,7 @@ def test_nothing_differs_after_all_that_is_done_with_a_right_to(busy: Scan) -> N
         (Scan, "recommendation", None, "the answer that it shows is none of its predictions"),
         (Scan, "readers", [], "its readers are not those who gave a verdict"),
         (Scan, "settled_label", "CNV", "the label that settles it is not that of its last adjudication"),
+        (Scan, "final_reading", None, "its final reading is not what its verdicts and adjudications come to"),
         (Prediction, "confidence", 0.1, "it is not what it was by record "),
         (Annotation, "comment", "a cyst", "it is not what it was by record "),
         (Review, "label", "CNV", "it is not what it was by record "),

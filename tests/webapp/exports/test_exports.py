@@ -70,7 +70,8 @@ def test_a_table_has_a_row_per_scan_with_prediction_and_verdicts(
 
     assert (row["prediction"], row["confidence"], row["eye"]) == ("CNV", "0.8", "OD")
     assert float(row["probability_CNV"]) == 0.8 and float(row["probability_DME"]) == pytest.approx(0.1)
-    assert (row["verified_label"], row["verified_by"]) == ("CNV", "readers")
+    assert (row["final_label"], row["final_by"]) == ("CNV", "readers")
+    assert (row["verified_label"], row["verified_by"]) == ("", "")  # by one reader alone
     assert row["verdicts"].endswith("agree CNV blind") and row["shapes"] == "3"
 
 
@@ -179,6 +180,8 @@ def test_w3c_annotations_keep_every_shape_to_the_letter(scan: Scan, clinician: U
 def test_folders_hold_what_is_verified_by_its_label(
     scan: Scan, clinician: User, colleague: User, predicted: Predicted, api: Clients
 ) -> None:
+    reading.record(scan, colleague, "agree")
+    predicted(clinician, "NORMAL")
     disputed = predicted(clinician, "DME")
     reading.record(disputed, clinician, "agree")
     reading.record(disputed, colleague, "disagree", "CNV")
@@ -221,7 +224,8 @@ def test_labels_of_a_model_that_were_never_checked_write_no_formula_and_no_other
 ) -> None:
     # As models were imported whose cards held any text.
     formula, climbing = '=HYPERLINK("https://example.org")', "../../x"
-    Scan.objects.update(label=formula, probabilities={formula: 0.6, climbing: 0.4}, settled_label=climbing)
+    Scan.objects.update(label=formula, probabilities={formula: 0.6, climbing: 0.4})
+    reading.settle(scan, clinician, climbing)
 
     table = exported(api, clinician, "csv").decode()
     names = list(unpacked(exported(api, clinician, "folders")))

@@ -17,6 +17,7 @@ from tests.webapp.conftest import Clients
 from webapp.accounts.deidentified import shown
 from webapp.accounts.models import User
 from webapp.annotations.models import Annotation
+from webapp.dashboard import figures
 from webapp.reviews import reading
 from webapp.reviews.models import Review
 from webapp.scans.models import Disclosure, Scan
@@ -126,8 +127,9 @@ def test_who_gives_in_after_a_look_ends_no_dispute(scan: Scan, colleague: User, 
 
 
 def test_the_dashboard_compares_independent_readings_alone(
-    scan: Scan, colleague: User, administrator: User, api: Clients
+    scan: Scan, colleague: User, administrator: User, api: Clients, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr(figures, "LEAST_SCANS", 1)
     client = api(colleague)
     says(client, scan, label="CNV")
     client.get(f"/api/v1/scans/{scan.pk}/reading/")
@@ -174,8 +176,9 @@ def test_an_export_says_who_knew_of_others_and_verifies_nothing_by_them(
 
 
 def test_who_takes_a_label_back_after_a_look_verifies_it_no_more(
-    scan: Scan, clinician: User, colleague: User, researcher: User, api: Clients
+    scan: Scan, clinician: User, colleague: User, researcher: User, api: Clients, settings: Any
 ) -> None:
+    settings.VERIFYING_READERS = 1
     before = row(api, researcher, scan)
     assert (before["verified_label"], before["verified_by"]) == ("DME", "readers")
     says(api(colleague), scan, label="DME")

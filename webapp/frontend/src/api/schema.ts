@@ -219,7 +219,7 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** @description What was drawn on the scan, oldest first; what others drew, too, once you have given your verdict. */
+        /** @description What was drawn on the scan, oldest first; what others drew, too, once you and they have given a verdict. */
         get: operations["scans_annotations_list"];
         put?: never;
         /** @description Draw a shape. */
@@ -527,6 +527,13 @@ export interface components {
             purpose: string;
             value: string;
         };
+        /**
+         * @description * `adjudicator` - Settled by an adjudicator
+         *     * `readers` - All readers who name a label name this one
+         *     * `disputed` - Readers name different labels, and nobody has settled it
+         * @enum {string}
+         */
+        ByEnum: "adjudicator" | "readers" | "disputed";
         /** @description Cohen's kappa of two readers' independent readings, or of a reader's blind ones and a version of the model. */
         Cohen: {
             readers: string[];
@@ -534,9 +541,13 @@ export interface components {
             scans: number;
             /**
              * Format: double
-             * @description -1 to 1; null where it is not defined.
+             * @description -1 to 1; null where it is not defined, and of fewer than 20 scans.
              */
             kappa: number | null;
+            /** @description Null where kappa is. */
+            interval: components["schemas"]["Interval"] | null;
+            /** @description Whether there is a kappa, be it of too few scans to show. */
+            defined: boolean;
         };
         /** @description How many there are. */
         Count: {
@@ -545,6 +556,8 @@ export interface components {
         /** @description Scans, model, readers and queue, of the scans that you may see and the readings that are open to you. */
         Dashboard: {
             days: number;
+            /** @description From so many scans on shares and kappas are given; of fewer, their counts alone. */
+            least_scans: number;
             /** @description Empty in de-identified data, of which all other figures are of all times. */
             scans_per_day: components["schemas"]["Day"][];
             labels: components["schemas"]["LabelCount"][];
@@ -608,9 +621,13 @@ export interface components {
             scans: number;
             /**
              * Format: double
-             * @description -1 to 1; null where it is not defined.
+             * @description -1 to 1; null where it is not defined, and of fewer than 20 scans.
              */
             kappa: number | null;
+            /** @description Null where kappa is. */
+            interval: components["schemas"]["Interval"] | null;
+            /** @description Whether there is a kappa, be it of too few scans to show. */
+            defined: boolean;
         };
         /**
          * @description * `csv` - csv
@@ -647,6 +664,8 @@ export interface components {
             prediction: string | null;
             /** Format: double */
             confidence: number | null;
+            /** @description As the scan's. */
+            readonly final_reading: components["schemas"]["FinalReading"] | null;
             /** @description Why the picture may be none that the model can judge, as sentences. Show them wherever you show the prediction. Empty where nothing speaks against it, and while the answer is hidden. */
             readonly doubts: string[];
             readonly caveats: string[];
@@ -660,6 +679,13 @@ export interface components {
              */
             timestamp: string | null;
             user_id: string;
+        };
+        /** @description Where a figure lies with 95 % confidence (Wilson). */
+        Interval: {
+            /** Format: double */
+            low: number;
+            /** Format: double */
+            high: number;
         };
         /** @description How often the model said a label. */
         LabelCount: {
@@ -807,9 +833,13 @@ export interface components {
             reader_count: number;
             /**
              * Format: double
-             * @description Share of the pairs of independent readings that name the same label; null without a pair.
+             * @description Share of the pairs of independent readings that name the same label; null without a pair. The pairs of one scan are few: say how many there are.
              */
             agreement: number | null;
+            /** @description How many of them name the same label. */
+            agreeing_pairs: number;
+            /** @description How many there are; 0 while others' readings are hidden. */
+            pairs: number;
             dice: components["schemas"]["ReadersDice"][];
             heatmap: components["schemas"]["HeatmapOverlap"][];
             adjudication: components["schemas"]["Adjudication"] | null;
@@ -989,6 +1019,8 @@ export interface components {
             dispute: number;
             /** @description What an adjudicator said last; null until you have given your verdict. */
             settled_label: string | null;
+            /** @description What leads where people have read the scan; null where nobody has named a label, and until you have given your verdict. */
+            readonly final_reading: components["schemas"]["FinalReading"] | null;
             /** @description Whether you may change or delete it. */
             readonly may_change: boolean;
         };
@@ -1016,6 +1048,15 @@ export interface components {
          * @enum {string}
          */
         ShapeEnum: "box" | "ellipse" | "polygon" | "freehand" | "point" | "caliper";
+        /** @description A share, 0 to 1, with its interval. */
+        Share: {
+            /** Format: double */
+            low: number;
+            /** Format: double */
+            high: number;
+            /** Format: double */
+            value: number;
+        };
         /** @description A user's name and password. */
         SignInRequest: {
             username: string;
@@ -1149,6 +1190,8 @@ export interface components {
             dispute: number;
             /** @description What an adjudicator said last; null until you have given your verdict. */
             settled_label: string | null;
+            /** @description What leads where people have read the scan; null where nobody has named a label, and until you have given your verdict. */
+            readonly final_reading: components["schemas"]["FinalReading"] | null;
             /** @description Whether you may change or delete it. */
             readonly may_change: boolean;
             /** @description True when this user has uploaded the same file before; the scan is that one, as it was. */
@@ -1170,6 +1213,8 @@ export interface components {
             agree: number;
             disagree: number;
             unsure: number;
+            /** @description Of those who agree or disagree, the share that agrees; null of fewer than 20. */
+            agreement: components["schemas"]["Share"] | null;
         };
         Error: {
             error: {

@@ -15,6 +15,7 @@ export type Me = Schemas["Me"];
 export type Region = Schemas["Region"];
 export type Recommendation = Schemas["Recommendation"];
 export type Scan = Schemas["Scan"];
+export type FinalReading = Schemas["FinalReading"];
 export type UploadedScan = Schemas["Uploaded"];
 export type Difference = Schemas["Difference"];
 export type Options = Schemas["Options"];

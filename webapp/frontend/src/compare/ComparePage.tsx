@@ -7,7 +7,7 @@ import { Link, useSearchParams } from "react-router";
 import { json } from "../api/client";
 import type { Page, Scan } from "../api/types";
 import { formatDay, formatTime } from "../common/format";
-import { ModelAnswer } from "../common/ModelAnswer";
+import { Leading } from "../common/Leading";
 import { ProblemAlert } from "../common/ProblemAlert";
 import { Waiting } from "../common/Waiting";
 import { Whose } from "../common/Whose";
@@ -183,7 +183,11 @@ function Picture({ side, scan, heat, onView }: PictureProps) {
         />
       </div>
       {problem && <ProblemAlert error={problem} />}
-      {scan.prediction && <ModelAnswer scan={scan} />}
+      {scan.prediction && (
+        <div>
+          <Leading scan={scan} />
+        </div>
+      )}
       {scan.answer_hidden && <Text size="sm">{texts.worklist.hidden}</Text>}
     </>
   );

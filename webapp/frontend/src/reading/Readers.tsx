@@ -12,7 +12,7 @@ import { Section } from "./Section";
 
 /** What others said and drew, how far all agree, and what settles it. */
 export function Readers({ scan, reading }: { scan: Scan; reading: Reading }) {
-  const { reviews, agreement, dice, heatmap, adjudication } = reading;
+  const { reviews, agreeing_pairs, pairs, dice, heatmap, adjudication } = reading;
   if (!reading.open) {
     return (
       <Section title={texts.reading.readers} testid="readers">
@@ -56,9 +56,9 @@ export function Readers({ scan, reading }: { scan: Scan; reading: Reading }) {
           </Table>
         )}
         {reviews.length > 0 && <Earlier scan={scan} />}
-        {(agreement !== null || dice.length > 0 || heatmap.length > 0) && (
+        {(pairs > 0 || dice.length > 0 || heatmap.length > 0) && (
           <List size="sm" spacing={2}>
-            {agreement !== null && <List.Item>{texts.reading.agreement(formatShare(agreement))}</List.Item>}
+            {pairs > 0 && <List.Item>{texts.reading.agreement(agreeing_pairs, pairs)}</List.Item>}
             {dice.map(({ readers: [first = "", second = ""], dice: value }) => (
               <List.Item key={`${first} ${second}`}>
                 {texts.reading.dice(first, second, formatCoefficient(value))}

@@ -1,4 +1,4 @@
-import { Stack } from "@mantine/core";
+import { Stack, Text } from "@mantine/core";
 import { useQuery } from "@tanstack/react-query";
 import { useEffect } from "react";
 import { useParams } from "react-router";
@@ -18,6 +18,7 @@ import { texts } from "../texts";
 import { Actions } from "./Actions";
 import { Answer } from "./Answer";
 import { Details } from "./Details";
+import { FinalReading } from "./FinalReading";
 import { Readers } from "./Readers";
 import classes from "./ReadingPage.module.css";
 import { Recommendation } from "./Recommendation";
@@ -60,7 +61,7 @@ function ScanReading({ scan, reading, me }: { scan: Scan; reading: Reading; me: 
   const predicted = scan.status === "predicted";
   const hidden = scan.answer_hidden;
   const [drawing, state] = useDrawing(me.id, scan.id, mayDraw, reading.open ? reading.reader_count : 0);
-  const { regions } = scan;
+  const { regions, final_reading: final } = scan;
   const title = texts.reading.title(scan.patient_ref);
   useEffect(() => {
     document.title = `${title} · ${texts.shell.product}`;
@@ -81,12 +82,24 @@ function ScanReading({ scan, reading, me }: { scan: Scan; reading: Reading; me: 
       <div className={classes.panel}>
         <Actions scan={scan} />
         {!predicted && <Unread scan={scan} />}
+        {final && <FinalReading given={final} />}
+        {final && <Recommendation scan={scan} given={final.recommendation} rank={final.urgency_rank} />}
         {predicted && !hidden && <Answer scan={scan} mayAsk={mayDraw} />}
         {predicted && mayDraw && <VerdictForm scan={scan} reading={reading} blind={hidden} />}
         {predicted && !hidden && scan.recommendation && (
-          <Recommendation scan={scan} given={scan.recommendation} />
+          <Recommendation
+            scan={scan}
+            given={scan.recommendation}
+            rank={scan.urgency_rank}
+            ofModel={final !== null}
+          />
         )}
         <Section title={texts.drawing.shapes}>
+          {mayDraw && reading.own === null && (
+            <Text size="xs" c="dimmed" mb={4}>
+              {texts.reading.draft}
+            </Text>
+          )}
           <ShapeList drawing={drawing} state={state} scan={scan} regions={regions} open={reading.open} />
         </Section>
         <Readers scan={scan} reading={reading} />

@@ -5,17 +5,29 @@ import { Urgency } from "../common/Urgency";
 import { texts } from "../texts";
 import { Section } from "./Section";
 
+interface Props {
+  scan: Scan;
+  given: Given;
+  rank: number;
+  /** It follows from the model's answer alone, while another, that leads, follows from the final reading. */
+  ofModel?: boolean;
+}
+
 /** What to do next, how soon, why, and who says so. */
-export function Recommendation({ scan, given }: { scan: Scan; given: Given }) {
-  // What stands beside the label already is not said again.
+export function Recommendation({ scan, given, rank, ofModel = false }: Props) {
+  // What stands beside the model's label already is not said again.
   const said = [...scan.doubts, ...scan.caveats];
   const reasons = given.reasons.filter((reason) => !said.includes(reason));
-  if (scan.doubts.length > 0) reasons.unshift(texts.reading.becauseDoubtful);
+  const ofAnswer = ofModel || scan.final_reading === null;
+  if (ofAnswer && scan.doubts.length > 0) reasons.unshift(texts.reading.becauseDoubtful);
   return (
-    <Section title={texts.reading.recommendation} testid="recommendation">
+    <Section
+      title={ofModel ? texts.reading.recommendationOfModel : texts.reading.recommendation}
+      testid={ofModel ? "recommendation-of-model" : "recommendation"}
+    >
       <Stack gap={8}>
         <div>
-          <Urgency given={given} rank={scan.urgency_rank} size="lg" />
+          <Urgency given={given} rank={rank} size={ofModel ? "md" : "lg"} />
         </div>
         <Text>{given.action}</Text>
         {reasons.length > 0 && (

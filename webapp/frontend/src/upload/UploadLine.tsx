@@ -113,6 +113,9 @@ export function UploadLine({ upload, onFollow }: { upload: Upload; onFollow: () 
     if (scan.status === "failed") return said + (scan.failure?.message ?? "");
     // What came before the reader chose to read blind is hidden, too.
     if (scan.answer_hidden || blind) return said + texts.upload.hidden;
+    // A file that was there before may have been read.
+    const final = scan.final_reading;
+    if (final) return said + texts.upload.finallyRead(texts.common.labels(final.labels));
     const read = texts.upload.read(scan.prediction ?? "", formatProbability(scan.confidence ?? 0));
     return said + [read, texts.common.doubtful(scan.doubts)].filter(Boolean).join(". ");
   }

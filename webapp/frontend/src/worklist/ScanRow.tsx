@@ -7,7 +7,7 @@ import { Link, useNavigate } from "react-router";
 import { json } from "../api/client";
 import type { Scan } from "../api/types";
 import { formatTime } from "../common/format";
-import { ModelAnswer } from "../common/ModelAnswer";
+import { Leading } from "../common/Leading";
 import { Thumbnail } from "../common/Thumbnail";
 import { Urgency } from "../common/Urgency";
 import { texts } from "../texts";
@@ -84,7 +84,7 @@ export const ScanRow = memo(function ScanRow({
         <Said scan={scan} />
       </div>
       <div role="cell" className={classes.urgency}>
-        {scan.recommendation && <Urgency given={scan.recommendation} rank={scan.urgency_rank} />}
+        <NextStep scan={scan} />
       </div>
       <div role="cell" className={classes.readers}>
         <Read scan={scan} />
@@ -101,7 +101,13 @@ function Said({ scan }: { scan: Scan }) {
     return <Text size="sm">{scan.status === "queued" ? texts.worklist.queued : texts.worklist.failed}</Text>;
   }
   if (scan.answer_hidden) return <Text size="sm">{texts.worklist.hidden}</Text>;
-  return <ModelAnswer scan={scan} lines={2} />;
+  return <Leading scan={scan} lines={2} />;
+}
+
+/** How urgent it is: by the final reading, or without one by the model's answer. */
+function NextStep({ scan }: { scan: Scan }) {
+  const leading = scan.final_reading ?? scan;
+  return leading.recommendation && <Urgency given={leading.recommendation} rank={leading.urgency_rank} />;
 }
 
 function Read({ scan }: { scan: Scan }) {
@@ -110,7 +116,9 @@ function Read({ scan }: { scan: Scan }) {
     texts.worklist.readers(scan.reader_count),
     scan.settled_label
       ? texts.worklist.settled(scan.settled_label)
-      : scan.dispute > 0 && texts.worklist.disputed,
+      : scan.dispute > 0
+        ? texts.worklist.disputed
+        : scan.final_reading?.verified && texts.worklist.verified,
   ];
   return (
     <Text size="sm" className={classes.signed}>

@@ -9,6 +9,8 @@ export const common = {
   none: "–",
   // Empty for a picture that is not doubtful.
   doubtful: (reasons: readonly string[]) => (reasons.length > 0 ? `Doubtful: ${reasons.join(" ")}` : ""),
+  labels: (labels: readonly string[]) => labels.join(" or "),
+  modelSays: (label: string, share: string) => `model: ${label} ${share}`,
   eyes: { OD: "Right (OD)", OS: "Left (OS)" },
   eyesShort: { OD: "OD", OS: "OS" },
   whose: {

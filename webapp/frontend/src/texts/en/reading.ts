@@ -22,7 +22,9 @@ export const reading = {
   heatOf: (label: string) => `Heat map of ${label}`,
   heatShown: "heat map shown",
   heatFailed: (label: string) => `The heat map of ${label} could not be made`,
+  final: "Final reading",
   recommendation: "Recommendation",
+  recommendationOfModel: "Recommendation from the model's answer alone",
   because: "Because",
   sources: "Sources",
   caveats: "To keep in mind",
@@ -36,6 +38,7 @@ export const reading = {
     "The model's answer is hidden until you say what you see. You may have been shown it before, so this does not count as read blind.",
   blindLabel: "What do you see?",
   blindSubmit: "Give my reading",
+  draft: "What you draw is yours alone until you give your verdict.",
   verdict: "Your verdict",
   agree: "Agree",
   disagree: "Disagree",
@@ -65,7 +68,8 @@ export const reading = {
   earlier: "Earlier verdicts",
   earlierNone: "Nobody has changed a verdict.",
   modelSaid: (label: string, version: string) => `model ${version} said ${label}`,
-  agreement: (share: string) => `${share} of the pairs of independent readings name the same label.`,
+  agreement: (agreeing: number, pairs: number) =>
+    `${agreeing} of ${pairs} ${pairs === 1 ? "pair" : "pairs"} of independent readings name the same label.`,
   dice: (first: string, second: string, value: string) => `What ${first} and ${second} drew: Dice ${value}`,
   covers: (reader: string, share: string, dice: string) =>
     `The heat map's regions cover ${share} of what ${reader} drew (Dice ${dice})`,

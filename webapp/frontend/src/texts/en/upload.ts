@@ -57,4 +57,5 @@ export const upload = {
   openedAgain: "You have uploaded this file before: this is the scan of then.",
   hidden: "Read. The model's answer is hidden until you have given your verdict.",
   read: (label: string, confidence: string) => `Read: ${label}, ${confidence}`,
+  finallyRead: (label: string) => `Read by people: ${label}`,
 };

@@ -13,7 +13,7 @@ export const worklist = {
   searchHint: "Patient reference, note or label",
   searchHintLabels: "Label",
   filters: "Filters",
-  label: "Label",
+  label: "Label of the model",
   status: "State",
   eye: "Eye",
   reading: "Read by me",
@@ -28,7 +28,7 @@ export const worklist = {
   columns: {
     choose: "Choose",
     scan: "Scan",
-    label: "Model",
+    label: "Label",
     urgency: "Next step",
     readers: "Readers",
     time: "Uploaded",
@@ -41,6 +41,7 @@ export const worklist = {
   unreadByMe: "not read by you",
   readers: (count: number) => (count === 0 ? "Nobody yet" : count === 1 ? "1 reader" : `${count} readers`),
   disputed: "disputed",
+  verified: "verified",
   settled: (label: string) => `settled: ${label}`,
   hidden: "Hidden until you have read it",
   more: "More scans…",
@@ -69,7 +70,8 @@ export const worklist = {
   },
   exportHelp:
     "Names, patient references, notes and comments are left out; readers and patients are pseudonyms. " +
-    "Scans whose readers you may not know yet come without them.",
+    "Scans whose readers you may not know yet come without them. " +
+    "A label is verified by an adjudicator, or by readers who name it independently: two, unless this installation wants more or fewer.",
   exportStart: "Export",
   exporting: "Putting the file together. Many scans with pictures take a while.",
 };

@@ -1,0 +1,32 @@
+import { Text } from "@mantine/core";
+
+import type { Scan } from "../api/types";
+import { texts } from "../texts";
+import { formatProbability } from "./format";
+import { ModelAnswer } from "./ModelAnswer";
+
+interface Props {
+  scan: Scan;
+  /** How many lines there are for doubts about the model's answer; all that they take without it. */
+  lines?: number;
+}
+
+/** What leads on a scan: the final reading where there is one that one may know, with the model's label as the model's. */
+export function Leading({ scan, lines }: Props) {
+  const final = scan.final_reading;
+  if (!final) return <ModelAnswer scan={scan} {...(lines === undefined ? {} : { lines })} />;
+  const answer = texts.common.modelSays(scan.prediction ?? "", formatProbability(scan.confidence ?? 0));
+  const said = [answer, texts.common.doubtful(scan.doubts)].filter(Boolean).join(". ");
+  return (
+    <>
+      <Text size="sm" component="span" fw={700} display="block">
+        {texts.common.labels(final.labels)}
+      </Text>
+      {scan.prediction && (
+        <Text size="xs" c="dimmed" component="span" lineClamp={lines} title={said}>
+          {said}
+        </Text>
+      )}
+    </>
+  );
+}

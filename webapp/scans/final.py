@@ -1,0 +1,89 @@
+"""The final reading of a scan: what people say of it leads, and what the model said stays as the model's."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from django.conf import settings
+from django.db.models import TextChoices
+
+from webapp.accounts.models import User
+from webapp.recommendations.rules import Recommendation, recommend_reading
+from webapp.scans.models import Scan
+
+
+class By(TextChoices):
+    """Where a final reading comes from."""
+
+    ADJUDICATOR = "adjudicator", "Settled by an adjudicator"
+    READERS = "readers", "All readers who name a label name this one"
+    DISPUTED = "disputed", "Readers name different labels, and nobody has settled it"
+
+
+@dataclass(frozen=True)
+class FinalReading:
+    """What leads on a scan that people have read. A label that only one reader names leads, too: it is not verified.
+
+    `labels` is one, but for a dispute, which has all that readers name. `readers` counts those who name it today,
+    `independent` those of them who named it before anything of others' was shown, and 0 where any other named another
+    label then, or was unsure.
+    """
+
+    by: By
+    labels: tuple[str, ...]
+    readers: int = 0
+    independent: int = 0
+
+    @classmethod
+    def stored(cls, data: Mapping[str, Any]) -> FinalReading:
+        """What `to_dict` was stored of."""
+        return cls(By(data["by"]), tuple(data["labels"]), data["readers"], data["independent"])
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain data, as it is stored."""
+        return asdict(self) | {"by": self.by.value, "labels": list(self.labels)}
+
+    @property
+    def label(self) -> str:
+        """The label that leads; "" while readers name different ones."""
+        return "" if self.by == By.DISPUTED else self.labels[0]
+
+    @property
+    def verified(self) -> bool:
+        """Whether the label may be learned from: an adjudicator's, or that of as many readers as the setting wants."""
+        if self.by == By.ADJUDICATOR:
+            return True
+        return 0 < settings.VERIFYING_READERS <= self.independent
+
+    @property
+    def source(self) -> str:
+        """Who says so, in words."""
+        if self.by == By.ADJUDICATOR:
+            return "settled by an adjudicator"
+        if self.by == By.DISPUTED:
+            return "readers name different labels, and nobody has settled it"
+        named = "named by 1 reader" if self.readers == 1 else f"named by {self.readers} readers"
+        if self.verified:
+            return f"{named}, {self.independent} of them independently: verified"
+        return f"{named}, not verified: {verifying()}"
+
+    def recommend(self, model_name: str) -> Recommendation:
+        """The next step for the scan, by the guideline for that model's labels."""
+        return recommend_reading(model_name, self.labels, f"{', '.join(self.labels)}: {self.source}.")
+
+
+def verifying() -> str:
+    """What verifies a label in this installation, as the end of a sentence."""
+    wanted = settings.VERIFYING_READERS
+    if not wanted:
+        return "an adjudicator verifies"
+    if wanted == 1:
+        return "an independent reader or an adjudicator verifies"
+    return f"{wanted} readers who agree independently, or an adjudicator, verify"
+
+
+def final_reading(scan: Scan, user: User) -> FinalReading | None:
+    """The scan's final reading as far as the user may know it: none while others' readings are hidden from them."""
+    return FinalReading.stored(scan.final_reading) if scan.final_reading and scan.is_open_to(user) else None

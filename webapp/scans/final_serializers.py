@@ -1,0 +1,77 @@
+"""Final readings and recommendations as the API shows them."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from rest_framework import serializers
+
+from webapp.accounts.models import User
+from webapp.recommendations.rules import needs_review
+from webapp.scans.final import By, final_reading
+from webapp.scans.models import Scan
+
+
+class SourceSerializer(serializers.Serializer[Any]):
+    """A publication behind a recommendation."""
+
+    title = serializers.CharField()
+    url = serializers.CharField(allow_null=True)
+
+
+class RecommendationSerializer(serializers.Serializer[Any]):
+    """The next step, why, and who says so."""
+
+    urgency = serializers.CharField()
+    action = serializers.CharField()
+    reasons = serializers.ListField(child=serializers.CharField())
+    sources = SourceSerializer(many=True)
+    version = serializers.CharField()
+    needs_review = serializers.SerializerMethodField(
+        help_text="True where there is no tier: a clinician has to look at the scan."
+    )
+
+    def get_needs_review(self, recommendation: dict[str, Any]) -> bool:
+        return needs_review(recommendation)
+
+
+class FinalReadingSerializer(serializers.Serializer[Any]):
+    """What leads on a scan that people have read; what the model said stays in the scan's own fields."""
+
+    label = serializers.CharField(  # type: ignore[assignment]
+        allow_null=True, help_text="Null while readers name different labels."
+    )
+    by = serializers.ChoiceField(choices=By.choices)
+    labels = serializers.ListField(
+        child=serializers.CharField(), help_text="Of a dispute, all that are named."
+    )
+    readers = serializers.IntegerField(help_text="How many name the label today; 0 where it was settled.")
+    independent = serializers.IntegerField(
+        help_text="How many of them named it independently; 0 where somebody said otherwise then, or was unsure."
+    )
+    verified = serializers.BooleanField(
+        help_text="Whether it may be learned from: settled, or named independently by as many readers as this "
+        "installation wants (`RETINOTE_VERIFYING_READERS`, 2 unless set)."
+    )
+    source = serializers.CharField(  # type: ignore[assignment]
+        help_text="Who says so, in words."
+    )
+    recommendation = RecommendationSerializer()
+    urgency_rank = serializers.IntegerField(help_text="As the scan's, of this recommendation.")
+
+
+def shown_final_reading(scan: Scan, reader: User) -> dict[str, Any] | None:
+    """The final reading as the reader may know it, with the next step that follows from it."""
+    final = final_reading(scan, reader)
+    if final is None:
+        return None
+    recommended = final.recommend(scan.model_name)
+    shown = {
+        **final.to_dict(),
+        "label": final.label or None,
+        "verified": final.verified,
+        "source": final.source,
+        "recommendation": recommended.to_dict(),
+        "urgency_rank": recommended.rank,
+    }
+    return dict(FinalReadingSerializer(shown).data)
