@@ -202,6 +202,9 @@ class Scan(OfScan):
             models.Index(fields=["patient_ref", "-timestamp", "-id"], name="newest_of_patient"),
             models.Index(fields=["-urgency_rank", "-timestamp", "-id"], name="most_urgent"),
             models.Index(fields=["-final_rank", "-timestamp", "-id"], name="most_urgent_read"),
+            models.Index(
+                fields=["final_rank", "-urgency_rank", "-timestamp", "-id"], name="most_urgent_unread"
+            ),
             models.Index(fields=["confidence", "-timestamp", "-id"], name="least_certain"),
             models.Index(fields=["-dispute", "-timestamp", "-id"], name="most_disputed"),
             models.Index(fields=["status", "next_attempt_at"], name="left_to_do"),

@@ -15,7 +15,8 @@ from rest_framework.request import Request
 from webapp.accounts.models import User
 from webapp.api.pagination import NewestFirst
 from webapp.audit.viewing import page_of
-from webapp.scans.models import Scan, ScanQuerySet, open_readings
+from webapp.mongodb import lookups  # noqa: F401 # is_missing
+from webapp.scans.models import Scan, ScanQuerySet, open_readings, sees_all_readings
 
 
 class Ordering(TextChoices):
@@ -63,7 +64,12 @@ def stretches(ordering: Ordering, scans: ScanQuerySet, reader: User) -> list[tup
     if ordering == Ordering.URGENT:
         # A final reading leads for those who may know it; for all others the model's answer does.
         read = open_readings(reader) & Q(final_rank__gt=0)
-        return [(Stretch(scans.filter(read), "-final_rank"), Stretch(scans.exclude(read), "-urgency_rank"))]
+        # Where all readings are open an index finds what nobody has read, however little that is.
+        is_unread = (
+            [Q(final_rank=0), Q(final_rank__is_missing=True)] if sees_all_readings(reader) else [~read]
+        )
+        unread = [Stretch(scans.filter(each), "-urgency_rank") for each in is_unread]
+        return [(Stretch(scans.filter(read), "-final_rank"), *unread)]
     if ordering == Ordering.UNCERTAIN:  # what has no confidence is not uncertain, but unread by the model
         return [(Stretch(scans.filter(confidence__isnull=False), "confidence"),)]
     if ordering == Ordering.DISPUTED:

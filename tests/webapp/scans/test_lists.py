@@ -11,6 +11,7 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
+from django.db import connection
 from django.db.models import QuerySet
 from rest_framework.response import Response
 
@@ -218,6 +219,25 @@ def test_a_page_looks_at_little_more_than_it_shows(
         took = explained(page)["executionStats"]
         assert not {"COLLSCAN", "SORT"} & stages(took)
         assert took["totalDocsExamined"] <= LOOKED_AT * PAGE, f"{user} {query}"
+
+
+@pytest.mark.parametrize("read", [True, False], ids=["all read", "none read"])
+def test_the_most_urgent_of_much_that_is_read_or_is_not_are_found_at_once(
+    years: list[Scan], researcher: User, administrator: User, read: bool
+) -> None:
+    Scan.objects.update(final_rank=3 if read else 0, urgency_rank=2)
+    # Half of them are an earlier version's, which knew of no final readings.
+    collection = connection.get_collection(Scan._meta.db_table)  # type: ignore[attr-defined]
+    collection.update_many({"final_rank": 0, "eye": "OD"}, {"$unset": {"final_rank": ""}})
+    for user in (researcher, administrator):
+        (beside,) = stretches(Ordering.URGENT, Scan.objects.visible_to(user), user)
+        found = []
+        for stretch in beside:
+            took = explained(stretch.scans.order_by(*stretch.order)[:PAGE])["executionStats"]
+            assert not {"COLLSCAN", "SORT"} & stages(took)
+            assert took["totalDocsExamined"] == took["nReturned"]
+            found.append(took["nReturned"])
+        assert found == ([PAGE, 0, 0] if read else [0, PAGE, PAGE])
 
 
 def test_of_many_own_scans_in_a_clinic_none_is_looked_at_for_those_without(

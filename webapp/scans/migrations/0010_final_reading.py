@@ -29,4 +29,10 @@ class Migration(migrations.Migration):
             model_name="scan",
             index=models.Index(fields=["-final_rank", "-timestamp", "-id"], name="most_urgent_read"),
         ),
+        migrations.AddIndex(
+            model_name="scan",
+            index=models.Index(
+                fields=["final_rank", "-urgency_rank", "-timestamp", "-id"], name="most_urgent_unread"
+            ),
+        ),
     ]
