@@ -123,24 +123,32 @@ def _said(user: User, since: datetime) -> list[Said]:
 
 def _verdicts(said: Iterable[Said]) -> list[dict[str, Any]]:
     counts: dict[tuple[str, str], Counter[str]] = defaultdict(Counter)
+    scans: dict[tuple[str, str], set[object]] = defaultdict(set)
     for one in said:
         counts[one.model_version, one.model_label][one.verdict] += 1
+        if one.verdict != Verdict.UNSURE:
+            scans[one.model_version, one.model_label].add(one.scan)
     return [
         {
             "model_version": version,
             "label": label,
             **{v: count[v] for v in Verdict.values},
-            "agreement": _share(count[Verdict.AGREE], count[Verdict.AGREE] + count[Verdict.DISAGREE]),
+            "scans": len(scans[version, label]),
+            "agreement": _share(
+                count[Verdict.AGREE],
+                count[Verdict.AGREE] + count[Verdict.DISAGREE],
+                len(scans[version, label]),
+            ),
         }
         for (version, label), count in sorted(counts.items())
     ]
 
 
-def _share(part: int, all: int) -> dict[str, float] | None:
-    """A share with its interval; none of few."""
-    if all < LEAST_SCANS:
+def _share(part: int, all: int, scans: int) -> dict[str, float] | None:
+    """A share with its interval; none of few scans: what several say of one scan is no case of its own."""
+    if scans < LEAST_SCANS:
         return None
-    low, high = wilson(part / all, all)
+    low, high = wilson(part / all, scans)
     return {"value": part / all, "low": low, "high": high}
 
 

@@ -66,9 +66,11 @@ class VerdictsSerializer(serializers.Serializer[Any]):
     agree = serializers.IntegerField()
     disagree = serializers.IntegerField()
     unsure = serializers.IntegerField()
+    scans = serializers.IntegerField(help_text="Of which readers agreed or disagreed.")
     agreement = ShareSerializer(
         allow_null=True,
-        help_text=f"Of those who agree or disagree, the share that agrees; null of fewer than {LEAST_SCANS}.",
+        help_text="Of those who agree or disagree, the share that agrees; "
+        f"null of fewer than {LEAST_SCANS} scans, as which the interval counts them.",
     )
 
 

@@ -71,7 +71,7 @@ class ScanAdmin(DisclosingAdmin[Scan], TransactionalAdmin[Scan]):
 
     list_display = (
         "picture",
-        "final",
+        "final_label",
         "prediction",
         "urgency",
         "state",
@@ -197,6 +197,14 @@ class ScanAdmin(DisclosingAdmin[Scan], TransactionalAdmin[Scan]):
             figures.append((drawing(scan, drawn), "What people drew"))
         inside = format_html_join("", "<figure>{}<figcaption>{}</figcaption></figure>", figures)
         return format_html('<div class="pictures">{}</div>', inside)
+
+    @admin.display(description="Final reading")
+    def final_label(self, scan: Scan) -> str:
+        """What leads where people have read the scan, and how far it is settled."""
+        if not scan.final_reading:
+            return NOTHING
+        final = FinalReading.stored(scan.final_reading)
+        return f"{' or '.join(final.labels)}, {final.state}"
 
     @admin.display(description="Final reading")
     def final(self, scan: Scan) -> str:

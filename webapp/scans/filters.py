@@ -83,7 +83,7 @@ class ScanFilter(django_filters.FilterSet):  # type: ignore[misc]
     search = django_filters.CharFilter(
         method="filter_search",
         max_length=LONGEST_SEARCH,
-        help_text="Words of the patient's reference, the note or the label.",
+        help_text="Words of the patient's reference, the note or the model's label.",
     )
 
     class Meta:

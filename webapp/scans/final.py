@@ -58,6 +58,13 @@ class FinalReading:
         return 0 < settings.VERIFYING_READERS <= self.independent
 
     @property
+    def state(self) -> str:
+        """How far it is settled, in a word or two."""
+        if self.by == By.READERS:
+            return "verified" if self.verified else "not verified"
+        return "settled" if self.by == By.ADJUDICATOR else "disputed"
+
+    @property
     def source(self) -> str:
         """Who says so, in words."""
         if self.by == By.ADJUDICATOR:

@@ -69,13 +69,15 @@ def test_readers_agree_with_the_model_and_with_each_other(
         reading.record(scan, colleague, **verdict)
 
     few = shown(api, administrator)
-    monkeypatch.setattr(figures, "LEAST_SCANS", 4)
+    monkeypatch.setattr(figures, "LEAST_SCANS", 2)
     found = shown(api, administrator)
 
     cnv = next(line for line in found["verdicts"] if line["label"] == "CNV")
     assert (cnv["model_version"], cnv["agree"], cnv["disagree"], cnv["unsure"]) == ("1.0.0", 3, 1, 0)
     assert cnv["agreement"]["value"] == 0.75
-    assert cnv["agreement"]["low"] == pytest.approx(0.3006, abs=0.0001)  # Wilson's of 3 in 4
+    # Wilson's of 1.5 in 2: what two say of a scan is one case.
+    assert cnv["scans"] == 2 and cnv["agreement"]["low"] == pytest.approx(0.1979, abs=0.0001)
+    assert [line["agreement"] for line in found["verdicts"] if line["scans"] < 2] == [None, None]
     by_pair = {frozenset(line["readers"]): line for line in found["cohen"]}
     assert by_pair[frozenset({"clara", "model 1.0.0"})]["kappa"] == 1
     both = by_pair[frozenset({"clara", "colin"})]

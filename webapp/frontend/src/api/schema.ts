@@ -1213,7 +1213,9 @@ export interface components {
             agree: number;
             disagree: number;
             unsure: number;
-            /** @description Of those who agree or disagree, the share that agrees; null of fewer than 20. */
+            /** @description Of which readers agreed or disagreed. */
+            scans: number;
+            /** @description Of those who agree or disagree, the share that agrees; null of fewer than 20 scans, as which the interval counts them. */
             agreement: components["schemas"]["Share"] | null;
         };
         Error: {
@@ -1507,7 +1509,7 @@ export interface operations {
                 /** @description A label, as in `prediction`; none that is hidden. */
                 prediction?: string;
                 reviewed?: boolean;
-                /** @description Words of the patient's reference, the note or the label. */
+                /** @description Words of the patient's reference, the note or the model's label. */
                 search?: string;
                 /**
                  * @description * `queued` - Queued: waits for the model server
@@ -1564,7 +1566,7 @@ export interface operations {
                 /** @description A label, as in `prediction`; none that is hidden. */
                 prediction?: string;
                 reviewed?: boolean;
-                /** @description Words of the patient's reference, the note or the label. */
+                /** @description Words of the patient's reference, the note or the model's label. */
                 search?: string;
                 /**
                  * @description * `queued` - Queued: waits for the model server
@@ -1637,7 +1639,7 @@ export interface operations {
                 /** @description A label, as in `prediction`; none that is hidden. */
                 prediction?: string;
                 reviewed?: boolean;
-                /** @description Words of the patient's reference, the note or the label. */
+                /** @description Words of the patient's reference, the note or the model's label. */
                 search?: string;
                 /**
                  * @description * `queued` - Queued: waits for the model server
@@ -2098,7 +2100,7 @@ export interface operations {
                 /** @description A label, as in `prediction`; none that is hidden. */
                 prediction?: string;
                 reviewed?: boolean;
-                /** @description Words of the patient's reference, the note or the label. */
+                /** @description Words of the patient's reference, the note or the model's label. */
                 search?: string;
                 /**
                  * @description * `queued` - Queued: waits for the model server

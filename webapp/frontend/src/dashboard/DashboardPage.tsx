@@ -166,7 +166,8 @@ function Labels({ labels }: { labels: Dashboard["labels"] }) {
 function Verdicts({ verdicts, least }: { verdicts: Dashboard["verdicts"]; least: number }) {
   if (verdicts.length === 0) return <Text>{said.noVerdicts}</Text>;
   return (
-    <Table.ScrollContainer minWidth={420}>
+    // What scrolls can be reached by keys, too.
+    <Table.ScrollContainer minWidth={420} scrollAreaProps={{ viewportProps: { tabIndex: 0 } }}>
       <Table verticalSpacing={4}>
         <Table.Thead>
           <Table.Tr>

@@ -115,7 +115,7 @@ function Read({ scan }: { scan: Scan }) {
   const notes = [
     texts.worklist.readers(scan.reader_count),
     scan.settled_label
-      ? texts.worklist.settled(scan.settled_label)
+      ? texts.worklist.settled
       : scan.dispute > 0
         ? texts.worklist.disputed
         : scan.final_reading?.verified && texts.worklist.verified,
