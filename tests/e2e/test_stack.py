@@ -242,6 +242,16 @@ def test_accounts_are_made_with_a_password_from_standard_input(stack: Stack) -> 
     assert "There is a user reader already" in again.stderr
 
 
+def test_adjudicators_are_appointed_and_dismissed(stack: Stack) -> None:
+    given = ["--role", "clinician", "--clinic", "east", "--adjudicator"]
+    made = stack.command("user", "create", "judge", *given, given="a-long-password-7\n")
+    assert "Created clinician judge, an adjudicator." in made.stdout, made.stderr
+    assert stack.command("user", "dismiss", "judge").stdout == "judge is no adjudicator any more.\n"
+    assert stack.command("user", "appoint", "judge").stdout == "judge is an adjudicator now.\n"
+    nobody = stack.command("user", "appoint", "nobody")
+    assert nobody.returncode != 0 and "There is no user nobody" in nobody.stderr
+
+
 def test_versions_are_registered_promoted_rolled_back_and_retired(stack: Stack) -> None:
     def models(*arguments: str) -> str:
         ran = stack.command("models", *arguments)
