@@ -5,7 +5,7 @@ import { useSearchParams } from "react-router";
 
 import { json } from "../api/client";
 import type { Dashboard } from "../api/types";
-import { formatCount, formatShare, formatTime } from "../common/format";
+import { formatCoefficient, formatCount, formatShare, formatTime } from "../common/format";
 import { ProblemAlert } from "../common/ProblemAlert";
 import { Waiting } from "../common/Waiting";
 import { texts } from "../texts";
@@ -223,7 +223,11 @@ function Kappas({ data }: { data: Dashboard }) {
             <Table.Td>{formatCount(scans)}</Table.Td>
             <Table.Td>
               {kappa !== null && interval
-                ? said.between(kappa.toFixed(2), interval.low.toFixed(2), interval.high.toFixed(2))
+                ? said.between(
+                    formatCoefficient(kappa),
+                    formatCoefficient(interval.low),
+                    formatCoefficient(interval.high),
+                  )
                 : defined
                   ? said.few(data.least_scans)
                   : said.undefined}
