@@ -352,6 +352,8 @@ def test_what_others_drew_is_listed_for_who_may_see_it_and_who_may_not_is_told_w
         value = f'<svg xmlns="http://www.w3.org/2000/svg">{element}</svg>'
         selector = {"type": "SvgSelector", "value": value}
         clinic.post("clara", f"scans/{scan['id']}/annotations/", {"target": {"selector": selector}})
+    # Until then they are a draft.
+    clinic.post("clara", f"scans/{scan['id']}/review/", {"verdict": "agree"})
 
     (known, *_) = clinic.get("rita", "scans/")["results"]
     page = enter("rita").read(known).page
