@@ -25,8 +25,8 @@ GROUPS = ("SharedFunctionalGroupsSequence", "PerFrameFunctionalGroupsSequence")
 LATERALITIES = ("ImageLaterality", "Laterality", "MeasurementLaterality")
 DATES = ("AcquisitionDateTime", "AcquisitionDate", "ContentDate", "SeriesDate", "StudyDate")
 """From what is nearest to the picture to what is farthest; those of frames come first."""
-DATE = re.compile(r"(\d{4})[.-]?(\d{2})?[.-]?(\d{2})?", re.ASCII)
-WRITTEN_DATE = re.compile(r"(\d{4})(?:-(\d{2})(?:-(\d{2}))?)?", re.ASCII)
+DATE = re.compile(r"([0-9]{4})[.-]?([0-9]{2})?[.-]?([0-9]{2})?")
+WRITTEN_DATE = re.compile(r"([0-9]{4})(?:-([0-9]{2})(?:-([0-9]{2}))?)?")
 FIRST_YEAR = 1970
 """Devices without a clock write 1900 or 1; pictures that are as old as this were not taken digitally."""
 LONGEST_NUMBER = 64

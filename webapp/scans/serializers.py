@@ -15,12 +15,12 @@ from webapp.accounts.deidentified import DeIdentified
 from webapp.accounts.models import User
 from webapp.annotations.serializers import AnnotationSerializer
 from webapp.api.fields import NumberField, PatternField, TextField, WrittenNumberField
+from webapp.scans.differences import ENTERED, FoundIn
 from webapp.scans.final_serializers import (
     FinalReadingSerializer,
     RecommendationSerializer,
     shown_final_reading,
 )
-from webapp.scans.differences import ENTERED, FoundIn
 from webapp.scans.models import Eye, Scan, Status
 from webapp.scans.scale import LARGEST, SMALLEST
 

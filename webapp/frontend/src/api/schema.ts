@@ -615,6 +615,25 @@ export interface components {
          * @enum {string}
          */
         FieldEnum: "patient_ref" | "eye" | "acquired" | "note" | "micrometres_x" | "micrometres_y";
+        /** @description What leads on a scan that people have read; what the model said stays in the scan's own fields. */
+        FinalReading: {
+            /** @description Null while readers name different labels. */
+            label: string | null;
+            by: components["schemas"]["ByEnum"];
+            /** @description Of a dispute, all that are named. */
+            labels: string[];
+            /** @description How many name the label today; 0 where it was settled. */
+            readers: number;
+            /** @description How many of them named it independently; 0 where somebody said otherwise then, or was unsure. */
+            independent: number;
+            /** @description Whether it may be learned from: settled, or named independently by as many readers as this installation wants (`RETINOTE_VERIFYING_READERS`, 2 unless set). */
+            verified: boolean;
+            /** @description Who says so, in words. */
+            source: string;
+            recommendation: components["schemas"]["Recommendation"];
+            /** @description As the scan's, of this recommendation. */
+            urgency_rank: number;
+        };
         /** @description Fleiss' kappa of the scans with the same number of independent readings. */
         Fleiss: {
             readers_per_scan: number;
