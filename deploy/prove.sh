@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Shows that the compose file works: builds the images, starts everything with secrets of its own, signs in through
-# nginx over TLS, uploads a scan and gets its overlay, is refused without a service's key and let in with one, takes
-# everything down and up again, and finds all of it there.
+# nginx over TLS, uploads a scan and gets its overlay and its report, is refused without a service's key and let in with
+# one, takes everything down and up again, and finds all of it there.
 #
 #   deploy/prove.sh [SCAN.png]
 #
@@ -113,7 +113,7 @@ except OSError: raise SystemExit(0)
 raise SystemExit(1)' || fail "the web app reaches the model server's management"
 say "the model server publishes nothing, and its management is out of reach of the web app"
 
-# --- sign in, upload, overlay
+# --- sign in, upload, overlay, report
 printf '%s\n' "$PASSWORD" | inside web python3 -m django create_user admin --role administrator >/dev/null
 sign_in
 say "signed in over TLS"
@@ -122,12 +122,15 @@ if [ -z "$scan" ]; then
     ./retinote data simulate --out "$work/scans" --per-class 1 --labels CNV >/dev/null
     scan=$(find "$work/scans" -name '*.png' ! -path '*mask*' | head -n 1)
 fi
-call -H "Authorization: Bearer $token" -F "image=@$scan" -F eye=OD "https://$HOST:$PORT/api/v1/scans/" >"$work/scan.json"
+call -H "Authorization: Bearer $token" -F "image=@$scan" -F eye=OD -F "patient_ref=망막 P-7" "https://$HOST:$PORT/api/v1/scans/" >"$work/scan.json"
 id=$(field id <"$work/scan.json") || fail "no scan: $(cut -c1-300 "$work/scan.json")"
 [ "$(field status <"$work/scan.json")" = predicted ] || fail "not predicted: $(field status <"$work/scan.json")"
 call -H "Authorization: Bearer $token" "https://$HOST:$PORT/api/v1/scans/$id/overlay/" >"$work/overlay"
 case $(head -c 3 "$work/overlay" | od -An -tx1 | tr -d ' ') in ffd8ff | 89504e) ;; *) fail "no overlay" ;; esac
 say "uploaded a scan: $(field prediction <"$work/scan.json") $(field confidence <"$work/scan.json"), overlay of $(wc -c <"$work/overlay") bytes"
+[ "$(status_of -H "Authorization: Bearer $token" "https://$HOST:$PORT/api/v1/scans/$id/report/")" = 200 ] && [ "$(head -c 5 "$work/answer")" = %PDF- ] ||
+    fail "no report: $(head -c 300 "$work/answer")"
+say "got its report of $(wc -c <"$work/answer") bytes"
 
 # --- direct calls
 direct="https://$HOST:$PORT/inference/retina-oct"

@@ -3,29 +3,24 @@
 from __future__ import annotations
 
 import io
-import threading
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from importlib.util import find_spec
-from pathlib import Path
 from typing import Any
-from xml.sax.saxutils import escape  # nosec B406 # it writes XML and reads none
+from xml.sax.saxutils import escape, unescape  # nosec B406 # it writes XML and reads a mark of our own
 
 from PIL import Image
 from reportlab import rl_config
 from reportlab.lib import colors
 from reportlab.lib.pagesizes import A4
-from reportlab.lib.styles import ParagraphStyle
 from reportlab.lib.units import mm
 from reportlab.lib.utils import ImageReader
-from reportlab.pdfbase import pdfmetrics
-from reportlab.pdfbase.ttfonts import TTFont
-from reportlab.pdfgen.canvas import Canvas
-from reportlab.platypus import Flowable, KeepInFrame, Paragraph, Spacer
+from reportlab.platypus import Flowable, KeepInFrame, Spacer
 
 from webapp import numbers
 from webapp.annotations.geometry import path_of
+from webapp.reports.canvas import BOLD, REGULAR, Text, TextCanvas
 
 RESEARCH = "Research software: nothing on this page is a diagnosis."
 DOUBTFUL = "The picture is doubtful, as said above: it has no urgency but to be looked at."
@@ -37,8 +32,6 @@ MOST_SIDE = 1200
 """Pixels a side: 350 to the inch."""
 # As text, in which nothing needs it, ReportLab takes seconds for a large picture.
 rl_config.useA85 = 0
-_registering = threading.Lock()
-FONT, BOLD = "DejaVuSans", "DejaVuSans-Bold"
 SHAPE_COLOUR = colors.HexColor("#00e5ff")
 BAR_COLOUR = colors.HexColor("#0b7a5b")
 
@@ -85,9 +78,8 @@ class Report:
 
 def pdf(report: Report, moment: datetime) -> bytes:
     """The page as PDF. What does not fit is made smaller, so that it stays one page."""
-    _register_fonts()
     file = io.BytesIO()
-    canvas = Canvas(file, pagesize=A4, pageCompression=1)
+    canvas = TextCanvas(file, pagesize=A4, pageCompression=1)
     canvas.setTitle(report.title)
     canvas.setAuthor("Retinote")
     canvas.setSubject(RESEARCH)
@@ -100,26 +92,13 @@ def pdf(report: Report, moment: datetime) -> bytes:
     return file.getvalue()
 
 
-def _register_fonts() -> None:
-    """Letters of most scripts; the fonts that come with every PDF reader know the Latin ones alone."""
-    with _registering:  # threads make their first reports at once
-        if BOLD in pdfmetrics.getRegisteredFontNames():
-            return
-        found = find_spec("matplotlib")
-        assert found is not None and found.origin is not None
-        folder = Path(found.origin).parent / "mpl-data" / "fonts" / "ttf"
-        for name in (FONT, BOLD):
-            pdfmetrics.registerFont(TTFont(name, str(folder / f"{name}.ttf")))
-        pdfmetrics.registerFontFamily(FONT, normal=FONT, bold=BOLD, italic=FONT, boldItalic=BOLD)
-
-
-def _header(canvas: Canvas, report: Report, moment: datetime) -> float:
+def _header(canvas: TextCanvas, report: Report, moment: datetime) -> float:
     top = HEIGHT - MARGIN
     canvas.setFont(BOLD, 15)
-    canvas.drawString(MARGIN, top - 12, report.title[:70])
-    canvas.setFont(FONT, 8)
+    canvas.drawString(MARGIN, top - 12, report.title, room=WIDTH - 2 * MARGIN - 150)
+    canvas.setFont(REGULAR, 8)
     canvas.drawRightString(WIDTH - MARGIN, top - 6, f"Retinote, {moment:%Y-%m-%d %H:%M} UTC")
-    canvas.drawRightString(WIDTH - MARGIN, top - 16, report.made[:60])
+    canvas.drawRightString(WIDTH - MARGIN, top - 16, report.made, room=140)
     canvas.setFillColor(colors.HexColor("#9a1c1c"))
     canvas.setFont(BOLD, 9)
     canvas.drawString(MARGIN, top - 27, RESEARCH)
@@ -127,7 +106,7 @@ def _header(canvas: Canvas, report: Report, moment: datetime) -> float:
     return top - 35
 
 
-def _pictures(canvas: Canvas, report: Report, top: float) -> float:
+def _pictures(canvas: TextCanvas, report: Report, top: float) -> float:
     """The scan with what was drawn, and beside it the scan with its heat map."""
     width = (WIDTH - 2 * MARGIN - GAP) / 2
     pictures = [("Scan, with what was drawn", report.image, True)]
@@ -145,13 +124,13 @@ def _pictures(canvas: Canvas, report: Report, top: float) -> float:
         canvas.drawImage(ImageReader(image), left, bottom, image_width * scale, image_height * scale)
         if with_shapes:
             _shapes(canvas, report.shapes, left, top, scale)
-        canvas.setFont(FONT, 8)
+        canvas.setFont(REGULAR, 8)
         canvas.drawString(left, bottom - 10, caption)
         lowest = min(lowest, bottom - 14)
     return lowest
 
 
-def _shapes(canvas: Canvas, shapes: Sequence[Drawn], left: float, top: float, scale: float) -> None:
+def _shapes(canvas: TextCanvas, shapes: Sequence[Drawn], left: float, top: float, scale: float) -> None:
     for number, shape in enumerate(shapes, start=1):
         points, closed = path_of(shape.selector)
         placed = [(left + x * scale, top - y * scale) for x, y in points.tolist()]
@@ -175,7 +154,7 @@ def _shapes(canvas: Canvas, shapes: Sequence[Drawn], left: float, top: float, sc
     canvas.setStrokeColor(colors.black)
 
 
-def _columns(canvas: Canvas, report: Report, top: float) -> None:
+def _columns(canvas: TextCanvas, report: Report, top: float) -> None:
     width = (WIDTH - 2 * MARGIN - GAP) / 2
     bottom = MARGIN + 14
     for column, parts in enumerate(([*_final(report.final), *_model(report)], _people(report))):
@@ -246,24 +225,24 @@ def _people(report: Report) -> list[Flowable]:
     return parts
 
 
-def _footer(canvas: Canvas) -> None:
-    canvas.setFont(FONT, 7)
+def _footer(canvas: TextCanvas) -> None:
+    canvas.setFont(REGULAR, 7)
     canvas.drawCentredString(WIDTH / 2, MARGIN - 4, RESEARCH)
 
 
 def _heading(text: str) -> Flowable:
-    return Paragraph(
-        text, ParagraphStyle(FONT, fontName=BOLD, fontSize=9.5, leading=12, spaceBefore=6, spaceAfter=2)
-    )
+    return Text([(text, True)], 9.5, before=6, after=2)
 
 
 def _text(text: str, size: float = 8, colour: str = "") -> Flowable:
-    """A paragraph of ReportLab's XML, `size` points high; on a ground of `colour`, `#rrggbb`, if one is given."""
-    style = ParagraphStyle(FONT, fontName=FONT, fontSize=size, leading=size * 1.3)
-    if colour:
-        style.backColor, style.borderPadding = colors.HexColor(colour), 2
-        style.spaceBefore = style.spaceAfter = 4
-    return Paragraph(text, style) if text else Spacer(0, 0)
+    """A text, `size` points high, in which <b> and </b> are around what is bold and all else is escaped.
+
+    It stands on a ground of `colour`, `#rrggbb`, if one is given.
+    """
+    parts = [(unescape(part), number % 2 == 1) for number, part in enumerate(re.split("</?b>", text)) if part]
+    if not parts:
+        return Spacer(0, 0)
+    return Text(parts, size, *((4, 4) if colour else (0, 0)), ground=colour)
 
 
 class Bar(Flowable):
@@ -281,8 +260,9 @@ class Bar(Flowable):
     def draw(self) -> None:
         """Label, bar and percentage."""
         canvas = self.canv
-        canvas.setFont(FONT, 7.5)
-        canvas.drawString(0, 2, self.label[:16])
+        assert isinstance(canvas, TextCanvas)
+        canvas.setFont(REGULAR, 7.5)
+        canvas.drawString(0, 2, self.label, room=60)
         room = self.width - 95
         canvas.setFillColor(colors.HexColor("#e6e6e6"))
         canvas.rect(62, 2, room, 5, stroke=0, fill=1)

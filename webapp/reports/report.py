@@ -13,6 +13,7 @@ from webapp.annotations.models import Annotation, disclose_shapes
 from webapp.annotations.serializers import shown_label
 from webapp.annotations.shapes import Shape
 from webapp.recommendations.colours import colour_of
+from webapp.reports.lines import apart
 from webapp.reports.page import Drawn, Final, Report
 from webapp.reviews.models import Adjudication, Review
 from webapp.reviews.reading import how
@@ -41,8 +42,8 @@ def report_of(scan: Scan, user: User) -> Report:
     patient = shown("patient_ref", scan.patient_ref, user)
     predicted = bool(scan.probabilities)
     return Report(
-        title=f"Scan of {patient}" if patient else "OCT scan",
-        made=f"for {shown_name(user, user)}",
+        title=f"Scan of {apart(patient)}" if patient else "OCT scan",
+        made=f"for {apart(shown_name(user, user))}",
         image=storage.read(scan.image_name),
         overlay=storage.read(scan.overlay_name) if scan.overlay_name else None,
         facts=_facts(scan, user),
@@ -79,8 +80,8 @@ def _facts(scan: Scan, user: User) -> list[tuple[str, str]]:
         ("Uploaded", f"{known['timestamp']:%Y-%m-%d %H:%M} UTC" if known["timestamp"] else ""),
         ("Taken", known["acquired"]),
         ("Eye", str(Eye(scan.eye).label) if scan.eye else ""),
-        ("Patient reference", known["patient_ref"]),
-        ("Note", known["note"][:300]),
+        ("Patient reference", apart(known["patient_ref"])),
+        ("Note", apart(known["note"][:300])),
         ("Size", f"{scan.width} × {scan.height} pixels"),
         ("Pixel", scale),
         ("Model", f"{scan.model_name} {scan.model_version}".strip()),
@@ -109,16 +110,16 @@ def _readers(reading: dict[str, Any], user: User) -> list[str]:
         lines.append(f"{pairs} of independent readings name the same label.")
     settled: Adjudication | None = reading["adjudication"]
     if settled is not None:
-        lines.append(f"Settled as {settled.label} by {shown_name(settled.adjudicator, user)}.")
+        lines.append(f"Settled as {settled.label} by {apart(shown_name(settled.adjudicator, user))}.")
     return lines
 
 
 def _verdict(review: Review, user: User) -> str:
     label = f": {review.label}" if review.label else ""
     known = f", {how(review)}" if how(review) else ""
-    comment = shown("comment", review.comment, user)[:200]
+    comment = apart(shown("comment", review.comment, user)[:200])
     created = shown("created", review.created, user)
-    said = f"{shown_name(review.reader, user)} {SAID[review.verdict]}{label}{known}"
+    said = f"{apart(shown_name(review.reader, user))} {SAID[review.verdict]}{label}{known}"
     day = f"{created:%Y-%m-%d}, " if created else ""
     return f"{said} ({day}model {review.model_version} said {review.model_label})" + (
         f": {comment}" if comment else ""
@@ -130,8 +131,8 @@ def _of(annotation: Annotation, scan: Scan, user: User) -> str:
     parts = [f"{annotation.shape} {shown_label(annotation, user)}".strip()]
     if annotation.shape == Shape.CALIPER:
         parts.append(_length(annotation.selector, scan))
-    comment = shown("comment", annotation.comment, user)[:120]
-    return ", ".join([*parts, *([comment] if comment else []), shown_name(annotation.author, user)])
+    comment = apart(shown("comment", annotation.comment, user)[:120])
+    return ", ".join([*parts, *([comment] if comment else []), apart(shown_name(annotation.author, user))])
 
 
 def _length(selector: dict[str, str], scan: Scan) -> str:

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import io
-import subprocess
-import sys
 from collections.abc import Callable
 
 import pypdf
 import pytest
 
+from tests.deployment import as_image
 from tests.webapp.conftest import Clients
 from webapp.accounts.deidentified import shown
 from webapp.accounts.models import User
@@ -83,6 +82,21 @@ def test_letters_of_other_scripts_can_be_read(clinician: User, predicted: Predic
     assert "Scan of Ж-Ω" in text and "Überweisung für Łukasz & <Δ>" in text
 
 
+@pytest.mark.parametrize(
+    "note, seen",
+    [
+        ("황반부종, 黄斑水肿 및 จอประสาทตา", "Note: 황반부종, 黄斑水肿 및 จอประสาทตา"),
+        # From left to right as they stand on paper, but for words in Hebrew letters, which pypdf turns around.
+        ("בצקת (OD) 300.", "Note: .300 )OD( בצקת"),
+        ("seen 😀 \u202eagain", "Note: seen [grinning face] again"),
+    ],
+)
+def test_notes_in_any_script_stand_as_they_are_read(
+    note: str, seen: str, clinician: User, predicted: Predicted, api: Clients
+) -> None:
+    assert seen in text_of(api, clinician, predicted(clinician, note=note))
+
+
 def test_much_text_makes_it_smaller_and_no_second_page(
     scan: Scan, clinician: User, colleague: User, api: Clients
 ) -> None:
@@ -123,22 +137,24 @@ def test_a_stranger_does_not_find_it(scan: Scan, stranger: User, api: Clients) -
     assert api(stranger).get(f"/api/v1/scans/{scan.pk}/report/").status_code == 404
 
 
-def test_first_reports_at_once_have_their_letters() -> None:
-    """In a process of its own, where no font is registered yet."""
-    ran = subprocess.run([sys.executable, "-c", FIRST_AT_ONCE], capture_output=True, text=True, check=False)
+def test_first_reports_at_once_have_their_letters_in_a_container() -> None:
+    """In a process of its own, where no font is loaded yet, and with the packages of the web app's image alone."""
+    ran = as_image.run("web", FIRST_AT_ONCE, DJANGO_SETTINGS_MODULE="webapp.settings")
     assert ran.returncode == 0, ran.stderr[-2000:]
 
 
 FIRST_AT_ONCE = """
-import sys, django
+import io, django
 django.setup()
 from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime, timezone
-from tests.images import png_bytes
+from PIL import Image
 from webapp.reports.page import Report, pdf
 
 sys.setswitchinterval(1e-6)
-report = Report(title="OCT scan", made="for clara", image=png_bytes(64, 48), overlay=None, facts=())
+image = io.BytesIO()
+Image.new("L", (64, 48)).save(image, "PNG")
+report = Report(title="OCT 망막", made="for clara", image=image.getvalue(), overlay=None, facts=())
 with ThreadPoolExecutor(8) as pool:
     list(pool.map(lambda _: pdf(report, datetime.now(timezone.utc)), range(8)))
 """

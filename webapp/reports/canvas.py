@@ -1,0 +1,106 @@
+"""A canvas of ReportLab on which text of any script stands as it should."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from reportlab.lib.colors import HexColor, black
+from reportlab.pdfgen.canvas import Canvas
+from reportlab.platypus import Flowable
+
+from webapp.reports.embedding import EmbeddedFont, operators
+from webapp.reports.fonts import Face
+from webapp.reports.lines import Line, Run, lines_of, one_line, words_of
+
+REGULAR, BOLD = "regular", "bold"
+LEADING = 1.3
+"""Lines' distance, for a size of 1."""
+GROUND_RIM = 2
+"""How far a ground goes beyond its text, in points."""
+
+
+class TextCanvas(Canvas):
+    """A canvas on which strings are set by `lines`, in one of two weights."""
+
+    def __init__(self, *given: Any, **named: Any) -> None:
+        self._fonts: dict[str, EmbeddedFont] = {}
+        self._weight, self._size = REGULAR, 10.0
+        super().__init__(*given, **named)
+
+    def setFont(self, psfontname: str, size: float, leading: float | None = None) -> None:
+        """Choose the weight and the size of what is written from now on."""
+        self._weight, self._size = psfontname, size
+
+    def drawString(self, x: float, y: float, text: str, room: float | None = None) -> None:  # type: ignore[override]
+        """Write a text to the right of x; what goes beyond the room is left out behind an ellipsis."""
+        self.write(x, y, self._line(text, room), self._size)
+
+    def drawRightString(self, x: float, y: float, text: str, room: float | None = None) -> None:  # type: ignore[override]
+        """The same to the left of x."""
+        line = self._line(text, room)
+        self.write(x - line.width * self._size, y, line, self._size)
+
+    def drawCentredString(self, x: float, y: float, text: str, room: float | None = None) -> None:  # type: ignore[override]
+        """The same with x in the middle."""
+        line = self._line(text, room)
+        self.write(x - line.width * self._size / 2, y, line, self._size)
+
+    def write(self, x: float, y: float, line: Line, size: float) -> None:
+        """Write a line; its base line begins at x, y."""
+        for run in line.from_left():
+            self._write(x, y, run, size)
+            x += run.width * size
+
+    def _line(self, text: str, room: float | None) -> Line:
+        return one_line(text, self._weight == BOLD, None if room is None else room / self._size)
+
+    def _write(self, x: float, y: float, run: Run, size: float) -> None:
+        font = self._embedded(run.face)
+        text: Any = self.beginText(x, y)  # the types know nothing of what writes operators
+        text._code.append(f"/{font.resource} {size:.4f} Tf")
+        text._code.extend(operators(run, font, size))
+        self.drawText(text)
+
+    def _embedded(self, face: Face) -> EmbeddedFont:
+        if face.name not in self._fonts:
+            font = self._fonts[face.name] = EmbeddedFont(face, f"G{len(self._fonts)}")
+            document: Any = vars(self)["_doc"]
+            document.delayedFonts.append(font)
+        return self._fonts[face.name]
+
+
+class Text(Flowable):
+    """Parts of a text, each with whether it is bold, in lines as wide as there is room.
+
+    `before` and `after` are distances in points, `ground` is a colour behind it, `#rrggbb`.
+    """
+
+    def __init__(
+        self,
+        parts: list[tuple[str, bool]],
+        size: float,
+        before: float = 0,
+        after: float = 0,
+        ground: str = "",
+    ) -> None:
+        super().__init__()
+        self.words, self.size, self.ground = words_of(parts), size, ground
+        self.spaceBefore, self.spaceAfter = before, after
+
+    def wrap(self, available_width: float, available_height: float) -> tuple[float, float]:
+        """As wide as there is room, and as high as its lines."""
+        self.lines = lines_of(self.words, available_width / self.size)
+        self.width, self.height = available_width, len(self.lines) * self.size * LEADING
+        return self.width, self.height
+
+    def draw(self) -> None:
+        """Write the lines, the first one at the top."""
+        assert isinstance(self.canv, TextCanvas)
+        if self.ground:
+            self.canv.setFillColor(HexColor(self.ground))
+            rim = GROUND_RIM
+            self.canv.rect(-rim, -rim, self.width + 2 * rim, self.height + 2 * rim, stroke=0, fill=1)
+            self.canv.setFillColor(black)
+        for number, line in enumerate(self.lines, start=1):
+            below = len(self.lines) - number
+            self.canv.write(0, (below * LEADING + LEADING - 1) * self.size, line, self.size)
