@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import math
 import re
+import unicodedata
 from collections.abc import Collection, Mapping
 from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
@@ -117,13 +118,14 @@ def checked_name(value: object, what: str) -> str:
 
 
 def checked_label(value: object) -> str:
-    """The label; raises CardError, which says what a label is."""
-    if not isinstance(value, str) or not LABEL.fullmatch(value):
+    """The label, in Unicode's composed form; raises CardError, which says what a label is."""
+    label = unicodedata.normalize("NFC", value) if isinstance(value, str) else ""
+    if not LABEL.fullmatch(label):
         raise CardError(
             f"{value!r} can't be a label: use up to 80 letters, digits, blanks and _ . + - ( ), "
             "begin with a letter or digit, and end with neither a blank nor a full stop"
         )
-    return value
+    return label
 
 
 def _object(value: object, what: str, names: set[str], optional: Collection[str] = ()) -> Mapping[str, Any]:
@@ -166,7 +168,10 @@ def _labels(value: object) -> tuple[str, ...]:
 
 
 def _caveats(value: object, labels: tuple[str, ...]) -> dict[str, str]:
-    caveats = {label: _text(text, f"caveats.{label}") for label, text in _mapping(value, "caveats").items()}
+    given = _mapping(value, "caveats")
+    caveats = {
+        unicodedata.normalize("NFC", label): _text(text, f"caveats.{label}") for label, text in given.items()
+    }
     for label in caveats:
         if label not in labels:
             raise CardError(f"caveats.{label} is about a label that the model doesn't know")

@@ -107,6 +107,12 @@ def test_what_can_be_a_label(card_file: Path, label: str) -> None:
     assert ModelCard.load(changed(card_file, "labels", ["DME", label])).labels[1] == label
 
 
+def test_a_label_is_one_however_it_is_written(card_file: Path) -> None:
+    assert ModelCard.load(changed(card_file, "labels", ["DME", "O\u0308dem"])).labels[1] == "\u00d6dem"
+    with pytest.raises(CardError, match="all different"):
+        ModelCard.load(changed(card_file, "labels", ["\u00d6dem", "O\u0308dem"]))
+
+
 def test_a_missing_field_is_named(card_file: Path) -> None:
     content = json.loads(card_file.read_text())
     del content["input"]["mean"]

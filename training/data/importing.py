@@ -11,7 +11,7 @@ from pathlib import Path
 from training.data.fingerprint import Fingerprint, fingerprints
 from training.data.folders import LeftOut, is_utf8, written
 from training.data.layouts import Found, Listing
-from training.data.manifest import COLUMNS, NOT_UTF8, DataError, Scan, with_source
+from training.data.manifest import COLUMNS, NOT_UTF8, DataError, Scan, composed, with_source
 from training.data.split import patient_groups
 
 Row = dict[str, str]
@@ -112,12 +112,12 @@ def _row(found: Found, measured: Fingerprint, folder: Path, source: str) -> Row:
         **found.further,
         "file": _file(found.path, folder),
         "mask": _file(found.mask, folder) if found.mask else "",
-        "source": source,
-        "label": found.label,
-        "native_label": found.native_label,
+        "source": composed(source),
+        "label": composed(found.label),
+        "native_label": composed(found.native_label),
         "subcategory": found.subcategory,
         "condition": found.condition,
-        "patient_id": with_source(found.patient, source),
+        "patient_id": composed(with_source(found.patient, source)),
         "eye": found.eye,
         "split": found.split,
         **_measured(measured),

@@ -20,7 +20,7 @@ from training.data.folders import (
     split_of,
     written,
 )
-from training.data.manifest import COLUMNS, MANIFEST_NAME, DataError, check_label, read_rows
+from training.data.manifest import COLUMNS, MANIFEST_NAME, DataError, check_label, composed, read_rows
 
 LAYOUTS = Path(__file__).with_name("layouts.toml")
 DEPTH = 2
@@ -228,7 +228,7 @@ def _list_class(
     for path in files:
         said = {"native_label": native, "patient_id": _patient(layout, path)}
         if table is not None:
-            row = table.pop(path.stem, None)
+            row = table.pop(composed(path.stem), None)
             if row is None:
                 listing.left_out.append(LeftOut(path, f"{layout.table} doesn't list it"))
                 continue
@@ -281,7 +281,7 @@ def _as_given(found: Found, row: Mapping[str, str], root: Path) -> Found:
 
 
 def _patient(layout: Layout, path: Path) -> str:
-    fits = re.search(layout.patient, path.stem) if layout.patient else None
+    fits = re.search(layout.patient, composed(path.stem)) if layout.patient else None
     return fits["patient"] if fits else ""
 
 
@@ -311,5 +311,5 @@ def _read_table(layout: Layout, root: Path) -> dict[str, dict[str, str]]:
 
 def _stem(name: str) -> str:
     """A file's name without folder and image ending; the tables of different releases have or lack both."""
-    path = Path(name)
+    path = Path(composed(name))
     return path.stem if path.suffix.lower() in IMAGE_SUFFIXES else path.name

@@ -7,6 +7,7 @@ import logging
 import os
 import re
 import tempfile
+import unicodedata
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -50,6 +51,7 @@ class Scan:
     `patient` is empty when unknown, else it begins with the source: the same number means someone else elsewhere.
     `split` is empty when not yet decided. `mask` is a picture of the lesions, where there is one. The three hashes
     (hexadecimal; of the file, of its decoded pixels, and perceptual) are empty when the manifest doesn't hold them.
+    Label, patient and source are kept in Unicode's composed form: the same letters can be written in several ways.
     """
 
     path: Path
@@ -61,6 +63,16 @@ class Scan:
     sha256: str = ""
     pixels_sha256: str = ""
     perceptual_hash: str = ""
+
+    def __post_init__(self) -> None:
+        """One form for the texts by which scans are told apart."""
+        for name in ("label", "patient", "source"):
+            object.__setattr__(self, name, composed(getattr(self, name)))
+
+
+def composed(text: str) -> str:
+    """A text in the form in which it is compared."""
+    return unicodedata.normalize("NFC", text)
 
 
 def read_scans(data: Path, labels: Sequence[str] = ()) -> list[Scan]:
@@ -77,6 +89,7 @@ def read_all(paths: Sequence[Path], labels: Sequence[str] = (), least_labels: in
 
     Raises DataError, too, when two of them list the same file. One label is enough to evaluate on.
     """
+    labels = [composed(label) for label in labels]
     scans = join(paths, [_read_one(path) for path in paths])
     names = ", ".join(str(path) for path in paths)
     unknown = set(labels) - {scan.label for scan in scans}

@@ -20,6 +20,7 @@ from django.http import HttpRequest, HttpResponse, JsonResponse
 from webapp.accounts.models import User
 from webapp.api.errors import API_PATH, body
 from webapp.counting_cache import count_up
+from webapp.normal_form import normal
 
 log = logging.getLogger(__name__)
 MESSAGE = "Too many failed sign-ins with this name or from this address. Wait ten minutes and try again."
@@ -76,7 +77,8 @@ def too_many_failures(request: HttpRequest, *_: Any, **__: Any) -> HttpResponse:
 
 
 def _who(request: Any, credentials: dict[str, Any] | None) -> tuple[str, str]:
-    return str((credentials or {}).get("username") or ""), str(request.META.get("REMOTE_ADDR", ""))
+    name = normal(str((credentials or {}).get("username") or ""), "NFKC")
+    return name, str(request.META.get("REMOTE_ADDR", ""))
 
 
 def _limits(name: str, address: str, familiar: bool | None = None) -> dict[str, int]:

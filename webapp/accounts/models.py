@@ -6,8 +6,10 @@ import secrets
 from collections.abc import Collection
 from typing import Any, ClassVar
 
+from django.contrib.auth.hashers import make_password
 from django.contrib.auth.models import AbstractUser
 from django.contrib.auth.models import UserManager as DjangoUserManager
+from django.contrib.auth.validators import UnicodeUsernameValidator
 from django.core.exceptions import ValidationError
 from django.db import models
 from django.utils.crypto import salted_hmac
@@ -17,6 +19,7 @@ from webapp.accounts.abilities import Ability, abilities_of
 from webapp.audit.hashing import audited
 from webapp.audit.models import Action
 from webapp.audit.recording import acting, record
+from webapp.normal_form import NormalCharField, normal, ways_to_write
 from webapp.transactions import all_or_nothing
 
 SESSION_SALT = "webapp.accounts.models.User.session"
@@ -44,8 +47,19 @@ class UserManager(DjangoUserManager["User"]):
 class User(AbstractUser):
     """Somebody who signs in. The role alone decides the abilities; `is_staff` and `is_superuser` follow it."""
 
+    username = NormalCharField(  # Django's own field, in one normal form
+        "username",
+        max_length=150,
+        unique=True,
+        help_text="Required. 150 characters or fewer. Letters, digits and @/./+/-/_ only.",
+        validators=[UnicodeUsernameValidator()],
+        error_messages={"unique": "A user with that username already exists."},
+        form="NFKC",
+    )
+    first_name = NormalCharField("first name", max_length=150, blank=True)
+    last_name = NormalCharField("last name", max_length=150, blank=True)
     role = models.CharField(max_length=16, choices=Role.choices, default=Role.CLINICIAN)
-    clinic = models.CharField(
+    clinic = NormalCharField(
         max_length=80, blank=True, help_text="Clinicians of the same clinic see each other's scans."
     )
     is_adjudicator = models.BooleanField(
@@ -159,6 +173,20 @@ class User(AbstractUser):
             return User.objects.filter(pk=key).delete()
 
         return all_or_nothing(write)
+
+    def set_password(self, raw_password: str | None) -> None:
+        """Keep the hash of the password's normal form."""
+        if raw_password is not None and not self.username:
+            # Django signs nobody in, under a name that nobody has: it is to take as long as a wrong password does.
+            for written in ways_to_write(raw_password)[1:]:
+                make_password(written)
+        super().set_password(raw_password if raw_password is None else normal(raw_password))
+
+    def check_password(self, raw_password: str | None) -> bool:
+        """Whether it is the account's password, in any normal form."""
+        if raw_password is None:
+            return False
+        return any(super(User, self).check_password(written) for written in ways_to_write(raw_password))
 
     @property
     def abilities(self) -> frozenset[Ability]:

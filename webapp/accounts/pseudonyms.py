@@ -7,11 +7,12 @@ from django.conf import settings
 
 from webapp.accounts.abilities import Ability
 from webapp.accounts.models import User
+from webapp.normal_form import normal
 
 
 def pseudonym(kind: str, value: object) -> str:
     """A name for something of a kind, the same everywhere; nobody without this installation's key can lead it back."""
-    digest = hmac.new(settings.SECRET_KEY.encode(), f"{kind} {value}".encode(), hashlib.sha256)
+    digest = hmac.new(settings.SECRET_KEY.encode(), normal(f"{kind} {value}").encode(), hashlib.sha256)
     return f"{kind}-{digest.hexdigest()[:12]}"
 
 

@@ -7,14 +7,14 @@ from rest_framework import serializers
 
 from webapp.accounts.abilities import Ability
 from webapp.accounts.models import Role, User
-from webapp.api.fields import TextField, TrueFalseField
+from webapp.api.fields import TextField, TrueFalseField, TypedField
 
 
 class SignInSerializer(serializers.Serializer[Any]):
     """A user's name and password."""
 
     username = TextField(max_length=150)
-    password = TextField(max_length=256, style={"input_type": "password"}, trim_whitespace=False)
+    password = TypedField(max_length=256, style={"input_type": "password"}, trim_whitespace=False)
     cookie = TrueFalseField(
         default=False,
         help_text="For pages in a browser: the refresh token comes as a cookie that no script can read.",
@@ -24,7 +24,7 @@ class SignInSerializer(serializers.Serializer[Any]):
 class PasswordSerializer(serializers.Serializer[Any]):
     """The password of who is signed in, once more."""
 
-    password = TextField(max_length=256, style={"input_type": "password"}, trim_whitespace=False)
+    password = TypedField(max_length=256, style={"input_type": "password"}, trim_whitespace=False)
 
 
 class RefreshSerializer(serializers.Serializer[Any]):

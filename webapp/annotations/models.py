@@ -14,6 +14,7 @@ from webapp.accounts.models import User
 from webapp.annotations.shapes import Shape, shape_of
 from webapp.audit.hashing import audited
 from webapp.audit.viewing import OfScan
+from webapp.normal_form import NormalCharField
 from webapp.scans.disclosure import disclose_readings
 from webapp.scans.models import Scan
 
@@ -50,8 +51,8 @@ class Annotation(OfScan):
     scan = models.ForeignKey(Scan, on_delete=models.CASCADE, related_name="annotations")
     author = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="annotations")
     selector = models.JSONField()
-    label = models.CharField(max_length=80, blank=True)
-    comment = models.CharField(max_length=2000, blank=True)
+    label = NormalCharField(max_length=80, blank=True)
+    comment = NormalCharField(max_length=2000, blank=True)
     created = models.DateTimeField(default=clock.now)
     modified = models.DateTimeField(default=clock.now)
     revision = models.PositiveIntegerField(default=1, help_text="Rises with every change.")

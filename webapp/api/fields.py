@@ -10,6 +10,8 @@ from typing import Any, ClassVar
 
 from rest_framework import serializers
 
+from webapp.normal_form import normal
+
 
 def has_plain_digits(data: Any) -> bool:
     """Whether a text, if it is one, has no other digits than 0 to 9: Python's own conversions take those of all
@@ -17,14 +19,22 @@ def has_plain_digits(data: Any) -> bool:
     return not isinstance(data, str) or (data.isascii() and "_" not in data)
 
 
-class TextField(serializers.CharField):
-    """A text."""
+class TypedField(serializers.CharField):
+    """A text as it was typed: a password."""
 
     def to_internal_value(self, data: Any) -> str:
         """The text. Raises ValidationError."""
         if not isinstance(data, str):
             self.fail("invalid")
         return super().to_internal_value(data)
+
+
+class TextField(TypedField):
+    """A text, in its normal form."""
+
+    def to_internal_value(self, data: Any) -> str:
+        """The text. Raises ValidationError."""
+        return normal(super().to_internal_value(data))
 
 
 class PatternField(TextField, serializers.RegexField):

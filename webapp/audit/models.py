@@ -81,6 +81,7 @@ class Action(models.TextChoices):
     MODEL_RETIRE = "model.retire", "Retired a model version"
     MODEL_UNREADABLE = "model.unreadable", "A model change that can't be read"
     MODEL_REFUSED = "model.refused", "A model change that was refused"
+    TEXT_NORMALISE = "text.normalise", "Wrote texts in their normal form"
     AUDIT_ACCEPT = "audit.accept", "Accepted that records are missing"
 
 

@@ -20,7 +20,7 @@ from django.db import models
 from django.db.models import Q
 
 from webapp.audit.hashing import HASHING, Audited, audited_kinds, document_sha256
-from webapp.audit.models import Action, Record
+from webapp.audit.models import Action, Record, WaitingRecord
 from webapp.audit.sealing import seal
 
 CHUNK = 500
@@ -137,6 +137,17 @@ class Comparison:
                 yield from _gone(known, [record for record in records if record.kind == kind])
             done += len(records)
             self._progress("records", done, max(total, done))
+
+
+def is_as_recorded(document: models.Model) -> bool:
+    """Whether a document is what its last record says, sealed or not, or older than all records."""
+    known = next(entry for entry in audited_kinds() if type(document) is entry.model)
+    waiting = WaitingRecord.objects.filter(TELLS_OF_A_CHANGE, kind=known.kind, object_id=str(document.pk))
+    newest = waiting.order_by("-pk").first()
+    if newest is not None:
+        return bool(newest.after == document_sha256(document))
+    last = _last(known, document)
+    return not _fault(document, last) if last else Comparison()._is_older(document)
 
 
 def _in_pieces(model: type[models.Model]) -> Iterator[list[models.Model]]:

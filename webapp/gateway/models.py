@@ -8,6 +8,7 @@ from django.db import models
 
 from webapp import clock
 from webapp.audit.hashing import audited
+from webapp.normal_form import NormalCharField
 
 DEFAULT_CALLS_PER_MINUTE = 60
 MOST_CALLS_PER_MINUTE = 100_000
@@ -19,7 +20,7 @@ COUNTS = ("calls", "refused_calls", "last_used", "minute_began", "minute_calls")
 class ServiceKey(models.Model):
     """What a service shows to be let through. The key itself is not kept, only its sha256 and how it begins."""
 
-    service = models.CharField(
+    service = NormalCharField(
         max_length=80,
         help_text="Who calls with it, e.g. the name of a reporting system. It is shown in metrics.",
     )

@@ -9,6 +9,7 @@ from django.db import models
 from webapp import clock
 from webapp.audit.hashing import audited
 from webapp.audit.viewing import OfScan
+from webapp.normal_form import NormalCharField
 from webapp.scans.models import Scan
 
 
@@ -36,8 +37,8 @@ class Review(OfScan):
     scan = models.ForeignKey(Scan, on_delete=models.CASCADE, related_name="reviews")
     reader = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="reviews")
     verdict = models.CharField(max_length=8, choices=Verdict.choices)
-    label = models.CharField(max_length=80, blank=True, help_text="What the reader sees.")
-    comment = models.CharField(max_length=2000, blank=True)
+    label = NormalCharField(max_length=80, blank=True, help_text="What the reader sees.")
+    comment = NormalCharField(max_length=2000, blank=True)
     blind = models.BooleanField(
         default=False, help_text="Given before the reader was shown the model's answer or others' readings."
     )
@@ -90,8 +91,8 @@ class Adjudication(OfScan):
     adjudicator = models.ForeignKey(
         settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="adjudications"
     )
-    label = models.CharField(max_length=80)
-    comment = models.CharField(max_length=2000, blank=True)
+    label = NormalCharField(max_length=80)
+    comment = NormalCharField(max_length=2000, blank=True)
     created = models.DateTimeField(default=clock.now)
 
     class Meta:

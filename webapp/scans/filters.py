@@ -14,6 +14,7 @@ from django_filters.fields import IsoDateTimeField
 from webapp.accounts.abilities import Ability
 from webapp.accounts.models import User
 from webapp.api.fields import has_plain_digits
+from webapp.normal_form import normal
 from webapp.scans.disclosure import disclose_all_answers
 from webapp.scans.labels import newest_labels
 from webapp.scans.models import Eye, Scan, Status, known_answers
@@ -113,6 +114,7 @@ class ScanFilter(django_filters.FilterSet):  # type: ignore[misc]
     def filter_search(self, queryset: QuerySet[Scan], name: str, value: str) -> QuerySet[Scan]:
         """Every word has to be found; who may not see patients searches in labels alone, and who reads blind in none that is hidden."""
         user = self._user()
+        value = normal(value)
         # A word of none of the labels tells nothing of an answer.
         labels = newest_labels(Scan.objects.visible_to(user))
         if any(word.lower() in label.lower() for word in value.split() for label in labels):

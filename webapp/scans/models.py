@@ -15,6 +15,7 @@ from webapp.accounts.abilities import Ability
 from webapp.accounts.models import User
 from webapp.audit.hashing import audited
 from webapp.audit.viewing import OfScan
+from webapp.normal_form import NormalCharField
 from webapp.recommendations.doubt import doubts_of
 
 
@@ -116,7 +117,7 @@ class Scan(OfScan):
         related_name="scans",
         db_index=False,  # newest_of_membership begins with it, and each index costs every upload
     )
-    clinic = models.CharField(
+    clinic = NormalCharField(
         max_length=80, blank=True, help_text="The uploader's at the upload: whose it is."
     )
     timestamp = models.DateTimeField(default=clock.now)
@@ -128,13 +129,13 @@ class Scan(OfScan):
     micrometres_x = models.FloatField(null=True, blank=True, help_text="Width of a pixel, when it is known.")
     micrometres_y = models.FloatField(null=True, blank=True, help_text="Height of a pixel, when it is known.")
     eye = models.CharField(max_length=2, choices=Eye.choices, blank=True)
-    patient_ref = models.CharField(max_length=80, blank=True)
+    patient_ref = NormalCharField(max_length=80, blank=True)
     acquired = models.CharField(
         max_length=10,
         blank=True,
         help_text="When it was taken: a day, month or year, such as 2024-03-17 or 2024-03.",
     )
-    note = models.CharField(max_length=2000, blank=True)
+    note = NormalCharField(max_length=2000, blank=True)
 
     status = models.CharField(max_length=9, choices=Status.choices, default=Status.QUEUED)
     failure = models.JSONField(null=True, blank=True)

@@ -235,6 +235,20 @@ def test_a_manifest_that_came_with_folders_is_taken_to_another_place(described: 
     assert (first["source"], first["patient_id"]) == ("mine", "clinic:7")
 
 
+def test_a_patient_is_one_however_the_name_is_written(tmp_path: Path) -> None:
+    for seed, name in enumerate(
+        ("nass/Mu\u0308ller_1.png", "trocken/M\u00fcller_2.png", "\u00d6dem/x_1.png", "O\u0308dem/x_2.png")
+    ):
+        write_scan(tmp_path / "clinic" / name, "HIGH", seed)
+    out = tmp_path / "clinic.csv"
+    assert (
+        run("import", "folders", tmp_path / "clinic", "--out", out, "--patient", r"^(?P<patient>\w+)_") == 0
+    )
+    scans = read_scans(out)
+    assert {scan.patient for scan in scans} == {"clinic:M\u00fcller", "clinic:x"}
+    assert {scan.label for scan in scans} == {"nass", "trocken", "\u00d6dem"}
+
+
 def test_unreadable_files_are_named_and_left_out(octdl: Path, capsys: pytest.CaptureFixture[str]) -> None:
     broken = octdl / "OCTDL" / "AMD" / "amd_11_2.jpg"
     broken.write_bytes(broken.read_bytes()[:300])

@@ -28,6 +28,16 @@ def test_a_missing_column_and_a_missing_file_are_named(manifest_data: Path) -> N
         read_scans(manifest_data)
 
 
+def test_patients_and_labels_are_the_same_however_they_are_written(manifest_data: Path) -> None:
+    manifest = manifest_data / "manifest.csv"
+    change(manifest, 2, patient_id="M\u00fcller", label="\u00d6dem")
+    change(manifest, 3, patient_id="Mu\u0308ller", label="O\u0308dem")
+    first, second = read_scans(manifest_data)[:2]
+    assert first.patient == second.patient and first.label == second.label == "\u00d6dem"
+    chosen = read_scans(manifest_data, ["O\u0308dem", "HIGH"])
+    assert {scan.label for scan in chosen} == {"\u00d6dem", "HIGH"}
+
+
 def test_a_folder_without_scans_says_what_is_expected(tmp_path: Path) -> None:
     with pytest.raises(DataError, match=r"neither manifest\.csv nor a train/ folder"):
         read_scans(tmp_path)

@@ -23,6 +23,20 @@ def test_a_user_is_created_with_a_role(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.mark.django_db
+def test_a_name_may_be_written_in_any_normal_form(monkeypatch: pytest.MonkeyPatch) -> None:
+    create(monkeypatch, "green-otter-42-x", "jose\u0301", "--role", "clinician", "--clinic", "Su\u0308d")
+    user = User.objects.get()
+    assert (user.username, user.clinic) == ("jos\u00e9", "S\u00fcd")
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize("piped", ["green-otter-42-x\r", "\ufeffgreen-otter-42-x\r", "green-otter-42-x"])
+def test_a_password_may_be_piped_from_windows(monkeypatch: pytest.MonkeyPatch, piped: str) -> None:
+    create(monkeypatch, piped, "dora", "--role", "clinician")
+    assert User.objects.get().check_password("green-otter-42-x")
+
+
+@pytest.mark.django_db
 @pytest.mark.parametrize(
     ("password", "name", "expected"),
     [

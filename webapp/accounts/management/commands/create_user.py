@@ -49,7 +49,7 @@ class Command(BaseCommand):
 
 def _read_password() -> str:
     if not sys.stdin.isatty():
-        password = sys.stdin.readline().rstrip("\n")
+        password = sys.stdin.readline().removeprefix("\ufeff").rstrip("\r\n")  # as Windows pipes it, too
         if not password:
             raise CommandError("No password on standard input.")
         return password
