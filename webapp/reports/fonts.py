@@ -26,6 +26,7 @@ KEPT = {"\u200c", "\u200d", "\u200e", "\u200f", APART, END_OF_PART}
 EAST_ASIAN = (("\u2e80", "\u9fff"), ("\uac00", "\ud7ff"), ("\uf900", "\ufaff"), ("\uff00", "\uffef"))
 SKIN_COLOURS = {chr(number) for number in range(0x1F3FB, 0x1F400)}
 MOST_NAMED = 4
+BLANKS = re.compile(" +")
 """Signs without a glyph that are named one by one; of longer runs the first ones are."""
 
 
@@ -77,7 +78,7 @@ def fonts_of(text: str, bold: bool, order: Iterable[str]) -> list[Face]:
 
 def readable(text: str) -> str:
     """The text in one normal form and on one line, with names or numbers in brackets for what no font has."""
-    plain = re.sub(" +", " ", "".join(_plain(letter) for letter in unicodedata.normalize("NFC", text)))
+    plain = BLANKS.sub(" ", "".join(_plain(letter) for letter in unicodedata.normalize("NFC", text)))
     faces = [face(name, False) for name in (MAIN, SIMPLIFIED, TRADITIONAL, JAPANESE, KOREAN)]
 
     def known(letter: str) -> bool:
