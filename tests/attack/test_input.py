@@ -133,7 +133,7 @@ def test_no_field_of_a_json_body_takes_an_operator(
 def test_no_filter_takes_an_operator(
     scan: Scan, people: People, api: Clients, subtests: pytest.Subtests
 ) -> None:
-    for name in [*ScanFilter.base_filters, "ordering", "cursor", "page_size", "days", "format"]:
+    for name in [*ScanFilter.base_filters, "ordering", "after", "cursor", "page_size", "days", "format"]:
         with subtests.test(ascii(name)[:60]):
             stranger = api(people.stranger)
             suffixes = (

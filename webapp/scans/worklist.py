@@ -12,11 +12,16 @@ from django.utils.dateparse import parse_datetime
 from rest_framework import exceptions
 from rest_framework.request import Request
 
+from webapp.accounts.deidentified import asked_id
 from webapp.accounts.models import User
 from webapp.api.pagination import NewestFirst
 from webapp.audit.viewing import page_of
 from webapp.mongodb import lookups  # noqa: F401 # is_missing
 from webapp.scans.models import Scan, ScanQuerySet, open_readings, sees_all_readings
+
+
+AFTER = "after"
+"""The parameter that names the scan that a list begins behind."""
 
 
 class Ordering(TextChoices):
@@ -54,6 +59,15 @@ class Stretch:
         """The scan's sort keys, as `after` takes them."""
         value = getattr(scan, self.field.removeprefix("-")) if self.field else None
         return value, scan.timestamp.isoformat(), str(scan.pk)
+
+    def keys_of(self, key: str) -> tuple[Any, str, str] | None:
+        """Sort keys of the scan with this id, which nobody looks at by this; None if it is not in this stretch."""
+        wanted = (self.field.removeprefix("-") or "pk", "timestamp")
+        found = self.scans.filter(pk=key).values_list(*wanted).first()
+        if found is None:
+            return None
+        value, moment = found
+        return (value if self.field else None), moment.isoformat(), key
 
 
 def stretches(ordering: Ordering, scans: ScanQuerySet, reader: User) -> list[tuple[Stretch, ...]]:
@@ -103,7 +117,7 @@ class ScanPages(NewestFirst):
 
 
 class WorklistPages(ScanPages):
-    """Pages in the order that `ordering` names.
+    """Pages in the order that `ordering` names, from the scan on that `after` names.
 
     A cursor holds the sort keys of the last scan before it: thousands of scans share an urgency, which the plain
     cursor, a value and an offset, can't go through.
@@ -116,14 +130,16 @@ class WorklistPages(ScanPages):
             known = ", ".join(Ordering.values)
             raise exceptions.ValidationError({"ordering": [f"{given!r} is no order; use one of {known}."]})
         self._ordering = Ordering(given)
-        if self._ordering == Ordering.NEWEST:
-            return super().paginate_queryset(queryset, request, view)
         assert isinstance(request.user, User)
+        after = self._after(request.query_params.get(AFTER, ""), request.user)
+        if self._ordering == Ordering.NEWEST:
+            beyond = Stretch(queryset).after(*after[1:]) if after else queryset
+            return super().paginate_queryset(beyond, request, view)
         self._url = request.build_absolute_uri()
         size = self.get_page_size(request)
         word = request.query_params.get(self.cursor_query_param)
         # Which stretch the last scan before the page was of, and its sort keys there.
-        begin, *last = self.opened(word, self._ordering) if word else [0]
+        begin, *last = self.opened(word, self._ordering) if word else after or [0]
         of_order = stretches(self._ordering, queryset, request.user)
 
         def load() -> list[Scan]:
@@ -139,6 +155,22 @@ class WorklistPages(ScanPages):
         self.page = page_of(load)
         return self.page
 
+    def _after(self, given: str, user: User) -> list[Any] | None:
+        """Which stretch the scan of this id is of, and its sort keys there, be it narrowed out of the list or not.
+
+        None without an id, and for a scan that this order has no place for. Raises ValidationError for none of the
+        user's scans.
+        """
+        if not given:
+            return None
+        key, visible = asked_id(given, user), Scan.objects.visible_to(user)
+        if not key or not visible.filter(pk=key).exists():
+            raise exceptions.ValidationError({AFTER: ["There is no scan with this id."]})
+        for number, stretch in enumerate(stretches(self._ordering, visible, user)):
+            if keys := stretch.keys_of(key):
+                return [number, *keys]
+        return None
+
     def get_next_link(self) -> str | None:
         """Address of the next page, None on the last."""
         if self._ordering == Ordering.NEWEST:
@@ -153,4 +185,13 @@ class WorklistPages(ScanPages):
         """The parameters, for the API's description."""
         parameters: list[dict[str, Any]] = super().get_schema_operation_parameters(view)
         schema = {"type": "string", "enum": Ordering.values, "default": Ordering.NEWEST.value}
-        return [*parameters, {"name": "ordering", "in": "query", "required": False, "schema": schema}]
+        after = {
+            "name": AFTER,
+            "in": "query",
+            "required": False,
+            "schema": {"type": "string"},
+            "description": "Id of a scan: only what comes after it in this order.",
+            "allowEmptyValue": True,
+        }
+        ordering = {"name": "ordering", "in": "query", "required": False, "schema": schema}
+        return [*parameters, after, ordering]

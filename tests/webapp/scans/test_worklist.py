@@ -99,6 +99,42 @@ def test_a_cursor_of_one_order_is_none_of_another(
     assert api(clinician).get(following.replace("urgent", "disputed")).status_code == 404
 
 
+@pytest.mark.parametrize(
+    ("ordering", "order"),
+    [("newest", "43210"), ("urgent", "42031"), ("uncertain", "02431"), ("disputed", "14320")],
+)
+def test_a_list_goes_on_after_any_scan_of_it_be_it_read_or_not(
+    clinician: User, administrator: User, predicted: Predicted, api: Clients, ordering: str, order: str
+) -> None:
+    # The confidence of the last but one is the same as another's, and so is its urgency.
+    confidence_and_rank = ((0.4, 3), (0.9, 1), (0.5, 5), (0.9, 2), (0.8, 5))
+    scans = [predicted(clinician, confidence=confidence, rank=rank) for confidence, rank in confidence_and_rank]
+    reading.record(scans[1], administrator, "agree")
+    reading.record(scans[1], clinician, "disagree", "DME")
+    expected = keys(*(scans[int(place)] for place in order))
+    assert listed(api, clinician, f"ordering={ordering}") == expected
+
+    for place, scan in enumerate(expected):
+        query = f"ordering={ordering}&after={scan}&page_size=2"
+        assert listed(api, clinician, query) == expected[place + 1 :], place
+        unread = [key for key in expected[place + 1 :] if key != str(scans[1].pk)]
+        assert listed(api, clinician, f"{query}&unread=true") == unread
+
+
+def test_after_a_scan_that_one_may_not_see_there_is_no_list(
+    clinician: User, stranger: User, predicted: Predicted, api: Clients
+) -> None:
+    hidden = predicted(stranger)
+    answers = [
+        api(clinician).get(f"{SCANS}?after={scan}&ordering={ordering}")
+        for scan in (hidden.pk, "0" * 24, "none", "{$gt: 0}")
+        for ordering in ("newest", "urgent")
+    ]
+    assert {answer.status_code for answer in answers} == {400}
+    assert len({answer.content for answer in answers}) == 1
+    assert set(answers[0].json()["error"]["fields"]) == {"after"}
+
+
 def test_an_order_that_does_not_exist_is_named(clinician: User, api: Clients) -> None:
     answer = api(clinician).get(f"{SCANS}?ordering=alphabet")
     assert answer.status_code == 400

@@ -1,18 +1,21 @@
 import { MantineProvider } from "@mantine/core";
-import { Notifications } from "@mantine/notifications";
 import { QueryClient, QueryClientProvider } from "@tanstack/react-query";
-import { BrowserRouter } from "react-router";
+import { RouterProvider } from "react-router";
 
 import { Problem } from "./api/problem";
-import { Routes } from "./routes";
+import { router } from "./routes";
 import { readableColours, theme } from "./theme";
 
+// Without a network a call fails at once and says so: it does not wait without a word until there is one.
 const client = new QueryClient({
   defaultOptions: {
     queries: {
+      networkMode: "always",
+      refetchOnReconnect: true,
       staleTime: 10_000,
       retry: (count, error) => count < 2 && error instanceof Problem && error.passes,
     },
+    mutations: { networkMode: "always" },
   },
 });
 
@@ -26,10 +29,7 @@ export function App({ nonce }: { nonce: string }) {
       getStyleNonce={() => nonce}
     >
       <QueryClientProvider client={client}>
-        <Notifications position="bottom-right" />
-        <BrowserRouter>
-          <Routes />
-        </BrowserRouter>
+        <RouterProvider router={router} />
       </QueryClientProvider>
     </MantineProvider>
   );

@@ -1,7 +1,8 @@
 import { lazy, Suspense } from "react";
-import { Route, Routes as Switch } from "react-router";
+import { createBrowserRouter, Outlet } from "react-router";
 
 import { Waiting } from "./common/Waiting";
+import { BrokenPart } from "./shell/BrokenPart";
 import { NotFound } from "./shell/NotFound";
 import { Shell } from "./shell/Shell";
 import { texts } from "./texts";
@@ -11,20 +12,32 @@ const ReadingPage = lazy(() => import("./reading/ReadingPage"));
 const ComparePage = lazy(() => import("./compare/ComparePage"));
 const DashboardPage = lazy(() => import("./dashboard/DashboardPage"));
 
-/** Which page stands at which address. */
-export function Routes() {
+function Layout() {
   return (
     <Shell>
       <Suspense fallback={<Waiting text={texts.common.loading} />}>
-        <Switch>
-          <Route path="/" element={<WorklistPage />} />
-          <Route path="/sign-in" element={<WorklistPage />} />
-          <Route path="/scans/:id" element={<ReadingPage />} />
-          <Route path="/compare" element={<ComparePage />} />
-          <Route path="/dashboard" element={<DashboardPage />} />
-          <Route path="*" element={<NotFound />} />
-        </Switch>
+        <Outlet />
       </Suspense>
     </Shell>
   );
 }
+
+/** Which page stands at which address. */
+export const router = createBrowserRouter([
+  {
+    element: <Layout />,
+    children: [
+      {
+        errorElement: <BrokenPart />,
+        children: [
+          { path: "/", element: <WorklistPage /> },
+          { path: "/sign-in", element: <WorklistPage /> },
+          { path: "/scans/:id", element: <ReadingPage /> },
+          { path: "/compare", element: <ComparePage /> },
+          { path: "/dashboard", element: <DashboardPage /> },
+          { path: "*", element: <NotFound /> },
+        ],
+      },
+    ],
+  },
+]);

@@ -1642,6 +1642,8 @@ export interface operations {
     scans_list: {
         parameters: {
             query?: {
+                /** @description Id of a scan: only what comes after it in this order. */
+                after?: string;
                 /** @description The pagination cursor value. */
                 cursor?: string;
                 /**

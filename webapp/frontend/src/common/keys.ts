@@ -1,8 +1,11 @@
 import { useLocalStorage } from "@mantine/hooks";
 import { useEffect, useRef } from "react";
 
-/** What keys do, by `event.key` in lower case, with "ctrl+" in front where Ctrl or the command key is held. */
-export type KeyActions = Record<string, (event: KeyboardEvent) => void>;
+/**
+ * What keys do, by `event.key` in lower case, with "ctrl+" in front where Ctrl or the command key is held, and "shift+"
+ * before a letter. An action that returns false leaves the key to others.
+ */
+export type KeyActions = Record<string, (event: KeyboardEvent) => unknown>;
 
 /**
  * Whether single letters act at once; kept in this browser. Who speaks to the computer can switch it off
@@ -25,12 +28,13 @@ export function useKeys(actions: KeyActions): void {
   useEffect(() => {
     const onKey = (event: KeyboardEvent) => {
       const ctrl = event.ctrlKey || event.metaKey;
-      const name = (ctrl ? "ctrl+" : "") + (ctrl && event.shiftKey ? "shift+" : "") + event.key.toLowerCase();
+      const key = event.key.toLowerCase();
+      const shift = event.shiftKey && /^[a-z]$/.test(key);
+      const name = (ctrl ? "ctrl+" : "") + (shift ? "shift+" : "") + key;
       const action = latest.current[name];
       if (!action || event.altKey || event.defaultPrevented || isTyping(event)) return;
-      if (!single && !ctrl && /^[a-z0-9?/+-]$/.test(event.key.toLowerCase())) return;
-      event.preventDefault();
-      action(event);
+      if (!single && !ctrl && /^[a-z0-9?/+-]$/.test(key)) return;
+      if (action(event) !== false) event.preventDefault();
     };
     window.addEventListener("keydown", onKey);
     return () => window.removeEventListener("keydown", onKey);

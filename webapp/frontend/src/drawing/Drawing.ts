@@ -40,6 +40,8 @@ export class Drawing {
   private history: History<readonly Shape[]> = begin([]);
   private readonly listeners = new Set<() => void>();
   private readonly sync: Sync;
+  /** What draws, by pointer and keys; null while no picture is shown. */
+  hand: { readonly isDrawing: boolean } | null = null;
 
   /** `mayDraw` is false for who only looks. */
   constructor(
@@ -112,6 +114,11 @@ export class Drawing {
     if (this.mayDraw || tool === "hand" || tool === "select") {
       this.set({ tool, selected: tool === "select" ? this.state.selected : null });
     }
+  }
+
+  /** Puts the tool away, unless a shape is being drawn with it: keys are for something else now. */
+  rest(): void {
+    if (!this.hand?.isDrawing) this.setTool("select");
   }
 
   /** Sends now what is not saved, as when the network is back. */

@@ -1,7 +1,8 @@
-import { Kbd, Modal, SimpleGrid, Stack, Switch, Table, Title } from "@mantine/core";
+import { Kbd, Modal, SimpleGrid, Stack, Switch, Title } from "@mantine/core";
 
 import { texts } from "../texts";
 import { useSingleKeys } from "../common/keys";
+import classes from "./KeysDialog.module.css";
 
 const { keyHelp, tools, keyGroups } = texts.drawing;
 
@@ -50,7 +51,10 @@ const GROUPS: { title: string; keys: [string[], string][] }[] = [
       [["A"], keyHelp.agree],
       [["D"], keyHelp.disagree],
       [["U"], keyHelp.unsure],
+      [["Enter"], keyHelp.give],
+      [["Ctrl+Enter"], keyHelp.giveInText],
       [["N"], keyHelp.next],
+      [["Shift+N"], keyHelp.before],
       [["?"], keyHelp.help],
     ],
   },
@@ -74,22 +78,18 @@ export function KeysDialog({ opened, onClose }: { opened: boolean; onClose: () =
               <Title order={3} size="h5" mb="xs">
                 {title}
               </Title>
-              <Table layout="fixed" withRowBorders={false} verticalSpacing={4}>
-                <Table.Tbody>
-                  {keys.map(([names, help]) => (
-                    <Table.Tr key={help}>
-                      <Table.Td w={130}>
-                        {names.map((name) => (
-                          <Kbd key={name} mr={4}>
-                            {name}
-                          </Kbd>
-                        ))}
-                      </Table.Td>
-                      <Table.Td>{help}</Table.Td>
-                    </Table.Tr>
-                  ))}
-                </Table.Tbody>
-              </Table>
+              <dl className={classes.keys}>
+                {keys.map(([names, help]) => (
+                  <div key={help} data-testid="key">
+                    <dt>
+                      {names.map((name) => (
+                        <Kbd key={name}>{name}</Kbd>
+                      ))}
+                    </dt>
+                    <dd>{help}</dd>
+                  </div>
+                ))}
+              </dl>
             </div>
           ))}
         </SimpleGrid>

@@ -3,6 +3,7 @@ import { useCallback, useEffect, useMemo, useRef, useState } from "react";
 
 import type { Region, Scan } from "../api/types";
 import { ProblemAlert } from "../common/ProblemAlert";
+import { useUnsaved, useUnsent } from "../common/unsaved";
 import { Waiting } from "../common/Waiting";
 import { texts } from "../texts";
 import { DrawingCanvas } from "./canvas/DrawingCanvas";
@@ -77,7 +78,7 @@ export function ScanView({ scan, drawing, state, regions, revealed }: Props) {
       "ctrl+z": drawing.undo,
       "ctrl+y": drawing.redo,
       "ctrl+shift+z": drawing.redo,
-      enter: () => shapes?.enter(),
+      enter: () => (["select", "hand"].includes(drawing.snapshot().tool) ? false : shapes?.enter()),
       escape: () => {
         if (shapes?.isDrawing) shapes.giveUp();
         else if (drawing.snapshot().tool === "select") drawing.select(null);
@@ -105,6 +106,12 @@ export function ScanView({ scan, drawing, state, regions, revealed }: Props) {
     };
   }, [canvas, drawing, regions, shapes, zoomBy]);
   useKeys(keys);
+  useUnsaved(() =>
+    shapes?.isUnfinished
+      ? { title: texts.drawing.unfinished, saveLabel: "", save: null, drop: () => shapes.giveUp() }
+      : null,
+  );
+  useUnsent(() => state.saveState !== "saved");
   useEffect(() => {
     const release = (event: KeyboardEvent) => {
       if (event.key === " " && canvas) canvas.panning = drawing.snapshot().tool === "hand";

@@ -3,13 +3,11 @@
 import { json } from "../api/client";
 import { Problem } from "../api/problem";
 import type { Annotation } from "../api/types";
-import { type Draft, dropDraft, keepDraft, keptDraft, type Saved, scansWithDrafts } from "./drafts";
+import { ANSWER_WITHIN_MS, Sender, whereNobodyHolds } from "../sending/Sender";
+import { type Draft, drafts, type Saved } from "./drafts";
 import { isUnsaved, merge, shapeOf } from "./merge";
 import { sameContent, type Shape } from "./shapes";
 import { toSelector } from "./w3c";
-
-const PAUSE_MS = 800;
-const LONGEST_PAUSE_MS = 30_000;
 
 /** "unsaved" is kept in this browser and tried again; "refused" is what the server will not take as it is. */
 export type SaveState = "saved" | "saving" | "unsaved" | "refused";
@@ -32,23 +30,25 @@ export class Sync {
   private shapes: readonly Shape[] = [];
   private saved: Record<string, Saved> = {};
   private readonly refused = new Map<string, Shape>();
-  private timer: ReturnType<typeof setTimeout> | undefined;
-  private running: Promise<void> | null = null;
-  private pause = PAUSE_MS;
+  private readonly sender: Sender;
   /** After a call without an answer: nobody knows whether the server has made the shape. */
   private inDoubt = false;
-  private stopped = false;
-  private release = (): void => undefined;
 
   constructor(
     private readonly user: string,
     private readonly scan: string,
     private readonly events: Events,
-  ) {}
+  ) {
+    this.sender = new Sender(
+      lockOf(scan),
+      () => this.send(),
+      (problem) => this.report("unsaved", problem),
+    );
+  }
 
   /** What the server has, with what this browser has kept on top. Offline, the latter alone. */
   async load(): Promise<Loaded> {
-    await this.hold();
+    await this.sender.hold();
     return this.merged();
   }
 
@@ -59,7 +59,7 @@ export class Sync {
   }
 
   private async merged(): Promise<Loaded> {
-    const draft = await keptDraft(this.user, this.scan);
+    const draft = await drafts.get(this.user, this.scan);
     let annotations: Annotation[];
     try {
       annotations = await json<Annotation[]>(this.path);
@@ -68,7 +68,7 @@ export class Sync {
       this.take(draft);
       this.inDoubt = true;
       this.report("unsaved", error);
-      this.schedule(this.pause);
+      this.sender.later();
       return { shapes: draft.shapes, others: [], conflict: false };
     }
     const merged = merge(
@@ -77,7 +77,7 @@ export class Sync {
     );
     this.take(merged);
     await this.keep();
-    if (isUnsaved(this.draft)) this.schedule(0);
+    if (isUnsaved(this.draft)) void this.sender.flush();
     return {
       shapes: merged.shapes,
       others: annotations.filter((annotation) => !annotation.mine),
@@ -95,32 +95,16 @@ export class Sync {
     void this.keep();
     if (!isUnsaved(this.draft)) return this.report("saved");
     this.report("saving");
-    this.pause = PAUSE_MS;
-    this.schedule(PAUSE_MS);
+    this.sender.soon();
   }
 
   /** Sends now what is not saved. Resolves when it was tried. */
   async flush(): Promise<void> {
-    clearTimeout(this.timer);
-    this.running ??= this.send().finally(() => (this.running = null));
-    await this.running;
+    await this.sender.flush();
   }
 
   stop(): void {
-    this.stopped = true;
-    this.release();
-    clearTimeout(this.timer);
-  }
-
-  /** Keeps sendLeftovers away from this scan, in all tabs, until `stop`. */
-  private async hold(): Promise<void> {
-    if (this.stopped || !("locks" in navigator)) return;
-    await new Promise<void>((held) => {
-      void navigator.locks.request(lockOf(this.scan), { mode: "shared" }, () => {
-        held();
-        return this.stopped ? undefined : new Promise<void>((release) => (this.release = release));
-      });
-    });
+    this.sender.stop();
   }
 
   private get path(): string {
@@ -137,35 +121,22 @@ export class Sync {
   }
 
   private async keep(): Promise<void> {
-    if (isUnsaved(this.draft)) await keepDraft(this.user, this.scan, this.draft);
-    else await dropDraft(this.user, this.scan);
+    if (isUnsaved(this.draft)) await drafts.keep(this.user, this.scan, this.draft);
+    else await drafts.drop(this.user, this.scan);
   }
 
   private report(state: SaveState, problem: Problem | null = null): void {
     this.events.onState(state, problem);
   }
 
-  private schedule(pause: number): void {
-    clearTimeout(this.timer);
-    if (!this.stopped) this.timer = setTimeout(() => void this.flush(), pause);
-  }
-
   private async send(): Promise<void> {
-    try {
-      if (this.inDoubt) await this.adoptLost();
-      for (let next = this.pending(); next; next = this.pending()) {
-        this.report("saving");
-        await next();
-        await this.keep();
-      }
-      this.pause = PAUSE_MS;
-      if (this.refused.size === 0) this.report("saved");
-    } catch (error) {
-      const problem = error instanceof Problem ? error : new Problem(String(error), "unexpected", 0);
-      this.report("unsaved", problem);
-      this.pause = Math.min(2 * this.pause, LONGEST_PAUSE_MS);
-      this.schedule(this.pause);
+    if (this.inDoubt) await this.adoptLost();
+    for (let next = this.pending(); next; next = this.pending()) {
+      this.report("saving");
+      await next();
+      await this.keep();
     }
+    if (this.refused.size === 0) this.report("saved");
   }
 
   /** The next call that is needed; null when all is said. */
@@ -189,14 +160,16 @@ export class Sync {
       label: shape.label,
       comment: shape.comment,
     };
+    const signal = AbortSignal.timeout(ANSWER_WITHIN_MS);
     try {
       const answer = before
         ? await json<Annotation>(`annotations/${before.id}/`, {
             method: "PUT",
             body,
             headers: { "If-Match": `"${before.revision}"` },
+            signal,
           })
-        : await json<Annotation>(this.path, { method: "POST", body });
+        : await json<Annotation>(this.path, { method: "POST", body, signal });
       this.saved[shape.key] = { id: answer.id, revision: answer.revision, shape };
       this.refused.delete(shape.key);
     } catch (error) {
@@ -219,6 +192,7 @@ export class Sync {
       await json(`annotations/${before.id}/`, {
         method: "DELETE",
         headers: { "If-Match": `"${before.revision}"` },
+        signal: AbortSignal.timeout(ANSWER_WITHIN_MS),
       });
     } catch (error) {
       if (!(error instanceof Problem) || error.passes || error.status === 401) throw error;
@@ -252,25 +226,21 @@ export class Sync {
   }
 }
 
-/**
- * Sends what this person has drawn on any scan and could not be saved before. A scan that is open, here or in another
- * tab, is left to who has it open: two who send the same shape would make two of it.
- */
-export async function sendLeftovers(user: string): Promise<void> {
-  for (const scan of await scansWithDrafts(user)) {
-    if (!("locks" in navigator)) return;
-    await navigator.locks.request(lockOf(scan), { ifAvailable: true }, async (lock) => {
-      if (!lock) return;
+/** Sends what this person has drawn on any scan and could not be saved before; returns how many scans are left. */
+export async function sendDrawings(user: string): Promise<number> {
+  for (const scan of await drafts.scans(user)) {
+    await whereNobodyHolds(lockOf(scan), async () => {
       const sync = new Sync(user, scan, { onState: () => undefined, onConflict: () => undefined });
       try {
         await sync.catchUp();
       } catch {
-        // It stays in this browser, for the next time that the scan is opened.
+        // It stays in this browser, for the next time.
       } finally {
         sync.stop();
       }
     });
   }
+  return (await drafts.scans(user)).length;
 }
 
 function lockOf(scan: string): string {

@@ -1,6 +1,6 @@
 import { useEffect, useState, useSyncExternalStore } from "react";
 
-import { onSessionChange } from "../api/session";
+import { useResending } from "../sending/useResending";
 import { Drawing, type DrawingState } from "./Drawing";
 
 /** The drawing of a person on a scan, loaded, and sent again whenever the server may be back. */
@@ -15,20 +15,9 @@ export function useDrawing(
     const made = new Drawing(user, scan, mayDraw);
     setDrawing(made);
     void made.load();
-    const again = () => made.flush();
-    window.addEventListener("online", again);
-    window.addEventListener("focus", again);
-    const hidden = () => document.visibilityState === "hidden" && made.flush();
-    document.addEventListener("visibilitychange", hidden);
-    const stopListening = onSessionChange(again);
-    return () => {
-      window.removeEventListener("online", again);
-      window.removeEventListener("focus", again);
-      document.removeEventListener("visibilitychange", hidden);
-      stopListening();
-      made.stop();
-    };
+    return () => made.stop();
   }, [user, scan, mayDraw]);
+  useResending(drawing.flush);
   useEffect(() => {
     // The own verdict opens what others drew.
     if (readings > 0) void drawing.loadOthers();

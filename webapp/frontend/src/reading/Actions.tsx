@@ -19,7 +19,7 @@ import { ProblemAlert } from "../common/ProblemAlert";
 import { useKeys } from "../common/keys";
 import { useMay } from "../common/useMe";
 import { texts } from "../texts";
-import { useNextUnread } from "../worklist/useNextUnread";
+import { useNextUnread, useScanBefore } from "../worklist/useNextUnread";
 
 /** Back, on to the next scan, and what can be done with this one as a whole. */
 export function Actions({ scan }: { scan: Scan }) {
@@ -35,6 +35,7 @@ export function Actions({ scan }: { scan: Scan }) {
     onError: complain,
   });
   const next = useNextUnread(from, scan.id);
+  const back = useScanBefore(from);
   const remove = useMutation({
     mutationFn: () => json(`scans/${scan.id}/`, { method: "DELETE" }),
     onSuccess: () => {
@@ -43,7 +44,7 @@ export function Actions({ scan }: { scan: Scan }) {
       void navigate(`/?${from}`);
     },
   });
-  useKeys({ n: () => next.mutate() });
+  useKeys({ n: () => next.mutate(), "shift+n": back });
   const patient = scan.patient_ref;
   return (
     <Group

@@ -1,11 +1,14 @@
-import { Button, Group, NumberInput, Select, Stack, Table, Text, Textarea, TextInput } from "@mantine/core";
+import { Button, Group, Select, Stack, Table, Text, Textarea, TextInput } from "@mantine/core";
 import { useMutation, useQueryClient } from "@tanstack/react-query";
 import { type FormEvent, useState } from "react";
 
 import { json } from "../api/client";
 import type { Eye, Scan } from "../api/types";
 import { formatDay, formatLength, formatTime } from "../common/format";
+import { PIXEL_UM, readNumber } from "../common/number";
+import { NumberField } from "../common/NumberField";
 import { ProblemAlert } from "../common/ProblemAlert";
+import { useUnsaved } from "../common/unsaved";
 import { texts } from "../texts";
 import { Section } from "./Section";
 
@@ -65,24 +68,35 @@ export function Details({ scan }: { scan: Scan }) {
   );
 }
 
+const SIZES = ["micrometres_x", "micrometres_y"] as const;
+
 /** Without what computing adds behind the digits that a file gives. */
-function measured(micrometres: number): number {
-  return Number(micrometres.toPrecision(9));
+function measured(micrometres: number | null): string {
+  return micrometres === null ? "" : String(Number(micrometres.toPrecision(9)));
 }
 
 function DetailsForm({ scan, onClose }: { scan: Scan; onClose: () => void }) {
   const queries = useQueryClient();
-  const [values, setValues] = useState({
+  const [before] = useState({
     patient_ref: scan.patient_ref,
     eye: scan.eye,
     acquired: scan.acquired,
     note: scan.note,
-    micrometres_x: scan.micrometres_x && measured(scan.micrometres_x),
-    micrometres_y: scan.micrometres_y && measured(scan.micrometres_y),
+    micrometres_x: measured(scan.micrometres_x),
+    micrometres_y: measured(scan.micrometres_y),
   });
+  const [values, setValues] = useState(before);
   const set = (changed: Partial<typeof values>) => setValues({ ...values, ...changed });
+  const sizes = SIZES.map((name) => readNumber(values[name], PIXEL_UM));
+  const isComplete = sizes.every((said) => !("problem" in said));
   const save = useMutation({
-    mutationFn: () => json<Scan>(`scans/${scan.id}/`, { method: "PATCH", body: values }),
+    mutationFn: () => {
+      const [micrometres_x, micrometres_y] = sizes.map((said) => ("value" in said ? said.value : null));
+      return json<Scan>(`scans/${scan.id}/`, {
+        method: "PATCH",
+        body: { ...values, micrometres_x, micrometres_y },
+      });
+    },
     onSuccess: (changed) => {
       queries.setQueryData(["scan", scan.id], changed);
       void queries.invalidateQueries({ queryKey: ["scans"] });
@@ -91,8 +105,22 @@ function DetailsForm({ scan, onClose }: { scan: Scan; onClose: () => void }) {
   });
   const submit = (event: FormEvent) => {
     event.preventDefault();
-    save.mutate();
+    if (isComplete) save.mutate();
   };
+  useUnsaved(() => {
+    if (JSON.stringify(values) === JSON.stringify(before)) return null;
+    const saves = () =>
+      save.mutateAsync().then(
+        () => true,
+        () => false,
+      );
+    return {
+      title: texts.reading.detailsNotSaved,
+      saveLabel: texts.reading.saveAndGoOn,
+      save: isComplete ? saves : null,
+      drop: onClose,
+    };
+  });
   return (
     <form onSubmit={submit}>
       <Stack gap="sm">
@@ -124,16 +152,14 @@ function DetailsForm({ scan, onClose }: { scan: Scan; onClose: () => void }) {
           value={values.note}
           onChange={(event) => set({ note: event.currentTarget.value })}
         />
-        <Group grow>
-          {(["micrometres_x", "micrometres_y"] as const).map((name) => (
-            <NumberInput
+        <Group grow align="flex-start">
+          {SIZES.map((name) => (
+            <NumberField
               key={name}
               label={texts.upload.pixel[name]}
-              min={0.1}
-              max={1000}
-              hideControls
-              value={values[name] ?? ""}
-              onChange={(value) => set({ [name]: value === "" ? null : Number(value) })}
+              range={PIXEL_UM}
+              text={values[name]}
+              onText={(text) => set({ [name]: text })}
             />
           ))}
         </Group>

@@ -53,7 +53,7 @@ export default function ReadingPage() {
     );
   }
   if (!scan.data || !reading.data || !me) return <Waiting text={texts.common.loading} height="70vh" />;
-  return <ScanReading key={id} scan={scan.data} reading={reading.data} me={me} />;
+  return <ScanReading key={`${me.id}/${id}`} scan={scan.data} reading={reading.data} me={me} />;
 }
 
 function ScanReading({ scan, reading, me }: { scan: Scan; reading: Reading; me: Me }) {
@@ -85,7 +85,15 @@ function ScanReading({ scan, reading, me }: { scan: Scan; reading: Reading; me: 
         {final && <FinalReading given={final} />}
         {final && <Recommendation scan={scan} given={final.recommendation} rank={final.urgency_rank} />}
         {predicted && !hidden && <Answer scan={scan} mayAsk={mayDraw} />}
-        {predicted && mayDraw && <VerdictForm scan={scan} reading={reading} blind={hidden} />}
+        {predicted && mayDraw && (
+          <VerdictForm
+            user={me.id}
+            scan={scan}
+            reading={reading}
+            blind={hidden}
+            onChosen={() => drawing.rest()}
+          />
+        )}
         {predicted && !hidden && scan.recommendation && (
           <Recommendation
             scan={scan}

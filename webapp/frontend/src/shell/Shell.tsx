@@ -11,8 +11,9 @@ import {
   UnstyledButton,
 } from "@mantine/core";
 import { useDisclosure } from "@mantine/hooks";
+import { Notifications } from "@mantine/notifications";
 import { IconChartBar, IconEye, IconListDetails, IconUpload } from "@tabler/icons-react";
-import { type ReactNode, useEffect } from "react";
+import type { ReactNode } from "react";
 import { Link, useLocation } from "react-router";
 
 import { Waiting } from "../common/Waiting";
@@ -20,17 +21,17 @@ import { useMay, useMe } from "../common/useMe";
 import { texts } from "../texts";
 import { UploadProvider, useUploads } from "../upload/UploadProvider";
 import classes from "./Shell.module.css";
+import { LeaveGuard } from "./LeaveGuard";
 import { SignIn } from "./SignIn";
 import { UserMenu } from "./UserMenu";
+import { useLeftovers } from "./useLeftovers";
 import { useSession } from "./useSession";
 
 /** What stands around every page: the header, the sign-in, and the line that this is research software. */
 export function Shell({ children }: { children: ReactNode }) {
   const { state, wasSignedIn } = useSession();
   const user = useMe(state === "signed-in")?.id;
-  useEffect(() => {
-    if (user) void import("../drawing/sync").then(({ sendLeftovers }) => sendLeftovers(user));
-  }, [user]);
+  useLeftovers(user);
   if (state === "unknown") return <Waiting text={texts.shell.signingIn} height="100vh" />;
   if (state === "signed-out" && !wasSignedIn) {
     return (
@@ -41,6 +42,8 @@ export function Shell({ children }: { children: ReactNode }) {
   }
   return (
     <UploadProvider>
+      <Notifications position="bottom-right" />
+      <LeaveGuard />
       <a className={classes.skip} href="#content">
         {texts.shell.skip}
       </a>

@@ -15,6 +15,7 @@ import { IconApi, IconLogout, IconSettings } from "@tabler/icons-react";
 import { signOut } from "../api/session";
 import type { Me } from "../api/types";
 import { useBlindSwitch } from "../common/blind";
+import { mayLeave } from "../common/unsaved";
 import { texts } from "../texts";
 import { AdministrationDialog } from "./AdministrationDialog";
 
@@ -26,6 +27,7 @@ export function UserMenu({ me }: { me: Me }) {
   const name = `${me.first_name} ${me.last_name}`.trim() || me.username;
 
   async function leave() {
+    if (!(await mayLeave())) return;
     try {
       await signOut();
       window.location.assign("/");

@@ -1,8 +1,10 @@
-import { Button, Collapse, Drawer, Group, NumberInput, Stack, Text, Textarea } from "@mantine/core";
+import { Button, Collapse, Drawer, Group, Stack, Text, Textarea } from "@mantine/core";
 import { Dropzone } from "@mantine/dropzone";
 import { useDisclosure } from "@mantine/hooks";
 import { IconPhotoPlus } from "@tabler/icons-react";
 
+import { PIXEL_UM } from "../common/number";
+import { NumberField } from "../common/NumberField";
 import { texts } from "../texts";
 import { DetailFields } from "./DetailFields";
 import { UploadLine } from "./UploadLine";
@@ -108,14 +110,12 @@ function Fields({ details, set }: { details: Details; set: (values: Partial<Deta
           />
           <Group grow align="flex-start">
             {(["micrometres_x", "micrometres_y"] as const).map((name) => (
-              <NumberInput
+              <NumberField
                 key={name}
                 label={texts.upload.pixel[name]}
-                min={0.1}
-                max={1000}
-                hideControls
-                value={details[name]}
-                onChange={(value) => set({ [name]: String(value) })}
+                range={PIXEL_UM}
+                text={details[name]}
+                onText={(text) => set({ [name]: text })}
               />
             ))}
           </Group>

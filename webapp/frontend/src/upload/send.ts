@@ -1,6 +1,7 @@
 import { Problem, problem } from "../api/problem";
 import { accessToken, renewedToken } from "../api/session";
 import type { UploadedScan } from "../api/types";
+import { PIXEL_UM, withPoint } from "../common/number";
 import { texts } from "../texts";
 import type { Details } from "./uploads";
 
@@ -32,7 +33,8 @@ function attempt(
   const form = new FormData();
   form.append("image", file, file.name || "scan.png");
   for (const [name, value] of Object.entries(details) as [string, string][]) {
-    if (value.trim()) form.append(name, value.trim());
+    const written = name.startsWith("micrometres") ? withPoint(value, PIXEL_UM) : value;
+    if (written.trim()) form.append(name, written.trim());
   }
   return new Promise((resolve, reject) => {
     const request = new XMLHttpRequest();

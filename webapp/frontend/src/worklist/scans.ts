@@ -27,14 +27,27 @@ export function useCount(query: string): number | undefined {
   }).data?.count;
 }
 
-/** The first scan of the list that is not read and not this one; null when none is left. */
-export async function nextUnread(query: string, id = ""): Promise<string | null> {
+/** A scan to read, and the address of the list's rest after it, as the list stood when it was found. */
+export interface Unread {
+  id: string;
+  rest: string | null;
+}
+
+/** The first unread scan of a list; null when none is left. `list` is an address of the API. */
+export async function firstUnread(list: string): Promise<Unread | null> {
+  const { results, next } = await json<Page<Scan>>(list);
+  const [first] = results;
+  return first ? { id: first.id, rest: next && relative(next) } : null;
+}
+
+/** Address of the unread scans of a list, a page for each; with a scan's id those that come after it. */
+export function unreadOf(query: string, after = ""): string {
   const wanted = new URLSearchParams(query);
   wanted.set("unread", "true");
   wanted.set("status", "predicted");
-  wanted.set("page_size", "2");
-  const page = await json<Page<Scan>>(`scans/?${wanted.toString()}`);
-  return page.results.find((scan) => scan.id !== id)?.id ?? null;
+  wanted.set("page_size", "1");
+  if (after) wanted.set("after", after);
+  return `scans/?${wanted.toString()}`;
 }
 
 function withSize(query: string): string {

@@ -59,6 +59,7 @@ export class DrawingCanvas implements PointerUser {
   ) {
     canvas.stage.add(this.model, this.resting, this.active);
     canvas.user = this;
+    drawing.hand = this;
     this.unsubscribe = drawing.subscribe(() => this.refresh());
     this.refresh();
   }
@@ -66,6 +67,7 @@ export class DrawingCanvas implements PointerUser {
   destroy(): void {
     this.unsubscribe();
     this.canvas.user = null;
+    this.drawing.hand = null;
   }
 
   /** Outlines what the model looked at and what others drew. */
@@ -149,6 +151,11 @@ export class DrawingCanvas implements PointerUser {
   /** Whether something is being drawn, which Escape gives up and Backspace takes a step back in. */
   get isDrawing(): boolean {
     return this.drawn !== null || this.cursor !== null;
+  }
+
+  /** Whether a shape has been begun: it is in no list yet. */
+  get isUnfinished(): boolean {
+    return this.drawn !== null;
   }
 
   /** Gives up what is being drawn. */

@@ -1,6 +1,6 @@
 export const problems = {
   offline:
-    "The server can't be reached. Check the network; what you did here is kept and sent when it is back.",
+    "The server can't be reached. Check the network. Drawings and verdicts are kept and sent when it is back; try everything else again then.",
   signedOut: "You are signed out. Sign in again; nothing that you drew is lost.",
   several: "Some of it can't be taken as it is:",
   // Fields of the API, as the page calls them.
@@ -19,4 +19,6 @@ export const problems = {
   } as Readonly<Record<string, string>>,
   unexpected: (status: number) =>
     `The server answered in an unexpected way (${status}). Try again in a minute.`,
+  noNumber: "Write a number, with a point or a comma for the decimals and nothing between thousands.",
+  outOfRange: (least: number, most: number) => `Write a number from ${least} to ${most}.`,
 };

@@ -24,6 +24,7 @@ export const worklist = {
   clear: "Clear filters",
   next: "Next unread",
   nextHelp: "The first scan of this list that you have not read (N)",
+  beginsAgain: "That was the last one: the list goes on from its beginning, with what you have passed.",
   noneLeft: "You have read every scan of this list.",
   columns: {
     choose: "Choose",

@@ -1,0 +1,32 @@
+/** Numbers as people write them, with a point or a comma for the decimals. */
+
+import { texts } from "../texts";
+
+const WRITTEN = /^[+-]?(\d+([.,]\d*)?|[.,]\d+)$/;
+
+export interface Range {
+  min: number;
+  max: number;
+}
+
+/** What the width and the height of a pixel can be, in micrometres. */
+export const PIXEL_UM: Range = { min: 0.1, max: 1000 };
+
+/** What a text says: a number, null for nothing, or in words why it is none in the range. */
+export function readNumber(
+  text: string,
+  { min, max }: Range,
+): { value: number | null } | { problem: string } {
+  const written = text.trim();
+  if (written === "") return { value: null };
+  // With both signs, or one of them twice, nobody can tell thousands from decimals.
+  if (!WRITTEN.test(written)) return { problem: texts.problems.noNumber };
+  const value = Number(written.replace(",", "."));
+  return value >= min && value <= max ? { value } : { problem: texts.problems.outOfRange(min, max) };
+}
+
+/** The number as programs write it; what is none stays as it was typed. */
+export function withPoint(text: string, range: Range): string {
+  const said = readNumber(text, range);
+  return "problem" in said ? text : String(said.value ?? "");
+}

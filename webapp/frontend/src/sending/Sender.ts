@@ -1,0 +1,89 @@
+/** Sends what is kept, one try after another and after a growing pause, until the server has it. */
+
+import { Problem } from "../api/problem";
+
+const PAUSE_MS = 800;
+const LONGEST_PAUSE_MS = 30_000;
+/** After so long without an answer a call counts as one that got none. */
+export const ANSWER_WITHIN_MS = 30_000;
+
+export class Sender {
+  private timer: ReturnType<typeof setTimeout> | undefined;
+  private running: Promise<void> | null = null;
+  private pause = PAUSE_MS;
+  private stopped = false;
+  private release = (): void => undefined;
+
+  /**
+   * `lock` names what is sent, in all tabs. `send` sends all there is and raises a Problem where that did not work;
+   * `onFailure` hears of it, and it is tried again.
+   */
+  constructor(
+    private readonly lock: string,
+    private readonly send: () => Promise<void>,
+    private readonly onFailure: (problem: Problem) => void,
+  ) {}
+
+  /** Keeps `whereNobodyHolds` away, in all tabs, until `stop`. */
+  async hold(): Promise<void> {
+    if (this.stopped || !("locks" in navigator)) return;
+    await new Promise<void>((held) => {
+      void navigator.locks.request(this.lock, { mode: "shared" }, () => {
+        held();
+        return this.stopped ? undefined : new Promise<void>((release) => (this.release = release));
+      });
+    });
+  }
+
+  /** Sends in a moment: there is something new. */
+  soon(): void {
+    this.pause = PAUSE_MS;
+    this.schedule(this.pause);
+  }
+
+  /** Sends now. Resolves when it was tried. */
+  async flush(): Promise<void> {
+    clearTimeout(this.timer);
+    this.running ??= this.attempt().finally(() => (this.running = null));
+    await this.running;
+  }
+
+  stop(): void {
+    this.stopped = true;
+    this.release();
+    clearTimeout(this.timer);
+  }
+
+  /** Tries again later, as after a failed try. */
+  later(): void {
+    this.schedule(this.pause);
+  }
+
+  private schedule(pause: number): void {
+    clearTimeout(this.timer);
+    if (!this.stopped) this.timer = setTimeout(() => void this.flush(), pause);
+  }
+
+  private async attempt(): Promise<void> {
+    try {
+      await this.send();
+      this.pause = PAUSE_MS;
+    } catch (error) {
+      const problem = error instanceof Problem ? error : new Problem(String(error), "unexpected", 0);
+      this.pause = Math.min(2 * this.pause, LONGEST_PAUSE_MS);
+      this.onFailure(problem);
+      this.schedule(this.pause);
+    }
+  }
+}
+
+/**
+ * Does the work unless somebody has open what the lock names, here or in another tab: who has it open sends it, and
+ * two who send the same may make two of it. Without locks, as over HTTP from another machine, nobody can know.
+ */
+export async function whereNobodyHolds(lock: string, work: () => Promise<void>): Promise<void> {
+  if (!("locks" in navigator)) return;
+  await navigator.locks.request(lock, { ifAvailable: true }, async (free) => {
+    if (free) await work();
+  });
+}

@@ -1,0 +1,79 @@
+import { Button, Group, Modal, Stack, Text } from "@mantine/core";
+import { useEffect, useState, useSyncExternalStore } from "react";
+import { useBlocker } from "react-router";
+
+import {
+  isWindowNeeded,
+  mayLeave,
+  onQuestion,
+  openQuestion,
+  type Question,
+  unsaved,
+} from "../common/unsaved";
+import { texts } from "../texts";
+
+/** Asks whoever leaves with something unsaved, be it by a key, a link, the back button or by closing the window. */
+export function LeaveGuard() {
+  const question = useSyncExternalStore(onQuestion, openQuestion);
+  const blocker = useBlocker(
+    ({ currentLocation, nextLocation }) =>
+      currentLocation.pathname !== nextLocation.pathname && unsaved().length > 0,
+  );
+  const { state, location } = blocker;
+  useEffect(() => {
+    if (state !== "blocked") return;
+    void mayLeave().then((leaves) => (leaves ? blocker.proceed() : blocker.reset()));
+    // The blocker is another object at each drawing; what it holds back is told by state and location.
+  }, [state, location]);
+  useEffect(() => {
+    const warn = (event: BeforeUnloadEvent) => {
+      if (isWindowNeeded()) event.preventDefault();
+    };
+    window.addEventListener("beforeunload", warn);
+    return () => window.removeEventListener("beforeunload", warn);
+  }, []);
+  return question && <Asked question={question} />;
+}
+
+function Asked({ question: { entries, answer } }: { question: Question }) {
+  const [busy, setBusy] = useState(false);
+  const [first, ...others] = entries;
+  const complete = entries.every(({ save }) => save !== null);
+  const saveAll = async () => {
+    setBusy(true);
+    const saved = await Promise.all(entries.map(({ save }) => save?.()));
+    answer(saved.every(Boolean));
+  };
+  const dropAll = () => {
+    for (const { drop } of entries) drop();
+    answer(true);
+  };
+  return (
+    <Modal opened onClose={() => answer(false)} title={first?.title} centered>
+      <Stack>
+        {others.map(({ title }) => (
+          <Text key={title}>{title}</Text>
+        ))}
+        <Text size="sm">{complete ? texts.shell.leaveHelp : texts.shell.leaveIncomplete}</Text>
+        <Group gap="xs">
+          {complete && (
+            <Button data-autofocus loading={busy} onClick={() => void saveAll()}>
+              {others.length > 0 ? texts.shell.saveAll : first?.saveLabel}
+            </Button>
+          )}
+          <Button variant="default" disabled={busy} onClick={dropAll}>
+            {texts.shell.leaveWithout}
+          </Button>
+          <Button
+            variant="default"
+            disabled={busy}
+            data-autofocus={complete ? undefined : true}
+            onClick={() => answer(false)}
+          >
+            {texts.shell.stay}
+          </Button>
+        </Group>
+      </Stack>
+    </Modal>
+  );
+}
