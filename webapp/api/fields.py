@@ -56,6 +56,10 @@ class TrueFalseField(serializers.BooleanField):
 class WrittenNumberField(serializers.FloatField):
     """A number of a form; one that can be stored, compared and given back: neither endless nor none."""
 
+    default_error_messages: ClassVar[dict[str, Any]] = {
+        "invalid": "Write a number with a point for the decimals and nothing between thousands, such as 11.3."
+    }
+
     def to_internal_value(self, data: Any) -> float:
         """The number. Raises ValidationError."""
         if not has_plain_digits(data):
@@ -72,6 +76,10 @@ class WrittenNumberField(serializers.FloatField):
 class NumberField(WrittenNumberField):
     """A number of a JSON body."""
 
+    default_error_messages: ClassVar[dict[str, Any]] = {
+        "invalid": "Give a finite number, such as 11.3, and no text."
+    }
+
     def to_internal_value(self, data: Any) -> float:
         """The number. Raises ValidationError."""
         if isinstance(data, bool) or not isinstance(data, int | float):
@@ -81,6 +89,10 @@ class NumberField(WrittenNumberField):
 
 class WrittenCountField(serializers.IntegerField):
     """A whole number of an address."""
+
+    default_error_messages: ClassVar[dict[str, Any]] = {
+        "invalid": "Write a whole number in digits, such as 50."
+    }
 
     def to_internal_value(self, data: Any) -> int:
         """The number. Raises ValidationError."""

@@ -19,7 +19,6 @@ from webapp.audit.viewing import page_of
 from webapp.mongodb import lookups  # noqa: F401 # is_missing
 from webapp.scans.models import Scan, ScanQuerySet, open_readings, sees_all_readings
 
-
 AFTER = "after"
 """The parameter that names the scan that a list begins behind."""
 

@@ -158,8 +158,11 @@ def test_administrators_reach_the_administration_by_their_password(enter: Visito
     expect(window.page.get_by_text("Site administration")).to_be_visible()
 
 
-def test_every_key_is_explained_on_the_question_mark(enter: Visitor, clinic: Clinic, read_scan: str) -> None:
-    window = enter("clara").open(read_scan)
+@pytest.mark.parametrize("width", [360, 1280])
+def test_every_key_is_explained_on_the_question_mark_beside_its_name(
+    enter: Visitor, clinic: Clinic, read_scan: str, width: int
+) -> None:
+    window = enter("clara", viewport={"width": width, "height": 800}).open(read_scan)
     expect(window.canvas).to_have_attribute("data-ready", "true")
 
     window.page.keyboard.press("?")
@@ -167,3 +170,28 @@ def test_every_key_is_explained_on_the_question_mark(enter: Visitor, clinic: Cli
     dialog = window.page.get_by_role("dialog", name="Keys")
     for said in ("Box", "Caliper", "Undo", "Heat map on and off", "Next scan that you have not read"):
         expect(dialog).to_contain_text(said)
+    overprinted: list[str] = window.page.evaluate(OVERPRINTED)
+    assert overprinted == []
+
+
+OVERPRINTED = """() => {
+    const across = (a, b) =>
+        Math.min(a.right, b.right) - Math.max(a.left, b.left) > 1 && Math.min(a.bottom, b.bottom) - Math.max(a.top, b.top) > 1
+    const box = (element) => {
+        const range = document.createRange()
+        range.selectNodeContents(element)
+        const [own, text] = [element.getBoundingClientRect(), range.getBoundingClientRect()]
+        return {
+            left: Math.min(own.left, text.left), right: Math.max(own.right, text.right),
+            top: Math.min(own.top, text.top), bottom: Math.max(own.bottom, text.bottom),
+        }
+    }
+    const found = []
+    for (const line of document.querySelectorAll("[role=dialog] kbd")) {
+        const row = line.closest("[data-testid=key], tr")
+        const others = [...row.querySelectorAll("kbd, dd, td:last-child")].filter((other) => other !== line)
+        if (others.some((other) => across(box(line), box(other)))) found.push(line.textContent)
+    }
+    return found
+}"""
+"""Keys of the dialog that stand over another key or over a text."""

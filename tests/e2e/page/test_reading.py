@@ -323,6 +323,30 @@ def test_details_can_be_corrected_and_a_scan_deleted(enter: Visitor, clinic: Cli
     expect(window.page.get_by_role("heading", name="There is nothing at this address")).to_be_visible()
 
 
+def test_a_pixel_size_is_taken_with_a_comma_and_else_refused_in_words(enter: Visitor, clinic: Clinic) -> None:
+    scan = clinic.upload("clara")
+    window = enter("clara").read(scan)
+    details = window.page.get_by_test_id("details")
+    details.get_by_role("button", name="Change details").click()
+    width, height = (details.get_by_label(f"Pixel {side} in µm") for side in ("width", "height"))
+
+    # In one piece, as it is pasted or filled in by a program.
+    height.fill("1,234.5")
+    expect(details).to_contain_text("with a point or a comma for the decimals")
+    details.get_by_role("button", name="Save details").click()
+    height.fill("11300")
+    expect(details).to_contain_text("from 0.1 to 1000")
+    height.fill("3,87")
+    width.fill("11,3")
+    width.blur()
+    expect(width).to_have_value("11.3")
+    details.get_by_role("button", name="Save details").click()
+
+    expect(details).to_contain_text("11.3 × 3.87 µm")
+    saved = clinic.get("clara", f"scans/{scan['id']}/")
+    assert (saved["micrometres_x"], saved["micrometres_y"]) == (11.3, 3.87)
+
+
 def test_researchers_read_without_names_and_draw_nothing(enter: Visitor, clinic: Clinic) -> None:
     scan = clinic.upload("clara", patient_ref="P-secret", note="knows the mayor")
     clinic.post("clara", f"scans/{scan['id']}/review/", {"verdict": "agree", "comment": "a friend of mine"})

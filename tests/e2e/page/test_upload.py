@@ -50,6 +50,9 @@ def test_one_scan_is_picked_and_leads_to_its_answer(enter: Visitor) -> None:
     window.page.get_by_test_id("open-upload").click()
     panel = window.page.get_by_role("dialog", name="Upload scans")
     panel.get_by_label("Patient reference").fill("U-1")
+    panel.get_by_role("button", name="Note and pixel size").click()
+    panel.get_by_label("Pixel width in µm").fill("11,3")
+    panel.get_by_label("Pixel height in µm").fill("3.9")
     panel.locator("input[type=file]").set_input_files(
         {"name": "scan.png", "mimeType": "image/png", "buffer": simulated("CNV", 901)}
     )
@@ -57,6 +60,7 @@ def test_one_scan_is_picked_and_leads_to_its_answer(enter: Visitor) -> None:
     window.page.wait_for_url("**/scans/*")
     expect(window.page.get_by_test_id("label")).to_be_visible()
     expect(window.page.get_by_test_id("details")).to_contain_text("U-1")
+    expect(window.page.get_by_test_id("details")).to_contain_text("11.3 × 3.9 µm")
 
 
 def test_of_several_files_the_bad_one_says_why_and_the_others_go_on(enter: Visitor) -> None:

@@ -41,13 +41,21 @@ def test_what_is_taken(field: serializers.Field[Any, Any, Any, Any], given: Any,
         *((field, given) for field in (TEXT, PATTERN) for given in (12, 1.5, True, ["12"], {"12": 1}, None)),
         *((ANSWER, given) for given in (0, 1, "true", "false", "yes", "", None, [])),
         *((NUMBER, given) for given in ("3", "", True, None, [3], float("nan"), float("inf"), 10**400)),
-        *((WRITTEN, given) for given in ("three", "nan", "-inf", "1e400")),
+        *(
+            (WRITTEN, given)
+            for given in ("three", "nan", "-inf", "1e400", "11,3", "1,234.5", "1 000", "1_000", "１１")
+        ),
     ],
     ids=lambda value: ascii(value)[:40] if not isinstance(value, serializers.Field) else type(value).__name__,
 )
 def test_what_is_refused(field: serializers.Field[Any, Any, Any, Any], given: Any) -> None:
     with pytest.raises(serializers.ValidationError):
         field.run_validation(given)
+
+
+def test_who_writes_a_decimal_comma_is_told_how_numbers_are_written() -> None:
+    with pytest.raises(serializers.ValidationError, match="with a point for the decimals"):
+        WRITTEN.run_validation("11,3")
 
 
 @pytest.mark.parametrize(

@@ -108,7 +108,9 @@ def test_a_list_goes_on_after_any_scan_of_it_be_it_read_or_not(
 ) -> None:
     # The confidence of the last but one is the same as another's, and so is its urgency.
     confidence_and_rank = ((0.4, 3), (0.9, 1), (0.5, 5), (0.9, 2), (0.8, 5))
-    scans = [predicted(clinician, confidence=confidence, rank=rank) for confidence, rank in confidence_and_rank]
+    scans = [
+        predicted(clinician, confidence=confidence, rank=rank) for confidence, rank in confidence_and_rank
+    ]
     reading.record(scans[1], administrator, "agree")
     reading.record(scans[1], clinician, "disagree", "DME")
     expected = keys(*(scans[int(place)] for place in order))

@@ -153,6 +153,11 @@ export class DrawingCanvas implements PointerUser {
     return this.drawn !== null || this.cursor !== null;
   }
 
+  /** Keys go to the scan from now on. */
+  focus(): void {
+    this.canvas.stage.container().focus({ preventScroll: true });
+  }
+
   /** Whether a shape has been begun: it is in no list yet. */
   get isUnfinished(): boolean {
     return this.drawn !== null;
