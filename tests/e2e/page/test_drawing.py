@@ -85,6 +85,25 @@ def test_a_box_is_drawn_and_labelled_by_keyboard_alone(enter: Visitor, clinic: C
     assert re.fullmatch(r"xywh=pixel:256,248,50,50", box), box
 
 
+def test_who_leaves_amid_a_shape_is_asked(enter: Visitor, clinic: Clinic) -> None:
+    scan = clinic.upload("clara")
+    window = enter("clara").read(scan)
+    window.tool("polygon")
+    for place in ((0.2, 0.2), (0.4, 0.2)):
+        window.page.mouse.click(*window.at(*place))
+
+    window.page.get_by_role("link", name="Retinote").click()
+    dialog = window.page.get_by_role("dialog", name="You have not finished the shape")
+    dialog.get_by_role("button", name="Stay here").click()
+    window.page.mouse.click(*window.at(0.3, 0.4))
+    window.page.keyboard.press("Enter")
+    window.wait_until_saved()
+    window.page.get_by_role("link", name="Retinote").click()
+
+    expect(window.page.get_by_role("heading", name="Worklist")).to_be_visible()
+    assert len(saved(clinic, scan)) == 1
+
+
 def test_undo_and_redo_go_all_the_way_and_reach_the_server(enter: Visitor, clinic: Clinic) -> None:
     scan = clinic.upload("clara")
     window = enter("clara").read(scan)

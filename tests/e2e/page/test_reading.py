@@ -161,9 +161,12 @@ def test_a_blind_reading_hides_the_answer_until_the_reader_has_said_what_it_is(
     expect(window.page.get_by_test_id("recommendation")).to_have_count(0)
     expect(window.page.get_by_role("switch", name="Heat map")).to_have_count(0)
     verdict = window.page.get_by_test_id("verdict")
-    verdict.get_by_label("What do you see?").click()
+    window.page.keyboard.press("u")
+    expect(verdict.get_by_role("button", name="Unsure")).to_be_focused()
+    window.page.keyboard.press("d")
+    expect(verdict.get_by_label("What do you see?").first).to_be_focused()
     window.page.get_by_role("option", name=scan["prediction"], exact=True).click()
-    verdict.get_by_role("button", name="Give my reading").click()
+    window.page.keyboard.press("Control+Enter")
 
     expect(window.page.get_by_test_id("answer")).to_be_visible()
     own = clinic.get("blanche", f"scans/{scan['id']}/reading/")["own"]

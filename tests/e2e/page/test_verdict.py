@@ -330,6 +330,45 @@ def test_a_kept_verdict_replaces_none_that_was_given_elsewhere_meanwhile(
     assert given(clinic, "clara", scan) == [("unsure", "", "on the other computer")]
 
 
+def test_a_verdict_that_the_server_does_not_answer_is_kept_in_words_and_can_be_left(
+    enter: Visitor, clinic: Clinic
+) -> None:
+    scan = clinic.upload("clara")
+    window = enter("clara").read(scan)
+    window.page.route("**/review/", lambda route: None)  # neither taken nor refused
+    window.page.keyboard.press("a")
+    window.page.keyboard.press("Enter")
+    expect(verdict_of(window)).to_contain_text("Sending… It is kept in this browser")
+    window.page.get_by_role("link", name="Retinote").click()
+    expect(window.page.get_by_role("searchbox")).to_be_visible()
+
+
+def test_a_verdict_that_waits_is_not_sent_in_the_name_of_who_signs_in_next(
+    enter: Visitor, clinic: Clinic
+) -> None:
+    scan = clinic.upload("clara")
+    window = enter("clara").read(scan)
+    # Signed out elsewhere: the cookie is void, and the next call is refused.
+    window.context.clear_cookies()
+    window.page.route("**/review/", lambda route: route.fulfill(status=401, body="{}"))
+    disagree_halfway(window, other_label(scan), "said by clara")
+    window.page.keyboard.press("Control+Enter")
+    expect(window.page.get_by_role("heading", name="Sign in again")).to_be_visible()
+    window.page.unroute("**/review/")
+
+    window.sign_in("colin")
+    verdict = verdict_of(window)
+    expect(window.page.get_by_test_id("user-menu")).to_contain_text("colin")
+    expect(verdict.get_by_role("radio", name="Disagree", exact=True)).not_to_be_checked()
+    expect(verdict).not_to_contain_text("Not sent yet")
+    assert given(clinic, "colin", scan) == given(clinic, "clara", scan) == []
+
+    window.known_as("clara").open()
+    expect(window.page.get_by_role("alert").filter(has_text="was sent at")).to_be_visible()
+    assert given(clinic, "colin", scan) == []
+    assert given(clinic, "clara", scan) == [("disagree", other_label(scan), "said by clara")]
+
+
 def test_a_verdict_whose_answer_was_lost_is_recorded_once(enter: Visitor, clinic: Clinic) -> None:
     scan = clinic.upload("clara")
     window = enter("clara").read(scan)

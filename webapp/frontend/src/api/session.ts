@@ -12,12 +12,18 @@ const REFRESH_MARGIN_MS = 60_000;
 
 let access: string | null = null;
 let expires = 0;
+let user: string | null = null;
 const listeners = new Set<() => void>();
 
 export type SessionState = "signed-in" | "signed-out";
 
 export function sessionState(): SessionState {
   return access ? "signed-in" : "signed-out";
+}
+
+/** Id of who is signed in, by the token itself; null when nobody is. */
+export function sessionUser(): string | null {
+  return access && user;
 }
 
 /** Calls back whenever somebody signs in or out; returns how to stop that. */
@@ -77,7 +83,10 @@ window.addEventListener("storage", ({ key }) => {
 function keep(given: { access: string }): void {
   const changed = access === null;
   access = given.access;
-  expires = expiryOf(given.access);
+  const claims = claimsOf(given.access);
+  // The lifetime counts, on this machine's clock, and not the server's clock.
+  expires = Date.now() + (claims.exp - claims.iat) * 1000;
+  user = claims.user_id;
   if (changed) announce();
 }
 
@@ -91,14 +100,16 @@ function announce(): void {
   for (const listener of listeners) listener();
 }
 
-/** When a JWT expires, in milliseconds of this machine's clock; its lifetime counts, not the server's clock. */
-function expiryOf(token: string): number {
+interface Claims {
+  /** In seconds. */
+  exp: number;
+  iat: number;
+  user_id: string;
+}
+
+function claimsOf(token: string): Claims {
   const payload = token.split(".")[1] ?? "";
-  const claims = JSON.parse(atob(payload.replaceAll("-", "+").replaceAll("_", "/"))) as {
-    exp: number;
-    iat: number;
-  };
-  return Date.now() + (claims.exp - claims.iat) * 1000;
+  return JSON.parse(atob(payload.replaceAll("-", "+").replaceAll("_", "/"))) as Claims;
 }
 
 let waiting: Promise<unknown> = Promise.resolve();

@@ -3,7 +3,7 @@
 import { json } from "../api/client";
 import { Problem } from "../api/problem";
 import type { Annotation } from "../api/types";
-import { ANSWER_WITHIN_MS, Sender, whereNobodyHolds } from "../sending/Sender";
+import { ANSWER_WITHIN_MS, checkSignedIn, Sender, whereNobodyHolds } from "../sending/Sender";
 import { type Draft, drafts, type Saved } from "./drafts";
 import { isUnsaved, merge, shapeOf } from "./merge";
 import { sameContent, type Shape } from "./shapes";
@@ -130,6 +130,7 @@ export class Sync {
   }
 
   private async send(): Promise<void> {
+    if (this.inDoubt || this.pending()) await checkSignedIn(this.user);
     if (this.inDoubt) await this.adoptLost();
     for (let next = this.pending(); next; next = this.pending()) {
       this.report("saving");

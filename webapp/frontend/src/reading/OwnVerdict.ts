@@ -3,7 +3,7 @@
 import { json } from "../api/client";
 import { Problem } from "../api/problem";
 import type { PredictionSeen, Reading, Review, Verdict } from "../api/types";
-import { ANSWER_WITHIN_MS, Sender, whereNobodyHolds } from "../sending/Sender";
+import { ANSWER_WITHIN_MS, checkSignedIn, Sender, whereNobodyHolds } from "../sending/Sender";
 import { Kept } from "../sending/Kept";
 import { texts } from "../texts";
 
@@ -172,6 +172,7 @@ export class OwnVerdict {
   private async send(): Promise<void> {
     const { given } = this.state;
     if (!given) return;
+    await checkSignedIn(this.user);
     try {
       if (!this.inDoubt || !(await this.hasArrived(given))) await this.post(given);
     } catch (error) {

@@ -7,6 +7,7 @@ import { json } from "../api/client";
 import type { Adjudication, Reading, Review, Scan } from "../api/types";
 import { formatCoefficient, formatShare, formatTime } from "../common/format";
 import { ProblemAlert } from "../common/ProblemAlert";
+import { useUnsaved } from "../common/unsaved";
 import { texts } from "../texts";
 import { Section } from "./Section";
 
@@ -144,6 +145,21 @@ function Settle({ scan, settled }: { scan: Scan; settled: Adjudication | null })
       void queries.invalidateQueries({ queryKey: ["scans"] });
     },
   });
+  const settles = () =>
+    settle.mutateAsync().then(
+      () => true,
+      () => false,
+    );
+  useUnsaved(() =>
+    opened && (label !== null || comment.trim() !== "")
+      ? {
+          title: texts.reading.notSettled,
+          saveLabel: texts.reading.settleAndGoOn,
+          save: label === null ? null : settles,
+          drop: () => setOpened(false),
+        }
+      : null,
+  );
   if (!opened) {
     return (
       <Button variant="default" size="compact-md" w="fit-content" onClick={() => setOpened(true)}>

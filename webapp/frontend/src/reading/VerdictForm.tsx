@@ -88,9 +88,9 @@ export function VerdictForm({ user, scan, reading, blind, onChosen }: Props) {
           saveLabel: texts.reading.giveAndGoOn,
           save: missing
             ? null
-            : async () => {
-                await give(bodyOf(typed, blind));
-                return true;
+            : () => {
+                void give(bodyOf(typed, blind)); // which keeps it, whatever comes of the sending
+                return Promise.resolve(true);
               },
           drop: cancel,
         },

@@ -1,6 +1,8 @@
 /** Sends what is kept, one try after another and after a growing pause, until the server has it. */
 
 import { Problem } from "../api/problem";
+import { accessToken, sessionUser } from "../api/session";
+import { texts } from "../texts";
 
 const PAUSE_MS = 800;
 const LONGEST_PAUSE_MS = 30_000;
@@ -75,6 +77,12 @@ export class Sender {
       this.schedule(this.pause);
     }
   }
+}
+
+/** Raises a Problem unless this person is signed in: what somebody made is never sent in the name of somebody else. */
+export async function checkSignedIn(user: string): Promise<void> {
+  await accessToken();
+  if (sessionUser() !== user) throw new Problem(texts.problems.signedOut, "signed_out", 401);
 }
 
 /**

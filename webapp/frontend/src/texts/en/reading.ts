@@ -91,6 +91,8 @@ export const reading = {
   settle: "Settle this scan",
   settleHelp: "Your label counts from now on. Nobody's verdict is changed.",
   settleSubmit: "Settle",
+  notSettled: "You have not settled this scan",
+  settleAndGoOn: "Settle it and go on",
   settledAs: (label: string, name: string) => `Settled as ${label} by ${name}`,
   settleAgain: "Settle it otherwise",
   details: "Details",
