@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import io
-import json
-from typing import Any
 
 import pypdf
 import pytest
 from playwright.sync_api import expect
 
-from tests.e2e.page.browser import Clinic, Visit, simulated
+from tests.e2e.page.browser import Clinic, Visit, other_label, simulated
 from tests.e2e.page.conftest import Visitor
 from webapp import numbers
 
@@ -34,10 +32,6 @@ def read_blind(window: Visit) -> None:
     switch.click()
     expect(switch).to_be_checked()
     window.page.keyboard.press("Escape")
-
-
-def other_label(scan: dict[str, Any]) -> str:
-    return next(label for label in scan["probabilities"] if label != scan["prediction"])
 
 
 def test_the_answer_says_label_confidence_step_sources_and_that_it_is_no_diagnosis(
@@ -201,14 +195,6 @@ def test_who_reads_blind_uploads_without_being_told_the_answer(enter: Visitor, c
     expect(window.page.get_by_text("Both are kept.")).to_be_visible()  # it would count as blind
 
 
-NEWER = """
-import json, sys
-from webapp.scans.models import Scan
-given = json.load(sys.stdin)
-Scan.objects.filter(pk=given["id"]).update(label=given["label"], model_version="9.9.9")
-"""
-
-
 def test_an_answer_that_changes_before_the_click_is_shown_and_asked_about_again(
     enter: Visitor, clinic: Clinic
 ) -> None:
@@ -216,7 +202,7 @@ def test_an_answer_that_changes_before_the_click_is_shown_and_asked_about_again(
     window = enter("clara").read(scan)
     expect(window.page.get_by_test_id("label")).to_have_text(scan["prediction"])
     newer = other_label(scan)
-    clinic.stack.django(NEWER, json.dumps({"id": scan["id"], "label": newer}))
+    clinic.predict_anew(scan, newer)
 
     verdict = window.page.get_by_test_id("verdict")
     verdict.get_by_text("Agree", exact=True).click()

@@ -2,30 +2,19 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable
 from typing import Any
 
 import pytest
 from playwright.sync_api import Dialog, Locator, Route, expect
 
-from tests.e2e.page.browser import Clinic, Visit
+from tests.e2e.page.browser import Clinic, Visit, other_label
 from tests.e2e.page.conftest import Visitor
 from tests.waiting import wait_for
 
 pytestmark = pytest.mark.xdist_group("page")
 
 ASKED = "You have not given your verdict"
-SET_PREDICTION = """
-import json, sys
-from webapp.scans.models import Scan
-given = json.load(sys.stdin)
-Scan.objects.filter(pk=given["id"]).update(label=given["label"], model_version="9.9.9")
-"""
-
-
-def other_label(scan: dict[str, Any]) -> str:
-    return next(label for label in scan["probabilities"] if label != scan["prediction"])
 
 
 def upload_three(clinic: Clinic, name: str, reference: str) -> list[dict[str, Any]]:
@@ -132,20 +121,20 @@ def test_enter_is_for_the_shape_while_one_is_being_drawn(enter: Visitor, clinic:
     expect(verdict_of(window)).to_contain_text("You agree")
 
 
-WAYS: dict[str, Callable[[Visit], None]] = {
+def sign_out(window: Visit) -> None:
+    window.page.get_by_test_id("user-menu").click()
+    window.page.get_by_role("menuitem", name="Sign out").click()
+
+
+WAYS: dict[str, Callable[[Visit], object]] = {
     "N": lambda window: window.page.keyboard.press("n"),
     "Shift+N": lambda window: window.page.keyboard.press("Shift+N"),
-    "the link to the worklist": lambda window: (
-        window.page.get_by_test_id("verdict")
-        .page.get_by_role("link", name="Worklist", exact=True)
-        .last.click()
-    ),
-    "the product's name": lambda window: window.page.get_by_role("link", name="Retinote").click(),
+    "the way back to the worklist": lambda window: window.page.get_by_role(
+        "link", name="Worklist", exact=True
+    ).last.click(),
+    "a link of the header": lambda window: window.page.get_by_role("link", name="Dashboard").click(),
     "the back button": lambda window: window.page.evaluate("history.back()"),
-    "signing out": lambda window: (
-        window.page.get_by_test_id("user-menu").click(),
-        window.page.get_by_role("menuitem", name="Sign out").click(),
-    )[0],
+    "signing out": sign_out,
 }
 
 
@@ -233,7 +222,7 @@ def test_what_is_half_typed_survives_a_reload(enter: Visitor, clinic: Clinic) ->
     assert given(clinic, "clara", scan) == []
 
     # Another answer than the one that it was about: the choice is the reader's again, the words stay.
-    clinic.stack.django(SET_PREDICTION, json.dumps({"id": scan["id"], "label": other_label(scan)}))
+    clinic.predict_anew(scan, other_label(scan))
     window.page.reload()
     expect(verdict).to_contain_text("The model's answer has changed since you chose")
     expect(verdict.get_by_role("radio", name="Disagree", exact=True)).not_to_be_checked()
@@ -291,7 +280,7 @@ def test_a_kept_verdict_on_an_answer_that_has_changed_reaches_its_reader(
     expect(verdict_of(window)).to_contain_text("Not sent yet")
     window.page.get_by_role("link", name="Retinote").click()  # asks nothing: it is kept
     expect(window.page.get_by_role("searchbox")).to_be_visible()
-    clinic.stack.django(SET_PREDICTION, json.dumps({"id": scan["id"], "label": other_label(scan)}))
+    clinic.predict_anew(scan, other_label(scan))
 
     window.context.set_offline(False)
 

@@ -123,6 +123,15 @@ def test_a_list_goes_on_after_any_scan_of_it_be_it_read_or_not(
         assert listed(api, clinician, f"{query}&unread=true") == unread
 
 
+def test_who_knows_scans_by_other_ids_goes_on_by_these(
+    clinician: User, researcher: User, predicted: Predicted, api: Clients
+) -> None:
+    scans = [predicted(clinician) for _ in range(3)]
+    known = listed(api, researcher, "")
+    assert listed(api, researcher, f"after={known[0]}") == known[1:]
+    assert api(researcher).get(f"{SCANS}?after={scans[0].pk}").status_code == 400
+
+
 def test_after_a_scan_that_one_may_not_see_there_is_no_list(
     clinician: User, stranger: User, predicted: Predicted, api: Clients
 ) -> None:
