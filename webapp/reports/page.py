@@ -22,7 +22,7 @@ from webapp import numbers
 from webapp.annotations.geometry import path_of
 from webapp.reports.canvas import BOLD, REGULAR, Text, TextCanvas
 
-BOLD = re.compile("</?b>")
+BOLD_TAG = re.compile("</?b>")
 RESEARCH = "Research software: nothing on this page is a diagnosis."
 DOUBTFUL = "The picture is doubtful, as said above: it has no urgency but to be looked at."
 WIDTH, HEIGHT = A4
@@ -240,7 +240,7 @@ def _text(text: str, size: float = 8, colour: str = "") -> Flowable:
 
     It stands on a ground of `colour`, `#rrggbb`, if one is given.
     """
-    parts = [(unescape(part), number % 2 == 1) for number, part in enumerate(BOLD.split(text)) if part]
+    parts = [(unescape(part), number % 2 == 1) for number, part in enumerate(BOLD_TAG.split(text)) if part]
     if not parts:
         return Spacer(0, 0)
     return Text(parts, size, *((4, 4) if colour else (0, 0)), ground=colour)

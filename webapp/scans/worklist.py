@@ -165,9 +165,10 @@ class WorklistPages(ScanPages):
         key, visible = asked_id(given, user), Scan.objects.visible_to(user)
         if not key or not visible.filter(pk=key).exists():
             raise exceptions.ValidationError({AFTER: ["There is no scan with this id."]})
-        for number, stretch in enumerate(stretches(self._ordering, visible, user)):
-            if keys := stretch.keys_of(key):
-                return [number, *keys]
+        for number, beside in enumerate(stretches(self._ordering, visible, user)):
+            for stretch in beside:
+                if keys := stretch.keys_of(key):
+                    return [number, *keys]
         return None
 
     def get_next_link(self) -> str | None:
