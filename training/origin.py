@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import shutil
 import subprocess
 from collections.abc import Sequence
 from dataclasses import replace
@@ -51,9 +52,12 @@ def code(root: Path = ROOT) -> dict[str, str]:
 def _git(root: Path, *words: str) -> str:
     """What git says; empty without git, without a checkout, and where git doesn't trust its owner."""
     environment = {name: value for name, value in os.environ.items() if not name.startswith("GIT_")}
+    git = shutil.which("git")
+    if git is None:
+        return ""
     try:
         ran = subprocess.run(
-            ["git", "-C", root, *words],
+            [git, "-C", root, *words],
             env=environment,
             capture_output=True,
             text=True,

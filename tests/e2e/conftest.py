@@ -19,12 +19,12 @@ SURROUNDINGS = {
     "DJANGO_SETTINGS_MODULE": "another.settings",
     "GUNICORN_CMD_ARGS": "--bind 127.0.0.1:9 --workers 40",
     "MONGODB_URI": "mongodb://127.0.0.1:9/",
-    "PROMETHEUS_MULTIPROC_DIR": "/nowhere",
-    "TS_CONFIG_FILE": "/nowhere/config.properties",
+    "PROMETHEUS_MULTIPROC_DIR": "/dev/null/nowhere",
+    "TS_CONFIG_FILE": "/dev/null/nowhere/config.properties",
     "JAVA_TOOL_OPTIONS": "-Xmx8m",
     "NODE_ENV": "production",
     "LOCAL_RANK": "1",
-    "HOME": "/nowhere",
+    "HOME": "/dev/null/nowhere",
     "LC_ALL": "C",
 }
 """Other projects' settings, a user without a home, a terminal that knows ASCII alone."""

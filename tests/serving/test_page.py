@@ -97,7 +97,7 @@ def test_packages_that_were_left_out_are_asked_for_again(
 
 def test_npm_hears_of_its_network_and_of_no_other_project() -> None:
     inherited = {
-        "HOME": "/nowhere",
+        "HOME": "/dev/null/nowhere",
         "NODE_ENV": "production",
         "npm_config_omit": "dev",
         "NPM_CONFIG_PRODUCTION": "true",

@@ -157,14 +157,14 @@ class WorklistPages(ScanPages):
     def _after(self, given: str, user: User) -> list[Any] | None:
         """Which stretch the scan of this id is of, and its sort keys there, be it narrowed out of the list or not.
 
-        None without an id, and for a scan that this order has no place for. Raises ValidationError for none of the
-        user's scans.
+        None without an id, and for a scan that this order has no place for. Raises NotFound for none of the user's
+        scans.
         """
         if not given:
             return None
         key, visible = asked_id(given, user), Scan.objects.visible_to(user)
         if not key or not visible.filter(pk=key).exists():
-            raise exceptions.ValidationError({AFTER: ["There is no scan with this id."]})
+            raise exceptions.NotFound("There is no scan with the id that `after` names.")
         for number, beside in enumerate(stretches(self._ordering, visible, user)):
             for stretch in beside:
                 if keys := stretch.keys_of(key):

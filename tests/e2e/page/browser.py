@@ -19,6 +19,8 @@ import pytest
 import requests
 from playwright.sync_api import Browser, BrowserContext, Locator, Page, expect, sync_playwright
 
+from handlers.decoding import decode
+from handlers.quality import quality
 from tests.stacks import Stack
 from training.simulator import simulate
 
@@ -141,10 +143,12 @@ class Clinic:
         self.stack.django(SET_PREDICTION, json.dumps({"id": scan["id"], "label": label}))
 
     def upload(self, name: str, label: str = "CSR", content: bytes | None = None, **fields: str) -> Any:
-        """Upload a file, or a simulated scan that nobody has uploaded before; returns it as the API shows it."""
-        self._uploaded += 1
-        if content is None:
-            content = simulated(label, 100 + self._uploaded)
+        """Upload a file, or a good simulated scan that nobody has uploaded before; returns it as the API shows it."""
+        while content is None:
+            self._uploaded += 1
+            made = simulated(label, 100 + self._uploaded)
+            # One in fifteen is so bad that it is doubtful.
+            content = made if quality(decode(made).pixels)["acceptable"] else None
         files = {"image": ("scan.png", content, "image/png")}
         answer = requests.post(
             f"{self.stack.url}/api/v1/scans/",

@@ -195,12 +195,13 @@ def test_folders_hold_what_is_verified_by_its_label(
 
 
 def test_folders_carry_a_manifest_that_keeps_a_patient_on_one_side_of_a_split(
-    clinician: User, predicted: Predicted, api: Clients, tmp_path: Path
+    clinician: User, colleague: User, predicted: Predicted, api: Clients, tmp_path: Path
 ) -> None:
     """Two scans of each patient, exported, imported and divided by the commands that a researcher uses."""
     for number in range(12):
         scan = predicted(clinician, ("CNV", "DME")[number % 2], patient_ref=f"P-{number // 2 % 6}", eye="OS")
-        reading.record(scan, clinician, "agree")
+        for reader in (clinician, colleague):
+            reading.record(scan, reader, "agree")
     predicted(clinician, "NORMAL", patient_ref="P-0")  # not verified
     folder = tmp_path / "export"
     with zipfile.ZipFile(io.BytesIO(exported(api, clinician, "folders"))) as archive:

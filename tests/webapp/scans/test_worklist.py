@@ -101,7 +101,7 @@ def test_a_cursor_of_one_order_is_none_of_another(
 
 @pytest.mark.parametrize(
     ("ordering", "order"),
-    [("newest", "43210"), ("urgent", "42031"), ("uncertain", "02431"), ("disputed", "14320")],
+    [("newest", "43210"), ("urgent", "42103"), ("uncertain", "02431"), ("disputed", "14320")],
 )
 def test_a_list_goes_on_after_any_scan_of_it_be_it_read_or_not(
     clinician: User, administrator: User, predicted: Predicted, api: Clients, ordering: str, order: str
@@ -129,7 +129,7 @@ def test_who_knows_scans_by_other_ids_goes_on_by_these(
     scans = [predicted(clinician) for _ in range(3)]
     known = listed(api, researcher, "")
     assert listed(api, researcher, f"after={known[0]}") == known[1:]
-    assert api(researcher).get(f"{SCANS}?after={scans[0].pk}").status_code == 400
+    assert api(researcher).get(f"{SCANS}?after={scans[0].pk}").status_code == 404
 
 
 def test_after_a_scan_that_one_may_not_see_there_is_no_list(
@@ -141,9 +141,8 @@ def test_after_a_scan_that_one_may_not_see_there_is_no_list(
         for scan in (hidden.pk, "0" * 24, "none", "{$gt: 0}")
         for ordering in ("newest", "urgent")
     ]
-    assert {answer.status_code for answer in answers} == {400}
+    assert {answer.status_code for answer in answers} == {404}
     assert len({answer.content for answer in answers}) == 1
-    assert set(answers[0].json()["error"]["fields"]) == {"after"}
 
 
 def test_an_order_that_does_not_exist_is_named(clinician: User, api: Clients) -> None:
