@@ -93,7 +93,7 @@ wait_until_ready
 say "ready, $(($(date +%s) - start)) s after it was started"
 
 # --- the gateway
-[ "$(curl -s -o /dev/null -w '%{http_code} %{redirect_url}' "http://$HOST:$HTTP_PORT/x")" = "301 https://$HOST:$PORT/x" ] ||
+[ "$(curl -s -o /dev/null -w '%{http_code} %{redirect_url}' "http://$HOST:$HTTP_PORT/x")" = "308 https://$HOST:$PORT/x" ] ||
     fail "HTTP is not sent on to HTTPS"
 call -D "$work/headers" -o /dev/null "https://$HOST:$PORT/"
 grep -qi '^strict-transport-security:' "$work/headers" || fail "no HSTS"
