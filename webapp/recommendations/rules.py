@@ -15,6 +15,10 @@ log = logging.getLogger(__name__)
 
 REVIEW_REQUIRED = "clinician review required"
 REVIEW_ACTION = "A clinician has to read this scan; no next step is recommended from it."
+SETTLE_ACTION = (
+    "An adjudicator has to settle this scan, as its readers differ; no next step is recommended until then."
+)
+DECIDE_ACTION = "A clinician has to decide on the next step; none is recommended for this reading."
 RESEARCH_ONLY = "Research software: this is not a diagnosis."
 # What nobody can judge from here waits no longer than what has a step, be it a routine one. A doubtful picture comes
 # here, too, whatever the model sees on it.
@@ -103,12 +107,17 @@ def apply(
     )
 
 
-def recommend_reading(model_name: str, labels: Sequence[str], said: str) -> Recommendation:
+def recommend_reading(
+    model_name: str, labels: Sequence[str], said: str, doubts: Sequence[str] = ()
+) -> Recommendation:
     """The recommendation for a scan that people have read as one of these labels; `said` tells who says so.
 
-    Several labels, of readers who differ, are to be settled; they are as urgent as the most urgent of them. So is a
-    label that the guideline does not know.
+    Several labels, of readers who differ, are to be settled; they are as urgent as the most urgent of them. On a label
+    that the guideline does not know a clinician decides. What is doubtful about the picture is said and changes
+    nothing: people have looked at it.
     """
+    first_said = [said, *([f"The picture is doubtful: {' '.join(doubts)}"] if doubts else [])]
+    undecided = SETTLE_ACTION if len(labels) > 1 else DECIDE_ACTION
     try:
         rules = guideline(model_name)
     except GuidelineError as error:
@@ -116,7 +125,7 @@ def recommend_reading(model_name: str, labels: Sequence[str], said: str) -> Reco
         rules = None
     if rules is None:
         reason = f"There are no recommendations for the model {model_name} that can be used."
-        return _review("", [said, reason], [RESEARCH_ONLY])
+        return _review("", [*first_said, reason], [RESEARCH_ONLY], action=undecided)
     notes = [RESEARCH_ONLY, *([] if rules.signed_off_by else [NOT_SIGNED_OFF])]
     steps = sorted(
         (rules.steps[label] for label in labels if label in rules.steps), key=lambda step: -rules.rank(step)
@@ -125,12 +134,12 @@ def recommend_reading(model_name: str, labels: Sequence[str], said: str) -> Reco
     if len(labels) > 1 or unknown:
         rank = max([REVIEW_RANK, *(1 + rules.rank(step) for step in steps)])
         named = [f"{step.label}: {step.action}" for step in steps]
-        return _review(rules.version, [said, *unknown, *named], notes, steps, rank)
+        return _review(rules.version, [*first_said, *unknown, *named], notes, steps, rank, undecided)
     (step,) = steps
     return Recommendation(
         urgency=rules.tiers[step.tier],
         action=step.action,
-        reasons=(said, *notes),
+        reasons=(*first_said, *notes),
         sources=step.sources,
         version=rules.version,
         rank=1 + rules.rank(step),
@@ -168,10 +177,11 @@ def _review(
     notes: list[str],
     steps: list[Step] | None = None,
     rank: int = REVIEW_RANK,
+    action: str = REVIEW_ACTION,
 ) -> Recommendation:
     return Recommendation(
         urgency=REVIEW_REQUIRED,
-        action=REVIEW_ACTION,
+        action=action,
         reasons=(*reasons, *notes),
         sources=_sources(steps or []),
         version=version,

@@ -127,7 +127,7 @@ def _pictures(canvas: TextCanvas, report: Report, top: float) -> float:
             _shapes(canvas, report.shapes, left, top, scale)
         canvas.setFont(REGULAR, 8)
         canvas.drawString(left, bottom - 10, caption)
-        lowest = min(lowest, bottom - 14)
+        lowest = min(lowest, bottom - 18)
     return lowest
 
 

@@ -62,7 +62,7 @@ def report_of(scan: Scan, user: User) -> Report:
 
 def _final(scan: Scan, final: FinalReading) -> Final:
     """What leads, and the next step that follows from it."""
-    recommended = final.recommend(scan.model_name)
+    recommended = final.recommend(scan.model_name, scan.doubts)
     given = recommended.to_dict()
     label = final.label or " or ".join(final.labels)
     return Final(label, final.source, given, colour_of(given, recommended.rank))

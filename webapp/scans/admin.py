@@ -302,7 +302,7 @@ def _user(request: HttpRequest) -> User:
 def _leading(scan: Scan) -> dict[str, Any]:
     """The recommendation of the final reading, or without one of the model's answer; empty without either."""
     if scan.final_reading:
-        return FinalReading.stored(scan.final_reading).recommend(scan.model_name).to_dict()
+        return FinalReading.stored(scan.final_reading).recommend(scan.model_name, scan.doubts).to_dict()
     return scan.recommendation or {}
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -76,9 +76,9 @@ class FinalReading:
             return f"{named}, {self.independent} of them independently: verified"
         return f"{named}, not verified: {verifying()}"
 
-    def recommend(self, model_name: str) -> Recommendation:
-        """The next step for the scan, by the guideline for that model's labels."""
-        return recommend_reading(model_name, self.labels, f"{', '.join(self.labels)}: {self.source}.")
+    def recommend(self, model_name: str, doubts: Sequence[str] = ()) -> Recommendation:
+        """The next step for the scan, by the guideline for that model's labels; `doubts` are those about its picture."""
+        return recommend_reading(model_name, self.labels, f"{', '.join(self.labels)}: {self.source}.", doubts)
 
 
 def verifying() -> str:

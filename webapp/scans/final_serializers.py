@@ -65,7 +65,7 @@ def shown_final_reading(scan: Scan, reader: User) -> dict[str, Any] | None:
     final = final_reading(scan, reader)
     if final is None:
         return None
-    recommended = final.recommend(scan.model_name)
+    recommended = final.recommend(scan.model_name, scan.doubts)
     shown = {
         **final.to_dict(),
         "label": final.label or None,

@@ -20,7 +20,7 @@ from tests.webapp.conftest import Clients
 from webapp.accounts.deidentified import shown
 from webapp.accounts.models import User
 from webapp.annotations.models import Annotation
-from webapp.recommendations.rules import REVIEW_REQUIRED, recommend_reading
+from webapp.recommendations.rules import REVIEW_REQUIRED, SETTLE_ACTION, recommend_reading
 from webapp.reviews import reading
 from webapp.scans.models import Disclosure, Scan
 
@@ -112,6 +112,22 @@ def test_who_takes_a_label_back_or_was_unsure_verifies_it_no_more(
     assert (found["label"], found["readers"], found["independent"]) == ("DME", 1, 1)
 
 
+def test_the_reading_of_a_doubtful_picture_says_so_and_leads(
+    scan: Scan, clinician: User, api: Clients
+) -> None:
+    doubt = "The image shows no horizontal layers."
+    Scan.objects.filter(pk=scan.pk).update(quality={"acceptable": False, "reasons": [doubt]})
+    reading.record(scan, clinician, "disagree", "DME")
+
+    found = of(api, clinician, scan)
+    assert found is not None
+    assert found["recommendation"]["urgency"] == PROMPT
+    assert f"The picture is doubtful: {doubt}" in found["recommendation"]["reasons"]
+    report = api(clinician).get(f"{SCANS}{scan.pk}/report/").content
+    said = " ".join(pypdf.PdfReader(io.BytesIO(report)).pages[0].extract_text().split())
+    assert f"The picture is doubtful: {doubt}" in said[: said.index("What the model says")]
+
+
 def test_readers_who_differ_are_to_be_settled_and_as_urgent_as_the_worst(
     scan: Scan, clinician: User, colleague: User, api: Clients
 ) -> None:
@@ -122,6 +138,8 @@ def test_readers_who_differ_are_to_be_settled_and_as_urgent_as_the_worst(
     assert (found["label"], found["labels"], found["by"]) == (None, ["DME", "NORMAL"], "disputed")
     assert found["recommendation"]["urgency"] == REVIEW_REQUIRED
     assert found["urgency_rank"] == recommend_reading("retina-oct", ["DME"], "").rank
+    # Clinicians have read it: another one who only reads it settles nothing.
+    assert found["recommendation"]["action"] == SETTLE_ACTION
 
     reading.settle(scan, colleague, "NORMAL")
     found = of(api, clinician, scan)
