@@ -26,6 +26,10 @@ MAKE_FILES = """(files) => {
 }"""
 
 
+LONG_NAME = "second-scan-of-a-name-that-takes-more-than-a-line-of-the-list.png"
+WORDS_AND_ROOM = "(label) => [label.scrollWidth, label.clientWidth]"
+
+
 def drop(window: Visit, files: list[tuple[str, str, bytes]]) -> None:
     """Drop files in the middle of the page."""
     given = [[name, kind, base64.b64encode(content).decode()] for name, kind, content in files]
@@ -71,7 +75,7 @@ def test_of_several_files_the_bad_one_says_why_and_the_others_go_on(enter: Visit
         [
             ("first.png", "image/png", simulated("CSR", 902)),
             ("letter.pdf", "application/pdf", b"%PDF-1.4 not a scan"),
-            ("second.png", "image/png", noise(903)),
+            (LONG_NAME, "image/png", noise(903)),
         ],
     )
 
@@ -87,11 +91,12 @@ def test_of_several_files_the_bad_one_says_why_and_the_others_go_on(enter: Visit
     assert len(sentences) == len(set(sentences))
     done = window.page.locator("[data-testid=upload][data-state=done]")
     expect(done).to_have_count(2)
-    expect(done.filter(has_text="second.png")).to_contain_text(
-        "Doubtful: The image shows no horizontal layers"
-    )
+    expect(done.filter(has_text=LONG_NAME)).to_contain_text("Doubtful: The image shows no horizontal layers")
     expect(done.filter(has_text="first.png")).not_to_contain_text("Doubtful")
-    expect(window.page.get_by_text("3 of 3 done")).to_be_visible()
+    expect(window.page.get_by_text("3 of 3 done, 1 of them refused")).to_be_visible()
+    # A name of two lines leaves the button its width.
+    widths = [button.evaluate(WORDS_AND_ROOM) for button in done.get_by_text("Look at it").all()]
+    assert len(widths) == 2 and all(words <= room for words, room in widths), widths
 
 
 def test_a_pasted_scan_is_uploaded_and_known_when_it_comes_again(enter: Visitor) -> None:
@@ -153,7 +158,7 @@ def test_a_known_file_for_another_patient_shows_both_and_asks(enter: Visitor, cl
             window.page.get_by_test_id("open-upload").click()
 
     asked = window.page.get_by_test_id("differences")
-    expect(asked).to_contain_text("You have uploaded this file before")
+    expect(window.page.get_by_text("You have uploaded this file before")).to_have_count(1)
     expect(asked).to_contain_text("U-31")
     expect(asked).to_contain_text("U-32")
     assert len(clinic.get("clara", "scans/?patient_ref=U-31")["results"]) == 1

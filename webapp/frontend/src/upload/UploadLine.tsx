@@ -48,6 +48,7 @@ export function UploadLine({ upload, onFollow }: { upload: Upload; onFollow: () 
             to={`/scans/${scan.id}`}
             size="compact-xs"
             variant="light"
+            flex="none"
             onClick={onFollow}
           >
             {texts.upload.look}
@@ -57,12 +58,12 @@ export function UploadLine({ upload, onFollow }: { upload: Upload; onFollow: () 
           <CloseButton size="sm" aria-label={texts.upload.remove(name)} onClick={() => remove(upload.key)} />
         )}
         {state === "refused" && canBeCorrected(upload) && (
-          <Button size="compact-xs" variant="light" onClick={() => correct(upload.key)}>
+          <Button size="compact-xs" variant="light" flex="none" onClick={() => correct(upload.key)}>
             {texts.upload.correct}
           </Button>
         )}
         {state === "refused" && problem?.passes && (
-          <Button size="compact-xs" variant="light" onClick={() => retry(upload.key)}>
+          <Button size="compact-xs" variant="light" flex="none" onClick={() => retry(upload.key)}>
             {texts.common.tryAgain}
           </Button>
         )}
@@ -108,7 +109,8 @@ export function UploadLine({ upload, onFollow }: { upload: Upload; onFollow: () 
       return problem?.sentences.map(({ text }) => text).join(" ") ?? "";
     }
     if (!scan) return "";
-    const said = scan.duplicate ? `${texts.upload.duplicate} ` : "";
+    // Where something differs, the notice below says so already.
+    const said = scan.duplicate && differences.length === 0 ? `${texts.upload.duplicate} ` : "";
     if (scan.status === "queued") return said + texts.upload.queued;
     if (scan.status === "failed") return said + (scan.failure?.message ?? "");
     // What came before the reader chose to read blind is hidden, too.

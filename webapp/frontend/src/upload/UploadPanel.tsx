@@ -22,11 +22,12 @@ interface Props {
 export function UploadPanel({ opened, onClose, details, onDetails }: Props) {
   const { uploads, add, begin, clear, describe } = useUploads();
   const set = (values: Partial<Details>) => onDetails({ ...details, ...values });
-  const done = uploads.filter((upload) => upload.state === "done" || upload.state === "refused").length;
+  const refused = uploads.filter((upload) => upload.state === "refused").length;
+  const done = uploads.filter((upload) => upload.state === "done").length + refused;
   const open = uploads.filter((upload) => upload.state === "open");
   const first = open[0];
   const asks = first !== undefined || uploads.some((upload) => undecided(upload).length > 0);
-  const clearable = uploads.some((upload) => isOver(upload) || upload.state === "refused");
+  const clearable = uploads.some((upload) => isOver(upload)) || refused > 0;
   return (
     <Drawer
       opened={opened}
@@ -71,7 +72,7 @@ export function UploadPanel({ opened, onClose, details, onDetails }: Props) {
           <>
             <Group justify="space-between">
               <Text fw={600} aria-live="polite">
-                {texts.upload.progress(done, uploads.length)}
+                {texts.upload.progress(done, uploads.length, refused)}
               </Text>
               <Button size="compact-sm" variant="subtle" onClick={clear} disabled={!clearable}>
                 {texts.upload.clear}

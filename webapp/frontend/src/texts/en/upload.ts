@@ -44,7 +44,8 @@ export const upload = {
   note: "Note",
   pixel: { micrometres_x: "Pixel width in µm", micrometres_y: "Pixel height in µm" },
   files: "Uploads",
-  progress: (done: number, all: number) => `${done} of ${all} done`,
+  progress: (done: number, all: number, refused: number) =>
+    `${done} of ${all} done${refused > 0 ? `, ${refused} of them refused` : ""}`,
   clear: "Clear the list",
   pasted: "pasted image",
   look: "Look at it",
