@@ -92,6 +92,15 @@ def test_a_doubtful_picture_says_so_wherever_its_label_stands_and_is_not_urgent(
     expect(step).to_contain_text("it has no urgency but to be looked at")
     expect(step).not_to_contain_text(doubtful["doubts"][0])
 
+    # Once somebody has read it, their label leads, and the doubt stays with its sign.
+    clinic.post("clara", f"scans/{doubtful['id']}/review/", {"verdict": "agree"})
+    window.read(doubtful)
+    expect(step).to_contain_text(f"The picture is doubtful: {doubtful['doubts'][0]}")
+    window.open("/?search=Nora-1")
+    row = rows.filter(has_text=f"model: {doubtful['prediction']}")
+    expect(row.get_by_test_id("doubts")).to_contain_text(doubt)
+    expect(row.get_by_test_id("doubts").locator("svg")).to_be_visible()
+
     window.open("/dashboard")
     expect(window.page.get_by_role("region", name="What the model said")).to_contain_text("doubtful)")
 

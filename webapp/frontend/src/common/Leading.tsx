@@ -2,6 +2,7 @@ import { Text } from "@mantine/core";
 
 import type { Scan } from "../api/types";
 import { texts } from "../texts";
+import { Doubts } from "./Doubts";
 import { formatProbability } from "./format";
 import { ModelAnswer } from "./ModelAnswer";
 
@@ -23,8 +24,11 @@ export function Leading({ scan, lines }: Props) {
         {texts.common.labels(final.labels)}
       </Text>
       {scan.prediction && (
-        <Text size="xs" c="dimmed" component="span" lineClamp={lines} title={said}>
-          {said}
+        <Text size="xs" component="span" lineClamp={lines} title={said}>
+          <Text span inherit c="dimmed">
+            {answer}
+          </Text>{" "}
+          <Doubts doubts={scan.doubts} />
         </Text>
       )}
     </>

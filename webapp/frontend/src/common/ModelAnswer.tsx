@@ -1,10 +1,9 @@
 import { Text } from "@mantine/core";
-import { IconAlertTriangle } from "@tabler/icons-react";
 
 import type { Scan } from "../api/types";
 import { texts } from "../texts";
+import { Doubts } from "./Doubts";
 import { formatProbability } from "./format";
-import classes from "./ModelAnswer.module.css";
 
 interface Props {
   scan: Pick<Scan, "prediction" | "confidence" | "doubts">;
@@ -21,8 +20,8 @@ export function ModelAnswer({ scan, lines }: Props) {
         <b>{scan.prediction}</b> {formatProbability(scan.confidence ?? 0)}
       </Text>
       {doubts && (
-        <Text size="xs" lineClamp={lines} title={doubts} className={classes.doubts} data-testid="doubts">
-          <IconAlertTriangle size={13} aria-hidden /> {doubts}
+        <Text size="xs" lineClamp={lines} title={doubts}>
+          <Doubts doubts={scan.doubts} />
         </Text>
       )}
     </>
