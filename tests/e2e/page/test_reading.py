@@ -137,6 +137,8 @@ def test_a_blind_reading_hides_the_answer_until_the_reader_has_said_what_it_is(
 
     # What was seen before is hidden, but does not count as blind.
     expect(window.page.get_by_text("this does not count as read blind")).to_be_visible()
+    # Nor is a region of the model spoken of, of which none is there.
+    expect(window.page.get_by_text("Choose a tool beside the scan.")).to_be_visible()
     expect(window.page.get_by_test_id("answer")).to_have_count(0)
 
     scan = clinic.upload("clara", patient_ref="Blind-1")
@@ -350,6 +352,7 @@ def test_researchers_read_without_names_and_draw_nothing(enter: Visitor, clinic:
     assert not [word for word in ("P-secret", "mayor", "friend", "clara") if word in shown]
     expect(window.page.get_by_test_id("verdict")).to_have_count(0)
     expect(window.page.get_by_test_id("open-upload")).to_have_count(0)
+    expect(window.page.get_by_role("button", name="Next unread")).to_have_count(0)
 
 
 def test_what_others_drew_is_listed_for_who_may_see_it_and_who_may_not_is_told_why(

@@ -28,7 +28,7 @@ export function ShapeList({ drawing, state, scan, regions, open }: Props) {
     <Stack gap="xs">
       {drawing.mayDraw && state.shapes.length === 0 && (
         <Text size="sm" c="dimmed">
-          {texts.drawing.noShapes}
+          {regions.length > 0 ? texts.drawing.noShapesButRegions : texts.drawing.noShapes}
         </Text>
       )}
       <Stack component="ul" gap={6} m={0} p={0} className={classes.list}>

@@ -28,6 +28,7 @@ export function Actions({ scan }: { scan: Scan }) {
   const navigate = useNavigate();
   const queries = useQueryClient();
   const mayExport = useMay("may_export");
+  const reads = useMay("may_read");
   const [asking, setAsking] = useState(false);
   const report = useMutation({
     mutationFn: () => blob(`scans/${scan.id}/report/`),
@@ -44,7 +45,7 @@ export function Actions({ scan }: { scan: Scan }) {
       void navigate(`/?${from}`);
     },
   });
-  useKeys({ n: () => next.mutate(), "shift+n": back });
+  useKeys(reads ? { n: () => next.mutate(), "shift+n": back } : {});
   const patient = scan.patient_ref;
   return (
     <Group
@@ -64,16 +65,18 @@ export function Actions({ scan }: { scan: Scan }) {
         {texts.reading.back}
       </Button>
       <Group gap={4}>
-        <Button
-          size="compact-md"
-          variant="default"
-          title={texts.reading.nextHelp}
-          loading={next.isPending}
-          onClick={() => next.mutate()}
-          rightSection={<IconArrowRight size={16} aria-hidden />}
-        >
-          {texts.reading.next}
-        </Button>
+        {reads && (
+          <Button
+            size="compact-md"
+            variant="default"
+            title={texts.reading.nextHelp}
+            loading={next.isPending}
+            onClick={() => next.mutate()}
+            rightSection={<IconArrowRight size={16} aria-hidden />}
+          >
+            {texts.reading.next}
+          </Button>
+        )}
         <Menu position="bottom-end">
           <Menu.Target>
             <ActionIcon

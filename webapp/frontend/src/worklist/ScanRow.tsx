@@ -10,6 +10,7 @@ import { formatTime } from "../common/format";
 import { Leading } from "../common/Leading";
 import { Thumbnail } from "../common/Thumbnail";
 import { Urgency } from "../common/Urgency";
+import { useMay } from "../common/useMe";
 import { texts } from "../texts";
 import classes from "./WorklistPage.module.css";
 
@@ -37,6 +38,7 @@ export const ScanRow = memo(function ScanRow({
   onChoose,
 }: Props) {
   const navigate = useNavigate();
+  const knowsPatients = useMay("may_see_patients");
   const waits = listed.status === "queued";
   const { data: looked } = useQuery({
     queryKey: ["scan", listed.id],
@@ -45,7 +47,7 @@ export const ScanRow = memo(function ScanRow({
     refetchInterval: ({ state }) => (state.data?.status === "queued" ? POLL_MS : false),
   });
   const scan = (waits && looked) || listed;
-  const name = scan.patient_ref || texts.worklist.noPatient;
+  const name = scan.patient_ref || (knowsPatients ? texts.worklist.noPatient : texts.worklist.unnamed);
   const address = `/scans/${scan.id}${query && `?from=${encodeURIComponent(query)}`}`;
   const open = (event: MouseEvent) => {
     if (event.target instanceof Element && event.target.closest("a, label, input")) return;

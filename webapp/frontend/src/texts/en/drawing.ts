@@ -31,7 +31,9 @@ export const drawing = {
   windowWidth: "Window: how many greys are shown",
   resetWindow: "Reset (W)",
   shapes: "Shapes",
-  noShapes: "You have drawn nothing yet. Choose a tool beside the scan, or take over a region of the model:",
+  noShapes: "You have drawn nothing yet. Choose a tool beside the scan.",
+  noShapesButRegions:
+    "You have drawn nothing yet. Choose a tool beside the scan, or take over a region of the model:",
   noShapesOfAnybody: "Nobody has drawn on this scan.",
   others: (count: number) => (count === 1 ? "1 shape by others:" : `${count} shapes by others:`),
   othersHidden: "What others draw here is hidden until you have given your verdict.",

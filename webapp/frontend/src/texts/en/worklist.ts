@@ -35,6 +35,8 @@ export const worklist = {
     time: "Uploaded",
   },
   noPatient: "No reference",
+  // To who is shown no references at all.
+  unnamed: "Scan",
   choose: (name: string) => `Choose ${name}`,
   queued: "Waits for the model",
   failed: "Can't be read",
