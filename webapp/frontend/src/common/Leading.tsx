@@ -27,7 +27,8 @@ export function Leading({ scan, lines }: Props) {
         <Text size="xs" component="span" lineClamp={lines} title={said}>
           <Text span inherit c="dimmed">
             {answer}
-          </Text>{" "}
+          </Text>
+          {scan.doubts.length > 0 && <br />}
           <Doubts doubts={scan.doubts} />
         </Text>
       )}
