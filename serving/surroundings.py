@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterable, MutableMapping
 
 FOREIGN_PREFIXES = ("CELERY_", "DJANGO_", "GUNICORN_", "TS_")
@@ -16,6 +17,9 @@ FOREIGN = frozenset(
 )
 OF_OTHER_LAUNCHERS = frozenset({"LOCAL_RANK", "RANK", "WORLD_SIZE"})
 """What torchrun tells the processes it starts. A model worker that finds a rank keeps its answers to itself."""
+NO_HOME = "/proc/none"
+"""For a home that is no folder. It is missing and can't be made, which libraries take well; ReportLab, for one, ends at a
+file in place of a folder (/dev/null), and others make what is missing."""
 HERE = ("localhost", "127.0.0.1", "::1")
 NO_PROXY = ("no_proxy", "NO_PROXY")
 
@@ -23,12 +27,16 @@ NO_PROXY = ("no_proxy", "NO_PROXY")
 def clean(variables: MutableMapping[str, str]) -> list[str]:
     """Take other projects' variables out of an environment, and this machine out of what goes through a proxy.
 
+    A home that is no folder is one that can't be made.
+
     The user's own proxy stays for the networks beyond: packages and npm's registry come through it. Returns the names
     of what was taken out.
     """
     foreign = [name for name in variables if name in FOREIGN or name.startswith(FOREIGN_PREFIXES)]
     for name in foreign:
         del variables[name]
+    if "HOME" in variables and not os.path.isdir(variables["HOME"]):
+        variables["HOME"] = NO_HOME
     if any(name.lower().endswith("_proxy") for name in variables):
         given = [word.strip() for name in NO_PROXY for word in variables.get(name, "").split(",")]
         for name in NO_PROXY:

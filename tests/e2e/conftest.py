@@ -24,7 +24,7 @@ SURROUNDINGS = {
     "JAVA_TOOL_OPTIONS": "-Xmx8m",
     "NODE_ENV": "production",
     "LOCAL_RANK": "1",
-    "HOME": "/dev/null/nowhere",
+    "HOME": "/dev/null",
     "LC_ALL": "C",
 }
 """Other projects' settings, a user without a home, a terminal that knows ASCII alone."""
