@@ -80,6 +80,19 @@ def test_each_fault_has_its_own_status_and_code(handler: RetinaOctHandler) -> No
     assert answers[0]["probabilities"] == answers[6]["probabilities"]
 
 
+def test_of_requests_of_several_images_one_is_answered_where_others_wait(handler: RetinaOctHandler) -> None:
+    image = base64.b64encode(png_bytes()).decode()
+    several = {"body": {"instances": [image, image]}}
+    one_in_words, one = {"body": {"instances": [image]}}, {"body": bytearray(png_bytes())}
+
+    def statuses(*rows: dict[str, Any]) -> list[int]:
+        _, context = handle(handler, list(rows), [PREDICT] * len(rows))
+        return [context.get_response_status(index)[0] for index in range(len(rows))]
+
+    assert statuses(several, one, several, one_in_words) == [200, 200, 503, 200]
+    assert statuses(several, several) == [200, 200], "nobody waits for them"
+
+
 def test_a_request_of_several_images_is_one_answer_and_no_neighbours_matter(
     handler: RetinaOctHandler,
 ) -> None:
