@@ -31,7 +31,7 @@ COMMAND_TIMEOUT_S = 300
 REQUEST_TIMEOUT_S = 120
 # One user from one address sends what a flood would: how much is answered is what is measured.
 UNLIMITED = {f"RETINOTE_RATE_{kind}": "0" for kind in ("ADDRESS", "USER", "UPLOAD", "EXPORT", "SIGN_IN")}
-NOT_OURS = ("RETINOTE_", "RETINOTE_MONGODB_URI", "DJANGO_")
+NOT_OURS = ("RETINOTE_", "DJANGO_")
 """Variables that would lead a stack to somebody's database or settings."""
 PASSWORD = re.compile(r"Sign in as admin with the password (\S+)")
 

@@ -163,7 +163,8 @@ class TorchServe:
         kept = {
             name: value
             for name, value in inherited.items()
-            if name not in NOT_FOR_WORKERS and not name.startswith(("RETINOTE_", "TS_", "DJANGO_"))
+            if name not in NOT_FOR_WORKERS
+            and not name.startswith(("RETINOTE_", "MONGODB_", "TS_", "DJANGO_"))
         }
         own = {
             # Without a character set Java can't even find itself in a folder whose name has an umlaut.
