@@ -26,7 +26,7 @@ from handlers.errors import (
     UnsupportedImage,
 )
 from handlers.pixels import MAX_PIXELS, Picture, Rgb, check_memory, check_size
-from handlers.rgb import BITS_PER_SAMPLE, ORIENTATION, SIXTEEN_BIT_GREY, upright_rgb
+from handlers.rgb import SIXTEEN_BIT_GREY, upright_rgb
 from handlers.structure import bmp, jpeg, png, tiff_picture, tiff_tags, webp
 
 log = logging.getLogger(__name__)
@@ -159,7 +159,7 @@ def _examined_picture(content: bytes, found: str) -> Examined:
             width, height = webp.size(content)
             check_size(width, height)
             if webp.frames(content) > 1:
-                raise _several(name)
+                raise SeveralImages.in_file(name)
             needed = WEBP_BYTES * width * height + 2 * len(content)
             check_memory(needed, name)
             read = partial(_read_webp, content)
@@ -192,7 +192,7 @@ def _memory_bytes(image: Image.Image, more_bytes: float) -> int:
     kept = KEPT_BYTES.get(image.mode, 4)
     if isinstance(image, TiffImagePlugin.TiffImageFile):
         more_bytes += _piece_share(image)
-        if image.tag_v2.get(ORIENTATION, 1) != 1:  # Pillow turns it by itself, with a copy
+        if image.tag_v2.get(tiff_tags.ORIENTATION, 1) != 1:  # Pillow turns it by itself, with a copy
             more_bytes = max(more_bytes, kept)
     made = 1 if image.mode == "L" or image.mode in SIXTEEN_BIT_GREY else 3
     a_pixel = max(kept + more_bytes, kept + made, 2 * made)
@@ -204,7 +204,7 @@ def _piece_share(image: TiffImagePlugin.TiffImageFile) -> float:
     tags = image.tag_v2
     rows = min(tags.get(tiff_tags.ROWS_PER_STRIP, image.height), image.height)
     pixels = tags.get(tiff_tags.TILE_WIDTH, image.width) * tags.get(tiff_tags.TILE_HEIGHT, rows)
-    bits = max(tags.get(BITS_PER_SAMPLE, (1,))) * tags.get(tiff_tags.SAMPLES, 1)
+    bits = max(tags.get(tiff_tags.BITS, (1,))) * tags.get(tiff_tags.SAMPLES, 1)
     return float(pixels * bits / 8 / (image.width * image.height))
 
 
@@ -212,7 +212,7 @@ def _read_webp(content: bytes) -> Rgb:
     image = _opened(content, "image/webp")
     check_size(*image.size)
     if getattr(image, "n_frames", 1) > 1:
-        raise _several("WEBP")
+        raise SeveralImages.in_file("WEBP")
     return _read(image, content, "image/webp")
 
 
@@ -228,7 +228,3 @@ def _read(image: Image.Image, content: bytes, found: str) -> Rgb:
     if name == "PNG" and PNG_END not in content:
         raise TruncatedImage("The PNG file ends too early.")
     return upright_rgb(image, content)
-
-
-def _several(name: str) -> SeveralImages:
-    return SeveralImages(f"The {name} file holds several images. Send each B-scan as a file of its own.")

@@ -9,14 +9,14 @@ import numpy.typing as npt
 from PIL import Image, TiffImagePlugin
 
 from handlers.pixels import bits_used, few_rows
+from handlers.structure import tiff_tags
 
 Values = npt.NDArray[Any]
 
 SIGNIFICANT = b"sBIT"
 """A PNG's chunk of how many bits were recorded (W3C, "PNG Specification", section 11.3.2.7)."""
-# TIFF tags and their values.
-BITS_PER_SAMPLE, MAX_VALUE, SAMPLE_FORMAT, SMALLEST_VALUE, LARGEST_VALUE = 258, 281, 339, 340, 341
-SIGNED, FLOAT = 2, 3
+SIGNED = 2
+"""A value of TIFF's sample format."""
 
 
 def white_of(image: Image.Image, content: bytes, brightest: int) -> int:
@@ -25,8 +25,8 @@ def white_of(image: Image.Image, content: bytes, brightest: int) -> int:
     As the file says, unless it says no more than that words have 16 bits: then by `pixels.bits_used`.
     """
     if isinstance(image, TiffImagePlugin.TiffImageFile):
-        word = image.tag_v2.get(BITS_PER_SAMPLE, (16,))[0] - _is_format(image, SIGNED)
-        said = max((value for value in _said(image, MAX_VALUE, LARGEST_VALUE)), default=0)
+        word = image.tag_v2.get(tiff_tags.BITS, (16,))[0] - _is_format(image, SIGNED)
+        said = max(_said(image, tiff_tags.GREATEST_VALUE, tiff_tags.GREATEST_SAMPLE), default=0)
         full = (1 << word) - 1
         if word < 15:
             return int(full)
@@ -66,7 +66,7 @@ def _ends(image: Image.Image) -> tuple[float, float]:
             darkest, brightest = min(darkest, float(finite.min())), max(brightest, float(finite.max()))
     if darkest > brightest:  # there is no number in it
         return 0, 1
-    smallest, largest = _said(image, SMALLEST_VALUE), _said(image, LARGEST_VALUE)
+    smallest, largest = (_said(image, tag) for tag in (tiff_tags.LEAST_SAMPLE, tiff_tags.GREATEST_SAMPLE))
     if (
         smallest
         and largest
@@ -91,7 +91,7 @@ def _strip(image: Image.Image, rows: slice) -> Values:
 
 def _is_format(image: Image.Image, sample_format: int) -> bool:
     return isinstance(image, TiffImagePlugin.TiffImageFile) and sample_format in image.tag_v2.get(
-        SAMPLE_FORMAT, ()
+        tiff_tags.SAMPLE_FORMAT, ()
     )
 
 

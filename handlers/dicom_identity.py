@@ -9,6 +9,7 @@ from datetime import date, timedelta
 from typing import Any
 
 from handlers import dicom, formats
+from handlers.dicom.elements import PER_FRAME, SHARED
 from handlers.errors import ImageError
 
 SIDES = {
@@ -21,7 +22,6 @@ SIDES = {
     "B": "both",
     "BOTH": "both",
 }
-GROUPS = ("SharedFunctionalGroupsSequence", "PerFrameFunctionalGroupsSequence")
 LATERALITIES = ("ImageLaterality", "Laterality", "MeasurementLaterality")
 DATES = ("AcquisitionDateTime", "AcquisitionDate", "ContentDate", "SeriesDate", "StudyDate")
 """From what is nearest to the picture to what is farthest; those of frames come first."""
@@ -112,7 +112,7 @@ def _date(found: re.Match[str]) -> str:
 
 def _in_groups(header: Any, name: str) -> Iterator[Any]:
     """Items of a sequence within the functional groups of multi-frame files (DICOM PS3.3, C.7.6.16)."""
-    for groups in GROUPS:
+    for groups in (SHARED, PER_FRAME):
         try:
             for group in dicom.sequence(header, groups):
                 yield from dicom.sequence(group, name)

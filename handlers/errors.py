@@ -49,6 +49,11 @@ class SeveralImages(ImageError):
     code = "several_images"
     status = 422
 
+    @classmethod
+    def in_file(cls, name: str) -> SeveralImages:
+        """For a file of the format of that name."""
+        return cls(f"The {name} file holds several images. Send each B-scan as a file of its own.")
+
 
 class ImageTooComplex(ImageError):
     """A file whose decoding would take work out of proportion to its picture: scans, strips, nested items."""

@@ -12,21 +12,14 @@ from PIL import Image, TiffImagePlugin
 from handlers.depth import deep_grey, white_of
 from handlers.errors import UnsupportedImage
 from handlers.pixels import Rgb, grey_to_rgb, strips, to_8_bit
+from handlers.structure import tiff_tags
 
 SIXTEEN_BIT_GREY = ("I;16", "I;16B", "I;16L", "I;16N")
 METADATA_ERRORS = (SyntaxError, ValueError, TypeError, LookupError, OSError, EOFError, struct.error)
 """What Pillow raises when tags or EXIF data don't make sense."""
 PNG_BIT_DEPTH_AT = 24
 DARKEST_DEEP_COLOUR = 64
-# TIFF tags and their values.
-BITS_PER_SAMPLE, PHOTOMETRIC, ORIENTATION, PLANAR_CONFIGURATION, EXTRA_SAMPLES, SAMPLE_FORMAT = (
-    258,
-    262,
-    274,
-    284,
-    338,
-    339,
-)
+# Values of TIFF tags.
 MIN_IS_WHITE = 0
 SEPARATE_PLANES = 2
 SIGNED = 2
@@ -92,7 +85,7 @@ def _has_empty_alpha(image: Image.Image) -> bool:
     A BMP often keeps one, and a TIFF may have a fourth sample without a word on its meaning.
     """
     is_unsure = image.format == "BMP" or (
-        isinstance(image, TiffImagePlugin.TiffImageFile) and EXTRA_SAMPLES not in image.tag_v2
+        isinstance(image, TiffImagePlugin.TiffImageFile) and tiff_tags.EXTRA_SAMPLES not in image.tag_v2
     )
     return is_unsure and image.mode == "RGBA" and image.getchannel("A").getextrema() == (0, 0)
 
@@ -120,9 +113,9 @@ def _on_black(strip: Image.Image) -> Rgb:
 def _refuse_misread(image: TiffImagePlugin.TiffImageFile) -> None:
     """Refuse the kinds of TIFF that Pillow opens but gets wrong."""
     tags = image.tag_v2
-    if 16 in tags.get(BITS_PER_SAMPLE, ()) and tags.get(PLANAR_CONFIGURATION) == SEPARATE_PLANES:
+    if 16 in tags.get(tiff_tags.BITS, ()) and tags.get(tiff_tags.PLANES) == SEPARATE_PLANES:
         raise UnsupportedImage("16-bit TIFF files with separate colour planes are not read.")
-    if image.mode == "L" and SIGNED in tags.get(SAMPLE_FORMAT, ()):
+    if image.mode == "L" and SIGNED in tags.get(tiff_tags.SAMPLE_FORMAT, ()):
         raise UnsupportedImage("TIFF files with signed 8-bit values are not read.")
 
 
@@ -130,7 +123,7 @@ def _is_signed_16_bit(image: Image.Image) -> bool:
     return (
         image.mode == "I"
         and isinstance(image, TiffImagePlugin.TiffImageFile)
-        and image.tag_v2.get(BITS_PER_SAMPLE) == (16,)
+        and image.tag_v2.get(tiff_tags.BITS) == (16,)
     )
 
 
@@ -146,7 +139,10 @@ def _narrow_grey(image: Image.Image, content: bytes) -> npt.NDArray[np.uint8]:
 
 
 def _zero_is_white(image: Image.Image) -> bool:
-    return isinstance(image, TiffImagePlugin.TiffImageFile) and image.tag_v2.get(PHOTOMETRIC) == MIN_IS_WHITE
+    return (
+        isinstance(image, TiffImagePlugin.TiffImageFile)
+        and image.tag_v2.get(tiff_tags.PHOTOMETRIC) == MIN_IS_WHITE
+    )
 
 
 def _check_deep_colour(image: Image.Image, content: bytes, pixels: Rgb) -> None:
@@ -154,9 +150,7 @@ def _check_deep_colour(image: Image.Image, content: bytes, pixels: Rgb) -> None:
     if image.format == "PNG":
         deep = content[PNG_BIT_DEPTH_AT] == 16
     else:
-        deep = isinstance(image, TiffImagePlugin.TiffImageFile) and 16 in image.tag_v2.get(
-            BITS_PER_SAMPLE, ()
-        )
+        deep = isinstance(image, TiffImagePlugin.TiffImageFile) and 16 in image.tag_v2.get(tiff_tags.BITS, ())
     if deep and pixels.max() < DARKEST_DEEP_COLOUR:
         raise UnsupportedImage(
             "The 16-bit colour image leaves its upper bits unused; export it in 8 bits or as grey."
@@ -171,7 +165,7 @@ def _orientation(image: Image.Image) -> int:
     if isinstance(image, TiffImagePlugin.TiffImageFile):
         return 1
     try:
-        return int(image.getexif().get(ORIENTATION, 1))
+        return int(image.getexif().get(tiff_tags.ORIENTATION, 1))
     except METADATA_ERRORS:
         return 1
 

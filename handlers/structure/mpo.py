@@ -33,15 +33,11 @@ def check(content: bytes, kind: int, begin: int, end: int) -> None:
         return
     first, *others = list(_pictures(content[begin + len(NAME) : end])) or [(UNDEFINED, 0)]
     if first[0] in EQUAL_RANK and others:
-        raise _several()
+        raise SeveralImages.in_file("JPEG")
     for rank, place in others:
         there = begin + len(NAME) + place
         if rank in EQUAL_RANK or (rank == UNDEFINED and _is_alike(content, there)):
-            raise _several()
-
-
-def _several() -> SeveralImages:
-    return SeveralImages("The JPEG file holds several images. Send each B-scan as a file of its own.")
+            raise SeveralImages.in_file("JPEG")
 
 
 def _pictures(index: bytes) -> Iterator[tuple[int, int]]:

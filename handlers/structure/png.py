@@ -42,7 +42,7 @@ def alone(content: bytes) -> bytes:
         raise ImageTooComplex(f"The PNG file has more than {MOST_CHUNKS:,} chunks. Save it anew.")
     # One frame is the picture itself, unless it lies apart from it.
     if is_animated and frames > 1:
-        raise SeveralImages("The PNG file holds several images. Send each B-scan as a file of its own.")
+        raise SeveralImages.in_file("PNG")
     return b"".join(kept) if sum(map(len, kept)) < len(content) else content
 
 

@@ -35,7 +35,6 @@ BLOBS = (1, 2, 7)
 """Types of bytes, text and anything: kept as they are, whatever their length."""
 _NARROWED = {1: 3, 3: 3, 4: 4, 13: 4, 16: 4, 18: 4}
 """Types that a whole number may have, with those that Pillow takes for one."""
-SEVERAL = "The TIFF file holds several images. Send each B-scan as a file of its own."
 
 
 def alone(content: bytes) -> bytes:
@@ -49,7 +48,7 @@ def alone(content: bytes) -> bytes:
     directory = _only(file)
     _check_pieces(file, directory)
     if is_stack(file, directory):
-        raise SeveralImages(SEVERAL)
+        raise SeveralImages.in_file("TIFF")
     return _plain(file, directory)
 
 
@@ -61,7 +60,7 @@ def _only(file: Tiff) -> Directory:
     # A further directory that can't be read is still a further one.
     pictures = [directory for directory in found if directory is None or not _is_aside(file, directory)]
     if len(pictures) > 1:
-        raise SeveralImages(SEVERAL)
+        raise SeveralImages.in_file("TIFF")
     shown = pictures[0] if pictures and pictures[0] is not None else readable[0]
     least = area(file, shown)
     below = [
@@ -69,7 +68,7 @@ def _only(file: Tiff) -> Directory:
     ]
     # Cameras put a thumbnail first, and the picture below it.
     if len(below) > 1 or (below and pictures):
-        raise SeveralImages(SEVERAL)
+        raise SeveralImages.in_file("TIFF")
     return below[0] if below else shown
 
 
@@ -170,7 +169,8 @@ def _plain(file: Tiff, directory: Directory) -> bytes:
     return b"".join(
         (
             file.content[:2] + struct.pack(file.order + "HI", 42, at),
-            file.content[8:].ljust(at - 8, b"\0"),
+            memoryview(file.content)[8:],
+            bytes(at - len(file.content)),
             struct.pack(file.order + "H", len(entries)),
             *entries,
             bytes(4),
