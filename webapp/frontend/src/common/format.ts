@@ -40,6 +40,12 @@ export function formatCount(count: number): string {
   return whole.format(count);
 }
 
+/** Today where the person is, as the API writes a day. */
+export function today(): string {
+  const now = new Date();
+  return new Date(now.getTime() - now.getTimezoneOffset() * 60_000).toISOString().slice(0, 10);
+}
+
 const DAYS = [
   new Intl.DateTimeFormat(undefined, { year: "numeric", timeZone: "UTC" }),
   new Intl.DateTimeFormat(undefined, { year: "numeric", month: "long", timeZone: "UTC" }),

@@ -41,7 +41,6 @@ interface KeptVerdict {
 }
 
 export interface VerdictState {
-  readonly loaded: boolean;
   readonly typed: Typed;
   readonly given: Given | null;
   /** Whether it could not be sent at once. */
@@ -60,7 +59,6 @@ interface Events {
 
 const NOTHING: Typed = { verdict: null, label: null, comment: "", about: null };
 const EMPTY: VerdictState = {
-  loaded: false,
   typed: NOTHING,
   given: null,
   late: false,
@@ -106,6 +104,7 @@ export class OwnVerdict {
   async catchUp(): Promise<void> {
     await this.bringBack(null);
     await this.sender.flush();
+    this.sender.stop();
   }
 
   type(values: Partial<Typed>): void {
@@ -158,15 +157,18 @@ export class OwnVerdict {
       });
       this.inDoubt = given !== null;
     }
-    this.set({ loaded: true });
   }
 
   private async keep(): Promise<void> {
     const { typed, given, problem } = this.state;
-    if (given || !isEmpty(typed)) {
-      const refusal = given ? "" : (problem?.message ?? "");
-      await verdicts.keep(this.user, this.scan, { typed, given, refusal });
-    } else await verdicts.drop(this.user, this.scan);
+    try {
+      if (given || !isEmpty(typed)) {
+        const refusal = given ? "" : (problem?.message ?? "");
+        await verdicts.keep(this.user, this.scan, { typed, given, refusal });
+      } else await verdicts.drop(this.user, this.scan);
+    } catch {
+      // A full disk, or a browser that keeps nothing: the verdict goes to the server all the same.
+    }
   }
 
   private async send(): Promise<void> {
@@ -177,7 +179,8 @@ export class OwnVerdict {
       if (!this.inDoubt || !(await this.hasArrived(given))) await this.post(given);
     } catch (error) {
       if (!(error instanceof Problem) || error.passes || error.status === 401) throw error;
-      return this.refuse(error);
+      await this.refuse(given, error);
+      return this.sendWhatCameMeanwhile();
     }
     this.inDoubt = false;
     const { late } = this.state;
@@ -186,6 +189,12 @@ export class OwnVerdict {
       await this.keep();
     }
     this.events.onRecorded(given, late);
+    return this.sendWhatCameMeanwhile();
+  }
+
+  /** Whoever gives another verdict during a try joins that try. */
+  private async sendWhatCameMeanwhile(): Promise<void> {
+    if (this.state.given) await this.send();
   }
 
   private async post({ body }: Given): Promise<void> {
@@ -208,8 +217,9 @@ export class OwnVerdict {
   }
 
   /** The reader is to look at it again: what was typed is theirs to change. */
-  private async refuse(problem: Problem): Promise<void> {
+  private async refuse(given: Given, problem: Problem): Promise<void> {
     this.inDoubt = false;
+    if (this.state.given !== given) return;
     const gone = problem.status === 404;
     const { typed } = this.state;
     const chosen = problem.code === "prediction_changed" ? { ...typed, verdict: null, about: null } : typed;
@@ -233,7 +243,6 @@ export async function sendVerdicts(user: string, eventsOf: (scan: string) => Eve
     await whereNobodyHolds(lockOf(scan), async () => {
       const verdict = new OwnVerdict(user, scan, eventsOf(scan));
       await verdict.catchUp();
-      verdict.stop();
     });
   }
   return (await waiting(user)).length;

@@ -46,6 +46,7 @@ export class Sender {
   /** Sends now. Resolves when it was tried. */
   async flush(): Promise<void> {
     clearTimeout(this.timer);
+    if (this.stopped) return;
     this.running ??= this.attempt().finally(() => (this.running = null));
     await this.running;
   }

@@ -22,7 +22,15 @@ export function LeaveGuard() {
   const { state, location } = blocker;
   useEffect(() => {
     if (state !== "blocked") return;
-    void mayLeave().then((leaves) => (leaves ? blocker.proceed() : blocker.reset()));
+    let current = true; // until somebody leaves for elsewhere, which answers this question
+    void mayLeave().then((leaves) => {
+      if (!current) return;
+      if (leaves) blocker.proceed();
+      else blocker.reset();
+    });
+    return () => {
+      current = false;
+    };
     // The blocker is another object at each drawing; what it holds back is told by state and location.
   }, [state, location]);
   useEffect(() => {

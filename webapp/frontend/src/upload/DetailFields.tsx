@@ -1,6 +1,7 @@
 import { Group, Select, TextInput } from "@mantine/core";
 
 import type { Eye } from "../api/types";
+import { today } from "../common/format";
 import { texts } from "../texts";
 import type { Details } from "./uploads";
 
@@ -45,7 +46,7 @@ export function DetailFields({ details, onChange, file }: Props) {
         type="date"
         label={texts.upload.acquired}
         {...label(texts.upload.acquired)}
-        max={new Date().toISOString().slice(0, 10)}
+        max={today()}
         value={details.acquired}
         onChange={(event) => onChange({ acquired: event.currentTarget.value })}
       />

@@ -8,6 +8,7 @@ export const problems = {
     image: "File",
     patient_ref: "Patient reference",
     eye: "Eye",
+    acquired: "Taken",
     note: "Note",
     micrometres_x: "Pixel width",
     micrometres_y: "Pixel height",
