@@ -13,11 +13,13 @@ from pathlib import Path
 from typing import Any
 
 import psutil
+import pytest
 import requests
 from pymongo import MongoClient
 
 from handlers.engines.settings import CACHE_VARIABLE, ENGINE_VARIABLE
 from serving.errors import ServingError
+from serving.processes import last_lines
 from serving.stack.folder import DataFolder, all_ready, read_state, running_state
 from serving.stack.up import running_environment
 from tests.services import MODEL_STORE, engines
@@ -128,6 +130,15 @@ class Stack:
             return all_ready(running_state(DataFolder(self.data)))
         except ServingError:
             return False
+
+    def assert_runs(self) -> None:
+        """Fail with the end of its log when it has stopped: whatever asks it afterwards would only be refused."""
+        try:
+            running_state(DataFolder(self.data))
+        except ServingError:
+            pytest.fail(
+                f"The stack has stopped by itself.\n{last_lines(self.data / 'logs' / 'stack.log', 60)}"
+            )
 
     def service_pid(self, name: str) -> int | None:
         return next((service["pid"] for service in self.state["services"] if service["name"] == name), None)

@@ -1,9 +1,11 @@
 """Which ports a stack listens on."""
 
 import errno
+import secrets
 import socket
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack
+from pathlib import Path
 
 from serving.errors import ServingError
 
@@ -17,6 +19,12 @@ OFFSETS = {
     "grpc-management": 71,
 }
 """How far each port lies above the web app's, so that --port moves all of them: 8017, 8080, 8081, 8070, 8071."""
+LENT_PORTS = Path("/proc/sys/net/ipv4/ip_local_port_range")
+"""From which port to which Linux lends one to every connection that a program opens."""
+LENT_FROM = 32768
+"""From where on, where the file is missing: Linux's default. Others begin higher."""
+LOWEST = 10_000
+TRIES = 200
 
 
 def option(name: str) -> str:
@@ -48,6 +56,8 @@ def free_ports(count: int) -> list[int]:
 
 
 def _hold(held: ExitStack, host: str, port: int, name: str) -> int:
+    if port == 0:
+        return _hold_usual(held, 0, host)
     listener = held.enter_context(_socket(host))
     try:
         listener.bind((host, port))
@@ -63,21 +73,33 @@ def _hold(held: ExitStack, host: str, port: int, name: str) -> int:
     return int(listener.getsockname()[1])
 
 
-def _hold_usual(held: ExitStack, port: int) -> int:
+def _hold_usual(held: ExitStack, port: int, host: str = LOOPBACK) -> int:
     for candidate in _candidates(port):
-        listener = held.enter_context(_socket(LOOPBACK))
+        listener = held.enter_context(_socket(host))
         try:
-            listener.bind((LOOPBACK, candidate))
+            listener.bind((host, candidate))
         except OSError:
             continue
         return int(listener.getsockname()[1])
-    raise ServingError("No free port was found on this machine.")
+    raise ServingError(f"No free port was found on {host}.")
 
 
 def _candidates(port: int) -> Iterator[int]:
-    if port <= 65535:
+    """The port, unless it is 0, then some that no connection is lent while their service is being started again."""
+    if 0 < port <= 65535:
         yield port
+    first_lent = _first_lent()
+    if first_lent > LOWEST:
+        for _ in range(TRIES):
+            yield LOWEST + secrets.randbelow(first_lent - LOWEST)
     yield 0  # any that is free
+
+
+def _first_lent() -> int:
+    try:
+        return int(LENT_PORTS.read_text(encoding="ascii").split()[0])
+    except (OSError, ValueError, IndexError):
+        return LENT_FROM
 
 
 def _socket(host: str) -> socket.socket:

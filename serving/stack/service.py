@@ -9,7 +9,7 @@ from serving.errors import ServingError
 
 
 class CannotRun(ServingError):
-    """Starting the service again would not help: the stack stops."""
+    """Starting the service again would not help: a stack in which it has not been ready yet stops."""
 
 
 @dataclass(frozen=True)

@@ -29,6 +29,7 @@ LOOK_EVERY_S = 1.0
 QUICK_DEATH_S = 60.0
 """A service that ends sooner after it was ready than this has died quickly; one that never was ready too."""
 MAX_QUICK_DEATHS = 5
+"""Of a service that has never been ready. One that was is tried for ever: what else runs is of use without it."""
 FIRST_PAUSE_S = 1.0
 LONGEST_PAUSE_S = 30.0
 
@@ -179,6 +180,7 @@ class _Runner:
         self._process: GuardedProcess | None = None
         self._end_wanted = threading.Event()
         self._problem = ""
+        self._was_ready = False
 
     def request_stop(self) -> None:
         self._end_wanted.set()
@@ -200,16 +202,24 @@ class _Runner:
     def _keep_running(self) -> None:
         deaths = 0
         while not self._ending():
-            ready_at = self._live()
+            try:
+                ready_at = self._live()
+            except ServingError as error:
+                if not self._was_ready:
+                    raise
+                # What worked before may work again: a full disk, memory that others took, a port lent to somebody.
+                ready_at, self._problem = None, f"can't run ({error})"
+                self._end_process()
             if self._ending():
                 return
             lived_s = 0.0 if ready_at is None else time.monotonic() - ready_at
             deaths = deaths + 1 if lived_s < self.supervisor.quick_death_s else 1
-            if deaths >= MAX_QUICK_DEATHS:
+            if deaths >= MAX_QUICK_DEATHS and not self._was_ready:
                 raise StackFailed(
                     f"{self.service.name} {self._problem}, for the {deaths}th time in a row; the stack stops.\n{self._logs()}"
                 )
-            pause_s = min(self.supervisor.first_pause_s * 2 ** (deaths - 1), LONGEST_PAUSE_S)
+            doublings = min(deaths, MAX_QUICK_DEATHS + 1) - 1
+            pause_s = min(self.supervisor.first_pause_s * 2**doublings, LONGEST_PAUSE_S)
             self.supervisor.say(f"{self.service.name} {self._problem}; starting it again in {pause_s:g} s")
             self.status.restarts += 1
             self._change("restarting", None)
@@ -244,6 +254,7 @@ class _Runner:
                 well = self._probe()
                 if well and ready_at is None:
                     ready_at = time.monotonic()
+                    self._was_ready = True
                     took = f"{service.name} is ready after {ready_at - started:.1f} s"
                     self.supervisor.say(f"{took}  {service.address}".rstrip())
                 if ready_at is not None:

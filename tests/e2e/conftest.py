@@ -55,5 +55,6 @@ def stack(store: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Sta
     )
     try:
         yield made.up()
+        made.assert_runs()
     finally:
         made.down()

@@ -144,6 +144,28 @@ def test_what_cannot_run_stops_the_stack_at_once(tmp_path: Path, watched: Watche
         watched.supervisor.run()
 
 
+def test_what_was_ready_once_is_tried_until_it_can_run_again(tmp_path: Path, watched: Watched) -> None:
+    may_run = threading.Event()
+    may_run.set()
+
+    def probe() -> bool:
+        if not may_run.is_set():
+            raise CannotRun("the weights are broken")
+        return True
+
+    watched.supervisor.start(service(tmp_path, "steady", RUNS))
+    watched.supervisor.start(Service("model", lambda: ["sleep", "1000"], tmp_path / "log", probe=probe))
+    watched.supervisor.wait_ready()
+
+    may_run.clear()
+    wait_for(lambda: watched.statuses["model"].restarts > 5)
+
+    assert watched.said(r"model can't run \(the weights are broken\); starting it again in")
+    assert watched.statuses["steady"].state == "ready"
+    may_run.set()
+    wait_for(lambda: watched.statuses["model"].state == "ready")
+
+
 @pytest.mark.filterwarnings("ignore::pytest.PytestUnhandledThreadExceptionWarning")
 def test_a_bug_in_a_probe_stops_the_stack_with_its_name(tmp_path: Path, watched: Watched) -> None:
     def probe() -> bool:

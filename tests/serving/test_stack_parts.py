@@ -118,6 +118,13 @@ def test_any_free_port_takes_the_others_along() -> None:
     assert chosen["web"] > 1023 and min(chosen.values()) > 1023
 
 
+def test_no_free_port_is_one_that_is_lent_to_connections() -> None:
+    first_lent = int(ports.LENT_PORTS.read_text().split()[0])
+
+    assert all(port < first_lent for port in free_ports(20))
+    assert ports.choose("127.0.0.1", 0, NOTHING_ASKED)["web"] < first_lent
+
+
 def test_a_usual_port_that_is_taken_is_replaced() -> None:
     (web,) = free_ports(1)
     usual = ports.choose("127.0.0.1", web, NOTHING_ASKED)["inference"]

@@ -57,3 +57,12 @@ def arrive(browser: Browser, clinic: Clinic) -> Iterator[Visitor]:
 def enter(arrive: Visitor) -> Visitor:
     """Makes a window of somebody who is signed in, and opens nothing yet: `enter("clara").open()`."""
     return lambda name, **options: arrive(**options).known_as(name)
+
+
+@pytest.fixture(autouse=True)
+def told_when_the_stack_stops(request: pytest.FixtureRequest) -> Iterator[None]:
+    """What came after a stack's end fails for that reason alone; its log says what the reason was."""
+    yield
+    if "clinic" in request.fixturenames:
+        clinic: Clinic = request.getfixturevalue("clinic")
+        clinic.stack.assert_runs()
