@@ -292,6 +292,7 @@ def test_a_kept_verdict_on_an_answer_that_has_changed_reaches_its_reader(
     verdict = verdict_of(window)
     expect(verdict).to_contain_text("The model's answer has changed since you saw it")
     assert given(clinic, "clara", scan) == []
+    expect(window.page.get_by_test_id("label")).to_have_text(other_label(scan))
     window.page.keyboard.press("a")
     expect(verdict.get_by_label("Comment (optional)")).to_have_value("not that one")
     window.page.keyboard.press("Enter")
