@@ -3,13 +3,21 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
+import numpy as np
+import numpy.typing as npt
 import torch
+from safetensors import numpy as safetensors_of_numpy
 from safetensors.torch import save
 
 from handlers.card import CARD_NAME, InputSpec, ModelCard
+from handlers.card_statistics import BOTH, MAHALANOBIS, NEIGHBOURS, SetFacts, StatisticsFacts
 from handlers.network import WEIGHTS_NAME, build_network
+from handlers.statistics import STATISTICS_NAME, home_of, mahalanobis, neighbours, rank, unit
 
 LABELS = ("AMD", "CNV", "DME", "DRUSEN", "MH", "NORMAL")
 IMAGENET = InputSpec(size=224, mean=(0.485, 0.456, 0.406), std=(0.229, 0.224, 0.225))
@@ -55,3 +63,60 @@ def make_model(
     )
     card.save(folder / CARD_NAME)
     return folder
+
+
+def give_statistics(
+    folder: Path,
+    home: npt.NDArray[np.float32] | None = None,
+    method: str = MAHALANOBIS,
+    least: float = 0.1,
+    known_from: float = 0.05,
+    nearest: Sequence[str] = (),
+    **card_changes: Any,
+) -> StatisticsFacts:
+    """Give the model in `folder` statistics of the pooled features `home` (scans, channels), by default of made-up ones.
+
+    Each label needs `least` probability to be in a set. `card_changes` are other fields of the card.
+    """
+    card = ModelCard.load(folder / CARD_NAME)
+    if home is None:
+        with torch.device("meta"):
+            channels = int(build_network(card.architecture, 2).num_features)  # type: ignore[arg-type]
+        home = np.random.default_rng(0).normal(size=(200, channels)).astype(np.float32)
+    tensors = statistics_tensors(home, method)
+    if nearest:
+        tensors["nearest"] = unit(home[: len(nearest)])
+    content = safetensors_of_numpy.save(tensors)
+    (folder / STATISTICS_NAME).write_bytes(content)
+    facts = StatisticsFacts(
+        sha256=hashlib.sha256(content).hexdigest(),
+        method=method,
+        known_from=known_from,
+        sets=SetFacts(coverage=0.9, least=dict.fromkeys(card.labels, least)),
+        calibrated_on={},
+        nearest=tuple(nearest),
+    )
+    replace(card, statistics=facts, **card_changes).save(folder / CARD_NAME)
+    return facts
+
+
+def statistics_tensors(home: npt.NDArray[np.float32], method: str) -> dict[str, npt.NDArray[Any]]:
+    """The tensors of a method for home scans (scans, channels): one Gaussian, and the first half as references."""
+    mean = home.mean(axis=0)
+    values, vectors = np.linalg.eigh(np.cov(home, rowvar=False) + 0.1 * np.eye(home.shape[1]))
+    gaussian = (
+        mean,
+        (vectors / np.sqrt(values)).astype(np.float32),
+        np.zeros((1, home.shape[1]), np.float32),
+    )
+    references = unit(home[: len(home) // 2])
+    strange = {MAHALANOBIS: mahalanobis(home, *gaussian), NEIGHBOURS: neighbours(home, references)}
+    tensors: dict[str, npt.NDArray[Any]] = {}
+    if method != NEIGHBOURS:
+        tensors |= dict(zip(("mean", "projection", "centres"), gaussian, strict=True))
+    if method != MAHALANOBIS:
+        tensors["references"] = references
+    if method == BOTH:
+        tensors |= {home_of(each): np.sort(values) for each, values in strange.items()}
+        strange[BOTH] = np.mean([rank(strange[each], tensors[home_of(each)]) for each in strange], axis=0)
+    return tensors | {"home": np.sort(strange[method]).astype(np.float32)}

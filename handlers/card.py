@@ -3,23 +3,35 @@
 from __future__ import annotations
 
 import json
-import math
 import re
 import unicodedata
-from collections.abc import Collection, Mapping
 from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
 from typing import Any
 
+from handlers.answering import Rule, rules_from
+from handlers.card_statistics import StatisticsFacts, of_labels
+from handlers.checks import (
+    FieldError,
+    checked_mapping,
+    checked_number,
+    checked_object,
+    checked_sha256,
+    checked_text,
+    checked_texts,
+    one_of,
+)
+
 CARD_NAME = "model.json"
 RESIZES = ("stretch",)
 """Ways to make a B-scan of any shape square; `stretch` scales both sides to the input size, antialiased."""
-SHA256 = re.compile(r"[0-9a-f]{64}")
 MIN_SIZE, MAX_SIZE = 32, 2048
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,79}")
 """What names a model or a version: it is a folder, a part of files' names and of addresses."""
 LABEL = re.compile(r"[^\W_]([\w .+()-]{0,78}[\w+()-])?")
 """What a label may be: it becomes a folder and the cell of a table. Letters are those of any script."""
+LATER_FIELDS = ("groups", "rules", "statistics")
+"""Fields that cards of models made before them lack."""
 
 
 class CardError(Exception):
@@ -53,6 +65,12 @@ class ModelCard:
     made_with: dict[str, Any]
     caveats: dict[str, str] = field(default_factory=dict)
     """By label, a sentence that every answer with that label carries to people; not every label has one."""
+    groups: dict[str, tuple[str, ...]] = field(default_factory=dict)
+    """By a name that people read, labels which are one answer where they can't be told apart."""
+    rules: tuple[Rule, ...] = ()
+    """What decides how far an answer goes; none: those of `answering.default_rules`."""
+    statistics: StatisticsFacts | None = None
+    """What is known of the scans that it learnt from; None: nothing, so that it can't say whether it knows a scan."""
 
     @classmethod
     def load(cls, path: Path) -> ModelCard:
@@ -71,38 +89,50 @@ class ModelCard:
     @classmethod
     def from_dict(cls, content: object) -> ModelCard:
         """The card that `to_dict` made; raises CardError naming the first field that doesn't fit."""
-        card = _object(content, "the model card", {known.name for known in fields(cls)}, optional={"caveats"})
-        spec = _object(card["input"], "input", {known.name for known in fields(InputSpec)})
+        try:
+            return cls._from_dict(checked_mapping(content, "the model card"))
+        except FieldError as error:
+            raise CardError(str(error)) from error
+
+    @classmethod
+    def _from_dict(cls, content: object) -> ModelCard:
+        card = checked_object(content, "", {known.name for known in fields(cls)}, {"caveats", *LATER_FIELDS})
+        spec = checked_object(card["input"], "input", {known.name for known in fields(InputSpec)})
         labels = _labels(card["labels"])
         return cls(
             name=checked_name(card["name"], "name"),
             version=checked_name(card["version"], "version"),
-            architecture=_text(card["architecture"], "architecture"),
+            architecture=checked_text(card["architecture"], "architecture"),
             labels=labels,
             input=InputSpec(
                 size=_size(spec["size"]),
                 mean=_channels(spec["mean"], "input.mean"),
                 std=_channels(spec["std"], "input.std", positive=True),
-                resize=_one_of(spec["resize"], "input.resize", RESIZES),
+                resize=one_of(spec["resize"], "input.resize", RESIZES),
             ),
-            temperature=_number(card["temperature"], "temperature", positive=True),
-            weights_sha256=_sha256(card["weights_sha256"]),
-            data=_mapping(card["data"], "data"),
-            metrics=_mapping(card["metrics"], "metrics"),
-            limits=_texts(card["limits"], "limits"),
-            made_with=_mapping(card["made_with"], "made_with"),
+            temperature=checked_number(card["temperature"], "temperature", positive=True),
+            weights_sha256=checked_sha256(card["weights_sha256"], "weights_sha256"),
+            data=checked_mapping(card["data"], "data"),
+            metrics=checked_mapping(card["metrics"], "metrics"),
+            limits=checked_texts(card["limits"], "limits"),
+            made_with=checked_mapping(card["made_with"], "made_with"),
             caveats=_caveats(card.get("caveats", {}), labels),
+            groups=_groups(card.get("groups", {}), labels),
+            rules=rules_from(card["rules"]) if "rules" in card else (),
+            statistics=StatisticsFacts.from_dict(card["statistics"], labels)
+            if "statistics" in card
+            else None,
         )
 
     def to_dict(self) -> dict[str, Any]:
-        """The card as JSON values."""
+        """The card as JSON values. What a model has none of is left out."""
         content: dict[str, Any] = json.loads(json.dumps(asdict(self)))
-        return content
+        return {name: value for name, value in content.items() if value or name not in LATER_FIELDS}
 
     def save(self, path: Path) -> None:
         """Write the card, complete or not at all."""
         partial = path.with_name(f"{path.name}.partial")
-        text = json.dumps(asdict(self), indent=2, ensure_ascii=False, allow_nan=False)
+        text = json.dumps(self.to_dict(), indent=2, ensure_ascii=False, allow_nan=False)
         partial.write_text(text + "\n", encoding="utf-8")
         partial.replace(path)
 
@@ -128,36 +158,8 @@ def checked_label(value: object) -> str:
     return label
 
 
-def _object(value: object, what: str, names: set[str], optional: Collection[str] = ()) -> Mapping[str, Any]:
-    content = _mapping(value, what)
-    prefix = "" if what == "the model card" else f"{what}."
-    for name in sorted(names - content.keys() - set(optional)):
-        raise CardError(f"field {prefix}{name} is missing")
-    for name in sorted(content.keys() - names):
-        raise CardError(f"field {prefix}{name} is not known")
-    return content
-
-
-def _mapping(value: object, what: str) -> dict[str, Any]:
-    if not isinstance(value, dict):
-        raise CardError(f"{what} must be a JSON object")
-    return value
-
-
-def _text(value: object, what: str) -> str:
-    if not isinstance(value, str) or not value.strip():
-        raise CardError(f"{what} must be a text that is not empty")
-    return value
-
-
-def _texts(value: object, what: str) -> tuple[str, ...]:
-    if not isinstance(value, list):
-        raise CardError(f"{what} must be a list of texts")
-    return tuple(_text(item, what) for item in value)
-
-
 def _labels(value: object) -> tuple[str, ...]:
-    given = _texts(value, "labels")
+    given = checked_texts(value, "labels")
     try:
         labels = tuple(map(checked_label, given))
     except CardError as error:
@@ -168,44 +170,34 @@ def _labels(value: object) -> tuple[str, ...]:
 
 
 def _caveats(value: object, labels: tuple[str, ...]) -> dict[str, str]:
-    given = _mapping(value, "caveats")
-    caveats = {
-        unicodedata.normalize("NFC", label): _text(text, f"caveats.{label}") for label, text in given.items()
-    }
-    for label in caveats:
-        if label not in labels:
-            raise CardError(f"caveats.{label} is about a label that the model doesn't know")
-    return caveats
+    given = of_labels(checked_mapping(value, "caveats"), "caveats", labels)
+    return {label: checked_text(text, f"caveats.{label}") for label, text in given.items()}
 
 
-def _number(value: object, what: str, *, positive: bool = False) -> float:
-    if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
-        raise CardError(f"{what} must be a number")
-    if positive and value <= 0:
-        raise CardError(f"{what} must be greater than 0")
-    return float(value)
+def _groups(value: object, labels: tuple[str, ...]) -> dict[str, tuple[str, ...]]:
+    groups: dict[str, tuple[str, ...]] = {}
+    for name, members in checked_mapping(value, "groups").items():
+        what = f"groups.{checked_text(name, 'the name of a group')}"
+        given = checked_texts(members, what)
+        group = tuple(of_labels(dict.fromkeys(given), what, labels))
+        if len(group) < 2 or len(group) < len(given):
+            raise CardError(f"{what} must be at least two labels, all different")
+        for other, taken in groups.items():
+            for label in group:
+                if label in taken:
+                    raise CardError(f"{what}: {label} is in the group {other}, too; a label may be in one")
+        groups[name] = group
+    return groups
 
 
 def _channels(value: object, what: str, *, positive: bool = False) -> tuple[float, float, float]:
     if not isinstance(value, list) or len(value) != 3:
         raise CardError(f"{what} must be three numbers, for red, green and blue")
-    red, green, blue = (_number(item, what, positive=positive) for item in value)
+    red, green, blue = (checked_number(item, what, positive=positive) for item in value)
     return red, green, blue
 
 
 def _size(value: object) -> int:
     if isinstance(value, bool) or not isinstance(value, int) or not MIN_SIZE <= value <= MAX_SIZE:
         raise CardError(f"input.size must be a whole number of pixels from {MIN_SIZE} to {MAX_SIZE}")
-    return value
-
-
-def _one_of(value: object, what: str, known: tuple[str, ...]) -> str:
-    if value not in known:
-        raise CardError(f"{what} must be one of: {', '.join(known)}")
-    return str(value)
-
-
-def _sha256(value: object) -> str:
-    if not isinstance(value, str) or not SHA256.fullmatch(value):
-        raise CardError("weights_sha256 must be 64 hexadecimal digits")
     return value

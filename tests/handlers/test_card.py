@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from handlers.card import CardError, ModelCard
-from tests.models import make_model
+from tests.models import LABELS, give_statistics, make_model
 
 
 @pytest.fixture
@@ -146,3 +146,84 @@ def test_a_caveat_is_about_a_label_of_the_model(card_file: Path) -> None:
         ModelCard.load(changed(card_file, "caveats", {"GLAUCOMA": "Never seen."}))
     with pytest.raises(CardError, match=f"caveats.{label}"):
         ModelCard.load(changed(card_file, "caveats", {label: ""}))
+
+
+GROUPS = {"macular degeneration, stage open": ["AMD", "CNV", "DRUSEN"]}
+RULES = [
+    {"when": {"known": False}, "state": "not_answered", "because": "unfamiliar"},
+    {"when": {"set": "several", "most": 2}, "state": "undecided", "because": "several"},
+    {"when": {}, "state": "answered", "because": "one_label"},
+]
+
+
+def test_groups_rules_and_statistics_are_read_back(card_file: Path, tmp_path: Path) -> None:
+    give_statistics(card_file.parent, nearest=["a healthy eye"])
+    card = ModelCard.load(changed(changed(card_file, "groups", GROUPS), "rules", RULES))
+    assert card.groups == {"macular degeneration, stage open": ("AMD", "CNV", "DRUSEN")}
+    assert [rule.because for rule in card.rules] == ["unfamiliar", "several", "one_label"]
+    assert card.statistics is not None and card.statistics.nearest == ("a healthy eye",)
+    card.save(tmp_path / "copy.json")
+    assert ModelCard.load(tmp_path / "copy.json") == card
+    assert card.to_dict() == json.loads((tmp_path / "copy.json").read_text())
+
+
+def test_a_card_of_before_names_none_of_them(card_file: Path) -> None:
+    card = ModelCard.load(card_file)
+    assert (card.groups, card.rules, card.statistics) == ({}, (), None)
+    assert not {"groups", "rules", "statistics"} & json.loads(card_file.read_text()).keys()
+
+
+@pytest.mark.parametrize(
+    ("groups", "told"),
+    [
+        ({"one": ["AMD"]}, "groups.one must be at least two labels"),
+        ({"twice": ["AMD", "AMD"]}, "groups.twice must be at least two labels, all different"),
+        ({"other": ["AMD", "DR"]}, "groups.other.DR is about a label that the model doesn't know"),
+        ({"a": ["AMD", "CNV"], "b": ["CNV", "MH"]}, "groups.b: CNV is in the group a, too"),
+        ({" ": ["AMD", "CNV"]}, "the name of a group must be a text"),
+        ([["AMD", "CNV"]], "groups must be a JSON object"),
+    ],
+)
+def test_groups_that_cannot_be_used_are_refused(card_file: Path, groups: Any, told: str) -> None:
+    with pytest.raises(CardError, match=told):
+        ModelCard.load(changed(card_file, "groups", groups))
+
+
+@pytest.mark.parametrize(
+    ("field", "value", "told"),
+    [
+        ("sha256", "abc", "statistics.sha256 must be 64 hexadecimal digits"),
+        ("method", "guess", "statistics.method must be one of: mahalanobis, neighbours, both"),
+        ("known_from", 5, "statistics.known_from must be from 0 to 1"),
+        ("sets", {"coverage": 0.9}, "field statistics.sets.least is missing"),
+        (
+            "sets",
+            {"coverage": 0.9, "least": {"AMD": 0.1}},
+            "statistics.sets.least.CNV is missing: every label",
+        ),
+        (
+            "sets",
+            {"coverage": 0.9, "least": dict.fromkeys(LABELS, 0.1) | {"DR": 0.1}},
+            "statistics.sets.least.DR is about a label",
+        ),
+        ("calibrated_on", {"AMD": {"scans": 3}}, "field statistics.calibrated_on.AMD.real is missing"),
+        (
+            "calibrated_on",
+            {"AMD": {"scans": 3, "real": "yes"}},
+            "calibrated_on.AMD.real must be true or false",
+        ),
+        ("nearest", [1], "statistics.nearest must be a text"),
+        ("more", 1, "field statistics.more is not known"),
+    ],
+)
+def test_a_part_about_statistics_that_cannot_be_used_is_refused(
+    card_file: Path, field: str, value: Any, told: str
+) -> None:
+    give_statistics(card_file.parent)
+    with pytest.raises(CardError, match=told):
+        ModelCard.load(changed(card_file, f"statistics.{field}", value))
+
+
+def test_rules_that_cannot_be_used_are_refused_by_file_and_field(card_file: Path) -> None:
+    with pytest.raises(CardError, match=r"model\.json: rules\[1\]\.state must be one of"):
+        ModelCard.load(changed(card_file, "rules", [RULES[0], RULES[1] | {"state": "unsure"}, RULES[2]]))

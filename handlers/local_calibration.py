@@ -1,0 +1,223 @@
+"""What an installation has fitted to its own scans: a profile in a file that the model's workers look for. Free of torch.
+
+The file lies in the folder that RETINOTE_CALIBRATION_DIR names and is called after the model. Without it, or once it is
+removed, a model answers as its card says.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import os
+import stat
+import tempfile
+import time
+from collections.abc import Callable, Collection, Mapping
+from dataclasses import asdict, dataclass, fields
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+from handlers.card import ModelCard, checked_name
+from handlers.card_statistics import checked_least
+from handlers.checks import (
+    FieldError,
+    checked_count,
+    checked_mapping,
+    checked_number,
+    checked_object,
+    checked_sha256,
+    checked_share,
+    checked_text,
+)
+
+logger = logging.getLogger(__name__)
+
+FOLDER_VARIABLE = "RETINOTE_CALIBRATION_DIR"
+LOOK_EVERY_S = 1.0
+"""How long a worker goes by what it saw of the file."""
+MAX_BYTES = 2**20
+"""A profile has some 500; what is larger is none, and no worker reads it."""
+MAX_NAME_LENGTH = 200
+DIGITS = 6
+"""Of a probability in an answer."""
+
+
+class ProfileError(Exception):
+    """A profile that can't be used; the message says what is wrong with it."""
+
+
+@dataclass(frozen=True)
+class Profile:
+    """What one installation fitted for one version of a model, whose weights have the hash `weights_sha256`.
+
+    `temperature` divides the logits in place of the card's; `known_from` (0 to 1; None: the card's) and the `least`
+    probability of each label that is in it replace those of the card's statistics. `scans` says on how many it was
+    fitted, `made_at` when (ISO 8601), and `name` is what answers call it.
+    """
+
+    name: str
+    model: str
+    version: str
+    weights_sha256: str
+    temperature: float
+    known_from: float | None
+    least: dict[str, float]
+    scans: int
+    made_at: str
+
+    @classmethod
+    def from_dict(cls, content: object, labels: Collection[str] | None = None) -> Profile:
+        """A profile as JSON has it; if given, `labels` are those that the model knows. Raises ProfileError."""
+        try:
+            return cls._from_dict(content, labels)
+        except FieldError as error:
+            raise ProfileError(str(error)) from error
+
+    @classmethod
+    def _from_dict(cls, content: object, labels: Collection[str] | None) -> Profile:
+        given = checked_object(
+            checked_mapping(content, "the profile"), "", {known.name for known in fields(cls)}
+        )
+        known_from = given["known_from"]
+        return cls(
+            name=_name(given["name"]),
+            model=checked_text(given["model"], "model"),
+            version=checked_text(given["version"], "version"),
+            weights_sha256=checked_sha256(given["weights_sha256"], "weights_sha256"),
+            temperature=checked_number(given["temperature"], "temperature", positive=True),
+            known_from=None if known_from is None else checked_share(known_from, "known_from"),
+            least=checked_least(given["least"], "least", labels),
+            scans=checked_count(given["scans"], "scans"),
+            made_at=_moment(given["made_at"]),
+        )
+
+    def to_dict(self) -> dict[str, Any]:
+        """The profile as JSON values."""
+        return asdict(self)
+
+    def save(self, folder: Path) -> Path:
+        """Write it where the model's workers look for it, whole or not at all; the one before it is replaced.
+
+        Returns the file. Raises OSError when the folder can't be written to.
+        """
+        folder.mkdir(parents=True, exist_ok=True)
+        target = profile_path(folder, self.model)
+        handle, partial = tempfile.mkstemp(prefix=f".{target.name}-", dir=folder)
+        try:
+            with os.fdopen(handle, "w", encoding="utf-8") as file:
+                json.dump(self.to_dict(), file, indent=2, ensure_ascii=False, allow_nan=False)
+                file.write("\n")
+                file.flush()
+                # Workers of another user read it, too: those of the model server's container.
+                os.fchmod(file.fileno(), 0o644)
+                os.fsync(file.fileno())
+            Path(partial).replace(target)
+        finally:
+            Path(partial).unlink(missing_ok=True)
+        return target
+
+
+def profile_path(folder: Path, model: str) -> Path:
+    """Where the profile of a model lies. Raises CardError for what can't be a model's name."""
+    return folder / f"{checked_name(model, 'model')}.json"
+
+
+def load_profile(file: Path, labels: Collection[str] | None = None) -> Profile:
+    """The profile in a file; if given, `labels` are those that the model knows. Raises ProfileError, or OSError."""
+    # A pipe in its place would keep who opens it waiting.
+    with open(os.open(file, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC), "rb") as opened:
+        if not stat.S_ISREG(os.fstat(opened.fileno()).st_mode):
+            raise ProfileError("it is no plain file")
+        content = opened.read(MAX_BYTES + 1)
+    if len(content) > MAX_BYTES:
+        raise ProfileError(f"it is larger than {MAX_BYTES // 2**20} MiB")
+    try:
+        return Profile.from_dict(json.loads(content), labels)
+    except ValueError as error:
+        raise ProfileError(f"it is no valid JSON ({error})") from error
+
+
+class LocalCalibration:
+    """The profile that applies to a model at this moment; looks at the file at most once in LOOK_EVERY_S."""
+
+    def __init__(
+        self, card: ModelCard, folder: Path | None, clock: Callable[[], float] = time.monotonic
+    ) -> None:
+        self._card = card
+        self._file = None if folder is None else profile_path(folder, card.name)
+        self._clock = clock
+        self._looked_at: float | None = None
+        self._seen: tuple[int, ...] | None = None
+        self._profile: Profile | None = None
+
+    @classmethod
+    def from_environment(cls, card: ModelCard, variables: Mapping[str, str] = os.environ) -> LocalCalibration:
+        """As RETINOTE_CALIBRATION_DIR says; without it there is never a profile."""
+        folder = variables.get(FOLDER_VARIABLE)
+        return cls(card, Path(folder) if folder else None)
+
+    def profile(self) -> Profile | None:
+        """The profile, None where there is none for these weights. One that can't be used is told in the log, once."""
+        if self._file is None:
+            return None
+        now = self._clock()
+        if self._looked_at is None or now - self._looked_at >= LOOK_EVERY_S:
+            self._looked_at = now
+            self._look(self._file)
+        return self._profile
+
+    def _look(self, file: Path) -> None:
+        try:
+            found = file.stat()
+        except FileNotFoundError:
+            seen: tuple[int, ...] | None = None
+        except OSError as error:
+            seen = (error.errno or 0,)
+        else:
+            seen = (found.st_ino, found.st_size, found.st_mtime_ns)
+        if seen == self._seen:
+            return
+        self._seen = seen
+        self._profile = None if seen is None else self._read(file)
+
+    def _read(self, file: Path) -> Profile | None:
+        card = self._card
+        try:
+            profile = load_profile(file, card.labels)
+        except FileNotFoundError:
+            return None
+        except (ProfileError, OSError) as error:
+            logger.warning("the local calibration %s is ignored: %s", file, error)
+            return None
+        if profile.weights_sha256 != card.weights_sha256:
+            logger.warning(
+                "the local calibration %s is ignored: it was made for the weights of %s %s, not for those of %s %s",
+                *(file, profile.model, profile.version, card.name, card.version),
+            )
+            return None
+        logger.info("the local calibration %s applies to %s %s", profile.name, card.name, card.version)
+        return profile
+
+
+def rescaled(probabilities: Mapping[str, float], used: float, temperature: float) -> dict[str, float]:
+    """Probabilities (0 to 1) that were made with the temperature `used`, as they are with another one."""
+    powers = {label: probability ** (used / temperature) for label, probability in probabilities.items()}
+    total = sum(powers.values())
+    return {label: round(power / total, DIGITS) for label, power in powers.items()} if total else dict(powers)
+
+
+def _name(value: object) -> str:
+    name = checked_text(value, "name")
+    if len(name) > MAX_NAME_LENGTH or not name.isprintable():
+        raise FieldError(f"name must be one line of up to {MAX_NAME_LENGTH} letters")
+    return name
+
+
+def _moment(value: object) -> str:
+    moment = checked_text(value, "made_at")
+    try:
+        datetime.fromisoformat(moment)
+    except ValueError as error:
+        raise FieldError("made_at must be a time as ISO 8601 writes it") from error
+    return moment

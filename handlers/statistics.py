@@ -1,0 +1,198 @@
+"""Whether a scan is like those that a model learnt from, by statistics that lie beside its weights. Free of torch.
+
+Looked at is the pooled last feature map, a vector of C channels for each scan. How strange it is comes from the distance
+to Gaussians of the labels (K. Lee et al., "A Simple Unified Framework for Detecting Out-of-Distribution Samples and
+Adversarial Attacks", NeurIPS 2018), from its nearest neighbours among scans of the training (Y. Sun et al.,
+"Out-of-Distribution Detection with Deep Nearest Neighbors", ICML 2022), or from both.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+from safetensors import SafetensorError
+from safetensors.numpy import load
+
+from handlers.card import CARD_NAME, ModelCard
+from handlers.card_statistics import BOTH, MAHALANOBIS, NEIGHBOURS, StatisticsFacts
+
+STATISTICS_NAME = "statistics.safetensors"
+NEIGHBOUR_COUNT = 10
+"""Of the nearest references, whose mean cosine counts."""
+NEAREST_COUNT = 3
+"""Of the references that people are told about."""
+UNIT_TOLERANCE = 0.01
+"""Most by which the length of a stored unit vector may differ from 1; float16 rounds by less."""
+TENSORS: dict[str, dict[str, tuple[str, ...]]] = {
+    MAHALANOBIS: {"mean": ("C",), "projection": ("C", "D"), "centres": ("K", "D")},
+    NEIGHBOURS: {"references": ("N", "C")},
+}
+"""By method the tensors that it needs, and what their sizes mean: equal letters are equal sizes."""
+UNIT_VECTORS = ("references", "nearest")
+
+Tensor = npt.NDArray[np.float32]
+
+
+class StatisticsError(Exception):
+    """Statistics that can't be used; the message names the file and what is wrong."""
+
+
+class Statistics:
+    """What is known of the scans that a model learnt from. Scans come as pooled features (scans, C), float32."""
+
+    def __init__(self, facts: StatisticsFacts, tensors: Mapping[str, npt.NDArray[np.generic]]) -> None:
+        """Statistics by the tensors of the facts' method. Raises StatisticsError when they are not those."""
+        self._facts = facts
+        self.channels = _checked_shapes(facts, tensors)
+        self._tensors: dict[str, Tensor] = {
+            name: np.ascontiguousarray(values, np.float32) for name, values in tensors.items()
+        }
+        _check_values(self._tensors)
+
+    @classmethod
+    def load(cls, folder: Path, card: ModelCard) -> Statistics | None:
+        """Those of the model in `folder`; None when its card promises none.
+
+        Raises StatisticsError when the file is missing, not the one that the card names, or of other tensors.
+        """
+        if card.statistics is None:
+            return None
+        file = folder / STATISTICS_NAME
+        try:
+            content = file.read_bytes()
+        except OSError as error:
+            raise StatisticsError(
+                f"{file}: the statistics that {CARD_NAME} beside it promises can't be read ({error.strerror})"
+            ) from error
+        if hashlib.sha256(content).hexdigest() != card.statistics.sha256:
+            raise StatisticsError(
+                f"{file}: not the statistics that {CARD_NAME} beside it names (sha256 differs)"
+            )
+        try:
+            return cls(card.statistics, load(content))
+        except (
+            SafetensorError,
+            KeyError,
+            ValueError,
+        ) as error:  # KeyError: of a type that numpy doesn't have
+            raise StatisticsError(
+                f"{file}: the statistics are no whole safetensors file that can be read ({error})"
+            ) from error
+        except StatisticsError as error:
+            raise StatisticsError(f"{file}: {error}") from error
+
+    def strangeness(self, pooled: Tensor) -> Tensor:
+        """How far each scan is from those of the training, 0 or greater; figures of two methods can't be compared."""
+        if self._facts.method == MAHALANOBIS:
+            return mahalanobis(pooled, *(self._tensors[name] for name in TENSORS[MAHALANOBIS]))
+        if self._facts.method == NEIGHBOURS:
+            return neighbours(pooled, self._tensors["references"])
+        ranks = [
+            rank(
+                mahalanobis(pooled, *(self._tensors[name] for name in TENSORS[MAHALANOBIS])),
+                self._tensors[home_of(MAHALANOBIS)],
+            ),
+            rank(neighbours(pooled, self._tensors["references"]), self._tensors[home_of(NEIGHBOURS)]),
+        ]
+        return np.mean(ranks, axis=0, dtype=np.float32)  # type: ignore[no-any-return]
+
+    def familiarity(self, pooled: Tensor) -> npt.NDArray[np.float64]:
+        """The share of home scans (0 to 1) that are as strange as each scan or stranger."""
+        home = self._tensors["home"]
+        # In whole scans: 1 minus a share of the others would miss by a rounding the share that a card may ask for.
+        return (len(home) - below(self.strangeness(pooled), home)) / len(home)
+
+    def nearest(self, pooled: Tensor) -> list[list[str]]:
+        """For each scan up to three different descriptions of the references that are most like it, nearest first."""
+        if "nearest" not in self._tensors:
+            return [[] for _ in pooled]
+        order = np.argsort(-(unit(pooled) @ self._tensors["nearest"].T), axis=1, kind="stable")
+        texts = self._facts.nearest
+        return [list(dict.fromkeys(texts[index] for index in row))[:NEAREST_COUNT] for row in order.tolist()]
+
+
+def mahalanobis(pooled: Tensor, mean: Tensor, projection: Tensor, centres: Tensor) -> Tensor:
+    """The squared distance of each scan (scans, C) to the nearest centre (K, D), in the space of the projection (C, D)."""
+    projected = (pooled - mean) @ projection
+    differences = projected[:, None, :] - centres[None]
+    return np.einsum("skd,skd->sk", differences, differences).min(axis=1)  # type: ignore[no-any-return]
+
+
+def neighbours(pooled: Tensor, references: Tensor) -> Tensor:
+    """1 − the mean of the ten largest cosines (fewer if there are fewer) between each scan and the references (N, C)."""
+    count = min(NEIGHBOUR_COUNT, len(references))
+    cosines = unit(pooled) @ references.T
+    largest = np.partition(cosines, len(references) - count, axis=1)[:, -count:]
+    return np.float32(1) - largest.mean(axis=1, dtype=np.float32)  # type: ignore[no-any-return]
+
+
+def rank(strangeness: Tensor, home: Tensor) -> Tensor:
+    """The share (0 to 1) of home scans, whose strangeness is ascending, that are less strange than each scan."""
+    return (below(strangeness, home) / len(home)).astype(np.float32)
+
+
+def below(strangeness: Tensor, home: Tensor) -> npt.NDArray[np.intp]:
+    """How many home scans are less strange than each scan; all of them where that is no number."""
+    return np.searchsorted(home, strangeness, side="left")
+
+
+def unit(vectors: Tensor) -> Tensor:
+    """The vectors (count, C) at a length of 1; what has none stays 0."""
+    lengths = np.linalg.norm(vectors, axis=1, keepdims=True)
+    scaled: Tensor = vectors / np.maximum(lengths, np.finfo(np.float32).tiny)
+    return scaled
+
+
+def home_of(method: str) -> str:
+    """The tensor with the home scans' strangeness by one of two methods."""
+    return f"{method}_home"
+
+
+def needed_tensors(facts: StatisticsFacts) -> dict[str, tuple[str, ...]]:
+    """The tensors that the file must hold, and the meaning of their sizes."""
+    needed: dict[str, tuple[str, ...]] = {"home": ("Q",)}
+    for method in (MAHALANOBIS, NEIGHBOURS) if facts.method == BOTH else (facts.method,):
+        needed |= TENSORS[method]
+        if facts.method == BOTH:
+            needed[home_of(method)] = (f"Q of {method}",)
+    return needed | ({"nearest": ("M", "C")} if facts.nearest else {})
+
+
+def _checked_shapes(facts: StatisticsFacts, tensors: Mapping[str, npt.NDArray[np.generic]]) -> int:
+    """The count of channels C. Raises StatisticsError for tensors that are missing, too many or of other shapes."""
+    needed = needed_tensors(facts)
+    for name in sorted(needed.keys() - tensors.keys()):
+        raise StatisticsError(f"the tensor {name} is missing, which the method {facts.method} needs")
+    for name in sorted(tensors.keys() - needed.keys()):
+        raise StatisticsError(f"the tensor {name} is none of the method {facts.method}, or not in the card")
+    sizes: dict[str, int] = {"M": len(facts.nearest)} if facts.nearest else {}
+    for name, meaning in needed.items():
+        values = tensors[name]
+        if values.dtype not in (np.float32, np.float16):
+            raise StatisticsError(f"the tensor {name} is {values.dtype} and should be float32 or float16")
+        if values.ndim != len(meaning) or not values.size:
+            raise StatisticsError(
+                f"the tensor {name} is {list(values.shape)} and should be ({', '.join(meaning)})"
+            )
+        for letter, size in zip(meaning, values.shape, strict=True):
+            if sizes.setdefault(letter, size) != size:
+                raise StatisticsError(
+                    f"the tensor {name} is {list(values.shape)} and should be ({', '.join(meaning)}) with "
+                    f"{letter} = {sizes[letter]}"
+                )
+    return sizes["C"]
+
+
+def _check_values(tensors: Mapping[str, Tensor]) -> None:
+    """Raise StatisticsError for values that are no numbers, and for those that are not as their name promises."""
+    for name, values in tensors.items():
+        if not np.isfinite(values).all():
+            raise StatisticsError(f"the tensor {name} holds values that are no numbers")
+        if name.endswith("home") and (np.diff(values) < 0).any():
+            raise StatisticsError(f"the tensor {name} should be ascending")
+        if name in UNIT_VECTORS and (np.abs(np.linalg.norm(values, axis=1) - 1) > UNIT_TOLERANCE).any():
+            raise StatisticsError(f"the tensor {name} should hold vectors of length 1")
