@@ -11,6 +11,7 @@ from handlers.errors import RequestError
 
 LIKELY = 0.2
 """Probability from which on a label that is not the first still needs its caveat said."""
+WITHOUT_STATISTICS = "This model has no statistics of what it learnt from: whether it knows pictures like this one can't be said."
 
 
 class Model(TypedDict):
@@ -74,7 +75,27 @@ class Timing(TypedDict):
     encode: float
 
 
-class _Answer(TypedDict):
+class Limits(TypedDict):
+    """How far an answer goes.
+
+    `familiarity` is the share of home scans (0 to 1) that are as strange as this one or stranger, `known` whether that
+    is enough; `prediction_set` are the labels that can't be ruled out, most probable first. All are null for models
+    without statistics. `state` is answered, undecided or not_answered, `because` the reason's code, `group` the name
+    of the labels' group where that is the answer. `nearest` describes up to three reference scans that are most like
+    this one; `calibration` names the installation's own profile that was applied, if any.
+    """
+
+    familiarity: float | None
+    known: bool | None
+    prediction_set: list[str] | None
+    state: str
+    because: str
+    group: str | None
+    nearest: list[str]
+    calibration: str | None
+
+
+class _Answer(Limits):
     model: Model
     prediction: Prediction
     probabilities: dict[str, float]
@@ -112,11 +133,15 @@ class ErrorAnswer(TypedDict):
 
 
 def caveats(card: ModelCard, first: str, probabilities: dict[str, float]) -> list[str]:
-    """What people must know of the predicted label `first`, then of others at `LIKELY` or more: "LABEL: sentence"."""
+    """What people must know of the predicted label `first`, then of others at `LIKELY` or more: "LABEL: sentence".
+
+    The last one is about models that can't say whether they know a scan.
+    """
     # The predicted label is passed on its own: rounded probabilities may no longer tell which it is.
     others = sorted(probabilities.keys() - {first}, key=lambda label: (-probabilities[label], label))
     told = [first, *(label for label in others if probabilities[label] >= LIKELY)]
-    return [f"{label}: {card.caveats[label]}" for label in told if label in card.caveats]
+    found = [f"{label}: {card.caveats[label]}" for label in told if label in card.caveats]
+    return found if card.statistics else [*found, WITHOUT_STATISTICS]
 
 
 def model_facts(card: ModelCard) -> Model:

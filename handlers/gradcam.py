@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from typing import Protocol
 
 import numpy as np
@@ -16,7 +17,7 @@ import torch
 from torch import nn
 
 from handlers.engines.engine import Forward
-from handlers.network import NetworkError
+from handlers.network import NetworkError, classifier
 from handlers.networks_of_timm import LayerNorm2d, NormMlpClassifierHead
 
 Maps = npt.NDArray[np.float32]
@@ -73,11 +74,11 @@ class HeadGradCam:
 
     @torch.inference_mode()
     def explain(self, forward: Forward, items: Sequence[int], labels: Sequence[int]) -> Maps:
-        assert forward.features is not None
+        assert forward.features is not None and forward.pooled is not None
         head = self._head
         features = forward.features[list(items)].float()
         height, width = features.shape[-2:]
-        pooled = features.mean((2, 3))
+        pooled = forward.pooled[list(items)]
         variance, mean = torch.var_mean(pooled, dim=1, correction=0, keepdim=True)
         scale = torch.rsqrt(variance + head.norm.eps)  # type: ignore[union-attr,operator]
         normalised = (pooled - mean) * scale
@@ -114,10 +115,26 @@ class AutogradGradCam:
         self._network = network.eval()
         self._lock = threading.Lock()
         self._layer, self._as_map = features_of(network)
+        self._classifier = classifier(network)
 
     def forward(self, images: torch.Tensor) -> Forward:
-        with self._lock, torch.inference_mode():
-            return Forward(self._network(images), images=images)
+        given: list[torch.Tensor] = []
+        with self._lock, torch.inference_mode(), self._listening(given):
+            logits = self._network(images)
+        return Forward(logits, images=images, classified=given[0] if given else None)
+
+    def _listening(self, given: list[torch.Tensor]) -> AbstractContextManager[object]:
+        """While it lasts, what the network's last layer gets is added to `given` as (batch, channels)."""
+        layer = self._classifier
+        if layer is None:
+            return nullcontext()
+
+        def keep(_module: nn.Module, inputs: tuple[torch.Tensor, ...]) -> None:
+            (values,) = inputs
+            by_place = values.flatten(2).mT if isinstance(layer, nn.Conv2d) else values
+            given.append(by_place.reshape(len(values), -1, by_place.shape[-1]).float().mean(1))
+
+        return layer.register_forward_pre_hook(keep)
 
     def explain(self, forward: Forward, items: Sequence[int], labels: Sequence[int]) -> Maps:
         assert forward.images is not None

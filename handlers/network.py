@@ -14,6 +14,7 @@ from torch import nn
 
 from handlers import networks_of_timm as timm
 from handlers.card import CARD_NAME, ModelCard
+from handlers.statistics import STATISTICS_NAME, Statistics, StatisticsError
 
 WEIGHTS_NAME = "weights.safetensors"
 
@@ -45,12 +46,46 @@ def load_network(folder: Path) -> tuple[ModelCard, nn.Module]:
     return card, network.eval()
 
 
+def load_statistics(folder: Path, card: ModelCard, network: nn.Module) -> Statistics | None:
+    """What the model in `folder` knows of the scans that it learnt from; None when its card promises nothing.
+
+    Raises NetworkError when the statistics are missing, not those of the card, or of another network.
+    """
+    try:
+        statistics = Statistics.load(folder, card)
+    except StatisticsError as error:
+        raise NetworkError(str(error)) from error
+    if statistics is not None and statistics.channels != (channels := pooled_channels(network)):
+        raise NetworkError(
+            f"{folder / STATISTICS_NAME}: the statistics are of {statistics.channels} channels, and "
+            + (f"{card.architecture} has {channels}" if channels else f"{card.architecture} can't have any")
+        )
+    return statistics
+
+
+def pooled_channels(network: nn.Module) -> int | None:
+    """How many values the one layer takes that gives the logits; None for networks without such a layer."""
+    layer = classifier(network)
+    return None if layer is None else layer.in_features if isinstance(layer, nn.Linear) else layer.in_channels
+
+
+def classifier(network: nn.Module) -> nn.Linear | nn.Conv2d | None:
+    """The one layer of a timm network that gives the logits; None for networks without such a layer."""
+    get = getattr(network, "get_classifier", None)
+    layer = get() if callable(get) else None
+    return layer if isinstance(layer, nn.Linear | nn.Conv2d) else None
+
+
 def refuse_misfit(folder: Path) -> None:
-    """Raise CardError or NetworkError as `load_network` does, without making a network: a card may name a huge one."""
+    """Raise CardError or NetworkError as `load_network` and `load_statistics` do, without making a network.
+
+    A card may name a huge one.
+    """
     card, weights = _read(folder)
     with torch.device("meta"):
         network = build_network(card.architecture, len(card.labels))
     _refuse_others(folder, card, network, weights)
+    load_statistics(folder, card, network)
 
 
 def _read(folder: Path) -> tuple[ModelCard, dict[str, torch.Tensor]]:

@@ -12,6 +12,7 @@ import torch
 from torch import nn
 
 from handlers.card import CardError
+from handlers.engines.engine import Forward
 from handlers.engines.settings import EAGER, EngineSettings
 from handlers.errors import RequestError
 from handlers.loading import one_line
@@ -44,6 +45,7 @@ def try_out(predictor: Predictor) -> None:
             )
         if not torch.isfinite(forward.logits).all():
             raise TrialError("the network gives probabilities that are no numbers (NaN or infinite)")
+        _check_pooled(predictor, forward)
         maps = torch.from_numpy(predictor.explainer.explain(forward, range(COUNT), [0, 1]))
     except (RuntimeError, ValueError, AssertionError, TypeError) as error:
         raise TrialError(
@@ -55,6 +57,22 @@ def try_out(predictor: Predictor) -> None:
         (outcome,) = predictor.answer([Request(encode_png(scan.numpy()))])
         if isinstance(outcome, RequestError):
             raise TrialError(f"a made-up scan was not answered: {outcome.message}")
+
+
+def _check_pooled(predictor: Predictor, forward: Forward) -> None:
+    """Raise TrialError when the model has statistics, and what its network gives is not what they are of."""
+    if predictor.statistics is None:
+        return
+    pooled = forward.pooled
+    expected = (COUNT, predictor.statistics.channels)
+    if pooled is None or tuple(pooled.shape) != expected:
+        shape = "none" if pooled is None else f"those of the shape {tuple(pooled.shape)}"
+        raise TrialError(
+            f"for {COUNT} scans the statistics need pooled features of the shape {expected}, and the network gives "
+            f"{shape}"
+        )
+    if not torch.isfinite(pooled).all():
+        raise TrialError("the network gives pooled features that are no numbers (NaN or infinite)")
 
 
 def _smooth_noise(side: int) -> torch.Tensor:

@@ -23,6 +23,8 @@ HANDLERS = Path(__file__).resolve().parent.parent / "handlers"
 ENTRY = "torchserve_handler.py"
 CARD = CARD_NAME
 WEIGHTS = "weights.safetensors"
+STATISTICS = "statistics.safetensors"
+"""Only where the card promises it."""
 MANIFEST = "MAR-INF/MANIFEST.json"
 CONFIG = "model-config.yaml"
 
@@ -102,7 +104,7 @@ def checked_version(store: Path, name: str, version: str) -> ModelCard:
     """The card of a version in a store.
 
     Raises ServingError when the name can't be one, a file is missing, the card is for another model or version, or the
-    weights are not those of the card.
+    weights or the statistics are not those of the card.
     """
     for part in (name, version):
         if not NAME.fullmatch(part):
@@ -125,28 +127,36 @@ def checked_version(store: Path, name: str, version: str) -> ModelCard:
 
 
 def checked_card(source: Path) -> ModelCard:
-    """The card of the model in a folder. Raises ServingError when the weights beside it are not those that it names."""
+    """The card of the model in a folder. Raises ServingError when a file beside it is not the one that it names."""
     try:
         card = ModelCard.load(source / CARD)
     except CardError as error:
         raise ServingError(str(error)) from error
-    try:
-        with (source / WEIGHTS).open("rb") as weights:
-            found = hashlib.file_digest(weights, "sha256").hexdigest()
-    except OSError as error:
-        raise ServingError(f"{source / WEIGHTS} can't be read ({error.strerror}).") from error
-    if found != card.weights_sha256:
-        raise ServingError(
-            f"{source / WEIGHTS} is not the file that its card describes: sha256 is {found}, the card says "
-            f"{card.weights_sha256}."
-        )
+    for name, expected in described_files(card).items():
+        try:
+            with (source / name).open("rb") as file:
+                found = hashlib.file_digest(file, "sha256").hexdigest()
+        except FileNotFoundError as error:
+            raise ServingError(f"{source / name} is missing, which its card describes.") from error
+        except OSError as error:
+            raise ServingError(f"{source / name} can't be read ({error.strerror}).") from error
+        if found != expected:
+            raise ServingError(
+                f"{source / name} is not the file that its card describes: sha256 is {found}, the card says {expected}."
+            )
     return card
+
+
+def described_files(card: ModelCard) -> dict[str, str]:
+    """The files beside a card, by name, with the sha256 that it says they have."""
+    statistics = {STATISTICS: card.statistics.sha256} if card.statistics else {}
+    return {WEIGHTS: card.weights_sha256, **statistics}
 
 
 def _inputs(source: Path) -> Iterable[tuple[Path, str]]:
     """Files of an archive and their names inside it. The handler is there twice: as entry and in its package."""
-    yield source / CARD, CARD
-    yield source / WEIGHTS, WEIGHTS
+    for name in (CARD, *described_files(ModelCard.load(source / CARD))):
+        yield source / name, name
     for path in sorted(HANDLERS.rglob("*")):
         if path.is_file() and "__pycache__" not in path.parts:
             yield path, f"handlers/{path.relative_to(HANDLERS)}"

@@ -1,11 +1,12 @@
-"""Takes a model that comes from elsewhere into a model store: its card and its weights, and nothing that runs."""
+"""Takes a model that comes from elsewhere into a model store: its card and what that describes, and nothing that runs."""
 
 import shutil
 import tempfile
+from collections.abc import Iterable
 from pathlib import Path
 
-from handlers.card import ModelCard
-from serving.archive import CARD, WEIGHTS, checked_card
+from handlers.card import CardError, ModelCard
+from serving.archive import CARD, WEIGHTS, checked_card, described_files
 from serving.errors import ServingError
 from serving.stores import ModelStores
 from serving.trial import try_model
@@ -17,17 +18,16 @@ def import_model(source: Path, store: Path, first: ModelStores) -> ModelCard:
 
     `source` is a folder with card and weights, such as `train` writes, or a TorchServe archive (.mar). The code in an
     archive is left out: what is served is packed anew with the handler of this installation. `first` are the stores
-    that are looked into before `store`. Raises ServingError when the weights are not those of the card, when a trial
-    gets no answer, or when one of the stores has another model of this name and version.
+    that are looked into before `store`. Raises ServingError when weights or statistics are not those of the card, when
+    a trial gets no answer, or when one of the stores has another model of this name and version.
     """
     store.mkdir(mode=0o700, parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(prefix=".importing-", dir=store) as work:
         folder = Path(work)
         try:
-            if source.is_dir():
-                _copy(source, folder)
-            else:
-                unpack(source, {CARD: folder / CARD, WEIGHTS: folder / WEIGHTS})
+            take = _copy if source.is_dir() else _unpack
+            take(source, folder, (CARD, WEIGHTS))
+            take(source, folder, [name for name in _described(folder) if name != WEIGHTS])
         except OSError as error:
             raise ServingError(f"{source} can't be copied to {store} ({error.strerror or error}).") from error
         card = _checked(source, folder)
@@ -49,7 +49,7 @@ def import_model(source: Path, store: Path, first: ModelStores) -> ModelCard:
         made = target.with_name(f".{target.name}.partial")
         shutil.rmtree(made, ignore_errors=True)
         made.mkdir(mode=0o700)
-        for name in (WEIGHTS, CARD):
+        for name in (*described_files(card), CARD):
             (folder / name).rename(made / name)
         made.rename(target)
     return card
@@ -63,10 +63,25 @@ def _is(folder: Path, card: ModelCard) -> bool:
         return False
 
 
-def _copy(source: Path, folder: Path) -> None:
-    for name in (CARD, WEIGHTS):
+def _described(folder: Path) -> Iterable[str]:
+    """The files that the card in a folder describes; none when it can't be used, which `_checked` tells."""
+    try:
+        return described_files(ModelCard.load(folder / CARD))
+    except CardError:
+        return ()
+
+
+def _unpack(source: Path, folder: Path, names: Iterable[str]) -> None:
+    if wanted := {name: folder / name for name in names}:
+        unpack(source, wanted)
+
+
+def _copy(source: Path, folder: Path, names: Iterable[str]) -> None:
+    for name in names:
         if not (source / name).is_file():
-            raise ServingError(f"{source} holds no {name}: a model is a folder with {CARD} and {WEIGHTS}.")
+            raise ServingError(
+                f"{source} holds no {name}: a model is a folder with {CARD}, {WEIGHTS} and what else its card describes."
+            )
         if (source / name).stat().st_size > MAX_BYTES[name]:
             raise ServingError(f"{source}: its {name} is larger than {MAX_BYTES[name] // 2**20} MiB.")
         shutil.copyfile(source / name, folder / name)

@@ -15,8 +15,9 @@ from pathlib import Path
 from typing import Any
 
 from handlers.card import ModelCard
+from handlers.card_statistics import StatisticsFacts
 from serving import page
-from serving.archive import checked_card
+from serving.archive import STATISTICS, checked_card
 from serving.errors import ServingError
 from serving.stack.commands import add_data_option, stores_of
 from serving.stack.folder import DataFolder
@@ -132,7 +133,7 @@ def _cards(stores: ModelStores) -> Iterable[ModelCard]:
 
 
 def _model(card: ModelCard) -> Json:
-    """A model as a component: its weights' hash, where its data come from under which licence, and its limits."""
+    """A model as a component: its files' hashes, where its data come from under which licence, and its limits."""
     ref = f"model:{card.name}@{card.version}"
     return {
         "type": "machine-learning-model",
@@ -140,7 +141,8 @@ def _model(card: ModelCard) -> Json:
         "name": card.name,
         "version": card.version,
         "description": f"{card.architecture}, labels {', '.join(card.labels)}. Research software.",
-        "hashes": [{"alg": "SHA-256", "content": card.weights_sha256}],
+        "hashes": [_sha256(card.weights_sha256)],
+        **({"components": [_statistics(ref, card.statistics)]} if card.statistics else {}),
         "modelCard": {
             "modelParameters": {
                 "approach": {"type": "supervised"},
@@ -151,6 +153,19 @@ def _model(card: ModelCard) -> Json:
             "considerations": {"technicalLimitations": list(card.limits)},
         },
     }
+
+
+def _statistics(ref: str, statistics: StatisticsFacts) -> Json:
+    return {
+        "type": "data",
+        "bom-ref": f"{ref}/{STATISTICS}",
+        "name": STATISTICS,
+        "hashes": [_sha256(statistics.sha256)],
+    }
+
+
+def _sha256(content: str) -> Json:
+    return {"alg": "SHA-256", "content": content}
 
 
 def _data_source(source: Json) -> Json:

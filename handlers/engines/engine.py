@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Protocol
 
 import torch
@@ -17,12 +18,22 @@ class Forward:
     """What one forward of a batch gave, all float32.
 
     `logits` are (batch, labels). `features` are the last feature map (batch, channels, rows, columns); None for
-    networks that are explained by autograd, which needs the normalised `images` (batch, 3, size, size) instead.
+    networks that are explained by autograd, which needs the normalised `images` (batch, 3, size, size) instead, and of
+    which `classified` (batch, channels) is what the last layer got; None where no single layer gives the logits.
     """
 
     logits: torch.Tensor
     features: torch.Tensor | None = None
     images: torch.Tensor | None = None
+    classified: torch.Tensor | None = None
+
+    @cached_property
+    def pooled(self) -> torch.Tensor | None:
+        """A vector (batch, channels) for each scan, by which it is told whether it is familiar.
+
+        It is the mean of the last feature map over rows and columns, or what the last layer got.
+        """
+        return self.classified if self.features is None else self.features.float().mean((2, 3))
 
 
 class Engine(Protocol):

@@ -31,7 +31,8 @@ MAX_ROUNDS = 8
 """A round is as short as reading all documents takes; each further one needs a deletion within it."""
 REGISTRY = "registry.json"
 STORE = "store"
-MODEL_FILES = ("model.json", "weights.safetensors")
+MODEL_FILES = ("model.json", "weights.safetensors", "statistics.safetensors")
+"""What there may be of a version; not every one has statistics."""
 
 
 def make_backup(

@@ -2,14 +2,16 @@
 
 from pathlib import Path
 
-from handlers.answer import caveats
+from handlers.answer import WITHOUT_STATISTICS, caveats
 from handlers.card import CARD_NAME, ModelCard
-from tests.models import make_model
+from tests.models import give_statistics, make_model
 
 
 def test_caveats_of_the_first_label_and_of_likely_ones(tmp_path: Path) -> None:
     told = {"DME": "Rests on simulated scans alone.", "MH": "Few patients."}
-    card = ModelCard.load(make_model(tmp_path, caveats=told) / CARD_NAME)
+    folder = make_model(tmp_path, caveats=told)
+    give_statistics(folder)
+    card = ModelCard.load(folder / CARD_NAME)
     assert caveats(card, "CNV", {"DME": 0.1, "MH": 0.1, "CNV": 0.8}) == []
     assert caveats(card, "MH", {"DME": 0.25, "MH": 0.7, "CNV": 0.05}) == [
         "MH: Few patients.",
@@ -21,6 +23,14 @@ def test_caveats_of_the_first_label_and_of_likely_ones(tmp_path: Path) -> None:
 
 
 def test_of_two_labels_that_look_equal_the_predicted_ones_caveat_comes_first(tmp_path: Path) -> None:
-    card = ModelCard.load(make_model(tmp_path, caveats={"DME": "Few patients."}) / CARD_NAME)
+    folder = make_model(tmp_path, caveats={"DME": "Few patients."})
+    give_statistics(folder)
+    card = ModelCard.load(folder / CARD_NAME)
     assert caveats(card, "DME", {"CNV": 0.15, "DME": 0.15}) == ["DME: Few patients."]
     assert caveats(card, "CNV", {"CNV": 0.15, "DME": 0.15}) == []
+
+
+def test_a_model_without_statistics_says_so_last_of_all(tmp_path: Path) -> None:
+    card = ModelCard.load(make_model(tmp_path, caveats={"DME": "Few patients."}) / CARD_NAME)
+    assert caveats(card, "DME", {"DME": 0.9}) == ["DME: Few patients.", WITHOUT_STATISTICS]
+    assert caveats(card, "CNV", {"CNV": 0.9}) == [WITHOUT_STATISTICS]

@@ -9,7 +9,7 @@ import torch
 from torch import nn
 
 from handlers.gradcam import AutogradGradCam, ClosedFormGradCam, grad_cam
-from handlers.network import NetworkError, build_network
+from handlers.network import NetworkError, build_network, classifier, pooled_channels
 
 LABEL_COUNT = 6
 
@@ -105,6 +105,26 @@ def test_other_architectures_are_explained_by_pytorch_grad_cam(architecture: str
     assert maps.shape == (3, 7, 7)
     assert (maps >= 0).all()
     assert (maps.max((1, 2)) > 0).any()
+
+
+@pytest.mark.parametrize(
+    "architecture", ["resnet18", "vit_tiny_patch16_224", "mobilenetv3_small_050", "vgg11"]
+)
+def test_the_pooled_features_are_what_the_last_layer_gets(architecture: str) -> None:
+    network = build_network(architecture, LABEL_COUNT).eval()
+    forward = AutogradGradCam(network).forward(images(2))
+    last = classifier(network)
+    assert isinstance(last, nn.Linear) and forward.pooled is not None
+    assert forward.pooled.shape == (2, pooled_channels(network))
+    with torch.inference_mode():
+        torch.testing.assert_close(last(forward.pooled), forward.logits)
+    assert not last._forward_pre_hooks, "nothing is left on the network"
+
+
+def test_a_network_with_two_last_layers_has_no_pooled_features() -> None:
+    network = build_network("deit_tiny_distilled_patch16_224", LABEL_COUNT).eval()
+    assert pooled_channels(network) is None
+    assert AutogradGradCam(network).forward(images(1)).pooled is None
 
 
 def test_both_ways_agree_on_the_same_network() -> None:

@@ -5,11 +5,15 @@ import subprocess
 import sys
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 
-from handlers.network import NetworkError, build_network, load_network
-from tests.models import make_model
+from handlers.card import CARD_NAME, ModelCard
+from handlers.network import NetworkError, build_network, load_network, load_statistics, refuse_misfit
+from handlers.predictor import Predictor
+from handlers.statistics import STATISTICS_NAME
+from tests.models import give_statistics, make_model
 
 
 def test_a_loaded_network_is_whole_and_ready(tmp_path: Path) -> None:
@@ -54,6 +58,34 @@ def test_weights_of_another_architecture_are_refused(tmp_path: Path) -> None:
     (folder / "model.json").write_text(json.dumps(card | {"architecture": "convnext_femto"}))
     with pytest.raises(NetworkError, match="don't fit convnext_femto"):
         load_network(folder)
+
+
+def test_statistics_come_with_the_model(tmp_path: Path) -> None:
+    folder = make_model(tmp_path)
+    card, network = load_network(folder)
+    assert load_statistics(folder, card, network) is None
+    give_statistics(folder)
+    refuse_misfit(folder)
+    assert load_statistics(folder, ModelCard.load(folder / CARD_NAME), network) is not None
+
+
+@pytest.mark.parametrize("fault", ["missing", "other", "channels"])
+def test_statistics_that_the_card_promises_and_are_not_there_are_refused(tmp_path: Path, fault: str) -> None:
+    folder = make_model(tmp_path)
+    give_statistics(folder, home=None if fault != "channels" else np.eye(40, 12, dtype=np.float32))
+    file = folder / STATISTICS_NAME
+    if fault == "missing":
+        file.unlink()
+    elif fault == "other":
+        file.write_bytes(file.read_bytes()[:-1])
+    told = {
+        "missing": "the statistics that model.json beside it promises can't be read",
+        "other": r"not the statistics that model.json beside it names \(sha256 differs\)",
+        "channels": "the statistics are of 12 channels, and convnext_atto has 320",
+    }[fault]
+    for load in (refuse_misfit, Predictor.load):
+        with pytest.raises(NetworkError, match=f"{STATISTICS_NAME}: {told}"):
+            load(folder)
 
 
 def test_an_unknown_architecture_is_named() -> None:

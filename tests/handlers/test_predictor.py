@@ -12,7 +12,7 @@ import pytest
 import torch
 from PIL import Image
 
-from handlers.answer import as_json
+from handlers.answer import WITHOUT_STATISTICS, as_json
 from handlers.engines.compiled import has_compiler
 from handlers.engines.engine import Forward
 from handlers.engines.settings import EngineSettings
@@ -21,7 +21,7 @@ from handlers.gradcam import HeadGradCam
 from handlers.network import load_network
 from handlers.pixels import grey_to_rgb
 from handlers.predictor import Predictor
-from handlers.preprocessing import to_tensor
+from handlers.preprocessing import normalise, to_square, to_tensor
 from handlers.request import Options, Request
 from tests.images import bscan, encoded, png_bytes
 from tests.models import LABELS, make_model
@@ -71,6 +71,14 @@ def test_an_answer_has_everything_the_contract_names(predictor: Predictor) -> No
         "model",
         "prediction",
         "probabilities",
+        "familiarity",
+        "known",
+        "prediction_set",
+        "state",
+        "because",
+        "group",
+        "nearest",
+        "calibration",
         "gradcam",
         "caveats",
         "quality",
@@ -89,6 +97,12 @@ def test_an_answer_has_everything_the_contract_names(predictor: Predictor) -> No
     best = max(found["probabilities"], key=lambda label: found["probabilities"][label])
     assert found["prediction"] == {"label": best, "confidence": found["probabilities"][best]}
     assert found["quality"] == {"acceptable": True, "reasons": []}
+    # This model has no statistics.
+    assert [found[name] for name in ("familiarity", "known", "prediction_set", "group", "calibration")] == [
+        None
+    ] * 5
+    assert (found["state"], found["because"], found["nearest"]) == ("answered", "no_statistics", [])
+    assert found["caveats"] == [WITHOUT_STATISTICS]
     assert found["image"] == {"width": 640, "height": 400, "sha256": hashlib.sha256(content).hexdigest()}
     assert set(found["timing_ms"]) == {"decode", "forward", "explain", "encode"}
     assert all(value >= 0 for value in found["timing_ms"].values())
@@ -107,6 +121,20 @@ def test_probabilities_are_the_networks_own_at_its_temperature(predictor: Predic
     expected = (logits / card.temperature).softmax(0).tolist()
     found = answer(predictor, png_bytes(500, 300, seed=4))["probabilities"]
     assert list(found.values()) == pytest.approx(expected, abs=0.01)
+
+
+def test_the_pooled_features_are_the_mean_of_the_networks_last_ones(
+    predictor: Predictor, folder: Path
+) -> None:
+    card, network = load_network(folder)
+    squares = torch.stack(
+        [to_square(grey_to_rgb(bscan(500, 300, seed)), card.input.size) for seed in range(3)]
+    )
+    with torch.inference_mode():
+        expected = network.forward_features(normalise(squares, card.input)).mean((2, 3))  # type: ignore[operator]
+    found = predictor.engine(squares).pooled
+    assert found is not None and found.shape == (3, 320)
+    assert float((found - expected).abs().max()) <= 0.02 * float(expected.abs().max())
 
 
 def test_an_asked_label_is_explained(predictor: Predictor) -> None:

@@ -21,7 +21,7 @@ from handlers.loading import one_line
 from handlers.network import NetworkError, refuse_misfit
 from handlers.predictor import Predictor
 from handlers.trial import TrialError, try_out
-from tests.models import make_model
+from tests.models import give_statistics, make_model
 
 Weights = dict[str, torch.Tensor]
 
@@ -71,6 +71,42 @@ def test_heat_maps_must_be_numbers(tmp_path: Path) -> None:
     model.explainer = Blind()
     with pytest.raises(TrialError, match="heat maps hold values that are no numbers"):
         try_out(model)
+
+
+def test_statistics_need_features_of_their_shape(tmp_path: Path) -> None:
+    folder = make_model(tmp_path)
+    give_statistics(folder)
+    model = predictor(folder)
+    try_out(model)
+    engine = model.engine
+
+    class Unpooled:
+        """Gives no features that could be pooled."""
+
+        description = "unpooled"
+
+        def __call__(self, squares: torch.Tensor) -> Forward:
+            return Forward(engine(squares).logits)
+
+    model.engine = Unpooled()
+    with pytest.raises(
+        TrialError, match=r"need pooled features of the shape \(2, 320\), and the network gives none"
+    ):
+        try_out(model)
+
+
+def test_a_trial_refuses_a_model_whose_statistics_are_missing(tmp_path: Path) -> None:
+    folder = make_model(tmp_path)
+    give_statistics(folder)
+    (folder / "statistics.safetensors").unlink()
+
+    ran = tried(folder)
+
+    assert ran.returncode == 1
+    assert ran.stderr.startswith(
+        "statistics.safetensors: the statistics that model.json beside it promises can't"
+    )
+    assert ran.stderr.count("\n") == 1
 
 
 @pytest.mark.parametrize("label_count", [5, 7])

@@ -9,7 +9,7 @@ import pytest
 
 from serving.archive import build_archive, version_key, versions
 from serving.errors import ServingError
-from tests.models import make_model
+from tests.models import give_statistics, make_model
 
 
 @pytest.fixture(scope="module")
@@ -45,6 +45,34 @@ def test_an_archive_holds_card_weights_and_handlers(store: Path, tmp_path: Path)
     assert not [name for name in names if "__pycache__" in name]
     assert manifest["model"]["modelName"] == "retina-oct"
     assert manifest["model"]["modelVersion"] == "1.0.0"
+
+
+def test_statistics_are_packed_where_the_card_promises_them(store: Path, tmp_path: Path) -> None:
+    source = store / "retina-oct" / "1.0.0"
+    (source / "statistics.safetensors").write_bytes(b"of another version")
+    with ZipFile(build_archive(store, "retina-oct", "1.0.0", tmp_path / "out")) as opened:
+        assert "statistics.safetensors" not in opened.namelist()
+
+    give_statistics(source)
+
+    with ZipFile(build_archive(store, "retina-oct", "1.0.0", tmp_path / "out")) as opened:
+        assert opened.read("statistics.safetensors") == (source / "statistics.safetensors").read_bytes()
+        assert json.loads(opened.read("handlers/rules.json"))
+
+
+@pytest.mark.parametrize("fault", ["is missing, which", "is not the file that"])
+def test_statistics_that_are_not_those_of_the_card_are_refused(
+    store: Path, tmp_path: Path, fault: str
+) -> None:
+    file = store / "retina-oct" / "1.0.0" / "statistics.safetensors"
+    give_statistics(file.parent)
+    content = file.read_bytes()
+    file.unlink()
+    if "not the file" in fault:
+        file.write_bytes(content + b"x")
+
+    with pytest.raises(ServingError, match=rf"statistics\.safetensors {fault} its card describes"):
+        build_archive(store, "retina-oct", "1.0.0", tmp_path / "out")
 
 
 def test_an_archive_is_built_again_only_when_its_inputs_changed(store: Path, tmp_path: Path) -> None:

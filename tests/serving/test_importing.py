@@ -16,7 +16,7 @@ from serving.archive import build_archive
 from serving.errors import ServingError
 from serving.stores import ModelStores
 from tests.handlers.test_trial import one_nan, rewrite_card, rewrite_weights
-from tests.models import make_model
+from tests.models import give_statistics, make_model
 
 
 @pytest.fixture(scope="module")
@@ -81,6 +81,35 @@ def test_a_folder_is_taken(folder: Path, store: Path) -> None:
         folder / "weights.safetensors"
     ).read_bytes()
     assert import_model(folder, store).version == "1.0.0"  # once more is no error
+
+
+@pytest.mark.parametrize("packed", [False, True])
+def test_statistics_come_along(tmp_path: Path, store: Path, packed: bool) -> None:
+    folder = make_model(tmp_path / "store")
+    give_statistics(folder)
+    source = build_archive(tmp_path / "store", "retina-oct", "1.0.0", tmp_path) if packed else folder
+
+    import_model(source, store)
+
+    taken = store / "retina-oct" / "1.0.0" / "statistics.safetensors"
+    assert taken.read_bytes() == (folder / "statistics.safetensors").read_bytes()
+
+
+def test_statistics_that_the_card_promises_and_are_not_there_are_asked_for(
+    folder: Path, archive: Path, store: Path
+) -> None:
+    give_statistics(folder)
+    promising = changed(archive, "model.json", (folder / "model.json").read_bytes())
+    with pytest.raises(ServingError, match=f"{promising} holds no statistics.safetensors"):
+        import_model(promising, store)
+
+    (folder / "statistics.safetensors").unlink()
+    with pytest.raises(
+        ServingError, match=f"{folder} holds no statistics.safetensors: a model is a folder with"
+    ):
+        import_model(folder, store)
+
+    assert nothing_came_of_it(store)
 
 
 def test_an_archive_with_other_weights_than_its_card_names_is_refused(archive: Path, store: Path) -> None:

@@ -13,7 +13,7 @@ from handlers.card import ModelCard
 from serving.errors import ServingError
 from serving.sbom import bill_of_materials
 from serving.stores import ModelStores
-from tests.models import make_model
+from tests.models import give_statistics, make_model
 from tests.services import MODEL_NAME, MODEL_STORE
 from tests.stacks import retinote
 
@@ -26,7 +26,7 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
     folder = tmp_path_factory.mktemp("sbom")
     file, data = folder / "retinote.cdx.json", folder / "var"
     # As `models import` leaves it; what it is made of is the card's word.
-    make_model(data / "model_store", name="imported", version="2.0.0")
+    give_statistics(make_model(data / "model_store", name="imported", version="2.0.0"))
     run = retinote("sbom", file, "--data-dir", data)
     assert run.returncode == 0, run.stderr
     content: dict[str, Any] = json.loads(file.read_text())
@@ -87,6 +87,9 @@ def test_it_names_imported_models(made: dict[str, Any]) -> None:
     found = component(made, "imported")
 
     assert (found["type"], found["version"]) == ("machine-learning-model", "2.0.0")
+    (statistics,) = found["components"]
+    assert (statistics["type"], statistics["name"]) == ("data", "statistics.safetensors")
+    assert statistics["hashes"][0]["content"] not in (found["hashes"][0]["content"], "")
     assert found["bom-ref"] in made["dependencies"][0]["dependsOn"]
 
 

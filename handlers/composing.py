@@ -1,0 +1,123 @@
+"""Composes the answer to one request from what its stages gave: figures, limits, facts of the image, drawn heat map."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+import torch
+
+from handlers import heatmap, overlay
+from handlers.answer import (
+    Answer,
+    Explanation,
+    ImageFacts,
+    Prediction,
+    Quality,
+    Timing,
+    caveats,
+    model_facts,
+)
+from handlers.card import ModelCard
+from handlers.limits import Likeness, limits
+from handlers.local_calibration import Profile
+from handlers.pixels import Picture
+from handlers.quality import quality
+from handlers.request import Request
+
+PROBABILITY_DIGITS = 6
+TIMING_DIGITS = 2
+
+
+@dataclass(frozen=True)
+class Loaded:
+    """A request whose image is ready for the network: `square` is uint8 (3, size, size)."""
+
+    request: Request
+    picture: Picture
+    square: torch.Tensor
+    decode_ms: float
+
+
+@dataclass(frozen=True)
+class Predicted:
+    """A request with its probabilities (labels,) and, if wanted, the label explained and its map.
+
+    `likeness` is None for models without statistics; `profile` is the local one by which all of a batch was answered.
+    """
+
+    loaded: Loaded
+    scores: npt.NDArray[np.float32]
+    likeness: Likeness | None
+    profile: Profile | None
+    explained: tuple[str, npt.NDArray[np.float32]] | None
+    forward_ms: float
+    explain_ms: float
+
+
+def image_facts(item: Predicted) -> tuple[Quality, ImageFacts] | None:
+    """What the answer says of the image itself; nothing where only the explanation was asked for."""
+    request, picture = item.loaded.request, item.loaded.picture
+    if request.explanation_only and item.explained:
+        return None
+    return quality(picture.pixels), ImageFacts(
+        width=picture.width,
+        height=picture.height,
+        sha256=hashlib.sha256(request.content).hexdigest(),
+    )
+
+
+def explanation(item: Predicted) -> Explanation | None:
+    """The drawn heat map, if one is wanted."""
+    if item.explained is None:
+        return None
+    (label, cam), picture = item.explained, item.loaded.picture
+    heat = heatmap.heat(cam, picture.width, picture.height)
+    overlay_format = item.loaded.request.options.overlay_format
+    drawn, media_type = overlay.encode_overlay(overlay.draw(picture.pixels, heat), overlay_format)
+    return Explanation(
+        label=label,
+        media_type=media_type,
+        overlay=base64.b64encode(drawn).decode(),
+        heatmap=base64.b64encode(overlay.encode_heat(heat)).decode(),
+        regions=heatmap.regions(heat),
+    )
+
+
+def answer(
+    card: ModelCard,
+    item: Predicted,
+    facts: tuple[Quality, ImageFacts],
+    gradcam: Explanation | None,
+    encode_s: float,
+) -> Answer:
+    """The answer, whose scores must be finite."""
+    probabilities = {
+        label: round(float(score), PROBABILITY_DIGITS)
+        for label, score in zip(card.labels, item.scores, strict=True)
+    }
+    first = card.labels[int(item.scores.argmax())]
+    judged, image = facts
+    composed = Answer(
+        model=model_facts(card),
+        prediction=Prediction(label=first, confidence=probabilities[first]),
+        probabilities=probabilities,
+        **limits(  # type: ignore[typeddict-item]  # gradcam is added below, where there is one
+            card, item.likeness, item.profile, probabilities, first, judged["acceptable"]
+        ),
+        caveats=caveats(card, first, probabilities),
+        quality=judged,
+        image=image,
+        timing_ms=Timing(
+            decode=item.loaded.decode_ms,
+            forward=item.forward_ms,
+            explain=item.explain_ms,
+            encode=round(encode_s * 1000, TIMING_DIGITS),
+        ),
+    )
+    if gradcam:
+        composed["gradcam"] = gradcam
+    return composed

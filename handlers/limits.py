@@ -1,0 +1,82 @@
+"""What a loaded model says of how far its answers go: statistics, thresholds and rules of its card, or local ones."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+
+from handlers.answer import Limits
+from handlers.answering import ANSWERED, NO_STATISTICS, Situation, decide, prediction_set
+from handlers.card import ModelCard
+from handlers.local_calibration import Profile
+from handlers.statistics import Statistics
+
+FAMILIARITY_DIGITS = 6
+
+
+@dataclass(frozen=True)
+class Likeness:
+    """How like a scan is to what the model learnt from: its familiarity (0 to 1), and descriptions of the nearest."""
+
+    familiarity: float
+    nearest: list[str]
+
+
+def likenesses(statistics: Statistics, pooled: torch.Tensor) -> list[Likeness]:
+    """The likeness of each scan of a batch by its pooled features (batch, channels)."""
+    vectors = np.ascontiguousarray(pooled.float().cpu().numpy())
+    return [
+        Likeness(round(familiarity, FAMILIARITY_DIGITS), nearest)
+        for familiarity, nearest in zip(
+            statistics.familiarity(vectors).tolist(), statistics.nearest(vectors), strict=True
+        )
+    ]
+
+
+def limits(
+    card: ModelCard,
+    likeness: Likeness | None,
+    profile: Profile | None,
+    probabilities: Mapping[str, float],
+    first: str,
+    acceptable: bool,
+) -> Limits:
+    """How far an answer goes, whose most probable label is `first`; `acceptable` is what the image's quality is.
+
+    `likeness` is None for models without statistics. What the installation's own profile has takes the card's place.
+    """
+    calibration = profile.name if profile else None
+    facts = card.statistics
+    if facts is None or likeness is None:
+        return Limits(
+            familiarity=None,
+            known=None,
+            prediction_set=None,
+            state=ANSWERED,
+            because=NO_STATISTICS,
+            group=None,
+            nearest=[],
+            calibration=calibration,
+        )
+    known_from, least = facts.known_from, facts.sets.least
+    if profile:
+        known_from = known_from if profile.known_from is None else profile.known_from
+        least = least | profile.least
+    known = likeness.familiarity >= known_from
+    labels: Sequence[str] = prediction_set(probabilities, least)
+    decision = decide(
+        Situation(labels, first, probabilities[first], known, acceptable, card.groups), card.rules
+    )
+    return Limits(
+        familiarity=likeness.familiarity,
+        known=known,
+        prediction_set=list(labels),
+        state=decision.state,
+        because=decision.because,
+        group=decision.group,
+        nearest=likeness.nearest,
+        calibration=calibration,
+    )
