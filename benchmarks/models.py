@@ -102,8 +102,10 @@ def give_statistics(
 
 def statistics_tensors(home: npt.NDArray[np.float32], method: str) -> dict[str, npt.NDArray[Any]]:
     """The tensors of a method for home scans (scans, channels): one Gaussian, and the first half as references."""
-    mean = home.mean(axis=0)
-    values, vectors = np.linalg.eigh(np.cov(home, rowvar=False) + 0.1 * np.eye(home.shape[1]))
+    directions = unit(home)
+    mean = directions.mean(axis=0)
+    channels = home.shape[1]
+    values, vectors = np.linalg.eigh(np.cov(directions, rowvar=False) + 0.1 / channels * np.eye(channels))
     gaussian = (
         mean,
         (vectors / np.sqrt(values)).astype(np.float32),

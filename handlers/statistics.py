@@ -116,8 +116,12 @@ class Statistics:
 
 
 def mahalanobis(pooled: Tensor, mean: Tensor, projection: Tensor, centres: Tensor) -> Tensor:
-    """The squared distance of each scan (scans, C) to the nearest centre (K, D), in the space of the projection (C, D)."""
-    projected = (pooled - mean) @ projection
+    """The squared distance of each scan (scans, C) to the nearest centre (K, D), in the space of the projection (C, D).
+
+    The scans' vectors are first brought to a length of 1. How long they are says little of what is seen, and without it
+    other diseases stand out better (docs/training.md has the figures).
+    """
+    projected = (unit(pooled) - mean) @ projection
     differences = projected[:, None, :] - centres[None]
     return np.einsum("skd,skd->sk", differences, differences).min(axis=1)  # type: ignore[no-any-return]
 

@@ -42,14 +42,15 @@ def test_home_scans_are_familiar_and_strangers_are_not(method: str) -> None:
 def test_familiarity_is_the_share_of_home_scans_that_are_as_strange_or_stranger() -> None:
     tensors = {
         "mean": np.zeros(2, np.float32),
-        "projection": np.eye(2, dtype=np.float32),
-        "centres": np.array([[0, 0], [10, 0]], np.float32),
-        "home": np.array([1, 4, 9, 16], np.float32),
+        "projection": 5 * np.eye(2, dtype=np.float32),
+        "centres": np.array([[5, 0], [0, -5]], np.float32),
+        "home": np.array([1, 15, 30, 40], np.float32),
     }
     judge = Statistics(facts("mahalanobis"), tensors)
-    pooled = np.array([[0, 0], [2, 0], [8, 0], [7, 0], [10, 5]], np.float32)
-    assert judge.strangeness(pooled).tolist() == [0, 4, 4, 9, 25]
-    assert judge.familiarity(pooled).tolist() == [1, 0.75, 0.75, 0.5, 0]
+    # Of any length: (4, 3) and (8, 6) point to (0.8, 0.6), 10 from (5, 0) once they are five times as long.
+    pooled = np.array([[7, 0], [4, 3], [8, 6], [3, 4], [0, -1], [-2, 0]], np.float32)
+    assert judge.strangeness(pooled).tolist() == pytest.approx([0, 10, 10, 20, 0, 50], abs=1e-4)
+    assert judge.familiarity(pooled).tolist() == [1, 0.75, 0.75, 0.5, 1, 0]
 
 
 def test_neighbours_are_the_ten_nearest_by_cosine() -> None:
