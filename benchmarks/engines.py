@@ -16,15 +16,17 @@ import numpy as np
 import torch
 from torch import nn
 
-from benchmarks.inference import FORWARD, OURS, PAIR, RIVALS
+from benchmarks.inference import FORWARD, JUDGED, OURS, PAIR, RIVALS
 from handlers.card import ModelCard
 from handlers.engines.choice import load_engine
 from handlers.engines.eager import EagerEngine
+from handlers.engines.engine import Forward
 from handlers.engines.openvino import OpenVinoEngine
 from handlers.engines.serving_network import ServingNetwork, fast_precision, precision_name
 from handlers.engines.settings import EngineSettings
 from handlers.gradcam import HeadGradCam
-from handlers.network import load_network
+from handlers.limits import likenesses, limits
+from handlers.network import load_network, load_statistics
 from handlers.preprocessing import normalise
 
 WARM_ROUNDS = 2
@@ -52,27 +54,33 @@ def main(plan: dict[str, Any]) -> None:
     gflop_per_scan = operations(network, card) / 1e9
     network.to(device)
     head = HeadGradCam(network.get_submodule("head"))
+    statistics = load_statistics(folder, card, network)
+    assert statistics is not None
+    probabilities = dict.fromkeys(card.labels, 1 / len(card.labels))
+    forward = engine(torch.zeros(1, 3, card.input.size, card.input.size, dtype=torch.uint8))
 
     def explained(squares: torch.Tensor) -> object:
+        nonlocal forward
         count = len(squares)
-        return head.explain(engine(squares), range(count), [LABEL] * count)
+        forward = engine(squares)
+        return head.explain(forward, range(count), [LABEL] * count)
+
+    def judged(_squares: torch.Tensor) -> object:
+        """The forward before is judged, pooling included."""
+        fresh = Forward(forward.logits, forward.features)
+        assert fresh.pooled is not None
+        return [
+            limits(card, likeness, None, probabilities, card.labels[0], acceptable=True)
+            for likeness in likenesses(statistics, fresh.pooled)
+        ]
 
     subjects: dict[str, Run] = {
         f"{OURS}: {FORWARD}": engine,
         f"{OURS}: {PAIR}": explained,
-        f"eager fp32: {FORWARD}": EagerEngine(load_network(folder)[1], card.input, device, torch.float32),
-        f"eager {fast}: {FORWARD}": EagerEngine(load_network(folder)[1], card.input, device),
+        f"{OURS}: {JUDGED}": judged,
     }
-    if device.type == "cpu":
-        subjects |= {
-            f"{RIVALS[0]}: {FORWARD}": OpenVinoEngine(load_network(folder)[1], card.input),
-            f"{RIVALS[1]}: {FORWARD}": onnx_runtime(load_network(folder)[1], card, folder, plan["threads"]),
-        }
-    # At the end: threads of the two before spin for a while, and would slow what is begun anew.
-    subjects |= {
-        f"pytorch-grad-cam fp32: {PAIR}": pytorch_grad_cam(network, card, device),
-        f"captum fp32: {PAIR}": captum(load_network(folder)[1].to(device), card, device),
-    }
+    if not plan["alone"]:
+        subjects |= others(folder, card, network, device, plan["threads"])
     times: dict[int, dict[str, list[float]]] = {}
     for batch in plan["batches"]:
         squares = torch.randint(0, 256, (batch, 3, card.input.size, card.input.size), dtype=torch.uint8)
@@ -87,6 +95,27 @@ def main(plan: dict[str, Any]) -> None:
             }
         )
     )
+
+
+def others(
+    folder: Path, card: ModelCard, network: nn.Module, device: torch.device, threads: int
+) -> dict[str, Run]:
+    """What a user could take in place of our engine and explainer."""
+    fast = precision_name(fast_precision(device))
+    subjects: dict[str, Run] = {
+        f"eager fp32: {FORWARD}": EagerEngine(load_network(folder)[1], card.input, device, torch.float32),
+        f"eager {fast}: {FORWARD}": EagerEngine(load_network(folder)[1], card.input, device),
+    }
+    if device.type == "cpu":
+        subjects |= {
+            f"{RIVALS[0]}: {FORWARD}": OpenVinoEngine(load_network(folder)[1], card.input),
+            f"{RIVALS[1]}: {FORWARD}": onnx_runtime(load_network(folder)[1], card, folder, threads),
+        }
+    # At the end: threads of the two before spin for a while, and would slow what is begun anew.
+    return subjects | {
+        f"pytorch-grad-cam fp32: {PAIR}": pytorch_grad_cam(network, card, device),
+        f"captum fp32: {PAIR}": captum(load_network(folder)[1].to(device), card, device),
+    }
 
 
 def measure(

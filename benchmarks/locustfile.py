@@ -24,6 +24,9 @@ WARM_ANSWERS = 5
 """At least, and one for each client."""
 MIN_ANSWERS = 5
 POLL_S = 0.02
+PLAIN_FIELDS = {"prediction", "probabilities"}
+OWN_FIELDS = {"familiarity", "known", "prediction_set", "state", "because"}
+"""Of answers by this project's model code, which also name their model."""
 
 
 class Sampling:
@@ -95,8 +98,10 @@ def check(status: int, content: bytes, expect: str) -> tuple[str | None, dict[st
         return f"status {status}: {content[:200].decode(errors='replace')}", None
     if expect == "any":
         return None, None
-    if not isinstance(answer, dict) or not {"prediction", "probabilities"} <= answer.keys():
+    if not isinstance(answer, dict) or not PLAIN_FIELDS <= answer.keys():
         return "not an answer of the agreed shape", None
+    if "model" in answer and not OWN_FIELDS <= answer.keys():
+        return "an answer that doesn't say how far it goes", None
     if ("gradcam" in answer) != (expect == "explained"):
         return "an explanation too many or too few", None
     if expect == "explained" and len(answer["gradcam"]["overlay"]) < 1000:

@@ -68,13 +68,14 @@ def make_model(
 def give_statistics(
     folder: Path,
     home: npt.NDArray[np.float32] | None = None,
+    home_scans: int = 200,
     method: str = MAHALANOBIS,
     least: float = 0.1,
     known_from: float = 0.05,
     nearest: Sequence[str] = (),
     **card_changes: Any,
 ) -> StatisticsFacts:
-    """Give the model in `folder` statistics of the pooled features `home` (scans, channels), by default of made-up ones.
+    """Give the model in `folder` statistics of the pooled features `home` (scans, channels), or of `home_scans` made-up ones.
 
     Each label needs `least` probability to be in a set. `card_changes` are other fields of the card.
     """
@@ -82,7 +83,7 @@ def give_statistics(
     if home is None:
         with torch.device("meta"):
             channels = int(build_network(card.architecture, 2).num_features)  # type: ignore[arg-type]
-        home = np.random.default_rng(0).normal(size=(200, channels)).astype(np.float32)
+        home = np.random.default_rng(0).normal(size=(home_scans, channels)).astype(np.float32)
     tensors = statistics_tensors(home, method)
     if nearest:
         tensors["nearest"] = unit(home[: len(nearest)])

@@ -150,13 +150,13 @@ class _Bench:
                 self._in_process(setting)
 
     def _setting(self) -> Setting:
-        from benchmarks.models import make_model
+        from benchmarks.models import give_statistics, make_model
         from benchmarks.subjects import Setting
 
         store = self.folder / "store"
         model = store / MODEL_NAME / MODEL_VERSION
         if not model.exists():
-            make_model(store, MODEL_NAME, MODEL_VERSION, self.architecture)
+            give_statistics(make_model(store, MODEL_NAME, MODEL_VERSION, self.architecture))
         return Setting(store, model, self.python, self.capacity, self.folder, self.visit.images[0])
 
     def _in_process(self, setting: Setting) -> Mapping[bool, Direct]:

@@ -66,7 +66,7 @@ def run(arguments: argparse.Namespace) -> int:
     from benchmarks.environment import peers_python
     from benchmarks.errors import BenchmarkError
     from benchmarks.load import run_load
-    from benchmarks.models import make_model
+    from benchmarks.models import give_statistics, make_model
     from benchmarks.plots import lines
     from benchmarks.report import Report
     from benchmarks.scans import read_images
@@ -82,6 +82,7 @@ def run(arguments: argparse.Namespace) -> int:
         folder = Path(name)
         images, origin = read_images(arguments.scans, folder / "scans")
         model = make_model(folder / "store", architecture=arguments.architecture)
+        give_statistics(model)
         shared = capacity()
         server = retinote(folder / "store", model, folder, shared)
         try:

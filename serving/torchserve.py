@@ -238,6 +238,9 @@ def worker_variables(capacity: Capacity, engines: Path, engine: str) -> dict[str
     return {
         "OMP_NUM_THREADS": str(capacity.threads),
         "MKL_NUM_THREADS": str(capacity.threads),
+        # NumPy's own: what it multiplies takes a tenth of a millisecond, and threads that wait for PyTorch's take a
+        # hundred times as long.
+        "OPENBLAS_NUM_THREADS": "1",
         # Threads that wait for each other spin, by default for milliseconds. Where Java, the web app or another
         # worker wants the core, a forward then takes up to ten times as long; with this count, which libgomp
         # itself uses when there are more threads than cores, it takes no longer than without them.

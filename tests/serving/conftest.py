@@ -17,7 +17,7 @@ from serving.keys import InferenceKey
 from serving.management import ManagementClient, ModelVersion, NotRegistered
 from serving.processes import GuardedProcess
 from serving.torchserve import Ports, TorchServe
-from tests.models import make_model
+from tests.models import give_statistics, make_model
 from tests.services import ModelServer, free_ports
 
 MODEL = "trial"
@@ -48,7 +48,7 @@ def trial(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Trial]:
     """Started in two seconds; registering a model in it takes a few more."""
     folder = tmp_path_factory.mktemp("trial")
     for seed, version in enumerate((FIRST, SECOND)):
-        make_model(folder / "store", name=MODEL, version=version, seed=seed)
+        give_statistics(make_model(folder / "store", name=MODEL, version=version, seed=seed))
     server = TorchServe(
         home=folder / "torchserve",
         archives=folder / "archives",

@@ -14,6 +14,8 @@ import pytest
 import requests
 from PIL import Image
 
+from handlers.answer import WITHOUT_STATISTICS, Limits
+from handlers.answering import ANSWERED, NO_STATISTICS, STATES
 from handlers.card import ModelCard
 from serving.keys import ManagementKey
 from tests.dicom_files import dataset, written
@@ -77,7 +79,9 @@ def test_a_raw_image_is_answered_in_full(caller: Caller, card: ModelCard) -> Non
     assert sum(answer["probabilities"].values()) == pytest.approx(1, abs=1e-4)
     label, confidence = answer["prediction"]["label"], answer["prediction"]["confidence"]
     assert confidence == answer["probabilities"][label] == max(answer["probabilities"].values())
-    assert all(caveat.split(": ")[1] in card.caveats.values() for caveat in answer["caveats"])
+    told = [caveat for caveat in answer["caveats"] if caveat != WITHOUT_STATISTICS]
+    assert all(caveat.split(": ")[1] in card.caveats.values() for caveat in told)
+    check_limits(answer, card)
     assert answer["quality"] == {"acceptable": True, "reasons": []}
     assert answer["image"] == {"width": 768, "height": 496, "sha256": hashlib.sha256(content).hexdigest()}
     assert set(answer["timing_ms"]) == {"decode", "forward", "explain", "encode"}
@@ -92,6 +96,21 @@ def test_a_raw_image_is_answered_in_full(caller: Caller, card: ModelCard) -> Non
         assert 0 <= x < x + width <= 768 and 0 <= y < y + height <= 496
         assert all(x <= px < x + width and y <= py < y + height for px, py in region["polygon"])
         assert 0 < region["score"] <= 1
+
+
+def check_limits(answer: dict[str, Any], card: ModelCard) -> None:
+    """How far an answer goes is told by every version, whether it has statistics or not."""
+    assert Limits.__annotations__.keys() <= answer.keys()
+    assert answer["state"] in STATES
+    assert answer["calibration"] is None
+    assert (WITHOUT_STATISTICS in answer["caveats"]) is (card.statistics is None)
+    if card.statistics is None:
+        assert (answer["familiarity"], answer["known"], answer["prediction_set"]) == (None, None, None)
+        assert (answer["state"], answer["because"], answer["nearest"]) == (ANSWERED, NO_STATISTICS, [])
+    else:
+        assert answer["known"] is (answer["familiarity"] >= card.statistics.known_from)
+        assert set(answer["prediction_set"]) <= set(card.labels)
+        assert set(answer["nearest"]) <= set(card.statistics.nearest)
 
 
 FORMATS = {
@@ -152,7 +171,12 @@ def test_protocols_of_kserve_give_the_same_answer(caller: Caller, path: str) -> 
     response = caller.post(path, json.dumps(wrapped(base64.b64encode(content).decode())), "application/json")
 
     assert response.status_code == 200, response.text
-    assert opened(response.json())["gradcam"] == caller.predict(content).json()["gradcam"]
+    found, plain = opened(response.json()), caller.predict(content).json()
+    assert found["gradcam"] == plain["gradcam"]
+    if "prediction" in found:
+        assert {name: found[name] for name in Limits.__annotations__} == {
+            name: plain[name] for name in Limits.__annotations__
+        }
     refused = caller.post(path, json.dumps(wrapped("aGVsbG8=")), "application/json")
     assert (refused.status_code, refused.json()["error"]["code"]) == (400, "unreadable_image")
 

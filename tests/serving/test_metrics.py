@@ -18,7 +18,7 @@ pytestmark = pytest.mark.xdist_group("trial")
 
 
 def samples(trial: Trial, name: str) -> dict[tuple[str, ...], float]:
-    """A metric's values by version and label, code or step, as a scrape has them now."""
+    """A metric's values by version and its other words, as a scrape has them now."""
     text = read_metrics(trial.server.metrics_socket).decode()
     return {
         (sample.labels["model_version"], *_words(sample.labels)): sample.value
@@ -29,20 +29,31 @@ def samples(trial: Trial, name: str) -> dict[tuple[str, ...], float]:
 
 
 def _words(labels: dict[str, str]) -> Iterator[str]:
-    yield from (labels[name] for name in ("label", "code", "step") if name in labels)
+    yield from (labels[name] for name in ("label", "code", "step", "state", "known") if name in labels)
 
 
-def test_direct_calls_are_counted_by_label_and_version(both_served: Trial) -> None:
+def test_direct_calls_are_counted_by_label_state_and_version(both_served: Trial) -> None:
     headers = both_served.inference_key().headers() | {"Content-Type": "image/png"}
     url = f"{both_served.server.inference_url}/predictions/{MODEL}"
 
-    def counted(name: str, word: str) -> float:
-        return samples(both_served, name).get((FIRST, word), 0)
+    def counted(name: str, *words: str) -> float:
+        return samples(both_served, name).get((FIRST, *words), 0)
 
-    label = requests.post(url, png_bytes(), headers=headers, timeout=60).json()["prediction"]["label"]
+    answer = requests.post(url, png_bytes(), headers=headers, timeout=60).json()
+    label, state, known = answer["prediction"]["label"], answer["state"], str(answer["known"]).lower()
     wait_for(lambda: counted("retinote_model_predictions_total", label), what="the first prediction")
     steps = "retinote_model_step_duration_seconds_count"
-    before = counted("retinote_model_predictions_total", label), counted(steps, "forward")
+    answers, familiarity = "retinote_model_answers_total", "retinote_model_familiarity_count"
+
+    def of_answers() -> tuple[float, ...]:
+        return (
+            counted("retinote_model_predictions_total", label),
+            counted(steps, "forward"),
+            counted(answers, state, known),
+            counted(familiarity),
+        )
+
+    before = of_answers()
     refused = counted("retinote_model_refusals_total", "unreadable_image")
     # With a version in the address and without: TorchServe's own metrics call the second "default".
     for path in (url, f"{url}/{FIRST}"):
@@ -53,5 +64,4 @@ def test_direct_calls_are_counted_by_label_and_version(both_served: Trial) -> No
         lambda: counted("retinote_model_refusals_total", "unreadable_image") == refused + 1,
         what="the refused image",
     )
-    after = counted("retinote_model_predictions_total", label), counted(steps, "forward")
-    assert after == (before[0] + 2, before[1] + 2)
+    assert of_answers() == tuple(count + 2 for count in before)
