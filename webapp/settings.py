@@ -289,6 +289,8 @@ SPECTACULAR_SETTINGS = {
         "drf_spectacular.hooks.postprocess_schema_enums",
         "webapp.api.schema.add_errors",
     ],
+    # Several fields hold it.
+    "ENUM_NAME_OVERRIDES": {"StateEnum": "webapp.recommendations.answers.State"},
     "SWAGGER_UI_DIST": "SIDECAR",
     "SWAGGER_UI_FAVICON_HREF": "SIDECAR",
 }

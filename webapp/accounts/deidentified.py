@@ -37,7 +37,7 @@ class Shown(Enum):
 
 
 FIELDS: Mapping[str, Shown] = {
-    **dict.fromkeys(("patient_ref", "acquired", "note", "comment", "sha256"), Shown.EMPTY),
+    **dict.fromkeys(("patient_ref", "acquired", "note", "comment", "sha256", "device"), Shown.EMPTY),
     **dict.fromkeys(("timestamp", "predicted_at", "created", "modified", "oldest_queued"), Shown.NEVER),
     **dict.fromkeys(("user_id", "creator"), Shown.PSEUDONYM),
     **dict.fromkeys(("reader", "adjudicator", "creator_name"), Shown.NAME),
@@ -53,6 +53,12 @@ FIELDS: Mapping[str, Shown] = {
     **dict.fromkeys(
         ("heatmap_label", "caveats", "quality", "doubts", "model", "recommendation", "labels"), Shown.AS_IT_IS
     ),
+    **dict.fromkeys(
+        ("familiarity", "known", "prediction_set", "state", "because", "group", "nearest", "calibration"),
+        Shown.AS_IT_IS,
+    ),
+    "model_answer": Shown.AS_IT_IS,
+    "model_state": Shown.AS_IT_IS,
     **dict.fromkeys(("urgency_rank", "model_label", "model_name", "model_version"), Shown.AS_IT_IS),
     # Of readings; a label is one that a model knows, see webapp/scans/labels.py.
     **dict.fromkeys(

@@ -10,6 +10,7 @@ from webapp.api.fields import WrittenCountField
 from webapp.dashboard.intervals import LEAST_SCANS
 
 LONGEST_DAYS = 366
+STATE_SHARE_HELP = f"Null of fewer than {LEAST_SCANS} scans."
 KAPPA_HELP = f"-1 to 1; null where it is not defined, and of fewer than {LEAST_SCANS} scans."
 
 
@@ -36,15 +37,6 @@ class LabelCountSerializer(serializers.Serializer[Any]):
     doubtful = serializers.IntegerField(help_text="How many of these are of pictures that are doubtful.")
 
 
-class QueueSerializer(serializers.Serializer[Any]):
-    """All scans by their state, of whatever day."""
-
-    queued = serializers.IntegerField()
-    predicted = serializers.IntegerField()
-    failed = serializers.IntegerField()
-    oldest_queued = serializers.DateTimeField(allow_null=True, help_text="Null in de-identified data.")
-
-
 class IntervalSerializer(serializers.Serializer[Any]):
     """Where a figure lies with 95 % confidence (Wilson)."""
 
@@ -58,11 +50,53 @@ class ShareSerializer(IntervalSerializer):
     value = serializers.FloatField()
 
 
+class StatesSerializer(serializers.Serializer[Any]):
+    """How far the model has answered scans: how many, and of those whose state is known the shares."""
+
+    answered = serializers.IntegerField()
+    undecided = serializers.IntegerField()
+    not_answered = serializers.IntegerField()
+    unknown = serializers.IntegerField(help_text="Predicted by versions that didn't say.")
+    answered_share = ShareSerializer(allow_null=True, help_text=STATE_SHARE_HELP)
+    undecided_share = ShareSerializer(allow_null=True, help_text=STATE_SHARE_HELP)
+    not_answered_share = ShareSerializer(allow_null=True, help_text=STATE_SHARE_HELP)
+
+
+class StatesOfDaySerializer(StatesSerializer):
+    """Those of the uploads of a day."""
+
+    date = serializers.DateField()
+
+
+class StatesOfClinicSerializer(StatesSerializer):
+    """Those of a clinic."""
+
+    clinic = serializers.CharField(help_text="Empty for uploads of people without one.")
+
+
+class StatesOfDeviceSerializer(StatesSerializer):
+    """Those of a device."""
+
+    device = serializers.CharField(help_text="Maker and model; empty where they are not known.")
+
+
+class QueueSerializer(serializers.Serializer[Any]):
+    """All scans by their state, of whatever day."""
+
+    queued = serializers.IntegerField()
+    predicted = serializers.IntegerField()
+    failed = serializers.IntegerField()
+    oldest_queued = serializers.DateTimeField(allow_null=True, help_text="Null in de-identified data.")
+
+
 class VerdictsSerializer(serializers.Serializer[Any]):
-    """What readers said of a label of a version of the model, independently of each other."""
+    """What readers said of an answer of a version of the model, independently of each other."""
 
     model_version = serializers.CharField()
-    label = serializers.CharField()  # type: ignore[assignment]
+    label = serializers.CharField(  # type: ignore[assignment]
+        help_text="Or the group or the labels between which it was undecided; where it has not answered there is nothing "
+        "to agree with."
+    )
     agree = serializers.IntegerField()
     disagree = serializers.IntegerField()
     unsure = serializers.IntegerField()
@@ -112,7 +146,11 @@ class DashboardSerializer(serializers.Serializer[Any]):
     scans_per_day = DaySerializer(
         many=True, help_text="Empty in de-identified data, of which all other figures are of all times."
     )
-    labels = LabelCountSerializer(many=True)
+    labels = LabelCountSerializer(many=True, help_text="Of scans of which the model named one.")
+    states = StatesSerializer()
+    states_per_day = StatesOfDaySerializer(many=True, help_text="Empty in de-identified data.")
+    states_per_clinic = StatesOfClinicSerializer(many=True, help_text="Empty in de-identified data.")
+    states_per_device = StatesOfDeviceSerializer(many=True, help_text="Empty in de-identified data.")
     queue = QueueSerializer()
     verdicts = VerdictsSerializer(many=True)
     cohen = CohenSerializer(many=True)

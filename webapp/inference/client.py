@@ -19,6 +19,7 @@ from handlers.formats import media_type
 from serving.errors import ServingError
 from serving.keys import InferenceKey, ManagementKey
 from serving.management import ManagementClient, ModelVersion
+from webapp.recommendations.answers import State
 
 log = logging.getLogger(__name__)
 
@@ -66,6 +67,14 @@ class ModelAnswer:
     heatmap: bytes
     regions: list[dict[str, Any]] = field(default_factory=list)
     caveats: list[str] = field(default_factory=list)
+    familiarity: float | None = None
+    known: bool | None = None
+    prediction_set: list[str] | None = None
+    state: str = ""
+    because: str = ""
+    group: str = ""
+    nearest: list[str] = field(default_factory=list)
+    calibration: str = ""
 
     @classmethod
     def from_json(cls, answer: dict[str, Any]) -> ModelAnswer:
@@ -83,7 +92,16 @@ class ModelAnswer:
             overlay=base64.b64decode(gradcam["overlay"]),
             heatmap=base64.b64decode(gradcam["heatmap"]),
             regions=gradcam["regions"],
-            caveats=answer.get("caveats", []),  # archives of earlier handlers don't tell them
+            # Archives of earlier handlers don't tell these.
+            caveats=answer.get("caveats", []),
+            familiarity=answer.get("familiarity"),
+            known=answer.get("known"),
+            prediction_set=answer.get("prediction_set"),
+            state=State(answer["state"]).value if answer.get("state") else "",
+            because=answer.get("because") or "",
+            group=answer.get("group") or "",
+            nearest=answer.get("nearest") or [],
+            calibration=answer.get("calibration") or "",
         )
 
 

@@ -10,6 +10,7 @@ from webapp import clock
 from webapp.audit.hashing import audited
 from webapp.audit.viewing import OfScan
 from webapp.normal_form import NormalCharField
+from webapp.recommendations.answers import Answer, State
 from webapp.scans.models import Scan
 
 
@@ -19,6 +20,7 @@ class Verdict(models.TextChoices):
     AGREE = "agree", "Agree"
     DISAGREE = "disagree", "Disagree"
     UNSURE = "unsure", "Unsure"
+    NAMED = "named", "Named a label: the model had not answered"
 
 
 class Source(models.TextChoices):
@@ -57,6 +59,11 @@ class Review(OfScan):
     model_label = models.CharField(max_length=80)
     model_name = models.CharField(max_length=80)
     model_version = models.CharField(max_length=80)
+    model_state = models.CharField(
+        max_length=12, choices=State.choices, blank=True, help_text="How far the model had answered."
+    )
+    model_set = models.JSONField(default=list, blank=True, help_text="Labels that it could not rule out.")
+    model_group = models.CharField(max_length=200, blank=True, help_text="What they have in common.")
 
     class Meta:
         ordering = ("-created",)
@@ -69,6 +76,16 @@ class Review(OfScan):
 
     def __str__(self) -> str:
         return f"{self.verdict} {self.label}".strip()
+
+    @property
+    def model_answer(self) -> Answer:
+        """What the model had said, as far as it had said something."""
+        return Answer(
+            self.model_label,
+            self.model_state or "",
+            labels=tuple(self.model_set or ()),
+            group=self.model_group or "",
+        )
 
     @property
     def blind_source(self) -> Source:

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from typing import Any
 
-from drf_spectacular.utils import extend_schema_serializer
+from drf_spectacular.utils import extend_schema_field, extend_schema_serializer
 from rest_framework import serializers
 
 from webapp.accounts.deidentified import DeIdentified
 from webapp.accounts.models import User
 from webapp.accounts.pseudonyms import shown_name
 from webapp.api.fields import TextField, TrueFalseField
+from webapp.recommendations.answers import State
 from webapp.reviews.models import Adjudication, Review, Source, Verdict
 from webapp.reviews.reading import PredictionChanged, Seen, prediction_of
 from webapp.scans.disclosure import told
@@ -22,6 +23,12 @@ class PredictionSeenSerializer(serializers.Serializer[Any]):
 
     label = TextField(max_length=80, help_text="The scan's `prediction`.")  # type: ignore[assignment]
     model_version = TextField(max_length=80, allow_blank=True, help_text="The version of the scan's `model`.")
+    state = serializers.ChoiceField(
+        choices=State.choices,
+        required=False,
+        allow_null=True,
+        help_text="The scan's `state`. Left out, another state of the same label and version is no other prediction.",
+    )
 
 
 @extend_schema_serializer(component_name="Review")
@@ -33,7 +40,8 @@ class ReviewSerializer(DeIdentified, serializers.Serializer[Any]):
     verdict = serializers.ChoiceField(
         choices=Verdict.choices,
         required=False,
-        help_text="Without it, it follows from the label that you see: the way to read blind.",
+        help_text="Without it, it follows from the label that you see: the way to read blind, and, as `named`, where the "
+        "model has not answered (`state`), so that there is nothing to agree or disagree with.",
     )
     blind = TrueFalseField(
         default=False,
@@ -67,9 +75,23 @@ class ReviewSerializer(DeIdentified, serializers.Serializer[Any]):
     timestamp = serializers.DateTimeField(
         source="created", read_only=True, allow_null=True, help_text="Null in de-identified data."
     )
-    model_label = serializers.CharField(read_only=True)
+    model_label = serializers.CharField(
+        read_only=True, help_text="The scan's `prediction` then; what the model said is `model_answer`."
+    )
+    model_state = serializers.SerializerMethodField(
+        help_text="The scan's `state` then; null where it had none."
+    )
+    model_answer = serializers.CharField(
+        source="model_answer.text",
+        read_only=True,
+        help_text="What the model had said, in words: a label, a group or labels, or that it had not answered.",
+    )
     model_name = serializers.CharField(read_only=True)
     model_version = serializers.CharField(read_only=True)
+
+    @extend_schema_field(serializers.ChoiceField(choices=State.choices, allow_null=True))
+    def get_model_state(self, review: Review) -> str | None:
+        return review.model_state or None
 
     def get_reader(self, review: Review) -> str:
         return shown_name(review.reader, self.context["request"].user)

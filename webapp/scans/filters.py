@@ -15,6 +15,7 @@ from webapp.accounts.abilities import Ability
 from webapp.accounts.models import User
 from webapp.api.fields import has_plain_digits
 from webapp.normal_form import normal
+from webapp.recommendations.answers import State
 from webapp.scans.disclosure import disclose_all_answers
 from webapp.scans.labels import newest_labels
 from webapp.scans.models import Eye, Scan, Status, known_answers
@@ -69,9 +70,14 @@ class ScanFilter(django_filters.FilterSet):  # type: ignore[misc]
     prediction = django_filters.CharFilter(
         field_name="label",
         method="filter_answer",
-        help_text="A label, as in `prediction`; none that is hidden.",
+        help_text="A label, as in `prediction`; none that is hidden. `state` tells which of them are answers.",
     )
     status = django_filters.ChoiceFilter(choices=Status.choices)
+    state = django_filters.ChoiceFilter(
+        choices=State.choices,
+        method="filter_answer",
+        help_text="How far the model has answered, as in `state`; none that is hidden.",
+    )
     reviewed = TrueFalseFilter()
     eye = django_filters.ChoiceFilter(choices=Eye.choices)
     patient_ref = django_filters.CharFilter(

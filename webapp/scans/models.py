@@ -16,7 +16,9 @@ from webapp.accounts.models import User
 from webapp.audit.hashing import audited
 from webapp.audit.viewing import OfScan
 from webapp.normal_form import NormalCharField
+from webapp.recommendations.answers import State
 from webapp.recommendations.doubt import doubts_of
+from webapp.scans.limits import LIMITS, Limits
 
 
 class Status(models.TextChoices):
@@ -100,13 +102,14 @@ PREDICTION_FIELDS = (
     "overlay_name",
     "heatmap_name",
     "predicted_at",
+    *LIMITS,
 )
 LEFT_TO_DO = ("status", "failure", "attempts", "next_attempt_at", "claimed_until", "waited_ms")
 OF_READINGS = ("reviewed", "readers", "dispute", "settled_label", "final_reading", "final_rank")
 
 
 @audited("scan", apart=(*PREDICTION_FIELDS, *LEFT_TO_DO, *OF_READINGS, "urgency_rank"))
-class Scan(OfScan):
+class Scan(Limits, OfScan):
     """One uploaded B-scan with its newest prediction. Its image bytes lie in files below the media folder."""
 
     SCAN_FIELD = "pk"
@@ -136,6 +139,9 @@ class Scan(OfScan):
         help_text="When it was taken: a day, month or year, such as 2024-03-17 or 2024-03.",
     )
     note = NormalCharField(max_length=2000, blank=True)
+    device = models.CharField(
+        max_length=80, blank=True, help_text="Maker and model, of those that this program knows."
+    )
 
     status = models.CharField(max_length=9, choices=Status.choices, default=Status.QUEUED)
     failure = models.JSONField(null=True, blank=True)
@@ -200,6 +206,7 @@ class Scan(OfScan):
             models.Index(fields=["clinic", "-timestamp", "-id"], name="newest_of_clinic"),
             models.Index(fields=["label", "-timestamp", "-id"], name="newest_of_label"),
             models.Index(fields=["status", "-timestamp", "-id"], name="newest_of_status"),
+            models.Index(fields=["state", "-timestamp", "-id"], name="newest_of_state"),
             models.Index(fields=["patient_ref", "-timestamp", "-id"], name="newest_of_patient"),
             models.Index(fields=["-urgency_rank", "-timestamp", "-id"], name="most_urgent"),
             models.Index(fields=["-final_rank", "-timestamp", "-id"], name="most_urgent_read"),
@@ -252,7 +259,7 @@ class Scan(OfScan):
 
 
 @audited("prediction")
-class Prediction(OfScan):
+class Prediction(Limits, OfScan):
     """One answer of the model server about a scan; never changed, so that earlier ones can be looked up."""
 
     scan_id: ObjectId
@@ -276,7 +283,7 @@ class Prediction(OfScan):
         ordering = ("-predicted_at",)
 
     def __str__(self) -> str:
-        return f"{self.label} by {self.model_name} {self.model_version}"
+        return f"{self.answer.text} by {self.model_name} {self.model_version}"
 
 
 class Disclosure(models.Model):
@@ -296,6 +303,9 @@ class Disclosure(models.Model):
     readings_at = models.DateTimeField(null=True, help_text="When something of others' was first shown.")
     label = models.CharField(max_length=80, blank=True, help_text="Of the answer that was shown last.")
     model_version = models.CharField(max_length=80, blank=True, help_text="Of the same answer.")
+    state = models.CharField(
+        max_length=12, choices=State.choices, blank=True, help_text="Of the same answer."
+    )
 
     def __str__(self) -> str:
         return f"{self.user_id} was shown {self.scan_id or 'all scans'}"

@@ -18,6 +18,7 @@ from webapp.inference.client import POOL_SIZE, ImageRefused, ModelAnswer, ModelU
 from webapp.metrics import instruments
 from webapp.recommendations.rules import recommend
 from webapp.scans import storage
+from webapp.scans.limits import LIMITS
 from webapp.scans.models import PREDICTION_FIELDS, Prediction, Scan, ScanQuerySet, Status
 from webapp.transactions import all_or_nothing
 
@@ -119,6 +120,7 @@ def _store(scan: Scan, answer: ModelAnswer, still: ScanQuerySet) -> None:
         "overlay_name": overlay_name,
         "heatmap_name": heatmap_name,
         "predicted_at": clock.now(),
+        **{name: getattr(answer, name) for name in LIMITS},
     }
     waited_ms = scan.waited_ms
     if waited_ms is None:

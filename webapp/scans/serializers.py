@@ -15,6 +15,7 @@ from webapp.accounts.deidentified import DeIdentified
 from webapp.accounts.models import User
 from webapp.annotations.serializers import AnnotationSerializer
 from webapp.api.fields import NumberField, PatternField, TextField, WrittenNumberField
+from webapp.recommendations.answers import State
 from webapp.scans.differences import ENTERED, FoundIn
 from webapp.scans.final_serializers import (
     FinalReadingSerializer,
@@ -26,6 +27,10 @@ from webapp.scans.scale import LARGEST, SMALLEST
 
 PATTERN = r"^[0-9]{4}(-[0-9]{2}(-[0-9]{2})?)?$"
 WRITTEN_AS = "2024-03-17, 2024-03 or 2024"
+PREDICTION_HELP = (
+    "The most probable label. It is the model's answer where `state` is `answered` or null, and only there."
+)
+CONFIDENCE_HELP = "Probability of that label. Where `state` is `not_answered` it says nothing."
 
 
 class FileTooLarge(exceptions.APIException):
@@ -153,7 +158,52 @@ class DoubtsField(serializers.ListField):
         )
 
 
-class ScanSerializer(DeIdentified, serializers.Serializer[Any]):
+class LimitsSerializer(serializers.Serializer[Any]):
+    """How far the model has answered. All null or empty without a prediction, in those of versions that didn't say, and
+    while the answer is hidden."""
+
+    state = serializers.ChoiceField(
+        choices=State.choices,
+        allow_null=True,
+        help_text="`answered`: `prediction` is the answer. `undecided`: all of `prediction_set` is. `not_answered`: there "
+        "is none; show no label then. Null where that is not known.",
+    )
+    because = serializers.CharField(
+        allow_null=True,
+        help_text="Why, as a code: `unfamiliar`, `no_label`, `too_many`, `one_group`, `several`, `one_label`, "
+        "`no_statistics`, or one of the model's card.",
+    )
+    prediction_set = serializers.ListField(
+        child=serializers.CharField(),
+        allow_null=True,
+        help_text="Labels that can't be ruled out at 90 %, most probable first. Null where the model can't tell.",
+    )
+    group = serializers.CharField(
+        allow_null=True, help_text="What the labels of the set have in common, as people name it."
+    )
+    familiarity = serializers.FloatField(
+        allow_null=True,
+        help_text="Share of the scans that the model learnt from, or of others like them, that are stranger; 0 to 1.",
+    )
+    known = serializers.BooleanField(
+        allow_null=True, help_text="Whether the picture looks like those that the model learnt from."
+    )
+    nearest = serializers.SerializerMethodField(
+        help_text="Up to three simulated scans that it is most like, in words; never a patient's."
+    )
+    calibration = serializers.CharField(
+        allow_null=True, help_text="The profile of this installation that was applied, by its name."
+    )
+
+    def get_nearest(self, scan: Scan) -> list[str]:
+        return list(scan.nearest or [])
+
+
+OR_NULL = ("prediction", "state", "because", "group", "calibration")
+"""Fields of an answer that are null where nothing is stored."""
+
+
+class ScanSerializer(DeIdentified, LimitsSerializer):
     """A scan with its newest prediction; who reads de-identified data sees what `deidentified.py` leaves of it."""
 
     id = serializers.CharField()
@@ -174,6 +224,10 @@ class ScanSerializer(DeIdentified, serializers.Serializer[Any]):
         help_text=f"When it was taken: {WRITTEN_AS}. Empty when it is not known, and in de-identified data."
     )
     note = serializers.CharField()
+    device = serializers.SerializerMethodField(
+        help_text="What took the picture, by maker and model, where the file names one that is known here; empty "
+        "otherwise, and in de-identified data."
+    )
     timestamp = serializers.DateTimeField(allow_null=True, help_text="Null in de-identified data.")
     user_id = serializers.CharField()
     answer_hidden = serializers.BooleanField(
@@ -182,8 +236,8 @@ class ScanSerializer(DeIdentified, serializers.Serializer[Any]):
     labels = serializers.ListField(
         child=serializers.CharField(), help_text="Those that the model knows, in the alphabet's order."
     )
-    prediction = serializers.CharField(source="label", allow_null=True)
-    confidence = serializers.FloatField(allow_null=True)
+    prediction = serializers.CharField(source="label", allow_null=True, help_text=PREDICTION_HELP)
+    confidence = serializers.FloatField(allow_null=True, help_text=CONFIDENCE_HELP)
     probabilities = serializers.DictField(child=serializers.FloatField())
     heatmap_label = serializers.CharField(source="gradcam_label", allow_null=True)
     regions = RegionSerializer(many=True)
@@ -216,7 +270,7 @@ class ScanSerializer(DeIdentified, serializers.Serializer[Any]):
         data = super().to_representation(instance.as_shown_to(self._reader))
         if not instance.is_open_to(self._reader):
             data |= {"dispute": 0.0, "settled_label": None}
-        for name in ("prediction", "heatmap_label", "settled_label"):
+        for name in (*OR_NULL, "heatmap_label", "settled_label"):
             data[name] = data[name] or None
         return data
 
@@ -236,6 +290,9 @@ class ScanSerializer(DeIdentified, serializers.Serializer[Any]):
 
     def get_caveats(self, scan: Scan) -> list[str]:
         return caveats(scan)
+
+    def get_device(self, scan: Scan) -> str:
+        return scan.device or ""  # documents of earlier versions have none
 
     @extend_schema_field(QualitySerializer(allow_null=True))
     def get_quality(self, scan: Scan) -> dict[str, Any] | None:
@@ -294,13 +351,13 @@ class CountSerializer(serializers.Serializer[Any]):
     count = serializers.IntegerField()
 
 
-class HistorySerializer(DeIdentified, serializers.Serializer[Any]):
+class HistorySerializer(DeIdentified, LimitsSerializer):
     """A line of the history per scan."""
 
     id = serializers.CharField()
     image_path = serializers.SerializerMethodField()
-    prediction = serializers.CharField(source="label", allow_null=True)
-    confidence = serializers.FloatField(allow_null=True)
+    prediction = serializers.CharField(source="label", allow_null=True, help_text=PREDICTION_HELP)
+    confidence = serializers.FloatField(allow_null=True, help_text=CONFIDENCE_HELP)
     final_reading = serializers.SerializerMethodField(help_text="As the scan's.")
     doubts = DoubtsField()
     caveats = serializers.SerializerMethodField()
@@ -314,7 +371,8 @@ class HistorySerializer(DeIdentified, serializers.Serializer[Any]):
     def to_representation(self, instance: Scan) -> dict[str, Any]:
         """Empty strings of what isn't known yet, or is hidden, become null."""
         data = super().to_representation(instance.as_shown_to(self.context["request"].user))
-        data["prediction"] = data["prediction"] or None
+        for name in OR_NULL:
+            data[name] = data[name] or None
         return data
 
     def get_image_path(self, scan: Scan) -> str:

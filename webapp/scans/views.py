@@ -54,7 +54,7 @@ from webapp.scans.worklist import Ordering, ScanPages, WorklistPages
 ID = OpenApiParameter("id", OpenApiTypes.STR, OpenApiParameter.PATH)
 PICTURE = OpenApiResponse(OpenApiTypes.BINARY, description="The picture's bytes.")
 # Orders that follow from what the model, or other readers, said.
-TELLING = (Ordering.URGENT, Ordering.UNCERTAIN, Ordering.DISPUTED)
+TELLING = (Ordering.URGENT, Ordering.UNCERTAIN, Ordering.DISPUTED, Ordering.STATE)
 BLIND_ORDER = (
     f"You read blind: this order would tell what is hidden. Use {Ordering.NEWEST}, or end reading blind."
 )

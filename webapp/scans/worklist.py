@@ -17,8 +17,10 @@ from webapp.accounts.models import User
 from webapp.api.pagination import NewestFirst
 from webapp.audit.viewing import page_of
 from webapp.mongodb import lookups  # noqa: F401 # is_missing
+from webapp.recommendations.answers import State
 from webapp.scans.models import Scan, ScanQuerySet, open_readings, sees_all_readings
 
+WORST_FIRST = (State.NOT_ANSWERED, State.UNDECIDED, State.ANSWERED)
 AFTER = "after"
 """The parameter that names the scan that a list begins behind."""
 
@@ -30,6 +32,7 @@ class Ordering(TextChoices):
     URGENT = "urgent", "Most urgent"
     UNCERTAIN = "uncertain", "Least certain"
     DISPUTED = "disputed", "Most disputed"
+    STATE = "state", "Not answered first"
 
 
 @dataclass(frozen=True)
@@ -84,11 +87,18 @@ def stretches(ordering: Ordering, scans: ScanQuerySet, reader: User) -> list[tup
         unread = [Stretch(scans.filter(each), "-urgency_rank") for each in is_unread]
         return [(Stretch(scans.filter(read), "-final_rank"), *unread)]
     if ordering == Ordering.UNCERTAIN:  # what has no confidence is not uncertain, but unread by the model
-        return [(Stretch(scans.filter(confidence__isnull=False), "confidence"),)]
+        # Where it has not answered its confidence says nothing, however high it is.
+        unsure = Q(state=State.NOT_ANSWERED)
+        sure = scans.filter(~unsure, confidence__isnull=False)
+        return [(Stretch(scans.filter(unsure)),), (Stretch(sure, "confidence"),)]
     if ordering == Ordering.DISPUTED:
         # A dispute that is hidden until the own verdict is none here, as it is none where the scan is shown.
         disputed = open_readings(reader) & Q(dispute__gt=0)
         return [(Stretch(scans.filter(disputed), "-dispute"),), (Stretch(scans.exclude(disputed)),)]
+    if ordering == Ordering.STATE:
+        # Each by the index of its state; what has none, in documents of before or without a prediction, comes last.
+        of_state = [(Stretch(scans.filter(state=state)),) for state in WORST_FIRST]
+        return [*of_state, (Stretch(scans.exclude(state__in=WORST_FIRST)),)]
     return [(Stretch(scans),)]
 
 

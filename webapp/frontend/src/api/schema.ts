@@ -560,7 +560,15 @@ export interface components {
             least_scans: number;
             /** @description Empty in de-identified data, of which all other figures are of all times. */
             scans_per_day: components["schemas"]["Day"][];
+            /** @description Of scans of which the model named one. */
             labels: components["schemas"]["LabelCount"][];
+            states: components["schemas"]["States"];
+            /** @description Empty in de-identified data. */
+            states_per_day: components["schemas"]["StatesOfDay"][];
+            /** @description Empty in de-identified data. */
+            states_per_clinic: components["schemas"]["StatesOfClinic"][];
+            /** @description Empty in de-identified data. */
+            states_per_device: components["schemas"]["StatesOfDevice"][];
             queue: components["schemas"]["Queue"];
             verdicts: components["schemas"]["Verdicts"][];
             cohen: components["schemas"]["Cohen"][];
@@ -678,10 +686,39 @@ export interface components {
         };
         /** @description A line of the history per scan. */
         History: {
+            /**
+             * @description `answered`: `prediction` is the answer. `undecided`: all of `prediction_set` is. `not_answered`: there is none; show no label then. Null where that is not known.
+             *
+             *     * `answered` - Answered
+             *     * `undecided` - Undecided
+             *     * `not_answered` - Not answered
+             */
+            state: (components["schemas"]["StateEnum"] | components["schemas"]["NullEnum"]) | null;
+            /** @description Why, as a code: `unfamiliar`, `no_label`, `too_many`, `one_group`, `several`, `one_label`, `no_statistics`, or one of the model's card. */
+            because: string | null;
+            /** @description Labels that can't be ruled out at 90 %, most probable first. Null where the model can't tell. */
+            prediction_set: string[] | null;
+            /** @description What the labels of the set have in common, as people name it. */
+            group: string | null;
+            /**
+             * Format: double
+             * @description Share of the scans that the model learnt from, or of others like them, that are stranger; 0 to 1.
+             */
+            familiarity: number | null;
+            /** @description Whether the picture looks like those that the model learnt from. */
+            known: boolean | null;
+            /** @description Up to three simulated scans that it is most like, in words; never a patient's. */
+            readonly nearest: string[];
+            /** @description The profile of this installation that was applied, by its name. */
+            calibration: string | null;
             id: string;
             readonly image_path: string;
+            /** @description The most probable label. It is the model's answer where `state` is `answered` or null, and only there. */
             prediction: string | null;
-            /** Format: double */
+            /**
+             * Format: double
+             * @description Probability of that label. Where `state` is `not_answered` it says nothing.
+             */
             confidence: number | null;
             /** @description As the scan's. */
             readonly final_reading: components["schemas"]["FinalReading"] | null;
@@ -741,6 +778,8 @@ export interface components {
             name: string;
             version: string;
         };
+        /** @enum {unknown} */
+        NullEnum: null;
         /** @description Labels and urgencies. */
         Options: {
             /** @description Those that the newest prediction knows, in the alphabet's order. */
@@ -807,6 +846,14 @@ export interface components {
             label: string;
             /** @description The version of the scan's `model`. */
             model_version: string;
+            /**
+             * @description The scan's `state`. Left out, another state of the same label and version is no other prediction.
+             *
+             *     * `answered` - Answered
+             *     * `undecided` - Undecided
+             *     * `not_answered` - Not answered
+             */
+            state?: (components["schemas"]["StateEnum"] | components["schemas"]["NullEnum"]) | null;
         };
         /** @description A prediction by what it says. */
         PredictionSeenRequest: {
@@ -814,6 +861,14 @@ export interface components {
             label: string;
             /** @description The version of the scan's `model`. */
             model_version: string;
+            /**
+             * @description The scan's `state`. Left out, another state of the same label and version is no other prediction.
+             *
+             *     * `answered` - Answered
+             *     * `undecided` - Undecided
+             *     * `not_answered` - Not answered
+             */
+            state?: (components["schemas"]["StateEnum"] | components["schemas"]["NullEnum"]) | null;
         };
         /** @description Whether the image is good enough to be read. */
         Quality: {
@@ -897,11 +952,12 @@ export interface components {
             readonly id: string;
             readonly scan: string;
             /**
-             * @description Without it, it follows from the label that you see: the way to read blind.
+             * @description Without it, it follows from the label that you see: the way to read blind, and, as `named`, where the model has not answered (`state`), so that there is nothing to agree or disagree with.
              *
              *     * `agree` - Agree
              *     * `disagree` - Disagree
              *     * `unsure` - Unsure
+             *     * `named` - Named a label: the model had not answered
              */
             verdict?: components["schemas"]["VerdictEnum"];
             /**
@@ -935,18 +991,24 @@ export interface components {
              * @description Null in de-identified data.
              */
             readonly timestamp: string | null;
+            /** @description The scan's `prediction` then; what the model said is `model_answer`. */
             readonly model_label: string;
+            /** @description The scan's `state` then; null where it had none. */
+            readonly model_state: (components["schemas"]["StateEnum"] | components["schemas"]["NullEnum"]) | null;
+            /** @description What the model had said, in words: a label, a group or labels, or that it had not answered. */
+            readonly model_answer: string;
             readonly model_name: string;
             readonly model_version: string;
         };
         /** @description A verdict on a scan's prediction, together with the prediction that the reader saw. */
         ReviewRequest: {
             /**
-             * @description Without it, it follows from the label that you see: the way to read blind.
+             * @description Without it, it follows from the label that you see: the way to read blind, and, as `named`, where the model has not answered (`state`), so that there is nothing to agree or disagree with.
              *
              *     * `agree` - Agree
              *     * `disagree` - Disagree
              *     * `unsure` - Unsure
+             *     * `named` - Named a label: the model had not answered
              */
             verdict?: components["schemas"]["VerdictEnum"];
             /**
@@ -973,6 +1035,31 @@ export interface components {
         RoleEnum: "clinician" | "researcher" | "administrator";
         /** @description A scan with its newest prediction; who reads de-identified data sees what `deidentified.py` leaves of it. */
         Scan: {
+            /**
+             * @description `answered`: `prediction` is the answer. `undecided`: all of `prediction_set` is. `not_answered`: there is none; show no label then. Null where that is not known.
+             *
+             *     * `answered` - Answered
+             *     * `undecided` - Undecided
+             *     * `not_answered` - Not answered
+             */
+            state: (components["schemas"]["StateEnum"] | components["schemas"]["NullEnum"]) | null;
+            /** @description Why, as a code: `unfamiliar`, `no_label`, `too_many`, `one_group`, `several`, `one_label`, `no_statistics`, or one of the model's card. */
+            because: string | null;
+            /** @description Labels that can't be ruled out at 90 %, most probable first. Null where the model can't tell. */
+            prediction_set: string[] | null;
+            /** @description What the labels of the set have in common, as people name it. */
+            group: string | null;
+            /**
+             * Format: double
+             * @description Share of the scans that the model learnt from, or of others like them, that are stranger; 0 to 1.
+             */
+            familiarity: number | null;
+            /** @description Whether the picture looks like those that the model learnt from. */
+            known: boolean | null;
+            /** @description Up to three simulated scans that it is most like, in words; never a patient's. */
+            readonly nearest: string[];
+            /** @description The profile of this installation that was applied, by its name. */
+            calibration: string | null;
             id: string;
             status: components["schemas"]["StatusEnum"];
             failure: components["schemas"]["Failure"] | null;
@@ -999,6 +1086,8 @@ export interface components {
             /** @description When it was taken: 2024-03-17, 2024-03 or 2024. Empty when it is not known, and in de-identified data. */
             acquired: string;
             note: string;
+            /** @description What took the picture, by maker and model, where the file names one that is known here; empty otherwise, and in de-identified data. */
+            readonly device: string;
             /**
              * Format: date-time
              * @description Null in de-identified data.
@@ -1009,8 +1098,12 @@ export interface components {
             answer_hidden: boolean;
             /** @description Those that the model knows, in the alphabet's order. */
             labels: string[];
+            /** @description The most probable label. It is the model's answer where `state` is `answered` or null, and only there. */
             prediction: string | null;
-            /** Format: double */
+            /**
+             * Format: double
+             * @description Probability of that label. Where `state` is `not_answered` it says nothing.
+             */
             confidence: number | null;
             probabilities: {
                 [key: string]: number;
@@ -1092,6 +1185,75 @@ export interface components {
             url: string | null;
         };
         /**
+         * @description * `answered` - Answered
+         *     * `undecided` - Undecided
+         *     * `not_answered` - Not answered
+         * @enum {string}
+         */
+        StateEnum: "answered" | "undecided" | "not_answered";
+        /** @description How far the model has answered scans: how many, and of those whose state is known the shares. */
+        States: {
+            answered: number;
+            undecided: number;
+            not_answered: number;
+            /** @description Predicted by versions that didn't say. */
+            unknown: number;
+            /** @description Null of fewer than 20 scans. */
+            answered_share: components["schemas"]["Share"] | null;
+            /** @description Null of fewer than 20 scans. */
+            undecided_share: components["schemas"]["Share"] | null;
+            /** @description Null of fewer than 20 scans. */
+            not_answered_share: components["schemas"]["Share"] | null;
+        };
+        /** @description Those of a clinic. */
+        StatesOfClinic: {
+            answered: number;
+            undecided: number;
+            not_answered: number;
+            /** @description Predicted by versions that didn't say. */
+            unknown: number;
+            /** @description Null of fewer than 20 scans. */
+            answered_share: components["schemas"]["Share"] | null;
+            /** @description Null of fewer than 20 scans. */
+            undecided_share: components["schemas"]["Share"] | null;
+            /** @description Null of fewer than 20 scans. */
+            not_answered_share: components["schemas"]["Share"] | null;
+            /** @description Empty for uploads of people without one. */
+            clinic: string;
+        };
+        /** @description Those of the uploads of a day. */
+        StatesOfDay: {
+            answered: number;
+            undecided: number;
+            not_answered: number;
+            /** @description Predicted by versions that didn't say. */
+            unknown: number;
+            /** @description Null of fewer than 20 scans. */
+            answered_share: components["schemas"]["Share"] | null;
+            /** @description Null of fewer than 20 scans. */
+            undecided_share: components["schemas"]["Share"] | null;
+            /** @description Null of fewer than 20 scans. */
+            not_answered_share: components["schemas"]["Share"] | null;
+            /** Format: date */
+            date: string;
+        };
+        /** @description Those of a device. */
+        StatesOfDevice: {
+            answered: number;
+            undecided: number;
+            not_answered: number;
+            /** @description Predicted by versions that didn't say. */
+            unknown: number;
+            /** @description Null of fewer than 20 scans. */
+            answered_share: components["schemas"]["Share"] | null;
+            /** @description Null of fewer than 20 scans. */
+            undecided_share: components["schemas"]["Share"] | null;
+            /** @description Null of fewer than 20 scans. */
+            not_answered_share: components["schemas"]["Share"] | null;
+            /** @description Maker and model; empty where they are not known. */
+            device: string;
+        };
+        /**
          * @description * `queued` - Queued: waits for the model server
          *     * `predicted` - Predicted
          *     * `failed` - Failed: the model server refuses the image
@@ -1144,6 +1306,31 @@ export interface components {
         };
         /** @description The answer to an upload. */
         Uploaded: {
+            /**
+             * @description `answered`: `prediction` is the answer. `undecided`: all of `prediction_set` is. `not_answered`: there is none; show no label then. Null where that is not known.
+             *
+             *     * `answered` - Answered
+             *     * `undecided` - Undecided
+             *     * `not_answered` - Not answered
+             */
+            state: (components["schemas"]["StateEnum"] | components["schemas"]["NullEnum"]) | null;
+            /** @description Why, as a code: `unfamiliar`, `no_label`, `too_many`, `one_group`, `several`, `one_label`, `no_statistics`, or one of the model's card. */
+            because: string | null;
+            /** @description Labels that can't be ruled out at 90 %, most probable first. Null where the model can't tell. */
+            prediction_set: string[] | null;
+            /** @description What the labels of the set have in common, as people name it. */
+            group: string | null;
+            /**
+             * Format: double
+             * @description Share of the scans that the model learnt from, or of others like them, that are stranger; 0 to 1.
+             */
+            familiarity: number | null;
+            /** @description Whether the picture looks like those that the model learnt from. */
+            known: boolean | null;
+            /** @description Up to three simulated scans that it is most like, in words; never a patient's. */
+            readonly nearest: string[];
+            /** @description The profile of this installation that was applied, by its name. */
+            calibration: string | null;
             id: string;
             status: components["schemas"]["StatusEnum"];
             failure: components["schemas"]["Failure"] | null;
@@ -1170,6 +1357,8 @@ export interface components {
             /** @description When it was taken: 2024-03-17, 2024-03 or 2024. Empty when it is not known, and in de-identified data. */
             acquired: string;
             note: string;
+            /** @description What took the picture, by maker and model, where the file names one that is known here; empty otherwise, and in de-identified data. */
+            readonly device: string;
             /**
              * Format: date-time
              * @description Null in de-identified data.
@@ -1180,8 +1369,12 @@ export interface components {
             answer_hidden: boolean;
             /** @description Those that the model knows, in the alphabet's order. */
             labels: string[];
+            /** @description The most probable label. It is the model's answer where `state` is `answered` or null, and only there. */
             prediction: string | null;
-            /** Format: double */
+            /**
+             * Format: double
+             * @description Probability of that label. Where `state` is `not_answered` it says nothing.
+             */
             confidence: number | null;
             probabilities: {
                 [key: string]: number;
@@ -1222,12 +1415,14 @@ export interface components {
          * @description * `agree` - Agree
          *     * `disagree` - Disagree
          *     * `unsure` - Unsure
+         *     * `named` - Named a label: the model had not answered
          * @enum {string}
          */
-        VerdictEnum: "agree" | "disagree" | "unsure";
-        /** @description What readers said of a label of a version of the model, independently of each other. */
+        VerdictEnum: "agree" | "disagree" | "unsure" | "named";
+        /** @description What readers said of an answer of a version of the model, independently of each other. */
         Verdicts: {
             model_version: string;
+            /** @description Or the group or the labels between which it was undecided; where it has not answered there is nothing to agree with. */
             label: string;
             agree: number;
             disagree: number;
@@ -1525,11 +1720,19 @@ export interface operations {
                 model_version?: string;
                 /** @description Finds nothing in de-identified data. */
                 patient_ref?: string;
-                /** @description A label, as in `prediction`; none that is hidden. */
+                /** @description A label, as in `prediction`; none that is hidden. `state` tells which of them are answers. */
                 prediction?: string;
                 reviewed?: boolean;
                 /** @description Words of the patient's reference, the note or the model's label. */
                 search?: string;
+                /**
+                 * @description How far the model has answered, as in `state`; none that is hidden.
+                 *
+                 *     * `answered` - Answered
+                 *     * `undecided` - Undecided
+                 *     * `not_answered` - Not answered
+                 */
+                state?: "answered" | "not_answered" | "undecided";
                 /**
                  * @description * `queued` - Queued: waits for the model server
                  *     * `predicted` - Predicted
@@ -1582,11 +1785,19 @@ export interface operations {
                 page_size?: number;
                 /** @description Finds nothing in de-identified data. */
                 patient_ref?: string;
-                /** @description A label, as in `prediction`; none that is hidden. */
+                /** @description A label, as in `prediction`; none that is hidden. `state` tells which of them are answers. */
                 prediction?: string;
                 reviewed?: boolean;
                 /** @description Words of the patient's reference, the note or the model's label. */
                 search?: string;
+                /**
+                 * @description How far the model has answered, as in `state`; none that is hidden.
+                 *
+                 *     * `answered` - Answered
+                 *     * `undecided` - Undecided
+                 *     * `not_answered` - Not answered
+                 */
+                state?: "answered" | "not_answered" | "undecided";
                 /**
                  * @description * `queued` - Queued: waits for the model server
                  *     * `predicted` - Predicted
@@ -1652,16 +1863,24 @@ export interface operations {
                  */
                 eye?: "OD" | "OS";
                 model_version?: string;
-                ordering?: "newest" | "urgent" | "uncertain" | "disputed";
+                ordering?: "newest" | "urgent" | "uncertain" | "disputed" | "state";
                 /** @description Number of results to return per page. */
                 page_size?: number;
                 /** @description Finds nothing in de-identified data. */
                 patient_ref?: string;
-                /** @description A label, as in `prediction`; none that is hidden. */
+                /** @description A label, as in `prediction`; none that is hidden. `state` tells which of them are answers. */
                 prediction?: string;
                 reviewed?: boolean;
                 /** @description Words of the patient's reference, the note or the model's label. */
                 search?: string;
+                /**
+                 * @description How far the model has answered, as in `state`; none that is hidden.
+                 *
+                 *     * `answered` - Answered
+                 *     * `undecided` - Undecided
+                 *     * `not_answered` - Not answered
+                 */
+                state?: "answered" | "not_answered" | "undecided";
                 /**
                  * @description * `queued` - Queued: waits for the model server
                  *     * `predicted` - Predicted
@@ -2118,11 +2337,19 @@ export interface operations {
                 model_version?: string;
                 /** @description Finds nothing in de-identified data. */
                 patient_ref?: string;
-                /** @description A label, as in `prediction`; none that is hidden. */
+                /** @description A label, as in `prediction`; none that is hidden. `state` tells which of them are answers. */
                 prediction?: string;
                 reviewed?: boolean;
                 /** @description Words of the patient's reference, the note or the model's label. */
                 search?: string;
+                /**
+                 * @description How far the model has answered, as in `state`; none that is hidden.
+                 *
+                 *     * `answered` - Answered
+                 *     * `undecided` - Undecided
+                 *     * `not_answered` - Not answered
+                 */
+                state?: "answered" | "not_answered" | "undecided";
                 /**
                  * @description * `queued` - Queued: waits for the model server
                  *     * `predicted` - Predicted

@@ -78,7 +78,7 @@ export const reading = {
       : `${count} ${count === 1 ? "person has" : "people have"} read this scan. What they said and drew is hidden until you give your verdict.`,
   nobody: "Nobody has read this scan yet.",
   columns: { reader: "Reader", verdict: "Verdict", label: "Label" },
-  verdicts: { agree: "agrees", disagree: "disagrees", unsure: "is unsure" },
+  verdicts: { agree: "agrees", disagree: "disagrees", unsure: "is unsure", named: "names" },
   you: "you",
   earlier: "Earlier verdicts",
   earlierNone: "Nobody has changed a verdict.",
