@@ -11,6 +11,8 @@ from collections.abc import Iterable
 
 from prometheus_client import Counter, Gauge, Histogram, disable_created_metrics
 
+from webapp.recommendations.answers import Answer
+
 disable_created_metrics()  # type: ignore[no-untyped-call]
 
 REQUEST_BUCKETS_S = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)
@@ -19,6 +21,8 @@ CONFIDENCE_BUCKETS = (0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 0.95, 1.0)
 # A sentence about an image begins with what is wrong and may go on with figures.
 HEAD_OF_SENTENCE = re.compile(r"[^.:;]*")
 LONGEST_REASON = 60
+UNKNOWN = "unknown"
+"""The state of an answer of a handler that didn't say."""
 
 REQUESTS = Counter(
     "retinote_http_requests_total", "Requests that were answered.", ["method", "route", "status"]
@@ -37,11 +41,13 @@ UPLOADS = Counter(
     "retinote_uploads_total", "Uploads: predicted, queued, failed, duplicate or refused.", ["outcome"]
 )
 PREDICTIONS = Counter(
-    "retinote_predictions_total", "Stored predictions.", ["label", "model_name", "model_version"]
+    "retinote_predictions_total",
+    "Stored predictions: with a label where the model has answered with one, with a reason where it has not.",
+    ["label", "state", "because", "model_name", "model_version"],
 )
 CONFIDENCE = Histogram(
     "retinote_prediction_confidence_ratio",
-    "Probability of the first label.",
+    "Probability of the label, where the model has answered with one.",
     ["model_name", "model_version"],
     buckets=CONFIDENCE_BUCKETS,
 )
@@ -66,11 +72,13 @@ TASK_SECONDS = Histogram(
 
 
 def count_prediction(
-    label: str, confidence: float, model_name: str, model_version: str, reasons: Iterable[str]
+    answer: Answer, confidence: float, model_name: str, model_version: str, reasons: Iterable[str]
 ) -> None:
     """Count one stored prediction; `reasons` are the sentences of its image's quality."""
-    PREDICTIONS.labels(label, model_name, model_version).inc()
-    CONFIDENCE.labels(model_name, model_version).observe(confidence)
+    label = answer.label if answer.names_label else ""
+    PREDICTIONS.labels(label, answer.state or UNKNOWN, answer.because, model_name, model_version).inc()
+    if answer.names_label:
+        CONFIDENCE.labels(model_name, model_version).observe(confidence)
     for reason in reasons:
         QUALITY_REASONS.labels(_head(reason)).inc()
 

@@ -9,6 +9,8 @@ from typing import Any
 
 import yaml
 
+from webapp.recommendations.answers import State
+
 FOLDER = Path(__file__).parent
 
 
@@ -37,6 +39,19 @@ class Step:
 
 
 @dataclass(frozen=True)
+class OfState:
+    """What follows from how far the model has answered.
+
+    Without a `tier` a step does; with one `action` does, a look by a clinician that is as urgent as the tier's steps.
+    `note` is a reason more, "" for none.
+    """
+
+    tier: str | None
+    action: str
+    note: str
+
+
+@dataclass(frozen=True)
 class Guideline:
     """All steps for one model; `tiers` are in order, least urgent first, each with its text."""
 
@@ -45,10 +60,11 @@ class Guideline:
     minimum_confidence: float
     tiers: dict[str, str]
     steps: dict[str, Step]
+    states: dict[str, OfState]
 
-    def rank(self, step: Step) -> int:
-        """How urgent the step is: higher is more."""
-        return list(self.tiers).index(step.tier)
+    def rank(self, found: Step | OfState) -> int:
+        """How urgent it is: higher is more, 0 the least."""
+        return list(self.tiers).index(found.tier) if found.tier else 0
 
 
 @cache
@@ -73,6 +89,11 @@ def read(path: Path) -> Guideline:
             str(label): _step(path, str(label), entry, tiers, sources)
             for label, entry in content["labels"].items()
         }
+        states = {
+            str(name): _of_state(path, str(name), entry, tiers) for name, entry in content["states"].items()
+        }
+        if set(states) != set(State.values):
+            raise GuidelineError(f"{path}: states needs {', '.join(State.values)} and no other")
         if not steps or not tiers:
             raise GuidelineError(f"{path}: at least one tier and one label are needed")
         return Guideline(
@@ -81,6 +102,7 @@ def read(path: Path) -> Guideline:
             minimum_confidence=_probability(path, "minimum_confidence", content["minimum_confidence"]),
             tiers=tiers,
             steps=steps,
+            states=states,
         )
     except (KeyError, TypeError, AttributeError) as error:
         raise GuidelineError(f"{path}: {error} is missing or not of the right kind") from error
@@ -104,6 +126,21 @@ def _step(
         reason=str(entry["reason"]).strip(),
         sources=tuple(sources[name] for name in entry["sources"]),
     )
+
+
+def _of_state(path: Path, name: str, entry: dict[str, Any], tiers: dict[str, str]) -> OfState:
+    note = str(entry.get("note", "")).strip()
+    if entry["recommends"] == "step":
+        return OfState(tier=None, action="", note=note)
+    if entry["recommends"] != "review":
+        raise GuidelineError(
+            f"{path}: {name} recommends {entry['recommends']!r}, which is neither step nor review"
+        )
+    if entry["tier"] not in tiers:
+        raise GuidelineError(
+            f"{path}: {name} has the tier {entry['tier']!r}, which is not one of {list(tiers)}"
+        )
+    return OfState(entry["tier"], str(entry["action"]).strip(), note)
 
 
 def _probability(path: Path, name: str, value: Any) -> float:

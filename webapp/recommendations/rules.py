@@ -8,8 +8,9 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from webapp import numbers
+from webapp.recommendations.answers import Answer
 from webapp.recommendations.doubt import doubts_of
-from webapp.recommendations.guideline import Guideline, GuidelineError, Source, Step, guideline
+from webapp.recommendations.guideline import Guideline, GuidelineError, OfState, Source, Step, guideline
 
 log = logging.getLogger(__name__)
 
@@ -23,6 +24,8 @@ RESEARCH_ONLY = "Research software: this is not a diagnosis."
 # What nobody can judge from here waits no longer than what has a step, be it a routine one. A doubtful picture comes
 # here, too, whatever the model sees on it.
 REVIEW_RANK = 2
+UNKNOWN = Answer()
+"""Of a prediction that says nothing of how far it goes: what is recommended rests on the probabilities alone."""
 NOT_SIGNED_OFF = "These recommendations have not been signed off by a clinician yet."
 
 
@@ -57,19 +60,21 @@ def recommend(
     probabilities: Mapping[str, float],
     quality: Mapping[str, Any],
     caveats: Sequence[str] = (),
+    answer: Answer = UNKNOWN,
 ) -> Recommendation:
-    """The recommendation for one scan; `quality` and `caveats` are the model server's, `{"acceptable", "reasons"}` and sentences."""
+    """The recommendation for one scan; `quality` and `caveats` are the model server's, `{"acceptable", "reasons"}` and
+    sentences, and `answer` is what it says, as far as it does."""
     try:
         found = guideline(model_name)
     except GuidelineError as error:
         # The system check refuses such a file at the start; one that was changed since must not cost a prediction.
         log.error("No recommendation: %s", error)
         reason = f"The recommendations for the model {model_name} can't be used; the log says why."
-        return _review("", [reason], [*caveats, RESEARCH_ONLY])
+        return _review("", [*_why(answer), reason], [*caveats, RESEARCH_ONLY])
     if found is None:
         reason = f"There are no recommendations for the model {model_name}."
-        return _review("", [reason], [*caveats, RESEARCH_ONLY])
-    return apply(found, probabilities, quality, caveats)
+        return _review("", [*_why(answer), reason], [*caveats, RESEARCH_ONLY])
+    return apply(found, probabilities, quality, caveats, answer)
 
 
 def apply(
@@ -77,30 +82,39 @@ def apply(
     probabilities: Mapping[str, float],
     quality: Mapping[str, Any],
     caveats: Sequence[str] = (),
+    answer: Answer = UNKNOWN,
 ) -> Recommendation:
-    """Apply a guideline: its most urgent step among all labels at or above their threshold.
+    """Apply a guideline: its most urgent step among all labels at or above their threshold, and all of the answer's set.
 
-    Never the most probable label alone: a CNV at 0.2 under a DRUSEN at 0.7 is still referred urgently. Without
-    enough confidence or quality there is no tier at all, and what is seen on a doubtful picture makes it no more
+    Never the most probable label alone: a CNV at 0.2 under a DRUSEN at 0.7 is still referred urgently. Without an
+    answer, enough confidence or quality there is no tier at all, and what is seen on a doubtful picture makes it no more
     urgent. Caveats stand among the reasons and change no tier.
     """
     notes = [*caveats, RESEARCH_ONLY, *([] if rules.signed_off_by else [NOT_SIGNED_OFF])]
-    doubts = _doubts(rules, probabilities, quality)
-    counted = [step for label, step in rules.steps.items() if probabilities.get(label, 0.0) >= step.threshold]
-    counted.sort(key=lambda step: (-rules.rank(step), -probabilities[step.label]))
-    reasons = [_reason(step, probabilities[step.label]) for step in counted]
+    counted = [
+        step
+        for label, step in rules.steps.items()
+        if probabilities.get(label, 0.0) >= step.threshold or label in answer.labels
+    ]
+    counted.sort(key=lambda step: (-rules.rank(step), -probabilities.get(step.label, 0.0)))
+    seen = [_reason(step, probabilities.get(step.label, 0.0)) for step in counted]
+    state = rules.states.get(answer.state)
+    doubts = _doubts(rules, probabilities, quality, answer)
+    if state and state.tier:
+        return _look(rules, state, quality, counted, [*doubts, *_why(answer)], notes)
+    reasons = [*_why(answer), *seen]
     if doubts:
         # What was seen is still said: a clinician who reads the scan should know where to look first.
-        seen = [] if doubts_of(quality) else [1 + rules.rank(step) for step in counted]
-        rank = max([REVIEW_RANK, *seen])
-        return _review(rules.version, [*doubts, *reasons], notes, counted, rank)
+        urgent = [] if doubts_of(quality) else [1 + rules.rank(step) for step in counted]
+        return _review(rules.version, [*doubts, *reasons], notes, counted, max([REVIEW_RANK, *urgent]))
     if not counted:
-        return _review(rules.version, ["No label reaches its threshold."], notes)
+        return _review(rules.version, ["No label reaches its threshold.", *reasons], notes)
     first = counted[0]
+    note = [state.note] if state and state.note else []
     return Recommendation(
         urgency=rules.tiers[first.tier],
         action=first.action,
-        reasons=(*reasons, *notes),
+        reasons=(*_why(answer), *note, *seen, *notes),
         sources=_sources(counted),
         version=rules.version,
         rank=1 + rules.rank(first),
@@ -146,10 +160,40 @@ def recommend_reading(
     )
 
 
-def _doubts(rules: Guideline, probabilities: Mapping[str, float], quality: Mapping[str, Any]) -> list[str]:
+def _look(
+    rules: Guideline,
+    state: OfState,
+    quality: Mapping[str, Any],
+    counted: list[Step],
+    reasons: list[str],
+    notes: list[str],
+) -> Recommendation:
+    """A look by a clinician, where the model has not answered: no label is named as if it had, but as urgent ones are.
+
+    What is seen on a doubtful picture makes it no more urgent, and neither does not to know it.
+    """
+    least = REVIEW_RANK if doubts_of(quality) else 1 + rules.rank(state)
+    urgent = [] if doubts_of(quality) else [step for step in counted if 1 + rules.rank(step) > least]
+    if urgent:
+        named = ", ".join(step.label for step in urgent)
+        reasons = [*reasons, f"It comes earlier because this can't be ruled out: {named}."]
+    if state.note:
+        reasons = [*reasons, state.note]
+    rank = max([least, *(1 + rules.rank(step) for step in urgent)])
+    return _review(rules.version, reasons, notes, urgent, rank, state.action)
+
+
+def _why(answer: Answer) -> list[str]:
+    """Why the model has not said one label; nothing where it has, and where its caveats say what it can't judge."""
+    return [answer.why] if not answer.names_label and answer.why else []
+
+
+def _doubts(
+    rules: Guideline, probabilities: Mapping[str, float], quality: Mapping[str, Any], answer: Answer
+) -> list[str]:
     doubts = doubts_of(quality)
     label, confidence = max(probabilities.items(), key=lambda entry: entry[1], default=("", 0.0))
-    if confidence < rules.minimum_confidence:
+    if not answer.judges_itself and confidence < rules.minimum_confidence:
         doubts.append(
             f"The model is not sure: {label} is the most probable label with {numbers.probability(confidence)}."
         )
@@ -158,13 +202,18 @@ def _doubts(rules: Guideline, probabilities: Mapping[str, float], quality: Mappi
     doubts += [
         f"There is no recommendation for {name}, which is at {numbers.probability(probability)}."
         for name, probability in probabilities.items()
-        if name not in rules.steps and probability >= first
+        if answer.is_given and name not in rules.steps and (probability >= first or name in answer.labels)
     ]
     return doubts
 
 
 def _reason(step: Step, probability: float) -> str:
-    return f"{step.label} at {numbers.probability(probability)} (counts from {numbers.percent(step.threshold)}): {step.reason}"
+    counts = (
+        f"counts from {numbers.percent(step.threshold)}"
+        if probability >= step.threshold
+        else "counts because it can't be ruled out"
+    )
+    return f"{step.label} at {numbers.probability(probability)} ({counts}): {step.reason}"
 
 
 def _sources(steps: list[Step]) -> tuple[Source, ...]:

@@ -16,6 +16,7 @@ from webapp.audit.models import Action
 from webapp.audit.recording import acting, record
 from webapp.inference.client import POOL_SIZE, ImageRefused, ModelAnswer, ModelUnavailable, model_client
 from webapp.metrics import instruments
+from webapp.recommendations.answers import Answer
 from webapp.recommendations.rules import recommend
 from webapp.scans import storage
 from webapp.scans.limits import LIMITS
@@ -104,7 +105,10 @@ def _store(scan: Scan, answer: ModelAnswer, still: ScanQuerySet) -> None:
         storage.begin_to_save(answer.heatmap),
     )
     overlay_name, heatmap_name = (picture.name for picture in pictures)
-    recommendation = recommend(answer.model_name, answer.probabilities, answer.quality, answer.caveats)
+    said = Answer(
+        answer.label, answer.state, answer.because, tuple(answer.prediction_set or ()), answer.group
+    )
+    recommendation = recommend(answer.model_name, answer.probabilities, answer.quality, answer.caveats, said)
     predicted: dict[str, Any] = {
         "label": answer.label,
         "confidence": answer.confidence,
@@ -158,7 +162,7 @@ def _store(scan: Scan, answer: ModelAnswer, still: ScanQuerySet) -> None:
         raise
     if written:
         instruments.count_prediction(
-            answer.label,
+            said,
             answer.confidence,
             answer.model_name,
             answer.model_version,
@@ -208,11 +212,15 @@ def claim(key: object) -> Scan | None:
 def restore(scan: Scan) -> bool:
     """Make an earlier prediction that says the same, and whose files are there, the current one; false without one.
 
-    Another version's would change what people read, so it doesn't do.
+    Another version's would change what people read, so it doesn't do, and neither does one of the same weights that was
+    calibrated otherwise, and so answers more or less.
     """
     same = {"weights_sha256": scan.weights_sha256, "gradcam_label": scan.gradcam_label}
     for earlier in scan.predictions.filter(**same):
-        if all(storage.exists(name) for name in (earlier.overlay_name, earlier.heatmap_name)):
+        says_the_same = (earlier.answer, earlier.calibration or "") == (scan.answer, scan.calibration or "")
+        if says_the_same and all(
+            storage.exists(name) for name in (earlier.overlay_name, earlier.heatmap_name)
+        ):
             values = {name: getattr(earlier, name) for name in PREDICTION_FIELDS}
             Scan.objects.filter(pk=scan.pk).update(**values)
             return True

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import random
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+from webapp.recommendations.answers import BECAUSE, Answer
 from webapp.recommendations.apps import check_files
 from webapp.recommendations.guideline import FOLDER, GuidelineError, guideline, read
 from webapp.recommendations.rules import REVIEW_REQUIRED, apply, recommend
@@ -84,6 +87,9 @@ def test_every_recommendation_says_that_it_is_research_and_not_signed_off() -> N
         ("tier: urgent", "tier: someday", "someday"),
         ("sources: [ada]", "sources: [hearsay]", "hearsay"),
         ("minimum_confidence: 0.5", "", "minimum_confidence"),
+        ("    tier: soon\n    action: A clin", "    tier: later\n    action: A clin", "later"),
+        ("recommends: review", "recommends: nothing", "not_answered recommends"),
+        ("  undecided:", "  unsure:", "states needs"),
     ],
 )
 def test_a_wrong_file_is_refused_by_name(tmp_path: Path, old: str, new: str, named: str) -> None:
@@ -163,3 +169,78 @@ def test_a_models_caveats_are_told_without_a_tier_too(model: str) -> None:
     said = recommend(model, {"CNV": 0.4, "NORMAL": 0.6}, {"acceptable": False, "reasons": []}, [caveat])
     assert said.urgency == REVIEW_REQUIRED
     assert caveat in said.reasons
+
+
+AMD_GROUP = "macular degeneration, stage open"
+STRANGE = Answer("CNV", "not_answered", "unfamiliar", ("CNV",))
+
+
+def test_where_the_model_has_not_answered_a_clinician_reads_it_and_no_label_comes_with_a_percentage() -> None:
+    said = recommend(MODEL, probabilities(CSR=0.98), GOOD, answer=replace(STRANGE, label="CSR", labels=()))
+    assert (said.urgency, said.action, said.rank) == (REVIEW_REQUIRED, "A clinician has to read it.", 3)
+    assert said.reasons[0] == BECAUSE["unfamiliar"]
+    assert not any("%" in reason or "CSR" in reason for reason in said.reasons)
+
+
+@pytest.mark.parametrize(
+    ("quality", "rank"), [(GOOD, 5), ({"acceptable": False, "reasons": ["too dark"]}, 2)]
+)
+def test_what_cant_be_ruled_out_brings_it_forward_but_not_on_a_doubtful_picture(
+    quality: dict[str, Any], rank: int
+) -> None:
+    said = recommend(MODEL, probabilities(CNV=0.05), quality, answer=STRANGE)
+    assert (said.urgency, said.rank) == (REVIEW_REQUIRED, rank)
+    assert ("It comes earlier because this can't be ruled out: CNV." in said.reasons) is (rank == 5)
+
+
+def test_an_undecided_group_gets_its_most_urgent_step_however_improbable_its_label() -> None:
+    among = Answer("DRUSEN", "undecided", "one_group", ("DRUSEN", "AMD", "CNV"), AMD_GROUP)
+    said = recommend(MODEL, probabilities(DRUSEN=0.5, AMD=0.4, CNV=0.1), GOOD, answer=among)
+    assert said.urgency == "Urgent referral, within 1 working day"
+    assert said.reasons[0] == "The model can't tell these apart here: DRUSEN, AMD, CNV."
+    assert said.reasons[2].startswith("CNV at 10% (counts because it can't be ruled out)")
+
+
+def test_several_labels_of_no_group_get_the_most_urgent_step_too() -> None:
+    among = Answer("NORMAL", "undecided", "several", ("NORMAL", "DME"))
+    said = recommend(MODEL, probabilities(DME=0.1), GOOD, answer=among)
+    assert said.urgency == "Prompt referral"
+    assert said.reasons[0] == "More than one label is possible: NORMAL, DME."
+
+
+def test_a_model_that_judges_itself_is_sure_where_it_says_so() -> None:
+    unsure = {"CSR": 0.45, "NORMAL": 0.35, "MH": 0.2}
+    answered = Answer("CSR", "answered", "one_label", ("CSR",))
+    assert recommend(MODEL, unsure, GOOD, answer=answered).urgency == "Soon, by the local pathway"
+    for other in (Answer("CSR"), Answer("CSR", "answered", "no_statistics")):
+        assert recommend(MODEL, unsure, GOOD, answer=other).urgency == REVIEW_REQUIRED
+
+
+def test_an_answered_label_hides_no_urgent_one_above_its_threshold() -> None:
+    answered = Answer("DRUSEN", "answered", "one_label", ("DRUSEN",))
+    said = recommend(MODEL, probabilities(DRUSEN=0.7, CNV=0.2), GOOD, answer=answered)
+    assert said.urgency == "Urgent referral, within 1 working day"
+
+
+def test_without_recommendations_for_the_model_it_still_says_why_there_is_no_answer() -> None:
+    said = recommend("chest-xray", {"PNEUMONIA": 0.99}, GOOD, answer=replace(STRANGE, label="PNEUMONIA"))
+    assert said.reasons[0] == BECAUSE["unfamiliar"] and said.urgency == REVIEW_REQUIRED
+
+
+@pytest.mark.parametrize(
+    ("answer", "text", "why"),
+    [
+        (Answer("CNV"), "CNV", ""),
+        (Answer("CNV", "answered", "one_label", ("CNV",)), "CNV", "One label fits this picture."),
+        (
+            Answer("AMD", "undecided", "one_group", ("AMD", "CNV"), AMD_GROUP),
+            f"{AMD_GROUP} (AMD, CNV)",
+            "The model can't tell these apart here: AMD, CNV.",
+        ),
+        (Answer("AMD", "undecided", "several", ("AMD", "MH")), "AMD or MH", "More than one label is possible: AMD, MH."),
+        (STRANGE, "Not answered", BECAUSE["unfamiliar"]),
+        (Answer("CNV", "not_answered", "too bright"), "Not answered", "A rule of the model's card: too bright."),
+    ],
+)  # fmt: skip
+def test_an_answer_says_no_more_than_the_model_has_said(answer: Answer, text: str, why: str) -> None:
+    assert (answer.text, answer.why) == (text, why)
