@@ -17,6 +17,7 @@ from pymongo.database import Database
 
 from tests.webapp.conftest import Clients
 from webapp.accounts.models import User
+from webapp.scans.limits import LIMITS
 from webapp.scans.models import Scan
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -108,6 +109,7 @@ def test_an_installation_of_the_first_version_goes_on_with_its_data(old_scan: Ob
 
     assert (scan["prediction"], scan["confidence"], scan["patient_ref"]) == ("CNV", 0.91, "P-7")
     assert scan["probabilities"] == PROBABILITIES
+    assert (scan["state"], scan["prediction_set"], scan["known"]) == (None, None, None)
     assert scan["recommendation"] is None or scan["recommendation"]["urgency"]
     assert [found["id"] for found in client.get("/api/v1/scans/").json()["results"]] == [str(old_scan)]
     assert client.get(f"{address}annotations/").json()[0]["comment"] == "fluid"
@@ -176,11 +178,13 @@ def test_documents_of_the_version_before_are_read_while_both_run(
         "micrometres_y",
         "waited_ms",
         "acquired",
+        "device",
+        *LIMITS,
     )
     fresh_database["scans_scan"].update_one(
         {"_id": old_scan}, {"$unset": dict.fromkeys([*newer, "caveats"], "")}
     )
-    later = ("blind", "blind_by_server", "after_others")
+    later = ("blind", "blind_by_server", "after_others", "model_state", "model_set", "model_group")
     fresh_database["reviews_review"].update_many({}, {"$unset": dict.fromkeys(later, "")})
     fresh_database["accounts_user"].update_many({}, {"$unset": {"reads_blind": ""}})
     client = api(User.objects.get(username="clara"))
@@ -188,8 +192,10 @@ def test_documents_of_the_version_before_are_read_while_both_run(
     scan = client.get(f"/api/v1/scans/{old_scan}/")
 
     assert scan.status_code == 200
-    assert (scan.json()["prediction"], scan.json()["acquired"]) == ("CNV", "")
-    assert client.get("/api/v1/scans/?ordering=urgent").status_code == 200
+    assert (scan.json()["prediction"], scan.json()["acquired"], scan.json()["state"]) == ("CNV", "", None)
+    for ordering in ("urgent", "state"):
+        assert client.get(f"/api/v1/scans/?ordering={ordering}").json()["results"][0]["nearest"] == []
+    assert client.get(f"/api/v1/scans/{old_scan}/reviews/").json()[0]["model_answer"] == "CNV"
     assert client.post(f"/api/v1/scans/{old_scan}/review/", {"verdict": "agree"}).status_code == 201
 
 

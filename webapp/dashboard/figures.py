@@ -20,6 +20,7 @@ from webapp.accounts.models import User
 from webapp.accounts.pseudonyms import shown_name
 from webapp.dashboard import kappa
 from webapp.dashboard.intervals import LEAST_SCANS, wilson
+from webapp.recommendations.answers import Answer, State
 from webapp.recommendations.doubt import DOUBTFUL
 from webapp.reviews.models import Review, Verdict
 from webapp.scans.disclosure import disclose_all_answers
@@ -40,7 +41,7 @@ class Said:
     reader: object
     verdict: str
     label: str
-    model_label: str
+    model: Answer
     model_version: str
     blind: bool
 
@@ -57,12 +58,17 @@ def figures(user: User, days: int) -> dict[str, Any]:
     scans = Scan.objects.visible_to(user)
     recent = scans.filter(timestamp__gte=since)
     said = _said(user, since)
+    answered = recent.filter(known_answers(user), status=Status.PREDICTED)
     disclose_all_answers(user)  # of few scans, a count of labels tells what each was called
     return {
         "days": days,
         "least_scans": LEAST_SCANS,
         "scans_per_day": _per_day(recent, since, days) if dated else [],
-        "labels": _labels(recent.filter(known_answers(user))),
+        "labels": _labels(answered),
+        "states": _states(answered).get("", _shares(Counter())),
+        "states_per_day": _states_per_day(answered, since, days) if dated else [],
+        "states_per_clinic": _states_per(answered, "clinic") if dated else [],
+        "states_per_device": _states_per(answered, "device") if dated else [],
         "queue": _queue(scans, user),
         "verdicts": _verdicts(said),
         "cohen": _cohen(said, user),
@@ -79,16 +85,44 @@ def _per_day(scans: ScanQuerySet, since: datetime, days: int) -> list[dict[str, 
 
 
 def _labels(scans: ScanQuerySet) -> list[dict[str, Any]]:
-    predicted = scans.filter(status=Status.PREDICTED).order_by()
+    named = scans.exclude(state__in=[State.UNDECIDED, State.NOT_ANSWERED]).order_by()
     counts, doubtful = (
         Counter(
             {entry["label"]: int(entry["count"]) for entry in of.values("label").annotate(count=Count("pk"))}
         )
-        for of in (predicted, predicted.filter(DOUBTFUL))
+        for of in (named, named.filter(DOUBTFUL))
     )
     return [
         {"label": label, "count": count, "doubtful": doubtful[label]} for label, count in counts.most_common()
     ]
+
+
+def _states(scans: ScanQuerySet, field: str = "") -> dict[Any, dict[str, Any]]:
+    """How many of the scans are in each state, and what share of those whose state is known.
+
+    By the values of a field, which documents of earlier versions may lack; without one under "".
+    """
+    counts: dict[Any, Counter[str]] = defaultdict(Counter)
+    for row in scans.order_by().values(*filter(None, [field]), "state").annotate(count=Count("pk")):
+        counts[row.get(field) or ""][row["state"] or ""] += row["count"]
+    return {value: _shares(count) for value, count in counts.items()}
+
+
+def _shares(counts: Counter[str]) -> dict[str, Any]:
+    known = sum(counts[state] for state in State.values)
+    shares = {f"{state}_share": _share(counts[state], known, known) for state in State.values}
+    return {**{state: counts[state] for state in State.values}, "unknown": counts[""], **shares}
+
+
+def _states_per_day(scans: ScanQuerySet, since: datetime, days: int) -> list[dict[str, Any]]:
+    found = _states(scans.annotate(date=TruncDate("timestamp")), "date")
+    dates = [(since + timedelta(days=day)).date() for day in range(days)]
+    return [{"date": date, **found.get(date, _shares(Counter()))} for date in dates]
+
+
+def _states_per(scans: ScanQuerySet, field: str) -> list[dict[str, Any]]:
+    """In the alphabet's order."""
+    return [{field: value, **shares} for value, shares in sorted(_states(scans, field).items())]
 
 
 def _queue(scans: ScanQuerySet, user: User) -> dict[str, Any]:
@@ -114,10 +148,14 @@ def _said(user: User, since: datetime) -> list[Said]:
     known = Scan.objects.visible_to(user).open_to(user).filter(reviewed=True)
     ids = set(known.order_by().values_list("pk", flat=True))
     found = Review.objects.filter(created__gte=since).exclude(after_others=True).order_by("created")
-    rows = found.values_list(
-        "scan_id", "reader_id", "verdict", "label", "model_label", "model_version", "blind"
-    )
-    last = {row[:2]: Said(*row) for row in rows if row[0] in ids}
+    of_model = ("model_label", "model_state", "model_set", "model_group")
+    rows = found.values_list("scan_id", "reader_id", "verdict", "label", "model_version", "blind", *of_model)
+    last = {}
+    for scan, reader, verdict, label, version, blind, first, state, labels, group in rows:
+        if scan in ids:
+            # In the alphabet's order, so that the same labels are the same answer.
+            model = Answer(first, state or "", labels=tuple(sorted(labels or ())), group=group or "")
+            last[scan, reader] = Said(scan, reader, verdict, label, model, version, blind)
     return list(last.values())
 
 
@@ -125,9 +163,11 @@ def _verdicts(said: Iterable[Said]) -> list[dict[str, Any]]:
     counts: dict[tuple[str, str], Counter[str]] = defaultdict(Counter)
     scans: dict[tuple[str, str], set[object]] = defaultdict(set)
     for one in said:
-        counts[one.model_version, one.model_label][one.verdict] += 1
+        if not one.model.is_given:  # there is nothing to agree with
+            continue
+        counts[one.model_version, one.model.text][one.verdict] += 1
         if one.verdict != Verdict.UNSURE:
-            scans[one.model_version, one.model_label].add(one.scan)
+            scans[one.model_version, one.model.text].add(one.scan)
     return [
         {
             "model_version": version,
@@ -168,7 +208,8 @@ def _cohen(said: Collection[Said], user: User) -> list[dict[str, Any]]:
     for one in said:
         if one.label:
             labels[one.reader][one.scan] = one.label
-            labels[f"model {one.model_version}"][one.scan] = one.model_label
+            if one.model.names_label:
+                labels[f"model {one.model_version}"][one.scan] = one.model.label
     blind = {(one.reader, one.scan) for one in said if one.blind}
     named = {person.pk: shown_name(person, user) for person in User.objects.filter(pk__in=_people(labels))}
     pairs = []

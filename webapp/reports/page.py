@@ -20,10 +20,12 @@ from reportlab.platypus import Flowable, KeepInFrame, Spacer
 
 from webapp import numbers
 from webapp.annotations.geometry import path_of
+from webapp.recommendations.answers import Answer, State
 from webapp.reports.canvas import BOLD, REGULAR, Text, TextCanvas
 
 BOLD_TAG = re.compile("</?b>")
 RESEARCH = "Research software: nothing on this page is a diagnosis."
+NOT_SAID = ", which the model does not say"
 DOUBTFUL = "The picture is doubtful, as said above: it has no urgency but to be looked at."
 WIDTH, HEIGHT = A4
 MARGIN = 15 * mm
@@ -64,9 +66,14 @@ class Report:
     image: bytes
     overlay: bytes | None
     facts: Sequence[tuple[str, str]]
-    label: str = ""
+    answer: Answer = field(default_factory=Answer)
     confidence: float | None = None
     probabilities: dict[str, float] = field(default_factory=dict)
+    familiarity: float | None = None
+    """Share of the scans that the model learnt from that are stranger, 0 to 1."""
+    known: bool | None = None
+    nearest: Sequence[str] = ()
+    """Simulated scans that the picture is most like, in words."""
     doubts: Sequence[str] = ()
     """Why the picture is doubtful, as sentences."""
     warnings: Sequence[str] = ()
@@ -112,7 +119,8 @@ def _pictures(canvas: TextCanvas, report: Report, top: float) -> float:
     width = (WIDTH - 2 * MARGIN - GAP) / 2
     pictures = [("Scan, with what was drawn", report.image, True)]
     if report.overlay is not None:
-        heated = f"Heat map of {dict(report.facts).get('Heat map', report.label)}"
+        heated = f"Heat map of {dict(report.facts).get('Heat map', report.answer.label)}"
+        heated += "" if report.answer.is_given else NOT_SAID
         pictures.append((heated, report.overlay, False))
     lowest = top
     for column, (caption, content, with_shapes) in enumerate(pictures):
@@ -182,22 +190,51 @@ def _model(report: Report) -> list[Flowable]:
     parts: list[Flowable] = [_heading("What the model says")]
     if not report.probabilities:
         return [*parts, _text("There is no prediction.")]
-    share = numbers.probability(report.confidence or 0)
-    parts.append(_text(f"<b>{escape(report.label)}</b>, {escape(share)} calibrated confidence", 11))
+    parts.append(_text(_said(report), 11))
     if report.doubts:
         parts.append(_text(f"<b>Doubtful:</b> {escape(' '.join(report.doubts))}", 9))
-    parts.extend(
-        Bar(label, share) for label, share in sorted(report.probabilities.items(), key=lambda item: -item[1])
-    )
+    parts.extend(_text(escape(sentence), 9) for sentence in _limits(report))
+    if report.answer.is_given:  # else they would look like one
+        shares = sorted(report.probabilities.items(), key=lambda item: -item[1])
+        parts.extend(Bar(label, share) for label, share in shares)
     parts.extend(_text(f"To keep in mind: {escape(warning)}") for warning in report.warnings)
     if report.recommendation:
         # What stands beside the label already is not said again.
-        said = {*report.doubts, *report.warnings}
+        said = {*report.doubts, *report.warnings, report.answer.why}
         reasons = [DOUBTFUL] if report.doubts else []
         reasons += [reason for reason in report.recommendation["reasons"] if reason not in said]
         alone = "Recommendation from the model's answer alone" if report.final else "Recommendation"
         parts.extend(_recommendation(alone, report.recommendation, reasons, report.urgency_colour))
     return parts
+
+
+def _said(report: Report) -> str:
+    """What the model says, as far as it says something; its confidence where that is of one label."""
+    answer = report.answer
+    if answer.names_label:
+        return (
+            f"<b>{escape(answer.label)}</b>, confidence {escape(numbers.probability(report.confidence or 0))}"
+        )
+    if answer.is_given:
+        return f"<b>{State.UNDECIDED.label}:</b> {escape(answer.text)}"
+    return f"<b>{escape(answer.text)}</b>"
+
+
+def _limits(report: Report) -> list[str]:
+    """Why it says no more, and how far it knows pictures like this one."""
+    answer = report.answer
+    sentences = [answer.why] if answer.why and answer.why not in report.warnings else []
+    # Of a picture that it does not know, what it can't rule out says nothing.
+    if not answer.names_label and answer.labels and report.known is not False:
+        sentences.append(f"It can't rule out: {', '.join(answer.labels)}.")
+    if report.familiarity is not None:
+        share = numbers.percent(report.familiarity)
+        sentences.append(
+            f"Familiarity {share}: so many of the scans that it learnt from are stranger than this one."
+        )
+    if report.nearest:
+        sentences.append(f"Simulated scans that it is most like: {'; '.join(report.nearest)}.")
+    return sentences
 
 
 def _recommendation(title: str, given: dict[str, Any], reasons: Sequence[str], colour: str) -> list[Flowable]:

@@ -25,7 +25,7 @@ from webapp.scans.models import Eye, Scan
 
 # A page has room for so many shapes and readers; the picture shows all shapes.
 MOST_LINES = 14
-SAID = {"agree": "agrees", "disagree": "disagrees", "unsure": "is unsure"}
+SAID = {"agree": "agrees", "disagree": "disagrees", "unsure": "is unsure", "named": "names"}
 
 
 def report_of(scan: Scan, user: User) -> Report:
@@ -47,9 +47,12 @@ def report_of(scan: Scan, user: User) -> Report:
         image=storage.read(scan.image_name),
         overlay=storage.read(scan.overlay_name) if scan.overlay_name else None,
         facts=_facts(scan, user),
-        label=scan.label,
+        answer=scan.answer,
         confidence=scan.confidence,
         probabilities=scan.probabilities if predicted else {},
+        familiarity=scan.familiarity,
+        known=scan.known,
+        nearest=scan.nearest or [],
         doubts=scan.doubts,
         warnings=scan.caveats or [],
         recommendation=scan.recommendation,
@@ -84,7 +87,9 @@ def _facts(scan: Scan, user: User) -> list[tuple[str, str]]:
         ("Note", apart(known["note"][:300])),
         ("Size", f"{scan.width} × {scan.height} pixels"),
         ("Pixel", scale),
+        ("Device", shown("device", scan.device or "", user)),
         ("Model", f"{scan.model_name} {scan.model_version}".strip()),
+        ("Calibrated here by", scan.calibration or ""),
         ("Weights (SHA-256)", scan.weights_sha256),
         ("Heat map", scan.gradcam_label),
         ("File (SHA-256)", known["sha256"]),
@@ -121,9 +126,8 @@ def _verdict(review: Review, user: User) -> str:
     created = shown("created", review.created, user)
     said = f"{apart(shown_name(review.reader, user))} {SAID[review.verdict]}{label}{known}"
     day = f"{created:%Y-%m-%d}, " if created else ""
-    return f"{said} ({day}model {review.model_version} said {review.model_label})" + (
-        f": {comment}" if comment else ""
-    )
+    of_model = f"said {review.model_answer.text}" if review.model_answer.is_given else "had not answered"
+    return f"{said} ({day}model {review.model_version} {of_model})" + (f": {comment}" if comment else "")
 
 
 def _of(annotation: Annotation, scan: Scan, user: User) -> str:

@@ -36,7 +36,7 @@ class ReviewInline(admin.TabularInline[Review, Scan]):
     def read_by(self, review: Review) -> str:
         """What the model said, and whether the reader knew it."""
         before = "given before it was shown: " if review.blind else ""
-        return f"{before}{review.model_label} by {review.model_name} {review.model_version}"
+        return f"{before}{review.model_answer.text} by {review.model_name} {review.model_version}"
 
 
 @admin.register(Review)
@@ -45,7 +45,7 @@ class ReviewAdmin(DisclosingAdmin[Review]):
 
     list_display = ("picture", "verdict", "label", "model_said", "current", "reader", "comment", "created")
     list_display_links = ("verdict", "created")
-    list_filter = ("verdict", "current", "model_label", "model_version")
+    list_filter = ("verdict", "current", "model_state", "model_label", "model_version")
     search_fields = ("comment", "label", "reader__username")
     list_select_related = ("reader", "scan")
     date_hierarchy = "created"
@@ -62,10 +62,10 @@ class ReviewAdmin(DisclosingAdmin[Review]):
         """A verdict goes only with its scan."""
         return False
 
-    @admin.display(description="Model label", ordering="model_label")
+    @admin.display(description="Model said", ordering="model_label")
     def model_said(self, review: Review) -> str:
-        """The label, and why it is doubtful: the picture is the same, whichever answer the verdict was on."""
-        return with_doubts(review.model_label, review.scan.quality)
+        """As far as it did, and why that is doubtful: the picture is the same, whichever answer the verdict was on."""
+        return with_doubts(review.model_answer.text, review.scan.quality)
 
     @admin.display(description="Scan")
     def picture(self, review: Review) -> SafeString:

@@ -8,6 +8,7 @@ from webapp.accounts.models import User
 from webapp.audit import recording
 from webapp.audit.models import Action
 from webapp.metrics import instruments
+from webapp.recommendations.answers import Answer, State
 from webapp.reviews.models import Adjudication, Review, Source, Verdict
 from webapp.reviews.outcome import fields_of, final_of, independent_labels, pairs_of
 from webapp.scans import disclosure
@@ -18,13 +19,22 @@ from webapp.transactions import all_or_nothing
 
 @dataclass(frozen=True)
 class Seen:
-    """The prediction that a reader has before the eyes: what a version of the model calls the scan."""
+    """The prediction that a reader has before the eyes: what a version of the model calls the scan, and how far it does.
+
+    One of a version that didn't say how far it goes is an answer.
+    """
 
     label: str
     model_version: str
+    state: str = State.ANSWERED.value
 
     def __str__(self) -> str:
-        return f"{self.label} by version {self.model_version}"
+        said = {State.UNDECIDED: "an undecided answer", State.NOT_ANSWERED: "no answer"}
+        return f"{said.get(State(self.state), self.label)} by version {self.model_version}"
+
+
+class NothingToAgreeWith(Exception):
+    """A verdict on an answer that the model has not given, or not as one label."""
 
 
 class PredictionChanged(Exception):
@@ -39,7 +49,32 @@ class PredictionChanged(Exception):
 
 def prediction_of(scan: Scan) -> Seen:
     """The scan's newest."""
-    return Seen(scan.label, scan.model_version)
+    return Seen(scan.label, scan.model_version, scan.state or State.ANSWERED.value)
+
+
+def verdict_of(answer: Answer, verdict: str, label: str) -> str:
+    """The verdict that a reader gives who says this of the model's answer; "" lets it follow from the label.
+
+    Who names a label agrees where it is one that the model has said. Where it has said none, naming one is all that
+    there is to it. Raises NothingToAgreeWith.
+    """
+    if verdict == Verdict.UNSURE:
+        return verdict
+    if not answer.is_given:
+        if verdict in (Verdict.AGREE, Verdict.DISAGREE):
+            raise NothingToAgreeWith(
+                "The model has not answered: there is nothing to agree or disagree with. Leave the verdict out and give "
+                "the label that you see, or say that you are unsure."
+            )
+        return Verdict.NAMED.value
+    said = (answer.label,) if answer.names_label else answer.labels
+    if verdict == Verdict.AGREE and not label and not answer.names_label:
+        raise NothingToAgreeWith(
+            f"The model leaves open which label it is: {answer.text}. Give the one that you see."
+        )
+    if verdict in (Verdict.AGREE, Verdict.DISAGREE):
+        return verdict
+    return (Verdict.AGREE if label in said else Verdict.DISAGREE).value
 
 
 def record(
@@ -52,9 +87,9 @@ def record(
 ) -> Review:
     """Keep a verdict as the reader's current one; earlier ones stay, no longer current.
 
-    Agreeing means the model's own label, so `label` is taken from the scan then. Without a verdict it follows from the
-    label that the reader sees. Whether the reading is blind follows from what was shown to the reader until now.
-    Raises PredictionChanged if the scan's newest prediction is another one than was seen, Scan.DoesNotExist if the scan
+    Agreeing means the model's own label, so `label` is taken from the scan then, if the model has named one. Without a
+    verdict it follows from the label that the reader sees, as `verdict_of` says. Whether the reading is blind follows from what was shown to the reader until now.
+    Raises NothingToAgreeWith, PredictionChanged if the scan's newest prediction is another one than was seen, Scan.DoesNotExist if the scan
     was deleted.
     """
 
@@ -64,13 +99,14 @@ def record(
         if seen and seen != prediction_of(now):
             raise PredictionChanged(seen, prediction_of(now))
         shown = disclosure.told(reader, now)
-        said = verdict or (Verdict.AGREE if label == now.label else Verdict.DISAGREE)
+        answer = now.answer
+        said = verdict_of(answer, verdict, label)
         Review.objects.filter(scan=scan, reader=reader, current=True).update(current=False)
         review = Review.objects.create(
             scan=scan,
             reader=reader,
             verdict=said,
-            label=now.label if said == Verdict.AGREE else label,
+            label=now.label if said == Verdict.AGREE and answer.names_label else label,
             comment=comment,
             blind=not (shown.answer or shown.readings or seen),
             blind_by_server=True,
@@ -78,6 +114,9 @@ def record(
             model_label=now.label,
             model_name=now.model_name,
             model_version=now.model_version,
+            model_state=answer.state,
+            model_set=list(answer.labels),
+            model_group=answer.group,
         )
         reviews = list(Review.objects.filter(scan=scan))
         pairs = pairs_of(independent_labels(reviews).values())

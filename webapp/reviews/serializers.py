@@ -11,9 +11,9 @@ from webapp.accounts.deidentified import DeIdentified
 from webapp.accounts.models import User
 from webapp.accounts.pseudonyms import shown_name
 from webapp.api.fields import TextField, TrueFalseField
-from webapp.recommendations.answers import State
+from webapp.recommendations.answers import Answer, State
 from webapp.reviews.models import Adjudication, Review, Source, Verdict
-from webapp.reviews.reading import PredictionChanged, Seen, prediction_of
+from webapp.reviews.reading import NothingToAgreeWith, PredictionChanged, Seen, prediction_of, verdict_of
 from webapp.scans.disclosure import told
 from webapp.scans.models import Scan
 
@@ -108,7 +108,8 @@ class ReviewSerializer(DeIdentified, serializers.Serializer[Any]):
         known = ", ".join(scan.labels)
         if label and label not in scan.labels:
             raise serializers.ValidationError({"label": [f"The scan's model knows the labels {known}."]})
-        if attrs.pop("blind") and label and verdict != Verdict.UNSURE:
+        follows = attrs.pop("blind") and label and verdict != Verdict.UNSURE
+        if follows or verdict == Verdict.NAMED:
             attrs["verdict"] = verdict = ""
         if not verdict and not label:
             raise serializers.ValidationError(
@@ -117,14 +118,10 @@ class ReviewSerializer(DeIdentified, serializers.Serializer[Any]):
         seen = attrs["seen"] = self._seen(scan, verdict, attrs.pop("prediction_seen", None))
         if seen and seen != prediction_of(scan):
             raise PredictionChanged(seen, prediction_of(scan))
+        if seen:
+            _check(scan.answer, verdict, label)
         if verdict == Verdict.DISAGREE and not label:
             raise serializers.ValidationError({"label": [f"Which label is right? The model knows {known}."]})
-        if seen and verdict == Verdict.DISAGREE and label == seen.label:
-            raise serializers.ValidationError({"label": [f"The model says {label}, too: that is to agree."]})
-        if seen and verdict == Verdict.AGREE and label not in ("", seen.label):
-            raise serializers.ValidationError(
-                {"label": [f"The model says {seen.label}: another is to disagree."]}
-            )
         return attrs
 
     def _seen(self, scan: Scan, verdict: str, given: dict[str, str] | None) -> Seen | None:
@@ -145,7 +142,10 @@ class ReviewSerializer(DeIdentified, serializers.Serializer[Any]):
                 )
             return None
         if given:
-            return Seen(**given)
+            # Who doesn't say how far it went has seen the newest, if label and version are its.
+            return Seen(
+                given["label"], given["model_version"], given.get("state") or prediction_of(scan).state
+            )
         if judges and not shown.label:
             raise serializers.ValidationError(
                 {
@@ -154,7 +154,23 @@ class ReviewSerializer(DeIdentified, serializers.Serializer[Any]):
                     ]
                 }
             )
-        return Seen(shown.label, shown.model_version) if judges else None
+        return Seen(shown.label, shown.model_version, shown.state or State.ANSWERED) if judges else None
+
+
+def _check(answer: Answer, verdict: str, label: str) -> None:
+    """Refuse a verdict that the model's answer, which its reader has seen, contradicts."""
+    try:
+        verdict_of(answer, verdict, label)
+    except NothingToAgreeWith as nothing:
+        field = "label" if answer.is_given else "verdict"
+        raise serializers.ValidationError({field: [str(nothing)]}) from nothing
+    said = (answer.label,) if answer.names_label else answer.labels
+    if verdict == Verdict.DISAGREE and label in said:
+        raise serializers.ValidationError({"label": [f"The model says {label}, too: that is to agree."]})
+    if verdict == Verdict.AGREE and label and label not in said:
+        raise serializers.ValidationError(
+            {"label": [f"The model says {answer.text}: another is to disagree."]}
+        )
 
 
 @extend_schema_serializer(component_name="Adjudication")

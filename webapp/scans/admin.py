@@ -39,8 +39,9 @@ class PredictionInline(admin.TabularInline[Prediction, Scan]):
     can_delete = False
     fields = readonly_fields = (
         "predicted_at",
-        "label",
+        "said",
         "probability",
+        "why",
         "heat_map_of",
         "model_name",
         "model_version",
@@ -54,10 +55,21 @@ class PredictionInline(admin.TabularInline[Prediction, Scan]):
         """They are a record."""
         return False
 
+    @admin.display(description="The model said")
+    def said(self, prediction: Prediction) -> str:
+        """As far as it did."""
+        return prediction.answer.text
+
     @admin.display(description="Probability")
     def probability(self, prediction: Prediction) -> str:
-        """Of the first label."""
-        return with_doubts(numbers.probability(prediction.confidence, decimals=1), prediction.quality)
+        """Of the label, where the model has said one."""
+        share = numbers.probability(prediction.confidence, decimals=1)
+        return with_doubts(share if prediction.answer.names_label else NOTHING, prediction.quality)
+
+    @admin.display(description="Why")
+    def why(self, prediction: Prediction) -> str:
+        """Why it says so much and no more."""
+        return prediction.answer.why or NOTHING
 
     @admin.display(description="Heat map of")
     def heat_map_of(self, prediction: Prediction) -> str:
@@ -74,14 +86,14 @@ class ScanAdmin(DisclosingAdmin[Scan], TransactionalAdmin[Scan]):
         "final_label",
         "prediction",
         "urgency",
-        "state",
+        "progress",
         "reviewed",
         "eye",
         "user",
         "timestamp",
     )
     list_display_links = ("picture", "prediction", "timestamp")
-    list_filter = ("status", "label", "model_version", "reviewed", "eye", "clinic")
+    list_filter = ("status", "state", "label", "model_version", "reviewed", "eye", "clinic")
     list_select_related = ()  # see get_queryset
     list_per_page = 50
     search_fields = ("patient_ref", "sha256", "label", "note", "user__username")
@@ -92,13 +104,26 @@ class ScanAdmin(DisclosingAdmin[Scan], TransactionalAdmin[Scan]):
         ("Final reading", {"fields": ("final", "urgency", "action", "reasons", "sources")}),
         (
             "Prediction",
-            {"fields": ("prediction", "bars", "caveat_texts", "quality_reasons", "read_by", "predicted_at")},
+            {
+                "fields": (
+                    "prediction",
+                    "why",
+                    "likeness",
+                    "likest",
+                    "bars",
+                    "caveat_texts",
+                    "quality_reasons",
+                    "read_by",
+                    "calibration",
+                    "predicted_at",
+                )
+            },
         ),
         (
             "Recommendation from the model's answer alone",
             {"fields": ("model_urgency", "model_action", "model_reasons", "model_sources")},
         ),
-        ("Patient", {"fields": ("eye", "patient_ref", "acquired", "note")}),
+        ("Patient", {"fields": ("eye", "patient_ref", "acquired", "device", "note")}),
         ("Record", {"fields": ("user", "clinic", "timestamp", "size", "sha256", "weights_sha256")}),
     )
     inlines = (ReviewInline, AnnotationInline, PredictionInline)
@@ -182,7 +207,7 @@ class ScanAdmin(DisclosingAdmin[Scan], TransactionalAdmin[Scan]):
         return thumbnail.tag(scan.pk)
 
     @admin.display(description="Status", ordering="status")
-    def state(self, scan: Scan) -> str:
+    def progress(self, scan: Scan) -> str:
         """The status without its explanation."""
         return scan.status
 
@@ -191,7 +216,8 @@ class ScanAdmin(DisclosingAdmin[Scan], TransactionalAdmin[Scan]):
         """The scan, with its heat map once it is predicted, and with what was drawn on it."""
         figures = [(_link("scan-image", scan), "The scan")]
         if scan.overlay_name:
-            figures.append((_link("scan-overlay", scan), f"What spoke for {scan.gradcam_label} (Grad-CAM)"))
+            spoke = "What spoke for" if scan.answer.is_given else "What would have spoken for"
+            figures.append((_link("scan-overlay", scan), f"{spoke} {scan.gradcam_label} (Grad-CAM)"))
         drawn = list(scan.annotations.all())
         if drawn:
             figures.append((drawing(scan, drawn), "What people drew"))
@@ -216,15 +242,37 @@ class ScanAdmin(DisclosingAdmin[Scan], TransactionalAdmin[Scan]):
 
     @admin.display(description="Prediction", ordering="label")
     def prediction(self, scan: Scan) -> str:
-        """The first label and its probability."""
+        """What the model says, as far as it does; where it is one label, with its probability."""
         if not scan.label:
             return NOTHING
-        return with_doubts(f"{scan.label} {numbers.probability(scan.confidence or 0)}", scan.quality)
+        answer = scan.answer
+        share = f" {numbers.probability(scan.confidence or 0)}" if answer.names_label else ""
+        return with_doubts(f"{answer.text}{share}", scan.quality)
+
+    @admin.display(description="Why")
+    def why(self, scan: Scan) -> str:
+        """Why the model says so much and no more."""
+        return scan.answer.why or NOTHING
+
+    @admin.display(description="Familiarity")
+    def likeness(self, scan: Scan) -> str:
+        """How many of the scans that the model learnt from are stranger."""
+        if scan.familiarity is None:
+            return NOTHING
+        known = "known" if scan.known else "not known"
+        return f"{numbers.percent(scan.familiarity)} of the scans that it learnt from are stranger: {known}"
+
+    @admin.display(description="Most like")
+    def likest(self, scan: Scan) -> str:
+        """Simulated scans, in words."""
+        return "; ".join(scan.nearest or []) or NOTHING
 
     @admin.display(description="Probabilities")
     def bars(self, scan: Scan) -> SafeString | str:
         """All labels, most probable first."""
-        rows = sorted(scan.probabilities.items(), key=lambda row: -row[1])
+        # Where the model has not answered they would look like an answer.
+        shares = scan.probabilities if scan.answer.is_given else {}
+        rows = sorted(shares.items(), key=lambda row: -row[1])
         bar = '<span>{0}</span><meter min="0" max="1" value="{1}"></meter><span>{2}</span>'
         bars = format_html_join(
             "", bar, [(label, value, numbers.probability(value, decimals=1)) for label, value in rows]

@@ -23,13 +23,14 @@ MOST_SINGLE = 1000
 
 @dataclass(frozen=True)
 class Told:
-    """What a user was shown of a scan: the model's answer, others' readings. `label` and `model_version` are those of
-    the answer that was shown last, "" where that is not known."""
+    """What a user was shown of a scan: the model's answer, others' readings. `label`, `model_version` and `state` are
+    those of the answer that was shown last, "" where that is not known."""
 
     answer: bool
     readings: bool
     label: str
     model_version: str
+    state: str
 
 
 def told(user: User, scan: Scan) -> Told:
@@ -48,6 +49,7 @@ def told(user: User, scan: Scan) -> Told:
         readings=shown("readings_at"),
         label=own.label if own else "",
         model_version=own.model_version if own else "",
+        state=(own.state or "") if own else "",
     )
 
 
@@ -67,7 +69,10 @@ def disclose_answers(user: User, scans: Iterable[Scan]) -> None:
     _note(
         user,
         "answer_at",
-        {scan.pk: {"label": scan.label, "model_version": scan.model_version} for scan in shown},
+        {
+            scan.pk: {"label": scan.label, "model_version": scan.model_version, "state": scan.state or ""}
+            for scan in shown
+        },
     )
 
 

@@ -20,7 +20,9 @@ from webapp import clock
 from webapp.accounts.models import User
 from webapp.gateway import issuing
 from webapp.gateway.models import ServiceKey
+from webapp.metrics import instruments
 from webapp.metrics.middleware import route
+from webapp.recommendations.answers import Answer
 from webapp.scans import prediction
 from webapp.scans.models import Scan
 
@@ -172,15 +174,19 @@ def test_uploads_are_counted_by_what_became_of_them(
 def test_predictions_are_counted_by_label_and_version(
     predicting: ModelServer, clinician: User, upload: Upload, rise: Count
 ) -> None:
-    said = upload(clinician).json()
-    upload(clinician, encoded(255 - _grey(png_bytes())))
-    model = {"model_name": "retina-oct", "model_version": said["model"]["version"]}
+    both = [upload(clinician).json(), upload(clinician, encoded(255 - _grey(png_bytes()))).json()]
+    # Of a model that has not answered with one label neither label nor confidence is counted.
+    named = [said for said in both if said["state"] in (None, "answered")]
+    model = {"model_name": "retina-oct", "model_version": both[0]["model"]["version"]}
     assert rise("retinote_uploads_total", outcome="predicted") == 2
     assert rise("retinote_predictions_total", **model) == 2
-    assert rise("retinote_predictions_total", label=said["prediction"], **model) >= 1
-    assert rise("retinote_prediction_confidence_ratio_count", **model) == 2
-    below = rise("retinote_prediction_confidence_ratio_sum", **model)
-    assert said["confidence"] < below <= said["confidence"] + 1
+    assert rise("retinote_predictions_total", label="", **model) == 2 - len(named)
+    for label in {said["prediction"] for said in named}:
+        counted = rise("retinote_predictions_total", label=label, **model)
+        assert counted == sum(said["prediction"] == label for said in named)
+    assert rise("retinote_prediction_confidence_ratio_count", **model) == len(named)
+    sure = sum(said["confidence"] for said in named)
+    assert rise("retinote_prediction_confidence_ratio_sum", **model) == pytest.approx(sure)
     assert rise("retinote_image_quality_reasons_total", reason="The image is mostly bright") == 1
 
 
@@ -266,3 +272,27 @@ def test_no_person_is_in_the_metrics(
     for secret in ("P-4711", "Jane", "clara", str(clinician.pk), key, TOKEN):
         assert secret not in shown
     assert TOKEN not in caplog.text
+
+
+def test_what_is_not_answered_is_counted_by_its_reason_and_neither_by_label_nor_by_confidence(
+    rise: Count,
+) -> None:
+    model = {"model_name": "retina-oct", "model_version": "2.0.0"}
+    for answer in (
+        Answer("CNV", "not_answered", "unfamiliar"),
+        Answer("AMD", "undecided", "one_group", ("AMD", "CNV")),
+        Answer("DME", "answered", "one_label", ("DME",)),
+        Answer("MH"),
+    ):
+        instruments.count_prediction(answer, 0.9, *model.values(), reasons=[])
+
+    assert rise("retinote_predictions_total", **model) == 4
+    strange = {"state": "not_answered", "because": "unfamiliar", "label": ""}
+    assert rise("retinote_predictions_total", **strange, **model) == 1
+    assert rise("retinote_predictions_total", state="unknown", label="MH", **model) == 1
+    assert [rise("retinote_predictions_total", label=name, **model) for name in ("CNV", "AMD", "DME")] == [
+        0,
+        0,
+        1,
+    ]
+    assert rise("retinote_prediction_confidence_ratio_count", **model) == 2

@@ -57,7 +57,7 @@ def test_everything_that_is_known_stands_on_it(scan: Scan, clinician: User, api:
 
     for expected in (
         "Scan of P-7",
-        "CNV, 80% calibrated confidence",
+        "CNV, confidence 80%",
         "Urgent referral",
         "Refer to a retina clinic.",
         "A guideline https://example.org/guideline",

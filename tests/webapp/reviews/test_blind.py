@@ -74,6 +74,8 @@ SHOWING: dict[str, Callable[[APIClient, Scan], Any]] = {
     "a filter that finds it": lambda client, scan: client.get("/api/v1/scans/count/?prediction=CNV"),
     "a filter that leaves it out": lambda client, scan: client.get("/api/v1/scans/count/?prediction=DME"),
     "a search that leaves it out": lambda client, scan: client.get("/api/v1/scans/count/?search=dme"),
+    "a filter by state": lambda client, scan: client.get("/api/v1/scans/count/?state=undecided"),
+    "an order by state": lambda client, scan: client.get("/api/v1/scans/?ordering=state&patient_ref=P-2"),
     "an order": lambda client, scan: client.get("/api/v1/scans/?ordering=urgent&patient_ref=P-2"),
     "the dashboard": lambda client, scan: client.get("/api/v1/dashboard/"),
     "an export": export,
@@ -146,13 +148,15 @@ def test_switching_it_on_after_a_look_makes_no_blind_reading(
 ASKED = ("scans/{id}/", "scans/", "history/", "scans/{id}/overlay/", "scans/{id}/heatmap/", "scans/{id}/image/",
          "scans/{id}/thumbnail/", "scans/{id}/report/", "scans/{id}/reading/", "scans/{id}/reviews/",
          "scans/{id}/annotations/", "scans/count/", "scans/count/?prediction=CNV", "scans/count/?search=cnv",
-         "scans/?search=cnv", "scans/?prediction=CNV", "scans/count/?model_version=1.0.0", "dashboard/",
+         "scans/?search=cnv", "scans/?prediction=CNV", "scans/?state=not_answered", "scans/count/?model_version=1.0.0", "dashboard/",
          "options/", "history/?prediction=CNV")  # fmt: skip
 ANOTHER_ANSWER = {
     "label": "DME", "confidence": 0.6, "probabilities": {"DME": 0.6, "NORMAL": 0.3, "CNV": 0.1}, "urgency_rank": 1,
     "gradcam_label": "DME", "regions": [], "caveats": ["Seldom seen."], "quality": {"acceptable": False, "reasons": ["dark"]},
     "recommendation": None, "model_name": "another", "model_version": "2.0.0", "weights_sha256": "cd" * 32,
     "overlay_name": "", "heatmap_name": "", "dispute": 1, "settled_label": "DME",
+    "familiarity": 0.01, "known": False, "prediction_set": ["DME", "CNV"], "state": "not_answered",
+    "because": "unfamiliar", "group": "a group", "nearest": ["A wide frame"], "calibration": "east-1",
 }  # fmt: skip
 
 
@@ -212,7 +216,7 @@ def test_nothing_that_a_blind_reader_gets_depends_on_the_answer(
 
 
 def test_a_blind_reader_gets_no_order_that_depends_on_what_is_hidden(scan: Scan, blind: APIClient) -> None:
-    for ordering in ("urgent", "uncertain", "disputed"):
+    for ordering in ("urgent", "uncertain", "disputed", "state"):
         answer = blind.get(f"/api/v1/scans/?ordering={ordering}")
         assert answer.status_code == 400
         assert "read blind" in answer.json()["error"]["message"]

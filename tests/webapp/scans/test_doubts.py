@@ -123,7 +123,7 @@ def test_a_report_has_the_doubts_beside_the_label_and_each_sentence_once(
     answer = api(clinician).get(f"/api/v1/scans/{noise.pk}/report/", HTTP_ACCEPT="application/pdf")
 
     text = " ".join(pypdf.PdfReader(io.BytesIO(answer.content)).pages[0].extract_text().split())
-    assert f"CNV, 98% calibrated confidence Doubtful: {DOUBT}" in text
+    assert f"CNV, confidence 98% Doubtful: {DOUBT}" in text
     assert (text.count(DOUBT), text.count(caveat), text.count("Clinician review required")) == (1, 1, 1)
 
 

@@ -35,7 +35,7 @@ export function GivenVerdict({
       <Group justify="space-between">
         <Text role="status">
           <b>{verdict ? texts.reading.given[verdict] : texts.reading.givenLabel}</b>
-          {(!verdict || verdict === "disagree") && texts.reading.asLabel(label)}
+          {(!verdict || verdict === "disagree" || verdict === "named") && texts.reading.asLabel(label)}
           {blind && (
             <Badge ml={8} variant="light" tt="none" c="var(--mantine-color-text)">
               {texts.reading.wasBlind}

@@ -66,7 +66,7 @@ export const reading = {
   notGiven: "You have not given your verdict",
   giveAndGoOn: "Give the verdict and go on",
   change: "Change my verdict",
-  given: { agree: "You agree", disagree: "You disagree", unsure: "You are unsure" },
+  given: { agree: "You agree", disagree: "You disagree", unsure: "You are unsure", named: "You see" },
   givenLabel: "You see",
   asLabel: (label: string) => `: ${label}`,
   wasBlind: "read blind",
