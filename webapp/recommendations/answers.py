@@ -10,27 +10,31 @@ from dataclasses import dataclass
 
 from django.db.models import TextChoices
 
-NO_STATISTICS = "no_statistics"
-"""The reason of a model that can't say whether it knows a picture: it answers all of them."""
+from handlers import answering
+from handlers.answering import NO_STATISTICS
+
 BECAUSE: Mapping[str, str] = {
-    "one_label": "One label fits this picture.",
-    "unfamiliar": "This picture does not look like the scans that the model learnt from: another device or framing, or a "
+    answering.ONE_LABEL: "One label fits this picture.",
+    answering.UNFAMILIAR: "This picture does not look like the scans that the model learnt from: another device or framing, or a "
     "disease that it does not know. A clinician has to read it.",
-    "no_label": "None of the model's labels fits this picture. A clinician has to read it.",
-    "too_many": "Too many labels are possible to name one. A clinician has to read it.",
-    "one_group": "The model can't tell these apart here: {labels}.",
-    "several": "More than one label is possible: {labels}.",
+    answering.NO_LABEL: "None of the model's labels fits this picture. A clinician has to read it.",
+    answering.TOO_MANY: "Too many labels are possible to name one. A clinician has to read it.",
+    answering.ONE_GROUP: "The model can't tell these apart here: {labels}.",
+    answering.SEVERAL_LABELS: "More than one label is possible: {labels}.",
     NO_STATISTICS: "Whether the model knows pictures like this one can't be said.",
 }
-"""Why a state is what it is, by the code that the rules give (`handlers/rules.json`, or those of the model's card)."""
+"""Why a state is what it is, by the code that the rules give (`handlers/rules.json`, or those of the model's card).
+
+A model without statistics answers all, as it can't tell what it knows.
+"""
 
 
 class State(TextChoices):
     """How far the model has answered. Predictions of versions that didn't say have none."""
 
-    ANSWERED = "answered", "Answered"
-    UNDECIDED = "undecided", "Undecided"
-    NOT_ANSWERED = "not_answered", "Not answered"
+    ANSWERED = answering.ANSWERED, "Answered"
+    UNDECIDED = answering.UNDECIDED, "Undecided"
+    NOT_ANSWERED = answering.NOT_ANSWERED, "Not answered"
 
 
 @dataclass(frozen=True)
@@ -80,9 +84,9 @@ class Answer:
         if not self.because:
             return ""
         known = BECAUSE.get(self.because)
-        # A card may have rules of its own, with reasons that have no words here.
+        # A handler of a later version may give a reason that has no words here.
         return (
             known.format(labels=", ".join(self.labels))
             if known
-            else f"A rule of the model's card: {self.because}."
+            else f"The model server says: {self.because}."
         )

@@ -171,7 +171,7 @@ class LimitsSerializer(serializers.Serializer[Any]):
     because = serializers.CharField(
         allow_null=True,
         help_text="Why, as a code: `unfamiliar`, `no_label`, `too_many`, `one_group`, `several`, `one_label`, "
-        "`no_statistics`, or one of the model's card.",
+        "`no_statistics`.",
     )
     prediction_set = serializers.ListField(
         child=serializers.CharField(),

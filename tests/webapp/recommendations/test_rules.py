@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from handlers.answering import NO_STATISTICS, REASONS
 from webapp.recommendations.answers import BECAUSE, Answer
 from webapp.recommendations.apps import check_files
 from webapp.recommendations.guideline import FOLDER, GuidelineError, guideline, read
@@ -239,8 +240,12 @@ def test_without_recommendations_for_the_model_it_still_says_why_there_is_no_ans
         ),
         (Answer("AMD", "undecided", "several", ("AMD", "MH")), "AMD or MH", "More than one label is possible: AMD, MH."),
         (STRANGE, "Not answered", BECAUSE["unfamiliar"]),
-        (Answer("CNV", "not_answered", "too bright"), "Not answered", "A rule of the model's card: too bright."),
+        (Answer("CNV", "not_answered", "too bright"), "Not answered", "The model server says: too bright."),
     ],
 )  # fmt: skip
 def test_an_answer_says_no_more_than_the_model_has_said(answer: Answer, text: str, why: str) -> None:
     assert (answer.text, answer.why) == (text, why)
+
+
+def test_every_reason_that_a_rule_can_give_has_words() -> None:
+    assert set(BECAUSE) == {*REASONS, NO_STATISTICS}
