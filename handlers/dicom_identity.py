@@ -1,11 +1,14 @@
-"""Whose eye a DICOM file shows, and when it was taken; apart from decoding, which looks at nothing of the kind."""
+"""Whose eye a DICOM file shows, when and by what it was taken; apart from decoding, which looks at nothing of the kind."""
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import date, timedelta
+from functools import cache
+from pathlib import Path
 from typing import Any
 
 from handlers import dicom, formats
@@ -31,6 +34,8 @@ FIRST_YEAR = 1970
 """Devices without a clock write 1900 or 1; pictures that are as old as this were not taken digitally."""
 LONGEST_NUMBER = 64
 """Letters, by the standard; what is longer is no number."""
+DEVICES = Path(__file__).with_name("devices.json")
+"""Makers by their names for people, with what to look for in a file's words for them (lower case), and so their models."""
 NOBODY = frozenset(
     {"0", "anon", "anonymised", "anonymized", "anonymous", "n/a", "na", "no id", "none", "test", "unknown"}
 )
@@ -49,10 +54,12 @@ class Identity:
     """Who gave that number; numbers of two issuers are two patients'."""
     acquired: str = ""
     """When it was taken, as ISO 8601 writes it: 2024-03-17, or less of it."""
+    device: str = ""
+    """Maker and model by which it was taken, of those in devices.json: never the file's own words, which may be any."""
 
 
 def identity(content: bytes) -> Identity:
-    """What a DICOM file says of eye, patient and date; nothing for other files. What can't be read isn't said."""
+    """What a DICOM file says of eye, patient, date and device; nothing for other files. What can't be read isn't said."""
     if formats.media_type(content) != formats.DICOM:
         return Identity()
     try:
@@ -63,7 +70,7 @@ def identity(content: bytes) -> Identity:
     if patient.casefold() in NOBODY or len(patient) > LONGEST_NUMBER:
         patient = ""
     issuer = _text(header, "IssuerOfPatientID") if patient else ""
-    return Identity(_eye(header), patient, issuer, _acquired(header))
+    return Identity(_eye(header), patient, issuer, _acquired(header), _device(header))
 
 
 def checked_date(text: str) -> str:
@@ -84,6 +91,23 @@ def _eye(header: Any) -> str:
     named += [_text(anatomy, "FrameLaterality") for anatomy in _in_groups(header, "FrameAnatomySequence")]
     sides = {SIDES[side.upper()] for side in named if side.upper() in SIDES}
     return sides.pop() if len(sides) == 1 and sides != {"both"} else ""
+
+
+def _device(header: Any) -> str:
+    """Of makers and models that are known; the maker alone where the model is not."""
+    made_by, called = (_text(header, name).casefold() for name in ("Manufacturer", "ManufacturerModelName"))
+    for known in _devices():
+        if any(word in made_by for word in known["written"]):
+            models = known["models"].items()
+            model = next((name for name, words in models if any(word in called for word in words)), "")
+            return f"{known['maker']} {model}".strip()
+    return ""
+
+
+@cache
+def _devices() -> list[dict[str, Any]]:
+    found: list[dict[str, Any]] = json.loads(DEVICES.read_text(encoding="utf-8"))
+    return found
 
 
 def _acquired(header: Any) -> str:

@@ -32,7 +32,7 @@
 | RETINOTE_LOG_FORMAT | line for people, json for a log collector | line |
 | RETINOTE_VERIFYING_READERS | how many readers who agree independently verify a scan's label; 0: an adjudicator alone | 2 |
 | RETINOTE_MODEL_CHANGES | file in which ./retinote models notes what it did, for the audit | torchserve/changes.jsonl in the data folder |
-| RETINOTE_FILE_IDENTITY | what becomes of eye, patient and date of a DICOM file: drop, pseudonymise or keep | pseudonymise |
+| RETINOTE_FILE_IDENTITY | what becomes of eye, patient, date and device of a DICOM file: drop, pseudonymise or keep | pseudonymise |
 | RETINOTE_DEBUG | 1 shows tracebacks in the browser; never in production | 0 |
 
 RETINOTE_SECRET_KEY, RETINOTE_MONGODB_URI, RETINOTE_BROKER_URL and RETINOTE_CACHE_URL may stand in a file instead: NAME_FILE is

@@ -91,6 +91,22 @@ def test_the_patient_is_a_number_that_one_person_has(
 
 
 @pytest.mark.parametrize(
+    ("maker", "model", "device"),
+    [
+        ("Heidelberg Engineering", "SPECTRALIS", "Heidelberg Engineering Spectralis"),
+        ("TOPCON Corp.", "3DOCT-1Maestro2", "Topcon Maestro2"),
+        ("Carl Zeiss Meditec", "of Anna Smith", "Zeiss"),
+        ("Anna Smith", "Spectralis", ""),
+        ("", "", ""),
+    ],
+)
+def test_the_device_is_one_that_is_known_and_never_the_files_own_words(
+    maker: str, model: str, device: str
+) -> None:
+    assert identity(file(Manufacturer=maker, ManufacturerModelName=model)).device == device
+
+
+@pytest.mark.parametrize(
     "content", [png_bytes(), b"", file(PatientID="7")[:140]], ids=["png", "empty", "cut off"]
 )
 def test_other_files_say_nothing(content: bytes) -> None:

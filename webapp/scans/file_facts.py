@@ -16,17 +16,18 @@ MONTH = len("2024-03")
 
 
 class Kept(TextChoices):
-    """What becomes of the eye, the patient's number and the day that a DICOM file names."""
+    """What becomes of the eye, the patient's number and the day that a DICOM file names, and of its device."""
 
     DROP = "drop", "None of it is kept"
-    PSEUDONYMISE = "pseudonymise", "The eye, a pseudonym of the number, the month"
+    PSEUDONYMISE = "pseudonymise", "The eye, the device, a pseudonym of the number, the month"
     KEEP = "keep", "All as they are"
 
 
 def file_facts(content: bytes, user: User) -> dict[str, Any]:
     """What to keep of an uploaded file's own facts, by the names of a scan's fields; what it doesn't say is left out.
 
-    A pixel's width and height in micrometres; by the setting the eye, the patient and when the picture was taken.
+    A pixel's width and height in micrometres; by the setting the eye, the patient, when the picture was taken and by
+    what.
     A pseudonym is the same for all files of a patient in the uploader's clinic, and means nothing in another one.
     """
     size = pixel_size(content)
@@ -39,5 +40,5 @@ def file_facts(content: bytes, user: User) -> dict[str, Any]:
     if kept == Kept.PSEUDONYMISE:
         whose = f"{user.clinic or user.pk}/{said.issuer}/{patient}"
         patient, acquired = patient and pseudonym("patient", f"of a file {whose}"), acquired[:MONTH]
-    facts |= {"eye": said.eye, "patient_ref": patient, "acquired": acquired}
+    facts |= {"eye": said.eye, "patient_ref": patient, "acquired": acquired, "device": said.device}
     return {name: value for name, value in facts.items() if value}

@@ -47,6 +47,8 @@ def dicom() -> bytes:
             InstitutionName=PLACE,
             InstitutionAddress=STREET,
             DeviceSerialNumber=DEVICE,
+            Manufacturer=f"Topcon, {PLACE}",
+            ManufacturerModelName=f"Maestro2 {DEVICE}",
             ReferringPhysicianName=NAME,
             StudyDescription=f"{NAME} {NUMBER}",
             PixelSpacing=[0.0039, 0.01147],
@@ -155,11 +157,11 @@ def test_of_a_dicom_file_the_size_of_a_pixel_is_kept(away: None, clinician: User
 
 
 @pytest.mark.parametrize(
-    ("kept", "eye", "patient", "acquired"),
+    ("kept", "eye", "patient", "acquired", "device"),
     [
-        ("drop", "", "", ""),
-        ("pseudonymise", "OS", r"patient-[0-9a-f]{12}", "2024-03"),
-        ("keep", "OS", NUMBER, "2024-03-17"),
+        ("drop", "", "", "", ""),
+        ("pseudonymise", "OS", r"patient-[0-9a-f]{12}", "2024-03", "Topcon Maestro2"),
+        ("keep", "OS", NUMBER, "2024-03-17", "Topcon Maestro2"),
     ],
 )
 def test_of_a_dicom_file_eye_patient_and_date_are_kept_as_set(
@@ -171,12 +173,13 @@ def test_of_a_dicom_file_eye_patient_and_date_are_kept_as_set(
     eye: str,
     patient: str,
     acquired: str,
+    device: str,
 ) -> None:
     settings.FILE_IDENTITY = kept
 
     scan = upload(clinician, dicom()).json()
 
-    assert (scan["eye"], scan["acquired"]) == (eye, acquired)
+    assert (scan["eye"], scan["acquired"], scan["device"]) == (eye, acquired, device)
     assert re.fullmatch(patient, scan["patient_ref"])
     assert (scan["note"], scan["differences"]) == ("", [])
 
