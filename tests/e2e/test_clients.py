@@ -84,8 +84,9 @@ def site(stack: Stack, generated: dict[str, Any]) -> SimpleNamespace:
     scan = calls["scans_create"].sync(client=client, body=form)
     drawn = models.AnnotationRequest.from_dict({"target": {"selector": BOX}, "comment": "fluid"})
     shape = calls["scans_annotations_create"].sync(scan.id, client=client, body=drawn)
-    verdict = models.ReviewRequest(verdict=models.VerdictEnum.AGREE)
-    assert calls["scans_review_create"].sync(scan.id, client=client, body=verdict).verdict == "agree"
+    # There is something to agree with only where the model has answered.
+    verdict = models.ReviewRequest(label=scan.prediction)
+    assert calls["scans_review_create"].sync(scan.id, client=client, body=verdict).label == scan.prediction
     return SimpleNamespace(
         calls=calls, models=models, client=client, token=pair.access, scan=scan, shape=shape
     )

@@ -694,7 +694,7 @@ export interface components {
              *     * `not_answered` - Not answered
              */
             state: (components["schemas"]["StateEnum"] | components["schemas"]["NullEnum"]) | null;
-            /** @description Why, as a code: `unfamiliar`, `no_label`, `too_many`, `one_group`, `several`, `one_label`, `no_statistics`, or one of the model's card. */
+            /** @description Why, as a code: `unfamiliar`, `no_label`, `too_many`, `one_group`, `several`, `one_label`, `no_statistics`. */
             because: string | null;
             /** @description Labels that can't be ruled out at 90 %, most probable first. Null where the model can't tell. */
             prediction_set: string[] | null;
@@ -1043,7 +1043,7 @@ export interface components {
              *     * `not_answered` - Not answered
              */
             state: (components["schemas"]["StateEnum"] | components["schemas"]["NullEnum"]) | null;
-            /** @description Why, as a code: `unfamiliar`, `no_label`, `too_many`, `one_group`, `several`, `one_label`, `no_statistics`, or one of the model's card. */
+            /** @description Why, as a code: `unfamiliar`, `no_label`, `too_many`, `one_group`, `several`, `one_label`, `no_statistics`. */
             because: string | null;
             /** @description Labels that can't be ruled out at 90 %, most probable first. Null where the model can't tell. */
             prediction_set: string[] | null;
@@ -1314,7 +1314,7 @@ export interface components {
              *     * `not_answered` - Not answered
              */
             state: (components["schemas"]["StateEnum"] | components["schemas"]["NullEnum"]) | null;
-            /** @description Why, as a code: `unfamiliar`, `no_label`, `too_many`, `one_group`, `several`, `one_label`, `no_statistics`, or one of the model's card. */
+            /** @description Why, as a code: `unfamiliar`, `no_label`, `too_many`, `one_group`, `several`, `one_label`, `no_statistics`. */
             because: string | null;
             /** @description Labels that can't be ruled out at 90 %, most probable first. Null where the model can't tell. */
             prediction_set: string[] | null;
