@@ -29,6 +29,8 @@ has letters. Base64 has none of them, a data URL one."""
 GIVEN_TWICE = object()
 """In place of the values of an input that came more than once, of which TorchServe would keep the last."""
 ONE_HEAT_MAP = "Heat maps are drawn for one image at a time: send it alone, or without explain."
+CARD_HEADER = "x-card"
+"""Asks for the model card in place of an answer, with no image."""
 TRUE = "True"
 """How TorchServe writes it. It names its own headers in small letters, over whatever a caller wrote in them."""
 
@@ -66,11 +68,15 @@ class Bundle:
 
 
 def asks_for_card(row: Mapping[str, Any], headers: Mapping[str, Any]) -> bool:
-    """Whether a batch entry is the question of TorchServe's management interface for the model card.
+    """Whether a batch entry asks for the model card: a caller, by a header and no image, or TorchServe's management.
 
-    It comes with nothing but this header. Callers may send a header of that name, too, but beside an image.
+    The management's question comes with nothing but its header. Callers may send one of that name, too, but beside a
+    body, which may be empty.
     """
-    return not row and headers.get("describe") == TRUE
+    if not row:
+        return headers.get("describe") == TRUE
+    asked = next((value for name, value in headers.items() if name.lower() == CARD_HEADER), None)
+    return row.keys() == {"body"} and not bytes_of(row["body"]) and WORDS.get(str(asked).lower(), False)
 
 
 def read_request(

@@ -125,6 +125,7 @@ INSTALLED_APPS = [
     "webapp.recommendations",
     "webapp.annotations",
     "webapp.reviews",
+    "webapp.calibration",
 ]
 # Sign-in failures are counted in the cache, so the tables of axes are not made.
 MIGRATION_MODULES = {
@@ -321,6 +322,8 @@ WORKER_METRICS_PORT = int(os.environ.get("RETINOTE_WORKER_METRICS_PORT") or 0)
 MODEL_CHANGES_FILE = Path(
     os.environ.get("RETINOTE_MODEL_CHANGES") or DATA_DIR / "torchserve" / "changes.jsonl"
 )
+# Which the model server's workers read; nothing else of ours lies there.
+CALIBRATION_DIR = Path(os.environ.get("RETINOTE_CALIBRATION_DIR") or DATA_DIR / "calibration").absolute()
 # Outside of the database, where who gets into that doesn't reach.
 AUDIT_HEAD_FILE = DATA_DIR / "audit-head"
 

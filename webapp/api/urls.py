@@ -4,6 +4,7 @@ from django.urls import include, path
 from rest_framework.routers import DefaultRouter
 
 from webapp.annotations.views import AnnotationView, ScanAnnotationsView
+from webapp.calibration.views import CalibrationsView, UndoCalibrationView
 from webapp.dashboard.views import DashboardView
 from webapp.exports.views import ExportView
 from webapp.gateway.views import inference_key
@@ -24,6 +25,8 @@ urlpatterns = [
     path("scans/<str:id>/adjudication/", AdjudicationView.as_view(), name="scan-adjudication"),
     path("scans/<str:id>/report/", ReportView.as_view(), name="scan-report"),
     path("dashboard/", DashboardView.as_view(), name="dashboard"),
+    path("calibrations/", CalibrationsView.as_view(), name="calibrations"),
+    path("calibrations/undo/", UndoCalibrationView.as_view(), name="calibration-undo"),
     path("exports/", ExportView.as_view(), name="exports"),
     path("internal/inference-key/", inference_key, name="inference-key"),
     path("options/", OptionsView.as_view(), name="options"),

@@ -70,6 +70,8 @@ class Action(models.TextChoices):
     KEY_ISSUE = "key.issue", "Issued a service key"
     KEY_CHANGE = "key.change", "Changed a service key"
     KEY_REVOKE = "key.revoke", "Revoked a service key"
+    CALIBRATION_CREATE = "calibration.create", "Calibrated the model on own scans"
+    CALIBRATION_UNDO = "calibration.undo", "Took a calibration back"
     MODEL_DEFAULT = "model.default", "Noted at a start which model version answers"
     MODEL_IMPORT = "model.import", "Imported a model version"
     MODEL_REMOVE = "model.remove", "Deleted a model version"

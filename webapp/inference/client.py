@@ -15,6 +15,7 @@ import requests
 from django.conf import settings
 from requests.adapters import HTTPAdapter
 
+from handlers.card import CardError, ModelCard
 from handlers.formats import media_type
 from serving.errors import ServingError
 from serving.keys import InferenceKey, ManagementKey
@@ -25,6 +26,7 @@ log = logging.getLogger(__name__)
 
 CONNECT_TIMEOUT_S = 1.0
 PING_TIMEOUT_S = 2.0
+CARD_TIMEOUT_S = 4.0
 PAUSES_S = (0.1, 0.3)  # before the second and third try
 POOL_SIZE = 32
 # The overlay shows a reader where to look; the scan and the heat map, from which it can be drawn again, are kept
@@ -142,6 +144,23 @@ class ModelClient:
         except (KeyError, TypeError, ValueError) as error:
             log.error("The model server's answer is not what the contract says: %r", error)
             raise ModelUnavailable("The model server's answer can't be read.") from error
+
+    def card(self) -> ModelCard:
+        """The model card of the version that answers now, also where the management is out of reach.
+
+        Raises ModelUnavailable.
+        """
+        headers = {"Content-Type": "application/octet-stream", "X-Card": "true"}
+        path = f"/predictions/{quote(self._model)}"
+        try:
+            return ModelCard.from_dict(self._post(path, b"", headers, CARD_TIMEOUT_S).json())
+        except ImageRefused as error:  # it looked for an image
+            raise ModelUnavailable(
+                "The model server does not tell its card: it was started by an earlier Retinote. Start it anew."
+            ) from error
+        except (CardError, ValueError) as error:
+            log.error("The model server's card is not what it should be: %r", error)
+            raise ModelUnavailable("The model server's card can't be read.") from error
 
     def is_ready(self) -> bool:
         """Whether the model server answers and has a worker for the version that answers by default.

@@ -1,0 +1,170 @@
+"""Local calibrations in the administration: looked at, made, taken back; never edited or deleted."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.conf import settings
+from django.contrib import admin, messages
+from django.core.exceptions import PermissionDenied
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.template.response import TemplateResponse
+from django.urls import URLPattern, path, reverse
+from django.utils.html import format_html_join
+from django.utils.safestring import SafeString
+from django.views.decorators.http import require_POST
+
+from webapp.accounts.abilities import Ability
+from webapp.accounts.models import User
+from webapp.calibration import profiles, report
+from webapp.calibration.evidence import LEAST_SCANS, CalibrationRefused
+from webapp.calibration.models import CalibrationProfile
+from webapp.inference.client import ModelUnavailable
+from webapp.scans.disclosure import disclose_everything
+from webapp.scans.room import NoRoom
+
+WRONG = (CalibrationRefused, profiles.CalibrationFailed, ModelUnavailable, NoRoom)
+
+
+@admin.register(CalibrationProfile)
+class CalibrationProfileAdmin(admin.ModelAdmin[CalibrationProfile]):
+    """Every calibration, and two buttons."""
+
+    change_list_template = "admin/calibration/calibrations.html"
+    list_display = (
+        "name",
+        "model_name",
+        "model_version",
+        "scans",
+        "temperature",
+        "made_at",
+        "made_by",
+        "state",
+    )
+    list_filter = ("model_version",)
+    fields = readonly_fields = (
+        "name",
+        "state",
+        "basis",
+        "terms",
+        "thresholds",
+        "figures",
+        "made_at",
+        "made_by",
+        "undone_at",
+        "undone_by",
+    )
+
+    def get_urls(self) -> list[URLPattern]:
+        """The buttons' addresses beside the usual ones."""
+        own = [
+            path("calibrate/", self.admin_site.admin_view(require_POST(self.calibrate)), name="calibrate"),
+            path("undo/", self.admin_site.admin_view(require_POST(self.undo)), name="undo-calibration"),
+        ]
+        return [*own, *super().get_urls()]
+
+    def changelist_view(
+        self, request: HttpRequest, extra_context: dict[str, Any] | None = None
+    ) -> HttpResponse:
+        """The list, with the number of scans that it takes."""
+        context = {"least_scans": LEAST_SCANS, "used": _in_use(), **(extra_context or {})}
+        return super().changelist_view(request, context)
+
+    def calibrate(self, request: HttpRequest) -> HttpResponse:
+        """Show before and after; on the second press store it."""
+        user = _may_calibrate(request)
+        disclose_everything(user)
+        try:
+            if "store" in request.POST:
+                made = profiles.calibrate(user)
+                self.log_addition(request, made, "Calibrated.")
+                self.message_user(request, f"The calibration {made.name} is in use.")
+                return HttpResponseRedirect(
+                    reverse("admin:calibration_calibrationprofile_change", args=[made.pk])
+                )
+            tried = profiles.propose().document(user)
+        except WRONG as error:
+            self.message_user(request, str(error), messages.ERROR)
+            return _to_the_list()
+        context = {
+            **self.admin_site.each_context(request),
+            "title": "Calibrate",
+            "opts": self.opts,
+            "basis": report.basis(tried),
+            "left_out": tried.left_out,
+            "terms": report.terms(tried),
+            "thresholds": report.thresholds(tried),
+            "figures": report.figures(tried),
+            "how": report.HOW,
+        }
+        return TemplateResponse(request, "admin/calibration/proposal.html", context)
+
+    def undo(self, request: HttpRequest) -> HttpResponse:
+        """Take the one in use back."""
+        user = _may_calibrate(request)
+        try:
+            undone, used = profiles.undo(user)
+        except WRONG as error:
+            self.message_user(request, str(error), messages.ERROR)
+            return _to_the_list()
+        self.log_change(request, undone, "Taken back.")
+        now = f"{used.name} is in use again" if used else "answers follow the model's card again"
+        self.message_user(request, f"The calibration {undone.name} is taken back; {now}.")
+        return _to_the_list()
+
+    @admin.display(description="State")
+    def state(self, profile: CalibrationProfile) -> str:
+        """Whether answers go by it."""
+        used = _in_use()
+        if used and used.pk == profile.pk:
+            return "in use"
+        return "taken back" if profile.undone_at else "earlier"
+
+    @admin.display(description="Fitted on")
+    def basis(self, profile: CalibrationProfile) -> SafeString:
+        """Which scans, and what was left out."""
+        return format_html_join(
+            "", "<div>{}</div>", [(line,) for line in (report.basis(profile), *profile.left_out)]
+        )
+
+    @admin.display(description="Fitted")
+    def terms(self, profile: CalibrationProfile) -> str:
+        """Temperature and familiarity."""
+        return report.terms(profile)
+
+    @admin.display(description="Ruled out below")
+    def thresholds(self, profile: CalibrationProfile) -> SafeString | str:
+        """A label in each line."""
+        return format_html_join("", "<div>{} {}, {}</div>", report.thresholds(profile)) or report.NOTHING
+
+    @admin.display(description="Before and after")
+    def figures(self, profile: CalibrationProfile) -> SafeString:
+        """What was measured."""
+        rows = format_html_join("", "<div>{}: {}, then {}</div>", report.figures(profile))
+        return rows + format_html_join("", "<p class='help'>{}</p>", [(report.HOW,)])
+
+    def has_add_permission(self, request: HttpRequest) -> bool:
+        """They are made by the button."""
+        return False
+
+    def has_change_permission(self, request: HttpRequest, obj: CalibrationProfile | None = None) -> bool:
+        """They are a record."""
+        return False
+
+    def has_delete_permission(self, request: HttpRequest, obj: CalibrationProfile | None = None) -> bool:
+        """Predictions name them: they are taken back."""
+        return False
+
+
+def _in_use() -> CalibrationProfile | None:
+    return CalibrationProfile.objects.in_use(settings.MODEL_NAME)
+
+
+def _may_calibrate(request: HttpRequest) -> User:
+    if not isinstance(request.user, User) or not request.user.may(Ability.CALIBRATE):
+        raise PermissionDenied
+    return request.user
+
+
+def _to_the_list() -> HttpResponse:
+    return HttpResponseRedirect(reverse("admin:calibration_calibrationprofile_changelist"))

@@ -1,0 +1,166 @@
+"""Fits temperature, sets and familiarity to an installation's own scans. Pure arithmetic: no database, no files.
+
+- *Temperature*: the one with the least negative log likelihood of the true labels (Guo et al. 2017,
+  https://arxiv.org/abs/1706.04599), held near the card's by a normal prior on its logarithm, as a few dozen scans that
+  are all called right would otherwise let it run to zero.
+- *Sets*: conformal prediction per label (Mondrian; Vovk 2012, https://arxiv.org/abs/1209.2673). A label's threshold
+  is the probability that it got on one of its own scans, the l-th lowest of those of n patients. l is the largest
+  with l <= (1 - coverage)(n + 1), which keeps the coverage on average, and with which it also falls short by more than
+  SLACK in one installation of ten at most (the same paper, proposition 2a). Several scans of one patient share that
+  patient's weight (Dunn, Wasserman and Ramdas 2023, https://arxiv.org/abs/1809.07441).
+- *Labels with too few scans* share one threshold: that of all scans of such labels together, or of all scans where
+  these are too few as well (the null cluster of Ding et al. 2023, https://arxiv.org/abs/2306.09335). A label without
+  any scan here has the lower one of that and the card's.
+- *Familiarity*: the card's threshold, or a lower one, so that all but UNFAMILIAR of the patients are known; never one
+  that a picture of anything else would pass.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from enum import StrEnum
+from functools import cache
+from math import comb, floor
+
+import numpy as np
+
+from webapp.calibration.sample import SMALLEST, Floats, Numbers, Sample, Terms
+
+PRIOR_WIDTH = 0.5
+"""Standard deviation of the natural logarithm of the temperature's ratio to the card's: 0.6 to 1.6 times are usual."""
+SOFTENINGS = np.exp(np.linspace(np.log(0.2), np.log(10), 400))
+"""The ratios that are tried; neighbours are 1 % apart."""
+SLACK, SURE = 0.03, 0.9
+MANY = 500
+"""Patients from which on the average alone decides: the coverage hardly varies any more."""
+UNFAMILIAR = 0.05
+LEAST_KNOWN = 0.001
+"""What is stranger than 999 of 1,000 scans at home may be anything, and stays unknown whatever was verified here."""
+DIGITS = 6
+
+
+class By(StrEnum):
+    """Whose scans a label's threshold comes from."""
+
+    OWN = "own"
+    SHARED = "shared"
+    ALL = "all"
+    CARD = "card"
+
+
+@dataclass(frozen=True)
+class Fit:
+    """What was fitted: the terms in place of the card's, and `by` label where its threshold comes from.
+
+    Of a model without statistics the temperature alone, as it has no sets and knows no strangers.
+    """
+
+    temperature: float
+    known_from: float | None
+    least: dict[str, float]
+    by: dict[str, By]
+
+
+def fit(sample: Sample, card: Terms) -> Fit:
+    """Fit everything to these scans, of which there is at least one."""
+    softening = fitted_softening(sample)
+    least, by = _thresholds(sample, sample.at(softening), softening, card) if card.least else ({}, {})
+    return Fit(
+        temperature=round(card.temperature * softening, DIGITS),
+        known_from=_known_from(sample, card.known_from),
+        least=least,
+        by=by,
+    )
+
+
+def fitted_softening(sample: Sample) -> float:
+    """What the card's temperature is to be multiplied with."""
+    rows = np.arange(len(sample))
+    losses = [
+        -np.log(np.maximum(sample.at(softening)[rows, sample.truth], SMALLEST)).sum()
+        + np.log(softening) ** 2 / (2 * PRIOR_WIDTH**2)
+        for softening in SOFTENINGS
+    ]
+    return float(SOFTENINGS[int(np.argmin(losses))])
+
+
+@cache
+def rank(patients: int, coverage: float) -> int:
+    """Which of the probabilities of so many patients, from the lowest on, is the threshold; 0 where they are too few."""
+    highest = floor((1 - coverage) * (patients + 1) + 1e-9)
+    if patients > MANY:
+        return highest
+    short = 1 - coverage + SLACK
+    return max((at for at in range(1, highest + 1) if _at_least(at, patients, short) >= SURE), default=0)
+
+
+def _at_least(successes: int, tries: int, chance: float) -> float:
+    """The probability of so many successes, or more, in independent tries."""
+    fewer = (comb(tries, k) * chance**k * (1 - chance) ** (tries - k) for k in range(successes))
+    return 1 - sum(fewer)
+
+
+def lowest(values: Floats, patients: Numbers, at: int) -> float:
+    """The `at`-th lowest value, counted in patients: each has a weight of 1, which all of its values share."""
+    _, of, sizes = np.unique(patients, return_inverse=True, return_counts=True)
+    order = np.argsort(values, kind="stable")
+    reached = np.cumsum((1 / sizes[of])[order])
+    return float(values[order][min(int(np.searchsorted(reached, at - 1e-9)), len(values) - 1)])
+
+
+def _thresholds(
+    sample: Sample, probabilities: Floats, softening: float, card: Terms
+) -> tuple[dict[str, float], dict[str, By]]:
+    of_truth = probabilities[np.arange(len(sample)), sample.truth]
+    ranks = [
+        rank(len(np.unique(sample.patients[sample.truth == column])), card.coverage)
+        for column in range(len(sample.labels))
+    ]
+    shared, by_shared = _shared(sample, of_truth, np.asarray(ranks) == 0, card.coverage)
+    least: dict[str, float] = {}
+    by: dict[str, By] = {}
+    for column, label in enumerate(sample.labels):
+        own = sample.truth == column
+        if ranks[column]:
+            least[label], by[label] = lowest(of_truth[own], sample.patients[own], ranks[column]), By.OWN
+            continue
+        least[label], by[label] = shared, by_shared
+        if not own.any() and card.least is not None:
+            cards = softened(card.least[label], softening)
+            if cards < shared:
+                least[label], by[label] = cards, By.CARD
+    # Rounded down: a scan that is at its label's threshold keeps the label.
+    return {label: floor(value * 10**DIGITS) / 10**DIGITS for label, value in least.items()}, by
+
+
+def _shared(
+    sample: Sample, of_truth: Floats, with_few: np.ndarray[tuple[int], np.dtype[np.bool_]], coverage: float
+) -> tuple[float, By]:
+    """The threshold of the labels that have too few scans, and whose scans it comes from."""
+    few = with_few[sample.truth]
+    if at := rank(len(np.unique(sample.patients[few])), coverage):
+        return lowest(of_truth[few], sample.patients[few], at), By.SHARED
+    everybody = len(np.unique(sample.patients))
+    at = rank(everybody, coverage) or 1
+    return lowest(of_truth, sample.patients, at), By.ALL
+
+
+def softened(probability: float, softening: float) -> float:
+    """A probability with `softening` times the temperature, as if all the rest were one other label's."""
+    odds = math.exp((_log(probability) - _log(1 - probability)) / softening)
+    return odds / (1 + odds)
+
+
+def _log(probability: float) -> float:
+    return math.log(max(probability, SMALLEST))
+
+
+def _known_from(sample: Sample, of_card: float | None) -> float | None:
+    told = ~np.isnan(sample.familiarity)
+    if of_card is None or not told.any():
+        return of_card
+    patients = sample.patients[told]
+    at = max(1, floor(UNFAMILIAR * (len(np.unique(patients)) + 1)))
+    wanted = lowest(sample.familiarity[told], patients, at)
+    return float(min(of_card, max(LEAST_KNOWN, floor(wanted * 10**DIGITS) / 10**DIGITS)))

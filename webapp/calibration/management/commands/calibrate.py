@@ -1,0 +1,82 @@
+"""`python -m django calibrate`: behind `./retinote calibrate`."""
+
+from argparse import ArgumentParser
+from typing import Any
+
+from django.conf import settings
+from django.core.management.base import BaseCommand, CommandError
+
+from webapp.audit.recording import by_operator
+from webapp.calibration import profiles, report
+from webapp.calibration.evidence import CalibrationRefused
+from webapp.calibration.models import CalibrationProfile
+from webapp.inference.client import ModelUnavailable
+from webapp.scans.room import NoRoom
+
+
+class Command(BaseCommand):
+    """Fit the model's answers to this installation's verified scans, or take that back."""
+
+    help = "Fit temperature, sets and familiarity to this installation's verified scans, without touching the weights."
+    requires_system_checks = ()  # they load all of the web app, which takes longer than the work
+
+    def add_arguments(self, parser: ArgumentParser) -> None:
+        """What to do in place of calibrating."""
+        others = parser.add_mutually_exclusive_group()
+        others.add_argument("--dry-run", action="store_true", help="show before and after; store nothing")
+        others.add_argument("--undo", action="store_true", help="take the calibration in use back")
+        others.add_argument("--list", action="store_true", help="list all calibrations, newest first")
+
+    def handle(
+        self, *args: Any, dry_run: bool = False, undo: bool = False, list: bool = False, **options: Any
+    ) -> None:
+        """Do it, with a record of who did."""
+        try:
+            if list:
+                self._list()
+            elif undo:
+                self._undo()
+            elif dry_run:
+                self._tell(profiles.propose().document(None))
+                self.stdout.write("Nothing was stored.")
+            else:
+                self._calibrate()
+        except (CalibrationRefused, profiles.CalibrationFailed, ModelUnavailable, NoRoom) as error:
+            raise CommandError(str(error)) from error
+
+    def _calibrate(self) -> None:
+        with by_operator():
+            made = profiles.calibrate()
+        self._tell(made)
+        self.stdout.write(
+            f"The calibration {made.name} is in use: answers name it from the next second on. Scans keep what they were "
+            "answered until they are predicted again. ./retinote calibrate --undo takes it back."
+        )
+
+    def _undo(self) -> None:
+        with by_operator():
+            undone, used = profiles.undo()
+        now = f"{used.name} is in use again" if used else "answers follow the model's card again"
+        self.stdout.write(f"The calibration {undone.name} is taken back; {now}.")
+
+    def _list(self) -> None:
+        used = CalibrationProfile.objects.in_use(settings.MODEL_NAME)
+        found = CalibrationProfile.objects.all()
+        for profile in found:
+            state = (
+                "in use"
+                if used and profile.pk == used.pk
+                else "taken back"
+                if profile.undone_at
+                else "earlier"
+            )
+            self.stdout.write(
+                f"{profile.name}  {profile.model_name} {profile.model_version}  {profile.scans} scans  "
+                f"temperature {profile.temperature:.4g}  {state}"
+            )
+        if not found:
+            self.stdout.write("There is no local calibration: answers follow the model's card.")
+
+    def _tell(self, profile: CalibrationProfile) -> None:
+        for line in report.lines(profile):
+            self.stdout.write(line)

@@ -1,0 +1,180 @@
+"""How well answers do on verified scans, and how well they would after a calibration, on scans left out of it."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import numpy as np
+
+from handlers.answering import ANSWERED, STATES, Situation, decide, prediction_set
+from webapp.calibration.fitting import fit
+from webapp.calibration.sample import SMALLEST, Numbers, Sample, Terms
+
+FOLDS = 5
+BINS = 10
+"""Of equal width, in which confidence is compared with how often it was right."""
+DIGITS = 4
+
+
+@dataclass(frozen=True)
+class LabelFigures:
+    """Of a label's scans: how many, the share whose set holds the label, and how many labels a set has on average."""
+
+    scans: int
+    coverage: float | None
+    set_size: float | None
+
+
+@dataclass(frozen=True)
+class Figures:
+    """Figures of answers on `scans` verified scans; shares are 0 to 1, None where there is nothing to count.
+
+    `calibration_error` is the expected one (ECE) of the most probable label's probability, `log_loss` in nats.
+    `states` are shares; `right_of_answered` is the share of the answered scans whose label is the verified one.
+    """
+
+    scans: int
+    accuracy: float
+    confidence: float
+    calibration_error: float
+    log_loss: float
+    coverage: float | None
+    set_size: float | None
+    states: dict[str, float]
+    right_of_answered: float | None
+    labels: dict[str, LabelFigures]
+
+    def to_dict(self) -> dict[str, Any]:
+        """As JSON values."""
+        return asdict(self)
+
+
+@dataclass(frozen=True)
+class _Answers:
+    """What was answered, a row for each scan; the sets have no rows where the model has no statistics."""
+
+    right: np.ndarray[Any, np.dtype[np.bool_]]
+    confidence: np.ndarray[Any, np.dtype[np.float64]]
+    of_truth: np.ndarray[Any, np.dtype[np.float64]]
+    truth: Numbers
+    sets: list[list[str]]
+    states: list[str]
+
+
+def measure(sample: Sample, card: Terms, terms: Terms) -> Figures:
+    """The figures of these scans, answered by `terms`; `card` are those with which their probabilities were made."""
+    return _figures(sample.labels, _answers(sample, card, terms))
+
+
+def cross_validate(sample: Sample, card: Terms) -> Figures:
+    """The figures after a calibration on the other scans: each patient is left out of one of FOLDS calibrations."""
+    folds = folds_of(sample)
+    parts = []
+    for fold in range(FOLDS):
+        left_out = folds == fold
+        if not left_out.any() or left_out.all():
+            continue
+        fitted = fit(sample.of(~left_out), card)
+        terms = card.with_profile(fitted.temperature, fitted.known_from, fitted.least)
+        parts.append(_answers(sample.of(left_out), card, terms))
+    return _figures(sample.labels, _joined(parts))
+
+
+def folds_of(sample: Sample) -> Numbers:
+    """The fold of each scan: all of a patient's are in one, and patients with the same label are dealt out in turn."""
+    patients, first = np.unique(sample.patients, return_index=True)
+    order = np.lexsort((patients, sample.truth[first]))
+    fold_of = np.empty(len(patients), dtype=np.int64)
+    fold_of[order] = np.arange(len(patients)) % FOLDS
+    return np.asarray(fold_of[np.searchsorted(patients, sample.patients)])
+
+
+def _answers(sample: Sample, card: Terms, terms: Terms) -> _Answers:
+    probabilities = sample.at(terms.temperature / card.temperature)
+    rows = np.arange(len(sample))
+    first = probabilities.argmax(axis=1)
+    sets, states = [], []
+    for row in rows:
+        by_label = dict(zip(sample.labels, map(float, probabilities[row]), strict=True))
+        label = sample.labels[first[row]]
+        if terms.least is None or terms.known_from is None:
+            states.append(ANSWERED)  # what knows nothing of its limits answers everything
+            continue
+        familiarity = sample.familiarity[row]
+        sets.append(prediction_set(by_label, terms.least))
+        situation = Situation(
+            labels=sets[-1],
+            first=label,
+            confidence=by_label[label],
+            known=None if np.isnan(familiarity) else bool(familiarity >= terms.known_from),
+            acceptable=sample.acceptable[row],
+            groups=terms.groups,
+        )
+        states.append(decide(situation, terms.rules).state)
+    return _Answers(
+        right=first == sample.truth,
+        confidence=probabilities.max(axis=1),
+        of_truth=probabilities[rows, sample.truth],
+        truth=sample.truth,
+        sets=sets,
+        states=states,
+    )
+
+
+def _joined(parts: list[_Answers]) -> _Answers:
+    return _Answers(
+        right=np.concatenate([part.right for part in parts]),
+        confidence=np.concatenate([part.confidence for part in parts]),
+        of_truth=np.concatenate([part.of_truth for part in parts]),
+        truth=np.concatenate([part.truth for part in parts]),
+        sets=[labels for part in parts for labels in part.sets],
+        states=[state for part in parts for state in part.states],
+    )
+
+
+def _figures(labels: tuple[str, ...], answers: _Answers) -> Figures:
+    states = np.asarray(answers.states)
+    counts = Counter(answers.states)
+    covered, sizes = _sets(labels, answers)
+
+    def of_label(column: int) -> LabelFigures:
+        own = answers.truth == column
+        return LabelFigures(
+            scans=int(own.sum()),
+            coverage=_mean(covered[own]) if len(covered) else None,
+            set_size=_mean(sizes[own]) if len(sizes) else None,
+        )
+
+    return Figures(
+        scans=len(answers.truth),
+        accuracy=round(float(answers.right.mean()), DIGITS),
+        confidence=round(float(answers.confidence.mean()), DIGITS),
+        calibration_error=_calibration_error(answers.confidence, answers.right),
+        log_loss=round(float(-np.log(np.maximum(answers.of_truth, SMALLEST)).mean()), DIGITS),
+        coverage=_mean(covered),
+        set_size=_mean(sizes),
+        states={state: round(counts[state] / len(states), DIGITS) for state in STATES},
+        right_of_answered=_mean(answers.right[states == ANSWERED]),
+        labels={
+            label: of_label(column) for column, label in enumerate(labels) if (answers.truth == column).any()
+        },
+    )
+
+
+def _sets(labels: tuple[str, ...], answers: _Answers) -> tuple[Any, Any]:
+    """Of each scan whether its set holds its label, and the set's size; nothing without sets."""
+    truth = [labels[column] for column in answers.truth] if answers.sets else []
+    covered = [label in found for label, found in zip(truth, answers.sets, strict=True)]
+    return np.asarray(covered, dtype=bool), np.asarray([len(found) for found in answers.sets])
+
+
+def _calibration_error(confidence: Any, right: Any) -> float:
+    bins = np.minimum((confidence * BINS).astype(int), BINS - 1)
+    gaps = [abs(confidence[bins == each].sum() - right[bins == each].sum()) for each in np.unique(bins)]
+    return round(float(sum(gaps) / len(right)), DIGITS)
+
+
+def _mean(values: Any) -> float | None:
+    return round(float(np.mean(values)), DIGITS) if len(values) else None

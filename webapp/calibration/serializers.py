@@ -1,0 +1,88 @@
+"""Local calibrations as the API shows them."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.conf import settings
+from rest_framework import serializers
+
+from webapp.api.fields import TrueFalseField
+from webapp.calibration.fitting import By
+from webapp.calibration.models import CalibrationProfile
+
+
+class StatesSerializer(serializers.Serializer[Any]):
+    """Shares of scans, 0 to 1."""
+
+    answered = serializers.FloatField()
+    undecided = serializers.FloatField()
+    not_answered = serializers.FloatField()
+
+
+class LabelFiguresSerializer(serializers.Serializer[Any]):
+    """Of a label's scans. Null where the model has no statistics."""
+
+    scans = serializers.IntegerField()
+    coverage = serializers.FloatField(allow_null=True, help_text="Share whose set holds the label, 0 to 1.")
+    set_size = serializers.FloatField(allow_null=True, help_text="Labels in a set, on average.")
+
+
+class FiguresSerializer(serializers.Serializer[Any]):
+    """How well verified scans are answered; shares are 0 to 1, null where there is nothing to count."""
+
+    scans = serializers.IntegerField()
+    accuracy = serializers.FloatField()
+    confidence = serializers.FloatField(help_text="Mean probability of the most probable label.")
+    calibration_error = serializers.FloatField(help_text="Expected calibration error, 0 to 1.")
+    log_loss = serializers.FloatField()
+    coverage = serializers.FloatField(allow_null=True)
+    set_size = serializers.FloatField(allow_null=True)
+    states = StatesSerializer()
+    right_of_answered = serializers.FloatField(allow_null=True)
+    labels = serializers.DictField(child=LabelFiguresSerializer())
+
+
+class CalibrationSerializer(serializers.ModelSerializer[CalibrationProfile]):
+    """A calibration. One that was not stored has no name, and is not in use."""
+
+    name = serializers.CharField(
+        read_only=True, help_text="Each prediction names it; empty when it was tried."
+    )
+    in_use = serializers.SerializerMethodField()
+    least = serializers.DictField(child=serializers.FloatField(), read_only=True)
+    least_by = serializers.DictField(
+        child=serializers.ChoiceField(choices=[by.value for by in By]),
+        read_only=True,
+        help_text="Whose scans a label's threshold comes from.",
+    )
+    labels = serializers.DictField(child=serializers.IntegerField(), read_only=True)
+    left_out = serializers.ListField(child=serializers.CharField(), read_only=True)
+    before = FiguresSerializer(read_only=True)
+    after = FiguresSerializer(read_only=True)
+
+    class Meta:
+        model = CalibrationProfile
+        fields = (
+            "name", "in_use", "model_name", "model_version", "weights_sha256", "temperature", "known_from", "least",
+            "least_by", "scans", "patients", "labels", "left_out", "before", "after", "made_at", "undone_at",
+        )  # fmt: skip
+        read_only_fields = fields
+
+    def get_in_use(self, profile: CalibrationProfile) -> bool:
+        """Whether the model's answers go by it."""
+        used = CalibrationProfile.objects.in_use(settings.MODEL_NAME)
+        return used is not None and used.name == profile.name
+
+
+class NewCalibrationSerializer(serializers.Serializer[Any]):
+    """What to do."""
+
+    dry_run = TrueFalseField(default=False, help_text="Show before and after, and store nothing.")
+
+
+class UndoneSerializer(serializers.Serializer[Any]):
+    """What became of it."""
+
+    undone = CalibrationSerializer()
+    in_use = CalibrationSerializer(allow_null=True)

@@ -1,0 +1,106 @@
+"""Local calibration over the API, for those who may calibrate."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from drf_spectacular.utils import OpenApiResponse, extend_schema
+from rest_framework import exceptions, status
+from rest_framework.request import Request
+from rest_framework.response import Response
+from rest_framework.views import APIView
+
+from webapp.accounts.abilities import Ability
+from webapp.accounts.models import User
+from webapp.accounts.permissions import NeedsAbility
+from webapp.api.errors import Unavailable
+from webapp.calibration import profiles
+from webapp.calibration.evidence import CalibrationRefused
+from webapp.calibration.models import CalibrationProfile
+from webapp.calibration.serializers import (
+    CalibrationSerializer,
+    NewCalibrationSerializer,
+    UndoneSerializer,
+)
+from webapp.inference.client import ModelUnavailable
+from webapp.scans.disclosure import disclose_everything
+
+MOST = 100
+"""Of the list, the newest."""
+
+
+class Refused(exceptions.APIException):
+    """What there is doesn't do for it."""
+
+    status_code = status.HTTP_409_CONFLICT
+    default_code = "calibration_refused"
+
+
+@contextmanager
+def _answering() -> Iterator[None]:
+    """Turn what goes wrong into answers."""
+    try:
+        yield
+    except CalibrationRefused as error:
+        raise Refused(str(error)) from error
+    except (ModelUnavailable, profiles.CalibrationFailed) as error:
+        raise Unavailable(str(error)) from error
+
+
+class CalibrationsView(APIView):
+    """What was fitted to this installation's own scans, and fitting it anew."""
+
+    permission_classes = (NeedsAbility,)
+    needed_to_look = needed_to_change = Ability.CALIBRATE
+
+    @extend_schema(responses=CalibrationSerializer(many=True))
+    def get(self, request: Request) -> Response:
+        """The calibrations, newest first, the last 100 of them."""
+        assert isinstance(request.user, User)
+        found = list(CalibrationProfile.objects.all()[:MOST])
+        if found:
+            disclose_everything(request.user)  # of few scans, counts and figures tell what was said of each
+        return Response(CalibrationSerializer(found, many=True).data)
+
+    @extend_schema(
+        request=NewCalibrationSerializer,
+        responses={
+            200: OpenApiResponse(CalibrationSerializer, "What a calibration would be; nothing was stored."),
+            201: OpenApiResponse(CalibrationSerializer, "It is stored, and in use from the next second on."),
+        },
+    )
+    def post(self, request: Request) -> Response:
+        """Fit temperature, sets and familiarity to the verified scans; the weights stay as they are.
+
+        409 (`calibration_refused`) where the scans are too few, of too few patients, or all of one label.
+        """
+        assert isinstance(request.user, User)
+        given = NewCalibrationSerializer(data=request.data)
+        given.is_valid(raise_exception=True)
+        disclose_everything(request.user)
+        with _answering():
+            if given.validated_data["dry_run"]:
+                tried = profiles.propose().document(request.user)
+                return Response(CalibrationSerializer(tried).data)
+            made = profiles.calibrate(request.user)
+        return Response(CalibrationSerializer(made).data, status=status.HTTP_201_CREATED)
+
+
+class UndoCalibrationView(APIView):
+    """Taking a calibration back."""
+
+    permission_classes = (NeedsAbility,)
+    needed_to_look = needed_to_change = Ability.CALIBRATE
+
+    @extend_schema(request=None, responses=UndoneSerializer)
+    def post(self, request: Request) -> Response:
+        """Take back the calibration in use; the one before it is in use again, or the model's card.
+
+        409 (`calibration_refused`) where none is in use.
+        """
+        assert isinstance(request.user, User)
+        disclose_everything(request.user)
+        with _answering():
+            undone, used = profiles.undo(request.user)
+        return Response(UndoneSerializer({"undone": undone, "in_use": used}).data)
