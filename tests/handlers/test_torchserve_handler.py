@@ -143,6 +143,21 @@ def test_a_description_is_the_model_card_and_is_for_who_asked_alone(
     assert "prediction" in answers[2], "a caller's header of TorchServe's name"
 
 
+def test_a_caller_asks_for_the_card_with_a_header_and_no_image(
+    handler: RetinaOctHandler, model: Path
+) -> None:
+    image, empty = {"body": bytearray(png_bytes())}, {"body": bytearray()}
+    asks = PREDICT | {"X-Card": "true"}
+
+    answers, _ = handle(
+        handler, [empty, image, empty, empty], [asks, asks, PREDICT | {"X-Card": "no"}, PREDICT]
+    )
+
+    assert answers[0] == ModelCard.load(model / "model.json").to_dict()
+    assert "prediction" in answers[1], "an image is answered, whatever stands beside it"
+    assert [answer["error"]["code"] for answer in answers[2:]] == ["empty_image", "empty_image"]
+
+
 UNREADABLE = {
     "deep": bytearray(b"[" * 100_000),
     "half a letter": {"image": "aGk=", "label": "\ud800"},

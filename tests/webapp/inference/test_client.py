@@ -11,8 +11,9 @@ from pathlib import Path
 
 import pytest
 
+from handlers.card import ModelCard
 from tests.images import png_bytes
-from tests.services import ModelServer, free_ports
+from tests.services import MODEL_STORE, ModelServer, free_ports
 from tests.waiting import wait_for
 from webapp.inference.client import ImageRefused, ModelClient, ModelUnavailable, UnknownVersion
 
@@ -71,6 +72,14 @@ def test_what_is_no_image_is_refused_for_good(client: ModelClient) -> None:
     with pytest.raises(ImageRefused) as refused:
         client.predict(b"not an image", deadline_s=30, request_id="test-refused-1")
     assert refused.value.code == "unreadable_image"
+
+
+def test_the_card_of_what_answers_is_told_without_the_management(model_server: ModelServer) -> None:
+    apart = ModelClient(model_server.inference_url, "", str(model_server.key_file), "retina-oct")
+
+    card = apart.card()
+
+    assert card == ModelCard.load(MODEL_STORE / card.name / card.version / "model.json")
 
 
 def test_an_unknown_version_is_told_apart(client: ModelClient) -> None:
