@@ -55,6 +55,12 @@ COMMANDS = {
         "add_audit_arguments",
         "audit",
     ),
+    "calibrate": Command(
+        "fit the model's answers to this installation's own verified scans, or take that back",
+        "serving.stack.calibrate",
+        "add_calibrate_arguments",
+        "calibrate",
+    ),
     "models": Command(
         "import, list, show, diff, register, promote, roll back, retire and remove model versions",
         "serving.commands",

@@ -16,6 +16,7 @@ import yaml
 
 from handlers.engines.settings import BATCH_VARIABLE, CACHE_VARIABLE, COMPILED_SUFFIX, ENGINE_VARIABLE
 from handlers.loading import NOT_LOADED
+from handlers.local_calibration import FOLDER_VARIABLE
 from handlers.metrics import declarations
 from serving.capacity import Capacity
 from serving.errors import ServingError
@@ -70,7 +71,8 @@ class TorchServe:
     """One TorchServe: `home` holds its settings and keys, `archives` the .mar files that it may register.
 
     `listens_on` is the address for inference and metrics; management and gRPC stay on loopback. Without `asks_for_key`
-    nobody needs a key, which only a network that lets nobody else in makes safe.
+    nobody needs a key, which only a network that lets nobody else in makes safe. In `calibration` workers look for an
+    installation's own calibration; without it they follow the cards alone.
     """
 
     home: Path
@@ -80,6 +82,7 @@ class TorchServe:
     capacity: Capacity
     listens_on: str = LOOPBACK
     asks_for_key: bool = True
+    calibration: Path | None = None
 
     @property
     def key_file(self) -> Path:
@@ -175,6 +178,8 @@ class TorchServe:
             "TMPDIR": str(self.scratch),
             "PYTHONUNBUFFERED": "1",
         }
+        if self.calibration:
+            own[FOLDER_VARIABLE] = str(self.calibration)
         engine = inherited.get(ENGINE_VARIABLE) or self.capacity.engine
         return kept | own | worker_variables(self.capacity, self.engines(inherited), engine)
 

@@ -111,6 +111,7 @@ def replica(subject: Subject) -> Iterator[Replica]:
             management_url=str(state["management_url"]),
             key_file=Path(state["key_file"]),
             model_metrics=Path(state["metrics_socket"]),
+            calibration=Path(state["calibration"]),
             inherited=environment_without(),
         )
         app = webapp.WebApp("127.0.0.1", port, environment, subject.data.run)

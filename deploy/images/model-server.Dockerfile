@@ -11,7 +11,7 @@ ARG TORCH_CPU_INDEX=https://download.pytorch.org/whl/cpu
 # 1 adds a C++ compiler, with which the network may be compiled for the machine. Without one OpenVINO runs it.
 ARG COMPILER=0
 RUN useradd --uid 10001 --user-group --no-create-home --shell /usr/sbin/nologin retinote \
- && install -d -o retinote -g retinote -m 0700 /app /app/var /run/retinote /run/retinote/key \
+ && install -d -o retinote -g retinote -m 0700 /app /app/var /run/retinote /run/retinote/key /run/retinote/calibration \
  && if [ "$COMPILER" = 1 ]; then \
       apt-get update -qq && apt-get install -y -qq --no-install-recommends g++ && rm -rf /var/lib/apt/lists/*; \
     fi

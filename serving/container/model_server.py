@@ -135,6 +135,7 @@ def _server(data: DataFolder, asks_for_key: bool) -> TorchServe:
         # The container's network decides who reaches it.
         listens_on="0.0.0.0",  # nosec B104
         asks_for_key=asks_for_key,
+        calibration=data.calibration,
     )
 
 

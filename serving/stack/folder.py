@@ -10,6 +10,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
+from handlers.local_calibration import FOLDER_VARIABLE
 from serving import changes
 from serving.errors import ServingError
 
@@ -39,6 +40,8 @@ class DataFolder:
         self.changes = changes.file(self.torchserve)
         self.registry = self.torchserve / "registry.json"
         self.set_aside = self.torchserve / "set-aside.json"
+        self.calibration = Path(os.environ.get(FOLDER_VARIABLE) or self.path / "calibration").absolute()
+        """Where the web app lays what the model's workers are to look for; another folder where the environment says so."""
         self.media = self.path / "media"
         self.logs = self.path / "logs"
         self.run = self.path / "run"

@@ -164,6 +164,7 @@ def _web_app(
             management_url=server.management_url,
             key_file=server.key_file,
             model_metrics=server.metrics_socket,
+            calibration=data.calibration,
         ),
     )
 
@@ -180,6 +181,7 @@ def _model_server(data: DataFolder, chosen: Mapping[str, int], capacity: Capacit
             grpc_management=chosen["grpc-management"],
         ),
         capacity=capacity,
+        calibration=data.calibration,
     )
 
 
@@ -194,6 +196,7 @@ def _facts(
         "management_url": server.management_url,
         "key_file": str(server.key_file),
         "metrics_socket": str(server.metrics_socket),
+        "calibration": str(server.calibration),
         "workers": server.capacity.workers,
         "batching": asdict(server.capacity.batching),
         "model_stores": [str(folder) for folder in settings.stores.folders],
@@ -276,6 +279,7 @@ def running_environment(
         management_url=state["management_url"],
         key_file=Path(state["key_file"]),
         model_metrics=Path(state["metrics_socket"]),
+        calibration=Path(state["calibration"]),
         inherited=inherited,
     )
 

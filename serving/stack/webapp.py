@@ -19,6 +19,7 @@ from celery import Celery
 from kombu.exceptions import OperationalError
 from pymongo.errors import PyMongoError
 
+from handlers.local_calibration import FOLDER_VARIABLE
 from serving.capacity import core_count
 from serving.direct import ask
 from serving.errors import ServingError
@@ -48,6 +49,7 @@ from django.core.management import call_command
 django.setup()
 call_command("migrate", interactive=False)
 call_command("sweep_scans")
+call_command("publish_calibration")
 """
 
 
@@ -151,6 +153,7 @@ def environment(
     management_url: str,
     key_file: Path,
     model_metrics: Path,
+    calibration: Path,
     hosts: Sequence[str] = (),
     inherited: Mapping[str, str] = os.environ,
 ) -> dict[str, str]:
@@ -176,6 +179,7 @@ def environment(
             "RETINOTE_MODEL_MANAGEMENT_URL": management_url,
             "RETINOTE_MODEL_KEY_FILE": str(key_file),
             "RETINOTE_MODEL_METRICS": str(model_metrics),
+            FOLDER_VARIABLE: str(calibration),
         }
     )
 

@@ -82,6 +82,18 @@ def test_the_web_app_can_only_read_the_published_key() -> None:
         assert SERVICES[name]["environment"]["RETINOTE_MODEL_MANAGEMENT_URL"] == ""
 
 
+def test_what_was_fitted_here_is_written_by_the_web_app_and_read_by_the_model_server() -> None:
+    folder = "/run/retinote/calibration"
+    for name in ("web", "worker", "migrate"):
+        assert f"calibration:{folder}" in SERVICES[name]["volumes"]
+    assert f"calibration:{folder}:ro" in SERVICES["model-server"]["volumes"]
+    for name in ("web", "worker", "migrate", "model-server"):
+        assert SERVICES[name]["environment"]["RETINOTE_CALIBRATION_DIR"] == folder
+    for name in ("web", "model-server"):  # a volume that is made there gets the folder's owner
+        dockerfile = (ROOT / SERVICES[name]["build"]["dockerfile"]).read_text(encoding="utf-8")
+        assert re.search(rf"install -d -o retinote .*{folder}\b", dockerfile)
+
+
 def test_root_of_the_database_is_known_to_the_migration_alone() -> None:
     knowing = [
         name

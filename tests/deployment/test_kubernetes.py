@@ -131,6 +131,20 @@ def test_what_is_mounted_is_there(name: str) -> None:
             assert volume["persistentVolumeClaim"]["claimName"] in of_kind("PersistentVolumeClaim")
 
 
+@pytest.mark.parametrize("name", ["web", "worker", "migrate", "model-server"])
+def test_what_was_fitted_here_is_written_by_the_web_app_and_read_by_the_model_server(name: str) -> None:
+    folder = of_kind("ConfigMap")["retinote"]["data"]["RETINOTE_CALIBRATION_DIR"]
+    (container,) = pod(name)["containers"]
+    (mount,) = [mount for mount in container["volumeMounts"] if mount["name"] == "calibration"]
+    of_the_map = [
+        variable["name"] for variable in container.get("env", []) if "configMapKeyRef" in str(variable)
+    ]
+
+    assert mount["mountPath"] == folder
+    assert mount.get("readOnly", False) is (name == "model-server")
+    assert "envFrom" in container or "RETINOTE_CALIBRATION_DIR" in of_the_map
+
+
 @pytest.mark.parametrize("name", WORKLOADS)
 def test_secrets_are_those_that_init_makes(name: str) -> None:
     for container in pod(name)["containers"]:

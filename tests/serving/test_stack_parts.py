@@ -44,6 +44,14 @@ def test_a_full_disk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         DataFolder(tmp_path / "var").make()
 
 
+def test_local_calibrations_lie_in_the_folder_or_where_the_environment_says(
+    folder: DataFolder, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    assert folder.calibration == folder.path / "calibration"
+    monkeypatch.setenv("RETINOTE_CALIBRATION_DIR", str(tmp_path / "shared"))
+    assert DataFolder(folder.path).calibration == tmp_path / "shared"
+
+
 def test_the_secret_key_is_made_once(folder: DataFolder) -> None:
     first = folder.secret_key()
 

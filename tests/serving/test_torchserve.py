@@ -108,6 +108,15 @@ def test_workers_get_no_secrets_and_no_checkout(tmp_path: Path) -> None:
     assert not (inherited.keys() - {"PATH"}) & environment.keys()
 
 
+def test_workers_are_told_where_a_local_calibration_is(tmp_path: Path) -> None:
+    inherited = {"RETINOTE_CALIBRATION_DIR": "/of/another/stack"}
+    server = server_in(tmp_path)
+
+    assert "RETINOTE_CALIBRATION_DIR" not in server.environment(inherited)
+    told = replace(server, calibration=tmp_path / "own").environment(inherited)
+    assert told["RETINOTE_CALIBRATION_DIR"] == str(tmp_path / "own")
+
+
 def test_workers_know_of_no_other_launcher_and_of_all_letters(tmp_path: Path) -> None:
     environment = server_in(tmp_path).environment({"LOCAL_RANK": "1", "LC_ALL": "C"})
 
