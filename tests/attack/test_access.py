@@ -62,6 +62,10 @@ API = {
     "POST /api/v1/scans/{id}/adjudication/":     (401, 403, 403, 404, 201, 403, 201),
     "GET /api/v1/scans/{id}/report/":            (401, 200, 200, 404, 200, 200, 200),
     "GET /api/v1/dashboard/":                    (401, 200, 200, 200, 200, 200, 200),
+    "GET /api/v1/calibrations/":                 (401, 403, 403, 403, 403, 403, 200),
+    "POST /api/v1/calibrations/":                (401, 403, 403, 403, 403, 403, 503),
+    # 409: there is none to take back.
+    "POST /api/v1/calibrations/undo/":           (401, 403, 403, 403, 403, 403, 409),
     "POST /api/v1/exports/":                     (401, 200, 200, 400, 200, 200, 200),
     "GET /api/v1/options/":                      (401, 200, 200, 200, 200, 200, 200),
     # For the gateway, which has a secret, and for no one else: tests/webapp/gateway.

@@ -10,7 +10,7 @@
   patient's weight (Dunn, Wasserman and Ramdas 2023, https://arxiv.org/abs/1809.07441).
 - *Labels with too few scans* share one threshold: that of all scans of such labels together, or of all scans where
   these are too few as well (the null cluster of Ding et al. 2023, https://arxiv.org/abs/2306.09335). A label without
-  any scan here has the lower one of that and the card's.
+  any scan here keeps the card's, as it is at the new temperature.
 - *Familiarity*: the card's threshold, or a lower one, so that all but UNFAMILIAR of the patients are known; never one
   that a picture of anything else would pass.
 """
@@ -127,9 +127,7 @@ def _thresholds(
             continue
         least[label], by[label] = shared, by_shared
         if not own.any() and card.least is not None:
-            cards = softened(card.least[label], softening)
-            if cards < shared:
-                least[label], by[label] = cards, By.CARD
+            least[label], by[label] = softened(card.least[label], softening), By.CARD
     # Rounded down: a scan that is at its label's threshold keeps the label.
     return {label: floor(value * 10**DIGITS) / 10**DIGITS for label, value in least.items()}, by
 

@@ -100,23 +100,28 @@ def calibrate(by: User | None = None) -> CalibrationProfile:
     end, which is done at the next start of the web app.
     """
     check_folder()
-    proposal = propose()
+    made = store(propose().document(by))
+    publish()
+    return made
 
-    def write() -> CalibrationProfile:
-        made = proposal.document(by)
-        made.name = _next_name()
-        made.save(force_insert=True)
-        record(Action.CALIBRATION_CREATE, acting(), KIND, after=made, weights_sha256=made.weights_sha256)
-        return made
+
+def store(profile: CalibrationProfile) -> CalibrationProfile:
+    """Give an unsaved profile its name and save it, with a record. Raises CalibrationFailed."""
+
+    def write() -> None:
+        profile.name = _next_name()
+        profile.save(force_insert=True)
+        record(
+            Action.CALIBRATION_CREATE, acting(), KIND, after=profile, weights_sha256=profile.weights_sha256
+        )
 
     try:
-        made = all_or_nothing(write)
+        all_or_nothing(write)
     except IntegrityError as error:
         raise CalibrationFailed(
             "Somebody else calibrated at the same moment. Look at theirs first."
         ) from error
-    publish()
-    return made
+    return profile
 
 
 def undo(by: User | None = None) -> tuple[CalibrationProfile, CalibrationProfile | None]:

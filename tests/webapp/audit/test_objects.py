@@ -22,6 +22,8 @@ from webapp.audit import objects, sealing
 from webapp.audit.hashing import audited_kinds
 from webapp.audit.models import Record
 from webapp.audit.objects import Comparison
+from webapp.calibration import profiles
+from webapp.calibration.models import CalibrationProfile
 from webapp.gateway import admission, issuing
 from webapp.gateway.models import ServiceKey
 from webapp.reviews.models import Adjudication, Review
@@ -61,6 +63,17 @@ def busy(
     admission.admit(issuing.issue(service, administrator))
     issuing.change(service, administrator)
     issuing.revoke(service, administrator)
+    profiles.store(
+        CalibrationProfile(
+            model_name="retina-oct",
+            temperature=1.7,
+            least={"CNV": 0.1},
+            labels={"CNV": 50},
+            scans=50,
+            patients=40,
+        )
+    )
+    profiles.undo(administrator)
     # What comes and goes, and goes with what it belongs to.
     gone = upload(colleague, seed=5).json()["id"]
     api(colleague).post(f"/api/v1/scans/{gone}/annotations/", BOX)

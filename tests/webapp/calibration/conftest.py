@@ -1,0 +1,105 @@
+"""Scans that readers have verified, made as documents: what is tried with them is what a calibration makes of them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from handlers.card import ModelCard
+from tests.images import encoded
+from tests.models import give_statistics, make_model
+from webapp import clock
+from webapp.accounts.models import User
+from webapp.inference.client import ModelClient
+from webapp.scans import storage
+from webapp.scans.final import By, FinalReading
+from webapp.scans.models import Scan, Status
+
+LABELS = ("CNV", "DME", "NORMAL")
+VERIFIED = FinalReading(By.READERS, ("CNV",), 2, 2)
+
+
+@pytest.fixture(scope="session")
+def model(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder of a small untrained model with statistics."""
+    folder = make_model(tmp_path_factory.mktemp("store"))
+    give_statistics(folder, least=0.3, known_from=0.05)
+    return folder
+
+
+@pytest.fixture
+def card(model: Path, monkeypatch: pytest.MonkeyPatch) -> ModelCard:
+    """Its card, which the model server tells; tests/webapp/inference/test_client.py asks a real one."""
+    told = ModelCard.load(model / "model.json")
+    monkeypatch.setattr(ModelClient, "card", lambda _: told)
+    return told
+
+
+Verified = Callable[..., list[Scan]]
+
+
+@pytest.fixture
+def verified(db: None, card: ModelCard, clinician: User) -> Verified:
+    """Makes scans that two readers call what they are: `verified(60, per_patient=2, calibration="…")`.
+
+    The model is too sure of itself on them: it is right in seven of ten, and says 0.9 or more.
+    """
+    noise = np.random.default_rng(0)
+    made = 0
+
+    def make(
+        count: int,
+        *,
+        labels: Sequence[str] = LABELS,
+        per_patient: int = 1,
+        picture: bytes | None = None,
+        final: FinalReading = VERIFIED,
+        **fields: Any,
+    ) -> list[Scan]:
+        nonlocal made
+        scans = []
+        for number in range(made, made + count):
+            truth = labels[number % len(labels)]
+            said = (
+                truth
+                if noise.uniform() < 0.7
+                else str(noise.choice([label for label in card.labels if label != truth]))
+            )
+            confidence = noise.uniform(0.9, 0.99)
+            others = (1 - confidence) / (len(card.labels) - 1)
+            content = (
+                encoded(noise.integers(0, 256, (40, 48), dtype=np.uint8)) if picture is None else picture
+            )
+            scan = {
+                "user": clinician,
+                "clinic": "east",
+                "sha256": f"{number:064x}",
+                "image_name": storage.save(content),
+                "width": 48,
+                "height": 40,
+                "patient_ref": f"P-{number // per_patient}",
+                "status": Status.PREDICTED,
+                "label": said,
+                "confidence": confidence,
+                "probabilities": {label: confidence if label == said else others for label in card.labels},
+                "familiarity": 0.03,
+                "quality": {"acceptable": True, "reasons": []},
+                "model_name": card.name,
+                "model_version": card.version,
+                "weights_sha256": card.weights_sha256,
+                "predicted_at": clock.now(),
+                "reviewed": True,
+                "final_reading": replace(
+                    final, labels=(truth,) if len(final.labels) == 1 else final.labels
+                ).to_dict(),
+            }
+            scans.append(Scan.objects.create(**(scan | fields)))
+        made += count
+        return scans
+
+    return make

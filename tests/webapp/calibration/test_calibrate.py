@@ -1,0 +1,295 @@
+"""An installation's calibration from its verified scans to the file that the model server reads, and back."""
+
+from __future__ import annotations
+
+import io
+import json
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+import pytest
+from django.core.management import CommandError, call_command
+from django.test import Client
+
+from handlers.card import ModelCard
+from handlers.local_calibration import LocalCalibration, load_profile, rescaled
+from tests.images import encoded
+from tests.webapp.audit.conftest import Written, told, written
+from tests.webapp.calibration.conftest import Verified
+from tests.webapp.conftest import Clients
+from webapp.accounts.models import User
+from webapp.audit.objects import is_as_recorded
+from webapp.calibration import profiles
+from webapp.calibration.evidence import CalibrationRefused, gather
+from webapp.calibration.models import CalibrationProfile
+from webapp.scans.final import By, FinalReading
+from webapp.scans.models import Disclosure, Scan
+
+__all__ = ["written"]
+CALIBRATIONS, LIST = "/api/v1/calibrations/", "/admin/calibration/calibrationprofile/"
+
+
+@pytest.fixture
+def folder(settings: Any, tmp_path: Path) -> Path:
+    """Where the model server looks for a profile."""
+    settings.CALIBRATION_DIR = tmp_path / "calibration"
+    return tmp_path / "calibration"
+
+
+def command(*options: str) -> str:
+    """What `calibrate` prints."""
+    out = io.StringIO()
+    call_command("calibrate", *options, stdout=out)
+    return out.getvalue()
+
+
+def test_fifty_verified_scans_become_a_profile_and_undo_takes_it_back(
+    folder: Path, verified: Verified, card: ModelCard, written: Written
+) -> None:
+    verified(50)
+    written()
+
+    said = command()
+
+    made = CalibrationProfile.objects.get()
+    profile = load_profile(folder / f"{card.name}.json", card.labels)
+    assert (profile.name, profile.weights_sha256, profile.scans) == (made.name, card.weights_sha256, 50)
+    assert profile.temperature == made.temperature > card.temperature, "it was too sure of itself"
+    assert profile.known_from == 0.03, "scans that are all less familiar than the card allows"
+    assert set(profile.least) == set(card.labels)
+    assert made.after["log_loss"] < made.before["log_loss"]
+    assert made.after["coverage"] >= 0.87 > made.before["coverage"]
+    assert made.before["states"]["not_answered"] == 1 > made.after["states"]["not_answered"]
+    for word in (
+        made.name,
+        "50 verified scans of 50 patients",
+        "before",
+        "after",
+        "Sets that hold CNV (17 scans)",
+    ):
+        assert word in said
+    in_the_worker = LocalCalibration(card, folder).profile()
+    assert in_the_worker == profile
+    (record,) = written()
+    assert (record.action, record.kind, record.object_id) == (
+        "calibration.create",
+        "calibration",
+        str(made.pk),
+    )
+    assert record.actor.startswith("operator:") and record.weights_sha256 == card.weights_sha256
+    assert f"{made.name}  {card.name} {card.version}  50 scans" in command("--list")
+
+    assert f"The calibration {made.name} is taken back; answers follow the model's card again" in command(
+        "--undo"
+    )
+
+    assert not (folder / f"{card.name}.json").exists()
+    assert LocalCalibration(card, folder).profile() is None
+    assert [action for action, _ in told(written())] == ["calibration.undo"]
+    assert "taken back" in command("--list")
+    made.refresh_from_db()
+    assert is_as_recorded(made) and made.undone_at
+    with pytest.raises(CommandError, match="there is nothing to take back"):
+        command("--undo")
+
+
+def test_the_one_before_comes_back(folder: Path, verified: Verified, card: ModelCard) -> None:
+    verified(60)
+    first, second = profiles.calibrate(), profiles.calibrate()
+    day, _, number = first.name.rpartition("-")
+    assert second.name == f"{day}-{int(number) + 1}"
+    file = folder / f"{card.name}.json"
+    assert json.loads(file.read_text())["name"] == second.name
+
+    undone, used = profiles.undo()
+
+    assert (undone, used) == (second, first)
+    assert json.loads(file.read_text())["name"] == first.name
+
+
+def test_to_try_stores_nothing(folder: Path, verified: Verified) -> None:
+    verified(50)
+
+    assert "Nothing was stored." in command("--dry-run")
+
+    assert not CalibrationProfile.objects.exists() and not folder.exists()
+
+
+@pytest.mark.parametrize(
+    ("scans", "options", "because"),
+    [
+        (31, {}, "There are 31 verified scans .* so 19 are missing"),
+        (0, {}, "There are 0 verified scans .* so 50 are missing"),
+        (60, {"labels": ["NORMAL"]}, "All of them are verified as NORMAL: a calibration on one label"),
+        (60, {"labels": ["NORMAL"] * 20 + ["CNV"]}, "must be 5 scans or more each; there are NORMAL 58, CNV 2"),
+        (60, {"per_patient": 60}, "The 60 scans are of 1 patient; .* so 9 are missing"),
+        (60, {"final": FinalReading(By.READERS, ("CNV",), 1, 1)}, "60 scans whose reading is not verified yet"),
+        (60, {"final": FinalReading(By.DISPUTED, ("CNV", "DME"))}, "60 scans on which readers disagree"),
+        (60, {"weights_sha256": "0" * 64}, "60 scans last predicted by another version"),
+        (60, {"calibration": "2020-01-01-1"}, "60 scans predicted under a local calibration that is not stored here"),
+        (60, {"image_name": "0" * 32 + ".png"}, "60 scans whose stored picture is missing"),
+        (60, {"labels": ["CNV", "an older label"]}, "30 scans verified as something that is none of the model's"),
+    ],
+    ids=[
+        "too few", "none", "one label", "nearly one label", "one patient", "one reader", "disputed", "another version",
+        "another profile", "no picture", "another label",
+    ],
+)  # fmt: skip
+def test_what_does_not_do_is_refused_with_the_reason(
+    folder: Path, verified: Verified, scans: int, options: dict[str, Any], because: str
+) -> None:
+    verified(scans, **options)
+
+    with pytest.raises(CommandError, match=because):
+        command()
+
+    assert not CalibrationProfile.objects.exists() and not list(folder.glob("*.json"))
+
+
+def test_copies_of_one_picture_count_once(folder: Path, verified: Verified, card: ModelCard) -> None:
+    grey = np.random.default_rng(9).integers(0, 200, (40, 48), dtype=np.uint8)
+    smooth = cv2.GaussianBlur(cv2.resize(grey, (192, 160)), (0, 0), 3)
+    coarse = cv2.imdecode(
+        cv2.imencode(".jpg", smooth, [cv2.IMWRITE_JPEG_QUALITY, 60])[1], cv2.IMREAD_GRAYSCALE
+    )
+    for copy in (
+        smooth,
+        coarse,
+        cv2.resize(smooth, (96, 80)),
+        cv2.convertScaleAbs(smooth, alpha=1.15, beta=8),
+    ):
+        verified(10, labels=["CNV"], picture=encoded(copy), patient_ref="P-1")
+    verified(30)
+
+    with pytest.raises(CalibrationRefused) as refused:
+        profiles.calibrate()
+
+    assert "There are 31 verified scans" in str(refused.value) and "19 are missing" in str(refused.value)
+    assert "39 scans that show the same picture as another one (40 files of 1 patient)" in str(refused.value)
+
+
+def test_a_picture_with_two_labels_is_left_out_of_both(verified: Verified, card: ModelCard) -> None:
+    picture = encoded(np.random.default_rng(9).integers(0, 256, (40, 48), dtype=np.uint8))
+    verified(2, labels=["CNV", "DME"], picture=picture)
+    verified(3)
+
+    found = gather(card)
+
+    assert (len(found.taken), found.left_out) == (3, {"contradicted": 2})
+
+
+def test_what_an_adjudicator_settled_counts_and_nothing_that_is_told_is_a_look(
+    folder: Path, verified: Verified, card: ModelCard, written: Written, administrator: User, api: Clients
+) -> None:
+    verified(50, final=FinalReading(By.ADJUDICATOR, ("CNV",)))
+    written()
+
+    tried = api(administrator).post(CALIBRATIONS, {"dry_run": True})
+
+    assert tried.status_code == 200 and tried.json()["name"] == "" and tried.json()["scans"] == 50
+    assert written() == [], "figures of many scans are no look at one"
+    assert Disclosure.objects.get().readings_at, "and whoever saw them reads none of these blind"
+
+
+def test_probabilities_of_another_profile_are_turned_back(
+    verified: Verified, card: ModelCard, folder: Path
+) -> None:
+    verified(60)
+    first = profiles.calibrate()
+    for scan in Scan.objects.all():
+        scan.probabilities = rescaled(scan.probabilities, card.temperature, first.temperature)
+        scan.calibration = first.name
+        scan.save()
+
+    second = profiles.propose()
+
+    assert second.fitted.temperature == pytest.approx(first.temperature, rel=0.01)
+    assert second.before.log_loss < first.before["log_loss"], (
+        "before is as it is answered now, under the first"
+    )
+
+
+def test_over_the_api(
+    folder: Path, verified: Verified, card: ModelCard, administrator: User, api: Clients, written: Written
+) -> None:
+    client = api(administrator)
+    refused = client.post(CALIBRATIONS)
+    assert (refused.status_code, refused.json()["error"]["code"]) == (409, "calibration_refused")
+    verified(50)
+    written()
+
+    made = client.post(CALIBRATIONS).json()
+
+    assert client.get(CALIBRATIONS).json() == [made]
+    assert made["in_use"] and made["least_by"]["CNV"] in ("own", "shared", "all", "card")
+    undone = client.post(f"{CALIBRATIONS}undo/").json()
+    assert (undone["undone"]["name"], undone["undone"]["in_use"], undone["in_use"]) == (
+        made["name"],
+        False,
+        None,
+    )
+    assert told(written()) == [
+        ("calibration.create", str(administrator.pk)),
+        ("calibration.undo", str(administrator.pk)),
+    ]
+    assert CalibrationProfile.objects.get().made_by == administrator
+
+
+def test_by_an_administrators_buttons(folder: Path, verified: Verified, administrator: User) -> None:
+    browser = Client()
+    browser.force_login(administrator, backend="django.contrib.auth.backends.ModelBackend")
+    calibrate, undo = f"{LIST}calibrate/", f"{LIST}undo/"
+    assert "50 or more" in browser.get(LIST).content.decode()
+    assert "50 are missing" in browser.post(calibrate, follow=True).content.decode()
+    verified(50)
+
+    shown = browser.post(calibrate).content.decode()
+
+    assert "Calibration error (ECE)" in shown and "Put it in use" in shown
+    assert not CalibrationProfile.objects.exists(), "the first press shows, the second stores"
+    page = browser.post(calibrate, {"store": "1"}, follow=True).content.decode()
+    made = CalibrationProfile.objects.get()
+    assert f"The calibration {made.name} is in use." in page and "50 verified scans" in page
+    assert f"Take {made.name} back" in browser.get(LIST).content.decode()
+    assert "is taken back" in browser.post(undo, follow=True).content.decode()
+    assert not list(folder.glob("*.json"))
+    assert browser.get(calibrate).status_code == browser.get(undo).status_code == 405
+    assert browser.post(f"{LIST}{made.pk}/delete/", {"post": "yes"}).status_code == 403
+
+
+def test_a_start_hands_over_what_is_stored(folder: Path, verified: Verified, card: ModelCard) -> None:
+    """As after a restored backup, which holds the documents, or where the folder was lost."""
+    verified(50)
+    made = profiles.calibrate()
+    file = folder / f"{card.name}.json"
+    good = file.read_bytes()
+    for found in (None, b"{", good.replace(made.name.encode(), b"2020-01-01-1")):
+        file.unlink()
+        if found:
+            file.write_bytes(found)
+        call_command("publish_calibration", stdout=io.StringIO())
+        assert file.read_bytes() == good
+    assert profiles.publish() == [], "what is right already is left alone"
+    CalibrationProfile.objects.all().delete()
+    assert profiles.publish() == [file]
+    assert not file.exists()
+
+
+def test_a_folder_that_cannot_be_written_to_changes_nothing(
+    settings: Any, tmp_path: Path, verified: Verified
+) -> None:
+    (tmp_path / "file").touch()
+    settings.CALIBRATION_DIR = tmp_path / "file" / "calibration"
+    verified(50)
+
+    with pytest.raises(CommandError, match=r"can't be written to .* set RETINOTE_CALIBRATION_DIR"):
+        command()
+
+    assert not CalibrationProfile.objects.exists()
+
+
+def test_without_the_model_server_nobody_knows_what_answers(folder: Path, away: None, db: None) -> None:
+    with pytest.raises(CommandError, match="The model server can't answer"):
+        command()
