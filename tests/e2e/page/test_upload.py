@@ -56,15 +56,23 @@ def test_one_scan_is_picked_and_leads_to_its_answer(enter: Visitor) -> None:
     panel.get_by_label("Patient reference").fill("U-1")
     panel.get_by_role("button", name="Note and pixel size").click()
     panel.get_by_label("Pixel width in µm").fill("11,3")
-    panel.get_by_label("Pixel height in µm").fill("3.9")
     panel.locator("input[type=file]").set_input_files(
         {"name": "scan.png", "mimeType": "image/png", "buffer": simulated("CNV", 901)}
     )
 
+    # A width without a height is refused, and can be corrected where it is said.
+    line = window.page.locator("[data-testid=upload][data-state=refused]")
+    line.get_by_role("button", name="Change the details").click()
+    expect(panel.get_by_label("Pixel width in µm of scan.png")).to_have_value("11.3")
+    panel.get_by_label("Pixel height in µm of scan.png").fill("3.9")
+    panel.get_by_label("Note of scan.png").fill("the second one")
+    assert violations(window.page) == []
+    panel.get_by_role("button", name="Upload 1 file").click()
     window.page.wait_for_url("**/scans/*")
     expect(window.page.get_by_test_id("label")).to_be_visible()
     expect(window.page.get_by_test_id("details")).to_contain_text("U-1")
     expect(window.page.get_by_test_id("details")).to_contain_text("11.3 × 3.9 µm")
+    expect(window.page.get_by_test_id("details")).to_contain_text("the second one")
 
 
 def test_of_several_files_the_bad_one_says_why_and_the_others_go_on(enter: Visitor) -> None:

@@ -1,8 +1,8 @@
-import { TextInput } from "@mantine/core";
+import { TextInput, type TextInputProps } from "@mantine/core";
 
 import { type Range, readNumber, withPoint } from "./number";
 
-interface Props {
+interface Props extends Pick<TextInputProps, "aria-label" | "size"> {
   label: string;
   range: Range;
   /** As it was typed. */
@@ -11,11 +11,11 @@ interface Props {
 }
 
 /** Takes a number with a point or a comma for the decimals, and says in words what it does not take. */
-export function NumberField({ label, range, text, onText }: Props) {
+export function NumberField({ range, text, onText, ...look }: Props) {
   const said = readNumber(text, range);
   return (
     <TextInput
-      label={label}
+      {...look}
       inputMode="decimal"
       autoComplete="off"
       value={text}

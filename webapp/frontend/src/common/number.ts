@@ -9,6 +9,10 @@ export interface Range {
   max: number;
 }
 
+/** The API's names of a pixel's width and height. */
+export const PIXEL_SIZES = ["micrometres_x", "micrometres_y"] as const;
+export type PixelTexts = Record<(typeof PIXEL_SIZES)[number], string>;
+
 /** What the width and the height of a pixel can be, in micrometres. */
 export const PIXEL_UM: Range = { min: 0.1, max: 1000 };
 

@@ -5,8 +5,8 @@ import { type FormEvent, useState } from "react";
 import { json } from "../api/client";
 import type { Eye, Scan } from "../api/types";
 import { formatDay, formatLength, formatTime } from "../common/format";
-import { PIXEL_UM, readNumber } from "../common/number";
-import { NumberField } from "../common/NumberField";
+import { PIXEL_SIZES, PIXEL_UM, readNumber } from "../common/number";
+import { PixelFields } from "../common/PixelFields";
 import { ProblemAlert } from "../common/ProblemAlert";
 import { useUnsaved } from "../common/unsaved";
 import { texts } from "../texts";
@@ -68,8 +68,6 @@ export function Details({ scan }: { scan: Scan }) {
   );
 }
 
-const SIZES = ["micrometres_x", "micrometres_y"] as const;
-
 /** Without what computing adds behind the digits that a file gives. */
 function measured(micrometres: number | null): string {
   return micrometres === null ? "" : String(Number(micrometres.toPrecision(9)));
@@ -87,7 +85,7 @@ function DetailsForm({ scan, onClose }: { scan: Scan; onClose: () => void }) {
   });
   const [values, setValues] = useState(before);
   const set = (changed: Partial<typeof values>) => setValues({ ...values, ...changed });
-  const sizes = SIZES.map((name) => readNumber(values[name], PIXEL_UM));
+  const sizes = PIXEL_SIZES.map((name) => readNumber(values[name], PIXEL_UM));
   const isComplete = sizes.every((said) => !("problem" in said));
   const save = useMutation({
     mutationFn: () => {
@@ -152,17 +150,7 @@ function DetailsForm({ scan, onClose }: { scan: Scan; onClose: () => void }) {
           value={values.note}
           onChange={(event) => set({ note: event.currentTarget.value })}
         />
-        <Group grow align="flex-start">
-          {SIZES.map((name) => (
-            <NumberField
-              key={name}
-              label={texts.upload.pixel[name]}
-              range={PIXEL_UM}
-              text={values[name]}
-              onText={(text) => set({ [name]: text })}
-            />
-          ))}
-        </Group>
+        <PixelFields sizes={values} onChange={set} />
         {save.error && <ProblemAlert error={save.error} />}
         <Group gap="xs">
           <Button type="submit" loading={save.isPending}>

@@ -1,10 +1,7 @@
-import { Button, Collapse, Drawer, Group, Stack, Text, Textarea } from "@mantine/core";
+import { Button, Drawer, Group, Stack, Text } from "@mantine/core";
 import { Dropzone } from "@mantine/dropzone";
-import { useDisclosure } from "@mantine/hooks";
 import { IconPhotoPlus } from "@tabler/icons-react";
 
-import { PIXEL_UM } from "../common/number";
-import { NumberField } from "../common/NumberField";
 import { texts } from "../texts";
 import { DetailFields } from "./DetailFields";
 import { UploadLine } from "./UploadLine";
@@ -38,7 +35,7 @@ export function UploadPanel({ opened, onClose, details, onDetails }: Props) {
       keepMounted={false}
     >
       <Stack>
-        {!asks && <Fields details={details} set={set} />}
+        {!asks && <DetailFields details={details} onChange={set} />}
         <Dropzone
           onDrop={(files) => add(files, details, true)}
           inputProps={{ "aria-label": texts.upload.pick }}
@@ -87,42 +84,6 @@ export function UploadPanel({ opened, onClose, details, onDetails }: Props) {
         )}
       </Stack>
     </Drawer>
-  );
-}
-
-/** What is said of the file that is chosen next. */
-function Fields({ details, set }: { details: Details; set: (values: Partial<Details>) => void }) {
-  const [more, { toggle }] = useDisclosure();
-  return (
-    <>
-      <DetailFields details={details} onChange={set} />
-      <Button variant="subtle" size="compact-sm" w="fit-content" onClick={toggle} aria-expanded={more}>
-        {more ? texts.upload.less : texts.upload.more}
-      </Button>
-      <Collapse expanded={more}>
-        <Stack gap="sm">
-          <Textarea
-            label={texts.upload.note}
-            maxLength={2000}
-            autosize
-            minRows={2}
-            value={details.note}
-            onChange={(event) => set({ note: event.currentTarget.value })}
-          />
-          <Group grow align="flex-start">
-            {(["micrometres_x", "micrometres_y"] as const).map((name) => (
-              <NumberField
-                key={name}
-                label={texts.upload.pixel[name]}
-                range={PIXEL_UM}
-                text={details[name]}
-                onText={(text) => set({ [name]: text })}
-              />
-            ))}
-          </Group>
-        </Stack>
-      </Collapse>
-    </>
   );
 }
 

@@ -1,7 +1,7 @@
 import { Problem, problem } from "../api/problem";
 import { accessToken, renewedToken } from "../api/session";
 import type { UploadedScan } from "../api/types";
-import { PIXEL_UM, withPoint } from "../common/number";
+import { PIXEL_SIZES, PIXEL_UM, withPoint } from "../common/number";
 import { texts } from "../texts";
 import type { Details } from "./uploads";
 
@@ -23,6 +23,8 @@ export async function send(
   }
 }
 
+const sizes: readonly string[] = PIXEL_SIZES;
+
 function attempt(
   file: File,
   details: Details,
@@ -33,7 +35,7 @@ function attempt(
   const form = new FormData();
   form.append("image", file, file.name || "scan.png");
   for (const [name, value] of Object.entries(details) as [string, string][]) {
-    const written = name.startsWith("micrometres") ? withPoint(value, PIXEL_UM) : value;
+    const written = sizes.includes(name) ? withPoint(value, PIXEL_UM) : value;
     if (written.trim()) form.append(name, written.trim());
   }
   return new Promise((resolve, reject) => {

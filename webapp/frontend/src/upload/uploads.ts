@@ -2,16 +2,15 @@
 
 import type { Problem } from "../api/problem";
 import type { Difference, Eye, UploadedScan } from "../api/types";
+import { PIXEL_SIZES, type PixelTexts } from "../common/number";
 
 /** What is said of a scan; a pixel's size in micrometres. */
-export interface Details {
+export interface Details extends PixelTexts {
   patient_ref: string;
   eye: Eye;
   /** The day on which it was taken: 2024-03-17. */
   acquired: string;
   note: string;
-  micrometres_x: string;
-  micrometres_y: string;
 }
 
 export const NO_DETAILS: Details = {
@@ -41,6 +40,11 @@ export function isEmpty(details: Details): boolean {
   return Object.values(details).every((value: string) => value.trim() === "");
 }
 
+/** Whether anything is said besides whose scan it is. */
+export function hasMore({ note, micrometres_x, micrometres_y }: Details): boolean {
+  return [note, micrometres_x, micrometres_y].some((value) => value.trim() !== "");
+}
+
 /** Where what was entered is not what is known, as long as nobody has said which counts. */
 export function undecided(upload: Upload): Difference[] {
   return upload.decided ? [] : (upload.scan?.differences ?? []);
@@ -63,10 +67,9 @@ export function correction(scan: UploadedScan, differences: Difference[]): Recor
     found_in === "file" ? found : entered,
   ]);
   const values: Record<string, string | number> = Object.fromEntries(wanted);
-  const sizes = ["micrometres_x", "micrometres_y"] as const;
-  if (sizes.some((name) => name in values)) {
+  if (PIXEL_SIZES.some((name) => name in values)) {
     // A pixel has a width and a height: the one that agrees goes along.
-    for (const name of sizes) values[name] = Number(values[name] ?? scan[name]);
+    for (const name of PIXEL_SIZES) values[name] = Number(values[name] ?? scan[name]);
   }
   return values;
 }

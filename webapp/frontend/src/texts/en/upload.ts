@@ -42,7 +42,6 @@ export const upload = {
   more: "Note and pixel size",
   less: "Hide note and pixel size",
   note: "Note",
-  pixel: { micrometres_x: "Pixel width in µm", micrometres_y: "Pixel height in µm" },
   files: "Uploads",
   progress: (done: number, all: number, refused: number) =>
     `${done} of ${all} done${refused > 0 ? `, ${refused} of them refused` : ""}`,
