@@ -1,5 +1,6 @@
 import { useQueryClient } from "@tanstack/react-query";
 import { useCallback, useEffect, useRef } from "react";
+import { useLocation } from "react-router";
 
 import { useResending } from "../sending/useResending";
 
@@ -8,10 +9,12 @@ const LONGEST_PAUSE_MS = 600_000;
 
 /**
  * Sends what this person has drawn and said on scans that are not open and the server does not have: when they come,
- * whenever the server may be back, and again after a growing pause as long as something is left.
+ * when a page is left, as what was stuck there has nobody else then, whenever the server may be back, and again after
+ * a growing pause as long as something is left.
  */
 export function useLeftovers(user: string | undefined): void {
   const queries = useQueryClient();
+  const { pathname } = useLocation();
   const timer = useRef<ReturnType<typeof setTimeout>>(undefined);
   const running = useRef(false);
   const send = useCallback(
@@ -35,7 +38,7 @@ export function useLeftovers(user: string | undefined): void {
   const now = useCallback(() => void send(PAUSE_MS), [send]);
   useEffect(() => {
     now();
-    return () => clearTimeout(timer.current);
-  }, [now]);
+  }, [now, pathname]);
+  useEffect(() => () => clearTimeout(timer.current), [now]);
   useResending(now);
 }
