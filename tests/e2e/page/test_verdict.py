@@ -333,6 +333,29 @@ def test_a_verdict_that_the_server_does_not_answer_is_kept_in_words_and_can_be_l
     expect(window.page.get_by_role("searchbox")).to_be_visible()
 
 
+def test_a_verdict_that_is_stuck_when_its_scan_is_left_is_tried_again(
+    enter: Visitor, clinic: Clinic
+) -> None:
+    scan = clinic.upload("clara")
+    window = enter("clara")
+    window.page.clock.install()
+    window.read(scan)
+    window.page.route("**/review/", lambda route: route.fulfill(status=503, body="{}"))
+    window.page.keyboard.press("a")
+    window.page.keyboard.press("Enter")
+    expect(verdict_of(window)).to_contain_text("Not sent yet")
+    window.page.get_by_role("link", name="Retinote").click()
+    expect(window.page.get_by_role("searchbox")).to_be_visible()
+
+    window.page.unroute("**/review/")
+
+    def sent() -> list[tuple[str, str, str]]:
+        window.page.clock.fast_forward(31_000)  # the pause between two tries
+        return given(clinic, "clara", scan)
+
+    assert [said for said, *_ in wait_for(sent, what="the verdict on the server")] == ["agree"]
+
+
 def test_a_verdict_that_waits_is_not_sent_in_the_name_of_who_signs_in_next(
     enter: Visitor, clinic: Clinic
 ) -> None:

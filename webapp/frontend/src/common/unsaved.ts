@@ -17,9 +17,16 @@ export interface Question {
   answer: (leaves: boolean) => void;
 }
 
+/** Something that the server does not have yet. */
+interface Unsent {
+  isWaiting: () => boolean;
+  /** Sends it. Resolves when that was tried; null for what goes by itself. */
+  send: (() => Promise<void>) | null;
+}
+
 type Look<Found> = () => Found;
 const forms = new Set<Look<Unsaved | null>>();
-const waiting = new Set<Look<boolean>>();
+const waiting = new Set<Look<Unsent>>();
 const listeners = new Set<() => void>();
 let question: Question | null = null;
 
@@ -28,9 +35,9 @@ export function useUnsaved(look: Look<Unsaved | null>): void {
   useLook(forms, look);
 }
 
-/** Whoever closes the window is asked while `look` finds that the server does not have everything: it is kept here. */
-export function useUnsent(look: Look<boolean>): void {
-  useLook(waiting, look);
+/** Whoever closes the window is asked while the server does not have everything; who signs out sends it before. */
+export function useUnsent(isWaiting: Look<boolean>, send: Unsent["send"] = null): void {
+  useLook(waiting, () => ({ isWaiting, send }));
 }
 
 export function unsaved(): Unsaved[] {
@@ -39,7 +46,22 @@ export function unsaved(): Unsaved[] {
 
 /** Whether something would be lost, or left unsent, with the window. */
 export function isWindowNeeded(): boolean {
-  return unsaved().length > 0 || [...waiting].some((look) => look());
+  return unsaved().length > 0 || [...waiting].some((look) => look().isWaiting());
+}
+
+/** Sends what waits. Resolves when it was tried; false if something was refused, and its form says why. */
+export async function sendUnsent(): Promise<boolean> {
+  const found = [...waiting].map((look) => look()).filter(({ isWaiting }) => isWaiting());
+  await Promise.all(found.map(({ send }) => send?.()));
+  return unsaved().length === 0;
+}
+
+/** Whether some work came to its end, for a form that says itself why it did not. */
+export async function succeeds(work: Promise<unknown>): Promise<boolean> {
+  return work.then(
+    () => true,
+    () => false,
+  );
 }
 
 /** Asks where something is unsaved. Resolves to whether one may leave. */

@@ -125,9 +125,9 @@ export class Drawing {
     this.hand?.focus();
   }
 
-  /** Sends now what is not saved, as when the network is back. */
-  flush = (): void => {
-    if (this.state.loaded && this.state.saveState !== "saved") void this.sync.flush();
+  /** Sends now what is not saved, as when the network is back. Resolves when it was tried. */
+  flush = async (): Promise<void> => {
+    if (this.state.loaded && this.state.saveState !== "saved") await this.sync.flush();
   };
 
   stop(): void {

@@ -111,7 +111,7 @@ export function ScanView({ scan, drawing, state, regions, revealed }: Props) {
       ? { title: texts.drawing.unfinished, saveLabel: "", save: null, drop: () => shapes.giveUp() }
       : null,
   );
-  useUnsent(() => state.saveState !== "saved");
+  useUnsent(() => state.saveState !== "saved", drawing.flush);
   useEffect(() => {
     const release = (event: KeyboardEvent) => {
       if (event.key === " " && canvas) canvas.panning = drawing.snapshot().tool === "hand";

@@ -51,7 +51,7 @@ export interface VerdictState {
   readonly problem: Problem | null;
 }
 
-interface Events {
+export interface Events {
   /** `late` if it could not be sent at once. */
   onRecorded: (given: Given, late: boolean) => void;
   onRefused: (problem: Problem) => void;
@@ -133,9 +133,9 @@ export class OwnVerdict {
     void this.keep();
   }
 
-  /** Sends now what waits. */
-  flush = (): void => {
-    if (this.state.given) void this.sender.flush();
+  /** Sends now what waits. Resolves when that was tried. */
+  flush = async (): Promise<void> => {
+    if (this.state.given) await this.sender.flush();
   };
 
   stop(): void {

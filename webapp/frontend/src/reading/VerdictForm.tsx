@@ -95,7 +95,7 @@ export function VerdictForm({ user, scan, reading, blind, onChosen }: Props) {
           drop: cancel,
         },
   );
-  useUnsent(() => given !== null);
+  useUnsent(() => own.snapshot().given !== null, own.flush);
 
   const busy = given !== null && !late;
   return (

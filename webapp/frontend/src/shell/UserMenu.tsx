@@ -11,11 +11,12 @@ import {
 import { useDisclosure } from "@mantine/hooks";
 import { notifications } from "@mantine/notifications";
 import { IconApi, IconLogout, IconSettings } from "@tabler/icons-react";
+import { useState } from "react";
 
 import { signOut } from "../api/session";
 import type { Me } from "../api/types";
 import { useBlindSwitch } from "../common/blind";
-import { mayLeave } from "../common/unsaved";
+import { mayLeave, sendUnsent } from "../common/unsaved";
 import { texts } from "../texts";
 import { AdministrationDialog } from "./AdministrationDialog";
 
@@ -24,15 +25,21 @@ export function UserMenu({ me }: { me: Me }) {
   const { colorScheme, setColorScheme } = useMantineColorScheme();
   const blind = useBlindSwitch();
   const [asksForPassword, dialog] = useDisclosure();
+  const [leaving, setLeaving] = useState(false);
   const name = `${me.first_name} ${me.last_name}`.trim() || me.username;
 
   async function leave() {
     if (!(await mayLeave())) return;
+    setLeaving(true);
     try {
+      // With the session ends what could send it.
+      if (!(await sendUnsent())) return;
       await signOut();
       window.location.assign("/");
     } catch {
       notifications.show({ color: "red", message: texts.shell.stillSignedIn });
+    } finally {
+      setLeaving(false);
     }
   }
 
@@ -96,8 +103,12 @@ export function UserMenu({ me }: { me: Me }) {
               {texts.shell.administration}
             </Menu.Item>
           )}
-          <Menu.Item leftSection={<IconLogout size={16} aria-hidden />} onClick={() => void leave()}>
-            {texts.shell.signOut}
+          <Menu.Item
+            leftSection={<IconLogout size={16} aria-hidden />}
+            disabled={leaving}
+            onClick={() => void leave()}
+          >
+            {leaving ? texts.shell.signingOut : texts.shell.signOut}
           </Menu.Item>
         </Menu.Dropdown>
       </Menu>

@@ -17,6 +17,7 @@ import { useNavigate } from "react-router";
 
 import { Problem } from "../api/problem";
 import type { Scan } from "../api/types";
+import { useUnsent } from "../common/unsaved";
 import { useMay } from "../common/useMe";
 import { texts } from "../texts";
 import { send } from "./send";
@@ -99,12 +100,7 @@ export function UploadProvider({ children }: { children: ReactNode }) {
   }, [uploads, running, start]);
 
   const unfinished = uploads.some((upload) => !isOver(upload) && upload.state !== "refused");
-  useEffect(() => {
-    if (!unfinished) return;
-    const warn = (event: BeforeUnloadEvent) => event.preventDefault();
-    window.addEventListener("beforeunload", warn);
-    return () => window.removeEventListener("beforeunload", warn);
-  }, [unfinished]);
+  useUnsent(() => unfinished);
 
   const add = useCallback((files: File[], given: Details, inSight: boolean) => {
     if (files.length === 0) return;

@@ -10,6 +10,7 @@ export const shell = {
   showPassword: "Show the password",
   noAccount: "No account? An administrator makes one: ./retinote user create NAME --role clinician",
   signOut: "Sign out",
+  signingOut: "Sending what you gave, then signing out…",
   stillSignedIn:
     "You are still signed in: the server could not be told. Check the network and sign out again.",
   accountOf: (name: string) => `Account of ${name}`,
