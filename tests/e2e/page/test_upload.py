@@ -63,7 +63,7 @@ def test_one_scan_is_picked_and_leads_to_its_answer(enter: Visitor) -> None:
     # A width without a height is refused, and can be corrected where it is said.
     line = window.page.locator("[data-testid=upload][data-state=refused]")
     line.get_by_role("button", name="Change the details").click()
-    expect(panel.get_by_label("Pixel width in µm of scan.png")).to_have_value("11.3")
+    expect(panel.get_by_label("Pixel width in µm of scan.png")).to_have_value("11,3")
     panel.get_by_label("Pixel height in µm of scan.png").fill("3.9")
     panel.get_by_label("Note of scan.png").fill("the second one")
     assert violations(window.page) == []

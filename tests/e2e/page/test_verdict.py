@@ -188,6 +188,31 @@ def test_whichever_way_one_leaves_a_verdict_that_is_not_given_is_asked_about(
     assert given(clinic, "colin", second) == []
 
 
+def test_who_gives_the_verdict_at_sign_out_is_signed_out_once_it_is_recorded(
+    enter: Visitor, clinic: Clinic
+) -> None:
+    scan = clinic.upload("clara")
+    window = enter("clara").read(scan)
+    done: list[str] = []
+
+    def note(name: str) -> Callable[[Route], None]:
+        def pass_on(route: Route) -> None:
+            answer = route.fetch()
+            done.append(name)
+            route.fulfill(response=answer)
+
+        return pass_on
+
+    window.page.route("**/review/", note("verdict"))
+    window.page.route("**/auth/logout/", note("sign-out"))
+    window.page.keyboard.press("a")
+    sign_out(window)
+    asked(window).get_by_role("button", name="Give the verdict and go on").click()
+    expect(window.page.get_by_label("User name")).to_be_visible()
+    assert done == ["verdict", "sign-out"]
+    assert [said for said, *_ in given(clinic, "clara", scan)] == ["agree"]
+
+
 def test_details_that_are_not_saved_are_asked_about(enter: Visitor, clinic: Clinic) -> None:
     scan = clinic.upload("clara", patient_ref="Leave-2")
     window = enter("clara").read(scan)

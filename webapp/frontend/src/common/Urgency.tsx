@@ -9,6 +9,7 @@ import {
 } from "@tabler/icons-react";
 
 import type { Recommendation } from "../api/types";
+import { capitalised } from "./format";
 import urgencies from "./urgencies.json";
 
 interface Props {
@@ -37,7 +38,7 @@ export function Urgency({ given, rank, size = "sm" }: Props) {
       leftSection={<Sign size={14} aria-hidden />}
       styles={{ label: { whiteSpace: "normal", lineHeight: 1.25 } }}
     >
-      {given.urgency.charAt(0).toUpperCase() + given.urgency.slice(1)}
+      {capitalised(given.urgency)}
     </Badge>
   );
 }

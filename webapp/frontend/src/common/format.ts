@@ -40,6 +40,11 @@ export function formatCount(count: number): string {
   return whole.format(count);
 }
 
+/** With a capital letter in front, as a sentence begins. */
+export function capitalised(words: string): string {
+  return words.charAt(0).toUpperCase() + words.slice(1);
+}
+
 /** Today where the person is, as the API writes a day. */
 export function today(): string {
   const now = new Date();

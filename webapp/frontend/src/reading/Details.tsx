@@ -8,7 +8,7 @@ import { formatDay, formatLength, formatTime } from "../common/format";
 import { PIXEL_SIZES, PIXEL_UM, readNumber } from "../common/number";
 import { PixelFields } from "../common/PixelFields";
 import { ProblemAlert } from "../common/ProblemAlert";
-import { useUnsaved } from "../common/unsaved";
+import { succeeds, useUnsaved } from "../common/unsaved";
 import { texts } from "../texts";
 import { Section } from "./Section";
 
@@ -107,11 +107,7 @@ function DetailsForm({ scan, onClose }: { scan: Scan; onClose: () => void }) {
   };
   useUnsaved(() => {
     if (JSON.stringify(values) === JSON.stringify(before)) return null;
-    const saves = () =>
-      save.mutateAsync().then(
-        () => true,
-        () => false,
-      );
+    const saves = () => succeeds(save.mutateAsync());
     return {
       title: texts.reading.detailsNotSaved,
       saveLabel: texts.reading.saveAndGoOn,

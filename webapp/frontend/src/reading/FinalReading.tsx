@@ -1,6 +1,7 @@
 import { Text } from "@mantine/core";
 
 import type { FinalReading as Given } from "../api/types";
+import { capitalised } from "../common/format";
 import { texts } from "../texts";
 import classes from "./Answer.module.css";
 import { Section } from "./Section";
@@ -10,7 +11,7 @@ export function FinalReading({ given }: { given: Given }) {
   return (
     <Section title={texts.reading.final} testid="final">
       <Text className={classes.label}>{texts.common.labels(given.labels)}</Text>
-      <Text size="sm">{given.source.charAt(0).toUpperCase() + given.source.slice(1)}</Text>
+      <Text size="sm">{capitalised(given.source)}</Text>
     </Section>
   );
 }

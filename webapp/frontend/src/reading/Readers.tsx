@@ -7,7 +7,7 @@ import { json } from "../api/client";
 import type { Adjudication, Reading, Review, Scan } from "../api/types";
 import { formatCoefficient, formatShare, formatTime } from "../common/format";
 import { ProblemAlert } from "../common/ProblemAlert";
-import { useUnsaved } from "../common/unsaved";
+import { succeeds, useUnsaved } from "../common/unsaved";
 import { texts } from "../texts";
 import { Section } from "./Section";
 
@@ -145,11 +145,7 @@ function Settle({ scan, settled }: { scan: Scan; settled: Adjudication | null })
       void queries.invalidateQueries({ queryKey: ["scans"] });
     },
   });
-  const settles = () =>
-    settle.mutateAsync().then(
-      () => true,
-      () => false,
-    );
+  const settles = () => succeeds(settle.mutateAsync());
   useUnsaved(() =>
     opened && (label !== null || comment.trim() !== "")
       ? {

@@ -1,4 +1,4 @@
-import { Stack } from "@mantine/core";
+import { Button, Stack } from "@mantine/core";
 import { useRef, useState } from "react";
 
 import type { Reading, Scan, Verdict } from "../api/types";
@@ -9,10 +9,11 @@ import { texts } from "../texts";
 import { BlindFields } from "./BlindFields";
 import { GivenVerdict } from "./GivenVerdict";
 import { bodyOf, type Field, missingField } from "./bodies";
-import { type Body, isEmpty } from "./OwnVerdict";
+import { type Body, isEmpty, type Typed } from "./OwnVerdict";
 import { Section } from "./Section";
 import { seen, useVerdict } from "./useVerdict";
-import { VerdictFields } from "./VerdictFields";
+import { KeyHint, VerdictFields } from "./VerdictFields";
+import { VerdictFrame } from "./VerdictFrame";
 
 interface Props {
   user: string;
@@ -98,6 +99,8 @@ export function VerdictForm({ user, scan, reading, blind, onChosen }: Props) {
   useUnsent(() => own.snapshot().given !== null, own.flush);
 
   const busy = given !== null && !late;
+  const frame = { busy, onSubmit: submit };
+  const type = (values: Partial<Typed>) => own.type(values);
   return (
     <Section title={blind ? texts.reading.blindTitle : texts.reading.verdict} testid="verdict">
       <Stack gap="sm" ref={section}>
@@ -120,26 +123,45 @@ export function VerdictForm({ user, scan, reading, blind, onChosen }: Props) {
             onChange={() => setChanging(true)}
           />
         ) : blind ? (
-          <BlindFields
-            scan={scan}
-            counts={reading.would_be_blind}
-            busy={busy}
-            typed={typed}
-            onType={(values) => own.type(values)}
-            onSubmit={submit}
-            onUnsure={() => void give({ verdict: "unsure", comment: typed.comment.trim() })}
-          />
+          <VerdictFrame
+            {...frame}
+            submitLabel={texts.reading.blindSubmit}
+            ready={typed.label !== null}
+            other={
+              <Button
+                variant="default"
+                data-field="unsure"
+                disabled={busy}
+                onClick={() => void give({ verdict: "unsure", comment: typed.comment.trim() })}
+              >
+                {texts.reading.unsure}
+              </Button>
+            }
+          >
+            <BlindFields scan={scan} counts={reading.would_be_blind} typed={typed} onType={type} />
+          </VerdictFrame>
         ) : (
-          <VerdictFields
-            scan={scan}
-            busy={busy}
-            typed={typed}
-            missing={tried ? missing : null}
-            onChoose={choose}
-            onType={(values) => own.type(values)}
-            onSubmit={submit}
-            onCancel={before ? cancel : null}
-          />
+          <VerdictFrame
+            {...frame}
+            submitLabel={texts.reading.submit}
+            ready={typed.verdict !== null}
+            hint={typed.verdict && <KeyHint />}
+            other={
+              before && (
+                <Button variant="default" disabled={busy} onClick={cancel}>
+                  {texts.common.cancel}
+                </Button>
+              )
+            }
+          >
+            <VerdictFields
+              scan={scan}
+              typed={typed}
+              missing={tried ? missing : null}
+              onChoose={choose}
+              onType={type}
+            />
+          </VerdictFrame>
         )}
         {problem && !given && <ProblemAlert error={problem} />}
       </Stack>

@@ -1,10 +1,11 @@
 import { type QueryClient, useQueryClient } from "@tanstack/react-query";
 import { useEffect, useRef, useState, useSyncExternalStore } from "react";
 
+import type { Problem } from "../api/problem";
 import type { PredictionSeen, Scan } from "../api/types";
 import { useResending } from "../sending/useResending";
 import { tellRefused, tellSent } from "./news";
-import { OwnVerdict, type VerdictState } from "./OwnVerdict";
+import { type Events, type Given, OwnVerdict, type VerdictState } from "./OwnVerdict";
 
 /** A reader's own verdict on a scan, with what was kept of it, and sent again whenever the server may be back. */
 export function useVerdict(user: string, scan: Scan): [OwnVerdict, VerdictState] {
@@ -39,17 +40,21 @@ export function seen(scan: Scan): PredictionSeen | null {
 }
 
 /** What follows when a verdict has reached the server: what depends on it is loaded anew, and who is elsewhere is told. */
-export function verdictEvents(queries: QueryClient, scan: string, isOpen: () => boolean = () => false) {
+export function verdictEvents(
+  queries: QueryClient,
+  scan: string,
+  isOpen: () => boolean = () => false,
+): Events {
   const refresh = () => {
     for (const key of ["scan", "reading"]) void queries.invalidateQueries({ queryKey: [key, scan] });
     for (const key of ["scans", "dashboard"]) void queries.invalidateQueries({ queryKey: [key] });
   };
   return {
-    onRecorded: (given: Parameters<typeof tellSent>[1], late: boolean) => {
+    onRecorded: (given: Given, late: boolean) => {
       refresh();
       if (late && !isOpen()) tellSent(scan, given);
     },
-    onRefused: (problem: Parameters<typeof tellRefused>[1]) => {
+    onRefused: (problem: Problem) => {
       refresh();
       if (!isOpen()) tellRefused(scan, problem);
     },

@@ -1,0 +1,56 @@
+import { Button, Group, Stack, Text } from "@mantine/core";
+import type { KeyboardEvent, ReactNode } from "react";
+
+import { texts } from "../texts";
+
+interface Props {
+  /** What the button says that gives the verdict. */
+  submitLabel: string;
+  /** Whether enough is chosen for it to be pressed. */
+  ready: boolean;
+  busy: boolean;
+  onSubmit: () => void;
+  /** What else can be done than to give it. */
+  other: ReactNode;
+  /** Beside the buttons, unless it is being sent. */
+  hint?: ReactNode;
+  children: ReactNode;
+}
+
+/** The form around the fields of a verdict, with its buttons and whether it is on its way. */
+export function VerdictFrame({ submitLabel, ready, busy, onSubmit, other, hint, children }: Props) {
+  return (
+    <form
+      noValidate
+      onKeyDown={givesByKey}
+      onSubmit={(event) => {
+        event.preventDefault();
+        onSubmit();
+      }}
+    >
+      <Stack gap="sm">
+        {children}
+        <Group gap="xs">
+          <Button type="submit" loading={busy} disabled={!ready}>
+            {submitLabel}
+          </Button>
+          {other}
+          {busy ? (
+            <Text size="sm" role="status">
+              {texts.reading.sending}
+            </Text>
+          ) : (
+            hint
+          )}
+        </Group>
+      </Stack>
+    </form>
+  );
+}
+
+/** Enter is a new line in a text and chooses in a list; with Ctrl or the command key it gives the verdict there, too. */
+function givesByKey(event: KeyboardEvent<HTMLFormElement>): void {
+  if (event.key !== "Enter" || !(event.ctrlKey || event.metaKey)) return;
+  event.preventDefault();
+  event.currentTarget.requestSubmit();
+}
