@@ -358,9 +358,7 @@ def test_a_verdict_that_the_server_does_not_answer_is_kept_in_words_and_can_be_l
     expect(window.page.get_by_role("searchbox")).to_be_visible()
 
 
-def test_a_verdict_that_is_stuck_when_its_scan_is_left_is_tried_again(
-    enter: Visitor, clinic: Clinic
-) -> None:
+def test_a_verdict_that_is_stuck_when_its_scan_is_left_is_tried_again(enter: Visitor, clinic: Clinic) -> None:
     scan = clinic.upload("clara")
     window = enter("clara")
     window.page.clock.install()

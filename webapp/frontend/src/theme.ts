@@ -37,10 +37,13 @@ export const theme = createTheme({
   },
 });
 
-/** Quiet and warning texts with the contrast of 4.5 to 1 that WCAG 2.2 (criterion 1.4.3) asks for. */
+/** The colours of the states, and quiet and warning texts, with the contrast of 4.5 to 1 that WCAG 2.2 (criterion 1.4.3) asks for. */
 export const readableColours: CSSVariablesResolver = (given) => ({
   variables: {},
   light: {
+    "--retinote-answered": given.colors.teal[9],
+    "--retinote-undecided": given.colors.blue[9],
+    "--retinote-not_answered": given.colors.grape[9],
     "--mantine-color-dimmed": given.colors.gray[7],
     "--mantine-color-placeholder": given.colors.gray[7],
     "--mantine-color-error": given.colors.red[9],
@@ -48,6 +51,9 @@ export const readableColours: CSSVariablesResolver = (given) => ({
     "--mantine-color-teal-light-color": darken(given.colors.teal[9], 0.25),
   },
   dark: {
+    "--retinote-answered": given.colors.teal[3],
+    "--retinote-undecided": given.colors.blue[3],
+    "--retinote-not_answered": given.colors.grape[3],
     "--mantine-color-dimmed": given.colors.dark[1],
     "--mantine-color-placeholder": given.colors.dark[1],
     "--mantine-color-error": given.colors.red[4],

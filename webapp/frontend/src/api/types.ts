@@ -14,6 +14,9 @@ export type Ability = Schemas["AbilitiesEnum"];
 export type Me = Schemas["Me"];
 export type Region = Schemas["Region"];
 export type Recommendation = Schemas["Recommendation"];
+/** How far the model has answered. */
+export type State = Schemas["StateEnum"];
+export type States = Schemas["States"];
 export type Scan = Schemas["Scan"];
 export type FinalReading = Schemas["FinalReading"];
 export type UploadedScan = Schemas["Uploaded"];

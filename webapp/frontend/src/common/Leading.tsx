@@ -2,21 +2,21 @@ import { Text } from "@mantine/core";
 
 import type { Scan } from "../api/types";
 import { texts } from "../texts";
+import { inALine } from "./answer";
 import { Doubts } from "./Doubts";
-import { formatProbability } from "./format";
 import { ModelAnswer } from "./ModelAnswer";
 
 interface Props {
   scan: Scan;
-  /** How many lines there are for doubts about the model's answer; all that they take without it. */
+  /** How many lines there are below a final reading, and one more without one; all that it takes without it. */
   lines?: number;
 }
 
 /** What leads on a scan: the final reading where there is one that one may know, with the model's label as the model's. */
 export function Leading({ scan, lines }: Props) {
   const final = scan.final_reading;
-  if (!final) return <ModelAnswer scan={scan} {...(lines === undefined ? {} : { lines })} />;
-  const answer = texts.common.modelSays(scan.prediction ?? "", formatProbability(scan.confidence ?? 0));
+  if (!final) return <ModelAnswer scan={scan} {...(lines === undefined ? {} : { lines: lines + 1 })} />;
+  const answer = texts.common.modelSays(inALine(scan));
   const said = [answer, texts.common.doubtful(scan.doubts)].filter(Boolean).join(". ");
   return (
     <>

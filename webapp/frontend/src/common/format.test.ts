@@ -1,6 +1,6 @@
 import { expect, test } from "vitest";
 
-import { formatCoefficient, formatLength, formatProbability, formatShare } from "./format";
+import { formatCoefficient, formatLength, formatOfHundred, formatProbability, formatShare } from "./format";
 
 // The same examples as for webapp/numbers.py.
 test.each([
@@ -25,6 +25,16 @@ test.each([
   [0.98, "98%"],
 ])("the probability %f reads as %s", (probability, written) => {
   expect(formatProbability(probability)).toBe(written);
+});
+
+test.each([
+  [0, "0"],
+  [0.001, "<1"],
+  [0.37, "37"],
+  [0.999, ">99"],
+  [1, "100"],
+])("the share %f reads as %s of a hundred", (share, written) => {
+  expect(formatOfHundred(share)).toBe(written);
 });
 
 test.each([

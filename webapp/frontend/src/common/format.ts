@@ -24,6 +24,13 @@ export function formatProbability(probability: number): string {
   return formatShare(Math.min(Math.max(probability, NEARLY_NOTHING), 1 - NEARLY_NOTHING));
 }
 
+/** A share as so many of a hundred; what is nearly none, or nearly all, never reads as that. */
+export function formatOfHundred(share: number): string {
+  if (share >= 0.995 && share < 1) return ">99";
+  if (share > 0 && share < 0.005) return "<1";
+  return whole.format(Math.round(100 * share));
+}
+
 /** A coefficient of 0 to 1, as Dice's, with two decimals; by the same rule. */
 export function formatCoefficient(value: number): string {
   if (value >= 0.995 && value < 1) return ">0.99";

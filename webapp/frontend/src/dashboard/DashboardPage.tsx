@@ -10,6 +10,8 @@ import { ProblemAlert } from "../common/ProblemAlert";
 import { Waiting } from "../common/Waiting";
 import { texts } from "../texts";
 import classes from "./DashboardPage.module.css";
+import { DayBars } from "./DayBars";
+import { States } from "./States";
 
 const REFRESH_MS = 30_000;
 const said = texts.dashboard;
@@ -60,6 +62,12 @@ function Figures({ data }: { data: Dashboard }) {
         <Figure title={said.labels}>
           <Labels labels={data.labels} />
         </Figure>
+        <Figure title={said.states} help={`${said.statesHelp} ${said.interval(data.least_scans)}`}>
+          <States data={data} />
+        </Figure>
+        <Figure title={said.verdicts} help={`${said.verdictsHelp} ${said.interval(data.least_scans)}`}>
+          <Verdicts verdicts={data.verdicts} least={data.least_scans} />
+        </Figure>
         <Figure title={said.queue}>
           <Group gap="xl">
             {(["queued", "predicted", "failed"] as const).map((state) => (
@@ -89,9 +97,6 @@ function Figures({ data }: { data: Dashboard }) {
           ) : (
             <Text>{said.noLatency}</Text>
           )}
-        </Figure>
-        <Figure title={said.verdicts} help={`${said.verdictsHelp} ${said.interval(data.least_scans)}`}>
-          <Verdicts verdicts={data.verdicts} least={data.least_scans} />
         </Figure>
         <Figure title={said.kappa} help={`${said.kappaHelp} ${said.interval(data.least_scans)}`}>
           <Kappas data={data} />
@@ -126,18 +131,14 @@ function PerDay({ days }: { days: Dashboard["scans_per_day"] }) {
       <Text size="sm">
         {`${formatCount(sum)} ${said.scans.toLowerCase()}; ${said.busiest(formatCount(sum ? most : 0))}`}
       </Text>
-      <ol className={classes.bars}>
-        {days.map(({ date, count }) => (
-          <li key={date} title={said.perDayOf(date, count)}>
-            <span className="visually-hidden">{said.perDayOf(date, count)}</span>
-            <span className={classes.bar} style={{ height: `${(100 * count) / most}%` }} aria-hidden />
-          </li>
-        ))}
-      </ol>
-      <Group justify="space-between">
-        <Text size="xs">{days[0]?.date}</Text>
-        <Text size="xs">{days.at(-1)?.date}</Text>
-      </Group>
+      <DayBars
+        days={days.map(({ date, count }) => ({
+          date,
+          words: said.perDayOf(date, count),
+          height: count / most,
+        }))}
+        fill={() => <span className={classes.part} style={{ flexGrow: 1 }} />}
+      />
     </>
   );
 }

@@ -33,7 +33,10 @@ const NO_REGIONS: Region[] = [];
 /** The scan, large: to move, zoom, window and draw on, with heat map and regions above it or beside it. */
 export function ScanView({ scan, drawing, state, regions, revealed }: Props) {
   const container = useRef<HTMLDivElement>(null);
-  const [look, setLook] = useState<Look>({ heat: true, opacity: 0.5, outlined: true, beside: false });
+  const [chosen, setChosen] = useState<Partial<Look>>({});
+  // Where the model has not answered, its heat map is of a label that it does not say: shown to who asks for it.
+  const speaks = scan.state !== "not_answered";
+  const look: Look = { heat: speaks, opacity: 0.5, outlined: speaks, beside: false, ...chosen };
   const { heat, opacity, outlined, beside } = look;
   const [help, setHelp] = useState(false);
   const [said, setSaid] = useState("");
@@ -98,13 +101,13 @@ export function ScanView({ scan, drawing, state, regions, revealed }: Props) {
       "0": () => canvas?.viewport.fit(),
       "1": () => canvas?.viewport.zoomTo(1),
       w: () => canvas?.setWindow(FULL_WINDOW),
-      x: () => setLook((before) => ({ ...before, heat: !before.heat })),
+      x: () => setChosen((before) => ({ ...before, heat: !heat })),
       " ": () => {
         if (canvas) canvas.panning = true;
       },
       "?": () => setHelp(true),
     };
-  }, [canvas, drawing, regions, shapes, zoomBy]);
+  }, [canvas, drawing, heat, regions, shapes, zoomBy]);
   useKeys(keys);
   useUnsaved(() =>
     shapes?.isUnfinished
@@ -150,7 +153,7 @@ export function ScanView({ scan, drawing, state, regions, revealed }: Props) {
         view={view}
         zoomBy={zoomBy}
         look={look}
-        onLook={(changed) => setLook({ ...look, ...changed })}
+        onLook={(changed) => setChosen({ ...chosen, ...changed })}
         hasHeat={hasHeat}
         hasRegions={revealed && regions.length > 0}
       >

@@ -106,7 +106,9 @@ function measure(annotation: Annotation, scan: Scan): string {
 
 /** Makes an outline of the model a shape of the reader's. */
 export function takeOver(drawing: Drawing, scan: Scan, region: Region): void {
-  drawing.add({ kind: "polygon", points: region.polygon.flat() }, scan.heatmap_label ?? "");
+  // What the model has not said is not put into the reader's mouth.
+  const label = scan.state === "not_answered" ? "" : (scan.heatmap_label ?? "");
+  drawing.add({ kind: "polygon", points: region.polygon.flat() }, label);
   const added = drawing.snapshot().selected;
   drawing.setTool("select");
   drawing.select(added);

@@ -1,87 +1,157 @@
-import { Alert, Group, Loader, Stack, Text, Tooltip, UnstyledButton } from "@mantine/core";
-import { notifications } from "@mantine/notifications";
-import { IconFlame } from "@tabler/icons-react";
-import { useMutation, useQueryClient } from "@tanstack/react-query";
+import { Alert, Button, Group, Text, Tooltip } from "@mantine/core";
+import { useState } from "react";
 
-import { json } from "../api/client";
 import type { Scan } from "../api/types";
+import { headline, isCalibrated, namesLabel, ranked, saidLabels, why } from "../common/answer";
 import { formatProbability } from "../common/format";
+import { StateSign } from "../common/StateSign";
 import { texts } from "../texts";
 import classes from "./Answer.module.css";
+import { Familiarity } from "./Familiarity";
+import { Probabilities } from "./Probabilities";
 import { Section } from "./Section";
 
-/** The model's label, how sure it is, and every other label's probability; each of them leads to its heat map. */
+/** What the model says and how far: a label, several that it can't tell apart, or that it has not answered; and why. */
 export function Answer({ scan, mayAsk }: { scan: Scan; mayAsk: boolean }) {
-  const queries = useQueryClient();
-  const ask = useMutation({
-    mutationFn: (label: string) =>
-      json<Scan>(`scans/${scan.id}/predictions/`, {
-        method: "POST",
-        body: { label, ...(scan.model ? { version: scan.model.version } : {}) },
-      }),
-    onSuccess: (changed) => queries.setQueryData(["scan", scan.id], changed),
-    onError: (error, label) =>
-      notifications.show({ color: "red", title: texts.reading.heatFailed(label), message: error.message }),
-  });
-  const sorted = Object.entries(scan.probabilities).sort(([, first], [, second]) => second - first);
+  const { state } = scan;
   return (
     <Section title={texts.reading.answer} testid="answer">
-      <Group align="baseline" gap="sm">
-        <Text className={classes.label} data-testid="label">
-          {scan.prediction}
+      <Headline scan={scan} />
+      {!namesLabel(scan) && (
+        <Text size="sm" mt={4} data-testid="why">
+          {why(scan) || texts.common.hasToRead}
         </Text>
-        <Tooltip label={texts.reading.confidenceHelp} multiline maw={260}>
-          <Text size="sm" tabIndex={0}>
-            {texts.reading.confidence(formatProbability(scan.confidence ?? 0))}
-          </Text>
-        </Tooltip>
-      </Group>
+      )}
       {scan.doubts.length > 0 && (
-        <Alert color="yellow" mt="xs" p="xs" title={texts.reading.doubtful} data-testid="doubts">
-          {scan.doubts.join(" ")} {texts.reading.doubtfulHelp}
+        <Alert
+          color="yellow"
+          mt="xs"
+          p="xs"
+          title={state === "not_answered" ? texts.reading.doubtfulPicture : texts.reading.doubtful}
+          data-testid="doubts"
+        >
+          {scan.doubts.join(" ")} {state !== "not_answered" && texts.reading.doubtfulHelp}
         </Alert>
       )}
-      <Text size="xs" c="dimmed" mt={6} mb={2}>
-        {texts.reading.probabilities}
-      </Text>
-      <Stack gap={1}>
-        {sorted.map(([label, probability]) => {
-          const shown = label === scan.heatmap_label;
-          const busy = ask.isPending && ask.variables === label;
-          return (
-            <UnstyledButton
-              key={label}
-              className={classes.bar}
-              aria-pressed={shown}
-              title={texts.reading.heatOf(label)}
-              disabled={!mayAsk || ask.isPending}
-              onClick={() => !shown && ask.mutate(label)}
-            >
-              <span className={classes.name}>
-                {label}
-                {shown && <IconFlame size={14} role="img" aria-label={texts.reading.heatShown} />}
-                {busy && <Loader size={12} />}
-              </span>
-              <span className={classes.track} aria-hidden>
-                <span className={classes.fill} style={{ width: `${100 * probability}%` }} />
-              </span>
-              <span className={classes.share}>{formatProbability(probability)}</span>
-              <span className="visually-hidden">{texts.reading.heatOf(label)}</span>
-            </UnstyledButton>
-          );
-        })}
-      </Stack>
-      {scan.caveats.length > 0 && (
-        <Alert color="yellow" mt="sm" p="xs" title={texts.reading.caveats} data-testid="caveats">
-          {scan.caveats.map((caveat) => (
-            <div key={caveat}>{caveat}</div>
-          ))}
-        </Alert>
+      {state === "not_answered" || state === "undecided" ? (
+        <Unnamed scan={scan} mayAsk={mayAsk} />
+      ) : (
+        <>
+          <NotCalibrated scan={scan} />
+          <Probabilities
+            scan={scan}
+            title={texts.reading.probabilities}
+            entries={ranked(scan.probabilities)}
+            mayAsk={mayAsk}
+          />
+        </>
       )}
+      <Familiarity scan={scan} />
+      {state !== "not_answered" && <Caveats caveats={scan.caveats} />}
       <Text size="xs" c="dimmed" mt="sm">
         {scan.model && `${texts.reading.model(scan.model.name, scan.model.version)} · `}
+        {scan.calibration && `${texts.reading.calibratedBy(scan.calibration)} · `}
         {texts.common.research}
       </Text>
     </Section>
+  );
+}
+
+function Headline({ scan }: { scan: Scan }) {
+  const { state } = scan;
+  if (state === "not_answered") {
+    return (
+      <div className={classes.label} data-testid="label">
+        <StateSign state={state} size={28} />
+      </div>
+    );
+  }
+  return (
+    <>
+      {state && <StateSign state={state} size={18} />}
+      <Group align="baseline" gap="sm">
+        <Text className={namesLabel(scan) ? classes.label : classes.open} data-testid="label">
+          {headline(scan)}
+        </Text>
+        {namesLabel(scan) && <Confidence scan={scan} />}
+      </Group>
+    </>
+  );
+}
+
+/** What the number means is said where it means that, and nowhere else. */
+function Confidence({ scan }: { scan: Scan }) {
+  const share = formatProbability(scan.confidence ?? 0);
+  if (!isCalibrated(scan)) return <Text size="sm">{texts.reading.confidence(share)}</Text>;
+  return (
+    <Tooltip label={texts.reading.confidenceHelp} multiline maw={260}>
+      <Text size="sm" tabIndex={0}>
+        {texts.reading.calibrated(share)}
+      </Text>
+    </Tooltip>
+  );
+}
+
+/** Probabilities where no label is the answer: those that are left open, and, unfolded, all others. */
+function Unnamed({ scan, mayAsk }: { scan: Scan; mayAsk: boolean }) {
+  const [unfolded, setUnfolded] = useState(false);
+  const open = saidLabels(scan);
+  const all = ranked(scan.probabilities);
+  const others = all.filter(([label]) => !open.includes(label));
+  return (
+    <>
+      {open.length > 0 && (
+        <>
+          <Probabilities
+            scan={scan}
+            title={texts.reading.leftOpen}
+            entries={all.filter(([label]) => open.includes(label))}
+            mayAsk={mayAsk}
+          />
+          <NotCalibrated scan={scan} />
+        </>
+      )}
+      {others.length > 0 && (
+        <Button
+          variant="subtle"
+          size="compact-sm"
+          mt={6}
+          aria-expanded={unfolded}
+          onClick={() => setUnfolded(!unfolded)}
+        >
+          {open.length > 0 ? texts.reading.others : texts.reading.wouldHaveSaid}
+        </Button>
+      )}
+      {unfolded && (
+        <>
+          {open.length === 0 && <NotCalibrated scan={scan} />}
+          <Probabilities scan={scan} title={texts.reading.probabilities} entries={others} mayAsk={mayAsk} />
+          {open.length === 0 && <Caveats caveats={scan.caveats} />}
+        </>
+      )}
+    </>
+  );
+}
+
+/** What the model's card says of a label; beside it, and nowhere without it. */
+function Caveats({ caveats }: { caveats: readonly string[] }) {
+  if (caveats.length === 0) return null;
+  return (
+    <Alert color="yellow" mt="sm" p="xs" title={texts.reading.caveats} data-testid="caveats">
+      {caveats.map((caveat) => (
+        <div key={caveat}>{caveat}</div>
+      ))}
+    </Alert>
+  );
+}
+
+/** Says that the numbers are no promise; nothing of models that did not say how far they answer. */
+function NotCalibrated({ scan }: { scan: Scan }) {
+  if (scan.state === null || isCalibrated(scan)) return null;
+  const { known, unknown, unable } = texts.reading.notCalibrated;
+  return (
+    <Text size="sm" mt={4} data-testid="not-calibrated">
+      {scan.known === null ? unable : scan.known ? known : unknown}
+    </Text>
   );
 }

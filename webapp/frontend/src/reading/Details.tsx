@@ -22,6 +22,7 @@ export function Details({ scan }: { scan: Scan }) {
     [fields.uploaded, formatTime(scan.timestamp) || texts.common.none],
     [fields.eye, scan.eye ? texts.common.eyes[scan.eye] : texts.common.none],
     [fields.patient, scan.patient_ref || texts.common.none],
+    [fields.device, scan.device || texts.common.none],
     [fields.note, scan.note || texts.common.none],
     [fields.size, texts.reading.pixels(scan.width, scan.height)],
     [

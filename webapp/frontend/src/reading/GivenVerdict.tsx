@@ -8,6 +8,7 @@ import { texts } from "../texts";
 interface Props {
   /** Undefined where it follows from the label, as in blind readings that wait. */
   verdict: Verdict | undefined;
+  /** Empty where the verdict says it. */
   label: string;
   comment: string;
   blind?: boolean;
@@ -35,7 +36,7 @@ export function GivenVerdict({
       <Group justify="space-between">
         <Text role="status">
           <b>{verdict ? texts.reading.given[verdict] : texts.reading.givenLabel}</b>
-          {(!verdict || verdict === "disagree" || verdict === "named") && texts.reading.asLabel(label)}
+          {label && texts.reading.asLabel(label)}
           {blind && (
             <Badge ml={8} variant="light" tt="none" c="var(--mantine-color-text)">
               {texts.reading.wasBlind}

@@ -267,7 +267,9 @@ function says(review: Review, { verdict, label, comment }: Body): boolean {
 }
 
 function isSame(first: PredictionSeen | null, second: PredictionSeen): boolean {
-  return first?.label === second.label && first.model_version === second.model_version;
+  if (first?.label !== second.label || first.model_version !== second.model_version) return false;
+  // What was kept by an earlier version of the page says nothing of the state.
+  return first.state === undefined || first.state === second.state;
 }
 
 function lockOf(scan: string): string {

@@ -118,7 +118,9 @@ function Earlier({ scan }: { scan: Scan }) {
                 formatTime(review.timestamp),
                 `${review.reader} ${texts.reading.verdicts[review.verdict]} ${review.label}`.trim(),
                 known(review),
-                texts.reading.modelSaid(review.model_label, review.model_version),
+                review.model_state === "not_answered"
+                  ? texts.reading.modelDidNotSay(review.model_version)
+                  : texts.reading.modelSaid(review.model_answer, review.model_version),
                 review.comment,
               ]
                 .filter(Boolean)

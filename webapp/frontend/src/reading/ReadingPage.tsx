@@ -86,13 +86,7 @@ function ScanReading({ scan, reading, me }: { scan: Scan; reading: Reading; me: 
         {final && <Recommendation scan={scan} given={final.recommendation} rank={final.urgency_rank} />}
         {predicted && !hidden && <Answer scan={scan} mayAsk={mayDraw} />}
         {predicted && mayDraw && (
-          <VerdictForm
-            user={me.id}
-            scan={scan}
-            reading={reading}
-            blind={hidden}
-            onChosen={() => drawing.rest()}
-          />
+          <VerdictForm user={me.id} scan={scan} reading={reading} onChosen={() => drawing.rest()} />
         )}
         {predicted && !hidden && scan.recommendation && (
           <Recommendation

@@ -1,6 +1,7 @@
 import { Anchor, List, Stack, Text } from "@mantine/core";
 
 import type { Recommendation as Given, Scan } from "../api/types";
+import { why } from "../common/answer";
 import { Urgency } from "../common/Urgency";
 import { texts } from "../texts";
 import { Section } from "./Section";
@@ -16,7 +17,7 @@ interface Props {
 /** What to do next, how soon, why, and who says so. */
 export function Recommendation({ scan, given, rank, ofModel = false }: Props) {
   // What stands beside the model's label already is not said again.
-  const said = [...scan.doubts, ...scan.caveats];
+  const said = [...scan.doubts, ...scan.caveats, why(scan)];
   const reasons = given.reasons.filter((reason) => !said.includes(reason));
   const ofAnswer = ofModel || scan.final_reading === null;
   if (ofAnswer && scan.doubts.length > 0) reasons.unshift(texts.reading.becauseDoubtful);

@@ -2,7 +2,7 @@ import { Kbd, SegmentedControl, Select, Text, Textarea } from "@mantine/core";
 
 import type { Scan, Verdict } from "../api/types";
 import { texts } from "../texts";
-import type { Field } from "./bodies";
+import { choicesOf, type Field } from "./bodies";
 import type { Typed } from "./OwnVerdict";
 
 interface Props {
@@ -14,10 +14,11 @@ interface Props {
   onType: (values: Partial<Typed>) => void;
 }
 
-/** The verdict on the model's label; to disagree takes the right one and a reason. */
+/** The verdict on what the model says; to disagree takes the right label and a reason, to agree with several one of them. */
 export function VerdictFields({ scan, typed, missing, onChoose, onType }: Props) {
   const { verdict, label, comment } = typed;
   const disagrees = verdict === "disagree";
+  const choices = choicesOf(scan, verdict);
   return (
     <>
       <SegmentedControl
@@ -30,13 +31,13 @@ export function VerdictFields({ scan, typed, missing, onChoose, onType }: Props)
           label: texts.reading[value],
         }))}
       />
-      {disagrees && (
+      {choices.length > 0 && (
         <Select
-          label={texts.reading.rightLabel}
+          label={disagrees ? texts.reading.rightLabel : texts.reading.whichOfThem}
           placeholder={texts.reading.chooseLabel}
           data-field="label"
-          data={scan.labels.filter((name) => name !== scan.prediction)}
-          value={label}
+          data={choices}
+          value={label !== null && choices.includes(label) ? label : null}
           onChange={(chosen) => onType({ label: chosen })}
           error={missing === "label" && texts.reading.labelMissing}
           required

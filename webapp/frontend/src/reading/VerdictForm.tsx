@@ -4,11 +4,12 @@ import { useRef, useState } from "react";
 import type { Reading, Scan, Verdict } from "../api/types";
 import { ProblemAlert } from "../common/ProblemAlert";
 import { useKeys } from "../common/keys";
+import { namesLabel } from "../common/answer";
 import { useUnsaved, useUnsent } from "../common/unsaved";
 import { texts } from "../texts";
-import { BlindFields } from "./BlindFields";
 import { GivenVerdict } from "./GivenVerdict";
-import { bodyOf, type Field, missingField } from "./bodies";
+import { askedOf, bodyOf, type Field, missingField } from "./bodies";
+import { LabelFields } from "./LabelFields";
 import { type Body, isEmpty, type Typed } from "./OwnVerdict";
 import { Section } from "./Section";
 import { seen, useVerdict } from "./useVerdict";
@@ -19,21 +20,22 @@ interface Props {
   user: string;
   scan: Scan;
   reading: Reading;
-  /** The model's answer is hidden: asks for a label instead of a verdict on it. */
-  blind: boolean;
   /** A key has chosen a verdict: Enter is for that from now on. */
   onChosen: () => void;
 }
 
 /** Asks for the reader's verdict, and shows it once it is given. */
-export function VerdictForm({ user, scan, reading, blind, onChosen }: Props) {
+export function VerdictForm({ user, scan, reading, onChosen }: Props) {
   const [own, { typed, given, late, sentAt, problem }] = useVerdict(user, scan);
   const [changing, setChanging] = useState(false);
   const [tried, setTried] = useState(false);
   const section = useRef<HTMLDivElement>(null);
   const before = reading.own;
   const asks = before === null || changing || !isEmpty(typed) || problem !== null;
-  const missing = missingField(typed, blind);
+  const missing = missingField(typed, scan);
+  const asked = askedOf(scan);
+  const judges = asked === "verdict";
+  const about = seen(scan);
 
   const focus = (field: Field) => {
     // It may come into being only with the choice.
@@ -46,7 +48,7 @@ export function VerdictForm({ user, scan, reading, blind, onChosen }: Props) {
   const choose = (verdict: Verdict) => {
     if (!asks) setChanging(true);
     setTried(false);
-    own.type({ verdict, about: seen(scan) });
+    own.type({ verdict, about });
   };
   const chooseByKey = (verdict: Verdict) => {
     choose(verdict);
@@ -60,7 +62,7 @@ export function VerdictForm({ user, scan, reading, blind, onChosen }: Props) {
   const submit = () => {
     setTried(true);
     if (missing) focus(missing);
-    else void give(bodyOf(typed, blind));
+    else void give(bodyOf(typed, scan));
   };
   const cancel = () => {
     own.drop();
@@ -68,13 +70,17 @@ export function VerdictForm({ user, scan, reading, blind, onChosen }: Props) {
     setTried(false);
   };
   useKeys({
-    a: () => !blind && !given && chooseByKey("agree"),
+    a: () => {
+      if (!judges || given) return;
+      chooseByKey("agree");
+      if (!namesLabel(scan)) focus("label");
+    },
     d: () => {
       if (given) return;
-      if (!blind) chooseByKey("disagree");
+      if (judges) chooseByKey("disagree");
       focus("label");
     },
-    u: () => !given && (blind ? focus("unsure") : chooseByKey("unsure")),
+    u: () => !given && (judges ? chooseByKey("unsure") : focus("unsure")),
     enter: () => {
       if (given || isEmpty(typed)) return false;
       return submit();
@@ -90,7 +96,7 @@ export function VerdictForm({ user, scan, reading, blind, onChosen }: Props) {
           save: missing
             ? null
             : () => {
-                void give(bodyOf(typed, blind)); // which keeps it, whatever comes of the sending
+                void give(bodyOf(typed, scan)); // which keeps it, whatever comes of the sending
                 return Promise.resolve(true);
               },
           drop: cancel,
@@ -99,10 +105,15 @@ export function VerdictForm({ user, scan, reading, blind, onChosen }: Props) {
   useUnsent(() => own.snapshot().given !== null, own.flush);
 
   const busy = given !== null && !late;
+  const cancels = before && (
+    <Button variant="default" disabled={busy} onClick={cancel}>
+      {texts.common.cancel}
+    </Button>
+  );
   const frame = { busy, onSubmit: submit };
   const type = (values: Partial<Typed>) => own.type(values);
   return (
-    <Section title={blind ? texts.reading.blindTitle : texts.reading.verdict} testid="verdict">
+    <Section title={asked === "blind" ? texts.reading.blindTitle : texts.reading.verdict} testid="verdict">
       <Stack gap="sm" ref={section}>
         {given && late ? (
           <GivenVerdict
@@ -116,29 +127,43 @@ export function VerdictForm({ user, scan, reading, blind, onChosen }: Props) {
         ) : !asks && before ? (
           <GivenVerdict
             verdict={before.verdict}
-            label={before.label}
+            label={before.verdict === "agree" && namesLabel(scan) ? "" : before.label}
             comment={before.comment}
             blind={before.blind}
             sentAt={sentAt}
             onChange={() => setChanging(true)}
           />
-        ) : blind ? (
+        ) : !judges ? (
           <VerdictFrame
             {...frame}
             submitLabel={texts.reading.blindSubmit}
             ready={typed.label !== null}
             other={
-              <Button
-                variant="default"
-                data-field="unsure"
-                disabled={busy}
-                onClick={() => void give({ verdict: "unsure", comment: typed.comment.trim() })}
-              >
-                {texts.reading.unsure}
-              </Button>
+              <>
+                <Button
+                  variant="default"
+                  data-field="unsure"
+                  disabled={busy}
+                  onClick={() => void give(bodyOf({ ...typed, label: null, about }, scan, "unsure"))}
+                >
+                  {texts.reading.unsure}
+                </Button>
+                {cancels}
+              </>
             }
           >
-            <BlindFields scan={scan} counts={reading.would_be_blind} typed={typed} onType={type} />
+            <LabelFields
+              scan={scan}
+              help={
+                asked === "label"
+                  ? texts.reading.namesHelp
+                  : reading.would_be_blind
+                    ? texts.reading.blindHelp
+                    : texts.reading.notBlindHelp
+              }
+              typed={typed}
+              onType={(values) => type(values.label ? { ...values, about } : values)}
+            />
           </VerdictFrame>
         ) : (
           <VerdictFrame
@@ -146,13 +171,7 @@ export function VerdictForm({ user, scan, reading, blind, onChosen }: Props) {
             submitLabel={texts.reading.submit}
             ready={typed.verdict !== null}
             hint={typed.verdict && <KeyHint />}
-            other={
-              before && (
-                <Button variant="default" disabled={busy} onClick={cancel}>
-                  {texts.common.cancel}
-                </Button>
-              )
-            }
+            other={cancels}
           >
             <VerdictFields
               scan={scan}

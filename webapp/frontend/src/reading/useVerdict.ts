@@ -36,7 +36,7 @@ export function useVerdict(user: string, scan: Scan): [OwnVerdict, VerdictState]
 export function seen(scan: Scan): PredictionSeen | null {
   return scan.prediction === null
     ? null
-    : { label: scan.prediction, model_version: scan.model?.version ?? "" };
+    : { label: scan.prediction, model_version: scan.model?.version ?? "", state: scan.state };
 }
 
 /** What follows when a verdict has reached the server: what depends on it is loaded anew, and who is elsewhere is told. */

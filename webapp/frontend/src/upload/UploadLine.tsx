@@ -3,7 +3,8 @@ import { IconAlertTriangle, IconCheck, IconClock, IconLoader, IconPencil } from 
 import { Link } from "react-router";
 
 import { useBlindReading } from "../common/blind";
-import { formatProbability, formatShare } from "../common/format";
+import { inALine, namesLabel, why } from "../common/answer";
+import { formatShare } from "../common/format";
 import { Whose } from "../common/Whose";
 import { texts } from "../texts";
 import { DetailFields } from "./DetailFields";
@@ -118,7 +119,8 @@ export function UploadLine({ upload, onFollow }: { upload: Upload; onFollow: () 
     // A file that was there before may have been read.
     const final = scan.final_reading;
     if (final) return said + texts.upload.finallyRead(texts.common.labels(final.labels));
-    const read = texts.upload.read(scan.prediction ?? "", formatProbability(scan.confidence ?? 0));
-    return said + [read, texts.common.doubtful(scan.doubts)].filter(Boolean).join(". ");
+    // One label needs no reason; why there is none says what is to be done.
+    const more = [namesLabel(scan) ? "" : why(scan), texts.common.doubtful(scan.doubts)].filter(Boolean);
+    return said + [texts.upload.read(inALine(scan)), more.join(" ")].filter(Boolean).join(". ");
   }
 }

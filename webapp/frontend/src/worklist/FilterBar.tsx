@@ -79,6 +79,7 @@ export function FilterBar({ filters }: { filters: Filters }) {
               texts.worklist.label,
               Object.fromEntries(labels.map((label) => [label, label])),
             )}
+          {!blind && choice("state", texts.worklist.answer, texts.common.states)}
           {choice("status", texts.worklist.status, texts.worklist.statuses)}
           {choice("eye", texts.worklist.eye, texts.common.eyes)}
           {reads && choice("unread", texts.worklist.reading, texts.worklist.unread)}

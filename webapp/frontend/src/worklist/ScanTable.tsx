@@ -9,7 +9,7 @@ import { ScanRow } from "./ScanRow";
 import classes from "./WorklistPage.module.css";
 
 const ROW = 72;
-const CARD = 160;
+const CARD = 184;
 // Rows beyond what is seen; so many before the end the next page is asked for.
 const BEYOND = 12;
 const AHEAD = 60;

@@ -5,11 +5,11 @@ import { useSearchParams } from "react-router";
 
 import { useBlindReading } from "../common/blind";
 
-export const NAMES = ["search", "prediction", "status", "eye", "unread", "patient_ref"] as const;
+export const NAMES = ["search", "prediction", "state", "status", "eye", "unread", "patient_ref"] as const;
 export type FilterName = (typeof NAMES)[number];
 
 /** What depends on the model's answer, or on other readers: who reads blind gets no list by these. */
-export const TELLING: readonly string[] = ["prediction", "ordering"];
+export const TELLING: readonly string[] = ["prediction", "state", "ordering"];
 
 /** A list's filters as the reader may use them. */
 export function withoutTelling(query: string, blind: boolean): string {

@@ -9,8 +9,25 @@ export const common = {
   none: "–",
   // Empty for a picture that is not doubtful.
   doubtful: (reasons: readonly string[]) => (reasons.length > 0 ? `Doubtful: ${reasons.join(" ")}` : ""),
+  states: { answered: "Answered", undecided: "Undecided", not_answered: "Not answered" },
+  // Why the model says so much and no more, by the code that its rules give; a card may have codes of its own.
+  because: {
+    unfamiliar: () =>
+      "This picture does not look like the scans that the model learnt from: another device or framing, or a disease that it does not know. A clinician has to read it.",
+    no_label: () => "None of the model's labels fits this picture. A clinician has to read it.",
+    too_many: () => "Too many labels are possible to name one. A clinician has to read it.",
+    one_group: (labels: string) => `The model can't tell these apart here: ${labels}.`,
+    several: (labels: string) => `More than one label is possible: ${labels}.`,
+    one_label: () => "One label fits this picture.",
+    no_statistics: () => "Whether the model knows pictures like this one can't be said.",
+  } as Readonly<Record<string, (labels: string) => string>>,
+  becauseOfRule: (code: string) => `A rule of the model's card: ${code}.`,
+  hasToRead: "A clinician has to read it.",
   labels: (labels: readonly string[]) => labels.join(" or "),
-  modelSays: (label: string, share: string) => `model: ${label} ${share}`,
+  withShare: (label: string, share: string) => `${label} ${share}`,
+  modelSays: (said: string) => `model: ${said}`,
+  undecided: (said: string) => `undecided, ${said}`,
+  notAnswered: "not answered",
   eyes: { OD: "Right (OD)", OS: "Left (OS)" },
   eyesShort: { OD: "OD", OS: "OS" },
   whose: {

@@ -56,6 +56,6 @@ export const upload = {
   duplicate: "You have uploaded this file before.",
   openedAgain: "You have uploaded this file before: this is the scan of then.",
   hidden: "Read. The model's answer is hidden until you have given your verdict.",
-  read: (label: string, confidence: string) => `Read: ${label}, ${confidence}`,
+  read: (said: string) => `Read: ${said}`,
   finallyRead: (label: string) => `Read by people: ${label}`,
 };

@@ -6,17 +6,17 @@ import type { Typed } from "./OwnVerdict";
 
 interface Props {
   scan: Scan;
-  /** Whether the reader was shown nothing until now. */
-  counts: boolean;
+  /** Why a label is asked for. */
+  help: string;
   typed: Typed;
   onType: (values: Partial<Typed>) => void;
 }
 
-/** What the reader sees, asked before the model's answer is shown. */
-export function BlindFields({ scan, counts, typed: { label, comment }, onType }: Props) {
+/** What the reader sees, asked where there is no answer to judge: none that is shown yet, or none at all. */
+export function LabelFields({ scan, help, typed: { label, comment }, onType }: Props) {
   return (
     <>
-      <Text size="sm">{counts ? texts.reading.blindHelp : texts.reading.notBlindHelp}</Text>
+      <Text size="sm">{help}</Text>
       <Select
         label={texts.reading.blindLabel}
         placeholder={texts.reading.chooseLabel}

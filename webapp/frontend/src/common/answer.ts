@@ -1,0 +1,62 @@
+/** What the model's answer to a scan comes to: a label, several that it can't tell apart, or none. */
+
+import type { Scan } from "../api/types";
+import { texts } from "../texts";
+import { capitalised, formatProbability } from "./format";
+
+/** The fields of a scan that say it. `state` is null in predictions of models that did not say how far they answer. */
+export type Answered = Pick<
+  Scan,
+  "prediction" | "confidence" | "probabilities" | "state" | "because" | "prediction_set" | "group" | "known"
+>;
+
+/** Whether the model names one label. */
+export function namesLabel({ state }: Answered): boolean {
+  return state === "answered" || state === null;
+}
+
+/** The labels that the model has said: one, those that it leaves open, or none. */
+export function saidLabels(answer: Answered): string[] {
+  if (namesLabel(answer)) return answer.prediction === null ? [] : [answer.prediction];
+  return answer.state === "undecided" ? (answer.prediction_set ?? []) : [];
+}
+
+/** What stands where a label would: the label, the group, the labels, or that there is no answer. */
+export function headline(answer: Answered): string {
+  if (answer.state === "not_answered") return texts.common.states.not_answered;
+  if (namesLabel(answer)) return answer.prediction ?? "";
+  const labels = texts.common.labels(saidLabels(answer)) || texts.common.states.undecided;
+  return answer.group ? capitalised(answer.group) : labels;
+}
+
+/** The probabilities of some labels in words, such as "AMD 48%, CNV 40%". */
+export function shares({ probabilities }: Answered, labels: readonly string[]): string {
+  const of = (label: string) => formatProbability(probabilities[label] ?? 0);
+  return labels.map((label) => texts.common.withShare(label, of(label))).join(", ");
+}
+
+/** The answer in a few words; a probability only where there is something that it is of. */
+export function inALine(answer: Answered): string {
+  if (answer.state === "not_answered") return texts.common.notAnswered;
+  if (answer.state === "undecided") {
+    return texts.common.undecided(answer.group || texts.common.labels(saidLabels(answer)));
+  }
+  return texts.common.withShare(answer.prediction ?? "", formatProbability(answer.confidence ?? 0));
+}
+
+/** Why the model says so much and no more; empty where that is not known. */
+export function why({ because, prediction_set }: Answered): string {
+  if (because === null) return "";
+  const text = texts.common.because[because];
+  return text ? text((prediction_set ?? []).join(", ")) : texts.common.becauseOfRule(because);
+}
+
+/** Whether of scans with this probability about as many have this label: true of pictures such as it was measured on. */
+export function isCalibrated({ state, known }: Answered): boolean {
+  return state === "answered" && known === true;
+}
+
+/** Every label with its probability, most probable first. */
+export function ranked(probabilities: Scan["probabilities"]): [string, number][] {
+  return Object.entries(probabilities).sort(([, first], [, second]) => second - first);
+}

@@ -1,0 +1,117 @@
+import { Group, Table, Text } from "@mantine/core";
+
+import type { Dashboard, State, States as Counts } from "../api/types";
+import { formatCount, formatShare } from "../common/format";
+import { StateSign } from "../common/StateSign";
+import { texts } from "../texts";
+import classes from "./DashboardPage.module.css";
+import { DayBars } from "./DayBars";
+
+const said = texts.dashboard;
+const STATES: readonly State[] = ["answered", "undecided", "not_answered"];
+
+/** How many scans the model has answered, left undecided or not answered: in all, by day, by clinic and by device. */
+export function States({ data }: { data: Dashboard }) {
+  const { states } = data;
+  if (known(states) === 0) return <Text>{said.noStates}</Text>;
+  return (
+    <>
+      <Group gap="xl">
+        {STATES.map((state) => (
+          <div key={state}>
+            <div className={classes.number}>{formatCount(states[state])}</div>
+            <Text size="sm">
+              <StateSign state={state} /> {share(states, state)}
+            </Text>
+          </div>
+        ))}
+      </Group>
+      {states.unknown > 0 && (
+        <Text size="sm" mt="xs">
+          {said.statesUnknown(formatCount(states.unknown))}
+        </Text>
+      )}
+      <PerDay days={data.states_per_day} />
+      <Per name="clinic" rows={data.states_per_clinic.map((row) => ({ ...row, name: row.clinic }))} />
+      <Per name="device" rows={data.states_per_device.map((row) => ({ ...row, name: row.device }))} />
+    </>
+  );
+}
+
+/** A bar of each day, with the states from below in their order. */
+function PerDay({ days }: { days: Dashboard["states_per_day"] }) {
+  if (days.length === 0) return null;
+  const most = Math.max(1, ...days.map(known));
+  const bars = days.map((day) => ({
+    ...day,
+    words: said.statesOfDay(day.date, inWords(day)),
+    height: known(day) / most,
+  }));
+  return (
+    <>
+      <Text size="sm" mt="sm">
+        {said.statesPerDay}
+      </Text>
+      <DayBars
+        days={bars}
+        fill={(day) =>
+          STATES.map((state) => (
+            <span key={state} className={classes.part} data-state={state} style={{ flexGrow: day[state] }} />
+          ))
+        }
+      />
+    </>
+  );
+}
+
+function Per({ name, rows }: { name: keyof typeof said.statesPer; rows: (Counts & { name: string })[] }) {
+  if (rows.length === 0) return null;
+  return (
+    // What scrolls can be reached by keys, too.
+    <Table.ScrollContainer minWidth={400} mt="sm" scrollAreaProps={{ viewportProps: { tabIndex: 0 } }}>
+      <Table verticalSpacing={4}>
+        <Table.Thead>
+          <Table.Tr>
+            <Table.Th>{said.statesPer[name]}</Table.Th>
+            {STATES.map((state) => (
+              <Table.Th key={state}>
+                <StateSign state={state} />
+              </Table.Th>
+            ))}
+          </Table.Tr>
+        </Table.Thead>
+        <Table.Tbody>
+          {rows.map((row) => (
+            <Table.Tr key={row.name}>
+              <Table.Th fw={400} scope="row">
+                {row.name || said.statesUnnamed[name]}
+              </Table.Th>
+              {STATES.map((state) => (
+                <Table.Td key={state}>
+                  {[formatCount(row[state]), share(row, state)].filter(Boolean).join(" · ")}
+                </Table.Td>
+              ))}
+            </Table.Tr>
+          ))}
+        </Table.Tbody>
+      </Table>
+    </Table.ScrollContainer>
+  );
+}
+
+function known(counts: Counts): number {
+  return STATES.reduce((sum, state) => sum + counts[state], 0);
+}
+
+/** Empty of too few scans for a share to say something. */
+function share(counts: Counts, state: State): string {
+  const found = counts[`${state}_share`];
+  if (!found) return "";
+  const [value, low, high] = [found.value, found.low, found.high].map(formatShare);
+  return said.between(value ?? "", low ?? "", high ?? "");
+}
+
+function inWords(counts: Counts): string {
+  const of = (state: State) => said.statesOf(texts.common.states[state], formatCount(counts[state]));
+  return STATES.map(of).join(", ");
+}

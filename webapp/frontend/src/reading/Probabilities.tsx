@@ -1,0 +1,67 @@
+import { Loader, Stack, Text, UnstyledButton } from "@mantine/core";
+import { notifications } from "@mantine/notifications";
+import { IconFlame } from "@tabler/icons-react";
+import { useMutation, useQueryClient } from "@tanstack/react-query";
+
+import { json } from "../api/client";
+import type { Scan } from "../api/types";
+import { formatProbability } from "../common/format";
+import { texts } from "../texts";
+import classes from "./Answer.module.css";
+
+interface Props {
+  scan: Scan;
+  title: string;
+  /** Labels with their probabilities, in the order in which they stand. */
+  entries: readonly [string, number][];
+  mayAsk: boolean;
+}
+
+/** Probabilities as bars; each leads to the heat map of its label. */
+export function Probabilities({ scan, title, entries, mayAsk }: Props) {
+  const queries = useQueryClient();
+  const ask = useMutation({
+    mutationFn: (label: string) =>
+      json<Scan>(`scans/${scan.id}/predictions/`, {
+        method: "POST",
+        body: { label, ...(scan.model ? { version: scan.model.version } : {}) },
+      }),
+    onSuccess: (changed) => queries.setQueryData(["scan", scan.id], changed),
+    onError: (error, label) =>
+      notifications.show({ color: "red", title: texts.reading.heatFailed(label), message: error.message }),
+  });
+  return (
+    <>
+      <Text size="xs" c="dimmed" mt={6} mb={2}>
+        {title}
+      </Text>
+      <Stack gap={1}>
+        {entries.map(([label, probability]) => {
+          const shown = label === scan.heatmap_label;
+          const busy = ask.isPending && ask.variables === label;
+          return (
+            <UnstyledButton
+              key={label}
+              className={classes.bar}
+              aria-pressed={shown}
+              title={texts.reading.heatOf(label)}
+              disabled={!mayAsk || ask.isPending}
+              onClick={() => !shown && ask.mutate(label)}
+            >
+              <span className={classes.name}>
+                {label}
+                {shown && <IconFlame size={14} role="img" aria-label={texts.reading.heatShown} />}
+                {busy && <Loader size={12} />}
+              </span>
+              <span className={classes.track} aria-hidden>
+                <span className={classes.fill} style={{ width: `${100 * probability}%` }} />
+              </span>
+              <span className={classes.share}>{formatProbability(probability)}</span>
+              <span className="visually-hidden">{texts.reading.heatOf(label)}</span>
+            </UnstyledButton>
+          );
+        })}
+      </Stack>
+    </>
+  );
+}
