@@ -100,6 +100,12 @@ COMMANDS = {
         "add_evaluate_arguments",
         "evaluate",
     ),
+    "statistics": Command(
+        "fit by what a finished model tells what it knows, and which labels it can rule out",
+        "training.statistics.commands",
+        "add_statistics_arguments",
+        "statistics",
+    ),
     "compare": Command(
         "train and measure several architectures under one recipe",
         "training.comparison.commands",

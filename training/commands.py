@@ -11,6 +11,7 @@ from typing import Any, get_type_hints
 
 from handlers.card import checked_name
 from training.recipe import CHOICES, DEFAULT_RECIPE, Recipe, RecipeError, load_recipe, named_recipes, options
+from training.statistics.commands import add_statistics_options, options_of, words_of
 
 MOST_PROCESSES = 256
 CLI = Path(__file__).resolve().parent.parent / "cli.py"
@@ -52,6 +53,7 @@ def add_train_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="NAME",
         help=f"{' or '.join(named_recipes())}, or a .toml file (default: %(default)s)",
     )
+    add_statistics_options(parser, none=True)
     defaults = {name: load_recipe(name) for name in named_recipes()}
     hints = get_type_hints(Recipe)
     group = parser.add_argument_group("recipe", "each changes a key of the recipe; its values in brackets")
@@ -82,6 +84,7 @@ def train(arguments: argparse.Namespace) -> int:
     # A model that could not be imported is not worth hours.
     checked_name(arguments.name, "--name")
     checked_name(arguments.version, "--version")
+    statistics = options_of(arguments)
     if arguments.processes > 1 and "RANK" not in os.environ:
         # One core's threads each, or the processes fight for them.
         os.environ.setdefault("OMP_NUM_THREADS", "1")
@@ -106,6 +109,7 @@ def train(arguments: argparse.Namespace) -> int:
             resume=arguments.resume,
             overwrite=arguments.overwrite,
             allow_leaks=arguments.allow_leaks,
+            statistics=statistics,
             command=command_line(arguments),
         )
     )
@@ -145,6 +149,7 @@ def command_line(arguments: argparse.Namespace) -> str:
         words.append("--allow-leaks")
     if arguments.processes > 1:
         words += ["--processes", str(arguments.processes)]
+    words += words_of(arguments)
     words += ["--recipe", Path(arguments.recipe).name]
     for option in options():
         value = getattr(arguments, option.name)

@@ -50,7 +50,7 @@ def save_model(
             for key, value in network.state_dict().items()
         }
     )
-    _replace(out / WEIGHTS_NAME, weights)
+    replace_file(out / WEIGHTS_NAME, weights)
     card = ModelCard(
         name=name,
         version=version,
@@ -69,7 +69,7 @@ def save_model(
     return card
 
 
-def _replace(file: Path, content: bytes) -> None:
+def replace_file(file: Path, content: bytes) -> None:
     """Write a file, complete or not at all."""
     partial = file.with_name(f"{file.name}.partial")
     try:

@@ -13,6 +13,7 @@ from accelerate import Accelerator
 from accelerate.utils import set_seed
 
 from handlers.card import ModelCard
+from handlers.network import load_network
 from training import checkpoint, export, networks
 from training.batches import ordered_batches, training_batches
 from training.data.leaks import find_leaks, refuse_leaks
@@ -25,13 +26,15 @@ from training.loop import Training, TrainingError, make_accelerator
 from training.origin import with_hashes_of_files
 from training.prediction import BATCH_SIZE, predict_batches
 from training.recipe import Recipe
+from training.statistics.making import gather, make
+from training.statistics.options import Options
 
 BASE_LIMITS = ("Research software: its answers are not a diagnosis.",)
 
 
 @dataclass(frozen=True)
 class Job:
-    """What to train on, how, and where to write. `command` goes into the card."""
+    """What to train on, how, and where to write. `command` goes into the card; `statistics` None makes none."""
 
     data: Sequence[Path]
     out: Path
@@ -43,6 +46,7 @@ class Job:
     resume: bool
     overwrite: bool
     allow_leaks: bool
+    statistics: Options | None
     command: str
 
 
@@ -105,6 +109,10 @@ def run(job: Job) -> ModelCard | None:
         limits=(*BASE_LIMITS, *leaks),
         made_with=_made_with(job, fitted.best.number),
     )
+    if job.statistics is not None:
+        # By the weights as they are stored, which are rounded, and so by what will be served.
+        card, network = load_network(job.out)
+        card = make(job.out, card, gather(card, network, scans, cache=job.cache), job.statistics)
     checkpoint.remove(job.out)
     return card
 

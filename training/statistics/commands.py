@@ -1,0 +1,209 @@
+"""The command `statistics`: what a finished model learnt from, so that it can tell what it doesn't know."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from handlers.card_statistics import METHODS
+from training.statistics.options import AUTO, NONE, SHARES, Options
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from handlers.card import ModelCard
+    from training.data.manifest import Scan
+
+DEFAULTS = Options()
+
+
+def add_statistics_options(parser: argparse.ArgumentParser, none: bool = False) -> None:
+    """Declare how statistics are fitted; with `none`, that there need be none."""
+    group = parser.add_argument_group("statistics", "by which the model tells what it knows")
+    group.add_argument(
+        "--method" if not none else "--statistics",
+        dest="method",
+        choices=(AUTO, *METHODS, *((NONE,) if none else ())),
+        default=DEFAULTS.method,
+        help="how strange a scan is: its distance to Gaussians of the labels (mahalanobis), to its nearest neighbours, "
+        "or both; auto takes what tells sources apart best, each left out in turn"
+        f"{'; none leaves the statistics out' if none else ''} (default: %(default)s)",
+    )
+    group.add_argument(
+        "--known-share",
+        type=float,
+        default=DEFAULTS.known_share,
+        metavar="SHARE",
+        help="share of real validation scans that count as known (default: %(default)s)",
+    )
+    group.add_argument(
+        "--coverage",
+        type=float,
+        default=DEFAULTS.coverage,
+        metavar="SHARE",
+        help="share of each label's validation scans whose prediction set holds it (default: %(default)s)",
+    )
+    group.add_argument(
+        "--groups",
+        type=Path,
+        default=DEFAULTS.groups,
+        metavar="FILE",
+        help="TOML file of labels that are one answer where they can't be told apart "
+        "(default: training/groups.toml)",
+    )
+
+
+def add_statistics_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the options of `statistics`."""
+    parser.add_argument(
+        "--model", type=Path, required=True, metavar="DIR", help="folder of weights and card; both are kept"
+    )
+    parser.add_argument(
+        "--data",
+        type=Path,
+        nargs="+",
+        required=True,
+        metavar="PATH",
+        help="what the model was trained with: its train split is what it knows, its val split is home; "
+        "scans of other labels in val are measured as strangers, test is left alone",
+    )
+    parser.add_argument(
+        "--elsewhere",
+        type=Path,
+        nargs="+",
+        default=[],
+        metavar="PATH",
+        help="scans of sources that the model never saw, to choose the method and measure by; nothing is fitted on them",
+    )
+    parser.add_argument("--cache", type=Path, metavar="DIR", help="folder for reduced scans")
+    add_statistics_options(parser)
+
+
+def options_of(arguments: argparse.Namespace) -> Options | None:
+    """How statistics are fitted, as the command line says, None if not at all.
+
+    Raises DataError for shares that make no sense.
+    """
+    from training.data.manifest import DataError
+
+    for name in ("known_share", "coverage"):
+        value = getattr(arguments, name)
+        least, most = SHARES
+        if not least <= value <= most:
+            raise DataError(f"--{name.replace('_', '-')} must be from {least:g} to {most:g}, not {value:g}")
+    if arguments.method == NONE:
+        return None
+    return Options(arguments.method, arguments.known_share, arguments.coverage, arguments.groups)
+
+
+def statistics(arguments: argparse.Namespace) -> int:
+    """Fit, print what was measured, write statistics.safetensors and the card; returns 0.
+
+    Raises an error with a message for people.
+    """
+    from handlers.card import CARD_NAME
+    from handlers.network import load_network
+    from handlers.statistics import STATISTICS_NAME
+    from training.data.manifest import DataError, read_all
+    from training.groups import read_groups
+    from training.statistics.making import gather, make
+
+    options = options_of(arguments)
+    assert options is not None
+    card, network = load_network(arguments.model)
+    # Known to be good before minutes go by.
+    read_groups(options.groups, card.labels)
+    scans = _with_splits(card, read_all(arguments.data, least_labels=1))
+    elsewhere = read_all(arguments.elsewhere, least_labels=1) if arguments.elsewhere else []
+    for split in ("train", "val"):
+        if not any(scan.split == split and scan.label in card.labels for scan in scans):
+            raise DataError(
+                f"the data have no scan in the {split} split with one of the labels {', '.join(card.labels)}"
+            )
+    warn_of_others(card, scans)
+    card = make(arguments.model, card, gather(card, network, scans, elsewhere, arguments.cache), options)
+    print_statistics(card)
+    print(f"wrote {arguments.model / STATISTICS_NAME} and {CARD_NAME} of {card.name} {card.version}")
+    return 0
+
+
+def _with_splits(card: ModelCard, scans: Sequence[Scan]) -> list[Scan]:
+    """The scans with the splits that they came with, else with those that the model's training drew."""
+    from training.data.split import split_scans
+
+    if all(scan.split for scan in scans):
+        return list(scans)
+    recipe = card.made_with.get("recipe", {})
+    known = [scan for scan in scans if scan.label in card.labels]
+    return split_scans(known, recipe.get("validation_share", 0.15), recipe.get("seed", 0))
+
+
+def warn_of_others(card: ModelCard, scans: Sequence[Scan]) -> None:
+    """Say on the terminal when these are not as many scans as the card says that the model was trained with."""
+    from training.export import describe_data
+
+    counted = describe_data([scan for scan in scans if scan.label in card.labels])["counts"]
+    for split in ("train", "val"):
+        if counted.get(split) != card.data.get("counts", {}).get(split):
+            print(
+                f"warning: the card counts other scans in the {split} split than these data have; familiarity means "
+                "something only by what the model was trained with"
+            )
+            return
+
+
+def print_statistics(card: ModelCard) -> None:
+    """What was fitted and measured, for the terminal."""
+    facts = card.statistics
+    assert facts is not None
+    measured: dict[str, dict[str, float]] = facts.figures["roc_auc"]
+    names = list(dict.fromkeys(name for row in measured.values() for name in row))
+    if names:
+        print("ROC-AUC of strangeness, home against")
+        wide = max(len(name) for name in names) + 2
+        print(f"{'':<{wide}}" + "".join(f"{method:>13}" for method in measured))
+        for name in names:
+            cells = "".join(
+                f"{format(row[name], '.3f') if name in row else '-':>13}" for row in measured.values()
+            )
+            print(f"{name:<{wide}}{cells}")
+    home = facts.figures["home"]
+    kind = "real" if home["real"] else "simulated"
+    print(
+        f"{facts.method}: known from a familiarity of {facts.known_from:g}, by {home['scans']} {kind} home scans"
+    )
+    for name, row in facts.figures["strangers"].items():
+        right = (
+            f", of the answered {row['accuracy_by_groups']:.3f} right" if "accuracy_by_groups" in row else ""
+        )
+        print(
+            f"{name}: of {row['scans']} scans {row['known']:.2f} known, {row['answered']:.2f} answered{right}"
+        )
+    print(f"{'label':<12}{'least':>10}{'scans':>8}")
+    for label in card.labels:
+        used = facts.calibrated_on[label]
+        print(f"{label:<12}{facts.sets.least[label]:>10.4f}{used.scans:>8}{_note(used.real, facts, label)}")
+    for group, labels in card.groups.items():
+        print(f"group: {group} ({', '.join(labels)})")
+
+
+def _note(real: bool, facts: Any, label: str) -> str:
+    if facts.sets.least[label] == 0:
+        return "  too few scans: never ruled out"
+    return "" if real else "  with simulated scans"
+
+
+def words_of(arguments: argparse.Namespace) -> list[str]:
+    """The words of a command line that say how `train` fits statistics, where it isn't as usual."""
+    words = []
+    for flag, name in (
+        ("--statistics", "method"),
+        ("--known-share", "known_share"),
+        ("--coverage", "coverage"),
+    ):
+        if getattr(arguments, name) != getattr(DEFAULTS, name):
+            words += [flag, str(getattr(arguments, name))]
+    if arguments.groups != DEFAULTS.groups:
+        words += ["--groups", arguments.groups.name]
+    return words

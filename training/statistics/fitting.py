@@ -1,0 +1,101 @@
+"""The tensors by which a model's familiarity with a scan is judged, from the scans that it was trained on.
+
+What the tensors mean stands in `handlers.statistics`. docs/training.md has the figures behind the choices made here.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import numpy.typing as npt
+
+from handlers.card_statistics import BOTH, MAHALANOBIS, NEIGHBOURS
+from handlers.statistics import TENSORS, home_of, mahalanobis, neighbours, rank, unit
+from training.data.manifest import Scan, of_split
+from training.data.sources import is_simulated
+from training.export import FEW_PATIENTS
+from training.statistics.features import Embedded, Features
+
+SHRINKAGE = 0.3
+"""Share of a round covariance that is mixed into the one that was measured: few scans have no true picture of it."""
+SMALLEST_VARIANCE = 1e-12
+"""Of a channel, where all scans are the same: no scan may be infinitely far."""
+MOST_REFERENCES = 2000
+"""Of neighbours: with more, looking them up takes longer than 0.3 ms."""
+
+Tensors = dict[str, npt.NDArray[np.floating]]
+
+
+def reference_scans(scans: Sequence[Scan]) -> list[Scan]:
+    """The scans of the train split that stand for what a model knows.
+
+    They are the real ones, and simulated ones of labels with few real patients: those of the other labels would make
+    more strangers look known than home scans.
+    """
+    trained = of_split(scans, "train")
+    real = [scan for scan in trained if not is_simulated(scan)]
+    patients: dict[str, set[str]] = {}
+    for number, scan in enumerate(real):
+        patients.setdefault(scan.label, set()).add(scan.patient or f"scan {number}")
+    return [
+        scan for scan in trained if not is_simulated(scan) or len(patients.get(scan.label, ())) < FEW_PATIENTS
+    ]
+
+
+def home_scans(scans: Sequence[Scan]) -> list[Scan]:
+    """The scans of the val split that stand for home: the real ones, all where none is real."""
+    held_out = of_split(scans, "val")
+    return [scan for scan in held_out if not is_simulated(scan)] or held_out
+
+
+def fit_tensors(method: str, reference: Embedded, home: Features) -> Tensors:
+    """The tensors of a method, all but `nearest`, with the strangeness of home scans that were not trained on."""
+    tensors: Tensors = {}
+    strangeness: dict[str, Features] = {}
+    if method in (MAHALANOBIS, BOTH):
+        tensors |= fit_gaussians(reference)
+        strangeness[MAHALANOBIS] = mahalanobis(home, *(tensors[name] for name in TENSORS[MAHALANOBIS]))
+    if method in (NEIGHBOURS, BOTH):
+        tensors["references"] = fit_references(reference)
+        strangeness[NEIGHBOURS] = neighbours(home, tensors["references"].astype(np.float32))
+    if method == BOTH:
+        for each, values in strangeness.items():
+            tensors[home_of(each)] = np.sort(values)
+        ranks = [rank(values, tensors[home_of(each)]) for each, values in strangeness.items()]
+        strangeness[BOTH] = np.mean(ranks, axis=0, dtype=np.float32)
+    return {**tensors, "home": np.sort(strangeness[method])}
+
+
+def fit_gaussians(reference: Embedded) -> Tensors:
+    """`mean`, `projection` and `centres`: a Gaussian for each label of each source, all of one shape.
+
+    The projection makes that shape round, so that the distance to a centre is Mahalanobis'. A source has Gaussians of
+    its own because one for both, which also holds what lies between them, lets more strangers pass.
+    """
+    vectors = unit(reference.features)
+    names, kind = np.unique([f"{scan.label}\n{scan.source}" for scan in reference.scans], return_inverse=True)
+    centres = np.stack([vectors[kind == number].mean(axis=0) for number in range(len(names))])
+    spread = (vectors - centres[kind]).astype(np.float64)
+    covariance = spread.T @ spread / len(spread)
+    channels = len(covariance)
+    roundness = max(float(np.trace(covariance)) / channels, SMALLEST_VARIANCE)
+    values, directions = np.linalg.eigh(
+        (1 - SHRINKAGE) * covariance + SHRINKAGE * roundness * np.eye(channels)
+    )
+    projection = (directions / np.sqrt(values)).astype(np.float32)
+    mean = vectors.mean(axis=0)
+    return {
+        "mean": mean,
+        "projection": projection,
+        "centres": ((centres - mean) @ projection).astype(np.float32),
+    }
+
+
+def fit_references(reference: Embedded) -> npt.NDArray[np.float16]:
+    """The scans among which nearest ones are looked for: all, or as many as `MOST_REFERENCES`, drawn once and for all."""
+    vectors = unit(reference.features)
+    if len(vectors) > MOST_REFERENCES:
+        chosen = np.random.default_rng(0).choice(len(vectors), MOST_REFERENCES, replace=False)
+        vectors = vectors[np.sort(chosen)]
+    return vectors.astype(np.float16)

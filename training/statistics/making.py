@@ -1,0 +1,163 @@
+"""The statistics of a finished model: fitted on its scans, measured, and written beside its weights."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+from safetensors.numpy import save
+from torch import nn
+
+from handlers.answering import ANSWERED
+from handlers.card import CARD_NAME, ModelCard
+from handlers.card_statistics import METHODS, StatisticsFacts
+from handlers.statistics import STATISTICS_NAME, Statistics
+from training.data.manifest import Scan, of_split
+from training.data.sources import is_simulated
+from training.evaluation.figures import without_none
+from training.evaluation.honesty import DIGITS, answers, sets, states
+from training.export import replace_file
+from training.groups import read_groups
+from training.statistics import references
+from training.statistics.features import Embedded, embed
+from training.statistics.fitting import Tensors, fit_tensors, home_scans, reference_scans
+from training.statistics.options import AUTO, Options
+from training.statistics.sets import fit_sets
+from training.statistics.strangers import Areas, areas, best, without_one_source
+
+OTHER_LABELS = "other labels"
+
+
+@dataclass(frozen=True)
+class Material:
+    """The scans, run through the network, that statistics are made from.
+
+    `validation` has simulated scans, too; `home` is what of it stands for home. `strangers` are named by their source
+    or label; none of them decides anything but the method.
+    """
+
+    reference: Embedded
+    validation: Embedded
+    home: Embedded
+    simulated: Embedded | None = None
+    strangers: Mapping[str, Embedded] = field(default_factory=dict)
+
+
+def gather(
+    card: ModelCard,
+    network: nn.Module,
+    scans: Sequence[Scan],
+    elsewhere: Sequence[Scan] = (),
+    cache: Path | None = None,
+) -> Material:
+    """Run the network on the scans that are needed, none of the test split among them.
+
+    `scans` have their splits. Those of the val split with a label that the model doesn't know are strangers, and so are
+    all scans from `elsewhere`. Raises DataError naming a scan that can't be read.
+    """
+
+    def run(chosen: Sequence[Scan]) -> Embedded:
+        return embed(network, card.input, chosen, cache)
+
+    known = [scan for scan in scans if scan.label in card.labels]
+    validation = run(of_split(known, "val"))
+    home = {scan.path for scan in home_scans(known)}
+    simulated = references.candidates(known)
+    other = [scan for scan in of_split(scans, "val") if scan.label not in card.labels]
+    found = {OTHER_LABELS: other} | {
+        source or "unnamed": [scan for scan in elsewhere if scan.source == source]
+        for source in sorted({scan.source for scan in elsewhere})
+    }
+    return Material(
+        reference=run(reference_scans(known)),
+        validation=validation,
+        home=validation.where(lambda scan: scan.path in home),
+        simulated=run(simulated) if simulated else None,
+        strangers={name: run(chosen) for name, chosen in found.items() if chosen},
+    )
+
+
+def make(folder: Path, card: ModelCard, material: Material, options: Options) -> ModelCard:
+    """Write the statistics into the model's folder, then the card that names them; returns that card."""
+    groups = read_groups(options.groups, card.labels)
+    measured = measure(material)
+    method = best(measured) if options.method == AUTO else options.method
+    tensors = fit_tensors(method, material.reference, material.home.features)
+    nearest: tuple[str, ...] = ()
+    if material.simulated is not None:
+        chosen = references.choose(material.simulated)
+        tensors, nearest = {**tensors, "nearest": chosen.vectors}, chosen.texts
+    least, calibrated_on = fit_sets(material.validation, card.labels, card.temperature, options.coverage)
+    content = save(dict(tensors))
+    facts = StatisticsFacts(
+        sha256=hashlib.sha256(content).hexdigest(),
+        method=method,
+        known_from=known_from(options.known_share, len(material.home)),
+        sets=least,
+        calibrated_on=calibrated_on,
+        nearest=nearest,
+    )
+    card = replace(card, groups=groups, statistics=facts)
+    card = replace(card, statistics=replace(facts, figures=figures(card, tensors, material, measured)))
+    if (folder / STATISTICS_NAME).exists():
+        # A stop between the two files must leave a model that serves: better without statistics than with wrong ones.
+        replace(card, statistics=None).save(folder / CARD_NAME)
+    replace_file(folder / STATISTICS_NAME, content)
+    card.save(folder / CARD_NAME)
+    return card
+
+
+def known_from(known_share: float, home_count: int) -> float:
+    """The familiarity from which a scan is known, so that at least this share of so many home scans is."""
+    strangers_at_home = int((1 - known_share) * home_count + 1e-9)
+    # The strangest of n home scans has a familiarity of 1/n, the next one 2/n.
+    return round(min(1.0, (strangers_at_home + 0.5) / home_count), 6)
+
+
+def measure(material: Material) -> Areas:
+    """How well each method tells strangers from home: each source left out, other labels, and scans from elsewhere."""
+    left_out = without_one_source(material.reference, material.home)
+    others = areas(material.reference, material.home, material.strangers)
+    return {method: {**left_out[method], **others[method]} for method in METHODS}
+
+
+def figures(card: ModelCard, tensors: Tensors, material: Material, measured: Areas) -> dict[str, Any]:
+    """What the card says was measured. Home's own figures flatter: its scans decided the thresholds."""
+    assert card.statistics is not None
+    statistics = Statistics(card.statistics, tensors)
+    said = answers(card, material.home, statistics)
+    truth = material.home.labels.tolist()
+    found = {
+        "home": {
+            "scans": len(material.home),
+            "real": not any(is_simulated(scan) for scan in material.home.scans),
+            "states": states(said, truth, card),
+            "sets": sets(said, truth, card.labels),
+        },
+        "references": len(material.reference),
+        "roc_auc": measured,
+        "strangers": {
+            name: _of_strangers(card, statistics, scans) for name, scans in material.strangers.items()
+        },
+    }
+    return without_none(found)
+
+
+def _of_strangers(card: ModelCard, statistics: Statistics, scans: Embedded) -> dict[str, Any]:
+    """How many strangers are known, and get each state; of those with labels of the model, how many answers are right."""
+    facts = card.statistics
+    assert facts is not None
+    said, truth = answers(card, scans, statistics), scans.labels.tolist()
+    by_state = states(said, truth, card)
+    known = [one.familiarity is not None and one.familiarity >= facts.known_from for one in said]
+    return {
+        "scans": len(scans),
+        "known": round(sum(known) / len(known), DIGITS),
+        **{state: row["share"] for state, row in by_state.items()},
+        "accuracy_by_groups": by_state[ANSWERED]["accuracy_by_groups"]
+        if set(truth) <= set(card.labels)
+        else None,
+    }
