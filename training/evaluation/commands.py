@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from handlers.card import ModelCard
     from training.data.manifest import Scan
 
 URGENT = ("CNV", "DME", "MH")
@@ -69,13 +70,15 @@ def evaluate(arguments: argparse.Namespace) -> int:
     """
     from handlers.card import CARD_NAME
     from handlers.network import load_network
+    from handlers.statistics import Statistics
     from training.data.manifest import DataError
     from training.evaluation import report
     from training.evaluation.assessment import Questions, assess
     from training.evaluation.calibration import fit_temperature
     from training.evaluation.gallery import cases
+    from training.evaluation.table import print_table
     from training.logs import EPOCHS_NAME
-    from training.prediction import predict
+    from training.statistics.features import embed
 
     if (arguments.out / report.REPORT_NAME).exists() and not arguments.overwrite:
         raise DataError(f"{arguments.out} holds a report already; choose another --out or add --overwrite")
@@ -83,20 +86,27 @@ def evaluate(arguments: argparse.Namespace) -> int:
         raise DataError(f"--bootstrap can't be negative, and is {arguments.bootstrap}")
     explanations = _explanations(arguments.explanations)
     card, network = load_network(arguments.model)
-    split, scans = choose(arguments.data, arguments.split, arguments.labels, card.labels)
+    statistics = Statistics.load(arguments.model, card)
+    split, scans, strangers = sort_out(arguments.data, arguments.split, arguments.labels, card.labels)
     if arguments.fit_temperature and split != "val":
         raise DataError(
             f"the temperature is fitted on the val split, not on {split}; add --split val, "
             "or leave --fit-temperature out"
         )
-    outputs = predict(network, card.input, card.labels, scans, cache=arguments.cache)
+    embedded = embed(network, card.input, scans, arguments.cache)
+    outputs = embedded.outputs(card.labels)
+    unknown = embed(network, card.input, strangers, arguments.cache) if strangers else None
     if arguments.fit_temperature:
-        before, after = card.temperature, round(fit_temperature(outputs), 4)
-        card = dataclasses.replace(card, temperature=after)
-        card.save(arguments.model / CARD_NAME)
-        print(f"temperature {before:.4f} before, {after:.4f} now, stored in {arguments.model / CARD_NAME}")
+        before, card = (
+            card.temperature,
+            with_temperature(card, round(fit_temperature(outputs), 4), arguments.model),
+        )
+        print(
+            f"temperature {before:.4f} before, {card.temperature:.4f} now, stored in {arguments.model / CARD_NAME}"
+        )
+        statistics = statistics if card.statistics else None
     questions = Questions(arguments.urgent, arguments.merge, arguments.bootstrap, arguments.seed)
-    assessment = assess(card, scans, outputs, questions)
+    assessment = assess(card, embedded, questions, statistics, unknown)
     arguments.out.mkdir(parents=True, exist_ok=True)
     data = f"{', '.join(path.resolve().name for path in arguments.data)}, split {split}"
     names = report.file_names(arguments.data, scans)
@@ -158,6 +168,14 @@ def essence(assessment: dict[str, Any]) -> dict[str, Any]:
         "intervals": {key: between[key] for key in ("accuracy", "macro_f1", "calibration_error")},
         "sources": sources,
         "merged": assessment["merged"],
+        "baselines": assessment["baselines"],
+        "grouped": assessment["grouped"],
+        "states": assessment["states"],
+        "sets": assessment["sets"],
+        "aurc": {
+            name: {kind: curve["aurc"] for kind, curve in curves.items()}
+            for name, curves in assessment["risk_coverage"].items()
+        },
     }
     return without_none(kept)
 
@@ -165,7 +183,15 @@ def essence(assessment: dict[str, Any]) -> dict[str, Any]:
 def choose(
     data: Sequence[Path], split: str, labels: Sequence[str], known: Sequence[str]
 ) -> tuple[str, list[Scan]]:
-    """The name of the split that is evaluated, and its scans whose label the model knows.
+    """The name of the split that is evaluated, and its scans whose label the model knows, as `sort_out` has them."""
+    name, scans, _ = sort_out(data, split, labels, known)
+    return name, scans
+
+
+def sort_out(
+    data: Sequence[Path], split: str, labels: Sequence[str], known: Sequence[str]
+) -> tuple[str, list[Scan], list[Scan]]:
+    """The name of the split that is evaluated, its scans whose label the model knows, and those with other labels.
 
     Says on the terminal which labels are left out. Raises DataError when nothing is left.
     """
@@ -181,42 +207,33 @@ def choose(
                 f"the data have no {split} split; divide them with `./retinote data split`, or use --split all"
             )
         scans = of_split(scans, split)
-    strange = Counter(scan.label for scan in scans if scan.label not in known)
-    if strange:
-        counted = ", ".join(f"{count} of {label}" for label, count in sorted(strange.items()))
+    strangers = [scan for scan in scans if scan.label not in known]
+    if strangers:
+        counts = Counter(scan.label for scan in strangers)
+        counted = ", ".join(f"{count} of {label}" for label, count in sorted(counts.items()))
         print(f"left out, as the model doesn't know the label: {counted}")
     scans = [scan for scan in scans if scan.label in known]
     if not scans:
         raise DataError(f"no scan is left to evaluate on; the model knows the labels {', '.join(known)}")
-    return split, scans
+    return split, scans, strangers
 
 
-def print_table(assessment: dict[str, Any]) -> None:
-    """The figures with their intervals, for the terminal."""
-    from training.evaluation.report import figure, headline, interval
+def with_temperature(card: ModelCard, temperature: float, folder: Path) -> ModelCard:
+    """The card of the model in `folder` with another temperature, stored.
 
-    labels, between = assessment["figures"]["labels"], assessment["intervals"]["labels"]
-    print(f"{'label':<12}{'precision':>10}{'recall':>8}{'F1':>8}{'95 %':>18}{'ROC-AUC':>9}{'scans':>7}")
-    for label, row in labels.items():
+    Statistics go, as what rules a label out was fitted on the probabilities of the temperature before.
+    """
+    from handlers.card import CARD_NAME
+    from handlers.statistics import STATISTICS_NAME
+
+    if card.statistics is not None and temperature != card.temperature:
+        card = dataclasses.replace(card, statistics=None)
         print(
-            f"{label:<12}{figure(row['precision']):>10}{figure(row['recall']):>8}{figure(row['f1']):>8}"
-            f"{interval(between[label]['f1']):>18}{figure(row['roc_auc']):>9}{row['scans']:>7}"
+            f"the statistics rested on the temperature before and are gone from {CARD_NAME}; make them anew with "
+            "`./retinote statistics`"
         )
-    for name, value, pair in headline(assessment):
-        print(f"{name:<18}{value:>8} {pair}")
-    for source, row in assessment["sources"].items():
-        print(
-            f"{source}: accuracy {row['accuracy']:.3f} (the source alone gives {row['source_alone']:.3f}), "
-            f"macro F1 {figure(row['macro_f1'])} on {row['scans']} scans"
-        )
-    real, merged = assessment["real"], assessment["merged"]
-    if real:
-        print(
-            f"real scans alone: accuracy {real['accuracy']:.3f}, macro F1 {figure(real['macro_f1'])}, "
-            f"calibration error {real['calibration_error']:.3f} on {real['scans']} scans"
-        )
-    if merged:
-        print(
-            f"with {', '.join(merged['labels'])} as one: accuracy {merged['accuracy']:.3f}, "
-            f"macro F1 {figure(merged['macro_f1'])}"
-        )
+    card = dataclasses.replace(card, temperature=temperature)
+    card.save(folder / CARD_NAME)
+    if card.statistics is None:
+        (folder / STATISTICS_NAME).unlink(missing_ok=True)
+    return card

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -70,6 +70,20 @@ def reliability_diagram(bins: Sequence[dict[str, Any]]) -> str:
         s=15 + 150 * sizes / max(sizes.max(), 1),
     )
     axes.set(xlabel="confidence", ylabel="accuracy", xlim=(0, 1), ylim=(0, 1.02))
+    return svg(figure)
+
+
+def risk_coverage(curves: Mapping[str, Mapping[str, Any]]) -> str:
+    """The share of errors over the share of scans answered, the surest first, by what makes an answer sure."""
+    figure = Figure((4.2, 4.0), layout="constrained")
+    axes = figure.subplots()
+    for number, (name, kinds) in enumerate(curves.items()):
+        for kind, style in (("exact", "-"), ("grouped", "--")):
+            coverage, risk = zip(*kinds[kind]["curve"], strict=True)
+            told = f"by {name}" + (", groups as one" if kind == "grouped" else "")
+            axes.plot(coverage, risk, style, color=f"C{number}", label=told)
+    axes.set(xlabel="share of scans answered", ylabel="share of them wrong", xlim=(0, 1), ylim=(0, None))
+    axes.legend(frameon=False, fontsize=8)
     return svg(figure)
 
 

@@ -48,6 +48,7 @@ def write_report(
             "confusion": plots.confusion(numbers["confusion_matrix"], card.labels),
             "curves": plots.curves(outputs, card.labels, card.temperature),
             "reliability": plots.reliability_diagram(numbers["reliability"]),
+            "risk_coverage": plots.risk_coverage(assessment["risk_coverage"]),
             "training": plots.training_course(epochs),
         },
         **assessment,
