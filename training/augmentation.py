@@ -10,6 +10,8 @@ import math
 import torch
 from torch.nn import functional
 
+from training import looks
+from training.draw import Draw
 from training.recipe import Recipe
 
 LEAST_REDUCTION = 1.2
@@ -30,10 +32,12 @@ class Augmentation:
         """
         draw = Draw(generator, len(squares), squares.device)
         images = self._resampled(squares.float() / 255, draw)
+        if self._recipe.waves:
+            images = looks.with_waves_of_another(images, draw, self._recipe.waves)
         images = self._jittered(images, draw)
         images = self._like_another(images, draw)
         images = self._noisy(images, draw)
-        return self._erased(images, draw).clamp(0, 1)
+        return self._erased(self._written_on(images, draw), draw).clamp(0, 1)
 
     def _resampled(self, images: torch.Tensor, draw: Draw) -> torch.Tensor:
         recipe, side = self._recipe, images.shape[-1]
@@ -61,6 +65,10 @@ class Augmentation:
         grid = functional.affine_grid(
             affine, [len(images), images.shape[1], self._size, self._size], align_corners=False
         )
+        if recipe.motion:
+            grid[..., 1] += looks.moved(self._size, draw, recipe.motion, grid.device).unsqueeze(1)
+        if recipe.bend:
+            grid[..., 1] += looks.bent(self._size, draw, recipe.bend, grid.device).unsqueeze(1)
         outside = draw.per_scan(draw.chance(recipe.white_outside).float())
         return functional.grid_sample(images - outside, grid, align_corners=False) + outside
 
@@ -98,12 +106,22 @@ class Augmentation:
             images = images * (1 + draw.normal(images) * draw.per_scan(draw.uniform(0, recipe.speckle)))
         if recipe.noise:
             images = images + draw.normal(images) * draw.per_scan(draw.uniform(0, recipe.noise))
-        if recipe.blur:
+        if recipe.haze:
+            images = looks.in_haze(images, draw, recipe.haze)
+        if recipe.blur and recipe.blur_width:
+            images = looks.spread(images, draw, recipe.blur, recipe.blur_width)
+        elif recipe.blur:
             # A mean of 3 by 3 pixels, mixed in by a random share.
             share = draw.uniform(0, 1) * draw.chance(recipe.blur)
             soft = functional.avg_pool2d(images, 3, 1, 1, count_include_pad=False)
             images = images.lerp(soft, draw.per_scan(share))
         return images
+
+    def _written_on(self, images: torch.Tensor, draw: Draw) -> torch.Tensor:
+        recipe = self._recipe
+        if recipe.cuts:
+            images = looks.cut(images, draw, recipe.cuts)
+        return looks.marked(images, draw, recipe.marks) if recipe.marks else images
 
     def _erased(self, images: torch.Tensor, draw: Draw) -> torch.Tensor:
         if not self._recipe.erase:
@@ -114,33 +132,3 @@ class Augmentation:
             centre, half = draw.per_scan(draw.uniform(0, 1)), draw.per_scan(draw.uniform(0.03, 0.15))
             inside = inside & ((pixels.view(shape) - centre).abs() < half)
         return torch.where(inside, draw.per_scan(draw.uniform(0, 1)), images)
-
-
-class Draw:
-    """Random values, one per scan of a batch, drawn on the CPU and moved to the batch's device."""
-
-    def __init__(self, generator: torch.Generator, count: int, device: torch.device) -> None:
-        self._generator, self._count, self._device = generator, count, device
-
-    def uniform(self, least: float, most: float) -> torch.Tensor:
-        """Values (batch,) from `least` to `most`."""
-        values = torch.rand(self._count, generator=self._generator)
-        return (least + values * (most - least)).to(self._device)
-
-    def chance(self, probability: float) -> torch.Tensor:
-        """Booleans (batch,), true with that probability."""
-        return self.uniform(0, 1) < probability
-
-    def normal(self, like: torch.Tensor) -> torch.Tensor:
-        """Normally distributed values in the shape of a batch, the same for all channels of a pixel."""
-        shape = (len(like), 1, *like.shape[2:])
-        if like.device.type == "cpu":
-            return torch.randn(shape, generator=self._generator)
-        seed = int(torch.randint(2**31, (), generator=self._generator))
-        return torch.randn(
-            shape, generator=torch.Generator(like.device).manual_seed(seed), device=like.device
-        )
-
-    def per_scan(self, values: torch.Tensor) -> torch.Tensor:
-        """Values (batch,) in a shape that goes with (batch, channels, height, width)."""
-        return values.view(-1, 1, 1, 1)

@@ -17,18 +17,22 @@ from training.data.sources import is_simulated
 from training.recipe import Recipe
 
 Example = tuple[torch.Tensor, torch.Tensor]
-"""Squares uint8 (batch, channels, side, side) and targets (batch,)."""
+"""Squares uint8 (batch, channels, side, side) and targets (batch,): the number of the label, or OUTLIER."""
+
+OUTLIER = -1
+"""The target of a scan that has none of the labels."""
 
 CROP_MARGIN = 256 / 224
 """Crops are taken from a square somewhat larger than the input, as in ImageNet training (256 for 224)."""
 
 
 class Squares(Dataset[Example]):
-    """Scans as squares of `side` pixels with the number of their label."""
+    """Scans as squares of `side` pixels with the number of their label; with another label they are outliers."""
 
     def __init__(self, scans: Sequence[Scan], labels: Sequence[str], side: int, cache: Path) -> None:
         self._squares = squares(scans, side, cache)
-        self._targets = torch.tensor([labels.index(scan.label) for scan in scans])
+        numbers = {label: number for number, label in enumerate(labels)}
+        self._targets = torch.tensor([numbers.get(scan.label, OUTLIER) for scan in scans])
 
     def __len__(self) -> int:
         return len(self._targets)
@@ -83,15 +87,25 @@ def weights(scans: Sequence[Scan], balance: float, simulated_share: float) -> np
     return drawn
 
 
+def with_outliers(scans: Sequence[Scan], labels: Sequence[str], recipe: Recipe) -> npt.NDArray[np.float64]:
+    """How often each scan is drawn when those with none of the labels are the recipe's share of all."""
+    outlier = np.array([scan.label not in labels for scan in scans])
+    drawn = weights(scans, recipe.balance, recipe.simulated_share)
+    if outlier.any():
+        for part, share in ((outlier, recipe.outlier_share), (~outlier, 1 - recipe.outlier_share)):
+            drawn[part] *= share / drawn[part].sum()
+    return drawn
+
+
 def training_batches(
     scans: Sequence[Scan], labels: Sequence[str], recipe: Recipe, cache: Path, processes: int = 1
 ) -> DataLoader[Example]:
     """Batches of squares somewhat larger than the recipe's input; its sampler has `set_epoch`.
 
-    With fewer scans than the recipe's batch the batch is smaller; `processes` can always share it evenly.
+    Scans with none of the labels are outliers. With fewer scans than the recipe's batch the batch is smaller; `processes` can always share it evenly.
     """
     sampler = LabelSampler(
-        weights(scans, recipe.balance, recipe.simulated_share),
+        with_outliers(scans, labels, recipe),
         recipe.scans_per_epoch or len(scans),
         recipe.seed,
     )

@@ -31,6 +31,13 @@ def add_train_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--labels", nargs="+", default=[], metavar="LABEL", help="labels to learn (default: all)"
     )
+    parser.add_argument(
+        "--outliers",
+        nargs="+",
+        default=[],
+        metavar="LABEL",
+        help="labels that are not learnt: their scans of the train split teach what has none of the others",
+    )
     parser.add_argument("--name", default="retina-oct", help="model name for the card (default: %(default)s)")
     parser.add_argument("--version", default="0.0.1", help="model version (default: %(default)s)")
     parser.add_argument("--resume", action="store_true", help="go on with the training that --out holds")
@@ -103,6 +110,7 @@ def train(arguments: argparse.Namespace) -> int:
             out=arguments.out,
             recipe=recipe,
             labels=arguments.labels,
+            outliers=arguments.outliers,
             name=arguments.name,
             version=arguments.version,
             cache=arguments.cache or user_cache(),
@@ -144,6 +152,8 @@ def command_line(arguments: argparse.Namespace) -> str:
     words += ["--out", arguments.out.resolve().name]
     if arguments.labels:
         words += ["--labels", *arguments.labels]
+    if arguments.outliers:
+        words += ["--outliers", *arguments.outliers]
     words += ["--name", arguments.name, "--version", arguments.version]
     if arguments.allow_leaks:
         words.append("--allow-leaks")

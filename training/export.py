@@ -38,6 +38,7 @@ def save_model(
     spec: InputSpec,
     temperature: float,
     scans: Sequence[Scan],
+    outliers: Sequence[Scan] = (),
     metrics: dict[str, Any],
     limits: Sequence[str],
     made_with: dict[str, Any],
@@ -59,7 +60,7 @@ def save_model(
         input=spec,
         temperature=round(temperature, 4),
         weights_sha256=hashlib.sha256(weights).hexdigest(),
-        data=describe_data(scans),
+        data=describe_data(scans, outliers),
         metrics=metrics,
         limits=(*limits, *data_limits(scans)),
         made_with=made_with,
@@ -79,19 +80,20 @@ def replace_file(file: Path, content: bytes) -> None:
         partial.unlink(missing_ok=True)
 
 
-def describe_data(scans: Sequence[Scan]) -> dict[str, Any]:
-    """One hash of all, sources with their licences, and the counts of real scans, their patients, and simulated ones by split and label."""
+def describe_data(scans: Sequence[Scan], outliers: Sequence[Scan] = ()) -> dict[str, Any]:
+    """One hash of all, sources with their licences, and the counts of real scans, their patients, and simulated ones by split and label.
+
+    `outliers` were trained on as what has none of the labels; they are counted apart.
+    """
+    every = [*scans, *outliers]
     return {
-        "sha256": data_sha256(scans),
+        "sha256": data_sha256(every),
         "sources": [
             {"scans": count, **describe(source)}
-            for source, count in sorted(Counter(scan.source for scan in scans).items())
+            for source, count in sorted(Counter(scan.source for scan in every).items())
         ],
-        "counts": {
-            split: {label: _counts(_of_label(part, label)) for label in sorted({scan.label for scan in part})}
-            for split in SPLITS
-            if (part := of_split(scans, split))
-        },
+        "counts": {split: _by_label(part) for split in SPLITS if (part := of_split(scans, split))},
+        **({"outliers": _by_label(outliers)} if outliers else {}),
     }
 
 
@@ -128,6 +130,10 @@ def label_caveats(scans: Sequence[Scan]) -> dict[str, str]:
 
 def _of_label(scans: Sequence[Scan], label: str) -> list[Scan]:
     return [scan for scan in scans if scan.label == label]
+
+
+def _by_label(scans: Sequence[Scan]) -> dict[str, dict[str, int]]:
+    return {label: _counts(_of_label(scans, label)) for label in sorted({scan.label for scan in scans})}
 
 
 def _counts(scans: Sequence[Scan]) -> dict[str, int]:

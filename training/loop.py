@@ -23,7 +23,7 @@ from handlers.card import InputSpec
 from handlers.preprocessing import normalise, normalise_unit
 from training import checkpoint
 from training.augmentation import Augmentation
-from training.batches import Example
+from training.batches import OUTLIER, Example
 from training.hardware import Hardware
 from training.optimization import LearningRate, make_optimizer
 from training.prediction import Outputs
@@ -77,6 +77,19 @@ def make_accelerator(recipe: Recipe) -> Accelerator:
         cpu=not torch.cuda.is_available(),
         dataloader_config=DataLoaderConfiguration(split_batches=True, use_seedable_sampler=False),
     )
+
+
+def label_loss(logits: torch.Tensor, targets: torch.Tensor, smoothing: float) -> torch.Tensor:
+    """The mean cross-entropy of logits (batch, labels); an outlier's target is the same share for every label.
+
+    D. Hendrycks, M. Mazeika, T. Dietterich, "Deep Anomaly Detection with Outlier Exposure", ICLR 2019
+    (arXiv:1812.04606).
+    """
+    labelled = functional.cross_entropy(
+        logits, targets, label_smoothing=smoothing, ignore_index=OUTLIER, reduction="none"
+    )
+    undecided = -logits.log_softmax(1).mean(1)
+    return torch.where(targets == OUTLIER, undecided, labelled).mean()
 
 
 class Training:
@@ -205,31 +218,38 @@ class Training:
         generator = torch.Generator().manual_seed(int(torch.randint(2**62, ())))
         self._network.train()
         self._training.set_epoch(number)
-        sums = torch.zeros(3, device=self._accelerator.device)  # loss, right, scans
+        sums = torch.zeros(4, device=self._accelerator.device)  # loss, right, scans with a label, scans
         with self._bar(f"epoch {number}/{recipe.epochs}", "step", len(self._training)) as progress:
             for step, (squares, targets) in enumerate(self._training, 1):
                 images = augment(squares, generator)
                 loss, logits = self._step(images, targets)
                 right = (logits.argmax(1) == targets).sum()
-                sums += torch.stack([loss * len(targets), right, torch.full_like(right, len(targets))])
+                labelled = (targets != OUTLIER).sum()
+                sums += torch.stack(
+                    [loss * len(targets), right, labelled, torch.full_like(right, len(targets))]
+                )
                 progress.update()
                 if step % STEPS_BETWEEN_LOOKS == 0 or step == len(self._training):
                     self._look(sums, number, step, progress)
         sums = self._accelerator.reduce(sums)
-        loss_sum, right_sum, seen = sums.tolist()
-        return loss_sum / seen, right_sum / seen, int(seen)
+        loss_sum, right_sum, labelled_sum, seen = sums.tolist()
+        return loss_sum / seen, right_sum / max(labelled_sum, 1), int(seen)
 
     def _step(self, images: torch.Tensor, targets: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
         """Move the weights once; the loss and the logits."""
         inputs = normalise_unit(images, self._spec).contiguous(memory_format=torch.channels_last)
         said = self._network(inputs)
         logits = said if self._teacher is None else said[0]
-        loss = functional.cross_entropy(logits, targets, label_smoothing=self._recipe.label_smoothing)
+        loss = label_loss(logits, targets, self._recipe.label_smoothing)
         if self._teacher is not None:
             with self._accelerator.autocast():
                 taught = self._teacher.says(images)
             share = self._recipe.teacher_weight
-            loss = (1 - share) * loss + share * self._teacher.loss(Said(*said), taught)
+            # Of what has none of the labels the teacher knows nothing.
+            known = targets != OUTLIER
+            if known.any():
+                learnt = self._teacher.loss(Said(*said).of(known), taught.of(known))
+                loss = (1 - share) * loss + share * learnt
         self._optimizer.zero_grad(set_to_none=True)
         self._accelerator.backward(loss)
         if self._recipe.clip_gradient:
@@ -242,14 +262,16 @@ class Training:
         return loss.detach(), logits.detach()
 
     def _look(self, sums: torch.Tensor, number: int, step: int, progress: Any) -> None:
-        loss, right, seen = sums.tolist()
+        loss, right, labelled, seen = sums.tolist()
         if not torch.isfinite(sums[0]):
             raise TrainingError(
                 f"the loss is no number any more (epoch {number}, step {step} of {len(self._training)}); "
                 f"try a lower --learning-rate than {self._recipe.learning_rate:g}, --clip-gradient 1 "
                 "or --precision fp32"
             )
-        progress.set_postfix(loss=f"{loss / seen:.3f}", accuracy=f"{right / seen:.3f}", refresh=False)
+        progress.set_postfix(
+            loss=f"{loss / seen:.3f}", accuracy=f"{right / max(labelled, 1):.3f}", refresh=False
+        )
 
     @torch.no_grad()
     def _validate(self) -> Outputs:

@@ -59,6 +59,7 @@ LIMITS = {
     "batch_size": Limits(1, 65_536),
     "balance": SHARE,
     "simulated_share": ALMOST_ALL,
+    "outlier_share": ALMOST_ALL,
     "learning_rate": Limits(0, 100, above=True),
     "weight_decay": Limits(0, 10),
     "warmup_epochs": Limits(0, 100_000),
@@ -79,8 +80,15 @@ LIMITS = {
     "speckle": Limits(0, 10),
     "noise": Limits(0, 10),
     "blur": SHARE,
+    "blur_width": Limits(0, 20),
+    "haze": SHARE,
     "erase": SHARE,
     "histogram": SHARE,
+    "waves": SHARE,
+    "motion": SHARE,
+    "bend": SHARE,
+    "cuts": SHARE,
+    "marks": SHARE,
     "validation_share": ALMOST_ALL,
     "seed": Limits(0, MAX_SEED),
     "workers": Limits(0, 1024),
@@ -118,6 +126,7 @@ class Recipe:
     batch_size: int = _key("B-scans per optimisation step, over all processes")
     balance: float = _key("0 draws every scan equally often, 1 every label; between is between")
     simulated_share: float = _key("share of simulated scans among those drawn of a label that has real ones")
+    outlier_share: float = _key("share of scans drawn that are outliers, where --outliers names some")
 
     optimizer: str = _key("timm name of the optimiser")
     learning_rate: float = _key("the optimiser's highest learning rate")
@@ -143,8 +152,17 @@ class Recipe:
     speckle: float = _key("largest multiplicative noise, as a standard deviation")
     noise: float = _key("largest additive noise, as a standard deviation (white is 1)")
     blur: float = _key("probability of a blur of random width")
+    blur_width: float = _key(
+        "largest standard deviation of the blur, in pixels of 224; 0 mixes in a mean of 3 by 3"
+    )
+    haze: float = _key("largest noise in the dark parts of a scan (white is 1)")
     erase: float = _key("probability that a random box is painted over")
     histogram: float = _key("probability of taking on the grey values of another scan of the batch")
+    waves: float = _key("probability of taking on the slow Fourier amplitudes of another scan of the batch")
+    motion: float = _key("probability of steps, as eyes make that move")
+    bend: float = _key("largest bending of the scan, as a share of its height")
+    cuts: float = _key("probability of white, black or grey wedges and strips at the border")
+    marks: float = _key("probability of text, boxes, scale bars and arrows burnt in")
 
     precision: str = _key("precision of the forward pass")
     validation_share: float = _key("share of patients kept for validation when the data name no split")

@@ -34,12 +34,17 @@ BASE_LIMITS = ("Research software: its answers are not a diagnosis.",)
 
 @dataclass(frozen=True)
 class Job:
-    """What to train on, how, and where to write. `command` goes into the card; `statistics` None makes none."""
+    """What to train on, how, and where to write.
+
+    `outliers` are labels of the data that are not learnt: their scans shall look like none of the others.
+    `command` goes into the card; `statistics` None makes none.
+    """
 
     data: Sequence[Path]
     out: Path
     recipe: Recipe
     labels: Sequence[str]
+    outliers: Sequence[str]
     name: str
     version: str
     cache: Path
@@ -59,9 +64,11 @@ def run(job: Job) -> ModelCard | None:
     if accelerator.is_main_process:
         _prepare(job)
     accelerator.wait_for_everyone()
-    read = with_hashes_of_files(read_all(job.data, job.labels))
-    scans = split_scans(read, job.recipe.validation_share, job.recipe.seed)
-    leaks = _leaks(job, scans, accelerator.print)
+    read = with_hashes_of_files(_read(job))
+    every = split_scans(read, job.recipe.validation_share, job.recipe.seed, job.outliers)
+    leaks = _leaks(job, every, accelerator.print)
+    scans = [scan for scan in every if scan.label not in job.outliers]
+    outliers = of_split([scan for scan in every if scan.label in job.outliers], "train")
     labels = sorted({scan.label for scan in scans})
     to_learn, to_validate = of_split(scans, "train"), of_split(scans, "val")
     processes = accelerator.num_processes
@@ -76,17 +83,18 @@ def run(job: Job) -> ModelCard | None:
     spec = networks.input_spec(network, job.recipe.size)
     accelerator.print(
         f"{job.recipe.architecture}: {len(labels)} labels ({', '.join(labels)}), "
-        f"{len(to_learn)} scans to train, {len(to_validate)} to validate; {_where(accelerator)}"
+        f"{len(to_learn)} scans to train, {len(to_validate)} to validate"
+        f"{f', {len(outliers)} outliers' if outliers else ''}; {_where(accelerator)}"
     )
     with accelerator.main_process_first():  # which fills the cache for the others
-        batches = training_batches(to_learn, labels, job.recipe, job.cache, processes)
+        batches = training_batches([*to_learn, *outliers], labels, job.recipe, job.cache, processes)
         validation = ordered_batches(to_validate, labels, spec.size, job.recipe.batch_size, job.cache)
         # Read now, so that a scan that can't be read is found before the training and not after it.
         held_out = of_split(scans, "test")
         test = ordered_batches(held_out, labels, spec.size, BATCH_SIZE, job.cache) if held_out else None
     training = Training(network, job.recipe, labels, spec, batches, validation, accelerator)
     log = TrainingLog(job.out, labels) if accelerator.is_main_process else None
-    fitted = training.run(job.out, checkpoint.plan(job.recipe, scans), log)
+    fitted = training.run(job.out, checkpoint.plan(job.recipe, [*scans, *outliers]), log)
     if log is None:
         return None
     log.close()
@@ -105,6 +113,7 @@ def run(job: Job) -> ModelCard | None:
         spec=spec,
         temperature=temperature,
         scans=scans,
+        outliers=outliers,
         metrics=metrics,
         limits=(*BASE_LIMITS, *leaks),
         made_with=_made_with(job, fitted.best.number),
@@ -115,6 +124,21 @@ def run(job: Job) -> ModelCard | None:
         card = make(job.out, card, gather(card, network, scans, cache=job.cache), job.statistics)
     checkpoint.remove(job.out)
     return card
+
+
+def _read(job: Job) -> list[Scan]:
+    """The scans of the labels and of the outliers; raises DataError when the two don't go together."""
+    both = sorted(set(job.labels) & set(job.outliers))
+    if both:
+        raise DataError(f"{both[0]} stands under --labels and --outliers; it can only be one of them")
+    scans = read_all(job.data, [*job.labels, *job.outliers] if job.labels else [])
+    labels = {scan.label for scan in scans}
+    absent = sorted(set(job.outliers) - labels)
+    if absent:
+        raise DataError(f"--outliers names {absent[0]}, and the data have no scan with that label")
+    if len(labels - set(job.outliers)) < 2:
+        raise DataError("without the outliers fewer than two labels are left; there is nothing to tell apart")
+    return scans
 
 
 def _prepare(job: Job) -> None:

@@ -27,6 +27,10 @@ class Said:
     logits: torch.Tensor
     features: torch.Tensor
 
+    def of(self, chosen: torch.Tensor) -> Said:
+        """The same of the chosen scans alone, booleans (batch,)."""
+        return Said(self.logits[chosen], self.features[chosen])
+
 
 @torch.no_grad()
 def refuse_without_map(network: nn.Module, size: int) -> None:

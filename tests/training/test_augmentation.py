@@ -6,6 +6,7 @@ import pytest
 import torch
 
 from training.augmentation import Augmentation
+from training.marks import drawn_marks
 from training.recipe import Recipe, load_recipe
 
 NOTHING: dict[str, Any] = {
@@ -81,3 +82,84 @@ def test_taking_on_another_scans_grey_values_keeps_the_order_of_brightness() -> 
     order = before.argsort(stable=True)
     assert (after[order].diff() >= -1e-6).float().mean() > 0.7
     assert torch.equal(after.sort().values, (squares[1].float() / 255).flatten().sort().values)
+
+
+LOOKS: dict[str, Any] = {
+    "waves": {"waves": 1.0},
+    "haze": {"haze": 0.3},
+    "blur": {"blur": 1.0, "blur_width": 2.0},
+    "motion": {"motion": 1.0},
+    "bend": {"bend": 0.1},
+    "cuts": {"cuts": 1.0},
+    "marks": {"marks": 1.0},
+}
+
+
+def with_look(name: str, squares: torch.Tensor, seed: int = 0) -> torch.Tensor:
+    return augmented(load_recipe("published", {**NOTHING, "flip": 0.0, **LOOKS[name]}), squares, 64, seed)
+
+
+@pytest.mark.parametrize("name", LOOKS)
+@pytest.mark.parametrize("channels", [1, 3])
+def test_another_devices_look_changes_scans_and_can_be_repeated(name: str, channels: int) -> None:
+    squares = batch(count=8, side=64, channels=channels)
+    images = with_look(name, squares)
+    assert images.shape == squares.shape and torch.isfinite(images).all()
+    assert images.min() >= 0 and images.max() <= 1
+    assert torch.equal(images, with_look(name, squares))
+    assert (images - squares.float() / 255).abs().mean() > 0.003
+
+
+def test_haze_fills_the_dark_and_leaves_white_white() -> None:
+    halves = torch.zeros((16, 1, 64, 64), dtype=torch.uint8)
+    halves[:, :, 32:] = 255
+    hazy = with_look("haze", halves)
+    assert torch.equal(hazy[:, :, 33:], torch.ones_like(hazy[:, :, 33:]))
+    assert hazy[:, :, :31].mean() > 0.05
+
+
+def test_a_point_spread_keeps_the_light_and_softens_edges_both_ways() -> None:
+    dots = torch.zeros((16, 1, 64, 64), dtype=torch.uint8)
+    dots[:, :, 32, 32] = 255
+    soft = with_look("blur", dots)
+    assert torch.allclose(soft.sum((1, 2, 3)), torch.ones(16), atol=1e-3)
+    assert (soft[:, 0, 32, 31] > 1e-4).any() and (soft[:, 0, 31, 32] > 1e-4).any()
+
+
+def test_swapped_waves_bring_another_scans_brightness_and_keep_the_edges() -> None:
+    squares = batch(count=2, side=64) // 4
+    squares[1] += 120
+    before = squares.float() / 255
+    after = with_look("waves", squares)
+    assert after[0].mean() > before[0].mean() + 0.1
+    across = [picture[0].diff(dim=1).flatten() for picture in (before, after)]
+    assert torch.corrcoef(torch.stack(across))[0, 1] > 0.9
+
+
+def test_motion_moves_columns_as_a_whole() -> None:
+    lines = torch.zeros((16, 1, 64, 64), dtype=torch.uint8)
+    lines[:, :, 30:34] = 255
+    moved = with_look("motion", lines)
+    rows = torch.arange(64.0).view(1, 64, 1)
+    centres = (moved[:, 0] * rows).sum(1) / moved[:, 0].sum(1)
+    steps = (centres.diff(dim=1).abs() > 0.05).sum(1)
+    assert (steps >= 1).any() and (steps <= 3).all()
+
+
+def test_cuts_lie_at_the_border_and_are_of_one_grey() -> None:
+    grey = torch.full((64, 1, 64, 64), 128, dtype=torch.uint8)
+    cut = with_look("cuts", grey)
+    changed = (cut - 128 / 255).abs() > 1e-4
+    assert changed.flatten(1).any(1).float().mean() > 0.9
+    assert not changed[:, 0, 28:36, 28:36].any()
+    for picture, where in zip(cut, changed, strict=True):
+        assert len(picture[where].unique()) <= 1
+
+
+def test_marks_are_always_the_same_and_cover_little() -> None:
+    covers, greys = drawn_marks(64)
+    assert covers.shape == greys.shape and covers.dtype == torch.uint8
+    share = (covers > 127).float().mean((1, 2))
+    assert (share > 0).all() and share.median() < 0.2
+    drawn_marks.cache_clear()
+    assert torch.equal(drawn_marks(64)[0], covers)

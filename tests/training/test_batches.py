@@ -12,7 +12,7 @@ import torch
 
 from handlers.card import InputSpec
 from handlers.preprocessing import normalise, to_tensor
-from training.batches import LabelSampler, ordered_batches, training_batches, weights
+from training.batches import OUTLIER, LabelSampler, ordered_batches, training_batches, weights, with_outliers
 from training.cache import read_pixels, squares
 from training.data.manifest import DataError, Scan, read_scans
 from training.recipe import load_recipe
@@ -49,6 +49,25 @@ def test_simulated_scans_get_their_share_beside_real_ones() -> None:
     assert share(scans, drawn, label="CNV") == pytest.approx(0.5)
     assert share(scans, drawn, label="CNV", source="simulator") == pytest.approx(0.15)
     assert share(scans, drawn, label="CSR") == pytest.approx(0.5)
+
+
+def test_outliers_get_their_share_of_all() -> None:
+    scans = scans_of(("CNV", "octdl", 90), ("MH", "octdl", 10), ("ERM", "octdl", 7), ("RVO", "octdl", 3))
+    recipe = load_recipe("published", {"balance": 1.0, "outlier_share": 0.2})
+    drawn = with_outliers(scans, ["CNV", "MH"], recipe)
+    assert share(scans, drawn, label="ERM") == pytest.approx(0.1)
+    assert share(scans, drawn, label="RVO") == pytest.approx(0.1)
+    assert share(scans, drawn, label="MH") == pytest.approx(0.4)
+    without = with_outliers(scans[:100], ["CNV", "MH"], recipe)
+    assert share(scans[:100], without, label="MH") == pytest.approx(0.5)
+
+
+def test_a_scan_of_another_label_is_an_outlier(manifest_data: Path, tmp_path: Path) -> None:
+    scans = read_scans(manifest_data)
+    recipe = load_recipe("published", {"size": 32, "batch_size": 32, "outlier_share": 0.5})
+    batches = training_batches(scans, ["HIGH"], recipe, tmp_path / "cache")
+    targets = torch.cat([targets for _, targets in batches])
+    assert set(targets.tolist()) == {OUTLIER, 0}
 
 
 def test_an_epochs_draw_depends_on_seed_and_epoch_alone() -> None:

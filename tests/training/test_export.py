@@ -38,6 +38,14 @@ def test_a_label_without_real_scans_carries_a_caveat() -> None:
     }
 
 
+def test_outliers_are_counted_apart_and_are_no_label() -> None:
+    described = describe_data(SCANS, scans_of("ERM", "octdl", 9))
+    assert described["outliers"] == {"ERM": {"scans": 9, "patients": 9}}
+    assert "ERM" not in described["counts"]["train"]
+    assert described["sha256"] != describe_data(SCANS)["sha256"]
+    assert "outliers" not in describe_data(SCANS)
+
+
 def test_a_label_from_one_source_can_be_told_by_its_device() -> None:
     assert "MH: every real scan comes from octdl; device and disease can't be told apart." in data_limits(
         SCANS

@@ -7,6 +7,8 @@ import re
 from pathlib import Path
 from typing import Any
 
+import cv2
+import numpy as np
 import pytest
 import torch
 from safetensors.torch import save_file
@@ -144,6 +146,67 @@ def test_a_network_learns_from_a_teacher_with_the_same_labels(folder_data: Path,
         folder.rename(folder.with_name("MIDDLE"))
     with pytest.raises(RecipeError, match="the teacher .* knows the labels HIGH, LOW"):
         run("--data", folder_data, "--out", tmp_path / "other", *SMALL, *sizes, *lesson)
+
+
+def with_outliers(folder: Path) -> Path:
+    """The same scans, and to train on four more that have neither of their labels."""
+    for number in range(4):
+        picture = np.random.default_rng(number).integers(0, 255, (48, 48)).astype(np.uint8)
+        path = folder / "train" / "NOISE" / f"{number}.png"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        cv2.imwrite(str(path), picture)
+    return folder
+
+
+def test_outliers_teach_what_has_none_of_the_labels(
+    folder_data: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    data, out = with_outliers(folder_data), tmp_path / "model"
+    options = ["--epochs", 8, "--patience", 8, "--batch-size", 4, "--learning-rate", 0.0005]
+    assert (
+        run("--data", data, "--outliers", "NOISE", "--outlier-share", 0.4, "--out", out, *SMALL, *options)
+        == 0
+    )
+    assert "4 outliers" in capsys.readouterr().out
+
+    card, network = load_network(out)
+    assert card.labels == ("HIGH", "LOW")
+    assert card.data["outliers"] == {"NOISE": {"scans": 4, "patients": 0}}
+    assert "--outliers NOISE" in card.made_with["command"]
+    sure = {}
+    for label in ("HIGH", "NOISE"):
+        pictures = [
+            read_pixels(scan) for scan in read_scans(data) if (scan.split, scan.label) == ("train", label)
+        ]
+        with torch.inference_mode():
+            logits = network(torch.stack([to_tensor(pixels, card.input) for pixels in pictures]))
+        sure[label] = float(logits.softmax(1).max(1).values.mean())
+    assert sure["NOISE"] < sure["HIGH"]
+
+
+def test_a_teacher_says_nothing_of_outliers(folder_data: Path, tmp_path: Path) -> None:
+    data, teacher, out = with_outliers(folder_data), tmp_path / "teacher", tmp_path / "student"
+    quick = ["--epochs", 1, "--batch-size", 4]
+    outliers = ["--outliers", "NOISE", "--outlier-share", 0.5]
+    assert run("--data", data, *outliers, "--out", teacher, *SMALL, *quick) == 0
+    taught = ["--teacher", teacher, "--teacher-weight", 0.5]
+    assert run("--data", data, *outliers, "--out", out, *SMALL, *quick, *taught) == 0
+    assert np.isfinite(load_network(out)[0].metrics["validation"]["negative_log_likelihood"])
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (["--outliers", "ERM"], "ERM"),
+        (["--outliers", "LOW"], "fewer than two labels"),
+        (["--labels", "HIGH", "LOW", "--outliers", "LOW"], "LOW stands under --labels and --outliers"),
+    ],
+)
+def test_outliers_that_make_no_sense_are_named(
+    folder_data: Path, tmp_path: Path, words: list[str], said: str
+) -> None:
+    with pytest.raises(DataError, match=said):
+        run("--data", folder_data, "--out", tmp_path / "model", *words, *SMALL, "--epochs", 1)
 
 
 def test_a_batch_too_large_for_the_data_is_made_smaller(folder_data: Path, tmp_path: Path) -> None:

@@ -20,12 +20,15 @@ LARGE_GROUP = 0.25
 The others come in any order: were all sorted, the patients with many scans would all stand in train."""
 
 
-def split_scans(scans: Sequence[Scan], validation_share: float, seed: int) -> list[Scan]:
+def split_scans(
+    scans: Sequence[Scan], validation_share: float, seed: int, outliers: Sequence[str] = ()
+) -> list[Scan]:
     """Give every scan its split for a training, keeping the one it came with.
 
     Scans without a split, or those in `train` when none stands in `val`, are divided so that no patient, and no two
     identical files (nor nearly identical ones, where the manifest has perceptual hashes), stand on both sides, and the
-    labels keep their shares. Without patient ids each scan counts as its own patient. Raises DataError when a label ends up on one side only.
+    labels keep their shares. Without patient ids each scan counts as its own patient. Raises DataError when a label ends up on one side only,
+    unless it is one of `outliers`.
     """
     decided = list(scans)
     if any(not scan.split for scan in scans):
@@ -46,7 +49,8 @@ def split_scans(scans: Sequence[Scan], validation_share: float, seed: int) -> li
         )
         for index, side in zip(undivided, sides, strict=True):
             decided[index] = replace(decided[index], split=side)
-    _require_labels(decided, ("train", "val"), "leave the label out with --labels")
+    labelled = [scan for scan in decided if scan.label not in outliers]
+    _require_labels(labelled, ("train", "val"), "leave the label out with --labels")
     return decided
 
 
