@@ -71,11 +71,11 @@ def test_it_names_packages_with_version_and_address(made: dict[str, Any], name: 
 
 
 def test_it_names_the_bundled_model_with_hash_sources_and_licences(made: dict[str, Any]) -> None:
-    card = ModelCard.load(MODEL_STORE / MODEL_NAME / "1.0.0" / "model.json")
+    card = ModelCard.load(MODEL_STORE / MODEL_NAME / "2.0.0" / "model.json")
 
     found = component(made, MODEL_NAME)
 
-    assert (found["type"], found["version"]) == ("machine-learning-model", "1.0.0")
+    assert (found["type"], found["version"]) == ("machine-learning-model", "2.0.0")
     assert found["hashes"] == [{"alg": "SHA-256", "content": card.weights_sha256}]
     datasets = found["modelCard"]["modelParameters"]["datasets"]
     assert [dataset["name"] for dataset in datasets] == [source["name"] for source in card.data["sources"]]
