@@ -28,7 +28,7 @@ class JSONParser(parsers.JSONParser):
             content: dict[str, Any] = json.loads(text, object_pairs_hook=object_of)
         except RecursionError as error:
             raise exceptions.ParseError("JSON parse error - it nests too deep.") from error
-        except ValueError as error:
+        except (ValueError, LookupError) as error:  # a coding can be known, and be none of text: base64
             raise exceptions.ParseError(f"JSON parse error - {error}") from error
         return content
 

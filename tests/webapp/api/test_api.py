@@ -167,6 +167,18 @@ def test_a_body_that_nests_too_deep_is_a_clear_error() -> None:
 
 
 @pytest.mark.parametrize(
+    ("path", "kind"), [("auth/token/", "application/json"), ("scans/", "multipart/form-data; boundary=x")]
+)
+def test_a_body_in_a_coding_that_is_none_of_text_is_a_clear_error(
+    clinician: User, api: Clients, path: str, kind: str
+) -> None:
+    body = b'--x\r\nContent-Disposition: form-data; name="eye"\r\n\r\nOD\r\n--x--\r\n'
+    answer = api(clinician).generic("POST", f"/api/v1/{path}", body, f"{kind}; charset=base64")
+    assert answer.status_code == 400
+    assert answer.json()["error"]["code"] == "parse_error"
+
+
+@pytest.mark.parametrize(
     ("content_type", "limit_mib"), [("application/json", 2), ("multipart/form-data; boundary=x", 33)]
 )
 def test_a_body_that_announces_too_much_is_not_read(
