@@ -83,16 +83,23 @@ def take_in() -> int:
     A file that can't be read holds up nothing else; `fault` tells of it.
     """
     path = Path(settings.MODEL_CHANGES_FILE)
+    taken = 0
     try:
-        try:
-            return all_or_nothing(lambda: _take_in(path))
-        except IntegrityError:  # another process noted the very first offset
-            return all_or_nothing(lambda: _take_in(path))
+        # All of it before anything is sealed: a line that waits longer would lie before what is sealed already.
+        while count := _take_in_some(path):
+            taken += count
     except FileNotFoundError:
-        return 0
+        pass
     except OSError as error:
         log.error("The file of model changes can't be read: %s.", error.strerror)
-        return 0
+    return taken
+
+
+def _take_in_some(path: Path) -> int:
+    try:
+        return all_or_nothing(lambda: _take_in(path))
+    except IntegrityError:  # another process noted the very first offset
+        return all_or_nothing(lambda: _take_in(path))
 
 
 def fault() -> str:
@@ -125,8 +132,10 @@ def _take_in(path: Path) -> int:
             intake.save()
         file.seek(intake.offset)
         content = file.read(MOST_BYTES)
-    # A line that is being written has no end yet; no line of ours is as long as all that is read.
-    whole = content if len(content) == MOST_BYTES else content[: content.rfind(b"\n") + 1]
+    # A line that is being written, or was not read to its end, has none yet; none of ours is as long as all that is read.
+    whole = content[: content.rfind(b"\n") + 1]
+    if not whole and len(content) == MOST_BYTES:
+        whole = content
     lines = whole.splitlines(keepends=True)
     if not lines:
         return 0

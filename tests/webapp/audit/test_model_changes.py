@@ -16,7 +16,7 @@ from serving.changes import choice_sha256, note
 from serving.registry import Choice
 from tests.webapp.audit.conftest import Written, collection, verified
 from webapp.accounts.models import User
-from webapp.audit import sealing
+from webapp.audit import model_changes, sealing
 from webapp.audit.models import Action, Record, RefusedLine
 from webapp.audit.recording import record
 
@@ -146,6 +146,18 @@ def test_half_a_line_waits_for_its_end(changes: Path, written: Written) -> None:
     assert written() == []
     changes.write_bytes(whole)
     assert [record.action for record in written()] == ["model.promote"]
+
+
+def test_more_than_is_read_at_once_is_taken_in_whole(
+    changes: Path, written: Written, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for version in range(10):
+        promote(changes, f"1.{version}.0")
+    monkeypatch.setattr(model_changes, "MOST_BYTES", 2 * changes.stat().st_size // 7)
+
+    assert [record.object_id for record in written()] == [
+        f"retina-oct/1.{version}.0" for version in range(10)
+    ]
 
 
 @pytest.mark.parametrize(
