@@ -10,9 +10,10 @@ import io
 import logging
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 from traceback import extract_tb
+from typing import Any
 
 from PIL import Image, TiffImagePlugin
 
@@ -56,6 +57,8 @@ class Examined:
     _read: Callable[[], Rgb]
     _content: bytes
     _declared_type: str | None
+    dicom_header: Any = field(default=None, repr=False)
+    """The elements of a DICOM file as `dicom.header` has read them; None for other files."""
 
     def decode(self) -> Picture:
         """The picture; to be called once. Raises ImageError as `decode` does, Busy when a process of its own did not get to it."""
@@ -138,6 +141,7 @@ def _examined_dicom(content: bytes, declared_type: str | None) -> Examined:
         partial(dicom.pixels, data, layout),
         content,
         declared_type,
+        data,
     )
 
 

@@ -11,7 +11,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from handlers import dicom, formats
+from handlers import dicom
 from handlers.dicom.elements import PER_FRAME, SHARED
 from handlers.errors import ImageError
 
@@ -58,14 +58,8 @@ class Identity:
     """Maker and model by which it was taken, of those in devices.json: never the file's own words, which may be any."""
 
 
-def identity(content: bytes) -> Identity:
-    """What a DICOM file says of eye, patient, date and device; nothing for other files. What can't be read isn't said."""
-    if formats.media_type(content) != formats.DICOM:
-        return Identity()
-    try:
-        header = dicom.header(content)
-    except ImageError:
-        return Identity()
+def identity(header: Any) -> Identity:
+    """What a DICOM file says of eye, patient, date and device, by its `dicom.header`. What can't be read isn't said."""
     patient = _text(header, "PatientID")
     if patient.casefold() in NOBODY or len(patient) > LONGEST_NUMBER:
         patient = ""

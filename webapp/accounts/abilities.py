@@ -18,7 +18,10 @@ class Ability(models.TextChoices):
     READ = "may_read", "Gives verdicts and draws"
     ADJUDICATE = "may_adjudicate", "Settles scans on which readers disagree"
     EXPORT = "may_export", "Takes exports and reports along"
-    CALIBRATE = "may_calibrate", "Fits the model's answers to this installation's own scans, and takes that back"
+    CALIBRATE = (
+        "may_calibrate",
+        "Fits the model's answers to this installation's own scans, and takes that back",
+    )
     MANAGE = "may_manage", "Opens the administration, changes and deletes what is others'"
 
 

@@ -23,19 +23,22 @@ class Kept(TextChoices):
     KEEP = "keep", "All as they are"
 
 
-def file_facts(content: bytes, user: User) -> dict[str, Any]:
+def file_facts(header: Any, user: User) -> dict[str, Any]:
     """What to keep of an uploaded file's own facts, by the names of a scan's fields; what it doesn't say is left out.
 
+    `header` is a DICOM file's (`Examined.dicom_header`), None for other files: those say nothing.
     A pixel's width and height in micrometres; by the setting the eye, the patient, when the picture was taken and by
     what.
     A pseudonym is the same for all files of a patient in the uploader's clinic, and means nothing in another one.
     """
-    size = pixel_size(content)
+    if header is None:
+        return {}
+    size = pixel_size(header)
     facts: dict[str, Any] = {} if size is None else {"micrometres_x": size[0], "micrometres_y": size[1]}
     kept = settings.FILE_IDENTITY
     if kept == Kept.DROP:
         return facts
-    said = identity(content)
+    said = identity(header)
     patient, acquired = said.patient, said.acquired
     if kept == Kept.PSEUDONYMISE:
         whose = f"{user.clinic or user.pk}/{said.issuer}/{patient}"

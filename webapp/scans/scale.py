@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from handlers import dicom, formats
+from handlers import dicom
 from handlers.errors import ImageError
 
 MICROMETRES_PER_MILLIMETRE = 1000
@@ -13,16 +13,14 @@ SMALLEST, LARGEST = 0.1, 1000.0
 DIGITS = 9
 
 
-def pixel_size(content: bytes) -> tuple[float, float] | None:
-    """Width and height of a pixel in micrometres, as a DICOM file says it; None for other files and without it.
+def pixel_size(header: Any) -> tuple[float, float] | None:
+    """Width and height of a pixel in micrometres, by a DICOM file's `dicom.header`; None where it doesn't say it.
 
     Pixel Spacing (0028,0030) holds the distance of rows, then of columns, in millimetres; in multi-frame files it
     stands in the Pixel Measures Sequence (DICOM PS3.3, C.7.6.16.2.1).
     """
-    if formats.media_type(content) != formats.DICOM:
-        return None
     try:
-        return dicom.first(dicom.header(content), _plausible_size)
+        return dicom.first(header, _plausible_size)
     except ImageError:
         return None
 

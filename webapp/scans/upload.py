@@ -82,7 +82,7 @@ def _stored(user: User, content: bytes, examined: Examined, ask: Ask, entered: M
     now = clock.now()
     if known:
         return Upload(known, False, asked if _give_back(known, user, name) else None)
-    facts = file_facts(content, user)
+    facts = file_facts(examined.dicom_header, user)
 
     def write() -> Scan:
         scan = Scan.objects.create(

@@ -7,9 +7,11 @@ import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
+from unittest.mock import Mock
 
 import bson
 import numpy as np
+import pydicom
 import pytest
 import requests
 from django.core.files.uploadedfile import SimpleUploadedFile
@@ -182,6 +184,18 @@ def test_of_a_dicom_file_eye_patient_and_date_are_kept_as_set(
     assert (scan["eye"], scan["acquired"], scan["device"]) == (eye, acquired, device)
     assert re.fullmatch(patient, scan["patient_ref"])
     assert (scan["note"], scan["differences"]) == ("", [])
+
+
+def test_a_dicom_file_is_taken_apart_once(
+    away: None, clinician: User, upload: Upload, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    read = Mock(wraps=pydicom.dcmread)
+    monkeypatch.setattr(pydicom, "dcmread", read)
+
+    scan = upload(clinician, dicom()).json()
+
+    assert (scan["eye"], scan["micrometres_y"]) == ("OS", 3.9)
+    assert read.call_count == 1
 
 
 def test_a_pseudonym_is_one_for_each_patient_of_a_clinic(

@@ -4,6 +4,7 @@ from typing import Any
 
 import pytest
 
+from handlers import dicom
 from tests.dicom_files import dataset, item, set_raw, written
 from tests.images import bscan
 from webapp.scans.scale import pixel_size
@@ -30,8 +31,8 @@ PLACES: dict[str, dict[str, Any]] = {
 @pytest.mark.parametrize("place", PLACES)
 def test_it_is_found_where_it_is_kept(place: str) -> None:
     content = written(dataset(GREY, **PLACES[place]))
-    assert pixel_size(content) == pytest.approx((11.3, 3.9))
-    assert pixel_size(content[132:]) == pytest.approx((11.3, 3.9)), "without a preamble"
+    assert pixel_size(dicom.header(content)) == pytest.approx((11.3, 3.9))
+    assert pixel_size(dicom.header(content[132:])) == pytest.approx((11.3, 3.9)), "without a preamble"
 
 
 VALUES: dict[str, object] = {
@@ -48,10 +49,10 @@ VALUES: dict[str, object] = {
 def test_what_can_not_be_true_is_not_believed(values: str) -> None:
     data = dataset(GREY)
     set_raw(data, "PixelSpacing", VALUES[values])
-    assert pixel_size(written(data)) is None
+    assert pixel_size(dicom.header(written(data))) is None
 
 
 def test_a_comma_is_taken_for_the_decimal_point() -> None:
     data = dataset(GREY)
     set_raw(data, "PixelSpacing", ["0,0039", "0,0113"])
-    assert pixel_size(written(data)) == pytest.approx((11.3, 3.9))
+    assert pixel_size(dicom.header(written(data))) == pytest.approx((11.3, 3.9))
