@@ -115,8 +115,7 @@ def import_(arguments: argparse.Namespace) -> int:
     """Take a model from elsewhere into the data folder's store; no stack is needed."""
     data, stores = _place(arguments)
     make_private(data.torchserve)
-    first = stores.folders[: stores.folders.index(data.model_store)]
-    card = import_model(arguments.source, data.model_store, ModelStores(first))
+    card = import_model(arguments.source, data.model_store, ModelStores(stores.folders[:-1]))
     with Decisions(data, stores).noted("import", card.name, card.version):
         pass
     print(

@@ -36,16 +36,17 @@ def add_data_option(parser: argparse.ArgumentParser) -> None:
 
 
 def stores_of(data: DataFolder, named: Path | None) -> ModelStores:
-    """Where models lie: in the store that is named, or those of the stack that runs on the folder, or the usual ones.
+    """Where models lie: in the store that is named, or that of the stack that runs on the folder, or the usual one.
 
-    Those that were imported are in the folder's own store, which is always among them.
+    Those that were imported are in the folder's own store, which is always the last.
     """
     if named is None:
         try:
-            return ModelStores(Path(folder) for folder in running_state(data)["model_stores"])
+            # The last is the folder's own, by the name that the stack was given for it.
+            named = Path(running_state(data)["model_stores"][0])
         except ServingError:
-            pass
-    return ModelStores([(named or ROOT / "model_store").absolute(), data.model_store])
+            named = ROOT / "model_store"
+    return ModelStores([named.absolute(), data.model_store])
 
 
 def add_up_arguments(parser: argparse.ArgumentParser) -> None:

@@ -5,7 +5,8 @@ from __future__ import annotations
 import argparse
 import json
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -50,6 +51,20 @@ def run(store: Path, data: DataFolder, capsys: pytest.CaptureFixture[str]) -> Ru
         return capsys.readouterr().out
 
     return run
+
+
+@contextmanager
+def running(data: DataFolder, *stores: Path) -> Iterator[Callable[..., int]]:
+    """Runs actions while a stack holds the folder that serves from these stores; its model server is away."""
+    state = {"management_url": "http://127.0.0.1:9", "key_file": "none", "model_stores": [*map(str, stores)]}
+    write_state(data, {"pid": os.getpid(), **state})
+    parser = argparse.ArgumentParser()
+    add_models_arguments(parser)
+    lock = data.hold(print)
+    try:
+        yield lambda *words: models(parser.parse_args([*map(str, words), "--data-dir", str(data.path)]))
+    finally:
+        os.close(lock)
 
 
 def changes(data: DataFolder) -> list[tuple[str, str]]:
@@ -225,24 +240,25 @@ def test_the_stores_of_a_running_stack_are_looked_into(
     data: DataFolder, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     make_model(tmp_path / "another", version="5.0.0")
-    write_state(
-        data,
-        {
-            "pid": os.getpid(),
-            "management_url": "http://127.0.0.1:9",
-            "key_file": "none",
-            "model_stores": [str(tmp_path / "another")],
-        },
-    )
-    lock = data.hold(print)
-    try:
-        parser = argparse.ArgumentParser()
-        add_models_arguments(parser)
-        models(parser.parse_args(["show", NAME, "5.0.0", "--data-dir", str(data.path)]))
-    finally:
-        os.close(lock)
+    with running(data, tmp_path / "another", data.model_store) as run:
+        run("show", NAME, "5.0.0")
 
     assert str(tmp_path / "another" / NAME / "5.0.0") in capsys.readouterr().out
+
+
+def test_a_folder_that_a_stack_was_given_by_another_name_is_still_its_own(
+    data: DataFolder, store: Path, tmp_path: Path
+) -> None:
+    (tmp_path / "link").symlink_to(data.path)
+    default = make_model(data.model_store, version="2.0.0")
+    Registry(data.registry).promoted(NAME, "2.0.0", "")
+
+    with running(data, store, tmp_path / "link" / "model_store") as run:
+        run("import", default)
+        with pytest.raises(ServingError, match="2.0.0 answers by default"):
+            run("remove", NAME, "2.0.0")
+
+    assert default.is_dir()
 
 
 def test_every_action_says_what_it_does(capsys: pytest.CaptureFixture[str]) -> None:
