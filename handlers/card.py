@@ -13,6 +13,7 @@ from handlers.answering import Rule, rules_from
 from handlers.card_statistics import StatisticsFacts, of_labels
 from handlers.checks import (
     FieldError,
+    checked_line,
     checked_mapping,
     checked_number,
     checked_object,
@@ -177,7 +178,7 @@ def _caveats(value: object, labels: tuple[str, ...]) -> dict[str, str]:
 def _groups(value: object, labels: tuple[str, ...]) -> dict[str, tuple[str, ...]]:
     groups: dict[str, tuple[str, ...]] = {}
     for name, members in checked_mapping(value, "groups").items():
-        what = f"groups.{checked_text(name, 'the name of a group')}"
+        what = f"groups.{checked_line(name, 'the name of a group')}"
         given = checked_texts(members, what)
         group = tuple(of_labels(dict.fromkeys(given), what, labels))
         if len(group) < 2 or len(group) < len(given):

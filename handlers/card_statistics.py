@@ -11,6 +11,7 @@ from handlers.checks import (
     FieldError,
     checked_count,
     checked_flag,
+    checked_line,
     checked_mapping,
     checked_object,
     checked_sha256,
@@ -76,7 +77,10 @@ class StatisticsFacts:
                 for label, value in of_labels(calibrated, f"{what}.calibrated_on", labels).items()
             },
             figures=checked_mapping(facts.get("figures", {}), f"{what}.figures"),
-            nearest=checked_texts(facts.get("nearest", []), f"{what}.nearest"),
+            nearest=tuple(
+                checked_line(text, f"{what}.nearest")
+                for text in checked_texts(facts.get("nearest", []), f"{what}.nearest")
+            ),
         )
 
 

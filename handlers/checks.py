@@ -7,6 +7,8 @@ import re
 from collections.abc import Collection, Mapping
 from typing import Any
 
+LONGEST_LINE = 200
+"""Letters of what stands in one line for people, and in one field of a database."""
 SHA256 = re.compile(r"[0-9a-f]{64}")
 
 
@@ -49,6 +51,14 @@ def checked_texts(value: object, what: str) -> tuple[str, ...]:
     if not isinstance(value, list):
         raise FieldError(f"{what} must be a list of texts")
     return tuple(checked_text(item, what) for item in value)
+
+
+def checked_line(value: object, what: str) -> str:
+    """A text of one line that is not too long to be shown in a list."""
+    line = checked_text(value, what)
+    if len(line) > LONGEST_LINE or not line.isprintable():
+        raise FieldError(f"{what} must be one line of up to {LONGEST_LINE} letters")
+    return line
 
 
 def checked_number(value: object, what: str, *, positive: bool = False) -> float:

@@ -23,6 +23,7 @@ from handlers.card_statistics import checked_least
 from handlers.checks import (
     FieldError,
     checked_count,
+    checked_line,
     checked_mapping,
     checked_number,
     checked_object,
@@ -38,7 +39,6 @@ LOOK_EVERY_S = 1.0
 """How long a worker goes by what it saw of the file."""
 MAX_BYTES = 2**20
 """A profile has some 500; what is larger is none, and no worker reads it."""
-MAX_NAME_LENGTH = 200
 DIGITS = 6
 """Of a probability in an answer."""
 
@@ -81,7 +81,7 @@ class Profile:
         )
         known_from = given["known_from"]
         return cls(
-            name=_name(given["name"]),
+            name=checked_line(given["name"], "name"),
             model=checked_text(given["model"], "model"),
             version=checked_text(given["version"], "version"),
             weights_sha256=checked_sha256(given["weights_sha256"], "weights_sha256"),
@@ -205,13 +205,6 @@ def rescaled(probabilities: Mapping[str, float], used: float, temperature: float
     powers = {label: probability ** (used / temperature) for label, probability in probabilities.items()}
     total = sum(powers.values())
     return {label: round(power / total, DIGITS) for label, power in powers.items()} if total else dict(powers)
-
-
-def _name(value: object) -> str:
-    name = checked_text(value, "name")
-    if len(name) > MAX_NAME_LENGTH or not name.isprintable():
-        raise FieldError(f"name must be one line of up to {MAX_NAME_LENGTH} letters")
-    return name
 
 
 def _moment(value: object) -> str:

@@ -13,6 +13,8 @@ import grpc
 import pytest
 import requests
 
+from handlers.answer import Limits
+from handlers.answering import STATES
 from tests.images import png_bytes
 from tests.services import ModelServer
 from tests.serving.conftest import channel_to
@@ -80,6 +82,7 @@ def test_grpc(model_server: ModelServer, scan: Path, stubs: tuple[ModuleType, Mo
 
     prediction = json.loads(answer.prediction)
     assert prediction["prediction"]["label"] in prediction["probabilities"]
+    assert prediction["state"] in STATES and Limits.__annotations__.keys() <= prediction.keys()
     assert "gradcam" not in prediction
 
 
