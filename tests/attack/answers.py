@@ -25,6 +25,7 @@ VALUES = {
     "uploaded_after": ("2020-01-01T00:00:00Z", "2026-01-01T00:00:00Z"),
     "uploaded_before": ("2020-01-01T00:00:00Z", "2026-01-01T00:00:00Z"),
     "model_version": ("1.0.0",),
+    "state": ("answered", "not_answered"),
     "unread": ("true", "false"),
     "search": ("CNV", "DME", "secret", "settled"),
 }

@@ -17,6 +17,7 @@ from pymongo.database import Database
 
 from tests.webapp.conftest import Clients
 from webapp.accounts.models import User
+from webapp.reviews import following
 from webapp.scans.limits import LIMITS
 from webapp.scans.models import Scan
 
@@ -64,6 +65,7 @@ def old_scan(fresh_database: Database[dict[str, Any]]) -> ObjectId:
         "label": "CNV",
         "confidence": 0.91,
         "probabilities": PROBABILITIES,
+        "gradcam_label": "CNV",
         "model_name": "retina-oct",
         "model_version": "0.9.0",
         "weights_sha256": "cd" * 32,
@@ -81,7 +83,7 @@ def old_scan(fresh_database: Database[dict[str, Any]]) -> ObjectId:
         reviewed=True,
         **predicted,
     )
-    old.get_model("scans", "Prediction").objects.create(scan=scan, gradcam_label="CNV", **predicted)
+    old.get_model("scans", "Prediction").objects.create(scan=scan, **predicted)
     old.get_model("annotations", "Annotation").objects.create(
         scan_id=scan.pk, author_id=user.pk, selector=SELECTOR, comment="fluid"
     )
@@ -184,6 +186,7 @@ def test_documents_of_the_version_before_are_read_while_both_run(
     fresh_database["scans_scan"].update_one(
         {"_id": old_scan}, {"$unset": dict.fromkeys([*newer, "caveats"], "")}
     )
+    fresh_database["scans_prediction"].update_many({}, {"$unset": dict.fromkeys(LIMITS, "")})
     later = ("blind", "blind_by_server", "after_others", "model_state", "model_set", "model_group")
     fresh_database["reviews_review"].update_many({}, {"$unset": dict.fromkeys(later, "")})
     fresh_database["accounts_user"].update_many({}, {"$unset": {"reads_blind": ""}})
@@ -193,6 +196,7 @@ def test_documents_of_the_version_before_are_read_while_both_run(
 
     assert scan.status_code == 200
     assert (scan.json()["prediction"], scan.json()["acquired"], scan.json()["state"]) == ("CNV", "", None)
+    assert list(following.answers([Scan.objects.get(pk=old_scan)])) == []
     for ordering in ("urgent", "state"):
         assert client.get(f"/api/v1/scans/?ordering={ordering}").json()["results"][0]["nearest"] == []
     assert client.get(f"/api/v1/scans/{old_scan}/reviews/").json()[0]["model_answer"] == "CNV"

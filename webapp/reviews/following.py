@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
+from typing import Any
 
 from webapp.audit.objects import follows
 from webapp.reviews.models import Adjudication, Review
@@ -23,10 +24,16 @@ def answers(scans: Sequence[Scan]) -> Iterator[tuple[Scan, str]]:
     made = Prediction.objects.filter(scan__in=list(answered)).order_by("pk")
     for prediction in made.iterator(chunk_size=CHUNK):
         scan = answered.get(prediction.scan_id)
-        if scan and all(getattr(scan, name) == getattr(prediction, name) for name in PREDICTION_FIELDS):
+        if scan and all(_said(scan, name) == _said(prediction, name) for name in PREDICTION_FIELDS):
             del answered[scan.pk]
     for scan in answered.values():
         yield scan, "the answer that it shows is none of its predictions"
+
+
+def _said(document: Scan | Prediction, name: str) -> Any:
+    """A field's value; None where it says nothing: an earlier version, which runs on for a while, doesn't write all."""
+    value = getattr(document, name)
+    return None if value in ("", [], {}) else value
 
 
 @follows("scan")

@@ -15,22 +15,18 @@ from webapp.accounts.deidentified import DeIdentified
 from webapp.accounts.models import User
 from webapp.annotations.serializers import AnnotationSerializer
 from webapp.api.fields import NumberField, PatternField, TextField, WrittenNumberField
-from webapp.recommendations.answers import State
 from webapp.scans.differences import ENTERED, FoundIn
 from webapp.scans.final_serializers import (
     FinalReadingSerializer,
     RecommendationSerializer,
     shown_final_reading,
 )
+from webapp.scans.limits_serializers import CONFIDENCE_HELP, OR_NULL, PREDICTION_HELP, LimitsSerializer
 from webapp.scans.models import Eye, Scan, Status
 from webapp.scans.scale import LARGEST, SMALLEST
 
 PATTERN = r"^[0-9]{4}(-[0-9]{2}(-[0-9]{2})?)?$"
 WRITTEN_AS = "2024-03-17, 2024-03 or 2024"
-PREDICTION_HELP = (
-    "The most probable label. It is the model's answer where `state` is `answered` or null, and only there."
-)
-CONFIDENCE_HELP = "Probability of that label. Where `state` is `not_answered` it says nothing."
 
 
 class FileTooLarge(exceptions.APIException):
@@ -156,51 +152,6 @@ class DoubtsField(serializers.ListField):
             help_text="Why the picture may be none that the model can judge, as sentences. Show them wherever you show "
             "the prediction. Empty where nothing speaks against it, and while the answer is hidden.",
         )
-
-
-class LimitsSerializer(serializers.Serializer[Any]):
-    """How far the model has answered. All null or empty without a prediction, in those of versions that didn't say, and
-    while the answer is hidden."""
-
-    state = serializers.ChoiceField(
-        choices=State.choices,
-        allow_null=True,
-        help_text="`answered`: `prediction` is the answer. `undecided`: all of `prediction_set` is. `not_answered`: there "
-        "is none; show no label then. Null where that is not known.",
-    )
-    because = serializers.CharField(
-        allow_null=True,
-        help_text="Why, as a code: `unfamiliar`, `no_label`, `too_many`, `one_group`, `several`, `one_label`, "
-        "`no_statistics`.",
-    )
-    prediction_set = serializers.ListField(
-        child=serializers.CharField(),
-        allow_null=True,
-        help_text="Labels that can't be ruled out at 90 %, most probable first. Null where the model can't tell.",
-    )
-    group = serializers.CharField(
-        allow_null=True, help_text="What the labels of the set have in common, as people name it."
-    )
-    familiarity = serializers.FloatField(
-        allow_null=True,
-        help_text="Share of the scans that the model learnt from, or of others like them, that are stranger; 0 to 1.",
-    )
-    known = serializers.BooleanField(
-        allow_null=True, help_text="Whether the picture looks like those that the model learnt from."
-    )
-    nearest = serializers.SerializerMethodField(
-        help_text="Up to three simulated scans that it is most like, in words; never a patient's."
-    )
-    calibration = serializers.CharField(
-        allow_null=True, help_text="The profile of this installation that was applied, by its name."
-    )
-
-    def get_nearest(self, scan: Scan) -> list[str]:
-        return list(scan.nearest or [])
-
-
-OR_NULL = ("prediction", "state", "because", "group", "calibration")
-"""Fields of an answer that are null where nothing is stored."""
 
 
 class ScanSerializer(DeIdentified, LimitsSerializer):

@@ -167,6 +167,7 @@ def years(clinician: User, stranger: User) -> list[Scan]:
             timestamp=begin + timedelta(minutes=number),
             label=("CNV", "DME", "NORMAL")[number % 3],
             eye=("OD", "OS")[number // 2 % 2],
+            state=("not_answered", "answered")[number // 3 % 2],
             reviewed=number // 4 % 2 == 0,
             patient_ref=f"P-{number // 40}",
             status=Status.QUEUED if number // 2 % 10 == 0 else Status.PREDICTED,
@@ -187,6 +188,7 @@ LOOKED_AT = 10
     [
         {},
         {"prediction": "CNV"},
+        {"state": "not_answered"},
         {"status": "queued"},
         {"status": "predicted"},
         {"reviewed": "true"},
