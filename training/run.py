@@ -13,7 +13,7 @@ from accelerate import Accelerator
 from accelerate.utils import set_seed
 
 from handlers.card import ModelCard
-from handlers.network import load_network
+from handlers.network import load_network, pooled_channels
 from training import checkpoint, export, networks
 from training.batches import ordered_batches, training_batches
 from training.data.leaks import find_leaks, refuse_leaks
@@ -118,7 +118,11 @@ def run(job: Job) -> ModelCard | None:
         limits=(*BASE_LIMITS, *leaks),
         made_with=_made_with(job, fitted.best.number),
     )
-    if job.statistics is not None:
+    if job.statistics is not None and pooled_channels(network) is None:
+        accelerator.print(
+            f"{job.recipe.architecture} has no one last layer, and so no statistics of what it learnt"
+        )
+    elif job.statistics is not None:
         # By the weights as they are stored, which are rounded, and so by what will be served.
         card, network = load_network(job.out)
         card = make(job.out, card, gather(card, network, scans, cache=job.cache), job.statistics)

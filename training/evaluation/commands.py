@@ -69,8 +69,7 @@ def evaluate(arguments: argparse.Namespace) -> int:
     Raises an error with a message for people.
     """
     from handlers.card import CARD_NAME
-    from handlers.network import load_network
-    from handlers.statistics import Statistics
+    from handlers.network import load_network, load_statistics
     from training.data.manifest import DataError
     from training.evaluation import report
     from training.evaluation.assessment import Questions, assess
@@ -86,7 +85,7 @@ def evaluate(arguments: argparse.Namespace) -> int:
         raise DataError(f"--bootstrap can't be negative, and is {arguments.bootstrap}")
     explanations = _explanations(arguments.explanations)
     card, network = load_network(arguments.model)
-    statistics = Statistics.load(arguments.model, card)
+    statistics = load_statistics(arguments.model, card, network)
     split, scans, strangers = sort_out(arguments.data, arguments.split, arguments.labels, card.labels)
     if arguments.fit_temperature and split != "val":
         raise DataError(

@@ -103,7 +103,7 @@ def statistics(arguments: argparse.Namespace) -> int:
     Raises an error with a message for people.
     """
     from handlers.card import CARD_NAME
-    from handlers.network import load_network
+    from handlers.network import load_network, pooled_channels
     from handlers.statistics import STATISTICS_NAME
     from training.data.manifest import DataError, read_all
     from training.groups import read_groups
@@ -112,6 +112,8 @@ def statistics(arguments: argparse.Namespace) -> int:
     options = options_of(arguments)
     assert options is not None
     card, network = load_network(arguments.model)
+    if pooled_channels(network) is None:
+        raise DataError(f"{card.architecture} has no one last layer, by whose input a scan could be judged")
     # Known to be good before minutes go by.
     read_groups(options.groups, card.labels)
     scans = _with_splits(card, read_all(arguments.data, least_labels=1))

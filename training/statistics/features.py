@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -13,6 +14,7 @@ from torch import nn
 
 from handlers.card import InputSpec
 from handlers.gradcam import HeadGradCam
+from handlers.network import classifier
 from handlers.user_cache import user_cache
 from training.batches import ordered_batches
 from training.data.manifest import Scan
@@ -55,28 +57,32 @@ class Embedded:
 def embed(network: nn.Module, spec: InputSpec, scans: Sequence[Scan], cache: Path | None = None) -> Embedded:
     """Run the network on scans of any labels; raises DataError naming a scan that can't be read.
 
+    Networks without one last layer have features of no channels.
     `cache` is the folder for reduced scans (default: the user's cache folder).
     """
     labels = sorted({scan.label for scan in scans})
     batches = ordered_batches(scans, labels, spec.size, BATCH_SIZE, cache or user_cache())
     pooled: list[torch.Tensor] = []
-    layer, pool = _before_the_classifier(network)
+    with _listening(network, pooled):
+        outputs = predict_batches(network, spec, batches)
+    features = torch.cat(pooled) if pooled else torch.zeros(len(scans), 0)
+    return Embedded(scans, np.asarray(features.numpy(), np.float32), outputs.logits)
+
+
+def _listening(network: nn.Module, pooled: list[torch.Tensor]) -> AbstractContextManager[object]:
+    """While it lasts, the features of each batch are added to `pooled`, as `handlers.engines.engine.Forward.pooled` has them.
+
+    They are the last feature map's means over rows and columns where Grad-CAM's closed form fits, else what the last
+    layer is fed; there are none of networks without one last layer.
+    """
+    head = HeadGradCam.fits(network)
+    layer = network.get_submodule("head") if head else classifier(network)
+    if layer is None:
+        return nullcontext()
+    channels_last = isinstance(layer, nn.Linear)
 
     def keep(_module: nn.Module, inputs: tuple[torch.Tensor, ...]) -> None:
-        pooled.append(pool(inputs[0]).float().cpu())
+        values = inputs[0].float() if channels_last else inputs[0].float().flatten(2).mT
+        pooled.append(values.reshape(len(values), -1, values.shape[-1]).mean(1).cpu())
 
-    with layer.register_forward_pre_hook(keep):
-        outputs = predict_batches(network, spec, batches)
-    return Embedded(scans, np.asarray(torch.cat(pooled).numpy(), np.float32), outputs.logits)
-
-
-def _before_the_classifier(network: nn.Module) -> tuple[nn.Module, Callable[[torch.Tensor], torch.Tensor]]:
-    """The module whose input is looked at, and what makes a vector of it.
-
-    It is the head of networks that Grad-CAM's closed form fits, whose last feature map is pooled before the head's
-    norm; of any other network it is timm's classifier, which is fed vectors (or, as a convolution, maps of one pixel).
-    """
-    if HeadGradCam.fits(network):
-        return network.get_submodule("head"), lambda maps: maps.mean((2, 3))
-    classifier: nn.Module = network.get_classifier()  # type: ignore[operator]
-    return classifier, lambda inputs: inputs.flatten(1)
+    return layer.register_forward_pre_hook(keep)
