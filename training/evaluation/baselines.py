@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections import Counter, defaultdict
+from collections import Counter
 from collections.abc import Hashable, Sequence
 from typing import Any
 
@@ -11,6 +11,8 @@ from handlers.errors import ImageError
 from training.data.manifest import DataError, Scan
 
 DIGITS = 4
+LEAST_OF_DEVICE = 10
+"""Scans of one size: of fewer, the most frequent label is found by chance alone."""
 
 
 def baselines(scans: Sequence[Scan]) -> dict[str, Any]:
@@ -21,31 +23,32 @@ def baselines(scans: Sequence[Scan]) -> dict[str, Any]:
     """
     labels = [scan.label for scan in scans]
     sources = [scan.source or "unnamed" for scan in scans]
-    by_source = guesses(labels, sources, [""] * len(scans))
-    by_device = guesses(labels, [(scan.source, *_size(scan)) for scan in scans], sources)
-    found: dict[str, Any] = {"source": _share(by_source), "device": _share(by_device), "sources": {}}
+    devices: list[Hashable] = [(source, *_size(scan)) for source, scan in zip(sources, scans, strict=True)]
+    counts = Counter(devices)
+    # The others of a source count as one more device.
+    devices = [
+        device if counts[device] >= LEAST_OF_DEVICE else source
+        for device, source in zip(devices, sources, strict=True)
+    ]
+    by_device = guesses(labels, devices)
+    found: dict[str, Any] = {
+        "source": _share(guesses(labels, sources)),
+        "device": _share(by_device),
+        "sources": {},
+    }
     for source in sorted(set(sources)):
         own = [number for number, name in enumerate(sources) if name == source]
         found["sources"][source] = _share([by_device[number] for number in own])
     return found
 
 
-def guesses(labels: Sequence[str], kinds: Sequence[Hashable], wider: Sequence[Hashable]) -> list[bool]:
-    """Whether the most frequent label of the *other* scans of its kind is that of each scan.
-
-    The scan itself is left out, or a kind of one scan would always be right; such a scan is guessed by its wider kind.
-    """
-    of_kind: dict[Hashable, Counter[str]] = defaultdict(Counter)
-    of_wider: dict[Hashable, Counter[str]] = defaultdict(Counter)
-    for label, kind, broad in zip(labels, kinds, wider, strict=True):
-        of_kind[kind][label] += 1
-        of_wider[broad][label] += 1
-    right = []
-    for label, kind, broad in zip(labels, kinds, wider, strict=True):
-        counts = of_kind[kind] if of_kind[kind].total() > 1 else of_wider[broad]
-        others = counts - Counter([label])
-        right.append(bool(others) and others.most_common(1)[0][0] == label)
-    return right
+def guesses(labels: Sequence[str], kinds: Sequence[Hashable]) -> list[bool]:
+    """Whether each scan's label is the most frequent one of its kind."""
+    counts = Counter(zip(kinds, labels, strict=True))
+    most: dict[Hashable, str] = {}
+    for (kind, label), _ in reversed(counts.most_common()):
+        most[kind] = label
+    return [most[kind] == label for kind, label in zip(kinds, labels, strict=True)]
 
 
 def _size(scan: Scan) -> tuple[int, int]:
