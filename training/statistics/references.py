@@ -19,8 +19,8 @@ from training.statistics.features import Embedded, Features
 WORDS = Path(__file__).with_name("references.toml")
 CANDIDATES = 48
 """Simulated scans of each label, the first of the train split, among which references are chosen."""
-SIZES = ("small", "of middle size", "large")
-"""What the lesions of a label's references are, by thirds of their masks' area."""
+SIZES = ("mild", "moderate", "marked")
+"""How much of a label's lesions its references show, by thirds of their masks' area."""
 PER_SIZE = 2
 
 
@@ -50,12 +50,12 @@ def choose(simulated: Embedded) -> References:
     texts: list[str] = []
     for label in sorted({scan.label for scan in simulated.scans}):
         own = simulated.take(np.flatnonzero(simulated.labels == label).tolist())
-        told = f"simulated {label}: {words[label]}" if label in words else f"simulated {label}"
+        shown = f": {words[label]}" if label in words else ""
         for size, part in _by_size(own):
             directions = unit(part.features)
             order = np.argsort(-(directions @ directions.mean(axis=0)), kind="stable")[:PER_SIZE]
             vectors.append(directions[order])
-            texts += [f"{told} ({size})" if size else told] * len(order)
+            texts += [f"simulated {label}{f', {size}' if size else ''}{shown}"] * len(order)
     return References(np.concatenate(vectors).astype(np.float16), tuple(texts))
 
 
