@@ -100,6 +100,7 @@ def train(arguments: argparse.Namespace) -> int:
         os.execv(sys.executable, [*launcher, *count, str(CLI), *sys.argv[1:]])
 
     # torch takes seconds to load: not before the values are known to be good.
+    from handlers.statistics import STATISTICS_NAME
     from handlers.user_cache import user_cache
     from training import export
     from training.run import Job, run
@@ -123,9 +124,8 @@ def train(arguments: argparse.Namespace) -> int:
     )
     if card is not None:
         print_figures(card.metrics["validation"])
-        print(
-            f"wrote {arguments.out / export.WEIGHTS_NAME} and {export.CARD_NAME} of {card.name} {card.version}"
-        )
+        files = [export.WEIGHTS_NAME, *([STATISTICS_NAME] if card.statistics else []), export.CARD_NAME]
+        print(f"wrote {', '.join(files)} of {card.name} {card.version} to {arguments.out}")
     return 0
 
 

@@ -15,9 +15,11 @@ from safetensors.torch import save_file
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
 from handlers.card import CardError
+from handlers.engines.settings import EAGER, EngineSettings
 from handlers.network import build_network, load_network
 from handlers.predictor import Predictor
 from handlers.preprocessing import to_tensor
+from handlers.request import Request
 from handlers.trial import try_out
 from training import run as training_run
 from training.cache import read_pixels
@@ -63,6 +65,18 @@ def test_a_trained_model_tells_the_labels_apart(manifest_data: Path, tmp_path: P
         said = [card.labels[index] for index in network(batch).argmax(1)]
     right = sum(label == scan.label for label, scan in zip(said, scans, strict=True))
     assert right >= 0.75 * len(scans)
+
+    served = Predictor.load(out, settings=EngineSettings(EAGER))
+    (answer,) = served.answer([Request(scans[0].path.read_bytes())])
+    assert isinstance(answer, dict) and answer["familiarity"] is not None, "it comes with statistics"
+
+
+def test_statistics_are_left_out_on_request(folder_data: Path, tmp_path: Path) -> None:
+    out = tmp_path / "model"
+    assert run("--data", folder_data, "--out", out, *SMALL, "--epochs", 1, "--statistics", "none") == 0
+    card, _ = load_network(out)
+    assert card.statistics is None and not (out / "statistics.safetensors").exists()
+    assert "--statistics none" in card.made_with["command"]
 
 
 class Terminal(io.StringIO):
