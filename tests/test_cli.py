@@ -1,6 +1,7 @@
 """The command line as a person meets it."""
 
 import argparse
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -23,7 +24,7 @@ def test_help_names_every_command() -> None:
 
     assert shown.returncode == 0
     for name in cli.COMMANDS:
-        assert f"\n    {name} " in shown.stdout
+        assert re.search(rf"^    {name}\b", shown.stdout, re.MULTILINE)
 
 
 def test_no_command_shows_the_help() -> None:
