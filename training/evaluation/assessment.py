@@ -15,7 +15,7 @@ from training.data.sources import is_simulated
 from training.evaluation.baselines import baselines
 from training.evaluation.bootstrap import intervals
 from training.evaluation.figures import DIGITS, by_source, figures, merged, sensitivities
-from training.evaluation.honesty import Said, answers, right_by_groups, sets, states, strangers
+from training.evaluation.honesty import Said, answered, answers, right_by_groups, sets, states, strangers
 from training.evaluation.selective import risk_coverage
 from training.prediction import Outputs
 from training.statistics.features import Embedded
@@ -96,6 +96,10 @@ def honesty(card: ModelCard, embedded: Embedded, statistics: Statistics | None) 
         "risk_coverage": {
             name: {"exact": risk_coverage(order, wrong), "grouped": risk_coverage(order, ~by_groups)}
             for name, order in orders.items()
+        },
+        "answered": {
+            "exact": answered(said, (~wrong).tolist()),
+            "grouped": answered(said, by_groups.tolist()),
         },
         "states": states(said, truth, card),
         "states_by_source": {

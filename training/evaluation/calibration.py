@@ -27,9 +27,14 @@ def calibration_error(probabilities: torch.Tensor, targets: torch.Tensor) -> flo
     Calibration of Modern Neural Networks", ICML 2017, equation 3.
     """
     confidence, predicted = probabilities.max(1)
-    gaps = (predicted == targets).double() - confidence.double()
+    return calibration_error_of(confidence, predicted == targets)
+
+
+def calibration_error_of(confidence: torch.Tensor, right: torch.Tensor) -> float:
+    """The same by the confidence (0 to 1) of each answer and whether it is right."""
+    gaps = right.double() - confidence.double()
     by_bin = torch.zeros(CALIBRATION_BINS, dtype=torch.float64).index_add(0, _bin_of(confidence), gaps)
-    return float(by_bin.abs().sum() / len(targets))
+    return float(by_bin.abs().sum() / len(right))
 
 
 def reliability(probabilities: torch.Tensor, targets: torch.Tensor) -> list[Bin]:

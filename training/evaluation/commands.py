@@ -169,6 +169,7 @@ def essence(assessment: dict[str, Any]) -> dict[str, Any]:
         "merged": assessment["merged"],
         "baselines": assessment["baselines"],
         "grouped": assessment["grouped"],
+        "answered": assessment["answered"],
         "states": assessment["states"],
         "sets": assessment["sets"],
         "aurc": {

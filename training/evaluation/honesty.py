@@ -11,14 +11,18 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+import torch
 
 from handlers.answering import ANSWERED, NO_STATISTICS, STATES, Decision, Situation, decide, prediction_set
 from handlers.card import ModelCard
 from handlers.statistics import Statistics
+from training.evaluation.calibration import calibration_error_of
 from training.groups import group_of
 from training.statistics.features import Embedded
 
 DIGITS = 4
+SURE = 0.9
+"""Confidence from which a reader would not look for long."""
 
 
 @dataclass(frozen=True)
@@ -84,6 +88,25 @@ def states(said: Sequence[Said], truth: Sequence[str], card: ModelCard) -> dict[
             "because": dict(sorted(Counter(said[number].decision.because for number in chosen).items())),
         }
     return found
+
+
+def answered(said: Sequence[Said], right: Sequence[bool]) -> dict[str, float | int | None]:
+    """How far the confidence of the answered scans can be believed, by whether each answer is right.
+
+    `sure` is the share of them with a confidence from `SURE` on, and `sure_wrong` the share of those that are wrong.
+    """
+    chosen = [number for number, one in enumerate(said) if one.decision.state == ANSWERED]
+    if not chosen:
+        return {"scans": 0, "calibration_error": None, "sure": None, "sure_wrong": None}
+    confidence = torch.tensor([said[number].confidence for number in chosen], dtype=torch.float64)
+    good = torch.tensor([right[number] for number in chosen])
+    sure = confidence >= SURE
+    return {
+        "scans": len(chosen),
+        "calibration_error": round(calibration_error_of(confidence, good), DIGITS),
+        "sure": round(float(sure.double().mean()), DIGITS),
+        "sure_wrong": round(float((~good[sure]).double().mean()), DIGITS) if bool(sure.any()) else None,
+    }
 
 
 def sets(said: Sequence[Said], truth: Sequence[str], labels: Sequence[str]) -> dict[str, Any] | None:

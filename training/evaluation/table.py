@@ -61,5 +61,10 @@ def print_honesty(assessment: dict[str, Any]) -> None:
             f"{state:<14}{row['share']:>7.3f} of the scans, accuracy {figure(row['accuracy'])}, "
             f"with groups {figure(row['accuracy_by_groups'])}"
         )
+    for kind, row in assessment["answered"].items():
+        print(
+            f"answered, {kind}: calibration error {figure(row['calibration_error'])}, "
+            f"of those with confidence from 0.9 on {figure(row['sure_wrong'])} wrong"
+        )
     for label, row in (assessment["strangers"] or {}).items():
         print(f"{label}, unknown to the model: {row['answered']:.2f} of {row['scans']} answered as one label")

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from handlers.card import ModelCard
-from tests.models import make_model
+from tests.models import give_statistics, make_model
 from tests.training.conftest import write_scan
 from training.data.manifest import DataError, read_all
 from training.evaluation.commands import add_evaluate_arguments, evaluate
@@ -80,6 +80,10 @@ def test_a_report_a_file_of_numbers_and_a_row_per_scan(
     assert set(numbers["sources"]) == {"octdl", "simulator"}
     assert set(numbers["sensitivities"]) == {"CNV", "DME", "MH"}
 
+    assert numbers["states"]["answered"]["share"] == 1, "without statistics, all is answered"
+    assert numbers["sets"] is None and numbers["strangers"]["ERM"]["answered"] == 1
+    assert numbers["risk_coverage"]["confidence"]["exact"]["aurc"] == stored["aurc"]["confidence"]["exact"]
+
     page = (out / "report.html").read_text()
     assert "Sure and wrong" in page and "data:image/jpeg;base64" in page
     assert not re.search(r"""(src|href)=["']http|url\(http|<script""", page)
@@ -94,6 +98,19 @@ def test_a_report_a_file_of_numbers_and_a_row_per_scan(
     assert sum(
         float(rows[0][label]) for label in ModelCard.load(model / "model.json").labels
     ) == pytest.approx(1, abs=1e-3)
+
+
+def test_a_model_with_statistics_is_held_to_what_it_would_answer(
+    model: Path, data: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    give_statistics(model, known_from=1.0)
+    run(model, data, tmp_path / "report")
+    numbers = json.loads((tmp_path / "report" / "evaluation.json").read_text())
+    assert numbers["states"]["not_answered"]["because"] == {"unfamiliar": 6}, "made-up statistics know no scan"
+    assert set(numbers["risk_coverage"]) == {"confidence", "familiarity"}
+    assert numbers["sets"]["labels"]["CNV"]["scans"] == 2
+    assert "ERM, unknown to the model: 0.00 of 1 answered" in capsys.readouterr().out
+    assert "not answered" in (tmp_path / "report" / "report.html").read_text()
 
 
 def test_files_of_several_data_sets_are_named_from_the_folder_that_holds_them(
