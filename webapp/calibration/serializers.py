@@ -12,7 +12,7 @@ from webapp.calibration.fitting import By
 from webapp.calibration.models import CalibrationProfile
 
 
-class StatesSerializer(serializers.Serializer[Any]):
+class StateSharesSerializer(serializers.Serializer[Any]):
     """Shares of scans, 0 to 1."""
 
     answered = serializers.FloatField()
@@ -20,7 +20,7 @@ class StatesSerializer(serializers.Serializer[Any]):
     not_answered = serializers.FloatField()
 
 
-class LabelFiguresSerializer(serializers.Serializer[Any]):
+class CalibrationOfLabelSerializer(serializers.Serializer[Any]):
     """Of a label's scans. Null where the model has no statistics."""
 
     scans = serializers.IntegerField()
@@ -28,7 +28,7 @@ class LabelFiguresSerializer(serializers.Serializer[Any]):
     set_size = serializers.FloatField(allow_null=True, help_text="Labels in a set, on average.")
 
 
-class FiguresSerializer(serializers.Serializer[Any]):
+class CalibrationFiguresSerializer(serializers.Serializer[Any]):
     """How well verified scans are answered; shares are 0 to 1, null where there is nothing to count."""
 
     scans = serializers.IntegerField()
@@ -38,9 +38,9 @@ class FiguresSerializer(serializers.Serializer[Any]):
     log_loss = serializers.FloatField()
     coverage = serializers.FloatField(allow_null=True)
     set_size = serializers.FloatField(allow_null=True)
-    states = StatesSerializer()
+    states = StateSharesSerializer()
     right_of_answered = serializers.FloatField(allow_null=True)
-    labels = serializers.DictField(child=LabelFiguresSerializer())
+    labels = serializers.DictField(child=CalibrationOfLabelSerializer())
 
 
 class CalibrationSerializer(serializers.ModelSerializer[CalibrationProfile]):
@@ -58,8 +58,8 @@ class CalibrationSerializer(serializers.ModelSerializer[CalibrationProfile]):
     )
     labels = serializers.DictField(child=serializers.IntegerField(), read_only=True)
     left_out = serializers.ListField(child=serializers.CharField(), read_only=True)
-    before = FiguresSerializer(read_only=True)
-    after = FiguresSerializer(read_only=True)
+    before = CalibrationFiguresSerializer(read_only=True)
+    after = CalibrationFiguresSerializer(read_only=True)
 
     class Meta:
         model = CalibrationProfile
@@ -81,7 +81,7 @@ class NewCalibrationSerializer(serializers.Serializer[Any]):
     dry_run = TrueFalseField(default=False, help_text="Show before and after, and store nothing.")
 
 
-class UndoneSerializer(serializers.Serializer[Any]):
+class UndoneCalibrationSerializer(serializers.Serializer[Any]):
     """What became of it."""
 
     undone = CalibrationSerializer()

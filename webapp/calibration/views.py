@@ -21,7 +21,7 @@ from webapp.calibration.models import CalibrationProfile
 from webapp.calibration.serializers import (
     CalibrationSerializer,
     NewCalibrationSerializer,
-    UndoneSerializer,
+    UndoneCalibrationSerializer,
 )
 from webapp.inference.client import ModelUnavailable
 from webapp.scans.disclosure import disclose_everything
@@ -93,7 +93,7 @@ class UndoCalibrationView(APIView):
     permission_classes = (NeedsAbility,)
     needed_to_look = needed_to_change = Ability.CALIBRATE
 
-    @extend_schema(request=None, responses=UndoneSerializer)
+    @extend_schema(request=None, responses=UndoneCalibrationSerializer)
     def post(self, request: Request) -> Response:
         """Take back the calibration in use; the one before it is in use again, or the model's card.
 
@@ -103,4 +103,4 @@ class UndoCalibrationView(APIView):
         disclose_everything(request.user)
         with _answering():
             undone, used = profiles.undo(request.user)
-        return Response(UndoneSerializer({"undone": undone, "in_use": used}).data)
+        return Response(UndoneCalibrationSerializer({"undone": undone, "in_use": used}).data)

@@ -13,9 +13,13 @@ import pytest
 from django.core.management import CommandError, call_command
 from django.test import Client
 
+from handlers.answering import prediction_set
 from handlers.card import ModelCard
+from handlers.engines.settings import EngineSettings
 from handlers.local_calibration import LocalCalibration, load_profile, rescaled
-from tests.images import encoded
+from handlers.predictor import Predictor
+from handlers.request import Options, Request
+from tests.images import encoded, png_bytes
 from tests.webapp.audit.conftest import Written, told, written
 from tests.webapp.calibration.conftest import Verified
 from tests.webapp.conftest import Clients
@@ -293,3 +297,32 @@ def test_a_folder_that_cannot_be_written_to_changes_nothing(
 def test_without_the_model_server_nobody_knows_what_answers(folder: Path, away: None, db: None) -> None:
     with pytest.raises(CommandError, match="The model server can't answer"):
         command()
+
+
+def test_answers_of_the_model_name_the_profile_and_go_by_it(
+    folder: Path, verified: Verified, card: ModelCard, model: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The model server's own code, with the file that the web app has written."""
+    monkeypatch.setenv("RETINOTE_CALIBRATION_DIR", str(folder))
+    monkeypatch.setattr("handlers.local_calibration.LOOK_EVERY_S", 0.0)
+    predictor = Predictor.load(model, settings=EngineSettings("eager"))
+    picture = Request(png_bytes(), options=Options(explain=False))
+
+    def answer() -> Any:
+        (found,) = predictor.answer([picture])
+        return found
+
+    before = answer()
+    verified(50)
+    made = profiles.calibrate()
+
+    after = answer()
+
+    assert (before["calibration"], after["calibration"]) == (None, made.name)
+    softer = rescaled(before["probabilities"], card.temperature, made.temperature)
+    assert after["probabilities"] == pytest.approx(softer, abs=1e-4)
+    assert after["prediction_set"] == prediction_set(after["probabilities"], made.least)
+    assert after["known"] is (after["familiarity"] >= made.known_from)
+    profiles.undo()
+    again = answer()
+    assert (again["calibration"], again["probabilities"]) == (None, before["probabilities"])

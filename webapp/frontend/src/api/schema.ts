@@ -109,6 +109,49 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/calibrations/": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** @description The calibrations, newest first, the last 100 of them. */
+        get: operations["calibrations_list"];
+        put?: never;
+        /**
+         * @description Fit temperature, sets and familiarity to the verified scans; the weights stay as they are.
+         *
+         *     409 (`calibration_refused`) where the scans are too few, of too few patients, or all of one label.
+         */
+        post: operations["calibrations_create"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/calibrations/undo/": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * @description Take back the calibration in use; the one before it is in use again, or the model's card.
+         *
+         *     409 (`calibration_refused`) where none is in use.
+         */
+        post: operations["calibrations_undo_create"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/dashboard/": {
         parameters: {
             query?: never;
@@ -436,10 +479,11 @@ export interface components {
          *     * `may_read` - Gives verdicts and draws
          *     * `may_adjudicate` - Settles scans on which readers disagree
          *     * `may_export` - Takes exports and reports along
+         *     * `may_calibrate` - Fits the model's answers to this installation's own scans, and takes that back
          *     * `may_manage` - Opens the administration, changes and deletes what is others'
          * @enum {string}
          */
-        AbilitiesEnum: "may_see_clinic" | "may_see_all" | "may_see_patients" | "may_see_readings" | "may_upload" | "may_read" | "may_adjudicate" | "may_export" | "may_manage";
+        AbilitiesEnum: "may_see_clinic" | "may_see_all" | "may_see_patients" | "may_see_readings" | "may_upload" | "may_read" | "may_adjudicate" | "may_export" | "may_calibrate" | "may_manage";
         /** @description What settles a scan. */
         Adjudication: {
             readonly id: string;
@@ -534,6 +578,92 @@ export interface components {
          * @enum {string}
          */
         ByEnum: "adjudicator" | "readers" | "disputed";
+        /** @description A calibration. One that was not stored has no name, and is not in use. */
+        Calibration: {
+            /** @description Each prediction names it; empty when it was tried. */
+            readonly name: string;
+            /** @description Whether the model's answers go by it. */
+            readonly in_use: boolean;
+            /** Model */
+            readonly model_name: string;
+            /** Version */
+            readonly model_version: string;
+            /** Weights */
+            readonly weights_sha256: string;
+            /**
+             * Format: double
+             * @description Divides the logits in place of the card's.
+             */
+            readonly temperature: number;
+            /**
+             * Format: double
+             * @description The familiarity from which on a picture is known; null: the model has no statistics.
+             */
+            readonly known_from: number | null;
+            readonly least: {
+                [key: string]: number;
+            };
+            /** @description Whose scans a label's threshold comes from. */
+            readonly least_by: {
+                [key: string]: "own" | "shared" | "all" | "card";
+            };
+            /** @description On how many it was fitted. */
+            readonly scans: number;
+            /** @description Of how many. */
+            readonly patients: number;
+            readonly labels: {
+                [key: string]: number;
+            };
+            readonly left_out: string[];
+            readonly before: components["schemas"]["CalibrationFigures"];
+            readonly after: components["schemas"]["CalibrationFigures"];
+            /** Format: date-time */
+            readonly made_at: string;
+            /** Format: date-time */
+            readonly undone_at: string | null;
+        };
+        /** @description How well verified scans are answered; shares are 0 to 1, null where there is nothing to count. */
+        CalibrationFigures: {
+            scans: number;
+            /** Format: double */
+            accuracy: number;
+            /**
+             * Format: double
+             * @description Mean probability of the most probable label.
+             */
+            confidence: number;
+            /**
+             * Format: double
+             * @description Expected calibration error, 0 to 1.
+             */
+            calibration_error: number;
+            /** Format: double */
+            log_loss: number;
+            /** Format: double */
+            coverage: number | null;
+            /** Format: double */
+            set_size: number | null;
+            states: components["schemas"]["StateShares"];
+            /** Format: double */
+            right_of_answered: number | null;
+            labels: {
+                [key: string]: components["schemas"]["CalibrationOfLabel"];
+            };
+        };
+        /** @description Of a label's scans. Null where the model has no statistics. */
+        CalibrationOfLabel: {
+            scans: number;
+            /**
+             * Format: double
+             * @description Share whose set holds the label, 0 to 1.
+             */
+            coverage: number | null;
+            /**
+             * Format: double
+             * @description Labels in a set, on average.
+             */
+            set_size: number | null;
+        };
         /** @description Cohen's kappa of two readers' independent readings, or of a reader's blind ones and a version of the model. */
         Cohen: {
             readers: string[];
@@ -777,6 +907,14 @@ export interface components {
         Model: {
             name: string;
             version: string;
+        };
+        /** @description What to do. */
+        NewCalibrationRequest: {
+            /**
+             * @description Show before and after, and store nothing.
+             * @default false
+             */
+            dry_run: boolean;
         };
         /** @enum {unknown} */
         NullEnum: null;
@@ -1191,6 +1329,15 @@ export interface components {
          * @enum {string}
          */
         StateEnum: "answered" | "undecided" | "not_answered";
+        /** @description Shares of scans, 0 to 1. */
+        StateShares: {
+            /** Format: double */
+            answered: number;
+            /** Format: double */
+            undecided: number;
+            /** Format: double */
+            not_answered: number;
+        };
         /** @description How far the model has answered scans: how many, and of those whose state is known the shares. */
         States: {
             answered: number;
@@ -1281,6 +1428,11 @@ export interface components {
          * @enum {string}
          */
         TypeEnum: "FragmentSelector" | "SvgSelector";
+        /** @description What became of it. */
+        UndoneCalibration: {
+            undone: components["schemas"]["Calibration"];
+            in_use: components["schemas"]["Calibration"] | null;
+        };
         /** @description The form fields of an upload. */
         UploadRequest: {
             eye?: components["schemas"]["EyeEnum"] | components["schemas"]["BlankEnum"];
@@ -1679,6 +1831,83 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["TokenPair"];
+                };
+            };
+            "4XX": components["responses"]["Error"];
+            "5XX": components["responses"]["Error"];
+        };
+    };
+    calibrations_list: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Calibration"][];
+                };
+            };
+            "4XX": components["responses"]["Error"];
+            "5XX": components["responses"]["Error"];
+        };
+    };
+    calibrations_create: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: {
+            content: {
+                "application/json": components["schemas"]["NewCalibrationRequest"];
+            };
+        };
+        responses: {
+            /** @description What a calibration would be; nothing was stored. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Calibration"];
+                };
+            };
+            /** @description It is stored, and in use from the next second on. */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Calibration"];
+                };
+            };
+            "4XX": components["responses"]["Error"];
+            "5XX": components["responses"]["Error"];
+        };
+    };
+    calibrations_undo_create: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["UndoneCalibration"];
                 };
             };
             "4XX": components["responses"]["Error"];
