@@ -279,7 +279,9 @@ def running_environment(
         management_url=state["management_url"],
         key_file=Path(state["key_file"]),
         model_metrics=Path(state["metrics_socket"]),
-        calibration=Path(state["calibration"]),
+        calibration=Path(
+            state.get("calibration", data.calibration)
+        ),  # a stack of an earlier version has none
         inherited=inherited,
     )
 

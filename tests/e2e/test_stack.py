@@ -1,5 +1,6 @@
 """The whole stack as a person starts it: ready, watched, stopped, started again."""
 
+import json
 import os
 import signal
 from collections.abc import Callable
@@ -250,6 +251,59 @@ def test_adjudicators_are_appointed_and_dismissed(stack: Stack) -> None:
     assert stack.command("user", "appoint", "judge").stdout == "judge is an adjudicator now.\n"
     nobody = stack.command("user", "appoint", "nobody")
     assert nobody.returncode != 0 and "There is no user nobody" in nobody.stderr
+
+
+VERIFY_SCANS = """
+import io, sys
+import numpy as np
+from PIL import Image
+from webapp import clock
+from webapp.accounts.models import User
+from webapp.inference.client import model_client
+from webapp.scans import storage
+from webapp.scans.models import Scan
+card, noise = model_client().card(), np.random.default_rng(0)
+for number in range(int(sys.stdin.read())):
+    picture = io.BytesIO()
+    Image.fromarray(noise.integers(0, 256, (40, 48), dtype=np.uint8)).save(picture, "PNG")
+    truth, said = card.labels[number % 2], card.labels[number % 3 % 2]
+    Scan.objects.create(
+        user=User.objects.get(username="admin"), sha256=f"{number:064x}", width=48, height=40, status="predicted",
+        image_name=storage.save(picture.getvalue()), predicted_at=clock.now(), note="verified", label=said,
+        probabilities={label: 0.95 if label == said else 0.05 / (len(card.labels) - 1) for label in card.labels},
+        model_name=card.name, model_version=card.version, weights_sha256=card.weights_sha256, reviewed=True,
+        final_reading={"by": "adjudicator", "labels": [truth], "readers": 0, "independent": 0},
+    )
+"""
+
+
+def test_the_model_server_answers_by_a_calibration_until_it_is_taken_back(stack: Stack) -> None:
+    def applied() -> object:
+        key = stack.command("key").stdout.strip()
+        answer = requests.post(
+            f"{stack.state['inference_url']}/predictions/retina-oct",
+            data=png_bytes(),
+            headers={"Authorization": f"Bearer {key}", "Content-Type": "image/png"},
+            timeout=60,
+        )
+        return answer.json()["calibration"]
+
+    refused = stack.command("calibrate")
+    assert refused.returncode != 0 and "There are 0 verified scans" in refused.stderr
+    stack.django(VERIFY_SCANS, "50")
+
+    made = stack.command("calibrate")
+
+    assert made.returncode == 0, made.stderr
+    assert "50 verified scans of 50 patients" in made.stdout
+    (profile,) = (DataFolder(stack.data).calibration).glob("*.json")
+    name = json.loads(profile.read_text(encoding="utf-8"))["name"]
+    assert f"The calibration {name} is in use" in made.stdout
+    wait_for(lambda: applied() == name, what="an answer by the calibration")
+    undone = stack.command("calibrate", "--undo")
+    assert f"The calibration {name} is taken back" in undone.stdout, undone.stderr
+    wait_for(lambda: applied() is None, what="an answer by the card")
+    stack.django("from webapp.scans.models import Scan\nScan.objects.filter(note='verified').delete()", "")
 
 
 def test_versions_are_registered_promoted_rolled_back_and_retired(stack: Stack) -> None:

@@ -42,6 +42,7 @@ class CalibrationProfileAdmin(admin.ModelAdmin[CalibrationProfile]):
         "state",
     )
     list_filter = ("model_version",)
+    list_per_page = 25
     fields = readonly_fields = (
         "name",
         "state",

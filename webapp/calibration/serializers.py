@@ -71,8 +71,13 @@ class CalibrationSerializer(serializers.ModelSerializer[CalibrationProfile]):
 
     def get_in_use(self, profile: CalibrationProfile) -> bool:
         """Whether the model's answers go by it."""
-        used = CalibrationProfile.objects.in_use(settings.MODEL_NAME)
+        used: CalibrationProfile | None = self.context["in_use"]
         return used is not None and used.name == profile.name
+
+
+def in_use() -> dict[str, CalibrationProfile | None]:
+    """The context that these serializers take."""
+    return {"in_use": CalibrationProfile.objects.in_use(settings.MODEL_NAME)}
 
 
 class NewCalibrationSerializer(serializers.Serializer[Any]):

@@ -22,6 +22,7 @@ from webapp.calibration.serializers import (
     CalibrationSerializer,
     NewCalibrationSerializer,
     UndoneCalibrationSerializer,
+    in_use,
 )
 from webapp.inference.client import ModelUnavailable
 from webapp.scans.disclosure import disclose_everything
@@ -61,7 +62,7 @@ class CalibrationsView(APIView):
         found = list(CalibrationProfile.objects.all()[:MOST])
         if found:
             disclose_everything(request.user)  # of few scans, counts and figures tell what was said of each
-        return Response(CalibrationSerializer(found, many=True).data)
+        return Response(CalibrationSerializer(found, many=True, context=in_use()).data)
 
     @extend_schema(
         request=NewCalibrationSerializer,
@@ -82,9 +83,9 @@ class CalibrationsView(APIView):
         with _answering():
             if given.validated_data["dry_run"]:
                 tried = profiles.propose().document(request.user)
-                return Response(CalibrationSerializer(tried).data)
+                return Response(CalibrationSerializer(tried, context=in_use()).data)
             made = profiles.calibrate(request.user)
-        return Response(CalibrationSerializer(made).data, status=status.HTTP_201_CREATED)
+        return Response(CalibrationSerializer(made, context=in_use()).data, status=status.HTTP_201_CREATED)
 
 
 class UndoCalibrationView(APIView):
@@ -103,4 +104,5 @@ class UndoCalibrationView(APIView):
         disclose_everything(request.user)
         with _answering():
             undone, used = profiles.undo(request.user)
-        return Response(UndoneCalibrationSerializer({"undone": undone, "in_use": used}).data)
+        told = UndoneCalibrationSerializer({"undone": undone, "in_use": used}, context=in_use())
+        return Response(told.data)

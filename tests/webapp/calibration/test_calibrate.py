@@ -164,7 +164,7 @@ def test_copies_of_one_picture_count_once(folder: Path, verified: Verified, card
         cv2.resize(smooth, (96, 80)),
         cv2.convertScaleAbs(smooth, alpha=1.15, beta=8),
     ):
-        verified(10, labels=["CNV"], picture=encoded(copy), patient_ref="P-1")
+        verified(10, labels=["CNV"], picture=encoded(np.asarray(copy)), patient_ref="P-1")
     verified(30)
 
     with pytest.raises(CalibrationRefused) as refused:
