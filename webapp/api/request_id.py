@@ -13,8 +13,8 @@ from django.http import HttpRequest, HttpResponse
 from django.utils.functional import SimpleLazyObject
 
 HEADER = "X-Request-Id"
-# What a caller sends goes into log lines: no blanks, no line ends, no novels.
 GROUP = re.compile(r"\(\?P(<\w+>)[^)]*\)")
+# What a caller sends goes into log lines: no blanks, no line ends, no novels.
 WELL_FORMED = re.compile(r"[A-Za-z0-9._-]{8,64}")
 NONE = "-"
 # Where the server's access log finds what Django knows of a request.

@@ -26,8 +26,8 @@ KEPT = {"\u200c", "\u200d", "\u200e", "\u200f", APART, END_OF_PART}
 EAST_ASIAN = (("\u2e80", "\u9fff"), ("\uac00", "\ud7ff"), ("\uf900", "\ufaff"), ("\uff00", "\uffef"))
 SKIN_COLOURS = {chr(number) for number in range(0x1F3FB, 0x1F400)}
 MOST_NAMED = 4
-BLANKS = re.compile(" +")
 """Signs without a glyph that are named one by one; of longer runs the first ones are."""
+BLANKS = re.compile(" +")
 
 
 class Face:
