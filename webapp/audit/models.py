@@ -167,7 +167,16 @@ class Record(Facts):
         verbose_name = "audit record"
         indexes = tuple(
             models.Index(fields=[field, "-number"], name=f"audit_by_{field}")
-            for field in ("actor", "actor_name", "action", "object_id", "scan_id", "scan_ids", "time")
+            for field in (
+                "actor",
+                "actor_name",
+                "action",
+                "object_id",
+                "scan_id",
+                "scan_ids",
+                "time",
+                "request_id",
+            )
         )
 
     def __str__(self) -> str:

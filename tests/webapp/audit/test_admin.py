@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 import io
+import json
 from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Any
 
+from django.contrib import admin
 from django.core.management import call_command
-from django.test import Client
+from django.test import Client, RequestFactory
 
 from tests.webapp.audit.conftest import collection
 from tests.webapp.conftest import Clients
 from webapp.accounts.models import User
 from webapp.audit import sealing
+from webapp.audit.admin import RecordAdmin
 from webapp.audit.models import Record
 from webapp.scans.models import Scan
 
@@ -113,6 +116,16 @@ def test_records_are_filtered_by_object_and_time(
             .count("/change/")
             == shown
         )
+
+
+def test_a_search_reads_what_it_finds_and_no_more(administrator: User, clinician: User) -> None:
+    signed_in(clinician)
+    sealing.seal()
+    searched = RecordAdmin(Record, admin.site).get_search_results
+    for text, found in ((str(clinician.pk), 2), ("clara", 2), ("0" * 32, 0)):
+        page, _ = searched(RequestFactory().get(LIST), Record.objects.order_by("-number"), text)
+        took = json.loads(page.explain(verbosity="executionStats"))["executionStats"]
+        assert (took["nReturned"], took["totalDocsExamined"]) == (found, found), text
 
 
 def listed(**options: Any) -> list[list[str]]:
