@@ -89,7 +89,6 @@ def records(scans: Iterable[Scan], user: User) -> list[Record]:
 def _record(
     scan: Scan, reviews: list[Review], annotations: list[Annotation], final: FinalReading | None
 ) -> Record:
-    current = [review for review in reviews if review.current]
     return Record(
         name=pseudonym("scan", scan.pk),
         # Two clinics may give the same reference to different people.
@@ -97,7 +96,7 @@ def _record(
         scan=scan,
         verdicts=tuple(
             Verdict(pseudonym("reader", review.reader_id), review.verdict, review.label, how(review))
-            for review in current
+            for review in reviews
         ),
         shapes=tuple(
             Shape(
@@ -115,7 +114,7 @@ def _record(
 def _reviews(scans: list[Scan], user: User) -> dict[object, list[Review]]:
     opened = {scan.pk: scan.is_open_to(user) for scan in scans}
     grouped: dict[object, list[Review]] = defaultdict(list)
-    for review in Review.objects.filter(scan__in=list(opened)).order_by("created"):
+    for review in Review.objects.filter(scan__in=list(opened), current=True).order_by("created"):
         if opened[review.scan_id] or review.reader_id == user.pk:
             grouped[review.scan_id].append(review)
     return grouped
