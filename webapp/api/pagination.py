@@ -40,9 +40,9 @@ class NewestFirst(CursorPagination):
         ]
 
     def decode_cursor(self, request: Request) -> Cursor | None:
-        """What a cursor of ours says; raises NotFound for one that nobody was given."""
+        """What a cursor of ours says, None without one; raises NotFound for one that nobody was given."""
         word = request.query_params.get(self.cursor_query_param)
-        if word is None:
+        if not word:
             return None
         return Cursor(*self.opened(word, "newest"))
 

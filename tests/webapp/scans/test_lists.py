@@ -89,8 +89,8 @@ def test_a_wrong_size_of_a_page_is_named(clinician: User, api: Clients, path: st
     assert set(answer.json()["error"]["fields"]) == {"page_size"}
 
 
-def test_an_empty_filter_narrows_nothing(scans: list[str], clinician: User, api: Clients) -> None:
-    query = "&".join(f"{name}=" for name in ScanFilter.base_filters)
+def test_an_empty_filter_or_cursor_narrows_nothing(scans: list[str], clinician: User, api: Clients) -> None:
+    query = "&".join(f"{name}=" for name in (*ScanFilter.base_filters, "cursor", "after"))
     assert len(api(clinician).get(f"/api/v1/scans/?{query}").json()["results"]) == len(scans)
 
 
