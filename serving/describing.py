@@ -8,7 +8,7 @@ from typing import Any
 
 from handlers.card import ModelCard
 from serving.management import ModelVersion
-from serving.registry import Registry
+from serving.registry import Registry, defaults
 from serving.set_aside import SetAside
 from serving.stores import ModelStores
 
@@ -29,6 +29,7 @@ def overview(
     """
     rows: list[Row] = [("model", "version", "served", "workers", "default")]
     problems = []
+    at_start = {} if served else defaults(stores, registry)
     for name in sorted({*stores.names(), *(model for model, _ in served)}):
         in_store = stores.versions(name)
         elsewhere = [other for model, other in served if model == name and other not in in_store]
@@ -37,7 +38,7 @@ def overview(
             problem = None if version in elsewhere else _problem(stores, set_aside, name, version)
             if problem:
                 problems.append(f"{name} {version} is not to be served: {problem}")
-            is_default = record.is_default if served and record else registry.choice(name).default == version
+            is_default = record.is_default if record else at_start.get(name) == version
             rows.append(
                 (
                     name,

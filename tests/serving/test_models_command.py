@@ -112,6 +112,15 @@ def test_a_rollback_before_anything_was_promoted(run: Run) -> None:
         run("rollback", NAME)
 
 
+def test_the_default_of_the_first_start_is_listed(run: Run, data: DataFolder, store: Path) -> None:
+    make_model(store, version="1.1.0", seed=3)
+    make_model(data.model_store, version="2.0.0")
+
+    _, *rows = map(str.split, run("list").splitlines())
+
+    assert rows == [[NAME, "1.0.0", "no", "-"], [NAME, "1.1.0", "no", "-", "yes"], [NAME, "2.0.0", "no", "-"]]
+
+
 def test_a_broken_version_is_listed_with_the_reason(run: Run, data: DataFolder) -> None:
     folder = make_model(data.model_store, version="2.0.0")
     (folder / "weights.safetensors").write_bytes(b"x")
