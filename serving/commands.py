@@ -128,7 +128,9 @@ def import_(arguments: argparse.Namespace) -> int:
 def remove(arguments: argparse.Namespace) -> int:
     """Delete a version from the data folder's store."""
     data, stores = _place(arguments)
-    with Decisions(data, stores).noted("remove", arguments.name, arguments.version):
+    # The record names what goes, also where another store has a version of that name.
+    own = ModelStores([data.model_store])
+    with Decisions(data, own).noted("remove", arguments.name, arguments.version):
         folder = remove_model(data, stores, served(data), arguments.name, arguments.version)
     print(f"{arguments.name} {arguments.version} is deleted from {folder}.")
     return 0

@@ -202,6 +202,17 @@ def test_a_version_is_removed_with_its_archive_and_a_record(run: Run, data: Data
     assert changes(data) == [("model.remove", "retina-oct/2.0.0")]
 
 
+def test_the_record_of_a_version_that_another_store_shadows_names_its_own_weights(
+    run: Run, data: DataFolder
+) -> None:
+    card = json.loads((make_model(data.model_store, seed=9) / "model.json").read_text())
+
+    run("remove", NAME, "1.0.0")
+
+    (change,) = map(json.loads, data.changes.read_text().splitlines())
+    assert change["weights_sha256"] == card["weights_sha256"]
+
+
 def test_what_answers_or_is_served_or_lies_elsewhere_is_not_removed(
     run: Run, data: DataFolder, store: Path
 ) -> None:
