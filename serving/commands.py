@@ -82,9 +82,10 @@ def show(arguments: argparse.Namespace) -> int:
     """Print where a version lies, whether it is served, what is wrong with it, and its card."""
     data, stores = _place(arguments)
     name, version = arguments.name, arguments.version
-    rows = state_of(stores, Registry(data.registry), SetAside(data.set_aside), served(data), name, version)
+    now = served(data)
+    rows = state_of(stores, Registry(data.registry), SetAside(data.set_aside), now, name, version)
     holder = stores.holder(name, version)
-    if holder is None and (name, version) not in served(data):
+    if holder is None and (name, version) not in now:
         raise ServingError(str(stores.problem(name, version)))
     print_table(rows)
     if holder is not None:
