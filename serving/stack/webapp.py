@@ -185,7 +185,7 @@ def environment(
 
 
 def answered_hosts(host: str, names: Sequence[str]) -> list[str]:
-    """Names by which other computers may call a web app that listens on `host`; none where that is this machine alone.
+    """Names by which other computers may call a web app that listens on `host`: where that is this machine, `names` alone.
 
     Raises ServingError for one that is no name.
     """
@@ -194,10 +194,9 @@ def answered_hosts(host: str, names: Sequence[str]) -> list[str]:
             raise ServingError(
                 f"--allowed-host {name}: give a name or address alone, such as oct.example.org."
             )
-    if host in (ports.LOOPBACK, "::1", "localhost"):
-        return list(names)
     own = [] if host in EVERYWHERE else [host]
-    return [f"[{name}]" if ":" in name else name for name in (*own, socket.gethostname(), *names)]
+    beside = [] if host in (ports.LOOPBACK, "::1", "localhost") else [*own, socket.gethostname()]
+    return [f"[{name}]" if ":" in name else name for name in (*beside, *names)]
 
 
 def new_password() -> str:

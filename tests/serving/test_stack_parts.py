@@ -12,6 +12,7 @@ import pytest
 from serving.errors import ServingError
 from serving.stack import ports
 from serving.stack.folder import DataFolder, running_state, write_state
+from serving.stack.webapp import answered_hosts
 from tests.services import free_ports
 
 NOTHING_ASKED: dict[str, int | None] = dict.fromkeys(ports.OFFSETS)
@@ -174,3 +175,16 @@ def free_high_port() -> int:
                 continue
             return port
     pytest.skip("no high port is free")
+
+
+@pytest.mark.parametrize(
+    ("host", "own"),
+    [
+        ("127.0.0.1", []),
+        ("::1", []),
+        ("0.0.0.0", [socket.gethostname()]),
+        ("fd00::2", ["[fd00::2]", socket.gethostname()]),
+    ],
+)
+def test_an_address_of_ipv6_is_answered_as_browsers_write_it(host: str, own: list[str]) -> None:
+    assert answered_hosts(host, ["fd00::1", "oct.example.org"]) == [*own, "[fd00::1]", "oct.example.org"]
