@@ -40,7 +40,7 @@ TIMEOUT_MS = 30_000
 expect.set_options(timeout=TIMEOUT_MS)
 
 
-SIGN_INS = 60
+SIGN_INS = 120
 """Of each person: more than there are windows."""
 MAKE_PEOPLE = f"""
 import json, sys

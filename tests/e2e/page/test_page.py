@@ -80,12 +80,13 @@ def test_the_first_load_is_light_and_brings_no_drawing(enter: Visitor) -> None:
     assert not [name for name in page if "ReadingPage" in name or "PictureCanvas" in name]
 
 
-def test_the_dashboard_counts_what_was_read(enter: Visitor, read_scan: str) -> None:
+def test_the_dashboard_counts_what_was_read(enter: Visitor, clinic: Clinic, read_scan: str) -> None:
+    version = clinic.get("clara", f"{read_scan.strip('/')}/")["model"]["version"]
     window = opened(enter("clara"), "/dashboard")
 
     for title in ("Scans per day", "What the model said", "Queue", "From upload to prediction"):
         expect(window.page.get_by_role("region", name=title)).to_be_visible()
-    expect(window.page.get_by_role("region", name="Readers and model")).to_contain_text("1.0.0")
+    expect(window.page.get_by_role("region", name="Readers and model")).to_contain_text(version)
 
 
 def test_a_reload_keeps_who_is_signed_in_and_signing_out_ends_it_everywhere(

@@ -288,7 +288,7 @@ def test_the_report_is_one_page_with_everything_on_it(enter: Visitor, clinic: Cl
         "P-31",
         scan["prediction"],
         scan["sha256"][:20],
-        "1.0.0",
+        scan["model"]["version"],
         "clara agrees",
         "typical",
         "diagnosis",

@@ -106,7 +106,9 @@ def test_a_model_with_statistics_is_held_to_what_it_would_answer(
     give_statistics(model, known_from=1.0)
     run(model, data, tmp_path / "report")
     numbers = json.loads((tmp_path / "report" / "evaluation.json").read_text())
-    assert numbers["states"]["not_answered"]["because"] == {"unfamiliar": 6}, "made-up statistics know no scan"
+    assert numbers["states"]["not_answered"]["because"] == {"unfamiliar": 6}, (
+        "made-up statistics know no scan"
+    )
     assert set(numbers["risk_coverage"]) == {"confidence", "familiarity"}
     assert numbers["sets"]["labels"]["CNV"]["scans"] == 2
     assert "ERM, unknown to the model: 0.00 of 1 answered" in capsys.readouterr().out
