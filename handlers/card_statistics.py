@@ -46,7 +46,8 @@ class StatisticsFacts:
     """The card's part about statistics.safetensors, whose hash is `sha256`.
 
     A scan is known from a familiarity of `known_from` (0 to 1) on. `figures` are what was measured of all this;
-    `nearest` describes the reference scans in the file, in its order.
+    `nearest` describes the reference scans in the file, in its order. `outliers` are the scans, counted by their
+    labels, from which was learnt what none of the model's labels looks like; empty where none were at hand.
     """
 
     sha256: str
@@ -56,12 +57,13 @@ class StatisticsFacts:
     calibrated_on: dict[str, CalibrationScans]
     figures: dict[str, Any] = field(default_factory=dict)
     nearest: tuple[str, ...] = ()
+    outliers: dict[str, int] = field(default_factory=dict)
 
     @classmethod
     def from_dict(cls, content: object, labels: Collection[str], what: str = "statistics") -> StatisticsFacts:
         """The facts as JSON has them, for a model with these labels. Raises FieldError."""
         names = {known.name for known in fields(cls)}
-        facts = checked_object(content, what, names, optional={"figures", "nearest"})
+        facts = checked_object(content, what, names, optional={"figures", "nearest", "outliers"})
         sets = checked_object(facts["sets"], f"{what}.sets", ("coverage", "least"))
         calibrated = checked_mapping(facts["calibrated_on"], f"{what}.calibrated_on")
         return cls(
@@ -81,6 +83,10 @@ class StatisticsFacts:
                 checked_line(text, f"{what}.nearest")
                 for text in checked_texts(facts.get("nearest", []), f"{what}.nearest")
             ),
+            outliers={
+                label: checked_count(count, f"{what}.outliers.{label}")
+                for label, count in checked_mapping(facts.get("outliers", {}), f"{what}.outliers").items()
+            },
         )
 
 

@@ -3,7 +3,9 @@
 Looked at is the pooled last feature map, a vector of C channels for each scan. How strange it is comes from the distance
 to Gaussians of the labels (K. Lee et al., "A Simple Unified Framework for Detecting Out-of-Distribution Samples and
 Adversarial Attacks", NeurIPS 2018), from its nearest neighbours among scans of the training (Y. Sun et al.,
-"Out-of-Distribution Detection with Deep Nearest Neighbors", ICML 2022), or from both.
+"Out-of-Distribution Detection with Deep Nearest Neighbors", ICML 2022), or from both. Where scans of other diseases
+were at hand, a direction that leads from the training to them counts as well (outlier exposure: D. Hendrycks et al.,
+"Deep Anomaly Detection with Outlier Exposure", ICLR 2019).
 """
 
 from __future__ import annotations
@@ -32,6 +34,8 @@ TENSORS: dict[str, dict[str, tuple[str, ...]]] = {
     NEIGHBOURS: {"references": ("N", "C")},
 }
 """By method the tensors that it needs, and what their sizes mean: equal letters are equal sizes."""
+OUTLIERS = {"outlier_direction": ("C",), "outlier_home": ("O",), "method_home": ("P",)}
+"""The tensors that outliers add: where they lie, and home scans' places along it and strangeness by the method."""
 UNIT_VECTORS = ("references", "nearest")
 
 Tensor = npt.NDArray[np.float32]
@@ -96,7 +100,18 @@ class Statistics:
         return [texts[order[at]] for at in starts], starts
 
     def strangeness(self, pooled: Tensor) -> Tensor:
-        """How far each scan is from those of the training, 0 or greater; figures of two methods can't be compared."""
+        """How far each scan is from those of the training, 0 or greater; figures of two methods can't be compared.
+
+        With outliers, the larger of two ranks among home scans: by the method, and along the outliers' direction.
+        """
+        by_method = self._by_method(pooled)
+        if not self._facts.outliers:
+            return by_method
+        along = outlying(pooled, self._tensors["outlier_direction"])
+        ranks = rank(by_method, self._tensors["method_home"]), rank(along, self._tensors["outlier_home"])
+        return np.maximum(*ranks)
+
+    def _by_method(self, pooled: Tensor) -> Tensor:
         if self._facts.method == MAHALANOBIS:
             return mahalanobis(pooled, *(self._tensors[name] for name in TENSORS[MAHALANOBIS]))
         if self._facts.method == NEIGHBOURS:
@@ -152,6 +167,12 @@ def neighbours(pooled: Tensor, references: Tensor) -> Tensor:
     return np.float32(1) - largest.mean(axis=1, dtype=np.float32)  # type: ignore[no-any-return]
 
 
+def outlying(pooled: Tensor, direction: Tensor) -> Tensor:
+    """How far each scan (scans, C), at a length of 1, lies along a direction (C,)."""
+    along: Tensor = unit(pooled) @ direction
+    return along
+
+
 def rank(strangeness: Tensor, home: Tensor) -> Tensor:
     """The share (0 to 1) of home scans, whose strangeness is ascending, that are less strange than each scan."""
     return (below(strangeness, home) / len(home)).astype(np.float32)
@@ -181,7 +202,7 @@ def needed_tensors(facts: StatisticsFacts) -> dict[str, tuple[str, ...]]:
         needed |= TENSORS[method]
         if facts.method == BOTH:
             needed[home_of(method)] = (f"Q of {method}",)
-    return needed | ({"nearest": ("M", "C")} if facts.nearest else {})
+    return needed | (OUTLIERS if facts.outliers else {}) | ({"nearest": ("M", "C")} if facts.nearest else {})
 
 
 def _checked_shapes(facts: StatisticsFacts, tensors: Mapping[str, npt.NDArray[np.generic]]) -> int:

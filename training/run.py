@@ -125,7 +125,7 @@ def run(job: Job) -> ModelCard | None:
     elif job.statistics is not None:
         # By the weights as they are stored, which are rounded, and so by what will be served.
         card, network = load_network(job.out)
-        card = make(job.out, card, gather(card, network, scans, cache=job.cache), job.statistics)
+        card = make(job.out, card, gather(card, network, every, cache=job.cache), job.statistics)
     checkpoint.remove(job.out)
     return card
 

@@ -76,6 +76,31 @@ def test_both_methods_give_the_mean_of_their_ranks() -> None:
     assert found == pytest.approx(np.mean(ranks, axis=0), abs=1e-6)
 
 
+def test_with_outliers_the_larger_of_two_ranks_counts() -> None:
+    tensors = {
+        "mean": np.zeros(2, np.float32),
+        "projection": 5 * np.eye(2, dtype=np.float32),
+        "centres": np.array([[5, 0], [0, -5]], np.float32),
+        "method_home": np.array([1, 15, 30, 40], np.float32),
+        "outlier_direction": np.array([0, 1], np.float32),
+        "outlier_home": np.array([-1, 0.1, 0.7, 0.9], np.float32),
+        "home": np.array([0, 0.25, 0.5, 0.75], np.float32),
+    }
+    judge = Statistics(facts("mahalanobis", outliers={"ERM": 40}), tensors)
+    # Distances 0, 10, 20 are ranks 0, 1/4, 2/4; along the direction lie 0, 0.6, 0.8: ranks 1/4, 2/4, 3/4.
+    pooled = np.array([[7, 0], [4, 3], [3, 4], [0, -2]], np.float32)
+    assert judge.strangeness(pooled).tolist() == [0.25, 0.5, 0.75, 0]
+    assert judge.familiarity(pooled).tolist() == [0.75, 0.5, 0.25, 1]
+    for name in ("outlier_direction", "outlier_home", "method_home"):
+        with pytest.raises(StatisticsError, match=f"the tensor {name} is missing"):
+            Statistics(
+                facts("mahalanobis", outliers={"ERM": 40}),
+                {other: values for other, values in tensors.items() if other != name},
+            )
+    with pytest.raises(StatisticsError, match="not in the card"):
+        Statistics(facts("mahalanobis"), tensors)
+
+
 def test_a_batch_is_judged_as_its_scans_are_alone() -> None:
     judge = Statistics(facts("both"), statistics_tensors(scans(100, seed=8), "both"))
     pooled = scans(8, seed=9)

@@ -66,7 +66,8 @@ def add_statistics_arguments(parser: argparse.ArgumentParser) -> None:
         required=True,
         metavar="PATH",
         help="what the model was trained with: its train split is what it knows, its val split is home; "
-        "scans of other labels in val are measured as strangers, test is left alone",
+        "scans of other labels show in train what strangers look like (30 or more), and are measured as such in val; "
+        "test is left alone",
     )
     parser.add_argument(
         "--elsewhere",

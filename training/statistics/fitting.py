@@ -9,9 +9,10 @@ from collections.abc import Sequence
 
 import numpy as np
 import numpy.typing as npt
+from sklearn.linear_model import LogisticRegression
 
 from handlers.card_statistics import BOTH, MAHALANOBIS, NEIGHBOURS
-from handlers.statistics import TENSORS, home_of, mahalanobis, neighbours, rank, unit
+from handlers.statistics import TENSORS, home_of, mahalanobis, neighbours, outlying, rank, unit
 from training.data.manifest import Scan, of_split
 from training.data.sources import is_simulated
 from training.export import FEW_PATIENTS
@@ -21,6 +22,10 @@ SHRINKAGE = 0.3
 """Share of a round covariance that is mixed into the one that was measured: few scans have no true picture of it."""
 SMALLEST_VARIANCE = 1e-12
 """Of a channel, where all scans are the same: no scan may be infinitely far."""
+LEAST_OUTLIERS = 30
+"""Of the train split: fewer don't show where other diseases lie."""
+OUTLIER_PENALTY = 10.0
+"""Of long directions, the inverse of the regression's C. From a third to thirty the results hardly differ."""
 MOST_REFERENCES = 2000
 """Of neighbours: with more, looking them up takes longer than 0.3 ms."""
 
@@ -43,13 +48,21 @@ def reference_scans(scans: Sequence[Scan]) -> list[Scan]:
     ]
 
 
+def outlier_scans(scans: Sequence[Scan], labels: Sequence[str]) -> list[Scan]:
+    """The real scans of the train split whose label the model doesn't know; none where they are too few."""
+    found = [scan for scan in of_split(scans, "train") if scan.label not in labels and not is_simulated(scan)]
+    return found if len(found) >= LEAST_OUTLIERS else []
+
+
 def home_scans(scans: Sequence[Scan]) -> list[Scan]:
     """The scans of the val split that stand for home: the real ones, all where none is real."""
     held_out = of_split(scans, "val")
     return [scan for scan in held_out if not is_simulated(scan)] or held_out
 
 
-def fit_tensors(method: str, reference: Embedded, home: Features) -> Tensors:
+def fit_tensors(
+    method: str, reference: Embedded, home: Features, outliers: Embedded | None = None
+) -> Tensors:
     """The tensors of a method, all but `nearest`, with the strangeness of home scans that were not trained on."""
     tensors: Tensors = {}
     strangeness: dict[str, Features] = {}
@@ -64,7 +77,34 @@ def fit_tensors(method: str, reference: Embedded, home: Features) -> Tensors:
             tensors[home_of(each)] = np.sort(values)
         ranks = [rank(values, tensors[home_of(each)]) for each, values in strangeness.items()]
         strangeness[BOTH] = np.mean(ranks, axis=0, dtype=np.float32)
-    return {**tensors, "home": np.sort(strangeness[method])}
+    by_method = np.sort(strangeness[method])
+    if outliers is None:
+        return {**tensors, "home": by_method}
+    direction = fit_outlier_direction(reference, outliers)
+    along = outlying(home, direction)
+    placed = rank(strangeness[method], by_method), rank(along, np.sort(along))
+    return {
+        **tensors,
+        "outlier_direction": direction,
+        "outlier_home": np.sort(along),
+        "method_home": by_method,
+        "home": np.sort(np.maximum(*placed)),
+    }
+
+
+def fit_outlier_direction(reference: Embedded, outliers: Embedded) -> Features:
+    """The direction (channels,) that tells outliers from the scans of the training: a logistic regression's weights.
+
+    Both count equally, however many there are of each, and so does each channel, however much it varies.
+    """
+    vectors = np.concatenate([unit(reference.features), unit(outliers.features)])
+    strange = np.r_[np.zeros(len(reference)), np.ones(len(outliers))]
+    scale = np.maximum(vectors.std(axis=0), SMALLEST_VARIANCE)
+    fitted = LogisticRegression(C=1 / OUTLIER_PENALTY, class_weight="balanced", max_iter=3000).fit(
+        (vectors - vectors.mean(axis=0)) / scale, strange
+    )
+    direction: Features = (fitted.coef_[0] / scale).astype(np.float32)
+    return direction
 
 
 def fit_gaussians(reference: Embedded) -> Tensors:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -23,7 +24,7 @@ from training.export import replace_file
 from training.groups import read_groups
 from training.statistics import references
 from training.statistics.features import Embedded, embed
-from training.statistics.fitting import Tensors, fit_tensors, home_scans, reference_scans
+from training.statistics.fitting import Tensors, fit_tensors, home_scans, outlier_scans, reference_scans
 from training.statistics.options import AUTO, Options
 from training.statistics.sets import fit_sets
 from training.statistics.strangers import Areas, areas, best, without_one_source
@@ -35,14 +36,15 @@ OTHER_LABELS = "other labels"
 class Material:
     """The scans, run through the network, that statistics are made from.
 
-    `validation` has simulated scans, too; `home` is what of it stands for home. `strangers` are named by their source
-    or label; none of them decides anything but the method.
+    `validation` has simulated scans, too; `home` is what of it stands for home. `outliers` show what none of the labels
+    looks like. `strangers` are named by their source or label; none of them decides anything but the method.
     """
 
     reference: Embedded
     validation: Embedded
     home: Embedded
     simulated: Embedded | None = None
+    outliers: Embedded | None = None
     strangers: Mapping[str, Embedded] = field(default_factory=dict)
 
 
@@ -55,8 +57,8 @@ def gather(
 ) -> Material:
     """Run the network on the scans that are needed, none of the test split among them.
 
-    `scans` have their splits. Those of the val split with a label that the model doesn't know are strangers, and so are
-    all scans from `elsewhere`. Raises DataError naming a scan that can't be read.
+    `scans` have their splits. Those with a label that the model doesn't know are outliers in the train split and
+    strangers in val; strangers are all scans from `elsewhere`, too. Raises DataError naming a scan that can't be read.
     """
 
     def run(chosen: Sequence[Scan]) -> Embedded:
@@ -66,6 +68,7 @@ def gather(
     validation = run(of_split(known, "val"))
     home = {scan.path for scan in home_scans(known)}
     simulated = references.candidates(known)
+    outliers = outlier_scans(scans, card.labels)
     other = [scan for scan in of_split(scans, "val") if scan.label not in card.labels]
     found = {OTHER_LABELS: other} | {
         source or "unnamed": [scan for scan in elsewhere if scan.source == source]
@@ -76,6 +79,7 @@ def gather(
         validation=validation,
         home=validation.where(lambda scan: scan.path in home),
         simulated=run(simulated) if simulated else None,
+        outliers=run(outliers) if outliers else None,
         strangers={name: run(chosen) for name, chosen in found.items() if chosen},
     )
 
@@ -85,7 +89,7 @@ def make(folder: Path, card: ModelCard, material: Material, options: Options) ->
     groups = read_groups(options.groups, card.labels)
     measured = measure(material)
     method = best(measured) if options.method == AUTO else options.method
-    tensors = fit_tensors(method, material.reference, material.home.features)
+    tensors = fit_tensors(method, material.reference, material.home.features, material.outliers)
     nearest: tuple[str, ...] = ()
     if material.simulated is not None:
         chosen = references.choose(material.simulated)
@@ -99,6 +103,7 @@ def make(folder: Path, card: ModelCard, material: Material, options: Options) ->
         sets=least,
         calibrated_on=calibrated_on,
         nearest=nearest,
+        outliers=dict(Counter(material.outliers.labels.tolist())) if material.outliers else {},
     )
     card = replace(card, groups=groups, statistics=facts)
     card = replace(card, statistics=replace(facts, figures=figures(card, tensors, material, measured)))

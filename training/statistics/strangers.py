@@ -22,9 +22,9 @@ Areas = dict[str, dict[str, float]]
 """By method, and by what the strangers are called."""
 
 
-def judge(method: str, tensors: Tensors, known_from: float = 0.0) -> Statistics:
-    """The statistics that these tensors make, without a file."""
-    facts = StatisticsFacts("0" * 64, method, known_from, SetFacts(0.0, {}), {})
+def judge(method: str, tensors: Tensors, outliers: Mapping[str, int] | None = None) -> Statistics:
+    """The statistics that these tensors make, without a file; `outliers` are counted by label."""
+    facts = StatisticsFacts("0" * 64, method, 0.0, SetFacts(0.0, {}), {}, outliers=dict(outliers or {}))
     return Statistics(facts, tensors)
 
 

@@ -9,7 +9,14 @@ from handlers.card_statistics import METHODS
 from tests.training.statistics.scans import embedded, joined
 from training.data.manifest import Scan
 from training.statistics.features import Embedded
-from training.statistics.fitting import MOST_REFERENCES, fit_tensors, home_scans, reference_scans
+from training.statistics.fitting import (
+    LEAST_OUTLIERS,
+    MOST_REFERENCES,
+    fit_tensors,
+    home_scans,
+    outlier_scans,
+    reference_scans,
+)
 from training.statistics.making import known_from
 from training.statistics.strangers import areas, best, judge, without_one_source
 
@@ -35,6 +42,40 @@ def test_home_scans_are_known_and_strangers_are_not(method: str) -> None:
     assert (statistics.familiarity(home.features) >= known_from(0.95, len(home))).mean() == 0.95
     assert 0.85 < (statistics.familiarity(at_home(40, seed=3).features) >= known_from(0.95, len(home))).mean()
     assert statistics.familiarity(at_home(10, seed=4, shift=3).features).max() == 0
+
+
+def looking_like_home(count: int, seed: int) -> Embedded:
+    """Scans of another disease: like CNV, but for a little that none at home has."""
+    features = np.random.default_rng(seed).normal(0, 0.1, (count, CHANNELS)).astype(np.float32)
+    features[:, PLACES["CNV"]] += 1
+    features[:, 5] += 0.35
+    return embedded(["ERM"] * count, features, split="train")
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_outliers_show_what_looks_like_home_and_is_not(method: str) -> None:
+    reference, home = at_home(80, seed=1, split="train"), at_home(80, seed=2)
+    known = known_from(0.95, len(home))
+
+    def share_known(outliers: Embedded | None, scans: Embedded) -> float:
+        tensors = fit_tensors(method, reference, home.features, outliers)
+        statistics = judge(method, tensors, {"ERM": len(outliers)} if outliers else None)
+        return float((statistics.familiarity(scans.features) >= known).mean())
+
+    others, more_at_home = looking_like_home(60, seed=5), at_home(80, seed=6)
+    assert share_known(None, others) > 0.2
+    assert share_known(looking_like_home(60, seed=4), others) < 0.1
+    assert share_known(looking_like_home(60, seed=4), more_at_home) > 0.85
+    assert share_known(looking_like_home(60, seed=4), at_home(10, seed=7, shift=3)) == 0
+
+
+def test_few_outliers_show_nothing() -> None:
+    def scans(count: int, **options: str) -> list[Scan]:
+        return [Scan(Path(f"{number}.png"), "ERM", split="train", **options) for number in range(count)]
+
+    assert outlier_scans(scans(LEAST_OUTLIERS - 1), ["CNV"]) == []
+    assert len(outlier_scans(scans(LEAST_OUTLIERS), ["CNV"])) == LEAST_OUTLIERS
+    assert outlier_scans(scans(LEAST_OUTLIERS), ["CNV", "ERM"]) == []
 
 
 def test_scans_that_are_all_the_same_can_be_fitted() -> None:
