@@ -140,9 +140,14 @@ def default_rules() -> tuple[Rule, ...]:
 
 
 def prediction_set(probabilities: Mapping[str, float], least: Mapping[str, float]) -> list[str]:
-    """The labels that can't be ruled out, most probable first: those that have at least their `least` probability."""
+    """The labels that can't be ruled out, most probable first: those that have at least their `least` probability.
+
+    The most probable one can't be ruled out either where another is left: it would name a label as the only one
+    possible of which the model thinks less.
+    """
     ordered = sorted(probabilities, key=lambda label: -probabilities[label])
-    return [label for label in ordered if probabilities[label] >= least[label]]
+    left = [label for label in ordered if probabilities[label] >= least[label]]
+    return left if not left or ordered[0] in left else [ordered[0], *left]
 
 
 def decide(situation: Situation, rules: Sequence[Rule] = ()) -> Decision:

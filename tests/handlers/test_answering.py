@@ -26,6 +26,11 @@ def test_a_set_holds_what_reaches_its_own_least_probability_most_probable_first(
     assert prediction_set({label: 0.04 for label in least}, least) == []
 
 
+def test_no_label_is_left_alone_that_is_less_probable_than_another() -> None:
+    least = {"NORMAL": 0.5, "DRUSEN": 0.02, "CNV": 0.6}
+    assert prediction_set({"NORMAL": 0.4, "DRUSEN": 0.3, "CNV": 0.3}, least) == ["NORMAL", "DRUSEN"]
+
+
 @pytest.mark.parametrize(
     ("labels", "others", "decided"),
     [
