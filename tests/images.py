@@ -28,6 +28,13 @@ def bscan(width: int = 512, height: int = 384, seed: int = 0) -> Grey:
     return np.clip(light * speckle * 160, 0, 255).astype(np.uint8)
 
 
+def answered_png() -> bytes:
+    """A simulated B-scan that the bundled model answers with one label, CSR, and far from its thresholds."""
+    from training.simulator import simulate  # which few tests need
+
+    return encoded(simulate("CSR", 1, 3).images[0])
+
+
 def encoded(pixels: npt.NDArray[Any] | Image.Image, file_format: str = "PNG", **options: Any) -> bytes:
     """An image file's bytes; `pixels` is a Pillow image or an array that Pillow knows, `options` are Pillow's."""
     image = pixels if isinstance(pixels, Image.Image) else Image.fromarray(pixels)

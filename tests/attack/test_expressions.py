@@ -24,7 +24,7 @@ WHOLE, BEGINNING, EVERYWHERE = Counter.fullmatch, Counter.beginning, Counter.eve
 EXPRESSIONS: dict[str, tuple[Any, str]] = {
     "handlers.card:LABEL": (WHOLE, ""),
     "handlers.card:NAME": (WHOLE, ""),
-    "handlers.card:SHA256": (WHOLE, ""),
+    "handlers.checks:SHA256": (WHOLE, ""),
     "handlers.dicom_identity:DATE": (BEGINNING, ""),
     "handlers.dicom_identity:WRITTEN_DATE": (WHOLE, ""),
     "handlers.engines.compiled:PLAIN": (WHOLE, ""),

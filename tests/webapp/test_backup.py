@@ -32,6 +32,7 @@ from serving.backup.restore import Restored, restore_backup
 from serving.changes import actor
 from serving.registry import Registry
 from serving.stack.folder import DataFolder
+from tests.images import answered_png
 from tests.services import ModelServer
 from tests.waiting import wait_for
 from tests.webapp.conftest import PASSWORD, Clients
@@ -86,7 +87,10 @@ def test_everything_comes_back_into_an_empty_installation(
     database: AnyDatabase,
 ) -> None:
     client = api(clinician)
-    scans = [upload(clinician, seed=seed, patient_ref=f"P-{seed}").json() for seed in (1, 2)]
+    scans = [
+        upload(clinician, file, patient_ref=f"P-{number}").json()
+        for number, file in ((1, answered_png()), (2, None))
+    ]
     address = f"/api/v1/scans/{scans[0]['id']}/"
     assert client.post(f"{address}annotations/", BOX | {"comment": "fluid"}).status_code == 201
     assert client.post(f"{address}review/", {"verdict": "agree"}).status_code == 201
@@ -108,10 +112,11 @@ def test_everything_comes_back_into_an_empty_installation(
     for scan in scans:
         for path in (scan["image_path"], scan["annotation_path"], scan["heatmap_path"]):
             picture = client.get(path)
-            assert Image.open(io.BytesIO(b"".join(picture.streaming_content))).size == (512, 384)
+            size = Image.open(io.BytesIO(b"".join(picture.streaming_content))).size
+            assert size == (scan["width"], scan["height"])
     assert client.get(f"{address}annotations/").json()[0]["comment"] == "fluid"
     assert client.get(f"{address}reviews/").json()[0]["verdict"] == "agree"
-    assert upload(clinician, seed=1).json()["duplicate"] is True
+    assert upload(clinician, answered_png()).json()["duplicate"] is True
 
 
 def test_what_is_there_is_replaced_only_when_asked(

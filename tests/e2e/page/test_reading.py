@@ -45,7 +45,7 @@ def test_the_answer_says_label_confidence_step_sources_and_that_it_is_no_diagnos
     for label, probability in scan["probabilities"].items():
         bar = answer.get_by_title(f"Heat map of {label}", exact=True)
         expect(bar).to_contain_text(numbers.probability(probability))
-    expect(answer).to_contain_text(f"{numbers.probability(scan['confidence'])} confidence")
+    expect(answer).to_contain_text(f"{numbers.probability(scan['confidence'])} calibrated confidence")
     expect(answer).to_contain_text("nothing it says is a diagnosis")
     step = window.page.get_by_test_id("recommendation")
     expect(step).to_contain_text(scan["recommendation"]["action"])

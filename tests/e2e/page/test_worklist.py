@@ -56,19 +56,24 @@ def test_the_least_certain_scan_comes_first_when_asked_for(enter: Visitor, clini
 
     wait_for(lambda: query(window) == {"ordering": ["uncertain"]}, what="the order in the address")
     listed = clinic.get("clara", "scans/?ordering=uncertain")["results"]
+    unanswered = listed[0]["state"] == "not_answered"
     expect(window.page.get_by_test_id("row").first).to_contain_text(
-        numbers.probability(listed[0]["confidence"])
+        "Not answered" if unanswered else numbers.probability(listed[0]["confidence"])
     )
-    assert listed[0]["confidence"] == min(scan["confidence"] for scan in listed)
+    told = [scan for scan in listed if scan["state"] != "not_answered"]
+    assert listed[len(listed) - len(told) :] == told, "what is not answered comes first"
+    assert told[0]["confidence"] == min(scan["confidence"] for scan in told)
 
 
 def test_a_doubtful_picture_says_so_wherever_its_label_stands_and_is_not_urgent(
     enter: Visitor, clinic: Clinic
 ) -> None:
     # The same one in whatever order tests run: not every simulated scan is urgent.
-    urgent = clinic.upload("clara", content=simulated("CNV", 64), patient_ref="Nora-1")
+    urgent, doubtful = (
+        clinic.let_answer(clinic.upload("clara", content=content, patient_ref="Nora-1"), "clara")
+        for content in (simulated("CNV", 64), noise(1))
+    )
     assert urgent["recommendation"]["urgency"].startswith("Urgent")
-    doubtful = clinic.upload("clara", content=noise(1), patient_ref="Nora-1")
     assert doubtful["doubts"] and not urgent["doubts"]
     doubt = f"Doubtful: {doubtful['doubts'][0]}"
     window = enter("clara").open("/?search=Nora-1&ordering=urgent")

@@ -12,6 +12,7 @@ from django.core.management import call_command
 from django.test import Client
 from rest_framework.response import Response
 
+from tests.images import answered_png
 from tests.services import ModelServer
 from tests.webapp.audit.conftest import collection
 from tests.webapp.conftest import PASSWORD, Clients
@@ -46,7 +47,7 @@ def busy(
     """An installation in which everything that can be recorded was done, by those with a right to."""
     for user in (administrator, clinician, colleague):
         user.save()
-    key = upload(clinician, patient_ref="P-7").json()["id"]
+    key = upload(clinician, answered_png(), patient_ref="P-7").json()["id"]
     path = f"/api/v1/scans/{key}/"
     for user in (clinician, colleague):
         client = api(user)

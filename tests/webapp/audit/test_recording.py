@@ -16,7 +16,7 @@ from rest_framework.test import APIClient
 
 from handlers.decoding import examine
 from serving.changes import actor
-from tests.images import png_bytes
+from tests.images import answered_png, png_bytes
 from tests.services import ModelServer
 from tests.webapp.audit.conftest import Written, told
 from tests.webapp.conftest import PASSWORD, Clients
@@ -37,7 +37,7 @@ TOKEN, LOGOUT, SESSION = (f"/api/v1/auth/{name}/" for name in ("token", "logout"
 
 @pytest.fixture
 def scan(predicting: ModelServer, clinician: User, upload: Upload) -> Scan:
-    return Scan.objects.get(pk=upload(clinician, patient_ref="P-7").json()["id"])
+    return Scan.objects.get(pk=upload(clinician, answered_png(), patient_ref="P-7").json()["id"])
 
 
 def test_an_upload_and_its_prediction(
