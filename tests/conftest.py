@@ -4,6 +4,7 @@ import gc
 import os
 import secrets
 import signal
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -78,6 +79,19 @@ def pytest_collection_finish() -> None:
 def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> UnitScheduling:
     """Let whole files and groups go to one process each."""
     return UnitScheduling(config, log)
+
+
+@pytest.fixture(autouse=True)
+def own_surroundings() -> Iterator[None]:
+    """What a test takes out of the environment comes back.
+
+    A command that runs in the tests' own process cleans it (`serving.surroundings`), and Django's settings are found
+    by a variable that would be missing for whatever a later test starts.
+    """
+    before = dict(os.environ)
+    yield
+    for name in before.keys() - os.environ.keys():
+        os.environ[name] = before[name]
 
 
 @pytest.fixture(scope="session")
