@@ -15,9 +15,9 @@ from safetensors import numpy as safetensors_of_numpy
 from safetensors.torch import save
 
 from handlers.card import CARD_NAME, InputSpec, ModelCard
-from handlers.card_statistics import BOTH, MAHALANOBIS, NEIGHBOURS, SetFacts, StatisticsFacts
+from handlers.card_statistics import BOTH, MAHALANOBIS, NEIGHBOURS, STATISTICS_NAME, SetFacts, StatisticsFacts
 from handlers.network import WEIGHTS_NAME, build_network
-from handlers.statistics import STATISTICS_NAME, home_of, mahalanobis, neighbours, rank, unit
+from handlers.statistics import home_of, mahalanobis, neighbours, rank, unit
 
 LABELS = ("AMD", "CNV", "DME", "DRUSEN", "MH", "NORMAL")
 IMAGENET = InputSpec(size=224, mean=(0.485, 0.456, 0.406), std=(0.229, 0.224, 0.225))

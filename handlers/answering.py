@@ -150,6 +150,25 @@ def prediction_set(probabilities: Mapping[str, float], least: Mapping[str, float
     return left if not left or ordered[0] in left else [ordered[0], *left]
 
 
+def judge(
+    probabilities: Mapping[str, float],
+    first: str,
+    *,
+    least: Mapping[str, float],
+    known: bool | None,
+    acceptable: bool | None,
+    groups: Mapping[str, Sequence[str]],
+    rules: Sequence[Rule],
+) -> tuple[list[str], Decision]:
+    """The prediction set of an answer whose most probable label is `first`, and how far the answer goes.
+
+    `first` is told, because rounded probabilities may no longer say which label it is.
+    """
+    labels = prediction_set(probabilities, least)
+    situation = Situation(labels, first, probabilities[first], known, acceptable, groups)
+    return labels, decide(situation, rules)
+
+
 def decide(situation: Situation, rules: Sequence[Rule] = ()) -> Decision:
     """What the first rule that fits says; `rules` are a card's, else the default ones apply."""
     for rule in rules or default_rules():

@@ -20,6 +20,8 @@ from handlers.checks import (
     one_of,
 )
 
+STATISTICS_NAME = "statistics.safetensors"
+"""The file beside a model's weights."""
 MAHALANOBIS, NEIGHBOURS, BOTH = "mahalanobis", "neighbours", "both"
 METHODS = (MAHALANOBIS, NEIGHBOURS, BOTH)
 """How strange a scan is: its distance to Gaussians of the labels, to its nearest neighbours, or the mean rank of both."""

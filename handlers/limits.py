@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
 import torch
 
 from handlers.answer import Limits
-from handlers.answering import ANSWERED, NO_STATISTICS, Situation, decide, prediction_set
+from handlers.answering import ANSWERED, NO_STATISTICS, judge
 from handlers.card import ModelCard
 from handlers.local_calibration import Profile
 from handlers.statistics import Statistics
@@ -66,14 +66,19 @@ def limits(
         known_from = known_from if profile.known_from is None else profile.known_from
         least = least | profile.least
     known = likeness.familiarity >= known_from
-    labels: Sequence[str] = prediction_set(probabilities, least)
-    decision = decide(
-        Situation(labels, first, probabilities[first], known, acceptable, card.groups), card.rules
+    labels, decision = judge(
+        probabilities,
+        first,
+        least=least,
+        known=known,
+        acceptable=acceptable,
+        groups=card.groups,
+        rules=card.rules,
     )
     return Limits(
         familiarity=likeness.familiarity,
         known=known,
-        prediction_set=list(labels),
+        prediction_set=labels,
         state=decision.state,
         because=decision.because,
         group=decision.group,

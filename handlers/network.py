@@ -14,7 +14,8 @@ from torch import nn
 
 from handlers import networks_of_timm as timm
 from handlers.card import CARD_NAME, ModelCard
-from handlers.statistics import STATISTICS_NAME, Statistics, StatisticsError
+from handlers.card_statistics import STATISTICS_NAME
+from handlers.statistics import Statistics, StatisticsError
 
 WEIGHTS_NAME = "weights.safetensors"
 

@@ -20,9 +20,8 @@ from safetensors import SafetensorError
 from safetensors.numpy import load
 
 from handlers.card import CARD_NAME, ModelCard
-from handlers.card_statistics import BOTH, MAHALANOBIS, NEIGHBOURS, StatisticsFacts
+from handlers.card_statistics import BOTH, MAHALANOBIS, NEIGHBOURS, STATISTICS_NAME, StatisticsFacts
 
-STATISTICS_NAME = "statistics.safetensors"
 NEIGHBOUR_COUNT = 10
 """Of the nearest references, whose mean cosine counts."""
 NEAREST_COUNT = 3

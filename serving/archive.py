@@ -16,6 +16,7 @@ from zipfile import BadZipFile, ZipFile
 import yaml
 
 from handlers.card import CARD_NAME, NAME, CardError, ModelCard
+from handlers.card_statistics import STATISTICS_NAME
 from serving.errors import ServingError
 from serving.torchserve import RESPONSE_TIMEOUT_S, STARTUP_TIMEOUT_S
 
@@ -23,7 +24,7 @@ HANDLERS = Path(__file__).resolve().parent.parent / "handlers"
 ENTRY = "torchserve_handler.py"
 CARD = CARD_NAME
 WEIGHTS = "weights.safetensors"
-STATISTICS = "statistics.safetensors"
+STATISTICS = STATISTICS_NAME
 """Only where the card promises it."""
 MANIFEST = "MAR-INF/MANIFEST.json"
 CONFIG = "model-config.yaml"

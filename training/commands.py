@@ -100,7 +100,7 @@ def train(arguments: argparse.Namespace) -> int:
         os.execv(sys.executable, [*launcher, *count, str(CLI), *sys.argv[1:]])
 
     # torch takes seconds to load: not before the values are known to be good.
-    from handlers.statistics import STATISTICS_NAME
+    from handlers.card_statistics import STATISTICS_NAME
     from handlers.user_cache import user_cache
     from training import export
     from training.run import Job, run

@@ -20,6 +20,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import IO, cast
 
+from serving.archive import CARD, STATISTICS, WEIGHTS
 from serving.backup import audit, documents, media
 from serving.backup.archive import ArchiveWriter, Hashing, Progress
 from serving.backup.errors import BackupError
@@ -31,7 +32,7 @@ MAX_ROUNDS = 8
 """A round is as short as reading all documents takes; each further one needs a deletion within it."""
 REGISTRY = "registry.json"
 STORE = "store"
-MODEL_FILES = ("model.json", "weights.safetensors", "statistics.safetensors")
+MODEL_FILES = (CARD, WEIGHTS, STATISTICS)
 """What there may be of a version; not every one has statistics."""
 
 
@@ -103,7 +104,7 @@ def _copy_models(data: DataFolder, target: Path) -> None:
     target.mkdir(mode=0o700)
     with contextlib.suppress(FileNotFoundError):
         shutil.copyfile(data.registry, target / REGISTRY)
-    for card in sorted(data.model_store.glob(f"*/*/{MODEL_FILES[0]}")):
+    for card in sorted(data.model_store.glob(f"*/*/{CARD}")):
         version = target / STORE / card.parent.relative_to(data.model_store)
         version.mkdir(mode=0o700, parents=True)
         for name in MODEL_FILES:

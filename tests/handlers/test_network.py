@@ -10,9 +10,9 @@ import pytest
 import torch
 
 from handlers.card import CARD_NAME, ModelCard
+from handlers.card_statistics import STATISTICS_NAME
 from handlers.network import NetworkError, build_network, load_network, load_statistics, refuse_misfit
 from handlers.predictor import Predictor
-from handlers.statistics import STATISTICS_NAME
 from tests.models import give_statistics, make_model
 
 

@@ -12,8 +12,8 @@ import pytest
 from safetensors.numpy import save
 
 from handlers.card import CARD_NAME, ModelCard
-from handlers.card_statistics import METHODS, SetFacts, StatisticsFacts
-from handlers.statistics import STATISTICS_NAME, Statistics, StatisticsError, unit
+from handlers.card_statistics import METHODS, STATISTICS_NAME, SetFacts, StatisticsFacts
+from handlers.statistics import Statistics, StatisticsError, unit
 from tests.models import LABELS, give_statistics, make_model, statistics_tensors
 
 CHANNELS = 12

@@ -224,7 +224,7 @@ def with_temperature(card: ModelCard, temperature: float, folder: Path) -> Model
     Statistics go, as what rules a label out was fitted on the probabilities of the temperature before.
     """
     from handlers.card import CARD_NAME
-    from handlers.statistics import STATISTICS_NAME
+    from handlers.card_statistics import STATISTICS_NAME
 
     if card.statistics is not None and temperature != card.temperature:
         card = dataclasses.replace(card, statistics=None)

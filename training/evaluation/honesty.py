@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from handlers.answering import ANSWERED, NO_STATISTICS, STATES, Decision, Situation, decide, prediction_set
+from handlers.answering import ANSWERED, NO_STATISTICS, STATES, Decision, judge
 from handlers.card import ModelCard
 from handlers.statistics import Statistics
 from training.evaluation.calibration import calibration_error_of
@@ -53,18 +53,17 @@ def answers(card: ModelCard, embedded: Embedded, statistics: Statistics | None) 
         probabilities, statistics.familiarity(embedded.features).tolist(), strict=True
     ):
         by_label = dict(zip(card.labels, row, strict=True))
-        labels = prediction_set(by_label, facts.sets.least)
         first = max(by_label, key=lambda label: by_label[label])
-        # Whether a picture is good enough is judged by its pixels, which an evaluation doesn't look at again.
-        situation = Situation(
-            labels,
+        labels, decision = judge(
+            by_label,
             first,
-            by_label[first],
-            familiarity >= facts.known_from,
-            acceptable=None,
+            least=facts.sets.least,
+            known=familiarity >= facts.known_from,
+            acceptable=None,  # judged by the pixels, which an evaluation doesn't look at again
             groups=card.groups,
+            rules=card.rules,
         )
-        said.append(Said(first, by_label[first], familiarity, tuple(labels), decide(situation, card.rules)))
+        said.append(Said(first, by_label[first], familiarity, tuple(labels), decision))
     return said
 
 

@@ -104,8 +104,8 @@ def statistics(arguments: argparse.Namespace) -> int:
     Raises an error with a message for people.
     """
     from handlers.card import CARD_NAME
+    from handlers.card_statistics import STATISTICS_NAME
     from handlers.network import load_network, pooled_channels
-    from handlers.statistics import STATISTICS_NAME
     from training.data.manifest import DataError, read_all
     from training.groups import read_groups
     from training.statistics.making import gather, make

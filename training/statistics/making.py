@@ -14,8 +14,8 @@ from torch import nn
 
 from handlers.answering import ANSWERED
 from handlers.card import CARD_NAME, ModelCard
-from handlers.card_statistics import METHODS, StatisticsFacts
-from handlers.statistics import STATISTICS_NAME, Statistics
+from handlers.card_statistics import METHODS, STATISTICS_NAME, StatisticsFacts
+from handlers.statistics import Statistics
 from training.data.manifest import Scan, of_split
 from training.data.sources import is_simulated
 from training.evaluation.figures import without_none

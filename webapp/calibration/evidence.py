@@ -57,7 +57,6 @@ FIELDS = (
     "quality",
     "calibration",
     "weights_sha256",
-    "model_version",
     "final_reading",
 )
 

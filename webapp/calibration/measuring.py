@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from handlers.answering import ANSWERED, STATES, Situation, decide, prediction_set
+from handlers.answering import ANSWERED, STATES, judge
 from webapp.calibration.fitting import fit
 from webapp.calibration.sample import SMALLEST, Numbers, Sample, Terms
 
@@ -103,16 +103,17 @@ def _answers(sample: Sample, card: Terms, terms: Terms) -> _Answers:
             states.append(ANSWERED)  # what knows nothing of its limits answers everything
             continue
         familiarity = sample.familiarity[row]
-        sets.append(prediction_set(by_label, terms.least))
-        situation = Situation(
-            labels=sets[-1],
-            first=label,
-            confidence=by_label[label],
+        labels, decision = judge(
+            by_label,
+            label,
+            least=terms.least,
             known=None if np.isnan(familiarity) else bool(familiarity >= terms.known_from),
             acceptable=sample.acceptable[row],
             groups=terms.groups,
+            rules=terms.rules,
         )
-        states.append(decide(situation, terms.rules).state)
+        sets.append(labels)
+        states.append(decision.state)
     return _Answers(
         right=first == sample.truth,
         confidence=probabilities.max(axis=1),

@@ -9,8 +9,9 @@ import numpy as np
 import pytest
 
 from handlers.card import ModelCard
+from handlers.card_statistics import STATISTICS_NAME
 from handlers.network import load_network
-from handlers.statistics import STATISTICS_NAME, Statistics
+from handlers.statistics import Statistics
 from tests.models import make_model
 from tests.training.conftest import write_scan
 from training.data.manifest import DataError, read_all
