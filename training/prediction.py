@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
 
 import torch
 from torch import nn
@@ -34,18 +33,12 @@ def predict(
     spec: InputSpec,
     labels: Sequence[str],
     scans: Sequence[Scan],
-    *,
-    batch_size: int = BATCH_SIZE,
-    cache: Path | None = None,
 ) -> Outputs:
     """The network's logits for every scan, on the best hardware there is; outputs are on the CPU.
 
-    The inputs are bit by bit what the model server feeds the network. `cache` is the folder for reduced scans
-    (default: the user's cache folder). Raises DataError naming a scan that can't be read.
+    The inputs are bit by bit what the model server feeds the network. Raises DataError naming a scan that can't be read.
     """
-    return predict_batches(
-        network, spec, ordered_batches(scans, labels, spec.size, batch_size, cache or user_cache())
-    )
+    return predict_batches(network, spec, ordered_batches(scans, labels, spec.size, BATCH_SIZE, user_cache()))
 
 
 @torch.no_grad()

@@ -104,7 +104,7 @@ def _measure_and_write(
     from training.comparison.measuring import flat, milliseconds
     from training.comparison.page import PAGE_NAME, write_page
     from training.data.manifest import DataError
-    from training.evaluation.commands import choose
+    from training.evaluation.commands import sort_out
 
     loaded = {candidate.name: (candidate, *load_network(candidate.folder)) for candidate in trained}
     known = next(iter(loaded.values()))[1].labels
@@ -114,7 +114,7 @@ def _measure_and_write(
                 f"{candidate.folder} knows the labels {', '.join(card.labels)}, another model {', '.join(known)}; "
                 "only models of the same labels can be compared"
             )
-    split, scans = choose(arguments.data, arguments.split, [], known)
+    split, scans, _ = sort_out(arguments.data, arguments.split, [], known)
     times = milliseconds(
         {name: (network, card.input.size) for name, (_, card, network) in loaded.items()}, arguments.rounds
     )

@@ -9,8 +9,8 @@ from typing import Any
 from handlers.decoding import examine
 from handlers.errors import ImageError
 from training.data.manifest import DataError, Scan
+from training.evaluation.figures import DIGITS
 
-DIGITS = 4
 LEAST_OF_DEVICE = 10
 """Scans of one size: of fewer, the most frequent label is found by chance alone."""
 

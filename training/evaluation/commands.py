@@ -180,14 +180,6 @@ def essence(assessment: dict[str, Any]) -> dict[str, Any]:
     return without_none(kept)
 
 
-def choose(
-    data: Sequence[Path], split: str, labels: Sequence[str], known: Sequence[str]
-) -> tuple[str, list[Scan]]:
-    """The name of the split that is evaluated, and its scans whose label the model knows, as `sort_out` has them."""
-    name, scans, _ = sort_out(data, split, labels, known)
-    return name, scans
-
-
 def sort_out(
     data: Sequence[Path], split: str, labels: Sequence[str], known: Sequence[str]
 ) -> tuple[str, list[Scan], list[Scan]]:

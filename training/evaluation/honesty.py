@@ -17,10 +17,10 @@ from handlers.answering import ANSWERED, NO_STATISTICS, STATES, Decision, judge
 from handlers.card import ModelCard
 from handlers.statistics import Statistics
 from training.evaluation.calibration import calibration_error_of
+from training.evaluation.figures import DIGITS
 from training.groups import group_of
 from training.statistics.features import Embedded
 
-DIGITS = 4
 SURE = 0.9
 """Confidence from which a reader would not look for long."""
 

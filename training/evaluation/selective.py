@@ -11,7 +11,8 @@ from typing import TypedDict
 import numpy as np
 import numpy.typing as npt
 
-DIGITS = 4
+from training.evaluation.figures import DIGITS
+
 POINTS = 100
 """Points of a curve that are kept: more can't be seen, and would swell the file of numbers."""
 

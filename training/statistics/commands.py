@@ -117,7 +117,7 @@ def statistics(arguments: argparse.Namespace) -> int:
         raise DataError(f"{card.architecture} has no one last layer, by whose input a scan could be judged")
     # Known to be good before minutes go by.
     read_groups(options.groups, card.labels)
-    scans = _with_splits(card, read_all(arguments.data, least_labels=1))
+    scans = with_splits(card, read_all(arguments.data, least_labels=1))
     elsewhere = read_all(arguments.elsewhere, least_labels=1) if arguments.elsewhere else []
     for split in ("train", "val"):
         if not any(scan.split == split and scan.label in card.labels for scan in scans):
@@ -131,15 +131,21 @@ def statistics(arguments: argparse.Namespace) -> int:
     return 0
 
 
-def _with_splits(card: ModelCard, scans: Sequence[Scan]) -> list[Scan]:
-    """The scans with the splits that they came with, else with those that the model's training drew."""
+def with_splits(card: ModelCard, scans: Sequence[Scan]) -> list[Scan]:
+    """The scans with the splits that they came with, else with those that the model's training drew.
+
+    That one divided the scans of its labels and of its outliers together. Others without a split are left out.
+    """
     from training.data.split import split_scans
 
     if all(scan.split for scan in scans):
         return list(scans)
     recipe = card.made_with.get("recipe", {})
-    known = [scan for scan in scans if scan.label in card.labels]
-    return split_scans(known, recipe.get("validation_share", 0.15), recipe.get("seed", 0))
+    outliers = list(card.data.get("outliers", {}))
+    trained = [scan for scan in scans if scan.label in card.labels or scan.label in outliers]
+    others = [scan for scan in scans if scan.split and scan.label not in {*card.labels, *outliers}]
+    drawn = split_scans(trained, recipe.get("validation_share", 0.15), recipe.get("seed", 0), outliers)
+    return [*drawn, *others]
 
 
 def warn_of_others(card: ModelCard, scans: Sequence[Scan]) -> None:

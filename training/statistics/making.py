@@ -18,8 +18,8 @@ from handlers.card_statistics import METHODS, STATISTICS_NAME, StatisticsFacts
 from handlers.statistics import Statistics
 from training.data.manifest import Scan, of_split
 from training.data.sources import is_simulated
-from training.evaluation.figures import without_none
-from training.evaluation.honesty import DIGITS, answers, sets, states
+from training.evaluation.figures import DIGITS, without_none
+from training.evaluation.honesty import answers, sets, states
 from training.export import replace_file
 from training.groups import read_groups
 from training.statistics import references

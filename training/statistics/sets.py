@@ -38,17 +38,9 @@ def least_probability(probabilities: Sequence[float], coverage: float) -> float:
     return float(math.floor(sorted(probabilities)[missed - 1] * 10**DIGITS) / 10**DIGITS)
 
 
-def _pooled(
-    probabilities: npt.NDArray[np.float32], validation: Embedded, labels: Sequence[str], coverage: float
-) -> float:
-    """The least probability that keeps the true label of a real scan of any label; 1 without such scans."""
-    numbers = {label: number for number, label in enumerate(labels)}
-    of_truth = [
-        float(row[numbers[scan.label]])
-        for row, scan in zip(probabilities, validation.scans, strict=True)
-        if not is_simulated(scan)
-    ]
-    return least_probability(of_truth, coverage) if of_truth else 1.0
+def _pooled(of_truth: npt.NDArray[np.float32], coverage: float) -> float:
+    """The least probability that keeps the true label of a scan of any label; 1 without scans."""
+    return least_probability(of_truth.tolist(), coverage) if len(of_truth) else 1.0
 
 
 def fit_sets(
@@ -62,7 +54,8 @@ def fit_sets(
     """
     probabilities = (validation.logits / temperature).softmax(1).numpy()
     real = np.array([not is_simulated(scan) for scan in validation.scans], dtype=bool)
-    pooled = _pooled(probabilities, validation, labels, coverage)
+    truth = validation.outputs(labels).targets.numpy()
+    pooled = _pooled(probabilities[real, truth[real]], coverage)
     least: dict[str, float] = {}
     used: dict[str, CalibrationScans] = {}
     for number, label in enumerate(labels):

@@ -2,6 +2,7 @@
 
 import argparse
 import csv
+from dataclasses import replace
 from pathlib import Path
 
 import cv2
@@ -14,9 +15,10 @@ from handlers.network import load_network
 from handlers.statistics import Statistics
 from tests.models import make_model
 from tests.training.conftest import write_scan
-from training.data.manifest import DataError, read_all
+from training.data.manifest import DataError, Scan, read_all
+from training.data.split import split_scans
 from training.evaluation.commands import add_evaluate_arguments, evaluate
-from training.statistics.commands import add_statistics_arguments, statistics
+from training.statistics.commands import add_statistics_arguments, statistics, with_splits
 from training.statistics.features import embed
 
 LABELS = ("AMD", "CNV", "DME", "DRUSEN", "MH", "NORMAL")
@@ -131,3 +133,21 @@ def test_data_without_a_home_are_refused(model: Path, data: Path, tmp_path: Path
     manifest.write_text("\n".join(row for row in rows if ",val," not in row) + "\n")
     with pytest.raises(DataError, match="no scan in the val split"):
         run(model, manifest, tmp_path / "cache")
+
+
+def test_scans_without_a_split_get_the_one_that_the_training_drew_with_its_outliers(
+    model: Path, tmp_path: Path
+) -> None:
+    scans = []
+    for number, label in enumerate([*LABELS, "ERM", "RVO"] * 8):
+        file = tmp_path / f"{number}.png"
+        file.write_bytes(bytes([number]))
+        scans.append(Scan(file, label, patient=f"P-{number % 31}"))
+    card = replace(
+        ModelCard.load(model / "model.json"),
+        data={"outliers": {"ERM": {"scans": 6}}},
+        made_with={"recipe": {"validation_share": 0.3, "seed": 5}},
+    )
+    trained = [scan for scan in scans if scan.label != "RVO"]
+
+    assert with_splits(card, scans) == split_scans(trained, 0.3, 5, ["ERM"])
