@@ -17,18 +17,15 @@ from django.views.decorators.http import require_POST
 from webapp.accounts.abilities import Ability
 from webapp.accounts.models import User
 from webapp.calibration import profiles, report
-from webapp.calibration.evidence import LEAST_SCANS, CalibrationRefused
+from webapp.calibration.evidence import LEAST_SCANS
 from webapp.calibration.models import CalibrationProfile
-from webapp.inference.client import ModelUnavailable
+from webapp.scans.disclosing_admin import DisclosingAdmin
 from webapp.scans.disclosure import disclose_everything
-from webapp.scans.room import NoRoom
-
-WRONG = (CalibrationRefused, profiles.CalibrationFailed, ModelUnavailable, NoRoom)
 
 
 @admin.register(CalibrationProfile)
-class CalibrationProfileAdmin(admin.ModelAdmin[CalibrationProfile]):
-    """Every calibration, and two buttons."""
+class CalibrationProfileAdmin(DisclosingAdmin[CalibrationProfile]):
+    """Every calibration, and two buttons. Of few scans, its counts and figures tell what was said of each."""
 
     change_list_template = "admin/calibration/calibrations.html"
     list_display = (
@@ -84,7 +81,7 @@ class CalibrationProfileAdmin(admin.ModelAdmin[CalibrationProfile]):
                     reverse("admin:calibration_calibrationprofile_change", args=[made.pk])
                 )
             tried = profiles.propose().document(user)
-        except WRONG as error:
+        except profiles.WRONG as error:
             self.message_user(request, str(error), messages.ERROR)
             return _to_the_list()
         context = {
@@ -103,23 +100,20 @@ class CalibrationProfileAdmin(admin.ModelAdmin[CalibrationProfile]):
     def undo(self, request: HttpRequest) -> HttpResponse:
         """Take the one in use back."""
         user = _may_calibrate(request)
+        disclose_everything(user)
         try:
             undone, used = profiles.undo(user)
-        except WRONG as error:
+        except profiles.WRONG as error:
             self.message_user(request, str(error), messages.ERROR)
             return _to_the_list()
         self.log_change(request, undone, "Taken back.")
-        now = f"{used.name} is in use again" if used else "answers follow the model's card again"
-        self.message_user(request, f"The calibration {undone.name} is taken back; {now}.")
+        self.message_user(request, report.undone(undone, used))
         return _to_the_list()
 
     @admin.display(description="State")
     def state(self, profile: CalibrationProfile) -> str:
         """Whether answers go by it."""
-        used = _in_use()
-        if used and used.pk == profile.pk:
-            return "in use"
-        return "taken back" if profile.undone_at else "earlier"
+        return report.state(profile, _in_use())
 
     @admin.display(description="Fitted on")
     def basis(self, profile: CalibrationProfile) -> SafeString:

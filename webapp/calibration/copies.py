@@ -8,7 +8,7 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-from webapp.scans import room, storage
+from webapp.scans.thumbnail import grey
 
 SIDE = 32
 SAME = 0.99
@@ -26,24 +26,24 @@ def signature(name: str) -> Signature:
 
     Raises FileNotFoundError, ValueError if it is unreadable, NoRoom while other large pictures are decoded.
     """
-    with room.taken_for(name):
-        pixels = cv2.imdecode(np.frombuffer(storage.read(name), np.uint8), cv2.IMREAD_GRAYSCALE)
-    if pixels is None:
-        raise ValueError(f"the stored picture {name} can't be read")
-    small = cv2.resize(pixels, (SIDE, SIDE), interpolation=cv2.INTER_AREA).astype(np.float32).ravel()
+    small = cv2.resize(grey(name), (SIDE, SIDE), interpolation=cv2.INTER_AREA).astype(np.float32).ravel()
     small -= small.mean()
     return np.asarray(small / max(float(np.linalg.norm(small)), 1e-6), dtype=np.float32)
 
 
 def originals(signatures: Sequence[Signature]) -> list[int]:
-    """For each picture the number of the first that shows the same; its own where there is none before it."""
+    """For each picture the number of the one before it that it is a copy of; its own where there is none.
+
+    Of several it is the one that is most like it, and that is no copy itself.
+    """
     if not signatures:
         return []
-    alike = np.stack(signatures) @ np.stack(signatures).T
+    stacked = np.stack(signatures)
+    alike = stacked @ stacked.T
     kept: list[int] = []
     found: list[int] = []
     for number in range(len(signatures)):
-        most = max(kept, key=lambda other: alike[number, other], default=number)
+        most = kept[int(alike[number, kept].argmax())] if kept else number
         is_copy = most != number and alike[number, most] >= SAME
         found.append(most if is_copy else number)
         if not is_copy:

@@ -225,9 +225,7 @@ def _without_copies(found: Sequence[Verified], evidence: Evidence) -> None:
     groups: dict[int, list[Verified]] = {}
     for scan, original in zip(found, copies.originals([scan.picture for scan in found]), strict=True):
         groups.setdefault(original, []).append(scan)
-    repeated = [group for group in groups.values() if len(group) > 1]
-    evidence.files_of_copies = sum(map(len, repeated))
-    evidence.patients_of_copies = len({scan.patient for group in repeated for scan in group})
+    repeated: list[Verified] = []
     for group in groups.values():
         if len({scan.label for scan in group}) > 1:
             evidence.left_out[CONTRADICTED] += len(group)
@@ -235,6 +233,9 @@ def _without_copies(found: Sequence[Verified], evidence: Evidence) -> None:
         evidence.taken.append(group[0])
         if len(group) > 1:
             evidence.left_out[COPY] += len(group) - 1
+            repeated += group
+    evidence.files_of_copies = len(repeated)
+    evidence.patients_of_copies = len({scan.patient for scan in repeated})
 
 
 def _counted(count: int, noun: str) -> str:

@@ -23,7 +23,8 @@ from webapp.calibration.fitting import Fit, fit
 from webapp.calibration.measuring import Figures, cross_validate, measure
 from webapp.calibration.models import CalibrationProfile
 from webapp.calibration.sample import Terms
-from webapp.inference.client import model_client
+from webapp.inference.client import ModelUnavailable, model_client
+from webapp.scans.room import NoRoom
 from webapp.transactions import all_or_nothing
 
 KIND = "calibration"
@@ -31,6 +32,10 @@ KIND = "calibration"
 
 class CalibrationFailed(Exception):
     """It can't be stored or handed over; the message says why, and what to do."""
+
+
+WRONG = (CalibrationRefused, CalibrationFailed, ModelUnavailable, NoRoom)
+"""What may keep one from being made or taken back; the text is for people."""
 
 
 @dataclass(frozen=True)

@@ -11,6 +11,7 @@ from webapp.calibration.models import CalibrationProfile
 from webapp.recommendations.answers import State
 
 NOTHING = "–"
+IN_USE, TAKEN_BACK, EARLIER = "in use", "taken back", "earlier"
 FIGURES = {
     "accuracy": "Accuracy of the most probable label",
     "confidence": "Mean confidence",
@@ -96,3 +97,16 @@ def _of(figures: Mapping[str, Any], label: str) -> str:
 
 def _number(value: float | None) -> str:
     return NOTHING if value is None else f"{value:.3f}"
+
+
+def state(profile: CalibrationProfile, used: CalibrationProfile | None) -> str:
+    """Whether answers go by it, of which `used` is the one in use."""
+    if used and used.pk == profile.pk:
+        return IN_USE
+    return TAKEN_BACK if profile.undone_at else EARLIER
+
+
+def undone(profile: CalibrationProfile, used: CalibrationProfile | None) -> str:
+    """What has become of answers now that it was taken back, and `used` is in use."""
+    now = f"{used.name} is in use again" if used else "answers follow the model's card again"
+    return f"The calibration {profile.name} is taken back; {now}."

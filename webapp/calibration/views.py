@@ -15,6 +15,7 @@ from webapp.accounts.abilities import Ability
 from webapp.accounts.models import User
 from webapp.accounts.permissions import NeedsAbility
 from webapp.api.errors import Unavailable
+from webapp.api.throttling import ExportRate, UserRate
 from webapp.calibration import profiles
 from webapp.calibration.evidence import CalibrationRefused
 from webapp.calibration.models import CalibrationProfile
@@ -53,6 +54,7 @@ class CalibrationsView(APIView):
     """What was fitted to this installation's own scans, and fitting it anew."""
 
     permission_classes = (NeedsAbility,)
+    throttle_classes = (UserRate, ExportRate)
     needed_to_look = needed_to_change = Ability.CALIBRATE
 
     @extend_schema(responses=CalibrationSerializer(many=True))

@@ -2,6 +2,7 @@
 
 import cv2
 import numpy as np
+import numpy.typing as npt
 from django.urls import reverse
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
@@ -12,15 +13,21 @@ HEIGHT = 64
 QUALITY = 80
 
 
-def jpeg(name: str) -> bytes:
-    """The stored picture as a grey JPEG of 64 pixels height.
+def grey(name: str, how: int = cv2.IMREAD_GRAYSCALE) -> npt.NDArray[np.uint8]:
+    """The grey pixels (height, width) of a stored picture; `how` is OpenCV's, and may ask for a reduced one.
 
     Raises FileNotFoundError, ValueError if unreadable, NoRoom while other large pictures are decoded.
     """
     with room.taken_for(name):
-        pixels = cv2.imdecode(np.frombuffer(storage.read(name), np.uint8), cv2.IMREAD_REDUCED_GRAYSCALE_2)
+        pixels = cv2.imdecode(np.frombuffer(storage.read(name), np.uint8), how)
     if pixels is None:
-        raise ValueError("the stored picture can't be read")
+        raise ValueError(f"the stored picture {name} can't be read")
+    return np.asarray(pixels, dtype=np.uint8)
+
+
+def jpeg(name: str) -> bytes:
+    """The stored picture as a grey JPEG of 64 pixels height; raises as `grey` does."""
+    pixels = grey(name, cv2.IMREAD_REDUCED_GRAYSCALE_2)
     height, width = pixels.shape
     small = cv2.resize(pixels, (max(1, width * HEIGHT // height), HEIGHT), interpolation=cv2.INTER_AREA)
     return cv2.imencode(".jpg", small, [cv2.IMWRITE_JPEG_QUALITY, QUALITY])[1].tobytes()

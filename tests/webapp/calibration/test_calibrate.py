@@ -183,6 +183,31 @@ def test_a_picture_with_two_labels_is_left_out_of_both(verified: Verified, card:
 
     assert (len(found.taken), found.left_out) == (3, {"contradicted": 2})
 
+    another = encoded(np.random.default_rng(10).integers(0, 256, (40, 48), dtype=np.uint8))
+    verified(2, labels=["CNV"], picture=another, patient_ref="P-9")
+    assert (
+        "Left out: 1 scan that show the same picture as another one (2 files of 1 patient)."
+        in gather(card).sentences()
+    ), "files that contradict each other are told apart from copies"
+
+
+@pytest.mark.parametrize("page", ["list", "profile", "undo"])
+def test_the_administration_shows_no_figures_to_who_reads_blind_afterwards(
+    folder: Path, verified: Verified, administrator: User, page: str
+) -> None:
+    verified(50)
+    made = profiles.calibrate()
+    browser = Client()
+    browser.force_login(administrator, backend="django.contrib.auth.backends.ModelBackend")
+    assert not Disclosure.objects.exists()
+
+    if page == "undo":
+        browser.post(f"{LIST}undo/")
+    else:
+        browser.get(LIST if page == "list" else f"{LIST}{made.pk}/change/")
+
+    assert Disclosure.objects.get().readings_at
+
 
 def test_what_an_adjudicator_settled_counts_and_nothing_that_is_told_is_a_look(
     folder: Path, verified: Verified, card: ModelCard, written: Written, administrator: User, api: Clients

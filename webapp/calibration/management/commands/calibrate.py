@@ -8,10 +8,7 @@ from django.core.management.base import BaseCommand, CommandError
 
 from webapp.audit.recording import by_operator
 from webapp.calibration import profiles, report
-from webapp.calibration.evidence import CalibrationRefused
 from webapp.calibration.models import CalibrationProfile
-from webapp.inference.client import ModelUnavailable
-from webapp.scans.room import NoRoom
 
 
 class Command(BaseCommand):
@@ -41,7 +38,7 @@ class Command(BaseCommand):
                 self.stdout.write("Nothing was stored.")
             else:
                 self._calibrate()
-        except (CalibrationRefused, profiles.CalibrationFailed, ModelUnavailable, NoRoom) as error:
+        except profiles.WRONG as error:
             raise CommandError(str(error)) from error
 
     def _calibrate(self) -> None:
@@ -56,23 +53,15 @@ class Command(BaseCommand):
     def _undo(self) -> None:
         with by_operator():
             undone, used = profiles.undo()
-        now = f"{used.name} is in use again" if used else "answers follow the model's card again"
-        self.stdout.write(f"The calibration {undone.name} is taken back; {now}.")
+        self.stdout.write(report.undone(undone, used))
 
     def _list(self) -> None:
         used = CalibrationProfile.objects.in_use(settings.MODEL_NAME)
         found = CalibrationProfile.objects.all()
         for profile in found:
-            state = (
-                "in use"
-                if used and profile.pk == used.pk
-                else "taken back"
-                if profile.undone_at
-                else "earlier"
-            )
             self.stdout.write(
                 f"{profile.name}  {profile.model_name} {profile.model_version}  {profile.scans} scans  "
-                f"temperature {profile.temperature:.4g}  {state}"
+                f"temperature {profile.temperature:.4g}  {report.state(profile, used)}"
             )
         if not found:
             self.stdout.write("There is no local calibration: answers follow the model's card.")
