@@ -175,6 +175,15 @@ def test_an_undecided_answer_is_the_group_and_agreeing_names_one_of_its_labels(
     expect(verdict).to_contain_text("You agree: CNV")
     assert own(clinic, "colin", answered.scans["undecided"]) == ("agree", "CNV")
 
+    # The verdict was on the answer of then, whatever the model says later.
+    clinic.answer({answered.scans["undecided"]: ANSWERS["answered"]})
+    try:
+        read(window, answered, "undecided")
+        expect(answer.get_by_test_id("state")).to_have_text("Answered")
+        expect(verdict).to_contain_text("You agree: CNV")
+    finally:
+        clinic.answer({answered.scans["undecided"]: {"group": "", **ANSWERS["undecided"]}})
+
 
 def test_where_the_model_has_not_answered_no_label_stands_and_the_reader_names_one(
     enter: Visitor, clinic: Clinic, answered: Answered

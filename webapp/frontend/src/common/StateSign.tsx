@@ -14,17 +14,15 @@ interface Props {
   state: State;
   /** Of the sign, in pixels; the word is as large as what is around it. */
   size?: number;
-  /** Without the word, where what is beside it says the same. */
-  alone?: boolean;
 }
 
 /** How far the model has answered: a sign and a word in a colour, each of which alone tells the three apart. */
-export function StateSign({ state, size = 14, alone = false }: Props) {
+export function StateSign({ state, size = 14 }: Props) {
   const Sign = SIGNS[state];
   return (
     <span className={classes.state} data-state={state} data-testid="state">
       <Sign size={size} aria-hidden />
-      {!alone && <span>{texts.common.states[state]}</span>}
+      <span>{texts.common.states[state]}</span>
     </span>
   );
 }

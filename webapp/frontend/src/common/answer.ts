@@ -11,7 +11,7 @@ export type Answered = Pick<
 >;
 
 /** Whether the model names one label. */
-export function namesLabel({ state }: Answered): boolean {
+export function namesLabel({ state }: Pick<Answered, "state">): boolean {
   return state === "answered" || state === null;
 }
 

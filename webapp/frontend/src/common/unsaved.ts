@@ -20,7 +20,7 @@ export interface Question {
 /** Something that the server does not have yet. */
 interface Unsent {
   isWaiting: () => boolean;
-  /** Sends it. Resolves when that was tried; null for what goes by itself. */
+  /** Sends it. Resolves when that was tried; null for what signing out does not send. */
   send: (() => Promise<void>) | null;
 }
 
@@ -35,7 +35,7 @@ export function useUnsaved(look: Look<Unsaved | null>): void {
   useLook(forms, look);
 }
 
-/** Whoever closes the window is asked while the server does not have everything; who signs out sends it before. */
+/** Whoever closes the window is asked while the server does not have everything; who signs out tries to send it before. */
 export function useUnsent(isWaiting: Look<boolean>, send: Unsent["send"] = null): void {
   useLook(waiting, () => ({ isWaiting, send }));
 }
@@ -49,7 +49,7 @@ export function isWindowNeeded(): boolean {
   return unsaved().length > 0 || [...waiting].some((look) => look().isWaiting());
 }
 
-/** Sends what waits. Resolves when it was tried; false if something was refused, and its form says why. */
+/** Sends what waits. Resolves when it was tried; false if that has left a form with something to give, which says why. */
 export async function sendUnsent(): Promise<boolean> {
   const found = [...waiting].map((look) => look()).filter(({ isWaiting }) => isWaiting());
   await Promise.all(found.map(({ send }) => send?.()));

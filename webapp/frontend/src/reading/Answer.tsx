@@ -10,10 +10,12 @@ import classes from "./Answer.module.css";
 import { Familiarity } from "./Familiarity";
 import { Probabilities } from "./Probabilities";
 import { Section } from "./Section";
+import { type HeatMapQuestion, useHeatMap } from "./useHeatMap";
 
 /** What the model says and how far: a label, several that it can't tell apart, or that it has not answered; and why. */
 export function Answer({ scan, mayAsk }: { scan: Scan; mayAsk: boolean }) {
   const { state } = scan;
+  const ask = useHeatMap(scan);
   return (
     <Section title={texts.reading.answer} testid="answer">
       <Headline scan={scan} />
@@ -33,13 +35,14 @@ export function Answer({ scan, mayAsk }: { scan: Scan; mayAsk: boolean }) {
           {scan.doubts.join(" ")} {state !== "not_answered" && texts.reading.doubtfulHelp}
         </Alert>
       )}
-      {state === "not_answered" || state === "undecided" ? (
-        <Unnamed scan={scan} mayAsk={mayAsk} />
+      {!namesLabel(scan) ? (
+        <Unnamed scan={scan} ask={ask} mayAsk={mayAsk} />
       ) : (
         <>
           <NotCalibrated scan={scan} />
           <Probabilities
             scan={scan}
+            ask={ask}
             title={texts.reading.probabilities}
             entries={ranked(scan.probabilities)}
             mayAsk={mayAsk}
@@ -93,7 +96,7 @@ function Confidence({ scan }: { scan: Scan }) {
 }
 
 /** Probabilities where no label is the answer: those that are left open, and, unfolded, all others. */
-function Unnamed({ scan, mayAsk }: { scan: Scan; mayAsk: boolean }) {
+function Unnamed({ scan, ask, mayAsk }: { scan: Scan; ask: HeatMapQuestion; mayAsk: boolean }) {
   const [unfolded, setUnfolded] = useState(false);
   const open = saidLabels(scan);
   const all = ranked(scan.probabilities);
@@ -104,6 +107,7 @@ function Unnamed({ scan, mayAsk }: { scan: Scan; mayAsk: boolean }) {
         <>
           <Probabilities
             scan={scan}
+            ask={ask}
             title={texts.reading.leftOpen}
             entries={all.filter(([label]) => open.includes(label))}
             mayAsk={mayAsk}
@@ -125,7 +129,13 @@ function Unnamed({ scan, mayAsk }: { scan: Scan; mayAsk: boolean }) {
       {unfolded && (
         <>
           {open.length === 0 && <NotCalibrated scan={scan} />}
-          <Probabilities scan={scan} title={texts.reading.probabilities} entries={others} mayAsk={mayAsk} />
+          <Probabilities
+            scan={scan}
+            ask={ask}
+            title={texts.reading.probabilities}
+            entries={others}
+            mayAsk={mayAsk}
+          />
           {open.length === 0 && <Caveats caveats={scan.caveats} />}
         </>
       )}

@@ -35,7 +35,7 @@ export function GivenVerdict({
     <div>
       <Group justify="space-between">
         <Text role="status">
-          <b>{verdict ? texts.reading.given[verdict] : texts.reading.givenLabel}</b>
+          <b>{texts.reading.given[verdict ?? "named"]}</b>
           {label && texts.reading.asLabel(label)}
           {blind && (
             <Badge ml={8} variant="light" tt="none" c="var(--mantine-color-text)">

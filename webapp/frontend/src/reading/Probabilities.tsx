@@ -1,16 +1,15 @@
 import { Loader, Stack, Text, UnstyledButton } from "@mantine/core";
-import { notifications } from "@mantine/notifications";
 import { IconFlame } from "@tabler/icons-react";
-import { useMutation, useQueryClient } from "@tanstack/react-query";
 
-import { json } from "../api/client";
 import type { Scan } from "../api/types";
 import { formatProbability } from "../common/format";
 import { texts } from "../texts";
 import classes from "./Answer.module.css";
+import type { HeatMapQuestion } from "./useHeatMap";
 
 interface Props {
   scan: Scan;
+  ask: HeatMapQuestion;
   title: string;
   /** Labels with their probabilities, in the order in which they stand. */
   entries: readonly [string, number][];
@@ -18,18 +17,7 @@ interface Props {
 }
 
 /** Probabilities as bars; each leads to the heat map of its label. */
-export function Probabilities({ scan, title, entries, mayAsk }: Props) {
-  const queries = useQueryClient();
-  const ask = useMutation({
-    mutationFn: (label: string) =>
-      json<Scan>(`scans/${scan.id}/predictions/`, {
-        method: "POST",
-        body: { label, ...(scan.model ? { version: scan.model.version } : {}) },
-      }),
-    onSuccess: (changed) => queries.setQueryData(["scan", scan.id], changed),
-    onError: (error, label) =>
-      notifications.show({ color: "red", title: texts.reading.heatFailed(label), message: error.message }),
-  });
+export function Probabilities({ scan, ask, title, entries, mayAsk }: Props) {
   return (
     <>
       <Text size="xs" c="dimmed" mt={6} mb={2}>

@@ -127,7 +127,9 @@ export function VerdictForm({ user, scan, reading, onChosen }: Props) {
         ) : !asks && before ? (
           <GivenVerdict
             verdict={before.verdict}
-            label={before.verdict === "agree" && namesLabel(scan) ? "" : before.label}
+            label={
+              before.verdict === "agree" && namesLabel({ state: before.model_state }) ? "" : before.label
+            }
             comment={before.comment}
             blind={before.blind}
             sentAt={sentAt}

@@ -1,7 +1,7 @@
 /** What a verdict can be of an answer, and from what is typed to what the API takes of it. */
 
 import type { Scan, Verdict } from "../api/types";
-import { namesLabel, saidLabels } from "../common/answer";
+import { type Answered, namesLabel, saidLabels } from "../common/answer";
 import type { Body, Typed } from "./OwnVerdict";
 
 /** A part of the form, by its name in the document. */
@@ -14,7 +14,7 @@ export type Field = "verdict" | "label" | "reason" | "unsure";
 export type Asked = "verdict" | "label" | "blind";
 
 /** The fields of a scan that decide what it can be. */
-export type Judged = Parameters<typeof namesLabel>[0] & Pick<Scan, "labels" | "answer_hidden">;
+export type Judged = Answered & Pick<Scan, "labels" | "answer_hidden">;
 
 export function askedOf(scan: Judged): Asked {
   if (scan.answer_hidden) return "blind";

@@ -38,7 +38,7 @@ export function useLeftovers(user: string | undefined): void {
   const now = useCallback(() => void send(PAUSE_MS), [send]);
   useEffect(() => {
     now();
+    return () => clearTimeout(timer.current);
   }, [now, pathname]);
-  useEffect(() => () => clearTimeout(timer.current), [now]);
   useResending(now);
 }

@@ -88,7 +88,6 @@ export const reading = {
   giveAndGoOn: "Give the verdict and go on",
   change: "Change my verdict",
   given: { agree: "You agree", disagree: "You disagree", unsure: "You are unsure", named: "You see" },
-  givenLabel: "You see",
   asLabel: (label: string) => `: ${label}`,
   wasBlind: "read blind",
   afterOthers: "after seeing others",
