@@ -132,7 +132,16 @@ def remove(arguments: argparse.Namespace) -> int:
     # The record names what goes, also where another store has a version of that name.
     own = ModelStores([data.model_store])
     with Decisions(data, own).noted("remove", arguments.name, arguments.version):
-        folder = remove_model(data, stores, served(data), arguments.name, arguments.version)
+        folder = remove_model(
+            data.model_store,
+            arguments.name,
+            arguments.version,
+            archives=data.archives,
+            stores=stores,
+            registry=Registry(data.registry),
+            set_aside=SetAside(data.set_aside),
+            served=served(data),
+        )
     print(f"{arguments.name} {arguments.version} is deleted from {folder}.")
     return 0
 

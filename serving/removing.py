@@ -12,23 +12,25 @@ from serving.errors import ServingError
 from serving.management import ModelVersion
 from serving.registry import Registry
 from serving.set_aside import SetAside
-from serving.stack.folder import DataFolder
 from serving.stores import ModelStores
 
 
 def remove_model(
-    data: DataFolder,
-    stores: ModelStores,
-    served: Mapping[tuple[str, str], ModelVersion],
+    store: Path,
     name: str,
     version: str,
+    *,
+    archives: Path,
+    stores: ModelStores,
+    registry: Registry,
+    set_aside: SetAside,
+    served: Mapping[tuple[str, str], ModelVersion],
 ) -> Path:
-    """Delete a version, whatever its state, with the archive made of it; the store that it lay in.
+    """Delete a version from `store`, whatever its state, with the archive made of it; the store that it lay in.
 
-    Raises ServingError when it lies in another store than the data folder's, or is served, or is to be served at the
-    next start.
+    `store` is the data folder's own, one of `stores`. Raises ServingError when the version lies in another of them, or
+    is served, or is to be served at the next start.
     """
-    store = data.model_store
     folder = store / name / version
     known = NAME.fullmatch(name) and NAME.fullmatch(version)
     if not known or not (folder.is_dir() or folder.is_symlink()):
@@ -40,7 +42,7 @@ def remove_model(
         raise ServingError(f"There is no {name} {version} in {store}.")
     # One that another store shadows is never served, whatever is decided for its version.
     if stores.holder(name, version) in (folder, None):
-        choice = Registry(data.registry).choice(name)
+        choice = registry.choice(name)
         if version == choice.default:
             raise ServingError(
                 f"{name} {version} answers by default; promote another version first: "
@@ -50,8 +52,8 @@ def remove_model(
             raise ServingError(
                 f"{name} {version} is served; retire it first: ./retinote models retire {name} {version}"
             )
-        (data.archives / archive_name(name, version)).unlink(missing_ok=True)
-        SetAside(data.set_aside).remove(name, version)
+        (archives / archive_name(name, version)).unlink(missing_ok=True)
+        set_aside.remove(name, version)
     if folder.is_symlink():
         folder.unlink()
         return store

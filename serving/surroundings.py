@@ -15,8 +15,6 @@ FOREIGN = frozenset(
         "PROMETHEUS_MULTIPROC_DIR",
     }
 )
-OF_OTHER_LAUNCHERS = frozenset({"LOCAL_RANK", "RANK", "WORLD_SIZE"})
-"""What torchrun tells the processes it starts. A model worker that finds a rank keeps its answers to itself."""
 NO_HOME = "/proc/none"
 """For a home that is no folder. It is missing and can't be made, which libraries take well; ReportLab, for one, ends at a
 file in place of a folder (/dev/null), and others make what is missing."""

@@ -20,7 +20,6 @@ from handlers.local_calibration import FOLDER_VARIABLE
 from handlers.metrics import declarations
 from serving.capacity import Capacity
 from serving.errors import ServingError
-from serving.surroundings import OF_OTHER_LAUNCHERS
 
 KEY_FILE = "key_file.json"
 """TorchServe writes its keys under this name into its working folder."""
@@ -41,6 +40,8 @@ HEAP_SHARE = 4
 sixteen callers with 40-megapixel images ended the server."""
 HEAP_LIMITS_MB = (1024, 4096)
 LOOPBACK = "127.0.0.1"
+OF_OTHER_LAUNCHERS = frozenset({"LOCAL_RANK", "RANK", "WORLD_SIZE"})
+"""What torchrun tells the processes it starts. A model worker that finds a rank keeps its answers to itself."""
 NOT_FOR_WORKERS = OF_OTHER_LAUNCHERS | {"PYTHONPATH"}
 LOG_END_BYTES = 64 * 2**10
 SOCKET_PATH_LIMIT = 80
