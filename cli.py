@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 ROOT = Path(__file__).resolve().parent
-OUR_PACKAGES = ("handlers", "serving", "training", "benchmarks")
+OUR_PACKAGES = ("handlers", "serving", "operations", "training", "benchmarks")
 FAILED = 2
 INTERRUPTED = 130
 
@@ -32,53 +32,58 @@ class Command:
 COMMANDS = {
     "up": Command(
         "start everything: database, model server, worker, web app",
-        "serving.stack.commands",
+        "operations.stack.commands",
         "add_up_arguments",
         "up",
     ),
-    "down": Command("stop a stack; its data are kept", "serving.stack.commands", "add_data_option", "down"),
+    "down": Command(
+        "stop a stack; its data are kept", "operations.stack.commands", "add_data_option", "down"
+    ),
     "status": Command(
         "what runs, and whether it is ready (exit status 0, else 1; 3: nothing runs)",
-        "serving.stack.commands",
+        "operations.stack.commands",
         "add_data_option",
         "status",
     ),
     "user": Command(
         "make accounts and adjudicators: user create|appoint|dismiss NAME",
-        "serving.stack.commands",
+        "operations.stack.commands",
         "add_user_arguments",
         "user",
     ),
     "audit": Command(
         "who did what: audit verify checks the records, audit list and audit head print them",
-        "serving.stack.commands",
+        "operations.stack.commands",
         "add_audit_arguments",
         "audit",
     ),
     "calibrate": Command(
         "fit the model's answers to this installation's own verified scans, or take that back",
-        "serving.stack.calibrate",
+        "operations.stack.calibrate",
         "add_calibrate_arguments",
         "calibrate",
     ),
     "models": Command(
         "import, list, show, diff, register, promote, roll back, retire and remove model versions",
-        "serving.commands",
+        "operations.models.commands",
         "add_models_arguments",
         "models",
     ),
     "key": Command(
-        "print the model server's key for other services", "serving.stack.commands", "add_data_option", "key"
+        "print the model server's key for other services",
+        "operations.stack.commands",
+        "add_data_option",
+        "key",
     ),
     "backup": Command(
         "write documents, images and models to one file, while the stack runs",
-        "serving.backup.commands",
+        "operations.backup.commands",
         "add_backup_arguments",
         "backup",
     ),
     "restore": Command(
         "bring back what a backup holds; the stack must be stopped",
-        "serving.backup.commands",
+        "operations.backup.commands",
         "add_restore_arguments",
         "restore",
     ),
@@ -126,13 +131,13 @@ COMMANDS = {
     ),
     "sbom": Command(
         "list all packages and models that Retinote is made of (CycloneDX)",
-        "serving.sbom",
+        "operations.sbom",
         "add_sbom_arguments",
         "sbom",
     ),
     "deploy": Command(
         "prepare and check an installation in containers: deploy init|check",
-        "serving.deploy.commands",
+        "operations.deploy.commands",
         "add_deploy_arguments",
         "deploy",
     ),
@@ -151,7 +156,7 @@ def main(arguments: Sequence[str]) -> int:
     else:
         known = parser.parse_args(arguments)
     command = COMMANDS[known.command]
-    ignored = importlib.import_module("serving.surroundings").clean(os.environ)
+    ignored = importlib.import_module("operations.surroundings").clean(os.environ)
     try:
         if "MONGODB_URI" in ignored and "data_dir" in known:
             print(
@@ -159,7 +164,7 @@ def main(arguments: Sequence[str]) -> int:
                 file=sys.stderr,
             )
         if "data_dir" in known:  # no command believes what lies in a folder that others can write
-            importlib.import_module("serving.stack.privacy").check_private(known.data_dir)
+            importlib.import_module("operations.stack.privacy").check_private(known.data_dir)
         run: Callable[[argparse.Namespace], int] = _load(command, command.run)
         return run(known)
     except KeyboardInterrupt:

@@ -77,7 +77,7 @@ def run(arguments: argparse.Namespace) -> int:
     from benchmarks.resilience.kinds import in_rounds, kinds
     from benchmarks.resilience.subject import Subject, small_disk
     from benchmarks.stack import own_stack, run_retinote
-    from serving.stack.folder import DataFolder
+    from operations.stack.folder import DataFolder
 
     if arguments.uploads < 1 or arguments.faults < 1:
         raise BenchmarkError("--uploads and --faults: at least 1 of each is needed.")
@@ -139,7 +139,7 @@ def go_through(
     from benchmarks.resilience.clients import Account, Crowd, Pictures, Uploader
     from benchmarks.resilience.kinds import Place
     from benchmarks.resilience.subject import replica
-    from serving.stack.webapp import FIRST_ADMINISTRATOR
+    from operations.stack.webapp import FIRST_ADMINISTRATOR
 
     account = Account(FIRST_ADMINISTRATOR, password)
     pictures = Pictures(drawn(seed))

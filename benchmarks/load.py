@@ -20,7 +20,7 @@ from urllib.parse import urlsplit
 
 from benchmarks.errors import BenchmarkError
 from benchmarks.report import percentile
-from serving.processes import GuardedProcess, last_lines
+from operations.processes import GuardedProcess, last_lines
 
 LOCUSTFILE = Path(__file__).with_name("locustfile.py")
 WARM_UP_S = 2.0

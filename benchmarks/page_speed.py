@@ -24,7 +24,7 @@ from playwright.sync_api import Page
 from pymongo import MongoClient
 
 from benchmarks.report import percentile
-from serving.stack.folder import DataFolder
+from operations.stack.folder import DataFolder
 from tests.e2e.page.browser import Clinic, Visit, chromium, simulated, visit
 from tests.e2e.page.test_upload import drop
 from tests.services import free_ports

@@ -17,13 +17,13 @@ from typing import Any
 import requests
 
 from benchmarks.errors import BenchmarkError
+from operations.processes import GuardedProcess, wait_until
+from operations.stack import webapp
+from operations.stack.database import OwnDatabase
+from operations.stack.folder import DataFolder, read_state
+from operations.stack.ports import free_ports
+from operations.stack.up import running_environment
 from serving.keys import InferenceKey
-from serving.processes import GuardedProcess, wait_until
-from serving.stack import webapp
-from serving.stack.database import OwnDatabase
-from serving.stack.folder import DataFolder, read_state
-from serving.stack.ports import free_ports
-from serving.stack.up import running_environment
 
 ROOT = Path(__file__).resolve().parent.parent
 START_TIMEOUT_S = 900

@@ -77,11 +77,11 @@ def run(arguments: argparse.Namespace) -> int:
 def _build_page() -> None:
     """Build the page first, where it isn't yet: that belongs to a first installation, not to a first start."""
     from benchmarks.errors import BenchmarkError
-    from serving import page
+    from operations import page
 
     if not page.is_built():
         built = subprocess.run(
-            [sys.executable, "-m", "serving.page"], cwd=ROOT, capture_output=True, text=True, check=False
+            [sys.executable, "-m", "operations.page"], cwd=ROOT, capture_output=True, text=True, check=False
         )
         if built.returncode:
             raise BenchmarkError(f"The page could not be built: {built.stderr.strip()}")
@@ -106,7 +106,7 @@ def _help() -> float:
 def _up(data: Path) -> float:
     """Start a stack in the background; seconds until it is ready."""
     from benchmarks.stack import run_retinote
-    from serving.stack.ports import free_ports
+    from operations.stack.ports import free_ports
 
     (port,) = free_ports(1)
     started = time.perf_counter()
@@ -131,7 +131,7 @@ def _told(data: Path, already: int) -> dict[str, float]:
 
 def _log_lines(data: Path) -> list[str]:
     """The stack's log, which goes on from start to start."""
-    from serving.stack.folder import DataFolder
+    from operations.stack.folder import DataFolder
 
     log = DataFolder(data).stack_log
     return log.read_text(encoding="utf-8").splitlines() if log.exists() else []
@@ -142,7 +142,7 @@ def _memory(data: Path) -> Mapping[str, float]:
     import psutil
 
     from benchmarks.memory import memory_mib
-    from serving.stack.folder import DataFolder, read_state
+    from operations.stack.folder import DataFolder, read_state
 
     state: dict[str, Any] = read_state(DataFolder(data))
     names = {service["pid"]: service["name"] for service in state["services"]}

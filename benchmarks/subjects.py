@@ -17,9 +17,9 @@ from benchmarks.errors import BenchmarkError
 from benchmarks.load import BodyKind, Target
 from benchmarks.peers.settings import PeerSettings
 from benchmarks.torchserve import Running, engines_below, retinote, torchserve_plain
+from operations.processes import GuardedProcess, wait_until
+from operations.stack.ports import free_ports
 from serving.capacity import Capacity
-from serving.processes import GuardedProcess, wait_until
-from serving.stack.ports import free_ports
 from serving.torchserve import worker_variables
 
 ROOT = Path(__file__).resolve().parent.parent

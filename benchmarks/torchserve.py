@@ -15,12 +15,12 @@ from benchmarks.errors import BenchmarkError
 from benchmarks.load import Target
 from handlers.card import CARD_NAME
 from handlers.engines.settings import CACHE_VARIABLE
+from operations.processes import GuardedProcess, wait_until
+from operations.stack.ports import free_ports
 from serving.archive import WEIGHTS, build_archive, model_config
 from serving.capacity import DEFAULT_BATCHING, Batching, Capacity
 from serving.keys import InferenceKey, ManagementKey
 from serving.management import ManagementClient
-from serving.processes import GuardedProcess, wait_until
-from serving.stack.ports import free_ports
 from serving.torchserve import Ports, TorchServe, java
 
 ROOT = Path(__file__).resolve().parent.parent

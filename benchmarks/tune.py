@@ -32,7 +32,7 @@ MAX_WORKERS_PER_GPU = 2
 
 def declare(parser: argparse.ArgumentParser) -> None:
     """Declare the options."""
-    from serving.stack.commands import ROOT, add_data_option
+    from operations.stack.commands import ROOT, add_data_option
 
     add_data_option(parser)
     parser.epilog = (
@@ -65,11 +65,11 @@ class Trial:
 def run(arguments: argparse.Namespace) -> int:
     """Try, print a table, and keep the best setting. Raises BenchmarkError or ServingError when none could be tried."""
     from benchmarks.errors import BenchmarkError
+    from operations.stack.commands import print_table
+    from operations.stack.folder import DataFolder
     from serving import tuning
     from serving.errors import ServingError
     from serving.registry import Registry, defaults
-    from serving.stack.commands import print_table
-    from serving.stack.folder import DataFolder
     from serving.stores import ModelStores
 
     data = DataFolder(arguments.data_dir)

@@ -18,7 +18,7 @@ import requests
 from benchmarks.errors import BenchmarkError
 from benchmarks.report import Goal, Report, percentile
 from benchmarks.stack import REQUEST_TIMEOUT_S, OwnStack
-from serving.stack.services import MODEL_SERVER
+from operations.stack.services import MODEL_SERVER
 from webapp.inference.client import OVERLAY_FORMAT
 
 SIMULATED = {"NORMAL": 4, "CNV": 4, "DME": 4}

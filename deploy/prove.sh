@@ -54,7 +54,7 @@ up() { timeout "$START_TIMEOUT_S" $COMPOSE -p "$PROJECT" --env-file "$work/.env"
 
 wait_until_ready() {
     for ((waited = 0; waited < START_TIMEOUT_S; waited += 2)); do
-        if inside model-server python3 -m serving.container.model_server check >/dev/null 2>&1 &&
+        if inside model-server python3 -m operations.container.model_server check >/dev/null 2>&1 &&
             [ "$(status_of "https://$HOST:$PORT/healthz/" 2>/dev/null)" = 200 ]; then
             return
         fi

@@ -1,1 +1,1 @@
-"""What stands around TorchServe: archives, configuration, the management client, promotion, the local stack."""
+"""What stands around TorchServe: archives, configuration, keys, the registry of versions, the management client."""

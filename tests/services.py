@@ -19,13 +19,13 @@ from typing import Any
 
 from benchmarks.torchserve import start
 from handlers.engines.settings import CACHE_VARIABLE
-from serving import mongodb
+from operations import mongodb
+from operations.processes import GuardedProcess, wait_until
+from operations.stack import ports
 from serving.archive import build_archive, versions
 from serving.capacity import Capacity
 from serving.errors import ServingError
 from serving.keys import InferenceKey
-from serving.processes import GuardedProcess, wait_until
-from serving.stack import ports
 from serving.torchserve import Ports, TorchServe
 from tests import scale
 

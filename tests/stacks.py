@@ -18,10 +18,10 @@ import requests
 from pymongo import MongoClient
 
 from handlers.engines.settings import CACHE_VARIABLE, ENGINE_VARIABLE
+from operations.processes import last_lines
+from operations.stack.folder import DataFolder, all_ready, read_state, running_state
+from operations.stack.up import running_environment
 from serving.errors import ServingError
-from serving.processes import last_lines
-from serving.stack.folder import DataFolder, all_ready, read_state, running_state
-from serving.stack.up import running_environment
 from tests.services import MODEL_STORE, engines
 
 ROOT = Path(__file__).parents[1]

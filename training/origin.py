@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from serving.version import installed_version
+from operations.version import installed_version
 from training.data.manifest import Scan
 
 ROOT = Path(__file__).resolve().parents[1]

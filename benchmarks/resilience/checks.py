@@ -22,8 +22,8 @@ from benchmarks.errors import BenchmarkError
 from benchmarks.resilience.clients import REQUEST_TIMEOUT_S, Account, Sent, digest
 from benchmarks.resilience.subject import Subject
 from benchmarks.stack import ROOT, environment_without
-from serving.stack.database import DATABASE
-from serving.stack.up import running_environment
+from operations.stack.database import DATABASE
+from operations.stack.up import running_environment
 
 DRAIN_TIMEOUT_S = 300.0
 POLL_S = 0.5

@@ -13,7 +13,7 @@ from pathlib import Path
 from threading import Event
 
 from benchmarks.resilience.subject import Replica, Subject
-from serving.stack.services import MODEL_SERVER, MONGODB, WEB, WORKER
+from operations.stack.services import MODEL_SERVER, MONGODB, WEB, WORKER
 
 CUT_S = 8.0
 """How long a network is cut and a disk is full: longer than an upload waits for the model server."""

@@ -17,10 +17,10 @@ import requests
 
 from benchmarks.resilience.proxy import Proxy
 from benchmarks.stack import ROOT, START_TIMEOUT_S, environment_without
-from serving.processes import GuardedProcess, wait_until
-from serving.stack import webapp
-from serving.stack.folder import DataFolder, read_state
-from serving.stack.ports import free_ports
+from operations.processes import GuardedProcess, wait_until
+from operations.stack import webapp
+from operations.stack.folder import DataFolder, read_state
+from operations.stack.ports import free_ports
 
 READY_TIMEOUT_S = 5.0
 

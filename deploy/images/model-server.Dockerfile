@@ -30,9 +30,10 @@ COPY --chown=retinote:retinote cli.py pyproject.toml ./
 COPY --chown=retinote:retinote model_store model_store
 COPY --chown=retinote:retinote handlers handlers
 COPY --chown=retinote:retinote serving serving
+COPY --chown=retinote:retinote operations operations
 RUN python3 -m compileall -q /app \
  && printf '#!/bin/sh\nexec python3 /app/cli.py "$@"\n' > /usr/local/bin/retinote && chmod 0755 /usr/local/bin/retinote
 USER 10001:10001
 EXPOSE 8080 8082
 STOPSIGNAL SIGTERM
-ENTRYPOINT ["python3", "-m", "serving.container.model_server"]
+ENTRYPOINT ["python3", "-m", "operations.container.model_server"]

@@ -29,11 +29,12 @@ ENV PATH=/opt/venv/bin:$PATH PYTHONPATH=/app PYTHONUNBUFFERED=1 PYTHONDONTWRITEB
 WORKDIR /app
 COPY --chown=retinote:retinote handlers handlers
 COPY --chown=retinote:retinote serving serving
+COPY --chown=retinote:retinote operations operations
 COPY --chown=retinote:retinote webapp webapp
 COPY --chown=retinote:retinote --from=page /page/dist webapp/frontend/dist
 RUN python3 -m compileall -q /app
 USER 10001:10001
 EXPOSE 8000
 STOPSIGNAL SIGTERM
-ENTRYPOINT ["python3", "-m", "serving.container.web"]
+ENTRYPOINT ["python3", "-m", "operations.container.web"]
 CMD ["web"]

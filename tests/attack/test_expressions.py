@@ -151,7 +151,7 @@ def test_an_expression_that_backtracks_is_found() -> None:
 def test_no_number_is_read_in_the_digits_of_another_script() -> None:
     """`\\d`, `\\w`, `isdigit` and their like take all of Unicode's."""
     found = [name for name, pattern in expressions().items() if r"\d" in str(pattern.pattern)]
-    for package in (*PACKAGES, "serving", "training"):
+    for package in (*PACKAGES, "operations", "serving", "training"):
         for file in sorted((ROOT / package).rglob("*.py")):
             for number, line in enumerate(file.read_text(encoding="utf-8").splitlines(), start=1):
                 wide = re.search(r"\.is(?:digit|decimal|numeric)\(", line) and ".isascii()" not in line

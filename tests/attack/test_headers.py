@@ -13,8 +13,8 @@ from pathlib import Path
 
 import pytest
 
-from serving.processes import GuardedProcess
-from serving.stack.webapp import ROOT, WebApp
+from operations.processes import GuardedProcess
+from operations.stack.webapp import ROOT, WebApp
 from tests.services import free_ports
 from tests.waiting import wait_for
 

@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 import yaml
 
-from serving.deploy import settings_file
-from serving.deploy.checks import published_ports
+from operations.deploy import settings_file
+from operations.deploy.checks import published_ports
 
 ROOT = Path(__file__).parents[2]
 TEXT = (ROOT / "docker-compose.yml").read_text(encoding="utf-8")

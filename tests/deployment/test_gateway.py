@@ -19,8 +19,8 @@ from typing import Any, ClassVar
 import pytest
 
 from handlers.request import HEADERS
-from serving.deploy import certificate
-from serving.stack.ports import free_ports
+from operations.deploy import certificate
+from operations.stack.ports import free_ports
 from tests.waiting import wait_for
 
 NGINX = Path(__file__).parents[2] / "deploy" / "nginx"

@@ -12,14 +12,14 @@ from tests.deployment import as_image
 ROOT = as_image.ROOT
 # What is started in each image: modules, and folders of which every module may be.
 RUNS = {
-    "web": ("webapp", "serving.container.web", "serving.backup"),
-    "model-server": ("handlers", "serving.container.model_server", "serving.commands"),
+    "web": ("webapp", "operations.container.web", "operations.backup"),
+    "model-server": ("handlers", "operations.container.model_server", "operations.models.commands"),
 }
 # What is reached and not run there: the services that `up` starts on a machine.
 NOT_RUN = {
     "web": set[str](),
     "model-server": {
-        f"serving.{name}"
+        f"operations.{name}"
         for name in ("mongodb", "stack.database", "stack.services", "stack.up", "stack.webapp")
     },
 }

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 import yaml
 
-from serving.deploy import settings_file
+from operations.deploy import settings_file
 
 FOLDER = Path(__file__).parents[2] / "deploy" / "kubernetes"
 BASE = FOLDER / "base"

@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 import yaml
 
-from serving.mongodb import find_mongod
+from operations.mongodb import find_mongod
 
 ROOT = Path(__file__).parents[2]
 LIST = ROOT / "deploy" / "weaknesses.toml"

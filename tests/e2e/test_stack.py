@@ -15,7 +15,7 @@ import requests
 from pymongo import MongoClient
 from pymongo.errors import OperationFailure
 
-from serving.stack.folder import DataFolder
+from operations.stack.folder import DataFolder
 from tests.images import png_bytes
 from tests.services import free_ports
 from tests.stacks import Stack, retinote

@@ -10,7 +10,7 @@ from pathlib import Path
 import psutil
 import pytest
 
-from serving.stack.folder import DataFolder
+from operations.stack.folder import DataFolder
 from tests.models import make_model
 from tests.services import free_ports
 from tests.stacks import ROOT, environment, retinote

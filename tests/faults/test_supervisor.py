@@ -9,9 +9,9 @@ from pathlib import Path
 
 import pytest
 
+from operations.stack.service import CannotRun, Service, Status
+from operations.stack.supervisor import StackFailed, StopRequested, Supervisor
 from serving.errors import ServingError
-from serving.stack.service import CannotRun, Service, Status
-from serving.stack.supervisor import StackFailed, StopRequested, Supervisor
 from tests.waiting import is_running, wait_for
 
 

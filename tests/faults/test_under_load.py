@@ -21,8 +21,8 @@ from benchmarks.resilience.clients import NO_ANSWER, Account, Pictures, Sent, Up
 from benchmarks.resilience.kinds import kinds, together
 from benchmarks.resilience.subject import Subject, small_disk
 from benchmarks.stack import UNLIMITED
-from serving.stack.folder import DataFolder
-from serving.stack.services import WEB, WORKER
+from operations.stack.folder import DataFolder
+from operations.stack.services import WEB, WORKER
 from tests import scale
 from tests.images import png_bytes
 from tests.models import make_model

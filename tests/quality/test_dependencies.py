@@ -15,7 +15,7 @@ from typing import Any
 
 import pytest
 
-from serving import page
+from operations import page
 
 ROOT = Path(__file__).parents[2]
 LOCK = ROOT / "requirements.lock"

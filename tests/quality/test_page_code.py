@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from serving import page
+from operations import page
 
 ROOT = Path(__file__).parents[2]
 SCHEMA = page.FOLDER / "src" / "api" / "schema.ts"

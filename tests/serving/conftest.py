@@ -11,11 +11,11 @@ import grpc
 import pytest
 
 from benchmarks.torchserve import start
+from operations.processes import GuardedProcess
 from serving.archive import build_archive
 from serving.capacity import Capacity
 from serving.keys import InferenceKey
 from serving.management import ManagementClient, ModelVersion, NotRegistered
-from serving.processes import GuardedProcess
 from serving.torchserve import Ports, TorchServe
 from tests.models import give_statistics, make_model
 from tests.services import ModelServer, free_ports

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from serving.container.model_server import keep_keys_fresh
+from operations.container.model_server import keep_keys_fresh
 from serving.keys import InferenceKey, KeyUnavailable, ManagementKey, publish
 from tests.serving.conftest import Trial
 from tests.serving.test_keys import opens

@@ -7,7 +7,7 @@ import subprocess
 from dataclasses import replace
 from pathlib import Path
 
-from serving.version import installed_version
+from operations.version import installed_version
 from training.data.manifest import Scan, read_scans
 from training.origin import code, data_sha256
 

@@ -22,16 +22,16 @@ from django.test import Client
 from PIL import Image
 from rest_framework.response import Response
 
-from serving.backup import audit, rights
-from serving.backup.archive import ArchiveWriter, unpack
-from serving.backup.backup import make_backup
-from serving.backup.documents import AnyDatabase, forget_loaded
-from serving.backup.errors import BackupError, DamagedArchive
-from serving.backup.manifest import Manifest
-from serving.backup.restore import Restored, restore_backup
+from operations.backup import audit, rights
+from operations.backup.archive import ArchiveWriter, unpack
+from operations.backup.backup import make_backup
+from operations.backup.documents import AnyDatabase, forget_loaded
+from operations.backup.errors import BackupError, DamagedArchive
+from operations.backup.manifest import Manifest
+from operations.backup.restore import Restored, restore_backup
+from operations.stack.folder import DataFolder
 from serving.changes import actor
 from serving.registry import Registry
-from serving.stack.folder import DataFolder
 from tests.images import answered_png
 from tests.services import ModelServer
 from tests.waiting import wait_for

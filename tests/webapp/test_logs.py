@@ -18,7 +18,7 @@ from celery import Celery
 from django.db import connection
 from pymongo.errors import BulkWriteError, DuplicateKeyError
 
-from serving.processes import GuardedProcess
+from operations.processes import GuardedProcess
 from tests.images import png_bytes
 from tests.services import ModelServer, free_ports
 from tests.waiting import wait_for

@@ -8,7 +8,7 @@ from contextlib import ExitStack
 import pytest
 from playwright.sync_api import Browser
 
-from serving import page
+from operations import page
 from tests.e2e.page.browser import Clinic, Visit, chromium, visit
 from tests.services import free_ports
 from tests.stacks import ROOT, Stack

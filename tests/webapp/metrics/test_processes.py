@@ -14,8 +14,8 @@ import pytest
 import requests
 from prometheus_client.parser import text_string_to_metric_families
 
-from serving.processes import GuardedProcess
-from serving.stack.webapp import ROOT, WebApp
+from operations.processes import GuardedProcess
+from operations.stack.webapp import ROOT, WebApp
 from tests.services import free_ports
 from tests.waiting import is_running, wait_for
 from webapp.metrics.folder import MEMORY, TOKEN_VARIABLE, VARIABLE

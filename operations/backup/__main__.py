@@ -1,0 +1,25 @@
+"""`python -m operations.backup backup|restore FILE`: for a container, with RETINOTE_MONGODB_URI and RETINOTE_DATA_DIR set."""
+
+import argparse
+import sys
+
+from operations.backup import commands
+from serving.errors import ServingError
+
+
+def main() -> int:
+    """Run one of the two; a line and status 2 when it fails in an expected way."""
+    parser = argparse.ArgumentParser(prog="python -m operations.backup", description=__doc__)
+    actions = parser.add_subparsers(dest="action", metavar="ACTION", required=True)
+    commands.add_backup_arguments(actions.add_parser("backup"))
+    commands.add_restore_arguments(actions.add_parser("restore"))
+    arguments = parser.parse_args()
+    try:
+        return commands.backup(arguments) if arguments.action == "backup" else commands.restore(arguments)
+    except (ServingError, OSError) as error:
+        print(f"retinote: {error}", file=sys.stderr)
+        return 2
+
+
+if __name__ == "__main__":
+    sys.exit(main())

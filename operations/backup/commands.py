@@ -1,0 +1,142 @@
+"""The commands `backup` and `restore`; in a container, where there is no launcher, `python -m operations.backup`."""
+
+import argparse
+import os
+import sys
+import time
+from contextlib import nullcontext
+from pathlib import Path
+from typing import Self
+
+from operations.backup.backup import make_backup, new_file, total
+from operations.backup.database import alone, shared
+from operations.backup.errors import BackupError
+from operations.backup.manifest import Manifest
+from operations.backup.restore import Restored, restore_backup
+from operations.stack.commands import DEFAULT_DATA
+from operations.stack.folder import DataFolder
+
+PIPE = "-"
+DATA_VARIABLE = "RETINOTE_DATA_DIR"
+PROGRESS_EVERY_S = 0.2
+PATIENT_DATA = (
+    "The file holds patients' images and what is said of them, readable by whoever has it: keep it encrypted, e.g. "
+    "./retinote backup - | gpg --encrypt -r YOU > FILE. Not in it: the secret key (secrets/ of the data folder) and "
+    "the queue of tasks."
+)
+
+
+def add_backup_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the options of `backup`."""
+    parser.epilog = PATIENT_DATA
+    parser.add_argument("file", metavar="FILE", help="where to write it, a new file; - is standard output")
+    _add_data_option(parser)
+
+
+def add_restore_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the options of `restore`."""
+    parser.epilog = (
+        "The stack must be stopped. Every checksum is verified before anything is changed; the next ./retinote up "
+        "brings documents of an older version up to date."
+    )
+    parser.add_argument("file", metavar="FILE", help="the backup; - is standard input")
+    parser.add_argument(
+        "--replace", action="store_true", help="put it in the place of documents and images that are there"
+    )
+    _add_data_option(parser)
+
+
+def _add_data_option(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--data-dir",
+        type=Path,
+        default=Path(os.environ.get(DATA_VARIABLE, DEFAULT_DATA)),
+        metavar="DIR",
+        help=f"folder with all that the stack keeps (default: {DATA_VARIABLE}, else %(default)s)",
+    )
+
+
+def backup(arguments: argparse.Namespace) -> int:
+    """Write a backup, and say what is in it."""
+    data = DataFolder(arguments.data_dir)
+    to_pipe = arguments.file == PIPE
+    if to_pipe and sys.stdout.isatty():
+        raise BackupError("Standard output is a terminal: name a file, or lead it into another program.")
+    with (
+        Progress() as progress,
+        nullcontext(sys.stdout.buffer) if to_pipe else new_file(Path(arguments.file)) as out,
+        shared(data) as database,
+    ):
+        manifest = make_backup(data, database, out, progress)
+        out.flush()
+    say = sys.stderr if to_pipe else sys.stdout
+    print(f"Backed up to {'standard output' if to_pipe else arguments.file}: {_summary(manifest)}", file=say)
+    if manifest.missing_media:
+        print(
+            f"{len(manifest.missing_media)} files that documents name were gone before; the manifest lists them.",
+            file=say,
+        )
+    return 0
+
+
+def restore(arguments: argparse.Namespace) -> int:
+    """Bring a backup back, and say what came."""
+    data = DataFolder(arguments.data_dir)
+    with (
+        Progress() as progress,
+        nullcontext(sys.stdin.buffer) if arguments.file == PIPE else open(arguments.file, "rb") as archive,
+        alone(data) as database,
+    ):
+        restored = restore_backup(data, database, archive, replace=arguments.replace, progress=progress)
+    manifest = restored.manifest
+    print(f"Restored what was backed up {manifest.taken}: {_summary(manifest)}")
+    print(_said_of_rights(restored))
+    if not restored.recorded:
+        print("The audit has no record of this restore: the backup is of a version that had no audit.")
+    return 0
+
+
+def _said_of_rights(restored: Restored) -> str:
+    """One line: what was kept from coming back, and what could not be known."""
+    withheld, taken = restored.withheld, restored.manifest.taken
+    if not withheld.knew:
+        return (
+            f"All sign-ins are ended. What was deactivated, revoked or changed after {taken} is not known here: look "
+            "through accounts and service keys before anybody signs in."
+        )
+    return (
+        f"All sign-ins are ended. {len(withheld.accounts)} accounts stay deactivated and {len(withheld.service_keys)} "
+        f"service keys revoked that the backup had as good; passwords and roles are those of {taken}."
+    )
+
+
+def _summary(manifest: Manifest) -> str:
+    files = total(manifest)
+    return (
+        f"{manifest.documents} documents in {len(manifest.collections)} collections, "
+        f"{files.count} files of {files.total_bytes / 1e6:.1f} MB."
+    )
+
+
+class Progress:
+    """Shows on a terminal how far the work has come; elsewhere nothing."""
+
+    def __init__(self) -> None:
+        self._shows = sys.stderr.isatty()
+        self._next = 0.0
+
+    def __call__(self, what: str, done: int) -> None:
+        """`done` are bytes, or documents where `what` says so."""
+        if not self._shows or time.monotonic() < self._next:
+            return
+        self._next = time.monotonic() + PROGRESS_EVERY_S
+        amount = f"{done}" if what == "documents" else f"{done / 1e6:.0f} MB"
+        print(f"\r\x1b[K{what}: {amount}", end="", file=sys.stderr, flush=True)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        """Clear the line."""
+        if self._shows:
+            print("\r\x1b[K", end="", file=sys.stderr, flush=True)

@@ -1,0 +1,130 @@
+"""Image files of one moment, held by hard links: what is deleted meanwhile is still there for the backup.
+
+Image files are never changed: they are written whole under a random name, before a document names them, and deleted
+after the document that names them. A second link to one costs no space and keeps it.
+"""
+
+import errno
+import fcntl
+import os
+import re
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from operations.backup.errors import BackupError
+from operations.backup.manifest import Files
+
+IMAGES = "scans"
+NAMED = re.compile(rb"(?<![0-9a-f])[0-9a-f]{32}\.(?:png|jpg)")
+"""The name of an image wherever a document has one. It lies in a folder of its first two letters
+(webapp/scans/storage.py)."""
+UNFINISHED = ".partial"
+LOST_AND_FOUND = "lost+found"
+NO_LINKS = {errno.EPERM, errno.EXDEV, errno.EMLINK, errno.ENOTSUP, errno.ENOSYS}
+"""What a file system says that has no hard links, or no more of them."""
+
+
+@contextmanager
+def workspace(media: Path, name: str) -> Iterator[Path]:
+    """An empty folder inside the media folder, so that files can be linked and moved; removed in the end.
+
+    What an earlier one of this name left is removed, too. Raises BackupError while another process has it.
+    """
+    folder = media / f".{name}"
+    media.mkdir(mode=0o700, parents=True, exist_ok=True)
+    lock = os.open(media, os.O_RDONLY)
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        shutil.rmtree(folder, ignore_errors=True)
+        folder.mkdir(mode=0o700)
+        try:
+            yield folder
+        finally:
+            shutil.rmtree(folder, ignore_errors=True)
+    except BlockingIOError as error:
+        raise BackupError(f"Another backup or restore of {media} is at work; wait for it.") from error
+    finally:
+        os.close(lock)
+
+
+class Links:
+    """A folder that comes to hold the files which documents name."""
+
+    def __init__(self, media: Path, folder: Path, earlier: "Links | None" = None) -> None:
+        self.folder = folder
+        self.missing: set[str] = set()
+        """Names for which there was no file."""
+        self._media = media
+        self._earlier = earlier
+        folder.mkdir(mode=0o700)
+
+    def add_named_in(self, document: bytes) -> None:
+        """Link every image that a document (BSON) names."""
+        for name in NAMED.findall(document):
+            self._add_image(name.decode())
+
+    def add_others(self) -> None:
+        """Link what else lies in the media folder. Images that no document names are left out."""
+        for path, folders, files in os.walk(self._media):
+            folders[:] = [folder for folder in folders if not folder.startswith(".")]
+            inside = Path(path).relative_to(self._media)
+            for file in files:
+                is_image = inside.parts[:1] == (IMAGES,) and NAMED.fullmatch(file.encode())
+                if not is_image and not file.startswith(".") and not file.endswith(UNFINISHED):
+                    self._link(self._media / inside / file, self.folder / inside / file)
+
+    def files(self) -> Files:
+        """How many files there are, and their bytes."""
+        return count(self.folder)
+
+    def _add_image(self, name: str) -> None:
+        inside = Path(IMAGES, name[:2], name)
+        sources = [self._media / inside] + ([self._earlier.folder / inside] if self._earlier else [])
+        if not any(self._link(source, self.folder / inside) for source in sources):
+            self.missing.add(name)
+
+    @staticmethod
+    def _link(source: Path, target: Path) -> bool:
+        """Link a file, or copy it where there are no links; false when it is not there."""
+        target.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        try:
+            os.link(source, target)
+        except FileExistsError:
+            pass  # several documents name it
+        except FileNotFoundError:
+            return False
+        except OSError as error:
+            if error.errno not in NO_LINKS:
+                raise
+            shutil.copyfile(source, target)
+        return True
+
+
+def visible(folder: Path) -> list[Path]:
+    """What lies directly in a folder, without what begins with a dot and what a file system puts there itself."""
+    if not folder.is_dir():
+        return []
+    return [
+        path for path in folder.iterdir() if not path.name.startswith(".") and path.name != LOST_AND_FOUND
+    ]
+
+
+def count(folder: Path) -> Files:
+    """How many files lie below a folder, and their bytes; what begins with a dot, at its top, is left out."""
+    sizes = [
+        file.stat().st_size
+        for top in visible(folder)
+        for file in ([top] if top.is_file() else top.rglob("*"))
+        if file.is_file()
+    ]
+    return Files(len(sizes), sum(sizes))
+
+
+def switch(new: Path, media: Path, old: Path) -> None:
+    """Move all of `media` into the folder `old`, and all of `new` into `media`: a change of names only."""
+    old.mkdir(mode=0o700)
+    for source, target in ((media, old), (new, media)):
+        for path in visible(source):
+            path.rename(target / path.name)

@@ -1,0 +1,133 @@
+"""Brings a backup back.
+
+Everything is unpacked and checked beside what is there, and loaded into collections that nobody reads. Only when all
+of it is whole do names change: those of the folders with images, then those of the collections, one after the other.
+"""
+
+import contextlib
+import shutil
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import IO, cast
+
+from pymongo.errors import PyMongoError
+
+from operations.backup import audit, documents, media
+from operations.backup.archive import Hashing, Progress, unpack
+from operations.backup.backup import REGISTRY, STORE
+from operations.backup.errors import BackupError, reason
+from operations.backup.manifest import Manifest
+from operations.backup.rights import Withheld, withhold
+from operations.stack.folder import DataFolder, make_private
+
+
+@dataclass(frozen=True)
+class Restored:
+    """What came back, and what was kept from coming back."""
+
+    manifest: Manifest
+    withheld: Withheld
+    recorded: bool
+    """Whether the audit has a record of it: backups of the first versions have no audit."""
+
+
+def restore_backup(
+    data: DataFolder,
+    database: documents.AnyDatabase,
+    archive: IO[bytes],
+    *,
+    replace: bool,
+    progress: Progress,
+) -> Restored:
+    """Bring back what `archive` holds; what is there goes only if `replace` is true.
+
+    All sign-ins end, and who was deactivated or revoked after the backup stays so where the database that is there
+    knows of it. Raises BackupError: the text says whether anything was changed.
+    """
+    make_private(data.path)
+    if not replace:
+        _check_empty(data, database)
+    with media.workspace(data.media, "restore") as work:
+        hashed = Hashing(archive)
+        manifest = unpack(cast(IO[bytes], hashed), work, progress)
+        hashed.read_rest()
+        loaded = 0
+
+        def note(count: int) -> None:
+            nonlocal loaded
+            loaded += count
+            progress("documents", loaded)
+
+        try:
+            documents.load(database, manifest.collections, work / "documents", note)
+            withheld = withhold(database)
+            recorded = _record(database, manifest, withheld, hashed.hexdigest())
+        except BaseException as error:
+            with contextlib.suppress(PyMongoError):
+                documents.forget_loaded(database)
+            if isinstance(error, PyMongoError):
+                raise BackupError(
+                    f"The documents can't be loaded: {reason(error)}. Nothing was changed."
+                ) from error
+            raise
+        _switch(data, database, manifest, work)
+    return Restored(manifest, withheld, recorded)
+
+
+def _record(
+    database: documents.AnyDatabase, manifest: Manifest, withheld: Withheld, archive_sha256: str
+) -> bool:
+    """Record the restore in what was loaded, so that none is put in place without its record."""
+    if audit.WAITING not in {collection.name for collection in manifest.collections}:
+        return False
+    waiting = documents.loaded(database, audit.WAITING)
+    head = audit.head(database)
+    audit.record(waiting, audit.RESTORE, manifest.taken, archive_sha256=archive_sha256, before=head)
+    audit.record_withheld(waiting, withheld.changes, archive_sha256=archive_sha256)
+    return True
+
+
+def _check_empty(data: DataFolder, database: documents.AnyDatabase) -> None:
+    documents_there, files_there = documents.count(database), media.count(data.media).count
+    if documents_there or files_there:
+        raise BackupError(
+            f"There are {documents_there} documents in the database {database.name} and {files_there} files in "
+            f"{data.media} already. --replace puts the backup in their place; what is there is lost then."
+        )
+
+
+def _switch(data: DataFolder, database: documents.AnyDatabase, manifest: Manifest, work: Path) -> None:
+    new, old = work / "media", work / "replaced"
+    new.mkdir(mode=0o700, exist_ok=True)
+    steps: list[tuple[str, Callable[[], None]]] = [
+        ("images", lambda: media.switch(new, data.media, old)),
+        ("documents", lambda: documents.switch(database, manifest.collections)),
+        ("models", lambda: _put_models(data, work / "models")),
+    ]
+    done: list[str] = []
+    for name, step in steps:
+        try:
+            step()
+        except (OSError, PyMongoError) as error:
+            said = reason(error) if isinstance(error, PyMongoError) else str(error)
+            raise BackupError(
+                f"The backup is whole, but its {name} could not be put in place ({said}). In place so far: "
+                f"{', '.join(done) or 'nothing'}. Restore it again, with --replace, before anybody uses what is there."
+            ) from error
+        done.append(name)
+
+
+def _put_models(data: DataFolder, models: Path) -> None:
+    """The registry and the models of the backup; versions of the same name are replaced, others stay."""
+    registry = models / REGISTRY
+    make_private(data.torchserve)
+    if registry.exists():
+        shutil.move(registry, data.registry)
+    for version in (models / STORE).glob("*/*"):
+        target = data.model_store / version.relative_to(models / STORE)
+        shutil.rmtree(target, ignore_errors=True)
+        make_private(target.parent)
+        shutil.move(version, target)
+    make_private(data.secrets)
+    data.administrator_note.touch(mode=0o600)  # accounts are there already

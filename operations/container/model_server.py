@@ -1,0 +1,185 @@
+"""The model server's container: starts TorchServe, has it serve what the registry asks for, hands its key on.
+
+    python -m operations.container.model_server            run
+    python -m operations.container.model_server check      exit status 0 when predictions are served
+
+Management stays on loopback: models are changed by `retinote models …` in this container. The web app's container sees
+nothing of TorchServe's files but the key for predictions, in a folder that both mount.
+"""
+
+import os
+import signal
+import subprocess
+import sys
+import threading
+from dataclasses import asdict
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import requests
+
+from operations.stack.folder import DataFolder, write_state
+from operations.stack.served_models import ServedModels
+from serving.direct import ask
+from serving.errors import ServingError
+from serving.keys import InferenceKey, KeyHolder, ManagementKey, publish
+from serving.stores import ModelStores
+from serving.torchserve import Ports, TorchServe
+from serving.tuning import tuned
+
+ROOT = Path(__file__).resolve().parents[2]
+DATA = ROOT / "var"
+PORTS = Ports(inference=8080, management=8081, metrics=8082, grpc_inference=7070, grpc_management=7071)
+PUBLISHED_KEY = "RETINOTE_PUBLISHED_KEY"
+"""Where to write the key for predictions. Without it TorchServe asks for no key: then the network must keep others out."""
+SERVED = "served"
+"""A file of this name in TorchServe's folder says that the models were served once."""
+POLL_S = 0.5
+LOOK_AT_KEYS_S = 30.0
+RENEW_BEFORE = timedelta(hours=1)
+"""Well before readers of the published key would miss a new one."""
+GRACE_S = 20.0
+CHECK_TIMEOUT_S = 4.0
+CONSOLE_LOGGING = """<?xml version="1.0" encoding="UTF-8"?>
+<Configuration>
+  <Appenders>
+    <Console name="console"><PatternLayout pattern="%d{ISO8601} [%-5p] %t %c - %m%n"/></Console>
+  </Appenders>
+  <Loggers>
+    <Logger name="MODEL_METRICS" level="off"/>
+    <Logger name="TS_METRICS" level="off"/>
+    <Logger name="io.netty" level="error"/>
+    <Logger name="org.apache" level="off"/>
+    <Root level="info"><AppenderRef ref="console"/></Root>
+  </Loggers>
+</Configuration>
+"""
+
+
+def run(data: DataFolder, stores: ModelStores, published_key: Path | None) -> int:
+    """Run TorchServe until a signal comes or it ends; the exit status. Raises ServingError when it can't be started."""
+    data.make()
+    lock = data.hold(_say)
+    server = _server(data, published_key is not None)
+    models = ServedModels(server, stores, data, _say)
+    served = server.home / SERVED
+    served.unlink(missing_ok=True)
+    if published_key:
+        published_key.unlink(missing_ok=True)
+    models.prepare()
+    (server.home / "log4j2.xml").write_text(CONSOLE_LOGGING, encoding="utf-8")
+    process = subprocess.Popen(server.command(), cwd=server.home, env=server.environment())
+    stopped = threading.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: stopped.set())
+    try:
+        write_state(data, _facts(server, stores))
+        while process.poll() is None and not stopped.is_set() and not models.are_served():
+            stopped.wait(POLL_S)
+        if process.poll() is None and not stopped.is_set():
+            if published_key:
+                publish(server.key_file, published_key)
+            served.touch()
+            _say("The models are served")
+        while process.poll() is None and not stopped.wait(LOOK_AT_KEYS_S):
+            if published_key:
+                keep_keys_fresh(server, published_key)
+    finally:
+        served.unlink(missing_ok=True)
+        status = _stop(process)
+        server.clean()
+        data.state.unlink(missing_ok=True)
+        os.close(lock)
+    return 0 if stopped.is_set() else status or 1
+
+
+def keep_keys_fresh(server: TorchServe, published_key: Path) -> None:
+    """Renew the keys that expire within the hour, and publish the one for predictions if it has changed.
+
+    A server that can't do it now is asked again at the next look; that is said.
+    """
+    try:
+        management = ManagementKey(server.key_file, server.management_url)
+        inference = InferenceKey(server.key_file, server.management_url)
+        holders: tuple[KeyHolder, ...] = (management, inference)
+        for holder in holders:
+            if (key := holder.key()).expires - datetime.now(UTC) < RENEW_BEFORE:
+                holder.renew(rejected=key.text)
+        if inference.key() != InferenceKey(published_key, "").key():
+            publish(server.key_file, published_key)
+    except ServingError as error:
+        _say(f"The keys were not looked at: {error}")
+
+
+def check(home: Path, key_file: Path | None) -> bool:
+    """Whether the models were served and the server is content with all its workers."""
+    if not (home / SERVED).exists():
+        return False
+    try:
+        headers = InferenceKey(key_file, "").headers()
+        answer = ask(
+            "GET", f"http://127.0.0.1:{PORTS.inference}/ping", headers=headers, timeout=CHECK_TIMEOUT_S
+        )
+    except (requests.RequestException, ServingError):
+        return False
+    return bool(answer.status_code == requests.codes.ok)
+
+
+def _server(data: DataFolder, asks_for_key: bool) -> TorchServe:
+    return TorchServe(
+        home=data.torchserve,
+        archives=data.archives,
+        logs=data.logs,
+        ports=PORTS,
+        capacity=tuned(data.tuning, _say),
+        # The container's network decides who reaches it.
+        listens_on="0.0.0.0",  # nosec B104
+        asks_for_key=asks_for_key,
+        calibration=data.calibration,
+    )
+
+
+def _facts(server: TorchServe, stores: ModelStores) -> dict[str, object]:
+    """What `retinote models` needs to know, in this container."""
+    return {
+        "pid": os.getpid(),
+        "ready": True,
+        "inference_url": server.inference_url,
+        "management_url": server.management_url,
+        "key_file": str(server.key_file),
+        "workers": server.capacity.workers,
+        "batching": asdict(server.capacity.batching),
+        "model_stores": [str(folder) for folder in stores.folders],
+    }
+
+
+def _stop(process: "subprocess.Popen[bytes]") -> int:
+    """End TorchServe with its workers; its exit status."""
+    process.terminate()
+    try:
+        return process.wait(GRACE_S)
+    except subprocess.TimeoutExpired:
+        process.kill()
+        return process.wait()
+
+
+def _say(line: str) -> None:
+    print(f"retinote: {line}", flush=True)
+
+
+def main(arguments: list[str]) -> int:
+    """Run or check, with what the environment says."""
+    data = DataFolder(DATA)
+    target = os.environ.get(PUBLISHED_KEY)
+    published = Path(target) if target else None
+    if arguments == ["check"]:
+        return 0 if check(data.torchserve, published) else 1
+    try:
+        return run(data, ModelStores([ROOT / "model_store", data.model_store]), published)
+    except (ServingError, OSError) as error:
+        print(f"retinote: {error}", file=sys.stderr)
+        return 2
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

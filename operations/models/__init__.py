@@ -1,0 +1,1 @@
+"""The command `models`: which versions a stack serves, and what its operator decides of them."""

@@ -1,0 +1,249 @@
+"""The command `models`: what is in the model stores, what a stack serves of it, and changes to both."""
+
+import argparse
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from handlers.card import CardError, ModelCard
+from operations.models.decisions import Decisions, RunningStack, StoppedStack, served
+from operations.models.describing import differences, facts, label_changes, overview, state_of
+from operations.stack.commands import add_data_option, print_table, stores_of
+from operations.stack.folder import DataFolder, make_private
+from serving.archive import CARD
+from serving.errors import ServingError
+from serving.importing import import_model
+from serving.registry import Registry
+from serving.removing import remove_model
+from serving.set_aside import SetAside
+from serving.stores import ModelStores
+
+
+@dataclass(frozen=True)
+class Action:
+    """An action of `models`: what does it, its line in the help, its arguments, and what else its own help says."""
+
+    run: Callable[[argparse.Namespace], int]
+    help: str
+    arguments: tuple[str, ...] = ("name", "version")
+    more: str = ""
+    in_a_store: bool = True
+    """Whether it looks into the stores also where no stack runs, and so may be told where they are."""
+
+
+def add_models_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare `models` and its actions."""
+    actions = parser.add_subparsers(dest="action", metavar="ACTION", required=True)
+    for name, what in ACTIONS.items():
+        text = f"{what.help[0].upper()}{what.help[1:]}. {what.more}".strip()
+        action = actions.add_parser(name, help=what.help, description=text)
+        action.set_defaults(run=what.run)
+        for argument in what.arguments:
+            kind, metavar, told = ARGUMENTS[argument]
+            action.add_argument(argument, type=kind, metavar=metavar, help=told)
+        if name == "build":
+            action.add_argument(
+                "--out", type=Path, metavar="DIR", help="folder for the archive (default: the stack's)"
+            )
+        if what.in_a_store:
+            action.add_argument(
+                "--model-store", type=Path, metavar="DIR", help="where models are (default: the stack's)"
+            )
+        add_data_option(action)
+
+
+def models(arguments: argparse.Namespace) -> int:
+    """Do what the chosen action does."""
+    status: int = arguments.run(arguments)
+    return status
+
+
+def build(arguments: argparse.Namespace) -> int:
+    """Make an archive; no stack is needed."""
+    data, stores = _place(arguments)
+    print(stores.build(arguments.name, arguments.version, arguments.out or data.archives))
+    return 0
+
+
+def list_versions(arguments: argparse.Namespace) -> int:
+    """Print what is in the stores and, where a stack runs, what it serves."""
+    data, stores = _place(arguments)
+    rows, problems = overview(stores, Registry(data.registry), SetAside(data.set_aside), served(data))
+    if len(rows) == 1:
+        print("There are no models in " + " and ".join(str(folder) for folder in stores.folders) + ".")
+    else:
+        print_table(rows)
+    for problem in problems:
+        print(problem)
+    return 0
+
+
+def show(arguments: argparse.Namespace) -> int:
+    """Print where a version lies, whether it is served, what is wrong with it, and its card."""
+    data, stores = _place(arguments)
+    name, version = arguments.name, arguments.version
+    now = served(data)
+    rows = state_of(stores, Registry(data.registry), SetAside(data.set_aside), now, name, version)
+    holder = stores.holder(name, version)
+    if holder is None and (name, version) not in now:
+        raise ServingError(str(stores.problem(name, version)))
+    print_table(rows)
+    if holder is not None:
+        try:
+            print_table([("", ""), *facts(ModelCard.load(holder / CARD))])
+        except CardError:
+            pass  # the row "problem" says so
+    return 0
+
+
+def diff(arguments: argparse.Namespace) -> int:
+    """Print in what the cards of two versions differ."""
+    _, stores = _place(arguments)
+    first, second = (
+        _card(stores, arguments.name, version) for version in (arguments.version, arguments.other)
+    )
+    rows = differences(first, second)
+    if len(rows) == 1:
+        print(f"The cards of {first.name} {first.version} and {second.version} say the same.")
+    else:
+        print_table(rows)
+    for sentence in label_changes(first, second):
+        print(sentence)
+    return 0
+
+
+def import_(arguments: argparse.Namespace) -> int:
+    """Take a model from elsewhere into the data folder's store; no stack is needed."""
+    data, stores = _place(arguments)
+    make_private(data.torchserve)
+    card = import_model(arguments.source, data.model_store, ModelStores(stores.folders[:-1]))
+    with Decisions(data, stores).noted("import", card.name, card.version):
+        pass
+    print(
+        f"{card.name} {card.version} is in {data.model_store}, its weights are those of its card, and it answers. "
+        f"To serve it: ./retinote models register {card.name} {card.version}"
+    )
+    return 0
+
+
+def remove(arguments: argparse.Namespace) -> int:
+    """Delete a version from the data folder's store."""
+    data, stores = _place(arguments)
+    # The record names what goes, also where another store has a version of that name.
+    own = ModelStores([data.model_store])
+    with Decisions(data, own).noted("remove", arguments.name, arguments.version):
+        folder = remove_model(
+            data.model_store,
+            arguments.name,
+            arguments.version,
+            archives=data.archives,
+            stores=stores,
+            registry=Registry(data.registry),
+            set_aside=SetAside(data.set_aside),
+            served=served(data),
+        )
+    print(f"{arguments.name} {arguments.version} is deleted from {folder}.")
+    return 0
+
+
+def register(arguments: argparse.Namespace) -> int:
+    """Serve a version beside the default."""
+    stack = RunningStack(DataFolder(arguments.data_dir))
+    stack.register(arguments.name, arguments.version)
+    print(f"{arguments.name} {arguments.version} is served at {stack.url(arguments.name, arguments.version)}")
+    return 0
+
+
+def promote(arguments: argparse.Namespace) -> int:
+    """Make a version the default."""
+    return _change(arguments, lambda stack: stack.make_default("promote", arguments.name, arguments.version))
+
+
+def rollback(arguments: argparse.Namespace) -> int:
+    """Make the version that was promoted before the present default the default again."""
+    return _change(
+        arguments,
+        lambda stack: stack.make_default("rollback", arguments.name, stack.earlier_default(arguments.name)),
+    )
+
+
+def retire(arguments: argparse.Namespace) -> int:
+    """Stop serving a version."""
+    status = _change(arguments, lambda stack: stack.retire(arguments.name, arguments.version))
+    print(f"{arguments.name} {arguments.version} is no longer served; it stays in the store.")
+    return status
+
+
+ARGUMENTS: dict[str, tuple[Callable[[str], object], str, str]] = {
+    "name": (str, "NAME", "the model, such as retina-oct"),
+    "version": (str, "VERSION", "such as 1.0.0"),
+    "other": (str, "OTHER", "the version to hold beside it"),
+    "source": (Path, "PATH", "a folder with model.json and weights, or a .mar"),
+}
+ACTIONS = {
+    "build": Action(build, "make the archive (.mar) of a version"),
+    "list": Action(
+        list_versions, "versions in the stores, which of them are served, and which are broken", ()
+    ),
+    "show": Action(show, "what a version's card says, where it lies, and whether and why not it is served"),
+    "diff": Action(
+        diff,
+        "in what the cards of two versions differ: labels, metrics, data, and all else",
+        ("name", "version", "other"),
+    ),
+    "register": Action(
+        register, "serve a version beside the default; callers reach it by naming it", in_a_store=False
+    ),
+    "promote": Action(
+        promote,
+        "make a version the one that answers by default, registered first if need be",
+        more="Where no stack runs, it answers from the next start on, once it has answered a trial.",
+    ),
+    "rollback": Action(
+        rollback,
+        "make the version promoted before the present one the default again",
+        ("name",),
+        more="Where no stack runs, it answers from the next start on.",
+    ),
+    "import": Action(
+        import_,
+        "take a model from elsewhere into the data folder's store, once its weights are those of its card and it "
+        "has answered a trial",
+        ("source",),
+        more="It is served when it is registered, and answers by default when it is promoted, not before.",
+    ),
+    "retire": Action(
+        retire,
+        "stop serving a version, once it has answered all it was asked",
+        more="The default is retired only as the last version of a model, where other models are served.",
+    ),
+    "remove": Action(
+        remove,
+        "delete a version from the data folder's store",
+        more="One that is served has to be retired first. What lies in another store is left alone.",
+    ),
+}
+
+
+def _place(arguments: argparse.Namespace) -> tuple[DataFolder, ModelStores]:
+    """The data folder and its stores."""
+    data = DataFolder(arguments.data_dir)
+    return data, stores_of(data, arguments.model_store)
+
+
+def _card(stores: ModelStores, name: str, version: str) -> ModelCard:
+    holder = stores.holder(name, version)
+    if holder is None:
+        raise ServingError(str(stores.problem(name, version)))
+    return ModelCard.load(holder / CARD)
+
+
+def _change(arguments: argparse.Namespace, change: Callable[[RunningStack | StoppedStack], None]) -> int:
+    """Make a change to the stack on the data folder, running or not."""
+    data, stores = _place(arguments)
+    if data.is_held():
+        change(RunningStack(data))
+    else:
+        with StoppedStack(data, stores) as stopped:
+            change(stopped)
+    return 0

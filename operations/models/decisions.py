@@ -1,0 +1,191 @@
+"""What `./retinote models` changes: in a running stack at once, for a stopped one from its next start on."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, Self
+
+from operations.stack.folder import DataFolder, running_state
+from serving import changes
+from serving.capacity import Batching
+from serving.errors import ServingError
+from serving.keys import ManagementKey
+from serving.management import (
+    AlreadyRegistered,
+    IsDefault,
+    ManagementClient,
+    ModelVersion,
+    NotRegistered,
+    WorkersFailed,
+)
+from serving.registry import Registry
+from serving.set_aside import SetAside
+from serving.stores import ModelStores
+from serving.torchserve import why_not_loaded
+from serving.trial import try_model
+
+
+class Decisions:
+    """The decisions of a data folder, and the audit's notes of them."""
+
+    def __init__(self, data: DataFolder, stores: ModelStores) -> None:
+        self.data = data
+        self.stores = stores
+        self.registry = Registry(data.registry)
+
+    @contextmanager
+    def noted(self, action: str, name: str, version: str) -> Iterator[None]:
+        """Note for the audit what is done inside, once it is done."""
+        with changes.noted(self.data.changes, self.registry, self.stores, action, name, version):
+            yield
+
+    def earlier_default(self, name: str) -> str:
+        """The version that was promoted before the present default. Raises ServingError when there is none."""
+        promoted = self.registry.choice(name).promoted
+        if len(promoted) < 2:
+            raise ServingError(f"No version of {name} was the default before the present one.")
+        return promoted[-2]
+
+    def decide(self, action: str, name: str, version: str) -> None:
+        """Write down that a version is the default from now on, by `promote` or `rollback`."""
+        write = self.registry.promoted if action == "promote" else self.registry.rolled_back
+        write(name, version, self.stores.weights_sha256(name, version))
+
+
+class StoppedStack(Decisions):
+    """A stack that doesn't run; a context manager that keeps it from being started meanwhile."""
+
+    def __enter__(self) -> Self:
+        self.data.make()
+        self._lock = self.data.hold(print)
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        os.close(self._lock)
+
+    def make_default(self, action: str, name: str, version: str) -> None:
+        """Have a version answer by default from the next start on. Raises ServingError when it can't be served."""
+        folder = self.stores.holder(name, version)
+        problem = self.stores.problem(name, version)
+        if folder is None or problem:
+            raise ServingError(str(problem))
+        try_model(folder, f"{name} {version}")
+        with self.noted(action, name, version):
+            self.decide(action, name, version)
+        print(f"{name} {version} answers by default from the next ./retinote up on")
+
+    def retire(self, name: str, version: str) -> None:
+        """Leave a version out at the next start. Raises ServingError as `RunningStack.retire` does."""
+        choice = self.registry.choice(name)
+        if version not in (*choice.registered, choice.default):
+            raise ServingError(f"{name} {version} is not served; see ./retinote models list.")
+        others = [known for known in choice.registered if known != version]
+        models = [known for known in self.registry.names() if self.registry.choice(known).default]
+        if version == choice.default:
+            _refuse_default(name, version, others, models)
+        with self.noted("retire", name, version):
+            self.registry.retired(name, version)
+
+
+class RunningStack(Decisions):
+    """A running stack. Raises ServingError when none runs on the folder."""
+
+    def __init__(self, data: DataFolder) -> None:
+        self.state = running_state(data)
+        super().__init__(data, ModelStores(Path(folder) for folder in self.state["model_stores"]))
+        self.client = client_of(self.state)
+
+    def versions(self, name: str) -> list[str]:
+        """Registered versions of a model; empty when there are none."""
+        try:
+            return [record.version for record in self.client.versions(name)]
+        except NotRegistered:
+            return []
+
+    def register(self, name: str, version: str) -> None:
+        """Serve a version beside the default. Raises ServingError with the reason when that fails."""
+        if not self.versions(name) and self.stores.holder(name, version):
+            raise ServingError(
+                f"No version of {name} answers yet, and the first that is registered would do so by default. If it "
+                f"is to, promote it: ./retinote models promote {name} {version}"
+            )
+        with self.noted("register", name, version):
+            self._register(name, version)
+            self.registry.registered(name, version)
+
+    def make_default(self, action: str, name: str, version: str) -> None:
+        """Have a version answer by default, registered first if need be."""
+        with self.noted(action, name, version):
+            served = self.versions(name)
+            before = self.client.default_version(name) if served else version
+            if version not in served:
+                self._register(name, version)
+            self.client.promote(name, version)
+            self.decide(action, name, version)
+        print(
+            f"{name} {version} answers by default now"
+            + (f", in place of {before}" if before != version else "")
+        )
+
+    def retire(self, name: str, version: str) -> None:
+        """Stop serving a version, once it has answered all it was asked.
+
+        The default can only be retired as the last version of a model beside which others are served.
+        """
+        default = self.client.default_version(name)
+        if version == default:
+            others = [known for known in self.versions(name) if known != version]
+            _refuse_default(name, version, others, self.client.models())
+        with self.noted("retire", name, version):
+            try:
+                self.client.unregister(name, version)
+            except (NotRegistered, IsDefault) as error:
+                raise ServingError(f"{name} {version} can't be retired: {error}") from error
+            self.registry.retired(name, version)
+
+    def url(self, name: str, version: str) -> str:
+        """Where a version answers who names it."""
+        return f"{self.state['inference_url']}/predictions/{name}/{version}"
+
+    def _register(self, name: str, version: str) -> None:
+        archive = self.stores.build(name, version, self.data.archives)
+        try:
+            self.client.register(archive.name, self.state["workers"], Batching(**self.state["batching"]))
+        except AlreadyRegistered as error:
+            raise ServingError(
+                f"{name} {version} is registered already; see ./retinote models list."
+            ) from error
+        except WorkersFailed as error:
+            log = self.data.logs / "torchserve-worker.log"
+            reason = why_not_loaded(log, name, version) or f"{error}; {log} may say more"
+            raise ServingError(f"{name} {version} was not registered: {reason.rstrip('.')}.") from error
+        SetAside(self.data.set_aside).remove(name, version)
+
+
+def _refuse_default(name: str, version: str, others: list[str], models: list[str]) -> None:
+    """Raise ServingError when something has to answer in place of the default version of a model."""
+    if others or models == [name]:
+        raise ServingError(
+            f"{name} {version} answers by default; promote another version first: "
+            f"./retinote models promote {name} VERSION"
+        )
+
+
+def client_of(state: dict[str, Any]) -> ManagementClient:
+    """The client of a running stack's model server."""
+    url = state["management_url"]
+    return ManagementClient(url, ManagementKey(Path(state["key_file"]), url))
+
+
+def served(data: DataFolder) -> dict[tuple[str, str], ModelVersion]:
+    """What the stack on this folder serves, by model and version; empty when none runs or its model server is away."""
+    try:
+        client = client_of(running_state(data))
+        return {
+            (name, record.version): record for name in client.models() for record in client.versions(name)
+        }
+    except ServingError:
+        return {}

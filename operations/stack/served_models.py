@@ -1,0 +1,106 @@
+"""Which models a started TorchServe is to serve, and whether it does."""
+
+from collections.abc import Callable
+from contextlib import suppress
+
+from operations.stack.folder import DataFolder
+from operations.stack.service import CannotRun
+from serving.changes import note_defaults
+from serving.errors import ServingError
+from serving.keys import KeyUnavailable, ManagementKey
+from serving.management import AlreadyRegistered, ManagementClient, ManagementError, WorkersFailed
+from serving.registry import Registry, Wanted, broken_default, wanted
+from serving.set_aside import SetAside
+from serving.stores import ModelStores
+from serving.torchserve import TorchServe, why_not_loaded
+
+PROBE_TIMEOUT_S = 3.0
+"""How long TorchServe's management interface may take to answer a probe."""
+
+
+class ServedModels:
+    """Brings a freshly started TorchServe to serve what the registry asks for, and knows whether it does."""
+
+    def __init__(
+        self, server: TorchServe, stores: ModelStores, data: DataFolder, announce: Callable[[str], None]
+    ) -> None:
+        self._server = server
+        self._stores = stores
+        self._data = data
+        self._registry = Registry(data.registry)
+        self._set_aside = SetAside(data.set_aside)
+        self._announce = announce
+        key = ManagementKey(server.key_file if server.asks_for_key else None, server.management_url)
+        self._client = ManagementClient(server.management_url, key, timeout_s=PROBE_TIMEOUT_S)
+        self._to_register: list[Wanted] = []
+
+    def decide(self) -> list[Wanted]:
+        """What is to be served; a default that was never decided is noted. Raises ServingError as `wanted` does."""
+        note_defaults(self._data.changes, self._registry, self._stores, self._announce)
+        return wanted(self._stores, self._registry)
+
+    def prepare(self) -> None:
+        """Write TorchServe's settings, and build the archives that are missing or older than their inputs."""
+        self._server.prepare()
+        if not self._server.has_compiled():
+            self._announce("Preparing the network for this machine (a minute the first time)")
+        self._to_register = self.decide()
+        self._set_aside.begin()
+        for model in self._to_register:
+            self._stores.build(model.name, model.default, self._server.archives)
+            for version, reason in model.set_aside.items():
+                self._put_aside(model.name, version, reason)
+
+    def server_answers(self) -> bool:
+        """Whether TorchServe answers, be it without a worker that is ready."""
+        return self._client.answers()
+
+    def are_served(self) -> bool:
+        """Whether each model's default version has a worker that is ready; registers the models once TorchServe answers.
+
+        Raises CannotRun when a default version can't be served.
+        """
+        try:
+            self._client.models()
+            while self._to_register:
+                self._register(self._to_register[0])
+                del self._to_register[0]
+            return all(
+                any(version.is_default and version.ready_workers for version in self._client.versions(name))
+                for name in self._client.models()
+            )
+        except (ManagementError, KeyUnavailable):
+            return False
+
+    def _register(self, model: Wanted) -> None:
+        try:
+            self._add(model.name, model.default)
+        except WorkersFailed as error:
+            reason = self._reason(model.name, model.default, error)
+            raise CannotRun(broken_default(self._stores, model.name, model.default, reason)) from error
+        for version in model.others:
+            try:
+                self._add(model.name, version)
+            except WorkersFailed as error:
+                self._put_aside(model.name, version, self._reason(model.name, version, error))
+            except (ManagementError, KeyUnavailable):
+                raise
+            except ServingError as error:
+                self._put_aside(model.name, version, str(error))
+        self._client.promote(model.name, model.default)
+
+    def _reason(self, name: str, version: str, error: WorkersFailed) -> str:
+        return why_not_loaded(self._server.log_files[1], name, version) or str(error)
+
+    def _put_aside(self, name: str, version: str, reason: str) -> None:
+        with suppress(OSError):  # a full disk must not stop the stack
+            self._set_aside.add(name, version, reason)
+        self._announce(f"{name} {version} is set aside, all else is served: {reason}")
+
+    def _add(self, name: str, version: str) -> None:
+        archive = self._stores.build(name, version, self._server.archives)
+        try:
+            capacity = self._server.capacity
+            self._client.register(archive.name, capacity.workers, capacity.batching)
+        except AlreadyRegistered:
+            pass  # an earlier probe got this far

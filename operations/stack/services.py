@@ -1,0 +1,78 @@
+"""The services of a stack, described for the supervisor."""
+
+import os
+from pathlib import Path
+
+from operations import mongodb
+from operations.stack.database import OwnDatabase
+from operations.stack.served_models import ServedModels
+from operations.stack.service import Service
+from operations.stack.webapp import ROOT, WebApp, WorkerPing
+from serving.torchserve import STARTUP_TIMEOUT_S, TorchServe
+
+MONGODB, MODEL_SERVER, WEB, WORKER = "MongoDB", "model server", "web app", "worker"
+
+
+def mongodb_service(database: OwnDatabase) -> Service:
+    """A MongoDB server of our own. Raises ServingError when no server program can run here."""
+    folder = database.data
+    program = mongodb.find_mongod(folder.run / "lib")
+    return Service(
+        name=MONGODB,
+        command=lambda: database.command(program),
+        log=folder.logs / "mongodb.log",
+        probe=database.is_ready,
+        environment=os.environ | dict(program.variables),
+        address=f"127.0.0.1:{database.port}",
+        grace_s=30.0,
+    )
+
+
+def model_server_service(server: TorchServe, models: ServedModels) -> Service:
+    """TorchServe with the models that the registry asks for."""
+    return Service(
+        name=MODEL_SERVER,
+        command=server.command,
+        log=server.logs / "torchserve-console.log",
+        probe=models.are_served,
+        alive=models.server_answers,
+        environment=server.environment(),
+        folder=server.home,
+        prepare=models.prepare,
+        address=server.inference_url,
+        more_logs=server.log_files,
+        ready_timeout_s=STARTUP_TIMEOUT_S + 60,
+        grace_s=20.0,
+    )
+
+
+def web_service(app: WebApp, logs: Path) -> Service:
+    """The web app under gunicorn."""
+    return Service(
+        name=WEB,
+        command=app.web_command,
+        log=logs / "web.log",
+        probe=app.web_answers,
+        needs=(MONGODB, MODEL_SERVER),  # while one hangs, all threads may be waiting for it
+        environment=app.environment,
+        folder=ROOT,
+        address=app.url,
+        grace_s=10.0,
+    )
+
+
+def worker_service(app: WebApp, logs: Path) -> Service:
+    """The Celery worker. A task that is not finished in time stays in its scan document and is done later."""
+    ping = WorkerPing(app.environment["RETINOTE_BROKER_URL"])
+    return Service(
+        name=WORKER,
+        command=app.worker_command,
+        log=logs / "worker.log",
+        probe=ping,
+        needs=(MONGODB,),
+        prepare=ping.forget,
+        environment=app.environment,
+        folder=ROOT,
+        # Without its broker the worker waits for ever to say goodbye; what it drops is in the scan documents.
+        grace_s=8.0,
+    )

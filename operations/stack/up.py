@@ -1,0 +1,294 @@
+"""Starts a whole stack and keeps it running until somebody wants it to stop."""
+
+import os
+import subprocess
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any, TextIO
+
+from operations import mongodb, page
+from operations.stack import ports, services, webapp
+from operations.stack.database import OwnDatabase
+from operations.stack.folder import DataFolder, write_private, write_state
+from operations.stack.served_models import ServedModels
+from operations.stack.service import Status
+from operations.stack.supervisor import StackFailed, StopRequested, Supervisor
+from serving import torchserve
+from serving.capacity import Capacity
+from serving.errors import ServingError
+from serving.stores import ModelStores
+from serving.tuning import tuned
+
+
+@dataclass(frozen=True)
+class Settings:
+    """What the user chose. `ports` has None for each port that was left open."""
+
+    data: DataFolder
+    host: str
+    names: tuple[str, ...]
+    port: int
+    ports: Mapping[str, int | None]
+    stores: ModelStores
+    mongodb_uri: str | None
+
+
+class Announcer:
+    """Says lines on the terminal and keeps them in the stack's log."""
+
+    def __init__(self, terminal: TextIO, log: Path) -> None:
+        self._terminal = terminal
+        self._log = log
+
+    def __call__(self, line: str) -> None:
+        self.terminal_only(line)
+        try:
+            with self._log.open("a", encoding="utf-8") as file:
+                file.write(f"{time.strftime('%Y-%m-%dT%H:%M:%S%z')} {line}\n")
+        except OSError:
+            pass  # a full disk must not stop the stack
+
+    def terminal_only(self, line: str) -> None:
+        """Say a line that must not be kept."""
+        try:
+            print(line, file=self._terminal, flush=True)
+        except (OSError, ValueError):
+            pass  # the terminal has gone
+
+    def leave_terminal(self) -> None:
+        """From now on keep lines in the log only."""
+        self._terminal = open(os.devnull, "w", encoding="utf-8")  # noqa: SIM115 - for the rest of the process
+
+
+class State:
+    """What this stack records of itself for the other commands."""
+
+    def __init__(self, data: DataFolder, facts: dict[str, Any]) -> None:
+        self._data = data
+        self._facts = facts | {"pid": os.getpid(), "started": time.time(), "ready": False, "services": []}
+        self._write()
+
+    def services_changed(self, statuses: list[Status]) -> None:
+        self._facts["services"] = [asdict(status) for status in statuses]
+        self._write()
+
+    def became_ready(self) -> None:
+        self._facts["ready"] = True
+        self._write()
+
+    def _write(self) -> None:
+        try:
+            write_state(self._data, self._facts)
+        except OSError:
+            pass  # a full disk must not stop the stack
+
+
+def run(settings: Settings, terminal: TextIO, when_ready: Callable[[], None] = lambda: None) -> bool:
+    """Start everything, say how to sign in, call `when_ready`, and keep it running until a signal comes.
+
+    Returns whether it was ready before that. Raises ServingError when it can't be started or kept running; nothing
+    is left running then either.
+    """
+    data = settings.data
+    data.make()
+    announce = Announcer(terminal, data.stack_log)
+    lock = data.hold(announce)
+    chosen = ports.choose(settings.host, settings.port, settings.ports)
+    server = _model_server(data, chosen, tuned(data.tuning, announce))
+    # Complain now, not when half of the stack is up.
+    ServedModels(server, settings.stores, data, announce).decide()
+    if settings.mongodb_uri:
+        mongodb.answers_as_primary(settings.mongodb_uri)
+    database = OwnDatabase(data, chosen["mongodb"])
+    uri = settings.mongodb_uri or database.address()
+    write_private(data.mongodb_address, uri)
+    app = _web_app(settings, chosen, server, uri)
+    state = State(data, _facts(app, chosen, server, settings))
+    password = None
+    try:
+        with Supervisor(announce, state.services_changed, kept_open=[lock]) as supervisor:
+            supervisor.catch_signals()
+            announce(f"Starting a stack on {data.path}")
+            if not settings.mongodb_uri:
+                supervisor.start(services.mongodb_service(database))
+            models = ServedModels(server, settings.stores, data, supervisor.say)
+            supervisor.start(services.model_server_service(server, models))
+            _build_page(supervisor, app, data, announce)
+            if not settings.mongodb_uri:
+                supervisor.wait_ready(services.MONGODB)
+            supervisor.run_task(
+                "Preparing the database",
+                app.set_up_command(),
+                log=data.logs / "setup.log",
+                environment=app.environment,
+                folder=webapp.ROOT,
+            )
+            supervisor.start(services.web_service(app, data.logs))
+            supervisor.start(services.worker_service(app, data.logs))
+            password = _make_first_administrator(supervisor, app, data)
+            supervisor.wait_ready()
+            state.became_ready()
+            _welcome(announce, app, settings, password)
+            password = None
+            when_ready()
+            supervisor.run()
+            announce("Stopping")
+    except StopRequested:
+        announce("Stopped before everything was ready")
+        return False
+    finally:
+        if password:  # it was made, and would be lost
+            announce.terminal_only(_sign_in(password))
+        data.state.unlink(missing_ok=True)
+        data.mongodb_address.unlink(missing_ok=True)
+        server.clean()
+    announce("Stopped")
+    return True
+
+
+def _web_app(
+    settings: Settings, chosen: Mapping[str, int], server: torchserve.TorchServe, uri: str
+) -> webapp.WebApp:
+    data = settings.data
+    return webapp.WebApp(
+        host=settings.host,
+        port=chosen["web"],
+        run_folder=data.run,
+        environment=webapp.environment(
+            data=data.path,
+            hosts=webapp.answered_hosts(settings.host, settings.names),
+            secret_key=data.secret_key(),
+            mongodb_uri=uri,
+            model_url=server.inference_url,
+            management_url=server.management_url,
+            key_file=server.key_file,
+            model_metrics=server.metrics_socket,
+            calibration=data.calibration,
+        ),
+    )
+
+
+def _model_server(data: DataFolder, chosen: Mapping[str, int], capacity: Capacity) -> torchserve.TorchServe:
+    return torchserve.TorchServe(
+        home=data.torchserve,
+        archives=data.archives,
+        logs=data.logs,
+        ports=torchserve.Ports(
+            inference=chosen["inference"],
+            management=chosen["management"],
+            grpc_inference=chosen["grpc-inference"],
+            grpc_management=chosen["grpc-management"],
+        ),
+        capacity=capacity,
+        calibration=data.calibration,
+    )
+
+
+def _facts(
+    app: webapp.WebApp, chosen: Mapping[str, int], server: torchserve.TorchServe, settings: Settings
+) -> dict[str, Any]:
+    """What other commands need to know of this stack."""
+    return {
+        "url": app.url,
+        "ports": dict(chosen),
+        "inference_url": server.inference_url,
+        "management_url": server.management_url,
+        "key_file": str(server.key_file),
+        "metrics_socket": str(server.metrics_socket),
+        "calibration": str(server.calibration),
+        "workers": server.capacity.workers,
+        "batching": asdict(server.capacity.batching),
+        "model_stores": [str(folder) for folder in settings.stores.folders],
+    }
+
+
+def _build_page(supervisor: Supervisor, app: webapp.WebApp, data: DataFolder, announce: Announcer) -> None:
+    """Bring the page up to date. Without it everything else still works, so the stack starts then, too."""
+    if page.is_built():
+        return
+    announce("Building the page (a minute the first time)")
+    try:
+        supervisor.run_task(
+            "Building the page",
+            app.page_command(),
+            log=data.logs / "page.log",
+            environment=app.environment,
+            folder=webapp.ROOT,
+        )
+    except StackFailed:
+        raise
+    except ServingError as error:
+        announce(f"{error}\nThe stack starts without the new page; the next ./retinote up tries again.")
+
+
+def _make_first_administrator(supervisor: Supervisor, app: webapp.WebApp, data: DataFolder) -> str | None:
+    """Make the first administrator, once in the life of a data folder; the generated password, or None."""
+    if data.administrator_note.exists():
+        return None
+    password = webapp.new_password()
+    made = subprocess.run(
+        webapp.django("create_user", webapp.FIRST_ADMINISTRATOR, "--role", "administrator"),
+        input=f"{password}\n",
+        env=app.environment,
+        cwd=webapp.ROOT,
+        capture_output=True,
+        text=True,
+        check=False,
+        start_new_session=True,  # out of reach of the terminal's Ctrl-C, which the supervisor takes
+    )
+    if made.returncode:
+        reason = (made.stderr.strip().splitlines() or ["no reason given"])[-1]
+        supervisor.say(f"No first administrator was made: {reason}")
+        return None
+    data.administrator_note.touch(mode=0o600)
+    return password
+
+
+def _welcome(announce: Announcer, app: webapp.WebApp, settings: Settings, password: str | None) -> None:
+    announce(f"Retinote is ready: {app.url}")
+    if others := webapp.answered_hosts(app.host, settings.names):
+        where = " or ".join(f"http://{name}:{app.port}/" for name in others)
+        announce(f"  From other computers {where}; --allowed-host adds a name or address")
+    if password:
+        announce.terminal_only(_sign_in(password))
+    else:
+        announce.terminal_only(
+            "  Sign in with your account; ./retinote user create NAME --role ROLE makes another"
+        )
+    announce.terminal_only(
+        f"  Administration {app.url}admin/, interface {app.url}api/docs/, logs {settings.data.logs}"
+    )
+
+
+def _sign_in(password: str) -> str:
+    return (
+        f"  Sign in as {webapp.FIRST_ADMINISTRATOR} with the password {password} (shown this once: note it)"
+    )
+
+
+def running_environment(
+    data: DataFolder, state: Mapping[str, Any], inherited: Mapping[str, str] = os.environ
+) -> dict[str, str]:
+    """Variables for another process of a running stack's web app."""
+    return webapp.environment(
+        data=data.path,
+        secret_key=data.secret_key(),
+        mongodb_uri=data.database_address(),
+        model_url=state["inference_url"],
+        management_url=state["management_url"],
+        key_file=Path(state["key_file"]),
+        model_metrics=Path(state["metrics_socket"]),
+        calibration=Path(
+            state.get("calibration", data.calibration)
+        ),  # a stack of an earlier version has none
+        inherited=inherited,
+    )
+
+
+def manage(data: DataFolder, state: Mapping[str, Any], arguments: list[str]) -> int:
+    """Run one of the web app's management commands for a running stack; its exit status."""
+    command = webapp.django(*arguments)
+    environment = running_environment(data, state)
+    return subprocess.run(command, env=environment, cwd=webapp.ROOT, check=False).returncode
