@@ -19,7 +19,7 @@ from benchmarks.errors import BenchmarkError
 from benchmarks.report import Goal, Report, percentile
 from benchmarks.stack import REQUEST_TIMEOUT_S, OwnStack
 from operations.stack.services import MODEL_SERVER
-from webapp.inference.client import OVERLAY_FORMAT
+from webapp.inference.torchserve import OVERLAY_FORMAT
 
 SIMULATED = {"NORMAL": 4, "CNV": 4, "DME": 4}
 SIMULATED_HEIGHT, SIMULATED_WIDTH = 496, 768

@@ -6,6 +6,7 @@
 | RETINOTE_SECRET_KEY | signs sessions and tokens | none: it must be set |
 | RETINOTE_MONGODB_URI | address of a MongoDB replica set | mongodb://127.0.0.1:27017/?replicaSet=rs0 |
 | RETINOTE_DATABASE | database name | retinote |
+| RETINOTE_MODEL_SERVER | dotted name of the function that makes the model server's client | webapp.inference.torchserve.client |
 | RETINOTE_MODEL_URL | inference address of the model server | http://127.0.0.1:8080 |
 | RETINOTE_MODEL_MANAGEMENT_URL | its management address | http://127.0.0.1:8081 |
 | RETINOTE_MODEL_KEY_FILE | TorchServe's key file; empty when it asks for no key | empty |
@@ -311,6 +312,7 @@ SIMPLE_JWT = {
 # Of labels from which the next model learns: one reader's slip is not to become its truth.
 VERIFYING_READERS = _count("RETINOTE_VERIFYING_READERS", 2, 20, least=0)
 
+MODEL_SERVER = os.environ.get("RETINOTE_MODEL_SERVER") or "webapp.inference.torchserve.client"
 MODEL_URL = os.environ.get("RETINOTE_MODEL_URL", "http://127.0.0.1:8080")
 MODEL_MANAGEMENT_URL = os.environ.get("RETINOTE_MODEL_MANAGEMENT_URL", "http://127.0.0.1:8081")
 MODEL_KEY_FILE = os.environ.get("RETINOTE_MODEL_KEY_FILE", "")

@@ -259,7 +259,7 @@ import numpy as np
 from PIL import Image
 from webapp import clock
 from webapp.accounts.models import User
-from webapp.inference.client import model_client
+from webapp.inference.model_server import model_client
 from webapp.scans import storage
 from webapp.scans.models import Scan
 card, noise = model_client().card(), np.random.default_rng(0)

@@ -23,7 +23,7 @@ from tests.images import png_bytes
 from tests.services import ModelServer, free_ports
 from webapp.accounts import tokens
 from webapp.accounts.models import Role, User
-from webapp.inference import client as inference_client
+from webapp.inference import torchserve
 from webapp.scans.models import Scan, Status
 
 PASSWORD = "correct-horse-battery-9"
@@ -56,7 +56,7 @@ def own_folders(settings: Any, tmp_path: Path) -> None:
 @pytest.fixture
 def away(settings: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     """The model server does not answer: nobody listens at its address, however often it is tried."""
-    monkeypatch.setattr(inference_client, "PAUSES_S", (0.0,) * len(inference_client.PAUSES_S))
+    monkeypatch.setattr(torchserve, "PAUSES_S", (0.0,) * len(torchserve.PAUSES_S))
     settings.MODEL_URL, settings.MODEL_MANAGEMENT_URL = (f"http://127.0.0.1:{port}" for port in free_ports(2))
     settings.MODEL_KEY_FILE = ""
 

@@ -10,7 +10,7 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_safe
 from pymongo.errors import PyMongoError
 
-from webapp.inference.client import model_client
+from webapp.inference.model_server import model_client
 
 log = logging.getLogger(__name__)
 

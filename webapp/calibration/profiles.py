@@ -23,7 +23,7 @@ from webapp.calibration.fitting import Fit, fit
 from webapp.calibration.measuring import Figures, cross_validate, measure
 from webapp.calibration.models import CalibrationProfile
 from webapp.calibration.sample import Terms
-from webapp.inference.client import ModelUnavailable, model_client
+from webapp.inference.model_server import ModelUnavailable, model_client
 from webapp.scans.room import NoRoom
 from webapp.transactions import all_or_nothing
 

@@ -25,7 +25,7 @@ from webapp.calibration.serializers import (
     UndoneCalibrationSerializer,
     in_use,
 )
-from webapp.inference.client import ModelUnavailable
+from webapp.inference.model_server import ModelUnavailable
 from webapp.scans.disclosure import disclose_everything
 
 MOST = 100

@@ -15,7 +15,7 @@ from pymongo.errors import PyMongoError
 
 from webapp.api.errors import body
 from webapp.gateway.admission import Admission, Outcome, admit
-from webapp.inference.client import ModelUnavailable, model_client
+from webapp.inference.model_server import ModelUnavailable, model_client
 from webapp.metrics import instruments
 
 log = logging.getLogger(__name__)

@@ -8,7 +8,7 @@ from django.contrib import admin
 from django.http import HttpRequest, HttpResponse
 from django.template.response import TemplateResponse
 
-from webapp.inference.client import ModelUnavailable, model_client
+from webapp.inference.model_server import ModelUnavailable, model_client
 from webapp.inference.models import RegisteredVersion
 
 

@@ -8,3 +8,9 @@ class InferenceConfig(AppConfig):
 
     name = "webapp.inference"
     verbose_name = "Model server"
+
+    def ready(self) -> None:
+        """Have a wrong name in the settings stop the start, not the first upload."""
+        from webapp.inference.model_server import maker
+
+        maker()

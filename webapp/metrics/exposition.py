@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import hmac
 import os
-from pathlib import Path
 
 from django.conf import settings
 from prometheus_client import CONTENT_TYPE_PLAIN_0_0_4, REGISTRY, CollectorRegistry, generate_latest
 from prometheus_client.multiprocess import MultiProcessCollector
 
-from serving.model_metrics import read_metrics
+from webapp.inference.model_server import model_client
 from webapp.metrics.folder import VARIABLE
 from webapp.metrics.state import StateCollector
 
@@ -38,10 +37,9 @@ def web_metrics() -> bytes:
 def model_metrics() -> bytes | None:
     """What the model server beside this web app has counted; None where it answers Prometheus itself.
 
-    Raises MetricsUnavailable.
+    Raises ModelUnavailable.
     """
-    path: str = settings.MODEL_METRICS_SOCKET
-    return read_metrics(Path(path)) if path else None
+    return model_client().metrics()
 
 
 def _counted() -> CollectorRegistry:

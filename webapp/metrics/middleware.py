@@ -13,7 +13,7 @@ from django.conf import settings
 from django.http import HttpRequest, HttpResponse
 from django.http.response import HttpResponseBase
 
-from serving.model_metrics import MetricsUnavailable
+from webapp.inference.model_server import ModelUnavailable
 from webapp.metrics import instruments
 from webapp.metrics.exposition import CONTENT_TYPE, is_reader, model_metrics, web_metrics
 
@@ -57,7 +57,7 @@ def _answer(read: Callable[[], bytes | None]) -> HttpResponse | None:
     """An answer for Prometheus, which takes a 503 for a target that is down; None where there is nothing to read."""
     try:
         text = read()
-    except MetricsUnavailable as error:
+    except ModelUnavailable as error:
         return HttpResponse(f"{error}\n", status=503, content_type="text/plain; charset=utf-8")
     if text is None:
         return None

@@ -14,7 +14,13 @@ from webapp import clock
 from webapp.api import request_id
 from webapp.audit.models import Action
 from webapp.audit.recording import acting, record
-from webapp.inference.client import POOL_SIZE, ImageRefused, ModelAnswer, ModelUnavailable, model_client
+from webapp.inference.model_server import (
+    CONNECTIONS,
+    ImageRefused,
+    ModelAnswer,
+    ModelUnavailable,
+    model_client,
+)
 from webapp.metrics import instruments
 from webapp.recommendations.answers import Answer
 from webapp.recommendations.rules import recommend
@@ -34,7 +40,7 @@ FIRST_PAUSE = timedelta(seconds=5)
 LONGEST_PAUSE = timedelta(minutes=5)
 BATCH = 50
 # Threads that wait for the model server, no more than there are connections to it; each is made when it is needed.
-_asking = ThreadPoolExecutor(POOL_SIZE, thread_name_prefix="asking")
+_asking = ThreadPoolExecutor(CONNECTIONS, thread_name_prefix="asking")
 IMAGE_MISSING = ("image_missing", "The stored image is gone. Upload the file again.")
 
 

@@ -22,7 +22,7 @@ from webapp.accounts.models import User
 from webapp.api import request_id
 from webapp.audit.models import Action
 from webapp.audit.recording import record
-from webapp.inference.client import ModelAnswer
+from webapp.inference.model_server import ModelAnswer
 from webapp.scans import differences, storage
 from webapp.scans.differences import Difference
 from webapp.scans.file_facts import file_facts

@@ -31,7 +31,7 @@ from webapp.api.errors import Unavailable
 from webapp.api.negotiation import PictureNegotiation
 from webapp.api.parsers import JSONParser, MultiPartParser
 from webapp.api.throttling import UploadRate, UserRate
-from webapp.inference.client import ImageRefused, ModelAnswer, ModelUnavailable, UnknownVersion
+from webapp.inference.model_server import ImageRefused, ModelAnswer, ModelUnavailable, UnknownVersion
 from webapp.metrics import instruments
 from webapp.scans import prediction, room, upload
 from webapp.scans.correction import correct

@@ -15,7 +15,7 @@ from tests.images import encoded
 from tests.models import give_statistics, make_model
 from webapp import clock
 from webapp.accounts.models import User
-from webapp.inference.client import ModelClient
+from webapp.inference.torchserve import TorchServeClient
 from webapp.scans import storage
 from webapp.scans.final import By, FinalReading
 from webapp.scans.models import Scan, Status
@@ -36,7 +36,7 @@ def model(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def card(model: Path, monkeypatch: pytest.MonkeyPatch) -> ModelCard:
     """Its card, which the model server tells; tests/webapp/inference/test_client.py asks a real one."""
     told = ModelCard.load(model / "model.json")
-    monkeypatch.setattr(ModelClient, "card", lambda _: told)
+    monkeypatch.setattr(TorchServeClient, "card", lambda _: told)
     return told
 
 

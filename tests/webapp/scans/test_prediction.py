@@ -16,7 +16,8 @@ from tests.images import png_bytes
 from tests.services import ModelServer
 from tests.webapp.conftest import Clients
 from webapp.accounts.models import User
-from webapp.inference.client import ModelAnswer, ModelClient
+from webapp.inference.model_server import ModelAnswer
+from webapp.inference.torchserve import TorchServeClient
 from webapp.scans import prediction, storage
 from webapp.scans.models import Prediction, Scan, Status
 
@@ -42,7 +43,7 @@ def answering(monkeypatch: pytest.MonkeyPatch, **more: Any) -> None:
             **more,
         }
     )
-    monkeypatch.setattr(ModelClient, "predict", lambda *_, **__: answer)
+    monkeypatch.setattr(TorchServeClient, "predict", lambda *_, **__: answer)
 
 
 @pytest.fixture

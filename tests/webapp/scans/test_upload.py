@@ -23,7 +23,8 @@ from tests.images import bscan, encoded, png_bytes
 from tests.services import ModelServer
 from tests.webapp.conftest import Clients
 from webapp.accounts.models import User
-from webapp.inference.client import ModelClient, ModelUnavailable
+from webapp.inference.model_server import ModelUnavailable
+from webapp.inference.torchserve import TorchServeClient
 from webapp.scans import prediction, storage
 from webapp.scans import upload as uploading
 from webapp.scans.models import Prediction, Scan, Status
@@ -170,11 +171,11 @@ def test_the_model_server_gets_the_pixels_that_are_kept(
 ) -> None:
     sent: list[bytes] = []
 
-    def predict(_: ModelClient, image: bytes, **options: Any) -> None:
+    def predict(_: TorchServeClient, image: bytes, **options: Any) -> None:
         sent.append(image)
         raise ModelUnavailable
 
-    monkeypatch.setattr(ModelClient, "predict", predict)
+    monkeypatch.setattr(TorchServeClient, "predict", predict)
     monkeypatch.setattr(uploading, "MAX_UNCOMPRESSED_BYTES", largest)
     assert upload(clinician, encoded(picture)).status_code == 202
     kept = storage.read(Scan.objects.get().image_name)

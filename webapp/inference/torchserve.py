@@ -1,11 +1,12 @@
-"""The one module that talks to the model server: pooled connections, bounded waits, typed answers."""
+"""TorchServe as the web app's model server: pooled connections, bounded waits, typed answers.
+
+No other module of the web app knows TorchServe's addresses, keys or errors.
+"""
 
 from __future__ import annotations
 
-import base64
 import logging
 import time
-from dataclasses import dataclass, field
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
@@ -19,8 +20,17 @@ from handlers.card import CardError, ModelCard
 from handlers.formats import media_type
 from serving.errors import ServingError
 from serving.keys import InferenceKey, ManagementKey
-from serving.management import ManagementClient, ModelVersion
-from webapp.recommendations.answers import State
+from serving.management import ManagementClient
+from serving.model_metrics import read_metrics
+from webapp.inference.model_server import (
+    CONNECTIONS,
+    ImageRefused,
+    ModelAnswer,
+    ModelServer,
+    ModelUnavailable,
+    ServedVersion,
+    UnknownVersion,
+)
 
 log = logging.getLogger(__name__)
 
@@ -28,7 +38,6 @@ CONNECT_TIMEOUT_S = 1.0
 PING_TIMEOUT_S = 2.0
 CARD_TIMEOUT_S = 4.0
 PAUSES_S = (0.1, 0.3)  # before the second and third try
-POOL_SIZE = 32
 # The overlay shows a reader where to look; the scan and the heat map, from which it can be drawn again, are kept
 # without loss. As PNG it would be four fifths of the answer and of what is stored.
 OVERLAY_FORMAT = "jpeg"
@@ -36,83 +45,15 @@ OVERLAY_FORMAT = "jpeg"
 BUSY_STATUSES = frozenset({502, 503, 504, 507})
 
 
-class ModelUnavailable(Exception):
-    """The model server can't answer now; the same request may succeed later."""
+class TorchServeClient:
+    """Asks one TorchServe, as `ModelServer` has it."""
 
-
-class ImageRefused(Exception):
-    """The model server looked at the request and refuses it; trying again changes nothing."""
-
-    def __init__(self, code: str, message: str) -> None:
-        super().__init__(message)
-        self.code = code
-        self.message = message
-
-
-class UnknownVersion(ImageRefused):
-    """The asked version of the model is not registered."""
-
-
-@dataclass(frozen=True)
-class ModelAnswer:
-    """What the model server said of one image. Regions are in pixels of the image that was sent."""
-
-    label: str
-    confidence: float
-    probabilities: dict[str, float]
-    model_name: str
-    model_version: str
-    weights_sha256: str
-    quality: dict[str, Any]
-    gradcam_label: str
-    overlay: bytes
-    heatmap: bytes
-    regions: list[dict[str, Any]] = field(default_factory=list)
-    caveats: list[str] = field(default_factory=list)
-    familiarity: float | None = None
-    known: bool | None = None
-    prediction_set: list[str] | None = None
-    state: str = ""
-    because: str = ""
-    group: str = ""
-    nearest: list[str] = field(default_factory=list)
-    calibration: str = ""
-
-    @classmethod
-    def from_json(cls, answer: dict[str, Any]) -> ModelAnswer:
-        """Read the model server's answer; raises KeyError, TypeError or ValueError when it isn't one."""
-        gradcam = answer["gradcam"]
-        return cls(
-            label=answer["prediction"]["label"],
-            confidence=answer["prediction"]["confidence"],
-            probabilities=answer["probabilities"],
-            model_name=answer["model"]["name"],
-            model_version=answer["model"]["version"],
-            weights_sha256=answer["model"]["weights_sha256"],
-            quality=answer["quality"],
-            gradcam_label=gradcam["label"],
-            overlay=base64.b64decode(gradcam["overlay"]),
-            heatmap=base64.b64decode(gradcam["heatmap"]),
-            regions=gradcam["regions"],
-            # Archives of earlier handlers don't tell these.
-            caveats=answer.get("caveats", []),
-            familiarity=answer.get("familiarity"),
-            known=answer.get("known"),
-            prediction_set=answer.get("prediction_set"),
-            state=State(answer["state"]).value if answer.get("state") else "",
-            because=answer.get("because") or "",
-            group=answer.get("group") or "",
-            nearest=answer.get("nearest") or [],
-            calibration=answer.get("calibration") or "",
-        )
-
-
-class ModelClient:
-    """Asks one model server for predictions; safe to share between threads."""
-
-    def __init__(self, url: str, management_url: str, key_file: str, model: str) -> None:
+    def __init__(
+        self, url: str, management_url: str, key_file: str, model: str, metrics_socket: str = ""
+    ) -> None:
         self._url = url.rstrip("/")
         self._model = model
+        self._metrics_socket = Path(metrics_socket) if metrics_socket else None
         path = Path(key_file) if key_file else None
         self._key = InferenceKey(path, management_url)
         # Out of reach where the model server runs in a container: only tools in there manage models.
@@ -122,16 +63,12 @@ class ModelClient:
         self._session = requests.Session()
         # No proxy stands before a peer on a private network, and looking for one costs each request.
         self._session.trust_env = False
-        self._session.mount("http", HTTPAdapter(pool_maxsize=POOL_SIZE))
+        self._session.mount("http", HTTPAdapter(pool_maxsize=CONNECTIONS))
 
     def predict(
         self, image: bytes, *, deadline_s: float, request_id: str, version: str = "", label: str = ""
     ) -> ModelAnswer:
-        """Prediction and heat map of an image in a file format that the model server reads, of `label` when given, else of the most probable one.
-
-        Raises ModelUnavailable when no answer came within `deadline_s`, ImageRefused when the image or the label
-        is at fault, UnknownVersion when `version` is not registered.
-        """
+        """Prediction and heat map of an image; see `ModelServer.predict`."""
         path = f"/predictions/{quote(self._model)}" + (f"/{quote(version)}" if version else "")
         # TorchServe drops a query on this path, so options of a raw body travel as headers.
         kind = media_type(image) or "application/octet-stream"
@@ -163,11 +100,11 @@ class ModelClient:
             raise ModelUnavailable("The model server's card can't be read.") from error
 
     def is_ready(self) -> bool:
-        """Whether the model server answers and has a worker for the version that answers by default.
+        """Whether TorchServe answers and has a worker for the version that answers by default.
 
-        What its ping says is not enough: it is content without any model, and discontent for as long as one worker
-        of any version is missing. In a container it has to be: there its key is published, and its readiness told,
-        once the models are served.
+        Its ping alone does not tell: it succeeds where no model is registered, and fails as long as one worker of any
+        version is missing. In a container it has to do: there the management is out of reach, and TorchServe's key is
+        published, and its readiness told, only once the models are served.
         """
         try:
             ping = self._session.get(
@@ -184,16 +121,16 @@ class ModelClient:
             return False
 
     def authorization(self) -> str:
-        """The Authorization header of whoever calls the model server now, empty where it asks for no key.
+        """The Authorization header with TorchServe's key, empty where it asks for none.
 
-        Raises ModelUnavailable when the key can't be had.
+        Raises ModelUnavailable when the key can't be read or renewed.
         """
         try:
             return self._key.headers().get("Authorization", "")
         except ServingError as error:
             raise ModelUnavailable(str(error)) from error
 
-    def versions(self) -> list[ModelVersion]:
+    def versions(self) -> list[ServedVersion]:
         """The registered versions of the model; raises ModelUnavailable."""
         if self._management is None:
             raise ModelUnavailable(
@@ -201,7 +138,31 @@ class ModelClient:
                 "`retinote models list` in its container tells its versions."
             )
         try:
-            return self._management.versions(self._model)
+            registered = self._management.versions(self._model)
+        except ServingError as error:
+            raise ModelUnavailable(str(error)) from error
+        return [
+            ServedVersion(
+                name=version.name,
+                version=version.version,
+                is_default=version.is_default,
+                status=version.status,
+                workers=len(version.workers),
+                ready_workers=version.ready_workers,
+                pending_requests=version.pending_requests,
+            )
+            for version in registered
+        ]
+
+    def metrics(self) -> bytes | None:
+        """What the TorchServe beside this web app has counted; None where it answers Prometheus itself.
+
+        Raises ModelUnavailable.
+        """
+        if self._metrics_socket is None:
+            return None
+        try:
+            return read_metrics(self._metrics_socket)
         except ServingError as error:
             raise ModelUnavailable(str(error)) from error
 
@@ -271,12 +232,18 @@ def _refusal(response: requests.Response) -> Exception:
 
 
 @lru_cache(maxsize=8)
-def _client(url: str, management_url: str, key_file: str, model: str) -> ModelClient:
-    return ModelClient(url, management_url, key_file, model)
+def _client(
+    url: str, management_url: str, key_file: str, model: str, metrics_socket: str
+) -> TorchServeClient:
+    return TorchServeClient(url, management_url, key_file, model, metrics_socket)
 
 
-def model_client() -> ModelClient:
-    """The client for the model server of the settings."""
+def client() -> ModelServer:
+    """The client of the settings' TorchServe; one for all threads, so that they share its connections."""
     return _client(
-        settings.MODEL_URL, settings.MODEL_MANAGEMENT_URL, settings.MODEL_KEY_FILE, settings.MODEL_NAME
+        settings.MODEL_URL,
+        settings.MODEL_MANAGEMENT_URL,
+        settings.MODEL_KEY_FILE,
+        settings.MODEL_NAME,
+        settings.MODEL_METRICS_SOCKET,
     )

@@ -1,0 +1,124 @@
+"""Another model server takes TorchServe's place by one name in the settings."""
+
+from __future__ import annotations
+
+import base64
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from django.core.exceptions import ImproperlyConfigured
+from django.test import Client
+from rest_framework.response import Response
+
+from handlers.card import ModelCard
+from tests.images import png_bytes
+from tests.services import MODEL_NAME
+from tests.webapp.conftest import Clients
+from webapp.accounts.models import User
+from webapp.inference.model_server import (
+    ModelAnswer,
+    ModelServer,
+    ModelUnavailable,
+    ServedVersion,
+    UnknownVersion,
+    maker,
+)
+
+VERSION = "7.0.0"
+METRICS = b"# TYPE another_server_calls counter\nanother_server_calls 3\n"
+
+
+class Another:
+    """A model server of another kind: it gives a stored answer to whatever it is asked, and has one version."""
+
+    def predict(
+        self, image: bytes, *, deadline_s: float, request_id: str, version: str = "", label: str = ""
+    ) -> ModelAnswer:
+        if version not in ("", VERSION):
+            raise UnknownVersion("unknown_version", "There is no such version.")
+        picture = base64.b64encode(png_bytes()).decode()
+        return ModelAnswer.from_json(
+            {
+                "model": {"name": MODEL_NAME, "version": VERSION, "weights_sha256": "0" * 64},
+                "prediction": {"label": "CSR", "confidence": 0.9},
+                "probabilities": {"CSR": 0.9, "NORMAL": 0.1},
+                "quality": {"acceptable": True, "reasons": []},
+                "gradcam": {"label": label or "CSR", "overlay": picture, "heatmap": picture, "regions": []},
+            }
+        )
+
+    def is_ready(self) -> bool:
+        return True
+
+    def versions(self) -> list[ServedVersion]:
+        return [ServedVersion(MODEL_NAME, VERSION, True, "ready", 3, 2, pending_requests=0)]
+
+    def card(self) -> ModelCard:
+        raise ModelUnavailable("It has no card.")
+
+    def authorization(self) -> str:
+        return "Basic another"
+
+    def metrics(self) -> bytes:
+        return METRICS
+
+
+def another() -> ModelServer:
+    return Another()
+
+
+@pytest.fixture(autouse=True)
+def in_place_of_torchserve(settings: Any) -> None:
+    settings.MODEL_SERVER = f"{__name__}.another"
+    # Nobody listens there: whatever still asked TorchServe would fail.
+    settings.MODEL_URL = settings.MODEL_MANAGEMENT_URL = "http://127.0.0.1:9"
+
+
+def test_it_answers_an_upload(clinician: User, upload: Callable[..., Response]) -> None:
+    scan = upload(clinician).json()
+
+    assert (scan["status"], scan["prediction"]) == ("predicted", "CSR")
+    assert scan["model"] == {"name": MODEL_NAME, "version": VERSION}
+
+
+def test_it_is_asked_for_another_heat_map_and_for_a_version(
+    clinician: User, upload: Callable[..., Response], api: Clients
+) -> None:
+    address = f"/api/v1/scans/{upload(clinician).json()['id']}/predictions/"
+
+    assert api(clinician).post(address, {"label": "NORMAL"}).json()["heatmap_label"] == "NORMAL"
+    assert api(clinician).post(address, {"version": "1.0.0"}).json()["error"]["fields"] == {
+        "version": ["There is no such version."]
+    }
+
+
+def test_it_is_what_readiness_tells_of(db: None) -> None:
+    assert Client().get("/readyz/").json()["dependencies"]["model_server"] == "ok"
+
+
+def test_its_versions_are_listed(administrator: User) -> None:
+    browser = Client()
+    browser.force_login(administrator, backend="django.contrib.auth.backends.ModelBackend")
+
+    page = browser.get("/admin/inference/registeredversion/").content.decode()
+
+    assert f"<th>{VERSION}</th>" in page
+    assert "2 of 3" in page
+
+
+def test_prometheus_reads_its_metrics(db: None, settings: Any) -> None:
+    settings.METRICS_TOKEN = "what-only-prometheus-knows"
+    reader = {"Authorization": f"Bearer {settings.METRICS_TOKEN}"}
+
+    assert Client().get("/metrics/model-server", headers=reader).content == METRICS
+
+
+@pytest.mark.parametrize(
+    "name", ["webapp.inference.no_such_module.client", "webapp.inference.torchserve.no", "no"]
+)
+def test_a_name_of_nothing_is_refused_with_the_setting(settings: Any, name: str) -> None:
+    settings.MODEL_SERVER = name
+
+    with pytest.raises(ImproperlyConfigured, match=f"RETINOTE_MODEL_SERVER is '{name}'"):
+        maker()
