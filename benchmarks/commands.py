@@ -31,6 +31,13 @@ BENCHMARKS: dict[str, Benchmark] = {
     ),
     "start": Benchmark("time and memory of a stack's start", "benchmarks.start"),
     "web": Benchmark("the web app: uploads, and lists with up to a million stored scans", "benchmarks.web"),
+    "page": Benchmark(
+        "the page in a browser: from a drop to its answer, a long worklist, many shapes",
+        "benchmarks.page_speed",
+    ),
+    "training": Benchmark(
+        "scans a second of a training step, beside timm's loader", "benchmarks.training_throughput"
+    ),
 }
 
 

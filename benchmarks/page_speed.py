@@ -1,36 +1,30 @@
-"""How fast the page is: from a dropped file to its answer, with 10,000 scans in the worklist, with 200 shapes.
+"""`./retinote bench page`: from a dropped file to its answer, with 10,000 scans in the worklist, with 200 shapes.
 
 Starts a stack of its own with the bundled model, and a headless Chromium beside it on the same cores. The scans of the
 long worklist are copies of one document, made in the database; everything else goes through the page.
-
-    .venv/bin/python benchmarks/page_speed.py --out runs/page.json
 """
 
 from __future__ import annotations
 
 import argparse
-import json
-import statistics
-import sys
-import tempfile
 import time
-from pathlib import Path
-from typing import Any
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
 
-sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
+if TYPE_CHECKING:
+    from pymongo.collection import Collection
 
-from bson import ObjectId
-from playwright.sync_api import Page
-from pymongo import MongoClient
+    from benchmarks.browser import Window
+    from benchmarks.report import Report
 
-from benchmarks.report import percentile
-from operations.stack.folder import DataFolder
-from tests.e2e.page.browser import Clinic, Visit, chromium, simulated, visit
-from tests.e2e.page.test_upload import drop
-from tests.services import free_ports
-from tests.stacks import ROOT, Stack
-
-# Times between frames, in milliseconds, while `act` is at work; the display is thought to be refreshed at 60 Hz.
+READER, CLINIC = "clara", "east"
+LABELS = ("CSR", "CNV", "NORMAL")
+FIRST_SEED = 5000
+"""Of the scans that are dropped: none is like another."""
+STEPS = {"a third of a row a frame": 24, "a row a frame": 72}
+"""Pixels by which the worklist is scrolled in each frame."""
+MOVING_S, SCROLLING_S = 4.0, 8.0
+# Scrolls by so many pixels a frame for so many milliseconds, and returns the milliseconds between frames.
 FRAMES = """async ([milliseconds, step]) => {
   const times = [];
   const end = performance.now() + milliseconds;
@@ -51,74 +45,106 @@ LARGEST_PAINT = """() => new Promise((resolve) => {
 })"""
 
 
-def main() -> None:
-    """Measure, print a table, write JSON."""
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+def declare(parser: argparse.ArgumentParser) -> None:
+    """Declare the options."""
     parser.add_argument("--uploads", type=int, default=15, help="dropped files (default: %(default)s)")
     parser.add_argument("--scans", type=int, default=10_000, help="in the worklist (default: %(default)s)")
     parser.add_argument("--shapes", type=int, default=200, help="on a scan (default: %(default)s)")
     parser.add_argument("--loads", type=int, default=7, help="of the worklist (default: %(default)s)")
-    parser.add_argument("--out", type=Path, help="JSON file for the figures")
-    options = parser.parse_args()
-    with tempfile.TemporaryDirectory() as folder, chromium() as browser:
-        stack = Stack(Path(folder) / "var", ROOT / "model_store", free_ports(1)[0])
-        try:
-            clinic = Clinic(stack.up())
-            clinic.make_people([{"username": "clara", "role": "clinician", "clinic": "east"}])
-            with visit(browser, clinic) as window:
-                window.open().sign_in("clara")
-                figures = {
-                    "drop_to_answer_ms": drop_to_answer(window, options.uploads),
-                    "drawing_frame_ms": drawing(window, clinic, options.shapes),
-                }
-                copy_scans(stack, options.scans)
-                figures["largest_paint_ms"] = largest_paint(window, options.loads)
-                figures["scrolling_frame_ms"] = scrolling(window, 24)
-                figures["fast_scrolling_frame_ms"] = scrolling(window, 72)
-        finally:
-            stack.down()
-    for name, values in figures.items():
-        print(
-            f"{name:>24}  median {statistics.median(values):7.1f}  95 % {percentile(values, 95):7.1f}  n {len(values)}"
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Measure, print, and write page.json. Raises BenchmarkError when it can't be done."""
+    from pymongo import MongoClient
+
+    from benchmarks.browser import Window, headless_chromium
+    from benchmarks.errors import BenchmarkError
+    from benchmarks.history import SCANS
+    from benchmarks.report import Report
+    from benchmarks.stack import own_stack
+    from operations.stack.database import DATABASE
+
+    if min(arguments.uploads, arguments.scans, arguments.shapes, arguments.loads) < 1:
+        raise BenchmarkError("--uploads, --scans, --shapes and --loads: at least 1 is needed.")
+    report = Report("The page")
+    with headless_chromium() as browser, own_stack() as stack:
+        password = stack.make_user(READER, "clinician", CLINIC)
+        window = Window(url=stack.web_url, page=browser.new_page(viewport={"width": 1280, "height": 800}))
+        window.open().sign_in(READER, password)
+        add(
+            report,
+            f"{arguments.uploads} files",
+            "from the drop to the answer",
+            drop_to_answer(window, arguments.uploads),
         )
-    if options.out:
-        options.out.parent.mkdir(parents=True, exist_ok=True)
-        options.out.write_text(json.dumps({**vars(options), "out": None, "figures": figures}, indent=1))
+        scan = draw_shapes(stack.web_url, stack.sign_in(READER, password), arguments.shapes)
+        add(report, f"{arguments.shapes} shapes, one dragged", "time between frames", drag(window, scan))
+        with MongoClient[dict[str, Any]](stack.mongodb_uri) as client:
+            copy_scans(client[DATABASE][SCANS], arguments.scans)
+        listed = f"worklist of {arguments.scans} scans"
+        add(report, listed, "largest paint", largest_paint(window, arguments.loads))
+        for words, pixels in STEPS.items():
+            add(report, f"{listed}, scrolled by {words}", "time between frames", scroll(window, pixels))
+    print(report.text())
+    report.save(arguments.out / "page.json")
+    return 0
 
 
-def drop_to_answer(window: Visit, count: int) -> list[float]:
+def add(report: Report, condition: str, metric: str, times_ms: Sequence[float]) -> None:
+    """Write down times in milliseconds, and the one that 95 % of them don't exceed."""
+    from benchmarks.report import percentile
+
+    report.add("the page", condition, metric, "ms", times_ms)
+    report.add("the page", condition, f"{metric}, p95", "ms", [percentile(times_ms, 95)])
+
+
+def drop_to_answer(window: Window, count: int) -> list[float]:
     """From the drop to the label on the screen, milliseconds; the first one, which warms things up, is left out."""
     times = []
     for number in range(count + 1):
-        content = simulated(("CSR", "CNV", "NORMAL")[number % 3], 5000 + number)
+        content = simulated(LABELS[number % len(LABELS)], FIRST_SEED + number)
         window.open()
         window.page.get_by_role("heading", name="Worklist").wait_for()
         window.page.wait_for_load_state("networkidle")
         began = time.perf_counter()
-        drop(window, [("scan.png", "image/png", content)])
+        window.drop([("scan.png", "image/png", content)])
         window.page.get_by_test_id("label").wait_for()
         times.append(1000 * (time.perf_counter() - began))
     return times[1:]
 
 
-def drawing(window: Visit, clinic: Clinic, count: int) -> list[float]:
-    """Times between frames while one of many shapes is moved."""
-    scan = clinic.upload("clara")
+def simulated(label: str, seed: int) -> bytes:
+    """A simulated B-scan of 512 by 496 pixels as PNG."""
+    import cv2
+
+    from training.simulator import simulate
+
+    return bytes(cv2.imencode(".png", simulate(label, 1, seed).images[0])[1])
+
+
+def draw_shapes(url: str, headers: Mapping[str, str], count: int) -> dict[str, Any]:
+    """Upload a scan with that many shapes on it; the scan as the API shows it. Raises BenchmarkError."""
+    files = {"image": ("scan.png", simulated("CSR", FIRST_SEED - 1), "image/png")}
+    scan = _post(f"{url}/api/v1/scans/", headers, files=files)
     for number in range(count):
         x, y = 10 + 24 * (number % 20), 10 + 45 * (number // 20)
         points = " ".join(f"{x + dx},{y + dy}" for dx, dy in ((0, 0), (18, 2), (20, 30), (9, 38), (1, 25)))
         svg = f'<svg xmlns="http://www.w3.org/2000/svg"><polygon points="{points}"/></svg>'
         selector = {"type": "SvgSelector", "value": svg}
-        clinic.post("clara", f"scans/{scan['id']}/annotations/", {"target": {"selector": selector}})
-    window.read(scan)
+        address = f"{url}/api/v1/scans/{scan['id']}/annotations/"
+        _post(address, headers, json={"target": {"selector": selector}})
+    return scan
+
+
+def drag(window: Window, scan: Mapping[str, Any], seconds: float = MOVING_S) -> list[float]:
+    """Milliseconds between frames while one of the shapes on a scan is dragged."""
+    window.read(dict(scan))
     window.tool("select")
     mouse = window.page.mouse
     mouse.move(*window.at(20 / 512, 25 / 496))
     mouse.down()
-    handle = window.page.evaluate_handle(f"() => ({{ times: ({FRAMES})([4000, 0]) }})")
-    ends = time.monotonic() + 4
+    handle = window.page.evaluate_handle(f"() => ({{ times: ({FRAMES})([{1000 * seconds:.0f}, 0]) }})")
+    ends = time.monotonic() + seconds
     step = 0
     while time.monotonic() < ends:
         step += 1
@@ -128,21 +154,22 @@ def drawing(window: Visit, clinic: Clinic, count: int) -> list[float]:
     return times
 
 
-def copy_scans(stack: Stack, count: int) -> None:
-    """Fill the database with copies of its newest scan up to that many."""
-    with MongoClient[dict[str, Any]](DataFolder(stack.data).database_address()) as client:
-        scans = client["retinote"]["scans_scan"]
-        one = scans.find_one(sort=[("timestamp", -1)])
-        assert one
-        missing = count - scans.count_documents({})
+def copy_scans(scans: Collection[dict[str, Any]], count: int) -> None:
+    """Fill a collection of scans with copies of its newest one up to that many."""
+    from bson import ObjectId
+
+    newest = scans.find_one(sort=[("timestamp", -1)])
+    assert newest
+    missing = count - scans.count_documents({})
+    if missing > 0:
         scans.insert_many(
-            {**one, "_id": ObjectId(), "sha256": f"{number:064x}", "patient_ref": f"P-{number // 2:05d}"}
+            {**newest, "_id": ObjectId(), "sha256": f"{number:064x}", "patient_ref": f"P-{number // 2:05d}"}
             for number in range(missing)
         )
 
 
-def largest_paint(window: Visit, loads: int) -> list[float]:
-    """Largest contentful paint of the worklist, signed in, its files in the browser's cache after the first load."""
+def largest_paint(window: Window, loads: int) -> list[float]:
+    """Milliseconds until the worklist's largest contentful paint, its files in the browser's cache after the first."""
     times = []
     for _ in range(loads):
         window.open()
@@ -151,12 +178,20 @@ def largest_paint(window: Visit, loads: int) -> list[float]:
     return times
 
 
-def scrolling(window: Visit, step: int) -> list[float]:
-    """Times between frames while the worklist is scrolled by so many pixels each frame; a row has 72."""
-    page: Page = window.page
-    times: list[float] = page.evaluate(FRAMES, [8000, step])
+def scroll(window: Window, pixels: int, seconds: float = SCROLLING_S) -> list[float]:
+    """Milliseconds between frames while the worklist is scrolled by so many pixels in each."""
+    times: list[float] = window.page.evaluate(FRAMES, [1000 * seconds, pixels])
     return times
 
 
-if __name__ == "__main__":
-    main()
+def _post(address: str, headers: Mapping[str, str], **content: Any) -> dict[str, Any]:
+    import requests
+
+    from benchmarks.errors import BenchmarkError
+    from benchmarks.stack import REQUEST_TIMEOUT_S
+
+    answer = requests.post(address, headers=dict(headers), timeout=REQUEST_TIMEOUT_S, **content)
+    if not answer.ok:
+        raise BenchmarkError(f"{address} answered with status {answer.status_code}.")
+    made: dict[str, Any] = answer.json()
+    return made

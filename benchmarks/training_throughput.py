@@ -1,77 +1,77 @@
-"""How many scans a second a training step gets, fed by Retinote's batches, by timm's loader, and by memory alone.
+"""`./retinote bench training`: scans a second that a training step gets from Retinote's batches, timm's loader, memory.
 
 The same network, optimiser and precision for all, taking turns, so that what else the machine does meets all alike.
 timm's loader is set up as its training script does by default (RandomResizedCrop, flip, jitter, PIL, workers); its
 script itself is not part of its package and is not run here.
-
-    .venv/bin/python benchmarks/training_throughput.py --out runs/throughput.json
 """
 
 from __future__ import annotations
 
 import argparse
 import itertools
-import json
-import os
-import statistics
-import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-import cv2
-import torch
-from torch import nn
+if TYPE_CHECKING:
+    import torch
+    from torch import nn
 
-sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
+    from handlers.card import InputSpec
+    from training.hardware import Hardware
+    from training.recipe import Recipe
 
-from handlers.card import InputSpec
-from handlers.preprocessing import normalise_unit
-from training.augmentation import Augmentation
-from training.batches import training_batches
-from training.data.manifest import read_scans
-from training.hardware import Hardware
-from training.networks import build, input_spec
-from training.optimization import make_optimizer
-from training.recipe import Recipe, load_recipe
-from training.simulator import simulate
+    Batch = tuple[torch.Tensor, torch.Tensor]
 
 LABELS = ("CNV", "NORMAL")
-Batch = tuple[torch.Tensor, torch.Tensor]
+VALIDATION_SCANS = 8
+ALONE = "the step alone"
+RECIPES, WORKERS = ("published", "modern"), (1, 2)
 
 
-def main() -> None:
-    """Measure, print a table, write JSON."""
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+def declare(parser: argparse.ArgumentParser) -> None:
+    """Declare the options."""
     parser.add_argument("--arch", default="convnext_atto", help="timm name (default: %(default)s)")
     parser.add_argument("--size", type=int, default=128, help="input side (default: %(default)s)")
     parser.add_argument("--batch-size", type=int, default=32, help="(default: %(default)s)")
     parser.add_argument("--scans", type=int, default=256, help="simulated scans (default: %(default)s)")
     parser.add_argument("--steps", type=int, default=10, help="steps a turn (default: %(default)s)")
     parser.add_argument("--rounds", type=int, default=5, help="turns of each (default: %(default)s)")
-    parser.add_argument("--out", type=Path, help="JSON file for the figures")
-    options = parser.parse_args()
-    with tempfile.TemporaryDirectory() as folder:
-        write_scans(Path(folder), options.scans)
-        rates = measure(Path(folder), options)
-    medians = {name: statistics.median(values) for name, values in rates.items()}
-    alone = medians["the step alone"]
-    print(f"{'fed by':<28}{'scans/s':>9}{'spread':>18}{'of the step alone':>19}")
-    for name, values in rates.items():
-        spread = f"{min(values):.1f} to {max(values):.1f}"
-        print(f"{name:<28}{medians[name]:>9.1f}{spread:>18}{medians[name] / alone:>19.2f}")
-    if options.out:
-        facts = {"cores": len(os.sched_getaffinity(0)), "torch": torch.__version__, **vars(options)}
-        options.out.parent.mkdir(parents=True, exist_ok=True)
-    options.out.write_text(json.dumps({"scans_per_second": rates, **facts}, indent=2, default=str) + "\n")
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Measure, print, and write training.json. Raises BenchmarkError when the numbers make no sense."""
+    from benchmarks.errors import BenchmarkError
+    from benchmarks.report import Report
+
+    if min(arguments.steps, arguments.rounds) < 1 or arguments.scans < arguments.batch_size:
+        raise BenchmarkError(
+            "--steps and --rounds: at least 1 is needed; --scans: at least as many as a batch has."
+        )
+    with tempfile.TemporaryDirectory(prefix="retinote-bench-") as name:
+        write_scans(Path(name), arguments.scans)
+        rates = measure(Path(name), arguments)
+    report = Report("Feeding a training step")
+    condition = f"{arguments.arch}, {arguments.size} pixels, batches of {arguments.batch_size}"
+    rows = {
+        name: report.add(name, condition, "throughput", "scans/s", values) for name, values in rates.items()
+    }
+    for name, row in rows.items():
+        report.add(name, condition, "share of the step alone", "", [row.median / rows[ALONE].median])
+    print(report.text())
+    report.save(arguments.out / "training.json")
+    return 0
 
 
 def write_scans(folder: Path, count: int) -> None:
     """Simulated scans in `train|val/LABEL/` folders, JPEG at their original size, so that decoding counts."""
-    for split, share in (("train", count), ("val", 8)):
+    import cv2
+
+    from training.simulator import simulate
+
+    for split, share in (("train", count), ("val", VALIDATION_SCANS)):
         for label in LABELS:
             drawn = simulate(label, share // len(LABELS), seed=len(split))
             (folder / split / label).mkdir(parents=True)
@@ -81,6 +81,13 @@ def write_scans(folder: Path, count: int) -> None:
 
 def measure(folder: Path, options: argparse.Namespace) -> dict[str, list[float]]:
     """Scans a second of each way to feed the step, a value per turn."""
+    import torch
+
+    from training.hardware import Hardware
+    from training.networks import build, input_spec
+    from training.optimization import make_optimizer
+    from training.recipe import load_recipe
+
     changes = {"architecture": options.arch, "pretrained": False, "size": options.size}
     recipe = load_recipe("modern", {**changes, "batch_size": options.batch_size})
     hardware = Hardware.detect()
@@ -91,13 +98,13 @@ def measure(folder: Path, options: argparse.Namespace) -> dict[str, list[float]]
         f"Retinote, {name}": retinote(
             folder, load_recipe(name, {**changes, "batch_size": options.batch_size}), spec
         )
-        for name in ("published", "modern")
+        for name in RECIPES
     }
     theirs = {
-        f"timm's loader, {workers} worker(s)": timm_loader(folder, options, workers) for workers in (1, 2)
+        f"timm's loader, {workers} worker(s)": timm_loader(folder, options, workers) for workers in WORKERS
     }
-    kept = next(ours["Retinote, published"])
-    feeds = {"the step alone": itertools.repeat(kept), **ours, **theirs}
+    kept = next(ours[f"Retinote, {RECIPES[0]}"])
+    feeds = {ALONE: itertools.repeat(kept), **ours, **theirs}
     rates: dict[str, list[float]] = {name: [] for name in feeds}
     for turn in range(options.rounds + 1):
         for name, feed in feeds.items():
@@ -114,6 +121,8 @@ def make_step(
     network: nn.Module, optimizer: torch.optim.Optimizer, hardware: Hardware
 ) -> Callable[[torch.Tensor, torch.Tensor], None]:
     """Forward, backward and update on normalised images and targets."""
+    from torch import nn
+
     network.train()
 
     def step(images: torch.Tensor, targets: torch.Tensor) -> None:
@@ -127,6 +136,13 @@ def make_step(
 
 def retinote(folder: Path, recipe: Recipe, spec: InputSpec) -> Iterator[Batch]:
     """Batches from the cache, augmented."""
+    import torch
+
+    from handlers.preprocessing import normalise_unit
+    from training.augmentation import Augmentation
+    from training.batches import training_batches
+    from training.data.manifest import read_scans
+
     batches = training_batches(read_scans(folder), LABELS, recipe, folder / "cache")
     augment = Augmentation(recipe, recipe.size)
     generator = torch.Generator().manual_seed(0)
@@ -137,6 +153,7 @@ def retinote(folder: Path, recipe: Recipe, spec: InputSpec) -> Iterator[Batch]:
 
 def timm_loader(folder: Path, options: argparse.Namespace, workers: int) -> Iterator[Batch]:
     """Batches as timm's training script makes them without a GPU."""
+    import torch
     from timm.data import create_dataset, create_loader
 
     loader = create_loader(
@@ -154,7 +171,3 @@ def timm_loader(folder: Path, options: argparse.Namespace, workers: int) -> Iter
     )
     while True:
         yield from loader
-
-
-if __name__ == "__main__":
-    main()

@@ -5,40 +5,27 @@ from __future__ import annotations
 import json
 import os
 import re
-import shutil
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 import cv2
 import numpy as np
 import pytest
 import requests
-from playwright.sync_api import Browser, BrowserContext, Locator, Page, expect, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, Locator, Page, expect
 
+from benchmarks.browser import TIMEOUT_MS, NoBrowser, Window, headless_chromium
 from handlers.decoding import decode
 from handlers.quality import quality
 from tests.stacks import Stack
 from training.simulator import simulate
 
 PASSWORD = "a-long-password-7"
-# The first is the same engine without a window, which takes a quarter less of the processor.
-NAMES = (
-    "chromium-headless-shell",
-    "chromium",
-    "chromium-browser",
-    "google-chrome",
-    "google-chrome-stable",
-    "chrome",
-)
 KEPT_SIGN_IN_S = 300
-# A wait of its own: the first answer of a model takes its time on a busy machine.
-TIMEOUT_MS = 30_000
-expect.set_options(timeout=TIMEOUT_MS)
-
 
 SIGN_INS = 120
 """Of each person: more than there are windows."""
@@ -66,21 +53,12 @@ for key, fields in json.load(sys.stdin).items():
 @contextmanager
 def chromium() -> Iterator[Browser]:
     """The machine's own Chromium; the test is skipped where there is none, but not in CI."""
-    found = next(filter(None, map(shutil.which, NAMES)), None)
-    if found is None:
-        reason = (
-            "there is no Chromium or Chrome to try the page with (Debian, Ubuntu: apt-get install chromium)"
-        )
-        pytest.fail(reason) if os.environ.get("CI") else pytest.skip(reason)
-    arguments = ["--disable-gpu", "--no-first-run", "--disable-background-networking"]
-    if os.geteuid() == 0:
-        arguments.append("--no-sandbox")  # which root can't have
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=found, args=arguments)
+    with ExitStack() as held:
         try:
-            yield browser
-        finally:
-            browser.close()
+            started = held.enter_context(headless_chromium())
+        except NoBrowser as error:
+            pytest.fail(str(error)) if os.environ.get("CI") else pytest.skip(str(error))
+        yield started
 
 
 def other_label(scan: dict[str, Any]) -> str:
@@ -182,22 +160,13 @@ class Clinic:
         return self.get(name, f"scans/{scan['id']}/")
 
 
-@dataclass
-class Visit:
+@dataclass(kw_only=True)
+class Visit(Window):
     """A browser window with the page in it. `complaints` is what the browser had to say against the page."""
 
     clinic: Clinic
     context: BrowserContext
-    page: Page
     complaints: list[str]
-    is_signed_in: bool = False
-
-    def open(self, path: str = "/") -> Visit:
-        """Open a page of the site; for who is signed in wait until it says so."""
-        self.page.goto(self.clinic.stack.url + path)
-        if self.is_signed_in:
-            expect(self.page.get_by_test_id("user-menu")).to_be_visible()
-        return self
 
     def known_as(self, name: str) -> Visit:
         """Give the browser the cookie of a sign-in, as if somebody had been at the page before."""
@@ -216,33 +185,9 @@ class Visit:
         self.is_signed_in = True
         return self
 
-    def sign_in(self, name: str) -> Visit:
+    def sign_in(self, name: str, password: str = PASSWORD) -> Self:
         """Fill in the form that the page shows."""
-        self.page.get_by_label("User name").fill(name)
-        self.page.get_by_label("Password", exact=True).fill(PASSWORD)
-        self.page.get_by_role("button", name="Sign in").click()
-        expect(self.page.get_by_test_id("user-menu")).to_be_visible()
-        self.is_signed_in = True
-        return self
-
-    def read(self, scan: dict[str, Any]) -> Visit:
-        """Open a scan and wait until it can be drawn on."""
-        self.open(f"/scans/{scan['id']}")
-        expect(self.canvas).to_have_attribute("data-ready", "true")
-        return self
-
-    @property
-    def canvas(self) -> Locator:
-        return self.page.get_by_test_id("canvas")
-
-    def at(self, x: float, y: float, width: int = 512, height: int = 496) -> tuple[float, float]:
-        """Where on the window a place of the scan, in shares of its size, is while all of it is shown."""
-        box = self.canvas.bounding_box()
-        assert box
-        zoom = min((box["width"] - 24) / width, (box["height"] - 24) / height)
-        left = box["x"] + (box["width"] - zoom * width) / 2
-        top = box["y"] + (box["height"] - zoom * height) / 2
-        return left + x * width * zoom, top + y * height * zoom
+        return super().sign_in(name, password)
 
     def drag(self, *places: tuple[float, float]) -> None:
         """Press at the first place, move through all, let go at the last."""
@@ -252,9 +197,6 @@ class Visit:
         for place in places[1:]:
             mouse.move(*self.at(*place), steps=4)
         mouse.up()
-
-    def tool(self, name: str) -> None:
-        self.page.locator(f"[data-tool={name}]:is(button)").click()
 
     def shapes(self, kind: str = "") -> Locator:
         return self.page.locator(f"[data-testid=shape]{f'[data-kind={kind}]' if kind else ''}")
@@ -274,7 +216,7 @@ def visit(browser: Browser, clinic: Clinic, **options: Any) -> Iterator[Visit]:
     page.on("console", lambda said: _keep(said.type, said.text, complaints))
     page.on("request", lambda request: _check(request.url, clinic.stack.url, complaints))
     try:
-        yield Visit(clinic, context, page, complaints)
+        yield Visit(url=clinic.stack.url, page=page, clinic=clinic, context=context, complaints=complaints)
         assert not complaints, complaints
     finally:
         context.close()

@@ -11,7 +11,6 @@ from playwright.sync_api import Locator, expect
 
 from tests.e2e.page.browser import Clinic, Visit, simulated, violations
 from tests.e2e.page.conftest import Visitor
-from tests.e2e.page.test_upload import drop
 
 pytestmark = pytest.mark.xdist_group("page")
 
@@ -264,7 +263,7 @@ def test_comparison_and_upload_say_no_label_that_the_model_has_not_said(
     expect(window.page.get_by_role("region", name="Right scan")).to_contain_text(GROUP)
 
     # A file that was uploaded before comes with what was said of it then.
-    drop(window, [(name, "image/png", answered.unknown) for name in ("one.png", "two.png")])
+    window.drop([(name, "image/png", answered.unknown) for name in ("one.png", "two.png")])
     window.page.get_by_role("button", name="Upload 2 files").click()
     line = window.page.get_by_test_id("upload").first
     expect(line).to_contain_text(f"Read: not answered. {UNFAMILIAR}")

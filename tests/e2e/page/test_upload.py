@@ -9,36 +9,15 @@ import signal
 import pytest
 from playwright.sync_api import expect
 
+from benchmarks.browser import MAKE_FILES
 from tests.e2e.page.browser import Clinic, Visit, noise, simulated, violations
 from tests.e2e.page.conftest import Visitor
 from tests.waiting import wait_for
 
 pytestmark = pytest.mark.xdist_group("page")
 
-# Files as an event of the browser carries them; a real hand on a real mouse is more than a test can have.
-MAKE_FILES = """(files) => {
-  const data = new DataTransfer();
-  for (const [name, type, base64] of files) {
-    const bytes = Uint8Array.from(atob(base64), (letter) => letter.charCodeAt(0));
-    data.items.add(new File([bytes], name, { type }));
-  }
-  return data;
-}"""
-
-
 LONG_NAME = "second-scan-of-a-name-that-takes-more-than-a-line-of-the-list.png"
 WORDS_AND_ROOM = "(label) => [label.scrollWidth, label.clientWidth]"
-
-
-def drop(window: Visit, files: list[tuple[str, str, bytes]]) -> None:
-    """Drop files in the middle of the page."""
-    given = [[name, kind, base64.b64encode(content).decode()] for name, kind, content in files]
-    data = window.page.evaluate_handle(MAKE_FILES, given)
-    window.page.dispatch_event("body", "dragenter", {"dataTransfer": data})
-    target = window.page.get_by_text("Drop the scans here")
-    expect(target).to_be_visible()
-    for event in ("dragover", "drop"):
-        target.dispatch_event(event, {"dataTransfer": data})
 
 
 def paste(window: Visit, name: str, content: bytes) -> None:
@@ -78,8 +57,7 @@ def test_one_scan_is_picked_and_leads_to_its_answer(enter: Visitor) -> None:
 def test_of_several_files_the_bad_one_says_why_and_the_others_go_on(enter: Visitor) -> None:
     window = enter("clara").open()
 
-    drop(
-        window,
+    window.drop(
         [
             ("first.png", "image/png", simulated("CSR", 902)),
             ("letter.pdf", "application/pdf", b"%PDF-1.4 not a scan"),
@@ -115,7 +93,7 @@ def test_a_pasted_scan_is_uploaded_and_known_when_it_comes_again(enter: Visitor)
     window.page.wait_for_url("**/scans/*")
     address = window.page.url
     window.open()
-    drop(window, [("one.png", "image/png", content)])
+    window.drop([("one.png", "image/png", content)])
 
     window.page.wait_for_url(address)
     expect(window.page.get_by_text("this is the scan of then")).to_be_visible()
@@ -126,8 +104,7 @@ def test_each_of_several_files_has_its_own_patient_and_eye_before_anything_is_se
 ) -> None:
     window = enter("clara").open()
 
-    drop(
-        window,
+    window.drop(
         [(f"{name}.png", "image/png", simulated("CSR", seed)) for name, seed in (("a", 907), ("b", 908))],
     )
 
@@ -186,7 +163,7 @@ def test_what_was_filled_in_out_of_sight_is_shown_before_it_is_sent(enter: Visit
     window.page.keyboard.press("Escape")
     expect(panel).to_have_count(0)
 
-    drop(window, [("later.png", "image/png", simulated("CNV", 905))])
+    window.drop([("later.png", "image/png", simulated("CNV", 905))])
 
     line = window.page.get_by_test_id("upload")
     expect(line).to_have_attribute("data-state", "open")
@@ -203,7 +180,7 @@ def test_a_scan_waits_while_the_model_server_is_away_and_is_read_without_a_reloa
     assert pid
     os.kill(pid, signal.SIGKILL)
 
-    drop(window, [("waits.png", "image/png", simulated("CSR", 906))])
+    window.drop([("waits.png", "image/png", simulated("CSR", 906))])
 
     window.page.wait_for_url("**/scans/*")
     expect(window.page.get_by_text("Waits for the model")).to_be_visible()
