@@ -70,7 +70,7 @@ def declare(parser: argparse.ArgumentParser) -> None:
 def run(arguments: argparse.Namespace) -> int:
     """Measure, print, and write servers.json and servers.png.
 
-    Raises BenchmarkError or ServingError when nothing can be measured.
+    Raises BenchmarkError or OperationsError when nothing can be measured.
     """
     from benchmarks.cells import Collected, Visit
     from benchmarks.environment import peers_python
@@ -127,7 +127,7 @@ class _Bench:
         from benchmarks.breakdown import measure_breakdown
         from benchmarks.errors import BenchmarkError
         from benchmarks.subjects import RETINOTE, running
-        from serving.errors import ServingError
+        from operations.errors import EXPECTED
 
         setting = self._setting()
         direct = self._in_process(setting)
@@ -140,7 +140,7 @@ class _Bench:
                         measure_breakdown(
                             self.visit, self.architecture, server, loads, direct, self.collected
                         )
-            except (BenchmarkError, ServingError, OSError) as error:
+            except (*EXPECTED, BenchmarkError, OSError) as error:
                 said = [line.strip() for line in str(error).splitlines() if line.strip()]
                 reason = " … ".join(dict.fromkeys((said[0], said[-1]))) if said else type(error).__name__
                 self.collected.note(f"{subject.name}, {self.architecture}: not measured in a round: {reason}")

@@ -81,7 +81,7 @@ class OwnStack:
     def web_app_on(self, database: str) -> Iterator[OwnStack]:
         """The same stack with a web app of its own on another database, whose tables are made.
 
-        Raises BenchmarkError or ServingError.
+        Raises BenchmarkError or OperationsError.
         """
         (port,) = free_ports(1)
         OwnDatabase(self.data, self.state["ports"]["mongodb"]).open_database(database)

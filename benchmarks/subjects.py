@@ -77,7 +77,7 @@ def named(peer: str, form: str) -> str:
 
 @contextmanager
 def running(subject: Subject, setting: Setting) -> Iterator[Running]:
-    """The server, started and answering; stopped at the end. Raises BenchmarkError or ServingError when it isn't."""
+    """The server, started and answering; stopped at the end. Raises BenchmarkError or OperationsError when it isn't."""
     home = setting.folder / "home"
     home.mkdir(exist_ok=True)
     server = subject.start(setting, home)

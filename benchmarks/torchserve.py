@@ -56,7 +56,7 @@ def start(
     timeout_s: float,
     give_up: Event | None = None,
 ) -> tuple[GuardedProcess, ManagementClient]:
-    """Start a TorchServe outside a stack, and wait until it can be managed. Raises ServingError as `wait_until` does."""
+    """Start a TorchServe outside a stack, and wait until it can be managed. Raises OperationsError as `wait_until` does."""
     server.prepare()
     process = GuardedProcess.start(
         server.command(),

@@ -63,12 +63,12 @@ class Trial:
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Try, print a table, and keep the best setting. Raises BenchmarkError or ServingError when none could be tried."""
+    """Try, print a table, and keep the best setting. Raises BenchmarkError, or one of EXPECTED, when none could be tried."""
     from benchmarks.errors import BenchmarkError
+    from operations.errors import EXPECTED
     from operations.stack.commands import print_table
     from operations.stack.folder import DataFolder
     from serving import tuning
-    from serving.errors import ServingError
     from serving.registry import Registry, defaults
     from serving.stores import ModelStores
 
@@ -88,7 +88,7 @@ def run(arguments: argparse.Namespace) -> int:
     def attempt(capacity: Capacity) -> None:
         try:
             trial = _try(capacity, model.parents[1], model, data, arguments.seconds)
-        except (ServingError, BenchmarkError) as error:
+        except (*EXPECTED, BenchmarkError) as error:
             print(f"retinote: {_words(capacity)} is left out: {error}", file=sys.stderr)
             return
         trials.append(trial)

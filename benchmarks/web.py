@@ -43,7 +43,7 @@ def declare(parser: argparse.ArgumentParser) -> None:
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Measure, print the report, save it with its plot; 0. Raises BenchmarkError or ServingError."""
+    """Measure, print the report, save it with its plot; 0. Raises BenchmarkError or OperationsError."""
     from benchmarks.pages import measure_pages
     from benchmarks.report import Report
     from benchmarks.scans import read_scans

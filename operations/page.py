@@ -16,8 +16,8 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 from handlers.user_cache import user_cache
+from operations.errors import OperationsError
 from operations.surroundings import FOREIGN
-from serving.errors import ServingError
 
 FOLDER = Path(__file__).resolve().parents[1] / "webapp" / "frontend"
 BUILT = "dist"
@@ -34,7 +34,7 @@ NPM_NETWORK = ("registry", "proxy", "ca", "ssl", "cert", "auth", "userconfig", "
 UNREACHABLE = ("ENOTFOUND", "ECONNREFUSED", "EAI_AGAIN", "ETIMEDOUT", "ECONNRESET", "ENETUNREACH")
 
 
-class PageNotBuilt(ServingError):
+class PageNotBuilt(OperationsError):
     """The page can't be built; the message says why and what to do."""
 
 

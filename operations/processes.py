@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from threading import Event
 
-from serving.errors import ServingError
+from operations.errors import OperationsError
 
 GUARDIAN = Path(__file__).with_name("guardian.py")
 POLL_S = 0.1
@@ -74,7 +74,7 @@ class GuardedProcess:
         with os.fdopen(pid_reader) as announced:
             line = announced.readline()
         if not line:
-            raise ServingError(f"{command[0]} could not be started: is {log} writable?")
+            raise OperationsError(f"{command[0]} could not be started: is {log} writable?")
         return cls(guardian, int(line), log, grace_s)
 
     def exit_status(self) -> int | None:
@@ -137,7 +137,7 @@ def wait_until(
 ) -> None:
     """Wait until `ready()` is true.
 
-    Raises ServingError with the last lines of the log when the process ends first or `timeout_s` passes, and with
+    Raises OperationsError with the last lines of the log when the process ends first or `timeout_s` passes, and with
     a plain note when `give_up` is set meanwhile.
     """
     pause = give_up or Event()
@@ -145,13 +145,15 @@ def wait_until(
     while not ready():
         status = process.exit_status()
         if status is not None:
-            raise ServingError(
+            raise OperationsError(
                 f"{name} ended with status {status} before it was ready.\n{last_lines(process.log)}"
             )
         if time.monotonic() > deadline:
-            raise ServingError(f"{name} was not ready within {timeout_s:.0f} s.\n{last_lines(process.log)}")
+            raise OperationsError(
+                f"{name} was not ready within {timeout_s:.0f} s.\n{last_lines(process.log)}"
+            )
         if pause.wait(POLL_S):
-            raise ServingError(f"{name} was stopped before it was ready.")
+            raise OperationsError(f"{name} was stopped before it was ready.")
 
 
 def last_lines(log: Path, count: int = 15) -> str:

@@ -17,11 +17,11 @@ from typing import Any
 from handlers.card import ModelCard
 from handlers.card_statistics import StatisticsFacts
 from operations import page
+from operations.errors import OperationsError
 from operations.stack.commands import add_data_option, stores_of
 from operations.stack.folder import DataFolder
 from operations.version import installed_version
 from serving.archive import STATISTICS, checked_card
-from serving.errors import ServingError
 from serving.stores import ModelStores
 
 SPECIFICATION = "1.6"
@@ -49,7 +49,7 @@ def sbom(arguments: argparse.Namespace) -> int:
 
 
 def bill_of_materials(stores: ModelStores) -> Json:
-    """The document. Raises ServingError when a model is not what its card says, or a tool that lists packages fails."""
+    """The document. Raises OperationsError when a model is not what its card says, or a tool that lists packages fails."""
     models = [_model(card) for card in _cards(stores)]
     parts = [_python_packages(), _npm_packages()]
     components = [component for part in parts for component in part["components"]] + models
@@ -77,7 +77,7 @@ def bill_of_materials(stores: ModelStores) -> Json:
 
 def _python_packages() -> Json:
     if find_spec("cyclonedx_py") is None:
-        raise ServingError("The package cyclonedx-bom is missing; ./retinote installs it.")
+        raise OperationsError("The package cyclonedx-bom is missing; ./retinote installs it.")
     return _listed_by(
         [sys.executable, "-m", "cyclonedx_py", "environment", sys.executable],
         # Checking its own part takes ten seconds; the tests check the whole.
@@ -101,7 +101,7 @@ def _listed_by(tool: list[str], options: list[str], *, what: str, folder: Path |
     )
     if run.returncode:
         reason = (run.stderr.strip().splitlines() or [f"status {run.returncode}"])[-1]
-        raise ServingError(f"The {what} could not be listed: {reason}")
+        raise OperationsError(f"The {what} could not be listed: {reason}")
     found: Json = json.loads(run.stdout)
     return {"dependencies": [], **found}
 

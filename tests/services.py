@@ -20,11 +20,11 @@ from typing import Any
 from benchmarks.torchserve import start
 from handlers.engines.settings import CACHE_VARIABLE
 from operations import mongodb
+from operations.errors import EXPECTED
 from operations.processes import GuardedProcess, wait_until
 from operations.stack import ports
 from serving.archive import build_archive, versions
 from serving.capacity import Capacity
-from serving.errors import ServingError
 from serving.keys import InferenceKey
 from serving.torchserve import Ports, TorchServe
 from tests import scale
@@ -102,7 +102,7 @@ class RunServices:
             if _wanted(self.folder, name).exists():
                 try:
                     answer = starter()
-                except (OSError, LookupError, ServingError) as error:
+                except (*EXPECTED, OSError, LookupError) as error:
                     answer = {"error": str(error)}
                 partial = self.folder / f"{name}.partial"
                 partial.write_text(json.dumps(answer, default=str))

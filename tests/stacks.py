@@ -18,10 +18,10 @@ import requests
 from pymongo import MongoClient
 
 from handlers.engines.settings import CACHE_VARIABLE, ENGINE_VARIABLE
+from operations.errors import OperationsError
 from operations.processes import last_lines
 from operations.stack.folder import DataFolder, all_ready, read_state, running_state
 from operations.stack.up import running_environment
-from serving.errors import ServingError
 from tests.services import MODEL_STORE, engines
 
 ROOT = Path(__file__).parents[1]
@@ -128,14 +128,14 @@ class Stack:
         """What `status` says, which takes too long to be asked again and again beside a stack that starts."""
         try:
             return all_ready(running_state(DataFolder(self.data)))
-        except ServingError:
+        except OperationsError:
             return False
 
     def assert_runs(self) -> None:
         """Fail with the end of its log when it has stopped: whatever asks it afterwards would only be refused."""
         try:
             running_state(DataFolder(self.data))
-        except ServingError:
+        except OperationsError:
             pytest.fail(
                 f"The stack has stopped by itself.\n{last_lines(self.data / 'logs' / 'stack.log', 60)}"
             )

@@ -98,7 +98,7 @@ class Replica:
 
 @contextmanager
 def replica(subject: Subject) -> Iterator[Replica]:
-    """Start a second web app for a stack. Raises ServingError."""
+    """Start a second web app for a stack. Raises OperationsError."""
     state = subject.state
     with ExitStack() as held:
         database, model_server = (held.enter_context(Proxy(port)) for port in _ports(state))

@@ -4,7 +4,7 @@ import argparse
 import sys
 
 from operations.backup import commands
-from serving.errors import ServingError
+from operations.errors import OperationsError
 
 
 def main() -> int:
@@ -16,7 +16,7 @@ def main() -> int:
     arguments = parser.parse_args()
     try:
         return commands.backup(arguments) if arguments.action == "backup" else commands.restore(arguments)
-    except (ServingError, OSError) as error:
+    except (OperationsError, OSError) as error:
         print(f"retinote: {error}", file=sys.stderr)
         return 2
 

@@ -2,10 +2,10 @@
 
 from pymongo.errors import OperationFailure, PyMongoError
 
-from serving.errors import ServingError
+from operations.errors import OperationsError
 
 
-class BackupError(ServingError):
+class BackupError(OperationsError):
     """A backup that can't be made, or can't be restored; the text says why, and what is left."""
 
 

@@ -14,8 +14,8 @@ from typing import Any
 from pymongo import MongoClient
 from pymongo.errors import OperationFailure, PyMongoError
 
+from operations.errors import OperationsError
 from operations.mongodb import REPLICA_SET, Client, keep_app_user
-from serving.errors import ServingError
 
 ROOT_USER = "root"
 START_TIMEOUT_S = 120.0
@@ -40,7 +40,7 @@ class Accounts:
         if not variables.get("MONGODB_ROOT_PASSWORD"):
             return None
         if not variables.get("MONGODB_PASSWORD"):
-            raise ServingError("MONGODB_PASSWORD is not set; ./retinote deploy init makes one.")
+            raise OperationsError("MONGODB_PASSWORD is not set; ./retinote deploy init makes one.")
         return cls(
             root_password=variables["MONGODB_ROOT_PASSWORD"],
             app_password=variables["MONGODB_PASSWORD"],
@@ -50,7 +50,7 @@ class Accounts:
 
 
 def prepare(accounts: Accounts, timeout_s: float = START_TIMEOUT_S) -> None:
-    """Bring the server on loopback to serve as primary, with both users. Raises ServingError with the reason."""
+    """Bring the server on loopback to serve as primary, with both users. Raises OperationsError with the reason."""
     deadline = time.monotonic() + timeout_s
     while True:
         try:
@@ -58,7 +58,7 @@ def prepare(accounts: Accounts, timeout_s: float = START_TIMEOUT_S) -> None:
             return
         except (PyMongoError, _NotYet) as error:
             if time.monotonic() > deadline:
-                raise ServingError(
+                raise OperationsError(
                     f"MongoDB could not be prepared within {timeout_s:.0f} s: {error}"
                 ) from error
         time.sleep(POLL_S)
@@ -123,7 +123,7 @@ def _create_root(client: Client, password: str) -> None:
         client.admin.command("createUser", ROOT_USER, pwd=password, roles=["root"])
     except OperationFailure as failure:
         if failure.code == UNAUTHORIZED:  # there are users already, so loopback is let in no longer
-            raise ServingError(
+            raise OperationsError(
                 "MongoDB has a root user with another password than MONGODB_ROOT_PASSWORD: put back the one that "
                 "its volume was made with, or change it there first."
             ) from failure

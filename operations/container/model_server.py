@@ -18,6 +18,7 @@ from pathlib import Path
 
 import requests
 
+from operations.errors import EXPECTED
 from operations.stack.folder import DataFolder, write_state
 from operations.stack.served_models import ServedModels
 from serving.direct import ask
@@ -57,7 +58,7 @@ CONSOLE_LOGGING = """<?xml version="1.0" encoding="UTF-8"?>
 
 
 def run(data: DataFolder, stores: ModelStores, published_key: Path | None) -> int:
-    """Run TorchServe until a signal comes or it ends; the exit status. Raises ServingError when it can't be started."""
+    """Run TorchServe until a signal comes or it ends; the exit status. Raises one of EXPECTED when it does not start."""
     data.make()
     lock = data.hold(_say)
     server = _server(data, published_key is not None)
@@ -176,7 +177,7 @@ def main(arguments: list[str]) -> int:
         return 0 if check(data.torchserve, published) else 1
     try:
         return run(data, ModelStores([ROOT / "model_store", data.model_store]), published)
-    except (ServingError, OSError) as error:
+    except (*EXPECTED, OSError) as error:
         print(f"retinote: {error}", file=sys.stderr)
         return 2
 

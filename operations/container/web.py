@@ -17,8 +17,8 @@ import time
 from pathlib import Path
 
 from operations.container.database import Accounts, prepare
+from operations.errors import OperationsError
 from operations.stack.webapp import ROOT, WebApp, django
-from serving.errors import ServingError
 
 PORT = 8000
 # A file system of this container alone, in memory.
@@ -28,7 +28,7 @@ POLL_S = 2.0
 COMMANDS = ("web", "worker", "migrate", "prepare", "check")
 
 
-class NotMigrated(ServingError):
+class NotMigrated(OperationsError):
     """The database is not as this version of the code wants it."""
 
 
@@ -77,7 +77,7 @@ def main(arguments: list[str]) -> int:
             case _:
                 print(f"retinote: say one of {', '.join(COMMANDS)}", file=sys.stderr)
                 return 2
-    except ServingError as error:
+    except OperationsError as error:
         print(f"retinote: {error}", file=sys.stderr)
         return 2
     os.chdir(ROOT)

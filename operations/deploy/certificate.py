@@ -4,7 +4,7 @@ import os
 import subprocess
 from pathlib import Path
 
-from serving.errors import ServingError
+from operations.errors import OperationsError
 
 CERTIFICATE, KEY = "certificate.pem", "key.pem"
 TRIAL_DAYS = 90
@@ -15,7 +15,7 @@ DAY_S = 24 * 3600
 def make_self_signed(folder: Path, host: str) -> bool:
     """Make a certificate that browsers will warn of; False, and nothing is done, when the folder has one.
 
-    Raises ServingError when the program openssl is missing or fails.
+    Raises OperationsError when the program openssl is missing or fails.
     """
     if (folder / CERTIFICATE).exists() or (folder / KEY).exists():
         return False
@@ -27,7 +27,7 @@ def make_self_signed(folder: Path, host: str) -> bool:
         *("-keyout", str(folder / KEY), "-out", str(folder / CERTIFICATE)),
     )
     if made.returncode:
-        raise ServingError(f"openssl made no certificate: {made.stderr.strip()}")
+        raise OperationsError(f"openssl made no certificate: {made.stderr.strip()}")
     os.chmod(folder / KEY, 0o600)
     return True
 
@@ -93,7 +93,7 @@ def _openssl(*arguments: str) -> "subprocess.CompletedProcess[str]":
         # Whoever runs this command decides which openssl that is.
         return subprocess.run(["openssl", *arguments], capture_output=True, text=True, check=False)  # nosec B607
     except OSError as error:
-        raise ServingError("The program openssl is needed for certificates, and was not found.") from error
+        raise OperationsError("The program openssl is needed for certificates, and was not found.") from error
 
 
 def _is_address(host: str) -> bool:

@@ -34,7 +34,7 @@ class Finding:
 
 
 def findings(folder: Path) -> list[Finding]:
-    """All that is unsafe or missing in the installation at `folder`. Raises ServingError when it has no `.env`."""
+    """All that is unsafe or missing in the installation at `folder`. Raises OperationsError when it has no `.env`."""
     path = folder / settings_file.NAME
     settings = settings_file.read(path)
     tls = folder / (settings.get("RETINOTE_TLS_DIR") or "deploy/tls")

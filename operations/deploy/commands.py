@@ -7,7 +7,7 @@ from pathlib import Path
 
 from operations.deploy import certificate, settings_file
 from operations.deploy.checks import findings
-from serving.errors import ServingError
+from operations.errors import OperationsError
 
 ROOT = Path(__file__).resolve().parents[2]
 HOST = re.compile(r"[A-Za-z0-9]([A-Za-z0-9-]*[A-Za-z0-9])?(\.[A-Za-z0-9]([A-Za-z0-9-]*[A-Za-z0-9])?)*")
@@ -45,10 +45,10 @@ def deploy(arguments: argparse.Namespace) -> int:
 
 
 def init(arguments: argparse.Namespace) -> int:
-    """Write `.env`, and a self-signed certificate when there is none. Raises ServingError when `.env` is there."""
+    """Write `.env`, and a self-signed certificate when there is none. Raises OperationsError when `.env` is there."""
     host = (arguments.host or _ask_host()).strip().lower()
     if not HOST.fullmatch(host):
-        raise ServingError(
+        raise OperationsError(
             f"--host: '{host}' is no host name; give it without scheme and port, as in oct.example.org."
         )
     path = arguments.folder / settings_file.NAME
@@ -83,5 +83,5 @@ def check(arguments: argparse.Namespace) -> int:
 
 def _ask_host() -> str:
     if not sys.stdin.isatty():
-        raise ServingError("--host is missing: the name by which browsers reach the server.")
+        raise OperationsError("--host is missing: the name by which browsers reach the server.")
     return input("Name by which browsers reach this server (such as oct.example.org): ")

@@ -6,7 +6,7 @@ import secrets
 from collections.abc import Mapping
 from pathlib import Path
 
-from serving.errors import ServingError
+from operations.errors import OperationsError
 
 NAME = ".env"
 SECRETS = (
@@ -36,14 +36,14 @@ def new_replica_key() -> str:
 
 
 def write(path: Path, settings: Mapping[str, str]) -> None:
-    """Write the file, for its owner alone. Raises ServingError when there is one: its secrets open what is stored."""
+    """Write the file, for its owner alone. Raises OperationsError when there is one: its secrets open what is stored."""
     text = "# Made by ./retinote deploy init. Keep a copy where backups are kept: without these secrets\n"
     text += "# a restored database can't be opened. docs/settings.md explains each variable.\n"
     text += "".join(f"{name}={value}\n" for name, value in settings.items())
     try:
         descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
     except FileExistsError:
-        raise ServingError(
+        raise OperationsError(
             f"{path} is there already and was left as it is: the database was made with its secrets. "
             "Move it away to begin anew."
         ) from None
@@ -52,11 +52,11 @@ def write(path: Path, settings: Mapping[str, str]) -> None:
 
 
 def read(path: Path) -> dict[str, str]:
-    """The variables of the file. Raises ServingError when it can't be read."""
+    """The variables of the file. Raises OperationsError when it can't be read."""
     try:
         lines = path.read_text(encoding="utf-8").splitlines()
     except OSError as error:
-        raise ServingError(
+        raise OperationsError(
             f"{path} can't be read ({error.strerror}); ./retinote deploy init makes it."
         ) from error
     found = {}

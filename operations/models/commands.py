@@ -6,12 +6,12 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from handlers.card import CardError, ModelCard
+from operations.errors import OperationsError
 from operations.models.decisions import Decisions, RunningStack, StoppedStack, served
 from operations.models.describing import differences, facts, label_changes, overview, state_of
 from operations.stack.commands import add_data_option, print_table, stores_of
 from operations.stack.folder import DataFolder, make_private
 from serving.archive import CARD
-from serving.errors import ServingError
 from serving.importing import import_model
 from serving.registry import Registry
 from serving.removing import remove_model
@@ -86,7 +86,7 @@ def show(arguments: argparse.Namespace) -> int:
     rows = state_of(stores, Registry(data.registry), SetAside(data.set_aside), now, name, version)
     holder = stores.holder(name, version)
     if holder is None and (name, version) not in now:
-        raise ServingError(str(stores.problem(name, version)))
+        raise OperationsError(str(stores.problem(name, version)))
     print_table(rows)
     if holder is not None:
         try:
@@ -234,7 +234,7 @@ def _place(arguments: argparse.Namespace) -> tuple[DataFolder, ModelStores]:
 def _card(stores: ModelStores, name: str, version: str) -> ModelCard:
     holder = stores.holder(name, version)
     if holder is None:
-        raise ServingError(str(stores.problem(name, version)))
+        raise OperationsError(str(stores.problem(name, version)))
     return ModelCard.load(holder / CARD)
 
 

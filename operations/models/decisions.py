@@ -8,10 +8,10 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Self
 
+from operations.errors import EXPECTED, OperationsError
 from operations.stack.folder import DataFolder, running_state
 from serving import changes
 from serving.capacity import Batching
-from serving.errors import ServingError
 from serving.keys import ManagementKey
 from serving.management import (
     AlreadyRegistered,
@@ -43,10 +43,10 @@ class Decisions:
             yield
 
     def earlier_default(self, name: str) -> str:
-        """The version that was promoted before the present default. Raises ServingError when there is none."""
+        """The version that was promoted before the present default. Raises OperationsError when there is none."""
         promoted = self.registry.choice(name).promoted
         if len(promoted) < 2:
-            raise ServingError(f"No version of {name} was the default before the present one.")
+            raise OperationsError(f"No version of {name} was the default before the present one.")
         return promoted[-2]
 
     def decide(self, action: str, name: str, version: str) -> None:
@@ -67,21 +67,21 @@ class StoppedStack(Decisions):
         os.close(self._lock)
 
     def make_default(self, action: str, name: str, version: str) -> None:
-        """Have a version answer by default from the next start on. Raises ServingError when it can't be served."""
+        """Have a version answer by default from the next start on. Raises OperationsError when it can't be served."""
         folder = self.stores.holder(name, version)
         problem = self.stores.problem(name, version)
         if folder is None or problem:
-            raise ServingError(str(problem))
+            raise OperationsError(str(problem))
         try_model(folder, f"{name} {version}")
         with self.noted(action, name, version):
             self.decide(action, name, version)
         print(f"{name} {version} answers by default from the next ./retinote up on")
 
     def retire(self, name: str, version: str) -> None:
-        """Leave a version out at the next start. Raises ServingError as `RunningStack.retire` does."""
+        """Leave a version out at the next start. Raises OperationsError as `RunningStack.retire` does."""
         choice = self.registry.choice(name)
         if version not in (*choice.registered, choice.default):
-            raise ServingError(f"{name} {version} is not served; see ./retinote models list.")
+            raise OperationsError(f"{name} {version} is not served; see ./retinote models list.")
         others = [known for known in choice.registered if known != version]
         models = [known for known in self.registry.names() if self.registry.choice(known).default]
         if version == choice.default:
@@ -91,7 +91,7 @@ class StoppedStack(Decisions):
 
 
 class RunningStack(Decisions):
-    """A running stack. Raises ServingError when none runs on the folder."""
+    """A running stack. Raises OperationsError when none runs on the folder."""
 
     def __init__(self, data: DataFolder) -> None:
         self.state = running_state(data)
@@ -106,9 +106,9 @@ class RunningStack(Decisions):
             return []
 
     def register(self, name: str, version: str) -> None:
-        """Serve a version beside the default. Raises ServingError with the reason when that fails."""
+        """Serve a version beside the default. Raises OperationsError with the reason when that fails."""
         if not self.versions(name) and self.stores.holder(name, version):
-            raise ServingError(
+            raise OperationsError(
                 f"No version of {name} answers yet, and the first that is registered would do so by default. If it "
                 f"is to, promote it: ./retinote models promote {name} {version}"
             )
@@ -143,7 +143,7 @@ class RunningStack(Decisions):
             try:
                 self.client.unregister(name, version)
             except (NotRegistered, IsDefault) as error:
-                raise ServingError(f"{name} {version} can't be retired: {error}") from error
+                raise OperationsError(f"{name} {version} can't be retired: {error}") from error
             self.registry.retired(name, version)
 
     def url(self, name: str, version: str) -> str:
@@ -155,20 +155,20 @@ class RunningStack(Decisions):
         try:
             self.client.register(archive.name, self.state["workers"], Batching(**self.state["batching"]))
         except AlreadyRegistered as error:
-            raise ServingError(
+            raise OperationsError(
                 f"{name} {version} is registered already; see ./retinote models list."
             ) from error
         except WorkersFailed as error:
             log = self.data.logs / "torchserve-worker.log"
             reason = why_not_loaded(log, name, version) or f"{error}; {log} may say more"
-            raise ServingError(f"{name} {version} was not registered: {reason.rstrip('.')}.") from error
+            raise OperationsError(f"{name} {version} was not registered: {reason.rstrip('.')}.") from error
         SetAside(self.data.set_aside).remove(name, version)
 
 
 def _refuse_default(name: str, version: str, others: list[str], models: list[str]) -> None:
-    """Raise ServingError when something has to answer in place of the default version of a model."""
+    """Raise OperationsError when something has to answer in place of the default version of a model."""
     if others or models == [name]:
-        raise ServingError(
+        raise OperationsError(
             f"{name} {version} answers by default; promote another version first: "
             f"./retinote models promote {name} VERSION"
         )
@@ -187,5 +187,5 @@ def served(data: DataFolder) -> dict[tuple[str, str], ModelVersion]:
         return {
             (name, record.version): record for name in client.models() for record in client.versions(name)
         }
-    except ServingError:
+    except EXPECTED:
         return {}

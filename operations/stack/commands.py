@@ -9,9 +9,9 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from operations.errors import OperationsError
 from operations.stack import ports
 from operations.stack.folder import DataFolder, all_ready, read_state, running_state
-from serving.errors import ServingError
 from serving.keys import InferenceKey
 from serving.stores import ModelStores
 
@@ -44,7 +44,7 @@ def stores_of(data: DataFolder, named: Path | None) -> ModelStores:
         try:
             # The last is the folder's own, by the name that the stack was given for it.
             named = Path(running_state(data)["model_stores"][0])
-        except ServingError:
+        except OperationsError:
             named = ROOT / "model_store"
     return ModelStores([named.absolute(), data.model_store])
 
@@ -155,7 +155,7 @@ def down(arguments: argparse.Namespace) -> int:
     deadline = time.monotonic() + STOP_TIMEOUT_S
     while data.is_held():
         if time.monotonic() > deadline:
-            raise ServingError(
+            raise OperationsError(
                 f"The stack on {data.path} (process {pid}) did not stop within {STOP_TIMEOUT_S:.0f} s."
             )
         time.sleep(POLL_S)
@@ -168,7 +168,7 @@ def status(arguments: argparse.Namespace) -> int:
     data = DataFolder(arguments.data_dir)
     try:
         state = running_state(data)
-    except ServingError as error:
+    except OperationsError as error:
         print(error)
         return NOT_RUNNING
     ready = all_ready(state)

@@ -11,8 +11,8 @@ from pathlib import Path
 from typing import Any
 
 from handlers.local_calibration import FOLDER_VARIABLE
+from operations.errors import OperationsError
 from serving import changes
-from serving.errors import ServingError
 
 MIN_FREE_BYTES = 2**30
 """Below this MongoDB's journal and the first uploads would fill the disk."""
@@ -63,7 +63,7 @@ class DataFolder:
     def make(self) -> None:
         """Make the folders; patients' images lie in them, so they are for their owner alone.
 
-        Raises ServingError when the folder can't be written or the disk is nearly full.
+        Raises OperationsError when the folder can't be written or the disk is nearly full.
         """
         try:
             make_private(self.path)
@@ -71,12 +71,12 @@ class DataFolder:
                 make_private(folder)
             self.lock.touch(mode=0o600)
         except OSError as error:
-            raise ServingError(
+            raise OperationsError(
                 f"The data folder {self.path} can't be written ({error.strerror}); choose another with --data-dir."
             ) from error
         free = shutil.disk_usage(self.path).free
         if free < MIN_FREE_BYTES:
-            raise ServingError(
+            raise OperationsError(
                 f"The disk of {self.path} has only {free // 2**20} MB free, and a stack needs "
                 f"{MIN_FREE_BYTES // 2**20}; free some, or choose another folder with --data-dir."
             )
@@ -84,7 +84,7 @@ class DataFolder:
     def hold(self, announce: Callable[[str], None]) -> int:
         """Take the folder for this process; return the file descriptor that holds it.
 
-        The descriptor may be handed to processes that should hold the folder too until they end. Raises ServingError
+        The descriptor may be handed to processes that should hold the folder too until they end. Raises OperationsError
         when a stack runs on it already.
         """
         lock = os.open(self.lock, os.O_RDWR)
@@ -94,13 +94,13 @@ class DataFolder:
             state = read_state(self)
             if _is_alive(int(state.get("pid", 0))):
                 os.close(lock)
-                raise ServingError(
+                raise OperationsError(
                     f"A stack runs on {self.path} already (process {state['pid']}, {state.get('url')}); "
                     "stop it with ./retinote down, or choose another folder with --data-dir."
                 )
             if time.monotonic() > deadline:
                 os.close(lock)
-                raise ServingError(
+                raise OperationsError(
                     f"Services of an earlier stack on {self.path} have not ended; look at its processes."
                 )
             if not told:
@@ -132,11 +132,11 @@ class DataFolder:
         return path.read_text(encoding="utf-8")
 
     def database_address(self) -> str:
-        """The address, with its password, of the MongoDB server that the running stack uses. Raises ServingError."""
+        """The address, with its password, of the MongoDB server that the running stack uses. Raises OperationsError."""
         try:
             return self.mongodb_address.read_text(encoding="utf-8")
         except OSError as error:
-            raise ServingError(
+            raise OperationsError(
                 f"{self.mongodb_address} can't be read ({error.strerror}); a running stack keeps its database's "
                 "address there. Stop the stack and start it again."
             ) from error
@@ -172,10 +172,10 @@ def read_state(folder: DataFolder) -> dict[str, Any]:
 
 
 def running_state(folder: DataFolder) -> dict[str, Any]:
-    """What the stack that runs on this folder recorded. Raises ServingError when none runs."""
+    """What the stack that runs on this folder recorded. Raises OperationsError when none runs."""
     state = read_state(folder)
     if not folder.is_held() or not _is_alive(int(state.get("pid", 0))):
-        raise ServingError(
+        raise OperationsError(
             f"No stack runs on {folder.path}; start one with ./retinote up --data-dir {folder.path}."
         )
     return state

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import ExitStack
 from pathlib import Path
 
-from serving.errors import ServingError
+from operations.errors import OperationsError
 
 LOOPBACK = "127.0.0.1"
 WEB_PORT = 8000
@@ -35,7 +35,7 @@ def option(name: str) -> str:
 def choose(host: str, web: int, asked: Mapping[str, int | None]) -> dict[str, int]:
     """Ports for all services, checked to be free at this moment.
 
-    `asked` names those that the user chose; a chosen one that is taken raises ServingError. One that nobody chose is
+    `asked` names those that the user chose; a chosen one that is taken raises OperationsError. One that nobody chose is
     the usual one, or any free one where that is taken.
     """
     with ExitStack() as held:
@@ -64,10 +64,10 @@ def _hold(held: ExitStack, host: str, port: int, name: str) -> int:
     except (OSError, OverflowError) as error:
         reason = getattr(error, "errno", None)
         if reason == errno.EADDRINUSE:
-            raise ServingError(
+            raise OperationsError(
                 f"Port {port} is in use by another program; choose another with {option(name)}."
             ) from error
-        raise ServingError(
+        raise OperationsError(
             f"Can't listen on {host} port {port} ({error}); choose another with {option(name)}."
         ) from error
     return int(listener.getsockname()[1])
@@ -81,7 +81,7 @@ def _hold_usual(held: ExitStack, port: int, host: str = LOOPBACK) -> int:
         except OSError:
             continue
         return int(listener.getsockname()[1])
-    raise ServingError(f"No free port was found on {host}.")
+    raise OperationsError(f"No free port was found on {host}.")
 
 
 def _candidates(port: int) -> Iterator[int]:

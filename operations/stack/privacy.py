@@ -4,8 +4,8 @@ import os
 import stat
 from pathlib import Path
 
+from operations.errors import OperationsError
 from operations.stack.folder import DataFolder
-from serving.errors import ServingError
 
 CONTAINER_VARIABLE = "RETINOTE_IN_CONTAINER"
 """Set in our images: there the folder is a volume that only the container reaches, with whatever owner it was given."""
@@ -16,7 +16,7 @@ READ = "read by others (mode {mode:o}), who then know"
 ROOT_USER = 0
 
 
-class NotPrivate(ServingError):
+class NotPrivate(OperationsError):
     """Somebody else could put something into the folder, or read its secrets; the text says where and what to do."""
 
 

@@ -5,10 +5,10 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from serving.errors import ServingError
+from operations.errors import OperationsError
 
 
-class CannotRun(ServingError):
+class CannotRun(OperationsError):
     """Starting the service again would not help: a stack in which it has not been ready yet stops."""
 
 

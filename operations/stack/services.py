@@ -14,7 +14,7 @@ MONGODB, MODEL_SERVER, WEB, WORKER = "MongoDB", "model server", "web app", "work
 
 
 def mongodb_service(database: OwnDatabase) -> Service:
-    """A MongoDB server of our own. Raises ServingError when no server program can run here."""
+    """A MongoDB server of our own. Raises OperationsError when no server program can run here."""
     folder = database.data
     program = mongodb.find_mongod(folder.run / "lib")
     return Service(

@@ -8,6 +8,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
+from operations.errors import EXPECTED, OperationsError
 from operations.processes import GuardedProcess, last_lines
 from operations.stack.freezes import (
     SILENCE_LIMIT_S,
@@ -17,7 +18,6 @@ from operations.stack.freezes import (
     answers_at_all,
 )
 from operations.stack.service import CannotRun, Service, Status
-from serving.errors import ServingError
 
 POLL_S = 0.1
 CHECK_EVERY_S = 5.0
@@ -36,7 +36,7 @@ LONGEST_PAUSE_S = 30.0
 Announce = Callable[[str], None]
 
 
-class StackFailed(ServingError):
+class StackFailed(OperationsError):
     """A service could not be kept running; the text has the last lines of its log."""
 
 
@@ -115,7 +115,7 @@ class Supervisor:
     def run_task(
         self, name: str, command: Sequence[str], *, log: Path, environment: Mapping[str, str], folder: Path
     ) -> None:
-        """Run a command that ends by itself. Raises as `wait_ready` does, and ServingError when it fails."""
+        """Run a command that ends by itself. Raises as `wait_ready` does, and OperationsError when it fails."""
         process = GuardedProcess.start(
             command, log=log, environment=environment, folder=folder, kept_open=self.kept_open
         )
@@ -125,7 +125,7 @@ class Supervisor:
         finally:
             process.stop()
         if status:
-            raise ServingError(f"{name} failed (status {status}).\n{last_lines(log)}")
+            raise OperationsError(f"{name} failed (status {status}).\n{last_lines(log)}")
 
     def run(self) -> None:
         """Keep the services running until somebody wants them to stop. Raises StackFailed."""
@@ -190,7 +190,7 @@ class _Runner:
     def _run(self) -> None:
         try:
             self._keep_running()
-        except ServingError as error:
+        except EXPECTED as error:
             self.supervisor.fail(str(error))
         except Exception as error:  # a bug here must stop the stack, not leave it without one of its services
             self.supervisor.fail(f"{self.service.name}: {error!r}")
@@ -204,7 +204,7 @@ class _Runner:
         while not self._ending():
             try:
                 ready_at = self._live()
-            except ServingError as error:
+            except EXPECTED as error:
                 if not self._was_ready:
                     raise
                 # What worked before may work again: a full disk, memory that others took, a port lent to somebody.
@@ -303,7 +303,7 @@ class _Runner:
             if self._ending():
                 return False
             raise
-        except ServingError:
+        except EXPECTED:
             return False
 
     def _end_process(self) -> None:

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any, TextIO
 
 from operations import mongodb, page
+from operations.errors import OperationsError
 from operations.stack import ports, services, webapp
 from operations.stack.database import OwnDatabase
 from operations.stack.folder import DataFolder, write_private, write_state
@@ -17,7 +18,6 @@ from operations.stack.service import Status
 from operations.stack.supervisor import StackFailed, StopRequested, Supervisor
 from serving import torchserve
 from serving.capacity import Capacity
-from serving.errors import ServingError
 from serving.stores import ModelStores
 from serving.tuning import tuned
 
@@ -88,7 +88,7 @@ class State:
 def run(settings: Settings, terminal: TextIO, when_ready: Callable[[], None] = lambda: None) -> bool:
     """Start everything, say how to sign in, call `when_ready`, and keep it running until a signal comes.
 
-    Returns whether it was ready before that. Raises ServingError when it can't be started or kept running; nothing
+    Returns whether it was ready before that. Raises OperationsError when it can't be started or kept running; nothing
     is left running then either.
     """
     data = settings.data
@@ -219,7 +219,7 @@ def _build_page(supervisor: Supervisor, app: webapp.WebApp, data: DataFolder, an
         )
     except StackFailed:
         raise
-    except ServingError as error:
+    except OperationsError as error:
         announce(f"{error}\nThe stack starts without the new page; the next ./retinote up tries again.")
 
 

@@ -20,11 +20,11 @@ from kombu.exceptions import OperationalError
 from pymongo.errors import PyMongoError
 
 from handlers.local_calibration import FOLDER_VARIABLE
+from operations.errors import OperationsError
 from operations.stack import ports
 from operations.stack.database import broker_of, database_name
 from serving.capacity import core_count
 from serving.direct import ask
-from serving.errors import ServingError
 
 ROOT = Path(__file__).resolve().parents[2]
 FIRST_ADMINISTRATOR = "admin"
@@ -187,11 +187,11 @@ def environment(
 def answered_hosts(host: str, names: Sequence[str]) -> list[str]:
     """Names by which other computers may call a web app that listens on `host`: where that is this machine, `names` alone.
 
-    Raises ServingError for one that is no name.
+    Raises OperationsError for one that is no name.
     """
     for name in names:
         if not HOST_NAME.fullmatch(name):
-            raise ServingError(
+            raise OperationsError(
                 f"--allowed-host {name}: give a name or address alone, such as oct.example.org."
             )
     own = [] if host in EVERYWHERE else [host]

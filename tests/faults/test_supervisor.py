@@ -9,9 +9,9 @@ from pathlib import Path
 
 import pytest
 
+from operations.errors import OperationsError
 from operations.stack.service import CannotRun, Service, Status
 from operations.stack.supervisor import StackFailed, StopRequested, Supervisor
-from serving.errors import ServingError
 from tests.waiting import is_running, wait_for
 
 
@@ -213,7 +213,7 @@ def test_tasks_run_to_their_end(tmp_path: Path, watched: Watched) -> None:
 
 
 def test_a_task_that_fails_shows_its_last_lines(tmp_path: Path, watched: Watched) -> None:
-    with pytest.raises(ServingError, match=r"(?s)Migrating failed \(status 2\).*no such table"):
+    with pytest.raises(OperationsError, match=r"(?s)Migrating failed \(status 2\).*no such table"):
         watched.supervisor.run_task(
             "Migrating",
             ["sh", "-c", "echo no such table; exit 2"],

@@ -9,8 +9,8 @@ import pytest
 from pymongo import MongoClient
 
 from operations import mongodb
+from operations.errors import OperationsError
 from operations.processes import GuardedProcess, wait_until
-from serving.errors import ServingError
 from tests.services import free_ports
 
 
@@ -85,7 +85,7 @@ def test_a_mongod_on_the_path_comes_first(tmp_path: Path, monkeypatch: pytest.Mo
 
 
 def test_a_server_elsewhere_that_does_not_answer_is_said() -> None:
-    with pytest.raises(ServingError, match="The MongoDB server of RETINOTE_MONGODB_URI does not answer"):
+    with pytest.raises(OperationsError, match="The MongoDB server of RETINOTE_MONGODB_URI does not answer"):
         mongodb.answers_as_primary("mongodb://127.0.0.1:9/?replicaSet=rs0")
 
 

@@ -9,8 +9,8 @@ from pathlib import Path
 import psutil
 import pytest
 
+from operations.errors import OperationsError
 from operations.processes import GuardedProcess, last_lines, wait_until
-from serving.errors import ServingError
 from tests.waiting import is_running, wait_for
 
 ROOT = Path(__file__).parents[2]
@@ -66,7 +66,7 @@ def test_a_program_that_is_not_there_is_named_in_the_log(tmp_path: Path) -> None
 def test_a_log_that_cannot_be_written_is_an_error(tmp_path: Path) -> None:
     (tmp_path / "log").mkdir()
 
-    with pytest.raises(ServingError, match="writable"):
+    with pytest.raises(OperationsError, match="writable"):
         GuardedProcess.start(["true"], log=tmp_path / "log")
 
 
@@ -150,14 +150,14 @@ def test_a_file_is_held_until_all_has_ended(tmp_path: Path) -> None:
 def test_waiting_ends_with_the_log_when_the_program_does(tmp_path: Path) -> None:
     process = GuardedProcess.start(["sh", "-c", "echo the disk is on fire; exit 4"], log=tmp_path / "log")
 
-    with pytest.raises(ServingError, match=r"(?s)Thing ended with status 4.*the disk is on fire"):
+    with pytest.raises(OperationsError, match=r"(?s)Thing ended with status 4.*the disk is on fire"):
         wait_until(lambda: False, process=process, name="Thing", timeout_s=10)
 
 
 def test_waiting_has_an_end(tmp_path: Path) -> None:
     process = GuardedProcess.start(["sleep", "100"], log=tmp_path / "log")
 
-    with pytest.raises(ServingError, match="not ready within 0 s"):
+    with pytest.raises(OperationsError, match="not ready within 0 s"):
         wait_until(lambda: False, process=process, name="Thing", timeout_s=0.2)
     process.stop()
 

@@ -14,8 +14,8 @@ from pymongo.errors import OperationFailure, PyMongoError
 from operations import mongodb
 from operations.container.database import Accounts, prepare
 from operations.deploy.settings_file import new_secrets
+from operations.errors import OperationsError
 from operations.processes import GuardedProcess
-from serving.errors import ServingError
 from tests.services import free_ports
 
 
@@ -86,14 +86,14 @@ def test_preparing_again_changes_the_app_password_alone(accounts: Accounts) -> N
 
 
 def test_another_root_password_is_refused_by_name(accounts: Accounts) -> None:
-    with pytest.raises(ServingError, match="another password than MONGODB_ROOT_PASSWORD"):
+    with pytest.raises(OperationsError, match="another password than MONGODB_ROOT_PASSWORD"):
         prepare(replace(accounts, root_password="x" * 40))
 
 
 def test_a_server_that_is_away_is_said(tmp_path: Path) -> None:
     (port,) = free_ports(1)
 
-    with pytest.raises(ServingError, match="could not be prepared"):
+    with pytest.raises(OperationsError, match="could not be prepared"):
         prepare(Accounts("r" * 40, "a" * 40, f"127.0.0.1:{port}", port=port), timeout_s=0)
 
 
@@ -102,5 +102,5 @@ def test_a_database_that_somebody_else_runs_is_left_alone() -> None:
 
 
 def test_a_missing_app_password_is_named() -> None:
-    with pytest.raises(ServingError, match="MONGODB_PASSWORD is not set"):
+    with pytest.raises(OperationsError, match="MONGODB_PASSWORD is not set"):
         Accounts.from_environment({"MONGODB_ROOT_PASSWORD": "x"})

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from operations.errors import OperationsError
 from operations.models.commands import ACTIONS, ARGUMENTS, add_models_arguments, models
 from operations.stack.folder import DataFolder, write_state
 from serving.errors import ServingError
@@ -103,12 +104,12 @@ def test_a_model_that_does_not_answer_is_not_promoted(run: Run, data: DataFolder
 
 
 def test_a_version_that_is_nowhere_is_not_promoted(run: Run) -> None:
-    with pytest.raises(ServingError, match=r"There is no retina-oct 9\.9\.9"):
+    with pytest.raises(OperationsError, match=r"There is no retina-oct 9\.9\.9"):
         run("promote", NAME, "9.9.9")
 
 
 def test_a_rollback_before_anything_was_promoted(run: Run) -> None:
-    with pytest.raises(ServingError, match="No version of retina-oct was the default before"):
+    with pytest.raises(OperationsError, match="No version of retina-oct was the default before"):
         run("rollback", NAME)
 
 
@@ -241,10 +242,10 @@ def test_a_version_is_retired_for_the_next_start(run: Run, data: DataFolder) -> 
     registry.promoted(NAME, "1.0.0", "")
     registry.registered(NAME, "3.0.0")
 
-    with pytest.raises(ServingError, match="answers by default; promote another version first"):
+    with pytest.raises(OperationsError, match="answers by default; promote another version first"):
         run("retire", NAME, "1.0.0")
     assert "no longer served" in run("retire", NAME, "3.0.0")
-    with pytest.raises(ServingError, match="answers by default"):  # the only model
+    with pytest.raises(OperationsError, match="answers by default"):  # the only model
         run("retire", NAME, "1.0.0")
 
     assert registry.choice(NAME).registered == []
@@ -252,7 +253,7 @@ def test_a_version_is_retired_for_the_next_start(run: Run, data: DataFolder) -> 
 
 
 def test_registering_needs_a_stack(run: Run) -> None:
-    with pytest.raises(ServingError, match="No stack runs"):
+    with pytest.raises(OperationsError, match="No stack runs"):
         run("register", NAME, "1.0.0")
 
 

@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 
+from operations.errors import OperationsError
 from operations.stack.folder import DataFolder
 from operations.stack.privacy import check_private
-from serving.errors import ServingError
 from tests.stacks import retinote
 
 SOMEBODY = 12345
@@ -25,7 +25,7 @@ def folder(tmp_path: Path) -> DataFolder:
 
 
 def refusal(folder: DataFolder) -> str:
-    with pytest.raises(ServingError) as refused:
+    with pytest.raises(OperationsError) as refused:
         check_private(folder.path)
     return str(refused.value)
 

@@ -11,13 +11,13 @@ from pathlib import Path
 
 import pytest
 
+from operations.errors import OperationsError
 from operations.models.decisions import RunningStack
 from operations.processes import GuardedProcess
 from operations.stack.folder import DataFolder, write_state
 from operations.stack.served_models import ServedModels
 from operations.stack.service import CannotRun
 from serving.capacity import Capacity
-from serving.errors import ServingError
 from serving.registry import Registry
 from serving.set_aside import SetAside
 from serving.stores import ModelStores
@@ -159,7 +159,7 @@ def test_a_version_that_does_not_answer_is_not_registered(server: Server) -> Non
     stack = RunningStack(server.data)
     before = server.changes()
 
-    with pytest.raises(ServingError) as refused:
+    with pytest.raises(OperationsError) as refused:
         stack.register(NAME, "3.0.0")
 
     assert str(refused.value) == (
@@ -167,7 +167,7 @@ def test_a_version_that_does_not_answer_is_not_registered(server: Server) -> Non
         "the network gives probabilities that are no numbers (NaN or infinite)."
     )
     assert "3.0.0" not in served(stack)
-    with pytest.raises(ServingError, match="retina-oct 3.0.0 was not registered"):
+    with pytest.raises(OperationsError, match="retina-oct 3.0.0 was not registered"):
         stack.make_default("promote", NAME, "3.0.0")
     assert stack.registry.choice(NAME).default == stack.client.default_version(NAME) != "3.0.0"
     assert server.changes() == before
@@ -177,7 +177,7 @@ def test_the_first_version_of_a_model_is_promoted_and_not_only_registered(server
     stack = RunningStack(server.data)
     make_model(server.data.model_store, name="fundus", seed=8)
 
-    with pytest.raises(ServingError, match="would do so by default.*models promote fundus 1.0.0"):
+    with pytest.raises(OperationsError, match="would do so by default.*models promote fundus 1.0.0"):
         stack.register("fundus", "1.0.0")
     assert stack.client.models() == [NAME]
 

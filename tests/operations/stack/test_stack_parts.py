@@ -9,10 +9,10 @@ from pathlib import Path
 
 import pytest
 
+from operations.errors import OperationsError
 from operations.stack import ports
 from operations.stack.folder import DataFolder, running_state, write_state
 from operations.stack.webapp import answered_hosts
-from serving.errors import ServingError
 from tests.services import free_ports
 
 NOTHING_ASKED: dict[str, int | None] = dict.fromkeys(ports.OFFSETS)
@@ -34,14 +34,14 @@ def test_the_folder_is_its_owners_alone(folder: DataFolder) -> None:
 def test_a_folder_that_cannot_be_written(tmp_path: Path, where: str) -> None:
     (tmp_path / "a-file").touch()
 
-    with pytest.raises(ServingError, match=r"can't be written \(.+\); choose another with --data-dir"):
+    with pytest.raises(OperationsError, match=r"can't be written \(.+\); choose another with --data-dir"):
         DataFolder(tmp_path / where).make()
 
 
 def test_a_full_disk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("operations.stack.folder.MIN_FREE_BYTES", 2**60)
 
-    with pytest.raises(ServingError, match=r"has only \d+ MB free"):
+    with pytest.raises(OperationsError, match=r"has only \d+ MB free"):
         DataFolder(tmp_path / "var").make()
 
 
@@ -68,7 +68,7 @@ def test_what_runs_is_recorded_for_the_owner_alone(folder: DataFolder) -> None:
 
 
 def test_without_a_running_stack_its_database_has_no_address(folder: DataFolder) -> None:
-    with pytest.raises(ServingError, match=r"mongodb_uri can't be read \(No such file or directory\)"):
+    with pytest.raises(OperationsError, match=r"mongodb_uri can't be read \(No such file or directory\)"):
         folder.database_address()
 
 
@@ -77,7 +77,7 @@ def test_a_folder_is_used_by_one_stack_at_a_time(folder: DataFolder) -> None:
     lock = folder.hold(print)
     try:
         assert folder.is_held()
-        with pytest.raises(ServingError, match=rf"runs on {folder.path} already \(process {os.getpid()}"):
+        with pytest.raises(OperationsError, match=rf"runs on {folder.path} already \(process {os.getpid()}"):
             folder.hold(print)
     finally:
         os.close(lock)
@@ -101,14 +101,14 @@ def test_what_is_left_of_a_killed_stack_is_waited_for(folder: DataFolder) -> Non
 
 
 def test_no_stack_runs(folder: DataFolder) -> None:
-    with pytest.raises(ServingError, match=f"No stack runs on {folder.path}"):
+    with pytest.raises(OperationsError, match=f"No stack runs on {folder.path}"):
         running_state(folder)
 
 
 def test_a_dead_stack_is_not_taken_for_a_running_one(folder: DataFolder) -> None:
     write_state(folder, {"pid": 2**22 + 1, "url": "http://127.0.0.1:8000/"})
 
-    with pytest.raises(ServingError, match="No stack runs"):
+    with pytest.raises(OperationsError, match="No stack runs"):
         running_state(folder)
 
 
@@ -151,13 +151,13 @@ def test_a_chosen_port_that_is_taken_is_an_error_naming_its_option(name: str) ->
         asked = NOTHING_ASKED | ({} if name == "web" else {name: taken})
         option = "--port" if name == "web" else f"--{name}-port"
 
-        with pytest.raises(ServingError, match=f"Port {taken} is in use by another program; .*{option}"):
+        with pytest.raises(OperationsError, match=f"Port {taken} is in use by another program; .*{option}"):
             ports.choose("127.0.0.1", taken if name == "web" else web, asked)
 
 
 @pytest.mark.parametrize("port", [-1, 70_000])
 def test_a_port_that_cannot_be(port: int) -> None:
-    with pytest.raises(ServingError, match="choose another with --port"):
+    with pytest.raises(OperationsError, match="choose another with --port"):
         ports.choose("127.0.0.1", port, NOTHING_ASKED)
 
 
