@@ -25,6 +25,8 @@ from serving.direct import ask
 from serving.errors import ServingError
 
 RENEW_BEFORE = timedelta(minutes=10)
+RENEW_PUBLISHED_BEFORE = timedelta(hours=1)
+"""Well before readers of a published key would miss a new one."""
 REQUEST_TIMEOUT_S = 5.0
 READ_ATTEMPTS = 20
 READ_PAUSE_S = 0.05
@@ -206,6 +208,20 @@ def publish(key_file: Path, target: Path) -> None:
     partial.touch(mode=0o600)
     partial.write_text(json.dumps({InferenceKey.kind: keys[InferenceKey.kind]}), encoding="utf-8")
     partial.replace(target)
+
+
+def keep_fresh(key_file: Path, management_url: str, published: Path) -> None:
+    """Renew the keys that expire within RENEW_PUBLISHED_BEFORE, and publish the one for predictions if it has changed.
+
+    Raises KeyUnavailable.
+    """
+    inference = InferenceKey(key_file, management_url)
+    holders: tuple[KeyHolder, ...] = (ManagementKey(key_file, management_url), inference)
+    for holder in holders:
+        if (key := holder.key()).expires - datetime.now(UTC) < RENEW_PUBLISHED_BEFORE:
+            holder.renew(rejected=key.text)
+    if inference.key() != InferenceKey(published, "").key():
+        publish(key_file, published)
 
 
 def _key(keys: dict[str, Any], kind: Kind) -> Key:

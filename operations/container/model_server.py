@@ -13,17 +13,16 @@ import subprocess
 import sys
 import threading
 from dataclasses import asdict
-from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import requests
 
 from operations.errors import EXPECTED
+from operations.models.served import served_models
 from operations.stack.folder import DataFolder, write_state
-from operations.stack.served_models import ServedModels
 from serving.direct import ask
 from serving.errors import ServingError
-from serving.keys import InferenceKey, KeyHolder, ManagementKey, publish
+from serving.keys import InferenceKey, KeyUnavailable, keep_fresh, publish
 from serving.stores import ModelStores
 from serving.torchserve import Ports, TorchServe
 from serving.tuning import tuned
@@ -37,8 +36,6 @@ SERVED = "served"
 """A file of this name in TorchServe's folder says that the models were served once."""
 POLL_S = 0.5
 LOOK_AT_KEYS_S = 30.0
-RENEW_BEFORE = timedelta(hours=1)
-"""Well before readers of the published key would miss a new one."""
 GRACE_S = 20.0
 CHECK_TIMEOUT_S = 4.0
 CONSOLE_LOGGING = """<?xml version="1.0" encoding="UTF-8"?>
@@ -62,7 +59,7 @@ def run(data: DataFolder, stores: ModelStores, published_key: Path | None) -> in
     data.make()
     lock = data.hold(_say)
     server = _server(data, published_key is not None)
-    models = ServedModels(server, stores, data, _say)
+    models = served_models(server, stores, data, _say)
     served = server.home / SERVED
     served.unlink(missing_ok=True)
     if published_key:
@@ -84,7 +81,7 @@ def run(data: DataFolder, stores: ModelStores, published_key: Path | None) -> in
             _say("The models are served")
         while process.poll() is None and not stopped.wait(LOOK_AT_KEYS_S):
             if published_key:
-                keep_keys_fresh(server, published_key)
+                _look_at_keys(server, published_key)
     finally:
         served.unlink(missing_ok=True)
         status = _stop(process)
@@ -94,26 +91,15 @@ def run(data: DataFolder, stores: ModelStores, published_key: Path | None) -> in
     return 0 if stopped.is_set() else status or 1
 
 
-def keep_keys_fresh(server: TorchServe, published_key: Path) -> None:
-    """Renew the keys that expire within the hour, and publish the one for predictions if it has changed.
-
-    A server that can't do it now is asked again at the next look; that is said.
-    """
+def _look_at_keys(server: TorchServe, published_key: Path) -> None:
     try:
-        management = ManagementKey(server.key_file, server.management_url)
-        inference = InferenceKey(server.key_file, server.management_url)
-        holders: tuple[KeyHolder, ...] = (management, inference)
-        for holder in holders:
-            if (key := holder.key()).expires - datetime.now(UTC) < RENEW_BEFORE:
-                holder.renew(rejected=key.text)
-        if inference.key() != InferenceKey(published_key, "").key():
-            publish(server.key_file, published_key)
-    except ServingError as error:
+        keep_fresh(server.key_file, server.management_url, published_key)
+    except KeyUnavailable as error:  # it is asked again at the next look
         _say(f"The keys were not looked at: {error}")
 
 
 def check(home: Path, key_file: Path | None) -> bool:
-    """Whether the models were served and the server is content with all its workers."""
+    """Whether the models were served and all of the server's workers answer."""
     if not (home / SERVED).exists():
         return False
     try:

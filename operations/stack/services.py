@@ -5,9 +5,9 @@ from pathlib import Path
 
 from operations import mongodb
 from operations.stack.database import OwnDatabase
-from operations.stack.served_models import ServedModels
-from operations.stack.service import Service
+from operations.stack.service import CannotRun, Service
 from operations.stack.webapp import ROOT, WebApp, WorkerPing
+from serving.served_models import CannotServe, ServedModels
 from serving.torchserve import STARTUP_TIMEOUT_S, TorchServe
 
 MONGODB, MODEL_SERVER, WEB, WORKER = "MongoDB", "model server", "web app", "worker"
@@ -30,11 +30,18 @@ def mongodb_service(database: OwnDatabase) -> Service:
 
 def model_server_service(server: TorchServe, models: ServedModels) -> Service:
     """TorchServe with the models that the registry asks for."""
+
+    def are_served() -> bool:
+        try:
+            return models.are_served()
+        except CannotServe as error:
+            raise CannotRun(str(error)) from error
+
     return Service(
         name=MODEL_SERVER,
         command=server.command,
         log=server.logs / "torchserve-console.log",
-        probe=models.are_served,
+        probe=are_served,
         alive=models.server_answers,
         environment=server.environment(),
         folder=server.home,

@@ -10,10 +10,10 @@ from typing import Any, TextIO
 
 from operations import mongodb, page
 from operations.errors import OperationsError
+from operations.models.served import served_models
 from operations.stack import ports, services, webapp
 from operations.stack.database import OwnDatabase
 from operations.stack.folder import DataFolder, write_private, write_state
-from operations.stack.served_models import ServedModels
 from operations.stack.service import Status
 from operations.stack.supervisor import StackFailed, StopRequested, Supervisor
 from serving import torchserve
@@ -98,7 +98,7 @@ def run(settings: Settings, terminal: TextIO, when_ready: Callable[[], None] = l
     chosen = ports.choose(settings.host, settings.port, settings.ports)
     server = _model_server(data, chosen, tuned(data.tuning, announce))
     # Complain now, not when half of the stack is up.
-    ServedModels(server, settings.stores, data, announce).decide()
+    served_models(server, settings.stores, data, announce).decide()
     if settings.mongodb_uri:
         mongodb.answers_as_primary(settings.mongodb_uri)
     database = OwnDatabase(data, chosen["mongodb"])
@@ -113,7 +113,7 @@ def run(settings: Settings, terminal: TextIO, when_ready: Callable[[], None] = l
             announce(f"Starting a stack on {data.path}")
             if not settings.mongodb_uri:
                 supervisor.start(services.mongodb_service(database))
-            models = ServedModels(server, settings.stores, data, supervisor.say)
+            models = served_models(server, settings.stores, data, supervisor.say)
             supervisor.start(services.model_server_service(server, models))
             _build_page(supervisor, app, data, announce)
             if not settings.mongodb_uri:

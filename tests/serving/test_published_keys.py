@@ -7,8 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from operations.container.model_server import keep_keys_fresh
-from serving.keys import InferenceKey, KeyUnavailable, ManagementKey, publish
+from serving.keys import InferenceKey, KeyUnavailable, ManagementKey, keep_fresh, publish
 from tests.serving.conftest import Trial
 from tests.serving.test_keys import opens
 
@@ -42,7 +41,7 @@ def test_a_renewed_key_is_published_at_the_next_look(trial: Trial, published: Pa
     old = reader.current()
     new = trial.inference_key().renew(rejected=old)
 
-    keep_keys_fresh(trial.server, published)
+    keep_fresh(trial.server.key_file, trial.server.management_url, published)
 
     assert reader.renew(rejected=old) == new
     assert opens(trial, reader.current())
@@ -51,7 +50,7 @@ def test_a_renewed_key_is_published_at_the_next_look(trial: Trial, published: Pa
 def test_a_key_that_is_still_good_is_left_alone(trial: Trial, published: Path) -> None:
     before = published.stat().st_ino
 
-    keep_keys_fresh(trial.server, published)
+    keep_fresh(trial.server.key_file, trial.server.management_url, published)
 
     assert published.stat().st_ino == before
 

@@ -13,12 +13,12 @@ import pytest
 
 from operations.errors import OperationsError
 from operations.models.decisions import RunningStack
+from operations.models.served import served_models
 from operations.processes import GuardedProcess
 from operations.stack.folder import DataFolder, write_state
-from operations.stack.served_models import ServedModels
-from operations.stack.service import CannotRun
 from serving.capacity import Capacity
 from serving.registry import Registry
+from serving.served_models import CannotServe
 from serving.set_aside import SetAside
 from serving.stores import ModelStores
 from serving.torchserve import Ports, TorchServe
@@ -50,7 +50,7 @@ class Server:
             ports=Ports(*free_ports(4)),
             capacity=Capacity(workers=1, threads=1, engine="eager"),
         )
-        self.models = ServedModels(self.torchserve, self.stores, self.data, self.said.append)
+        self.models = served_models(self.torchserve, self.stores, self.data, self.said.append)
 
     def start(self) -> None:
         """As the supervisor does: prepare, start, ask until the models are served."""
@@ -193,7 +193,7 @@ def test_a_default_whose_worker_fails_stops_the_stack_with_what_to_do(tmp_path: 
     make_model(tmp_path / "store", version="1.0.0")
     server = Server(DataFolder(tmp_path / "var"), tmp_path / "store")
 
-    with pytest.raises(CannotRun) as refused:
+    with pytest.raises(CannotServe) as refused:
         server.start()
 
     assert server.process

@@ -2,9 +2,8 @@
 
 from collections.abc import Callable
 from contextlib import suppress
+from pathlib import Path
 
-from operations.stack.folder import DataFolder
-from operations.stack.service import CannotRun
 from serving.changes import note_defaults
 from serving.errors import ServingError
 from serving.keys import KeyUnavailable, ManagementKey
@@ -18,17 +17,28 @@ PROBE_TIMEOUT_S = 3.0
 """How long TorchServe's management interface may take to answer a probe."""
 
 
+class CannotServe(ServingError):
+    """The default version of a model can't be served; the text says why and what to do. Trying again would not help."""
+
+
 class ServedModels:
     """Brings a freshly started TorchServe to serve what the registry asks for, and knows whether it does."""
 
     def __init__(
-        self, server: TorchServe, stores: ModelStores, data: DataFolder, announce: Callable[[str], None]
+        self,
+        server: TorchServe,
+        stores: ModelStores,
+        *,
+        registry: Registry,
+        set_aside: SetAside,
+        changes: Path,
+        announce: Callable[[str], None],
     ) -> None:
         self._server = server
         self._stores = stores
-        self._data = data
-        self._registry = Registry(data.registry)
-        self._set_aside = SetAside(data.set_aside)
+        self._registry = registry
+        self._set_aside = set_aside
+        self._changes = changes
         self._announce = announce
         key = ManagementKey(server.key_file if server.asks_for_key else None, server.management_url)
         self._client = ManagementClient(server.management_url, key, timeout_s=PROBE_TIMEOUT_S)
@@ -36,7 +46,7 @@ class ServedModels:
 
     def decide(self) -> list[Wanted]:
         """What is to be served; a default that was never decided is noted. Raises ServingError as `wanted` does."""
-        note_defaults(self._data.changes, self._registry, self._stores, self._announce)
+        note_defaults(self._changes, self._registry, self._stores, self._announce)
         return wanted(self._stores, self._registry)
 
     def prepare(self) -> None:
@@ -58,7 +68,7 @@ class ServedModels:
     def are_served(self) -> bool:
         """Whether each model's default version has a worker that is ready; registers the models once TorchServe answers.
 
-        Raises CannotRun when a default version can't be served.
+        Raises CannotServe when a default version can't be served.
         """
         try:
             self._client.models()
@@ -77,7 +87,7 @@ class ServedModels:
             self._add(model.name, model.default)
         except WorkersFailed as error:
             reason = self._reason(model.name, model.default, error)
-            raise CannotRun(broken_default(self._stores, model.name, model.default, reason)) from error
+            raise CannotServe(broken_default(self._stores, model.name, model.default, reason)) from error
         for version in model.others:
             try:
                 self._add(model.name, version)
