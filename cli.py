@@ -47,13 +47,13 @@ COMMANDS = {
     ),
     "user": Command(
         "make accounts and adjudicators: user create|appoint|dismiss NAME",
-        "operations.stack.commands",
+        "operations.stack.user",
         "add_user_arguments",
         "user",
     ),
     "audit": Command(
         "who did what: audit verify checks the records, audit list and audit head print them",
-        "operations.stack.commands",
+        "operations.stack.audit",
         "add_audit_arguments",
         "audit",
     ),

@@ -32,7 +32,7 @@ MAX_WORKERS_PER_GPU = 2
 
 def declare(parser: argparse.ArgumentParser) -> None:
     """Declare the options."""
-    from operations.stack.commands import ROOT, add_data_option
+    from operations.stack.options import ROOT, add_data_option
 
     add_data_option(parser)
     parser.epilog = (
@@ -66,8 +66,8 @@ def run(arguments: argparse.Namespace) -> int:
     """Try, print a table, and keep the best setting. Raises BenchmarkError, or one of EXPECTED, when none could be tried."""
     from benchmarks.errors import BenchmarkError
     from operations.errors import EXPECTED
-    from operations.stack.commands import print_table
     from operations.stack.folder import DataFolder
+    from operations.table import print_table
     from serving import tuning
     from serving.registry import Registry, defaults
     from serving.stores import ModelStores

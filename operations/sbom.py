@@ -18,8 +18,8 @@ from handlers.card import ModelCard
 from handlers.card_statistics import StatisticsFacts
 from operations import page
 from operations.errors import OperationsError
-from operations.stack.commands import add_data_option, stores_of
 from operations.stack.folder import DataFolder
+from operations.stack.options import add_data_option, stores_of
 from operations.version import installed_version
 from serving.archive import STATISTICS, checked_card
 from serving.stores import ModelStores

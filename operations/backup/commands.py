@@ -13,8 +13,8 @@ from operations.backup.database import alone, shared
 from operations.backup.errors import BackupError
 from operations.backup.manifest import Manifest
 from operations.backup.restore import Restored, restore_backup
-from operations.stack.commands import DEFAULT_DATA
 from operations.stack.folder import DataFolder
+from operations.stack.options import DEFAULT_DATA
 
 PIPE = "-"
 DATA_VARIABLE = "RETINOTE_DATA_DIR"

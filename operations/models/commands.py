@@ -9,8 +9,9 @@ from handlers.card import CardError, ModelCard
 from operations.errors import OperationsError
 from operations.models.decisions import Decisions, RunningStack, StoppedStack, served
 from operations.models.describing import differences, facts, label_changes, overview, state_of
-from operations.stack.commands import add_data_option, print_table, stores_of
 from operations.stack.folder import DataFolder, make_private
+from operations.stack.options import add_data_option, stores_of
+from operations.table import print_table
 from serving.archive import CARD
 from serving.importing import import_model
 from serving.registry import Registry

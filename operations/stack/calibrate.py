@@ -2,8 +2,8 @@
 
 import argparse
 
-from operations.stack.commands import add_data_option
 from operations.stack.folder import DataFolder, running_state
+from operations.stack.options import add_data_option
 
 ACTIONS = {
     "--dry-run": "show before and after, on scans left out, and store nothing",

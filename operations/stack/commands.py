@@ -1,4 +1,4 @@
-"""The commands that start, stop and ask about a stack: up, down, status, user, audit, key."""
+"""The commands that start, stop and ask about a stack: up, down, status, key."""
 
 import argparse
 import os
@@ -7,46 +7,20 @@ import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 from operations.errors import OperationsError
 from operations.stack import ports
 from operations.stack.folder import DataFolder, all_ready, read_state, running_state
+from operations.stack.options import DEFAULT_STORE, add_data_option
+from operations.table import print_table
 from serving.keys import InferenceKey
 from serving.stores import ModelStores
 
-ROOT = Path(__file__).resolve().parents[2]
-DEFAULT_DATA = ROOT / "var"
 STOP_TIMEOUT_S = 90.0
 POLL_S = 0.1
 INTERRUPTED = 130
 NOT_READY, NOT_RUNNING = 1, 3
 """Exit statuses of `status`; 0 is ready."""
-
-
-def add_data_option(parser: argparse.ArgumentParser) -> None:
-    """Declare --data-dir, which names the stack that a command is about."""
-    parser.add_argument(
-        "--data-dir",
-        type=Path,
-        default=DEFAULT_DATA,
-        metavar="DIR",
-        help="folder with all that the stack keeps (default: %(default)s)",
-    )
-
-
-def stores_of(data: DataFolder, named: Path | None) -> ModelStores:
-    """Where models lie: in the store that is named, or that of the stack that runs on the folder, or the usual one.
-
-    Those that were imported are in the folder's own store, which is always the last.
-    """
-    if named is None:
-        try:
-            # The last is the folder's own, by the name that the stack was given for it.
-            named = Path(running_state(data)["model_stores"][0])
-        except OperationsError:
-            named = ROOT / "model_store"
-    return ModelStores([named.absolute(), data.model_store])
 
 
 def add_up_arguments(parser: argparse.ArgumentParser) -> None:
@@ -75,7 +49,7 @@ def add_up_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--model-store",
         type=Path,
-        default=ROOT / "model_store",
+        default=DEFAULT_STORE,
         metavar="DIR",
         help="where models are (default: %(default)s)",
     )
@@ -194,117 +168,6 @@ def status(arguments: argparse.Namespace) -> int:
     return 0 if ready else NOT_READY
 
 
-def add_user_arguments(parser: argparse.ArgumentParser) -> None:
-    """Declare `user create`, `user appoint` and `user dismiss`."""
-    actions = parser.add_subparsers(dest="action", metavar="ACTION", required=True)
-    create = actions.add_parser(
-        "create",
-        help="make an account; the password is asked for, or read from standard input",
-        description="Make an account. The password is asked for, or read from standard input where that is no terminal.",
-    )
-    create.add_argument("name", metavar="NAME", help="what the person signs in with")
-    create.add_argument(
-        "--role", required=True, metavar="ROLE", help="clinician, researcher or administrator"
-    )
-    create.add_argument("--clinic", metavar="CLINIC", help="the clinic whose scans a clinician shares")
-    create.add_argument(
-        "--adjudicator", action="store_true", help="a clinician who settles scans on which readers disagree"
-    )
-    add_data_option(create)
-    for action, text in (
-        ("appoint", "make a clinician an adjudicator, who settles scans on which readers disagree"),
-        ("dismiss", "make an adjudicator none any more; what was settled stays settled"),
-    ):
-        named = actions.add_parser(action, help=text, description=f"{text[0].upper()}{text[1:]}.")
-        named.add_argument("name", metavar="NAME", help="what the person signs in with")
-        add_data_option(named)
-
-
-def user(arguments: argparse.Namespace) -> int:
-    """Make or change an account in a running stack."""
-    from operations.stack.up import manage
-
-    data = DataFolder(arguments.data_dir)
-    if arguments.action != "create":
-        dismiss = ["--dismiss"] if arguments.action == "dismiss" else []
-        return manage(data, running_state(data), ["appoint_adjudicator", arguments.name, *dismiss])
-    options = ["create_user", arguments.name, "--role", arguments.role]
-    if arguments.clinic:
-        options += ["--clinic", arguments.clinic]
-    if arguments.adjudicator:
-        options.append("--adjudicator")
-    return manage(data, running_state(data), options)
-
-
-AUDIT_LIST_OPTIONS = (
-    ("actor", "NAME", "an account's name, then or today, or its id"),
-    ("object", "ID", "the id of an object, or of a scan with all that belongs to it; or an account's name"),
-    ("action", "ACTION", "such as scan.view"),
-    ("since", "TIME", "from then on, such as 2026-01-31 or 2026-01-31T12:00, UTC"),
-    ("until", "TIME", "before then"),
-    ("limit", "N", "at most; 200 by default"),
-)
-
-
-def add_audit_arguments(parser: argparse.ArgumentParser) -> None:
-    """Declare `audit verify`, `audit head` and `audit list`."""
-    actions = parser.add_subparsers(dest="command_of_audit", metavar="ACTION", required=True)
-    verify = actions.add_parser(
-        "verify",
-        help="check the chain of audit records (exit status 0: intact, 1: tampered with)",
-        description="Check the chain of audit records, and say where it was tampered with. "
-        "Exit status 0: intact, 1: tampered with.",
-    )
-    verify.add_argument(
-        "--expect",
-        action="append",
-        default=[],
-        metavar="NUMBER:HASH",
-        help="what audit head printed, or the log said, earlier; may be given often",
-    )
-    verify.add_argument(
-        "--objects",
-        action="store_true",
-        help="compare today's documents, too, with what was last recorded of them, and name those that differ",
-    )
-    head = actions.add_parser(
-        "head",
-        help="print the newest record's number and hash, to be kept elsewhere",
-        description="Print the newest record's number and hash. Kept elsewhere, it shows later that nothing up to it was changed.",
-    )
-    head.add_argument(
-        "--accept",
-        action="store_true",
-        help="take the chain as it is where its note in the data folder says more, as after an older backup was "
-        "restored; a record says so",
-    )
-    listing = actions.add_parser(
-        "list",
-        help="print records, newest first: who did what, by name",
-        description="Print records, newest first, a line each: number, time (UTC), actor, action, object, scans, filter.",
-    )
-    for name, placeholder, text in AUDIT_LIST_OPTIONS:
-        listing.add_argument(f"--{name}", metavar=placeholder, help=text)
-    for action in (verify, head, listing):
-        add_data_option(action)
-
-
-def audit(arguments: argparse.Namespace) -> int:
-    """Check the audit records of a running stack, print them, or print where they have got to."""
-    from operations.stack.up import manage
-
-    data = DataFolder(arguments.data_dir)
-    if arguments.command_of_audit == "head":
-        return manage(data, running_state(data), ["audit_head", *(["--accept"] if arguments.accept else [])])
-    if arguments.command_of_audit == "list":
-        given = ((name, getattr(arguments, name)) for name, *_ in AUDIT_LIST_OPTIONS)
-        options = [f"--{name}={value}" for name, value in given if value is not None]
-        return manage(data, running_state(data), ["list_audit", *options])
-    expected = [option for head in arguments.expect for option in ("--expect", head)]
-    objects = ["--objects"] if arguments.objects else []
-    return manage(data, running_state(data), ["verify_audit", *expected, *objects])
-
-
 def key(arguments: argparse.Namespace) -> int:
     """Print the model server's inference key; its expiry goes to standard error, so that $(retinote key) is the key."""
     state = running_state(DataFolder(arguments.data_dir))
@@ -323,10 +186,3 @@ def _age(since: float) -> str:
     if seconds < 3600:
         return f"{seconds // 60} min"
     return f"{seconds // 3600} h {seconds % 3600 // 60} min"
-
-
-def print_table(rows: list[tuple[Any, ...]]) -> None:
-    """Print rows of texts as columns, the first row as their headings."""
-    widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
-    for row in rows:
-        print("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip())

@@ -1,0 +1,74 @@
+"""The command `audit`: the audit records of a running stack."""
+
+import argparse
+
+from operations.stack.folder import DataFolder, running_state
+from operations.stack.options import add_data_option
+
+AUDIT_LIST_OPTIONS = (
+    ("actor", "NAME", "an account's name, then or today, or its id"),
+    ("object", "ID", "the id of an object, or of a scan with all that belongs to it; or an account's name"),
+    ("action", "ACTION", "such as scan.view"),
+    ("since", "TIME", "from then on, such as 2026-01-31 or 2026-01-31T12:00, UTC"),
+    ("until", "TIME", "before then"),
+    ("limit", "N", "at most; 200 by default"),
+)
+
+
+def add_audit_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare `audit verify`, `audit head` and `audit list`."""
+    actions = parser.add_subparsers(dest="command_of_audit", metavar="ACTION", required=True)
+    verify = actions.add_parser(
+        "verify",
+        help="check the chain of audit records (exit status 0: intact, 1: tampered with)",
+        description="Check the chain of audit records, and say where it was tampered with. "
+        "Exit status 0: intact, 1: tampered with.",
+    )
+    verify.add_argument(
+        "--expect",
+        action="append",
+        default=[],
+        metavar="NUMBER:HASH",
+        help="what audit head printed, or the log said, earlier; may be given often",
+    )
+    verify.add_argument(
+        "--objects",
+        action="store_true",
+        help="compare today's documents, too, with what was last recorded of them, and name those that differ",
+    )
+    head = actions.add_parser(
+        "head",
+        help="print the newest record's number and hash, to be kept elsewhere",
+        description="Print the newest record's number and hash. Kept elsewhere, it shows later that nothing up to it was changed.",
+    )
+    head.add_argument(
+        "--accept",
+        action="store_true",
+        help="take the chain as it is where its note in the data folder says more, as after an older backup was "
+        "restored; a record says so",
+    )
+    listing = actions.add_parser(
+        "list",
+        help="print records, newest first: who did what, by name",
+        description="Print records, newest first, a line each: number, time (UTC), actor, action, object, scans, filter.",
+    )
+    for name, placeholder, text in AUDIT_LIST_OPTIONS:
+        listing.add_argument(f"--{name}", metavar=placeholder, help=text)
+    for action in (verify, head, listing):
+        add_data_option(action)
+
+
+def audit(arguments: argparse.Namespace) -> int:
+    """Check the audit records of a running stack, print them, or print where they have got to."""
+    from operations.stack.up import manage
+
+    data = DataFolder(arguments.data_dir)
+    if arguments.command_of_audit == "head":
+        return manage(data, running_state(data), ["audit_head", *(["--accept"] if arguments.accept else [])])
+    if arguments.command_of_audit == "list":
+        given = ((name, getattr(arguments, name)) for name, *_ in AUDIT_LIST_OPTIONS)
+        options = [f"--{name}={value}" for name, value in given if value is not None]
+        return manage(data, running_state(data), ["list_audit", *options])
+    expected = [option for head in arguments.expect for option in ("--expect", head)]
+    objects = ["--objects"] if arguments.objects else []
+    return manage(data, running_state(data), ["verify_audit", *expected, *objects])

@@ -1,0 +1,48 @@
+"""The command `user`: accounts of a running stack."""
+
+import argparse
+
+from operations.stack.folder import DataFolder, running_state
+from operations.stack.options import add_data_option
+
+
+def add_user_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare `user create`, `user appoint` and `user dismiss`."""
+    actions = parser.add_subparsers(dest="action", metavar="ACTION", required=True)
+    create = actions.add_parser(
+        "create",
+        help="make an account; the password is asked for, or read from standard input",
+        description="Make an account. The password is asked for, or read from standard input where that is no terminal.",
+    )
+    create.add_argument("name", metavar="NAME", help="what the person signs in with")
+    create.add_argument(
+        "--role", required=True, metavar="ROLE", help="clinician, researcher or administrator"
+    )
+    create.add_argument("--clinic", metavar="CLINIC", help="the clinic whose scans a clinician shares")
+    create.add_argument(
+        "--adjudicator", action="store_true", help="a clinician who settles scans on which readers disagree"
+    )
+    add_data_option(create)
+    for action, text in (
+        ("appoint", "make a clinician an adjudicator, who settles scans on which readers disagree"),
+        ("dismiss", "make an adjudicator none any more; what was settled stays settled"),
+    ):
+        named = actions.add_parser(action, help=text, description=f"{text[0].upper()}{text[1:]}.")
+        named.add_argument("name", metavar="NAME", help="what the person signs in with")
+        add_data_option(named)
+
+
+def user(arguments: argparse.Namespace) -> int:
+    """Make or change an account in a running stack."""
+    from operations.stack.up import manage
+
+    data = DataFolder(arguments.data_dir)
+    if arguments.action != "create":
+        dismiss = ["--dismiss"] if arguments.action == "dismiss" else []
+        return manage(data, running_state(data), ["appoint_adjudicator", arguments.name, *dismiss])
+    options = ["create_user", arguments.name, "--role", arguments.role]
+    if arguments.clinic:
+        options += ["--clinic", arguments.clinic]
+    if arguments.adjudicator:
+        options.append("--adjudicator")
+    return manage(data, running_state(data), options)
