@@ -12,6 +12,10 @@ class CannotRun(OperationsError):
     """Starting the service again would not help: a stack in which it has not been ready yet stops."""
 
 
+class StackFailed(OperationsError):
+    """A service could not be kept running; the text has the last lines of its log."""
+
+
 @dataclass(frozen=True)
 class Service:
     """A program to keep running.

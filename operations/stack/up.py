@@ -14,8 +14,8 @@ from operations.models.served import served_models
 from operations.stack import ports, services, webapp
 from operations.stack.database import OwnDatabase
 from operations.stack.folder import DataFolder, write_private, write_state
-from operations.stack.service import Status
-from operations.stack.supervisor import StackFailed, StopRequested, Supervisor
+from operations.stack.service import StackFailed, Status
+from operations.stack.supervisor import StopRequested, Supervisor
 from serving import torchserve
 from serving.capacity import Capacity
 from serving.stores import ModelStores

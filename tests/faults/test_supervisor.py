@@ -5,13 +5,15 @@ import re
 import signal
 import threading
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from operations.errors import OperationsError
-from operations.stack.service import CannotRun, Service, Status
-from operations.stack.supervisor import StackFailed, StopRequested, Supervisor
+from operations.stack.runner import Pace
+from operations.stack.service import CannotRun, Service, StackFailed, Status
+from operations.stack.supervisor import StopRequested, Supervisor
 from tests.waiting import is_running, wait_for
 
 
@@ -23,7 +25,9 @@ class Watched:
         self.statuses: dict[str, Status] = {}
         self.states: list[tuple[str, str]] = []
         self.supervisor = Supervisor(
-            self.lines.append, self._record, quick_death_s=5.0, first_pause_s=0.01, check_every_s=0.05
+            self.lines.append,
+            self._record,
+            pace=Pace(quick_death_s=5.0, first_pause_s=0.01, check_every_s=0.05),
         )
 
     def _record(self, statuses: list[Status]) -> None:
@@ -105,7 +109,7 @@ def test_deaths_far_apart_do_not_add_up(tmp_path: Path) -> None:
     lines: list[str] = []
     statuses: list[Status] = []
     with Supervisor(
-        lines.append, lambda now: statuses.extend(now), quick_death_s=0.0, first_pause_s=0.01
+        lines.append, lambda now: statuses.extend(now), pace=Pace(quick_death_s=0.0, first_pause_s=0.01)
     ) as supervisor:
         supervisor.start(service(tmp_path, "tired", "echo up; exit 1", ready=None))
         wait_for(lambda: sum("tired ended" in line for line in list(lines)) > 6)
@@ -225,8 +229,7 @@ def test_a_task_that_fails_shows_its_last_lines(tmp_path: Path, watched: Watched
 
 def quick_to_notice(watched: Watched, **limits: float) -> Supervisor:
     """The supervisor, which has no seconds to wait until something counts as hung."""
-    for name, seconds in limits.items():
-        setattr(watched.supervisor, name, seconds)
+    watched.supervisor.pace = replace(watched.supervisor.pace, **limits)
     return watched.supervisor
 
 
