@@ -56,49 +56,58 @@ def declare(parser: argparse.ArgumentParser) -> None:
 def run(arguments: argparse.Namespace) -> int:
     """Measure, print, and write inference.json and inference.png. Raises BenchmarkError when it can't be done."""
     from benchmarks.environment import peers_python
-    from benchmarks.errors import BenchmarkError
-    from benchmarks.models import give_statistics, make_model
-    from benchmarks.plots import bars
     from benchmarks.report import Report
 
     python = sys.executable if arguments.alone else peers_python()
     report = Report("The forward pass in process")
     with tempfile.TemporaryDirectory(prefix="retinote-bench-") as name:
         for architecture in arguments.architectures:
-            model = make_model(Path(name) / architecture, architecture=architecture)
-            described = [f"reference {number}" for number in range(REFERENCES)]
-            give_statistics(model, home_scans=HOME_SCANS, method=arguments.method, nearest=described)
-            plan = {
-                "model": str(model),
-                "batches": list(arguments.batches),
-                "rounds": arguments.rounds,
-                "threads": arguments.threads,
-                "device": arguments.device,
-                "cache": str(Path(name) / "engines"),
-                "alone": arguments.alone,
-            }
             print(f"retinote: {architecture}: compiling and measuring", file=sys.stderr, flush=True)
-            done = subprocess.run(
-                [str(python), "-m", "benchmarks.engines", json.dumps(plan)],
-                env=os.environ
-                | {
-                    "PYTHONPATH": str(ROOT),
-                    "OMP_NUM_THREADS": str(arguments.threads),
-                    "OPENBLAS_NUM_THREADS": "1",
-                },
-                capture_output=True,
-                text=True,
-                check=False,
-            )
-            if done.returncode:
-                raise BenchmarkError(f"Measuring {architecture} failed.\n{done.stderr.strip()[-2000:]}")
-            _write_down(report, architecture, json.loads(done.stdout.splitlines()[-1]))
+            _write_down(report, architecture, _measure(str(python), Path(name), architecture, arguments))
     report.notes.append(f"{arguments.threads} threads. Weights: random. Squares: noise, uint8, in memory.")
     report.notes.append(
         f"Statistics: {arguments.method}, of {HOME_SCANS} made-up scans, {REFERENCES} references."
     )
     print(report.text())
     report.save(arguments.out / "inference.json")
+    _draw(report, arguments)
+    return 0
+
+
+def _measure(python: str, folder: Path, architecture: str, arguments: argparse.Namespace) -> dict[str, Any]:
+    """What `benchmarks.engines` measures in a process of its own. Raises BenchmarkError when that fails."""
+    from benchmarks.errors import BenchmarkError
+    from benchmarks.models import give_statistics, make_model
+
+    model = make_model(folder / architecture, architecture=architecture)
+    described = [f"reference {number}" for number in range(REFERENCES)]
+    give_statistics(model, home_scans=HOME_SCANS, method=arguments.method, nearest=described)
+    plan = {
+        "model": str(model),
+        "batches": list(arguments.batches),
+        "rounds": arguments.rounds,
+        "threads": arguments.threads,
+        "device": arguments.device,
+        "cache": str(folder / "engines"),
+        "alone": arguments.alone,
+    }
+    own = {"PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": str(arguments.threads), "OPENBLAS_NUM_THREADS": "1"}
+    done = subprocess.run(
+        [python, "-m", "benchmarks.engines", json.dumps(plan)],
+        env=os.environ | own,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    if done.returncode:
+        raise BenchmarkError(f"Measuring {architecture} failed.\n{done.stderr.strip()[-2000:]}")
+    measured: dict[str, Any] = json.loads(done.stdout.splitlines()[-1])
+    return measured
+
+
+def _draw(report: Report, arguments: argparse.Namespace) -> None:
+    from benchmarks.plots import bars
+
     panels = {
         f"{architecture}, batch {batch}": {
             row.subject: row.values
@@ -114,7 +123,6 @@ def run(arguments: argparse.Namespace) -> int:
         axis="milliseconds a batch (median, lowest, highest)",
         title=report.title,
     )
-    return 0
 
 
 def _write_down(report: Report, architecture: str, found: dict[str, Any]) -> None:

@@ -7,11 +7,12 @@ from pathlib import Path
 from serving.changes import note_defaults
 from serving.errors import ServingError
 from serving.keys import KeyUnavailable, ManagementKey
+from serving.logs import why_not_loaded
 from serving.management import AlreadyRegistered, ManagementClient, ManagementError, WorkersFailed
 from serving.registry import Registry, Wanted, broken_default, wanted
 from serving.set_aside import SetAside
 from serving.stores import ModelStores
-from serving.torchserve import TorchServe, why_not_loaded
+from serving.torchserve import TorchServe
 
 PROBE_TIMEOUT_S = 3.0
 """How long TorchServe's management interface may take to answer a probe."""

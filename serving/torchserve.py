@@ -15,11 +15,11 @@ import psutil
 import yaml
 
 from handlers.engines.settings import BATCH_VARIABLE, CACHE_VARIABLE, COMPILED_SUFFIX, ENGINE_VARIABLE
-from handlers.loading import NOT_LOADED
 from handlers.local_calibration import FOLDER_VARIABLE
 from handlers.metrics import declarations
 from serving.capacity import Capacity
 from serving.errors import ServingError
+from serving.logs import to_console, to_files
 
 KEY_FILE = "key_file.json"
 """TorchServe writes its keys under this name into its working folder."""
@@ -43,7 +43,6 @@ LOOPBACK = "127.0.0.1"
 OF_OTHER_LAUNCHERS = frozenset({"LOCAL_RANK", "RANK", "WORLD_SIZE"})
 """What torchrun tells the processes it starts. A model worker that finds a rank keeps its answers to itself."""
 NOT_FOR_WORKERS = OF_OTHER_LAUNCHERS | {"PYTHONPATH"}
-LOG_END_BYTES = 64 * 2**10
 SOCKET_PATH_LIMIT = 80
 """Unix sockets of workers lie in the scratch folder, and their whole path is limited to 107 characters."""
 
@@ -73,7 +72,8 @@ class TorchServe:
 
     `listens_on` is the address for inference and metrics; management and gRPC stay on loopback. Without `asks_for_key`
     nobody needs a key, which only a network that lets nobody else in makes safe. In `calibration` workers look for an
-    installation's own calibration; without it they follow the cards alone.
+    installation's own calibration; without it they follow the cards alone. It logs to files in `logs`, or to its
+    standard output, as in containers.
     """
 
     home: Path
@@ -84,6 +84,7 @@ class TorchServe:
     listens_on: str = LOOPBACK
     asks_for_key: bool = True
     calibration: Path | None = None
+    logs_to_console: bool = False
 
     @property
     def key_file(self) -> Path:
@@ -124,7 +125,9 @@ class TorchServe:
         self.clean()
         self.scratch.mkdir(mode=0o700, parents=True)
         (self.home / "config.properties").write_text(self._settings(), encoding="utf-8")
-        (self.home / "log4j2.xml").write_text(LOGGING, encoding="utf-8")
+        (self.home / "log4j2.xml").write_text(
+            to_console() if self.logs_to_console else to_files(), encoding="utf-8"
+        )
         (self.home / "metrics.yaml").write_text(_metrics(), encoding="utf-8")
 
     def engines(self, inherited: Mapping[str, str] = os.environ) -> Path:
@@ -227,18 +230,6 @@ class TorchServe:
         return "".join(letter if letter.isascii() else _java_escape(letter) for letter in lines)
 
 
-def why_not_loaded(log: Path, name: str, version: str) -> str | None:
-    """Why a version's worker did not load its model, as the handler says it in the workers' log; None without a word."""
-    line = re.compile(rf"-{re.escape(f'{name}_{version}')}-\S+ MODEL_LOG - .*{NOT_LOADED} (.+)")
-    try:
-        with log.open("rb") as file:
-            file.seek(max(0, file.seek(0, os.SEEK_END) - LOG_END_BYTES))
-            said = line.findall(file.read().decode("utf-8", "replace"))
-    except OSError:
-        return None
-    return str(said[-1]).strip() if said else None
-
-
 def worker_variables(capacity: Capacity, engines: Path, engine: str) -> dict[str, str]:
     """Variables of the model code in a worker: its threads, its engine, and the folder of compiled networks."""
     return {
@@ -294,30 +285,3 @@ def _metrics() -> str:
     for kind, entries in declarations().items():
         own["model_metrics"].setdefault(kind, []).extend(entries)
     return yaml.safe_dump(own, sort_keys=False)
-
-
-def _appender(name: str, file: str) -> str:
-    return f"""
-    <RollingFile name="{name}" fileName="${{env:LOG_LOCATION}}/{file}.log"
-                 filePattern="${{env:LOG_LOCATION}}/{file}.%i.log">
-      <PatternLayout pattern="%d{{ISO8601}} [%-5p] %t %c - %m%n"/>
-      <Policies><SizeBasedTriggeringPolicy size="10 MB"/></Policies>
-      <DefaultRolloverStrategy max="3"/>
-    </RollingFile>"""
-
-
-LOGGING = f"""<?xml version="1.0" encoding="UTF-8"?>
-<Configuration>
-  <Appenders>{_appender("server", "torchserve")}{_appender("worker", "torchserve-worker")}{_appender("access", "torchserve-access")}
-  </Appenders>
-  <Loggers>
-    <Logger name="ACCESS_LOG" level="info" additivity="false"><AppenderRef ref="access"/></Logger>
-    <Logger name="MODEL_LOG" level="info" additivity="false"><AppenderRef ref="worker"/></Logger>
-    <Logger name="MODEL_METRICS" level="off"/>
-    <Logger name="TS_METRICS" level="off"/>
-    <Logger name="io.netty" level="error"/>
-    <Logger name="org.apache" level="off"/>
-    <Root level="info"><AppenderRef ref="server"/></Root>
-  </Loggers>
-</Configuration>
-"""

@@ -38,20 +38,6 @@ POLL_S = 0.5
 LOOK_AT_KEYS_S = 30.0
 GRACE_S = 20.0
 CHECK_TIMEOUT_S = 4.0
-CONSOLE_LOGGING = """<?xml version="1.0" encoding="UTF-8"?>
-<Configuration>
-  <Appenders>
-    <Console name="console"><PatternLayout pattern="%d{ISO8601} [%-5p] %t %c - %m%n"/></Console>
-  </Appenders>
-  <Loggers>
-    <Logger name="MODEL_METRICS" level="off"/>
-    <Logger name="TS_METRICS" level="off"/>
-    <Logger name="io.netty" level="error"/>
-    <Logger name="org.apache" level="off"/>
-    <Root level="info"><AppenderRef ref="console"/></Root>
-  </Loggers>
-</Configuration>
-"""
 
 
 def run(data: DataFolder, stores: ModelStores, published_key: Path | None) -> int:
@@ -65,7 +51,6 @@ def run(data: DataFolder, stores: ModelStores, published_key: Path | None) -> in
     if published_key:
         published_key.unlink(missing_ok=True)
     models.prepare()
-    (server.home / "log4j2.xml").write_text(CONSOLE_LOGGING, encoding="utf-8")
     process = subprocess.Popen(server.command(), cwd=server.home, env=server.environment())
     stopped = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
@@ -123,6 +108,7 @@ def _server(data: DataFolder, asks_for_key: bool) -> TorchServe:
         listens_on="0.0.0.0",  # nosec B104
         asks_for_key=asks_for_key,
         calibration=data.calibration,
+        logs_to_console=True,
     )
 
 

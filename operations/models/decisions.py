@@ -13,6 +13,7 @@ from operations.stack.folder import DataFolder, running_state
 from serving import changes
 from serving.capacity import Batching
 from serving.keys import ManagementKey
+from serving.logs import why_not_loaded
 from serving.management import (
     AlreadyRegistered,
     IsDefault,
@@ -24,7 +25,6 @@ from serving.management import (
 from serving.registry import Registry
 from serving.set_aside import SetAside
 from serving.stores import ModelStores
-from serving.torchserve import why_not_loaded
 from serving.trial import try_model
 
 

@@ -118,13 +118,7 @@ def run(settings: Settings, terminal: TextIO, when_ready: Callable[[], None] = l
             _build_page(supervisor, app, data, announce)
             if not settings.mongodb_uri:
                 supervisor.wait_ready(services.MONGODB)
-            supervisor.run_task(
-                "Preparing the database",
-                app.set_up_command(),
-                log=data.logs / "setup.log",
-                environment=app.environment,
-                folder=webapp.ROOT,
-            )
+            _prepare_database(supervisor, app, data)
             supervisor.start(services.web_service(app, data.logs))
             supervisor.start(services.worker_service(app, data.logs))
             password = _make_first_administrator(supervisor, app, data)
@@ -202,6 +196,17 @@ def _facts(
         "batching": asdict(server.capacity.batching),
         "model_stores": [str(folder) for folder in settings.stores.folders],
     }
+
+
+def _prepare_database(supervisor: Supervisor, app: webapp.WebApp, data: DataFolder) -> None:
+    """Bring the database up to date, and mend what a crash left."""
+    supervisor.run_task(
+        "Preparing the database",
+        app.set_up_command(),
+        log=data.logs / "setup.log",
+        environment=app.environment,
+        folder=webapp.ROOT,
+    )
 
 
 def _build_page(supervisor: Supervisor, app: webapp.WebApp, data: DataFolder, announce: Announcer) -> None:
