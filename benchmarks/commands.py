@@ -53,7 +53,7 @@ def add_bench_arguments(parser: argparse.ArgumentParser) -> None:
             type=Path,
             default=DEFAULT_OUT,
             metavar="DIR",
-            help="folder for the figures and plots (default: %(default)s)",
+            help="folder for the measurements and plots (default: %(default)s)",
         )
         importlib.import_module(benchmark.module).declare(subparser)
 

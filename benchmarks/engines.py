@@ -59,13 +59,13 @@ def main(plan: dict[str, Any]) -> None:
     probabilities = dict.fromkeys(card.labels, 1 / len(card.labels))
     forward = engine(torch.zeros(1, 3, card.input.size, card.input.size, dtype=torch.uint8))
 
-    def explained(squares: torch.Tensor) -> object:
+    def explained(images: torch.Tensor) -> object:
         nonlocal forward
-        count = len(squares)
-        forward = engine(squares)
+        count = len(images)
+        forward = engine(images)
         return head.explain(forward, range(count), [LABEL] * count)
 
-    def judged(_squares: torch.Tensor) -> object:
+    def judged(_images: torch.Tensor) -> object:
         """The forward before is judged, pooling included."""
         fresh = Forward(forward.logits, forward.features)
         assert fresh.pooled is not None
@@ -83,8 +83,8 @@ def main(plan: dict[str, Any]) -> None:
         subjects |= others(folder, card, network, device, plan["threads"])
     times: dict[int, dict[str, list[float]]] = {}
     for batch in plan["batches"]:
-        squares = torch.randint(0, 256, (batch, 3, card.input.size, card.input.size), dtype=torch.uint8)
-        times[batch] = measure(subjects, squares, plan["rounds"], device)
+        images = torch.randint(0, 256, (batch, 3, card.input.size, card.input.size), dtype=torch.uint8)
+        times[batch] = measure(subjects, images, plan["rounds"], device)
     print(
         json.dumps(
             {
@@ -119,14 +119,14 @@ def others(
 
 
 def measure(
-    subjects: dict[str, Run], squares: torch.Tensor, rounds: int, device: torch.device
+    subjects: dict[str, Run], images: torch.Tensor, rounds: int, device: torch.device
 ) -> dict[str, list[float]]:
-    """Milliseconds of each subject in each round, from squares in the processor's memory to a finished answer."""
+    """Milliseconds of each subject in each round, from images in the processor's memory to a finished answer."""
     times: dict[str, list[float]] = {name: [] for name in subjects}
     for number in range(WARM_ROUNDS + rounds):
         for name, run in subjects.items():
             started = time.perf_counter()
-            run(squares)
+            run(images)
             _finish(device)
             if number >= WARM_ROUNDS:
                 times[name].append(1000 * (time.perf_counter() - started))
@@ -149,7 +149,7 @@ def onnx_runtime(network: nn.Module, card: ModelCard, folder: Path, threads: int
     options.intra_op_num_threads = threads
     session = onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
     name = session.get_inputs()[0].name
-    return lambda squares: session.run(None, {name: squares.numpy()})
+    return lambda images: session.run(None, {name: images.numpy()})
 
 
 def pytorch_grad_cam(network: nn.Module, card: ModelCard, device: torch.device) -> Run:
@@ -158,8 +158,8 @@ def pytorch_grad_cam(network: nn.Module, card: ModelCard, device: torch.device) 
     from pytorch_grad_cam.utils.model_targets import ClassifierOutputTarget
 
     explainer = GradCAM(model=network, target_layers=[network.stages[-1]])  # type: ignore[index]
-    return lambda squares: explainer(
-        normalise(squares.to(device), card.input), [ClassifierOutputTarget(LABEL)] * len(squares)
+    return lambda images: explainer(
+        normalise(images.to(device), card.input), [ClassifierOutputTarget(LABEL)] * len(images)
     )
 
 
@@ -169,11 +169,11 @@ def captum(network: nn.Module, card: ModelCard, device: torch.device) -> Run:
 
     explainer = LayerGradCam(network, network.stages[-1])  # type: ignore[index]
 
-    def run(squares: torch.Tensor) -> object:
-        images = normalise(squares.to(device), card.input)
+    def run(images: torch.Tensor) -> object:
+        normalised = normalise(images.to(device), card.input)
         with torch.inference_mode():
-            network(images)
-        return explainer.attribute(images, target=LABEL, relu_attributions=True)
+            network(normalised)
+        return explainer.attribute(normalised, target=LABEL, relu_attributions=True)
 
     return run
 

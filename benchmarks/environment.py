@@ -80,8 +80,8 @@ def _install(venv: Path, lock: Path) -> None:
     for command in commands:
         run = subprocess.run(command, env=variables, capture_output=True, text=True, check=False)
         if run.returncode:
-            said = run.stderr.strip() or run.stdout.strip()
+            output = run.stderr.strip() or run.stdout.strip()
             raise BenchmarkError(
-                f"{venv.name} could not be made (is the package index within reach?):\n{said}"
+                f"{venv.name} could not be made (is the package index within reach?):\n{output}"
             )
     (venv / STAMP).write_text(wanted_stamp(lock), encoding="utf-8")

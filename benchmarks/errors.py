@@ -1,4 +1,4 @@
-"""What goes wrong with a benchmark, said so that a person can act on it."""
+"""What goes wrong with a benchmark, in sentences that a person can act on."""
 
 
 class BenchmarkError(Exception):

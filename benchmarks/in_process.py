@@ -64,8 +64,8 @@ def measure_direct(plan: Plan, environment: Mapping[str, str], processes: int) -
         for process, log in started:
             assert process.stdout
             if process.stdout.readline().strip() != READY:
-                said = log.read_text(errors="replace").strip()[-2000:]
-                raise BenchmarkError(f"The model code failed in process.\n{said}")
+                output = log.read_text(errors="replace").strip()[-2000:]
+                raise BenchmarkError(f"The model code failed in process.\n{output}")
         found: list[dict[str, Any]] = []
         for process, _ in started:
             _line(process.stdin, "go")

@@ -64,7 +64,7 @@ def run(arguments: argparse.Namespace) -> int:
         for architecture in arguments.architectures:
             print(f"retinote: {architecture}: compiling and measuring", file=sys.stderr, flush=True)
             _write_down(report, architecture, _measure(str(python), Path(name), architecture, arguments))
-    report.notes.append(f"{arguments.threads} threads. Weights: random. Squares: noise, uint8, in memory.")
+    report.notes.append(f"{arguments.threads} threads. Weights: random. Images: noise, uint8, in memory.")
     report.notes.append(
         f"Statistics: {arguments.method}, of {HOME_SCANS} made-up scans, {REFERENCES} references."
     )

@@ -124,7 +124,7 @@ def percentile(values: Sequence[float], share: float) -> float:
 
 
 def machine() -> dict[str, Any]:
-    """What the figures hold for: processor, cores, memory, versions."""
+    """What the measurements hold for: processor, cores, memory, versions."""
     return {
         "processor": _processor(),
         "cores": core_count(),

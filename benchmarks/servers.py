@@ -141,8 +141,8 @@ class _Bench:
                             self.visit, self.architecture, server, loads, direct, self.collected
                         )
             except (*EXPECTED, BenchmarkError, OSError) as error:
-                said = [line.strip() for line in str(error).splitlines() if line.strip()]
-                reason = " … ".join(dict.fromkeys((said[0], said[-1]))) if said else type(error).__name__
+                lines = [line.strip() for line in str(error).splitlines() if line.strip()]
+                reason = " … ".join(dict.fromkeys((lines[0], lines[-1]))) if lines else type(error).__name__
                 self.collected.note(f"{subject.name}, {self.architecture}: not measured in a round: {reason}")
                 _say(f"  {subject.name} is left out of this round: {error}")
             if subject.name == RETINOTE:

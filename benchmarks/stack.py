@@ -116,8 +116,8 @@ def own_stack(
         data, (port,) = DataFolder(Path(folder) / "var"), free_ports(1)
         held.enter_context(around(data))
         try:
-            said = run_retinote("up", "--detach", "--data-dir", data.path, "--port", str(port))
-            password = PASSWORD.search(said)
+            output = run_retinote("up", "--detach", "--data-dir", data.path, "--port", str(port))
+            password = PASSWORD.search(output)
             if password is None:
                 raise BenchmarkError("The stack named no first administrator.")
             yield OwnStack(data, read_state(data), f"http://127.0.0.1:{port}", password[1])

@@ -147,8 +147,8 @@ def retinote(folder: Path, recipe: Recipe, spec: InputSpec) -> Iterator[Batch]:
     augment = Augmentation(recipe, recipe.size)
     generator = torch.Generator().manual_seed(0)
     while True:
-        for squares, targets in batches:
-            yield normalise_unit(augment(squares, generator), spec), targets
+        for images, targets in batches:
+            yield normalise_unit(augment(images, generator), spec), targets
 
 
 def timm_loader(folder: Path, options: argparse.Namespace, workers: int) -> Iterator[Batch]:

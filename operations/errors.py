@@ -1,4 +1,4 @@
-"""What goes wrong with an installation, said so that a person can act on it."""
+"""What goes wrong with an installation, in sentences that a person can act on."""
 
 from serving.errors import ServingError
 

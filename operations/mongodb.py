@@ -24,7 +24,7 @@ CACHE_GB_LIMITS = (0.25, 2.0)
 HELLO_TIMEOUT_MS = 1000
 APP_USER = "retinote"
 SYSTEM_USER, SYSTEM_DATABASE = "__system", "local"
-"""Whom a member of the replica set takes for another member: who knows the key file."""
+"""As whom MongoDB lets in another member of the replica set, which knows the key file."""
 NOT_YET_INITIALIZED, USER_NOT_FOUND = 94, 11  # MongoDB error codes
 
 Client = MongoClient[dict[str, Any]]
@@ -103,9 +103,8 @@ def _check_libraries(mongod: Mongod) -> None:
             f"The MongoDB server needs the system library {missing[1]}: install it "
             "(Debian and Ubuntu: apt-get install libcurl4), or set RETINOTE_MONGODB_URI."
         )
-    reason = (
-        missing[1] + " is missing" if missing else check.stderr.strip().splitlines()[-1:] or "no reason given"
-    )
+    lines = check.stderr.strip().splitlines() or ["no reason given"]
+    reason = f"{missing[1]} is missing" if missing else lines[-1]
     raise OperationsError(
         f"The MongoDB server {mongod.program} does not start: {reason}. Set RETINOTE_MONGODB_URI instead."
     )

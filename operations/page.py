@@ -157,13 +157,13 @@ def _run(folder: Path, tool: str, *arguments: str, what: str) -> None:
     )
     if done.returncode == 0:
         return
-    said = done.stdout + done.stderr
-    print(said, file=sys.stderr)
-    if any(word in said for word in UNREACHABLE):
+    output = done.stdout + done.stderr
+    print(output, file=sys.stderr)
+    if any(word in output for word in UNREACHABLE):
         raise PageNotBuilt(
             "The page can't be built: npm's registry can't be reached. Is there a network, a proxy (HTTPS_PROXY)?"
         )
-    if "ENOSPC" in said:
+    if "ENOSPC" in output:
         raise PageNotBuilt(f"The page can't be {what}: the disk of {folder} is full.")
     raise PageNotBuilt(f"The page can't be {what}; why stands above. Its folder is {folder}.")
 

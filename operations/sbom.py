@@ -169,6 +169,6 @@ def _sha256(content: str) -> Json:
 
 
 def _data_source(source: Json) -> Json:
-    said = [f"{source['scans']} scans"] if "scans" in source else []
-    said += [str(source[key]) for key in ("licence", "citation") if key in source]
-    return {"type": "dataset", "name": str(source.get("name", "unnamed")), "description": "; ".join(said)}
+    facts = [f"{source['scans']} scans"] if "scans" in source else []
+    facts += [str(source[key]) for key in ("licence", "citation") if key in source]
+    return {"type": "dataset", "name": str(source.get("name", "unnamed")), "description": "; ".join(facts)}

@@ -97,7 +97,7 @@ def _digest(members: dict[str, bytes]) -> str:
 
 
 def model_config() -> str:
-    """Text of model-config.yaml. How many requests make a batch is the machine's matter: it is said at registering."""
+    """Text of model-config.yaml. The size of batches depends on the machine, so it is set when a model is registered."""
     return yaml.safe_dump({"responseTimeout": RESPONSE_TIMEOUT_S, "startupTimeout": STARTUP_TIMEOUT_S})
 
 

@@ -1,4 +1,4 @@
-"""What goes wrong around TorchServe, said so that a person can act on it."""
+"""What goes wrong around TorchServe, in sentences that a person can act on."""
 
 
 class ServingError(Exception):

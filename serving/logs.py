@@ -32,15 +32,15 @@ def to_console() -> str:
 
 
 def why_not_loaded(log: Path, name: str, version: str) -> str | None:
-    """Why a version's worker did not load its model, as the handler says it in the workers' log; None without a word."""
+    """Why a version's worker did not load its model, as the handler wrote it to the workers' log; None where it wrote nothing."""
     line = re.compile(rf"-{re.escape(f'{name}_{version}')}-\S+ MODEL_LOG - .*{NOT_LOADED} (.+)")
     try:
         with log.open("rb") as file:
             file.seek(max(0, file.seek(0, os.SEEK_END) - END_BYTES))
-            said = line.findall(file.read().decode("utf-8", "replace"))
+            reasons = line.findall(file.read().decode("utf-8", "replace"))
     except OSError:
         return None
-    return str(said[-1]).strip() if said else None
+    return str(reasons[-1]).strip() if reasons else None
 
 
 def _configuration(appenders: str, loggers: str, root: str) -> str:

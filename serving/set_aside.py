@@ -16,7 +16,7 @@ class SetAside:
         self._path = path
 
     def reasons(self) -> Reasons:
-        """All of them."""
+        """All reasons; none where the file can't be read."""
         try:
             found: Reasons = json.loads(self._path.read_text(encoding="utf-8"))
         except (OSError, ValueError):

@@ -10,7 +10,7 @@ from serving.capacity import Batching, Capacity, capacity, core_count, gpu_count
 
 
 def save(path: Path, found: Capacity, measured: list[dict[str, Any]]) -> None:
-    """Keep what was found, with the machine and the figures that it rests on."""
+    """Keep what was found, with the machine and the measurements that it rests on."""
     content = {"machine": machine(), "capacity": asdict(found), "measured": measured}
     partial = path.with_suffix(".partial")
     partial.write_text(json.dumps(content, indent=2) + "\n", encoding="utf-8")
@@ -18,7 +18,7 @@ def save(path: Path, found: Capacity, measured: list[dict[str, Any]]) -> None:
 
 
 def tuned(path: Path, announce: Callable[[str], None]) -> Capacity:
-    """What was found for this machine, else the rule of thumb; a file that can't be used is spoken of and passed over."""
+    """What was found for this machine, else the rule of thumb; a file that can't be used is announced and passed over."""
     try:
         content = json.loads(path.read_text(encoding="utf-8"))
         kept = content["capacity"]
@@ -36,7 +36,7 @@ def tuned(path: Path, announce: Callable[[str], None]) -> Capacity:
 
 
 def machine() -> dict[str, Any]:
-    """What a calibration holds for."""
+    """The machine that a tuning holds for."""
     return {
         "processor": processor_facts().get("model name", "unknown"),
         "cores": core_count(),

@@ -20,7 +20,7 @@ PIPE = "-"
 DATA_VARIABLE = "RETINOTE_DATA_DIR"
 PROGRESS_EVERY_S = 0.2
 PATIENT_DATA = (
-    "The file holds patients' images and what is said of them, readable by whoever has it: keep it encrypted, e.g. "
+    "The file holds patients' images and what readers wrote about them, for whoever has it to read: encrypt it, e.g. "
     "./retinote backup - | gpg --encrypt -r YOU > FILE. Not in it: the secret key (secrets/ of the data folder) and "
     "the queue of tasks."
 )
@@ -57,7 +57,7 @@ def _add_data_option(parser: argparse.ArgumentParser) -> None:
 
 
 def backup(arguments: argparse.Namespace) -> int:
-    """Write a backup, and say what is in it."""
+    """Write a backup, and print what is in it."""
     data = DataFolder(arguments.data_dir)
     to_pipe = arguments.file == PIPE
     if to_pipe and sys.stdout.isatty():
@@ -80,7 +80,7 @@ def backup(arguments: argparse.Namespace) -> int:
 
 
 def restore(arguments: argparse.Namespace) -> int:
-    """Bring a backup back, and say what came."""
+    """Restore a backup, and print what was restored."""
     data = DataFolder(arguments.data_dir)
     with (
         Progress() as progress,
@@ -90,13 +90,13 @@ def restore(arguments: argparse.Namespace) -> int:
         restored = restore_backup(data, database, archive, replace=arguments.replace, progress=progress)
     manifest = restored.manifest
     print(f"Restored what was backed up {manifest.taken}: {_summary(manifest)}")
-    print(_said_of_rights(restored))
+    print(_rights_summary(restored))
     if not restored.recorded:
         print("The audit has no record of this restore: the backup is of a version that had no audit.")
     return 0
 
 
-def _said_of_rights(restored: Restored) -> str:
+def _rights_summary(restored: Restored) -> str:
     """One line: what was kept from coming back, and what could not be known."""
     withheld, taken = restored.withheld, restored.manifest.taken
     if not withheld.knew:

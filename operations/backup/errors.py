@@ -1,4 +1,4 @@
-"""What goes wrong with a backup, said so that a person can act on it."""
+"""What goes wrong with a backup, in sentences that a person can act on."""
 
 from pymongo.errors import OperationFailure, PyMongoError
 

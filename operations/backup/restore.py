@@ -110,9 +110,9 @@ def _switch(data: DataFolder, database: documents.AnyDatabase, manifest: Manifes
         try:
             step()
         except (OSError, PyMongoError) as error:
-            said = reason(error) if isinstance(error, PyMongoError) else str(error)
+            why = reason(error) if isinstance(error, PyMongoError) else str(error)
             raise BackupError(
-                f"The backup is whole, but its {name} could not be put in place ({said}). In place so far: "
+                f"The backup is whole, but its {name} could not be put in place ({why}). In place so far: "
                 f"{', '.join(done) or 'nothing'}. Restore it again, with --replace, before anybody uses what is there."
             ) from error
         done.append(name)

@@ -147,7 +147,7 @@ class RunningStack(Decisions):
             self.registry.retired(name, version)
 
     def url(self, name: str, version: str) -> str:
-        """Where a version answers who names it."""
+        """The address at which a version answers requests that name it."""
         return f"{self.state['inference_url']}/predictions/{name}/{version}"
 
     def _register(self, name: str, version: str) -> None:

@@ -91,14 +91,14 @@ def differences(first: ModelCard, second: ModelCard) -> list[Row]:
 
 
 def label_changes(first: ModelCard, second: ModelCard) -> list[str]:
-    """What becomes of the labels from one version to the other, in sentences; none where they are the same."""
+    """How the labels of two versions differ, in sentences; none where they are the same."""
     gone = [label for label in first.labels if label not in second.labels]
     new = [label for label in second.labels if label not in first.labels]
-    said = [f"{second.version} does not know {', '.join(gone)}."] if gone else []
-    said += [f"{first.version} does not know {', '.join(new)}."] if new else []
-    if not said and first.labels != second.labels:
-        said = ["The labels are the same, in another order."]
-    return said
+    sentences = [f"{second.version} does not know {', '.join(gone)}."] if gone else []
+    sentences += [f"{first.version} does not know {', '.join(new)}."] if new else []
+    if not sentences and first.labels != second.labels:
+        sentences = ["The labels are the same, in another order."]
+    return sentences
 
 
 def _problem(stores: ModelStores, set_aside: SetAside, name: str, version: str) -> str | None:

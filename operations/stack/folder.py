@@ -57,7 +57,7 @@ class DataFolder:
 
     @property
     def folders(self) -> tuple[Path, ...]:
-        """Those that a stack needs."""
+        """The folders that a stack needs."""
         return self.mongodb, self.torchserve, self.archives, self.media, self.logs, self.run, self.secrets
 
     def make(self) -> None:

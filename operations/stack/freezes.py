@@ -63,9 +63,9 @@ class Silence:
         return 0.0
 
 
-def answers_at_all(probe_said: bool, alive: Callable[[], bool] | None) -> bool:
-    """Whether a program answers: as its probe said, or else as `alive` says where there is one."""
-    return probe_said or (alive is not None and alive())
+def answers_at_all(probe_answered: bool, alive: Callable[[], bool] | None) -> bool:
+    """Whether a program answers: its probe, or else `alive` where there is one."""
+    return probe_answered or (alive is not None and alive())
 
 
 def _family(pid: int) -> list[psutil.Process]:

@@ -55,7 +55,7 @@ class Overseer(Protocol):
         """Whether those of the named services that run here are ready."""
 
     def say(self, line: str) -> None:
-        """Tell people."""
+        """Announce a line to people."""
 
     def changed(self) -> None:
         """Record all statuses, as one has changed."""

@@ -127,7 +127,7 @@ class Supervisor:
         self._stop_wanted.set()
 
     def say(self, line: str) -> None:
-        """Tell people."""
+        """Announce a line to people."""
         with self._lock:
             self._announce(line)
 
