@@ -92,6 +92,7 @@ class Window:
 
     @property
     def canvas(self) -> Locator:
+        """Where a scan is drawn on."""
         return self.page.get_by_test_id("canvas")
 
     def at(self, x: float, y: float, width: int = 512, height: int = 496) -> tuple[float, float]:

@@ -27,9 +27,11 @@ class Collected:
     notes: dict[str, None] = field(default_factory=dict)
 
     def add(self, subject: str, condition: str, metric: str, unit: str, value: float) -> None:
+        """Add the value of one round to a row."""
         self.values[subject, condition, metric, unit].append(value)
 
     def note(self, text: str) -> None:
+        """Keep a sentence for the report, once."""
         self.notes[text] = None
 
     def fill(self, report: Report) -> None:
@@ -45,6 +47,7 @@ def with_clients(architecture: str, clients: int, explain: bool) -> str:
 
 
 def with_explanation(explain: bool) -> str:
+    """The words for a condition."""
     return "with explanation" if explain else "without explanation"
 
 
@@ -59,9 +62,11 @@ class Visit:
     seconds: float
 
     def cells(self) -> Iterator[tuple[int, bool]]:
+        """Every number of clients, with and without explanation."""
         return ((clients, explain) for clients in self.clients for explain in (True, False))
 
     def load(self, target: Target, clients: int, explain: bool) -> Load:
+        """Load a server with one cell, and return what came of it."""
         shots = [target.shot(image, explain) for image in self.images]
         return run_load(self.python, target.url, shots, clients=clients, seconds=self.seconds)
 

@@ -1,4 +1,4 @@
-"""The command `bench`: which benchmarks there are. What they do is loaded when one of them runs."""
+"""The command `bench`: which benchmarks there are. Their work is loaded when one of them runs."""
 
 from __future__ import annotations
 

@@ -81,6 +81,7 @@ class Load:
         return len(self.times_ms) / self.window_s
 
     def percentile_ms(self, share: float) -> float:
+        """The time that `share` percent of the good answers don't exceed; infinite where there are none."""
         return percentile(self.times_ms, share) if self.times_ms else float("inf")
 
 

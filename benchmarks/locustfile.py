@@ -37,6 +37,7 @@ class Sampling:
         self.clients_answered: set[int] = set()
 
     def is_warm(self, started: float) -> bool:
+        """Whether the warm-up is over and every client has had an answer."""
         return (
             time.perf_counter() - started >= PLAN["warm_up_s"]
             and len(self.clients_answered) == PLAN["clients"]
@@ -59,6 +60,7 @@ class Client(FastHttpUser):
 
     @task
     def ask(self) -> None:
+        """Send the next request and keep what came of it."""
         turn = next(TURNS)
         request = PLAN["requests"][turn]
         with self.client.post(

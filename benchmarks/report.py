@@ -36,6 +36,7 @@ class Row:
 
     @property
     def median(self) -> float:
+        """The median of all repetitions."""
         return statistics.median(self.values)
 
 
@@ -51,6 +52,7 @@ class Goal:
 
     @property
     def reached(self) -> bool:
+        """Whether the value keeps the limit."""
         return self.value >= self.limit if self.at_least else self.value <= self.limit
 
 

@@ -47,10 +47,12 @@ class OwnStack:
 
     @property
     def inference_url(self) -> str:
+        """Where the model server predicts."""
         return str(self.state["inference_url"])
 
     @property
     def mongodb_uri(self) -> str:
+        """The database's address with its password."""
         return self.data.database_address()
 
     def key(self) -> InferenceKey:

@@ -40,6 +40,7 @@ class Running:
     archives: Path | None = None
 
     def stop(self) -> None:
+        """End the server with all its workers, and clean up after it."""
         self.process.stop()
         self.clean()
 

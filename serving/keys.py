@@ -51,6 +51,7 @@ class Key:
 
     @property
     def nearly_expired(self) -> bool:
+        """Whether it expires within RENEW_BEFORE."""
         return datetime.now(UTC) > self.expires - RENEW_BEFORE
 
 

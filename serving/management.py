@@ -71,6 +71,7 @@ class ModelVersion:
 
     @property
     def ready_workers(self) -> int:
+        """Workers that have loaded the network."""
         return sum(worker.status == "READY" for worker in self.workers)
 
     @property

@@ -62,6 +62,7 @@ class Ports:
     metrics: int | None = None
 
     def all(self) -> tuple[int, ...]:
+        """Every port that it listens on."""
         ports = (getattr(self, field.name) for field in fields(self))
         return tuple(port for port in ports if port is not None)
 
@@ -88,6 +89,7 @@ class TorchServe:
 
     @property
     def key_file(self) -> Path:
+        """Where TorchServe writes its keys at each start."""
         return self.home / KEY_FILE
 
     @property
@@ -102,6 +104,7 @@ class TorchServe:
 
     @property
     def management_url(self) -> str:
+        """Where this machine, and no other, manages its models."""
         return f"http://{LOOPBACK}:{self.ports.management}"
 
     @property

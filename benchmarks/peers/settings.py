@@ -26,12 +26,15 @@ class PeerSettings:
     """A folder for whatever the server writes."""
 
     def to_environment(self) -> dict[str, str]:
+        """The variable that carries them to the server's process."""
         return {VARIABLE: json.dumps(asdict(self))}
 
     @classmethod
     def from_environment(cls, variables: Mapping[str, str] = os.environ) -> PeerSettings:
+        """Those that `to_environment` wrote."""
         return cls(**json.loads(variables[VARIABLE]))
 
     @property
     def folder(self) -> Path:
+        """The model's folder."""
         return Path(self.model)

@@ -161,11 +161,13 @@ class Hashing:
         self._total = hashlib.sha256()
 
     def read(self, size: int = -1) -> bytes:
+        """As the file's own."""
         block = self._file.read(size)
         self._total.update(block)
         return block
 
     def write(self, block: bytes) -> int:
+        """As the file's own."""
         self._total.update(block)
         return self._file.write(block)
 
@@ -175,4 +177,5 @@ class Hashing:
             pass
 
     def hexdigest(self) -> str:
+        """sha256 of what has been read or written so far."""
         return self._total.hexdigest()

@@ -78,6 +78,7 @@ class Runner:
         self._was_ready = False
 
     def request_stop(self) -> None:
+        """Ask the service to end, and don't wait for it."""
         self._end_wanted.set()
         if self._process:
             self._process.request_stop()

@@ -71,10 +71,12 @@ class State:
         self._write()
 
     def services_changed(self, statuses: list[Status]) -> None:
+        """Record how all services fare."""
         self._facts["services"] = [asdict(status) for status in statuses]
         self._write()
 
     def became_ready(self) -> None:
+        """Record that the start is over."""
         self._facts["ready"] = True
         self._write()
 
