@@ -19,6 +19,7 @@ import requests
 from pymongo import MongoClient
 
 from benchmarks.errors import BenchmarkError
+from benchmarks.history import PREDICTIONS, SCANS
 from benchmarks.resilience.clients import REQUEST_TIMEOUT_S, Account, Sent, digest
 from benchmarks.resilience.subject import Subject
 from benchmarks.stack import ROOT, environment_without
@@ -29,7 +30,6 @@ DRAIN_TIMEOUT_S = 300.0
 POLL_S = 0.5
 LOG_LINE = re.compile(r"\d{4}-\d\d-\d\d ")
 """How an entry of the log begins; the lines of a traceback follow without."""
-SCANS, PREDICTIONS = "scans_scan", "scans_prediction"
 SWEEP = """
 import django
 django.setup()
@@ -73,9 +73,7 @@ def examine(
 ) -> Findings:
     """Look at all that was sent: by `patient` clients until it succeeded, and `once` only.
 
-    `earlier` are the digests of files that were sent before.
-
-    Waits for the queue to empty first. Raises BenchmarkError when it doesn't.
+    `earlier` are the digests of files that were sent before. Waits for the queue to empty first. Raises BenchmarkError when it doesn't.
     """
     client: MongoClient[dict[str, Any]] = MongoClient(subject.data.database_address())
     with client:
@@ -188,5 +186,6 @@ def _sweep(subject: Subject) -> str:
         check=False,
     )
     if ran.returncode:
-        raise BenchmarkError(f"The sweep failed: {ran.stderr.strip().splitlines()[-1:]}")
+        lines = ran.stderr.strip().splitlines() or [f"status {ran.returncode}"]
+        raise BenchmarkError(f"The sweep failed: {lines[-1]}")
     return ran.stdout.strip()
