@@ -107,8 +107,7 @@ def _in_background(work: Callable[[Callable[[], None]], bool]) -> int:
 
 def _wait_for_background(child: int, reader: int) -> int:
     try:
-        ready = os.read(reader, 16)
-        while not ready:
+        if not os.read(reader, 16):  # it has ended before it was ready
             return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
     except KeyboardInterrupt:
         os.kill(child, signal.SIGTERM)

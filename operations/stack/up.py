@@ -57,10 +57,6 @@ class Announcer:
         except (OSError, ValueError):
             pass  # the terminal has gone
 
-    def leave_terminal(self) -> None:
-        """From now on keep lines in the log only."""
-        self._terminal = open(os.devnull, "w", encoding="utf-8")  # noqa: SIM115 - for the rest of the process
-
 
 class State:
     """What this stack records of itself for the other commands."""
