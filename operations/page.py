@@ -1,4 +1,4 @@
-"""The page that people work in: built by Node.js, which comes as a Python package, from webapp/frontend.
+"""The page that people work in: built by Node.js, which comes as a Python package, from `frontend/`.
 
 The page is known here by its folder and npm's commands alone; nothing of it is imported.
 """
@@ -19,7 +19,7 @@ from handlers.user_cache import user_cache
 from operations.errors import OperationsError
 from operations.surroundings import FOREIGN
 
-FOLDER = Path(__file__).resolve().parents[1] / "webapp" / "frontend"
+FOLDER = Path(__file__).resolve().parents[1] / "frontend"
 BUILT = "dist"
 STAMP = ".built-from"
 LOCK = "package-lock.json"

@@ -232,7 +232,7 @@ TIME_ZONE = "UTC"
 USE_TZ = True
 STATIC_URL = "/static/"
 # The built page; its files carry a digest of their content in their names and may be kept for ever.
-PAGE_FOLDER = BASE_DIR / "webapp" / "frontend" / "dist"
+PAGE_FOLDER = BASE_DIR / "frontend" / "dist"
 STATICFILES_DIRS: list[Path | tuple[str, Path]] = [BASE_DIR / "webapp" / "static"]
 if PAGE_FOLDER.is_dir():
     STATICFILES_DIRS.append(("page", PAGE_FOLDER))

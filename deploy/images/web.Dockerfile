@@ -5,9 +5,9 @@ ARG NODE_IMAGE=docker.io/library/node:24.5.0-bookworm-slim
 
 FROM ${NODE_IMAGE} AS page
 WORKDIR /page
-COPY webapp/frontend/package.json webapp/frontend/package-lock.json ./
+COPY frontend/package.json frontend/package-lock.json ./
 RUN npm ci --no-audit --no-fund --loglevel error
-COPY webapp/frontend ./
+COPY frontend ./
 # A gzip copy beside each text file, which the web app sends to who takes it.
 RUN npx vite build --outDir dist \
  && find dist -type f \( -name '*.js' -o -name '*.css' -o -name '*.html' -o -name '*.svg' -o -name '*.json' \) \
@@ -31,7 +31,8 @@ COPY --chown=retinote:retinote handlers handlers
 COPY --chown=retinote:retinote serving serving
 COPY --chown=retinote:retinote operations operations
 COPY --chown=retinote:retinote webapp webapp
-COPY --chown=retinote:retinote --from=page /page/dist webapp/frontend/dist
+COPY --chown=retinote:retinote frontend/src/common/urgencies.json frontend/src/common/
+COPY --chown=retinote:retinote --from=page /page/dist frontend/dist
 RUN python3 -m compileall -q /app
 USER 10001:10001
 EXPOSE 8000

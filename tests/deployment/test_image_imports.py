@@ -8,6 +8,7 @@ from collections.abc import Iterator
 import pytest
 
 from tests.deployment import as_image
+from webapp.recommendations import colours
 
 ROOT = as_image.ROOT
 # What is started in each image: modules, and folders of which every module may be.
@@ -90,3 +91,7 @@ def test_whatever_an_image_runs_can_be_imported_there(image: str) -> None:
         RETINOTE_SECRET_KEY="none",
     )
     assert done.returncode == 0, done.stdout + done.stderr[-2000:]
+
+
+def test_the_web_image_has_what_the_web_app_reads_beside_its_own_folder() -> None:
+    assert str(colours.TABLE.relative_to(ROOT)) in as_image.copied("web")

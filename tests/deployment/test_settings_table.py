@@ -18,7 +18,6 @@ def read_by_python() -> set[str]:
         name
         for folder in ("handlers", "operations", "serving", "webapp")
         for file in (ROOT / folder).rglob("*.py")
-        if "node_modules" not in file.parts
         for name in re.findall(rf'"({OURS})"', file.read_text(encoding="utf-8"))
     }
 

@@ -32,7 +32,7 @@ def test_cold_parts_stay_as_they_are_and_hot_ones_are_coloured() -> None:
 
 
 def test_heat_has_the_colours_of_the_page() -> None:
-    canvas = Path(__file__).parents[2] / "webapp" / "frontend" / "src" / "drawing" / "canvas"
+    canvas = Path(__file__).parents[2] / "frontend" / "src" / "drawing" / "canvas"
     stops = np.array(
         [list(bytes.fromhex(stop[1:])) for stop in json.loads((canvas / "heat.json").read_text())["stops"]]
     )

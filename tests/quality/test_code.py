@@ -11,15 +11,7 @@ from tests import scale
 
 ROOT = Path(__file__).parents[2]
 TOOLS = Path(sys.executable).parent
-BANDIT = (
-    "bandit",
-    "--quiet",
-    "--configfile",
-    "pyproject.toml",
-    "--exclude",
-    "webapp/frontend",
-    "--recursive",
-)
+BANDIT = ("bandit", "--quiet", "--configfile", "pyproject.toml", "--recursive")
 
 
 @pytest.mark.parametrize(

@@ -52,7 +52,7 @@ def test_python_packages_have_licences_that_are_allowed() -> None:
 
 
 def test_packages_of_the_page_have_licences_that_are_allowed() -> None:
-    lock = json.loads((ROOT / "webapp" / "frontend" / "package-lock.json").read_text(encoding="utf-8"))
+    lock = json.loads((ROOT / "frontend" / "package-lock.json").read_text(encoding="utf-8"))
     others = {}
     for path, package in lock["packages"].items():
         name = path.rpartition("node_modules/")[2]

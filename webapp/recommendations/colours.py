@@ -10,7 +10,7 @@ from typing import Any
 
 from webapp.recommendations.rules import needs_review
 
-TABLE = Path(__file__).parents[1] / "frontend" / "src" / "common" / "urgencies.json"
+TABLE = Path(__file__).parents[2] / "frontend" / "src" / "common" / "urgencies.json"
 
 
 def colour_of(recommendation: Mapping[str, Any], rank: int) -> str:

@@ -236,7 +236,7 @@ def _check(address: str, own: str, complaints: list[str]) -> None:
         complaints.append(f"asked {address}")
 
 
-AXE = Path(__file__).parents[3] / "webapp/frontend/node_modules/axe-core/axe.min.js"
+AXE = Path(__file__).parents[3] / "frontend/node_modules/axe-core/axe.min.js"
 RULES = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa"]
 
 

@@ -55,12 +55,12 @@ def test_no_code_asks_for_a_role() -> None:
     asks = re.compile(
         rf"""(?:user|me)\??\.role\b\s*(?:[!=]=|in\b)|[!=]==?\s*["'](?:{roles})["']|\bRole\.[A-Z]"""
     )
-    sources = [*WEBAPP.rglob("*.py"), *(WEBAPP / "frontend" / "src").rglob("*.ts*")]
+    sources = [*WEBAPP.rglob("*.py"), *(WEBAPP.parent / "frontend" / "src").rglob("*.ts*")]
     found = [
-        f"{path.relative_to(WEBAPP)}: {line.strip()}"
+        f"{path.relative_to(WEBAPP.parent)}: {line.strip()}"
         for path in sources
         # A migration writes down what held on its day.
-        if path.name not in NAMES_ROLES and not {"node_modules", "migrations"}.intersection(path.parts)
+        if path.name not in NAMES_ROLES and "migrations" not in path.parts
         for line in path.read_text(encoding="utf-8").splitlines()
         if asks.search(line)
     ]

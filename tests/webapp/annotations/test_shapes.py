@@ -44,9 +44,9 @@ def test_every_element_that_is_kept_has_a_word() -> None:
 
 
 def test_the_page_knows_the_same_words() -> None:
-    source = (ROOT / "webapp/frontend/src/drawing/shapes.ts").read_text()
+    source = (ROOT / "frontend/src/drawing/shapes.ts").read_text()
     assert set(re.findall(r'kind: "([a-z]+)"', source)) >= set(Shape.values)
-    said = (ROOT / "webapp/frontend/src/texts/en/drawing.ts").read_text()
+    said = (ROOT / "frontend/src/texts/en/drawing.ts").read_text()
     for shape in Shape:
         assert f'{shape.value}: "{shape.label}"' in said
         assert shape.label.lower() == shape.value
