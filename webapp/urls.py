@@ -5,7 +5,7 @@ from django.urls import include, path
 from drf_spectacular.views import SpectacularAPIView, SpectacularSwaggerView
 
 from webapp.api import health
-from webapp.page import page
+from webapp.core.page import page
 
 # Where the page is; it finds out for itself what to show.
 PAGE_ROUTES = ("", "sign-in", "scans/<str:scan>", "compare", "dashboard")

@@ -12,11 +12,11 @@ from reportlab import rl_config
 from tests.attack.answers import Answers, answers, without_cursors
 from tests.attack.people import People
 from tests.webapp.conftest import Clients
-from webapp import clock
 from webapp.accounts.deidentified import FIELDS, shown
 from webapp.accounts.models import Role, User
 from webapp.annotations.models import Annotation
 from webapp.annotations.serializers import AnnotationSerializer
+from webapp.core import clock
 from webapp.reviews import reading
 from webapp.reviews.models import Adjudication, Review
 from webapp.reviews.outcome import fields_of

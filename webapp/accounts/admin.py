@@ -20,8 +20,8 @@ from webapp.accounts import tokens
 from webapp.accounts.abilities import Ability
 from webapp.accounts.models import RefreshSession, User
 from webapp.audit.sign_ins import signed_out
-from webapp.mongo_admin import TransactionalAdmin
-from webapp.transactions import all_or_nothing
+from webapp.mongodb.admin import TransactionalAdmin
+from webapp.mongodb.transactions import all_or_nothing
 
 # The role decides the rights; groups would be a second, silent way.
 admin.site.unregister(Group)

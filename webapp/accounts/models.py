@@ -14,13 +14,13 @@ from django.core.exceptions import ValidationError
 from django.db import models
 from django.utils.crypto import salted_hmac
 
-from webapp import clock
 from webapp.accounts.abilities import Ability, abilities_of
 from webapp.audit.hashing import audited
 from webapp.audit.models import Action
 from webapp.audit.recording import acting, record
-from webapp.normal_form import NormalCharField, normal, ways_to_write
-from webapp.transactions import all_or_nothing
+from webapp.core import clock
+from webapp.core.normal_form import NormalCharField, normal, ways_to_write
+from webapp.mongodb.transactions import all_or_nothing
 
 SESSION_SALT = "webapp.accounts.models.User.session"
 

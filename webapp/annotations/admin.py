@@ -9,11 +9,11 @@ from webapp.annotations.drawing import drawing
 from webapp.annotations.models import Annotation
 from webapp.audit.models import Action
 from webapp.audit.recording import acting, record
-from webapp.mongo_admin import TransactionalAdmin
+from webapp.mongodb.admin import TransactionalAdmin
+from webapp.mongodb.transactions import all_or_nothing
 from webapp.scans.disclosing_admin import DisclosingAdmin
 from webapp.scans.models import Scan
 from webapp.scans.thumbnail import scan_link
-from webapp.transactions import all_or_nothing
 
 
 class AnnotationInline(admin.TabularInline[Annotation, Scan]):

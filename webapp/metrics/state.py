@@ -13,7 +13,7 @@ from prometheus_client.core import GaugeMetricFamily
 from prometheus_client.registry import Collector
 from pymongo.errors import PyMongoError
 
-from webapp import clock
+from webapp.core import clock
 from webapp.scans.models import Scan, Status
 
 log = logging.getLogger(__name__)

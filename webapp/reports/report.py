@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import Any
 
-from webapp import numbers
 from webapp.accounts.deidentified import de_identified, shown
 from webapp.accounts.models import User
 from webapp.accounts.pseudonyms import shown_name
@@ -12,6 +11,7 @@ from webapp.annotations.geometry import path_of
 from webapp.annotations.models import Annotation, disclose_shapes
 from webapp.annotations.serializers import shown_label
 from webapp.annotations.shapes import Shape
+from webapp.core import numbers
 from webapp.recommendations.colours import colour_of
 from webapp.reports.lines import apart
 from webapp.reports.page import Drawn, Final, Report

@@ -14,11 +14,11 @@ from django.urls import URLPattern, path, reverse
 from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
 
-from webapp import numbers
 from webapp.accounts.models import User
 from webapp.annotations.admin import AnnotationInline
 from webapp.annotations.drawing import drawing
-from webapp.mongo_admin import TransactionalAdmin
+from webapp.core import numbers
+from webapp.mongodb.admin import TransactionalAdmin
 from webapp.recommendations.doubt import with_doubts
 from webapp.reviews.admin import ReviewInline
 from webapp.scans import room, thumbnail

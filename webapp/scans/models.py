@@ -10,12 +10,12 @@ from django.db import models
 from django.db.models import Q
 from django_mongodb_backend.fields import ArrayField
 
-from webapp import clock
 from webapp.accounts.abilities import Ability
 from webapp.accounts.models import User
 from webapp.audit.hashing import audited
 from webapp.audit.viewing import OfScan
-from webapp.normal_form import NormalCharField
+from webapp.core import clock
+from webapp.core.normal_form import NormalCharField
 from webapp.recommendations.answers import State
 from webapp.recommendations.doubt import doubts_of
 from webapp.scans.limits import LIMITS, Limits

@@ -10,18 +10,17 @@ from typing import Any
 
 from django.db.models import F
 
-from webapp import clock
-from webapp.api import request_id
 from webapp.audit.models import Action
 from webapp.audit.recording import acting, record
+from webapp.core import clock, request_id
 from webapp.inference.client import POOL_SIZE, ImageRefused, ModelAnswer, ModelUnavailable, model_client
 from webapp.metrics import instruments
+from webapp.mongodb.transactions import all_or_nothing
 from webapp.recommendations.answers import Answer
 from webapp.recommendations.rules import recommend
 from webapp.scans import storage
 from webapp.scans.limits import LIMITS
 from webapp.scans.models import PREDICTION_FIELDS, Prediction, Scan, ScanQuerySet, Status
-from webapp.transactions import all_or_nothing
 
 log = logging.getLogger(__name__)
 

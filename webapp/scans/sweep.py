@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from webapp import clock
 from webapp.accounts.sessions import SessionStore
 from webapp.accounts.tokens import forget_expired
+from webapp.core import clock
 from webapp.scans import prediction, storage
 from webapp.scans.models import Prediction, Scan, Status
 

@@ -17,17 +17,16 @@ from django.db import IntegrityError
 from handlers.decoding import Examined
 from handlers.pixels import grey_of
 from handlers.png import encode_png
-from webapp import clock
 from webapp.accounts.models import User
-from webapp.api import request_id
 from webapp.audit.models import Action
 from webapp.audit.recording import record
+from webapp.core import clock, request_id
 from webapp.inference.client import ModelAnswer
+from webapp.mongodb.transactions import all_or_nothing
 from webapp.scans import differences, storage
 from webapp.scans.differences import Difference
 from webapp.scans.file_facts import file_facts
 from webapp.scans.models import Scan, Status
-from webapp.transactions import all_or_nothing
 
 # The request that uploads a scan predicts it, too; for this long nobody else does.
 FIRST_CLAIM = timedelta(seconds=30)
