@@ -17,7 +17,7 @@ from pymongo.database import Database
 
 from tests.webapp.conftest import Clients
 from webapp.accounts.models import User
-from webapp.reviews import following
+from webapp.scans import following
 from webapp.scans.limits import LIMITS
 from webapp.scans.models import Scan
 

@@ -1,4 +1,4 @@
-"""Scans over the API: upload, list, look, predict again, delete; and the history."""
+"""Scans over the API: upload, list, look, predict again, delete."""
 
 from __future__ import annotations
 
@@ -6,7 +6,6 @@ import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future
 from dataclasses import asdict
-from itertools import chain
 from typing import Any
 
 from django.http import FileResponse, Http404, HttpResponse
@@ -26,7 +25,6 @@ from webapp.accounts.abilities import Ability
 from webapp.accounts.deidentified import asked_id, de_identified
 from webapp.accounts.models import User
 from webapp.accounts.permissions import NeedsAbility
-from webapp.annotations.models import Annotation, disclose_shapes
 from webapp.api.errors import Unavailable
 from webapp.api.negotiation import PictureNegotiation
 from webapp.api.parsers import JSONParser, MultiPartParser
@@ -43,13 +41,12 @@ from webapp.scans.pictures import send_picture, send_thumbnail
 from webapp.scans.serializers import (
     CountSerializer,
     DetailsSerializer,
-    HistorySerializer,
     RepredictSerializer,
     ScanSerializer,
     UploadedSerializer,
     UploadSerializer,
 )
-from webapp.scans.worklist import Ordering, ScanPages, WorklistPages
+from webapp.scans.worklist import Ordering, WorklistPages
 
 ID = OpenApiParameter("id", OpenApiTypes.STR, OpenApiParameter.PATH)
 PICTURE = OpenApiResponse(OpenApiTypes.BINARY, description="The picture's bytes.")
@@ -293,19 +290,3 @@ class ScanViewSet(
                 "Only who uploaded a scan, or an administrator, may change or delete it."
             )
         return user
-
-
-class HistoryViewSet(mixins.ListModelMixin, VisibleScansViewSet):
-    """A record per scan, newest first."""
-
-    serializer_class = HistorySerializer
-    pagination_class = ScanPages
-
-    def list(self, request: Request, *args: Any, **kwargs: Any) -> Response:
-        """What was uploaded, what the model said of it, and what people drew."""
-        page = self.paginate_queryset(self.filter_queryset(self.get_queryset())) or []
-        assert isinstance(request.user, User)
-        drawn = Annotation.objects.by_scan(page, request.user)
-        disclose_shapes(request.user, chain.from_iterable(drawn.values()))
-        context = {**self.get_serializer_context(), "annotations": drawn}
-        return self.get_paginated_response(HistorySerializer(page, many=True, context=context).data)
