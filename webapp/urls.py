@@ -1,7 +1,7 @@
 """All addresses of the web app."""
 
 from django.contrib import admin
-from django.urls import include, path
+from django.urls import URLPattern, URLResolver, include, path
 from drf_spectacular.views import SpectacularAPIView, SpectacularSwaggerView
 from rest_framework.routers import DefaultRouter
 
@@ -24,7 +24,7 @@ PAGE_ROUTES = ("", "sign-in", "scans/<str:scan>", "compare", "dashboard")
 router = DefaultRouter()
 router.register("scans", ScanViewSet, basename="scan")
 router.register("history", HistoryViewSet, basename="history")
-api = [
+api: list[URLPattern | URLResolver] = [
     path("auth/", include("webapp.accounts.urls")),
     path("scans/<str:id>/annotations/", ScanAnnotationsView.as_view(), name="scan-annotations"),
     path("scans/<str:id>/review/", ReviewView.as_view(), name="scan-review"),

@@ -36,7 +36,7 @@ def _signed_out(sender: object, user: Model | None, **_: Any) -> None:
 
 def _failed(sender: object, credentials: dict[str, Any], **_: Any) -> None:
     name = str(credentials.get("username", ""))
-    known = get_user_model().objects.filter(username=name).values_list("pk", flat=True).first()
+    known = get_user_model()._default_manager.filter(username=name).values_list("pk", flat=True).first()
     # People type passwords where names belong. A keyed hash tells only whether two tries had the same name.
     object_id = known or salted_hmac("webapp.audit.sign_ins", name, algorithm="sha256").hexdigest()
     record(Action.SIGN_IN_FAILED, ANONYMOUS, "user" if known else "unknown name", object_id=object_id)

@@ -9,13 +9,13 @@ from rest_framework import serializers
 
 from webapp.accounts.deidentified import DeIdentified
 from webapp.annotations.serializers import AnnotationSerializer
+from webapp.scans.answered_serializers import CONFIDENCE_HELP, OR_NULL, PREDICTION_HELP, AnsweredSerializer
 from webapp.scans.final_serializers import FinalReadingSerializer, shown_final_reading
-from webapp.scans.limits_serializers import CONFIDENCE_HELP, OR_NULL, PREDICTION_HELP, LimitsSerializer
 from webapp.scans.models import Scan
 from webapp.scans.serializers import DoubtsField, caveats, image_path, overlay_path
 
 
-class HistorySerializer(DeIdentified, LimitsSerializer):
+class HistorySerializer(DeIdentified, AnsweredSerializer):
     """A line of the history per scan."""
 
     id = serializers.CharField()

@@ -20,7 +20,7 @@ from handlers.formats import media_type
 from serving.errors import ServingError
 from serving.keys import InferenceKey, ManagementKey
 from serving.management import ManagementClient, ModelVersion
-from webapp.recommendations.answers import State
+from webapp.recommendations.answers import Answer, State
 
 log = logging.getLogger(__name__)
 
@@ -29,9 +29,9 @@ PING_TIMEOUT_S = 2.0
 CARD_TIMEOUT_S = 4.0
 PAUSES_S = (0.1, 0.3)  # before the second and third try
 POOL_SIZE = 32
-# The overlay shows a reader where to look; the scan and the heat map, from which it can be drawn again, are kept
-# without loss. As PNG it would be four fifths of the answer and of what is stored.
-OVERLAY_FORMAT = "jpeg"
+# The overlay is drawn of the stored scan and heat map when somebody asks for it. Handlers of earlier versions draw it all
+# the same; as JPEG it is a fraction of the answer, as PNG it was four fifths.
+WITHOUT_OVERLAY = {"X-Overlay": "false", "X-Overlay-Format": "jpeg"}
 # TorchServe: no workers or a full queue, and a worker that died while it had the request.
 BUSY_STATUSES = frozenset({502, 503, 504, 507})
 
@@ -65,7 +65,6 @@ class ModelAnswer:
     weights_sha256: str
     quality: dict[str, Any]
     gradcam_label: str
-    overlay: bytes
     heatmap: bytes
     regions: list[dict[str, Any]] = field(default_factory=list)
     caveats: list[str] = field(default_factory=list)
@@ -91,7 +90,6 @@ class ModelAnswer:
             weights_sha256=answer["model"]["weights_sha256"],
             quality=answer["quality"],
             gradcam_label=gradcam["label"],
-            overlay=base64.b64decode(gradcam["overlay"]),
             heatmap=base64.b64decode(gradcam["heatmap"]),
             regions=gradcam["regions"],
             # Archives of earlier handlers don't tell these.
@@ -105,6 +103,11 @@ class ModelAnswer:
             nearest=answer.get("nearest") or [],
             calibration=answer.get("calibration") or "",
         )
+
+    @property
+    def answer(self) -> Answer:
+        """What the model says, as far as it says something."""
+        return Answer(self.label, self.state, self.because, tuple(self.prediction_set or ()), self.group)
 
 
 class ModelClient:
@@ -135,7 +138,7 @@ class ModelClient:
         path = f"/predictions/{quote(self._model)}" + (f"/{quote(version)}" if version else "")
         # TorchServe drops a query on this path, so options of a raw body travel as headers.
         kind = media_type(image) or "application/octet-stream"
-        headers = {"Content-Type": kind, "X-Request-Id": request_id, "X-Overlay-Format": OVERLAY_FORMAT}
+        headers = {"Content-Type": kind, "X-Request-Id": request_id, **WITHOUT_OVERLAY}
         if label:
             headers["X-Label"] = label
         response = self._post(path, image, headers, deadline_s)
@@ -165,9 +168,9 @@ class ModelClient:
     def is_ready(self) -> bool:
         """Whether the model server answers and has a worker for the version that answers by default.
 
-        What its ping says is not enough: it is content without any model, and discontent for as long as one worker
-        of any version is missing. In a container it has to be: there its key is published, and its readiness told,
-        once the models are served.
+        Its ping alone does not tell: it succeeds without any model, and fails while one worker of any version is
+        missing. In a container, where the management is out of reach, the ping has to do: the key is published there,
+        and readiness reported, once the models are served.
         """
         try:
             ping = self._session.get(

@@ -42,7 +42,7 @@ class ReportView(APIView):
         assert isinstance(request.user, User)
         scan = visible_scan(request.user, id)
         try:
-            with room.taken_for(scan.image_name, with_overlay=bool(scan.overlay_name)):
+            with room.taken_for(scan.image_name, with_overlay=bool(scan.heatmap_name)):
                 content = pdf(report_of(scan, request.user), clock.now())
         except FileNotFoundError as error:
             raise Http404 from error

@@ -27,6 +27,7 @@ from webapp.scans.deletion import delete_scan
 from webapp.scans.disclosing_admin import DisclosingAdmin
 from webapp.scans.final import FinalReading
 from webapp.scans.models import Prediction, Scan
+from webapp.scans.serializers import overlay_path
 
 NOTHING = "–"
 
@@ -63,7 +64,7 @@ class PredictionInline(admin.TabularInline[Prediction, Scan]):
     @admin.display(description="Probability")
     def probability(self, prediction: Prediction) -> str:
         """Of the label, where the model has said one."""
-        share = numbers.probability(prediction.confidence, decimals=1)
+        share = numbers.probability(prediction.confidence or 0, decimals=1)
         return with_doubts(share if prediction.answer.names_label else NOTHING, prediction.quality)
 
     @admin.display(description="Why")
@@ -219,7 +220,7 @@ class ScanAdmin(DisclosingAdmin[Scan], TransactionalAdmin[Scan]):
     def pictures(self, scan: Scan) -> SafeString:
         """The scan, with its heat map once it is predicted, and with what was drawn on it."""
         figures = [(_link("scan-image", scan), "The scan")]
-        if scan.overlay_name:
+        if overlay_path(scan):
             spoke = "What spoke for" if scan.answer.is_given else "What would have spoken for"
             figures.append((_link("scan-overlay", scan), f"{spoke} {scan.gradcam_label} (Grad-CAM)"))
         figures += added_pictures(scan)

@@ -9,7 +9,8 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 from webapp.audit.objects import follows
-from webapp.scans.models import PREDICTION_FIELDS, Prediction, Scan
+from webapp.scans.answered import PREDICTION_FIELDS
+from webapp.scans.models import Prediction, Scan
 
 CHUNK = 500
 

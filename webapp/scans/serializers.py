@@ -14,13 +14,13 @@ from handlers.dicom_identity import checked_date
 from webapp.accounts.deidentified import DeIdentified
 from webapp.accounts.models import User
 from webapp.api.fields import NumberField, PatternField, TextField, WrittenNumberField
+from webapp.scans.answered_serializers import CONFIDENCE_HELP, OR_NULL, PREDICTION_HELP, AnsweredSerializer
 from webapp.scans.differences import ENTERED, FoundIn
 from webapp.scans.final_serializers import (
     FinalReadingSerializer,
     RecommendationSerializer,
     shown_final_reading,
 )
-from webapp.scans.limits_serializers import CONFIDENCE_HELP, OR_NULL, PREDICTION_HELP, LimitsSerializer
 from webapp.scans.models import Eye, Scan, Status
 from webapp.scans.scale import LARGEST, SMALLEST
 
@@ -153,7 +153,7 @@ class DoubtsField(serializers.ListField):
         )
 
 
-class ScanSerializer(DeIdentified, LimitsSerializer):
+class ScanSerializer(DeIdentified, AnsweredSerializer):
     """A scan with its newest prediction; who reads de-identified data sees what `deidentified.py` leaves of it."""
 
     id = serializers.CharField()
@@ -313,4 +313,4 @@ def caveats(scan: Scan) -> list[str]:
 
 def overlay_path(scan: Scan) -> str | None:
     """Address of the image with its heat map, or None while there is none."""
-    return reverse("scan-overlay", args=[scan.pk]) if scan.overlay_name else None
+    return reverse("scan-overlay", args=[scan.pk]) if scan.heatmap_name or scan.stored_overlay else None
