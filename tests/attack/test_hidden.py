@@ -12,8 +12,9 @@ from reportlab import rl_config
 from tests.attack.answers import Answers, answers, without_cursors
 from tests.attack.people import People
 from tests.webapp.conftest import Clients
+from webapp.accounts.abilities import Role
 from webapp.accounts.deidentified import FIELDS, shown
-from webapp.accounts.models import Role, User
+from webapp.accounts.models import User
 from webapp.annotations.models import Annotation
 from webapp.annotations.serializers import AnnotationSerializer
 from webapp.core import clock
