@@ -19,7 +19,7 @@ from benchmarks.errors import BenchmarkError
 from benchmarks.report import Goal, Report, percentile
 from benchmarks.stack import REQUEST_TIMEOUT_S, OwnStack
 from operations.stack.services import MODEL_SERVER
-from webapp.inference.torchserve import OVERLAY_FORMAT
+from webapp.inference.torchserve import WITHOUT_OVERLAY
 
 SIMULATED = {"NORMAL": 4, "CNV": 4, "DME": 4}
 SIMULATED_HEIGHT, SIMULATED_WIDTH = 496, 768
@@ -27,7 +27,6 @@ JPEG_QUALITY = 92
 WARM_UP = 5
 PREDICTED, QUEUED = 201, 202
 MODEL = "retina-oct"
-AS_THE_WEB_APP_ASKS = {"X-Overlay-Format": OVERLAY_FORMAT}
 OVERHEAD_LIMIT_MS = 25.0
 AWAY_LIMIT_MS = 5000.0
 """A person waits: the answer comes, with a prediction or without."""
@@ -178,7 +177,7 @@ def _send(
 
 
 def _call(session: requests.Session, stack: OwnStack, image: bytes) -> float:
-    headers = stack.key().headers() | AS_THE_WEB_APP_ASKS
+    headers = stack.key().headers() | WITHOUT_OVERLAY
     started = time.perf_counter()
     answer = session.post(
         f"{stack.inference_url}/predictions/{MODEL}", headers=headers, data=image, timeout=REQUEST_TIMEOUT_S

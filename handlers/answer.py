@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, TypedDict
+from typing import Any, NotRequired, TypedDict
 
 import orjson
 
@@ -42,13 +42,16 @@ class Region(TypedDict):
 
 
 class Explanation(TypedDict):
-    """Grad-CAM for `label`: an overlay of `media_type` and an 8-bit grey PNG heat map, both base64, of the image's size."""
+    """Grad-CAM for `label`: an 8-bit grey PNG heat map and, unless the caller does without, an overlay of `media_type`.
+
+    Both are base64, and of the image's size.
+    """
 
     label: str
-    media_type: str
-    overlay: str
     heatmap: str
     regions: list[Region]
+    media_type: NotRequired[str]
+    overlay: NotRequired[str]
 
 
 class Quality(TypedDict):

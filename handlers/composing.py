@@ -71,20 +71,21 @@ def image_facts(item: Predicted) -> tuple[Quality, ImageFacts] | None:
 
 
 def explanation(item: Predicted) -> Explanation | None:
-    """The drawn heat map, if one is wanted."""
+    """The heat map and what is drawn of it, as far as it is wanted."""
     if item.explained is None:
         return None
     (label, cam), picture = item.explained, item.loaded.picture
     heat = heatmap.heat(cam, picture.width, picture.height)
-    overlay_format = item.loaded.request.options.overlay_format
-    drawn, media_type = overlay.encode_overlay(overlay.draw(picture.pixels, heat), overlay_format)
-    return Explanation(
+    composed = Explanation(
         label=label,
-        media_type=media_type,
-        overlay=base64.b64encode(drawn).decode(),
         heatmap=base64.b64encode(overlay.encode_heat(heat)).decode(),
         regions=heatmap.regions(heat),
     )
+    options = item.loaded.request.options
+    if options.overlay:
+        drawn, media_type = overlay.encode_overlay(overlay.draw(picture.pixels, heat), options.overlay_format)
+        composed["media_type"], composed["overlay"] = media_type, base64.b64encode(drawn).decode()
+    return composed
 
 
 def answer(

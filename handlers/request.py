@@ -17,8 +17,13 @@ from handlers.overlay import MEDIA_TYPES
 
 IMAGE_FIELDS = ("body", "data", "image")
 """Where the image lies: the raw body; gRPC and forms by TorchServe's habit; JSON and forms."""
-OPTIONS = ("explain", "label", "overlay_format")
-HEADERS = {"x-explain": "explain", "x-label": "label", "x-overlay-format": "overlay_format"}
+OPTIONS = ("explain", "label", "overlay_format", "overlay")
+HEADERS = {
+    "x-explain": "explain",
+    "x-label": "label",
+    "x-overlay-format": "overlay_format",
+    "x-overlay": "overlay",
+}
 """TorchServe drops the query of /predictions and /explanations, so that raw bodies bring options as headers."""
 ROUTING = ("model_name", "model_version")
 """Query parameters by which TorchServe's /invocations finds the model."""
@@ -37,11 +42,12 @@ TRUE = "True"
 
 @dataclass(frozen=True)
 class Options:
-    """What is wanted: an explanation or not, of which label (None: the most probable), drawn in which format."""
+    """What is wanted: an explanation or not, of which label (None: the most probable), drawn or not, in which format."""
 
     explain: bool = True
     label: str | None = None
     overlay_format: str = "png"
+    overlay: bool = True
 
 
 @dataclass(frozen=True)
@@ -219,18 +225,21 @@ def _options(given: Mapping[str, Any], labels: Sequence[str]) -> Options:
         )
     label, overlay_format = given.get("label"), given.get("overlay_format")
     return Options(
-        explain=_boolean(given.get("explain", True)),
+        explain=_boolean("explain", given),
+        overlay=_boolean("overlay", given),
         label=None if label is None else _one_of("label", label, labels),
         overlay_format=_one_of("overlay_format", overlay_format or "png", tuple(MEDIA_TYPES)),
     )
 
 
-def _boolean(value: Any) -> bool:
+def _boolean(name: str, given: Mapping[str, Any]) -> bool:
+    """An option that is on unless it is given."""
+    value = given.get(name, True)
     if isinstance(value, bool):
         return value
     found = WORDS.get(bytes_of(value).decode(errors="replace").lower())
     if found is None:
-        raise InvalidOption("The option explain must be true or false.")
+        raise InvalidOption(f"The option {name} must be true or false.")
     return found
 
 

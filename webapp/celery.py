@@ -8,8 +8,8 @@ from typing import Any
 from celery import Celery, signals
 from django.conf import settings
 
-from webapp.api import request_id
-from webapp.clock_watch import ClockWatch
+from webapp.core import request_id
+from webapp.core.clock_watch import ClockWatch
 from webapp.metrics.folder import count_in_files
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "webapp.settings")

@@ -48,7 +48,7 @@ from urllib.parse import urlsplit, urlunsplit
 import django_stubs_ext
 from django.core.exceptions import ImproperlyConfigured
 
-from webapp import logs
+from webapp.core import logs
 
 # Lets classes of Django be written with their model, as the type checker wants it: `ModelAdmin[Scan]`.
 django_stubs_ext.monkeypatch()
@@ -104,9 +104,9 @@ CSRF_TRUSTED_ORIGINS = _words("RETINOTE_TRUSTED_ORIGINS")
 PROXIES = int(os.environ.get("RETINOTE_PROXIES", "0"))
 
 INSTALLED_APPS = [
-    "webapp.contrib.MongoAdminConfig",
-    "webapp.contrib.MongoAuthConfig",
-    "webapp.contrib.MongoContentTypesConfig",
+    "webapp.mongodb.contrib.MongoAdminConfig",
+    "webapp.mongodb.contrib.MongoAuthConfig",
+    "webapp.mongodb.contrib.MongoContentTypesConfig",
     "django.contrib.sessions",
     "django.contrib.messages",
     "whitenoise.runserver_nostatic",
@@ -117,7 +117,7 @@ INSTALLED_APPS = [
     "drf_spectacular",
     "drf_spectacular_sidecar",
     "webapp.audit",  # before axes, whose listeners may end the telling of a failed sign-in
-    "webapp.contrib.MongoAxesConfig",
+    "webapp.mongodb.contrib.MongoAxesConfig",
     "webapp.accounts",
     "webapp.inference",
     "webapp.gateway",
@@ -130,9 +130,9 @@ INSTALLED_APPS = [
 ]
 # Sign-in failures are counted in the cache, so the tables of axes are not made.
 MIGRATION_MODULES = {
-    "admin": "webapp.migrations_for.admin",
-    "auth": "webapp.migrations_for.auth",
-    "contenttypes": "webapp.migrations_for.contenttypes",
+    "admin": "webapp.mongodb.migrations_for.admin",
+    "auth": "webapp.mongodb.migrations_for.auth",
+    "contenttypes": "webapp.mongodb.migrations_for.contenttypes",
     "axes": None,
 }
 DEFAULT_AUTO_FIELD = "django_mongodb_backend.fields.ObjectIdAutoField"
@@ -142,7 +142,7 @@ SILENCED_SYSTEM_CHECKS = ["axes.W001"]
 
 MIDDLEWARE = [
     "webapp.metrics.middleware.MetricsMiddleware",
-    "webapp.api.request_id.RequestIdMiddleware",
+    "webapp.core.request_id.RequestIdMiddleware",
     "webapp.api.slashes.SlashMiddleware",
     "webapp.api.client_address.ClientAddressMiddleware",
     # What adds headers stands before all that answers by itself.
@@ -202,7 +202,7 @@ CACHES = {
     "default": {"BACKEND": "django.core.cache.backends.redis.RedisCache", "LOCATION": _cache_url}
     if _cache_url
     else {
-        "BACKEND": "webapp.counting_cache.CountingFileCache",
+        "BACKEND": "webapp.core.counting_cache.CountingFileCache",
         "LOCATION": DATA_DIR / "cache",
         # When it is full, counts of failed sign-ins are thrown out at random: not after 300, Django's default.
         "OPTIONS": {"MAX_ENTRIES": 20_000},

@@ -85,7 +85,7 @@ class WebApp:
             *("--bind", f"[{self.host}]:{self.port}" if ":" in self.host else f"{self.host}:{self.port}"),
             *("--workers", str(workers), "--threads", str(THREADS_PER_WEB_WORKER)),
             *("--timeout", str(HEARTBEAT_TIMEOUT_S)),
-            *("--logger-class", "webapp.access_log.AccessLogger", "--access-logfile", "-"),
+            *("--logger-class", "webapp.core.access_log.AccessLogger", "--access-logfile", "-"),
             "--no-control-socket",
             # Another folder's disk must not be able to stall the heartbeat of a worker. gunicorn makes a file in it
             # whose name nobody knows and nobody can guess.

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from webapp.accounts.models import Role, User
+from webapp.accounts.abilities import Role
+from webapp.accounts.models import User
 
 
 @dataclass(frozen=True)

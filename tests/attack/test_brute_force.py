@@ -16,7 +16,7 @@ from rest_framework.test import APIClient
 
 from tests.webapp.conftest import PASSWORD, Clients
 from webapp.accounts.models import User
-from webapp.counting_cache import CountingFileCache
+from webapp.core.counting_cache import CountingFileCache
 
 TOKEN, SESSION = "/api/v1/auth/token/", "/api/v1/auth/session/"
 PAIR = project_settings.AXES_FAILURE_LIMIT

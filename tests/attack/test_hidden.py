@@ -12,18 +12,20 @@ from reportlab import rl_config
 from tests.attack.answers import Answers, answers, without_cursors
 from tests.attack.people import People
 from tests.webapp.conftest import Clients
-from webapp import clock
+from webapp.accounts.abilities import Role
 from webapp.accounts.deidentified import FIELDS, shown
-from webapp.accounts.models import Role, User
+from webapp.accounts.models import User
 from webapp.annotations.models import Annotation
 from webapp.annotations.serializers import AnnotationSerializer
+from webapp.core import clock
+from webapp.history.serializers import HistorySerializer
 from webapp.reviews import reading
 from webapp.reviews.models import Adjudication, Review
 from webapp.reviews.outcome import fields_of
 from webapp.reviews.serializers import AdjudicationSerializer, ReviewSerializer
 from webapp.scans.final import By, FinalReading
 from webapp.scans.models import Scan
-from webapp.scans.serializers import HistorySerializer, ScanSerializer, UploadedSerializer
+from webapp.scans.serializers import ScanSerializer, UploadedSerializer
 
 BOX = {"type": "FragmentSelector", "value": "xywh=pixel:10,10,20,20"}
 Predicted = Callable[..., Scan]

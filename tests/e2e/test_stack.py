@@ -257,7 +257,7 @@ VERIFY_SCANS = """
 import io, sys
 import numpy as np
 from PIL import Image
-from webapp import clock
+from webapp.core import clock
 from webapp.accounts.models import User
 from webapp.inference.model_server import model_client
 from webapp.scans import storage

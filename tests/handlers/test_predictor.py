@@ -151,6 +151,12 @@ def test_no_explanation_when_none_is_wanted(predictor: Predictor) -> None:
     assert "gradcam" not in answer(predictor, png_bytes(), explain=False)
 
 
+def test_no_overlay_is_drawn_for_who_does_without(predictor: Predictor) -> None:
+    whole, less = (answer(predictor, png_bytes(), overlay=wanted)["gradcam"] for wanted in (True, False))
+    assert whole.keys() - less.keys() == {"overlay", "media_type"}
+    assert all(whole[name] == less[name] for name in less)
+
+
 def test_an_overlay_can_be_jpeg(predictor: Predictor) -> None:
     gradcam = answer(predictor, png_bytes(), overlay_format="jpeg")["gradcam"]
     assert gradcam["media_type"] == "image/jpeg"

@@ -59,9 +59,9 @@ def test_a_form_field_keeps_its_own_type() -> None:
 
 
 def test_headers_bring_options_with_a_raw_body() -> None:
-    headers = {"X-Explain": "False", "x-label": "NORMAL", "X-OVERLAY-FORMAT": "jpeg"}
+    headers = {"X-Explain": "False", "x-label": "NORMAL", "X-OVERLAY-FORMAT": "jpeg", "X-Overlay": "false"}
     options = read({"body": bytearray(IMAGE)}, headers).options
-    assert options == Options(explain=False, label="NORMAL", overlay_format="jpeg")
+    assert options == Options(explain=False, label="NORMAL", overlay_format="jpeg", overlay=False)
 
 
 def test_query_parameters_of_invocations_bring_options() -> None:
@@ -89,6 +89,7 @@ def test_explanations_are_told_by_torchserves_own_header() -> None:
         ({"overlay_format": "gif"}, "Unknown overlay_format 'gif'. Known are png, jpeg"),
         ({"explain": "maybe"}, "explain must be true or false"),
         ({"explain": 1.5}, "explain must be true or false"),
+        ({"overlay": "some"}, "overlay must be true or false"),
         ({"label": "\ud800"}, "Unknown label"),
         ({"explain": "\ud800"}, "explain must be true or false"),
         ({"\ud800": 1}, "Unknown option"),

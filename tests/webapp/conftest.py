@@ -22,7 +22,8 @@ from rest_framework.test import APIClient
 from tests.images import png_bytes
 from tests.services import ModelServer, free_ports
 from webapp.accounts import tokens
-from webapp.accounts.models import Role, User
+from webapp.accounts.abilities import Role
+from webapp.accounts.models import User
 from webapp.inference import torchserve
 from webapp.scans.models import Scan, Status
 

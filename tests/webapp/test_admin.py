@@ -17,7 +17,8 @@ from rest_framework.response import Response
 from tests.services import ModelServer
 from tests.webapp.conftest import PASSWORD, Clients
 from webapp.accounts import tokens
-from webapp.accounts.models import RefreshSession, Role, User
+from webapp.accounts.abilities import Role
+from webapp.accounts.models import RefreshSession, User
 from webapp.annotations.models import Annotation
 from webapp.reviews.models import Review
 from webapp.scans.models import Prediction, Scan, Status

@@ -17,8 +17,7 @@ from pymongo.database import Database
 
 from tests.webapp.conftest import Clients
 from webapp.accounts.models import User
-from webapp.reviews import following
-from webapp.scans.limits import LIMITS
+from webapp.scans import following
 from webapp.scans.models import Scan
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -26,6 +25,8 @@ pytestmark = pytest.mark.django_db(transaction=True)
 APPS = ("accounts", "scans", "annotations", "reviews")
 SELECTOR = {"type": "FragmentSelector", "value": "xywh=pixel:120,88,64,40"}
 PROBABILITIES = {"CNV": 0.91, "NORMAL": 0.09}
+OF_STATES = ("familiarity", "known", "prediction_set", "state", "because", "group", "nearest", "calibration")
+"""Fields of an answer that came last."""
 
 
 @pytest.fixture
@@ -181,12 +182,12 @@ def test_documents_of_the_version_before_are_read_while_both_run(
         "waited_ms",
         "acquired",
         "device",
-        *LIMITS,
+        *OF_STATES,
     )
     fresh_database["scans_scan"].update_one(
         {"_id": old_scan}, {"$unset": dict.fromkeys([*newer, "caveats"], "")}
     )
-    fresh_database["scans_prediction"].update_many({}, {"$unset": dict.fromkeys(LIMITS, "")})
+    fresh_database["scans_prediction"].update_many({}, {"$unset": dict.fromkeys(OF_STATES, "")})
     later = ("blind", "blind_by_server", "after_others", "model_state", "model_set", "model_group")
     fresh_database["reviews_review"].update_many({}, {"$unset": dict.fromkeys(later, "")})
     fresh_database["accounts_user"].update_many({}, {"$unset": {"reads_blind": ""}})

@@ -1,4 +1,4 @@
-"""What each role may do: one table, which the web app and its page ask by name. What isn't in it is denied."""
+"""The roles, and what each may do: one table, which web app and page ask by ability. What isn't in it is denied."""
 
 from __future__ import annotations
 
@@ -25,12 +25,25 @@ class Ability(models.TextChoices):
     MANAGE = "may_manage", "Opens the administration, changes and deletes what is others'"
 
 
+class Role(models.TextChoices):
+    """What somebody is; the table below says what that allows."""
+
+    CLINICIAN = "clinician", "Clinician: own scans and those of the own clinic"
+    RESEARCHER = "researcher", "Researcher: reads all scans, de-identified"
+    ADMINISTRATOR = "administrator", "Administrator: everything"
+
+
+def roles() -> list[tuple[str, str]]:
+    """All roles, with their words: a new one is no change of the database."""
+    return Role.choices
+
+
 ABILITIES: Mapping[str, frozenset[Ability]] = {
-    "clinician": frozenset(
+    Role.CLINICIAN: frozenset(
         {Ability.SEE_CLINIC, Ability.SEE_PATIENTS, Ability.UPLOAD, Ability.READ, Ability.EXPORT}
     ),
-    "researcher": frozenset({Ability.SEE_ALL, Ability.SEE_READINGS, Ability.EXPORT}),
-    "administrator": frozenset(Ability),
+    Role.RESEARCHER: frozenset({Ability.SEE_ALL, Ability.SEE_READINGS, Ability.EXPORT}),
+    Role.ADMINISTRATOR: frozenset(Ability),
 }
 """By the value of the role. A role without a row may do nothing and sees nothing."""
 

@@ -8,20 +8,18 @@ from django.contrib import admin, messages
 from django.contrib.auth.admin import UserAdmin as DjangoUserAdmin
 from django.contrib.auth.models import Group
 from django.core.exceptions import ValidationError
-from django.db.models import Count, QuerySet
+from django.db.models import QuerySet
 from django.forms import ModelForm
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.urls import reverse
-from django.utils.html import format_html_join
-from django.utils.http import urlencode
-from django.utils.safestring import SafeString
 
 from webapp.accounts import tokens
 from webapp.accounts.abilities import Ability
+from webapp.accounts.admin_additions import added_facts, added_sections
 from webapp.accounts.models import RefreshSession, User
 from webapp.audit.sign_ins import signed_out
-from webapp.mongo_admin import TransactionalAdmin
-from webapp.transactions import all_or_nothing
+from webapp.mongodb.admin import TransactionalAdmin
+from webapp.mongodb.transactions import all_or_nothing
 
 # The role decides the rights; groups would be a second, silent way.
 admin.site.unregister(Group)
@@ -43,14 +41,13 @@ class UserAdmin(TransactionalAdmin[User], DjangoUserAdmin[User]):
     )
     list_filter = ("role", "is_adjudicator", "is_active", "clinic")
     search_fields = ("username", "first_name", "last_name", "clinic")
-    readonly_fields = ("last_login", "date_joined", "uploads")
+    readonly_fields = ("last_login", "date_joined")
     filter_horizontal = ()
     fieldsets = (
         (None, {"fields": ("username", "password", "is_active")}),
         ("Role", {"fields": ("role", "is_adjudicator", "clinic")}),
         ("Person", {"fields": ("first_name", "last_name", "email")}),
         ("Dates", {"fields": ("last_login", "date_joined")}),
-        ("Scans", {"fields": ("uploads",)}),
     )
     add_fieldsets = (
         (None, {"classes": ("wide",), "fields": ("username", "usable_password", "password1", "password2")}),
@@ -97,21 +94,13 @@ class UserAdmin(TransactionalAdmin[User], DjangoUserAdmin[User]):
             return HttpResponseRedirect(reverse("admin:password_change"))
         return super().user_change_password(request, id, form_url)
 
-    @admin.display(description="Uploaded")
-    def uploads(self, user: User) -> SafeString | str:
-        """How many scans the user has brought into which clinic: those of a former one stay there."""
-        listed = reverse("admin:scans_scan_changelist")
-        found = user.scans.order_by("clinic").values("clinic").annotate(count=Count("pk"))
-        rows = (
-            (
-                listed,
-                urlencode({"user": user.pk, "clinic": entry["clinic"]}),
-                entry["count"],
-                entry["clinic"] or "without a clinic",
-            )
-            for entry in found
-        )
-        return format_html_join("", '<div><a href="{}?{}">{}</a> {}</div>', rows) or "nothing"
+    def get_readonly_fields(self, request: HttpRequest, obj: User | None = None) -> list[Any]:
+        """With what other apps tell of a user."""
+        return [*super().get_readonly_fields(request, obj), *added_facts()]
+
+    def get_fieldsets(self, request: HttpRequest, obj: User | None = None) -> list[Any]:
+        """With what other apps tell of a user, behind the rest; nothing of one who is being made."""
+        return [*super().get_fieldsets(request, obj), *(added_sections() if obj else ())]
 
     def get_deleted_objects(self, objs: Any, request: HttpRequest) -> Any:
         """Sign-ins can't be deleted alone, yet they go with their user; scans and verdicts protect theirs."""

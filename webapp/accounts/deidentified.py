@@ -10,10 +10,10 @@ from collections.abc import Mapping
 from enum import Enum, auto
 from typing import Any
 
-from webapp import opaque
 from webapp.accounts.abilities import Ability
 from webapp.accounts.models import User
 from webapp.accounts.pseudonyms import pseudonym
+from webapp.core import opaque
 
 ID = re.compile("[0-9a-f]{24}")
 

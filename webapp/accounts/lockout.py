@@ -19,8 +19,8 @@ from django.http import HttpRequest, HttpResponse, JsonResponse
 
 from webapp.accounts.models import User
 from webapp.api.errors import API_PATH, body
-from webapp.counting_cache import count_up
-from webapp.normal_form import normal
+from webapp.core.counting_cache import count_up
+from webapp.core.normal_form import normal
 
 log = logging.getLogger(__name__)
 MESSAGE = "Too many failed sign-ins with this name or from this address. Wait ten minutes and try again."

@@ -14,23 +14,15 @@ from django.core.exceptions import ValidationError
 from django.db import models
 from django.utils.crypto import salted_hmac
 
-from webapp import clock
-from webapp.accounts.abilities import Ability, abilities_of
+from webapp.accounts.abilities import Ability, Role, abilities_of, roles
 from webapp.audit.hashing import audited
 from webapp.audit.models import Action
 from webapp.audit.recording import acting, record
-from webapp.normal_form import NormalCharField, normal, ways_to_write
-from webapp.transactions import all_or_nothing
+from webapp.core import clock
+from webapp.core.normal_form import NormalCharField, normal, ways_to_write
+from webapp.mongodb.transactions import all_or_nothing
 
 SESSION_SALT = "webapp.accounts.models.User.session"
-
-
-class Role(models.TextChoices):
-    """What somebody is; webapp/accounts/abilities.py says what that allows."""
-
-    CLINICIAN = "clinician", "Clinician: own scans and those of the own clinic"
-    RESEARCHER = "researcher", "Researcher: reads all scans, de-identified"
-    ADMINISTRATOR = "administrator", "Administrator: everything"
 
 
 class UserManager(DjangoUserManager["User"]):
@@ -58,7 +50,7 @@ class User(AbstractUser):
     )
     first_name = NormalCharField("first name", max_length=150, blank=True)
     last_name = NormalCharField("last name", max_length=150, blank=True)
-    role = models.CharField(max_length=16, choices=Role.choices, default=Role.CLINICIAN)
+    role = models.CharField(max_length=16, choices=roles, default=Role.CLINICIAN)
     clinic = NormalCharField(
         max_length=80, blank=True, help_text="Clinicians of the same clinic see each other's scans."
     )

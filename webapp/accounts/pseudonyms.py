@@ -7,7 +7,7 @@ from django.conf import settings
 
 from webapp.accounts.abilities import Ability
 from webapp.accounts.models import User
-from webapp.normal_form import normal
+from webapp.core.normal_form import normal
 
 
 def pseudonym(kind: str, value: object) -> str:

@@ -5,8 +5,8 @@ from typing import Any
 from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
-from webapp.accounts.abilities import Ability
-from webapp.accounts.models import Role, User
+from webapp.accounts.abilities import Ability, Role
+from webapp.accounts.models import User
 from webapp.api.fields import TextField, TrueFalseField, TypedField
 
 

@@ -12,7 +12,7 @@ from django.conf import settings
 from django.contrib.sessions.backends import db
 from django.contrib.sessions.base_session import AbstractBaseSession
 
-from webapp import clock
+from webapp.core import clock
 
 BEGAN = "began"
 # A session that was used is saved again after this part of the idle time, and not at every look.

@@ -15,9 +15,9 @@ from django.http import HttpRequest
 from rest_framework_simplejwt.exceptions import TokenError
 from rest_framework_simplejwt.tokens import RefreshToken, Token
 
-from webapp import clock
 from webapp.accounts.models import RefreshSession, User
-from webapp.transactions import all_or_nothing
+from webapp.core import clock
+from webapp.mongodb.transactions import all_or_nothing
 
 GENERATION, SIGN_IN = "generation", "sign_in"
 """Claims: `User.sign_in_generation`, and the family of the refresh tokens."""

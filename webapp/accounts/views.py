@@ -14,7 +14,6 @@ from rest_framework.response import Response
 from rest_framework.views import APIView
 from rest_framework_simplejwt.tokens import Token
 
-from webapp import clock
 from webapp.accounts import tokens
 from webapp.accounts.authentication import BearerAuthentication
 from webapp.accounts.models import User
@@ -28,6 +27,7 @@ from webapp.accounts.serializers import (
 )
 from webapp.api.throttling import SignInRate, UserRate
 from webapp.audit.sign_ins import signed_out
+from webapp.core import clock
 
 COOKIE = "retinote_refresh"
 COOKIE_PATH = "/api/v1/auth/"

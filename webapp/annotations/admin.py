@@ -9,11 +9,12 @@ from webapp.annotations.drawing import drawing
 from webapp.annotations.models import Annotation
 from webapp.audit.models import Action
 from webapp.audit.recording import acting, record
-from webapp.mongo_admin import TransactionalAdmin
+from webapp.mongodb.admin import TransactionalAdmin
+from webapp.mongodb.transactions import all_or_nothing
+from webapp.scans.admin_additions import add_inline, add_picture
 from webapp.scans.disclosing_admin import DisclosingAdmin
 from webapp.scans.models import Scan
 from webapp.scans.thumbnail import scan_link
-from webapp.transactions import all_or_nothing
 
 
 class AnnotationInline(admin.TabularInline[Annotation, Scan]):
@@ -82,3 +83,13 @@ class AnnotationAdmin(DisclosingAdmin[Annotation], TransactionalAdmin[Annotation
     def drawn(self, annotation: Annotation) -> SafeString:
         """The shape over its scan."""
         return drawing(annotation.scan, [annotation])
+
+
+def drawn_on(scan: Scan) -> tuple[SafeString, str] | None:
+    """The scan with what people drew on it, and a caption; None where nobody drew."""
+    drawn = list(scan.annotations.all())
+    return (drawing(scan, drawn), "What people drew") if drawn else None
+
+
+add_inline(AnnotationInline)
+add_picture(drawn_on)

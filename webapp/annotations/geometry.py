@@ -10,7 +10,7 @@ import numpy.typing as npt
 from defusedxml.ElementTree import fromstring
 
 from webapp.annotations.selectors import FRAGMENT, NUMBER, NUMBERS_PER_COMMAND, PATH_PARTS
-from webapp.annotations.shapes import Shape, shape_of
+from webapp.annotations.shapes import ELEMENTS, Element, Shape, rectangle, shape_of
 
 Points = npt.NDArray[np.float64]
 """Of shape (n, 2): x and y, in pixels of the scan."""
@@ -32,20 +32,16 @@ def path_of(selector: dict[str, str]) -> tuple[Points, bool]:
     value = _in_ascii(selector["value"])
     if selector["type"] == "FragmentSelector":
         found = FRAGMENT.fullmatch(value)
-        return (_rectangle(*map(float, found.groups())) if found else np.empty((0, 2))), True
+        return (np.array(rectangle(*map(float, found.groups()))) if found else np.empty((0, 2))), True
     shape = fromstring(value)[0]
-    name = shape.tag.rpartition("}")[2]
-    numbers = {key: float(text) for key, text in shape.attrib.items() if key not in ("points", "d")}
-    if name == "line":
-        return np.array([[numbers["x1"], numbers["y1"]], [numbers["x2"], numbers["y2"]]]), False
-    if name in ("polyline", "polygon"):
-        return _points(shape.attrib["points"]), name == "polygon"
-    if name == "path":
-        return _flattened(shape.attrib["d"]), shape.attrib["d"].rstrip().endswith("Z")
-    if name == "rect":
-        return _rectangle(*(numbers[key] for key in ("x", "y", "width", "height"))), True
-    across, down = ("r", "r") if name == "circle" else ("rx", "ry")
-    return CIRCLE * (numbers[across], numbers[down]) + (numbers["cx"], numbers["cy"]), True
+    element = ELEMENTS[shape.tag.rpartition("}")[2]]
+    if element.is_measured:
+        return _measured(element, [float(shape.attrib[key]) for key in element.attributes]), element.closed
+    (key,) = element.attributes
+    text = shape.attrib[key]
+    if element.least_points:
+        return _points(text), element.closed
+    return _flattened(text), text.rstrip().endswith("Z")
 
 
 def outline_of(selector: dict[str, str]) -> Points | None:
@@ -68,8 +64,12 @@ def _in_ascii(text: str) -> str:
     return text if text.isascii() else "".join(str(decimal(letter, letter)) for letter in text)
 
 
-def _rectangle(x: float, y: float, width: float, height: float) -> Points:
-    return np.array([(x, y), (x + width, y), (x + width, y + height), (x, y + height)])
+def _measured(element: Element, numbers: list[float]) -> Points:
+    if element.axes:
+        x, y, across, down = element.axes(*numbers)
+        return CIRCLE * (across, down) + (x, y)
+    assert element.corners
+    return np.array(element.corners(*numbers))
 
 
 def _points(text: str) -> Points:

@@ -9,12 +9,12 @@ from bson import ObjectId
 from django.conf import settings
 from django.db import models
 
-from webapp import clock
 from webapp.accounts.models import User
 from webapp.annotations.shapes import Shape, shape_of
 from webapp.audit.hashing import audited
 from webapp.audit.viewing import OfScan
-from webapp.normal_form import NormalCharField
+from webapp.core import clock
+from webapp.core.normal_form import NormalCharField
 from webapp.scans.disclosure import disclose_readings
 from webapp.scans.models import Scan
 

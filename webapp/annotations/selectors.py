@@ -7,12 +7,14 @@ an SvgSelector that holds one SVG shape element (https://www.w3.org/TR/annotatio
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from typing import Any
 from xml.etree import ElementTree  # nosec B405 # for its types; defusedxml parses
 
 from defusedxml import DefusedXmlException
 from defusedxml.ElementTree import fromstring
+
+from webapp.annotations.shapes import ELEMENTS
 
 MEDIA_FRAGMENTS = "http://www.w3.org/TR/media-frags/"
 SVG = "http://www.w3.org/2000/svg"
@@ -26,15 +28,6 @@ _NUMBER = r"-?[0-9]+(?:\.[0-9]+)?"
 NUMBER = re.compile(_NUMBER)
 BETWEEN_NUMBERS = re.compile(r"[ ,]+")
 FRAGMENT = re.compile(rf"xywh=pixel:({_NUMBER}),({_NUMBER}),({_NUMBER}),({_NUMBER})")
-# Per shape: its attributes, which of them are lengths, and the horizontal and vertical ends of what it covers.
-Ends = tuple[list[float], list[float]]
-SHAPES: dict[str, tuple[tuple[str, ...], tuple[str, ...], Callable[..., Ends]]] = {
-    "rect": (("x", "y", "width", "height"), ("width", "height"), lambda x, y, w, h: ([x, x + w], [y, y + h])),
-    "circle": (("cx", "cy", "r"), ("r",), lambda x, y, r: ([x - r, x + r], [y - r, y + r])),
-    "ellipse": (("cx", "cy", "rx", "ry"), ("rx", "ry"), lambda x, y, a, b: ([x - a, x + a], [y - b, y + b])),
-    "line": (("x1", "y1", "x2", "y2"), (), lambda x1, y1, x2, y2: ([x1, x2], [y1, y2])),
-}
-POINT_SHAPES = {"polygon": 3, "polyline": 2}
 PATH_TOKENS = re.compile(rf"[MLCQZ]|{_NUMBER}|[\s,]+")
 PATH_PARTS = re.compile(r"([MLCQZ])([^MLCQZ]*)")
 NUMBERS_PER_COMMAND = {"M": 2, "L": 2, "C": 6, "Q": 4, "Z": 0}
@@ -86,34 +79,36 @@ def _clean_svg(value: str, width: int, height: int) -> dict[str, str]:
 
 
 def _attributes(name: str, shape: ElementTree.Element, width: int, height: int) -> Iterator[tuple[str, str]]:
-    if name in SHAPES:
-        needed, lengths, ends = SHAPES[name]
-        for key in needed:
+    element = ELEMENTS.get(name)
+    if element is None:
+        raise SelectorError(f"The shape {name} is not kept; use one of {', '.join(ELEMENTS)}.")
+    if element.is_measured:
+        for key in element.attributes:
             if not NUMBER.fullmatch(shape.get(key, "")):
                 raise SelectorError(f"The {name} needs a number as {key}.")
-        yield from ((key, text) for key, text in shape.attrib.items() if key in needed)
-        if any(float(shape.attrib[key]) <= 0 for key in lengths):
+        yield from ((key, text) for key, text in shape.attrib.items() if key in element.attributes)
+        if any(float(shape.attrib[key]) <= 0 for key in element.lengths):
             raise SelectorError(f"The {name} needs lengths above 0.")
-        _check_inside(*ends(*(float(shape.attrib[key]) for key in needed)), width, height)
-    elif name in POINT_SHAPES:
-        text = " ".join(shape.get("points", "").split())
-        numbers = BETWEEN_NUMBERS.split(text)
-        if not all(map(NUMBER.fullmatch, numbers)) or len(numbers) % 2:
-            raise SelectorError(f"The {name} needs points written as x,y x,y …")
-        _check_count(name, len(numbers) // 2)
-        if len(numbers) < 2 * POINT_SHAPES[name]:
-            raise SelectorError(f"The {name} needs at least {POINT_SHAPES[name]} points.")
-        values = list(map(float, numbers))
-        _check_inside(values[::2], values[1::2], width, height)
-        yield "points", text
-    elif name == "path":
-        text = " ".join(shape.get("d", "").split())
-        values = _path_numbers(text)
-        _check_inside(values[::2], values[1::2], width, height)
-        yield "d", text
-    else:
-        allowed = ", ".join([*SHAPES, *POINT_SHAPES, "path"])
-        raise SelectorError(f"The shape {name} is not kept; use one of {allowed}.")
+        _check_inside(*element.ends(*(float(shape.attrib[key]) for key in element.attributes)), width, height)
+        return
+    (key,) = element.attributes
+    text = " ".join(shape.get(key, "").split())
+    values = (
+        _listed_numbers(name, text, element.least_points) if element.least_points else _path_numbers(text)
+    )
+    _check_inside(values[::2], values[1::2], width, height)
+    yield key, text
+
+
+def _listed_numbers(name: str, text: str, least_points: int) -> list[float]:
+    """The coordinates of a list of points; raises SelectorError for anything else."""
+    numbers = BETWEEN_NUMBERS.split(text)
+    if not all(map(NUMBER.fullmatch, numbers)) or len(numbers) % 2:
+        raise SelectorError(f"The {name} needs points written as x,y x,y …")
+    _check_count(name, len(numbers) // 2)
+    if len(numbers) < 2 * least_points:
+        raise SelectorError(f"The {name} needs at least {least_points} points.")
+    return list(map(float, numbers))
 
 
 def _path_numbers(text: str) -> list[float]:

@@ -1,9 +1,10 @@
-"""What a drawn shape is called: one word for each kind, the same on the page, in the API, reports, exports and here."""
+"""The kinds of shapes, one word for each on the page, in the API, in reports and exports, and what draws them."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 
 from django.db import models
 
@@ -24,16 +25,67 @@ class Shape(models.TextChoices):
     CALIPER = "caliper", "Caliper"
 
 
-OF_ELEMENT: Mapping[str, Shape] = {
-    "rect": Shape.BOX,
-    "circle": Shape.ELLIPSE,
-    "ellipse": Shape.ELLIPSE,
-    "polygon": Shape.POLYGON,
-    "polyline": Shape.FREEHAND,
-    "path": Shape.FREEHAND,
-    "line": Shape.CALIPER,
+Corners = Sequence[tuple[float, float]]
+Ends = tuple[list[float], list[float]]
+
+
+def rectangle(x: float, y: float, width: float, height: float) -> Corners:
+    """The corners of a box."""
+    return [(x, y), (x + width, y), (x + width, y + height), (x, y + height)]
+
+
+@dataclass(frozen=True)
+class Element:
+    """An SVG element by which a shape is drawn; what is checked and measured of it follows from this.
+
+    `attributes` are those that it needs: numbers, of which `lengths` have to be above 0, or one list of at least
+    `least_points` points, or the commands of a path. From numbers, in their order, `corners` are worked out, or the
+    `axes` of what is round: its middle and its two radii. What is not `closed` covers nothing.
+    """
+
+    shape: Shape
+    attributes: tuple[str, ...]
+    lengths: tuple[str, ...] = ()
+    corners: Callable[..., Corners] | None = None
+    axes: Callable[..., tuple[float, float, float, float]] | None = None
+    least_points: int = 0
+    closed: bool = True
+
+    @property
+    def is_measured(self) -> bool:
+        """Whether its attributes are numbers."""
+        return bool(self.corners or self.axes)
+
+    def ends(self, *numbers: float) -> Ends:
+        """Where an element of these numbers ends, horizontally and vertically."""
+        if self.axes:
+            x, y, across, down = self.axes(*numbers)
+            return [x - across, x + across], [y - down, y + down]
+        assert self.corners
+        xs, ys = zip(*self.corners(*numbers), strict=True)
+        return list(xs), list(ys)
+
+
+ELEMENTS: Mapping[str, Element] = {
+    "rect": Element(Shape.BOX, ("x", "y", "width", "height"), lengths=("width", "height"), corners=rectangle),
+    "circle": Element(Shape.ELLIPSE, ("cx", "cy", "r"), lengths=("r",), axes=lambda x, y, r: (x, y, r, r)),
+    "ellipse": Element(
+        Shape.ELLIPSE,
+        ("cx", "cy", "rx", "ry"),
+        lengths=("rx", "ry"),
+        axes=lambda x, y, across, down: (x, y, across, down),
+    ),
+    "line": Element(
+        Shape.CALIPER,
+        ("x1", "y1", "x2", "y2"),
+        corners=lambda x1, y1, x2, y2: [(x1, y1), (x2, y2)],
+        closed=False,
+    ),
+    "polygon": Element(Shape.POLYGON, ("points",), least_points=3),
+    "polyline": Element(Shape.FREEHAND, ("points",), least_points=2, closed=False),
+    "path": Element(Shape.FREEHAND, ("d",)),
 }
-"""By the SVG element of a stored selector. A circle may be a point, see `shape_of`."""
+"""By name. A circle may be a point, see `shape_of`; a path says itself whether it is closed."""
 
 
 def shape_of(selector: Mapping[str, str]) -> Shape:
@@ -44,4 +96,4 @@ def shape_of(selector: Mapping[str, str]) -> Shape:
     (element,) = ELEMENT.findall(value)
     if element == "circle" and all(float(radius) <= POINT_RADIUS for radius in RADIUS.findall(value)):
         return Shape.POINT
-    return OF_ELEMENT[element]
+    return ELEMENTS[element].shape

@@ -13,7 +13,6 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
-from webapp import clock
 from webapp.accounts.abilities import Ability
 from webapp.accounts.deidentified import asked_id
 from webapp.accounts.models import User
@@ -22,9 +21,10 @@ from webapp.annotations.models import Annotation, disclose_shapes
 from webapp.annotations.serializers import AnnotationSerializer
 from webapp.audit.models import Action
 from webapp.audit.recording import record
+from webapp.core import clock
+from webapp.mongodb.transactions import all_or_nothing
 from webapp.scans.models import Scan
 from webapp.scans.views import ID, visible_scan
-from webapp.transactions import all_or_nothing
 
 IF_MATCH = OpenApiParameter(
     "If-Match",

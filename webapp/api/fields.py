@@ -10,7 +10,7 @@ from typing import Any, ClassVar
 
 from rest_framework import serializers
 
-from webapp.normal_form import normal
+from webapp.core.normal_form import normal
 
 
 def has_plain_digits(data: Any) -> bool:

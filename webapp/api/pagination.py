@@ -10,8 +10,8 @@ from rest_framework.pagination import Cursor, CursorPagination
 from rest_framework.request import Request
 from rest_framework.utils.urls import replace_query_param
 
-from webapp import opaque
 from webapp.api.fields import WrittenCountField
+from webapp.core import opaque
 
 
 class NewestFirst(CursorPagination):

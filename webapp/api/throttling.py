@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from django.conf import settings
 from rest_framework.throttling import BaseThrottle
 
-from webapp.counting_cache import count_up
+from webapp.core.counting_cache import count_up
 
 if TYPE_CHECKING:  # the settings name a class of this module, and those modules read the settings
     from rest_framework.request import Request

@@ -6,21 +6,21 @@ from collections.abc import Iterable
 from datetime import datetime
 
 from bson import ObjectId
+from django.contrib.auth import get_user_model
 from django.db.models import Q, QuerySet
 
-from webapp.accounts.models import User
 from webapp.audit.models import Record
 
 
 def by_actor(text: str) -> Q:
     """Of an account by its name, then or today, or its id; or of an operating system's user by name."""
-    accounts = User.objects.filter(username=text).values_list("pk", flat=True)
+    accounts = get_user_model()._default_manager.filter(username=text).values_list("pk", flat=True)
     return Q(actor_name=text) | Q(actor__in=[text, f"operator:{text}", *map(str, accounts)])
 
 
 def about(text: str) -> Q:
     """About an object, or a scan and all that belongs to it and all lists that it was in, by id; or an account by name."""
-    accounts = User.objects.filter(username=text).values_list("pk", flat=True)
+    accounts = get_user_model()._default_manager.filter(username=text).values_list("pk", flat=True)
     return Q(object_id__in=[text, *map(str, accounts)]) | Q(scan_id=text) | Q(scan_ids__overlap=[text])
 
 
@@ -50,7 +50,11 @@ def records(
 def accounts_of(found: Iterable[Record]) -> dict[str, str]:
     """Today's names of the accounts that the records are by or about, by id."""
     ids = {id for record in found for id in (record.actor, record.object_id) if ObjectId.is_valid(id or "")}
-    accounts = User.objects.filter(pk__in=[ObjectId(id) for id in ids]).values_list("pk", "username")
+    accounts = (
+        get_user_model()
+        ._default_manager.filter(pk__in=[ObjectId(id) for id in ids])
+        .values_list("pk", "username")
+    )
     return {str(pk): name for pk, name in accounts}
 
 

@@ -23,11 +23,11 @@ from django.conf import settings
 from django.db import IntegrityError
 
 from serving import changes
-from webapp import clock
 from webapp.audit.hashing import canonical_sha256
 from webapp.audit.models import Action, Intake, Record, RefusedLine
 from webapp.audit.recording import SYSTEM, record
-from webapp.transactions import all_or_nothing
+from webapp.core import clock
+from webapp.mongodb.transactions import all_or_nothing
 
 log = logging.getLogger(__name__)
 

@@ -7,7 +7,7 @@ from typing import Any, NoReturn
 from django.db import models
 from django_mongodb_backend.fields import ArrayField
 
-from webapp import clock
+from webapp.core import clock
 
 SHA256_LENGTH = 64
 ID_LENGTH = 24

@@ -12,8 +12,8 @@ from webapp.audit.hashing import Audited, audited_kinds
 from webapp.audit.models import Action
 from webapp.audit.objects import is_as_recorded
 from webapp.audit.recording import SYSTEM, record
-from webapp.normal_form import NormalCharField, normal
-from webapp.transactions import all_or_nothing
+from webapp.core.normal_form import NormalCharField, normal
+from webapp.mongodb.transactions import all_or_nothing
 
 log = logging.getLogger(__name__)
 CHUNK = 500

@@ -16,10 +16,9 @@ from datetime import datetime
 from django.db import models
 
 from serving.changes import actor as operator
-from webapp import clock
-from webapp.api import request_id
 from webapp.audit.hashing import HASHING, document_sha256
 from webapp.audit.models import Action, WaitingRecord
+from webapp.core import clock, request_id
 
 SYSTEM = "system"
 ANONYMOUS = "anonymous"

@@ -10,7 +10,7 @@ from webapp.audit import head_note
 from webapp.audit.hashing import FACTS, GENESIS, record_sha256
 from webapp.audit.model_changes import take_in
 from webapp.audit.models import Action, Head, Record, WaitingRecord
-from webapp.transactions import all_or_nothing
+from webapp.mongodb.transactions import all_or_nothing
 
 log = logging.getLogger(__name__)
 

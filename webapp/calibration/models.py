@@ -6,8 +6,8 @@ from bson import ObjectId
 from django.conf import settings
 from django.db import models
 
-from webapp import clock
 from webapp.audit.hashing import audited
+from webapp.core import clock
 
 
 class CalibrationProfileQuerySet(models.QuerySet["CalibrationProfile"]):

@@ -14,7 +14,6 @@ from django.db import IntegrityError
 
 from handlers.card import ModelCard
 from handlers.local_calibration import Profile, ProfileError, load_profile, profile_path
-from webapp import clock
 from webapp.accounts.models import User
 from webapp.audit.models import Action
 from webapp.audit.recording import acting, record
@@ -23,9 +22,10 @@ from webapp.calibration.fitting import Fit, fit
 from webapp.calibration.measuring import Figures, cross_validate, measure
 from webapp.calibration.models import CalibrationProfile
 from webapp.calibration.sample import Terms
+from webapp.core import clock
 from webapp.inference.model_server import ModelUnavailable, model_client
+from webapp.mongodb.transactions import all_or_nothing
 from webapp.scans.room import NoRoom
-from webapp.transactions import all_or_nothing
 
 KIND = "calibration"
 

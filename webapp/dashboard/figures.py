@@ -13,11 +13,11 @@ from typing import Any
 from django.db.models import Count
 from django.db.models.functions import TruncDate
 
-from webapp import clock
 from webapp.accounts.abilities import Ability
 from webapp.accounts.deidentified import shown
 from webapp.accounts.models import User
 from webapp.accounts.pseudonyms import shown_name
+from webapp.core import clock
 from webapp.dashboard import kappa
 from webapp.dashboard.intervals import LEAST_SCANS, wilson
 from webapp.recommendations.answers import Answer, State

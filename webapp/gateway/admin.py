@@ -11,11 +11,11 @@ from django.http import HttpRequest, HttpResponse
 from django.template.response import TemplateResponse
 from django.utils.cache import add_never_cache_headers
 
-from webapp import clock
 from webapp.accounts.models import User
+from webapp.core import clock
 from webapp.gateway import issuing
 from webapp.gateway.models import ServiceKey
-from webapp.mongo_admin import TransactionalAdmin
+from webapp.mongodb.admin import TransactionalAdmin
 
 KNOWN = ("prefix", "issued_by", "issued", "revoked_by", "revoked_at", "calls", "refused_calls", "last_used")
 

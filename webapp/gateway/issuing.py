@@ -5,12 +5,12 @@ from __future__ import annotations
 import hashlib
 import secrets
 
-from webapp import clock
 from webapp.accounts.models import User
 from webapp.audit.models import Action
 from webapp.audit.recording import record
+from webapp.core import clock
 from webapp.gateway.models import ServiceKey
-from webapp.transactions import all_or_nothing
+from webapp.mongodb.transactions import all_or_nothing
 
 SECRET_BYTES = 32
 # Enough to tell a few hundred keys apart by their beginnings.

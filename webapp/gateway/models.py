@@ -6,9 +6,9 @@ from django.conf import settings
 from django.core.validators import MaxValueValidator, MinValueValidator
 from django.db import models
 
-from webapp import clock
 from webapp.audit.hashing import audited
-from webapp.normal_form import NormalCharField
+from webapp.core import clock
+from webapp.core.normal_form import NormalCharField
 
 DEFAULT_CALLS_PER_MINUTE = 60
 MOST_CALLS_PER_MINUTE = 100_000

@@ -16,7 +16,7 @@ from django.core.exceptions import ImproperlyConfigured
 from django.utils.module_loading import import_string
 
 from handlers.card import ModelCard
-from webapp.recommendations.answers import State
+from webapp.recommendations.answers import Answer, State
 
 CONNECTIONS = 32
 """How many requests a process has open at the model server at once."""
@@ -51,7 +51,6 @@ class ModelAnswer:
     weights_sha256: str
     quality: dict[str, Any]
     gradcam_label: str
-    overlay: bytes
     heatmap: bytes
     regions: list[dict[str, Any]] = field(default_factory=list)
     caveats: list[str] = field(default_factory=list)
@@ -77,7 +76,6 @@ class ModelAnswer:
             weights_sha256=answer["model"]["weights_sha256"],
             quality=answer["quality"],
             gradcam_label=gradcam["label"],
-            overlay=base64.b64decode(gradcam["overlay"]),
             heatmap=base64.b64decode(gradcam["heatmap"]),
             regions=gradcam["regions"],
             # Archives of earlier handlers don't tell these.
@@ -91,6 +89,11 @@ class ModelAnswer:
             nearest=answer.get("nearest") or [],
             calibration=answer.get("calibration") or "",
         )
+
+    @property
+    def answer(self) -> Answer:
+        """What the model says, as far as it says something."""
+        return Answer(self.label, self.state, self.because, tuple(self.prediction_set or ()), self.group)
 
 
 @dataclass(frozen=True)

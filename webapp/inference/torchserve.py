@@ -38,9 +38,9 @@ CONNECT_TIMEOUT_S = 1.0
 PING_TIMEOUT_S = 2.0
 CARD_TIMEOUT_S = 4.0
 PAUSES_S = (0.1, 0.3)  # before the second and third try
-# The overlay shows a reader where to look; the scan and the heat map, from which it can be drawn again, are kept
-# without loss. As PNG it would be four fifths of the answer and of what is stored.
-OVERLAY_FORMAT = "jpeg"
+# The overlay is drawn of the stored scan and heat map when somebody asks for it. Handlers of earlier versions draw it all
+# the same; as JPEG it is a fraction of the answer, as PNG it was four fifths.
+WITHOUT_OVERLAY = {"X-Overlay": "false", "X-Overlay-Format": "jpeg"}
 # TorchServe: no workers or a full queue, and a worker that died while it had the request.
 BUSY_STATUSES = frozenset({502, 503, 504, 507})
 
@@ -72,7 +72,7 @@ class TorchServeClient:
         path = f"/predictions/{quote(self._model)}" + (f"/{quote(version)}" if version else "")
         # TorchServe drops a query on this path, so options of a raw body travel as headers.
         kind = media_type(image) or "application/octet-stream"
-        headers = {"Content-Type": kind, "X-Request-Id": request_id, "X-Overlay-Format": OVERLAY_FORMAT}
+        headers = {"Content-Type": kind, "X-Request-Id": request_id, **WITHOUT_OVERLAY}
         if label:
             headers["X-Label"] = label
         response = self._post(path, image, headers, deadline_s)

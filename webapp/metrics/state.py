@@ -1,48 +1,41 @@
-"""The state of the installation at the moment of a scrape: what waits, and how much room there is."""
+"""The state of the installation at the moment of a scrape: how much room there is, and what other apps tell."""
 
 from __future__ import annotations
 
 import logging
 import shutil
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from django.conf import settings
-from django.db import DatabaseError
 from prometheus_client.core import GaugeMetricFamily
 from prometheus_client.registry import Collector
-from pymongo.errors import PyMongoError
-
-from webapp import clock
-from webapp.scans.models import Scan, Status
 
 log = logging.getLogger(__name__)
+
+Gauges = Callable[[], Iterator[GaugeMetricFamily]]
+_measured: list[Gauges] = []
+
+
+def measured(gauges: Gauges) -> Gauges:
+    """Decorator: what this yields is told at each scrape. For the apps above this one."""
+    _measured.append(gauges)
+    return gauges
 
 
 class StateCollector(Collector):
     """Every web app tells the same, so queries take the maximum over them."""
 
     def collect(self) -> Iterator[GaugeMetricFamily]:
-        """The queue of scans, whether the database answers, and the disk of the stored images."""
-        yield from _queue()
+        """What other apps measure, and the disk of the stored images."""
+        for gauges in _measured:
+            yield from gauges()
         yield from _storage()
 
 
-def _queue() -> Iterator[GaugeMetricFamily]:
-    try:
-        queued = Scan.objects.filter(status=Status.QUEUED)
-        count = queued.count()
-        oldest = queued.order_by("timestamp").values_list("timestamp", flat=True).first()
-    except (DatabaseError, PyMongoError) as error:
-        log.error("The database does not answer: %s", type(error).__name__)
-        yield _gauge("retinote_database_up", "Whether MongoDB answers.", 0)
-        return
-    age_s = (clock.now() - oldest).total_seconds() if oldest else 0.0
-    yield _gauge("retinote_database_up", "Whether MongoDB answers.", 1)
-    yield _gauge("retinote_queued_scans", "Scans that wait for the model server.", count)
-    yield _gauge(
-        "retinote_oldest_queued_scan_age_seconds", "Since the oldest was uploaded; 0 without one.", age_s
-    )
+def gauge(name: str, what: str, value: float) -> GaugeMetricFamily:
+    """One value, by its name and a sentence."""
+    return GaugeMetricFamily(name, what, value=value)
 
 
 def _storage() -> Iterator[GaugeMetricFamily]:
@@ -52,9 +45,5 @@ def _storage() -> Iterator[GaugeMetricFamily]:
     except OSError as error:
         log.error("The folder of the images can't be looked at: %s", error.strerror)
         return
-    yield _gauge("retinote_storage_free_bytes", "Room on the disk of the stored images.", disk.free)
-    yield _gauge("retinote_storage_size_bytes", "Size of the disk of the stored images.", disk.total)
-
-
-def _gauge(name: str, what: str, value: float) -> GaugeMetricFamily:
-    return GaugeMetricFamily(name, what, value=value)
+    yield gauge("retinote_storage_free_bytes", "Room on the disk of the stored images.", disk.free)
+    yield gauge("retinote_storage_size_bytes", "Size of the disk of the stored images.", disk.total)

@@ -1,1 +1,2 @@
-"""The database backend: MongoDB's own, with sorted lists that use the indexes."""
+"""MongoDB below Django: the backend with sorted lists that use the indexes, transactions, admin pages, and the migrations
+of Django's own apps."""

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from webapp import numbers
+from webapp.core import numbers
 from webapp.recommendations.answers import Answer
 from webapp.recommendations.doubt import doubts_of
 from webapp.recommendations.guideline import Guideline, GuidelineError, OfState, Source, Step, guideline

@@ -18,8 +18,8 @@ from reportlab.lib.units import mm
 from reportlab.lib.utils import ImageReader
 from reportlab.platypus import Flowable, KeepInFrame, Spacer
 
-from webapp import numbers
 from webapp.annotations.geometry import path_of
+from webapp.core import numbers
 from webapp.recommendations.answers import Answer, State
 from webapp.reports.canvas import BOLD, REGULAR, Text, TextCanvas
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import Any
 
-from webapp import numbers
 from webapp.accounts.deidentified import de_identified, shown
 from webapp.accounts.models import User
 from webapp.accounts.pseudonyms import shown_name
@@ -12,6 +11,7 @@ from webapp.annotations.geometry import path_of
 from webapp.annotations.models import Annotation, disclose_shapes
 from webapp.annotations.serializers import shown_label
 from webapp.annotations.shapes import Shape
+from webapp.core import numbers
 from webapp.recommendations.colours import colour_of
 from webapp.reports.lines import apart
 from webapp.reports.page import Drawn, Final, Report
@@ -22,6 +22,7 @@ from webapp.scans import storage
 from webapp.scans.disclosure import disclose
 from webapp.scans.final import FinalReading, final_reading
 from webapp.scans.models import Eye, Scan
+from webapp.scans.overlay import overlay
 
 # A page has room for so many shapes and readers; the picture shows all shapes.
 MOST_LINES = 14
@@ -31,7 +32,7 @@ SAID = {"agree": "agrees", "disagree": "disagrees", "unsure": "is unsure", "name
 def report_of(scan: Scan, user: User) -> Report:
     """The report of a scan that the user may see, noted as shown to the user.
 
-    Raises FileNotFoundError when the scan's picture is gone.
+    Raises FileNotFoundError when the scan's picture, or its heat map, is gone.
     """
     reading = summary(scan, user)
     drawn = Annotation.objects.of_scan(scan, user)
@@ -45,7 +46,7 @@ def report_of(scan: Scan, user: User) -> Report:
         title=f"Scan of {apart(patient)}" if patient else "OCT scan",
         made=f"for {apart(shown_name(user, user))}",
         image=storage.read(scan.image_name),
-        overlay=storage.read(scan.overlay_name) if scan.overlay_name else None,
+        overlay=overlay(scan.image_name, scan),
         facts=_facts(scan, user),
         answer=scan.answer,
         confidence=scan.confidence,

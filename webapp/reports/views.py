@@ -8,13 +8,13 @@ from drf_spectacular.utils import OpenApiResponse, extend_schema
 from rest_framework.request import Request
 from rest_framework.views import APIView
 
-from webapp import clock
 from webapp.accounts.abilities import Ability
 from webapp.accounts.deidentified import shown
 from webapp.accounts.models import User
 from webapp.accounts.permissions import NeedsAbility
 from webapp.api.negotiation import PictureNegotiation
 from webapp.api.throttling import ExportRate, UserRate
+from webapp.core import clock
 from webapp.scans import room
 from webapp.scans.views import ID, visible_scan
 
@@ -42,7 +42,7 @@ class ReportView(APIView):
         assert isinstance(request.user, User)
         scan = visible_scan(request.user, id)
         try:
-            with room.taken_for(scan.image_name, with_overlay=bool(scan.overlay_name)):
+            with room.taken_for(scan.image_name, with_overlay=bool(scan.heatmap_name)):
                 content = pdf(report_of(scan, request.user), clock.now())
         except FileNotFoundError as error:
             raise Http404 from error

@@ -7,6 +7,7 @@ from django.utils.safestring import SafeString
 
 from webapp.recommendations.doubt import with_doubts
 from webapp.reviews.models import Review
+from webapp.scans.admin_additions import add_inline
 from webapp.scans.disclosing_admin import DisclosingAdmin
 from webapp.scans.models import Scan
 from webapp.scans.thumbnail import scan_link
@@ -71,3 +72,6 @@ class ReviewAdmin(DisclosingAdmin[Review]):
     def picture(self, review: Review) -> SafeString:
         """The scan, small, leading to its page."""
         return scan_link(review.scan_id)
+
+
+add_inline(ReviewInline)

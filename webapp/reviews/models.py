@@ -6,10 +6,10 @@ from bson import ObjectId
 from django.conf import settings
 from django.db import models
 
-from webapp import clock
 from webapp.audit.hashing import audited
 from webapp.audit.viewing import OfScan
-from webapp.normal_form import NormalCharField
+from webapp.core import clock
+from webapp.core.normal_form import NormalCharField
 from webapp.recommendations.answers import Answer, State
 from webapp.scans.models import Scan
 

@@ -8,13 +8,13 @@ from webapp.accounts.models import User
 from webapp.audit import recording
 from webapp.audit.models import Action
 from webapp.metrics import instruments
+from webapp.mongodb.transactions import all_or_nothing
 from webapp.recommendations.answers import Answer, State
 from webapp.reviews.models import Adjudication, Review, Source, Verdict
 from webapp.reviews.outcome import fields_of, final_of, independent_labels, pairs_of
 from webapp.scans import disclosure
 from webapp.scans.final import By, FinalReading
 from webapp.scans.models import Scan
-from webapp.transactions import all_or_nothing
 
 
 @dataclass(frozen=True)

@@ -4,20 +4,19 @@ from __future__ import annotations
 
 from collections import defaultdict
 from itertools import chain, combinations
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from bson import ObjectId
 
 from webapp.accounts.abilities import Ability
 from webapp.accounts.models import User
 from webapp.accounts.pseudonyms import shown_name
+from webapp.annotations.areas import Lines
+from webapp.annotations.geometry import Points, outline_of, polygon_of
 from webapp.annotations.models import Annotation
 from webapp.reviews.outcome import Pairs, independent_labels, pairs_of
 from webapp.scans.disclosure import told
 from webapp.scans.models import Scan
-
-if TYPE_CHECKING:
-    from webapp.annotations.geometry import Points
 
 
 def summary(scan: Scan, reader: User) -> dict[str, Any]:
@@ -48,10 +47,6 @@ def summary(scan: Scan, reader: User) -> dict[str, Any]:
 
 def _overlaps(scan: Scan, reader: User) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
     """Dice coefficients of each two readers' areas, and of each reader's with the heat map's regions."""
-    # Loaded when there is something to compare: it is not small.
-    from webapp.annotations.areas import Lines
-    from webapp.annotations.geometry import outline_of, polygon_of
-
     # By account: two people may have one name.
     outlines: dict[ObjectId, list[Points]] = defaultdict(list)
     names: dict[ObjectId, str] = {}

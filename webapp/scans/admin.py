@@ -7,26 +7,27 @@ from typing import Any
 
 from django.contrib import admin, messages
 from django.db import IntegrityError
-from django.db.models import QuerySet
+from django.db.models import Count, QuerySet
 from django.forms import ModelForm
 from django.http import Http404, HttpRequest, HttpResponse
 from django.urls import URLPattern, path, reverse
 from django.utils.html import format_html, format_html_join
+from django.utils.http import urlencode
 from django.utils.safestring import SafeString
 
-from webapp import numbers
+from webapp.accounts.admin_additions import add_fact
 from webapp.accounts.models import User
-from webapp.annotations.admin import AnnotationInline
-from webapp.annotations.drawing import drawing
-from webapp.mongo_admin import TransactionalAdmin
+from webapp.core import numbers
+from webapp.mongodb.admin import TransactionalAdmin
 from webapp.recommendations.doubt import with_doubts
-from webapp.reviews.admin import ReviewInline
 from webapp.scans import room, thumbnail
+from webapp.scans.admin_additions import Inline, added_inlines, added_pictures
 from webapp.scans.correction import correct
 from webapp.scans.deletion import delete_scan
 from webapp.scans.disclosing_admin import DisclosingAdmin
 from webapp.scans.final import FinalReading
 from webapp.scans.models import Prediction, Scan
+from webapp.scans.serializers import overlay_path
 
 NOTHING = "–"
 
@@ -63,7 +64,7 @@ class PredictionInline(admin.TabularInline[Prediction, Scan]):
     @admin.display(description="Probability")
     def probability(self, prediction: Prediction) -> str:
         """Of the label, where the model has said one."""
-        share = numbers.probability(prediction.confidence, decimals=1)
+        share = numbers.probability(prediction.confidence or 0, decimals=1)
         return with_doubts(share if prediction.answer.names_label else NOTHING, prediction.quality)
 
     @admin.display(description="Why")
@@ -126,13 +127,17 @@ class ScanAdmin(DisclosingAdmin[Scan], TransactionalAdmin[Scan]):
         ("Patient", {"fields": ("eye", "patient_ref", "acquired", "device", "note")}),
         ("Record", {"fields": ("user", "clinic", "timestamp", "size", "sha256", "weights_sha256")}),
     )
-    inlines = (ReviewInline, AnnotationInline, PredictionInline)
+    inlines = (PredictionInline,)
     editable = ("eye", "patient_ref", "note")
     actions = ("give_to_present_clinic",)
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Scan]:
         """With the users of the page in a second query: MongoDB would join those of all scans before it sorts."""
         return super().get_queryset(request).prefetch_related("user")
+
+    def get_inlines(self, request: HttpRequest, obj: Scan | None) -> list[Inline]:
+        """What other apps keep of the scan, then its predictions."""
+        return [*added_inlines(), *super().get_inlines(request, obj)]
 
     def get_readonly_fields(self, request: HttpRequest, obj: Scan | None = None) -> list[str]:
         """All but what people wrote themselves."""
@@ -215,12 +220,10 @@ class ScanAdmin(DisclosingAdmin[Scan], TransactionalAdmin[Scan]):
     def pictures(self, scan: Scan) -> SafeString:
         """The scan, with its heat map once it is predicted, and with what was drawn on it."""
         figures = [(_link("scan-image", scan), "The scan")]
-        if scan.overlay_name:
+        if overlay_path(scan):
             spoke = "What spoke for" if scan.answer.is_given else "What would have spoken for"
             figures.append((_link("scan-overlay", scan), f"{spoke} {scan.gradcam_label} (Grad-CAM)"))
-        drawn = list(scan.annotations.all())
-        if drawn:
-            figures.append((drawing(scan, drawn), "What people drew"))
+        figures += added_pictures(scan)
         inside = format_html_join("", "<figure>{}<figcaption>{}</figcaption></figure>", figures)
         return format_html('<div class="pictures">{}</div>', inside)
 
@@ -340,6 +343,26 @@ class ScanAdmin(DisclosingAdmin[Scan], TransactionalAdmin[Scan]):
     def size(self, scan: Scan) -> str:
         """In pixels."""
         return f"{scan.width} × {scan.height} pixels"
+
+
+@admin.display(description="Uploaded")
+def uploads(user: User) -> SafeString | str:
+    """How many scans the user has brought into which clinic: those of a former one stay there."""
+    listed = reverse("admin:scans_scan_changelist")
+    found = user.scans.order_by("clinic").values("clinic").annotate(count=Count("pk"))
+    rows = (
+        (
+            listed,
+            urlencode({"user": user.pk, "clinic": entry["clinic"]}),
+            entry["count"],
+            entry["clinic"] or "without a clinic",
+        )
+        for entry in found
+    )
+    return format_html_join("", '<div><a href="{}?{}">{}</a> {}</div>', rows) or "nothing"
+
+
+add_fact("Scans", uploads)
 
 
 def _user(request: HttpRequest) -> User:

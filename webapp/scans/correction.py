@@ -8,8 +8,8 @@ from typing import Any
 from webapp.accounts.models import User
 from webapp.audit.models import Action
 from webapp.audit.recording import record
+from webapp.mongodb.transactions import all_or_nothing
 from webapp.scans.models import Scan
-from webapp.transactions import all_or_nothing
 
 
 def correct(scan: Scan, user: User, values: Mapping[str, Any]) -> Scan:

@@ -5,9 +5,9 @@ from __future__ import annotations
 from webapp.accounts.models import User
 from webapp.audit.models import Action
 from webapp.audit.recording import record
+from webapp.mongodb.transactions import all_or_nothing
 from webapp.scans import storage
 from webapp.scans.models import Scan
-from webapp.transactions import all_or_nothing
 
 
 def delete_scan(scan: Scan, user: User) -> None:

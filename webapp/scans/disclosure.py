@@ -13,8 +13,8 @@ from bson import ObjectId
 from django.db import connection
 from pymongo import UpdateOne
 
-from webapp import clock
 from webapp.accounts.models import User
+from webapp.core import clock
 from webapp.scans.models import Disclosure, Scan, reads_blind
 
 # More than this at once are noted as "all scans that are there": an export has up to 50,000.

@@ -14,7 +14,7 @@ from django_filters.fields import IsoDateTimeField
 from webapp.accounts.abilities import Ability
 from webapp.accounts.models import User
 from webapp.api.fields import has_plain_digits
-from webapp.normal_form import normal
+from webapp.core.normal_form import normal
 from webapp.recommendations.answers import State
 from webapp.scans.disclosure import disclose_all_answers
 from webapp.scans.labels import newest_labels

@@ -10,15 +10,14 @@ from django.db import models
 from django.db.models import Q
 from django_mongodb_backend.fields import ArrayField
 
-from webapp import clock
 from webapp.accounts.abilities import Ability
 from webapp.accounts.models import User
 from webapp.audit.hashing import audited
 from webapp.audit.viewing import OfScan
-from webapp.normal_form import NormalCharField
+from webapp.core import clock
+from webapp.core.normal_form import NormalCharField
 from webapp.recommendations.answers import State
-from webapp.recommendations.doubt import doubts_of
-from webapp.scans.limits import LIMITS, Limits
+from webapp.scans.answered import PREDICTION_FIELDS, Answered
 
 
 class Status(models.TextChoices):
@@ -87,29 +86,12 @@ class ScanQuerySet(models.QuerySet["Scan"]):
         return self.filter(status=Status.QUEUED, next_attempt_at__lte=now, claimed_until__lte=now)
 
 
-PREDICTION_FIELDS = (
-    "label",
-    "confidence",
-    "probabilities",
-    "regions",
-    "gradcam_label",
-    "caveats",
-    "quality",
-    "recommendation",
-    "model_name",
-    "model_version",
-    "weights_sha256",
-    "overlay_name",
-    "heatmap_name",
-    "predicted_at",
-    *LIMITS,
-)
 LEFT_TO_DO = ("status", "failure", "attempts", "next_attempt_at", "claimed_until", "waited_ms")
 OF_READINGS = ("reviewed", "readers", "dispute", "settled_label", "final_reading", "final_rank")
 
 
 @audited("scan", apart=(*PREDICTION_FIELDS, *LEFT_TO_DO, *OF_READINGS, "urgency_rank"))
-class Scan(Limits, OfScan):
+class Scan(Answered, OfScan):
     """One uploaded B-scan with its newest prediction. Its image bytes lie in files below the media folder."""
 
     SCAN_FIELD = "pk"
@@ -150,21 +132,6 @@ class Scan(Limits, OfScan):
     next_attempt_at = models.DateTimeField(default=clock.now)
     claimed_until = models.DateTimeField(default=clock.now)
 
-    # The newest prediction, as in its own document (see Prediction).
-    label = models.CharField(max_length=80, blank=True)
-    confidence = models.FloatField(null=True, blank=True)
-    probabilities = models.JSONField(default=dict, blank=True)
-    regions = models.JSONField(default=list, blank=True)
-    gradcam_label = models.CharField(max_length=80, blank=True)
-    caveats = models.JSONField(default=list, blank=True)
-    quality = models.JSONField(default=dict, blank=True)
-    recommendation = models.JSONField(null=True, blank=True)
-    model_name = models.CharField(max_length=80, blank=True)
-    model_version = models.CharField(max_length=80, blank=True)
-    weights_sha256 = models.CharField(max_length=64, blank=True)
-    overlay_name = models.CharField(max_length=80, blank=True)
-    heatmap_name = models.CharField(max_length=80, blank=True)
-    predicted_at = models.DateTimeField(null=True, blank=True)
     waited_ms = models.PositiveIntegerField(
         null=True, blank=True, help_text="From the upload to the first prediction."
     )
@@ -241,11 +208,6 @@ class Scan(Limits, OfScan):
         """Those that the model knows, in the alphabet's order, which tells nothing of the answer."""
         return sorted(self.probabilities) if self._labels is None else self._labels
 
-    @property
-    def doubts(self) -> list[str]:
-        """Why the picture is doubtful, as sentences; none for one that is not, or has no prediction."""
-        return doubts_of(self.quality)
-
     def as_shown_to(self, user: User) -> Scan:
         """The scan as the user may know it: itself, or a copy without anything that the model said."""
         if not self.hides_answer_from(user):
@@ -259,25 +221,11 @@ class Scan(Limits, OfScan):
 
 
 @audited("prediction")
-class Prediction(Limits, OfScan):
+class Prediction(Answered, OfScan):
     """One answer of the model server about a scan; never changed, so that earlier ones can be looked up."""
 
     scan_id: ObjectId
     scan = models.ForeignKey(Scan, on_delete=models.CASCADE, related_name="predictions")
-    label = models.CharField(max_length=80)
-    confidence = models.FloatField()
-    probabilities = models.JSONField(default=dict)
-    regions = models.JSONField(default=list)
-    gradcam_label = models.CharField(max_length=80)
-    caveats = models.JSONField(default=list)
-    quality = models.JSONField(default=dict)
-    recommendation = models.JSONField(null=True)
-    model_name = models.CharField(max_length=80)
-    model_version = models.CharField(max_length=80)
-    weights_sha256 = models.CharField(max_length=64)
-    overlay_name = models.CharField(max_length=80)
-    heatmap_name = models.CharField(max_length=80)
-    predicted_at = models.DateTimeField()
 
     class Meta:
         ordering = ("-predicted_at",)

@@ -1,16 +1,19 @@
-"""Sending stored pictures to who may see their scan."""
+"""Sending pictures to who may see their scan: stored ones, and those that are made of these."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import TypeVar
 
 from django.http import FileResponse, Http404, HttpResponse
 from django.utils.http import quote_etag
 from rest_framework.request import Request
 
-from webapp.scans import storage, thumbnail
+from webapp.scans import overlay, room, storage, thumbnail
+from webapp.scans.models import Scan
 
 Answer = TypeVar("Answer", HttpResponse, FileResponse)
+JPEG = "image/jpeg"
 
 
 def send_picture(request: Request, name: str) -> FileResponse | HttpResponse:
@@ -24,20 +27,39 @@ def send_picture(request: Request, name: str) -> FileResponse | HttpResponse:
         file = storage.path_of(name).open("rb")
     except FileNotFoundError as error:
         raise Http404 from error
-    kind = "image/jpeg" if name.endswith(".jpg") else "image/png"
+    kind = JPEG if name.endswith(".jpg") else "image/png"
     return _private(FileResponse(file, content_type=kind), etag)
 
 
 def send_thumbnail(request: Request, name: str) -> HttpResponse:
     """Send a small copy of a stored picture; 304 when the browser has it already."""
-    etag = quote_etag(f"{name}-{thumbnail.HEIGHT}")
+    return _send_made(request, f"{name}-{thumbnail.HEIGHT}", lambda: thumbnail.jpeg(name))
+
+
+def send_overlay(request: Request, scan: Scan) -> FileResponse | HttpResponse:
+    """Send the scan with its heat map in colour; 304 when the browser has it already."""
+    if scan.stored_overlay and storage.exists(scan.stored_overlay):
+        return send_picture(request, scan.stored_overlay)
+    if not scan.heatmap_name:
+        raise Http404
+
+    def make() -> bytes:
+        with room.taken_for(scan.image_name, with_overlay=True):
+            return overlay.drawn(scan.image_name, scan.heatmap_name)
+
+    return _send_made(request, f"{scan.heatmap_name}-overlay", make)
+
+
+def _send_made(request: Request, version: str, make: Callable[[], bytes]) -> HttpResponse:
+    """Send a JPEG that is made when the browser doesn't have this version of it."""
+    etag = quote_etag(version)
     if request.headers.get("If-None-Match") == etag:
         return _private(HttpResponse(status=304), etag)
     try:
-        small = thumbnail.jpeg(name)
+        content = make()
     except (FileNotFoundError, ValueError) as error:
         raise Http404 from error
-    return _private(HttpResponse(small, content_type="image/jpeg"), etag)
+    return _private(HttpResponse(content, content_type=JPEG), etag)
 
 
 def _private(response: Answer, etag: str) -> Answer:

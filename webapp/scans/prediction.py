@@ -5,15 +5,15 @@ from __future__ import annotations
 import contextvars
 import logging
 from concurrent.futures import Future, ThreadPoolExecutor
-from datetime import timedelta
+from dataclasses import fields
+from datetime import datetime, timedelta
 from typing import Any
 
 from django.db.models import F
 
-from webapp import clock
-from webapp.api import request_id
 from webapp.audit.models import Action
 from webapp.audit.recording import acting, record
+from webapp.core import clock, request_id
 from webapp.inference.model_server import (
     CONNECTIONS,
     ImageRefused,
@@ -22,12 +22,11 @@ from webapp.inference.model_server import (
     model_client,
 )
 from webapp.metrics import instruments
-from webapp.recommendations.answers import Answer
+from webapp.mongodb.transactions import all_or_nothing
 from webapp.recommendations.rules import recommend
 from webapp.scans import storage
-from webapp.scans.limits import LIMITS
-from webapp.scans.models import PREDICTION_FIELDS, Prediction, Scan, ScanQuerySet, Status
-from webapp.transactions import all_or_nothing
+from webapp.scans.answered import PREDICTION_FIELDS
+from webapp.scans.models import Prediction, Scan, ScanQuerySet, Status
 
 log = logging.getLogger(__name__)
 
@@ -67,8 +66,8 @@ def conclude(scan: Scan, asked: Future[ModelAnswer]) -> None:
     """Wait for what the model server says of a queued scan that the caller has claimed, and store what came of it.
 
     When the model server can't answer, or the disk has no room for the heat map, the scan stays queued and the
-    document says when to try again. When the claim ran out meanwhile, or somebody had the scan predicted, what came of it is dropped. `scan` has the stored
-    state afterwards.
+    document says when to try again. When the claim ran out meanwhile, or somebody had the scan predicted, what came of
+    it is dropped. `scan` has the stored state afterwards.
     """
     try:
         answer = asked.result()
@@ -104,83 +103,76 @@ def predict_again(scan: Scan, version: str = "", label: str = "") -> None:
 def _store(scan: Scan, answer: ModelAnswer, still: ScanQuerySet) -> None:
     """Keep a prediction as the scan's newest if the scan is `still` as the caller wants it; earlier ones stay.
 
-    Raises OSError when the pictures can't be written; neither of them, nor anything in the database, is left then.
+    Raises OSError when the heat map can't be written; neither it, nor anything in the database, is left then.
     """
-    pictures = (
-        storage.begin_to_save(answer.overlay, "jpg" if answer.overlay[:2] == b"\xff\xd8" else "png"),
-        storage.begin_to_save(answer.heatmap),
+    heatmap = storage.begin_to_save(answer.heatmap)
+    recommendation = recommend(
+        answer.model_name, answer.probabilities, answer.quality, answer.caveats, answer.answer
     )
-    overlay_name, heatmap_name = (picture.name for picture in pictures)
-    said = Answer(
-        answer.label, answer.state, answer.because, tuple(answer.prediction_set or ()), answer.group
-    )
-    recommendation = recommend(answer.model_name, answer.probabilities, answer.quality, answer.caveats, said)
-    predicted: dict[str, Any] = {
-        "label": answer.label,
-        "confidence": answer.confidence,
-        "probabilities": answer.probabilities,
-        "regions": answer.regions,
-        "gradcam_label": answer.gradcam_label,
-        "caveats": answer.caveats,
-        "quality": answer.quality,
-        "recommendation": recommendation.to_dict(),
-        "model_name": answer.model_name,
-        "model_version": answer.model_version,
-        "weights_sha256": answer.weights_sha256,
-        "overlay_name": overlay_name,
-        "heatmap_name": heatmap_name,
-        "predicted_at": clock.now(),
-        **{name: getattr(answer, name) for name in LIMITS},
-    }
-    waited_ms = scan.waited_ms
-    if waited_ms is None:
-        waited_ms = round((predicted["predicted_at"] - scan.timestamp).total_seconds() * 1000)
+    predicted = _fields_of(answer, heatmap.name) | {"recommendation": recommendation.to_dict()}
     values = predicted | {
         "status": Status.PREDICTED,
         "failure": None,
         # The end of the claim, too: whoever else is at work on the scan finds that it has been done.
         "claimed_until": predicted["predicted_at"],
         "urgency_rank": recommendation.rank,
-        "waited_ms": waited_ms,
+        "waited_ms": _waited_ms(scan, predicted["predicted_at"]),
     }
 
     def write() -> bool:
         found = still.update(**values)
         if found:
-            made = Prediction.objects.create(scan=scan, **predicted)
-            record(
-                Action.PREDICTION_CREATE,
-                acting(),
-                "prediction",
-                scan_id=scan.pk,
-                after=made,
-                weights_sha256=made.weights_sha256,
-            )
-        for picture in pictures:  # no document names a file that isn't there
-            picture.wait()
+            _record(Prediction.objects.create(scan=scan, **predicted))
+        heatmap.wait()  # no document names a file that isn't there
         return bool(found)
 
     try:
         written = all_or_nothing(write)
     except OSError:
-        for picture in pictures:
-            picture.discard()
+        heatmap.discard()
         raise
-    if written:
-        instruments.count_prediction(
-            said,
-            answer.confidence,
-            answer.model_name,
-            answer.model_version,
-            answer.quality.get("reasons", []),
-        )
-        # What was written is known: reading it back would cost whoever waits a round trip.
-        for name, value in values.items():
-            setattr(scan, name, value)
-    else:
+    if not written:
         # The scan was deleted, or predicted by somebody else, while the model server worked on it.
-        storage.delete(overlay_name, heatmap_name)
+        storage.delete(heatmap.name)
         _reload(scan)
+        return
+    instruments.count_prediction(
+        answer.answer,
+        answer.confidence,
+        answer.model_name,
+        answer.model_version,
+        answer.quality.get("reasons", []),
+    )
+    # What was written is known: reading it back would cost whoever waits a round trip.
+    for name, value in values.items():
+        setattr(scan, name, value)
+
+
+def _fields_of(answer: ModelAnswer, heatmap_name: str) -> dict[str, Any]:
+    """The fields of `Answered` that follow from the answer: those of the same names, its pictures and the time."""
+    said = {
+        part.name: getattr(answer, part.name) for part in fields(answer) if part.name in PREDICTION_FIELDS
+    }
+    names = dict.fromkeys(("heatmap_name", "overlay_name"), heatmap_name)
+    return said | names | {"predicted_at": clock.now()}
+
+
+def _waited_ms(scan: Scan, predicted_at: datetime) -> int:
+    """From the upload to the scan's first prediction."""
+    if scan.waited_ms is not None:
+        return scan.waited_ms
+    return round((predicted_at - scan.timestamp).total_seconds() * 1000)
+
+
+def _record(made: Prediction) -> None:
+    record(
+        Action.PREDICTION_CREATE,
+        acting(),
+        "prediction",
+        scan_id=made.scan_id,
+        after=made,
+        weights_sha256=made.weights_sha256,
+    )
 
 
 def predict_queued() -> int:
@@ -216,7 +208,7 @@ def claim(key: object) -> Scan | None:
 
 
 def restore(scan: Scan) -> bool:
-    """Make an earlier prediction that says the same, and whose files are there, the current one; false without one.
+    """Make an earlier prediction that says the same, and whose heat map is there, the current one; false without one.
 
     Another version's would change what people read, so it doesn't do, and neither does one of the same weights that was
     calibrated otherwise, and so answers more or less.
@@ -224,9 +216,7 @@ def restore(scan: Scan) -> bool:
     same = {"weights_sha256": scan.weights_sha256, "gradcam_label": scan.gradcam_label}
     for earlier in scan.predictions.filter(**same):
         says_the_same = (earlier.answer, earlier.calibration or "") == (scan.answer, scan.calibration or "")
-        if says_the_same and all(
-            storage.exists(name) for name in (earlier.overlay_name, earlier.heatmap_name)
-        ):
+        if says_the_same and storage.exists(earlier.heatmap_name):
             values = {name: getattr(earlier, name) for name in PREDICTION_FIELDS}
             Scan.objects.filter(pk=scan.pk).update(**values)
             return True

@@ -37,6 +37,8 @@ HEADER = struct.Struct(">16xIIBB")
 COLOUR = 2
 COLOUR_BYTES = 4
 """A pixel, as Pillow keeps it."""
+OVERLAY_BYTES = 7
+"""A pixel of an overlay that is drawn: the scan's and its own in colour, and the heat."""
 
 
 class NoRoom(Unavailable):
@@ -65,7 +67,7 @@ def taken(needed_bytes: int) -> Iterator[None]:
 
 
 def taken_for(name: str, *, with_overlay: bool = False) -> contextlib.AbstractContextManager[None]:
-    """Hold what decoding a stored picture takes, and its overlay, which has its size.
+    """Hold what decoding a stored picture takes, or drawing its overlay.
 
     Raises as `taken`, and FileNotFoundError.
     """
@@ -73,7 +75,7 @@ def taken_for(name: str, *, with_overlay: bool = False) -> contextlib.AbstractCo
     with path.open("rb") as file:
         header = file.read(HEADER.size)
     width, height, _, kind = HEADER.unpack(header) if len(header) == HEADER.size else (0, 0, 0, 0)
-    kept = COLOUR_BYTES if kind == COLOUR or with_overlay else 1
+    kept = OVERLAY_BYTES if with_overlay else COLOUR_BYTES if kind == COLOUR else 1
     return taken(2 * path.stat().st_size + width * height * kept)
 
 

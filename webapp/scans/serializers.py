@@ -13,15 +13,14 @@ from rest_framework.fields import empty
 from handlers.dicom_identity import checked_date
 from webapp.accounts.deidentified import DeIdentified
 from webapp.accounts.models import User
-from webapp.annotations.serializers import AnnotationSerializer
 from webapp.api.fields import NumberField, PatternField, TextField, WrittenNumberField
+from webapp.scans.answered_serializers import CONFIDENCE_HELP, OR_NULL, PREDICTION_HELP, AnsweredSerializer
 from webapp.scans.differences import ENTERED, FoundIn
 from webapp.scans.final_serializers import (
     FinalReadingSerializer,
     RecommendationSerializer,
     shown_final_reading,
 )
-from webapp.scans.limits_serializers import CONFIDENCE_HELP, OR_NULL, PREDICTION_HELP, LimitsSerializer
 from webapp.scans.models import Eye, Scan, Status
 from webapp.scans.scale import LARGEST, SMALLEST
 
@@ -154,7 +153,7 @@ class DoubtsField(serializers.ListField):
         )
 
 
-class ScanSerializer(DeIdentified, LimitsSerializer):
+class ScanSerializer(DeIdentified, AnsweredSerializer):
     """A scan with its newest prediction; who reads de-identified data sees what `deidentified.py` leaves of it."""
 
     id = serializers.CharField()
@@ -302,50 +301,6 @@ class CountSerializer(serializers.Serializer[Any]):
     count = serializers.IntegerField()
 
 
-class HistorySerializer(DeIdentified, LimitsSerializer):
-    """A line of the history per scan."""
-
-    id = serializers.CharField()
-    image_path = serializers.SerializerMethodField()
-    prediction = serializers.CharField(source="label", allow_null=True, help_text=PREDICTION_HELP)
-    confidence = serializers.FloatField(allow_null=True, help_text=CONFIDENCE_HELP)
-    final_reading = serializers.SerializerMethodField(help_text="As the scan's.")
-    doubts = DoubtsField()
-    caveats = serializers.SerializerMethodField()
-    annotation_path = serializers.SerializerMethodField(help_text="The scan with its heat map.")
-    manual_annotation = serializers.SerializerMethodField(
-        help_text="What people drew, as W3C Web Annotations."
-    )
-    timestamp = serializers.DateTimeField(allow_null=True, help_text="Null in de-identified data.")
-    user_id = serializers.CharField()
-
-    def to_representation(self, instance: Scan) -> dict[str, Any]:
-        """Empty strings of what isn't known yet, or is hidden, become null."""
-        data = super().to_representation(instance.as_shown_to(self.context["request"].user))
-        for name in OR_NULL:
-            data[name] = data[name] or None
-        return data
-
-    def get_image_path(self, scan: Scan) -> str:
-        return image_path(scan)
-
-    def get_caveats(self, scan: Scan) -> list[str]:
-        return caveats(scan)
-
-    @extend_schema_field(serializers.CharField(allow_null=True))
-    def get_annotation_path(self, scan: Scan) -> str | None:
-        return overlay_path(scan)
-
-    @extend_schema_field(FinalReadingSerializer(allow_null=True))
-    def get_final_reading(self, scan: Scan) -> dict[str, Any] | None:
-        return shown_final_reading(scan, self.context["request"].user)
-
-    @extend_schema_field(AnnotationSerializer(many=True))
-    def get_manual_annotation(self, scan: Scan) -> list[dict[str, Any]]:
-        drawn = self.context.get("annotations", {}).get(scan.pk, [])
-        return list(AnnotationSerializer(drawn, many=True, context=self.context).data)
-
-
 def image_path(scan: Scan) -> str:
     """Address of the image, for who may see the scan."""
     return reverse("scan-image", args=[scan.pk])
@@ -358,4 +313,4 @@ def caveats(scan: Scan) -> list[str]:
 
 def overlay_path(scan: Scan) -> str | None:
     """Address of the image with its heat map, or None while there is none."""
-    return reverse("scan-overlay", args=[scan.pk]) if scan.overlay_name else None
+    return reverse("scan-overlay", args=[scan.pk]) if scan.heatmap_name or scan.stored_overlay else None

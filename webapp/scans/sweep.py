@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from webapp import clock
 from webapp.accounts.sessions import SessionStore
 from webapp.accounts.tokens import forget_expired
+from webapp.core import clock
 from webapp.scans import prediction, storage
 from webapp.scans.models import Prediction, Scan, Status
 
@@ -42,7 +42,7 @@ def sweep(grace_s: float = GRACE_S) -> Swept:
 def _mend_documents() -> tuple[int, int]:
     missing = requeued = 0
     on_disk = {path.name for path in storage.all_files()}
-    fields = ("pk", "status", "image_name", "overlay_name", "heatmap_name")
+    fields = ("pk", "status", "image_name", "heatmap_name")
     for key, status, *names in (
         Scan.objects.exclude(status=Status.FAILED).order_by().values_list(*fields).iterator(chunk_size=CHUNK)
     ):
@@ -57,7 +57,7 @@ def _mend_documents() -> tuple[int, int]:
             code, message = prediction.IMAGE_MISSING
             lost = Scan.objects.filter(pk=key, image_name=scan.image_name)
             missing += lost.update(status=Status.FAILED, failure={"code": code, "message": message})
-        elif _lost_its_pictures(scan) and not prediction.restore(scan):
+        elif _lost_its_heat_map(scan) and not prediction.restore(scan):
             now = clock.now()
             Scan.objects.filter(pk=key).update(
                 status=Status.QUEUED, attempts=0, next_attempt_at=now, claimed_until=now
@@ -66,10 +66,8 @@ def _mend_documents() -> tuple[int, int]:
     return missing, requeued
 
 
-def _lost_its_pictures(scan: Scan) -> bool:
-    return scan.status == Status.PREDICTED and not all(
-        storage.exists(name) for name in (scan.overlay_name, scan.heatmap_name)
-    )
+def _lost_its_heat_map(scan: Scan) -> bool:
+    return scan.status == Status.PREDICTED and not storage.exists(scan.heatmap_name)
 
 
 def _remove_orphans(grace_s: float) -> int:

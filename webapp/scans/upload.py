@@ -1,33 +1,34 @@
-"""From an uploaded file to a stored scan."""
+"""From an uploaded file to a stored scan with its prediction: `receive` is all of an upload's way."""
 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Mapping, Sequence
+import time
+from collections.abc import Mapping, Sequence
 from concurrent.futures import Future
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
 
 import cv2
 import numpy as np
 import numpy.typing as npt
+from django.core.files.uploadedfile import UploadedFile
 from django.db import IntegrityError
 
-from handlers.decoding import Examined
+from handlers.decoding import Examined, examine
 from handlers.pixels import grey_of
 from handlers.png import encode_png
-from webapp import clock
 from webapp.accounts.models import User
-from webapp.api import request_id
 from webapp.audit.models import Action
 from webapp.audit.recording import record
+from webapp.core import clock, request_id
 from webapp.inference.model_server import ModelAnswer
-from webapp.scans import differences, storage
+from webapp.mongodb.transactions import all_or_nothing
+from webapp.scans import differences, prediction, room, storage
 from webapp.scans.differences import Difference
 from webapp.scans.file_facts import file_facts
 from webapp.scans.models import Scan, Status
-from webapp.transactions import all_or_nothing
 
 # The request that uploads a scan predicts it, too; for this long nobody else does.
 FIRST_CLAIM = timedelta(seconds=30)
@@ -35,7 +36,6 @@ UNCOMPRESSED = (cv2.IMWRITE_TIFF_COMPRESSION, cv2.IMWRITE_TIFF_COMPRESSION_NONE)
 # Up to here pixels travel to the model server as they are; larger images would fill its memory.
 MAX_UNCOMPRESSED_BYTES = 8 * 2**20
 
-Ask = Callable[[bytes], Future[ModelAnswer]]
 Pixels = npt.NDArray[np.uint8]
 
 
@@ -43,56 +43,90 @@ Pixels = npt.NDArray[np.uint8]
 class Upload:
     """What became of an upload; `created` is false when this user's scan of the same file was in the clinic before.
 
-    `asked` is what the model server will say of it, None when there is nothing to predict. `differing` is where what
-    was entered is not what that scan, or the file of a new one, says.
+    `differing` is where what was entered is not what that scan, or the file of a new one, says.
     """
 
     scan: Scan
     created: bool
-    asked: Future[ModelAnswer] | None = None
     differing: Sequence[Difference] = ()
 
 
-def store(user: User, content: bytes, examined: Examined, ask: Ask, entered: Mapping[str, Any]) -> Upload:
-    """Keep an uploaded file, as `examined`, as a scan of the user, queued and claimed for the caller to predict.
+@dataclass(frozen=True)
+class _Kept:
+    """An image that is on the disk, under `name`, while the model server is asked about it."""
+
+    name: str
+    width: int
+    height: int
+    asked: Future[ModelAnswer]
+
+
+def receive(user: User, file: UploadedFile, entered: Mapping[str, Any]) -> Upload:
+    """Receive a file from the user: store it as a scan, ask the model server, and store what it answers in time.
 
     Kept are the pixels alone, as a lossless PNG: what else the file says (names, places, devices) is dropped, and
     what people see is what the model sees. `entered` holds what people say of it, by the names of `ENTERED`; what they
     leave open is taken from the file, as far as `file_facts` goes. A scan of the same file is left as it is.
-    `ask` is called with an image of the same pixels before they are kept, so that the model server works meanwhile.
-    Raises `handlers.errors.ImageError` for what is not a usable image, `handlers.errors.Busy`.
+
+    Raises `handlers.errors.ImageError` for what is not a usable image, `handlers.errors.Busy` or `room.NoRoom` when
+    there is no memory for a large one, and OSError when the disk is full; nothing is stored then.
     """
+    ends = time.monotonic() + prediction.INTERACTIVE_DEADLINE_S
     entered = {name: value for name, value in entered.items() if value}
-    uploaded = _stored(user, content, examined, ask, entered)
-    if uploaded.created:
-        return uploaded
-    return replace(uploaded, differing=differences.from_scan(entered, uploaded.scan))
+    is_large_file = (file.size or 0) > room.LARGE_FILE_BYTES
+    # Until the prediction is stored: its heat map is as large as the picture.
+    with room.taken(room.ALL_BYTES if is_large_file else 0):
+        content = file.read()
+        examined = examine(content)
+        with room.taken(0 if is_large_file else examined.memory_bytes):
+            return _received(user, hashlib.sha256(content).hexdigest(), examined, entered, ends)
 
 
-def _stored(user: User, content: bytes, examined: Examined, ask: Ask, entered: Mapping[str, Any]) -> Upload:
-    sha256 = hashlib.sha256(content).hexdigest()
+def _received(user: User, sha256: str, examined: Examined, entered: Mapping[str, Any], ends: float) -> Upload:
     known = Scan.objects.filter(user=user, clinic=user.clinic, sha256=sha256).first()
     if known and storage.exists(known.image_name):
-        return Upload(known, False)
+        return _known(known, entered)
+    kept = _keep(examined, ends)
+    if known:
+        if _give_back(known, user, kept.name):
+            prediction.conclude(known, kept.asked)
+        return _known(known, entered)
+    facts = file_facts(examined.dicom_header, user)
+    try:
+        scan = _create(user, sha256, kept, {**facts, **entered})
+    except IntegrityError:  # the same file came in twice at the same moment
+        storage.delete(kept.name)
+        return _known(Scan.objects.get(user=user, clinic=user.clinic, sha256=sha256), entered)
+    prediction.conclude(scan, kept.asked)
+    return Upload(scan, True, differences.from_file(entered, facts))
+
+
+def _known(scan: Scan, entered: Mapping[str, Any]) -> Upload:
+    return Upload(scan, False, differences.from_scan(entered, scan))
+
+
+def _keep(examined: Examined, ends: float) -> _Kept:
+    """Decode the file, begin to ask the model server, and store the pixels while it works."""
     pixels = _without_colour(examined.decode().pixels)
     height, width = pixels.shape[:2]
-    asked, image = _ask_and_compress(pixels, ask)
+    asked, image = _ask_and_compress(pixels, ends)
     # The file first: a crash before the document leaves a file without one, which the sweep removes.
-    name = storage.save(image)
+    return _Kept(storage.save(image), width, height, asked)
+
+
+def _create(user: User, sha256: str, kept: _Kept, said: Mapping[str, Any]) -> Scan:
+    """A new scan, queued and claimed by this request; `said` has what people or the file say of it."""
     now = clock.now()
-    if known:
-        return Upload(known, False, asked if _give_back(known, user, name) else None)
-    facts = file_facts(examined.dicom_header, user)
 
     def write() -> Scan:
         scan = Scan.objects.create(
             user=user,
             clinic=user.clinic,
             sha256=sha256,
-            image_name=name,
-            width=width,
-            height=height,
-            **{**facts, **entered},
+            image_name=kept.name,
+            width=kept.width,
+            height=kept.height,
+            **said,
             timestamp=now,
             next_attempt_at=now,
             claimed_until=now + FIRST_CLAIM,
@@ -101,12 +135,7 @@ def _stored(user: User, content: bytes, examined: Examined, ask: Ask, entered: M
         record(Action.SCAN_UPLOAD, user, "scan", scan_id=scan.pk, after=scan)
         return scan
 
-    try:
-        scan = all_or_nothing(write)
-    except IntegrityError:  # the same file came in twice at the same moment
-        storage.delete(name)
-        return Upload(Scan.objects.get(user=user, clinic=user.clinic, sha256=sha256), False)
-    return Upload(scan, True, asked, differences.from_file(entered, facts))
+    return all_or_nothing(write)
 
 
 def _give_back(scan: Scan, user: User, name: str) -> bool:
@@ -137,12 +166,12 @@ def _give_back(scan: Scan, user: User, name: str) -> bool:
     return given
 
 
-def _ask_and_compress(pixels: Pixels, ask: Ask) -> tuple[Future[ModelAnswer], bytes]:
+def _ask_and_compress(pixels: Pixels, ends: float) -> tuple[Future[ModelAnswer], bytes]:
     """What the model server will say of the pixels, and their PNG, which is made while it works on them."""
     if pixels.nbytes > MAX_UNCOMPRESSED_BYTES:
         image = encode_png(pixels)
-        return ask(image), image
-    return ask(_to_tiff(pixels)), encode_png(pixels)
+        return prediction.ask(image, ends - time.monotonic()), image
+    return prediction.ask(_to_tiff(pixels), ends - time.monotonic()), encode_png(pixels)
 
 
 def _without_colour(pixels: Pixels) -> Pixels:

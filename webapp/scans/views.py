@@ -1,12 +1,9 @@
-"""Scans over the API: upload, list, look, predict again, delete; and the history."""
+"""Scans over the API: upload, list, look, predict again, delete."""
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable, Sequence
-from concurrent.futures import Future
 from dataclasses import asdict
-from itertools import chain
 from typing import Any
 
 from django.http import FileResponse, Http404, HttpResponse
@@ -20,18 +17,16 @@ from rest_framework.response import Response
 from rest_framework.serializers import Serializer
 from rest_framework.viewsets import GenericViewSet
 
-from handlers.decoding import examine
 from handlers.errors import Busy, ImageError
 from webapp.accounts.abilities import Ability
 from webapp.accounts.deidentified import asked_id, de_identified
 from webapp.accounts.models import User
 from webapp.accounts.permissions import NeedsAbility
-from webapp.annotations.models import Annotation, disclose_shapes
 from webapp.api.errors import Unavailable
 from webapp.api.negotiation import PictureNegotiation
 from webapp.api.parsers import JSONParser, MultiPartParser
 from webapp.api.throttling import UploadRate, UserRate
-from webapp.inference.model_server import ImageRefused, ModelAnswer, ModelUnavailable, UnknownVersion
+from webapp.inference.model_server import ImageRefused, ModelUnavailable, UnknownVersion
 from webapp.metrics import instruments
 from webapp.scans import prediction, room, upload
 from webapp.scans.correction import correct
@@ -39,17 +34,16 @@ from webapp.scans.deletion import delete_scan
 from webapp.scans.disclosure import disclose, disclose_all_answers, disclose_answers
 from webapp.scans.filters import ScanFilter
 from webapp.scans.models import Scan, ScanQuerySet, Status, reads_blind
-from webapp.scans.pictures import send_picture, send_thumbnail
+from webapp.scans.pictures import send_overlay, send_picture, send_thumbnail
 from webapp.scans.serializers import (
     CountSerializer,
     DetailsSerializer,
-    HistorySerializer,
     RepredictSerializer,
     ScanSerializer,
     UploadedSerializer,
     UploadSerializer,
 )
-from webapp.scans.worklist import Ordering, ScanPages, WorklistPages
+from webapp.scans.worklist import Ordering, WorklistPages
 
 ID = OpenApiParameter("id", OpenApiTypes.STR, OpenApiParameter.PATH)
 PICTURE = OpenApiResponse(OpenApiTypes.BINARY, description="The picture's bytes.")
@@ -158,40 +152,26 @@ class ScanViewSet(
     )
     def create(self, request: Request) -> Response:
         """Upload a B-scan and have it predicted."""
-        ends = time.monotonic() + prediction.INTERACTIVE_DEADLINE_S
         given = UploadSerializer(data=request.data)
         given.is_valid(raise_exception=True)
         entered: dict[str, Any] = dict(given.validated_data)
-        image = entered.pop("image")
         assert isinstance(request.user, User)
-
-        def ask(image: bytes) -> Future[ModelAnswer]:
-            return prediction.ask(image, deadline_s=ends - time.monotonic())
-
-        is_large_file = image.size > room.LARGE_FILE_BYTES
         try:
-            # Until the prediction is stored: its heat map is as large as the picture.
-            with room.taken(room.ALL_BYTES if is_large_file else 0):
-                content = image.read()
-                examined = examine(content)
-                with room.taken(0 if is_large_file else examined.memory_bytes):
-                    uploaded = upload.store(request.user, content, examined, ask, entered)
-                    scan = uploaded.scan
-                    if uploaded.asked:
-                        prediction.conclude(scan, uploaded.asked)
+            received = upload.receive(request.user, entered.pop("image"), entered)
         except ImageError as error:
             instruments.UPLOADS.labels("refused").inc()
             raise ImageError4xx(error) from error
         except Busy as error:
             raise room.NoRoom(error.message) from error
+        scan = received.scan
         data = dict(self._shown(scan).data)
         code: int = status.HTTP_202_ACCEPTED if scan.status == Status.QUEUED else status.HTTP_201_CREATED
-        said = {"differences": [asdict(difference) for difference in uploaded.differing]}
+        said = {"differences": [asdict(difference) for difference in received.differing]}
         data |= de_identified(said, request.user)
-        if not uploaded.created:
+        if not received.created:
             data["duplicate"] = True
             code = status.HTTP_200_OK
-        instruments.UPLOADS.labels(scan.status if uploaded.created else "duplicate").inc()
+        instruments.UPLOADS.labels(scan.status if received.created else "duplicate").inc()
         return Response(data, status=code, headers={"Location": f"{request.path}{scan.pk}/"})
 
     @property
@@ -241,13 +221,13 @@ class ScanViewSet(
     @picture
     def overlay(self, request: Request, pk: str) -> FileResponse | HttpResponse:
         """The scan with its heat map in colour."""
-        return self._send_answer(request, "overlay_name")
+        return send_overlay(request, self._answered(request))
 
     @extend_schema(parameters=[ID], responses={PNG: PICTURE})
     @picture
     def heatmap(self, request: Request, pk: str) -> FileResponse | HttpResponse:
         """The heat map alone, in grey: 255 is strongest."""
-        return self._send_answer(request, "heatmap_name")
+        return send_picture(request, self._answered(request).heatmap_name)
 
     @extend_schema(parameters=[ID], request=RepredictSerializer, responses={201: ScanSerializer})
     @action(detail=True, methods=["post"], filterset_class=None, pagination_class=None)
@@ -279,12 +259,12 @@ class ScanViewSet(
         disclose(self.request.user, [scan])
         return ScanSerializer(scan, context=self.get_serializer_context())
 
-    def _send_answer(self, request: Request, field: str) -> FileResponse | HttpResponse:
-        """A picture that the model made; while the answer is hidden there is none."""
+    def _answered(self, request: Request) -> Scan:
+        """The scan, whose model's answer is shown by what is sent; a copy without one while the answer is hidden."""
         assert isinstance(request.user, User)
         scan = self.get_object()
         disclose_answers(request.user, [scan])
-        return send_picture(request, getattr(scan.as_shown_to(request.user), field))
+        return scan.as_shown_to(request.user)
 
     def _check_may_change(self, scan: Scan) -> User:
         user = self.request.user
@@ -293,19 +273,3 @@ class ScanViewSet(
                 "Only who uploaded a scan, or an administrator, may change or delete it."
             )
         return user
-
-
-class HistoryViewSet(mixins.ListModelMixin, VisibleScansViewSet):
-    """A record per scan, newest first."""
-
-    serializer_class = HistorySerializer
-    pagination_class = ScanPages
-
-    def list(self, request: Request, *args: Any, **kwargs: Any) -> Response:
-        """What was uploaded, what the model said of it, and what people drew."""
-        page = self.paginate_queryset(self.filter_queryset(self.get_queryset())) or []
-        assert isinstance(request.user, User)
-        drawn = Annotation.objects.by_scan(page, request.user)
-        disclose_shapes(request.user, chain.from_iterable(drawn.values()))
-        context = {**self.get_serializer_context(), "annotations": drawn}
-        return self.get_paginated_response(HistorySerializer(page, many=True, context=context).data)

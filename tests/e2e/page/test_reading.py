@@ -10,7 +10,7 @@ from playwright.sync_api import expect
 
 from tests.e2e.page.browser import Clinic, Visit, other_label, simulated
 from tests.e2e.page.conftest import Visitor
-from webapp import numbers
+from webapp.core import numbers
 
 pytestmark = pytest.mark.xdist_group("page")
 

@@ -11,7 +11,7 @@ from playwright.sync_api import expect
 from tests.e2e.page.browser import Clinic, Visit, noise, simulated
 from tests.e2e.page.conftest import Visitor
 from tests.waiting import wait_for
-from webapp import numbers
+from webapp.core import numbers
 
 pytestmark = pytest.mark.xdist_group("page")
 

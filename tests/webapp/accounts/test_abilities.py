@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 from tests.webapp.conftest import Clients, make_user
-from webapp.accounts.abilities import ABILITIES, Ability, abilities_of
-from webapp.accounts.models import Role, User
+from webapp.accounts.abilities import ABILITIES, Ability, Role, abilities_of
+from webapp.accounts.models import User
 
 WEBAPP = Path(__file__).resolve().parents[3] / "webapp"
 # The table itself, what names roles for the command line and the administration, and what is made of the API's description.
@@ -18,6 +18,12 @@ NAMES_ROLES = {"abilities.py", "models.py", "create_user.py", "serializers.py", 
 
 def test_every_role_has_its_row() -> None:
     assert set(ABILITIES) == set(Role.values)
+
+
+def test_a_new_role_is_no_change_of_the_database() -> None:
+    """Whoever adds one needs its word and its row in `abilities.py`, and no migration."""
+    choices = User._meta.get_field("role").deconstruct()[3]["choices"]
+    assert callable(choices) and choices() == Role.choices
 
 
 @pytest.mark.parametrize(

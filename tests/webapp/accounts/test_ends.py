@@ -16,10 +16,10 @@ from django.test import Client
 from rest_framework.test import APIClient
 
 from tests.webapp.conftest import PASSWORD
-from webapp import clock
 from webapp.accounts import tokens
 from webapp.accounts.models import RefreshSession, User
 from webapp.accounts.sessions import BEGAN, SessionStore
+from webapp.core import clock
 from webapp.scans.sweep import sweep
 
 SETTINGS = Path(project_settings.BASE_DIR) / "webapp" / "settings.py"

@@ -8,8 +8,8 @@ from django.db import connection
 from rest_framework.test import APIClient
 
 from tests.webapp.conftest import PASSWORD, Clients
-from webapp import clock
 from webapp.accounts.models import RefreshSession, User
+from webapp.core import clock
 
 TOKEN, REFRESH, LOGOUT, ME = (f"/api/v1/auth/{name}/" for name in ("token", "token/refresh", "logout", "me"))
 

@@ -8,10 +8,10 @@ import pytest
 from reportlab import rl_config
 
 from tests.webapp.conftest import Clients
-from webapp import clock
 from webapp.accounts.deidentified import shown
 from webapp.accounts.models import User
 from webapp.annotations.models import Annotation
+from webapp.core import clock
 from webapp.reviews import reading
 from webapp.scans.models import Scan
 

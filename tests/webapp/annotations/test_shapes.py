@@ -9,8 +9,9 @@ import pytest
 
 from tests.webapp.conftest import Clients
 from webapp.accounts.models import User
-from webapp.annotations.selectors import POINT_SHAPES, SHAPES
-from webapp.annotations.shapes import OF_ELEMENT, Shape, shape_of
+from webapp.annotations.geometry import path_of
+from webapp.annotations.selectors import clean
+from webapp.annotations.shapes import ELEMENTS, Shape, shape_of
 
 ROOT = Path(__file__).parents[3]
 BOX = {"type": "FragmentSelector", "value": "xywh=pixel:1,2,30,40"}
@@ -39,8 +40,17 @@ def test_a_selector_has_the_word_of_its_shape(selector: dict[str, str], word: st
     assert shape_of(selector) == word
 
 
-def test_every_element_that_is_kept_has_a_word() -> None:
-    assert set(OF_ELEMENT) == {*SHAPES, *POINT_SHAPES, "path"}
+def test_every_element_that_is_kept_is_drawn_here_and_every_word_comes_of_one() -> None:
+    drawn = {name for selector, _ in DRAWN for name in re.findall("><([a-z]+) ", selector["value"])}
+    assert drawn == set(ELEMENTS)
+    assert {word for _, word in DRAWN} == set(Shape.values)
+
+
+@pytest.mark.parametrize(("selector", "word"), DRAWN)
+def test_what_is_kept_can_be_drawn_again_where_it_was(selector: dict[str, str], word: str) -> None:
+    points, _ = path_of(clean(selector, 60, 60))
+    assert len(points) > 1
+    assert points.min() >= 0 and points.max() <= 60
 
 
 def test_the_page_knows_the_same_words() -> None:

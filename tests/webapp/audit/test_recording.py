@@ -25,10 +25,10 @@ from webapp.accounts.models import RefreshSession, User
 from webapp.annotations.models import Annotation
 from webapp.audit.hashing import document_sha256
 from webapp.audit.models import AppendOnly, Record, WaitingRecord
+from webapp.mongodb.transactions import all_or_nothing
 from webapp.reviews.models import Adjudication, Review
 from webapp.scans.models import Prediction, Scan
 from webapp.scans.upload import store
-from webapp.transactions import all_or_nothing
 
 Upload = Callable[..., Response]
 BOX = {"target": {"selector": {"type": "FragmentSelector", "value": "xywh=pixel:10,20,30,40"}}}

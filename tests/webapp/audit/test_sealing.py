@@ -16,7 +16,7 @@ from webapp.audit import sealing
 from webapp.audit.models import Action, Record, WaitingRecord
 from webapp.audit.recording import record
 from webapp.audit.verification import Verification
-from webapp.transactions import all_or_nothing
+from webapp.mongodb.transactions import all_or_nothing
 
 ROOT = Path(__file__).parents[3]
 EACH = 25

@@ -13,8 +13,8 @@ import pytest
 from handlers.card import ModelCard
 from tests.images import encoded
 from tests.models import give_statistics, make_model
-from webapp import clock
 from webapp.accounts.models import User
+from webapp.core import clock
 from webapp.inference.torchserve import TorchServeClient
 from webapp.scans import storage
 from webapp.scans.final import By, FinalReading

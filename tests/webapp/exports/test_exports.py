@@ -21,7 +21,8 @@ from training.data.manifest import read_scans
 from webapp.accounts.models import User
 from webapp.annotations.models import Annotation
 from webapp.reviews import reading
-from webapp.scans.models import PREDICTION_FIELDS, Prediction, Scan
+from webapp.scans.answered import PREDICTION_FIELDS
+from webapp.scans.models import Prediction, Scan
 
 Predicted = Callable[..., Scan]
 EXPORTS = "/api/v1/exports/"

@@ -9,7 +9,8 @@ from django.contrib.admin.models import LogEntry
 from django.test import Client
 
 from tests.webapp.conftest import make_user
-from webapp.accounts.models import Role, User
+from webapp.accounts.abilities import Role
+from webapp.accounts.models import User
 from webapp.audit.models import WaitingRecord
 from webapp.gateway import issuing
 from webapp.gateway.admission import Outcome, admit

@@ -18,8 +18,8 @@ from pymongo.errors import PyMongoError
 
 from tests.images import png_bytes
 from tests.services import ModelServer, free_ports
-from webapp import clock
 from webapp.accounts.models import User
+from webapp.core import clock
 from webapp.gateway import issuing
 from webapp.gateway.admission import Outcome, admit
 from webapp.gateway.models import ServiceKey

@@ -16,8 +16,8 @@ from rest_framework.response import Response
 from tests.images import encoded, png_bytes
 from tests.services import ModelServer
 from tests.webapp.conftest import PASSWORD, SEEN, Clients
-from webapp import clock
 from webapp.accounts.models import User
+from webapp.core import clock
 from webapp.gateway import issuing
 from webapp.gateway.models import ServiceKey
 from webapp.metrics import instruments

@@ -202,7 +202,7 @@ def test_nothing_that_a_blind_reader_gets_depends_on_the_answer(
     reader = administrator if role == "administrator" else clinician
     User.objects.filter(pk=reader.pk).update(reads_blind=True, is_adjudicator=role == "adjudicator")
     Annotation.objects.create(scan=scan, author=reader, selector=BOX)
-    monkeypatch.setattr("webapp.clock.now", lambda: scan.timestamp + timedelta(hours=1))
+    monkeypatch.setattr("webapp.core.clock.now", lambda: scan.timestamp + timedelta(hours=1))
     monkeypatch.setattr("reportlab.rl_config.invariant", 1)
     client = api(User.objects.get(pk=reader.pk))
 

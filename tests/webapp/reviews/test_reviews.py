@@ -11,8 +11,8 @@ from django.db import connection
 from rest_framework.response import Response
 
 from tests.webapp.conftest import Clients
-from webapp import clock
 from webapp.accounts.models import User
+from webapp.core import clock
 from webapp.reviews import reading
 from webapp.scans.models import Scan, Status
 

@@ -17,9 +17,9 @@ from rest_framework.response import Response
 
 from tests.services import ModelServer
 from tests.webapp.conftest import Clients
-from webapp import clock
 from webapp.accounts.models import User
 from webapp.api.pagination import NewestFirst
+from webapp.core import clock
 from webapp.scans.filters import ScanFilter
 from webapp.scans.models import Scan, Status
 from webapp.scans.worklist import Ordering, stretches

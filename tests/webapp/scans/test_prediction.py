@@ -39,7 +39,7 @@ def answering(monkeypatch: pytest.MonkeyPatch, **more: Any) -> None:
             "prediction": {"label": "CSR", "confidence": 0.9},
             "probabilities": {"CSR": 0.9, "NORMAL": 0.1},
             "quality": {"acceptable": True, "reasons": []},
-            "gradcam": {"label": "CSR", "overlay": picture, "heatmap": picture, "regions": []},
+            "gradcam": {"label": "CSR", "heatmap": picture, "regions": []},
             **more,
         }
     )
@@ -58,7 +58,7 @@ def queue(upload: Upload, user: User) -> None:
     """Upload a scan that nobody has predicted yet, though the model server is there."""
     upload(user)
     for kept in Prediction.objects.all():
-        storage.delete(kept.overlay_name, kept.heatmap_name)
+        storage.delete(kept.heatmap_name)
     Prediction.objects.all().delete()
     now = timezone.now()
     Scan.objects.update(status=Status.QUEUED, attempts=0, next_attempt_at=now, claimed_until=now)
@@ -152,8 +152,8 @@ def test_an_earlier_prediction_that_went_less_far_is_not_taken_for_the_same(
 
 
 def lost(scan: Scan) -> Scan:
-    """Its newest pictures are gone, and those of its earlier predictions there."""
-    storage.delete(scan.overlay_name, scan.heatmap_name)
+    """Its newest heat map is gone, and those of its earlier predictions are there."""
+    storage.delete(scan.heatmap_name)
     return scan
 
 
@@ -227,7 +227,7 @@ def test_who_comes_second_drops_the_answer(
     prediction.predict_claimed(first, storage.read(first.image_name), deadline_s=60)
     assert Scan.objects.get().predicted_at == shown.predicted_at == first.predicted_at
     assert Prediction.objects.count() == 1
-    assert len(list(storage.all_files())) == 3
+    assert len(list(storage.all_files())) == 2
 
 
 def test_a_claim_that_ran_out_while_the_server_worked_changes_nothing(

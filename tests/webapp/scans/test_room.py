@@ -111,11 +111,12 @@ def test_a_large_file_is_refused_before_it_is_read(
     assert upload(clinician, png_bytes()).status_code == 202
 
 
-@pytest.mark.parametrize("path", ["thumbnail/", "report/"])
+@pytest.mark.parametrize("path", ["thumbnail/", "overlay/", "report/"])
 def test_what_is_made_of_a_large_picture_waits_for_room(
     path: str, away: None, clinician: User, upload: Upload, api: Clients
 ) -> None:
     address = f"/api/v1/scans/{upload(clinician, LARGE).json()['id']}/"
+    Scan.objects.update(heatmap_name=storage.save(LARGE))
     with room.taken(room.ALL_BYTES):
         refused = api(clinician).get(address + path)
         assert refused.status_code == 503 and refused["Retry-After"]
@@ -153,12 +154,13 @@ from webapp.scans import room, upload
 
 from pathlib import Path
 content = Path(sys.argv[1]).read_bytes()
+upload.prediction.ask = lambda image, deadline_s: None
 
 def take(number):
     examined = examine(content)
     try:
         with room.taken(examined.memory_bytes):
-            upload._ask_and_compress(upload._without_colour(examined.decode().pixels), lambda image: None)
+            upload._ask_and_compress(upload._without_colour(examined.decode().pixels), 0)
         return "read"
     except room.NoRoom:
         return "no room"

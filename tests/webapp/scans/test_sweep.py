@@ -65,31 +65,31 @@ def test_a_scan_that_lost_its_image_says_so(
     assert api(clinician).get(scan["image_path"]).status_code == 404
 
 
-def test_a_lost_overlay_falls_back_to_the_prediction_before_or_is_made_again(
+def test_a_lost_heat_map_falls_back_to_the_prediction_before_or_is_made_again(
     predicting: ModelServer, clinician: User, upload: Upload, api: Clients
 ) -> None:
     scan = upload(clinician).json()
     first = Scan.objects.get()
     api(clinician).post(f"/api/v1/scans/{scan['id']}/predictions/", {})
-    storage.delete(Scan.objects.get().overlay_name)
+    storage.delete(Scan.objects.get().heatmap_name)
     assert sweep().predictions_requeued == 0
-    assert Scan.objects.get().overlay_name == first.overlay_name
-    storage.delete(first.overlay_name)
+    assert Scan.objects.get().heatmap_name == first.heatmap_name
+    storage.delete(first.heatmap_name)
     assert sweep().predictions_requeued == 1
     assert Scan.objects.get().status == Status.QUEUED
 
 
-def test_a_lost_overlay_is_not_replaced_by_what_another_version_said(
+def test_a_lost_heat_map_is_not_replaced_by_what_another_version_said(
     predicting: ModelServer, clinician: User, upload: Upload, api: Clients
 ) -> None:
     scan = upload(clinician).json()
     Prediction.objects.update(weights_sha256="0" * 64)
     api(clinician).post(f"/api/v1/scans/{scan['id']}/predictions/", {})
-    storage.delete(Scan.objects.get().overlay_name)
+    storage.delete(Scan.objects.get().heatmap_name)
     assert sweep().predictions_requeued == 1
     prediction.predict_queued()
-    overlay = Scan.objects.get().overlay_name
-    assert storage.exists(overlay)
+    heatmap = Scan.objects.get().heatmap_name
+    assert storage.exists(heatmap)
     assert Prediction.objects.count() == 3
 
 
@@ -98,7 +98,7 @@ def test_deleting_a_scan_removes_all_its_files(
 ) -> None:
     key = upload(clinician).json()["id"]
     api(clinician).post(f"/api/v1/scans/{key}/predictions/", {})
-    assert len(files(settings)) == 5
+    assert len(files(settings)) == 3
     assert api(clinician).delete(f"/api/v1/scans/{key}/").status_code == 204
     assert files(settings) == set()
     assert sweep(grace_s=0).files_removed == 0

@@ -54,7 +54,7 @@ def test_an_upload_is_predicted_and_explained(
     assert scan["user_id"] == str(clinician.pk)
     for path in (scan["image_path"], scan["annotation_path"], scan["heatmap_path"]):
         picture = api(clinician).get(path)
-        assert Image.open(io.BytesIO(b"".join(picture.streaming_content))).size == (512, 384)
+        assert Image.open(io.BytesIO(picture.getvalue())).size == (512, 384)
 
 
 def test_without_a_model_server_the_scan_is_kept_for_later(
@@ -248,7 +248,7 @@ def test_a_full_disk_is_told_and_leaves_nothing(
     assert not files(settings)
 
 
-def test_a_disk_that_fills_up_before_the_overlay_leaves_the_scan_to_be_predicted(
+def test_a_disk_that_fills_up_before_the_heat_map_leaves_the_scan_to_be_predicted(
     predicting: ModelServer, clinician: User, upload: Upload, settings: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The scan is stored, so it would be wrong to say that nothing was."""

@@ -1,6 +1,6 @@
 from django.db import migrations, models
 
-import webapp.clock
+import webapp.core.clock
 
 
 class Migration(migrations.Migration):
@@ -43,6 +43,6 @@ class Migration(migrations.Migration):
         migrations.AlterField(
             model_name="refreshsession",
             name="created",
-            field=models.DateTimeField(default=webapp.clock.now),
+            field=models.DateTimeField(default=webapp.core.clock.now),
         ),
     ]

@@ -2,7 +2,7 @@
 
 import django.db.models.deletion
 import django_mongodb_backend.fields
-import webapp.clock
+import webapp.core.clock
 from django.conf import settings
 from django.db import migrations, models
 
@@ -28,8 +28,8 @@ class Migration(migrations.Migration):
                 ("selector", models.JSONField()),
                 ("label", models.CharField(blank=True, max_length=80)),
                 ("comment", models.CharField(blank=True, max_length=2000)),
-                ("created", models.DateTimeField(default=webapp.clock.now)),
-                ("modified", models.DateTimeField(default=webapp.clock.now)),
+                ("created", models.DateTimeField(default=webapp.core.clock.now)),
+                ("modified", models.DateTimeField(default=webapp.core.clock.now)),
                 ("revision", models.PositiveIntegerField(default=1, help_text="Rises with every change.")),
                 (
                     "author",

@@ -4,7 +4,7 @@ import django_mongodb_backend.fields
 from django.db import migrations, models
 
 import webapp.audit.models
-import webapp.clock
+import webapp.core.clock
 
 FIELDS = {
     "actor_name": models.CharField(
@@ -68,7 +68,7 @@ class Migration(migrations.Migration):
                         auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
                     ),
                 ),
-                ("time", models.DateTimeField(default=webapp.clock.now)),
+                ("time", models.DateTimeField(default=webapp.core.clock.now)),
                 ("offset", models.BigIntegerField(help_text="Where the line begins in the file, in bytes.")),
                 ("sha256", models.CharField(db_index=True, max_length=64)),
                 ("reason", models.CharField(max_length=200)),

@@ -2,7 +2,7 @@
 
 import django.db.models.deletion
 import django_mongodb_backend.fields
-import webapp.clock
+import webapp.core.clock
 from django.conf import settings
 from django.db import migrations, models
 
@@ -78,7 +78,7 @@ class Migration(migrations.Migration):
                         help_text="The same figures, each scan left out of the calibration that it was answered with.",
                     ),
                 ),
-                ("made_at", models.DateTimeField(default=webapp.clock.now)),
+                ("made_at", models.DateTimeField(default=webapp.core.clock.now)),
                 ("undone_at", models.DateTimeField(null=True)),
                 (
                     "made_by",

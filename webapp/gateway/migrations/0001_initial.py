@@ -3,7 +3,7 @@
 import django.core.validators
 import django.db.models.deletion
 import django_mongodb_backend.fields
-import webapp.clock
+import webapp.core.clock
 from django.conf import settings
 from django.db import migrations, models
 
@@ -41,7 +41,7 @@ class Migration(migrations.Migration):
                     ),
                 ),
                 ("key_sha256", models.CharField(max_length=64, unique=True)),
-                ("issued", models.DateTimeField(default=webapp.clock.now)),
+                ("issued", models.DateTimeField(default=webapp.core.clock.now)),
                 (
                     "expires",
                     models.DateTimeField(

@@ -2,7 +2,7 @@
 
 import django.db.models.deletion
 import django_mongodb_backend.fields
-import webapp.clock
+import webapp.core.clock
 from django.conf import settings
 from django.db import migrations, models
 
@@ -35,7 +35,7 @@ class Migration(migrations.Migration):
                 ("label", models.CharField(blank=True, help_text="What the reader sees.", max_length=80)),
                 ("comment", models.CharField(blank=True, max_length=2000)),
                 ("current", models.BooleanField(default=True)),
-                ("created", models.DateTimeField(default=webapp.clock.now)),
+                ("created", models.DateTimeField(default=webapp.core.clock.now)),
                 ("model_label", models.CharField(max_length=80)),
                 ("model_name", models.CharField(max_length=80)),
                 ("model_version", models.CharField(max_length=80)),

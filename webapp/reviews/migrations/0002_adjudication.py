@@ -2,7 +2,7 @@
 
 import django.db.models.deletion
 import django_mongodb_backend.fields
-import webapp.clock
+import webapp.core.clock
 from django.conf import settings
 from django.apps.registry import Apps
 from django.db import migrations, models
@@ -47,7 +47,7 @@ class Migration(migrations.Migration):
                 ),
                 ("label", models.CharField(max_length=80)),
                 ("comment", models.CharField(blank=True, max_length=2000)),
-                ("created", models.DateTimeField(default=webapp.clock.now)),
+                ("created", models.DateTimeField(default=webapp.core.clock.now)),
                 (
                     "adjudicator",
                     models.ForeignKey(

@@ -2,7 +2,7 @@
 
 import django.db.models.deletion
 import django_mongodb_backend.fields
-import webapp.clock
+import webapp.core.clock
 from django.conf import settings
 from django.db import migrations, models
 
@@ -25,7 +25,7 @@ class Migration(migrations.Migration):
                     ),
                 ),
                 ("clinic", models.CharField(blank=True, max_length=80)),
-                ("timestamp", models.DateTimeField(default=webapp.clock.now)),
+                ("timestamp", models.DateTimeField(default=webapp.core.clock.now)),
                 ("sha256", models.CharField(help_text="Of the file as it was uploaded.", max_length=64)),
                 ("image_name", models.CharField(max_length=80)),
                 ("width", models.PositiveIntegerField(help_text="In pixels.")),
@@ -52,8 +52,8 @@ class Migration(migrations.Migration):
                 ),
                 ("failure", models.JSONField(blank=True, null=True)),
                 ("attempts", models.PositiveIntegerField(default=0)),
-                ("next_attempt_at", models.DateTimeField(default=webapp.clock.now)),
-                ("claimed_until", models.DateTimeField(default=webapp.clock.now)),
+                ("next_attempt_at", models.DateTimeField(default=webapp.core.clock.now)),
+                ("claimed_until", models.DateTimeField(default=webapp.core.clock.now)),
                 ("label", models.CharField(blank=True, max_length=80)),
                 ("confidence", models.FloatField(blank=True, null=True)),
                 ("probabilities", models.JSONField(blank=True, default=dict)),

@@ -6,7 +6,7 @@ from django.apps.registry import Apps
 from django.db import migrations, models
 from django.db.backends.base.schema import BaseDatabaseSchemaEditor
 
-import webapp.clock
+import webapp.core.clock
 
 
 def assume_that_all_was_shown(apps: Apps, schema_editor: BaseDatabaseSchemaEditor) -> None:
@@ -17,7 +17,7 @@ def assume_that_all_was_shown(apps: Apps, schema_editor: BaseDatabaseSchemaEdito
     users = apps.get_model("accounts", "User").objects
     scans = apps.get_model("scans", "Scan").objects
     disclosures = apps.get_model("scans", "Disclosure").objects
-    now = webapp.clock.now()
+    now = webapp.core.clock.now()
     for user in users.all():
         plain = user.role == "clinician" and not user.is_adjudicator
         readings_at = None if plain else now

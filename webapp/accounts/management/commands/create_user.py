@@ -9,7 +9,8 @@ from django.contrib.auth.password_validation import validate_password
 from django.core.exceptions import ValidationError
 from django.core.management.base import BaseCommand, CommandError
 
-from webapp.accounts.models import Role, User
+from webapp.accounts.abilities import Role
+from webapp.accounts.models import User
 from webapp.audit.recording import by_operator
 
 

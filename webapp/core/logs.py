@@ -16,7 +16,7 @@ from pymongo.errors import OperationFailure
 from pythonjsonlogger.core import LogData
 from pythonjsonlogger.json import JsonFormatter
 
-from webapp.api import request_id
+from webapp.core import request_id
 
 JSON, LINE = "json", "line"
 ExceptionInfo = tuple[type[BaseException], BaseException, TracebackType | None] | tuple[None, None, None]
@@ -102,8 +102,8 @@ def configuration(log_format: str) -> dict[str, Any]:
     return {
         "version": 1,
         "disable_existing_loggers": False,
-        "filters": {"context": {"()": "webapp.logs.ContextFilter"}},
-        "formatters": {"chosen": {"()": "webapp.logs.formatter", "log_format": log_format}},
+        "filters": {"context": {"()": "webapp.core.logs.ContextFilter"}},
+        "formatters": {"chosen": {"()": "webapp.core.logs.formatter", "log_format": log_format}},
         "handlers": {
             "console": {"class": "logging.StreamHandler", "filters": ["context"], "formatter": "chosen"}
         },

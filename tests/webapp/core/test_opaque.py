@@ -6,7 +6,7 @@ import base64
 
 import pytest
 
-from webapp import opaque
+from webapp.core import opaque
 
 TEXT = '[1.0, "2026-01-01T10:00:00+00:00"]'
 

@@ -15,7 +15,7 @@ PREDICTION_HELP = (
 CONFIDENCE_HELP = "Probability of that label. Where `state` is `not_answered` it says nothing."
 
 
-class LimitsSerializer(serializers.Serializer[Any]):
+class AnsweredSerializer(serializers.Serializer[Any]):
     """How far the model has answered. All null or empty without a prediction, in those of versions that didn't say, and
     while the answer is hidden."""
 

@@ -1,4 +1,4 @@
-"""Django's own apps with MongoDB's kind of primary key; their migrations live in `webapp/migrations_for/`."""
+"""Django's own apps with MongoDB's kind of primary key; their migrations live in `webapp/mongodb/migrations_for/`."""
 
 from axes.apps import AppConfig as AxesConfig
 from django.contrib.admin.apps import AdminConfig

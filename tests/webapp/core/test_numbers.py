@@ -7,7 +7,7 @@ import re
 
 import pytest
 
-from webapp.numbers import micrometres, percent, probability
+from webapp.core.numbers import micrometres, percent, probability
 
 
 @pytest.mark.parametrize(

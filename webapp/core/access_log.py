@@ -1,6 +1,6 @@
 """The access log: gunicorn's logger, without anything that somebody typed.
 
-`gunicorn --logger-class webapp.access_log.AccessLogger --access-logfile - …`
+`gunicorn --logger-class webapp.core.access_log.AccessLogger --access-logfile - …`
 """
 
 from __future__ import annotations
@@ -12,8 +12,8 @@ from typing import Any
 
 from gunicorn.glogging import Logger
 
-from webapp.api.request_id import META_ID, META_ROUTE, META_USER, NONE
-from webapp.logs import LINE, ContextFilter, formatter
+from webapp.core.logs import LINE, ContextFilter, formatter
+from webapp.core.request_id import META_ID, META_ROUTE, META_USER, NONE
 
 # Asked every few seconds by whoever watches over the app.
 PROBES = frozenset({"/healthz/", "/readyz/"})

@@ -10,7 +10,7 @@ from pymongo.database import Database
 from pymongo.errors import InvalidOperation
 
 from webapp.accounts.models import User
-from webapp.transactions import all_or_nothing
+from webapp.mongodb.transactions import all_or_nothing
 
 pytestmark = pytest.mark.django_db(transaction=True)
 

@@ -23,11 +23,11 @@ from tests.images import png_bytes
 from tests.services import ModelServer, free_ports
 from tests.waiting import wait_for
 from tests.webapp.conftest import PASSWORD
-from webapp import logs
 from webapp.accounts.models import User
+from webapp.core import logs
 from webapp.scans.models import Scan
 
-ROOT = Path(__file__).parents[2]
+ROOT = Path(__file__).parents[3]
 PATIENT, NOTE, TYPED, WRONG = "P-7351-Q", "sees a grey curtain", "typed-in-the-wrong-place", "wrong-otter-9"
 
 
@@ -94,7 +94,7 @@ class Running:
         address = self.url.removeprefix("http://")
         command = [sys.executable, "-m", "gunicorn", "webapp.wsgi:application", "--bind", address]
         command += ["--threads", "4", "--no-control-socket"]
-        command += ["--logger-class", "webapp.access_log.AccessLogger", "--access-logfile", "-"]
+        command += ["--logger-class", "webapp.core.access_log.AccessLogger", "--access-logfile", "-"]
         return GuardedProcess.start(command, log=self.web_log, environment=self.environment, folder=ROOT)
 
     def answers(self) -> bool:

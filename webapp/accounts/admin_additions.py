@@ -1,0 +1,30 @@
+"""What the apps above this one add to a user's page in the administration; each says so in its own `admin` module."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from django.utils.safestring import SafeString
+
+from webapp.accounts.models import User
+
+Fact = Callable[[User], SafeString | str]
+"""What is told of a user; `admin.display` gives it its name."""
+
+_facts: dict[str, list[Fact]] = {}
+
+
+def add_fact(section: str, fact: Fact) -> None:
+    """Tell something of a user in a section of that name."""
+    _facts.setdefault(section, []).append(fact)
+
+
+def added_facts() -> list[Fact]:
+    """All of them."""
+    return [fact for facts in _facts.values() for fact in facts]
+
+
+def added_sections() -> list[tuple[str, dict[str, Any]]]:
+    """The sections with them, as `fieldsets` has sections."""
+    return [(section, {"fields": tuple(facts)}) for section, facts in _facts.items()]

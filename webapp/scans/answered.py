@@ -1,0 +1,83 @@
+"""What the model server has answered of a scan: the same fields in each prediction and in the scan, which has the newest."""
+
+from __future__ import annotations
+
+from django.db import models
+
+from webapp.recommendations.answers import Answer, State
+from webapp.recommendations.doubt import doubts_of
+
+
+class Answered(models.Model):
+    """The fields of an answer. In a scan without a prediction they are empty.
+
+    Documents of earlier versions lack the later ones, or say nothing in them.
+    """
+
+    label = models.CharField(max_length=80, blank=True, help_text="The most probable one.")
+    confidence = models.FloatField(null=True, blank=True, help_text="Its probability, 0 to 1.")
+    probabilities = models.JSONField(default=dict, blank=True, help_text="0 to 1, by label.")
+    regions = models.JSONField(default=list, blank=True, help_text="Where the heat map is hot.")
+    gradcam_label = models.CharField(max_length=80, blank=True, help_text="What the heat map explains.")
+    caveats = models.JSONField(default=list, blank=True, help_text="Of the model's card, on its labels.")
+    quality = models.JSONField(
+        default=dict, blank=True, help_text="Whether the picture can be judged, and why not."
+    )
+    recommendation = models.JSONField(null=True, blank=True, help_text="The next step by this answer alone.")
+    model_name = models.CharField(max_length=80, blank=True)
+    model_version = models.CharField(max_length=80, blank=True)
+    weights_sha256 = models.CharField(max_length=64, blank=True)
+    # Version 0.1 stored overlays. It may run beside this one and look for a file of this name: it finds the heat map's.
+    overlay_name = models.CharField(
+        max_length=80,
+        blank=True,
+        help_text="The stored overlay, or the heat map where it is drawn when asked for.",
+    )
+    heatmap_name = models.CharField(max_length=80, blank=True)
+    predicted_at = models.DateTimeField(null=True, blank=True)
+    familiarity = models.FloatField(
+        null=True, blank=True, help_text="Share of the scans it learnt from that are stranger, 0 to 1."
+    )
+    known = models.BooleanField(
+        null=True, blank=True, help_text="Whether the picture looks like those the model learnt from."
+    )
+    prediction_set = models.JSONField(
+        null=True, blank=True, help_text="Labels that can't be ruled out, most probable first."
+    )
+    state = models.CharField(max_length=12, choices=State.choices, blank=True)
+    because = models.CharField(max_length=80, blank=True, help_text="The code of the reason for the state.")
+    group = models.CharField(
+        max_length=200, blank=True, help_text="What the labels of the set have in common."
+    )
+    nearest = models.JSONField(
+        default=list, blank=True, help_text="Simulated scans that it is like, in words."
+    )
+    calibration = models.CharField(max_length=200, blank=True, help_text="The local profile, by its name.")
+
+    class Meta:
+        abstract = True
+
+    @property
+    def answer(self) -> Answer:
+        """What the model says, as far as it says something."""
+        return Answer(
+            self.label or "",
+            self.state or "",
+            self.because or "",
+            tuple(self.prediction_set or ()),
+            self.group or "",
+        )
+
+    @property
+    def doubts(self) -> list[str]:
+        """Why the picture is doubtful, as sentences; none for one that is not, or has no prediction."""
+        return doubts_of(self.quality)
+
+    @property
+    def stored_overlay(self) -> str:
+        """The name of an overlay that an earlier version stored; "" where it is drawn when it is asked for."""
+        return "" if self.overlay_name == self.heatmap_name else self.overlay_name
+
+
+PREDICTION_FIELDS = tuple(field.name for field in Answered._meta.local_fields)
+"""The names of all of them."""
