@@ -7,7 +7,8 @@ from typing import Any, TypedDict
 import orjson
 
 from handlers.card import ModelCard
-from handlers.errors import RequestError
+from imaging.errors import CodedError
+from imaging.quality import Quality
 
 LIKELY = 0.2
 """Probability from which on a label that is not the first still needs its caveat said."""
@@ -49,13 +50,6 @@ class Explanation(TypedDict):
     overlay: str
     heatmap: str
     regions: list[Region]
-
-
-class Quality(TypedDict):
-    """Whether the image is fit to be judged, and if not, why, as sentences."""
-
-    acceptable: bool
-    reasons: list[str]
 
 
 class ImageFacts(TypedDict):
@@ -154,7 +148,7 @@ def model_facts(card: ModelCard) -> Model:
     )
 
 
-def error_answer(error: RequestError) -> ErrorAnswer:
+def error_answer(error: CodedError) -> ErrorAnswer:
     """An error as an answer."""
     return ErrorAnswer(error=Error(code=error.code, message=error.message, status=error.status))
 

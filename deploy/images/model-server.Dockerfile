@@ -29,6 +29,7 @@ WORKDIR /app
 COPY --chown=retinote:retinote cli.py pyproject.toml ./
 COPY --chown=retinote:retinote model_store model_store
 COPY --chown=retinote:retinote handlers handlers
+COPY --chown=retinote:retinote imaging imaging
 COPY --chown=retinote:retinote serving serving
 RUN python3 -m compileall -q /app \
  && printf '#!/bin/sh\nexec python3 /app/cli.py "$@"\n' > /usr/local/bin/retinote && chmod 0755 /usr/local/bin/retinote

@@ -13,7 +13,7 @@ ROOT = as_image.ROOT
 # What is started in each image: modules, and folders of which every module may be.
 RUNS = {
     "web": ("webapp", "serving.container.web", "serving.backup"),
-    "model-server": ("handlers", "serving.container.model_server", "serving.commands"),
+    "model-server": ("handlers", "imaging", "serving.container.model_server", "serving.commands"),
 }
 # What is reached and not run there: the services that `up` starts on a machine.
 NOT_RUN = {

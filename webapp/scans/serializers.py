@@ -10,7 +10,7 @@ from drf_spectacular.utils import extend_schema_field
 from rest_framework import exceptions, serializers, status
 from rest_framework.fields import empty
 
-from handlers.dicom_identity import checked_date
+from imaging.dicom_identity import checked_date
 from webapp.accounts.deidentified import DeIdentified
 from webapp.accounts.models import User
 from webapp.annotations.serializers import AnnotationSerializer

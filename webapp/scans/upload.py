@@ -14,9 +14,9 @@ import numpy as np
 import numpy.typing as npt
 from django.db import IntegrityError
 
-from handlers.decoding import Examined
-from handlers.pixels import grey_of
-from handlers.png import encode_png
+from imaging.decoding import Examined
+from imaging.pixels import grey_of
+from imaging.png import encode_png
 from webapp import clock
 from webapp.accounts.models import User
 from webapp.api import request_id
@@ -60,7 +60,7 @@ def store(user: User, content: bytes, examined: Examined, ask: Ask, entered: Map
     what people see is what the model sees. `entered` holds what people say of it, by the names of `ENTERED`; what they
     leave open is taken from the file, as far as `file_facts` goes. A scan of the same file is left as it is.
     `ask` is called with an image of the same pixels before they are kept, so that the model server works meanwhile.
-    Raises `handlers.errors.ImageError` for what is not a usable image, `handlers.errors.Busy`.
+    Raises `imaging.errors.ImageError` for what is not a usable image, `imaging.errors.Busy`.
     """
     entered = {name: value for name, value in entered.items() if value}
     uploaded = _stored(user, content, examined, ask, entered)
