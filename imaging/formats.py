@@ -1,30 +1,84 @@
-"""Recognises a file by its first bytes, because declared types and file names are often wrong."""
+"""Which file formats are read, and what is said of those that are not.
+
+A record of `FORMATS` is all that a format needs beside its reader. Files are recognised by their bytes, because
+declared types and names are often wrong.
+"""
 
 from __future__ import annotations
 
-import struct
+from imaging.apart import PROCESSOR_S
+from imaging.readers import bmp, dicom, jpeg, png, tiff, webp
+from imaging.reading import Format
+from imaging.structure.bmp import MOST_RUN_LENGTH_BYTES
+from imaging.structure.jpeg import MOST_SCANS, MOST_SEGMENTS
+from imaging.structure.png import MOST_CHUNKS
+from imaging.structure.tiff import MOST_DIRECTORIES, MOST_VALUES
 
-DICOM = "application/dicom"
-READABLE = {
-    "image/png": "PNG",
-    "image/jpeg": "JPEG",
-    "image/tiff": "TIFF",
-    "image/bmp": "BMP",
-    "image/webp": "WEBP",
-}
-"""Media types that Pillow reads for us, with Pillow's names."""
-
-_SIGNATURES = (
-    (0, b"\x89PNG\r\n\x1a\n", "image/png"),
-    (0, b"\xff\xd8\xff", "image/jpeg"),
-    (0, b"II*\0", "image/tiff"),
-    (0, b"MM\0*", "image/tiff"),
-    (0, b"II+\0", "image/tiff"),
-    (0, b"MM\0+", "image/tiff"),
-    (8, b"WEBP", "image/webp"),
-    (128, b"DICM", DICOM),
+FORMATS = (
+    Format(
+        name="PNG",
+        media_type="image/png",
+        endings=(".png",),
+        reader=png.examine,
+        signatures=((0, b"\x89PNG\r\n\x1a\n"),),
+        is_complete=png.is_complete,
+        limits=f"{MOST_CHUNKS:,} chunks",
+    ),
+    Format(
+        name="JPEG",
+        media_type="image/jpeg",
+        endings=(".jpg", ".jpeg"),
+        reader=jpeg.examine,
+        signatures=((0, b"\xff\xd8\xff"),),
+        is_complete=jpeg.is_complete,
+        limits=f"{MOST_SCANS} scans, {MOST_SEGMENTS:,} segments",
+        kinds="no arithmetic coding (415)",
+    ),
+    Format(
+        name="TIFF",
+        media_type="image/tiff",
+        endings=(".tif", ".tiff"),
+        reader=tiff.examine,
+        signatures=((0, b"II*\0"), (0, b"MM\0*"), (0, b"II+\0"), (0, b"MM\0+")),
+        is_complete=tiff.is_complete,
+        limits=f"{MOST_DIRECTORIES} directories, {MOST_VALUES:,} strips or tiles, tiles not far larger than the picture",
+        kinds="BigTIFF too; without compression, LZW, Deflate, PackBits, fax, JPEG",
+    ),
+    Format(
+        name="BMP",
+        media_type="image/bmp",
+        endings=(".bmp",),
+        reader=bmp.examine,
+        resembles=bmp.resembles,
+        is_complete=bmp.is_complete,
+        limits=f"{MOST_RUN_LENGTH_BYTES // 2**20} MiB with run lengths",
+    ),
+    Format(
+        name="WebP",
+        media_type="image/webp",
+        endings=(".webp",),
+        reader=webp.examine,
+        signatures=((8, b"WEBP"),),
+        is_complete=webp.is_complete,
+        limits=f"{PROCESSOR_S} s of a core",
+        kinds="no animation (422)",
+    ),
+    Format(
+        name="DICOM",
+        media_type="application/dicom",
+        endings=(".dcm", ".dicom"),
+        reader=dicom.examine,
+        signatures=((128, dicom.MAGIC),),
+        resembles=dicom.resembles,
+        can_be_declared=True,
+        limits="about 10,000 elements and items, 256 KiB for a table",
+        kinds="1, 8, 16 or 32 bits or floats, one frame, with or without preamble; uncompressed, run lengths, "
+        "JPEG baseline, JPEG 2000",
+    ),
 )
-_OTHERS = (
+"""In the order in which they are listed. Signatures of all come before what resembles one."""
+
+OTHERS = (
     (0, b"GIF8", "a GIF"),
     (0, b"\0\0\0\x0cjP  ", "a JPEG 2000"),
     (0, b"\xff\x4f\xff\x51", "a JPEG 2000"),
@@ -42,68 +96,43 @@ _OTHERS = (
     (0, b"CMDb", "a Heidelberg E2E"),
     (0, b"FOCT", "a Topcon volume"),
 )
-_DICOM_MAGIC = b"DICM"
-_DICOM_TEXTS = (b"UL", b"CS", b"UI", b"OB", b"DA", b"TM", b"DT", b"SH", b"LO", b"ST")
-"""Kinds of values that a DICOM file without preamble may begin with, where it names them (PS3.5, 7.1)."""
-_LONGEST_FIRST = 1024
-"""Bytes of such a value where it does not."""
-_BMP_HEADER_SIZES = (12, 16, 40, 52, 56, 64, 108, 124)
+"""Signatures of formats that are recognised but not read, with how such a file is called."""
+
+
+def recognised(content: bytes, declared_type: str | None = None) -> Format | None:
+    """The format of a file that can be read, by its bytes, else by what its sender says; or None."""
+    for known in FORMATS:
+        if known.has_signature(content):
+            return known
+    for known in FORMATS:
+        if known.resembles(content):
+            return known
+    if other_kind(content):
+        return None
+    return next(
+        (known for known in FORMATS if known.can_be_declared and known.media_type == declared_type), None
+    )
 
 
 def media_type(content: bytes) -> str | None:
-    """The media type of a file that can be read, or None."""
-    for offset, signature, found in _SIGNATURES:
-        if content.startswith(signature, offset):
-            return found
-    # Two letters alone would take any text that begins with them for a bitmap.
-    if content.startswith(b"BM") and len(content) >= 18:
-        return "image/bmp" if struct.unpack_from("<I", content, 14)[0] in _BMP_HEADER_SIZES else None
-    return DICOM if _begins_with_element(content.removeprefix(_DICOM_MAGIC)) else None
-
-
-def _begins_with_element(content: bytes) -> bool:
-    """Whether some bytes begin as a DICOM file does without its preamble: with an element of its first groups."""
-    if len(content) < 8:
-        return False
-    for order in "<>":
-        group, _, length = struct.unpack_from(f"{order}HHI", content)
-        if group in (0x0002, 0x0008) and (content[4:6] in _DICOM_TEXTS or 0 < length <= _LONGEST_FIRST):
-            return True
-    return False
+    """The media type of a file that can be read, by its bytes, or None."""
+    known = recognised(content)
+    return known.media_type if known else None
 
 
 def other_kind(content: bytes) -> str | None:
     """What a file is that is recognised but not read, with its article ("a GIF"), or None."""
-    for offset, signature, kind in _OTHERS:
-        if content.startswith(signature, offset):
-            return kind
-    return None
+    return next((kind for at, signature, kind in OTHERS if content.startswith(signature, at)), None)
 
 
-def looks_complete(content: bytes, found: str) -> bool:
-    """Whether a file's own structure reaches its end, to tell a truncated file from a damaged or unusual one."""
-    try:
-        match found:
-            case "image/png":
-                return b"IEND" in content[-32:]
-            case "image/jpeg":
-                return content.rstrip(b"\0").endswith(b"\xff\xd9")
-            case "image/webp":
-                return len(content) >= int(struct.unpack_from("<I", content, 4)[0]) + 8
-            case "image/bmp":
-                return len(content) >= int(struct.unpack_from("<I", content, 2)[0])
-            case "image/tiff":
-                return _tiff_directory_end(content) <= len(content)
-    except (struct.error, OverflowError):
-        return False
-    return True
+def listed(conjunction: str = "and") -> str:
+    """The names of all formats as a sentence has them: "PNG, JPEG and DICOM"."""
+    *names, last = (known.name for known in FORMATS)
+    return f"{', '.join(names)} {conjunction} {last}"
 
 
-def _tiff_directory_end(content: bytes) -> int:
-    """Where the first directory of a TIFF or BigTIFF ends; raises struct.error beyond the end of the file."""
-    order = "<" if content.startswith(b"II") else ">"
-    big = content[2:4] in (b"+\0", b"\0+")
-    offset_at, offset_kind, count_kind, entry_bytes = (8, "Q", "Q", 20) if big else (4, "I", "H", 12)
-    (directory,) = struct.unpack_from(order + offset_kind, content, offset_at)
-    (entries,) = struct.unpack_from(order + count_kind, content, directory)
-    return int(directory + struct.calcsize(count_kind) + entry_bytes * entries)
+def image_endings() -> tuple[str, ...]:
+    """How the names of plain images end, those of medical files left out."""
+    return tuple(
+        ending for known in FORMATS if known.media_type.startswith("image/") for ending in known.endings
+    )
