@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 ROOT = Path(__file__).resolve().parent
-OUR_PACKAGES = ("handlers", "serving", "operations", "training", "benchmarks")
+OUR_PACKAGES = ("handlers", "imaging", "serving", "operations", "training", "benchmarks")
 FAILED = 2
 INTERRUPTED = 130
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 
 from benchmarks.errors import BenchmarkError
+from imaging.formats import image_endings
 
-SUFFIXES = (".jpg", ".jpeg", ".png", ".tif", ".tiff", ".bmp")
 SIMULATED_PER_LABEL = 2
 
 
@@ -30,7 +30,8 @@ def read_scans(folder: Path) -> list[bytes]:
     """The image files of a folder and of those below it, by path. Raises BenchmarkError when there are none."""
     if not folder.is_dir():
         raise BenchmarkError(f"There is no folder {folder}.")
-    found = [path for path in sorted(folder.rglob("*")) if path.suffix.lower() in SUFFIXES]
+    endings = image_endings()
+    found = [path for path in sorted(folder.rglob("*")) if path.suffix.lower() in endings]
     if not found:
-        raise BenchmarkError(f"{folder} holds no images ({', '.join(SUFFIXES)}).")
+        raise BenchmarkError(f"{folder} holds no images ({', '.join(endings)}).")
     return [path.read_bytes() for path in found]

@@ -7,7 +7,8 @@ from typing import Any, NotRequired, TypedDict
 import orjson
 
 from handlers.card import ModelCard
-from handlers.errors import RequestError
+from imaging.errors import CodedError
+from imaging.quality import Quality
 
 LIKELY = 0.2
 """Probability from which on a label that is not the first still needs its caveat said."""
@@ -52,13 +53,6 @@ class Explanation(TypedDict):
     regions: list[Region]
     media_type: NotRequired[str]
     overlay: NotRequired[str]
-
-
-class Quality(TypedDict):
-    """Whether the image is fit to be judged, and if not, why, as sentences."""
-
-    acceptable: bool
-    reasons: list[str]
 
 
 class ImageFacts(TypedDict):
@@ -157,7 +151,7 @@ def model_facts(card: ModelCard) -> Model:
     )
 
 
-def error_answer(error: RequestError) -> ErrorAnswer:
+def error_answer(error: CodedError) -> ErrorAnswer:
     """An error as an answer."""
     return ErrorAnswer(error=Error(code=error.code, message=error.message, status=error.status))
 

@@ -10,13 +10,12 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
-from handlers import heatmap, overlay
+from handlers import heatmap
 from handlers.answer import (
     Answer,
     Explanation,
     ImageFacts,
     Prediction,
-    Quality,
     Timing,
     caveats,
     model_facts,
@@ -24,9 +23,10 @@ from handlers.answer import (
 from handlers.card import ModelCard
 from handlers.limits import Likeness, limits
 from handlers.local_calibration import Profile
-from handlers.pixels import Picture
-from handlers.quality import quality
 from handlers.request import Request
+from imaging import overlay
+from imaging.pixels import Picture
+from imaging.quality import Quality, quality
 
 PROBABILITY_DIGITS = 6
 TIMING_DIGITS = 2

@@ -7,9 +7,7 @@ import numpy as np
 import numpy.typing as npt
 
 from handlers.answer import Region
-
-Heat = npt.NDArray[np.uint8]
-"""Heat (height, width): 0 is the coldest spot of the image and 255 its hottest."""
+from imaging.overlay import Heat
 
 THRESHOLD = 128
 """Half of the highest heat: lower shares, as used to find whole objects in photos, mark half of a B-scan."""

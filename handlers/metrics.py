@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any, cast
 
 from handlers.answer import Answer, ExplanationAnswer
-from handlers.errors import RequestError
+from imaging.errors import CodedError
 
 MS = 1000.0
 SECONDS_DIGITS = 6
@@ -33,7 +33,7 @@ INSTRUMENTS = (PREDICTIONS, ANSWERS, FAMILIARITY, REFUSALS, STEP_SECONDS)
 KNOWN = {True: "true", False: "false", None: "unknown"}
 """How it is said whether a model knows a scan."""
 
-Outcome = Answer | ExplanationAnswer | RequestError
+Outcome = Answer | ExplanationAnswer | CodedError
 Measurement = tuple[Instrument, float, list[str]]
 
 
@@ -42,7 +42,7 @@ def measurements(outcome: Outcome, version: str) -> Iterator[Measurement]:
 
     Callers that name no version are counted under the one that answers, where TorchServe's own metrics say "default".
     """
-    if isinstance(outcome, RequestError):
+    if isinstance(outcome, CodedError):
         yield REFUSALS, 1, [version, outcome.code]
     elif "prediction" in outcome:
         answer = cast(Answer, outcome)

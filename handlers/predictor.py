@@ -17,24 +17,26 @@ import numpy.typing as npt
 import torch
 
 from handlers import composing
-from handlers.answer import Answer, Explanation, ExplanationAnswer, ImageFacts, Quality, model_facts
+from handlers.answer import Answer, Explanation, ExplanationAnswer, ImageFacts, model_facts
 from handlers.card import ModelCard
 from handlers.composing import TIMING_DIGITS, Loaded, Predicted
-from handlers.decoding import Examined, examine
 from handlers.engines.choice import load_engine
 from handlers.engines.eager import AutogradEngine
 from handlers.engines.engine import Engine
 from handlers.engines.settings import EngineSettings
-from handlers.errors import Busy, RequestError, UnexpectedError
+from handlers.errors import UnexpectedError
 from handlers.gradcam import AutogradGradCam, Explainer, HeadGradCam
 from handlers.limits import Likeness, likenesses
 from handlers.local_calibration import LocalCalibration
 from handlers.network import load_network, load_statistics
-from handlers.pixels import Picture
 from handlers.preprocessing import to_square
 from handlers.request import Request
 from handlers.statistics import Statistics
 from handlers.turns import Turns, is_large
+from imaging.decoding import Examined, examine
+from imaging.errors import Busy, CodedError
+from imaging.pixels import Picture
+from imaging.quality import Quality
 
 logger = logging.getLogger(__name__)
 
@@ -65,7 +67,7 @@ class _Timed(Generic[Done]):
     ended: float
 
 
-Outcome = Answer | ExplanationAnswer | RequestError
+Outcome = Answer | ExplanationAnswer | CodedError
 
 
 class Predictor:
@@ -131,7 +133,7 @@ class Predictor:
         finished = iter(self._finish(self._predict(good)) if good else ())
         return [next(finished) if isinstance(item, Loaded) else item for item in loaded]
 
-    def _take_turns(self, looked: Sequence[_Looked | RequestError]) -> list[_Looked | RequestError]:
+    def _take_turns(self, looked: Sequence[_Looked | CodedError]) -> list[_Looked | CodedError]:
         """Small pictures as they are, the first large one where it may go now, and for the others why not."""
         large = [isinstance(item, _Looked) and is_large(item.examined) for item in looked]
         small = any(isinstance(item, _Looked) and not big for item, big in zip(looked, large, strict=True))
@@ -198,12 +200,12 @@ class Predictor:
     def _answer(
         self,
         item: Predicted,
-        facts: _Timed[tuple[Quality, ImageFacts] | None] | RequestError,
-        explanation: _Timed[Explanation | None] | RequestError,
+        facts: _Timed[tuple[Quality, ImageFacts] | None] | CodedError,
+        explanation: _Timed[Explanation | None] | CodedError,
     ) -> Outcome:
-        if isinstance(facts, RequestError):
+        if isinstance(facts, CodedError):
             return facts
-        if isinstance(explanation, RequestError):
+        if isinstance(explanation, CodedError):
             return explanation
         gradcam = explanation.made
         if facts.made is None:
@@ -214,13 +216,13 @@ class Predictor:
         encode_s = max(facts.ended, explanation.ended) - min(facts.began, explanation.began)
         return composing.answer(self.card, item, facts.made, gradcam, encode_s)
 
-    def _each(self, step: Callable[[Item], Done], items: Sequence[Item]) -> list[Done | RequestError]:
+    def _each(self, step: Callable[[Item], Done], items: Sequence[Item]) -> list[Done | CodedError]:
         """`step` of each item, in threads when there are several; errors take the place of results."""
 
-        def guarded(item: Item) -> Done | RequestError:
+        def guarded(item: Item) -> Done | CodedError:
             try:
                 return step(item)
-            except RequestError as error:
+            except CodedError as error:
                 return error
             except Exception:
                 logger.exception("%s failed for one request of a batch", step.__name__)

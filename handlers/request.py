@@ -11,9 +11,10 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from handlers.card import ModelCard
-from handlers.errors import EmptyImage, InvalidJson, InvalidOption, RequestError, SeveralImages
+from handlers.errors import InvalidJson, InvalidOption
 from handlers.kserve import Wrapping, unwrapped
-from handlers.overlay import MEDIA_TYPES
+from imaging.errors import CodedError, EmptyImage, SeveralImages
+from imaging.overlay import MEDIA_TYPES
 
 IMAGE_FIELDS = ("body", "data", "image")
 """Where the image lies: the raw body; gRPC and forms by TorchServe's habit; JSON and forms."""
@@ -64,7 +65,7 @@ class Request:
 class Bundle:
     """Several images of one request, in a protocol of KServe: each to be predicted, or wrong by itself."""
 
-    items: tuple[Request | RequestError, ...]
+    items: tuple[Request | CodedError, ...]
     wrapping: Wrapping
     explanation_only: bool = False
 
@@ -151,14 +152,14 @@ def _bundle(
     """
     several = len(wrapping.images) > 1
 
-    def read(members: Mapping[str, Any]) -> Request | RequestError:
+    def read(members: Mapping[str, Any]) -> Request | CodedError:
         options = {"explain": not several} | dict(given) | dict(wrapping.options) | dict(members)
         try:
             content = _from_base64(options.pop("image", None))
             asked = _options(options, labels)
             if several and (asked.explain or explanation_only):
                 raise InvalidOption(ONE_HEAT_MAP)
-        except RequestError as error:
+        except CodedError as error:
             return error
         return Request(
             content, None, replace(asked, explain=asked.explain or explanation_only), explanation_only

@@ -17,13 +17,14 @@ import torch
 
 from handlers.answer import as_json, error_answer
 from handlers.card import ModelCard
-from handlers.errors import Busy, RequestError, UnexpectedError
+from handlers.errors import UnexpectedError
 from handlers.loading import NOT_LOADED, one_line
 from handlers.metrics import INSTRUMENTS, Measurement, measurements
 from handlers.predictor import Outcome, Predictor
 from handlers.receiving import receive_all, receive_at_once
 from handlers.request import Bundle, Request, asks_for_card, read_request
 from handlers.trial import try_out
+from imaging.errors import Busy, CodedError
 
 logger = logging.getLogger(__name__)
 
@@ -38,7 +39,7 @@ ONE_BUNDLE = (
 )
 READ_BYTES = 64 * 2**10
 """What TorchServe takes at once of what a worker says."""
-Entry = Request | Bundle | RequestError | ModelCard
+Entry = Request | Bundle | CodedError | ModelCard
 """What a request of a batch is, once it is read."""
 
 
@@ -92,7 +93,7 @@ class RetinaOctHandler:
                     measured += measurements(outcome, self._predictor.card.version)
             status, code = 200, "ok"
             error = outcomes[0]
-            if isinstance(error, RequestError) and all(isinstance(each, RequestError) for each in outcomes):
+            if isinstance(error, CodedError) and all(isinstance(each, CodedError) for each in outcomes):
                 status, code = error.status, error.code
                 context.set_response_status(code=status, phrase=code, idx=index)
                 if isinstance(error, Busy):
@@ -132,7 +133,7 @@ class RetinaOctHandler:
             return self._predictor.card
         try:
             return read_request(row, headers, self._predictor.card.labels)
-        except RequestError as error:
+        except CodedError as error:
             return error
         except Exception:
             logger.exception("one request of a batch could not be read")
@@ -163,7 +164,7 @@ def _told(outcome: Outcome | ModelCard) -> Any:
     """An outcome as it is sent."""
     if isinstance(outcome, ModelCard):
         return outcome.to_dict()
-    return error_answer(outcome) if isinstance(outcome, RequestError) else outcome
+    return error_answer(outcome) if isinstance(outcome, CodedError) else outcome
 
 
 def _load(folder: Path, device: torch.device | None) -> Predictor:

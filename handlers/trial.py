@@ -14,12 +14,12 @@ from torch import nn
 from handlers.card import CardError
 from handlers.engines.engine import Forward
 from handlers.engines.settings import EAGER, EngineSettings
-from handlers.errors import RequestError
 from handlers.loading import one_line
 from handlers.network import NetworkError, refuse_misfit
-from handlers.png import encode_png
 from handlers.predictor import Predictor
 from handlers.request import Request
+from imaging.errors import CodedError
+from imaging.png import encode_png
 
 SIDE = 160
 """Pixels a side of the made-up scan, which is then brought to the size of the network's input as any other."""
@@ -55,7 +55,7 @@ def try_out(predictor: Predictor) -> None:
         raise TrialError("the network's heat maps hold values that are no numbers")
     for scan in _smooth_noise(SIDE):
         (outcome,) = predictor.answer([Request(encode_png(scan.numpy()))])
-        if isinstance(outcome, RequestError):
+        if isinstance(outcome, CodedError):
             raise TrialError(f"a made-up scan was not answered: {outcome.message}")
 
 

@@ -10,8 +10,8 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 
-from handlers.apart import OWN_BYTES
-from handlers.decoding import Examined
+from imaging.apart import OWN_BYTES
+from imaging.decoding import Examined
 
 LARGE_BYTES = 16 * 10**6
 """Of memory for decoding: two megapixels of colour, which take some 30 ms."""

@@ -20,7 +20,9 @@ from handlers.card_statistics import STATISTICS_NAME
 from serving.errors import ServingError
 from serving.torchserve import RESPONSE_TIMEOUT_S, STARTUP_TIMEOUT_S
 
-HANDLERS = Path(__file__).resolve().parent.parent / "handlers"
+ROOT = Path(__file__).resolve().parent.parent
+PACKAGES = ("handlers", "imaging")
+"""What the entry imports: both go into each archive."""
 ENTRY = "torchserve_handler.py"
 CARD = CARD_NAME
 WEIGHTS = "weights.safetensors"
@@ -49,7 +51,7 @@ def version_key(version: str) -> tuple[tuple[int, int, str], ...]:
 
 
 def build_archive(store: Path, name: str, version: str, out: Path) -> Path:
-    """Build `out/NAME-VERSION.mar` from `store/NAME/VERSION` and the package handlers/, and return its path.
+    """Build `out/NAME-VERSION.mar` from `store/NAME/VERSION` and PACKAGES, and return its path.
 
     An archive whose every member is what would go into it now is left as it is; any other is made anew, whatever
     was done to it. The file appears complete or not at all. Raises ServingError when the version is not in the
@@ -158,9 +160,10 @@ def _inputs(source: Path) -> Iterable[tuple[Path, str]]:
     """Files of an archive and their names inside it. The handler is there twice: as entry and in its package."""
     for name in (CARD, *described_files(ModelCard.load(source / CARD))):
         yield source / name, name
-    for path in sorted(HANDLERS.rglob("*")):
-        if path.is_file() and "__pycache__" not in path.parts:
-            yield path, f"handlers/{path.relative_to(HANDLERS)}"
+    for package in PACKAGES:
+        for path in sorted((ROOT / package).rglob("*")):
+            if path.is_file() and "__pycache__" not in path.parts:
+                yield path, str(path.relative_to(ROOT))
 
 
 def _package(source: Path, name: str, version: str, work: Path) -> Path:
@@ -176,7 +179,7 @@ def _package(source: Path, name: str, version: str, work: Path) -> Path:
     command = [
         *(sys.executable, "-m", "model_archiver.model_packaging"),
         *("--model-name", name, "--version", version, "--runtime", "python"),
-        *("--handler", str(HANDLERS / ENTRY)),
+        *("--handler", str(ROOT / "handlers" / ENTRY)),
         *("--extra-files", str(staging)),
         *("--config-file", str(config)),
         *("--export-path", str(made)),

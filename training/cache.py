@@ -12,9 +12,9 @@ import numpy as np
 import numpy.typing as npt
 from tqdm import tqdm
 
-from handlers.decoding import decode
-from handlers.errors import ImageError
 from handlers.preprocessing import to_square
+from imaging.decoding import decode
+from imaging.errors import ImageError
 from training.data.manifest import DataError, Scan
 
 Pixels = npt.NDArray[np.uint8]

@@ -11,9 +11,9 @@ import cv2
 import torch
 
 from handlers.answer import error_answer
-from handlers.errors import RequestError
 from handlers.predictor import Predictor
 from handlers.request import Options, Request
+from imaging.errors import CodedError
 
 Scan = tuple[bytes, bool]
 """An image file, and whether an explanation is wanted."""
@@ -31,7 +31,7 @@ class SameModel:
         """An answer for each scan, in order."""
         requests = [Request(image, options=Options(explain=explain)) for image, explain in scans]
         return [
-            dict(error_answer(outcome)) if isinstance(outcome, RequestError) else dict(outcome)
+            dict(error_answer(outcome)) if isinstance(outcome, CodedError) else dict(outcome)
             for outcome in self._predictor.answer(requests)
         ]
 

@@ -28,6 +28,7 @@ ENV PATH=/opt/venv/bin:$PATH PYTHONPATH=/app PYTHONUNBUFFERED=1 PYTHONDONTWRITEB
     DJANGO_SETTINGS_MODULE=webapp.settings RETINOTE_DATA_DIR=/app/var
 WORKDIR /app
 COPY --chown=retinote:retinote handlers handlers
+COPY --chown=retinote:retinote imaging imaging
 COPY --chown=retinote:retinote serving serving
 COPY --chown=retinote:retinote operations operations
 COPY --chown=retinote:retinote webapp webapp

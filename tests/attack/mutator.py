@@ -19,9 +19,9 @@ import numpy as np
 import tifffile
 from PIL import Image
 
-from handlers.decoding import decode
-from handlers.errors import ImageError
-from handlers.pixels import MAX_PIXELS
+from imaging.decoding import decode
+from imaging.errors import ImageError
+from imaging.pixels import MAX_PIXELS
 from tests.dicom_files import dataset, written
 from tests.images import bscan, encoded
 

@@ -16,7 +16,7 @@ import pytest
 from tests.backtracking import Counter, TooMuch, letters_of
 
 ROOT = Path(__file__).parents[2]
-PACKAGES = ("webapp", "handlers")
+PACKAGES = ("webapp", "handlers", "imaging")
 FIELDS = ("PatternField", "RegexField", "RegexValidator")
 WHOLE, BEGINNING, EVERYWHERE = Counter.fullmatch, Counter.beginning, Counter.everywhere
 # Each pattern by module and name (or by itself, where it stands in a field): how it is looked for, and what has to
@@ -25,14 +25,14 @@ EXPRESSIONS: dict[str, tuple[Any, str]] = {
     "handlers.card:LABEL": (WHOLE, ""),
     "handlers.card:NAME": (WHOLE, ""),
     "handlers.checks:SHA256": (WHOLE, ""),
-    "handlers.dicom_identity:DATE": (BEGINNING, ""),
-    "handlers.dicom_identity:WRITTEN_DATE": (WHOLE, ""),
+    "imaging.dicom_identity:DATE": (BEGINNING, ""),
+    "imaging.dicom_identity:WRITTEN_DATE": (WHOLE, ""),
     "handlers.engines.compiled:PLAIN": (WHOLE, ""),
-    "handlers.structure.jpeg:_AFTER_SCAN": (EVERYWHERE, ""),
-    "handlers.structure.jpeg:_MARKER": (EVERYWHERE, ""),
-    "handlers.structure.mpo:_MARKER": (EVERYWHERE, ""),
-    "handlers.structure.tiff_stacks:_IMAGEJ_COUNT": (EVERYWHERE, ""),
-    "handlers.structure.tiff_stacks:_OME_SIZE": (EVERYWHERE, ""),
+    "imaging.structure.jpeg:_AFTER_SCAN": (EVERYWHERE, ""),
+    "imaging.structure.jpeg:_MARKER": (EVERYWHERE, ""),
+    "imaging.structure.mpo:_MARKER": (EVERYWHERE, ""),
+    "imaging.structure.tiff_stacks:_IMAGEJ_COUNT": (EVERYWHERE, ""),
+    "imaging.structure.tiff_stacks:_OME_SIZE": (EVERYWHERE, ""),
     "handlers.tables:FORMULA": (BEGINNING, ""),
     "handlers.tables:NUMBER": (WHOLE, ""),
     "handlers.tables:UNFIT_FOR_PATHS": (EVERYWHERE, ""),

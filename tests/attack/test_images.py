@@ -35,7 +35,7 @@ ROOT = Path(__file__).parents[2]
 DAMAGED = int(os.environ.get("RETINOTE_DAMAGED_IMAGES", "1000"))
 SEED = int(os.environ.get("RETINOTE_DAMAGED_SEED", "1"))
 OVER_HTTP = 150
-# What one file may take (handlers/pixels.py), beside Python and its libraries.
+# What one file may take (imaging/pixels.py), beside Python and its libraries.
 MOST_MIB = 600
 # Beside Python, its libraries and a file of 32 MiB.
 MOST_MIB_UNDECODED = 300

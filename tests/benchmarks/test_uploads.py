@@ -11,7 +11,7 @@ import pytest
 from benchmarks.errors import BenchmarkError
 from benchmarks.scans import read_scans
 from benchmarks.uploads import new_file
-from handlers.decoding import decode
+from imaging.decoding import decode
 from tests.images import bscan, encoded
 
 

@@ -15,7 +15,7 @@ def test_a_folder_without_scans_is_refused_before_anything_starts(tmp_path: Path
     refused = retinote("bench", "web", "--scans", tmp_path, "--out", tmp_path / "out")
     assert refused.returncode == 2
     assert refused.stderr.splitlines() == [
-        f"retinote: {tmp_path} holds no images (.jpg, .jpeg, .png, .tif, .tiff, .bmp)."
+        f"retinote: {tmp_path} holds no images (.png, .jpg, .jpeg, .tif, .tiff, .bmp, .webp)."
     ]
 
 

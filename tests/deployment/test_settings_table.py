@@ -16,7 +16,7 @@ def read_by_python() -> set[str]:
     """Variables that stand as a whole string in the code; longer texts, such as messages, only speak of them."""
     return {
         name
-        for folder in ("handlers", "operations", "serving", "webapp")
+        for folder in ("handlers", "imaging", "operations", "serving", "webapp")
         for file in (ROOT / folder).rglob("*.py")
         for name in re.findall(rf'"({OURS})"', file.read_text(encoding="utf-8"))
     }

@@ -7,8 +7,9 @@ from typing import Any
 
 import pytest
 
-from handlers.errors import EmptyImage, InvalidJson, InvalidOption
+from handlers.errors import InvalidJson, InvalidOption
 from handlers.request import Bundle, Options, Request, read_request
+from imaging.errors import EmptyImage
 
 LABELS = ("AMD", "CNV", "NORMAL")
 IMAGES = (b"\x89PNG one", b"\x89PNG two")

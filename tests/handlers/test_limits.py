@@ -11,14 +11,14 @@ import torch
 
 from handlers.answer import WITHOUT_STATISTICS, Limits
 from handlers.card import CARD_NAME, ModelCard
-from handlers.decoding import decode
 from handlers.engines.settings import EAGER, EngineSettings
-from handlers.errors import RequestError
 from handlers.limits import Likeness, limits
 from handlers.local_calibration import FOLDER_VARIABLE, Profile
 from handlers.predictor import Predictor
 from handlers.preprocessing import to_square
 from handlers.request import Options, Request
+from imaging.decoding import decode
+from imaging.errors import CodedError
 from tests.images import encoded, png_bytes
 from tests.models import LABELS, give_statistics, make_model
 
@@ -62,7 +62,7 @@ def loaded(folder: Path) -> Predictor:
 
 def answer(predictor: Predictor, content: bytes) -> dict[str, Any]:
     (outcome,) = predictor.answer([Request(content, None, Options(explain=False))])
-    assert not isinstance(outcome, RequestError), outcome
+    assert not isinstance(outcome, CodedError), outcome
     return dict(outcome)
 
 

@@ -16,13 +16,13 @@ from handlers.answer import WITHOUT_STATISTICS, as_json
 from handlers.engines.compiled import has_compiler
 from handlers.engines.engine import Forward
 from handlers.engines.settings import EngineSettings
-from handlers.errors import Busy, EmptyImage, ImageTooSmall, RequestError
 from handlers.gradcam import HeadGradCam
 from handlers.network import load_network
-from handlers.pixels import grey_to_rgb
 from handlers.predictor import Predictor
 from handlers.preprocessing import normalise, to_square, to_tensor
 from handlers.request import Options, Request
+from imaging.errors import Busy, CodedError, EmptyImage, ImageTooSmall
+from imaging.pixels import grey_to_rgb
 from tests.images import bscan, encoded, png_bytes
 from tests.models import LABELS, make_model
 from tests.services import engines
@@ -55,7 +55,7 @@ def predictor(folder: Path, request: pytest.FixtureRequest) -> Predictor:
 def answer(predictor: Predictor, content: bytes, **options: Any) -> dict[str, Any]:
     """The answer as JSON that a caller reads."""
     (outcome,) = predictor.answer([Request(content, None, Options(**options))])
-    assert not isinstance(outcome, RequestError), outcome
+    assert not isinstance(outcome, CodedError), outcome
     read: dict[str, Any] = json.loads(as_json(outcome))
     return read
 
@@ -223,7 +223,7 @@ def test_more_images_than_fit_in_memory_follow_one_another(
 
     for one, other in zip(at_once, predictor.answer(requests), strict=True):
         assert type(one) is type(other)
-        if not isinstance(one, RequestError):
+        if not isinstance(one, CodedError):
             assert one["image"] == other["image"]  # type: ignore[typeddict-item]
 
 
@@ -242,13 +242,13 @@ def test_an_answer_without_finite_probabilities_is_an_error_of_its_own(folder: P
     network = load_network(folder)[1]
     broken = Predictor(loaded.card, Broken(), HeadGradCam(network.get_submodule("head")))
     first, second = broken.answer([Request(png_bytes(seed=seed)) for seed in range(2)])
-    assert not isinstance(first, RequestError)
-    assert isinstance(second, RequestError) and second.status == 500
+    assert not isinstance(first, CodedError)
+    assert isinstance(second, CodedError) and second.status == 500
 
 
 def test_a_batch_of_faults_alone_is_answered(predictor: Predictor) -> None:
     outcomes = predictor.answer([Request(b""), Request(b"nonsense")])
-    assert [outcome.code for outcome in outcomes if isinstance(outcome, RequestError)] == [
+    assert [outcome.code for outcome in outcomes if isinstance(outcome, CodedError)] == [
         "empty_image",
         "unreadable_image",
     ]
@@ -267,7 +267,7 @@ LARGE = encoded(np.zeros((2500, 2500, 3), np.uint8))
 def test_a_large_picture_is_answered_alone(folder: Path) -> None:
     predictor = Predictor.load(folder, settings=EngineSettings("eager"))
     small, busy, faulty = predictor.answer([Request(png_bytes()), Request(LARGE), Request(b"")])
-    assert not isinstance(small, RequestError)
+    assert not isinstance(small, CodedError)
     assert isinstance(busy, Busy) and busy.status == 503
     assert isinstance(faulty, EmptyImage)
 
@@ -276,7 +276,7 @@ def test_large_pictures_take_turns(folder: Path) -> None:
     predictor = Predictor.load(folder, settings=EngineSettings("eager"))
     for _ in range(2):  # nobody else asks
         first, second = predictor.answer([Request(LARGE, options=Options(explain=False)) for _ in range(2)])
-        assert not isinstance(first, RequestError)
+        assert not isinstance(first, CodedError)
         assert isinstance(second, Busy)
     predictor.answer([Request(png_bytes())])
     assert isinstance(predictor.answer([Request(LARGE)])[0], Busy), "somebody else asks"
@@ -285,4 +285,4 @@ def test_large_pictures_take_turns(folder: Path) -> None:
 def test_small_pictures_of_every_format_are_answered_together(folder: Path) -> None:
     predictor = Predictor.load(folder, settings=EngineSettings("eager"))
     outcomes = predictor.answer([Request(png_bytes()), Request(encoded(bscan(64, 48), "WEBP"))])
-    assert not any(isinstance(outcome, RequestError) for outcome in outcomes)
+    assert not any(isinstance(outcome, CodedError) for outcome in outcomes)

@@ -6,8 +6,8 @@ import torch
 from PIL import Image
 
 from handlers.card import InputSpec
-from handlers.pixels import grey_to_rgb
 from handlers.preprocessing import to_tensor
+from imaging.pixels import grey_to_rgb
 from tests.images import bscan
 
 SPEC = InputSpec(size=64, mean=(0.5, 0.4, 0.3), std=(0.2, 0.25, 0.5))

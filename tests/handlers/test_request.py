@@ -5,8 +5,9 @@ from typing import Any
 
 import pytest
 
-from handlers.errors import EmptyImage, InvalidJson, InvalidOption, SeveralImages
+from handlers.errors import InvalidJson, InvalidOption
 from handlers.request import GIVEN_TWICE, Options, Request, read_request
+from imaging.errors import EmptyImage, SeveralImages
 
 LABELS = ("AMD", "CNV", "NORMAL")
 IMAGE = b"\x89PNG image"

@@ -26,7 +26,7 @@ def store(made: Path, tmp_path: Path) -> Path:
     return Path(shutil.copytree(made, tmp_path / "store"))
 
 
-def test_an_archive_holds_card_weights_and_handlers(store: Path, tmp_path: Path) -> None:
+def test_an_archive_holds_card_weights_and_packages(store: Path, tmp_path: Path) -> None:
     archive = build_archive(store, "retina-oct", "1.0.0", tmp_path / "out")
 
     assert archive == tmp_path / "out" / "retina-oct-1.0.0.mar"
@@ -40,6 +40,8 @@ def test_an_archive_holds_card_weights_and_handlers(store: Path, tmp_path: Path)
         "torchserve_handler.py",
         "handlers/__init__.py",
         "handlers/network.py",
+        "imaging/__init__.py",
+        "imaging/devices.json",
         "model-config.yaml",
     } <= names
     assert not [name for name in names if "__pycache__" in name]
@@ -108,7 +110,7 @@ def rewritten(archive: Path, **changed: bytes) -> None:
 
 @pytest.mark.parametrize(
     "member",
-    ["weights.safetensors", "model.json", "torchserve_handler.py", "handlers/decoding.py", "extra.py"],
+    ["weights.safetensors", "model.json", "torchserve_handler.py", "imaging/decoding.py", "extra.py"],
 )
 def test_an_archive_that_somebody_changed_is_never_registered(
     store: Path, tmp_path: Path, member: str
@@ -129,7 +131,7 @@ def test_an_archive_whose_manifest_names_other_code_is_built_again(store: Path, 
         manifest = opened.read("MAR-INF/MANIFEST.json")
     rewritten(
         archive,
-        **{"MAR-INF/MANIFEST.json": manifest.replace(b"torchserve_handler.py", b"handlers/decoding.py")},
+        **{"MAR-INF/MANIFEST.json": manifest.replace(b"torchserve_handler.py", b"imaging/decoding.py")},
     )
 
     build_archive(store, "retina-oct", "1.0.0", tmp_path)

@@ -15,8 +15,8 @@ import numpy.typing as npt
 from PIL import Image
 from tqdm import tqdm
 
-from handlers.decoding import decode
-from handlers.errors import ImageError
+from imaging.decoding import decode
+from imaging.errors import ImageError
 
 HASH_SIDE = 16
 NEAR_BITS = 40

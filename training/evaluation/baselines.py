@@ -6,8 +6,8 @@ from collections import Counter
 from collections.abc import Hashable, Sequence
 from typing import Any
 
-from handlers.decoding import examine
-from handlers.errors import ImageError
+from imaging.decoding import examine
+from imaging.errors import ImageError
 from training.data.manifest import DataError, Scan
 from training.evaluation.figures import DIGITS
 

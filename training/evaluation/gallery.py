@@ -15,8 +15,8 @@ from torch import nn
 from handlers.card import ModelCard
 from handlers.gradcam import grad_cam
 from handlers.heatmap import heat
-from handlers.overlay import draw
 from handlers.preprocessing import to_tensor
+from imaging.overlay import draw
 from training.cache import read_pixels
 from training.data.manifest import Scan
 from training.prediction import Outputs

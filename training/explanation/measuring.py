@@ -15,8 +15,8 @@ from torch import nn
 from tqdm import tqdm
 
 from handlers.card import ModelCard
-from handlers.decoding import decode
 from handlers.preprocessing import to_tensor
+from imaging.decoding import decode
 from training.cache import read_pixels
 from training.data.manifest import DataError, Scan
 from training.explanation.measures import (

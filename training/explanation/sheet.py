@@ -14,7 +14,7 @@ from torch import nn
 
 from handlers.card import ModelCard
 from handlers.heatmap import heat
-from handlers.overlay import draw
+from imaging.overlay import draw
 from training.cache import read_pixels
 from training.evaluation.gallery import data_address
 from training.evaluation.report import figure, interval

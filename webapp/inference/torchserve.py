@@ -17,7 +17,7 @@ from django.conf import settings
 from requests.adapters import HTTPAdapter
 
 from handlers.card import CardError, ModelCard
-from handlers.formats import media_type
+from imaging.formats import media_type
 from serving.errors import ServingError
 from serving.keys import InferenceKey, ManagementKey
 from serving.management import ManagementClient

@@ -7,7 +7,7 @@ from typing import Any
 from django.conf import settings
 from django.db.models import TextChoices
 
-from handlers.dicom_identity import identity
+from imaging.dicom_identity import identity
 from webapp.accounts.models import User
 from webapp.accounts.pseudonyms import pseudonym
 from webapp.scans.scale import pixel_size

@@ -11,7 +11,7 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-from handlers.overlay import draw, encode_overlay
+from imaging.overlay import draw, encode_overlay
 from webapp.scans import storage
 from webapp.scans.answered import Answered
 

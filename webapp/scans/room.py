@@ -1,6 +1,6 @@
 """Memory for large pictures, which all processes of the web app share; small pictures never wait for it.
 
-What decoding a picture takes is known from its header (`handlers.decoding.examine`). The room is divided into places,
+What decoding a picture takes is known from its header (`imaging.decoding.examine`). The room is divided into places,
 each a locked file: a process that dies gives its places back, and no count can go wrong.
 """
 
@@ -17,7 +17,7 @@ from pathlib import Path
 
 from django.conf import settings
 
-from handlers.pixels import MOST_MEMORY_BYTES
+from imaging.pixels import MOST_MEMORY_BYTES
 from webapp.api.errors import Unavailable
 from webapp.scans import storage
 

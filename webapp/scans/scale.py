@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from handlers import dicom
-from handlers.errors import ImageError
+from imaging import dicom
+from imaging.errors import ImageError
 
 MICROMETRES_PER_MILLIMETRE = 1000
 # What optical coherence tomography can show; a file that says otherwise is not believed.

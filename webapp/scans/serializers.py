@@ -10,7 +10,8 @@ from drf_spectacular.utils import extend_schema_field
 from rest_framework import exceptions, serializers, status
 from rest_framework.fields import empty
 
-from handlers.dicom_identity import checked_date
+from imaging.dicom_identity import checked_date
+from imaging.formats import listed
 from webapp.accounts.deidentified import DeIdentified
 from webapp.accounts.models import User
 from webapp.api.fields import NumberField, PatternField, TextField, WrittenNumberField
@@ -90,7 +91,7 @@ class UploadSerializer(DetailsSerializer):
     )
     image = serializers.FileField(
         max_length=255,
-        help_text="PNG, JPEG, TIFF, BMP, WebP or DICOM. Eye, patient and date of a DICOM file are kept as this "
+        help_text=f"{listed('or')}. Eye, patient and date of a DICOM file are kept as this "
         "installation is set to, where the form leaves them open; what else it says is dropped.",
     )
 

@@ -16,9 +16,9 @@ import numpy.typing as npt
 from django.core.files.uploadedfile import UploadedFile
 from django.db import IntegrityError
 
-from handlers.decoding import Examined, examine
-from handlers.pixels import grey_of
-from handlers.png import encode_png
+from imaging.decoding import Examined, examine
+from imaging.pixels import grey_of
+from imaging.png import encode_png
 from webapp.accounts.models import User
 from webapp.audit.models import Action
 from webapp.audit.recording import record
@@ -68,7 +68,7 @@ def receive(user: User, file: UploadedFile, entered: Mapping[str, Any]) -> Uploa
     what people see is what the model sees. `entered` holds what people say of it, by the names of `ENTERED`; what they
     leave open is taken from the file, as far as `file_facts` goes. A scan of the same file is left as it is.
 
-    Raises `handlers.errors.ImageError` for what is not a usable image, `handlers.errors.Busy` or `room.NoRoom` when
+    Raises `imaging.errors.ImageError` for what is not a usable image, `imaging.errors.Busy` or `room.NoRoom` when
     there is no memory for a large one, and OSError when the disk is full; nothing is stored then.
     """
     ends = time.monotonic() + prediction.INTERACTIVE_DEADLINE_S

@@ -17,7 +17,7 @@ from rest_framework.response import Response
 from rest_framework.serializers import Serializer
 from rest_framework.viewsets import GenericViewSet
 
-from handlers.errors import Busy, ImageError
+from imaging.errors import Busy, ImageError
 from webapp.accounts.abilities import Ability
 from webapp.accounts.deidentified import asked_id, de_identified
 from webapp.accounts.models import User

@@ -4,6 +4,7 @@ import { IconPhotoPlus } from "@tabler/icons-react";
 
 import { texts } from "../texts";
 import { DetailFields } from "./DetailFields";
+import formats from "./formats.json";
 import { UploadLine } from "./UploadLine";
 import { useUploads } from "./UploadProvider";
 import { type Details, isOver, undecided, type Upload } from "./uploads";
@@ -38,7 +39,8 @@ export function UploadPanel({ opened, onClose, details, onDetails }: Props) {
         {!asks && <DetailFields details={details} onChange={set} />}
         <Dropzone
           onDrop={(files) => add(files, details, true)}
-          inputProps={{ "aria-label": texts.upload.pick }}
+          // For the choice of files alone: what is dropped may have no ending, as DICOM files often do.
+          inputProps={{ "aria-label": texts.upload.pick, accept: formats.accept }}
         >
           <Stack align="center" gap={4} py={asks ? 0 : "lg"}>
             {!asks && <IconPhotoPlus size={36} aria-hidden />}

@@ -19,8 +19,8 @@ import requests
 from playwright.sync_api import Browser, BrowserContext, Locator, Page, expect
 
 from benchmarks.browser import TIMEOUT_MS, NoBrowser, Window, headless_chromium
-from handlers.decoding import decode
-from handlers.quality import quality
+from imaging.decoding import decode
+from imaging.quality import quality
 from tests.stacks import Stack
 from training.simulator import simulate
 

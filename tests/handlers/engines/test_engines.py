@@ -18,8 +18,8 @@ from handlers.engines.engine import Engine, EngineUnavailable
 from handlers.engines.settings import EngineSettings
 from handlers.gradcam import HeadGradCam
 from handlers.network import load_network
-from handlers.pixels import grey_to_rgb
 from handlers.preprocessing import to_square
+from imaging.pixels import grey_to_rgb
 from tests.models import make_model
 from tests.services import MODEL_STORE, engines
 from training.simulator import simulate

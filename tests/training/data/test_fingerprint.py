@@ -6,7 +6,7 @@ import cv2
 import numpy as np
 import pytest
 
-from handlers.errors import ImageError
+from imaging.errors import ImageError
 from tests.training.conftest import write_scan
 from training.data.fingerprint import COLUMNS, NEAR_BITS, fingerprint, fingerprints, near_pairs
 

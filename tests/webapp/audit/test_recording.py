@@ -14,7 +14,7 @@ from django.test import Client
 from rest_framework.response import Response
 from rest_framework.test import APIClient
 
-from handlers.decoding import examine
+from imaging.decoding import examine
 from serving.changes import actor
 from tests.images import answered_png, png_bytes
 from tests.services import ModelServer

@@ -12,7 +12,7 @@ import pytest
 import requests
 from rest_framework.response import Response
 
-from handlers.decoding import Examined
+from imaging.decoding import Examined
 from tests.images import bscan, encoded, png_bytes
 from tests.services import ModelServer
 from tests.webapp.conftest import Clients

@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 from rest_framework.response import Response
 
-from handlers.pixels import MOST_MEMORY_BYTES
+from imaging.pixels import MOST_MEMORY_BYTES
 from tests.images import encoded, png_bytes
 from tests.webapp.conftest import Clients
 from webapp.accounts.models import User
@@ -148,7 +148,7 @@ EIGHT_AT_ONCE = """
 import json, sys, django
 django.setup()
 from concurrent.futures import ThreadPoolExecutor
-from handlers.decoding import examine
+from imaging.decoding import examine
 from tests.attack.mutator import peak_memory_mib
 from webapp.scans import room, upload
 

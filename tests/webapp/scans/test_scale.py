@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from handlers import dicom
+from imaging import dicom
 from tests.dicom_files import dataset, item, set_raw, written
 from tests.images import bscan
 from webapp.scans.scale import pixel_size

@@ -18,7 +18,7 @@ from django.db import connection
 from PIL import Image
 from rest_framework.response import Response
 
-from handlers.decoding import decode
+from imaging.decoding import decode
 from tests.images import bscan, encoded, png_bytes
 from tests.services import ModelServer
 from tests.webapp.conftest import Clients

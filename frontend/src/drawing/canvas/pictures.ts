@@ -10,7 +10,7 @@ export interface GreyWindow {
 
 export const FULL_WINDOW: GreyWindow = { level: 127.5, width: 255 };
 
-// Evenly spaced stops of the colour map that handlers/overlay.py names; a test compares them with it.
+// Evenly spaced stops of the colour map that imaging/overlay.py names; a test compares them with it.
 const STOPS = heat.stops.map((stop) => [1, 3, 5].map((at) => parseInt(stop.slice(at, at + 2), 16)));
 
 export function windowOf(level: number, width: number): GreyWindow {

@@ -1,9 +1,12 @@
+import formats from "../../upload/formats.json";
+
+const formatNames = new Intl.ListFormat("en-GB", { type: "disjunction" }).format(formats.names);
+
 export const upload = {
   open: "Upload",
   title: "Upload scans",
   dropHere: "Drop the scans here",
-  kinds:
-    "PNG, JPEG, TIFF, BMP, WebP or DICOM, up to 32 MB each. Names in the files are dropped; what is left open is taken from DICOM files.",
+  kinds: `${formatNames}, up to 32 MB each. Names in the files are dropped; what is left open is taken from DICOM files.`,
   pick: "Drop scans here, paste them, or click to choose",
   patient: "Patient reference",
   patientHelp: "A code, no name",

@@ -1,0 +1,115 @@
+"""How many bits of a PNG's or TIFF's values count, as far as the file says it; numbers of more than 16 bits as grey."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+from PIL import Image, TiffImagePlugin
+
+from imaging.pixels import bits_used, few_rows
+from imaging.structure import tiff_tags
+
+Values = npt.NDArray[Any]
+
+SIGNIFICANT = b"sBIT"
+"""A PNG's chunk of how many bits were recorded (W3C, "PNG Specification", section 11.3.2.7)."""
+SIGNED = 2
+"""A value of TIFF's sample format."""
+
+
+def white_of(image: Image.Image, content: bytes, brightest: int) -> int:
+    """The value that is white in an image of 16-bit words, the greatest of which is `brightest`, from 0 on.
+
+    As the file says, unless it says no more than that words have 16 bits: then by `pixels.bits_used`.
+    """
+    if isinstance(image, TiffImagePlugin.TiffImageFile):
+        word = image.tag_v2.get(tiff_tags.BITS, (16,))[0] - _is_format(image, SIGNED)
+        said = max(_said(image, tiff_tags.GREATEST_VALUE, tiff_tags.GREATEST_SAMPLE), default=0)
+        full = (1 << word) - 1
+        if word < 15:
+            return int(full)
+        if (
+            brightest <= said < full
+        ):  # often the greatest value that there is, and not the greatest there may be
+            return int(said) if _is_all_ones(int(said)) else (1 << bits_used(int(said), word)) - 1
+        return (1 << bits_used(brightest, word)) - 1
+    bits = _significant_bits(content)
+    if bits is None or bits >= 16:
+        return (1 << bits_used(brightest)) - 1
+    # They should lie at the upper end of a word; where they don't, the picture would be black.
+    return (1 << bits) - 1 if brightest < 1 << bits else 65_535
+
+
+def deep_grey(image: Image.Image) -> npt.NDArray[np.uint8]:
+    """Grey of signed words, or of 32 bits or more: from black to white as the file says, else as its values tell.
+
+    Integers from 0 on are narrowed by `pixels.bits_used`, others stretched from darkest to brightest.
+    """
+    black, white = _ends(image)
+    grey = np.zeros((image.height, image.width), np.uint8)
+    for rows in few_rows(image.height, image.width):
+        values = _strip(image, rows).astype(np.float64)
+        shown = (values - black) * (255 / ((white - black) or 1))
+        grey[rows] = np.rint(np.clip(np.nan_to_num(shown, nan=0), 0, 255))
+    return grey
+
+
+def _ends(image: Image.Image) -> tuple[float, float]:
+    """What is black and what is white."""
+    darkest, brightest = np.inf, -np.inf
+    for rows in few_rows(image.height, image.width):
+        values = _strip(image, rows)
+        finite = values[np.isfinite(values)]
+        if finite.size:
+            darkest, brightest = min(darkest, float(finite.min())), max(brightest, float(finite.max()))
+    if darkest > brightest:  # there is no number in it
+        return 0, 1
+    smallest, largest = (_said(image, tag) for tag in (tiff_tags.LEAST_SAMPLE, tiff_tags.GREATEST_SAMPLE))
+    if (
+        smallest
+        and largest
+        and smallest[0] <= darkest < brightest <= largest[0]
+        and _is_narrower(image, largest[0])
+    ):
+        return smallest[0], largest[0]
+    if image.mode == "F" or darkest < 0:
+        return darkest, brightest
+    return 0, (1 << bits_used(int(brightest), 32)) - 1
+
+
+def _is_narrower(image: Image.Image, largest: float) -> bool:
+    """Whether a largest value says more than what any word can hold."""
+    return image.mode == "F" or largest < (1 << 31) - 1
+
+
+def _strip(image: Image.Image, rows: slice) -> Values:
+    values = np.asarray(image.crop((0, rows.start, image.width, rows.stop)))
+    return values if image.mode == "F" or _is_format(image, SIGNED) else values.view(np.uint32)
+
+
+def _is_format(image: Image.Image, sample_format: int) -> bool:
+    return isinstance(image, TiffImagePlugin.TiffImageFile) and sample_format in image.tag_v2.get(
+        tiff_tags.SAMPLE_FORMAT, ()
+    )
+
+
+def _said(image: Image.Image, *tags: int) -> list[float]:
+    """The finite numbers of a TIFF's tags, each of which has one for each sample of a pixel, or one for all."""
+    found: list[float] = []
+    for tag in tags if isinstance(image, TiffImagePlugin.TiffImageFile) else ():
+        value = image.tag_v2.get(tag)  # type: ignore[attr-defined]
+        several = value if isinstance(value, tuple) else (value,)
+        found += [float(one) for one in several if isinstance(one, int | float) and np.isfinite(one)]
+    return found
+
+
+def _is_all_ones(value: int) -> bool:
+    return value & (value + 1) == 0
+
+
+def _significant_bits(content: bytes) -> int | None:
+    """The bits of a PNG's first channel that count, if its chunk before the pixels says so."""
+    at = content.find(SIGNIFICANT, 0, content.find(b"IDAT"))
+    return content[at + 4] or None if at > 0 else None

@@ -1,0 +1,8 @@
+"""DICOM files: what their elements say, and their one picture as a viewer shows it first."""
+
+from imaging.dicom.elements import first, numbers, sequence, values
+from imaging.dicom.file import header
+from imaging.dicom.layout import Layout, layout
+from imaging.dicom.picture import pixels
+
+__all__ = ["Layout", "first", "header", "layout", "numbers", "pixels", "sequence", "values"]

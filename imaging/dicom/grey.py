@@ -1,0 +1,152 @@
+"""From a DICOM file's values to grey: its modality table or rescale, then its VOI table or window (PS3.3, C.11)."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from functools import partial
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from imaging.dicom.elements import first, number, numbers, sequence, text
+from imaging.dicom.tables import Table, table
+
+Numbers = npt.NDArray[Any]
+Stage = Callable[[Numbers], Numbers]
+
+SIGMOID, EXACT = "SIGMOID", "LINEAR_EXACT"
+STEEPEST = 500
+"""Exponent of a sigmoid, beyond which it is black or white anyway and a float ends."""
+
+
+@dataclass(frozen=True)
+class Rescale:
+    """Values times the slope, and the intercept."""
+
+    slope: float
+    intercept: float
+
+    def __call__(self, values: Numbers) -> Numbers:
+        """The rescaled values, float64."""
+        return values.astype(np.float64) * self.slope + self.intercept
+
+
+@dataclass(frozen=True)
+class Range:
+    """Values from black to white, those beyond being as dark or bright."""
+
+    black: float
+    white: float
+
+    def __call__(self, values: Numbers) -> Numbers:
+        """Grey from 0 to 255, float64."""
+        return np.clip(
+            (values.astype(np.float64) - self.black) * (255 / ((self.white - self.black) or 1)), 0, 255
+        )
+
+
+@dataclass(frozen=True)
+class Sigmoid:
+    """A window whose ends are soft."""
+
+    center: float
+    width: float
+
+    def __call__(self, values: Numbers) -> Numbers:
+        """Grey from 0 to 255, float64."""
+        steps = -4 * ((values.astype(np.float64) - self.center) / self.width)
+        return 255 / (1 + np.exp(np.clip(steps, -STEEPEST, STEEPEST)))
+
+
+@dataclass(frozen=True)
+class Threshold:
+    """A window of one step."""
+
+    above: float
+
+    def __call__(self, values: Numbers) -> Numbers:
+        """0 or 255, float64."""
+        return np.where(values > self.above, 255.0, 0.0)
+
+
+@dataclass(frozen=True)
+class GreyTable:
+    """A table whose entries are shown."""
+
+    entries: Table
+
+    def __call__(self, values: Numbers) -> Numbers:
+        """Grey from 0 to 255, float64."""
+        return self.entries(values).astype(np.float64) * (255 / self.entries.white)
+
+
+def to_grey(data: Any, values: Numbers, as_stored: Range) -> Stage:
+    """What turns a file's values into grey, uint8, by what it says of them; `values` are those that its pixels have.
+
+    Of tables, rescales and windows those that would leave nothing to be seen of different values are as good as
+    absent. Without any, `as_stored` says what is black and white. Raises ImageTooComplex, ImageError.
+    """
+    modality = first(data, lambda place: _telling(_modalities(place, values), values))
+    measured = values if modality is None else modality(values)
+    shown = first(data, lambda place: _telling(_windows_and_tables(place, measured), measured, rounded))
+    if shown is None and isinstance(modality, Table):
+        shown = Range(0, modality.white)
+    elif shown is None:  # a rescale says how to read values, and only by a negative slope how they look
+        shown = Range(as_stored.white, as_stored.black) if _is_falling(modality) else as_stored
+        modality = None
+    return partial(_shown, modality, shown)
+
+
+def _shown(modality: Stage | None, shown: Stage, values: Numbers) -> npt.NDArray[np.uint8]:
+    return rounded(shown(values if modality is None else modality(values)))
+
+
+def rounded(grey: Numbers) -> npt.NDArray[np.uint8]:
+    """Grey from 0 to 255 as whole numbers; what is no number is black."""
+    whole: npt.NDArray[np.uint8] = np.rint(np.nan_to_num(grey, nan=0)).astype(np.uint8)
+    return whole
+
+
+def _modalities(place: Any, values: Numbers) -> Iterator[Stage]:
+    yield from _tables(place, "ModalityLUTSequence", values)
+    slope, intercept = number(place, "RescaleSlope"), number(place, "RescaleIntercept")
+    if slope is not None and intercept is not None:
+        yield Rescale(slope, intercept)
+
+
+def _windows_and_tables(place: Any, values: Numbers) -> Iterator[Stage]:
+    yield from map(GreyTable, _tables(place, "VOILUTSequence", values))
+    function = text(place, "VOILUTFunction")
+    for center, width in zip(numbers(place, "WindowCenter"), numbers(place, "WindowWidth"), strict=False):
+        if center is not None and width is not None and width > 0:
+            yield _window(center, width, function)
+
+
+def _tables(place: Any, name: str, values: Numbers) -> Iterator[Table]:
+    found = (table(item, float(values.min())) for item in sequence(place, name))
+    return (one for one in found if one is not None)
+
+
+def _window(center: float, width: float, function: str) -> Stage:
+    """By the function that is named, or else the one that is meant when none is (PS3.3, C.11.2.1.2 and C.11.2.1.3)."""
+    if function == SIGMOID:
+        return Sigmoid(center, width)
+    # Less than a step wide is no window of whole numbers, so it can only be meant for others.
+    if function == EXACT or width < 1:
+        return Range(center - width / 2, center + width / 2)
+    if width == 1:
+        return Threshold(center - 0.5)
+    return Range(center - 0.5 - (width - 1) / 2, center - 0.5 + (width - 1) / 2)
+
+
+def _telling(stages: Iterator[Stage], values: Numbers, seen: Stage = np.asarray) -> Stage | None:
+    """The first of the stages after which different values are still `seen` as different."""
+    if values.min() == values.max():
+        return next(stages, None)
+    return next((stage for stage in stages if np.ptp(seen(stage(values))) > 0), None)
+
+
+def _is_falling(modality: Stage | None) -> bool:
+    return isinstance(modality, Rescale) and modality.slope < 0

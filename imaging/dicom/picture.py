@@ -1,0 +1,177 @@
+"""The single frame of a DICOM file as a viewer shows it first."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+from pydicom.pixels.processing import convert_color_space
+
+from imaging.dicom.elements import first, number
+from imaging.dicom.frame import Numbers, values_of, words
+from imaging.dicom.grey import Range, rounded, to_grey
+from imaging.dicom.layout import INVERTED, PALETTE, RGB, YBR, YBR_422, Layout
+from imaging.dicom.tables import palette
+from imaging.errors import ImageError, UnsupportedImage
+from imaging.pixels import Rgb, bits_used, few_rows, grey_to_rgb, looked_up
+
+Plane = npt.NDArray[Any]
+"""Words (rows, columns)."""
+TABLE_BYTES = 2
+"""Of words so small that a table of all of them costs less than what it saves."""
+SAMPLE = 256
+"""Of each few rows of larger ones so many are looked at."""
+
+
+def pixels(data: Any, layout: Layout) -> Rgb:
+    """The picture, 8-bit RGB; nothing else of the file, such as patient data, is looked at or kept.
+
+    Grey values go through the file's own modality and VOI tables or window, wherever it keeps them. Without, unsigned
+    values are narrowed by the bits that count, or by `pixels.bits_used` where the file leaves that open; signed and
+    other ones are stretched from darkest to brightest. Of colour the upper 8 of the bits that count are kept.
+    Raises UnsupportedImage, TruncatedImage, ImageTooComplex or ImageError.
+    """
+    with np.errstate(all="ignore"):
+        stored, photometric = words(data, layout)
+        if layout.samples == 3:
+            return _colour(stored, photometric, layout)
+        if photometric == PALETTE:
+            return _by_palette(stored, data, layout)
+        return grey_to_rgb(_grey(stored, data, layout))
+
+
+def _grey(stored: Plane, data: Any, layout: Layout) -> npt.NDArray[np.uint8]:
+    padding = _padding(data, layout, stored.dtype)
+    used = _used(stored, padding)
+    to_values, bits = values_of(layout, used.min(), used.max())
+    values = to_values(used)
+    shown = to_grey(data, values, _as_stored(layout, bits, values))
+    inverted = layout.photometric == INVERTED
+
+    def look(some: Numbers) -> npt.NDArray[np.uint8]:
+        grey = shown(to_values(some))
+        return np.where(_is_used(some, padding), 255 - grey if inverted else grey, np.uint8(0))
+
+    return _by_look(stored, look)
+
+
+def _by_palette(stored: Plane, data: Any, layout: Layout) -> Rgb:
+    if layout.is_float or stored.dtype.itemsize > TABLE_BYTES:
+        raise UnsupportedImage("DICOM files with a palette are read when their values have 8 or 16 bits.")
+    used = _used(stored)
+    to_values, _ = values_of(layout, used.min(), used.max())
+    least = float(to_values(used).min())
+    colours = first(data, lambda place: palette(place, least))
+    if colours is None:
+        raise ImageError("The DICOM file's palette is missing, or has not as many colours as it says.")
+    entries = colours(to_values(_domain(stored)))
+    made = np.empty((*stored.shape, 3), np.uint8)
+    for channel in range(3):
+        made[:, :, channel] = looked_up(stored, entries[:, channel], int(np.iinfo(stored.dtype).min))
+    return made
+
+
+def _colour(stored: Numbers, photometric: str, layout: Layout) -> Rgb:
+    if photometric not in (RGB, YBR, YBR_422) or layout.is_float:
+        raise UnsupportedImage(f"DICOM files with {photometric} colours of this kind are not read.")
+    planes = [stored[:, :, channel] for channel in range(3)]
+    used = np.concatenate([_used(plane) for plane in planes])
+    to_values, said = values_of(layout, used.min(), used.max())
+    values = to_values(used)
+    if values.min() < 0:
+        raise UnsupportedImage("The DICOM file's colours have values below zero.")
+    bits = _bits(layout, said, int(values.max()))
+    made = np.empty(stored.shape, np.uint8)
+    for channel, plane in enumerate(planes):
+        made[:, :, channel] = _by_look(plane, lambda some: _upper_8_bits(to_values(some), bits))
+    if photometric != RGB:
+        for rows in few_rows(layout.height, layout.width):
+            made[rows] = convert_color_space(made[rows], YBR, RGB)
+    return made
+
+
+def _upper_8_bits(values: Numbers, bits: int) -> npt.NDArray[np.uint8]:
+    if bits >= 8:
+        return (values >> (bits - 8)).clip(0, 255).astype(np.uint8)
+    return rounded(Range(0, (1 << bits) - 1)(values))
+
+
+def _as_stored(layout: Layout, bits: int, values: Numbers) -> Range:
+    """What is black and white of values of which nothing else says it."""
+    least, greatest = float(values.min()), float(values.max())
+    if layout.is_float or least < 0:
+        return Range(least, greatest)
+    return Range(0, (1 << _bits(layout, bits, int(greatest))) - 1)
+
+
+def _bits(layout: Layout, bits: int, greatest: int) -> int:
+    """How many bits of values from 0 to `greatest` count: as the file says, unless it is all of the word's."""
+    word, said = layout.allocated - layout.is_signed, bits - layout.is_signed
+    return said if said < word else bits_used(greatest, word)
+
+
+def _padding(data: Any, layout: Layout, kind: np.dtype[Any]) -> tuple[float, float] | None:
+    """From which word to which pixels are no part of the picture (PS3.3, C.7.5.1.1.2); None when all are."""
+    prefix = layout.keyword.removesuffix("PixelData")
+    value = first(data, lambda place: number(place, f"{prefix}PixelPaddingValue"))
+    limit = first(data, lambda place: number(place, f"{prefix}PixelPaddingRangeLimit"))
+    if value is None:
+        return None
+    ends = [value, value if limit is None else limit]
+    if not layout.is_float:  # the sign is often not that of the pixels
+        ends = [_as_word(end, kind) for end in ends]
+    return min(ends), max(ends)
+
+
+def _as_word(value: float, kind: np.dtype[Any]) -> int:
+    unsigned = int(value) & (1 << 8 * kind.itemsize) - 1
+    beyond = kind.kind == "i" and unsigned > np.iinfo(kind).max
+    return unsigned - (1 << 8 * kind.itemsize) if beyond else unsigned
+
+
+def _is_used(some: Numbers, padding: tuple[float, float] | None) -> npt.NDArray[np.bool_]:
+    """Which words are part of the picture."""
+    used = np.isfinite(some) if some.dtype.kind == "f" else np.ones(some.shape, np.bool_)
+    return used if padding is None else used & ((some < padding[0]) | (some > padding[1]))
+
+
+def _used(stored: Plane, padding: tuple[float, float] | None = None) -> Numbers:
+    """Words that are part of the picture: each that there is, or, where they are large, a sample and both ends."""
+    if _is_small(stored):
+        domain, first_word = _domain(stored), int(np.iinfo(stored.dtype).min)
+        there = np.zeros(len(domain), np.bool_)
+        for rows in few_rows(*stored.shape):
+            there[stored[rows].astype(np.int32) - first_word] = True
+        found = domain[there & _is_used(domain, padding)]
+    else:
+        found = np.concatenate([_sample(stored[rows], padding) for rows in few_rows(*stored.shape)])
+    return found if found.size else np.zeros(1, stored.dtype)
+
+
+def _sample(strip: Plane, padding: tuple[float, float] | None) -> Numbers:
+    part = strip[_is_used(strip, padding)]
+    return np.array(
+        [*part[:: 1 + part.size // SAMPLE], *([part.min(), part.max()] if part.size else [])], strip.dtype
+    )
+
+
+def _by_look(stored: Plane, look: Callable[[Numbers], npt.NDArray[np.uint8]]) -> npt.NDArray[np.uint8]:
+    """Each word as it looks, found out once for each that there may be when those are not too many."""
+    if _is_small(stored):
+        return looked_up(stored, look(_domain(stored)), int(np.iinfo(stored.dtype).min))
+    made = np.empty(stored.shape, np.uint8)
+    for rows in few_rows(*stored.shape):
+        made[rows] = look(stored[rows])
+    return made
+
+
+def _is_small(stored: Plane) -> bool:
+    return stored.dtype.kind in "iu" and stored.dtype.itemsize <= TABLE_BYTES
+
+
+def _domain(stored: Plane) -> Numbers:
+    """All words that there may be, in order."""
+    ends = np.iinfo(stored.dtype)
+    return np.arange(ends.min, ends.max + 1, dtype=np.int32).astype(stored.dtype)

@@ -1,0 +1,138 @@
+"""Which file formats are read, and what is said of those that are not.
+
+A record of `FORMATS` is all that a format needs beside its reader. Files are recognised by their bytes, because
+declared types and names are often wrong.
+"""
+
+from __future__ import annotations
+
+from imaging.apart import PROCESSOR_S
+from imaging.readers import bmp, dicom, jpeg, png, tiff, webp
+from imaging.reading import Format
+from imaging.structure.bmp import MOST_RUN_LENGTH_BYTES
+from imaging.structure.jpeg import MOST_SCANS, MOST_SEGMENTS
+from imaging.structure.png import MOST_CHUNKS
+from imaging.structure.tiff import MOST_DIRECTORIES, MOST_VALUES
+
+FORMATS = (
+    Format(
+        name="PNG",
+        media_type="image/png",
+        endings=(".png",),
+        reader=png.examine,
+        signatures=((0, b"\x89PNG\r\n\x1a\n"),),
+        is_complete=png.is_complete,
+        limits=f"{MOST_CHUNKS:,} chunks",
+    ),
+    Format(
+        name="JPEG",
+        media_type="image/jpeg",
+        endings=(".jpg", ".jpeg"),
+        reader=jpeg.examine,
+        signatures=((0, b"\xff\xd8\xff"),),
+        is_complete=jpeg.is_complete,
+        limits=f"{MOST_SCANS} scans, {MOST_SEGMENTS:,} segments",
+        kinds="no arithmetic coding (415)",
+    ),
+    Format(
+        name="TIFF",
+        media_type="image/tiff",
+        endings=(".tif", ".tiff"),
+        reader=tiff.examine,
+        signatures=((0, b"II*\0"), (0, b"MM\0*"), (0, b"II+\0"), (0, b"MM\0+")),
+        is_complete=tiff.is_complete,
+        limits=f"{MOST_DIRECTORIES} directories, {MOST_VALUES:,} strips or tiles, tiles not far larger than the picture",
+        kinds="BigTIFF too; without compression, LZW, Deflate, PackBits, fax, JPEG",
+    ),
+    Format(
+        name="BMP",
+        media_type="image/bmp",
+        endings=(".bmp",),
+        reader=bmp.examine,
+        resembles=bmp.resembles,
+        is_complete=bmp.is_complete,
+        limits=f"{MOST_RUN_LENGTH_BYTES // 2**20} MiB with run lengths",
+    ),
+    Format(
+        name="WebP",
+        media_type="image/webp",
+        endings=(".webp",),
+        reader=webp.examine,
+        signatures=((8, b"WEBP"),),
+        is_complete=webp.is_complete,
+        limits=f"{PROCESSOR_S} s of a core",
+        kinds="no animation (422)",
+    ),
+    Format(
+        name="DICOM",
+        media_type="application/dicom",
+        endings=(".dcm", ".dicom"),
+        reader=dicom.examine,
+        signatures=((128, dicom.MAGIC),),
+        resembles=dicom.resembles,
+        can_be_declared=True,
+        limits="about 10,000 elements and items, 256 KiB for a table",
+        kinds="1, 8, 16 or 32 bits or floats, one frame, with or without preamble; uncompressed, run lengths, "
+        "JPEG baseline, JPEG 2000",
+    ),
+)
+"""In the order in which they are listed. Signatures of all come before what resembles one."""
+
+OTHERS = (
+    (0, b"GIF8", "a GIF"),
+    (0, b"\0\0\0\x0cjP  ", "a JPEG 2000"),
+    (0, b"\xff\x4f\xff\x51", "a JPEG 2000"),
+    (0, b"\0\0\0\x0cJXL ", "a JPEG XL"),
+    (0, b"\xff\x0a", "a JPEG XL"),
+    (4, b"ftyp", "a HEIC, AVIF or video"),
+    (0, b"%PDF", "a PDF"),
+    (0, b"8BPS", "a Photoshop"),
+    (0, b"<svg", "an SVG"),
+    (0, b"<?xml", "an XML"),
+    (0, b"PK\x03\x04", "a ZIP"),
+    (0, b"\x1f\x8b", "a gzip"),
+    (0, b"\0\0\x01\0", "an icon"),
+    (0, b"HSF-OCT-", "a Heidelberg volume"),
+    (0, b"CMDb", "a Heidelberg E2E"),
+    (0, b"FOCT", "a Topcon volume"),
+)
+"""Signatures of formats that are recognised but not read, with how such a file is called."""
+
+
+def recognised(content: bytes, declared_type: str | None = None) -> Format | None:
+    """The format of a file that can be read, by its bytes, else by what its sender says; or None."""
+    for known in FORMATS:
+        if known.has_signature(content):
+            return known
+    for known in FORMATS:
+        if known.resembles(content):
+            return known
+    if other_kind(content):
+        return None
+    return next(
+        (known for known in FORMATS if known.can_be_declared and known.media_type == declared_type), None
+    )
+
+
+def media_type(content: bytes) -> str | None:
+    """The media type of a file that can be read, by its bytes, or None."""
+    known = recognised(content)
+    return known.media_type if known else None
+
+
+def other_kind(content: bytes) -> str | None:
+    """What a file is that is recognised but not read, with its article ("a GIF"), or None."""
+    return next((kind for at, signature, kind in OTHERS if content.startswith(signature, at)), None)
+
+
+def listed(conjunction: str = "and") -> str:
+    """The names of all formats as a sentence has them: "PNG, JPEG and DICOM"."""
+    *names, last = (known.name for known in FORMATS)
+    return f"{', '.join(names)} {conjunction} {last}"
+
+
+def image_endings() -> tuple[str, ...]:
+    """How the names of plain images end, those of medical files left out."""
+    return tuple(
+        ending for known in FORMATS if known.media_type.startswith("image/") for ending in known.endings
+    )

@@ -1,0 +1,127 @@
+"""What holds for the pixels of every image, whatever its file format: how many there may be, how deep grey becomes."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from imaging.errors import ImageTooLarge, ImageTooSmall
+
+Rgb = npt.NDArray[np.uint8]
+"""8-bit RGB, shape (height, width, 3)."""
+
+MAX_PIXELS = 40_000_000
+MAX_SIDE = 65_500
+"""No JPEG can be longer (libjpeg's JPEG_MAX_DIMENSION), and an overlay may have to be one."""
+MIN_SIDE = 32
+MOST_MEMORY_BYTES = 8 * MAX_PIXELS
+"""What decoding one file may take: forty megapixels of colour are 280 MB at once as Pillow and NumPy keep them."""
+ROWS_AT_ONCE = 256
+"""Large pictures are converted in strips: what is made on the way would take several times their memory at once."""
+FEW_PIXELS = 2**17
+GREY_DEPTHS = (8, 10, 12, 14)
+"""Bits per pixel that devices record in 16-bit files, when not all of them."""
+
+
+@dataclass(frozen=True)
+class Picture:
+    """A decoded image as a person sees it: upright, colours applied, transparency on black."""
+
+    pixels: Rgb
+    media_type: str
+
+    def __post_init__(self) -> None:
+        """Raises ValueError for pixels that are no picture: what is stored of them could not be read again."""
+        if self.pixels.dtype != np.uint8 or self.pixels.shape[2:] != (3,) or not self.pixels.size:
+            raise ValueError(f"{self.pixels.dtype} pixels of shape {self.pixels.shape} are no picture")
+
+    @property
+    def width(self) -> int:
+        return int(self.pixels.shape[1])
+
+    @property
+    def height(self) -> int:
+        return int(self.pixels.shape[0])
+
+
+def check_size(width: int, height: int) -> None:
+    """Refuse an image by its header, before its pixels take memory. Raises ImageTooLarge or ImageTooSmall."""
+    if width * height > MAX_PIXELS or max(width, height) > MAX_SIDE:
+        raise ImageTooLarge(
+            f"The image has {width} × {height} pixels; at most {MAX_PIXELS // 1_000_000} megapixels "
+            f"and {MAX_SIDE} pixels a side are read."
+        )
+    if min(width, height) < MIN_SIDE:
+        raise ImageTooSmall(f"The image has {width} × {height} pixels; each side needs at least {MIN_SIDE}.")
+
+
+def check_memory(needed_bytes: float, file_format: str) -> None:
+    """Refuse a file whose decoder would need more memory than one file gets. Raises ImageTooLarge."""
+    if needed_bytes > MOST_MEMORY_BYTES:
+        raise ImageTooLarge(
+            f"Decoding this {file_format} file would take {needed_bytes / 1e6:.0f} MB of memory; "
+            f"up to {MOST_MEMORY_BYTES / 1e6:.0f} are given. Save it in 8 bits as PNG or baseline JPEG, or make it smaller."
+        )
+
+
+def strips(height: int) -> Iterator[slice]:
+    """The rows of a picture, some at a time."""
+    return (slice(top, min(top + ROWS_AT_ONCE, height)) for top in range(0, height, ROWS_AT_ONCE))
+
+
+def few_rows(height: int, width: int) -> Iterator[slice]:
+    """The same, so few at a time that it matters little what is made of each pixel on the way."""
+    at_once = max(1, FEW_PIXELS // width)
+    return (slice(top, min(top + at_once, height)) for top in range(0, height, at_once))
+
+
+def bits_used(brightest: int, word: int = 16) -> int:
+    """How many bits of words of `word` bits a device used, whose greatest value is `brightest`.
+
+    Files seldom say it, so the smallest usual depth that holds the value counts: 12-bit data in a 16-bit file come out
+    neither black nor stretched to noise.
+    """
+    most = word if word <= 16 else max(16, brightest.bit_length())
+    return next((bits for bits in GREY_DEPTHS if brightest < 1 << bits and bits < most), most)
+
+
+def to_8_bit(values: npt.NDArray[np.uint16], white: int) -> npt.NDArray[np.uint8]:
+    """16-bit values, none of them above `white`, as 8-bit; black stays black."""
+    if white == 255:
+        return values.astype(np.uint8)
+    return looked_up(
+        values, ((np.arange(white + 1, dtype=np.uint32) * 255 + white // 2) // white).astype(np.uint8)
+    )
+
+
+def looked_up(
+    values: npt.NDArray[Any], table: npt.NDArray[np.uint8], first: int = 0
+) -> npt.NDArray[np.uint8]:
+    """Integers (height, width) by a table, whose first entry is that of the value `first`."""
+    found = np.empty(values.shape, np.uint8)
+    for rows in strips(len(values)):
+        # An index of another type is made one of 64 bits for each pixel.
+        found[rows] = table[values[rows].astype(np.int32) - first]
+    return found
+
+
+def grey_to_rgb(grey: npt.NDArray[np.uint8]) -> Rgb:
+    """The same grey (height, width) in three channels, which share its memory."""
+    return np.broadcast_to(grey[:, :, None], (*grey.shape, 3))
+
+
+def grey_of(pixels: Rgb) -> npt.NDArray[np.uint8] | None:
+    """The grey (height, width) of a picture whose three channels are the same; None for colour."""
+    red = pixels[:, :, 0]
+    if pixels.strides[2] == 0:  # made by `grey_to_rgb`
+        return red
+    for rows in strips(len(pixels)):
+        if not (
+            np.array_equal(pixels[rows, :, 1], red[rows]) and np.array_equal(pixels[rows, :, 2], red[rows])
+        ):
+            return None
+    return np.ascontiguousarray(red)

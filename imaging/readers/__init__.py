@@ -1,0 +1,1 @@
+"""A module for each file format, whose `examine` looks at a file and tells how its picture is decoded."""

@@ -1,0 +1,51 @@
+"""Reads DICOM files of one frame."""
+
+from __future__ import annotations
+
+import struct
+from functools import partial
+
+from imaging import apart, dicom
+from imaging.pixels import check_memory
+from imaging.reading import Examined, Format
+
+MAGIC = b"DICM"
+FIRST_GROUPS = (0x0002, 0x0008)
+TEXTS = (b"UL", b"CS", b"UI", b"OB", b"DA", b"TM", b"DT", b"SH", b"LO", b"ST")
+"""Kinds of values that a DICOM file without preamble may begin with, where it names them (PS3.5, 7.1)."""
+LONGEST_FIRST = 1024
+"""Bytes of such a value where it does not."""
+
+
+def examine(content: bytes, known: Format) -> Examined:
+    """Look at a DICOM file. Raises ImageError as `dicom.header` and `dicom.layout` do, ImageTooLarge.
+
+    Compressed pixels, whose work no header tells, are decoded in a process of their own.
+    """
+    data = dicom.header(content)
+    layout = dicom.layout(data)
+    needed = layout.memory_bytes(len(content))
+    check_memory(needed, known.name)
+    needed += apart.OWN_BYTES if layout.is_compressed else 0
+    return Examined(
+        known.media_type,
+        layout.width,
+        layout.height,
+        needed,
+        layout.is_compressed,
+        partial(dicom.pixels, data, layout),
+        content,
+        data,
+    )
+
+
+def resembles(content: bytes) -> bool:
+    """Whether a file begins as a DICOM file does without its preamble: with an element of its first groups."""
+    content = content.removeprefix(MAGIC)
+    if len(content) < 8:
+        return False
+    for order in "<>":
+        group, _, length = struct.unpack_from(f"{order}HHI", content)
+        if group in FIRST_GROUPS and (content[4:6] in TEXTS or 0 < length <= LONGEST_FIRST):
+            return True
+    return False

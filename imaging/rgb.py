@@ -1,0 +1,176 @@
+"""From an opened Pillow image to RGB pixels, set upright; what Pillow gets wrong is refused."""
+
+from __future__ import annotations
+
+import struct
+from collections.abc import Callable
+
+import numpy as np
+import numpy.typing as npt
+from PIL import Image, TiffImagePlugin
+
+from imaging.depth import deep_grey, white_of
+from imaging.errors import UnsupportedImage
+from imaging.pixels import Rgb, grey_to_rgb, strips, to_8_bit
+from imaging.structure import tiff_tags
+
+SIXTEEN_BIT_GREY = ("I;16", "I;16B", "I;16L", "I;16N")
+METADATA_ERRORS = (SyntaxError, ValueError, TypeError, LookupError, OSError, EOFError, struct.error)
+"""What Pillow raises when tags or EXIF data don't make sense."""
+PNG_BIT_DEPTH_AT = 24
+DARKEST_DEEP_COLOUR = 64
+# Values of TIFF tags.
+MIN_IS_WHITE = 0
+SEPARATE_PLANES = 2
+SIGNED = 2
+for order, white, bits, mode, stored in (
+    (b"MM", MIN_IS_WHITE, 16, "I;16B", "I;16B"),
+    (b"MM", MIN_IS_WHITE, 12, "I;16", "I;12"),
+    (b"II", MIN_IS_WHITE, 12, "I;16", "I;12"),
+    (b"MM", 1, 12, "I;16", "I;12"),
+):
+    # Pillow knows them in the other order of bytes, or with black as zero.
+    TiffImagePlugin.OPEN_INFO.setdefault((order, white, (1,), 1, (bits,), ()), (mode, stored))
+TURNED: dict[int, Callable[[npt.NDArray[np.uint8]], npt.NDArray[np.uint8]]] = {
+    2: np.fliplr,
+    3: lambda pixels: np.rot90(pixels, 2),
+    4: np.flipud,
+    5: lambda pixels: pixels.swapaxes(0, 1),
+    6: lambda pixels: np.rot90(pixels, -1),
+    7: lambda pixels: np.rot90(pixels, 2).swapaxes(0, 1),
+    8: np.rot90,
+}
+"""What EXIF's values of the orientation do to pixels (height, width, …) to set them upright."""
+
+
+def upright_rgb(image: Image.Image, content: bytes) -> Rgb:
+    """A loaded image's pixels as a viewer shows them, on black where they are transparent.
+
+    The image is closed, with the pixels that Pillow keeps. Raises UnsupportedImage for what Pillow would get wrong.
+    """
+    pixels, turn = _to_rgb(image, content), TURNED.get(_orientation(image))
+    image.close()
+    return pixels if turn is None else _turned(pixels, turn)
+
+
+def _to_rgb(image: Image.Image, content: bytes) -> Rgb:
+    """The picture as it lies in the file."""
+    if isinstance(image, TiffImagePlugin.TiffImageFile):
+        _refuse_misread(image)
+    if image.mode in SIXTEEN_BIT_GREY or _is_signed_16_bit(image):
+        grey = _narrow_grey(image, content)
+        # Pillow inverts 8-bit TIFFs whose zero means white, but not those of 16 bits.
+        return grey_to_rgb(255 - grey if _zero_is_white(image) else grey)
+    if image.mode in ("I", "F"):
+        grey = deep_grey(image)
+        return grey_to_rgb(255 - grey if _zero_is_white(image) else grey)
+    if image.mode == "L" and not image.has_transparency_data:
+        return grey_to_rgb(np.array(image))
+    if image.format == "PNG" and image.mode == "L":
+        _widen_transparency(image, content[PNG_BIT_DEPTH_AT])
+    pixels = np.empty((image.height, image.width, 3), np.uint8)
+    shown = _opaque if _has_empty_alpha(image) else _on_black
+    try:
+        for rows in strips(image.height):
+            pixels[rows] = shown(image.crop((0, rows.start, image.width, rows.stop)))
+    except ValueError as error:
+        raise UnsupportedImage(f"Images in the colour mode {image.mode} are not read.") from error
+    _check_deep_colour(image, content, pixels)
+    return pixels
+
+
+def _has_empty_alpha(image: Image.Image) -> bool:
+    """Whether nothing would be left of the picture by an alpha channel that was never filled.
+
+    A BMP often keeps one, and a TIFF may have a fourth sample without a word on its meaning.
+    """
+    is_unsure = image.format == "BMP" or (
+        isinstance(image, TiffImagePlugin.TiffImageFile) and tiff_tags.EXTRA_SAMPLES not in image.tag_v2
+    )
+    return is_unsure and image.mode == "RGBA" and image.getchannel("A").getextrema() == (0, 0)
+
+
+def _widen_transparency(image: Image.Image, depth: int) -> None:
+    """A transparent grey of a PNG is written in its own depth, of which Pillow makes 8 bits for pixels alone."""
+    if isinstance(grey := image.info.get("transparency"), int):
+        most = (1 << depth) - 1
+        image.info["transparency"] = (grey & most) * 255 // most
+
+
+def _opaque(strip: Image.Image) -> Rgb:
+    return np.asarray(strip.convert("RGB"))
+
+
+def _on_black(strip: Image.Image) -> Rgb:
+    if strip.mode == "La":  # multiplied by its alpha already
+        strip = strip.getchannel("L")
+    if strip.has_transparency_data:
+        layer = strip.convert("RGBA")
+        strip = Image.alpha_composite(Image.new("RGBA", layer.size, "black"), layer)
+    return np.asarray(strip.convert("RGB"))
+
+
+def _refuse_misread(image: TiffImagePlugin.TiffImageFile) -> None:
+    """Refuse the kinds of TIFF that Pillow opens but gets wrong."""
+    tags = image.tag_v2
+    if 16 in tags.get(tiff_tags.BITS, ()) and tags.get(tiff_tags.PLANES) == SEPARATE_PLANES:
+        raise UnsupportedImage("16-bit TIFF files with separate colour planes are not read.")
+    if image.mode == "L" and SIGNED in tags.get(tiff_tags.SAMPLE_FORMAT, ()):
+        raise UnsupportedImage("TIFF files with signed 8-bit values are not read.")
+
+
+def _is_signed_16_bit(image: Image.Image) -> bool:
+    return (
+        image.mode == "I"
+        and isinstance(image, TiffImagePlugin.TiffImageFile)
+        and image.tag_v2.get(tiff_tags.BITS) == (16,)
+    )
+
+
+def _narrow_grey(image: Image.Image, content: bytes) -> npt.NDArray[np.uint8]:
+    values = np.asarray(image)
+    if values.min() < 0:
+        return deep_grey(image)
+    grey = to_8_bit(values.astype(np.uint16, copy=False), white_of(image, content, int(values.max())))
+    if image.format == "PNG" and isinstance(transparent := image.info.get("transparency"), int):
+        for rows in strips(len(grey)):
+            grey[rows][values[rows] == transparent] = 0
+    return grey
+
+
+def _zero_is_white(image: Image.Image) -> bool:
+    return (
+        isinstance(image, TiffImagePlugin.TiffImageFile)
+        and image.tag_v2.get(tiff_tags.PHOTOMETRIC) == MIN_IS_WHITE
+    )
+
+
+def _check_deep_colour(image: Image.Image, content: bytes, pixels: Rgb) -> None:
+    """Of colour with 16 bits a channel Pillow keeps the upper 8, which is right when all 16 are in use."""
+    if image.format == "PNG":
+        deep = content[PNG_BIT_DEPTH_AT] == 16
+    else:
+        deep = isinstance(image, TiffImagePlugin.TiffImageFile) and 16 in image.tag_v2.get(tiff_tags.BITS, ())
+    if deep and pixels.max() < DARKEST_DEEP_COLOUR:
+        raise UnsupportedImage(
+            "The 16-bit colour image leaves its upper bits unused; export it in 8 bits or as grey."
+        )
+
+
+def _orientation(image: Image.Image) -> int:
+    """How the picture lies, by its EXIF data; as it should where they are broken: the pixels are whole.
+
+    Pillow has turned a TIFF already, and forgotten that it had to.
+    """
+    if isinstance(image, TiffImagePlugin.TiffImageFile):
+        return 1
+    try:
+        return int(image.getexif().get(tiff_tags.ORIENTATION, 1))
+    except METADATA_ERRORS:
+        return 1
+
+
+def _turned(pixels: Rgb, turn: Callable[[npt.NDArray[np.uint8]], npt.NDArray[np.uint8]]) -> Rgb:
+    if pixels.strides[2] == 0:
+        return grey_to_rgb(np.ascontiguousarray(turn(pixels[:, :, 0])))
+    return np.ascontiguousarray(turn(pixels))

@@ -1,0 +1,123 @@
+"""The structure of a JPEG: its segments and scans (ISO/IEC 10918-1, annex B)."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+
+from imaging.errors import ImageTooComplex, UnsupportedImage
+from imaging.structure import mpo
+
+MOST_SCANS = 32
+"""Encoders make up to 20. Each goes over the whole picture: 32 of them over 40 megapixels take a second."""
+MOST_SEGMENTS = 2_000
+"""They are stepped through in Python; profiles and metadata that fill 32 MiB are 512."""
+MOST_STRAY_BYTES = 2**16
+"""Between segments, where Pillow skips them one by one in Python, and as filling anywhere."""
+WINDOW = 2**16
+"""Bytes that are searched for a marker at once."""
+FILLING_SHARE = 4
+"""A window with one 0xFF in so many bytes or fewer holds filling; of a picture's own bytes it is one in a hundred."""
+
+FILLING = b"\xff"
+END, SCAN, EXIF, COMMENT = 0xD9, 0xDA, 0xE1, 0xFE
+JFIF_BYTES, ADOBE_BYTES, LEAST_EXIF_BYTES = 14, 12, 14
+"""Of segments that say something; libjpeg takes no notice of shorter ones of its own."""
+EXIF_NAME = b"Exif\0\0"
+WITHOUT_LENGTH = {0x01, 0xC8, *range(0xD0, SCAN), *range(0xF0, 0xFE)}
+"""Markers that Pillow doesn't take for the beginning of a segment; what follows them is skipped byte by byte."""
+FRAMES = {*range(0xC0, 0xD0)} - {0xC4, 0xC8, 0xCC}
+"""SOF0 to SOF15; among them lie the markers of tables."""
+PROGRESSIVE = {0xC2, 0xC6}
+FIRST_ARITHMETIC = 0xC9
+COEFFICIENT_BYTES = 2
+_MARKER = re.compile(rb"\xff[\x01-\xfe]")
+_AFTER_SCAN = re.compile(rb"\xff[\x01-\xcf\xd8-\xfe]")
+"""Within a scan 0xFF is followed by zero, or by a restart's marker."""
+
+
+@dataclass(frozen=True)
+class Alone:
+    """A JPEG without what says nothing about its pixels, and what decoding it takes."""
+
+    content: bytes
+    coefficient_bytes: float
+    """Bytes a pixel that a decoder keeps until it has read all scans; none where there is one alone."""
+
+
+def alone(content: bytes) -> Alone:
+    """A JPEG file of nothing but its picture: profiles, comments and data of programs are dropped unread.
+
+    Raises ImageTooComplex for too many scans or segments, SeveralImages for pictures of equal rank, UnsupportedImage
+    for arithmetic coding.
+    """
+    scans = segments = stray = frame = 0
+    samples = 0.0
+    has_exif = False
+    kept: list[bytes] = []
+    at = kept_to = 2
+    while at < len(content):
+        marker = (_AFTER_SCAN if scans else _MARKER).search(content, at, at + WINDOW)
+        end = marker.start() if marker else min(at + WINDOW, len(content))
+        # Behind the first scan it is libjpeg that skips, at its own speed; filling it, too, goes through one by one.
+        if not scans or content.count(FILLING, at, end) * FILLING_SHARE > end - at:
+            stray += end - at
+        _check(scans, segments, stray)
+        if not marker:
+            at = end if end == len(content) else end - 1
+            continue
+        kind, at = content[marker.end() - 1], marker.end()
+        if kind == END and scans:
+            break
+        segments += 1
+        scans += kind == SCAN
+        if kind in FRAMES and not frame:
+            frame, samples = kind, _samples(content[at : at + 20])
+        if kind not in WITHOUT_LENGTH:
+            length = int.from_bytes(content[at : at + 2], "big")
+            is_of_use = _is_of_use(kind, content[at + 2 : at + min(length, 16)], has_exif)
+            if not scans and not is_of_use:
+                kept.append(content[kept_to : marker.start()])
+                kept_to = at + length
+                mpo.check(content, kind, at + 2, at + length)
+            has_exif |= kind == EXIF and is_of_use
+            at += length
+    _check(scans, segments, stray)
+    if frame >= FIRST_ARITHMETIC:
+        raise UnsupportedImage("JPEG files with arithmetic coding are not read; save it as a usual one.")
+    return Alone(
+        b"".join((content[:2], *kept, content[kept_to:])) if kept else content,
+        COEFFICIENT_BYTES * samples if frame in PROGRESSIVE or scans > 1 else 0.0,
+    )
+
+
+def _is_of_use(kind: int, begin: bytes, has_exif: bool) -> bool:
+    """Whether a segment, of which 14 bytes are given, is needed to show the picture."""
+    match kind:
+        case 0xE0:
+            return begin.startswith(b"JFIF\0") and len(begin) == JFIF_BYTES
+        case 0xE1:
+            return begin.startswith(EXIF_NAME) and len(begin) == LEAST_EXIF_BYTES and not has_exif
+        case 0xEE:
+            return begin.startswith(b"Adobe") and len(begin) >= ADOBE_BYTES
+    return kind != COMMENT and kind not in range(0xE0, 0xF0)
+
+
+def _check(scans: int, segments: int, stray: int) -> None:
+    if scans > MOST_SCANS:
+        raise ImageTooComplex(
+            f"The JPEG file has more than {MOST_SCANS} scans. Save it anew, as a baseline JPEG."
+        )
+    if segments > MOST_SEGMENTS or stray > MOST_STRAY_BYTES:
+        raise ImageTooComplex(
+            f"The JPEG file has more than {MOST_SEGMENTS:,} segments, or much between them that belongs to none. "
+            "Save it anew, without its metadata."
+        )
+
+
+def _samples(header: bytes) -> float:
+    """Samples of all components a pixel, by a frame's header from its length on."""
+    factors = header[9::3][: header[7]] if len(header) > 9 else b""
+    sides = [(factor >> 4, factor & 15) for factor in factors]
+    most = max((across for across, _ in sides), default=0) * max((down for _, down in sides), default=0)
+    return sum(across * down for across, down in sides) / most if most else 0.0

@@ -1,0 +1,125 @@
+"""The structure of a TIFF: its directories and their tags (Adobe, "TIFF Revision 6.0"; Aware Systems, "BigTIFF")."""
+
+from __future__ import annotations
+
+import struct
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from imaging.errors import ImageTooComplex
+
+MOST_DIRECTORIES = 64
+"""Thumbnails and levels of a pyramid included."""
+MOST_TAGS = 4_096
+"""Of a directory; scanners and microscopes write some hundred."""
+MOST_TAGS_OF_ALL = 8 * MOST_TAGS
+MOST_VALUES = 2**16
+"""Of a tag, such as the places of strips: one for each row of the tallest picture. Pillow makes a tuple of them."""
+
+NUMBERS = {1: "u1", 3: "u2", 4: "u4", 6: "i1", 8: "i2", 9: "i4", 13: "u4", 16: "u8", 17: "i8", 18: "u8"}
+"""Types of whole numbers, with NumPy's names."""
+TYPE_BYTES = {2: 1, 5: 8, 7: 1, 10: 8, 11: 4, 12: 8} | {
+    kind: np.dtype(name).itemsize for kind, name in NUMBERS.items()
+}
+"""Of a value, by the tag's type."""
+
+
+@dataclass(frozen=True)
+class Entry:
+    """A tag of a directory: its type, how many values it has, and where they stand."""
+
+    kind: int
+    count: int
+    at: int
+
+
+@dataclass(frozen=True)
+class Directory:
+    """The tags of one picture, thumbnail or mask, and where the list of them begins."""
+
+    at: int
+    entries: dict[int, Entry]
+
+
+@dataclass(frozen=True)
+class Tiff:
+    """A TIFF or BigTIFF, looked at tag by tag."""
+
+    content: bytes
+
+    @property
+    def order(self) -> str:
+        """Of the bytes of a number, as `struct` names it."""
+        return "<" if self.content.startswith(b"II") else ">"
+
+    @property
+    def is_big(self) -> bool:
+        """Whether places in the file are numbers of 64 bits."""
+        return self.content[2:4] in (b"+\0", b"\0+")
+
+    def directories(self) -> Iterator[Directory | None]:
+        """Those that follow each other, the first of them first; None in place of one that can't be read.
+
+        Raises ImageTooComplex for too many, or too many tags.
+        """
+        seen: set[int] = set()
+        tags = 0
+        try:
+            at = self._place(8 if self.is_big else 4)
+            while at and at not in seen:
+                seen.add(at)
+                directory, at = self.directory(at)
+                tags += len(directory.entries)
+                if len(seen) > MOST_DIRECTORIES or tags > MOST_TAGS_OF_ALL:
+                    raise ImageTooComplex(
+                        f"The TIFF file has more than {MOST_DIRECTORIES} directories. Save the picture alone."
+                    )
+                yield directory
+        except (struct.error, OverflowError):  # beyond the end of the file
+            yield None
+
+    def directory(self, at: int) -> tuple[Directory, int]:
+        """The directory at that place, and the place of the next, 0 for none.
+
+        Raises struct.error where it lies beyond the end of the file, ImageTooComplex for too many tags.
+        """
+        count_kind, many_kind, width, values = ("Q", "Q", 20, 8) if self.is_big else ("H", "I", 12, 4)
+        number = self._number(at, count_kind)
+        if number > MOST_TAGS:
+            raise ImageTooComplex(f"The TIFF file has a directory of more than {MOST_TAGS:,} tags.")
+        entries: dict[int, Entry] = {}
+        first = at + struct.calcsize(count_kind)
+        for entry_at in range(first, first + number * width, width):
+            tag, kind, many = struct.unpack_from(f"{self.order}HH{many_kind}", self.content, entry_at)
+            value_at = entry_at + width - values
+            if many * TYPE_BYTES.get(kind, 0) > values:
+                value_at = self._place(value_at)
+            entries.setdefault(tag, Entry(kind, many, value_at))
+        return Directory(at, entries), self._place(first + number * width)
+
+    def values(self, directory: Directory, tag: int) -> list[int]:
+        """A tag's whole numbers, as far as they lie within the file, and `MOST_VALUES` of them at most."""
+        entry = directory.entries.get(tag)
+        if entry is None or entry.kind not in NUMBERS:
+            return []
+        kind = np.dtype(self.order + NUMBERS[entry.kind])
+        raw = self.raw(entry)[: MOST_VALUES * kind.itemsize]
+        numbers: npt.NDArray[np.int64] = np.frombuffer(raw, kind, len(raw) // kind.itemsize)
+        return [int(value) for value in numbers]
+
+    def value(self, directory: Directory, tag: int, default: int) -> int:
+        """A tag's first number, or the default."""
+        return next(iter(self.values(directory, tag)), default)
+
+    def raw(self, entry: Entry) -> bytes:
+        """The bytes of an entry's values, as far as they lie within the file."""
+        return self.content[entry.at : entry.at + entry.count * TYPE_BYTES.get(entry.kind, 0)]
+
+    def _place(self, at: int) -> int:
+        return self._number(at, "Q" if self.is_big else "I")
+
+    def _number(self, at: int, kind: str) -> int:
+        return int(struct.unpack_from(self.order + kind, self.content, at)[0])

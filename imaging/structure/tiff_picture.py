@@ -1,0 +1,198 @@
+"""The one picture of a TIFF, in a file of nothing else; more than one is refused.
+
+Pillow reads the first directory alone, gives up on text, profiles and lists of others that it can't read, and knows no
+BigTIFF that begins with the most significant byte. So it is given a plain TIFF whose only directory is the picture's,
+without any tag that says nothing about its pixels.
+"""
+
+from __future__ import annotations
+
+import struct
+from dataclasses import replace
+
+import numpy as np
+
+from imaging.errors import ImageTooComplex, SeveralImages, TruncatedImage, UnsupportedImage
+from imaging.structure import tiff_tags as tags
+from imaging.structure.tiff import MOST_VALUES, NUMBERS, TYPE_BYTES, Directory, Entry, Tiff
+from imaging.structure.tiff_stacks import SEPARATE, UNCOMPRESSED, area, is_stack, pieces
+
+MOST_PADDING = 4
+"""How many times the picture its tiles may cover together; small pictures in one tile excepted."""
+SMALL_TILE = 1024**2
+MOST_SUBDIRECTORIES = 16
+
+REDUCED, MASK = 1, 4
+OLD_REDUCED = 2
+YCBCR = 6
+JPEG = 7
+COMPRESSIONS = {UNCOMPRESSED, 2, 3, 4, 5, JPEG, 8, 32773, 32946}
+"""None, fax, LZW, JPEG, Deflate and PackBits. The work of others is not bounded by the size of strips."""
+SCAN = b"\xff\xda"
+SCANS_OF_A_PIECE = 3
+SPARE_SCANS = 32
+BLOBS = (1, 2, 7)
+"""Types of bytes, text and anything: kept as they are, whatever their length."""
+_NARROWED = {1: 3, 3: 3, 4: 4, 13: 4, 16: 4, 18: 4}
+"""Types that a whole number may have, with those that Pillow takes for one."""
+
+
+def alone(content: bytes) -> bytes:
+    """A TIFF of the file's one picture and nothing else, a copy.
+
+    Thumbnails, levels of a pyramid and masks are no pictures. Raises SeveralImages; ImageTooComplex for too many tags,
+    strips or tiles; UnsupportedImage for a compression that is not read; TruncatedImage where directories, or the
+    strips together, are larger than the file. What else can't be read is left to the decoder.
+    """
+    file = Tiff(content)
+    directory = _only(file)
+    _check_pieces(file, directory)
+    if is_stack(file, directory):
+        raise SeveralImages.in_file("TIFF")
+    return _plain(file, directory)
+
+
+def _only(file: Tiff) -> Directory:
+    found = list(file.directories())
+    readable = [directory for directory in found if directory is not None]
+    if not readable:
+        raise TruncatedImage("The TIFF file ends too early.")
+    # A further directory that can't be read is still a further one.
+    pictures = [directory for directory in found if directory is None or not _is_aside(file, directory)]
+    if len(pictures) > 1:
+        raise SeveralImages.in_file("TIFF")
+    shown = pictures[0] if pictures and pictures[0] is not None else readable[0]
+    least = area(file, shown)
+    below = [
+        inner for inner in _inner(file, shown) if not _is_aside(file, inner) and area(file, inner) >= least
+    ]
+    # Cameras put a thumbnail first, and the picture below it.
+    if len(below) > 1 or (below and pictures):
+        raise SeveralImages.in_file("TIFF")
+    return below[0] if below else shown
+
+
+def _is_aside(file: Tiff, directory: Directory) -> bool:
+    """Whether it is a thumbnail, a coarser level or a mask of another."""
+    kind = file.value(directory, tags.NEW_SUBFILE_TYPE, 0)
+    return bool(kind & (REDUCED | MASK)) or file.value(directory, tags.SUBFILE_TYPE, 0) == OLD_REDUCED
+
+
+def _inner(file: Tiff, directory: Directory) -> list[Directory]:
+    """The directories below one, as far as they can be read."""
+    found = []
+    for at in file.values(directory, tags.SUB_DIRECTORIES)[:MOST_SUBDIRECTORIES]:
+        try:
+            found.append(file.directory(at)[0])
+        except (struct.error, OverflowError):
+            continue
+    return found
+
+
+def _check_pieces(file: Tiff, directory: Directory) -> None:
+    for tag in directory.entries.keys() & set(tags.OF_PIXELS):
+        entry = directory.entries[tag]
+        if entry.count > MOST_VALUES and entry.kind not in BLOBS:
+            raise ImageTooComplex(
+                f"The TIFF file lists more than {MOST_VALUES:,} values under tag {tag}, such as strips or tiles. "
+                "Save it with larger ones."
+            )
+    compression = file.value(directory, tags.COMPRESSION, UNCOMPRESSED)
+    if compression not in COMPRESSIONS:
+        raise UnsupportedImage(
+            f"TIFF files with compression {compression} are not read; save it with LZW, Deflate or none."
+        )
+    tile = [file.value(directory, tag, 0) for tag in (tags.TILE_WIDTH, tags.TILE_HEIGHT)]
+    if all(tile) and tile[0] * tile[1] > max(SMALL_TILE, MOST_PADDING * area(file, directory)):
+        raise ImageTooComplex("The TIFF file's tiles are far larger than its picture. Save it without tiles.")
+    if compression == UNCOMPRESSED:
+        if file.value(directory, tags.PHOTOMETRIC, 0) == YCBCR and (
+            (file.values(directory, tags.SUBSAMPLING) or [2, 2]) != [1, 1]
+        ):
+            raise UnsupportedImage(
+                "Uncompressed TIFF files with subsampled colour are not read; save it as RGB."
+            )
+        _check_inside(file, directory, tile)
+        return
+    places, counts = pieces(file, directory)
+    if sum(counts) > len(file.content):
+        raise TruncatedImage("The TIFF file ends too early, or its strips lie over each other.")
+    if any(at + count > len(file.content) for at, count in zip(places, counts, strict=False)):
+        raise TruncatedImage("The TIFF file ends too early.")
+    most = max((directory.entries[tag].count for tag in tags.PLACES if tag in directory.entries), default=1)
+    if compression == JPEG and file.content.count(SCAN) > SCANS_OF_A_PIECE * most + SPARE_SCANS:
+        raise ImageTooComplex("The TIFF file's JPEG strips have too many scans. Save it with LZW or Deflate.")
+
+
+def _check_inside(file: Tiff, directory: Directory, tile: list[int]) -> None:
+    """Raise TruncatedImage where uncompressed pixels are missing, or would be read from beyond the file's end."""
+    width, height = (file.value(directory, tag, 0) for tag in (tags.WIDTH, tags.HEIGHT))
+    samples, bits = max(file.value(directory, tags.SAMPLES, 1), 1), file.values(directory, tags.BITS) or [1]
+    a_pixel, planes = bits[0] * samples if len(bits) == 1 else sum(bits[:samples]), 1
+    if file.value(directory, tags.PLANES, 1) == SEPARATE:
+        a_pixel, planes = bits[0], samples
+    is_tiled = all(tile)
+    across, rows = (
+        tile if is_tiled else (width, min(file.value(directory, tags.ROWS_PER_STRIP, height), height))
+    )
+    if not across or not rows:
+        return
+    down = -(-height // rows)
+    a_row = -(-across * a_pixel // 8)
+    places, _ = pieces(file, directory)
+    is_whole = len(places) >= -(-width // across) * down * planes and all(
+        at + (rows if is_tiled else min(rows, height - number % down * rows)) * a_row <= len(file.content)
+        for number, at in enumerate(places)
+    )
+    if not is_whole:
+        raise TruncatedImage("The TIFF file ends too early.")
+
+
+def _plain(file: Tiff, directory: Directory) -> bytes:
+    """The file with one directory behind it, of the picture's tags alone; places stay what they were."""
+    at = len(file.content) + len(file.content) % 2
+    kept = [
+        (tag, *_packed(file, tag, entry))
+        for tag, entry in sorted(directory.entries.items())
+        if tag in tags.OF_PIXELS
+        and entry.count
+        and entry.kind in (_NARROWED if tag in tags.NUMBERED else TYPE_BYTES)
+    ]
+    values_at = at + 2 + 12 * len(kept) + 4
+    entries, values = [], b""
+    for tag, kind, count, raw in kept:
+        inline = raw.ljust(4, b"\0")
+        if len(raw) > 4:
+            inline = struct.pack(file.order + "I", values_at + len(values))
+            values += raw + b"\0" * (len(raw) % 2)
+        entries.append(struct.pack(file.order + "HHI", tag, kind, count) + inline)
+    return b"".join(
+        (
+            file.content[:2] + struct.pack(file.order + "HI", 42, at),
+            memoryview(file.content)[8:],
+            bytes(at - len(file.content)),
+            struct.pack(file.order + "H", len(entries)),
+            *entries,
+            bytes(4),
+            values,
+        )
+    )
+
+
+def _packed(file: Tiff, tag: int, entry: Entry) -> tuple[int, int, bytes]:
+    """Type, count and bytes of a tag as they stand in a TIFF that is not a BigTIFF."""
+    if tag in tags.SINGLE:
+        entry = replace(entry, count=1)
+    raw = file.raw(entry)
+    if len(raw) < entry.count * TYPE_BYTES[entry.kind]:
+        raise TruncatedImage("The TIFF file ends too early.")
+    if tag not in tags.NUMBERED:
+        return entry.kind, entry.count, raw
+    kind = _NARROWED[entry.kind]
+    wide = np.frombuffer(raw, file.order + NUMBERS[entry.kind])
+    narrow = wide.astype(file.order + NUMBERS[kind])
+    if not np.array_equal(wide, narrow):
+        raise TruncatedImage("The TIFF file ends too early.")
+    if tag == tags.COLOUR_MAP and narrow.max() < 2**8:  # written in 8 bits; libtiff's tools take it so, too
+        narrow *= 257
+    return kind, entry.count, narrow.tobytes()

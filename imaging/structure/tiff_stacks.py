@@ -1,0 +1,88 @@
+"""Whether one directory of a TIFF stands for several pictures, as microscopes and ImageJ write them."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterable
+
+from imaging.structure import tiff_tags as tags
+from imaging.structure.tiff import Directory, Tiff
+
+MOST_DESCRIPTION_BYTES = 2**20
+ENOUGH = 2**40
+"""Of pixels: no file holds so many."""
+GREYS = (0, 1)
+SEPARATE = 2
+UNCOMPRESSED = 1
+_IMAGEJ_COUNT = re.compile(r"^(images|slices|frames|channels)=([0-9]{1,9})\r?$", re.MULTILINE)
+_OME_SIZE = re.compile(r"[ \t\r\n]Size[ZCT]=[\"']([0-9]{1,9})[\"']")
+
+
+def is_stack(file: Tiff, directory: Directory) -> bool:
+    """Whether the one directory stands for several pictures."""
+    if file.value(directory, tags.IMAGE_DEPTH, 1) > 1:
+        return True
+    planes = directory.entries.get(tags.METAMORPH_PLANES)
+    if planes is not None and planes.count > 1:
+        return True
+    extra = file.values(directory, tags.EXTRA_SAMPLES)
+    if file.value(directory, tags.PHOTOMETRIC, 0) in GREYS and extra and not any(extra):
+        # Channels of equal rank; a single one between the grey values is taken for transparency not called so.
+        return len(extra) > 1 or file.value(directory, tags.PLANES, 1) == SEPARATE
+    return _announced(file, directory) > 1 and _has_room(file, directory)
+
+
+def _announced(file: Tiff, directory: Directory) -> int:
+    """How many pictures follow each other, by what ImageJ, OME-TIFF or tifffile wrote into the description."""
+    entry = directory.entries.get(tags.DESCRIPTION)
+    if entry is None:
+        return 1
+    text = file.raw(entry)[:MOST_DESCRIPTION_BYTES].decode("latin-1").rstrip("\0 \n")
+    samples = max(file.value(directory, tags.SAMPLES, 1), 1)
+    if text.startswith("ImageJ="):
+        counts = {name: int(count) for name, count in _IMAGEJ_COUNT.findall(text)}
+        return counts.pop("images", 0) or _product(counts.values())
+    if "OME" in text and (at := text.find("Pixels ")) >= 0:
+        pixels = text[at : at + 4096].partition(">")[0]
+        return max(_product(map(int, _OME_SIZE.findall(pixels))) // samples, text.count("<Pixels "))
+    if text.startswith("{"):
+        try:
+            shape = json.loads(text)["shape"]
+            return _product(int(side) for side in shape) // max(area(file, directory) * samples, 1)
+        except (ValueError, TypeError, LookupError, RecursionError):
+            return 1
+    return 1
+
+
+def _product(numbers: Iterable[int]) -> int:
+    """Up to `ENOUGH`: what a file says may have any length."""
+    result = 1
+    for number in numbers:
+        result = min(result * number, ENOUGH)
+    return result
+
+
+def _has_room(file: Tiff, directory: Directory) -> bool:
+    """Whether more pictures can lie behind the first; who takes one out of a stack may leave the text as it was."""
+    if file.value(directory, tags.COMPRESSION, UNCOMPRESSED) != UNCOMPRESSED:
+        return False
+    places, counts = pieces(file, directory)
+    end = max((at + count for at, count in zip(places, counts, strict=False)), default=0)
+    told = sum(len(file.raw(entry)) for entry in directory.entries.values() if entry.at >= end)
+    # Beside text and profiles, the picture's directory may lie behind it.
+    return len(file.content) - end - told >= (sum(counts) if directory.at >= end else 1)
+
+
+def area(file: Tiff, directory: Directory) -> int:
+    """Of a directory's picture, in pixels."""
+    return file.value(directory, tags.WIDTH, 0) * file.value(directory, tags.HEIGHT, 0)
+
+
+def pieces(file: Tiff, directory: Directory) -> tuple[list[int], list[int]]:
+    """Where strips or tiles begin, and how many bytes each has."""
+    places, counts = (
+        [number for tag in of_strips_and_tiles for number in file.values(directory, tag)]
+        for of_strips_and_tiles in (tags.PLACES, tags.BYTE_COUNTS)
+    )
+    return places, counts

@@ -1,0 +1,155 @@
+"""The registry of file formats: each record is recognised, read, and named wherever formats are listed."""
+
+from __future__ import annotations
+
+import json
+from functools import partial
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from imaging import formats
+from imaging.decoding import decode, examine
+from imaging.errors import ImageError, ImageTooSmall, UnsupportedImage
+from imaging.pixels import Rgb, check_size, grey_to_rgb
+from imaging.reading import Examined, Format
+from tests.dicom_files import dataset, written
+from tests.images import bscan, encoded
+
+ROOT = Path(__file__).parents[2]
+GREY = bscan(96, 64, seed=3)
+SAMPLES = {
+    "PNG": encoded(GREY, "PNG"),
+    "JPEG": encoded(GREY, "JPEG"),
+    "TIFF": encoded(GREY, "TIFF"),
+    "BMP": encoded(GREY, "BMP"),
+    "WebP": encoded(GREY, "WEBP"),
+    "DICOM": written(dataset(GREY)),
+}
+each_format = pytest.mark.parametrize("known", formats.FORMATS, ids=lambda known: known.name)
+
+
+def test_each_format_has_a_sample_here() -> None:
+    assert list(SAMPLES) == [known.name for known in formats.FORMATS]
+
+
+@each_format
+def test_a_file_is_recognised_as_its_format_alone(known: Format) -> None:
+    content = SAMPLES[known.name]
+
+    recognised = [one for one in formats.FORMATS if one.has_signature(content) or one.resembles(content)]
+
+    assert recognised == [known]
+    assert formats.recognised(content) is known
+    assert formats.media_type(content) == known.media_type
+    assert formats.other_kind(content) is None
+
+
+@each_format
+def test_a_whole_file_is_complete_and_read(known: Format) -> None:
+    content = SAMPLES[known.name]
+
+    examined = examine(content)
+
+    assert known.is_complete(content)
+    assert (examined.media_type, examined.width, examined.height) == (known.media_type, 96, 64)
+
+
+@pytest.mark.parametrize("known", [f for f in formats.FORMATS if f.name != "DICOM"], ids=lambda f: f.name)
+def test_the_beginning_of_a_file_is_not_complete(known: Format) -> None:
+    assert not known.is_complete(SAMPLES[known.name][:20])
+
+
+def test_what_is_declared_counts_only_where_bytes_tell_nothing() -> None:
+    dicom = formats.FORMATS[-1]
+
+    assert formats.recognised(b"nothing that is known", dicom.media_type) is dicom
+    assert formats.recognised(b"nothing that is known", "image/png") is None
+    assert formats.recognised(b"GIF89a", dicom.media_type) is None
+    assert formats.recognised(SAMPLES["PNG"], dicom.media_type) is formats.FORMATS[0]
+
+
+@pytest.mark.parametrize("content", [b"", b"II", b"BM", b"MM\0*\xff\xff\xff\xff", b"RIFF\0\0\0\0WEBP"])
+def test_pieces_of_a_file_fail_in_no_other_way_than_files(content: bytes) -> None:
+    """What recognises files, and says whether they are complete, meets anything."""
+    for known in formats.FORMATS:
+        known.resembles(content)
+        known.is_complete(content)
+    with pytest.raises(ImageError):
+        decode(content)
+
+
+# Where formats are listed for people.
+
+
+@each_format
+def test_the_documentation_has_a_row_for_each_format(known: Format) -> None:
+    """A missing row is printed here as it has to stand in the table "What is read"."""
+    endings = ", ".join(f"`{ending}`" for ending in known.endings)
+    row = f"| {known.name} | `{known.media_type}` | {endings} | {known.limits} | {known.kinds} |".replace(
+        "  ", " "
+    )
+
+    assert row in (ROOT / "docs" / "model-server.md").read_text(encoding="utf-8").splitlines()
+
+
+def test_the_documentation_names_all_formats() -> None:
+    told = (ROOT / "docs" / "model-server.md").read_text(encoding="utf-8")
+
+    assert f"The bytes decide what the image is: {formats.listed('or')}, " in told
+    named = ", ".join(f"`{ending}`" for ending in formats.image_endings())
+    assert f"files not named as images ({named})" in (ROOT / "docs" / "data.md").read_text(encoding="utf-8")
+
+
+def test_the_page_offers_the_same_formats() -> None:
+    """If it does not, write what is expected here into the page's file."""
+    told = ROOT / "frontend/src/upload/formats.json"
+    accept = [part for known in formats.FORMATS for part in (known.media_type, *known.endings)]
+
+    assert json.loads(told.read_text(encoding="utf-8")) == {
+        "names": [known.name for known in formats.FORMATS],
+        "accept": ",".join(accept),
+    }
+
+
+# How a format is added (docs/development.md): a reader, and a record.
+
+
+def examine_toy(content: bytes, known: Format) -> Examined:
+    """A toy format's reader: three letters, width, height, and a byte for each pixel."""
+    width, height = content[3], content[4]
+    check_size(width, height)
+    read = partial(read_toy, content, width, height)
+    return Examined(known.media_type, width, height, 4 * width * height, False, read, content)
+
+
+def read_toy(content: bytes, width: int, height: int) -> Rgb:
+    return grey_to_rgb(np.frombuffer(content, np.uint8, width * height, 5).reshape(height, width))
+
+
+TOY = Format("Toy", "image/x-toy", (".toy",), examine_toy, signatures=((0, b"TOY"),))
+
+
+@pytest.fixture
+def toy_is_known(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(formats, "FORMATS", (*formats.FORMATS, TOY))
+
+
+@pytest.mark.usefixtures("toy_is_known")
+def test_one_record_adds_a_format() -> None:
+    picture = decode(b"TOY" + bytes((96, 64)) + GREY.tobytes())
+
+    assert (picture.media_type, picture.pixels[:, :, 0].tolist()) == ("image/x-toy", GREY.tolist())
+    assert formats.image_endings()[-1] == ".toy"
+    with pytest.raises(UnsupportedImage, match="PNG, JPEG, TIFF, BMP, WebP, DICOM and Toy are read"):
+        decode(b"GIF89a")
+    with pytest.raises(ImageTooSmall):
+        decode(b"TOY" + bytes((5, 5)) + bytes(25))
+    with pytest.raises(ImageError, match="The file's pixels can't be read"):
+        decode(b"TOY" + bytes((96, 64)))
+
+
+def test_without_the_record_it_is_no_image() -> None:
+    with pytest.raises(ImageError, match="This is not an image"):
+        decode(b"TOY" + bytes((96, 64)) + GREY.tobytes())

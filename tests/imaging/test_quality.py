@@ -1,0 +1,58 @@
+"""What is fit to be judged, and what is said of the rest."""
+
+import cv2
+import numpy as np
+import numpy.typing as npt
+import pytest
+
+from imaging.pixels import Rgb, grey_to_rgb
+from imaging.quality import quality
+from tests.images import bscan
+
+
+def scan(width: int = 768, height: int = 496, seed: int = 0) -> npt.NDArray[np.uint8]:
+    return bscan(width, height, seed)
+
+
+@pytest.mark.parametrize("seed", range(5))
+@pytest.mark.parametrize(("width", "height"), [(768, 496), (512, 1024), (1536, 496), (200, 150)])
+def test_a_scan_is_acceptable(width: int, height: int, seed: int) -> None:
+    assert quality(grey_to_rgb(scan(width, height, seed))) == {"acceptable": True, "reasons": []}
+
+
+def test_a_scan_with_a_white_border_is_acceptable() -> None:
+    pixels = scan()
+    pixels[:120, 300:] = 255
+    assert quality(grey_to_rgb(pixels))["acceptable"]
+
+
+def photo() -> Rgb:
+    """Coloured blobs, as unlike a B-scan as a holiday picture."""
+    noise = np.random.default_rng(0).integers(0, 256, (12, 16, 3), dtype=np.uint8)
+    return np.asarray(cv2.resize(noise, (640, 480), interpolation=cv2.INTER_CUBIC), np.uint8)
+
+
+@pytest.mark.parametrize(
+    ("pixels", "reason"),
+    [
+        pytest.param(grey_to_rgb(scan(90, 90)), "too small", id="small"),
+        pytest.param(grey_to_rgb(scan() // 8), "too dark", id="dark"),
+        pytest.param(grey_to_rgb(100 + scan() // 16), "too little contrast", id="flat"),
+        pytest.param(grey_to_rgb(255 - scan()), "mostly bright", id="inverted"),
+        pytest.param(photo(), "coloured", id="photo"),
+        pytest.param(grey_to_rgb(np.rot90(scan()).copy()), "no horizontal layers", id="turned"),
+        pytest.param(
+            np.asarray(cv2.GaussianBlur(grey_to_rgb(scan()), (0, 0), 8), np.uint8), "blurred", id="blurred"
+        ),
+        pytest.param(
+            grey_to_rgb(np.random.default_rng(0).integers(0, 256, (400, 500), dtype=np.uint8)),
+            "no horizontal layers",
+            id="noise",
+        ),
+        pytest.param(np.zeros((400, 500, 3), np.uint8), "too dark", id="black"),
+    ],
+)
+def test_an_unfit_image_is_said_to_be_so(pixels: Rgb, reason: str) -> None:
+    found = quality(pixels)
+    assert not found["acceptable"]
+    assert any(reason in said for said in found["reasons"])
