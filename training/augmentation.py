@@ -30,14 +30,18 @@ class Augmentation:
 
         `generator` is one of the CPU: the same draws on every device.
         """
+        return self.views(squares, generator)[0]
+
+    def views(self, squares: torch.Tensor, generator: torch.Generator) -> tuple[torch.Tensor, torch.Tensor]:
+        """The same, and beside it the scans as they were: cropped, turned and mirrored alike, but with their own look."""
         draw = Draw(generator, len(squares), squares.device)
-        images = self._resampled(squares.float() / 255, draw)
+        plain = images = self._resampled(squares.float() / 255, draw)
         if self._recipe.waves:
             images = looks.with_waves_of_another(images, draw, self._recipe.waves)
         images = self._jittered(images, draw)
         images = self._like_another(images, draw)
         images = self._noisy(images, draw)
-        return self._erased(self._written_on(images, draw), draw).clamp(0, 1)
+        return self._erased(self._written_on(images, draw), draw).clamp(0, 1), plain.clamp(0, 1)
 
     def _resampled(self, images: torch.Tensor, draw: Draw) -> torch.Tensor:
         recipe, side = self._recipe, images.shape[-1]

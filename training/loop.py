@@ -221,8 +221,9 @@ class Training:
         sums = torch.zeros(4, device=self._accelerator.device)  # loss, right, scans with a label, scans
         with self._bar(f"epoch {number}/{recipe.epochs}", "step", len(self._training)) as progress:
             for step, (squares, targets) in enumerate(self._training, 1):
-                images = augment(squares, generator)
-                loss, logits = self._step(images, targets)
+                images, plain = augment.views(squares, generator)
+                taught = plain if recipe.teacher_sees == "plain" else images
+                loss, logits = self._step(images, taught, targets)
                 right = (logits.argmax(1) == targets).sum()
                 labelled = (targets != OUTLIER).sum()
                 sums += torch.stack(
@@ -235,20 +236,22 @@ class Training:
         loss_sum, right_sum, labelled_sum, seen = sums.tolist()
         return loss_sum / seen, right_sum / max(labelled_sum, 1), int(seen)
 
-    def _step(self, images: torch.Tensor, targets: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
-        """Move the weights once; the loss and the logits."""
+    def _step(
+        self, images: torch.Tensor, taught: torch.Tensor, targets: torch.Tensor
+    ) -> tuple[torch.Tensor, torch.Tensor]:
+        """Move the weights once; the loss and the logits. The teacher sees `taught`, the network `images`."""
         inputs = normalise_unit(images, self._spec).contiguous(memory_format=torch.channels_last)
         said = self._network(inputs)
         logits = said if self._teacher is None else said[0]
         loss = label_loss(logits, targets, self._recipe.label_smoothing)
         if self._teacher is not None:
             with self._accelerator.autocast():
-                taught = self._teacher.says(images)
+                said_by_teacher = self._teacher.says(taught)
             share = self._recipe.teacher_weight
             # Of what has none of the labels the teacher knows nothing.
             known = targets != OUTLIER
             if known.any():
-                learnt = self._teacher.loss(Said(*said).of(known), taught.of(known))
+                learnt = self._teacher.loss(Said(*said).of(known), said_by_teacher.of(known))
                 loss = (1 - share) * loss + share * learnt
         self._optimizer.zero_grad(set_to_none=True)
         self._accelerator.backward(loss)

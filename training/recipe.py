@@ -18,6 +18,7 @@ CHOICES = {
     "precision": ("auto", "bf16", "fp16", "fp32"),
     "schedule": ("plateau", "cosine"),
     "best_by": ("accuracy", "macro_f1"),
+    "teacher_sees": ("augmented", "plain"),
 }
 
 
@@ -117,6 +118,9 @@ class Recipe:
     teacher_weight: float = _key("share of the loss that comes from the teacher")
     teacher_temperature: float = _key("softness of the teacher's probabilities")
     teacher_features: float = _key("weight of the teacher's feature maps beside its probabilities")
+    teacher_sees: str = _key(
+        "whether the teacher sees a scan augmented like the network, or with its own look"
+    )
 
     size: int = _key("side of the square input, in pixels")
     first_size: int = _key("smaller side for the first epochs, which costs less; 0 for none")

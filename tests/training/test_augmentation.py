@@ -50,6 +50,17 @@ def test_a_recipe_gives_scans_of_the_input_size_between_black_and_white(name: st
     assert torch.isfinite(images).all()
 
 
+def test_the_plain_view_shares_the_place_of_a_scan_and_not_its_look() -> None:
+    place = {**NOTHING, "flip": 1.0}
+    looks = {"gamma": 0.5, "noise": 0.1, "haze": 0.3, "marks": 1.0, "waves": 1.0}
+    recipe = load_recipe("published", {**place, **looks})
+
+    images, plain = Augmentation(recipe, 32).views(batch(), torch.Generator().manual_seed(0))
+
+    assert torch.allclose(plain, batch().float().flip(3) / 255, atol=1e-5)
+    assert not torch.allclose(images, plain, atol=0.05)
+
+
 def test_the_same_generator_draws_the_same() -> None:
     recipe = load_recipe("modern")
     first, again, other = (augmented(recipe, batch(), 32, seed) for seed in (1, 1, 2))

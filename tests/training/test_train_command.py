@@ -151,6 +151,8 @@ def test_a_network_learns_from_a_teacher_with_the_same_labels(folder_data: Path,
         2,
         "--teacher-features",
         1,
+        "--teacher-sees",
+        "plain",
     ]
     run("--data", folder_data, "--out", taught, *SMALL, *sizes, *lesson)
     card, _ = load_network(taught)

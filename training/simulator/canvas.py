@@ -8,6 +8,7 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
+from training.simulator.findings import Covers, Finding, Marks
 from training.simulator.layers import Layers, corners
 from training.simulator.section import Floats
 
@@ -15,6 +16,10 @@ from training.simulator.section import Floats
 def as_floats(values: npt.NDArray[Any]) -> Floats:
     """The values in single precision, which OpenCV wants."""
     return np.asarray(values, np.float32)
+
+
+COVERED = 0.5
+"""A pixel belongs to a lesion that covers more than this of it."""
 
 
 class Canvas:
@@ -27,7 +32,7 @@ class Canvas:
         self.outside = corners(scan)
         self.image = self.original.copy()
         self.inner, self.outer = layers.inner.copy(), layers.outer.copy()
-        self.mask = np.zeros(scan.shape, np.float32)
+        self.covers = Covers(scan.shape)
         self.x = np.arange(self.width, dtype=np.float32)
         self.rows = np.arange(self.height, dtype=np.float32)[:, None]
         inside = (self.rows < layers.inner[None] - 0.03 * self.height) & ~self.outside
@@ -62,7 +67,8 @@ class Canvas:
         self.image = as_floats(
             cv2.remap(self.image, across, down, cv2.INTER_CUBIC, borderMode=cv2.BORDER_REFLECT)
         )
-        self.mask = as_floats(cv2.remap(self.mask, across, down, cv2.INTER_LINEAR))
+        for finding, cover in self.covers.by_finding.items():
+            self.covers.by_finding[finding] = as_floats(cv2.remap(cover, across, down, cv2.INTER_LINEAR))
 
     def lift(self, rise: Floats, base: Floats) -> None:
         """Raise everything above `base` by `rise` rows per column, pressing the vitreous together."""
@@ -74,12 +80,12 @@ class Canvas:
         self.remap(np.zeros_like(dy), dy)
         self.inner = self.inner - rise
 
-    def paint(self, cover: Floats, colour: Floats, in_mask: bool = True) -> None:
-        """Blend a colour (height, width) in where `cover` (0..1) says."""
+    def paint(self, cover: Floats, colour: Floats, finding: Finding) -> None:
+        """Blend a colour (height, width) in where `cover` (0..1) says; NONE is no lesion."""
         cover = np.clip(cover, 0, 1)
         self.image = self.image * (1 - cover) + colour * cover
-        if in_mask:
-            self.mask = np.maximum(self.mask, cover)
+        if finding != Finding.NONE:
+            self.covers.add(finding, 0, 0, as_floats(cover))
 
     def ellipse(
         self, cx: float, cy: float, rx: float, ry: float, tilt: float = 0.0, rough: float = 0.0
@@ -107,7 +113,8 @@ class Canvas:
         across = np.exp(-(((self.x - cx) / max(half, 0.8)) ** 2))
         self.image *= 1 - depth * across[None] * (self.rows > cy)
 
-    def finished(self) -> tuple[npt.NDArray[np.uint8], npt.NDArray[np.bool_]]:
-        """The picture and the mask; what lay outside the scan is as it was."""
+    def finished(self) -> tuple[npt.NDArray[np.uint8], Marks]:
+        """The picture, and a `Finding` for each pixel; what lay outside the scan is as it was."""
         image = np.where(self.outside, self.original, self.image)
-        return np.clip(np.rint(image), 0, 255).astype(np.uint8), (self.mask > 0.5) & ~self.outside
+        marks = np.where(self.outside, 0, self.covers.marks(COVERED)).astype(np.uint8)
+        return np.clip(np.rint(image), 0, 255).astype(np.uint8), marks

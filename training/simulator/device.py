@@ -8,6 +8,7 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
+from training.simulator.findings import Covers, Marks
 from training.simulator.optics import DECIBEL, Optics
 from training.simulator.section import Floats, Grid, blur, texture
 
@@ -122,27 +123,38 @@ def show(intensity: Floats, device: Device) -> Floats:
     return np.asarray(grey, np.float32)
 
 
-def frame(grey: Floats, mask: Floats, device: Device, size: tuple[int, int]) -> tuple[Bytes, Bits]:
-    """Turn, mirror, resize to (height, width) and store: the picture and its mask."""
+def frame(grey: Floats, covers: Covers, device: Device, size: tuple[int, int]) -> tuple[Bytes, Marks]:
+    """Turn, mirror, resize to (height, width) and store: the picture, and what each pixel shows."""
     if device.smooth_px > 0:
         grey = blur(grey, device.smooth_px, device.smooth_px)
     if device.turn_degrees:
-        grey, mask = _turn(grey, device.turn_degrees, device.fill), _turn(mask, device.turn_degrees, 0.0)
+        grey = _turn(grey, device.turn_degrees, device.fill)
     if device.border_px:
         border = np.ones(grey.shape, np.bool_)
         border[device.border_px : -device.border_px, device.border_px : -device.border_px] = False
         grey[border] = device.fill
     if device.mirror:
-        grey, mask = grey[:, ::-1], mask[:, ::-1]
+        grey = grey[:, ::-1]
     if grey.shape != size:
         shrunk = grey.size >= size[0] * size[1]
         grey = _resize(grey, size, cv2.INTER_AREA if shrunk else cv2.INTER_LINEAR)
-        mask = _resize(mask, size, cv2.INTER_AREA)
     picture = np.clip(grey + np.float32(0.5), 0, 255).astype(np.uint8)
     if device.jpeg_quality < BEST_JPEG_QUALITY:
         _, stored = cv2.imencode(".jpg", picture, [cv2.IMWRITE_JPEG_QUALITY, device.jpeg_quality])
         picture = np.asarray(cv2.imdecode(stored, cv2.IMREAD_GRAYSCALE), np.uint8)
-    return picture, mask > COVERED
+    framed = Covers(size)
+    for finding, cover in covers.by_finding.items():
+        framed.by_finding[finding] = _framed(cover, device, size)
+    return picture, framed.marks(COVERED)
+
+
+def _framed(cover: Floats, device: Device, size: tuple[int, int]) -> Floats:
+    """A cover turned, mirrored and resized like its picture."""
+    if device.turn_degrees:
+        cover = _turn(cover, device.turn_degrees, 0.0)
+    if device.mirror:
+        cover = cover[:, ::-1]
+    return cover if cover.shape == size else _resize(cover, size, cv2.INTER_AREA)
 
 
 def _turn(field: Floats, degrees: float, fill: float) -> Floats:

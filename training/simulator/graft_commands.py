@@ -53,6 +53,7 @@ def graft(arguments: argparse.Namespace) -> int:
     import cv2
     from tqdm import tqdm
 
+    from training.simulator.findings import as_mask
     from training.simulator.grafting import LABELS
 
     labels = arguments.labels or list(LABELS)
@@ -73,10 +74,10 @@ def graft(arguments: argparse.Namespace) -> int:
     with tqdm(total=len(labels) * arguments.per_class, unit="scan", disable=None) as progress:
         for number_of_label, label in enumerate(labels):
             drawn = _drawn(healthy, label, arguments.seed * 1000 + number_of_label, without_layers)
-            for number, (scan, picture, mask) in enumerate(itertools.islice(drawn, arguments.per_class)):
+            for number, (scan, picture, findings) in enumerate(itertools.islice(drawn, arguments.per_class)):
                 file = Path("images") / label / f"{number:05}.png"
                 masked = Path("masks") / label / file.name
-                for path, content in ((file, picture), (masked, mask.astype("uint8") * 255)):
+                for path, content in ((file, picture), (masked, as_mask(findings))):
                     (arguments.out / path).parent.mkdir(parents=True, exist_ok=True)
                     if not cv2.imwrite(str(arguments.out / path), content):
                         raise DataError(f"{arguments.out / path} can't be written; is the disk full?")
@@ -120,8 +121,8 @@ def _healthy(data: Path, splits: Sequence[str]) -> list[Scan]:
 
 def _drawn(
     healthy: Sequence[Scan], label: str, seed: int, without_layers: set[Path]
-) -> Iterator[tuple[Scan, npt.NDArray[np.uint8], npt.NDArray[np.bool_]]]:
-    """Healthy scans in random order, again and again, with the label's signs; those that can't be drawn into left out.
+) -> Iterator[tuple[Scan, npt.NDArray[np.uint8], npt.NDArray[np.uint8]]]:
+    """Healthy scans in random order, again and again, with the label's signs and what each pixel shows; those that can't be drawn into left out.
 
     These are added to `without_layers`, and what stands there is not searched again. Raises DataError when none can
     be drawn into.

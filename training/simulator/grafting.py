@@ -7,6 +7,7 @@ import numpy as np
 import numpy.typing as npt
 
 from training.simulator.canvas import Canvas
+from training.simulator.findings import Finding, Marks
 from training.simulator.layers import Layers, find_layers
 
 LABELS = ("CSR", "DME", "DR", "MH", "NORMAL")
@@ -32,7 +33,9 @@ def draw_csr(canvas: Canvas) -> None:
         cover = (
             np.clip(canvas.rows - ceiling[None], 0, 1) * np.clip(base[None] - canvas.rows, 0, 1) * (rise > 1)
         )
-        canvas.paint(cv2.GaussianBlur(cover.astype(np.float32), (0, 0), 0.6), canvas.fluid())
+        canvas.paint(
+            cv2.GaussianBlur(cover.astype(np.float32), (0, 0), 0.6), canvas.fluid(), Finding.FLUID_BELOW
+        )
         if rng.random() < 0.4:  # more light reaches what lies below
             gain = 1 + rng.uniform(0.05, 0.3) * (rise / high)[None] * (canvas.rows > base[None])
             canvas.image *= gain
@@ -54,7 +57,7 @@ def serous_detachment(canvas: Canvas) -> None:
     dy = np.where((y <= base[None] - rise[None]) & (y > base[None] - rise[None] - 0.07 * h), rise[None], 0)
     canvas.remap(np.zeros_like(dy), dy * np.clip((y - (base - rise - 0.07 * h)[None]) / (0.03 * h), 0, 1))
     cover = np.clip(y - (base - rise)[None], 0, 1) * np.clip(base[None] - y, 0, 1) * (rise > 0.6)
-    canvas.paint(cover, canvas.fluid())
+    canvas.paint(cover, canvas.fluid(), Finding.EPITHELIUM)
 
 
 def thicker_choroid(canvas: Canvas) -> None:
@@ -102,7 +105,7 @@ def draw_hole(canvas: Canvas) -> None:
     top = canvas.inner[None] - 0.05 * h
     bottom = (canvas.inner + rng.uniform(0.45, 0.7) * gap)[None] if partial else floor[None]
     cover = np.clip(opened - distance + 0.5, 0, 1) * np.clip(y - top, 0, 1) * np.clip(bottom - y, 0, 1)
-    canvas.paint(cv2.GaussianBlur(cover.astype(np.float32), (0, 0), 0.7), canvas.fluid())
+    canvas.paint(cv2.GaussianBlur(cover.astype(np.float32), (0, 0), 0.7), canvas.fluid(), Finding.HOLE)
     for side in (-1, 1):
         for _ in range(int(rng.integers(0, 6))):
             away = half * rng.uniform(1.25, 1.4) + rng.uniform(0.01, 0.09) * w
@@ -125,7 +128,7 @@ def draw_hole(canvas: Canvas) -> None:
                 h * rng.uniform(0.006, 0.02),
                 rough=0.2,
             )
-            canvas.paint(cap, canvas.middle * rng.uniform(0.8, 1.3) * canvas.texture(), in_mask=False)
+            canvas.paint(cap, canvas.middle * rng.uniform(0.8, 1.3) * canvas.texture(), Finding.NONE)
 
 
 def cyst(canvas: Canvas, cx: float, cy: float, rx: float, ry: float) -> None:
@@ -133,7 +136,7 @@ def cyst(canvas: Canvas, cx: float, cy: float, rx: float, ry: float) -> None:
     rng = canvas.rng
     cover = canvas.ellipse(cx, cy, max(rx, 1.2), max(ry, 1.2), rng.normal(0, 0.25), rng.uniform(0, 0.25))
     inside = (canvas.rows > canvas.inner[None] + 2) & (canvas.rows < canvas.outer[None] - 1)
-    canvas.paint(cover * inside * rng.uniform(0.75, 1), canvas.fluid())
+    canvas.paint(cover * inside * rng.uniform(0.75, 1), canvas.fluid(), Finding.FLUID_WITHIN)
 
 
 def spot(canvas: Canvas, cx: float, depth: float, big: float = 1.0) -> None:
@@ -146,7 +149,9 @@ def spot(canvas: Canvas, cx: float, depth: float, big: float = 1.0) -> None:
         cx, row, size * rng.uniform(0.8, 2.0), size, rng.normal(0, 0.3), rng.uniform(0.1, 0.5)
     )
     canvas.paint(
-        cover * rng.uniform(0.6, 1), min(255, canvas.bright * rng.uniform(0.9, 1.35)) * canvas.texture()
+        cover * rng.uniform(0.6, 1),
+        min(255, canvas.bright * rng.uniform(0.9, 1.35)) * canvas.texture(),
+        Finding.FOCI,
     )
     if size > 0.006 * h:
         canvas.shadow(cx, row + size, size * rng.uniform(0.8, 1.6), rng.uniform(0.1, 0.6))
@@ -223,7 +228,11 @@ def draw_dr(canvas: Canvas) -> None:
             h * rng.uniform(0.012, 0.035),
             rough=0.15,
         )
-        canvas.paint(puff * rng.uniform(0.5, 0.9), canvas.bright * rng.uniform(0.8, 1.1) * canvas.texture())
+        canvas.paint(
+            puff * rng.uniform(0.5, 0.9),
+            canvas.bright * rng.uniform(0.8, 1.1) * canvas.texture(),
+            Finding.OTHER,
+        )
         canvas.shadow(column, canvas.inner[at] + 0.05 * h, w * 0.05, rng.uniform(0.1, 0.4))
     if rng.random() < 0.25:
         wave = cv2.GaussianBlur(rng.standard_normal((1, w)).astype(np.float32), (0, 0), w * 0.03)[0]
@@ -232,7 +241,7 @@ def draw_dr(canvas: Canvas) -> None:
             np.clip(1.2 - np.abs(canvas.rows - line[None]) / max(1.0, h * 0.006), 0, 1)
             * canvas.bump(w * rng.uniform(0.2, 0.8), w * rng.uniform(0.2, 0.6), 0.3)[None]
         )
-        canvas.paint(cover * rng.uniform(0.5, 1), canvas.bright * canvas.texture())
+        canvas.paint(cover * rng.uniform(0.5, 1), canvas.bright * canvas.texture(), Finding.OTHER)
 
 
 def draw_dme(canvas: Canvas) -> None:
@@ -259,16 +268,16 @@ def draw_nothing(canvas: Canvas) -> None:
     rise = np.minimum(rise, 0.6 * canvas.inner).astype(np.float32)
     share = np.clip(canvas.rows / (canvas.outer + 0.05 * h)[None], 0, 1)
     canvas.remap(np.zeros_like(share), (rise[None] * share).astype(np.float32))
-    canvas.mask[:] = 0
 
 
 DRAWINGS = {"CSR": draw_csr, "DME": draw_dme, "DR": draw_dr, "MH": draw_hole, "NORMAL": draw_nothing}
 
 
-def graft(
-    scan: npt.NDArray[np.uint8], label: str, seed: int
-) -> tuple[npt.NDArray[np.uint8], npt.NDArray[np.bool_]] | None:
-    """A healthy scan, uint8 (height, width), with the signs of a label, and their mask; None when its layers can't be found."""
+def graft(scan: npt.NDArray[np.uint8], label: str, seed: int) -> tuple[npt.NDArray[np.uint8], Marks] | None:
+    """A healthy scan, uint8 (height, width), with a label's signs, and a `Finding` for each pixel.
+
+    None when its layers can't be found.
+    """
     layers = find_layers(scan)
     if not layers.trusted:
         return None

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from training.simulator.findings import Finding
 from training.simulator.lesions import cysts
 from training.simulator.section import Floats, Layer, Section, Spot
 from training.simulator.shaping import add_spot, break_line
@@ -103,7 +104,7 @@ def cut(
     open_ *= np.clip((bottom[left:right] - z) / np.float32(grid.tall_um) + 0.5, 0, 1)
     open_ *= np.clip((z - top[left:right] + 12) / np.float32(grid.tall_um) + 0.5, 0, 1)
     section.spots.append(
-        Spot(first, left, np.asarray(open_, np.float32), float(random.uniform(0, 1.5)), lesion=False)
+        Spot(first, left, np.asarray(open_, np.float32), float(random.uniform(0, 1.5)), Finding.NONE)
     )
     inside = open_ * np.clip((z - top[left:right]) / np.float32(grid.tall_um) + 0.5, 0, 1)
-    section.marks.append(Spot(first, left, np.asarray(inside, np.float32), 0.0))
+    section.marks.append(Spot(first, left, np.asarray(inside, np.float32), 0.0, Finding.HOLE))

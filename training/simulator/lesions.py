@@ -5,6 +5,7 @@ from __future__ import annotations
 import cv2
 import numpy as np
 
+from training.simulator.findings import Finding
 from training.simulator.section import Floats, Layer, Section, waves
 from training.simulator.shaping import PHOTORECEPTORS, add_spot, bump, middle, place
 
@@ -140,7 +141,15 @@ def cysts(
             bumpiness=0.08,
             strength=0.85,
         )
-        add_spot(section, random, (along, curve + shift), (half, tall), level, bumpiness=0.15)
+        add_spot(
+            section,
+            random,
+            (along, curve + shift),
+            (half, tall),
+            level,
+            finding=Finding.FLUID_WITHIN,
+            bumpiness=0.15,
+        )
 
 
 def foci(
@@ -151,7 +160,6 @@ def foci(
     spread: float,
     size: tuple[float, float],
     level: tuple[float, float] = (25.0, 31.0),
-    lesion: bool = True,
     clusters: bool = False,
 ) -> None:
     """Bright spots; those large and bright enough shadow what lies below by the light they take."""
@@ -177,7 +185,7 @@ def foci(
             (here, curve),
             (half * float(random.uniform(0.8, 1.6)), half * 0.8),
             float(random.uniform(*level)),
-            lesion=lesion,
+            finding=Finding.FOCI,
             bumpiness=0.22,
         )
 

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from training.simulator.findings import Covers, Finding
 from training.simulator.section import Floats, Grid, Layer, Section, add_up, blur, texture
 
 DECIBEL = np.float32(np.log(10) / 10)
@@ -54,15 +55,15 @@ def reflectivity(section: Section) -> tuple[Floats, Floats]:
     return field, np.asarray(choroid, np.float32)
 
 
-def paint(section: Section, field: Floats, mask: Floats) -> None:
-    """Paint the spots over the levels, and those of lesions into the mask, both in place."""
+def paint(section: Section, field: Floats, covers: Covers) -> None:
+    """Paint the spots over the levels, and those of lesions into the mask's covers, both in place."""
     for spot in section.spots:
         rows = slice(spot.row, spot.row + spot.cover.shape[0])
         columns = slice(spot.column, spot.column + spot.cover.shape[1])
         area = field[rows, columns]
         area += spot.cover * (np.float32(spot.level) - area)
-        if spot.lesion:
-            np.maximum(mask[rows, columns], spot.cover, out=mask[rows, columns])
+        if spot.finding != Finding.NONE:
+            covers.add(spot.finding, spot.row, spot.column, spot.cover)
 
 
 def add_texture(section: Section, field: Floats, choroid: Floats, random: np.random.Generator) -> None:

@@ -11,12 +11,17 @@ import numpy as np
 from training.simulator.anatomy import healthy
 from training.simulator.device import Bits, Bytes, Device, draw_device, frame, show
 from training.simulator.extras import add_vessels, add_vitreous
+from training.simulator.findings import Covers, Finding, Marks
 from training.simulator.labels import LABELS
 from training.simulator.optics import add_choroid_vessels, add_texture, detected, paint, reflectivity
 from training.simulator.section import Floats, Layer, Section, texture
 from training.simulator.signs import SIGNS
 
-MASKED_LAYERS = (Layer.SUBRETINAL_FLUID, Layer.SUBRETINAL_MATERIAL, Layer.BELOW_EPITHELIUM)
+MASKED_LAYERS = {
+    Layer.SUBRETINAL_FLUID: Finding.FLUID_BELOW,
+    Layer.SUBRETINAL_MATERIAL: Finding.MATERIAL,
+    Layer.BELOW_EPITHELIUM: Finding.EPITHELIUM,
+}
 THINNEST_IN_MASK_UM = 8.0
 LESION_TEXTURE_DB = 1.3
 LEAST_MASK = 1e-4
@@ -26,10 +31,15 @@ ATTEMPTS = 8
 
 @dataclass(frozen=True)
 class SimulatedScans:
-    """`images` uint8 (count, height, width), grey; `masks` bool (count, height, width), the lesions."""
+    """`images` uint8 (count, height, width), grey; `findings` uint8 of the same shape, a `Finding` for each pixel."""
 
     images: Bytes
-    masks: Bits
+    findings: Marks
+
+    @property
+    def masks(self) -> Bits:
+        """Where the lesions are, of whatever kind: bool (count, height, width)."""
+        return self.findings > 0
 
 
 def simulate(label: str, count: int, seed: int, height: int = 496, width: int = 512) -> SimulatedScans:
@@ -40,22 +50,22 @@ def simulate(label: str, count: int, seed: int, height: int = 496, width: int = 
     if label not in SIGNS:
         raise ValueError(f"there is no label {label!r}; the simulator draws {', '.join(LABELS)}")
     images = np.empty((count, height, width), np.uint8)
-    masks = np.empty((count, height, width), np.bool_)
+    findings = np.empty((count, height, width), np.uint8)
     for number in range(count):
-        images[number], masks[number] = simulate_one(label, seed, number, (height, width))
-    return SimulatedScans(images, masks)
+        images[number], findings[number] = simulate_one(label, seed, number, (height, width))
+    return SimulatedScans(images, findings)
 
 
-def simulate_one(label: str, seed: int, number: int, size: tuple[int, int]) -> tuple[Bytes, Bits]:
-    """The scan `number` of a seed: picture uint8 and mask bool, both of `size` (height, width)."""
+def simulate_one(label: str, seed: int, number: int, size: tuple[int, int]) -> tuple[Bytes, Marks]:
+    """The scan `number` of a seed: picture uint8 and a `Finding` for each pixel, both of `size` (height, width)."""
     for attempt in range(ATTEMPTS):
-        image, mask = _attempt(label, seed, number, size, attempt)
-        if label == "NORMAL" or mask.sum() >= max(LEAST_MASK * mask.size, 2):
+        image, findings = _attempt(label, seed, number, size, attempt)
+        if label == "NORMAL" or (findings > 0).sum() >= max(LEAST_MASK * findings.size, 2):
             break
-    return image, mask
+    return image, findings
 
 
-def _attempt(label: str, seed: int, number: int, size: tuple[int, int], attempt: int) -> tuple[Bytes, Bits]:
+def _attempt(label: str, seed: int, number: int, size: tuple[int, int], attempt: int) -> tuple[Bytes, Marks]:
     device, section = draw_healthy(seed, number)
     signs = np.random.default_rng([seed, number, 2, zlib.crc32(label.encode()), attempt])
     SIGNS[label](section, signs)
@@ -63,15 +73,16 @@ def _attempt(label: str, seed: int, number: int, size: tuple[int, int], attempt:
     field, choroid = reflectivity(section)
     add_texture(section, field, choroid, noise)
     add_choroid_vessels(section, field, choroid, noise)
-    mask = layers_in_mask(section, label)
+    covers = layers_in_mask(section, label)
+    mask = covers.any()
     add_vitreous(section, field, noise, device.haze_db)
     if mask.any():
         grain = texture(mask.shape, noise, 28 / section.grid.tall_um, 60 / section.grid.wide_um)
         field += mask * grain * np.float32(LESION_TEXTURE_DB)
-    paint(section, field, mask)
+    paint(section, field, covers)
     add_vessels(section, field, noise)
     intensity = detected(section, field, choroid, device.optics, noise)
-    return frame(show(intensity, device), mask, device, size)
+    return frame(show(intensity, device), covers, device, size)
 
 
 def draw_healthy(seed: int, number: int) -> tuple[Device, Section]:
@@ -80,36 +91,39 @@ def draw_healthy(seed: int, number: int) -> tuple[Device, Section]:
     return device, healthy(device.grid, np.random.default_rng([seed, number, 1]))
 
 
-def layers_in_mask(section: Section, label: str) -> Floats:
-    """Cover (height, width) 0..1 of the lesions that are layers and not spots."""
+def layers_in_mask(section: Section, label: str) -> Covers:
+    """Covers (height, width) of the lesions that are layers and not spots."""
     grid = section.grid
-    mask = np.zeros((grid.height, grid.width), np.float32)
+    covers = Covers((grid.height, grid.width))
     if label == "NORMAL":
-        return mask
+        return covers
     down = (np.arange(grid.height, dtype=np.float32)[:, None] + 0.5) * np.float32(grid.tall_um)
 
-    def add(top: Floats, bottom: Floats, where: Bits) -> None:
+    def add(finding: Finding, top: Floats, bottom: Floats, where: Bits) -> None:
         columns = np.flatnonzero(where)
         if len(columns):
             first, last = columns[0], columns[-1] + 1
             inside = (down >= top[first:last]) & (down < bottom[first:last]) & where[first:last]
-            np.maximum(mask[:, first:last], inside, out=mask[:, first:last])
+            covers.add(finding, 0, int(first), inside.astype(np.float32))
 
-    for layer in MASKED_LAYERS:
+    for layer, finding in MASKED_LAYERS.items():
         thick = section.thickness[layer]
         top = section.top(layer)
-        add(top, top + thick, thick > THINNEST_IN_MASK_UM)
+        add(finding, top, top + thick, thick > THINNEST_IN_MASK_UM)
     if "atrophy" in section.traits:
         bruch = section.bruch
-        add(bruch - 70, bruch + 60, section.traits["atrophy"] > 0.5)
+        add(Finding.OTHER, bruch - 70, bruch + 60, section.traits["atrophy"] > 0.5)
     if "cotton wool" in section.traits:
         top = section.top(Layer.NERVE_FIBRES)
-        add(top, top + section.thickness[Layer.NERVE_FIBRES], section.traits["cotton wool"] > 0.2)
+        add(
+            Finding.OTHER,
+            top,
+            top + section.thickness[Layer.NERVE_FIBRES],
+            section.traits["cotton wool"] > 0.2,
+        )
     for mark in section.marks:
-        rows = slice(mark.row, mark.row + mark.cover.shape[0])
-        columns = slice(mark.column, mark.column + mark.cover.shape[1])
-        np.maximum(mask[rows, columns], mark.cover, out=mask[rows, columns])
-    return mask
+        covers.add(mark.finding, mark.row, mark.column, mark.cover)
+    return covers
 
 
 cv2.setNumThreads(1)

@@ -9,6 +9,8 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
+from training.simulator.findings import Finding
+
 Floats = npt.NDArray[np.float32]
 
 
@@ -103,14 +105,14 @@ class Section:
 class Spot:
     """A soft patch: `cover` (rows, columns), 0..1, with its upper left pixel; `level` in decibels replaces the layers'.
 
-    `lesion` tells whether it belongs to the mask.
+    `finding` is what the mask says of it; NONE keeps it out of the mask.
     """
 
     row: int
     column: int
     cover: Floats
     level: float
-    lesion: bool = True
+    finding: Finding = Finding.OTHER
 
 
 def blob(

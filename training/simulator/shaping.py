@@ -5,6 +5,7 @@ from __future__ import annotations
 import cv2
 import numpy as np
 
+from training.simulator.findings import Finding
 from training.simulator.section import Floats, Layer, Section, Spot, blob, waves
 
 INNER = (
@@ -62,7 +63,7 @@ def add_spot(
     radii: tuple[float, float],
     level: float,
     *,
-    lesion: bool = True,
+    finding: Finding = Finding.OTHER,
     bumpiness: float = 0.12,
     strength: float = 1.0,
 ) -> None:
@@ -74,7 +75,7 @@ def add_spot(
     )
     if found is not None:
         row, left, cover = found
-        section.spots.append(Spot(row, left, cover * np.float32(strength), level, lesion))
+        section.spots.append(Spot(row, left, cover * np.float32(strength), level, finding))
 
 
 def settle(section: Section, random: np.random.Generator) -> None:

@@ -30,10 +30,10 @@ def write_sheet(file: Path, labels: Sequence[str], seed: int) -> None:
 def _row(label: str, seed: int) -> Bytes:
     pairs = []
     for number in range(EXAMPLES):
-        image, mask = simulate_one(label, seed, number, DRAWN)
+        image, findings = simulate_one(label, seed, number, DRAWN)
         plain = cv2.cvtColor(image, cv2.COLOR_GRAY2BGR)
         outlined = plain.copy()
-        edges, _ = cv2.findContours(mask.astype(np.uint8), cv2.RETR_LIST, cv2.CHAIN_APPROX_NONE)
+        edges, _ = cv2.findContours((findings > 0).astype(np.uint8), cv2.RETR_LIST, cv2.CHAIN_APPROX_NONE)
         cv2.drawContours(outlined, edges, -1, OUTLINE, 2)
         tiles = [cv2.resize(tile, TILE[::-1], interpolation=cv2.INTER_AREA) for tile in (plain, outlined)]
         pairs.append(np.vstack(tiles[: 1 if label == "NORMAL" else 2]))

@@ -6,6 +6,7 @@ from collections.abc import Callable
 
 import numpy as np
 
+from training.simulator.findings import Finding
 from training.simulator.hole import macular_hole
 from training.simulator.lesions import (
     FLUID_DB,
@@ -174,6 +175,7 @@ def macular_oedema(section: Section, random: np.random.Generator) -> None:
                 (along, middle(section, Layer.OUTER_NUCLEAR) - np.float32(0.3 * size)),
                 (size * float(random.uniform(0.5, 0.9)), size * float(random.uniform(0.6, 1.1))),
                 FLUID_DB + 1.0,
+                finding=Finding.FLUID_WITHIN,
                 bumpiness=0.08,
             )
     if random.random() < 0.8:

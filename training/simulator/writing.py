@@ -12,12 +12,12 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import cv2
-import numpy as np
 from tqdm import tqdm
 
 from training.data.manifest import MANIFEST_NAME, DataError, write_table
 from training.data.sources import SIMULATED
-from training.simulator.device import Bits, Bytes
+from training.simulator.device import Bytes
+from training.simulator.findings import as_mask
 from training.simulator.labels import LABELS
 from training.simulator.scans import simulate_one
 from training.simulator.sheet import write_sheet
@@ -141,12 +141,12 @@ def _write_chunk(job: tuple[Order, str, range]) -> list[Row]:
 
 
 def _write_one(order: Order, label: str, number: int) -> Row:
-    image, mask = simulate_one(label, order.seed, number, order.size)
+    image, findings = simulate_one(label, order.seed, number, order.size)
     name = f"{number:05d}.png"
     file, mask_file = Path(IMAGES, label, name), Path(MASKS, label, name)
     encoded = _png(image)
     (order.folder / file).write_bytes(encoded)
-    (order.folder / mask_file).write_bytes(_png_mask(mask))
+    (order.folder / mask_file).write_bytes(_png(as_mask(findings)))
     return {
         "file": file.as_posix(),
         "mask": mask_file.as_posix(),
@@ -162,7 +162,3 @@ def _write_one(order: Order, label: str, number: int) -> Row:
 def _png(image: Bytes) -> bytes:
     _, encoded = cv2.imencode(".png", image, PNG_OPTIONS)
     return encoded.tobytes()
-
-
-def _png_mask(mask: Bits) -> bytes:
-    return _png(np.asarray(mask, np.uint8) * np.uint8(255))

@@ -16,6 +16,7 @@ from training.data.manifest import DataError, read_scans
 from training.simulator import LABELS, writing
 from training.simulator import simulate as draw
 from training.simulator.commands import add_simulate_arguments, simulate
+from training.simulator.findings import Finding, as_mask
 
 
 def run(*options: object) -> int:
@@ -39,7 +40,7 @@ def test_writes_scans_masks_and_manifest(tmp_path: Path) -> None:
         assert image is not None
         assert mask is not None
         assert image.shape == mask.shape == (int(row["height"]), int(row["width"])) == (60, 64)
-        assert set(np.unique(mask)) <= {0, 255}
+        assert set(np.unique(mask)) <= {0, *as_mask(np.array([*Finding][1:], np.uint8))}
         assert mask.any() == (row["label"] != "NORMAL")
         assert row["sha256"] == hashlib.sha256((out / row["file"]).read_bytes()).hexdigest()
         assert row["source"] == "simulator"

@@ -16,6 +16,7 @@ import pytest
 from tests.images import Grey, bscan
 from training.data.manifest import DataError, read_scans
 from training.simulator import grafting, simulate
+from training.simulator.findings import Finding, as_mask
 from training.simulator.graft_commands import add_graft_arguments
 from training.simulator.graft_commands import graft as graft_set
 from training.simulator.grafting import LABELS, graft
@@ -31,7 +32,8 @@ Bits = npt.NDArray[np.bool_]
 def drawn(scan: Grey, label: str, seed: int) -> tuple[Grey, Bits]:
     found = graft(scan, label, seed)
     assert found is not None
-    return found
+    picture, findings = found
+    return picture, findings > 0
 
 
 def turned(scan: Grey, picture: Grey) -> Grey:
@@ -104,7 +106,7 @@ def test_every_lesion_has_a_mask_and_is_where_the_scan_changed(label: str) -> No
         found = graft(scan, label, seed)
         if found is None:
             continue
-        picture, mask = found
+        picture, mask = found[0], found[1] > 0
         change = np.abs(turned(scan, picture).astype(float) - picture)
 
         assert 0 < mask.mean() < 0.35
@@ -236,7 +238,7 @@ def test_writes_pictures_masks_and_manifest(real: Path, tmp_path: Path) -> None:
         assert picture is not None
         assert mask is not None
         assert picture.shape == mask.shape == (int(row["height"]), int(row["width"])) == (96, 128)
-        assert set(np.unique(mask)) <= {0, 255}
+        assert set(np.unique(mask)) <= {0, *as_mask(np.array([*Finding][1:], np.uint8))}
         assert row["sha256"] == hashlib.sha256((out / row["file"]).read_bytes()).hexdigest()
     assert not any(
         cv2.imread(str(out / row["mask"]), cv2.IMREAD_UNCHANGED).any()

@@ -117,7 +117,7 @@ def test_a_hole_opens_the_retina_from_top_to_bottom() -> None:
     for seed in range(12):
         section = eye(seed)
         SIGNS["MH"](section, np.random.default_rng(seed))
-        mask = layers_in_mask(section, "MH")
+        mask = layers_in_mask(section, "MH").any()
         column = min(max(int(section.fovea_um / section.grid.wide_um), 0), section.grid.width - 1)
         first, last = (
             section.top(layer)[column] / section.grid.tall_um
