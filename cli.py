@@ -111,6 +111,12 @@ COMMANDS = {
         "add_statistics_arguments",
         "statistics",
     ),
+    "findings": Command(
+        "teach a finished model to map what it sees: fluid, drusen, holes",
+        "training.findings.commands",
+        "add_findings_arguments",
+        "findings",
+    ),
     "compare": Command(
         "train and measure several architectures under one recipe",
         "training.comparison.commands",

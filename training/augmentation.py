@@ -35,15 +35,31 @@ class Augmentation:
     def views(self, squares: torch.Tensor, generator: torch.Generator) -> tuple[torch.Tensor, torch.Tensor]:
         """The same, and beside it the scans as they were: cropped, turned and mirrored alike, but with their own look."""
         draw = Draw(generator, len(squares), squares.device)
-        plain = images = self._resampled(squares.float() / 255, draw)
+        plain = self._resampled(squares.float() / 255, draw)
+        return self._looking_otherwise(plain, draw), plain.clamp(0, 1)
+
+    def with_marks(
+        self, squares: torch.Tensor, marks: torch.Tensor, generator: torch.Generator
+    ) -> tuple[torch.Tensor, torch.Tensor]:
+        """Augmented grey squares, and marks of the same shape but for their channels, that were only moved with them.
+
+        Both come in as uint8 and go out as floats from 0 to 1.
+        """
+        draw = Draw(generator, len(squares), squares.device)
+        channels = squares.shape[1]
+        moved = self._resampled(torch.cat([squares, marks], 1).float() / 255, draw, channels)
+        return self._looking_otherwise(moved[:, :channels], draw), moved[:, channels:].clamp(0, 1)
+
+    def _looking_otherwise(self, images: torch.Tensor, draw: Draw) -> torch.Tensor:
         if self._recipe.waves:
             images = looks.with_waves_of_another(images, draw, self._recipe.waves)
         images = self._jittered(images, draw)
         images = self._like_another(images, draw)
         images = self._noisy(images, draw)
-        return self._erased(self._written_on(images, draw), draw).clamp(0, 1), plain.clamp(0, 1)
+        return self._erased(self._written_on(images, draw), draw).clamp(0, 1)
 
-    def _resampled(self, images: torch.Tensor, draw: Draw) -> torch.Tensor:
+    def _resampled(self, images: torch.Tensor, draw: Draw, pictured: int | None = None) -> torch.Tensor:
+        """Cropped, turned, mirrored; outside lies white or black, but zeros in channels from `pictured` on."""
         recipe, side = self._recipe, images.shape[-1]
         shrunk = round(side * math.sqrt(LEAST_REDUCTION) * self._size / side)
         if shrunk * LEAST_REDUCTION < side:
@@ -73,7 +89,8 @@ class Augmentation:
             grid[..., 1] += looks.moved(self._size, draw, recipe.motion, grid.device).unsqueeze(1)
         if recipe.bend:
             grid[..., 1] += looks.bent(self._size, draw, recipe.bend, grid.device).unsqueeze(1)
-        outside = draw.per_scan(draw.chance(recipe.white_outside).float())
+        outside = draw.per_scan(draw.chance(recipe.white_outside).float()).repeat(1, images.shape[1], 1, 1)
+        outside[:, pictured or images.shape[1] :] = 0
         return functional.grid_sample(images - outside, grid, align_corners=False) + outside
 
     def _jittered(self, images: torch.Tensor, draw: Draw) -> torch.Tensor:

@@ -1,0 +1,49 @@
+"""The kinds of finding that a decoder learns, and what a label says of them."""
+
+from __future__ import annotations
+
+import tomllib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from training.data.manifest import DataError
+from training.simulator.findings import Finding
+
+LABELS_FILE = Path(__file__).with_name("labels.toml")
+KINDS: tuple[str, ...] = tuple(
+    finding.name.lower() for finding in Finding if finding not in (Finding.NONE, Finding.OTHER)
+)
+"""In the order of the decoder's channels, the first of which is "none"."""
+
+
+@dataclass(frozen=True)
+class Meaning:
+    """What a label says of a scan: kinds that it goes with, and those of which at least one is there, by channel."""
+
+    goes_with: tuple[int, ...]
+    needs: tuple[int, ...]
+
+    @property
+    def excludes(self) -> tuple[int, ...]:
+        """The channels of which nothing is in such a scan."""
+        return tuple(channel for channel in range(1, len(KINDS) + 1) if channel not in self.goes_with)
+
+
+def read_meanings(file: Path = LABELS_FILE) -> dict[str, Meaning]:
+    """By label; raises DataError naming the file and the label."""
+    try:
+        content = tomllib.loads(file.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise DataError(f"{file}: can't be read ({error})") from error
+    return {label: _meaning(file, label, given) for label, given in content.items()}
+
+
+def _meaning(file: Path, label: str, given: Mapping[str, list[str]]) -> Meaning:
+    channels = {}
+    for key in ("goes_with", "needs"):
+        for kind in given.get(key, []):
+            if kind not in KINDS:
+                raise DataError(f"{file}: {label}.{key} names {kind!r}; kinds are {', '.join(KINDS)}")
+        channels[key] = tuple(KINDS.index(kind) + 1 for kind in given.get(key, []))
+    return Meaning(**channels)
