@@ -44,10 +44,11 @@ KINDS = {
     "bool_type": "true or false",
     "list_type": "a list",
     "tuple_type": "a list",
-    "dict_type": "a JSON object",
-    "dataclass_type": "a JSON object",
 }
 """What a value must be whose kind is another one, by pydantic's code."""
+JSON_OBJECT, MAPPING = "a JSON object", "names with values"
+"""What people call an object, in JSON and in what is written otherwise."""
+OBJECTS = ("dict_type", "dataclass_type")
 UNKNOWN = ("extra_forbidden", "unexpected_keyword_argument")
 
 
@@ -84,7 +85,11 @@ class Range(GroupedMetadata):
         """The bounds, and the words for them."""
         yield Gt(self.least) if self.above else Ge(self.least)
         yield Le(self.most)
-        yield must(f"{'above' if self.above else 'from'} {self.least:g} to {self.most:g}")
+        yield must(
+            f"above {self.least:g} and at most {self.most:g}"
+            if self.above
+            else f"from {self.least:g} to {self.most:g}"
+        )
 
 
 class OneOf(GroupedMetadata):
@@ -147,20 +152,22 @@ def read_json(kind: TypeAdapter[T], text: str | bytes, whole: str) -> T:
 def read_values(kind: TypeAdapter[T], values: object, whole: str) -> T:
     """The value of that kind in what YAML or TOML was read as, which sentences call `whole`. Raises FieldError."""
     try:
-        text = json.dumps(values, ensure_ascii=False, default=str)
+        # Of JSON alone pydantic makes records and tuples without taking "1" for 1 as well.
+        return kind.validate_json(json.dumps(values, ensure_ascii=False, default=str))
+    except ValidationError as error:
+        raise FieldError(refusal(error, whole, MAPPING)) from error
     except (ValueError, RecursionError) as error:
         raise FieldError(f"{whole} can't be used: {error}") from error
-    return read_json(kind, text, whole)
 
 
-def refusal(error: ValidationError, whole: str) -> str:
+def refusal(error: ValidationError, whole: str, an_object: str = JSON_OBJECT) -> str:
     """What is wrong, by field, as sentences for people; `whole` is what was read."""
-    told = [_sentence(one, whole) for one in error.errors(include_url=False)]
+    told = [_sentence(one, whole, an_object) for one in error.errors(include_url=False)]
     more = len(told) - MOST_SENTENCES
     return "; ".join([*told[:MOST_SENTENCES], *([f"and {more} more"] if more > 0 else [])])
 
 
-def _sentence(error: ErrorDetails, whole: str) -> str:
+def _sentence(error: ErrorDetails, whole: str, an_object: str) -> str:
     where, kind, context = _where(error["loc"], whole), error["type"], error.get("ctx", {})
     if kind == "missing":
         return f"field {where} is missing"
@@ -170,7 +177,11 @@ def _sentence(error: ErrorDetails, whole: str) -> str:
         return f"{whole} is not valid JSON ({context['error']})"
     if kind == "value_error":
         return f"{where}: {context['error']}" if error["loc"] else str(context["error"])
-    said = KINDS.get(kind) or context.get("what") or error["msg"].removeprefix("Input should be ")
+    said = (
+        an_object
+        if kind in OBJECTS
+        else KINDS.get(kind) or context.get("what") or error["msg"].removeprefix("Input should be ")
+    )
     return f"{where} must be {said}{_instead(error['input'])}"
 
 

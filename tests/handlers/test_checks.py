@@ -92,7 +92,7 @@ def test_nothing_else_is_taken_for_true_or_false(value: object) -> None:
         ({"count": 1.5}, "parts[1].count must be a whole number, not 1.5"),
         ({"count": 1.0}, "parts[1].count must be a whole number, not 1.0"),
         ({"side": 31}, "parts[1].side must be from 32 to 64, not 31"),
-        ({"above": 0}, "parts[1].above must be above 0 to 2, not 0"),
+        ({"above": 0}, "parts[1].above must be above 0 and at most 2, not 0"),
         ({"text": " \x1c"}, 'parts[1].text must be a text that is not empty, not " \\u001c"'),
         ({"text": 1}, "parts[1].text must be a text, not 1"),
         ({"line": "a\nb"}, 'parts[1].line must be one line of up to 200 letters, not "a\\nb"'),
