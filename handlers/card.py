@@ -8,7 +8,7 @@ from dataclasses import asdict, field
 from pathlib import Path
 from typing import Annotated, Any, Self
 
-from pydantic import AfterValidator, TypeAdapter, WithJsonSchema, model_validator
+from pydantic import AfterValidator, Field, TypeAdapter, WithJsonSchema, model_validator
 from pydantic.dataclasses import dataclass
 
 from handlers.answering import Rules
@@ -75,8 +75,9 @@ Name = Annotated[
     str, AfterValidator(checked_name), WithJsonSchema({"type": "string", "pattern": f"^{NAME.pattern}$"})
 ]
 Label = Annotated[str, AfterValidator(checked_label)]
-Labels = Annotated[tuple[Label, ...], AfterValidator(_all_different)]
-Group = Annotated[tuple[Composed, ...], AfterValidator(_all_different)]
+SEVERAL = Field(json_schema_extra={"minItems": 2, "uniqueItems": True})
+Labels = Annotated[tuple[Label, ...], AfterValidator(_all_different), SEVERAL]
+Group = Annotated[tuple[Composed, ...], AfterValidator(_all_different), SEVERAL]
 
 
 @dataclass(frozen=True, config=STRICT)
