@@ -5,21 +5,17 @@ The rules are data: those of a model's card, else those in rules.json. The first
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
-from handlers.checks import (
-    FieldError,
-    checked_count,
-    checked_flag,
-    checked_object,
-    checked_share,
-    one_of,
-)
+from pydantic import AfterValidator, TypeAdapter, ValidationInfo, with_config
+from pydantic.dataclasses import dataclass as checked_dataclass
+from typing_extensions import TypedDict
+
+from handlers.checks import STRICT, Count, OneOf, Share, must_be, read_json
 
 ANSWERED, UNDECIDED, NOT_ANSWERED = "answered", "undecided", "not_answered"
 STATES = (ANSWERED, UNDECIDED, NOT_ANSWERED)
@@ -39,26 +35,38 @@ SETS = (EMPTY, ONE, GROUP, SEVERAL)
 RULES_FILE = Path(__file__).with_name("rules.json")
 
 
-@dataclass(frozen=True)
+@with_config(STRICT)
+class When(TypedDict, total=False):
+    """Conditions of a rule; CONDITIONS says when each holds."""
+
+    known: bool
+    set: Annotated[str, OneOf(*SETS)]
+    most: Count
+    confidence_from: Share
+    confidence_below: Share
+    acceptable: bool
+
+
+@checked_dataclass(frozen=True, config=STRICT)
 class Rule:
     """What is said `when` all of its conditions hold; `because` says why, for programs."""
 
-    when: dict[str, Any]
-    state: str
-    because: str
+    when: When
+    state: Annotated[str, OneOf(*STATES)]
+    because: Annotated[str, OneOf(*REASONS)]
 
-    @classmethod
-    def from_dict(cls, content: object, what: str) -> Rule:
-        """A rule as JSON has it; raises FieldError, which calls the rule `what`."""
-        rule = checked_object(content, what, ("when", "state", "because"))
-        when = checked_object(rule["when"], f"{what}.when", CONDITIONS, optional=CONDITIONS)
-        return cls(
-            when={
-                name: CONDITIONS[name].checked(value, f"{what}.when.{name}") for name, value in when.items()
-            },
-            state=one_of(rule["state"], f"{what}.state", STATES),
-            because=one_of(rule["because"], f"{what}.because", REASONS),
-        )
+
+def _complete(rules: tuple[Rule, ...], reading: ValidationInfo) -> tuple[Rule, ...]:
+    # A card in memory may have none; in a file that would be a slip.
+    if not rules and reading.mode == "json":
+        raise must_be("a list of at least one rule")
+    if rules and rules[-1].when:
+        raise ValueError('the last rule must fit whatever is left: {"when": {}, …}')
+    return rules
+
+
+Rules = Annotated[tuple[Rule, ...], AfterValidator(_complete)]
+"""Rules in their order. One for all that is left must be the last."""
 
 
 @dataclass(frozen=True)
@@ -102,41 +110,26 @@ class Decision:
     group: str | None = None
 
 
-@dataclass(frozen=True)
-class _Condition:
-    """A word of `when`: how its value is checked, and whether it holds."""
-
-    checked: Callable[[object, str], Any]
-    holds: Callable[[Any, Situation], bool]
-
-
-CONDITIONS: dict[str, _Condition] = {
-    "known": _Condition(checked_flag, lambda value, situation: situation.known is value),
-    "set": _Condition(
-        lambda value, what: one_of(value, what, SETS), lambda value, situation: situation.kind == value
-    ),
-    "most": _Condition(checked_count, lambda value, situation: len(situation.labels) <= value),
-    "confidence_from": _Condition(checked_share, lambda value, situation: situation.confidence >= value),
-    "confidence_below": _Condition(checked_share, lambda value, situation: situation.confidence < value),
-    "acceptable": _Condition(checked_flag, lambda value, situation: situation.acceptable is value),
+CONDITIONS: dict[str, Callable[[Any, Situation], bool]] = {
+    "known": lambda value, situation: situation.known is value,
+    "set": lambda value, situation: situation.kind == value,
+    "most": lambda value, situation: len(situation.labels) <= value,
+    "confidence_from": lambda value, situation: situation.confidence >= value,
+    "confidence_below": lambda value, situation: situation.confidence < value,
+    "acceptable": lambda value, situation: situation.acceptable is value,
 }
-"""The words of `when`. `known` and `acceptable` hold for neither value where nobody can say."""
+"""When the words of `when` hold. `known` and `acceptable` hold for neither value where nobody can say."""
 
 
-def rules_from(content: object, what: str = "rules") -> tuple[Rule, ...]:
-    """Rules as JSON has them. Raises FieldError; one for all that is left must be the last."""
-    if not isinstance(content, list) or not content:
-        raise FieldError(f"{what} must be a list of at least one rule")
-    rules = tuple(Rule.from_dict(rule, f"{what}[{number}]") for number, rule in enumerate(content))
-    if rules[-1].when:
-        raise FieldError(f'{what}: the last rule must fit whatever is left: {{"when": {{}}, …}}')
-    return rules
+def rules_from(text: str, whole: str = "rules") -> tuple[Rule, ...]:
+    """Rules in a JSON text, which sentences call `whole`. Raises FieldError."""
+    return read_json(TypeAdapter(Rules), text, whole)
 
 
 @cache
 def default_rules() -> tuple[Rule, ...]:
     """The rules for models whose card has none."""
-    return rules_from(json.loads(RULES_FILE.read_text(encoding="utf-8")), RULES_FILE.name)
+    return rules_from(RULES_FILE.read_text(encoding="utf-8"), RULES_FILE.name)
 
 
 def prediction_set(probabilities: Mapping[str, float], least: Mapping[str, float]) -> list[str]:
@@ -172,7 +165,7 @@ def judge(
 def decide(situation: Situation, rules: Sequence[Rule] = ()) -> Decision:
     """What the first rule that fits says; `rules` are a card's, else the default ones apply."""
     for rule in rules or default_rules():
-        if all(CONDITIONS[name].holds(value, situation) for name, value in rule.when.items()):
+        if all(CONDITIONS[name](value, situation) for name, value in rule.when.items()):
             group = situation.group if rule.state != NOT_ANSWERED else None
             return Decision(rule.state, rule.because, group)
     raise AssertionError("the last rule fits whatever is left")  # see rules_from

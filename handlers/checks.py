@@ -1,106 +1,226 @@
-"""Checks of JSON values that people or programs wrote; each says which field doesn't fit, and what it must be."""
+"""Checks of what people or programs wrote, by pydantic: a value is what its type says, or a sentence says what is wrong.
+
+The types here say what a value must be. Records that are read from files are dataclasses with the configuration STRICT.
+"""
 
 from __future__ import annotations
 
+import json
 import math
-import re
-from collections.abc import Collection, Mapping
-from typing import Any
+import unicodedata
+from collections.abc import Iterator
+from typing import Annotated, Any, TypeVar
 
+from annotated_types import Ge, GroupedMetadata, Gt, Le
+from pydantic import (
+    AfterValidator,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    TypeAdapter,
+    ValidationError,
+    ValidatorFunctionWrapHandler,
+    WithJsonSchema,
+    WrapValidator,
+)
+from pydantic_core import ErrorDetails, PydanticCustomError
+
+T = TypeVar("T")
+
+STRICT = ConfigDict(strict=True, extra="forbid", allow_inf_nan=False)
+"""Of every record: "1" is no number, 1 is not true, NaN is neither, and a field that nobody knows is a slip."""
 LONGEST_LINE = 200
 """Letters of what stands in one line for people, and in one field of a database."""
-SHA256 = re.compile(r"[0-9a-f]{64}")
+LONGEST_SHOWN = 60
+"""Letters of a wrong value, or of a field's name, that a sentence repeats."""
+MOST_SENTENCES = 5
+"""What is wrong beside these is counted."""
+KINDS = {
+    "string_type": "a text",
+    "int_type": "a whole number",
+    "int_from_float": "a whole number",
+    "float_type": "a number",
+    "finite_number": "a number",
+    "bool_type": "true or false",
+    "list_type": "a list",
+    "tuple_type": "a list",
+}
+"""What a value must be whose kind is another one, by pydantic's code."""
+JSON_OBJECT, MAPPING = "a JSON object", "names with values"
+"""What people call an object, in JSON and in what is written otherwise."""
+OBJECTS = ("dict_type", "dataclass_type")
+UNKNOWN = ("extra_forbidden", "unexpected_keyword_argument")
 
 
-class FieldError(Exception):
+class FieldError(ValueError):
     """A value that can't be used; the message names its field."""
 
 
-def checked_object(
-    value: object, what: str, names: Collection[str], optional: Collection[str] = ()
-) -> Mapping[str, Any]:
-    """A JSON object with all fields of `names`, of which those of `optional` may be missing, and no others.
-
-    `what` names it in front of the fields; empty for the outermost one.
-    """
-    content = checked_mapping(value, what or "the whole")
-    prefix = f"{what}." if what else ""
-    for name in sorted(set(names) - content.keys() - set(optional)):
-        raise FieldError(f"field {prefix}{name} is missing")
-    for name in sorted(content.keys() - set(names)):
-        raise FieldError(f"field {prefix}{name} is not known")
-    return content
+def must_be(what: str) -> PydanticCustomError:
+    """What a validator raises: the sentence begins with the field's name."""
+    return PydanticCustomError("must_be", "must be {what}", {"what": what})
 
 
-def checked_mapping(value: object, what: str) -> dict[str, Any]:
-    """A JSON object with any fields."""
-    if not isinstance(value, dict):
-        raise FieldError(f"{what} must be a JSON object")
-    return value
+def must(what: str) -> WrapValidator:
+    """Says what a text or a number must be, in place of what pydantic says where the kind is right."""
+
+    def check(value: Any, handler: ValidatorFunctionWrapHandler) -> Any:
+        try:
+            return handler(value)
+        except ValidationError as error:
+            if error.errors()[0]["type"] in KINDS:
+                raise
+            raise must_be(what) from error
+
+    return WrapValidator(check)
 
 
-def checked_text(value: object, what: str) -> str:
-    """A text that is not empty."""
-    if not isinstance(value, str) or not value.strip():
-        raise FieldError(f"{what} must be a text that is not empty")
-    return value
+class Range(GroupedMetadata):
+    """From where to where a number makes sense; `above` the least, or from it on."""
+
+    def __init__(self, least: float, most: float, *, above: bool = False) -> None:
+        self.least, self.most, self.above = least, most, above
+
+    def __iter__(self) -> Iterator[object]:
+        """The bounds, and the words for them."""
+        yield Gt(self.least) if self.above else Ge(self.least)
+        yield Le(self.most)
+        yield must(
+            f"above {self.least:g} and at most {self.most:g}"
+            if self.above
+            else f"from {self.least:g} to {self.most:g}"
+        )
 
 
-def checked_texts(value: object, what: str) -> tuple[str, ...]:
-    """A list of texts, none of them empty."""
-    if not isinstance(value, list):
-        raise FieldError(f"{what} must be a list of texts")
-    return tuple(checked_text(item, what) for item in value)
-
-
-def checked_line(value: object, what: str) -> str:
-    """A text of one line that is not too long to be shown in a list."""
-    line = checked_text(value, what)
-    if len(line) > LONGEST_LINE or not line.isprintable():
-        raise FieldError(f"{what} must be one line of up to {LONGEST_LINE} letters")
-    return line
-
-
-def checked_number(value: object, what: str, *, positive: bool = False) -> float:
-    """A finite number, greater than 0 if `positive`."""
-    if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
-        raise FieldError(f"{what} must be a number")
-    if positive and value <= 0:
-        raise FieldError(f"{what} must be greater than 0")
-    return float(value)
-
-
-def checked_share(value: object, what: str) -> float:
-    """A number from 0 to 1."""
-    number = checked_number(value, what)
-    if not 0 <= number <= 1:
-        raise FieldError(f"{what} must be from 0 to 1")
-    return number
-
-
-def checked_count(value: object, what: str) -> int:
-    """A whole number, 0 or greater."""
-    if isinstance(value, bool) or not isinstance(value, int) or value < 0:
-        raise FieldError(f"{what} must be a whole number, 0 or greater")
-    return value
-
-
-def checked_flag(value: object, what: str) -> bool:
-    """True or false."""
-    if not isinstance(value, bool):
-        raise FieldError(f"{what} must be true or false")
-    return value
-
-
-def one_of(value: object, what: str, known: Collection[str]) -> str:
+class OneOf(GroupedMetadata):
     """One of the known texts."""
-    if not isinstance(value, str) or value not in known:
-        raise FieldError(f"{what} must be one of: {', '.join(known)}")
+
+    def __init__(self, *known: str) -> None:
+        self.known = known
+
+    def __iter__(self) -> Iterator[object]:
+        """The check, and how a JSON schema says it."""
+        yield BeforeValidator(self._checked)
+        yield WithJsonSchema({"type": "string", "enum": list(self.known)})
+
+    def _checked(self, value: object) -> object:
+        if not isinstance(value, str) or value not in self.known:
+            raise must_be(f"one of: {', '.join(self.known)}")
+        return value
+
+
+def _not_blank(text: str) -> str:
+    if not text.strip():
+        raise must_be("a text that is not empty")
+    return text
+
+
+def _one_line(text: str) -> str:
+    if len(text) > LONGEST_LINE or not text.isprintable():
+        raise must_be(f"one line of up to {LONGEST_LINE} letters")
+    return text
+
+
+def composed(text: str) -> str:
+    """A text in Unicode's composed form, in which equal texts are equal."""
+    return unicodedata.normalize("NFC", text)
+
+
+Text = Annotated[str, Field(min_length=1), must("a text that is not empty"), AfterValidator(_not_blank)]
+Line = Annotated[Text, AfterValidator(_one_line)]
+Composed = Annotated[str, AfterValidator(composed)]
+Positive = Annotated[float, Gt(0), must("greater than 0")]
+Share = Annotated[float, Range(0, 1)]
+Count = Annotated[int, Ge(0), must("a whole number, 0 or greater")]
+Sha256 = Annotated[str, Field(pattern="^[0-9a-f]{64}$"), must("64 hexadecimal digits")]
+
+
+def read_json(kind: TypeAdapter[T], text: str | bytes, whole: str) -> T:
+    """The value of that kind in a JSON text, which sentences call `whole`. Raises FieldError."""
+    try:
+        value = kind.validate_json(text)
+    except ValidationError as error:
+        raise FieldError(refusal(error, whole)) from error
+    # Where any value may stand pydantic lets more pass than others can read, and takes the last of two equal names.
+    try:
+        json.loads(text, object_pairs_hook=_each_once, parse_float=_finite, parse_constant=_finite)
+    except ValueError as error:
+        raise FieldError(f"{whole} can't be used: {error}") from error
     return value
 
 
-def checked_sha256(value: object, what: str) -> str:
-    """A hash as hexadecimal digits in lower case."""
-    if not isinstance(value, str) or not SHA256.fullmatch(value):
-        raise FieldError(f"{what} must be 64 hexadecimal digits")
-    return value
+def read_values(kind: TypeAdapter[T], values: object, whole: str) -> T:
+    """The value of that kind in what YAML or TOML was read as, which sentences call `whole`. Raises FieldError."""
+    try:
+        # Of JSON alone pydantic makes records and tuples without taking "1" for 1 as well.
+        return kind.validate_json(json.dumps(values, ensure_ascii=False, default=str))
+    except ValidationError as error:
+        raise FieldError(refusal(error, whole, MAPPING)) from error
+    except (ValueError, RecursionError) as error:
+        raise FieldError(f"{whole} can't be used: {error}") from error
+
+
+def refusal(error: ValidationError, whole: str, an_object: str = JSON_OBJECT) -> str:
+    """What is wrong, by field, as sentences for people; `whole` is what was read."""
+    told = [_sentence(one, whole, an_object) for one in error.errors(include_url=False)]
+    more = len(told) - MOST_SENTENCES
+    return "; ".join([*told[:MOST_SENTENCES], *([f"and {more} more"] if more > 0 else [])])
+
+
+def _sentence(error: ErrorDetails, whole: str, an_object: str) -> str:
+    where, kind, context = _where(error["loc"], whole), error["type"], error.get("ctx", {})
+    if kind == "missing":
+        return f"field {where} is missing"
+    if kind in UNKNOWN:
+        return f"field {where} is not known"
+    if kind == "json_invalid":
+        return f"{whole} is not valid JSON ({context['error']})"
+    if kind == "value_error":
+        return f"{where}: {context['error']}" if error["loc"] else str(context["error"])
+    said = (
+        an_object
+        if kind in OBJECTS
+        else KINDS.get(kind) or context.get("what") or error["msg"].removeprefix("Input should be ")
+    )
+    return f"{where} must be {said}{_instead(error['input'])}"
+
+
+def _where(location: tuple[int | str, ...], whole: str) -> str:
+    """The field's name with those of the fields around it: `rules[1].state`."""
+    if location and location[-1] == "[key]":
+        return f"the name {_shown(str(location[-2]))} in {_where(location[:-2], whole)}"
+    text = "".join(f"[{part}]" if isinstance(part, int) else f".{_name(part)}" for part in location)
+    return f"{whole}{text}" if text.startswith("[") else text[1:] or whole
+
+
+def _instead(value: object) -> str:
+    """What stands there, where it is short enough to be told."""
+    return f", not {_shown(value)}" if value is None or isinstance(value, str | int | float) else ""
+
+
+def _shown(value: object) -> str:
+    try:
+        return _cut(json.dumps(value, ensure_ascii=False))
+    except ValueError:
+        return "so large a number"
+
+
+def _name(text: str) -> str:
+    return _cut(text) if text.isprintable() else _shown(text)
+
+
+def _cut(text: str) -> str:
+    return text if len(text) <= LONGEST_SHOWN else f"{text[:LONGEST_SHOWN]}…"
+
+
+def _each_once(pairs: list[tuple[str, Any]]) -> None:
+    seen: set[str] = set()
+    for name, _ in pairs:
+        if name in seen:
+            raise ValueError(f"{_shown(name)} stands twice in one object")
+        seen.add(name)
+
+
+def _finite(text: str) -> None:
+    if not math.isfinite(float(text)):
+        raise ValueError(f"{_cut(text)} is no number that JSON has")

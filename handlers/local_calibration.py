@@ -13,23 +13,27 @@ import stat
 import tempfile
 import time
 from collections.abc import Callable, Collection, Mapping
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict
 from datetime import datetime
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
+
+from pydantic import AfterValidator, TypeAdapter
+from pydantic.dataclasses import dataclass
 
 from handlers.card import ModelCard, checked_name
-from handlers.card_statistics import checked_least
+from handlers.card_statistics import check_known
 from handlers.checks import (
-    FieldError,
-    checked_count,
-    checked_line,
-    checked_mapping,
-    checked_number,
-    checked_object,
-    checked_sha256,
-    checked_share,
-    checked_text,
+    STRICT,
+    Composed,
+    Count,
+    Line,
+    Positive,
+    Sha256,
+    Share,
+    Text,
+    must_be,
+    read_json,
 )
 
 logger = logging.getLogger(__name__)
@@ -47,7 +51,15 @@ class ProfileError(Exception):
     """A profile that can't be used; the message says what is wrong with it."""
 
 
-@dataclass(frozen=True)
+def _moment(text: str) -> str:
+    try:
+        datetime.fromisoformat(text)
+    except ValueError:
+        raise must_be("a time as ISO 8601 writes it") from None
+    return text
+
+
+@dataclass(frozen=True, config=STRICT)
 class Profile:
     """What one installation fitted for one version of a model, whose weights have the hash `weights_sha256`.
 
@@ -56,41 +68,15 @@ class Profile:
     fitted, `made_at` when (ISO 8601), and `name` is what answers call it.
     """
 
-    name: str
-    model: str
-    version: str
-    weights_sha256: str
-    temperature: float
-    known_from: float | None
-    least: dict[str, float]
-    scans: int
-    made_at: str
-
-    @classmethod
-    def from_dict(cls, content: object, labels: Collection[str] | None = None) -> Profile:
-        """A profile as JSON has it; if given, `labels` are those that the model knows. Raises ProfileError."""
-        try:
-            return cls._from_dict(content, labels)
-        except FieldError as error:
-            raise ProfileError(str(error)) from error
-
-    @classmethod
-    def _from_dict(cls, content: object, labels: Collection[str] | None) -> Profile:
-        given = checked_object(
-            checked_mapping(content, "the profile"), "", {known.name for known in fields(cls)}
-        )
-        known_from = given["known_from"]
-        return cls(
-            name=checked_line(given["name"], "name"),
-            model=checked_text(given["model"], "model"),
-            version=checked_text(given["version"], "version"),
-            weights_sha256=checked_sha256(given["weights_sha256"], "weights_sha256"),
-            temperature=checked_number(given["temperature"], "temperature", positive=True),
-            known_from=None if known_from is None else checked_share(known_from, "known_from"),
-            least=checked_least(given["least"], "least", labels),
-            scans=checked_count(given["scans"], "scans"),
-            made_at=_moment(given["made_at"]),
-        )
+    name: Line
+    model: Text
+    version: Text
+    weights_sha256: Sha256
+    temperature: Positive
+    known_from: Share | None
+    least: dict[Composed, Share]
+    scans: Count
+    made_at: Annotated[Text, AfterValidator(_moment)]
 
     def to_dict(self) -> dict[str, Any]:
         """The profile as JSON values."""
@@ -120,7 +106,7 @@ class Profile:
 
 def profile_path(folder: Path, model: str) -> Path:
     """Where the profile of a model lies. Raises CardError for what can't be a model's name."""
-    return folder / f"{checked_name(model, 'model')}.json"
+    return folder / f"{checked_name(model, 'model ')}.json"
 
 
 def load_profile(file: Path, labels: Collection[str] | None = None) -> Profile:
@@ -133,9 +119,12 @@ def load_profile(file: Path, labels: Collection[str] | None = None) -> Profile:
     if len(content) > MAX_BYTES:
         raise ProfileError(f"it is larger than {MAX_BYTES // 2**20} MiB")
     try:
-        return Profile.from_dict(json.loads(content), labels)
+        profile = read_json(TypeAdapter(Profile), content, "the profile")
+        if labels is not None:
+            check_known(profile.least, "least", labels)
     except ValueError as error:
-        raise ProfileError(f"it is no valid JSON ({error})") from error
+        raise ProfileError(str(error)) from error
+    return profile
 
 
 class LocalCalibration:
@@ -205,12 +194,3 @@ def rescaled(probabilities: Mapping[str, float], used: float, temperature: float
     powers = {label: probability ** (used / temperature) for label, probability in probabilities.items()}
     total = sum(powers.values())
     return {label: round(power / total, DIGITS) for label, power in powers.items()} if total else dict(powers)
-
-
-def _moment(value: object) -> str:
-    moment = checked_text(value, "made_at")
-    try:
-        datetime.fromisoformat(moment)
-    except ValueError as error:
-        raise FieldError("made_at must be a time as ISO 8601 writes it") from error
-    return moment

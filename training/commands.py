@@ -89,8 +89,8 @@ def train(arguments: argparse.Namespace) -> int:
     }
     recipe = load_recipe(arguments.recipe, changes)
     # A model that could not be imported is not worth hours.
-    checked_name(arguments.name, "--name")
-    checked_name(arguments.version, "--version")
+    checked_name(arguments.name, "--name ")
+    checked_name(arguments.version, "--version ")
     statistics = options_of(arguments)
     if arguments.processes > 1 and "RANK" not in os.environ:
         # One core's threads each, or the processes fight for them.

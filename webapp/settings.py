@@ -1,44 +1,4 @@
-"""Settings of the web app. Everything that differs between installations comes from the environment.
-
-| variable | what | default |
-|---|---|---|
-| RETINOTE_DATA_DIR | folder for media, cache and logs | var/ beside the project |
-| RETINOTE_SECRET_KEY | signs sessions and tokens | none: it must be set |
-| RETINOTE_MONGODB_URI | address of a MongoDB replica set | mongodb://127.0.0.1:27017/?replicaSet=rs0 |
-| RETINOTE_DATABASE | database name | retinote |
-| RETINOTE_MODEL_SERVER | dotted name of the function that makes the model server's client | webapp.inference.torchserve.client |
-| RETINOTE_MODEL_URL | inference address of the model server | http://127.0.0.1:8080 |
-| RETINOTE_MODEL_MANAGEMENT_URL | its management address | http://127.0.0.1:8081 |
-| RETINOTE_MODEL_KEY_FILE | TorchServe's key file; empty when it asks for no key | empty |
-| RETINOTE_MODEL_NAME | the model to ask | retina-oct |
-| RETINOTE_BROKER_URL | Celery's broker | the same MongoDB |
-| RETINOTE_CACHE_URL | redis:// address of a cache that several machines share | a folder in the data folder |
-| RETINOTE_GATEWAY_SECRET | what the gateway shows when it asks whether a service key is good | none: nobody is answered |
-| RETINOTE_METRICS_TOKEN | what Prometheus shows to read /metrics, as a bearer token | none: nobody may |
-| RETINOTE_MODEL_METRICS | socket with the metrics of a model server beside this web app | none |
-| RETINOTE_WORKER_METRICS_PORT | where the worker answers Prometheus, with the same token | 0: nowhere |
-| RETINOTE_ALLOWED_HOSTS | host names that the app answers to, separated by commas | localhost,127.0.0.1,[::1] |
-| RETINOTE_TRUSTED_ORIGINS | origins that may post forms, e.g. https://oct.example.org | none |
-| RETINOTE_PROXIES | how many reverse proxies stand in front; each adds to X-Forwarded-For | 0 |
-| RETINOTE_RATE_ADDRESS | requests a minute from one address; 0 for no limit | 6000 |
-| RETINOTE_RATE_USER | API calls a minute of one user | 3000 |
-| RETINOTE_RATE_UPLOAD | uploads, and predictions anew, a minute of one user | 600 |
-| RETINOTE_RATE_EXPORT | exports and reports a minute of one user | 60 |
-| RETINOTE_RATE_SIGN_IN | sign-ins, refreshes and sign-outs a minute from one address | 300 |
-| RETINOTE_SIGN_IN_IDLE_MINUTES | minutes after its last refresh that a sign-in over the API, such as the page's, ends | 60 |
-| RETINOTE_SIGN_IN_HOURS | hours after which it ends however it is used; 24 at most | 12 |
-| RETINOTE_ADMIN_IDLE_MINUTES | minutes after its last use that a session of the administration ends | 30 |
-| RETINOTE_ADMIN_HOURS | hours after which it ends however it is used; 24 at most | 8 |
-| RETINOTE_HTTPS | 1 behind TLS: cookies travel encrypted only | 0 |
-| RETINOTE_LOG_FORMAT | line for people, json for a log collector | line |
-| RETINOTE_VERIFYING_READERS | how many readers who agree independently verify a scan's label; 0: an adjudicator alone | 2 |
-| RETINOTE_MODEL_CHANGES | file in which ./retinote models notes what it did, for the audit | torchserve/changes.jsonl in the data folder |
-| RETINOTE_FILE_IDENTITY | what becomes of eye, patient, date and device of a DICOM file: drop, pseudonymise or keep | pseudonymise |
-| RETINOTE_DEBUG | 1 shows tracebacks in the browser; never in production | 0 |
-
-RETINOTE_SECRET_KEY, RETINOTE_MONGODB_URI, RETINOTE_BROKER_URL and RETINOTE_CACHE_URL may stand in a file instead: NAME_FILE is
-its path. docs/settings.md has the variables of all parts.
-"""
+"""Settings of the web app. Everything that differs between installations comes from the environment (core/environment.py)."""
 
 import os
 from datetime import timedelta
@@ -48,60 +8,27 @@ from urllib.parse import urlsplit, urlunsplit
 import django_stubs_ext
 from django.core.exceptions import ImproperlyConfigured
 
-from webapp.core import logs
+from webapp.core import environment, logs
 
 # Lets classes of Django be written with their model, as the type checker wants it: `ModelAdmin[Scan]`.
 django_stubs_ext.monkeypatch()
 
 
-def _flag(name: str) -> bool:
-    return os.environ.get(name, "0").lower() in {"1", "true", "yes"}
-
-
-def _words(name: str, default: str = "") -> list[str]:
-    return [word.strip() for word in os.environ.get(name, default).split(",") if word.strip()]
-
-
-def _count(name: str, default: int, most: int, least: int = 1) -> int:
-    """A whole number from `least` to `most`."""
-    text = os.environ.get(name) or str(default)
-    if not (text.isascii() and text.isdigit() and least <= int(text[:10]) <= most):
-        raise ImproperlyConfigured(f"{name} is {text!r}; give a whole number from {least} to {most}.")
-    return int(text)
-
-
-def _one_of(name: str, known: tuple[str, ...]) -> str:
-    """One of these words; the first where none is given."""
-    word = os.environ.get(name) or known[0]
-    if word not in known:
-        raise ImproperlyConfigured(f"{name} is {word!r}; give one of {', '.join(known)}.")
-    return word
-
-
-def _secret(name: str, default: str = "") -> str:
-    """A variable's value, or the content of the file that NAME_FILE names."""
-    path = os.environ.get(f"{name}_FILE")
-    if not path:
-        return os.environ.get(name, default)
-    try:
-        return Path(path).read_text(encoding="utf-8").strip()
-    except OSError as error:
-        raise ImproperlyConfigured(f"{name}_FILE: {path} can't be read ({error.strerror}).") from error
-
+_GIVEN = environment.read(os.environ)
 
 BASE_DIR = Path(__file__).resolve().parents[1]
-DATA_DIR = Path(os.environ.get("RETINOTE_DATA_DIR", BASE_DIR / "var")).absolute()
+DATA_DIR = (_GIVEN.data_dir or BASE_DIR / "var").absolute()
 
-SECRET_KEY = _secret("RETINOTE_SECRET_KEY")
+SECRET_KEY = _GIVEN.secret_key
 if not SECRET_KEY:
     raise ImproperlyConfigured(
         "RETINOTE_SECRET_KEY is not set. ./retinote up makes one; elsewhere set it to 50 random characters."
     )
-DEBUG = _flag("RETINOTE_DEBUG")
-HTTPS = _flag("RETINOTE_HTTPS")
-ALLOWED_HOSTS = _words("RETINOTE_ALLOWED_HOSTS", "localhost,127.0.0.1,[::1]")
-CSRF_TRUSTED_ORIGINS = _words("RETINOTE_TRUSTED_ORIGINS")
-PROXIES = int(os.environ.get("RETINOTE_PROXIES", "0"))
+DEBUG = _GIVEN.debug
+HTTPS = _GIVEN.https
+ALLOWED_HOSTS = _GIVEN.allowed_hosts
+CSRF_TRUSTED_ORIGINS = _GIVEN.trusted_origins
+PROXIES = _GIVEN.proxies
 
 INSTALLED_APPS = [
     "webapp.mongodb.contrib.MongoAdminConfig",
@@ -178,8 +105,8 @@ TEMPLATES = [
     }
 ]
 
-MONGODB_URI = _secret("RETINOTE_MONGODB_URI", "mongodb://127.0.0.1:27017/?replicaSet=rs0")
-DATABASE_NAME = os.environ.get("RETINOTE_DATABASE", "retinote")
+MONGODB_URI = _GIVEN.mongodb_uri
+DATABASE_NAME = _GIVEN.database
 DATABASES = {
     "default": {
         "ENGINE": "webapp.mongodb",
@@ -197,10 +124,9 @@ DATABASES = {
 }
 DATABASE_ROUTERS = ["django_mongodb_backend.routers.MongoRouter"]
 
-_cache_url = _secret("RETINOTE_CACHE_URL")
 CACHES = {
-    "default": {"BACKEND": "django.core.cache.backends.redis.RedisCache", "LOCATION": _cache_url}
-    if _cache_url
+    "default": {"BACKEND": "django.core.cache.backends.redis.RedisCache", "LOCATION": _GIVEN.cache_url}
+    if _GIVEN.cache_url
     else {
         "BACKEND": "webapp.core.counting_cache.CountingFileCache",
         "LOCATION": DATA_DIR / "cache",
@@ -256,7 +182,7 @@ MAX_UPLOAD_BYTES = 32 * 2**20
 DATA_UPLOAD_MAX_MEMORY_SIZE = 2 * 2**20  # what is not a file: JSON bodies and form fields
 FILE_UPLOAD_MAX_MEMORY_SIZE = 2 * 2**20
 FILE_UPLOAD_PERMISSIONS = 0o600
-FILE_IDENTITY = _one_of("RETINOTE_FILE_IDENTITY", ("pseudonymise", "drop", "keep"))
+FILE_IDENTITY = _GIVEN.file_identity
 
 REST_FRAMEWORK = {
     "DEFAULT_AUTHENTICATION_CLASSES": [
@@ -275,9 +201,11 @@ REST_FRAMEWORK = {
     "TEST_REQUEST_DEFAULT_FORMAT": "json",
 }
 RATES_PER_MINUTE = {
-    kind: int(os.environ.get(f"RETINOTE_RATE_{kind.upper()}", rate))
-    # A worklist that is scrolled through asks for ten pictures a second, and a clinic shares an address.
-    for kind, rate in {"address": 6000, "user": 3000, "upload": 600, "export": 60, "sign_in": 300}.items()
+    "address": _GIVEN.rate_address,
+    "user": _GIVEN.rate_user,
+    "upload": _GIVEN.rate_upload,
+    "export": _GIVEN.rate_export,
+    "sign_in": _GIVEN.rate_sign_in,
 }
 SPECTACULAR_SETTINGS = {
     "TITLE": "Retinote",
@@ -296,12 +224,10 @@ SPECTACULAR_SETTINGS = {
     "SWAGGER_UI_DIST": "SIDECAR",
     "SWAGGER_UI_FAVICON_HREF": "SIDECAR",
 }
-# A day is the most that a sign-in lasts: whoever finds a browser open the day after is not let in.
-_HOURS, _MINUTES = 24, 24 * 60
-SIGN_IN_IDLE = timedelta(minutes=_count("RETINOTE_SIGN_IN_IDLE_MINUTES", 60, _MINUTES))
-SIGN_IN_LIFETIME = timedelta(hours=_count("RETINOTE_SIGN_IN_HOURS", 12, _HOURS))
-ADMIN_IDLE = timedelta(minutes=_count("RETINOTE_ADMIN_IDLE_MINUTES", 30, _MINUTES))
-ADMIN_LIFETIME = timedelta(hours=_count("RETINOTE_ADMIN_HOURS", 8, _HOURS))
+SIGN_IN_IDLE = timedelta(minutes=_GIVEN.sign_in_idle_minutes)
+SIGN_IN_LIFETIME = timedelta(hours=_GIVEN.sign_in_hours)
+ADMIN_IDLE = timedelta(minutes=_GIVEN.admin_idle_minutes)
+ADMIN_LIFETIME = timedelta(hours=_GIVEN.admin_hours)
 SESSION_ENGINE = "webapp.accounts.sessions"
 SIMPLE_JWT = {
     "ACCESS_TOKEN_LIFETIME": timedelta(minutes=10),
@@ -310,22 +236,20 @@ SIMPLE_JWT = {
 }
 
 # Of labels from which the next model learns: one reader's slip is not to become its truth.
-VERIFYING_READERS = _count("RETINOTE_VERIFYING_READERS", 2, 20, least=0)
+VERIFYING_READERS = _GIVEN.verifying_readers
 
-MODEL_SERVER = os.environ.get("RETINOTE_MODEL_SERVER") or "webapp.inference.torchserve.client"
-MODEL_URL = os.environ.get("RETINOTE_MODEL_URL", "http://127.0.0.1:8080")
-MODEL_MANAGEMENT_URL = os.environ.get("RETINOTE_MODEL_MANAGEMENT_URL", "http://127.0.0.1:8081")
-MODEL_KEY_FILE = os.environ.get("RETINOTE_MODEL_KEY_FILE", "")
-MODEL_NAME = os.environ.get("RETINOTE_MODEL_NAME", "retina-oct")
-GATEWAY_SECRET = os.environ.get("RETINOTE_GATEWAY_SECRET", "")
-METRICS_TOKEN = os.environ.get("RETINOTE_METRICS_TOKEN", "")
-MODEL_METRICS_SOCKET = os.environ.get("RETINOTE_MODEL_METRICS", "")
-WORKER_METRICS_PORT = int(os.environ.get("RETINOTE_WORKER_METRICS_PORT") or 0)
-MODEL_CHANGES_FILE = Path(
-    os.environ.get("RETINOTE_MODEL_CHANGES") or DATA_DIR / "torchserve" / "changes.jsonl"
-)
+MODEL_SERVER = _GIVEN.model_server
+MODEL_URL = _GIVEN.model_url
+MODEL_MANAGEMENT_URL = _GIVEN.model_management_url
+MODEL_KEY_FILE = _GIVEN.model_key_file
+MODEL_NAME = _GIVEN.model_name
+GATEWAY_SECRET = _GIVEN.gateway_secret
+METRICS_TOKEN = _GIVEN.metrics_token
+MODEL_METRICS_SOCKET = _GIVEN.model_metrics
+WORKER_METRICS_PORT = _GIVEN.worker_metrics_port
+MODEL_CHANGES_FILE = _GIVEN.model_changes or DATA_DIR / "torchserve" / "changes.jsonl"
 # Which the model server's workers read; nothing else of ours lies there.
-CALIBRATION_DIR = Path(os.environ.get("RETINOTE_CALIBRATION_DIR") or DATA_DIR / "calibration").absolute()
+CALIBRATION_DIR = (_GIVEN.calibration_dir or DATA_DIR / "calibration").absolute()
 # Outside of the database, where who gets into that doesn't reach.
 AUDIT_HEAD_FILE = DATA_DIR / "audit-head"
 
@@ -336,7 +260,7 @@ def _broker_url() -> str:
     return urlunsplit(parts._replace(path=f"/{DATABASE_NAME}_broker"))
 
 
-CELERY_BROKER_URL = _secret("RETINOTE_BROKER_URL") or _broker_url()
+CELERY_BROKER_URL = _GIVEN.broker_url or _broker_url()
 CELERY_TASK_IGNORE_RESULT = True
 CELERY_TASK_ACKS_LATE = True
 CELERY_WORKER_PREFETCH_MULTIPLIER = 1
@@ -352,7 +276,4 @@ CELERY_BEAT_SCHEDULE = {
     "sweep": {"task": "scans.sweep", "schedule": timedelta(days=1), "options": {"expires": 3600}},
 }
 
-try:
-    LOGGING = logs.configuration(os.environ.get("RETINOTE_LOG_FORMAT") or logs.LINE)
-except ValueError as error:
-    raise ImproperlyConfigured(str(error)) from error
+LOGGING = logs.configuration(_GIVEN.log_format)

@@ -24,7 +24,6 @@ WHOLE, BEGINNING, EVERYWHERE = Counter.fullmatch, Counter.beginning, Counter.eve
 EXPRESSIONS: dict[str, tuple[Any, str]] = {
     "handlers.card:LABEL": (WHOLE, ""),
     "handlers.card:NAME": (WHOLE, ""),
-    "handlers.checks:SHA256": (WHOLE, ""),
     "imaging.dicom_identity:DATE": (BEGINNING, ""),
     "imaging.dicom_identity:WRITTEN_DATE": (WHOLE, ""),
     "handlers.engines.compiled:PLAIN": (WHOLE, ""),

@@ -7,14 +7,20 @@ from pathlib import Path
 
 import pytest
 
+from webapp.core.environment import Environment
+
 ROOT = Path(__file__).parents[2]
 OURS = r"(?:RETINOTE|MONGODB|REDIS|GRAFANA|NGINX|PROMETHEUS)_[A-Z_]+[A-Z]"
 TABLE = set(re.findall(OURS, (ROOT / "docs" / "settings.md").read_text(encoding="utf-8")))
 
 
 def read_by_python() -> set[str]:
-    """Variables that stand as a whole string in the code; longer texts, such as messages, only speak of them."""
-    return {
+    """Variables of the web app, and those that stand as a whole string in the code.
+
+    Longer texts, such as messages, only speak of them.
+    """
+    fields = {field.alias for field in Environment.model_fields.values() if field.alias}
+    return fields | {
         name
         for folder in ("handlers", "imaging", "operations", "serving", "webapp")
         for file in (ROOT / folder).rglob("*.py")
@@ -35,5 +41,10 @@ def test_a_variable_is_in_the_table(name: str) -> None:
 
 
 def test_variables_are_found_at_all() -> None:
-    assert {"RETINOTE_SECRET_KEY", "RETINOTE_MONGODB_URI", "RETINOTE_ENGINE"} <= read_by_python()
+    assert {
+        "RETINOTE_SECRET_KEY",
+        "RETINOTE_MONGODB_URI",
+        "RETINOTE_ENGINE",
+        "RETINOTE_PROXIES",
+    } <= read_by_python()
     assert {"RETINOTE_HOST", "MONGODB_REPLICA_KEY", "RETINOTE_WEB_ADDRESS"} <= read_by_containers()

@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
 from typing import Any
 
 import pytest
 
-from handlers.answering import Decision, Situation, decide, default_rules, prediction_set, rules_from
+from handlers.answering import Decision, Rule, Situation, decide, default_rules, prediction_set, rules_from
 from handlers.checks import FieldError
 
 STAGE = "macular degeneration, stage open"
 GROUPS = {STAGE: ("AMD", "CNV", "DRUSEN"), "diabetic retinal disease": ("DR", "DME")}
+
+
+def rules_of(content: Any) -> tuple[Rule, ...]:
+    return rules_from(json.dumps(content))
 
 
 def situation(labels: Sequence[str], first: str = "CNV", **others: Any) -> Situation:
@@ -52,7 +57,7 @@ def test_the_default_rules(labels: list[str], others: dict[str, Any], decided: D
 
 
 def test_a_cards_own_rules_come_in_their_place() -> None:
-    rules = rules_from(
+    rules = rules_of(
         [
             {"when": {"acceptable": False}, "state": "not_answered", "because": "unfamiliar"},
             {
@@ -70,7 +75,7 @@ def test_a_cards_own_rules_come_in_their_place() -> None:
 
 
 def test_what_nobody_can_say_fits_neither_value() -> None:
-    rules = rules_from(
+    rules = rules_of(
         [
             {"when": {"known": False}, "state": "not_answered", "because": "unfamiliar"},
             {"when": {"known": True}, "state": "answered", "because": "one_label"},
@@ -87,7 +92,7 @@ LAST: dict[str, Any] = {"when": {}, "state": "answered", "because": "one_label"}
     ("rules", "told"),
     [
         ([], "at least one rule"),
-        ({}, "at least one rule"),
+        ({}, "rules must be a list"),
         ([LAST | {"when": {"known": True}}], "the last rule must fit whatever is left"),
         ([LAST | {"state": "maybe"}], r"rules\[0\].state must be one of: answered, undecided, not_answered"),
         ([LAST | {"because": "so"}], r"rules\[0\].because must be one of: unfamiliar, "),
@@ -103,7 +108,7 @@ LAST: dict[str, Any] = {"when": {}, "state": "answered", "because": "one_label"}
 )
 def test_rules_that_cannot_be_used_are_refused_by_field(rules: Any, told: str) -> None:
     with pytest.raises(FieldError, match=told):
-        rules_from(rules)
+        rules_of(rules)
 
 
 def test_the_default_rules_decide_every_situation() -> None:

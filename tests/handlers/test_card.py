@@ -180,8 +180,8 @@ def test_a_card_of_before_names_none_of_them(card_file: Path) -> None:
         ({"twice": ["AMD", "AMD"]}, "groups.twice must be at least two labels, all different"),
         ({"other": ["AMD", "DR"]}, "groups.other.DR is about a label that the model doesn't know"),
         ({"a": ["AMD", "CNV"], "b": ["CNV", "MH"]}, "groups.b: CNV is in the group a, too"),
-        ({" ": ["AMD", "CNV"]}, "the name of a group must be a text"),
-        ({"x" * 201: ["AMD", "CNV"]}, "the name of a group must be one line of up to 200 letters"),
+        ({" ": ["AMD", "CNV"]}, 'the name " " in groups must be a text'),
+        ({"x" * 201: ["AMD", "CNV"]}, "in groups must be one line of up to 200 letters"),
         ([["AMD", "CNV"]], "groups must be a JSON object"),
     ],
 )
@@ -213,8 +213,8 @@ def test_groups_that_cannot_be_used_are_refused(card_file: Path, groups: Any, to
             {"AMD": {"scans": 3, "real": "yes"}},
             "calibrated_on.AMD.real must be true or false",
         ),
-        ("nearest", [1], "statistics.nearest must be a text"),
-        ("nearest", ["a\nb"], "statistics.nearest must be one line"),
+        ("nearest", [1], r"statistics.nearest\[0\] must be a text"),
+        ("nearest", ["a\nb"], r"statistics.nearest\[0\] must be one line"),
         ("more", 1, "field statistics.more is not known"),
     ],
 )

@@ -1,10 +1,11 @@
 """The recipes that come with the project, and the values that a recipe refuses."""
 
 from pathlib import Path
+from typing import get_type_hints
 
 import pytest
 
-from training.recipe import LIMITS, MAX_SEED, RecipeError, load_recipe, named_recipes, options
+from training.recipe import MAX_EPOCHS, MAX_SEED, Recipe, RecipeError, load_recipe, named_recipes, options
 
 
 def test_the_default_is_the_published_recipe() -> None:
@@ -41,7 +42,13 @@ def test_a_recipe_of_ones_own_is_a_file(tmp_path: Path) -> None:
     [
         ("epoch = 3", "no key 'epoch'"),
         ("epochs = ", "not valid TOML"),
-        ('epochs = "3"', "epochs must be of the kind int"),
+        ('epochs = "3"', 'epochs must be a whole number, not "3"'),
+        ("epochs = 3.0", "epochs must be a whole number, not 3.0"),
+        ("epochs = true", "epochs must be a whole number, not true"),
+        ("flip = inf", "flip must be a number"),
+        ("pretrained = 1", "pretrained must be true or false, not 1"),
+        ("epochs = 0x" + "f" * 5000, "epochs must be from 1 to 100000, not so large a number"),
+        ("epochs = 0\nflip = 2", "epochs must be .*; flip must be "),
     ],
 )
 def test_a_wrong_file_is_named_with_its_key(tmp_path: Path, text: str, message: str) -> None:
@@ -85,15 +92,17 @@ def test_an_impossible_value_is_named(key: str, value: object) -> None:
 
 
 def test_every_number_has_limits_and_so_has_no_room_for_what_is_none() -> None:
-    for option in options():
-        if option.type in ("int", "float"):
-            with pytest.raises(RecipeError, match=option.name):
-                load_recipe("published", {option.name: float("nan")})
+    kinds = get_type_hints(Recipe)
+    numbers = [option for option in options() if kinds[option.name] in (int, float)]
+    assert len(numbers) > 40
+    for option in numbers:
+        for value in (float("nan"), float("inf"), 10**400, "1", True):
+            with pytest.raises(RecipeError, match=f"^{option.name} must be "):
+                load_recipe("published", {option.name: value})
 
 
 def test_the_largest_seed_fits_into_the_generators() -> None:
-    epochs = LIMITS["epochs"].most
-    assert MAX_SEED * 1_000_003 + epochs < 2**32
+    assert MAX_SEED * 1_000_003 + MAX_EPOCHS < 2**32
 
 
 def test_an_epoch_is_left_at_full_size() -> None:

@@ -10,6 +10,10 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from pydantic import TypeAdapter
+from pydantic.dataclasses import dataclass as checked_dataclass
+
+from handlers.checks import STRICT, read_values
 from training.data.folders import (
     IMAGE_SUFFIXES,
     LeftOut,
@@ -29,17 +33,17 @@ REQUIRED_IN_TABLE = ("file", "native_label", "patient_id")
 FOLDERS_SHOWN = 8
 
 
-@dataclass(frozen=True)
+@checked_dataclass(frozen=True, config=STRICT)
 class Layout:
     """How one data set is laid out; layouts.toml says what the fields mean."""
 
     title: str
     expected: str
     classes: tuple[str, ...] = ()
-    labels: tuple[Mapping[str, str], ...] = ()
+    labels: tuple[dict[str, str], ...] = ()
     patient: str = ""
     table: str = ""
-    columns: Mapping[str, str] = field(default_factory=dict)
+    columns: dict[str, str] = field(default_factory=dict)
 
     def label(self, native_label: str, subcategory: str = "", condition: str = "") -> str:
         """Our label for what the publisher says; the class itself where no rule fits."""
@@ -79,19 +83,9 @@ class Listing:
 
 def layouts() -> dict[str, Layout]:
     """The known data sets by their names."""
-    known = tomllib.loads(LAYOUTS.read_text(encoding="utf-8"))
-    return {
-        name: Layout(
-            title=entry["title"],
-            expected=entry["expected"],
-            classes=tuple(entry.get("classes", ())),
-            labels=tuple(entry.get("labels", ())),
-            patient=entry.get("patient", ""),
-            table=entry.get("table", ""),
-            columns=entry.get("columns", {}),
-        )
-        for name, entry in known.items()
-    }
+    return read_values(
+        TypeAdapter(dict[str, Layout]), tomllib.loads(LAYOUTS.read_text(encoding="utf-8")), LAYOUTS.name
+    )
 
 
 def list_files(layout: Layout, path: Path, own: Collection[Path] = ()) -> Listing:

@@ -90,12 +90,12 @@ class TorchServeClient:
         headers = {"Content-Type": "application/octet-stream", "X-Card": "true"}
         path = f"/predictions/{quote(self._model)}"
         try:
-            return ModelCard.from_dict(self._post(path, b"", headers, CARD_TIMEOUT_S).json())
+            return ModelCard.from_json(self._post(path, b"", headers, CARD_TIMEOUT_S).content)
         except ImageRefused as error:  # it looked for an image
             raise ModelUnavailable(
                 "The model server does not tell its card: it was started by an earlier Retinote. Start it anew."
             ) from error
-        except (CardError, ValueError) as error:
+        except CardError as error:
             log.error("The model server's card is not what it should be: %r", error)
             raise ModelUnavailable("The model server's card can't be read.") from error
 

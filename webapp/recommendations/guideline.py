@@ -2,28 +2,36 @@
 
 from __future__ import annotations
 
+from collections.abc import Hashable
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any, Self
 
 import yaml
+from pydantic import AfterValidator, TypeAdapter, model_validator
+from pydantic.dataclasses import dataclass as checked_dataclass
 
+from handlers.checks import STRICT, FieldError, OneOf, Range, Text, must_be, read_values
 from webapp.recommendations.answers import State
 
 FOLDER = Path(__file__).parent
+STEP, REVIEW = "step", "review"
+"""What a state may recommend: the step of what counts, or a look by a clinician."""
+Probability = Annotated[float, Range(0, 1, above=True)]
+Stripped = Annotated[Text, AfterValidator(str.strip)]
 
 
 class GuidelineError(Exception):
     """A recommendation file that can't be used; the message names the file and the entry."""
 
 
-@dataclass(frozen=True)
+@checked_dataclass(frozen=True, config=STRICT)
 class Source:
     """A publication; `url` is None where it has no stable address."""
 
-    title: str
-    url: str | None
+    title: Text
+    url: Text | None
 
 
 @dataclass(frozen=True)
@@ -38,17 +46,26 @@ class Step:
     sources: tuple[Source, ...]
 
 
-@dataclass(frozen=True)
+@checked_dataclass(frozen=True, config=STRICT)
 class OfState:
     """What follows from how far the model has answered.
 
-    Without a `tier` a step does; with one `action` does, a look by a clinician that is as urgent as the tier's steps.
-    `note` is a reason more, "" for none.
+    It recommends a step, or a review, which has a `tier` and an `action`: a look by a clinician that is as urgent as the
+    tier's steps. `note` is a reason more, "" for none.
     """
 
-    tier: str | None
-    action: str
-    note: str
+    recommends: Annotated[str, OneOf(STEP, REVIEW)]
+    tier: str | None = None
+    action: Annotated[str, AfterValidator(str.strip)] = ""
+    note: Annotated[str, AfterValidator(str.strip)] = ""
+
+    @model_validator(mode="after")
+    def _is_whole(self) -> Self:
+        if self.recommends == REVIEW and not (self.tier and self.action):
+            raise ValueError("a review needs a tier and an action")
+        if self.recommends == STEP and (self.tier or self.action):
+            raise ValueError("a step has neither tier nor action: they are the label's")
+        return self
 
 
 @dataclass(frozen=True)
@@ -79,71 +96,93 @@ def guideline(model_name: str) -> Guideline | None:
 def read(path: Path) -> Guideline:
     """Read and check a file. Raises GuidelineError."""
     try:
-        content = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except (OSError, yaml.YAMLError) as error:
+        # Its tags are YAML's own, as those of SafeLoader are.
+        content = yaml.load(path.read_text(encoding="utf-8"), _Loader)  # nosec B506
+        file = read_values(TypeAdapter(GuidelineFile), content, "the file")
+    except (OSError, UnicodeDecodeError, yaml.YAMLError, FieldError) as error:
         raise GuidelineError(f"{path}: {error}") from error
-    try:
-        tiers = {str(name): str(text) for name, text in content["tiers"].items()}
-        sources = {name: Source(entry["title"], entry["url"]) for name, entry in content["sources"].items()}
-        steps = {
-            str(label): _step(path, str(label), entry, tiers, sources)
-            for label, entry in content["labels"].items()
-        }
-        states = {
-            str(name): _of_state(path, str(name), entry, tiers) for name, entry in content["states"].items()
-        }
-        if set(states) != set(State.values):
-            raise GuidelineError(f"{path}: states needs {', '.join(State.values)} and no other")
-        if not steps or not tiers:
-            raise GuidelineError(f"{path}: at least one tier and one label are needed")
-        return Guideline(
-            version=str(content["version"]),
-            signed_off_by=content["signed_off_by"],
-            minimum_confidence=_probability(path, "minimum_confidence", content["minimum_confidence"]),
-            tiers=tiers,
-            steps=steps,
-            states=states,
-        )
-    except (KeyError, TypeError, AttributeError) as error:
-        raise GuidelineError(f"{path}: {error} is missing or not of the right kind") from error
-
-
-def _step(
-    path: Path, label: str, entry: dict[str, Any], tiers: dict[str, str], sources: dict[str, Source]
-) -> Step:
-    if entry["tier"] not in tiers:
-        raise GuidelineError(
-            f"{path}: {label} has the tier {entry['tier']!r}, which is not one of {list(tiers)}"
-        )
-    unknown = set(entry["sources"]) - set(sources)
-    if unknown:
-        raise GuidelineError(f"{path}: {label} names the source {unknown.pop()!r}, which is not listed")
-    return Step(
-        label=label,
-        threshold=_probability(path, f"{label}: threshold", entry["threshold"]),
-        tier=entry["tier"],
-        action=str(entry["action"]).strip(),
-        reason=str(entry["reason"]).strip(),
-        sources=tuple(sources[name] for name in entry["sources"]),
+    return Guideline(
+        version=file.version,
+        signed_off_by=file.signed_off_by,
+        minimum_confidence=file.minimum_confidence,
+        tiers=file.tiers,
+        steps={label: entry.step(label, file.sources) for label, entry in file.labels.items()},
+        states=file.states,
     )
 
 
-def _of_state(path: Path, name: str, entry: dict[str, Any], tiers: dict[str, str]) -> OfState:
-    note = str(entry.get("note", "")).strip()
-    if entry["recommends"] == "step":
-        return OfState(tier=None, action="", note=note)
-    if entry["recommends"] != "review":
-        raise GuidelineError(
-            f"{path}: {name} recommends {entry['recommends']!r}, which is neither step nor review"
-        )
-    if entry["tier"] not in tiers:
-        raise GuidelineError(
-            f"{path}: {name} has the tier {entry['tier']!r}, which is not one of {list(tiers)}"
-        )
-    return OfState(entry["tier"], str(entry["action"]).strip(), note)
+@checked_dataclass(frozen=True, config=STRICT)
+class LabelEntry:
+    """What the file says of a label; sources are named."""
+
+    threshold: Probability
+    tier: str
+    action: Stripped
+    reason: Stripped
+    sources: tuple[str, ...]
+
+    def step(self, label: str, sources: dict[str, Source]) -> Step:
+        """The step, with what the names of its sources stand for."""
+        named = tuple(sources[name] for name in self.sources)
+        return Step(label, self.threshold, self.tier, self.action, self.reason, named)
 
 
-def _probability(path: Path, name: str, value: Any) -> float:
-    if not isinstance(value, int | float) or not 0 < value <= 1:
-        raise GuidelineError(f"{path}: {name} must be above 0 and at most 1, not {value!r}")
-    return float(value)
+def _every_state(states: dict[str, OfState]) -> dict[str, OfState]:
+    if set(states) != set(State.values):
+        raise must_be(f"about {', '.join(State.values)}, and no other")
+    return states
+
+
+def _at_least_one(entries: dict[str, Any]) -> dict[str, Any]:
+    if not entries:
+        raise must_be("about at least one")
+    return entries
+
+
+@checked_dataclass(frozen=True, config=STRICT)
+class GuidelineFile:
+    """A recommendation file as it is written."""
+
+    version: Text
+    signed_off_by: Text | None
+    minimum_confidence: Probability
+    tiers: Annotated[dict[str, Text], AfterValidator(_at_least_one)]
+    sources: dict[str, Source]
+    states: Annotated[dict[str, OfState], AfterValidator(_every_state)]
+    labels: Annotated[dict[str, LabelEntry], AfterValidator(_at_least_one)]
+
+    @model_validator(mode="after")
+    def _names_what_is_listed(self) -> Self:
+        entries = {"labels": self.labels, "states": self.states}
+        for where, entry in (
+            (f"{kind}.{name}", entry) for kind, of in entries.items() for name, entry in of.items()
+        ):
+            if entry.tier is not None and entry.tier not in self.tiers:
+                raise ValueError(
+                    f"{where} has the tier {entry.tier!r}, which is not one of {list(self.tiers)}"
+                )
+            for source in getattr(entry, "sources", ()):
+                if source not in self.sources:
+                    raise ValueError(f"{where} names the source {source!r}, which is not listed")
+        return self
+
+
+class _Loader(yaml.SafeLoader):
+    """Refuses what YAML lets pass: a name that stands twice, and one that is no text, such as NO without quotes."""
+
+    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Hashable, Any]:
+        names: list[Any] = []
+        for key, _ in node.value:
+            if key.tag == "tag:yaml.org,2002:merge":
+                continue
+            name = self.construct_object(key, deep=True)
+            if not isinstance(name, str):
+                raise yaml.constructor.ConstructorError(
+                    problem=f"the name {name!r} is no text; put it in quotes", problem_mark=key.start_mark
+                )
+            if name in names:
+                raise yaml.constructor.ConstructorError(
+                    problem=f"the name {name!r} stands twice", problem_mark=key.start_mark
+                )
+            names.append(name)
+        return super().construct_mapping(node, deep)

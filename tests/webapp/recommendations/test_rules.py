@@ -84,13 +84,30 @@ def test_every_recommendation_says_that_it_is_research_and_not_signed_off() -> N
 @pytest.mark.parametrize(
     ("old", "new", "named"),
     [
-        ("threshold: 0.15", "threshold: 1.5", "CNV: threshold"),
+        ("threshold: 0.15", "threshold: 1.5", "labels.CNV.threshold must be above 0 and at most 1, not 1.5"),
         ("tier: urgent", "tier: someday", "someday"),
         ("sources: [ada]", "sources: [hearsay]", "hearsay"),
-        ("minimum_confidence: 0.5", "", "minimum_confidence"),
+        ("minimum_confidence: 0.5", "", "field minimum_confidence is missing"),
+        ("minimum_confidence: 0.5", 'minimum_confidence: "0.5"', "minimum_confidence must be a number"),
+        ("minimum_confidence: 0.5", "minimum_confidence: .nan", "minimum_confidence must be a number"),
+        ("minimum_confidence: 0.5", "minimum_confidense: 0.5", "field minimum_confidense is not known"),
         ("    tier: soon\n    action: A clin", "    tier: later\n    action: A clin", "later"),
-        ("recommends: review", "recommends: nothing", "not_answered recommends"),
-        ("  undecided:", "  unsure:", "states needs"),
+        ("recommends: review", "recommends: nothing", "states.not_answered.recommends must be one of"),
+        (
+            "    tier: soon\n    action: A clin",
+            "    action: A clin",
+            "states.not_answered: a review needs a tier",
+        ),
+        ("recommends: step\n", "recommends: step\n    tier: soon\n", "states.answered: a step has neither"),
+        ("  undecided:", "  unsure:", "states must be about answered, undecided, not_answered"),
+        ("  DME:\n", "  CNV:\n", "the name 'CNV' stands twice"),
+        ("  DME:\n", "  NO:\n", "the name False is no text; put it in quotes"),
+        (
+            "  DME:\n    threshold: 0.20",
+            "  DME:\n    thresold: 0.20",
+            "field labels.DME.threshold is missing",
+        ),
+        ("action: Refer to", "action: [1]\n    unused: Refer to", "labels.CNV.action must be a text"),
     ],
 )
 def test_a_wrong_file_is_refused_by_name(tmp_path: Path, old: str, new: str, named: str) -> None:

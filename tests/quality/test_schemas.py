@@ -1,0 +1,70 @@
+"""The published JSON schemas are those of the code: an editor that goes by them says what reading would say.
+
+    RETINOTE_SECRET_KEY=none .venv/bin/python -m tests.quality.test_schemas
+
+writes them anew.
+"""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import jsonschema
+import pytest
+import yaml
+from pydantic import TypeAdapter
+
+from handlers.card import ModelCard
+from handlers.local_calibration import Profile
+from webapp.recommendations.guideline import FOLDER, GuidelineFile
+
+ROOT = Path(__file__).parents[2]
+SCHEMAS = ROOT / "docs" / "schemas"
+KINDS: dict[str, TypeAdapter[Any]] = {
+    "model-card": TypeAdapter(ModelCard),
+    "local-calibration": TypeAdapter(Profile),
+    "guideline": TypeAdapter(GuidelineFile),
+}
+
+
+def written(name: str) -> str:
+    schema = {"$schema": "https://json-schema.org/draft/2020-12/schema", **KINDS[name].json_schema()}
+    return json.dumps(schema, indent=2, ensure_ascii=False) + "\n"
+
+
+def errors(name: str, content: object) -> list[str]:
+    """What a program that goes by the published schema finds wrong."""
+    schema = json.loads((SCHEMAS / f"{name}.json").read_text(encoding="utf-8"))
+    return [error.json_path for error in jsonschema.Draft202012Validator(schema).iter_errors(content)]
+
+
+@pytest.mark.parametrize("name", KINDS)
+def test_a_published_schema_is_that_of_the_code(name: str) -> None:
+    assert (SCHEMAS / f"{name}.json").read_text(encoding="utf-8") == written(name), (
+        "write it anew: RETINOTE_SECRET_KEY=none .venv/bin/python -m tests.quality.test_schemas"
+    )
+
+
+@pytest.mark.parametrize("path", sorted((ROOT / "model_store").glob("*/*/model.json")), ids=str)
+def test_the_cards_that_come_along_fit(path: Path) -> None:
+    card = json.loads(path.read_text(encoding="utf-8"))
+    assert errors("model-card", card) == []
+    assert errors("model-card", card | {"temperature": "1"}) == ["$.temperature"]
+    assert errors("model-card", card | {"labels": ["CNV"]}) == ["$.labels"]
+    assert errors("model-card", card | {"temprature": 1}) == ["$"]
+
+
+def test_the_guideline_that_comes_along_fits() -> None:
+    for path in FOLDER.glob("*.yaml"):
+        content = yaml.safe_load(path.read_text(encoding="utf-8"))
+        assert errors("guideline", content) == []
+        content["labels"]["CNV"]["threshold"] = 1.5
+        assert errors("guideline", content) == ["$.labels.CNV.threshold"]
+
+
+if __name__ == "__main__":
+    SCHEMAS.mkdir(exist_ok=True)
+    for kind in KINDS:
+        (SCHEMAS / f"{kind}.json").write_text(written(kind), encoding="utf-8")

@@ -1,0 +1,116 @@
+"""What an installation sets: the variables RETINOTE_…, read and checked once. docs/settings.md says what each is."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Annotated
+
+from django.core.exceptions import ImproperlyConfigured
+from pydantic import BaseModel, BeforeValidator, ConfigDict, ValidationError
+
+from handlers.checks import OneOf, must_be, refusal
+from webapp.core import logs
+
+PREFIX = "RETINOTE_"
+ON, OFF = ("1", "true", "yes"), ("0", "false", "no")
+IN_FILES = ("SECRET_KEY", "MONGODB_URI", "BROKER_URL", "CACHE_URL")
+"""What may stand in a file instead, whose path is in NAME_FILE."""
+EMPTY_COUNTS = "RETINOTE_MODEL_MANAGEMENT_URL"
+"""Empty it says that the management is out of reach; any other that is empty is one that is not set."""
+DAY_HOURS, DAY_MINUTES = 24, 24 * 60
+"""The most that a sign-in lasts: whoever finds a browser open the day after is not let in."""
+MOST_A_MINUTE, MOST_PORT = 10**9, 65_535
+
+
+def _whole(least: int, most: int) -> BeforeValidator:
+    """A whole number, in digits alone."""
+
+    def check(text: str | int) -> int:
+        digits = str(text)
+        if not (digits.isascii() and digits.isdigit() and least <= int(digits[:10]) <= most):
+            raise must_be(f"a whole number from {least} to {most}")
+        return int(digits)
+
+    return BeforeValidator(check)
+
+
+def _on_or_off(text: str) -> bool:
+    if text.lower() not in (*ON, *OFF):
+        raise must_be("1 or 0")
+    return text.lower() in ON
+
+
+def _words(text: str) -> list[str]:
+    return [word.strip() for word in text.split(",") if word.strip()]
+
+
+Flag = Annotated[bool, BeforeValidator(_on_or_off)]
+Words = Annotated[list[str], BeforeValidator(_words)]
+Rate = Annotated[int, _whole(0, MOST_A_MINUTE)]
+"""Requests a minute, 0 for no limit."""
+Hours = Annotated[int, _whole(1, DAY_HOURS)]
+Minutes = Annotated[int, _whole(1, DAY_MINUTES)]
+
+
+class Environment(BaseModel):
+    """A field for each variable: RETINOTE_DATA_DIR is `data_dir`."""
+
+    model_config = ConfigDict(alias_generator=lambda name: PREFIX + name.upper(), extra="ignore", frozen=True)
+
+    data_dir: Path | None = None
+    secret_key: str = ""
+    mongodb_uri: str = "mongodb://127.0.0.1:27017/?replicaSet=rs0"
+    database: str = "retinote"
+    broker_url: str = ""
+    cache_url: str = ""
+    model_server: str = "webapp.inference.torchserve.client"
+    model_url: str = "http://127.0.0.1:8080"
+    model_management_url: str = "http://127.0.0.1:8081"
+    model_key_file: str = ""
+    model_name: str = "retina-oct"
+    model_metrics: str = ""
+    model_changes: Path | None = None
+    calibration_dir: Path | None = None
+    gateway_secret: str = ""
+    metrics_token: str = ""
+    worker_metrics_port: Annotated[int, _whole(0, MOST_PORT)] = 0
+    allowed_hosts: Words = ["localhost", "127.0.0.1", "[::1]"]
+    trusted_origins: Words = []
+    https: Flag = False
+    debug: Flag = False
+    proxies: Annotated[int, _whole(0, 20)] = 0
+    # A worklist that is scrolled through asks for ten pictures a second, and a clinic shares an address.
+    rate_address: Rate = 6000
+    rate_user: Rate = 3000
+    rate_upload: Rate = 600
+    rate_export: Rate = 60
+    rate_sign_in: Rate = 300
+    sign_in_idle_minutes: Minutes = 60
+    sign_in_hours: Hours = 12
+    admin_idle_minutes: Minutes = 30
+    admin_hours: Hours = 8
+    verifying_readers: Annotated[int, _whole(0, 20)] = 2
+    file_identity: Annotated[str, OneOf("pseudonymise", "drop", "keep")] = "pseudonymise"
+    log_format: Annotated[str, OneOf(logs.LINE, logs.JSON)] = logs.LINE
+
+
+def read(variables: Mapping[str, str]) -> Environment:
+    """What the variables say. Raises ImproperlyConfigured, which names those that can't be used."""
+    given = {name: text for name, text in variables.items() if text or name == EMPTY_COUNTS}
+    given |= {
+        f"{PREFIX}{name}": _content(path, name)
+        for name in IN_FILES
+        if (path := given.get(f"{PREFIX}{name}_FILE"))
+    }
+    try:
+        return Environment.model_validate(given)
+    except ValidationError as error:
+        raise ImproperlyConfigured(f"{refusal(error, 'the environment')}.") from error
+
+
+def _content(path: str, name: str) -> str:
+    try:
+        return Path(path).read_text(encoding="utf-8").strip()
+    except (OSError, UnicodeDecodeError) as error:
+        raise ImproperlyConfigured(f"{PREFIX}{name}_FILE: {path} can't be read ({error}).") from error
