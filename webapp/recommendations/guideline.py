@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable
+from collections.abc import Hashable, Mapping
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -153,7 +153,7 @@ class GuidelineFile:
 
     @model_validator(mode="after")
     def _names_what_is_listed(self) -> Self:
-        entries = {"labels": self.labels, "states": self.states}
+        entries: dict[str, Mapping[str, LabelEntry | OfState]] = {"labels": self.labels, "states": self.states}
         for where, entry in (
             (f"{kind}.{name}", entry) for kind, of in entries.items() for name, entry in of.items()
         ):
