@@ -12,7 +12,9 @@ import resource
 import subprocess
 import sys
 import tempfile
+from math import ceil
 from pathlib import Path
+from time import process_time
 from typing import IO, Any
 
 import numpy as np
@@ -77,7 +79,8 @@ def main(memory_bytes: int, declared_type: str) -> None:
     from imaging.decoding import examine
 
     content = sys.stdin.buffer.read()
-    _limit(resource.RLIMIT_CPU, PROCESSOR_S)
+    # Python and the decoders have taken some time already, on a busy machine more than a second.
+    _limit(resource.RLIMIT_CPU, ceil(process_time()) + PROCESSOR_S)
     _limit(resource.RLIMIT_AS, _address_space() + memory_bytes)
     try:
         pixels = examine(content, declared_type or None).decode_here().pixels

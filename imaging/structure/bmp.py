@@ -8,7 +8,7 @@ from imaging.errors import ImageTooComplex
 
 HEADER_AT, PIXELS_AT, BITS_AT, COMPRESSION_AT, COLOURS_AT = 14, 10, 28, 30, 46
 HEADER_SIZES = range(40, 125)
-"""With the fields at these places, and four bytes an entry of the palette."""
+"""Those with the fields at these offsets, and four bytes an entry of the palette."""
 RUN_LENGTHS = (1, 2)
 MAX_RUN_LENGTH_BYTES = 2**20
 """Pillow decodes these in Python, half a second for so many."""

@@ -17,7 +17,7 @@ MAX_TAGS = 4_096
 """Of a directory; scanners and microscopes write some hundred."""
 MAX_TAGS_OF_ALL = 8 * MAX_TAGS
 MAX_VALUES = 2**16
-"""Of a tag, such as the places of strips: one for each row of the tallest picture. Pillow makes a tuple of them."""
+"""Of a tag, such as the offsets of strips: one for each row of the tallest picture. Pillow makes a tuple of them."""
 
 NUMBERS = {1: "u1", 3: "u2", 4: "u4", 6: "i1", 8: "i2", 9: "i4", 13: "u4", 16: "u8", 17: "i8", 18: "u8"}
 """Types of whole numbers, with NumPy's names."""
