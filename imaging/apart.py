@@ -12,7 +12,9 @@ import resource
 import subprocess
 import sys
 import tempfile
+from math import ceil
 from pathlib import Path
+from time import process_time
 from typing import IO, Any
 
 import numpy as np
@@ -61,10 +63,10 @@ def decode_apart(content: bytes, declared_type: str | None, memory_bytes: int) -
             raise ImageTooComplex(
                 "Decoding the file takes too much time or memory. Save it uncompressed, or as PNG."
             )
-        told = json.loads(first)
-        if "code" in told:
-            raise _ERRORS[told["code"]](told["message"])
-        return _pixels(made, told["shape"], told["grey"])
+        facts = json.loads(first)
+        if "code" in facts:
+            raise _ERRORS[facts["code"]](facts["message"])
+        return _pixels(made, facts["shape"], facts["grey"])
 
 
 def _pixels(made: IO[bytes], shape: list[int], is_grey: bool) -> Rgb:
@@ -73,23 +75,24 @@ def _pixels(made: IO[bytes], shape: list[int], is_grey: bool) -> Rgb:
 
 
 def main(memory_bytes: int, declared_type: str) -> None:
-    """Decode the file of the standard input within limits; tell what came of it, and the pixels, on the output."""
+    """Decode the file on standard input within limits; write what it is, or the error, and its pixels to the output."""
     from imaging.decoding import examine
 
     content = sys.stdin.buffer.read()
-    _limit(resource.RLIMIT_CPU, PROCESSOR_S)
+    # Python and the decoders have taken some time already, on a busy machine more than a second.
+    _limit(resource.RLIMIT_CPU, ceil(process_time()) + PROCESSOR_S)
     _limit(resource.RLIMIT_AS, _address_space() + memory_bytes)
     try:
         pixels = examine(content, declared_type or None).decode_here().pixels
     except ImageError as error:
-        _tell({"code": error.code, "message": error.message})
+        _write({"code": error.code, "message": error.message})
         return
     grey = grey_of(pixels)
-    _tell({"shape": pixels.shape, "grey": grey is not None})
+    _write({"shape": pixels.shape, "grey": grey is not None})
     (pixels if grey is None else grey).tofile(sys.stdout.buffer)
 
 
-def _tell(facts: dict[str, Any]) -> None:
+def _write(facts: dict[str, Any]) -> None:
     sys.stdout.buffer.write(json.dumps(facts).encode() + b"\n")
     sys.stdout.buffer.flush()
 

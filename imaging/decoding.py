@@ -32,7 +32,7 @@ def examine(content: bytes, declared_type: str | None = None) -> Examined:
     """Look at a file without decoding it. Raises what `decode` raises before it decodes a pixel."""
     with refusing_what_fails("header"):
         if not content:
-            raise EmptyImage(f"The request has no image. Send one of {formats.listed()} as the body.")
+            raise EmptyImage(f"The request has no image. Send one of {formats.listed('or')} as the body.")
         known = formats.recognised(content, declared_type)
         if known is None:
             raise _not_read(content)

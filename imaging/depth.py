@@ -1,4 +1,4 @@
-"""How many bits of a PNG's or TIFF's values count, as far as the file says it; numbers of more than 16 bits as grey."""
+"""Which values of deep grey are black and white: by the bits that a PNG or TIFF says count, else by its values."""
 
 from __future__ import annotations
 
@@ -25,15 +25,15 @@ def white_of(image: Image.Image, content: bytes, brightest: int) -> int:
     As the file says, unless it says no more than that words have 16 bits: then by `pixels.bits_used`.
     """
     if isinstance(image, TiffImagePlugin.TiffImageFile):
-        word = image.tag_v2.get(tiff_tags.BITS, (16,))[0] - _is_format(image, SIGNED)
-        said = max(_said(image, tiff_tags.GREATEST_VALUE, tiff_tags.GREATEST_SAMPLE), default=0)
+        word = image.tag_v2.get(tiff_tags.BITS_PER_SAMPLE, (16,))[0] - _is_format(image, SIGNED)
+        stated = max(_tag_numbers(image, tiff_tags.MAX_SAMPLE_VALUE, tiff_tags.SMAX_SAMPLE_VALUE), default=0)
         full = (1 << word) - 1
         if word < 15:
             return int(full)
         if (
-            brightest <= said < full
+            brightest <= stated < full
         ):  # often the greatest value that there is, and not the greatest there may be
-            return int(said) if _is_all_ones(int(said)) else (1 << bits_used(int(said), word)) - 1
+            return int(stated) if _is_all_ones(int(stated)) else (1 << bits_used(int(stated), word)) - 1
         return (1 << bits_used(brightest, word)) - 1
     bits = _significant_bits(content)
     if bits is None or bits >= 16:
@@ -47,7 +47,7 @@ def deep_grey(image: Image.Image) -> npt.NDArray[np.uint8]:
 
     Integers from 0 on are narrowed by `pixels.bits_used`, others stretched from darkest to brightest.
     """
-    black, white = _ends(image)
+    black, white = _black_and_white(image)
     grey = np.zeros((image.height, image.width), np.uint8)
     for rows in few_rows(image.height, image.width):
         values = _strip(image, rows).astype(np.float64)
@@ -56,8 +56,8 @@ def deep_grey(image: Image.Image) -> npt.NDArray[np.uint8]:
     return grey
 
 
-def _ends(image: Image.Image) -> tuple[float, float]:
-    """What is black and what is white."""
+def _black_and_white(image: Image.Image) -> tuple[float, float]:
+    """The values that are shown black and white."""
     darkest, brightest = np.inf, -np.inf
     for rows in few_rows(image.height, image.width):
         values = _strip(image, rows)
@@ -66,7 +66,9 @@ def _ends(image: Image.Image) -> tuple[float, float]:
             darkest, brightest = min(darkest, float(finite.min())), max(brightest, float(finite.max()))
     if darkest > brightest:  # there is no number in it
         return 0, 1
-    smallest, largest = (_said(image, tag) for tag in (tiff_tags.LEAST_SAMPLE, tiff_tags.GREATEST_SAMPLE))
+    smallest, largest = (
+        _tag_numbers(image, tag) for tag in (tiff_tags.SMIN_SAMPLE_VALUE, tiff_tags.SMAX_SAMPLE_VALUE)
+    )
     if (
         smallest
         and largest
@@ -95,7 +97,7 @@ def _is_format(image: Image.Image, sample_format: int) -> bool:
     )
 
 
-def _said(image: Image.Image, *tags: int) -> list[float]:
+def _tag_numbers(image: Image.Image, *tags: int) -> list[float]:
     """The finite numbers of a TIFF's tags, each of which has one for each sample of a pixel, or one for all."""
     found: list[float] = []
     for tag in tags if isinstance(image, TiffImagePlugin.TiffImageFile) else ():

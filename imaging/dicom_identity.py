@@ -1,4 +1,4 @@
-"""Whose eye a DICOM file shows, when and by what it was taken; apart from decoding, which looks at nothing of the kind."""
+"""Whose eye a DICOM file shows, when and by which device it was taken. Decoding looks at none of this."""
 
 from __future__ import annotations
 
@@ -32,14 +32,14 @@ DATE = re.compile(r"([0-9]{4})[.-]?([0-9]{2})?[.-]?([0-9]{2})?")
 WRITTEN_DATE = re.compile(r"([0-9]{4})(?:-([0-9]{2})(?:-([0-9]{2}))?)?")
 FIRST_YEAR = 1970
 """Devices without a clock write 1900 or 1; pictures that are as old as this were not taken digitally."""
-LONGEST_NUMBER = 64
-"""Letters, by the standard; what is longer is no number."""
+MAX_NUMBER_LETTERS = 64
+"""By the standard (PS3.5, LO); what is longer is no number."""
 DEVICES = Path(__file__).with_name("devices.json")
 """Makers by their names for people, with what to look for in a file's words for them (lower case), and so their models."""
-NOBODY = frozenset(
+PLACEHOLDERS = frozenset(
     {"0", "anon", "anonymised", "anonymized", "anonymous", "n/a", "na", "no id", "none", "test", "unknown"}
 )
-"""Numbers that many files share whose patients have none."""
+"""What files have in place of a patient's number."""
 
 
 @dataclass(frozen=True)
@@ -61,7 +61,7 @@ class Identity:
 def identity(header: Any) -> Identity:
     """What a DICOM file says of eye, patient, date and device, by its `dicom.header`. What can't be read isn't said."""
     patient = _text(header, "PatientID")
-    if patient.casefold() in NOBODY or len(patient) > LONGEST_NUMBER:
+    if patient.casefold() in PLACEHOLDERS or len(patient) > MAX_NUMBER_LETTERS:
         patient = ""
     issuer = _text(header, "IssuerOfPatientID") if patient else ""
     return Identity(_eye(header), patient, issuer, _acquired(header), _device(header))
@@ -88,12 +88,14 @@ def _eye(header: Any) -> str:
 
 
 def _device(header: Any) -> str:
-    """Of makers and models that are known; the maker alone where the model is not."""
-    made_by, called = (_text(header, name).casefold() for name in ("Manufacturer", "ManufacturerModelName"))
+    """The maker and model by their names in devices.json; the maker alone where the model is not known."""
+    manufacturer, model_name = (
+        _text(header, name).casefold() for name in ("Manufacturer", "ManufacturerModelName")
+    )
     for known in _devices():
-        if any(word in made_by for word in known["written"]):
+        if any(word in manufacturer for word in known["written"]):
             models = known["models"].items()
-            model = next((name for name, words in models if any(word in called for word in words)), "")
+            model = next((name for name, words in models if any(word in model_name for word in words)), "")
             return f"{known['maker']} {model}".strip()
     return ""
 
@@ -105,7 +107,7 @@ def _devices() -> list[dict[str, Any]]:
 
 
 def _acquired(header: Any) -> str:
-    """By the first date that can be one."""
+    """The first of the file's dates that can be one, "" without any."""
     frames = [
         _text(frame, "FrameAcquisitionDateTime") for frame in _in_groups(header, "FrameContentSequence")
     ]

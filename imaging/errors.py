@@ -21,49 +21,59 @@ class ImageError(CodedError):
 
 
 class EmptyImage(ImageError):
+    """No bytes where a file should be."""
+
     code = "empty_image"
 
 
 class TruncatedImage(ImageError):
+    """A file that ends before its picture does."""
+
     code = "truncated_image"
 
 
 class UnsupportedImage(ImageError):
+    """A file of a kind that is not read."""
+
     code = "unsupported_image"
     status = 415
 
 
 class ImageTooLarge(ImageError):
+    """More pixels than are read, or more memory to decode them than one file gets."""
+
     code = "image_too_large"
     status = 413
 
 
 class ImageTooSmall(ImageError):
+    """Too few pixels to show anything."""
+
     code = "image_too_small"
     status = 422
 
 
 class SeveralImages(ImageError):
-    """Pages of a TIFF, frames of an animation or of a DICOM volume: none of them stands for the others."""
+    """A file of several pictures (pages, frames, slices), of which none stands for the others."""
 
     code = "several_images"
     status = 422
 
     @classmethod
     def in_file(cls, name: str) -> SeveralImages:
-        """For a file of the format of that name."""
+        """The error for a file of the format of that name."""
         return cls(f"The {name} file holds several images. Send each B-scan as a file of its own.")
 
 
 class ImageTooComplex(ImageError):
-    """A file whose decoding would take work out of proportion to its picture: scans, strips, nested items."""
+    """A file that takes work out of proportion to its picture: too many scans, strips or nested items."""
 
     code = "image_too_complex"
     status = 422
 
 
 class Busy(CodedError):
-    """There is no room at the moment; the same request may succeed later."""
+    """No time or memory is free at the moment. The same request may succeed later."""
 
     code = "busy"
     status = 503

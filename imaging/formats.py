@@ -9,10 +9,10 @@ from __future__ import annotations
 from imaging.apart import PROCESSOR_S
 from imaging.readers import bmp, dicom, jpeg, png, tiff, webp
 from imaging.reading import Format
-from imaging.structure.bmp import MOST_RUN_LENGTH_BYTES
-from imaging.structure.jpeg import MOST_SCANS, MOST_SEGMENTS
-from imaging.structure.png import MOST_CHUNKS
-from imaging.structure.tiff import MOST_DIRECTORIES, MOST_VALUES
+from imaging.structure.bmp import MAX_RUN_LENGTH_BYTES
+from imaging.structure.jpeg import MAX_SCANS, MAX_SEGMENTS
+from imaging.structure.png import MAX_CHUNKS
+from imaging.structure.tiff import MAX_DIRECTORIES, MAX_VALUES
 
 FORMATS = (
     Format(
@@ -22,7 +22,7 @@ FORMATS = (
         reader=png.examine,
         signatures=((0, b"\x89PNG\r\n\x1a\n"),),
         is_complete=png.is_complete,
-        limits=f"{MOST_CHUNKS:,} chunks",
+        limits=f"{MAX_CHUNKS:,} chunks",
     ),
     Format(
         name="JPEG",
@@ -31,7 +31,7 @@ FORMATS = (
         reader=jpeg.examine,
         signatures=((0, b"\xff\xd8\xff"),),
         is_complete=jpeg.is_complete,
-        limits=f"{MOST_SCANS} scans, {MOST_SEGMENTS:,} segments",
+        limits=f"{MAX_SCANS} scans, {MAX_SEGMENTS:,} segments",
         kinds="no arithmetic coding (415)",
     ),
     Format(
@@ -41,7 +41,7 @@ FORMATS = (
         reader=tiff.examine,
         signatures=((0, b"II*\0"), (0, b"MM\0*"), (0, b"II+\0"), (0, b"MM\0+")),
         is_complete=tiff.is_complete,
-        limits=f"{MOST_DIRECTORIES} directories, {MOST_VALUES:,} strips or tiles, tiles not far larger than the picture",
+        limits=f"{MAX_DIRECTORIES} directories, {MAX_VALUES:,} strips or tiles, tiles not far larger than the picture",
         kinds="BigTIFF too; without compression, LZW, Deflate, PackBits, fax, JPEG",
     ),
     Format(
@@ -51,7 +51,7 @@ FORMATS = (
         reader=bmp.examine,
         resembles=bmp.resembles,
         is_complete=bmp.is_complete,
-        limits=f"{MOST_RUN_LENGTH_BYTES // 2**20} MiB with run lengths",
+        limits=f"{MAX_RUN_LENGTH_BYTES // 2**20} MiB with run lengths",
     ),
     Format(
         name="WebP",

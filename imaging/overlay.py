@@ -50,10 +50,10 @@ def encode_overlay(drawn: Rgb, overlay_format: str) -> tuple[bytes, str]:
     """The picture's bytes and media type: PNG or JPEG as asked for, JPEG when it is large."""
     if overlay_format == "png" and drawn.shape[0] * drawn.shape[1] <= MAX_PNG_PIXELS:
         return encode_png(drawn), MEDIA_TYPES["png"]
-    backwards = cv2.cvtColor(drawn, cv2.COLOR_RGB2BGR)
+    bgr = cv2.cvtColor(drawn, cv2.COLOR_RGB2BGR)
     encoded = b""
     for quality in JPEG_QUALITIES:
-        encoded = _encode_jpeg(backwards, quality)
+        encoded = _encode_jpeg(bgr, quality)
         if len(encoded) <= MAX_OVERLAY_BYTES:
             break
     return encoded, MEDIA_TYPES["jpeg"]
@@ -64,9 +64,9 @@ def encode_heat(heat: Heat) -> bytes:
     return encode_png(heat)
 
 
-def _encode_jpeg(backwards: npt.NDArray[Any], quality: int) -> bytes:
-    """Pixels whose channels are blue, green, red, as OpenCV wants them."""
-    done, encoded = cv2.imencode(".jpg", backwards, (cv2.IMWRITE_JPEG_QUALITY, quality))
+def _encode_jpeg(bgr: npt.NDArray[Any], quality: int) -> bytes:
+    """`bgr`: channels in the order blue, green, red, as OpenCV takes them."""
+    done, encoded = cv2.imencode(".jpg", bgr, (cv2.IMWRITE_JPEG_QUALITY, quality))
     if not done:
-        raise RuntimeError(f"OpenCV can't encode a picture of shape {backwards.shape} as JPEG")
+        raise RuntimeError(f"OpenCV can't encode a picture of shape {bgr.shape} as JPEG")
     return bytes(encoded)

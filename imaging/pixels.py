@@ -1,4 +1,4 @@
-"""What holds for the pixels of every image, whatever its file format: how many there may be, how deep grey becomes."""
+"""What holds for the pixels of every file format: how many there may be, and how deep grey becomes 8 bits."""
 
 from __future__ import annotations
 
@@ -18,11 +18,12 @@ MAX_PIXELS = 40_000_000
 MAX_SIDE = 65_500
 """No JPEG can be longer (libjpeg's JPEG_MAX_DIMENSION), and an overlay may have to be one."""
 MIN_SIDE = 32
-MOST_MEMORY_BYTES = 8 * MAX_PIXELS
+MAX_MEMORY_BYTES = 8 * MAX_PIXELS
 """What decoding one file may take: forty megapixels of colour are 280 MB at once as Pillow and NumPy keep them."""
 ROWS_AT_ONCE = 256
 """Large pictures are converted in strips: what is made on the way would take several times their memory at once."""
 FEW_PIXELS = 2**17
+"""The same where every step makes arrays of 64-bit numbers."""
 GREY_DEPTHS = (8, 10, 12, 14)
 """Bits per pixel that devices record in 16-bit files, when not all of them."""
 
@@ -61,20 +62,20 @@ def check_size(width: int, height: int) -> None:
 
 def check_memory(needed_bytes: float, file_format: str) -> None:
     """Refuse a file whose decoder would need more memory than one file gets. Raises ImageTooLarge."""
-    if needed_bytes > MOST_MEMORY_BYTES:
+    if needed_bytes > MAX_MEMORY_BYTES:
         raise ImageTooLarge(
             f"Decoding this {file_format} file would take {needed_bytes / 1e6:.0f} MB of memory; "
-            f"up to {MOST_MEMORY_BYTES / 1e6:.0f} are given. Save it in 8 bits as PNG or baseline JPEG, or make it smaller."
+            f"up to {MAX_MEMORY_BYTES / 1e6:.0f} are given. Save it in 8 bits as PNG or baseline JPEG, or make it smaller."
         )
 
 
 def strips(height: int) -> Iterator[slice]:
-    """The rows of a picture, some at a time."""
+    """The rows of a picture in strips of `ROWS_AT_ONCE`."""
     return (slice(top, min(top + ROWS_AT_ONCE, height)) for top in range(0, height, ROWS_AT_ONCE))
 
 
 def few_rows(height: int, width: int) -> Iterator[slice]:
-    """The same, so few at a time that it matters little what is made of each pixel on the way."""
+    """The rows of a picture in strips of some `FEW_PIXELS`, for steps that take much memory for each pixel."""
     at_once = max(1, FEW_PIXELS // width)
     return (slice(top, min(top + at_once, height)) for top in range(0, height, at_once))
 

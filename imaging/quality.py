@@ -1,4 +1,4 @@
-"""Whether an image is fit to be judged: it should look like an OCT B-scan and show something.
+"""Whether an image is fit to be read: it should look like an OCT B-scan and show something.
 
 The measures are simple on purpose. Their limits were set against 2,900 B-scans of OCTDL and Kermany et al. (beside
 each limit stands the most extreme value among them), so that hardly any real scan is refused.
@@ -36,7 +36,7 @@ EDGE_BLUR = 3.0
 
 
 class Quality(TypedDict):
-    """Whether the image is fit to be judged, and if not, why, as sentences."""
+    """Whether the image is fit to be read, and the reasons if not, as sentences."""
 
     acceptable: bool
     reasons: list[str]
@@ -62,7 +62,7 @@ def _reasons(pixels: Rgb) -> Iterator[str]:
     if white < DARKEST_WHITE:
         yield "The image is too dark."
     if median > BRIGHTEST_MEDIAN:
-        yield "The image is mostly bright; in an OCT B-scan the ground is dark."
+        yield "The image is mostly bright; the background of an OCT B-scan is dark."
     if white - black < MIN_CONTRAST:
         yield "The image has too little contrast."
         return

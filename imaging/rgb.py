@@ -1,4 +1,4 @@
-"""From an opened Pillow image to RGB pixels, set upright; what Pillow gets wrong is refused."""
+"""From an image that Pillow has opened to RGB pixels, upright. What Pillow gets wrong is refused."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image, TiffImagePlugin
 
-from imaging.depth import deep_grey, white_of
+from imaging.depth import SIGNED, deep_grey, white_of
 from imaging.errors import UnsupportedImage
 from imaging.pixels import Rgb, grey_to_rgb, strips, to_8_bit
 from imaging.structure import tiff_tags
@@ -18,11 +18,12 @@ SIXTEEN_BIT_GREY = ("I;16", "I;16B", "I;16L", "I;16N")
 METADATA_ERRORS = (SyntaxError, ValueError, TypeError, LookupError, OSError, EOFError, struct.error)
 """What Pillow raises when tags or EXIF data don't make sense."""
 PNG_BIT_DEPTH_AT = 24
-DARKEST_DEEP_COLOUR = 64
+"""Byte of a PNG at which its header has the bits of a sample."""
+MIN_BRIGHTEST = 64
+"""Of the upper 8 bits of 16-bit colour: where none is as bright, its upper bits are unused."""
 # Values of TIFF tags.
 MIN_IS_WHITE = 0
 SEPARATE_PLANES = 2
-SIGNED = 2
 for order, white, bits, mode, stored in (
     (b"MM", MIN_IS_WHITE, 16, "I;16B", "I;16B"),
     (b"MM", MIN_IS_WHITE, 12, "I;16", "I;12"),
@@ -113,7 +114,10 @@ def _on_black(strip: Image.Image) -> Rgb:
 def _refuse_misread(image: TiffImagePlugin.TiffImageFile) -> None:
     """Refuse the kinds of TIFF that Pillow opens but gets wrong."""
     tags = image.tag_v2
-    if 16 in tags.get(tiff_tags.BITS, ()) and tags.get(tiff_tags.PLANES) == SEPARATE_PLANES:
+    if (
+        16 in tags.get(tiff_tags.BITS_PER_SAMPLE, ())
+        and tags.get(tiff_tags.PLANAR_CONFIGURATION) == SEPARATE_PLANES
+    ):
         raise UnsupportedImage("16-bit TIFF files with separate colour planes are not read.")
     if image.mode == "L" and SIGNED in tags.get(tiff_tags.SAMPLE_FORMAT, ()):
         raise UnsupportedImage("TIFF files with signed 8-bit values are not read.")
@@ -123,7 +127,7 @@ def _is_signed_16_bit(image: Image.Image) -> bool:
     return (
         image.mode == "I"
         and isinstance(image, TiffImagePlugin.TiffImageFile)
-        and image.tag_v2.get(tiff_tags.BITS) == (16,)
+        and image.tag_v2.get(tiff_tags.BITS_PER_SAMPLE) == (16,)
     )
 
 
@@ -150,8 +154,10 @@ def _check_deep_colour(image: Image.Image, content: bytes, pixels: Rgb) -> None:
     if image.format == "PNG":
         deep = content[PNG_BIT_DEPTH_AT] == 16
     else:
-        deep = isinstance(image, TiffImagePlugin.TiffImageFile) and 16 in image.tag_v2.get(tiff_tags.BITS, ())
-    if deep and pixels.max() < DARKEST_DEEP_COLOUR:
+        deep = isinstance(image, TiffImagePlugin.TiffImageFile) and 16 in image.tag_v2.get(
+            tiff_tags.BITS_PER_SAMPLE, ()
+        )
+    if deep and pixels.max() < MIN_BRIGHTEST:
         raise UnsupportedImage(
             "The 16-bit colour image leaves its upper bits unused; export it in 8 bits or as grey."
         )

@@ -14,12 +14,12 @@ from pydicom.multival import MultiValue
 
 from imaging.errors import ImageError, ImageTooComplex
 
-MOST_BYTES = 2**18
+MAX_BYTES = 2**18
 """Of an element, or of a sequence that is looked into: a table of 65,536 values takes half."""
-MOST_ITEMS = 1_000
+MAX_ITEMS = 1_000
 ITEMS = (b"\xfe\xff\x00\xe0", b"\xff\xfe\xe0\x00")
 """How an item of a sequence begins, in either byte order."""
-GREATEST = 1e15
+MAX_NUMBER = 1e15
 """Of numbers that are computed with: far beyond what a device measures, far below where floats end."""
 SHARED, PER_FRAME = "SharedFunctionalGroupsSequence", "PerFrameFunctionalGroupsSequence"
 MACROS = ("FrameVOILUTSequence", "PixelValueTransformationSequence", "PixelMeasuresSequence")
@@ -38,7 +38,7 @@ UNREADABLE = (
 """What pydicom raises for content that is not what it should be."""
 INTEGERS = ("US", "SS", "US or SS")
 
-MOST_QUOTED = 64
+MAX_QUOTED = 64
 """Letters; no name that the standard knows is longer."""
 
 Found = TypeVar("Found")
@@ -73,7 +73,7 @@ def sequence(data: Any, name: str) -> list[Any]:
             return []
         raw = data.get_item(name, keep_deferred=True)
         value = raw.value if isinstance(raw.value, bytes) else b""
-        if len(value) > MOST_BYTES or max(value.count(item) for item in ITEMS) > MOST_ITEMS:
+        if len(value) > MAX_BYTES or max(value.count(item) for item in ITEMS) > MAX_ITEMS:
             raise ImageTooComplex("The DICOM file has a sequence of too many items.")
         found = data[name].value
         return list(found) if isinstance(found, pydicom.Sequence) else []
@@ -92,7 +92,7 @@ def values(data: Any, name: str) -> list[Any]:
         return []
     raw = data.get_item(name, keep_deferred=True)
     content = raw.value if isinstance(raw.value, bytes) else b""
-    if len(content) > MOST_BYTES:
+    if len(content) > MAX_BYTES:
         raise ImageTooComplex(f"The DICOM file has too many values for its {title(name)}.")
     try:
         value = data[name].value
@@ -137,10 +137,10 @@ def text(data: Any, name: str) -> str:
 
 def quoted(name: str) -> str:
     """What a file calls something, fit to be said in a sentence."""
-    return name[:MOST_QUOTED] if name.isascii() and name.isprintable() else "of an unreadable name"
+    return name[:MAX_QUOTED] if name.isascii() and name.isprintable() else "of an unreadable name"
 
 
-def whole(data: Any, name: str, least: int = 1, most: float = GREATEST) -> int | None:
+def whole(data: Any, name: str, least: int = 1, most: float = MAX_NUMBER) -> int | None:
     """An element's one whole number from `least` to `most`; None where it is missing or can't be used."""
     found = number(data, name)
     return int(found) if found is not None and found == int(found) and least <= found <= most else None
@@ -164,4 +164,4 @@ def _as_number(value: Any) -> float | None:
         found = float(value.replace(",", ".") if isinstance(value, str) else value)
     except (TypeError, ValueError, OverflowError):
         return None
-    return found if abs(found) <= GREATEST else None
+    return found if abs(found) <= MAX_NUMBER else None

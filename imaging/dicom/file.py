@@ -22,7 +22,7 @@ pydicom.config.settings.reading_validation_mode = pydicom.config.IGNORE
 
 FILE_META_BYTES = 4096
 """The file meta information, which names the transfer syntax, lies within these first bytes."""
-MOST_READS = 20_000
+MAX_READS = 20_000
 """pydicom reads one to three times for each element and item; a B-scan's file has some hundred of them."""
 MAGIC = b"DICM"
 UNDEFINED_LENGTH = 0xFFFFFFFF
@@ -38,7 +38,7 @@ byte comes first."""
 class _Counted(io.BytesIO):
     """A file that may be read from so many times: pydicom does so for each element and item, however deep."""
 
-    reads_left = MOST_READS
+    reads_left = MAX_READS
 
     def read(self, size: int | None = -1, /) -> bytes:
         self.reads_left -= 1

@@ -88,13 +88,15 @@ def to_grey(data: Any, values: Numbers, as_stored: Range) -> Stage:
     Of tables, rescales and windows those that would leave nothing to be seen of different values are as good as
     absent. Without any, `as_stored` says what is black and white. Raises ImageTooComplex, ImageError.
     """
-    modality = first(data, lambda place: _telling(_modalities(place, values), values))
+    modality = first(data, lambda place: _first_distinguishing(_modalities(place, values), values))
     measured = values if modality is None else modality(values)
-    shown = first(data, lambda place: _telling(_windows_and_tables(place, measured), measured, rounded))
+    shown = first(
+        data, lambda place: _first_distinguishing(_windows_and_tables(place, measured), measured, rounded)
+    )
     if shown is None and isinstance(modality, Table):
         shown = Range(0, modality.white)
     elif shown is None:  # a rescale says how to read values, and only by a negative slope how they look
-        shown = Range(as_stored.white, as_stored.black) if _is_falling(modality) else as_stored
+        shown = Range(as_stored.white, as_stored.black) if _is_inverting(modality) else as_stored
         modality = None
     return partial(_shown, modality, shown)
 
@@ -141,12 +143,12 @@ def _window(center: float, width: float, function: str) -> Stage:
     return Range(center - 0.5 - (width - 1) / 2, center - 0.5 + (width - 1) / 2)
 
 
-def _telling(stages: Iterator[Stage], values: Numbers, seen: Stage = np.asarray) -> Stage | None:
+def _first_distinguishing(stages: Iterator[Stage], values: Numbers, seen: Stage = np.asarray) -> Stage | None:
     """The first of the stages after which different values are still `seen` as different."""
     if values.min() == values.max():
         return next(stages, None)
     return next((stage for stage in stages if np.ptp(seen(stage(values))) > 0), None)
 
 
-def _is_falling(modality: Stage | None) -> bool:
+def _is_inverting(modality: Stage | None) -> bool:
     return isinstance(modality, Rescale) and modality.slope < 0

@@ -20,9 +20,9 @@ from imaging.pixels import Rgb, bits_used, few_rows, grey_to_rgb, looked_up
 Plane = npt.NDArray[Any]
 """Words (rows, columns)."""
 TABLE_BYTES = 2
-"""Of words so small that a table of all of them costs less than what it saves."""
+"""Up to this size of a word a table of all words costs less than it saves."""
 SAMPLE = 256
-"""Of each few rows of larger ones so many are looked at."""
+"""Of larger words, so many of each few rows are looked at."""
 
 
 def pixels(data: Any, layout: Layout) -> Rgb:
@@ -50,11 +50,11 @@ def _grey(stored: Plane, data: Any, layout: Layout) -> npt.NDArray[np.uint8]:
     shown = to_grey(data, values, _as_stored(layout, bits, values))
     inverted = layout.photometric == INVERTED
 
-    def look(some: Numbers) -> npt.NDArray[np.uint8]:
+    def show(some: Numbers) -> npt.NDArray[np.uint8]:
         grey = shown(to_values(some))
         return np.where(_is_used(some, padding), 255 - grey if inverted else grey, np.uint8(0))
 
-    return _by_look(stored, look)
+    return _mapped(stored, show)
 
 
 def _by_palette(stored: Plane, data: Any, layout: Layout) -> Rgb:
@@ -85,7 +85,7 @@ def _colour(stored: Numbers, photometric: str, layout: Layout) -> Rgb:
     bits = _bits(layout, said, int(values.max()))
     made = np.empty(stored.shape, np.uint8)
     for channel, plane in enumerate(planes):
-        made[:, :, channel] = _by_look(plane, lambda some: _upper_8_bits(to_values(some), bits))
+        made[:, :, channel] = _mapped(plane, lambda some: _upper_8_bits(to_values(some), bits))
     if photometric != RGB:
         for rows in few_rows(layout.height, layout.width):
             made[rows] = convert_color_space(made[rows], YBR, RGB)
@@ -138,7 +138,7 @@ def _is_used(some: Numbers, padding: tuple[float, float] | None) -> npt.NDArray[
 
 
 def _used(stored: Plane, padding: tuple[float, float] | None = None) -> Numbers:
-    """Words that are part of the picture: each that there is, or, where they are large, a sample and both ends."""
+    """The words of the picture, each once; where words are large, a sample of them with the least and the greatest."""
     if _is_small(stored):
         domain, first_word = _domain(stored), int(np.iinfo(stored.dtype).min)
         there = np.zeros(len(domain), np.bool_)
@@ -157,13 +157,13 @@ def _sample(strip: Plane, padding: tuple[float, float] | None) -> Numbers:
     )
 
 
-def _by_look(stored: Plane, look: Callable[[Numbers], npt.NDArray[np.uint8]]) -> npt.NDArray[np.uint8]:
-    """Each word as it looks, found out once for each that there may be when those are not too many."""
+def _mapped(stored: Plane, show: Callable[[Numbers], npt.NDArray[np.uint8]]) -> npt.NDArray[np.uint8]:
+    """Each word as `show` shows it. Where words are small, all that there may be are shown once and looked up."""
     if _is_small(stored):
-        return looked_up(stored, look(_domain(stored)), int(np.iinfo(stored.dtype).min))
+        return looked_up(stored, show(_domain(stored)), int(np.iinfo(stored.dtype).min))
     made = np.empty(stored.shape, np.uint8)
     for rows in few_rows(*stored.shape):
-        made[rows] = look(stored[rows])
+        made[rows] = show(stored[rows])
     return made
 
 

@@ -13,7 +13,7 @@ from imaging.pixels import bits_used
 
 Numbers = npt.NDArray[Any]
 
-MOST_ENTRIES = 2**16
+MAX_ENTRIES = 2**16
 COLOURS = ("Red", "Green", "Blue")
 DISCRETE, LINEAR, INDIRECT = 0, 1, 2
 """Kinds of the segments that a palette may be kept in: entries, a line to an entry, and segments that came before."""
@@ -72,8 +72,8 @@ def _described(place: Any, descriptor: str, name: str, least: float) -> tuple[in
     said = numbers(place, descriptor)
     if len(said) != 3 or said[0] is None or said[1] is None:
         return None
-    count = int(said[0]) % MOST_ENTRIES or MOST_ENTRIES
-    first = int(said[1]) - (MOST_ENTRIES if said[1] >= MOST_ENTRIES // 2 and least < 0 else 0)
+    count = int(said[0]) % MAX_ENTRIES or MAX_ENTRIES
+    first = int(said[1]) - (MAX_ENTRIES if said[1] >= MAX_ENTRIES // 2 and least < 0 else 0)
     bits = int(said[2]) if said[2] is not None and 1 <= said[2] <= 16 else 16
     if name.startswith("Segmented"):
         entries = _expanded(_segments(place, name, bits), count, bits)
@@ -117,7 +117,7 @@ def _expanded(segments: list[int], count: int, bits: int) -> Numbers | None:
     """The first `count` entries that segments stand for (DICOM PS3.3, C.7.9.2); None where they don't make sense."""
     expansion = _Expansion(segments, count, 1 if bits <= 8 else 2)
     try:
-        expansion.follow(0, MOST_ENTRIES)
+        expansion.follow(0, MAX_ENTRIES)
     except (IndexError, ValueError):
         return None
     return np.array(expansion.made[:count], np.uint16) if len(expansion.made) >= count else None
@@ -131,7 +131,7 @@ class _Expansion:
         self._segments = segments
         self._count = count
         self._unit = unit
-        self._steps_left = MOST_ENTRIES
+        self._steps_left = MAX_ENTRIES
 
     def follow(self, at: int, most: int, is_repeated: bool = False) -> None:
         """Make the entries of up to `most` segments from a place on.

@@ -14,7 +14,7 @@ HEADER_SIZES = (12, 16, 40, 52, 56, 64, 108, 124)
 
 def examine(content: bytes, known: Format) -> Examined:
     """Look at a BMP file. Raises ImageTooComplex, or as `pillow.examine` does."""
-    return pillow.examine(bmp.alone(content), known)
+    return pillow.examine(bmp.cleaned(content), known)
 
 
 def resembles(content: bytes) -> bool:

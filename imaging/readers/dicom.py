@@ -13,7 +13,7 @@ MAGIC = b"DICM"
 FIRST_GROUPS = (0x0002, 0x0008)
 TEXTS = (b"UL", b"CS", b"UI", b"OB", b"DA", b"TM", b"DT", b"SH", b"LO", b"ST")
 """Kinds of values that a DICOM file without preamble may begin with, where it names them (PS3.5, 7.1)."""
-LONGEST_FIRST = 1024
+MAX_FIRST_BYTES = 1024
 """Bytes of such a value where it does not."""
 
 
@@ -46,6 +46,6 @@ def resembles(content: bytes) -> bool:
         return False
     for order in "<>":
         group, _, length = struct.unpack_from(f"{order}HHI", content)
-        if group in FIRST_GROUPS and (content[4:6] in TEXTS or 0 < length <= LONGEST_FIRST):
+        if group in FIRST_GROUPS and (content[4:6] in TEXTS or 0 < length <= MAX_FIRST_BYTES):
             return True
     return False

@@ -9,7 +9,7 @@ from imaging.structure import jpeg
 
 def examine(content: bytes, known: Format) -> Examined:
     """Look at a JPEG file. Raises SeveralImages, ImageTooComplex, UnsupportedImage, or as `pillow.examine` does."""
-    found = jpeg.alone(content)
+    found = jpeg.cleaned(content)
     return pillow.examine(found.content, known, extra_bytes=lambda image: found.coefficient_bytes)
 
 

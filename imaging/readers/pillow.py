@@ -58,8 +58,8 @@ def kept_bytes(image: Image.Image) -> int:
 def opened(content: bytes, known: Format) -> Image.Image:
     """A file with its header read. Raises ImageTooLarge, UnsupportedImage or TruncatedImage."""
     try:
-        # Pillow names all its formats in capitals.
-        return Image.open(io.BytesIO(content), formats=[known.name.upper()])
+        # Pillow names all its formats in capitals, without spaces.
+        return Image.open(io.BytesIO(content), formats=[known.name.upper().replace(" ", "")])
     except Image.DecompressionBombError as error:
         raise ImageTooLarge(f"The {known.name} image is too large to be read.") from error
     except Exception as error:  # Pillow's plugins raise all kinds on headers that make no sense.

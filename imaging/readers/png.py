@@ -16,7 +16,7 @@ END = b"IEND\xaeB`\x82"
 
 def examine(content: bytes, known: Format) -> Examined:
     """Look at a PNG file. Raises SeveralImages for an animation, ImageTooComplex, or as `pillow.examine` does."""
-    return pillow.examine(png.alone(content), known, read=_read)
+    return pillow.examine(png.cleaned(content), known, read=_read)
 
 
 def is_complete(content: bytes) -> bool:

@@ -12,8 +12,8 @@ from imaging.structure import tiff_picture, tiff_tags
 
 
 def examine(content: bytes, known: Format) -> Examined:
-    """Look at a TIFF file. Raises what `tiff_picture.alone` raises, or as `pillow.examine` does."""
-    return pillow.examine(tiff_picture.alone(content), known, extra_bytes=_extra_bytes)
+    """Look at a TIFF file. Raises what `tiff_picture.cleaned` raises, or as `pillow.examine` does."""
+    return pillow.examine(tiff_picture.cleaned(content), known, extra_bytes=_extra_bytes)
 
 
 def is_complete(content: bytes) -> bool:
@@ -35,8 +35,8 @@ def _extra_bytes(image: Image.Image) -> float:
     tags = image.tag_v2
     # libtiff decodes a strip or tile as a whole.
     rows = min(tags.get(tiff_tags.ROWS_PER_STRIP, image.height), image.height)
-    pixels = tags.get(tiff_tags.TILE_WIDTH, image.width) * tags.get(tiff_tags.TILE_HEIGHT, rows)
-    bits = max(tags.get(tiff_tags.BITS, (1,))) * tags.get(tiff_tags.SAMPLES, 1)
+    pixels = tags.get(tiff_tags.TILE_WIDTH, image.width) * tags.get(tiff_tags.TILE_LENGTH, rows)
+    bits = max(tags.get(tiff_tags.BITS_PER_SAMPLE, (1,))) * tags.get(tiff_tags.SAMPLES_PER_PIXEL, 1)
     piece = float(pixels * bits / 8 / (image.width * image.height))
     # Pillow turns the picture by itself, with a copy.
     is_turned = tags.get(tiff_tags.ORIENTATION, 1) != 1

@@ -8,22 +8,22 @@ from imaging.errors import ImageTooComplex
 
 HEADER_AT, PIXELS_AT, BITS_AT, COMPRESSION_AT, COLOURS_AT = 14, 10, 28, 30, 46
 HEADER_SIZES = range(40, 125)
-"""With the fields at these places, and four bytes an entry of the palette."""
+"""Those with the fields at these offsets, and four bytes an entry of the palette."""
 RUN_LENGTHS = (1, 2)
-MOST_RUN_LENGTH_BYTES = 2**20
+MAX_RUN_LENGTH_BYTES = 2**20
 """Pillow decodes these in Python, half a second for so many."""
 
 
-def alone(content: bytes) -> bytes:
+def cleaned(content: bytes) -> bytes:
     """The file in a form that Pillow reads right. Raises ImageTooComplex for a large one with run-length compression.
 
     A palette of black and white alone, or of nothing but its own numbers, counts as no palette for Pillow, which
     then takes 8 or 4 bits a pixel for 1 or 8. Such a palette gets more entries, which no pixel names.
     """
     compression = int.from_bytes(content[COMPRESSION_AT : COMPRESSION_AT + 4], "little")
-    if compression in RUN_LENGTHS and len(content) > MOST_RUN_LENGTH_BYTES:
+    if compression in RUN_LENGTHS and len(content) > MAX_RUN_LENGTH_BYTES:
         raise ImageTooComplex(
-            f"BMP files with run-length compression are read up to {MOST_RUN_LENGTH_BYTES // 2**20} MiB. "
+            f"BMP files with run-length compression are read up to {MAX_RUN_LENGTH_BYTES // 2**20} MiB. "
             "Save it uncompressed, or as PNG."
         )
     header_bytes = int.from_bytes(content[HEADER_AT : HEADER_AT + 4], "little")

@@ -8,11 +8,11 @@ from dataclasses import dataclass
 from imaging.errors import ImageTooComplex, UnsupportedImage
 from imaging.structure import mpo
 
-MOST_SCANS = 32
+MAX_SCANS = 32
 """Encoders make up to 20. Each goes over the whole picture: 32 of them over 40 megapixels take a second."""
-MOST_SEGMENTS = 2_000
+MAX_SEGMENTS = 2_000
 """They are stepped through in Python; profiles and metadata that fill 32 MiB are 512."""
-MOST_STRAY_BYTES = 2**16
+MAX_STRAY_BYTES = 2**16
 """Between segments, where Pillow skips them one by one in Python, and as filling anywhere."""
 WINDOW = 2**16
 """Bytes that are searched for a marker at once."""
@@ -21,7 +21,7 @@ FILLING_SHARE = 4
 
 FILLING = b"\xff"
 END, SCAN, EXIF, COMMENT = 0xD9, 0xDA, 0xE1, 0xFE
-JFIF_BYTES, ADOBE_BYTES, LEAST_EXIF_BYTES = 14, 12, 14
+JFIF_BYTES, ADOBE_BYTES, MIN_EXIF_BYTES = 14, 12, 14
 """Of segments that say something; libjpeg takes no notice of shorter ones of its own."""
 EXIF_NAME = b"Exif\0\0"
 WITHOUT_LENGTH = {0x01, 0xC8, *range(0xD0, SCAN), *range(0xF0, 0xFE)}
@@ -37,7 +37,7 @@ _AFTER_SCAN = re.compile(rb"\xff[\x01-\xcf\xd8-\xfe]")
 
 
 @dataclass(frozen=True)
-class Alone:
+class Cleaned:
     """A JPEG without what says nothing about its pixels, and what decoding it takes."""
 
     content: bytes
@@ -45,8 +45,8 @@ class Alone:
     """Bytes a pixel that a decoder keeps until it has read all scans; none where there is one alone."""
 
 
-def alone(content: bytes) -> Alone:
-    """A JPEG file of nothing but its picture: profiles, comments and data of programs are dropped unread.
+def cleaned(content: bytes) -> Cleaned:
+    """A JPEG file of nothing but its picture; profiles, comments and application data are dropped unread.
 
     Raises ImageTooComplex for too many scans or segments, SeveralImages for pictures of equal rank, UnsupportedImage
     for arithmetic coding.
@@ -85,7 +85,7 @@ def alone(content: bytes) -> Alone:
     _check(scans, segments, stray)
     if frame >= FIRST_ARITHMETIC:
         raise UnsupportedImage("JPEG files with arithmetic coding are not read; save it as a usual one.")
-    return Alone(
+    return Cleaned(
         b"".join((content[:2], *kept, content[kept_to:])) if kept else content,
         COEFFICIENT_BYTES * samples if frame in PROGRESSIVE or scans > 1 else 0.0,
     )
@@ -97,21 +97,21 @@ def _is_of_use(kind: int, begin: bytes, has_exif: bool) -> bool:
         case 0xE0:
             return begin.startswith(b"JFIF\0") and len(begin) == JFIF_BYTES
         case 0xE1:
-            return begin.startswith(EXIF_NAME) and len(begin) == LEAST_EXIF_BYTES and not has_exif
+            return begin.startswith(EXIF_NAME) and len(begin) == MIN_EXIF_BYTES and not has_exif
         case 0xEE:
             return begin.startswith(b"Adobe") and len(begin) >= ADOBE_BYTES
     return kind != COMMENT and kind not in range(0xE0, 0xF0)
 
 
 def _check(scans: int, segments: int, stray: int) -> None:
-    if scans > MOST_SCANS:
+    if scans > MAX_SCANS:
         raise ImageTooComplex(
-            f"The JPEG file has more than {MOST_SCANS} scans. Save it anew, as a baseline JPEG."
+            f"The JPEG file has more than {MAX_SCANS} scans. Save it again as a baseline JPEG."
         )
-    if segments > MOST_SEGMENTS or stray > MOST_STRAY_BYTES:
+    if segments > MAX_SEGMENTS or stray > MAX_STRAY_BYTES:
         raise ImageTooComplex(
-            f"The JPEG file has more than {MOST_SEGMENTS:,} segments, or much between them that belongs to none. "
-            "Save it anew, without its metadata."
+            f"The JPEG file has more than {MAX_SEGMENTS:,} segments, or much between them that belongs to none. "
+            "Save it again without its metadata."
         )
 
 

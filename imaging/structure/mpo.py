@@ -13,7 +13,7 @@ NAME = b"MPF\0"
 APPLICATION_2 = 0xE2
 LISTED_PICTURES = 0xB002
 ENTRY_BYTES = 16
-MOST_PICTURES = 64
+MAX_PICTURES = 64
 KIND = 0xFFFFFF
 UNDEFINED = 0
 EQUAL_RANK = range(0x020001, 0x020004)
@@ -22,7 +22,7 @@ GAIN_MAPS = (b"hdrgm:", b"HDRGainMap", b"urn:iso:std:iso:ts:21496")
 """How phones name the map of a picture's brightness, which may have its size."""
 HEADER_BYTES = 2**17
 BEGIN = b"\xff\xd8"
-MOST_SEGMENTS = 500
+MAX_SEGMENTS = 500
 FRAMES = (0xC0, 0xC1, 0xC2)
 _MARKER = re.compile(rb"\xff{1,9}[\x01-\xfe]")
 
@@ -47,7 +47,7 @@ def _pictures(index: bytes) -> Iterator[tuple[int, int]]:
         directory = next(file.directories(), None)
         entry = directory.entries.get(LISTED_PICTURES) if directory else None
         raw = file.raw(entry) if entry else b""
-        for at in range(0, min(len(raw), MOST_PICTURES * ENTRY_BYTES) - ENTRY_BYTES + 1, ENTRY_BYTES):
+        for at in range(0, min(len(raw), MAX_PICTURES * ENTRY_BYTES) - ENTRY_BYTES + 1, ENTRY_BYTES):
             attributes, _, place = struct.unpack_from(file.order + "III", raw, at)
             yield attributes & KIND, place
     except struct.error:
@@ -67,7 +67,7 @@ def _size(content: bytes, at: int) -> bytes | None:
     if not content.startswith(BEGIN, at):
         return None
     at += len(BEGIN)
-    for _ in range(MOST_SEGMENTS):
+    for _ in range(MAX_SEGMENTS):
         marker = _MARKER.match(content, at)
         if marker is None:
             return None

@@ -6,7 +6,7 @@ from zlib import crc32
 
 from imaging.errors import ImageTooComplex, SeveralImages
 
-MOST_CHUNKS = 16_384
+MAX_CHUNKS = 16_384
 """They are stepped through in Python; pixels of 32 MiB in chunks of 4 KiB are 8,192."""
 FIRST_CHUNK_AT = 8
 END, PIXELS, HEADER, PALETTE = b"IEND", b"IDAT", b"IHDR", b"PLTE"
@@ -20,14 +20,14 @@ TRANSPARENT_BYTES = {0: 2, 2: 6}
 COLOUR_TYPE_AT = 25
 
 
-def alone(content: bytes) -> bytes:
+def cleaned(content: bytes) -> bytes:
     """A PNG of the file's picture and nothing else: no text, profiles or times, which are never unpacked.
 
     Raises SeveralImages for an animation, ImageTooComplex for a file in too many pieces.
     """
     kept = [content[:FIRST_CHUNK_AT]]
     at, has_pixels, is_animated, frames = FIRST_CHUNK_AT, False, False, 0
-    for _ in range(MOST_CHUNKS):
+    for _ in range(MAX_CHUNKS):
         kind = content[at + 4 : at + 8]
         following = at + int.from_bytes(content[at : at + 4], "big") + FRAME_BYTES
         is_animated |= kind == ANIMATION and not has_pixels
@@ -39,7 +39,7 @@ def alone(content: bytes) -> bytes:
         if kind == END or at >= len(content):
             break
     else:
-        raise ImageTooComplex(f"The PNG file has more than {MOST_CHUNKS:,} chunks. Save it anew.")
+        raise ImageTooComplex(f"The PNG file has more than {MAX_CHUNKS:,} chunks. Save it again.")
     # One frame is the picture itself, unless it lies apart from it.
     if is_animated and frames > 1:
         raise SeveralImages.in_file("PNG")

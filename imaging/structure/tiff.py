@@ -11,13 +11,13 @@ import numpy.typing as npt
 
 from imaging.errors import ImageTooComplex
 
-MOST_DIRECTORIES = 64
+MAX_DIRECTORIES = 64
 """Thumbnails and levels of a pyramid included."""
-MOST_TAGS = 4_096
+MAX_TAGS = 4_096
 """Of a directory; scanners and microscopes write some hundred."""
-MOST_TAGS_OF_ALL = 8 * MOST_TAGS
-MOST_VALUES = 2**16
-"""Of a tag, such as the places of strips: one for each row of the tallest picture. Pillow makes a tuple of them."""
+MAX_TAGS_OF_ALL = 8 * MAX_TAGS
+MAX_VALUES = 2**16
+"""Of a tag, such as the offsets of strips: one for each row of the tallest picture. Pillow makes a tuple of them."""
 
 NUMBERS = {1: "u1", 3: "u2", 4: "u4", 6: "i1", 8: "i2", 9: "i4", 13: "u4", 16: "u8", 17: "i8", 18: "u8"}
 """Types of whole numbers, with NumPy's names."""
@@ -52,61 +52,61 @@ class Tiff:
 
     @property
     def order(self) -> str:
-        """Of the bytes of a number, as `struct` names it."""
+        """The order of a number's bytes, as `struct` names it."""
         return "<" if self.content.startswith(b"II") else ">"
 
     @property
     def is_big(self) -> bool:
-        """Whether places in the file are numbers of 64 bits."""
+        """Whether offsets are numbers of 64 bits, as in a BigTIFF."""
         return self.content[2:4] in (b"+\0", b"\0+")
 
     def directories(self) -> Iterator[Directory | None]:
-        """Those that follow each other, the first of them first; None in place of one that can't be read.
+        """The directories in the order of the file, with None in place of one that can't be read.
 
         Raises ImageTooComplex for too many, or too many tags.
         """
         seen: set[int] = set()
         tags = 0
         try:
-            at = self._place(8 if self.is_big else 4)
+            at = self._offset(8 if self.is_big else 4)
             while at and at not in seen:
                 seen.add(at)
                 directory, at = self.directory(at)
                 tags += len(directory.entries)
-                if len(seen) > MOST_DIRECTORIES or tags > MOST_TAGS_OF_ALL:
+                if len(seen) > MAX_DIRECTORIES or tags > MAX_TAGS_OF_ALL:
                     raise ImageTooComplex(
-                        f"The TIFF file has more than {MOST_DIRECTORIES} directories. Save the picture alone."
+                        f"The TIFF file has more than {MAX_DIRECTORIES} directories. Save the picture alone."
                     )
                 yield directory
         except (struct.error, OverflowError):  # beyond the end of the file
             yield None
 
     def directory(self, at: int) -> tuple[Directory, int]:
-        """The directory at that place, and the place of the next, 0 for none.
+        """The directory at an offset, and the offset of the next, 0 for none.
 
         Raises struct.error where it lies beyond the end of the file, ImageTooComplex for too many tags.
         """
         count_kind, many_kind, width, values = ("Q", "Q", 20, 8) if self.is_big else ("H", "I", 12, 4)
         number = self._number(at, count_kind)
-        if number > MOST_TAGS:
-            raise ImageTooComplex(f"The TIFF file has a directory of more than {MOST_TAGS:,} tags.")
+        if number > MAX_TAGS:
+            raise ImageTooComplex(f"The TIFF file has a directory of more than {MAX_TAGS:,} tags.")
         entries: dict[int, Entry] = {}
         first = at + struct.calcsize(count_kind)
         for entry_at in range(first, first + number * width, width):
             tag, kind, many = struct.unpack_from(f"{self.order}HH{many_kind}", self.content, entry_at)
             value_at = entry_at + width - values
             if many * TYPE_BYTES.get(kind, 0) > values:
-                value_at = self._place(value_at)
+                value_at = self._offset(value_at)
             entries.setdefault(tag, Entry(kind, many, value_at))
-        return Directory(at, entries), self._place(first + number * width)
+        return Directory(at, entries), self._offset(first + number * width)
 
     def values(self, directory: Directory, tag: int) -> list[int]:
-        """A tag's whole numbers, as far as they lie within the file, and `MOST_VALUES` of them at most."""
+        """A tag's whole numbers, as far as they lie within the file, and `MAX_VALUES` of them at most."""
         entry = directory.entries.get(tag)
         if entry is None or entry.kind not in NUMBERS:
             return []
         kind = np.dtype(self.order + NUMBERS[entry.kind])
-        raw = self.raw(entry)[: MOST_VALUES * kind.itemsize]
+        raw = self.raw(entry)[: MAX_VALUES * kind.itemsize]
         numbers: npt.NDArray[np.int64] = np.frombuffer(raw, kind, len(raw) // kind.itemsize)
         return [int(value) for value in numbers]
 
@@ -118,7 +118,7 @@ class Tiff:
         """The bytes of an entry's values, as far as they lie within the file."""
         return self.content[entry.at : entry.at + entry.count * TYPE_BYTES.get(entry.kind, 0)]
 
-    def _place(self, at: int) -> int:
+    def _offset(self, at: int) -> int:
         return self._number(at, "Q" if self.is_big else "I")
 
     def _number(self, at: int, kind: str) -> int:

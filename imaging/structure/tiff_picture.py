@@ -14,13 +14,13 @@ import numpy as np
 
 from imaging.errors import ImageTooComplex, SeveralImages, TruncatedImage, UnsupportedImage
 from imaging.structure import tiff_tags as tags
-from imaging.structure.tiff import MOST_VALUES, NUMBERS, TYPE_BYTES, Directory, Entry, Tiff
+from imaging.structure.tiff import MAX_VALUES, NUMBERS, TYPE_BYTES, Directory, Entry, Tiff
 from imaging.structure.tiff_stacks import SEPARATE, UNCOMPRESSED, area, is_stack, pieces
 
-MOST_PADDING = 4
+MAX_PADDING = 4
 """How many times the picture its tiles may cover together; small pictures in one tile excepted."""
 SMALL_TILE = 1024**2
-MOST_SUBDIRECTORIES = 16
+MAX_SUBDIRECTORIES = 16
 
 REDUCED, MASK = 1, 4
 OLD_REDUCED = 2
@@ -37,7 +37,7 @@ _NARROWED = {1: 3, 3: 3, 4: 4, 13: 4, 16: 4, 18: 4}
 """Types that a whole number may have, with those that Pillow takes for one."""
 
 
-def alone(content: bytes) -> bytes:
+def cleaned(content: bytes) -> bytes:
     """A TIFF of the file's one picture and nothing else, a copy.
 
     Thumbnails, levels of a pyramid and masks are no pictures. Raises SeveralImages; ImageTooComplex for too many tags,
@@ -58,13 +58,15 @@ def _only(file: Tiff) -> Directory:
     if not readable:
         raise TruncatedImage("The TIFF file ends too early.")
     # A further directory that can't be read is still a further one.
-    pictures = [directory for directory in found if directory is None or not _is_aside(file, directory)]
+    pictures = [directory for directory in found if directory is None or not _is_secondary(file, directory)]
     if len(pictures) > 1:
         raise SeveralImages.in_file("TIFF")
     shown = pictures[0] if pictures and pictures[0] is not None else readable[0]
     least = area(file, shown)
     below = [
-        inner for inner in _inner(file, shown) if not _is_aside(file, inner) and area(file, inner) >= least
+        inner
+        for inner in _inner(file, shown)
+        if not _is_secondary(file, inner) and area(file, inner) >= least
     ]
     # Cameras put a thumbnail first, and the picture below it.
     if len(below) > 1 or (below and pictures):
@@ -72,7 +74,7 @@ def _only(file: Tiff) -> Directory:
     return below[0] if below else shown
 
 
-def _is_aside(file: Tiff, directory: Directory) -> bool:
+def _is_secondary(file: Tiff, directory: Directory) -> bool:
     """Whether it is a thumbnail, a coarser level or a mask of another."""
     kind = file.value(directory, tags.NEW_SUBFILE_TYPE, 0)
     return bool(kind & (REDUCED | MASK)) or file.value(directory, tags.SUBFILE_TYPE, 0) == OLD_REDUCED
@@ -81,7 +83,7 @@ def _is_aside(file: Tiff, directory: Directory) -> bool:
 def _inner(file: Tiff, directory: Directory) -> list[Directory]:
     """The directories below one, as far as they can be read."""
     found = []
-    for at in file.values(directory, tags.SUB_DIRECTORIES)[:MOST_SUBDIRECTORIES]:
+    for at in file.values(directory, tags.SUB_IFDS)[:MAX_SUBDIRECTORIES]:
         try:
             found.append(file.directory(at)[0])
         except (struct.error, OverflowError):
@@ -92,9 +94,9 @@ def _inner(file: Tiff, directory: Directory) -> list[Directory]:
 def _check_pieces(file: Tiff, directory: Directory) -> None:
     for tag in directory.entries.keys() & set(tags.OF_PIXELS):
         entry = directory.entries[tag]
-        if entry.count > MOST_VALUES and entry.kind not in BLOBS:
+        if entry.count > MAX_VALUES and entry.kind not in BLOBS:
             raise ImageTooComplex(
-                f"The TIFF file lists more than {MOST_VALUES:,} values under tag {tag}, such as strips or tiles. "
+                f"The TIFF file lists more than {MAX_VALUES:,} values under tag {tag}, such as strips or tiles. "
                 "Save it with larger ones."
             )
     compression = file.value(directory, tags.COMPRESSION, UNCOMPRESSED)
@@ -102,34 +104,35 @@ def _check_pieces(file: Tiff, directory: Directory) -> None:
         raise UnsupportedImage(
             f"TIFF files with compression {compression} are not read; save it with LZW, Deflate or none."
         )
-    tile = [file.value(directory, tag, 0) for tag in (tags.TILE_WIDTH, tags.TILE_HEIGHT)]
-    if all(tile) and tile[0] * tile[1] > max(SMALL_TILE, MOST_PADDING * area(file, directory)):
+    tile = [file.value(directory, tag, 0) for tag in (tags.TILE_WIDTH, tags.TILE_LENGTH)]
+    if all(tile) and tile[0] * tile[1] > max(SMALL_TILE, MAX_PADDING * area(file, directory)):
         raise ImageTooComplex("The TIFF file's tiles are far larger than its picture. Save it without tiles.")
     if compression == UNCOMPRESSED:
         if file.value(directory, tags.PHOTOMETRIC, 0) == YCBCR and (
-            (file.values(directory, tags.SUBSAMPLING) or [2, 2]) != [1, 1]
+            (file.values(directory, tags.YCBCR_SUBSAMPLING) or [2, 2]) != [1, 1]
         ):
             raise UnsupportedImage(
                 "Uncompressed TIFF files with subsampled colour are not read; save it as RGB."
             )
         _check_inside(file, directory, tile)
         return
-    places, counts = pieces(file, directory)
+    offsets, counts = pieces(file, directory)
     if sum(counts) > len(file.content):
         raise TruncatedImage("The TIFF file ends too early, or its strips lie over each other.")
-    if any(at + count > len(file.content) for at, count in zip(places, counts, strict=False)):
+    if any(at + count > len(file.content) for at, count in zip(offsets, counts, strict=False)):
         raise TruncatedImage("The TIFF file ends too early.")
-    most = max((directory.entries[tag].count for tag in tags.PLACES if tag in directory.entries), default=1)
+    most = max((directory.entries[tag].count for tag in tags.OFFSETS if tag in directory.entries), default=1)
     if compression == JPEG and file.content.count(SCAN) > SCANS_OF_A_PIECE * most + SPARE_SCANS:
         raise ImageTooComplex("The TIFF file's JPEG strips have too many scans. Save it with LZW or Deflate.")
 
 
 def _check_inside(file: Tiff, directory: Directory, tile: list[int]) -> None:
     """Raise TruncatedImage where uncompressed pixels are missing, or would be read from beyond the file's end."""
-    width, height = (file.value(directory, tag, 0) for tag in (tags.WIDTH, tags.HEIGHT))
-    samples, bits = max(file.value(directory, tags.SAMPLES, 1), 1), file.values(directory, tags.BITS) or [1]
+    width, height = (file.value(directory, tag, 0) for tag in (tags.IMAGE_WIDTH, tags.IMAGE_LENGTH))
+    samples = max(file.value(directory, tags.SAMPLES_PER_PIXEL, 1), 1)
+    bits = file.values(directory, tags.BITS_PER_SAMPLE) or [1]
     a_pixel, planes = bits[0] * samples if len(bits) == 1 else sum(bits[:samples]), 1
-    if file.value(directory, tags.PLANES, 1) == SEPARATE:
+    if file.value(directory, tags.PLANAR_CONFIGURATION, 1) == SEPARATE:
         a_pixel, planes = bits[0], samples
     is_tiled = all(tile)
     across, rows = (
@@ -139,17 +142,17 @@ def _check_inside(file: Tiff, directory: Directory, tile: list[int]) -> None:
         return
     down = -(-height // rows)
     a_row = -(-across * a_pixel // 8)
-    places, _ = pieces(file, directory)
-    is_whole = len(places) >= -(-width // across) * down * planes and all(
+    offsets, _ = pieces(file, directory)
+    is_whole = len(offsets) >= -(-width // across) * down * planes and all(
         at + (rows if is_tiled else min(rows, height - number % down * rows)) * a_row <= len(file.content)
-        for number, at in enumerate(places)
+        for number, at in enumerate(offsets)
     )
     if not is_whole:
         raise TruncatedImage("The TIFF file ends too early.")
 
 
 def _plain(file: Tiff, directory: Directory) -> bytes:
-    """The file with one directory behind it, of the picture's tags alone; places stay what they were."""
+    """The file with one directory behind it, of the picture's tags alone; offsets stay what they were."""
     at = len(file.content) + len(file.content) % 2
     kept = [
         (tag, *_packed(file, tag, entry))

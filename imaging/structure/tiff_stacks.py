@@ -9,7 +9,7 @@ from collections.abc import Iterable
 from imaging.structure import tiff_tags as tags
 from imaging.structure.tiff import Directory, Tiff
 
-MOST_DESCRIPTION_BYTES = 2**20
+MAX_DESCRIPTION_BYTES = 2**20
 ENOUGH = 2**40
 """Of pixels: no file holds so many."""
 GREYS = (0, 1)
@@ -23,23 +23,23 @@ def is_stack(file: Tiff, directory: Directory) -> bool:
     """Whether the one directory stands for several pictures."""
     if file.value(directory, tags.IMAGE_DEPTH, 1) > 1:
         return True
-    planes = directory.entries.get(tags.METAMORPH_PLANES)
+    planes = directory.entries.get(tags.METAMORPH_UIC2)
     if planes is not None and planes.count > 1:
         return True
     extra = file.values(directory, tags.EXTRA_SAMPLES)
     if file.value(directory, tags.PHOTOMETRIC, 0) in GREYS and extra and not any(extra):
         # Channels of equal rank; a single one between the grey values is taken for transparency not called so.
-        return len(extra) > 1 or file.value(directory, tags.PLANES, 1) == SEPARATE
-    return _announced(file, directory) > 1 and _has_room(file, directory)
+        return len(extra) > 1 or file.value(directory, tags.PLANAR_CONFIGURATION, 1) == SEPARATE
+    return _described_pictures(file, directory) > 1 and _has_room(file, directory)
 
 
-def _announced(file: Tiff, directory: Directory) -> int:
+def _described_pictures(file: Tiff, directory: Directory) -> int:
     """How many pictures follow each other, by what ImageJ, OME-TIFF or tifffile wrote into the description."""
-    entry = directory.entries.get(tags.DESCRIPTION)
+    entry = directory.entries.get(tags.IMAGE_DESCRIPTION)
     if entry is None:
         return 1
-    text = file.raw(entry)[:MOST_DESCRIPTION_BYTES].decode("latin-1").rstrip("\0 \n")
-    samples = max(file.value(directory, tags.SAMPLES, 1), 1)
+    text = file.raw(entry)[:MAX_DESCRIPTION_BYTES].decode("latin-1").rstrip("\0 \n")
+    samples = max(file.value(directory, tags.SAMPLES_PER_PIXEL, 1), 1)
     if text.startswith("ImageJ="):
         counts = {name: int(count) for name, count in _IMAGEJ_COUNT.findall(text)}
         return counts.pop("images", 0) or _product(counts.values())
@@ -56,7 +56,7 @@ def _announced(file: Tiff, directory: Directory) -> int:
 
 
 def _product(numbers: Iterable[int]) -> int:
-    """Up to `ENOUGH`: what a file says may have any length."""
+    """The product, up to `ENOUGH`: a file may name numbers of any size."""
     result = 1
     for number in numbers:
         result = min(result * number, ENOUGH)
@@ -67,22 +67,22 @@ def _has_room(file: Tiff, directory: Directory) -> bool:
     """Whether more pictures can lie behind the first; who takes one out of a stack may leave the text as it was."""
     if file.value(directory, tags.COMPRESSION, UNCOMPRESSED) != UNCOMPRESSED:
         return False
-    places, counts = pieces(file, directory)
-    end = max((at + count for at, count in zip(places, counts, strict=False)), default=0)
-    told = sum(len(file.raw(entry)) for entry in directory.entries.values() if entry.at >= end)
+    offsets, counts = pieces(file, directory)
+    end = max((at + count for at, count in zip(offsets, counts, strict=False)), default=0)
+    tag_bytes = sum(len(file.raw(entry)) for entry in directory.entries.values() if entry.at >= end)
     # Beside text and profiles, the picture's directory may lie behind it.
-    return len(file.content) - end - told >= (sum(counts) if directory.at >= end else 1)
+    return len(file.content) - end - tag_bytes >= (sum(counts) if directory.at >= end else 1)
 
 
 def area(file: Tiff, directory: Directory) -> int:
-    """Of a directory's picture, in pixels."""
-    return file.value(directory, tags.WIDTH, 0) * file.value(directory, tags.HEIGHT, 0)
+    """Pixels of a directory's picture."""
+    return file.value(directory, tags.IMAGE_WIDTH, 0) * file.value(directory, tags.IMAGE_LENGTH, 0)
 
 
 def pieces(file: Tiff, directory: Directory) -> tuple[list[int], list[int]]:
-    """Where strips or tiles begin, and how many bytes each has."""
-    places, counts = (
-        [number for tag in of_strips_and_tiles for number in file.values(directory, tag)]
-        for of_strips_and_tiles in (tags.PLACES, tags.BYTE_COUNTS)
+    """Offsets and byte counts of the strips or tiles."""
+    offsets, counts = (
+        [number for tag in kind for number in file.values(directory, tag)]
+        for kind in (tags.OFFSETS, tags.BYTE_COUNTS)
     )
-    return places, counts
+    return offsets, counts

@@ -8,9 +8,10 @@ HEADER_BYTES = 30
 FIRST_CHUNK_AT = 12
 CHUNK_HEADER_BYTES = 8
 FRAME = b"ANMF"
-MOST_CHUNKS = 1_000
+MAX_CHUNKS = 1_000
 """Of which a still picture has up to seven; what comes behind them is not counted."""
 _14_BITS = 0x3FFF
+"""Mask of the 14 bits that a side has."""
 
 
 def size(content: bytes) -> tuple[int, int]:
@@ -35,7 +36,7 @@ def size(content: bytes) -> tuple[int, int]:
 def frames(content: bytes) -> int:
     """Frames of an animation, counted up to two; none in a still picture."""
     count, at = 0, FIRST_CHUNK_AT
-    for _ in range(MOST_CHUNKS):
+    for _ in range(MAX_CHUNKS):
         count += content[at : at + 4] == FRAME
         length = int.from_bytes(content[at + 4 : at + CHUNK_HEADER_BYTES], "little")
         at += CHUNK_HEADER_BYTES + length + length % 2

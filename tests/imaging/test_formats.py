@@ -80,6 +80,12 @@ def test_pieces_of_a_file_fail_in_no_other_way_than_files(content: bytes) -> Non
         decode(content)
 
 
+def test_what_is_read_is_not_listed_among_what_is_not() -> None:
+    read = {signature for known in formats.FORMATS for signature in known.signatures}
+
+    assert not read & {(at, signature) for at, signature, _ in formats.OTHERS}
+
+
 # Where formats are listed for people.
 
 

@@ -39,7 +39,7 @@ def tiff(**options: object) -> bytes:
 
 
 USUAL = {
-    "a progressive JPEG of as many scans as there may be": progressive_jpeg(jpeg.MOST_SCANS),
+    "a progressive JPEG of as many scans as there may be": progressive_jpeg(jpeg.MAX_SCANS),
     "a JPEG with a profile of a megabyte": jpeg_with(segment(0xE2, b"ICC_PROFILE\0" + bytes(60_000)) * 20),
     "a JPEG with filling before its segments": jpeg_with(b"\xff" * 1000),
     "a JPEG with a picture behind it": encoded(GREY, "JPEG") + progressive_jpeg(400),
@@ -63,14 +63,14 @@ def test_what_encoders_write_is_read(kind: str) -> None:
 
 
 TOO_MUCH = {
-    "a scan too many": progressive_jpeg(jpeg.MOST_SCANS + 1),
-    "segments": jpeg_with(segment(0xFE, b"") * jpeg.MOST_SEGMENTS),
-    "filling in a scan": encoded(GREY, "JPEG")[:-2] + b"\xff" * (jpeg.MOST_STRAY_BYTES + 1) + b"\xff\xd9",
-    "filling": jpeg_with(segment(0xE0, b"") + bytes(jpeg.MOST_STRAY_BYTES + 1)),
+    "a scan too many": progressive_jpeg(jpeg.MAX_SCANS + 1),
+    "segments": jpeg_with(segment(0xFE, b"") * jpeg.MAX_SEGMENTS),
+    "filling in a scan": encoded(GREY, "JPEG")[:-2] + b"\xff" * (jpeg.MAX_STRAY_BYTES + 1) + b"\xff\xd9",
+    "filling": jpeg_with(segment(0xE0, b"") + bytes(jpeg.MAX_STRAY_BYTES + 1)),
     "scans with segments between them": progressive_jpeg(3).replace(
-        b"\xff\xda", segment(0xFE, b"\xff\xda") * jpeg.MOST_SEGMENTS + b"\xff\xda", 1
+        b"\xff\xda", segment(0xFE, b"\xff\xda") * jpeg.MAX_SEGMENTS + b"\xff\xda", 1
     ),
-    "chunks": made_png(64, 48, png_chunk(b"tEXt", b"") * png.MOST_CHUNKS),
+    "chunks": made_png(64, 48, png_chunk(b"tEXt", b"") * png.MAX_CHUNKS),
     "strips": striped_tiff(70_000),
     "a tile": tile_tiff(4_096),
     "items": nested_dicom(20_000),
@@ -117,7 +117,7 @@ def test_arithmetic_coding_is_refused() -> None:
 
 def test_what_a_progressive_decoder_keeps_is_known() -> None:
     def kept(pixels: np.ndarray, **options: object) -> float:
-        return jpeg.alone(encoded(pixels, "JPEG", **options)).coefficient_bytes
+        return jpeg.cleaned(encoded(pixels, "JPEG", **options)).coefficient_bytes
 
     assert kept(COLOUR) == 0
     assert kept(GREY, progressive=True) == 2

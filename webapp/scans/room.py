@@ -17,12 +17,12 @@ from pathlib import Path
 
 from django.conf import settings
 
-from imaging.pixels import MOST_MEMORY_BYTES
+from imaging.pixels import MAX_MEMORY_BYTES
 from webapp.api.errors import Unavailable
 from webapp.scans import storage
 
 PLACES = 8
-PLACE_BYTES = MOST_MEMORY_BYTES // PLACES
+PLACE_BYTES = MAX_MEMORY_BYTES // PLACES
 ALL_BYTES = PLACES * PLACE_BYTES
 """The largest picture that is read has the room to itself."""
 SMALL_BYTES = 16 * 10**6

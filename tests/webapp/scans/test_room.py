@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 from rest_framework.response import Response
 
-from imaging.pixels import MOST_MEMORY_BYTES
+from imaging.pixels import MAX_MEMORY_BYTES
 from tests.images import encoded, png_bytes
 from tests.webapp.conftest import Clients
 from webapp.accounts.models import User
@@ -34,9 +34,9 @@ def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_the_largest_picture_has_the_room_to_itself() -> None:
-    with room.taken(MOST_MEMORY_BYTES), pytest.raises(room.NoRoom), room.taken(room.SMALL_BYTES + 1):
+    with room.taken(MAX_MEMORY_BYTES), pytest.raises(room.NoRoom), room.taken(room.SMALL_BYTES + 1):
         pass
-    with room.taken(MOST_MEMORY_BYTES + 2**30):
+    with room.taken(MAX_MEMORY_BYTES + 2**30):
         pass
 
 
