@@ -14,7 +14,12 @@ ROOT = as_image.ROOT
 # What is started in each image: modules, and folders of which every module may be.
 RUNS = {
     "web": ("webapp", "operations.container.web", "operations.backup"),
-    "model-server": ("handlers", "imaging", "operations.container.model_server", "operations.models.commands"),
+    "model-server": (
+        "handlers",
+        "imaging",
+        "operations.container.model_server",
+        "operations.models.commands",
+    ),
 }
 # What is reached and not run there: the services that `up` starts on a machine.
 NOT_RUN = {

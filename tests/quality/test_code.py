@@ -22,7 +22,9 @@ BANDIT = ("bandit", "--quiet", "--configfile", "pyproject.toml", "--recursive")
         # What it knows of a file is true for every checkout in which the file and what it imports are the same.
         pytest.param(["mypy", "--cache-dir", str(scale.kept("mypy"))], id="types"),
         pytest.param(["lint-imports"], id="import-rules"),
-        pytest.param([*BANDIT, "cli.py", "handlers", "imaging", "operations", "serving", "webapp"], id="security"),
+        pytest.param(
+            [*BANDIT, "cli.py", "handlers", "imaging", "operations", "serving", "webapp"], id="security"
+        ),
         # Here random numbers choose scans and starting weights, by a seed that makes a run repeatable.
         pytest.param([*BANDIT, "--skip", "B311", "benchmarks", "training"], id="security-of-training"),
     ],
