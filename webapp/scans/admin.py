@@ -24,6 +24,7 @@ from webapp.scans import room, thumbnail
 from webapp.scans.admin_additions import Inline, added_inlines, added_pictures
 from webapp.scans.correction import correct
 from webapp.scans.deletion import delete_scan
+from webapp.scans.details import DETAILS
 from webapp.scans.disclosing_admin import DisclosingAdmin
 from webapp.scans.final import FinalReading
 from webapp.scans.models import Prediction, Scan
@@ -124,11 +125,11 @@ class ScanAdmin(DisclosingAdmin[Scan], TransactionalAdmin[Scan]):
             "Recommendation from the model's answer alone",
             {"fields": ("model_urgency", "model_action", "model_reasons", "model_sources")},
         ),
-        ("Patient", {"fields": ("eye", "patient_ref", "acquired", "device", "note")}),
+        ("Patient", {"fields": (*(detail.name for detail in DETAILS if detail.line), "device")}),
         ("Record", {"fields": ("user", "clinic", "timestamp", "size", "sha256", "weights_sha256")}),
     )
     inlines = (PredictionInline,)
-    editable = ("eye", "patient_ref", "note")
+    editable = tuple(detail.name for detail in DETAILS if detail.edited_by_administrators)
     actions = ("give_to_present_clinic",)
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Scan]:
