@@ -96,7 +96,7 @@ class TokenView(PublicView):
 
 
 class RefreshView(PublicView):
-    """Go on."""
+    """Go on with a sign-in."""
 
     @extend_schema(request=RefreshSerializer, responses=TokenPairSerializer, auth=[])
     def post(self, request: Request) -> Response:

@@ -13,8 +13,8 @@ from webapp.annotations.serializers import shown_label
 from webapp.annotations.shapes import Shape
 from webapp.core import numbers
 from webapp.recommendations.colours import colour_of
+from webapp.reports.layout import Drawn, Final, Report
 from webapp.reports.lines import apart
-from webapp.reports.page import Drawn, Final, Report
 from webapp.reviews.models import Adjudication, Review
 from webapp.reviews.reading import how
 from webapp.reviews.summary import summary

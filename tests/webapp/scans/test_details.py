@@ -11,7 +11,7 @@ from rest_framework.response import Response
 from tests.webapp.conftest import Clients
 from webapp.accounts.deidentified import FIELDS, Shown, declare
 from webapp.accounts.models import User
-from webapp.exports.forms import COLUMNS
+from webapp.exports.formats import COLUMNS
 from webapp.reports.report import report_of
 from webapp.scans.details import DETAILS
 from webapp.scans.models import Scan

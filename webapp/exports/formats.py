@@ -1,4 +1,4 @@
-"""The forms in which scans leave the house."""
+"""The formats of exports: CSV, COCO, W3C Web Annotations, and folders with a manifest."""
 
 from __future__ import annotations
 
