@@ -151,7 +151,7 @@ class SessionView(APIView):
 
 
 class MeView(APIView):
-    """Who am I?"""
+    """The account that is signed in."""
 
     @extend_schema(responses=MeSerializer)
     def get(self, request: Request) -> Response:

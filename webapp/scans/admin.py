@@ -109,11 +109,11 @@ class ScanAdmin(ReadingsAndAnswer, DisclosingAdmin[Scan], TransactionalAdmin[Sca
             correct(obj, _user(request), {name: getattr(obj, name) for name in form.changed_data})
 
     def delete_model(self, request: HttpRequest, obj: Scan) -> None:
-        """Files too."""
+        """Delete the files, too."""
         delete_scan(obj, _user(request))
 
     def delete_queryset(self, request: HttpRequest, queryset: QuerySet[Scan]) -> None:
-        """Files too."""
+        """Delete the files, too."""
         for scan in queryset:
             delete_scan(scan, _user(request))
 
@@ -158,7 +158,7 @@ class ScanAdmin(ReadingsAndAnswer, DisclosingAdmin[Scan], TransactionalAdmin[Sca
 
     @admin.display(description="Scan")
     def picture(self, scan: Scan) -> SafeString:
-        """A thumbnail."""
+        """A thumbnail, which leads to the scan's page."""
         return thumbnail.tag(scan.pk)
 
     @admin.display(description="Status", ordering="status")

@@ -908,7 +908,7 @@ export interface components {
             name: string;
             version: string;
         };
-        /** @description What to do. */
+        /** @description Whether a new calibration is stored. */
         NewCalibrationRequest: {
             /**
              * @description Show before and after, and store nothing.
@@ -1428,7 +1428,7 @@ export interface components {
          * @enum {string}
          */
         TypeEnum: "FragmentSelector" | "SvgSelector";
-        /** @description What became of it. */
+        /** @description The calibration that was taken back, and the one in use from then on. */
         UndoneCalibration: {
             undone: components["schemas"]["Calibration"];
             in_use: components["schemas"]["Calibration"] | null;
