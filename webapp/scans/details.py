@@ -22,7 +22,7 @@ PATTERN = r"^[0-9]{4}(-[0-9]{2}(-[0-9]{2})?)?$"
 WRITTEN_AS = "2024-03-17, 2024-03 or 2024"
 LENGTH_DIGITS = 6
 """Of a pixel's size in micrometres in exports, behind the point."""
-OPTIONAL = {"required": False, "allow_blank": True}
+OPTIONAL: dict[str, Any] = {"required": False, "allow_blank": True}
 
 AnyField = Field[Any, Any, Any, Any]
 
@@ -69,7 +69,7 @@ class Detail:
 
 def _side(name: str, words: str) -> Detail:
     """The width or the height of a pixel."""
-    limits = {
+    limits: dict[str, Any] = {
         "min_value": SMALLEST,
         "max_value": LARGEST,
         "required": False,
