@@ -66,6 +66,11 @@ class Detail:
     exported: Callable[[Any], Any] | None = None
     edited_by_administrators: bool = False
 
+    def __post_init__(self) -> None:
+        """Raises ValueError for one that exports, which are de-identified for everybody, would give away."""
+        if self.exported and self.de_identified is not Shown.AS_IT_IS:
+            raise ValueError(f"{self.name} is hidden in de-identified data, so it can't be exported")
+
 
 def _side(name: str, words: str) -> Detail:
     """The width or the height of a pixel."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -55,6 +56,12 @@ def test_every_field_that_is_entered_goes_all_its_ways(
 
 def test_what_is_exported_has_its_column() -> None:
     assert {detail.name for detail in DETAILS if detail.exported} <= set(COLUMNS)
+
+
+def test_what_is_hidden_is_not_exported() -> None:
+    (note,) = (detail for detail in DETAILS if detail.name == "note")
+    with pytest.raises(ValueError, match="note is hidden in de-identified data"):
+        replace(note, exported=str)
 
 
 def test_a_field_is_declared_once_for_de_identified_data(monkeypatch: pytest.MonkeyPatch) -> None:
