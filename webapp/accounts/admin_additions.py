@@ -21,7 +21,7 @@ def add_fact(section: str, fact: Fact) -> None:
 
 
 def added_facts() -> list[Fact]:
-    """All of them."""
+    """All that other apps have added."""
     return [fact for facts in _facts.values() for fact in facts]
 
 

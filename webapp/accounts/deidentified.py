@@ -1,6 +1,7 @@
-"""What de-identified data are: one list of all that the API says of a scan, and what stands in place of what identifies.
+"""What de-identified data are: a list of all that the API says of a scan, and what stands in place of what identifies.
 
-Who lacks the ability to see patients gets data as they stand here, in every answer, report and export.
+Who lacks the ability to see patients gets data by this list, in every answer, report and export. Fields that people
+enter declare themselves (`webapp/scans/details.py`).
 """
 
 from __future__ import annotations
@@ -36,8 +37,8 @@ class Shown(Enum):
     """What holds fields of its own, to which this list applies in turn."""
 
 
-FIELDS: Mapping[str, Shown] = {
-    **dict.fromkeys(("patient_ref", "acquired", "note", "comment", "sha256", "device"), Shown.EMPTY),
+FIELDS: dict[str, Shown] = {
+    **dict.fromkeys(("comment", "sha256", "device"), Shown.EMPTY),
     **dict.fromkeys(("timestamp", "predicted_at", "created", "modified", "oldest_queued"), Shown.NEVER),
     **dict.fromkeys(("user_id", "creator"), Shown.PSEUDONYM),
     **dict.fromkeys(("reader", "adjudicator", "creator_name"), Shown.NAME),
@@ -45,7 +46,7 @@ FIELDS: Mapping[str, Shown] = {
     **dict.fromkeys(("image_path", "thumbnail_path", "annotation_path", "heatmap_path"), Shown.DISGUISED),
     "target": Shown.INSIDE,
     # Of the file's pixels.
-    **dict.fromkeys(("width", "height", "micrometres_x", "micrometres_y", "eye"), Shown.AS_IT_IS),
+    **dict.fromkeys(("width", "height"), Shown.AS_IT_IS),
     # Of the model, its card and the guideline.
     **dict.fromkeys(
         ("status", "failure", "prediction", "confidence", "probabilities", "regions"), Shown.AS_IT_IS
@@ -89,6 +90,13 @@ FIELDS: Mapping[str, Shown] = {
 }
 """By the field's name, the same everywhere. What isn't in it comes as null."""
 ID_BESIDE = {"reader": "user_id", "adjudicator": "user_id", "creator_name": "creator"}
+
+
+def declare(fields: Mapping[str, Shown]) -> None:
+    """Put fields of an app above this one on the list. Raises ValueError for one that is there as something else."""
+    for name, how in fields.items():
+        if FIELDS.setdefault(name, how) is not how:
+            raise ValueError(f"{name} is declared as {FIELDS[name].name} and as {how.name}")
 
 
 def de_identified(data: Mapping[str, Any], reader: User) -> dict[str, Any]:

@@ -96,7 +96,7 @@ class TokenView(PublicView):
 
 
 class RefreshView(PublicView):
-    """Go on."""
+    """Go on with a sign-in."""
 
     @extend_schema(request=RefreshSerializer, responses=TokenPairSerializer, auth=[])
     def post(self, request: Request) -> Response:
@@ -151,7 +151,7 @@ class SessionView(APIView):
 
 
 class MeView(APIView):
-    """Who am I?"""
+    """The account that is signed in."""
 
     @extend_schema(responses=MeSerializer)
     def get(self, request: Request) -> Response:

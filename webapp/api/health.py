@@ -1,4 +1,4 @@
-"""Is the web app alive, and are those there whom it needs?"""
+"""Whether the web app is alive, and whether the services that it needs answer."""
 
 from __future__ import annotations
 

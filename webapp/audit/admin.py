@@ -20,7 +20,7 @@ class RecordList(ChangeList):
     """A page of records, with today's names of its accounts in one query."""
 
     def get_results(self, request: HttpRequest) -> None:
-        """As usual, and the names."""
+        """Load the page, and the names of its accounts."""
         super().get_results(request)
         self.result_list = list(self.result_list)
         accounts = finding.accounts_of(self.result_list)
@@ -46,7 +46,7 @@ class RecordAdmin(admin.ModelAdmin[Record]):
     show_full_result_count = False
 
     def get_changelist(self, request: HttpRequest, **options: Any) -> type[ChangeList]:
-        """Ours."""
+        """The list that loads names once for a page."""
         return RecordList
 
     def get_search_results(

@@ -24,15 +24,15 @@ class AppendOnlyQuerySet(models.QuerySet[Any]):
     """Finds and adds; nothing else."""
 
     def update(self, **values: Any) -> NoReturn:
-        """Refused."""
+        """Raise AppendOnly: records are never changed."""
         raise AppendOnly
 
     def delete(self) -> NoReturn:
-        """Refused."""
+        """Raise AppendOnly: records are never deleted."""
         raise AppendOnly
 
     def bulk_update(self, *args: Any, **options: Any) -> NoReturn:
-        """Refused."""
+        """Raise AppendOnly: records are never changed."""
         raise AppendOnly
 
 
@@ -149,7 +149,7 @@ class WaitingRecord(Facts):
         super().save(*args, **options)
 
     def delete(self, *args: Any, **options: Any) -> NoReturn:
-        """Refused."""
+        """Raise AppendOnly: records are never deleted."""
         raise AppendOnly
 
 
@@ -183,11 +183,11 @@ class Record(Facts):
         return f"audit record {self.number}"
 
     def save(self, *args: Any, **options: Any) -> NoReturn:
-        """Refused: only sealing adds records, many at a time."""
+        """Raise AppendOnly: only sealing adds records, many at a time."""
         raise AppendOnly
 
     def delete(self, *args: Any, **options: Any) -> NoReturn:
-        """Refused."""
+        """Raise AppendOnly: records are never deleted."""
         raise AppendOnly
 
 

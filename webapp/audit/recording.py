@@ -93,7 +93,7 @@ def acting() -> Actor:
 
 @contextmanager
 def by_operator() -> Iterator[None]:
-    """What is done meanwhile, in this thread, is the deed of who runs this process, by the operating system's word."""
+    """What is done meanwhile, in this thread, is recorded as done by the operating system's user who runs this process."""
     token = _at_the_command_line.set(operator(os.getuid()))
     try:
         yield

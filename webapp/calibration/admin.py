@@ -16,7 +16,7 @@ from django.views.decorators.http import require_POST
 
 from webapp.accounts.abilities import Ability
 from webapp.accounts.models import User
-from webapp.calibration import profiles, report
+from webapp.calibration import profiles, summary
 from webapp.calibration.evidence import LEAST_SCANS
 from webapp.calibration.models import CalibrationProfile
 from webapp.scans.disclosing_admin import DisclosingAdmin
@@ -25,7 +25,7 @@ from webapp.scans.disclosure import disclose_everything
 
 @admin.register(CalibrationProfile)
 class CalibrationProfileAdmin(DisclosingAdmin[CalibrationProfile]):
-    """Every calibration, and two buttons. Of few scans, its counts and figures tell what was said of each."""
+    """Every calibration, and two buttons. Of few scans, its counts and metrics tell what was said of each."""
 
     change_list_template = "admin/calibration/calibrations.html"
     list_display = (
@@ -46,7 +46,7 @@ class CalibrationProfileAdmin(DisclosingAdmin[CalibrationProfile]):
         "basis",
         "terms",
         "thresholds",
-        "figures",
+        "metrics",
         "made_at",
         "made_by",
         "undone_at",
@@ -88,12 +88,12 @@ class CalibrationProfileAdmin(DisclosingAdmin[CalibrationProfile]):
             **self.admin_site.each_context(request),
             "title": "Calibrate",
             "opts": self.opts,
-            "basis": report.basis(tried),
+            "basis": summary.basis(tried),
             "left_out": tried.left_out,
-            "terms": report.terms(tried),
-            "thresholds": report.thresholds(tried),
-            "figures": report.figures(tried),
-            "how": report.HOW,
+            "terms": summary.terms(tried),
+            "thresholds": summary.thresholds(tried),
+            "metrics": summary.metrics(tried),
+            "how": summary.HOW,
         }
         return TemplateResponse(request, "admin/calibration/proposal.html", context)
 
@@ -107,36 +107,36 @@ class CalibrationProfileAdmin(DisclosingAdmin[CalibrationProfile]):
             self.message_user(request, str(error), messages.ERROR)
             return _to_the_list()
         self.log_change(request, undone, "Taken back.")
-        self.message_user(request, report.undone(undone, used))
+        self.message_user(request, summary.undone(undone, used))
         return _to_the_list()
 
     @admin.display(description="State")
     def state(self, profile: CalibrationProfile) -> str:
         """Whether answers go by it."""
-        return report.state(profile, _in_use())
+        return summary.state(profile, _in_use())
 
     @admin.display(description="Fitted on")
     def basis(self, profile: CalibrationProfile) -> SafeString:
         """Which scans, and what was left out."""
         return format_html_join(
-            "", "<div>{}</div>", [(line,) for line in (report.basis(profile), *profile.left_out)]
+            "", "<div>{}</div>", [(line,) for line in (summary.basis(profile), *profile.left_out)]
         )
 
     @admin.display(description="Fitted")
     def terms(self, profile: CalibrationProfile) -> str:
         """Temperature and familiarity."""
-        return report.terms(profile)
+        return summary.terms(profile)
 
     @admin.display(description="Ruled out below")
     def thresholds(self, profile: CalibrationProfile) -> SafeString | str:
         """A label in each line."""
-        return format_html_join("", "<div>{} {}, {}</div>", report.thresholds(profile)) or report.NOTHING
+        return format_html_join("", "<div>{} {}, {}</div>", summary.thresholds(profile)) or summary.NOTHING
 
     @admin.display(description="Before and after")
-    def figures(self, profile: CalibrationProfile) -> SafeString:
+    def metrics(self, profile: CalibrationProfile) -> SafeString:
         """What was measured."""
-        rows = format_html_join("", "<div>{}: {}, then {}</div>", report.figures(profile))
-        return rows + format_html_join("", "<p class='help'>{}</p>", [(report.HOW,)])
+        rows = format_html_join("", "<div>{}: {}, then {}</div>", summary.metrics(profile))
+        return rows + format_html_join("", "<p class='help'>{}</p>", [(summary.HOW,)])
 
     def has_add_permission(self, request: HttpRequest) -> bool:
         """They are made by the button."""

@@ -98,7 +98,7 @@ class Evidence:
         return dict(Counter(scan.label for scan in self.taken).most_common())
 
     def sample(self) -> Sample:
-        """As arrays."""
+        """The scans that are taken, as arrays."""
         labels = self.card.labels
         patients = {
             patient: number for number, patient in enumerate({scan.patient: 0 for scan in self.taken})

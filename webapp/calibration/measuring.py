@@ -19,7 +19,7 @@ DIGITS = 4
 
 
 @dataclass(frozen=True)
-class LabelFigures:
+class LabelMetrics:
     """Of a label's scans: how many, the share whose set holds the label, and how many labels a set has on average."""
 
     scans: int
@@ -28,8 +28,8 @@ class LabelFigures:
 
 
 @dataclass(frozen=True)
-class Figures:
-    """Figures of answers on `scans` verified scans; shares are 0 to 1, None where there is nothing to count.
+class Metrics:
+    """Metrics of answers on `scans` verified scans; shares are 0 to 1, None where there is nothing to count.
 
     `calibration_error` is the expected one (ECE) of the most probable label's probability, `log_loss` in nats.
     `states` are shares; `right_of_answered` is the share of the answered scans whose label is the verified one.
@@ -44,7 +44,7 @@ class Figures:
     set_size: float | None
     states: dict[str, float]
     right_of_answered: float | None
-    labels: dict[str, LabelFigures]
+    labels: dict[str, LabelMetrics]
 
     def to_dict(self) -> dict[str, Any]:
         """As JSON values."""
@@ -63,13 +63,13 @@ class _Answers:
     states: list[str]
 
 
-def measure(sample: Sample, card: Terms, terms: Terms) -> Figures:
-    """The figures of these scans, answered by `terms`; `card` are those with which their probabilities were made."""
-    return _figures(sample.labels, _answers(sample, card, terms))
+def measure(sample: Sample, card: Terms, terms: Terms) -> Metrics:
+    """The metrics of these scans, answered by `terms`; `card` are those with which their probabilities were made."""
+    return _metrics(sample.labels, _answers(sample, card, terms))
 
 
-def cross_validate(sample: Sample, card: Terms) -> Figures:
-    """The figures after a calibration on the other scans: each patient is left out of one of FOLDS calibrations."""
+def cross_validate(sample: Sample, card: Terms) -> Metrics:
+    """The metrics after a calibration on the other scans: each patient is left out of one of FOLDS calibrations."""
     folds = folds_of(sample)
     parts = []
     for fold in range(FOLDS):
@@ -79,7 +79,7 @@ def cross_validate(sample: Sample, card: Terms) -> Figures:
         fitted = fit(sample.of(~left_out), card)
         terms = card.with_profile(fitted.temperature, fitted.known_from, fitted.least)
         parts.append(_answers(sample.of(left_out), card, terms))
-    return _figures(sample.labels, _joined(parts))
+    return _metrics(sample.labels, _joined(parts))
 
 
 def folds_of(sample: Sample) -> Numbers:
@@ -135,20 +135,20 @@ def _joined(parts: list[_Answers]) -> _Answers:
     )
 
 
-def _figures(labels: tuple[str, ...], answers: _Answers) -> Figures:
+def _metrics(labels: tuple[str, ...], answers: _Answers) -> Metrics:
     states = np.asarray(answers.states)
     counts = Counter(answers.states)
     covered, sizes = _sets(labels, answers)
 
-    def of_label(column: int) -> LabelFigures:
+    def of_label(column: int) -> LabelMetrics:
         own = answers.truth == column
-        return LabelFigures(
+        return LabelMetrics(
             scans=int(own.sum()),
             coverage=_mean(covered[own]) if len(covered) else None,
             set_size=_mean(sizes[own]) if len(sizes) else None,
         )
 
-    return Figures(
+    return Metrics(
         scans=len(answers.truth),
         accuracy=round(float(answers.right.mean()), DIGITS),
         confidence=round(float(answers.confidence.mean()), DIGITS),

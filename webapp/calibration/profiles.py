@@ -19,7 +19,7 @@ from webapp.audit.models import Action
 from webapp.audit.recording import acting, record
 from webapp.calibration.evidence import CalibrationRefused, Evidence, gather
 from webapp.calibration.fitting import Fit, fit
-from webapp.calibration.measuring import Figures, cross_validate, measure
+from webapp.calibration.measuring import Metrics, cross_validate, measure
 from webapp.calibration.models import CalibrationProfile
 from webapp.calibration.sample import Terms
 from webapp.core import clock
@@ -44,8 +44,8 @@ class Proposal:
 
     evidence: Evidence
     fitted: Fit
-    before: Figures
-    after: Figures
+    before: Metrics
+    after: Metrics
 
     @property
     def card(self) -> ModelCard:

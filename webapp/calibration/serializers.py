@@ -81,13 +81,13 @@ def in_use() -> dict[str, CalibrationProfile | None]:
 
 
 class NewCalibrationSerializer(serializers.Serializer[Any]):
-    """What to do."""
+    """Whether a new calibration is stored."""
 
     dry_run = TrueFalseField(default=False, help_text="Show before and after, and store nothing.")
 
 
 class UndoneCalibrationSerializer(serializers.Serializer[Any]):
-    """What became of it."""
+    """The calibration that was taken back, and the one in use from then on."""
 
     undone = CalibrationSerializer()
     in_use = CalibrationSerializer(allow_null=True)

@@ -63,7 +63,7 @@ class CalibrationsView(APIView):
         assert isinstance(request.user, User)
         found = list(CalibrationProfile.objects.all()[:MOST])
         if found:
-            disclose_everything(request.user)  # of few scans, counts and figures tell what was said of each
+            disclose_everything(request.user)  # of few scans, counts and metrics tell what was said of each
         return Response(CalibrationSerializer(found, many=True, context=in_use()).data)
 
     @extend_schema(

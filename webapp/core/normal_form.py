@@ -37,7 +37,7 @@ class NormalCharField(models.CharField[str, str]):
         self.form = form
 
     def deconstruct(self) -> Any:
-        """As a CharField."""
+        """What migrations write down: a CharField."""
         name, _, given, named = super().deconstruct()
         return name, "django.db.models.CharField", given, named
 

@@ -15,7 +15,7 @@ KAPPA_HELP = f"-1 to 1; null where it is not defined, and of fewer than {LEAST_S
 
 
 class SpanSerializer(serializers.Serializer[Any]):
-    """Which days."""
+    """The days that the dashboard covers."""
 
     days = WrittenCountField(
         min_value=1, max_value=LONGEST_DAYS, default=30, help_text="Up to today, in UTC."

@@ -8,12 +8,12 @@ from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from webapp.accounts.models import User
-from webapp.dashboard.figures import figures
+from webapp.dashboard.metrics import dashboard_metrics
 from webapp.dashboard.serializers import DashboardSerializer, SpanSerializer
 
 
 class DashboardView(APIView):
-    """Figures of the last days."""
+    """Metrics of the last days."""
 
     @extend_schema(parameters=[SpanSerializer], responses=DashboardSerializer)
     def get(self, request: Request) -> Response:
@@ -21,4 +21,5 @@ class DashboardView(APIView):
         assert isinstance(request.user, User)
         given = SpanSerializer(data=request.query_params)
         given.is_valid(raise_exception=True)
-        return Response(DashboardSerializer(figures(request.user, given.validated_data["days"])).data)
+        metrics = dashboard_metrics(request.user, given.validated_data["days"])
+        return Response(DashboardSerializer(metrics).data)

@@ -10,7 +10,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import IO
 
-from webapp.exports import forms
+from webapp.exports import formats
 from webapp.exports.records import Record
 from webapp.scans import storage
 
@@ -21,18 +21,20 @@ def archive(export_format: str, records: Sequence[Record]) -> IO[bytes]:
         file = stack.enter_context(tempfile.TemporaryFile())
         # Pictures don't get any smaller.
         with zipfile.ZipFile(file, "w", zipfile.ZIP_STORED) as written:
-            _add(written, "README.txt", f"{forms.NOTICE}\n".encode())
-            _add(written, "scans.csv", forms.table(records).encode())
+            _add(written, "README.txt", f"{formats.NOTICE}\n".encode())
+            _add(written, "scans.csv", formats.table(records).encode())
             with_picture = [record for record in records if storage.exists(record.scan.image_name)]
             if export_format == "folders":
                 with_picture = [record for record in with_picture if record.verified_label]
-                _add(written, MANIFEST, forms.manifest(with_picture).encode())
+                _add(written, MANIFEST, formats.manifest(with_picture).encode())
             elif export_format in DOCUMENTS:
                 name, write = DOCUMENTS[export_format]
                 _add(written, name, write(records).encode())
             for record in with_picture:
                 name = (
-                    forms.folder_path(record) if export_format == "folders" else f"images/{record.file_name}"
+                    formats.folder_path(record)
+                    if export_format == "folders"
+                    else f"images/{record.file_name}"
                 )
                 _copy(written, name, storage.path_of(record.scan.image_name))
         file.seek(0)
@@ -55,6 +57,6 @@ def _copy(written: zipfile.ZipFile, name: str, picture: Path) -> None:
 
 MANIFEST = "manifest.csv"
 DOCUMENTS: dict[str, tuple[str, Callable[[Sequence[Record]], str]]] = {
-    "coco": ("annotations.json", forms.coco),
-    "w3c": ("annotations.jsonld", forms.annotation_page),
+    "coco": ("annotations.json", formats.coco),
+    "w3c": ("annotations.jsonld", formats.annotation_page),
 }

@@ -1,4 +1,4 @@
-"""Scans as they leave the house: without names, references, notes, comments, times and file hashes."""
+"""Scans as they are exported: without names, references, notes, comments, times and file hashes."""
 
 from __future__ import annotations
 

@@ -115,11 +115,11 @@ def _named(visible: ScanQuerySet, ids: list[str]) -> ScanQuerySet:
 
 def _answer(export_format: str, found: list[Record]) -> HttpResponseBase:
     # Loaded when something is exported: the geometry is not small.
-    from webapp.exports import archives, forms
+    from webapp.exports import archives, formats
 
     response: HttpResponseBase
     if export_format == "csv":
-        response = HttpResponse(forms.table(found), content_type="text/csv; charset=utf-8")
+        response = HttpResponse(formats.table(found), content_type="text/csv; charset=utf-8")
         response["Content-Disposition"] = 'attachment; filename="retinote-scans.csv"'
     else:
         file = archives.archive(export_format, found)

@@ -34,13 +34,13 @@ class RegisteredVersionAdmin(admin.ModelAdmin[RegisteredVersion]):
         return TemplateResponse(request, "admin/inference/registered_versions.html", context)
 
     def has_add_permission(self, request: HttpRequest) -> bool:
-        """Never here."""
+        """`./retinote models` adds and removes versions."""
         return False
 
     def has_change_permission(self, request: HttpRequest, obj: RegisteredVersion | None = None) -> bool:
-        """Never here."""
+        """`./retinote models` changes versions."""
         return False
 
     def has_delete_permission(self, request: HttpRequest, obj: RegisteredVersion | None = None) -> bool:
-        """Never here."""
+        """`./retinote models` adds and removes versions."""
         return False

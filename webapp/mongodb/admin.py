@@ -17,7 +17,7 @@ class TransactionalAdmin(admin.ModelAdmin[Document]):
     def add_view(
         self, request: HttpRequest, form_url: str = "", extra_context: dict[str, Any] | None = None
     ) -> HttpResponse:
-        """As usual."""
+        """Add a document, outside of Django's transaction."""
         own = getattr(self, "_add_view", None)  # the users' page has one
         if own:
             response: HttpResponse = own(request, form_url, extra_context)
@@ -31,7 +31,7 @@ class TransactionalAdmin(admin.ModelAdmin[Document]):
         form_url: str = "",
         extra_context: dict[str, Any] | None = None,
     ) -> HttpResponse:
-        """As usual."""
+        """Change a document, outside of Django's transaction."""
         response: HttpResponse = self._changeform_view(  # type: ignore[attr-defined]
             request, object_id, form_url, extra_context
         )
@@ -40,6 +40,6 @@ class TransactionalAdmin(admin.ModelAdmin[Document]):
     def delete_view(
         self, request: HttpRequest, object_id: str, extra_context: dict[str, Any] | None = None
     ) -> HttpResponse:
-        """As usual."""
+        """Delete a document, outside of Django's transaction."""
         response: HttpResponse = self._delete_view(request, object_id, extra_context)  # type: ignore[attr-defined]
         return response

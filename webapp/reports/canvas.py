@@ -8,6 +8,7 @@ from reportlab.lib.colors import HexColor, black
 from reportlab.pdfgen.canvas import Canvas
 from reportlab.platypus import Flowable
 
+from webapp.core import numbers
 from webapp.reports.embedding import EmbeddedFont, operators
 from webapp.reports.fonts import Face
 from webapp.reports.lines import Line, Run, lines_of, one_line, words_of
@@ -15,6 +16,7 @@ from webapp.reports.lines import Line, Run, lines_of, one_line, words_of
 REGULAR, BOLD = "regular", "bold"
 LEADING = 1.3
 """Lines' distance, for a size of 1."""
+BAR_COLOUR = HexColor("#0b7a5b")
 GROUND_RIM = 2
 """How far a ground goes beyond its text, in points."""
 
@@ -104,3 +106,30 @@ class Text(Flowable):
         for number, line in enumerate(self.lines, start=1):
             below = len(self.lines) - number
             self.canv.write(0, (below * LEADING + LEADING - 1) * self.size, line, self.size)
+
+
+class Bar(Flowable):
+    """A probability, 0 to 1, as a bar with its label."""
+
+    def __init__(self, label: str, share: float) -> None:
+        super().__init__()
+        self.label, self.share = label, share
+
+    def wrap(self, available_width: float, available_height: float) -> tuple[float, float]:
+        """As wide as there is room, a line high."""
+        self.width, self.height = available_width, 10
+        return self.width, self.height
+
+    def draw(self) -> None:
+        """Label, bar and percentage."""
+        canvas = self.canv
+        assert isinstance(canvas, TextCanvas)
+        canvas.setFont(REGULAR, 7.5)
+        canvas.drawString(0, 2, self.label, room=60)
+        room = self.width - 95
+        canvas.setFillColor(HexColor("#e6e6e6"))
+        canvas.rect(62, 2, room, 5, stroke=0, fill=1)
+        canvas.setFillColor(BAR_COLOUR)
+        canvas.rect(62, 2, room * self.share, 5, stroke=0, fill=1)
+        canvas.setFillColor(black)
+        canvas.drawRightString(self.width, 2, numbers.probability(self.share))

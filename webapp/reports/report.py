@@ -13,19 +13,22 @@ from webapp.annotations.serializers import shown_label
 from webapp.annotations.shapes import Shape
 from webapp.core import numbers
 from webapp.recommendations.colours import colour_of
+from webapp.reports.layout import Drawn, Final, Report
 from webapp.reports.lines import apart
-from webapp.reports.page import Drawn, Final, Report
 from webapp.reviews.models import Adjudication, Review
 from webapp.reviews.reading import how
 from webapp.reviews.summary import summary
 from webapp.scans import storage
+from webapp.scans.details import DETAILS, ENTERED
 from webapp.scans.disclosure import disclose
 from webapp.scans.final import FinalReading, final_reading
-from webapp.scans.models import Eye, Scan
+from webapp.scans.models import Scan
 from webapp.scans.overlay import overlay
 
 # A page has room for so many shapes and readers; the picture shows all shapes.
 MOST_LINES = 14
+LONGEST_FACT = 300
+"""Letters."""
 SAID = {"agree": "agrees", "disagree": "disagrees", "unsure": "is unsure", "named": "names"}
 
 
@@ -78,14 +81,16 @@ def _facts(scan: Scan, user: User) -> list[tuple[str, str]]:
         if scan.micrometres_x is not None and scan.micrometres_y is not None
         else ""
     )
-    names = ("timestamp", "patient_ref", "acquired", "note", "sha256")
+    names = ("timestamp", "sha256", *ENTERED)
     known = de_identified({name: getattr(scan, name) for name in names}, user)
+    entered = [
+        (detail.title, apart(detail.line(known[detail.name])[:LONGEST_FACT]))
+        for detail in DETAILS
+        if detail.line and known[detail.name]
+    ]
     return [
         ("Uploaded", f"{known['timestamp']:%Y-%m-%d %H:%M} UTC" if known["timestamp"] else ""),
-        ("Taken", known["acquired"]),
-        ("Eye", str(Eye(scan.eye).label) if scan.eye else ""),
-        ("Patient reference", apart(known["patient_ref"])),
-        ("Note", apart(known["note"][:300])),
+        *entered,
         ("Size", f"{scan.width} × {scan.height} pixels"),
         ("Pixel", scale),
         ("Device", shown("device", scan.device or "", user)),

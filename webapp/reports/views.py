@@ -36,7 +36,7 @@ class ReportView(APIView):
     def get(self, request: Request, id: str) -> HttpResponse:
         """Scan, heat map, drawing, probabilities, recommendation and readers as PDF, as far as you may know them."""
         # Loaded when somebody wants a report: what makes PDF files is not small.
-        from webapp.reports.page import pdf
+        from webapp.reports.layout import pdf
         from webapp.reports.report import report_of
 
         assert isinstance(request.user, User)

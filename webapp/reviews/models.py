@@ -55,7 +55,7 @@ class Review(OfScan):
     current = models.BooleanField(default=True)
     created = models.DateTimeField(default=clock.now)
 
-    # What the reader had before the eyes.
+    # The answer that the reader saw, or would have seen.
     model_label = models.CharField(max_length=80)
     model_name = models.CharField(max_length=80)
     model_version = models.CharField(max_length=80)

@@ -19,7 +19,7 @@ from webapp.scans.models import Scan
 
 @dataclass(frozen=True)
 class Seen:
-    """The prediction that a reader has before the eyes: what a version of the model calls the scan, and how far it does.
+    """The prediction that a reader sees: what a version of the model calls the scan, and how far it has answered.
 
     One of a version that didn't say how far it goes is an answer.
     """
@@ -88,9 +88,11 @@ def record(
     """Keep a verdict as the reader's current one; earlier ones stay, no longer current.
 
     Agreeing means the model's own label, so `label` is taken from the scan then, if the model has named one. Without a
-    verdict it follows from the label that the reader sees, as `verdict_of` says. Whether the reading is blind follows from what was shown to the reader until now.
-    Raises NothingToAgreeWith, PredictionChanged if the scan's newest prediction is another one than was seen, Scan.DoesNotExist if the scan
-    was deleted.
+    verdict it follows from the label that the reader sees, as `verdict_of` says. Whether the reading is blind follows
+    from what was shown to the reader until now.
+
+    Raises NothingToAgreeWith, PredictionChanged if the scan's newest prediction is another one than was seen,
+    Scan.DoesNotExist if the scan was deleted.
     """
 
     def write() -> Review:
@@ -98,7 +100,7 @@ def record(
         # In the transaction, which changes the scan: a prediction that comes in between makes it begin anew.
         if seen and seen != prediction_of(now):
             raise PredictionChanged(seen, prediction_of(now))
-        shown = disclosure.told(reader, now)
+        shown = disclosure.disclosed_to(reader, now)
         answer = now.answer
         said = verdict_of(answer, verdict, label)
         Review.objects.filter(scan=scan, reader=reader, current=True).update(current=False)
@@ -118,12 +120,7 @@ def record(
             model_set=list(answer.labels),
             model_group=answer.group,
         )
-        reviews = list(Review.objects.filter(scan=scan))
-        pairs = pairs_of(independent_labels(reviews).values())
-        dispute = pairs.dispute
-        now.readers = [str(given.reader_id) for given in reviews if given.current]
-        final = fields_of(final_of(reviews, now.settled_label), now.model_name)
-        Scan.objects.filter(pk=scan.pk).update(reviewed=True, readers=now.readers, dispute=dispute, **final)
+        _follow(now)
         # The answer to a verdict says what the model said.
         disclosure.disclose_answers(reader, [now])
         recording.record(
@@ -140,6 +137,15 @@ def record(
     instruments.REVIEWS.labels(review.verdict, review.model_version).inc()
     scan.refresh_from_db()
     return review
+
+
+def _follow(scan: Scan) -> None:
+    """Bring what the scan shows of its readings into step with its verdicts."""
+    reviews = list(Review.objects.filter(scan=scan))
+    scan.readers = [str(given.reader_id) for given in reviews if given.current]
+    dispute = pairs_of(independent_labels(reviews).values()).dispute
+    final = fields_of(final_of(reviews, scan.settled_label), scan.model_name)
+    Scan.objects.filter(pk=scan.pk).update(reviewed=True, readers=scan.readers, dispute=dispute, **final)
 
 
 def settle(scan: Scan, adjudicator: User, label: str, comment: str = "") -> Adjudication:

@@ -14,7 +14,7 @@ from webapp.api.fields import TextField, TrueFalseField
 from webapp.recommendations.answers import Answer, State
 from webapp.reviews.models import Adjudication, Review, Source, Verdict
 from webapp.reviews.reading import NothingToAgreeWith, PredictionChanged, Seen, prediction_of, verdict_of
-from webapp.scans.disclosure import told
+from webapp.scans.disclosure import disclosed_to
 from webapp.scans.models import Scan
 
 
@@ -127,7 +127,7 @@ class ReviewSerializer(DeIdentified, serializers.Serializer[Any]):
     def _seen(self, scan: Scan, verdict: str, given: dict[str, str] | None) -> Seen | None:
         """The prediction that the verdict is on: the one that is given, or else, to agree or not, was shown last."""
         reader: User = self.context["request"].user
-        shown = told(reader, scan)
+        shown = disclosed_to(reader, scan)
         judges = verdict in (Verdict.AGREE, Verdict.DISAGREE)
         if scan.hides_answer_from(reader) and not shown.answer:
             # Whatever a refusal said of another verdict would tell what is hidden.

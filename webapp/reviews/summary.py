@@ -15,7 +15,7 @@ from webapp.annotations.areas import Lines
 from webapp.annotations.geometry import Points, outline_of, polygon_of
 from webapp.annotations.models import Annotation
 from webapp.reviews.outcome import Pairs, independent_labels, pairs_of
-from webapp.scans.disclosure import told
+from webapp.scans.disclosure import disclosed_to
 from webapp.scans.models import Scan
 
 
@@ -28,7 +28,7 @@ def summary(scan: Scan, reader: User) -> dict[str, Any]:
     settled = scan.adjudications.select_related("adjudicator").first() if is_open else None
     pairs = pairs_of(independent_labels(reviews).values()) if is_open else Pairs(0, 0)
     between, with_model = _overlaps(scan, reader) if is_open else ([], [])
-    shown = told(reader, scan)
+    shown = disclosed_to(reader, scan)
     return {
         "open": is_open,
         "would_be_blind": not (shown.answer or shown.readings),

@@ -38,7 +38,7 @@ class ScanReviewsView(APIView):
     permission_classes = (NeedsAbility,)
     needed_to_change = Ability.READ
 
-    def found(self, request: Request, id: str) -> tuple[Scan, User, dict[str, Any]]:
+    def asked_scan(self, request: Request, id: str) -> tuple[Scan, User, dict[str, Any]]:
         """The scan, who asks, and what serializers need; raises Http404 for what the user may not see."""
         assert isinstance(request.user, User)
         scan = visible_scan(request.user, id)
@@ -63,7 +63,7 @@ class ReviewView(ScanReviewsView):
 
         409 (`prediction_changed`) when the scan's newest prediction is not the one that your verdict is on.
         """
-        scan, user, context = self.found(request, id)
+        scan, user, context = self.asked_scan(request, id)
         given = ReviewSerializer(data=request.data, context=context)
         try:
             given.is_valid(raise_exception=True)
@@ -83,7 +83,7 @@ class ReviewsView(ScanReviewsView):
     @extend_schema(parameters=[ID], responses=ReviewSerializer(many=True))
     def get(self, request: Request, id: str) -> Response:
         """Verdicts on the scan, newest first, each reader's last one `current`: your own; all once you gave yours."""
-        scan, user, context = self.found(request, id)
+        scan, user, context = self.asked_scan(request, id)
         said = scan.reviews.select_related("reader")
         if not scan.is_open_to(user):
             said = said.filter(reader=user)
@@ -97,7 +97,7 @@ class ReadingView(ScanReviewsView):
     @extend_schema(parameters=[ID], responses=ReadingSerializer)
     def get(self, request: Request, id: str) -> Response:
         """The verdicts, their agreement, and how far what was drawn is the same and what the heat map shows."""
-        scan, user, context = self.found(request, id)
+        scan, user, context = self.asked_scan(request, id)
         found = summary(scan, user)
         disclose_reviews(scan, user, found["reviews"])
         if found["open"]:
@@ -113,7 +113,7 @@ class AdjudicationView(ScanReviewsView):
     @extend_schema(parameters=[ID], request=AdjudicationSerializer, responses={201: AdjudicationSerializer})
     def post(self, request: Request, id: str) -> Response:
         """Say which label counts. Nobody's verdict is changed; an earlier adjudication stays, too."""
-        scan, user, context = self.found(request, id)
+        scan, user, context = self.asked_scan(request, id)
         if not user.may(Ability.ADJUDICATE):
             raise exceptions.PermissionDenied(
                 "Only adjudicators settle scans; an administrator can make you one."

@@ -29,7 +29,7 @@ def add_picture(picture: Picture) -> None:
 
 
 def added_inlines() -> tuple[Inline, ...]:
-    """All of them, those of the highest app first."""
+    """All that other apps have added, those of the highest app first."""
     return tuple(_inlines)
 
 

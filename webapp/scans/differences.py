@@ -10,10 +10,10 @@ from typing import Any
 from django.conf import settings
 from django.db.models import TextChoices
 
+from webapp.scans.details import ENTERED
 from webapp.scans.file_facts import Kept
 from webapp.scans.models import Scan
 
-ENTERED = ("patient_ref", "eye", "acquired", "note", "micrometres_x", "micrometres_y")
 CLOSE = 0.01
 """Sizes of a pixel are written with two or three digits."""
 

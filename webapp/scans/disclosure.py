@@ -22,7 +22,7 @@ MOST_SINGLE = 1000
 
 
 @dataclass(frozen=True)
-class Told:
+class Disclosed:
     """What a user was shown of a scan: the model's answer, others' readings. `label`, `model_version` and `state` are
     those of the answer that was shown last, "" where that is not known."""
 
@@ -33,7 +33,7 @@ class Told:
     state: str
 
 
-def told(user: User, scan: Scan) -> Told:
+def disclosed_to(user: User, scan: Scan) -> Disclosed:
     """What the user was shown of the scan until now."""
     found = {
         note.scan_id: note for note in Disclosure.objects.filter(pk__in=[_key(user), _key(user, scan.pk)])
@@ -44,7 +44,7 @@ def told(user: User, scan: Scan) -> Told:
         of_all = getattr(everything, name, None)
         return getattr(own, name, None) is not None or (of_all is not None and of_all >= scan.timestamp)
 
-    return Told(
+    return Disclosed(
         answer=shown("answer_at"),
         readings=shown("readings_at"),
         label=own.label if own else "",

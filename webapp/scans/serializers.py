@@ -2,31 +2,26 @@
 
 from __future__ import annotations
 
-from typing import Any, ClassVar
+from typing import Any
 
 from django.conf import settings
 from django.urls import reverse
 from drf_spectacular.utils import extend_schema_field
 from rest_framework import exceptions, serializers, status
-from rest_framework.fields import empty
 
-from imaging.dicom_identity import checked_date
 from imaging.formats import listed
 from webapp.accounts.deidentified import DeIdentified
 from webapp.accounts.models import User
-from webapp.api.fields import NumberField, PatternField, TextField, WrittenNumberField
+from webapp.api.fields import PatternField
 from webapp.scans.answered_serializers import CONFIDENCE_HELP, OR_NULL, PREDICTION_HELP, AnsweredSerializer
-from webapp.scans.differences import ENTERED, FoundIn
+from webapp.scans.details import DETAILS, ENTERED
+from webapp.scans.differences import FoundIn
 from webapp.scans.final_serializers import (
     FinalReadingSerializer,
     RecommendationSerializer,
     shown_final_reading,
 )
-from webapp.scans.models import Eye, Scan, Status
-from webapp.scans.scale import LARGEST, SMALLEST
-
-PATTERN = r"^[0-9]{4}(-[0-9]{2}(-[0-9]{2})?)?$"
-WRITTEN_AS = "2024-03-17, 2024-03 or 2024"
+from webapp.scans.models import Scan, Status
 
 
 class FileTooLarge(exceptions.APIException):
@@ -36,38 +31,12 @@ class FileTooLarge(exceptions.APIException):
     default_code = "too_large"
 
 
-class DateField(PatternField):
-    """When a picture was taken, as precisely as it is known."""
-
-    default_error_messages: ClassVar[dict[str, Any]] = {
-        "invalid": f"Give the day, month or year in which the picture was taken: {WRITTEN_AS}."
-    }
-
-    def __init__(self, **options: Any) -> None:
-        super().__init__(PATTERN, max_length=10, **options)
-
-    def run_validation(self, data: Any = empty) -> Any:
-        """The text. Raises ValidationError."""
-        text = super().run_validation(data)
-        try:
-            return text and checked_date(text)
-        except ValueError:
-            self.fail("invalid")
-
-
 class DetailsSerializer(serializers.Serializer[Any]):
     """What people say of a scan."""
 
-    eye = serializers.ChoiceField(choices=Eye.choices, required=False, allow_blank=True)
-    patient_ref = TextField(max_length=80, required=False, allow_blank=True)
-    acquired = DateField(required=False, allow_blank=True, help_text=f"When it was taken: {WRITTEN_AS}.")
-    note = TextField(max_length=2000, required=False, allow_blank=True)
-    micrometres_x: serializers.FloatField = NumberField(
-        min_value=SMALLEST, max_value=LARGEST, required=False, allow_null=True, help_text="Width of a pixel."
-    )
-    micrometres_y: serializers.FloatField = NumberField(
-        min_value=SMALLEST, max_value=LARGEST, required=False, allow_null=True, help_text="Height of a pixel."
-    )
+    def get_fields(self) -> dict[str, Any]:
+        """A field for each."""
+        return {detail.name: detail.given() for detail in DETAILS} | super().get_fields()
 
     def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
         """A pixel has a width and a height, or neither."""
@@ -83,17 +52,16 @@ class DetailsSerializer(serializers.Serializer[Any]):
 class UploadSerializer(DetailsSerializer):
     """The form fields of an upload."""
 
-    micrometres_x = WrittenNumberField(
-        min_value=SMALLEST, max_value=LARGEST, required=False, help_text="Width of a pixel."
-    )
-    micrometres_y = WrittenNumberField(
-        min_value=SMALLEST, max_value=LARGEST, required=False, help_text="Height of a pixel."
-    )
     image = serializers.FileField(
         max_length=255,
         help_text=f"{listed('or')}. Eye, patient and date of a DICOM file are kept as this "
         "installation is set to, where the form leaves them open; what else it says is dropped.",
     )
+
+    def get_fields(self) -> dict[str, Any]:
+        """Those of the details as a form writes them, and the file."""
+        written = {detail.name: detail.written() for detail in DETAILS if detail.written}
+        return super().get_fields() | written
 
     def validate_image(self, file: Any) -> Any:
         """Refuse a file above the limit before it is read."""
@@ -167,14 +135,6 @@ class ScanSerializer(DeIdentified, AnsweredSerializer):
     sha256 = serializers.CharField(help_text="Of the file as it was uploaded; empty in de-identified data.")
     width = serializers.IntegerField()
     height = serializers.IntegerField()
-    micrometres_x = serializers.FloatField(allow_null=True, help_text="Width of a pixel, when it is known.")
-    micrometres_y = serializers.FloatField(allow_null=True, help_text="Height of a pixel, when it is known.")
-    eye = serializers.ChoiceField(choices=Eye.choices, allow_blank=True)
-    patient_ref = serializers.CharField()
-    acquired = serializers.CharField(
-        help_text=f"When it was taken: {WRITTEN_AS}. Empty when it is not known, and in de-identified data."
-    )
-    note = serializers.CharField()
     device = serializers.SerializerMethodField(
         help_text="What took the picture, by maker and model, where the file names one that is known here; empty "
         "otherwise, and in de-identified data."
@@ -215,6 +175,13 @@ class ScanSerializer(DeIdentified, AnsweredSerializer):
         "given your verdict."
     )
     may_change = serializers.SerializerMethodField(help_text="Whether you may change or delete it.")
+
+    def get_fields(self) -> dict[str, Any]:
+        """With what people have entered, behind the picture's size."""
+        fields = super().get_fields()
+        names = list(fields)
+        first = {name: fields[name] for name in names[: names.index("height") + 1]}
+        return first | {detail.name: detail.told() for detail in DETAILS} | fields
 
     def to_representation(self, instance: Scan) -> dict[str, Any]:
         """Empty strings of what isn't known yet, or is hidden, become null."""

@@ -908,7 +908,7 @@ export interface components {
             name: string;
             version: string;
         };
-        /** @description What to do. */
+        /** @description Whether a new calibration is stored. */
         NewCalibrationRequest: {
             /**
              * @description Show before and after, and store nothing.
@@ -957,8 +957,8 @@ export interface components {
         };
         /** @description What people say of a scan. */
         PatchedDetailsRequest: {
-            eye?: components["schemas"]["EyeEnum"] | components["schemas"]["BlankEnum"];
             patient_ref?: string;
+            eye?: components["schemas"]["EyeEnum"] | components["schemas"]["BlankEnum"];
             /** @description When it was taken: 2024-03-17, 2024-03 or 2024. */
             acquired?: string;
             note?: string;
@@ -1209,6 +1209,11 @@ export interface components {
             sha256: string;
             width: number;
             height: number;
+            patient_ref: string;
+            eye: components["schemas"]["EyeEnum"] | components["schemas"]["BlankEnum"];
+            /** @description When it was taken: 2024-03-17, 2024-03 or 2024. Empty when it is not known, and in de-identified data. */
+            acquired: string;
+            note: string;
             /**
              * Format: double
              * @description Width of a pixel, when it is known.
@@ -1219,11 +1224,6 @@ export interface components {
              * @description Height of a pixel, when it is known.
              */
             micrometres_y: number | null;
-            eye: components["schemas"]["EyeEnum"] | components["schemas"]["BlankEnum"];
-            patient_ref: string;
-            /** @description When it was taken: 2024-03-17, 2024-03 or 2024. Empty when it is not known, and in de-identified data. */
-            acquired: string;
-            note: string;
             /** @description What took the picture, by maker and model, where the file names one that is known here; empty otherwise, and in de-identified data. */
             readonly device: string;
             /**
@@ -1428,15 +1428,15 @@ export interface components {
          * @enum {string}
          */
         TypeEnum: "FragmentSelector" | "SvgSelector";
-        /** @description What became of it. */
+        /** @description The calibration that was taken back, and the one in use from then on. */
         UndoneCalibration: {
             undone: components["schemas"]["Calibration"];
             in_use: components["schemas"]["Calibration"] | null;
         };
         /** @description The form fields of an upload. */
         UploadRequest: {
-            eye?: components["schemas"]["EyeEnum"] | components["schemas"]["BlankEnum"];
             patient_ref?: string;
+            eye?: components["schemas"]["EyeEnum"] | components["schemas"]["BlankEnum"];
             /** @description When it was taken: 2024-03-17, 2024-03 or 2024. */
             acquired?: string;
             note?: string;
@@ -1494,6 +1494,11 @@ export interface components {
             sha256: string;
             width: number;
             height: number;
+            patient_ref: string;
+            eye: components["schemas"]["EyeEnum"] | components["schemas"]["BlankEnum"];
+            /** @description When it was taken: 2024-03-17, 2024-03 or 2024. Empty when it is not known, and in de-identified data. */
+            acquired: string;
+            note: string;
             /**
              * Format: double
              * @description Width of a pixel, when it is known.
@@ -1504,11 +1509,6 @@ export interface components {
              * @description Height of a pixel, when it is known.
              */
             micrometres_y: number | null;
-            eye: components["schemas"]["EyeEnum"] | components["schemas"]["BlankEnum"];
-            patient_ref: string;
-            /** @description When it was taken: 2024-03-17, 2024-03 or 2024. Empty when it is not known, and in de-identified data. */
-            acquired: string;
-            note: string;
             /** @description What took the picture, by maker and model, where the file names one that is known here; empty otherwise, and in de-identified data. */
             readonly device: string;
             /**

@@ -2,7 +2,7 @@ import { expect, test } from "vitest";
 
 import { formatCoefficient, formatLength, formatOfHundred, formatProbability, formatShare } from "./format";
 
-// The same examples as for webapp/numbers.py.
+// The same examples as for webapp/core/numbers.py.
 test.each([
   [0, "0%"],
   [1e-9, "<1%"],

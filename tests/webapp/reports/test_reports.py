@@ -149,7 +149,7 @@ django.setup()
 from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime, timezone
 from PIL import Image
-from webapp.reports.page import Report, pdf
+from webapp.reports.layout import Report, pdf
 
 sys.setswitchinterval(1e-6)
 image = io.BytesIO()

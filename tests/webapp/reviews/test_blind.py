@@ -301,9 +301,9 @@ def test_more_than_is_noted_singly_counts_as_all_that_is_there(
     later = predicted(colleague)
 
     assert Disclosure.objects.filter(user=clinician).count() == 1
-    assert disclosure.told(clinician, scan).answer is True
-    assert disclosure.told(clinician, later).answer is False
-    assert disclosure.told(colleague, scan).answer is False
+    assert disclosure.disclosed_to(clinician, scan).answer is True
+    assert disclosure.disclosed_to(clinician, later).answer is False
+    assert disclosure.disclosed_to(colleague, scan).answer is False
 
 
 def test_a_scan_that_is_deleted_takes_what_was_noted_of_it_along(

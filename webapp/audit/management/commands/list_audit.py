@@ -30,7 +30,7 @@ class Command(BaseCommand):
     requires_system_checks = ()
 
     def add_arguments(self, parser: ArgumentParser) -> None:
-        """Which ones."""
+        """Which records."""
         parser.add_argument("--actor", default="", metavar="NAME", help="an account's name or id")
         parser.add_argument(
             "--object",

@@ -7,7 +7,7 @@ from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError
 
 from webapp.audit.recording import by_operator
-from webapp.calibration import profiles, report
+from webapp.calibration import profiles, summary
 from webapp.calibration.models import CalibrationProfile
 
 
@@ -53,7 +53,7 @@ class Command(BaseCommand):
     def _undo(self) -> None:
         with by_operator():
             undone, used = profiles.undo()
-        self.stdout.write(report.undone(undone, used))
+        self.stdout.write(summary.undone(undone, used))
 
     def _list(self) -> None:
         used = CalibrationProfile.objects.in_use(settings.MODEL_NAME)
@@ -61,11 +61,11 @@ class Command(BaseCommand):
         for profile in found:
             self.stdout.write(
                 f"{profile.name}  {profile.model_name} {profile.model_version}  {profile.scans} scans  "
-                f"temperature {profile.temperature:.4g}  {report.state(profile, used)}"
+                f"temperature {profile.temperature:.4g}  {summary.state(profile, used)}"
             )
         if not found:
             self.stdout.write("There is no local calibration: answers follow the model's card.")
 
     def _tell(self, profile: CalibrationProfile) -> None:
-        for line in report.lines(profile):
+        for line in summary.lines(profile):
             self.stdout.write(line)

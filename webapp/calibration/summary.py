@@ -1,4 +1,4 @@
-"""What is said of a calibration on the command line and in the administration: the same words and figures."""
+"""What is said of a calibration on the command line and in the administration: the same words and numbers."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from webapp.recommendations.answers import State
 
 NOTHING = "–"
 IN_USE, TAKEN_BACK, EARLIER = "in use", "taken back", "earlier"
-FIGURES = {
+METRICS = {
     "accuracy": "Accuracy of the most probable label",
     "confidence": "Mean confidence",
     "calibration_error": "Calibration error (ECE)",
@@ -34,10 +34,10 @@ HOW = (
 Row = tuple[str, str, str]
 
 
-def figures(profile: CalibrationProfile) -> list[Row]:
+def metrics(profile: CalibrationProfile) -> list[Row]:
     """What was measured: its name, before, after."""
     before, after = profile.before, profile.after
-    rows = [(title, _number(before[name]), _number(after[name])) for name, title in FIGURES.items()]
+    rows = [(title, _number(before[name]), _number(after[name])) for name, title in METRICS.items()]
     rows += [
         (f"{state.label}, of all scans", _number(before["states"][state]), _number(after["states"][state]))
         for state in State
@@ -74,14 +74,14 @@ def terms(profile: CalibrationProfile) -> str:
 
 
 def lines(profile: CalibrationProfile) -> Iterator[str]:
-    """All of it, for a terminal."""
+    """All that is told of a calibration, as lines for a terminal."""
     yield basis(profile)
     yield from profile.left_out
     yield ""
     yield terms(profile)
     yield from _table(thresholds(profile))
     yield ""
-    yield from _table([("", "before", "after"), *figures(profile)])
+    yield from _table([("", "before", "after"), *metrics(profile)])
     yield HOW
 
 
@@ -91,8 +91,8 @@ def _table(rows: list[Row]) -> Iterator[str]:
         yield f"  {row[0]:<{first}}  {row[1]:>7}  {row[2]}".rstrip()
 
 
-def _of(figures: Mapping[str, Any], label: str) -> str:
-    return _number(figures["labels"].get(label, {}).get("coverage"))
+def _of(measured: Mapping[str, Any], label: str) -> str:
+    return _number(measured["labels"].get(label, {}).get("coverage"))
 
 
 def _number(value: float | None) -> str:

@@ -21,7 +21,7 @@ from reportlab.platypus import Flowable, KeepInFrame, Spacer
 from webapp.annotations.geometry import path_of
 from webapp.core import numbers
 from webapp.recommendations.answers import Answer, State
-from webapp.reports.canvas import BOLD, REGULAR, Text, TextCanvas
+from webapp.reports.canvas import BOLD, REGULAR, Bar, Text, TextCanvas
 
 BOLD_TAG = re.compile("</?b>")
 RESEARCH = "Research software: nothing on this page is a diagnosis."
@@ -36,7 +36,6 @@ MOST_SIDE = 1200
 # As text, in which nothing needs it, ReportLab takes seconds for a large picture.
 rl_config.useA85 = 0
 SHAPE_COLOUR = colors.HexColor("#00e5ff")
-BAR_COLOUR = colors.HexColor("#0b7a5b")
 
 
 @dataclass(frozen=True)
@@ -281,30 +280,3 @@ def _text(text: str, size: float = 8, colour: str = "") -> Flowable:
     if not parts:
         return Spacer(0, 0)
     return Text(parts, size, *((4, 4) if colour else (0, 0)), ground=colour)
-
-
-class Bar(Flowable):
-    """A probability, 0 to 1, as a bar with its label."""
-
-    def __init__(self, label: str, share: float) -> None:
-        super().__init__()
-        self.label, self.share = label, share
-
-    def wrap(self, available_width: float, available_height: float) -> tuple[float, float]:
-        """As wide as there is room, a line high."""
-        self.width, self.height = available_width, 10
-        return self.width, self.height
-
-    def draw(self) -> None:
-        """Label, bar and percentage."""
-        canvas = self.canv
-        assert isinstance(canvas, TextCanvas)
-        canvas.setFont(REGULAR, 7.5)
-        canvas.drawString(0, 2, self.label, room=60)
-        room = self.width - 95
-        canvas.setFillColor(colors.HexColor("#e6e6e6"))
-        canvas.rect(62, 2, room, 5, stroke=0, fill=1)
-        canvas.setFillColor(BAR_COLOUR)
-        canvas.rect(62, 2, room * self.share, 5, stroke=0, fill=1)
-        canvas.setFillColor(colors.black)
-        canvas.drawRightString(self.width, 2, numbers.probability(self.share))

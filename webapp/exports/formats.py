@@ -1,10 +1,10 @@
-"""The forms in which scans leave the house."""
+"""The formats of exports: CSV, COCO, W3C Web Annotations, and folders with a manifest."""
 
 from __future__ import annotations
 
 import io
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
@@ -15,6 +15,7 @@ from webapp.annotations.pieces import DECIMALS, enclosed
 from webapp.annotations.shapes import shape_of
 from webapp.exports.categories import category_numbers
 from webapp.exports.records import Record
+from webapp.scans.details import DETAILS, Detail
 
 NOTICE = (
     "Exported from Retinote, research software: nothing in here is a diagnosis. Names, references, notes, comments, "
@@ -22,12 +23,85 @@ NOTICE = (
     "What an outline goes round twice lies outside of it (the even-odd rule). "
     "The pictures carry no metadata; whether letters stand in their pixels was not looked at."
 )
-DIGITS = 6
-"""Of lengths in micrometres, behind the point."""
+Column = Callable[[Record], Any]
 # What a manifest names as the origin of its scans.
 SOURCE = "retinote"
 # Where a shape has no label.
 UNLABELLED = "unlabelled"
+
+
+def _of_scan(name: str) -> Column:
+    """A field of the scan; one that says nothing is empty."""
+    return lambda record: getattr(record.scan, name) or ""
+
+
+def _listed(name: str, between: str = "; ") -> Column:
+    """A list of the scan."""
+    return lambda record: between.join(getattr(record.scan, name) or ())
+
+
+def _detail(detail: Detail) -> Column:
+    """What people have entered."""
+    assert detail.exported
+    exported = detail.exported
+    return lambda record: exported(getattr(record.scan, detail.name))
+
+
+def _final_urgency(record: Record) -> str:
+    final, model_name = record.final, record.scan.model_name
+    return final.recommend(model_name).urgency if final and model_name else ""
+
+
+def _known(record: Record) -> str:
+    return "" if record.scan.known is None else str(record.scan.known).lower()
+
+
+def _one_label(name: str) -> Column:
+    """A field of the most probable label, only where the model has said one; all probabilities follow."""
+
+    def column(record: Record) -> Any:
+        value = getattr(record.scan, name)
+        return value if value is not None and record.scan.answer.names_label else ""
+
+    return column
+
+
+_ENTERED = {detail.name: _detail(detail) for detail in DETAILS if detail.exported}
+COLUMNS: dict[str, Column] = {
+    "scan": lambda record: record.name,
+    "file": lambda record: record.file_name,
+    "patient": lambda record: record.patient,
+    "eye": _ENTERED["eye"],
+    "width": _of_scan("width"),
+    "height": _of_scan("height"),
+    "micrometres_x": _ENTERED["micrometres_x"],
+    "micrometres_y": _ENTERED["micrometres_y"],
+    "status": _of_scan("status"),
+    "model": _of_scan("model_name"),
+    "model_version": _of_scan("model_version"),
+    "weights_sha256": _of_scan("weights_sha256"),
+    "final_label": lambda record: record.final.label if record.final else "",
+    "final_by": lambda record: record.final.by.value if record.final else "",
+    "final_urgency": _final_urgency,
+    "state": _of_scan("state"),
+    "because": _of_scan("because"),
+    "prediction": _one_label("label"),
+    "confidence": _one_label("confidence"),
+    "prediction_set": _listed("prediction_set"),
+    "group": _of_scan("group"),
+    "familiarity": lambda record: "" if record.scan.familiarity is None else record.scan.familiarity,
+    "known": _known,
+    "nearest": _listed("nearest"),
+    "calibration": _of_scan("calibration"),
+    "doubts": _listed("doubts", " "),
+    "urgency": lambda record: (record.scan.recommendation or {}).get("urgency", ""),
+    "verified_label": lambda record: record.verified_label,
+    "verified_by": lambda record: record.verified_by,
+    "readers": lambda record: len(record.verdicts),
+    "verdicts": lambda record: "; ".join(map(str, record.verdicts)),
+    "shapes": lambda record: len(record.shapes),
+} | _ENTERED
+"""Of the table, by their names; a detail that is new comes last."""
 
 
 def table(records: Sequence[Record]) -> str:
@@ -38,88 +112,10 @@ def table(records: Sequence[Record]) -> str:
     writer.write_row([*COLUMNS, *(f"probability_{label}" for label in labels)])
     for record in records:
         shares = record.scan.probabilities
-        writer.write_row([*_row(record), *(shares.get(label, "") for label in labels)])
+        writer.write_row(
+            [*(column(record) for column in COLUMNS.values()), *(shares.get(label, "") for label in labels)]
+        )
     return text.getvalue()
-
-
-COLUMNS = (
-    "scan",
-    "file",
-    "patient",
-    "eye",
-    "width",
-    "height",
-    "micrometres_x",
-    "micrometres_y",
-    "status",
-    "model",
-    "model_version",
-    "weights_sha256",
-    "final_label",
-    "final_by",
-    "final_urgency",
-    "state",
-    "because",
-    "prediction",
-    "confidence",
-    "prediction_set",
-    "group",
-    "familiarity",
-    "known",
-    "nearest",
-    "calibration",
-    "doubts",
-    "urgency",
-    "verified_label",
-    "verified_by",
-    "readers",
-    "verdicts",
-    "shapes",
-)
-
-
-def _row(record: Record) -> list[Any]:
-    scan, final = record.scan, record.final
-    return [
-        record.name,
-        record.file_name,
-        record.patient,
-        scan.eye,
-        scan.width,
-        scan.height,
-        _length(scan.micrometres_x),
-        _length(scan.micrometres_y),
-        scan.status,
-        scan.model_name,
-        scan.model_version,
-        scan.weights_sha256,
-        final.label if final else "",
-        final.by.value if final else "",
-        final.recommend(scan.model_name).urgency if final and scan.model_name else "",
-        scan.state or "",
-        scan.because or "",
-        # One label with a confidence only where the model has said one; all probabilities follow.
-        scan.label if scan.answer.names_label else "",
-        scan.confidence if scan.confidence is not None and scan.answer.names_label else "",
-        "; ".join(scan.prediction_set or ()),
-        scan.group or "",
-        "" if scan.familiarity is None else scan.familiarity,
-        "" if scan.known is None else str(scan.known).lower(),
-        "; ".join(scan.nearest or ()),
-        scan.calibration or "",
-        " ".join(scan.doubts),
-        (scan.recommendation or {}).get("urgency", ""),
-        record.verified_label,
-        record.verified_by,
-        len(record.verdicts),
-        "; ".join(map(str, record.verdicts)),
-        len(record.shapes),
-    ]
-
-
-def _length(micrometres: float | None) -> float | str:
-    """Without what computing adds behind the digits that a file gives."""
-    return "" if micrometres is None else round(micrometres, DIGITS)
 
 
 def folder_path(record: Record) -> str:

@@ -34,7 +34,7 @@ MOST_LATENCIES = 20_000
 
 
 @dataclass(frozen=True)
-class Said:
+class Reading:
     """What a reader said last of a scan before anything of others' readings was shown."""
 
     scan: object
@@ -46,7 +46,7 @@ class Said:
     blind: bool
 
 
-def figures(user: User, days: int) -> dict[str, Any]:
+def dashboard_metrics(user: User, days: int) -> dict[str, Any]:
     """What the dashboard shows of the last days, today included, as DashboardSerializer describes it.
 
     In de-identified data there are no days, and all else is of all times: from spans of one length and the next it
@@ -57,7 +57,7 @@ def figures(user: User, days: int) -> dict[str, Any]:
     since = today - timedelta(days=days - 1) if dated else EVER
     scans = Scan.objects.visible_to(user)
     recent = scans.filter(timestamp__gte=since)
-    said = _said(user, since)
+    readings = _readings(user, since)
     answered = recent.filter(known_answers(user), status=Status.PREDICTED)
     disclose_all_answers(user)  # of few scans, a count of labels tells what each was called
     return {
@@ -70,9 +70,9 @@ def figures(user: User, days: int) -> dict[str, Any]:
         "states_per_clinic": _states_per(answered, "clinic") if dated else [],
         "states_per_device": _states_per(answered, "device") if dated else [],
         "queue": _queue(scans, user),
-        "verdicts": _verdicts(said),
-        "cohen": _cohen(said, user),
-        "fleiss": _fleiss(said),
+        "verdicts": _verdicts(readings),
+        "cohen": _cohen(readings, user),
+        "fleiss": _fleiss(readings),
         "latency_ms": _latency(recent),
     }
 
@@ -143,7 +143,7 @@ def _latency(scans: ScanQuerySet) -> dict[str, Any] | None:
     return {"median": statistics.median(waited), "percentile_95": slow, "scans": len(waited)}
 
 
-def _said(user: User, since: datetime) -> list[Said]:
+def _readings(user: User, since: datetime) -> list[Reading]:
     """Independent readings since then of scans whose readings the user may know."""
     known = Scan.objects.visible_to(user).open_to(user).filter(reviewed=True)
     ids = set(known.order_by().values_list("pk", flat=True))
@@ -155,14 +155,14 @@ def _said(user: User, since: datetime) -> list[Said]:
         if scan in ids:
             # In the alphabet's order, so that the same labels are the same answer.
             model = Answer(first, state or "", labels=tuple(sorted(labels or ())), group=group or "")
-            last[scan, reader] = Said(scan, reader, verdict, label, model, version, blind)
+            last[scan, reader] = Reading(scan, reader, verdict, label, model, version, blind)
     return list(last.values())
 
 
-def _verdicts(said: Iterable[Said]) -> list[dict[str, Any]]:
+def _verdicts(readings: Iterable[Reading]) -> list[dict[str, Any]]:
     counts: dict[tuple[str, str], Counter[str]] = defaultdict(Counter)
     scans: dict[tuple[str, str], set[object]] = defaultdict(set)
-    for one in said:
+    for one in readings:
         if not one.model.is_given:  # there is nothing to agree with
             continue
         counts[one.model_version, one.model.text][one.verdict] += 1
@@ -199,18 +199,18 @@ def _beyond_chance(found: kappa.Kappa | None, scans: int) -> dict[str, Any]:
     return {"kappa": found.value, "interval": {"low": found.low, "high": found.high}, "defined": True}
 
 
-def _cohen(said: Collection[Said], user: User) -> list[dict[str, Any]]:
+def _cohen(readings: Collection[Reading], user: User) -> list[dict[str, Any]]:
     """Of each two readers, and of each reader and each version of the model, most common scans first.
 
     With the model readers are compared by what they said blind: who knows its answer is not independent of it.
     """
     labels: dict[object, dict[object, str]] = defaultdict(dict)
-    for one in said:
+    for one in readings:
         if one.label:
             labels[one.reader][one.scan] = one.label
             if one.model.names_label:
                 labels[f"model {one.model_version}"][one.scan] = one.model.label
-    blind = {(one.reader, one.scan) for one in said if one.blind}
+    blind = {(one.reader, one.scan) for one in readings if one.blind}
     named = {person.pk: shown_name(person, user) for person in User.objects.filter(pk__in=_people(labels))}
     pairs = []
     for first, second in combinations(labels, 2):
@@ -237,9 +237,9 @@ def _people(labels: Iterable[object]) -> list[object]:
     return [reader for reader in labels if not isinstance(reader, str)]
 
 
-def _fleiss(said: Iterable[Said]) -> list[dict[str, Any]]:
+def _fleiss(readings: Iterable[Reading]) -> list[dict[str, Any]]:
     by_scan: dict[object, list[str]] = defaultdict(list)
-    for one in said:
+    for one in readings:
         if one.label:
             by_scan[one.scan].append(one.label)
     by_readers: dict[int, list[list[str]]] = defaultdict(list)
@@ -249,8 +249,8 @@ def _fleiss(said: Iterable[Said]) -> list[dict[str, Any]]:
     return [
         {
             "readers_per_scan": readers,
-            "scans": len(readings),
-            **_beyond_chance(kappa.fleiss(readings), len(readings)),
+            "scans": len(labels),
+            **_beyond_chance(kappa.fleiss(labels), len(labels)),
         }
-        for readers, readings in sorted(by_readers.items())
+        for readers, labels in sorted(by_readers.items())
     ]

@@ -1,0 +1,139 @@
+"""What people enter of a scan: a record for each field, from which its way into and out of the web app follows.
+
+A new one needs its column in `Scan`, with `makemigrations`, a record here, and an input on the page.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+from rest_framework import serializers
+from rest_framework.fields import Field, empty
+
+from imaging.dicom_identity import checked_date
+from webapp.accounts.deidentified import Shown, declare
+from webapp.api.fields import NumberField, PatternField, TextField, WrittenNumberField
+from webapp.scans.models import Eye
+from webapp.scans.scale import LARGEST, SMALLEST
+
+PATTERN = r"^[0-9]{4}(-[0-9]{2}(-[0-9]{2})?)?$"
+WRITTEN_AS = "2024-03-17, 2024-03 or 2024"
+LENGTH_DIGITS = 6
+"""Of a pixel's size in micrometres in exports, behind the point."""
+OPTIONAL: dict[str, Any] = {"required": False, "allow_blank": True}
+
+AnyField = Field[Any, Any, Any, Any]
+
+
+class DateField(PatternField):
+    """When a picture was taken, as precisely as it is known."""
+
+    default_error_messages: ClassVar[dict[str, Any]] = {
+        "invalid": f"Give the day, month or year in which the picture was taken: {WRITTEN_AS}."
+    }
+
+    def __init__(self, **options: Any) -> None:
+        super().__init__(PATTERN, max_length=10, **options)
+
+    def run_validation(self, data: Any = empty) -> Any:
+        """The text. Raises ValidationError."""
+        text = super().run_validation(data)
+        try:
+            return text and checked_date(text)
+        except ValueError:
+            self.fail("invalid")
+
+
+@dataclass(frozen=True)
+class Detail:
+    """A field that people enter.
+
+    `given` makes the API's field that takes it in JSON, `written` the one for the form of an upload, where that is
+    another, and `told` the one that answers with it. `de_identified` is what comes in its place for who may not see
+    patients. Reports and the administration call it by its `title`; in a report stands what `line` makes of its value,
+    nothing without one. `exported` makes the value of its column in exports; without it there is none.
+    """
+
+    name: str
+    title: str
+    given: Callable[[], AnyField]
+    told: Callable[[], AnyField]
+    de_identified: Shown
+    written: Callable[[], AnyField] | None = None
+    line: Callable[[Any], str] | None = str
+    exported: Callable[[Any], Any] | None = None
+    edited_by_administrators: bool = False
+
+    def __post_init__(self) -> None:
+        """Raises ValueError for one that exports, which are de-identified for everybody, would give away."""
+        if self.exported and self.de_identified is not Shown.AS_IT_IS:
+            raise ValueError(f"{self.name} is hidden in de-identified data, so it can't be exported")
+
+
+def _side(name: str, words: str) -> Detail:
+    """The width or the height of a pixel."""
+    limits: dict[str, Any] = {
+        "min_value": SMALLEST,
+        "max_value": LARGEST,
+        "required": False,
+        "help_text": f"{words} of a pixel.",
+    }
+    return Detail(
+        name,
+        f"{words} of a pixel",
+        given=lambda: NumberField(allow_null=True, **limits),
+        written=lambda: WrittenNumberField(**limits),
+        told=lambda: serializers.FloatField(
+            allow_null=True, help_text=f"{words} of a pixel, when it is known."
+        ),
+        de_identified=Shown.AS_IT_IS,
+        line=None,  # both together are the pixel's size
+        # Without what computing adds behind the digits that a file gives.
+        exported=lambda size: "" if size is None else round(size, LENGTH_DIGITS),
+    )
+
+
+DETAILS = (
+    Detail(
+        "patient_ref",
+        "Patient reference",
+        given=lambda: TextField(max_length=80, **OPTIONAL),
+        told=serializers.CharField,
+        de_identified=Shown.EMPTY,
+        edited_by_administrators=True,
+    ),
+    Detail(
+        "eye",
+        "Eye",
+        given=lambda: serializers.ChoiceField(choices=Eye.choices, **OPTIONAL),
+        told=lambda: serializers.ChoiceField(choices=Eye.choices, allow_blank=True),
+        de_identified=Shown.AS_IT_IS,
+        line=lambda eye: str(Eye(eye).label),
+        exported=str,
+        edited_by_administrators=True,
+    ),
+    Detail(
+        "acquired",
+        "Taken",
+        given=lambda: DateField(help_text=f"When it was taken: {WRITTEN_AS}.", **OPTIONAL),
+        told=lambda: serializers.CharField(
+            help_text=f"When it was taken: {WRITTEN_AS}. Empty when it is not known, and in de-identified data."
+        ),
+        de_identified=Shown.EMPTY,
+    ),
+    Detail(
+        "note",
+        "Note",
+        given=lambda: TextField(max_length=2000, **OPTIONAL),
+        told=serializers.CharField,
+        de_identified=Shown.EMPTY,
+        edited_by_administrators=True,
+    ),
+    _side("micrometres_x", "Width"),
+    _side("micrometres_y", "Height"),
+)
+ENTERED = tuple(detail.name for detail in DETAILS)
+
+declare({detail.name: detail.de_identified for detail in DETAILS})
