@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from datetime import datetime
+from typing import Any
 
 from bson import ObjectId
 from django.contrib.auth import get_user_model
@@ -12,16 +13,24 @@ from django.db.models import Q, QuerySet
 from webapp.audit.models import Record
 
 
+def ids_of_name(name: str) -> list[str]:
+    """The ids of the accounts (one, or none) that people sign in to by this name."""
+    known: Any = get_user_model()
+    # Which model accounts are is for a higher layer to know.
+    found = known._default_manager.filter(**{known.USERNAME_FIELD: name}).values_list("pk", flat=True)
+    return [str(pk) for pk in found]
+
+
 def by_actor(text: str) -> Q:
     """Of an account by its name, then or today, or its id; or of an operating system's user by name."""
-    accounts = get_user_model()._default_manager.filter(username=text).values_list("pk", flat=True)
-    return Q(actor_name=text) | Q(actor__in=[text, f"operator:{text}", *map(str, accounts)])
+    accounts = ids_of_name(text)
+    return Q(actor_name=text) | Q(actor__in=[text, f"operator:{text}", *accounts])
 
 
 def about(text: str) -> Q:
     """About an object, or a scan and all that belongs to it and all lists that it was in, by id; or an account by name."""
-    accounts = get_user_model()._default_manager.filter(username=text).values_list("pk", flat=True)
-    return Q(object_id__in=[text, *map(str, accounts)]) | Q(scan_id=text) | Q(scan_ids__overlap=[text])
+    accounts = ids_of_name(text)
+    return Q(object_id__in=[text, *accounts]) | Q(scan_id=text) | Q(scan_ids__overlap=[text])
 
 
 def records(
@@ -50,10 +59,9 @@ def records(
 def accounts_of(found: Iterable[Record]) -> dict[str, str]:
     """Today's names of the accounts that the records are by or about, by id."""
     ids = {id for record in found for id in (record.actor, record.object_id) if ObjectId.is_valid(id or "")}
-    accounts = (
-        get_user_model()
-        ._default_manager.filter(pk__in=[ObjectId(id) for id in ids])
-        .values_list("pk", "username")
+    known: Any = get_user_model()
+    accounts = known._default_manager.filter(pk__in=[ObjectId(id) for id in ids]).values_list(
+        "pk", known.USERNAME_FIELD
     )
     return {str(pk): name for pk, name in accounts}
 

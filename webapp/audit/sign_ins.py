@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
-from django.contrib.auth import get_user_model
 from django.contrib.auth.signals import user_logged_in, user_logged_out, user_login_failed
 from django.db.models import Model
 from django.utils.crypto import salted_hmac
 
+from webapp.audit.finding import ids_of_name
 from webapp.audit.models import Action
 from webapp.audit.recording import ANONYMOUS, record
 
@@ -36,7 +36,7 @@ def _signed_out(sender: object, user: Model | None, **_: Any) -> None:
 
 def _failed(sender: object, credentials: dict[str, Any], **_: Any) -> None:
     name = str(credentials.get("username", ""))
-    known = get_user_model()._default_manager.filter(username=name).values_list("pk", flat=True).first()
+    known = next(iter(ids_of_name(name)), None)
     # People type passwords where names belong. A keyed hash tells only whether two tries had the same name.
     object_id = known or salted_hmac("webapp.audit.sign_ins", name, algorithm="sha256").hexdigest()
     record(Action.SIGN_IN_FAILED, ANONYMOUS, "user" if known else "unknown name", object_id=object_id)

@@ -153,7 +153,10 @@ class GuidelineFile:
 
     @model_validator(mode="after")
     def _names_what_is_listed(self) -> Self:
-        entries: dict[str, Mapping[str, LabelEntry | OfState]] = {"labels": self.labels, "states": self.states}
+        entries: dict[str, Mapping[str, LabelEntry | OfState]] = {
+            "labels": self.labels,
+            "states": self.states,
+        }
         for where, entry in (
             (f"{kind}.{name}", entry) for kind, of in entries.items() for name, entry in of.items()
         ):

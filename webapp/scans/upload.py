@@ -61,7 +61,7 @@ class _Kept:
     asked: Future[ModelAnswer]
 
 
-def receive(user: User, file: UploadedFile, entered: Mapping[str, Any]) -> Upload:
+def receive(user: User, file: UploadedFile[Any], entered: Mapping[str, Any]) -> Upload:
     """Receive a file from the user: store it as a scan, ask the model server, and store what it answers in time.
 
     Kept are the pixels alone, as a lossless PNG: what else the file says (names, places, devices) is dropped, and
