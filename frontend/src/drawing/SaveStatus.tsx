@@ -4,7 +4,7 @@ import { IconAlertTriangle, IconCloudCheck, IconCloudOff, IconCloudUp } from "@t
 import { texts } from "../texts";
 import type { Drawing, DrawingState } from "./Drawing";
 
-const SIGNS = {
+const ICONS = {
   saved: IconCloudCheck,
   saving: IconCloudUp,
   unsaved: IconCloudOff,
@@ -12,13 +12,13 @@ const SIGNS = {
 };
 
 /** Whether what is drawn is saved, and what to do where it is not. */
-export function SaveSign({ drawing, state }: { drawing: Drawing; state: DrawingState }) {
+export function SaveStatus({ drawing, state }: { drawing: Drawing; state: DrawingState }) {
   const { saveState, problem } = state;
-  const Sign = SIGNS[saveState];
+  const Icon = ICONS[saveState];
   const bad = saveState === "unsaved" || saveState === "refused";
   return (
     <Group gap={6} wrap="nowrap" data-testid="save-state" data-state={saveState}>
-      <Sign size={18} aria-hidden style={{ flexShrink: 0 }} />
+      <Icon size={18} aria-hidden style={{ flexShrink: 0 }} />
       <Text size="sm" role="status" title={bad ? (problem?.message ?? texts.drawing.unsavedHelp) : undefined}>
         {saveState === "refused"
           ? `${texts.drawing.states.refused}: ${reason(problem)}`

@@ -2,9 +2,9 @@ import { IconCircleCheck, IconCircleMinus, IconHelpHexagon, type TablerIcon } fr
 
 import type { State } from "../api/types";
 import { texts } from "../texts";
-import classes from "./StateSign.module.css";
+import classes from "./StateBadge.module.css";
 
-const SIGNS: Record<State, TablerIcon> = {
+const ICONS: Record<State, TablerIcon> = {
   answered: IconCircleCheck,
   undecided: IconHelpHexagon,
   not_answered: IconCircleMinus,
@@ -12,16 +12,16 @@ const SIGNS: Record<State, TablerIcon> = {
 
 interface Props {
   state: State;
-  /** Of the sign, in pixels; the word is as large as what is around it. */
+  /** Of the icon, in pixels; the word is as large as what is around it. */
   size?: number;
 }
 
-/** How far the model has answered: a sign and a word in a colour, each of which alone tells the three apart. */
-export function StateSign({ state, size = 14 }: Props) {
-  const Sign = SIGNS[state];
+/** How far the model has answered: an icon and a word in a colour, each of which alone tells the three apart. */
+export function StateBadge({ state, size = 14 }: Props) {
+  const Icon = ICONS[state];
   return (
     <span className={classes.state} data-state={state} data-testid="state">
-      <Sign size={size} aria-hidden />
+      <Icon size={size} aria-hidden />
       <span>{texts.common.states[state]}</span>
     </span>
   );

@@ -2,7 +2,7 @@ import { Text } from "@mantine/core";
 
 import type { Scan } from "../api/types";
 import { texts } from "../texts";
-import { inALine } from "./answer";
+import { oneLine } from "./answer";
 import { Doubts } from "./Doubts";
 import { ModelAnswer } from "./ModelAnswer";
 
@@ -12,19 +12,19 @@ interface Props {
   lines?: number;
 }
 
-/** What leads on a scan: the final reading where there is one that one may know, with the model's label as the model's. */
-export function Leading({ scan, lines }: Props) {
+/** The answer that leads on a scan: the final reading where the user may see one, followed by the model's answer. */
+export function LeadingAnswer({ scan, lines }: Props) {
   const final = scan.final_reading;
   if (!final) return <ModelAnswer scan={scan} {...(lines === undefined ? {} : { lines: lines + 1 })} />;
-  const answer = texts.common.modelSays(inALine(scan));
-  const said = [answer, texts.common.doubtful(scan.doubts)].filter(Boolean).join(". ");
+  const answer = texts.common.modelSays(oneLine(scan));
+  const full = [answer, texts.common.doubtful(scan.doubts)].filter(Boolean).join(". ");
   return (
     <>
       <Text size="sm" component="span" fw={700} display="block">
         {texts.common.labels(final.labels)}
       </Text>
       {scan.prediction && (
-        <Text size="xs" component="span" lineClamp={lines} title={said}>
+        <Text size="xs" component="span" lineClamp={lines} title={full}>
           <Text span inherit c="dimmed">
             {answer}
           </Text>

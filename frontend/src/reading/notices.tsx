@@ -7,17 +7,17 @@ import { formatTime } from "../common/format";
 import { texts } from "../texts";
 import type { Given } from "./OwnVerdict";
 
-/** Says of a scan that is not open that its verdict, which was kept, was sent. */
-export function tellSent(scan: string, { at }: Given): void {
-  tell(scan, "teal", texts.reading.lateSent(formatTime(at), formatTime(new Date().toISOString())), 20_000);
+/** Notifies that the verdict on a scan that is not open, which had been kept, was sent. */
+export function notifySent(scan: string, { at }: Given): void {
+  notify(scan, "teal", texts.reading.lateSent(formatTime(at), formatTime(new Date().toISOString())), 20_000);
 }
 
-/** Says of a scan that is not open that its verdict was not taken. It stays until somebody closes it. */
-export function tellRefused(scan: string, problem: Problem): void {
-  tell(scan, "red", `${texts.reading.notTaken} ${problem.message}`, false);
+/** Notifies that the verdict on a scan that is not open was refused. Stays until it is closed. */
+export function notifyRefused(scan: string, problem: Problem): void {
+  notify(scan, "red", `${texts.reading.notTaken} ${problem.message}`, false);
 }
 
-function tell(scan: string, color: string, words: string, autoClose: number | false): void {
+function notify(scan: string, color: string, words: string, autoClose: number | false): void {
   const id = `verdict-${scan}`;
   notifications.show({
     id,

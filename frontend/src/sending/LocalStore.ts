@@ -1,8 +1,8 @@
-/** What one person has made on one scan and the server does not have yet, kept in this browser until it has. */
+/** Work of one user on one scan, kept in this browser until the server has it. */
 
 import { createStore, del, get, keys, set } from "idb-keyval";
 
-export class Kept<Value> {
+export class LocalStore<Value> {
   private readonly store: ReturnType<typeof createStore>;
 
   /** A database holds one table: each kind of thing that is kept has a database of its own. */

@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
 
-import { askedOf, bodyOf, choicesOf, type Judged, missingField } from "./bodies";
+import { askedFor, requestFor, labelChoices, type Judged, missingField } from "./verdictRequest";
 import type { Typed } from "./OwnVerdict";
 
 const ANSWERED: Judged = {
@@ -30,18 +30,18 @@ describe("what a reader is asked for", () => {
     ["a label where there is no answer", NOT_ANSWERED, "label"],
     ["a label where no label is left open", { ...UNDECIDED, prediction_set: [] }, "label"],
     ["a label before anything is shown", HIDDEN, "blind"],
-  ])("is %s", (_, scan, asked) => expect(askedOf(scan)).toBe(asked));
+  ])("is %s", (_, scan, asked) => expect(askedFor(scan)).toBe(asked));
 });
 
 describe("the labels to choose from", () => {
   it("are all that the model has not said, to disagree", () => {
-    expect(choicesOf(ANSWERED, "disagree")).toEqual(["CNV", "NORMAL"]);
-    expect(choicesOf(UNDECIDED, "disagree")).toEqual(["NORMAL"]);
+    expect(labelChoices(ANSWERED, "disagree")).toEqual(["CNV", "NORMAL"]);
+    expect(labelChoices(UNDECIDED, "disagree")).toEqual(["NORMAL"]);
   });
 
   it("are those that it leaves open, to agree", () => {
-    expect(choicesOf(UNDECIDED, "agree")).toEqual(["AMD", "CNV"]);
-    expect(choicesOf(ANSWERED, "agree")).toEqual([]);
+    expect(labelChoices(UNDECIDED, "agree")).toEqual(["AMD", "CNV"]);
+    expect(labelChoices(ANSWERED, "agree")).toEqual([]);
   });
 });
 
@@ -54,7 +54,7 @@ describe("a verdict", () => {
   });
 
   it("goes with the label that it names, and with the answer that it is on", () => {
-    expect(bodyOf({ ...NOTHING, verdict: "agree", label: "CNV" }, UNDECIDED)).toEqual({
+    expect(requestFor({ ...NOTHING, verdict: "agree", label: "CNV" }, UNDECIDED)).toEqual({
       verdict: "agree",
       label: "CNV",
       comment: "",
@@ -64,13 +64,17 @@ describe("a verdict", () => {
 
   it("leaves out a label that was chosen for another", () => {
     const typed: Typed = { ...NOTHING, verdict: "agree", label: "CNV", comment: " sure " };
-    expect(bodyOf(typed, ANSWERED)).toEqual({ verdict: "agree", comment: "sure", prediction_seen: about });
+    expect(requestFor(typed, ANSWERED)).toEqual({
+      verdict: "agree",
+      comment: "sure",
+      prediction_seen: about,
+    });
   });
 
   it("is the label alone where the model has not answered, whatever was chosen before", () => {
     const typed: Typed = { ...NOTHING, verdict: "agree", label: "AMD" };
-    expect(bodyOf(typed, NOT_ANSWERED)).toEqual({ label: "AMD", comment: "", prediction_seen: about });
-    expect(bodyOf({ ...typed, label: null }, NOT_ANSWERED, "unsure")).toEqual({
+    expect(requestFor(typed, NOT_ANSWERED)).toEqual({ label: "AMD", comment: "", prediction_seen: about });
+    expect(requestFor({ ...typed, label: null }, NOT_ANSWERED, "unsure")).toEqual({
       verdict: "unsure",
       comment: "",
       prediction_seen: about,
@@ -78,6 +82,6 @@ describe("a verdict", () => {
   });
 
   it("names no answer that its reader was not shown", () => {
-    expect(bodyOf({ ...NOTHING, label: "CNV" }, HIDDEN)).toEqual({ label: "CNV", comment: "" });
+    expect(requestFor({ ...NOTHING, label: "CNV" }, HIDDEN)).toEqual({ label: "CNV", comment: "" });
   });
 });

@@ -4,8 +4,8 @@ import { IconAlertTriangle, IconClock } from "@tabler/icons-react";
 import type { Scan } from "../api/types";
 import { texts } from "../texts";
 
-/** Why there is no answer of the model: not yet, or never. */
-export function Unread({ scan }: { scan: Scan }) {
+/** Why there is no answer of the model: it is still queued, or it failed. */
+export function NoPrediction({ scan }: { scan: Scan }) {
   if (scan.status === "queued") {
     return (
       <Alert m="md" color="blue" icon={<IconClock />} title={texts.reading.queuedTitle} role="status">
