@@ -3,7 +3,7 @@ import { createBrowserRouter, Outlet } from "react-router";
 
 import { Waiting } from "./common/Waiting";
 import { BrokenPart } from "./shell/BrokenPart";
-import { NotFound } from "./shell/NotFound";
+import { NotFound } from "./common/NotFound";
 import { Shell } from "./shell/Shell";
 import { texts } from "./texts";
 import { WorklistPage } from "./worklist/WorklistPage";

@@ -1,5 +1,6 @@
-"""The checks of the page: format, types, its own tests, and that its types are those of the API."""
+"""The checks of the page: format, lint, types, its own tests, and that its types are those of the API."""
 
+import json
 import os
 import subprocess
 import sys
@@ -20,11 +21,12 @@ def npx() -> Npx:
     """Runs one of the page's tools in its folder."""
     page.install()
 
-    def run(*command: str | Path) -> subprocess.CompletedProcess[str]:
+    def run(*command: str | Path, stdin: str = "") -> subprocess.CompletedProcess[str]:
         return subprocess.run(
             page.node_command("npx", *map(str, command)),
             cwd=page.FOLDER,
             env=page.environment(),
+            input=stdin,
             capture_output=True,
             text=True,
             check=False,
@@ -38,6 +40,7 @@ def npx() -> Npx:
     "command",
     [
         pytest.param(["prettier", "--check", "."], id="format"),
+        pytest.param(["eslint", "--max-warnings", "0", "."], id="lint"),
         pytest.param(["tsc", "--noEmit"], id="types"),
         pytest.param(["vitest", "run"], id="tests"),
     ],
@@ -45,6 +48,40 @@ def npx() -> Npx:
 def test_the_page_passes(npx: Npx, command: list[str]) -> None:
     done = npx(*command)
     assert done.returncode == 0, done.stdout + done.stderr
+
+
+# What stands in the place of UploadLine.tsx, with what each rule has to find in it.
+FAULTY = """
+import { useEffect } from "react";
+import { useQuery } from "@tanstack/react-query"; // no-restricted-imports
+import { UploadPanel } from "./UploadPanel"; // import-x/no-cycle: it imports UploadLine
+
+export function UploadLine({ id, load }: { id: string; load: (id: string) => void }) {
+  useEffect(() => load(id), []); // react-hooks/exhaustive-deps
+  if (!id) return <UploadPanel />;
+  useEffect(() => void fetch(id)); // no-restricted-globals, react-hooks/rules-of-hooks
+  const scan = { queryKey: ["scan", id], address: `/api/v1/scans/${id}/` }; // no-restricted-syntax, twice
+  return <img src={scan.address} />; // jsx-a11y/alt-text
+}
+"""
+
+
+@pytest.mark.xdist_group("node")
+def test_lint_finds_addresses_circles_and_misused_hooks(npx: Npx) -> None:
+    done = npx(
+        "eslint", "-f", "json", "--stdin", "--stdin-filename", "src/upload/UploadLine.tsx", stdin=FAULTY
+    )
+    found = [message["ruleId"] for message in json.loads(done.stdout)[0]["messages"]]
+    assert sorted(found) == [
+        "import-x/no-cycle",
+        "jsx-a11y/alt-text",
+        "no-restricted-globals",
+        "no-restricted-imports",
+        "no-restricted-syntax",
+        "no-restricted-syntax",
+        "react-hooks/exhaustive-deps",
+        "react-hooks/rules-of-hooks",
+    ]
 
 
 @pytest.mark.xdist_group("node")

@@ -1,6 +1,6 @@
 import { texts } from "../texts";
 
-/** What is wrong with a request as a whole comes under this name. */
+/** The server's name for errors that concern no single field. */
 const NO_FIELD = "non_field_errors";
 
 /** Something that did not work, in words for people. */
@@ -18,7 +18,7 @@ export class Problem extends Error {
 
   /**
    * What went wrong, each sentence once, by the field that it is about ("" for none). Where fields are named, the
-   * message is what is said of the first of them and nothing of its own.
+   * message only repeats the first of them.
    */
   get sentences(): { field: string; text: string }[] {
     const named = Object.entries(this.fields).flatMap(([field, reasons]) =>

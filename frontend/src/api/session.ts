@@ -3,6 +3,7 @@
  * script can read. Several tabs share that cookie, and each refresh token is good for one use, so tabs take turns.
  */
 
+import { API } from "./address";
 import { problem } from "./problem";
 
 const LOCK = "retinote-refresh";
@@ -16,6 +17,11 @@ let user: string | null = null;
 const listeners = new Set<() => void>();
 
 export type SessionState = "signed-in" | "signed-out";
+
+/** Whether somebody was signed in since the page was opened. */
+export function wasSignedIn(): boolean {
+  return user !== null;
+}
 
 export function sessionState(): SessionState {
   return access ? "signed-in" : "signed-out";
@@ -34,17 +40,17 @@ export function onSessionChange(listener: () => void): () => void {
 
 /** Raises a Problem when name or password are wrong, or the server can't be reached. */
 export async function signIn(username: string, password: string): Promise<void> {
-  const answer = await post("/api/v1/auth/token/", { username, password, cookie: true });
+  const answer = await post("auth/token/", { username, password, cookie: true });
   if (!answer.ok) throw await problem(answer);
   keep((await answer.json()) as { access: string });
 }
 
 /**
  * Signs out, in every tab of this browser; this one is to be left then, and hears nothing of it.
- * Raises a Problem when the server can't be reached: the cookie is still good for the next who comes.
+ * Raises a Problem when the server can't be reached: the cookie would still sign in whoever uses this browser next.
  */
 export async function signOut(): Promise<void> {
-  const answer = await post("/api/v1/auth/logout/", {});
+  const answer = await post("auth/logout/", {});
   if (!answer.ok) throw await problem(answer);
   access = null;
   localStorage.setItem(SIGNED_OUT, String(Date.now()));
@@ -66,7 +72,7 @@ export async function renewedToken(refused: string | null): Promise<string | nul
 }
 
 async function refresh(): Promise<string | null> {
-  const answer = await post("/api/v1/auth/token/refresh/", {});
+  const answer = await post("auth/token/refresh/", {});
   if (answer.status === 401) {
     forget();
     return null;
@@ -125,7 +131,7 @@ function inTurn<Result>(work: () => Promise<Result>): Promise<Result> {
 
 async function post(path: string, body: unknown): Promise<Response> {
   try {
-    return await fetch(path, {
+    return await fetch(API + path, {
       method: "POST",
       headers: { "Content-Type": "application/json" },
       body: JSON.stringify(body),

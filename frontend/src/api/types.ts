@@ -30,6 +30,12 @@ export type Review = Required<Omit<Schemas["Review"], "prediction_seen">>;
 export type PredictionSeen = Schemas["PredictionSeen"];
 export type Reading = Omit<Schemas["Reading"], "own" | "reviews"> & { own: Review | null; reviews: Review[] };
 export type Adjudication = Schemas["Adjudication"];
+/** What requests take. */
+export type ScanChange = Schemas["PatchedDetailsRequest"];
+export type AnnotationChange = Schemas["AnnotationRequest"];
+export type AdjudicationChange = Schemas["AdjudicationRequest"];
+export type ReviewChange = Pick<Schemas["ReviewRequest"], "comment"> &
+  Partial<Pick<Schemas["ReviewRequest"], "verdict" | "label" | "prediction_seen">>;
 export type Dashboard = Schemas["Dashboard"];
 export type ExportFormat = Schemas["FormatEnum"];
 

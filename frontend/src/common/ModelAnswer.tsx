@@ -2,10 +2,10 @@ import { Text } from "@mantine/core";
 
 import type { Scan } from "../api/types";
 import { texts } from "../texts";
-import { headline, namesLabel, saidLabels, shares, why } from "./answer";
+import { headline, namesLabel, namedLabels, shares, why } from "./answer";
 import { Doubts } from "./Doubts";
 import { formatProbability } from "./format";
-import { StateSign } from "./StateSign";
+import { StateBadge } from "./StateBadge";
 
 interface Props {
   scan: Scan;
@@ -13,20 +13,20 @@ interface Props {
   lines?: number;
 }
 
-/** What the model says of a scan, and how far: a label is never without how sure it is, nor without why it is doubtful. */
+/** The model's answer to a scan. A label never stands without its probability, nor without the reasons for doubt. */
 export function ModelAnswer({ scan, lines }: Props) {
   const { state } = scan;
-  const detail = state === "undecided" ? shares(scan, saidLabels(scan)) : "";
+  const detail = state === "undecided" ? shares(scan, namedLabels(scan)) : "";
   const doubts = texts.common.doubtful(scan.doubts);
   const answer = [headline(scan), detail].filter(Boolean).join(": ");
-  const said = [`${answer}.`, !namesLabel(scan) && why(scan), doubts].filter(Boolean).join(" ");
+  const full = [`${answer}.`, !namesLabel(scan) && why(scan), doubts].filter(Boolean).join(" ");
   // The state has a line of its own, which is never cut off.
   const others = lines !== undefined && state ? lines - 1 : lines;
   return (
-    <Text size="sm" component="div" lineClamp={others} title={said}>
+    <Text size="sm" component="div" lineClamp={others} title={full}>
       {state && (
         <Text span size="xs" display="block" truncate>
-          <StateSign state={state} />
+          <StateBadge state={state} />
           {detail && ` ${detail}`}
         </Text>
       )}

@@ -10,18 +10,18 @@ interface Props extends Pick<TextInputProps, "aria-label" | "size"> {
   onText: (text: string) => void;
 }
 
-/** Takes a number with a point or a comma for the decimals, and says in words what it does not take. */
+/** A field for a number with a decimal point or comma. It says in words why a number is refused. */
 export function NumberField({ range, text, onText, ...look }: Props) {
-  const said = readNumber(text, range);
+  const number = readNumber(text, range);
   return (
     <TextInput
       {...look}
       inputMode="decimal"
       autoComplete="off"
       value={text}
-      error={"problem" in said && said.problem}
+      error={"problem" in number && number.problem}
       onChange={(event) => onText(event.currentTarget.value)}
-      // What was understood: a comma that was meant to part thousands is seen before it is sent.
+      // Shows how the text was understood: a comma meant as a thousands separator is seen before it is sent.
       onBlur={() => onText(withPoint(text, range))}
     />
   );

@@ -9,10 +9,10 @@ interface Props {
   onRetry?: (() => void) | undefined;
 }
 
-/** What went wrong, to which field, and a way to try again. No sentence stands there twice. */
+/** What went wrong, in which field, and a button to try again. No sentence appears twice. */
 export function ProblemAlert({ error, onRetry }: Props) {
-  const said = sentences(error);
-  const [only, ...more] = said;
+  const all = sentences(error);
+  const [only, ...more] = all;
   return (
     <Alert
       color="red"
@@ -23,7 +23,7 @@ export function ProblemAlert({ error, onRetry }: Props) {
     >
       {more.length > 0 && (
         <List size="sm">
-          {said.map((sentence) => (
+          {all.map((sentence) => (
             <List.Item key={sentence}>{sentence}</List.Item>
           ))}
         </List>

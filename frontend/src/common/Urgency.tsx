@@ -19,13 +19,13 @@ interface Props {
   size?: "sm" | "md" | "lg";
 }
 
-const SIGNS = [IconMinus, IconCalendar, IconClock, IconAlertTriangle, IconAlertOctagon];
+const ICONS = [IconMinus, IconCalendar, IconClock, IconAlertTriangle, IconAlertOctagon];
 
-/** How urgent the next step is: in words, with a sign and a colour; the same for the same words wherever they stand. */
+/** How urgent the next step is: in words, with an icon and a colour; the same for the same words wherever they stand. */
 export function Urgency({ given, rank, size = "sm" }: Props) {
   const tier = Math.min(Math.max(rank, 1), urgencies.tiers.length) - 1;
   const colour = given.needs_review ? urgencies.review : urgencies.tiers[tier]!;
-  const Sign = given.needs_review ? IconEye : SIGNS[tier]!;
+  const Icon = given.needs_review ? IconEye : ICONS[tier]!;
   return (
     <Badge
       color={colour}
@@ -35,7 +35,7 @@ export function Urgency({ given, rank, size = "sm" }: Props) {
       radius="sm"
       h="auto"
       py={4}
-      leftSection={<Sign size={14} aria-hidden />}
+      leftSection={<Icon size={14} aria-hidden />}
       styles={{ label: { whiteSpace: "normal", lineHeight: 1.25 } }}
     >
       {capitalised(given.urgency)}

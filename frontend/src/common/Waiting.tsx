@@ -3,7 +3,7 @@ import { useEffect, useState } from "react";
 
 const TEXT_AFTER_MS = 1500;
 
-/** Something is on its way; after a moment it says what. */
+/** A loader; after a moment it says what is being loaded. */
 export function Waiting({ text, height = 240 }: { text: string; height?: number | string }) {
   const [late, setLate] = useState(false);
   useEffect(() => {

@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
 
-import { type Answered, headline, inALine, isCalibrated, saidLabels, shares, why } from "./answer";
+import { type Answered, headline, oneLine, isCalibrated, namedLabels, shares, why } from "./answer";
 
 const probabilities = { AMD: 0.48, CNV: 0.4, DRUSEN: 0.1, NORMAL: 0.02 };
 const ANSWERED: Answered = {
@@ -50,8 +50,8 @@ describe("an answer", () => {
     ["that it is undecided, without a set", { ...SEVERAL, prediction_set: [] }, "Undecided", undefined, []],
   ])("is %s", (_, answer, title, line, labels) => {
     expect(headline(answer)).toBe(title);
-    if (line !== undefined) expect(inALine(answer)).toBe(line);
-    expect(saidLabels(answer)).toEqual(labels);
+    if (line !== undefined) expect(oneLine(answer)).toBe(line);
+    expect(namedLabels(answer)).toEqual(labels);
   });
 
   it("is calibrated only where it was given to a picture that the model knows", () => {

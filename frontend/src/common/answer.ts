@@ -1,4 +1,4 @@
-/** What the model's answer to a scan comes to: a label, several that it can't tell apart, or none. */
+/** The model's answer to a scan: one label, several that it can't tell apart, or none. */
 
 import type { Scan } from "../api/types";
 import { texts } from "../texts";
@@ -15,17 +15,17 @@ export function namesLabel({ state }: Pick<Answered, "state">): boolean {
   return state === "answered" || state === null;
 }
 
-/** The labels that the model has said: one, those that it leaves open, or none. */
-export function saidLabels(answer: Answered): string[] {
+/** The labels that the model names: one, those that it can't tell apart, or none. */
+export function namedLabels(answer: Answered): string[] {
   if (namesLabel(answer)) return answer.prediction === null ? [] : [answer.prediction];
   return answer.state === "undecided" ? (answer.prediction_set ?? []) : [];
 }
 
-/** What stands where a label would: the label, the group, the labels, or that there is no answer. */
+/** The headline of an answer: the label, the group, the possible labels, or that there is no answer. */
 export function headline(answer: Answered): string {
   if (answer.state === "not_answered") return texts.common.states.not_answered;
   if (namesLabel(answer)) return answer.prediction ?? "";
-  const labels = texts.common.labels(saidLabels(answer)) || texts.common.states.undecided;
+  const labels = texts.common.labels(namedLabels(answer)) || texts.common.states.undecided;
   return answer.group ? capitalised(answer.group) : labels;
 }
 
@@ -35,16 +35,16 @@ export function shares({ probabilities }: Answered, labels: readonly string[]): 
   return labels.map((label) => texts.common.withShare(label, of(label))).join(", ");
 }
 
-/** The answer in a few words; a probability only where there is something that it is of. */
-export function inALine(answer: Answered): string {
+/** The answer in a few words, with a probability where there is one label. */
+export function oneLine(answer: Answered): string {
   if (answer.state === "not_answered") return texts.common.notAnswered;
   if (answer.state === "undecided") {
-    return texts.common.undecided(answer.group || texts.common.labels(saidLabels(answer)));
+    return texts.common.undecided(answer.group || texts.common.labels(namedLabels(answer)));
   }
   return texts.common.withShare(answer.prediction ?? "", formatProbability(answer.confidence ?? 0));
 }
 
-/** Why the model says so much and no more; empty where that is not known. */
+/** Why the model answers as far as it does, and no further; empty where that is not known. */
 export function why({ because, prediction_set }: Answered): string {
   if (because === null) return "";
   const text = texts.common.because[because];

@@ -16,7 +16,7 @@ export type PixelTexts = Record<(typeof PIXEL_SIZES)[number], string>;
 /** What the width and the height of a pixel can be, in micrometres. */
 export const PIXEL_UM: Range = { min: 0.1, max: 1000 };
 
-/** What a text says: a number, null for nothing, or in words why it is none in the range. */
+/** The number in a text; null for an empty text; or, in words, why it is not a number in the range. */
 export function readNumber(
   text: string,
   { min, max }: Range,
@@ -29,8 +29,8 @@ export function readNumber(
   return value >= min && value <= max ? { value } : { problem: texts.problems.outOfRange(min, max) };
 }
 
-/** The number as programs write it; what is none stays as it was typed. */
+/** The number with a decimal point; a text that is no number stays as it was typed. */
 export function withPoint(text: string, range: Range): string {
-  const said = readNumber(text, range);
-  return "problem" in said ? text : String(said.value ?? "");
+  const number = readNumber(text, range);
+  return "problem" in number ? text : String(number.value ?? "");
 }

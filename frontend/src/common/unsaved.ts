@@ -1,8 +1,8 @@
-/** What would be lost when the page is left: forms say so here, and whatever leaves asks here. */
+/** Unsaved work: forms register it here, and whatever leaves a page asks here first. */
 
-import { useEffect, useRef } from "react";
+import { useEffect, useEffectEvent } from "react";
 
-/** Something in a form that was not given or saved. */
+/** Something in a form that is not saved. */
 export interface Unsaved {
   title: string;
   /** What the button says that saves it and leaves. */
@@ -24,34 +24,34 @@ interface Unsent {
   send: (() => Promise<void>) | null;
 }
 
-type Look<Found> = () => Found;
-const forms = new Set<Look<Unsaved | null>>();
-const waiting = new Set<Look<Unsent>>();
+type Provider<Value> = () => Value;
+const unsavedForms = new Set<Provider<Unsaved | null>>();
+const unsentWork = new Set<Provider<Unsent>>();
 const listeners = new Set<() => void>();
 let question: Question | null = null;
 
-/** Whoever leaves is asked about what `look` finds then. */
-export function useUnsaved(look: Look<Unsaved | null>): void {
-  useLook(forms, look);
+/** Asks a user who leaves about the unsaved work that `provide` gives at that time. */
+export function useUnsaved(provide: Provider<Unsaved | null>): void {
+  useProvider(unsavedForms, provide);
 }
 
-/** Whoever closes the window is asked while the server does not have everything; who signs out tries to send it before. */
-export function useUnsent(isWaiting: Look<boolean>, send: Unsent["send"] = null): void {
-  useLook(waiting, () => ({ isWaiting, send }));
+/** Warns a user who closes the window before everything is sent. Signing out tries to send it first. */
+export function useUnsent(isWaiting: Provider<boolean>, send: Unsent["send"] = null): void {
+  useProvider(unsentWork, () => ({ isWaiting, send }));
 }
 
 export function unsaved(): Unsaved[] {
-  return [...forms].map((look) => look()).filter((entry) => entry !== null);
+  return [...unsavedForms].map((provide) => provide()).filter((entry) => entry !== null);
 }
 
-/** Whether something would be lost, or left unsent, with the window. */
+/** Whether closing the window would lose something, or leave it unsent. */
 export function isWindowNeeded(): boolean {
-  return unsaved().length > 0 || [...waiting].some((look) => look().isWaiting());
+  return unsaved().length > 0 || [...unsentWork].some((provide) => provide().isWaiting());
 }
 
 /** Sends what waits. Resolves when it was tried; false if that has left a form with something to give, which says why. */
 export async function sendUnsent(): Promise<boolean> {
-  const found = [...waiting].map((look) => look()).filter(({ isWaiting }) => isWaiting());
+  const found = [...unsentWork].map((provide) => provide()).filter(({ isWaiting }) => isWaiting());
   await Promise.all(found.map(({ send }) => send?.()));
   return unsaved().length === 0;
 }
@@ -80,7 +80,7 @@ export async function mayLeave(): Promise<boolean> {
   );
 }
 
-/** The question that is open, for who shows it. */
+/** The open question; null without one. */
 export function openQuestion(): Question | null {
   return question;
 }
@@ -95,12 +95,11 @@ function ask(next: Question | null): void {
   for (const listener of listeners) listener();
 }
 
-function useLook<Found>(looks: Set<Look<Found>>, look: Look<Found>): void {
-  const latest = useRef(look);
-  latest.current = look;
+function useProvider<Value>(providers: Set<Provider<Value>>, provide: Provider<Value>): void {
+  const current = useEffectEvent(provide);
   useEffect(() => {
-    const entry = () => latest.current();
-    looks.add(entry);
-    return () => void looks.delete(entry);
-  }, [looks]);
+    const entry = () => current();
+    providers.add(entry);
+    return () => void providers.delete(entry);
+  }, [providers]);
 }

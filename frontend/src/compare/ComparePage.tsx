@@ -1,16 +1,15 @@
 import { Alert, Button, Group, Select, Stack, Switch, Text, Title } from "@mantine/core";
 import { IconAlertTriangle } from "@tabler/icons-react";
-import { useQuery } from "@tanstack/react-query";
-import { type KeyboardEvent, useCallback, useEffect, useRef, useState } from "react";
+import { useCallback, useEffect, useMemo, useRef, useState } from "react";
 import { Link, useSearchParams } from "react-router";
 
-import { json } from "../api/client";
-import type { Page, Scan } from "../api/types";
+import { useScan, useScansOfPatient } from "../api/scans";
+import type { Scan } from "../api/types";
 import { formatDay, formatTime } from "../common/format";
-import { Leading } from "../common/Leading";
+import { LeadingAnswer } from "../common/LeadingAnswer";
 import { ProblemAlert } from "../common/ProblemAlert";
 import { Waiting } from "../common/Waiting";
-import { Whose } from "../common/Whose";
+import { ScanIdentity } from "../common/ScanIdentity";
 import type { PictureCanvas } from "../drawing/canvas/PictureCanvas";
 import { usePictureCanvas } from "../drawing/usePictureCanvas";
 import { texts } from "../texts";
@@ -25,20 +24,21 @@ export default function ComparePage() {
   const left = useScan(search.get("left"));
   const right = useScan(search.get("right"));
   const patient = left.data?.patient_ref ?? "";
-  const others = useQuery({
-    queryKey: ["scans", "patient", patient],
-    queryFn: () => json<Page<Scan>>(`scans/?patient_ref=${encodeURIComponent(patient)}&page_size=200`),
-    enabled: patient !== "",
-  });
+  const others = useScansOfPatient(patient);
   const [heat, setHeat] = useState(false);
   const [together, setTogether] = useState(true);
   const canvases = useRef<Partial<Record<Side, PictureCanvas>>>({});
   const following = useRef(false);
+  const linked = useRef(true);
+  useEffect(() => {
+    linked.current = together;
+  }, [together]);
   useEffect(() => {
     document.title = `${texts.compare.title} · ${texts.shell.product}`;
   }, []);
 
-  const choices = others.data?.results ?? [];
+  const found = others.data?.results;
+  const choices = useMemo(() => found ?? [], [found]);
   const given = search.get("right");
   useEffect(() => {
     const first = choices.find((scan) => scan.id !== left.data?.id);
@@ -47,18 +47,15 @@ export default function ComparePage() {
     }
   }, [choices, given, left.data?.id, setSearch]);
 
-  const onView = useCallback(
-    (side: Side, canvas: PictureCanvas) => {
-      canvases.current[side] = canvas;
-      const other = canvases.current[side === "left" ? "right" : "left"];
-      // What follows tells of its own change, too; that is not to be followed again.
-      if (!together || !other || following.current) return;
-      following.current = true;
-      other.viewport.show(canvas.viewport.view);
-      following.current = false;
-    },
-    [together],
-  );
+  const onView = useCallback((side: Side, canvas: PictureCanvas) => {
+    canvases.current[side] = canvas;
+    const other = canvases.current[side === "left" ? "right" : "left"];
+    // What follows tells of its own change, too; that is not to be followed again.
+    if (!linked.current || !other || following.current) return;
+    following.current = true;
+    other.viewport.show(canvas.viewport.view);
+    following.current = false;
+  }, []);
 
   const error = left.error ?? right.error ?? others.error;
   const scans = { left: left.data, right: right.data };
@@ -110,7 +107,7 @@ export default function ComparePage() {
                   </Button>
                 )}
               </Group>
-              {scan && <Whose scan={scan} />}
+              {scan && <ScanIdentity scan={scan} />}
               {scan ? (
                 <Picture key={scan.id} side={side} scan={scan} heat={heat} onView={onView} />
               ) : (
@@ -124,17 +121,17 @@ export default function ComparePage() {
   );
 }
 
-/** Says so when two scans are not of one eye of one patient, as they should be to compare. */
+/** Warns when two scans are not of the same eye of the same patient. */
 function Unlike({ left, right }: { left: Scan | undefined; right: Scan | undefined }) {
   if (!left || !right) return null;
-  const said = [
+  const warnings = [
     left.patient_ref !== right.patient_ref && texts.compare.otherPatients,
     left.eye && right.eye && left.eye !== right.eye && texts.compare.otherEyes,
   ].filter(Boolean);
-  if (said.length === 0) return null;
+  if (warnings.length === 0) return null;
   return (
     <Alert color="yellow" icon={<IconAlertTriangle aria-hidden />} role="alert" p="xs">
-      {said.join(" ")}
+      {warnings.join(" ")}
     </Alert>
   );
 }
@@ -147,58 +144,35 @@ interface PictureProps {
 }
 
 function Picture({ side, scan, heat, onView }: PictureProps) {
-  const container = useRef<HTMLDivElement>(null);
   const changed = useCallback((canvas: PictureCanvas) => onView(side, canvas), [onView, side]);
-  const { canvas, isShown, problem } = usePictureCanvas(container, scan, { heat, opacity: 0.5 }, changed);
-  const onKeyDown = (event: KeyboardEvent) => {
-    const viewport = canvas?.viewport;
-    if (!viewport) return;
-    const acts: Record<string, () => void> = {
-      "+": () => viewport.zoomTo(viewport.zoom() * 1.25),
-      "=": () => viewport.zoomTo(viewport.zoom() * 1.25),
-      "-": () => viewport.zoomTo(viewport.zoom() * 0.8),
-      "0": () => viewport.fit(),
-      ArrowLeft: () => viewport.panBy(40, 0),
-      ArrowRight: () => viewport.panBy(-40, 0),
-      ArrowUp: () => viewport.panBy(0, 40),
-      ArrowDown: () => viewport.panBy(0, -40),
-    };
-    const act = acts[event.key];
-    if (!act || event.ctrlKey || event.metaKey || event.altKey) return;
-    event.preventDefault();
-    act();
-  };
+  const { ref, canvas, isShown, problem } = usePictureCanvas(
+    scan,
+    { heat, opacity: 0.5 },
+    { onView: changed },
+  );
+  useEffect(() => canvas?.takeKeys(), [canvas]);
   return (
     <>
       <div className={classes.frame}>
         <div
-          ref={container}
+          ref={ref}
           className={classes.canvas}
           tabIndex={0}
           role="application"
           aria-label={`${texts.compare[side]}. ${texts.compare.keys}`}
           data-testid={`compare-${side}`}
           data-ready={isShown}
-          onKeyDown={onKeyDown}
         />
       </div>
       {problem && <ProblemAlert error={problem} />}
       {scan.prediction && (
         <div>
-          <Leading scan={scan} />
+          <LeadingAnswer scan={scan} />
         </div>
       )}
       {scan.answer_hidden && <Text size="sm">{texts.worklist.hidden}</Text>}
     </>
   );
-}
-
-function useScan(id: string | null) {
-  return useQuery({
-    queryKey: ["scan", id],
-    queryFn: () => json<Scan>(`scans/${id}/`),
-    enabled: id !== null,
-  });
 }
 
 /** What to choose from: the scans of the patient reference, and in any case the one that is shown. */

@@ -1,9 +1,8 @@
 import { Card, Group, SegmentedControl, Stack, Table, Text, Title } from "@mantine/core";
-import { keepPreviousData, useQuery } from "@tanstack/react-query";
 import { type ReactNode, useEffect } from "react";
 import { useSearchParams } from "react-router";
 
-import { json } from "../api/client";
+import { useDashboard } from "../api/dashboard";
 import type { Dashboard } from "../api/types";
 import { formatCoefficient, formatCount, formatShare, formatTime } from "../common/format";
 import { ProblemAlert } from "../common/ProblemAlert";
@@ -13,100 +12,94 @@ import classes from "./DashboardPage.module.css";
 import { DayBars } from "./DayBars";
 import { States } from "./States";
 
-const REFRESH_MS = 30_000;
-const said = texts.dashboard;
+const text = texts.dashboard;
 
-/** How the scans, the model, the readers and the queue are doing. */
+/** Counts and metrics of scans, model, readers and queue. */
 export default function DashboardPage() {
   const [search, setSearch] = useSearchParams();
   const days = search.get("days") ?? "30";
-  const { data, error, refetch } = useQuery({
-    queryKey: ["dashboard", days],
-    queryFn: () => json<Dashboard>(`dashboard/?days=${encodeURIComponent(days)}`),
-    refetchInterval: REFRESH_MS,
-    placeholderData: keepPreviousData,
-  });
+  const { data, error, refetch } = useDashboard(days);
   useEffect(() => {
-    document.title = `${said.title} · ${texts.shell.product}`;
+    document.title = `${text.title} · ${texts.shell.product}`;
   }, []);
   return (
     <Stack p="md" maw={1600} mx="auto">
       <Group justify="space-between">
         <Title order={1} size="h3">
-          {said.title}
+          {text.title}
         </Title>
         <SegmentedControl
-          aria-label={said.span}
+          aria-label={text.span}
           value={days}
           onChange={(value) => setSearch({ days: value }, { replace: true })}
-          data={Object.entries(said.spans).map(([value, label]) => ({ value, label }))}
+          data={Object.entries(text.spans).map(([value, label]) => ({ value, label }))}
         />
       </Group>
       {error && <ProblemAlert error={error} onRetry={() => void refetch()} />}
       {!data && !error && <Waiting text={texts.common.loading} />}
-      {data && <Figures data={data} />}
+      {data && <Panels data={data} />}
     </Stack>
   );
 }
 
-function Figures({ data }: { data: Dashboard }) {
+function Panels({ data }: { data: Dashboard }) {
   const { queue } = data;
   const nothing = queue.queued + queue.predicted + queue.failed === 0;
   return (
     <>
-      {nothing && <Text data-testid="empty">{said.empty}</Text>}
+      {nothing && <Text data-testid="empty">{text.empty}</Text>}
       <div className={classes.grid}>
-        <Figure title={said.perDay}>
+        <Panel title={text.perDay}>
           <PerDay days={data.scans_per_day} />
-        </Figure>
-        <Figure title={said.labels}>
+        </Panel>
+        <Panel title={text.labels}>
           <Labels labels={data.labels} />
-        </Figure>
-        <Figure title={said.states} help={`${said.statesHelp} ${said.interval(data.least_scans)}`}>
+        </Panel>
+        <Panel title={text.states} help={`${text.statesHelp} ${text.interval(data.least_scans)}`}>
           <States data={data} />
-        </Figure>
-        <Figure title={said.verdicts} help={`${said.verdictsHelp} ${said.interval(data.least_scans)}`}>
+        </Panel>
+        <Panel title={text.verdicts} help={`${text.verdictsHelp} ${text.interval(data.least_scans)}`}>
           <Verdicts verdicts={data.verdicts} least={data.least_scans} />
-        </Figure>
-        <Figure title={said.queue}>
+        </Panel>
+        <Panel title={text.queue}>
           <Group gap="xl">
             {(["queued", "predicted", "failed"] as const).map((state) => (
               <div key={state}>
                 <div className={classes.number}>{formatCount(queue[state])}</div>
-                <Text size="sm">{said[state]}</Text>
+                <Text size="sm">{text[state]}</Text>
               </div>
             ))}
           </Group>
           {queue.oldest_queued && (
             <Text size="sm" mt="xs">
-              {said.oldest(formatTime(queue.oldest_queued))}
+              {text.oldest(formatTime(queue.oldest_queued))}
             </Text>
           )}
-        </Figure>
-        <Figure title={said.latency}>
+        </Panel>
+        <Panel title={text.latency}>
           {data.latency_ms ? (
             <>
               <div className={classes.number}>{duration(data.latency_ms.median)}</div>
               <Text size="sm">
-                {said.latencyHelp(
+                {text.latencyHelp(
                   formatCount(data.latency_ms.scans),
                   data.latency_ms.scans < data.least_scans ? "" : duration(data.latency_ms.percentile_95),
                 )}
               </Text>
             </>
           ) : (
-            <Text>{said.noLatency}</Text>
+            <Text>{text.noLatency}</Text>
           )}
-        </Figure>
-        <Figure title={said.kappa} help={`${said.kappaHelp} ${said.interval(data.least_scans)}`}>
+        </Panel>
+        <Panel title={text.kappa} help={`${text.kappaHelp} ${text.interval(data.least_scans)}`}>
           <Kappas data={data} />
-        </Figure>
+        </Panel>
       </div>
     </>
   );
 }
 
-function Figure({ title, help, children }: { title: string; help?: string; children: ReactNode }) {
+function Panel({ title, help, children }: { title: string; help?: string; children: ReactNode }) {
   return (
     <Card component="section" withBorder radius="md" aria-label={title}>
       <Title order={2} size="h5" mb={4}>
@@ -123,18 +116,18 @@ function Figure({ title, help, children }: { title: string; help?: string; child
 }
 
 function PerDay({ days }: { days: Dashboard["scans_per_day"] }) {
-  if (days.length === 0) return <Text>{said.noDays}</Text>;
+  if (days.length === 0) return <Text>{text.noDays}</Text>;
   const most = Math.max(1, ...days.map(({ count }) => count));
   const sum = days.reduce((all, { count }) => all + count, 0);
   return (
     <>
       <Text size="sm">
-        {`${formatCount(sum)} ${said.scans.toLowerCase()}; ${said.busiest(formatCount(sum ? most : 0))}`}
+        {`${formatCount(sum)} ${text.scans.toLowerCase()}; ${text.busiest(formatCount(sum ? most : 0))}`}
       </Text>
       <DayBars
         days={days.map(({ date, count }) => ({
           date,
-          words: said.perDayOf(date, count),
+          words: text.perDayOf(date, count),
           height: count / most,
         }))}
         fill={() => <span className={classes.part} style={{ flexGrow: 1 }} />}
@@ -145,7 +138,7 @@ function PerDay({ days }: { days: Dashboard["scans_per_day"] }) {
 
 function Labels({ labels }: { labels: Dashboard["labels"] }) {
   const sum = labels.reduce((all, { count }) => all + count, 0);
-  if (sum === 0) return <Text>{said.noLatency}</Text>;
+  if (sum === 0) return <Text>{text.noLatency}</Text>;
   return (
     <div className={classes.labels}>
       {labels.map(({ label, count, doubtful }) => (
@@ -154,9 +147,9 @@ function Labels({ labels }: { labels: Dashboard["labels"] }) {
           <span className={classes.track} aria-hidden>
             <span className={classes.fill} style={{ width: `${(100 * count) / sum}%` }} />
           </span>
-          <span title={said.countOf(formatCount(count), formatCount(sum))}>
+          <span title={text.countOf(formatCount(count), formatCount(sum))}>
             {formatCount(count)}
-            {doubtful > 0 && ` ${said.doubtful(formatCount(doubtful))}`}
+            {doubtful > 0 && ` ${text.doubtful(formatCount(doubtful))}`}
           </span>
         </div>
       ))}
@@ -165,14 +158,14 @@ function Labels({ labels }: { labels: Dashboard["labels"] }) {
 }
 
 function Verdicts({ verdicts, least }: { verdicts: Dashboard["verdicts"]; least: number }) {
-  if (verdicts.length === 0) return <Text>{said.noVerdicts}</Text>;
+  if (verdicts.length === 0) return <Text>{text.noVerdicts}</Text>;
   return (
-    // What scrolls can be reached by keys, too.
+    // A scrolling area must be reachable by keyboard.
     <Table.ScrollContainer minWidth={420} scrollAreaProps={{ viewportProps: { tabIndex: 0 } }}>
       <Table verticalSpacing={4}>
         <Table.Thead>
           <Table.Tr>
-            {Object.values(said.columns).map((column) => (
+            {Object.values(text.columns).map((column) => (
               <Table.Th key={column}>{column}</Table.Th>
             ))}
           </Table.Tr>
@@ -187,12 +180,12 @@ function Verdicts({ verdicts, least }: { verdicts: Dashboard["verdicts"]; least:
               <Table.Td>{unsure}</Table.Td>
               <Table.Td>
                 {agreement
-                  ? said.between(
+                  ? text.between(
                       formatShare(agreement.value),
                       formatShare(agreement.low),
                       formatShare(agreement.high),
                     )
-                  : said.few(least)}
+                  : text.few(least)}
               </Table.Td>
             </Table.Tr>
           ))}
@@ -204,15 +197,15 @@ function Verdicts({ verdicts, least }: { verdicts: Dashboard["verdicts"]; least:
 
 function Kappas({ data }: { data: Dashboard }) {
   const rows = [
-    ...data.cohen.map((row) => ({ ...row, name: said.pair(row.readers[0] ?? "", row.readers[1] ?? "") })),
-    ...data.fleiss.map((row) => ({ ...row, name: said.fleiss(row.readers_per_scan) })),
+    ...data.cohen.map((row) => ({ ...row, name: text.pair(row.readers[0] ?? "", row.readers[1] ?? "") })),
+    ...data.fleiss.map((row) => ({ ...row, name: text.fleiss(row.readers_per_scan) })),
   ];
-  if (rows.length === 0) return <Text>{said.noKappa}</Text>;
+  if (rows.length === 0) return <Text>{text.noKappa}</Text>;
   return (
     <Table verticalSpacing={4}>
       <Table.Thead>
         <Table.Tr>
-          {Object.values(said.kappaColumns).map((column) => (
+          {Object.values(text.kappaColumns).map((column) => (
             <Table.Th key={column}>{column}</Table.Th>
           ))}
         </Table.Tr>
@@ -224,14 +217,14 @@ function Kappas({ data }: { data: Dashboard }) {
             <Table.Td>{formatCount(scans)}</Table.Td>
             <Table.Td>
               {kappa !== null && interval
-                ? said.between(
+                ? text.between(
                     formatCoefficient(kappa),
                     formatCoefficient(interval.low),
                     formatCoefficient(interval.high),
                   )
                 : defined
-                  ? said.few(data.least_scans)
-                  : said.undefined}
+                  ? text.few(data.least_scans)
+                  : text.undefined}
             </Table.Td>
           </Table.Tr>
         ))}
@@ -243,6 +236,6 @@ function Kappas({ data }: { data: Dashboard }) {
 /** Milliseconds as people read them. */
 function duration(milliseconds: number): string {
   return milliseconds < 1000
-    ? said.milliseconds(formatCount(Math.round(milliseconds)))
-    : said.seconds((milliseconds / 1000).toFixed(1));
+    ? text.milliseconds(formatCount(Math.round(milliseconds)))
+    : text.seconds((milliseconds / 1000).toFixed(1));
 }

@@ -2,18 +2,18 @@ import { Group, Table, Text } from "@mantine/core";
 
 import type { Dashboard, State, States as Counts } from "../api/types";
 import { formatCount, formatShare } from "../common/format";
-import { StateSign } from "../common/StateSign";
+import { StateBadge } from "../common/StateBadge";
 import { texts } from "../texts";
 import classes from "./DashboardPage.module.css";
 import { DayBars } from "./DayBars";
 
-const said = texts.dashboard;
+const text = texts.dashboard;
 const STATES: readonly State[] = ["answered", "undecided", "not_answered"];
 
 /** How many scans the model has answered, left undecided or not answered: in all, by day, by clinic and by device. */
 export function States({ data }: { data: Dashboard }) {
   const { states } = data;
-  if (known(states) === 0) return <Text>{said.noStates}</Text>;
+  if (known(states) === 0) return <Text>{text.noStates}</Text>;
   return (
     <>
       <Group gap="xl">
@@ -21,14 +21,14 @@ export function States({ data }: { data: Dashboard }) {
           <div key={state}>
             <div className={classes.number}>{formatCount(states[state])}</div>
             <Text size="sm">
-              <StateSign state={state} /> {share(states, state)}
+              <StateBadge state={state} /> {share(states, state)}
             </Text>
           </div>
         ))}
       </Group>
       {states.unknown > 0 && (
         <Text size="sm" mt="xs">
-          {said.statesUnknown(formatCount(states.unknown))}
+          {text.statesUnknown(formatCount(states.unknown))}
         </Text>
       )}
       <PerDay days={data.states_per_day} />
@@ -44,13 +44,13 @@ function PerDay({ days }: { days: Dashboard["states_per_day"] }) {
   const most = Math.max(1, ...days.map(known));
   const bars = days.map((day) => ({
     ...day,
-    words: said.statesOfDay(day.date, inWords(day)),
+    words: text.statesOfDay(day.date, inWords(day)),
     height: known(day) / most,
   }));
   return (
     <>
       <Text size="sm" mt="sm">
-        {said.statesPerDay}
+        {text.statesPerDay}
       </Text>
       <DayBars
         days={bars}
@@ -64,18 +64,18 @@ function PerDay({ days }: { days: Dashboard["states_per_day"] }) {
   );
 }
 
-function Per({ name, rows }: { name: keyof typeof said.statesPer; rows: (Counts & { name: string })[] }) {
+function Per({ name, rows }: { name: keyof typeof text.statesPer; rows: (Counts & { name: string })[] }) {
   if (rows.length === 0) return null;
   return (
-    // What scrolls can be reached by keys, too.
+    // A scrolling area must be reachable by keyboard.
     <Table.ScrollContainer minWidth={400} mt="sm" scrollAreaProps={{ viewportProps: { tabIndex: 0 } }}>
       <Table verticalSpacing={4}>
         <Table.Thead>
           <Table.Tr>
-            <Table.Th>{said.statesPer[name]}</Table.Th>
+            <Table.Th>{text.statesPer[name]}</Table.Th>
             {STATES.map((state) => (
               <Table.Th key={state}>
-                <StateSign state={state} />
+                <StateBadge state={state} />
               </Table.Th>
             ))}
           </Table.Tr>
@@ -84,7 +84,7 @@ function Per({ name, rows }: { name: keyof typeof said.statesPer; rows: (Counts 
           {rows.map((row) => (
             <Table.Tr key={row.name}>
               <Table.Th fw={400} scope="row">
-                {row.name || said.statesUnnamed[name]}
+                {row.name || text.statesUnnamed[name]}
               </Table.Th>
               {STATES.map((state) => (
                 <Table.Td key={state}>
@@ -108,10 +108,10 @@ function share(counts: Counts, state: State): string {
   const found = counts[`${state}_share`];
   if (!found) return "";
   const [value, low, high] = [found.value, found.low, found.high].map(formatShare);
-  return said.between(value ?? "", low ?? "", high ?? "");
+  return text.between(value ?? "", low ?? "", high ?? "");
 }
 
 function inWords(counts: Counts): string {
-  const of = (state: State) => said.statesOf(texts.common.states[state], formatCount(counts[state]));
+  const of = (state: State) => text.statesOf(texts.common.states[state], formatCount(counts[state]));
   return STATES.map(of).join(", ");
 }

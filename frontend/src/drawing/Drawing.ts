@@ -41,7 +41,7 @@ export class Drawing {
   private readonly listeners = new Set<() => void>();
   private readonly sync: Sync;
   /** What draws, by pointer and keys; null while no picture is shown. */
-  hand: { readonly isDrawing: boolean; focus: () => void } | null = null;
+  pen: { readonly isDrawing: boolean; focus: () => void } | null = null;
 
   /** `mayDraw` is false for who only looks. */
   constructor(
@@ -120,9 +120,9 @@ export class Drawing {
    * Puts the tool away, unless a shape is being drawn with it, and the focus on the scan: Enter is for something else
    * now, and not for the button that was pressed last.
    */
-  rest(): void {
-    if (!this.hand?.isDrawing) this.setTool("select");
-    this.hand?.focus();
+  putToolAway(): void {
+    if (!this.pen?.isDrawing) this.setTool("select");
+    this.pen?.focus();
   }
 
   /** Sends now what is not saved, as when the network is back. Resolves when it was tried. */

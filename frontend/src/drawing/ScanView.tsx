@@ -1,5 +1,5 @@
 import { Alert } from "@mantine/core";
-import { useCallback, useEffect, useMemo, useRef, useState } from "react";
+import { useCallback, useEffect, useMemo, useState } from "react";
 
 import type { Region, Scan } from "../api/types";
 import { ProblemAlert } from "../common/ProblemAlert";
@@ -7,16 +7,17 @@ import { useUnsaved, useUnsent } from "../common/unsaved";
 import { Waiting } from "../common/Waiting";
 import { texts } from "../texts";
 import { DrawingCanvas } from "./canvas/DrawingCanvas";
+import type { PictureCanvas } from "./canvas/PictureCanvas";
 import { FULL_WINDOW } from "./canvas/pictures";
 import type { Drawing, DrawingState } from "./Drawing";
 import { KeysDialog } from "./KeysDialog";
 import { type KeyActions, useKeys } from "../common/keys";
-import { SaveSign } from "./SaveSign";
+import { SaveStatus } from "./SaveStatus";
 import classes from "./ScanView.module.css";
 import { takeOver } from "./ShapeList";
 import { TOOL_KEYS, Toolbar } from "./Toolbar";
 import { usePictureCanvas } from "./usePictureCanvas";
-import { type Look, ViewControls } from "./ViewControls";
+import { type DisplayOptions, ViewControls } from "./ViewControls";
 
 interface Props {
   scan: Scan;
@@ -32,39 +33,36 @@ const NO_REGIONS: Region[] = [];
 
 /** The scan, large: to move, zoom, window and draw on, with heat map and regions above it or beside it. */
 export function ScanView({ scan, drawing, state, regions, revealed }: Props) {
-  const container = useRef<HTMLDivElement>(null);
-  const [chosen, setChosen] = useState<Partial<Look>>({});
-  // Where the model has not answered, its heat map is of a label that it does not say: shown to who asks for it.
+  const [chosen, setChosen] = useState<Partial<DisplayOptions>>({});
+  // Without an answer, the heat map is of a label that the model does not name: it is shown on request only.
   const speaks = scan.state !== "not_answered";
-  const look: Look = { heat: speaks, opacity: 0.5, outlined: speaks, beside: false, ...chosen };
-  const { heat, opacity, outlined, beside } = look;
+  const options: DisplayOptions = { heat: speaks, opacity: 0.5, outlined: speaks, beside: false, ...chosen };
+  const { heat, opacity, outlined, beside } = options;
   const [help, setHelp] = useState(false);
-  const [said, setSaid] = useState("");
+  const [announcement, setAnnouncement] = useState("");
   const hasHeat = revealed && scan.heatmap_path !== null;
-  const view = usePictureCanvas(container, scan, { heat: hasHeat && heat && !beside, opacity });
-  const { canvas } = view;
+  const { width, height, micrometres_x, micrometres_y } = scan;
   const [shapes, setShapes] = useState<DrawingCanvas | null>(null);
-  const scale = useRef(scan);
-  scale.current = scan;
-
-  const { id, width, height } = scan;
-  useEffect(() => {
-    if (!canvas) return;
-    const made = new DrawingCanvas(canvas, drawing, { width, height }, () => scale.current, setSaid);
-    setShapes(made);
-    return () => {
-      made.destroy();
-      setShapes(null);
-    };
-  }, [canvas, drawing, id, width, height]);
+  const drawOn = useCallback(
+    (made: PictureCanvas) => {
+      const drawn = new DrawingCanvas(made, drawing, { width, height }, setAnnouncement);
+      setShapes(drawn);
+      return () => {
+        drawn.destroy();
+        setShapes(null);
+      };
+    },
+    [drawing, width, height],
+  );
+  const shown = { heat: hasHeat && heat && !beside, opacity };
+  const { ref, ...view } = usePictureCanvas(scan, shown, { onMade: drawOn });
+  const { canvas } = view;
+  useEffect(() => shapes?.setScale({ micrometres_x, micrometres_y }), [shapes, micrometres_x, micrometres_y]);
 
   const shownRegions = outlined && revealed ? regions : NO_REGIONS;
   useEffect(() => shapes?.showBelow(shownRegions, state.others), [shapes, shownRegions, state.others]);
 
-  useEffect(() => {
-    if (!canvas) return;
-    canvas.panning = state.tool === "hand";
-  }, [canvas, state.tool]);
+  useEffect(() => canvas?.setPanning(state.tool === "hand"), [canvas, state.tool]);
 
   const zoomBy = useCallback(
     (factor: number) => canvas?.viewport.zoomTo(canvas.viewport.zoom() * factor),
@@ -94,7 +92,7 @@ export function ScanView({ scan, drawing, state, regions, revealed }: Props) {
       arrowright: nudge(1, 0),
       arrowup: nudge(0, -1),
       arrowdown: nudge(0, 1),
-      m: () => drawing.mayDraw && regions[0] && takeOver(drawing, scale.current, regions[0]),
+      m: () => drawing.mayDraw && regions[0] && takeOver(drawing, scan, regions[0]),
       "+": () => zoomBy(1.25),
       "=": () => zoomBy(1.25),
       "-": () => zoomBy(0.8),
@@ -102,12 +100,10 @@ export function ScanView({ scan, drawing, state, regions, revealed }: Props) {
       "1": () => canvas?.viewport.zoomTo(1),
       w: () => canvas?.setWindow(FULL_WINDOW),
       x: () => setChosen((before) => ({ ...before, heat: !heat })),
-      " ": () => {
-        if (canvas) canvas.panning = true;
-      },
+      " ": () => canvas?.setPanning(true),
       "?": () => setHelp(true),
     };
-  }, [canvas, drawing, heat, regions, shapes, zoomBy]);
+  }, [canvas, drawing, heat, regions, scan, shapes, zoomBy]);
   useKeys(keys);
   useUnsaved(() =>
     shapes?.isUnfinished
@@ -117,7 +113,7 @@ export function ScanView({ scan, drawing, state, regions, revealed }: Props) {
   useUnsent(() => state.saveState !== "saved", drawing.flush);
   useEffect(() => {
     const release = (event: KeyboardEvent) => {
-      if (event.key === " " && canvas) canvas.panning = drawing.snapshot().tool === "hand";
+      if (event.key === " ") canvas?.setPanning(drawing.snapshot().tool === "hand");
     };
     window.addEventListener("keyup", release);
     return () => window.removeEventListener("keyup", release);
@@ -129,7 +125,7 @@ export function ScanView({ scan, drawing, state, regions, revealed }: Props) {
       <div className={classes.pictures} data-beside={beside && hasHeat}>
         <div className={classes.frame}>
           <div
-            ref={container}
+            ref={ref}
             className={classes.canvas}
             data-tool={state.tool}
             data-testid="canvas"
@@ -137,9 +133,6 @@ export function ScanView({ scan, drawing, state, regions, revealed }: Props) {
             tabIndex={0}
             role="application"
             aria-label={texts.drawing.canvas}
-            onDoubleClick={() => shapes?.isDrawing && shapes.finish()}
-            // Or keys would still go to the button of the tool.
-            onPointerDown={(event) => event.currentTarget.focus({ preventScroll: true })}
           />
           {!view.isShown && !view.problem && (
             <div className={classes.waiting}>
@@ -152,12 +145,12 @@ export function ScanView({ scan, drawing, state, regions, revealed }: Props) {
       <ViewControls
         view={view}
         zoomBy={zoomBy}
-        look={look}
-        onLook={(changed) => setChosen({ ...chosen, ...changed })}
+        options={options}
+        onOptions={(changed) => setChosen({ ...chosen, ...changed })}
         hasHeat={hasHeat}
         hasRegions={revealed && regions.length > 0}
       >
-        {drawing.mayDraw && <SaveSign drawing={drawing} state={state} />}
+        {drawing.mayDraw && <SaveStatus drawing={drawing} state={state} />}
       </ViewControls>
       {view.problem && <ProblemAlert error={view.problem} />}
       {state.conflict && (
@@ -166,7 +159,7 @@ export function ScanView({ scan, drawing, state, regions, revealed }: Props) {
         </Alert>
       )}
       <div className="visually-hidden" aria-live="assertive">
-        {said}
+        {announcement}
       </div>
       <KeysDialog opened={help} onClose={() => setHelp(false)} />
     </div>
@@ -175,12 +168,11 @@ export function ScanView({ scan, drawing, state, regions, revealed }: Props) {
 
 /** The heat map on the scan beside the scan without it. */
 function Beside({ scan, opacity }: { scan: Scan; opacity: number }) {
-  const container = useRef<HTMLDivElement>(null);
-  usePictureCanvas(container, scan, { heat: true, opacity });
+  const { ref } = usePictureCanvas(scan, { heat: true, opacity });
   return (
     <div className={classes.frame}>
       <div
-        ref={container}
+        ref={ref}
         className={classes.canvas}
         data-testid="beside"
         role="img"

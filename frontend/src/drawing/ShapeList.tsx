@@ -20,7 +20,7 @@ interface Props {
   open: boolean;
 }
 
-/** Every shape with its label and comment, for who does not see or reach it on the scan, too. */
+/** Every shape with its label and comment, also for users who can't see or reach it on the scan. */
 export function ShapeList({ drawing, state, scan, regions, open }: Props) {
   const { labels } = scan;
   if (!state.loaded) return <Text c="dimmed">{state.problem?.message ?? texts.drawing.loading}</Text>;
@@ -65,7 +65,7 @@ interface OthersProps {
   open: boolean;
 }
 
-/** What others drew, to look at; or why nothing of theirs is there. */
+/** Other readers' shapes, read-only; or why there are none. */
 function Others({ shapes, scan, mayDraw, open }: OthersProps) {
   if (shapes.length === 0) {
     if (open && mayDraw) return null;
@@ -106,7 +106,7 @@ function measure(annotation: Annotation, scan: Scan): string {
 
 /** Makes an outline of the model a shape of the reader's. */
 export function takeOver(drawing: Drawing, scan: Scan, region: Region): void {
-  // What the model has not said is not put into the reader's mouth.
+  // A label that the model does not name must not become the reader's.
   const label = scan.state === "not_answered" ? "" : (scan.heatmap_label ?? "");
   drawing.add({ kind: "polygon", points: region.polygon.flat() }, label);
   const added = drawing.snapshot().selected;
@@ -178,8 +178,9 @@ function Line({ drawing, shape, index, labels, scan, selected }: LineProps) {
 
 /** One step of undo per comment, not per letter: it counts when the field is left, or the typing pauses. */
 function Comment({ drawing, shape }: { drawing: Drawing; shape: Shape }) {
-  const [text, setText] = useState(shape.comment);
-  useEffect(() => setText(shape.comment), [shape.comment]);
+  const [typed, setTyped] = useState({ over: shape.comment, text: shape.comment });
+  // A comment that was changed otherwise, as by undo, takes the place of what was typed.
+  const text = typed.over === shape.comment ? typed.text : shape.comment;
   useEffect(() => {
     if (text === shape.comment) return;
     const timer = setTimeout(() => drawing.change(shape.key, { comment: text }), 400);
@@ -195,7 +196,7 @@ function Comment({ drawing, shape }: { drawing: Drawing; shape: Shape }) {
       maxRows={6}
       maxLength={2000}
       value={text}
-      onChange={(event) => setText(event.currentTarget.value)}
+      onChange={(event) => setTyped({ over: shape.comment, text: event.currentTarget.value })}
       onBlur={() => text !== shape.comment && drawing.change(shape.key, { comment: text })}
     />
   );

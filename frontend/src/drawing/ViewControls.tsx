@@ -9,7 +9,7 @@ import classes from "./ScanView.module.css";
 import type { PictureView } from "./usePictureCanvas";
 
 /** What is shown of the model beside the scan's own pixels. */
-export interface Look {
+export interface DisplayOptions {
   heat: boolean;
   /** Of the heat map, 0 to 1. */
   opacity: number;
@@ -22,16 +22,16 @@ export interface Look {
 interface Props {
   view: PictureView;
   zoomBy: (factor: number) => void;
-  look: Look;
-  onLook: (changed: Partial<Look>) => void;
+  options: DisplayOptions;
+  onOptions: (changed: Partial<DisplayOptions>) => void;
   hasHeat: boolean;
   hasRegions: boolean;
-  /** What stands at the end of the line. */
+  /** Shown at the end of the line. */
   children: ReactNode;
 }
 
 /** Zoom, brightness, heat map and regions, all without dragging. */
-export function ViewControls({ view, zoomBy, look, onLook, hasHeat, hasRegions, children }: Props) {
+export function ViewControls({ view, zoomBy, options, onOptions, hasHeat, hasRegions, children }: Props) {
   return (
     <Group className={classes.controls} gap="md" px="sm" py={6}>
       <Group gap={2} wrap="nowrap">
@@ -54,9 +54,9 @@ export function ViewControls({ view, zoomBy, look, onLook, hasHeat, hasRegions, 
           <Switch
             size="sm"
             label={texts.drawing.heat}
-            checked={look.heat || look.beside}
-            disabled={look.beside}
-            onChange={(event) => onLook({ heat: event.currentTarget.checked })}
+            checked={options.heat || options.beside}
+            disabled={options.beside}
+            onChange={(event) => onOptions({ heat: event.currentTarget.checked })}
           />
           <Slider
             w={110}
@@ -65,15 +65,15 @@ export function ViewControls({ view, zoomBy, look, onLook, hasHeat, hasRegions, 
             max={1}
             step={0.05}
             label={formatShare}
-            value={look.opacity}
-            onChange={(opacity) => onLook({ opacity })}
-            disabled={!look.heat && !look.beside}
+            value={options.opacity}
+            onChange={(opacity) => onOptions({ opacity })}
+            disabled={!options.heat && !options.beside}
             thumbLabel={texts.drawing.heatOpacity}
           />
           <Control
             label={texts.drawing.sideBySide}
-            pressed={look.beside}
-            onClick={() => onLook({ beside: !look.beside })}
+            pressed={options.beside}
+            onClick={() => onOptions({ beside: !options.beside })}
           >
             <IconColumns2 size={18} aria-hidden />
           </Control>
@@ -83,8 +83,8 @@ export function ViewControls({ view, zoomBy, look, onLook, hasHeat, hasRegions, 
         <Switch
           size="sm"
           label={texts.drawing.regions}
-          checked={look.outlined}
-          onChange={(event) => onLook({ outlined: event.currentTarget.checked })}
+          checked={options.outlined}
+          onChange={(event) => onOptions({ outlined: event.currentTarget.checked })}
         />
       )}
       <div className={classes.saved}>{children}</div>

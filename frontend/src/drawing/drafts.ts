@@ -1,12 +1,11 @@
 /** What is drawn and not yet saved by the server, kept in this browser: a closed tab or a dead network loses nothing. */
 
-import { Kept } from "../sending/Kept";
+import type { Revision } from "../api/annotations";
+import { LocalStore } from "../sending/LocalStore";
 import type { Shape } from "./shapes";
 
 /** A shape as the server has it. */
-export interface Saved {
-  id: string;
-  revision: number;
+export interface Saved extends Revision {
   shape: Shape;
 }
 
@@ -17,4 +16,4 @@ export interface Draft {
   saved: Readonly<Record<string, Saved>>;
 }
 
-export const drafts = new Kept<Draft>("retinote", "drawings");
+export const drafts = new LocalStore<Draft>("retinote", "drawings");

@@ -11,7 +11,7 @@ export interface Merged extends Draft {
 }
 
 /** The shape of an annotation; null for one that can't be shown. */
-export function shapeOf(annotation: Annotation): Shape | null {
+export function shapeOf(annotation: Pick<Annotation, "target" | "label" | "comment">): Shape | null {
   const geometry = fromSelector(annotation.target.selector);
   return geometry && newShape(geometry, annotation.label, annotation.comment);
 }

@@ -1,9 +1,15 @@
 /** Keeps a drawing in step with the server: soon after each change, one call after another, until all is saved. */
 
-import { json } from "../api/client";
+import {
+  annotation,
+  annotationsOf,
+  createAnnotation,
+  deleteAnnotation,
+  replaceAnnotation,
+} from "../api/annotations";
 import { Problem } from "../api/problem";
 import type { Annotation } from "../api/types";
-import { ANSWER_WITHIN_MS, checkSignedIn, Sender, whereNobodyHolds } from "../sending/Sender";
+import { ANSWER_WITHIN_MS, checkSignedIn, Sender, unlessLocked } from "../sending/Sender";
 import { type Draft, drafts, type Saved } from "./drafts";
 import { isUnsaved, merge, shapeOf } from "./merge";
 import { sameContent, type Shape } from "./shapes";
@@ -26,10 +32,16 @@ interface Events {
   onConflict: (theirs: Shape) => void;
 }
 
+interface Refusal {
+  shape: Shape;
+  problem: Problem;
+}
+
 export class Sync {
   private shapes: readonly Shape[] = [];
   private saved: Record<string, Saved> = {};
-  private readonly refused = new Map<string, Shape>();
+  /** What the server does not take as it is, by the key of the shape. */
+  private readonly refused = new Map<string, Refusal>();
   private readonly sender: Sender;
   /** After a call without an answer: nobody knows whether the server has made the shape. */
   private inDoubt = false;
@@ -52,7 +64,7 @@ export class Sync {
     return this.merged();
   }
 
-  /** Sends what was kept, without anybody looking. */
+  /** Sends what was kept while the scan is not open. */
   async catchUp(): Promise<void> {
     await this.merged();
     await this.flush();
@@ -62,7 +74,7 @@ export class Sync {
     const draft = await drafts.get(this.user, this.scan);
     let annotations: Annotation[];
     try {
-      annotations = await json<Annotation[]>(this.path);
+      annotations = await annotationsOf(this.scan);
     } catch (error) {
       if (!draft || !(error instanceof Problem) || !error.passes) throw error;
       this.take(draft);
@@ -72,7 +84,7 @@ export class Sync {
       return { shapes: draft.shapes, others: [], conflict: false };
     }
     const merged = merge(
-      annotations.filter((annotation) => annotation.mine),
+      annotations.filter(({ mine }) => mine),
       draft,
     );
     this.take(merged);
@@ -80,13 +92,13 @@ export class Sync {
     if (isUnsaved(this.draft)) void this.sender.flush();
     return {
       shapes: merged.shapes,
-      others: annotations.filter((annotation) => !annotation.mine),
+      others: annotations.filter(({ mine }) => !mine),
       conflict: merged.conflict,
     };
   }
 
   async loadOthers(): Promise<Annotation[]> {
-    return (await json<Annotation[]>(this.path)).filter((annotation) => !annotation.mine);
+    return (await annotationsOf(this.scan)).filter(({ mine }) => !mine);
   }
 
   /** Takes the drawing as it stands now: at once into this browser, and soon to the server. */
@@ -105,10 +117,6 @@ export class Sync {
 
   stop(): void {
     this.sender.stop();
-  }
-
-  private get path(): string {
-    return `scans/${this.scan}/annotations/`;
   }
 
   private get draft(): Draft {
@@ -137,19 +145,22 @@ export class Sync {
       await next();
       await this.keep();
     }
-    if (this.refused.size === 0) this.report("saved");
+    const [refusal] = this.refused.values();
+    if (refusal) this.report("refused", refusal.problem);
+    else this.report("saved");
   }
 
-  /** The next call that is needed; null when all is said. */
+  /** The next call that is needed; null when the server has everything. */
   private pending(): (() => Promise<void>) | null {
     const here = new Set(this.shapes.map((shape) => shape.key));
+    for (const key of this.refused.keys()) if (!here.has(key)) this.refused.delete(key);
     const gone = Object.keys(this.saved).find((key) => !here.has(key));
     if (gone !== undefined) return () => this.remove(gone);
     for (const shape of this.shapes) {
       const before = this.saved[shape.key];
       if (before && sameContent(before.shape, shape)) continue;
       const refused = this.refused.get(shape.key);
-      if (refused && sameContent(refused, shape)) continue;
+      if (refused && sameContent(refused.shape, shape)) continue;
       return () => this.put(shape, before);
     }
     return null;
@@ -164,13 +175,8 @@ export class Sync {
     const signal = AbortSignal.timeout(ANSWER_WITHIN_MS);
     try {
       const answer = before
-        ? await json<Annotation>(`annotations/${before.id}/`, {
-            method: "PUT",
-            body,
-            headers: { "If-Match": `"${before.revision}"` },
-            signal,
-          })
-        : await json<Annotation>(this.path, { method: "POST", body, signal });
+        ? await replaceAnnotation(before, body, signal)
+        : await createAnnotation(this.scan, body, signal);
       this.saved[shape.key] = { id: answer.id, revision: answer.revision, shape };
       this.refused.delete(shape.key);
     } catch (error) {
@@ -181,8 +187,7 @@ export class Sync {
         this.inDoubt ||= !before;
         throw error;
       } else {
-        this.refused.set(shape.key, shape);
-        this.report("refused", error);
+        this.refused.set(shape.key, { shape, problem: error });
       }
     }
   }
@@ -190,11 +195,7 @@ export class Sync {
   private async remove(key: string): Promise<void> {
     const before = this.saved[key]!;
     try {
-      await json(`annotations/${before.id}/`, {
-        method: "DELETE",
-        headers: { "If-Match": `"${before.revision}"` },
-        signal: AbortSignal.timeout(ANSWER_WITHIN_MS),
-      });
+      await deleteAnnotation(before, AbortSignal.timeout(ANSWER_WITHIN_MS));
     } catch (error) {
       if (!(error instanceof Problem) || error.passes || error.status === 401) throw error;
       if (error.status === 412) return this.separate(key, before);
@@ -205,11 +206,11 @@ export class Sync {
 
   /** Somebody has changed the shape elsewhere: theirs stays as it is, and what was made here is a shape of its own. */
   private async separate(key: string, before: Saved): Promise<void> {
-    const annotation = await json<Annotation>(`annotations/${before.id}/`);
-    const theirs = shapeOf(annotation);
+    const current = await annotation(before.id);
+    const theirs = shapeOf(current);
     delete this.saved[key];
     if (!theirs) return;
-    this.saved[theirs.key] = { id: annotation.id, revision: annotation.revision, shape: theirs };
+    this.saved[theirs.key] = { id: current.id, revision: current.revision, shape: theirs };
     this.shapes = [...this.shapes, theirs];
     this.events.onConflict(theirs);
   }
@@ -217,11 +218,11 @@ export class Sync {
   /** Looks which of the new shapes the server has after all, although its answer did not come. */
   private async adoptLost(): Promise<void> {
     const known = new Set(Object.values(this.saved).map(({ id }) => id));
-    for (const annotation of await json<Annotation[]>(this.path)) {
-      if (!annotation.mine || known.has(annotation.id)) continue;
-      const theirs = shapeOf(annotation);
+    for (const { mine, ...stored } of await annotationsOf(this.scan)) {
+      if (!mine || known.has(stored.id)) continue;
+      const theirs = shapeOf(stored);
       const own = this.shapes.find((shape) => theirs && !this.saved[shape.key] && sameContent(shape, theirs));
-      if (own) this.saved[own.key] = { id: annotation.id, revision: annotation.revision, shape: own };
+      if (own) this.saved[own.key] = { id: stored.id, revision: stored.revision, shape: own };
     }
     this.inDoubt = false;
   }
@@ -230,7 +231,7 @@ export class Sync {
 /** Sends what this person has drawn on any scan and could not be saved before; returns how many scans are left. */
 export async function sendDrawings(user: string): Promise<number> {
   for (const scan of await drafts.scans(user)) {
-    await whereNobodyHolds(lockOf(scan), async () => {
+    await unlessLocked(lockOf(scan), async () => {
       const sync = new Sync(user, scan, { onState: () => undefined, onConflict: () => undefined });
       try {
         await sync.catchUp();

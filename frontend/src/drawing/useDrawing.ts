@@ -1,4 +1,4 @@
-import { useEffect, useState, useSyncExternalStore } from "react";
+import { useEffect, useMemo, useSyncExternalStore } from "react";
 
 import { useResending } from "../sending/useResending";
 import { Drawing, type DrawingState } from "./Drawing";
@@ -10,13 +10,11 @@ export function useDrawing(
   mayDraw: boolean,
   readings: number,
 ): [Drawing, DrawingState] {
-  const [drawing, setDrawing] = useState(() => new Drawing(user, scan, mayDraw));
+  const drawing = useMemo(() => new Drawing(user, scan, mayDraw), [user, scan, mayDraw]);
   useEffect(() => {
-    const made = new Drawing(user, scan, mayDraw);
-    setDrawing(made);
-    void made.load();
-    return () => made.stop();
-  }, [user, scan, mayDraw]);
+    void drawing.load();
+    return () => drawing.stop();
+  }, [drawing]);
   useResending(drawing.flush);
   useEffect(() => {
     // The own verdict opens what others drew.

@@ -1,7 +1,7 @@
-import { type RefObject, useEffect, useState } from "react";
+import { type RefCallback, useCallback, useEffect, useState } from "react";
 
 import type { Scan } from "../api/types";
-import { usePicture } from "../common/usePicture";
+import { usePicture } from "../api/pictures";
 import { FULL_WINDOW, type GreyWindow, pixelsOf } from "./canvas/pictures";
 import { PictureCanvas } from "./canvas/PictureCanvas";
 
@@ -11,6 +11,7 @@ interface Shown {
   opacity: number;
 }
 
+/** What is seen of a scan. */
 export interface PictureView {
   canvas: PictureCanvas | null;
   /** Pixels of the screen per pixel of the scan. */
@@ -21,13 +22,25 @@ export interface PictureView {
   problem: Error | null;
 }
 
-/** A scan with its heat map on a canvas in the container. `onView` is told of each change of what is seen. */
+interface ShownPicture extends PictureView {
+  /** For the element that the canvas fills. */
+  ref: RefCallback<HTMLDivElement>;
+}
+
+/** Both must stay the same: with another one, another canvas is made. */
+interface Listeners {
+  /** A canvas is there, for more than the picture; what it returns is called before the canvas goes. */
+  onMade?: (canvas: PictureCanvas) => () => void;
+  /** Another part of the scan is seen, or larger. */
+  onView?: (canvas: PictureCanvas) => void;
+}
+
+/** A scan with its heat map on a canvas. A component that uses it shows one scan only. */
 export function usePictureCanvas(
-  container: RefObject<HTMLDivElement | null>,
   scan: Scan,
   { heat, opacity }: Shown,
-  onView?: (canvas: PictureCanvas) => void,
-): PictureView {
+  { onMade, onView }: Listeners = {},
+): ShownPicture {
   const [canvas, setCanvas] = useState<PictureCanvas | null>(null);
   const [zoom, setZoom] = useState(1);
   const [window, setWindow] = useState(FULL_WINDOW);
@@ -36,27 +49,30 @@ export function usePictureCanvas(
   const heatmap = usePicture(heat ? scan.heatmap_path : null, scan.predicted_at ?? "");
   const { width, height } = scan;
 
-  useEffect(() => {
-    if (!container.current) return;
-    let made: PictureCanvas | null = null;
-    made = new PictureCanvas(
-      container.current,
-      { width, height },
-      {
-        onZoom: (next) => {
-          setZoom(next);
-          if (made) onView?.(made);
+  const ref = useCallback(
+    (container: HTMLDivElement) => {
+      const made = new PictureCanvas(
+        container,
+        { width, height },
+        {
+          onView: (view) => {
+            setZoom(view.viewport.zoom());
+            onView?.(view);
+          },
+          onWindow: setWindow,
         },
-        onWindow: setWindow,
-      },
-    );
-    setZoom(made.viewport.zoom());
-    setCanvas(made);
-    return () => {
-      made?.destroy();
-      setCanvas(null);
-    };
-  }, [container, scan.id, width, height]);
+      );
+      setZoom(made.viewport.zoom());
+      setCanvas(made);
+      const onGone = onMade?.(made);
+      return () => {
+        onGone?.();
+        made.destroy();
+        setCanvas(null);
+      };
+    },
+    [width, height, onMade, onView],
+  );
 
   useEffect(() => {
     if (!canvas || !image.data) return;
@@ -83,5 +99,5 @@ export function usePictureCanvas(
 
   useEffect(() => canvas?.showHeat(heat, opacity), [canvas, heat, opacity]);
 
-  return { canvas, zoom, window, isShown, problem: image.error ?? (heat ? heatmap.error : null) };
+  return { ref, canvas, zoom, window, isShown, problem: image.error ?? (heat ? heatmap.error : null) };
 }

@@ -8,16 +8,16 @@ import {
   IconFileTypePdf,
   IconTrash,
 } from "@tabler/icons-react";
-import { useMutation, useQueryClient } from "@tanstack/react-query";
+import { useMutation } from "@tanstack/react-query";
 import { useState } from "react";
 import { Link, useNavigate, useSearchParams } from "react-router";
 
-import { blob, json } from "../api/client";
+import { scanReport, useDeleteScan } from "../api/scans";
 import type { Scan } from "../api/types";
 import { download } from "../common/download";
 import { ProblemAlert } from "../common/ProblemAlert";
 import { useKeys } from "../common/keys";
-import { useMay } from "../common/useMe";
+import { useMay } from "../api/accounts";
 import { texts } from "../texts";
 import { useNextUnread, useScanBefore } from "../worklist/useNextUnread";
 
@@ -26,25 +26,21 @@ export function Actions({ scan }: { scan: Scan }) {
   const [search] = useSearchParams();
   const from = search.get("from") ?? "";
   const navigate = useNavigate();
-  const queries = useQueryClient();
   const mayExport = useMay("may_export");
   const reads = useMay("may_read");
   const [asking, setAsking] = useState(false);
   const report = useMutation({
-    mutationFn: () => blob(`scans/${scan.id}/report/`),
+    mutationFn: () => scanReport(scan.id),
     onSuccess: (content) => download(content, `retinote-${scan.id}.pdf`),
     onError: complain,
   });
   const next = useNextUnread(from, scan.id);
   const back = useScanBefore(from);
-  const remove = useMutation({
-    mutationFn: () => json(`scans/${scan.id}/`, { method: "DELETE" }),
-    onSuccess: () => {
-      void queries.invalidateQueries({ queryKey: ["scans"] });
-      notifications.show({ message: texts.reading.deleted });
-      void navigate(`/?${from}`);
-    },
-  });
+  const remove = useDeleteScan(scan.id);
+  const leave = () => {
+    notifications.show({ message: texts.reading.deleted });
+    void navigate(`/?${from}`);
+  };
   useKeys(reads ? { n: () => next.mutate(), "shift+n": back } : {});
   const patient = scan.patient_ref;
   return (
@@ -122,7 +118,11 @@ export function Actions({ scan }: { scan: Scan }) {
           <Text>{texts.reading.deleteHelp}</Text>
           {remove.error && <ProblemAlert error={remove.error} />}
           <Group>
-            <Button color="red" loading={remove.isPending} onClick={() => remove.mutate()}>
+            <Button
+              color="red"
+              loading={remove.isPending}
+              onClick={() => remove.mutate(undefined, { onSuccess: leave })}
+            >
               {texts.common.delete}
             </Button>
             <Button variant="default" onClick={() => setAsking(false)}>

@@ -2,20 +2,20 @@ import { Alert, Button, Group, Text, Tooltip } from "@mantine/core";
 import { useState } from "react";
 
 import type { Scan } from "../api/types";
-import { headline, isCalibrated, namesLabel, ranked, saidLabels, why } from "../common/answer";
+import { headline, isCalibrated, namesLabel, ranked, namedLabels, why } from "../common/answer";
 import { formatProbability } from "../common/format";
-import { StateSign } from "../common/StateSign";
+import { StateBadge } from "../common/StateBadge";
 import { texts } from "../texts";
 import classes from "./Answer.module.css";
 import { Familiarity } from "./Familiarity";
 import { Probabilities } from "./Probabilities";
 import { Section } from "./Section";
-import { type HeatMapQuestion, useHeatMap } from "./useHeatMap";
+import { type HeatMapRequest, useHeatMap } from "./useHeatMap";
 
-/** What the model says and how far: a label, several that it can't tell apart, or that it has not answered; and why. */
+/** The model's answer and how far it goes: a label, several that it can't tell apart, or that it has not answered; and why. */
 export function Answer({ scan, mayAsk }: { scan: Scan; mayAsk: boolean }) {
   const { state } = scan;
-  const ask = useHeatMap(scan);
+  const heatMap = useHeatMap(scan);
   return (
     <Section title={texts.reading.answer} testid="answer">
       <Headline scan={scan} />
@@ -36,13 +36,13 @@ export function Answer({ scan, mayAsk }: { scan: Scan; mayAsk: boolean }) {
         </Alert>
       )}
       {!namesLabel(scan) ? (
-        <Unnamed scan={scan} ask={ask} mayAsk={mayAsk} />
+        <Unnamed scan={scan} heatMap={heatMap} mayAsk={mayAsk} />
       ) : (
         <>
           <NotCalibrated scan={scan} />
           <Probabilities
             scan={scan}
-            ask={ask}
+            heatMap={heatMap}
             title={texts.reading.probabilities}
             entries={ranked(scan.probabilities)}
             mayAsk={mayAsk}
@@ -65,13 +65,13 @@ function Headline({ scan }: { scan: Scan }) {
   if (state === "not_answered") {
     return (
       <div className={classes.label} data-testid="label">
-        <StateSign state={state} size={28} />
+        <StateBadge state={state} size={28} />
       </div>
     );
   }
   return (
     <>
-      {state && <StateSign state={state} size={18} />}
+      {state && <StateBadge state={state} size={18} />}
       <Group align="baseline" gap="sm">
         <Text className={namesLabel(scan) ? classes.label : classes.open} data-testid="label">
           {headline(scan)}
@@ -82,7 +82,7 @@ function Headline({ scan }: { scan: Scan }) {
   );
 }
 
-/** What the number means is said where it means that, and nowhere else. */
+/** The explanation of the number stands only where it is true. */
 function Confidence({ scan }: { scan: Scan }) {
   const share = formatProbability(scan.confidence ?? 0);
   if (!isCalibrated(scan)) return <Text size="sm">{texts.reading.confidence(share)}</Text>;
@@ -96,9 +96,9 @@ function Confidence({ scan }: { scan: Scan }) {
 }
 
 /** Probabilities where no label is the answer: those that are left open, and, unfolded, all others. */
-function Unnamed({ scan, ask, mayAsk }: { scan: Scan; ask: HeatMapQuestion; mayAsk: boolean }) {
+function Unnamed({ scan, heatMap, mayAsk }: { scan: Scan; heatMap: HeatMapRequest; mayAsk: boolean }) {
   const [unfolded, setUnfolded] = useState(false);
-  const open = saidLabels(scan);
+  const open = namedLabels(scan);
   const all = ranked(scan.probabilities);
   const others = all.filter(([label]) => !open.includes(label));
   return (
@@ -107,7 +107,7 @@ function Unnamed({ scan, ask, mayAsk }: { scan: Scan; ask: HeatMapQuestion; mayA
         <>
           <Probabilities
             scan={scan}
-            ask={ask}
+            heatMap={heatMap}
             title={texts.reading.leftOpen}
             entries={all.filter(([label]) => open.includes(label))}
             mayAsk={mayAsk}
@@ -131,7 +131,7 @@ function Unnamed({ scan, ask, mayAsk }: { scan: Scan; ask: HeatMapQuestion; mayA
           {open.length === 0 && <NotCalibrated scan={scan} />}
           <Probabilities
             scan={scan}
-            ask={ask}
+            heatMap={heatMap}
             title={texts.reading.probabilities}
             entries={others}
             mayAsk={mayAsk}

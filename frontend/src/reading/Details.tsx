@@ -1,8 +1,7 @@
 import { Button, Group, Select, Stack, Table, Text, Textarea, TextInput } from "@mantine/core";
-import { useMutation, useQueryClient } from "@tanstack/react-query";
 import { type FormEvent, useState } from "react";
 
-import { json } from "../api/client";
+import { useChangeScan } from "../api/scans";
 import type { Eye, Scan } from "../api/types";
 import { formatDay, formatLength, formatTime } from "../common/format";
 import { PIXEL_SIZES, PIXEL_UM, readNumber } from "../common/number";
@@ -14,7 +13,7 @@ import { Section } from "./Section";
 
 const { fields } = texts.reading;
 
-/** What is known of the scan besides its picture; to be corrected by who may. */
+/** The details of a scan. Those who may change the scan can correct them. */
 export function Details({ scan }: { scan: Scan }) {
   const [editing, setEditing] = useState(false);
   const rows: [string, string][] = [
@@ -69,13 +68,12 @@ export function Details({ scan }: { scan: Scan }) {
   );
 }
 
-/** Without what computing adds behind the digits that a file gives. */
+/** Rounded to the digits that a file gives: computing adds more. */
 function measured(micrometres: number | null): string {
   return micrometres === null ? "" : String(Number(micrometres.toPrecision(9)));
 }
 
 function DetailsForm({ scan, onClose }: { scan: Scan; onClose: () => void }) {
-  const queries = useQueryClient();
   const [before] = useState({
     patient_ref: scan.patient_ref,
     eye: scan.eye,
@@ -87,32 +85,26 @@ function DetailsForm({ scan, onClose }: { scan: Scan; onClose: () => void }) {
   const [values, setValues] = useState(before);
   const set = (changed: Partial<typeof values>) => setValues({ ...values, ...changed });
   const sizes = PIXEL_SIZES.map((name) => readNumber(values[name], PIXEL_UM));
-  const isComplete = sizes.every((said) => !("problem" in said));
-  const save = useMutation({
-    mutationFn: () => {
-      const [micrometres_x, micrometres_y] = sizes.map((said) => ("value" in said ? said.value : null));
-      return json<Scan>(`scans/${scan.id}/`, {
-        method: "PATCH",
-        body: { ...values, micrometres_x, micrometres_y },
-      });
-    },
-    onSuccess: (changed) => {
-      queries.setQueryData(["scan", scan.id], changed);
-      void queries.invalidateQueries({ queryKey: ["scans"] });
-      onClose();
-    },
-  });
+  const isComplete = sizes.every((size) => !("problem" in size));
+  const change = useChangeScan(scan.id);
+  const save = async () => {
+    const [micrometres_x = null, micrometres_y = null] = sizes.map((size) =>
+      "value" in size ? size.value : null,
+    );
+    await change.mutateAsync({ ...values, micrometres_x, micrometres_y });
+    onClose();
+  };
   const submit = (event: FormEvent) => {
     event.preventDefault();
-    if (isComplete) save.mutate();
+    // The form shows why it did not work.
+    if (isComplete) void succeeds(save());
   };
   useUnsaved(() => {
     if (JSON.stringify(values) === JSON.stringify(before)) return null;
-    const saves = () => succeeds(save.mutateAsync());
     return {
       title: texts.reading.detailsNotSaved,
       saveLabel: texts.reading.saveAndGoOn,
-      save: isComplete ? saves : null,
+      save: isComplete ? () => succeeds(save()) : null,
       drop: onClose,
     };
   });
@@ -148,9 +140,9 @@ function DetailsForm({ scan, onClose }: { scan: Scan; onClose: () => void }) {
           onChange={(event) => set({ note: event.currentTarget.value })}
         />
         <PixelFields sizes={values} onChange={set} />
-        {save.error && <ProblemAlert error={save.error} />}
+        {change.error && <ProblemAlert error={change.error} />}
         <Group gap="xs">
-          <Button type="submit" loading={save.isPending}>
+          <Button type="submit" loading={change.isPending}>
             {texts.reading.saveDetails}
           </Button>
           <Button variant="default" onClick={onClose}>

@@ -4,7 +4,7 @@ import type { Scan } from "../api/types";
 import { formatOfHundred } from "../common/format";
 import { texts } from "../texts";
 
-/** How far the model knows pictures like this one, and what it is most like; nothing of models that can't tell. */
+/** How well the model knows pictures like this one, and the most similar ones; nothing for models that can't tell. */
 export function Familiarity({ scan: { familiarity, known, nearest } }: { scan: Scan }) {
   if (familiarity === null) return null;
   const { familiar, unfamiliar, stranger, home, nearest: most } = texts.reading.familiarity;

@@ -6,7 +6,7 @@ import { texts } from "../texts";
 import classes from "./Answer.module.css";
 import { Section } from "./Section";
 
-/** What people say of the scan, and who says so: it leads, above what the model says. */
+/** The readers' result, and whose it is. It stands above the model's answer. */
 export function FinalReading({ given }: { given: Given }) {
   return (
     <Section title={texts.reading.final} testid="final">

@@ -1,6 +1,7 @@
 import { Select, Text, Textarea } from "@mantine/core";
 
 import type { Scan } from "../api/types";
+import { submitByKey } from "../common/keys";
 import { texts } from "../texts";
 import type { Typed } from "./OwnVerdict";
 
@@ -22,6 +23,7 @@ export function LabelFields({ scan, help, typed: { label, comment }, onType }: P
         placeholder={texts.reading.chooseLabel}
         data-field="label"
         data={scan.labels}
+        onKeyDown={submitByKey}
         value={label}
         onChange={(chosen) => onType({ label: chosen })}
       />
@@ -30,6 +32,7 @@ export function LabelFields({ scan, help, typed: { label, comment }, onType }: P
         autosize
         minRows={1}
         maxLength={2000}
+        onKeyDown={submitByKey}
         value={comment}
         onChange={(event) => onType({ comment: event.currentTarget.value })}
       />

@@ -1,10 +1,10 @@
 /** One reader's verdict on one scan: what is typed, and once it is given, its way to the server. */
 
-import { json } from "../api/client";
 import { Problem } from "../api/problem";
-import type { PredictionSeen, Reading, Review, Verdict } from "../api/types";
-import { ANSWER_WITHIN_MS, checkSignedIn, Sender, whereNobodyHolds } from "../sending/Sender";
-import { Kept } from "../sending/Kept";
+import { giveReview, readingOf } from "../api/reviews";
+import type { PredictionSeen, Review, ReviewChange, Verdict } from "../api/types";
+import { ANSWER_WITHIN_MS, checkSignedIn, Sender, unlessLocked } from "../sending/Sender";
+import { LocalStore } from "../sending/LocalStore";
 import { texts } from "../texts";
 
 /** The form as it stands. */
@@ -16,16 +16,8 @@ export interface Typed {
   about: PredictionSeen | null;
 }
 
-/** What the API takes. */
-export interface Body {
-  verdict?: Verdict;
-  label?: string;
-  comment: string;
-  prediction_seen?: PredictionSeen;
-}
-
 export interface Given {
-  body: Body;
+  body: ReviewChange;
   /** When it was given, in ISO 8601. */
   at: string;
   /** Id of the verdict that it replaces. */
@@ -52,9 +44,9 @@ export interface VerdictState {
 }
 
 export interface Events {
-  /** `late` if it could not be sent at once. */
-  onRecorded: (given: Given, late: boolean) => void;
-  onRefused: (problem: Problem) => void;
+  /** `late` if it could not be sent at once; `isOpen` while the scan is open on the page. */
+  onRecorded: (given: Given, how: { late: boolean; isOpen: boolean }) => void;
+  onRefused: (problem: Problem, how: { isOpen: boolean }) => void;
 }
 
 const NOTHING: Typed = { verdict: null, label: null, comment: "", about: null };
@@ -65,7 +57,7 @@ const EMPTY: VerdictState = {
   sentAt: null,
   problem: null,
 };
-const verdicts = new Kept<KeptVerdict>("retinote-verdicts", "verdicts");
+const verdicts = new LocalStore<KeptVerdict>("retinote-verdicts", "verdicts");
 
 export class OwnVerdict {
   private state = EMPTY;
@@ -73,6 +65,7 @@ export class OwnVerdict {
   private readonly sender: Sender;
   /** After a call without an answer, or of another visit: nobody knows whether the server has it. */
   private inDoubt = false;
+  private isOpen = false;
 
   constructor(
     private readonly user: string,
@@ -95,14 +88,15 @@ export class OwnVerdict {
 
   /** Brings back what was kept. `shown` is the answer on the screen: a choice that was about another is not kept. */
   async load(shown: PredictionSeen | null): Promise<void> {
+    this.isOpen = true;
     await this.sender.hold();
-    await this.bringBack(shown);
+    await this.restore(shown);
     void this.sender.flush();
   }
 
-  /** Sends what was kept, without anybody looking. */
+  /** Sends what was kept while the scan is not open. */
   async catchUp(): Promise<void> {
-    await this.bringBack(null);
+    await this.restore(null);
     await this.sender.flush();
     this.sender.stop();
   }
@@ -120,7 +114,7 @@ export class OwnVerdict {
   }
 
   /** Gives the verdict: at once into this browser, then to the server. Resolves when that was tried. */
-  async give(body: Body, before: string | null): Promise<void> {
+  async give(body: ReviewChange, before: string | null): Promise<void> {
     const given = { body, at: new Date().toISOString(), before };
     this.set({ given, late: false, sentAt: null, problem: null });
     await this.keep();
@@ -139,12 +133,13 @@ export class OwnVerdict {
   };
 
   stop(): void {
+    this.isOpen = false;
     void this.sender.flush().finally(() => this.sender.stop());
   }
 
-  private async bringBack(shown: PredictionSeen | null): Promise<void> {
+  private async restore(shown: PredictionSeen | null): Promise<void> {
     const kept = await verdicts.get(this.user, this.scan);
-    // Whoever was faster than the browser's storage is not overruled by it.
+    // What the reader typed before this was loaded stays.
     if (kept && isEmpty(this.state.typed) && !this.state.given) {
       const { given, refusal } = kept;
       const stale = !given && kept.typed.verdict !== null && shown && !isSame(kept.typed.about, shown);
@@ -188,19 +183,18 @@ export class OwnVerdict {
       this.set({ typed: NOTHING, given: null, late: false, problem: null, sentAt: late ? new Date() : null });
       await this.keep();
     }
-    this.events.onRecorded(given, late);
+    this.events.onRecorded(given, { late, isOpen: this.isOpen });
     return this.sendWhatCameMeanwhile();
   }
 
-  /** Whoever gives another verdict during a try joins that try. */
+  /** A verdict given during an attempt is sent in the same attempt. */
   private async sendWhatCameMeanwhile(): Promise<void> {
     if (this.state.given) await this.send();
   }
 
   private async post({ body }: Given): Promise<void> {
     try {
-      const signal = AbortSignal.timeout(ANSWER_WITHIN_MS);
-      await json<Review>(`scans/${this.scan}/review/`, { method: "POST", body, signal });
+      await giveReview(this.scan, body, AbortSignal.timeout(ANSWER_WITHIN_MS));
     } catch (error) {
       this.inDoubt ||= !(error instanceof Problem) || error.status === 0 || error.status >= 500;
       throw error;
@@ -209,10 +203,9 @@ export class OwnVerdict {
 
   /** Whether the server has it after all. Raises a Problem if it has another that was given meanwhile. */
   private async hasArrived({ body, before }: Given): Promise<boolean> {
-    const signal = AbortSignal.timeout(ANSWER_WITHIN_MS);
-    const { own } = await json<Reading>(`scans/${this.scan}/reading/`, { signal });
+    const { own } = await readingOf(this.scan, AbortSignal.timeout(ANSWER_WITHIN_MS));
     if (!own || own.id === before) return false;
-    if (says(own, body)) return true;
+    if (isSameVerdict(own, body)) return true;
     throw new Problem(texts.reading.givenElsewhere, "given_elsewhere", 409);
   }
 
@@ -225,7 +218,7 @@ export class OwnVerdict {
     const chosen = problem.code === "prediction_changed" ? { ...typed, verdict: null, about: null } : typed;
     this.set({ typed: gone ? NOTHING : chosen, given: null, late: false, problem });
     await this.keep();
-    this.events.onRefused(problem);
+    this.events.onRefused(problem, { isOpen: this.isOpen });
   }
 
   private set(values: Partial<VerdictState>): void {
@@ -240,7 +233,7 @@ export class OwnVerdict {
  */
 export async function sendVerdicts(user: string, eventsOf: (scan: string) => Events): Promise<number> {
   for (const scan of await waiting(user)) {
-    await whereNobodyHolds(lockOf(scan), async () => {
+    await unlessLocked(lockOf(scan), async () => {
       const verdict = new OwnVerdict(user, scan, eventsOf(scan));
       await verdict.catchUp();
     });
@@ -258,7 +251,7 @@ async function waiting(user: string): Promise<string[]> {
   return scans.filter((_, index) => kept[index]?.given);
 }
 
-function says(review: Review, { verdict, label, comment }: Body): boolean {
+function isSameVerdict(review: Review, { verdict, label, comment }: ReviewChange): boolean {
   return (
     review.comment.normalize() === comment.normalize() &&
     (verdict === undefined || review.verdict === verdict) &&

@@ -5,11 +5,11 @@ import type { Scan } from "../api/types";
 import { formatProbability } from "../common/format";
 import { texts } from "../texts";
 import classes from "./Answer.module.css";
-import type { HeatMapQuestion } from "./useHeatMap";
+import type { HeatMapRequest } from "./useHeatMap";
 
 interface Props {
   scan: Scan;
-  ask: HeatMapQuestion;
+  heatMap: HeatMapRequest;
   title: string;
   /** Labels with their probabilities, in the order in which they stand. */
   entries: readonly [string, number][];
@@ -17,7 +17,7 @@ interface Props {
 }
 
 /** Probabilities as bars; each leads to the heat map of its label. */
-export function Probabilities({ scan, ask, title, entries, mayAsk }: Props) {
+export function Probabilities({ scan, heatMap, title, entries, mayAsk }: Props) {
   return (
     <>
       <Text size="xs" c="dimmed" mt={6} mb={2}>
@@ -26,15 +26,15 @@ export function Probabilities({ scan, ask, title, entries, mayAsk }: Props) {
       <Stack gap={1}>
         {entries.map(([label, probability]) => {
           const shown = label === scan.heatmap_label;
-          const busy = ask.isPending && ask.variables === label;
+          const busy = heatMap.pending === label;
           return (
             <UnstyledButton
               key={label}
               className={classes.bar}
               aria-pressed={shown}
               title={texts.reading.heatOf(label)}
-              disabled={!mayAsk || ask.isPending}
-              onClick={() => !shown && ask.mutate(label)}
+              disabled={!mayAsk || heatMap.pending !== undefined}
+              onClick={() => !shown && heatMap.ask(label)}
             >
               <span className={classes.name}>
                 {label}

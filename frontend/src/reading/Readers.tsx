@@ -1,9 +1,8 @@
 import { Alert, Button, List, Select, Stack, Table, Text, Textarea } from "@mantine/core";
 import { IconGavel } from "@tabler/icons-react";
-import { useMutation, useQuery, useQueryClient } from "@tanstack/react-query";
 import { useState } from "react";
 
-import { json } from "../api/client";
+import { useAdjudicate, useReviews } from "../api/reviews";
 import type { Adjudication, Reading, Review, Scan } from "../api/types";
 import { formatCoefficient, formatShare, formatTime } from "../common/format";
 import { ProblemAlert } from "../common/ProblemAlert";
@@ -11,7 +10,7 @@ import { succeeds, useUnsaved } from "../common/unsaved";
 import { texts } from "../texts";
 import { Section } from "./Section";
 
-/** What others said and drew, how far all agree, and what settles it. */
+/** The verdicts and drawings of all readers, how far they agree, and the adjudication. */
 export function Readers({ scan, reading }: { scan: Scan; reading: Reading }) {
   const { reviews, agreeing_pairs, pairs, dice, heatmap, adjudication } = reading;
   if (!reading.open) {
@@ -97,11 +96,7 @@ function known(review: Review): string {
 /** Verdicts that later ones have replaced: nothing is overwritten. */
 function Earlier({ scan }: { scan: Scan }) {
   const [opened, setOpened] = useState(false);
-  const { data, error } = useQuery({
-    queryKey: ["reading", scan.id, "earlier"],
-    queryFn: () => json<Review[]>(`scans/${scan.id}/reviews/`),
-    enabled: opened,
-  });
+  const { data, error } = useReviews(scan.id, opened);
   const earlier = data?.filter((review) => !review.current);
   return (
     <div>
@@ -134,26 +129,20 @@ function Earlier({ scan }: { scan: Scan }) {
 }
 
 function Settle({ scan, settled }: { scan: Scan; settled: Adjudication | null }) {
-  const queries = useQueryClient();
   const [opened, setOpened] = useState(false);
   const [label, setLabel] = useState<string | null>(null);
   const [comment, setComment] = useState("");
-  const settle = useMutation({
-    mutationFn: () =>
-      json<Adjudication>(`scans/${scan.id}/adjudication/`, { method: "POST", body: { label, comment } }),
-    onSuccess: () => {
-      setOpened(false);
-      for (const key of ["scan", "reading"]) void queries.invalidateQueries({ queryKey: [key, scan.id] });
-      void queries.invalidateQueries({ queryKey: ["scans"] });
-    },
-  });
-  const settles = () => succeeds(settle.mutateAsync());
+  const adjudicate = useAdjudicate(scan.id);
+  const settle = async (chosen: string) => {
+    await adjudicate.mutateAsync({ label: chosen, comment });
+    setOpened(false);
+  };
   useUnsaved(() =>
     opened && (label !== null || comment.trim() !== "")
       ? {
           title: texts.reading.notSettled,
           saveLabel: texts.reading.settleAndGoOn,
-          save: label === null ? null : settles,
+          save: label === null ? null : () => succeeds(settle(label)),
           drop: () => setOpened(false),
         }
       : null,
@@ -185,12 +174,12 @@ function Settle({ scan, settled }: { scan: Scan; settled: Adjudication | null })
       <Button
         w="fit-content"
         disabled={label === null}
-        loading={settle.isPending}
-        onClick={() => settle.mutate()}
+        loading={adjudicate.isPending}
+        onClick={() => label !== null && void succeeds(settle(label))}
       >
         {texts.reading.settleSubmit}
       </Button>
-      {settle.error && <ProblemAlert error={settle.error} />}
+      {adjudicate.error && <ProblemAlert error={adjudicate.error} />}
     </Stack>
   );
 }

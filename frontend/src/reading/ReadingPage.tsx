@@ -1,19 +1,19 @@
 import { Stack, Text } from "@mantine/core";
-import { useQuery } from "@tanstack/react-query";
 import { useEffect } from "react";
 import { useParams } from "react-router";
 
-import { json } from "../api/client";
+import { useMe } from "../api/accounts";
 import { Problem } from "../api/problem";
+import { useReading } from "../api/reviews";
+import { useScan } from "../api/scans";
 import type { Me, Reading, Scan } from "../api/types";
 import { ProblemAlert } from "../common/ProblemAlert";
-import { useMe } from "../common/useMe";
 import { Waiting } from "../common/Waiting";
-import { Whose } from "../common/Whose";
+import { ScanIdentity } from "../common/ScanIdentity";
 import { ScanView } from "../drawing/ScanView";
 import { ShapeList } from "../drawing/ShapeList";
 import { useDrawing } from "../drawing/useDrawing";
-import { NotFound } from "../shell/NotFound";
+import { NotFound } from "../common/NotFound";
 import { texts } from "../texts";
 import { Actions } from "./Actions";
 import { Answer } from "./Answer";
@@ -23,24 +23,15 @@ import { Readers } from "./Readers";
 import classes from "./ReadingPage.module.css";
 import { Recommendation } from "./Recommendation";
 import { Section } from "./Section";
-import { Unread } from "./Unread";
+import { NoPrediction } from "./NoPrediction";
 import { VerdictForm } from "./VerdictForm";
-
-const POLL_MS = 2000;
 
 /** One scan: to look at, draw on and give a verdict on. */
 export default function ReadingPage() {
   const { id = "" } = useParams();
   const me = useMe();
-  const scan = useQuery({
-    queryKey: ["scan", id],
-    queryFn: () => json<Scan>(`scans/${id}/`),
-    refetchInterval: ({ state }) => (state.data?.status === "queued" ? POLL_MS : false),
-  });
-  const reading = useQuery({
-    queryKey: ["reading", id],
-    queryFn: () => json<Reading>(`scans/${id}/reading/`),
-  });
+  const scan = useScan(id);
+  const reading = useReading(id);
   const gone = scan.error instanceof Problem && scan.error.status === 404;
   if (gone) return <NotFound />;
   const error = scan.data ? null : (scan.error ?? reading.error);
@@ -70,7 +61,7 @@ function ScanReading({ scan, reading, me }: { scan: Scan; reading: Reading; me: 
     <div className={classes.page}>
       <h1 className="visually-hidden">{title}</h1>
       <div className={classes.view}>
-        <Whose scan={scan} className={classes.whose} />
+        <ScanIdentity scan={scan} className={classes.identity} />
         <ScanView
           scan={scan}
           drawing={drawing}
@@ -81,12 +72,12 @@ function ScanReading({ scan, reading, me }: { scan: Scan; reading: Reading; me: 
       </div>
       <div className={classes.panel}>
         <Actions scan={scan} />
-        {!predicted && <Unread scan={scan} />}
+        {!predicted && <NoPrediction scan={scan} />}
         {final && <FinalReading given={final} />}
         {final && <Recommendation scan={scan} given={final.recommendation} rank={final.urgency_rank} />}
         {predicted && !hidden && <Answer scan={scan} mayAsk={mayDraw} />}
         {predicted && mayDraw && (
-          <VerdictForm user={me.id} scan={scan} reading={reading} onChosen={() => drawing.rest()} />
+          <VerdictForm user={me.id} scan={scan} reading={reading} onChosen={() => drawing.putToolAway()} />
         )}
         {predicted && !hidden && scan.recommendation && (
           <Recommendation

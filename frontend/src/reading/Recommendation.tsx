@@ -14,11 +14,11 @@ interface Props {
   ofModel?: boolean;
 }
 
-/** What to do next, how soon, why, and who says so. */
+/** The next step, its urgency, its reasons and its sources. */
 export function Recommendation({ scan, given, rank, ofModel = false }: Props) {
-  // What stands beside the model's label already is not said again.
-  const said = [...scan.doubts, ...scan.caveats, why(scan)];
-  const reasons = given.reasons.filter((reason) => !said.includes(reason));
+  // Reasons that stand beside the model's label are not repeated.
+  const shown = [...scan.doubts, ...scan.caveats, why(scan)];
+  const reasons = given.reasons.filter((reason) => !shown.includes(reason));
   const ofAnswer = ofModel || scan.final_reading === null;
   if (ofAnswer && scan.doubts.length > 0) reasons.unshift(texts.reading.becauseDoubtful);
   return (

@@ -1,8 +1,9 @@
 import { Kbd, SegmentedControl, Select, Text, Textarea } from "@mantine/core";
 
 import type { Scan, Verdict } from "../api/types";
+import { submitByKey } from "../common/keys";
 import { texts } from "../texts";
-import { choicesOf, type Field } from "./bodies";
+import { labelChoices, type Field } from "./verdictRequest";
 import type { Typed } from "./OwnVerdict";
 
 interface Props {
@@ -18,12 +19,13 @@ interface Props {
 export function VerdictFields({ scan, typed, missing, onChoose, onType }: Props) {
   const { verdict, label, comment } = typed;
   const disagrees = verdict === "disagree";
-  const choices = choicesOf(scan, verdict);
+  const choices = labelChoices(scan, verdict);
   return (
     <>
       <SegmentedControl
         fullWidth
         aria-label={texts.reading.verdict}
+        onKeyDown={submitByKey}
         value={verdict ?? ""}
         onChange={(value) => onChoose(value as Verdict)}
         data={(["agree", "disagree", "unsure"] as const).map((value) => ({
@@ -37,6 +39,7 @@ export function VerdictFields({ scan, typed, missing, onChoose, onType }: Props)
           placeholder={texts.reading.chooseLabel}
           data-field="label"
           data={choices}
+          onKeyDown={submitByKey}
           value={label !== null && choices.includes(label) ? label : null}
           onChange={(chosen) => onType({ label: chosen })}
           error={missing === "label" && texts.reading.labelMissing}
@@ -51,6 +54,7 @@ export function VerdictFields({ scan, typed, missing, onChoose, onType }: Props)
           autosize
           minRows={2}
           maxLength={2000}
+          onKeyDown={submitByKey}
           value={comment}
           onChange={(event) => onType({ comment: event.currentTarget.value })}
           error={missing !== null && disagrees && comment.trim() === "" && texts.reading.reasonMissing}

@@ -1,16 +1,16 @@
 import { Button, Stack } from "@mantine/core";
 import { useRef, useState } from "react";
 
-import type { Reading, Scan, Verdict } from "../api/types";
+import type { Reading, ReviewChange, Scan, Verdict } from "../api/types";
 import { ProblemAlert } from "../common/ProblemAlert";
 import { useKeys } from "../common/keys";
 import { namesLabel } from "../common/answer";
 import { useUnsaved, useUnsent } from "../common/unsaved";
 import { texts } from "../texts";
 import { GivenVerdict } from "./GivenVerdict";
-import { askedOf, bodyOf, type Field, missingField } from "./bodies";
+import { askedFor, requestFor, type Field, missingField } from "./verdictRequest";
 import { LabelFields } from "./LabelFields";
-import { type Body, isEmpty, type Typed } from "./OwnVerdict";
+import { isEmpty, type Typed } from "./OwnVerdict";
 import { Section } from "./Section";
 import { seen, useVerdict } from "./useVerdict";
 import { KeyHint, VerdictFields } from "./VerdictFields";
@@ -33,7 +33,7 @@ export function VerdictForm({ user, scan, reading, onChosen }: Props) {
   const before = reading.own;
   const asks = before === null || changing || !isEmpty(typed) || problem !== null;
   const missing = missingField(typed, scan);
-  const asked = askedOf(scan);
+  const asked = askedFor(scan);
   const judges = asked === "verdict";
   const about = seen(scan);
 
@@ -54,7 +54,7 @@ export function VerdictForm({ user, scan, reading, onChosen }: Props) {
     choose(verdict);
     onChosen();
   };
-  const give = async (body: Body) => {
+  const give = async (body: ReviewChange) => {
     await own.give(body, before?.id ?? null);
     setChanging(false);
     setTried(false);
@@ -62,7 +62,7 @@ export function VerdictForm({ user, scan, reading, onChosen }: Props) {
   const submit = () => {
     setTried(true);
     if (missing) focus(missing);
-    else void give(bodyOf(typed, scan));
+    else void give(requestFor(typed, scan));
   };
   const cancel = () => {
     own.drop();
@@ -96,7 +96,7 @@ export function VerdictForm({ user, scan, reading, onChosen }: Props) {
           save: missing
             ? null
             : () => {
-                void give(bodyOf(typed, scan)); // which keeps it, whatever comes of the sending
+                void give(requestFor(typed, scan)); // which keeps it, whatever comes of the sending
                 return Promise.resolve(true);
               },
           drop: cancel,
@@ -146,7 +146,7 @@ export function VerdictForm({ user, scan, reading, onChosen }: Props) {
                   variant="default"
                   data-field="unsure"
                   disabled={busy}
-                  onClick={() => void give(bodyOf({ ...typed, label: null, about }, scan, "unsure"))}
+                  onClick={() => void give(requestFor({ ...typed, label: null, about }, scan, "unsure"))}
                 >
                   {texts.reading.unsure}
                 </Button>

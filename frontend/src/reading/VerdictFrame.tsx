@@ -1,5 +1,5 @@
 import { Button, Group, Stack, Text } from "@mantine/core";
-import type { KeyboardEvent, ReactNode } from "react";
+import type { ReactNode } from "react";
 
 import { texts } from "../texts";
 
@@ -17,12 +17,11 @@ interface Props {
   children: ReactNode;
 }
 
-/** The form around the fields of a verdict, with its buttons and whether it is on its way. */
+/** The form around the fields of a verdict, with its buttons and its progress. */
 export function VerdictFrame({ submitLabel, ready, busy, onSubmit, other, hint, children }: Props) {
   return (
     <form
       noValidate
-      onKeyDown={givesByKey}
       onSubmit={(event) => {
         event.preventDefault();
         onSubmit();
@@ -46,11 +45,4 @@ export function VerdictFrame({ submitLabel, ready, busy, onSubmit, other, hint, 
       </Stack>
     </form>
   );
-}
-
-/** Enter is a new line in a text and chooses in a list; with Ctrl or the command key it gives the verdict there, too. */
-function givesByKey(event: KeyboardEvent<HTMLFormElement>): void {
-  if (event.key !== "Enter" || !(event.ctrlKey || event.metaKey)) return;
-  event.preventDefault();
-  event.currentTarget.requestSubmit();
 }

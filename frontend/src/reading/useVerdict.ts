@@ -1,33 +1,23 @@
 import { type QueryClient, useQueryClient } from "@tanstack/react-query";
-import { useEffect, useRef, useState, useSyncExternalStore } from "react";
+import { useEffect, useEffectEvent, useMemo, useSyncExternalStore } from "react";
 
 import type { Problem } from "../api/problem";
+import { refreshReadings } from "../api/reviews";
 import type { PredictionSeen, Scan } from "../api/types";
 import { useResending } from "../sending/useResending";
-import { tellRefused, tellSent } from "./news";
+import { notifyRefused, notifySent } from "./notices";
 import { type Events, type Given, OwnVerdict, type VerdictState } from "./OwnVerdict";
 
-/** A reader's own verdict on a scan, with what was kept of it, and sent again whenever the server may be back. */
+/** A reader's own verdict on a scan, as it was kept in this browser; sent again whenever the server may be back. */
 export function useVerdict(user: string, scan: Scan): [OwnVerdict, VerdictState] {
   const queries = useQueryClient();
   const { id } = scan;
-  const shown = useRef(seen(scan));
-  shown.current = seen(scan);
-  const [verdict, setVerdict] = useState(() => new OwnVerdict(user, id, verdictEvents(queries, id)));
+  const verdict = useMemo(() => new OwnVerdict(user, id, verdictEvents(queries, id)), [user, id, queries]);
+  const load = useEffectEvent(() => verdict.load(seen(scan)));
   useEffect(() => {
-    let open = true;
-    const made = new OwnVerdict(
-      user,
-      id,
-      verdictEvents(queries, id, () => open),
-    );
-    setVerdict(made);
-    void made.load(shown.current);
-    return () => {
-      open = false;
-      made.stop();
-    };
-  }, [user, id, queries]);
+    void load();
+    return () => verdict.stop();
+  }, [verdict]);
   useResending(verdict.flush);
   return [verdict, useSyncExternalStore(verdict.subscribe, verdict.snapshot)];
 }
@@ -39,24 +29,17 @@ export function seen(scan: Scan): PredictionSeen | null {
     : { label: scan.prediction, model_version: scan.model?.version ?? "", state: scan.state };
 }
 
-/** What follows when a verdict has reached the server: what depends on it is loaded anew, and who is elsewhere is told. */
-export function verdictEvents(
-  queries: QueryClient,
-  scan: string,
-  isOpen: () => boolean = () => false,
-): Events {
-  const refresh = () => {
-    for (const key of ["scan", "reading"]) void queries.invalidateQueries({ queryKey: [key, scan] });
-    for (const key of ["scans", "dashboard"]) void queries.invalidateQueries({ queryKey: [key] });
-  };
+/** Reloads what depends on a verdict once it has reached the server, and notifies a user who has left the scan. */
+export function verdictEvents(queries: QueryClient, scan: string): Events {
+  const refresh = () => refreshReadings(queries, scan);
   return {
-    onRecorded: (given: Given, late: boolean) => {
+    onRecorded: (given: Given, { late, isOpen }) => {
       refresh();
-      if (late && !isOpen()) tellSent(scan, given);
+      if (late && !isOpen) notifySent(scan, given);
     },
-    onRefused: (problem: Problem) => {
+    onRefused: (problem: Problem, { isOpen }) => {
       refresh();
-      if (!isOpen()) tellRefused(scan, problem);
+      if (!isOpen) notifyRefused(scan, problem);
     },
   };
 }

@@ -26,7 +26,7 @@ export class Sender {
     private readonly onFailure: (problem: Problem) => void,
   ) {}
 
-  /** Keeps `whereNobodyHolds` away, in all tabs, until `stop`. */
+  /** Keeps `unlessLocked` away, in all tabs, until `stop`. */
   async hold(): Promise<void> {
     if (this.stopped || !("locks" in navigator)) return;
     await new Promise<void>((held) => {
@@ -80,17 +80,17 @@ export class Sender {
   }
 }
 
-/** Raises a Problem unless this person is signed in: what somebody made is never sent in the name of somebody else. */
+/** Raises a Problem unless this user is signed in: nothing is sent in the name of another user. */
 export async function checkSignedIn(user: string): Promise<void> {
   await accessToken();
   if (sessionUser() !== user) throw new Problem(texts.problems.signedOut, "signed_out", 401);
 }
 
 /**
- * Does the work unless somebody has open what the lock names, here or in another tab: who has it open sends it, and
- * two who send the same may make two of it. Without locks, as over HTTP from another machine, nobody can know.
+ * Does the work unless this or another tab holds the lock: that tab sends its own work, and sending it twice could
+ * create it twice. A browser without locks (over plain HTTP from another machine) never does the work.
  */
-export async function whereNobodyHolds(lock: string, work: () => Promise<void>): Promise<void> {
+export async function unlessLocked(lock: string, work: () => Promise<void>): Promise<void> {
   if (!("locks" in navigator)) return;
   await navigator.locks.request(lock, { ifAvailable: true }, async (free) => {
     if (free) await work();

@@ -1,7 +1,7 @@
 import { Alert, Button, Modal, PasswordInput, Stack, Text } from "@mantine/core";
 import { type FormEvent, useState } from "react";
 
-import { openAdministration } from "../api/administration";
+import { openAdministration } from "../api/accounts";
 import { texts } from "../texts";
 
 interface Props {

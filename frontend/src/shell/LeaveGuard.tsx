@@ -1,5 +1,5 @@
 import { Button, Group, Modal, Stack, Text } from "@mantine/core";
-import { useEffect, useState, useSyncExternalStore } from "react";
+import { useEffect, useEffectEvent, useState, useSyncExternalStore } from "react";
 import { useBlocker } from "react-router";
 
 import {
@@ -12,7 +12,7 @@ import {
 } from "../common/unsaved";
 import { texts } from "../texts";
 
-/** Asks whoever leaves with something unsaved, be it by a key, a link, the back button or by closing the window. */
+/** Asks before unsaved work is left, whether by a key, a link, the back button or closing the window. */
 export function LeaveGuard() {
   const question = useSyncExternalStore(onQuestion, openQuestion);
   const blocker = useBlocker(
@@ -20,18 +20,17 @@ export function LeaveGuard() {
       currentLocation.pathname !== nextLocation.pathname && unsaved().length > 0,
   );
   const { state, location } = blocker;
+  // The blocker is another object at each drawing; what it holds back is told by state and location.
+  const decide = useEffectEvent((leaves: boolean) => (leaves ? blocker.proceed?.() : blocker.reset?.()));
   useEffect(() => {
     if (state !== "blocked") return;
     let current = true; // until somebody leaves for elsewhere, which answers this question
     void mayLeave().then((leaves) => {
-      if (!current) return;
-      if (leaves) blocker.proceed();
-      else blocker.reset();
+      if (current) decide(leaves);
     });
     return () => {
       current = false;
     };
-    // The blocker is another object at each drawing; what it holds back is told by state and location.
   }, [state, location]);
   useEffect(() => {
     const warn = (event: BeforeUnloadEvent) => {

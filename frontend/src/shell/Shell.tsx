@@ -17,9 +17,10 @@ import type { ReactNode } from "react";
 import { Link, useLocation } from "react-router";
 
 import { Waiting } from "../common/Waiting";
-import { useMay, useMe } from "../common/useMe";
+import { useMay, useMe } from "../api/accounts";
 import { texts } from "../texts";
-import { UploadProvider, useUploads } from "../upload/UploadProvider";
+import { UploadProvider } from "../upload/UploadProvider";
+import { useUploads } from "../upload/useUploads";
 import classes from "./Shell.module.css";
 import { LeaveGuard } from "./LeaveGuard";
 import { SignIn } from "./SignIn";
@@ -27,7 +28,7 @@ import { UserMenu } from "./UserMenu";
 import { useLeftovers } from "./useLeftovers";
 import { useSession } from "./useSession";
 
-/** What stands around every page: the header, the sign-in, and the line that this is research software. */
+/** The frame of every page: header, sign-in, and the notice that this is research software. */
 export function Shell({ children }: { children: ReactNode }) {
   const { state, wasSignedIn } = useSession();
   const user = useMe(state === "signed-in")?.id;

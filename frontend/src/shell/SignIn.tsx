@@ -41,7 +41,7 @@ export function SignIn({ again = false }: { again?: boolean }) {
           <TextInput
             label={texts.shell.username}
             autoComplete="username"
-            autoFocus
+            data-autofocus
             required
             withAsterisk={false}
             value={username}

@@ -13,17 +13,18 @@ import { notifications } from "@mantine/notifications";
 import { IconApi, IconLogout, IconSettings } from "@tabler/icons-react";
 import { useState } from "react";
 
+import { useSwitchBlindReading } from "../api/accounts";
+import { API_DOCUMENTATION } from "../api/address";
 import { signOut } from "../api/session";
 import type { Me } from "../api/types";
-import { useBlindSwitch } from "../common/blind";
 import { mayLeave, sendUnsent } from "../common/unsaved";
 import { texts } from "../texts";
 import { AdministrationDialog } from "./AdministrationDialog";
 
-/** Who is signed in, how the page looks, and the ways to what stands behind it. */
+/** The signed-in user, settings of the page, and links to documentation and administration. */
 export function UserMenu({ me }: { me: Me }) {
   const { colorScheme, setColorScheme } = useMantineColorScheme();
-  const blind = useBlindSwitch();
+  const blind = useSwitchBlindReading();
   const [asksForPassword, dialog] = useDisclosure();
   const [leaving, setLeaving] = useState(false);
   const name = `${me.first_name} ${me.last_name}`.trim() || me.username;
@@ -32,7 +33,7 @@ export function UserMenu({ me }: { me: Me }) {
     if (!(await mayLeave())) return;
     setLeaving(true);
     try {
-      // With the session ends what could send it.
+      // Without a session nothing can be sent.
       if (!(await sendUnsent())) return;
       await signOut();
       window.location.assign("/");
@@ -91,7 +92,7 @@ export function UserMenu({ me }: { me: Me }) {
             )}
           </Stack>
           <Menu.Divider />
-          <Menu.Item component="a" href="/api/docs/" leftSection={<IconApi size={16} aria-hidden />}>
+          <Menu.Item component="a" href={API_DOCUMENTATION} leftSection={<IconApi size={16} aria-hidden />}>
             {texts.shell.apiDocs}
           </Menu.Item>
           {me.abilities.includes("may_manage") && (

@@ -1,44 +1,29 @@
 import { useQueryClient } from "@tanstack/react-query";
-import { useCallback, useEffect, useRef } from "react";
+import { useEffect, useMemo } from "react";
 import { useLocation } from "react-router";
 
+import { RepeatedTask } from "../sending/RepeatedTask";
 import { useResending } from "../sending/useResending";
 
-const PAUSE_MS = 30_000;
-const LONGEST_PAUSE_MS = 600_000;
-
 /**
- * Sends what this person has drawn and said on scans that are not open and the server does not have: when they come,
- * when a page is left, as what was stuck there has nobody else then, whenever the server may be back, and again after
- * a growing pause as long as something is left.
+ * Sends this user's drawings and verdicts on scans that are not open and that the server does not have yet: after
+ * signing in, when a page is left, whenever the server may be back, and after a growing pause while something is left.
  */
 export function useLeftovers(user: string | undefined): void {
   const queries = useQueryClient();
   const { pathname } = useLocation();
-  const timer = useRef<ReturnType<typeof setTimeout>>(undefined);
-  const running = useRef(false);
-  const send = useCallback(
-    async (pause: number) => {
-      if (!user || running.current) return;
-      clearTimeout(timer.current);
-      running.current = true;
-      try {
+  const sending = useMemo(
+    () =>
+      new RepeatedTask(async () => {
+        if (!user) return true;
         const { sendLeftovers } = await import("./leftovers");
-        const left = await sendLeftovers(user, queries);
-        if (left === 0) return;
-      } catch {
-        // Not even the program that sends could be loaded: it is tried again, too.
-      } finally {
-        running.current = false;
-      }
-      timer.current = setTimeout(() => void send(Math.min(2 * pause, LONGEST_PAUSE_MS)), pause);
-    },
+        return (await sendLeftovers(user, queries)) === 0;
+      }),
     [user, queries],
   );
-  const now = useCallback(() => void send(PAUSE_MS), [send]);
   useEffect(() => {
-    now();
-    return () => clearTimeout(timer.current);
-  }, [now, pathname]);
-  useResending(now);
+    sending.now();
+    return () => sending.rest();
+  }, [sending, pathname]);
+  useResending(sending.now);
 }

@@ -1,12 +1,12 @@
 import { useQueryClient } from "@tanstack/react-query";
 import { useEffect, useState, useSyncExternalStore } from "react";
 
-import { accessToken, onSessionChange, sessionState, type SessionState } from "../api/session";
+import { accessToken, onSessionChange, sessionState, type SessionState, wasSignedIn } from "../api/session";
 
 interface Session {
   /** "unknown" while the cookie of an earlier visit is being tried. */
   state: SessionState | "unknown";
-  /** Whether somebody was signed in since the page was opened: what is on it may be unsaved. */
+  /** Whether somebody was signed in since the page was opened: there may be unsaved work on it. */
   wasSignedIn: boolean;
 }
 
@@ -14,7 +14,7 @@ interface Session {
 export function useSession(): Session {
   const state = useSyncExternalStore(onSessionChange, sessionState);
   const [tried, setTried] = useState(false);
-  const [wasSignedIn, setWasSignedIn] = useState(false);
+  const isUsed = useSyncExternalStore(onSessionChange, wasSignedIn);
   const queries = useQueryClient();
   useEffect(() => {
     void accessToken()
@@ -23,9 +23,8 @@ export function useSession(): Session {
   }, []);
   useEffect(() => {
     if (state !== "signed-in") return;
-    setWasSignedIn(true);
-    // Somebody else may have signed in: what was loaded is not theirs.
+    // Another user may have signed in, who may not see what was loaded.
     void queries.invalidateQueries();
   }, [state, queries]);
-  return { state: tried || state === "signed-in" ? state : "unknown", wasSignedIn };
+  return { state: tried || state === "signed-in" ? state : "unknown", wasSignedIn: isUsed };
 }

@@ -14,7 +14,7 @@ interface Props {
   file?: string;
 }
 
-/** What is said of a scan: whose it is, and, unfolded, a note and the size of its pixels. */
+/** The fields for the details of a scan: patient, eye and day, and, unfolded, a note and the size of a pixel. */
 export function DetailFields({ details, onChange, file }: Props) {
   const size = file === undefined ? "sm" : "xs";
   const label = (text: string) => (file === undefined ? {} : { "aria-label": texts.upload.of(text, file) });

@@ -1,7 +1,6 @@
 import { Alert, Button, Group, Table, Text } from "@mantine/core";
-import { useMutation, useQueryClient } from "@tanstack/react-query";
 
-import { json } from "../api/client";
+import { useChangeScan } from "../api/scans";
 import type { Difference, Scan, UploadedScan } from "../api/types";
 import { formatDay } from "../common/format";
 import { ProblemAlert } from "../common/ProblemAlert";
@@ -14,28 +13,19 @@ interface Props {
   onDecided: (scan: Scan) => void;
 }
 
-/** What was entered beside what the earlier upload, or the file, says; the person decides which counts. */
+/** The details as entered beside those of the earlier upload or of the file. The user decides which count. */
 export function Differences({ scan, differences, onDecided }: Props) {
-  const queries = useQueryClient();
-  const said = texts.upload[scan.duplicate ? "otherUpload" : "otherFile"];
-  const change = useMutation({
-    mutationFn: () =>
-      json<Scan>(`scans/${scan.id}/`, { method: "PATCH", body: correction(scan, differences) }),
-    onSuccess: (changed) => {
-      queries.setQueryData(["scan", scan.id], changed);
-      void queries.invalidateQueries({ queryKey: ["scans"] });
-      onDecided(changed);
-    },
-  });
+  const words = texts.upload[scan.duplicate ? "otherUpload" : "otherFile"];
+  const change = useChangeScan(scan.id);
   return (
-    <Alert mt="xs" p="xs" color="yellow" title={said.title} role="alert" data-testid="differences">
-      <Text size="sm">{said.help}</Text>
+    <Alert mt="xs" p="xs" color="yellow" title={words.title} role="alert" data-testid="differences">
+      <Text size="sm">{words.help}</Text>
       <Table verticalSpacing={2} horizontalSpacing={4} layout="fixed">
         <Table.Thead>
           <Table.Tr>
             <Table.Td />
             <Table.Th>{texts.upload.entered}</Table.Th>
-            <Table.Th>{said.found}</Table.Th>
+            <Table.Th>{words.found}</Table.Th>
           </Table.Tr>
         </Table.Thead>
         <Table.Tbody>
@@ -50,11 +40,15 @@ export function Differences({ scan, differences, onDecided }: Props) {
       </Table>
       {change.error && <ProblemAlert error={change.error} />}
       <Group gap="xs" mt="xs">
-        <Button size="compact-sm" loading={change.isPending} onClick={() => change.mutate()}>
-          {said.change}
+        <Button
+          size="compact-sm"
+          loading={change.isPending}
+          onClick={() => change.mutate(correction(scan, differences), { onSuccess: onDecided })}
+        >
+          {words.change}
         </Button>
         <Button size="compact-sm" variant="default" onClick={() => onDecided(scan)}>
-          {said.leave}
+          {words.leave}
         </Button>
       </Group>
     </Alert>

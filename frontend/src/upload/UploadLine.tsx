@@ -2,17 +2,17 @@ import { Button, CloseButton, Group, Paper, Progress, Text } from "@mantine/core
 import { IconAlertTriangle, IconCheck, IconClock, IconLoader, IconPencil } from "@tabler/icons-react";
 import { Link } from "react-router";
 
-import { useBlindReading } from "../common/blind";
-import { inALine, namesLabel, why } from "../common/answer";
+import { useBlindReading } from "../api/accounts";
+import { oneLine, namesLabel, why } from "../common/answer";
 import { formatShare } from "../common/format";
-import { Whose } from "../common/Whose";
+import { ScanIdentity } from "../common/ScanIdentity";
 import { texts } from "../texts";
 import { DetailFields } from "./DetailFields";
 import { Differences } from "./Differences";
-import { useUploads } from "./UploadProvider";
+import { useUploads } from "./useUploads";
 import { canBeCorrected, undecided, type Upload } from "./uploads";
 
-/** One file on its way, and what became of it. */
+/** One file: its details, its progress and its result. */
 export function UploadLine({ upload, onFollow }: { upload: Upload; onFollow: () => void }) {
   const { correct, decide, describe, remove, retry } = useUploads();
   const blind = useBlindReading();
@@ -76,7 +76,9 @@ export function UploadLine({ upload, onFollow }: { upload: Upload; onFollow: () 
           onChange={(values) => describe([upload.key], values)}
         />
       )}
-      {state !== "open" && <Whose scan={scan ?? { ...upload.details, timestamp: null }} size="xs" mt={4} />}
+      {state !== "open" && (
+        <ScanIdentity scan={scan ?? { ...upload.details, timestamp: null }} size="xs" mt={4} />
+      )}
       {state === "sending" && (
         <Progress
           value={sent * 100}
@@ -91,7 +93,7 @@ export function UploadLine({ upload, onFollow }: { upload: Upload; onFollow: () 
         mt={4}
         role={state === "refused" ? "alert" : undefined}
       >
-        {saying(upload)}
+        {statusOf(upload)}
       </Text>
       {scan && differences.length > 0 && (
         <Differences
@@ -103,7 +105,7 @@ export function UploadLine({ upload, onFollow }: { upload: Upload; onFollow: () 
     </Paper>
   );
 
-  function saying({ state, scan, problem, sent }: Upload): string {
+  function statusOf({ state, scan, problem, sent }: Upload): string {
     if (state === "waiting") return texts.upload.waiting;
     if (state === "sending") return sent < 1 ? texts.upload.sending(formatShare(sent)) : texts.upload.reading;
     if (state === "refused" || state === "open") {
@@ -111,16 +113,16 @@ export function UploadLine({ upload, onFollow }: { upload: Upload; onFollow: () 
     }
     if (!scan) return "";
     // Where something differs, the notice below says so already.
-    const said = scan.duplicate && differences.length === 0 ? `${texts.upload.duplicate} ` : "";
-    if (scan.status === "queued") return said + texts.upload.queued;
-    if (scan.status === "failed") return said + (scan.failure?.message ?? "");
+    const prefix = scan.duplicate && differences.length === 0 ? `${texts.upload.duplicate} ` : "";
+    if (scan.status === "queued") return prefix + texts.upload.queued;
+    if (scan.status === "failed") return prefix + (scan.failure?.message ?? "");
     // What came before the reader chose to read blind is hidden, too.
-    if (scan.answer_hidden || blind) return said + texts.upload.hidden;
+    if (scan.answer_hidden || blind) return prefix + texts.upload.hidden;
     // A file that was there before may have been read.
     const final = scan.final_reading;
-    if (final) return said + texts.upload.finallyRead(texts.common.labels(final.labels));
+    if (final) return prefix + texts.upload.finallyRead(texts.common.labels(final.labels));
     // One label needs no reason; why there is none says what is to be done.
     const more = [namesLabel(scan) ? "" : why(scan), texts.common.doubtful(scan.doubts)].filter(Boolean);
-    return said + [texts.upload.read(inALine(scan)), more.join(" ")].filter(Boolean).join(". ");
+    return prefix + [texts.upload.read(oneLine(scan)), more.join(" ")].filter(Boolean).join(". ");
   }
 }

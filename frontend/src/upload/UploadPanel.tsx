@@ -6,7 +6,7 @@ import { texts } from "../texts";
 import { DetailFields } from "./DetailFields";
 import formats from "./formats.json";
 import { UploadLine } from "./UploadLine";
-import { useUploads } from "./UploadProvider";
+import { useUploads } from "./useUploads";
 import { type Details, isOver, undecided, type Upload } from "./uploads";
 
 interface Props {
@@ -60,7 +60,7 @@ export function UploadPanel({ opened, onClose, details, onDetails }: Props) {
             <Group>
               <Button onClick={begin}>{texts.upload.begin(open.length)}</Button>
               {open.length > 1 && (
-                <Button variant="default" onClick={() => describe(keysOf(open), whoseOf(first))}>
+                <Button variant="default" onClick={() => describe(keysOf(open), identityOf(first))}>
                   {texts.upload.sameForAll}
                 </Button>
               )}
@@ -93,8 +93,8 @@ function keysOf(uploads: Upload[]): number[] {
   return uploads.map((upload) => upload.key);
 }
 
-/** Whose a scan is, without what is its own, such as a note. */
-function whoseOf({ details }: Upload): Partial<Details> {
+/** Patient, eye and day of a scan, without what is its own, such as a note. */
+function identityOf({ details }: Upload): Partial<Details> {
   const { patient_ref, eye, acquired } = details;
   return { patient_ref, eye, acquired };
 }

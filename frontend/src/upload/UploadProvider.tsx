@@ -3,59 +3,22 @@ import { Center, Stack, Text } from "@mantine/core";
 import { notifications } from "@mantine/notifications";
 import { IconUpload } from "@tabler/icons-react";
 import { useQueryClient } from "@tanstack/react-query";
-import {
-  createContext,
-  type ReactNode,
-  useCallback,
-  useContext,
-  useEffect,
-  useMemo,
-  useRef,
-  useState,
-} from "react";
+import { type ReactNode, useCallback, useEffect, useMemo, useRef, useState } from "react";
 import { useNavigate } from "react-router";
 
 import { Problem } from "../api/problem";
-import type { Scan } from "../api/types";
+import { storeNewScan, uploadScan } from "../api/scans";
 import { useUnsent } from "../common/unsaved";
-import { useMay } from "../common/useMe";
+import { useMay } from "../api/accounts";
 import { texts } from "../texts";
-import { send } from "./send";
 import { UploadPanel } from "./UploadPanel";
-import { type Details, isEmpty, isOver, NO_DETAILS, type Upload } from "./uploads";
-
-const AT_ONCE = 2;
-
-interface Uploads {
-  uploads: Upload[];
-  /** Opens the panel to pick files in. */
-  open: () => void;
-  /** Several files wait for a look at whose they are; one goes at once if its details are in sight, or there are none. */
-  add: (files: File[], details: Details, inSight: boolean) => void;
-  describe: (keys: number[], values: Partial<Details>) => void;
-  /** Sends what was waiting for a look. */
-  begin: () => void;
-  /** Lets what was refused for its details be changed. */
-  correct: (key: number) => void;
-  remove: (key: number) => void;
-  retry: (key: number) => void;
-  /** Notes which of two values counts; `scan` is as it is then. */
-  decide: (key: number, scan: Scan) => void;
-  clear: () => void;
-}
-
-const Context = createContext<Uploads | null>(null);
-
-/** The uploads of this page, which go on while people look at other things. */
-export function useUploads(): Uploads {
-  const uploads = useContext(Context);
-  if (!uploads) throw new Error("useUploads is for parts of the UploadProvider");
-  return uploads;
-}
+import { admitted, type Details, formOf, isEmpty, isOver, NO_DETAILS, type Upload } from "./uploads";
+import { UploadsContext, type Uploads } from "./useUploads";
 
 /** Takes files that are dropped, pasted or picked anywhere on the page, and sends them, a few at a time. */
 export function UploadProvider({ children }: { children: ReactNode }) {
-  const [uploads, setUploads] = useState<Upload[]>([]);
+  const [uploads, setAll] = useState<Upload[]>([]);
+  const started = useRef(new Set<number>());
   const [opened, setOpened] = useState(false);
   const [details, setDetails] = useState<Details>(NO_DETAILS);
   const nextKey = useRef(0);
@@ -63,19 +26,24 @@ export function UploadProvider({ children }: { children: ReactNode }) {
   const navigate = useNavigate();
   const mayUpload = useMay("may_upload");
 
-  const change = useCallback((key: number, values: Partial<Upload>) => {
-    setUploads((all) => all.map((upload) => (upload.key === key ? { ...upload, ...values } : upload)));
+  const setUploads = useCallback((next: (all: Upload[]) => Upload[]) => {
+    setAll((all) => admitted(next(all)));
   }, []);
+  const change = useCallback(
+    (key: number, values: Partial<Upload>) => {
+      setUploads((all) => all.map((upload) => (upload.key === key ? { ...upload, ...values } : upload)));
+    },
+    [setUploads],
+  );
 
   const start = useCallback(
     async (upload: Upload, alone: boolean) => {
-      change(upload.key, { state: "sending", sent: 0 });
       try {
-        const scan = await send(upload.file, upload.details, (sent) => change(upload.key, { sent }));
+        const scan = await uploadScan(formOf(upload.file, upload.details), (sent) =>
+          change(upload.key, { sent }),
+        );
         change(upload.key, { state: "done", scan });
-        queries.setQueryData(["scan", scan.id], scan);
-        void queries.invalidateQueries({ queryKey: ["scans"] });
-        void queries.invalidateQueries({ queryKey: ["options"] });
+        storeNewScan(queries, scan);
         if (scan.differences?.length) {
           setOpened(true);
         } else if (alone) {
@@ -88,41 +56,48 @@ export function UploadProvider({ children }: { children: ReactNode }) {
         const problem = error instanceof Problem ? error : new Problem(String(error), "unexpected", 0);
         change(upload.key, { state: "refused", problem });
         setOpened(true);
+      } finally {
+        started.current.delete(upload.key);
       }
     },
     [change, navigate, queries],
   );
 
-  const running = uploads.filter((upload) => upload.state === "sending").length;
   useEffect(() => {
-    const waiting = uploads.filter((upload) => upload.state === "waiting");
-    for (const upload of waiting.slice(0, AT_ONCE - running)) void start(upload, uploads.length === 1);
-  }, [uploads, running, start]);
+    for (const upload of uploads) {
+      if (upload.state !== "sending" || started.current.has(upload.key)) continue;
+      started.current.add(upload.key);
+      void start(upload, uploads.length === 1);
+    }
+  }, [uploads, start]);
 
   const unfinished = uploads.some((upload) => !isOver(upload) && upload.state !== "refused");
   useUnsent(() => unfinished);
 
-  const add = useCallback((files: File[], given: Details, inSight: boolean) => {
-    if (files.length === 0) return;
-    const first = files.length > 1 || !(inSight || isEmpty(given)) ? "open" : "waiting";
-    const made = files.map((file) => ({
-      key: nextKey.current++,
-      file,
-      details: given,
-      sent: 0,
-      state: first as Upload["state"],
-    }));
-    // What ended well before is out of the way; what did not stays until it is dealt with.
-    setUploads((all) => {
-      const left = all.filter((upload) => !isOver(upload));
-      // What comes beside files that wait for a look waits, too: one press sends them all.
-      const waits = left.some((upload) => upload.state === "open");
-      return [...left, ...(waits ? made.map((upload) => ({ ...upload, state: "open" as const })) : made)];
-    });
-    // Each has its own from now on; what comes later is somebody else's, for all that is known.
-    if (first === "open") setDetails(NO_DETAILS);
-    setOpened(true);
-  }, []);
+  const add = useCallback(
+    (files: File[], given: Details, inSight: boolean) => {
+      if (files.length === 0) return;
+      const first = files.length > 1 || !(inSight || isEmpty(given)) ? "open" : "waiting";
+      const made = files.map((file) => ({
+        key: nextKey.current++,
+        file,
+        details: given,
+        sent: 0,
+        state: first as Upload["state"],
+      }));
+      // Finished uploads leave the list; the others stay until they are dealt with.
+      setUploads((all) => {
+        const left = all.filter((upload) => !isOver(upload));
+        // Files added beside unchecked ones wait, too: one press sends them all.
+        const waits = left.some((upload) => upload.state === "open");
+        return [...left, ...(waits ? made.map((upload) => ({ ...upload, state: "open" as const })) : made)];
+      });
+      // Each file has its own details from now on. Later files may be of another patient.
+      if (first === "open") setDetails(NO_DETAILS);
+      setOpened(true);
+    },
+    [setUploads],
+  );
 
   useEffect(() => {
     if (!mayUpload) return;
@@ -161,11 +136,11 @@ export function UploadProvider({ children }: { children: ReactNode }) {
         ),
       clear: () => setUploads((all) => all.filter((upload) => !isOver(upload) && upload.state !== "refused")),
     }),
-    [uploads, add, change],
+    [uploads, add, change, setUploads],
   );
 
   return (
-    <Context.Provider value={value}>
+    <UploadsContext value={value}>
       {children}
       {mayUpload && (
         <section aria-label={texts.upload.title}>
@@ -188,7 +163,7 @@ export function UploadProvider({ children }: { children: ReactNode }) {
           />
         </section>
       )}
-    </Context.Provider>
+    </UploadsContext>
   );
 }
 

@@ -2,7 +2,17 @@ import { describe, expect, it } from "vitest";
 
 import { Problem } from "../api/problem";
 import type { Difference, UploadedScan } from "../api/types";
-import { canBeCorrected, correction, isEmpty, isOver, NO_DETAILS, undecided, type Upload } from "./uploads";
+import {
+  admitted,
+  canBeCorrected,
+  correction,
+  formOf,
+  isEmpty,
+  isOver,
+  NO_DETAILS,
+  undecided,
+  type Upload,
+} from "./uploads";
 
 const patient: Difference = {
   field: "patient_ref",
@@ -53,5 +63,33 @@ describe("details", () => {
   it("are empty if only blanks were typed", () => {
     expect(isEmpty({ ...NO_DETAILS, note: " " })).toBe(true);
     expect(isEmpty({ ...NO_DETAILS, eye: "OD" })).toBe(false);
+  });
+});
+
+describe("uploads that wait", () => {
+  const states = (all: Upload["state"][]) =>
+    admitted(all.map((state, key) => ({ ...upload, key, state }))).map(({ state }) => state);
+
+  it("are sent two at a time, in their order", () => {
+    expect(states(["waiting", "waiting", "waiting"])).toEqual(["sending", "sending", "waiting"]);
+    expect(states(["sending", "waiting", "waiting"])).toEqual(["sending", "sending", "waiting"]);
+    expect(states(["sending", "sending", "waiting"])).toEqual(["sending", "sending", "waiting"]);
+  });
+
+  it("are sent past those that nobody has looked at, and those that are over", () => {
+    expect(states(["open", "done", "refused", "waiting"])).toEqual(["open", "done", "refused", "sending"]);
+  });
+});
+
+describe("the form of an upload", () => {
+  it("has what was entered, numbers with a decimal point, and nothing that is empty", () => {
+    const details = { ...NO_DETAILS, patient_ref: " P-1 ", note: " ", micrometres_x: "11,7" };
+    const form = formOf(new File(["x"], "a.png"), details);
+    expect([...form.keys()]).toEqual(["image", "patient_ref", "micrometres_x"]);
+    expect([form.get("patient_ref"), form.get("micrometres_x")]).toEqual(["P-1", "11.7"]);
+  });
+
+  it("names a picture that has no name, as one from the clipboard", () => {
+    expect((formOf(new File(["x"], ""), NO_DETAILS).get("image") as File).name).toBe("scan.png");
   });
 });

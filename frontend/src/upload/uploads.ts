@@ -1,10 +1,10 @@
-/** What becomes of the files that somebody uploads, and what was said of them. */
+/** Files to be uploaded: their details, their state, and what can be done with them. */
 
 import type { Problem } from "../api/problem";
-import type { Difference, Eye, UploadedScan } from "../api/types";
-import { PIXEL_SIZES, type PixelTexts } from "../common/number";
+import type { Difference, Eye, ScanChange, UploadedScan } from "../api/types";
+import { PIXEL_SIZES, PIXEL_UM, type PixelTexts, withPoint } from "../common/number";
 
-/** What is said of a scan; a pixel's size in micrometres. */
+/** The details of a scan as they are typed; a pixel's size in micrometres. */
 export interface Details extends PixelTexts {
   patient_ref: string;
   eye: Eye;
@@ -22,17 +22,24 @@ export const NO_DETAILS: Details = {
   micrometres_y: "",
 };
 
+const sizes: readonly string[] = PIXEL_SIZES;
+/** The name of a picture from the clipboard. */
+const UNNAMED = "scan.png";
+
+/** So many uploads are sent at the same time. */
+const AT_ONCE = 2;
+
 export interface Upload {
   key: number;
   file: File;
   details: Details;
   /** Share that was sent, 0 to 1. */
   sent: number;
-  /** `open`: nothing is sent before somebody has looked at its details. */
+  /** `open`: the user has to check its details before it is sent. */
   state: "open" | "waiting" | "sending" | "done" | "refused";
   scan?: UploadedScan;
   problem?: Problem;
-  /** Whether somebody has said which of two values counts. */
+  /** Whether the user has decided which of two values counts. */
   decided?: boolean;
 }
 
@@ -40,14 +47,35 @@ export function isEmpty(details: Details): boolean {
   return Object.values(details).every((value: string) => value.trim() === "");
 }
 
-/** Whether anything is said besides whose scan it is. */
+/** Whether there are details other than patient, eye and day. */
 export function hasMore({ note, micrometres_x, micrometres_y }: Details): boolean {
   return [note, micrometres_x, micrometres_y].some((value) => value.trim() !== "");
 }
 
-/** Where what was entered is not what is known, as long as nobody has said which counts. */
+/** A file with its details as the API takes them: without those that are empty, numbers with a decimal point. */
+export function formOf(file: File, details: Details): FormData {
+  const form = new FormData();
+  form.append("image", file, file.name || UNNAMED);
+  for (const [name, value] of Object.entries(details) as [string, string][]) {
+    const text = (sizes.includes(name) ? withPoint(value, PIXEL_UM) : value).trim();
+    if (text) form.append(name, text);
+  }
+  return form;
+}
+
+/** Where the entered details differ from the known ones, until the user has decided which count. */
 export function undecided(upload: Upload): Difference[] {
   return upload.decided ? [] : (upload.scan?.differences ?? []);
+}
+
+/** The uploads, of which those that waited are sent as long as there is room: a few at a time. */
+export function admitted(uploads: Upload[]): Upload[] {
+  let room = AT_ONCE - uploads.filter(({ state }) => state === "sending").length;
+  return uploads.map((upload) => {
+    if (upload.state !== "waiting" || room <= 0) return upload;
+    room -= 1;
+    return { ...upload, state: "sending", sent: 0 };
+  });
 }
 
 /** Whether there is nothing left to do with it. */
@@ -60,8 +88,8 @@ export function canBeCorrected(upload: Upload): boolean {
   return Object.keys(upload.problem?.fields ?? {}).some((field) => field in NO_DETAILS);
 }
 
-/** What to change of the scan so that it has the values that it hasn't. */
-export function correction(scan: UploadedScan, differences: Difference[]): Record<string, string | number> {
+/** The change that gives the scan the values that it does not have yet. */
+export function correction(scan: UploadedScan, differences: Difference[]): ScanChange {
   const wanted = differences.map(({ field, entered, found, found_in }) => [
     field,
     found_in === "file" ? found : entered,

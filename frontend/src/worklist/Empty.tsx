@@ -2,13 +2,13 @@ import { Button, Center, Stack, Text, Title } from "@mantine/core";
 import { IconPhotoScan, IconSearchOff } from "@tabler/icons-react";
 
 import { texts } from "../texts";
-import { useUploads } from "../upload/UploadProvider";
+import { useUploads } from "../upload/useUploads";
 import type { Filters } from "./filters";
 
 /** What to do where the list is empty. */
 export function Empty({ filters, mayUpload }: { filters: Filters; mayUpload: boolean }) {
   const { open } = useUploads();
-  const [Sign, title, help] = filters.narrowed
+  const [Icon, title, help] = filters.narrowed
     ? [IconSearchOff, texts.worklist.nothingTitle, texts.worklist.nothingHelp]
     : [
         IconPhotoScan,
@@ -18,7 +18,7 @@ export function Empty({ filters, mayUpload }: { filters: Filters; mayUpload: boo
   return (
     <Center mih={320} data-testid="empty">
       <Stack align="center" gap="xs" maw={440} ta="center">
-        <Sign size={56} stroke={1.2} aria-hidden />
+        <Icon size={56} stroke={1.2} aria-hidden />
         <Title order={2} size="h4">
           {title}
         </Title>

@@ -2,7 +2,7 @@ import { Button, Group, Modal, Radio, Stack, Text } from "@mantine/core";
 import { useMutation } from "@tanstack/react-query";
 import { useState } from "react";
 
-import { call } from "../api/client";
+import { exportScans } from "../api/exports";
 import type { ExportFormat } from "../api/types";
 import { download } from "../common/download";
 import { formatCount } from "../common/format";
@@ -26,12 +26,8 @@ export function ExportDialog({ opened, onClose, chosen, query, count }: Props) {
   const everything = all || chosen.length === 0;
   const start = useMutation({
     mutationFn: async () => {
-      const answer = await call(everything ? `exports/?${query}` : "exports/", {
-        method: "POST",
-        body: { format, ...(everything ? {} : { scans: chosen }) },
-      });
-      const named = /filename="([^"]+)"/.exec(answer.headers.get("Content-Disposition") ?? "");
-      download(await answer.blob(), named?.[1] ?? `retinote.${format}`);
+      const { content, name } = await exportScans(format, everything ? { query } : { scans: chosen });
+      download(content, name);
     },
     onSuccess: onClose,
   });

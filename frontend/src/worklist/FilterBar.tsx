@@ -1,10 +1,10 @@
 import { Button, Group, Select, TextInput } from "@mantine/core";
 import { useDebouncedCallback, useDisclosure } from "@mantine/hooks";
 import { IconAdjustmentsHorizontal, IconSearch, IconX } from "@tabler/icons-react";
-import { useEffect, useState } from "react";
+import { useState } from "react";
 
-import { useBlindReading } from "../common/blind";
-import { useMay, useOptions } from "../common/useMe";
+import { useBlindReading, useMay } from "../api/accounts";
+import { useOptions } from "../api/options";
 import { texts } from "../texts";
 import type { FilterName, Filters } from "./filters";
 import classes from "./WorklistPage.module.css";
@@ -104,9 +104,9 @@ function Search({
   hint: string;
   onSearch: (words: string) => void;
 }) {
-  const [words, setWords] = useState(given);
+  const [typed, setTyped] = useState({ over: given, words: given });
+  const words = typed.over === given ? typed.words : given;
   const search = useDebouncedCallback(onSearch, TYPING_PAUSE_MS);
-  useEffect(() => setWords(given), [given]);
   return (
     <TextInput
       className={classes.search}
@@ -118,7 +118,7 @@ function Search({
       leftSection={<IconSearch size={16} aria-hidden />}
       value={words}
       onChange={(event) => {
-        setWords(event.currentTarget.value);
+        setTyped({ over: given, words: event.currentTarget.value });
         search(event.currentTarget.value.trim());
       }}
     />

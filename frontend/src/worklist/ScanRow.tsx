@@ -1,20 +1,17 @@
 import { Checkbox, Text } from "@mantine/core";
 import { IconCircle, IconCircleCheck } from "@tabler/icons-react";
-import { useQuery } from "@tanstack/react-query";
-import { memo, type MouseEvent } from "react";
+import { memo } from "react";
 import { Link, useNavigate } from "react-router";
 
-import { json } from "../api/client";
+import { useMay } from "../api/accounts";
+import { useScan } from "../api/scans";
 import type { Scan } from "../api/types";
 import { formatTime } from "../common/format";
-import { Leading } from "../common/Leading";
+import { LeadingAnswer } from "../common/LeadingAnswer";
 import { Thumbnail } from "../common/Thumbnail";
 import { Urgency } from "../common/Urgency";
-import { useMay } from "../common/useMe";
 import { texts } from "../texts";
 import classes from "./WorklistPage.module.css";
-
-const POLL_MS = 2000;
 
 interface Props {
   scan: Scan;
@@ -40,17 +37,12 @@ export const ScanRow = memo(function ScanRow({
   const navigate = useNavigate();
   const knowsPatients = useMay("may_see_patients");
   const waits = listed.status === "queued";
-  const { data: looked } = useQuery({
-    queryKey: ["scan", listed.id],
-    queryFn: () => json<Scan>(`scans/${listed.id}/`),
-    enabled: waits,
-    refetchInterval: ({ state }) => (state.data?.status === "queued" ? POLL_MS : false),
-  });
-  const scan = (waits && looked) || listed;
+  const { data: polled } = useScan(waits ? listed.id : null);
+  const scan = (waits && polled) || listed;
   const name = scan.patient_ref || (knowsPatients ? texts.worklist.noPatient : texts.worklist.unnamed);
   const address = `/scans/${scan.id}${query && `?from=${encodeURIComponent(query)}`}`;
-  const open = (event: MouseEvent) => {
-    if (event.target instanceof Element && event.target.closest("a, label, input")) return;
+  const open = ({ target }: { target: EventTarget }) => {
+    if (target instanceof Element && target.closest("a, label, input")) return;
     void navigate(address);
   };
   return (
@@ -59,7 +51,10 @@ export const ScanRow = memo(function ScanRow({
       aria-rowindex={index + 2}
       className={classes.row}
       style={{ height, transform: `translateY(${top}px)` }}
+      // Keys go from link to link; a row that was pressed can be opened by Enter, too.
+      tabIndex={-1}
       onClick={open}
+      onKeyDown={(event) => event.key === "Enter" && open(event)}
       data-testid="row"
     >
       <div role="cell" className={classes.choose}>
@@ -83,13 +78,13 @@ export const ScanRow = memo(function ScanRow({
         </Text>
       </div>
       <div role="cell" className={classes.answer}>
-        <Said scan={scan} />
+        <AnswerCell scan={scan} />
       </div>
       <div role="cell" className={classes.urgency}>
-        <NextStep scan={scan} />
+        <UrgencyCell scan={scan} />
       </div>
       <div role="cell" className={classes.readers}>
-        <Read scan={scan} />
+        <ReadersCell scan={scan} />
       </div>
       <div role="cell" className={classes.time}>
         <Text size="sm">{formatTime(scan.timestamp)}</Text>
@@ -98,22 +93,22 @@ export const ScanRow = memo(function ScanRow({
   );
 });
 
-function Said({ scan }: { scan: Scan }) {
+function AnswerCell({ scan }: { scan: Scan }) {
   if (scan.status !== "predicted") {
     return <Text size="sm">{scan.status === "queued" ? texts.worklist.queued : texts.worklist.failed}</Text>;
   }
   if (scan.answer_hidden) return <Text size="sm">{texts.worklist.hidden}</Text>;
-  return <Leading scan={scan} lines={2} />;
+  return <LeadingAnswer scan={scan} lines={2} />;
 }
 
 /** How urgent it is: by the final reading, or without one by the model's answer. */
-function NextStep({ scan }: { scan: Scan }) {
+function UrgencyCell({ scan }: { scan: Scan }) {
   const leading = scan.final_reading ?? scan;
   return leading.recommendation && <Urgency given={leading.recommendation} rank={leading.urgency_rank} />;
 }
 
-function Read({ scan }: { scan: Scan }) {
-  const Sign = scan.read_by_me ? IconCircleCheck : IconCircle;
+function ReadersCell({ scan }: { scan: Scan }) {
+  const Icon = scan.read_by_me ? IconCircleCheck : IconCircle;
   const notes = [
     texts.worklist.readers(scan.reader_count),
     scan.settled_label
@@ -124,7 +119,7 @@ function Read({ scan }: { scan: Scan }) {
   ];
   return (
     <Text size="sm" className={classes.signed}>
-      <Sign
+      <Icon
         size={16}
         role="img"
         aria-label={scan.read_by_me ? texts.worklist.readByMe : texts.worklist.unreadByMe}

@@ -3,18 +3,18 @@ import { IconArrowRight, IconColumns2, IconFileExport } from "@tabler/icons-reac
 import { useCallback, useEffect, useMemo, useState } from "react";
 import { Link } from "react-router";
 
+import { useScanCount, useScans } from "../api/scans";
 import type { Scan } from "../api/types";
 import { formatCount } from "../common/format";
 import { useKeys } from "../common/keys";
 import { ProblemAlert } from "../common/ProblemAlert";
-import { useMay } from "../common/useMe";
+import { useMay } from "../api/accounts";
 import { Waiting } from "../common/Waiting";
 import { texts } from "../texts";
 import { Empty } from "./Empty";
 import { ExportDialog } from "./ExportDialog";
 import { FilterBar } from "./FilterBar";
 import { useFilters } from "./filters";
-import { useCount, useScans } from "./scans";
 import { ScanTable } from "./ScanTable";
 import { useNextUnread } from "./useNextUnread";
 import classes from "./WorklistPage.module.css";
@@ -24,7 +24,7 @@ export function WorklistPage() {
   const filters = useFilters();
   const { query } = filters;
   const { data, error, refetch, isPending, hasNextPage, isFetchingNextPage, fetchNextPage } = useScans(query);
-  const count = useCount(query);
+  const count = useScanCount(query);
   const [chosen, setChosen] = useState<ReadonlyMap<string, Scan>>(new Map());
   const [exporting, setExporting] = useState(false);
   const reads = useMay("may_read");

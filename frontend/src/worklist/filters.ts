@@ -1,20 +1,20 @@
-/** What the worklist shows, as it stands in the address bar: the same names as the API's own parameters. */
+/** The worklist's filters in the address bar, named as the API's own parameters. */
 
 import { useCallback, useMemo } from "react";
 import { useSearchParams } from "react-router";
 
-import { useBlindReading } from "../common/blind";
+import { useBlindReading } from "../api/accounts";
 
 export const NAMES = ["search", "prediction", "state", "status", "eye", "unread", "patient_ref"] as const;
 export type FilterName = (typeof NAMES)[number];
 
-/** What depends on the model's answer, or on other readers: who reads blind gets no list by these. */
-export const TELLING: readonly string[] = ["prediction", "state", "ordering"];
+/** Filters that reveal the model's answer or other readers' verdicts. Blind readers can't use them. */
+export const REVEALING: readonly string[] = ["prediction", "state", "ordering"];
 
 /** A list's filters as the reader may use them. */
-export function withoutTelling(query: string, blind: boolean): string {
+export function withoutRevealing(query: string, blind: boolean): string {
   const kept = new URLSearchParams(query);
-  if (blind) TELLING.forEach((name) => kept.delete(name));
+  if (blind) REVEALING.forEach((name) => kept.delete(name));
   return kept.toString();
 }
 
@@ -38,7 +38,7 @@ export function useFilters(): Filters {
       const value = search.get(name);
       if (value) known.set(name, value);
     }
-    return withoutTelling(known.toString(), blind);
+    return withoutRevealing(known.toString(), blind);
   }, [search, blind]);
   const set = useCallback(
     (name: FilterName | "ordering", value: string) => {
@@ -54,7 +54,7 @@ export function useFilters(): Filters {
     setSearch(new URLSearchParams(ordering ? { ordering } : {}));
   }, [setSearch]);
   return {
-    get: (name) => (blind && TELLING.includes(name) ? "" : (search.get(name) ?? "")),
+    get: (name) => (blind && REVEALING.includes(name) ? "" : (search.get(name) ?? "")),
     set,
     clear,
     narrowed: NAMES.some((name) => search.get(name)),

@@ -193,7 +193,7 @@ def test_who_reads_blind_uploads_without_being_told_the_answer(enter: Visitor, c
     expect(
         window.page.get_by_text("The model's answer is hidden until you have given your verdict")
     ).to_have_count(2)
-    lines.first.get_by_role("link", name="Look at it").click()
+    lines.first.get_by_role("link", name="Open scan").click()
     expect(window.page.get_by_text("Both are kept.")).to_be_visible()  # it would count as blind
 
 
@@ -277,7 +277,7 @@ def test_the_report_is_one_page_with_everything_on_it(enter: Visitor, clinic: Cl
     clinic.post("clara", f"scans/{scan['id']}/review/", {"verdict": "agree", "comment": "typical"})
     window = enter("clara").read(scan)
 
-    window.page.get_by_role("button", name="More to do with this scan").click()
+    window.page.get_by_role("button", name="More actions").click()
     with window.page.expect_download() as download:
         window.page.get_by_role("menuitem", name="Report (PDF)").click()
 
@@ -306,7 +306,7 @@ def test_details_can_be_corrected_and_a_scan_deleted(enter: Visitor, clinic: Cli
     details.get_by_role("button", name="Save details").click()
     expect(details.get_by_text("P-2")).to_be_visible()
 
-    window.page.get_by_role("button", name="More to do with this scan").click()
+    window.page.get_by_role("button", name="More actions").click()
     window.page.get_by_role("menuitem", name="Delete scan").click()
     window.page.get_by_role("dialog").get_by_role("button", name="Delete").click()
     expect(window.page.get_by_role("heading", name="Worklist")).to_be_visible()
@@ -323,7 +323,7 @@ def test_a_pixel_size_is_taken_with_a_comma_and_else_refused_in_words(enter: Vis
 
     # In one piece, as it is pasted or filled in by a program.
     height.fill("1,234.5")
-    expect(details).to_contain_text("with a point or a comma for the decimals")
+    expect(details).to_contain_text("with a decimal point or comma")
     details.get_by_role("button", name="Save details").click()
     height.fill("11300")
     expect(details).to_contain_text("from 0.1 to 1000")
@@ -382,7 +382,7 @@ def test_what_others_drew_is_listed_for_who_may_see_it_and_who_may_not_is_told_w
 
     page = enter("colin").read(scan).page
     expect(
-        page.get_by_text("What others draw here is hidden until you have given your verdict.")
+        page.get_by_text("Other readers' drawings are hidden until you have given your verdict.")
     ).to_be_visible()
     expect(page.get_by_test_id("others-shape")).to_have_count(0)
 

@@ -121,7 +121,9 @@ def test_an_answer_to_a_picture_that_the_model_knows_is_calibrated_and_says_what
     expect(answer).to_contain_text("48% calibrated confidence")
     expect(answer.get_by_test_id("not-calibrated")).to_have_count(0)
     familiarity = answer.get_by_test_id("familiarity")
-    expect(familiarity).to_contain_text("It knows pictures like this one: 62 of 100 home scans are stranger.")
+    expect(familiarity).to_contain_text(
+        "It knows pictures like this one: 62 of 100 home scans look stranger."
+    )
     for reference in NEAREST:
         expect(familiarity).to_contain_text(reference)
     expect(answer).to_contain_text("calibrated here by east clinic 2026-11")
@@ -193,7 +195,7 @@ def test_where_the_model_has_not_answered_no_label_stands_and_the_reader_names_o
     expect(answer.get_by_test_id("label")).to_have_text("Not answered")
     expect(answer.get_by_test_id("why")).to_contain_text(UNFAMILIAR)
     expect(answer.get_by_test_id("why")).to_contain_text("A clinician has to read it.")
-    expect(answer.get_by_test_id("familiarity")).to_contain_text("<1 of 100 home scans are stranger.")
+    expect(answer.get_by_test_id("familiarity")).to_contain_text("<1 of 100 home scans look stranger.")
     for label in PROBABILITIES:
         expect(answer).not_to_contain_text(label)
     expect(window.page.get_by_role("switch", name="Heat map")).not_to_be_checked()

@@ -81,7 +81,7 @@ def test_of_several_files_the_bad_one_says_why_and_the_others_go_on(enter: Visit
     expect(done.filter(has_text="first.png")).not_to_contain_text("Doubtful")
     expect(window.page.get_by_text("3 of 3 done, 1 of them refused")).to_be_visible()
     # A name of two lines leaves the button its width.
-    widths = [button.evaluate(WORDS_AND_ROOM) for button in done.get_by_text("Look at it").all()]
+    widths = [button.evaluate(WORDS_AND_ROOM) for button in done.get_by_text("Open scan").all()]
     assert len(widths) == 2 and all(words <= room for words, room in widths), widths
 
 
@@ -96,7 +96,7 @@ def test_a_pasted_scan_is_uploaded_and_known_when_it_comes_again(enter: Visitor)
     window.drop([("one.png", "image/png", content)])
 
     window.page.wait_for_url(address)
-    expect(window.page.get_by_text("this is the scan of then")).to_be_visible()
+    expect(window.page.get_by_text("this is the earlier scan")).to_be_visible()
 
 
 def test_each_of_several_files_has_its_own_patient_and_eye_before_anything_is_sent(
@@ -119,10 +119,10 @@ def test_each_of_several_files_has_its_own_patient_and_eye_before_anything_is_se
 
     expect(first).to_have_attribute("data-state", "done")
     expect(second).to_have_attribute("data-state", "done")
-    expect(first.get_by_test_id("whose")).to_contain_text("U-21")
-    expect(second.get_by_test_id("whose")).to_contain_text("U-22")
-    first.get_by_role("link", name="Look at it").click()
-    whose = window.page.get_by_role("main").get_by_test_id("whose")
+    expect(first.get_by_test_id("identity")).to_contain_text("U-21")
+    expect(second.get_by_test_id("identity")).to_contain_text("U-22")
+    first.get_by_role("link", name="Open scan").click()
+    whose = window.page.get_by_role("main").get_by_test_id("identity")
     expect(whose).to_contain_text("U-21")
     expect(whose).to_contain_text("Mar 17, 2024")
     expect(whose).to_contain_text("Eye not given")
@@ -151,7 +151,7 @@ def test_a_known_file_for_another_patient_shows_both_and_asks(enter: Visitor, cl
 
     asked.get_by_role("button", name="Change it to what I entered").click()
     expect(asked).to_have_count(0)
-    expect(window.page.get_by_test_id("upload").get_by_test_id("whose")).to_contain_text("U-32")
+    expect(window.page.get_by_test_id("upload").get_by_test_id("identity")).to_contain_text("U-32")
     assert len(clinic.get("clara", "scans/?patient_ref=U-32")["results"]) == 1
 
 
@@ -183,6 +183,6 @@ def test_a_scan_waits_while_the_model_server_is_away_and_is_read_without_a_reloa
     window.drop([("waits.png", "image/png", simulated("CSR", 906))])
 
     window.page.wait_for_url("**/scans/*")
-    expect(window.page.get_by_text("Waits for the model")).to_be_visible()
+    expect(window.page.get_by_text("Waiting for the model")).to_be_visible()
     expect(window.page.get_by_test_id("label")).to_be_visible(timeout=180_000)
     wait_for(clinic.stack.is_ready, timeout_s=120, what="the stack to be whole again")

@@ -106,7 +106,7 @@ def test_the_way_goes_on_from_the_scan_that_was_opened_and_then_begins_again(
     for scan in (last, first):
         window.page.keyboard.press("n")
         arrive(window, scan)
-    expect(window.page.get_by_text("from its beginning")).to_be_visible()
+    expect(window.page.get_by_text("starts again")).to_be_visible()
 
 
 def test_enter_is_for_the_shape_while_one_is_being_drawn(enter: Visitor, clinic: Clinic) -> None:
@@ -340,7 +340,7 @@ def test_a_kept_verdict_replaces_none_that_was_given_elsewhere_meanwhile(
 
     window.context.set_offline(False)
 
-    expect(verdict_of(window)).to_contain_text("You have given another verdict meanwhile")
+    expect(verdict_of(window)).to_contain_text("You have meanwhile given another verdict")
     expect(verdict_of(window).get_by_role("radio", name="Agree", exact=True)).to_be_checked()
     assert given(clinic, "clara", scan) == [("unsure", "", "on the other computer")]
 

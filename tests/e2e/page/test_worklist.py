@@ -96,7 +96,7 @@ def test_a_doubtful_picture_says_so_wherever_its_label_stands_and_is_not_urgent(
         doubtful["doubts"][0]
     )
     step = window.page.get_by_test_id("recommendation")
-    expect(step).to_contain_text("it has no urgency but to be looked at")
+    expect(step).to_contain_text("the only next step is to look at it")
     expect(step).not_to_contain_text(doubtful["doubts"][0])
 
     # Once somebody has read it, their label leads, and the doubt stays with its sign.
@@ -147,7 +147,7 @@ def test_two_scans_of_a_patient_move_together(enter: Visitor, clinic: Clinic) ->
     left, right = (window.page.get_by_test_id(f"compare-{side}") for side in ("left", "right"))
     for side in (left, right):
         expect(side).to_have_attribute("data-ready", "true")
-    whose = window.page.get_by_test_id("whose")
+    whose = window.page.get_by_test_id("identity")
     for number, facts in enumerate((["Left (OS)", "April 2024"], ["Right (OD)", "Mar 17, 2024"])):
         for fact in ["Cora-1", *facts]:
             expect(whose.nth(number)).to_contain_text(fact)

@@ -12,7 +12,7 @@ import { shapeOf } from "../merge";
 import { shapeAt } from "../outline";
 import { clamp, type Geometry, lengthOf, type Shape, type Size } from "../shapes";
 import { colourOf, OTHERS_COLOUR, REGION_COLOUR, SELECTED_COLOUR } from "./colours";
-import { crossNode, geometryNode, handlesNode, type Look } from "./nodes";
+import { crossNode, geometryNode, handlesNode, type LineStyle } from "./nodes";
 import type { Pointed, PointerUser, PictureCanvas } from "./PictureCanvas";
 
 /** How near to a line or handle is on it, in pixels of the screen. */
@@ -47,19 +47,19 @@ export class DrawingCanvas implements PointerUser {
   private edit: Edit | null = null;
   private vertex: number | null = null;
   private cursor: { x: number; y: number } | null = null;
+  private scale: Scale = { micrometres_x: null, micrometres_y: null };
   private readonly unsubscribe: () => void;
 
   constructor(
     private readonly canvas: PictureCanvas,
     private readonly drawing: Drawing,
     private readonly size: Size,
-    private readonly scale: () => Scale,
     /** Says what happens to who does not see it. */
     private readonly announce: (text: string) => void,
   ) {
     canvas.stage.add(this.model, this.resting, this.active);
     canvas.user = this;
-    drawing.hand = this;
+    drawing.pen = this;
     this.unsubscribe = drawing.subscribe(() => this.refresh());
     this.refresh();
   }
@@ -67,21 +67,30 @@ export class DrawingCanvas implements PointerUser {
   destroy(): void {
     this.unsubscribe();
     this.canvas.user = null;
-    this.drawing.hand = null;
+    this.drawing.pen = null;
+  }
+
+  /** The size of a pixel, in which calipers measure. */
+  setScale(scale: Scale): void {
+    this.scale = scale;
+    for (const { node } of this.nodes.values()) node.destroy();
+    this.nodes.clear();
+    this.shownShapes = null;
+    this.refresh();
   }
 
   /** Outlines what the model looked at and what others drew. */
   showBelow(regions: Region[], others: readonly Annotation[]): void {
     this.model.destroyChildren();
     for (const region of regions) {
-      const look = { colour: REGION_COLOUR, thickness: 1.5, dash: [6, 4] };
-      this.model.add(this.node({ kind: "polygon", points: region.polygon.flat() }, look));
+      const style = { colour: REGION_COLOUR, thickness: 1.5, dash: [6, 4] };
+      this.model.add(this.node({ kind: "polygon", points: region.polygon.flat() }, style));
     }
     for (const annotation of others) {
       const shape = shapeOf(annotation);
       const tag = [annotation.creator_name, annotation.label].filter(Boolean).join(": ");
-      const look = { colour: OTHERS_COLOUR, thickness: 1.5, dash: [2, 3], tag };
-      if (shape) this.model.add(this.node(shape.geometry, look));
+      const style = { colour: OTHERS_COLOUR, thickness: 1.5, dash: [2, 3], tag };
+      if (shape) this.model.add(this.node(shape.geometry, style));
     }
     this.model.batchDraw();
   }
@@ -93,7 +102,7 @@ export class DrawingCanvas implements PointerUser {
     this.leaveCursor();
     if (tool === "hand") return false;
     this.downAt = at;
-    if (tool === "select") return this.takeHold(at);
+    if (tool === "select") return this.grab(at);
     const [x, y] = this.onScan(at);
     if (this.drawn?.tool === "polygon") this.setVertex(x, y, REACH[at.pointer] / this.zoom);
     else if (this.drawn) this.drawn = follow(this.drawn, x, y);
@@ -144,6 +153,10 @@ export class DrawingCanvas implements PointerUser {
     if (!this.drawn || this.drawn.tool === "freehand") return;
     this.drawn = follow(this.drawn, ...this.onScan(at));
     this.drawActive();
+  }
+
+  doubleClick(): void {
+    if (this.isDrawing) this.finish();
   }
 
   // The keyboard
@@ -271,7 +284,7 @@ export class DrawingCanvas implements PointerUser {
   }
 
   /** Takes a handle of the selected shape, else the shape there; false for a place without one. */
-  private takeHold(at: Pointed): boolean {
+  private grab(at: Pointed): boolean {
     const reach = REACH[at.pointer] / this.zoom;
     const selected = this.selected;
     if (selected && this.drawing.mayDraw) {
@@ -305,7 +318,7 @@ export class DrawingCanvas implements PointerUser {
   }
 
   /** Puts what was drawn among the shapes; nothing when it would be nothing. */
-  finish(): void {
+  private finish(): void {
     const geometry = this.drawn && finished(this.drawn);
     this.drawn = null;
     if (geometry) {
@@ -337,7 +350,7 @@ export class DrawingCanvas implements PointerUser {
       let shown = this.nodes.get(shape);
       if (shown?.index !== index) {
         shown?.node.destroy();
-        shown = { node: this.node(shape.geometry, this.lookOf(shape, index)), index };
+        shown = { node: this.node(shape.geometry, this.styleOf(shape, index)), index };
         this.nodes.set(shape, shown);
         this.resting.add(shown.node);
       }
@@ -354,9 +367,9 @@ export class DrawingCanvas implements PointerUser {
     if (shape) {
       const geometry = this.edit?.geometry ?? shape.geometry;
       const index = shapes.findIndex(({ key }) => key === shape.key);
-      const look = this.lookOf({ ...shape, geometry }, index);
+      const style = this.styleOf({ ...shape, geometry }, index);
       this.active.add(
-        this.node(geometry, { ...look, colour: SELECTED_COLOUR, thickness: 2.5, filled: true }),
+        this.node(geometry, { ...style, colour: SELECTED_COLOUR, thickness: 2.5, filled: true }),
       );
       if (this.drawing.mayDraw) {
         this.active.add(handlesNode(handlesOf(geometry), this.vertex, this.canvas.viewport.zoom));
@@ -368,10 +381,10 @@ export class DrawingCanvas implements PointerUser {
   }
 
   private addDrawn(drawn: Drawn): void {
-    const look: Look = { colour: SELECTED_COLOUR, thickness: 2 };
+    const style: LineStyle = { colour: SELECTED_COLOUR, thickness: 2 };
     if (drawn.tool === "polygon" || drawn.tool === "freehand") {
       const points = drawn.tool === "polygon" ? [...drawn.points, drawn.x, drawn.y] : drawn.points;
-      if (points.length >= 4) this.active.add(this.node({ kind: "freehand", points, closed: false }, look));
+      if (points.length >= 4) this.active.add(this.node({ kind: "freehand", points, closed: false }, style));
       if (drawn.tool === "polygon") {
         const handles = handlesOf({ kind: "freehand", points: drawn.points, closed: false });
         const vertices = handles.filter(({ role }) => role === "vertex");
@@ -381,17 +394,17 @@ export class DrawingCanvas implements PointerUser {
     }
     const geometry = finished(drawn);
     if (!geometry) return;
-    const tag = geometry.kind === "caliper" ? texts.drawing.length(lengthOf(geometry, this.scale())) : "";
-    this.active.add(this.node(geometry, { ...look, tag }));
+    const tag = geometry.kind === "caliper" ? texts.drawing.length(lengthOf(geometry, this.scale)) : "";
+    this.active.add(this.node(geometry, { ...style, tag }));
   }
 
-  private lookOf({ geometry, label }: Shape, index: number): Look {
-    const length = geometry.kind === "caliper" ? texts.drawing.length(lengthOf(geometry, this.scale())) : "";
+  private styleOf({ geometry, label }: Shape, index: number): LineStyle {
+    const length = geometry.kind === "caliper" ? texts.drawing.length(lengthOf(geometry, this.scale)) : "";
     const tag = [`${index + 1}`, label, length].filter(Boolean).join(" · ");
     return { colour: colourOf(label), thickness: 2, filled: true, tag };
   }
 
-  private node(geometry: Geometry, look: Look): Node {
-    return geometryNode(geometry, look, this.canvas.viewport.zoom);
+  private node(geometry: Geometry, style: LineStyle): Node {
+    return geometryNode(geometry, style, this.canvas.viewport.zoom);
   }
 }

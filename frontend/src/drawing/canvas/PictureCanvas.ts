@@ -24,10 +24,12 @@ export interface PointerUser {
   /** A second finger has come: what was begun with the first was not meant. */
   cancel: () => void;
   hover: (at: Pointed) => void;
+  doubleClick: () => void;
 }
 
 interface Events {
-  onZoom: (zoom: number) => void;
+  /** Another part of the scan is seen, or larger. Not told of before the canvas is made. */
+  onView: (canvas: PictureCanvas) => void;
   onWindow: (window: GreyWindow) => void;
 }
 
@@ -38,8 +40,6 @@ const SMOOTH_BELOW_ZOOM = 2;
 export class PictureCanvas {
   readonly stage: Stage;
   readonly viewport: Viewport;
-  /** While it is true the pointer moves the picture whatever else could use it. */
-  panning = false;
   user: PointerUser | null = null;
   private readonly scan: Picture;
   private readonly heat: Picture;
@@ -49,6 +49,9 @@ export class PictureCanvas {
   private window = FULL_WINDOW;
   private pixels: ImageData | null = null;
   private frame = 0;
+  private isMade = false;
+  private panning = false;
+  private takesKeys = false;
   private readonly observer: ResizeObserver;
   private readonly ended = new AbortController();
 
@@ -65,7 +68,7 @@ export class PictureCanvas {
     });
     this.viewport = new Viewport(this.stage, size, (zoom) => {
       this.pictures.imageSmoothingEnabled(zoom <= SMOOTH_BELOW_ZOOM);
-      events.onZoom(zoom);
+      if (this.isMade) events.onView(this);
     });
     this.scan = new Picture({ image: undefined, ...size });
     this.heat = new Picture({ image: undefined, ...size, visible: false });
@@ -77,6 +80,7 @@ export class PictureCanvas {
     });
     this.observer.observe(container);
     this.listen();
+    this.isMade = true;
   }
 
   setScan(pixels: ImageData): void {
@@ -96,6 +100,16 @@ export class PictureCanvas {
     this.heat.visible(visible);
     this.heat.opacity(opacity);
     this.pictures.batchDraw();
+  }
+
+  /** Lets keys move and zoom the picture while it has the focus. */
+  takeKeys(): void {
+    this.takesKeys = true;
+  }
+
+  /** While it pans, the pointer moves the picture, whatever else could use it. */
+  setPanning(panning: boolean): void {
+    this.panning = panning;
   }
 
   setWindow(window: GreyWindow): void {
@@ -127,6 +141,8 @@ export class PictureCanvas {
     on("pointermove", (event) => this.onMove(event));
     on("pointerup", (event) => this.onUp(event));
     on("pointercancel", (event) => this.onUp(event));
+    on("dblclick", () => this.user?.doubleClick());
+    on("keydown", (event) => this.onKey(event));
     on("contextmenu", (event) => event.preventDefault());
     on("wheel", (event) => {
       event.preventDefault();
@@ -134,6 +150,11 @@ export class PictureCanvas {
       // A notch of a wheel is about 100; touchpads send many small steps.
       this.viewport.zoomTo(this.viewport.zoom() * Math.exp(-event.deltaY / 400), x, y);
     });
+  }
+
+  private onKey(event: KeyboardEvent): void {
+    if (!this.takesKeys || event.ctrlKey || event.metaKey || event.altKey) return;
+    if (this.viewport.moveByKey(event.key)) event.preventDefault();
   }
 
   private place(event: MouseEvent): { x: number; y: number } {
@@ -149,6 +170,8 @@ export class PictureCanvas {
   }
 
   private onDown(event: PointerEvent): void {
+    // Or keys would still go to the button that was pressed last.
+    this.container.focus({ preventScroll: true });
     const at = this.place(event);
     if (event.pointerType === "touch") {
       // A hand that rests beside the pen is not meant.

@@ -57,6 +57,22 @@ export class Viewport {
     this.place(this.zoom(), this.stage.x() + dx, this.stage.y() + dy);
   }
 
+  /** Does what a key stands for, by `event.key`; false for a key that stands for nothing. */
+  moveByKey(key: string): boolean {
+    const moves: Record<string, () => void> = {
+      "+": () => this.zoomTo(this.zoom() * 1.25),
+      "=": () => this.zoomTo(this.zoom() * 1.25),
+      "-": () => this.zoomTo(this.zoom() * 0.8),
+      "0": () => this.fit(),
+      ArrowLeft: () => this.panBy(40, 0),
+      ArrowRight: () => this.panBy(-40, 0),
+      ArrowUp: () => this.panBy(0, 40),
+      ArrowDown: () => this.panBy(0, -40),
+    };
+    moves[key]?.();
+    return key in moves;
+  }
+
   /** What another viewport shows: the place of the scan in the middle, as shares of its size, and the zoom. */
   get view(): { x: number; y: number; zoom: number } {
     const middle = this.toScan(this.stage.width() / 2, this.stage.height() / 2);

@@ -7,7 +7,7 @@ import type { Handle } from "../editing";
 import { outlineOf } from "../outline";
 import { boundsOf, type Geometry } from "../shapes";
 
-export interface Look {
+export interface LineStyle {
   colour: string;
   /** Thickness of the line in pixels of the screen. */
   thickness: number;
@@ -22,11 +22,11 @@ const POINT_SIZE = 7;
 const HALO = "rgba(0, 0, 0, 0.75)";
 
 /** Draws a geometry; ask for `geometryNode` again when it changes. */
-export function geometryNode(geometry: Geometry, look: Look, zoom: () => number): Node {
+export function geometryNode(geometry: Geometry, style: LineStyle, zoom: () => number): Node {
   return new Node({
     listening: false,
     perfectDrawEnabled: false,
-    sceneFunc: (context) => drawGeometry(context, geometry, look, zoom()),
+    sceneFunc: (context) => drawGeometry(context, geometry, style, zoom()),
   });
 }
 
@@ -73,7 +73,7 @@ export function crossNode(x: number, y: number, zoom: () => number): Node {
   });
 }
 
-function drawGeometry(context: Context, geometry: Geometry, look: Look, zoom: number): void {
+function drawGeometry(context: Context, geometry: Geometry, style: LineStyle, zoom: number): void {
   const { points, closed } = outlineOf(geometry);
   context.beginPath();
   if (geometry.kind === "ellipse") {
@@ -90,9 +90,9 @@ function drawGeometry(context: Context, geometry: Geometry, look: Look, zoom: nu
     if (closed) context.closePath();
     if (geometry.kind === "caliper") drawEnds(context, geometry, 6 / zoom);
   }
-  if (look.filled && closed) {
+  if (style.filled && closed) {
     context.globalAlpha = 0.12;
-    context.fillStyle = look.colour;
+    context.fillStyle = style.colour;
     // A place that the line goes round twice lies outside, as where areas are measured and exported.
     context.fill("evenodd");
     context.globalAlpha = 1;
@@ -101,14 +101,14 @@ function drawGeometry(context: Context, geometry: Geometry, look: Look, zoom: nu
   context.setLineDash([]);
   // A dark line below keeps the colour readable on bright and on dark tissue.
   context.strokeStyle = HALO;
-  context.lineWidth = (look.thickness + 2) / zoom;
+  context.lineWidth = (style.thickness + 2) / zoom;
   context.stroke();
-  context.setLineDash((look.dash ?? []).map((length) => length / zoom));
-  context.strokeStyle = look.colour;
-  context.lineWidth = look.thickness / zoom;
+  context.setLineDash((style.dash ?? []).map((length) => length / zoom));
+  context.strokeStyle = style.colour;
+  context.lineWidth = style.thickness / zoom;
   context.stroke();
   context.setLineDash([]);
-  if (look.tag) drawTag(context, geometry, look.tag, look.colour, zoom);
+  if (style.tag) drawTag(context, geometry, style.tag, style.colour, zoom);
 }
 
 function drawEnds(

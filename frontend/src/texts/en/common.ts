@@ -30,7 +30,7 @@ export const common = {
   notAnswered: "not answered",
   eyes: { OD: "Right (OD)", OS: "Left (OS)" },
   eyesShort: { OD: "OD", OS: "OS" },
-  whose: {
+  identity: {
     noPatient: "No patient reference",
     noEye: "Eye not given",
     noDay: "Day not given",

@@ -1,8 +1,8 @@
 export const problems = {
   offline:
-    "The server can't be reached. Check the network. Drawings and verdicts are kept and sent when it is back; try everything else again then.",
+    "The server can't be reached. Check the network. Drawings and verdicts are kept, and sent when it is back. Try anything else again then.",
   signedOut: "You are signed out. Sign in again; nothing that you drew is lost.",
-  several: "Some of it can't be taken as it is:",
+  several: "Some entries can't be accepted:",
   // Fields of the API, as the page calls them.
   fields: {
     image: "File",
@@ -20,6 +20,6 @@ export const problems = {
   } as Readonly<Record<string, string>>,
   unexpected: (status: number) =>
     `The server answered in an unexpected way (${status}). Try again in a minute.`,
-  noNumber: "Write a number, with a point or a comma for the decimals and nothing between thousands.",
-  outOfRange: (least: number, most: number) => `Write a number from ${least} to ${most}.`,
+  noNumber: "Enter a number with a decimal point or comma, without thousands separators.",
+  outOfRange: (least: number, most: number) => `Enter a number from ${least} to ${most}.`,
 };

@@ -2,7 +2,7 @@ export const worklist = {
   title: "Worklist",
   count: (count: string) => (count === "1" ? "1 scan" : `${count} scans`),
   order: "Order",
-  orderBlind: "You read blind: other orders would tell what is hidden",
+  orderBlind: "You read blind: another order would reveal what is hidden",
   orders: {
     newest: "Newest first",
     urgent: "Most urgent first",
@@ -21,12 +21,12 @@ export const worklist = {
   reading: "Read by me",
   any: "Any",
   unread: { true: "Not yet", false: "Read" },
-  statuses: { queued: "Waits for the model", predicted: "Has a prediction", failed: "Can't be read" },
+  statuses: { queued: "Waiting for the model", predicted: "Has a prediction", failed: "Can't be read" },
   patientOnly: (patient: string) => `Only ${patient}`,
   clear: "Clear filters",
   next: "Next unread",
   nextHelp: "The first scan of this list that you have not read (N)",
-  beginsAgain: "That was the last one: the list goes on from its beginning, with what you have passed.",
+  startsAgain: "That was the last one. The list starts again, with the scans that you skipped.",
   noneLeft: "You have read every scan of this list.",
   columns: {
     choose: "Choose",
@@ -40,7 +40,7 @@ export const worklist = {
   // To who is shown no references at all.
   unnamed: "Scan",
   choose: (name: string) => `Choose ${name}`,
-  queued: "Waits for the model",
+  queued: "Waiting for the model",
   failed: "Can't be read",
   readByMe: "read by you",
   unreadByMe: "not read by you",
@@ -50,16 +50,16 @@ export const worklist = {
   settled: "settled",
   hidden: "Hidden until you have read it",
   more: "More scans…",
-  all: "That is all.",
+  all: "End of the list.",
   chosen: (count: number) => `${count} chosen`,
-  unchoose: "Choose none",
+  unchoose: "Clear selection",
   compare: "Compare",
   compareHelp: "Two scans of the same patient reference",
   export: "Export",
   emptyTitle: "No scan yet",
   emptyHelp:
     "Drop OCT scans anywhere on this page, paste one, or press Upload. The model answers within seconds.",
-  emptyResearcher: "Clinicians upload the scans; they come up here without patient references.",
+  emptyResearcher: "Clinicians upload the scans. They appear here without patient references.",
   nothingTitle: "No scan matches",
   nothingHelp: "Try fewer words or filters.",
   exportTitle: "Export scans",
@@ -75,8 +75,8 @@ export const worklist = {
   },
   exportHelp:
     "Names, patient references, notes and comments are left out; readers and patients are pseudonyms. " +
-    "Scans whose readers you may not know yet come without them. " +
-    "A label is verified by an adjudicator, or by readers who name it independently: two, unless this installation wants more or fewer.",
+    "Readers that you may not see yet are left out. " +
+    "A label is verified by an adjudicator, or by readers who name it independently: two, unless this installation is set up otherwise.",
   exportStart: "Export",
-  exporting: "Putting the file together. Many scans with pictures take a while.",
+  exporting: "Preparing the file. Many scans with pictures take a while.",
 };

@@ -1,0 +1,257 @@
+// @vitest-environment jsdom
+
+import { locks } from "node:worker_threads";
+
+import { beforeEach, describe, expect, it, vi } from "vitest";
+
+import type { Annotation, AnnotationChange } from "../api/types";
+import { answer, refusal, type Request, serve, token } from "../testing/server";
+import { type Geometry, newShape, type Shape } from "./shapes";
+import { type Loaded, sendDrawings, type SaveState, Sync } from "./sync";
+import { toSelector } from "./w3c";
+
+// The browser's storage, which the test environment does not have.
+const storage = vi.hoisted(() => new Map<string, unknown>());
+vi.mock("idb-keyval", () => ({
+  createStore: () => undefined,
+  get: async (key: string) => structuredClone(storage.get(key)),
+  set: async (key: string, value: unknown) => void storage.set(key, structuredClone(value)),
+  del: async (key: string) => void storage.delete(key),
+  keys: async () => [...storage.keys()],
+}));
+
+const BOX: Geometry = { kind: "box", x: 1, y: 2, width: 30, height: 40 };
+const MOVED: Geometry = { ...BOX, x: 100 };
+
+/** The server's annotations on the scan "s1", with their revisions. */
+class Annotations {
+  readonly stored = new Map<string, Annotation>();
+  /** What to do with the next calls in place of answering them; `after` makes the change, and loses the answer. */
+  fault: ((request: Request) => Response | Promise<Response> | "after" | null) | null = null;
+  private created = 0;
+
+  handle = (request: Request): Response | Promise<Response> => {
+    if (request.path.startsWith("auth/")) return answer({ access: token("u1") });
+    const fault = this.fault?.(request);
+    if (fault && fault !== "after") return fault;
+    const made = this.change(request);
+    return fault ? Promise.reject(new TypeError("the answer is lost")) : made;
+  };
+
+  put(id: string, geometry: Geometry, revision = 1): void {
+    this.store(id, { target: { selector: toSelector(geometry) }, label: "", comment: "" }, revision);
+  }
+
+  private change({ method, path, body, headers }: Request): Response {
+    if (path.startsWith("scans/")) {
+      if (method === "GET") return answer([...this.stored.values()]);
+      return answer(this.store(`a${++this.created}`, body as AnnotationChange, 1), 201);
+    }
+    const id = path.split("/")[1]!;
+    const found = this.stored.get(id);
+    if (!found) return refusal(404, "not_found");
+    if (method === "GET") return answer(found);
+    if (headers.get("If-Match") !== `"${found.revision}"`) return refusal(412, "changed");
+    if (method === "PUT") return answer(this.store(id, body as AnnotationChange, found.revision + 1));
+    this.stored.delete(id);
+    return answer(null, 204);
+  }
+
+  private store(id: string, body: AnnotationChange, revision: number): Annotation {
+    const stored = { ...body, id, revision, mine: true } as Annotation;
+    this.stored.set(id, stored);
+    return stored;
+  }
+}
+
+let server: Annotations;
+let requests: Request[];
+let states: SaveState[];
+let conflicts: Shape[];
+let loaded: Loaded;
+
+beforeEach(() => {
+  Object.defineProperty(navigator, "locks", { value: locks, configurable: true });
+  storage.clear();
+  server = new Annotations();
+  requests = serve(server.handle);
+  states = [];
+  conflicts = [];
+});
+
+async function opened(user = "u1"): Promise<Sync> {
+  const sync = new Sync(user, "s1", {
+    onState: (state) => states.push(state),
+    onConflict: (theirs) => conflicts.push(theirs),
+  });
+  loaded = await sync.load();
+  return sync;
+}
+
+/** What was changed on the server, in order. */
+function changes(): string[] {
+  return requests
+    .filter(({ method, path }) => method !== "GET" && !path.startsWith("auth/"))
+    .map(({ method, path }) => `${method} ${path}`);
+}
+
+const offline = () => Promise.reject(new TypeError("network"));
+const geometries = () => [...server.stored.values()].map(({ target }) => target.selector);
+
+describe("a drawing", () => {
+  it("goes to the server with each change: a new shape, its next form, its end", async () => {
+    const sync = await opened();
+    const shape = newShape(BOX);
+    for (const shapes of [[shape], [{ ...shape, geometry: MOVED }], []]) {
+      sync.replace(shapes);
+      await sync.flush();
+    }
+    expect(changes()).toEqual([
+      "POST scans/s1/annotations/",
+      "PUT annotations/a1/",
+      "DELETE annotations/a1/",
+    ]);
+    expect(states.at(-1)).toBe("saved");
+    expect(storage.size).toBe(0);
+    sync.stop();
+  });
+
+  it("is kept in the browser until the server has it", async () => {
+    const sync = await opened();
+    server.fault = offline;
+    sync.replace([newShape(BOX)]);
+    await sync.flush();
+    expect(states.at(-1)).toBe("unsaved");
+    expect([...storage.keys()]).toEqual(["u1/s1"]);
+
+    server.fault = null;
+    await sync.flush();
+
+    expect(states.at(-1)).toBe("saved");
+    expect(storage.size).toBe(0);
+    expect(geometries()).toEqual([toSelector(BOX)]);
+    sync.stop();
+  });
+
+  it("comes back as it was kept while the server can't be reached, and is sent then", async () => {
+    const first = await opened();
+    server.fault = offline;
+    const shape = newShape(BOX);
+    first.replace([shape]);
+    await first.flush();
+    first.stop();
+
+    const second = new Sync("u1", "s1", { onState: (state) => states.push(state), onConflict: vi.fn() });
+    expect(await second.load()).toEqual({ shapes: [shape], others: [], conflict: false });
+    server.fault = null;
+    await second.flush();
+
+    expect(geometries()).toEqual([toSelector(BOX)]);
+    second.stop();
+  });
+
+  it("is not sent twice when only the answer was lost", async () => {
+    const sync = await opened();
+    server.fault = ({ method }) => (method === "POST" ? "after" : null);
+    sync.replace([newShape(BOX)]);
+    await sync.flush();
+    expect([states.at(-1), server.stored.size]).toEqual(["unsaved", 1]);
+
+    server.fault = null;
+    await sync.flush();
+
+    expect(changes()).toEqual(["POST scans/s1/annotations/"]);
+    expect(states.at(-1)).toBe("saved");
+    sync.stop();
+  });
+
+  it("is not sent in the name of another user", async () => {
+    const sync = await opened("u2");
+    sync.replace([newShape(BOX)]);
+    await sync.flush();
+    expect(changes()).toEqual([]);
+    expect(states.at(-1)).toBe("unsaved");
+    expect([...storage.keys()]).toEqual(["u2/s1"]);
+    sync.stop();
+  });
+});
+
+describe("a shape", () => {
+  it("that was changed here and elsewhere is there twice: theirs, and the own one as a new shape", async () => {
+    server.put("a9", BOX);
+    const sync = await opened();
+    const { shapes } = loaded;
+    server.put("a9", { ...BOX, y: 77 }, 2);
+
+    sync.replace([{ ...shapes[0]!, geometry: MOVED }]);
+    await sync.flush();
+
+    expect(conflicts.map(({ geometry }) => geometry)).toEqual([{ ...BOX, y: 77 }]);
+    expect(geometries()).toEqual([toSelector({ ...BOX, y: 77 }), toSelector(MOVED)]);
+    expect(states.at(-1)).toBe("saved");
+    sync.stop();
+  });
+
+  it("that was deleted elsewhere is made anew when it is changed here", async () => {
+    server.put("a9", BOX);
+    const sync = await opened();
+    const { shapes } = loaded;
+    server.stored.clear();
+    sync.replace([{ ...shapes[0]!, geometry: MOVED }]);
+    await sync.flush();
+    expect(changes()).toEqual(["PUT annotations/a9/", "POST scans/s1/annotations/"]);
+    expect(geometries()).toEqual([toSelector(MOVED)]);
+    sync.stop();
+  });
+
+  it("that the server refuses is not sent again before it is changed; the others are", async () => {
+    const sync = await opened();
+    server.fault = ({ method, body }) =>
+      method === "POST" && (body as AnnotationChange).label === "wrong" ? refusal(400) : null;
+    const wrong = newShape(BOX, "wrong");
+    const right = newShape(MOVED, "right");
+    sync.replace([wrong, right]);
+    await sync.flush();
+    await sync.flush();
+    expect(changes()).toHaveLength(2);
+    expect([states.at(-1), server.stored.size]).toEqual(["refused", 1]);
+
+    sync.replace([{ ...wrong, label: "better" }, right]);
+    await sync.flush();
+
+    expect([states.at(-1), server.stored.size]).toEqual(["saved", 2]);
+    sync.stop();
+  });
+});
+
+describe("a refused shape", () => {
+  it("is no reason to be unsaved any more once it is deleted", async () => {
+    const sync = await opened();
+    server.fault = ({ method }) => (method === "POST" ? refusal(400) : null);
+    sync.replace([newShape(BOX)]);
+    await sync.flush();
+    expect(states.at(-1)).toBe("refused");
+    sync.replace([]);
+    await sync.flush();
+    expect(states.at(-1)).toBe("saved");
+    sync.stop();
+  });
+});
+
+describe("what was left in this browser", () => {
+  it("is sent without anybody opening its scan, unless a window has it open", async () => {
+    const sync = await opened();
+    server.fault = offline;
+    sync.replace([newShape(BOX)]);
+    await sync.flush();
+    server.fault = null;
+    requests.length = 0;
+
+    expect(await sendDrawings("u1")).toBe(1);
+    expect(changes()).toEqual([]);
+    sync.stop();
+    await vi.waitFor(async () => expect(await sendDrawings("u1")).toBe(0));
+
+    expect(geometries()).toEqual([toSelector(BOX)]);
+  });
+});

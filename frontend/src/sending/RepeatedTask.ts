@@ -1,0 +1,31 @@
+/** Work that is done again after a growing pause, until it is complete. */
+
+const PAUSE_MS = 30_000;
+const LONGEST_PAUSE_MS = 600_000;
+
+export class RepeatedTask {
+  private timer: ReturnType<typeof setTimeout> | undefined;
+  private running = false;
+
+  /** `work` resolves to whether it is complete; one that fails is not. */
+  constructor(private readonly work: () => Promise<boolean>) {}
+
+  /** Tries at once, and then after the shortest pause. A try that is going on is enough. */
+  now = (): void => void this.attempt(PAUSE_MS);
+
+  /** Waits for nothing any more until `now` is called. */
+  rest(): void {
+    clearTimeout(this.timer);
+  }
+
+  private async attempt(pause: number): Promise<void> {
+    if (this.running) return;
+    this.rest();
+    this.running = true;
+    // Not even the program that does it may be there to be loaded: that is tried again, too.
+    const complete = await this.work().catch(() => false);
+    this.running = false;
+    if (complete) return;
+    this.timer = setTimeout(() => void this.attempt(Math.min(2 * pause, LONGEST_PAUSE_MS)), pause);
+  }
+}
