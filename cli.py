@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 ROOT = Path(__file__).resolve().parent
-OUR_PACKAGES = ("handlers", "imaging", "serving", "operations", "training", "benchmarks")
+OUR_PACKAGES = ("handlers", "imaging", "serving", "operations", "training", "benchmarks", "docs")
 FAILED = 2
 INTERRUPTED = 130
 
@@ -140,6 +140,12 @@ COMMANDS = {
         "operations.sbom",
         "add_sbom_arguments",
         "sbom",
+    ),
+    "docs": Command(
+        "build the docs as a site; --serve shows it, --screenshots takes its pictures anew",
+        "docs.site.commands",
+        "add_docs_arguments",
+        "docs",
     ),
     "deploy": Command(
         "prepare and check an installation in containers: deploy init|check",
