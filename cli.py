@@ -228,6 +228,7 @@ def _parser(chosen: str | None) -> argparse.ArgumentParser:
         subparser = commands.add_parser(name, help=text, description=text[0].upper() + text[1:] + ".")
         if name == chosen and command.declare:
             _load(command, command.declare)(subparser)
+            subparser.epilog = f"{subparser.epilog or ''} Retinote {_version()}.".strip()
     return parser
 
 
@@ -242,9 +243,7 @@ def _is_expected(error: Exception) -> bool:
 
 
 def _version() -> str:
-    import tomllib
-
-    return str(tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]["version"])
+    return str(importlib.import_module("operations.version").installed_version())
 
 
 if __name__ == "__main__":

@@ -34,6 +34,9 @@ COPY --chown=retinote:retinote serving serving
 COPY --chown=retinote:retinote operations operations
 RUN python3 -m compileall -q /app \
  && printf '#!/bin/sh\nexec python3 /app/cli.py "$@"\n' > /usr/local/bin/retinote && chmod 0755 /usr/local/bin/retinote
+LABEL org.opencontainers.image.title="Retinote: model server" \
+      org.opencontainers.image.version="0.2.0" \
+      org.opencontainers.image.licenses="Apache-2.0"
 USER 10001:10001
 EXPOSE 8080 8082
 STOPSIGNAL SIGTERM

@@ -9,14 +9,12 @@ import sys
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
+from docs.site.errors import DocsError
+
 ROOT = Path(__file__).resolve().parents[2]
 SETTINGS = Path(__file__).parent
 FRONT = "docs/index.html"
 REDIRECT = f'<!doctype html><meta charset="utf-8"><title>Retinote</title><meta http-equiv="refresh" content="0; url={FRONT}">'
-
-
-class DocsError(Exception):
-    """The docs can't be built; its text says why, to people."""
 
 
 def add_docs_arguments(parser: argparse.ArgumentParser) -> None:

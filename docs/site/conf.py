@@ -13,8 +13,8 @@ if TYPE_CHECKING:
 ROOT = Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT))
 
-from docs.site import calls, modules, shelves  # noqa: E402
-from serving.version import installed_version  # noqa: E402
+from docs.site import calls, modules, shelves
+from operations.version import installed_version
 
 project = "Retinote"
 author = "The Retinote authors"

@@ -13,6 +13,7 @@ from handlers.card import ModelCard
 from operations.sbom import bill_of_materials
 from serving.errors import ServingError
 from serving.stores import ModelStores
+from operations.version import installed_version
 from tests.models import give_statistics, make_model
 from tests.services import MODEL_NAME, MODEL_STORE
 from tests.stacks import retinote
@@ -58,6 +59,7 @@ def test_it_is_valid(made: dict[str, Any]) -> None:
     )
 
     assert [error.message for error in validator.iter_errors(made)] == []
+    assert made["metadata"]["component"]["version"] == installed_version()
     assert not validator.is_valid({**made, "components": [{"name": "of no type"}]})
 
 

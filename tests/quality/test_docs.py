@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from docs.site import commands
+from docs.site.errors import DocsError
 
 OUTSIDE = re.compile(r"<(?:script|link|img|source|iframe)\b[^>]*\b(?:src|href)=\"(?:https?:)?//[^\"]*\"")
 """What a browser would fetch from elsewhere; links that a person may follow are none of it."""
@@ -48,7 +49,7 @@ def test_the_site_is_built_without_a_warning_and_needs_no_network(tmp_path: Path
 def test_a_fault_ends_the_build(few_pages: Path, page: str, text: str, fault: str) -> None:
     (few_pages / "docs" / page).write_text(text)
 
-    with pytest.raises(commands.DocsError, match=re.escape(fault)):
+    with pytest.raises(DocsError, match=re.escape(fault)):
         commands.build(few_pages.parent / "site", few_pages)
 
 

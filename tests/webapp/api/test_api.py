@@ -16,6 +16,7 @@ from pymongo.errors import OperationFailure, ServerSelectionTimeoutError
 from rest_framework.response import Response
 from rest_framework.test import APIClient
 
+from operations.version import installed_version
 from tests.services import ModelServer, free_ports
 from tests.webapp.conftest import Clients
 from webapp.accounts.models import User
@@ -246,7 +247,7 @@ def test_the_callers_request_id_comes_back_and_nonsense_is_replaced(clinician: U
 
 
 def test_ready_tells_what_is_missing(predicting: ModelServer, settings: Any, db: None) -> None:
-    assert Client().get("/healthz/").json() == {"status": "ok"}
+    assert Client().get("/healthz/").json() == {"status": "ok", "version": installed_version()}
     assert Client().get("/readyz/").json()["status"] == "ok"
     settings.MODEL_URL = "http://127.0.0.1:9"
     degraded = Client().get("/readyz/")
