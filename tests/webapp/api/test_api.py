@@ -66,6 +66,10 @@ def test_every_call_is_described_with_ids_as_text(schema: dict[str, Any], method
             assert parameter["schema"] == {"type": "string"}
 
 
+def test_the_description_says_which_version_it_is_of(schema: dict[str, Any]) -> None:
+    assert schema["info"]["version"].partition(" ")[0] == installed_version()
+
+
 def test_every_call_says_what_an_error_looks_like(schema: dict[str, Any]) -> None:
     """By its statuses: a default would be taken for whatever else a generated client can't read."""
     described = schema["components"]["responses"]["Error"]["content"]["application/json"]["schema"]
