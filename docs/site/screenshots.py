@@ -20,6 +20,7 @@ import requests
 from playwright.sync_api import Browser, Page, sync_playwright
 
 from docs.site.errors import DocsError
+from handlers.engines.settings import ENGINE_VARIABLE
 from handlers.png import encode_png
 from training.simulator import simulate
 
@@ -253,8 +254,8 @@ def _running(data: Path) -> Iterator[Stack]:
     """A stack on free ports, which ends with the pictures."""
     web, model_server = _free_ports()
     ports = ("--port", str(web), "--inference-port", str(model_server))
-    _retinote("up", "--detach", "--data-dir", str(data), *ports)
     try:
+        _retinote("up", "--detach", "--data-dir", str(data), *ports)
         yield Stack(data, f"http://127.0.0.1:{web}", f"http://127.0.0.1:{model_server}")
     finally:
         _retinote("down", "--data-dir", str(data))
@@ -268,6 +269,7 @@ def _free_ports() -> tuple[int, int]:
 def _retinote(*arguments: str, given: str = "") -> str:
     done = subprocess.run(
         [sys.executable, ROOT / "cli.py", *arguments],
+        env=os.environ | {ENGINE_VARIABLE: "eager"},  # for ten answers no network is worth compiling
         input=given,
         capture_output=True,
         text=True,
