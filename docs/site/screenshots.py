@@ -21,7 +21,7 @@ from playwright.sync_api import Browser, Page, sync_playwright
 
 from docs.site.errors import DocsError
 from handlers.engines.settings import ENGINE_VARIABLE
-from handlers.png import encode_png
+from imaging.png import encode_png
 from training.simulator import simulate
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -74,7 +74,7 @@ class Stack:
         answer = requests.post(
             f"{self.url}/api/v1/auth/token/", json={"username": name, "password": PASSWORD}, timeout=60
         )
-        answer.raise_for_status()
+        _check(answer)
         return {"Authorization": f"Bearer {answer.json()['access']}"}
 
     def upload(self, headers: dict[str, str], patient: str, eye: str, content: bytes) -> dict[str, Any]:
@@ -86,16 +86,20 @@ class Stack:
             data={"patient_ref": patient, "eye": eye, "acquired": "2026-11-20"},
             timeout=120,
         )
-        answer.raise_for_status()
+        _check(answer)
         scan: dict[str, Any] = answer.json()
         return scan
 
     def agree(self, name: str, scan: dict[str, Any]) -> None:
         """Let somebody agree with an answer."""
-        url = f"{self.url}/api/v1/scans/{scan['id']}/review/"
-        requests.post(
-            url, headers=self.headers(name), json={"verdict": "agree"}, timeout=60
-        ).raise_for_status()
+        seen = {"label": scan["prediction"], "model_version": scan["model_version"]}
+        answer = requests.post(
+            f"{self.url}/api/v1/scans/{scan['id']}/review/",
+            headers=self.headers(name),
+            json={"verdict": "agree", "prediction_seen": seen},
+            timeout=60,
+        )
+        _check(answer)
 
     def predict(self, content: bytes) -> dict[str, Any]:
         """What the model server answers to another service."""
@@ -105,7 +109,7 @@ class Stack:
             data=content,
             timeout=120,
         )
-        answer.raise_for_status()
+        _check(answer)
         said: dict[str, Any] = answer.json()
         return said
 
@@ -135,6 +139,13 @@ def take(folder: Path) -> None:
                 _draw(page)
             _picture(page, folder / f"reading-{scheme}.jpg")
             page.context.close()
+
+
+def _check(answer: requests.Response) -> None:
+    if not answer.ok:
+        raise DocsError(
+            f"{answer.request.method} {answer.url} was answered with {answer.status_code}: {answer.text}"
+        )
 
 
 def _is_good_to_read(scan: dict[str, Any]) -> bool:

@@ -11,9 +11,9 @@ from cyclonedx.schema._res import BOM_JSON_STRICT, CRYPTOGRAPHY_DEFS, JSF, SPDX_
 
 from handlers.card import ModelCard
 from operations.sbom import bill_of_materials
+from operations.version import installed_version
 from serving.errors import ServingError
 from serving.stores import ModelStores
-from operations.version import installed_version
 from tests.models import give_statistics, make_model
 from tests.services import MODEL_NAME, MODEL_STORE
 from tests.stacks import retinote

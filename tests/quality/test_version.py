@@ -27,7 +27,7 @@ def test_there_is_a_version_of_three_numbers() -> None:
     ("path", "pattern"),
     [
         ("CITATION.cff", r"^version: (.+)$"),
-        ("webapp/frontend/package.json", r'^  "version": "(.+)"'),
+        ("frontend/package.json", r'^  "version": "(.+)"'),
         ("deploy/images/web.Dockerfile", r'org\.opencontainers\.image\.version="(.+?)"'),
         ("deploy/images/model-server.Dockerfile", r'org\.opencontainers\.image\.version="(.+?)"'),
     ],
@@ -37,7 +37,7 @@ def test_files_that_cannot_ask_name_the_same(path: str, pattern: str) -> None:
 
 
 def test_the_lock_file_of_the_page_names_the_same() -> None:
-    lock = json.loads(text("webapp/frontend/package-lock.json"))
+    lock = json.loads(text("frontend/package-lock.json"))
     assert [lock["version"], lock["packages"][""]["version"]] == [installed_version()] * 2
 
 
