@@ -92,7 +92,11 @@ class Stack:
 
     def agree(self, name: str, scan: dict[str, Any]) -> None:
         """Let somebody agree with an answer."""
-        seen = {"label": scan["prediction"], "model_version": scan["model_version"]}
+        seen = {
+            "label": scan["prediction"],
+            "model_version": scan["model"]["version"],
+            "state": scan["state"],
+        }
         answer = requests.post(
             f"{self.url}/api/v1/scans/{scan['id']}/review/",
             headers=self.headers(name),
@@ -126,19 +130,25 @@ def take(folder: Path) -> None:
         _browser() as browser,
         _running(Path(data) / "var") as stack,
     ):
-        scans, contents = _fill(stack)
-        first = next((scan for scan in scans if _is_good_to_read(scan)), scans[0])
-        _write_answer(stack.predict(contents[scans.index(first)]))
-        for scheme in ("light", "dark"):
-            page = _signed_in(browser, stack, scheme)
-            _open(page, f"{stack.url}/")
-            _picture(page, folder / f"worklist-{scheme}.jpg")
-            _open(page, f"{stack.url}/scans/{first['id']}")
-            page.locator("[data-testid=canvas][data-ready=true]").wait_for()
-            if scheme == "light":
-                _draw(page)
-            _picture(page, folder / f"reading-{scheme}.jpg")
-            page.context.close()
+        _look(browser, stack, folder)
+
+
+def _look(browser: Browser, stack: Stack, folder: Path) -> None:
+    """Fill a stack, and take all pictures of it."""
+    scans, contents = _fill(stack)
+    first = next((scan for scan in scans if _is_good_to_read(scan)), scans[0])
+    _write_answer(stack.predict(contents[scans.index(first)]))
+    for scheme in ("light", "dark"):
+        page = _signed_in(browser, stack, scheme)
+        _open(page, f"{stack.url}/")
+        page.get_by_test_id("row").nth(len(SCANS) - 1).wait_for()
+        _picture(page, folder / f"worklist-{scheme}.jpg")
+        _open(page, f"{stack.url}/scans/{first['id']}")
+        page.locator("[data-testid=canvas][data-ready=true]").wait_for()
+        if scheme == "light":
+            _draw(page)
+        _picture(page, folder / f"reading-{scheme}.jpg")
+        page.context.close()
 
 
 def _check(answer: requests.Response) -> None:
