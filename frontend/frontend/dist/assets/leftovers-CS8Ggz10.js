@@ -1,1 +1,0 @@
-import{a as e,r as t,s as n}from"./useVerdict-kP51wZmn.js";async function r(r,i){return await e(r,e=>t(i,e))+await n(r)}export{r as sendLeftovers};
