@@ -122,8 +122,8 @@ def test_a_missing_field_is_named(card_file: Path) -> None:
 
 
 def test_a_misspelt_field_is_named(card_file: Path) -> None:
-    with pytest.raises(CardError, match="temprature is not known"):  # codespell:ignore temprature
-        ModelCard.load(changed(card_file, "temprature", 1.0))  # codespell:ignore temprature
+    with pytest.raises(CardError, match="temprature is not known"):
+        ModelCard.load(changed(card_file, "temprature", 1.0))
 
 
 def test_a_file_that_is_no_card_is_refused(tmp_path: Path) -> None:
