@@ -53,6 +53,8 @@ LARGEST_BYTES = 200_000
 START_TIMEOUT_S = 900
 WAIT_MS = 60_000
 ANSWER = re.compile(r"(<!-- answer: [^>]* -->\n```json\n).*?(```\n)", re.DOTALL)
+LONGEST_LIST = 2
+"""Corners of an outline that the README shows."""
 LONG = 60
 """Texts above so many characters are pictures; the README shows how they begin."""
 
@@ -196,7 +198,8 @@ def _shortened(value: Any) -> Any:
     if isinstance(value, dict):
         return {key: _shortened(part) for key, part in value.items()}
     if isinstance(value, list):
-        return [_shortened(part) for part in value]
+        corners = len(value) > LONGEST_LIST and isinstance(value[0], list)
+        return [_shortened(part) for part in (value[:LONGEST_LIST] if corners else value)] + ["…"] * corners
     if isinstance(value, float):
         return round(value, 4)
     if isinstance(value, str) and len(value) > LONG and " " not in value:
