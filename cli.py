@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 ROOT = Path(__file__).resolve().parent
-OUR_PACKAGES = ("handlers", "imaging", "serving", "operations", "training", "benchmarks")
+OUR_PACKAGES = ("handlers", "imaging", "serving", "operations", "training", "benchmarks", "docs")
 FAILED = 2
 INTERRUPTED = 130
 
@@ -141,6 +141,12 @@ COMMANDS = {
         "add_sbom_arguments",
         "sbom",
     ),
+    "docs": Command(
+        "build the docs as a site; --serve shows it, --screenshots takes its pictures anew",
+        "docs.site.commands",
+        "add_docs_arguments",
+        "docs",
+    ),
     "deploy": Command(
         "prepare and check an installation in containers: deploy init|check",
         "operations.deploy.commands",
@@ -222,6 +228,7 @@ def _parser(chosen: str | None) -> argparse.ArgumentParser:
         subparser = commands.add_parser(name, help=text, description=text[0].upper() + text[1:] + ".")
         if name == chosen and command.declare:
             _load(command, command.declare)(subparser)
+            subparser.epilog = f"{subparser.epilog or ''} Retinote {_version()}.".strip()
     return parser
 
 
@@ -236,9 +243,7 @@ def _is_expected(error: Exception) -> bool:
 
 
 def _version() -> str:
-    import tomllib
-
-    return str(tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]["version"])
+    return str(importlib.import_module("operations.version").installed_version())
 
 
 if __name__ == "__main__":

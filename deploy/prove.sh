@@ -50,6 +50,7 @@ finish() {
 }
 trap finish EXIT
 
+# shellcheck disable=SC2086 # a command and its words
 up() { timeout "$START_TIMEOUT_S" $COMPOSE -p "$PROJECT" --env-file "$work/.env" up --detach "${services[@]}" >"$work/up.log" 2>&1; }
 
 wait_until_ready() {

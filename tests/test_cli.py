@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 import cli
+from operations.version import installed_version
 
 ROOT = Path(__file__).parents[1]
 
@@ -32,7 +33,7 @@ def test_no_command_shows_the_help() -> None:
 
 
 def test_version() -> None:
-    assert run("--version").stdout.startswith("retinote 0.")
+    assert run("--version").stdout == f"retinote {installed_version()}\n"
 
 
 @pytest.mark.parametrize("name", [name for name in cli.COMMANDS if name != "test"])
@@ -41,6 +42,7 @@ def test_every_command_has_a_help_of_its_own(name: str) -> None:
 
     assert shown.returncode == 0
     assert f"usage: ./retinote {name}" in shown.stdout
+    assert f"Retinote {installed_version()}." in " ".join(shown.stdout.split())
 
 
 @pytest.mark.parametrize("name", [name for name in cli.COMMANDS if name != "test"])

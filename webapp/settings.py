@@ -8,6 +8,7 @@ from urllib.parse import urlsplit, urlunsplit
 import django_stubs_ext
 from django.core.exceptions import ImproperlyConfigured
 
+from operations.version import installed_version
 from webapp.core import environment, logs
 
 # Lets classes of Django be written with their model, as the type checker wants it: `ModelAdmin[Scan]`.
@@ -211,7 +212,7 @@ SPECTACULAR_SETTINGS = {
     "TITLE": "Retinote",
     "DESCRIPTION": "Uploads of retinal OCT B-scans, their predictions, annotations and reviews. "
     "Research software: no answer is a diagnosis.",
-    "VERSION": "1.0.0",
+    "VERSION": installed_version(),
     "SERVE_INCLUDE_SCHEMA": False,
     "COMPONENT_SPLIT_REQUEST": True,
     "SCHEMA_PATH_PREFIX": "/api/v1",

@@ -10,12 +10,16 @@ ARG TORCH=cpu
 ARG TORCH_CPU_INDEX=https://download.pytorch.org/whl/cpu
 # 1 adds a C++ compiler, with which the network may be compiled for the machine. Without one OpenVINO runs it.
 ARG COMPILER=0
+# The compiler is Debian's of the day; nothing that is built with it leaves the machine.
+# hadolint ignore=DL3008
 RUN useradd --uid 10001 --user-group --no-create-home --shell /usr/sbin/nologin retinote \
  && install -d -o retinote -g retinote -m 0700 /app /app/var /run/retinote /run/retinote/key /run/retinote/calibration \
  && if [ "$COMPILER" = 1 ]; then \
       apt-get update -qq && apt-get install -y -qq --no-install-recommends g++ && rm -rf /var/lib/apt/lists/*; \
     fi
 COPY deploy/images/model-server.lock deploy/images/without_cuda.py /tmp/
+# The words of $(…) are packages, one each.
+# hadolint ignore=SC2046
 RUN python3 -m venv /opt/venv \
  && if [ "$TORCH" = cpu ]; then \
       /opt/venv/bin/pip install --no-cache-dir --no-deps --index-url "$TORCH_CPU_INDEX" \
@@ -34,6 +38,9 @@ COPY --chown=retinote:retinote serving serving
 COPY --chown=retinote:retinote operations operations
 RUN python3 -m compileall -q /app \
  && printf '#!/bin/sh\nexec python3 /app/cli.py "$@"\n' > /usr/local/bin/retinote && chmod 0755 /usr/local/bin/retinote
+LABEL org.opencontainers.image.title="Retinote: model server" \
+      org.opencontainers.image.version="0.2.0" \
+      org.opencontainers.image.licenses="Apache-2.0"
 USER 10001:10001
 EXPOSE 8080 8082
 STOPSIGNAL SIGTERM

@@ -27,6 +27,7 @@ COPY --from=packages /opt/venv /opt/venv
 ENV PATH=/opt/venv/bin:$PATH PYTHONPATH=/app PYTHONUNBUFFERED=1 PYTHONDONTWRITEBYTECODE=1 \
     DJANGO_SETTINGS_MODULE=webapp.settings RETINOTE_DATA_DIR=/app/var
 WORKDIR /app
+COPY --chown=retinote:retinote pyproject.toml ./
 COPY --chown=retinote:retinote handlers handlers
 COPY --chown=retinote:retinote imaging imaging
 COPY --chown=retinote:retinote serving serving
@@ -35,6 +36,9 @@ COPY --chown=retinote:retinote webapp webapp
 COPY --chown=retinote:retinote frontend/src/common/urgencies.json frontend/src/common/
 COPY --chown=retinote:retinote --from=page /page/dist frontend/dist
 RUN python3 -m compileall -q /app
+LABEL org.opencontainers.image.title="Retinote: web app" \
+      org.opencontainers.image.version="0.2.0" \
+      org.opencontainers.image.licenses="Apache-2.0"
 USER 10001:10001
 EXPOSE 8000
 STOPSIGNAL SIGTERM

@@ -11,6 +11,7 @@ from cyclonedx.schema._res import BOM_JSON_STRICT, CRYPTOGRAPHY_DEFS, JSF, SPDX_
 
 from handlers.card import ModelCard
 from operations.sbom import bill_of_materials
+from operations.version import installed_version
 from serving.errors import ServingError
 from serving.stores import ModelStores
 from tests.models import give_statistics, make_model
@@ -58,6 +59,7 @@ def test_it_is_valid(made: dict[str, Any]) -> None:
     )
 
     assert [error.message for error in validator.iter_errors(made)] == []
+    assert made["metadata"]["component"]["version"] == installed_version()
     assert not validator.is_valid({**made, "components": [{"name": "of no type"}]})
 
 

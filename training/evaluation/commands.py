@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from training.data.manifest import Scan
 
 URGENT = ("CNV", "DME", "MH")
-"""Labels whose patients must be seen soon (docs/decisions.md names the guidelines)."""
+"""Labels whose patients must be seen soon (webapp/recommendations/retina-oct.yaml names the guidelines)."""
 SPLITS = ("auto", "test", "val", "train", "all")
 
 

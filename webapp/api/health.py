@@ -10,6 +10,7 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_safe
 from pymongo.errors import PyMongoError
 
+from operations.version import installed_version
 from webapp.inference.model_server import model_client
 
 log = logging.getLogger(__name__)
@@ -18,8 +19,8 @@ log = logging.getLogger(__name__)
 @never_cache
 @require_safe
 def alive(request: HttpRequest) -> JsonResponse:
-    """200 as long as the process answers."""
-    return JsonResponse({"status": "ok"})
+    """200 as long as the process answers, with Retinote's version."""
+    return JsonResponse({"status": "ok", "version": installed_version()})
 
 
 @never_cache

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import tomllib
+
 import numpy as np
 import pytest
 
@@ -11,6 +13,7 @@ from training.simulator.optics import reflectivity
 from training.simulator.scans import draw_healthy, layers_in_mask
 from training.simulator.section import Grid, Layer, Section
 from training.simulator.signs import SIGNS
+from training.statistics.references import WORDS
 
 SICK = [label for label in LABELS if label != "NORMAL"]
 SIZE = (124, 128)
@@ -59,6 +62,11 @@ def test_a_lesion_is_where_the_scan_changed() -> None:
         change = np.abs(sick.images.astype(float) - well.images)
 
         assert change[sick.masks].mean() > 1.5 * change[~sick.masks].mean(), label
+
+
+def test_every_label_has_its_signs_and_words_for_people() -> None:
+    assert SIGNS.keys() == set(LABELS)
+    assert tomllib.loads(WORDS.read_text(encoding="utf-8")).keys() == set(LABELS)
 
 
 def test_unknown_label_is_refused() -> None:

@@ -16,6 +16,7 @@ from pymongo.errors import OperationFailure, ServerSelectionTimeoutError
 from rest_framework.response import Response
 from rest_framework.test import APIClient
 
+from operations.version import installed_version
 from tests.services import ModelServer, free_ports
 from tests.webapp.conftest import Clients
 from webapp.accounts.models import User
@@ -63,6 +64,10 @@ def test_every_call_is_described_with_ids_as_text(schema: dict[str, Any], method
     for parameter in call.get("parameters", []):
         if parameter["in"] == "path":
             assert parameter["schema"] == {"type": "string"}
+
+
+def test_the_description_says_which_version_it_is_of(schema: dict[str, Any]) -> None:
+    assert schema["info"]["version"].partition(" ")[0] == installed_version()
 
 
 def test_every_call_says_what_an_error_looks_like(schema: dict[str, Any]) -> None:
@@ -246,7 +251,7 @@ def test_the_callers_request_id_comes_back_and_nonsense_is_replaced(clinician: U
 
 
 def test_ready_tells_what_is_missing(predicting: ModelServer, settings: Any, db: None) -> None:
-    assert Client().get("/healthz/").json() == {"status": "ok"}
+    assert Client().get("/healthz/").json() == {"status": "ok", "version": installed_version()}
     assert Client().get("/readyz/").json()["status"] == "ok"
     settings.MODEL_URL = "http://127.0.0.1:9"
     degraded = Client().get("/readyz/")
