@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -15,8 +15,10 @@ from safetensors import numpy as safetensors_of_numpy
 from safetensors.torch import save
 
 from handlers.card import CARD_NAME, InputSpec, ModelCard
+from handlers.card_findings import FINDINGS_NAME, FindingsFacts
 from handlers.card_statistics import BOTH, MAHALANOBIS, NEIGHBOURS, STATISTICS_NAME, SetFacts, StatisticsFacts
-from handlers.network import WEIGHTS_NAME, build_network
+from handlers.findings import FindingsDecoder
+from handlers.network import WEIGHTS_NAME, build_network, stage_channels
 from handlers.statistics import home_of, mahalanobis, neighbours, rank, unit
 
 LABELS = ("AMD", "CNV", "DME", "DRUSEN", "MH", "NORMAL")
@@ -99,6 +101,39 @@ def give_statistics(
     )
     replace(card, statistics=facts, **card_changes).save(folder / CARD_NAME)
     return facts
+
+
+def give_findings(
+    folder: Path,
+    kinds: Sequence[str] = ("fluid_within", "material"),
+    tensors: Mapping[str, torch.Tensor] | None = None,
+    threshold: float = 0.4,
+    least_share: float = 0.002,
+    **facts: Any,
+) -> FindingsFacts:
+    """Give the model in `folder` a decoder of findings with these tensors, else random ones, always the same.
+
+    `facts` are other fields of the card's part about it.
+    """
+    card = ModelCard.load(folder / CARD_NAME)
+    if tensors is None:
+        with torch.device("meta"):
+            channels = stage_channels(build_network(card.architecture, 2))
+        with torch.random.fork_rng():
+            torch.manual_seed(0)
+            tensors = FindingsDecoder(channels, len(kinds) + 1).state_dict()
+    content = save({name: values.contiguous() for name, values in tensors.items()})
+    (folder / FINDINGS_NAME).write_bytes(content)
+    made = FindingsFacts(
+        sha256=hashlib.sha256(content).hexdigest(),
+        kinds=tuple(kinds),
+        temperature=1.0,
+        thresholds=dict.fromkeys(kinds, threshold),
+        least_share=least_share,
+    )
+    made = replace(made, **facts)
+    replace(card, findings=made).save(folder / CARD_NAME)
+    return made
 
 
 def statistics_tensors(home: npt.NDArray[np.float32], method: str) -> dict[str, npt.NDArray[Any]]:

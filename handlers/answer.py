@@ -55,6 +55,30 @@ class Explanation(TypedDict):
     overlay: NotRequired[str]
 
 
+class FindingRegion(TypedDict):
+    """Where something was found: `box` is [x, y, width, height] in pixels of the uploaded image.
+
+    `share` is the region's part of the picture's area, `confidence` its mean probability; both are 0 to 1.
+    """
+
+    finding: str
+    box: list[int]
+    share: float
+    confidence: float
+
+
+class Findings(TypedDict):
+    """What the model sees where, beside its label.
+
+    `map` is a small 8-bit grey PNG, base64: over the whole picture, rows and columns of positions, each 0 or the number
+    of one of `kinds`, counted from 1. `regions` are up to 20, the largest first.
+    """
+
+    kinds: list[str]
+    map: str
+    regions: list[FindingRegion]
+
+
 class ImageFacts(TypedDict):
     """The image as it was read (after turning it upright), and the sha256 of its file."""
 
@@ -103,9 +127,13 @@ class _Answer(Limits):
 
 
 class Answer(_Answer, total=False):
-    """The answer to a prediction; `gradcam` is left out when it was not asked for."""
+    """The answer to a prediction; `gradcam` and `findings` are left out when they were not asked for.
+
+    `findings` is null for models without a map of them.
+    """
 
     gradcam: Explanation
+    findings: Findings | None
 
 
 class ExplanationAnswer(TypedDict):

@@ -19,16 +19,17 @@ from handlers.checks import STRICT, Count, OneOf, Share, must_be, read_json
 
 ANSWERED, UNDECIDED, NOT_ANSWERED = "answered", "undecided", "not_answered"
 STATES = (ANSWERED, UNDECIDED, NOT_ANSWERED)
-UNFAMILIAR, NO_LABEL, ONE_LABEL, ONE_GROUP, SEVERAL_LABELS, TOO_MANY, NO_STATISTICS = (
+UNFAMILIAR, NO_LABEL, ONE_LABEL, ONE_GROUP, SEVERAL_LABELS, TOO_MANY, FINDINGS_CONTRADICT, NO_STATISTICS = (
     "unfamiliar",
     "no_label",
     "one_label",
     "one_group",
     "several",
     "too_many",
+    "findings_contradict",
     "no_statistics",
 )
-REASONS = (UNFAMILIAR, NO_LABEL, ONE_LABEL, ONE_GROUP, SEVERAL_LABELS, TOO_MANY)
+REASONS = (UNFAMILIAR, NO_LABEL, ONE_LABEL, ONE_GROUP, SEVERAL_LABELS, TOO_MANY, FINDINGS_CONTRADICT)
 """What a rule may give as the reason: codes for which there are words for people. NO_STATISTICS is no rule's."""
 EMPTY, ONE, GROUP, SEVERAL = "empty", "one", "group", "several"
 SETS = (EMPTY, ONE, GROUP, SEVERAL)
@@ -45,6 +46,7 @@ class When(TypedDict, total=False):
     confidence_from: Share
     confidence_below: Share
     acceptable: bool
+    contradicted: bool
 
 
 @checked_dataclass(frozen=True, config=STRICT)
@@ -74,7 +76,8 @@ class Situation:
     """What rules look at.
 
     `labels` are those that can't be ruled out, most probable first; `first` is the most probable of all, `confidence`
-    its probability (0 to 1); `known` and `acceptable` are None where nobody can say.
+    its probability (0 to 1). `contradicted` says whether something was found that doesn't go with it. That, `known` and
+    `acceptable` are None where nobody can say.
     """
 
     labels: Sequence[str]
@@ -83,6 +86,7 @@ class Situation:
     known: bool | None
     acceptable: bool | None
     groups: Mapping[str, Sequence[str]]
+    contradicted: bool | None = None
 
     @property
     def kind(self) -> str:
@@ -117,8 +121,9 @@ CONDITIONS: dict[str, Callable[[Any, Situation], bool]] = {
     "confidence_from": lambda value, situation: situation.confidence >= value,
     "confidence_below": lambda value, situation: situation.confidence < value,
     "acceptable": lambda value, situation: situation.acceptable is value,
+    "contradicted": lambda value, situation: situation.contradicted is value,
 }
-"""When the words of `when` hold. `known` and `acceptable` hold for neither value where nobody can say."""
+"""When the words of `when` hold. `known`, `acceptable` and `contradicted` hold for neither value where nobody can say."""
 
 
 def rules_from(text: str, whole: str = "rules") -> tuple[Rule, ...]:
@@ -152,13 +157,14 @@ def judge(
     acceptable: bool | None,
     groups: Mapping[str, Sequence[str]],
     rules: Sequence[Rule],
+    contradicted: bool | None = None,
 ) -> tuple[list[str], Decision]:
     """The prediction set of an answer whose most probable label is `first`, and how far the answer goes.
 
     `first` is told, because rounded probabilities may no longer say which label it is.
     """
     labels = prediction_set(probabilities, least)
-    situation = Situation(labels, first, probabilities[first], known, acceptable, groups)
+    situation = Situation(labels, first, probabilities[first], known, acceptable, groups, contradicted)
     return labels, decide(situation, rules)
 
 

@@ -12,6 +12,7 @@ from pydantic import AfterValidator, Field, TypeAdapter, WithJsonSchema, model_v
 from pydantic.dataclasses import dataclass
 
 from handlers.answering import Rules
+from handlers.card_findings import FindingsFacts
 from handlers.card_statistics import StatisticsFacts, check_known
 from handlers.checks import (
     STRICT,
@@ -36,7 +37,7 @@ NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,79}")
 """What names a model or a version: it is a folder, a part of files' names and of addresses."""
 LABEL = re.compile(r"[^\W_]([\w .+()-]{0,78}[\w+()-])?")
 """What a label may be: it becomes a folder and the cell of a table. Letters are those of any script."""
-LATER_FIELDS = ("groups", "rules", "statistics")
+LATER_FIELDS = ("groups", "rules", "statistics", "findings")
 """Fields that cards of models made before them lack."""
 
 
@@ -113,6 +114,8 @@ class ModelCard:
     """What decides how far an answer goes; none: those of `answering.default_rules`."""
     statistics: StatisticsFacts | None = None
     """What is known of the scans that it learnt from; None: nothing, so that it can't say whether it knows a scan."""
+    findings: FindingsFacts | None = None
+    """What it can find where in a scan, beside its label; None: it has no map of findings."""
 
     @classmethod
     def load(cls, path: Path) -> ModelCard:
@@ -147,6 +150,8 @@ class ModelCard:
                     )
         if self.statistics:
             self.statistics.check_labels(self.labels)
+        if self.findings:
+            self.findings.check_labels(self.labels)
         return self
 
     def to_dict(self) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""Composes the answer to one request from what its stages gave: figures, limits, facts of the image, drawn heat map."""
+"""Composes the answer to one request from what its stages gave: figures, limits, facts, findings, drawn heat map."""
 
 from __future__ import annotations
 
@@ -10,10 +10,11 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
-from handlers import heatmap
+from handlers import findings_map, heatmap
 from handlers.answer import (
     Answer,
     Explanation,
+    Findings,
     ImageFacts,
     Prediction,
     Timing,
@@ -47,6 +48,7 @@ class Predicted:
     """A request with its probabilities (labels,) and, if wanted, the label explained and its map.
 
     `likeness` is None for models without statistics; `profile` is the local one by which all of a batch was answered.
+    `seen` are the probabilities (1 + kinds, rows, columns) of what a decoder finds, None for models without one.
     """
 
     loaded: Loaded
@@ -54,19 +56,36 @@ class Predicted:
     likeness: Likeness | None
     profile: Profile | None
     explained: tuple[str, npt.NDArray[np.float32]] | None
+    seen: npt.NDArray[np.float32] | None
     forward_ms: float
     explain_ms: float
 
 
-def image_facts(item: Predicted) -> tuple[Quality, ImageFacts] | None:
-    """What the answer says of the image itself; nothing where only the explanation was asked for."""
+@dataclass(frozen=True)
+class Facts:
+    """What the answer says of the image itself, and what was found in it (None: the model can't tell)."""
+
+    quality: Quality
+    image: ImageFacts
+    findings: Findings | None
+
+
+def facts_of(card: ModelCard, item: Predicted) -> Facts | None:
+    """What is told beside the label; nothing where only the explanation was asked for."""
     request, picture = item.loaded.request, item.loaded.picture
     if request.explanation_only and item.explained:
         return None
-    return quality(picture.pixels), ImageFacts(
-        width=picture.width,
-        height=picture.height,
-        sha256=hashlib.sha256(request.content).hexdigest(),
+    found = None
+    if card.findings and item.seen is not None:
+        found = findings_map.findings(item.seen, card.findings, picture.width, picture.height)
+    return Facts(
+        quality(picture.pixels),
+        ImageFacts(
+            width=picture.width,
+            height=picture.height,
+            sha256=hashlib.sha256(request.content).hexdigest(),
+        ),
+        found,
     )
 
 
@@ -91,7 +110,7 @@ def explanation(item: Predicted) -> Explanation | None:
 def answer(
     card: ModelCard,
     item: Predicted,
-    facts: tuple[Quality, ImageFacts],
+    facts: Facts,
     gradcam: Explanation | None,
     encode_s: float,
 ) -> Answer:
@@ -101,17 +120,20 @@ def answer(
         for label, score in zip(card.labels, item.scores, strict=True)
     }
     first = card.labels[int(item.scores.argmax())]
-    judged, image = facts
+    contradicted = None
+    if card.findings and facts.findings:
+        # Judged whether the caller wants to see them or not: an option changes no answer.
+        contradicted = findings_map.contradicts(card.findings, first, facts.findings["regions"])
     composed = Answer(
         model=model_facts(card),
         prediction=Prediction(label=first, confidence=probabilities[first]),
         probabilities=probabilities,
-        **limits(  # type: ignore[typeddict-item]  # gradcam is added below, where there is one
-            card, item.likeness, item.profile, probabilities, first, judged["acceptable"]
+        **limits(  # type: ignore[typeddict-item]  # the others are added below, where they are wanted
+            card, item.likeness, item.profile, probabilities, first, facts.quality["acceptable"], contradicted
         ),
         caveats=caveats(card, first, probabilities),
-        quality=judged,
-        image=image,
+        quality=facts.quality,
+        image=facts.image,
         timing_ms=Timing(
             decode=item.loaded.decode_ms,
             forward=item.forward_ms,
@@ -121,4 +143,6 @@ def answer(
     )
     if gradcam:
         composed["gradcam"] = gradcam
+    if item.loaded.request.options.findings:
+        composed["findings"] = facts.findings
     return composed

@@ -9,7 +9,7 @@ import numpy as np
 import torch
 
 from handlers.answer import Limits
-from handlers.answering import ANSWERED, NO_STATISTICS, judge
+from handlers.answering import ANSWERED, NO_STATISTICS, Decision, Situation, decide, judge
 from handlers.card import ModelCard
 from handlers.local_calibration import Profile
 from handlers.statistics import Statistics
@@ -43,20 +43,25 @@ def limits(
     probabilities: Mapping[str, float],
     first: str,
     acceptable: bool,
+    contradicted: bool | None = None,
 ) -> Limits:
     """How far an answer goes, whose most probable label is `first`; `acceptable` is what the image's quality is.
 
+    `contradicted` says whether the model found something that doesn't go with that label, None where it can't. Of a model
+    without statistics that alone is looked at.
     `likeness` is None for models without statistics. What the installation's own profile has takes the card's place.
     """
     calibration = profile.name if profile else None
     facts = card.statistics
     if facts is None or likeness is None:
+        situation = Situation([first], first, probabilities[first], None, acceptable, card.groups, contradicted)
+        decision = decide(situation, card.rules) if contradicted else Decision(ANSWERED, NO_STATISTICS)
         return Limits(
             familiarity=None,
             known=None,
             prediction_set=None,
-            state=ANSWERED,
-            because=NO_STATISTICS,
+            state=decision.state,
+            because=decision.because if decision.state != ANSWERED else NO_STATISTICS,
             group=None,
             nearest=[],
             calibration=calibration,
@@ -74,6 +79,7 @@ def limits(
         acceptable=acceptable,
         groups=card.groups,
         rules=card.rules,
+        contradicted=contradicted,
     )
     return Limits(
         familiarity=likeness.familiarity,

@@ -14,7 +14,9 @@ from torch import nn
 
 from handlers import networks_of_timm as timm
 from handlers.card import CARD_NAME, ModelCard
+from handlers.card_findings import FINDINGS_NAME
 from handlers.card_statistics import STATISTICS_NAME
+from handlers.findings import FindingsDecoder
 from handlers.statistics import Statistics, StatisticsError
 
 WEIGHTS_NAME = "weights.safetensors"
@@ -42,7 +44,7 @@ def load_network(folder: Path) -> tuple[ModelCard, nn.Module]:
     """
     card, weights = _read(folder)
     network = build_network(card.architecture, len(card.labels))
-    _refuse_others(folder, card, network, weights)
+    _refuse_others(folder / WEIGHTS_NAME, _whose(card), network, weights)
     network.load_state_dict({name: _widened(values) for name, values in weights.items()})
     return card, network.eval()
 
@@ -64,6 +66,39 @@ def load_statistics(folder: Path, card: ModelCard, network: nn.Module) -> Statis
     return statistics
 
 
+def load_decoder(folder: Path, card: ModelCard, network: nn.Module) -> FindingsDecoder | None:
+    """The decoder of findings of the model in `folder`, float32; None when its card promises no map of findings.
+
+    Raises NetworkError when the file is missing, not the one of the card, or doesn't fit the network.
+    """
+    if card.findings is None:
+        return None
+    file = folder / FINDINGS_NAME
+    if not is_staged(network):
+        raise NetworkError(
+            f"{file}: {card.architecture} can't have a map of findings, as it has no stem and stages whose feature maps "
+            "could be read; a ConvNeXt has"
+        )
+    kinds = card.findings.kinds
+    decoder = FindingsDecoder(stage_channels(network), len(kinds) + 1)
+    tensors = _tensors(file, card.findings.sha256, "findings")
+    _refuse_others(
+        file, f"{card.architecture} and {len(kinds)} kinds of finding", decoder, tensors, "tensors"
+    )
+    decoder.load_state_dict({name: _widened(values) for name, values in tensors.items()})
+    return decoder.eval()
+
+
+def is_staged(network: nn.Module) -> bool:
+    """Whether its features are just stem, stages and norm_pre, as those of timm's ConvNeXt are."""
+    return all(isinstance(getattr(network, part, None), nn.Module) for part in ("stem", "stages", "norm_pre"))
+
+
+def stage_channels(network: nn.Module) -> list[int]:
+    """How many channels the feature map of each stage of a staged network has, finest first."""
+    return [int(stage["num_chs"]) for stage in network.feature_info]  # type: ignore[union-attr]
+
+
 def pooled_channels(network: nn.Module) -> int | None:
     """How many values the one layer takes that gives the logits; None for networks without such a layer."""
     layer = classifier(network)
@@ -78,50 +113,60 @@ def classifier(network: nn.Module) -> nn.Linear | nn.Conv2d | None:
 
 
 def refuse_misfit(folder: Path) -> None:
-    """Raise CardError or NetworkError as `load_network` and `load_statistics` do, without making a network.
+    """Raise CardError or NetworkError as `load_network` and its neighbours do, without making a network.
 
     A card may name a huge one.
     """
     card, weights = _read(folder)
     with torch.device("meta"):
         network = build_network(card.architecture, len(card.labels))
-    _refuse_others(folder, card, network, weights)
+    _refuse_others(folder / WEIGHTS_NAME, _whose(card), network, weights)
     load_statistics(folder, card, network)
+    load_decoder(folder, card, network)
 
 
 def _read(folder: Path) -> tuple[ModelCard, dict[str, torch.Tensor]]:
     """The card, and the weights that it names, as they are stored."""
     card = ModelCard.load(folder / CARD_NAME)
-    file = folder / WEIGHTS_NAME
+    return card, _tensors(folder / WEIGHTS_NAME, card.weights_sha256, "weights")
+
+
+def _tensors(file: Path, sha256: str, what: str) -> dict[str, torch.Tensor]:
+    """The tensors in a file, as they are stored. Raises NetworkError when it is not the one with that hash."""
     try:
         content = file.read_bytes()
     except OSError as error:
-        raise NetworkError(f"{file}: the weights can't be read ({error.strerror})") from error
-    if hashlib.sha256(content).hexdigest() != card.weights_sha256:
-        raise NetworkError(f"{file}: not the weights that {CARD_NAME} beside it names (sha256 differs)")
+        raise NetworkError(
+            f"{file}: the {what} that {CARD_NAME} beside it promises can't be read ({error.strerror})"
+        ) from error
+    if hashlib.sha256(content).hexdigest() != sha256:
+        raise NetworkError(f"{file}: not the {what} that {CARD_NAME} beside it names (sha256 differs)")
     try:
-        return card, load(content)
+        return load(content)
     except SafetensorError as error:
-        raise NetworkError(f"{file}: the weights are no whole safetensors file ({error})") from error
+        raise NetworkError(f"{file}: the {what} are no whole safetensors file ({error})") from error
+
+
+def _whose(card: ModelCard) -> str:
+    return f"{card.architecture} with {len(card.labels)} labels"
 
 
 def _refuse_others(
-    folder: Path, card: ModelCard, network: nn.Module, weights: Mapping[str, torch.Tensor]
+    file: Path, whose: str, network: nn.Module, given: Mapping[str, torch.Tensor], what: str = "weights"
 ) -> None:
-    """Raise NetworkError, naming the first of them, when weights are missing, too many, or of another shape."""
+    """Raise NetworkError, naming the first of them, when tensors are missing, too many, or of another shape."""
     known = network.state_dict()
     differing = [
         f"{name} is missing"
-        if name not in weights
-        else f"{name} is {list(weights[name].shape)} and should be {list(values.shape)}"
+        if name not in given
+        else f"{name} is {list(given[name].shape)} and should be {list(values.shape)}"
         for name, values in known.items()
-        if name not in weights or weights[name].shape != values.shape
+        if name not in given or given[name].shape != values.shape
     ]
-    differing += [f"{name} is not of this network" for name in weights if name not in known]
+    differing += [f"{name} is not of this network" for name in given if name not in known]
     if differing:
         raise NetworkError(
-            f"{folder / WEIGHTS_NAME}: the weights don't fit {card.architecture} with {len(card.labels)} labels "
-            f"({differing[0]}; {len(differing)} such tensors of {len(known)})"
+            f"{file}: the {what} don't fit {whose} ({differing[0]}; {len(differing)} such tensors of {len(known)})"
         )
 
 

@@ -17,18 +17,19 @@ import numpy.typing as npt
 import torch
 
 from handlers import composing
-from handlers.answer import Answer, Explanation, ExplanationAnswer, ImageFacts, model_facts
+from handlers.answer import Answer, Explanation, ExplanationAnswer, model_facts
 from handlers.card import ModelCard
-from handlers.composing import TIMING_DIGITS, Loaded, Predicted
+from handlers.card_findings import FINDINGS_NAME, FindingsFacts
+from handlers.composing import TIMING_DIGITS, Facts, Loaded, Predicted
 from handlers.engines.choice import load_engine
 from handlers.engines.eager import AutogradEngine
-from handlers.engines.engine import Engine
+from handlers.engines.engine import Engine, Forward
 from handlers.engines.settings import EngineSettings
 from handlers.errors import UnexpectedError
 from handlers.gradcam import AutogradGradCam, Explainer, HeadGradCam
 from handlers.limits import Likeness, likenesses
 from handlers.local_calibration import LocalCalibration
-from handlers.network import load_network, load_statistics
+from handlers.network import NetworkError, load_decoder, load_network, load_statistics
 from handlers.preprocessing import to_square
 from handlers.request import Request
 from handlers.statistics import Statistics
@@ -36,7 +37,6 @@ from handlers.turns import Turns, is_large
 from imaging.decoding import Examined, examine
 from imaging.errors import Busy, CodedError
 from imaging.pixels import Picture
-from imaging.quality import Quality
 
 logger = logging.getLogger(__name__)
 
@@ -101,14 +101,20 @@ class Predictor:
         device = device or torch.device("cpu")
         card, network = load_network(folder)
         statistics = load_statistics(folder, card, network)
+        decoder = load_decoder(folder, card, network)
         calibration = LocalCalibration.from_environment(card)
         if not HeadGradCam.fits(network):
+            if decoder is not None:
+                raise NetworkError(
+                    f"{folder / FINDINGS_NAME}: {card.architecture} can't have a map of findings, as its heat maps need "
+                    "gradients and its stages' feature maps are not kept"
+                )
             slow = AutogradGradCam(network.to(device))
             return cls(card, AutogradEngine(slow, card.input, device), slow, statistics, calibration)
         settings = settings or EngineSettings.from_environment()
         # Copied, because the rest of the network is not needed where another engine has compiled its own.
         head = HeadGradCam(copy.deepcopy(network.get_submodule("head")).to(device))
-        engine = load_engine(folder, card, network, device, settings)
+        engine = load_engine(folder, card, network, device, settings, decoder)
         return cls(card, engine, head, statistics, calibration)
 
     def answer(self, requests: Sequence[Request]) -> list[Outcome]:
@@ -162,6 +168,7 @@ class Predictor:
         alike: Sequence[Likeness | None] = [None] * len(items)
         if self.statistics and forward.pooled is not None:
             alike = likenesses(self.statistics, forward.pooled)
+        seen = _seen(self.card.findings, forward)
         forward_ms = _since(started)
 
         started = time.perf_counter()
@@ -175,7 +182,14 @@ class Predictor:
         explain_ms = _since(started)
         return [
             Predicted(
-                item, scores[index], alike[index], profile, explained.get(index), forward_ms, explain_ms
+                item,
+                scores[index],
+                alike[index],
+                profile,
+                explained.get(index),
+                None if seen is None else seen[index],
+                forward_ms,
+                explain_ms,
             )
             for index, item in enumerate(items)
         ]
@@ -189,7 +203,7 @@ class Predictor:
         """Answers from figures and maps. Judging and drawing are separate jobs: even one request keeps two cores busy."""
         jobs: list[Callable[[], object]] = []
         for item in items:
-            jobs.append(partial(composing.image_facts, item))
+            jobs.append(partial(composing.facts_of, self.card, item))
             jobs.append(partial(composing.explanation, item))
         done = self._each(_timed, jobs)
         return [
@@ -200,7 +214,7 @@ class Predictor:
     def _answer(
         self,
         item: Predicted,
-        facts: _Timed[tuple[Quality, ImageFacts] | None] | CodedError,
+        facts: _Timed[Facts | None] | CodedError,
         explanation: _Timed[Explanation | None] | CodedError,
     ) -> Outcome:
         if isinstance(facts, CodedError):
@@ -209,7 +223,7 @@ class Predictor:
             return explanation
         gradcam = explanation.made
         if facts.made is None:
-            assert gradcam is not None  # see composing.image_facts
+            assert gradcam is not None  # see composing.facts_of
             return ExplanationAnswer(model=model_facts(self.card), gradcam=gradcam)
         if not np.isfinite(item.scores).all():
             return UnexpectedError("The model has no finite probabilities for this image.")
@@ -235,6 +249,13 @@ def _look(request: Request) -> _Looked:
     started = time.perf_counter()
     examined = examine(request.content, request.declared_type)
     return _Looked(request, examined, _since(started))
+
+
+def _seen(facts: FindingsFacts | None, forward: Forward) -> Scores | None:
+    """The probabilities (scans, 1 + kinds, rows, columns) of what is found where; None without a map of findings."""
+    if facts is None or forward.findings is None:
+        return None
+    return (forward.findings / facts.temperature).softmax(1).cpu().numpy()
 
 
 def _timed(job: Callable[[], Done]) -> _Timed[Done]:

@@ -18,12 +18,13 @@ from imaging.overlay import MEDIA_TYPES
 
 IMAGE_FIELDS = ("body", "data", "image")
 """Where the image lies: the raw body; gRPC and forms by TorchServe's habit; JSON and forms."""
-OPTIONS = ("explain", "label", "overlay_format", "overlay")
+OPTIONS = ("explain", "label", "overlay_format", "overlay", "findings")
 HEADERS = {
     "x-explain": "explain",
     "x-label": "label",
     "x-overlay-format": "overlay_format",
     "x-overlay": "overlay",
+    "x-findings": "findings",
 }
 """TorchServe drops the query of /predictions and /explanations, so that raw bodies bring options as headers."""
 ROUTING = ("model_name", "model_version")
@@ -43,12 +44,14 @@ TRUE = "True"
 
 @dataclass(frozen=True)
 class Options:
-    """What is wanted: an explanation or not, of which label (None: the most probable), drawn or not, in which format."""
+    """What is wanted: an explanation or not, of which label (None: the most probable), drawn or not, in which format;
+    and whether what is found is told, by models that can."""
 
     explain: bool = True
     label: str | None = None
     overlay_format: str = "png"
     overlay: bool = True
+    findings: bool = True
 
 
 @dataclass(frozen=True)
@@ -228,6 +231,7 @@ def _options(given: Mapping[str, Any], labels: Sequence[str]) -> Options:
     return Options(
         explain=_boolean("explain", given),
         overlay=_boolean("overlay", given),
+        findings=_boolean("findings", given),
         label=None if label is None else _one_of("label", label, labels),
         overlay_format=_one_of("overlay_format", overlay_format or "png", tuple(MEDIA_TYPES)),
     )

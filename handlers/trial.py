@@ -11,7 +11,7 @@ from pathlib import Path
 import torch
 from torch import nn
 
-from handlers.card import CardError
+from handlers.card import CardError, ModelCard
 from handlers.engines.engine import Forward
 from handlers.engines.settings import EAGER, EngineSettings
 from handlers.loading import one_line
@@ -46,6 +46,7 @@ def try_out(predictor: Predictor) -> None:
         if not torch.isfinite(forward.logits).all():
             raise TrialError("the network gives probabilities that are no numbers (NaN or infinite)")
         _check_pooled(predictor, forward)
+        _check_findings(card, forward)
         maps = torch.from_numpy(predictor.explainer.explain(forward, range(COUNT), [0, 1]))
     except (RuntimeError, ValueError, AssertionError, TypeError) as error:
         raise TrialError(
@@ -73,6 +74,21 @@ def _check_pooled(predictor: Predictor, forward: Forward) -> None:
         )
     if not torch.isfinite(pooled).all():
         raise TrialError("the network gives pooled features that are no numbers (NaN or infinite)")
+
+
+def _check_findings(card: ModelCard, forward: Forward) -> None:
+    """Raise TrialError when the card promises a map of findings, and what the network gives is none."""
+    if card.findings is None:
+        return
+    channels, found = len(card.findings.kinds) + 1, forward.findings
+    if found is None or found.ndim != 4 or tuple(found.shape[:2]) != (COUNT, channels):
+        shape = "none" if found is None else f"one of the shape {tuple(found.shape)}"
+        raise TrialError(
+            f"for {COUNT} scans and {channels - 1} kinds the map of findings needs {channels} channels, and the network "
+            f"gives {shape}"
+        )
+    if not torch.isfinite(found).all():
+        raise TrialError("the map of findings holds values that are no numbers (NaN or infinite)")
 
 
 def _smooth_noise(side: int) -> torch.Tensor:

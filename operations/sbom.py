@@ -15,13 +15,12 @@ from pathlib import Path
 from typing import Any
 
 from handlers.card import ModelCard
-from handlers.card_statistics import StatisticsFacts
 from operations import page
 from operations.errors import OperationsError
 from operations.stack.folder import DataFolder
 from operations.stack.options import add_data_option, stores_of
 from operations.version import installed_version
-from serving.archive import STATISTICS, checked_card
+from serving.archive import WEIGHTS, checked_card, described_files
 from serving.stores import ModelStores
 
 SPECIFICATION = "1.6"
@@ -135,6 +134,7 @@ def _cards(stores: ModelStores) -> Iterable[ModelCard]:
 def _model(card: ModelCard) -> Json:
     """A model as a component: its files' hashes, where its data come from under which licence, and its limits."""
     ref = f"model:{card.name}@{card.version}"
+    others = {file: sha256 for file, sha256 in described_files(card).items() if file != WEIGHTS}
     return {
         "type": "machine-learning-model",
         "bom-ref": ref,
@@ -142,7 +142,7 @@ def _model(card: ModelCard) -> Json:
         "version": card.version,
         "description": f"{card.architecture}, labels {', '.join(card.labels)}. Research software.",
         "hashes": [_sha256(card.weights_sha256)],
-        **({"components": [_statistics(ref, card.statistics)]} if card.statistics else {}),
+        **({"components": [_data(ref, *other) for other in others.items()]} if others else {}),
         "modelCard": {
             "modelParameters": {
                 "approach": {"type": "supervised"},
@@ -155,13 +155,9 @@ def _model(card: ModelCard) -> Json:
     }
 
 
-def _statistics(ref: str, statistics: StatisticsFacts) -> Json:
-    return {
-        "type": "data",
-        "bom-ref": f"{ref}/{STATISTICS}",
-        "name": STATISTICS,
-        "hashes": [_sha256(statistics.sha256)],
-    }
+def _data(ref: str, file: str, sha256: str) -> Json:
+    """A file beside a model's weights."""
+    return {"type": "data", "bom-ref": f"{ref}/{file}", "name": file, "hashes": [_sha256(sha256)]}
 
 
 def _sha256(content: str) -> Json:

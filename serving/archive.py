@@ -16,6 +16,7 @@ from zipfile import BadZipFile, ZipFile
 import yaml
 
 from handlers.card import CARD_NAME, NAME, CardError, ModelCard
+from handlers.card_findings import FINDINGS_NAME
 from handlers.card_statistics import STATISTICS_NAME
 from serving.errors import ServingError
 from serving.torchserve import RESPONSE_TIMEOUT_S, STARTUP_TIMEOUT_S
@@ -26,8 +27,8 @@ PACKAGES = ("handlers", "imaging")
 ENTRY = "torchserve_handler.py"
 CARD = CARD_NAME
 WEIGHTS = "weights.safetensors"
-STATISTICS = STATISTICS_NAME
-"""Only where the card promises it."""
+STATISTICS, FINDINGS = STATISTICS_NAME, FINDINGS_NAME
+"""Only where the card promises them."""
 MANIFEST = "MAR-INF/MANIFEST.json"
 CONFIG = "model-config.yaml"
 
@@ -107,7 +108,7 @@ def checked_version(store: Path, name: str, version: str) -> ModelCard:
     """The card of a version in a store.
 
     Raises ServingError when the name can't be one, a file is missing, the card is for another model or version, or the
-    weights or the statistics are not those of the card.
+    weights, the statistics or the findings are not those of the card.
     """
     for part in (name, version):
         if not NAME.fullmatch(part):
@@ -152,8 +153,9 @@ def checked_card(source: Path) -> ModelCard:
 
 def described_files(card: ModelCard) -> dict[str, str]:
     """The files beside a card, by name, with the sha256 that it says they have."""
-    statistics = {STATISTICS: card.statistics.sha256} if card.statistics else {}
-    return {WEIGHTS: card.weights_sha256, **statistics}
+    promised = {STATISTICS: card.statistics, FINDINGS: card.findings}
+    others = {name: facts.sha256 for name, facts in promised.items() if facts}
+    return {WEIGHTS: card.weights_sha256, **others}
 
 
 def _inputs(source: Path) -> Iterable[tuple[Path, str]]:

@@ -18,7 +18,7 @@ def import_model(source: Path, store: Path, first: ModelStores) -> ModelCard:
 
     `source` is a folder with card and weights, such as `train` writes, or a TorchServe archive (.mar). The code in an
     archive is left out: what is served is packed anew with the handler of this installation. `first` are the stores
-    that are looked into before `store`. Raises ServingError when weights or statistics are not those of the card, when
+    that are looked into before `store`. Raises ServingError when a file is not the one of the card, when
     a trial gets no answer, or when one of the stores has another model of this name and version.
     """
     store.mkdir(mode=0o700, parents=True, exist_ok=True)

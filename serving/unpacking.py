@@ -13,11 +13,12 @@ from collections.abc import Mapping
 from pathlib import Path
 from zipfile import ZIP_DEFLATED, ZIP_STORED, BadZipFile, ZipFile, ZipInfo
 
-from serving.archive import CARD, STATISTICS, WEIGHTS
+from serving.archive import CARD, FINDINGS, STATISTICS, WEIGHTS
 from serving.errors import ServingError
 
-MAX_BYTES = {CARD: 2**20, WEIGHTS: 2**31, STATISTICS: 2**26}
-"""The weights of the largest networks of timm that a machine here trains are below 1 GiB; statistics take some MiB."""
+MAX_BYTES = {CARD: 2**20, WEIGHTS: 2**31, STATISTICS: 2**26, FINDINGS: 2**24}
+"""The weights of the largest networks of timm that a machine here trains are below 1 GiB; statistics take some MiB,
+a decoder of findings less than one."""
 MAX_INFLATION, ALWAYS_ALLOWED_BYTES = 20, 2**20
 """Weights hardly get smaller by compression; a member that inflates to more than this many times its size is no model.
 Small ones, such as a card, may."""

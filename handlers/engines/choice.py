@@ -16,6 +16,7 @@ from handlers.engines.eager import EagerEngine
 from handlers.engines.engine import Engine, EngineUnavailable, Forward
 from handlers.engines.openvino import OpenVinoEngine
 from handlers.engines.settings import AUTO, CACHE_VARIABLE, COMPILED, OPENVINO, EngineSettings
+from handlers.findings import FindingsDecoder
 
 logger = logging.getLogger(__name__)
 
@@ -25,9 +26,14 @@ the answer more than scans do (0.007 at most); a network that was compiled wrong
 
 
 def load_engine(
-    folder: Path, card: ModelCard, network: nn.Module, device: torch.device, settings: EngineSettings
+    folder: Path,
+    card: ModelCard,
+    network: nn.Module,
+    device: torch.device,
+    settings: EngineSettings,
+    decoder: FindingsDecoder | None = None,
 ) -> Engine:
-    """The engine for the model in `folder`, whose float32 network is given, warmed up.
+    """The engine for the model in `folder`, whose float32 network and decoder of findings are given, warmed up.
 
     One that is not to be had, or that answers otherwise than float32, is passed over for the next, with a line in
     the log that says why; the last is PyTorch itself.
@@ -40,19 +46,19 @@ def load_engine(
 
     makers: dict[str, Callable[[], Engine]] = {
         COMPILED: compiled,
-        OPENVINO: lambda: OpenVinoEngine(network, card.input),
+        OPENVINO: lambda: OpenVinoEngine(network, card.input, decoder),
     }
     order = _order(settings.engine, device)
     if order:
         trial = _trial(card.input.size)
-        expected = EagerEngine(network, card.input, torch.device("cpu"), torch.float32)(trial).logits
+        expected = EagerEngine(network, card.input, torch.device("cpu"), torch.float32, decoder)(trial)
     for name in order:
         try:
             started = time.perf_counter()
             if device.type != "cpu":
                 raise EngineUnavailable(f"it is for processors, and the network runs on {device}")
             engine = makers[name]()
-            _compare(engine(trial).logits.cpu(), expected, card.temperature)
+            _compare(engine(trial), expected, card)
             warm(engine, card.input, settings.max_batch)
             logger.info("engine %s, ready after %.1f s", engine.description, time.perf_counter() - started)
             return engine
@@ -60,7 +66,7 @@ def load_engine(
             logger.warning("engine %s is passed over: %s", name, reason)
         except Exception:  # whatever the others raise must not keep the model from being served
             logger.exception("engine %s is passed over: it failed", name)
-    engine = EagerEngine(network, card.input, device)
+    engine = EagerEngine(network, card.input, device, decoder=decoder)
     warm(engine, card.input, settings.max_batch)
     logger.info("engine %s", engine.description)
     return engine
@@ -86,8 +92,25 @@ def _trial(size: int) -> torch.Tensor:
     return (255 * smooth).to(torch.uint8).repeat(1, 3, 1, 1)
 
 
-def _compare(logits: torch.Tensor, expected: torch.Tensor, temperature: float) -> None:
-    found, wanted = ((values / temperature).softmax(1) for values in (logits, expected))
-    difference = float((found - wanted).abs().max())
+def _compare(found: Forward, expected: Forward, card: ModelCard) -> None:
+    """Raise EngineUnavailable where an engine's probabilities are not float32's; of findings their mean counts.
+
+    Findings change from one position to the next, so that at a border the least difference moves one far.
+    """
+    difference = float(_difference(found.logits.cpu(), expected.logits, card.temperature).max())
     if not difference <= FARTHEST:  # NaN is no agreement either
         raise EngineUnavailable(f"its probabilities differ from float32's by {difference:.3f}")
+    if card.findings is None or expected.findings is None:
+        return
+    if found.findings is None or found.findings.shape != expected.findings.shape:
+        raise EngineUnavailable("it gives no findings, or not as many as float32")
+    difference = float(_difference(found.findings.cpu(), expected.findings, card.findings.temperature).mean())
+    if not difference <= FARTHEST:
+        raise EngineUnavailable(
+            f"its findings' probabilities differ from float32's by {difference:.3f} on average"
+        )
+
+
+def _difference(logits: torch.Tensor, expected: torch.Tensor, temperature: float) -> torch.Tensor:
+    found, wanted = ((values / temperature).softmax(1) for values in (logits, expected))
+    return (found - wanted).abs()

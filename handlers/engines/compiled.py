@@ -21,6 +21,7 @@ from typing import Any
 
 import torch
 
+from handlers import findings
 from handlers.card import ModelCard
 from handlers.engines.engine import EngineUnavailable, Forward
 from handlers.engines.serving_network import fast_precision, precision_name
@@ -55,10 +56,9 @@ class CompiledEngine:
     @torch.inference_mode()
     def __call__(self, squares: torch.Tensor) -> Forward:
         parts = [self._loader.boxed_run([part]) for part in torch.split(squares, self._max_batch)]
-        logits, features = (
-            parts[0] if len(parts) == 1 else (torch.cat(part) for part in zip(*parts, strict=True))
+        return Forward.of(
+            parts[0] if len(parts) == 1 else [torch.cat(part) for part in zip(*parts, strict=True)]
         )
-        return Forward(logits, features)
 
 
 def load_compiled(folder: Path, card: ModelCard, cache: Path, max_batch: int) -> CompiledEngine:
@@ -83,9 +83,10 @@ def load_compiled(folder: Path, card: ModelCard, cache: Path, max_batch: int) ->
 
 
 def key(card: ModelCard, max_batch: int) -> str:
-    """Names what a compiled network depends on: weights, versions, processor, threads and our own code."""
+    """Names what a compiled network depends on: weights, findings, versions, processor, threads and our own code."""
     parts = (
         card.weights_sha256,
+        card.findings and (card.findings.sha256, len(card.findings.kinds)),
         card.input,
         torch.__version__,
         torch.cpu.get_capabilities(),
@@ -93,7 +94,7 @@ def key(card: ModelCard, max_batch: int) -> str:
         max_batch,
     )
     total = hashlib.sha256(repr(parts).encode())
-    for source in sorted(Path(__file__).parent.glob("*.py")):
+    for source in (Path(findings.__file__), *sorted(Path(__file__).parent.glob("*.py"))):
         total.update(source.read_bytes())
     return total.hexdigest()[:24]
 

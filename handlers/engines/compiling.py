@@ -8,7 +8,7 @@ from pathlib import Path
 import torch
 
 from handlers.engines.serving_network import ServingNetwork, fast_precision
-from handlers.network import load_network
+from handlers.network import load_decoder, load_network
 
 FREEZING = {"freezing": True}
 """Weights become constants, laid out once in the order that the processor's matrix kernels read."""
@@ -17,7 +17,8 @@ FREEZING = {"freezing": True}
 def compile_network(folder: Path, out: Path, max_batch: int) -> None:
     """Write the model in `folder` to `out`, for batches of 1 to `max_batch`, this machine and torch's thread count."""
     card, network = load_network(folder)
-    serving = ServingNetwork(network, card.input, fast_precision(torch.device("cpu"))).eval()
+    decoder = load_decoder(folder, card, network)
+    serving = ServingNetwork(network, card.input, fast_precision(torch.device("cpu")), decoder).eval()
     # A batch whose size could not be anything else would be compiled for that size alone.
     example = torch.zeros(max(2, max_batch), 3, card.input.size, card.input.size, dtype=torch.uint8)
     batch = torch.export.Dim("batch", min=1, max=max(2, max_batch))

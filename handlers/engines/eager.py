@@ -8,6 +8,7 @@ from torch import nn
 from handlers.card import InputSpec
 from handlers.engines.engine import Forward
 from handlers.engines.serving_network import ServingNetwork, fast_precision, precision_name
+from handlers.findings import FindingsDecoder
 from handlers.gradcam import AutogradGradCam
 from handlers.preprocessing import normalise
 
@@ -16,11 +17,16 @@ class EagerEngine:
     """Runs a network that `gradcam.HeadGradCam` explains, on the CPU or a GPU; takes it over, weights and all."""
 
     def __init__(
-        self, network: nn.Module, spec: InputSpec, device: torch.device, precision: torch.dtype | None = None
+        self,
+        network: nn.Module,
+        spec: InputSpec,
+        device: torch.device,
+        precision: torch.dtype | None = None,
+        decoder: FindingsDecoder | None = None,
     ) -> None:
         self._device = device
         self._precision = precision or fast_precision(device)
-        self._network = ServingNetwork(network, spec, self._precision).to(device)
+        self._network = ServingNetwork(network, spec, self._precision, decoder).to(device)
         self._network.cast_once()
 
     @property
@@ -29,7 +35,7 @@ class EagerEngine:
 
     @torch.inference_mode()
     def __call__(self, squares: torch.Tensor) -> Forward:
-        return Forward(*self._network(squares.to(self._device)))
+        return Forward.of(self._network(squares.to(self._device)))
 
 
 class AutogradEngine:

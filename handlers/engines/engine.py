@@ -1,7 +1,8 @@
-"""What every engine is: squares go in, logits and the last feature map come out."""
+"""What every engine is: squares go in, logits, the last feature map and what is found where come out."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Protocol
@@ -20,12 +21,20 @@ class Forward:
     `logits` are (batch, labels). `features` are the last feature map (batch, channels, rows, columns); None for
     networks that are explained by autograd, which needs the normalised `images` (batch, 3, size, size) instead, and of
     which `classified` (batch, channels) is what the last layer got; None where no single layer gives the logits.
+    `findings` are the decoder's logits (batch, kinds and "none", rows, columns); None for models without a map of them.
     """
 
     logits: torch.Tensor
     features: torch.Tensor | None = None
     images: torch.Tensor | None = None
     classified: torch.Tensor | None = None
+    findings: torch.Tensor | None = None
+
+    @classmethod
+    def of(cls, outputs: Sequence[torch.Tensor]) -> Forward:
+        """What a `ServingNetwork` gave: two outputs, or three with a decoder."""
+        logits, features, *findings = outputs
+        return cls(logits, features, findings=findings[0] if findings else None)
 
     @cached_property
     def pooled(self) -> torch.Tensor | None:

@@ -12,12 +12,13 @@ from torch import nn
 from handlers.card import InputSpec
 from handlers.engines.engine import EngineUnavailable, Forward
 from handlers.engines.serving_network import ServingNetwork, fast_precision, precision_name
+from handlers.findings import FindingsDecoder
 
 
 class OpenVinoEngine:
     """Runs a network on the CPU."""
 
-    def __init__(self, network: nn.Module, spec: InputSpec) -> None:
+    def __init__(self, network: nn.Module, spec: InputSpec, decoder: FindingsDecoder | None = None) -> None:
         precision = fast_precision(torch.device("cpu"))
         self.description = f"openvino {precision_name(precision)}"
         # Importing OpenVINO tells its maker so, over the network; it does without where this package is not to be had.
@@ -29,7 +30,7 @@ class OpenVinoEngine:
         except ImportError as error:
             raise EngineUnavailable(f"OpenVINO is not installed ({error.name})") from error
         # Not by openvino.convert_model, which would tell its maker how it is used.
-        serving = ServingNetwork(network, spec, torch.float32).eval()
+        serving = ServingNetwork(network, spec, torch.float32, decoder).eval()
         example = torch.zeros(2, 3, spec.size, spec.size, dtype=torch.uint8)
         with torch.no_grad():
             decoder = TorchScriptPythonDecoder(torch.jit.trace(serving, example))  # type: ignore[no-untyped-call]
@@ -42,10 +43,11 @@ class OpenVinoEngine:
             "PERFORMANCE_HINT": "LATENCY",
             "INFERENCE_NUM_THREADS": torch.get_num_threads(),
         }
+        self._outputs = 2 if decoder is None else 3
         self._request: Any = openvino.Core().compile_model(model, "CPU", settings).create_infer_request()
 
     def __call__(self, squares: torch.Tensor) -> Forward:
         self._request.infer([squares.numpy()], share_inputs=True)
         # The next request overwrites these.
-        logits, features = (np.array(self._request.get_output_tensor(index).data) for index in (0, 1))
-        return Forward(torch.from_numpy(logits), torch.from_numpy(features))
+        outputs = [np.array(self._request.get_output_tensor(index).data) for index in range(self._outputs)]
+        return Forward.of([torch.from_numpy(output) for output in outputs])

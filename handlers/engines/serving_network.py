@@ -1,11 +1,15 @@
-"""The network as it is served: from uint8 squares to logits and features, in the precision the hardware is fast at."""
+"""The network as it is served: from uint8 squares to logits, features and findings, in the precision the hardware is fast at."""
 
 from __future__ import annotations
+
+from contextlib import AbstractContextManager, nullcontext
 
 import torch
 from torch import nn
 
 from handlers.card import InputSpec
+from handlers.findings import FindingsDecoder
+from handlers.network import is_staged
 
 
 class ServingNetwork(nn.Module):
@@ -13,14 +17,23 @@ class ServingNetwork(nn.Module):
 
     The stem and the head stay in float32: they are a hundredth of the work, and in bfloat16 they cause most of the
     error (on 2,909 real scans the probabilities of the bundled model then differ by up to 0.023 instead of 0.007).
+    So does the decoder of findings, for networks that have one.
     """
 
     scale: torch.Tensor
     shift: torch.Tensor
 
-    def __init__(self, network: nn.Module, spec: InputSpec, precision: torch.dtype) -> None:
+    def __init__(
+        self,
+        network: nn.Module,
+        spec: InputSpec,
+        precision: torch.dtype,
+        decoder: FindingsDecoder | None = None,
+    ) -> None:
+        """A decoder needs a network that `network.is_staged`."""
         super().__init__()
         self.network = network.eval().to(memory_format=torch.channels_last)
+        self.decoder = None if decoder is None else decoder.eval().to(memory_format=torch.channels_last)
         self.precision = precision
         mean, std = (torch.tensor(values).view(1, 3, 1, 1) for values in (spec.mean, spec.std))
         # (x / 255 − mean) / std in one multiplication and one addition.
@@ -29,29 +42,41 @@ class ServingNetwork(nn.Module):
 
     def cast_once(self) -> None:
         """Keep the stages' weights in `precision`: autocast would cast them anew in each run. For runs by PyTorch alone."""
-        if self.precision is torch.float32 or not _is_staged(self.network):
+        if self.precision is torch.float32 or not is_staged(self.network):
             return
         for layer in self.network.stages.modules():  # type: ignore[union-attr]
             if isinstance(layer, nn.Conv2d | nn.Linear):
                 layer.to(self.precision)
 
-    def forward(self, squares: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
-        """Logits and the last feature map, float32, of squares, uint8 (batch, 3, size, size)."""
-        images = (squares.float() * self.scale + self.shift).contiguous(memory_format=torch.channels_last)
-        features = self._features(images).float()
-        logits: torch.Tensor = self.network.forward_head(features)  # type: ignore[operator]
-        return logits, features
+    def forward(self, squares: torch.Tensor) -> tuple[torch.Tensor, ...]:
+        """Logits, the last feature map and, with a decoder, its logits, of squares, uint8 (batch, 3, size, size).
 
-    def _features(self, images: torch.Tensor) -> torch.Tensor:
+        All are float32.
+        """
+        images = (squares.float() * self.scale + self.shift).contiguous(memory_format=torch.channels_last)
+        features, stages = self._features(images)
+        features = features.float()
+        logits: torch.Tensor = self.network.forward_head(features)  # type: ignore[operator]
+        return (logits, features) if self.decoder is None else (logits, features, self.decoder(stages))
+
+    def _features(self, images: torch.Tensor) -> tuple[torch.Tensor, list[torch.Tensor]]:
+        """The last feature map and those of the stages, finest first; the latter of staged networks alone."""
         network = self.network
-        if self.precision is torch.float32:
-            return network.forward_features(images)  # type: ignore[operator,no-any-return]
-        if not _is_staged(network):
-            with torch.autocast(images.device.type, self.precision):
-                return network.forward_features(images)  # type: ignore[operator,no-any-return]
+        fast: AbstractContextManager[object] = (
+            nullcontext()
+            if self.precision is torch.float32
+            else torch.autocast(images.device.type, self.precision)
+        )
+        if not is_staged(network):
+            with fast:
+                return network.forward_features(images), []  # type: ignore[operator]
+        stages = []
         images = network.stem(images)  # type: ignore[operator]
-        with torch.autocast(images.device.type, self.precision):
-            return network.norm_pre(network.stages(images))  # type: ignore[operator,no-any-return]
+        with fast:
+            for stage in network.stages:  # type: ignore[union-attr]
+                images = stage(images)
+                stages.append(images)
+            return network.norm_pre(images), stages  # type: ignore[operator]
 
 
 def fast_precision(device: torch.device) -> torch.dtype:
@@ -66,8 +91,3 @@ def fast_precision(device: torch.device) -> torch.dtype:
 def precision_name(precision: torch.dtype) -> str:
     """How people write it: fp32, bf16, fp16."""
     return {torch.float32: "fp32", torch.bfloat16: "bf16", torch.float16: "fp16"}[precision]
-
-
-def _is_staged(network: nn.Module) -> bool:
-    """Whether its features are just stem, stages and norm_pre, as those of timm's ConvNeXt are."""
-    return all(isinstance(getattr(network, part, None), nn.Module) for part in ("stem", "stages", "norm_pre"))

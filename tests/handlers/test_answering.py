@@ -48,6 +48,10 @@ def test_no_label_is_left_alone_that_is_less_probable_than_another() -> None:
         (["CNV", "DME"], {}, Decision("undecided", "several")),
         (["CNV", "DME", "MH"], {}, Decision("undecided", "several")),
         (["CNV", "DME", "MH", "CSR"], {}, Decision("not_answered", "too_many")),
+        (["CNV"], {"contradicted": True}, Decision("undecided", "findings_contradict")),
+        (["CNV"], {"contradicted": False}, Decision("answered", "one_label")),
+        (["CNV"], {"contradicted": True, "known": False}, Decision("not_answered", "unfamiliar")),
+        (["CNV", "AMD"], {"contradicted": True}, Decision("undecided", "one_group", STAGE)),
         # A single label that is not the most probable one is no plain answer.
         (["DME"], {}, Decision("undecided", "several")),
     ],

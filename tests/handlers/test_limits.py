@@ -177,6 +177,18 @@ def test_without_statistics_nothing_is_claimed(card: ModelCard) -> None:
     )
 
 
+def test_without_statistics_what_is_found_still_counts_against_a_label(card: ModelCard) -> None:
+    for contradicted, expected in (
+        (True, ("undecided", "findings_contradict")),
+        (False, ("answered", "no_statistics")),
+    ):
+        found = limits(
+            card, None, None, PROBABILITIES, "CNV", acceptable=True, contradicted=contradicted
+        )
+        assert (found["state"], found["because"]) == expected
+        assert (found["prediction_set"], found["group"]) == (None, None)
+
+
 @pytest.mark.parametrize("architecture", ["resnet18", "vit_tiny_patch16_224"])
 def test_networks_that_autograd_explains_are_judged_too(tmp_path: Path, architecture: str) -> None:
     folder = make_model(tmp_path, architecture=architecture)

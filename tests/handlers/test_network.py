@@ -48,7 +48,10 @@ def test_changed_weights_are_refused(tmp_path: Path) -> None:
 def test_missing_weights_are_named(tmp_path: Path) -> None:
     folder = make_model(tmp_path)
     (folder / "weights.safetensors").unlink()
-    with pytest.raises(NetworkError, match="weights.safetensors: the weights can't be read"):
+    with pytest.raises(
+        NetworkError,
+        match="weights.safetensors: the weights that model.json beside it promises can't be read",
+    ):
         load_network(folder)
 
 

@@ -60,9 +60,12 @@ def test_a_form_field_keeps_its_own_type() -> None:
 
 
 def test_headers_bring_options_with_a_raw_body() -> None:
-    headers = {"X-Explain": "False", "x-label": "NORMAL", "X-OVERLAY-FORMAT": "jpeg", "X-Overlay": "false"}
+    headers = {"X-Explain": "False", "x-label": "NORMAL", "X-OVERLAY-FORMAT": "jpeg"}
+    headers |= {"X-Overlay": "false", "X-Findings": "false"}
     options = read({"body": bytearray(IMAGE)}, headers).options
-    assert options == Options(explain=False, label="NORMAL", overlay_format="jpeg", overlay=False)
+    assert options == Options(
+        explain=False, label="NORMAL", overlay_format="jpeg", overlay=False, findings=False
+    )
 
 
 def test_query_parameters_of_invocations_bring_options() -> None:
@@ -91,6 +94,7 @@ def test_explanations_are_told_by_torchserves_own_header() -> None:
         ({"explain": "maybe"}, "explain must be true or false"),
         ({"explain": 1.5}, "explain must be true or false"),
         ({"overlay": "some"}, "overlay must be true or false"),
+        ({"findings": "all"}, "findings must be true or false"),
         ({"label": "\ud800"}, "Unknown label"),
         ({"explain": "\ud800"}, "explain must be true or false"),
         ({"\ud800": 1}, "Unknown option"),

@@ -2,6 +2,7 @@
 
 import json
 import shutil
+from collections.abc import Callable
 from pathlib import Path
 from zipfile import ZipFile
 
@@ -9,7 +10,7 @@ import pytest
 
 from serving.archive import build_archive, version_key, versions
 from serving.errors import ServingError
-from tests.models import give_statistics, make_model
+from tests.models import give_findings, give_statistics, make_model
 
 
 @pytest.fixture(scope="module")
@@ -49,31 +50,42 @@ def test_an_archive_holds_card_weights_and_packages(store: Path, tmp_path: Path)
     assert manifest["model"]["modelVersion"] == "1.0.0"
 
 
-def test_statistics_are_packed_where_the_card_promises_them(store: Path, tmp_path: Path) -> None:
-    source = store / "retina-oct" / "1.0.0"
-    (source / "statistics.safetensors").write_bytes(b"of another version")
-    with ZipFile(build_archive(store, "retina-oct", "1.0.0", tmp_path / "out")) as opened:
-        assert "statistics.safetensors" not in opened.namelist()
-
-    give_statistics(source)
-
-    with ZipFile(build_archive(store, "retina-oct", "1.0.0", tmp_path / "out")) as opened:
-        assert opened.read("statistics.safetensors") == (source / "statistics.safetensors").read_bytes()
-        assert json.loads(opened.read("handlers/rules.json"))
+BESIDE_WEIGHTS: dict[str, Callable[[Path], object]] = {
+    "statistics.safetensors": give_statistics,
+    "findings.safetensors": give_findings,
+}
 
 
-@pytest.mark.parametrize("fault", ["is missing, which", "is not the file that"])
-def test_statistics_that_are_not_those_of_the_card_are_refused(
-    store: Path, tmp_path: Path, fault: str
+@pytest.mark.parametrize("name", BESIDE_WEIGHTS)
+def test_what_lies_beside_the_weights_is_packed_where_the_card_promises_it(
+    store: Path, tmp_path: Path, name: str
 ) -> None:
-    file = store / "retina-oct" / "1.0.0" / "statistics.safetensors"
-    give_statistics(file.parent)
+    source = store / "retina-oct" / "1.0.0"
+    (source / name).write_bytes(b"of another version")
+    with ZipFile(build_archive(store, "retina-oct", "1.0.0", tmp_path / "out")) as opened:
+        assert name not in opened.namelist()
+
+    BESIDE_WEIGHTS[name](source)
+
+    with ZipFile(build_archive(store, "retina-oct", "1.0.0", tmp_path / "out")) as opened:
+        assert opened.read(name) == (source / name).read_bytes()
+        for data in ("rules", "findings"):
+            assert json.loads(opened.read(f"handlers/{data}.json"))
+
+
+@pytest.mark.parametrize("name", BESIDE_WEIGHTS)
+@pytest.mark.parametrize("fault", ["is missing, which", "is not the file that"])
+def test_a_file_that_is_not_the_one_of_the_card_is_refused(
+    store: Path, tmp_path: Path, name: str, fault: str
+) -> None:
+    file = store / "retina-oct" / "1.0.0" / name
+    BESIDE_WEIGHTS[name](file.parent)
     content = file.read_bytes()
     file.unlink()
     if "not the file" in fault:
         file.write_bytes(content + b"x")
 
-    with pytest.raises(ServingError, match=rf"statistics\.safetensors {fault} its card describes"):
+    with pytest.raises(ServingError, match=rf"{name} {fault} its card describes"):
         build_archive(store, "retina-oct", "1.0.0", tmp_path / "out")
 
 

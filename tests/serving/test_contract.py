@@ -85,6 +85,7 @@ def test_a_raw_image_is_answered_in_full(caller: Caller, card: ModelCard) -> Non
     assert answer["quality"] == {"acceptable": True, "reasons": []}
     assert answer["image"] == {"width": 768, "height": 496, "sha256": hashlib.sha256(content).hexdigest()}
     assert set(answer["timing_ms"]) == {"decode", "forward", "explain", "encode"}
+    check_findings(answer["findings"], card)
     gradcam = answer["gradcam"]
     assert gradcam["label"] == label
     overlay, heatmap = opened(gradcam["overlay"]), opened(gradcam["heatmap"])
@@ -111,6 +112,24 @@ def check_limits(answer: dict[str, Any], card: ModelCard) -> None:
         assert answer["known"] is (answer["familiarity"] >= card.statistics.known_from)
         assert set(answer["prediction_set"]) <= set(card.labels)
         assert set(answer["nearest"]) <= set(card.statistics.nearest)
+
+
+def check_findings(findings: dict[str, Any] | None, card: ModelCard) -> None:
+    """What is found in a picture of 768 by 496 pixels; null where the model has no map of findings."""
+    if card.findings is None:
+        assert findings is None
+        return
+    assert findings is not None
+    assert findings["kinds"] == list(card.findings.kinds)
+    marks = np.asarray(opened(findings["map"]))
+    assert marks.ndim == 2 and marks.max() <= len(findings["kinds"])
+    shares = [region["share"] for region in findings["regions"]]
+    assert shares == sorted(shares, reverse=True) and len(shares) <= 20
+    for region in findings["regions"]:
+        x, y, width, height = region["box"]
+        assert 0 <= x < x + width <= 768 and 0 <= y < y + height <= 496
+        assert card.findings.least_share <= region["share"] + 1e-6 <= 1 + 1e-6
+        assert card.findings.thresholds[region["finding"]] <= region["confidence"] + 1e-4 <= 1 + 1e-4
 
 
 FORMATS = {
@@ -177,6 +196,7 @@ def test_protocols_of_kserve_give_the_same_answer(caller: Caller, path: str) -> 
         assert {name: found[name] for name in Limits.__annotations__} == {
             name: plain[name] for name in Limits.__annotations__
         }
+        assert found["findings"] == plain["findings"]
     refused = caller.post(path, json.dumps(wrapped("aGVsbG8=")), "application/json")
     assert (refused.status_code, refused.json()["error"]["code"]) == (400, "unreadable_image")
 
@@ -194,8 +214,9 @@ def test_options_as_json_keys(caller: Caller, card: ModelCard) -> None:
     gradcam = caller.predict(json.dumps({"image": image} | options), "application/json").json()["gradcam"]
     assert (gradcam["label"], gradcam["media_type"]) == (label, "image/jpeg")
     assert opened(gradcam["overlay"]).format == "JPEG"
-    plain = caller.predict(json.dumps({"image": image, "explain": False}), "application/json").json()
-    assert "gradcam" not in plain
+    less = {"explain": False, "findings": False}
+    plain = caller.predict(json.dumps({"image": image} | less), "application/json").json()
+    assert "gradcam" not in plain and "findings" not in plain
     assert plain["prediction"]
 
 
@@ -206,6 +227,8 @@ def test_options_as_headers(caller: Caller, card: ModelCard) -> None:
     gradcam = caller.predict(content, headers=options).json()["gradcam"]
     assert (gradcam["label"], gradcam["media_type"]) == (label, "image/jpeg")
     assert "gradcam" not in caller.predict(content, headers={"X-Explain": "false"}).json()
+    assert "findings" in caller.predict(content, headers={"X-Findings": "true"}).json()
+    assert "findings" not in caller.predict(content, headers={"X-Findings": "false"}).json()
 
 
 def test_options_as_query_parameters_where_torchserve_passes_them(caller: Caller, card: ModelCard) -> None:

@@ -1,8 +1,11 @@
 """Every engine gives float32's answer; one that can't is passed over, and says why."""
 
 import logging
+import shutil
 import subprocess
 import sys
+from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -14,13 +17,13 @@ from handlers.engines import choice, compiled
 from handlers.engines.choice import load_engine
 from handlers.engines.compiled import load_compiled
 from handlers.engines.eager import EagerEngine
-from handlers.engines.engine import Engine, EngineUnavailable
+from handlers.engines.engine import Engine, EngineUnavailable, Forward
 from handlers.engines.settings import EngineSettings
 from handlers.gradcam import HeadGradCam
-from handlers.network import load_network
+from handlers.network import load_decoder, load_network
 from handlers.preprocessing import to_square
 from imaging.pixels import grey_to_rgb
-from tests.models import make_model
+from tests.models import give_findings, make_model
 from tests.services import MODEL_STORE, engines
 from training.simulator import simulate
 
@@ -39,10 +42,21 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return make_model(tmp_path_factory.mktemp("store"))
 
 
+@pytest.fixture(scope="module")
+def finding(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The bundled model with a map of findings: its own, else one that has learnt nothing."""
+    if ModelCard.load(BUNDLED / CARD_NAME).findings:
+        return BUNDLED
+    copy = Path(shutil.copytree(BUNDLED, tmp_path_factory.mktemp("finding") / "model"))
+    give_findings(copy)
+    return copy
+
+
 @pytest.fixture(scope="module", params=["eager", "openvino", COMPILED])
-def engine(request: pytest.FixtureRequest) -> Engine:
-    card, network = load_network(BUNDLED)
-    loaded = load_engine(BUNDLED, card, network, CPU, EngineSettings(request.param, engines()))
+def engine(request: pytest.FixtureRequest, finding: Path) -> Engine:
+    card, network = load_network(finding)
+    decoder = load_decoder(finding, card, network)
+    loaded = load_engine(finding, card, network, CPU, EngineSettings(request.param, engines()), decoder)
     assert loaded.description.startswith(request.param)
     return loaded
 
@@ -55,9 +69,9 @@ def squares() -> torch.Tensor:
 
 
 @pytest.fixture(scope="module")
-def exact() -> EagerEngine:
-    card, network = load_network(BUNDLED)
-    return EagerEngine(network, card.input, CPU, torch.float32)
+def exact(finding: Path) -> EagerEngine:
+    card, network = load_network(finding)
+    return EagerEngine(network, card.input, CPU, torch.float32, load_decoder(finding, card, network))
 
 
 @pytest.mark.parametrize("count", [1, 2, 3, 8, 11])
@@ -79,13 +93,30 @@ def test_heat_maps_are_those_of_float32(engine: Engine, exact: EagerEngine, squa
     assert np.abs(found - expected).max() <= 0.05 * expected.max()
 
 
+@pytest.mark.parametrize("count", [1, 3, 8, 11])
+def test_findings_are_those_of_float32(
+    engine: Engine, exact: EagerEngine, squares: torch.Tensor, finding: Path, count: int
+) -> None:
+    facts = ModelCard.load(finding / CARD_NAME).findings
+    assert facts
+    batch = squares.repeat(2, 1, 1, 1)[:count]
+    forwards = engine(batch), exact(batch)
+    logits = [forward.findings for forward in forwards if forward.findings is not None]
+    found, expected = ((each / facts.temperature).softmax(1) for each in logits)
+    assert found.shape == expected.shape == (count, len(facts.kinds) + 1, 56, 56)
+    assert found.dtype == torch.float32
+    assert float(expected.std()) > 0.01, "something can differ"
+    assert float((found - expected).abs().mean()) <= 0.005
+    assert float((found.argmax(1) == expected.argmax(1)).float().mean()) >= 0.98
+
+
 def test_an_answer_does_not_change_when_the_next_is_made(engine: Engine, squares: torch.Tensor) -> None:
     first = engine(squares[:2])
-    before = first.logits.clone(), None if first.features is None else first.features.clone()
+    assert first.features is not None and first.findings is not None
+    given = first.logits, first.features, first.findings
+    before = [values.clone() for values in given]
     engine(255 - squares[:2])
-    assert torch.equal(first.logits, before[0])
-    assert first.features is not None and before[1] is not None
-    assert torch.equal(first.features, before[1])
+    assert all(map(torch.equal, given, before))
 
 
 @pytest.mark.parametrize("missing", ["compiler", "folder"])
@@ -129,6 +160,37 @@ def test_an_engine_that_answers_otherwise_is_passed_over(
     assert "its probabilities differ from float32's by" in caplog.text
 
 
+@pytest.mark.parametrize(
+    ("findings", "told"),
+    [(None, "it gives no findings"), (torch.flip, "its findings' probabilities differ from float32's by")],
+)
+def test_an_engine_that_finds_something_else_is_passed_over(
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+    findings: Callable[..., torch.Tensor] | None,
+    told: str,
+) -> None:
+    folder = make_model(tmp_path)
+    give_findings(folder)
+    card, network = load_network(folder)
+    decoder = load_decoder(folder, card, network)
+    exact = EagerEngine(network, card.input, CPU, torch.float32, decoder)
+
+    class Wrong:
+        description = "wrong"
+
+        def __call__(self, squares: torch.Tensor) -> Forward:
+            forward = exact(squares)
+            assert forward.findings is not None
+            return replace(forward, findings=findings(10 * forward.findings, [1]) if findings else None)
+
+    monkeypatch.setattr(choice, "OpenVinoEngine", lambda *_: Wrong())
+    engine = load_engine(folder, card, network, CPU, EngineSettings("openvino"), decoder)
+    assert engine.description.startswith("eager")
+    assert told in caplog.text
+
+
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="there is no NVIDIA GPU")
 @pytest.mark.parametrize("wanted", ["compiled", "openvino"])
 def test_on_a_gpu_an_engine_for_processors_is_passed_over(
@@ -149,17 +211,23 @@ def test_a_damaged_compiled_network_is_removed_to_be_made_anew(folder: Path, tmp
     assert not (tmp_path / name).exists()
 
 
-def test_other_weights_and_threads_need_another_compiled_network(folder: Path, tmp_path: Path) -> None:
+def test_other_weights_findings_and_threads_need_another_compiled_network(
+    folder: Path, tmp_path: Path
+) -> None:
     card, _ = load_network(folder)
     other, _ = load_network(make_model(tmp_path, seed=1))
+    findings = make_model(tmp_path, version="2.0.0")
+    give_findings(findings)
+    finding, _ = load_network(findings)
     threads = torch.get_num_threads()
-    names = {compiled.key(card, 8), compiled.key(other, 8), compiled.key(card, 4)}
+    names = {compiled.key(card, 8), compiled.key(other, 8), compiled.key(card, 4), compiled.key(finding, 8)}
     try:
         torch.set_num_threads(threads + 1)
         names.add(compiled.key(card, 8))
     finally:
         torch.set_num_threads(threads)
-    assert len(names) == 4
+    assert finding.weights_sha256 == card.weights_sha256
+    assert len(names) == 5
 
 
 def test_openvino_tells_its_maker_nothing() -> None:

@@ -1,0 +1,77 @@
+"""What a card says of the map of findings: which kinds the model may name, from what probability on, and their meaning."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Collection
+from dataclasses import field
+from pathlib import Path
+from typing import Annotated, Any, Self
+
+from pydantic import AfterValidator, Field, model_validator
+from pydantic.dataclasses import dataclass
+
+from handlers.card_statistics import check_known
+from handlers.checks import STRICT, Composed, OneOf, Positive, Sha256, Share, must_be
+
+FINDINGS_NAME = "findings.safetensors"
+"""The file beside a model's weights."""
+NAMES: dict[str, str] = {
+    kind: facts["name"]
+    for kind, facts in json.loads(
+        Path(__file__).with_name("findings.json").read_text(encoding="utf-8")
+    ).items()
+}
+"""What people call each kind of finding."""
+
+
+def _all_different(kinds: tuple[str, ...]) -> tuple[str, ...]:
+    if not kinds or len(set(kinds)) < len(kinds):
+        raise must_be("at least one kind of finding, all different")
+    return kinds
+
+
+Kind = Annotated[str, OneOf(*NAMES)]
+Kinds = Annotated[
+    tuple[Kind, ...],
+    AfterValidator(_all_different),
+    Field(json_schema_extra={"minItems": 1, "uniqueItems": True}),
+]
+
+
+@dataclass(frozen=True, config=STRICT)
+class FindingsFacts:
+    """The card's part about findings.safetensors, whose hash is `sha256`.
+
+    `kinds` are in the order of the decoder's channels, after the one for "none". `temperature` divides the decoder's
+    logits before the softmax. A position counts as a kind from the probability in `thresholds` on (0 to 1), and a
+    region from `least_share` of the picture's area on (0 to 1). `excluded` has, by label, the kinds that don't go with
+    it; `metrics` are what was measured of all this.
+    """
+
+    sha256: Sha256
+    kinds: Kinds
+    temperature: Positive
+    thresholds: dict[Kind, Share]
+    least_share: Share
+    excluded: dict[Composed, tuple[Kind, ...]] = field(default_factory=dict)
+    metrics: dict[str, Any] = field(default_factory=dict)
+
+    @model_validator(mode="after")
+    def _is_about_its_kinds(self) -> Self:
+        for kind in self.kinds:
+            if kind not in self.thresholds:
+                raise ValueError(f"thresholds.{kind} is missing: every kind needs one")
+        named = {
+            "thresholds": self.thresholds,
+            **{f"excluded.{label}": kinds for label, kinds in self.excluded.items()},
+        }
+        for where, kinds in named.items():
+            for kind in kinds:
+                if kind not in self.kinds:
+                    raise ValueError(f"{where}: {kind} is not among the kinds of this model")
+        return self
+
+    def check_labels(self, labels: Collection[str]) -> None:
+        """Raise ValueError, naming the field, where this is not about a model with these labels."""
+        check_known(self.excluded, "findings.excluded", labels)
