@@ -51,10 +51,11 @@ def findings(arguments: argparse.Namespace) -> int:
     Raises an error with a message for people.
     """
     from handlers.card import CARD_NAME
+    from handlers.card_findings import FINDINGS_NAME
     from handlers.network import load_network
     from training.data.manifest import DataError, read_all
     from training.findings.learning import Plan, refuse_without_stages
-    from training.findings.making import FINDINGS_NAME, make
+    from training.findings.making import make
 
     for name, most, value in (
         ("--steps", MOST_STEPS, arguments.steps),

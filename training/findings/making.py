@@ -17,6 +17,7 @@ from torch import nn
 from torch.nn import functional
 
 from handlers.card import CARD_NAME, ModelCard
+from handlers.card_findings import FINDINGS_NAME
 from handlers.findings import FindingsDecoder
 from handlers.user_cache import user_cache
 from training.augmentation import Augmentation
@@ -37,7 +38,6 @@ from training.findings.measuring import (
 from training.recipe import load_recipe
 from training.simulator.findings import Finding
 
-FINDINGS_NAME = "findings.safetensors"
 HEALTHY = "NORMAL"
 CONTRADICTING = ("fluid_within", "fluid_below", "hole")
 """Kinds that speak against a label that does not go with them: drusen and bright material are seen in healthy eyes."""

@@ -30,7 +30,7 @@ from training.simulator import simulate
 pytestmark = pytest.mark.xdist_group("engines")
 
 CPU = torch.device("cpu")
-BUNDLED = MODEL_STORE / "retina-oct" / "2.0.0"
+BUNDLED = MODEL_STORE / "retina-oct" / "2.1.0"
 COMPILED = pytest.param(
     "compiled",
     marks=pytest.mark.skipif(not compiled.has_compiler(), reason="no C++ compiler is installed"),

@@ -12,12 +12,12 @@ import cv2
 import pytest
 from safetensors.numpy import load_file
 
+from handlers.card_findings import FINDINGS_NAME
 from tests.models import make_model
 from training.data.manifest import DataError
 from training.findings import measuring
 from training.findings.commands import add_findings_arguments, findings
 from training.findings.kinds import KINDS
-from training.findings.making import FINDINGS_NAME
 from training.simulator import simulate
 from training.simulator.findings import as_mask
 
