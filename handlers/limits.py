@@ -54,7 +54,9 @@ def limits(
     calibration = profile.name if profile else None
     facts = card.statistics
     if facts is None or likeness is None:
-        situation = Situation([first], first, probabilities[first], None, acceptable, card.groups, contradicted)
+        situation = Situation(
+            [first], first, probabilities[first], None, acceptable, card.groups, contradicted
+        )
         decision = decide(situation, card.rules) if contradicted else Decision(ANSWERED, NO_STATISTICS)
         return Limits(
             familiarity=None,

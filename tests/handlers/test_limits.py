@@ -182,9 +182,7 @@ def test_without_statistics_what_is_found_still_counts_against_a_label(card: Mod
         (True, ("undecided", "findings_contradict")),
         (False, ("answered", "no_statistics")),
     ):
-        found = limits(
-            card, None, None, PROBABILITIES, "CNV", acceptable=True, contradicted=contradicted
-        )
+        found = limits(card, None, None, PROBABILITIES, "CNV", acceptable=True, contradicted=contradicted)
         assert (found["state"], found["because"]) == expected
         assert (found["prediction_set"], found["group"]) == (None, None)
 
