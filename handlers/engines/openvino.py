@@ -33,9 +33,9 @@ class OpenVinoEngine:
         serving = ServingNetwork(network, spec, torch.float32, decoder).eval()
         example = torch.zeros(2, 3, spec.size, spec.size, dtype=torch.uint8)
         with torch.no_grad():
-            decoder = TorchScriptPythonDecoder(torch.jit.trace(serving, example))  # type: ignore[no-untyped-call]
+            traced = TorchScriptPythonDecoder(torch.jit.trace(serving, example))  # type: ignore[no-untyped-call]
         frontend = FrontEndManager().load_by_framework("pytorch")
-        model = frontend.convert(frontend.load(decoder))
+        model = frontend.convert(frontend.load(traced))
         model.reshape([-1, 3, spec.size, spec.size])
         model.validate_nodes_and_infer_types()
         settings = {
@@ -43,11 +43,10 @@ class OpenVinoEngine:
             "PERFORMANCE_HINT": "LATENCY",
             "INFERENCE_NUM_THREADS": torch.get_num_threads(),
         }
-        self._outputs = 2 if decoder is None else 3
         self._request: Any = openvino.Core().compile_model(model, "CPU", settings).create_infer_request()
 
     def __call__(self, squares: torch.Tensor) -> Forward:
         self._request.infer([squares.numpy()], share_inputs=True)
         # The next request overwrites these.
-        outputs = [np.array(self._request.get_output_tensor(index).data) for index in range(self._outputs)]
+        outputs = [np.array(tensor.data) for tensor in self._request.output_tensors]
         return Forward.of([torch.from_numpy(output) for output in outputs])
