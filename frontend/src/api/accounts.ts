@@ -1,6 +1,6 @@
 /** The account of the user who is signed in. */
 
-import { useMutation, useQuery, useQueryClient } from "@tanstack/react-query";
+import { type QueryClient, useMutation, useQuery, useQueryClient } from "@tanstack/react-query";
 
 import { json } from "./client";
 import type { Ability, Me } from "./types";
@@ -27,6 +27,11 @@ export function useMay(ability: Ability): boolean {
 export function useBlindReading(): boolean {
   const reads = useMay("may_read");
   return (useMe()?.reads_blind ?? false) && reads;
+}
+
+/** The same for code outside of components, as far as it is known by now. */
+export function readsBlind(queries: QueryClient): boolean {
+  return queries.getQueryData<Me>(KEY)?.reads_blind ?? false;
 }
 
 /** Changes whether the user reads blind. Everything is loaded again then, because the server hides other things. */

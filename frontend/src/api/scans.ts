@@ -8,6 +8,7 @@ import {
   useQueryClient,
 } from "@tanstack/react-query";
 
+import { readsBlind } from "./accounts";
 import { onThisServer } from "./address";
 import { blob, json, postForm } from "./client";
 import { refreshOptions } from "./options";
@@ -130,7 +131,9 @@ export function storeScan(queries: QueryClient, scan: Scan): void {
 
 /** The same of a scan that was not there before. */
 export function storeNewScan(queries: QueryClient, scan: Scan): void {
-  storeScan(queries, scan);
+  // It may have been on its way when the reader chose to read blind: it is loaded again, and not shown as it came.
+  if (readsBlind(queries) && !scan.answer_hidden) refreshScan(queries, scan.id);
+  else storeScan(queries, scan);
   refreshOptions(queries);
 }
 
