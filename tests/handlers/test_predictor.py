@@ -80,6 +80,7 @@ def test_an_answer_has_everything_the_contract_names(predictor: Predictor) -> No
         "nearest",
         "calibration",
         "gradcam",
+        "findings",
         "caveats",
         "quality",
         "image",
@@ -97,7 +98,8 @@ def test_an_answer_has_everything_the_contract_names(predictor: Predictor) -> No
     best = max(found["probabilities"], key=lambda label: found["probabilities"][label])
     assert found["prediction"] == {"label": best, "confidence": found["probabilities"][best]}
     assert found["quality"] == {"acceptable": True, "reasons": []}
-    # This model has no statistics.
+    # This model has neither a map of findings nor statistics.
+    assert found["findings"] is None
     assert [found[name] for name in ("familiarity", "known", "prediction_set", "group", "calibration")] == [
         None
     ] * 5
