@@ -163,7 +163,9 @@ def _compare_files(
 
 
 def _names(document: dict[str, Any]) -> set[str]:
-    return {document.get(name) or "" for name in ("image_name", "overlay_name", "heatmap_name")} - {""}
+    return {
+        document.get(name) or "" for name in ("image_name", "overlay_name", "heatmap_name", "findings_name")
+    } - {""}
 
 
 def _drain(scans: Any) -> None:
