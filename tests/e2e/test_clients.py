@@ -31,6 +31,8 @@ STARTS = {
     "scans_thumbnail_retrieve": b"\xff\xd8",
     "scans_report_retrieve": b"%PDF",
 }
+ANSWERED_WITH_404 = {"scans_findings_retrieve"}
+"""The model that comes with it has no map of findings; once it has, its PNG is among those above."""
 BOX = {"type": "FragmentSelector", "value": "xywh=pixel:10,10,20,20"}
 
 
@@ -116,7 +118,7 @@ def test_every_call_that_reads_json_is_understood(site: SimpleNamespace) -> None
     reading = {
         name: call
         for name, call in site.calls.items()
-        if name.endswith(("_retrieve", "_list")) and name not in STARTS
+        if name.endswith(("_retrieve", "_list")) and name not in {*STARTS, *ANSWERED_WITH_404}
     }
     assert {"scans_retrieve", "scans_list", "history_list", "dashboard_retrieve"} <= reading.keys()
 

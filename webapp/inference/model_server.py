@@ -94,7 +94,7 @@ class ModelAnswer:
             nearest=answer.get("nearest") or [],
             calibration=answer.get("calibration") or "",
             findings=None if found is None else _findings(found),
-            findings_map=b"" if found is None else base64.b64decode(found["map"]),
+            findings_map=b"" if found is None else base64.b64decode(found["map"], validate=True),
         )
 
     @property
