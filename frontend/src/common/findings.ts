@@ -31,7 +31,12 @@ export function seen({ kinds, regions }: Findings): Seen[] {
   return kinds
     .map((kind) => {
       const found = regions.filter(({ finding }) => finding === kind);
-      return { kind, ...lookOf(kind), regions: found, share: found.reduce((sum, { share }) => sum + share, 0) };
+      return {
+        kind,
+        ...lookOf(kind),
+        regions: found,
+        share: found.reduce((sum, { share }) => sum + share, 0),
+      };
     })
     .filter(({ regions: found }) => found.length > 0);
 }
@@ -39,10 +44,12 @@ export function seen({ kinds, regions }: Findings): Seen[] {
 /** An area in square millimetres; null where the size of a pixel is not known. */
 export function squareMillimetres(
   share: number,
-  { width, height, micrometres_x: across, micrometres_y: down }: Pick<
-    Scan,
-    "width" | "height" | "micrometres_x" | "micrometres_y"
-  >,
+  {
+    width,
+    height,
+    micrometres_x: across,
+    micrometres_y: down,
+  }: Pick<Scan, "width" | "height" | "micrometres_x" | "micrometres_y">,
 ): number | null {
   return across === null || down === null
     ? null

@@ -2,7 +2,11 @@
 
 const moment = new Intl.DateTimeFormat(undefined, { dateStyle: "medium", timeStyle: "short" });
 const percentage = new Intl.NumberFormat(undefined, { style: "percent", maximumFractionDigits: 0 });
-const tenths = new Intl.NumberFormat(undefined, { style: "percent", minimumFractionDigits: 1, maximumFractionDigits: 1 });
+const tenths = new Intl.NumberFormat(undefined, {
+  style: "percent",
+  minimumFractionDigits: 1,
+  maximumFractionDigits: 1,
+});
 const area = new Intl.NumberFormat(undefined, { maximumSignificantDigits: 3, useGrouping: false });
 const length = new Intl.NumberFormat(undefined, { maximumSignificantDigits: 4, useGrouping: false });
 // The model server rounds to six digits.

@@ -62,11 +62,7 @@ function Kind({ found, scan }: { found: Seen; scan: Scan }) {
       <ol className={classes.places}>
         {regions.map((region, index) => (
           <li key={index}>
-            {texts.findings.place(
-              index + 1,
-              area(region.share, scan),
-              formatProbability(region.confidence),
-            )}
+            {texts.findings.place(index + 1, area(region.share, scan), formatProbability(region.confidence))}
           </li>
         ))}
       </ol>

@@ -9,4 +9,15 @@ import { shell } from "./en/shell";
 import { upload } from "./en/upload";
 import { worklist } from "./en/worklist";
 
-export const en = { common, compare, dashboard, drawing, findings, problems, reading, shell, upload, worklist };
+export const en = {
+  common,
+  compare,
+  dashboard,
+  drawing,
+  findings,
+  problems,
+  reading,
+  shell,
+  upload,
+  worklist,
+};

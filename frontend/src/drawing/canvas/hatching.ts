@@ -12,7 +12,12 @@ const FINENESS = 2;
 const HALO = "rgba(0, 0, 0, 0.7)";
 
 /** The kinds of findings of a map, each hatched in its own way; ask again when the map changes. */
-export function findingNodes(map: ImageData, kinds: readonly string[], size: Size, zoom: () => number): Node[] {
+export function findingNodes(
+  map: ImageData,
+  kinds: readonly string[],
+  size: Size,
+  zoom: () => number,
+): Node[] {
   const cells: Cells = {
     values: map.data.filter((_, at) => at % 4 === 0),
     columns: map.width,
