@@ -1,6 +1,8 @@
+from typing import Any
+
 from django.db import migrations, models
 
-FIELDS = {
+FIELDS: dict[str, models.Field[Any, Any]] = {
     "findings": models.JSONField(
         blank=True,
         help_text="What the model thinks it sees: the kinds that it looks for, and regions. Null where it has no map of them.",
