@@ -297,7 +297,7 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** @description Scan, heat map, drawing, probabilities, recommendation and readers as PDF, as far as you may know them. */
+        /** @description Scan, heat map, findings, drawing, probabilities, recommendation and readers as PDF, as far as you may know them. */
         get: operations["scans_report_retrieve"];
         put?: never;
         post?: never;

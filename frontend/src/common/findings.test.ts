@@ -1,8 +1,6 @@
 import { describe, expect, it } from "vitest";
 
-import heat from "../drawing/canvas/heat.json";
 import { lookOf, seen, squareMillimetres } from "./findings";
-import table from "./findings.json";
 
 const FINDINGS = {
   kinds: ["fluid_within", "fluid_below", "hole"],
@@ -12,10 +10,6 @@ const FINDINGS = {
     { finding: "fluid_within", box: [40, 0, 9, 9], share: 0.005, confidence: 0.7 },
   ],
 };
-
-const rgb = (colour: string) => [1, 3, 5].map((at) => parseInt(colour.slice(at, at + 2), 16));
-const apart = (first: string, second: string) =>
-  Math.hypot(...rgb(first).map((value, channel) => value - rgb(second)[channel]!));
 
 describe("what the model sees", () => {
   it("is told by kind, in the model's order, and only what was found", () => {
@@ -36,20 +30,5 @@ describe("what the model sees", () => {
 
   it("is named by its code where a later model knows more", () => {
     expect(lookOf("epiretinal_membrane").name).toBe("epiretinal membrane");
-  });
-});
-
-describe("how findings are drawn", () => {
-  const looks = Object.values(table);
-
-  it("is never in a colour of the heat map", () => {
-    for (const { colour } of looks) {
-      for (const stop of heat.stops) expect(apart(colour, stop), `${colour} and ${stop}`).toBeGreaterThan(75);
-    }
-  });
-
-  it("tells kinds apart without colours, too", () => {
-    expect(new Set(looks.map(({ hatch }) => hatch)).size).toBe(looks.length);
-    expect(new Set(looks.map(({ colour }) => colour)).size).toBe(looks.length);
   });
 });

@@ -22,6 +22,7 @@ from tests.webapp.conftest import Clients
 from tests.webapp.scans.test_prediction import answering
 from webapp.accounts.deidentified import shown
 from webapp.accounts.models import User
+from webapp.audit.models import Action, WaitingRecord
 from webapp.reports.outlines import outlines
 from webapp.scans import findings, storage
 from webapp.scans.models import Prediction, Scan, Status
@@ -72,6 +73,9 @@ def test_they_are_stored_with_the_answer_and_sent_with_the_scan(
     assert picture["Content-Type"] == "image/png"
     assert b"".join(picture.streaming_content) == MAP
     assert api(clinician).get(body["findings_path"], HTTP_IF_NONE_MATCH=picture["ETag"]).status_code == 304
+    assert [look.scan_id for look in WaitingRecord.objects.filter(action=Action.SCAN_FINDINGS)] == [
+        str(scan.pk)
+    ] * 2
     kept = Prediction.objects.get()
     assert (kept.findings, kept.findings_name) == (FOUND, scan.findings_name)
 
