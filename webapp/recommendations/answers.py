@@ -13,8 +13,6 @@ from django.db.models import TextChoices
 from handlers import answering
 from handlers.answering import NO_STATISTICS
 
-FINDINGS_CONTRADICT = "findings_contradict"
-"""The reason's code where a label would be the answer, and the model sees on the picture what does not go with it."""
 BECAUSE: Mapping[str, str] = {
     answering.ONE_LABEL: "One label fits this picture.",
     answering.UNFAMILIAR: "This picture does not look like the scans that the model learnt from: another device or framing, or a "
@@ -23,7 +21,7 @@ BECAUSE: Mapping[str, str] = {
     answering.TOO_MANY: "Too many labels are possible to name one. A clinician has to read it.",
     answering.ONE_GROUP: "The model can't tell these apart here: {labels}.",
     answering.SEVERAL_LABELS: "More than one label is possible: {labels}.",
-    FINDINGS_CONTRADICT: "What the model sees on this picture does not go with {labels}: look at its findings.",
+    answering.FINDINGS_CONTRADICT: "What the model sees on this picture does not go with {labels}: look at its findings.",
     NO_STATISTICS: "Whether the model knows pictures like this one can't be said.",
 }
 """Why a state is what it is, by the code that the rules give (`handlers/rules.json`, or those of the model's card).
@@ -77,7 +75,7 @@ class Answer:
             return self.label
         if not self.is_given:
             return str(State.NOT_ANSWERED.label)
-        if self.because == FINDINGS_CONTRADICT:
+        if self.because == answering.FINDINGS_CONTRADICT:
             return f"{' or '.join(self._open)} or something else"
         if self.group:
             return f"{self.group} ({', '.join(self.labels)})"
@@ -86,7 +84,7 @@ class Answer:
     @property
     def _open(self) -> tuple[str, ...]:
         """What the model leaves open; where it can't tell, the most probable label alone."""
-        return self.labels or ((self.label,) if self.because == FINDINGS_CONTRADICT else ())
+        return self.labels or ((self.label,) if self.because == answering.FINDINGS_CONTRADICT else ())
 
     @property
     def why(self) -> str:

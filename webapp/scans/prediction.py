@@ -236,7 +236,9 @@ def lacks_pictures(predicted: Answered) -> bool:
 
 
 def _said(predicted: Answered) -> tuple[Any, ...]:
-    return predicted.answer, predicted.calibration or "", predicted.findings
+    # The same kinds, if not to the last digit: engines round in their own ways.
+    found = predicted.findings and {region["finding"] for region in predicted.findings["regions"]}
+    return predicted.answer, predicted.calibration or "", found
 
 
 def _claimed(scan: Scan) -> ScanQuerySet:

@@ -34,7 +34,8 @@ CONTRADICTED = SURE | {
     "because": "findings_contradict", "prediction_set": ["NORMAL"],
 }  # fmt: skip
 SCALE = {"micrometres_x": "10", "micrometres_y": "4"}
-CARD = json.loads((ROOT / "model_store/retina-oct/2.0.0/model.json").read_text(encoding="utf-8"))
+(MODEL,) = (ROOT / "model_store" / "retina-oct").glob("*/model.json")
+CARD = json.loads(MODEL.read_text(encoding="utf-8"))
 
 
 def map_of_findings() -> bytes:
@@ -51,7 +52,7 @@ def seen(clinic: Clinic, answer: dict[str, Any], regions: list[dict[str, Any]] |
     """A scan with that answer, on which the model sees these regions, or of which it has no map."""
     scan: dict[str, Any] = clinic.upload("clara", **SCALE)
     found = {"findings": None if regions is None else {"kinds": KINDS, "regions": regions}}
-    clinic.answer({scan["id"]: answer | found})
+    clinic.answer({scan["id"]: answer | found | {"findings_name": ""}})
     if regions is not None:
         clinic.keep_map(scan["id"], base64.b64encode(map_of_findings()).decode())
     return scan

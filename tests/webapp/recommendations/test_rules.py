@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from handlers.answering import NO_STATISTICS, REASONS
-from webapp.recommendations.answers import BECAUSE, FINDINGS_CONTRADICT, Answer
+from webapp.recommendations.answers import BECAUSE, Answer
 from webapp.recommendations.apps import check_files
 from webapp.recommendations.guideline import FOLDER, GuidelineError, guideline, read
 from webapp.recommendations.rules import REVIEW_REQUIRED, apply, recommend
@@ -282,4 +282,4 @@ def test_an_answer_says_no_more_than_the_model_has_said(answer: Answer, text: st
 
 
 def test_every_reason_that_a_rule_can_give_has_words() -> None:
-    assert set(BECAUSE) == {*REASONS, NO_STATISTICS, FINDINGS_CONTRADICT}
+    assert set(BECAUSE) == {*REASONS, NO_STATISTICS}
