@@ -19,7 +19,7 @@ from tests.waiting import wait_for
 pytestmark = pytest.mark.xdist_group("page")
 
 KINDS = ["fluid_within", "fluid_below", "epithelium", "material", "hole"]
-REGIONS = [
+REGIONS: list[dict[str, Any]] = [
     {"finding": "fluid_below", "box": [150, 240, 210, 60], "share": 0.03, "confidence": 0.93},
     {"finding": "fluid_within", "box": [200, 170, 90, 40], "share": 0.012, "confidence": 0.81},
     {"finding": "fluid_within", "box": [320, 180, 30, 30], "share": 0.0004, "confidence": 0.6},
@@ -42,9 +42,9 @@ def map_of_findings() -> bytes:
     """Where the regions lie, in 56 × 56 cells of a picture of 512 × 496 pixels."""
     cells = np.zeros((56, 56), np.uint8)
     for region in REGIONS:
-        x, y, width, height = region["box"]  # type: ignore[misc]
+        x, y, width, height = region["box"]
         rows, columns = slice(y * 56 // 496, (y + height) * 56 // 496), slice(x // 9, (x + width) // 9)
-        cells[rows, columns] = KINDS.index(str(region["finding"])) + 1
+        cells[rows, columns] = KINDS.index(region["finding"]) + 1
     return bytes(cv2.imencode(".png", cells)[1])
 
 
