@@ -33,7 +33,6 @@ CONTRADICTED = SURE | {
     "label": "NORMAL", "probabilities": {"NORMAL": 0.9, "CSR": 0.07, "DME": 0.03}, "state": "undecided",
     "because": "findings_contradict", "prediction_set": ["NORMAL"],
 }  # fmt: skip
-SCALE = {"micrometres_x": "10", "micrometres_y": "4"}
 (MODEL,) = (ROOT / "model_store" / "retina-oct").glob("*/model.json")
 CARD = json.loads(MODEL.read_text(encoding="utf-8"))
 
@@ -50,7 +49,7 @@ def map_of_findings() -> bytes:
 
 def seen(clinic: Clinic, answer: dict[str, Any], regions: list[dict[str, Any]] | None) -> dict[str, Any]:
     """A scan with that answer, on which the model sees these regions, or of which it has no map."""
-    scan: dict[str, Any] = clinic.upload("clara", **SCALE)
+    scan: dict[str, Any] = clinic.upload("clara", micrometres_x="10", micrometres_y="4")
     found = {"findings": None if regions is None else {"kinds": KINDS, "regions": regions}}
     clinic.answer({scan["id"]: answer | found | {"findings_name": ""}})
     if regions is not None:
