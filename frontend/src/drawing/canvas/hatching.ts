@@ -76,7 +76,7 @@ function tileOf(colour: string, hatch: string): HTMLCanvasElement {
   const context = tile.getContext("2d")!;
   context.scale(FINENESS, FINENESS);
   context.lineCap = "round";
-  for (const [line, thickness] of [[HALO, 2.2] as const, [colour, 1] as const]) {
+  for (const [line, thickness] of [[HALO, 2] as const, [colour, 1] as const]) {
     context.strokeStyle = line;
     context.lineWidth = thickness;
     context.stroke(new Path2D(hatch));
