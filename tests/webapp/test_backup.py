@@ -106,7 +106,7 @@ def test_everything_comes_back_into_an_empty_installation(
 
     assert content(database, data.media) == before
     assert restored.manifest == manifest
-    assert (manifest.media.count, manifest.missing_media) == (9, ())
+    assert (manifest.media.count, manifest.missing_media) == (6, ())
     assert Registry(data.registry).choice("retina-oct").promoted == ["1.0.0"]
     client = api(clinician)  # signed in anew: a restore ends all sign-ins
     for scan in scans:
