@@ -170,6 +170,8 @@ NOTHING_SAID: Document = {
     "weights_sha256": "",
     "overlay_name": "",
     "heatmap_name": "",
+    "findings": None,
+    "findings_name": "",
     "predicted_at": None,
     "waited_ms": None,
     "urgency_rank": 0,

@@ -134,6 +134,10 @@ def _follow(
             findings.damaged.append(f"{name} of scan {sent.scan_id}")
         elif name == "image" and digest(_grey(pixels)) != sent.pixels_sha256:
             findings.damaged.append(f"image of scan {sent.scan_id}: other pixels than those sent")
+    # Of a model that has none there is no map; one that is there is coarser than the scan.
+    address = f"{subject.url}/api/v1/scans/{sent.scan_id}/findings/"
+    if document.get("findings_name") and _picture(address, subject.url, account) is None:
+        findings.damaged.append(f"map of findings of scan {sent.scan_id}")
 
 
 def _picture(address: str, url: str, account: Account) -> Any:
@@ -163,7 +167,9 @@ def _compare_files(
 
 
 def _names(document: dict[str, Any]) -> set[str]:
-    return {document.get(name) or "" for name in ("image_name", "overlay_name", "heatmap_name")} - {""}
+    return {
+        document.get(name) or "" for name in ("image_name", "overlay_name", "heatmap_name", "findings_name")
+    } - {""}
 
 
 def _drain(scans: Any) -> None:

@@ -50,6 +50,7 @@ API = {
     "GET /api/v1/scans/{id}/thumbnail/":         (401, 200, 200, 404, 200, 200, 200),
     "GET /api/v1/scans/{id}/overlay/":           (401, 200, 200, 404, 200, 200, 200),
     "GET /api/v1/scans/{id}/heatmap/":           (401, 200, 200, 404, 200, 200, 200),
+    "GET /api/v1/scans/{id}/findings/":          (401, 200, 200, 404, 200, 200, 200),
     "POST /api/v1/scans/{id}/predictions/":      (401, 503, 503, 404, 503, 403, 503),
     "GET /api/v1/scans/{id}/annotations/":       (401, 200, 200, 404, 200, 200, 200),
     "POST /api/v1/scans/{id}/annotations/":      (401, 201, 201, 404, 201, 403, 201),
@@ -98,9 +99,8 @@ def owned(predicted: Callable[..., Scan], people: People) -> Callable[[], Scan]:
 
     def make() -> Scan:
         scan = predicted(people.owner, patient_ref="PATIENT-SECRET", note="NOTE-SECRET")
-        Scan.objects.filter(pk=scan.pk).update(
-            overlay_name=scan.image_name, heatmap_name=scan.image_name, readers=[str(people.owner.pk)]
-        )
+        pictures = dict.fromkeys(("overlay_name", "heatmap_name", "findings_name"), scan.image_name)
+        Scan.objects.filter(pk=scan.pk).update(**pictures, readers=[str(people.owner.pk)])
         Review.objects.create(
             scan=scan,
             reader=people.owner,

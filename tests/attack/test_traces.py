@@ -37,9 +37,8 @@ def owned(predicted: Callable[..., Scan], people: People) -> Callable[[], Scan]:
 
     def make() -> Scan:
         scan = predicted(people.owner, patient_ref="PATIENT-SECRET", note="NOTE-SECRET")
-        Scan.objects.filter(pk=scan.pk).update(
-            overlay_name=scan.image_name, heatmap_name=scan.image_name, readers=[str(people.owner.pk)]
-        )
+        pictures = dict.fromkeys(("overlay_name", "heatmap_name", "findings_name"), scan.image_name)
+        Scan.objects.filter(pk=scan.pk).update(**pictures, readers=[str(people.owner.pk)])
         said = {"scan": scan, "label": "CNV", "comment": "COMMENT-SECRET"}
         Review.objects.create(reader=people.owner, verdict="agree", model_label="CNV", **said)
         Adjudication.objects.create(adjudicator=people.adjudicator, **said)

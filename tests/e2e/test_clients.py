@@ -28,6 +28,7 @@ STARTS = {
     "scans_image_retrieve": b"\x89PNG",
     "scans_overlay_retrieve": b"\xff\xd8",
     "scans_heatmap_retrieve": b"\x89PNG",
+    "scans_findings_retrieve": b"\x89PNG",
     "scans_thumbnail_retrieve": b"\xff\xd8",
     "scans_report_retrieve": b"%PDF",
 }

@@ -25,7 +25,8 @@ pytestmark = pytest.mark.django_db(transaction=True)
 APPS = ("accounts", "scans", "annotations", "reviews")
 SELECTOR = {"type": "FragmentSelector", "value": "xywh=pixel:120,88,64,40"}
 PROBABILITIES = {"CNV": 0.91, "NORMAL": 0.09}
-OF_STATES = ("familiarity", "known", "prediction_set", "state", "because", "group", "nearest", "calibration")
+OF_STATES = ("familiarity", "known", "prediction_set", "state", "because", "group", "nearest", "calibration",
+             "findings", "findings_name")  # fmt: skip
 """Fields of an answer that came last."""
 
 

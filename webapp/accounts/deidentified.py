@@ -43,7 +43,9 @@ FIELDS: dict[str, Shown] = {
     **dict.fromkeys(("user_id", "creator"), Shown.PSEUDONYM),
     **dict.fromkeys(("reader", "adjudicator", "creator_name"), Shown.NAME),
     **dict.fromkeys(("id", "scan", "source"), Shown.DISGUISED),
-    **dict.fromkeys(("image_path", "thumbnail_path", "annotation_path", "heatmap_path"), Shown.DISGUISED),
+    **dict.fromkeys(
+        ("image_path", "thumbnail_path", "annotation_path", "heatmap_path", "findings_path"), Shown.DISGUISED
+    ),
     "target": Shown.INSIDE,
     # Of the file's pixels.
     **dict.fromkeys(("width", "height"), Shown.AS_IT_IS),
@@ -58,6 +60,7 @@ FIELDS: dict[str, Shown] = {
         ("familiarity", "known", "prediction_set", "state", "because", "group", "nearest", "calibration"),
         Shown.AS_IT_IS,
     ),
+    "findings": Shown.AS_IT_IS,
     "model_answer": Shown.AS_IT_IS,
     "model_state": Shown.AS_IT_IS,
     **dict.fromkeys(("urgency_rank", "model_label", "model_name", "model_version"), Shown.AS_IT_IS),

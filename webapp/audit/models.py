@@ -52,6 +52,7 @@ class Action(models.TextChoices):
     SCAN_IMAGE = "scan.image", "Viewed a scan's image"
     SCAN_OVERLAY = "scan.overlay", "Viewed a scan's overlay"
     SCAN_HEATMAP = "scan.heatmap", "Viewed a scan's heat map"
+    SCAN_FINDINGS = "scan.findings", "Viewed what the model sees on a scan"
     SCAN_REPORT = "scan.report", "Made a scan's report"
     SCAN_THUMBNAIL = "scan.thumbnail", "Viewed scans in small"
     SCAN_LIST = "scan.list", "Viewed scans in a list"

@@ -24,6 +24,7 @@ ACTIONS = {
     "scan-image": Action.SCAN_IMAGE,
     "scan-overlay": Action.SCAN_OVERLAY,
     "scan-heatmap": Action.SCAN_HEATMAP,
+    "scan-findings": Action.SCAN_FINDINGS,
     "scan-report": Action.SCAN_REPORT,
     "scan-thumbnail": Action.SCAN_THUMBNAIL,
     "scan-annotations": Action.ANNOTATION_VIEW,

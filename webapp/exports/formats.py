@@ -16,6 +16,7 @@ from webapp.annotations.shapes import shape_of
 from webapp.exports.categories import category_numbers
 from webapp.exports.records import Record
 from webapp.scans.details import DETAILS, Detail
+from webapp.scans.findings import seen
 
 NOTICE = (
     "Exported from Retinote, research software: nothing in here is a diagnosis. Names, references, notes, comments, "
@@ -24,6 +25,7 @@ NOTICE = (
     "The pictures carry no metadata; whether letters stand in their pixels was not looked at."
 )
 Column = Callable[[Record], Any]
+NO_FINDINGS = "none"
 # What a manifest names as the origin of its scans.
 SOURCE = "retinote"
 # Where a shape has no label.
@@ -54,6 +56,13 @@ def _final_urgency(record: Record) -> str:
 
 def _known(record: Record) -> str:
     return "" if record.scan.known is None else str(record.scan.known).lower()
+
+
+def _findings(record: Record) -> str:
+    """Each kind that was found with its share of the picture; empty without a map of findings."""
+    if record.scan.findings is None:
+        return ""
+    return "; ".join(f"{found.kind} {found.share:.6g}" for found in seen(record.scan.findings)) or NO_FINDINGS
 
 
 def _one_label(name: str) -> Column:
@@ -93,6 +102,7 @@ COLUMNS: dict[str, Column] = {
     "known": _known,
     "nearest": _listed("nearest"),
     "calibration": _of_scan("calibration"),
+    "findings": _findings,
     "doubts": _listed("doubts", " "),
     "urgency": lambda record: (record.scan.recommendation or {}).get("urgency", ""),
     "verified_label": lambda record: record.verified_label,
@@ -176,6 +186,7 @@ def coco(records: Sequence[Record]) -> str:
             "verified_label": record.verified_label,
             "model_state": record.scan.state or "",
             "model_answer": record.scan.answer.text,
+            "model_findings": record.scan.findings,
         }
         for image, record in enumerate(records, start=1)
     ]

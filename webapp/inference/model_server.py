@@ -62,11 +62,17 @@ class ModelAnswer:
     group: str = ""
     nearest: list[str] = field(default_factory=list)
     calibration: str = ""
+    findings: dict[str, Any] | None = None
+    """What the model thinks it sees: `kinds` that it looks for and `regions`. None of a model without a map of findings."""
+    findings_map: bytes = b""
+    """A grey PNG of the whole image, coarser than it: 0 for none, n for the n-th of the kinds."""
 
     @classmethod
     def from_json(cls, answer: dict[str, Any]) -> ModelAnswer:
         """Read an answer as `handlers/` gives it; raises KeyError, TypeError or ValueError when it isn't one."""
         gradcam = answer["gradcam"]
+        # Archives of earlier handlers don't tell what follows after the regions.
+        found = answer.get("findings")
         return cls(
             label=answer["prediction"]["label"],
             confidence=answer["prediction"]["confidence"],
@@ -78,7 +84,6 @@ class ModelAnswer:
             gradcam_label=gradcam["label"],
             heatmap=base64.b64decode(gradcam["heatmap"]),
             regions=gradcam["regions"],
-            # Archives of earlier handlers don't tell these.
             caveats=answer.get("caveats", []),
             familiarity=answer.get("familiarity"),
             known=answer.get("known"),
@@ -88,12 +93,28 @@ class ModelAnswer:
             group=answer.get("group") or "",
             nearest=answer.get("nearest") or [],
             calibration=answer.get("calibration") or "",
+            findings=None if found is None else _findings(found),
+            findings_map=b"" if found is None else base64.b64decode(found["map"], validate=True),
         )
 
     @property
     def answer(self) -> Answer:
         """What the model says, as far as it says something."""
         return Answer(self.label, self.state, self.because, tuple(self.prediction_set or ()), self.group)
+
+
+def _findings(found: dict[str, Any]) -> dict[str, Any]:
+    """What is stored of the findings beside their map; raises KeyError, TypeError or ValueError."""
+    regions = [
+        {
+            "finding": str(region["finding"]),
+            "box": [int(side) for side in region["box"]],
+            "share": float(region["share"]),
+            "confidence": float(region["confidence"]),
+        }
+        for region in found["regions"]
+    ]
+    return {"kinds": [str(kind) for kind in found["kinds"]], "regions": regions}
 
 
 @dataclass(frozen=True)

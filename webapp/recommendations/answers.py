@@ -21,6 +21,7 @@ BECAUSE: Mapping[str, str] = {
     answering.TOO_MANY: "Too many labels are possible to name one. A clinician has to read it.",
     answering.ONE_GROUP: "The model can't tell these apart here: {labels}.",
     answering.SEVERAL_LABELS: "More than one label is possible: {labels}.",
+    answering.FINDINGS_CONTRADICT: "What the model sees on this picture does not go with {labels}: look at its findings.",
     NO_STATISTICS: "Whether the model knows pictures like this one can't be said.",
 }
 """Why a state is what it is, by the code that the rules give (`handlers/rules.json`, or those of the model's card).
@@ -74,9 +75,16 @@ class Answer:
             return self.label
         if not self.is_given:
             return str(State.NOT_ANSWERED.label)
+        if self.because == answering.FINDINGS_CONTRADICT:
+            return f"{' or '.join(self._open)} or something else"
         if self.group:
             return f"{self.group} ({', '.join(self.labels)})"
         return " or ".join(self.labels) or str(State.UNDECIDED.label)
+
+    @property
+    def _open(self) -> tuple[str, ...]:
+        """What the model leaves open; where it can't tell, the most probable label alone."""
+        return self.labels or ((self.label,) if self.because == answering.FINDINGS_CONTRADICT else ())
 
     @property
     def why(self) -> str:
@@ -86,7 +94,5 @@ class Answer:
         known = BECAUSE.get(self.because)
         # A handler of a later version may give a reason that has no words here.
         return (
-            known.format(labels=", ".join(self.labels))
-            if known
-            else f"The model server says: {self.because}."
+            known.format(labels=", ".join(self._open)) if known else f"The model server says: {self.because}."
         )

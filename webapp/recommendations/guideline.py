@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Hashable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
 from typing import Annotated, Any, Self
@@ -13,7 +13,7 @@ from pydantic import AfterValidator, TypeAdapter, model_validator
 from pydantic.dataclasses import dataclass as checked_dataclass
 
 from handlers.checks import STRICT, FieldError, OneOf, Range, Text, must_be, read_values
-from webapp.recommendations.answers import State
+from webapp.recommendations.answers import Answer, State
 
 FOLDER = Path(__file__).parent
 STEP, REVIEW = "step", "review"
@@ -78,6 +78,12 @@ class Guideline:
     tiers: dict[str, str]
     steps: dict[str, Step]
     states: dict[str, OfState]
+    because: dict[str, OfState]
+    """What follows from some reasons of a state, by their codes, in the state's place."""
+
+    def what_follows(self, answer: Answer) -> OfState | None:
+        """From how far the model has answered, and why; None where that is not known."""
+        return self.because.get(answer.because) or self.states.get(answer.state)
 
     def rank(self, found: Step | OfState) -> int:
         """How urgent it is: higher is more, 0 the least."""
@@ -108,6 +114,7 @@ def read(path: Path) -> Guideline:
         tiers=file.tiers,
         steps={label: entry.step(label, file.sources) for label, entry in file.labels.items()},
         states=file.states,
+        because=file.because,
     )
 
 
@@ -150,12 +157,14 @@ class GuidelineFile:
     sources: dict[str, Source]
     states: Annotated[dict[str, OfState], AfterValidator(_every_state)]
     labels: Annotated[dict[str, LabelEntry], AfterValidator(_at_least_one)]
+    because: dict[str, OfState] = field(default_factory=dict)
 
     @model_validator(mode="after")
     def _names_what_is_listed(self) -> Self:
         entries: dict[str, Mapping[str, LabelEntry | OfState]] = {
             "labels": self.labels,
             "states": self.states,
+            "because": self.because,
         }
         for where, entry in (
             (f"{kind}.{name}", entry) for kind, of in entries.items() for name, entry in of.items()

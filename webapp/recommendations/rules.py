@@ -98,7 +98,7 @@ def apply(
     ]
     counted.sort(key=lambda step: (-rules.rank(step), -probabilities.get(step.label, 0.0)))
     seen = [_reason(step, probabilities.get(step.label, 0.0)) for step in counted]
-    state = rules.states.get(answer.state)
+    state = rules.what_follows(answer)
     doubts = _doubts(rules, probabilities, quality, answer)
     if state and state.tier:
         return _look(rules, state, quality, counted, [*doubts, *_why(answer)], notes)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import io
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
@@ -18,7 +18,7 @@ from reportlab.lib.units import mm
 from reportlab.lib.utils import ImageReader
 from reportlab.platypus import Flowable, KeepInFrame, Spacer
 
-from webapp.annotations.geometry import path_of
+from webapp.annotations.geometry import Points, path_of
 from webapp.core import numbers
 from webapp.recommendations.answers import Answer, State
 from webapp.reports.canvas import BOLD, REGULAR, Bar, Text, TextCanvas
@@ -26,6 +26,9 @@ from webapp.reports.canvas import BOLD, REGULAR, Bar, Text, TextCanvas
 BOLD_TAG = re.compile("</?b>")
 RESEARCH = "Research software: nothing on this page is a diagnosis."
 NOT_SAID = ", which the model does not say"
+FINDINGS = "What the model thinks it sees"
+NO_FINDINGS = "nothing of what it looks for ({kinds})."
+STRANGE_FINDINGS = "It does not know pictures like this one, so what it sees may be something else."
 DOUBTFUL = "The picture is doubtful, as said above: it has no urgency but to be looked at."
 WIDTH, HEIGHT = A4
 MARGIN = 15 * mm
@@ -44,6 +47,16 @@ class Drawn:
 
     selector: dict[str, str]
     text: str
+
+
+@dataclass(frozen=True)
+class Finding:
+    """What the model thinks it sees: `mark` stands at each of its outlines, lists of places in pixels of the scan."""
+
+    mark: str
+    text: str
+    colour: str
+    outlines: Sequence[Points]
 
 
 @dataclass(frozen=True)
@@ -73,6 +86,10 @@ class Report:
     known: bool | None = None
     nearest: Sequence[str] = ()
     """Simulated scans that the picture is most like, in words."""
+    findings: Sequence[Finding] | None = None
+    """None where the model has no map of findings, empty where it found nothing."""
+    looked_for: Sequence[str] = ()
+    """The kinds of findings that it looks for, as people name them."""
     doubts: Sequence[str] = ()
     """Why the picture is doubtful, as sentences."""
     warnings: Sequence[str] = ()
@@ -114,15 +131,18 @@ def _header(canvas: TextCanvas, report: Report, moment: datetime) -> float:
 
 
 def _pictures(canvas: TextCanvas, report: Report, top: float) -> float:
-    """The scan with what was drawn, and beside it the scan with its heat map."""
-    width = (WIDTH - 2 * MARGIN - GAP) / 2
-    pictures = [("Scan, with what was drawn", report.image, True)]
+    """The scan with what was drawn, and beside it the scan with its heat map, and with what the model sees."""
+    pictures: list[tuple[str, bytes, Outliner]] = [("Scan, with what was drawn", report.image, _shapes)]
     if report.overlay is not None:
         heated = f"Heat map of {dict(report.facts).get('Heat map', report.answer.label)}"
         heated += "" if report.answer.is_given else NOT_SAID
-        pictures.append((heated, report.overlay, False))
+        pictures.append((heated, report.overlay, _nothing))
+    if report.findings:
+        pictures.append((FINDINGS, report.image, _findings))
+    columns = max(2, len(pictures))
+    width = (WIDTH - 2 * MARGIN - (columns - 1) * GAP) / columns
     lowest = top
-    for column, (caption, content, with_shapes) in enumerate(pictures):
+    for column, (caption, content, outline) in enumerate(pictures):
         image = Image.open(io.BytesIO(content))
         image_width, image_height = image.size
         scale = min(width / image_width, PICTURE_HEIGHT / image_height)
@@ -130,35 +150,70 @@ def _pictures(canvas: TextCanvas, report: Report, top: float) -> float:
         # Finer than paper shows, and ReportLab makes several copies.
         image.thumbnail((MOST_SIDE, MOST_SIDE))
         canvas.drawImage(ImageReader(image), left, bottom, image_width * scale, image_height * scale)
-        if with_shapes:
-            _shapes(canvas, report.shapes, left, top, scale)
+        outline(canvas, report, Place(left, top, scale))
         canvas.setFont(REGULAR, 8)
-        canvas.drawString(left, bottom - 10, caption)
+        canvas.drawString(left, bottom - 10, caption, room=width)
         lowest = min(lowest, bottom - 18)
     return lowest
 
 
-def _shapes(canvas: TextCanvas, shapes: Sequence[Drawn], left: float, top: float, scale: float) -> None:
-    for number, shape in enumerate(shapes, start=1):
+@dataclass(frozen=True)
+class Place:
+    """Where a picture stands: its upper left corner, and points of the page per pixel."""
+
+    left: float
+    top: float
+    scale: float
+
+    def of(self, points: Points) -> list[tuple[float, float]]:
+        """Places of the picture as places of the page."""
+        return [(self.left + x * self.scale, self.top - y * self.scale) for x, y in points.tolist()]
+
+
+Outliner = Callable[[TextCanvas, Report, Place], None]
+
+
+def _nothing(canvas: TextCanvas, report: Report, place: Place) -> None:
+    """Of a picture that stands as it is."""
+
+
+def _shapes(canvas: TextCanvas, report: Report, place: Place) -> None:
+    for number, shape in enumerate(report.shapes, start=1):
         points, closed = path_of(shape.selector)
-        placed = [(left + x * scale, top - y * scale) for x, y in points.tolist()]
-        if not placed:
-            continue
-        path = canvas.beginPath()
-        path.moveTo(*placed[0])
-        for point in placed[1:]:
-            path.lineTo(*point)
-        if closed:
-            path.close()
-        # Dark below light: to be seen on any grey.
-        for colour, line in ((colors.black, 1.8), (SHAPE_COLOUR, 0.8)):
-            canvas.setStrokeColor(colour)
-            canvas.setLineWidth(line)
-            canvas.drawPath(path)
-        canvas.setFont(BOLD, 7)
-        canvas.setFillColor(SHAPE_COLOUR)
-        canvas.drawString(placed[0][0] + 2, placed[0][1] + 2, str(number))
-        canvas.setFillColor(colors.black)
+        _outline(canvas, place.of(points), closed, SHAPE_COLOUR, str(number))
+
+
+def _findings(canvas: TextCanvas, report: Report, place: Place) -> None:
+    for finding in report.findings or ():
+        for points in finding.outlines:
+            _outline(canvas, place.of(points), True, colors.HexColor(finding.colour), finding.mark)
+
+
+def _outline(
+    canvas: TextCanvas,
+    placed: Sequence[tuple[float, float]],
+    closed: bool,
+    colour: colors.Color,
+    mark: str,
+) -> None:
+    """A line through places of the page, and its mark beside the first of them."""
+    if not placed:
+        return
+    path = canvas.beginPath()
+    path.moveTo(*placed[0])
+    for point in placed[1:]:
+        path.lineTo(*point)
+    if closed:
+        path.close()
+    # Dark below light: to be seen on any grey.
+    for line_colour, line in ((colors.black, 1.8), (colour, 0.8)):
+        canvas.setStrokeColor(line_colour)
+        canvas.setLineWidth(line)
+        canvas.drawPath(path)
+    canvas.setFont(BOLD, 7)
+    canvas.setFillColor(colour)
+    canvas.drawString(placed[0][0] + 2, placed[0][1] + 2, mark)
+    canvas.setFillColor(colors.black)
     canvas.setStrokeColor(colors.black)
 
 
@@ -196,6 +251,7 @@ def _model(report: Report) -> list[Flowable]:
     if report.answer.is_given:  # else they would look like one
         shares = sorted(report.probabilities.items(), key=lambda item: -item[1])
         parts.extend(Bar(label, share) for label, share in shares)
+    parts.extend(_text(escape(line)) for line in _seen(report))
     parts.extend(_text(f"To keep in mind: {escape(warning)}") for warning in report.warnings)
     if report.recommendation:
         # What stands beside the label already is not said again.
@@ -234,6 +290,16 @@ def _limits(report: Report) -> list[str]:
     if report.nearest:
         sentences.append(f"Simulated scans that it is most like: {'; '.join(report.nearest)}.")
     return sentences
+
+
+def _seen(report: Report) -> list[str]:
+    """What the model thinks it sees, a line for each kind; nothing of models without a map of findings."""
+    if report.findings is None:
+        return []
+    if not report.findings:
+        return [f"{FINDINGS}: {NO_FINDINGS.format(kinds=', '.join(report.looked_for))}"]
+    strange = [STRANGE_FINDINGS] if report.known is False else []
+    return [f"{FINDINGS}:", *strange, *(f"{finding.mark}. {finding.text}" for finding in report.findings)]
 
 
 def _recommendation(title: str, given: dict[str, Any], reasons: Sequence[str], colour: str) -> list[Flowable]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from string import ascii_uppercase
 from typing import Any
 
 from webapp.accounts.deidentified import de_identified, shown
@@ -13,8 +14,9 @@ from webapp.annotations.serializers import shown_label
 from webapp.annotations.shapes import Shape
 from webapp.core import numbers
 from webapp.recommendations.colours import colour_of
-from webapp.reports.layout import Drawn, Final, Report
+from webapp.reports.layout import Drawn, Final, Finding, Report
 from webapp.reports.lines import apart
+from webapp.reports.outlines import outlines
 from webapp.reviews.models import Adjudication, Review
 from webapp.reviews.reading import how
 from webapp.reviews.summary import summary
@@ -22,6 +24,7 @@ from webapp.scans import storage
 from webapp.scans.details import DETAILS, ENTERED
 from webapp.scans.disclosure import disclose
 from webapp.scans.final import FinalReading, final_reading
+from webapp.scans.findings import Seen, kinds, name_of, seen
 from webapp.scans.models import Scan
 from webapp.scans.overlay import overlay
 
@@ -35,7 +38,7 @@ SAID = {"agree": "agrees", "disagree": "disagrees", "unsure": "is unsure", "name
 def report_of(scan: Scan, user: User) -> Report:
     """The report of a scan that the user may see, noted as shown to the user.
 
-    Raises FileNotFoundError when the scan's picture, or its heat map, is gone.
+    Raises FileNotFoundError when the scan's picture, its heat map or its map of findings is gone.
     """
     reading = summary(scan, user)
     drawn = Annotation.objects.of_scan(scan, user)
@@ -57,6 +60,8 @@ def report_of(scan: Scan, user: User) -> Report:
         familiarity=scan.familiarity,
         known=scan.known,
         nearest=scan.nearest or [],
+        findings=_findings(scan) if scan.findings else None,
+        looked_for=[name_of(kind) for kind in kinds(scan.findings)],
         doubts=scan.doubts,
         warnings=scan.caveats or [],
         recommendation=scan.recommendation,
@@ -73,6 +78,27 @@ def _final(scan: Scan, final: FinalReading) -> Final:
     given = recommended.to_dict()
     label = final.label or " or ".join(final.labels)
     return Final(label, final.source, given, colour_of(given, recommended.rank))
+
+
+def _findings(scan: Scan) -> list[Finding]:
+    """What the model thinks it sees, by kind, with its area; each kind has a letter for a mark."""
+    outlined = outlines(storage.read(scan.findings_name), kinds(scan.findings), scan.width, scan.height)
+    return [
+        Finding(mark, f"{_capitalised(found.name)}: {_area(found, scan)}", found.colour, outlined[found.kind])
+        for mark, found in zip(ascii_uppercase, seen(scan.findings), strict=False)
+    ]
+
+
+def _capitalised(name: str) -> str:
+    return name[:1].upper() + name[1:]
+
+
+def _area(found: Seen, scan: Scan) -> str:
+    """How much of the picture it takes; in square millimetres, too, where the size of a pixel is known."""
+    area = found.square_mm(scan.width, scan.height, scan.micrometres_x, scan.micrometres_y)
+    measured = "" if area is None else f", {area:.3g} mm²"
+    places = f" in {found.regions} places" if found.regions > 1 else ""
+    return f"{numbers.percent(found.share, 1)} of the picture{measured}{places}"
 
 
 def _facts(scan: Scan, user: User) -> list[tuple[str, str]]:

@@ -34,7 +34,7 @@ class ReportView(APIView):
         },
     )
     def get(self, request: Request, id: str) -> HttpResponse:
-        """Scan, heat map, drawing, probabilities, recommendation and readers as PDF, as far as you may know them."""
+        """Scan, heat map, findings, drawing, probabilities, recommendation and readers as PDF, as far as you may know them."""
         # Loaded when somebody wants a report: what makes PDF files is not small.
         from webapp.reports.layout import pdf
         from webapp.reports.report import report_of

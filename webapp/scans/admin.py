@@ -62,6 +62,7 @@ class ScanAdmin(ReadingsAndAnswer, DisclosingAdmin[Scan], TransactionalAdmin[Sca
                     "likeness",
                     "likest",
                     "bars",
+                    "sees",
                     "caveat_texts",
                     "quality_reasons",
                     "read_by",

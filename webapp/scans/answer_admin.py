@@ -13,6 +13,7 @@ from django.utils.safestring import SafeString
 from webapp.core import numbers
 from webapp.recommendations.doubt import with_doubts
 from webapp.scans.final import FinalReading
+from webapp.scans.findings import kinds, name_of, seen
 from webapp.scans.models import Prediction, Scan
 
 NOTHING = "–"
@@ -121,6 +122,14 @@ class ReadingsAndAnswer:
             "", bar, [(label, value, numbers.probability(value, decimals=1)) for label, value in rows]
         )
         return format_html('<div class="bars">{}</div>', bars) if rows else NOTHING
+
+    @admin.display(description="Sees")
+    def sees(self, scan: Scan) -> str:
+        """What the model thinks it sees, and how much of the picture that takes."""
+        if scan.findings is None:
+            return NOTHING
+        found = [f"{one.name} ({numbers.percent(one.share, 1)})" for one in seen(scan.findings)]
+        return "; ".join(found) or f"none of: {', '.join(map(name_of, kinds(scan.findings)))}"
 
     @admin.display(description="Caveats")
     def caveat_texts(self, scan: Scan) -> str:

@@ -53,6 +53,12 @@ class Answered(models.Model):
         default=list, blank=True, help_text="Simulated scans that it is like, in words."
     )
     calibration = models.CharField(max_length=200, blank=True, help_text="The local profile, by its name.")
+    findings = models.JSONField(
+        null=True,
+        blank=True,
+        help_text="What the model thinks it sees: the kinds that it looks for, and regions. Null where it has no map of them.",
+    )
+    findings_name = models.CharField(max_length=80, blank=True, help_text="The map of the findings.")
 
     class Meta:
         abstract = True
@@ -74,10 +80,17 @@ class Answered(models.Model):
         return doubts_of(self.quality)
 
     @property
+    def pictures(self) -> list[str]:
+        """The names of the stored pictures that the answer brought along."""
+        return [name for name in (getattr(self, field) for field in ADDED_PICTURES) if name]
+
+    @property
     def stored_overlay(self) -> str:
         """The name of an overlay that an earlier version stored; "" where it is drawn when it is asked for."""
         return "" if self.overlay_name == self.heatmap_name else self.overlay_name
 
 
+ADDED_PICTURES = ("heatmap_name", "findings_name")
+"""The fields that name the pictures which an answer brings along, the one that every answer has first."""
 PREDICTION_FIELDS = tuple(field.name for field in Answered._meta.local_fields)
 """The names of all of them."""

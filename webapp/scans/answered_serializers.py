@@ -28,7 +28,7 @@ class AnsweredSerializer(serializers.Serializer[Any]):
     because = serializers.CharField(
         allow_null=True,
         help_text="Why, as a code: `unfamiliar`, `no_label`, `too_many`, `one_group`, `several`, `one_label`, "
-        "`no_statistics`.",
+        "`findings_contradict`, `no_statistics`.",
     )
     prediction_set = serializers.ListField(
         child=serializers.CharField(),

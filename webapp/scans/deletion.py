@@ -7,14 +7,15 @@ from webapp.audit.models import Action
 from webapp.audit.recording import record
 from webapp.mongodb.transactions import all_or_nothing
 from webapp.scans import storage
+from webapp.scans.answered import ADDED_PICTURES
 from webapp.scans.models import Scan
 
 
 def delete_scan(scan: Scan, user: User) -> None:
     """Delete the scan's documents for the user, then its files: a crash between the two leaves files, which the sweep removes."""
     names = {scan.image_name}
-    for overlay, heatmap in scan.predictions.values_list("overlay_name", "heatmap_name"):
-        names |= {overlay, heatmap}
+    for named in scan.predictions.values_list("overlay_name", *ADDED_PICTURES):
+        names.update(named)
 
     def write() -> None:
         before = Scan.objects.filter(pk=scan.pk).first()

@@ -25,7 +25,7 @@ from webapp.metrics import instruments
 from webapp.mongodb.transactions import all_or_nothing
 from webapp.recommendations.rules import recommend
 from webapp.scans import storage
-from webapp.scans.answered import PREDICTION_FIELDS
+from webapp.scans.answered import PREDICTION_FIELDS, Answered
 from webapp.scans.models import Prediction, Scan, ScanQuerySet, Status
 
 log = logging.getLogger(__name__)
@@ -65,7 +65,7 @@ def predict_claimed(scan: Scan, image: bytes, deadline_s: float) -> None:
 def conclude(scan: Scan, asked: Future[ModelAnswer]) -> None:
     """Wait for what the model server says of a queued scan that the caller has claimed, and store what came of it.
 
-    When the model server can't answer, or the disk has no room for the heat map, the scan stays queued and the
+    When the model server can't answer, or the disk has no room for its pictures, the scan stays queued and the
     document says when to try again. When the claim ran out meanwhile, or somebody had the scan predicted, what came of
     it is dropped. `scan` has the stored state afterwards.
     """
@@ -80,7 +80,7 @@ def conclude(scan: Scan, asked: Future[ModelAnswer]) -> None:
         try:
             _store(scan, answer, _claimed(scan))
         except OSError as error:
-            log.error("The heat map of scan %s can't be written: %s", scan.pk, error.strerror)
+            log.error("The pictures of the answer to scan %s can't be written: %s", scan.pk, error.strerror)
             _wait_for_the_disk(scan)
 
 
@@ -103,13 +103,20 @@ def predict_again(scan: Scan, version: str = "", label: str = "") -> None:
 def _store(scan: Scan, answer: ModelAnswer, still: ScanQuerySet) -> None:
     """Keep a prediction as the scan's newest if the scan is `still` as the caller wants it; earlier ones stay.
 
-    Raises OSError when the heat map can't be written; neither it, nor anything in the database, is left then.
+    Raises OSError when one of its pictures can't be written; neither they, nor anything in the database, are left then.
     """
     heatmap = storage.begin_to_save(answer.heatmap)
+    found = storage.begin_to_save(answer.findings_map) if answer.findings_map else None
+    pictures = [heatmap, *([found] if found else [])]
     recommendation = recommend(
         answer.model_name, answer.probabilities, answer.quality, answer.caveats, answer.answer
     )
-    predicted = _fields_of(answer, heatmap.name) | {"recommendation": recommendation.to_dict()}
+    names = {
+        "heatmap_name": heatmap.name,
+        "overlay_name": heatmap.name,
+        "findings_name": found.name if found else "",
+    }
+    predicted = _fields_of(answer) | names | {"recommendation": recommendation.to_dict()}
     values = predicted | {
         "status": Status.PREDICTED,
         "failure": None,
@@ -123,17 +130,19 @@ def _store(scan: Scan, answer: ModelAnswer, still: ScanQuerySet) -> None:
         found = still.update(**values)
         if found:
             _record(Prediction.objects.create(scan=scan, **predicted))
-        heatmap.wait()  # no document names a file that isn't there
+        for picture in pictures:
+            picture.wait()  # no document names a file that isn't there
         return bool(found)
 
     try:
         written = all_or_nothing(write)
     except OSError:
-        heatmap.discard()
+        for picture in pictures:
+            picture.discard()
         raise
     if not written:
         # The scan was deleted, or predicted by somebody else, while the model server worked on it.
-        storage.delete(heatmap.name)
+        storage.delete(*(picture.name for picture in pictures))
         _reload(scan)
         return
     instruments.count_prediction(
@@ -148,13 +157,12 @@ def _store(scan: Scan, answer: ModelAnswer, still: ScanQuerySet) -> None:
         setattr(scan, name, value)
 
 
-def _fields_of(answer: ModelAnswer, heatmap_name: str) -> dict[str, Any]:
-    """The fields of `Answered` that follow from the answer: those of the same names, its pictures and the time."""
+def _fields_of(answer: ModelAnswer) -> dict[str, Any]:
+    """The fields of `Answered` that follow from the answer: those of the same names, and the time."""
     said = {
         part.name: getattr(answer, part.name) for part in fields(answer) if part.name in PREDICTION_FIELDS
     }
-    names = dict.fromkeys(("heatmap_name", "overlay_name"), heatmap_name)
-    return said | names | {"predicted_at": clock.now()}
+    return said | {"predicted_at": clock.now()}
 
 
 def _waited_ms(scan: Scan, predicted_at: datetime) -> int:
@@ -208,19 +216,29 @@ def claim(key: object) -> Scan | None:
 
 
 def restore(scan: Scan) -> bool:
-    """Make an earlier prediction that says the same, and whose heat map is there, the current one; false without one.
+    """Make an earlier prediction that says the same, and whose pictures are there, the current one; false without one.
 
     Another version's would change what people read, so it doesn't do, and neither does one of the same weights that was
     calibrated otherwise, and so answers more or less.
     """
     same = {"weights_sha256": scan.weights_sha256, "gradcam_label": scan.gradcam_label}
     for earlier in scan.predictions.filter(**same):
-        says_the_same = (earlier.answer, earlier.calibration or "") == (scan.answer, scan.calibration or "")
-        if says_the_same and storage.exists(earlier.heatmap_name):
+        if _said(earlier) == _said(scan) and not lacks_pictures(earlier):
             values = {name: getattr(earlier, name) for name in PREDICTION_FIELDS}
             Scan.objects.filter(pk=scan.pk).update(**values)
             return True
     return False
+
+
+def lacks_pictures(predicted: Answered) -> bool:
+    """Whether a file that an answer brought along is gone; each brought a heat map."""
+    return not predicted.heatmap_name or not all(storage.exists(name) for name in predicted.pictures)
+
+
+def _said(predicted: Answered) -> tuple[Any, ...]:
+    # The same kinds, if not to the last digit: engines round in their own ways.
+    found = predicted.findings and {region["finding"] for region in predicted.findings["regions"]}
+    return predicted.answer, predicted.calibration or "", found
 
 
 def _claimed(scan: Scan) -> ScanQuerySet:

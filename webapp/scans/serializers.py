@@ -89,6 +89,24 @@ class RegionSerializer(serializers.Serializer[Any]):
     score = serializers.FloatField()
 
 
+class FindingSerializer(serializers.Serializer[Any]):
+    """A place where the model thinks it sees something, in pixels of the image; largest first."""
+
+    finding = serializers.CharField(help_text="One of `kinds`.")
+    box = serializers.ListField(child=serializers.IntegerField(), help_text="[x, y, width, height]")
+    share = serializers.FloatField(help_text="Of the picture's area, 0 to 1.")
+    confidence = serializers.FloatField(help_text="Mean probability of the finding within, 0 to 1.")
+
+
+class FindingsSerializer(serializers.Serializer[Any]):
+    """What the model thinks it sees where, beside what spoke for its label."""
+
+    kinds = serializers.ListField(
+        child=serializers.CharField(), help_text="What it looks for, in the order of the map's values."
+    )
+    regions = FindingSerializer(many=True)
+
+
 class ModelSerializer(serializers.Serializer[Any]):
     """Which model said so."""
 
@@ -132,6 +150,9 @@ class ScanSerializer(DeIdentified, AnsweredSerializer):
     thumbnail_path = serializers.SerializerMethodField()
     annotation_path = serializers.SerializerMethodField()
     heatmap_path = serializers.SerializerMethodField()
+    findings_path = serializers.SerializerMethodField(
+        help_text="A grey PNG of the whole picture, coarser than it: 0 for nothing, n for the n-th of `findings.kinds`."
+    )
     sha256 = serializers.CharField(help_text="Of the file as it was uploaded; empty in de-identified data.")
     width = serializers.IntegerField()
     height = serializers.IntegerField()
@@ -152,6 +173,11 @@ class ScanSerializer(DeIdentified, AnsweredSerializer):
     probabilities = serializers.DictField(child=serializers.FloatField())
     heatmap_label = serializers.CharField(source="gradcam_label", allow_null=True)
     regions = RegionSerializer(many=True)
+    findings = FindingsSerializer(
+        allow_null=True,
+        help_text="Null without a prediction, of versions without a map of findings, and while the answer is hidden; "
+        "without regions where it found nothing.",
+    )
     caveats = serializers.SerializerMethodField()
     quality = serializers.SerializerMethodField()
     model = serializers.SerializerMethodField()
@@ -205,6 +231,10 @@ class ScanSerializer(DeIdentified, AnsweredSerializer):
     @extend_schema_field(serializers.CharField(allow_null=True))
     def get_heatmap_path(self, scan: Scan) -> str | None:
         return reverse("scan-heatmap", args=[scan.pk]) if scan.heatmap_name else None
+
+    @extend_schema_field(serializers.CharField(allow_null=True))
+    def get_findings_path(self, scan: Scan) -> str | None:
+        return reverse("scan-findings", args=[scan.pk]) if scan.findings_name else None
 
     def get_caveats(self, scan: Scan) -> list[str]:
         return caveats(scan)

@@ -8,6 +8,7 @@ from webapp.accounts.sessions import SessionStore
 from webapp.accounts.tokens import forget_expired
 from webapp.core import clock
 from webapp.scans import prediction, storage
+from webapp.scans.answered import ADDED_PICTURES
 from webapp.scans.models import Prediction, Scan, Status
 
 # A file as young as this may belong to an upload that is about to write its document.
@@ -42,11 +43,12 @@ def sweep(grace_s: float = GRACE_S) -> Swept:
 def _mend_documents() -> tuple[int, int]:
     missing = requeued = 0
     on_disk = {path.name for path in storage.all_files()}
-    fields = ("pk", "status", "image_name", "heatmap_name")
+    fields = ("pk", "status", "image_name", *ADDED_PICTURES)
     for key, status, *names in (
         Scan.objects.exclude(status=Status.FAILED).order_by().values_list(*fields).iterator(chunk_size=CHUNK)
     ):
-        wanted = names if status == Status.PREDICTED else names[:1]
+        # What an answer may lack has no name; image and heat map always have one.
+        wanted = [*names[:2], *filter(None, names[2:])] if status == Status.PREDICTED else names[:1]
         if on_disk.issuperset(wanted):
             continue
         # Read and looked for again: the listing is older than what an upload has written meanwhile.
@@ -57,7 +59,11 @@ def _mend_documents() -> tuple[int, int]:
             code, message = prediction.IMAGE_MISSING
             lost = Scan.objects.filter(pk=key, image_name=scan.image_name)
             missing += lost.update(status=Status.FAILED, failure={"code": code, "message": message})
-        elif _lost_its_heat_map(scan) and not prediction.restore(scan):
+        elif (
+            scan.status == Status.PREDICTED
+            and prediction.lacks_pictures(scan)
+            and not prediction.restore(scan)
+        ):
             now = clock.now()
             Scan.objects.filter(pk=key).update(
                 status=Status.QUEUED, attempts=0, next_attempt_at=now, claimed_until=now
@@ -66,15 +72,11 @@ def _mend_documents() -> tuple[int, int]:
     return missing, requeued
 
 
-def _lost_its_heat_map(scan: Scan) -> bool:
-    return scan.status == Status.PREDICTED and not storage.exists(scan.heatmap_name)
-
-
 def _remove_orphans(grace_s: float) -> int:
     # Files first: what is written after this is too young anyway.
     old = storage.files_older_than(grace_s)
     named: set[str] = set(Scan.objects.order_by().values_list("image_name", flat=True))
-    for field in ("overlay_name", "heatmap_name"):
+    for field in ("overlay_name", *ADDED_PICTURES):
         named |= set(Prediction.objects.order_by().values_list(field, flat=True))
     orphans = [path for path in old if path.name not in named]
     for path in orphans:

@@ -229,6 +229,12 @@ class ScanViewSet(
         """The heat map alone, in grey: 255 is strongest."""
         return send_picture(request, self._answered(request).heatmap_name)
 
+    @extend_schema(parameters=[ID], responses={PNG: PICTURE})
+    @picture
+    def findings(self, request: Request, pk: str) -> FileResponse | HttpResponse:
+        """What the model thinks it sees where: 0 for nothing, n for the n-th of the scan's `findings.kinds`."""
+        return send_picture(request, self._answered(request).findings_name or "")
+
     @extend_schema(parameters=[ID], request=RepredictSerializer, responses={201: ScanSerializer})
     @action(detail=True, methods=["post"], filterset_class=None, pagination_class=None)
     def predictions(self, request: Request, pk: str) -> Response:

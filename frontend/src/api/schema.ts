@@ -297,7 +297,7 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** @description Scan, heat map, drawing, probabilities, recommendation and readers as PDF, as far as you may know them. */
+        /** @description Scan, heat map, findings, drawing, probabilities, recommendation and readers as PDF, as far as you may know them. */
         get: operations["scans_report_retrieve"];
         put?: never;
         post?: never;
@@ -362,6 +362,23 @@ export interface paths {
         head?: never;
         /** @description Correct what was said of the scan when it was uploaded. */
         patch: operations["scans_partial_update"];
+        trace?: never;
+    };
+    "/api/v1/scans/{id}/findings/": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** @description What the model thinks it sees where: 0 for nothing, n for the n-th of the scan's `findings.kinds`. */
+        get: operations["scans_findings_retrieve"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
         trace?: never;
     };
     "/api/v1/scans/{id}/heatmap/": {
@@ -772,6 +789,29 @@ export interface components {
             /** @description As the scan's, of this recommendation. */
             urgency_rank: number;
         };
+        /** @description A place where the model thinks it sees something, in pixels of the image; largest first. */
+        Finding: {
+            /** @description One of `kinds`. */
+            finding: string;
+            /** @description [x, y, width, height] */
+            box: number[];
+            /**
+             * Format: double
+             * @description Of the picture's area, 0 to 1.
+             */
+            share: number;
+            /**
+             * Format: double
+             * @description Mean probability of the finding within, 0 to 1.
+             */
+            confidence: number;
+        };
+        /** @description What the model thinks it sees where, beside what spoke for its label. */
+        Findings: {
+            /** @description What it looks for, in the order of the map's values. */
+            kinds: string[];
+            regions: components["schemas"]["Finding"][];
+        };
         /** @description Fleiss' kappa of the scans with the same number of independent readings. */
         Fleiss: {
             readers_per_scan: number;
@@ -824,7 +864,7 @@ export interface components {
              *     * `not_answered` - Not answered
              */
             state: (components["schemas"]["StateEnum"] | components["schemas"]["NullEnum"]) | null;
-            /** @description Why, as a code: `unfamiliar`, `no_label`, `too_many`, `one_group`, `several`, `one_label`, `no_statistics`. */
+            /** @description Why, as a code: `unfamiliar`, `no_label`, `too_many`, `one_group`, `several`, `one_label`, `findings_contradict`, `no_statistics`. */
             because: string | null;
             /** @description Labels that can't be ruled out at 90 %, most probable first. Null where the model can't tell. */
             prediction_set: string[] | null;
@@ -1181,7 +1221,7 @@ export interface components {
              *     * `not_answered` - Not answered
              */
             state: (components["schemas"]["StateEnum"] | components["schemas"]["NullEnum"]) | null;
-            /** @description Why, as a code: `unfamiliar`, `no_label`, `too_many`, `one_group`, `several`, `one_label`, `no_statistics`. */
+            /** @description Why, as a code: `unfamiliar`, `no_label`, `too_many`, `one_group`, `several`, `one_label`, `findings_contradict`, `no_statistics`. */
             because: string | null;
             /** @description Labels that can't be ruled out at 90 %, most probable first. Null where the model can't tell. */
             prediction_set: string[] | null;
@@ -1205,6 +1245,8 @@ export interface components {
             readonly thumbnail_path: string;
             readonly annotation_path: string | null;
             readonly heatmap_path: string | null;
+            /** @description A grey PNG of the whole picture, coarser than it: 0 for nothing, n for the n-th of `findings.kinds`. */
+            readonly findings_path: string | null;
             /** @description Of the file as it was uploaded; empty in de-identified data. */
             sha256: string;
             width: number;
@@ -1248,6 +1290,8 @@ export interface components {
             };
             heatmap_label: string | null;
             regions: components["schemas"]["Region"][];
+            /** @description Null without a prediction, of versions without a map of findings, and while the answer is hidden; without regions where it found nothing. */
+            findings: components["schemas"]["Findings"] | null;
             readonly caveats: string[];
             readonly quality: components["schemas"]["Quality"] | null;
             readonly model: components["schemas"]["Model"] | null;
@@ -1466,7 +1510,7 @@ export interface components {
              *     * `not_answered` - Not answered
              */
             state: (components["schemas"]["StateEnum"] | components["schemas"]["NullEnum"]) | null;
-            /** @description Why, as a code: `unfamiliar`, `no_label`, `too_many`, `one_group`, `several`, `one_label`, `no_statistics`. */
+            /** @description Why, as a code: `unfamiliar`, `no_label`, `too_many`, `one_group`, `several`, `one_label`, `findings_contradict`, `no_statistics`. */
             because: string | null;
             /** @description Labels that can't be ruled out at 90 %, most probable first. Null where the model can't tell. */
             prediction_set: string[] | null;
@@ -1490,6 +1534,8 @@ export interface components {
             readonly thumbnail_path: string;
             readonly annotation_path: string | null;
             readonly heatmap_path: string | null;
+            /** @description A grey PNG of the whole picture, coarser than it: 0 for nothing, n for the n-th of `findings.kinds`. */
+            readonly findings_path: string | null;
             /** @description Of the file as it was uploaded; empty in de-identified data. */
             sha256: string;
             width: number;
@@ -1533,6 +1579,8 @@ export interface components {
             };
             heatmap_label: string | null;
             regions: components["schemas"]["Region"][];
+            /** @description Null without a prediction, of versions without a map of findings, and while the answer is hidden; without regions where it found nothing. */
+            findings: components["schemas"]["Findings"] | null;
             readonly caveats: string[];
             readonly quality: components["schemas"]["Quality"] | null;
             readonly model: components["schemas"]["Model"] | null;
@@ -2425,6 +2473,30 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["Scan"];
+                };
+            };
+            "4XX": components["responses"]["Error"];
+            "5XX": components["responses"]["Error"];
+        };
+    };
+    scans_findings_retrieve: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The picture's bytes. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "image/png": string;
                 };
             };
             "4XX": components["responses"]["Error"];

@@ -13,6 +13,9 @@ export type Verdict = Schemas["VerdictEnum"];
 export type Ability = Schemas["AbilitiesEnum"];
 export type Me = Schemas["Me"];
 export type Region = Schemas["Region"];
+/** What the model thinks it sees. */
+export type Findings = Schemas["Findings"];
+export type FoundRegion = Schemas["Finding"];
 export type Recommendation = Schemas["Recommendation"];
 /** How far the model has answered. */
 export type State = Schemas["StateEnum"];

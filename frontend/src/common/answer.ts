@@ -10,6 +10,9 @@ export type Answered = Pick<
   "prediction" | "confidence" | "probabilities" | "state" | "because" | "prediction_set" | "group" | "known"
 >;
 
+/** The reason's code where the model sees what does not go with the label that it would have named. */
+export const CONTRADICTED = "findings_contradict";
+
 /** Whether the model names one label. */
 export function namesLabel({ state }: Pick<Answered, "state">): boolean {
   return state === "answered" || state === null;
@@ -18,14 +21,25 @@ export function namesLabel({ state }: Pick<Answered, "state">): boolean {
 /** The labels that the model names: one, those that it can't tell apart, or none. */
 export function namedLabels(answer: Answered): string[] {
   if (namesLabel(answer)) return answer.prediction === null ? [] : [answer.prediction];
-  return answer.state === "undecided" ? (answer.prediction_set ?? []) : [];
+  return answer.state === "undecided" ? leftOpen(answer) : [];
+}
+
+/** What the model can't rule out. Where it can't tell that, and sees what does not go with its label: that label. */
+function leftOpen({ because, prediction, prediction_set: labels }: Answered): string[] {
+  return labels ?? (because === CONTRADICTED && prediction !== null ? [prediction] : []);
+}
+
+/** The labels of an undecided answer in words. */
+function openLabels(answer: Answered): string {
+  const labels = texts.common.labels(namedLabels(answer));
+  return answer.because === CONTRADICTED ? texts.common.orElse(labels) : labels;
 }
 
 /** The headline of an answer: the label, the group, the possible labels, or that there is no answer. */
 export function headline(answer: Answered): string {
   if (answer.state === "not_answered") return texts.common.states.not_answered;
   if (namesLabel(answer)) return answer.prediction ?? "";
-  const labels = texts.common.labels(namedLabels(answer)) || texts.common.states.undecided;
+  const labels = openLabels(answer) || texts.common.states.undecided;
   return answer.group ? capitalised(answer.group) : labels;
 }
 
@@ -39,16 +53,17 @@ export function shares({ probabilities }: Answered, labels: readonly string[]): 
 export function oneLine(answer: Answered): string {
   if (answer.state === "not_answered") return texts.common.notAnswered;
   if (answer.state === "undecided") {
-    return texts.common.undecided(answer.group || texts.common.labels(namedLabels(answer)));
+    return texts.common.undecided(answer.group || openLabels(answer));
   }
   return texts.common.withShare(answer.prediction ?? "", formatProbability(answer.confidence ?? 0));
 }
 
 /** Why the model answers as far as it does, and no further; empty where that is not known. */
-export function why({ because, prediction_set }: Answered): string {
+export function why(answer: Answered): string {
+  const { because } = answer;
   if (because === null) return "";
   const text = texts.common.because[because];
-  return text ? text((prediction_set ?? []).join(", ")) : texts.common.becauseOfRule(because);
+  return text ? text(leftOpen(answer).join(", ")) : texts.common.becauseOfRule(because);
 }
 
 /** Whether of scans with this probability about as many have this label: true of pictures such as it was measured on. */

@@ -2,6 +2,12 @@
 
 const moment = new Intl.DateTimeFormat(undefined, { dateStyle: "medium", timeStyle: "short" });
 const percentage = new Intl.NumberFormat(undefined, { style: "percent", maximumFractionDigits: 0 });
+const tenths = new Intl.NumberFormat(undefined, {
+  style: "percent",
+  minimumFractionDigits: 1,
+  maximumFractionDigits: 1,
+});
+const area = new Intl.NumberFormat(undefined, { maximumSignificantDigits: 3, useGrouping: false });
 const length = new Intl.NumberFormat(undefined, { maximumSignificantDigits: 4, useGrouping: false });
 // The model server rounds to six digits.
 const NEARLY_NOTHING = 1e-6;
@@ -17,6 +23,16 @@ export function formatShare(share: number): string {
   if (share >= 0.995 && share < 1) return `>${percentage.format(0.99)}`;
   if (share > 0 && share < 0.005) return `<${percentage.format(0.01)}`;
   return percentage.format(share);
+}
+
+/** A part of a picture as a percentage with one decimal; what is nearly nothing never reads as nothing: "<0.1%". */
+export function formatSmallShare(share: number): string {
+  return share > 0 && share < 0.0005 ? `<${tenths.format(0.001)}` : tenths.format(share);
+}
+
+/** An area in square millimetres, to three digits. */
+export function formatArea(squareMillimetres: number): string {
+  return area.format(squareMillimetres);
 }
 
 /** A model's probability as a percentage. One that was rounded to 0 or 1 is still neither. */

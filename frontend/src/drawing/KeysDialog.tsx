@@ -43,6 +43,7 @@ const GROUPS: { title: string; keys: [string[], string][] }[] = [
       [[texts.drawing.rightDrag], keyHelp.window],
       [["W"], keyHelp.resetWindow],
       [["X"], keyHelp.heat],
+      [["S"], keyHelp.findings],
     ],
   },
   {

@@ -2,6 +2,7 @@ import { Alert } from "@mantine/core";
 import { useCallback, useEffect, useMemo, useState } from "react";
 
 import type { Region, Scan } from "../api/types";
+import { CONTRADICTED } from "../common/answer";
 import { ProblemAlert } from "../common/ProblemAlert";
 import { useUnsaved, useUnsent } from "../common/unsaved";
 import { Waiting } from "../common/Waiting";
@@ -12,6 +13,7 @@ import { FULL_WINDOW } from "./canvas/pictures";
 import type { Drawing, DrawingState } from "./Drawing";
 import { KeysDialog } from "./KeysDialog";
 import { type KeyActions, useKeys } from "../common/keys";
+import { Legend } from "./Legend";
 import { SaveStatus } from "./SaveStatus";
 import classes from "./ScanView.module.css";
 import { takeOver } from "./ShapeList";
@@ -31,16 +33,24 @@ interface Props {
 
 const NO_REGIONS: Region[] = [];
 
-/** The scan, large: to move, zoom, window and draw on, with heat map and regions above it or beside it. */
+/** The scan, large: to move, zoom, window and draw on, with what the model says above it or beside it. */
 export function ScanView({ scan, drawing, state, regions, revealed }: Props) {
   const [chosen, setChosen] = useState<Partial<DisplayOptions>>({});
   // Without an answer, the heat map is of a label that the model does not name: it is shown on request only.
   const speaks = scan.state !== "not_answered";
-  const options: DisplayOptions = { heat: speaks, opacity: 0.5, outlined: speaks, beside: false, ...chosen };
-  const { heat, opacity, outlined, beside } = options;
+  const options: DisplayOptions = {
+    heat: speaks,
+    opacity: 0.5,
+    outlined: speaks,
+    findings: scan.because === CONTRADICTED,
+    beside: false,
+    ...chosen,
+  };
+  const { heat, opacity, outlined, findings, beside } = options;
   const [help, setHelp] = useState(false);
   const [announcement, setAnnouncement] = useState("");
   const hasHeat = revealed && scan.heatmap_path !== null;
+  const hasFindings = revealed && scan.findings_path !== null && (scan.findings?.regions.length ?? 0) > 0;
   const { width, height, micrometres_x, micrometres_y } = scan;
   const [shapes, setShapes] = useState<DrawingCanvas | null>(null);
   const drawOn = useCallback(
@@ -54,7 +64,7 @@ export function ScanView({ scan, drawing, state, regions, revealed }: Props) {
     },
     [drawing, width, height],
   );
-  const shown = { heat: hasHeat && heat && !beside, opacity };
+  const shown = { heat: hasHeat && heat && !beside, opacity, findings: hasFindings && findings };
   const { ref, ...view } = usePictureCanvas(scan, shown, { onMade: drawOn });
   const { canvas } = view;
   useEffect(() => shapes?.setScale({ micrometres_x, micrometres_y }), [shapes, micrometres_x, micrometres_y]);
@@ -100,10 +110,11 @@ export function ScanView({ scan, drawing, state, regions, revealed }: Props) {
       "1": () => canvas?.viewport.zoomTo(1),
       w: () => canvas?.setWindow(FULL_WINDOW),
       x: () => setChosen((before) => ({ ...before, heat: !heat })),
+      s: () => hasFindings && setChosen((before) => ({ ...before, findings: !findings })),
       " ": () => canvas?.setPanning(true),
       "?": () => setHelp(true),
     };
-  }, [canvas, drawing, heat, regions, scan, shapes, zoomBy]);
+  }, [canvas, drawing, findings, hasFindings, heat, regions, scan, shapes, zoomBy]);
   useKeys(keys);
   useUnsaved(() =>
     shapes?.isUnfinished
@@ -134,6 +145,7 @@ export function ScanView({ scan, drawing, state, regions, revealed }: Props) {
             role="application"
             aria-label={texts.drawing.canvas}
           />
+          {shown.findings && scan.findings && <Legend findings={scan.findings} />}
           {!view.isShown && !view.problem && (
             <div className={classes.waiting}>
               <Waiting text={texts.common.loading} height="100%" />
@@ -149,6 +161,7 @@ export function ScanView({ scan, drawing, state, regions, revealed }: Props) {
         onOptions={(changed) => setChosen({ ...chosen, ...changed })}
         hasHeat={hasHeat}
         hasRegions={revealed && regions.length > 0}
+        hasFindings={hasFindings}
       >
         {drawing.mayDraw && <SaveStatus drawing={drawing} state={state} />}
       </ViewControls>

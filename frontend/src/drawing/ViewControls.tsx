@@ -15,6 +15,8 @@ export interface DisplayOptions {
   opacity: number;
   /** Whether the regions are outlined. */
   outlined: boolean;
+  /** Whether what the model thinks it sees is hatched. */
+  findings: boolean;
   /** Whether the heat map stands beside the scan instead of above it. */
   beside: boolean;
 }
@@ -26,12 +28,14 @@ interface Props {
   onOptions: (changed: Partial<DisplayOptions>) => void;
   hasHeat: boolean;
   hasRegions: boolean;
+  hasFindings: boolean;
   /** Shown at the end of the line. */
   children: ReactNode;
 }
 
-/** Zoom, brightness, heat map and regions, all without dragging. */
-export function ViewControls({ view, zoomBy, options, onOptions, hasHeat, hasRegions, children }: Props) {
+/** Zoom, brightness, heat map, regions and findings, all without dragging. */
+export function ViewControls(props: Props) {
+  const { view, zoomBy, options, onOptions, hasHeat, hasRegions, hasFindings, children } = props;
   return (
     <Group className={classes.controls} gap="md" px="sm" py={6}>
       <Group gap={2} wrap="nowrap">
@@ -85,6 +89,14 @@ export function ViewControls({ view, zoomBy, options, onOptions, hasHeat, hasReg
           label={texts.drawing.regions}
           checked={options.outlined}
           onChange={(event) => onOptions({ outlined: event.currentTarget.checked })}
+        />
+      )}
+      {hasFindings && (
+        <Switch
+          size="sm"
+          label={texts.findings.layer}
+          checked={options.findings}
+          onChange={(event) => onOptions({ findings: event.currentTarget.checked })}
         />
       )}
       <div className={classes.saved}>{children}</div>

@@ -9,6 +9,8 @@ interface Shown {
   heat: boolean;
   /** 0 to 1 */
   opacity: number;
+  /** Whether what the model thinks it sees is hatched. */
+  findings?: boolean;
 }
 
 /** What is seen of a scan. */
@@ -38,7 +40,7 @@ interface Listeners {
 /** A scan with its heat map on a canvas. A component that uses it shows one scan only. */
 export function usePictureCanvas(
   scan: Scan,
-  { heat, opacity }: Shown,
+  { heat, opacity, findings = false }: Shown,
   { onMade, onView }: Listeners = {},
 ): ShownPicture {
   const [canvas, setCanvas] = useState<PictureCanvas | null>(null);
@@ -47,6 +49,8 @@ export function usePictureCanvas(
   const [isShown, setShown] = useState(false);
   const image = usePicture(scan.image_path);
   const heatmap = usePicture(heat ? scan.heatmap_path : null, scan.predicted_at ?? "");
+  const seen = usePicture(findings ? scan.findings_path : null, scan.predicted_at ?? "");
+  const kinds = scan.findings?.kinds;
   const { width, height } = scan;
 
   const ref = useCallback(
@@ -99,5 +103,16 @@ export function usePictureCanvas(
 
   useEffect(() => canvas?.showHeat(heat, opacity), [canvas, heat, opacity]);
 
-  return { ref, canvas, zoom, window, isShown, problem: image.error ?? (heat ? heatmap.error : null) };
+  useEffect(() => {
+    if (!canvas) return;
+    if (!findings || !seen.data || !kinds) return canvas.setFindings(null, []);
+    let gone = false;
+    void pixelsOf(seen.data).then((pixels) => !gone && canvas.setFindings(pixels, kinds));
+    return () => {
+      gone = true;
+    };
+  }, [canvas, findings, seen.data, kinds]);
+
+  const problem = image.error ?? (heat ? heatmap.error : null) ?? (findings ? seen.error : null);
+  return { ref, canvas, zoom, window, isShown, problem };
 }

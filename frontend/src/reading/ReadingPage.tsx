@@ -18,6 +18,7 @@ import { texts } from "../texts";
 import { Actions } from "./Actions";
 import { Answer } from "./Answer";
 import { Details } from "./Details";
+import { Findings } from "./Findings";
 import { FinalReading } from "./FinalReading";
 import { Readers } from "./Readers";
 import classes from "./ReadingPage.module.css";
@@ -76,6 +77,7 @@ function ScanReading({ scan, reading, me }: { scan: Scan; reading: Reading; me: 
         {final && <FinalReading given={final} />}
         {final && <Recommendation scan={scan} given={final.recommendation} rank={final.urgency_rank} />}
         {predicted && !hidden && <Answer scan={scan} mayAsk={mayDraw} />}
+        {predicted && !hidden && <Findings scan={scan} />}
         {predicted && mayDraw && (
           <VerdictForm user={me.id} scan={scan} reading={reading} onChosen={() => drawing.putToolAway()} />
         )}

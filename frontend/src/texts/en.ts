@@ -2,10 +2,22 @@ import { common } from "./en/common";
 import { compare } from "./en/compare";
 import { dashboard } from "./en/dashboard";
 import { drawing } from "./en/drawing";
+import { findings } from "./en/findings";
 import { problems } from "./en/problems";
 import { reading } from "./en/reading";
 import { shell } from "./en/shell";
 import { upload } from "./en/upload";
 import { worklist } from "./en/worklist";
 
-export const en = { common, compare, dashboard, drawing, problems, reading, shell, upload, worklist };
+export const en = {
+  common,
+  compare,
+  dashboard,
+  drawing,
+  findings,
+  problems,
+  reading,
+  shell,
+  upload,
+  worklist,
+};

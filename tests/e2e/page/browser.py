@@ -49,6 +49,14 @@ for key, fields in json.load(sys.stdin).items():
     Scan.objects.filter(pk=key).update(recommendation=found.to_dict(), urgency_rank=found.rank)
 """
 
+KEEP_MAP = """
+import base64, json, sys
+from webapp.scans import storage
+from webapp.scans.models import Scan
+key, content = json.load(sys.stdin)
+Scan.objects.filter(pk=key).update(findings_name=storage.save(base64.b64decode(content)))
+"""
+
 
 @contextmanager
 def chromium() -> Iterator[Browser]:
@@ -120,6 +128,13 @@ class Clinic:
         assert answer.ok, answer.text
         return answer.json()
 
+    def patch(self, name: str, path: str, body: dict[str, Any]) -> Any:
+        answer = requests.patch(
+            f"{self.stack.url}/api/v1/{path}", headers=self.headers(name), json=body, timeout=60
+        )
+        assert answer.ok, answer.text
+        return answer.json()
+
     def predict_anew(self, scan: dict[str, Any], label: str) -> None:
         """Let a version 9.9.9 call the scan so."""
         self.answer({scan["id"]: {"label": label, "model_version": "9.9.9"}})
@@ -127,6 +142,10 @@ class Clinic:
     def answer(self, answers: dict[str, dict[str, Any]]) -> None:
         """Let the model have said of scans, by their ids, what the fields of their documents say; advice follows."""
         self.stack.django(SET_ANSWERS, json.dumps(answers))
+
+    def keep_map(self, scan: str, content: str) -> None:
+        """Let a scan, by its id, have a map of findings: a PNG in base64."""
+        self.stack.django(KEEP_MAP, json.dumps([scan, content]))
 
     def upload(self, name: str, label: str = "CSR", content: bytes | None = None, **fields: str) -> Any:
         """Upload a file, or a good simulated scan that nobody has uploaded before; returns it as the API shows it.

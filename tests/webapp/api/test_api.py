@@ -48,6 +48,7 @@ def schema() -> dict[str, Any]:
         ("get", "scans/{id}/image/"),
         ("get", "scans/{id}/overlay/"),
         ("get", "scans/{id}/heatmap/"),
+        ("get", "scans/{id}/findings/"),
         ("post", "scans/{id}/predictions/"),
         ("get", "scans/{id}/annotations/"),
         ("post", "scans/{id}/annotations/"),
@@ -97,7 +98,13 @@ PNG, JPEG = "image/png", "image/jpeg"
 
 @pytest.mark.parametrize(
     ("picture", "kinds"),
-    [("image", {PNG}), ("heatmap", {PNG}), ("overlay", {PNG, JPEG}), ("thumbnail", {JPEG})],
+    [
+        ("image", {PNG}),
+        ("heatmap", {PNG}),
+        ("findings", {PNG}),
+        ("overlay", {PNG, JPEG}),
+        ("thumbnail", {JPEG}),
+    ],
 )
 def test_every_picture_is_described_with_its_own_types(
     schema: dict[str, Any], picture: str, kinds: set[str]

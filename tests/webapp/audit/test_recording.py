@@ -70,7 +70,7 @@ def test_the_hash_is_that_of_the_stored_document(db: None, clinician: User, writ
     assert uploaded.after == document_sha256(Scan.objects.get())
 
 
-@pytest.mark.parametrize("path", ["", "image/", "overlay/", "heatmap/", "report/"])
+@pytest.mark.parametrize("path", ["", "image/", "overlay/", "heatmap/", "findings/", "report/"])
 def test_a_look(scan: Scan, clinician: User, api: Clients, written: Written, path: str) -> None:
     written()
     assert api(clinician).get(f"/api/v1/scans/{scan.pk}/{path}").status_code == 200
@@ -89,7 +89,7 @@ def test_a_look_at_what_the_browser_has_kept(
     assert told(written()) == [("scan.image", str(clinician.pk))]
 
 
-@pytest.mark.parametrize("path", ["", "image/", "overlay/", "heatmap/", "report/"])
+@pytest.mark.parametrize("path", ["", "image/", "overlay/", "heatmap/", "findings/", "report/"])
 def test_a_look_that_is_refused(
     scan: Scan, stranger: User, api: Clients, written: Written, path: str
 ) -> None:

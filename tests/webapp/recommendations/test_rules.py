@@ -240,6 +240,13 @@ def test_an_answered_label_hides_no_urgent_one_above_its_threshold() -> None:
     assert said.urgency == "Urgent referral, within 1 working day"
 
 
+def test_a_label_that_its_own_findings_contradict_gets_no_step_but_a_look() -> None:
+    answer = Answer("NORMAL", "undecided", "findings_contradict", ("NORMAL",))
+    said = recommend(MODEL, {"NORMAL": 0.95, "CNV": 0.05}, GOOD, answer=answer)
+    assert (said.urgency, said.rank) == (REVIEW_REQUIRED, 3)
+    assert "what the model sees" in said.action and said.reasons[0] == answer.why
+
+
 def test_without_recommendations_for_the_model_it_still_says_why_there_is_no_answer() -> None:
     said = recommend("chest-xray", {"PNEUMONIA": 0.99}, GOOD, answer=replace(STRANGE, label="PNEUMONIA"))
     assert said.reasons[0] == BECAUSE["unfamiliar"] and said.urgency == REVIEW_REQUIRED
@@ -256,6 +263,16 @@ def test_without_recommendations_for_the_model_it_still_says_why_there_is_no_ans
             "The model can't tell these apart here: AMD, CNV.",
         ),
         (Answer("AMD", "undecided", "several", ("AMD", "MH")), "AMD or MH", "More than one label is possible: AMD, MH."),
+        (
+            Answer("NORMAL", "undecided", "findings_contradict", ("NORMAL",)),
+            "NORMAL or something else",
+            "What the model sees on this picture does not go with NORMAL: look at its findings.",
+        ),
+        (
+            Answer("NORMAL", "undecided", "findings_contradict"),
+            "NORMAL or something else",
+            "What the model sees on this picture does not go with NORMAL: look at its findings.",
+        ),
         (STRANGE, "Not answered", BECAUSE["unfamiliar"]),
         (Answer("CNV", "not_answered", "too bright"), "Not answered", "The model server says: too bright."),
     ],

@@ -31,7 +31,8 @@ BOX = {"type": "FragmentSelector", "value": "xywh=pixel:100,100,100,100"}
 def scan(colleague: User, predicted: Predicted) -> Scan:
     """A scan of the colleague's that the model calls CNV, with its pictures; nobody was shown anything of it."""
     made = predicted(colleague, patient_ref="P-1")
-    pictures = {name: storage.save(png_bytes(seed=7)) for name in ("overlay_name", "heatmap_name")}
+    names = ("overlay_name", "heatmap_name", "findings_name")
+    pictures = {name: storage.save(png_bytes(seed=7)) for name in names}
     Scan.objects.filter(pk=made.pk).update(**pictures)
     Disclosure.objects.all().delete()
     made.refresh_from_db()
@@ -70,6 +71,7 @@ SHOWING: dict[str, Callable[[APIClient, Scan], Any]] = {
     "the history": lambda client, scan: client.get("/api/v1/history/"),
     "the overlay": lambda client, scan: client.get(f"/api/v1/scans/{scan.pk}/overlay/"),
     "the heat map": lambda client, scan: client.get(f"/api/v1/scans/{scan.pk}/heatmap/"),
+    "the map of findings": lambda client, scan: client.get(f"/api/v1/scans/{scan.pk}/findings/"),
     "the report": lambda client, scan: client.get(f"/api/v1/scans/{scan.pk}/report/"),
     "a filter that finds it": lambda client, scan: client.get("/api/v1/scans/count/?prediction=CNV"),
     "a filter that leaves it out": lambda client, scan: client.get("/api/v1/scans/count/?prediction=DME"),
@@ -145,7 +147,7 @@ def test_switching_it_on_after_a_look_makes_no_blind_reading(
 
 
 # All that a reader can ask for below a scan or beside it, but for what is refused.
-ASKED = ("scans/{id}/", "scans/", "history/", "scans/{id}/overlay/", "scans/{id}/heatmap/", "scans/{id}/image/",
+ASKED = ("scans/{id}/", "scans/", "history/", "scans/{id}/overlay/", "scans/{id}/heatmap/", "scans/{id}/findings/", "scans/{id}/image/",
          "scans/{id}/thumbnail/", "scans/{id}/report/", "scans/{id}/reading/", "scans/{id}/reviews/",
          "scans/{id}/annotations/", "scans/count/", "scans/count/?prediction=CNV", "scans/count/?search=cnv",
          "scans/?search=cnv", "scans/?prediction=CNV", "scans/?state=not_answered", "scans/count/?model_version=1.0.0", "dashboard/",
@@ -154,9 +156,10 @@ ANOTHER_ANSWER = {
     "label": "DME", "confidence": 0.6, "probabilities": {"DME": 0.6, "NORMAL": 0.3, "CNV": 0.1}, "urgency_rank": 1,
     "gradcam_label": "DME", "regions": [], "caveats": ["Seldom seen."], "quality": {"acceptable": False, "reasons": ["dark"]},
     "recommendation": None, "model_name": "another", "model_version": "2.0.0", "weights_sha256": "cd" * 32,
-    "overlay_name": "", "heatmap_name": "", "dispute": 1, "settled_label": "DME",
+    "overlay_name": "", "heatmap_name": "", "findings_name": "", "dispute": 1, "settled_label": "DME",
     "familiarity": 0.01, "known": False, "prediction_set": ["DME", "CNV"], "state": "not_answered",
     "because": "unfamiliar", "group": "a group", "nearest": ["A wide frame"], "calibration": "east-1",
+    "findings": {"kinds": ["hole"], "regions": [{"finding": "hole", "box": [1, 2, 3, 4], "share": 0.1, "confidence": 0.9}]},
 }  # fmt: skip
 
 

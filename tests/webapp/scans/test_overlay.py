@@ -59,7 +59,7 @@ def test_none_is_stored_and_another_labels_heat_map_makes_another(
 ) -> None:
     client = api(clinician)
     scan = upload(clinician).json()
-    assert len(list(storage.all_files())) == 2  # the image and the heat map
+    assert len(list(storage.all_files())) == 3  # the image, the heat map and the map of findings
     first = client.get(scan["annotation_path"])
     least = min(scan["probabilities"], key=scan["probabilities"].get)
     client.post(f"/api/v1/scans/{scan['id']}/predictions/", {"label": least})

@@ -58,7 +58,7 @@ def queue(upload: Upload, user: User) -> None:
     """Upload a scan that nobody has predicted yet, though the model server is there."""
     upload(user)
     for kept in Prediction.objects.all():
-        storage.delete(kept.heatmap_name)
+        storage.delete(*kept.pictures)
     Prediction.objects.all().delete()
     now = timezone.now()
     Scan.objects.update(status=Status.QUEUED, attempts=0, next_attempt_at=now, claimed_until=now)
@@ -227,7 +227,7 @@ def test_who_comes_second_drops_the_answer(
     prediction.predict_claimed(first, storage.read(first.image_name), deadline_s=60)
     assert Scan.objects.get().predicted_at == shown.predicted_at == first.predicted_at
     assert Prediction.objects.count() == 1
-    assert len(list(storage.all_files())) == 2
+    assert len(list(storage.all_files())) == 3
 
 
 def test_a_claim_that_ran_out_while_the_server_worked_changes_nothing(

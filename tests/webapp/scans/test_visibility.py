@@ -46,6 +46,7 @@ def test_clinicians_without_a_clinic_share_nothing(
         ("get", "image/"),
         ("get", "overlay/"),
         ("get", "heatmap/"),
+        ("get", "findings/"),
         ("post", "predictions/"),
         ("get", "annotations/"),
         ("post", "annotations/"),

@@ -5,6 +5,7 @@ import { Image as Picture } from "konva/lib/shapes/Image";
 import { Stage } from "konva/lib/Stage";
 
 import type { Size } from "../shapes";
+import { findingNodes } from "./hatching";
 import { canvasOf, FULL_WINDOW, type GreyWindow, showColoured, showWindowed, windowOf } from "./pictures";
 import { Viewport } from "./Viewport";
 
@@ -43,6 +44,7 @@ export class PictureCanvas {
   user: PointerUser | null = null;
   private readonly scan: Picture;
   private readonly heat: Picture;
+  private readonly findings = new Layer({ listening: false });
   private readonly pictures = new Layer({ listening: false });
   private readonly fingers = new Map<number, { x: number; y: number }>();
   private gesture: { kind: Gesture; pointer: number; x: number; y: number } | null = null;
@@ -57,7 +59,7 @@ export class PictureCanvas {
 
   constructor(
     private readonly container: HTMLDivElement,
-    size: Size,
+    private readonly size: Size,
     private readonly events: Events,
   ) {
     this.stage = new Stage({
@@ -73,7 +75,7 @@ export class PictureCanvas {
     this.scan = new Picture({ image: undefined, ...size });
     this.heat = new Picture({ image: undefined, ...size, visible: false });
     this.pictures.add(this.scan, this.heat);
-    this.stage.add(this.pictures);
+    this.stage.add(this.pictures, this.findings);
     this.viewport.fit();
     this.observer = new ResizeObserver(() => {
       this.viewport.resize(container.clientWidth || 1, container.clientHeight || 1);
@@ -110,6 +112,16 @@ export class PictureCanvas {
   /** While it pans, the pointer moves the picture, whatever else could use it. */
   setPanning(panning: boolean): void {
     this.panning = panning;
+  }
+
+  /** Hatches what the model thinks it sees, by a map whose value n is the n-th of the kinds; null for nothing. */
+  setFindings(map: ImageData | null, kinds: readonly string[]): void {
+    this.findings.destroyChildren();
+    if (map) {
+      const nodes = findingNodes(map, kinds, this.size, this.viewport.zoom);
+      if (nodes.length > 0) this.findings.add(...nodes);
+    }
+    this.findings.batchDraw();
   }
 
   setWindow(window: GreyWindow): void {

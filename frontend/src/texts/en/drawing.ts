@@ -91,6 +91,7 @@ export const drawing = {
     window: "Brightness and contrast",
     resetWindow: "Brightness and contrast as in the file",
     heat: "Heat map on and off",
+    findings: "What the model thinks it sees on and off",
     agree: "Choose: agree",
     disagree: "Choose: disagree, and go to the right label (read blind: to what you see)",
     unsure: "Choose: unsure",

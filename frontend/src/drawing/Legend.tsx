@@ -1,0 +1,20 @@
+import type { Findings } from "../api/types";
+import { seen } from "../common/findings";
+import { capitalised } from "../common/format";
+import { Hatching } from "../common/Hatching";
+import { texts } from "../texts";
+import classes from "./ScanView.module.css";
+
+/** Which hatching stands for what, of what was found. */
+export function Legend({ findings }: { findings: Findings }) {
+  return (
+    <ul className={classes.legend} data-testid="findings-legend" aria-label={texts.findings.title}>
+      {seen(findings).map(({ kind, name, colour, hatch }) => (
+        <li key={kind}>
+          <Hatching colour={colour} hatch={hatch} />
+          {capitalised(name)}
+        </li>
+      ))}
+    </ul>
+  );
+}

@@ -1,0 +1,76 @@
+import { Stack, Text } from "@mantine/core";
+
+import type { Scan } from "../api/types";
+import { CONTRADICTED } from "../common/answer";
+import { lookOf, type Seen, seen, squareMillimetres } from "../common/findings";
+import { capitalised, formatArea, formatProbability, formatSmallShare } from "../common/format";
+import { Hatching } from "../common/Hatching";
+import { texts } from "../texts";
+import classes from "./Findings.module.css";
+import { Section } from "./Section";
+
+/** What the model thinks it sees, by kind, each with its area; or that it sees nothing, or has no map of findings. */
+export function Findings({ scan }: { scan: Scan }) {
+  const { findings, known, because } = scan;
+  if (findings === null) {
+    return (
+      <Section title={texts.findings.title} testid="findings">
+        <Text size="sm" c="dimmed">
+          {texts.findings.noMap}
+        </Text>
+      </Section>
+    );
+  }
+  const found = seen(findings);
+  return (
+    <Section title={texts.findings.title} testid="findings">
+      {found.length === 0 ? (
+        <Text size="sm">
+          {texts.findings.none(findings.kinds.map((kind) => lookOf(kind).name).join(", "))}
+        </Text>
+      ) : (
+        <>
+          {known === false && <Text size="sm">{texts.findings.strange}</Text>}
+          {because === CONTRADICTED && <Text size="sm">{texts.findings.contradict}</Text>}
+          <Stack component="ul" gap={6} m={0} p={0} mt={4} className={classes.list}>
+            {found.map((one) => (
+              <li key={one.kind} data-testid="finding" data-kind={one.kind}>
+                <Kind found={one} scan={scan} />
+              </li>
+            ))}
+          </Stack>
+          <Text size="xs" c="dimmed" mt={6}>
+            {texts.findings.help}
+          </Text>
+        </>
+      )}
+    </Section>
+  );
+}
+
+function Kind({ found, scan }: { found: Seen; scan: Scan }) {
+  const { name, colour, hatch, share, regions } = found;
+  return (
+    <>
+      <div className={classes.kind}>
+        <Hatching colour={colour} hatch={hatch} />
+        <Text size="sm" component="span">
+          <b>{capitalised(name)}</b>
+          {`: ${area(share, scan)}, ${texts.findings.places(regions.length)}`}
+        </Text>
+      </div>
+      <ol className={classes.places}>
+        {regions.map((region, index) => (
+          <li key={index}>
+            {texts.findings.place(index + 1, area(region.share, scan), formatProbability(region.confidence))}
+          </li>
+        ))}
+      </ol>
+    </>
+  );
+}
+
+function area(share: number, scan: Scan): string {
+  const measured = squareMillimetres(share, scan);
+  return texts.findings.area(formatSmallShare(share), measured === null ? "" : formatArea(measured));
+}
