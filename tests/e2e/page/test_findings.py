@@ -142,13 +142,13 @@ def test_who_reads_blind_sees_nothing_of_them(enter: Visitor, clinic: Clinic) ->
 
 @pytest.mark.skipif("findings" not in CARD, reason="the bundled model has no map of findings")
 def test_the_bundled_model_tells_what_it_sees(enter: Visitor, clinic: Clinic) -> None:
-    scan = clinic.upload("clara", content=simulated("MH", 977))
+    scan = clinic.upload("clara", content=simulated("CSR", 503))
 
     found = {region["finding"] for region in scan["findings"]["regions"]}
     assert scan["findings"]["kinds"] == CARD["findings"]["kinds"]
-    assert "hole" in found
+    assert "fluid_below" in found
     window = enter("clara").read(scan)
     kinds = listed(window).get_by_test_id("finding")
     expect(kinds).to_have_count(len(found))
     window.page.keyboard.press("s")
-    expect(window.page.get_by_test_id("findings-legend")).to_contain_text("Hole")
+    expect(window.page.get_by_test_id("findings-legend")).to_contain_text("Fluid below the retina")
