@@ -6,7 +6,6 @@ import io
 import json
 import os
 from collections.abc import Callable
-from concurrent.futures import Future
 
 import pytest
 from django.core.management import call_command
@@ -14,9 +13,8 @@ from django.test import Client
 from rest_framework.response import Response
 from rest_framework.test import APIClient
 
-from imaging.decoding import examine
 from serving.changes import actor
-from tests.images import answered_png, png_bytes
+from tests.images import answered_png
 from tests.services import ModelServer
 from tests.webapp.audit.conftest import Written, told
 from tests.webapp.conftest import PASSWORD, Clients
@@ -28,7 +26,6 @@ from webapp.audit.models import AppendOnly, Record, WaitingRecord
 from webapp.mongodb.transactions import all_or_nothing
 from webapp.reviews.models import Adjudication, Review
 from webapp.scans.models import Prediction, Scan
-from webapp.scans.upload import store
 
 Upload = Callable[..., Response]
 BOX = {"target": {"selector": {"type": "FragmentSelector", "value": "xywh=pixel:10,20,30,40"}}}
@@ -58,14 +55,12 @@ def test_an_upload_and_its_prediction(
     assert uploaded.request_id == predicted.request_id == Scan.objects.get().request_id
 
 
-def test_the_hash_is_that_of_the_stored_document(db: None, clinician: User, written: Written) -> None:
-    store(
-        clinician,
-        png_bytes(),
-        examine(png_bytes()),
-        lambda image: Future(),
-        {"eye": "OD", "note": "ä😀", "acquired": "2024-03", "micrometres_x": 4},
-    )
+def test_the_hash_is_that_of_the_stored_document(
+    away: None, clinician: User, upload: Upload, written: Written
+) -> None:
+    said = {"eye": "OD", "note": "ä😀", "acquired": "2024-03-05", "micrometres_x": "4", "micrometres_y": "4"}
+    assert upload(clinician, **said).status_code == 202
+
     (uploaded,) = written()
     assert uploaded.after == document_sha256(Scan.objects.get())
 
