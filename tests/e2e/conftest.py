@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.models import make_model
+from tests.models import give_findings, make_model
 from tests.services import free_ports
 from tests.stacks import Stack
 
@@ -35,7 +35,7 @@ def store(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A model store with two versions, untrained."""
     folder = tmp_path_factory.mktemp("store")
     for seed, version in enumerate(("1.0.0", "1.1.0")):
-        make_model(folder, version=version, seed=seed)
+        give_findings(make_model(folder, version=version, seed=seed))
     return folder
 
 

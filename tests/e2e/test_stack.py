@@ -192,7 +192,9 @@ def test_a_backup_of_the_running_stack_is_restored_into_another_folder(stack: St
     assert "All sign-ins are ended. What was deactivated, revoked or changed after " in restored.stdout
     # The second has the record of the restore, and no sign-ins.
     assert again.stdout.rpartition("collections, ")[2] == made.stdout.rpartition("collections, ")[2]
-    assert len([path for path in (other / "media").rglob("*") if path.is_file()]) >= 3
+    assert (
+        len([path for path in (other / "media").rglob("*") if path.is_file()]) >= 3
+    )  # image, heat map, findings
     assert retinote("restore", second, "--data-dir", other).returncode == 2
 
 
