@@ -243,6 +243,9 @@ def _is_expected(error: Exception) -> bool:
 
 
 def _version() -> str:
+    # An isolated Python, by which the help is shown before anything is installed, doesn't look beside this file.
+    if str(ROOT) not in sys.path:
+        sys.path.insert(0, str(ROOT))
     return str(importlib.import_module("operations.version").installed_version())
 
 

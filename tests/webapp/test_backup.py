@@ -112,7 +112,7 @@ def test_everything_comes_back_into_an_empty_installation(
     for scan in scans:
         for path in (scan["image_path"], scan["annotation_path"], scan["heatmap_path"]):
             picture = client.get(path)
-            size = Image.open(io.BytesIO(b"".join(picture.streaming_content))).size
+            size = Image.open(io.BytesIO(picture.getvalue())).size
             assert size == (scan["width"], scan["height"])
     assert client.get(f"{address}annotations/").json()[0]["comment"] == "fluid"
     assert client.get(f"{address}reviews/").json()[0]["verdict"] == "agree"
