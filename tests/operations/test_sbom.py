@@ -27,7 +27,7 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
     folder = tmp_path_factory.mktemp("sbom")
     file, data = folder / "retinote.cdx.json", folder / "var"
     # As `models import` leaves it; what it is made of is the card's word.
-    give_statistics(make_model(data / "model_store", name="imported", version="2.0.0"))
+    give_statistics(make_model(data / "model_store", name="imported", version="2.1.0"))
     run = retinote("sbom", file, "--data-dir", data)
     assert run.returncode == 0, run.stderr
     content: dict[str, Any] = json.loads(file.read_text())
@@ -73,11 +73,11 @@ def test_it_names_packages_with_version_and_address(made: dict[str, Any], name: 
 
 
 def test_it_names_the_bundled_model_with_hash_sources_and_licences(made: dict[str, Any]) -> None:
-    card = ModelCard.load(MODEL_STORE / MODEL_NAME / "2.0.0" / "model.json")
+    card = ModelCard.load(MODEL_STORE / MODEL_NAME / "2.1.0" / "model.json")
 
     found = component(made, MODEL_NAME)
 
-    assert (found["type"], found["version"]) == ("machine-learning-model", "2.0.0")
+    assert (found["type"], found["version"]) == ("machine-learning-model", "2.1.0")
     assert found["hashes"] == [{"alg": "SHA-256", "content": card.weights_sha256}]
     datasets = found["modelCard"]["modelParameters"]["datasets"]
     assert [dataset["name"] for dataset in datasets] == [source["name"] for source in card.data["sources"]]
@@ -88,7 +88,7 @@ def test_it_names_the_bundled_model_with_hash_sources_and_licences(made: dict[st
 def test_it_names_imported_models(made: dict[str, Any]) -> None:
     found = component(made, "imported")
 
-    assert (found["type"], found["version"]) == ("machine-learning-model", "2.0.0")
+    assert (found["type"], found["version"]) == ("machine-learning-model", "2.1.0")
     (statistics,) = found["components"]
     assert (statistics["type"], statistics["name"]) == ("data", "statistics.safetensors")
     assert statistics["hashes"][0]["content"] not in (found["hashes"][0]["content"], "")

@@ -146,7 +146,7 @@ def test_an_upload_keeps_pixels_alone(
     assert holds_private(caplog.text.encode()) == []
     assert logged(predicting.logs) == []
     for path in (scan["image_path"], scan["annotation_path"], scan["heatmap_path"]):
-        assert holds_private(b"".join(client.get(path).streaming_content)) == []
+        assert holds_private(client.get(path).getvalue()) == []
 
 
 def test_of_a_dicom_file_the_size_of_a_pixel_is_kept(away: None, clinician: User, api: Clients) -> None:

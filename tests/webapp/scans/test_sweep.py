@@ -98,7 +98,7 @@ def test_deleting_a_scan_removes_all_its_files(
 ) -> None:
     key = upload(clinician).json()["id"]
     api(clinician).post(f"/api/v1/scans/{key}/predictions/", {})
-    assert len(files(settings)) == 5  # the image, and of each answer heat map and map of findings
+    assert len(files(settings)) == 3  # the image, and of each answer the heat map
     assert api(clinician).delete(f"/api/v1/scans/{key}/").status_code == 204
     assert files(settings) == set()
     assert sweep(grace_s=0).files_removed == 0
