@@ -128,6 +128,7 @@ def test_to_see_nothing_is_another_thing_than_not_to_look(
 
 def test_who_reads_blind_sees_nothing_of_them(enter: Visitor, clinic: Clinic) -> None:
     scan = seen(clinic, SURE, REGIONS)
+    clinic.patch("bruno", "auth/me/", {"reads_blind": False})  # whatever tests before this one have chosen
     window = enter("bruno").read(scan)
     expect(listed(window)).to_be_visible()
     clinic.patch("bruno", "auth/me/", {"reads_blind": True})
