@@ -43,6 +43,16 @@ def asked(window: Visit) -> Locator:
     return window.page.get_by_role("dialog", name=ASKED)
 
 
+IS_KEPT = """text => new Promise(resolve => {
+    const opening = indexedDB.open("retinote-verdicts");
+    opening.onsuccess = () => {
+        const all = opening.result.transaction("verdicts").objectStore("verdicts").getAll();
+        all.onsuccess = () => { opening.result.close(); resolve(JSON.stringify(all.result).includes(text)); };
+    };
+})"""
+"""Whether the browser has written a text down: what it has not yet is lost with the page, as it has to be."""
+
+
 def disagree_halfway(window: Visit, label: str, reason: str) -> None:
     """Choose all that a disagreement takes, and give it not."""
     window.page.keyboard.press("d")
@@ -237,6 +247,7 @@ def test_what_is_half_typed_survives_a_reload(enter: Visitor, clinic: Clinic) ->
     scan = clinic.upload("clara")
     window = enter("clara").read(scan)
     disagree_halfway(window, other_label(scan), "the layers are")
+    window.page.wait_for_function(IS_KEPT, arg="the layers are")
 
     window.page.reload()
 
