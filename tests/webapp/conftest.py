@@ -21,6 +21,7 @@ from rest_framework.test import APIClient
 
 from tests.images import png_bytes
 from tests.services import ModelServer, free_ports
+from tests.waiting import wait_for
 from webapp.accounts import tokens
 from webapp.accounts.abilities import Role
 from webapp.accounts.models import User
@@ -145,6 +146,12 @@ def upload(api: Clients) -> Callable[..., Response]:
         return response
 
     return send
+
+
+def predict_again(client: APIClient, scan: str) -> None:
+    """Have a scan predicted anew, as soon as the model server that all tests share has time for it."""
+    path = f"/api/v1/scans/{scan}/predictions/"
+    wait_for(lambda: client.post(path, {}).status_code < 300, timeout_s=60, what="a new prediction")
 
 
 @pytest.fixture

@@ -87,11 +87,9 @@ class Drawing:
 
     def batch(self, masked: int, labelled: int) -> Batch:
         """Scans with a mask and scans with a label alone, as many as these, augmented."""
-        drawn = self._random.choice(len(self._masked.marks), masked, p=self._masked.weights)
-        pixels = torch.from_numpy(np.ascontiguousarray(self._masked.squares[np.sort(drawn)]))
-        kinds = functional.one_hot(
-            torch.from_numpy(self._masked.marks[np.sort(drawn)]).long(), Finding.OTHER + 1
-        )
+        drawn = np.sort(self._random.choice(len(self._masked.marks), masked, p=self._masked.weights))
+        pixels = torch.from_numpy(np.ascontiguousarray(self._masked.squares[drawn]))
+        kinds = functional.one_hot(torch.from_numpy(self._masked.marks[drawn]).long(), Finding.OTHER + 1)
         images, marks = self._augment.with_marks(
             pixels, kinds.permute(0, 3, 1, 2).to(torch.uint8) * 255, self._generator
         )

@@ -7,11 +7,11 @@ from dataclasses import dataclass
 
 import torch
 from torch import nn
-from torch.nn import functional
 from tqdm import tqdm
 
 from handlers.card import InputSpec
 from handlers.findings import FindingsDecoder
+from handlers.network import is_staged, stage_channels
 from handlers.preprocessing import normalise_unit
 from training.data.manifest import DataError
 from training.findings.batches import CHANNELS, Batch, Drawing
@@ -66,9 +66,7 @@ class Stages(nn.Module):
 
 def refuse_without_stages(architecture: str, network: nn.Module) -> None:
     """Raise DataError for networks that have no stages whose maps a decoder could read."""
-    stages = getattr(network, "stages", None)
-    described = getattr(network, "feature_info", None)
-    if stages is None or not hasattr(network, "stem") or not described or len(described) != len(stages):
+    if not is_staged(network):
         raise DataError(
             f"{architecture} has no stages with feature maps of their own; a ConvNeXt has, and can get a map of findings"
         )
@@ -78,9 +76,8 @@ def learn(network: nn.Module, spec: InputSpec, drawing: Drawing, plan: Plan) -> 
     """A decoder in evaluation mode, on the CPU. `network` has timm's stem and stages, as a ConvNeXt has."""
     hardware = Hardware.detect()
     stages = Stages(network, hardware)
-    channels = [int(facts["num_chs"]) for facts in network.feature_info]  # type: ignore[union-attr]
     torch.manual_seed(plan.seed)
-    decoder = FindingsDecoder(channels, CHANNELS).to(hardware.device)
+    decoder = FindingsDecoder(stage_channels(network), CHANNELS).to(hardware.device)
     optimizer = torch.optim.AdamW(decoder.parameters(), MOST_RATE, weight_decay=WEIGHT_DECAY)
     rate = torch.optim.lr_scheduler.OneCycleLR(
         optimizer, MOST_RATE, total_steps=plan.steps, pct_start=WARM_UP
@@ -134,4 +131,4 @@ def label_loss(probabilities: torch.Tensor, meanings: Sequence[Meaning]) -> torc
             best = found[list(meaning.needs)].sum(0).flatten().topk(NEEDED_POSITIONS).values.mean()
             loss = loss - NEEDED_WEIGHT * best.clamp(min=LEAST_PROBABILITY).log()
         losses.append(loss)
-    return functional.relu(torch.stack(losses)).mean()
+    return torch.stack(losses).mean()

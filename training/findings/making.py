@@ -180,16 +180,11 @@ def _only(decoder: FindingsDecoder, kept: Sequence[str]) -> dict[str, torch.Tens
 
 
 def _excluded(card: ModelCard, meanings: dict[str, Meaning], kept: Sequence[str]) -> dict[str, list[str]]:
-    """By label the kinds that contradict it."""
-    return {
-        label: [
-            kind
-            for kind in CONTRADICTING
-            if kind in kept and KINDS.index(kind) + 1 in meanings[label].excludes
-        ]
-        for label in card.labels
-        if label in meanings and label == HEALTHY
-    }
+    """By label the kinds that contradict it: of healthy eyes alone is that sure enough."""
+    if HEALTHY not in card.labels:
+        return {}
+    excludes = meanings[HEALTHY].excludes
+    return {HEALTHY: [kind for kind in CONTRADICTING if kind in kept and KINDS.index(kind) + 1 in excludes]}
 
 
 def _into_card(file: Path, facts: dict[str, Any]) -> None:

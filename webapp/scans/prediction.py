@@ -106,15 +106,15 @@ def _store(scan: Scan, answer: ModelAnswer, still: ScanQuerySet) -> None:
     Raises OSError when one of its pictures can't be written; neither they, nor anything in the database, are left then.
     """
     heatmap = storage.begin_to_save(answer.heatmap)
-    found = storage.begin_to_save(answer.findings_map) if answer.findings_map else None
-    pictures = [heatmap, *([found] if found else [])]
+    findings = storage.begin_to_save(answer.findings_map) if answer.findings_map else None
+    pictures = [heatmap, *([findings] if findings else [])]
     recommendation = recommend(
         answer.model_name, answer.probabilities, answer.quality, answer.caveats, answer.answer
     )
     names = {
         "heatmap_name": heatmap.name,
         "overlay_name": heatmap.name,
-        "findings_name": found.name if found else "",
+        "findings_name": findings.name if findings else "",
     }
     predicted = _fields_of(answer) | names | {"recommendation": recommendation.to_dict()}
     values = predicted | {

@@ -16,9 +16,8 @@ from rest_framework.test import APIClient
 from serving.changes import actor
 from tests.images import answered_png
 from tests.services import ModelServer
-from tests.waiting import wait_for
 from tests.webapp.audit.conftest import Written, told
-from tests.webapp.conftest import PASSWORD, Clients
+from tests.webapp.conftest import PASSWORD, Clients, predict_again
 from webapp.accounts import tokens
 from webapp.accounts.models import RefreshSession, User
 from webapp.annotations.models import Annotation
@@ -38,8 +37,7 @@ def scan(predicting: ModelServer, clinician: User, upload: Upload, api: Clients)
     answer = upload(clinician, answered_png(), patient_ref="P-7")
     key = answer.json()["id"]
     if answer.status_code == 202:  # the model server that all tests share had no time for it
-        path = f"/api/v1/scans/{key}/predictions/"
-        wait_for(lambda: api(clinician).post(path, {}).status_code < 300, timeout_s=60, what="a prediction")
+        predict_again(api(clinician), key)
     return Scan.objects.get(pk=key)
 
 

@@ -8,24 +8,16 @@ from typing import Any
 
 import pytest
 from rest_framework.response import Response
-from rest_framework.test import APIClient
 
 from tests.images import png_bytes
 from tests.services import ModelServer
-from tests.waiting import wait_for
-from tests.webapp.conftest import Clients
+from tests.webapp.conftest import Clients, predict_again
 from webapp.accounts.models import User
 from webapp.scans import prediction, storage
 from webapp.scans.models import Prediction, Scan, Status
 from webapp.scans.sweep import sweep
 
 Upload = Callable[..., Response]
-
-
-def predict_again(client: APIClient, scan: str) -> None:
-    """Have a scan predicted anew, as soon as the model server that all tests share has time for it."""
-    path = f"/api/v1/scans/{scan}/predictions/"
-    wait_for(lambda: client.post(path, {}).status_code < 300, timeout_s=60, what="a new prediction")
 
 
 def files(settings: Any) -> set[str]:
