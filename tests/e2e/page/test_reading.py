@@ -55,7 +55,7 @@ def test_the_answer_says_label_confidence_step_sources_and_that_it_is_no_diagnos
 
 
 def test_another_label_shows_its_own_heat_map(enter: Visitor, clinic: Clinic) -> None:
-    scan = clinic.upload("clara")
+    scan = clinic.upload_answered("clara")
     window = enter("clara").read(scan)
     other = other_label(scan)
     button = window.page.get_by_title(f"Heat map of {other}", exact=True)
