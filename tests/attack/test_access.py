@@ -19,7 +19,7 @@ from rest_framework.test import APIClient
 from tests.attack.addresses import addresses
 from tests.attack.people import People
 from tests.images import png_bytes
-from tests.webapp.conftest import SEEN, Clients
+from tests.webapp.conftest import SEEN, Clients, Predicted
 from webapp.accounts.deidentified import shown
 from webapp.accounts.models import User
 from webapp.annotations.models import Annotation
@@ -94,7 +94,7 @@ def test_every_address_has_its_expectation() -> None:
 
 
 @pytest.fixture
-def owned(predicted: Callable[..., Scan], people: People) -> Callable[[], Scan]:
+def owned(predicted: Predicted, people: People) -> Callable[[], Scan]:
     """Makes a scan of the owner's with pictures, a verdict and a shape."""
 
     def make() -> Scan:
@@ -214,7 +214,7 @@ def test_the_same_file_in_another_clinic_is_another_scan(away: None, people: Peo
 
 
 def test_what_was_uploaded_without_a_clinic_stays_the_uploaders(
-    away: None, people: People, api: Clients, predicted: Callable[..., Scan]
+    away: None, people: People, api: Clients, predicted: Predicted
 ) -> None:
     own = people.owner
     own.clinic = ""

@@ -17,7 +17,7 @@ from rest_framework.test import APIClient
 from rest_framework_simplejwt.tokens import RefreshToken
 
 from tests.attack.people import People
-from tests.webapp.conftest import PASSWORD
+from tests.webapp.conftest import PASSWORD, signed_in
 from webapp.accounts import tokens
 from webapp.accounts.models import RefreshSession, User
 
@@ -82,13 +82,13 @@ SHUT = {
 
 def set_in_the_administration(user: User, by: User) -> None:
     given = {"usable_password": "true", "password1": NEW_PASSWORD, "password2": NEW_PASSWORD}
-    assert desk(by).post(f"/admin/accounts/user/{user.pk}/password/", given).status_code == 302
+    assert signed_in(by).post(f"/admin/accounts/user/{user.pk}/password/", given).status_code == 302
 
 
 def taken_away(user: User, by: User) -> None:
     """*Disable password* of the same form: nobody signs in with a password any more."""
     given = {"usable_password": "false", "unset-password": "Disable password"}
-    assert desk(by).post(f"/admin/accounts/user/{user.pk}/password/", given).status_code == 302
+    assert signed_in(by).post(f"/admin/accounts/user/{user.pk}/password/", given).status_code == 302
 
 
 def saved_by_code(user: User, by: User) -> None:
@@ -98,7 +98,7 @@ def saved_by_code(user: User, by: User) -> None:
 
 def signed_out_everywhere(user: User, by: User) -> None:
     chosen = {"action": "sign_out_everywhere", "_selected_action": [str(user.pk)]}
-    assert desk(by).post("/admin/accounts/user/", chosen).status_code == 302
+    assert signed_in(by).post("/admin/accounts/user/", chosen).status_code == 302
 
 
 def deactivated(user: User, by: User) -> None:
@@ -125,13 +125,6 @@ ENDS: dict[str, Callable[[User, User], None]] = {
     "deactivated and active again": deactivated_for_a_while,
     "deleted": deleted,
 }
-
-
-def desk(user: User) -> Client:
-    """A browser in which the user has the administration open."""
-    browser = Client()
-    browser.force_login(user, backend="django.contrib.auth.backends.ModelBackend")
-    return browser
 
 
 @pytest.fixture
@@ -169,7 +162,7 @@ def test_the_own_new_password_keeps_the_session_in_which_it_was_set(administrato
 
 
 def test_no_administrator_sets_the_own_password_without_the_old_one(administrator: User) -> None:
-    browser = desk(administrator)
+    browser = signed_in(administrator)
     given = {"usable_password": "true", "password1": NEW_PASSWORD, "password2": NEW_PASSWORD}
 
     answer = browser.post(f"/admin/accounts/user/{administrator.pk}/password/", given)
@@ -220,7 +213,7 @@ def test_a_revoked_sign_in_ends_with_its_access_token(administrator: User, other
     signed_in = SignedIn.as_(administrator)
     chosen = {"action": "revoke", "_selected_action": [str(key) for key in _keys(administrator)]}
 
-    desk(other_administrator).post("/admin/accounts/refreshsession/", chosen)
+    signed_in(other_administrator).post("/admin/accounts/refreshsession/", chosen)
 
     assert APIClient().get(ME, headers=signed_in.bearer()).status_code == 401
 

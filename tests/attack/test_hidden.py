@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -11,7 +10,7 @@ from reportlab import rl_config
 
 from tests.attack.answers import Answers, answers, without_cursors
 from tests.attack.people import People
-from tests.webapp.conftest import Clients
+from tests.webapp.conftest import Clients, Predicted
 from webapp.accounts.abilities import Role
 from webapp.accounts.deidentified import FIELDS, shown
 from webapp.accounts.models import User
@@ -28,7 +27,6 @@ from webapp.scans.models import Scan
 from webapp.scans.serializers import ScanSerializer, UploadedSerializer
 
 BOX = {"type": "FragmentSelector", "value": "xywh=pixel:10,10,20,20"}
-Predicted = Callable[..., Scan]
 
 
 @pytest.fixture(autouse=True)

@@ -4,17 +4,15 @@ from __future__ import annotations
 
 import base64
 import json
-from collections.abc import Callable
 from typing import Any
 
 import pytest
 from django.core.files.uploadedfile import SimpleUploadedFile
 from django.db import models
-from rest_framework.response import Response
 
 from tests.attack.people import People
 from tests.images import png_bytes
-from tests.webapp.conftest import PASSWORD, Clients
+from tests.webapp.conftest import PASSWORD, Clients, Predicted, Upload
 from webapp.accounts.models import User
 from webapp.annotations.models import Annotation
 from webapp.reviews.models import Review
@@ -42,7 +40,7 @@ def stored(document: models.Model) -> dict[str, Any]:
 
 
 @pytest.fixture
-def scan(predicted: Callable[..., Scan], people: People) -> Scan:
+def scan(predicted: Predicted, people: People) -> Scan:
     return predicted(people.owner, patient_ref="P-1", note="fluid")
 
 
@@ -180,7 +178,7 @@ def test_no_filter_takes_an_operator(
 
 
 def test_a_search_for_a_pattern_finds_only_its_letters(
-    predicted: Callable[..., Scan], people: People, api: Clients
+    predicted: Predicted, people: People, api: Clients
 ) -> None:
     predicted(people.owner, note="plain")
     literal = predicted(people.owner, note="a.*b (c) [d] $ne ^e\\")
@@ -378,7 +376,7 @@ def test_numbers_that_are_none_are_refused(
 
 
 def test_a_form_takes_no_such_number_either(
-    away: None, people: People, upload: Callable[..., Response], subtests: pytest.Subtests
+    away: None, people: People, upload: Upload, subtests: pytest.Subtests
 ) -> None:
     for number in ["nan", "inf", "-inf", "1e400", "9" * 400]:
         with subtests.test(ascii(number)[:60]):
@@ -391,7 +389,7 @@ OTHER_DIGITS = ("٣", "३", "１", "1_0", "²")
 
 
 def test_no_number_is_taken_in_other_digits_than_0_to_9(
-    scan: Scan, people: People, api: Clients, upload: Callable[..., Response], subtests: pytest.Subtests
+    scan: Scan, people: People, api: Clients, upload: Upload, subtests: pytest.Subtests
 ) -> None:
     owner, shapes = api(people.owner), f"/api/v1/scans/{scan.pk}/annotations/"
     for number in OTHER_DIGITS:

@@ -14,7 +14,6 @@ import schemathesis
 from drf_spectacular.generators import SchemaGenerator
 from hypothesis import HealthCheck, strategies
 from hypothesis import settings as hypothesis_settings
-from rest_framework.response import Response
 from schemathesis import Case
 from schemathesis.checks import positive_data_acceptance
 from schemathesis.core.parameters import ParameterLocation
@@ -22,6 +21,7 @@ from schemathesis.core.parameters import ParameterLocation
 from tests.attack.people import People
 from tests.images import png_bytes
 from tests.services import ModelServer
+from tests.webapp.conftest import Upload
 from webapp.accounts import tokens
 from webapp.annotations.models import Annotation
 from webapp.api.once import TWICE
@@ -75,7 +75,7 @@ def unlimited(settings: Any) -> None:
 
 @pytest.fixture
 def existing_id(
-    unlimited: None, predicting: ModelServer, people: People, upload: Callable[..., Response]
+    unlimited: None, predicting: ModelServer, people: People, upload: Upload
 ) -> Callable[[str], str]:
     """The id of a scan, or of a shape on it, for a path; what a request deleted is made anew for the next."""
 

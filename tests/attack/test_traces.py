@@ -12,12 +12,11 @@ from typing import Any
 import pytest
 from django.apps import apps
 from django.db.models import ForeignKey
-from django.test import Client
 
 from tests.attack.addresses import addresses
 from tests.attack.people import People
 from tests.attack.test_access import BOX, send
-from tests.webapp.conftest import Clients
+from tests.webapp.conftest import Clients, Predicted, signed_in
 from webapp.annotations.models import Annotation
 from webapp.audit import sealing
 from webapp.audit.models import Record
@@ -32,7 +31,7 @@ BELOW = (Annotation, Review, Prediction, Adjudication)
 
 
 @pytest.fixture
-def owned(predicted: Callable[..., Scan], people: People) -> Callable[[], Scan]:
+def owned(predicted: Predicted, people: People) -> Callable[[], Scan]:
     """Makes a scan of the owner's of which everything there can be is there."""
 
     def make() -> Scan:
@@ -106,8 +105,7 @@ def test_every_page_of_the_administration(
     keys = {
         f"/{of._meta.app_label}/{of._meta.model_name}/": str(of.objects.get().pk) for of in (Scan, *BELOW)
     }
-    browser = Client()
-    browser.force_login(people.administrator, backend="django.contrib.auth.backends.ModelBackend")
+    browser = signed_in(people.administrator)
     shown_at = set()
     for call in sorted(addresses()):
         method, route = call.split()
@@ -134,8 +132,7 @@ def test_a_new_address_is_recorded_without_a_word_of_it(
 ) -> None:
     settings.ROOT_URLCONF = "tests.attack.new_addresses"
     scan = owned()
-    browser = Client()
-    browser.force_login(people.administrator, backend="django.contrib.auth.backends.ModelBackend")
+    browser = signed_in(people.administrator)
     for address in ("everything/", "note/", "comment/"):
         sealing.seal()
         before = sealing.head().number

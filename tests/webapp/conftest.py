@@ -12,6 +12,7 @@ import pytest
 from axes.handlers.proxy import AxesProxyHandler
 from django.conf import settings
 from django.db import connection
+from django.test import Client
 from django.utils.module_loading import import_string
 from pymongo import MongoClient
 from pymongo.database import Database
@@ -30,6 +31,11 @@ from webapp.scans.models import Scan, Status
 
 PASSWORD = "correct-horse-battery-9"
 Clients = Callable[[User | None], APIClient]
+"""Makes an API client of somebody, or of nobody: the fixture `api`."""
+Upload = Callable[..., Response]
+"""Uploads a scan as somebody: the fixture `upload`."""
+Predicted = Callable[..., Scan]
+"""Makes a scan with a prediction: the fixture `predicted`."""
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -134,7 +140,7 @@ def database(mongodb_uri: str) -> Iterator[Database[dict[str, Any]]]:
 
 
 @pytest.fixture
-def upload(api: Clients) -> Callable[..., Response]:
+def upload(api: Clients) -> Upload:
     """Uploads a B-scan as a user: `upload(user, seed=1, eye="OD")`."""
 
     def send(user: User, content: bytes | None = None, seed: int = 0, **fields: str) -> Response:
@@ -148,6 +154,13 @@ def upload(api: Clients) -> Callable[..., Response]:
     return send
 
 
+def signed_in(user: User) -> Client:
+    """A browser in which the user has signed in to the administration."""
+    browser = Client()
+    browser.force_login(user, backend="django.contrib.auth.backends.ModelBackend")
+    return browser
+
+
 def predict_again(client: APIClient, scan: str) -> None:
     """Have a scan predicted anew, as soon as the model server that all tests share has time for it."""
     path = f"/api/v1/scans/{scan}/predictions/"
@@ -155,7 +168,7 @@ def predict_again(client: APIClient, scan: str) -> None:
 
 
 @pytest.fixture
-def predicted(away: None, upload: Callable[..., Response]) -> Callable[..., Scan]:
+def predicted(away: None, upload: Upload) -> Predicted:
     """Uploads a scan and gives it a prediction: `predicted(user, "CNV", 0.8, patient_ref="P-1")`.
 
     The answer is written into the database: what is tried with it is what people do with answers.

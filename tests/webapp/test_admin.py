@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -12,10 +11,9 @@ from django.db import connection
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
 from PIL import Image
-from rest_framework.response import Response
 
 from tests.services import ModelServer
-from tests.webapp.conftest import PASSWORD, Clients
+from tests.webapp.conftest import PASSWORD, Clients, Upload, signed_in
 from webapp.accounts import tokens
 from webapp.accounts.abilities import Role
 from webapp.accounts.models import RefreshSession, User
@@ -23,7 +21,6 @@ from webapp.annotations.models import Annotation
 from webapp.reviews.models import Review
 from webapp.scans.models import Prediction, Scan, Status
 
-Upload = Callable[..., Response]
 BOX = {"target": {"selector": {"type": "FragmentSelector", "value": "xywh=pixel:10,20,30,40"}}}
 RECOMMENDATION = {
     "urgency": "Urgent referral",
@@ -40,13 +37,6 @@ LISTS = (
     "reviews/review",
     "inference/registeredversion",
 )
-
-
-def signed_in(user: User) -> Client:
-    """A browser in which the user has signed in."""
-    client = Client()
-    client.force_login(user, backend="django.contrib.auth.backends.ModelBackend")
-    return client
 
 
 @pytest.fixture

@@ -20,7 +20,6 @@ from django.core.management import call_command
 from django.db import connection
 from django.test import Client
 from PIL import Image
-from rest_framework.response import Response
 
 from operations.backup import audit, rights
 from operations.backup.archive import ArchiveWriter, unpack
@@ -35,7 +34,7 @@ from serving.registry import Registry
 from tests.images import answered_png
 from tests.services import ModelServer
 from tests.waiting import wait_for
-from tests.webapp.conftest import PASSWORD, Clients
+from tests.webapp.conftest import PASSWORD, Clients, Upload
 from webapp.accounts.models import RefreshSession, User
 from webapp.audit import sealing
 from webapp.audit.models import Action, Head, Record, WaitingRecord
@@ -48,7 +47,6 @@ from webapp.scans.models import Scan
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
-Upload = Callable[..., Response]
 BOX = {"target": {"selector": {"type": "FragmentSelector", "value": "xywh=pixel:120,88,64,40"}}}
 
 

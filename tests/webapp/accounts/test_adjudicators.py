@@ -10,7 +10,7 @@ from django.core.management import CommandError, call_command
 from django.test import Client
 
 from serving.changes import actor
-from tests.webapp.conftest import PASSWORD, Clients
+from tests.webapp.conftest import PASSWORD, Clients, signed_in
 from webapp.accounts.abilities import Ability
 from webapp.accounts.models import User
 from webapp.audit.models import WaitingRecord
@@ -22,8 +22,7 @@ USERS = "/admin/accounts/user/"
 @pytest.fixture
 def browser(administrator: User) -> Client:
     """A browser in which an administrator has signed in."""
-    client = Client()
-    client.force_login(administrator, backend="django.contrib.auth.backends.ModelBackend")
+    client = signed_in(administrator)
     return client
 
 

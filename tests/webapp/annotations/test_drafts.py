@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
 import pytest
 from reportlab import rl_config
 
-from tests.webapp.conftest import Clients
+from tests.webapp.conftest import Clients, Predicted
 from webapp.accounts.deidentified import shown
 from webapp.accounts.models import User
 from webapp.annotations.models import Annotation
@@ -15,7 +13,6 @@ from webapp.core import clock
 from webapp.reviews import reading
 from webapp.scans.models import Scan
 
-Predicted = Callable[..., Scan]
 SCANS = "/api/v1/scans/"
 BOX = {"type": "FragmentSelector", "value": "xywh=pixel:100,100,100,100"}
 

@@ -5,19 +5,17 @@ from __future__ import annotations
 import io
 import json
 import os
-from collections.abc import Callable
 
 import pytest
 from django.core.management import call_command
 from django.test import Client
-from rest_framework.response import Response
 from rest_framework.test import APIClient
 
 from serving.changes import actor
 from tests.images import answered_png
 from tests.services import ModelServer
 from tests.webapp.audit.conftest import Written, told
-from tests.webapp.conftest import PASSWORD, Clients, predict_again
+from tests.webapp.conftest import PASSWORD, Clients, Upload, predict_again, signed_in
 from webapp.accounts import tokens
 from webapp.accounts.models import RefreshSession, User
 from webapp.annotations.models import Annotation
@@ -27,7 +25,6 @@ from webapp.mongodb.transactions import all_or_nothing
 from webapp.reviews.models import Adjudication, Review
 from webapp.scans.models import Prediction, Scan
 
-Upload = Callable[..., Response]
 BOX = {"target": {"selector": {"type": "FragmentSelector", "value": "xywh=pixel:10,20,30,40"}}}
 TOKEN, LOGOUT, SESSION = (f"/api/v1/auth/{name}/" for name in ("token", "logout", "session"))
 
@@ -285,8 +282,7 @@ def test_a_failed_sign_in_of_somebody_who_is_locked_out(clinician: User, written
 
 
 def test_users_made_changed_and_deleted_in_the_administration(administrator: User, written: Written) -> None:
-    browser = Client()
-    browser.force_login(administrator, backend="django.contrib.auth.backends.ModelBackend")
+    browser = signed_in(administrator)
     written()
     password = "green-otter-42-x"
     new = {"username": "dora", "usable_password": "true", "password1": password, "password2": password}
@@ -317,8 +313,7 @@ def test_scans_in_the_administration(
     away: None, clinician: User, administrator: User, upload: Upload, written: Written
 ) -> None:
     key = upload(clinician).json()["id"]
-    browser = Client()
-    browser.force_login(administrator, backend="django.contrib.auth.backends.ModelBackend")
+    browser = signed_in(administrator)
     written()
     page = f"/admin/scans/scan/{key}/"
     inlines = {

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from typing import Any
 from urllib.parse import urlencode
 
@@ -13,7 +13,7 @@ from django.http import HttpRequest, HttpResponse, QueryDict, StreamingHttpRespo
 from pymongo import MongoClient
 
 from tests.webapp.audit.conftest import Written, collection, told
-from tests.webapp.conftest import Clients
+from tests.webapp.conftest import Clients, Predicted
 from webapp.accounts.models import User
 from webapp.annotations.models import Annotation
 from webapp.audit import recording
@@ -25,7 +25,6 @@ from webapp.audit.viewing import ViewsAreRecorded, asked
 from webapp.scans.models import Scan
 
 BOX = {"type": "FragmentSelector", "value": "xywh=pixel:10,20,30,40"}
-Predicted = Callable[..., Scan]
 
 
 @pytest.fixture

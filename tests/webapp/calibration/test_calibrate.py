@@ -11,7 +11,6 @@ import cv2
 import numpy as np
 import pytest
 from django.core.management import CommandError, call_command
-from django.test import Client
 
 from handlers.answering import prediction_set
 from handlers.card import ModelCard
@@ -22,7 +21,7 @@ from handlers.request import Options, Request
 from tests.images import encoded, png_bytes
 from tests.webapp.audit.conftest import Written, told, written
 from tests.webapp.calibration.conftest import Verified
-from tests.webapp.conftest import Clients
+from tests.webapp.conftest import Clients, signed_in
 from webapp.accounts.models import User
 from webapp.audit.objects import is_as_recorded
 from webapp.calibration import profiles
@@ -197,8 +196,7 @@ def test_the_administration_shows_no_figures_to_who_reads_blind_afterwards(
 ) -> None:
     verified(50)
     made = profiles.calibrate()
-    browser = Client()
-    browser.force_login(administrator, backend="django.contrib.auth.backends.ModelBackend")
+    browser = signed_in(administrator)
     assert not Disclosure.objects.exists()
 
     if page == "undo":
@@ -267,8 +265,7 @@ def test_over_the_api(
 
 
 def test_by_an_administrators_buttons(folder: Path, verified: Verified, administrator: User) -> None:
-    browser = Client()
-    browser.force_login(administrator, backend="django.contrib.auth.backends.ModelBackend")
+    browser = signed_in(administrator)
     calibrate, undo = f"{LIST}calibrate/", f"{LIST}undo/"
     assert "50 or more" in browser.get(LIST).content.decode()
     assert "50 are missing" in browser.post(calibrate, follow=True).content.decode()

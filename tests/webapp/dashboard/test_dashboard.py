@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
 
-from tests.webapp.conftest import Clients
+from tests.webapp.conftest import Clients, Predicted
 from webapp.accounts.models import User
 from webapp.dashboard import metrics
 from webapp.reviews import reading
 from webapp.scans.models import Scan, Status
 
-Predicted = Callable[..., Scan]
 DASHBOARD = "/api/v1/dashboard/"
 
 

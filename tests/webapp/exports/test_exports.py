@@ -7,7 +7,6 @@ import io
 import json
 import zipfile
 from collections import defaultdict
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +15,7 @@ import pytest
 from PIL import Image
 
 import cli
-from tests.webapp.conftest import Clients
+from tests.webapp.conftest import Clients, Predicted
 from training.data.manifest import read_scans
 from webapp.accounts.models import User
 from webapp.annotations.models import Annotation
@@ -24,7 +23,6 @@ from webapp.reviews import reading
 from webapp.scans.answered import PREDICTION_FIELDS
 from webapp.scans.models import Prediction, Scan
 
-Predicted = Callable[..., Scan]
 EXPORTS = "/api/v1/exports/"
 BOX = {"type": "FragmentSelector", "value": "xywh=pixel:10,20,30,40"}
 TRIANGLE = {

@@ -9,14 +9,13 @@ import pypdf
 import pytest
 
 from tests.deployment import as_image
-from tests.webapp.conftest import Clients
+from tests.webapp.conftest import Clients, Predicted
 from webapp.accounts.deidentified import shown
 from webapp.accounts.models import User
 from webapp.annotations.models import Annotation
 from webapp.reviews import reading
 from webapp.scans.models import Scan
 
-Predicted = Callable[..., Scan]
 CALIPER = {
     "type": "SvgSelector",
     "value": '<svg xmlns="http://www.w3.org/2000/svg"><line x1="10" y1="10" x2="40" y2="50"/></svg>',

@@ -8,14 +8,13 @@ from typing import Any
 
 import pytest
 from django.core.files.uploadedfile import SimpleUploadedFile
-from django.test import Client
 from pymongo.collection import Collection
 from rest_framework.response import Response
 from rest_framework.test import APIClient
 
 from tests.attack.addresses import addresses
 from tests.images import png_bytes
-from tests.webapp.conftest import Clients
+from tests.webapp.conftest import Clients, Predicted, signed_in
 from webapp.accounts.deidentified import shown
 from webapp.accounts.models import User
 from webapp.annotations.models import Annotation
@@ -23,7 +22,6 @@ from webapp.reviews import reading
 from webapp.scans import disclosure, storage
 from webapp.scans.models import Disclosure, Scan
 
-Predicted = Callable[..., Scan]
 BOX = {"type": "FragmentSelector", "value": "xywh=pixel:100,100,100,100"}
 
 
@@ -264,8 +262,7 @@ def test_researchers_give_no_verdict_and_are_shown_all(scan: Scan, researcher: U
 def test_the_administrations_pages_show_answers_too(
     scan: Scan, administrator: User, api: Clients, page: str
 ) -> None:
-    browser = Client()
-    browser.force_login(administrator, backend="django.contrib.auth.backends.ModelBackend")
+    browser = signed_in(administrator)
     assert browser.get(f"/admin/{page.replace('{id}', str(scan.pk))}").status_code == 200
 
     assert says(api(administrator), scan, label="CNV").json()["blind"] is False

@@ -7,16 +7,14 @@ import io
 import json
 import runpy
 import zipfile
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pypdf
 import pytest
 from django.core.exceptions import ImproperlyConfigured
-from django.test import Client
 
-from tests.webapp.conftest import Clients
+from tests.webapp.conftest import Clients, Predicted, signed_in
 from webapp.accounts.deidentified import shown
 from webapp.accounts.models import User
 from webapp.annotations.models import Annotation
@@ -24,7 +22,6 @@ from webapp.recommendations.rules import REVIEW_REQUIRED, SETTLE_ACTION, recomme
 from webapp.reviews import reading
 from webapp.scans.models import Disclosure, Scan
 
-Predicted = Callable[..., Scan]
 SCANS = "/api/v1/scans/"
 SETTINGS = Path(__file__).parents[3] / "webapp" / "settings.py"
 PROMPT, NONE = "Prompt referral", "No OCT-driven referral"
@@ -270,8 +267,7 @@ def test_exports_lead_with_it_and_take_verified_labels_alone_into_folders(
 
 def test_the_administration_leads_with_it(scan: Scan, clinician: User, administrator: User) -> None:
     reading.record(scan, clinician, "disagree", "DME")
-    browser = Client()
-    browser.force_login(administrator, backend="django.contrib.auth.backends.ModelBackend")
+    browser = signed_in(administrator)
     pages = {"": "DME, not verified", f"{scan.pk}/change/": "DME, named by 1 reader, not verified"}
     for page, said in pages.items():
         text = browser.get(f"/admin/scans/scan/{page}").content.decode()

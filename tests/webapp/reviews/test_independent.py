@@ -13,7 +13,7 @@ import pytest
 from django.apps import apps
 from rest_framework.test import APIClient
 
-from tests.webapp.conftest import Clients
+from tests.webapp.conftest import Clients, Predicted
 from webapp.accounts.deidentified import shown
 from webapp.accounts.models import User
 from webapp.annotations.models import Annotation
@@ -22,7 +22,6 @@ from webapp.reviews import reading
 from webapp.reviews.models import Review
 from webapp.scans.models import Disclosure, Scan
 
-Predicted = Callable[..., Scan]
 BOX = {"type": "FragmentSelector", "value": "xywh=pixel:100,100,100,100"}
 
 

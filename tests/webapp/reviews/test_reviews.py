@@ -2,21 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
 from django.db import connection
-from rest_framework.response import Response
 
-from tests.webapp.conftest import Clients
+from tests.webapp.conftest import Clients, Upload
 from webapp.accounts.models import User
 from webapp.core import clock
 from webapp.reviews import reading
 from webapp.scans.models import Scan, Status
-
-Upload = Callable[..., Response]
 
 
 @pytest.fixture

@@ -11,9 +11,8 @@ from typing import Any
 import pypdf
 import pytest
 from django.apps import apps
-from django.test import Client
 
-from tests.webapp.conftest import Clients
+from tests.webapp.conftest import Clients, Predicted, signed_in
 from webapp.accounts.deidentified import shown
 from webapp.accounts.models import User
 from webapp.recommendations.doubt import DOUBTFUL
@@ -21,7 +20,6 @@ from webapp.recommendations.rules import REVIEW_RANK, recommend
 from webapp.reviews import reading
 from webapp.scans.models import Scan
 
-Predicted = Callable[..., Scan]
 DOUBT = "The image shows no horizontal layers as an OCT B-scan does."
 NOISE = {"acceptable": False, "reasons": [DOUBT]}
 GOOD = {"acceptable": True, "reasons": []}
@@ -128,8 +126,7 @@ def test_a_report_has_the_doubts_beside_the_label_and_each_sentence_once(
 
 
 def test_the_administration_shows_the_doubt(noise: Scan, scan: Scan, administrator: User) -> None:
-    browser = Client()
-    browser.force_login(administrator, backend="django.contrib.auth.backends.ModelBackend")
+    browser = signed_in(administrator)
     page = browser.get("/admin/scans/scan/").content.decode()
     assert f"CNV 98%, doubtful: {DOUBT}" in page and "CSR 90%<" in page
     for read in (noise, scan):

@@ -7,7 +7,6 @@ import csv
 import io
 import json
 import zipfile
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -15,10 +14,8 @@ import cv2
 import numpy as np
 import pypdf
 import pytest
-from django.test import Client
-from rest_framework.response import Response
 
-from tests.webapp.conftest import Clients
+from tests.webapp.conftest import Clients, Upload, signed_in
 from tests.webapp.scans.test_prediction import answering
 from webapp.accounts.deidentified import shown
 from webapp.accounts.models import User
@@ -28,7 +25,6 @@ from webapp.scans import findings, storage
 from webapp.scans.models import Prediction, Scan, Status
 from webapp.scans.sweep import sweep
 
-Upload = Callable[..., Response]
 KINDS = ["fluid_within", "fluid_below", "hole"]
 REGIONS = [
     {"finding": "hole", "box": [200, 100, 60, 80], "share": 0.0204, "confidence": 0.91},
@@ -229,8 +225,7 @@ def test_exports_tell_them(scan: Scan, clinician: User, api: Clients) -> None:
 
 
 def test_the_administration_tells_them(scan: Scan, administrator: User) -> None:
-    browser = Client()
-    browser.force_login(administrator, backend="django.contrib.auth.backends.ModelBackend")
+    browser = signed_in(administrator)
     page = browser.get(f"/admin/scans/scan/{scan.pk}/change/").content.decode()
     assert "fluid within the retina (0.5%); hole (2.0%)" in page
 

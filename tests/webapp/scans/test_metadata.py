@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import logging
 import re
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 from unittest.mock import Mock
@@ -17,12 +16,11 @@ import requests
 from django.core.files.uploadedfile import SimpleUploadedFile
 from PIL import Image, PngImagePlugin
 from pymongo.database import Database
-from rest_framework.response import Response
 
 from tests import dicom_files
 from tests.images import bscan, encoded
 from tests.services import ModelServer
-from tests.webapp.conftest import Clients
+from tests.webapp.conftest import Clients, Upload
 from webapp.accounts.models import User
 from webapp.scans.models import Scan
 
@@ -34,7 +32,6 @@ STREET, TAKEN = "Alte Gasse 77b", "20240317"
 PRIVATE = (NAME, "Zacharias", "Quintessa", NUMBER, BORN, DEVICE, PLACE, STREET, TAKEN, "2024-03-17")
 FILE_NAME = f"{NAME} {NUMBER}"
 GPS = 0x8825
-Upload = Callable[..., Response]
 
 
 def dicom() -> bytes:

@@ -3,25 +3,21 @@
 from __future__ import annotations
 
 import base64
-from collections.abc import Callable
 from datetime import timedelta
 from typing import Any
 
 import pytest
 from django.db import connection
 from django.utils import timezone
-from rest_framework.response import Response
 
 from tests.images import png_bytes
 from tests.services import ModelServer
-from tests.webapp.conftest import Clients
+from tests.webapp.conftest import Clients, Upload
 from webapp.accounts.models import User
 from webapp.inference.model_server import ModelAnswer
 from webapp.inference.torchserve import TorchServeClient
 from webapp.scans import prediction, storage
 from webapp.scans.models import Prediction, Scan, Status
-
-Upload = Callable[..., Response]
 
 
 def point_at(settings: Any, server: ModelServer) -> None:

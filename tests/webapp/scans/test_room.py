@@ -6,23 +6,20 @@ import json
 import os
 import subprocess
 import sys
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
-from rest_framework.response import Response
 
 from imaging.pixels import MAX_MEMORY_BYTES
 from tests.images import encoded, png_bytes
-from tests.webapp.conftest import Clients
+from tests.webapp.conftest import Clients, Upload
 from webapp.accounts.models import User
 from webapp.scans import room, storage
 from webapp.scans.models import Scan
 
 ROOT = Path(__file__).parents[3]
-Upload = Callable[..., Response]
 LARGE = encoded(np.zeros((2500, 4000), np.uint8))
 
 

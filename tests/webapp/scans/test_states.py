@@ -6,14 +6,12 @@ import csv
 import io
 import json
 import zipfile
-from collections.abc import Callable
 from typing import Any
 
 import pypdf
 import pytest
-from django.test import Client
 
-from tests.webapp.conftest import Clients
+from tests.webapp.conftest import Clients, Predicted, signed_in
 from webapp.accounts.deidentified import shown
 from webapp.accounts.models import User
 from webapp.recommendations.answers import BECAUSE
@@ -22,7 +20,6 @@ from webapp.reviews import reading
 from webapp.reviews.models import Review
 from webapp.scans.models import Scan
 
-Predicted = Callable[..., Scan]
 GROUP = "macular degeneration, stage open"
 NEAREST = ["A wide frame with serous fluid below the retina"]
 STRANGER = {
@@ -269,8 +266,7 @@ def test_exports_have_a_label_and_a_confidence_only_where_the_model_has_said_one
 def test_the_administration_says_no_label_of_what_is_not_answered(
     stranger_scan: Scan, open_scan: Scan, administrator: User
 ) -> None:
-    browser = Client()
-    browser.force_login(administrator, backend="django.contrib.auth.backends.ModelBackend")
+    browser = signed_in(administrator)
     page = browser.get("/admin/scans/scan/").content.decode()
     assert ">Not answered<" in page and f"{GROUP} (AMD, CNV)<" in page and "98%" not in page
     one = browser.get(f"/admin/scans/scan/{stranger_scan.pk}/change/").content.decode()

@@ -9,13 +9,12 @@ import pytest
 from PIL import Image
 
 from tests.images import png_bytes
-from tests.webapp.conftest import Clients
+from tests.webapp.conftest import Clients, Predicted
 from webapp.accounts.deidentified import shown
 from webapp.accounts.models import User
 from webapp.reviews import reading
 from webapp.scans.models import Scan
 
-Predicted = Callable[..., Scan]
 SCANS = "/api/v1/scans/"
 
 
