@@ -1,4 +1,4 @@
-"""The people and the web app of tests/webapp, and everybody who may try a door."""
+"""The people and the web app of tests/webapp, everybody who may try a door, and a scan to try it on."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import pytest
 
 from tests.attack.people import People
 from tests.webapp.conftest import (
+    Predicted,
     administrator,
     api,
     away,
@@ -19,6 +20,10 @@ from tests.webapp.conftest import (
     stranger,
     upload,
 )
+from webapp.scans.models import Scan
+
+BOX = {"type": "FragmentSelector", "value": "xywh=pixel:10,10,20,20"}
+"""A shape that fits into every scan."""
 
 __all__ = [
     "administrator",
@@ -32,6 +37,7 @@ __all__ = [
     "predicted",
     "predicting",
     "researcher",
+    "scan",
     "stranger",
     "upload",
 ]
@@ -41,3 +47,9 @@ __all__ = [
 def people(db: None) -> People:
     """One of each: nobody, the owner of a scan, and all others; none of them has a password."""
     return People.make()
+
+
+@pytest.fixture
+def scan(predicted: Predicted, people: People) -> Scan:
+    """A scan of the owner's, with a prediction."""
+    return predicted(people.owner, patient_ref="P-1", note="fluid")

@@ -17,6 +17,7 @@ from django.urls import reverse
 from rest_framework.test import APIClient
 
 from tests.attack.addresses import addresses
+from tests.attack.conftest import BOX
 from tests.attack.people import People
 from tests.images import png_bytes
 from tests.webapp.conftest import SEEN, Clients, Predicted
@@ -26,7 +27,6 @@ from webapp.annotations.models import Annotation
 from webapp.reviews.models import Review
 from webapp.scans.models import Scan
 
-BOX = {"type": "FragmentSelector", "value": "xywh=pixel:10,10,20,20"}
 SHAPE = {"target": {"selector": BOX}, "comment": "COMMENT-SECRET"}
 
 # 503 is an open door: the model server, which is away here, would have been asked. 400 of auth/token/ and

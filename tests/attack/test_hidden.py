@@ -9,6 +9,7 @@ from bson import ObjectId
 from reportlab import rl_config
 
 from tests.attack.answers import Answers, answers, without_cursors
+from tests.attack.conftest import BOX
 from tests.attack.people import People
 from tests.webapp.conftest import Clients, Predicted
 from webapp.accounts.abilities import Role
@@ -25,8 +26,6 @@ from webapp.reviews.serializers import AdjudicationSerializer, ReviewSerializer
 from webapp.scans.final import By, FinalReading
 from webapp.scans.models import Scan
 from webapp.scans.serializers import ScanSerializer, UploadedSerializer
-
-BOX = {"type": "FragmentSelector", "value": "xywh=pixel:10,10,20,20"}
 
 
 @pytest.fixture(autouse=True)

@@ -18,6 +18,7 @@ from schemathesis import Case
 from schemathesis.checks import positive_data_acceptance
 from schemathesis.core.parameters import ParameterLocation
 
+from tests.attack.conftest import BOX
 from tests.attack.people import People
 from tests.images import png_bytes
 from tests.services import ModelServer
@@ -28,7 +29,6 @@ from webapp.api.once import TWICE
 from webapp.scans.models import Scan
 from webapp.wsgi import application
 
-BOX = {"type": "FragmentSelector", "value": "xywh=pixel:10,10,20,20"}
 CONFIG = schemathesis.Config.from_dict(
     {"seed": 1, "generation": {"max-examples": 8, "deterministic": True, "database": "none"}}
 )

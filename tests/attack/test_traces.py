@@ -14,8 +14,9 @@ from django.apps import apps
 from django.db.models import ForeignKey
 
 from tests.attack.addresses import addresses
+from tests.attack.conftest import BOX
 from tests.attack.people import People
-from tests.attack.test_access import BOX, send
+from tests.attack.test_access import send
 from tests.webapp.conftest import Clients, Predicted, signed_in
 from webapp.annotations.models import Annotation
 from webapp.audit import sealing

@@ -16,7 +16,7 @@ from PIL import Image
 
 from tests.dicom_files import dataset, written
 from tests.images import encoded
-from tests.imaging.dicom.kinds import palette
+from tests.imaging.dicom.kinds.builders import palette
 
 ROOT = Path(__file__).parents[2]
 SIZE = (2000, 3000)

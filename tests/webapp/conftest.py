@@ -161,6 +161,12 @@ def signed_in(user: User) -> Client:
     return browser
 
 
+@pytest.fixture
+def browser(administrator: User) -> Client:
+    """A browser in which an administrator has signed in."""
+    return signed_in(administrator)
+
+
 def predict_again(client: APIClient, scan: str) -> None:
     """Have a scan predicted anew, as soon as the model server that all tests share has time for it."""
     path = f"/api/v1/scans/{scan}/predictions/"

@@ -10,20 +10,13 @@ from django.core.management import CommandError, call_command
 from django.test import Client
 
 from serving.changes import actor
-from tests.webapp.conftest import PASSWORD, Clients, signed_in
+from tests.webapp.conftest import PASSWORD, Clients
 from webapp.accounts.abilities import Ability
 from webapp.accounts.models import User
 from webapp.audit.models import WaitingRecord
 from webapp.scans.models import Scan
 
 USERS = "/admin/accounts/user/"
-
-
-@pytest.fixture
-def browser(administrator: User) -> Client:
-    """A browser in which an administrator has signed in."""
-    client = signed_in(administrator)
-    return client
 
 
 def settles(user: User) -> bool:

@@ -7,8 +7,6 @@ import json
 from pathlib import Path
 from typing import Any
 
-import cv2
-import numpy as np
 import pytest
 from django.core.management import CommandError, call_command
 
@@ -18,34 +16,18 @@ from handlers.engines.settings import EngineSettings
 from handlers.local_calibration import LocalCalibration, load_profile, rescaled
 from handlers.predictor import Predictor
 from handlers.request import Options, Request
-from tests.images import encoded, png_bytes
-from tests.webapp.audit.conftest import Written, told, written
-from tests.webapp.calibration.conftest import Verified
+from tests.images import png_bytes
+from tests.webapp.audit.conftest import Written, told
+from tests.webapp.calibration.conftest import Verified, command
 from tests.webapp.conftest import Clients, signed_in
 from webapp.accounts.models import User
 from webapp.audit.objects import is_as_recorded
 from webapp.calibration import profiles
-from webapp.calibration.evidence import CalibrationRefused, gather
 from webapp.calibration.models import CalibrationProfile
 from webapp.scans.final import By, FinalReading
-from webapp.scans.models import Disclosure, Scan
+from webapp.scans.models import Disclosure
 
-__all__ = ["written"]
 CALIBRATIONS, LIST = "/api/v1/calibrations/", "/admin/calibration/calibrationprofile/"
-
-
-@pytest.fixture
-def folder(settings: Any, tmp_path: Path) -> Path:
-    """Where the model server looks for a profile."""
-    settings.CALIBRATION_DIR = tmp_path / "calibration"
-    return tmp_path / "calibration"
-
-
-def command(*options: str) -> str:
-    """What `calibrate` prints."""
-    out = io.StringIO()
-    call_command("calibrate", *options, stdout=out)
-    return out.getvalue()
 
 
 def test_fifty_verified_scans_become_a_profile_and_undo_takes_it_back(
@@ -120,76 +102,6 @@ def test_to_try_stores_nothing(folder: Path, verified: Verified) -> None:
     assert not CalibrationProfile.objects.exists() and not folder.exists()
 
 
-@pytest.mark.parametrize(
-    ("scans", "options", "because"),
-    [
-        (31, {}, "There are 31 verified scans .* so 19 are missing"),
-        (0, {}, "There are 0 verified scans .* so 50 are missing"),
-        (60, {"labels": ["NORMAL"]}, "All of them are verified as NORMAL: a calibration on one label"),
-        (60, {"labels": ["NORMAL"] * 20 + ["CNV"]}, "must be 5 scans or more each; there are NORMAL 58, CNV 2"),
-        (60, {"per_patient": 60}, "The 60 scans are of 1 patient; .* so 9 are missing"),
-        (60, {"final": FinalReading(By.READERS, ("CNV",), 1, 1)}, "60 scans whose reading is not verified yet"),
-        (60, {"final": FinalReading(By.DISPUTED, ("CNV", "DME"))}, "60 scans on which readers disagree"),
-        (60, {"weights_sha256": "0" * 64}, "60 scans last predicted by another version"),
-        (60, {"calibration": "2020-01-01-1"}, "60 scans predicted under a local calibration that is not stored here"),
-        (60, {"image_name": "0" * 32 + ".png"}, "60 scans whose stored picture is missing"),
-        (60, {"labels": ["CNV", "an older label"]}, "30 scans verified as something that is none of the model's"),
-    ],
-    ids=[
-        "too few", "none", "one label", "nearly one label", "one patient", "one reader", "disputed", "another version",
-        "another profile", "no picture", "another label",
-    ],
-)  # fmt: skip
-def test_what_does_not_do_is_refused_with_the_reason(
-    folder: Path, verified: Verified, scans: int, options: dict[str, Any], because: str
-) -> None:
-    verified(scans, **options)
-
-    with pytest.raises(CommandError, match=because):
-        command()
-
-    assert not CalibrationProfile.objects.exists() and not list(folder.glob("*.json"))
-
-
-def test_copies_of_one_picture_count_once(folder: Path, verified: Verified, card: ModelCard) -> None:
-    grey = np.random.default_rng(9).integers(0, 200, (40, 48), dtype=np.uint8)
-    smooth = cv2.GaussianBlur(cv2.resize(grey, (192, 160)), (0, 0), 3)
-    coarse = cv2.imdecode(
-        cv2.imencode(".jpg", smooth, [cv2.IMWRITE_JPEG_QUALITY, 60])[1], cv2.IMREAD_GRAYSCALE
-    )
-    for copy in (
-        smooth,
-        coarse,
-        cv2.resize(smooth, (96, 80)),
-        cv2.convertScaleAbs(smooth, alpha=1.15, beta=8),
-    ):
-        verified(10, labels=["CNV"], picture=encoded(np.asarray(copy)), patient_ref="P-1")
-    verified(30)
-
-    with pytest.raises(CalibrationRefused) as refused:
-        profiles.calibrate()
-
-    assert "There are 31 verified scans" in str(refused.value) and "19 are missing" in str(refused.value)
-    assert "39 scans that show the same picture as another one (40 files of 1 patient)" in str(refused.value)
-
-
-def test_a_picture_with_two_labels_is_left_out_of_both(verified: Verified, card: ModelCard) -> None:
-    picture = encoded(np.random.default_rng(9).integers(0, 256, (40, 48), dtype=np.uint8))
-    verified(2, labels=["CNV", "DME"], picture=picture)
-    verified(3)
-
-    found = gather(card)
-
-    assert (len(found.taken), found.left_out) == (3, {"contradicted": 2})
-
-    another = encoded(np.random.default_rng(10).integers(0, 256, (40, 48), dtype=np.uint8))
-    verified(2, labels=["CNV"], picture=another, patient_ref="P-9")
-    assert (
-        "Left out: 1 scan that show the same picture as another one (2 files of 1 patient)."
-        in gather(card).sentences()
-    ), "files that contradict each other are told apart from copies"
-
-
 @pytest.mark.parametrize("page", ["list", "profile", "undo"])
 def test_the_administration_shows_no_figures_to_who_reads_blind_afterwards(
     folder: Path, verified: Verified, administrator: User, page: str
@@ -218,24 +130,6 @@ def test_what_an_adjudicator_settled_counts_and_nothing_that_is_told_is_a_look(
     assert tried.status_code == 200 and tried.json()["name"] == "" and tried.json()["scans"] == 50
     assert written() == [], "figures of many scans are no look at one"
     assert Disclosure.objects.get().readings_at, "and whoever saw them reads none of these blind"
-
-
-def test_probabilities_of_another_profile_are_turned_back(
-    verified: Verified, card: ModelCard, folder: Path
-) -> None:
-    verified(60)
-    first = profiles.calibrate()
-    for scan in Scan.objects.all():
-        scan.probabilities = rescaled(scan.probabilities, card.temperature, first.temperature)
-        scan.calibration = first.name
-        scan.save()
-
-    second = profiles.propose()
-
-    assert second.fitted.temperature == pytest.approx(first.temperature, rel=0.01)
-    assert second.before.log_loss < first.before["log_loss"], (
-        "before is as it is answered now, under the first"
-    )
 
 
 def test_over_the_api(

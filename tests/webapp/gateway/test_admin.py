@@ -21,11 +21,6 @@ FORM = {"service": "Reporting system", "calls_per_minute": "30", "expires_0": ""
 
 
 @pytest.fixture
-def browser(administrator: User) -> Client:
-    return signed_in(administrator)
-
-
-@pytest.fixture
 def key(administrator: User) -> ServiceKey:
     made = ServiceKey(service="ris")
     issuing.issue(made, administrator)

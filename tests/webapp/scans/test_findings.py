@@ -16,7 +16,7 @@ import pypdf
 import pytest
 
 from tests.webapp.conftest import Clients, Upload, signed_in
-from tests.webapp.scans.test_prediction import answering
+from tests.webapp.scans.model_answers import answering
 from webapp.accounts.deidentified import shown
 from webapp.accounts.models import User
 from webapp.audit.models import Action, WaitingRecord
