@@ -1,12 +1,9 @@
 """Another service that calls the run's TorchServe, over HTTP."""
 
-import base64
-import io
 from typing import Any
 
 import pytest
 import requests
-from PIL import Image
 
 from handlers.card import ModelCard
 from tests.images import png_bytes
@@ -46,10 +43,6 @@ def card(model_server: ModelServer, caller: Caller) -> ModelCard:
     """The card of the version that answers."""
     version = caller.predict(png_bytes()).json()["model"]["version"]
     return ModelCard.load(model_server.model_store / NAME / version / "model.json")
-
-
-def opened(encoded_image: str) -> Image.Image:
-    return Image.open(io.BytesIO(base64.b64decode(encoded_image)))
 
 
 def other_label(caller: Caller, card: ModelCard, content: bytes) -> str:

@@ -14,9 +14,9 @@ from handlers.answering import ANSWERED, NO_STATISTICS, STATES
 from handlers.card import ModelCard
 from serving.keys import ManagementKey
 from tests.dicom_files import dataset, written
-from tests.images import bscan, encoded, png_bytes
+from tests.images import bscan, encoded, from_base64, png_bytes
 from tests.services import ModelServer
-from tests.serving.contract.conftest import NAME, TIMEOUT_S, Caller, opened, other_label
+from tests.serving.contract.conftest import NAME, TIMEOUT_S, Caller, other_label
 from tests.waiting import wait_for
 
 
@@ -45,7 +45,7 @@ def test_a_raw_image_is_answered_in_full(caller: Caller, card: ModelCard) -> Non
     check_findings(answer["findings"], card)
     gradcam = answer["gradcam"]
     assert gradcam["label"] == label
-    overlay, heatmap = opened(gradcam["overlay"]), opened(gradcam["heatmap"])
+    overlay, heatmap = from_base64(gradcam["overlay"]), from_base64(gradcam["heatmap"])
     assert (gradcam["media_type"], overlay.format, overlay.mode) == ("image/png", "PNG", "RGB")
     assert (heatmap.format, heatmap.mode) == ("PNG", "L")
     assert overlay.size == heatmap.size == (768, 496)
@@ -78,7 +78,7 @@ def check_findings(findings: dict[str, Any] | None, card: ModelCard) -> None:
         return
     assert findings is not None
     assert findings["kinds"] == list(card.findings.kinds)
-    marks = np.asarray(opened(findings["map"]))
+    marks = np.asarray(from_base64(findings["map"]))
     assert marks.ndim == 2 and marks.max() <= len(findings["kinds"])
     shares = [region["share"] for region in findings["regions"]]
     assert shares == sorted(shares, reverse=True) and len(shares) <= 20
@@ -142,12 +142,12 @@ KSERVE = {
 @pytest.mark.parametrize("path", KSERVE)
 def test_protocols_of_kserve_give_the_same_answer(caller: Caller, path: str) -> None:
     content = png_bytes(400, 300, seed=2)
-    wrapped, opened = KSERVE[path]
+    wrapped, unwrapped = KSERVE[path]
 
     response = caller.post(path, json.dumps(wrapped(base64.b64encode(content).decode())), "application/json")
 
     assert response.status_code == 200, response.text
-    found, plain = opened(response.json()), caller.predict(content).json()
+    found, plain = unwrapped(response.json()), caller.predict(content).json()
     assert found["gradcam"] == plain["gradcam"]
     if "prediction" in found:
         assert {name: found[name] for name in Limits.__annotations__} == {
@@ -190,8 +190,8 @@ def test_the_largest_image_is_answered_and_the_worker_lives(caller: Caller, over
     assert response is not None and response.status_code == 200
     answer = response.json()
     assert answer["gradcam"]["media_type"] == "image/jpeg"
-    assert opened(answer["gradcam"]["overlay"]).size == (8000, 5000)
-    assert opened(answer["gradcam"]["heatmap"]).size == (8000, 5000)
+    assert from_base64(answer["gradcam"]["overlay"]).size == (8000, 5000)
+    assert from_base64(answer["gradcam"]["heatmap"]).size == (8000, 5000)
     assert not answer["quality"]["acceptable"]
     assert caller.predict(png_bytes()).status_code == 200
 

@@ -7,8 +7,8 @@ import json
 import pytest
 
 from handlers.card import ModelCard
-from tests.images import png_bytes
-from tests.serving.contract.conftest import NAME, Caller, opened, other_label
+from tests.images import from_base64, png_bytes
+from tests.serving.contract.conftest import NAME, Caller, other_label
 
 
 def test_options_as_json_keys(caller: Caller, card: ModelCard) -> None:
@@ -18,7 +18,7 @@ def test_options_as_json_keys(caller: Caller, card: ModelCard) -> None:
     options = {"label": label, "overlay_format": "jpeg"}
     gradcam = caller.predict(json.dumps({"image": image} | options), "application/json").json()["gradcam"]
     assert (gradcam["label"], gradcam["media_type"]) == (label, "image/jpeg")
-    assert opened(gradcam["overlay"]).format == "JPEG"
+    assert from_base64(gradcam["overlay"]).format == "JPEG"
     less = {"explain": False, "findings": False}
     plain = caller.predict(json.dumps({"image": image} | less), "application/json").json()
     assert "gradcam" not in plain and "findings" not in plain

@@ -8,11 +8,11 @@ from collections.abc import Callable
 from importlib import import_module
 from typing import Any
 
-import pypdf
 import pytest
 from django.apps import apps
 
 from tests.webapp.conftest import Clients, Predicted, signed_in
+from tests.webapp.report_text import report_text
 from webapp.accounts.deidentified import shown
 from webapp.accounts.models import User
 from webapp.recommendations.doubt import DOUBTFUL
@@ -118,9 +118,8 @@ def test_a_report_has_the_doubts_beside_the_label_and_each_sentence_once(
     said = recommend("retina-oct", noise.probabilities, NOISE, [caveat])
     Scan.objects.filter(pk=noise.pk).update(caveats=[caveat], recommendation=said.to_dict())
 
-    answer = api(clinician).get(f"/api/v1/scans/{noise.pk}/report/", HTTP_ACCEPT="application/pdf")
+    text = report_text(api, clinician, noise)
 
-    text = " ".join(pypdf.PdfReader(io.BytesIO(answer.content)).pages[0].extract_text().split())
     assert f"CNV, confidence 98% Doubtful: {DOUBT}" in text
     assert (text.count(DOUBT), text.count(caveat), text.count("Clinician review required")) == (1, 1, 1)
 

@@ -12,10 +12,10 @@ from typing import Any
 
 import cv2
 import numpy as np
-import pypdf
 import pytest
 
 from tests.webapp.conftest import Clients, Upload, signed_in
+from tests.webapp.report_text import report_text
 from tests.webapp.scans.model_answers import answering
 from webapp.accounts.deidentified import shown
 from webapp.accounts.models import User
@@ -95,8 +95,9 @@ def test_to_find_nothing_is_another_thing_than_not_to_look(
     body = upload(clinician).json()
 
     assert body["findings"] == {"kinds": KINDS, "regions": []}
-    assert "nothing of what it looks for (fluid within the retina, fluid below the retina, hole)" in report(
-        api, clinician, body["id"]
+    assert (
+        "nothing of what it looks for (fluid within the retina, fluid below the retina, hole)"
+        in report_text(api, clinician, Scan.objects.get())
     )
     assert table(api, clinician)[0]["findings"] == "none"
 
@@ -177,14 +178,6 @@ def test_researchers_get_them_by_another_address(scan: Scan, researcher: User, a
     assert api(researcher).get(body["findings_path"]).status_code == 200
 
 
-def report(api: Clients, user: User, key: object) -> str:
-    answer = sent(api, user, f"scans/{key}/report/")
-    assert answer.status_code == 200, answer.content
-    document = pypdf.PdfReader(io.BytesIO(answer.content))
-    assert len(document.pages) == 1
-    return " ".join(document.pages[0].extract_text().split())
-
-
 def table(api: Clients, user: User) -> list[dict[str, str]]:
     answer = api(user).post("/api/v1/exports/", {"format": "csv"})
     return list(csv.DictReader(io.StringIO(answer.content.decode())))
@@ -193,7 +186,7 @@ def table(api: Clients, user: User) -> list[dict[str, str]]:
 def test_a_report_names_each_kind_with_its_area_and_outlines_it(
     scan: Scan, clinician: User, api: Clients
 ) -> None:
-    text = report(api, clinician, scan.pk)
+    text = report_text(api, clinician, scan)
 
     # A picture of 512 × 496 pixels, each 10 × 4 micrometres.
     area = 0.0204 * scan.width * scan.height * 40 / 1e6

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import io
 from typing import Any
 
-import pypdf
 import pytest
 
 from tests.webapp.conftest import Clients, Predicted
@@ -30,9 +28,3 @@ def of(api: Clients, user: User, scan: Scan) -> dict[str, Any] | None:
     scan_id = shown("id", str(scan.pk), user)
     found: dict[str, Any] | None = api(user).get(f"{SCANS}{scan_id}/").json()["final_reading"]
     return found
-
-
-def report(api: Clients, user: User, scan: Scan) -> str:
-    answer = api(user).get(f"{SCANS}{scan.pk}/report/", HTTP_ACCEPT="application/pdf")
-    page = pypdf.PdfReader(io.BytesIO(answer.content)).pages[0]
-    return " ".join(page.extract_text().split())

@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import io
 import runpy
 from pathlib import Path
 from typing import Any
 
-import pypdf
 import pytest
 from django.core.exceptions import ImproperlyConfigured
 
 from tests.webapp.conftest import Clients
+from tests.webapp.report_text import report_text
 from tests.webapp.reviews.final.conftest import NONE, PROMPT, SCANS, of
 from webapp.accounts.models import User
 from webapp.recommendations.rules import REVIEW_REQUIRED, SETTLE_ACTION, recommend_reading
@@ -98,8 +97,7 @@ def test_the_reading_of_a_doubtful_picture_says_so_and_leads(
     assert found is not None
     assert found["recommendation"]["urgency"] == PROMPT
     assert f"The picture is doubtful: {doubt}" in found["recommendation"]["reasons"]
-    report = api(clinician).get(f"{SCANS}{scan.pk}/report/").content
-    said = " ".join(pypdf.PdfReader(io.BytesIO(report)).pages[0].extract_text().split())
+    said = report_text(api, clinician, scan)
     assert f"The picture is doubtful: {doubt}" in said[: said.index("What the model says")]
 
 

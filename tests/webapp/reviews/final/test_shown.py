@@ -10,7 +10,8 @@ import zipfile
 import pytest
 
 from tests.webapp.conftest import Clients, Predicted, signed_in
-from tests.webapp.reviews.final.conftest import NONE, PROMPT, SCANS, of, report
+from tests.webapp.report_text import report_text
+from tests.webapp.reviews.final.conftest import NONE, PROMPT, SCANS, of
 from webapp.accounts.models import User
 from webapp.annotations.models import Annotation
 from webapp.reviews import reading
@@ -61,10 +62,10 @@ def test_most_urgent_first_goes_by_the_final_reading_of_those_who_may_know_it(
 
 
 def test_the_report_leads_with_it(scan: Scan, clinician: User, colleague: User, api: Clients) -> None:
-    assert "Final reading" not in report(api, clinician, scan)
+    assert "Final reading" not in report_text(api, clinician, scan)
     reading.record(scan, clinician, "disagree", "DME")
     reading.settle(scan, clinician, "NORMAL")
-    text = report(api, clinician, scan)
+    text = report_text(api, clinician, scan)
     order = [
         text.index(part)
         for part in (
@@ -78,7 +79,7 @@ def test_the_report_leads_with_it(scan: Scan, clinician: User, colleague: User, 
         )
     ]
     assert order == sorted(order)
-    assert "Final reading" not in report(api, colleague, scan)
+    assert "Final reading" not in report_text(api, colleague, scan)
 
 
 def test_exports_lead_with_it_and_take_verified_labels_alone_into_folders(
@@ -143,7 +144,7 @@ def test_people_of_one_name_stay_two(
     assert [line["reader"] for line in found["heatmap"]] == both
     drawn = api(administrator).get(f"{SCANS}{scan.pk}/annotations/").json()
     assert [shape["creator_name"] for shape in drawn] == both
-    text = report(api, administrator, scan)
+    text = report_text(api, administrator, scan)
     assert text.count("Anna Li (clara)") == text.count("Anna Li (colin)") == 2
     cohen = api(administrator).get("/api/v1/dashboard/").json()["cohen"]
     assert both in [sorted(line["readers"]) for line in cohen]
@@ -157,5 +158,5 @@ def test_the_pairs_of_a_scan_are_counted(
         reading.record(scan, reader, "disagree", label)
     found = api(administrator).get(f"{SCANS}{scan.pk}/reading/").json()
     assert (found["agreeing_pairs"], found["pairs"], found["agreement"]) == (1, 3, pytest.approx(1 / 3))
-    text = report(api, administrator, scan)
+    text = report_text(api, administrator, scan)
     assert "1 of 3 pairs of independent readings name the same label." in text and "33%" not in text

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import io
 from typing import Any
 
-import pypdf
 import pytest
 
-from tests.webapp.conftest import Clients, Predicted
+from tests.webapp.conftest import Predicted
 from webapp.accounts.models import User
 from webapp.recommendations.rules import recommend
 from webapp.scans.models import Scan
@@ -60,10 +58,3 @@ def answered_scan(clinician: User, predicted: Predicted) -> Scan:
 def old_scan(clinician: User, predicted: Predicted) -> Scan:
     """One of a version that said nothing of how far it goes."""
     return predicted(clinician, "NORMAL", 0.7, patient_ref="P-1")
-
-
-def text_of_report(api: Clients, user: User, scan: Scan) -> str:
-    answer = api(user).get(f"/api/v1/scans/{scan.pk}/report/", HTTP_ACCEPT="application/pdf")
-    document = pypdf.PdfReader(io.BytesIO(answer.content))
-    assert len(document.pages) == 1
-    return " ".join(document.pages[0].extract_text().split())

@@ -7,12 +7,12 @@ from typing import Any
 import pytest
 
 from tests.webapp.conftest import Clients
+from tests.webapp.report_text import report_text
 from tests.webapp.scans.states.conftest import (
     ANSWERED,
     GROUP,
     STRANGER,
     said,
-    text_of_report,
 )
 from webapp.accounts.models import User
 from webapp.reviews.models import Review
@@ -61,7 +61,7 @@ def test_documents_without_a_state_come_last_and_are_still_counted(
     board = api(clinician).get("/api/v1/dashboard/").json()
     assert board["states"]["unknown"] == 1
     assert board["labels"] == [{"label": "NORMAL", "count": 1, "doubtful": 0}]
-    assert "NORMAL, confidence 70%" in text_of_report(api, clinician, old_scan)
+    assert "NORMAL, confidence 70%" in report_text(api, clinician, old_scan)
 
 
 def test_a_confidence_makes_nothing_certain_that_is_not_answered(

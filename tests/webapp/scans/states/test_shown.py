@@ -8,6 +8,7 @@ import json
 import zipfile
 
 from tests.webapp.conftest import Clients, Predicted, signed_in
+from tests.webapp.report_text import report_text
 from tests.webapp.scans.states.conftest import (
     ANSWERED,
     BETWEEN,
@@ -15,7 +16,6 @@ from tests.webapp.scans.states.conftest import (
     NEAREST,
     STRANGER,
     said,
-    text_of_report,
 )
 from webapp.accounts.deidentified import shown
 from webapp.accounts.models import User
@@ -28,7 +28,7 @@ def test_a_report_says_why_there_is_no_answer_and_gives_no_label_a_confidence(
     stranger_scan: Scan, clinician: User, colleague: User, api: Clients
 ) -> None:
     reading.record(stranger_scan, clinician, label="CNV")
-    text = text_of_report(api, clinician, stranger_scan)
+    text = report_text(api, clinician, stranger_scan)
 
     for expected in (
         f"Not answered {BECAUSE['unfamiliar']} Familiarity 1%",
@@ -47,7 +47,7 @@ def test_a_report_says_why_there_is_no_answer_and_gives_no_label_a_confidence(
 def test_a_report_of_an_undecided_scan_names_group_and_labels(
     open_scan: Scan, clinician: User, api: Clients
 ) -> None:
-    text = text_of_report(api, clinician, open_scan)
+    text = report_text(api, clinician, open_scan)
     assert f"Undecided: {GROUP} (AMD, CNV) The model can't tell these apart here: AMD, CNV." in text
     assert "It can't rule out: AMD, CNV. Familiarity 70%" in text
     assert "Urgent referral, within 1 working day" in text
