@@ -136,22 +136,22 @@ def other_administrator(administrator: User) -> User:
 def test_what_ends_all_sign_ins_of_an_account_ends_them_at_once(
     how: str, administrator: User, other_administrator: User
 ) -> None:
-    signed_in = SignedIn.as_(administrator)
+    sign_in = SignedIn.as_(administrator)
 
     ENDS[how](administrator, other_administrator)
 
     password = NEW_PASSWORD if how.startswith("a password") else PASSWORD
-    assert signed_in.answers(password) == SHUT
+    assert sign_in.answers(password) == SHUT
 
 
-def test_they_are_open_until_then_and_a_rename_does_not_shut_them(administrator: User) -> None:
-    signed_in = SignedIn.as_(administrator)
+def test_sign_ins_stay_open_until_then_and_after_a_rename(administrator: User) -> None:
+    sign_in = SignedIn.as_(administrator)
     administrator.first_name = "Anna"
     administrator.save()
-    assert signed_in.answers() == OPEN
+    assert sign_in.answers() == OPEN
 
 
-def test_the_own_new_password_keeps_the_session_in_which_it_was_set(administrator: User) -> None:
+def test_changing_ones_own_password_keeps_that_session(administrator: User) -> None:
     here, elsewhere = SignedIn.as_(administrator), SignedIn.as_(administrator)
     given = {"old_password": PASSWORD, "new_password1": NEW_PASSWORD, "new_password2": NEW_PASSWORD}
 
@@ -161,7 +161,7 @@ def test_the_own_new_password_keeps_the_session_in_which_it_was_set(administrato
     assert elsewhere.answers(NEW_PASSWORD) == SHUT
 
 
-def test_no_administrator_sets_the_own_password_without_the_old_one(administrator: User) -> None:
+def test_administrators_change_their_own_password_only_with_the_old_one(administrator: User) -> None:
     browser = signed_in(administrator)
     given = {"usable_password": "true", "password1": NEW_PASSWORD, "password2": NEW_PASSWORD}
 
@@ -173,7 +173,7 @@ def test_no_administrator_sets_the_own_password_without_the_old_one(administrato
 
 
 def test_an_account_that_was_loaded_before_does_not_bring_its_sign_ins_back(administrator: User) -> None:
-    signed_in = SignedIn.as_(administrator)
+    sign_in = SignedIn.as_(administrator)
     loaded_before = User.objects.get(pk=administrator.pk)
     administrator.set_password(NEW_PASSWORD)
     administrator.save()
@@ -182,11 +182,11 @@ def test_an_account_that_was_loaded_before_does_not_bring_its_sign_ins_back(admi
     loaded_before.first_name = "Anna"
     loaded_before.save()
 
-    assert signed_in.answers(NEW_PASSWORD) == SHUT
+    assert sign_in.answers(NEW_PASSWORD) == SHUT
 
 
 def test_a_stronger_hash_of_the_same_password_ends_nothing(administrator: User, settings: Any) -> None:
-    signed_in = SignedIn.as_(administrator)
+    sign_in = SignedIn.as_(administrator)
     generation = User.objects.get(pk=administrator.pk).sign_in_generation
     settings.PASSWORD_HASHERS = [
         "django.contrib.auth.hashers.MD5PasswordHasher",
@@ -197,7 +197,7 @@ def test_a_stronger_hash_of_the_same_password_ends_nothing(administrator: User, 
 
     renewed = User.objects.get(pk=administrator.pk)
     assert renewed.password.startswith("md5$") and renewed.sign_in_generation == generation
-    assert APIClient().get(ME, headers=signed_in.bearer()).status_code == 200
+    assert APIClient().get(ME, headers=sign_in.bearer()).status_code == 200
 
 
 def test_signing_out_ends_the_access_token_too_and_no_other_sign_in(administrator: User) -> None:
@@ -210,17 +210,17 @@ def test_signing_out_ends_the_access_token_too_and_no_other_sign_in(administrato
 
 
 def test_a_revoked_sign_in_ends_with_its_access_token(administrator: User, other_administrator: User) -> None:
-    signed_in = SignedIn.as_(administrator)
+    sign_in = SignedIn.as_(administrator)
     chosen = {"action": "revoke", "_selected_action": [str(key) for key in _keys(administrator)]}
 
     signed_in(other_administrator).post("/admin/accounts/refreshsession/", chosen)
 
-    assert APIClient().get(ME, headers=signed_in.bearer()).status_code == 401
+    assert APIClient().get(ME, headers=sign_in.bearer()).status_code == 401
 
 
 def test_tokens_and_sessions_of_the_version_before_are_signed_out_and_no_error(administrator: User) -> None:
     """They name no generation and no sign-in, and the account's document may not have one either."""
-    signed_in = SignedIn.as_(administrator)
+    sign_in = SignedIn.as_(administrator)
     before = RefreshToken.for_user(administrator)
     kept = RefreshSession.objects.filter(user=administrator, used_at=None)
     kept.filter(pk=kept.latest("created").pk).update(jti=before["jti"], began=None)
@@ -228,8 +228,8 @@ def test_tokens_and_sessions_of_the_version_before_are_signed_out_and_no_error(a
     connection.get_collection("accounts_user").update_many(  # type: ignore[attr-defined]
         {}, {"$unset": {"sign_in_generation": ""}}
     )
-    signed_in.access, signed_in.refresh = str(before.access_token), str(before)
-    shut = signed_in.answers()
+    sign_in.access, sign_in.refresh = str(before.access_token), str(before)
+    shut = sign_in.answers()
     assert shut == SHUT | {"page": shut["page"]}, "the page's sign-in is of this version"
 
     again = SignedIn.as_(administrator)

@@ -112,7 +112,7 @@ def test_findings_are_left_out_for_who_does_without(loaded: Predictor) -> None:
     assert {**with_, "timing_ms": 0, "findings": 0} == {**without, "timing_ms": 0, "findings": 0}
 
 
-def test_explanations_hold_none(loaded: Predictor) -> None:
+def test_explanations_hold_no_findings(loaded: Predictor) -> None:
     (outcome,) = loaded.answer([Request(png_bytes(), explanation_only=True)])
     assert not isinstance(outcome, CodedError)
     assert set(outcome) == {"model", "gradcam"}

@@ -10,7 +10,7 @@ from playwright.sync_api import Dialog, Route, expect
 
 from tests.e2e.page.browser import Clinic, Visit, other_label
 from tests.e2e.page.conftest import Visitor
-from tests.e2e.page.verdicts import asked, disagree_halfway, given, verdict_of
+from tests.e2e.page.verdicts import disagree_halfway, question, verdict_panel, verdicts_given
 from tests.waiting import wait_for
 
 pytestmark = pytest.mark.xdist_group("page")
@@ -48,25 +48,25 @@ def test_scans_are_read_one_after_the_other_by_keys_alone(enter: Visitor, clinic
     window.page.get_by_role("button", name="Side by side").click()  # the focus is anywhere
     keyboard.press("a")
     keyboard.press("Enter")
-    expect(verdict_of(window)).to_contain_text("You agree")
-    assert [said for said, *_ in given(clinic, "dora", first)] == ["agree"]
+    expect(verdict_panel(window)).to_contain_text("You agree")
+    assert [said for said, *_ in verdicts_given(clinic, "dora", first)] == ["agree"]
     keyboard.press("n")
     arrive(window, second)
     keyboard.press("u")
     keyboard.press("Enter")
-    expect(verdict_of(window)).to_contain_text("You are unsure")
+    expect(verdict_panel(window)).to_contain_text("You are unsure")
     keyboard.press("n")
     arrive(window, third)
 
     keyboard.press("d")
-    expect(verdict_of(window).get_by_label("Right label")).to_be_focused()
+    expect(verdict_panel(window).get_by_label("Right label")).to_be_focused()
     keyboard.press("ArrowDown")
     keyboard.press("Enter")
     keyboard.press("Tab")
     keyboard.type("no fluid")
     keyboard.press("Control+Enter")
-    expect(verdict_of(window)).to_contain_text("You disagree")
-    ((said, label, reason),) = given(clinic, "dora", third)
+    expect(verdict_panel(window)).to_contain_text("You disagree")
+    ((said, label, reason),) = verdicts_given(clinic, "dora", third)
     assert (said, reason) == ("disagree", "no fluid") and label != third["prediction"]
 
     keyboard.press("n")
@@ -92,10 +92,10 @@ def test_enter_is_for_the_shape_while_one_is_being_drawn(enter: Visitor, clinic:
     for key in ("a", "r", "Enter", "Enter", "Shift+ArrowRight", "Shift+ArrowDown", "Enter"):
         window.page.keyboard.press(key)
     expect(window.shapes("box")).to_have_count(1)
-    assert given(clinic, "clara", scan) == []
+    assert verdicts_given(clinic, "clara", scan) == []
     window.page.keyboard.press("v")
     window.page.keyboard.press("Enter")
-    expect(verdict_of(window)).to_contain_text("You agree")
+    expect(verdict_panel(window)).to_contain_text("You agree")
 
 
 def sign_out(window: Visit) -> None:
@@ -128,11 +128,11 @@ def test_whichever_way_one_leaves_a_verdict_that_is_not_given_is_asked_about(
 
     for way, leave in WAYS.items():
         leave(window)
-        expect(asked(window), way).to_be_visible()
-        asked(window).get_by_role("button", name="Stay here").click()
-        expect(asked(window), way).to_have_count(0)
+        expect(question(window), way).to_be_visible()
+        question(window).get_by_role("button", name="Stay here").click()
+        expect(question(window), way).to_have_count(0)
         assert first["id"] in window.page.url, way
-        expect(verdict_of(window).get_by_label("Reason"), way).to_have_value("too bright")
+        expect(verdict_panel(window).get_by_label("Reason"), way).to_have_value("too bright")
         window.page.keyboard.press("Escape")
         window.canvas.focus()
 
@@ -150,19 +150,19 @@ def test_whichever_way_one_leaves_a_verdict_that_is_not_given_is_asked_about(
 
     # Give it, and go on.
     window.page.keyboard.press("n")
-    asked(window).get_by_role("button", name="Give the verdict and go on").click()
+    question(window).get_by_role("button", name="Give the verdict and go on").click()
     arrive(window, second)
-    wait_for(lambda: given(clinic, "colin", first), what="the verdict on the server")
-    assert given(clinic, "colin", first) == [("disagree", other_label(first), "too bright")]
+    wait_for(lambda: verdicts_given(clinic, "colin", first), what="the verdict on the server")
+    assert verdicts_given(clinic, "colin", first) == [("disagree", other_label(first), "too bright")]
 
     # Or drop it.
     window.page.keyboard.press("a")
     window.page.get_by_role("link", name="Retinote").click()
-    asked(window).get_by_role("button", name="Go on without it").click()
+    question(window).get_by_role("button", name="Go on without it").click()
     expect(window.page.get_by_role("heading", name="Worklist")).to_be_visible()
     window.read(second)
-    expect(verdict_of(window).get_by_role("radio", name="Agree", exact=True)).not_to_be_checked()
-    assert given(clinic, "colin", second) == []
+    expect(verdict_panel(window).get_by_role("radio", name="Agree", exact=True)).not_to_be_checked()
+    assert verdicts_given(clinic, "colin", second) == []
 
 
 def test_who_gives_the_verdict_at_sign_out_is_signed_out_once_it_is_recorded(
@@ -184,10 +184,10 @@ def test_who_gives_the_verdict_at_sign_out_is_signed_out_once_it_is_recorded(
     window.page.route("**/auth/logout/", note("sign-out"))
     window.page.keyboard.press("a")
     sign_out(window)
-    asked(window).get_by_role("button", name="Give the verdict and go on").click()
+    question(window).get_by_role("button", name="Give the verdict and go on").click()
     expect(window.page.get_by_label("User name")).to_be_visible()
     assert done == ["verdict", "sign-out"]
-    assert [said for said, *_ in given(clinic, "clara", scan)] == ["agree"]
+    assert [said for said, *_ in verdicts_given(clinic, "clara", scan)] == ["agree"]
 
 
 def test_details_that_are_not_saved_are_asked_about(enter: Visitor, clinic: Clinic) -> None:

@@ -8,29 +8,29 @@ from playwright.sync_api import Locator, expect
 
 from tests.e2e.page.browser import Clinic, Visit
 
-ASKED = "You have not given your verdict"
+QUESTION = "You have not given your verdict"
 
 
-def verdict_of(window: Visit) -> Locator:
+def verdict_panel(window: Visit) -> Locator:
     return window.page.get_by_test_id("verdict")
 
 
-def given(clinic: Clinic, name: str, scan: dict[str, Any]) -> list[tuple[str, str, str]]:
+def verdicts_given(clinic: Clinic, name: str, scan: dict[str, Any]) -> list[tuple[str, str, str]]:
     """Every verdict of a reader on a scan, newest first."""
     said = clinic.get(name, f"scans/{scan['id']}/reviews/")
     return [(review["verdict"], review["label"], review["comment"]) for review in said if review["mine"]]
 
 
-def asked(window: Visit) -> Locator:
-    return window.page.get_by_role("dialog", name=ASKED)
+def question(window: Visit) -> Locator:
+    return window.page.get_by_role("dialog", name=QUESTION)
 
 
 def disagree_halfway(window: Visit, label: str, reason: str) -> None:
     """Choose all that a disagreement takes, and give it not."""
     window.page.keyboard.press("d")
-    expect(verdict_of(window).get_by_label("Right label")).to_be_focused()
+    expect(verdict_panel(window).get_by_label("Right label")).to_be_focused()
     window.page.get_by_role("option", name=label, exact=True).click()
-    verdict_of(window).get_by_label("Reason").fill(reason)
+    verdict_panel(window).get_by_label("Reason").fill(reason)
 
 
 def disagree(window: Visit, label: str, reason: str) -> None:

@@ -98,7 +98,7 @@ def test_a_decoder_that_has_learnt_nothing_is_left_out(data: Path, tmp_path: Pat
     ],
     ids=["without masks", "without healthy eyes"],
 )
-def test_data_that_do_not_do_are_refused_before_anything_is_learnt(
+def test_unsuitable_data_are_refused_before_anything_is_learnt(
     data: Path, tmp_path: Path, lost: dict[str, str], sentence: str
 ) -> None:
     with (data / "manifest.csv").open(newline="") as lines:

@@ -8,7 +8,7 @@ import pytest
 
 from tests.images import answered_png
 from tests.services import ModelServer
-from tests.webapp.audit.conftest import Written, told
+from tests.webapp.audit.conftest import NewRecords, actions_of
 from tests.webapp.conftest import Clients, Upload, predict_again, signed_in
 from webapp.accounts.models import User
 from webapp.annotations.models import Annotation
@@ -30,13 +30,13 @@ def scan(predicting: ModelServer, clinician: User, upload: Upload, api: Clients)
 
 
 def test_an_upload_and_its_prediction(
-    predicting: ModelServer, clinician: User, upload: Upload, written: Written
+    predicting: ModelServer, clinician: User, upload: Upload, new_records: NewRecords
 ) -> None:
     key = upload(clinician, patient_ref="P-7", note="dark spot").json()["id"]
 
-    uploaded, predicted = written()
+    uploaded, predicted = new_records()
 
-    assert told([uploaded, predicted]) == [
+    assert actions_of([uploaded, predicted]) == [
         ("scan.upload", str(clinician.pk)),
         ("prediction.create", str(clinician.pk)),
     ]
@@ -48,94 +48,94 @@ def test_an_upload_and_its_prediction(
 
 
 def test_the_hash_is_that_of_the_stored_document(
-    away: None, clinician: User, upload: Upload, written: Written
+    away: None, clinician: User, upload: Upload, new_records: NewRecords
 ) -> None:
     said = {"eye": "OD", "note": "ä😀", "acquired": "2024-03-05", "micrometres_x": "4", "micrometres_y": "4"}
     assert upload(clinician, **said).status_code == 202
 
-    (uploaded,) = written()
+    (uploaded,) = new_records()
     assert uploaded.after == document_sha256(Scan.objects.get())
 
 
 @pytest.mark.parametrize("path", ["", "image/", "overlay/", "heatmap/", "findings/", "report/"])
-def test_a_look(scan: Scan, clinician: User, api: Clients, written: Written, path: str) -> None:
-    written()
+def test_a_look(scan: Scan, clinician: User, api: Clients, new_records: NewRecords, path: str) -> None:
+    new_records()
     assert api(clinician).get(f"/api/v1/scans/{scan.pk}/{path}").status_code == 200
-    (record,) = written()
-    assert told([record]) == [(f"scan.{path.rstrip('/') or 'view'}", str(clinician.pk))]
+    (record,) = new_records()
+    assert actions_of([record]) == [(f"scan.{path.rstrip('/') or 'view'}", str(clinician.pk))]
     assert record.scan_id == str(scan.pk)
 
 
 def test_a_look_at_what_the_browser_has_kept(
-    scan: Scan, clinician: User, api: Clients, written: Written
+    scan: Scan, clinician: User, api: Clients, new_records: NewRecords
 ) -> None:
     client = api(clinician)
     etag = client.get(f"/api/v1/scans/{scan.pk}/image/").headers["ETag"]
-    written()
+    new_records()
     assert client.get(f"/api/v1/scans/{scan.pk}/image/", headers={"If-None-Match": etag}).status_code == 304
-    assert told(written()) == [("scan.image", str(clinician.pk))]
+    assert actions_of(new_records()) == [("scan.image", str(clinician.pk))]
 
 
 @pytest.mark.parametrize("path", ["", "image/", "overlay/", "heatmap/", "findings/", "report/"])
 def test_a_look_that_is_refused(
-    scan: Scan, stranger: User, api: Clients, written: Written, path: str
+    scan: Scan, stranger: User, api: Clients, new_records: NewRecords, path: str
 ) -> None:
-    written()
+    new_records()
     assert api(None).get(f"/api/v1/scans/{scan.pk}/{path}").status_code == 401
     assert api(stranger).get(f"/api/v1/scans/{scan.pk}/{path}").status_code == 404
-    assert written() == []
+    assert new_records() == []
 
 
 def test_a_file_that_was_uploaded_before_is_looked_at(
-    away: None, clinician: User, upload: Upload, written: Written
+    away: None, clinician: User, upload: Upload, new_records: NewRecords
 ) -> None:
     upload(clinician)
-    written()
+    new_records()
     assert upload(clinician).status_code == 200
-    assert told(written()) == [("scan.view", str(clinician.pk))]
+    assert actions_of(new_records()) == [("scan.view", str(clinician.pk))]
 
 
-def test_a_refused_upload(clinician: User, upload: Upload, written: Written) -> None:
-    written()
+def test_a_refused_upload(clinician: User, upload: Upload, new_records: NewRecords) -> None:
+    new_records()
     assert upload(clinician, b"no image").status_code == 400
-    assert written() == []
+    assert new_records() == []
 
 
 def test_correcting_and_deleting_a_scan(
-    away: None, clinician: User, upload: Upload, api: Clients, written: Written
+    away: None, clinician: User, upload: Upload, api: Clients, new_records: NewRecords
 ) -> None:
     path = f"/api/v1/scans/{upload(clinician).json()['id']}/"
-    written()
+    new_records()
     before = document_sha256(Scan.objects.get())
     assert api(clinician).patch(path, {"patient_ref": "P-8"}).status_code == 200
     after = document_sha256(Scan.objects.get())
     assert api(clinician).delete(path).status_code == 204
 
-    corrected, deleted = written()
+    corrected, deleted = new_records()
 
-    assert told([corrected, deleted]) == [
+    assert actions_of([corrected, deleted]) == [
         ("scan.change", str(clinician.pk)),
         ("scan.delete", str(clinician.pk)),
     ]
     assert (corrected.before, corrected.after, deleted.before, deleted.after) == (before, after, after, "")
 
 
-def test_another_prediction(scan: Scan, clinician: User, api: Clients, written: Written) -> None:
-    written()
+def test_another_prediction(scan: Scan, clinician: User, api: Clients, new_records: NewRecords) -> None:
+    new_records()
     assert api(clinician).post(f"/api/v1/scans/{scan.pk}/predictions/", {"label": "DME"}).status_code == 201
-    (record,) = written()
+    (record,) = new_records()
     assert record.action == "prediction.create"
     assert record.weights_sha256 == scan.weights_sha256
     assert api(clinician).post(f"/api/v1/scans/{scan.pk}/predictions/", {"label": "none"}).status_code == 400
-    assert written() == []
+    assert new_records() == []
 
 
 def test_drawing(
-    away: None, clinician: User, colleague: User, upload: Upload, api: Clients, written: Written
+    away: None, clinician: User, colleague: User, upload: Upload, api: Clients, new_records: NewRecords
 ) -> None:
     client = api(clinician)
     scan = upload(clinician).json()["id"]
-    written()
+    new_records()
     key = client.post(f"/api/v1/scans/{scan}/annotations/", {**BOX, "comment": "fluid"}).json()["id"]
     first = document_sha256(Annotation.objects.get())
     assert client.put(f"/api/v1/annotations/{key}/", BOX).status_code == 200
@@ -144,7 +144,7 @@ def test_drawing(
     assert api(colleague).delete(f"/api/v1/annotations/{key}/").status_code == 404
     assert client.delete(f"/api/v1/annotations/{key}/").status_code == 204
 
-    drawn, changed, deleted = written()
+    drawn, changed, deleted = new_records()
 
     assert [record.action for record in (drawn, changed, deleted)] == [
         "annotation.create",
@@ -157,18 +157,18 @@ def test_drawing(
 
 
 def test_verdicts_and_what_settles_them(
-    scan: Scan, clinician: User, administrator: User, api: Clients, written: Written
+    scan: Scan, clinician: User, administrator: User, api: Clients, new_records: NewRecords
 ) -> None:
-    written()
+    new_records()
     path = f"/api/v1/scans/{scan.pk}/"
     said = {"verdict": "agree", "comment": "yes"}
     assert api(clinician).post(f"{path}review/", said).status_code == 201
     assert api(clinician).post(f"{path}adjudication/", {"label": "DME"}).status_code == 403
     assert api(administrator).post(f"{path}adjudication/", {"label": "DME"}).status_code == 201
 
-    said, settled = written()
+    said, settled = new_records()
 
-    assert told([said, settled]) == [
+    assert actions_of([said, settled]) == [
         ("review.create", str(clinician.pk)),
         ("adjudication.create", str(administrator.pk)),
     ]
@@ -177,20 +177,22 @@ def test_verdicts_and_what_settles_them(
     assert settled.after == document_sha256(Adjudication.objects.get())
 
 
-def test_an_export(away: None, clinician: User, upload: Upload, api: Clients, written: Written) -> None:
+def test_an_export(
+    away: None, clinician: User, upload: Upload, api: Clients, new_records: NewRecords
+) -> None:
     upload(clinician)
-    written()
+    new_records()
     assert api(clinician).post("/api/v1/exports/", {"format": "csv"}).status_code == 200
     assert api(clinician).post("/api/v1/exports/", {"format": "csv", "scans": ["0" * 24]}).status_code == 400
-    assert told(written()) == [("export.create", str(clinician.pk))]
+    assert actions_of(new_records()) == [("export.create", str(clinician.pk))]
 
 
 def test_scans_in_the_administration(
-    away: None, clinician: User, administrator: User, upload: Upload, written: Written
+    away: None, clinician: User, administrator: User, upload: Upload, new_records: NewRecords
 ) -> None:
     key = upload(clinician).json()["id"]
     browser = signed_in(administrator)
-    written()
+    new_records()
     page = f"/admin/scans/scan/{key}/"
     inlines = {
         f"{name}-{form}_FORMS": "0"
@@ -200,24 +202,24 @@ def test_scans_in_the_administration(
     assert browser.get(f"{page}change/").status_code == 200
     assert browser.post(f"{page}change/", {"eye": "OS", "note": "left", **inlines}).status_code == 302
     assert browser.post(f"{page}delete/", {"post": "yes"}).status_code == 302
-    assert told(written()) == [
+    assert actions_of(new_records()) == [
         (action, str(administrator.pk)) for action in ("scan.view", "scan.change", "scan.delete")
     ]
 
 
 def test_nothing_of_patients_is_in_a_record(
-    scan: Scan, clinician: User, api: Clients, written: Written
+    scan: Scan, clinician: User, api: Clients, new_records: NewRecords
 ) -> None:
     api(clinician).patch(f"/api/v1/scans/{scan.pk}/", {"patient_ref": "P-77-X", "note": "squints"})
     api(clinician).post(f"/api/v1/scans/{scan.pk}/annotations/", {**BOX, "comment": "a cyst"})
     api(clinician).get("/api/v1/scans/?patient_ref=P-77-X")
-    written()
+    new_records()
     stored = json.dumps(list(Record.objects.values()), default=str)
     for text in ("P-7", "squints", "cyst"):
         assert text not in stored
 
 
-def test_records_can_neither_be_changed_nor_deleted(clinician: User, written: Written) -> None:
+def test_records_can_neither_be_changed_nor_deleted(clinician: User, new_records: NewRecords) -> None:
     waiting = WaitingRecord.objects.first() or WaitingRecord.objects.create(
         actor="system", action="user.change", kind="user"
     )
@@ -229,7 +231,7 @@ def test_records_can_neither_be_changed_nor_deleted(clinician: User, written: Wr
     ):
         with pytest.raises(AppendOnly):
             tamper()
-    written()
+    new_records()
     record = Record.objects.first()
     assert record
     for tamper in (

@@ -15,7 +15,7 @@ from django.core.management import call_command
 from handlers.card import ModelCard
 from tests.images import encoded
 from tests.models import give_statistics, make_model
-from tests.webapp.audit.conftest import written
+from tests.webapp.audit.conftest import new_records
 from webapp.accounts.models import User
 from webapp.core import clock
 from webapp.inference.torchserve import TorchServeClient
@@ -23,7 +23,7 @@ from webapp.scans import storage
 from webapp.scans.final import By, FinalReading
 from webapp.scans.models import Scan, Status
 
-__all__ = ["written"]
+__all__ = ["new_records"]
 LABELS = ("CNV", "DME", "NORMAL")
 VERIFIED = FinalReading(By.READERS, ("CNV",), 2, 2)
 

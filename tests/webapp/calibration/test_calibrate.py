@@ -17,7 +17,7 @@ from handlers.local_calibration import LocalCalibration, load_profile, rescaled
 from handlers.predictor import Predictor
 from handlers.request import Options, Request
 from tests.images import png_bytes
-from tests.webapp.audit.conftest import Written, told
+from tests.webapp.audit.conftest import NewRecords, actions_of
 from tests.webapp.calibration.conftest import Verified, command
 from tests.webapp.conftest import Clients, signed_in
 from webapp.accounts.models import User
@@ -31,10 +31,10 @@ CALIBRATIONS, LIST = "/api/v1/calibrations/", "/admin/calibration/calibrationpro
 
 
 def test_fifty_verified_scans_become_a_profile_and_undo_takes_it_back(
-    folder: Path, verified: Verified, card: ModelCard, written: Written
+    folder: Path, verified: Verified, card: ModelCard, new_records: NewRecords
 ) -> None:
     verified(50)
-    written()
+    new_records()
 
     said = command()
 
@@ -57,7 +57,7 @@ def test_fifty_verified_scans_become_a_profile_and_undo_takes_it_back(
         assert word in said
     in_the_worker = LocalCalibration(card, folder).profile()
     assert in_the_worker == profile
-    (record,) = written()
+    (record,) = new_records()
     assert (record.action, record.kind, record.object_id) == (
         "calibration.create",
         "calibration",
@@ -72,7 +72,7 @@ def test_fifty_verified_scans_become_a_profile_and_undo_takes_it_back(
 
     assert not (folder / f"{card.name}.json").exists()
     assert LocalCalibration(card, folder).profile() is None
-    assert [action for action, _ in told(written())] == ["calibration.undo"]
+    assert [action for action, _ in actions_of(new_records())] == ["calibration.undo"]
     assert "taken back" in command("--list")
     made.refresh_from_db()
     assert is_as_recorded(made) and made.undone_at
@@ -80,7 +80,7 @@ def test_fifty_verified_scans_become_a_profile_and_undo_takes_it_back(
         command("--undo")
 
 
-def test_the_one_before_comes_back(folder: Path, verified: Verified, card: ModelCard) -> None:
+def test_undo_brings_back_the_profile_before(folder: Path, verified: Verified, card: ModelCard) -> None:
     verified(60)
     first, second = profiles.calibrate(), profiles.calibrate()
     day, _, number = first.name.rpartition("-")
@@ -94,7 +94,7 @@ def test_the_one_before_comes_back(folder: Path, verified: Verified, card: Model
     assert json.loads(file.read_text())["name"] == first.name
 
 
-def test_to_try_stores_nothing(folder: Path, verified: Verified) -> None:
+def test_a_dry_run_stores_nothing(folder: Path, verified: Verified) -> None:
     verified(50)
 
     assert "Nothing was stored." in command("--dry-run")
@@ -103,7 +103,7 @@ def test_to_try_stores_nothing(folder: Path, verified: Verified) -> None:
 
 
 @pytest.mark.parametrize("page", ["list", "profile", "undo"])
-def test_the_administration_shows_no_figures_to_who_reads_blind_afterwards(
+def test_who_looks_at_a_calibration_in_the_administration_reads_no_scan_blind_afterwards(
     folder: Path, verified: Verified, administrator: User, page: str
 ) -> None:
     verified(50)
@@ -119,27 +119,37 @@ def test_the_administration_shows_no_figures_to_who_reads_blind_afterwards(
     assert Disclosure.objects.get().readings_at
 
 
-def test_what_an_adjudicator_settled_counts_and_nothing_that_is_told_is_a_look(
-    folder: Path, verified: Verified, card: ModelCard, written: Written, administrator: User, api: Clients
+def test_scans_that_an_adjudicator_settled_count_and_a_dry_run_is_no_look_at_one(
+    folder: Path,
+    verified: Verified,
+    card: ModelCard,
+    new_records: NewRecords,
+    administrator: User,
+    api: Clients,
 ) -> None:
     verified(50, final=FinalReading(By.ADJUDICATOR, ("CNV",)))
-    written()
+    new_records()
 
     tried = api(administrator).post(CALIBRATIONS, {"dry_run": True})
 
     assert tried.status_code == 200 and tried.json()["name"] == "" and tried.json()["scans"] == 50
-    assert written() == [], "figures of many scans are no look at one"
+    assert new_records() == [], "figures of many scans are no look at one"
     assert Disclosure.objects.get().readings_at, "and whoever saw them reads none of these blind"
 
 
-def test_over_the_api(
-    folder: Path, verified: Verified, card: ModelCard, administrator: User, api: Clients, written: Written
+def test_calibrating_over_the_api(
+    folder: Path,
+    verified: Verified,
+    card: ModelCard,
+    administrator: User,
+    api: Clients,
+    new_records: NewRecords,
 ) -> None:
     client = api(administrator)
     refused = client.post(CALIBRATIONS)
     assert (refused.status_code, refused.json()["error"]["code"]) == (409, "calibration_refused")
     verified(50)
-    written()
+    new_records()
 
     made = client.post(CALIBRATIONS).json()
 
@@ -151,14 +161,16 @@ def test_over_the_api(
         False,
         None,
     )
-    assert told(written()) == [
+    assert actions_of(new_records()) == [
         ("calibration.create", str(administrator.pk)),
         ("calibration.undo", str(administrator.pk)),
     ]
     assert CalibrationProfile.objects.get().made_by == administrator
 
 
-def test_by_an_administrators_buttons(folder: Path, verified: Verified, administrator: User) -> None:
+def test_calibrating_with_buttons_in_the_administration(
+    folder: Path, verified: Verified, administrator: User
+) -> None:
     browser = signed_in(administrator)
     calibrate, undo = f"{LIST}calibrate/", f"{LIST}undo/"
     assert "50 or more" in browser.get(LIST).content.decode()

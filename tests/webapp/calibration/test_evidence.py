@@ -41,7 +41,7 @@ from webapp.scans.models import Scan
         "another profile", "no picture", "another label",
     ],
 )  # fmt: skip
-def test_what_does_not_do_is_refused_with_the_reason(
+def test_scans_that_do_not_suffice_are_refused_with_the_reason(
     folder: Path, verified: Verified, scans: int, options: dict[str, Any], because: str
 ) -> None:
     verified(scans, **options)

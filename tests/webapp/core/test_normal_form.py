@@ -121,7 +121,7 @@ def from_before(away: None, clinician: User, administrator: User, upload: Upload
     return scan
 
 
-def test_texts_of_before_are_found_after_the_upgrade_and_the_audit_agrees(
+def test_texts_of_an_earlier_version_are_found_after_the_upgrade_and_the_audit_agrees(
     from_before: Scan, api: Clients, clinician: User
 ) -> None:
     assert list(Comparison().differences()) == []

@@ -93,7 +93,7 @@ def test_readers_agree_with_the_model_and_with_each_other(
         assert (line["kappa"], line["interval"]) == (None, None)
 
 
-def test_a_clinicians_figures_leave_out_readings_that_are_not_open_to_them(
+def test_a_clinicians_dashboard_leaves_out_readings_that_are_not_open_to_them(
     clinician: User, colleague: User, stranger: User, predicted: Predicted, api: Clients
 ) -> None:
     reading.record(predicted(clinician), clinician, "agree")

@@ -75,7 +75,7 @@ def test_a_table_has_a_row_per_scan_with_prediction_and_verdicts(
 
 
 @pytest.mark.parametrize("export_format", ["csv", "coco", "w3c", "folders"])
-def test_nothing_that_names_anybody_leaves_the_house(
+def test_an_export_names_nobody(
     scan: Scan, clinician: User, researcher: User, api: Clients, export_format: str
 ) -> None:
     for user in (clinician, researcher):
@@ -258,7 +258,7 @@ def test_only_the_chosen_or_what_the_filters_find(
     assert other.label == "DME"
 
 
-def test_readings_that_are_not_open_yet_stay_at_home(scan: Scan, colleague: User, api: Clients) -> None:
+def test_readings_that_are_not_open_yet_are_not_exported(scan: Scan, colleague: User, api: Clients) -> None:
     (row,) = rows(exported(api, colleague, "csv"))
 
     assert (row["verdicts"], row["verified_label"], row["shapes"]) == ("", "", "0")

@@ -75,7 +75,7 @@ def test_a_doubtful_picture_does_not_lead_what_is_most_urgent(
     assert [found["prediction"] for found in listed] == ["CSR", "CNV"]
 
 
-def test_documents_of_before_find_their_place(noise: Scan, scan: Scan) -> None:
+def test_doubtful_scans_of_an_earlier_version_leave_the_front_at_the_upgrade(noise: Scan, scan: Scan) -> None:
     Scan.objects.update(urgency_rank=5)
     migration = import_module("webapp.scans.migrations.0008_doubtful")
 

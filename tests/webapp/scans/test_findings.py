@@ -88,7 +88,7 @@ def test_a_model_without_a_map_of_them_has_none(
     assert len(list(storage.all_files())) == 2
 
 
-def test_to_find_nothing_is_another_thing_than_not_to_look(
+def test_no_findings_are_told_apart_from_a_model_that_has_no_map(
     monkeypatch: pytest.MonkeyPatch, clinician: User, upload: Upload, api: Clients
 ) -> None:
     answering(monkeypatch, findings=NOTHING)

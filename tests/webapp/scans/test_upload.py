@@ -224,7 +224,7 @@ def test_wrong_fields_are_named(clinician: User, upload: Upload, api: Clients) -
     assert no_form.status_code == 415
 
 
-def test_who_may_upload(researcher: User, upload: Upload, api: Clients) -> None:
+def test_researchers_and_strangers_upload_nothing(researcher: User, upload: Upload, api: Clients) -> None:
     assert upload(researcher).status_code == 403
     file = SimpleUploadedFile("scan.png", png_bytes())
     assert api(None).post("/api/v1/scans/", {"image": file}, format="multipart").status_code == 401

@@ -37,7 +37,7 @@ def blind(clinician: User, api: Clients) -> APIClient:
     return client
 
 
-def says(client: APIClient, scan: Scan, **said: Any) -> Response:
+def give_verdict(client: APIClient, scan: Scan, **said: Any) -> Response:
     answer = client.post(f"/api/v1/scans/{scan.pk}/review/", said)
     assert isinstance(answer, Response)
     return answer

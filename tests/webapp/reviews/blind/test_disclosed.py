@@ -10,7 +10,7 @@ from pymongo.collection import Collection
 from rest_framework.test import APIClient
 
 from tests.webapp.conftest import Clients, Predicted, signed_in
-from tests.webapp.reviews.blind.conftest import export, says, upload_again
+from tests.webapp.reviews.blind.conftest import export, give_verdict, upload_again
 from webapp.accounts.models import User
 from webapp.reviews import reading
 from webapp.scans import disclosure
@@ -44,7 +44,7 @@ def test_who_was_shown_the_answer_in_any_way_does_not_read_blind(
     client = api(clinician)
     assert SHOWING[way](client, scan).status_code == 200
 
-    given = says(client, scan, blind=True, label="CNV")
+    given = give_verdict(client, scan, blind=True, label="CNV")
 
     assert given.status_code == 201
     assert (given.json()["verdict"], given.json()["blind"]) == ("agree", False)
@@ -55,13 +55,13 @@ def test_who_uploads_and_is_told_the_answer_does_not_read_blind(
 ) -> None:
     client = api(colleague)
     assert upload_again(client, scan).json()["prediction"] == "CNV"
-    assert says(client, scan, label="CNV").json()["blind"] is False
+    assert give_verdict(client, scan, label="CNV").json()["blind"] is False
 
 
 def test_who_corrects_a_scan_is_told_its_answer(scan: Scan, colleague: User, api: Clients) -> None:
     client = api(colleague)
     assert client.patch(f"/api/v1/scans/{scan.pk}/", {}).json()["prediction"] == "CNV"
-    assert says(client, scan, label="CNV").json()["blind"] is False
+    assert give_verdict(client, scan, label="CNV").json()["blind"] is False
 
 
 def test_what_tells_nothing_of_the_answer_leaves_a_reader_blind(
@@ -73,15 +73,15 @@ def test_what_tells_nothing_of_the_answer_leaves_a_reader_blind(
         assert client.get(f"/api/v1/{path}").status_code == 200, path
 
     assert client.get(f"/api/v1/scans/{scan.pk}/reading/").json()["would_be_blind"] is True
-    given = says(client, scan, label="DME").json()
+    given = give_verdict(client, scan, label="DME").json()
     assert (given["verdict"], given["blind"], given["blind_source"]) == ("disagree", True, "server")
 
 
 def test_a_verdict_ends_being_blind(scan: Scan, blind: APIClient) -> None:
-    assert says(blind, scan, label="DME").json()["blind"] is True
+    assert give_verdict(blind, scan, label="DME").json()["blind"] is True
     assert blind.get(f"/api/v1/scans/{scan.pk}/reading/").json()["would_be_blind"] is False
 
-    again = says(blind, scan, blind=True, label="CNV")
+    again = give_verdict(blind, scan, blind=True, label="CNV")
 
     assert (again.status_code, again.json()["blind"]) == (201, False)
 
@@ -95,7 +95,7 @@ def test_switching_it_on_after_a_look_makes_no_blind_reading(
 
     assert client.get(f"/api/v1/scans/{scan.pk}/").json()["prediction"] is None
     assert client.get(f"/api/v1/scans/{scan.pk}/reading/").json()["would_be_blind"] is False
-    assert says(client, scan, blind=True, label="CNV").json()["blind"] is False
+    assert give_verdict(client, scan, blind=True, label="CNV").json()["blind"] is False
 
 
 @pytest.mark.parametrize("page", ["scans/scan/", "scans/scan/{id}/change/", "reviews/review/"])
@@ -105,7 +105,7 @@ def test_the_administrations_pages_show_answers_too(
     browser = signed_in(administrator)
     assert browser.get(f"/admin/{page.replace('{id}', str(scan.pk))}").status_code == 200
 
-    assert says(api(administrator), scan, label="CNV").json()["blind"] is False
+    assert give_verdict(api(administrator), scan, label="CNV").json()["blind"] is False
 
 
 def test_a_list_is_written_down_in_one_step_and_once(

@@ -9,7 +9,7 @@ from rest_framework.test import APIClient
 
 from tests.attack.addresses import addresses
 from tests.webapp.conftest import Clients
-from tests.webapp.reviews.blind.conftest import export, says, upload_again
+from tests.webapp.reviews.blind.conftest import export, give_verdict, upload_again
 from webapp.accounts.deidentified import shown
 from webapp.accounts.models import User
 from webapp.annotations.models import Annotation
@@ -47,7 +47,7 @@ def everything(client: APIClient, scan: Scan) -> dict[str, tuple[int, bytes]]:
         {"verdict": "disagree", "label": "CNV"},
         {"verdict": "agree", "label": "DME"},
     ):
-        answers[str(verdict)] = says(client, scan, **verdict)
+        answers[str(verdict)] = give_verdict(client, scan, **verdict)
     return {
         path: (answer.status_code, b"".join(answer.streaming_content) if answer.streaming else answer.content)
         for path, answer in answers.items()
@@ -86,7 +86,7 @@ def test_nothing_that_a_blind_reader_gets_depends_on_the_answer(
     assert [path for path in before if before[path] != after[path]] == []
     shown = client.get(f"/api/v1/scans/{scan.pk}/").json()
     assert (shown["answer_hidden"], shown["labels"]) == (True, ["CNV", "DME", "NORMAL"])
-    assert says(client, scan, label="DME").json()["blind"] is True
+    assert give_verdict(client, scan, label="DME").json()["blind"] is True
 
 
 def test_a_blind_reader_gets_no_order_that_depends_on_what_is_hidden(scan: Scan, blind: APIClient) -> None:
@@ -111,12 +111,12 @@ def test_who_reads_blind_is_not_told_the_answer_to_an_upload(
         True,
     )
     assert (uploaded["prediction"], uploaded["probabilities"], uploaded["recommendation"]) == (None, {}, None)
-    assert says(client, scan, label="CNV").json()["blind"] is True
+    assert give_verdict(client, scan, label="CNV").json()["blind"] is True
 
 
 def test_after_the_verdict_the_answer_is_shown(scan: Scan, blind: APIClient) -> None:
     assert blind.get(f"/api/v1/scans/{scan.pk}/").json()["prediction"] is None
-    says(blind, scan, verdict="unsure")
+    give_verdict(blind, scan, verdict="unsure")
 
     shown = blind.get(f"/api/v1/scans/{scan.pk}/").json()
     assert (shown["answer_hidden"], shown["prediction"], shown["urgency_rank"]) == (False, "CNV", 3)

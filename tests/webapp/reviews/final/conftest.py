@@ -23,7 +23,7 @@ def scan(clinician: User, predicted: Predicted) -> Scan:
     return made
 
 
-def of(api: Clients, user: User, scan: Scan) -> dict[str, Any] | None:
+def final_reading_of(api: Clients, user: User, scan: Scan) -> dict[str, Any] | None:
     """The final reading as the user is told it."""
     scan_id = shown("id", str(scan.pk), user)
     found: dict[str, Any] | None = api(user).get(f"{SCANS}{scan_id}/").json()["final_reading"]

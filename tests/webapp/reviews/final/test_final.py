@@ -11,7 +11,7 @@ from django.core.exceptions import ImproperlyConfigured
 
 from tests.webapp.conftest import Clients
 from tests.webapp.report_text import report_text
-from tests.webapp.reviews.final.conftest import NONE, PROMPT, SCANS, of
+from tests.webapp.reviews.final.conftest import NONE, PROMPT, SCANS, final_reading_of
 from webapp.accounts.models import User
 from webapp.recommendations.rules import REVIEW_REQUIRED, SETTLE_ACTION, recommend_reading
 from webapp.reviews import reading
@@ -21,15 +21,15 @@ SETTINGS = Path(__file__).parents[4] / "webapp" / "settings.py"
 
 
 def test_without_a_reading_there_is_none(scan: Scan, clinician: User, api: Clients) -> None:
-    assert of(api, clinician, scan) is None
+    assert final_reading_of(api, clinician, scan) is None
     reading.record(scan, clinician, "unsure")
-    assert of(api, clinician, scan) is None
+    assert final_reading_of(api, clinician, scan) is None
 
 
 def test_a_reader_who_disagrees_leads_and_is_not_verified(scan: Scan, clinician: User, api: Clients) -> None:
     reading.record(scan, clinician, "disagree", "DME")
 
-    found = of(api, clinician, scan)
+    found = final_reading_of(api, clinician, scan)
 
     assert found is not None
     assert (found["label"], found["by"], found["readers"], found["verified"]) == ("DME", "readers", 1, False)
@@ -55,11 +55,11 @@ def test_as_many_readers_as_the_setting_wants_verify(
     settings.VERIFYING_READERS = wanted
     for reader in (clinician, colleague):
         reading.record(scan, reader, "disagree", "DME")
-    found = of(api, clinician, scan)
+    found = final_reading_of(api, clinician, scan)
     assert found is not None
     assert (found["readers"], found["independent"], found["verified"]) == (2, 2, verified)
     reading.settle(scan, colleague, "DME")
-    found = of(api, clinician, scan)
+    found = final_reading_of(api, clinician, scan)
     assert found is not None and found["by"] == "adjudicator" and found["verified"]
 
 
@@ -69,7 +69,7 @@ def test_who_names_it_after_a_look_at_others_verifies_nothing(
     reading.record(scan, clinician, "disagree", "DME")
     api(administrator).get(f"{SCANS}{scan.pk}/reading/")
     reading.record(scan, administrator, "disagree", "DME")
-    found = of(api, clinician, scan)
+    found = final_reading_of(api, clinician, scan)
     assert found is not None
     assert (found["readers"], found["independent"], found["verified"]) == (2, 1, False)
 
@@ -81,7 +81,7 @@ def test_who_takes_a_label_back_or_was_unsure_verifies_it_no_more(
         reading.record(scan, reader, "disagree", "DME")
     api(colleague).get(f"{SCANS}{scan.pk}/reading/")
     reading.record(scan, colleague, "unsure")
-    found = of(api, clinician, scan)
+    found = final_reading_of(api, clinician, scan)
     assert found is not None
     assert (found["label"], found["readers"], found["independent"]) == ("DME", 1, 1)
 
@@ -93,7 +93,7 @@ def test_the_reading_of_a_doubtful_picture_says_so_and_leads(
     Scan.objects.filter(pk=scan.pk).update(quality={"acceptable": False, "reasons": [doubt]})
     reading.record(scan, clinician, "disagree", "DME")
 
-    found = of(api, clinician, scan)
+    found = final_reading_of(api, clinician, scan)
     assert found is not None
     assert found["recommendation"]["urgency"] == PROMPT
     assert f"The picture is doubtful: {doubt}" in found["recommendation"]["reasons"]
@@ -106,7 +106,7 @@ def test_readers_who_differ_are_to_be_settled_and_as_urgent_as_the_worst(
 ) -> None:
     reading.record(scan, clinician, "disagree", "NORMAL")
     reading.record(scan, colleague, "disagree", "DME")
-    found = of(api, clinician, scan)
+    found = final_reading_of(api, clinician, scan)
     assert found is not None
     assert (found["label"], found["labels"], found["by"]) == (None, ["DME", "NORMAL"], "disputed")
     assert found["recommendation"]["urgency"] == REVIEW_REQUIRED
@@ -115,7 +115,7 @@ def test_readers_who_differ_are_to_be_settled_and_as_urgent_as_the_worst(
     assert found["recommendation"]["action"] == SETTLE_ACTION
 
     reading.settle(scan, colleague, "NORMAL")
-    found = of(api, clinician, scan)
+    found = final_reading_of(api, clinician, scan)
     assert found is not None
     assert (found["label"], found["recommendation"]["urgency"]) == ("NORMAL", NONE)
     assert found["source"] == "settled by an adjudicator"
@@ -127,14 +127,14 @@ def test_a_verdict_after_the_settling_does_not_unsettle(
     reading.record(scan, clinician, "agree")
     reading.settle(scan, colleague, "NORMAL")
     reading.record(scan, colleague, "disagree", "DME")
-    found = of(api, clinician, scan)
+    found = final_reading_of(api, clinician, scan)
     assert found is not None and found["label"] == "NORMAL"
 
 
 def test_a_label_without_a_step_needs_a_clinician(scan: Scan, clinician: User, api: Clients) -> None:
     Scan.objects.filter(pk=scan.pk).update(probabilities={"CNV": 0.8, "ODD": 0.2})
     reading.record(scan, clinician, "disagree", "ODD")
-    found = of(api, clinician, scan)
+    found = final_reading_of(api, clinician, scan)
     assert found is not None and found["recommendation"]["urgency"] == REVIEW_REQUIRED
     assert "There is no recommendation for ODD." in found["recommendation"]["reasons"]
 

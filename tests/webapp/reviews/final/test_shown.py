@@ -11,7 +11,7 @@ import pytest
 
 from tests.webapp.conftest import Clients, Predicted, signed_in
 from tests.webapp.report_text import report_text
-from tests.webapp.reviews.final.conftest import NONE, PROMPT, SCANS, of
+from tests.webapp.reviews.final.conftest import NONE, PROMPT, SCANS, final_reading_of
 from webapp.accounts.models import User
 from webapp.annotations.models import Annotation
 from webapp.reviews import reading
@@ -25,10 +25,10 @@ def test_it_is_hidden_until_the_own_verdict(
 ) -> None:
     reading.record(scan, clinician, "disagree", "DME")
     reading.settle(scan, clinician, "NORMAL")
-    assert of(api, colleague, scan) is None
+    assert final_reading_of(api, colleague, scan) is None
     assert api(colleague).get("/api/v1/history/").json()["results"][0]["final_reading"] is None
     reading.record(scan, colleague, "unsure")
-    found = of(api, colleague, scan)
+    found = final_reading_of(api, colleague, scan)
     assert found is not None and found["label"] == "NORMAL"
     assert api(colleague).get("/api/v1/history/").json()["results"][0]["final_reading"]["label"] == "NORMAL"
 

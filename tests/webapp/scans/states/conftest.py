@@ -27,7 +27,7 @@ ANSWERED = {
 }  # fmt: skip
 
 
-def said(scan: Scan, limits: dict[str, Any]) -> Scan:
+def with_answer(scan: Scan, limits: dict[str, Any]) -> Scan:
     """The scan as it is stored when the model server says this of it."""
     for name, value in limits.items():
         setattr(scan, name, value)
@@ -40,18 +40,18 @@ def said(scan: Scan, limits: dict[str, Any]) -> Scan:
 @pytest.fixture
 def stranger_scan(clinician: User, predicted: Predicted) -> Scan:
     """A picture that the model does not know; the most probable of its labels is CSR with 98 %."""
-    return said(predicted(clinician, "CSR", 0.98, patient_ref="P-1"), STRANGER)
+    return with_answer(predicted(clinician, "CSR", 0.98, patient_ref="P-1"), STRANGER)
 
 
 @pytest.fixture
 def open_scan(clinician: User, predicted: Predicted) -> Scan:
     """One of which it says that it is AMD or CNV."""
-    return said(predicted(clinician, "AMD", 0.6, patient_ref="P-1"), BETWEEN)
+    return with_answer(predicted(clinician, "AMD", 0.6, patient_ref="P-1"), BETWEEN)
 
 
 @pytest.fixture
 def answered_scan(clinician: User, predicted: Predicted) -> Scan:
-    return said(predicted(clinician, "DME", 0.9, patient_ref="P-1"), ANSWERED)
+    return with_answer(predicted(clinician, "DME", 0.9, patient_ref="P-1"), ANSWERED)
 
 
 @pytest.fixture

@@ -12,7 +12,7 @@ from tests.webapp.scans.states.conftest import (
     ANSWERED,
     GROUP,
     STRANGER,
-    said,
+    with_answer,
 )
 from webapp.accounts.models import User
 from webapp.reviews.models import Review
@@ -42,7 +42,7 @@ def test_an_answer_of_the_api_says_how_far_it_goes(
 def test_lists_are_narrowed_by_state_and_what_is_not_answered_comes_first(
     stranger_scan: Scan, open_scan: Scan, answered_scan: Scan, old_scan: Scan, clinician: User, api: Clients
 ) -> None:
-    second = said(old_scan, {})  # newest, and of no state
+    second = with_answer(old_scan, {})  # newest, and of no state
     assert listed(api, clinician, "ordering=state") == keys(stranger_scan, open_scan, answered_scan, second)
     assert listed(api, clinician, f"ordering=state&after={open_scan.pk}") == keys(answered_scan, second)
     assert listed(api, clinician, "state=not_answered") == keys(stranger_scan)
@@ -140,7 +140,7 @@ def test_another_state_of_the_same_label_is_another_prediction(
 ) -> None:
     client, address = api(clinician), f"/api/v1/scans/{answered_scan.pk}/review/"
     client.get(f"/api/v1/scans/{answered_scan.pk}/")
-    said(answered_scan, STRANGER | {"prediction_set": []})
+    with_answer(answered_scan, STRANGER | {"prediction_set": []})
     seen = {"label": "DME", "model_version": "1.0.0", "state": "answered"}
 
     for verdict in ({"verdict": "agree"}, {"label": "DME", "prediction_seen": seen}):
@@ -148,8 +148,8 @@ def test_another_state_of_the_same_label_is_another_prediction(
         assert changed.status_code == 409, changed.content
         message = changed.json()["error"]["message"]
         assert "no answer by version 1.0.0 now, DME by version 1.0.0 then" in message
-        said(answered_scan, ANSWERED)
+        with_answer(answered_scan, ANSWERED)
         client.get(f"/api/v1/scans/{answered_scan.pk}/")
-        said(answered_scan, STRANGER)
+        with_answer(answered_scan, STRANGER)
     unseen = {"label": "DME", "prediction_seen": seen | {"state": "not_answered"}}
     assert client.post(address, unseen, format="json").json()["verdict"] == "named"

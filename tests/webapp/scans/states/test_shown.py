@@ -15,7 +15,7 @@ from tests.webapp.scans.states.conftest import (
     GROUP,
     NEAREST,
     STRANGER,
-    said,
+    with_answer,
 )
 from webapp.accounts.deidentified import shown
 from webapp.accounts.models import User
@@ -92,9 +92,9 @@ def test_the_dashboard_tells_how_many_are_answered_by_day_clinic_and_device(
     clinician: User, stranger: User, administrator: User, researcher: User, predicted: Predicted, api: Clients
 ) -> None:
     for number in range(20):
-        scan = said(predicted(clinician), STRANGER if number < 5 else ANSWERED)
+        scan = with_answer(predicted(clinician), STRANGER if number < 5 else ANSWERED)
         Scan.objects.filter(pk=scan.pk).update(device="Topcon Maestro2")
-    said(predicted(stranger), BETWEEN)
+    with_answer(predicted(stranger), BETWEEN)
     predicted(stranger)
 
     board = api(administrator).get("/api/v1/dashboard/", {"days": 2}).json()
