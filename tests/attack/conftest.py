@@ -1,4 +1,4 @@
-"""The people and the web app of tests/webapp, everybody who may try a door, and a scan to try it on."""
+"""The people and the web app of tests/webapp, the people who send requests, and a scan that they ask for."""
 
 from __future__ import annotations
 

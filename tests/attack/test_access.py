@@ -29,8 +29,8 @@ from webapp.scans.models import Scan
 
 SHAPE = {"target": {"selector": BOX}, "comment": "COMMENT-SECRET"}
 
-# 503 is an open door: the model server, which is away here, would have been asked. 400 of auth/token/ and
-# auth/session/ is one, too: they ask for a password. The scan and the shape are the owner's; the colleague has given no verdict yet.
+# 503 means that it was let in: the model server, which is away here, would have been asked. So does 400 of auth/token/ and
+# auth/session/, which ask for a password. The scan and the shape are the owner's; the colleague has given no verdict yet.
 API = {
     # request                                    nobody owner colleague stranger adjudicator researcher administrator
     "GET /api/v1/":                              (401, 200, 200, 200, 200, 200, 200),

@@ -1,4 +1,4 @@
-"""Who is out stays out: nothing that a sign-in gave is good for anything once the sign-in has ended."""
+"""Once a sign-in has ended, nothing that it gave opens anything: no token, cookie or session."""
 
 from __future__ import annotations
 

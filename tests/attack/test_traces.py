@@ -1,7 +1,7 @@
 """Whoever sees anything of a patient's scan leaves a record of it, at whichever address.
 
 Addresses are read from the URL configuration, those of the administration too. What an answer shows decides whether a
-record is expected, and not a list of addresses: a new one that shows a scan and leaves no record fails here.
+record is expected, not a list of addresses: a new address that shows a scan and leaves no record fails here.
 """
 
 from __future__ import annotations
@@ -82,7 +82,7 @@ def test_every_address_of_the_api(
                 if not call.startswith("GET"):
                     Scan.objects.all().delete()
                     scan = owned()
-    # So that the test can't go blind: what is known to show a scan was seen to.
+    # The test must notice what it looks for: these are known to show a scan.
     assert {f"GET /api/v1/scans/{{id}}/{name}" for name in ("", "image/", "reading/", "reviews/")} <= shown_at
     assert {"GET /api/v1/scans/", "GET /api/v1/history/", "GET /api/v1/annotations/{id}/"} <= shown_at
 

@@ -75,7 +75,7 @@ class Echo(BaseHTTPRequestHandler):
     do_GET = do_POST = do_PUT = do_DELETE = answer
 
     def log_message(self, *args: object) -> None:
-        """Nothing."""
+        """Write no line for each request."""
 
 
 @dataclass(frozen=True)

@@ -78,7 +78,7 @@ def asks_grpc(method: str) -> Callable[[int], str]:
 
 
 STRANGERS = {
-    # port: what somebody without an account or a key asks for, and what he gets
+    # port: what somebody without an account or a key asks for, and the answer
     "mongodb": (asks_mongodb, "13"),  # Unauthorized
     "inference": (asks("/predictions/retina-oct"), "400"),  # InvalidKeyException
     "management": (asks("/models"), "400"),
@@ -95,7 +95,7 @@ STRANGERS = {
 
 
 def test_every_port_that_the_stack_listens_on_refuses_strangers(stack: Stack) -> None:
-    """All ports are listed above, all are this machine's alone, and nothing of worth is told without a key."""
+    """All ports are listed above, all are this machine's alone, and none answers a question without a key."""
     wait_for(stack.is_ready, timeout_s=RESTART_TIMEOUT_S)
     listening = {
         (connection.laddr.ip.removeprefix("::ffff:"), connection.laddr.port)

@@ -13,7 +13,7 @@ from tests.waiting import is_running, wait_for
 
 
 def quick_to_notice(watched: Watched, **limits: float) -> Supervisor:
-    """The supervisor, which has no seconds to wait until something counts as hung."""
+    """The supervisor, with limits so short that a service soon counts as hung."""
     watched.supervisor.pace = replace(watched.supervisor.pace, **limits)
     return watched.supervisor
 

@@ -91,7 +91,7 @@ def test_grpc_as_the_readme_shows(
 def test_callers_over_http_and_grpc_share_batches(
     model_server: ModelServer, stubs: tuple[ModuleType, ModuleType]
 ) -> None:
-    """Large answers of a batch come in pieces over HTTP; everybody gets the own one, again over the same connection."""
+    """Large answers of a batch come in pieces over HTTP; each caller gets its own, again over the same connection."""
     messages, client = stubs
     rounds, callers = 4, 8
 

@@ -40,7 +40,7 @@ Predicted = Callable[..., Scan]
 
 @pytest.fixture(scope="session", autouse=True)
 def no_database_unasked(django_db_blocker: DjangoDbBlocker) -> Iterator[None]:
-    """Who wants the database asks for it: what else reaches it fails."""
+    """A test that uses the database asks for it by a fixture; any other access to it fails."""
     with django_db_blocker.block():
         yield
 
@@ -177,7 +177,7 @@ def predict_again(client: APIClient, scan: str) -> None:
 def predicted(away: None, upload: Upload) -> Predicted:
     """Uploads a scan and gives it a prediction: `predicted(user, "CNV", 0.8, patient_ref="P-1")`.
 
-    The answer is written into the database: what is tried with it is what people do with answers.
+    The answer is written into the database, without a model server: such tests are about what people do with it.
     """
     seeds = count(1000)
 

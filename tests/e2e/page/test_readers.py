@@ -13,7 +13,7 @@ pytestmark = pytest.mark.xdist_group("page")
 
 
 def read_blind(window: Visit) -> None:
-    """Choose so for the account, which shows everything until now."""
+    """Switch blind reading on for the account, for which it was off."""
     window.page.get_by_test_id("user-menu").click()
     switch = window.page.get_by_role("switch", name="Blind first reading")
     expect(switch).not_to_be_checked()
@@ -32,7 +32,7 @@ def test_a_blind_reading_hides_the_answer_until_the_reader_has_said_what_it_is(
 
     # What was seen before is hidden, but does not count as blind.
     expect(window.page.get_by_text("this does not count as read blind")).to_be_visible()
-    # Nor is a region of the model spoken of, of which none is there.
+    # No region of the model is shown or mentioned.
     expect(window.page.get_by_text("Choose a tool beside the scan.")).to_be_visible()
     expect(window.page.get_by_test_id("answer")).to_have_count(0)
 
@@ -63,7 +63,7 @@ def test_a_blind_reading_hides_the_answer_until_the_reader_has_said_what_it_is(
     own = clinic.get("blanche", f"scans/{scan['id']}/reading/")["own"]
     assert (own["blind"], own["verdict"], own["label"]) == (True, "agree", scan["prediction"])
 
-    # What is said with the answer in sight comes beside it.
+    # A verdict given after the answer was shown is listed beside the blind one.
     verdict.get_by_role("button", name="Change my verdict").click()
     disagree(window, other_label(scan), "on second thoughts")
     expect(verdict).to_contain_text("You disagree")

@@ -123,7 +123,7 @@ def test_an_undecided_answer_is_the_group_and_agreeing_names_one_of_its_labels(
     expect(verdict).to_contain_text("You agree: CNV")
     assert own(clinic, "colin", answered.scans["undecided"]) == ("agree", "CNV")
 
-    # The verdict was on the answer of then, whatever the model says later.
+    # The verdict names the answer that it was about, whatever the model answers later.
     clinic.answer({answered.scans["undecided"]: ANSWERS["answered"]})
     try:
         read(window, answered, "undecided")
@@ -211,7 +211,7 @@ def test_comparison_and_upload_say_no_label_that_the_model_has_not_said(
     expect(left).not_to_contain_text("AMD")
     expect(window.page.get_by_role("region", name="Right scan")).to_contain_text(GROUP)
 
-    # A file that was uploaded before comes with what was said of it then.
+    # A file that was uploaded before comes with the answer that it got at that time.
     window.drop([(name, "image/png", answered.unknown) for name in ("one.png", "two.png")])
     window.page.get_by_role("button", name="Upload 2 files").click()
     line = window.page.get_by_test_id("upload").first

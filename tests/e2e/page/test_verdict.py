@@ -36,7 +36,7 @@ def test_scans_are_read_one_after_the_other_by_keys_alone(enter: Visitor, clinic
 
     keyboard.press("n")
     arrive(window, first)
-    for scan in (second, third):  # neither is read: it still goes on
+    for scan in (second, third):  # neither has been read: N goes on all the same
         keyboard.press("n")
         arrive(window, scan)
     for scan in (second, first):
@@ -45,7 +45,7 @@ def test_scans_are_read_one_after_the_other_by_keys_alone(enter: Visitor, clinic
     keyboard.press("Shift+N")
     expect(window.page.get_by_text("This is where you began.")).to_be_visible()
 
-    window.page.get_by_role("button", name="Side by side").click()  # the focus is anywhere
+    window.page.get_by_role("button", name="Side by side").click()  # the keys work wherever the focus is
     keyboard.press("a")
     keyboard.press("Enter")
     expect(verdict_panel(window)).to_contain_text("You agree")

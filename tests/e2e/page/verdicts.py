@@ -12,6 +12,7 @@ QUESTION = "You have not given your verdict"
 
 
 def verdict_panel(window: Visit) -> Locator:
+    """The part of the page in which a verdict is given."""
     return window.page.get_by_test_id("verdict")
 
 
@@ -22,11 +23,12 @@ def verdicts_given(clinic: Clinic, name: str, scan: dict[str, Any]) -> list[tupl
 
 
 def question(window: Visit) -> Locator:
+    """The dialog that asks about a verdict that is not given yet."""
     return window.page.get_by_role("dialog", name=QUESTION)
 
 
 def disagree_halfway(window: Visit, label: str, reason: str) -> None:
-    """Choose all that a disagreement takes, and give it not."""
+    """Fill in a whole disagreement without giving it."""
     window.page.keyboard.press("d")
     expect(verdict_panel(window).get_by_label("Right label")).to_be_focused()
     window.page.get_by_role("option", name=label, exact=True).click()

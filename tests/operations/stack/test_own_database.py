@@ -50,7 +50,7 @@ def running(data: DataFolder) -> Iterator[OwnDatabase]:
 
 @pytest.fixture(scope="module")
 def guarded(tmp_path_factory: pytest.TempPathFactory) -> Iterator[OwnDatabase]:
-    """A running server that all tests here share which only look."""
+    """A running server, shared by all tests here that change nothing."""
     made = DataFolder(tmp_path_factory.mktemp("guarded") / "var")
     made.make()
     with running(made) as database:

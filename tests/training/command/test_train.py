@@ -148,7 +148,7 @@ def test_a_network_learns_from_a_teacher_with_the_same_labels(folder_data: Path,
 
 
 def with_outliers(folder: Path) -> Path:
-    """The same scans, and to train on four more that have neither of their labels."""
+    """The same scans, with four more to train on that have neither of their labels."""
     for number in range(4):
         picture = np.random.default_rng(number).integers(0, 255, (48, 48)).astype(np.uint8)
         path = folder / "train" / "NOISE" / f"{number}.png"

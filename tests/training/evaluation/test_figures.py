@@ -1,4 +1,4 @@
-"""The figures of an evaluation, against values worked out by hand."""
+"""The metrics of an evaluation, against values worked out by hand."""
 
 import json
 

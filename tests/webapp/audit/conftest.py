@@ -1,4 +1,4 @@
-"""What was written down since a test began to look."""
+"""The audit as tests look at it: new records, their actions, and the command that verifies the chain."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def new_records(db: None) -> NewRecords:
 
 
 def actions_of(records: list[Record]) -> list[tuple[str, str]]:
-    """Action and actor of each."""
+    """The action and the actor of each record."""
     return [(record.action, record.actor) for record in records]
 
 

@@ -205,7 +205,7 @@ def test_a_scan_deleted_while_documents_are_read_is_not_in_the_backup(
     database: AnyDatabase,
     tmp_path: Path,
 ) -> None:
-    """The documents of the moment name its image, which is gone when the backup comes to it: they are read again."""
+    """The documents name its image, which is gone when the backup copies images: the documents are read again."""
     kept, deleted = (upload(clinician, seed=seed).json()["id"] for seed in (1, 2))
 
     rounds = 0

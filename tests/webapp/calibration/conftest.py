@@ -1,4 +1,4 @@
-"""Scans that readers have verified, made as documents: what is tried with them is what a calibration makes of them."""
+"""Scans that readers have verified, written into the database, and the command `calibrate`."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ def model(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture
 def card(model: Path, monkeypatch: pytest.MonkeyPatch) -> ModelCard:
-    """Its card, which the model server tells; tests/webapp/inference/test_torchserve.py asks a real one."""
+    """The model's card, as if the model server had sent it; tests/webapp/inference asks a real one."""
     told = ModelCard.load(model / "model.json")
     monkeypatch.setattr(TorchServeClient, "card", lambda _: told)
     return told

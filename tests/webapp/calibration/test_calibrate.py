@@ -133,7 +133,7 @@ def test_scans_that_an_adjudicator_settled_count_and_a_dry_run_is_no_look_at_one
     tried = api(administrator).post(CALIBRATIONS, {"dry_run": True})
 
     assert tried.status_code == 200 and tried.json()["name"] == "" and tried.json()["scans"] == 50
-    assert new_records() == [], "figures of many scans are no look at one"
+    assert new_records() == [], "metrics of many scans are no look at one"
     assert Disclosure.objects.get().readings_at, "and whoever saw them reads none of these blind"
 
 

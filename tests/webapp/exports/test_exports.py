@@ -52,7 +52,7 @@ def unpacked(content: bytes) -> dict[str, bytes]:
 
 @pytest.fixture
 def scan(clinician: User, predicted: Predicted) -> Scan:
-    """A scan that was read and drawn on, with much that must not leave the house."""
+    """A scan that was read and drawn on, with much in it that must not be exported."""
     made = predicted(clinician, "CNV", patient_ref="P-secret", note="the mayor", eye="OD")
     for selector in (BOX, TRIANGLE, CALIPER):
         Annotation.objects.create(

@@ -90,7 +90,7 @@ def test_without_a_prediction_there_is_nothing_to_review(
 def test_eight_verdicts_of_one_reader_at_once_leave_one_current(
     scan: str, clinician: User, colleague: User, api: Clients
 ) -> None:
-    # The scan is reviewed already, so that its document is not what the eight get into each other's way over.
+    # The scan is reviewed already, so that the eight do not all change its document.
     api(colleague).post(f"{scan}review/", {"verdict": "unsure"})
 
     def say(number: int) -> int:

@@ -25,7 +25,7 @@ LARGE = encoded(np.zeros((2500, 4000), np.uint8))
 
 @pytest.fixture(autouse=True)
 def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Who finds no room is told at once; ten grey megapixels are large."""
+    """Requests that find no room are refused at once; ten grey megapixels count as large."""
     monkeypatch.setattr(room, "WAIT_S", 0.0)
     monkeypatch.setattr(room, "SMALL_BYTES", 4 * 10**6)
 

@@ -45,7 +45,7 @@ def stranger_scan(clinician: User, predicted: Predicted) -> Scan:
 
 @pytest.fixture
 def open_scan(clinician: User, predicted: Predicted) -> Scan:
-    """One of which it says that it is AMD or CNV."""
+    """A scan of which the model says that it is AMD or CNV."""
     return with_answer(predicted(clinician, "AMD", 0.6, patient_ref="P-1"), BETWEEN)
 
 
@@ -56,5 +56,5 @@ def answered_scan(clinician: User, predicted: Predicted) -> Scan:
 
 @pytest.fixture
 def old_scan(clinician: User, predicted: Predicted) -> Scan:
-    """One of a version that said nothing of how far it goes."""
+    """A scan predicted by a version that did not say how far its answer goes."""
     return predicted(clinician, "NORMAL", 0.7, patient_ref="P-1")
