@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import pytest
 
 from tests.attack.people import People
@@ -36,6 +38,7 @@ __all__ = [
     "people",
     "predicted",
     "predicting",
+    "read_scan",
     "researcher",
     "scan",
     "stranger",
@@ -53,3 +56,16 @@ def people(db: None) -> People:
 def scan(predicted: Predicted, people: People) -> Scan:
     """A scan of the owner's, with a prediction."""
     return predicted(people.owner, patient_ref="P-1", note="fluid")
+
+
+@pytest.fixture
+def read_scan(predicted: Predicted, people: People) -> Callable[[], Scan]:
+    """Makes a scan of the owner's with all its pictures, which the owner has read; its texts are secrets."""
+
+    def make() -> Scan:
+        scan = predicted(people.owner, patient_ref="PATIENT-SECRET", note="NOTE-SECRET")
+        pictures = dict.fromkeys(("overlay_name", "heatmap_name", "findings_name"), scan.image_name)
+        Scan.objects.filter(pk=scan.pk).update(**pictures, readers=[str(people.owner.pk)])
+        return scan
+
+    return make

@@ -94,13 +94,11 @@ def test_every_address_has_its_expectation() -> None:
 
 
 @pytest.fixture
-def owned(predicted: Predicted, people: People) -> Callable[[], Scan]:
+def owned(read_scan: Callable[[], Scan], people: People) -> Callable[[], Scan]:
     """Makes a scan of the owner's with pictures, a verdict and a shape."""
 
     def make() -> Scan:
-        scan = predicted(people.owner, patient_ref="PATIENT-SECRET", note="NOTE-SECRET")
-        pictures = dict.fromkeys(("overlay_name", "heatmap_name", "findings_name"), scan.image_name)
-        Scan.objects.filter(pk=scan.pk).update(**pictures, readers=[str(people.owner.pk)])
+        scan = read_scan()
         Review.objects.create(
             scan=scan,
             reader=people.owner,

@@ -17,7 +17,7 @@ from tests.attack.addresses import addresses
 from tests.attack.conftest import BOX
 from tests.attack.people import People
 from tests.attack.test_access import send
-from tests.webapp.conftest import Clients, Predicted, signed_in
+from tests.webapp.conftest import Clients, signed_in
 from webapp.annotations.models import Annotation
 from webapp.audit import sealing
 from webapp.audit.models import Record
@@ -32,13 +32,11 @@ BELOW = (Annotation, Review, Prediction, Adjudication)
 
 
 @pytest.fixture
-def owned(predicted: Predicted, people: People) -> Callable[[], Scan]:
+def owned(read_scan: Callable[[], Scan], people: People) -> Callable[[], Scan]:
     """Makes a scan of the owner's of which everything there can be is there."""
 
     def make() -> Scan:
-        scan = predicted(people.owner, patient_ref="PATIENT-SECRET", note="NOTE-SECRET")
-        pictures = dict.fromkeys(("overlay_name", "heatmap_name", "findings_name"), scan.image_name)
-        Scan.objects.filter(pk=scan.pk).update(**pictures, readers=[str(people.owner.pk)])
+        scan = read_scan()
         said = {"scan": scan, "label": "CNV", "comment": "COMMENT-SECRET"}
         Review.objects.create(reader=people.owner, verdict="agree", model_label="CNV", **said)
         Adjudication.objects.create(adjudicator=people.adjudicator, **said)
