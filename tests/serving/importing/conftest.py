@@ -43,5 +43,5 @@ def import_model(source: Path, store: Path, first: Path | None = None) -> ModelC
     return importing.import_model(source, store, ModelStores([first or store.parent / "first"]))
 
 
-def nothing_came_of_it(store: Path) -> bool:
+def is_empty(store: Path) -> bool:
     return not list(store.iterdir())

@@ -7,7 +7,7 @@ from zipfile import ZIP_DEFLATED, ZIP_LZMA, ZipFile, ZipInfo
 import pytest
 
 from serving.errors import ServingError
-from tests.serving.importing.conftest import import_model, nothing_came_of_it
+from tests.serving.importing.conftest import import_model, is_empty
 
 
 def of_members(archive: Path, **members: bytes) -> Path:
@@ -30,7 +30,7 @@ def test_an_archive_that_inflates_to_gigabytes_is_refused_before_it_does(
     ):
         import_model(bomb, store)
 
-    assert nothing_came_of_it(store)
+    assert is_empty(store)
 
 
 def test_a_directory_that_lies_of_a_size_is_found_out_while_inflating(archive: Path, store: Path) -> None:
@@ -41,7 +41,7 @@ def test_a_directory_that_lies_of_a_size_is_found_out_while_inflating(archive: P
     with pytest.raises(ServingError, match=r"is damaged: its weights\.safetensors can't be read"):
         import_model(bomb, store)
 
-    assert nothing_came_of_it(store)
+    assert is_empty(store)
 
 
 def test_a_large_card_is_refused(archive: Path, folder: Path, store: Path) -> None:

@@ -12,7 +12,7 @@ from serving.archive import build_archive
 from serving.errors import ServingError
 from tests.handlers.test_trial import one_nan, rewrite_card, rewrite_weights
 from tests.models import give_statistics, make_model
-from tests.serving.importing.conftest import import_model, nothing_came_of_it
+from tests.serving.importing.conftest import import_model, is_empty
 
 
 def changed(archive: Path, member: str, content: bytes) -> Path:
@@ -70,7 +70,7 @@ def test_statistics_that_the_card_promises_and_are_not_there_are_asked_for(
     ):
         import_model(folder, store)
 
-    assert nothing_came_of_it(store)
+    assert is_empty(store)
 
 
 def test_an_archive_with_other_weights_than_its_card_names_is_refused(archive: Path, store: Path) -> None:
@@ -85,7 +85,7 @@ def test_an_archive_with_other_weights_than_its_card_names_is_refused(archive: P
     assert f"{spoilt}: weights.safetensors is not the file that its card describes: sha256 is" in str(
         refused.value
     )
-    assert nothing_came_of_it(store)
+    assert is_empty(store)
 
 
 def test_an_archive_with_a_flipped_byte_is_refused(archive: Path, store: Path) -> None:
@@ -96,7 +96,7 @@ def test_an_archive_with_a_flipped_byte_is_refused(archive: Path, store: Path) -
     with pytest.raises(ServingError, match=r"weights\.safetensors"):
         import_model(archive, store)
 
-    assert nothing_came_of_it(store)
+    assert is_empty(store)
 
 
 def test_a_folder_with_a_flipped_byte_is_refused(folder: Path, store: Path) -> None:
@@ -108,7 +108,7 @@ def test_a_folder_with_a_flipped_byte_is_refused(folder: Path, store: Path) -> N
     with pytest.raises(ServingError, match=f"{weights.parent}: weights.safetensors is not the file"):
         import_model(folder, store)
 
-    assert nothing_came_of_it(store)
+    assert is_empty(store)
 
 
 def test_another_model_of_the_same_version_is_refused(folder: Path, store: Path) -> None:
@@ -128,7 +128,7 @@ def test_a_version_that_would_never_be_served_is_refused(folder: Path, store: Pa
     ):
         import_model(folder, store, first=made / "store")
 
-    assert nothing_came_of_it(store)
+    assert is_empty(store)
 
 
 @pytest.mark.parametrize("label", ["../../x", '=HYPERLINK("https://example.org")'])
@@ -140,7 +140,7 @@ def test_a_card_with_a_label_that_is_none_is_refused(folder: Path, store: Path, 
     with pytest.raises(ServingError, match="can't be a label"):
         import_model(folder, store)
 
-    assert nothing_came_of_it(store)
+    assert is_empty(store)
 
 
 def test_a_broken_version_in_the_store_is_another_one(folder: Path, store: Path) -> None:
@@ -177,7 +177,7 @@ def test_a_model_that_does_not_answer_is_refused_in_a_sentence(
 
     assert str(refused.value).startswith(f"{folder}: retina-oct 1.0.0 can't be served: ")
     assert "\n" not in str(refused.value)
-    assert nothing_came_of_it(store)
+    assert is_empty(store)
 
 
 def test_a_card_cannot_name_a_folder_elsewhere(folder: Path, store: Path) -> None:
@@ -187,7 +187,7 @@ def test_a_card_cannot_name_a_folder_elsewhere(folder: Path, store: Path) -> Non
     with pytest.raises(ServingError, match="can't name a model or version"):
         import_model(folder, store)
 
-    assert nothing_came_of_it(store)
+    assert is_empty(store)
 
 
 def test_what_is_no_model_is_named(tmp_path: Path, store: Path) -> None:
