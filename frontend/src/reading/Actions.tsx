@@ -2,7 +2,6 @@ import { ActionIcon, Button, Group, Menu, Modal, Stack, Text } from "@mantine/co
 import { notifications } from "@mantine/notifications";
 import {
   IconArrowLeft,
-  IconArrowRight,
   IconColumns2,
   IconDotsVertical,
   IconFileTypePdf,
@@ -19,6 +18,7 @@ import { ProblemAlert } from "../common/ProblemAlert";
 import { useKeys } from "../common/keys";
 import { useMay } from "../api/accounts";
 import { texts } from "../texts";
+import { NextButton } from "../worklist/NextButton";
 import { useNextUnread, useScanBefore } from "../worklist/useNextUnread";
 
 /** Back, on to the next scan, and what can be done with this one as a whole. */
@@ -62,16 +62,7 @@ export function Actions({ scan }: { scan: Scan }) {
       </Button>
       <Group gap={4}>
         {reads && (
-          <Button
-            size="compact-md"
-            variant="default"
-            title={texts.reading.nextHelp}
-            loading={next.isPending}
-            onClick={() => next.mutate()}
-            rightSection={<IconArrowRight size={16} aria-hidden />}
-          >
-            {texts.reading.next}
-          </Button>
+          <NextButton size="compact-md" label={texts.reading.next} title={texts.reading.nextHelp} next={next} />
         )}
         <Menu position="bottom-end">
           <Menu.Target>

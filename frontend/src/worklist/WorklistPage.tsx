@@ -1,5 +1,5 @@
 import { Button, Group, Paper, Stack, Text, Title } from "@mantine/core";
-import { IconArrowRight, IconColumns2, IconFileExport } from "@tabler/icons-react";
+import { IconColumns2, IconFileExport } from "@tabler/icons-react";
 import { useCallback, useEffect, useMemo, useState } from "react";
 import { Link } from "react-router";
 
@@ -14,6 +14,7 @@ import { texts } from "../texts";
 import { Empty } from "./Empty";
 import { ExportDialog } from "./ExportDialog";
 import { FilterBar } from "./FilterBar";
+import { NextButton } from "./NextButton";
 import { useFilters } from "./filters";
 import { ScanTable } from "./ScanTable";
 import { useNextUnread } from "./useNextUnread";
@@ -74,16 +75,7 @@ export function WorklistPage() {
               </Button>
             )}
             {reads && (
-              <Button
-                size="sm"
-                variant="default"
-                title={texts.worklist.nextHelp}
-                loading={next.isPending}
-                onClick={() => next.mutate()}
-                rightSection={<IconArrowRight size={16} aria-hidden />}
-              >
-                {texts.worklist.next}
-              </Button>
+              <NextButton size="sm" label={texts.worklist.next} title={texts.worklist.nextHelp} next={next} />
             )}
           </Group>
         </Group>

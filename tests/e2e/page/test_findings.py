@@ -117,7 +117,7 @@ def test_they_are_shown_at_once_where_they_contradict_the_label(enter: Visitor, 
         (None, "This version of the model has no map of findings."),
     ],
 )
-def test_to_see_nothing_is_another_thing_than_not_to_look(
+def test_no_findings_are_told_apart_from_a_model_that_has_no_map_of_them(
     enter: Visitor, clinic: Clinic, regions: list[dict[str, Any]] | None, words: str
 ) -> None:
     window = enter("clara").read(seen(clinic, SURE, regions))

@@ -1,13 +1,10 @@
-"""Backup and restore of what people do in the web app, over its own database and images."""
+"""A backup holds all that people did, whole; a restore brings it back or changes nothing."""
 
 from __future__ import annotations
 
 import gzip
-import hashlib
 import io
-import os
 import tarfile
-from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
@@ -15,67 +12,28 @@ from threading import Event
 
 import bson
 import pytest
-from django.contrib.sessions.models import Session
-from django.core.management import call_command
 from django.db import connection
-from django.test import Client
 from PIL import Image
-from rest_framework.response import Response
 
-from operations.backup import audit, rights
 from operations.backup.archive import ArchiveWriter, unpack
 from operations.backup.backup import make_backup
 from operations.backup.documents import AnyDatabase, forget_loaded
 from operations.backup.errors import BackupError, DamagedArchive
-from operations.backup.manifest import Manifest
-from operations.backup.restore import Restored, restore_backup
+from operations.backup.restore import restore_backup
 from operations.stack.folder import DataFolder
-from serving.changes import actor
 from serving.registry import Registry
 from tests.images import answered_png
 from tests.services import ModelServer
 from tests.waiting import wait_for
-from tests.webapp.conftest import PASSWORD, Clients
-from webapp.accounts.models import RefreshSession, User
-from webapp.audit import sealing
-from webapp.audit.models import Action, Head, Record, WaitingRecord
-from webapp.audit.objects import Comparison
-from webapp.audit.verification import Verification
-from webapp.gateway import issuing
-from webapp.gateway.models import ServiceKey
+from tests.webapp.backup.conftest import backup_of, content, nothing
+from tests.webapp.conftest import Clients, Upload
+from webapp.accounts.models import User
 from webapp.scans import storage
 from webapp.scans.models import Scan
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
-Upload = Callable[..., Response]
 BOX = {"target": {"selector": {"type": "FragmentSelector", "value": "xywh=pixel:120,88,64,40"}}}
-
-
-def nothing(*_: object) -> None:
-    """Progress that nobody watches."""
-
-
-@pytest.fixture
-def data(tmp_path: Path) -> DataFolder:
-    """The data folder whose media folder the web app uses (see `own_folders`)."""
-    return DataFolder(tmp_path)
-
-
-def backup_of(data: DataFolder, database: AnyDatabase) -> tuple[Manifest, bytes]:
-    out = io.BytesIO()
-    return make_backup(data, database, out, nothing), out.getvalue()
-
-
-def content(database: AnyDatabase, media: Path) -> dict[str, object]:
-    """All documents, indexes and files; but for sign-ins, what was shown to whom, and the audit's waiting records."""
-    apart = {*rights.SESSIONS, rights.SHOWN, audit.WAITING}
-    names = sorted({*database.list_collection_names()} - apart)
-    return {
-        "documents": {name: sorted(map(bson.encode, database[name].find())) for name in names},
-        "indexes": {name: database[name].index_information() for name in names},
-        "files": {path.relative_to(media): path.read_bytes() for path in media.rglob("*") if path.is_file()},
-    }
 
 
 def test_everything_comes_back_into_an_empty_installation(
@@ -247,7 +205,7 @@ def test_a_scan_deleted_while_documents_are_read_is_not_in_the_backup(
     database: AnyDatabase,
     tmp_path: Path,
 ) -> None:
-    """The documents of the moment name its image, which is gone when the backup comes to it: they are read again."""
+    """The documents name its image, which is gone when the backup copies images: the documents are read again."""
     kept, deleted = (upload(clinician, seed=seed).json()["id"] for seed in (1, 2))
 
     rounds = 0
@@ -293,176 +251,3 @@ def test_nothing_is_left_beside_the_images(
     assert [path.name for path in data.media.iterdir()] == ["scans"]
     assert not [name for name in database.list_collection_names() if name.startswith("restoring")]
     forget_loaded(database)
-
-
-@pytest.fixture
-def restore(data: DataFolder, database: AnyDatabase) -> Callable[..., Restored]:
-    """Restores a backup in the place of what is there."""
-
-    def restored(archive: bytes, *, replace: bool = True) -> Restored:
-        return restore_backup(data, database, io.BytesIO(archive), replace=replace, progress=nothing)
-
-    return restored
-
-
-Restore = Callable[..., Restored]
-
-
-def test_the_names_that_a_restore_knows_are_those_of_the_models() -> None:
-    assert rights.SESSIONS == (RefreshSession._meta.db_table, Session._meta.db_table)
-    assert (User._meta.db_table, ServiceKey._meta.db_table) == (rights.ACCOUNTS, rights.SERVICE_KEYS)
-    assert audit.RECORDS == (Record._meta.db_table, WaitingRecord._meta.db_table)
-    assert Head._meta.db_table == audit.HEAD
-    assert {audit.BACKUP, audit.RESTORE} <= set(Action.values)
-    assert rights.DELETED["action"] == Action.USER_DELETE
-
-
-def test_nobody_is_signed_in_after_a_restore(
-    clinician: User, administrator: User, data: DataFolder, database: AnyDatabase, restore: Restore
-) -> None:
-    signed_in = Client().post(
-        "/api/v1/auth/token/", {"username": clinician.username, "password": PASSWORD}, "application/json"
-    )
-    refresh = signed_in.json()["refresh"]
-    admin = Client()
-    admin.force_login(administrator)
-    _, archive = backup_of(data, database)
-    assert admin.get("/admin/").status_code == 200
-
-    restore(archive)
-
-    again = Client().post("/api/v1/auth/token/refresh/", {"refresh": refresh}, "application/json")
-    assert again.status_code == 401
-    assert admin.get("/admin/").status_code == 302
-    assert not RefreshSession.objects.exists()
-
-
-def test_a_sign_in_that_was_ended_after_the_backup_stays_ended(
-    clinician: User, data: DataFolder, database: AnyDatabase, restore: Restore
-) -> None:
-    credentials = {"username": clinician.username, "password": PASSWORD}
-    refresh = Client().post("/api/v1/auth/token/", credentials, "application/json").json()["refresh"]
-    _, archive = backup_of(data, database)
-    Client().post("/api/v1/auth/logout/", {"refresh": refresh}, "application/json")
-
-    restore(archive)
-
-    again = Client().post("/api/v1/auth/token/refresh/", {"refresh": refresh}, "application/json")
-    assert again.status_code == 401
-
-
-def test_who_was_deactivated_or_deleted_after_the_backup_stays_out(
-    clinician: User, administrator: User, data: DataFolder, database: AnyDatabase, restore: Restore
-) -> None:
-    gone = User.objects.create_user("gone", password=PASSWORD)
-    key = gone.pk
-    sealing.seal()
-    _, archive = backup_of(data, database)
-    clinician.is_active = False
-    clinician.save()
-    gone.delete()
-
-    restored = restore(archive)
-
-    assert {*restored.withheld.accounts} == {str(clinician.pk), str(key)}
-    assert (restored.withheld.service_keys, restored.withheld.knew) == ((), True)
-    sealing.seal()
-    assert [*Comparison().differences()] == []  # the audit knows who changed the accounts
-    assert not User.objects.get(pk=clinician.pk).is_active
-    assert not User.objects.get(pk=key).is_active
-    assert User.objects.get(pk=administrator.pk).is_active
-    for name in (clinician.username, "gone"):
-        credentials = {"username": name, "password": PASSWORD}
-        assert Client().post("/api/v1/auth/token/", credentials, "application/json").status_code == 401
-
-
-def test_what_was_shown_after_the_backup_counts_as_shown(
-    predicting: ModelServer,
-    clinician: User,
-    upload: Upload,
-    api: Clients,
-    data: DataFolder,
-    database: AnyDatabase,
-    restore: Restore,
-) -> None:
-    assert api(clinician).patch("/api/v1/auth/me/", {"reads_blind": True}).status_code == 200
-    scan = upload(clinician, seed=1).json()
-    reading = f"/api/v1/scans/{scan['id']}/reading/"
-    assert api(clinician).get(reading).json()["would_be_blind"]
-    _, archive = backup_of(data, database)
-
-    restore(archive)
-
-    assert not api(clinician).get(reading).json()["would_be_blind"]
-
-
-def test_a_service_key_that_was_revoked_after_the_backup_stays_revoked(
-    administrator: User, data: DataFolder, database: AnyDatabase, restore: Restore
-) -> None:
-    revoked, good = ServiceKey(service="one"), ServiceKey(service="two")
-    for key in (revoked, good):
-        issuing.issue(key, administrator)
-    _, archive = backup_of(data, database)
-    later = User.objects.create_user("later", password=PASSWORD, role="administrator")
-    assert issuing.revoke(revoked, later)
-    revoked.refresh_from_db()
-
-    restored = restore(archive)
-
-    assert restored.withheld == rights.Withheld(accounts=(), service_keys=(str(revoked.pk),), knew=True)
-    found = ServiceKey.objects.get(pk=revoked.pk)
-    assert found.revoked_at == revoked.revoked_at
-    assert found.revoked_by is None  # who revoked it came after the backup
-    assert ServiceKey.objects.get(pk=good.pk).revoked_at is None
-
-
-def test_without_the_later_documents_it_is_said_that_nothing_is_known(
-    clinician: User, data: DataFolder, database: AnyDatabase, restore: Restore
-) -> None:
-    _, archive = backup_of(data, database)
-    clinician.is_active = False
-    clinician.save()
-    for name in database.list_collection_names():
-        database[name].delete_many({})
-
-    restored = restore(archive, replace=False)
-
-    assert restored.withheld == rights.Withheld(accounts=(), service_keys=(), knew=False)
-    assert User.objects.get(pk=clinician.pk).is_active
-
-
-def test_backup_and_restore_are_in_the_audit_chain(
-    clinician: User, data: DataFolder, database: AnyDatabase, restore: Restore
-) -> None:
-    sealing.seal()
-    manifest, archive = backup_of(data, database)
-    digest = hashlib.sha256(archive).hexdigest()
-    who = actor(os.getuid())
-    sealing.seal()
-    made = Record.objects.order_by("-number")[0]
-    assert (made.action, made.actor, made.kind) == ("backup.create", who, "backup")
-    assert (made.object_id, made.before, made.after) == (manifest.taken, "", digest)
-
-    restored = restore(archive)
-
-    assert restored.recorded
-    sealing.seal()
-    record = Record.objects.order_by("-number")[0]
-    assert (record.action, record.actor, record.kind) == ("backup.restore", who, "backup")
-    # The head of the chain that was cut off, so that what came after the backup can't be denied.
-    assert (record.object_id, record.before, record.after) == (manifest.taken, made.hash, digest)
-    assert list(Verification().findings()) == []
-
-
-def test_a_backup_from_before_there_was_an_audit_is_restored_unrecorded(
-    clinician: User, data: DataFolder, database: AnyDatabase, restore: Restore
-) -> None:
-    database.drop_collection(audit.WAITING)
-    out = io.BytesIO()
-    make_backup(data, database, out, nothing)
-    database.drop_collection(audit.WAITING)
-
-    assert not restore(out.getvalue()).recorded
-
-    assert audit.WAITING not in database.list_collection_names()
-    call_command("migrate", verbosity=0)

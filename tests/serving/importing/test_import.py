@@ -1,53 +1,18 @@
-"""Models that come from elsewhere."""
+"""Models that come from elsewhere are imported, or refused by what is wrong with them."""
 
 import hashlib
 import json
-import shutil
-import struct
 from collections.abc import Callable
 from pathlib import Path
-from zipfile import ZIP_DEFLATED, ZIP_LZMA, ZipFile, ZipInfo
+from zipfile import ZipFile
 
 import pytest
 
-from handlers.card import ModelCard
-from serving import importing
 from serving.archive import build_archive
 from serving.errors import ServingError
-from serving.stores import ModelStores
 from tests.handlers.test_trial import one_nan, rewrite_card, rewrite_weights
 from tests.models import give_statistics, make_model
-
-
-@pytest.fixture(scope="module")
-def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A store with one model and, beside it, the model's archive."""
-    folder = tmp_path_factory.mktemp("elsewhere")
-    make_model(folder / "store")
-    build_archive(folder / "store", "retina-oct", "1.0.0", folder)
-    return folder
-
-
-@pytest.fixture
-def folder(made: Path, tmp_path: Path) -> Path:
-    """A copy of the model's folder."""
-    return Path(shutil.copytree(made / "store" / "retina-oct" / "1.0.0", tmp_path / "trained"))
-
-
-@pytest.fixture
-def archive(made: Path, tmp_path: Path) -> Path:
-    """A copy of its archive."""
-    return Path(shutil.copy(made / "retina-oct-1.0.0.mar", tmp_path))
-
-
-@pytest.fixture
-def store(tmp_path: Path) -> Path:
-    return tmp_path / "var" / "model_store"
-
-
-def import_model(source: Path, store: Path, first: Path | None = None) -> ModelCard:
-    """Import beside a store that is looked into first, and has nothing unless it is named."""
-    return importing.import_model(source, store, ModelStores([first or store.parent / "first"]))
+from tests.serving.importing.conftest import import_model, is_empty
 
 
 def changed(archive: Path, member: str, content: bytes) -> Path:
@@ -57,10 +22,6 @@ def changed(archive: Path, member: str, content: bytes) -> Path:
         for name in opened.namelist():
             made.writestr(name, content if name == member else opened.read(name))
     return out
-
-
-def nothing_came_of_it(store: Path) -> bool:
-    return not list(store.iterdir())
 
 
 def test_card_and_weights_of_an_archive_are_taken_and_its_code_is_not(archive: Path, store: Path) -> None:
@@ -109,7 +70,7 @@ def test_statistics_that_the_card_promises_and_are_not_there_are_asked_for(
     ):
         import_model(folder, store)
 
-    assert nothing_came_of_it(store)
+    assert is_empty(store)
 
 
 def test_an_archive_with_other_weights_than_its_card_names_is_refused(archive: Path, store: Path) -> None:
@@ -124,7 +85,7 @@ def test_an_archive_with_other_weights_than_its_card_names_is_refused(archive: P
     assert f"{spoilt}: weights.safetensors is not the file that its card describes: sha256 is" in str(
         refused.value
     )
-    assert nothing_came_of_it(store)
+    assert is_empty(store)
 
 
 def test_an_archive_with_a_flipped_byte_is_refused(archive: Path, store: Path) -> None:
@@ -135,7 +96,7 @@ def test_an_archive_with_a_flipped_byte_is_refused(archive: Path, store: Path) -
     with pytest.raises(ServingError, match=r"weights\.safetensors"):
         import_model(archive, store)
 
-    assert nothing_came_of_it(store)
+    assert is_empty(store)
 
 
 def test_a_folder_with_a_flipped_byte_is_refused(folder: Path, store: Path) -> None:
@@ -147,7 +108,7 @@ def test_a_folder_with_a_flipped_byte_is_refused(folder: Path, store: Path) -> N
     with pytest.raises(ServingError, match=f"{weights.parent}: weights.safetensors is not the file"):
         import_model(folder, store)
 
-    assert nothing_came_of_it(store)
+    assert is_empty(store)
 
 
 def test_another_model_of_the_same_version_is_refused(folder: Path, store: Path) -> None:
@@ -167,7 +128,7 @@ def test_a_version_that_would_never_be_served_is_refused(folder: Path, store: Pa
     ):
         import_model(folder, store, first=made / "store")
 
-    assert nothing_came_of_it(store)
+    assert is_empty(store)
 
 
 @pytest.mark.parametrize("label", ["../../x", '=HYPERLINK("https://example.org")'])
@@ -179,7 +140,7 @@ def test_a_card_with_a_label_that_is_none_is_refused(folder: Path, store: Path, 
     with pytest.raises(ServingError, match="can't be a label"):
         import_model(folder, store)
 
-    assert nothing_came_of_it(store)
+    assert is_empty(store)
 
 
 def test_a_broken_version_in_the_store_is_another_one(folder: Path, store: Path) -> None:
@@ -216,7 +177,7 @@ def test_a_model_that_does_not_answer_is_refused_in_a_sentence(
 
     assert str(refused.value).startswith(f"{folder}: retina-oct 1.0.0 can't be served: ")
     assert "\n" not in str(refused.value)
-    assert nothing_came_of_it(store)
+    assert is_empty(store)
 
 
 def test_a_card_cannot_name_a_folder_elsewhere(folder: Path, store: Path) -> None:
@@ -226,7 +187,7 @@ def test_a_card_cannot_name_a_folder_elsewhere(folder: Path, store: Path) -> Non
     with pytest.raises(ServingError, match="can't name a model or version"):
         import_model(folder, store)
 
-    assert nothing_came_of_it(store)
+    assert is_empty(store)
 
 
 def test_what_is_no_model_is_named(tmp_path: Path, store: Path) -> None:
@@ -239,92 +200,3 @@ def test_what_is_no_model_is_named(tmp_path: Path, store: Path) -> None:
     ):
         with pytest.raises(ServingError, match=reason):
             import_model(tmp_path / path, store)
-
-
-def of_members(archive: Path, **members: bytes) -> Path:
-    """An archive with these members alone, compressed."""
-    with ZipFile(archive, "w", ZIP_DEFLATED) as made:
-        for name, content in members.items():
-            made.writestr(name, content)
-    return archive
-
-
-def test_an_archive_that_inflates_to_gigabytes_is_refused_before_it_does(
-    archive: Path, store: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    bomb = of_members(archive, **{"weights.safetensors": bytes(2**28), "model.json": b"{}"})
-    assert bomb.stat().st_size < 2**19
-    monkeypatch.setattr(ZipFile, "open", None)  # nothing is inflated
-
-    with pytest.raises(
-        ServingError, match=r"weights\.safetensors would inflate from [\d,]+ to 268,435,456 bytes"
-    ):
-        import_model(bomb, store)
-
-    assert nothing_came_of_it(store)
-
-
-def test_a_directory_that_lies_of_a_size_is_found_out_while_inflating(archive: Path, store: Path) -> None:
-    bomb = of_members(archive, **{"weights.safetensors": bytes(2**26), "model.json": b"{}"})
-    content = bomb.read_bytes()
-    bomb.write_bytes(content.replace(struct.pack("<L", 2**26), struct.pack("<L", 2**20)))
-
-    with pytest.raises(ServingError, match=r"is damaged: its weights\.safetensors can't be read"):
-        import_model(bomb, store)
-
-    assert nothing_came_of_it(store)
-
-
-def test_a_large_card_is_refused(archive: Path, folder: Path, store: Path) -> None:
-    bomb = of_members(archive, **{"weights.safetensors": b"x", "model.json": b" " * (2**20 + 1)})
-    with pytest.raises(ServingError, match=r"model\.json would inflate"):
-        import_model(bomb, store)
-
-    (folder / "model.json").write_bytes(b" " * (2**20 + 1))
-    with pytest.raises(ServingError, match=r"model\.json is larger than 1 MiB"):
-        import_model(folder, store)
-
-
-def test_an_archive_of_many_files_is_refused_unread(archive: Path, store: Path) -> None:
-    many = of_members(archive, **{f"{number}": b"" for number in range(10_001)})
-    with pytest.raises(ServingError, match="holds more files, or larger ones, than a model has"):
-        import_model(many, store)
-
-    more = of_members(archive, **{f"{number}": b"" for number in range(70_000)})  # these need ZIP64
-    with pytest.raises(ServingError, match="holds more files, or larger ones, than a model has"):
-        import_model(more, store)
-
-
-def test_members_that_are_no_plain_files_are_refused(archive: Path, store: Path) -> None:
-    link = ZipInfo("weights.safetensors")
-    link.external_attr = 0o120777 << 16
-    with ZipFile(archive, "w") as made:
-        made.writestr("model.json", b"{}")
-        made.writestr(link, b"/etc/passwd")
-    with pytest.raises(ServingError, match=r"weights\.safetensors is no plain file"):
-        import_model(archive, store)
-
-    with ZipFile(archive, "w", ZIP_LZMA) as made:
-        made.writestr("model.json", b"{}")
-        made.writestr("weights.safetensors", b"x")
-    with pytest.raises(ServingError, match="compressed in a way that is not read here"):
-        import_model(archive, store)
-
-    with ZipFile(archive, "w") as made:
-        made.writestr("model.json", b"{}")
-        made.writestr("weights.safetensors", b"x")
-        with pytest.warns(UserWarning, match="Duplicate name"):
-            made.writestr("model.json", b"[]")
-    with pytest.raises(ServingError, match=r"holds more than one model\.json"):
-        import_model(archive, store)
-
-
-def test_files_outside_are_not_written(archive: Path, folder: Path, store: Path) -> None:
-    with ZipFile(archive, "a") as made:
-        made.writestr("../../escaped", b"x")
-        made.writestr("/tmp/retinote-escaped", b"x")
-
-    import_model(archive, store)
-
-    assert not list(store.parent.parent.rglob("*escaped"))
-    assert not Path("/tmp/retinote-escaped").exists()

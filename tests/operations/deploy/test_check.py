@@ -1,47 +1,16 @@
-"""`./retinote deploy init` and `deploy check`, in folders of their own."""
+"""`./retinote deploy check`: what is wrong with an installation is named."""
 
 from __future__ import annotations
 
 import os
-import shutil
 import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 
 from operations.deploy import certificate, settings_file
 from operations.deploy.checks import Finding, findings, published_ports
-
-ROOT = Path(__file__).parents[3]
-HOST = "oct.example.org"
-
-
-def deploy(*arguments: str | Path) -> subprocess.CompletedProcess[str]:
-    """Run it as on a server that has Python and no packages."""
-    return subprocess.run(
-        [sys.executable, "-S", ROOT / "cli.py", "deploy", *arguments],
-        stdin=subprocess.DEVNULL,
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-
-
-@pytest.fixture(scope="module")
-def installed(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """What `init` leaves, beside the compose file of the project."""
-    folder = tmp_path_factory.mktemp("installed")
-    shutil.copy(ROOT / "docker-compose.yml", folder)
-    made = deploy("init", "--host", HOST, "--folder", folder)
-    assert made.returncode == 0, made.stderr
-    return folder
-
-
-@pytest.fixture
-def folder(installed: Path, tmp_path: Path) -> Path:
-    """An installation of each test's own."""
-    return Path(shutil.copytree(installed, tmp_path / "installation"))
+from tests.operations.deploy.conftest import HOST, deploy, issue
 
 
 def change(folder: Path, name: str, value: str | None) -> None:
@@ -49,27 +18,6 @@ def change(folder: Path, name: str, value: str | None) -> None:
     path = folder / settings_file.NAME
     lines = [line for line in path.read_text().splitlines() if not line.startswith(f"{name}=")]
     path.write_text("\n".join(lines + ([f"{name}={value}"] if value is not None else [])) + "\n")
-
-
-def issue(folder: Path, *, host: str = HOST, days: int = 365) -> None:
-    """Put a certificate of a small authority, as one would buy it, in place of the self-signed one."""
-    tls = folder / "deploy" / "tls"
-    tls.mkdir(parents=True, exist_ok=True)
-    authority, key = folder / "ca.pem", folder / "ca.key"
-
-    def openssl(*arguments: str | Path) -> None:
-        subprocess.run(["openssl", *map(str, arguments)], check=True, capture_output=True)
-
-    curve = ("-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-noenc")
-    openssl("req", "-x509", *curve, "-subj", "/CN=Authority", "-keyout", key, "-out", authority)
-    request, names = folder / "request.pem", folder / "names"
-    names.write_text(f"subjectAltName=DNS:{host}")
-    openssl("req", "-new", *curve, "-subj", f"/CN={host}", "-keyout", tls / certificate.KEY, "-out", request)
-    openssl(
-        *("x509", "-req", "-in", request, "-CA", authority, "-CAkey", key, "-days", str(days)),
-        *("-extfile", names, "-out", tls / certificate.CERTIFICATE),
-    )
-    (tls / certificate.KEY).chmod(0o600)
 
 
 def found(folder: Path, what: str) -> list[str]:
@@ -80,65 +28,6 @@ def found(folder: Path, what: str) -> list[str]:
 def apart_from_the_disk(folder: Path) -> list[Finding]:
     """All that the check says, but of the disk of the machine that runs the tests."""
     return [finding for finding in findings(folder) if "GB are free" not in finding.why]
-
-
-def test_init_writes_secrets_that_nobody_else_can_read(folder: Path) -> None:
-    path = folder / ".env"
-    settings = settings_file.read(path)
-
-    assert path.stat().st_mode & 0o777 == 0o600
-    assert settings["RETINOTE_HOST"] == HOST
-    secrets = [settings[name] for name in settings_file.SECRETS]
-    assert len(set(secrets)) == len(secrets)
-    assert min(len(secret) for secret in secrets) >= 48
-
-
-def test_two_installations_have_different_secrets() -> None:
-    one, other = settings_file.new_secrets(), settings_file.new_secrets()
-
-    assert not set(one.values()) & set(other.values())
-
-
-def test_init_overwrites_nothing(folder: Path) -> None:
-    before = (folder / ".env").read_text()
-
-    again = deploy("init", "--host", HOST, "--folder", folder)
-
-    assert again.returncode == 2
-    assert "is there already" in again.stderr
-    assert (folder / ".env").read_text() == before
-
-
-def test_init_says_that_its_certificate_is_for_trying_only(tmp_path: Path) -> None:
-    made = deploy("init", "--host", HOST, "--folder", tmp_path)
-
-    assert "SELF-SIGNED" in made.stdout and "for trying only" in made.stdout
-    assert (tmp_path / "deploy" / "tls" / "key.pem").stat().st_mode & 0o777 == 0o600
-
-
-def test_init_leaves_a_certificate_that_is_there(tmp_path: Path) -> None:
-    issue(tmp_path)
-    path = tmp_path / "deploy" / "tls" / certificate.CERTIFICATE
-    before = path.read_text()
-
-    assert "SELF-SIGNED" not in deploy("init", "--host", HOST, "--folder", tmp_path).stdout
-    assert path.read_text() == before
-
-
-@pytest.mark.parametrize("host", ["https://oct.example.org", "oct.example.org:8443", "a b", "*", "-x"])
-def test_init_takes_a_host_name_and_nothing_around_it(tmp_path: Path, host: str) -> None:
-    made = deploy("init", f"--host={host}", "--folder", tmp_path)
-
-    assert made.returncode == 2
-    assert "--host" in made.stderr
-    assert not (tmp_path / ".env").exists()
-
-
-def test_init_asks_for_the_host_when_nobody_is_there_to_answer(tmp_path: Path) -> None:
-    made = deploy("init", "--folder", tmp_path)
-
-    assert made.returncode == 2
-    assert "--host is missing" in made.stderr
 
 
 def test_a_new_installation_lacks_but_its_certificate(folder: Path) -> None:
