@@ -35,14 +35,8 @@ from webapp.scans.disclosure import disclose, disclose_all_answers, disclose_ans
 from webapp.scans.filters import ScanFilter
 from webapp.scans.models import Scan, ScanQuerySet, Status, reads_blind
 from webapp.scans.pictures import send_overlay, send_picture, send_thumbnail
-from webapp.scans.serializers import (
-    CountSerializer,
-    DetailsSerializer,
-    RepredictSerializer,
-    ScanSerializer,
-    UploadedSerializer,
-    UploadSerializer,
-)
+from webapp.scans.request_serializers import DetailsSerializer, RepredictSerializer, UploadSerializer
+from webapp.scans.serializers import CountSerializer, ScanSerializer, UploadedSerializer
 from webapp.scans.worklist import Ordering, WorklistPages
 
 ID = OpenApiParameter("id", OpenApiTypes.STR, OpenApiParameter.PATH)
