@@ -54,7 +54,7 @@ EXPRESSIONS: dict[str, tuple[Any, str]] = {
     "webapp.metrics.middleware:CONVERTER": (EVERYWHERE, "<a:"),
     "webapp.metrics.middleware:REGULAR": (EVERYWHERE, ""),
     "webapp.reports.fonts:BLANKS": (EVERYWHERE, ""),
-    "webapp.reports.layout:BOLD_TAG": (EVERYWHERE, ""),
+    "webapp.reports.columns:BOLD_TAG": (EVERYWHERE, ""),
     "webapp.scans.request_serializers:^[ -~]+$": (EVERYWHERE, ""),
     "webapp.scans.request_serializers:^[A-Za-z0-9][A-Za-z0-9._-]*$": (EVERYWHERE, ""),
     "webapp.scans.storage:NAME": (WHOLE, ""),

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from reportlab.lib.colors import HexColor, black
+from reportlab.lib.units import mm
 from reportlab.pdfgen.canvas import Canvas
 from reportlab.platypus import Flowable
 
@@ -14,6 +15,8 @@ from webapp.reports.fonts import Face
 from webapp.reports.lines import Line, Run, lines_of, one_line, words_of
 
 REGULAR, BOLD = "regular", "bold"
+MARGIN, GAP = 15 * mm, 6 * mm
+"""Of the page, and between its columns and pictures."""
 LEADING = 1.3
 """Lines' distance, for a size of 1."""
 BAR_COLOUR = HexColor("#0b7a5b")

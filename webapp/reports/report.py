@@ -14,7 +14,7 @@ from webapp.annotations.serializers import shown_label
 from webapp.annotations.shapes import Shape
 from webapp.core import numbers
 from webapp.recommendations.colours import colour_of
-from webapp.reports.layout import Drawn, Final, Finding, Report
+from webapp.reports.content import DrawnShape, MarkedFinding, Report, ReportedReading
 from webapp.reports.lines import apart
 from webapp.reports.outlines import outlines
 from webapp.reviews.models import Adjudication, Review
@@ -68,23 +68,27 @@ def report_of(scan: Scan, user: User) -> Report:
         urgency_colour=colour_of(scan.recommendation or {}, scan.urgency_rank),
         final=_final(scan, final) if final else None,
         readers=_readers(reading, user),
-        shapes=[Drawn(annotation.selector, _of(annotation, scan, user)) for annotation in drawn][:MOST_LINES],
+        shapes=[DrawnShape(annotation.selector, _of(annotation, scan, user)) for annotation in drawn][
+            :MOST_LINES
+        ],
     )
 
 
-def _final(scan: Scan, final: FinalReading) -> Final:
+def _final(scan: Scan, final: FinalReading) -> ReportedReading:
     """What leads, and the next step that follows from it."""
     recommended = final.recommend(scan.model_name, scan.doubts)
     given = recommended.to_dict()
     label = final.label or " or ".join(final.labels)
-    return Final(label, final.source, given, colour_of(given, recommended.rank))
+    return ReportedReading(label, final.source, given, colour_of(given, recommended.rank))
 
 
-def _findings(scan: Scan) -> list[Finding]:
+def _findings(scan: Scan) -> list[MarkedFinding]:
     """What the model thinks it sees, by kind, with its area; each kind has a letter for a mark."""
     outlined = outlines(storage.read(scan.findings_name), kinds(scan.findings), scan.width, scan.height)
     return [
-        Finding(mark, f"{_capitalised(found.name)}: {_area(found, scan)}", found.colour, outlined[found.kind])
+        MarkedFinding(
+            mark, f"{_capitalised(found.name)}: {_area(found, scan)}", found.colour, outlined[found.kind]
+        )
         for mark, found in zip(ascii_uppercase, seen(scan.findings), strict=False)
     ]
 
