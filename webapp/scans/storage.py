@@ -14,6 +14,7 @@ from pathlib import Path
 
 from django.conf import settings
 
+# Earlier versions stored overlays as JPEG.
 NAME = re.compile(r"[0-9a-f]{32}\.(png|jpg)")
 FOLDER = "scans"
 # Threads that wait for the disk; each is made when it is needed.
@@ -44,21 +45,21 @@ def path_of(name: str) -> Path:
     return Path(settings.MEDIA_ROOT) / FOLDER / name[:2] / name
 
 
-def save(content: bytes, suffix: str = "png") -> str:
-    """Store the bytes and return their name. The file is on the disk, whole, before this returns."""
-    name = _new_name(suffix)
+def save(content: bytes) -> str:
+    """Store a PNG and return its name. The file is on the disk, whole, before this returns."""
+    name = _new_name()
     _write(path_of(name), content)
     return name
 
 
-def begin_to_save(content: bytes, suffix: str = "png") -> Writing:
-    """Store the bytes while the caller does something else."""
-    name = _new_name(suffix)
+def begin_to_save(content: bytes) -> Writing:
+    """Store a PNG while the caller does something else."""
+    name = _new_name()
     return Writing(name, _writing.submit(_write, path_of(name), content))
 
 
-def _new_name(suffix: str) -> str:
-    return f"{secrets.token_hex(16)}.{suffix}"
+def _new_name() -> str:
+    return f"{secrets.token_hex(16)}.png"
 
 
 def _write(path: Path, content: bytes) -> None:
