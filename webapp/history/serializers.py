@@ -23,7 +23,7 @@ from webapp.scans.serializers import image_path, overlay_path
 
 
 class HistorySerializer(DeIdentified, AnsweredSerializer):
-    """A line of the history per scan."""
+    """An entry of the history: a scan, the model's answer, and what people drew."""
 
     id = serializers.CharField()
     image_path = serializers.SerializerMethodField()

@@ -18,13 +18,13 @@ from webapp.reports.content import DrawnShape, MarkedFinding, Report, ReportedRe
 from webapp.reports.lines import isolated
 from webapp.reports.outlines import outlines
 from webapp.reviews.models import Adjudication, Review
-from webapp.reviews.reading import how
+from webapp.reviews.reading import independence_of
 from webapp.reviews.summary import summary
 from webapp.scans import storage
 from webapp.scans.details import DETAILS, ENTERED
 from webapp.scans.disclosure import disclose
 from webapp.scans.final import FinalReading, final_reading
-from webapp.scans.findings import Seen, kinds, name_of, seen
+from webapp.scans.findings import FoundKind, kinds, kinds_found, name_of
 from webapp.scans.models import Scan
 from webapp.scans.overlay import overlay
 
@@ -90,7 +90,7 @@ def _findings(scan: Scan) -> list[MarkedFinding]:
         MarkedFinding(
             mark, f"{_capitalised(found.name)}: {_area(found, scan)}", found.colour, outlined[found.kind]
         )
-        for mark, found in zip(ascii_uppercase, seen(scan.findings), strict=False)
+        for mark, found in zip(ascii_uppercase, kinds_found(scan.findings), strict=False)
     ]
 
 
@@ -98,7 +98,7 @@ def _capitalised(name: str) -> str:
     return name[:1].upper() + name[1:]
 
 
-def _area(found: Seen, scan: Scan) -> str:
+def _area(found: FoundKind, scan: Scan) -> str:
     """The share of the picture that it takes, and its area in mm² where the size of a pixel is known."""
     area = found.square_mm(scan.width, scan.height, scan.micrometres_x, scan.micrometres_y)
     measured = "" if area is None else f", {area:.3g} mm²"
@@ -158,7 +158,7 @@ def _reader_lines(reading: dict[str, Any], user: User) -> list[str]:
 
 def _verdict_line(review: Review, user: User) -> str:
     label = f": {review.label}" if review.label else ""
-    known = f", {how(review)}" if how(review) else ""
+    known = f", {independence_of(review)}" if independence_of(review) else ""
     comment = isolated(shown("comment", review.comment, user)[:200])
     created = shown("created", review.created, user)
     said = f"{isolated(shown_name(review.reader, user))} {VERDICT_VERBS[review.verdict]}{label}{known}"

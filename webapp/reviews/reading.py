@@ -18,7 +18,7 @@ from webapp.scans.models import Scan
 
 
 @dataclass(frozen=True)
-class Seen:
+class PredictionSeen:
     """The prediction that a reader sees: what a version of the model calls the scan, and how far it has answered.
 
     One of a version that didn't say how far it goes is an answer.
@@ -40,16 +40,16 @@ class NothingToAgreeWith(Exception):
 class PredictionChanged(Exception):
     """A verdict is on another prediction than the scan's newest."""
 
-    def __init__(self, seen: Seen, newest: Seen) -> None:
+    def __init__(self, seen: PredictionSeen, newest: PredictionSeen) -> None:
         super().__init__(
             f"The model's answer has changed since you saw it: {newest} now, {seen} then. "
             "Look at the scan again and give your verdict on that. Nothing was recorded."
         )
 
 
-def prediction_of(scan: Scan) -> Seen:
+def prediction_of(scan: Scan) -> PredictionSeen:
     """The scan's newest."""
-    return Seen(scan.label, scan.model_version, scan.state or State.ANSWERED.value)
+    return PredictionSeen(scan.label, scan.model_version, scan.state or State.ANSWERED.value)
 
 
 def verdict_of(answer: Answer, verdict: str, label: str) -> str:
@@ -83,7 +83,7 @@ def record(
     verdict: str = "",
     label: str = "",
     comment: str = "",
-    seen: Seen | None = None,
+    seen: PredictionSeen | None = None,
 ) -> Review:
     """Keep a verdict as the reader's current one; earlier ones stay, no longer current.
 
@@ -165,7 +165,7 @@ def settle(scan: Scan, adjudicator: User, label: str, comment: str = "") -> Adju
     return all_or_nothing(write)
 
 
-def how(review: Review) -> str:
+def independence_of(review: Review) -> str:
     """What its reader knew, in words: "blind", "after others" where others' readings had been shown, or ""."""
     if review.blind:
         return "blind" if review.blind_source == Source.SERVER else "blind by the browser's word"

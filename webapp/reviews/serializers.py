@@ -13,7 +13,13 @@ from webapp.accounts.pseudonyms import shown_name
 from webapp.api.fields import TextField, TrueFalseField
 from webapp.recommendations.answers import Answer, State
 from webapp.reviews.models import Adjudication, Review, Source, Verdict
-from webapp.reviews.reading import NothingToAgreeWith, PredictionChanged, Seen, prediction_of, verdict_of
+from webapp.reviews.reading import (
+    NothingToAgreeWith,
+    PredictionChanged,
+    PredictionSeen,
+    prediction_of,
+    verdict_of,
+)
 from webapp.scans.disclosure import disclosed_to
 from webapp.scans.models import Scan
 
@@ -124,7 +130,7 @@ class ReviewSerializer(DeIdentified, serializers.Serializer[Any]):
             raise serializers.ValidationError({"label": [f"Which label is right? The model knows {known}."]})
         return attrs
 
-    def _seen(self, scan: Scan, verdict: str, given: dict[str, str] | None) -> Seen | None:
+    def _seen(self, scan: Scan, verdict: str, given: dict[str, str] | None) -> PredictionSeen | None:
         """The prediction that the verdict is on: the one that is given, or else, to agree or not, was shown last."""
         reader: User = self.context["request"].user
         shown = disclosed_to(reader, scan)
@@ -143,7 +149,7 @@ class ReviewSerializer(DeIdentified, serializers.Serializer[Any]):
             return None
         if given:
             # Who doesn't say how far it went has seen the newest, if label and version are its.
-            return Seen(
+            return PredictionSeen(
                 given["label"], given["model_version"], given.get("state") or prediction_of(scan).state
             )
         if judges and not shown.label:
@@ -154,7 +160,11 @@ class ReviewSerializer(DeIdentified, serializers.Serializer[Any]):
                     ]
                 }
             )
-        return Seen(shown.label, shown.model_version, shown.state or State.ANSWERED) if judges else None
+        return (
+            PredictionSeen(shown.label, shown.model_version, shown.state or State.ANSWERED)
+            if judges
+            else None
+        )
 
 
 def _check(answer: Answer, verdict: str, label: str) -> None:

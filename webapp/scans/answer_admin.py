@@ -13,7 +13,7 @@ from django.utils.safestring import SafeString
 from webapp.core import numbers
 from webapp.recommendations.doubt import with_doubts
 from webapp.scans.final import FinalReading
-from webapp.scans.findings import kinds, name_of, seen
+from webapp.scans.findings import kinds, kinds_found, name_of
 from webapp.scans.models import Prediction, Scan
 
 NOTHING = "–"
@@ -128,7 +128,7 @@ class ReadingsAndAnswer:
         """What the model thinks it sees, and how much of the picture that takes."""
         if scan.findings is None:
             return NOTHING
-        found = [f"{one.name} ({numbers.percent(one.share, 1)})" for one in seen(scan.findings)]
+        found = [f"{one.name} ({numbers.percent(one.share, 1)})" for one in kinds_found(scan.findings)]
         return "; ".join(found) or f"none of: {', '.join(map(name_of, kinds(scan.findings)))}"
 
     @admin.display(description="Caveats")
