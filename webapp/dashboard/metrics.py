@@ -185,7 +185,7 @@ def _verdicts(readings: Iterable[Reading]) -> list[dict[str, Any]]:
 
 
 def _share(part: int, all: int, scans: int) -> dict[str, float] | None:
-    """A share with its interval; None for fewer than LEAST_SCANS scans, as several readings of one scan are one case."""
+    """A share with its interval; None for fewer than LEAST_SCANS scans: several readings of one scan are one case."""
     if scans < LEAST_SCANS:
         return None
     low, high = wilson(part / all, scans)

@@ -137,7 +137,7 @@ def folder_path(record: Record) -> str:
 
 
 def manifest(records: Sequence[Record]) -> str:
-    """The verified scans as a manifest that `./retinote data` reads (docs/data.md), with patients, which folders lack."""
+    """The verified scans as a manifest for `./retinote data` (docs/data.md), with patients, which folders lack."""
     text = io.StringIO()
     writer = TableWriter(text)
     writer.write_row(("file", "source", "label", "patient_id", "eye"))

@@ -25,7 +25,7 @@ from webapp.scans.models import Scan
 
 
 class PredictionSeenSerializer(serializers.Serializer[Any]):
-    """A prediction by what it says."""
+    """The prediction that a verdict is on, by its label, version and state."""
 
     label = TextField(max_length=80, help_text="The scan's `prediction`.")  # type: ignore[assignment]
     model_version = TextField(max_length=80, allow_blank=True, help_text="The version of the scan's `model`.")
@@ -106,7 +106,7 @@ class ReviewSerializer(DeIdentified, serializers.Serializer[Any]):
         return bool(review.reader_id == self.context["request"].user.pk)
 
     def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
-        """Disagreeing takes the right label, one that the model knows and has not said itself."""
+        """Check the verdict against the scan's answer: to disagree takes another label, one that the model knows."""
         scan: Scan = self.context["scan"]
         if not scan.label:
             raise serializers.ValidationError("The scan has no prediction yet; there is nothing to review.")

@@ -1,4 +1,4 @@
-"""The findings of the model on a scan: their kinds, as people name them, and the share of the picture that they take."""
+"""The findings of the model on a scan: their kinds, with names for people, and the share of the picture they take."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ SQUARE_MICROMETRES = 1e6
 
 @dataclass(frozen=True)
 class FoundKind:
-    """A kind of finding on a scan: its code, the share of the picture (0 to 1) that its regions take, and their count."""
+    """A kind of finding on a scan: its code, the share of the picture (0 to 1) that it takes, in how many regions."""
 
     kind: str
     share: float
