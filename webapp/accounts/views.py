@@ -89,10 +89,10 @@ class TokenView(PublicView):
         if not isinstance(user, User):
             raise SignInRefused
         if by_cookie:
-            _leave(request, user)
+            _end_previous_sign_in(request, user)
         # As Django's own sign-in does: it notes the time, and the count of failures begins anew.
         user_logged_in.send(sender=User, request=request._request, user=user)
-        return _pair(tokens.issue(user), by_cookie)
+        return _pair_response(tokens.issue(user), by_cookie)
 
 
 class RefreshView(PublicView):
@@ -103,7 +103,9 @@ class RefreshView(PublicView):
         """Give the next pair for a refresh token, which is used up by this."""
         token, by_cookie = _given_token(request)
         try:
-            return _pair(tokens.rotate(token, COOKIE_GRACE if by_cookie else timedelta(0)), by_cookie)
+            return _pair_response(
+                tokens.rotate(token, COOKIE_GRACE if by_cookie else timedelta(0)), by_cookie
+            )
         except tokens.TokenRefused as error:
             raise RefreshRefused(str(error)) from error
 
@@ -182,7 +184,7 @@ def _given_token(request: Request) -> tuple[str, bool]:
     return request.COOKIES.get(_cookie_name(), ""), True
 
 
-def _leave(request: Request, user: User) -> None:
+def _end_previous_sign_in(request: Request, user: User) -> None:
     """End what the user who signs in would take over in this browser: its cookies may be somebody else's."""
     before = tokens.revoke(request.COOKIES.get(_cookie_name(), ""))
     if before:
@@ -209,7 +211,7 @@ def _refuse_other_origins(request: Request) -> None:
         raise OtherOrigin
 
 
-def _pair(pair: tokens.TokenPair, by_cookie: bool) -> Response:
+def _pair_response(pair: tokens.TokenPair, by_cookie: bool) -> Response:
     data: dict[str, Any] = {"access": pair.access}
     response = Response(data, headers={"Cache-Control": "no-store"})
     if by_cookie:
