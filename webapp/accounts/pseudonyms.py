@@ -11,7 +11,7 @@ from webapp.core.normal_form import normal
 
 
 def pseudonym(kind: str, value: object) -> str:
-    """The pseudonym of a value, such as `reader-1a2b3c4d5e6f`: the same everywhere; it can't be reversed without the key."""
+    """The pseudonym of a value, such as `reader-1a2b3c4d5e6f`: the same everywhere; only the key can lead it back."""
     digest = hmac.new(settings.SECRET_KEY.encode(), normal(f"{kind} {value}").encode(), hashlib.sha256)
     return f"{kind}-{digest.hexdigest()[:12]}"
 

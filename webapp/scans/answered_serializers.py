@@ -16,8 +16,8 @@ CONFIDENCE_HELP = "Probability of that label. Where `state` is `not_answered` it
 
 
 class AnsweredSerializer(serializers.Serializer[Any]):
-    """How far the model has answered. All null or empty without a prediction, in those of versions that didn't say, and
-    while the answer is hidden."""
+    """How far the model has answered. All is null or empty without a prediction, in predictions of versions that gave no
+    state, and while the answer is hidden."""
 
     state = serializers.ChoiceField(
         choices=State.choices,
@@ -57,11 +57,11 @@ class AnsweredSerializer(serializers.Serializer[Any]):
 
 
 OR_NULL = ("prediction", "state", "because", "group", "calibration")
-"""Fields of an answer that are null where nothing is stored."""
+"""Fields that are null in the API where the stored text is empty."""
 
 
 class RegionSerializer(serializers.Serializer[Any]):
-    """A region that spoke for the label, in pixels of the image; strongest first."""
+    """A region of the heat map, in pixels of the image; strongest first."""
 
     box = serializers.ListField(child=serializers.IntegerField(), help_text="[x, y, width, height]")
     polygon = serializers.ListField(child=serializers.ListField(child=serializers.FloatField()))
@@ -69,7 +69,7 @@ class RegionSerializer(serializers.Serializer[Any]):
 
 
 class FindingSerializer(serializers.Serializer[Any]):
-    """A place where the model thinks it sees something, in pixels of the image; largest first."""
+    """A region of a finding, in pixels of the image; largest first."""
 
     finding = serializers.CharField(help_text="One of `kinds`.")
     box = serializers.ListField(child=serializers.IntegerField(), help_text="[x, y, width, height]")
@@ -78,7 +78,7 @@ class FindingSerializer(serializers.Serializer[Any]):
 
 
 class FindingsSerializer(serializers.Serializer[Any]):
-    """What the model thinks it sees where, beside what spoke for its label."""
+    """What the model thinks it sees, and where."""
 
     kinds = serializers.ListField(
         child=serializers.CharField(), help_text="What it looks for, in the order of the map's values."
@@ -87,7 +87,7 @@ class FindingsSerializer(serializers.Serializer[Any]):
 
 
 class ModelSerializer(serializers.Serializer[Any]):
-    """Which model said so."""
+    """The model that made the prediction."""
 
     name = serializers.CharField(source="model_name")
     version = serializers.CharField(source="model_version")
@@ -108,7 +108,7 @@ class QualitySerializer(serializers.Serializer[Any]):
 
 
 class DoubtsField(serializers.ListField):
-    """Why the picture is doubtful; whoever shows its prediction shows this beside it."""
+    """Why the picture is doubtful, to be shown wherever its prediction is."""
 
     def __init__(self) -> None:
         super().__init__(
@@ -120,5 +120,5 @@ class DoubtsField(serializers.ListField):
 
 
 def caveats(scan: Scan) -> list[str]:
-    """What the model's card says of the predicted labels; documents of older predictions hold none."""
+    """What the model's card says about the predicted labels; none in documents of earlier versions."""
     return list(scan.caveats or [])
