@@ -9,7 +9,7 @@ FORM_BYTES = 2**20
 
 
 def limit_of(media_type: str) -> int:
-    """The most bytes that a body of that media type may have."""
+    """How many bytes a body of that type may have."""
     if media_type == "multipart/form-data":
         return int(settings.MAX_UPLOAD_BYTES) + FORM_BYTES
     return int(settings.DATA_UPLOAD_MAX_MEMORY_SIZE)

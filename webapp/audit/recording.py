@@ -27,7 +27,7 @@ Document = models.Model | str | None
 MOST_SCANS = 1000
 """Scans in one record. What is about more, such as an export, has several records."""
 
-_recorded: ContextVar[set[str] | None] = ContextVar("told", default=None)
+_told: ContextVar[set[str] | None] = ContextVar("told", default=None)
 _at_the_command_line: ContextVar[str] = ContextVar("at_the_command_line", default="")
 
 
@@ -52,7 +52,7 @@ def record(
     was narrowed.
     """
     scans = [str(scan) for scan in scan_ids]
-    told = _recorded.get()
+    told = _told.get()
     if told is not None:
         told.update(scans, [str(scan_id)])
     if not object_id:
@@ -105,11 +105,11 @@ def by_operator() -> Iterator[None]:
 def scans_recorded() -> Iterator[set[str]]:
     """The keys of the scans that records are written about inside, in this thread."""
     told: set[str] = set()
-    token = _recorded.set(told)
+    token = _told.set(told)
     try:
         yield told
     finally:
-        _recorded.reset(token)
+        _told.reset(token)
 
 
 def _sha256(document: Document) -> str:

@@ -19,8 +19,8 @@ IN_FILES = ("SECRET_KEY", "MONGODB_URI", "BROKER_URL", "CACHE_URL")
 MAY_BE_EMPTY = "RETINOTE_MODEL_MANAGEMENT_URL"
 """The one variable that may be empty: the management then can't be reached. Any other empty one counts as not set."""
 DAY_HOURS, DAY_MINUTES = 24, 24 * 60
-"""The longest that a sign-in may last, so that a browser that is left open lets nobody in the day after."""
-MOST_PER_MINUTE, MOST_PORT = 10**9, 65_535
+"""The most that a sign-in lasts: whoever finds a browser open the day after is not let in."""
+MOST_A_MINUTE, MOST_PORT = 10**9, 65_535
 
 
 def _whole(least: int, most: int) -> BeforeValidator:
@@ -47,7 +47,7 @@ def _words(text: str) -> list[str]:
 
 Flag = Annotated[bool, BeforeValidator(_on_or_off)]
 Words = Annotated[list[str], BeforeValidator(_words)]
-Rate = Annotated[int, _whole(0, MOST_PER_MINUTE)]
+Rate = Annotated[int, _whole(0, MOST_A_MINUTE)]
 """Requests a minute, 0 for no limit."""
 Hours = Annotated[int, _whole(1, DAY_HOURS)]
 Minutes = Annotated[int, _whole(1, DAY_MINUTES)]

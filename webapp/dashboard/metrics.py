@@ -144,7 +144,7 @@ def _latency(scans: ScanQuerySet) -> dict[str, Any] | None:
 
 
 def _readings(user: User, since: datetime) -> list[Reading]:
-    """The independent readings since `since`, of scans whose readings the user may know."""
+    """Independent readings since then of scans whose readings the user may know."""
     known = Scan.objects.visible_to(user).open_to(user).filter(reviewed=True)
     ids = set(known.order_by().values_list("pk", flat=True))
     found = Review.objects.filter(created__gte=since).exclude(after_others=True).order_by("created")

@@ -1,4 +1,4 @@
-"""Changes the details of a scan that people entered."""
+"""Changing what people said of a scan."""
 
 from __future__ import annotations
 
@@ -13,10 +13,7 @@ from webapp.scans.models import Scan
 
 
 def correct(scan: Scan, user: User, values: Mapping[str, Any]) -> Scan:
-    """Change fields of the scan for the user, with an audit record; returns the changed scan.
-
-    Raises Scan.DoesNotExist if it was deleted.
-    """
+    """Change fields of the scan for the user; the scan as it is then. Raises Scan.DoesNotExist if it was deleted."""
 
     def write() -> Scan:
         before = Scan.objects.get(pk=scan.pk)

@@ -1,4 +1,4 @@
-"""Deletes a scan with everything that belongs to it."""
+"""Removing a scan with everything that belongs to it."""
 
 from __future__ import annotations
 
@@ -12,10 +12,7 @@ from webapp.scans.models import Scan
 
 
 def delete_scan(scan: Scan, user: User) -> None:
-    """Delete the scan's documents for the user, with an audit record, then its files.
-
-    A crash between the two leaves files, which the sweep removes.
-    """
+    """Delete the scan's documents for the user, then its files: a crash between the two leaves files, which the sweep removes."""
     names = {scan.image_name}
     for named in scan.predictions.values_list("overlay_name", *ADDED_PICTURES):
         names.update(named)
@@ -23,7 +20,7 @@ def delete_scan(scan: Scan, user: User) -> None:
     def write() -> None:
         before = Scan.objects.filter(pk=scan.pk).first()
         if before:
-            # By a query: an instance would lose its key in an attempt that is then repeated.
+            # By a query: an instance would forget its key in a try that then starts anew.
             Scan.objects.filter(pk=scan.pk).delete()
             record(Action.SCAN_DELETE, user, "scan", scan_id=scan.pk, before=before)
 

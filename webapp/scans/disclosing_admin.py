@@ -15,7 +15,7 @@ Document = TypeVar("Document", bound=Model)
 
 
 class DisclosingAdmin(admin.ModelAdmin[Document]):
-    """Lists, filters and pages that show answers and verdicts: a user who opens them reads today's scans blind no more."""
+    """Pages that show answers and verdicts: after opening one, a user no longer reads the scans of until then blind."""
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Document]:
         """The documents with which all pages begin; notes everything as shown to the user."""

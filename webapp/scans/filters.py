@@ -113,7 +113,7 @@ class ScanFilter(django_filters.FilterSet):  # type: ignore[misc]
         return queryset.filter(beyond[name]) if self._knows_patients else queryset.none()
 
     def filter_unread(self, queryset: QuerySet[Scan], name: str, value: bool) -> QuerySet[Scan]:
-        """Filter scans with, or without, a verdict of the user."""
+        """Scans that the user has, or has not, given a verdict on."""
         mine = Q(readers__contains=[str(getattr(self.request.user, "pk", ""))])
         return queryset.exclude(mine) if value else queryset.filter(mine)
 

@@ -46,12 +46,12 @@ def sees_all_readings(user: User) -> bool:
 
 
 def known_answers(user: User) -> Q:
-    """The condition for scans whose answers are not hidden from the user; the rule of `Scan.hides_answer_from`."""
+    """Which scans' answers are not hidden from the user; the rule of `Scan.hides_answer_from`, for queries."""
     return Q(readers__contains=[str(user.pk)]) if reads_blind(user) else Q()
 
 
 def open_readings(user: User) -> Q:
-    """The condition for scans whose readings the user may know; the rule of `Scan.is_open_to`."""
+    """Which scans' readings the user may know; the rule of `Scan.is_open_to`, for queries."""
     return Q() if sees_all_readings(user) else Q(readers__contains=[str(user.pk)])
 
 
@@ -193,7 +193,7 @@ class Scan(Answered, OfScan):
         return user.may(Ability.MANAGE) or (user.may(Ability.UPLOAD) and is_own)
 
     def is_open_to(self, user: User) -> bool:
-        """Whether the user may know what others drew and said: by the ability, or after giving a verdict."""
+        """Whether the user may know what other readers drew and said: without that ability not before the own verdict."""
         return sees_all_readings(user) or str(user.pk) in self.readers
 
     def hides_answer_from(self, user: User) -> bool:

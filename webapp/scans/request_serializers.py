@@ -1,4 +1,4 @@
-"""What a request may say of a scan: its details, an upload, a new prediction."""
+"""Serializers of requests about scans: details, an upload, a new prediction."""
 
 from __future__ import annotations
 
@@ -20,14 +20,14 @@ class FileTooLarge(exceptions.APIException):
 
 
 class DetailsSerializer(serializers.Serializer[Any]):
-    """What people say of a scan."""
+    """The details of a scan that people enter."""
 
     def get_fields(self) -> dict[str, Any]:
-        """A field for each."""
+        """A field for each detail."""
         return {detail.name: detail.given() for detail in DETAILS} | super().get_fields()
 
     def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
-        """A pixel has a width and a height, or neither."""
+        """Check that a pixel has both a width and a height, or neither."""
         sizes = {name: attrs.get(name) for name in ("micrometres_x", "micrometres_y") if name in attrs}
         if sizes and (len(sizes) < 2 or len([size for size in sizes.values() if size is None]) == 1):
             missing = next(name for name in ("micrometres_x", "micrometres_y") if sizes.get(name) is None)
@@ -47,7 +47,7 @@ class UploadSerializer(DetailsSerializer):
     )
 
     def get_fields(self) -> dict[str, Any]:
-        """Those of the details as a form writes them, and the file."""
+        """The file, and the details as a form writes them."""
         written = {detail.name: detail.written() for detail in DETAILS if detail.written}
         return super().get_fields() | written
 

@@ -96,14 +96,14 @@ class ScanSerializer(DeIdentified, AnsweredSerializer):
     may_change = serializers.SerializerMethodField(help_text="Whether you may change or delete it.")
 
     def get_fields(self) -> dict[str, Any]:
-        """With what people have entered, behind the picture's size."""
+        """The fields, with those that people enter after the picture's size."""
         fields = super().get_fields()
         names = list(fields)
         first = {name: fields[name] for name in names[: names.index("height") + 1]}
         return first | {detail.name: detail.told() for detail in DETAILS} | fields
 
     def to_representation(self, instance: Scan) -> dict[str, Any]:
-        """Empty strings of what isn't known yet, or is hidden, become null."""
+        """The scan as the reader may know it; texts that are empty or hidden become null."""
         data = super().to_representation(instance.as_shown_to(self._reader))
         if not instance.is_open_to(self._reader):
             data |= {"dispute": 0.0, "settled_label": None}
@@ -163,7 +163,7 @@ class ScanSerializer(DeIdentified, AnsweredSerializer):
 
 
 class DifferenceSerializer(serializers.Serializer[Any]):
-    """A field that was entered and that has another value, or none, elsewhere; values as a form writes them."""
+    """An entered field that has another value, or none, elsewhere; values are texts of a form."""
 
     field = serializers.ChoiceField(choices=ENTERED)
     entered = serializers.CharField()
@@ -187,16 +187,16 @@ class UploadedSerializer(ScanSerializer):
 
 
 class CountSerializer(serializers.Serializer[Any]):
-    """How many there are."""
+    """A number of scans."""
 
     count = serializers.IntegerField()
 
 
 def image_path(scan: Scan) -> str:
-    """Address of the image, for who may see the scan."""
+    """The address of the image."""
     return reverse("scan-image", args=[scan.pk])
 
 
 def overlay_path(scan: Scan) -> str | None:
-    """Address of the image with its heat map, or None while there is none."""
+    """The address of the overlay, None while there is none."""
     return reverse("scan-overlay", args=[scan.pk]) if scan.heatmap_name or scan.stored_overlay else None
