@@ -18,7 +18,7 @@ from webapp.reviews.views import AdjudicationView, ReadingView, ReviewsView, Rev
 from webapp.scans.options import OptionsView
 from webapp.scans.views import ScanViewSet
 
-# Where the page is; it finds out for itself what to show.
+# The addresses of the page, which decides itself what to show.
 PAGE_ROUTES = ("", "sign-in", "scans/<str:scan>", "compare", "dashboard")
 
 router = DefaultRouter()

@@ -20,7 +20,7 @@ from webapp.inference.model_server import (
     ModelUnavailable,
     ServedVersion,
     UnknownVersion,
-    maker,
+    client_factory,
 )
 
 VERSION = "7.0.0"
@@ -118,4 +118,4 @@ def test_a_name_of_nothing_is_refused_with_the_setting(settings: Any, name: str)
     settings.MODEL_SERVER = name
 
     with pytest.raises(ImproperlyConfigured, match=f"RETINOTE_MODEL_SERVER is '{name}'"):
-        maker()
+        client_factory()

@@ -133,7 +133,8 @@ django.setup()
 from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime, timezone
 from PIL import Image
-from webapp.reports.layout import Report, pdf
+from webapp.reports.content import Report
+from webapp.reports.layout import pdf
 
 sys.setswitchinterval(1e-6)
 image = io.BytesIO()

@@ -247,5 +247,5 @@ def test_the_page_and_the_model_server_call_them_the_same() -> None:
 
 def test_a_kind_that_a_later_model_brings_is_named_by_its_code() -> None:
     later = {"kinds": ["epiretinal_membrane"], "regions": [REGIONS[0] | {"finding": "epiretinal_membrane"}]}
-    (found,) = findings.seen(later)
+    (found,) = findings.kinds_found(later)
     assert (found.name, found.colour) == ("epiretinal membrane", findings.UNKNOWN_COLOUR)

@@ -1,6 +1,6 @@
-"""What a scan shows of its readings, which follows from verdicts and adjudications.
+"""Checks for `audit verify --objects`: do a scan's readings follow from its verdicts and adjudications?
 
-`audit verify --objects` holds scans to that: these fields change with no record of the scan's own.
+These fields change without a record of the scan's own.
 """
 
 from __future__ import annotations
@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
 
-from webapp.audit.objects import follows
+from webapp.audit.objects import check_of
 from webapp.reviews.models import Adjudication, Review
 from webapp.reviews.outcome import final_of
 from webapp.scans.models import Scan
@@ -16,9 +16,9 @@ from webapp.scans.models import Scan
 CHUNK = 500
 
 
-@follows("scan")
+@check_of("scan")
 def readings(scans: Sequence[Scan]) -> Iterator[tuple[Scan, str]]:
-    """Scans whose readers, or what settles them or leads, are not those of the verdicts and adjudications."""
+    """Scans whose readers, settled label or final reading don't follow from their verdicts and adjudications."""
     keys = [scan.pk for scan in scans]
     reviews: dict[object, list[Review]] = defaultdict(list)
     for review in Review.objects.filter(scan__in=keys).order_by("pk").iterator(chunk_size=CHUNK):
@@ -40,9 +40,9 @@ def readings(scans: Sequence[Scan]) -> Iterator[tuple[Scan, str]]:
             yield scan, "its final reading is not what its verdicts and adjudications come to"
 
 
-@follows("review")
+@check_of("review")
 def currents(reviews: Sequence[Review]) -> Iterator[tuple[Review, str]]:
-    """Verdicts that count as their reader's last, or don't, and shouldn't."""
+    """Verdicts whose `current` is wrong: it is true for their reader's last one alone."""
     scans = {review.scan_id for review in reviews}
     newest: dict[tuple[object, object], object] = {}
     said = Review.objects.filter(scan__in=list(scans)).order_by("created", "current", "pk")

@@ -1,6 +1,6 @@
-"""What a scan shows of the model's answer, which follows from one of its predictions.
+"""Checks for `audit verify --objects`: is the answer that a scan shows one of its predictions?
 
-`audit verify --objects` holds scans to that: these fields change with no record of the scan's own.
+These fields change without a record of the scan's own.
 """
 
 from __future__ import annotations
@@ -8,14 +8,14 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import Any
 
-from webapp.audit.objects import follows
+from webapp.audit.objects import check_of
 from webapp.scans.answered import PREDICTION_FIELDS
 from webapp.scans.models import Prediction, Scan
 
 CHUNK = 500
 
 
-@follows("scan")
+@check_of("scan")
 def answers(scans: Sequence[Scan]) -> Iterator[tuple[Scan, str]]:
     """Scans that show an answer which none of their predictions gave."""
     answered = {scan.pk: scan for scan in scans if scan.label}
@@ -29,6 +29,6 @@ def answers(scans: Sequence[Scan]) -> Iterator[tuple[Scan, str]]:
 
 
 def _said(document: Scan | Prediction, name: str) -> Any:
-    """A field's value; None where it says nothing: an earlier version, which runs on for a while, doesn't write all."""
+    """A field's value; None where it is empty, as an earlier version that still runs does not write all fields."""
     value = getattr(document, name)
     return None if value in ("", [], {}) else value

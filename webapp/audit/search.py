@@ -1,4 +1,4 @@
-"""Finding records by who, what and when, and telling who that was by name."""
+"""Searches the audit's records by who, what and when, and names the accounts in them."""
 
 from __future__ import annotations
 
@@ -14,21 +14,23 @@ from webapp.audit.models import Record
 
 
 def ids_of_name(name: str) -> list[str]:
-    """The ids of the accounts (one, or none) that people sign in to by this name."""
-    known: Any = get_user_model()
-    # Which model accounts are is for a higher layer to know.
+    """The ids of the accounts (one, or none) with this name for signing in."""
+    known: Any = get_user_model()  # a higher layer decides which model accounts are
     found = known._default_manager.filter(**{known.USERNAME_FIELD: name}).values_list("pk", flat=True)
     return [str(pk) for pk in found]
 
 
 def by_actor(text: str) -> Q:
-    """Of an account by its name, then or today, or its id; or of an operating system's user by name."""
+    """Records by an account, given its name (then or today) or id, or by an operating system's user, given the name."""
     accounts = ids_of_name(text)
     return Q(actor_name=text) | Q(actor__in=[text, f"operator:{text}", *accounts])
 
 
 def about(text: str) -> Q:
-    """About an object, or a scan and all that belongs to it and all lists that it was in, by id; or an account by name."""
+    """Records about an object, or a scan with all that belongs to it and all lists that it was in, given its id.
+
+    Or about an account, given its name.
+    """
     accounts = ids_of_name(text)
     return Q(object_id__in=[text, *accounts]) | Q(scan_id=text) | Q(scan_ids__overlap=[text])
 
@@ -41,7 +43,7 @@ def records(
     since: datetime | None = None,
     until: datetime | None = None,
 ) -> QuerySet[Record]:
-    """The sealed records that all of these find, newest first; from `since` on and before `until`."""
+    """The sealed records that match all of these, newest first; from `since` on and before `until`."""
     found = Record.objects.order_by("-number")
     if actor:
         found = found.filter(by_actor(actor))
@@ -67,7 +69,7 @@ def accounts_of(found: Iterable[Record]) -> dict[str, str]:
 
 
 def actor_of(record: Record, accounts: dict[str, str]) -> str:
-    """Who did it: the account's name then, and what has become of it; else what the record has in place of one."""
+    """Who did it: the account's name then, and what has become of it; else the record's actor."""
     today = accounts.get(record.actor, "")
     then = record.actor_name or ""
     if not then:  # an older record, or nobody with an account
