@@ -10,7 +10,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 
-from imaging.apart import OWN_BYTES
+from imaging.isolated import OWN_BYTES
 from imaging.decoding import Examined
 
 LARGE_BYTES = 16 * 10**6
@@ -21,7 +21,7 @@ SHARE = 0.04
 
 def is_large(examined: Examined) -> bool:
     """Whether decoding the file takes so long that neighbours would notice."""
-    own = OWN_BYTES if examined.is_apart else 0
+    own = OWN_BYTES if examined.is_isolated else 0
     return examined.memory_bytes - own > LARGE_BYTES
 
 
