@@ -123,12 +123,12 @@ def test_the_pooled_features_are_the_mean_of_the_networks_last_ones(
     predictor: Predictor, folder: Path
 ) -> None:
     card, network = load_network(folder)
-    squares = torch.stack(
+    pixels = torch.stack(
         [to_square(grey_to_rgb(bscan(500, 300, seed)), card.input.size) for seed in range(3)]
     )
     with torch.inference_mode():
-        expected = network.forward_features(normalise(squares, card.input)).mean((2, 3))  # type: ignore[operator]
-    found = predictor.engine(squares).pooled
+        expected = network.forward_features(normalise(pixels, card.input)).mean((2, 3))  # type: ignore[operator]
+    found = predictor.engine(pixels).pooled
     assert found is not None and found.shape == (3, 320)
     assert float((found - expected).abs().max()) <= 0.02 * float(expected.abs().max())
 
@@ -198,9 +198,9 @@ def test_a_batch_takes_one_forward(folder: Path) -> None:
     class Counted:
         description = "counted"
 
-        def __call__(self, squares: torch.Tensor) -> Forward:
-            seen.append(tuple(squares.shape))
-            return loaded.engine(squares)
+        def __call__(self, pixels: torch.Tensor) -> Forward:
+            seen.append(tuple(pixels.shape))
+            return loaded.engine(pixels)
 
     network = load_network(folder)[1]
     counting = Predictor(loaded.card, Counted(), HeadGradCam(network.get_submodule("head")))
@@ -229,8 +229,8 @@ def test_an_answer_without_finite_probabilities_is_an_error_of_its_own(folder: P
     class Broken:
         description = "broken"
 
-        def __call__(self, squares: torch.Tensor) -> Forward:
-            forward = loaded.engine(squares)
+        def __call__(self, pixels: torch.Tensor) -> Forward:
+            forward = loaded.engine(pixels)
             logits = forward.logits.clone()
             logits[1] = torch.nan
             return Forward(logits, forward.features)

@@ -1,7 +1,7 @@
-"""Decodes a file in a process of its own, with an end to its time and memory.
+"""Decodes a file in a process of its own, with limits on its time and memory.
 
-For decoders whose work can't be told from a file's header: JPEG 2000 and run lengths in DICOM, WebP. It costs the
-start of a Python process, some tenths of a second. A decoder that crashes takes nothing else along.
+It is for decoders whose work a file's header does not tell: JPEG 2000 and run lengths in DICOM, WebP. Starting a
+Python process costs some tenths of a second. A decoder that crashes ends nothing but its own process.
 """
 
 from __future__ import annotations
@@ -23,29 +23,32 @@ from imaging.errors import Busy, ImageError, ImageTooComplex
 from imaging.pixels import Rgb, grey_of, grey_to_rgb
 
 PROCESSOR_S = 2
-"""Processor time of one file; forty megapixels of JPEG 2000 take more, which no B-scan has."""
+"""Processor time of one file. Forty megapixels of JPEG 2000 take more, but no B-scan has so many."""
 DEADLINE_S = 15.0
-"""For a process that waits instead of working, and for a machine so busy that two seconds of work take this long."""
+"""Wall-clock time of one file, for a process that waits, or a machine that is so busy that two seconds take as long."""
 OWN_BYTES = 64 * 2**20
-"""What such a process takes beside the picture: Python, and libraries that are loaded when a format needs them."""
-PROGRAM = "import sys; sys.path.insert(0, sys.argv[1]); from imaging import apart; apart.main(int(sys.argv[2]), sys.argv[3])"
+"""Memory of such a process beside the picture: Python, and the libraries that a format loads."""
+PROGRAM = (
+    "import sys; sys.path.insert(0, sys.argv[1]); "
+    "from imaging import isolated; isolated.main(int(sys.argv[2]), sys.argv[3])"
+)
 FOLDER = Path(__file__).resolve().parents[1]
 ONE_THREAD = {"OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1", "MKL_NUM_THREADS": "1"}
 KEPT_VARIABLES = ("PATH", "LD_LIBRARY_PATH", "TMPDIR", "PYTHONPYCACHEPREFIX", "PYTHONDONTWRITEBYTECODE")
-"""Nothing else, such as a secret, is handed to what opens a stranger's file."""
+"""Environment variables that the process inherits. As it opens a stranger's file, it gets no others, such as secrets."""
 
 
-def decode_apart(content: bytes, declared_type: str | None, memory_bytes: int) -> Rgb:
-    """What `decoding.decode` makes of a file, uint8 RGB (height, width, 3), with so much memory, `OWN_BYTES` included.
+def decode_isolated(content: bytes, declared_type: str | None, memory_bytes: int) -> Rgb:
+    """Decode a file as `decoding.decode` does, to uint8 RGB (height, width, 3), in at most `memory_bytes` of memory.
 
-    Raises ImageError as there, ImageTooComplex when it takes too much time or memory, Busy when the machine is so
-    busy that it was not done in time.
+    `memory_bytes` includes `OWN_BYTES`. Raises ImageError as `decode` does, ImageTooComplex when decoding takes too
+    much time or memory, and Busy when a busy machine does not finish in time.
     """
     with tempfile.TemporaryFile() as given, tempfile.TemporaryFile() as made:
         given.write(content)
         given.seek(0)
         try:
-            # The program is our own, and the file is given as its input.
+            # The program is a constant; the file reaches it only on its standard input.
             ran = subprocess.run(
                 [sys.executable, "-P", "-c", PROGRAM, str(FOLDER), str(memory_bytes), declared_type or ""],
                 stdin=given,
@@ -75,11 +78,11 @@ def _pixels(made: IO[bytes], shape: list[int], is_grey: bool) -> Rgb:
 
 
 def main(memory_bytes: int, declared_type: str) -> None:
-    """Decode the file on standard input within limits; write what it is, or the error, and its pixels to the output."""
+    """Decode the file on standard input within limits. Write its shape and pixels, or the error, to standard output."""
     from imaging.decoding import examine
 
     content = sys.stdin.buffer.read()
-    # Python and the decoders have taken some time already, on a busy machine more than a second.
+    # Starting Python and loading the decoders has taken processor time already, sometimes more than a second.
     _limit(resource.RLIMIT_CPU, ceil(process_time()) + PROCESSOR_S)
     _limit(resource.RLIMIT_AS, _address_space() + memory_bytes)
     try:
