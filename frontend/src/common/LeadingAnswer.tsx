@@ -8,7 +8,7 @@ import { ModelAnswer } from "./ModelAnswer";
 
 interface Props {
   scan: Scan;
-  /** How many lines there are below a final reading, and one more without one; all that it takes without it. */
+  /** The most lines below a final reading; without a final reading, one more. Left out: as many as needed. */
   lines?: number;
 }
 

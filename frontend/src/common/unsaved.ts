@@ -49,7 +49,7 @@ export function isWindowNeeded(): boolean {
   return unsaved().length > 0 || [...unsentWork].some((provide) => provide().isWaiting());
 }
 
-/** Sends what waits. Resolves when it was tried; false if that has left a form with something to give, which says why. */
+/** Tries to send what waits. Resolves to false if a form still has something to send; the form says why. */
 export async function sendUnsent(): Promise<boolean> {
   const found = [...unsentWork].map((provide) => provide()).filter(({ isWaiting }) => isWaiting());
   await Promise.all(found.map(({ send }) => send?.()));

@@ -152,7 +152,7 @@ export function ScanView({ scan, drawing, state, regions, revealed }: Props) {
             </div>
           )}
         </div>
-        {beside && hasHeat && <Beside scan={scan} opacity={opacity} />}
+        {beside && hasHeat && <HeatMapBeside scan={scan} opacity={opacity} />}
       </div>
       <ViewControls
         view={view}
@@ -180,7 +180,7 @@ export function ScanView({ scan, drawing, state, regions, revealed }: Props) {
 }
 
 /** The heat map on the scan beside the scan without it. */
-function Beside({ scan, opacity }: { scan: Scan; opacity: number }) {
+function HeatMapBeside({ scan, opacity }: { scan: Scan; opacity: number }) {
   const { ref } = usePictureCanvas(scan, { heat: true, opacity });
   return (
     <div className={classes.frame}>

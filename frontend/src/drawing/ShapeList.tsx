@@ -176,10 +176,10 @@ function Line({ drawing, shape, index, labels, scan, selected }: LineProps) {
   );
 }
 
-/** One step of undo per comment, not per letter: it counts when the field is left, or the typing pauses. */
+/** A comment is one step of undo, not one per letter: it counts when the field is left, or the typing pauses. */
 function Comment({ drawing, shape }: { drawing: Drawing; shape: Shape }) {
   const [typed, setTyped] = useState({ over: shape.comment, text: shape.comment });
-  // A comment that was changed otherwise, as by undo, takes the place of what was typed.
+  // A comment that something else changed, such as undo, replaces what was typed.
   const text = typed.over === shape.comment ? typed.text : shape.comment;
   useEffect(() => {
     if (text === shape.comment) return;

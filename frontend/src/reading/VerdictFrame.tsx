@@ -10,7 +10,7 @@ interface Props {
   ready: boolean;
   busy: boolean;
   onSubmit: () => void;
-  /** What else can be done than to give it. */
+  /** Further buttons. */
   other: ReactNode;
   /** Beside the buttons, unless it is being sent. */
   hint?: ReactNode;

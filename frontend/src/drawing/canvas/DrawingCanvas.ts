@@ -39,7 +39,7 @@ export class DrawingCanvas implements PointerUser {
     private readonly canvas: PictureCanvas,
     private readonly drawing: Drawing,
     private readonly size: Size,
-    /** Says what happens to who does not see it. */
+    /** Tells screen readers what has happened. */
     private readonly announce: (text: string) => void,
   ) {
     this.layers = new ShapeLayers(canvas.stage, canvas.viewport.zoom);
@@ -235,7 +235,7 @@ export class DrawingCanvas implements PointerUser {
     }
   }
 
-  // Inside
+  // Shared by both
 
   private get zoom(): number {
     return this.canvas.viewport.zoom();

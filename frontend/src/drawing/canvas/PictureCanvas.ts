@@ -182,7 +182,7 @@ export class PictureCanvas {
   }
 
   private onDown(event: PointerEvent): void {
-    // Or keys would still go to the button that was pressed last.
+    // Otherwise keys would still go to the button that was pressed last.
     this.container.focus({ preventScroll: true });
     const at = this.place(event);
     if (event.pointerType === "touch") {

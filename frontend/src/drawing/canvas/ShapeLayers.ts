@@ -1,4 +1,4 @@
-/** The layers of the canvas that show shapes: outlines that nobody can change here, the reader's shapes, and the one in hand. */
+/** The layers of the canvas that show shapes: outlines of the model and of others, the reader's shapes, the one in hand. */
 
 import { Layer } from "konva/lib/Layer";
 import type { Shape as Node } from "konva/lib/Shape";

@@ -37,7 +37,7 @@ export const worklist = {
     time: "Uploaded",
   },
   noPatient: "No reference",
-  // To who is shown no references at all.
+  // For users who see no references at all.
   unnamed: "Scan",
   choose: (name: string) => `Choose ${name}`,
   queued: "Waiting for the model",
