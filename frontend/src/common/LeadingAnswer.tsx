@@ -16,7 +16,7 @@ interface Props {
 export function LeadingAnswer({ scan, lines }: Props) {
   const final = scan.final_reading;
   if (!final) return <ModelAnswer scan={scan} {...(lines === undefined ? {} : { lines: lines + 1 })} />;
-  const answer = texts.common.modelSays(oneLine(scan));
+  const answer = texts.common.ofModel(oneLine(scan));
   const full = [answer, texts.common.doubtful(scan.doubts)].filter(Boolean).join(". ");
   return (
     <>

@@ -5,7 +5,7 @@ import { useEffect, useEffectEvent } from "react";
 /** Something in a form that is not saved. */
 export interface Unsaved {
   title: string;
-  /** What the button says that saves it and leaves. */
+  /** Label of the button that saves it and leaves. */
   saveLabel: string;
   /** Saves it; false if that did not work, and the form says why. Null while it is not complete. */
   save: (() => Promise<boolean>) | null;
@@ -56,7 +56,7 @@ export async function sendUnsent(): Promise<boolean> {
   return unsaved().length === 0;
 }
 
-/** Whether some work came to its end, for a form that says itself why it did not. */
+/** Whether some work succeeds. For a form that shows the error itself. */
 export async function succeeds(work: Promise<unknown>): Promise<boolean> {
   return work.then(
     () => true,

@@ -4,7 +4,7 @@ import type { ReactNode } from "react";
 import { texts } from "../texts";
 
 interface Props {
-  /** What the button says that gives the verdict. */
+  /** Label of the button that gives the verdict. */
   submitLabel: string;
   /** Whether enough is chosen for it to be pressed. */
   ready: boolean;
