@@ -129,9 +129,9 @@ export function storeScan(queries: QueryClient, scan: Scan): void {
   refreshLists(queries);
 }
 
-/** The same of a scan that was not there before. */
+/** Does the same for a new scan. */
 export function storeNewScan(queries: QueryClient, scan: Scan): void {
-  // It may have been on its way when the reader chose to read blind: it is loaded again, and not shown as it came.
+  // The answer may have been sent before the user chose to read blind: the scan is loaded again instead of shown.
   if (readsBlind(queries) && !scan.answer_hidden) refreshScan(queries, scan.id);
   else storeScan(queries, scan);
   refreshOptions(queries);

@@ -32,7 +32,7 @@ export function Actions({ scan }: { scan: Scan }) {
   const report = useMutation({
     mutationFn: () => scanReport(scan.id),
     onSuccess: (content) => download(content, `retinote-${scan.id}.pdf`),
-    onError: complain,
+    onError: notifyProblem,
   });
   const next = useNextUnread(from, scan.id);
   const back = useScanBefore(from);
@@ -126,6 +126,6 @@ export function Actions({ scan }: { scan: Scan }) {
   );
 }
 
-function complain(error: Error): void {
+function notifyProblem(error: Error): void {
   notifications.show({ color: "red", message: error.message });
 }

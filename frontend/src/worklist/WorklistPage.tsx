@@ -20,7 +20,7 @@ import { ScanTable } from "./ScanTable";
 import { useNextUnread } from "./useNextUnread";
 import classes from "./WorklistPage.module.css";
 
-/** All scans that one may see: to search, to sort, to choose the next one from. */
+/** All scans that the user may see: to search, to sort, to choose the next one from. */
 export function WorklistPage() {
   const filters = useFilters();
   const { query } = filters;
@@ -100,7 +100,7 @@ export function WorklistPage() {
         )}
       </Stack>
       {chosen.size > 0 && (
-        <Chosen
+        <ChosenBar
           chosen={chosen}
           onExport={mayExport ? () => setExporting(true) : undefined}
           onNone={() => setChosen(new Map())}
@@ -125,7 +125,7 @@ interface ChosenProps {
 }
 
 /** What can be done with the chosen scans. */
-function Chosen({ chosen, onExport, onNone }: ChosenProps) {
+function ChosenBar({ chosen, onExport, onNone }: ChosenProps) {
   const [left, right, ...others] = chosen.values();
   const comparable =
     left && right && others.length === 0 && left.patient_ref !== "" && left.patient_ref === right.patient_ref;

@@ -47,7 +47,7 @@ def answered(clinic: Clinic) -> Answered:
 
 
 def read(window: Visit, answered: Answered, kind: str) -> Locator:
-    """Open one of the scans; returns what stands under *What the model says*."""
+    """Open one of the scans; returns what stands under *The model's answer*."""
     window.read({"id": answered.scans[kind]})
     return window.page.get_by_test_id("answer")
 
@@ -69,7 +69,7 @@ def test_an_answer_to_a_picture_that_the_model_knows_is_calibrated_and_says_what
     expect(answer.get_by_test_id("not-calibrated")).to_have_count(0)
     familiarity = answer.get_by_test_id("familiarity")
     expect(familiarity).to_contain_text(
-        "It knows pictures like this one: 62 of 100 home scans look stranger."
+        "The model knows pictures like this one: 62 of 100 home scans look stranger."
     )
     for reference in NEAREST:
         expect(familiarity).to_contain_text(reference)
@@ -79,7 +79,7 @@ def test_an_answer_to_a_picture_that_the_model_knows_is_calibrated_and_says_what
 @pytest.mark.parametrize(
     ("kind", "sign", "words"),
     [
-        ("unable", 1, "Whether this number is calibrated for pictures like this one can't be said."),
+        ("unable", 1, "It is not known whether this number is calibrated for pictures like this one."),
         ("old", 0, "All probabilities"),
     ],
 )
@@ -230,7 +230,7 @@ def test_the_dashboard_counts_each_state_in_all_by_day_and_by_clinic(
     expect(figures.get_by_role("row").filter(has_text="east")).to_have_count(1)
     today = figures.get_by_role("listitem").last
     expect(today).to_have_text(re.compile(r"Answered: \d+, Undecided: \d+, Not answered: \d+"))
-    expect(figures).to_contain_text("predicted by versions that did not say how far they answer")
+    expect(figures).to_contain_text("predicted by versions of the model that give no state")
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])

@@ -1,4 +1,4 @@
-"""The order of the pages: what docs/index.md lists under its headings, so that it is written once, for all readers."""
+"""Tables of contents: the order of the pages is written once, as the lists of docs/index.md."""
 
 from __future__ import annotations
 
@@ -17,12 +17,12 @@ PAGE = re.compile(r"^- \[[^\]]+\]\(([^)#:]+)\.md\)", re.MULTILINE)
 def add_tables_of_contents(app: Sphinx, page: str, source: list[str]) -> None:
     """Give the front page a table of contents for each heading, and the decisions' index one of all records."""
     if page == FRONT:
-        source[0] += "".join(_tree(title, pages) for title, pages in shelves(source[0]))
+        source[0] += "".join(_tree(title, pages) for title, pages in sections(source[0]))
     elif page == DECISIONS:
         source[0] += _tree("", ["*"], ":glob:\n")
 
 
-def shelves(text: str) -> list[tuple[str, list[str]]]:
+def sections(text: str) -> list[tuple[str, list[str]]]:
     """The headings of the front page, each with the pages that its list names (without their ending)."""
     parts = HEADING.split(text)[1:]
     return [
