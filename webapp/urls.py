@@ -11,6 +11,7 @@ from webapp.calibration.views import CalibrationsView, UndoCalibrationView
 from webapp.core.page import page
 from webapp.dashboard.views import DashboardView
 from webapp.exports.views import ExportView
+from webapp.fhir.views import FhirView
 from webapp.gateway.views import inference_key
 from webapp.history.views import HistoryViewSet
 from webapp.reports.views import ReportView
@@ -31,6 +32,7 @@ api: list[URLPattern | URLResolver] = [
     path("scans/<str:id>/reading/", ReadingView.as_view(), name="scan-reading"),
     path("scans/<str:id>/adjudication/", AdjudicationView.as_view(), name="scan-adjudication"),
     path("scans/<str:id>/report/", ReportView.as_view(), name="scan-report"),
+    path("scans/<str:id>/fhir/", FhirView.as_view(), name="scan-fhir"),
     path("dashboard/", DashboardView.as_view(), name="dashboard"),
     path("calibrations/", CalibrationsView.as_view(), name="calibrations"),
     path("calibrations/undo/", UndoCalibrationView.as_view(), name="calibration-undo"),

@@ -62,6 +62,7 @@ API = {
     "GET /api/v1/scans/{id}/reading/":           (401, 200, 200, 404, 200, 200, 200),
     "POST /api/v1/scans/{id}/adjudication/":     (401, 403, 403, 404, 201, 403, 201),
     "GET /api/v1/scans/{id}/report/":            (401, 200, 200, 404, 200, 200, 200),
+    "GET /api/v1/scans/{id}/fhir/":              (401, 200, 200, 404, 200, 200, 200),
     "GET /api/v1/dashboard/":                    (401, 200, 200, 200, 200, 200, 200),
     "GET /api/v1/calibrations/":                 (401, 403, 403, 403, 403, 403, 200),
     "POST /api/v1/calibrations/":                (401, 403, 403, 403, 403, 403, 503),

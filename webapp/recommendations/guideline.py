@@ -34,6 +34,15 @@ class Source:
     url: Text | None
 
 
+@checked_dataclass(frozen=True, config=STRICT)
+class Code:
+    """What a label is called in a terminology, such as SNOMED CT: the terminology's URI, and the code with its text there."""
+
+    system: Text
+    code: Text
+    display: Text
+
+
 @dataclass(frozen=True)
 class Step:
     """The next step for a label, from a probability of `threshold` (0 to 1) on."""
@@ -44,6 +53,7 @@ class Step:
     action: str
     reason: str
     sources: tuple[Source, ...]
+    codes: tuple[Code, ...] = ()
 
 
 @checked_dataclass(frozen=True, config=STRICT)
@@ -127,11 +137,12 @@ class LabelEntry:
     action: Stripped
     reason: Stripped
     sources: tuple[str, ...]
+    codes: tuple[Code, ...] = ()
 
     def step(self, label: str, sources: dict[str, Source]) -> Step:
         """The step for the label, with its sources in place of their names."""
         named = tuple(sources[name] for name in self.sources)
-        return Step(label, self.threshold, self.tier, self.action, self.reason, named)
+        return Step(label, self.threshold, self.tier, self.action, self.reason, named, self.codes)
 
 
 def _every_state(states: dict[str, StateRule]) -> dict[str, StateRule]:

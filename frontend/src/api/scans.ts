@@ -118,6 +118,11 @@ export function useHeatMapOf({ id, model }: Pick<Scan, "id" | "model">) {
   });
 }
 
+/** A scan with its answer and readings for a health record, as a Bundle of FHIR R4. Raises a Problem. */
+export async function scanFhir(id: string): Promise<Blob> {
+  return blob(`${pathOf(id)}fhir/`);
+}
+
 /** The report on a scan as a PDF. Raises a Problem. */
 export async function scanReport(id: string): Promise<Blob> {
   return blob(`${pathOf(id)}report/`);

@@ -5,13 +5,14 @@ import {
   IconColumns2,
   IconDotsVertical,
   IconFileTypePdf,
+  IconHeartbeat,
   IconTrash,
 } from "@tabler/icons-react";
 import { useMutation } from "@tanstack/react-query";
 import { useState } from "react";
 import { Link, useNavigate, useSearchParams } from "react-router";
 
-import { scanReport, useDeleteScan } from "../api/scans";
+import { scanFhir, scanReport, useDeleteScan } from "../api/scans";
 import type { Scan } from "../api/types";
 import { download } from "../common/download";
 import { ProblemAlert } from "../common/ProblemAlert";
@@ -33,6 +34,11 @@ export function Actions({ scan }: { scan: Scan }) {
     mutationFn: () => scanReport(scan.id),
     onSuccess: (content) => download(content, `retinote-${scan.id}.pdf`),
     onError: notifyProblem,
+  });
+  const record = useMutation({
+    mutationFn: () => scanFhir(scan.id),
+    onSuccess: (content) => download(content, `retinote-${scan.id}.fhir.json`),
+    onError: complain,
   });
   const next = useNextUnread(from, scan.id);
   const back = useScanBefore(from);
@@ -70,7 +76,7 @@ export function Actions({ scan }: { scan: Scan }) {
               size={30}
               variant="default"
               aria-label={texts.reading.more}
-              loading={report.isPending}
+              loading={report.isPending || record.isPending}
             >
               <IconDotsVertical size={18} aria-hidden />
             </ActionIcon>
@@ -82,6 +88,14 @@ export function Actions({ scan }: { scan: Scan }) {
                 onClick={() => report.mutate()}
               >
                 {texts.reading.report}
+              </Menu.Item>
+            )}
+            {mayExport && (
+              <Menu.Item
+                leftSection={<IconHeartbeat size={16} aria-hidden />}
+                onClick={() => record.mutate()}
+              >
+                {texts.reading.record}
               </Menu.Item>
             )}
             <Menu.Item

@@ -6,6 +6,7 @@ export const reading = {
   atBeginning: "This is where you began.",
   more: "More actions",
   report: "Report (PDF)",
+  record: "For a health record (FHIR)",
   compare: "Compare",
   delete: "Delete scan",
   deleteAsk: "Delete this scan for good?",
