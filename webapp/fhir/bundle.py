@@ -30,11 +30,11 @@ from webapp.fhir.terms import (
 )
 from webapp.recommendations.answers import State
 from webapp.reviews.models import Review, Verdict
-from webapp.reviews.reading import how
+from webapp.reviews.reading import independence_of
 from webapp.reviews.summary import summary
 from webapp.scans.disclosure import disclose
 from webapp.scans.final import FinalReading, final_reading
-from webapp.scans.findings import seen
+from webapp.scans.findings import kinds_found
 from webapp.scans.models import Eye, Scan
 
 RESEARCH = "Research software: nothing it says is a diagnosis."
@@ -136,7 +136,7 @@ class _Resources:
     def _findings(self) -> list[Json]:
         scan = self.scan
         found = []
-        for kind in seen(scan.findings):
+        for kind in kinds_found(scan.findings):
             area = kind.square_mm(scan.width, scan.height, scan.micrometres_x, scan.micrometres_y)
             found.append(
                 self._observation(
@@ -166,7 +166,9 @@ class _Resources:
             issued=created and _instant(created),
             performer=[{"display": shown_name(review.reader, self.user)}],
             method=concept(
-                ", ".join(part for part in (str(Verdict(review.verdict).label), how(review)) if part)
+                ", ".join(
+                    part for part in (str(Verdict(review.verdict).label), independence_of(review)) if part
+                )
             ),
             note=[{"text": comment}] if comment else [],
         )
