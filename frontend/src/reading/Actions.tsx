@@ -38,7 +38,7 @@ export function Actions({ scan }: { scan: Scan }) {
   const record = useMutation({
     mutationFn: () => scanFhir(scan.id),
     onSuccess: (content) => download(content, `retinote-${scan.id}.fhir.json`),
-    onError: complain,
+    onError: notifyProblem,
   });
   const next = useNextUnread(from, scan.id);
   const back = useScanBefore(from);
@@ -68,7 +68,12 @@ export function Actions({ scan }: { scan: Scan }) {
       </Button>
       <Group gap={4}>
         {reads && (
-          <NextButton size="compact-md" label={texts.reading.next} title={texts.reading.nextHelp} next={next} />
+          <NextButton
+            size="compact-md"
+            label={texts.reading.next}
+            title={texts.reading.nextHelp}
+            next={next}
+          />
         )}
         <Menu position="bottom-end">
           <Menu.Target>

@@ -25,6 +25,7 @@ SHOWING: dict[str, Callable[[APIClient, Scan], Any]] = {
     "the heat map": lambda client, scan: client.get(f"/api/v1/scans/{scan.pk}/heatmap/"),
     "the map of findings": lambda client, scan: client.get(f"/api/v1/scans/{scan.pk}/findings/"),
     "the report": lambda client, scan: client.get(f"/api/v1/scans/{scan.pk}/report/"),
+    "the scan for a health record": lambda client, scan: client.get(f"/api/v1/scans/{scan.pk}/fhir/"),
     "a filter that finds it": lambda client, scan: client.get("/api/v1/scans/count/?prediction=CNV"),
     "a filter that leaves it out": lambda client, scan: client.get("/api/v1/scans/count/?prediction=DME"),
     "a search that leaves it out": lambda client, scan: client.get("/api/v1/scans/count/?search=dme"),
