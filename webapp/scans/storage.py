@@ -29,7 +29,7 @@ class Writing:
     _done: Future[None]
 
     def wait(self) -> None:
-        """Wait until the whole file is on the disk. Raises OSError when it can't be written; nothing is left of it then."""
+        """Wait until the whole file is on the disk. Raises OSError when it can't be, and then leaves nothing of it."""
         self._done.result()
 
     def discard(self) -> None:
