@@ -64,7 +64,7 @@ class TooLarge(exceptions.APIException):
     """A body above the limit."""
 
     status_code = status.HTTP_413_REQUEST_ENTITY_TOO_LARGE
-    default_detail = "The request is larger than what is taken here."
+    default_detail = "The request is larger than the limit."
     default_code = "too_large"
 
 
@@ -87,7 +87,7 @@ def answer_error(error: Exception, context: dict[str, Any]) -> Response | None:
     elif isinstance(error, RequestDataTooBig):  # a chunked body, which announced no length
         error = TooLarge()
     elif isinstance(error, Http404):
-        error = exceptions.NotFound("There is nothing here, or not for you.")
+        error = exceptions.NotFound("There is nothing at this address that you may see.")
     elif isinstance(error, PermissionDenied):
         error = exceptions.PermissionDenied()
     elif isinstance(error, exceptions.UnsupportedMediaType):
@@ -187,7 +187,7 @@ def server_error(request: HttpRequest) -> HttpResponseBase:
 
 def too_large(request: HttpRequest, limit: int) -> HttpResponseBase:
     """413 for a body of more than `limit` bytes."""
-    message = f"The request is too large: up to {limit / 2**20:.0f} MiB are taken here."
+    message = f"The request is too large: up to {limit / 2**20:.0f} MiB are accepted."
     if request.path.startswith(API_PATH):
         return JsonResponse(body("too_large", message), status=413)
     return HttpResponse(message, status=413, content_type="text/plain; charset=utf-8")
