@@ -14,7 +14,7 @@ Application = Callable[[Environment, Any], Iterable[bytes]]
 
 
 class ChunkedBody:
-    """A body up to `limit` bytes. Its `read` and `readline` raise RequestDataTooBig beyond, BadRequest for broken chunks."""
+    """A body of up to `limit` bytes; reading raises RequestDataTooBig beyond, and BadRequest for broken chunks."""
 
     def __init__(self, stream: Any, limit: int) -> None:
         self._stream = stream

@@ -20,11 +20,8 @@ from rest_framework.views import exception_handler
 log = logging.getLogger(__name__)
 API_PATH = "/api/"
 DATABASE_AWAY = "The database does not answer at the moment. Try again in a minute."
-# MongoDB's labels of errors after which the same may work in a moment.
 TRANSIENT_LABELS = ("TransientTransactionError", "UnknownTransactionCommitResult", "RetryableWriteError")
-# MongoDB's codes for a server that stops or steps down, from its specification of retryable writes. A change of several
-# documents outside of a transaction is no retryable write, and its errors lack those labels. KeyNotFound comes from a
-# server with accounts that has just started.
+"""MongoDB's labels of errors after which the same may work in a moment."""
 GOING_AWAY = {
     91,  # ShutdownInProgress
     134,  # ReadConcernMajorityNotAvailableYet
@@ -37,6 +34,9 @@ GOING_AWAY = {
     13435,  # NotPrimaryNoSecondaryOk
     13436,  # NotPrimaryOrSecondary
 }
+"""MongoDB's codes for a server that stops or steps down, from its specification of retryable writes. A change of
+several documents outside of a transaction is no retryable write, and its errors lack those labels. KeyNotFound comes
+from a server with accounts that has just started."""
 TOO_MANY_REQUESTS = "too_many_requests"
 UNKNOWN_HOST = (
     "This server does not answer to the name in the address. Whoever runs it adds the name: "

@@ -14,8 +14,8 @@ from pathlib import Path
 
 from django.conf import settings
 
-# Earlier versions stored overlays as JPEG.
 NAME = re.compile(r"[0-9a-f]{32}\.(png|jpg)")
+"""Earlier versions stored overlays as JPEG."""
 FOLDER = "scans"
 # Threads that wait for the disk; each is made when it is needed.
 _writing = ThreadPoolExecutor(8, thread_name_prefix="writing")
