@@ -18,10 +18,13 @@ M_MMAP_THRESHOLD, MAPPED_FROM_BYTES = -3, 2**20
 
 # Code and message of what gunicorn refuses before the web app sees it, by status.
 REFUSALS = {
-    HTTPStatus.REQUEST_URI_TOO_LONG: ("address_too_long", "The address is too long: up to 4 KiB are taken."),
+    HTTPStatus.REQUEST_URI_TOO_LONG: (
+        "address_too_long",
+        "The address is too long: up to 4 KiB are accepted.",
+    ),
     HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE: (
         "headers_too_large",
-        "There are too many headers, or one is too long: up to 100 of up to 8 KiB are taken.",
+        "There are too many headers, or one is too long: up to 100 of up to 8 KiB each are accepted.",
     ),
     HTTPStatus.NOT_IMPLEMENTED: (
         "not_implemented",

@@ -17,7 +17,7 @@ from pymongo.database import Database
 
 from tests.webapp.conftest import Clients
 from webapp.accounts.models import User
-from webapp.scans import following
+from webapp.scans import audit_checks
 from webapp.scans.models import Scan
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -198,7 +198,7 @@ def test_documents_of_the_version_before_are_read_while_both_run(
 
     assert scan.status_code == 200
     assert (scan.json()["prediction"], scan.json()["acquired"], scan.json()["state"]) == ("CNV", "", None)
-    assert list(following.answers([Scan.objects.get(pk=old_scan)])) == []
+    assert list(audit_checks.answers([Scan.objects.get(pk=old_scan)])) == []
     for ordering in ("urgent", "state"):
         assert client.get(f"/api/v1/scans/?ordering={ordering}").json()["results"][0]["nearest"] == []
     assert client.get(f"/api/v1/scans/{old_scan}/reviews/").json()[0]["model_answer"] == "CNV"

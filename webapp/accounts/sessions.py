@@ -15,8 +15,8 @@ from django.contrib.sessions.base_session import AbstractBaseSession
 from webapp.core import clock
 
 BEGAN = "began"
-# A session in use is saved again after this share of the idle time, and not at every request.
 SAVED_EVERY = 1 / 30
+"""A session in use is saved again after this share of the idle time, and not at every request."""
 
 
 class SessionStore(db.SessionStore):

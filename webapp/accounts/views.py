@@ -31,8 +31,8 @@ from webapp.core import clock
 
 COOKIE = "retinote_refresh"
 COOKIE_PATH = "/api/v1/auth/"
-# How long a browser may take to learn that its cookie was used.
 COOKIE_GRACE = timedelta(seconds=20)
+"""How long a browser may take to learn that its cookie was used."""
 
 
 class SignInRefused(exceptions.APIException):

@@ -76,7 +76,7 @@ class Lines:
         return max(0.0, self.size(first) + self.size(second) - self.size(joined([first, second])))
 
     def dice(self, first: Area, second: Area) -> float:
-        """The Dice coefficient of two areas, 0 to 1 (Dice 1945, https://doi.org/10.2307/1932409); 0 without any area."""
+        """The Dice coefficient of two areas, 0 to 1 (Dice 1945, https://doi.org/10.2307/1932409); 0 without areas."""
         both = self.size(first) + self.size(second)
         return 2 * self.common(first, second) / both if both else 0.0
 

@@ -15,16 +15,16 @@ from webapp.annotations.shapes import ELEMENTS, Element, Shape, rectangle, shape
 Points = npt.NDArray[np.float64]
 """Of shape (n, 2): x and y, in pixels of the scan."""
 
-# Straight pieces for a quarter of an ellipse, and for a Bézier curve.
 PIECES = 16
+"""Straight pieces for a quarter of an ellipse, and for a Bézier curve."""
 QUARTERS = np.linspace(0, 2 * np.pi, 4 * PIECES, endpoint=False)
 CIRCLE = np.stack([np.cos(QUARTERS), np.sin(QUARTERS)], axis=1)
-# The weights of a curve's end and control points in the points of its pieces (Bernstein polynomials), by their number.
 ALONG = np.linspace(0, 1, PIECES + 1)[1:, None]
 SHARES = {
     3: np.hstack([(1 - ALONG) ** 2, 2 * (1 - ALONG) * ALONG, ALONG**2]),
     4: np.hstack([(1 - ALONG) ** 3, 3 * (1 - ALONG) ** 2 * ALONG, 3 * (1 - ALONG) * ALONG**2, ALONG**3]),
 }
+"""Weights of a curve's end and control points in the points of its pieces (Bernstein polynomials), by their number."""
 
 
 def path_of(selector: dict[str, str]) -> tuple[Points, bool]:

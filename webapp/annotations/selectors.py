@@ -19,10 +19,10 @@ from webapp.annotations.shapes import ELEMENTS
 MEDIA_FRAGMENTS = "http://www.w3.org/TR/media-frags/"
 SVG = "http://www.w3.org/2000/svg"
 MAX_SVG_CHARACTERS = 200_000
-# Corners, ends and control points of one shape. The page keeps a few hundred of a line drawn by hand.
 MAX_POINTS = 5_000
-# In pixels, as 0.1 + 767.9 must not lie outside of 768.
+"""Corners, ends and control points of one shape. The page keeps a few hundred of a line drawn by hand."""
 ROUNDING = 1e-6
+"""In pixels, as 0.1 + 767.9 must not lie outside of 768."""
 
 _NUMBER = r"-?[0-9]+(?:\.[0-9]+)?"
 NUMBER = re.compile(_NUMBER)

@@ -14,7 +14,7 @@ Application = Callable[[Environment, Any], Iterable[bytes]]
 
 
 class ChunkedBody:
-    """A body up to `limit` bytes. Its `read` and `readline` raise RequestDataTooBig beyond, BadRequest for broken chunks."""
+    """A body of up to `limit` bytes; reading raises RequestDataTooBig beyond, and BadRequest for broken chunks."""
 
     def __init__(self, stream: Any, limit: int) -> None:
         self._stream = stream
@@ -52,7 +52,7 @@ class ChunkedBody:
                 taken += take(wanted - len(taken))
             self._left -= len(taken)
             if self._left == 0 and self._stream.read(1):
-                raise RequestDataTooBig("a body in chunks beyond what is taken")
+                raise RequestDataTooBig("the chunked body is larger than the limit")
         except OSError as error:
             raise BadRequest("the chunks of the body are broken") from error
         return taken

@@ -20,11 +20,8 @@ from rest_framework.views import exception_handler
 log = logging.getLogger(__name__)
 API_PATH = "/api/"
 DATABASE_AWAY = "The database does not answer at the moment. Try again in a minute."
-# MongoDB's labels of errors after which the same may work in a moment.
 TRANSIENT_LABELS = ("TransientTransactionError", "UnknownTransactionCommitResult", "RetryableWriteError")
-# MongoDB's codes for a server that stops or steps down, from its specification of retryable writes. A change of several
-# documents outside of a transaction is no retryable write, and its errors lack those labels. KeyNotFound comes from a
-# server with accounts that has just started.
+"""MongoDB's labels of errors after which the same may work in a moment."""
 GOING_AWAY = {
     91,  # ShutdownInProgress
     134,  # ReadConcernMajorityNotAvailableYet
@@ -37,6 +34,9 @@ GOING_AWAY = {
     13435,  # NotPrimaryNoSecondaryOk
     13436,  # NotPrimaryOrSecondary
 }
+"""MongoDB's codes for a server that stops or steps down, from its specification of retryable writes. A change of
+several documents outside of a transaction is no retryable write, and its errors lack those labels. KeyNotFound comes
+from a server with accounts that has just started."""
 TOO_MANY_REQUESTS = "too_many_requests"
 UNKNOWN_HOST = (
     "This server does not answer to the name in the address. Whoever runs it adds the name: "
@@ -64,7 +64,7 @@ class TooLarge(exceptions.APIException):
     """A body above the limit."""
 
     status_code = status.HTTP_413_REQUEST_ENTITY_TOO_LARGE
-    default_detail = "The request is larger than what is taken here."
+    default_detail = "The request is larger than the limit."
     default_code = "too_large"
 
 
@@ -87,7 +87,7 @@ def answer_error(error: Exception, context: dict[str, Any]) -> Response | None:
     elif isinstance(error, RequestDataTooBig):  # a chunked body, which announced no length
         error = TooLarge()
     elif isinstance(error, Http404):
-        error = exceptions.NotFound("There is nothing here, or not for you.")
+        error = exceptions.NotFound("There is nothing at this address that you may see.")
     elif isinstance(error, PermissionDenied):
         error = exceptions.PermissionDenied()
     elif isinstance(error, exceptions.UnsupportedMediaType):
@@ -187,7 +187,7 @@ def server_error(request: HttpRequest) -> HttpResponseBase:
 
 def too_large(request: HttpRequest, limit: int) -> HttpResponseBase:
     """413 for a body of more than `limit` bytes."""
-    message = f"The request is too large: up to {limit / 2**20:.0f} MiB are taken here."
+    message = f"The request is too large: up to {limit / 2**20:.0f} MiB are accepted."
     if request.path.startswith(API_PATH):
         return JsonResponse(body("too_large", message), status=413)
     return HttpResponse(message, status=413, content_type="text/plain; charset=utf-8")

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from django.conf import settings
 
-# What a form holds beside its file.
 FORM_BYTES = 2**20
+"""What a form holds beside its file."""
 
 
 def limit_of(media_type: str) -> int:

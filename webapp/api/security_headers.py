@@ -8,11 +8,11 @@ POLICY = (
     "default-src 'self'; img-src 'self' data: blob:; style-src 'self' 'unsafe-inline'; object-src 'none'; "
     "base-uri 'none'; form-action 'self'; frame-ancestors 'none'"
 )
-# The API's documentation starts with an inline script; nothing that a user wrote is shown there.
 DOCS_POLICY = POLICY + "; script-src 'self' 'unsafe-inline'"
+"""The API's documentation starts with an inline script; nothing that a user wrote is shown there."""
 DOCS_PATH = "/api/docs/"
-# Answers about people must not be cached, unless a view says otherwise, as that of pictures does.
 PRIVATE_PATHS = ("/api/", "/admin/")
+"""Answers about people must not be cached, unless a view says otherwise, as that of pictures does."""
 
 
 class SecurityHeadersMiddleware:

@@ -32,7 +32,7 @@ _audited: dict[str, Audited] = {}
 
 @dataclass(frozen=True)
 class Audited:
-    """A kind of document that the audit covers: `kind` is its word in records, `apart` are the fields without a hash."""
+    """A kind of document that the audit covers: `kind` is its word in records, `apart` are fields without a hash."""
 
     kind: str
     model: type[models.Model]

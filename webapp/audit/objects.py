@@ -24,8 +24,8 @@ from webapp.audit.models import Action, Record, WaitingRecord
 from webapp.audit.sealing import seal
 
 CHUNK = 500
-# Somebody may change a document between the reading of it and of its record, but rarely three times in a row.
 TRIES = 3
+"""Somebody may change a document between the reading of it and of its record, but rarely three times in a row."""
 TELLS_DOCUMENT = Q(before__gt="") | Q(after__gt="")
 
 Check = Callable[[Sequence[Any]], Iterator[tuple[Any, str]]]

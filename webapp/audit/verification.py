@@ -10,10 +10,10 @@ from webapp.audit.hashing import GENESIS, audited_kinds, record_sha256
 from webapp.audit.models import Action, Head, Record, RefusedLine
 from webapp.audit.sealing import HEAD
 
-# A record of a list has up to a thousand keys.
 CHUNK = 200
-# How far away from its place a record is looked for by its hash.
+"""A record of a list has up to a thousand keys."""
 NEIGHBOURHOOD = 1000
+"""How far away from its place a record is looked for by its hash."""
 
 
 @dataclass(frozen=True)

@@ -36,12 +36,12 @@ ACTIONS = {
 """What an address shows, by its name, where it is less than the whole scan."""
 NOT_MODIFIED = 304
 
-# Filters whose values are recorded as they are: words of a closed list, labels, versions, times and numbers. All others
-# may be of a patient.
 PLAIN = {
     "prediction", "status", "state", "reviewed", "eye", "uploaded_after", "uploaded_before", "model_version", "unread",
     "ordering", "page_size", "label", "model_label", "verdict", "current", "created", "timestamp", "p", "o",
 }  # fmt: skip
+"""Filters whose values are recorded as they are: words of a closed list, labels, versions, times and numbers. All
+others may be of a patient."""
 PLAIN_VALUE = re.compile(r"[A-Za-z0-9_ .:+-]{1,40}")
 LONGEST_ASKED = 500
 

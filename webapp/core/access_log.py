@@ -15,11 +15,11 @@ from gunicorn.glogging import Logger
 from webapp.core.logs import LINE, ContextFilter, formatter
 from webapp.core.request_id import META_ID, META_ROUTE, META_USER, NONE
 
-# Asked every few seconds by whoever watches over the app.
 PROBES = frozenset({"/healthz/", "/readyz/"})
+"""Asked every few seconds by whoever watches over the app."""
 INVALID = "Invalid request from ip="
-# For lines that belong to no request: the thread that logs them still has the id of its last one.
 NO_REQUEST = {"request_id": NONE, "user_id": "", "path": ""}
+"""For lines that belong to no request: the thread that logs them still has the id of its last one."""
 
 
 class AccessLogger(Logger):  # type: ignore[misc]

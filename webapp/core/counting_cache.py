@@ -13,8 +13,8 @@ from django.core.cache import cache
 from django.core.cache.backends.base import DEFAULT_TIMEOUT
 from django.core.cache.backends.filebased import FileBasedCache
 
-# More make it rarer that two counts wait for each other.
 LOCKS = 64
+"""More make it rarer that two counts wait for each other."""
 
 
 def count_up(key: str, timeout_s: float) -> int:

@@ -1,4 +1,4 @@
-"""The settings of an installation: the variables RETINOTE_…, read and checked once. docs/settings.md explains each."""
+"""The settings of an installation: the variables RETINOTE_…, read and checked once. docs/settings.md explains them."""
 
 from __future__ import annotations
 

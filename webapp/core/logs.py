@@ -20,8 +20,8 @@ from webapp.core import request_id
 
 JSON, LINE = "json", "line"
 ExceptionInfo = tuple[type[BaseException], BaseException, TracebackType | None] | tuple[None, None, None]
-# Further fields of a record that go into JSON. No others do: libraries attach whole requests to their records.
 FURTHER_FIELDS = ("method", "status", "duration_ms", "bytes")
+"""Further fields of a record that go into JSON. No others do: libraries attach whole requests to their records."""
 
 
 class ContextFilter(logging.Filter):

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from decimal import ROUND_HALF_UP, Decimal
 
-# The model server rounds probabilities to six digits.
 NEARLY_NOTHING = 1e-6
+"""The model server rounds probabilities to six digits."""
 
 
 def percent(share: float, decimals: int = 0) -> str:

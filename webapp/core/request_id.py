@@ -14,11 +14,11 @@ from django.utils.functional import SimpleLazyObject
 
 HEADER = "X-Request-Id"
 GROUP = re.compile(r"\(\?P(<\w+>)[^)]*\)")
-# What a caller sends goes into log lines: no blanks, no line ends, nothing long.
 WELL_FORMED = re.compile(r"[A-Za-z0-9._-]{8,64}")
+"""What a caller sends goes into log lines: no blanks, no line ends, nothing long."""
 NONE = "-"
-# Where the server's access log finds what Django knows of a request.
 META_ID, META_USER, META_ROUTE = "retinote.request_id", "retinote.user_id", "retinote.route"
+"""Where the server's access log finds what Django knows of a request."""
 
 _current: ContextVar[str] = ContextVar("request_id", default=NONE)
 _request: ContextVar[HttpRequest | None] = ContextVar("request", default=None)

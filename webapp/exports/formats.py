@@ -26,10 +26,10 @@ NOTICE = (
 )
 Column = Callable[[Record], Any]
 NO_FINDINGS = "none"
-# What a manifest names as the origin of its scans.
 SOURCE = "retinote"
-# Where a shape has no label.
+"""What a manifest names as the origin of its scans."""
 UNLABELLED = "unlabelled"
+"""Where a shape has no label."""
 
 
 def _of_scan(name: str) -> Column:

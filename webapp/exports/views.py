@@ -108,7 +108,7 @@ def _named(visible: ScanQuerySet, ids: list[str]) -> ScanQuerySet:
     missing = len(wanted) - found.count()
     if missing:
         raise exceptions.ValidationError(
-            {"scans": [f"{missing} of the {len(wanted)} scans are not there, or not for you."]}
+            {"scans": [f"{missing} of the {len(wanted)} scans do not exist, or you may not see them."]}
         )
     return found
 

@@ -1,8 +1,8 @@
-"""A scan with its answer and its readings as a FHIR R4 Bundle, as far as somebody may know them.
+"""A scan with its answer and readings as a FHIR R4 Bundle, as far as the user may know them.
 
-The report is a DiagnosticReport; what the model said, what it thinks it sees, and each reader's verdict are
-Observations; the model is a Device, the scan an ImagingStudy. A research tool answers nobody's order, so there is no
-ServiceRequest, and the patient is named by the reference that people have entered, never by more.
+The report is a DiagnosticReport. The model's answer, its findings, and each reader's verdict are Observations; the
+model is a Device, the scan an ImagingStudy. There is no ServiceRequest, as nobody orders anything of a research tool.
+The patient is named only by the reference that people have entered.
 """
 
 from __future__ import annotations
@@ -90,7 +90,7 @@ class _Resources:
         )
 
     def _status(self, observations: list[Json]) -> str:
-        """A label that nobody has verified is preliminary, the model's above all."""
+        """The status: "final" with a verified label, "preliminary" until then, "registered" without results."""
         if self.final and self.final.verified:
             return "final"
         return "preliminary" if observations else "registered"
@@ -101,7 +101,7 @@ class _Resources:
         return dict(self.scan.recommendation or {})
 
     def _labels_of_model(self) -> list[str]:
-        """The label that the model has answered with; none where it leaves several open, or does not answer."""
+        """The label of the model's answer; none where it leaves several open, or has not answered."""
         scan = self.scan
         return [scan.label] if scan.label and scan.state in ("", None, State.ANSWERED) else []
 
@@ -241,11 +241,11 @@ class _Resources:
         return without_empty({"resourceType": kind, "id": str(self._uuid(name)), **fields})
 
     def _uuid(self, name: str) -> Any:
-        """The same for the same scan each time, and, for who may not see patients, another one."""
+        """A UUID that is the same each time; another one for users who may not see patients."""
         return uuid5(NAMESPACE_URL, f"retinote:{shown('id', str(self.scan.pk), self.user)}/{name}")
 
     def _uid(self, name: str) -> str:
-        """A UID of DICOM's that is made of a UUID (PS3.5, B.2)."""
+        """A DICOM UID that is derived from the UUID (PS3.5, B.2)."""
         return f"2.25.{self._uuid(name).int}"
 
 

@@ -14,7 +14,7 @@ UNITS = "http://unitsofmeasure.org"
 CATEGORIES = "http://terminology.hl7.org/CodeSystem/observation-category"
 ABSENT = "http://terminology.hl7.org/CodeSystem/data-absent-reason"
 OPT: Json = {"system": DICOM, "code": "OPT", "display": "Ophthalmic Tomography"}
-"""The kind of study, as DICOM names it (PS3.16, CID 29)."""
+"""The modality, as DICOM names it (PS3.16, CID 29)."""
 EYE: Json = {"system": SNOMED, "code": "81745001", "display": "Eye"}
 SIDES: dict[str, Json] = {
     "OD": {"system": SNOMED, "code": "24028007", "display": "Right"},
@@ -24,12 +24,12 @@ SIDES: dict[str, Json] = {
 
 
 def concept(text: str, *codings: Json) -> Json:
-    """A CodeableConcept: a text, and what terminologies call the same."""
+    """A CodeableConcept: a text, and its codes in terminologies."""
     return {"coding": list(codings), "text": text} if codings else {"text": text}
 
 
 def label_concept(model_name: str, label: str) -> Json:
-    """A label of a model, with the codes that the model's guideline has for it."""
+    """A label, with the codes that the guideline for its model has. Raises GuidelineError."""
     found = guideline(model_name)
     step = found.steps.get(label) if found else None
     codes = step.codes if step else ()
@@ -49,5 +49,5 @@ def square_millimetres(value: float) -> Json:
 
 
 def without_empty(resource: Json) -> Json:
-    """The resource without what is not known: FHIR has no empty values."""
+    """The resource without empty fields, which FHIR does not allow."""
     return {name: value for name, value in resource.items() if value not in (None, "", [], {})}

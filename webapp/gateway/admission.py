@@ -20,8 +20,8 @@ from webapp.gateway.issuing import digest
 from webapp.gateway.models import ServiceKey
 
 MINUTE = timedelta(minutes=1)
-# A key has 56 characters. What is far longer is no key and is not hashed.
 LONGEST_KEY = 100
+"""A key has 56 characters. What is far longer is no key and is not hashed."""
 
 
 class Outcome(StrEnum):
@@ -80,8 +80,6 @@ _USABLE = {
     ]
 }
 _ALLOWED = {"$and": [_USABLE, {"$lte": ["$minute_calls", "$calls_per_minute"]}]}
-# Each stage sees what those before it have set: first the minute, then the counts. In a minute that is used up, a call
-# raises the minute's count to one above the limit and no further, by which `admit` recognises it.
 COUNT: list[dict[str, Any]] = [
     {
         "$set": {
@@ -103,3 +101,5 @@ COUNT: list[dict[str, Any]] = [
         }
     },
 ]
+"""Each stage sees what those before it have set: first the minute, then the counts. In a minute that is used up, a call
+raises the minute's count to one above the limit and no further, by which `admit` recognises it."""

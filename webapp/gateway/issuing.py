@@ -13,8 +13,8 @@ from webapp.gateway.models import ServiceKey
 from webapp.mongodb.transactions import all_or_nothing
 
 SECRET_BYTES = 32
-# Enough to tell a few hundred keys apart by how they begin.
 NAME_BYTES = 4
+"""Enough to tell a few hundred keys apart by how they begin."""
 DECIDED = ("service", "calls_per_minute", "expires")
 """The fields that an administrator decides."""
 

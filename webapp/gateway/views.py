@@ -22,8 +22,8 @@ log = logging.getLogger(__name__)
 
 GATEWAY_HEADER = "X-Gateway-Secret"
 KEY_HEADER = "X-Api-Key"
-# What the gateway sends to the model server in place of the service's key.
 MODEL_HEADER = "X-Model-Authorization"
+"""What the gateway sends to the model server in place of the service's key."""
 BEARER = "bearer "
 REFUSALS = {
     Outcome.UNKNOWN: ("key_unknown", "This service key is not known. Send it as Authorization: Bearer KEY."),

@@ -38,11 +38,11 @@ CONNECT_TIMEOUT_S = 1.0
 PING_TIMEOUT_S = 2.0
 CARD_TIMEOUT_S = 4.0
 PAUSES_S = (0.1, 0.3)  # before the second and third try
-# The overlay is drawn from the stored scan and heat map when somebody asks for it. Handlers of earlier versions send it
-# all the same: as JPEG it is a fraction of the answer, as PNG it was four fifths.
 WITHOUT_OVERLAY = {"X-Overlay": "false", "X-Overlay-Format": "jpeg"}
-# TorchServe's answers without a worker, with a full queue, and when a worker dies during the request.
+"""The overlay is drawn from the stored scan and heat map when somebody asks for it. Handlers of earlier versions send
+it all the same: as JPEG it is a fraction of the answer, as PNG it was four fifths."""
 BUSY_STATUSES = frozenset({502, 503, 504, 507})
+"""TorchServe's answers without a worker, with a full queue, and when a worker dies during the request."""
 
 
 class TorchServeClient:

@@ -13,8 +13,8 @@ from pathlib import Path
 
 VARIABLE = "PROMETHEUS_MULTIPROC_DIR"
 TOKEN_VARIABLE = "RETINOTE_METRICS_TOKEN"  # nosec B105 # the name, not a token
-# In memory, as writing to a mapped file on a full disk kills the process. The folder in it is its owner's alone.
 MEMORY = Path("/dev/shm")  # nosec B108
+"""In memory, as writing to a mapped file on a full disk kills the process. The folder in it is its owner's alone."""
 
 
 def count_in_files(service: str, data: Path) -> None:

@@ -18,8 +18,8 @@ disable_created_metrics()  # type: ignore[no-untyped-call]
 REQUEST_BUCKETS_S = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)
 TASK_BUCKETS_S = (0.01, 0.05, 0.25, 1.0, 5.0, 15.0, 60.0, 300.0)
 CONFIDENCE_BUCKETS = (0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 0.95, 1.0)
-# A sentence about an image begins with what is wrong and may go on with numbers.
 HEAD_OF_SENTENCE = re.compile(r"[^.:;]*")
+"""A sentence about an image begins with what is wrong and may go on with numbers."""
 LONGEST_REASON = 60
 UNKNOWN = "unknown"
 """The state of an answer of an earlier handler, which gave none."""

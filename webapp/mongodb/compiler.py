@@ -22,7 +22,6 @@ __all__ = [
     "SQLUpdateCompiler",
 ]
 
-# Fields whose values are the same in documents and in Python.
 PLAIN = (
     models.BooleanField,
     models.CharField,
@@ -31,6 +30,7 @@ PLAIN = (
     models.JSONField,
     ArrayField,
 )
+"""Fields whose values are the same in documents and in Python."""
 
 
 class SQLCompiler(compiler.SQLCompiler):  # type: ignore[misc]

@@ -15,11 +15,11 @@ from pymongo.errors import PyMongoError
 
 T = TypeVar("T")
 
-# A person still waits so long; conflicts are over within milliseconds.
 LIMIT_S = 5.0
+"""A person still waits so long; conflicts are over within milliseconds."""
 LONGEST_PAUSE_S = 0.05
-# MongoDB's label of errors after which nothing was written, and the same may work now.
 TRANSIENT = "TransientTransactionError"
+"""MongoDB's label of errors after which nothing was written, and the same may work now."""
 
 
 def all_or_nothing(work: Callable[[], T]) -> T:

@@ -12,8 +12,8 @@ from typing import Any
 from django.db.models import Q
 
 UNEXPLAINED = "The image may not be good enough to be read."
-# The rule of `doubts_of`, for queries of what has a field `quality`.
 DOUBTFUL = Q(quality__acceptable=False)
+"""The rule of `doubts_of`, for queries of what has a field `quality`."""
 
 
 def doubts_of(quality: Mapping[str, Any] | None) -> list[str]:

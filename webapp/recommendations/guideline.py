@@ -36,7 +36,7 @@ class Source:
 
 @checked_dataclass(frozen=True, config=STRICT)
 class Code:
-    """What a label is called in a terminology, such as SNOMED CT: the terminology's URI, and the code with its text there."""
+    """The code of a label in a terminology such as SNOMED CT; `system` is the terminology's URI."""
 
     system: Text
     code: Text

@@ -17,7 +17,7 @@ from webapp.reports.content import FINDINGS_TITLE, Report, ReportedReading
 BOLD_TAG = re.compile("</?b>")
 NO_FINDINGS = "nothing of what it looks for ({kinds})."
 STRANGE_FINDINGS = "It does not know pictures like this one, so what it sees may be something else."
-DOUBTFUL = "The picture is doubtful, as said above: it has no urgency but to be looked at."
+DOUBTFUL = "The picture is doubtful, as said above: the only next step is to look at it."
 
 
 def final_reading(final: ReportedReading | None) -> list[Flowable]:

@@ -12,8 +12,8 @@ from reportlab.pdfbase import pdfdoc
 from webapp.reports.fonts import Face
 from webapp.reports.lines import Glyph, Run
 
-# Tables that serve to shape text; the text is shaped before it is written.
 UNNEEDED = ("GSUB", "GPOS", "GDEF", "OS/2", "DSIG", "cmap", "name", "post", "gasp")
+"""Tables that serve to shape text; the text is shaped before it is written."""
 
 
 class EmbeddedFont:

@@ -21,8 +21,8 @@ from webapp.reports.bidi import FSI, PDI
 FOLDER = Path(weblate_fonts.__file__).parent / "static" / "weblate_fonts" / "kurinto" / "ttf"
 MAIN = "KurintoSans"
 SIMPLIFIED, TRADITIONAL, JAPANESE, KOREAN = (f"{MAIN}{script}" for script in ("SC", "TC", "JP", "KR"))
-# Format characters that may stay in a text. Others could make it seem to say something else.
 KEPT = {"\u200c", "\u200d", "\u200e", "\u200f", FSI, PDI}
+"""Format characters that may stay in a text. Others could make it seem to say something else."""
 EAST_ASIAN = (("\u2e80", "\u9fff"), ("\uac00", "\ud7ff"), ("\uf900", "\ufaff"), ("\uff00", "\uffef"))
 SKIN_COLOURS = {chr(number) for number in range(0x1F3FB, 0x1F400)}
 MOST_NAMED = 4

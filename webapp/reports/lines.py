@@ -16,15 +16,16 @@ import uharfbuzz
 from webapp.reports.bidi import FSI, PDI, in_visual_order, levels
 from webapp.reports.fonts import Face, fonts_of, order_for, readable
 
-# Scripts that are written without spaces; lines break between any two of their characters.
 UNSPACED = ("CJK", "HIRAGANA", "KATAKANA", "THAI", "LAO", "IDEOGRAPHIC", "FULLWIDTH", "YI")
+"""Scripts that are written without spaces; lines break between any two of their characters."""
 NEVER_FIRST = set(
     "、。，．：；？！）］｝〉》」』】〕〗〙〛’”…ー々ぁぃぅぇぉっゃゅょァィゥェォッャュョฯๆะาำຯໆະາຳ"
 )
 NEVER_LAST = set("（［｛〈《「『【〔〖〘〚‘“เแโใไເແໂໃໄ")
 ELLIPSIS = "…"
-# The zero-width non-joiner and joiner, and the combining class of the virama, which joins consonants of Indic scripts.
 JOINERS = "\u200c\u200d"
+"""The zero-width non-joiner and joiner, and the combining class of the virama, which joins consonants of Indic
+scripts."""
 VIRAMA = 9
 MISPLACED = {"Hebr", "Laoo", "Thai"}
 """Scripts for which the font's mark positioning stacks marks wrongly; without it they stand right."""

@@ -10,8 +10,8 @@ import numpy.typing as npt
 
 from webapp.annotations.geometry import Points
 
-# Of 255, at which an enlarged cell begins.
 HALF = 128
+"""Of 255, at which an enlarged cell begins."""
 SIDE = 512
 """The most pixels a side at which outlines are traced; the map behind them has some 56 × 56 cells."""
 

@@ -17,8 +17,8 @@ from webapp.accounts.models import User
 from webapp.core import clock
 from webapp.scans.models import Disclosure, Scan, reads_blind
 
-# More scans at once, such as the 50,000 of an export, are noted as all that exist.
 MOST_SINGLE = 1000
+"""More scans at once, such as the 50,000 of an export, are noted as all that exist."""
 
 
 @dataclass(frozen=True)

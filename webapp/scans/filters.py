@@ -118,8 +118,10 @@ class ScanFilter(django_filters.FilterSet):  # type: ignore[misc]
         return queryset.exclude(mine) if value else queryset.filter(mine)
 
     def filter_search(self, queryset: QuerySet[Scan], name: str, value: str) -> QuerySet[Scan]:
-        """Filter scans in which every word is found: in the label unless it is hidden, and in reference and note for users
-        who may see patients."""
+        """Filter scans in which every word is found: in a label that is not hidden, or in reference and note.
+
+        Users who may not see patients search in labels alone.
+        """
         user = self._user()
         value = normal(value)
         # Only words that are part of a label tell something about answers.

@@ -51,7 +51,7 @@ class FinalReading:
 
     @property
     def verified(self) -> bool:
-        """Whether a model may learn from the label: an adjudicator's, or one of as many readers as the setting wants."""
+        """Whether a model may learn from the label: an adjudicator's, or one that enough readers name independently."""
         if self.by == By.ADJUDICATOR:
             return True
         return 0 < settings.VERIFYING_READERS <= self.independent
@@ -76,7 +76,7 @@ class FinalReading:
         return f"{named}, not verified: {verifying()}"
 
     def recommend(self, model_name: str, doubts: Sequence[str] = ()) -> Recommendation:
-        """The next step for the scan, by the guideline for that model's labels; `doubts` are those about its picture."""
+        """The next step for the scan, by the guideline for the model; `doubts` are those about its picture."""
         return recommend_reading(model_name, self.labels, f"{', '.join(self.labels)}: {self.source}.", doubts)
 
 

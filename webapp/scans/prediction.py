@@ -97,7 +97,7 @@ def predict_again(scan: Scan, version: str = "", label: str = "") -> None:
         label=label,
     )
     _store(scan, answer, Scan.objects.filter(pk=scan.pk))
-    _reload(scan)  # people may have changed it since it was loaded
+    _reload(scan)  # people may have been at it since it was loaded
 
 
 def _store(scan: Scan, answer: ModelAnswer, still: ScanQuerySet) -> None:

@@ -56,7 +56,7 @@ class UploadSerializer(DetailsSerializer):
         if file.size > settings.MAX_UPLOAD_BYTES:
             raise FileTooLarge(
                 f"The file has {file.size / 2**20:.1f} MiB; "
-                f"up to {settings.MAX_UPLOAD_BYTES / 2**20:.0f} MiB are taken."
+                f"up to {settings.MAX_UPLOAD_BYTES / 2**20:.0f} MiB are accepted."
             )
         return file
 

@@ -26,7 +26,7 @@ PLACE_BYTES = MAX_MEMORY_BYTES // PLACES
 ALL_BYTES = PLACES * PLACE_BYTES
 """The whole room, which the largest picture has to itself."""
 SMALL_BYTES = 16 * 10**6
-"""Pictures up to this, some two megapixels in colour, never wait: eight of them at once take less than half the room."""
+"""Pictures up to this, some two megapixels in colour, never wait: eight at once take less than half the room."""
 LARGE_FILE_BYTES = 8 * 2**20
 """A file above this is not even read into memory before it has the whole room."""
 WAIT_S = 1.5

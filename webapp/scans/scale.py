@@ -8,8 +8,8 @@ from imaging import dicom
 from imaging.errors import ImageError
 
 MICROMETRES_PER_MILLIMETRE = 1000
-# What optical coherence tomography can show; a file that says otherwise is not believed.
 SMALLEST, LARGEST = 0.1, 1000.0
+"""What optical coherence tomography can show; a file that says otherwise is not believed."""
 DIGITS = 9
 
 

@@ -14,8 +14,8 @@ from pathlib import Path
 
 from django.conf import settings
 
-# Earlier versions stored overlays as JPEG.
 NAME = re.compile(r"[0-9a-f]{32}\.(png|jpg)")
+"""Earlier versions stored overlays as JPEG."""
 FOLDER = "scans"
 # Threads that wait for the disk; each is made when it is needed.
 _writing = ThreadPoolExecutor(8, thread_name_prefix="writing")
@@ -29,7 +29,7 @@ class Writing:
     _done: Future[None]
 
     def wait(self) -> None:
-        """Wait until the whole file is on the disk. Raises OSError when it can't be written; nothing is left of it then."""
+        """Wait until the whole file is on the disk. Raises OSError when it can't be, and then leaves nothing of it."""
         self._done.result()
 
     def discard(self) -> None:

@@ -11,8 +11,8 @@ from webapp.scans import prediction, storage
 from webapp.scans.answered import ADDED_PICTURES
 from webapp.scans.models import Prediction, Scan, Status
 
-# A file younger than this may belong to an upload that is about to write its document.
 GRACE_S = 600.0
+"""A file younger than this may belong to an upload that is about to write its document."""
 CHUNK = 1000
 
 

@@ -63,7 +63,7 @@ class Stretch:
         return value, scan.timestamp.isoformat(), str(scan.pk)
 
     def keys_of(self, key: str) -> tuple[Any, str, str] | None:
-        """The sort keys of the scan with this id; None if it is not in this stretch. No scan is loaded, and none seen."""
+        """The sort keys of the scan with this id, without loading it; None if it is not in this stretch."""
         wanted = (self.field.removeprefix("-") or "pk", "timestamp")
         found = self.scans.filter(pk=key).values_list(*wanted).first()
         if found is None:
@@ -133,7 +133,7 @@ class WorklistPages(ScanPages):
     """
 
     def paginate_queryset(self, queryset: Any, request: Request, view: Any = None) -> list[Any] | None:
-        """The page that the cursor names. Raises ValidationError for an unknown order, NotFound for a cursor of none."""
+        """The page that the cursor names. Raises ValidationError for an unknown order, NotFound for a bad cursor."""
         given = request.query_params.get("ordering", Ordering.NEWEST)
         if given not in Ordering.values:
             known = ", ".join(Ordering.values)

@@ -177,7 +177,7 @@ def test_what_an_earlier_version_recorded_is_counted_and_not_called_changed(busy
 def test_a_change_with_a_right_to_it_meanwhile_is_no_difference(
     busy: Scan, clinician: User, api: Clients, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    look, changed = objects._last_of, []
+    look, changed = objects._last_records, []
 
     def late(kind: str, keys: list[str]) -> Any:
         found = look(kind, keys)
@@ -187,7 +187,7 @@ def test_a_change_with_a_right_to_it_meanwhile_is_no_difference(
             found = look(kind, keys)
         return found
 
-    monkeypatch.setattr(objects, "_last_of", late)
+    monkeypatch.setattr(objects, "_last_records", late)
     assert differences() == []
     assert changed[0].status_code == 200
 

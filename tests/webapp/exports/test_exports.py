@@ -267,7 +267,7 @@ def test_readings_that_are_not_open_yet_are_not_exported(scan: Scan, colleague: 
 def test_somebody_elses_scan_is_not_exported(scan: Scan, stranger: User, api: Clients) -> None:
     answer = api(stranger).post(EXPORTS, {"format": "csv", "scans": [str(scan.pk)]}, format="json")
     assert answer.status_code == 400
-    assert "not for you" in answer.json()["error"]["message"]
+    assert "you may not see them" in answer.json()["error"]["message"]
 
 
 @pytest.mark.parametrize(

@@ -39,7 +39,7 @@ class Command(BaseCommand):
             type=anchor,
             default=[],
             metavar="NUMBER:HASH",
-            help="a head that was printed or logged earlier and must still be in the chain; may be given often",
+            help="a head that was printed or logged earlier and must still be in the chain; may be given several times",
         )
 
         parser.add_argument(
@@ -90,7 +90,7 @@ class Command(BaseCommand):
         try:
             noted = head_note.noted()
         except ValueError as error:
-            raise CommandError(f"The note of the chain's head is of no use: {error}.") from error
+            raise CommandError(f"The note of the chain's head can't be used: {error}.") from error
         return noted or (0, "")
 
     def _print_findings(self, word: str, findings: Iterable[object]) -> bool:
