@@ -33,7 +33,7 @@ def reference(description: Mapping[str, Any]) -> str:
         if method in METHODS
     ]
     schemas = [_schema(name, schema) for name, schema in description["components"]["schemas"].items()]
-    return "\n## Calls\n" + "".join(calls) + "\n## What they take and answer\n" + "".join(schemas)
+    return "\n## Calls\n" + "".join(calls) + "\n## Schemas\n" + "".join(schemas)
 
 
 def _call(title: str, call: Mapping[str, Any]) -> str:
@@ -47,7 +47,7 @@ def _call(title: str, call: Mapping[str, Any]) -> str:
         )
         for parameter in call.get("parameters", [])
     ]
-    lines += _table(("Parameter", "in", "type", ""), rows)
+    lines += _table(("Parameter", "in", "type", "description"), rows)
     bodies = [
         ("takes", kind, content) for kind, content in call.get("requestBody", {}).get("content", {}).items()
     ]
@@ -57,7 +57,7 @@ def _call(title: str, call: Mapping[str, Any]) -> str:
                 (status, "", {})
             ]
     lines += _table(
-        ("", "media type", "form"), [(what, kind, _type(c.get("schema", {}))) for what, kind, c in bodies]
+        ("", "media type", "schema"), [(what, kind, _type(c.get("schema", {}))) for what, kind, c in bodies]
     )
     return "\n".join(lines) + "\n"
 
@@ -75,7 +75,7 @@ def _schema(name: str, schema: Mapping[str, Any]) -> str:
     ]
     if not rows:
         lines += [_type({key: value for key, value in schema.items() if key != "description"}), ""]
-    return "\n".join([*lines, *_table(("Field", "type", ""), rows)]) + "\n"
+    return "\n".join([*lines, *_table(("Field", "type", "description"), rows)]) + "\n"
 
 
 def _type(schema: Mapping[str, Any]) -> str:

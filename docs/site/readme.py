@@ -13,6 +13,8 @@ from docs.site.errors import DocsError
 BLOCK = re.compile(r"(<!-- answer: [^>]* -->\n```json\n).*?(```\n)", re.DOTALL)
 MOST_CORNERS = 2
 """Corners of an outline that are shown."""
+WIDTH = 120
+"""Columns of a line: what fits stands on one."""
 PICTURE_CHARACTERS = 60
 """Texts without a space and longer than this are pictures or hashes; only their beginning is shown."""
 
@@ -28,8 +30,7 @@ def write_answer(readme: Path, answer: Mapping[str, Any]) -> None:
         raise DocsError(
             f"{readme.name} has no block that begins with <!-- answer: … --> for the model server's answer"
         )
-    shown = json.dumps(_shortened(answer), indent=2, ensure_ascii=False)
-    shown = re.sub(r"\[\s+([^\[\]{}]*?)\s+\]", lambda numbers: f"[{' '.join(numbers[1].split())}]", shown)
+    shown = _formatted(_shortened(answer))
     readme.write_text(BLOCK.sub(lambda block: f"{block[1]}{shown}\n{block[2]}", text), encoding="utf-8")
 
 
@@ -46,3 +47,17 @@ def _shortened(value: Any) -> Any:
     if isinstance(value, str) and len(value) > PICTURE_CHARACTERS and " " not in value:
         return value[:24] + "…"
     return value
+
+
+def _formatted(value: Any, indent: str = "", before: int = 0) -> str:
+    """JSON in which a part that fits on its line, after `before` columns, stands on it; others have lines for each part."""
+    line = json.dumps(value, ensure_ascii=False)
+    if before + len(line) < WIDTH or not isinstance(value, dict | list):
+        return line
+    inner = indent + "  "
+    if isinstance(value, dict):
+        named = [(f"{inner}{json.dumps(key)}: ", part) for key, part in value.items()]
+        lines = [name + _formatted(part, inner, len(name)) for name, part in named]
+        return "{\n" + ",\n".join(lines) + f"\n{indent}}}"
+    lines = [inner + _formatted(part, inner, len(inner)) for part in value]
+    return "[\n" + ",\n".join(lines) + f"\n{indent}]"

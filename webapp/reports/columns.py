@@ -79,10 +79,10 @@ def _limits_of_answer(report: Report) -> list[str]:
     if report.familiarity is not None:
         share = numbers.percent(report.familiarity)
         sentences.append(
-            f"Familiarity {share}: so many of the scans that it learnt from are stranger than this one."
+            f"Familiarity {share}: this share of the scans that the model learnt from looks stranger than this one."
         )
     if report.nearest:
-        sentences.append(f"Simulated scans that it is most like: {'; '.join(report.nearest)}.")
+        sentences.append(f"Most similar simulated scans: {'; '.join(report.nearest)}.")
     return sentences
 
 

@@ -16,6 +16,7 @@ from reportlab.lib.utils import ImageReader
 from webapp.annotations.geometry import Points, path_of
 from webapp.reports.canvas import BOLD, GAP, MARGIN, REGULAR, TextCanvas
 from webapp.reports.content import FINDINGS_TITLE, Report
+from webapp.reports.lines import one_line
 
 WIDTH = A4[0]
 PICTURE_HEIGHT = 78 * mm
@@ -23,6 +24,9 @@ MOST_SIDE = 1200
 """Pixels a side: 350 to the inch."""
 NOT_SAID = ", which the model does not say"
 SHAPE_COLOUR = colors.HexColor("#00e5ff")
+MARK_SIZE = 7
+MARK_RIM = 1.5
+"""Of the dark ground around a mark, in points."""
 # Encoding a large picture as text takes ReportLab seconds, and no reader needs it.
 rl_config.useA85 = 0
 
@@ -32,7 +36,8 @@ def draw_pictures(canvas: TextCanvas, report: Report, top: float) -> float:
 
     `top` and what is returned, the lower end of the captions, are in points from the bottom of the page.
     """
-    pictures: list[tuple[str, bytes, Outliner]] = [("Scan, with what was drawn", report.image, _draw_shapes)]
+    caption = "Scan, with what was drawn" if report.shapes else "Scan"
+    pictures: list[tuple[str, bytes, Outliner]] = [(caption, report.image, _draw_shapes)]
     if report.overlay is not None:
         caption = f"Heat map of {dict(report.facts).get('Heat map', report.answer.label)}"
         caption += "" if report.answer.is_given else NOT_SAID
@@ -50,7 +55,7 @@ def draw_pictures(canvas: TextCanvas, report: Report, top: float) -> float:
         # More pixels than paper shows would cost memory: ReportLab makes several copies.
         image.thumbnail((MOST_SIDE, MOST_SIDE))
         canvas.drawImage(ImageReader(image), left, bottom, image_width * scale, image_height * scale)
-        outline(canvas, report, Place(left, top, scale))
+        outline(canvas, report, Place(left, top, left + image_width * scale, scale))
         canvas.setFont(REGULAR, 8)
         canvas.drawString(left, bottom - 10, caption, room=width)
         lowest = min(lowest, bottom - 18)
@@ -59,10 +64,11 @@ def draw_pictures(canvas: TextCanvas, report: Report, top: float) -> float:
 
 @dataclass(frozen=True)
 class Place:
-    """Where a picture stands: its upper left corner, and points of the page per pixel."""
+    """Where a picture stands, in points of the page, and how many of them a pixel takes."""
 
     left: float
     top: float
+    right: float
     scale: float
 
     def of(self, points: Points) -> list[tuple[float, float]]:
@@ -80,23 +86,22 @@ def _draw_nothing(canvas: TextCanvas, report: Report, place: Place) -> None:
 def _draw_shapes(canvas: TextCanvas, report: Report, place: Place) -> None:
     for number, shape in enumerate(report.shapes, start=1):
         points, closed = path_of(shape.selector)
-        _draw_outline(canvas, place.of(points), closed, SHAPE_COLOUR, str(number))
+        _draw_outline(canvas, place.of(points), closed, SHAPE_COLOUR)
+        _draw_mark(canvas, place, points, SHAPE_COLOUR, str(number))
 
 
 def _draw_findings(canvas: TextCanvas, report: Report, place: Place) -> None:
     for finding in report.findings or ():
         for points in finding.outlines:
-            _draw_outline(canvas, place.of(points), True, colors.HexColor(finding.colour), finding.mark)
+            colour = colors.HexColor(finding.colour)
+            _draw_outline(canvas, place.of(points), True, colour)
+            _draw_mark(canvas, place, points, colour, finding.mark)
 
 
 def _draw_outline(
-    canvas: TextCanvas,
-    placed: Sequence[tuple[float, float]],
-    closed: bool,
-    colour: colors.Color,
-    mark: str,
+    canvas: TextCanvas, placed: Sequence[tuple[float, float]], closed: bool, colour: colors.Color
 ) -> None:
-    """Draw a line through places of the page, in points, and its mark beside the first of them."""
+    """Draw a line through places of the page, in points."""
     if not placed:
         return
     path = canvas.beginPath()
@@ -110,8 +115,21 @@ def _draw_outline(
         canvas.setStrokeColor(line_colour)
         canvas.setLineWidth(line)
         canvas.drawPath(path)
-    canvas.setFont(BOLD, 7)
-    canvas.setFillColor(colour)
-    canvas.drawString(placed[0][0] + 2, placed[0][1] + 2, mark)
-    canvas.setFillColor(colors.black)
     canvas.setStrokeColor(colors.black)
+
+
+def _draw_mark(canvas: TextCanvas, place: Place, points: Points, colour: colors.Color, mark: str) -> None:
+    """Write a mark beside the first place of an outline, on a dark ground, and within the picture."""
+    if len(points) == 0:
+        return
+    [(x, y)] = place.of(points[:1])
+    width = one_line(mark, bold=True).width * MARK_SIZE
+    x = min(max(x + 2, place.left + MARK_RIM), place.right - width - MARK_RIM)
+    y = min(y + 2, place.top - MARK_SIZE)
+    canvas.setFillColor(colors.Color(0, 0, 0, alpha=0.7))
+    ground = (x - MARK_RIM, y - MARK_RIM, width + 2 * MARK_RIM, MARK_SIZE + MARK_RIM)
+    canvas.rect(*ground, stroke=0, fill=1)
+    canvas.setFont(BOLD, MARK_SIZE)
+    canvas.setFillColor(colour)
+    canvas.drawString(x, y, mark)
+    canvas.setFillColor(colors.black)

@@ -32,7 +32,7 @@ def test_a_report_says_why_there_is_no_answer_and_gives_no_label_a_confidence(
 
     for expected in (
         f"Not answered {BECAUSE['unfamiliar']} Familiarity 1%",
-        f"Simulated scans that it is most like: {NEAREST[0]}.",
+        f"Most similar simulated scans: {NEAREST[0]}.",
         "Clinician review required A clinician has to read it.",
         "It comes earlier because this can't be ruled out: CNV.",
         "Calibrated here by: east-1",
