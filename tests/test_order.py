@@ -1,8 +1,10 @@
 """In which order tests run, and what goes to one process."""
 
+import json
+
 import pytest
 
-from tests.order import unit_of
+from tests.order import COSTS, unit_of
 from tests.test_durations import ALONE, ROOT
 
 
@@ -18,6 +20,11 @@ from tests.test_durations import ALONE, ROOT
 )
 def test_a_group_stays_together_and_else_a_file(nodeid: str, unit: str) -> None:
     assert unit_of(nodeid) == unit
+
+
+def test_costs_are_those_of_files_that_there_are() -> None:
+    units = json.loads(COSTS.read_text(encoding="utf-8"))
+    assert [unit for unit in units if not unit.startswith("@") and not (ROOT / unit).is_file()] == []
 
 
 def test_dear_tests_come_first_and_equals_stay_in_their_order(
