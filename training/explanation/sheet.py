@@ -1,4 +1,4 @@
-"""A page that shows the same scans under every method, with the outline of their masks, beside the figures."""
+"""An HTML file with the metrics of each method, and the same scans under each with the outline of their masks."""
 
 from __future__ import annotations
 
@@ -16,8 +16,8 @@ from handlers.card import ModelCard
 from handlers.heatmap import heat
 from imaging.overlay import draw
 from training.cache import read_pixels
-from training.evaluation.gallery import data_address
-from training.evaluation.report import figure, interval
+from training.evaluation.gallery import data_url
+from training.evaluation.report import format_interval, format_metric
 from training.explanation.measuring import Masked
 from training.explanation.methods import make_method
 
@@ -27,7 +27,7 @@ OUTLINE = (255, 255, 255)
 
 
 def rows(card: ModelCard, network: nn.Module, masked: Masked, methods: Sequence[str]) -> list[dict[str, Any]]:
-    """One row per label: its name and a picture per method, as data addresses."""
+    """A row for each label: its name, the scan, and a picture for each method, as `data:` URLs."""
     first = {label: place for place, label in reversed(list(enumerate(masked.labels)))}
     made = {name: make_method(name, network) for name in methods}
     shown = []
@@ -44,9 +44,7 @@ def rows(card: ModelCard, network: nn.Module, masked: Masked, methods: Sequence[
             {
                 "label": card.labels[label],
                 "pictures": [
-                    data_address(
-                        np.asarray(cv2.drawContours(picture.copy(), contours, -1, OUTLINE, 1), np.uint8)
-                    )
+                    data_url(np.asarray(cv2.drawContours(picture.copy(), contours, -1, OUTLINE, 1), np.uint8))
                     for picture in pictures
                 ],
             }
@@ -57,13 +55,13 @@ def rows(card: ModelCard, network: nn.Module, masked: Masked, methods: Sequence[
 def write_sheet(
     out: Path, card: ModelCard, network: nn.Module, masked: Masked, measured: dict[str, Any]
 ) -> None:
-    """Write the page to the file `out`."""
+    """Write the HTML to the file `out`; `measured` comes from `measure`."""
     environment = jinja2.Environment(
         loader=jinja2.FileSystemLoader(Path(__file__).parent),
         autoescape=True,
         undefined=jinja2.StrictUndefined,
     )
-    environment.filters |= {"figure": figure, "between": interval}
+    environment.filters |= {"metric": format_metric, "interval": format_interval}
     methods = list(measured["methods"])
     with torch.inference_mode(False):
         pictures = rows(card, network, masked, methods)

@@ -1,4 +1,4 @@
-"""The command `findings`: a map of what a finished model sees, beside its heat map."""
+"""The command `findings`: teaches a finished model a map of findings."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from training.findings.measuring import Measured
+    from training.findings.measuring import KindMetrics
 
 DEFAULT_STEPS = 2000
 MOST_STEPS = 10**6
@@ -30,7 +30,7 @@ def add_findings_arguments(parser: argparse.ArgumentParser) -> None:
         required=True,
         metavar="PATH",
         help="scans with masks by kind of sign, as `data simulate` and `data graft` draw them, and real scans with "
-        "labels; the split train is learnt from, val decides which kinds hold, test is left alone",
+        "labels; the decoder learns from the train split, val decides which kinds are kept, test is not used",
     )
     parser.add_argument(
         "--steps",
@@ -46,16 +46,17 @@ def add_findings_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def findings(arguments: argparse.Namespace) -> int:
-    """Teach, print what was measured, write findings.safetensors and the card; returns 0.
+    """Teach the decoder, print what was measured, write findings.safetensors and the card; returns 0.
 
-    Raises an error with a message for people.
+    Raises DataError when an option or the data are wrong, CardError or NetworkError when the model can't be loaded.
     """
     from handlers.card import CARD_NAME
     from handlers.card_findings import FINDINGS_NAME
     from handlers.network import load_network
-    from training.data.manifest import DataError, read_all
+    from training.data.manifest import DataError
+    from training.data.reading import read_all
     from training.findings.learning import Plan, refuse_without_stages
-    from training.findings.making import make
+    from training.findings.making import make_findings
 
     for name, most, value in (
         ("--steps", MOST_STEPS, arguments.steps),
@@ -68,20 +69,20 @@ def findings(arguments: argparse.Namespace) -> int:
     refuse_without_stages(card.architecture, network)
     scans = read_all(arguments.data, least_labels=1)
     plan = Plan(steps=arguments.steps, seed=arguments.seed)
-    measured = make(arguments.model, card, network, scans, plan, arguments.cache)
+    measured = make_findings(arguments.model, card, network, scans, plan, arguments.cache)
     print_measured(measured)
     print(f"wrote {arguments.model / FINDINGS_NAME} and {CARD_NAME} of {card.name} {card.version}")
     return 0
 
 
-def print_measured(measured: dict[str, Measured]) -> None:
-    """What was measured of each kind on validation scans, for the terminal."""
+def print_measured(measured: dict[str, KindMetrics]) -> None:
+    """Print the metrics of each kind on validation scans."""
     print(
         f"{'finding':<14}{'scans':>7}{'from':>7}{'pointing':>10}{'energy':>8}{'found':>7}{'dice':>7}"
         f"{'healthy':>9}"
     )
     for kind, row in measured.items():
-        note = "" if row.holds else "  doesn't hold: left out"
+        note = "" if row.holds else "  not good enough: left out"
         print(
             f"{kind:<14}{row.scans:>7}{row.threshold:>7.2f}{row.pointing:>10.3f}{row.energy:>8.3f}"
             f"{row.found:>7.3f}{row.dice:>7.3f}{row.false:>9.4f}{note}"

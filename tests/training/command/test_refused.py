@@ -94,7 +94,7 @@ def test_a_teacher_is_held_beside_maps_alone(folder_data: Path, tmp_path: Path) 
     sizes = ["--epochs", 1, "--batch-size", 4]
     run("--data", folder_data, "--out", teacher, *SMALL, *sizes)
     student = ["--arch", "vit_tiny_patch16_224", "--no-pretrained"]
-    with pytest.raises(RecipeError, match="those of VisionTransformer are no map"):
+    with pytest.raises(RecipeError, match="VisionTransformer has no feature map"):
         run(
             *("--data", folder_data, "--out", tmp_path / "model", *student, *sizes),
             *("--teacher", teacher, "--teacher-weight", 0.5),
@@ -125,11 +125,11 @@ def test_a_split_that_leaks_is_refused_unless_allowed(folder_data: Path, tmp_pat
     known = next((folder_data / "train" / "LOW").iterdir())
     (folder_data / "val" / "LOW" / "again.png").write_bytes(known.read_bytes())
     options = ["--data", folder_data, "--out", tmp_path / "model", *SMALL, "--epochs", 1, "--batch-size", 4]
-    with pytest.raises(DataError, match="1 identical picture.*again"):
+    with pytest.raises(DataError, match="1 identical scan.*again"):
         run(*options)
     run(*options, "--allow-leaks")
     card, _ = load_network(tmp_path / "model")
-    assert any("flatter" in limit for limit in card.limits)
+    assert any("too good" in limit for limit in card.limits)
     assert str(tmp_path) not in (tmp_path / "model" / "model.json").read_text()
 
 
