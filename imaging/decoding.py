@@ -6,12 +6,15 @@ will take; what a header can't tell is decoded in a process of its own, with lim
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from imaging import formats
 from imaging.errors import EmptyImage, ImageError, UnsupportedImage
 from imaging.pixels import Picture
 from imaging.reading import Examined, refusing_what_fails
+from imaging.volume import ExaminedVolume
 
-__all__ = ["Examined", "decode", "examine"]
+__all__ = ["Examined", "ExaminedVolume", "decode", "examine", "examine_files", "examine_volume", "is_volume"]
 
 
 def decode(content: bytes, declared_type: str | None = None) -> Picture:
@@ -47,3 +50,29 @@ def _not_read(content: bytes) -> ImageError:
             f"This is {kind} file. {formats.listed()} are read; export the B-scan as one of them."
         )
     return ImageError(f"This is not an image. {formats.listed()} are read.")
+
+
+def is_volume(content: bytes, declared_type: str | None = None) -> bool:
+    """Whether a file holds several B-scans, or is of a format that volumes alone are kept in: by its first bytes and headers.
+
+    True for what `examine_volume` may refuse. Raises nothing.
+    """
+    raise NotImplementedError
+
+
+def examine_volume(content: bytes, declared_type: str | None = None) -> ExaminedVolume:
+    """Look at a volume without decoding it.
+
+    Raises what `examine` raises for pictures; UnsupportedImage for a file that is one picture; ImageTooComplex for more
+    B-scans, files or bytes than are read.
+    """
+    raise NotImplementedError
+
+
+def examine_files(files: Sequence[tuple[str, bytes]]) -> ExaminedVolume:
+    """Look at files that are a volume together, such as the pictures of its B-scans or the instances of a DICOM series.
+
+    Each with its name, of which the last part counts; they are taken in the natural order of their names, DICOM
+    instances by their numbers. Raises as `examine_volume`.
+    """
+    raise NotImplementedError
