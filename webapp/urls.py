@@ -17,6 +17,7 @@ from webapp.reports.views import ReportView
 from webapp.reviews.views import AdjudicationView, ReadingView, ReviewsView, ReviewView
 from webapp.scans.options import OptionsView
 from webapp.scans.views import ScanViewSet
+from webapp.volumes.views import EnfaceView, VolumesView, VolumeView
 
 # Where the page is; it finds out for itself what to show.
 PAGE_ROUTES = ("", "sign-in", "scans/<str:scan>", "compare", "dashboard")
@@ -39,6 +40,9 @@ api: list[URLPattern | URLResolver] = [
     path("options/", OptionsView.as_view(), name="options"),
     path("scans/<str:id>/reviews/", ReviewsView.as_view(), name="scan-reviews"),
     path("annotations/<str:id>/", AnnotationView.as_view(), name="annotation"),
+    path("volumes/", VolumesView.as_view(), name="volumes"),
+    path("volumes/<str:id>/", VolumeView.as_view(), name="volume"),
+    path("volumes/<str:id>/enface/", EnfaceView.as_view(), name="volume-enface"),
     path("", include(router.urls)),
 ]
 

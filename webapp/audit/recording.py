@@ -52,12 +52,10 @@ def record(
     and what a list was narrowed by in `asked`.
     """
     scans = [str(scan) for scan in scan_ids]
-    told = _told.get()
-    if told is not None:
-        told.update(scans, [str(scan_id)])
     if not object_id:
         documents = [document for document in (after, before) if isinstance(document, models.Model)]
         object_id = documents[0].pk if documents else ""
+    _note_told([*scans, str(scan_id)])
     facts = {
         "time": time or clock.now(),
         "actor": actor if isinstance(actor, str) else str(actor.pk),
@@ -71,13 +69,42 @@ def record(
         "after": _sha256(after),
         "hashing": HASHING,
         "weights_sha256": weights_sha256,
-        "request_id": "" if request_id.current() == request_id.NONE else request_id.current(),
+        "request_id": _request_id(),
     }
     if len(scans) <= MOST_SCANS:
         WaitingRecord.objects.create(scan_ids=scans, **facts)
         return
     parts = [scans[start : start + MOST_SCANS] for start in range(0, len(scans), MOST_SCANS)]
     WaitingRecord.objects.bulk_create(WaitingRecord(scan_ids=part, **facts) for part in parts)
+
+
+def record_scans(
+    action: Action, actor: Actor, changes: Iterable[tuple[models.Model | None, models.Model | None]]
+) -> None:
+    """Write down that the actor did the same with several scans, of each a record; each is given as it was and as it is."""
+    now = clock.now()
+    made = []
+    for before, after in changes:
+        document = after or before
+        assert document is not None
+        key = str(document.pk)
+        _note_told([key])
+        made.append(
+            WaitingRecord(
+                time=now,
+                actor=actor if isinstance(actor, str) else str(actor.pk),
+                actor_name="" if isinstance(actor, str) else str(getattr(actor, "username", "")),
+                action=action,
+                kind="scan",
+                object_id=key,
+                scan_id=key,
+                before=_sha256(before),
+                after=_sha256(after),
+                hashing=HASHING,
+                request_id=_request_id(),
+            )
+        )
+    WaitingRecord.objects.bulk_create(made)
 
 
 def acting() -> Actor:
@@ -110,6 +137,16 @@ def told_of() -> Iterator[set[str]]:
         yield told
     finally:
         _told.reset(token)
+
+
+def _note_told(scans: Iterable[str]) -> None:
+    told = _told.get()
+    if told is not None:
+        told.update(scans)
+
+
+def _request_id() -> str:
+    return "" if request_id.current() == request_id.NONE else request_id.current()
 
 
 def _sha256(document: Document) -> str:

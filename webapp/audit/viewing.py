@@ -32,6 +32,7 @@ ACTIONS = {
     "scan-reviews": Action.REVIEW_VIEW,
     "scan-reading": Action.REVIEW_VIEW,
     "scans_scan_history": Action.SCAN_HISTORY,
+    "volume-enface": Action.SCAN_IMAGE,
 }
 """What is seen at an address, by its name, where it is less than the whole scan."""
 NOT_MODIFIED = 304

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import contextvars
 import logging
+from collections import deque
+from collections.abc import Iterable
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import fields
 from datetime import datetime, timedelta
 from typing import Any
 
+from bson import ObjectId
 from django.db.models import F
 
 from webapp.audit.models import Action
@@ -27,6 +30,7 @@ from webapp.recommendations.rules import recommend
 from webapp.scans import storage
 from webapp.scans.answered import PREDICTION_FIELDS, Answered
 from webapp.scans.models import Prediction, Scan, ScanQuerySet, Status
+from webapp.volumes import leads
 
 log = logging.getLogger(__name__)
 
@@ -38,6 +42,9 @@ CLAIM = timedelta(seconds=BACKGROUND_DEADLINE_S + 30)
 FIRST_PAUSE = timedelta(seconds=5)
 LONGEST_PAUSE = timedelta(minutes=5)
 BATCH = 50
+AT_ONCE = 16
+"""B-scans of volumes that one process asks about at once: two batches of a worker. Whoever uploads meanwhile waits behind
+these, and not behind a whole volume."""
 # Threads that wait for the model server, no more than there are connections to it; each is made when it is needed.
 _asking = ThreadPoolExecutor(CONNECTIONS, thread_name_prefix="asking")
 IMAGE_MISSING = ("image_missing", "The stored image is gone. Upload the file again.")
@@ -82,6 +89,7 @@ def conclude(scan: Scan, asked: Future[ModelAnswer]) -> None:
         except OSError as error:
             log.error("The pictures of the answer to scan %s can't be written: %s", scan.pk, error.strerror)
             _wait_for_the_disk(scan)
+    leads.follow(scan)
 
 
 def predict_again(scan: Scan, version: str = "", label: str = "") -> None:
@@ -97,6 +105,7 @@ def predict_again(scan: Scan, version: str = "", label: str = "") -> None:
         label=label,
     )
     _store(scan, answer, Scan.objects.filter(pk=scan.pk))
+    leads.follow(scan)
     _reload(scan)  # people may have been at it since it was loaded
 
 
@@ -186,11 +195,41 @@ def _record(made: Prediction) -> None:
 def predict_queued() -> int:
     """Predict the scans that are due, oldest first; returns how many were tried.
 
-    When the model server does not answer at all, nothing is tried and nothing is held against the scans.
+    Before each few B-scans of volumes come the scans that are none, so that nobody's scan waits behind a volume of
+    somebody else. When the model server does not answer at all, nothing is tried and nothing is held against the scans.
+    """
+    looked_at: list[ObjectId] = []
+    tried = 0
+    while len(looked_at) < BATCH:
+        due = Scan.objects.due().exclude(pk__in=looked_at).order_by("next_attempt_at", "pk")
+        keys = list(due.filter(volume__isnull=True).values_list("pk", flat=True)[:1])
+        keys = keys or list(due.values_list("pk", flat=True)[:AT_ONCE])
+        if not keys or not model_client().is_ready():
+            break
+        looked_at += keys
+        tried += predict_together(keys)
+    leads.follow_all()
+    return tried
+
+
+def predict_together(keys: Iterable[ObjectId]) -> int:
+    """Predict scans of the queue, a few of them at once, in their order; returns how many of them were due.
+
+    It ends when the model server can't answer: the rest stays in the queue.
     """
     tried = 0
-    for key in list(Scan.objects.due().order_by("next_attempt_at").values_list("pk", flat=True)[:BATCH]):
-        if not model_client().is_ready():
+    waiting: deque[tuple[Scan, Future[ModelAnswer]]] = deque()
+    away = False
+
+    def conclude_first() -> bool:
+        scan, asked = waiting.popleft()
+        request_id.begin(scan.request_id or "")
+        conclude(scan, asked)
+        log.info("scan %s, left by its upload, is %s", scan.pk, scan.status)
+        return scan.status == Status.QUEUED
+
+    for key in keys:
+        if away:
             break
         scan = claim(key)
         if scan is None:
@@ -198,12 +237,14 @@ def predict_queued() -> int:
         request_id.begin(scan.request_id or "")  # what follows belongs to the upload
         tried += 1
         try:
-            image = storage.read(scan.image_name)
+            waiting.append((scan, ask(storage.read(scan.image_name), BACKGROUND_DEADLINE_S)))
         except FileNotFoundError:
             _fail(scan, *IMAGE_MISSING)
-            continue
-        predict_claimed(scan, image, BACKGROUND_DEADLINE_S)
-        log.info("scan %s, left by its upload, is %s", scan.pk, scan.status)
+            leads.follow(scan)
+        if len(waiting) >= AT_ONCE:
+            away = conclude_first()
+    while waiting:
+        conclude_first()
     return tried
 
 

@@ -22,6 +22,7 @@ from webapp.scans.final_serializers import (
     shown_final_reading,
 )
 from webapp.scans.models import Scan, Status
+from webapp.volumes.place import InVolumeSerializer, in_volume
 
 
 class FileTooLarge(exceptions.APIException):
@@ -65,10 +66,10 @@ class UploadSerializer(DetailsSerializer):
 
     def validate_image(self, file: Any) -> Any:
         """Refuse a file above the limit before it is read."""
-        if file.size > settings.MAX_UPLOAD_BYTES:
+        most = max(settings.MAX_UPLOAD_BYTES, settings.MAX_VOLUME_BYTES)
+        if file.size > most:
             raise FileTooLarge(
-                f"The file has {file.size / 2**20:.1f} MiB; "
-                f"up to {settings.MAX_UPLOAD_BYTES / 2**20:.0f} MiB are taken."
+                f"The file has {file.size / 2**20:.1f} MiB; up to {most / 2**20:.0f} MiB are taken."
             )
         return file
 
@@ -160,6 +161,9 @@ class ScanSerializer(DeIdentified, AnsweredSerializer):
         help_text="What took the picture, by maker and model, where the file names one that is known here; empty "
         "otherwise, and in de-identified data."
     )
+    volume = serializers.SerializerMethodField(
+        help_text="The volume that it is a B-scan of, and its place there; null for a scan by itself."
+    )
     timestamp = serializers.DateTimeField(allow_null=True, help_text="Null in de-identified data.")
     user_id = serializers.CharField()
     answer_hidden = serializers.BooleanField(
@@ -250,11 +254,15 @@ class ScanSerializer(DeIdentified, AnsweredSerializer):
     def get_model(self, scan: Scan) -> dict[str, Any] | None:
         return dict(ModelSerializer(scan).data) if scan.model_name else None
 
+    @extend_schema_field(InVolumeSerializer(allow_null=True))
+    def get_volume(self, scan: Scan) -> dict[str, Any] | None:
+        return in_volume(scan)
+
     def get_reader_count(self, scan: Scan) -> int:
         return len(scan.readers)
 
     def get_read_by_me(self, scan: Scan) -> bool:
-        return str(self._reader.pk) in scan.readers
+        return scan.is_read_by(self._reader)
 
     @extend_schema_field(FinalReadingSerializer(allow_null=True))
     def get_final_reading(self, scan: Scan) -> dict[str, Any] | None:
