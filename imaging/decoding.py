@@ -7,14 +7,27 @@ will take; what a header can't tell is decoded in a process of its own, with lim
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 from imaging import formats
+from imaging.apart_bscans import ApartBscans
 from imaging.errors import EmptyImage, ImageError, UnsupportedImage
 from imaging.pixels import Picture
-from imaging.reading import Examined, refusing_what_fails
+from imaging.readers.zip import packed
+from imaging.reading import Examined
+from imaging.refusing import refusing_what_fails
 from imaging.volume import ExaminedVolume
 
-__all__ = ["Examined", "ExaminedVolume", "decode", "examine", "examine_files", "examine_volume", "is_volume"]
+__all__ = [
+    "Examined",
+    "ExaminedVolume",
+    "decode",
+    "examine",
+    "examine_files",
+    "examine_volume",
+    "is_volume",
+    "packed",
+]
 
 
 def decode(content: bytes, declared_type: str | None = None) -> Picture:
@@ -42,6 +55,46 @@ def examine(content: bytes, declared_type: str | None = None) -> Examined:
         return known.examine(content)
 
 
+def is_volume(content: bytes, declared_type: str | None = None) -> bool:
+    """Whether a file holds several B-scans, or is of a format that volumes alone are kept in: by its headers alone.
+
+    True for what `examine_volume` may refuse. Raises nothing.
+    """
+    return formats.recognised_volume(content, declared_type) is not None
+
+
+def examine_volume(content: bytes, declared_type: str | None = None) -> ExaminedVolume:
+    """Look at a volume without decoding it.
+
+    Raises EmptyImage, UnsupportedImage for a file that is no volume or of a kind that is not read, ImageTooComplex for
+    more B-scans, files or bytes than are read, ImageTooLarge, ImageTooSmall, TruncatedImage, ImageError.
+    """
+    found = examine_volume_here(content, declared_type)
+    if not found.is_apart:
+        return found
+    return replace(found, _bscans=ApartBscans(content, declared_type or found.media_type, found.memory_bytes))
+
+
+def examine_volume_here(content: bytes, declared_type: str | None = None) -> ExaminedVolume:
+    """The same of a volume that is decoded in this process whatever its kind."""
+    with refusing_what_fails("header"):
+        if not content:
+            raise EmptyImage(f"The request has no volume. Send one of {formats.listed_volumes('or')}.")
+        known = formats.recognised_volume(content, declared_type)
+        if known is None or known.volumes is None:
+            raise _no_volume(content, declared_type)
+        return known.volumes.examine(content, known)
+
+
+def examine_files(files: Sequence[tuple[str, bytes]]) -> ExaminedVolume:
+    """Look at files that are a volume together, such as the pictures of its B-scans or the instances of a DICOM series.
+
+    Each with its name, of which the last part counts; they are taken in the natural order of their names, DICOM
+    instances by their numbers. Raises as `examine_volume`.
+    """
+    return examine_volume(files[0][1] if len(files) == 1 else packed(files))
+
+
 def _not_read(content: bytes) -> ImageError:
     """Why a file of no known format is refused."""
     kind = formats.other_kind(content)
@@ -52,27 +105,10 @@ def _not_read(content: bytes) -> ImageError:
     return ImageError(f"This is not an image. {formats.listed()} are read.")
 
 
-def is_volume(content: bytes, declared_type: str | None = None) -> bool:
-    """Whether a file holds several B-scans, or is of a format that volumes alone are kept in: by its first bytes and headers.
-
-    True for what `examine_volume` may refuse. Raises nothing.
-    """
-    raise NotImplementedError
-
-
-def examine_volume(content: bytes, declared_type: str | None = None) -> ExaminedVolume:
-    """Look at a volume without decoding it.
-
-    Raises what `examine` raises for pictures; UnsupportedImage for a file that is one picture; ImageTooComplex for more
-    B-scans, files or bytes than are read.
-    """
-    raise NotImplementedError
-
-
-def examine_files(files: Sequence[tuple[str, bytes]]) -> ExaminedVolume:
-    """Look at files that are a volume together, such as the pictures of its B-scans or the instances of a DICOM series.
-
-    Each with its name, of which the last part counts; they are taken in the natural order of their names, DICOM
-    instances by their numbers. Raises as `examine_volume`.
-    """
-    raise NotImplementedError
+def _no_volume(content: bytes, declared_type: str | None) -> ImageError:
+    """Why a file is not read as a volume."""
+    if formats.recognised(content, declared_type) is not None:
+        return UnsupportedImage("The file holds one picture, not a volume.")
+    kind = formats.other_kind(content)
+    what = f"This is {kind} file." if kind else "This is not a volume."
+    return UnsupportedImage(f"{what} {formats.listed_volumes()} are read as volumes.")

@@ -7,12 +7,17 @@ declared types and names are often wrong.
 from __future__ import annotations
 
 from imaging.apart import PROCESSOR_S
+from imaging.errors import ImageError
 from imaging.readers import bmp, dicom, jpeg, png, tiff, webp
-from imaging.reading import Format
+from imaging.readers import zip as zip_files
+from imaging.reading import Format, VolumeReader
 from imaging.structure.bmp import MAX_RUN_LENGTH_BYTES
 from imaging.structure.jpeg import MAX_SCANS, MAX_SEGMENTS
 from imaging.structure.png import MAX_CHUNKS
 from imaging.structure.tiff import MAX_DIRECTORIES, MAX_VALUES
+from imaging.structure.zip import MAX_FILE_BYTES, MAX_RATIO
+from imaging.structure.zip import SIGNATURES as ZIP_SIGNATURES
+from imaging.volume import MAX_BSCANS
 
 FORMATS = (
     Format(
@@ -43,6 +48,7 @@ FORMATS = (
         is_complete=tiff.is_complete,
         limits=f"{MAX_DIRECTORIES} directories, {MAX_VALUES:,} strips or tiles, tiles not far larger than the picture",
         kinds="BigTIFF too; without compression, LZW, Deflate, PackBits, fax, JPEG",
+        volumes=VolumeReader(tiff.is_volume, tiff.examine_volume, kinds="a page for each B-scan, all alike"),
     ),
     Format(
         name="BMP",
@@ -74,9 +80,32 @@ FORMATS = (
         limits="about 10,000 elements and items, 256 KiB for a table",
         kinds="1, 8, 16 or 32 bits or floats, one frame, with or without preamble; uncompressed, run lengths, "
         "JPEG baseline, JPEG 2000",
+        volumes=VolumeReader(
+            dicom.is_volume,
+            dicom.examine_volume,
+            kinds="Ophthalmic Tomography and multi-frame Secondary Capture, deflated too",
+        ),
     ),
 )
-"""In the order in which they are listed. Signatures of all come before what resembles one."""
+"""Those that hold pictures, in the order in which they are listed. Signatures of all come before what resembles one."""
+
+VOLUMES = (
+    Format(
+        name="ZIP",
+        media_type="application/zip",
+        endings=(".zip",),
+        reader=None,
+        signatures=tuple((0, signature) for signature in ZIP_SIGNATURES),
+        volumes=VolumeReader(
+            zip_files.is_volume,
+            zip_files.examine,
+            kinds="pictures of one size in the order of their names, instances of one DICOM series, or one volume; with an "
+            "en-face image",
+            limits=f"{MAX_FILE_BYTES // 2**20} MiB a file, {MAX_RATIO} times the ZIP in all",
+        ),
+    ),
+)
+"""Formats that hold volumes alone."""
 
 OTHERS = (
     (0, b"GIF8", "a GIF"),
@@ -114,6 +143,17 @@ def recognised(content: bytes, declared_type: str | None = None) -> Format | Non
     )
 
 
+def recognised_volume(content: bytes, declared_type: str | None = None) -> Format | None:
+    """The format of a file that is a volume, by its headers; None for pictures and what is not read."""
+    known = next((one for one in VOLUMES if one.has_signature(content)), None) or recognised(content, declared_type)
+    if known is None or known.volumes is None:
+        return None
+    try:
+        return known if known.volumes.is_volume(content) else None
+    except ImageError:
+        return None
+
+
 def media_type(content: bytes) -> str | None:
     """The media type of a file that can be read, by its bytes, or None."""
     known = recognised(content)
@@ -128,6 +168,17 @@ def other_kind(content: bytes) -> str | None:
 def listed(conjunction: str = "and") -> str:
     """The names of all formats as a sentence has them: "PNG, JPEG and DICOM"."""
     *names, last = (known.name for known in FORMATS)
+    return f"{', '.join(names)} {conjunction} {last}"
+
+
+def volume_formats() -> tuple[Format, ...]:
+    """All formats in which volumes are read, in the order in which they are listed."""
+    return (*(known for known in FORMATS if known.volumes), *VOLUMES)
+
+
+def listed_volumes(conjunction: str = "and") -> str:
+    """The names of the formats of volumes as a sentence has them: "TIFF, DICOM and ZIP"."""
+    *names, last = (known.name for known in volume_formats())
     return f"{', '.join(names)} {conjunction} {last}"
 
 

@@ -7,53 +7,24 @@ from dataclasses import dataclass, field
 from types import TracebackType
 from typing import Any, Protocol
 
-import numpy as np
-import numpy.typing as npt
-
 from imaging.dicom_identity import Identity
-from imaging.errors import TruncatedImage
-from imaging.pixels import Picture, Rgb
-from imaging.reading import refusing_what_fails
+from imaging.errors import ImageTooComplex, TruncatedImage
+from imaging.geometry import Place, Spacing
+from imaging.pixels import Deep, Picture, Rgb
+from imaging.refusing import refusing_what_fails
+
+__all__ = ["MAX_BSCANS", "Bscans", "Deep", "ExaminedVolume", "Place", "Spacing", "check_count"]
 
 MAX_BSCANS = 1024
 """Of a volume. Devices take 1 to 512."""
-MAX_VOLUME_PIXELS = 2**30
-"""Of all B-scans together: 1,024 of 1,024 × 1,024."""
 
 
-@dataclass(frozen=True)
-class Place:
-    """The line of a B-scan on the en-face image: its first column's end and its last column's end.
-
-    In pixels of the en-face image, from its upper left corner; the middle of the first pixel is 0.5, 0.5.
-    """
-
-    x0: float
-    y0: float
-    x1: float
-    y1: float
-
-
-@dataclass(frozen=True)
-class Spacing:
-    """Micrometres from a pixel to the next, and from a B-scan to the next; None where the file doesn't say it."""
-
-    x: float | None = None
-    """Along a B-scan."""
-    z: float | None = None
-    """In depth."""
-    between: float | None = None
-    """From a B-scan to the next; None for a single one and for a pattern that is no raster."""
-
-
-@dataclass(frozen=True)
-class Deep:
-    """The values of a grey B-scan as the device recorded them: uint8 or uint16 (height, width)."""
-
-    values: npt.NDArray[np.uint8] | npt.NDArray[np.uint16]
-    black: float
-    """The value that `ExaminedVolume.bscan` shows black, which may be the greater one."""
-    white: float
+def check_count(count: int, file_format: str) -> None:
+    """Raise ImageTooComplex for more B-scans than a volume may have."""
+    if count > MAX_BSCANS:
+        raise ImageTooComplex(
+            f"The {file_format} file holds {count:,} B-scans; volumes of up to {MAX_BSCANS:,} are read. Send it in parts."
+        )
 
 
 class Bscans(Protocol):
@@ -101,10 +72,12 @@ class ExaminedVolume:
     """B-scans that are missing in the file, with a sentence that says what of which is. The others are whole as far as
     a header tells."""
     has_enface: bool = False
+    enface_uid: str = field(default="", repr=False)
+    """The DICOM instance that the places are on, where the file names one; it may not be there."""
     identity: Identity = field(default_factory=Identity, repr=False)
     """Eye, patient, date and device: to be kept by the same rules as those of a picture."""
     pattern: str = ""
-    """How the B-scans lie: one of `PATTERNS`, "" where the file doesn't say it."""
+    """How the B-scans lie: one of `geometry.PATTERNS`, "" where the file doesn't say it."""
 
     def bscan(self, index: int) -> Picture:
         """A B-scan as `decoding.decode` would give it, all of a volume by one window.
@@ -145,7 +118,3 @@ class ExaminedVolume:
             raise TruncatedImage(self.gaps[index])
         with refusing_what_fails("pixels"):
             return decode(index)
-
-
-PATTERNS = ("raster", "line", "radial", "circle", "cross")
-"""Parallel B-scans; a single one, or one over another; through one point; around the disc; two that cross."""

@@ -9,9 +9,9 @@ from functools import partial
 from PIL import Image
 
 from imaging.errors import ImageError, ImageTooLarge, TruncatedImage, UnsupportedImage
-from imaging.pixels import MAX_PIXELS, Rgb, check_memory, check_size
+from imaging.pixels import MAX_PIXELS, Deep, Ends, Rgb, check_memory, check_size
 from imaging.reading import Examined, Format
-from imaging.rgb import SIXTEEN_BIT_GREY, upright_rgb
+from imaging.rgb import SIXTEEN_BIT_GREY, ends_of, upright_rgb, upright_values
 
 # Pillow refuses twice this many by itself: a net below our own check, for images inside DICOM files too.
 Image.MAX_IMAGE_PIXELS = MAX_PIXELS
@@ -19,17 +19,27 @@ KEPT_BYTES = {"1": 1, "L": 1, "P": 1, **dict.fromkeys(SIXTEEN_BIT_GREY, 2)}
 """Bytes a pixel that Pillow keeps, by its modes; of all others 4."""
 
 
-def read(image: Image.Image, content: bytes, known: Format) -> Rgb:
+def read(image: Image.Image, content: bytes, known: Format, ends: Ends | None = None) -> Rgb:
     """The pixels of an opened file. Raises TruncatedImage, UnsupportedImage or ImageError."""
     load(image, content, known)
-    return upright_rgb(image, content)
+    return upright_rgb(image, content, ends)
+
+
+def _ends(image: Image.Image, content: bytes, known: Format) -> Ends | None:
+    load(image, content, known)
+    return ends_of(image)
+
+
+def _deep(image: Image.Image, content: bytes, known: Format, ends: Ends | None) -> Deep | None:
+    load(image, content, known)
+    return upright_values(image, content, ends)
 
 
 def examine(
     content: bytes,
     known: Format,
     extra_bytes: Callable[[Image.Image], float] = lambda image: 0.0,
-    read: Callable[[Image.Image, bytes, Format], Rgb] = read,
+    read: Callable[..., Rgb] = read,
 ) -> Examined:
     """What decoding a file takes that Pillow reads right as it is.
 
@@ -45,8 +55,17 @@ def examine(
     check_memory(needed, known.name)
     # What came is kept by whoever sent it here, beside what is left of it.
     needed += 2 * len(content)
+    of_image = (image, content, known)
     return Examined(
-        known.media_type, width, height, needed, False, partial(read, image, content, known), content
+        known.media_type,
+        width,
+        height,
+        needed,
+        False,
+        partial(read, *of_image),
+        content,
+        _ends=partial(_ends, *of_image),
+        _deep=partial(_deep, *of_image),
     )
 
 

@@ -9,7 +9,7 @@ from functools import partial
 
 from imaging import apart
 from imaging.errors import SeveralImages
-from imaging.pixels import Rgb, check_memory, check_size
+from imaging.pixels import Ends, Rgb, check_memory, check_size
 from imaging.readers import pillow
 from imaging.reading import Examined, Format
 from imaging.structure import webp
@@ -35,9 +35,9 @@ def is_complete(content: bytes) -> bool:
     return len(content) >= int.from_bytes(content[4:8], "little") + 8
 
 
-def _read(content: bytes, known: Format) -> Rgb:
+def _read(content: bytes, known: Format, ends: Ends | None = None) -> Rgb:
     image = pillow.opened(content, known)
     check_size(*image.size)
     if getattr(image, "n_frames", 1) > 1:
         raise SeveralImages.in_file(known.name)
-    return pillow.read(image, content, known)
+    return pillow.read(image, content, known, ends)
