@@ -19,12 +19,14 @@ from rest_framework.test import APIClient
 from tests.attack.addresses import addresses
 from tests.attack.people import People
 from tests.images import png_bytes
+from tests.volumes import tiff_volume
 from tests.webapp.conftest import SEEN, Clients
 from webapp.accounts.deidentified import shown
 from webapp.accounts.models import User
 from webapp.annotations.models import Annotation
 from webapp.reviews.models import Review
 from webapp.scans.models import Scan
+from webapp.volumes.models import Volume
 
 BOX = {"type": "FragmentSelector", "value": "xywh=pixel:10,10,20,20"}
 SHAPE = {"target": {"selector": BOX}, "comment": "COMMENT-SECRET"}
@@ -62,6 +64,10 @@ API = {
     "GET /api/v1/scans/{id}/reading/":           (401, 200, 200, 404, 200, 200, 200),
     "POST /api/v1/scans/{id}/adjudication/":     (401, 403, 403, 404, 201, 403, 201),
     "GET /api/v1/scans/{id}/report/":            (401, 200, 200, 404, 200, 200, 200),
+    "POST /api/v1/volumes/":                     (401, 202, 202, 202, 202, 403, 202),
+    "GET /api/v1/volumes/{id}/":                 (401, 200, 200, 404, 200, 200, 200),
+    "DELETE /api/v1/volumes/{id}/":              (401, 204, 403, 404, 403, 403, 204),
+    "GET /api/v1/volumes/{id}/enface/":          (401, 200, 200, 404, 200, 200, 200),
     "GET /api/v1/dashboard/":                    (401, 200, 200, 200, 200, 200, 200),
     "GET /api/v1/calibrations/":                 (401, 403, 403, 403, 403, 403, 200),
     "POST /api/v1/calibrations/":                (401, 403, 403, 403, 403, 403, 503),
@@ -95,9 +101,12 @@ def test_every_address_has_its_expectation() -> None:
 
 @pytest.fixture
 def owned(predicted: Callable[..., Scan], people: People) -> Callable[[], Scan]:
-    """Makes a scan of the owner's with pictures, a verdict and a shape."""
+    """Makes a scan of the owner's with pictures, a verdict and a shape, and beside it a volume."""
 
     def make() -> Scan:
+        bscan = predicted(people.owner, patient_ref="PATIENT-SECRET", note="NOTE-SECRET")
+        volume = Volume.objects.create(count=1, enface_name=bscan.image_name)
+        Scan.objects.filter(pk=bscan.pk).update(volume=volume, in_the_middle=True)
         scan = predicted(people.owner, patient_ref="PATIENT-SECRET", note="NOTE-SECRET")
         pictures = dict.fromkeys(("overlay_name", "heatmap_name", "findings_name"), scan.image_name)
         Scan.objects.filter(pk=scan.pk).update(**pictures, readers=[str(people.owner.pk)])
@@ -119,14 +128,17 @@ def send(client: APIClient, call: str, scan: Scan, user: User | None = None) -> 
     """The call, well formed, so that only who asks decides about the answer."""
     reader = user or User()
     method, path = call.split()
-    if path == "/api/v1/scans/" and method == "POST":
-        image = SimpleUploadedFile("scan.png", png_bytes(seed=77))
+    if path in ("/api/v1/scans/", "/api/v1/volumes/") and method == "POST":
+        content = tiff_volume(2) if "volumes" in path else png_bytes(seed=77)
+        image = SimpleUploadedFile("scan", content)
         return client.post(path, {"image": image}, format="multipart")
     body = BODIES.get(call, {})
     if path == "/api/v1/exports/":
         body = {"format": "csv", "scans": [shown("id", str(scan.pk), reader)]}
     shape = Annotation.objects.get(scan=scan)
     key = str(shape.pk if "/annotations/{id}" in path else scan.pk)
+    if "/volumes/{id}" in path:
+        key = str(Volume.objects.latest("pk").pk)
     path = path.replace("{id}", shown("id", key, reader))
     return client.generic(method, path, *_encoded(body)) if method != "GET" else client.get(path)
 

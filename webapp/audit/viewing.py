@@ -40,7 +40,7 @@ NOT_MODIFIED = 304
 # Filters whose values are told as they are: words of a closed list, labels, versions, times and numbers. All others may
 # be of a patient.
 PLAIN = {
-    "prediction", "status", "state", "reviewed", "eye", "uploaded_after", "uploaded_before", "model_version", "unread",
+    "prediction", "status", "state", "reviewed", "eye", "uploaded_after", "uploaded_before", "model_version", "unread", "volume",
     "ordering", "page_size", "label", "model_label", "verdict", "current", "created", "timestamp", "p", "o",
 }  # fmt: skip
 PLAIN_VALUE = re.compile(r"[A-Za-z0-9_ .:+-]{1,40}")

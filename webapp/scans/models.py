@@ -275,7 +275,12 @@ class Scan(Answered, OfScan):
 
     def is_read_by(self, user: User) -> bool:
         """Whether the user has given a verdict on it, or on its volume."""
-        return str(user.pk) in (*self.readers, *(self.volume_readers or ()))
+        return str(user.pk) in self.all_readers
+
+    @property
+    def all_readers(self) -> set[str]:
+        """Who gave a verdict on it, or on its volume."""
+        return {*self.readers, *self.volume_readers}
 
     @property
     def labels(self) -> list[str]:

@@ -192,7 +192,9 @@ class ScanSerializer(DeIdentified, AnsweredSerializer):
     )
     predicted_at = serializers.DateTimeField(allow_null=True)
     reviewed = serializers.BooleanField()
-    reader_count = serializers.SerializerMethodField(help_text="How many people gave a verdict.")
+    reader_count = serializers.SerializerMethodField(
+        help_text="How many people gave a verdict, or one on its volume."
+    )
     read_by_me = serializers.SerializerMethodField()
     dispute = serializers.FloatField(
         help_text="Share of the pairs of independent readings that name different labels; 0 until you have given your verdict."
@@ -259,7 +261,7 @@ class ScanSerializer(DeIdentified, AnsweredSerializer):
         return in_volume(scan)
 
     def get_reader_count(self, scan: Scan) -> int:
-        return len(scan.readers)
+        return len(scan.all_readers)
 
     def get_read_by_me(self, scan: Scan) -> bool:
         return scan.is_read_by(self._reader)

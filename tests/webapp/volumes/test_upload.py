@@ -123,9 +123,7 @@ def test_the_same_volume_again_is_noticed(
     assert (Volume.objects.count(), Scan.objects.count()) == (2, 6)
 
 
-def test_files_are_one_volume_in_the_order_of_their_names(
-    away: None, clinician: User, api: Clients
-) -> None:
+def test_files_are_one_volume_in_the_order_of_their_names(away: None, clinician: User, api: Clients) -> None:
     contents = {f"B{number}.png": png_bytes(96, 64, seed=number) for number in (10, 9, 1)}
     given = api(clinician).post(PATH, {"image": as_files(contents), "eye": "OS"}, format="multipart")
 
