@@ -119,6 +119,7 @@ def _facts(scan: Scan, user: User) -> list[tuple[str, str]]:
         *entered,
         ("Size", f"{scan.width} × {scan.height} pixels"),
         ("Pixel", scale),
+        ("B-scan", _in_volume(scan)),
         ("Device", shown("device", scan.device or "", user)),
         ("Model", f"{scan.model_name} {scan.model_version}".strip()),
         ("Calibrated here by", scan.calibration or ""),
@@ -126,6 +127,11 @@ def _facts(scan: Scan, user: User) -> list[tuple[str, str]]:
         ("Heat map", scan.gradcam_label),
         ("File (SHA-256)", known["sha256"]),
     ]
+
+
+def _in_volume(scan: Scan) -> str:
+    """Which B-scan of its volume the report is of; "" for a scan by itself."""
+    return f"{scan.place + 1} of {scan.volume.count} of a volume" if scan.volume else ""
 
 
 def _readers(reading: dict[str, Any], user: User) -> list[str]:
