@@ -224,7 +224,12 @@ class ScanAdmin(ReadingsAndAnswer, DisclosingAdmin[Scan], TransactionalAdmin[Sca
 def uploads(user: User) -> SafeString | str:
     """How many scans the user has brought into which clinic: those of a former one stay there."""
     listed = reverse("admin:scans_scan_changelist")
-    found = user.scans.filter(follows__is_missing=True).order_by("clinic").values("clinic").annotate(count=Count("pk"))
+    found = (
+        user.scans.filter(follows__is_missing=True)
+        .order_by("clinic")
+        .values("clinic")
+        .annotate(count=Count("pk"))
+    )
     rows = (
         (
             listed,

@@ -17,9 +17,8 @@ from webapp.scans.models import Scan, Status
 
 log = logging.getLogger(__name__)
 
-AT_ONCE = 2
-"""Volumes that one process reads on at once; more would only wait for the same model server."""
-_reading = ThreadPoolExecutor(AT_ONCE, thread_name_prefix="reading")
+# One volume at a time in a process: others would take the connections that pictures need, and end no earlier.
+_reading = ThreadPoolExecutor(1, thread_name_prefix="reading")
 
 Asked = Sequence[tuple[Scan, Future[ModelAnswer]]]
 

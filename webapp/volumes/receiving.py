@@ -17,7 +17,7 @@ from django.conf import settings
 from django.core.files.uploadedfile import UploadedFile
 from django.db import IntegrityError
 
-from imaging.decoding import examine_files, examine_volume, is_volume
+from imaging.decoding import examine_files, is_volume
 from imaging.errors import ImageError
 from imaging.png import encode_png
 from imaging.volume import ExaminedVolume
@@ -104,7 +104,7 @@ def receive(user: User, files: Sequence[tuple[str, bytes]], entered: Mapping[str
         return Upload(known, False, differences.from_scan(entered, known))
     size = sum(len(content) for _, content in files)
     with (
-        examine_volume(files[0][1]) if len(files) == 1 else examine_files(files) as examined,
+        examine_files(files) as examined,
         room.taken(examined.memory_bytes - size),
     ):
         kept = _keep(examined, ends)
@@ -166,8 +166,7 @@ def _keep(examined: ExaminedVolume, ends: float) -> _Kept:
         while writing:
             writing.popleft().wait()
     except BaseException:
-        wait_for = [*writing]
-        for each in wait_for:
+        for each in writing:
             each.discard()
         kept.discard()
         raise
