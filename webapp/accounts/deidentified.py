@@ -62,7 +62,8 @@ FIELDS: dict[str, Shown] = {
     ),
     "findings": Shown.AS_IT_IS,
     # Of volumes: how their B-scans lie. A gap's reason may quote the name of a file.
-    **dict.fromkeys(("volume", "gaps", "bscans"), Shown.INSIDE),
+    **dict.fromkeys(("volume", "gaps"), Shown.INSIDE),
+    "bscans": Shown.AS_IT_IS,  # each of its own accord
     **dict.fromkeys(("place", "places", "count", "spacing", "pattern", "answer", "complete"), Shown.AS_IT_IS),
     **dict.fromkeys(("lead", "enface"), Shown.DISGUISED),
     "reason": Shown.EMPTY,

@@ -39,7 +39,7 @@ def said(*each: str) -> list[Said]:
         ("aaaaA", 4, Because.SURE),
         ("Aaaaaaa", 0, Because.SURE),
         ("AaaAAaa", 3, Because.SURE),
-        ("aaUaa", 2, Because.SURE),
+        ("aaUaa", 1, Because.SURE),
         ("aUUaa", 2, Because.NEIGHBOURS),
         ("aU-Ua", 4, Because.SURE),
         ("aUUaA", 4, Because.SURE),
