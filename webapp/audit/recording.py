@@ -11,6 +11,7 @@ import os
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
+from dataclasses import dataclass
 from datetime import datetime
 
 from django.db import models
@@ -78,32 +79,44 @@ def record(
     WaitingRecord.objects.bulk_create(WaitingRecord(scan_ids=part, **facts) for part in parts)
 
 
-def record_scans(
-    action: Action, actor: Actor, changes: Iterable[tuple[models.Model | None, models.Model | None]]
-) -> None:
-    """Write down that the actor did the same with several scans, of each a record; each is given as it was and as it is."""
-    now = clock.now()
-    made = []
-    for before, after in changes:
-        document = after or before
+@dataclass(frozen=True)
+class Change:
+    """What was done with one of several documents, of which each belongs to a scan, or is one."""
+
+    scan_id: object
+    before: models.Model | None = None
+    after: models.Model | None = None
+    weights_sha256: str = ""
+
+    @property
+    def document(self) -> models.Model:
+        """The document as it is, or was."""
+        document = self.after or self.before
         assert document is not None
-        key = str(document.pk)
-        _note_told([key])
-        made.append(
-            WaitingRecord(
-                time=now,
-                actor=actor if isinstance(actor, str) else str(actor.pk),
-                actor_name="" if isinstance(actor, str) else str(getattr(actor, "username", "")),
-                action=action,
-                kind="scan",
-                object_id=key,
-                scan_id=key,
-                before=_sha256(before),
-                after=_sha256(after),
-                hashing=HASHING,
-                request_id=_request_id(),
-            )
+        return document
+
+
+def record_each(action: Action, actor: Actor, kind: str, changes: Iterable[Change]) -> None:
+    """Write down that the actor did the same with several documents: a record of each, all in one step."""
+    now = clock.now()
+    made = [
+        WaitingRecord(
+            time=now,
+            actor=actor if isinstance(actor, str) else str(actor.pk),
+            actor_name="" if isinstance(actor, str) else str(getattr(actor, "username", "")),
+            action=action,
+            kind=kind,
+            object_id=str(change.document.pk),
+            scan_id=str(change.scan_id),
+            before=_sha256(change.before),
+            after=_sha256(change.after),
+            hashing=HASHING,
+            weights_sha256=change.weights_sha256,
+            request_id=_request_id(),
         )
+        for change in changes
+    ]
+    _note_told(each.scan_id for each in made)
     WaitingRecord.objects.bulk_create(made)
 
 

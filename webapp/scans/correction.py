@@ -7,7 +7,7 @@ from typing import Any
 
 from webapp.accounts.models import User
 from webapp.audit.models import Action
-from webapp.audit.recording import record_scans
+from webapp.audit.recording import Change, record_each
 from webapp.mongodb.transactions import all_or_nothing
 from webapp.scans.models import Scan
 
@@ -25,7 +25,8 @@ def correct(scan: Scan, user: User, values: Mapping[str, Any]) -> Scan:
         after = {each.pk: each for each in together.all()}
         if scan.pk not in after:
             raise Scan.DoesNotExist
-        record_scans(Action.SCAN_CHANGE, user, [(before[key], after[key]) for key in after])
+        changes = [Change(key, before[key], after[key]) for key in after]
+        record_each(Action.SCAN_CHANGE, user, "scan", changes)
         return after[scan.pk]
 
     return all_or_nothing(write)

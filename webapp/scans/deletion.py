@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from webapp.accounts.models import User
 from webapp.audit.models import Action
-from webapp.audit.recording import record, record_scans
+from webapp.audit.recording import Change, record, record_each
 from webapp.mongodb.transactions import all_or_nothing
 from webapp.scans import storage
 from webapp.scans.answered import ADDED_PICTURES
@@ -30,7 +30,7 @@ def delete_scan(scan: Scan, user: User) -> None:
         if before:
             # By a query: an instance would forget its key in a try that then starts anew.
             Scan.objects.filter(pk__in=[each.pk for each in before]).delete()
-            record_scans(Action.SCAN_DELETE, user, [(each, None) for each in before])
+            record_each(Action.SCAN_DELETE, user, "scan", [Change(each.pk, each) for each in before])
         if volume and Volume.objects.filter(pk=volume.pk).delete()[0]:
             record(Action.SCAN_DELETE, user, "volume", object_id=volume.pk, scan_id=scan.pk, before=volume)
 

@@ -4,42 +4,31 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor
 
 from bson import ObjectId
 from django.db import DatabaseError, connection
 from pymongo.errors import PyMongoError
 
-from webapp.core import request_id
-from webapp.inference.model_server import ModelAnswer
 from webapp.scans import prediction
-from webapp.scans.models import Scan, Status
+from webapp.scans.models import Scan
+from webapp.scans.prediction import Asked
 
 log = logging.getLogger(__name__)
 
 # One volume at a time in a process: others would take the connections that pictures need, and end no earlier.
 _reading = ThreadPoolExecutor(1, thread_name_prefix="reading")
 
-Asked = Sequence[tuple[Scan, Future[ModelAnswer]]]
 
-
-def read_on(volume_id: ObjectId | None, asked: Asked) -> None:
+def read_on(volume_id: ObjectId | None, asked: Sequence[Asked]) -> None:
     """Have the rest of a volume predicted, in a thread: the B-scans that were asked about, then those in the queue."""
     _reading.submit(_read_to_the_end, volume_id, asked)
 
 
-def _read_to_the_end(volume_id: ObjectId | None, asked: Asked) -> None:
+def _read_to_the_end(volume_id: ObjectId | None, asked: Sequence[Asked]) -> None:
     try:
-        for scan, answer in asked:
-            request_id.begin(scan.request_id or "")
-            prediction.conclude(scan, answer)
-        if any(scan.status == Status.QUEUED for scan, _ in asked):
-            return  # the model server is away
         due = Scan.objects.due().filter(volume=volume_id)
-        while keys := _from_the_middle(list(due.values_list("pk", "place"))):
-            prediction.predict_together(keys)
-            if due.filter(pk__in=keys).exists():
-                return
+        prediction.predict_together(_from_the_middle(list(due.values_list("pk", "place"))), asked)
     except (DatabaseError, PyMongoError, OSError, RuntimeError) as error:  # the last when the process ends
         log.warning("Volume %s is left to the worker: %s", volume_id, type(error).__name__)
     finally:

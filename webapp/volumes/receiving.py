@@ -24,7 +24,7 @@ from imaging.volume import ExaminedVolume
 from webapp.accounts.models import User
 from webapp.api.errors import TooLarge
 from webapp.audit.models import Action
-from webapp.audit.recording import record, record_scans
+from webapp.audit.recording import Change, record, record_each
 from webapp.core import clock, request_id
 from webapp.inference.model_server import ModelAnswer
 from webapp.mongodb.transactions import all_or_nothing
@@ -233,7 +233,7 @@ def _create(
             for place, name in kept.names.items()
         )
         record(Action.SCAN_UPLOAD, user, "volume", scan_id=ids[middle], after=volume)
-        record_scans(Action.SCAN_UPLOAD, user, [(None, scan) for scan in scans])
+        record_each(Action.SCAN_UPLOAD, user, "scan", [Change(scan.pk, after=scan) for scan in scans])
         return scans
 
     return all_or_nothing(write)
@@ -254,8 +254,7 @@ def _first_answer(scans: Sequence[Scan], asked: Mapping[int, Future[ModelAnswer]
         wait([answer for _, answer in others], timeout=max(0.0, ends - time.monotonic()))
     done = [entry for entry in others if entry[1].done()]
     if len(done) == len(others) and first[0].status == Status.QUEUED:
-        for entry in done:
-            prediction.conclude(*entry)
+        prediction.conclude_together(done)
     elif len(scans) > 1:
         reading.read_on(first[0].volume_id, others)
     first[0].refresh_from_db()
