@@ -33,12 +33,15 @@ from webapp.volumes.models import Volume
 from webapp.volumes.serializers import VolumeSerializer, VolumeUploadSerializer, lead_of
 
 ID = OpenApiParameter("id", OpenApiTypes.STR, OpenApiParameter.PATH)
+NOT_TOLD = ("regions", "findings", "nearest", "caveats", "note", "final_reading")
+"""What a list of a volume's B-scans doesn't say of each, and what is most of a document."""
 
 
 def visible_bscans(user: User, volume_id: str) -> list[Scan]:
     """The B-scans of the volume of that id, in their order, if the user may see it; raises Http404 otherwise."""
     key = asked_id(volume_id, user)
-    found = list(Scan.objects.visible_to(user).filter(volume=key).order_by("place")) if key else []
+    visible = Scan.objects.visible_to(user).defer(*NOT_TOLD)
+    found = list(visible.filter(volume=key).order_by("place")) if key else []
     if not found:
         raise Http404
     return found

@@ -7,8 +7,6 @@ import webapp.core.clock
 class Migration(migrations.Migration):
     initial = True
 
-    dependencies: list[tuple[str, str]] = []
-
     operations = [
         migrations.CreateModel(
             name="Volume",
