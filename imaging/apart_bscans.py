@@ -19,6 +19,8 @@ import tempfile
 import threading
 import time
 import weakref
+from collections.abc import Callable
+from functools import partial
 from math import ceil, prod
 from time import process_time
 from typing import IO, Any
@@ -56,7 +58,7 @@ class ApartBscans:
         self._starts_left = STARTS
         self._lock = threading.Lock()
         self._process: subprocess.Popen[bytes] | None = None
-        self._end = weakref.finalize(self, lambda: None)
+        self._end: Callable[[], object] = _nothing
 
     def picture(self, index: int) -> Rgb:
         facts, values = self._asked(PICTURE, index)
@@ -94,7 +96,9 @@ class ApartBscans:
                 self._end()
                 self._process = None
                 if isinstance(error, TimeoutError):
-                    raise Busy("The server is too busy to decode this volume now. Try again in a minute.") from error
+                    raise Busy(
+                        "The server is too busy to decode this volume now. Try again in a minute."
+                    ) from error
                 raise ImageTooComplex(TOO_COMPLEX) from error
 
     def _started(self) -> subprocess.Popen[bytes]:
@@ -117,8 +121,12 @@ class ApartBscans:
             )  # fmt: skip
         os.set_blocking(process.stdout.fileno(), False)  # type: ignore[union-attr]
         self._process = process
-        self._end = weakref.finalize(self, _ended, process)
+        self._end = weakref.finalize(self, partial(_ended, process))
         return process
+
+
+def _nothing() -> None:
+    """There is no process to end yet."""
 
 
 def _ended(process: subprocess.Popen[bytes]) -> None:

@@ -22,7 +22,9 @@ PROCESSOR_S = 10
 """Processor time for looking at all files together; a thousand pictures take one second."""
 MAX_OTHERS = 64
 """Files beside the B-scans: en-face images, texts, tables."""
-ENFACE_WORDS = frozenset({"enface", "en face", "slo", "fundus", "localizer", "localiser", "nir", "ir", "overview", "irslo"})
+ENFACE_WORDS = frozenset(
+    {"enface", "en face", "slo", "fundus", "localizer", "localiser", "nir", "ir", "overview", "irslo"}
+)
 """What a picture is called that shows the retina from the front."""
 _WORDS = re.compile(r"[a-z]+")
 _DIGITS = re.compile(r"([0-9]+)")
@@ -70,7 +72,9 @@ def examined(parts: Sequence[Part]) -> ExaminedVolume:
     ImageTooComplex for more than are looked at; ImageError.
     """
     if len(parts) > MAX_BSCANS + MAX_OTHERS:
-        raise ImageTooComplex(f"There are {len(parts):,} files; volumes of up to {MAX_BSCANS:,} B-scans are read.")
+        raise ImageTooComplex(
+            f"There are {len(parts):,} files; volumes of up to {MAX_BSCANS:,} B-scans are read."
+        )
     looks = _looked_at(sorted(parts, key=_natural))
     volumes = [look for look in looks if look.is_volume]
     pictures = [look for look in looks if not look.is_volume]
@@ -126,7 +130,9 @@ def _volume_with_enface(volume: _Look, pictures: Sequence[_Look]) -> ExaminedVol
     assert volume.known.volumes is not None
     found = volume.known.volumes.examine(volume.part.read(), volume.known)
     photographs = [look for look in pictures if look.instance is not None and look.instance.is_enface]
-    chosen = enface_of([look.instance for look in photographs if look.instance], found.enface_uid, found.identity)
+    chosen = enface_of(
+        [look.instance for look in photographs if look.instance], found.enface_uid, found.identity
+    )
     if found.has_enface or chosen is None:
         return found
     enface = photographs[chosen]
@@ -177,7 +183,9 @@ def _pictures(pictures: Sequence[_Look]) -> ExaminedVolume:
     bscans = [look for look in pictures if look is not enface]
     folders = {look.part.folder for look in bscans}
     if len(folders) > 1:
-        raise UnsupportedImage(f"There are pictures in {len(folders)} folders. Send each folder, which is one volume, alone.")
+        raise UnsupportedImage(
+            f"There are pictures in {len(folders)} folders. Send each folder, which is one volume, alone."
+        )
     if len({look.instance.patient for look in bscans if look.instance}) > 1:
         raise UnsupportedImage("The DICOM files are of several patients. Send each patient's volume alone.")
     return _made(bscans, [""] * len(bscans), None if enface is None or enface.fault else enface)
@@ -211,7 +219,10 @@ def _made(bscans: Sequence[_Look | None], missing: Sequence[str], enface: _Look 
         memory_bytes=max(look.memory_bytes for look in looks),
         is_apart=any(look.is_apart for look in looks),
         _bscans=PictureBscans(
-            [partial(_missing, missing[place]) if look is None else look.examined for place, look in enumerate(bscans)],
+            [
+                partial(_missing, missing[place]) if look is None else look.examined
+                for place, look in enumerate(bscans)
+            ],
             gaps,
             None if enface is None else enface.examined,
         ),

@@ -53,7 +53,9 @@ def check_one_series(instances: Sequence[Instance]) -> None:
         raise UnsupportedImage("The DICOM files are of several patients. Send each patient's volume alone.")
     series = len({instance.series for instance in instances})
     if series > 1:
-        raise UnsupportedImage(f"The DICOM files are of {series} series. Send each series, which is one volume, alone.")
+        raise UnsupportedImage(
+            f"The DICOM files are of {series} series. Send each series, which is one volume, alone."
+        )
 
 
 def in_order(instances: Sequence[Instance]) -> list[int | None]:

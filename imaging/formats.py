@@ -17,7 +17,6 @@ from imaging.structure.png import MAX_CHUNKS
 from imaging.structure.tiff import MAX_DIRECTORIES, MAX_VALUES
 from imaging.structure.zip import MAX_FILE_BYTES, MAX_RATIO
 from imaging.structure.zip import SIGNATURES as ZIP_SIGNATURES
-from imaging.volume import MAX_BSCANS
 
 FORMATS = (
     Format(
@@ -145,7 +144,9 @@ def recognised(content: bytes, declared_type: str | None = None) -> Format | Non
 
 def recognised_volume(content: bytes, declared_type: str | None = None) -> Format | None:
     """The format of a file that is a volume, by its headers; None for pictures and what is not read."""
-    known = next((one for one in VOLUMES if one.has_signature(content)), None) or recognised(content, declared_type)
+    known = next((one for one in VOLUMES if one.has_signature(content)), None) or recognised(
+        content, declared_type
+    )
     if known is None or known.volumes is None:
         return None
     try:

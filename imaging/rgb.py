@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import struct
 from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -33,7 +34,7 @@ for order, white, bits, mode, stored in (
 ):
     # Pillow knows them in the other order of bytes, or with black as zero.
     TiffImagePlugin.OPEN_INFO.setdefault((order, white, (1,), 1, (bits,), ()), (mode, stored))
-TURNED: dict[int, Callable[[npt.NDArray[np.uint8]], npt.NDArray[np.uint8]]] = {
+TURNED: dict[int, Callable[[npt.NDArray[Any]], npt.NDArray[Any]]] = {
     2: np.fliplr,
     3: lambda pixels: np.rot90(pixels, 2),
     4: np.flipud,
@@ -73,10 +74,12 @@ def upright_values(image: Image.Image, content: bytes, ends: Ends | None) -> Dee
     """
     if image.mode in SIXTEEN_BIT_GREY and not image.has_transparency_data:
         values = np.asarray(image).astype(np.uint16)
-        white = float(white_of(image, content, int(values.max() if ends is None else max(values.max(), ends[1]))))
-        turn = TURNED.get(_orientation(image))
-        values = values if turn is None else np.ascontiguousarray(turn(values))
-        return Deep(values, white, 0.0) if _zero_is_white(image) else Deep(values, 0.0, white)
+        greatest = int(values.max() if ends is None else max(values.max(), ends[1]))
+        white = float(white_of(image, content, greatest))
+        black_and_white = (white, 0.0) if _zero_is_white(image) else (0.0, white)
+        return Deep(
+            np.ascontiguousarray(TURNED.get(_orientation(image), np.asarray)(values)), *black_and_white
+        )
     grey = grey_of(upright_rgb(image, content, ends))
     return None if grey is None else Deep(np.ascontiguousarray(grey), 0.0, 255.0)
 
@@ -160,7 +163,11 @@ def _is_signed_16_bit(image: Image.Image) -> bool:
 
 def _narrow_grey(image: Image.Image, content: bytes, ends: Ends | None) -> npt.NDArray[np.uint8]:
     values = np.asarray(image)
-    least, greatest = (values.min(), values.max()) if ends is None else (min(values.min(), ends[0]), max(values.max(), ends[1]))
+    least, greatest = (
+        (values.min(), values.max())
+        if ends is None
+        else (min(values.min(), ends[0]), max(values.max(), ends[1]))
+    )
     if least < 0:
         return deep_grey(image, ends)
     grey = to_8_bit(values.astype(np.uint16, copy=False), white_of(image, content, int(greatest)))

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from types import TracebackType
-from typing import Any, Protocol
+from typing import Protocol, Self, TypeVar
 
 from imaging.dicom_identity import Identity
 from imaging.errors import ImageTooComplex, TruncatedImage
@@ -17,6 +17,8 @@ __all__ = ["MAX_BSCANS", "Bscans", "Deep", "ExaminedVolume", "Place", "Spacing",
 
 MAX_BSCANS = 1024
 """Of a volume. Devices take 1 to 512."""
+
+Decoded = TypeVar("Decoded")
 
 
 def check_count(count: int, file_format: str) -> None:
@@ -63,7 +65,7 @@ class ExaminedVolume:
     is_apart: bool
     """Whether B-scans are decoded in a process of their own."""
     _bscans: Bscans = field(repr=False)
-    spacing: Spacing = Spacing()
+    spacing: Spacing = field(default_factory=Spacing)
     places: tuple[Place | None, ...] = ()
     """For each B-scan; all None where the file doesn't say it."""
     names: tuple[str, ...] = ()
@@ -103,7 +105,7 @@ class ExaminedVolume:
         """End the process in which B-scans are decoded, if there is one."""
         self._bscans.close()
 
-    def __enter__(self) -> ExaminedVolume:
+    def __enter__(self) -> Self:
         return self
 
     def __exit__(
@@ -111,7 +113,7 @@ class ExaminedVolume:
     ) -> None:
         self.close()
 
-    def _decoded(self, index: int, decode: Callable[[int], Any]) -> Any:
+    def _decoded(self, index: int, decode: Callable[[int], Decoded]) -> Decoded:
         if not 0 <= index < self.count:
             raise IndexError(f"the volume has {self.count} B-scans, and {index} is none of them")
         if index in self.gaps:

@@ -30,7 +30,12 @@ class DicomBscans:
     """Decodes frames in the order of the stack."""
 
     def __init__(
-        self, one_frame: OneFrame, groups: Sequence[Any], layout: Layout, frames: Frames, order: Sequence[int | None]
+        self,
+        one_frame: OneFrame,
+        groups: Sequence[Any],
+        layout: Layout,
+        frames: Frames,
+        order: Sequence[int | None],
     ) -> None:
         """`groups` are those of all frames, or none; `order` has the frame of each B-scan, None for a missing one."""
         self._one_frame = one_frame

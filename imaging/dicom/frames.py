@@ -59,7 +59,9 @@ def pixel_element(content: bytes, at: int, encoding: tuple[bool, bool]) -> Pixel
         kind = content[at + 4 : at + 6]
         if kind not in LONG:
             raise ImageError("The DICOM file is damaged.")
-        return PixelElement(keyword, kind.decode(), at + 12, struct.unpack_from(order + "I", content, at + 8)[0])
+        return PixelElement(
+            keyword, kind.decode(), at + 12, struct.unpack_from(order + "I", content, at + 8)[0]
+        )
     except struct.error as error:
         raise TruncatedImage("The DICOM file ends before its pixels.") from error
 
@@ -109,12 +111,16 @@ def frames_of(content: bytes, element: PixelElement, layout: Layout, count: int,
 def frame_bytes(layout: Layout) -> int:
     """Of a frame that is not compressed. Raises UnsupportedImage for several pixels a byte."""
     if layout.allocated < 8:
-        raise UnsupportedImage("DICOM files of several frames are read with 8, 16 or 32 bits a pixel, or floats.")
+        raise UnsupportedImage(
+            "DICOM files of several frames are read with 8, 16 or 32 bits a pixel, or floats."
+        )
     stored = layout.width * layout.height * layout.samples * layout.allocated // 8
     return stored * 2 // 3 if layout.photometric == YBR_422 else stored
 
 
-def _native(content: bytes, element: PixelElement, layout: Layout, count: int) -> tuple[tuple[Piece, ...] | None, ...]:
+def _native(
+    content: bytes, element: PixelElement, layout: Layout, count: int
+) -> tuple[tuple[Piece, ...] | None, ...]:
     size = frame_bytes(layout)
     end = min(len(content), element.begins + element.length)
     starts = (element.begins + number * size for number in range(count))

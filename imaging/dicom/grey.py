@@ -16,6 +16,8 @@ Numbers = npt.NDArray[Any]
 Stage = Callable[[Numbers], Numbers]
 
 SIGMOID, EXACT = "SIGMOID", "LINEAR_EXACT"
+STEEP = (64, 192)
+"""Greys between which a soft window is nearly a line."""
 STEEPEST = 500
 """Exponent of a sigmoid, beyond which it is black or white anyway and a float ends."""
 
@@ -103,7 +105,7 @@ class Shown:
             slope, intercept = self.modality.slope, self.modality.intercept
             return (self.stage.black - intercept) / slope, (self.stage.white - intercept) / slope
         grey = self(values).astype(np.float64)
-        between = np.flatnonzero((grey > grey.min()) & (grey < grey.max()))
+        between = np.flatnonzero((grey >= STEEP[0]) & (grey <= STEEP[1]))
         first, last = (between[0], between[-1]) if between.size > 1 else (0, len(values) - 1)
         step = (grey[last] - grey[first]) / ((float(values[last]) - float(values[first])) or 1) or 1.0
         black = float(values[first]) - grey[first] / step

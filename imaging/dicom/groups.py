@@ -43,7 +43,9 @@ def groups_of_frames(header: Any, count: int) -> list[Any]:
                 raise ImageTooComplex("The DICOM file says too much of its frames.")
             reads = Counted(raw.value, READS_OF_GROUP * max(count, 16))
             is_implicit, is_little = header.original_encoding
-            found = read_sequence(reads, is_implicit, is_little, len(raw.value), header.read_encoding or "iso8859")
+            found = read_sequence(
+                reads, is_implicit, is_little, len(raw.value), header.original_character_set or "iso8859"
+            )
             setattr(header, PER_FRAME, found)
         items = list(header[PER_FRAME].value or [])
     except ImageError:

@@ -58,7 +58,9 @@ def frame_count(content: bytes) -> int:
     Nothing behind that number is read.
     """
     try:
-        data = read_partial(Counted(inflated(content, FIRST_BYTES)), stop_when=lambda tag, *_: tag > FRAMES, force=True)
+        data = read_partial(
+            Counted(inflated(content, FIRST_BYTES)), stop_when=lambda tag, *_: tag > FRAMES, force=True
+        )
         return whole(data, "NumberOfFrames", most=MAX_COUNT) or 1
     except ImageError:
         raise
@@ -72,8 +74,8 @@ def examined(content: bytes, name: str, media_type: str) -> ExaminedVolume:
     Raises ImageTooComplex for more frames, elements or fragments than are read, TruncatedImage where no frame is there,
     UnsupportedImage for frames that are no B-scans or of a kind that is not read, ImageTooLarge, ImageTooSmall, ImageError.
     """
-    sent_bytes = len(content)
-    content = inflated(content)
+    sent, content = content, inflated(content)
+    file_bytes = len(sent) + (0 if content is sent else len(content))
     header, at = beginning(content)
     if "Rows" not in header or "Columns" not in header:
         raise ImageError("The DICOM file holds no image.")
@@ -100,12 +102,14 @@ def examined(content: bytes, name: str, media_type: str) -> ExaminedVolume:
         count=len(order),
         width=found.width,
         height=found.height,
-        memory_bytes=needed_bytes + sent_bytes + len(content) + (apart.OWN_BYTES if found.is_compressed else 0),
+        memory_bytes=needed_bytes + file_bytes + (apart.OWN_BYTES if found.is_compressed else 0),
         is_apart=found.is_compressed,
         _bscans=DicomBscans(one_frame, groups, found, frames, order),
         spacing=spacing_of([facts[frame] for frame in order if frame is not None]),
         places=places,
-        names=tuple(f"frame {place + 1 if frame is None else frame + 1}" for place, frame in enumerate(order)),
+        names=tuple(
+            f"frame {place + 1 if frame is None else frame + 1}" for place, frame in enumerate(order)
+        ),
         gaps=_gaps(order, frames),
         identity=identity(header),
         pattern=pattern_of_frames(in_order),
@@ -141,7 +145,11 @@ def _check_readable(header: Any, found: Layout, frames: Frames) -> None:
     """Raise UnsupportedImage for frames that Zeiss's devices have scrambled."""
     first = next(pieces for pieces in frames.pieces if pieces)[0]
     is_jpeg = found.is_compressed and found.syntax != uid.RLELossless
-    if is_jpeg and SCRAMBLED_BY in text(header, "Manufacturer").casefold() and not frames.content.startswith(STARTS, first[0]):
+    if (
+        is_jpeg
+        and SCRAMBLED_BY in text(header, "Manufacturer").casefold()
+        and not frames.content.startswith(STARTS, first[0])
+    ):
         raise UnsupportedImage(
             "The frames of this DICOM file are scrambled by Zeiss's software, so that only it can show them. "
             "Export the volume as DICOM without obfuscation, or its B-scans as pictures."
@@ -154,14 +162,18 @@ def _gaps(order: Sequence[int | None], frames: Frames) -> dict[int, str]:
         if frame is None:
             gaps[place] = f"The DICOM file has no frame for place {place + 1} of the stack."
         elif frames.pieces[frame] is None:
-            gaps[place] = f"Frame {frame + 1} of the DICOM file is missing or not whole: the file ends too early."
+            gaps[place] = (
+                f"Frame {frame + 1} of the DICOM file is missing or not whole: the file ends too early."
+            )
     return gaps
 
 
 def check_orientation(facts: Sequence[FrameFacts]) -> None:
     """Raise UnsupportedImage for frames that lie along the retina instead of across it."""
     if any(frame.orientation == TRANSVERSE for frame in facts):
-        raise UnsupportedImage("The DICOM file's frames are sections along the retina (transverse), not B-scans.")
+        raise UnsupportedImage(
+            "The DICOM file's frames are sections along the retina (transverse), not B-scans."
+        )
 
 
 def pattern_of_frames(facts: Sequence[FrameFacts]) -> str:

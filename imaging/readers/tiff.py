@@ -52,13 +52,21 @@ def examine_volume(content: bytes, known: Format) -> ExaminedVolume:
     pages = list(tiff_picture.pages(file, MAX_VOLUME_DIRECTORIES))
     check_count(len(pages), known.name)
     kinds = [None if page is None else _kind(file, page) for page in pages]
-    gaps = {place: f"Page {place + 1} of the TIFF file is missing: the file ends too early." for place, kind in enumerate(kinds) if kind is None}
+    gaps = {
+        place: f"Page {place + 1} of the TIFF file is missing: the file ends too early."
+        for place, kind in enumerate(kinds)
+        if kind is None
+    }
     if len(gaps) == len(pages):
         raise TruncatedImage("The TIFF file ends too early.")
     several = sorted({kind for kind in kinds if kind is not None})
     if len(several) > 1:
-        sizes = " and ".join(f"{width} × {height}" for width, height in dict.fromkeys(kind[:2] for kind in several))
-        raise UnsupportedImage(f"The TIFF file's pages are not alike ({sizes} pixels), so they are no volume. Send its B-scans alone.")
+        sizes = " and ".join(
+            f"{width} × {height}" for width, height in dict.fromkeys(kind[:2] for kind in several)
+        )
+        raise UnsupportedImage(
+            f"The TIFF file's pages are not alike ({sizes} pixels), so they are no volume. Send its B-scans alone."
+        )
     sources: list[Callable[[], Examined]] = []
     largest_bytes = 0
     for place, page in enumerate(pages):

@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from imaging import bundle
-from imaging.errors import ImageError, UnsupportedImage
+from imaging.errors import UnsupportedImage
 from imaging.reading import Format
 from imaging.structure import zip as structure
 from imaging.volume import ExaminedVolume
@@ -58,7 +58,9 @@ def packed(files: Sequence[tuple[str, bytes]]) -> bytes:
 
 def _last_part(path: str) -> str:
     name = path.replace("\\", "/").rpartition("/")[2]
-    return "".join(letter for letter in name if letter.isprintable())[: structure.MAX_NAME_BYTES // 4] or "file"
+    return (
+        "".join(letter for letter in name if letter.isprintable())[: structure.MAX_NAME_BYTES // 4] or "file"
+    )
 
 
 def _is_left_over(file: structure.Packed) -> bool:

@@ -53,7 +53,9 @@ class Zip:
     def unpacked(self, file: Packed) -> bytes:
         """A file's bytes. Raises TruncatedImage, UnsupportedImage, or ImageError for one that is not as it says."""
         if file.is_encrypted or file.method not in (STORED, DEFLATED):
-            raise UnsupportedImage(f"{file.name} in the ZIP file is encrypted, or packed in a way that is not read.")
+            raise UnsupportedImage(
+                f"{file.name} in the ZIP file is encrypted, or packed in a way that is not read."
+            )
         content = self.content
         if content[file.at : file.at + 4] != LOCAL:
             raise ImageError("The ZIP file is damaged.")
@@ -103,7 +105,16 @@ def opened(content: bytes) -> Zip:
             folder, _, name = path.rpartition("/")
             if name:
                 files.append(
-                    Packed(name, folder, method, packed_bytes, size_bytes, crc, local + moved, bool(flags & ENCRYPTED))
+                    Packed(
+                        name,
+                        folder,
+                        method,
+                        packed_bytes,
+                        size_bytes,
+                        crc,
+                        local + moved,
+                        bool(flags & ENCRYPTED),
+                    )
                 )
             at += ENTRY_BYTES + name_bytes + extra_bytes + comment_bytes
     except struct.error as error:
@@ -121,4 +132,6 @@ def _check_bytes(files: list[Packed], zip_bytes: int) -> None:
     if sum(file.packed_bytes for file in files) > zip_bytes:
         raise ImageTooComplex("The ZIP file's files lie over each other.")
     if sum(file.size_bytes for file in files) > MAX_RATIO * zip_bytes + SPARE_BYTES:
-        raise ImageTooComplex("The ZIP file's files are too large once unpacked. Send them in a format that compresses.")
+        raise ImageTooComplex(
+            "The ZIP file's files are too large once unpacked. Send them in a format that compresses."
+        )
