@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 from collections.abc import Callable
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -12,8 +13,10 @@ from django.core.files.uploadedfile import SimpleUploadedFile
 from PIL import Image
 from rest_framework.response import Response
 
+from tests.dicom_files import written
 from tests.images import bscan, encoded, png_bytes
 from tests.services import ModelServer
+from tests.volume_files import bscans, localizer, opt, zipped
 from tests.volumes import tiff_of, tiff_volume
 from tests.waiting import wait_for
 from tests.webapp.conftest import Clients
@@ -136,6 +139,42 @@ def test_files_are_one_volume_in_the_order_of_their_names(away: None, clinician:
     turned = dict(reversed(contents.items()))
     again = api(clinician).post(PATH, {"image": as_files(turned)}, format="multipart")
     assert (again.status_code, again.json()["id"]) == (200, given.json()["id"])
+
+
+def test_of_a_dicom_volume_with_its_localizer_is_kept_how_it_lies(
+    away: None, clinician: User, upload: Upload, api: Clients, settings: Any
+) -> None:
+    settings.FILE_IDENTITY = "keep"
+    front = bscan(96, 96)
+    content = zipped({"a/volume.dcm": opt(bscans(5)), "a/front.dcm": written(localizer(front))})
+
+    lead = upload(clinician, content).json()
+
+    assert (lead["eye"], lead["patient_ref"], lead["device"]) == (
+        "OS",
+        "P-17",
+        "Heidelberg Engineering Spectralis",
+    )
+    told = api(clinician).get(f"{PATH}{lead['volume']['id']}/").json()
+    assert told["spacing"] == {"x": 11.47, "z": 3.87, "between": 120.0}
+    assert told["enface_size"] == {"width": 96, "height": 96}
+    rows = [place[1] for place in told["places"]]
+    assert [after - before for before, after in pairwise(rows)] == [4.0] * 4
+    picture = api(clinician).get(told["enface"])
+    assert np.array_equal(np.asarray(Image.open(io.BytesIO(picture.getvalue()))), front)
+
+
+def test_a_bscan_that_can_not_be_read_is_a_gap_with_its_reason(
+    away: None, clinician: User, api: Clients
+) -> None:
+    contents = {f"B{number}.png": png_bytes(96, 64, seed=number) for number in range(5)}
+    contents["B1.png"] = contents["B1.png"][:1500]
+    given = api(clinician).post(PATH, {"image": as_files(contents)}, format="multipart")
+
+    told = api(clinician).get(f"{PATH}{given.json()['volume']['id']}/").json()
+    assert (told["count"], [each["place"] for each in told["bscans"]]) == (5, [0, 2, 3, 4])
+    ((place, reason),) = ((gap["place"], gap["reason"]) for gap in told["gaps"])
+    assert place == 1 and reason
 
 
 def test_one_picture_is_no_volume(away: None, clinician: User, api: Clients) -> None:
