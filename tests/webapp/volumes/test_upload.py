@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import io
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from itertools import pairwise
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 from django.core.files.uploadedfile import SimpleUploadedFile
+from django.db import connection
 from PIL import Image
 from rest_framework.response import Response
 
@@ -124,6 +127,25 @@ def test_the_same_volume_again_is_noticed(
     assert again.json()["id"] == first.json()["id"]
     assert other.status_code == 202
     assert (Volume.objects.count(), Scan.objects.count()) == (2, 6)
+
+
+@pytest.mark.django_db(transaction=True)
+def test_the_same_volume_from_many_clients_at_once_is_kept_once(
+    away: None, clinician: User, upload: Upload, settings: Any
+) -> None:
+    def send(_: int) -> tuple[int, str]:
+        try:
+            answer = upload(clinician, tiff_volume(3))
+            return answer.status_code, answer.json()["id"]
+        finally:
+            connection.close()
+
+    with ThreadPoolExecutor(4) as pool:
+        answers = list(pool.map(send, range(4)))
+    assert len({scan for _, scan in answers}) == 1
+    assert [status for status, _ in answers].count(202) == 1
+    assert (Volume.objects.count(), Scan.objects.count()) == (1, 3)
+    assert len([file for file in Path(settings.MEDIA_ROOT).rglob("*") if file.is_file()]) == 3
 
 
 def test_files_are_one_volume_in_the_order_of_their_names(away: None, clinician: User, api: Clients) -> None:
