@@ -20,7 +20,28 @@ export type Recommendation = Schemas["Recommendation"];
 /** How far the model has answered. */
 export type State = Schemas["StateEnum"];
 export type States = Schemas["States"];
-export type Scan = Schemas["Scan"];
+export type Scan = Schemas["Scan"] & { volume: { id: string; place: number; count: number } | null };
+/** Several B-scans of one eye, taken together. */
+export interface Volume {
+  id: string;
+  lead: string;
+  count: number;
+  gaps: string[];
+  spacing: { x: number | null; z: number | null; between: number | null };
+  places: ([number, number, number, number] | null)[];
+  enface: string | null;
+  answer: { state: State | null; label: string | null; group: string | null } | null;
+  bscans: BScan[];
+}
+/** A B-scan in its volume, in short. */
+export interface BScan {
+  id: string;
+  place: number;
+  state: State | null;
+  label: string | null;
+  status: Status;
+  urgency: number;
+}
 export type FinalReading = Schemas["FinalReading"];
 export type UploadedScan = Schemas["Uploaded"];
 export type Difference = Schemas["Difference"];

@@ -73,6 +73,7 @@ export const drawing = {
     tools: "Tools",
     drawing: "Drawing",
     view: "View",
+    volume: "Volume",
     reading: "Reading",
   },
   keyHelp: {
@@ -92,6 +93,10 @@ export const drawing = {
     resetWindow: "Brightness and contrast as in the file",
     heat: "Heat map on and off",
     findings: "What the model thinks it sees on and off",
+    leaf: "B-scan before, next B-scan",
+    ends: "First and last B-scan",
+    zoomInVolume: "Zoom",
+    copyOn: "Copy the selected shape, or all, to the next B-scan",
     agree: "Choose: agree",
     disagree: "Choose: disagree, and go to the right label (read blind: to what you see)",
     unsure: "Choose: unsure",
