@@ -34,7 +34,7 @@ def volume(clinic: Clinic) -> dict[str, Any]:
     """A volume that is read by the model, as the API shows it."""
     lead = clinic.upload("clara", content=stack_of(COUNT, 4711), patient_ref="V-1")
     path = f"volumes/{lead['volume']['id']}/"
-    wait_for(lambda: all(one["status"] == "predicted" for one in clinic.get("clara", path)["bscans"]), 60)
+    wait_for(lambda: all(one["status"] == "predicted" for one in clinic.get("clara", path)["bscans"]), timeout_s=60)
     answered: dict[str, Any] = clinic.get("clara", path)
     return answered
 
