@@ -20,28 +20,12 @@ export type Recommendation = Schemas["Recommendation"];
 /** How far the model has answered. */
 export type State = Schemas["StateEnum"];
 export type States = Schemas["States"];
-export type Scan = Schemas["Scan"] & { volume: { id: string; place: number; count: number } | null };
+export type Scan = Schemas["Scan"];
 /** Several B-scans of one eye, taken together. */
-export interface Volume {
-  id: string;
-  lead: string;
-  count: number;
-  gaps: string[];
-  spacing: { x: number | null; z: number | null; between: number | null };
-  places: ([number, number, number, number] | null)[];
-  enface: string | null;
-  answer: { state: State | null; label: string | null; group: string | null } | null;
-  bscans: BScan[];
-}
+export type Volume = Schemas["Volume"];
+export type VolumeAnswer = Schemas["VolumeAnswer"];
 /** A B-scan in its volume, in short. */
-export interface BScan {
-  id: string;
-  place: number;
-  state: State | null;
-  label: string | null;
-  status: Status;
-  urgency: number;
-}
+export type BScan = Schemas["Bscan"];
 export type FinalReading = Schemas["FinalReading"];
 export type UploadedScan = Schemas["Uploaded"];
 export type Difference = Schemas["Difference"];

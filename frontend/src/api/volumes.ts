@@ -13,24 +13,19 @@ export function useVolume(id: string) {
   return useQuery({
     queryKey: keyOf(id),
     queryFn: () => json<Volume>(`volumes/${id}/`),
-    refetchInterval: ({ state }) => (waits(state.data) ? POLL_MS : false),
+    refetchInterval: ({ state }) => (state.data?.complete === false ? POLL_MS : false),
   });
 }
 
 /** All B-scans of a volume, in order; loaded again when another of them has been answered. */
 export function useBScans(volume: Volume | undefined) {
   const id = volume?.id ?? "";
-  const left = volume?.bscans.filter(({ status }) => status === "queued").length;
   return useQuery({
-    queryKey: [...keyOf(id), "bscans", left],
+    queryKey: [...keyOf(id), "bscans", volume?.statuses.queued],
     queryFn: () => allScans(`volume=${id}`),
     enabled: volume !== undefined,
     placeholderData: keepPreviousData,
   });
-}
-
-function waits(volume: Volume | undefined): boolean {
-  return volume?.bscans.some(({ status }) => status === "queued") ?? false;
 }
 
 function keyOf(id: string): string[] {

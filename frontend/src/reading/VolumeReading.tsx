@@ -57,7 +57,7 @@ export function VolumeReading({ id, first, me }: { id: string; first: number; me
       volume={volume.data}
       scans={scans.data}
       lead={lead}
-      start={startOf(search.get(PLACE), first, scans.data.length)}
+      start={indexOf(volume.data, search.get(PLACE), first)}
       reading={reading.data}
       me={me}
     />
@@ -80,24 +80,25 @@ function VolumePage({ volume, scans, lead, start, reading, me }: Props) {
   const unfinished = useRef<() => boolean>(() => false);
   const { stack, shown } = useStack(scans, start, unfinished);
   const scan = scans[shown]!;
-  usePlaceInAddress(shown);
+  const place = (scan.volume?.place ?? 0) + 1;
+  usePlaceInAddress(place);
   const predicted = scan.status === "predicted";
   const revealed = predicted && !scan.answer_hidden;
   const [drawing, state] = useDrawing(me.id, scan.id, mayDraw, reading.open ? reading.reader_count : 0);
   useEffect(() => {
     unfinished.current = () => drawing.pen?.isDrawing ?? false;
   }, [drawing]);
-  const copied = useRef<{ place: number; shapes: readonly Shape[] } | null>(null);
+  const copied = useRef<{ index: number; shapes: readonly Shape[] } | null>(null);
   const { loaded, shapes, selected } = state;
   useEffect(() => {
-    if (copied.current?.place !== shown || !loaded) return;
+    if (copied.current?.index !== shown || !loaded) return;
     for (const { geometry, label } of copied.current.shapes) drawing.add(geometry, label);
     copied.current = null;
   }, [shown, loaded, drawing]);
   const copyOn = () => {
     const taken = selected === null ? shapes : shapes.filter(({ key }) => key === selected);
     if (!mayDraw || taken.length === 0 || shown === stack.count - 1) return;
-    copied.current = { place: shown + 1, shapes: taken };
+    copied.current = { index: shown + 1, shapes: taken };
     stack.goTo(shown + 1);
   };
   useKeys({
@@ -126,7 +127,7 @@ function VolumePage({ volume, scans, lead, start, reading, me }: Props) {
           revealed={revealed}
           onCanvas={stack.attach}
         >
-          <StackStrip bscans={volume.bscans} stack={stack} revealed={leadAnswers} />
+          <StackStrip volume={volume} stack={stack} revealed={leadAnswers} />
         </ScanView>
       </div>
       <div className={classes.panel}>
@@ -154,9 +155,9 @@ function VolumePage({ volume, scans, lead, start, reading, me }: Props) {
             onChosen={() => drawing.putToolAway()}
           />
         )}
-        <div className={classes.bscan} role="group" aria-label={texts.volume.place(shown + 1, stack.count)}>
+        <div className={classes.bscan} role="group" aria-label={texts.volume.place(place, volume.count)}>
           <Text size="sm" fw={600} className={classes.bscanTitle}>
-            {texts.volume.place(shown + 1, stack.count)}
+            {texts.volume.place(place, volume.count)}
           </Text>
           {!predicted && <NoPrediction scan={scan} />}
           {revealed && <Answer scan={scan} mayAsk={mayDraw} />}
@@ -183,9 +184,11 @@ function VolumePage({ volume, scans, lead, start, reading, me }: Props) {
   );
 }
 
-function startOf(named: string | null, first: number, count: number): number {
-  const place = named === null ? first : Number(named) - 1;
-  return Number.isInteger(place) && place >= 0 && place < count ? place : Math.min(first, count - 1);
+/** Which of the B-scans is at the address's place; at the one that the volume opens at where there is none. */
+function indexOf({ bscans }: Volume, named: string | null, first: number): number {
+  const at = (place: number) => bscans.findIndex((bscan) => bscan.place === place);
+  const index = named === null ? -1 : at(Number(named) - 1);
+  return index >= 0 ? index : Math.max(at(first), 0);
 }
 
 /** Keeps the B-scan that is shown in the address bar: reloaded or sent on, the page opens there. */
@@ -193,7 +196,7 @@ function usePlaceInAddress(place: number): void {
   const [search, setSearch] = useSearchParams();
   const named = search.get(PLACE);
   useEffect(() => {
-    if (named === String(place + 1)) return;
-    setSearch((before) => ({ ...Object.fromEntries(before), [PLACE]: String(place + 1) }), { replace: true });
+    if (named === String(place)) return;
+    setSearch((before) => ({ ...Object.fromEntries(before), [PLACE]: String(place) }), { replace: true });
   }, [named, place, setSearch]);
 }

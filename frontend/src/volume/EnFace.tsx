@@ -6,7 +6,7 @@ import type { Scan, Volume } from "../api/types";
 import { onceDecoded, showColoured } from "../drawing/canvas/pictures";
 import { texts } from "../texts";
 import { stripsOf } from "./eyeMap";
-import { type Ground, type Line, nearestPlace, schematicGround } from "./places";
+import { type Ground, type Line, nearestLine, schematicGround } from "./places";
 import classes from "./Stack.module.css";
 import { type EyeColumns, useEyeMap } from "./useEyeMap";
 import type { Stack } from "./useStack";
@@ -32,21 +32,29 @@ export function EnFace({ volume, scans, stack, revealed }: Props) {
   const picture = usePicture(volume.enface);
   const [pixels, setPixels] = useState<ImageData | null>(null);
   useEffect(() => picture.data && onceDecoded(picture.data, setPixels), [picture.data]);
-  const [{ width }] = scans as [Scan];
   const ground = useMemo<Ground>(
     () =>
       pixels
-        ? { width: pixels.width, height: pixels.height, lines: volume.places.map(asLine) }
-        : schematicGround(volume.count, width, volume.spacing),
-    [pixels, volume.places, volume.count, volume.spacing, width],
+        ? {
+            width: pixels.width,
+            height: pixels.height,
+            lines: volume.bscans.map(({ place }) => asLine(volume.places[place] ?? null)),
+          }
+        : schematicGround(
+            volume.bscans.map(({ place }) => place),
+            volume.count,
+            volume.width,
+            volume.spacing,
+          ),
+    [pixels, volume],
   );
   const columns = useEyeMap(scans, heat && revealed);
   const located = ground.lines.some((line) => line !== null);
   const choose = (event: PointerEvent<HTMLDivElement>) => {
     const box = event.currentTarget.getBoundingClientRect();
     const [x, y] = [(event.clientX - box.left) / box.width, (event.clientY - box.top) / box.height];
-    const place = nearestPlace(ground.lines, x * ground.width, y * ground.height);
-    if (place !== null) stack.goTo(place);
+    const index = nearestLine(ground.lines, x * ground.width, y * ground.height);
+    if (index !== null) stack.goTo(index);
   };
   const onKey = (event: KeyboardEvent) => {
     const by = KEY_STEPS[event.key];
@@ -65,9 +73,9 @@ export function EnFace({ volume, scans, stack, revealed }: Props) {
         aria-label={volume.enface ? texts.volume.enface : texts.volume.schematic}
         aria-orientation="vertical"
         aria-valuemin={1}
-        aria-valuemax={volume.count}
-        aria-valuenow={stack.place + 1}
-        aria-valuetext={texts.volume.place(stack.place + 1, volume.count)}
+        aria-valuemax={stack.count}
+        aria-valuenow={stack.index + 1}
+        aria-valuetext={texts.volume.place((scans[stack.index]?.volume?.place ?? 0) + 1, volume.count)}
         onPointerDown={(event) => {
           event.currentTarget.setPointerCapture(event.pointerId);
           choose(event);
@@ -79,9 +87,9 @@ export function EnFace({ volume, scans, stack, revealed }: Props) {
         <Ground pixels={pixels} ground={ground} columns={heat && revealed ? columns : null} />
         <svg viewBox={`0 0 ${ground.width} ${ground.height}`} preserveAspectRatio="none" aria-hidden>
           {ground.lines.map(
-            (line, place) => line && place !== stack.place && <LineOf key={place} line={line} />,
+            (line, index) => line && index !== stack.index && <LineOf key={index} line={line} />,
           )}
-          <Current line={ground.lines[stack.place] ?? null} />
+          <Current line={ground.lines[stack.index] ?? null} />
         </svg>
       </div>
       {!located && <Text size="xs">{texts.volume.notLocated}</Text>}
@@ -138,8 +146,8 @@ function Ground({
 
 function drawEyeMap(context: CanvasRenderingContext2D, ground: Ground, columns: EyeColumns): void {
   context.globalAlpha = 0.65;
-  stripsOf(ground).forEach((strip, place) => {
-    const strongest = columns[place];
+  stripsOf(ground).forEach((strip, index) => {
+    const strongest = columns[index];
     if (!strip || !strongest) return;
     const row = new ImageData(strongest.length, 1);
     strongest.forEach((value, x) => row.data.set([value, value, value, 255], 4 * x));

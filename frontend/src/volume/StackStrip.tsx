@@ -2,7 +2,7 @@ import { ActionIcon, Group, Slider, Text } from "@mantine/core";
 import { IconChevronLeft, IconChevronRight } from "@tabler/icons-react";
 import { type PointerEvent, type ReactNode, useId } from "react";
 
-import type { BScan } from "../api/types";
+import type { BScan, Volume } from "../api/types";
 import { texts } from "../texts";
 import classes from "./Stack.module.css";
 import type { Stack } from "./useStack";
@@ -11,7 +11,7 @@ import type { Stack } from "./useStack";
 const TIERS = 5;
 
 interface Props {
-  bscans: readonly BScan[];
+  volume: Volume;
   stack: Stack;
   /** Whether what the model says may be seen. */
   revealed: boolean;
@@ -21,24 +21,27 @@ interface Props {
  * All B-scans of a volume as bars, as high as they are urgent, filled, hatched or hollow by how far the model has
  * answered; and where in the stack one is.
  */
-export function StackStrip({ bscans, stack, revealed }: Props) {
+export function StackStrip({ volume: { bscans, count }, stack, revealed }: Props) {
   const hatch = useId();
-  const { place, count } = stack;
-  const current = bscans[place];
+  const { index } = stack;
+  const current = bscans[index];
+  const place = current?.place ?? 0;
   const goToPointer = (event: PointerEvent<SVGSVGElement>) => {
     const { left, width } = event.currentTarget.getBoundingClientRect();
-    stack.goTo(Math.floor(((event.clientX - left) / width) * count));
+    const pointed = Math.floor(((event.clientX - left) / width) * count);
+    const nearest = bscans.findIndex((bscan) => bscan.place >= pointed);
+    stack.goTo(nearest < 0 ? bscans.length - 1 : nearest);
   };
   return (
     <div className={classes.strip} data-testid="strip">
       <Group gap={4} wrap="nowrap" mb={4}>
-        <Leaf label={texts.volume.before} disabled={place === 0} onClick={() => stack.step(-1)}>
+        <Leaf label={texts.volume.before} disabled={index === 0} onClick={() => stack.step(-1)}>
           <IconChevronLeft size={18} aria-hidden />
         </Leaf>
         <Text size="sm" className={classes.place} data-testid="place">
           {texts.volume.place(place + 1, count)}
         </Text>
-        <Leaf label={texts.volume.after} disabled={place === count - 1} onClick={() => stack.step(1)}>
+        <Leaf label={texts.volume.after} disabled={index === stack.count - 1} onClick={() => stack.step(1)}>
           <IconChevronRight size={18} aria-hidden />
         </Leaf>
         <Text size="xs" c="dimmed" ml="auto" visibleFrom="sm">
@@ -67,8 +70,8 @@ export function StackStrip({ bscans, stack, revealed }: Props) {
       <Slider
         size="sm"
         min={1}
-        max={count}
-        value={place + 1}
+        max={stack.count}
+        value={index + 1}
         onChange={(at) => stack.goTo(at - 1)}
         label={null}
         thumbLabel={texts.volume.slider}
@@ -78,7 +81,13 @@ export function StackStrip({ bscans, stack, revealed }: Props) {
   );
 }
 
-function Bar({ bscan: { place, state, status, urgency }, hatching }: { bscan: BScan; hatching: string }) {
+function Bar({
+  bscan: { place, state, status, urgency_rank: urgency },
+  hatching,
+}: {
+  bscan: BScan;
+  hatching: string;
+}) {
   if (status !== "predicted" || state === null)
     return <rect x={place + 0.3} width={0.4} y={TIERS + 0.5} height={0.5} className={classes.waits} />;
   const height = Math.min(Math.max(urgency, 0), TIERS) + 0.6;

@@ -21,11 +21,11 @@ export interface Strip {
   thickness: number;
 }
 
-/** The strips of a ground's lines, by the places of B-scans; null for one without a line. */
+/** The strips of a ground's lines, one for each; null for a B-scan without a line. */
 export function stripsOf({ lines, height }: Ground): (Strip | null)[] {
-  return lines.map((line, place) => {
+  return lines.map((line, index) => {
     if (!line) return null;
-    const gaps = [lines[place - 1], lines[place + 1]]
+    const gaps = [lines[index - 1], lines[index + 1]]
       .filter((beside): beside is Line => beside !== null && beside !== undefined)
       .map((beside) => gapBetween(line, beside));
     const gap = gaps.length > 0 ? Math.min(...gaps) : height / 20;

@@ -1,10 +1,10 @@
 /** In what order, and how fast, a stack of B-scans is leafed through. */
 
-/** Places of a stack by their distance from one, which comes first; none farther than `reach`. */
-export function nearestFirst(place: number, count: number, reach: number): number[] {
-  const places = [place];
-  for (let away = 1; away <= reach; away++) places.push(place + away, place - away);
-  return places.filter((at) => at >= 0 && at < count);
+/** Which of `count` pictures to load, by their distance from one, which comes first; none farther than `reach`. */
+export function nearestFirst(index: number, count: number, reach: number): number[] {
+  const order = [index];
+  for (let away = 1; away <= reach; away++) order.push(index + away, index - away);
+  return order.filter((at) => at >= 0 && at < count);
 }
 
 /** A wheel turns in notches of 100 and more; touchpads send many small movements. */

@@ -6,6 +6,7 @@ export type Line = readonly [x0: number, y0: number, x1: number, y1: number];
 export interface Ground {
   width: number;
   height: number;
+  /** Of each B-scan that is there, in order; null where the file does not say it. */
   lines: readonly (Line | null)[];
 }
 
@@ -16,32 +17,34 @@ const SQUARE = 1;
  * The ground on which lines are drawn: the en-face image, or, without one, a rectangle in which the B-scans lie above
  * each other from the last, at the top, to the first, as far apart as they are.
  *
- * @param count of B-scans
+ * @param places of the B-scans that are there, from 0 on
+ * @param count of all B-scans, those that are missing included
  * @param width of a B-scan, in pixels
  * @param spacing in micrometres: of a pixel along a B-scan, and between B-scans; null where the file does not say
  */
 export function schematicGround(
+  places: readonly number[],
   count: number,
   width: number,
   spacing: { x: number | null; between: number | null },
 ): Ground {
   const share = spacing.x && spacing.between ? (spacing.between * count) / (spacing.x * width) : SQUARE;
   const height = Math.max(1, width * Math.min(Math.max(share, 0.2), 2));
-  const lines = Array.from({ length: count }, (_, place): Line => {
+  const lines = places.map((place): Line => {
     const y = height * (1 - (place + 0.5) / count);
     return [0, y, width, y];
   });
   return { width, height, lines };
 }
 
-/** The B-scan whose line is nearest to a place; null without lines. */
-export function nearestPlace(lines: Ground["lines"], x: number, y: number): number | null {
+/** Which of the lines is nearest to a place; null without lines. */
+export function nearestLine(lines: Ground["lines"], x: number, y: number): number | null {
   let nearest: number | null = null;
   let least = Infinity;
-  lines.forEach((line, place) => {
+  lines.forEach((line, index) => {
     if (!line) return;
     const distance = distanceTo(line, x, y);
-    if (distance < least) [nearest, least] = [place, distance];
+    if (distance < least) [nearest, least] = [index, distance];
   });
   return nearest;
 }

@@ -18,14 +18,14 @@ export function useEyeMap(scans: readonly Scan[], wanted: boolean): EyeColumns {
   useEffect(() => {
     if (!wanted) return;
     let ended = false;
-    const left = scans.filter(({ heatmap_path }) => heatmap_path !== null);
+    const left = [...scans.entries()].filter(([, { heatmap_path }]) => heatmap_path !== null);
     const load = async () => {
-      for (let scan = left.shift(); scan && !ended; scan = left.shift()) {
-        const { place } = scan.volume!;
+      for (let next = left.shift(); next && !ended; next = left.shift()) {
+        const [index, scan] = next;
         try {
           const picture = await fetchPicture(queries, scan.heatmap_path!, scan.predicted_at ?? "");
           const strongest = columnsOf(await pixelsOf(picture));
-          setColumns((before) => scans.map((_, at) => (at === place ? strongest : (before[at] ?? null))));
+          setColumns((before) => scans.map((_, at) => (at === index ? strongest : (before[at] ?? null))));
         } catch {
           // Its strip stays empty; the B-scan's own view says what is wrong.
         }

@@ -17,10 +17,10 @@ const REST_MS = 80;
 
 /** The B-scans of a volume to leaf through, one of which is looked at. */
 export interface Stack {
-  /** Of the B-scan that is looked at, from 0 on. */
-  place: number;
+  /** Which of the B-scans is looked at, from 0 on. */
+  index: number;
   count: number;
-  goTo: (place: number) => void;
+  goTo: (index: number) => void;
   step: (by: number) => void;
   /** Lets the canvas show each B-scan at once, and be leafed through by its wheel; returns what ends that. */
   attach: (canvas: PictureCanvas) => () => void;
@@ -37,32 +37,32 @@ export function useStack(
   unfinished: RefObject<() => boolean>,
 ): { stack: Stack; shown: number } {
   const queries = useQueryClient();
-  const [place, setPlace] = useState(start);
+  const [index, setIndex] = useState(start);
   const [shown, setShown] = useState(start);
   const canvas = useRef<PictureCanvas | null>(null);
-  const looked = useRef({ place, shown });
+  const looked = useRef({ index, shown });
   useEffect(() => {
-    looked.current = { place, shown };
-    if (place === shown) return;
-    const timer = setTimeout(() => setShown(place), REST_MS);
+    looked.current = { index, shown };
+    if (index === shown) return;
+    const timer = setTimeout(() => setShown(index), REST_MS);
     return () => clearTimeout(timer);
-  }, [place, shown]);
+  }, [index, shown]);
 
   const goTo = useCallback(
     (to: number) => {
       const next = Math.min(Math.max(to, 0), scans.length - 1);
-      if (next === looked.current.place) return;
+      if (next === looked.current.index) return;
       if (unfinished.current())
         return void notifications.show({ id: "unfinished", message: texts.volume.unfinished });
-      looked.current.place = next;
+      looked.current.index = next;
       const picture = pictureHere(queries, scans[next]!.image_path);
       const pixels = picture && decodedAlready(picture);
       if (pixels) canvas.current?.leaf(pixels, next === looked.current.shown);
-      setPlace(next);
+      setIndex(next);
     },
     [queries, scans, unfinished],
   );
-  const step = useCallback((by: number) => goTo(looked.current.place + by), [goTo]);
+  const step = useCallback((by: number) => goTo(looked.current.index + by), [goTo]);
   const attach = useCallback(
     (made: PictureCanvas) => {
       canvas.current = made;
@@ -77,16 +77,16 @@ export function useStack(
   usePicturesAhead(scans, shown);
   const count = scans.length;
   return {
-    stack: useMemo(() => ({ place, count, goTo, step, attach }), [place, count, goTo, step, attach]),
+    stack: useMemo(() => ({ index, count, goTo, step, attach }), [index, count, goTo, step, attach]),
     shown,
   };
 }
 
-/** Loads and decodes the pictures around a place, the nearest first. */
-function usePicturesAhead(scans: readonly Scan[], place: number): void {
+/** Loads and decodes the pictures around one of them, the nearest first. */
+function usePicturesAhead(scans: readonly Scan[], index: number): void {
   const queries = useQueryClient();
   useEffect(() => {
-    const paths = nearestFirst(place, scans.length, REACH).map((at) => scans[at]!.image_path);
+    const paths = nearestFirst(index, scans.length, REACH).map((at) => scans[at]!.image_path);
     let ended = false;
     const load = async () => {
       for (let path = paths.shift(); path !== undefined && !ended; path = paths.shift()) {
@@ -98,5 +98,5 @@ function usePicturesAhead(scans: readonly Scan[], place: number): void {
     return () => {
       ended = true;
     };
-  }, [queries, scans, place]);
+  }, [queries, scans, index]);
 }

@@ -14,8 +14,10 @@ export const volume = {
   after: "Next B-scan (Page Down)",
   waiting: (left: number, count: number) => `${left} of ${count} B-scans wait for the model.`,
   said: (said: string, count: number) => `${said}: ${count === 1 ? "1 B-scan" : `${count} B-scans`}`,
-  gaps: (gaps: readonly string[]) => `Missing in the file: ${gaps.join(", ")}.`,
-  toSuspicious: (place: number) => `To the most urgent B-scan, ${place}`,
+  failed: (count: number) =>
+    count === 1 ? "The model server refuses 1 B-scan." : `The model server refuses ${count} B-scans.`,
+  gap: (place: number, reason: string) => [`B-scan ${place} is missing.`, reason].filter(Boolean).join(" "),
+  toNamed: (place: number) => `Go to the B-scan that decides, ${place}`,
   enfaceTitle: "The eye from the front",
   enface: "En-face image with the lines of the B-scans",
   schematic: "The lines of the B-scans",
