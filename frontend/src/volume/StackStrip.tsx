@@ -75,7 +75,7 @@ export function StackStrip({ volume: { bscans, count }, stack, revealed }: Props
         onChange={(at) => stack.goTo(at - 1)}
         label={null}
         thumbLabel={texts.volume.slider}
-        thumbProps={{ "aria-valuetext": current && texts.volume.valueText(current, count) }}
+        thumbValueText={current && texts.volume.valueText(current, count)}
       />
     </div>
   );

@@ -52,6 +52,11 @@ def expect_place(window: Visit, place: int) -> None:
     expect(window.page.get_by_test_id("place")).to_have_text(f"B-scan {place + 1} of {COUNT}")
 
 
+def expect_panel(window: Visit, place: int) -> None:
+    """What belongs to a B-scan follows when the reader rests on it."""
+    expect(window.page.get_by_role("group", name=f"B-scan {place + 1} of {COUNT}")).to_be_visible()
+
+
 def picture(window: Visit) -> bytes:
     return window.canvas.screenshot()
 
@@ -142,7 +147,7 @@ def test_the_heat_map_of_the_whole_eye_is_drawn_on_it(enter: Visitor, volume: di
     eye = window.page.get_by_test_id("enface")
     dark = eye.screenshot()
 
-    window.page.get_by_text("Heat map of the whole eye").click()
+    window.page.get_by_role("switch", name="Heat map of the whole eye").click()
 
     def colours() -> int:
         pixels = np.asarray(Image.open(io.BytesIO(eye.screenshot())).convert("RGB")).astype(int)
@@ -162,12 +167,13 @@ def test_what_is_drawn_belongs_to_its_b_scan_and_is_carried_on_by_a_key(
     expect(window.shapes("box")).to_have_count(1)
 
     window.page.keyboard.press("PageDown")
-    expect_place(window, 2)
+    expect_panel(window, 2)
     expect(window.shapes("box")).to_have_count(0)
     window.page.keyboard.press("PageUp")
+    expect_panel(window, 1)
     expect(window.shapes("box")).to_have_count(1)
     window.page.keyboard.press("k")
-    expect_place(window, 2)
+    expect_panel(window, 2)
     expect(window.shapes("box")).to_have_count(1)
     window.wait_until_saved()
 
