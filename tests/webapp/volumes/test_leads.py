@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import csv
+import io
 from collections.abc import Callable
 
+import pypdf
 import pytest
 
 from tests.webapp.conftest import Clients
@@ -75,6 +78,18 @@ def test_a_volume_is_one_in_all_counts(stored: Stored, clinician: User, api: Cli
     assert len(table) == 3
     assert len(api(clinician).get("/api/v1/history/").json()["results"]) == 2
     assert api(clinician).get("/api/v1/scans/count/").json() == {"count": 2}
+
+
+def test_a_report_and_an_export_say_which_bscan_they_are_of(
+    stored: Stored, clinician: User, api: Clients
+) -> None:
+    scans = stored(clinician, [1, 3, 1])
+    report = api(clinician).get(f"/api/v1/scans/{scans[1].pk}/report/")
+    text = pypdf.PdfReader(io.BytesIO(report.content)).pages[0].extract_text()
+    assert "2 of 3 of a volume: 3 answered" in " ".join(text.split())
+    table = api(clinician).post("/api/v1/exports/", {"format": "csv"}).content.decode()
+    (row,) = csv.DictReader(io.StringIO(table))
+    assert row["volume"].startswith("volume-") and row["place"] == "1"
 
 
 def test_a_look_at_another_bscan_ends_reading_blind(
