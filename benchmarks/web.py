@@ -1,4 +1,4 @@
-"""`./retinote bench web`: the web app's path, from an upload to its stored prediction, and its lists.
+"""`./retinote bench web`: the web app's path, from an upload to its stored prediction, volumes, and its lists.
 
 Starts a stack of its own in a temporary folder. Sizes, uploads and model calls are measured by turns, round after
 round, so that what else the machine does falls on all of them alike. Nothing heavy is imported before it runs.
@@ -14,7 +14,7 @@ from pathlib import Path
 DEFAULT_SIZES = (1_000, 10_000, 100_000, 1_000_000)
 SMALLEST_SIZE = 500
 """Of fewer a clinic has too few for a page from the middle."""
-PARTS = ("uploads", "pages")
+PARTS = ("uploads", "volumes", "pages")
 
 
 def declare(parser: argparse.ArgumentParser) -> None:
@@ -49,6 +49,7 @@ def run(arguments: argparse.Namespace) -> int:
     from benchmarks.scans import read_scans
     from benchmarks.stack import own_stack
     from benchmarks.uploads import measure_uploads, simulated_scans
+    from benchmarks.volumes import measure_volumes, simulated_volumes
 
     report = Report("Web app: uploads and lists")
     if arguments.scans:
@@ -71,6 +72,9 @@ def run(arguments: argparse.Namespace) -> int:
                 clients=arguments.clients,
                 seed=arguments.seed,
             )
+        if "volumes" in arguments.parts:
+            _say("volumes")
+            measure_volumes(stack, report, simulated_volumes(arguments.seed), rounds=arguments.rounds)
         if "pages" in arguments.parts:
             measure_pages(
                 stack,

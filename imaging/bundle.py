@@ -14,6 +14,8 @@ from imaging.dicom.volume import check_orientation, pattern_of_frames
 from imaging.dicom_identity import Identity
 from imaging.errors import ImageError, ImageTooComplex, UnsupportedImage
 from imaging.picture_bscans import PictureBscans, WithEnface
+from imaging.readers import heidelberg_xml
+from imaging.readers.heidelberg_xml import Export
 from imaging.reading import Examined, Format
 from imaging.volume import MAX_BSCANS, ExaminedVolume, check_count
 
@@ -43,7 +45,11 @@ class Part:
     @property
     def title(self) -> str:
         """The name, fit to be said in a sentence and kept."""
-        return "".join(letter for letter in self.name if letter.isprintable())[:MAX_QUOTED]
+        return _fit(self.name)
+
+
+def _fit(name: str) -> str:
+    return "".join(letter for letter in name if letter.isprintable())[:MAX_QUOTED]
 
 
 @dataclass(frozen=True)
@@ -75,7 +81,11 @@ def examined(parts: Sequence[Part]) -> ExaminedVolume:
         raise ImageTooComplex(
             f"There are {len(parts):,} files; volumes of up to {MAX_BSCANS:,} B-scans are read."
         )
-    looks = _looked_at(sorted(parts, key=_natural))
+    looks, exports = _looked_at(sorted(parts, key=_natural))
+    if len(exports) > 1:
+        raise UnsupportedImage(f"There are {len(exports)} exports. Send each, which is one volume, alone.")
+    if exports:
+        return _export(exports[0], looks)
     volumes = [look for look in looks if look.is_volume]
     pictures = [look for look in looks if not look.is_volume]
     if len(volumes) > 1:
@@ -89,23 +99,27 @@ def examined(parts: Sequence[Part]) -> ExaminedVolume:
     return _pictures(pictures)
 
 
-def _looked_at(parts: Sequence[Part]) -> list[_Look]:
+def _looked_at(parts: Sequence[Part]) -> tuple[list[_Look], list[Export]]:
+    """What of the files are pictures and volumes, and what exports say."""
     # Which formats there are is known only where this reader is one of them.
     from imaging import formats
 
     ends = time.thread_time() + PROCESSOR_S
-    found = []
+    found: list[_Look] = []
+    exports = []
     for part in parts:
         if time.thread_time() > ends:
             raise ImageTooComplex("Looking at the files takes too much time. Send fewer or simpler ones.")
         content = part.read()
         known = formats.recognised(content)
         volume = formats.recognised_volume(content)
-        if volume is not None and volume.name != ZIP_NAME:
+        if heidelberg_xml.is_export(content):
+            exports.append(heidelberg_xml.export_of(content))
+        elif volume is not None and volume.name != ZIP_NAME:
             found.append(_Look(part, volume, is_volume=True))
         elif known is not None:
             found.append(_looked_at_picture(part, known, content))
-    return found
+    return found, exports
 
 
 def _looked_at_picture(part: Part, known: Format, content: bytes) -> _Look:
@@ -173,6 +187,26 @@ def _series(pictures: Sequence[_Look]) -> ExaminedVolume:
         pattern=pattern_of_frames(facts),
         identity=identity,
         enface_uid=refers_to,
+    )
+
+
+def _export(export: Export, looks: Sequence[_Look]) -> ExaminedVolume:
+    """The pictures that an export's XML names, in its order."""
+    by_name = {look.part.name.casefold(): look for look in reversed(looks) if not look.is_volume}
+    names = [image.file_name for image in export.bscans]
+    enface = None if export.enface is None else by_name.get(export.enface.file_name.casefold())
+    found = _made(
+        [by_name.get(name.casefold()) for name in names],
+        [f"{_fit(name) or 'A picture'}, which the export's XML names, is missing." for name in names],
+        None if enface is None or enface.fault else enface,
+    )
+    return replace(
+        found,
+        spacing=export.spacing,
+        places=export.places,
+        pattern=export.pattern,
+        identity=export.identity,
+        names=tuple(_fit(name) for name in names),
     )
 
 

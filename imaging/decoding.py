@@ -106,8 +106,11 @@ def _not_read(content: bytes) -> ImageError:
 
 
 def _no_volume(content: bytes, declared_type: str | None) -> ImageError:
-    """Why a file is not read as a volume."""
-    if formats.recognised(content, declared_type) is not None:
+    """Why a file is not read as a volume. Raises ImageError where not even that can be told."""
+    known = formats.recognised(content, declared_type)
+    if known is not None and known.volumes is not None:
+        known.volumes.is_volume(content)
+    if known is not None:
         return UnsupportedImage("The file holds one picture, not a volume.")
     kind = formats.other_kind(content)
     what = f"This is {kind} file." if kind else "This is not a volume."

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from imaging.apart import PROCESSOR_S
 from imaging.errors import ImageError
-from imaging.readers import bmp, dicom, jpeg, png, tiff, webp
+from imaging.readers import bmp, dicom, heidelberg, jpeg, png, tiff, webp
 from imaging.readers import zip as zip_files
 from imaging.reading import Format, VolumeReader
 from imaging.structure.bmp import MAX_RUN_LENGTH_BYTES
@@ -98,9 +98,19 @@ VOLUMES = (
         volumes=VolumeReader(
             zip_files.is_volume,
             zip_files.examine,
-            kinds="pictures of one size in the order of their names, instances of one DICOM series, or one volume; with an "
-            "en-face image",
+            kinds="pictures of one size in the order of their names, instances of one DICOM series, Heidelberg's XML export "
+            "with its pictures, or one volume; with an en-face image",
             limits=f"{MAX_FILE_BYTES // 2**20} MiB a file, {MAX_RATIO} times the ZIP in all",
+        ),
+    ),
+    Format(
+        name="Heidelberg .vol",
+        media_type="application/x-heidelberg-vol",
+        endings=(".vol",),
+        reader=None,
+        signatures=((0, heidelberg.SIGNATURE),),
+        volumes=VolumeReader(
+            heidelberg.is_volume, heidelberg.examine, kinds="raw data of a Spectralis as HEYEX exports them"
         ),
     ),
 )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import struct
 import zipfile
 from collections.abc import Sequence
 from typing import Any
@@ -62,7 +63,9 @@ def frame_group(number: int, position: int | None = None, **location: Any) -> An
     """A frame's functional groups: its number in the stack, and its line, from the left to the right."""
     row = 10.0 + 4 * number
     return item(
-        FrameContentSequence=[item(StackID="1", InStackPositionNumber=number + 1 if position is None else position)],
+        FrameContentSequence=[
+            item(StackID="1", InStackPositionNumber=number + 1 if position is None else position)
+        ],
         OphthalmicFrameLocationSequence=[
             item(
                 **(
@@ -81,7 +84,9 @@ def frame_group(number: int, position: int | None = None, **location: Any) -> An
 def secondary_capture(values: Values, **elements: Any) -> FileDataset:
     """A multi-frame Secondary Capture, which says nothing of where its frames lie."""
     data = dataset(values[0], NumberOfFrames=len(values), PixelData=values.tobytes())
-    data.SOPClassUID = data.file_meta.MediaStorageSOPClassUID = MultiFrameGrayscaleByteSecondaryCaptureImageStorage
+    data.SOPClassUID = data.file_meta.MediaStorageSOPClassUID = (
+        MultiFrameGrayscaleByteSecondaryCaptureImageStorage
+    )
     for name, value in elements.items():
         setattr(data, name, value)
     return data
@@ -95,7 +100,9 @@ def localizer(values: Values, patient: str = "P-17") -> FileDataset:
     return data
 
 
-def compressed(data: FileDataset, syntax: UID, frames: Sequence[bytes], has_offsets: bool = True) -> FileDataset:
+def compressed(
+    data: FileDataset, syntax: UID, frames: Sequence[bytes], has_offsets: bool = True
+) -> FileDataset:
     """The file with its frames in fragments."""
     data.file_meta.TransferSyntaxUID = syntax
     data.PixelData = encapsulate(list(frames), has_bot=has_offsets)
@@ -123,3 +130,70 @@ def zipped(files: dict[str, bytes], method: int = zipfile.ZIP_DEFLATED) -> bytes
         for path, content in files.items():
             made.writestr(path, content)
     return out.getvalue()
+
+
+VOL_HEADER, VOL_BSCAN_HEADER = 2048, 512
+
+
+def vol(
+    values: Values, enface: Values, *, pattern: int = 3, eye: bytes = b"OS", lines: Any = None, **changed: int
+) -> bytes:
+    """A Heidelberg `.vol` of reflectivity (count, height, width) from 0 to 1; `changed` are numbers of its header."""
+    count, height, width = values.shape
+    facts = {"width": width, "count": count, "height": height, "bscan_header": VOL_BSCAN_HEADER} | changed
+    ticks = 13_200_000_000 * 10**7  # 17 April 2019
+    header = struct.pack(
+        "<12s3I3d2I2dId4sQ2I16s16sI24s",
+        *(b"HSF-OCT-103", facts["width"], facts["count"], facts["height"], 0.0115, 0.12, 0.00387),
+        *(
+            enface.shape[1],
+            enface.shape[0],
+            0.0118,
+            0.0118,
+            30,
+            -1.5,
+            eye,
+            ticks,
+            pattern,
+            facts["bscan_header"],
+        ),
+        *(b"2390", b"", 7, b"P-17"),
+    ).ljust(VOL_HEADER, b"\0")
+    made = [header, enface.tobytes()]
+    for number, image in enumerate(values):
+        y = 1.18 + 0.12 * (count - number)
+        line = lines[number] if lines else (0.59, y, 8.26, y)
+        made.append(
+            struct.pack("<12sI4d", b"HSF-BS-103", VOL_BSCAN_HEADER, *line).ljust(VOL_BSCAN_HEADER, b"\0")
+        )
+        made.append(image.astype("<f4").tobytes())
+    return b"".join(made)
+
+
+IMAGE_XML = """<Image><ImageNumber>{number}</ImageNumber><Laterality>{eye}</Laterality><ImageType><Type>{kind}</Type></ImageType>
+<OphthalmicAcquisitionContext><Width>64</Width><Height>48</Height><ScaleX>0.0115</ScaleX><ScaleY>{depth}</ScaleY>
+<Start><Coord><X>0.575</X><Y>{y}</Y></Coord></Start><End><Coord><X>8.05</X><Y>{y}</Y></Coord></End>
+</OphthalmicAcquisitionContext><ImageData><ExamURL>file:///\\\\domain\\folder\\{name}</ExamURL></ImageData>
+<Segmentation><SegLine><Name>ILM</Name><Array>{points}</Array></SegLine></Segmentation></Image>"""
+
+
+def heidelberg_xml(count: int = 5, eyes: str = "RRRRR", series: int = 1) -> bytes:
+    """The XML of an export whose B-scans, `0.png` and so on, lie from below upwards."""
+    images = IMAGE_XML.format(
+        number=0, eye="R", kind="LOCALIZER", depth=0.0115, y=0, name="NIR.png", points=""
+    )
+    for number in range(count):
+        images += IMAGE_XML.format(
+            number=number + 1,
+            eye=eyes[number],
+            kind="OCT",
+            depth=0.00387,
+            y=round(2.3 - 0.12 * number, 3),
+            name=f"{number}.png",
+            points="1.5 " * 500,
+        )
+    one = f"""<Series><Type>Volume</Type><Laterality>R</Laterality><GeneralEquipment><Manufacturer>Heidelberg Engineering
+</Manufacturer><ManufacturerModelName>Spectralis</ManufacturerModelName></GeneralEquipment>{images}</Series>"""
+    return f"""<?xml version="1.0" encoding="ISO-8859-1"?><HEDX><BODY><Patient><PatientID>P-17</PatientID><LastName>Dö</LastName>
+<Study><StudyDate><Date><Year>2019</Year><Month>04</Month><Day>17</Day></Date></StudyDate>{one * series}</Study></Patient></BODY>
+</HEDX>""".encode("latin-1")

@@ -182,7 +182,7 @@ X_FRAME_OPTIONS = "DENY"
 
 MAX_UPLOAD_BYTES = 32 * 2**20  # of a picture
 MAX_VOLUME_BYTES = _GIVEN.max_volume_bytes
-DATA_UPLOAD_MAX_NUMBER_FILES = 512  # B-scans of a volume, each a file
+DATA_UPLOAD_MAX_NUMBER_FILES = 256  # B-scans of a volume; each is an open file while it is taken
 DATA_UPLOAD_MAX_MEMORY_SIZE = 2 * 2**20  # what is not a file: JSON bodies and form fields
 FILE_UPLOAD_MAX_MEMORY_SIZE = 2 * 2**20
 FILE_UPLOAD_PERMISSIONS = 0o600

@@ -61,7 +61,9 @@ def test_instances_of_a_series_lie_as_their_numbers_say() -> None:
 
 
 def test_an_instance_that_is_missing_is_a_gap() -> None:
-    with examine_volume(zipped({name: content for name, content in series().items() if name != "IM7"})) as volume:
+    with examine_volume(
+        zipped({name: content for name, content in series().items() if name != "IM7"})
+    ) as volume:
         assert volume.count == 5
         assert volume.gaps == {2: "The series has no instance 3."}
         with pytest.raises(TruncatedImage, match="no instance 3"):
@@ -198,7 +200,12 @@ def test_files_in_any_order_are_the_same_zip() -> None:
 
 
 def test_files_of_one_name_are_all_kept() -> None:
-    assert examine_files([("a.png", PNGS["B0.png"]), ("a.png", PNGS["B1.png"]), ("x/a.png", PNGS["B2.png"])]).count == 3
+    assert (
+        examine_files(
+            [("a.png", PNGS["B0.png"]), ("a.png", PNGS["B1.png"]), ("x/a.png", PNGS["B2.png"])]
+        ).count
+        == 3
+    )
 
 
 def test_no_files_are_refused() -> None:
@@ -221,7 +228,14 @@ def test_what_stands_before_a_zip_does_no_harm() -> None:
 def bomb(**changed: int) -> bytes:
     """A ZIP whose directory says something else of its files than they are."""
     content = bytearray(zipped(PNGS))
-    places = {"packed": (20, 4), "size": (24, 4), "local": (42, 4), "method": (10, 2), "flags": (8, 2), "crc": (16, 4)}
+    places = {
+        "packed": (20, 4),
+        "size": (24, 4),
+        "local": (42, 4),
+        "method": (10, 2),
+        "flags": (8, 2),
+        "crc": (16, 4),
+    }
     at = content.index(b"PK\x01\x02")
     for name, value in changed.items():
         start, length = places[name]

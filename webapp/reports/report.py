@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from string import ascii_uppercase
 from typing import Any
 
@@ -13,6 +14,7 @@ from webapp.annotations.models import Annotation, disclose_shapes
 from webapp.annotations.serializers import shown_label
 from webapp.annotations.shapes import Shape
 from webapp.core import numbers
+from webapp.recommendations.answers import State
 from webapp.recommendations.colours import colour_of
 from webapp.reports.layout import Drawn, Final, Finding, Report
 from webapp.reports.lines import apart
@@ -130,8 +132,18 @@ def _facts(scan: Scan, user: User) -> list[tuple[str, str]]:
 
 
 def _in_volume(scan: Scan) -> str:
-    """Which B-scan of its volume the report is of; "" for a scan by itself."""
-    return f"{scan.place + 1} of {scan.volume.count} of a volume" if scan.volume else ""
+    """Which B-scan of its volume the report is of, and how far the model has answered all of them.
+
+    "" for a scan by itself.
+    """
+    if scan.volume is None:
+        return ""
+    place = f"{scan.place + 1} of {scan.volume.count} of a volume"
+    if scan.answer_hidden:
+        return place
+    states = Counter(scan.together().values_list("state", flat=True))
+    said = [f"{states[state]} {state.label.lower()}" for state in State if states[state]]
+    return f"{place}: {', '.join(said)}" if said else place
 
 
 def _readers(reading: dict[str, Any], user: User) -> list[str]:

@@ -90,9 +90,10 @@ def room_for(size_bytes: int) -> int:
 def receive(user: User, files: Sequence[tuple[str, bytes]], entered: Mapping[str, Any]) -> Upload:
     """Store a volume with all its B-scans, and answer with the one in its middle, predicted if that was done in time.
 
-    It is one file or several, each with its name. The rest is asked about meanwhile and afterwards (`reading.py`). Kept are the pixels alone, as of every upload, and what
-    the file says of how they lie. `entered` holds what people say of it; what they leave open is taken from the file. A
-    volume of the same file is left as it is, and answered with the B-scan that leads it.
+    It is one file or several, each with its name. The other B-scans are asked about meanwhile and afterwards
+    (`reading.py`). Kept are the pixels alone, as of every upload, and what the file says of how they lie. `entered` holds
+    what people say of it; what they leave open is taken from the file. A volume of the same file is left as it is, but for
+    pictures that were lost, and answered with the B-scan that leads it.
 
     Raises `imaging.errors.ImageError` for what is no usable volume, `imaging.errors.Busy` or `room.NoRoom` when there is no
     memory for it, and OSError when the disk is full; nothing is stored then.
@@ -100,14 +101,16 @@ def receive(user: User, files: Sequence[tuple[str, bytes]], entered: Mapping[str
     ends = time.monotonic() + prediction.INTERACTIVE_DEADLINE_S
     entered = {name: value for name, value in entered.items() if value}
     sha256 = _sha256([content for _, content in files])
-    if known := _known(user, sha256):
+    known = _known(user, sha256)
+    if known and all(map(storage.exists, known.together().values_list("image_name", flat=True))):
         return Upload(known, False, differences.from_scan(entered, known))
     size = sum(len(content) for _, content in files)
-    with (
-        examine_files(files) as examined,
-        room.taken(examined.memory_bytes - size),
-    ):
+    with examine_files(files) as examined, room.taken(examined.memory_bytes - size):
         kept = _keep(examined, ends)
+    if known:
+        _first_answer(_give_back(known, user, kept), kept.asked, ends)
+        known.refresh_from_db()
+        return Upload(known, False, differences.from_scan(entered, known))
     facts = kept_facts(examined.identity, plausible_size(examined.spacing.x, examined.spacing.z), user)
     try:
         scans = _create(user, sha256, examined, kept, {**facts, **entered})
@@ -129,7 +132,7 @@ def _sha256(contents: Sequence[bytes]) -> str:
 
 
 def _known(user: User, sha256: str) -> Scan | None:
-    """What stands for this user's volume of the same file, if its pictures are there."""
+    """What stands for this user's volume of the same file."""
     same = Scan.objects.filter(user=user, clinic=user.clinic, sha256=sha256, volume__isnull=False)
     return same.leading_for(user).first()
 
@@ -237,6 +240,34 @@ def _create(
         return scans
 
     return all_or_nothing(write)
+
+
+def _give_back(known: Scan, user: User, kept: _Kept) -> list[Scan]:
+    """Give a volume of which pictures were lost all of them anew; its scans as `_create` returns them."""
+    now = clock.now()
+    lost: list[str] = []
+
+    def write() -> list[Scan]:
+        before = {scan.place: scan for scan in known.together() if scan.place in kept.names}
+        lost[:] = [scan.image_name for scan in before.values()]
+        for place, scan in before.items():
+            Scan.objects.filter(pk=scan.pk).update(
+                image_name=kept.names[place],
+                status=Status.QUEUED,
+                failure=None,
+                next_attempt_at=now,
+                claimed_until=now + FIRST_CLAIM if place in kept.asked else now,
+                request_id=request_id.current(),
+            )
+        after = {scan.place: scan for scan in known.together()}
+        changes = [Change(scan.pk, scan, after[place]) for place, scan in before.items()]
+        record_each(Action.SCAN_UPLOAD, user, "scan", changes)
+        return [after[place] for place in kept.names if place in after]
+
+    scans = all_or_nothing(write)
+    there = {scan.place for scan in scans}
+    storage.delete(*lost, kept.enface, *(name for place, name in kept.names.items() if place not in there))
+    return scans
 
 
 def _place(examined: ExaminedVolume, index: int) -> list[float] | None:

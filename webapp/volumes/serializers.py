@@ -183,7 +183,9 @@ class VolumeSerializer(DeIdentified, serializers.Serializer[Any]):
     )
     enface = serializers.SerializerMethodField(help_text="Address of the en-face image; null without one.")
     enface_size = serializers.SerializerMethodField()
-    complete = serializers.BooleanField(help_text="Whether nothing waits for the model server any more.")
+    complete = serializers.SerializerMethodField(
+        help_text="Whether nothing waits for the model server any more."
+    )
     statuses = serializers.SerializerMethodField()
     answer_hidden = serializers.SerializerMethodField(
         help_text="True while you read blind and have not given your verdict on the volume."
@@ -216,6 +218,9 @@ class VolumeSerializer(DeIdentified, serializers.Serializer[Any]):
         if not volume.enface_name:
             return None
         return {"width": volume.enface_width, "height": volume.enface_height}
+
+    def get_complete(self, volume: Volume) -> bool:
+        return volume.complete and all(scan.status != Status.QUEUED for scan in self._scans)
 
     @extend_schema_field(StatusCountsSerializer)
     def get_statuses(self, volume: Volume) -> dict[str, int]:

@@ -92,9 +92,13 @@ LOSSLESS = {
     "big-endian": in_syntax(DEEP, ExplicitVRBigEndian),
     "deflated": deflated(tomography(GREY)),
     "run lengths": written(compressed(tomography(GREY), RLELossless, rle(GREY))),
-    "run lengths of 16 bits": written(compressed(tomography(DEEP, BitsStored=12, HighBit=11), RLELossless, rle(DEEP))),
+    "run lengths of 16 bits": written(
+        compressed(tomography(DEEP, BitsStored=12, HighBit=11), RLELossless, rle(DEEP))
+    ),
     "JPEG 2000": written(compressed(tomography(GREY), JPEG2000Lossless, STREAMS)),
-    "JPEG 2000 without a table of frames": written(compressed(tomography(GREY), JPEG2000Lossless, STREAMS, False)),
+    "JPEG 2000 without a table of frames": written(
+        compressed(tomography(GREY), JPEG2000Lossless, STREAMS, False)
+    ),
     "JPEG 2000 in two fragments a frame": fragmented(tomography(GREY), JPEG2000Lossless, STREAMS),
     "without meta information": opt(GREY)[opt(GREY).index(b"\x08\x00\x16\x00UI") :],
 }
@@ -151,7 +155,9 @@ def test_a_frame_has_its_own_window_or_that_of_all() -> None:
         ({"WindowCenter": 2000, "WindowWidth": 1000, "VOILUTFunction": "SIGMOID"}, 1350, 2650),
     ],
 )
-def test_black_and_white_are_values_as_they_are_stored(elements: dict[str, Any], black: float, white: float) -> None:
+def test_black_and_white_are_values_as_they_are_stored(
+    elements: dict[str, Any], black: float, white: float
+) -> None:
     with examine_volume(opt(DEEP, **elements)) as volume:
         kept = volume.deep(1)
     assert kept is not None
@@ -241,7 +247,9 @@ def test_a_spacing_that_nothing_in_an_eye_has_is_not_said(spacing: list[Any]) ->
     assert (found.x, found.z) == (None, None)
 
 
-@pytest.mark.parametrize("coordinates", [[1.0, 2.0], [1.0, 2.0, 3.0], [-5.0, 1.0, 2.0, 3.0], [float("inf")] * 4, [1e30] * 4])
+@pytest.mark.parametrize(
+    "coordinates", [[1.0, 2.0], [1.0, 2.0, 3.0], [-5.0, 1.0, 2.0, 3.0], [float("inf")] * 4, [1e30] * 4]
+)
 def test_a_line_that_is_none_is_left_out(coordinates: list[float]) -> None:
     data = tomography(GREY)
     data.PerFrameFunctionalGroupsSequence[1] = frame_group(1, ReferenceCoordinates=coordinates)
@@ -291,7 +299,9 @@ def test_a_file_that_ends_too_early_has_gaps(left: int) -> None:
         assert volume.count == 5
         assert list(volume.gaps) == list(range(left, 5))
         assert np.array_equal(volume.bscan(0).pixels[:, :, 0], GREY[0])
-        with pytest.raises(TruncatedImage, match=f"Frame {left + 1} of the DICOM file is missing or not whole"):
+        with pytest.raises(
+            TruncatedImage, match=f"Frame {left + 1} of the DICOM file is missing or not whole"
+        ):
             volume.bscan(left)
 
 
@@ -319,7 +329,11 @@ def test_groups_of_another_number_of_frames_are_left_out() -> None:
     [
         ({"NumberOfFrames": 4000}, ImageTooComplex, "4,000 B-scans"),
         ({"NumberOfFrames": 10**9}, ImageTooComplex, "1,000,000,000 B-scans"),
-        ({"SOPClassUID": "1.2.840.10008.5.1.4.1.1.66.4"}, UnsupportedImage, "regions that somebody has marked"),
+        (
+            {"SOPClassUID": "1.2.840.10008.5.1.4.1.1.66.4"},
+            UnsupportedImage,
+            "regions that somebody has marked",
+        ),
         ({"SOPClassUID": "1.2.840.10008.5.1.4.1.1.77.1.5.7"}, UnsupportedImage, "en-face"),
         ({"BitsAllocated": 1, "BitsStored": 1}, UnsupportedImage, "8, 16 or 32 bits"),
         ({"Rows": 10}, ImageError, "at least 32"),

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import csv
+import io
 from collections.abc import Callable
 
+import pypdf
 import pytest
 
 from tests.webapp.conftest import Clients
@@ -22,12 +25,14 @@ def listed(api: Clients, user: User, query: str = "") -> list[str]:
 
 def test_the_most_urgent_leads_once_all_are_answered(stored: Stored, clinician: User, api: Clients) -> None:
     scans = stored(clinician, [1, 1, 1, 1, 3])
-    Scan.objects.filter(pk=scans[0].pk).update(status=Status.QUEUED)
     assert listed(api, clinician) == [str(scans[4].pk)]
+    told = api(clinician).get(f"/api/v1/volumes/{volume_of(scans).pk}/").json()
+    assert (told["complete"], told["answer"]["states"]["answered"]) == (True, 5)
+
+    Scan.objects.filter(pk=scans[0].pk).update(status=Status.QUEUED)  # the sweep found its pictures gone
 
     told = api(clinician).get(f"/api/v1/volumes/{volume_of(scans).pk}/").json()
-
-    assert (told["lead"], told["complete"]) == (str(scans[4].pk), True)
+    assert (told["lead"], told["complete"]) == (str(scans[4].pk), False)
     said = told["answer"]
     assert (said["place"], said["because"], said["label"], said["urgency_rank"]) == (4, "sure", "CNV", 3)
     assert said["states"] == {"answered": 4, "undecided": 0, "not_answered": 0, "unknown": 0}
@@ -75,6 +80,18 @@ def test_a_volume_is_one_in_all_counts(stored: Stored, clinician: User, api: Cli
     assert len(table) == 3
     assert len(api(clinician).get("/api/v1/history/").json()["results"]) == 2
     assert api(clinician).get("/api/v1/scans/count/").json() == {"count": 2}
+
+
+def test_a_report_and_an_export_say_which_bscan_they_are_of(
+    stored: Stored, clinician: User, api: Clients
+) -> None:
+    scans = stored(clinician, [1, 3, 1])
+    report = api(clinician).get(f"/api/v1/scans/{scans[1].pk}/report/")
+    text = pypdf.PdfReader(io.BytesIO(report.content)).pages[0].extract_text()
+    assert "2 of 3 of a volume: 3 answered" in " ".join(text.split())
+    table = api(clinician).post("/api/v1/exports/", {"format": "csv"}).content.decode()
+    (row,) = csv.DictReader(io.StringIO(table))
+    assert row["volume"].startswith("volume-") and row["place"] == "1"
 
 
 def test_a_look_at_another_bscan_ends_reading_blind(

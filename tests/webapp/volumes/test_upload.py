@@ -148,6 +148,22 @@ def test_the_same_volume_from_many_clients_at_once_is_kept_once(
     assert len([file for file in Path(settings.MEDIA_ROOT).rglob("*") if file.is_file()]) == 3
 
 
+def test_a_volume_that_lost_a_picture_gets_it_back(
+    away: None, clinician: User, upload: Upload, settings: Any
+) -> None:
+    lead = upload(clinician, tiff_volume(3), note="as it was").json()
+    lost = Scan.objects.get(place=2)
+    storage.delete(lost.image_name)
+    Scan.objects.filter(pk=lost.pk).update(status=Status.FAILED)
+
+    again = upload(clinician, tiff_volume(3), note="another")
+
+    assert (again.status_code, again.json()["id"], again.json()["note"]) == (200, lead["id"], "as it was")
+    lost.refresh_from_db()
+    assert (lost.status, storage.exists(lost.image_name)) == (Status.QUEUED, True)
+    assert len([file for file in Path(settings.MEDIA_ROOT).rglob("*") if file.is_file()]) == 3
+
+
 def test_files_are_one_volume_in_the_order_of_their_names(away: None, clinician: User, api: Clients) -> None:
     contents = {f"B{number}.png": png_bytes(96, 64, seed=number) for number in (10, 9, 1)}
     given = api(clinician).post(PATH, {"image": as_files(contents), "eye": "OS"}, format="multipart")
