@@ -30,7 +30,9 @@ BENCHMARKS: dict[str, Benchmark] = {
         "whether anything is lost while services die, freeze and are cut off", "benchmarks.faults"
     ),
     "start": Benchmark("time and memory of a stack's start", "benchmarks.start"),
-    "web": Benchmark("the web app: uploads, and lists with up to a million stored scans", "benchmarks.web"),
+    "web": Benchmark(
+        "the web app: uploads, volumes, and lists with up to a million stored scans", "benchmarks.web"
+    ),
     "page": Benchmark(
         "the page in a browser: from a drop to its answer, a long worklist, many shapes",
         "benchmarks.page_speed",

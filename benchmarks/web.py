@@ -1,4 +1,4 @@
-"""`./retinote bench web`: the web app, from an upload to its stored prediction, and its lists.
+"""`./retinote bench web`: the web app, from an upload to its stored prediction, volumes, and its lists.
 
 It starts a stack of its own in a temporary folder. Sizes, uploads and model calls take turns, so that other work of the
 machine affects all alike.
@@ -14,7 +14,7 @@ from pathlib import Path
 DEFAULT_SIZES = (1_000, 10_000, 100_000, 1_000_000)
 SMALLEST_SIZE = 500
 """With fewer scans a clinic has too few for a page in the middle of its history."""
-PARTS = ("uploads", "pages")
+PARTS = ("uploads", "volumes", "pages")
 
 
 def declare(parser: argparse.ArgumentParser) -> None:
@@ -49,6 +49,7 @@ def run(arguments: argparse.Namespace) -> int:
     from benchmarks.scans import read_scans
     from benchmarks.stack import own_stack
     from benchmarks.uploads import measure_uploads, simulated_scans
+    from benchmarks.volumes import measure_volumes, simulated_volumes
 
     report = Report("Web app: uploads and lists")
     if arguments.scans:
@@ -71,6 +72,9 @@ def run(arguments: argparse.Namespace) -> int:
                 clients=arguments.clients,
                 seed=arguments.seed,
             )
+        if "volumes" in arguments.parts:
+            _log("volumes")
+            measure_volumes(stack, report, simulated_volumes(arguments.seed), rounds=arguments.rounds)
         if "pages" in arguments.parts:
             measure_lists(
                 stack,

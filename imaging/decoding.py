@@ -6,12 +6,28 @@ A file whose structure doesn't tell is decoded in a process of its own, with lim
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import replace
+
 from imaging import formats
 from imaging.errors import EmptyImage, ImageError, UnsupportedImage
+from imaging.isolated_bscans import IsolatedBscans
 from imaging.pixels import Picture
-from imaging.reading import Examined, refusing_unreadable
+from imaging.readers.zip import packed
+from imaging.reading import Examined
+from imaging.refusing import refusing_unreadable
+from imaging.volume import ExaminedVolume
 
-__all__ = ["Examined", "decode", "examine"]
+__all__ = [
+    "Examined",
+    "ExaminedVolume",
+    "decode",
+    "examine",
+    "examine_files",
+    "examine_volume",
+    "is_volume",
+    "packed",
+]
 
 
 def decode(content: bytes, declared_type: str | None = None) -> Picture:
@@ -39,6 +55,48 @@ def examine(content: bytes, declared_type: str | None = None) -> Examined:
         return file_format.examine(content)
 
 
+def is_volume(content: bytes, declared_type: str | None = None) -> bool:
+    """Whether a file holds several B-scans, or is of a format that volumes alone are kept in: by its headers alone.
+
+    True for what `examine_volume` may refuse. Raises nothing.
+    """
+    return formats.recognised_volume(content, declared_type) is not None
+
+
+def examine_volume(content: bytes, declared_type: str | None = None) -> ExaminedVolume:
+    """Look at a volume without decoding it.
+
+    Raises EmptyImage, UnsupportedImage for a file that is no volume or of a kind that is not read, ImageTooComplex for
+    more B-scans, files or bytes than are read, ImageTooLarge, ImageTooSmall, TruncatedImage, ImageError.
+    """
+    found = examine_volume_here(content, declared_type)
+    if not found.is_isolated:
+        return found
+    return replace(
+        found, _bscans=IsolatedBscans(content, declared_type or found.media_type, found.memory_bytes)
+    )
+
+
+def examine_volume_here(content: bytes, declared_type: str | None = None) -> ExaminedVolume:
+    """The same of a volume that is decoded in this process whatever its kind."""
+    with refusing_unreadable("header"):
+        if not content:
+            raise EmptyImage(f"The request has no volume. Send one of {formats.listed_volumes('or')}.")
+        file_format = formats.recognised_volume(content, declared_type)
+        if file_format is None or file_format.volumes is None:
+            raise _no_volume(content, declared_type)
+        return file_format.volumes.examine(content, file_format)
+
+
+def examine_files(files: Sequence[tuple[str, bytes]]) -> ExaminedVolume:
+    """Look at files that are a volume together, such as the pictures of its B-scans or the instances of a DICOM series.
+
+    Each with its name, of which the last part counts; they are taken in the natural order of their names, DICOM
+    instances by their numbers. Raises as `examine_volume`.
+    """
+    return examine_volume(files[0][1] if len(files) == 1 else packed(files))
+
+
 def _unknown_format(content: bytes) -> ImageError:
     """The error for a file of none of the formats."""
     kind = formats.other_kind(content)
@@ -47,3 +105,15 @@ def _unknown_format(content: bytes) -> ImageError:
             f"This is {kind} file. {formats.listed()} are read; export the B-scan as one of them."
         )
     return ImageError(f"This is not an image. {formats.listed()} are read.")
+
+
+def _no_volume(content: bytes, declared_type: str | None) -> ImageError:
+    """Why a file is not read as a volume. Raises ImageError where not even that can be told."""
+    known = formats.recognised(content, declared_type)
+    if known is not None and known.volumes is not None:
+        known.volumes.is_volume(content)
+    if known is not None:
+        return UnsupportedImage("The file holds one picture, not a volume.")
+    kind = formats.other_kind(content)
+    what = f"This is {kind} file." if kind else "This is not a volume."
+    return UnsupportedImage(f"{what} {formats.listed_volumes()} are read as volumes.")

@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image, TiffImagePlugin
 
-from imaging.pixels import bits_used, few_rows
+from imaging.pixels import Ends, bits_used, few_rows
 from imaging.structure import tiff_tags
 
 Values = npt.NDArray[Any]
@@ -41,13 +41,14 @@ def white_of(image: Image.Image, content: bytes, brightest: int) -> int:
     return (1 << bits) - 1 if brightest < 1 << bits else 65_535
 
 
-def deep_grey(image: Image.Image) -> npt.NDArray[np.uint8]:
+def deep_grey(image: Image.Image, ends: Ends | None = None) -> npt.NDArray[np.uint8]:
     """Signed grey, or grey of 32 bits or more, as 8 bits (height, width).
 
-    Black and white are those that the file declares. Otherwise integers without a negative value are narrowed by
-    `pixels.bits_used`, and other values are stretched from darkest to brightest.
+    `ends` are values of other pictures that are to be shown alike. Black and white are those that the file declares.
+    Otherwise integers without a negative value are narrowed by `pixels.bits_used`, and other values are stretched from
+    darkest to brightest.
     """
-    black, white = _black_and_white(image)
+    black, white = _black_and_white(image, ends)
     grey = np.zeros((image.height, image.width), np.uint8)
     for rows in few_rows(image.height, image.width):
         values = _strip(image, rows).astype(np.float64)
@@ -56,9 +57,9 @@ def deep_grey(image: Image.Image) -> npt.NDArray[np.uint8]:
     return grey
 
 
-def _black_and_white(image: Image.Image) -> tuple[float, float]:
+def _black_and_white(image: Image.Image, ends: Ends | None) -> tuple[float, float]:
     """The values that are shown black and white."""
-    darkest, brightest = np.inf, -np.inf
+    darkest, brightest = (np.inf, -np.inf) if ends is None else (float(ends[0]), float(ends[1]))
     for rows in few_rows(image.height, image.width):
         values = _strip(image, rows)
         finite = values[np.isfinite(values)]

@@ -60,11 +60,15 @@ class Identity:
 
 def identity(header: Any) -> Identity:
     """Eye, patient, date and device of a DICOM file, by its `dicom.header`. What can't be read stays empty."""
-    patient = _text(header, "PatientID")
-    if patient.casefold() in PLACEHOLDERS or len(patient) > MAX_PATIENT_ID_LETTERS:
-        patient = ""
+    patient = patient_number(_text(header, "PatientID"))
     issuer = _text(header, "IssuerOfPatientID") if patient else ""
     return Identity(_eye(header), patient, issuer, _acquired(header), _device(header))
+
+
+def patient_number(text: str) -> str:
+    """A patient's number as a file has it; "" for what stands in its place, and for what is too long to be one."""
+    number = "".join(letter for letter in text if letter.isprintable()).strip()
+    return "" if number.casefold() in PLACEHOLDERS or len(number) > MAX_PATIENT_ID_LETTERS else number
 
 
 def checked_date(text: str) -> str:
@@ -89,9 +93,12 @@ def _eye(header: Any) -> str:
 
 def _device(header: Any) -> str:
     """Maker and model by their names in devices.json; the maker alone where the model is not listed."""
-    manufacturer, model_name = (
-        _text(header, name).casefold() for name in ("Manufacturer", "ManufacturerModelName")
-    )
+    return device_named(_text(header, "Manufacturer"), _text(header, "ManufacturerModelName"))
+
+
+def device_named(manufacturer: str, model_name: str) -> str:
+    """What devices.json calls the device of which a file says these words; "" for one that it doesn't know."""
+    manufacturer, model_name = manufacturer.casefold(), model_name.casefold()
     for device in _devices():
         if any(word in manufacturer for word in device["written"]):
             models = device["models"].items()

@@ -64,6 +64,13 @@ class SeveralImages(ImageError):
         """The error for a file of the format with that name."""
         return cls(f"The {name} file holds several images. Send each B-scan as a file of its own.")
 
+    @classmethod
+    def of_volume(cls, found: str) -> SeveralImages:
+        """The error for a file that the web app reads as a volume; `found` is a sentence that says what it holds."""
+        return cls(
+            f"{found} The web app reads a volume that is sent as it is; here, send each B-scan as a file of its own."
+        )
+
 
 class ImageTooComplex(ImageError):
     """A file whose structure takes too much work for its picture: too many scans, strips or nested items."""

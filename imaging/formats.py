@@ -6,13 +6,17 @@ declared types and names are often wrong.
 
 from __future__ import annotations
 
+from imaging.errors import ImageError
 from imaging.isolated import PROCESSOR_S
-from imaging.readers import bmp, dicom, jpeg, png, tiff, webp
-from imaging.reading import Format
+from imaging.readers import bmp, dicom, heidelberg, jpeg, png, tiff, webp
+from imaging.readers import zip as zip_files
+from imaging.reading import Format, VolumeReader
 from imaging.structure.bmp import MAX_RUN_LENGTH_BYTES
 from imaging.structure.jpeg import MAX_SCANS, MAX_SEGMENTS
 from imaging.structure.png import MAX_CHUNKS
 from imaging.structure.tiff import MAX_DIRECTORIES, MAX_VALUES
+from imaging.structure.zip import MAX_FILE_BYTES, MAX_RATIO
+from imaging.structure.zip import SIGNATURES as ZIP_SIGNATURES
 
 FORMATS = (
     Format(
@@ -43,6 +47,7 @@ FORMATS = (
         is_complete=tiff.is_complete,
         limits=f"{MAX_DIRECTORIES} directories, {MAX_VALUES:,} strips or tiles, tiles not far larger than the picture",
         kinds="BigTIFF too; without compression, LZW, Deflate, PackBits, fax, JPEG",
+        volumes=VolumeReader(tiff.is_volume, tiff.examine_volume, kinds="a page for each B-scan, all alike"),
     ),
     Format(
         name="BMP",
@@ -74,9 +79,42 @@ FORMATS = (
         limits="about 10,000 elements and items, 256 KiB for a table",
         kinds="1, 8, 16 or 32 bits or floats, one frame, with or without preamble; uncompressed, run lengths, "
         "JPEG baseline, JPEG 2000",
+        volumes=VolumeReader(
+            dicom.is_volume,
+            dicom.examine_volume,
+            kinds="Ophthalmic Tomography and multi-frame Secondary Capture, deflated too",
+        ),
     ),
 )
-"""In the order in which messages list them. The signatures of all formats are tried before any `resembles`."""
+"""Those that hold pictures, in the order in which messages list them. The signatures of all formats are tried before any `resembles`."""
+
+VOLUMES = (
+    Format(
+        name="ZIP",
+        media_type="application/zip",
+        endings=(".zip",),
+        reader=None,
+        signatures=tuple((0, signature) for signature in ZIP_SIGNATURES),
+        volumes=VolumeReader(
+            zip_files.is_volume,
+            zip_files.examine,
+            kinds="pictures of one size in the order of their names, instances of one DICOM series, Heidelberg's XML export "
+            "with its pictures, or one volume; with an en-face image",
+            limits=f"{MAX_FILE_BYTES // 2**20} MiB a file, {MAX_RATIO} times the ZIP in all",
+        ),
+    ),
+    Format(
+        name="Heidelberg .vol",
+        media_type="application/x-heidelberg-vol",
+        endings=(".vol",),
+        reader=None,
+        signatures=((0, heidelberg.SIGNATURE),),
+        volumes=VolumeReader(
+            heidelberg.is_volume, heidelberg.examine, kinds="raw data of a Spectralis as HEYEX exports them"
+        ),
+    ),
+)
+"""Formats that hold volumes alone."""
 
 OTHERS = (
     (0, b"GIF8", "a GIF"),
@@ -113,6 +151,19 @@ def recognised(content: bytes, declared_type: str | None = None) -> Format | Non
     return next((candidate for candidate in declarable if candidate.media_type == declared_type), None)
 
 
+def recognised_volume(content: bytes, declared_type: str | None = None) -> Format | None:
+    """The format of a file that is a volume, by its headers; None for pictures and what is not read."""
+    known = next((one for one in VOLUMES if one.has_signature(content)), None) or recognised(
+        content, declared_type
+    )
+    if known is None or known.volumes is None:
+        return None
+    try:
+        return known if known.volumes.is_volume(content) else None
+    except ImageError:
+        return None
+
+
 def media_type(content: bytes) -> str | None:
     """The media type of a file that can be read, by its bytes, or None."""
     file_format = recognised(content)
@@ -127,6 +178,17 @@ def other_kind(content: bytes) -> str | None:
 def listed(conjunction: str = "and") -> str:
     """The names of all formats as a list within a sentence: "PNG, JPEG and DICOM"."""
     *names, last = (file_format.name for file_format in FORMATS)
+    return f"{', '.join(names)} {conjunction} {last}"
+
+
+def volume_formats() -> tuple[Format, ...]:
+    """All formats in which volumes are read, in the order in which they are listed."""
+    return (*(known for known in FORMATS if known.volumes), *VOLUMES)
+
+
+def listed_volumes(conjunction: str = "and") -> str:
+    """The names of the formats of volumes as a sentence has them: "TIFF, DICOM and ZIP"."""
+    *names, last = (known.name for known in volume_formats())
     return f"{', '.join(names)} {conjunction} {last}"
 
 

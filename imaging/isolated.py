@@ -54,7 +54,7 @@ def decode_isolated(content: bytes, declared_type: str | None, memory_bytes: int
                 stdin=given,
                 stdout=made,
                 stderr=subprocess.DEVNULL,
-                env={name: os.environ[name] for name in KEPT_VARIABLES if name in os.environ} | ONE_THREAD,
+                env=environment(),
                 timeout=DEADLINE_S,
                 check=False,
             )
@@ -68,7 +68,7 @@ def decode_isolated(content: bytes, declared_type: str | None, memory_bytes: int
             )
         facts = json.loads(first)
         if "code" in facts:
-            raise _ERRORS[facts["code"]](facts["message"])
+            raise ERRORS[facts["code"]](facts["message"])
         return _pixels(made, facts["shape"], facts["grey"])
 
 
@@ -77,14 +77,19 @@ def _pixels(made: IO[bytes], shape: list[int], is_grey: bool) -> Rgb:
     return grey_to_rgb(values.reshape(shape[:2])) if is_grey else values.reshape(shape)
 
 
+def environment() -> dict[str, str]:
+    """The variables that a process gets which opens a stranger's file."""
+    return {name: os.environ[name] for name in KEPT_VARIABLES if name in os.environ} | ONE_THREAD
+
+
 def main(memory_bytes: int, declared_type: str) -> None:
     """Decode the file on standard input within limits. Write its shape and pixels, or the error, to standard output."""
     from imaging.decoding import examine
 
     content = sys.stdin.buffer.read()
     # Starting Python and loading the decoders has taken processor time already, sometimes more than a second.
-    _limit(resource.RLIMIT_CPU, ceil(process_time()) + PROCESSOR_S)
-    _limit(resource.RLIMIT_AS, _address_space() + memory_bytes)
+    limit(resource.RLIMIT_CPU, ceil(process_time()) + PROCESSOR_S)
+    limit(resource.RLIMIT_AS, address_space() + memory_bytes)
     try:
         pixels = examine(content, declared_type or None).decode_here().pixels
     except ImageError as error:
@@ -100,18 +105,18 @@ def _write(facts: dict[str, Any]) -> None:
     sys.stdout.buffer.flush()
 
 
-def _limit(kind: int, most: int) -> None:
+def limit(kind: int, most: int) -> None:
     """Lower a limit of this process, never to raise it again."""
     _, hard = resource.getrlimit(kind)
     least = most if hard == resource.RLIM_INFINITY else min(most, hard)
     resource.setrlimit(kind, (least, least))
 
 
-def _address_space() -> int:
+def address_space() -> int:
     """Bytes of address space that this process has now."""
     pages = int(Path("/proc/self/statm").read_text(encoding="ascii").split()[0])
     return pages * resource.getpagesize()
 
 
 _KINDS: tuple[type[ImageError], ...] = (ImageError, *ImageError.__subclasses__())
-_ERRORS = {kind.code: kind for kind in _KINDS}
+ERRORS = {kind.code: kind for kind in _KINDS}

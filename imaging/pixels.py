@@ -14,6 +14,9 @@ from imaging.errors import ImageTooLarge, ImageTooSmall
 Rgb = npt.NDArray[np.uint8]
 """8-bit RGB, shape (height, width, 3)."""
 
+Ends = npt.NDArray[Any]
+"""The least and the greatest value of pictures that belong together, in the type that their pixels have."""
+
 MAX_PIXELS = 40_000_000
 MAX_SIDE = 65_500
 """No JPEG can be longer (libjpeg's JPEG_MAX_DIMENSION), and an overlay may have to be one."""
@@ -47,6 +50,16 @@ class Picture:
     @property
     def height(self) -> int:
         return int(self.pixels.shape[0])
+
+
+@dataclass(frozen=True)
+class Deep:
+    """The values of grey pixels as the device recorded them: uint8 or uint16 (height, width)."""
+
+    values: npt.NDArray[np.uint8] | npt.NDArray[np.uint16]
+    black: float
+    """The value that is shown black: the greater of the two where the file counts downwards."""
+    white: float
 
 
 def check_size(width: int, height: int) -> None:

@@ -2,18 +2,14 @@
 
 from __future__ import annotations
 
-import logging
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from dataclasses import dataclass, field
-from traceback import extract_tb
 from typing import Any
 
 from imaging import isolated
-from imaging.errors import ImageError
-from imaging.pixels import Picture, Rgb
-
-log = logging.getLogger(__name__)
+from imaging.pixels import Deep, Ends, Picture, Rgb
+from imaging.refusing import refusing_unreadable
+from imaging.volume import ExaminedVolume
 
 
 @dataclass(frozen=True)
@@ -29,10 +25,13 @@ class Examined:
     memory_bytes: int
     is_isolated: bool
     """Whether it is decoded in a process of its own, because nothing in its header tells how much work that is."""
-    _read: Callable[[], Rgb] = field(repr=False)
+    _read: Callable[..., Rgb] = field(repr=False)
+    """Makes the pixels; given `ends`, those that this picture is to be shown alike with."""
     _content: bytes = field(repr=False)
     dicom_header: Any = field(default=None, repr=False)
     """The elements of a DICOM file as `dicom.header` reads them; None for other files."""
+    _ends: Callable[[], Ends | None] = field(default=lambda: None, repr=False)
+    _deep: Callable[[Ends | None], Deep | None] = field(default=lambda ends: None, repr=False)
 
     def decode(self) -> Picture:
         """Decode the picture; to be called once.
@@ -45,10 +44,39 @@ class Examined:
             isolated.decode_isolated(self._content, self.media_type, self.memory_bytes), self.media_type
         )
 
-    def decode_here(self) -> Picture:
-        """Decode the picture in this process, whatever `is_isolated` says."""
+    def decode_here(self, ends: Ends | None = None) -> Picture:
+        """Decode the picture in this process, whatever `is_isolated` says; by the same black and white as others with those `ends`."""
         with refusing_unreadable("pixels"):
-            return Picture(self._read(), self.media_type)
+            return Picture(self._read() if ends is None else self._read(ends=ends), self.media_type)
+
+    def ends_here(self) -> Ends | None:
+        """The least and the greatest value of deep grey, None for a picture of which every value says how it looks.
+
+        Nothing else of the same `Examined` may be called afterwards. Raises as `decode_here`.
+        """
+        with refusing_unreadable("pixels"):
+            return self._ends()
+
+    def deep_here(self, ends: Ends | None = None) -> Deep | None:
+        """Grey as it is stored; None for colour, and for pictures that have more than values. As `ends_here`."""
+        with refusing_unreadable("pixels"):
+            return self._deep(ends)
+
+
+@dataclass(frozen=True)
+class VolumeReader:
+    """How a format's volumes are read, beside its pictures."""
+
+    is_volume: Callable[[bytes], bool]
+    """Whether a file of the format is a volume, by its headers. Raises ImageError for one that can't be read."""
+    examine: Callable[[bytes, Format], ExaminedVolume]
+    """Looks at a volume and tells what decoding it takes. Raises ImageError for what must not be decoded."""
+    kinds: str = ""
+    """For the documentation: which kinds of volumes are read."""
+    limits: str = ""
+    """For the documentation: how much of what a volume may hold."""
+    is_tried: bool = True
+    """Whether real files of the kind have been read; else documentation and page say that they haven't."""
 
 
 @dataclass(frozen=True)
@@ -60,8 +88,11 @@ class Format:
     media_type: str
     endings: tuple[str, ...]
     """Endings of file names, in lower case, with the dot."""
-    reader: Callable[[bytes, Format], Examined]
-    """Examines a file and says what decoding it takes. Raises ImageError for a file that must not be decoded."""
+    reader: Callable[[bytes, Format], Examined] | None
+    """Examines a file and says what decoding it takes. Raises ImageError for a file that must not be decoded.
+    None for a format that holds volumes alone."""
+    volumes: VolumeReader | None = None
+    """Reads a file of several B-scans; None for a format of pictures alone."""
     signatures: tuple[tuple[int, bytes], ...] = ()
     """Offsets with the bytes that stand there; a file needs one of them."""
     resembles: Callable[[bytes], bool] = lambda content: False
@@ -77,22 +108,9 @@ class Format:
 
     def examine(self, content: bytes) -> Examined:
         """Examine a file of this format without decoding it. Raises ImageError."""
+        assert self.reader is not None
         return self.reader(content, self)
 
     def has_signature(self, content: bytes) -> bool:
         """Whether a file has one of the format's signatures."""
         return any(content.startswith(signature, at) for at, signature in self.signatures)
-
-
-@contextmanager
-def refusing_unreadable(part: str) -> Iterator[None]:
-    """Turn any unexpected error of reading that part of a file into an ImageError."""
-    try:
-        yield
-    except (ImageError, MemoryError):
-        raise
-    except Exception as error:
-        # The error's own text is left out of the log, as it may quote patient data.
-        where = extract_tb(error.__traceback__)[-1]
-        log.error("A file's %s: %s, %s line %s", part, type(error).__name__, where.filename, where.lineno)
-        raise ImageError(f"The file's {part} can't be read. Save it as PNG and send that.") from error

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import struct
 from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -11,10 +12,11 @@ from PIL import Image, TiffImagePlugin
 
 from imaging.depth import SIGNED, deep_grey, white_of
 from imaging.errors import UnsupportedImage
-from imaging.pixels import Rgb, grey_to_rgb, strips, to_8_bit
+from imaging.pixels import Deep, Ends, Rgb, grey_of, grey_to_rgb, strips, to_8_bit
 from imaging.structure import tiff_tags
 
 SIXTEEN_BIT_GREY = ("I;16", "I;16B", "I;16L", "I;16N")
+DEEP_GREY = ("I", "F")
 METADATA_ERRORS = (SyntaxError, ValueError, TypeError, LookupError, OSError, EOFError, struct.error)
 """What Pillow raises for tags or EXIF data that don't make sense."""
 PNG_BIT_DEPTH_AT = 24
@@ -32,7 +34,7 @@ for order, white, bits, mode, stored in (
 ):
     # Pillow knows these only in the other byte order, or with black as zero.
     TiffImagePlugin.OPEN_INFO.setdefault((order, white, (1,), 1, (bits,), ()), (mode, stored))
-TURNED: dict[int, Callable[[npt.NDArray[np.uint8]], npt.NDArray[np.uint8]]] = {
+TURNED: dict[int, Callable[[npt.NDArray[Any]], npt.NDArray[Any]]] = {
     2: np.fliplr,
     3: lambda pixels: np.rot90(pixels, 2),
     4: np.flipud,
@@ -44,26 +46,54 @@ TURNED: dict[int, Callable[[npt.NDArray[np.uint8]], npt.NDArray[np.uint8]]] = {
 """By EXIF's orientation, how to turn pixels (height, width, …) upright."""
 
 
-def upright_rgb(image: Image.Image, content: bytes) -> Rgb:
+def upright_rgb(image: Image.Image, content: bytes, ends: Ends | None = None) -> Rgb:
     """The pixels of a loaded image as a viewer shows them, uint8 (height, width, 3), transparency on black.
+
+    Deep grey by the same black and white as others with those `ends` (`ends_of`).
 
     The image is closed, which frees Pillow's copy. Raises UnsupportedImage for kinds that Pillow reads wrongly.
     """
-    pixels, turn = _to_rgb(image, content), TURNED.get(_orientation(image))
+    pixels, turn = _to_rgb(image, content, ends), TURNED.get(_orientation(image))
     image.close()
     return pixels if turn is None else _turned(pixels, turn)
 
 
-def _to_rgb(image: Image.Image, content: bytes) -> Rgb:
+def ends_of(image: Image.Image) -> Ends | None:
+    """The least and the greatest value of a loaded image of deep grey; None for others."""
+    if image.mode not in (*SIXTEEN_BIT_GREY, *DEEP_GREY):
+        return None
+    values = np.asarray(image)
+    finite = values[np.isfinite(values)] if values.dtype.kind == "f" else values
+    return np.array([finite.min(), finite.max()]) if finite.size else None
+
+
+def upright_values(image: Image.Image, content: bytes, ends: Ends | None) -> Deep | None:
+    """The values of a loaded image of grey, and which are black and white; None for colour and for transparency.
+
+    Floats, and grey of more than 16 bits or with a sign, are given in 8 bits. Raises as `upright_rgb`.
+    """
+    if image.mode in SIXTEEN_BIT_GREY and not image.has_transparency_data:
+        values = np.asarray(image).astype(np.uint16)
+        greatest = int(values.max() if ends is None else max(values.max(), ends[1]))
+        white = float(white_of(image, content, greatest))
+        black_and_white = (white, 0.0) if _zero_is_white(image) else (0.0, white)
+        return Deep(
+            np.ascontiguousarray(TURNED.get(_orientation(image), np.asarray)(values)), *black_and_white
+        )
+    grey = grey_of(upright_rgb(image, content, ends))
+    return None if grey is None else Deep(np.ascontiguousarray(grey), 0.0, 255.0)
+
+
+def _to_rgb(image: Image.Image, content: bytes, ends: Ends | None) -> Rgb:
     """The pixels in the file's own orientation."""
     if isinstance(image, TiffImagePlugin.TiffImageFile):
         _refuse_misread(image)
     if image.mode in SIXTEEN_BIT_GREY or _is_signed_16_bit(image):
-        grey = _narrow_grey(image, content)
+        grey = _narrow_grey(image, content, ends)
         # Pillow inverts 8-bit TIFFs whose zero means white, but not those of 16 bits.
         return grey_to_rgb(255 - grey if _zero_is_white(image) else grey)
-    if image.mode in ("I", "F"):
-        grey = deep_grey(image)
+    if image.mode in DEEP_GREY:
+        grey = deep_grey(image, ends)
         return grey_to_rgb(255 - grey if _zero_is_white(image) else grey)
     if image.mode == "L" and not image.has_transparency_data:
         return grey_to_rgb(np.array(image))
@@ -131,11 +161,16 @@ def _is_signed_16_bit(image: Image.Image) -> bool:
     )
 
 
-def _narrow_grey(image: Image.Image, content: bytes) -> npt.NDArray[np.uint8]:
+def _narrow_grey(image: Image.Image, content: bytes, ends: Ends | None) -> npt.NDArray[np.uint8]:
     values = np.asarray(image)
-    if values.min() < 0:
-        return deep_grey(image)
-    grey = to_8_bit(values.astype(np.uint16, copy=False), white_of(image, content, int(values.max())))
+    least, greatest = (
+        (values.min(), values.max())
+        if ends is None
+        else (min(values.min(), ends[0]), max(values.max(), ends[1]))
+    )
+    if least < 0:
+        return deep_grey(image, ends)
+    grey = to_8_bit(values.astype(np.uint16, copy=False), white_of(image, content, int(greatest)))
     if image.format == "PNG" and isinstance(transparent := image.info.get("transparency"), int):
         for rows in strips(len(grey)):
             grey[rows][values[rows] == transparent] = 0

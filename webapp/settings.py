@@ -51,6 +51,7 @@ INSTALLED_APPS = [
     "webapp.gateway",
     "webapp.metrics",
     "webapp.scans",
+    "webapp.volumes",
     "webapp.recommendations",
     "webapp.annotations",
     "webapp.reviews",
@@ -176,7 +177,9 @@ SECURE_HSTS_INCLUDE_SUBDOMAINS = HTTPS
 SECURE_REFERRER_POLICY = "same-origin"
 X_FRAME_OPTIONS = "DENY"
 
-MAX_UPLOAD_BYTES = 32 * 2**20
+MAX_UPLOAD_BYTES = 32 * 2**20  # of a picture
+MAX_VOLUME_BYTES = _GIVEN.max_volume_bytes
+DATA_UPLOAD_MAX_NUMBER_FILES = 256  # B-scans of a volume; each is an open file while it is taken
 DATA_UPLOAD_MAX_MEMORY_SIZE = 2 * 2**20  # what is not a file: JSON bodies and form fields
 FILE_UPLOAD_MAX_MEMORY_SIZE = 2 * 2**20
 FILE_UPLOAD_PERMISSIONS = 0o600

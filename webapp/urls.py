@@ -18,6 +18,7 @@ from webapp.reports.views import ReportView
 from webapp.reviews.views import AdjudicationView, ReadingView, ReviewsView, ReviewView
 from webapp.scans.options import OptionsView
 from webapp.scans.views import ScanViewSet
+from webapp.volumes.views import EnfaceView, VolumesView, VolumeView
 
 # The addresses of the page, which decides itself what to show.
 PAGE_ROUTES = ("", "sign-in", "scans/<str:scan>", "compare", "dashboard")
@@ -41,6 +42,9 @@ api: list[URLPattern | URLResolver] = [
     path("options/", OptionsView.as_view(), name="options"),
     path("scans/<str:id>/reviews/", ReviewsView.as_view(), name="scan-reviews"),
     path("annotations/<str:id>/", AnnotationView.as_view(), name="annotation"),
+    path("volumes/", VolumesView.as_view(), name="volumes"),
+    path("volumes/<str:id>/", VolumeView.as_view(), name="volume"),
+    path("volumes/<str:id>/enface/", EnfaceView.as_view(), name="volume-enface"),
     path("", include(router.urls)),
 ]
 

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import io
+import struct
+import zlib
 from typing import Any
 
 import pydicom
@@ -15,7 +17,7 @@ from pydicom.uid import (
 )
 
 from imaging.dicom.elements import text
-from imaging.errors import ImageError, ImageTooComplex, UnsupportedImage
+from imaging.errors import ImageError, ImageTooComplex, ImageTooLarge, TruncatedImage, UnsupportedImage
 
 # pydicom's warnings quote values, which may be patient data.
 pydicom.config.settings.reading_validation_mode = pydicom.config.IGNORE
@@ -24,7 +26,13 @@ FILE_META_BYTES = 4096
 """The file meta information, which names the transfer syntax, lies within these first bytes."""
 MAX_READS = 20_000
 """pydicom reads one to three times for each element and item; a B-scan's file has some hundred of them."""
+MAX_READS_OF_VOLUME = 320_000
+"""The same for a file of several frames: some 300 for the groups of each, where their lengths are not told."""
+MAX_INFLATED_BYTES = 2**28
+MAX_RATIO = 16
+"""How many times a deflated file its content may be: speckle deflates to half, black to a thousandth."""
 MAGIC = b"DICM"
+PREAMBLE_BYTES = 128
 UNDEFINED_LENGTH = 0xFFFFFFFF
 NATIVE = {
     (True, True): ImplicitVRLittleEndian,
@@ -35,10 +43,12 @@ NATIVE = {
 is little endian."""
 
 
-class _LimitedReads(io.BytesIO):
+class LimitedReads(io.BytesIO):
     """A file with a limit on the number of reads: pydicom makes some for each element and item, however deep."""
 
-    reads_left = MAX_READS
+    def __init__(self, content: bytes, reads: int = MAX_READS) -> None:
+        super().__init__(content)
+        self.reads_left = reads
 
     def read(self, size: int | None = -1, /) -> bytes:
         self.reads_left -= 1
@@ -58,11 +68,59 @@ def header(content: bytes) -> Any:
     if DeflatedExplicitVRLittleEndian.encode() in content[:FILE_META_BYTES]:
         raise UnsupportedImage("Deflated DICOM files are not read; store it uncompressed.")
     try:
-        return pydicom.dcmread(_LimitedReads(content.removeprefix(MAGIC)), force=True)
+        return pydicom.dcmread(LimitedReads(content.removeprefix(MAGIC)), force=True)
     except ImageError:
         raise
     except Exception as error:  # pydicom raises all kinds on damaged data.
         raise ImageError("The DICOM file is damaged.") from error
+
+
+def inflated(content: bytes, first_bytes: int | None = None) -> bytes:
+    """A deflated file as one that is not, or no more than so many first bytes of it; any other as it is.
+
+    Raises ImageTooLarge for more than `MAX_INFLATED_BYTES`, or `MAX_RATIO` times the file's bytes; TruncatedImage, ImageError.
+    """
+    content = content.removeprefix(MAGIC)
+    begins = PREAMBLE_BYTES + len(MAGIC) if content.startswith(MAGIC, PREAMBLE_BYTES) else 0
+    deflated = DeflatedExplicitVRLittleEndian.encode()
+    if deflated not in content[:FILE_META_BYTES]:
+        return content
+    at = begins
+    while content.startswith(b"\x02\0", at) and at < FILE_META_BYTES:
+        is_long = content[at + 4 : at + 6] in (b"OB", b"UN", b"OW", b"UT", b"SQ")
+        length_at, kind, value_at = (at + 8, "<I", at + 12) if is_long else (at + 6, "<H", at + 8)
+        if value_at > len(content):
+            raise TruncatedImage("The DICOM file ends too early.")
+        at = value_at + struct.unpack_from(kind, content, length_at)[0]
+    meta = content[begins:at].replace(deflated, ExplicitVRLittleEndian.encode().ljust(len(deflated), b"\0"))
+    most = min(MAX_INFLATED_BYTES, MAX_RATIO * len(content) + FILE_META_BYTES)
+    inflater = zlib.decompressobj(-zlib.MAX_WBITS)
+    try:
+        made = inflater.decompress(content[at:], (first_bytes or most) + 1)
+    except zlib.error as error:
+        raise ImageError("The DICOM file is damaged.") from error
+    if first_bytes is not None:
+        return content[:begins] + meta + made
+    if len(made) > most:
+        raise ImageTooLarge("The deflated DICOM file is too large once inflated. Store it uncompressed.")
+    if not inflater.eof:
+        raise TruncatedImage("The DICOM file ends too early.")
+    return content[:begins] + meta + made
+
+
+def beginning(content: bytes) -> tuple[Any, int]:
+    """The elements before a file's pixels, as pydicom knows them, and where its pixels' element begins.
+
+    Raises ImageTooComplex for a file of too many elements, TruncatedImage for one without pixels, ImageError.
+    """
+    source = LimitedReads(content, MAX_READS_OF_VOLUME)
+    try:
+        data = pydicom.dcmread(source, force=True, stop_before_pixels=True)
+    except ImageError:
+        raise
+    except Exception as error:  # pydicom raises all kinds on damaged data.
+        raise ImageError("The DICOM file is damaged.") from error
+    return data, source.tell()
 
 
 def transfer_syntax(data: Any, keyword: str) -> UID:

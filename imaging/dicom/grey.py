@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from functools import partial
 from typing import Any
 
 import numpy as np
@@ -17,6 +16,8 @@ Numbers = npt.NDArray[Any]
 Stage = Callable[[Numbers], Numbers]
 
 SIGMOID, EXACT = "SIGMOID", "LINEAR_EXACT"
+STEEP = (64, 192)
+"""Greys between which a soft window is nearly a line."""
 STEEPEST = 500
 """Greatest exponent of a sigmoid: beyond it grey is black or white anyway, and a float overflows."""
 
@@ -82,8 +83,37 @@ class GreyTable:
         return self.entries(values).astype(np.float64) * (255 / self.entries.white)
 
 
-def to_grey(data: Any, values: Numbers, as_stored: Range) -> Stage:
-    """A function from the values of a file to grey, uint8; `values` are the different ones that its pixels have.
+@dataclass(frozen=True)
+class Shown:
+    """What turns values into grey: a table or rescale, where there is one, and then a window or table."""
+
+    modality: Stage | None
+    stage: Stage
+
+    def __call__(self, values: Numbers) -> npt.NDArray[np.uint8]:
+        """Grey, uint8."""
+        return rounded(self.stage(values if self.modality is None else self.modality(values)))
+
+    def ends(self, values: Numbers) -> tuple[float, float]:
+        """The values that are black and white; for tables and soft windows as near as a line through `values` comes.
+
+        `values` are all that there may be, in order.
+        """
+        if isinstance(self.stage, Range) and self.modality is None:
+            return self.stage.black, self.stage.white
+        if isinstance(self.stage, Range) and isinstance(self.modality, Rescale) and self.modality.slope:
+            slope, intercept = self.modality.slope, self.modality.intercept
+            return (self.stage.black - intercept) / slope, (self.stage.white - intercept) / slope
+        grey = self(values).astype(np.float64)
+        between = np.flatnonzero((grey >= STEEP[0]) & (grey <= STEEP[1]))
+        first, last = (between[0], between[-1]) if between.size > 1 else (0, len(values) - 1)
+        step = (grey[last] - grey[first]) / ((float(values[last]) - float(values[first])) or 1) or 1.0
+        black = float(values[first]) - grey[first] / step
+        return black, black + 255 / step
+
+
+def to_grey(data: Any, values: Numbers, as_stored: Range) -> Shown:
+    """What turns a file's values into grey, uint8, by what it says of them; `values` are those that its pixels have.
 
     A table, rescale or window after which all values would look the same counts as absent. Without any of them,
     `as_stored` defines black and white. Raises ImageTooComplex, ImageError.
@@ -98,11 +128,7 @@ def to_grey(data: Any, values: Numbers, as_stored: Range) -> Stage:
     elif shown is None:  # a rescale gives values a unit; of how they look it tells the direction alone
         shown = Range(as_stored.white, as_stored.black) if _is_inverting(modality) else as_stored
         modality = None
-    return partial(_shown, modality, shown)
-
-
-def _shown(modality: Stage | None, shown: Stage, values: Numbers) -> npt.NDArray[np.uint8]:
-    return rounded(shown(values if modality is None else modality(values)))
+    return Shown(modality, shown)
 
 
 def rounded(grey: Numbers) -> npt.NDArray[np.uint8]:

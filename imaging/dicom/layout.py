@@ -156,4 +156,4 @@ def _frames_by_pixels(data: Any, pixel_layout: Layout) -> int:
 
 def _refuse_several(frames: int) -> None:
     if frames > 1:
-        raise SeveralImages(f"The DICOM file holds {frames} frames. Send each B-scan as a file of its own.")
+        raise SeveralImages.of_volume(f"The DICOM file holds {frames} frames.")

@@ -15,36 +15,81 @@ from imaging.dicom.grey import Range, rounded, to_grey
 from imaging.dicom.layout import INVERTED, PALETTE, RGB, YBR, YBR_422, Layout
 from imaging.dicom.tables import palette
 from imaging.errors import ImageError, UnsupportedImage
-from imaging.pixels import Rgb, bits_used, few_rows, grey_to_rgb, looked_up
+from imaging.pixels import Deep, Ends, Rgb, bits_used, few_rows, grey_to_rgb, looked_up
 
 Plane = npt.NDArray[Any]
 """Words (rows, columns)."""
 TABLE_BYTES = 2
 """Words of up to so many bytes are shown by a table of all possible words, which costs less than it saves."""
+DEEPEST = 2**16 - 1
 SAMPLE = 256
 """Of larger words, about so many of each few rows are sampled."""
 
 
-def pixels(data: Any, layout: Layout) -> Rgb:
-    """The picture, uint8 RGB (height, width, 3). No other element of the file, such as patient data, is read.
+def pixels(data: Any, layout: Layout, ends: Ends | None = None) -> Rgb:
+    """The picture, 8-bit RGB; nothing else of the file, such as patient data, is looked at or kept.
 
-    Grey values go through the file's own modality and VOI tables or window, wherever it keeps them. Without these,
-    unsigned values are narrowed by the bits that count, or by `pixels.bits_used` if the file leaves that open; signed
-    integers and floats are stretched from darkest to brightest. Of colour the upper 8 of the bits that count are kept.
+    `ends` are words that other pictures have, by which all are to be shown alike: `ends_of` for each of them.
+
+    Grey values go through the file's own modality and VOI tables or window, wherever it keeps them. Without, unsigned
+    values are narrowed by the bits that count, or by `pixels.bits_used` where the file leaves that open; signed and
+    other ones are stretched from darkest to brightest. Of colour the upper 8 of the bits that count are kept.
     Raises UnsupportedImage, TruncatedImage, ImageTooComplex or ImageError.
     """
     with np.errstate(all="ignore"):
         stored, photometric = words(data, layout)
         if layout.samples == 3:
-            return _colour(stored, photometric, layout)
+            return _colour(stored, photometric, layout, ends)
         if photometric == PALETTE:
-            return _by_palette(stored, data, layout)
-        return grey_to_rgb(_grey(stored, data, layout))
+            return _by_palette(stored, data, layout, ends)
+        return grey_to_rgb(_grey(stored, data, layout, ends))
 
 
-def _grey(stored: Plane, data: Any, layout: Layout) -> npt.NDArray[np.uint8]:
+def ends_of(data: Any, layout: Layout) -> Ends:
+    """The least and the greatest word of a picture. Raises as `pixels`."""
+    with np.errstate(all="ignore"):
+        stored, _ = words(data, layout)
+        planes = [stored] if stored.ndim == 2 else [stored[:, :, channel] for channel in range(3)]
+        used = [_used(plane, _padding(data, layout, plane.dtype)) for plane in planes]
+        return np.array([min(some.min() for some in used), max(some.max() for some in used)], stored.dtype)
+
+
+def deep(data: Any, layout: Layout, ends: Ends | None = None) -> Deep | None:
+    """The values themselves, of 8 or 16 bits, and which are black and white; None for colour. Raises as `pixels`.
+
+    Values below zero are moved up to begin at 0; those of more than 16 bits, and floats, are spread over 16 bits.
+    """
+    if layout.samples == 3 or layout.photometric == PALETTE:
+        return None
+    with np.errstate(all="ignore"):
+        stored, _ = words(data, layout)
+        used = _with(ends, _used(stored, _padding(data, layout, stored.dtype)))
+        to_values, bits = values_of(layout, used.min(), used.max())
+        values = to_values(used)
+        shown = to_grey(data, values, _as_stored(layout, bits, values))
+        if _is_small(stored):
+            found = to_values(stored)
+            least, step = -float(1 << layout.stored - 1) if layout.is_signed else 0.0, 1.0
+            black, white = shown.ends(np.unique(to_values(_domain(stored))))
+        else:
+            least, step = float(values.min()), (float(np.ptp(values)) or 1.0) / DEEPEST
+            black, white = shown.ends(np.linspace(values.min(), values.max(), DEEPEST + 1))
+            found = np.empty(stored.shape, np.float64)
+            for rows in few_rows(*stored.shape):
+                found[rows] = np.rint((to_values(stored[rows]) - least) / step)
+        black, white = (black - least) / step, (white - least) / step
+        kind = np.uint8 if _is_small(stored) and layout.allocated <= 8 else np.uint16
+        moved = np.nan_to_num(found.astype(np.int32) - int(least) if step == 1.0 else found)
+        inverted = layout.photometric == INVERTED
+        return Deep(
+            np.clip(moved, 0, np.iinfo(kind).max).astype(kind),
+            *((white, black) if inverted else (black, white)),
+        )
+
+
+def _grey(stored: Plane, data: Any, layout: Layout, ends: Ends | None) -> npt.NDArray[np.uint8]:
     padding = _padding(data, layout, stored.dtype)
-    used = _used(stored, padding)
+    used = _with(ends, _used(stored, padding))
     to_values, bits = values_of(layout, used.min(), used.max())
     values = to_values(used)
     shown = to_grey(data, values, _as_stored(layout, bits, values))
@@ -57,10 +102,10 @@ def _grey(stored: Plane, data: Any, layout: Layout) -> npt.NDArray[np.uint8]:
     return _mapped(stored, show)
 
 
-def _by_palette(stored: Plane, data: Any, layout: Layout) -> Rgb:
+def _by_palette(stored: Plane, data: Any, layout: Layout, ends: Ends | None) -> Rgb:
     if layout.is_float or stored.dtype.itemsize > TABLE_BYTES:
         raise UnsupportedImage("DICOM files with a palette are read when their values have 8 or 16 bits.")
-    used = _used(stored)
+    used = _with(ends, _used(stored))
     to_values, _ = values_of(layout, used.min(), used.max())
     least = float(to_values(used).min())
     colours = first(data, lambda place: palette(place, least))
@@ -73,11 +118,11 @@ def _by_palette(stored: Plane, data: Any, layout: Layout) -> Rgb:
     return made
 
 
-def _colour(stored: Numbers, photometric: str, layout: Layout) -> Rgb:
+def _colour(stored: Numbers, photometric: str, layout: Layout, ends: Ends | None) -> Rgb:
     if photometric not in (RGB, YBR, YBR_422) or layout.is_float:
         raise UnsupportedImage(f"DICOM files with {photometric} colours of this kind are not read.")
     planes = [stored[:, :, channel] for channel in range(3)]
-    used = np.concatenate([_used(plane) for plane in planes])
+    used = _with(ends, *(_used(plane) for plane in planes))
     to_values, possible_bits = values_of(layout, used.min(), used.max())
     values = to_values(used)
     if values.min() < 0:
@@ -148,6 +193,10 @@ def _used(stored: Plane, padding: tuple[float, float] | None = None) -> Numbers:
     else:
         used = np.concatenate([_sample(stored[rows], padding) for rows in few_rows(*stored.shape)])
     return used if used.size else np.zeros(1, stored.dtype)
+
+
+def _with(ends: Ends | None, *used: Numbers) -> Numbers:
+    return np.concatenate(used if ends is None else [*used, ends])
 
 
 def _sample(strip: Plane, padding: tuple[float, float] | None) -> Numbers:

@@ -1,4 +1,4 @@
-"""Reads DICOM files of one frame."""
+"""Reads DICOM files: pictures of one frame, volumes of several."""
 
 from __future__ import annotations
 
@@ -6,8 +6,10 @@ import struct
 from functools import partial
 
 from imaging import dicom, isolated
+from imaging.dicom import volume as dicom_volume
 from imaging.pixels import check_memory
 from imaging.reading import Examined, Format
+from imaging.volume import ExaminedVolume
 
 MAGIC = b"DICM"
 FIRST_GROUPS = (0x0002, 0x0008)
@@ -36,7 +38,19 @@ def examine(content: bytes, file_format: Format) -> Examined:
         partial(dicom.pixels, data, layout),
         content,
         data,
+        partial(dicom.ends_of, data, layout),
+        partial(dicom.deep, data, layout),
     )
+
+
+def is_volume(content: bytes) -> bool:
+    """Whether a file says that it has several frames. Raises ImageError for one whose beginning can't be read."""
+    return dicom_volume.frame_count(content) > 1
+
+
+def examine_volume(content: bytes, known: Format) -> ExaminedVolume:
+    """Look at a DICOM file of several frames. Raises as `dicom.volume.examined`."""
+    return dicom_volume.examined(content, known.name, known.media_type)
 
 
 def resembles(content: bytes) -> bool:

@@ -9,9 +9,9 @@ from functools import partial
 from PIL import Image
 
 from imaging.errors import ImageError, ImageTooLarge, TruncatedImage, UnsupportedImage
-from imaging.pixels import MAX_PIXELS, Rgb, check_memory, check_size
+from imaging.pixels import MAX_PIXELS, Deep, Ends, Rgb, check_memory, check_size
 from imaging.reading import Examined, Format
-from imaging.rgb import SIXTEEN_BIT_GREY, upright_rgb
+from imaging.rgb import SIXTEEN_BIT_GREY, ends_of, upright_rgb, upright_values
 
 # Pillow itself refuses more than twice this many, in images inside DICOM files too. `check_size` refuses fewer.
 Image.MAX_IMAGE_PIXELS = MAX_PIXELS
@@ -19,17 +19,27 @@ KEPT_BYTES = {"1": 1, "L": 1, "P": 1, **dict.fromkeys(SIXTEEN_BIT_GREY, 2)}
 """Bytes that Pillow keeps of each pixel, by mode; 4 in all other modes."""
 
 
-def read(image: Image.Image, content: bytes, file_format: Format) -> Rgb:
+def read(image: Image.Image, content: bytes, file_format: Format, ends: Ends | None = None) -> Rgb:
     """Decode an opened file. Raises TruncatedImage, UnsupportedImage or ImageError."""
     load(image, content, file_format)
-    return upright_rgb(image, content)
+    return upright_rgb(image, content, ends)
+
+
+def _ends(image: Image.Image, content: bytes, file_format: Format) -> Ends | None:
+    load(image, content, file_format)
+    return ends_of(image)
+
+
+def _deep(image: Image.Image, content: bytes, file_format: Format, ends: Ends | None) -> Deep | None:
+    load(image, content, file_format)
+    return upright_values(image, content, ends)
 
 
 def examine(
     content: bytes,
     file_format: Format,
     extra_bytes: Callable[[Image.Image], float] = lambda image: 0.0,
-    read: Callable[[Image.Image, bytes, Format], Rgb] = read,
+    read: Callable[..., Rgb] = read,
 ) -> Examined:
     """Examine a file that Pillow reads correctly as it is.
 
@@ -45,14 +55,17 @@ def examine(
     check_memory(needed, file_format.name)
     # The caller keeps the file as it was sent, beside the cleaned copy that is decoded.
     needed += 2 * len(content)
+    of_image = (image, content, file_format)
     return Examined(
         file_format.media_type,
         width,
         height,
         needed,
         False,
-        partial(read, image, content, file_format),
+        partial(read, *of_image),
         content,
+        _ends=partial(_ends, *of_image),
+        _deep=partial(_deep, *of_image),
     )
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from PIL import Image
 
 from imaging.errors import TruncatedImage
-from imaging.pixels import Rgb
+from imaging.pixels import Ends, Rgb
 from imaging.readers import pillow
 from imaging.reading import Examined, Format
 from imaging.rgb import upright_rgb
@@ -25,9 +25,9 @@ def is_complete(content: bytes) -> bool:
     return png.END in content[-32:]
 
 
-def _read(image: Image.Image, content: bytes, file_format: Format) -> Rgb:
+def _read(image: Image.Image, content: bytes, file_format: Format, ends: Ends | None = None) -> Rgb:
     pillow.load(image, content, file_format)
     # Pillow reads a file without its last chunk, but an upload that broke off there may have lost more than that.
     if END_CHUNK not in content:
         raise TruncatedImage("The PNG file ends too early.")
-    return upright_rgb(image, content)
+    return upright_rgb(image, content, ends)

@@ -9,7 +9,7 @@ from functools import partial
 
 from imaging import isolated
 from imaging.errors import SeveralImages
-from imaging.pixels import Rgb, check_memory, check_size
+from imaging.pixels import Ends, Rgb, check_memory, check_size
 from imaging.readers import pillow
 from imaging.reading import Examined, Format
 from imaging.structure import webp
@@ -35,9 +35,9 @@ def is_complete(content: bytes) -> bool:
     return len(content) >= int.from_bytes(content[4:8], "little") + 8
 
 
-def _read(content: bytes, file_format: Format) -> Rgb:
+def _read(content: bytes, file_format: Format, ends: Ends | None = None) -> Rgb:
     image = pillow.opened(content, file_format)
     check_size(*image.size)
     if getattr(image, "n_frames", 1) > 1:
         raise SeveralImages.in_file(file_format.name)
-    return pillow.read(image, content, file_format)
+    return pillow.read(image, content, file_format, ends)

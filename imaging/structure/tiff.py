@@ -61,7 +61,7 @@ class Tiff:
         """Whether offsets are numbers of 64 bits, as in a BigTIFF."""
         return self.content[2:4] in (b"+\0", b"\0+")
 
-    def directories(self) -> Iterator[Directory | None]:
+    def directories(self, most: int = MAX_DIRECTORIES) -> Iterator[Directory | None]:
         """The directories in the order of the file; None stands for one that can't be read.
 
         Raises ImageTooComplex for too many, or too many tags.
@@ -74,9 +74,9 @@ class Tiff:
                 seen.add(at)
                 directory, at = self.directory(at)
                 tags += len(directory.entries)
-                if len(seen) > MAX_DIRECTORIES or tags > MAX_TAGS_OF_ALL:
+                if len(seen) > most or tags > MAX_TAGS_OF_ALL:
                     raise ImageTooComplex(
-                        f"The TIFF file has more than {MAX_DIRECTORIES} directories. Save the picture alone."
+                        f"The TIFF file has more than {most:,} directories. Save the picture alone."
                     )
                 yield directory
         except (struct.error, OverflowError):  # beyond the end of the file

@@ -8,6 +8,7 @@ that its pixels need.
 from __future__ import annotations
 
 import struct
+from collections.abc import Iterator
 from dataclasses import replace
 
 import numpy as np
@@ -27,6 +28,8 @@ REDUCED, MASK = 1, 4
 OLD_REDUCED = 2
 YCBCR = 6
 JPEG = 7
+LONG = 4
+"""A type of whole numbers."""
 COMPRESSIONS = {UNCOMPRESSED, 2, 3, 4, 5, JPEG, 8, 32773, 32946}
 """None, fax, LZW, JPEG, Deflate and PackBits. The size of strips does not bound the work of any other."""
 SCAN = b"\xff\xda"
@@ -49,10 +52,46 @@ def cleaned(content: bytes) -> bytes:
     """
     file = Tiff(content)
     directory = _only(file)
-    _check_pieces(file, directory)
+    check_pieces(file, directory)
     if is_stack(file, directory):
         raise SeveralImages.in_file("TIFF")
     return _plain(file, directory)
+
+
+def pages(file: Tiff, most: int) -> Iterator[Directory | None]:
+    """The directories of pictures that follow each other, thumbnails and masks left out; None for one beyond the end.
+
+    Raises ImageTooComplex for more than `most` directories.
+    """
+    return (
+        directory
+        for directory in file.directories(most)
+        if directory is None or not _is_secondary(file, directory)
+    )
+
+
+def page(file: Tiff, directory: Directory) -> bytes:
+    """A TIFF of one page and nothing else. Raises as `cleaned`, but SeveralImages."""
+    check_pieces(file, directory)
+    offsets, counts = pieces(file, directory)
+    made = bytearray(file.content[:2] + bytes(6))
+    moved = []
+    for at, count in zip(offsets, counts, strict=False):
+        moved.append(len(made))
+        made += file.content[at : at + count]
+    entries = {}
+    for tag, entry in directory.entries.items():
+        if tag not in tags.OF_PIXELS:
+            continue
+        kind, raw = entry.kind, file.raw(entry)
+        if tag in tags.OFFSETS:
+            kind, raw = LONG, np.array(moved, file.order + "u4").tobytes()
+        if tag in (*tags.OFFSETS, *tags.BYTE_COUNTS):
+            entry = replace(entry, count=min(entry.count, len(moved)))
+        entries[tag] = replace(entry, kind=kind, at=len(made))
+        made += raw
+    alone = Tiff(bytes(made))
+    return _plain(alone, Directory(0, entries))
 
 
 def _only(file: Tiff) -> Directory:
@@ -66,7 +105,7 @@ def _only(file: Tiff) -> Directory:
         directory for directory in directories if directory is None or not _is_secondary(file, directory)
     ]
     if len(pictures) > 1:
-        raise SeveralImages.in_file("TIFF")
+        raise SeveralImages.of_volume("The TIFF file holds several images.")
     shown = pictures[0] if pictures and pictures[0] is not None else readable[0]
     least = area(file, shown)
     below = [
@@ -97,7 +136,7 @@ def _inner(file: Tiff, directory: Directory) -> list[Directory]:
     return inner
 
 
-def _check_pieces(file: Tiff, directory: Directory) -> None:
+def check_pieces(file: Tiff, directory: Directory) -> None:
     """Refuse a picture whose strips or tiles are too many, too large, incomplete or of an unknown compression."""
     for tag in directory.entries.keys() & set(tags.OF_PIXELS):
         entry = directory.entries[tag]

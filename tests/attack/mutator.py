@@ -1,6 +1,6 @@
 """Damages image files in ways that a seed decides, and sees what the decoder makes of them.
 
-`python -m tests.attack.mutator COUNT SEED` prints what became of them and how much memory it took: a process of its
+`python -m tests.attack.mutator COUNT SEED [volumes]` prints what became of them and how much memory it took: a process of its
 own, so that a decoder that crashes is seen and ends nothing else.
 """
 
@@ -11,6 +11,7 @@ import json
 import random
 import re
 import sys
+import zipfile
 from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
@@ -18,12 +19,27 @@ from pathlib import Path
 import numpy as np
 import tifffile
 from PIL import Image
+from pydicom.uid import JPEG2000Lossless
 
-from imaging.decoding import decode
+from imaging.decoding import decode, examine_volume_here
 from imaging.errors import ImageError
 from imaging.pixels import MAX_PIXELS
+from imaging.volume import MAX_BSCANS
 from tests.dicom_files import dataset, written
 from tests.images import bscan, encoded
+from tests.volume_files import (
+    bscans,
+    compressed,
+    deep,
+    heidelberg_xml,
+    localizer,
+    opt,
+    secondary_capture,
+    tiff,
+    tomography,
+    vol,
+    zipped,
+)
 
 TELLING_BYTES = (0, 1, 0x7F, 0x80, 0xFE, 0xFF)
 TELLING_NUMBERS = (0, 1, 0x7FFF, 0xFFFF, 0x10000, 0x7FFFFFFF, 0x80000000, 0xFFFFFFFF)
@@ -69,10 +85,10 @@ def samples() -> list[bytes]:
     return pillow + dicom
 
 
-def mutated(count: int, seed: int) -> Iterator[bytes]:
-    """That many damaged files, the same for the same seed."""
+def mutated(count: int, seed: int, whole: list[bytes] | None = None) -> Iterator[bytes]:
+    """That many damaged files of pictures, or of those given; the same for the same seed."""
     chance = random.Random(seed)
-    whole = samples()
+    whole = whole or samples()
     for _ in range(count):
         content = bytearray(chance.choice(whole))
         for _ in range(chance.choice((1, 1, 2, 4, 16))):
@@ -128,17 +144,76 @@ def peak_memory_mib() -> float:
     return int(re.findall(r"VmHWM:\s+(\d+) kB", status)[0]) / 1024
 
 
-def main(count: int, seed: int) -> None:
-    """Decode that many damaged files and print what became of them."""
+def volumes() -> list[bytes]:
+    """A small file of each kind of volume that is read."""
+    grey = bscans(3)
+    words = deep(grey)
+    streams = [encoded(image, "JPEG2000", no_jp2=True) for image in grey]
+    pngs = {f"{number}.png": encoded(image) for number, image in enumerate(words)}
+    instances = {
+        f"{number}": written(tomography(grey[number : number + 1], InstanceNumber=number))
+        for number in range(3)
+    }
+    return [
+        opt(grey),
+        opt(words, BitsStored=12, HighBit=11, WindowCenter=900, WindowWidth=1800),
+        written(secondary_capture(words.astype(np.int16))),
+        written(compressed(tomography(grey), JPEG2000Lossless, streams)),
+        written(compressed(tomography(grey), JPEG2000Lossless, streams, has_offsets=False)),
+        tiff(grey),
+        tiff(words, compression="zlib"),
+        tiff(grey, bigtiff=True, tile=(16, 16)),
+        zipped(pngs),
+        zipped(pngs, zipfile.ZIP_STORED),
+        zipped(instances | {"photo": written(localizer(bscan(64, 64)))}),
+        zipped({"volume.dcm": opt(grey)}),
+        vol(grey / 255, bscan(64, 64)),
+        zipped({"scan.xml": heidelberg_xml(3), "NIR.png": encoded(bscan(64, 64))} | pngs, zipfile.ZIP_STORED),
+    ]
+
+
+def outcome_of_volume(content: bytes) -> str:
+    """What the readers of volumes make of a file: `read`, `read in part`, or the code by which it is refused."""
+    try:
+        volume = examine_volume_here(content)
+    except ImageError as error:
+        assert 400 <= error.status < 500 and error.message
+        assert error.message != "The file's header can't be read. Save it as PNG and send that.", (
+            "nobody has thought of it"
+        )
+        return error.code
+    assert 1 <= volume.count == len(volume.places) == len(volume.names) <= MAX_BSCANS
+    read = 0
+    for index in sorted({0, volume.count // 2, volume.count - 1}):
+        for decoded in (volume.bscan, volume.deep):
+            try:
+                decoded(index)
+            except ImageError as error:
+                assert 400 <= error.status < 500 and error.message
+            else:
+                read += 1
+    try:
+        volume.enface()
+    except ImageError as error:
+        assert error.message
+    return "read" if read == 6 else "read in part"
+
+
+KINDS = {"pictures": (samples, outcome), "volumes": (volumes, outcome_of_volume)}
+
+
+def main(count: int, seed: int, kind: str = "pictures") -> None:
+    """Decode that many damaged files of a kind and print what became of them."""
     found: Counter[str] = Counter()
     unexpected = []
-    for number, content in enumerate(mutated(count, seed)):
+    whole, outcome_of = KINDS[kind]
+    for number, content in enumerate(mutated(count, seed, whole())):
         try:
-            found[outcome(content)] += 1
+            found[outcome_of(content)] += 1
         except Exception as error:  # noqa: BLE001 - it is what is looked for
             unexpected.append(f"file {number} of seed {seed}: {type(error).__name__}: {error}")
     print(json.dumps({"found": found, "unexpected": unexpected, "peak_mib": peak_memory_mib()}))
 
 
 if __name__ == "__main__":
-    main(int(sys.argv[1]), int(sys.argv[2]))
+    main(int(sys.argv[1]), int(sys.argv[2]), *sys.argv[3:])

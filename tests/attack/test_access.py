@@ -20,12 +20,14 @@ from tests.attack.addresses import addresses
 from tests.attack.conftest import BOX
 from tests.attack.people import People
 from tests.images import png_bytes
+from tests.volumes import tiff_volume
 from tests.webapp.conftest import SEEN, Clients, Predicted
 from webapp.accounts.deidentified import shown
 from webapp.accounts.models import User
 from webapp.annotations.models import Annotation
 from webapp.reviews.models import Review
 from webapp.scans.models import Scan
+from webapp.volumes.models import Volume
 
 SHAPE = {"target": {"selector": BOX}, "comment": "COMMENT-SECRET"}
 
@@ -63,6 +65,10 @@ API = {
     "POST /api/v1/scans/{id}/adjudication/":     (401, 403, 403, 404, 201, 403, 201),
     "GET /api/v1/scans/{id}/report/":            (401, 200, 200, 404, 200, 200, 200),
     "GET /api/v1/scans/{id}/fhir/":              (401, 200, 200, 404, 200, 200, 200),
+    "POST /api/v1/volumes/":                     (401, 202, 202, 202, 202, 403, 202),
+    "GET /api/v1/volumes/{id}/":                 (401, 200, 200, 404, 200, 200, 200),
+    "DELETE /api/v1/volumes/{id}/":              (401, 204, 403, 404, 403, 403, 204),
+    "GET /api/v1/volumes/{id}/enface/":          (401, 200, 200, 404, 200, 200, 200),
     "GET /api/v1/dashboard/":                    (401, 200, 200, 200, 200, 200, 200),
     "GET /api/v1/calibrations/":                 (401, 403, 403, 403, 403, 403, 200),
     "POST /api/v1/calibrations/":                (401, 403, 403, 403, 403, 403, 503),
@@ -95,10 +101,13 @@ def test_every_address_has_its_expectation() -> None:
 
 
 @pytest.fixture
-def owned(read_scan: Callable[[], Scan], people: People) -> Callable[[], Scan]:
-    """Makes a scan of the owner's with pictures, a verdict and a shape."""
+def owned(read_scan: Callable[[], Scan], predicted: Predicted, people: People) -> Callable[[], Scan]:
+    """Makes a scan of the owner's with pictures, a verdict and a shape, and beside it a volume."""
 
     def make() -> Scan:
+        bscan = predicted(people.owner, patient_ref="PATIENT-SECRET", note="NOTE-SECRET")
+        volume = Volume.objects.create(count=1, enface_name=bscan.image_name)
+        Scan.objects.filter(pk=bscan.pk).update(volume=volume, in_the_middle=True)
         scan = read_scan()
         Review.objects.create(
             scan=scan,
@@ -118,14 +127,17 @@ def send(client: APIClient, call: str, scan: Scan, user: User | None = None) -> 
     """The call, well formed, so that only who asks decides about the answer."""
     reader = user or User()
     method, path = call.split()
-    if path == "/api/v1/scans/" and method == "POST":
-        image = SimpleUploadedFile("scan.png", png_bytes(seed=77))
+    if path in ("/api/v1/scans/", "/api/v1/volumes/") and method == "POST":
+        content = tiff_volume(2) if "volumes" in path else png_bytes(seed=77)
+        image = SimpleUploadedFile("scan", content)
         return client.post(path, {"image": image}, format="multipart")
     body = BODIES.get(call, {})
     if path == "/api/v1/exports/":
         body = {"format": "csv", "scans": [shown("id", str(scan.pk), reader)]}
     shape = Annotation.objects.get(scan=scan)
     key = str(shape.pk if "/annotations/{id}" in path else scan.pk)
+    if "/volumes/{id}" in path:
+        key = str(Volume.objects.latest("pk").pk)
     path = path.replace("{id}", shown("id", key, reader))
     return client.generic(method, path, *_encoded(body)) if method != "GET" else client.get(path)
 

@@ -101,10 +101,10 @@ def test_a_request_that_no_client_sends_is_refused_and_the_server_goes_on(
 API = b"/api/v1/scans/"
 REFUSED_BY_US = {
     "a body of 40 MiB": (413, "too_large", get(b"Content-Length: 41943040", path=API)),
-    "an upload of 40 MiB": (
+    "an upload of 300 MiB": (
         413,
         "too_large",
-        get(b"Content-Type: multipart/form-data; boundary=x", b"Content-Length: 41943040", path=API),
+        get(b"Content-Type: multipart/form-data; boundary=x", b"Content-Length: 314572800", path=API),
     ),
     "a long address": (414, "address_too_long", get(path=API + b"a" * 9000)),
     "a long header": (431, "headers_too_large", get(b"X-Long: " + b"a" * 20_000, path=API)),

@@ -1,6 +1,7 @@
 """Files made to harm whoever opens them: bombs, files that are two things at once, and thousands of damaged ones.
 
-`RETINOTE_DAMAGED_IMAGES=10000` tries that many damaged files on the decoder instead of a thousand.
+`RETINOTE_DAMAGED_IMAGES=10000` tries that many damaged files on the decoder instead of a thousand, and
+`RETINOTE_DAMAGED_VOLUMES=10000` on the readers of volumes instead of some hundred.
 """
 
 from __future__ import annotations
@@ -33,6 +34,7 @@ from webapp.scans.models import Scan
 
 ROOT = Path(__file__).parents[2]
 DAMAGED = int(os.environ.get("RETINOTE_DAMAGED_IMAGES", "1000"))
+DAMAGED_VOLUMES = int(os.environ.get("RETINOTE_DAMAGED_VOLUMES", "400"))
 SEED = int(os.environ.get("RETINOTE_DAMAGED_SEED", "1"))
 OVER_HTTP = 150
 # What one file may take (imaging/pixels.py), beside Python and its libraries.
@@ -41,9 +43,10 @@ MOST_MIB = 600
 MOST_MIB_UNDECODED = 300
 
 
-def test_damaged_files_are_read_or_refused_within_bounds() -> None:
+@pytest.mark.parametrize(("kind", "count"), [("pictures", DAMAGED), ("volumes", DAMAGED_VOLUMES)])
+def test_damaged_files_are_read_or_refused_within_bounds(kind: str, count: int) -> None:
     ran = subprocess.run(
-        [sys.executable, "-m", "tests.attack.mutator", str(DAMAGED), str(SEED)],
+        [sys.executable, "-m", "tests.attack.mutator", str(count), str(SEED), kind],
         cwd=ROOT,
         capture_output=True,
         text=True,
@@ -52,9 +55,9 @@ def test_damaged_files_are_read_or_refused_within_bounds() -> None:
     assert ran.returncode == 0, ran.stderr[-2000:]
     result = json.loads(ran.stdout)
     assert result["unexpected"] == []
-    assert sum(result["found"].values()) == DAMAGED
+    assert sum(result["found"].values()) == count
     # The damage tests something only if some files are still read and others are not.
-    assert 0.05 < result["found"]["read"] / DAMAGED < 0.8
+    assert 0.05 < result["found"]["read"] / count < 0.8
     assert len(result["found"]) > 4
     assert result["peak_mib"] < MOST_MIB
 

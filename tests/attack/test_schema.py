@@ -22,6 +22,7 @@ from tests.attack.conftest import BOX
 from tests.attack.people import People
 from tests.images import png_bytes
 from tests.services import ModelServer
+from tests.volumes import tiff_volume
 from tests.webapp.conftest import Upload
 from webapp.accounts import tokens
 from webapp.annotations.models import Annotation
@@ -49,6 +50,13 @@ LENIENT: dict[str, Any] = {
 DEPENDS = {
     # One size without the other: OpenAPI 3.0 has no word for it. Days that there aren't. Bytes that are no image.
     "POST /api/v1/scans/": {"micrometres_x", "micrometres_y", "acquired", "unreadable_image"},
+    "POST /api/v1/volumes/": {
+        "micrometres_x",
+        "micrometres_y",
+        "acquired",
+        "unreadable_image",
+        "empty_image",
+    },
     "PATCH /api/v1/scans/{id}/": {"micrometres_x", "micrometres_y", "acquired"},
     # Versions that are registered, and labels that they know.
     "POST /api/v1/scans/{id}/predictions/": {"version", "label"},
@@ -80,7 +88,11 @@ def existing_id(
     """The id of a scan, or of a shape on it, for a path; what a request deleted is made anew for the next."""
 
     def find(path: str) -> str:
-        scan = Scan.objects.first()
+        if "/volumes/{id}/" in path:
+            if not Scan.objects.filter(volume__isnull=False).exists():
+                upload(people.administrator, tiff_volume(2))
+            return str(Scan.objects.filter(volume__isnull=False)[0].volume_id)
+        scan = Scan.objects.filter(volume__isnull=True).first()
         if scan is None:
             scan = Scan.objects.get(pk=upload(people.administrator).json()["id"])
             Scan.objects.filter(pk=scan.pk).update(readers=[str(people.owner.pk)])
@@ -155,6 +167,8 @@ def _depends(case: Case, answer: schemathesis.Response) -> bool:
         return (
             case.operation.label == "POST /api/v1/scans/{id}/review/"
         )  # the prediction that it names isn't there
+    if answer.status_code in (415, 422):
+        return case.operation.label == "POST /api/v1/volumes/"  # files that are no volume together
     if answer.status_code != 400:
         return False
     error = answer.json()["error"]

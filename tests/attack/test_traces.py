@@ -24,6 +24,7 @@ from webapp.audit.models import Record
 from webapp.audit.viewing import OfScan
 from webapp.reviews.models import Adjudication, Review
 from webapp.scans.models import Disclosure, Prediction, Scan
+from webapp.volumes.models import Volume
 
 SECRETS = (b"PATIENT-SECRET", b"NOTE-SECRET", b"COMMENT-SECRET")
 PICTURES = ("image/png", "image/jpeg", "application/pdf", "application/zip", "text/csv")
@@ -41,6 +42,8 @@ def owned(read_scan: Callable[[], Scan], people: People) -> Callable[[], Scan]:
         Review.objects.create(reader=people.owner, verdict="agree", model_label="CNV", **said)
         Adjudication.objects.create(adjudicator=people.adjudicator, **said)
         Annotation.objects.create(author=people.owner, selector=BOX, **said)
+        volume = Volume.objects.create(count=1, enface_name=scan.image_name)
+        Scan.objects.filter(pk=scan.pk).update(volume=volume, in_the_middle=True)
         return scan
 
     return make
@@ -98,6 +101,7 @@ def test_every_page_of_the_administration(
     owned: Callable[[], Scan], people: People, subtests: pytest.Subtests
 ) -> None:
     scan = owned()
+    Scan.objects.update(volume=None, in_the_middle=None)  # B-scans of volumes are not deleted there
     Prediction.objects.create(
         scan=scan, label="CNV", confidence=0.9, gradcam_label="CNV", predicted_at=scan.timestamp
     )

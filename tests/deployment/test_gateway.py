@@ -98,7 +98,7 @@ def test_large_bodies_are_for_uploads_alone(gateway: Gateway) -> None:
     refused = gateway.ask("/api/v1/auth/token/", method="POST", body=three_mb)
     assert refused.status == 413
     assert json.load(refused)["error"]["code"] == "too_large"
-    for path in ("/api/v1/scans/", "/api/v1/scans"):
+    for path in ("/api/v1/scans/", "/api/v1/scans", "/api/v1/volumes/"):
         assert json.load(gateway.ask(path, method="POST", body=three_mb))["length"] == len(three_mb)
 
 

@@ -19,6 +19,7 @@ from pydantic import TypeAdapter
 from handlers.card import ModelCard
 from handlers.local_calibration import Profile
 from webapp.recommendations.guideline import FOLDER, GuidelineFile
+from webapp.volumes.rule import PATH, Rule
 
 ROOT = Path(__file__).parents[2]
 SCHEMAS = ROOT / "docs" / "schemas"
@@ -26,6 +27,7 @@ KINDS: dict[str, TypeAdapter[Any]] = {
     "model-card": TypeAdapter(ModelCard),
     "local-calibration": TypeAdapter(Profile),
     "guideline": TypeAdapter(GuidelineFile),
+    "volume-rule": TypeAdapter(Rule),
 }
 
 
@@ -62,6 +64,12 @@ def test_the_guideline_that_comes_along_fits() -> None:
         assert errors("guideline", content) == []
         content["labels"]["CNV"]["threshold"] = 1.5
         assert errors("guideline", content) == ["$.labels.CNV.threshold"]
+
+
+def test_the_rule_of_volumes_that_comes_along_fits() -> None:
+    content = json.loads(PATH.read_text(encoding="utf-8"))
+    assert errors("volume-rule", content) == []
+    assert errors("volume-rule", content | {"neighbours": 0}) == ["$.neighbours"]
 
 
 if __name__ == "__main__":

@@ -22,7 +22,7 @@ from webapp.scans.models import Scan
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
-APPS = ("accounts", "scans", "annotations", "reviews")
+APPS = ("accounts", "scans", "volumes", "annotations", "reviews")
 SELECTOR = {"type": "FragmentSelector", "value": "xywh=pixel:120,88,64,40"}
 PROBABILITIES = {"CNV": 0.91, "NORMAL": 0.09}
 OF_STATES = ("familiarity", "known", "prediction_set", "state", "because", "group", "nearest", "calibration",
@@ -183,6 +183,11 @@ def test_documents_of_the_version_before_are_read_while_both_run(
         "waited_ms",
         "acquired",
         "device",
+        "volume_id",
+        "place",
+        "in_the_middle",
+        "follows",
+        "volume_readers",
         *OF_STATES,
     )
     fresh_database["scans_scan"].update_one(

@@ -32,14 +32,22 @@ LEVELS_DB = {
 """Decibels above the noise of the vitreous, before the layers above absorb light."""
 
 
-def healthy(grid: Grid, random: np.random.Generator) -> Section:
-    """A healthy eye as a random scan shows it, through the fovea or beside it."""
+def healthy(
+    grid: Grid, random: np.random.Generator, *, aside_um: float | None = None, side: float | None = None
+) -> Section:
+    """A healthy eye as a random scan shows it, through the fovea or beside it.
+
+    With `aside_um` it passes the fovea at this distance, with `side` the disc lies to the right (1) or left (-1): the same
+    seed then gives the same eye at another place.
+    """
     x = grid.x
     span = float(x[-1] - x[0])
     fovea = float(x[0] + span * random.normal(0.5, 0.1 if random.random() < 0.8 else 0.3))
     passes = random.random()
     aside = abs(random.normal(0, 60)) if passes < 0.5 else random.uniform(80, 900 if passes < 0.8 else 2600)
-    side = random.choice((-1.0, 1.0))
+    chosen = random.choice((-1.0, 1.0))
+    side = float(chosen) if side is None else side
+    aside = aside if aside_um is None else aside_um
     thickness = _thickness(x - np.float32(fovea), aside, side, random)
     level = np.repeat(np.array([LEVELS_DB[layer] for layer in Layer], np.float32)[:, None], grid.width, 1)
     level += random.normal(0, 1.1, (LAYERS, 1)).astype(np.float32)

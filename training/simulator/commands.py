@@ -20,6 +20,14 @@ def add_simulate_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--height", type=int, default=496, metavar="PIXELS", help="(default: %(default)s)")
     parser.add_argument("--width", type=int, default=512, metavar="PIXELS", help="(default: %(default)s)")
+    parser.add_argument(
+        "--volumes",
+        action="store_true",
+        help="draw volumes instead of single scans, each a ZIP of two DICOM files: B-scans and en-face image",
+    )
+    parser.add_argument(
+        "--bscans", type=int, default=49, metavar="N", help="B-scans of a volume (default: %(default)s)"
+    )
     parser.add_argument("--workers", type=int, metavar="N", help="processes (default: one for each core)")
     parser.add_argument("--overwrite", action="store_true", help="replace simulated scans that are there")
     parser.add_argument(
@@ -29,8 +37,20 @@ def add_simulate_arguments(parser: argparse.ArgumentParser) -> None:
 
 def simulate(arguments: argparse.Namespace) -> int:
     """Run `data simulate`. Raises DataError when an option or the folder is wrong, or the disk is full."""
-    from training.simulator import writing
+    from training.simulator import volume_writing, writing
 
+    if arguments.volumes:
+        volume_writing.write_volumes(
+            writing.Order(
+                folder=arguments.out,
+                labels=tuple(arguments.labels),
+                per_class=arguments.per_class,
+                seed=arguments.seed,
+                size=(arguments.height, arguments.width),
+            ),
+            arguments.bscans,
+        )
+        return 0
     writing.write_set(
         writing.Order(
             folder=arguments.out,

@@ -128,12 +128,17 @@ def _draw_sensor(random: np.random.Generator) -> _Sensor:
     return _Sensor(grid, frames, noise, float(low), (float(grain[0]), float(grain[1])))
 
 
-def show(intensity: Floats, device: Device) -> Floats:
-    """Log compression, window and gamma: 0..255 float32."""
+def brightness(intensity: Floats) -> float:
+    """The brightest hundredth of a scan, in decibels."""
+    return float(np.percentile(np.log(intensity[::5, ::5] + np.float32(1e-6)), 99)) / float(DECIBEL)
+
+
+def show(intensity: Floats, device: Device, bright_db: float | None = None) -> Floats:
+    """Log compression, window and gamma: 0..255 float32. `bright_db` is the `brightness` that the window is set by."""
     grey = np.log(intensity + np.float32(1e-6))
     low = device.black_db
     # Devices adjust the window to each scan, so that its brightest hundredth gets the grey `brightest`.
-    bright = float(np.percentile(grey[::5, ::5], 99)) / float(DECIBEL)
+    bright = brightness(intensity) if bright_db is None else bright_db
     high = low + max(bright - low, LEAST_WINDOW_DB) / device.brightest ** (1 / device.gamma)
     grey *= np.float32(1 / (DECIBEL * (high - low)))
     grey -= np.float32(low / (high - low))

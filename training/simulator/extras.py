@@ -12,33 +12,44 @@ def add_vessels(section: Section, field: Floats, random: np.random.Generator) ->
     """Add retinal vessels to the field in place: a bright lumen in the inner retina, and a shadow in `section.loss`."""
     grid, x = section.grid, section.x
     count = int(random.poisson(1.2 + 0.4 * grid.width * grid.wide_um / 1000))
-    down = np.arange(grid.height, dtype=np.float32)[:, None]
     loss = np.zeros((grid.height, grid.width), np.float32)
     for _ in range(count):
         along = float(random.uniform(0, x[-1]))
         if abs(along - section.fovea_um) < 350 and section.aside_um < 350:
             continue
         half = float(random.uniform(18, 75))
-        depth = section.top(Layer.NERVE_FIBRES) + np.float32(0.7 * half)
-        column = int(np.clip(along / grid.wide_um, 0, grid.width - 1))
-        placed = blob(
-            grid, (along, float(depth[column])), (half, 0.8 * half), random, bumpiness=0.05, lean=depth
-        )
-        if placed is None:
-            continue
-        row, left, cover = placed
-        area = field[row : row + cover.shape[0], left : left + cover.shape[1]]
-        area += cover * (np.float32(random.uniform(17, 23)) - area) * np.float32(0.7)
-        reach = int(2 * half / grid.wide_um) + 2
-        first, last = max(column - reach, 0), min(column + reach + 1, grid.width)
-        across = np.exp(-(((x[first:last] - np.float32(along)) / np.float32(0.85 * half)) ** 4))
-        below = np.clip(
-            (down - np.float32((depth[column] + 0.4 * half) / grid.tall_um)) * np.float32(grid.tall_um / 40),
-            0,
-            1,
-        )
-        loss[:, first:last] += below * across * np.float32(random.uniform(0.3, 1.7))
+        add_vessel(section, field, loss, (along, half, half), random)
     section.loss = loss
+
+
+def add_vessel(
+    section: Section,
+    field: Floats,
+    loss: Floats,
+    vessel: tuple[float, float, float],
+    random: np.random.Generator,
+) -> None:
+    """A vessel and its shadow, in place: where it is along the scan, its half width there and its half height, in micrometres."""
+    along, half, tall = vessel
+    grid, x = section.grid, section.x
+    depth = section.top(Layer.NERVE_FIBRES) + np.float32(0.7 * tall)
+    column = int(np.clip(along / grid.wide_um, 0, grid.width - 1))
+    found = blob(grid, (along, float(depth[column])), (half, 0.8 * tall), random, bumpiness=0.05, lean=depth)
+    if found is None:
+        return
+    row, left, cover = found
+    area = field[row : row + cover.shape[0], left : left + cover.shape[1]]
+    area += cover * (np.float32(random.uniform(17, 23)) - area) * np.float32(0.7)
+    reach = int(2 * half / grid.wide_um) + 2
+    first, last = max(column - reach, 0), min(column + reach + 1, grid.width)
+    across = np.exp(-(((x[first:last] - np.float32(along)) / np.float32(0.85 * half)) ** 4))
+    down = np.arange(grid.height, dtype=np.float32)[:, None]
+    below = np.clip(
+        (down - np.float32((depth[column] + 0.4 * tall) / grid.tall_um)) * np.float32(grid.tall_um / 40),
+        0,
+        1,
+    )
+    loss[:, first:last] += below * across * np.float32(random.uniform(0.3, 1.7))
 
 
 def add_vitreous(section: Section, field: Floats, random: np.random.Generator, haze_db: float) -> None:

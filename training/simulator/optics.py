@@ -108,15 +108,24 @@ def add_choroid_vessels(
 
 
 def detected(
-    section: Section, field: Floats, choroid: Floats, optics: Optics, random: np.random.Generator
+    section: Section,
+    field: Floats,
+    choroid: Floats,
+    optics: Optics,
+    random: np.random.Generator,
+    losses: np.random.Generator | None = None,
 ) -> Floats:
-    """The detected intensity, linear, float32 (height, width)."""
+    """The detected intensity, linear, float32 (height, width).
+
+    Scans of one eye are given `losses` of the same seed: how much light is lost below the retina is the eye's.
+    """
     grid = section.grid
+    losses = losses or random
     signal = field * (DECIBEL * np.float32(optics.contrast))
     np.exp(signal, out=signal)
     loss = signal * np.float32(LIGHT_LOST_PER_REFLECTED * 2 * grid.tall_um)
     loss *= 1 - np.float32(1 - SCATTER_IN_CHOROID) * choroid
-    loss += choroid * np.float32(random.uniform(*CHOROID_LOSS_PER_UM) * 2 * grid.tall_um)
+    loss += choroid * np.float32(losses.uniform(*CHOROID_LOSS_PER_UM) * 2 * grid.tall_um)
     add_up(loss)
     slope = np.float32(optics.depth_loss_db / grid.height) * DECIBEL
     loss += np.arange(grid.height, dtype=np.float32)[:, None] * slope
@@ -129,7 +138,7 @@ def detected(
     loss *= -most
     below = np.arange(grid.height, dtype=np.float32)[:, None] * np.float32(grid.tall_um) - section.bruch
     np.maximum(below, 0, out=below)
-    below *= np.float32(random.uniform(*TAIL_LOSS_PER_UM) * (1.0 if random.random() < 0.85 else 0.2))
+    below *= np.float32(losses.uniform(*TAIL_LOSS_PER_UM) * (1.0 if losses.random() < 0.85 else 0.2))
     loss -= below
     signal *= np.exp(loss, out=loss)
     if optics.focus_px > 0:

@@ -61,6 +61,13 @@ FIELDS: dict[str, Shown] = {
         Shown.AS_IT_IS,
     ),
     "findings": Shown.AS_IT_IS,
+    # Of volumes: how their B-scans lie. A gap's reason may quote the name of a file.
+    **dict.fromkeys(("volume", "gaps"), Shown.INSIDE),
+    "bscans": Shown.AS_IT_IS,  # each of its own accord
+    **dict.fromkeys(("place", "places", "count", "spacing", "pattern", "answer", "complete"), Shown.AS_IT_IS),
+    **dict.fromkeys(("lead", "enface"), Shown.DISGUISED),
+    "reason": Shown.EMPTY,
+    **dict.fromkeys(("urgency", "doubtful", "statuses", "enface_size"), Shown.AS_IT_IS),
     "model_answer": Shown.AS_IT_IS,
     "model_state": Shown.AS_IT_IS,
     **dict.fromkeys(("urgency_rank", "model_label", "model_name", "model_version"), Shown.AS_IT_IS),
@@ -144,6 +151,8 @@ def _in_place_of(name: str, value: Any, beside: Mapping[str, Any]) -> Any:
             return pseudonym("reader", beside[ID_BESIDE[name]])
         case Shown.DISGUISED:
             return value and ID.sub(lambda found: opaque.disguise("id", bytes.fromhex(found[0])).hex(), value)
+        case Shown.INSIDE if value is None:
+            return None
         case Shown.INSIDE:
             parts = value if isinstance(value, list) else [value]
             inside = [{key: _in_place_of(key, part[key], part) for key in part} for part in parts]

@@ -17,7 +17,7 @@ class BodyLimitMiddleware:
         self._get_response = get_response
 
     def __call__(self, request: HttpRequest) -> HttpResponseBase:
-        limit = limit_of(request.content_type or "")
+        limit = limit_of(request.content_type or "", request.path)
         announced = request.META.get("CONTENT_LENGTH") or "0"
         if announced.isascii() and announced.isdecimal() and int(announced) > limit:
             return too_large(request, limit)

@@ -64,7 +64,7 @@ def with_chunked_bodies(application: Application) -> Application:
     def answer(environ: Environment, start_response: Any) -> Iterable[bytes]:
         if environ.get("wsgi.input_terminated") and "HTTP_TRANSFER_ENCODING" in environ:
             media_type = environ.get("CONTENT_TYPE", "").partition(";")[0].strip().lower()
-            limit = limit_of(media_type)
+            limit = limit_of(media_type, environ.get("PATH_INFO", ""))
             body = ChunkedBody(environ["wsgi.input"], limit)
             environ |= {"wsgi.input": body, "CONTENT_LENGTH": "0" if body.is_empty else str(limit)}
         return application(environ, start_response)

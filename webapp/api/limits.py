@@ -8,8 +8,13 @@ FORM_BYTES = 2**20
 """What a form holds beside its file."""
 
 
-def limit_of(media_type: str) -> int:
-    """How many bytes a body of that type may have."""
+# Where volumes come in.
+OF_VOLUMES = ("/api/v1/scans", "/api/v1/volumes")
+
+
+def limit_of(media_type: str, path: str) -> int:
+    """How many bytes a body of that type may have at an address."""
     if media_type == "multipart/form-data":
-        return int(settings.MAX_UPLOAD_BYTES) + FORM_BYTES
+        volumes = settings.MAX_VOLUME_BYTES if path.rstrip("/") in OF_VOLUMES else 0
+        return int(max(settings.MAX_UPLOAD_BYTES, volumes)) + FORM_BYTES
     return int(settings.DATA_UPLOAD_MAX_MEMORY_SIZE)

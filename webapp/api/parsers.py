@@ -36,17 +36,25 @@ class JSONParser(parsers.JSONParser):
 class MultiPartParser(parsers.MultiPartParser):
     """Reads a form with one file and each field once."""
 
+    takes_several_files = False
+
     def parse(
         self,
         stream: IO[Any],
         media_type: str | None = None,
         parser_context: Mapping[str, Any] | None = None,
     ) -> parsers.DataAndFiles[Any, Any]:
-        """Fields and file. Raises ParseError, and ValidationError for a second file, or a field given twice."""
+        """Fields and files. Raises ParseError, and ValidationError for a file too many, or a field given twice."""
         given = super().parse(stream, media_type, parser_context)
         files = [name for name, values in given.files.lists() for _ in values]
-        if len(files) > 1:
+        if len(set(files) if self.takes_several_files else files) > 1:
             refuse(files, SEVERAL_FILES)
         fields = dict(given.data.lists())
         refuse(name for name, values in fields.items() if len(values) > 1 or name in files)
         return given
+
+
+class SeveralFilesParser(MultiPartParser):
+    """A form with files of one name and each field once."""
+
+    takes_several_files = True

@@ -11,6 +11,7 @@ import os
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
+from dataclasses import dataclass
 from datetime import datetime
 
 from django.db import models
@@ -52,12 +53,10 @@ def record(
     was narrowed.
     """
     scans = [str(scan) for scan in scan_ids]
-    told = _told.get()
-    if told is not None:
-        told.update(scans, [str(scan_id)])
     if not object_id:
         documents = [document for document in (after, before) if isinstance(document, models.Model)]
         object_id = documents[0].pk if documents else ""
+    _note_told([*scans, str(scan_id)])
     facts = {
         "time": time or clock.now(),
         "actor": actor if isinstance(actor, str) else str(actor.pk),
@@ -71,13 +70,54 @@ def record(
         "after": _sha256(after),
         "hashing": HASHING,
         "weights_sha256": weights_sha256,
-        "request_id": "" if request_id.current() == request_id.NONE else request_id.current(),
+        "request_id": _request_id(),
     }
     if len(scans) <= MOST_SCANS:
         WaitingRecord.objects.create(scan_ids=scans, **facts)
         return
     parts = [scans[start : start + MOST_SCANS] for start in range(0, len(scans), MOST_SCANS)]
     WaitingRecord.objects.bulk_create(WaitingRecord(scan_ids=part, **facts) for part in parts)
+
+
+@dataclass(frozen=True)
+class Change:
+    """What was done with one of several documents, of which each belongs to a scan, or is one."""
+
+    scan_id: object
+    before: models.Model | None = None
+    after: models.Model | None = None
+    weights_sha256: str = ""
+
+    @property
+    def document(self) -> models.Model:
+        """The document as it is, or was."""
+        document = self.after or self.before
+        assert document is not None
+        return document
+
+
+def record_each(action: Action, actor: Actor, kind: str, changes: Iterable[Change]) -> None:
+    """Write down that the actor did the same with several documents: a record of each, all in one step."""
+    now = clock.now()
+    made = [
+        WaitingRecord(
+            time=now,
+            actor=actor if isinstance(actor, str) else str(actor.pk),
+            actor_name="" if isinstance(actor, str) else str(getattr(actor, "username", "")),
+            action=action,
+            kind=kind,
+            object_id=str(change.document.pk),
+            scan_id=str(change.scan_id),
+            before=_sha256(change.before),
+            after=_sha256(change.after),
+            hashing=HASHING,
+            weights_sha256=change.weights_sha256,
+            request_id=_request_id(),
+        )
+        for change in changes
+    ]
+    _note_told(each.scan_id for each in made)
+    WaitingRecord.objects.bulk_create(made)
 
 
 def acting() -> Actor:
@@ -110,6 +150,16 @@ def scans_recorded() -> Iterator[set[str]]:
         yield told
     finally:
         _told.reset(token)
+
+
+def _note_told(scans: Iterable[str]) -> None:
+    told = _told.get()
+    if told is not None:
+        told.update(scans)
+
+
+def _request_id() -> str:
+    return "" if request_id.current() == request_id.NONE else request_id.current()
 
 
 def _sha256(document: Document) -> str:

@@ -32,12 +32,13 @@ ACTIONS = {
     "scan-reviews": Action.REVIEW_VIEW,
     "scan-reading": Action.REVIEW_VIEW,
     "scans_scan_history": Action.SCAN_HISTORY,
+    "volume-enface": Action.SCAN_IMAGE,
 }
 """What an address shows, by its name, where it is less than the whole scan."""
 NOT_MODIFIED = 304
 
 PLAIN = {
-    "prediction", "status", "state", "reviewed", "eye", "uploaded_after", "uploaded_before", "model_version", "unread",
+    "prediction", "status", "state", "reviewed", "eye", "uploaded_after", "uploaded_before", "model_version", "unread", "volume",
     "ordering", "page_size", "label", "model_label", "verdict", "current", "created", "timestamp", "p", "o",
 }  # fmt: skip
 """Filters whose values are recorded as they are: words of a closed list, labels, versions, times and numbers. All

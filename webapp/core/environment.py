@@ -20,6 +20,8 @@ MAY_BE_EMPTY = "RETINOTE_MODEL_MANAGEMENT_URL"
 """The one variable that may be empty: the management then can't be reached. Any other empty one counts as not set."""
 DAY_HOURS, DAY_MINUTES = 24, 24 * 60
 """The most that a sign-in lasts: whoever finds a browser open the day after is not let in."""
+LEAST_VOLUME_BYTES, MOST_VOLUME_BYTES = 2**20, 2**30
+"""Of a file, which is in memory while it is decoded."""
 MOST_A_MINUTE, MOST_PORT = 10**9, 65_535
 
 
@@ -91,6 +93,7 @@ class Environment(BaseModel):
     admin_idle_minutes: Minutes = 30
     admin_hours: Hours = 8
     verifying_readers: Annotated[int, _whole(0, 20)] = 2
+    max_volume_bytes: Annotated[int, _whole(LEAST_VOLUME_BYTES, MOST_VOLUME_BYTES)] = 256 * 2**20
     file_identity: Annotated[str, OneOf("pseudonymise", "drop", "keep")] = "pseudonymise"
     log_format: Annotated[str, OneOf(logs.LINE, logs.JSON)] = logs.LINE
 

@@ -55,7 +55,7 @@ def dashboard_metrics(user: User, days: int) -> dict[str, Any]:
     today = clock.now().replace(hour=0, minute=0, second=0, microsecond=0)
     dated = user.may(Ability.SEE_PATIENTS)
     since = today - timedelta(days=days - 1) if dated else EVER
-    scans = Scan.objects.visible_to(user)
+    scans = Scan.objects.visible_to(user).leading()
     recent = scans.filter(timestamp__gte=since)
     readings = _readings(user, since)
     answered = recent.filter(known_answers(user), status=Status.PREDICTED)
@@ -145,7 +145,7 @@ def _latency(scans: ScanQuerySet) -> dict[str, Any] | None:
 
 def _readings(user: User, since: datetime) -> list[Reading]:
     """Independent readings since then of scans whose readings the user may know."""
-    known = Scan.objects.visible_to(user).open_to(user).filter(reviewed=True)
+    known = Scan.objects.visible_to(user).leading().open_to(user).filter(reviewed=True)
     ids = set(known.order_by().values_list("pk", flat=True))
     found = Review.objects.filter(created__gte=since).exclude(after_others=True).order_by("created")
     of_model = ("model_label", "model_state", "model_set", "model_group")

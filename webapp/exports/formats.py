@@ -113,6 +113,8 @@ COLUMNS: dict[str, Column] = {
     "readers": lambda record: len(record.verdicts),
     "verdicts": lambda record: "; ".join(map(str, record.verdicts)),
     "shapes": lambda record: len(record.shapes),
+    "volume": lambda record: record.volume,
+    "place": lambda record: record.scan.place if record.volume else "",
 } | _ENTERED
 """The columns of the table, by name. Details that are not named above come last."""
 

@@ -53,6 +53,8 @@ class Record:
     shapes: tuple[Shape, ...]
     final: FinalReading | None
     """None where nobody has named a label, or the user may not know it."""
+    volume: str = ""
+    """A pseudonym; "" for a scan by itself."""
 
     @property
     def verified_label(self) -> str:
@@ -110,6 +112,7 @@ def _record(
             for annotation in annotations
         ),
         final=final,
+        volume=pseudonym("volume", scan.volume_id) if scan.volume_id else "",
     )
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from string import ascii_uppercase
 from typing import Any
 
@@ -13,6 +14,7 @@ from webapp.annotations.models import Annotation, disclose_shapes
 from webapp.annotations.serializers import shown_label
 from webapp.annotations.shapes import Shape
 from webapp.core import numbers
+from webapp.recommendations.answers import State
 from webapp.recommendations.colours import colour_of
 from webapp.reports.content import DrawnShape, MarkedFinding, Report, ReportedReading
 from webapp.reports.lines import isolated
@@ -124,6 +126,7 @@ def _facts(scan: Scan, user: User) -> list[tuple[str, str]]:
         *entered,
         ("Size", f"{scan.width} × {scan.height} pixels"),
         ("Pixel", scale),
+        ("B-scan", _in_volume(scan)),
         ("Device", shown("device", scan.device or "", user)),
         ("Model", f"{scan.model_name} {scan.model_version}".strip()),
         ("Calibrated here by", scan.calibration or ""),
@@ -131,6 +134,21 @@ def _facts(scan: Scan, user: User) -> list[tuple[str, str]]:
         ("Heat map", scan.gradcam_label),
         ("File (SHA-256)", known["sha256"]),
     ]
+
+
+def _in_volume(scan: Scan) -> str:
+    """Which B-scan of its volume the report is of, and how far the model has answered all of them.
+
+    "" for a scan by itself.
+    """
+    if scan.volume is None:
+        return ""
+    place = f"{scan.place + 1} of {scan.volume.count} of a volume"
+    if scan.answer_hidden:
+        return place
+    states = Counter(scan.together().values_list("state", flat=True))
+    said = [f"{states[state]} {state.label.lower()}" for state in State if states[state]]
+    return f"{place}: {', '.join(said)}" if said else place
 
 
 def _reader_lines(reading: dict[str, Any], user: User) -> list[str]:

@@ -146,6 +146,8 @@ def _update_readings(scan: Scan) -> None:
     dispute = pairs_of(independent_labels(reviews).values()).dispute
     final = fields_of(final_of(reviews, scan.settled_label), scan.model_name)
     Scan.objects.filter(pk=scan.pk).update(reviewed=True, readers=scan.readers, dispute=dispute, **final)
+    if scan.volume_id and not scan.follows:  # a verdict on it is one on its volume
+        scan.together().exclude(pk=scan.pk).update(volume_readers=scan.readers, reviewed=True)
 
 
 def settle(scan: Scan, adjudicator: User, label: str, comment: str = "") -> Adjudication:

@@ -64,6 +64,8 @@ class ReviewView(ScanReviewsView):
         409 (`prediction_changed`) when the scan's newest prediction is not the one that your verdict is on.
         """
         scan, user, context = self.asked_scan(request, id)
+        scan = scan.read_in_place_of(user)
+        context["scan"] = scan
         given = ReviewSerializer(data=request.data, context=context)
         try:
             given.is_valid(raise_exception=True)

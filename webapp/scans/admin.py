@@ -28,9 +28,24 @@ from webapp.scans.models import Scan
 from webapp.scans.serializers import overlay_path
 
 
+class UploadsFilter(admin.SimpleListFilter):
+    """Of volumes the B-scans alone that lead them, as in every list of the page."""
+
+    title = "B-scans of volumes"
+    parameter_name = "bscans"
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
+        """What can be chosen beside all."""
+        return [("lead", "Those that lead")]
+
+    def queryset(self, request: HttpRequest, queryset: QuerySet[Scan]) -> QuerySet[Scan]:
+        """Narrowed as it was asked for."""
+        return queryset.filter(follows__is_missing=True) if self.value() == "lead" else queryset
+
+
 @admin.register(Scan)
 class ScanAdmin(ReadingsAndAnswer, DisclosingAdmin[Scan], TransactionalAdmin[Scan]):
-    """Every scan, newest first."""
+    """Every scan, newest first, all B-scans of volumes among them."""
 
     list_display = (
         "picture",
@@ -44,7 +59,7 @@ class ScanAdmin(ReadingsAndAnswer, DisclosingAdmin[Scan], TransactionalAdmin[Sca
         "timestamp",
     )
     list_display_links = ("picture", "prediction", "timestamp")
-    list_filter = ("status", "state", "label", "model_version", "reviewed", "eye", "clinic")
+    list_filter = (UploadsFilter, "status", "state", "label", "model_version", "reviewed", "eye", "clinic")
     list_select_related = ()  # see get_queryset
     list_per_page = 50
     search_fields = ("patient_ref", "sha256", "label", "note", "user__username")
@@ -76,7 +91,10 @@ class ScanAdmin(ReadingsAndAnswer, DisclosingAdmin[Scan], TransactionalAdmin[Sca
             {"fields": ("model_urgency", "model_action", "model_reasons", "model_sources")},
         ),
         ("Patient", {"fields": (*(detail.name for detail in DETAILS if detail.line), "device")}),
-        ("Record", {"fields": ("user", "clinic", "timestamp", "size", "sha256", "weights_sha256")}),
+        (
+            "Record",
+            {"fields": ("user", "clinic", "timestamp", "size", "in_volume", "sha256", "weights_sha256")},
+        ),
     )
     inlines = (PredictionInline,)
     editable = tuple(detail.name for detail in DETAILS if detail.edited_by_administrators)
@@ -109,14 +127,25 @@ class ScanAdmin(ReadingsAndAnswer, DisclosingAdmin[Scan], TransactionalAdmin[Sca
         if form.changed_data:
             correct(obj, _user(request), {name: getattr(obj, name) for name in form.changed_data})
 
+    def has_delete_permission(self, request: HttpRequest, obj: Scan | None = None) -> bool:
+        """A B-scan goes with its volume, which the page that confirms would not say: the API deletes that as such."""
+        return super().has_delete_permission(request, obj) and not (obj and obj.volume_id)
+
     def delete_model(self, request: HttpRequest, obj: Scan) -> None:
         """Delete the scan with its files."""
         delete_scan(obj, _user(request))
 
     def delete_queryset(self, request: HttpRequest, queryset: QuerySet[Scan]) -> None:
-        """Delete the scans with their files, one by one."""
+        """Delete the scans with their files, one by one, but not of volumes."""
+        kept = 0
         for scan in queryset:
-            delete_scan(scan, _user(request))
+            if scan.volume_id:
+                kept += 1
+            else:
+                delete_scan(scan, _user(request))
+        if kept:
+            said = f"{kept} B-scan(s) of volumes stay: a volume is deleted as a whole, on the page or over the API."
+            self.message_user(request, said, messages.WARNING)
 
     @admin.action(description="Give to the clinic that the uploader belongs to today")
     def give_to_present_clinic(self, request: HttpRequest, queryset: QuerySet[Scan]) -> None:
@@ -178,6 +207,13 @@ class ScanAdmin(ReadingsAndAnswer, DisclosingAdmin[Scan], TransactionalAdmin[Sca
         inside = format_html_join("", "<figure>{}<figcaption>{}</figcaption></figure>", figures)
         return format_html('<div class="pictures">{}</div>', inside)
 
+    @admin.display(description="B-scan", empty_value="of no volume")
+    def in_volume(self, scan: Scan) -> str | None:
+        """Its place in its volume, and which that is."""
+        if scan.volume is None:
+            return None
+        return f"{scan.place + 1} of {scan.volume.count} of the volume {scan.volume.pk}"
+
     @admin.display(description="Size")
     def size(self, scan: Scan) -> str:
         """In pixels."""
@@ -188,7 +224,12 @@ class ScanAdmin(ReadingsAndAnswer, DisclosingAdmin[Scan], TransactionalAdmin[Sca
 def uploads(user: User) -> SafeString | str:
     """The number of the user's scans in each clinic; those of a former clinic stay there."""
     listed = reverse("admin:scans_scan_changelist")
-    found = user.scans.order_by("clinic").values("clinic").annotate(count=Count("pk"))
+    found = (
+        user.scans.filter(follows__is_missing=True)
+        .order_by("clinic")
+        .values("clinic")
+        .annotate(count=Count("pk"))
+    )
     rows = (
         (
             listed,

@@ -7,19 +7,26 @@ from typing import Any
 
 from webapp.accounts.models import User
 from webapp.audit.models import Action
-from webapp.audit.recording import record
+from webapp.audit.recording import Change, record_each
 from webapp.mongodb.transactions import all_or_nothing
 from webapp.scans.models import Scan
 
 
 def correct(scan: Scan, user: User, values: Mapping[str, Any]) -> Scan:
-    """Change fields of the scan for the user; the scan as it is then. Raises Scan.DoesNotExist if it was deleted."""
+    """Change fields of the scan for the user; the scan as it is then. Raises Scan.DoesNotExist if it was deleted.
+
+    What is said of a B-scan is said of its volume, and so changed in all of it.
+    """
 
     def write() -> Scan:
-        before = Scan.objects.get(pk=scan.pk)
-        Scan.objects.filter(pk=scan.pk).update(**values)
-        after = Scan.objects.get(pk=scan.pk)
-        record(Action.SCAN_CHANGE, user, "scan", scan_id=scan.pk, before=before, after=after)
-        return after
+        together = scan.together()
+        before = {each.pk: each for each in together}
+        together.update(**values)
+        after = {each.pk: each for each in together.all()}
+        if scan.pk not in after:
+            raise Scan.DoesNotExist
+        changes = [Change(key, before[key], after[key]) for key in after]
+        record_each(Action.SCAN_CHANGE, user, "scan", changes)
+        return after[scan.pk]
 
     return all_or_nothing(write)

@@ -36,15 +36,16 @@ class Disclosed:
 
 
 def disclosed_to(user: User, scan: Scan) -> Disclosed:
-    """What the user was shown of the scan until now."""
-    found = {
-        note.scan_id: note for note in Disclosure.objects.filter(pk__in=[_key(user), _key(user, scan.pk)])
-    }
-    own, everything = found.get(scan.pk), found.get(None)
+    """What the user was shown of the scan until now: of a B-scan, what was shown of any of its volume."""
+    together = list(scan.together().values_list("pk", flat=True)) if scan.volume_id else [scan.pk]
+    keys = [_key(user), *(_key(user, key) for key in together)]
+    found = {note.scan_id: note for note in Disclosure.objects.filter(pk__in=keys)}
+    everything, own = found.pop(None, None), found.get(scan.pk)
 
     def shown(name: str) -> bool:
         of_all = getattr(everything, name, None)
-        return getattr(own, name, None) is not None or (of_all is not None and of_all >= scan.timestamp)
+        singly = any(getattr(note, name) is not None for note in found.values())
+        return singly or (of_all is not None and of_all >= scan.timestamp)
 
     return Disclosed(
         answer=shown("answer_at"),

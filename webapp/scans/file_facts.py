@@ -7,7 +7,7 @@ from typing import Any
 from django.conf import settings
 from django.db.models import TextChoices
 
-from imaging.dicom_identity import identity
+from imaging.dicom_identity import Identity, identity
 from webapp.accounts.models import User
 from webapp.accounts.pseudonyms import pseudonym
 from webapp.scans.scale import pixel_size
@@ -30,14 +30,15 @@ def file_facts(header: Any, user: User) -> dict[str, Any]:
     a pixel's width and height in micrometres, and, by the setting, the eye, the patient, the date and the device. A
     patient's pseudonym is the same for all files in the uploader's clinic, and different in every other clinic.
     """
-    if header is None:
-        return {}
-    size = pixel_size(header)
+    return {} if header is None else kept_facts(identity(header), pixel_size(header), user)
+
+
+def kept_facts(said: Identity, size: tuple[float, float] | None, user: User) -> dict[str, Any]:
+    """What to keep of what a file says of whose eye it shows, and of a pixel's width and height; see `file_facts`."""
     facts: dict[str, Any] = {} if size is None else {"micrometres_x": size[0], "micrometres_y": size[1]}
     kept = settings.FILE_IDENTITY
     if kept == Kept.DROP:
         return facts
-    said = identity(header)
     patient, acquired = said.patient, said.acquired
     if kept == Kept.PSEUDONYMISE:
         whose = f"{user.clinic or user.pk}/{said.issuer}/{patient}"

@@ -12,13 +12,14 @@ from django.db.models import Q, QuerySet
 from django_filters.fields import IsoDateTimeField
 
 from webapp.accounts.abilities import Ability
+from webapp.accounts.deidentified import asked_id
 from webapp.accounts.models import User
 from webapp.api.fields import has_plain_digits
 from webapp.core.normal_form import normal
 from webapp.recommendations.answers import State
 from webapp.scans.disclosure import disclose_all_answers
 from webapp.scans.labels import newest_labels
-from webapp.scans.models import Eye, Scan, Status, known_answers
+from webapp.scans.models import Eye, Scan, ScanQuerySet, Status, known_answers, read_by
 
 LONGEST_SEARCH = 200
 """Characters. Each word is a nested condition, of which MongoDB allows only so many."""
@@ -93,9 +94,25 @@ class ScanFilter(django_filters.FilterSet):  # type: ignore[misc]
         help_text="Words of the patient's reference, the note or the model's label.",
     )
 
+    volume = django_filters.CharFilter(
+        method="filter_volume",
+        help_text="Id of a volume: its B-scans in their order. Without it lists have of each volume the B-scan that leads "
+        "it.",
+    )
+
     class Meta:
         model = Scan
         fields: tuple[str, ...] = ()
+
+    def filter_queryset(self, queryset: QuerySet[Scan]) -> QuerySet[Scan]:
+        """Narrowed, to one scan for each upload where no volume is asked for."""
+        narrowed: ScanQuerySet = super().filter_queryset(queryset)
+        return narrowed if self.form.cleaned_data.get("volume") else narrowed.leading_for(self._user())
+
+    def filter_volume(self, queryset: QuerySet[Scan], name: str, value: str) -> QuerySet[Scan]:
+        """Newest first is the order of their places, see `webapp/volumes/receiving.py`."""
+        key = asked_id(value, self._user())
+        return queryset.filter(volume=key) if key else queryset.none()
 
     def filter_patient(self, queryset: QuerySet[Scan], name: str, value: str) -> QuerySet[Scan]:
         """Filter by patient reference; finds nothing for users who may not see them and could guess which exist."""
@@ -114,7 +131,7 @@ class ScanFilter(django_filters.FilterSet):  # type: ignore[misc]
 
     def filter_unread(self, queryset: QuerySet[Scan], name: str, value: bool) -> QuerySet[Scan]:
         """Scans that the user has, or has not, given a verdict on."""
-        mine = Q(readers__contains=[str(getattr(self.request.user, "pk", ""))])
+        mine = read_by(self._user())
         return queryset.exclude(mine) if value else queryset.filter(mine)
 
     def filter_search(self, queryset: QuerySet[Scan], name: str, value: str) -> QuerySet[Scan]:

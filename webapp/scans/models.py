@@ -18,6 +18,7 @@ from webapp.core import clock
 from webapp.core.normal_form import NormalCharField
 from webapp.recommendations.answers import State
 from webapp.scans.answered import PREDICTION_FIELDS, Answered
+from webapp.volumes.models import Volume
 
 
 class Status(models.TextChoices):
@@ -45,14 +46,20 @@ def sees_all_readings(user: User) -> bool:
     return user.may(Ability.SEE_READINGS) and not reads_blind(user)
 
 
+def read_by(user: User) -> Q:
+    """Which scans the user has given a verdict on, or on the volume; the rule of `Scan.is_read_by`, for queries."""
+    own = [str(user.pk)]
+    return Q(readers__contains=own) | Q(volume_readers__contains=own)
+
+
 def known_answers(user: User) -> Q:
     """Which scans' answers are not hidden from the user; the rule of `Scan.hides_answer_from`, for queries."""
-    return Q(readers__contains=[str(user.pk)]) if reads_blind(user) else Q()
+    return read_by(user) if reads_blind(user) else Q()
 
 
 def open_readings(user: User) -> Q:
     """Which scans' readings the user may know; the rule of `Scan.is_open_to`, for queries."""
-    return Q() if sees_all_readings(user) else Q(readers__contains=[str(user.pk)])
+    return Q() if sees_all_readings(user) else read_by(user)
 
 
 class ScanQuerySet(models.QuerySet["Scan"]):
@@ -73,6 +80,23 @@ class ScanQuerySet(models.QuerySet["Scan"]):
         own = Q(user=user, clinic="")
         return self.filter(own | Q(clinic=user.clinic)) if user.clinic else self.filter(own)
 
+    def leading(self) -> ScanQuerySet:
+        """A scan for each upload: of a volume the B-scan that leads it."""
+        return self.filter(follows__is_missing=True)
+
+    def leading_for(self, user: User) -> ScanQuerySet:
+        """The same as the user may know it.
+
+        Which B-scan leads follows from the model's answers. From whom these are hidden, the one in the middle stands for
+        a volume until the own verdict.
+        """
+        if not reads_blind(user):
+            return self.leading()
+        own = Scan.objects.filter(follows__is_missing=True, readers__contains=[str(user.pk)])
+        read = [key for key in own.values_list("volume_id", flat=True) if key]
+        hidden = Q(in_the_middle=True) & ~Q(volume__in=read)
+        return self.filter(Q(volume__isnull=True) | Q(volume__in=read, follows__is_missing=True) | hidden)
+
     def open_to(self, user: User) -> ScanQuerySet:
         """The scans whose readings the user may know."""
         return self.filter(open_readings(user))
@@ -84,10 +108,18 @@ class ScanQuerySet(models.QuerySet["Scan"]):
 
 
 LEFT_TO_DO = ("status", "failure", "attempts", "next_attempt_at", "claimed_until", "waited_ms")
-OF_READINGS = ("reviewed", "readers", "dispute", "settled_label", "final_reading", "final_rank")
+OF_READINGS = (
+    "reviewed",
+    "readers",
+    "volume_readers",
+    "dispute",
+    "settled_label",
+    "final_reading",
+    "final_rank",
+)
 
 
-@audited("scan", apart=(*PREDICTION_FIELDS, *LEFT_TO_DO, *OF_READINGS, "urgency_rank"))
+@audited("scan", apart=(*PREDICTION_FIELDS, *LEFT_TO_DO, *OF_READINGS, "urgency_rank", "follows"))
 class Scan(Answered, OfScan):
     """One uploaded B-scan with its newest prediction. Its image bytes lie in files below the media folder."""
 
@@ -122,6 +154,25 @@ class Scan(Answered, OfScan):
         max_length=80, blank=True, help_text="Maker and model, of those that this program knows."
     )
 
+    volume_id: ObjectId | None
+    volume = models.ForeignKey(
+        Volume,
+        on_delete=models.PROTECT,
+        null=True,
+        blank=True,
+        related_name="bscans",
+        db_index=False,  # of_volume begins with it
+    )
+    place = models.PositiveIntegerField(default=0, help_text="In its volume, from 0 on.")
+    in_the_middle = models.BooleanField(
+        null=True, blank=True, help_text="True for the B-scan in the middle of its volume, else null."
+    )
+    follows = models.BooleanField(
+        null=True,
+        blank=True,
+        help_text="True for a B-scan whose volume another one leads; null for all that lists show.",
+    )
+
     status = models.CharField(max_length=9, choices=Status.choices, default=Status.QUEUED)
     failure = models.JSONField(null=True, blank=True)
     attempts = models.PositiveIntegerField(default=0)
@@ -138,6 +189,12 @@ class Scan(Answered, OfScan):
     reviewed = models.BooleanField(default=False)
     readers = ArrayField(
         models.CharField(max_length=24), default=list, blank=True, help_text="Who gave a verdict."
+    )
+    volume_readers = ArrayField(
+        models.CharField(max_length=24),
+        default=list,
+        blank=True,
+        help_text="Who gave a verdict on the B-scan that leads its volume.",
     )
     dispute = models.FloatField(
         default=0, help_text="Share of the pairs of independent readings that name different labels."
@@ -160,7 +217,7 @@ class Scan(Answered, OfScan):
         ordering = ("-timestamp",)
         constraints = (
             models.UniqueConstraint(
-                fields=["user", "clinic", "sha256"], name="same_file_once_per_membership"
+                fields=["user", "clinic", "sha256", "place"], name="same_file_once_in_membership"
             ),
         )
         indexes = (
@@ -182,23 +239,45 @@ class Scan(Answered, OfScan):
             models.Index(fields=["status", "next_attempt_at"], name="left_to_do"),
             # A unique index is a partial one, which MongoDB doesn't search by.
             models.Index(fields=["sha256"], name="of_file"),
+            models.Index(fields=["volume", "place"], name="of_volume"),
         )
 
     def __str__(self) -> str:
         return f"scan {self.pk}"
+
+    def together(self) -> ScanQuerySet:
+        """The scan with all B-scans of its volume; without a volume it alone."""
+        return (
+            Scan.objects.filter(volume=self.volume_id) if self.volume_id else Scan.objects.filter(pk=self.pk)
+        )
 
     def may_be_changed_by(self, user: User) -> bool:
         """Whether the user may correct the scan's details, or delete it."""
         is_own = self.user_id == user.pk and self.clinic in ("", user.clinic)
         return user.may(Ability.MANAGE) or (user.may(Ability.UPLOAD) and is_own)
 
+    def read_in_place_of(self, user: User) -> Scan:
+        """The scan that a verdict of the user on this one is about: itself, or what it stands for in `leading_for`."""
+        if self.in_the_middle and self.follows and reads_blind(user) and not self.is_read_by(user):
+            return self.together().leading().first() or self
+        return self
+
     def is_open_to(self, user: User) -> bool:
         """Whether the user may know what other readers drew and said: without that ability not before the own verdict."""
-        return sees_all_readings(user) or str(user.pk) in self.readers
+        return sees_all_readings(user) or self.is_read_by(user)
 
     def hides_answer_from(self, user: User) -> bool:
         """Whether the user reads blind and has not given a verdict yet, so that the model's answer stays hidden."""
-        return bool(self.label) and reads_blind(user) and str(user.pk) not in self.readers
+        return bool(self.label) and reads_blind(user) and not self.is_read_by(user)
+
+    def is_read_by(self, user: User) -> bool:
+        """Whether the user has given a verdict on it, or on its volume."""
+        return str(user.pk) in self.all_readers
+
+    @property
+    def all_readers(self) -> set[str]:
+        """Who gave a verdict on it, or on its volume."""
+        return {*self.readers, *self.volume_readers}
 
     @property
     def labels(self) -> list[str]:

@@ -4,15 +4,18 @@ from __future__ import annotations
 
 import contextvars
 import logging
+from collections import deque
+from collections.abc import Iterable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import fields
+from dataclasses import dataclass, fields
 from datetime import datetime, timedelta
 from typing import Any
 
+from bson import ObjectId
 from django.db.models import F
 
 from webapp.audit.models import Action
-from webapp.audit.recording import acting, record
+from webapp.audit.recording import Change, acting, record_each
 from webapp.core import clock, request_id
 from webapp.inference.model_server import (
     CONNECTIONS,
@@ -27,6 +30,7 @@ from webapp.recommendations.rules import recommend
 from webapp.scans import storage
 from webapp.scans.answered import PREDICTION_FIELDS, Answered
 from webapp.scans.models import Prediction, Scan, ScanQuerySet, Status
+from webapp.volumes import leads
 
 log = logging.getLogger(__name__)
 
@@ -38,8 +42,13 @@ CLAIM = timedelta(seconds=BACKGROUND_DEADLINE_S + 30)
 FIRST_PAUSE = timedelta(seconds=5)
 LONGEST_PAUSE = timedelta(minutes=5)
 BATCH = 50
+AT_ONCE = 16
+"""B-scans of volumes that one process asks about at once: two batches of a worker. Whoever uploads meanwhile waits behind
+these, and not behind a whole volume."""
 # Threads that wait for the model server, no more than there are connections to it; each is made when it is needed.
 _asking = ThreadPoolExecutor(CONNECTIONS, thread_name_prefix="asking")
+Asked = tuple[Scan, Future[ModelAnswer]]
+"""A scan that the caller has claimed, and what the model server says of it, or will."""
 IMAGE_MISSING = ("image_missing", "The stored image is gone. Upload the file again.")
 
 
@@ -69,19 +78,32 @@ def conclude(scan: Scan, asked: Future[ModelAnswer]) -> None:
     document says when to try again. When the claim ran out meanwhile, or somebody had the scan predicted, what came of
     it is dropped. `scan` has the stored state afterwards.
     """
-    try:
-        answer = asked.result()
-    except ModelUnavailable:
-        _put_back(scan)
-    except ImageRefused as refused:
-        log.warning("scan %s is refused by the model server: %s", scan.pk, refused.code)
-        _fail(scan, refused.code, refused.message)
-    else:
+    conclude_together([(scan, asked)])
+
+
+def conclude_together(asked: Sequence[Asked]) -> None:
+    """The same for several scans, whose answers are stored in one transaction."""
+    answers = []
+    for scan, asking in asked:
         try:
-            _store(scan, answer, _claimed(scan))
-        except OSError as error:
-            log.error("The pictures of the answer to scan %s can't be written: %s", scan.pk, error.strerror)
-            _wait_for_the_disk(scan)
+            answer = asking.result()
+        except ModelUnavailable:
+            _put_back(scan)
+        except ImageRefused as refused:
+            log.warning("scan %s is refused by the model server: %s", scan.pk, refused.code)
+            _fail(scan, refused.code, refused.message)
+        else:
+            answers.append(_prepared(scan, answer, _claimed(scan)))
+    try:
+        _store(answers)
+    except OSError as error:
+        for each in answers:
+            log.error(
+                "The pictures of the answer to scan %s can't be written: %s", each.scan.pk, error.strerror
+            )
+            _wait_for_the_disk(each.scan)
+    for scan in {scan.volume_id: scan for scan, _ in asked if scan.status != Status.QUEUED}.values():
+        leads.follow(scan)
 
 
 def predict_again(scan: Scan, version: str = "", label: str = "") -> None:
@@ -96,18 +118,27 @@ def predict_again(scan: Scan, version: str = "", label: str = "") -> None:
         version=version,
         label=label,
     )
-    _store(scan, answer, Scan.objects.filter(pk=scan.pk))
+    _store([_prepared(scan, answer, Scan.objects.filter(pk=scan.pk))])
+    leads.follow(scan)
     _reload(scan)  # people may have been at it since it was loaded
 
 
-def _store(scan: Scan, answer: ModelAnswer, still: ScanQuerySet) -> None:
-    """Keep a prediction as the scan's newest if the scan is `still` as the caller wants it; earlier ones stay.
+@dataclass(frozen=True, eq=False)
+class _Answered:
+    """What is to be stored of a scan, if it is `still` as the caller wants it, and the pictures on their way to the disk."""
 
-    Raises OSError when one of its pictures can't be written; neither they nor any document are stored then.
-    """
+    scan: Scan
+    answer: ModelAnswer
+    still: ScanQuerySet
+    predicted: dict[str, Any]
+    values: dict[str, Any]
+    pictures: tuple[storage.Writing, ...]
+
+
+def _prepared(scan: Scan, answer: ModelAnswer, still: ScanQuerySet) -> _Answered:
+    """Work out what follows from an answer, and begin to write its pictures."""
     heatmap = storage.begin_to_save(answer.heatmap)
     findings = storage.begin_to_save(answer.findings_map) if answer.findings_map else None
-    pictures = [heatmap, *([findings] if findings else [])]
     recommendation = recommend(
         answer.model_name, answer.probabilities, answer.quality, answer.caveats, answer.answer
     )
@@ -125,36 +156,50 @@ def _store(scan: Scan, answer: ModelAnswer, still: ScanQuerySet) -> None:
         "urgency_rank": recommendation.rank,
         "waited_ms": _waited_ms(scan, predicted["predicted_at"]),
     }
+    return _Answered(scan, answer, still, predicted, values, (heatmap, *filter(None, [findings])))
 
-    def write() -> bool:
-        found = still.update(**values)
-        if found:
-            _record(Prediction.objects.create(scan=scan, **predicted))
-        for picture in pictures:
-            picture.wait()  # no document names a file that isn't there
-        return bool(found)
+
+def _store(answers: Sequence[_Answered]) -> None:
+    """Keep predictions as their scans' newest, where the scans are still as they should be; earlier ones stay.
+
+    Raises OSError when a picture can't be written; none of them, nor anything in the database, is left then.
+    """
+
+    def write() -> list[_Answered]:
+        found = [each for each in answers if each.still.update(**each.values)]
+        made = [Prediction(pk=ObjectId(), scan=each.scan, **each.predicted) for each in found]
+        Prediction.objects.bulk_create(made)
+        changes = [Change(one.scan_id, after=one, weights_sha256=one.weights_sha256) for one in made]
+        record_each(Action.PREDICTION_CREATE, acting(), "prediction", changes)
+        for each in answers:
+            for picture in each.pictures:
+                picture.wait()  # no document names a file that isn't there
+        return found
 
     try:
-        written = all_or_nothing(write)
+        written = all_or_nothing(write) if answers else []
     except OSError:
-        for picture in pictures:
-            picture.discard()
+        for each in answers:
+            for picture in each.pictures:
+                picture.discard()
         raise
-    if not written:
-        # The scan was deleted, or predicted by somebody else, while the model server worked on it.
-        storage.delete(*(picture.name for picture in pictures))
-        _reload(scan)
-        return
-    instruments.count_prediction(
-        answer.answer,
-        answer.confidence,
-        answer.model_name,
-        answer.model_version,
-        answer.quality.get("reasons", []),
-    )
-    # What was written is known: reading it back would cost whoever waits a round trip.
-    for name, value in values.items():
-        setattr(scan, name, value)
+    for each in answers:
+        if each not in written:
+            # The scan was deleted, or predicted by somebody else, while the model server worked on it.
+            storage.delete(*(picture.name for picture in each.pictures))
+            _reload(each.scan)
+            continue
+        answer = each.answer
+        instruments.count_prediction(
+            answer.answer,
+            answer.confidence,
+            answer.model_name,
+            answer.model_version,
+            answer.quality.get("reasons", []),
+        )
+        # What was written is known: reading it back would cost whoever waits a round trip.
+        for name, value in each.values.items():
+            setattr(each.scan, name, value)
 
 
 def _fields_of(answer: ModelAnswer) -> dict[str, Any]:
@@ -172,25 +217,49 @@ def _waited_ms(scan: Scan, predicted_at: datetime) -> int:
     return round((predicted_at - scan.timestamp).total_seconds() * 1000)
 
 
-def _record(made: Prediction) -> None:
-    record(
-        Action.PREDICTION_CREATE,
-        acting(),
-        "prediction",
-        scan_id=made.scan_id,
-        after=made,
-        weights_sha256=made.weights_sha256,
-    )
-
-
 def predict_queued() -> int:
     """Predict the scans that are due, oldest first; returns how many were tried.
 
-    When the model server does not answer at all, nothing is tried and nothing is held against the scans.
+    Before each few B-scans of volumes come the scans that are none, so that nobody's scan waits behind a volume of
+    somebody else. When the model server does not answer at all, nothing is tried and nothing is held against the scans.
+    """
+    looked_at: list[ObjectId] = []
+    tried = 0
+    while len(looked_at) < BATCH:
+        due = Scan.objects.due().exclude(pk__in=looked_at).order_by("next_attempt_at", "pk")
+        keys = list(due.filter(volume__isnull=True).values_list("pk", flat=True)[:1])
+        keys = keys or list(due.values_list("pk", flat=True)[:AT_ONCE])
+        if not keys or not model_client().is_ready():
+            break
+        looked_at += keys
+        tried += predict_together(keys)
+    leads.follow_all()
+    return tried
+
+
+def predict_together(keys: Iterable[ObjectId], asked: Sequence[Asked] = ()) -> int:
+    """Predict scans of the queue, a few of them at once, in their order; returns how many of them were due.
+
+    Those that are `asked` about already come before them. It ends when the model server can't answer: the rest stays in the queue.
     """
     tried = 0
-    for key in list(Scan.objects.due().order_by("next_attempt_at").values_list("pk", flat=True)[:BATCH]):
-        if not model_client().is_ready():
+    waiting = deque(asked)
+    away = False
+
+    def conclude_first() -> bool:
+        first = waiting.popleft()
+        together = [first]
+        # Those that are answered meanwhile are stored with it; each record tells one upload's id.
+        while waiting and waiting[0][1].done() and waiting[0][0].request_id == first[0].request_id:
+            together.append(waiting.popleft())
+        request_id.begin(first[0].request_id or "")
+        conclude_together(together)
+        for scan, _ in together:
+            log.info("scan %s, left by its upload, is %s", scan.pk, scan.status)
+        return any(scan.status == Status.QUEUED for scan, _ in together)
+
+    for key in keys:
+        if away:
             break
         scan = claim(key)
         if scan is None:
@@ -198,12 +267,14 @@ def predict_queued() -> int:
         request_id.begin(scan.request_id or "")  # what follows belongs to the upload
         tried += 1
         try:
-            image = storage.read(scan.image_name)
+            waiting.append((scan, ask(storage.read(scan.image_name), BACKGROUND_DEADLINE_S)))
         except FileNotFoundError:
             _fail(scan, *IMAGE_MISSING)
-            continue
-        predict_claimed(scan, image, BACKGROUND_DEADLINE_S)
-        log.info("scan %s, left by its upload, is %s", scan.pk, scan.status)
+            leads.follow(scan)
+        if len(waiting) >= AT_ONCE:
+            away = conclude_first()
+    while waiting:
+        conclude_first()
     return tried
 
 

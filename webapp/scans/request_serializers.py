@@ -53,10 +53,10 @@ class UploadSerializer(DetailsSerializer):
 
     def validate_image(self, file: Any) -> Any:
         """Refuse a file above the limit before it is read."""
-        if file.size > settings.MAX_UPLOAD_BYTES:
+        most = max(settings.MAX_UPLOAD_BYTES, settings.MAX_VOLUME_BYTES)
+        if file.size > most:
             raise FileTooLarge(
-                f"The file has {file.size / 2**20:.1f} MiB; "
-                f"up to {settings.MAX_UPLOAD_BYTES / 2**20:.0f} MiB are accepted."
+                f"The file has {file.size / 2**20:.1f} MiB; up to {most / 2**20:.0f} MiB are accepted."
             )
         return file
 

@@ -29,7 +29,14 @@ def _plausible_size(place: Any) -> tuple[float, float] | None:
     spacing = [value for value in dicom.numbers(place, "PixelSpacing") if value is not None]
     # 0.01147 mm are 11.47 µm, and not the 11.469999999999999 that a computer makes of them.
     sizes = [round(value * MICROMETRES_PER_MILLIMETRE, DIGITS) for value in spacing]
-    if len(sizes) != 2 or not all(SMALLEST <= size <= LARGEST for size in sizes):
+    if len(sizes) != 2:
         return None
     rows, columns = sizes
-    return columns, rows
+    return plausible_size(columns, rows)
+
+
+def plausible_size(across: float | None, down: float | None) -> tuple[float, float] | None:
+    """A pixel's width and height in micrometres; None where a file says only one, or what no OCT image can have."""
+    if across is None or down is None or not all(SMALLEST <= size <= LARGEST for size in (across, down)):
+        return None
+    return across, down

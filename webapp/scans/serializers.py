@@ -31,6 +31,7 @@ from webapp.scans.final_serializers import (
     shown_final_reading,
 )
 from webapp.scans.models import Scan, Status
+from webapp.volumes.place import InVolumeSerializer, in_volume
 
 
 class ScanSerializer(DeIdentified, AnsweredSerializer):
@@ -52,6 +53,9 @@ class ScanSerializer(DeIdentified, AnsweredSerializer):
     device = serializers.SerializerMethodField(
         help_text="What took the picture, by maker and model, where the file names one that is known here; empty "
         "otherwise, and in de-identified data."
+    )
+    volume = serializers.SerializerMethodField(
+        help_text="The volume that it is a B-scan of, and its place there; null for a scan by itself."
     )
     timestamp = serializers.DateTimeField(allow_null=True, help_text="Null in de-identified data.")
     user_id = serializers.CharField()
@@ -81,7 +85,9 @@ class ScanSerializer(DeIdentified, AnsweredSerializer):
     )
     predicted_at = serializers.DateTimeField(allow_null=True)
     reviewed = serializers.BooleanField()
-    reader_count = serializers.SerializerMethodField(help_text="How many people gave a verdict.")
+    reader_count = serializers.SerializerMethodField(
+        help_text="How many people gave a verdict, or one on its volume."
+    )
     read_by_me = serializers.SerializerMethodField()
     dispute = serializers.FloatField(
         help_text="Share of the pairs of independent readings that name different labels; 0 until you have given your verdict."
@@ -143,11 +149,15 @@ class ScanSerializer(DeIdentified, AnsweredSerializer):
     def get_model(self, scan: Scan) -> dict[str, Any] | None:
         return dict(ModelSerializer(scan).data) if scan.model_name else None
 
+    @extend_schema_field(InVolumeSerializer(allow_null=True))
+    def get_volume(self, scan: Scan) -> dict[str, Any] | None:
+        return in_volume(scan)
+
     def get_reader_count(self, scan: Scan) -> int:
-        return len(scan.readers)
+        return len(scan.all_readers)
 
     def get_read_by_me(self, scan: Scan) -> bool:
-        return str(self._reader.pk) in scan.readers
+        return scan.is_read_by(self._reader)
 
     @extend_schema_field(FinalReadingSerializer(allow_null=True))
     def get_final_reading(self, scan: Scan) -> dict[str, Any] | None:

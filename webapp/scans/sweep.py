@@ -10,6 +10,7 @@ from webapp.core import clock
 from webapp.scans import prediction, storage
 from webapp.scans.answered import ADDED_PICTURES
 from webapp.scans.models import Prediction, Scan, Status
+from webapp.volumes.models import Volume
 
 GRACE_S = 600.0
 """A file younger than this may belong to an upload that is about to write its document."""
@@ -76,6 +77,7 @@ def _remove_orphans(grace_s: float) -> int:
     # List files first: what is written after this is too young anyway.
     old = storage.files_older_than(grace_s)
     named: set[str] = set(Scan.objects.order_by().values_list("image_name", flat=True))
+    named |= set(Volume.objects.order_by().values_list("enface_name", flat=True))
     for field in ("overlay_name", *ADDED_PICTURES):
         named |= set(Prediction.objects.order_by().values_list(field, flat=True))
     orphans = [path for path in old if path.name not in named]

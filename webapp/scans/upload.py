@@ -107,9 +107,9 @@ def _known(scan: Scan, entered: Mapping[str, Any]) -> Upload:
 
 def _keep(examined: Examined, ends: float) -> _Kept:
     """Decode the file, begin to ask the model server, and store the pixels while it works."""
-    pixels = _without_colour(examined.decode().pixels)
+    pixels = without_colour(examined.decode().pixels)
     height, width = pixels.shape[:2]
-    asked, image = _ask_and_compress(pixels, ends)
+    asked, image = ask_and_compress(pixels, ends)
     # The file first: a crash before the document leaves a file without one, which the sweep removes.
     return _Kept(storage.save(image), width, height, asked)
 
@@ -166,21 +166,21 @@ def _give_back(scan: Scan, user: User, name: str) -> bool:
     return given
 
 
-def _ask_and_compress(pixels: Pixels, ends: float) -> tuple[Future[ModelAnswer], bytes]:
+def ask_and_compress(pixels: Pixels, ends: float) -> tuple[Future[ModelAnswer], bytes]:
     """What the model server will say of the pixels, and their PNG, which is made while it works on them."""
     if pixels.nbytes > MAX_UNCOMPRESSED_BYTES:
         image = encode_png(pixels)
         return prediction.ask(image, ends - time.monotonic()), image
-    return prediction.ask(_to_tiff(pixels), ends - time.monotonic()), encode_png(pixels)
+    return prediction.ask(to_tiff(pixels), ends - time.monotonic()), encode_png(pixels)
 
 
-def _without_colour(pixels: Pixels) -> Pixels:
+def without_colour(pixels: Pixels) -> Pixels:
     """RGB pixels as grey ones, (height, width), where the channels are the same."""
     grey = grey_of(pixels)
     return pixels if grey is None else grey
 
 
-def _to_tiff(pixels: Pixels) -> bytes:
+def to_tiff(pixels: Pixels) -> bytes:
     """The pixels as they are, in a file that the model server reads without decompressing anything."""
     kept = cv2.cvtColor(pixels, cv2.COLOR_RGB2BGR) if pixels.ndim == 3 else pixels
     done, content = cv2.imencode(".tiff", kept, UNCOMPRESSED)

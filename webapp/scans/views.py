@@ -6,7 +6,9 @@ from collections.abc import Callable, Sequence
 from dataclasses import asdict
 from typing import Any
 
+from django.db.models import prefetch_related_objects
 from django.http import FileResponse, Http404, HttpResponse
+from django.urls import reverse
 from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import OpenApiParameter, OpenApiResponse, extend_schema, extend_schema_view
 from rest_framework import exceptions, mixins, status
@@ -28,7 +30,7 @@ from webapp.api.parsers import JSONParser, MultiPartParser
 from webapp.api.throttling import UploadRate, UserRate
 from webapp.inference.model_server import ImageRefused, ModelUnavailable, UnknownVersion
 from webapp.metrics import instruments
-from webapp.scans import prediction, room, upload
+from webapp.scans import prediction, room
 from webapp.scans.correction import correct
 from webapp.scans.deletion import delete_scan
 from webapp.scans.disclosure import disclose, disclose_all_answers, disclose_answers
@@ -37,7 +39,9 @@ from webapp.scans.models import Scan, ScanQuerySet, Status, reads_blind
 from webapp.scans.pictures import send_overlay, send_picture, send_thumbnail
 from webapp.scans.request_serializers import DetailsSerializer, RepredictSerializer, UploadSerializer
 from webapp.scans.serializers import CountSerializer, ScanSerializer, UploadedSerializer
+from webapp.scans.upload import Upload
 from webapp.scans.worklist import Ordering, WorklistPages
+from webapp.volumes.receiving import receive_file
 
 ID = OpenApiParameter("id", OpenApiTypes.STR, OpenApiParameter.PATH)
 PICTURE = OpenApiResponse(OpenApiTypes.BINARY, description="The picture's bytes.")
@@ -66,6 +70,16 @@ class ImageError4xx(exceptions.APIException):
         self.status_code = error.status
 
 
+class PartOfVolume(exceptions.APIException):
+    """A B-scan can't be deleted from its volume."""
+
+    status_code = status.HTTP_409_CONFLICT
+    default_code = "part_of_volume"
+    default_detail = (
+        "This B-scan is part of a volume. Delete the volume (DELETE volumes/{id}/), and all of it is gone."
+    )
+
+
 class VisibleScansViewSet(GenericViewSet[Scan]):
     """The base of views of scans: it starts from the scans that the user may see, and notes lists as shown."""
 
@@ -88,6 +102,7 @@ class VisibleScansViewSet(GenericViewSet[Scan]):
         """A page of a list, noted as shown."""
         page = super().paginate_queryset(queryset)
         assert isinstance(self.request.user, User)
+        prefetch_related_objects([scan for scan in page or [] if scan.volume_id], "volume")
         disclose(self.request.user, page or [])
         return page
 
@@ -101,10 +116,30 @@ def visible_scan(user: User, scan_id: str) -> Scan:
     return scan
 
 
+def answer_to_upload(received: Upload, request: Request) -> Response:
+    """What whoever uploads is told of what became of it, noted as shown."""
+    assert isinstance(request.user, User)
+    scan = received.scan
+    disclose(request.user, [scan])
+    data = dict(ScanSerializer(scan, context={"request": request}).data)
+    code: int = status.HTTP_202_ACCEPTED if scan.status == Status.QUEUED else status.HTTP_201_CREATED
+    said = {"differences": [asdict(difference) for difference in received.differing]}
+    data |= de_identified(said, request.user)
+    if not received.created:
+        data["duplicate"] = True
+        code = status.HTTP_200_OK
+    instruments.UPLOADS.labels(scan.status if received.created else "duplicate").inc()
+    return Response(data, status=code, headers={"Location": f"{reverse('scan-list')}{data['id']}/"})
+
+
 @extend_schema_view(
     list=extend_schema(description="The scans you may see, newest first or as `ordering` says."),
     retrieve=extend_schema(parameters=[ID]),
-    destroy=extend_schema(parameters=[ID], description="Delete a scan with all that belongs to it."),
+    destroy=extend_schema(
+        parameters=[ID],
+        description="Delete a scan with all that belongs to it. 409 (`part_of_volume`) for a B-scan of a volume, which is "
+        "deleted as a whole.",
+    ),
 )
 class ScanViewSet(
     mixins.ListModelMixin,
@@ -145,28 +180,22 @@ class ScanViewSet(
         },
     )
     def create(self, request: Request) -> Response:
-        """Upload a B-scan and have it predicted."""
+        """Upload a B-scan, or a file that is a volume, and have it predicted.
+
+        Of a volume the answer is the B-scan that stands for it, once that is predicted; the others follow.
+        """
         given = UploadSerializer(data=request.data)
         given.is_valid(raise_exception=True)
         entered: dict[str, Any] = dict(given.validated_data)
         assert isinstance(request.user, User)
         try:
-            received = upload.receive(request.user, entered.pop("image"), entered)
+            received = receive_file(request.user, entered.pop("image"), entered)
         except ImageError as error:
             instruments.UPLOADS.labels("refused").inc()
             raise ImageError4xx(error) from error
         except Busy as error:
             raise room.NoRoom(error.message) from error
-        scan = received.scan
-        data = dict(self._shown(scan).data)
-        code: int = status.HTTP_202_ACCEPTED if scan.status == Status.QUEUED else status.HTTP_201_CREATED
-        said = {"differences": [asdict(difference) for difference in received.differing]}
-        data |= de_identified(said, request.user)
-        if not received.created:
-            data["duplicate"] = True
-            code = status.HTTP_200_OK
-        instruments.UPLOADS.labels(scan.status if received.created else "duplicate").inc()
-        return Response(data, status=code, headers={"Location": f"{request.path}{scan.pk}/"})
+        return answer_to_upload(received, request)
 
     @property
     def parser_classes(self) -> Sequence[type[BaseParser]]:  # type: ignore[override]
@@ -180,11 +209,14 @@ class ScanViewSet(
 
     def perform_destroy(self, instance: Scan) -> None:
         """Remove documents and files."""
-        delete_scan(instance, self._check_may_change(instance))
+        user = self._check_may_change(instance)
+        if instance.volume_id:
+            raise PartOfVolume
+        delete_scan(instance, user)
 
     @extend_schema(parameters=[ID], request=DetailsSerializer, responses=ScanSerializer)
     def partial_update(self, request: Request, pk: str) -> Response:
-        """Correct what was said of the scan when it was uploaded."""
+        """Correct what was said of the scan when it was uploaded; of a B-scan, what was said of its whole volume."""
         scan = self.get_object()
         user = self._check_may_change(scan)
         given = DetailsSerializer(data=request.data)

@@ -9,9 +9,13 @@ import type { Adjudication, AdjudicationChange, Reading, Review, ReviewChange } 
 
 const keyOf = (scan: string) => ["reading", scan];
 
-/** The readings of a scan as far as the user may see them. */
-export function useReading(scan: string) {
-  return useQuery({ queryKey: keyOf(scan), queryFn: () => readingOf(scan) });
+/** The readings of a scan as far as the user may see them. Nothing is loaded without an id. */
+export function useReading(scan: string | null) {
+  return useQuery({
+    queryKey: keyOf(scan ?? ""),
+    queryFn: () => readingOf(scan ?? ""),
+    enabled: scan !== null,
+  });
 }
 
 /** Every verdict on a scan, those that later ones have replaced too; loaded once `enabled`. */

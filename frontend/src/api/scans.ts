@@ -15,7 +15,8 @@ import { refreshOptions } from "./options";
 import type { Count, Page, Scan, ScanChange, UploadedScan } from "./types";
 
 const PATH = "scans/";
-const LISTS = ["scans"];
+/** Begins the keys of all that is loaded again when a scan has changed. */
+export const LISTS = ["scans"];
 const keyOf = (id: string | null) => ["scan", id];
 
 const PAGE_SIZE = 100;
@@ -44,6 +45,18 @@ export function useScans(query: string) {
     getNextPageParam: ({ next }) => (next ? onThisServer(next) : undefined),
     refetchOnWindowFocus: ({ state }) => (state.data?.pages.length ?? 0) <= REFRESHED_PAGES,
   });
+}
+
+/** All scans that the filters find, however many pages they fill. Raises a Problem. */
+export async function allScans(query: string): Promise<Scan[]> {
+  const scans: Scan[] = [];
+  let path: string | undefined = listOf(query, { page_size: LARGEST_PAGE });
+  while (path) {
+    const page: Page<Scan> = await json<Page<Scan>>(path);
+    scans.push(...page.results);
+    path = page.next ? onThisServer(page.next) : undefined;
+  }
+  return scans;
 }
 
 /** How many scans the filters find; undefined until it is known. */
@@ -114,7 +127,10 @@ export function useHeatMapOf({ id, model }: Pick<Scan, "id" | "model">) {
         method: "POST",
         body: { label, ...(model ? { version: model.version } : {}) },
       }),
-    onSuccess: (scan) => void queries.setQueryData(keyOf(id), scan),
+    onSuccess: (scan) => {
+      queries.setQueryData(keyOf(id), scan);
+      if (scan.volume) refreshLists(queries);
+    },
   });
 }
 

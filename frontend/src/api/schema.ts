@@ -230,7 +230,11 @@ export interface paths {
         /** @description The scans you may see, newest first or as `ordering` says. */
         get: operations["scans_list"];
         put?: never;
-        /** @description Upload a B-scan and have it predicted. */
+        /**
+         * @description Upload a B-scan, or a file that is a volume, and have it predicted.
+         *
+         *     Of a volume the answer is the B-scan that stands for it, once that is predicted; the others follow.
+         */
         post: operations["scans_create"];
         delete?: never;
         options?: never;
@@ -373,11 +377,11 @@ export interface paths {
         get: operations["scans_retrieve"];
         put?: never;
         post?: never;
-        /** @description Delete a scan with all that belongs to it. */
+        /** @description Delete a scan with all that belongs to it. 409 (`part_of_volume`) for a B-scan of a volume, which is deleted as a whole. */
         delete: operations["scans_destroy"];
         options?: never;
         head?: never;
-        /** @description Correct what was said of the scan when it was uploaded. */
+        /** @description Correct what was said of the scan when it was uploaded; of a B-scan, what was said of its whole volume. */
         patch: operations["scans_partial_update"];
         trace?: never;
     };
@@ -500,6 +504,62 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/volumes/": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * @description Upload a volume, as one file or as a file for each B-scan, and have it predicted.
+         *
+         *     The answer is the B-scan that stands for it, once that is predicted; `volumes/{id}/` tells how far the others are.
+         */
+        post: operations["volumes_create"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/volumes/{id}/": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** @description How its B-scans lie, what the model says of it, and how far each of them is. */
+        get: operations["volumes_retrieve"];
+        put?: never;
+        post?: never;
+        /** @description Delete a volume with all its B-scans, and all that belongs to them. */
+        delete: operations["volumes_destroy"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/volumes/{id}/enface/": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** @description The en-face image, on which `places` has the lines of the B-scans. */
+        get: operations["volumes_enface_retrieve"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
 }
 export type webhooks = Record<string, never>;
 export interface components {
@@ -585,6 +645,14 @@ export interface components {
             /** @default  */
             comment: string;
         };
+        /**
+         * @description * `sure` - It is the most urgent of which the model is sure.
+         *     * `neighbours` - The model is not sure of it, but of B-scans beside it that are as urgent neither.
+         *     * `mostly_not_answered` - Of most B-scans the model has not said anything.
+         *     * `none_counts` - No B-scan counts for the volume; this one is the most urgent of all.
+         * @enum {string}
+         */
+        BecauseEnum: "sure" | "neighbours" | "mostly_not_answered" | "none_counts";
         /** @enum {unknown} */
         BlankEnum: "";
         /**
@@ -604,6 +672,22 @@ export interface components {
             type: string;
             purpose: string;
             value: string;
+        };
+        /** @description A B-scan in the list of its volume; all of the model's answer is null while it is hidden. */
+        Bscan: {
+            id: string;
+            place: number;
+            status: components["schemas"]["StatusEnum"];
+            readonly state: (components["schemas"]["StateEnum"] | components["schemas"]["NullEnum"]) | null;
+            /** @description Null where the model has not named one. */
+            readonly label: string | null;
+            readonly group: string | null;
+            readonly urgency: string | null;
+            /** @description Higher is more urgent; 0 without a prediction. */
+            urgency_rank: number;
+            /** @description Whether something speaks against the picture. */
+            readonly doubtful: boolean;
+            readonly read_by_me: boolean;
         };
         /**
          * @description * `adjudicator` - Settled by an adjudicator
@@ -752,6 +836,11 @@ export interface components {
             found: string;
             found_in: components["schemas"]["FoundInEnum"];
         };
+        /** @description Of the en-face image, in pixels. */
+        EnfaceSize: {
+            width: number;
+            height: number;
+        };
         /** @description Which scans, and in which form. */
         ExportRequest: {
             /**
@@ -857,6 +946,12 @@ export interface components {
          * @enum {string}
          */
         FoundInEnum: "earlier_upload" | "file";
+        /** @description A B-scan that is missing. */
+        Gap: {
+            place: number;
+            /** @description A sentence; empty in de-identified data. */
+            reason: string;
+        };
         /** @description How far what a reader drew is what the heat map shows. */
         HeatmapOverlap: {
             reader: string;
@@ -1285,6 +1380,8 @@ export interface components {
             micrometres_y: number | null;
             /** @description What took the picture, by maker and model, where the file names one that is known here; empty otherwise, and in de-identified data. */
             readonly device: string;
+            /** @description The volume that it is a B-scan of, and its place there; null for a scan by itself. */
+            readonly volume: components["schemas"]["InVolume"] | null;
             /**
              * Format: date-time
              * @description Null in de-identified data.
@@ -1320,7 +1417,7 @@ export interface components {
             /** Format: date-time */
             predicted_at: string | null;
             reviewed: boolean;
-            /** @description How many people gave a verdict. */
+            /** @description How many people gave a verdict, or one on its volume. */
             readonly reader_count: number;
             readonly read_by_me: boolean;
             /**
@@ -1382,6 +1479,32 @@ export interface components {
         Source: {
             title: string;
             url: string | null;
+        };
+        /** @description Micrometres from one to the next; null where that is not known. */
+        Spacing: {
+            /**
+             * Format: double
+             * @description Pixel along a B-scan.
+             */
+            x: number | null;
+            /**
+             * Format: double
+             * @description Pixel in depth.
+             */
+            z: number | null;
+            /**
+             * Format: double
+             * @description B-scan.
+             */
+            between: number | null;
+        };
+        /** @description How far the model has answered the B-scans that it has answered: how many of each. */
+        StateCounts: {
+            answered: number;
+            undecided: number;
+            not_answered: number;
+            /** @description Predicted by versions that didn't say. */
+            unknown: number;
         };
         /**
          * @description * `answered` - Answered
@@ -1460,6 +1583,12 @@ export interface components {
             not_answered_share: components["schemas"]["Share"] | null;
             /** @description Maker and model; empty where they are not known. */
             device: string;
+        };
+        /** @description How many B-scans have come how far. */
+        StatusCounts: {
+            queued: number;
+            predicted: number;
+            failed: number;
         };
         /**
          * @description * `queued` - Queued: waits for the model server
@@ -1574,6 +1703,8 @@ export interface components {
             micrometres_y: number | null;
             /** @description What took the picture, by maker and model, where the file names one that is known here; empty otherwise, and in de-identified data. */
             readonly device: string;
+            /** @description The volume that it is a B-scan of, and its place there; null for a scan by itself. */
+            readonly volume: components["schemas"]["InVolume"] | null;
             /**
              * Format: date-time
              * @description Null in de-identified data.
@@ -1609,7 +1740,7 @@ export interface components {
             /** Format: date-time */
             predicted_at: string | null;
             reviewed: boolean;
-            /** @description How many people gave a verdict. */
+            /** @description How many people gave a verdict, or one on its volume. */
             readonly reader_count: number;
             readonly read_by_me: boolean;
             /**
@@ -1648,6 +1779,94 @@ export interface components {
             scans: number;
             /** @description Of those who agree or disagree, the share that agrees; null of fewer than 20 scans, as which the interval counts them. */
             agreement: components["schemas"]["Share"] | null;
+        };
+        /**
+         * @description A volume with its B-scans (`scans` in the context), in their order.
+         *
+         *     What people say of it, and its patient, stand with the B-scan that leads it.
+         */
+        Volume: {
+            id: string;
+            /**
+             * Format: date-time
+             * @description Null in de-identified data.
+             */
+            timestamp: string | null;
+            /** @description Id of the B-scan that stands for the volume in lists; a verdict on it is one on the volume. It is the one that `answer` names, stays what it is from the first verdict on, and is the one in the middle until all are answered and while the answer is hidden. */
+            readonly lead: string;
+            /** @description B-scans, those that are missing included. */
+            count: number;
+            gaps: components["schemas"]["Gap"][];
+            /** @description Of a B-scan, in pixels. */
+            readonly width: number;
+            /** @description Of a B-scan, in pixels. */
+            readonly height: number;
+            readonly spacing: components["schemas"]["Spacing"];
+            /** @description How the B-scans lie: raster, line, radial, circle, cross; empty when not known. */
+            pattern: string;
+            /** @description For each B-scan its line on the en-face image, [x0, y0, x1, y1] in pixels of that from its upper left corner, or null; empty where the file doesn't say it. */
+            places: (number[] | null)[];
+            /** @description Address of the en-face image; null without one. */
+            readonly enface: string | null;
+            readonly enface_size: components["schemas"]["EnfaceSize"] | null;
+            /** @description Whether nothing waits for the model server any more. */
+            complete: boolean;
+            readonly statuses: components["schemas"]["StatusCounts"];
+            /** @description True while you read blind and have not given your verdict on the volume. */
+            readonly answer_hidden: boolean;
+            /** @description Null while nothing is answered, and while it is hidden. */
+            readonly answer: components["schemas"]["VolumeAnswer"] | null;
+            readonly bscans: components["schemas"]["Bscan"][];
+        };
+        /** @description What the model says of the volume: what it says of the B-scan that the rule names. */
+        VolumeAnswer: {
+            /** @description Of that B-scan. */
+            place: number;
+            /**
+             * @description Why that one.
+             *
+             *     * `sure` - It is the most urgent of which the model is sure.
+             *     * `neighbours` - The model is not sure of it, but of B-scans beside it that are as urgent neither.
+             *     * `mostly_not_answered` - Of most B-scans the model has not said anything.
+             *     * `none_counts` - No B-scan counts for the volume; this one is the most urgent of all.
+             */
+            because: components["schemas"]["BecauseEnum"];
+            state: (components["schemas"]["StateEnum"] | components["schemas"]["NullEnum"]) | null;
+            /** @description Null where the model has not named one. */
+            label: string | null;
+            group: string | null;
+            prediction_set: string[] | null;
+            /** @description What stands where a label would. */
+            text: string;
+            urgency: string | null;
+            /** @description Higher is more urgent. */
+            urgency_rank: number;
+            /** @description Of all B-scans that were answered. */
+            states: components["schemas"]["StateCounts"];
+            /** @description How many B-scans the model named which label of. */
+            labels: {
+                [key: string]: number;
+            };
+        };
+        /** @description The form fields of an upload of a volume. */
+        VolumeUploadRequest: {
+            patient_ref?: string;
+            eye?: components["schemas"]["EyeEnum"] | components["schemas"]["BlankEnum"];
+            /** @description When it was taken: 2024-03-17, 2024-03 or 2024. */
+            acquired?: string;
+            note?: string;
+            /**
+             * Format: double
+             * @description Width of a pixel.
+             */
+            micrometres_x?: number;
+            /**
+             * Format: double
+             * @description Height of a pixel.
+             */
+            micrometres_y?: number;
+            /** @description A file that is a volume, or several, each a B-scan (PNG, JPEG, TIFF, BMP, WebP or DICOM), in the order of their names, in which numbers count as numbers. */
+            image: string[];
         };
         Error: {
             error: {
@@ -2039,6 +2258,8 @@ export interface operations {
                 uploaded_after?: string;
                 /** @description Finds nothing in de-identified data. */
                 uploaded_before?: string;
+                /** @description Id of a volume: its B-scans in their order. Without it lists have of each volume the B-scan that leads it. */
+                volume?: string;
             };
             header?: never;
             path?: never;
@@ -2104,6 +2325,8 @@ export interface operations {
                 uploaded_after?: string;
                 /** @description Finds nothing in de-identified data. */
                 uploaded_before?: string;
+                /** @description Id of a volume: its B-scans in their order. Without it lists have of each volume the B-scan that leads it. */
+                volume?: string;
             };
             header?: never;
             path?: never;
@@ -2187,6 +2410,8 @@ export interface operations {
                 uploaded_after?: string;
                 /** @description Finds nothing in de-identified data. */
                 uploaded_before?: string;
+                /** @description Id of a volume: its B-scans in their order. Without it lists have of each volume the B-scan that leads it. */
+                volume?: string;
             };
             header?: never;
             path?: never;
@@ -2706,6 +2931,8 @@ export interface operations {
                 uploaded_after?: string;
                 /** @description Finds nothing in de-identified data. */
                 uploaded_before?: string;
+                /** @description Id of a volume: its B-scans in their order. Without it lists have of each volume the B-scan that leads it. */
+                volume?: string;
             };
             header?: never;
             path?: never;
@@ -2719,6 +2946,119 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["Count"];
+                };
+            };
+            "4XX": components["responses"]["Error"];
+            "5XX": components["responses"]["Error"];
+        };
+    };
+    volumes_create: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "multipart/form-data": components["schemas"]["VolumeUploadRequest"];
+            };
+        };
+        responses: {
+            /** @description You have uploaded this volume before. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Uploaded"];
+                };
+            };
+            /** @description Stored; the B-scan in the middle is predicted. */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Uploaded"];
+                };
+            };
+            /** @description Stored; predicted when the model server is back. */
+            202: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Uploaded"];
+                };
+            };
+            "4XX": components["responses"]["Error"];
+            "5XX": components["responses"]["Error"];
+        };
+    };
+    volumes_retrieve: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Volume"];
+                };
+            };
+            "4XX": components["responses"]["Error"];
+            "5XX": components["responses"]["Error"];
+        };
+    };
+    volumes_destroy: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description No response body */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            "4XX": components["responses"]["Error"];
+            "5XX": components["responses"]["Error"];
+        };
+    };
+    volumes_enface_retrieve: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The picture's bytes. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "image/png": string;
                 };
             };
             "4XX": components["responses"]["Error"];

@@ -21,6 +21,11 @@ export type Recommendation = Schemas["Recommendation"];
 export type State = Schemas["StateEnum"];
 export type States = Schemas["States"];
 export type Scan = Schemas["Scan"];
+/** Several B-scans of one eye, taken together. */
+export type Volume = Schemas["Volume"];
+export type VolumeAnswer = Schemas["VolumeAnswer"];
+/** A B-scan in its volume, in short. */
+export type BScan = Schemas["Bscan"];
 export type FinalReading = Schemas["FinalReading"];
 export type UploadedScan = Schemas["Uploaded"];
 export type Difference = Schemas["Difference"];

@@ -47,6 +47,15 @@ const GROUPS: { title: string; keys: [string[], string][] }[] = [
     ],
   },
   {
+    title: keyGroups.volume,
+    keys: [
+      [["Page Up", "Page Down", texts.drawing.wheel], keyHelp.leaf],
+      [["Home", "End"], keyHelp.ends],
+      [["Ctrl", texts.drawing.wheel], keyHelp.zoomInVolume],
+      [["K"], keyHelp.copyOn],
+    ],
+  },
+  {
     title: keyGroups.reading,
     keys: [
       [["A"], keyHelp.agree],

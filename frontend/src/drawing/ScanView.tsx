@@ -1,5 +1,5 @@
 import { Alert } from "@mantine/core";
-import { useCallback, useEffect, useMemo, useState } from "react";
+import { type ReactNode, useCallback, useEffect, useMemo, useState } from "react";
 
 import type { Region, Scan } from "../api/types";
 import { CONTRADICTED } from "../common/answer";
@@ -29,12 +29,16 @@ interface Props {
   regions: Region[];
   /** Whether the heat map may be seen. */
   revealed: boolean;
+  /** Lets a stack of scans be leafed through on this canvas; returns what ends that. */
+  onCanvas?: (canvas: PictureCanvas) => () => void;
+  /** Below the scan. */
+  children?: ReactNode;
 }
 
 const NO_REGIONS: Region[] = [];
 
 /** The scan, large: to move, zoom, window and draw on, with what the model says above it or beside it. */
-export function ScanView({ scan, drawing, state, regions, revealed }: Props) {
+export function ScanView({ scan, drawing, state, regions, revealed, onCanvas, children }: Props) {
   const [chosen, setChosen] = useState<Partial<DisplayOptions>>({});
   // Without an answer, the heat map is of a label that the model does not name: it is shown on request only.
   const speaks = scan.state !== "not_answered";
@@ -73,6 +77,7 @@ export function ScanView({ scan, drawing, state, regions, revealed }: Props) {
   useEffect(() => shapes?.showBelow(shownRegions, state.others), [shapes, shownRegions, state.others]);
 
   useEffect(() => canvas?.setPanning(state.tool === "hand"), [canvas, state.tool]);
+  useEffect(() => (canvas && onCanvas ? onCanvas(canvas) : undefined), [canvas, onCanvas]);
 
   const zoomBy = useCallback(
     (factor: number) => canvas?.viewport.zoomTo(canvas.viewport.zoom() * factor),
@@ -154,6 +159,7 @@ export function ScanView({ scan, drawing, state, regions, revealed }: Props) {
         </div>
         {beside && hasHeat && <HeatMapBeside scan={scan} opacity={opacity} />}
       </div>
+      {children}
       <ViewControls
         view={view}
         zoomBy={zoomBy}

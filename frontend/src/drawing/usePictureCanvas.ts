@@ -2,7 +2,7 @@ import { type RefCallback, useCallback, useEffect, useState } from "react";
 
 import type { Scan } from "../api/types";
 import { usePicture } from "../api/pictures";
-import { FULL_WINDOW, type GreyWindow, pixelsOf } from "./canvas/pictures";
+import { FULL_WINDOW, type GreyWindow, onceDecoded } from "./canvas/pictures";
 import { PictureCanvas } from "./canvas/PictureCanvas";
 
 interface Shown {
@@ -37,7 +37,7 @@ interface Listeners {
   onView?: (canvas: PictureCanvas) => void;
 }
 
-/** A scan with its heat map on a canvas. A component that uses it shows one scan only. */
+/** A scan with its heat map on a canvas. Another scan of the same size takes its place there without a flash. */
 export function usePictureCanvas(
   scan: Scan,
   { heat, opacity, findings = false }: Shown,
@@ -46,12 +46,12 @@ export function usePictureCanvas(
   const [canvas, setCanvas] = useState<PictureCanvas | null>(null);
   const [zoom, setZoom] = useState(1);
   const [window, setWindow] = useState(FULL_WINDOW);
-  const [isShown, setShown] = useState(false);
+  const [shownPath, setShownPath] = useState<string | null>(null);
   const image = usePicture(scan.image_path);
   const heatmap = usePicture(heat ? scan.heatmap_path : null, scan.predicted_at ?? "");
   const seen = usePicture(findings ? scan.findings_path : null, scan.predicted_at ?? "");
   const kinds = scan.findings?.kinds;
-  const { width, height } = scan;
+  const { width, height, image_path: path } = scan;
 
   const ref = useCallback(
     (container: HTMLDivElement) => {
@@ -80,39 +80,27 @@ export function usePictureCanvas(
 
   useEffect(() => {
     if (!canvas || !image.data) return;
-    let gone = false;
-    void pixelsOf(image.data).then((pixels) => {
-      if (gone) return;
+    return onceDecoded(image.data, (pixels) => {
       canvas.setScan(pixels);
-      setShown(true);
+      setShownPath(path);
     });
-    return () => {
-      gone = true;
-    };
-  }, [canvas, image.data]);
+  }, [canvas, image.data, path]);
 
   useEffect(() => {
     if (!canvas) return;
-    if (!heatmap.data) return canvas.setHeat(null);
-    let gone = false;
-    void pixelsOf(heatmap.data).then((pixels) => !gone && canvas.setHeat(pixels));
-    return () => {
-      gone = true;
-    };
+    canvas.setHeat(null);
+    return heatmap.data && onceDecoded(heatmap.data, (pixels) => canvas.setHeat(pixels));
   }, [canvas, heatmap.data]);
 
   useEffect(() => canvas?.showHeat(heat, opacity), [canvas, heat, opacity]);
 
   useEffect(() => {
     if (!canvas) return;
-    if (!findings || !seen.data || !kinds) return canvas.setFindings(null, []);
-    let gone = false;
-    void pixelsOf(seen.data).then((pixels) => !gone && canvas.setFindings(pixels, kinds));
-    return () => {
-      gone = true;
-    };
+    canvas.setFindings(null, []);
+    if (!findings || !seen.data || !kinds) return;
+    return onceDecoded(seen.data, (pixels) => canvas.setFindings(pixels, kinds));
   }, [canvas, findings, seen.data, kinds]);
 
   const problem = image.error ?? (heat ? heatmap.error : null) ?? (findings ? seen.error : null);
-  return { ref, canvas, zoom, window, isShown, problem };
+  return { ref, canvas, zoom, window, isShown: shownPath === path, problem };
 }

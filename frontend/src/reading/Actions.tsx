@@ -44,11 +44,11 @@ export function Actions({ scan }: { scan: Scan }) {
   const back = useScanBefore(from);
   const remove = useDeleteScan(scan.id);
   const leave = () => {
-    notifications.show({ message: texts.reading.deleted });
+    notifications.show({ message: volume ? texts.reading.volumeDeleted : texts.reading.deleted });
     void navigate(`/?${from}`);
   };
   useKeys(reads ? { n: () => next.mutate(), "shift+n": back } : {});
-  const patient = scan.patient_ref;
+  const { patient_ref: patient, volume } = scan;
   return (
     <Group
       justify="space-between"
@@ -123,9 +123,14 @@ export function Actions({ scan }: { scan: Scan }) {
           </Menu.Dropdown>
         </Menu>
       </Group>
-      <Modal opened={asking} onClose={() => setAsking(false)} title={texts.reading.deleteAsk} centered>
+      <Modal
+        opened={asking}
+        onClose={() => setAsking(false)}
+        title={volume ? texts.reading.deleteVolumeAsk : texts.reading.deleteAsk}
+        centered
+      >
         <Stack>
-          <Text>{texts.reading.deleteHelp}</Text>
+          <Text>{volume ? texts.reading.deleteVolumeHelp(volume.count) : texts.reading.deleteHelp}</Text>
           {remove.error && <ProblemAlert error={remove.error} />}
           <Group>
             <Button

@@ -26,6 +26,7 @@ import { Recommendation } from "./Recommendation";
 import { Section } from "./Section";
 import { NoPrediction } from "./NoPrediction";
 import { VerdictForm } from "./VerdictForm";
+import { VolumeReading } from "./VolumeReading";
 
 /** One scan: to look at, draw on and give a verdict on. */
 export default function ReadingPage() {
@@ -45,6 +46,9 @@ export default function ReadingPage() {
     );
   }
   if (!scan.data || !reading.data || !me) return <Waiting text={texts.common.loading} height="70vh" />;
+  const { volume } = scan.data;
+  if (volume)
+    return <VolumeReading key={`${me.id}/${volume.id}`} id={volume.id} first={volume.place} me={me} />;
   return <ScanReading key={`${me.id}/${id}`} scan={scan.data} reading={reading.data} me={me} />;
 }
 

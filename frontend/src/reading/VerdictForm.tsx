@@ -20,12 +20,14 @@ interface Props {
   user: string;
   scan: Scan;
   reading: Reading;
+  /** What the verdict is called. */
+  title?: string;
   /** Called when a key has chosen a verdict: Enter then gives the verdict. */
   onChosen: () => void;
 }
 
 /** Asks for the reader's verdict, and shows it once it is given. */
-export function VerdictForm({ user, scan, reading, onChosen }: Props) {
+export function VerdictForm({ user, scan, reading, title = texts.reading.verdict, onChosen }: Props) {
   const [own, { typed, given, late, sentAt, problem }] = useVerdict(user, scan);
   const [changing, setChanging] = useState(false);
   const [tried, setTried] = useState(false);
@@ -113,7 +115,7 @@ export function VerdictForm({ user, scan, reading, onChosen }: Props) {
   const frame = { busy, onSubmit: submit };
   const type = (values: Partial<Typed>) => own.type(values);
   return (
-    <Section title={asked === "blind" ? texts.reading.blindTitle : texts.reading.verdict} testid="verdict">
+    <Section title={asked === "blind" ? texts.reading.blindTitle : title} testid="verdict">
       <Stack gap="sm" ref={section}>
         {given && late ? (
           <GivenVerdict

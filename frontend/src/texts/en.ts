@@ -7,6 +7,7 @@ import { problems } from "./en/problems";
 import { reading } from "./en/reading";
 import { shell } from "./en/shell";
 import { upload } from "./en/upload";
+import { volume } from "./en/volume";
 import { worklist } from "./en/worklist";
 
 export const en = {
@@ -19,5 +20,6 @@ export const en = {
   reading,
   shell,
   upload,
+  volume,
   worklist,
 };

@@ -123,6 +123,7 @@ export function UploadLine({ upload, onFollow }: { upload: Upload; onFollow: () 
     if (final) return prefix + texts.upload.finallyRead(texts.common.labels(final.labels));
     // An answer with one label needs no reason; other answers say what is to be done.
     const more = [namesLabel(scan) ? "" : why(scan), texts.common.doubtful(scan.doubts)].filter(Boolean);
-    return prefix + [texts.upload.read(oneLine(scan)), more.join(" ")].filter(Boolean).join(". ");
+    const volume = scan.volume && texts.upload.volume(scan.volume.count);
+    return prefix + [volume, texts.upload.read(oneLine(scan)), more.join(" ")].filter(Boolean).join(". ");
   }
 }

@@ -74,7 +74,7 @@ export const ScanRow = memo(function ScanRow({
           {scan.eye && ` · ${texts.common.eyesShort[scan.eye]}`}
         </Link>
         <Text size="xs" c="dimmed" truncate>
-          {scan.note}
+          {[scan.volume && texts.worklist.volume(scan.volume.count), scan.note].filter(Boolean).join(" · ")}
         </Text>
       </div>
       <div role="cell" className={classes.answer}>

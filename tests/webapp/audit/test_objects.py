@@ -12,6 +12,8 @@ from django.test import Client
 
 from tests.images import answered_png
 from tests.services import ModelServer
+from tests.volumes import tiff_volume
+from tests.waiting import wait_for
 from tests.webapp.audit.conftest import collection
 from tests.webapp.conftest import PASSWORD, Clients, Upload
 from webapp.accounts import tokens
@@ -27,6 +29,7 @@ from webapp.gateway import admission, issuing
 from webapp.gateway.models import ServiceKey
 from webapp.reviews.models import Adjudication, Review
 from webapp.scans.models import Prediction, Scan
+from webapp.volumes.models import Volume
 
 BOX = {"target": {"selector": {"type": "FragmentSelector", "value": "xywh=pixel:10,20,30,40"}}}
 
@@ -91,7 +94,11 @@ def differences() -> list[str]:
     return [str(found) for found in Comparison().differences()]
 
 
-def test_nothing_differs_after_all_that_is_done_with_a_right_to(busy: Scan) -> None:
+def test_nothing_differs_after_all_that_is_done_with_a_right_to(
+    busy: Scan, clinician: User, upload: Upload
+) -> None:
+    upload(clinician, tiff_volume(2))
+    wait_for(lambda: Volume.objects.filter(complete=True).exists(), timeout_s=60, what="the volume's end")
     for known in audited_kinds():
         assert known.model._default_manager.exists(), f"there is no {known.kind} to compare"
     comparison = Comparison()

@@ -157,7 +157,7 @@ def take(number):
     examined = examine(content)
     try:
         with room.taken(examined.memory_bytes):
-            upload._ask_and_compress(upload._without_colour(examined.decode().pixels), 0)
+            upload.ask_and_compress(upload.without_colour(examined.decode().pixels), 0)
         return "read"
     except room.NoRoom:
         return "no room"

@@ -42,6 +42,8 @@ export class PictureCanvas {
   readonly stage: Stage;
   readonly viewport: Viewport;
   user: PointerUser | null = null;
+  /** Takes the wheel, unless Ctrl or the command key is held; without it the wheel zooms. */
+  scroller: ((deltaY: number) => void) | null = null;
   private readonly scan: Picture;
   private readonly heat: Picture;
   private readonly findings = new Layer({ listening: false });
@@ -53,6 +55,7 @@ export class PictureCanvas {
   private frame = 0;
   private isMade = false;
   private panning = false;
+  private heatShown = false;
   private takesKeys = false;
   private readonly observer: ResizeObserver;
   private readonly ended = new AbortController();
@@ -86,8 +89,21 @@ export class PictureCanvas {
   }
 
   setScan(pixels: ImageData): void {
+    this.leaf(pixels, true);
+  }
+
+  /**
+   * Shows another picture of the same size at once. Unless it is `settled`, what belongs to the picture before, such as
+   * its heat map and drawings, is hidden until `setScan`.
+   */
+  leaf(pixels: ImageData, settled: boolean): void {
+    const canvas = this.scan.image();
+    const fits =
+      canvas instanceof HTMLCanvasElement && canvas.width === pixels.width && canvas.height === pixels.height;
+    if (!fits) this.scan.image(canvasOf(pixels));
     this.pixels = pixels;
-    this.scan.image(canvasOf(pixels));
+    for (const layer of this.stage.getLayers()) if (layer !== this.pictures) layer.visible(settled);
+    this.heat.visible(settled && this.heatShown);
     this.redrawScan();
   }
 
@@ -99,6 +115,7 @@ export class PictureCanvas {
   }
 
   showHeat(visible: boolean, opacity: number): void {
+    this.heatShown = visible;
     this.heat.visible(visible);
     this.heat.opacity(opacity);
     this.pictures.batchDraw();
@@ -158,6 +175,7 @@ export class PictureCanvas {
     on("contextmenu", (event) => event.preventDefault());
     on("wheel", (event) => {
       event.preventDefault();
+      if (this.scroller && !event.ctrlKey && !event.metaKey) return this.scroller(event.deltaY);
       const { x, y } = this.place(event);
       // A notch of a wheel is about 100; touchpads send many small steps.
       this.viewport.zoomTo(this.viewport.zoom() * Math.exp(-event.deltaY / 400), x, y);

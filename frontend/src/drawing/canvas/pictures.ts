@@ -17,8 +17,45 @@ export function windowOf(level: number, width: number): GreyWindow {
   return { level: Math.min(Math.max(level, 0), 255), width: Math.min(Math.max(width, 2), 510) };
 }
 
-/** The pixels of a picture, to change; decoded once. */
+/** Decoded pictures, those that were used last at the end; a volume is leafed through without decoding it anew. */
+const decoded = new Map<Blob, ImageData>();
+/** How many bytes of decoded pictures are kept: a volume of 97 B-scans of 768 × 496 pixels. */
+const KEPT_BYTES = 160 * 2 ** 20;
+
+/** The pixels of a picture, to be looked at only: others get the same. */
 export async function pixelsOf(picture: Blob): Promise<ImageData> {
+  const pixels = decodedAlready(picture) ?? (await decode(picture));
+  keep(picture, pixels);
+  return pixels;
+}
+
+/** The pixels of a picture if they are decoded. */
+export function decodedAlready(picture: Blob): ImageData | undefined {
+  return decoded.get(picture);
+}
+
+/** Shows the pixels of a picture, at once if they are decoded; returns what gives that up. */
+export function onceDecoded(picture: Blob, show: (pixels: ImageData) => void): () => void {
+  const pixels = decodedAlready(picture);
+  let wanted = pixels === undefined;
+  if (pixels) show(pixels);
+  else void pixelsOf(picture).then((made) => wanted && show(made));
+  return () => {
+    wanted = false;
+  };
+}
+
+function keep(picture: Blob, pixels: ImageData): void {
+  decoded.delete(picture);
+  decoded.set(picture, pixels);
+  let bytes = 0;
+  for (const [kept, { data }] of [...decoded].reverse()) {
+    bytes += data.length;
+    if (bytes > KEPT_BYTES && kept !== picture) decoded.delete(kept);
+  }
+}
+
+async function decode(picture: Blob): Promise<ImageData> {
   const bitmap = await createImageBitmap(picture);
   const canvas = new OffscreenCanvas(bitmap.width, bitmap.height);
   const context = canvas.getContext("2d", { willReadFrequently: true })!;

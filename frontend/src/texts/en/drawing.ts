@@ -73,6 +73,7 @@ export const drawing = {
     tools: "Tools",
     drawing: "Drawing",
     view: "View",
+    volume: "Volume",
     reading: "Reading",
   },
   keyHelp: {
@@ -92,6 +93,10 @@ export const drawing = {
     resetWindow: "Brightness and contrast as in the file",
     heat: "Heat map on and off",
     findings: "Findings on and off",
+    leaf: "Previous and next B-scan",
+    ends: "First and last B-scan",
+    zoomInVolume: "Zoom",
+    copyOn: "Copy the selected shape, or all, to the next B-scan",
     agree: "Choose Agree",
     disagree: "Choose Disagree and go to the right label (blind: to what you see)",
     unsure: "Choose Unsure",

@@ -12,6 +12,10 @@ export const reading = {
   deleteAsk: "Delete this scan for good?",
   deleteHelp: "Its image, predictions, drawings and verdicts are deleted, including those of other readers.",
   deleted: "The scan is deleted.",
+  deleteVolumeAsk: "Delete this volume for good?",
+  deleteVolumeHelp: (count: number) =>
+    `All ${count} B-scans are deleted with their predictions, drawings and verdicts, those of other readers, too.`,
+  volumeDeleted: "The volume is deleted.",
   queuedTitle: "Waiting for the model",
   queuedHelp: "The scan is stored. Its prediction appears here as soon as the model server has read it.",
   failedTitle: "The model can't read this scan",

@@ -59,6 +59,7 @@ export const upload = {
   duplicate: "You have uploaded this file before.",
   openedAgain: "You have uploaded this file before: this is the earlier scan.",
   hidden: "Read. The model's answer is hidden until you have given your verdict.",
+  volume: (count: number) => `Volume of ${count} B-scans`,
   read: (answer: string) => `Read: ${answer}`,
   finallyRead: (label: string) => `Read by people: ${label}`,
 };

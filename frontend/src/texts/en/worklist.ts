@@ -39,6 +39,7 @@ export const worklist = {
   noPatient: "No reference",
   // For users who see no references at all.
   unnamed: "Scan",
+  volume: (count: number) => `Volume of ${count} B-scans`,
   choose: (name: string) => `Choose ${name}`,
   queued: "Waiting for the model",
   failed: "Can't be read",

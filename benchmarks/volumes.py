@@ -1,0 +1,76 @@
+"""How long a volume takes: from its upload to its first answer, and until all of its B-scans are read and stored."""
+
+from __future__ import annotations
+
+import io
+import time
+from collections.abc import Sequence
+
+import requests
+
+from benchmarks.errors import BenchmarkError
+from benchmarks.report import Goal, Report
+from benchmarks.stack import REQUEST_TIMEOUT_S, OwnStack
+from benchmarks.uploads import new_file
+
+BSCANS, HEIGHT, WIDTH = 49, 496, 512
+LABELS = ("NORMAL", "CNV", "DME")
+FIRST_LIMIT_MS, ALL_LIMIT_MS = 800.0, 2000.0
+POLL_S = 0.1
+PATIENCE_S = 120.0
+WARM_UP = 1
+SUBJECT = f"volume of {BSCANS} B-scans"
+
+
+def simulated_volumes(seed: int) -> list[bytes]:
+    """Simulated B-scans in TIFF files of many pages, one of each label."""
+    from PIL import Image
+
+    from training.simulator import simulate
+
+    volumes = []
+    for label in LABELS:
+        first, *others = map(Image.fromarray, simulate(label, BSCANS, seed, HEIGHT, WIDTH).images)
+        file = io.BytesIO()
+        first.save(file, "TIFF", save_all=True, append_images=others)
+        volumes.append(file.getvalue())
+    return volumes
+
+
+def measure_volumes(stack: OwnStack, report: Report, volumes: Sequence[bytes], *, rounds: int) -> None:
+    """Add rows and goals, of `rounds` in which each of the volumes is uploaded by one client. Raises BenchmarkError."""
+    first_ms, all_ms = [], []
+    with requests.Session() as session:
+        for number in range(WARM_UP + rounds):
+            headers = stack.sign_in("admin", stack.password)
+            for volume in volumes[:1] if number < WARM_UP else volumes:
+                first, complete = _measure(session, stack, headers, new_file(volume))
+                if number >= WARM_UP:
+                    first_ms.append(first)
+                    all_ms.append(complete)
+    first_row = report.add(SUBJECT, "1 client", "upload to its first answer", "ms", first_ms)
+    all_row = report.add(SUBJECT, "1 client", "upload to all answers stored", "ms", all_ms)
+    report.goals.append(Goal("first answer of a volume", first_row.median, FIRST_LIMIT_MS, unit="ms"))
+    report.goals.append(Goal("all answers of a volume", all_row.median, ALL_LIMIT_MS, unit="ms"))
+
+
+def _measure(
+    session: requests.Session, stack: OwnStack, headers: dict[str, str], volume: bytes
+) -> tuple[float, float]:
+    """Milliseconds until the upload is answered, and until nothing of the volume waits. Raises BenchmarkError."""
+    started = time.perf_counter()
+    answer = session.post(
+        f"{stack.web_url}/api/v1/scans/",
+        files={"image": ("volume.tif", volume)},
+        headers=headers,
+        timeout=REQUEST_TIMEOUT_S,
+    )
+    first_ms = (time.perf_counter() - started) * 1000
+    if answer.status_code != requests.codes.created:
+        raise BenchmarkError(f"A volume was answered with status {answer.status_code} and no prediction.")
+    address = f"{stack.web_url}/api/v1/volumes/{answer.json()['volume']['id']}/"
+    while time.perf_counter() - started < PATIENCE_S:
+        if session.get(address, headers=headers, timeout=REQUEST_TIMEOUT_S).json()["complete"]:
+            return first_ms, (time.perf_counter() - started) * 1000
+        time.sleep(POLL_S)
+    raise BenchmarkError(f"A volume was not read within {PATIENCE_S:.0f} s.")

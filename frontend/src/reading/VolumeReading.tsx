@@ -1,0 +1,202 @@
+import { Stack as Column, Text } from "@mantine/core";
+import { useEffect, useRef } from "react";
+import { useSearchParams } from "react-router";
+
+import { useReading } from "../api/reviews";
+import type { Me, Reading, Scan, Volume } from "../api/types";
+import { useBScans, useVolume } from "../api/volumes";
+import { useKeys } from "../common/keys";
+import { ProblemAlert } from "../common/ProblemAlert";
+import { ScanIdentity } from "../common/ScanIdentity";
+import { Waiting } from "../common/Waiting";
+import { ScanView } from "../drawing/ScanView";
+import { ShapeList } from "../drawing/ShapeList";
+import type { Shape } from "../drawing/shapes";
+import { useDrawing } from "../drawing/useDrawing";
+import { texts } from "../texts";
+import { EnFace } from "../volume/EnFace";
+import { StackStrip } from "../volume/StackStrip";
+import { useStack } from "../volume/useStack";
+import { VolumeAnswer } from "../volume/VolumeAnswer";
+import { Actions } from "./Actions";
+import { Answer } from "./Answer";
+import { Details } from "./Details";
+import { FinalReading } from "./FinalReading";
+import { Findings } from "./Findings";
+import { NoPrediction } from "./NoPrediction";
+import { Readers } from "./Readers";
+import classes from "./ReadingPage.module.css";
+import { Recommendation } from "./Recommendation";
+import { Section } from "./Section";
+import { VerdictForm } from "./VerdictForm";
+
+/** The address's parameter of the B-scan that is shown, from 1 on. */
+const PLACE = "bscan";
+
+/** A volume: to leaf through, draw on and give a verdict on. It opens at the address's B-scan, else at `first`. */
+export function VolumeReading({ id, first, me }: { id: string; first: number; me: Me }) {
+  const [search] = useSearchParams();
+  const volume = useVolume(id);
+  const scans = useBScans(volume.data);
+  const reading = useReading(volume.data?.lead ?? null);
+  const error = volume.error ?? scans.error ?? reading.error;
+  if (error) {
+    const retry = () => void Promise.all([volume.refetch(), scans.refetch(), reading.refetch()]);
+    return (
+      <Column p="md">
+        <ProblemAlert error={error} onRetry={retry} />
+      </Column>
+    );
+  }
+  const lead = scans.data?.find((scan) => scan.id === volume.data?.lead);
+  if (!volume.data || !scans.data || !lead || !reading.data) {
+    return <Waiting text={texts.common.loading} height="70vh" />;
+  }
+  return (
+    <VolumePage
+      volume={volume.data}
+      scans={scans.data}
+      lead={lead}
+      start={indexOf(volume.data, search.get(PLACE), first)}
+      reading={reading.data}
+      me={me}
+    />
+  );
+}
+
+interface Props {
+  volume: Volume;
+  /** Its B-scans, in order. */
+  scans: readonly Scan[];
+  /** The B-scan that stands for the volume: a verdict on it is one on the volume. */
+  lead: Scan;
+  start: number;
+  reading: Reading;
+  me: Me;
+}
+
+function VolumePage({ volume, scans, lead, start, reading, me }: Props) {
+  const mayDraw = me.abilities.includes("may_read");
+  const unfinished = useRef<() => boolean>(() => false);
+  const { stack, shown } = useStack(scans, start, unfinished);
+  const scan = scans[shown]!;
+  const place = (scan.volume?.place ?? 0) + 1;
+  usePlaceInAddress(place);
+  const predicted = scan.status === "predicted";
+  const revealed = predicted && !scan.answer_hidden;
+  const [drawing, state] = useDrawing(me.id, scan.id, mayDraw, reading.open ? reading.reader_count : 0);
+  useEffect(() => {
+    unfinished.current = () => drawing.pen?.isDrawing ?? false;
+  }, [drawing]);
+  const copied = useRef<{ index: number; shapes: readonly Shape[] } | null>(null);
+  const { loaded, shapes, selected } = state;
+  useEffect(() => {
+    if (copied.current?.index !== shown || !loaded) return;
+    for (const { geometry, label } of copied.current.shapes) drawing.add(geometry, label);
+    copied.current = null;
+  }, [shown, loaded, drawing]);
+  const copyOn = () => {
+    const taken = selected === null ? shapes : shapes.filter(({ key }) => key === selected);
+    if (!mayDraw || taken.length === 0 || shown === stack.count - 1) return;
+    copied.current = { index: shown + 1, shapes: taken };
+    stack.goTo(shown + 1);
+  };
+  useKeys({
+    pageup: () => stack.step(-1),
+    pagedown: () => stack.step(1),
+    home: () => stack.goTo(0),
+    end: () => stack.goTo(stack.count - 1),
+    k: copyOn,
+  });
+  const { final_reading: final } = lead;
+  const leadAnswers = lead.status === "predicted" && !lead.answer_hidden;
+  const title = texts.reading.title(lead.patient_ref);
+  useEffect(() => {
+    document.title = `${title} · ${texts.shell.product}`;
+  }, [title]);
+  return (
+    <div className={classes.page}>
+      <h1 className="visually-hidden">{title}</h1>
+      <div className={classes.view}>
+        <ScanIdentity scan={lead} className={classes.identity} />
+        <ScanView
+          scan={scan}
+          drawing={drawing}
+          state={state}
+          regions={scan.regions}
+          revealed={revealed}
+          onCanvas={stack.attach}
+        >
+          <StackStrip volume={volume} stack={stack} revealed={leadAnswers} />
+        </ScanView>
+      </div>
+      <div className={classes.panel}>
+        <Actions scan={lead} />
+        {leadAnswers && <VolumeAnswer volume={volume} stack={stack} />}
+        <Section title={texts.volume.enfaceTitle}>
+          <EnFace volume={volume} scans={scans} stack={stack} revealed={leadAnswers} />
+        </Section>
+        {final && <FinalReading given={final} />}
+        {final && <Recommendation scan={lead} given={final.recommendation} rank={final.urgency_rank} />}
+        {leadAnswers && lead.recommendation && (
+          <Recommendation
+            scan={lead}
+            given={lead.recommendation}
+            rank={lead.urgency_rank}
+            ofModel={final !== null}
+          />
+        )}
+        {lead.status === "predicted" && mayDraw && (
+          <VerdictForm
+            user={me.id}
+            scan={lead}
+            reading={reading}
+            title={texts.volume.verdict}
+            onChosen={() => drawing.putToolAway()}
+          />
+        )}
+        <div className={classes.bscan} role="group" aria-label={texts.volume.place(place, volume.count)}>
+          <Text size="sm" fw={600} className={classes.bscanTitle}>
+            {texts.volume.place(place, volume.count)}
+          </Text>
+          {!predicted && <NoPrediction scan={scan} />}
+          {revealed && <Answer scan={scan} mayAsk={mayDraw} />}
+          {revealed && <Findings scan={scan} />}
+          <Section title={texts.drawing.shapes}>
+            {mayDraw && reading.own === null && (
+              <Text size="xs" c="dimmed" mb={4}>
+                {texts.reading.draft}
+              </Text>
+            )}
+            <ShapeList
+              drawing={drawing}
+              state={state}
+              scan={scan}
+              regions={scan.regions}
+              open={reading.open}
+            />
+          </Section>
+        </div>
+        <Readers scan={lead} reading={reading} />
+        <Details scan={lead} />
+      </div>
+    </div>
+  );
+}
+
+/** Which of the B-scans is at the address's place; at the one that the volume opens at where there is none. */
+function indexOf({ bscans }: Volume, named: string | null, first: number): number {
+  const at = (place: number) => bscans.findIndex((bscan) => bscan.place === place);
+  const index = named === null ? -1 : at(Number(named) - 1);
+  return index >= 0 ? index : Math.max(at(first), 0);
+}
+
+/** Keeps the B-scan that is shown in the address bar: reloaded or sent on, the page opens there. */
+function usePlaceInAddress(place: number): void {
+  const [search, setSearch] = useSearchParams();
+  const named = search.get(PLACE);
+  useEffect(() => {
+    if (named === String(place)) return;
+    setSearch((before) => ({ ...Object.fromEntries(before), [PLACE]: String(place) }), { replace: true });
+  }, [named, place, setSearch]);
+}

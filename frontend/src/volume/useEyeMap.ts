@@ -1,0 +1,40 @@
+import { useQueryClient } from "@tanstack/react-query";
+import { useEffect, useState } from "react";
+
+import { fetchPicture } from "../api/pictures";
+import type { Scan } from "../api/types";
+import { pixelsOf } from "../drawing/canvas/pictures";
+import { columnsOf } from "./eyeMap";
+
+const AT_ONCE = 4;
+
+/** For each B-scan how strongly the model looked at each of its columns; null while that is not known. */
+export type EyeColumns = readonly (Uint8Array | null)[];
+
+/** What is needed for the heat map of a whole eye, loaded while it is `wanted`, a B-scan at a time. */
+export function useEyeMap(scans: readonly Scan[], wanted: boolean): EyeColumns {
+  const queries = useQueryClient();
+  const [columns, setColumns] = useState<EyeColumns>([]);
+  useEffect(() => {
+    if (!wanted) return;
+    let ended = false;
+    const left = [...scans.entries()].filter(([, { heatmap_path }]) => heatmap_path !== null);
+    const load = async () => {
+      for (let next = left.shift(); next && !ended; next = left.shift()) {
+        const [index, scan] = next;
+        try {
+          const picture = await fetchPicture(queries, scan.heatmap_path!, scan.predicted_at ?? "");
+          const strongest = columnsOf(await pixelsOf(picture));
+          setColumns((before) => scans.map((_, at) => (at === index ? strongest : (before[at] ?? null))));
+        } catch {
+          // Its strip stays empty; the B-scan's own view says what is wrong.
+        }
+      }
+    };
+    for (let line = 0; line < AT_ONCE; line++) void load();
+    return () => {
+      ended = true;
+    };
+  }, [queries, scans, wanted]);
+  return columns;
+}

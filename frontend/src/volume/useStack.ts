@@ -1,0 +1,102 @@
+import { notifications } from "@mantine/notifications";
+import { useQueryClient } from "@tanstack/react-query";
+import { type RefObject, useCallback, useEffect, useMemo, useRef, useState } from "react";
+
+import { fetchPicture, pictureHere } from "../api/pictures";
+import type { Scan } from "../api/types";
+import { decodedAlready, pixelsOf } from "../drawing/canvas/pictures";
+import type { PictureCanvas } from "../drawing/canvas/PictureCanvas";
+import { texts } from "../texts";
+import { nearestFirst, wheelSteps } from "./leafing";
+
+/** How many B-scans to either side are loaded ahead; twice as many decoded are what a browser keeps easily. */
+const REACH = 48;
+const AT_ONCE = 4;
+/** Who rests so long on a B-scan wants to see what belongs to it. */
+const REST_MS = 80;
+
+/** The B-scans of a volume to leaf through, one of which is looked at. */
+export interface Stack {
+  /** Which of the B-scans is looked at, from 0 on. */
+  index: number;
+  count: number;
+  goTo: (index: number) => void;
+  step: (by: number) => void;
+  /** Lets the canvas show each B-scan at once, and be leafed through by its wheel; returns what ends that. */
+  attach: (canvas: PictureCanvas) => () => void;
+}
+
+/**
+ * A stack of B-scans, looked at from `start` on. `shown` is the B-scan that the rest of the page shows: it follows when
+ * the reader rests, so that leafing never waits for lists, forms and drawings. Nobody leafs on while a shape is
+ * `unfinished`.
+ */
+export function useStack(
+  scans: readonly Scan[],
+  start: number,
+  unfinished: RefObject<() => boolean>,
+): { stack: Stack; shown: number } {
+  const queries = useQueryClient();
+  const [index, setIndex] = useState(start);
+  const [shown, setShown] = useState(start);
+  const canvas = useRef<PictureCanvas | null>(null);
+  const looked = useRef({ index, shown });
+  useEffect(() => {
+    looked.current = { index, shown };
+    if (index === shown) return;
+    const timer = setTimeout(() => setShown(index), REST_MS);
+    return () => clearTimeout(timer);
+  }, [index, shown]);
+
+  const goTo = useCallback(
+    (to: number) => {
+      const next = Math.min(Math.max(to, 0), scans.length - 1);
+      if (next === looked.current.index) return;
+      if (unfinished.current())
+        return void notifications.show({ id: "unfinished", message: texts.volume.unfinished });
+      looked.current.index = next;
+      const picture = pictureHere(queries, scans[next]!.image_path);
+      const pixels = picture && decodedAlready(picture);
+      if (pixels) canvas.current?.leaf(pixels, next === looked.current.shown);
+      setIndex(next);
+    },
+    [queries, scans, unfinished],
+  );
+  const step = useCallback((by: number) => goTo(looked.current.index + by), [goTo]);
+  const attach = useCallback(
+    (made: PictureCanvas) => {
+      canvas.current = made;
+      made.scroller = wheelSteps(step);
+      return () => {
+        canvas.current = null;
+        made.scroller = null;
+      };
+    },
+    [step],
+  );
+  usePicturesAhead(scans, shown);
+  const count = scans.length;
+  return {
+    stack: useMemo(() => ({ index, count, goTo, step, attach }), [index, count, goTo, step, attach]),
+    shown,
+  };
+}
+
+/** Loads and decodes the pictures around one of them, the nearest first. */
+function usePicturesAhead(scans: readonly Scan[], index: number): void {
+  const queries = useQueryClient();
+  useEffect(() => {
+    const paths = nearestFirst(index, scans.length, REACH).map((at) => scans[at]!.image_path);
+    let ended = false;
+    const load = async () => {
+      for (let path = paths.shift(); path !== undefined && !ended; path = paths.shift()) {
+        // The view of a B-scan itself says what is wrong when its picture can't be loaded.
+        await fetchPicture(queries, path).then(pixelsOf, () => undefined);
+      }
+    };
+    for (let line = 0; line < AT_ONCE; line++) void load();
+    return () => {
+      ended = true;
+    };
+  }, [queries, scans, index]);
+}

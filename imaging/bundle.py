@@ -1,0 +1,289 @@
+"""Files that are a volume together: pictures of B-scans, a DICOM series, a volume with its en-face image, an export."""
+
+from __future__ import annotations
+
+import re
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from functools import partial
+
+from imaging.bundled_dicom import Instance, check_one_series, enface_of, in_order, instance_of
+from imaging.dicom.groups import FrameFacts, referred_by, spacing_of
+from imaging.dicom.volume import check_orientation, pattern_of_frames
+from imaging.dicom_identity import Identity
+from imaging.errors import ImageError, ImageTooComplex, UnsupportedImage
+from imaging.picture_bscans import PictureBscans, WithEnface
+from imaging.readers import heidelberg_xml
+from imaging.readers.heidelberg_xml import Export
+from imaging.reading import Examined, Format
+from imaging.volume import MAX_BSCANS, ExaminedVolume, check_count
+
+ZIP_TYPE, ZIP_NAME = "application/zip", "ZIP"
+PROCESSOR_S = 10
+"""Processor time for looking at all files together; a thousand pictures take one second."""
+MAX_OTHERS = 64
+"""Files beside the B-scans: en-face images, texts, tables."""
+ENFACE_WORDS = frozenset(
+    {"enface", "en face", "slo", "fundus", "localizer", "localiser", "nir", "ir", "overview", "irslo"}
+)
+"""What a picture is called that shows the retina from the front."""
+_WORDS = re.compile(r"[a-z]+")
+_DIGITS = re.compile(r"([0-9]+)")
+MAX_QUOTED = 64
+
+
+@dataclass(frozen=True)
+class Part:
+    """A file of several: the folder that it was in, its name, its bytes, and how they are got."""
+
+    folder: str
+    name: str
+    size_bytes: int
+    read: Callable[[], bytes]
+
+    @property
+    def title(self) -> str:
+        """The name, fit to be said in a sentence and kept."""
+        return _fit(self.name)
+
+
+def _fit(name: str) -> str:
+    return "".join(letter for letter in name if letter.isprintable())[:MAX_QUOTED]
+
+
+@dataclass(frozen=True)
+class _Look:
+    """What a file turned out to be: `known` its format, with what is known of the picture, or why it can't be read."""
+
+    part: Part
+    known: Format
+    is_volume: bool = False
+    width: int = 0
+    height: int = 0
+    memory_bytes: int = 0
+    is_isolated: bool = False
+    instance: Instance | None = None
+    fault: str = ""
+
+    def examined(self) -> Examined:
+        """The picture, looked at anew."""
+        return self.known.examine(self.part.read())
+
+
+def examined(parts: Sequence[Part]) -> ExaminedVolume:
+    """Look at files that are a volume together, of which those that show nothing are left out.
+
+    Raises UnsupportedImage for files that are none or several, such as pictures of several sizes or patients;
+    ImageTooComplex for more than are looked at; ImageError.
+    """
+    if len(parts) > MAX_BSCANS + MAX_OTHERS:
+        raise ImageTooComplex(
+            f"There are {len(parts):,} files; volumes of up to {MAX_BSCANS:,} B-scans are read."
+        )
+    looks, exports = _looked_at(sorted(parts, key=_natural))
+    if len(exports) > 1:
+        raise UnsupportedImage(f"There are {len(exports)} exports. Send each, which is one volume, alone.")
+    if exports:
+        return _export(exports[0], looks)
+    volumes = [look for look in looks if look.is_volume]
+    pictures = [look for look in looks if not look.is_volume]
+    if len(volumes) > 1:
+        raise UnsupportedImage(f"There are {len(volumes)} volumes. Send each as a file of its own.")
+    if volumes:
+        return _volume_with_enface(volumes[0], pictures)
+    if not pictures:
+        raise UnsupportedImage("There is no B-scan among the files.")
+    if all(look.instance for look in pictures):
+        return _series(pictures)
+    return _pictures(pictures)
+
+
+def _looked_at(parts: Sequence[Part]) -> tuple[list[_Look], list[Export]]:
+    """What of the files are pictures and volumes, and what exports say."""
+    # Which formats there are is known only where this reader is one of them.
+    from imaging import formats
+
+    ends = time.thread_time() + PROCESSOR_S
+    found: list[_Look] = []
+    exports = []
+    for part in parts:
+        if time.thread_time() > ends:
+            raise ImageTooComplex("Looking at the files takes too much time. Send fewer or simpler ones.")
+        content = part.read()
+        known = formats.recognised(content)
+        volume = formats.recognised_volume(content)
+        if heidelberg_xml.is_export(content):
+            exports.append(heidelberg_xml.export_of(content))
+        elif volume is not None and volume.name != ZIP_NAME:
+            found.append(_Look(part, volume, is_volume=True))
+        elif known is not None:
+            found.append(_looked_at_picture(part, known, content))
+    return found, exports
+
+
+def _looked_at_picture(part: Part, known: Format, content: bytes) -> _Look:
+    try:
+        picture = known.examine(content)
+        instance = None if picture.dicom_header is None else instance_of(picture.dicom_header)
+    except ImageError as error:
+        return _Look(part, known, fault=f"{part.title} can't be read: {error.message}")
+    return _Look(
+        part,
+        known,
+        width=picture.width,
+        height=picture.height,
+        memory_bytes=picture.memory_bytes + part.size_bytes,
+        is_isolated=picture.is_isolated,
+        instance=instance,
+    )
+
+
+def _volume_with_enface(volume: _Look, pictures: Sequence[_Look]) -> ExaminedVolume:
+    """A volume, with what of the pictures beside it is its en-face image."""
+    assert volume.known.volumes is not None
+    found = volume.known.volumes.examine(volume.part.read(), volume.known)
+    photographs = [look for look in pictures if look.instance is not None and look.instance.is_enface]
+    chosen = enface_of(
+        [look.instance for look in photographs if look.instance], found.enface_uid, found.identity
+    )
+    if found.has_enface or chosen is None:
+        return found
+    enface = photographs[chosen]
+    return replace(
+        found,
+        has_enface=True,
+        is_isolated=found.is_isolated or enface.is_isolated,
+        memory_bytes=max(found.memory_bytes, enface.memory_bytes),
+        _bscans=WithEnface(found._bscans, enface.examined),
+    )
+
+
+def _series(pictures: Sequence[_Look]) -> ExaminedVolume:
+    """DICOM files of one frame each, by their numbers."""
+    bscans = [look for look in pictures if look.instance and not look.instance.is_enface]
+    photographs = [look for look in pictures if look.instance and look.instance.is_enface]
+    if not bscans:
+        raise UnsupportedImage("There are photographs of the retina, and no B-scan among the files.")
+    instances = [look.instance for look in bscans if look.instance]
+    check_one_series(instances)
+    order = in_order(instances)
+    facts = [FrameFacts() if place is None else instances[place].facts for place in order]
+    check_orientation(facts)
+    there = [instances[place] for place in order if place is not None]
+    identity = _common([instance.identity for instance in there])
+    refers_to = referred_by(facts)
+    chosen = enface_of([look.instance for look in photographs if look.instance], refers_to, identity)
+    number = min((instance.number for instance in there if instance.number is not None), default=0)
+    found = _made(
+        [None if place is None else bscans[place] for place in order],
+        [f"The series has no instance {number + place}." for place in range(len(order))],
+        None if chosen is None else photographs[chosen],
+    )
+    return replace(
+        found,
+        spacing=spacing_of([instance.facts for instance in there]),
+        places=tuple(frame.place for frame in facts),
+        pattern=pattern_of_frames(facts),
+        identity=identity,
+        enface_uid=refers_to,
+    )
+
+
+def _export(export: Export, looks: Sequence[_Look]) -> ExaminedVolume:
+    """The pictures that an export's XML names, in its order."""
+    by_name = {look.part.name.casefold(): look for look in reversed(looks) if not look.is_volume}
+    names = [image.file_name for image in export.bscans]
+    enface = None if export.enface is None else by_name.get(export.enface.file_name.casefold())
+    found = _made(
+        [by_name.get(name.casefold()) for name in names],
+        [f"{_fit(name) or 'A picture'}, which the export's XML names, is missing." for name in names],
+        None if enface is None or enface.fault else enface,
+    )
+    return replace(
+        found,
+        spacing=export.spacing,
+        places=export.places,
+        pattern=export.pattern,
+        identity=export.identity,
+        names=tuple(_fit(name) for name in names),
+    )
+
+
+def _pictures(pictures: Sequence[_Look]) -> ExaminedVolume:
+    """Pictures of any formats, by their names."""
+    named = [look for look in pictures if _is_named_enface(look.part.name)]
+    enface = named[0] if len(named) == 1 and len(pictures) > 1 else None
+    bscans = [look for look in pictures if look is not enface]
+    folders = {look.part.folder for look in bscans}
+    if len(folders) > 1:
+        raise UnsupportedImage(
+            f"There are pictures in {len(folders)} folders. Send each folder, which is one volume, alone."
+        )
+    if len({look.instance.patient for look in bscans if look.instance}) > 1:
+        raise UnsupportedImage("The DICOM files are of several patients. Send each patient's volume alone.")
+    return _made(bscans, [""] * len(bscans), None if enface is None or enface.fault else enface)
+
+
+def _made(bscans: Sequence[_Look | None], missing: Sequence[str], enface: _Look | None) -> ExaminedVolume:
+    """The volume of these B-scans, None for those that are missing, with a sentence for each of them."""
+    check_count(len(bscans), ZIP_NAME)
+    gaps = {
+        place: missing[place] if look is None else look.fault
+        for place, look in enumerate(bscans)
+        if look is None or look.fault
+    }
+    whole = [look for place, look in enumerate(bscans) if look is not None and place not in gaps]
+    if not whole:
+        raise ImageError(next(iter(gaps.values())))
+    first = whole[0]
+    other = next((look for look in whole if (look.width, look.height) != (first.width, first.height)), None)
+    if other is not None:
+        raise UnsupportedImage(
+            f"{other.part.title} has {other.width} × {other.height} pixels, {first.part.title} {first.width} × "
+            f"{first.height}: B-scans of one volume have one size."
+        )
+    looks = [*whole, *([] if enface is None else [enface])]
+    return ExaminedVolume(
+        media_type=ZIP_TYPE,
+        format_name=ZIP_NAME,
+        count=len(bscans),
+        width=first.width,
+        height=first.height,
+        memory_bytes=max(look.memory_bytes for look in looks),
+        is_isolated=any(look.is_isolated for look in looks),
+        _bscans=PictureBscans(
+            [
+                partial(_missing, missing[place]) if look is None else look.examined
+                for place, look in enumerate(bscans)
+            ],
+            gaps,
+            None if enface is None else enface.examined,
+        ),
+        places=(None,) * len(bscans),
+        names=tuple("" if look is None else look.part.title for look in bscans),
+        gaps=gaps,
+        has_enface=enface is not None,
+    )
+
+
+def _missing(sentence: str) -> Examined:
+    raise ImageError(sentence)
+
+
+def _common(identities: Sequence[Identity]) -> Identity:
+    """What all files say alike."""
+    names = ("eye", "patient", "issuer", "acquired", "device")
+    several = {name: {getattr(identity, name) for identity in identities} for name in names}
+    return Identity(**{name: values.pop() if len(values) == 1 else "" for name, values in several.items()})
+
+
+def _is_named_enface(name: str) -> bool:
+    words = _WORDS.findall(name.rpartition(".")[0].lower())
+    return any(word in ENFACE_WORDS for word in (*words, " ".join(words)))
+
+
+def _natural(part: Part) -> list[tuple[int, int, str]]:
+    """Names as people count: B2 before B10."""
+    pieces = _DIGITS.split(f"{part.folder}/{part.name}".lower())
+    return [(0, int(piece), "") if piece.isdigit() else (1, 0, piece) for piece in pieces]

@@ -1,0 +1,26 @@
+"""What goes wrong with a file in a way that nobody has thought of becomes a refusal, too."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterator
+from contextlib import contextmanager
+from traceback import extract_tb
+
+from imaging.errors import ImageError
+
+log = logging.getLogger(__name__)
+
+
+@contextmanager
+def refusing_unreadable(part: str) -> Iterator[None]:
+    """Make an ImageError of whatever goes wrong with a part of a file in a way that nobody has thought of."""
+    try:
+        yield
+    except (ImageError, MemoryError):
+        raise
+    except Exception as error:
+        # Not the error's text, which may quote what is a patient's.
+        where = extract_tb(error.__traceback__)[-1]
+        log.error("A file's %s: %s, %s line %s", part, type(error).__name__, where.filename, where.lineno)
+        raise ImageError(f"The file's {part} can't be read. Save it as PNG and send that.") from error

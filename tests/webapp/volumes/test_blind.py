@@ -1,0 +1,87 @@
+"""Who reads blind learns of a volume nothing that follows from the model's answers, the choice of the lead among it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from rest_framework.test import APIClient
+
+from tests.webapp.conftest import Clients
+from tests.webapp.volumes.conftest import answer, volume_of
+from webapp.accounts.models import User
+from webapp.reviews.models import Review
+from webapp.scans.models import Disclosure, Scan
+from webapp.volumes import leads
+
+Stored = Callable[..., list[Scan]]
+LISTS = (
+    "scans/",
+    "scans/?unread=true",
+    "history/",
+    "scans/count/",
+    "scans/count/?reviewed=false",
+    "dashboard/",
+)
+
+
+@pytest.fixture
+def blind(clinician: User) -> User:
+    User.objects.filter(pk=clinician.pk).update(reads_blind=True)
+    clinician.refresh_from_db()
+    return clinician
+
+
+def everything(client: APIClient, scans: list[Scan]) -> dict[str, tuple[int, bytes]]:
+    volume = volume_of(scans).pk
+    paths = [*LISTS, f"volumes/{volume}/", f"volumes/{volume}/enface/", f"scans/?volume={volume}",
+             *(f"scans/{scan.pk}/{part}" for scan in scans for part in ("", "reading/", "report/", "overlay/"))]  # fmt: skip
+    answers: dict[str, Any] = {path: client.get(f"/api/v1/{path}") for path in paths}
+    answers |= {form: client.post("/api/v1/exports/", {"format": form}) for form in ("csv", "coco")}
+    return {
+        path: (answer.status_code, b"".join(answer.streaming_content) if answer.streaming else answer.content)
+        for path, answer in answers.items()
+    }
+
+
+def test_nothing_depends_on_the_answers(
+    stored: Stored, blind: User, colleague: User, api: Clients, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    scans = stored(colleague, [1, 1, 1, 1, 1])
+    monkeypatch.setattr("webapp.core.clock.now", lambda: scans[0].timestamp + timedelta(hours=1))
+    monkeypatch.setattr("reportlab.rl_config.invariant", 1)
+    client = api(blind)
+    before = everything(client, scans)
+
+    answer(scans[4], 4)
+    leads.follow(Scan.objects.get(pk=scans[4].pk))
+
+    assert Scan.objects.leading().get(volume=scans[0].volume_id).place == 4
+    after = everything(client, scans)
+    assert [path for path in before if before[path] != after[path]] == []
+    told = client.get(f"/api/v1/volumes/{volume_of(scans).pk}/").json()
+    assert (told["answer_hidden"], told["answer"], told["lead"]) == (True, None, str(scans[2].pk))
+
+
+def test_a_blind_verdict_on_the_middle_is_one_on_the_volume(
+    stored: Stored, blind: User, colleague: User, api: Clients
+) -> None:
+    scans = stored(colleague, [1, 1, 1, 1, 4])
+    Disclosure.objects.all().delete()
+    client = api(blind)
+    (middle,) = client.get("/api/v1/scans/").json()["results"]
+    assert middle["volume"]["place"] == 2
+
+    given = client.post(f"/api/v1/scans/{middle['id']}/review/", {"label": "NORMAL"})
+
+    assert given.status_code == 201, given.content
+    assert (given.json()["verdict"], given.json()["blind"]) == ("disagree", True)
+    assert given.json()["scan"] == str(scans[4].pk)
+    assert Review.objects.get().scan_id == scans[4].pk
+    (lead,) = client.get("/api/v1/scans/").json()["results"]
+    assert (lead["volume"]["place"], lead["prediction"], lead["read_by_me"]) == (4, "CNV", True)
+    told = client.get(f"/api/v1/volumes/{volume_of(scans).pk}/").json()
+    assert (told["answer_hidden"], told["answer"]["place"]) == (False, 4)
+    assert client.get(f"/api/v1/scans/{scans[0].pk}/").json()["prediction"] == "NORMAL", "of all of it"

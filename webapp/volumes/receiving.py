@@ -1,0 +1,292 @@
+"""From an uploaded file to a stored volume: `receive` is all of its way until its first answer."""
+
+from __future__ import annotations
+
+import hashlib
+import logging
+import time
+from collections import deque
+from collections.abc import Iterator, Mapping, Sequence
+from concurrent.futures import Future, wait
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import Any
+
+from bson import ObjectId
+from django.conf import settings
+from django.core.files.uploadedfile import UploadedFile
+from django.db import IntegrityError
+
+from imaging.decoding import examine_files, is_volume
+from imaging.errors import ImageError
+from imaging.png import encode_png
+from imaging.volume import ExaminedVolume
+from webapp.accounts.models import User
+from webapp.api.errors import TooLarge
+from webapp.audit.models import Action
+from webapp.audit.recording import Change, record, record_each
+from webapp.core import clock, request_id
+from webapp.inference.model_server import ModelAnswer
+from webapp.mongodb.transactions import all_or_nothing
+from webapp.scans import differences, prediction, room, storage, upload
+from webapp.scans.file_facts import kept_facts
+from webapp.scans.models import Scan, Status
+from webapp.scans.scale import plausible_size
+from webapp.scans.upload import FIRST_CLAIM, Upload
+from webapp.volumes import reading
+from webapp.volumes.leads import middle_of
+from webapp.volumes.models import Volume
+
+log = logging.getLogger(__name__)
+
+MOST_WRITING = 32
+"""Files on their way to the disk at once, whose bytes are in memory."""
+
+
+@dataclass
+class _Kept:
+    """What is on the disk of a volume, by the places of its B-scans, while the model server is asked about some."""
+
+    names: dict[int, str] = field(default_factory=dict)
+    asked: dict[int, Future[ModelAnswer]] = field(default_factory=dict)
+    gaps: dict[int, str] = field(default_factory=dict)
+    enface: str = ""
+    enface_size: tuple[int, int] = (0, 0)
+
+    def discard(self) -> None:
+        """Remove all that was stored."""
+        storage.delete(*self.names.values(), self.enface)
+
+
+def receive_file(user: User, file: UploadedFile[Any], entered: Mapping[str, Any]) -> Upload:
+    """Receive a file that is a volume or a picture.
+
+    Raises as `receive` and `upload.receive` do, and TooLarge for a picture above the limit of pictures.
+    """
+    with _content_of(file) as content:
+        if is_volume(content):
+            return receive(user, [(file.name or "", content)], entered)
+    if (file.size or 0) > settings.MAX_UPLOAD_BYTES:
+        raise TooLarge(
+            f"The file has {(file.size or 0) / 2**20:.1f} MiB and is no volume; of a picture up to "
+            f"{settings.MAX_UPLOAD_BYTES / 2**20:.0f} MiB are taken."
+        )
+    file.seek(0)
+    return upload.receive(user, file, entered)
+
+
+@contextmanager
+def _content_of(file: UploadedFile[Any]) -> Iterator[bytes]:
+    """A file's bytes; of a large one they take their share of the room for large pictures."""
+    with room.taken(room_for(file.size or 0)):
+        yield file.read()
+
+
+def room_for(size_bytes: int) -> int:
+    """How much of the room a file of so many bytes takes, before anything is known of it."""
+    return min(size_bytes + room.SMALL_BYTES, room.ALL_BYTES) if size_bytes > room.LARGE_FILE_BYTES else 0
+
+
+def receive(user: User, files: Sequence[tuple[str, bytes]], entered: Mapping[str, Any]) -> Upload:
+    """Store a volume with all its B-scans, and answer with the one in its middle, predicted if that was done in time.
+
+    It is one file or several, each with its name. The other B-scans are asked about meanwhile and afterwards
+    (`reading.py`). Kept are the pixels alone, as of every upload, and what the file says of how they lie. `entered` holds
+    what people say of it; what they leave open is taken from the file. A volume of the same file is left as it is, but for
+    pictures that were lost, and answered with the B-scan that leads it.
+
+    Raises `imaging.errors.ImageError` for what is no usable volume, `imaging.errors.Busy` or `room.NoRoom` when there is no
+    memory for it, and OSError when the disk is full; nothing is stored then.
+    """
+    ends = time.monotonic() + prediction.INTERACTIVE_DEADLINE_S
+    entered = {name: value for name, value in entered.items() if value}
+    sha256 = _sha256([content for _, content in files])
+    known = _known(user, sha256)
+    if known and all(map(storage.exists, known.together().values_list("image_name", flat=True))):
+        return Upload(known, False, differences.from_scan(entered, known))
+    size = sum(len(content) for _, content in files)
+    with examine_files(files) as examined, room.taken(examined.memory_bytes - size):
+        kept = _keep(examined, ends)
+    if known:
+        _first_answer(_give_back(known, user, kept), kept.asked, ends)
+        known.refresh_from_db()
+        return Upload(known, False, differences.from_scan(entered, known))
+    facts = kept_facts(examined.identity, plausible_size(examined.spacing.x, examined.spacing.z), user)
+    try:
+        scans = _create(user, sha256, examined, kept, {**facts, **entered})
+    except IntegrityError:  # the same file came in twice at the same moment
+        kept.discard()
+        first = _known(user, sha256)
+        assert first is not None
+        return Upload(first, False, differences.from_scan(entered, first))
+    except BaseException:
+        kept.discard()
+        raise
+    return Upload(_first_answer(scans, kept.asked, ends), True, differences.from_file(entered, facts))
+
+
+def _sha256(contents: Sequence[bytes]) -> str:
+    """Of a file; of several, in whatever order they come, that of theirs."""
+    each = sorted(hashlib.sha256(content).hexdigest() for content in contents)
+    return each[0] if len(each) == 1 else hashlib.sha256("".join(each).encode()).hexdigest()
+
+
+def _known(user: User, sha256: str) -> Scan | None:
+    """What stands for this user's volume of the same file."""
+    same = Scan.objects.filter(user=user, clinic=user.clinic, sha256=sha256, volume__isnull=False)
+    return same.leading_for(user).first()
+
+
+def _keep(examined: ExaminedVolume, ends: float) -> _Kept:
+    """Decode and store each B-scan, the middle one first, and begin to ask the model server about the first few.
+
+    One that can't be decoded is a gap; with none that can, the error of the first is raised.
+    """
+    kept = _Kept(gaps=dict(examined.gaps))
+    writing: deque[storage.Writing] = deque()
+    first_error: ImageError | None = None
+    try:
+        for place in _from_the_middle(examined):
+            try:
+                pixels = upload.without_colour(examined.bscan(place).pixels)
+            except ImageError as error:
+                first_error = first_error or error
+                kept.gaps[place] = error.message
+                continue
+            if len(kept.asked) < prediction.AT_ONCE:
+                patience_s = prediction.BACKGROUND_DEADLINE_S if kept.asked else ends - time.monotonic()
+                kept.asked[place] = prediction.ask(upload.to_tiff(pixels), patience_s)
+            writing.append(storage.begin_to_save(encode_png(pixels)))
+            kept.names[place] = writing[-1].name
+            if len(writing) >= MOST_WRITING:
+                writing.popleft().wait()
+        if not kept.names:
+            raise first_error or ImageError("The volume has no B-scan that can be read.")
+        if (enface := _enface(examined)) is not None:
+            height, width = enface.shape[:2]
+            writing.append(storage.begin_to_save(encode_png(enface)))
+            kept.enface, kept.enface_size = writing[-1].name, (width, height)
+        while writing:
+            writing.popleft().wait()
+    except BaseException:
+        for each in writing:
+            each.discard()
+        kept.discard()
+        raise
+    return kept
+
+
+def _from_the_middle(examined: ExaminedVolume) -> list[int]:
+    """The places of the B-scans that are there, the one in the middle first, and then outwards."""
+    there = [place for place in range(examined.count) if place not in examined.gaps]
+    return sorted(there, key=lambda place: (abs(2 * place - (examined.count - 1)), place))
+
+
+def _enface(examined: ExaminedVolume) -> upload.Pixels | None:
+    """The en-face image; None without one, and for one that can't be read: the B-scans are what is to be read."""
+    try:
+        found = examined.enface()
+    except ImageError as error:
+        log.warning("A volume's en-face image can't be read: %s", error.code)
+        return None
+    return None if found is None else upload.without_colour(found.pixels)
+
+
+def _create(
+    user: User, sha256: str, examined: ExaminedVolume, kept: _Kept, said: Mapping[str, Any]
+) -> list[Scan]:
+    """The volume's documents; its scans in the order in which they are asked about, those asked about claimed."""
+    now = clock.now()
+    places = [_place(examined, place) for place in range(examined.count)]
+    middle = middle_of(list(kept.names), examined.count)
+    # Newest first is by time and then by id, largest first: so that order has the B-scans in that of their places.
+    ids = dict(zip(sorted(kept.names), sorted((ObjectId() for _ in kept.names), reverse=True), strict=True))
+
+    def write() -> list[Scan]:
+        volume = Volume.objects.create(
+            timestamp=now,
+            count=examined.count,
+            gaps=[{"place": place, "reason": kept.gaps[place]} for place in sorted(kept.gaps)],
+            micrometres_between=examined.spacing.between,
+            places=places if any(places) else [],
+            pattern=examined.pattern,
+            enface_name=kept.enface,
+            enface_width=kept.enface_size[0],
+            enface_height=kept.enface_size[1],
+        )
+        scans = Scan.objects.bulk_create(
+            Scan(
+                pk=ids[place],
+                user=user,
+                clinic=user.clinic,
+                sha256=sha256,
+                image_name=name,
+                width=examined.width,
+                height=examined.height,
+                **said,
+                volume=volume,
+                place=place,
+                in_the_middle=True if place == middle else None,
+                follows=None if place == middle else True,
+                timestamp=now,
+                next_attempt_at=now,
+                claimed_until=now + FIRST_CLAIM if place in kept.asked else now,
+                request_id=request_id.current(),
+            )
+            for place, name in kept.names.items()
+        )
+        record(Action.SCAN_UPLOAD, user, "volume", scan_id=ids[middle], after=volume)
+        record_each(Action.SCAN_UPLOAD, user, "scan", [Change(scan.pk, after=scan) for scan in scans])
+        return scans
+
+    return all_or_nothing(write)
+
+
+def _give_back(known: Scan, user: User, kept: _Kept) -> list[Scan]:
+    """Give a volume of which pictures were lost all of them anew; its scans as `_create` returns them."""
+    now = clock.now()
+    lost: list[str] = []
+
+    def write() -> list[Scan]:
+        before = {scan.place: scan for scan in known.together() if scan.place in kept.names}
+        lost[:] = [scan.image_name for scan in before.values()]
+        for place, scan in before.items():
+            Scan.objects.filter(pk=scan.pk).update(
+                image_name=kept.names[place],
+                status=Status.QUEUED,
+                failure=None,
+                next_attempt_at=now,
+                claimed_until=now + FIRST_CLAIM if place in kept.asked else now,
+                request_id=request_id.current(),
+            )
+        after = {scan.place: scan for scan in known.together()}
+        changes = [Change(scan.pk, scan, after[place]) for place, scan in before.items()]
+        record_each(Action.SCAN_UPLOAD, user, "scan", changes)
+        return [after[place] for place in kept.names if place in after]
+
+    scans = all_or_nothing(write)
+    there = {scan.place for scan in scans}
+    storage.delete(*lost, kept.enface, *(name for place, name in kept.names.items() if place not in there))
+    return scans
+
+
+def _place(examined: ExaminedVolume, index: int) -> list[float] | None:
+    place = examined.places[index] if index < len(examined.places) else None
+    return None if place is None else [place.x0, place.y0, place.x1, place.y1]
+
+
+def _first_answer(scans: Sequence[Scan], asked: Mapping[int, Future[ModelAnswer]], ends: float) -> Scan:
+    """The B-scan in the middle as it is once it is answered, or at the end of the time; the rest is read on."""
+    first, *others = [(scan, asked[scan.place]) for scan in scans if scan.place in asked]
+    prediction.conclude(*first)
+    if (
+        first[0].status == Status.QUEUED
+    ):  # the model server is away, or slow: mostly the others know at once, too
+        wait([answer for _, answer in others], timeout=max(0.0, ends - time.monotonic()))
+    done = [entry for entry in others if entry[1].done()]
+    if len(done) == len(others) and first[0].status == Status.QUEUED:
+        prediction.conclude_together(done)
+    elif len(scans) > 1:
+        reading.read_on(first[0].volume_id, others)
+    first[0].refresh_from_db()
+    return first[0]
