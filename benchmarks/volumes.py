@@ -26,11 +26,12 @@ def simulated_volumes(seed: int) -> list[bytes]:
     """Simulated B-scans in TIFF files of many pages, one of each label."""
     from PIL import Image
 
-    from training.simulator import simulate
+    from training.simulator.volumes import simulate_volume
 
     volumes = []
     for label in LABELS:
-        first, *others = map(Image.fromarray, simulate(label, BSCANS, seed, HEIGHT, WIDTH).images)
+        drawn = simulate_volume(label, seed, 0, BSCANS, (HEIGHT, WIDTH))
+        first, *others = map(Image.fromarray, drawn.images)
         file = io.BytesIO()
         first.save(file, "TIFF", save_all=True, append_images=others)
         volumes.append(file.getvalue())

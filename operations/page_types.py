@@ -5,9 +5,11 @@ import os
 import subprocess
 import sys
 import tempfile
+from collections.abc import Sequence
 from pathlib import Path
 
-from imaging.formats import FORMATS
+from imaging.formats import FORMATS, volume_formats
+from imaging.reading import Format
 from operations.page import FOLDER, PageNotBuilt, environment, install, node_command
 
 ROOT = FOLDER.parent
@@ -32,10 +34,14 @@ def write_types(sources: Path = FOLDER) -> None:
 
 
 def _formats() -> str:
-    """The names of the formats, and the value of a file input's `accept`, as JSON."""
-    accept = [part for one in FORMATS for part in (one.media_type, *one.endings)]
-    content = {"names": [one.name for one in FORMATS], "accept": ",".join(accept)}
+    """The names of the formats of pictures and of volumes, and each time the value of a file input's `accept`, as JSON."""
+    content = {**_listed(FORMATS), "volumes": _listed(volume_formats())}
     return json.dumps(content, indent=2) + "\n"
+
+
+def _listed(known: Sequence[Format]) -> dict[str, str | list[str]]:
+    accept = [part for one in known for part in (one.media_type, *one.endings)]
+    return {"names": [one.name for one in known], "accept": ",".join(accept)}
 
 
 def _run(command: list[str], folder: Path, variables: dict[str, str]) -> None:

@@ -9,12 +9,13 @@ import numpy as np
 import pytest
 
 from imaging import formats
-from imaging.decoding import decode, examine
+from imaging.decoding import decode, examine, examine_volume, is_volume
 from imaging.errors import ImageError, ImageTooSmall, UnsupportedImage
 from imaging.pixels import Rgb, check_size, grey_to_rgb
 from imaging.reading import Examined, Format
 from tests.dicom_files import dataset, written
 from tests.images import bscan, encoded
+from tests.volume_files import opt, tiff, vol, zipped
 
 ROOT = Path(__file__).parents[2]
 GREY = bscan(96, 64, seed=3)
@@ -25,6 +26,13 @@ SAMPLES = {
     "BMP": encoded(GREY, "BMP"),
     "WebP": encoded(GREY, "WEBP"),
     "DICOM": written(dataset(GREY)),
+}
+VOLUMES = np.stack([GREY, GREY, GREY])
+VOLUME_SAMPLES = {
+    "TIFF": tiff(VOLUMES),
+    "DICOM": opt(VOLUMES),
+    "ZIP": zipped({f"{number}.png": encoded(GREY) for number in range(3)}),
+    "Heidelberg .vol": vol(VOLUMES / 255, GREY),
 }
 each_format = pytest.mark.parametrize("known", formats.FORMATS, ids=lambda known: known.name)
 
@@ -103,6 +111,33 @@ def test_the_documentation_names_all_formats() -> None:
     told = (ROOT / "docs" / "model-server.md").read_text(encoding="utf-8")
 
     assert f"The bytes decide what the image is: {formats.listed('or')}, " in told
+
+
+each_volume_format = pytest.mark.parametrize("known", formats.volume_formats(), ids=lambda known: known.name)
+
+
+def test_each_format_of_volumes_has_a_sample_here() -> None:
+    assert list(VOLUME_SAMPLES) == [known.name for known in formats.volume_formats()]
+
+
+@each_volume_format
+def test_a_volume_is_recognised_as_its_format_alone(known: Format) -> None:
+    content = VOLUME_SAMPLES[known.name]
+
+    assert formats.recognised_volume(content) is known
+    assert is_volume(content)
+    assert examine_volume(content).count == 3
+
+
+@each_volume_format
+def test_the_documentation_has_a_row_for_each_format_of_volumes(known: Format) -> None:
+    """A missing row is printed here as it has to begin in the table "What is read"."""
+    assert known.volumes is not None
+    endings = ", ".join(f"`{ending}`" for ending in known.endings)
+    row = f"| {known.name} | `{known.media_type}` | {endings} | {known.volumes.kinds} | {known.volumes.limits} |"
+
+    told = (ROOT / "docs" / "volumes.md").read_text(encoding="utf-8").splitlines()
+    assert [line for line in told if line.startswith(row.replace("  ", " "))] != []
 
 
 # How a format is added (docs/development.md): a reader, and a record.

@@ -44,6 +44,12 @@ class ScanReviewsView(APIView):
         scan = visible_scan(request.user, id)
         return scan, request.user, {"request": request, "scan": scan}
 
+    def read_scan(self, request: Request, id: str) -> tuple[Scan, User, dict[str, Any]]:
+        """The same for who says something of it: of a volume whose lead is hidden, that is the scan."""
+        scan, user, context = self.asked_scan(request, id)
+        scan = scan.read_in_place_of(user)
+        return scan, user, context | {"scan": scan}
+
 
 def disclose_reviews(scan: Scan, user: User, reviews: Iterable[Review]) -> None:
     """Note that verdicts are shown to the user: each says what the model said, some what others did."""
@@ -63,9 +69,7 @@ class ReviewView(ScanReviewsView):
 
         409 (`prediction_changed`) when the scan's newest prediction is not the one that your verdict is on.
         """
-        scan, user, context = self.asked_scan(request, id)
-        scan = scan.read_in_place_of(user)
-        context["scan"] = scan
+        scan, user, context = self.read_scan(request, id)
         given = ReviewSerializer(data=request.data, context=context)
         try:
             given.is_valid(raise_exception=True)
@@ -115,7 +119,7 @@ class AdjudicationView(ScanReviewsView):
     @extend_schema(parameters=[ID], request=AdjudicationSerializer, responses={201: AdjudicationSerializer})
     def post(self, request: Request, id: str) -> Response:
         """Say which label counts. Nobody's verdict is changed; an earlier adjudication stays, too."""
-        scan, user, context = self.asked_scan(request, id)
+        scan, user, context = self.read_scan(request, id)
         if not user.may(Ability.ADJUDICATE):
             raise exceptions.PermissionDenied(
                 "Only adjudicators settle scans; an administrator can make you one."

@@ -44,10 +44,10 @@ class Because(TextChoices):
     SURE = "sure", "It is the most urgent of which the model is sure."
     NEIGHBOURS = (
         "neighbours",
-        "The model is not sure of it, but of B-scans beside it that are as urgent neither.",
+        "Several B-scans in a row are as urgent, though the model is not sure of this one.",
     )
-    MOSTLY_NOT_ANSWERED = "mostly_not_answered", "Of most B-scans the model has not said anything."
-    NONE_COUNTS = "none_counts", "No B-scan counts for the volume; this one is the most urgent of all."
+    MOSTLY_NOT_ANSWERED = "mostly_not_answered", "The model has not answered half of the B-scans, or more."
+    NONE_COUNTS = "none_counts", "No B-scan counts for the volume by itself; this one is the most urgent."
 
 
 @dataclass(frozen=True)

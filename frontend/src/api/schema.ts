@@ -647,9 +647,9 @@ export interface components {
         };
         /**
          * @description * `sure` - It is the most urgent of which the model is sure.
-         *     * `neighbours` - The model is not sure of it, but of B-scans beside it that are as urgent neither.
-         *     * `mostly_not_answered` - Of most B-scans the model has not said anything.
-         *     * `none_counts` - No B-scan counts for the volume; this one is the most urgent of all.
+         *     * `neighbours` - Several B-scans in a row are as urgent, though the model is not sure of this one.
+         *     * `mostly_not_answered` - The model has not answered half of the B-scans, or more.
+         *     * `none_counts` - No B-scan counts for the volume by itself; this one is the most urgent.
          * @enum {string}
          */
         BecauseEnum: "sure" | "neighbours" | "mostly_not_answered" | "none_counts";
@@ -1826,9 +1826,9 @@ export interface components {
              * @description Why that one.
              *
              *     * `sure` - It is the most urgent of which the model is sure.
-             *     * `neighbours` - The model is not sure of it, but of B-scans beside it that are as urgent neither.
-             *     * `mostly_not_answered` - Of most B-scans the model has not said anything.
-             *     * `none_counts` - No B-scan counts for the volume; this one is the most urgent of all.
+             *     * `neighbours` - Several B-scans in a row are as urgent, though the model is not sure of this one.
+             *     * `mostly_not_answered` - The model has not answered half of the B-scans, or more.
+             *     * `none_counts` - No B-scan counts for the volume by itself; this one is the most urgent.
              */
             because: components["schemas"]["BecauseEnum"];
             state: (components["schemas"]["StateEnum"] | components["schemas"]["NullEnum"]) | null;
