@@ -1,4 +1,4 @@
-"""The command line: which commands there are. What they do is loaded when one of them runs."""
+"""The command line: the list of commands. The module of a command is loaded when the command runs."""
 
 import argparse
 import importlib
@@ -21,7 +21,7 @@ Research software: what it says is not a diagnosis."""
 
 @dataclass(frozen=True)
 class Command:
-    """A command: its line in the help, and the functions that declare its options and do its work."""
+    """A command: its line in the help, its module, and the functions there that declare its options and run it."""
 
     help: str
     module: str
@@ -40,7 +40,7 @@ COMMANDS = {
         "stop a stack; its data are kept", "operations.stack.commands", "add_data_option", "down"
     ),
     "status": Command(
-        "what runs, and whether it is ready (exit status 0, else 1; 3: nothing runs)",
+        "print what runs (exit status 0: all is ready, 1: something is not, 3: nothing runs)",
         "operations.stack.commands",
         "add_data_option",
         "status",
@@ -52,13 +52,13 @@ COMMANDS = {
         "user",
     ),
     "audit": Command(
-        "who did what: audit verify checks the records, audit list and audit head print them",
+        "show who did what: audit verify checks the records, audit list and audit head print them",
         "operations.stack.audit",
         "add_audit_arguments",
         "audit",
     ),
     "calibrate": Command(
-        "fit the model's answers to this installation's own verified scans, or take that back",
+        "fit the model's answers to this installation's own verified scans, or undo that",
         "operations.stack.calibrate",
         "add_calibrate_arguments",
         "calibrate",
@@ -82,13 +82,13 @@ COMMANDS = {
         "backup",
     ),
     "restore": Command(
-        "bring back what a backup holds; the stack must be stopped",
+        "restore a backup; the stack must be stopped",
         "operations.backup.commands",
         "add_restore_arguments",
         "restore",
     ),
     "data": Command(
-        "B-scans to train on: data import|split|simulate|graft",
+        "prepare B-scans for training: data import|split|simulate|graft",
         "training.data.commands",
         "add_data_arguments",
         "data",
@@ -106,13 +106,13 @@ COMMANDS = {
         "evaluate",
     ),
     "statistics": Command(
-        "fit by what a finished model tells what it knows, and which labels it can rule out",
+        "fit the statistics by which a trained model tells whether it knows a scan, and rules labels out",
         "training.statistics.commands",
         "add_statistics_arguments",
         "statistics",
     ),
     "findings": Command(
-        "teach a finished model to map what it sees: fluid, drusen, holes",
+        "train a decoder by which a trained model maps findings: fluid, drusen, holes",
         "training.findings.commands",
         "add_findings_arguments",
         "findings",
@@ -130,7 +130,7 @@ COMMANDS = {
         "explanations",
     ),
     "bench": Command(
-        "measure speed: in process, over HTTP beside other servers, through the web app",
+        "measure speed: in process, over HTTP compared with other servers, through the web app",
         "benchmarks.commands",
         "add_bench_arguments",
         "bench",
@@ -142,7 +142,7 @@ COMMANDS = {
         "sbom",
     ),
     "docs": Command(
-        "build the docs as a site; --serve shows it, --screenshots takes its pictures anew",
+        "build the docs as a site; --serve shows it, --screenshots renews its pictures",
         "docs.site.commands",
         "add_docs_arguments",
         "docs",
@@ -158,24 +158,24 @@ COMMANDS = {
 
 
 def main(arguments: Sequence[str]) -> int:
-    """Run one command; its exit status. What goes wrong in an expected way is said in a line, with status 2."""
+    """Run one command. Returns its exit status. An expected failure prints one line and returns 2."""
     parser = _parser(chosen=arguments[0] if arguments else None)
     if not arguments:
         parser.print_help()
         return 0
-    if arguments[0] == "test":  # all that follows is pytest's
+    if arguments[0] == "test":  # all further arguments are pytest's
         known = argparse.Namespace(command="test", rest=list(arguments[1:]))
     else:
         known = parser.parse_args(arguments)
     command = COMMANDS[known.command]
-    ignored = importlib.import_module("operations.surroundings").clean(os.environ)
+    ignored = importlib.import_module("operations.environment").clean(os.environ)
     try:
         if "MONGODB_URI" in ignored and "data_dir" in known:
             print(
-                "retinote: MONGODB_URI is not read; RETINOTE_MONGODB_URI names a server of one's own.",
+                "retinote: MONGODB_URI is ignored; set RETINOTE_MONGODB_URI to use another MongoDB server.",
                 file=sys.stderr,
             )
-        if "data_dir" in known:  # no command believes what lies in a folder that others can write
+        if "data_dir" in known:  # no command trusts a folder that others can write
             importlib.import_module("operations.stack.privacy").check_private(known.data_dir)
         run: Callable[[argparse.Namespace], int] = _load(command, command.run)
         return run(known)
@@ -189,19 +189,19 @@ def main(arguments: Sequence[str]) -> int:
 
 
 def run_tests(arguments: argparse.Namespace) -> NoReturn:
-    """Become pytest over the repository, in as many processes as are worth starting unless told otherwise."""
+    """Become pytest, in as many processes as are worth starting unless -n is given."""
     options = arguments.rest
     os.chdir(ROOT)
     if not any(option.startswith(("-n", "--numprocesses")) for option in options):
-        # Tests of one file or group share what takes long to start, in one process.
+        # The tests of a file or group share what takes long to start, so they run in one process.
         options = ["-n", str(test_processes(options)), "--dist", "loadgroup", *options]
     os.execv(sys.executable, [sys.executable, "-m", "pytest", *options])
 
 
 def test_processes(options: Sequence[str]) -> int:
-    """How many processes run the tests that these options of pytest name; 0: pytest runs them itself.
+    """How many processes run the tests that these options of pytest name; 0 for none beside pytest itself.
 
-    One more than there are cores, as many tests wait for what they have started; no more than there are files.
+    It is one more than there are cores, as many tests wait for processes, but no more than there are test files.
     """
     named = [path for option in options if (path := ROOT / option.partition("::")[0]).exists()]
     files = [file for path in named or [ROOT / "tests"] for file in _test_files(path)]
@@ -214,7 +214,7 @@ def _test_files(path: Path) -> list[Path]:
 
 
 def _parser(chosen: str | None) -> argparse.ArgumentParser:
-    """The parser; of the commands only the chosen one is loaded and declares its options."""
+    """The parser with all commands. Only the chosen one is loaded and declares its options."""
     parser = argparse.ArgumentParser(
         prog="./retinote",
         description=DESCRIPTION,
@@ -238,12 +238,12 @@ def _load(command: Command, name: str) -> Any:
 
 
 def _is_expected(error: Exception) -> bool:
-    """An error class of our own carries a text for people, and so does the system's; anything else is a bug."""
+    """Whether an error has a text for people: those of our own classes and of the system do; any other is a bug."""
     return type(error).__module__.split(".")[0] in OUR_PACKAGES or isinstance(error, OSError)
 
 
 def _version() -> str:
-    # An isolated Python, by which the help is shown before anything is installed, doesn't look beside this file.
+    # Before anything is installed, an isolated Python shows the help, and that doesn't search this folder.
     if str(ROOT) not in sys.path:
         sys.path.insert(0, str(ROOT))
     return str(importlib.import_module("operations.version").installed_version())

@@ -69,7 +69,7 @@ def run(arguments: argparse.Namespace) -> int:
     from operations.stack.folder import DataFolder
     from operations.table import print_table
     from serving import tuning
-    from serving.registry import Registry, defaults
+    from serving.registry import Registry, default_versions
     from serving.stores import ModelStores
 
     data = DataFolder(arguments.data_dir)
@@ -79,7 +79,7 @@ def run(arguments: argparse.Namespace) -> int:
             f"A stack runs on {data.path} and would be measured, too: stop it with ./retinote down."
         )
     stores = ModelStores([arguments.model_store.absolute(), data.model_store])
-    name, version = min(defaults(stores, Registry(data.registry)).items(), default=("", ""))
+    name, version = min(default_versions(stores, Registry(data.registry)).items(), default=("", ""))
     model = stores.holder(name, version)
     if model is None:
         raise BenchmarkError(f"{stores.problem(name, version)}" if name else "There is no model to try.")

@@ -12,7 +12,7 @@ from imaging.quality import Quality
 
 LIKELY = 0.2
 """Least probability of a label, beside the predicted one, whose caveat is added to the answer."""
-WITHOUT_STATISTICS = "This model has no statistics of what it learnt from: whether it knows pictures like this one can't be said."
+WITHOUT_STATISTICS = "This model has no statistics of its training scans, so it can't say whether it knows pictures like this one."
 """The caveat of models that can't say whether they know a scan."""
 
 

@@ -19,7 +19,7 @@ METHODS = (MAHALANOBIS, NEIGHBOURS, BOTH)
 
 @dataclass(frozen=True, config=STRICT)
 class SetFacts:
-    """A label is ruled out below its `least` probability; `coverage` (0 to 1) of each label's scans then keep theirs."""
+    """A label is ruled out below its `least` probability; `coverage` (0 to 1) of its own scans then keep it."""
 
     coverage: Share
     least: dict[Composed, Share]

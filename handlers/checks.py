@@ -218,7 +218,7 @@ def _each_once(pairs: list[tuple[str, Any]]) -> None:
     seen: set[str] = set()
     for name, _ in pairs:
         if name in seen:
-            raise ValueError(f"{_shown(name)} stands twice in one object")
+            raise ValueError(f"{_shown(name)} is given twice in one object")
         seen.add(name)
 
 

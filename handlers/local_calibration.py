@@ -114,7 +114,7 @@ def load_profile(file: Path, labels: Collection[str] | None = None) -> Profile:
     # Without O_NONBLOCK, a pipe in its place would block.
     with open(os.open(file, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC), "rb") as opened:
         if not stat.S_ISREG(os.fstat(opened.fileno()).st_mode):
-            raise ProfileError("it is no plain file")
+            raise ProfileError("it is not a regular file")
         content = opened.read(MAX_BYTES + 1)
     if len(content) > MAX_BYTES:
         raise ProfileError(f"it is larger than {MAX_BYTES // 2**20} MiB")

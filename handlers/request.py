@@ -44,8 +44,8 @@ TRUE = "True"
 
 @dataclass(frozen=True)
 class Options:
-    """What a caller asks for: an explanation, of which label (None: the most probable), an overlay, in which format; and
-    the findings, of models that have a map of them."""
+    """The options of a request: an explanation, of which label (None: the most probable), an overlay, in which format,
+    and the findings, of models that have a map of them."""
 
     explain: bool = True
     label: str | None = None

@@ -35,7 +35,7 @@ PROGRAM = (
 FOLDER = Path(__file__).resolve().parents[1]
 ONE_THREAD = {"OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1", "MKL_NUM_THREADS": "1"}
 KEPT_VARIABLES = ("PATH", "LD_LIBRARY_PATH", "TMPDIR", "PYTHONPYCACHEPREFIX", "PYTHONDONTWRITEBYTECODE")
-"""Environment variables that the process inherits. As it opens a stranger's file, it gets no others, such as secrets."""
+"""Environment variables that the process inherits. As it opens a stranger's file, it gets no secrets and no others."""
 
 
 def decode_isolated(content: bytes, declared_type: str | None, memory_bytes: int) -> Rgb:

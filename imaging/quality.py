@@ -28,7 +28,7 @@ BRIGHTEST_MEDIAN = 180
 MAX_COLOUR = 10.0
 """Highest mean distance between the colour channels (0.05 at most); B-scans are grey."""
 MIN_LAYERED = 0.51
-"""Least share of horizontal edges among all (0.517 and more). Noise and fundus photos, without a direction, have 0.5."""
+"""Least share of horizontal edges among all (0.517 and more). Noise and fundus photos have no direction: 0.5."""
 MIN_SHARPNESS = 0.1
 """Least ratio of fine detail to contrast (0.20 and more; 0.04 after a Gaussian blur of 4 pixels)."""
 EDGE_BLUR = 3.0

@@ -1,1 +1,1 @@
-"""Everything around a running installation but the model server: the local stack, backup, deployment, page."""
+"""The operation of an installation: the local stack, backup, deployment, containers, the building of the page."""

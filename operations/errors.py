@@ -1,11 +1,11 @@
-"""What goes wrong with an installation, in sentences that a person can act on."""
+"""The base of expected errors in the operation of an installation."""
 
 from serving.errors import ServingError
 
 
 class OperationsError(Exception):
-    """An expected failure. Its text is one line (or a few) for a person: what happened, where, what to do."""
+    """An expected failure. Its text tells a person in one line, or a few, what happened, where, and what to do."""
 
 
 EXPECTED = (OperationsError, ServingError)
-"""Expected failures of work in which the model server has a part, too."""
+"""Expected failures of work that may involve the model server."""

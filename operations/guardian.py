@@ -1,14 +1,14 @@
-"""Runs one command, and sees to it that nothing of it outlives whoever asked for it.
+"""Runs one command, and makes sure that it ends, with all its descendants, when the process that started it does.
 
-A program of its own: `python -I -S guardian.py GRACE_S PID_FD LOG COMMAND...`. Its standard input is a pipe that the
-asker keeps open and never writes to. The pipe closes when the asker wants the command stopped, and just as well when
-the asker is killed, SIGKILL included, so both ends are one path: SIGTERM to the command, up to GRACE_S seconds for it
-to finish, then SIGKILL to everything that is left of it. The guardian is a subreaper: a process whose parent has died
-becomes its child instead of init's, so that workers of workers are found too.
+It is a program: `python -I -S guardian.py GRACE_S PID_FD LOG COMMAND...`. Its standard input is a pipe that its starter
+keeps open and never writes to. The pipe closes when the starter wants the command stopped, or is killed, even by
+SIGKILL. Then the command gets SIGTERM and up to GRACE_S seconds to finish, and all that is left gets SIGKILL. The
+guardian is a subreaper: it becomes the parent of a process whose own parent has died, so that it finds workers of
+workers, too.
 
-The command's output goes to the end of the file LOG, which is rotated by size. Its process id is written to PID_FD.
-The exit status is the command's own, or 128 + the signal's number. Only the standard library's light modules are
-used: each service of a stack has a guardian beside it.
+The command's output is appended to the file LOG, which is rotated by size. Its process id is written to PID_FD. The
+exit status is the command's own, or 128 + the signal's number. It uses nothing but light modules of the standard
+library, as each service of a stack has a guardian.
 """
 
 import ctypes
@@ -24,12 +24,12 @@ CHUNK_BYTES = 64 * 1024
 LOG_BYTES = 10 * 2**20
 OLD_LOGS = 3
 LAST_FD = 64
-"""Far above what the guardian holds open itself."""
+"""File descriptors up to this one are closed for the command; the guardian itself has far fewer."""
 SIGNALS = (signal.SIGCHLD, signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
 
 
 class Log:
-    """A file that output is added to; LOG becomes LOG.1, LOG.1 LOG.2 … when it has grown large."""
+    """A log file. When it is large, LOG becomes LOG.1, LOG.1 becomes LOG.2, and so on."""
 
     def __init__(self, path: str) -> None:
         self._path = path
@@ -40,7 +40,7 @@ class Log:
         self._size = os.fstat(self._file).st_size
 
     def write(self, text: bytes) -> None:
-        """Add output. What a full disk can't take is dropped: the command must not stand still for it."""
+        """Append output. If the disk is full it is dropped, as the command must go on."""
         try:
             if self._size > LOG_BYTES:
                 for number in range(OLD_LOGS - 1, 0, -1):
@@ -55,7 +55,7 @@ class Log:
 
 
 class Guardian:
-    """Watches one command: its end, its output, and the wish of whoever asked for it."""
+    """Watches one command: its end, its output, and whether its starter wants it stopped."""
 
     def __init__(self, command: list[str], log: str, pid_fd: int) -> None:
         libc = ctypes.CDLL(None, use_errno=True)
@@ -64,7 +64,7 @@ class Guardian:
         self._wake = _wake_on(*SIGNALS)
         self._output, child_output = os.pipe()
         os.set_blocking(self._output, False)
-        # Held back until the child has done away with the handlers, lest it swallow a SIGTERM meant for the command.
+        # Blocked until the child has reset the handlers, which could otherwise swallow a SIGTERM for the command.
         signal.pthread_sigmask(signal.SIG_BLOCK, SIGNALS)
         guardian = os.getpid()
         self._child = os.fork()
@@ -76,7 +76,7 @@ class Guardian:
         os.close(pid_fd)
 
     def watch(self, grace_s: float) -> int:
-        """Wait for the command's end, or bring it about when the asker closes the pipe; return the exit status."""
+        """Wait for the command's end, or end it when the starter closes the pipe. Returns the exit status."""
         status = self._wait(until=None)
         if status is None:
             _signal(self._child, signal.SIGTERM)
@@ -86,7 +86,7 @@ class Guardian:
         return leftover if status is None else status
 
     def _wait(self, until: float | None) -> int | None:
-        """Wait for the command: its status, or None when it is to be stopped (no deadline) or the deadline passed."""
+        """Wait for the command. Returns its status; None when it is to be stopped (no deadline) or at the deadline."""
         inputs = {self._wake, self._output} | ({0} if until is None else set())
         while True:
             status = _reap(self._child)
@@ -104,7 +104,7 @@ class Guardian:
                 return None
 
     def _copy_output(self) -> bool:
-        """Move what the command has written to the log; False when it has closed its output."""
+        """Move the command's output to the log. Returns False once the command has closed its output."""
         try:
             while text := os.read(self._output, CHUNK_BYTES):
                 self._log.write(text)
@@ -114,11 +114,11 @@ class Guardian:
 
 
 def _become(command: list[str], libc: ctypes.CDLL, output: int, guardian: int) -> None:
-    """Turn this fork into the command: leader of its own session, with no input, dead when the guardian is."""
+    """Turn this fork into the command: leader of its own session, without input, killed if the guardian dies."""
     try:
         os.setsid()
         libc.prctl(PR_SET_PDEATHSIG, int(signal.SIGKILL), 0, 0, 0)
-        if os.getppid() != guardian:  # it died before the line above: nobody will tell
+        if os.getppid() != guardian:  # it died before the line above, so no signal will come
             os._exit(128 + signal.SIGKILL)
         signal.set_wakeup_fd(-1)
         for caught in SIGNALS:
@@ -136,7 +136,7 @@ def _become(command: list[str], libc: ctypes.CDLL, output: int, guardian: int) -
 
 
 def _wake_on(*signals: signal.Signals) -> int:
-    """Return a file descriptor that has a byte to read, the signal's number, whenever one of the signals came."""
+    """Return a file descriptor from which the number of each of these signals can be read when it comes."""
     reader, writer = os.pipe()
     os.set_blocking(reader, False)
     os.set_blocking(writer, False)
@@ -151,7 +151,7 @@ def _asks_to_end(numbers: bytes) -> bool:
 
 
 def _reap(child: int) -> int | None:
-    """Collect all that ended, adopted processes too; return the command's status if it is among them."""
+    """Collect all processes that have ended, adopted ones too. Returns the command's status if it is among them."""
     status = None
     while True:
         try:
@@ -165,7 +165,7 @@ def _reap(child: int) -> int | None:
 
 
 def _kill_everything(child: int) -> int:
-    """SIGKILL the command's group and whatever the guardian has adopted, until nothing is left."""
+    """Kill the command's group and all adopted processes until none is left. Returns the command's status."""
     status = 128 + signal.SIGKILL
     _signal(-child, signal.SIGKILL)
     while True:
@@ -181,8 +181,8 @@ def _kill_everything(child: int) -> int:
 
 def _children() -> list[int]:
     """Process ids of this process's children, read from /proc."""
-    me = str(os.getpid())
-    found = []
+    own_id = str(os.getpid())
+    children = []
     for entry in os.listdir("/proc"):
         if not (entry.isascii() and entry.isdigit()):
             continue
@@ -192,9 +192,9 @@ def _children() -> list[int]:
                 parent = file.read().rpartition(")")[2].split()[1]
         except OSError:
             continue
-        if parent == me:
-            found.append(int(entry))
-    return found
+        if parent == own_id:
+            children.append(int(entry))
+    return children
 
 
 def _signal(pid: int, number: signal.Signals) -> None:

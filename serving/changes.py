@@ -1,10 +1,11 @@
-"""Notes what `./retinote models` did, a JSON object per line, for the web app's audit to take in.
+"""Notes each change by `./retinote models` as a line of JSON, for the web app's audit to take in.
 
-A file and no call: what is served may change while the database or the web app is down, and `serving/` knows
-neither. Whoever reads it keeps count of how far; lines are only ever added.
+It is a file, as what is served may change while the database or the web app is down, and `serving/` knows neither.
+Lines are only ever added, and a reader keeps track of how far it has read.
 
-Who did it is what the operating system says of this process and of the file (`USER` and the like are anybody's to set),
-so that a reader can hold one to the other: the kernel lets nobody but root make a file that belongs to somebody else.
+The user is the one that the operating system names for this process and as the owner of the file; variables such as
+`USER` can be set by anybody. A reader compares the two: the kernel lets nobody but root make a file that belongs to
+somebody else.
 """
 
 from __future__ import annotations
@@ -20,7 +21,7 @@ from dataclasses import asdict
 from datetime import UTC, datetime
 from pathlib import Path
 
-from serving.registry import Choice, Registry, undecided
+from serving.registry import Choice, Registry, missing_defaults
 from serving.stores import ModelStores
 
 FILE = "changes.jsonl"
@@ -28,12 +29,12 @@ FILE_VARIABLE = "RETINOTE_MODEL_CHANGES"
 
 
 def file(folder: Path) -> Path:
-    """Where changes are noted: in this folder, or where the environment says, as in containers that share one."""
+    """The file of changes: in this folder, or as RETINOTE_MODEL_CHANGES says, as in containers that share a folder."""
     return Path(os.environ.get(FILE_VARIABLE) or folder / FILE)
 
 
 def choice_sha256(choice: Choice) -> str:
-    """The hash of what was decided for a model: the sha256 of its JSON with sorted keys and no blanks."""
+    """The sha256 of the JSON of the decisions for a model, with sorted keys and no blanks."""
     text = json.dumps(asdict(choice), sort_keys=True, separators=(",", ":"))
     return hashlib.sha256(text.encode()).hexdigest()
 
@@ -41,7 +42,7 @@ def choice_sha256(choice: Choice) -> str:
 def note(
     path: Path, action: str, name: str, version: str, *, weights_sha256: str, before: Choice, after: Choice
 ) -> None:
-    """Add a line and bring it to the disk. Raises OSError when that can't be done."""
+    """Add a line and write it to the disk. Raises OSError if that fails."""
     change = {
         "actor": actor(os.getuid()),
         "uid": os.getuid(),
@@ -55,7 +56,7 @@ def note(
     with open(descriptor, "ab", buffering=0) as file:
         fcntl.flock(file, fcntl.LOCK_EX)
         _end_last_line(descriptor)
-        # Now, and not while others held the file: lines stand in the order of their times.
+        # Taken once the lock is held, so that lines are in the order of their times.
         time = datetime.now(UTC).isoformat(timespec="milliseconds")
         file.write(json.dumps({"time": time, **change}).encode() + b"\n")
         os.fsync(descriptor)
@@ -65,7 +66,7 @@ def note(
 def noted(
     path: Path, registry: Registry, stores: ModelStores, action: str, name: str, version: str
 ) -> Iterator[None]:
-    """Note what is done inside to a version of a model, once it is done."""
+    """Note the action on a version of a model that is done within this context, once it has succeeded."""
     before, weights_sha256 = registry.choice(name), stores.weights_sha256(name, version)
     yield
     note(
@@ -82,25 +83,25 @@ def noted(
 def note_defaults(
     path: Path, registry: Registry, stores: ModelStores, announce: Callable[[str], None]
 ) -> None:
-    """Decide at a start which version answers of each model that has no default yet (see `undecided`), and say so.
+    """Note a default version for each model that has none yet (see `missing_defaults`), and announce it.
 
     From then on only `promote` and `rollback` change it.
     """
-    for name, version in undecided(stores, registry).items():
+    for name, version in missing_defaults(stores, registry).items():
         with noted(path, registry, stores, "default", name, version):
-            registry.promoted(name, version, stores.weights_sha256(name, version))
+            registry.note_promoted(name, version, stores.weights_sha256(name, version))
         announce(f"{name} {version} answers by default from now on, until another version is promoted")
 
 
 def _end_last_line(descriptor: int) -> None:
-    """What a full disk cut off must not take the next line along."""
+    """End a line that a full disk has cut off, so that the next line can be read."""
     size = os.fstat(descriptor).st_size
     if size and os.pread(descriptor, 1, size - 1) != b"\n":
         os.write(descriptor, b"\n")
 
 
 def actor(uid: int) -> str:
-    """The operating system's user as records name it: `operator:NAME`, or its number where it has no name here."""
+    """The operating system's user as records name it: `operator:NAME`, or its number if it has no name."""
     try:
         return f"operator:{pwd.getpwuid(uid).pw_name[:60]}"
     except KeyError:  # as in many containers

@@ -1,4 +1,4 @@
-"""Requests to what runs beside us: never through a proxy, and with nobody's credentials but those that are given."""
+"""Requests to our own services: never through a proxy, and with no credentials but those that are given."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import requests
 
 
 def ask(method: str, url: str, **options: Any) -> requests.Response:
-    """As `requests.request`, whatever proxies and passwords (.netrc) the surroundings name."""
+    """Send a request as `requests.request` does, but ignore the environment's proxies and passwords (.netrc)."""
     with requests.Session() as session:
         session.trust_env = False
         return session.request(method, url, **options)

@@ -1,5 +1,5 @@
-"""What goes wrong around TorchServe, in sentences that a person can act on."""
+"""The base of expected errors around TorchServe."""
 
 
 class ServingError(Exception):
-    """An expected failure. Its text is one line (or a few) for a person: what happened, where, what to do."""
+    """An expected failure. Its text tells a person in one line, or a few, what happened, where, and what to do."""

@@ -1,4 +1,4 @@
-"""Takes a model that comes from elsewhere into a model store: its card and what that describes, and nothing that runs."""
+"""Imports a model from elsewhere into a model store: its card and the files that the card describes, but no code."""
 
 import shutil
 import tempfile
@@ -14,20 +14,20 @@ from serving.unpacking import MAX_BYTES, unpack
 
 
 def import_model(source: Path, store: Path, first: ModelStores) -> ModelCard:
-    """Copy a model into `store/NAME/VERSION`, as its card names it; return the card.
+    """Copy a model into `store/NAME/VERSION`, as its card names it. Returns the card.
 
     `source` is a folder with card and weights, such as `train` writes, or a TorchServe archive (.mar). The code in an
-    archive is left out: what is served is packed anew with the handler of this installation. `first` are the stores
-    that are looked into before `store`. Raises ServingError when a file is not the one of the card, when
-    a trial gets no answer, or when one of the stores has another model of this name and version.
+    archive is left out, as models are served with the handler of this installation. `first` are the stores that are
+    searched before `store`. Raises ServingError if a file is not the one of the card, if the trial fails, or if one of
+    the stores has another model of this name and version.
     """
     store.mkdir(mode=0o700, parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(prefix=".importing-", dir=store) as work:
         folder = Path(work)
         try:
-            take = _copy if source.is_dir() else _unpack
-            take(source, folder, (CARD, WEIGHTS))
-            take(source, folder, [name for name in _described(folder) if name != WEIGHTS])
+            fetch = _copy if source.is_dir() else _unpack
+            fetch(source, folder, (CARD, WEIGHTS))
+            fetch(source, folder, [name for name in _described(folder) if name != WEIGHTS])
         except OSError as error:
             raise ServingError(f"{source} can't be copied to {store} ({error.strerror or error}).") from error
         card = _checked(source, folder)
@@ -39,24 +39,24 @@ def import_model(source: Path, store: Path, first: ModelStores) -> ModelCard:
             )
         target = store / card.name / card.version
         if target.exists():
-            if _is(target, card):
+            if _holds(target, card):
                 return card
             raise ServingError(
                 f"{store} has another {card.name} {card.version}; give the new one a version of its own."
             )
         try_model(folder, f"{source}: {card.name} {card.version}")
         target.parent.mkdir(mode=0o700, exist_ok=True)
-        made = target.with_name(f".{target.name}.partial")
-        shutil.rmtree(made, ignore_errors=True)
-        made.mkdir(mode=0o700)
+        partial = target.with_name(f".{target.name}.partial")
+        shutil.rmtree(partial, ignore_errors=True)
+        partial.mkdir(mode=0o700)
         for name in (*described_files(card), CARD):
-            (folder / name).rename(made / name)
-        made.rename(target)
+            (folder / name).rename(partial / name)
+        partial.rename(target)
     return card
 
 
-def _is(folder: Path, card: ModelCard) -> bool:
-    """Whether a folder holds that very model, sound."""
+def _holds(folder: Path, card: ModelCard) -> bool:
+    """Whether a folder holds the model of that card, with all files as the card describes them."""
     try:
         return checked_card(folder) == card
     except ServingError:
@@ -64,7 +64,7 @@ def _is(folder: Path, card: ModelCard) -> bool:
 
 
 def _described(folder: Path) -> Iterable[str]:
-    """The files that the card in a folder describes; none when it can't be used, which `_checked` tells."""
+    """The files that the card in a folder describes; none if the card can't be used, which `_checked` reports."""
     try:
         return described_files(ModelCard.load(folder / CARD))
     except CardError:
@@ -88,7 +88,7 @@ def _copy(source: Path, folder: Path, names: Iterable[str]) -> None:
 
 
 def _checked(source: Path, folder: Path) -> ModelCard:
-    """The card of the copy in `folder`, as `checked_card`, which speaks of where the copy came from."""
+    """The card of the copy in `folder`. Raises ServingError as `checked_card` does, but naming the source."""
     try:
         return checked_card(folder)
     except ServingError as error:

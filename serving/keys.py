@@ -1,11 +1,11 @@
-"""The keys with which TorchServe lets callers in: read from its key file, and renewed before or after they expire.
+"""TorchServe's keys: read from its key file, and renewed before they expire or when they are refused.
 
 TorchServe makes three keys at each start and writes them to `key_file.json` (mode 0600): one for inference, one for
-management, and one, without expiry, that renews the other two. A renewed key replaces the old one at once and for
-everybody, so whoever holds one reads the file again when it is refused.
+management, and one without expiry that renews the other two. A renewed key replaces the old one at once and for
+everybody, so a caller whose key is refused reads the file again.
 
-In containers the web app gets a file with the inference key alone (`publish`). Whoever runs TorchServe renews it in
-time; who has only that file waits for the next one.
+In containers the web app gets a file with the inference key alone (`publish`). The container that runs TorchServe
+renews it in time; a caller with just that file waits for the next key.
 """
 
 import fcntl
@@ -26,11 +26,11 @@ from serving.errors import ServingError
 
 RENEW_BEFORE = timedelta(minutes=10)
 RENEW_PUBLISHED_BEFORE = timedelta(hours=1)
-"""Well before readers of a published key would miss a new one."""
+"""Early enough that readers of a published key notice the new one before the old one expires."""
 REQUEST_TIMEOUT_S = 5.0
 READ_ATTEMPTS = 20
 READ_PAUSE_S = 0.05
-"""TorchServe rewrites its key file in place: a reader may find it half written for a moment."""
+"""TorchServe rewrites its key file in place, so a reader may find half a file and has to read it again."""
 
 RENEWAL = "API"
 """TorchServe's name for the key that renews the others."""
@@ -39,12 +39,12 @@ Kind = Literal["inference", "management"]
 
 
 class KeyUnavailable(ServingError):
-    """No usable key: TorchServe is not running, not started by us, or refuses to renew."""
+    """There is no usable key: TorchServe is not running, or refuses to renew it."""
 
 
 @dataclass(frozen=True)
 class Key:
-    """A key and when it expires (UTC)."""
+    """A key and the time at which it expires (UTC)."""
 
     text: str
     expires: datetime
@@ -56,10 +56,10 @@ class Key:
 
 
 class KeyHolder:
-    """One kind of key, safe to share between threads, and between processes that read the same key file.
+    """One kind of key. Threads may share it, and several processes may use the same key file.
 
-    With `key_file` None (TorchServe with its authorization off, behind a private network) there is no key and
-    `headers` is empty.
+    With `key_file` None there is no key and `headers` is empty, for a TorchServe without authorization in a private
+    network.
     """
 
     kind: Kind
@@ -73,37 +73,36 @@ class KeyHolder:
         self._key: Key | None = None
 
     def headers(self) -> dict[str, str]:
-        """The request headers that carry the current key."""
+        """The request headers with the current key. Raises KeyUnavailable."""
         return {"Authorization": f"Bearer {self.current()}"} if self._key_file else {}
 
     def current(self) -> str:
-        """A key that is valid now, renewed first if it is about to expire. Raises KeyUnavailable."""
+        """The valid key, renewed first if it expires soon. Raises KeyUnavailable."""
         key = self.key()
         text = self.renew(rejected=key.text) if key.nearly_expired and self._can_renew() else key.text
         self._handed_out.text = text
         return text
 
     def renew(self, rejected: str | None = None) -> str:
-        """A key other than `rejected`, the one that TorchServe refused (default: the last that this thread was given).
+        """A key other than `rejected`, which TorchServe has refused (default: the last key that this thread got).
 
-        When somebody else has renewed it meanwhile, that one is returned and nothing is renewed again. Raises
-        KeyUnavailable.
+        If another thread or process has renewed the key meanwhile, the new one is returned. Raises KeyUnavailable.
         """
         if rejected is None:
             rejected = getattr(self._handed_out, "text", "")
         with self._lock:
             keys = self._read()
             if RENEWAL in keys:
-                with self._one_at_a_time():
-                    found = self._renewed(rejected)
+                with self._locked():
+                    key = self._renewed(rejected)
             else:
-                found = self._published_after(rejected)
-            self._key = found
-        self._handed_out.text = found.text
-        return found.text
+                key = self._published_after(rejected)
+            self._key = key
+        self._handed_out.text = key.text
+        return key.text
 
     def key(self) -> Key:
-        """The key as the file has it, with its expiry. Raises KeyUnavailable."""
+        """The key in the file, with its expiry. Raises KeyUnavailable."""
         with self._lock:
             stamp = self._stamp()
             if self._key is None or stamp != self._read_at:
@@ -112,22 +111,22 @@ class KeyHolder:
 
     def _renewed(self, rejected: str) -> Key:
         keys = self._read()
-        if (found := _key(keys, self.kind)).text == rejected:
-            self._ask_for_new(keys[RENEWAL]["key"])
-            found = _key(self._read(), self.kind)
-        return found
+        if (key := _key(keys, self.kind)).text == rejected:
+            self._request_new(keys[RENEWAL]["key"])
+            key = _key(self._read(), self.kind)
+        return key
 
     def _can_renew(self) -> bool:
         return RENEWAL in self._read()
 
     def _published_after(self, rejected: str) -> Key:
         for _ in range(READ_ATTEMPTS):
-            if (found := _key(self._read(), self.kind)).text != rejected:
-                return found
+            if (key := _key(self._read(), self.kind)).text != rejected:
+                return key
             time.sleep(READ_PAUSE_S)
         raise KeyUnavailable(f"{self._path()} holds a key that the model server refuses: is it starting?")
 
-    def _ask_for_new(self, api_key: str) -> None:
+    def _request_new(self, api_key: str) -> None:
         try:
             answer = ask(
                 "GET",
@@ -144,8 +143,8 @@ class KeyHolder:
             )
 
     @contextmanager
-    def _one_at_a_time(self) -> Iterator[None]:
-        """Hold a lock beside the key file, against other processes that would renew at the same moment."""
+    def _locked(self) -> Iterator[None]:
+        """Hold a lock beside the key file, so that no other process renews the key at the same time."""
         path = self._path()
         try:
             with path.with_name(f".{path.name}.lock").open("w") as lock:
@@ -157,13 +156,13 @@ class KeyHolder:
             ) from error
 
     def _read(self) -> dict[str, Any]:
-        """The key file's content; a file that is being rewritten is read again."""
+        """The content of the key file. A file that is being rewritten is read again."""
         path = self._path()
         for _ in range(READ_ATTEMPTS):
             try:
-                found: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
-                if self.kind in found:
-                    return found
+                keys: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+                if self.kind in keys:
+                    return keys
             except OSError as error:
                 raise KeyUnavailable(
                     f"The model server's key file {path} can't be read ({error.strerror}): is the model server running?"
@@ -199,9 +198,9 @@ class ManagementKey(KeyHolder):
 
 
 def publish(key_file: Path, target: Path) -> None:
-    """Write the inference key alone to `target` (mode 0600), for who may ask for predictions and nothing else.
+    """Write the inference key alone to `target` (mode 0600), for a caller that may just ask for predictions.
 
-    Readers see the file before or the new one, never half of it. Raises KeyUnavailable.
+    The file is replaced atomically. Raises KeyUnavailable.
     """
     keys = InferenceKey(key_file, "")._read()
     partial = target.with_name(f".{target.name}.partial")
@@ -212,7 +211,7 @@ def publish(key_file: Path, target: Path) -> None:
 
 
 def keep_fresh(key_file: Path, management_url: str, published: Path) -> None:
-    """Renew the keys that expire within RENEW_PUBLISHED_BEFORE, and publish the one for predictions if it has changed.
+    """Renew the keys that expire within RENEW_PUBLISHED_BEFORE, and publish the inference key if it has changed.
 
     Raises KeyUnavailable.
     """

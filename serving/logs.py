@@ -1,4 +1,4 @@
-"""TorchServe's logs: where they go (log4j2.xml), and what the workers' says of a model that did not load."""
+"""TorchServe's logs: their configuration (log4j2.xml), and the reason why a model was not loaded."""
 
 import os
 import re
@@ -7,15 +7,15 @@ from pathlib import Path
 from handlers.load_errors import NOT_LOADED
 
 PATTERN = "%d{ISO8601} [%-5p] %t %c - %m%n"
-LARGEST, OLD_FILES = "10 MB", 3
+MAX_FILE_SIZE, OLD_FILES = "10 MB", 3
 END_BYTES = 64 * 2**10
-"""How much of a log's end is looked through."""
-# Metrics are read by Prometheus, and what Netty and Apache's client have to say is of no use to an operator.
+"""Bytes at the end of a log that are searched."""
 QUIET = {"MODEL_METRICS": "off", "TS_METRICS": "off", "io.netty": "error", "org.apache": "off"}
+"""Loggers with a level of their own. Prometheus reads the metrics, and the rest is of no use to an operator."""
 
 
 def to_files() -> str:
-    """Logs of the server, of the workers and of requests in files of LOG_LOCATION, which rotate by size."""
+    """A configuration with files in LOG_LOCATION for the server, the workers and the requests. They rotate by size."""
     files = {"server": "torchserve", "worker": "torchserve-worker", "access": "torchserve-access"}
     return _configuration(
         "".join(_file(appender, name) for appender, name in files.items()),
@@ -25,14 +25,14 @@ def to_files() -> str:
 
 
 def to_console() -> str:
-    """All logs on standard output, where a container's are looked for."""
+    """A configuration with all logs on standard output, as containers need it."""
     console = f"""
     <Console name="console"><PatternLayout pattern="{PATTERN}"/></Console>"""
     return _configuration(console, loggers="", root="console")
 
 
 def why_not_loaded(log: Path, name: str, version: str) -> str | None:
-    """Why a version's worker did not load its model, as the handler wrote it to the workers' log; None where it wrote nothing."""
+    """Why a version's worker did not load its model, by the handler's line in the workers' log; None without one."""
     line = re.compile(rf"-{re.escape(f'{name}_{version}')}-\S+ MODEL_LOG - .*{NOT_LOADED} (.+)")
     try:
         with log.open("rb") as file:
@@ -70,6 +70,6 @@ def _file(appender: str, name: str) -> str:
     <RollingFile name="{appender}" fileName="${{env:LOG_LOCATION}}/{name}.log"
                  filePattern="${{env:LOG_LOCATION}}/{name}.%i.log">
       <PatternLayout pattern="{PATTERN}"/>
-      <Policies><SizeBasedTriggeringPolicy size="{LARGEST}"/></Policies>
+      <Policies><SizeBasedTriggeringPolicy size="{MAX_FILE_SIZE}"/></Policies>
       <DefaultRolloverStrategy max="{OLD_FILES}"/>
     </RollingFile>"""

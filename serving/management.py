@@ -1,4 +1,4 @@
-"""The client of TorchServe's management interface: which versions of a model it serves, and changes to that."""
+"""The client of TorchServe's management interface: lists the versions that it serves, and changes them."""
 
 import time
 from collections.abc import Mapping
@@ -19,11 +19,11 @@ START_TIMEOUT_S = 930.0
 DRAIN_TIMEOUT_S = 60.0
 DRAIN_POLL_S = 0.2
 DRAIN_MARGIN_S = 1.0
-"""A request that has left the queue may still be in the worker; without this pause some were lost."""
+"""A request that has left the queue may still be in the worker. Without this pause some were lost."""
 
 
 class ManagementError(ServingError):
-    """The model server refused or could not do what it was asked; the text says what and why."""
+    """The model server refused a request or failed at it; the text says what and why."""
 
 
 class Unreachable(ManagementError):
@@ -43,7 +43,7 @@ class WorkersFailed(ManagementError):
 
 
 class IsDefault(ManagementError):
-    """The version is the one served by default, and can't be removed while others are there."""
+    """The version is the default, which can't be removed while there are others."""
 
 
 @dataclass(frozen=True)
@@ -76,14 +76,14 @@ class ModelVersion:
 
     @property
     def status(self) -> str:
-        """One word for people: ready, starting, or idle when no workers are asked for."""
+        """A word for people: "ready", "starting", or "idle" for a version without workers."""
         if self.ready_workers:
             return "ready"
         return "starting" if self.workers else "idle"
 
 
 class ManagementClient:
-    """Talks to one TorchServe. All methods raise ManagementError or KeyUnavailable, with a text for people."""
+    """Manages the models of one TorchServe. All methods raise ManagementError or KeyUnavailable."""
 
     def __init__(self, url: str, key: ManagementKey | None = None, timeout_s: float = TIMEOUT_S) -> None:
         self._url = url.rstrip("/")
@@ -91,7 +91,7 @@ class ManagementClient:
         self._timeout_s = timeout_s
 
     def answers(self) -> bool:
-        """Whether the server answers and lets us in."""
+        """Whether the server answers and accepts the key."""
         try:
             self.models()
         except ServingError:
@@ -99,7 +99,7 @@ class ManagementClient:
         return True
 
     def models(self) -> list[str]:
-        """Names of the registered models."""
+        """The names of the registered models."""
         names: list[str] = []
         page: Mapping[str, Any] = {"nextPageToken": "0"}
         while "nextPageToken" in page:
@@ -111,25 +111,25 @@ class ManagementClient:
 
     def versions(self, name: str) -> list[ModelVersion]:
         """All registered versions of a model, as TorchServe orders them. Raises NotRegistered."""
-        found = self._call("GET", f"/models/{quote(name)}/all")
+        records = self._call("GET", f"/models/{quote(name)}/all")
         default = self.default_version(name)
-        return [_version(record, default) for record in found]
+        return [_version(record, default) for record in records]
 
     def default_version(self, name: str) -> str:
-        """The version that answers when a caller names none. Raises NotRegistered."""
-        found = self._call("GET", f"/models/{quote(name)}")
-        return str(found[0]["modelVersion"])
+        """The version that answers requests without a version. Raises NotRegistered."""
+        records = self._call("GET", f"/models/{quote(name)}")
+        return str(records[0]["modelVersion"])
 
     def describe(self, name: str, version: str) -> dict[str, Any]:
-        """The model card of a version, as its worker tells it. Raises NotRegistered."""
-        found = self._call("GET", _path(name, version), params={"customized": "true"})
-        card = found[0].get("customizedMetadata")
+        """The model card of a version, from its worker. Raises NotRegistered."""
+        records = self._call("GET", _path(name, version), params={"customized": "true"})
+        card = records[0].get("customizedMetadata")
         if not isinstance(card, dict):
             raise ManagementError(f"{name} {version} does not describe itself.")
         return card
 
     def register(self, archive: str, workers: int, batching: Batching = DEFAULT_BATCHING) -> None:
-        """Register the archive of that file name in TorchServe's archive folder, and wait for its workers.
+        """Register the archive with that file name in TorchServe's archive folder, and wait for its workers.
 
         The first version of a model becomes its default. Raises AlreadyRegistered and WorkersFailed.
         """
@@ -147,16 +147,16 @@ class ManagementClient:
         )
 
     def promote(self, name: str, version: str) -> None:
-        """Make a registered version the one that answers by default. Raises NotRegistered."""
+        """Make a registered version the default. Raises NotRegistered."""
         self._call("PUT", f"{_path(name, version)}/set-default")
 
     def unregister(self, name: str, version: str) -> None:
-        """Remove a version once it has answered what was asked of it. Raises NotRegistered and IsDefault."""
+        """Remove a version once it has answered all requests that wait for it. Raises NotRegistered and IsDefault."""
         self._drain(name, version)
         self._call("DELETE", _path(name, version), timeout_s=START_TIMEOUT_S)
 
     def _drain(self, name: str, version: str) -> None:
-        """Wait until no request waits for the version, and the last one taken has been answered."""
+        """Wait until no request waits for the version and the last one has been answered."""
         deadline = time.monotonic() + DRAIN_TIMEOUT_S
         while self._pending(name, version):
             if time.monotonic() > deadline:
@@ -168,8 +168,8 @@ class ManagementClient:
         time.sleep(DRAIN_MARGIN_S)
 
     def _pending(self, name: str, version: str) -> int:
-        found = self._call("GET", _path(name, version))
-        return int(found[0]["jobQueueStatus"]["pendingRequests"])
+        records = self._call("GET", _path(name, version))
+        return int(records[0]["jobQueueStatus"]["pendingRequests"])
 
     def _call(
         self,
@@ -179,7 +179,7 @@ class ManagementClient:
         params: Mapping[str, Any] | None = None,
         timeout_s: float | None = None,
     ) -> Any:
-        """One request, once more with a new key if the key was refused; the answer's JSON."""
+        """Send a request, again with a new key if the key was refused. Returns the answer's JSON."""
         limit_s = self._timeout_s if timeout_s is None else timeout_s
         answer = self._send(method, path, params, limit_s)
         if self._key and _key_refused(answer):

@@ -1,4 +1,4 @@
-"""Reads the metrics of a TorchServe that nobody but the stack's own user reaches."""
+"""Reads TorchServe's metrics from a socket that only the stack's own user can reach."""
 
 import http.client
 import socket
@@ -10,11 +10,11 @@ TIMEOUT_S = 5.0
 
 
 class MetricsUnavailable(ServingError):
-    """The model server does not tell its metrics; the text says why."""
+    """The metrics can't be read; the text says why."""
 
 
 class _UnixConnection(http.client.HTTPConnection):
-    """HTTP over a socket in the file system."""
+    """HTTP over a Unix socket."""
 
     def __init__(self, path: Path, timeout_s: float) -> None:
         super().__init__("localhost", timeout=timeout_s)
@@ -27,7 +27,7 @@ class _UnixConnection(http.client.HTTPConnection):
 
 
 def read_metrics(path: Path, timeout_s: float = TIMEOUT_S) -> bytes:
-    """All metrics in Prometheus' text format, from TorchServe's socket for them. Raises MetricsUnavailable."""
+    """Read all metrics, in Prometheus' text format, from TorchServe's socket at `path`. Raises MetricsUnavailable."""
     connection = _UnixConnection(path, timeout_s)
     try:
         connection.request("GET", "/metrics")

@@ -1,4 +1,4 @@
-"""Which versions of which models the stack serves: decided by `./retinote models`, kept over restarts."""
+"""The registry: which versions of which models are served, as decided by `./retinote models`. It survives restarts."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ from serving.stores import ModelStores
 
 @dataclass(frozen=True)
 class Choice:
-    """What was decided for one model.
+    """The decisions for one model.
 
-    `promoted` are the versions that have been the default, the present one last; `weights` has the sha256 of the
-    weights of each of them as they were then. `registered` versions are served beside the default.
+    `promoted` lists the versions that have been the default, the present one last. `weights` has the sha256 of the
+    weights that each of them had when it was promoted. `registered` versions are served beside the default.
     """
 
     registered: list[str] = field(default_factory=list)
@@ -27,30 +27,30 @@ class Choice:
 
     @property
     def default(self) -> str | None:
-        """The version that answers when a caller names none; None where none was ever promoted."""
+        """The version that answers requests without a version; None if none was ever promoted."""
         return self.promoted[-1] if self.promoted else None
 
 
 class Registry:
-    """The decisions, in a JSON file; each change is made by one process at a time."""
+    """The decisions in a JSON file, which one process at a time changes. Raises ServingError if it can't be read."""
 
     def __init__(self, path: Path) -> None:
         self._path = path
 
     def choice(self, name: str) -> Choice:
-        """The decisions for a model; an empty choice when there are none."""
+        """The decisions for a model; an empty choice if there are none."""
         return self._read().get(name, Choice())
 
     def names(self) -> list[str]:
-        """Models for which something was decided."""
+        """The models with decisions."""
         return sorted(self._read())
 
-    def registered(self, name: str, version: str) -> None:
+    def note_registered(self, name: str, version: str) -> None:
         """Note that a version is to be served."""
         self._change(name, lambda choice: _with_registered(choice, version))
 
-    def promoted(self, name: str, version: str, weights_sha256: str) -> None:
-        """Note that a version is the default from now on; the one before stays registered."""
+    def note_promoted(self, name: str, version: str, weights_sha256: str) -> None:
+        """Note that a version is the default from now on. The previous default stays registered."""
 
         def change(choice: Choice) -> Choice:
             if choice.default not in (None, version):
@@ -63,8 +63,11 @@ class Registry:
 
         self._change(name, change)
 
-    def rolled_back(self, name: str, version: str, weights_sha256: str) -> None:
-        """Note that an earlier default is the default again; what was promoted after it stays registered alone."""
+    def note_rolled_back(self, name: str, version: str, weights_sha256: str) -> None:
+        """Note that an earlier default is the default again. Versions promoted after it are forgotten as defaults.
+
+        The previous default stays registered.
+        """
 
         def change(choice: Choice) -> Choice:
             if choice.default is not None:
@@ -75,8 +78,8 @@ class Registry:
 
         self._change(name, change)
 
-    def retired(self, name: str, version: str) -> None:
-        """Note that a version is no longer served; that of a default ends all that was decided for the model."""
+    def note_retired(self, name: str, version: str) -> None:
+        """Note that a version is no longer served. For the default, all decisions for the model are removed."""
 
         def change(choice: Choice) -> Choice:
             if version == choice.default:
@@ -91,8 +94,8 @@ class Registry:
 
     def _read(self) -> dict[str, Choice]:
         try:
-            found = json.loads(self._path.read_text(encoding="utf-8"))
-            return {name: Choice(**choice) for name, choice in found.items()}
+            content = json.loads(self._path.read_text(encoding="utf-8"))
+            return {name: Choice(**choice) for name, choice in content.items()}
         except FileNotFoundError:
             return {}
         except (OSError, ValueError, TypeError, AttributeError) as error:
@@ -105,14 +108,16 @@ class Registry:
     def _change(self, name: str, change: Callable[[Choice], Choice]) -> None:
         with self._path.with_suffix(".lock").open("w") as lock:
             fcntl.flock(lock, fcntl.LOCK_EX)
-            found = self._read()
-            found[name] = change(found.get(name, Choice()))
-            self._write({known: choice for known, choice in found.items() if choice != Choice()})
+            choices = self._read()
+            choices[name] = change(choices.get(name, Choice()))
+            self._write({known: choice for known, choice in choices.items() if choice != Choice()})
 
-    def _write(self, found: dict[str, Choice]) -> None:
+    def _write(self, choices: dict[str, Choice]) -> None:
         partial = self._path.with_suffix(".partial")
         with partial.open("w", encoding="utf-8") as file:
-            file.write(json.dumps({name: asdict(choice) for name, choice in found.items()}, indent=2) + "\n")
+            file.write(
+                json.dumps({name: asdict(choice) for name, choice in choices.items()}, indent=2) + "\n"
+            )
             file.flush()
             os.fsync(file.fileno())
         partial.replace(self._path)
@@ -123,10 +128,10 @@ def _with_registered(choice: Choice, version: str) -> Choice:
 
 
 @dataclass(frozen=True)
-class Wanted:
-    """What is to be served of one model: the default version, and the others.
+class ModelToServe:
+    """The versions of one model to serve: the default, and the others.
 
-    `set_aside` has, by version, why one that should be served beside the default is not, in a sentence.
+    `set_aside` has the versions that should be served beside the default but can't be, with the reason as a sentence.
     """
 
     name: str
@@ -135,11 +140,12 @@ class Wanted:
     set_aside: dict[str, str] = field(default_factory=dict)
 
 
-def undecided(stores: ModelStores, registry: Registry) -> dict[str, str]:
-    """The defaults that a start has to note, by model: of each that has none yet the highest sound version.
+def missing_defaults(stores: ModelStores, registry: Registry) -> dict[str, str]:
+    """For each model without a default, the version to make its default: the highest sound one.
 
-    They are looked for in the first store, which comes with the installation or was named; in a later one only where
-    the first has no model and nothing was ever promoted. So nothing that was imported answers before it is promoted.
+    Only the first store counts, which comes with the installation or was named on the command line. A later one counts
+    only if the first has no model and nothing was ever promoted. So an imported model doesn't answer before it is
+    promoted.
     """
     decided = {name for name in registry.names() if registry.choice(name).default}
     for folder in stores.folders:
@@ -155,43 +161,43 @@ def undecided(stores: ModelStores, registry: Registry) -> dict[str, str]:
     return {}
 
 
-def defaults(stores: ModelStores, registry: Registry) -> dict[str, str]:
-    """The version of each model that a start would have answer by default."""
+def default_versions(stores: ModelStores, registry: Registry) -> dict[str, str]:
+    """The default version of each model after the next start."""
     noted = {name: registry.choice(name).default for name in registry.names()}
-    return undecided(stores, registry) | {name: version for name, version in noted.items() if version}
+    return missing_defaults(stores, registry) | {name: version for name, version in noted.items() if version}
 
 
-def wanted(stores: ModelStores, registry: Registry) -> list[Wanted]:
-    """What a starting model server is to serve: of each model its default, and what is registered beside it.
+def models_to_serve(stores: ModelStores, registry: Registry) -> list[ModelToServe]:
+    """The models that a starting model server has to serve: each with its default and the registered versions.
 
-    Of what is registered, broken versions are set aside. Raises ServingError, saying what to do, when a default can't
-    be served: another version answers only when somebody has promoted it; or when no model has a default.
+    Broken registered versions are set aside. A broken default is not replaced, as only `promote` makes another version
+    answer. Raises ServingError, which says what to do, if a default can't be served or no model has one.
     """
-    found = []
+    models = []
     for name in registry.names():
         choice = registry.choice(name)
         if choice.default is None:
             continue
-        problem = stores.problem(name, choice.default) or _exchanged(stores, name, choice)
+        problem = stores.problem(name, choice.default) or _other_weights(stores, name, choice)
         if problem:
             raise ServingError(broken_default(stores, name, choice.default, problem))
         beside = [version for version in choice.registered if version != choice.default]
         problems = {version: stores.problem(name, version) for version in beside}
-        found.append(
-            Wanted(
+        models.append(
+            ModelToServe(
                 name,
                 choice.default,
                 tuple(version for version in beside if not problems[version]),
                 {version: problem for version, problem in problems.items() if problem},
             )
         )
-    if not found:
+    if not models:
         raise ServingError(_no_model(stores))
-    return found
+    return models
 
 
 def broken_default(stores: ModelStores, name: str, version: str, problem: str) -> str:
-    """What people are told when a model's default can't be served."""
+    """The sentence for a default version that can't be served."""
     sound = [known for known in stores.versions(name) if known != version and not stores.problem(name, known)]
     others = f"; sound versions: {', '.join(sound)}" if sound else ""
     return (
@@ -201,15 +207,15 @@ def broken_default(stores: ModelStores, name: str, version: str, problem: str) -
     )
 
 
-def _exchanged(stores: ModelStores, name: str, choice: Choice) -> str | None:
-    """Why a sound default is not what was promoted, if it isn't."""
+def _other_weights(stores: ModelStores, name: str, choice: Choice) -> str | None:
+    """The problem of a sound default whose weights are not those that were promoted; None without it."""
     version = str(choice.default)
-    known, found = choice.weights.get(version), stores.weights_sha256(name, version)
-    if known is None or known == found:
+    promoted, present = choice.weights.get(version), stores.weights_sha256(name, version)
+    if promoted is None or promoted == present:
         return None
     return (
-        f"{stores.holder(name, version)} has other weights (sha256 {found}) than those that were promoted ({known}); "
-        "promoting it once more accepts them"
+        f"{stores.holder(name, version)} has other weights (sha256 {present}) than those that were promoted "
+        f"({promoted}); promoting it once more accepts them"
     )
 
 

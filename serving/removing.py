@@ -1,4 +1,4 @@
-"""Deletes a version from the data folder's model store."""
+"""Deletes a version from the model store of the data folder."""
 
 from __future__ import annotations
 
@@ -26,21 +26,21 @@ def remove_model(
     set_aside: SetAside,
     served: Mapping[tuple[str, str], ModelVersion],
 ) -> Path:
-    """Delete a version from `store`, whatever its state, with the archive made of it; the store that it lay in.
+    """Delete a version from `store`, even a broken one, with its archive. Returns `store`.
 
-    `store` is the data folder's own, one of `stores`. Raises ServingError when the version lies in another of them, or
-    is served, or is to be served at the next start.
+    `store` is the data folder's own, one of `stores`. Raises ServingError if the version is in another of them, is
+    served, or is to be served at the next start.
     """
     folder = store / name / version
-    known = NAME.fullmatch(name) and NAME.fullmatch(version)
-    if not known or not (folder.is_dir() or folder.is_symlink()):
-        holder = stores.holder(name, version) if known else None
+    is_valid = NAME.fullmatch(name) and NAME.fullmatch(version)
+    if not is_valid or not (folder.is_dir() or folder.is_symlink()):
+        holder = stores.holder(name, version) if is_valid else None
         if holder is not None:
             raise ServingError(
-                f"{name} {version} lies in {holder}, which is not the data folder's store; it is left alone."
+                f"{name} {version} is in {holder}, which is not the data folder's store; it is left alone."
             )
         raise ServingError(f"There is no {name} {version} in {store}.")
-    # One that another store shadows is never served, whatever is decided for its version.
+    # A version that another store shadows is never served, so it may go whatever was decided for it.
     if stores.holder(name, version) in (folder, None):
         choice = registry.choice(name)
         if version == choice.default:
@@ -57,9 +57,9 @@ def remove_model(
     if folder.is_symlink():
         folder.unlink()
         return store
-    # Under a name that no version has, so that half of it is never taken for one.
-    going = folder.with_name(f".{version}.removed")
-    shutil.rmtree(going, ignore_errors=True)
-    folder.rename(going)
-    shutil.rmtree(going)
+    # Renamed first to what can't be a version, so that half a folder is never taken for one.
+    removed = folder.with_name(f".{version}.removed")
+    shutil.rmtree(removed, ignore_errors=True)
+    folder.rename(removed)
+    shutil.rmtree(removed)
     return store

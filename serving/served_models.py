@@ -1,4 +1,4 @@
-"""Which models a started TorchServe is to serve, and whether it does."""
+"""Makes a started TorchServe serve the models of the registry, and checks that it does."""
 
 from collections.abc import Callable
 from contextlib import suppress
@@ -9,13 +9,13 @@ from serving.errors import ServingError
 from serving.keys import KeyUnavailable, ManagementKey
 from serving.logs import why_not_loaded
 from serving.management import AlreadyRegistered, ManagementClient, ManagementError, WorkersFailed
-from serving.registry import Registry, Wanted, broken_default, wanted
+from serving.registry import ModelToServe, Registry, broken_default, models_to_serve
 from serving.set_aside import SetAside
 from serving.stores import ModelStores
 from serving.torchserve import TorchServe
 
 PROBE_TIMEOUT_S = 3.0
-"""How long TorchServe's management interface may take to answer a probe."""
+"""Longest time that TorchServe's management interface may take to answer a probe."""
 
 
 class CannotServe(ServingError):
@@ -23,7 +23,7 @@ class CannotServe(ServingError):
 
 
 class ServedModels:
-    """Brings a freshly started TorchServe to serve what the registry asks for, and knows whether it does."""
+    """The models of a TorchServe: registers them after a start, and says whether they are served."""
 
     def __init__(
         self,
@@ -43,15 +43,15 @@ class ServedModels:
         self._announce = announce
         key = ManagementKey(server.key_file if server.asks_for_key else None, server.management_url)
         self._client = ManagementClient(server.management_url, key, timeout_s=PROBE_TIMEOUT_S)
-        self._to_register: list[Wanted] = []
+        self._to_register: list[ModelToServe] = []
 
-    def decide(self) -> list[Wanted]:
-        """What is to be served; a default that was never decided is noted. Raises ServingError as `wanted` does."""
+    def decide(self) -> list[ModelToServe]:
+        """The models to serve. Missing defaults are noted. Raises ServingError as `models_to_serve` does."""
         note_defaults(self._changes, self._registry, self._stores, self._announce)
-        return wanted(self._stores, self._registry)
+        return models_to_serve(self._stores, self._registry)
 
     def prepare(self) -> None:
-        """Write TorchServe's settings, and build the archives that are missing or older than their inputs."""
+        """Write TorchServe's settings, and build the archives of defaults that are missing or out of date."""
         self._server.prepare()
         if not self._server.has_compiled():
             self._announce("Preparing the network for this machine (a minute the first time)")
@@ -63,13 +63,13 @@ class ServedModels:
                 self._put_aside(model.name, version, reason)
 
     def server_answers(self) -> bool:
-        """Whether TorchServe answers, be it without a worker that is ready."""
+        """Whether TorchServe answers, even without a ready worker."""
         return self._client.answers()
 
     def are_served(self) -> bool:
-        """Whether each model's default version has a worker that is ready; registers the models once TorchServe answers.
+        """Whether each model's default version has a ready worker. Registers the models once TorchServe answers.
 
-        Raises CannotServe when a default version can't be served.
+        Raises CannotServe if a default version can't be served.
         """
         try:
             self._client.models()
@@ -83,7 +83,7 @@ class ServedModels:
         except (ManagementError, KeyUnavailable):
             return False
 
-    def _register(self, model: Wanted) -> None:
+    def _register(self, model: ModelToServe) -> None:
         try:
             self._add(model.name, model.default)
         except WorkersFailed as error:

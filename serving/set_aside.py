@@ -1,4 +1,4 @@
-"""Why versions that should be served beside a default are not: noted at each start, for `./retinote models`."""
+"""The versions that should be served beside a default but can't be, noted at each start for `./retinote models`."""
 
 from __future__ import annotations
 
@@ -6,44 +6,44 @@ import json
 from pathlib import Path
 
 Reasons = dict[str, dict[str, str]]
-"""By model and version, a sentence."""
+"""By model and version, the reason as a sentence."""
 
 
 class SetAside:
-    """The reasons, in a JSON file. What can't be read is as good as empty: the next start writes it anew."""
+    """The reasons in a JSON file. A broken file counts as empty, as the next start writes it again."""
 
     def __init__(self, path: Path) -> None:
         self._path = path
 
     def reasons(self) -> Reasons:
-        """All reasons; none where the file can't be read."""
+        """All reasons; none if the file can't be read."""
         try:
-            found: Reasons = json.loads(self._path.read_text(encoding="utf-8"))
+            reasons: Reasons = json.loads(self._path.read_text(encoding="utf-8"))
         except (OSError, ValueError):
             return {}
-        return found
+        return reasons
 
     def reason(self, name: str, version: str) -> str | None:
-        """Why this version is not served, if it was set aside."""
+        """Why this version was set aside; None if it wasn't."""
         return self.reasons().get(name, {}).get(version)
 
     def begin(self) -> None:
-        """Forget all: a start tries every version again."""
+        """Delete all reasons, as a start tries every version again."""
         self._path.unlink(missing_ok=True)
 
     def add(self, name: str, version: str, reason: str) -> None:
         """Note why a version is not served."""
-        found = self.reasons()
-        found.setdefault(name, {})[version] = reason
-        self._write(found)
+        reasons = self.reasons()
+        reasons.setdefault(name, {})[version] = reason
+        self._write(reasons)
 
     def remove(self, name: str, version: str) -> None:
-        """Forget a version, which is served now, or gone."""
-        found = self.reasons()
-        if found.get(name, {}).pop(version, None) is not None:
-            self._write(found)
+        """Delete the reason of a version that is served now, or gone."""
+        reasons = self.reasons()
+        if reasons.get(name, {}).pop(version, None) is not None:
+            self._write(reasons)
 
-    def _write(self, found: Reasons) -> None:
+    def _write(self, reasons: Reasons) -> None:
         partial = self._path.with_suffix(".partial")
-        partial.write_text(json.dumps(found, indent=2) + "\n", encoding="utf-8")
+        partial.write_text(json.dumps(reasons, indent=2) + "\n", encoding="utf-8")
         partial.replace(self._path)

@@ -1,4 +1,4 @@
-"""Where models lie: the repository's model store and, for those made on this machine, the data folder's."""
+"""The model stores: the repository's, and the data folder's for models that were imported."""
 
 import json
 from collections.abc import Iterable
@@ -10,31 +10,31 @@ from serving.errors import ServingError
 
 
 class ModelStores:
-    """Model stores searched in order: the first that has a version gives it."""
+    """Model stores that are searched in order; the first that has a version counts."""
 
     def __init__(self, folders: Iterable[Path]) -> None:
         self.folders = tuple(folders)
 
     def names(self) -> list[str]:
-        """Models of which there is at least one version."""
-        found = {card.parents[1].name for folder in self.folders for card in folder.glob(f"*/*/{CARD}")}
-        return sorted(name for name in found if NAME.fullmatch(name))
+        """The models with at least one version."""
+        names = {card.parents[1].name for folder in self.folders for card in folder.glob(f"*/*/{CARD}")}
+        return sorted(name for name in names if NAME.fullmatch(name))
 
     def versions(self, name: str) -> list[str]:
-        """Versions of a model in all stores, lowest first."""
-        found = {version for folder in self.folders for version in versions(folder, name)}
-        return sorted(found, key=version_key)
+        """The versions of a model in all stores, lowest first."""
+        in_all = {version for folder in self.folders for version in versions(folder, name)}
+        return sorted(in_all, key=version_key)
 
     def holder(self, name: str, version: str) -> Path | None:
-        """The folder of a version, in the first store that has it; None when none has."""
+        """The folder of a version, in the first store that has it; None if none has."""
         return next(
             (folder / name / version for folder in self.folders if version in versions(folder, name)), None
         )
 
     def problem(self, name: str, version: str) -> str | None:
-        """Why a version can't be served, in a sentence: it isn't there, its card can't be used, its weights are others.
+        """Why a version can't be served, as a sentence: it is missing, its card is broken, or a file is not the card's.
 
-        None when nothing is wrong that can be told without loading the network.
+        None if nothing is wrong, as far as can be told without loading the network.
         """
         holder = self.holder(name, version)
         if holder is None:
@@ -46,7 +46,7 @@ class ModelStores:
         return None
 
     def weights_sha256(self, name: str, version: str) -> str:
-        """What the card of a version says of its weights; empty when there is none that can be read."""
+        """The sha256 of a version's weights by its card; empty if there is no card that can be read."""
         holder = self.holder(name, version)
         try:
             return (
@@ -58,7 +58,7 @@ class ModelStores:
             return ""
 
     def build(self, name: str, version: str, out: Path) -> Path:
-        """Build the archive of a version (see `build_archive`). Raises ServingError when no store has it."""
+        """Build the archive of a version in the folder `out` (see `build_archive`). Raises ServingError."""
         holder = self.holder(name, version)
         if holder is None:
             raise ServingError(self._unknown(name, version))

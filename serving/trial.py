@@ -1,4 +1,4 @@
-"""Has a model answer a made-up scan in a process of its own: only there is PyTorch loaded, and the model with it."""
+"""Has a model answer a made-up scan in a process of its own, which alone loads PyTorch and the model."""
 
 from __future__ import annotations
 
@@ -13,11 +13,8 @@ ROOT = Path(__file__).resolve().parent.parent
 TIMEOUT_S = 300
 
 
-def try_model(folder: Path, called: str) -> None:
-    """Load and try the model in a folder. Raises ServingError, saying why, when it can't be served.
-
-    `called` is how people are told of it.
-    """
+def try_model(folder: Path, title: str) -> None:
+    """Load the model in a folder and try it out. Raises ServingError, which calls the model `title` and says why."""
     command = [sys.executable, "-m", "handlers.trial", str(folder.absolute())]
     environment = {name: value for name, value in os.environ.items() if name != "PYTHONPATH"}
     try:
@@ -32,7 +29,7 @@ def try_model(folder: Path, called: str) -> None:
             timeout=TIMEOUT_S,
         )
     except subprocess.TimeoutExpired as error:
-        raise ServingError(f"{called} can't be served: a trial took longer than {TIMEOUT_S} s.") from error
+        raise ServingError(f"{title} can't be served: a trial took longer than {TIMEOUT_S} s.") from error
     if run.returncode:
         reason = (run.stderr.strip().splitlines() or [f"the trial ended with status {run.returncode}"])[-1]
-        raise ServingError(f"{called} can't be served: {reason.rstrip('.')}.")
+        raise ServingError(f"{title} can't be served: {reason.rstrip('.')}.")

@@ -1,8 +1,8 @@
-"""Takes files out of a TorchServe archive (.mar) from elsewhere, whose directory may lie about what it holds.
+"""Extracts files from a TorchServe archive (.mar) of somebody else, whose directory may be wrong on purpose.
 
 An archive is a ZIP file (PKWARE's APPNOTE.TXT, sections 4.3.6 to 4.3.16): members, a directory of them, and a record at
-the end that says where the directory is. What the record and the directory promise is bounded before anything is
-inflated, and what is inflated while it is.
+the end that says where the directory is. The sizes in record and directory are checked before anything is inflated,
+and the actual size while a member is inflated.
 """
 
 import os
@@ -17,22 +17,22 @@ from serving.archive import CARD, FINDINGS, STATISTICS, WEIGHTS
 from serving.errors import ServingError
 
 MAX_BYTES = {CARD: 2**20, WEIGHTS: 2**31, STATISTICS: 2**26, FINDINGS: 2**24}
-"""The weights of the largest networks of timm that a machine here trains are below 1 GiB; statistics take some MiB,
-a decoder of findings less than one."""
+"""The largest networks of timm that are trained here have weights below 1 GiB. Statistics take some MiB, a decoder of
+findings less than one."""
 MAX_INFLATION, ALWAYS_ALLOWED_BYTES = 20, 2**20
-"""Weights hardly get smaller by compression; a member that inflates to more than this many times its size is no model.
-Small ones, such as a card, may."""
+"""Weights hardly shrink by compression, so a member that inflates to more than so many times its size is refused,
+unless it is as small as a card."""
 MAX_MEMBERS, MAX_DIRECTORY_BYTES = 10_000, 4 * 2**20
-"""Python reads the whole directory into memory; an archive of ours has some 60 members."""
+"""Python reads the whole directory into memory. Our own archives have some 80 members."""
 END, END_FORMAT, END_LOOKED_AT = b"PK\x05\x06", "<4s4H2LH", 22 + 2**16
 ZIP64_LOCATOR, ZIP64_LOCATOR_BYTES = b"PK\x06\x07", 20
 PIECE_BYTES = 2**20
 DAMAGED = (BadZipFile, zlib.error, EOFError, NotImplementedError, RuntimeError, ValueError)
-"""What reading a damaged or strange archive raises."""
+"""What Python raises for a damaged or unusual archive."""
 
 
 def unpack(archive: Path, wanted: Mapping[str, Path]) -> None:
-    """Write members of an archive to files. Raises ServingError, naming the member, for what is none, or is damaged."""
+    """Write members of an archive to files. Raises ServingError for one that is missing, damaged or not acceptable."""
     if not archive.is_file():
         raise ServingError(f"There is no {archive}.")
     _check_end(archive)
@@ -46,7 +46,7 @@ def unpack(archive: Path, wanted: Mapping[str, Path]) -> None:
 
 
 def _check_end(archive: Path) -> None:
-    """Raise ServingError when the archive has no end record, or one that promises more than a model has."""
+    """Raise ServingError if the archive has no end record, or one with more or larger files than a model has."""
     with archive.open("rb") as file:
         size = file.seek(0, os.SEEK_END)
         file.seek(max(0, size - END_LOOKED_AT - ZIP64_LOCATOR_BYTES))
@@ -61,13 +61,13 @@ def _check_end(archive: Path) -> None:
 
 
 def _member(archive: Path, opened: ZipFile, name: str) -> ZipInfo:
-    """The directory's entry of a member. Raises ServingError when it is not one plain file of a size that can be."""
-    found = [member for member in opened.infolist() if member.filename == name]
-    if len(found) != 1:
-        raise ServingError(f"{archive} holds {'no' if not found else 'more than one'} {name}.")
-    (member,) = found
+    """The directory's entry of a member. Raises ServingError if it is not a single plain file of a plausible size."""
+    entries = [member for member in opened.infolist() if member.filename == name]
+    if len(entries) != 1:
+        raise ServingError(f"{archive} holds {'no' if not entries else 'more than one'} {name}.")
+    (member,) = entries
     if stat.S_IFMT(member.external_attr >> 16) not in (0, stat.S_IFREG):
-        raise ServingError(f"{archive}: its {name} is no plain file.")
+        raise ServingError(f"{archive}: its {name} is not a regular file.")
     if member.flag_bits & 1 or member.compress_type not in (ZIP_STORED, ZIP_DEFLATED):
         raise ServingError(
             f"{archive}: its {name} is encrypted, or compressed in a way that is not read here."

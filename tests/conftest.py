@@ -85,7 +85,7 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> UnitSch
 def own_surroundings() -> Iterator[None]:
     """Put back the variables that a test has taken out of the environment.
 
-    A command that runs in the tests' own process cleans it (`operations.surroundings`), and Django's settings are found
+    A command that runs in the tests' own process cleans it (`operations.environment`), and Django's settings are found
     by a variable that would be missing for whatever a later test starts.
     """
     before = dict(os.environ)

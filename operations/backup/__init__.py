@@ -1,1 +1,1 @@
-"""Backup and restore: documents, images and models of an installation, in one file with checksums."""
+"""Backup and restore of an installation's documents, images and models, in one file with checksums."""

@@ -1,4 +1,4 @@
-"""`python -m operations.backup backup|restore FILE`: for a container, with RETINOTE_MONGODB_URI and RETINOTE_DATA_DIR set."""
+"""`python -m operations.backup backup|restore FILE`, for containers that set RETINOTE_MONGODB_URI and the data folder."""
 
 import argparse
 import sys
@@ -8,7 +8,7 @@ from operations.errors import OperationsError
 
 
 def main() -> int:
-    """Run one of the two; a line and status 2 when it fails in an expected way."""
+    """Run one of the two actions. An expected failure prints a line and returns 2."""
     parser = argparse.ArgumentParser(prog="python -m operations.backup", description=__doc__)
     actions = parser.add_subparsers(dest="action", metavar="ACTION", required=True)
     commands.add_backup_arguments(actions.add_parser("backup"))

@@ -1,7 +1,7 @@
-"""The file of a backup: a plain tar, written and read once from front to end, so that pipes will do.
+"""The file of a backup: a plain tar, written and read in one pass, so that it may go through a pipe.
 
-The manifest is the first member. The last, `members.sha256`, names every other with its checksum in the form that
-`sha256sum --check` reads; an archive without it is not whole. Nothing of an archive's size lies in memory.
+The manifest is the first member. The last, `members.sha256`, lists all others with their checksums as
+`sha256sum --check` reads them; an archive without it is incomplete. Members are never held in memory as a whole.
 """
 
 import hashlib
@@ -21,11 +21,11 @@ FOLDERS = ("documents", "media", "models")
 NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]*(/[A-Za-z0-9_][A-Za-z0-9_.-]*)*")
 BLOCK_BYTES = 2**20
 Progress = Callable[[str, int], None]
-"""Told of each piece: what is at work, and how many bytes of it are done."""
+"""A function that is called with the name of the work in progress, and how many bytes or documents of it are done."""
 
 
 class ArchiveWriter:
-    """Writes members to `out`; `scratch` is a folder for the checksums until they are written, too."""
+    """Writes members to `out`. `scratch` is a folder in which it collects their checksums."""
 
     def __init__(self, out: IO[bytes], scratch: Path, manifest: Manifest, progress: Progress) -> None:
         self._checksums = scratch / CHECKSUMS
@@ -49,7 +49,7 @@ class ArchiveWriter:
             info.mode, info.mtime = 0o600, int(time.time())
             counted = Hashing(opened)
             self._tar.addfile(info, counted)
-        self._tar.members.clear()  # type: ignore[attr-defined]  # it would remember each
+        self._tar.members.clear()  # type: ignore[attr-defined]  # tarfile would keep all of them in memory
         self._done += info.size
         self._lines.write(_line(counted.hexdigest(), name))
         self._progress("writing", self._done)
@@ -62,7 +62,7 @@ class ArchiveWriter:
                 self.add(source, f"{name}/{source.relative_to(folder).as_posix()}")
 
     def close(self) -> None:
-        """Write the checksums and the archive's end."""
+        """Write the checksums and the end of the archive."""
         self._lines.close()
         with self._checksums.open("rb") as opened:
             info = tarfile.TarInfo(CHECKSUMS)
@@ -74,16 +74,16 @@ class ArchiveWriter:
 def unpack(archive: IO[bytes], into: Path, progress: Progress) -> Manifest:
     """Unpack an archive into the empty folder `into` and check every member against its checksum.
 
-    Raises DamagedArchive naming the first member that is not as it was written, and BackupError for what is no
-    backup. What was unpacked until then stays in `into`.
+    Raises DamagedArchive, which names the first damaged member, and BackupError for a file that is no backup. Members
+    that were unpacked before stay in `into`.
     """
-    found = into / f"{CHECKSUMS}.found"
+    actual = into / f"{CHECKSUMS}.actual"
     manifest: Manifest | None = None
     last, done = "its beginning", 0
     try:
-        with found.open("w", encoding="utf-8") as lines, tarfile.open(fileobj=archive, mode="r|") as tar:
+        with actual.open("w", encoding="utf-8") as lines, tarfile.open(fileobj=archive, mode="r|") as tar:
             while member := tar.next():
-                tar.members.clear()  # type: ignore[attr-defined]  # it would remember each
+                tar.members.clear()  # type: ignore[attr-defined]  # tarfile would keep all of them in memory
                 if manifest is None and member.name != MANIFEST:
                     raise BackupError(f"This is no backup of Retinote: it does not begin with {MANIFEST}.")
                 content = tar.extractfile(member) if member.isreg() else None
@@ -109,13 +109,13 @@ def unpack(archive: IO[bytes], into: Path, progress: Progress) -> Manifest:
             f"The backup ends after {last}, before its checksums: it was cut off or is damaged there. "
             "Nothing was changed."
         )
-    _compare(into / CHECKSUMS, found)
-    found.unlink()
+    _compare(into / CHECKSUMS, actual)
+    actual.unlink()
     return manifest
 
 
 def _unpack_member(content: IO[bytes], into: Path, name: str) -> str:
-    """Write a member below `into`; its sha256."""
+    """Write a member below `into`. Returns its sha256. Raises DamagedArchive for a name that is not expected."""
     inside = PurePosixPath(name)
     if not NAME.fullmatch(name) or (len(inside.parts) == 1) != (name in (MANIFEST, CHECKSUMS)):
         raise DamagedArchive(
@@ -135,17 +135,16 @@ def _unpack_member(content: IO[bytes], into: Path, name: str) -> str:
     return counted.hexdigest()
 
 
-def _compare(written: Path, found: Path) -> None:
-    """Hold the checksums that came with the archive to those of what was unpacked, which is in the same order."""
-    with written.open("rb") as expected, found.open("rb") as actual:
-        for here in actual:
-            there = expected.readline()
-            if here != there:
-                name = here.decode().split("  ", 1)[1].rstrip("\n")
+def _compare(expected: Path, actual: Path) -> None:
+    """Compare the archive's checksums with those of the unpacked members, line by line. Raises DamagedArchive."""
+    with expected.open("rb") as expected_lines, actual.open("rb") as actual_lines:
+        for line in actual_lines:
+            if line != expected_lines.readline():
+                name = line.decode().split("  ", 1)[1].rstrip("\n")
                 raise DamagedArchive(
                     f"The backup is damaged: {name} is not what was written (sha256 differs). Nothing was changed."
                 )
-        if rest := expected.readline():
+        if rest := expected_lines.readline():
             raise DamagedArchive(f"The backup lacks a member: {rest.decode(errors='replace').strip()}")
 
 
@@ -154,28 +153,28 @@ def _line(digest: str, name: str) -> str:
 
 
 class Hashing:
-    """A file that is read, or written, once from front to end, and the sha256 of what passed."""
+    """A file that is read or written in one pass, with the sha256 of all that was read or written."""
 
     def __init__(self, file: IO[bytes]) -> None:
         self._file = file
         self._total = hashlib.sha256()
 
     def read(self, size: int = -1) -> bytes:
-        """As the file's own."""
+        """Read up to `size` bytes (-1: to the end)."""
         block = self._file.read(size)
         self._total.update(block)
         return block
 
     def write(self, block: bytes) -> int:
-        """As the file's own."""
+        """Write a block. Returns the number of bytes written."""
         self._total.update(block)
         return self._file.write(block)
 
     def read_rest(self) -> None:
-        """Read to the end what nobody has asked for."""
+        """Read the rest of the file, for the hash alone."""
         while self.read(BLOCK_BYTES):
             pass
 
     def hexdigest(self) -> str:
-        """sha256 of what has been read or written so far."""
+        """The sha256 of what has been read or written so far."""
         return self._total.hexdigest()

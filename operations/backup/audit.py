@@ -1,7 +1,7 @@
-"""Leaves a record of a backup or a restore among those that wait to be sealed into the web app's audit chain.
+"""Adds records of backups and restores to those that wait to be sealed into the web app's audit chain.
 
-It goes into the database itself: in a container there is no other place that both reach. The web app is known here by
-the names of its collections and fields alone; tests hold them to its models.
+They go into the database itself, as containers have no other place that both can reach. This module knows the names of
+the web app's collections and fields; tests compare them with its models.
 """
 
 import os
@@ -22,9 +22,9 @@ BACKUP, RESTORE = "backup.create", "backup.restore"
 def record(
     waiting: Collection[dict[str, Any]], action: str, taken: str, *, archive_sha256: str, before: str = ""
 ) -> None:
-    """Write down who of the operating system made or restored the backup that was taken at that moment.
+    """Record which user of the operating system made or restored the backup that was taken at the time `taken`.
 
-    `before` is the head of the chain that a restore cuts off, where there was one.
+    `before` is the head of the chain that a restore replaces, if there was one.
     """
     waiting.insert_one(_document(action, "backup", taken, before=before, after=archive_sha256))
 
@@ -32,9 +32,9 @@ def record(
 def record_withheld(
     waiting: Collection[dict[str, Any]], changes: Iterable[tuple[str, str, str]], *, archive_sha256: str
 ) -> None:
-    """Write down what a restore kept out, each by action, kind and id.
+    """Record what a restore withheld, each by action, kind and id.
 
-    The hash is the backup's in place of the document's, which only the web app makes: `hashing` says so.
+    They have the hash of the backup: only the web app can make that of a document, and `hashing` 0 tells the two apart.
     """
     for action, kind, object_id in changes:
         waiting.insert_one(_document(action, kind, object_id, after=archive_sha256))
@@ -60,6 +60,6 @@ def _document(action: str, kind: str, object_id: str, *, before: str = "", after
 
 
 def head(database: AnyDatabase) -> str:
-    """Hash of the newest sealed record; empty while there is none."""
-    found = database[HEAD].find_one() or {}
-    return str(found.get("hash", ""))
+    """The hash of the newest sealed record; empty if there is none."""
+    document = database[HEAD].find_one() or {}
+    return str(document.get("hash", ""))

@@ -1,14 +1,14 @@
-"""Makes a backup of an installation that goes on working meanwhile.
+"""Makes a backup of an installation, which may go on working meanwhile.
 
-Why documents and files belong together in it, although nobody stops:
+Documents and files are consistent nevertheless:
 
-- All documents are read in one snapshot session, so they are those of one moment, across collections.
-- A file is on the disk before a document names it (`webapp/scans/upload.py`, `prediction.py`): whatever the snapshot
-  names was there at its moment. Files are never changed, so it does not matter when their bytes are read.
-- A scan that is deleted after the moment takes its files along, perhaps before they are copied. So each file is
-  linked as soon as its document is read. If one is gone already, documents are read once more, at a later moment;
-  what was linked stays linked. In the end the files that lack are the same as in the round before: they were gone
-  before the last moment, which means that the installation itself lacks them, and not that they were just deleted.
+- All documents are read in one snapshot session, so those of all collections are from the same moment.
+- A file is on the disk before a document names it (`webapp/scans/upload.py`, `prediction.py`), so all files that the
+  snapshot names existed at its moment. Files never change, so it does not matter when their bytes are read.
+- Deleting a scan deletes its files, perhaps before they are copied. So each file is linked as soon as its document is
+  read. If a file is missing already, all documents are read again in a later snapshot; links that were made stay. Once
+  a round misses no further files than the round before, these were missing before its snapshot: the installation
+  itself lacks them.
 """
 
 import contextlib
@@ -29,24 +29,24 @@ from operations.version import installed_version
 from serving.archive import CARD, STATISTICS, WEIGHTS
 
 MAX_ROUNDS = 8
-"""A round is as short as reading all documents takes; each further one needs a deletion within it."""
+"""A round takes as long as reading all documents. Another one follows only if a scan was deleted meanwhile."""
 REGISTRY = "registry.json"
 STORE = "store"
 MODEL_FILES = (CARD, WEIGHTS, STATISTICS)
-"""What there may be of a version; not every one has statistics."""
+"""The files that a version may have."""
 
 
 def make_backup(
     data: DataFolder, database: documents.AnyDatabase, out: IO[bytes], progress: Progress
 ) -> Manifest:
-    """Write documents, images and models of an installation to `out`, and record that for the audit.
+    """Write documents, images and models of an installation to `out`, and record it for the audit.
 
     Raises BackupError and OSError.
     """
     hashed = Hashing(out)
     with media.workspace(data.media, "backup") as work:
         taken = datetime.now(UTC)
-        collections, links = _moment(database, data.media, work, progress)
+        collections, links = _snapshot(database, data.media, work, progress)
         links.add_others()
         models = work / "models"
         _copy_models(data, models)
@@ -68,10 +68,10 @@ def make_backup(
     return manifest
 
 
-def _moment(
+def _snapshot(
     database: documents.AnyDatabase, folder: Path, work: Path, progress: Progress
 ) -> tuple[list[Collection], media.Links]:
-    """All documents of one moment, in `work/documents`, and links to the files that they name."""
+    """Write all documents of one moment to `work/documents`, and link the files that they name."""
     links: media.Links | None = None
     target = work / "documents"
     for attempt in range(MAX_ROUNDS):
@@ -100,7 +100,7 @@ def _moment(
 
 
 def _copy_models(data: DataFolder, target: Path) -> None:
-    """The registry, which says what is promoted, and the models that were added on this machine."""
+    """Copy the registry of promoted versions, and the models of the data folder's store."""
     target.mkdir(mode=0o700)
     with contextlib.suppress(FileNotFoundError):
         shutil.copyfile(data.registry, target / REGISTRY)
@@ -114,7 +114,7 @@ def _copy_models(data: DataFolder, target: Path) -> None:
 
 @contextlib.contextmanager
 def new_file(path: Path) -> Iterator[IO[bytes]]:
-    """A file for its owner alone that appears under its name when it is complete. Raises BackupError if it exists."""
+    """A private file that gets its name once it is complete. Raises BackupError if the name exists."""
     if path.exists():
         raise BackupError(f"{path} is there already; choose another name.")
     with tempfile.NamedTemporaryFile(dir=path.parent, prefix=f".{path.name}.", delete=False) as file:
@@ -128,7 +128,7 @@ def new_file(path: Path) -> Iterator[IO[bytes]]:
 
 
 def total(manifest: Manifest) -> Files:
-    """Files and bytes of images and models together."""
+    """The number and bytes of images and models together."""
     return Files(
         manifest.media.count + manifest.models.count,
         manifest.media.total_bytes + manifest.models.total_bytes,

@@ -1,4 +1,4 @@
-"""The commands `backup` and `restore`; in a container, where there is no launcher, `python -m operations.backup`."""
+"""The commands `backup` and `restore`; in a container without the launcher, `python -m operations.backup`."""
 
 import argparse
 import os
@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Self
 
 from operations.backup.backup import make_backup, new_file, total
-from operations.backup.database import alone, shared
+from operations.backup.database import exclusive, shared
 from operations.backup.errors import BackupError
 from operations.backup.manifest import Manifest
 from operations.backup.restore import Restored, restore_backup
@@ -20,16 +20,16 @@ PIPE = "-"
 DATA_VARIABLE = "RETINOTE_DATA_DIR"
 PROGRESS_EVERY_S = 0.2
 PATIENT_DATA = (
-    "The file holds patients' images and what readers wrote about them, for whoever has it to read: encrypt it, e.g. "
-    "./retinote backup - | gpg --encrypt -r YOU > FILE. Not in it: the secret key (secrets/ of the data folder) and "
-    "the queue of tasks."
+    "The file holds patients' images and what readers wrote about them, and is not encrypted. To encrypt it: "
+    "./retinote backup - | gpg --encrypt -r YOU > FILE. The secret key (secrets/ of the data folder) and the queue of "
+    "tasks are not in it."
 )
 
 
 def add_backup_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the options of `backup`."""
     parser.epilog = PATIENT_DATA
-    parser.add_argument("file", metavar="FILE", help="where to write it, a new file; - is standard output")
+    parser.add_argument("file", metavar="FILE", help="a new file to write it to; - is standard output")
     _add_data_option(parser)
 
 
@@ -41,7 +41,7 @@ def add_restore_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("file", metavar="FILE", help="the backup; - is standard input")
     parser.add_argument(
-        "--replace", action="store_true", help="put it in the place of documents and images that are there"
+        "--replace", action="store_true", help="replace the documents and images that are there"
     )
     _add_data_option(parser)
 
@@ -52,7 +52,7 @@ def _add_data_option(parser: argparse.ArgumentParser) -> None:
         type=Path,
         default=Path(os.environ.get(DATA_VARIABLE, DEFAULT_DATA)),
         metavar="DIR",
-        help=f"folder with all that the stack keeps (default: {DATA_VARIABLE}, else %(default)s)",
+        help=f"data folder of the stack (default: {DATA_VARIABLE}, or else %(default)s)",
     )
 
 
@@ -61,7 +61,7 @@ def backup(arguments: argparse.Namespace) -> int:
     data = DataFolder(arguments.data_dir)
     to_pipe = arguments.file == PIPE
     if to_pipe and sys.stdout.isatty():
-        raise BackupError("Standard output is a terminal: name a file, or lead it into another program.")
+        raise BackupError("Standard output is a terminal: name a file, or pipe it into another program.")
     with (
         Progress() as progress,
         nullcontext(sys.stdout.buffer) if to_pipe else new_file(Path(arguments.file)) as out,
@@ -73,7 +73,7 @@ def backup(arguments: argparse.Namespace) -> int:
     print(f"Backed up to {'standard output' if to_pipe else arguments.file}: {_summary(manifest)}", file=say)
     if manifest.missing_media:
         print(
-            f"{len(manifest.missing_media)} files that documents name were gone before; the manifest lists them.",
+            f"{len(manifest.missing_media)} files that documents name were already missing; the manifest lists them.",
             file=say,
         )
     return 0
@@ -85,7 +85,7 @@ def restore(arguments: argparse.Namespace) -> int:
     with (
         Progress() as progress,
         nullcontext(sys.stdin.buffer) if arguments.file == PIPE else open(arguments.file, "rb") as archive,
-        alone(data) as database,
+        exclusive(data) as database,
     ):
         restored = restore_backup(data, database, archive, replace=arguments.replace, progress=progress)
     manifest = restored.manifest
@@ -97,7 +97,7 @@ def restore(arguments: argparse.Namespace) -> int:
 
 
 def _rights_summary(restored: Restored) -> str:
-    """One line: what was kept from coming back, and what could not be known."""
+    """The sentence about what was withheld, or that nothing is known of it."""
     withheld, taken = restored.withheld, restored.manifest.taken
     if not withheld.knew:
         return (
@@ -119,14 +119,14 @@ def _summary(manifest: Manifest) -> str:
 
 
 class Progress:
-    """Shows on a terminal how far the work has come; elsewhere nothing."""
+    """Shows the progress on a terminal; without a terminal it prints nothing."""
 
     def __init__(self) -> None:
         self._shows = sys.stderr.isatty()
         self._next = 0.0
 
     def __call__(self, what: str, done: int) -> None:
-        """`done` are bytes, or documents where `what` says so."""
+        """Show how much of `what` is done: documents if `what` is "documents", bytes otherwise."""
         if not self._shows or time.monotonic() < self._next:
             return
         self._next = time.monotonic() + PROGRESS_EVERY_S

@@ -1,4 +1,4 @@
-"""Which database an installation has, reached whether its stack runs or not."""
+"""Connects to an installation's database, whether its stack runs or not."""
 
 import os
 from collections.abc import Iterator
@@ -23,7 +23,10 @@ FIND_TIMEOUT_MS = 5000
 
 @contextmanager
 def shared(data: DataFolder) -> Iterator[AnyDatabase]:
-    """The database while others may use it: of the stack that runs, of RETINOTE_MONGODB_URI, else by a server of our own."""
+    """The database, which others may use meanwhile: the running stack's, or that of RETINOTE_MONGODB_URI.
+
+    With neither, a server is started on the data folder. Raises BackupError if there is nothing to back up.
+    """
     address = data.database_address() if data.is_held() else os.environ.get(ADDRESS_VARIABLE)
     if address:
         with _connected(address) as database:
@@ -39,8 +42,8 @@ def shared(data: DataFolder) -> Iterator[AnyDatabase]:
 
 
 @contextmanager
-def alone(data: DataFolder) -> Iterator[AnyDatabase]:
-    """The database while no stack runs on the folder. Raises BackupError when one does."""
+def exclusive(data: DataFolder) -> Iterator[AnyDatabase]:
+    """The database of a stopped stack. Raises BackupError if a stack runs on the folder."""
     if data.is_held():
         raise BackupError(
             f"A stack runs on {data.path}: stop it first, with ./retinote down --data-dir {data.path}."
@@ -56,7 +59,7 @@ def alone(data: DataFolder) -> Iterator[AnyDatabase]:
 
 @contextmanager
 def _own_server(data: DataFolder) -> Iterator[str]:
-    """Run the folder's MongoDB alone, and hold the folder meanwhile."""
+    """Run the folder's MongoDB server without the rest of the stack, and hold the folder's lock meanwhile."""
     data.make()
     lock = data.hold(lambda _: None)
     try:
@@ -81,7 +84,7 @@ def _own_server(data: DataFolder) -> Iterator[str]:
 
 @contextmanager
 def _connected(address: str) -> Iterator[AnyDatabase]:
-    """The database at an address. MongoDB's errors become BackupErrors, without what documents hold."""
+    """The database at an address. MongoDB's errors become BackupErrors that quote no documents."""
     try:
         client: MongoClient[dict[str, Any]] = MongoClient(
             address, serverSelectionTimeoutMS=FIND_TIMEOUT_MS, w="majority"

@@ -1,4 +1,4 @@
-"""Documents as files: one gzip of BSON for each collection, all of one moment."""
+"""Documents as files: for each collection a gzip of BSON, all from one moment."""
 
 import gzip
 from collections.abc import Callable, Iterator, Mapping
@@ -19,7 +19,7 @@ from operations.backup.errors import BackupError
 from operations.backup.manifest import Collection
 
 RESTORING = "restoring."
-"""Collections on their way into a database bear their name behind this, until all of them are there."""
+"""Prefix of collections that are being restored, until all of them are there."""
 LEVEL = 1
 """gzip's fastest: documents are a small part of a backup."""
 BATCH_DOCUMENTS, BATCH_BYTES = 1000, 8 * 2**20
@@ -31,14 +31,14 @@ AnyDatabase = Database[dict[str, Any]]
 
 
 class SnapshotLost(BackupError):
-    """MongoDB no longer has the moment that was read, or does not have it yet."""
+    """MongoDB no longer has the snapshot that was read, or does not have it yet."""
 
 
 def dump(database: AnyDatabase, folder: Path, each: Callable[[bytes], None]) -> list[Collection]:
-    """Write every collection to `folder/NAME.bson.gz` as it was at one moment; `each` is given every document.
+    """Write every collection to `folder/NAME.bson.gz` as it was at one moment; `each` is called with every document.
 
-    Raises SnapshotLost when reading took longer than MongoDB keeps that moment (five minutes unless its parameter
-    minSnapshotHistoryWindowInSeconds says otherwise).
+    Raises SnapshotLost if reading takes longer than MongoDB keeps a snapshot: five minutes, unless its parameter
+    minSnapshotHistoryWindowInSeconds is set.
     """
     try:
         with database.client.start_session(snapshot=True) as session:
@@ -49,8 +49,8 @@ def dump(database: AnyDatabase, folder: Path, each: Callable[[bytes], None]) -> 
         if failure.code not in (TOO_OLD, UNAVAILABLE):
             raise
         raise SnapshotLost(
-            "MongoDB does not have the moment any more at which the documents began to be read. If it happens again, "
-            "let it keep more: db.adminCommand({setParameter: 1, minSnapshotHistoryWindowInSeconds: 3600})."
+            "Reading the documents took longer than MongoDB keeps a snapshot. If it happens again, let MongoDB keep it "
+            "for longer: db.adminCommand({setParameter: 1, minSnapshotHistoryWindowInSeconds: 3600})."
         ) from failure
 
 
@@ -88,12 +88,12 @@ def _dump_collection(
 def load(
     database: AnyDatabase, collections: tuple[Collection, ...], folder: Path, each: Callable[[int], None]
 ) -> None:
-    """Bring the collections that `dump` wrote into the database, under names that nobody reads, with their indexes.
+    """Load the collections that `dump` wrote, with their indexes, under names with the prefix `RESTORING`.
 
-    `each` is told how many documents went in. Raises BackupError when one is not as its manifest says; what was
-    loaded until then stays, for `forget_loaded`.
+    `each` is called with the number of documents of each batch. Raises BackupError if a collection is not as its
+    manifest says; those that were loaded before stay, for `drop_loaded`.
     """
-    forget_loaded(database)
+    drop_loaded(database)
     for facts in collections:
         name = f"{RESTORING}{facts.name}"
         database.create_collection(name, **json_util.loads(facts.options))
@@ -125,12 +125,12 @@ def _batches(file: Path) -> Iterator[list[RawBSONDocument]]:
 
 
 def loaded(database: AnyDatabase, name: str) -> MongoCollection[dict[str, Any]]:
-    """A collection that `load` brought, before `switch` gives it its name."""
+    """A collection that `load` has loaded, before `switch` gives it its name."""
     return database[f"{RESTORING}{name}"]
 
 
 def switch(database: AnyDatabase, collections: tuple[Collection, ...]) -> None:
-    """Put what `load` brought in the place of all that is there. Each step is one change of a name."""
+    """Replace all collections by those that `load` has loaded. Each step is a single renaming."""
     for facts in collections:
         loaded(database, facts.name).rename(facts.name, dropTarget=True)
     restored = {facts.name for facts in collections}
@@ -139,13 +139,13 @@ def switch(database: AnyDatabase, collections: tuple[Collection, ...]) -> None:
             database.drop_collection(other["name"])
 
 
-def forget_loaded(database: AnyDatabase) -> None:
-    """Remove what a `load` that did not end has left."""
+def drop_loaded(database: AnyDatabase) -> None:
+    """Drop what `load` has loaded, also in an earlier restore that was interrupted."""
     for name in database.list_collection_names():
         if name.startswith(RESTORING):
             database.drop_collection(name)
 
 
 def count(database: AnyDatabase) -> int:
-    """How many documents the database has."""
+    """The number of documents in the database."""
     return sum(database[facts["name"]].count_documents({}) for facts in _collections(database))

@@ -1,4 +1,4 @@
-"""What goes wrong with a backup, in sentences that a person can act on."""
+"""The errors of backup and restore."""
 
 from pymongo.errors import OperationFailure, PyMongoError
 
@@ -6,15 +6,15 @@ from operations.errors import OperationsError
 
 
 class BackupError(OperationsError):
-    """A backup that can't be made, or can't be restored; the text says why, and what is left."""
+    """A backup can't be made or restored; the text says why, and whether anything was changed."""
 
 
 class DamagedArchive(BackupError):
-    """The file is no whole backup; the text names the member that differs."""
+    """The file is an incomplete or damaged backup; the text names the place."""
 
 
 def reason(error: PyMongoError) -> str:
-    """What MongoDB says is wrong, without its own text where that may quote a document."""
+    """The reason of MongoDB's error, without its own text if that may quote a document."""
     if isinstance(error, OperationFailure):
         name = (error.details or {}).get("codeName", "no name")
         return f"MongoDB refused: {name}, code {error.code}"

@@ -1,4 +1,4 @@
-"""What a backup says of itself: its first member, written before anything else and read before anything else."""
+"""The manifest of a backup: its first member, which describes the others."""
 
 import json
 from dataclasses import asdict, dataclass, field
@@ -13,7 +13,7 @@ MANIFEST = "manifest.json"
 
 @dataclass(frozen=True)
 class Collection:
-    """A collection: how many documents it has, and what it is made with beside them (MongoDB's extended JSON)."""
+    """A collection: the number of its documents, and its indexes and options as MongoDB's extended JSON."""
 
     name: str
     documents: int
@@ -23,7 +23,7 @@ class Collection:
 
 @dataclass(frozen=True)
 class Files:
-    """How many files of a kind there are, and their bytes together."""
+    """The number of files of a kind, and their bytes together."""
 
     count: int = 0
     total_bytes: int = 0
@@ -31,7 +31,7 @@ class Files:
 
 @dataclass(frozen=True)
 class Manifest:
-    """The content of a backup. `taken` is when its documents were read (UTC, ISO 8601)."""
+    """The content of a backup by `retinote`, a version. `taken` is when its documents were read (UTC, ISO 8601)."""
 
     retinote: str
     taken: str
@@ -40,16 +40,16 @@ class Manifest:
     media: Files
     models: Files
     missing_media: tuple[str, ...] = ()
-    """Files that documents name and that were gone before; a restored scan without its image says so, too."""
+    """Files that documents name but that were already missing. A scan without its image says so after a restore."""
     format: int = field(default=FORMAT)
 
     @property
     def documents(self) -> int:
-        """How many documents there are in all collections."""
+        """The number of documents in all collections."""
         return sum(collection.documents for collection in self.collections)
 
     def to_json(self) -> bytes:
-        """The manifest as its member holds it."""
+        """The manifest as the content of its member."""
         return (json.dumps(asdict(self), indent=2, ensure_ascii=False) + "\n").encode()
 
     @classmethod
@@ -57,12 +57,12 @@ class Manifest:
         """The manifest that `to_json` wrote. Raises BackupError for one that this Retinote can't restore."""
         try:
             content: dict[str, Any] = json.loads(text)
-            found = int(content["format"])
+            backup_format = int(content["format"])
         except (ValueError, KeyError, TypeError) as error:
             raise BackupError(f"This is no backup of Retinote: its {MANIFEST} can't be read.") from error
-        if found != FORMAT:
+        if backup_format != FORMAT:
             raise BackupError(
-                f"The backup has format {found}, and this Retinote reads format {FORMAT}: restore it with the "
+                f"The backup has format {backup_format}, and this Retinote reads format {FORMAT}: restore it with the "
                 f"Retinote that made it, {content.get('retinote', 'unknown')}, or a newer one."
             )
         try:

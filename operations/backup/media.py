@@ -1,7 +1,7 @@
-"""Image files of one moment, held by hard links: what is deleted meanwhile is still there for the backup.
+"""The image files of one moment, kept by hard links, so that files which are deleted meanwhile get into the backup.
 
-Image files are never changed: they are written whole under a random name, before a document names them, and deleted
-after the document that names them. A second link to one costs no space and keeps it.
+Image files never change: they are written under a random name before a document names them, and deleted after that
+document. A second hard link keeps a file and costs no space.
 """
 
 import errno
@@ -18,19 +18,19 @@ from operations.backup.manifest import Files
 
 IMAGES = "scans"
 NAMED = re.compile(rb"(?<![0-9a-f])[0-9a-f]{32}\.(?:png|jpg)")
-"""The name of an image wherever a document has one. It lies in a folder of its first two letters
+"""The name of an image file, anywhere in a document. The file is in a folder named by its first two letters
 (webapp/scans/storage.py)."""
 UNFINISHED = ".partial"
 LOST_AND_FOUND = "lost+found"
 NO_LINKS = {errno.EPERM, errno.EXDEV, errno.EMLINK, errno.ENOTSUP, errno.ENOSYS}
-"""What a file system says that has no hard links, or no more of them."""
+"""Errors of file systems without hard links, or with too many of them."""
 
 
 @contextmanager
 def workspace(media: Path, name: str) -> Iterator[Path]:
-    """An empty folder inside the media folder, so that files can be linked and moved; removed in the end.
+    """A temporary folder inside the media folder, so that files can be linked and moved.
 
-    What an earlier one of this name left is removed, too. Raises BackupError while another process has it.
+    An earlier folder of this name is removed. Raises BackupError while another backup or restore runs.
     """
     folder = media / f".{name}"
     media.mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -50,12 +50,12 @@ def workspace(media: Path, name: str) -> Iterator[Path]:
 
 
 class Links:
-    """A folder that comes to hold the files which documents name."""
+    """A folder with links to the files that documents name."""
 
     def __init__(self, media: Path, folder: Path, earlier: "Links | None" = None) -> None:
         self.folder = folder
         self.missing: set[str] = set()
-        """Names for which there was no file."""
+        """Names of missing files."""
         self._media = media
         self._earlier = earlier
         folder.mkdir(mode=0o700)
@@ -66,7 +66,7 @@ class Links:
             self._add_image(name.decode())
 
     def add_others(self) -> None:
-        """Link what else lies in the media folder. Images that no document names are left out."""
+        """Link all other files of the media folder, except for images that no document names."""
         for path, folders, files in os.walk(self._media):
             folders[:] = [folder for folder in folders if not folder.startswith(".")]
             inside = Path(path).relative_to(self._media)
@@ -76,7 +76,7 @@ class Links:
                     self._link(self._media / inside / file, self.folder / inside / file)
 
     def files(self) -> Files:
-        """How many files there are, and their bytes."""
+        """The number of linked files, and their bytes."""
         return count(self.folder)
 
     def _add_image(self, name: str) -> None:
@@ -87,7 +87,7 @@ class Links:
 
     @staticmethod
     def _link(source: Path, target: Path) -> bool:
-        """Link a file, or copy it where there are no links; false when it is not there."""
+        """Link a file, or copy it if links are not possible. Returns False if the file is missing."""
         target.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         try:
             os.link(source, target)
@@ -103,7 +103,7 @@ class Links:
 
 
 def visible(folder: Path) -> list[Path]:
-    """What lies directly in a folder, without what begins with a dot and what a file system puts there itself."""
+    """The entries of a folder, without those that begin with a dot and the file system's lost+found."""
     if not folder.is_dir():
         return []
     return [
@@ -112,7 +112,7 @@ def visible(folder: Path) -> list[Path]:
 
 
 def count(folder: Path) -> Files:
-    """How many files lie below a folder, and their bytes; what begins with a dot, at its top, is left out."""
+    """The number and bytes of all files below a folder, without entries of the folder that begin with a dot."""
     sizes = [
         file.stat().st_size
         for top in visible(folder)
@@ -123,7 +123,7 @@ def count(folder: Path) -> Files:
 
 
 def switch(new: Path, media: Path, old: Path) -> None:
-    """Move all of `media` into the folder `old`, and all of `new` into `media`: a change of names only."""
+    """Move all of `media` into the folder `old`, and all of `new` into `media`, by renaming."""
     old.mkdir(mode=0o700)
     for source, target in ((media, old), (new, media)):
         for path in visible(source):

@@ -1,7 +1,7 @@
-"""Brings a backup back.
+"""Restores a backup.
 
-Everything is unpacked and checked beside what is there, and loaded into collections that nobody reads. Only when all
-of it is whole do names change: those of the folders with images, then those of the collections, one after the other.
+Everything is unpacked and checked beside the present files, and loaded into new collections. Only when all of it is
+complete are the image folders renamed, and then the collections, one after the other.
 """
 
 import contextlib
@@ -24,12 +24,12 @@ from operations.stack.folder import DataFolder, make_private
 
 @dataclass(frozen=True)
 class Restored:
-    """What came back, and what was kept from coming back."""
+    """The result of a restore: what was restored, and what was withheld."""
 
     manifest: Manifest
     withheld: Withheld
     recorded: bool
-    """Whether the audit has a record of it: backups of the first versions have no audit."""
+    """Whether the audit has a record of the restore. Backups of the first versions have no audit."""
 
 
 def restore_backup(
@@ -40,10 +40,10 @@ def restore_backup(
     replace: bool,
     progress: Progress,
 ) -> Restored:
-    """Bring back what `archive` holds; what is there goes only if `replace` is true.
+    """Restore an archive. Present data are replaced only if `replace` is true.
 
-    All sign-ins end, and who was deactivated or revoked after the backup stays so where the database that is there
-    knows of it. Raises BackupError: the text says whether anything was changed.
+    All sign-ins end. Accounts that were deactivated and keys that were revoked after the backup stay so, if the present
+    database knows of it. Raises BackupError, whose text says whether anything was changed.
     """
     make_private(data.path)
     if not replace:
@@ -65,7 +65,7 @@ def restore_backup(
             recorded = _record(database, manifest, withheld, hashed.hexdigest())
         except BaseException as error:
             with contextlib.suppress(PyMongoError):
-                documents.forget_loaded(database)
+                documents.drop_loaded(database)
             if isinstance(error, PyMongoError):
                 raise BackupError(
                     f"The documents can't be loaded: {reason(error)}. Nothing was changed."
@@ -78,7 +78,7 @@ def restore_backup(
 def _record(
     database: documents.AnyDatabase, manifest: Manifest, withheld: Withheld, archive_sha256: str
 ) -> bool:
-    """Record the restore in what was loaded, so that none is put in place without its record."""
+    """Record the restore in the loaded collections, so that they never get into place without the record."""
     if audit.WAITING not in {collection.name for collection in manifest.collections}:
         return False
     waiting = documents.loaded(database, audit.WAITING)
@@ -119,7 +119,7 @@ def _switch(data: DataFolder, database: documents.AnyDatabase, manifest: Manifes
 
 
 def _put_models(data: DataFolder, models: Path) -> None:
-    """The registry and the models of the backup; versions of the same name are replaced, others stay."""
+    """Put the registry and the models in place. Versions of the same name are replaced, and others stay."""
     registry = models / REGISTRY
     make_private(data.torchserve)
     if registry.exists():

@@ -1,6 +1,6 @@
-"""What a restore must not bring back: sign-ins, rights taken away after the backup, and readers who have seen nothing.
+"""What a restore must not bring back: sign-ins, rights that were withdrawn after the backup, and blind readings.
 
-The web app is known here by the names of its collections and fields alone; tests hold them to its models.
+This module knows the names of the web app's collections and fields; tests compare them with its models.
 """
 
 from dataclasses import dataclass
@@ -19,9 +19,9 @@ DELETED = {"action": "user.delete", "object_id": {"$regex": "^[0-9a-f]{24}$"}}
 
 @dataclass(frozen=True)
 class Withheld:
-    """The ids of accounts and service keys of a backup that were let back in no further than they are now.
+    """The ids of accounts and service keys that are active in the backup but stay deactivated or revoked.
 
-    `knew` is false where the database that was there knew none of the backup's accounts: then nothing is known of what
+    `knew` is False if the replaced database knew none of the backup's accounts, so that nothing is known of what
     happened after the backup.
     """
 
@@ -31,7 +31,7 @@ class Withheld:
 
     @property
     def changes(self) -> list[tuple[str, str, str]]:
-        """What the audit calls these changes: action, kind and id."""
+        """These changes by action, kind and id, as the audit names them."""
         return [
             *(("user.change", "user", account) for account in self.accounts),
             *(("key.revoke", "service key", key) for key in self.service_keys),
@@ -39,17 +39,17 @@ class Withheld:
 
 
 def withhold(database: AnyDatabase) -> Withheld:
-    """End all sign-ins in what was loaded, and keep out who is out in the database that it is about to replace."""
+    """End all sign-ins in the loaded collections; deactivate and revoke as in the database that they will replace."""
     for name in SESSIONS:
         loaded(database, name).delete_many({})
     accounts = loaded(database, ACCOUNTS)
-    out = [found["_id"] for found in database[ACCOUNTS].find({"is_active": False}, {"_id": 1})]
+    out = [account["_id"] for account in database[ACCOUNTS].find({"is_active": False}, {"_id": 1})]
     out += [ObjectId(record["object_id"]) for name in RECORDS for record in database[name].find(DELETED)]
-    good = {"_id": {"$in": out}, "is_active": True}
-    deactivated = [account["_id"] for account in accounts.find(good, {"_id": 1})]
-    accounts.update_many(good, {"$set": {"is_active": False}})
+    active = {"_id": {"$in": out}, "is_active": True}
+    deactivated = [account["_id"] for account in accounts.find(active, {"_id": 1})]
+    accounts.update_many(active, {"$set": {"is_active": False}})
     known = [account["_id"] for account in accounts.find({}, {"_id": 1})]
-    _count_all_as_shown(database, known)
+    _mark_all_as_shown(database, known)
     return Withheld(
         accounts=tuple(map(str, deactivated)),
         service_keys=tuple(
@@ -61,11 +61,11 @@ def withhold(database: AnyDatabase) -> Withheld:
     )
 
 
-def _count_all_as_shown(database: AnyDatabase, accounts: list[Any]) -> None:
-    """What was shown after the backup is not known any more: nobody reads what is there blind from now on."""
+def _mark_all_as_shown(database: AnyDatabase, accounts: list[Any]) -> None:
+    """Note that everybody was shown all answers, as nobody knows what was shown after the backup."""
     notes = loaded(database, SHOWN)
     if notes.name not in database.list_collection_names():
-        return  # of a version that kept no notes; its migration does the same
+        return  # the backup is of a version without these notes; a migration does the same
     now = datetime.now(UTC)
     for account in accounts:
         change = {
@@ -78,5 +78,5 @@ def _count_all_as_shown(database: AnyDatabase, accounts: list[Any]) -> None:
 def _revoke(database: AnyDatabase, key: dict[str, Any], accounts: list[Any]) -> bool:
     by = key.get("revoked_by_id")
     revoked = {"revoked_at": key["revoked_at"], "revoked_by_id": by if by in accounts else None}
-    good = {"_id": key["_id"], "revoked_at": None}
-    return loaded(database, SERVICE_KEYS).update_one(good, {"$set": revoked}).modified_count > 0
+    valid = {"_id": key["_id"], "revoked_at": None}
+    return loaded(database, SERVICE_KEYS).update_one(valid, {"$set": revoked}).modified_count > 0

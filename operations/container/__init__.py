@@ -1,1 +1,1 @@
-"""What the containers start: the model server, and the web app with its worker and its migrations."""
+"""The programs that containers start: the model server, and the web app with its worker and migrations."""

@@ -1,7 +1,7 @@
 """Prepares an empty MongoDB that runs with access control: the replica set of one, its root user, the web app's user.
 
-It has to reach MongoDB by loopback, that is, share its container's network: before there is a user, MongoDB lets only
-such connections set it up. Done again, it changes nothing but the passwords of the app's user to those given.
+It has to share the network of MongoDB's container: before there is a user, MongoDB can be set up over loopback only.
+Done again, it changes nothing but the password of the web app's user.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ AUTHENTICATION_FAILED, UNAUTHORIZED, ALREADY_INITIALIZED = 18, 13, 23  # MongoDB
 
 @dataclass(frozen=True)
 class Accounts:
-    """The users of a database and their passwords; `member` is the address by which others reach the server."""
+    """The passwords of a server's users. `member` is the server's address for other containers."""
 
     root_password: str
     app_password: str
@@ -36,7 +36,7 @@ class Accounts:
 
     @classmethod
     def from_environment(cls, variables: Mapping[str, str]) -> Accounts | None:
-        """The accounts that the environment names; None when MongoDB is somebody else's to prepare."""
+        """The accounts in the environment; None if somebody else prepares MongoDB. Raises OperationsError."""
         if not variables.get("MONGODB_ROOT_PASSWORD"):
             return None
         if not variables.get("MONGODB_PASSWORD"):
@@ -50,7 +50,7 @@ class Accounts:
 
 
 def prepare(accounts: Accounts, timeout_s: float = START_TIMEOUT_S) -> None:
-    """Bring the server on loopback to serve as primary, with both users. Raises OperationsError with the reason."""
+    """Set up the server on loopback as primary, with both users. Raises OperationsError with the reason."""
     deadline = time.monotonic() + timeout_s
     while True:
         try:
@@ -65,7 +65,7 @@ def prepare(accounts: Accounts, timeout_s: float = START_TIMEOUT_S) -> None:
 
 
 class _NotYet(Exception):
-    """The server is on its way; asking again helps."""
+    """The server is not ready yet; trying again helps."""
 
 
 def _prepare(accounts: Accounts) -> None:
@@ -95,12 +95,12 @@ def _client(port: int, root_password: str | None = None) -> Client:
 
 
 def _initiated(client: Client, member: str) -> bool:
-    """Make the replica set of an empty server; whether that was possible and needed."""
+    """Initiate the replica set. Returns False if the server has one already."""
     configuration = {"_id": REPLICA_SET, "members": [{"_id": 0, "host": member}]}
     try:
         client.admin.command("replSetInitiate", configuration)
     except OperationFailure as failure:
-        if failure.code in (ALREADY_INITIALIZED, UNAUTHORIZED):  # unauthorized: it has users
+        if failure.code in (ALREADY_INITIALIZED, UNAUTHORIZED):  # unauthorized, as it has users
             return False
         raise
     return True
@@ -122,7 +122,7 @@ def _create_root(client: Client, password: str) -> None:
     try:
         client.admin.command("createUser", ROOT_USER, pwd=password, roles=["root"])
     except OperationFailure as failure:
-        if failure.code == UNAUTHORIZED:  # there are users already, so loopback is let in no longer
+        if failure.code == UNAUTHORIZED:  # there are users already, so loopback alone is not enough
             raise OperationsError(
                 "MongoDB has a root user with another password than MONGODB_ROOT_PASSWORD: put back the one that "
                 "its volume was made with, or change it there first."
@@ -131,7 +131,7 @@ def _create_root(client: Client, password: str) -> None:
 
 
 def _move(root: Client, member: str) -> None:
-    """The set's one member is `member`, also when the volume comes from elsewhere. Larger sets are left alone."""
+    """Make `member` the set's one member, in case the volume is from elsewhere. Larger sets are left alone."""
     configuration = root.admin.command("replSetGetConfig")["config"]
     members = configuration["members"]
     if len(members) == 1 and members[0]["host"] != member:

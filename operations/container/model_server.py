@@ -1,10 +1,10 @@
-"""The model server's container: starts TorchServe, has it serve what the registry asks for, hands its key on.
+"""The model server's container: starts TorchServe, makes it serve the registry's models, and publishes its key.
 
     python -m operations.container.model_server            run
-    python -m operations.container.model_server check      exit status 0 when predictions are served
+    python -m operations.container.model_server check      exits with 0 if predictions are served
 
-Management stays on loopback: models are changed by `retinote models …` in this container. The web app's container sees
-nothing of TorchServe's files but the key for predictions, in a folder that both mount.
+Management stays on loopback, so models are changed by `retinote models …` in this container. Of TorchServe's files the
+web app's container sees just the inference key, in a folder that both mount.
 """
 
 import os
@@ -25,15 +25,15 @@ from serving.errors import ServingError
 from serving.keys import InferenceKey, KeyUnavailable, keep_fresh, publish
 from serving.stores import ModelStores
 from serving.torchserve import Ports, TorchServe
-from serving.tuning import tuned
+from serving.tuning import load_tuned
 
 ROOT = Path(__file__).resolve().parents[2]
 DATA = ROOT / "var"
 PORTS = Ports(inference=8080, management=8081, metrics=8082, grpc_inference=7070, grpc_management=7071)
 PUBLISHED_KEY = "RETINOTE_PUBLISHED_KEY"
-"""Where to write the key for predictions. Without it TorchServe asks for no key: then the network must keep others out."""
+"""The variable with the file for the inference key. Without it callers need no key, so the network must be private."""
 SERVED = "served"
-"""A file of this name in TorchServe's folder says that the models were served once."""
+"""A file in TorchServe's folder that exists once the models are served."""
 POLL_S = 0.5
 LOOK_AT_KEYS_S = 30.0
 GRACE_S = 20.0
@@ -41,7 +41,7 @@ CHECK_TIMEOUT_S = 4.0
 
 
 def run(data: DataFolder, stores: ModelStores, published_key: Path | None) -> int:
-    """Run TorchServe until a signal comes or it ends; the exit status. Raises one of EXPECTED when it does not start."""
+    """Run TorchServe until a signal comes or it ends. Returns the exit status. Raises one of EXPECTED."""
     data.make()
     lock = data.hold(_say)
     server = _server(data, published_key is not None)
@@ -79,8 +79,8 @@ def run(data: DataFolder, stores: ModelStores, published_key: Path | None) -> in
 def _look_at_keys(server: TorchServe, published_key: Path) -> None:
     try:
         keep_fresh(server.key_file, server.management_url, published_key)
-    except KeyUnavailable as error:  # it is asked again at the next look
-        _say(f"The keys were not looked at: {error}")
+    except KeyUnavailable as error:  # the next look tries again
+        _say(f"The keys could not be checked: {error}")
 
 
 def check(home: Path, key_file: Path | None) -> bool:
@@ -103,8 +103,8 @@ def _server(data: DataFolder, asks_for_key: bool) -> TorchServe:
         archives=data.archives,
         logs=data.logs,
         ports=PORTS,
-        capacity=tuned(data.tuning, _say),
-        # The container's network decides who reaches it.
+        capacity=load_tuned(data.tuning, _say),
+        # The container's network decides who can reach it.
         listens_on="0.0.0.0",  # nosec B104
         asks_for_key=asks_for_key,
         calibration=data.calibration,
@@ -113,7 +113,7 @@ def _server(data: DataFolder, asks_for_key: bool) -> TorchServe:
 
 
 def _facts(server: TorchServe, stores: ModelStores) -> dict[str, object]:
-    """What `retinote models` needs to know, in this container."""
+    """The facts that `retinote models` in this container needs."""
     return {
         "pid": os.getpid(),
         "ready": True,
@@ -127,7 +127,7 @@ def _facts(server: TorchServe, stores: ModelStores) -> dict[str, object]:
 
 
 def _stop(process: "subprocess.Popen[bytes]") -> int:
-    """End TorchServe with its workers; its exit status."""
+    """End TorchServe and its workers. Returns the exit status."""
     process.terminate()
     try:
         return process.wait(GRACE_S)
@@ -141,7 +141,7 @@ def _say(line: str) -> None:
 
 
 def main(arguments: list[str]) -> int:
-    """Run or check, with what the environment says."""
+    """Run or check, by the environment's variables."""
     data = DataFolder(DATA)
     target = os.environ.get(PUBLISHED_KEY)
     published = Path(target) if target else None

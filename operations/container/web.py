@@ -1,12 +1,12 @@
-"""The web app's container: one image, which of its processes runs is the argument.
+"""The web app's container: one image, whose argument selects the process.
 
     python -m operations.container.web web        gunicorn on port 8000
-    python -m operations.container.web worker     the Celery worker, with the clock of periodic tasks
-    python -m operations.container.web migrate    prepares MongoDB and brings the database up to date, then ends
-    python -m operations.container.web prepare    prepares MongoDB and stays, as a neighbour of it in a Kubernetes pod
-    python -m operations.container.web check      exit status 0 when the web app on this machine answers
+    python -m operations.container.web worker     the Celery worker, which schedules periodic tasks, too
+    python -m operations.container.web migrate    prepares MongoDB, migrates the database, and ends
+    python -m operations.container.web prepare    prepares MongoDB and stays, as a sidecar of it in a Kubernetes pod
+    python -m operations.container.web check      exits with 0 if the web app on this machine answers
 
-`web` and `worker` begin once the database is as this version of the code wants it.
+`web` and `worker` wait until all migrations of this version are applied.
 """
 
 import os
@@ -21,7 +21,7 @@ from operations.errors import OperationsError
 from operations.stack.webapp import ROOT, WebApp, django
 
 PORT = 8000
-# A file system of this container alone, in memory.
+# A file system in memory that belongs to this container alone.
 RUN_FOLDER = Path("/tmp")  # nosec B108
 DATABASE_TIMEOUT_S = 300.0
 POLL_S = 2.0
@@ -29,11 +29,11 @@ COMMANDS = ("web", "worker", "migrate", "prepare", "check")
 
 
 class NotMigrated(OperationsError):
-    """The database is not as this version of the code wants it."""
+    """Not all migrations of this version are applied."""
 
 
 def wait_for_migrations(timeout_s: float = DATABASE_TIMEOUT_S) -> None:
-    """Return once every migration is applied. Raises NotMigrated with Django's last words after `timeout_s`."""
+    """Wait until every migration is applied. Raises NotMigrated, with Django's last line, after `timeout_s`."""
     deadline = time.monotonic() + timeout_s
     while True:
         checked = subprocess.run(
@@ -50,8 +50,8 @@ def wait_for_migrations(timeout_s: float = DATABASE_TIMEOUT_S) -> None:
 
 
 def main(arguments: list[str]) -> int:
-    """Become the process that was asked for."""
-    # The container's network decides who reaches it.
+    """Become the process that the argument selects."""
+    # The container's network decides who can reach it.
     app = WebApp(host="0.0.0.0", port=PORT, environment={}, run_folder=RUN_FOLDER)  # nosec B104
     try:
         match arguments:

@@ -1,4 +1,4 @@
-"""`./retinote deploy`: what an installation in containers needs beside its compose file, made and checked.
+"""`./retinote deploy`: makes and checks what an installation in containers needs beside its compose file.
 
-Nothing but the standard library and the program `openssl` is used: a server that runs containers has no other packages.
+It uses just the standard library and the program `openssl`, as a server that runs containers has no other packages.
 """

@@ -1,4 +1,4 @@
-"""Certificates for nginx: a self-signed one to try with, and what is wrong with one."""
+"""Certificates for nginx: makes a self-signed one for trying, and checks the installed one."""
 
 import os
 import subprocess
@@ -13,9 +13,9 @@ DAY_S = 24 * 3600
 
 
 def make_self_signed(folder: Path, host: str) -> bool:
-    """Make a certificate that browsers will warn of; False, and nothing is done, when the folder has one.
+    """Make a self-signed certificate, of which browsers warn. Returns False, and makes none, if the folder has one.
 
-    Raises OperationsError when the program openssl is missing or fails.
+    Raises OperationsError if the program openssl is missing or fails.
     """
     if (folder / CERTIFICATE).exists() or (folder / KEY).exists():
         return False
@@ -33,7 +33,7 @@ def make_self_signed(folder: Path, host: str) -> bool:
 
 
 def problems(folder: Path, host: str) -> list[str]:
-    """What is wrong with the certificate in `folder` for a server of that name; empty when nothing is."""
+    """The problems of the certificate in `folder` for a server of that name; empty if there are none."""
     certificate, key = folder / CERTIFICATE, folder / KEY
     missing = [str(path) for path in (certificate, key) if not path.is_file()]
     if missing:
@@ -72,16 +72,16 @@ def _problems_of_issuer(certificate: Path, facts: str) -> list[str]:
 
 
 def _problems_of_key(certificate: Path, key: Path) -> list[str]:
-    found = []
+    problems = []
     of_certificate = _openssl("x509", "-in", str(certificate), "-noout", "-pubkey")
     of_key = _openssl("pkey", "-in", str(key), "-pubout", "-passin", "pass:")
     if of_key.returncode:
-        found.append(f"{key} is no private key without a password")
+        problems.append(f"{key} is no private key without a password")
     elif of_key.stdout != of_certificate.stdout:
-        found.append(f"{key} does not belong to {certificate}")
+        problems.append(f"{key} does not belong to {certificate}")
     if key.stat().st_mode & 0o007:
-        found.append(f"{key} can be read by everybody on this machine: chmod 600 {key}")
-    return found
+        problems.append(f"{key} can be read by everybody on this machine: chmod 600 {key}")
+    return problems
 
 
 def _check(certificate: Path, *arguments: str) -> bool:
@@ -90,7 +90,7 @@ def _check(certificate: Path, *arguments: str) -> bool:
 
 def _openssl(*arguments: str) -> "subprocess.CompletedProcess[str]":
     try:
-        # Whoever runs this command decides which openssl that is.
+        # The user's PATH decides which openssl that is.
         return subprocess.run(["openssl", *arguments], capture_output=True, text=True, check=False)  # nosec B607
     except OSError as error:
         raise OperationsError("The program openssl is needed for certificates, and was not found.") from error

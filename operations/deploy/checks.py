@@ -1,4 +1,4 @@
-"""What is unsafe or missing before an installation goes live."""
+"""Checks an installation before it goes live: what is unsafe or missing."""
 
 import shutil
 from collections.abc import Iterator, Mapping
@@ -27,14 +27,14 @@ IMAGES = (
 
 @dataclass(frozen=True)
 class Finding:
-    """Something to mend: `what` is the variable, file or port, `why` a sentence with what to do."""
+    """Something to fix: `what` names the variable, file or service, and `why` is a sentence with what to do."""
 
     what: str
     why: str
 
 
 def findings(folder: Path) -> list[Finding]:
-    """All that is unsafe or missing in the installation at `folder`. Raises OperationsError when it has no `.env`."""
+    """All that is unsafe or missing in the installation at `folder`. Raises OperationsError if it has no `.env`."""
     path = folder / settings_file.NAME
     settings = settings_file.read(path)
     tls = folder / (settings.get("RETINOTE_TLS_DIR") or "deploy/tls")
@@ -53,7 +53,7 @@ def findings(folder: Path) -> list[Finding]:
 
 def published_ports(compose: str) -> dict[str, list[str]]:
     """The `ports:` of each service in the text of a compose file; services without any are left out."""
-    found: dict[str, list[str]] = {}
+    published: dict[str, list[str]] = {}
     section = service = key = ""
     for line in compose.splitlines():
         text = line.split(" #")[0].rstrip()
@@ -67,10 +67,10 @@ def published_ports(compose: str) -> dict[str, list[str]]:
         elif section == "services:" and depth == 4 and not text.strip().startswith("-"):
             key, _, value = text.strip().partition(":")
             if key == "ports" and value.strip():
-                found.setdefault(service, []).append(value.strip())
+                published.setdefault(service, []).append(value.strip())
         elif section == "services:" and key == "ports":
-            found.setdefault(service, []).append(text.strip().lstrip("- ").strip("\"'"))
-    return found
+            published.setdefault(service, []).append(text.strip().lstrip("- ").strip("\"'"))
+    return published
 
 
 def _of_file(path: Path) -> Iterator[Finding]:

@@ -13,7 +13,7 @@ ROOT = Path(__file__).resolve().parents[2]
 HOST = re.compile(r"[A-Za-z0-9]([A-Za-z0-9-]*[A-Za-z0-9])?(\.[A-Za-z0-9]([A-Za-z0-9-]*[A-Za-z0-9])?)*")
 TLS_FOLDER = Path("deploy") / "tls"
 UNSAFE = 1
-"""Exit status of `deploy check` when there is something to mend."""
+"""Exit status of `deploy check` if there is something to fix."""
 
 
 def add_deploy_arguments(parser: argparse.ArgumentParser) -> None:
@@ -39,13 +39,13 @@ def add_deploy_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def deploy(arguments: argparse.Namespace) -> int:
-    """Do what the chosen action does."""
+    """Run the chosen action."""
     status: int = arguments.run(arguments)
     return status
 
 
 def init(arguments: argparse.Namespace) -> int:
-    """Write `.env`, and a self-signed certificate when there is none. Raises OperationsError when `.env` is there."""
+    """Write `.env`, and a self-signed certificate if there is none. Raises OperationsError if `.env` exists."""
     host = (arguments.host or _ask_host()).strip().lower()
     if not HOST.fullmatch(host):
         raise OperationsError(
@@ -73,11 +73,11 @@ def init(arguments: argparse.Namespace) -> int:
 
 
 def check(arguments: argparse.Namespace) -> int:
-    """Print what is to be mended."""
+    """Print all findings. Returns UNSAFE if there are any."""
     found = findings(arguments.folder)
     for finding in found:
         print(f"{finding.what}: {finding.why}")
-    print(f"{len(found)} thing(s) to mend before going live." if found else "Nothing unsafe was found.")
+    print(f"{len(found)} thing(s) to fix before going live." if found else "Nothing unsafe was found.")
     return UNSAFE if found else 0
 
 

@@ -31,12 +31,12 @@ def new_secrets() -> dict[str, str]:
 
 
 def new_replica_key() -> str:
-    """A new key file's content for MongoDB, which takes the characters of base64 alone."""
+    """The content of a new key file for MongoDB, which may have base64's characters only."""
     return base64.b64encode(secrets.token_bytes(REPLICA_KEY_BYTES)).decode()
 
 
 def write(path: Path, settings: Mapping[str, str]) -> None:
-    """Write the file, for its owner alone. Raises OperationsError when there is one: its secrets open what is stored."""
+    """Write the file, for its owner alone. Raises OperationsError if it exists, as its secrets are in use."""
     text = "# Made by ./retinote deploy init. Keep a copy where backups are kept: without these secrets\n"
     text += "# a restored database can't be opened. docs/settings.md explains each variable.\n"
     text += "".join(f"{name}={value}\n" for name, value in settings.items())
@@ -45,23 +45,23 @@ def write(path: Path, settings: Mapping[str, str]) -> None:
     except FileExistsError:
         raise OperationsError(
             f"{path} is there already and was left as it is: the database was made with its secrets. "
-            "Move it away to begin anew."
+            "Move it away to start over."
         ) from None
     with os.fdopen(descriptor, "w", encoding="utf-8") as file:
         file.write(text)
 
 
 def read(path: Path) -> dict[str, str]:
-    """The variables of the file. Raises OperationsError when it can't be read."""
+    """The variables of the file. Raises OperationsError if it can't be read."""
     try:
         lines = path.read_text(encoding="utf-8").splitlines()
     except OSError as error:
         raise OperationsError(
             f"{path} can't be read ({error.strerror}); ./retinote deploy init makes it."
         ) from error
-    found = {}
+    settings = {}
     for line in lines:
         name, equals, value = line.strip().partition("=")
         if equals and not name.startswith("#"):
-            found[name.strip()] = value.strip().strip("'\"")
-    return found
+            settings[name.strip()] = value.strip().strip("'\"")
+    return settings

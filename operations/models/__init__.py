@@ -1,1 +1,1 @@
-"""The command `models`: which versions a stack serves, and what its operator decides of them."""
+"""The command `models`: lists the versions of models, and decides which of them a stack serves."""

@@ -1,4 +1,4 @@
-"""The command `models`: what is in the model stores, what a stack serves of it, and changes to both."""
+"""The command `models`: shows and changes which versions are in the model stores, and which of them a stack serves."""
 
 import argparse
 from collections.abc import Callable
@@ -22,14 +22,14 @@ from serving.stores import ModelStores
 
 @dataclass(frozen=True)
 class Action:
-    """An action of `models`: what does it, its line in the help, its arguments, and what else its own help says."""
+    """An action of `models`: its function, its line in the help, its arguments, and further sentences of its help."""
 
     run: Callable[[argparse.Namespace], int]
     help: str
     arguments: tuple[str, ...] = ("name", "version")
     more: str = ""
     in_a_store: bool = True
-    """Whether it looks into the stores also where no stack runs, and so may be told where they are."""
+    """Whether it reads the stores even without a running stack, and so has the option --model-store."""
 
 
 def add_models_arguments(parser: argparse.ArgumentParser) -> None:
@@ -40,8 +40,8 @@ def add_models_arguments(parser: argparse.ArgumentParser) -> None:
         action = actions.add_parser(name, help=what.help, description=text)
         action.set_defaults(run=what.run)
         for argument in what.arguments:
-            kind, metavar, told = ARGUMENTS[argument]
-            action.add_argument(argument, type=kind, metavar=metavar, help=told)
+            kind, metavar, description = ARGUMENTS[argument]
+            action.add_argument(argument, type=kind, metavar=metavar, help=description)
         if name == "build":
             action.add_argument(
                 "--out", type=Path, metavar="DIR", help="folder for the archive (default: the stack's)"
@@ -54,20 +54,20 @@ def add_models_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def models(arguments: argparse.Namespace) -> int:
-    """Do what the chosen action does."""
+    """Run the chosen action."""
     status: int = arguments.run(arguments)
     return status
 
 
 def build(arguments: argparse.Namespace) -> int:
-    """Make an archive; no stack is needed."""
+    """Build the archive of a version. It needs no stack."""
     data, stores = _place(arguments)
     print(stores.build(arguments.name, arguments.version, arguments.out or data.archives))
     return 0
 
 
 def list_versions(arguments: argparse.Namespace) -> int:
-    """Print what is in the stores and, where a stack runs, what it serves."""
+    """Print the versions in the stores and, if a stack runs, which of them it serves."""
     data, stores = _place(arguments)
     rows, problems = overview(stores, Registry(data.registry), SetAside(data.set_aside), served(data))
     if len(rows) == 1:
@@ -80,7 +80,7 @@ def list_versions(arguments: argparse.Namespace) -> int:
 
 
 def show(arguments: argparse.Namespace) -> int:
-    """Print where a version lies, whether it is served, what is wrong with it, and its card."""
+    """Print the folder of a version, whether it is served, what is wrong with it, and its card."""
     data, stores = _place(arguments)
     name, version = arguments.name, arguments.version
     now = served(data)
@@ -98,7 +98,7 @@ def show(arguments: argparse.Namespace) -> int:
 
 
 def diff(arguments: argparse.Namespace) -> int:
-    """Print in what the cards of two versions differ."""
+    """Print the differences between the cards of two versions."""
     _, stores = _place(arguments)
     first, second = (
         _card(stores, arguments.name, version) for version in (arguments.version, arguments.other)
@@ -114,7 +114,7 @@ def diff(arguments: argparse.Namespace) -> int:
 
 
 def import_(arguments: argparse.Namespace) -> int:
-    """Take a model from elsewhere into the data folder's store; no stack is needed."""
+    """Import a model from elsewhere into the data folder's store. It needs no stack."""
     data, stores = _place(arguments)
     make_private(data.torchserve)
     card = import_model(arguments.source, data.model_store, ModelStores(stores.folders[:-1]))
@@ -130,7 +130,7 @@ def import_(arguments: argparse.Namespace) -> int:
 def remove(arguments: argparse.Namespace) -> int:
     """Delete a version from the data folder's store."""
     data, stores = _place(arguments)
-    # The record names what goes, also where another store has a version of that name.
+    # So that the record has the weights of the deleted version, even if another store has one of that name.
     own = ModelStores([data.model_store])
     with Decisions(data, own).noted("remove", arguments.name, arguments.version):
         folder = remove_model(
@@ -161,7 +161,7 @@ def promote(arguments: argparse.Namespace) -> int:
 
 
 def rollback(arguments: argparse.Namespace) -> int:
-    """Make the version that was promoted before the present default the default again."""
+    """Make the previous default the default again."""
     return _change(
         arguments,
         lambda stack: stack.make_default("rollback", arguments.name, stack.earlier_default(arguments.name)),
@@ -178,18 +178,18 @@ def retire(arguments: argparse.Namespace) -> int:
 ARGUMENTS: dict[str, tuple[Callable[[str], object], str, str]] = {
     "name": (str, "NAME", "the model, such as retina-oct"),
     "version": (str, "VERSION", "such as 1.0.0"),
-    "other": (str, "OTHER", "the version to hold beside it"),
+    "other": (str, "OTHER", "the version to compare it with"),
     "source": (Path, "PATH", "a folder with model.json and weights, or a .mar"),
 }
 ACTIONS = {
     "build": Action(build, "make the archive (.mar) of a version"),
     "list": Action(
-        list_versions, "versions in the stores, which of them are served, and which are broken", ()
+        list_versions, "list the versions in the stores, which of them are served, and which are broken", ()
     ),
-    "show": Action(show, "what a version's card says, where it lies, and whether and why not it is served"),
+    "show": Action(show, "print a version's card and folder, whether it is served, and why not"),
     "diff": Action(
         diff,
-        "in what the cards of two versions differ: labels, metrics, data, and all else",
+        "print the differences between the cards of two versions: labels, metrics, data, and all else",
         ("name", "version", "other"),
     ),
     "register": Action(
@@ -197,31 +197,31 @@ ACTIONS = {
     ),
     "promote": Action(
         promote,
-        "make a version the one that answers by default, registered first if need be",
-        more="Where no stack runs, it answers from the next start on, once it has answered a trial.",
+        "make a version the one that answers by default; it is registered first if needed",
+        more="If no stack runs, it is tried out, and answers from the next start on.",
     ),
     "rollback": Action(
         rollback,
-        "make the version promoted before the present one the default again",
+        "make the previous default the default again",
         ("name",),
-        more="Where no stack runs, it answers from the next start on.",
+        more="If no stack runs, it answers from the next start on.",
     ),
     "import": Action(
         import_,
-        "take a model from elsewhere into the data folder's store, once its weights are those of its card and it "
-        "has answered a trial",
+        "import a model from elsewhere into the data folder's store, if its files are those of its card and it answers "
+        "a made-up scan",
         ("source",),
-        more="It is served when it is registered, and answers by default when it is promoted, not before.",
+        more="It is not served before it is registered, and does not answer by default before it is promoted.",
     ),
     "retire": Action(
         retire,
-        "stop serving a version, once it has answered all it was asked",
-        more="The default is retired only as the last version of a model, where other models are served.",
+        "stop serving a version, once it has answered all requests",
+        more="The default can be retired only as the last version of a model, while other models are served.",
     ),
     "remove": Action(
         remove,
         "delete a version from the data folder's store",
-        more="One that is served has to be retired first. What lies in another store is left alone.",
+        more="A version that is served has to be retired first. Versions in another store are left alone.",
     ),
 }
 

@@ -1,4 +1,4 @@
-"""What `./retinote models` changes: in a running stack at once, for a stopped one from its next start on."""
+"""The changes by `./retinote models`: in a running stack at once, for a stopped one from its next start on."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ from serving.trial import try_model
 
 
 class Decisions:
-    """The decisions of a data folder, and the audit's notes of them."""
+    """The decisions about a data folder's models, and the notes of them for the audit."""
 
     def __init__(self, data: DataFolder, stores: ModelStores) -> None:
         self.data = data
@@ -38,25 +38,25 @@ class Decisions:
 
     @contextmanager
     def noted(self, action: str, name: str, version: str) -> Iterator[None]:
-        """Note for the audit what is done inside, once it is done."""
+        """Note for the audit the action that is done within this context, once it has succeeded."""
         with changes.noted(self.data.changes, self.registry, self.stores, action, name, version):
             yield
 
     def earlier_default(self, name: str) -> str:
-        """The version that was promoted before the present default. Raises OperationsError when there is none."""
+        """The previous default. Raises OperationsError if there is none."""
         promoted = self.registry.choice(name).promoted
         if len(promoted) < 2:
             raise OperationsError(f"No version of {name} was the default before the present one.")
         return promoted[-2]
 
     def decide(self, action: str, name: str, version: str) -> None:
-        """Write down that a version is the default from now on, by `promote` or `rollback`."""
-        write = self.registry.promoted if action == "promote" else self.registry.rolled_back
-        write(name, version, self.stores.weights_sha256(name, version))
+        """Note in the registry that a version is the default from now on, by `promote` or `rollback`."""
+        note = self.registry.note_promoted if action == "promote" else self.registry.note_rolled_back
+        note(name, version, self.stores.weights_sha256(name, version))
 
 
 class StoppedStack(Decisions):
-    """A stack that doesn't run; a context manager that keeps it from being started meanwhile."""
+    """A stopped stack; a context manager that prevents its start meanwhile."""
 
     def __enter__(self) -> Self:
         self.data.make()
@@ -67,7 +67,7 @@ class StoppedStack(Decisions):
         os.close(self._lock)
 
     def make_default(self, action: str, name: str, version: str) -> None:
-        """Have a version answer by default from the next start on. Raises OperationsError when it can't be served."""
+        """Make a version the default from the next start on. Raises OperationsError or ServingError if it can't be."""
         folder = self.stores.holder(name, version)
         problem = self.stores.problem(name, version)
         if folder is None or problem:
@@ -78,7 +78,7 @@ class StoppedStack(Decisions):
         print(f"{name} {version} answers by default from the next ./retinote up on")
 
     def retire(self, name: str, version: str) -> None:
-        """Leave a version out at the next start. Raises OperationsError as `RunningStack.retire` does."""
+        """Stop serving a version from the next start on. Raises OperationsError as `RunningStack.retire` does."""
         choice = self.registry.choice(name)
         if version not in (*choice.registered, choice.default):
             raise OperationsError(f"{name} {version} is not served; see ./retinote models list.")
@@ -87,11 +87,11 @@ class StoppedStack(Decisions):
         if version == choice.default:
             _refuse_default(name, version, others, models)
         with self.noted("retire", name, version):
-            self.registry.retired(name, version)
+            self.registry.note_retired(name, version)
 
 
 class RunningStack(Decisions):
-    """A running stack. Raises OperationsError when none runs on the folder."""
+    """A running stack. Raises OperationsError if none runs on the folder."""
 
     def __init__(self, data: DataFolder) -> None:
         self.state = running_state(data)
@@ -99,14 +99,14 @@ class RunningStack(Decisions):
         self.client = client_of(self.state)
 
     def versions(self, name: str) -> list[str]:
-        """Registered versions of a model; empty when there are none."""
+        """The registered versions of a model; empty if there are none."""
         try:
             return [record.version for record in self.client.versions(name)]
         except NotRegistered:
             return []
 
     def register(self, name: str, version: str) -> None:
-        """Serve a version beside the default. Raises OperationsError with the reason when that fails."""
+        """Serve a version beside the default. Raises OperationsError with the reason if that fails."""
         if not self.versions(name) and self.stores.holder(name, version):
             raise OperationsError(
                 f"No version of {name} answers yet, and the first that is registered would do so by default. If it "
@@ -114,10 +114,10 @@ class RunningStack(Decisions):
             )
         with self.noted("register", name, version):
             self._register(name, version)
-            self.registry.registered(name, version)
+            self.registry.note_registered(name, version)
 
     def make_default(self, action: str, name: str, version: str) -> None:
-        """Have a version answer by default, registered first if need be."""
+        """Make a version the default; it is registered first if needed."""
         with self.noted(action, name, version):
             served = self.versions(name)
             before = self.client.default_version(name) if served else version
@@ -131,9 +131,10 @@ class RunningStack(Decisions):
         )
 
     def retire(self, name: str, version: str) -> None:
-        """Stop serving a version, once it has answered all it was asked.
+        """Stop serving a version, once it has answered all requests.
 
-        The default can only be retired as the last version of a model beside which others are served.
+        The default can be retired only as the last version of a model, while other models are served. Raises
+        OperationsError.
         """
         default = self.client.default_version(name)
         if version == default:
@@ -144,10 +145,10 @@ class RunningStack(Decisions):
                 self.client.unregister(name, version)
             except (NotRegistered, IsDefault) as error:
                 raise OperationsError(f"{name} {version} can't be retired: {error}") from error
-            self.registry.retired(name, version)
+            self.registry.note_retired(name, version)
 
     def url(self, name: str, version: str) -> str:
-        """The address at which a version answers requests that name it."""
+        """The address of a version for predictions."""
         return f"{self.state['inference_url']}/predictions/{name}/{version}"
 
     def _register(self, name: str, version: str) -> None:
@@ -166,7 +167,7 @@ class RunningStack(Decisions):
 
 
 def _refuse_default(name: str, version: str, others: list[str], models: list[str]) -> None:
-    """Raise OperationsError when something has to answer in place of the default version of a model."""
+    """Raise OperationsError if another version or model would be left without a default."""
     if others or models == [name]:
         raise OperationsError(
             f"{name} {version} answers by default; promote another version first: "
@@ -181,7 +182,7 @@ def client_of(state: dict[str, Any]) -> ManagementClient:
 
 
 def served(data: DataFolder) -> dict[tuple[str, str], ModelVersion]:
-    """What the stack on this folder serves, by model and version; empty when none runs or its model server is away."""
+    """The versions that the stack on this folder serves; empty if none runs or its model server doesn't answer."""
     try:
         client = client_of(running_state(data))
         return {

@@ -1,4 +1,4 @@
-"""What `./retinote models` prints of versions: which there are, what a card says, and how two cards differ."""
+"""The tables that `./retinote models` prints: of all versions, of one version's card, of two cards' differences."""
 
 from __future__ import annotations
 
@@ -8,12 +8,12 @@ from typing import Any
 
 from handlers.card import ModelCard
 from serving.management import ModelVersion
-from serving.registry import Registry, defaults
+from serving.registry import Registry, default_versions
 from serving.set_aside import SetAside
 from serving.stores import ModelStores
 
 LONGEST_VALUE = 60
-"""Characters of a value in a table; `show` has it whole."""
+"""Letters of a value in a table of differences; `show` prints all of it."""
 NOTHING = "-"
 
 Row = tuple[str, ...]
@@ -23,13 +23,13 @@ Served = Mapping[tuple[str, str], ModelVersion]
 def overview(
     stores: ModelStores, registry: Registry, set_aside: SetAside, served: Served
 ) -> tuple[list[Row], list[str]]:
-    """A row for each version in a store or served, under headings; and a sentence for each that can't be served.
+    """Headings and a row for each version that is in a store or served, and a sentence for each broken version.
 
-    Where nothing is served the default is that of the next start.
+    If nothing is served, the default is that of the next start.
     """
     rows: list[Row] = [("model", "version", "served", "workers", "default")]
     problems = []
-    at_start = {} if served else defaults(stores, registry)
+    at_start = {} if served else default_versions(stores, registry)
     for name in sorted({*stores.names(), *(model for model, _ in served)}):
         in_store = stores.versions(name)
         elsewhere = [other for model, other in served if model == name and other not in in_store]
@@ -37,7 +37,7 @@ def overview(
             record = served.get((name, version))
             problem = None if version in elsewhere else _problem(stores, set_aside, name, version)
             if problem:
-                problems.append(f"{name} {version} is not to be served: {problem}")
+                problems.append(f"{name} {version} can't be served: {problem}")
             is_default = record.is_default if record else at_start.get(name) == version
             rows.append(
                 (
@@ -54,7 +54,7 @@ def overview(
 def state_of(
     stores: ModelStores, registry: Registry, set_aside: SetAside, served: Served, name: str, version: str
 ) -> list[Row]:
-    """Where a version lies, whether it is served, and what is wrong with it."""
+    """Rows about a version: its folder, whether it is served, and what is wrong with it."""
     choice, record = registry.choice(name), served.get((name, version))
     holder = stores.holder(name, version)
     shadowed = [
@@ -74,12 +74,12 @@ def state_of(
 
 
 def facts(card: ModelCard) -> list[Row]:
-    """Every field of a card and its value, one below the other, fields of fields by their dotted names."""
+    """A row for each field of a card with its value; inner fields have dotted names."""
     return [(name, _text(value)) for name, value in _flat(card.to_dict()).items()]
 
 
 def differences(first: ModelCard, second: ModelCard) -> list[Row]:
-    """The fields in which two cards differ, under headings, each with both values; the headings alone when in none."""
+    """Headings and a row for each field in which two cards differ, with both values."""
     ours, theirs = _flat(first.to_dict()), _flat(second.to_dict())
     rows: list[Row] = [("field", first.version, second.version)]
     for name in dict.fromkeys([*ours, *theirs]):
@@ -91,7 +91,7 @@ def differences(first: ModelCard, second: ModelCard) -> list[Row]:
 
 
 def label_changes(first: ModelCard, second: ModelCard) -> list[str]:
-    """How the labels of two versions differ, in sentences; none where they are the same."""
+    """Sentences about how the labels of two versions differ; none if they are the same."""
     gone = [label for label in first.labels if label not in second.labels]
     new = [label for label in second.labels if label not in first.labels]
     sentences = [f"{second.version} does not know {', '.join(gone)}."] if gone else []

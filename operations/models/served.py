@@ -1,4 +1,4 @@
-"""What the TorchServe of a data folder is to serve."""
+"""The models that the TorchServe of a data folder has to serve."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from serving.torchserve import TorchServe
 def served_models(
     server: TorchServe, stores: ModelStores, data: DataFolder, announce: Callable[[str], None]
 ) -> ServedModels:
-    """The models of the stores as the folder's registry asks for them; `announce` gets lines for people."""
+    """The models of the stores by the folder's registry. `announce` gets lines for people."""
     return ServedModels(
         server,
         stores,

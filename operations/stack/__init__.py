@@ -1,1 +1,1 @@
-"""The local stack: MongoDB, TorchServe, a Celery worker and the web app, started, watched and stopped together."""
+"""The local stack: starts, watches and stops MongoDB, TorchServe, a Celery worker and the web app together."""

@@ -6,12 +6,16 @@ from operations.stack.folder import DataFolder, running_state
 from operations.stack.options import add_data_option
 
 AUDIT_LIST_OPTIONS = (
-    ("actor", "NAME", "an account's name, then or today, or its id"),
-    ("object", "ID", "the id of an object, or of a scan with all that belongs to it; or an account's name"),
-    ("action", "ACTION", "such as scan.view"),
-    ("since", "TIME", "from then on, such as 2026-01-31 or 2026-01-31T12:00, UTC"),
-    ("until", "TIME", "before then"),
-    ("limit", "N", "at most; 200 by default"),
+    ("actor", "NAME", "records of an account, by its name then or today, or by its id"),
+    (
+        "object",
+        "ID",
+        "records about an object, or a scan with all that belongs to it, by its id; or an account's name",
+    ),
+    ("action", "ACTION", "records of an action, such as scan.view"),
+    ("since", "TIME", "records from this time on (UTC), such as 2026-01-31 or 2026-01-31T12:00"),
+    ("until", "TIME", "records before this time (UTC)"),
+    ("limit", "N", "at most so many records (default: 200)"),
 )
 
 
@@ -21,7 +25,7 @@ def add_audit_arguments(parser: argparse.ArgumentParser) -> None:
     verify = actions.add_parser(
         "verify",
         help="check the chain of audit records (exit status 0: intact, 1: tampered with)",
-        description="Check the chain of audit records, and say where it was tampered with. "
+        description="Check the chain of audit records, and print where it was tampered with. "
         "Exit status 0: intact, 1: tampered with.",
     )
     verify.add_argument(
@@ -29,28 +33,30 @@ def add_audit_arguments(parser: argparse.ArgumentParser) -> None:
         action="append",
         default=[],
         metavar="NUMBER:HASH",
-        help="what audit head printed, or the log said, earlier; may be given often",
+        help="a head that `audit head` or the log printed earlier; may be given several times",
     )
     verify.add_argument(
         "--objects",
         action="store_true",
-        help="compare today's documents, too, with what was last recorded of them, and name those that differ",
+        help="also compare today's documents with their last records, and name those that differ",
     )
     head = actions.add_parser(
         "head",
         help="print the newest record's number and hash, to be kept elsewhere",
-        description="Print the newest record's number and hash. Kept elsewhere, it shows later that nothing up to it was changed.",
+        description="Print the newest record's number and hash. Kept elsewhere, they show later that no record up to "
+        "it was changed.",
     )
     head.add_argument(
         "--accept",
         action="store_true",
-        help="take the chain as it is where its note in the data folder says more, as after an older backup was "
-        "restored; a record says so",
+        help="accept a chain that is shorter than its note in the data folder says, as after restoring an older "
+        "backup; a record notes that",
     )
     listing = actions.add_parser(
         "list",
         help="print records, newest first: who did what, by name",
-        description="Print records, newest first, a line each: number, time (UTC), actor, action, object, scans, filter.",
+        description="Print records, newest first, one a line: number, time (UTC), actor, action, object, scans, "
+        "filter.",
     )
     for name, placeholder, text in AUDIT_LIST_OPTIONS:
         listing.add_argument(f"--{name}", metavar=placeholder, help=text)
@@ -59,7 +65,7 @@ def add_audit_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def audit(arguments: argparse.Namespace) -> int:
-    """Check the audit records of a running stack, print them, or print where they have got to."""
+    """Check the audit records of a running stack, or print them or their head."""
     from operations.stack.up import manage
 
     data = DataFolder(arguments.data_dir)

@@ -1,4 +1,4 @@
-"""The command `calibrate`: what a running stack's own verified scans say of its model."""
+"""The command `calibrate`: fits the model's answers to a running stack's own verified scans."""
 
 import argparse
 
@@ -6,17 +6,17 @@ from operations.stack.folder import DataFolder, running_state
 from operations.stack.options import add_data_option
 
 ACTIONS = {
-    "--dry-run": "show before and after, on scans left out, and store nothing",
-    "--undo": "take the calibration in use back; the one before it counts again, or the model's card",
-    "--list": "list all calibrations, newest first, and which one is in use",
+    "--dry-run": "show metrics before and after, on held-out scans, and store nothing",
+    "--undo": "withdraw the calibration in use; the previous one applies again, or else the model's card",
+    "--list": "list all calibrations, newest first, and the one in use",
 }
 
 
 def add_calibrate_arguments(parser: argparse.ArgumentParser) -> None:
-    """Declare what `calibrate` may do in place of calibrating."""
+    """Declare the options of `calibrate`."""
     parser.epilog = (
-        "It takes 50 verified scans or more, of 10 patients or more, whose newest prediction is by the version that "
-        "answers now. Temperature, sets and the threshold of familiarity are fitted; the weights stay as they are. "
+        "It needs at least 50 verified scans of at least 10 patients, whose newest prediction is by the version that "
+        "answers now. It fits temperature, prediction sets and the threshold of familiarity; weights stay as they are. "
         "In a container: python3 -m django calibrate."
     )
     others = parser.add_mutually_exclusive_group()
@@ -26,7 +26,7 @@ def add_calibrate_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def calibrate(arguments: argparse.Namespace) -> int:
-    """Have the web app of a running stack do it."""
+    """Run the web app's management command in a running stack."""
     from operations.stack.up import manage
 
     data = DataFolder(arguments.data_dir)

@@ -1,4 +1,4 @@
-"""The commands that start, stop and ask about a stack: up, down, status, key."""
+"""The commands that start and stop a stack and ask it for its state: up, down, status, key."""
 
 import argparse
 import os
@@ -25,26 +25,29 @@ NOT_READY, NOT_RUNNING = 1, 3
 
 def add_up_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the options of `up`."""
-    parser.epilog = "Ctrl-C stops everything. RETINOTE_MONGODB_URI in the environment names a MongoDB server to use instead."
+    parser.epilog = (
+        "Ctrl-C stops everything. RETINOTE_MONGODB_URI names a MongoDB server to use instead of the own one."
+    )
     add_data_option(parser)
     parser.add_argument("--detach", action="store_true", help="go to the background once everything is ready")
     parser.add_argument(
         "--port",
         type=int,
         default=ports.WEB_PORT,
-        help="web app's port (default: %(default)s; 0: any that is free)",
+        help="port of the web app (default: %(default)s; 0: any free one)",
     )
     parser.add_argument(
         "--host",
         default=ports.LOOPBACK,
-        help="address the web app listens on (default: %(default)s, this machine only; 0.0.0.0 for all networks)",
+        help="address on which the web app listens (default: %(default)s, this machine only; 0.0.0.0: all networks)",
     )
     parser.add_argument(
         "--allowed-host",
         action="append",
         default=[],
         metavar="NAME",
-        help="name or address by which other computers reach it, beside --host and this machine's name; may be given often",
+        help="further name or address by which other computers reach it, beside --host and this machine's name; may be "
+        "given several times",
     )
     parser.add_argument(
         "--model-store",
@@ -53,18 +56,18 @@ def add_up_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="DIR",
         help="where models are (default: %(default)s)",
     )
-    others = parser.add_argument_group("ports on this machine only", "by default they follow --port")
+    others = parser.add_argument_group("ports on this machine only", "by default they depend on --port")
     for name, offset in ports.OFFSETS.items():
         others.add_argument(
             ports.option(name),
             type=int,
             metavar="PORT",
-            help=f"default: {ports.WEB_PORT + offset}, or any that is free",
+            help=f"default: {ports.WEB_PORT + offset}, or any free one",
         )
 
 
 def up(arguments: argparse.Namespace) -> int:
-    """Start a stack, and stay until it is stopped (or, detached, until it is ready)."""
+    """Start a stack, and return when it is stopped or, detached, when it is ready."""
     from operations.stack.up import Settings, run
 
     data = DataFolder(arguments.data_dir)
@@ -83,9 +86,10 @@ def up(arguments: argparse.Namespace) -> int:
 
 
 def _in_background(work: Callable[[Callable[[], None]], bool]) -> int:
-    """Do the work in a child of its own session; return when it calls what it is given, or ends before.
+    """Run `work` in a child process with a session of its own. Returns when the work reports ready, or ends before.
 
-    Until then the child shares the terminal, so that its progress is seen; afterwards it has none.
+    `work` gets a function to report with. Until then the child prints its progress on the terminal; afterwards it has
+    no terminal.
     """
     reader, writer = os.pipe()
     child = os.fork()
@@ -107,7 +111,7 @@ def _in_background(work: Callable[[Callable[[], None]], bool]) -> int:
 
 def _wait_for_background(child: int, reader: int) -> int:
     try:
-        if not os.read(reader, 16):  # it has ended before it was ready
+        if not os.read(reader, 16):  # the child has ended before it was ready
             return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
     except KeyboardInterrupt:
         os.kill(child, signal.SIGTERM)
@@ -137,7 +141,7 @@ def down(arguments: argparse.Namespace) -> int:
 
 
 def status(arguments: argparse.Namespace) -> int:
-    """Say what runs: 0 when all is ready, 1 when something is not, 3 when there is no stack."""
+    """Print what runs. Returns 0 if all is ready, 1 if something is not, 3 if there is no stack."""
     data = DataFolder(arguments.data_dir)
     try:
         state = running_state(data)
@@ -168,7 +172,7 @@ def status(arguments: argparse.Namespace) -> int:
 
 
 def key(arguments: argparse.Namespace) -> int:
-    """Print the model server's inference key; its expiry goes to standard error, so that $(retinote key) is the key."""
+    """Print the model server's inference key. Its expiry goes to standard error, so that $(retinote key) is the key."""
     state = running_state(DataFolder(arguments.data_dir))
     holder = InferenceKey(Path(state["key_file"]), state["management_url"])
     holder.current()

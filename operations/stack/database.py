@@ -1,8 +1,8 @@
-"""The data folder's own MongoDB server: whom it lets in, and the address by which the web app enters.
+"""The data folder's own MongoDB server: its accounts, and the web app's address for it.
 
-There is one account, the web app's, with rights on its own databases alone. What only an administrator may do is done
-here as the server's own user, whose password is the key file: so there is no moment, not even in the life of an empty
-server, in which somebody without a file of this folder could make an account.
+The only account is the web app's, with rights on its own databases. All that needs an administrator is done as the
+server's internal user, whose password is the key file. So nobody without a file of this folder can make an account,
+not even in an empty server.
 """
 
 from __future__ import annotations
@@ -22,24 +22,24 @@ DATABASE_VARIABLE, DATABASE = "RETINOTE_DATABASE", "retinote"
 
 
 class OwnDatabase:
-    """A server on `port` of this machine over the files of a data folder, whose secrets are made when they are missing.
+    """A MongoDB server on `port` of this machine with the files of a data folder. Missing secrets are made.
 
-    The web app has a database of the name that the environment says, and another beside it for the queue of tasks.
+    The web app has a database, whose name the environment may set, and another one for the queue of tasks.
     """
 
     def __init__(self, data: DataFolder, port: int) -> None:
         self.data = data
         self.port = port
         self._databases = [database_name(), broker_of(database_name())]
-        self._knows_app = False
+        self._has_account = False
 
     @property
     def secret_files(self) -> tuple[Path, Path]:
-        """The server's key file, and the web app's password."""
+        """The files with the server's key and the web app's password."""
         return self.data.mongodb_key, self.data.mongodb_password
 
     def command(self, program: Mongod) -> list[str]:
-        """The server's command line; no password is on it."""
+        """The server's command line, which contains no password."""
         self.data.kept_secret(self.data.mongodb_key, new_replica_key)
         return mongodb.server_command(program, self.data.mongodb, self.port, self.data.mongodb_key)
 
@@ -48,19 +48,19 @@ class OwnDatabase:
         return mongodb.uri(self.port, self.data.kept_secret(self.data.mongodb_password))
 
     def is_ready(self) -> bool:
-        """Whether the server is primary and lets the web app in. Call it until it is true: it does what is left to do."""
+        """Whether the server is primary and the web app has its account. To be called until True: it sets both up."""
         if not mongodb.become_primary(self.port, self.data.mongodb_key):
             return False
-        if not self._knows_app:
+        if not self._has_account:
             try:
                 self._keep_account(self._databases)
             except PyMongoError:
                 return False
-            self._knows_app = True
+            self._has_account = True
         return True
 
     def open_database(self, name: str) -> None:
-        """Let the web app use another database and its queue, too. Raises PyMongoError."""
+        """Give the web app access to another database and its queue. Raises PyMongoError."""
         self._databases += [name, broker_of(name)]
         self._keep_account(self._databases)
 
@@ -71,10 +71,10 @@ class OwnDatabase:
 
 
 def database_name(inherited: Mapping[str, str] = os.environ) -> str:
-    """Name of the web app's database, as its settings read it."""
+    """The name of the web app's database, as its settings read it."""
     return inherited.get(DATABASE_VARIABLE) or DATABASE
 
 
 def broker_of(database: str) -> str:
-    """Name of the database with the queue of tasks, as `webapp/settings.py` makes it."""
+    """The name of the database with the queue of tasks, as in `webapp/settings.py`."""
     return f"{database}_broker"

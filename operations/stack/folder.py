@@ -1,4 +1,4 @@
-"""The data folder of a stack: what lies where in it, and who may use it."""
+"""The data folder of a stack: its paths, its secrets, and the lock that a stack holds."""
 
 import fcntl
 import json
@@ -15,20 +15,20 @@ from operations.errors import OperationsError
 from serving import changes
 
 MIN_FREE_BYTES = 2**30
-"""Below this MongoDB's journal and the first uploads would fill the disk."""
+"""With less, MongoDB's journal and the first uploads would fill the disk."""
 LOCK_WAIT_S = 30.0
-"""How long services of a killed stack may take to end."""
+"""Longest time that the services of a killed stack may take to end."""
 LOCK_POLL_S = 0.2
 SECRET_BYTES = 48
 
 
 def new_secret() -> str:
-    """A secret that nobody guesses, of characters that need no escaping in addresses."""
+    """A secret that can't be guessed, of characters that need no escaping in addresses."""
     return secrets.token_urlsafe(SECRET_BYTES)
 
 
 class DataFolder:
-    """Paths below a data folder."""
+    """The paths of a data folder."""
 
     def __init__(self, path: Path) -> None:
         self.path = path.absolute()
@@ -41,7 +41,7 @@ class DataFolder:
         self.registry = self.torchserve / "registry.json"
         self.set_aside = self.torchserve / "set-aside.json"
         self.calibration = Path(os.environ.get(FOLDER_VARIABLE) or self.path / "calibration").absolute()
-        """Where the web app lays what the model's workers are to look for; another folder where the environment says so."""
+        """The web app's calibration profiles for the model's workers; the environment may name another folder."""
         self.media = self.path / "media"
         self.logs = self.path / "logs"
         self.run = self.path / "run"
@@ -50,7 +50,7 @@ class DataFolder:
         self.mongodb_password = self.secrets / "mongodb_password"
         self.mongodb_address = self.secrets / "mongodb_uri"
         self.administrator_note = self.secrets / "first-administrator"
-        """Says that the first administrator was made. It is no secret."""
+        """An empty file, not secret, that exists once the first administrator was made."""
         self.state = self.run / "state.json"
         self.lock = self.run / "lock"
         self.stack_log = self.logs / "stack.log"
@@ -61,9 +61,9 @@ class DataFolder:
         return self.mongodb, self.torchserve, self.archives, self.media, self.logs, self.run, self.secrets
 
     def make(self) -> None:
-        """Make the folders; patients' images lie in them, so they are for their owner alone.
+        """Make the folders, with access for their owner alone, as they hold patients' images.
 
-        Raises OperationsError when the folder can't be written or the disk is nearly full.
+        Raises OperationsError if the folder can't be written or the disk is nearly full.
         """
         try:
             make_private(self.path)
@@ -82,14 +82,14 @@ class DataFolder:
             )
 
     def hold(self, announce: Callable[[str], None]) -> int:
-        """Take the folder for this process; return the file descriptor that holds it.
+        """Lock the folder for this process. Returns the lock's file descriptor.
 
-        The descriptor may be handed to processes that should hold the folder too until they end. Raises OperationsError
-        when a stack runs on it already.
+        The descriptor may be passed to processes that should keep the lock until they end. Raises OperationsError if a
+        stack runs on the folder already.
         """
         lock = os.open(self.lock, os.O_RDWR)
         deadline = time.monotonic() + LOCK_WAIT_S
-        told = False
+        announced = False
         while not _try_lock(lock):
             state = read_state(self)
             if _is_alive(int(state.get("pid", 0))):
@@ -103,14 +103,14 @@ class DataFolder:
                 raise OperationsError(
                     f"Services of an earlier stack on {self.path} have not ended; look at its processes."
                 )
-            if not told:
+            if not announced:
                 announce("Waiting for the services of an earlier stack to end")
-                told = True
+                announced = True
             time.sleep(LOCK_POLL_S)
         return lock
 
     def is_held(self) -> bool:
-        """Whether a stack, or what is left of one, uses the folder now."""
+        """Whether a stack, or what is left of one, holds the folder's lock."""
         try:
             lock = os.open(self.lock, os.O_RDWR)
         except OSError:
@@ -121,18 +121,18 @@ class DataFolder:
             os.close(lock)
 
     def secret_key(self) -> str:
-        """The web app's secret, made once and kept."""
+        """The web app's secret key, made at the first call and kept in a file."""
         return self.kept_secret(self.secrets / "secret_key")
 
     def kept_secret(self, path: Path, new: Callable[[], str] = new_secret) -> str:
-        """The secret in a file among the secrets, made once and kept."""
+        """The secret in a file, made at the first call by `new` and kept."""
         if not path.exists():
             make_private(path.parent)
             write_private(path, new())
         return path.read_text(encoding="utf-8")
 
     def database_address(self) -> str:
-        """The address, with its password, of the MongoDB server that the running stack uses. Raises OperationsError."""
+        """The address, with the password, of the running stack's MongoDB server. Raises OperationsError."""
         try:
             return self.mongodb_address.read_text(encoding="utf-8")
         except OSError as error:
@@ -143,13 +143,13 @@ class DataFolder:
 
 
 def make_private(folder: Path) -> None:
-    """Make a folder, and those above it that are missing, for their owner alone."""
+    """Make a folder, and missing ones above it, with access for their owner alone."""
     for missing in [above for above in (*reversed(folder.parents), folder) if not above.exists()]:
         missing.mkdir(mode=0o700, exist_ok=True)
 
 
 def write_private(path: Path, text: str) -> None:
-    """Write a file for its owner alone; readers see the old text or the new one, never half of it."""
+    """Write a file atomically, with access for its owner alone."""
     partial = path.with_name(f"{path.name}.partial")
     partial.unlink(missing_ok=True)
     with open(os.open(partial, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w", encoding="utf-8") as file:
@@ -158,21 +158,21 @@ def write_private(path: Path, text: str) -> None:
 
 
 def write_state(folder: DataFolder, state: dict[str, Any]) -> None:
-    """Record what runs; no secret belongs here."""
+    """Write the state of a running stack, which must contain no secret."""
     write_private(folder.state, json.dumps(state, indent=2) + "\n")
 
 
 def read_state(folder: DataFolder) -> dict[str, Any]:
-    """What the stack on this folder last recorded; empty when there is nothing."""
+    """The state that the stack on this folder last wrote; empty if there is none."""
     try:
-        found: dict[str, Any] = json.loads(folder.state.read_text(encoding="utf-8"))
+        state: dict[str, Any] = json.loads(folder.state.read_text(encoding="utf-8"))
     except (OSError, ValueError):
         return {}
-    return found
+    return state
 
 
 def running_state(folder: DataFolder) -> dict[str, Any]:
-    """What the stack that runs on this folder recorded. Raises OperationsError when none runs."""
+    """The state of the stack that runs on this folder. Raises OperationsError if none runs."""
     state = read_state(folder)
     if not folder.is_held() or not _is_alive(int(state.get("pid", 0))):
         raise OperationsError(
@@ -182,7 +182,7 @@ def running_state(folder: DataFolder) -> dict[str, Any]:
 
 
 def all_ready(state: Mapping[str, Any]) -> bool:
-    """Whether a running stack has finished its start and each of its services answers."""
+    """Whether a running stack has finished its start and all of its services are ready."""
     return bool(state["ready"]) and all(service["state"] == "ready" for service in state["services"])
 
 

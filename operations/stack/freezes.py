@@ -1,4 +1,4 @@
-"""Notices what still runs and yet does nothing: processes that a signal has stopped, services that don't answer."""
+"""Notices programs that run but do nothing: processes stopped by a signal, and services that don't answer."""
 
 import time
 from collections.abc import Callable
@@ -6,16 +6,16 @@ from collections.abc import Callable
 import psutil
 
 STOPPED_LIMIT_S = 5.0
-"""A process that a signal has stopped does nothing until another comes: no load makes it look so."""
+"""A process that a signal has stopped does nothing until another signal comes. No load can look like that."""
 SILENCE_LIMIT_S = 12.0
 """A busy service may miss a probe; one that answers none for so long has hung."""
 
 
 class StoppedProcesses:
-    """Those at and below a process that are stopped (SIGSTOP), and for how long they were seen so.
+    """The processes at and below a given one that are stopped (SIGSTOP), and since when.
 
-    A debugger's stop is another state, and left alone. The descendants are found anew every `family_every_s` only,
-    which reads of every process of the machine.
+    A process that a debugger has stopped is in another state, and left alone. The list of descendants is renewed just
+    every `family_every_s`, as that reads all processes of the machine.
     """
 
     def __init__(self, family_every_s: float) -> None:
@@ -25,7 +25,7 @@ class StoppedProcesses:
         self._since: dict[psutil.Process, float] = {}
 
     def look(self, pid: int) -> bool:
-        """Look at the process and all its descendants; whether any is stopped."""
+        """Look at the process and all its descendants. Returns whether any is stopped."""
         now = time.monotonic()
         if now >= self._next_family:
             self._family, self._next_family = _family(pid), now + self._family_every_s
@@ -35,7 +35,7 @@ class StoppedProcesses:
         return bool(self._since)
 
     def kill(self, longer_than_s: float) -> list[int]:
-        """SIGKILL those that have been stopped for longer; their ids. Whoever started them starts others."""
+        """Kill those that have been stopped for longer, which their parents replace. Returns their process ids."""
         now = time.monotonic()
         killed = [process for process, since in self._since.items() if now - since >= longer_than_s]
         for process in killed:
@@ -47,13 +47,13 @@ class StoppedProcesses:
 
 
 class Silence:
-    """For how long a service hasn't answered, told by its probes. One missed probe alone is no silence."""
+    """For how long a service has not answered its probes. A single missed probe doesn't count."""
 
     def __init__(self) -> None:
         self._since: float | None = None
 
     def lasts_s(self, asked_at: float, answered: bool) -> float:
-        """Seconds of silence after a probe that was sent at `asked_at` (monotonic)."""
+        """Seconds of silence, given the result of the probe that was sent at `asked_at` (monotonic clock)."""
         if answered:
             self._since = None
         elif self._since is None:
@@ -64,7 +64,7 @@ class Silence:
 
 
 def answers_at_all(probe_answered: bool, alive: Callable[[], bool] | None) -> bool:
-    """Whether a program answers: its probe, or else `alive` where there is one."""
+    """Whether a program answers its probe or else `alive`, if it has that."""
     return probe_answered or (alive is not None and alive())
 
 

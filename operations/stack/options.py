@@ -1,4 +1,4 @@
-"""Options that several commands have: the data folder that a command is about, and where its models lie."""
+"""Options that several commands share: the data folder, and the model stores."""
 
 import argparse
 from pathlib import Path
@@ -13,24 +13,24 @@ DEFAULT_STORE = ROOT / "model_store"
 
 
 def add_data_option(parser: argparse.ArgumentParser) -> None:
-    """Declare --data-dir, which names the stack that a command is about."""
+    """Declare --data-dir, which selects the stack."""
     parser.add_argument(
         "--data-dir",
         type=Path,
         default=DEFAULT_DATA,
         metavar="DIR",
-        help="folder with all that the stack keeps (default: %(default)s)",
+        help="data folder of the stack (default: %(default)s)",
     )
 
 
 def stores_of(data: DataFolder, named: Path | None) -> ModelStores:
-    """Where models lie: in the store that is named, or that of the stack that runs on the folder, or the usual one.
+    """The model stores: the one that is named, or that of the stack that runs on the folder, or the default one.
 
-    Those that were imported are in the folder's own store, which is always the last.
+    The folder's own store, which has the imported models, always comes last.
     """
     if named is None:
         try:
-            # The last is the folder's own, by the name that the stack was given for it.
+            # The stack's last store is the folder's own, so the first is the other one.
             named = Path(running_state(data)["model_stores"][0])
         except OperationsError:
             named = DEFAULT_STORE

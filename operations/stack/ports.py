@@ -1,4 +1,4 @@
-"""Which ports a stack listens on."""
+"""Chooses the ports of a stack."""
 
 import errno
 import secrets
@@ -18,12 +18,13 @@ OFFSETS = {
     "grpc-inference": 70,
     "grpc-management": 71,
 }
-"""How far each port lies above the web app's, so that --port moves all of them: 8017, 8080, 8081, 8070, 8071."""
-LENT_PORTS = Path("/proc/sys/net/ipv4/ip_local_port_range")
-"""From which port to which Linux lends one to every connection that a program opens."""
-LENT_FROM = 32768
-"""From where on, where the file is missing: Linux's default. Others begin higher."""
+"""Distance of each port from the web app's, so that --port moves all of them: 8017, 8080, 8081, 8070, 8071."""
+EPHEMERAL_PORTS = Path("/proc/sys/net/ipv4/ip_local_port_range")
+"""The range of ephemeral ports, which Linux gives to outgoing connections."""
+FIRST_EPHEMERAL = 32768
+"""Linux's default for the first ephemeral port, if the file is missing."""
 LOWEST = 10_000
+"""The lowest port that is tried at random."""
 TRIES = 200
 
 
@@ -33,10 +34,10 @@ def option(name: str) -> str:
 
 
 def choose(host: str, web: int, asked: Mapping[str, int | None]) -> dict[str, int]:
-    """Ports for all services, checked to be free at this moment.
+    """Ports for all services that are free now.
 
-    `asked` names those that the user chose; a chosen one that is taken raises OperationsError. One that nobody chose is
-    the usual one, or any free one where that is taken.
+    `asked` has the ports that the user chose, or None. A service without one gets its default port, or any free one if
+    that is in use. Raises OperationsError if a chosen port is in use.
     """
     with ExitStack() as held:
         chosen = {"web": _hold(held, host, web, "web")}
@@ -50,7 +51,7 @@ def choose(host: str, web: int, asked: Mapping[str, int | None]) -> dict[str, in
 
 
 def free_ports(count: int) -> list[int]:
-    """Ports of loopback that nobody listens on, all different."""
+    """That many different free ports of loopback."""
     with ExitStack() as held:
         return [_hold_usual(held, 0) for _ in range(count)]
 
@@ -85,21 +86,24 @@ def _hold_usual(held: ExitStack, port: int, host: str = LOOPBACK) -> int:
 
 
 def _candidates(port: int) -> Iterator[int]:
-    """The port, unless it is 0, then some that no connection is lent while their service is being started again."""
+    """The port, unless it is 0, and then random ones below the ephemeral range.
+
+    An ephemeral port could be given to a connection while its service is restarted.
+    """
     if 0 < port <= 65535:
         yield port
-    first_lent = _first_lent()
-    if first_lent > LOWEST:
+    first_ephemeral = _first_ephemeral()
+    if first_ephemeral > LOWEST:
         for _ in range(TRIES):
-            yield LOWEST + secrets.randbelow(first_lent - LOWEST)
-    yield 0  # any that is free
+            yield LOWEST + secrets.randbelow(first_ephemeral - LOWEST)
+    yield 0  # any free port
 
 
-def _first_lent() -> int:
+def _first_ephemeral() -> int:
     try:
-        return int(LENT_PORTS.read_text(encoding="ascii").split()[0])
+        return int(EPHEMERAL_PORTS.read_text(encoding="ascii").split()[0])
     except (OSError, ValueError, IndexError):
-        return LENT_FROM
+        return FIRST_EPHEMERAL
 
 
 def _socket(host: str) -> socket.socket:

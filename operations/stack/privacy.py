@@ -1,4 +1,4 @@
-"""Whether a data folder is one person's alone: patients' images and all secrets of a stack lie in it."""
+"""Checks that a data folder, which holds patients' images and secrets, is accessible to its owner alone."""
 
 import os
 import stat
@@ -8,7 +8,7 @@ from operations.errors import OperationsError
 from operations.stack.folder import DataFolder
 
 CONTAINER_VARIABLE = "RETINOTE_IN_CONTAINER"
-"""Set in our images: there the folder is a volume that only the container reaches, with whatever owner it was given."""
+"""Set in our images. There the folder is a volume that only the container reaches, whatever its owner."""
 WRITTEN_BY_OTHERS = stat.S_IWGRP | stat.S_IWOTH
 USED_BY_OTHERS = stat.S_IRWXG | stat.S_IRWXO
 WRITTEN = "written by others (mode {mode:o}), who could put anything in place of"
@@ -17,14 +17,11 @@ ROOT_USER = 0
 
 
 class NotPrivate(OperationsError):
-    """Somebody else could put something into the folder, or read its secrets; the text says where and what to do."""
+    """Somebody else could write into the folder or read its secrets; the text says where and what to do."""
 
 
 def check_private(path: Path) -> None:
-    """Look at a data folder before anything in it is believed or run. One that is not there yet is fine.
-
-    Raises NotPrivate.
-    """
+    """Check a data folder before anything in it is trusted or run. A missing folder is fine. Raises NotPrivate."""
     if os.environ.get(CONTAINER_VARIABLE):
         return
     data = DataFolder(path)
@@ -39,7 +36,7 @@ def check_private(path: Path) -> None:
 
 
 def _is_closed(folder: Path) -> bool:
-    """Whether nobody else can enter a folder: then the modes of what lies in it don't matter."""
+    """Whether nobody else can enter a folder, so that the modes of its content don't matter."""
     try:
         return not folder.stat().st_mode & (stat.S_IXGRP | stat.S_IXOTH)
     except OSError:
@@ -51,7 +48,7 @@ def _check_above(folder: Path, path: Path) -> None:
         mode = folder.stat().st_mode
     except OSError:
         return
-    # In a sticky folder such as /tmp only owners rename what is theirs.
+    # In a sticky folder such as /tmp, files can be renamed by their owners only.
     if mode & stat.S_IWOTH and not mode & stat.S_ISVTX:
         raise NotPrivate(
             f"{folder} may be written by everybody, so that anybody could put another folder in place of {path}: "
@@ -60,11 +57,11 @@ def _check_above(folder: Path, path: Path) -> None:
 
 
 def _check(path: Path, forbidden: int, what: str, closed: bool = False) -> None:
-    """Refuse what belongs to others, or has a forbidden bit; in a closed folder only what a link leads out to."""
+    """Refuse a path that belongs to others or has a forbidden mode; in a closed folder modes count for links only."""
     try:
         owners = {path.lstat().st_uid, path.stat().st_uid}
         mode = stat.S_IMODE(path.stat().st_mode)
-    except OSError:  # not there, or out of reach: whoever uses it says so
+    except OSError:  # missing or not accessible, which its user will report
         return
     if foreign := owners - {os.geteuid(), ROOT_USER}:
         raise NotPrivate(

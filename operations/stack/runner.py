@@ -1,4 +1,4 @@
-"""The life of one service: started, waited for until it is ready, and started again when it dies or hangs."""
+"""Runs one service: starts it, waits until it is ready, and starts it again when it dies or hangs."""
 
 import signal
 import threading
@@ -20,24 +20,25 @@ from operations.stack.service import CannotRun, Service, StackFailed, Status
 
 POLL_S = 0.1
 CHECK_AGAIN_S = 1.0
-"""How often a service that seemed not to be ready is asked whether it is."""
+"""Pause between probes of a service that was ready and does not seem to be."""
 LOOK_EVERY_S = 1.0
-"""How often it is looked for processes that stand still, which costs less than asking and never waits."""
+"""Pause between looks for stopped processes, which cost less than probes and never block."""
 MAX_QUICK_DEATHS = 5
-"""Of a service that has never been ready. One that was is tried for ever: what else runs is of use without it."""
+"""Then a service that was never ready is given up. One that was ready is restarted for ever, as the others are of use
+without it."""
 LONGEST_PAUSE_S = 30.0
 
 
 @dataclass(frozen=True)
 class Pace:
-    """How patient a supervisor is. Tests, which have no minutes to spend, bring their own."""
+    """The pauses and limits of a supervisor. Tests use shorter ones."""
 
     quick_death_s: float = 60.0
-    """A service that ends sooner after it was ready has died quickly; one that never was ready too."""
+    """A death sooner than this after becoming ready, or before, is a quick one."""
     first_pause_s: float = 1.0
-    """Before a service is started again; each further quick death doubles it, up to LONGEST_PAUSE_S."""
+    """Pause before a restart. Each further quick death doubles it, up to LONGEST_PAUSE_S."""
     check_every_s: float = 5.0
-    """How often a service that is ready is asked whether it still is."""
+    """Pause between probes of a service that is ready."""
     stopped_limit_s: float = STOPPED_LIMIT_S
     silence_limit_s: float = SILENCE_LIMIT_S
 
@@ -46,26 +47,26 @@ DEFAULT_PACE = Pace()
 
 
 class Overseer(Protocol):
-    """What a runner needs of the supervisor of all services."""
+    """The part of the supervisor that a runner uses."""
 
     pace: Pace
     kept_open: Sequence[int]
 
     def are_ready(self, names: Sequence[str]) -> bool:
-        """Whether those of the named services that run here are ready."""
+        """Whether the named services are ready, as far as they are part of the stack."""
 
     def say(self, line: str) -> None:
         """Announce a line to people."""
 
     def changed(self) -> None:
-        """Record all statuses, as one has changed."""
+        """Record the statuses of all services, as one has changed."""
 
     def fail(self, message: str) -> None:
         """Stop all services, as one can't be kept running."""
 
 
 class Runner:
-    """The life of one service, told by its thread from top to bottom."""
+    """Runs one service in a thread of its own."""
 
     def __init__(self, supervisor: Overseer, service: Service) -> None:
         self.supervisor = supervisor
@@ -78,7 +79,7 @@ class Runner:
         self._was_ready = False
 
     def request_stop(self) -> None:
-        """Ask the service to end, and don't wait for it."""
+        """Ask the service to end, without waiting for it."""
         self._end_wanted.set()
         if self._process:
             self._process.request_stop()
@@ -88,7 +89,7 @@ class Runner:
             self._keep_running()
         except EXPECTED as error:
             self.supervisor.fail(str(error))
-        except Exception as error:  # a bug here must stop the stack, not leave it without one of its services
+        except Exception as error:  # a bug here must stop the stack rather than leave it without a service
             self.supervisor.fail(f"{self.service.name}: {error!r}")
             raise
         finally:
@@ -103,7 +104,7 @@ class Runner:
             except EXPECTED as error:
                 if not self._was_ready:
                     raise
-                # What worked before may work again: a full disk, memory that others took, a port lent to somebody.
+                # It worked before and may work again, for instance once the disk, memory or its port is free.
                 ready_at, self._problem = None, f"can't run ({error})"
                 self._end_process()
             if self._ending():
@@ -122,7 +123,7 @@ class Runner:
             self._end_wanted.wait(pause_s)
 
     def _live(self) -> float | None:
-        """One life, from start to end; when it became ready, or None if it never did."""
+        """Run the service once, until it ends. Returns when it became ready (monotonic clock), None if it never did."""
         service = self.service
         service.prepare()
         started = time.monotonic()
@@ -143,7 +144,7 @@ class Runner:
             if ready_at is not None and time.monotonic() >= next_look:
                 stands_still = self._stands_still(self._process.pid, stopped)
                 next_look = time.monotonic() + min(LOOK_EVERY_S, self.supervisor.pace.check_every_s)
-                if stands_still:  # it is not asked before it goes on, and then at once
+                if stands_still:  # it is probed again as soon as it goes on
                     next_check = next_look
             if not stands_still and time.monotonic() >= next_check:
                 asked_at = time.monotonic()
@@ -177,20 +178,22 @@ class Runner:
         )
 
     def _answers(self, well: bool) -> bool:
-        """Whether nothing is to be held against the service: it answers, or it lacks what it needs to."""
+        """Whether the service answers, or can't be expected to because a service that it needs is not ready."""
         return answers_at_all(well, self.service.alive) or not self.supervisor.are_ready(self.service.needs)
 
     def _stands_still(self, pid: int, stopped: StoppedProcesses) -> bool:
-        """Whether any process of the service is stopped; ends those that have been for too long."""
+        """Whether any process of the service is stopped. Kills those that have been for too long."""
         if not stopped.look(pid):
             return False
         self._change("unresponsive", pid)
         for killed in stopped.kill(self.supervisor.pace.stopped_limit_s):
-            self.supervisor.say(f"{self.service.name}: process {killed} has stood still; it is ended")
+            self.supervisor.say(
+                f"{self.service.name}: process {killed} was stopped for too long; it is killed"
+            )
         return True
 
     def _give_up(self, problem: str) -> None:
-        """End a program that would not heed a request to end."""
+        """Kill a program that hangs and would not react to a request to end."""
         assert self._process
         self._process.kill()
         self._process = None
@@ -233,7 +236,7 @@ class Runner:
 
 
 def describe_status(status: int) -> str:
-    """An exit status in words: 'status 1', or the signal's name."""
+    """An exit status in words: "status 1", or the name of the signal."""
     if status > 128:
         try:
             return signal.Signals(status - 128).name

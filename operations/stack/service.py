@@ -1,4 +1,4 @@
-"""What the supervisor has to know of a service, and what it knows of how it fares."""
+"""The description of a service for the supervisor, and its status."""
 
 import time
 from collections.abc import Callable, Mapping, Sequence
@@ -9,7 +9,7 @@ from operations.errors import OperationsError
 
 
 class CannotRun(OperationsError):
-    """Starting the service again would not help: a stack in which it has not been ready yet stops."""
+    """Starting the service again would not help. The stack stops if the service has not been ready before."""
 
 
 class StackFailed(OperationsError):
@@ -20,10 +20,10 @@ class StackFailed(OperationsError):
 class Service:
     """A program to keep running.
 
-    `probe` says whether it does its work: it may be called often, and must answer within a few seconds. It may do
-    what the program needs once it answers, such as registering models. `alive` says whether the program answers at
-    all, for one that may answer long before it does its work; without it the probe decides. `needs` names services
-    without which this one can't be expected to answer. `prepare` runs before each start.
+    `probe` says whether it works; it is called often, and must return within a few seconds. It may do what is left to
+    do once the program answers, such as registering models. `alive` says whether the program answers at all, for one
+    that answers long before it works; without it the probe decides. `needs` names services without which this one
+    can't be expected to answer. `prepare` is called before each start.
     """
 
     name: str
@@ -43,7 +43,7 @@ class Service:
 
 @dataclass
 class Status:
-    """What a service does now. `state` is one of starting, ready, unresponsive, restarting, stopped."""
+    """The present status of a service. `state` is starting, ready, unresponsive, restarting or stopped."""
 
     name: str
     address: str

@@ -1,4 +1,4 @@
-"""The services of a stack, described for the supervisor."""
+"""The services of a stack."""
 
 import os
 from pathlib import Path
@@ -14,7 +14,7 @@ MONGODB, MODEL_SERVER, WEB, WORKER = "MongoDB", "model server", "web app", "work
 
 
 def mongodb_service(database: OwnDatabase) -> Service:
-    """A MongoDB server of our own. Raises OperationsError when no server program can run here."""
+    """The data folder's own MongoDB server. Raises OperationsError if no server program can run here."""
     folder = database.data
     program = mongodb.find_mongod(folder.run / "lib")
     return Service(
@@ -29,7 +29,7 @@ def mongodb_service(database: OwnDatabase) -> Service:
 
 
 def model_server_service(server: TorchServe, models: ServedModels) -> Service:
-    """TorchServe with the models that the registry asks for."""
+    """TorchServe with the models of the registry."""
 
     def are_served() -> bool:
         try:
@@ -60,7 +60,7 @@ def web_service(app: WebApp, logs: Path) -> Service:
         command=app.web_command,
         log=logs / "web.log",
         probe=app.web_answers,
-        needs=(MONGODB, MODEL_SERVER),  # while one hangs, all threads may be waiting for it
+        needs=(MONGODB, MODEL_SERVER),  # if one hangs, all threads may be waiting for it
         environment=app.environment,
         folder=ROOT,
         address=app.url,
@@ -69,7 +69,7 @@ def web_service(app: WebApp, logs: Path) -> Service:
 
 
 def worker_service(app: WebApp, logs: Path) -> Service:
-    """The Celery worker. A task that is not finished in time stays in its scan document and is done later."""
+    """The Celery worker. A task that doesn't finish before a stop is noted in the scan's document and done later."""
     ping = WorkerPing(app.environment["RETINOTE_BROKER_URL"])
     return Service(
         name=WORKER,
@@ -80,6 +80,6 @@ def worker_service(app: WebApp, logs: Path) -> Service:
         prepare=ping.forget,
         environment=app.environment,
         folder=ROOT,
-        # Without its broker the worker waits for ever to say goodbye; what it drops is in the scan documents.
+        # Without its broker the worker would never end. Tasks that it drops are noted in the scans' documents.
         grace_s=8.0,
     )

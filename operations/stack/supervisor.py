@@ -1,4 +1,4 @@
-"""Keeps a set of services running, each by its runner, until somebody wants them to stop."""
+"""Keeps a set of services running, each by a runner, until they are asked to stop."""
 
 import signal
 import threading
@@ -17,14 +17,14 @@ Announce = Callable[[str], None]
 
 
 class StopRequested(Exception):
-    """Somebody wants the stack to stop: Ctrl-C, a signal, ./retinote down."""
+    """The stack was asked to stop: by Ctrl-C, a signal, or ./retinote down."""
 
 
 class Supervisor:
-    """Runs services, one thread for each; a context manager that stops them all at its end.
+    """Runs services, each in a thread; a context manager that stops all of them at its end.
 
-    `announce` gets lines for people, `record` all statuses whenever one has changed. Both are called from several
-    threads, one at a time.
+    `announce` gets lines for people, and `record` the statuses of all services whenever one has changed. Several
+    threads call them, one at a time.
     """
 
     def __init__(
@@ -53,37 +53,37 @@ class Supervisor:
         self.stop()
 
     def catch_signals(self) -> None:
-        """Turn Ctrl-C, SIGTERM and SIGHUP into the wish to stop. Main thread only."""
+        """Make Ctrl-C, SIGTERM and SIGHUP stop the stack. Main thread only."""
         for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
             signal.signal(number, lambda *_: self.request_stop())
 
     def request_stop(self) -> None:
-        """Make whoever waits here stop waiting, with StopRequested."""
+        """Make all waiting methods raise StopRequested."""
         self._stop_wanted.set()
 
     def start(self, service: Service) -> None:
-        """Start a service and return at once."""
+        """Start a service, without waiting for it."""
         runner = Runner(self, service)
         self._runners.append(runner)
         runner.thread.start()
 
     def wait_ready(self, *names: str) -> None:
-        """Wait until the named services (all, when none is named) are ready.
+        """Wait until the named services, or all without a name, are ready.
 
-        Raises StopRequested, and StackFailed when one can't be kept running.
+        Raises StopRequested, and StackFailed if a service can't be kept running.
         """
         awaited = names or tuple(runner.service.name for runner in self._runners)
         while not self.are_ready(awaited):
             self.pause(POLL_S)
 
     def are_ready(self, names: Sequence[str]) -> bool:
-        """Whether those of the named services that run here are ready."""
+        """Whether the named services are ready, as far as they are part of the stack."""
         return all(runner.status.state == "ready" for runner in self._runners if runner.service.name in names)
 
     def run_task(
         self, name: str, command: Sequence[str], *, log: Path, environment: Mapping[str, str], folder: Path
     ) -> None:
-        """Run a command that ends by itself. Raises as `wait_ready` does, and OperationsError when it fails."""
+        """Run a command until it ends. Raises as `wait_ready` does, and OperationsError if the command fails."""
         process = GuardedProcess.start(
             command, log=log, environment=environment, folder=folder, kept_open=self.kept_open
         )
@@ -96,7 +96,7 @@ class Supervisor:
             raise OperationsError(f"{name} failed (status {status}).\n{last_lines(log)}")
 
     def run(self) -> None:
-        """Keep the services running until somebody wants them to stop. Raises StackFailed."""
+        """Keep the services running until they are asked to stop. Raises StackFailed."""
         try:
             while True:
                 self.pause(3600.0)
@@ -104,7 +104,7 @@ class Supervisor:
             return
 
     def pause(self, seconds: float) -> None:
-        """Wait, unless the stack is to stop: raises StopRequested or StackFailed then."""
+        """Wait so many seconds. Raises StopRequested or StackFailed if the stack is to stop."""
         self._stop_wanted.wait(seconds)
         if self._failure is not None:
             raise StackFailed(self._failure)
@@ -112,7 +112,7 @@ class Supervisor:
             raise StopRequested
 
     def stop(self) -> None:
-        """End all services, those started last first, but without waiting for each in turn; the first one ends last."""
+        """End all services at once, except for the one that was started first, which the others need: it ends last."""
         self._stop_wanted.set()
         for runner in reversed(self._runners[1:]):
             runner.request_stop()
@@ -121,7 +121,7 @@ class Supervisor:
             runner.thread.join()
 
     def fail(self, message: str) -> None:
-        """Stop the stack because a service can't be kept running."""
+        """Stop the stack, as a service can't be kept running."""
         with self._lock:
             self._failure = self._failure or message
         self._stop_wanted.set()
@@ -132,6 +132,6 @@ class Supervisor:
             self._announce(line)
 
     def changed(self) -> None:
-        """Record all statuses."""
+        """Record the statuses of all services."""
         with self._lock:
             self._record([runner.status for runner in self._runners])

@@ -1,4 +1,4 @@
-"""Starts a whole stack and keeps it running until somebody wants it to stop."""
+"""Starts a whole stack and keeps it running until it is asked to stop."""
 
 import os
 import subprocess
@@ -19,12 +19,12 @@ from operations.stack.supervisor import StopRequested, Supervisor
 from serving import torchserve
 from serving.capacity import Capacity
 from serving.stores import ModelStores
-from serving.tuning import tuned
+from serving.tuning import load_tuned
 
 
 @dataclass(frozen=True)
 class Settings:
-    """What the user chose. `ports` has None for each port that was left open."""
+    """The user's choices. `ports` has None for each port that was not chosen."""
 
     data: DataFolder
     host: str
@@ -36,7 +36,7 @@ class Settings:
 
 
 class Announcer:
-    """Says lines on the terminal and keeps them in the stack's log."""
+    """Prints lines on the terminal and appends them to the stack's log."""
 
     def __init__(self, terminal: TextIO, log: Path) -> None:
         self._terminal = terminal
@@ -51,15 +51,15 @@ class Announcer:
             pass  # a full disk must not stop the stack
 
     def terminal_only(self, line: str) -> None:
-        """Say a line that must not be kept."""
+        """Print a line that must not be in the log, such as a password."""
         try:
             print(line, file=self._terminal, flush=True)
         except (OSError, ValueError):
-            pass  # the terminal has gone
+            pass  # the terminal is closed
 
 
 class State:
-    """What this stack records of itself for the other commands."""
+    """The state of this stack, in a file for the other commands."""
 
     def __init__(self, data: DataFolder, facts: dict[str, Any]) -> None:
         self._data = data
@@ -67,12 +67,12 @@ class State:
         self._write()
 
     def services_changed(self, statuses: list[Status]) -> None:
-        """Record how all services fare."""
+        """Record the statuses of all services."""
         self._facts["services"] = [asdict(status) for status in statuses]
         self._write()
 
     def became_ready(self) -> None:
-        """Record that the start is over."""
+        """Record that everything has been ready."""
         self._facts["ready"] = True
         self._write()
 
@@ -84,18 +84,18 @@ class State:
 
 
 def run(settings: Settings, terminal: TextIO, when_ready: Callable[[], None] = lambda: None) -> bool:
-    """Start everything, say how to sign in, call `when_ready`, and keep it running until a signal comes.
+    """Start everything, print how to sign in, call `when_ready`, and keep it running until a signal comes.
 
-    Returns whether it was ready before that. Raises OperationsError when it can't be started or kept running; nothing
-    is left running then either.
+    Returns whether it was ready before the signal. Raises OperationsError if it can't be started or kept running.
+    Nothing is left running in any case.
     """
     data = settings.data
     data.make()
     announce = Announcer(terminal, data.stack_log)
     lock = data.hold(announce)
     chosen = ports.choose(settings.host, settings.port, settings.ports)
-    server = _model_server(data, chosen, tuned(data.tuning, announce))
-    # Complain now, not when half of the stack is up.
+    server = _model_server(data, chosen, load_tuned(data.tuning, announce))
+    # Checked first, so that an error comes before half of the stack has been started.
     served_models(server, settings.stores, data, announce).decide()
     if settings.mongodb_uri:
         mongodb.answers_as_primary(settings.mongodb_uri)
@@ -131,7 +131,7 @@ def run(settings: Settings, terminal: TextIO, when_ready: Callable[[], None] = l
         announce("Stopped before everything was ready")
         return False
     finally:
-        if password:  # it was made, and would be lost
+        if password:  # the account was made, and the password would be lost
             announce.terminal_only(_sign_in(password))
         data.state.unlink(missing_ok=True)
         data.mongodb_address.unlink(missing_ok=True)
@@ -181,7 +181,7 @@ def _model_server(data: DataFolder, chosen: Mapping[str, int], capacity: Capacit
 def _facts(
     app: webapp.WebApp, chosen: Mapping[str, int], server: torchserve.TorchServe, settings: Settings
 ) -> dict[str, Any]:
-    """What other commands need to know of this stack."""
+    """The facts about this stack that other commands need."""
     return {
         "url": app.url,
         "ports": dict(chosen),
@@ -197,7 +197,7 @@ def _facts(
 
 
 def _prepare_database(supervisor: Supervisor, app: webapp.WebApp, data: DataFolder) -> None:
-    """Bring the database up to date, and mend what a crash left."""
+    """Migrate the database, and clean up after a crash."""
     supervisor.run_task(
         "Preparing the database",
         app.set_up_command(),
@@ -208,7 +208,7 @@ def _prepare_database(supervisor: Supervisor, app: webapp.WebApp, data: DataFold
 
 
 def _build_page(supervisor: Supervisor, app: webapp.WebApp, data: DataFolder, announce: Announcer) -> None:
-    """Bring the page up to date. Without it everything else still works, so the stack starts then, too."""
+    """Build the page if its sources have changed. If that fails the stack starts nevertheless, as the rest works."""
     if page.is_built():
         return
     announce("Building the page (a minute the first time)")
@@ -227,7 +227,7 @@ def _build_page(supervisor: Supervisor, app: webapp.WebApp, data: DataFolder, an
 
 
 def _make_first_administrator(supervisor: Supervisor, app: webapp.WebApp, data: DataFolder) -> str | None:
-    """Make the first administrator, once in the life of a data folder; the generated password, or None."""
+    """Make the first administrator, once for each data folder. Returns the new password, or None."""
     if data.administrator_note.exists():
         return None
     password = webapp.new_password()
@@ -239,7 +239,7 @@ def _make_first_administrator(supervisor: Supervisor, app: webapp.WebApp, data: 
         capture_output=True,
         text=True,
         check=False,
-        start_new_session=True,  # out of reach of the terminal's Ctrl-C, which the supervisor takes
+        start_new_session=True,  # so that Ctrl-C in the terminal reaches just the supervisor
     )
     if made.returncode:
         reason = (made.stderr.strip().splitlines() or ["no reason given"])[-1]
@@ -266,15 +266,13 @@ def _welcome(announce: Announcer, app: webapp.WebApp, settings: Settings, passwo
 
 
 def _sign_in(password: str) -> str:
-    return (
-        f"  Sign in as {webapp.FIRST_ADMINISTRATOR} with the password {password} (shown this once: note it)"
-    )
+    return f"  Sign in as {webapp.FIRST_ADMINISTRATOR} with the password {password} (shown only now: note it)"
 
 
 def running_environment(
     data: DataFolder, state: Mapping[str, Any], inherited: Mapping[str, str] = os.environ
 ) -> dict[str, str]:
-    """Variables for another process of a running stack's web app."""
+    """The environment for another process of a running stack's web app."""
     return webapp.environment(
         data=data.path,
         secret_key=data.secret_key(),
@@ -283,15 +281,14 @@ def running_environment(
         management_url=state["management_url"],
         key_file=Path(state["key_file"]),
         model_metrics=Path(state["metrics_socket"]),
-        calibration=Path(
-            state.get("calibration", data.calibration)
-        ),  # a stack of an earlier version has none
+        # A stack of an earlier version has no such entry.
+        calibration=Path(state.get("calibration", data.calibration)),
         inherited=inherited,
     )
 
 
 def manage(data: DataFolder, state: Mapping[str, Any], arguments: list[str]) -> int:
-    """Run one of the web app's management commands for a running stack; its exit status."""
+    """Run a management command of the web app for a running stack. Returns its exit status."""
     command = webapp.django(*arguments)
     environment = running_environment(data, state)
     return subprocess.run(command, env=environment, cwd=webapp.ROOT, check=False).returncode

@@ -12,23 +12,23 @@ def add_user_arguments(parser: argparse.ArgumentParser) -> None:
     create = actions.add_parser(
         "create",
         help="make an account; the password is asked for, or read from standard input",
-        description="Make an account. The password is asked for, or read from standard input where that is no terminal.",
+        description="Make an account. The password is asked for, or read from standard input if that is no terminal.",
     )
-    create.add_argument("name", metavar="NAME", help="what the person signs in with")
+    create.add_argument("name", metavar="NAME", help="name to sign in with")
     create.add_argument(
         "--role", required=True, metavar="ROLE", help="clinician, researcher or administrator"
     )
-    create.add_argument("--clinic", metavar="CLINIC", help="the clinic whose scans a clinician shares")
+    create.add_argument("--clinic", metavar="CLINIC", help="clinic whose scans a clinician shares")
     create.add_argument(
         "--adjudicator", action="store_true", help="a clinician who settles scans on which readers disagree"
     )
     add_data_option(create)
     for action, text in (
         ("appoint", "make a clinician an adjudicator, who settles scans on which readers disagree"),
-        ("dismiss", "make an adjudicator none any more; what was settled stays settled"),
+        ("dismiss", "end an account's role as adjudicator; settled scans stay settled"),
     ):
         named = actions.add_parser(action, help=text, description=f"{text[0].upper()}{text[1:]}.")
-        named.add_argument("name", metavar="NAME", help="what the person signs in with")
+        named.add_argument("name", metavar="NAME", help="name to sign in with")
         add_data_option(named)
 
 

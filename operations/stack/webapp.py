@@ -1,6 +1,6 @@
 """The web app and its worker as services of the stack: their environment and command lines.
 
-The web app is known here by its commands and variables alone; nothing of it is imported.
+This module knows the web app's commands and variables, and imports nothing of it.
 """
 
 import os
@@ -32,13 +32,13 @@ PASSWORD_BYTES = 12
 THREADS_PER_WEB_WORKER = 4
 MAX_WEB_WORKERS = 4
 HEARTBEAT_TIMEOUT_S = 20
-"""A gunicorn process whose main thread is silent for so long has hung; how long its requests take doesn't matter."""
+"""A gunicorn process whose main thread is silent for so long has hung. Long requests don't silence it."""
 WEB_PROBE_TIMEOUT_S = 5.0
-"""More than a request waits for the model server: all threads may be at that."""
+"""Longer than a request waits for the model server, as all threads may be waiting for it."""
 PROBE_TIMEOUT_S = 2.0
 PING_EVERY_S = 10.0
 WORKER_PROCESSES = 2
-EVERYWHERE = ("0.0.0.0", "::")  # nosec B104 # what a user may say, to be compared with
+EVERYWHERE = ("0.0.0.0", "::")  # nosec B104 # compared with what a user has chosen
 HOSTS_VARIABLE = "RETINOTE_ALLOWED_HOSTS"
 LOCAL_NAMES = "localhost,127.0.0.1,[::1]"
 HOST_NAME = re.compile(r"[\w.-]+|[0-9A-Fa-f:]+", re.ASCII)
@@ -55,7 +55,7 @@ call_command("publish_calibration")
 
 @dataclass(frozen=True)
 class WebApp:
-    """What the web app's processes of one stack share."""
+    """The settings that all processes of a stack's web app share."""
 
     host: str
     port: int
@@ -64,12 +64,12 @@ class WebApp:
 
     @property
     def url(self) -> str:
-        """Where a browser on this machine finds it."""
+        """The address for a browser on this machine."""
         host = ports.LOOPBACK if self.host in EVERYWHERE else self.host
         return f"http://{f'[{host}]' if ':' in host else host}:{self.port}/"
 
     def set_up_command(self) -> list[str]:
-        """Brings the database up to date and mends what a crash left, in one process: Django takes long to load."""
+        """Migrates the database and cleans up after a crash, in one process, as Django takes long to load."""
         return [sys.executable, "-c", SET_UP]
 
     def page_command(self) -> list[str]:
@@ -77,7 +77,7 @@ class WebApp:
         return [sys.executable, "-m", "operations.page"]
 
     def web_command(self) -> list[str]:
-        """gunicorn: a process per core up to a few, each with threads, as most of a request is waiting."""
+        """gunicorn with a process per core, up to a few, each with threads, as requests mostly wait."""
         workers = max(2, min(core_count(), MAX_WEB_WORKERS))
         return [
             *(sys.executable, "-m", "gunicorn", "webapp.wsgi:application"),
@@ -87,13 +87,13 @@ class WebApp:
             *("--timeout", str(HEARTBEAT_TIMEOUT_S)),
             *("--logger-class", "webapp.core.access_log.AccessLogger", "--access-logfile", "-"),
             "--no-control-socket",
-            # Another folder's disk must not be able to stall the heartbeat of a worker. gunicorn makes a file in it
-            # whose name nobody knows and nobody can guess.
+            # In memory, so that no slow disk can stall a worker's heartbeat. The name of gunicorn's file there can't
+            # be guessed.
             *("--worker-tmp-dir", "/dev/shm" if Path("/dev/shm").is_dir() else str(self.run_folder)),  # nosec B108
         ]
 
     def worker_command(self) -> list[str]:
-        """The Celery worker, which is its own clock for the periodic tasks."""
+        """The Celery worker, which also schedules the periodic tasks."""
         return [
             *(sys.executable, "-m", "celery", "--quiet", "-A", "webapp.celery", "worker", "--beat"),
             *("--concurrency", str(WORKER_PROCESSES), "--loglevel", "INFO"),
@@ -101,7 +101,7 @@ class WebApp:
         ]
 
     def web_answers(self) -> bool:
-        """Whether the web app is alive; what it depends on has its own probe."""
+        """Whether the web app is alive. The services that it needs have probes of their own."""
         try:
             return bool(ask("GET", f"{self.url}healthz/", timeout=WEB_PROBE_TIMEOUT_S).status_code == 200)
         except requests.RequestException:
@@ -109,9 +109,9 @@ class WebApp:
 
 
 class WorkerPing:
-    """Whether the Celery worker answers a ping sent through the broker.
+    """Whether the Celery worker answers a ping through the broker.
 
-    A ping takes up to a second of waiting, so that a worker which answered is believed for a while.
+    A ping may take a second, so an answer counts for `PING_EVERY_S`.
     """
 
     def __init__(self, broker_url: str) -> None:
@@ -120,13 +120,13 @@ class WorkerPing:
         self._answered_at: float | None = None
 
     def forget(self) -> None:
-        """Ask again: the worker is being started."""
+        """Drop the last answer, as the worker is being started."""
         self._answered_at = None
 
     def __call__(self) -> bool:
         if self._answered_at is not None and time.monotonic() - self._answered_at < PING_EVERY_S:
             return True
-        # One client for all pings: each has a queue of its own for the answers.
+        # One client for all pings, as each client makes a queue for its answers.
         if self._client is None:
             self._client = Celery(broker=self._broker_url)
         try:
@@ -140,7 +140,7 @@ class WorkerPing:
 
 
 def django(*arguments: str) -> list[str]:
-    """Command line of a Django management command."""
+    """The command line of a Django management command."""
     return [sys.executable, "-m", "django", *arguments]
 
 
@@ -157,9 +157,9 @@ def environment(
     hosts: Sequence[str] = (),
     inherited: Mapping[str, str] = os.environ,
 ) -> dict[str, str]:
-    """Variables of the web app's settings. Those that the user set already (RETINOTE_…) stay, the stack's own excepted.
+    """The environment of the web app. The user's own variables (RETINOTE_…) stay, except for those that the stack sets.
 
-    `hosts` are names that it answers to beside those that it does anyway.
+    `hosts` are names under which it answers, beside those of this machine.
     """
     broker = broker_of(database_name(inherited))
     answered = [inherited.get(HOSTS_VARIABLE) or LOCAL_NAMES, *hosts]
@@ -185,9 +185,9 @@ def environment(
 
 
 def answered_hosts(host: str, names: Sequence[str]) -> list[str]:
-    """Names by which other computers may call a web app that listens on `host`: where that is this machine, `names` alone.
+    """The names by which other computers may reach a web app that listens on `host`; on loopback `names` alone.
 
-    Raises OperationsError for one that is no name.
+    Raises OperationsError for one that is no name or address.
     """
     for name in names:
         if not HOST_NAME.fullmatch(name):
@@ -200,5 +200,5 @@ def answered_hosts(host: str, names: Sequence[str]) -> list[str]:
 
 
 def new_password() -> str:
-    """A password that is hard to guess and can be typed."""
+    """A password that can be typed and can't be guessed."""
     return secrets.token_urlsafe(PASSWORD_BYTES)

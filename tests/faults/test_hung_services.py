@@ -28,7 +28,7 @@ def test_a_service_that_stands_still_is_started_again(tmp_path: Path, watched: W
 
     wait_for(lambda: watched.pid("database") != frozen and watched.statuses["database"].state == "ready")
     assert not is_running(frozen)
-    assert watched.said(f"database: process {frozen} has stood still; it is ended")
+    assert watched.said(f"database: process {frozen} was stopped for too long; it is killed")
 
 
 def test_what_stands_still_is_seen_long_before_it_would_be_asked_again(

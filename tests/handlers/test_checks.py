@@ -128,8 +128,8 @@ def test_a_value_that_does_not_fit_is_told_with_its_field(fields: dict[str, Any]
         ('{"parts": [], "anything": {"a": ' + "9" * 5000 + "}}", "the file is not valid JSON ("),
         ('{"parts": [], "anything": {"a": NaN}}', "the file can't be used: NaN is no number that JSON has"),
         ('{"parts": [], "anything": {"a": [-1e999]}}', "the file can't be used: -1e999 is no number"),
-        ('{"parts": [], "parts": [], "anything": {}}', 'the file can\'t be used: "parts" stands twice'),
-        ('{"parts": [], "anything": {"a": {"b": 1, "b": 1}}}', 'the file can\'t be used: "b" stands twice'),
+        ('{"parts": [], "parts": [], "anything": {}}', 'the file can\'t be used: "parts" is given twice'),
+        ('{"parts": [], "anything": {"a": {"b": 1, "b": 1}}}', 'the file can\'t be used: "b" is given twice'),
     ],
 )
 def test_a_text_that_is_no_such_file_is_told(text: str | bytes, sentence: str) -> None:

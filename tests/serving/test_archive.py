@@ -185,7 +185,7 @@ def test_a_card_in_the_wrong_folder_is_refused(store: Path, tmp_path: Path) -> N
     (store / "retina-oct" / "1.0.0").rename(store / "retina-oct" / "2.0.0")
 
     with pytest.raises(
-        ServingError, match=r"says it is retina-oct 1\.0\.0, but lies in the folder of retina-oct 2\.0\.0"
+        ServingError, match=r"says it is retina-oct 1\.0\.0, but is in the folder of retina-oct 2\.0\.0"
     ):
         build_archive(store, "retina-oct", "2.0.0", tmp_path / "out")
 

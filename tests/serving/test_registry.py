@@ -8,7 +8,14 @@ import pytest
 
 from serving.changes import note_defaults
 from serving.errors import ServingError
-from serving.registry import Choice, Registry, Wanted, defaults, undecided, wanted
+from serving.registry import (
+    Choice,
+    ModelToServe,
+    Registry,
+    default_versions,
+    missing_defaults,
+    models_to_serve,
+)
 from serving.stores import ModelStores
 from tests.models import make_model
 
@@ -50,10 +57,10 @@ def spoil(folder: Path) -> None:
         weights.write(b"x")
 
 
-def start(stores: ModelStores, registry: Registry, changes: Path) -> list[Wanted]:
+def start(stores: ModelStores, registry: Registry, changes: Path) -> list[ModelToServe]:
     """What a start decides and then asks for."""
     note_defaults(changes, registry, stores, lambda line: None)
-    return wanted(stores, registry)
+    return models_to_serve(stores, registry)
 
 
 @pytest.fixture
@@ -66,8 +73,8 @@ def test_the_first_start_notes_the_highest_version_and_leaves_a_record(
 ) -> None:
     stores = ModelStores([store])
 
-    assert start(stores, registry, changes) == [Wanted(NAME, "0.10.0")]
-    assert start(stores, registry, changes) == [Wanted(NAME, "0.10.0")]
+    assert start(stores, registry, changes) == [ModelToServe(NAME, "0.10.0")]
+    assert start(stores, registry, changes) == [ModelToServe(NAME, "0.10.0")]
 
     (line,) = [json.loads(line) for line in changes.read_text().splitlines()]
     assert (line["action"], line["model"]) == ("model.default", "retina-oct/0.10.0")
@@ -80,14 +87,14 @@ def test_what_was_imported_does_not_answer_before_it_is_promoted(
     stores = ModelStores([store, own])
     imported(own, "9.0.0")  # before the first start
 
-    assert start(stores, registry, changes) == [Wanted(NAME, "0.10.0")]
+    assert start(stores, registry, changes) == [ModelToServe(NAME, "0.10.0")]
 
     imported(own, "10.0.0")
     imported(own, "1.0.0", name="fundus")
-    assert start(stores, registry, changes) == [Wanted(NAME, "0.10.0")]
+    assert start(stores, registry, changes) == [ModelToServe(NAME, "0.10.0")]
 
-    registry.promoted(NAME, "9.0.0", stores.weights_sha256(NAME, "9.0.0"))
-    assert start(stores, registry, changes) == [Wanted(NAME, "9.0.0", ("0.10.0",))]
+    registry.note_promoted(NAME, "9.0.0", stores.weights_sha256(NAME, "9.0.0"))
+    assert start(stores, registry, changes) == [ModelToServe(NAME, "9.0.0", ("0.10.0",))]
 
 
 def test_a_newer_version_in_the_installations_store_waits_for_its_promotion(
@@ -96,7 +103,7 @@ def test_a_newer_version_in_the_installations_store_waits_for_its_promotion(
     start(ModelStores([store]), registry, changes)
     make_model(store, version="0.11.0")
 
-    assert start(ModelStores([store]), registry, changes) == [Wanted(NAME, "0.10.0")]
+    assert start(ModelStores([store]), registry, changes) == [ModelToServe(NAME, "0.10.0")]
 
 
 def test_a_model_that_the_installation_brings_later_gets_a_default_of_its_own(
@@ -106,15 +113,15 @@ def test_a_model_that_the_installation_brings_later_gets_a_default_of_its_own(
     make_model(store, name="fundus")
 
     assert start(ModelStores([store]), registry, changes) == [
-        Wanted("fundus", "1.0.0"),
-        Wanted(NAME, "0.10.0"),
+        ModelToServe("fundus", "1.0.0"),
+        ModelToServe(NAME, "0.10.0"),
     ]
 
 
 def test_the_first_start_passes_over_a_broken_version(store: Path, registry: Registry) -> None:
     spoil(store / NAME / "0.10.0")
 
-    assert undecided(ModelStores([store]), registry) == {NAME: "0.9.0"}
+    assert missing_defaults(ModelStores([store]), registry) == {NAME: "0.9.0"}
 
 
 def test_a_store_of_ones_own_is_looked_into_where_the_first_has_no_model(
@@ -122,7 +129,7 @@ def test_a_store_of_ones_own_is_looked_into_where_the_first_has_no_model(
 ) -> None:
     imported(own, "1.0.0")
 
-    assert undecided(ModelStores([tmp_path / "empty", own]), registry) == {NAME: "1.0.0"}
+    assert missing_defaults(ModelStores([tmp_path / "empty", own]), registry) == {NAME: "1.0.0"}
 
 
 def test_nothing_imported_stands_in_for_a_broken_installation(
@@ -142,7 +149,9 @@ def test_decisions_of_earlier_releases_hold(store: Path, tmp_path: Path) -> None
     """They had no hashes of weights."""
     (tmp_path / "registry.json").write_text('{"retina-oct": {"registered": [], "promoted": ["0.9.0"]}}')
 
-    assert wanted(ModelStores([store]), Registry(tmp_path / "registry.json")) == [Wanted(NAME, "0.9.0")]
+    assert models_to_serve(ModelStores([store]), Registry(tmp_path / "registry.json")) == [
+        ModelToServe(NAME, "0.9.0")
+    ]
 
 
 def test_a_broken_version_beside_the_default_is_set_aside(
@@ -153,7 +162,7 @@ def test_a_broken_version_beside_the_default_is_set_aside(
     spoil(imported(own, "1.0.0"))
     (imported(own, "2.0.0") / "model.json").write_text("{")
     for version in ("0.9.0", "1.0.0", "2.0.0", "3.0.0"):
-        registry.registered(NAME, version)
+        registry.note_registered(NAME, version)
 
     (model,) = start(stores, registry, changes)
 
@@ -168,7 +177,7 @@ def test_a_broken_default_is_not_replaced_by_another_version(
 ) -> None:
     stores = ModelStores([store])
     start(stores, registry, changes)
-    registry.promoted(NAME, "0.9.0", stores.weights_sha256(NAME, "0.9.0"))
+    registry.note_promoted(NAME, "0.9.0", stores.weights_sha256(NAME, "0.9.0"))
     spoil(store / NAME / "0.9.0")
 
     with pytest.raises(ServingError) as refused:
@@ -198,22 +207,22 @@ def test_other_weights_under_the_promoted_version_do_not_answer(
     with pytest.raises(ServingError, match="has other weights .* than those that were promoted"):
         start(stores, registry, changes)
 
-    registry.promoted(NAME, "0.10.0", stores.weights_sha256(NAME, "0.10.0"))
-    assert start(stores, registry, changes) == [Wanted(NAME, "0.10.0")]
+    registry.note_promoted(NAME, "0.10.0", stores.weights_sha256(NAME, "0.10.0"))
+    assert start(stores, registry, changes) == [ModelToServe(NAME, "0.10.0")]
 
 
 def test_the_default_before_stays_registered(registry: Registry) -> None:
-    registry.promoted(NAME, "1.0.0", "aa")
-    registry.promoted(NAME, "1.1.0", "bb")
+    registry.note_promoted(NAME, "1.0.0", "aa")
+    registry.note_promoted(NAME, "1.1.0", "bb")
 
     assert registry.choice(NAME) == Choice(["1.0.0"], ["1.0.0", "1.1.0"], {"1.0.0": "aa", "1.1.0": "bb"})
 
 
 def test_a_rollback_leaves_nothing_to_roll_back_to_but_what_was_before(registry: Registry) -> None:
     for version in ("1.0.0", "1.1.0", "1.2.0"):
-        registry.promoted(NAME, version, version)
+        registry.note_promoted(NAME, version, version)
 
-    registry.rolled_back(NAME, "1.1.0", "bb")
+    registry.note_rolled_back(NAME, "1.1.0", "bb")
 
     assert registry.choice(NAME).promoted == ["1.0.0", "1.1.0"]
     assert "1.2.0" in registry.choice(NAME).registered
@@ -221,16 +230,16 @@ def test_a_rollback_leaves_nothing_to_roll_back_to_but_what_was_before(registry:
 
 def test_a_retired_version_is_not_served_again(store: Path, registry: Registry, changes: Path) -> None:
     start(ModelStores([store]), registry, changes)
-    registry.registered(NAME, "0.9.0")
-    registry.retired(NAME, "0.9.0")
+    registry.note_registered(NAME, "0.9.0")
+    registry.note_retired(NAME, "0.9.0")
 
-    assert wanted(ModelStores([store]), registry) == [Wanted(NAME, "0.10.0")]
+    assert models_to_serve(ModelStores([store]), registry) == [ModelToServe(NAME, "0.10.0")]
 
 
 def test_a_retired_default_leaves_no_earlier_one_behind(registry: Registry) -> None:
-    registry.promoted(NAME, "1.0.0", "aa")
-    registry.promoted(NAME, "1.1.0", "bb")
-    registry.retired(NAME, "1.1.0")
+    registry.note_promoted(NAME, "1.0.0", "aa")
+    registry.note_promoted(NAME, "1.1.0", "bb")
+    registry.note_retired(NAME, "1.1.0")
 
     assert registry.choice(NAME) == Choice()
 
@@ -238,7 +247,7 @@ def test_a_retired_default_leaves_no_earlier_one_behind(registry: Registry) -> N
 def test_what_a_start_would_serve_is_told_without_deciding_it(
     store: Path, registry: Registry, changes: Path
 ) -> None:
-    assert defaults(ModelStores([store]), registry) == {NAME: "0.10.0"}
+    assert default_versions(ModelStores([store]), registry) == {NAME: "0.10.0"}
     assert registry.names() == []
 
 
@@ -260,11 +269,11 @@ def test_half_a_version_is_none(store: Path) -> None:
 
 def test_no_model_at_all_is_an_error_that_helps(tmp_path: Path, registry: Registry) -> None:
     with pytest.raises(ServingError, match=r"no model to serve in .*Train one with ./retinote train"):
-        wanted(ModelStores([tmp_path / "empty"]), registry)
+        models_to_serve(ModelStores([tmp_path / "empty"]), registry)
 
 
 def test_decisions_outlive_the_process(tmp_path: Path) -> None:
-    Registry(tmp_path / "registry.json").promoted(NAME, "1.0.0", "aa")
+    Registry(tmp_path / "registry.json").note_promoted(NAME, "1.0.0", "aa")
 
     assert Registry(tmp_path / "registry.json").choice(NAME).promoted == ["1.0.0"]
 

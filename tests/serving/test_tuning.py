@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from serving.capacity import Batching, Capacity, capacity
-from serving.tuning import save, tuned
+from serving.tuning import load_tuned, save
 
 FOUND = Capacity(workers=3, threads=2, engine="openvino", batching=Batching(size=4, delay_ms=5))
 
@@ -20,13 +20,13 @@ def kept(tmp_path: Path) -> Path:
 
 def test_what_was_found_is_used(kept: Path) -> None:
     said: list[str] = []
-    assert tuned(kept, said.append) == FOUND
+    assert load_tuned(kept, said.append) == FOUND
     assert said == []
 
 
 def test_without_a_calibration_a_rule_of_thumb_holds(tmp_path: Path) -> None:
     said: list[str] = []
-    assert tuned(tmp_path / "tuning.json", said.append) == capacity()
+    assert load_tuned(tmp_path / "tuning.json", said.append) == capacity()
     assert said == []
 
 
@@ -35,7 +35,7 @@ def test_what_holds_for_another_machine_is_passed_over_aloud(kept: Path) -> None
     content["machine"]["cores"] += 1
     kept.write_text(json.dumps(content))
     said: list[str] = []
-    assert tuned(kept, said.append) == capacity()
+    assert load_tuned(kept, said.append) == capacity()
     assert len(said) == 1 and "was measured on another machine" in said[0]
 
 
@@ -43,5 +43,5 @@ def test_what_holds_for_another_machine_is_passed_over_aloud(kept: Path) -> None
 def test_a_damaged_calibration_is_passed_over_aloud(kept: Path, text: str) -> None:
     kept.write_text(text)
     said: list[str] = []
-    assert tuned(kept, said.append) == capacity()
+    assert load_tuned(kept, said.append) == capacity()
     assert len(said) == 1 and str(kept) in said[0] and "bench tune" in said[0]

@@ -48,7 +48,7 @@ def test_the_exit_status_tells_whether_there_is_something_to_mend(folder: Path) 
 
     assert shown.returncode == 1
     assert "self-signed" in shown.stdout
-    assert "to mend before going live" in shown.stdout
+    assert "to fix before going live" in shown.stdout
 
 
 def test_without_settings_the_check_says_what_makes_them(tmp_path: Path) -> None:

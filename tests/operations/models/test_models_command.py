@@ -15,7 +15,7 @@ from operations.errors import OperationsError
 from operations.models.commands import ACTIONS, ARGUMENTS, add_models_arguments, models
 from operations.stack.folder import DataFolder, write_state
 from serving.errors import ServingError
-from serving.registry import Registry, wanted
+from serving.registry import Registry, models_to_serve
 from serving.stores import ModelStores
 from tests.handlers.test_trial import one_nan, rewrite_card, rewrite_weights
 from tests.models import make_model
@@ -85,7 +85,7 @@ def test_what_is_imported_is_listed_and_answers_once_it_is_promoted(
     assert "retina-oct 2.0.0 answers by default from the next ./retinote up on" in run(
         "promote", NAME, "2.0.0"
     )
-    (model,) = wanted(ModelStores([store, data.model_store]), Registry(data.registry))
+    (model,) = models_to_serve(ModelStores([store, data.model_store]), Registry(data.registry))
     assert model.default == "2.0.0"
     assert run("list").splitlines()[2].split() == [NAME, "2.0.0", "no", "-", "yes"]
     assert changes(data) == [("model.import", "retina-oct/2.0.0"), ("model.promote", "retina-oct/2.0.0")]
@@ -129,7 +129,7 @@ def test_a_broken_version_is_listed_with_the_reason(run: Run, data: DataFolder) 
     *rows, sentence = run("list").splitlines()
 
     assert rows[2].split() == [NAME, "2.0.0", "broken", "-"]
-    assert sentence.startswith("retina-oct 2.0.0 is not to be served: ")
+    assert sentence.startswith("retina-oct 2.0.0 can't be served: ")
     assert "is not the file that its card describes" in sentence
 
 
@@ -220,8 +220,8 @@ def test_what_answers_or_is_served_or_lies_elsewhere_is_not_removed(
     registry = Registry(data.registry)
     for version in ("2.0.0", "3.0.0"):
         make_model(data.model_store, version=version)
-    registry.promoted(NAME, "2.0.0", "")
-    registry.registered(NAME, "3.0.0")
+    registry.note_promoted(NAME, "2.0.0", "")
+    registry.note_registered(NAME, "3.0.0")
 
     for version, reason in (
         ("2.0.0", "answers by default; promote another version first"),
@@ -239,8 +239,8 @@ def test_what_answers_or_is_served_or_lies_elsewhere_is_not_removed(
 
 def test_a_version_is_retired_for_the_next_start(run: Run, data: DataFolder) -> None:
     registry = Registry(data.registry)
-    registry.promoted(NAME, "1.0.0", "")
-    registry.registered(NAME, "3.0.0")
+    registry.note_promoted(NAME, "1.0.0", "")
+    registry.note_registered(NAME, "3.0.0")
 
     with pytest.raises(OperationsError, match="answers by default; promote another version first"):
         run("retire", NAME, "1.0.0")
@@ -272,7 +272,7 @@ def test_a_folder_that_a_stack_was_given_by_another_name_is_still_its_own(
 ) -> None:
     (tmp_path / "link").symlink_to(data.path)
     default = make_model(data.model_store, version="2.0.0")
-    Registry(data.registry).promoted(NAME, "2.0.0", "")
+    Registry(data.registry).note_promoted(NAME, "2.0.0", "")
 
     with running(data, store, tmp_path / "link" / "model_store") as run:
         run("import", default)

@@ -89,7 +89,7 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     made = Server(DataFolder(folder / "var"), folder / "store")
     for version in ("2.0.0", "3.0.0", "4.0.0"):
         make_model(made.data.model_store, version=version, seed=5)
-        Registry(made.data.registry).registered(NAME, version)
+        Registry(made.data.registry).note_registered(NAME, version)
     rewrite_weights(made.data.model_store / NAME / "3.0.0", one_nan)
     (made.data.model_store / NAME / "4.0.0" / "weights.safetensors").write_bytes(b"x")
     lock = made.data.hold(made.said.append)

@@ -128,7 +128,7 @@ def test_any_free_port_takes_the_others_along() -> None:
 
 
 def test_no_free_port_is_one_that_is_lent_to_connections() -> None:
-    first_lent = int(ports.LENT_PORTS.read_text().split()[0])
+    first_lent = int(ports.EPHEMERAL_PORTS.read_text().split()[0])
 
     assert all(port < first_lent for port in free_ports(20))
     assert ports.choose("127.0.0.1", 0, NOTHING_ASKED)["web"] < first_lent

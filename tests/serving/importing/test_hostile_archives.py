@@ -70,7 +70,7 @@ def test_members_that_are_no_plain_files_are_refused(archive: Path, store: Path)
     with ZipFile(archive, "w") as made:
         made.writestr("model.json", b"{}")
         made.writestr(link, b"/etc/passwd")
-    with pytest.raises(ServingError, match=r"weights\.safetensors is no plain file"):
+    with pytest.raises(ServingError, match=r"weights\.safetensors is not a regular file"):
         import_model(archive, store)
 
     with ZipFile(archive, "w", ZIP_LZMA) as made:

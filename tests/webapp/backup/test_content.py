@@ -17,7 +17,7 @@ from PIL import Image
 
 from operations.backup.archive import ArchiveWriter, unpack
 from operations.backup.backup import make_backup
-from operations.backup.documents import AnyDatabase, forget_loaded
+from operations.backup.documents import AnyDatabase, drop_loaded
 from operations.backup.errors import BackupError, DamagedArchive
 from operations.backup.restore import restore_backup
 from operations.stack.folder import DataFolder
@@ -53,7 +53,7 @@ def test_everything_comes_back_into_an_empty_installation(
     assert client.post(f"{address}annotations/", BOX | {"comment": "fluid"}).status_code == 201
     assert client.post(f"{address}review/", {"verdict": "agree"}).status_code == 201
     data.registry.parent.mkdir()
-    Registry(data.registry).promoted("retina-oct", "1.0.0", "ab" * 32)
+    Registry(data.registry).note_promoted("retina-oct", "1.0.0", "ab" * 32)
     before = content(database, data.media)
 
     manifest, archive = backup_of(data, database)
@@ -250,4 +250,4 @@ def test_nothing_is_left_beside_the_images(
 
     assert [path.name for path in data.media.iterdir()] == ["scans"]
     assert not [name for name in database.list_collection_names() if name.startswith("restoring")]
-    forget_loaded(database)
+    drop_loaded(database)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from operations.surroundings import NO_HOME, clean
+from operations.environment import NO_HOME, clean
 
 
 def test_other_projects_settings_are_taken_out_and_ours_stay() -> None:

@@ -1,4 +1,4 @@
-"""What of the surroundings must not reach us: variables by which other projects steer the programs that we run, too."""
+"""Cleans the environment of variables that other projects set for programs which Retinote runs, too."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import os
 from collections.abc import Iterable, MutableMapping
 
 FOREIGN_PREFIXES = ("CELERY_", "DJANGO_", "GUNICORN_", "TS_")
-"""A broker, settings, a port, a configuration of another project that uses the same library."""
+"""Prefixes of such variables: another project's broker, settings, port or configuration of the same library."""
 FOREIGN = frozenset(
     {
         *("MONGODB_URI", "WEB_CONCURRENCY", "FORWARDED_ALLOW_IPS"),  # gunicorn reads the last two
@@ -16,19 +16,17 @@ FOREIGN = frozenset(
     }
 )
 NO_HOME = "/proc/none"
-"""For a home that is no folder. It is missing and can't be made, which libraries take well; ReportLab, for one, ends at a
-file in place of a folder (/dev/null), and others make what is missing."""
+"""Replaces a home that is no folder. It is missing and can't be made, which libraries handle well. ReportLab fails for
+a file in its place (/dev/null), and other libraries would make a missing folder."""
 HERE = ("localhost", "127.0.0.1", "::1")
 NO_PROXY = ("no_proxy", "NO_PROXY")
 
 
 def clean(variables: MutableMapping[str, str]) -> list[str]:
-    """Take other projects' variables out of an environment, and this machine out of what goes through a proxy.
+    """Remove other projects' variables from an environment in place. Returns their names.
 
-    A home that is no folder is one that can't be made.
-
-    The user's own proxy stays for the networks beyond: packages and npm's registry come through it. Returns the names
-    of what was taken out.
+    A home that is no folder becomes `NO_HOME`. The user's proxy stays, for packages and npm's registry, but this
+    machine is reached without it.
     """
     foreign = [name for name in variables if name in FOREIGN or name.startswith(FOREIGN_PREFIXES)]
     for name in foreign:
