@@ -1,4 +1,4 @@
-"""`python -m operations.backup backup|restore FILE`, for containers that set RETINOTE_MONGODB_URI and the data folder."""
+"""`python -m operations.backup backup|restore FILE` for containers. Reads RETINOTE_MONGODB_URI and RETINOTE_DATA_DIR."""
 
 import argparse
 import sys

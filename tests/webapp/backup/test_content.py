@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import io
+import shutil
 import tarfile
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
@@ -33,6 +34,7 @@ from webapp.scans.models import Scan
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
+MODEL_FILES = ("model.json", "weights.safetensors", "statistics.safetensors", "findings.safetensors")
 BOX = {"target": {"selector": {"type": "FragmentSelector", "value": "xywh=pixel:120,88,64,40"}}}
 
 
@@ -54,18 +56,24 @@ def test_everything_comes_back_into_an_empty_installation(
     assert client.post(f"{address}review/", {"verdict": "agree"}).status_code == 201
     data.registry.parent.mkdir()
     Registry(data.registry).note_promoted("retina-oct", "1.0.0", "ab" * 32)
+    model = data.model_store / "retina-oct" / "1.0.0"
+    model.mkdir(parents=True)
+    for name in MODEL_FILES:
+        (model / name).write_text(name)
     before = content(database, data.media)
 
     manifest, archive = backup_of(data, database)
     database.client.drop_database(database.name)
     data.media.rename(data.media.with_name("lost"))
     data.registry.unlink()
+    shutil.rmtree(data.model_store)
     restored = restore_backup(data, database, io.BytesIO(archive), replace=False, progress=nothing)
 
     assert content(database, data.media) == before
     assert restored.manifest == manifest
     assert (manifest.media.count, manifest.missing_media) == (6, ())
     assert Registry(data.registry).choice("retina-oct").promoted == ["1.0.0"]
+    assert {path.name: path.read_text() for path in model.iterdir()} == {name: name for name in MODEL_FILES}
     client = api(clinician)  # signed in anew: a restore ends all sign-ins
     for scan in scans:
         for path in (scan["image_path"], scan["annotation_path"], scan["heatmap_path"]):
