@@ -1,4 +1,4 @@
-"""What the page takes from the other parts, written anew when they change: the API's types, and the file formats."""
+"""Writes the files that the page takes from other parts: the API's types, and the list of file formats."""
 
 import json
 import os
@@ -16,7 +16,7 @@ FORMATS_FILE = Path("src", "upload", "formats.json")
 
 
 def write_types(sources: Path = FOLDER) -> None:
-    """Write both files into the page's folder, or into another one. Raises PageNotBuilt; what went wrong is printed."""
+    """Write both files below `sources`. Prints the output of a command that fails, and raises PageNotBuilt."""
     for path in (TYPES, FORMATS_FILE):
         (sources / path).parent.mkdir(parents=True, exist_ok=True)
     (sources / FORMATS_FILE).write_text(_formats(), encoding="utf-8")
@@ -24,7 +24,7 @@ def write_types(sources: Path = FOLDER) -> None:
     with tempfile.TemporaryDirectory() as folder:
         description = Path(folder) / "openapi.json"
         describe = [sys.executable, "-m", "django", "spectacular", "--settings", "webapp.settings"]
-        # Nothing is signed here, so any key does.
+        # Nothing is signed here, so any key will do.
         key = {"RETINOTE_SECRET_KEY": os.environ.get("RETINOTE_SECRET_KEY", "none")}
         _run([*describe, "--format", "openapi-json", "--file", str(description)], ROOT, {**os.environ, **key})
         made = str(sources.resolve() / TYPES)
@@ -32,14 +32,14 @@ def write_types(sources: Path = FOLDER) -> None:
 
 
 def _formats() -> str:
-    """The formats by name, and what a browser's choice of files offers of them."""
-    accept = [part for known in FORMATS for part in (known.media_type, *known.endings)]
-    content = {"names": [known.name for known in FORMATS], "accept": ",".join(accept)}
+    """The names of the formats, and the value of a file input's `accept`, as JSON."""
+    accept = [part for one in FORMATS for part in (one.media_type, *one.endings)]
+    content = {"names": [one.name for one in FORMATS], "accept": ",".join(accept)}
     return json.dumps(content, indent=2) + "\n"
 
 
-def _run(command: list[str], folder: Path, surroundings: dict[str, str]) -> None:
-    done = subprocess.run(command, cwd=folder, env=surroundings, capture_output=True, text=True, check=False)
+def _run(command: list[str], folder: Path, variables: dict[str, str]) -> None:
+    done = subprocess.run(command, cwd=folder, env=variables, capture_output=True, text=True, check=False)
     if done.returncode != 0:
         print(done.stdout + done.stderr, file=sys.stderr)
-        raise PageNotBuilt("The page's types can't be made; why stands above.")
+        raise PageNotBuilt("The page's types can't be made; the reason is above.")

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 
 from pymongo.errors import PyMongoError
 
@@ -32,11 +31,6 @@ class OwnDatabase:
         self.port = port
         self._databases = [database_name(), broker_of(database_name())]
         self._has_account = False
-
-    @property
-    def secret_files(self) -> tuple[Path, Path]:
-        """The files with the server's key and the web app's password."""
-        return self.data.mongodb_key, self.data.mongodb_password
 
     def command(self, program: Mongod) -> list[str]:
         """The server's command line, which contains no password."""

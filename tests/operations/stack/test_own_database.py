@@ -95,9 +95,9 @@ def test_the_app_reaches_no_other_database(guarded: OwnDatabase, database: str) 
 
 
 def test_no_password_is_where_others_read_it(guarded: OwnDatabase) -> None:
-    secrets = [path.read_text().strip() for path in guarded.secret_files]
-    assert len(secrets) == 2
-    for path in guarded.secret_files:
+    files = (guarded.data.mongodb_key, guarded.data.mongodb_password)
+    secrets = [path.read_text().strip() for path in files]
+    for path in files:
         assert stat.S_IMODE(path.stat().st_mode) == 0o600
     shown = [" ".join(_command_line(process)) for process in psutil.process_iter()]
     written = (guarded.data.logs / "mongodb.log").read_text()
@@ -146,8 +146,7 @@ def test_secrets_that_were_lost_are_made_anew(data: DataFolder) -> None:
     with running(data) as database, Client(database.address()) as app:
         app["retinote"]["words"].insert_one({"word": "kept"})
         before = database.address()
-        lost = database.secret_files
-    for path in lost:
+    for path in (data.mongodb_key, data.mongodb_password):
         path.unlink()
 
     with running(data) as database, Client(database.address()) as app:
