@@ -18,7 +18,7 @@ from torch import nn
 
 from handlers.engines.engine import Forward
 from handlers.network import NetworkError, classifier
-from handlers.networks_of_timm import LayerNorm2d, NormMlpClassifierHead
+from handlers.timm_parts import LayerNorm2d, NormMlpClassifierHead
 
 Maps = npt.NDArray[np.float32]
 """Maps (count, height, width) at the resolution of the last feature map, 0 or greater."""

@@ -12,7 +12,7 @@ from safetensors import SafetensorError
 from safetensors.torch import load
 from torch import nn
 
-from handlers import networks_of_timm as timm
+from handlers import timm_parts as timm
 from handlers.card import CARD_NAME, ModelCard
 from handlers.card_findings import FINDINGS_NAME
 from handlers.card_statistics import STATISTICS_NAME
