@@ -1,6 +1,6 @@
 """What people enter of a scan: a record for each field, from which its way into and out of the web app follows.
 
-A new one needs its column in `Scan`, with `makemigrations`, a record here, and an input on the page.
+A new one needs its column in `Scan` with a migration, a record here, and its word on the page: see docs/development.md.
 """
 
 from __future__ import annotations
