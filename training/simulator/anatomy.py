@@ -1,10 +1,10 @@
-"""A healthy eye: layers of plausible thickness and brightness, fovea or beside it, curvature, tilt, choroid."""
+"""A healthy eye: thickness and brightness of its layers, the fovea, curvature, tilt, choroid and optic disc."""
 
 from __future__ import annotations
 
 import numpy as np
 
-from training.simulator.section import Floats, Grid, Layer, Section, waves
+from training.simulator.section import ABOVE_BRUCH, Floats, Grid, Layer, Section, waves
 
 LAYERS = len(Layer)
 LEVELS_DB = {
@@ -29,11 +29,11 @@ LEVELS_DB = {
     Layer.CHOROID: 18.5,
     Layer.SCLERA: 16.5,
 }
-"""Decibels above the noise of the vitreous, before what lies above takes light away."""
+"""Decibels above the noise of the vitreous, before the layers above absorb light."""
 
 
 def healthy(grid: Grid, random: np.random.Generator) -> Section:
-    """A healthy eye as a scan happens to meet it."""
+    """A healthy eye as a random scan shows it, through the fovea or beside it."""
     x = grid.x
     span = float(x[-1] - x[0])
     fovea = float(x[0] + span * random.normal(0.5, 0.1 if random.random() < 0.8 else 0.3))
@@ -50,7 +50,7 @@ def healthy(grid: Grid, random: np.random.Generator) -> Section:
         level[layer] += waves(x, random, float(random.uniform(60, 700)), 0.8)
     level += waves(x, random, 1800, 1.2)
     _add_disc(x, fovea, side, thickness, level, random)
-    section = Section(
+    return Section(
         grid=grid,
         bruch=_bruch(grid, random, thickness),
         thickness=thickness,
@@ -59,7 +59,6 @@ def healthy(grid: Grid, random: np.random.Generator) -> Section:
         aside_um=aside,
         vessel_share=float(random.uniform(0.3, 0.65)),
     )
-    return section
 
 
 def _add_disc(
@@ -86,7 +85,7 @@ def _add_disc(
 
 
 def _thickness(along: Floats, aside: float, side: float, random: np.random.Generator) -> Floats:
-    """Layers' thickness (layers, width) in micrometres, after the ranges of histology and of normative OCT data."""
+    """Thickness of the layers (layers, width) in micrometres, in the ranges of histology and of normative OCT data."""
     pit = np.float32(random.uniform(0.8, 1.35))
     r = np.sqrt(along * along + np.float32(aside * aside)) / pit
     nasal = np.clip(along * np.float32(side) / 3500, -1.0, 1.6).astype(np.float32)
@@ -135,13 +134,13 @@ def _bruch(grid: Grid, random: np.random.Generator, thickness: Floats) -> Floats
         bend = -0.4 * bend
     tilt = random.normal(0, 0.05)
     shape = -np.float32(bend) * (x - centre) ** 2 + np.float32(tilt) * (x - centre)
-    # No device shows a fundus that leaves the frame by far more than its depth.
+    # A fundus that is bent or tilted more than this would leave the frame, and no operator keeps such a scan.
     most = 0.6 * deep
     reach = float(shape.max() - shape.min())
     if reach > most:
         shape *= np.float32(most / reach)
     shape += waves(x, random, 1500, float(random.uniform(0, 10)))
-    retina = float(thickness[:ABOVE].sum(0).mean())
+    retina = float(thickness[:ABOVE_BRUCH].sum(0).mean())
     free = deep - float(shape.max() - shape.min()) - retina
     share = random.beta(2.2, 2.2)
     top = max(0.08 * deep, 60.0) if free > 0 else 0.0
@@ -149,6 +148,3 @@ def _bruch(grid: Grid, random: np.random.Generator, thickness: Floats) -> Floats
     if random.random() < 0.05:
         place += random.choice((-1.0, 1.0)) * random.uniform(0.05, 0.2) * deep
     return np.asarray(shape + np.float32(place), np.float32)
-
-
-ABOVE = int(Layer.BRUCH_MEMBRANE)

@@ -16,15 +16,20 @@ Bytes = npt.NDArray[np.uint8]
 Bits = npt.NDArray[np.bool_]
 
 LEAST_WINDOW_DB = 8.0
-"""However dark a scan, its window isn't narrower: else the noise alone would fill it."""
+"""The narrowest window: in a narrower one the noise of a dark scan would fill all grey values."""
 BEST_JPEG_QUALITY = 100
+"""From this quality on no JPEG is made: the picture stays as it is."""
 COVERED = 0.4
-"""A pixel is of the mask when so much of it is: a little below half, so that thin lesions survive being reduced."""
+"""Share of a pixel that a lesion must cover to be in the mask: below half, so that thin lesions survive resizing."""
 
 
 @dataclass(frozen=True)
 class Device:
-    """What one scan is taken, shown and stored with; angles in degrees, window in decibels."""
+    """The settings with which one scan is taken, shown and stored.
+
+    `black_db` is the level, in decibels, that is shown as black; `brightest` the grey (0..1) of the brightest
+    hundredth; `fill` the grey (0..255) of what a rotation or a border lays bare.
+    """
 
     grid: Grid
     optics: Optics
@@ -40,8 +45,47 @@ class Device:
     haze_db: float
 
 
+@dataclass(frozen=True)
+class _Sensor:
+    """What differs between kinds of device; `black_db` as in `Device`, the rest as in `Optics`."""
+
+    grid: Grid
+    frames: float
+    noise_db: float
+    black_db: float
+    grain_px: tuple[float, float]
+
+
 def draw_device(random: np.random.Generator) -> Device:
     """A device of one of four kinds, each with a range of settings."""
+    sensor = _draw_sensor(random)
+    turned = random.random() < 0.22
+    return Device(
+        grid=sensor.grid,
+        optics=Optics(
+            frames=sensor.frames,
+            grain_px=sensor.grain_px,
+            noise_db=sensor.noise_db,
+            contrast=float(random.uniform(0.8, 1.1)),
+            focus_px=float(random.uniform(0.4, 1.3)),
+            depth_loss_db=float(random.uniform(0, 8)),
+            deepest_shadow_db=float(random.uniform(7, 17)),
+            noise_frames=float(random.choice((1, 1, 2, 4, 10, 40))),
+        ),
+        black_db=sensor.black_db,
+        brightest=float(np.clip(random.normal(0.82, 0.13), 0.5, 1.08)),
+        gamma=float(np.exp(random.normal(0.28, 0.25))),
+        turn_degrees=float(random.normal(0, 7)) if turned else 0.0,
+        fill=255.0 if random.random() < 0.6 else 0.0,
+        border_px=int(random.integers(1, 12)) if random.random() < 0.06 else 0,
+        smooth_px=float(random.uniform(0.5, 1.1)) if random.random() < 0.25 else 0.0,
+        jpeg_quality=int(random.integers(35, 96)) if random.random() < 0.5 else 100,
+        mirror=bool(random.random() < 0.5),
+        haze_db=float(random.uniform(0, 5)),
+    )
+
+
+def _draw_sensor(random: np.random.Generator) -> _Sensor:
     kind = random.choice(4, p=(0.35, 0.25, 0.25, 0.15))
     if kind == 0:  # Spectralis: averaged, black vitreous, tight contrast
         wide = int(random.choice((512, 512, 768, 1024)))
@@ -81,37 +125,14 @@ def draw_device(random: np.random.Generator) -> Device:
         frames, noise = float(random.choice((2, 6, 16, 50))), float(random.uniform(0, 8))
         low = noise - random.uniform(-1, 7)
         grain = (random.uniform(0.5, 1.5), random.uniform(0.5, 1.6))
-    turned = random.random() < 0.22
-    return Device(
-        grid=grid,
-        optics=Optics(
-            frames=frames,
-            grain_px=(float(grain[0]), float(grain[1])),
-            noise_db=noise,
-            contrast=float(random.uniform(0.8, 1.1)),
-            focus_px=float(random.uniform(0.4, 1.3)),
-            depth_loss_db=float(random.uniform(0, 8)),
-            deepest_shadow_db=float(random.uniform(7, 17)),
-            noise_frames=float(random.choice((1, 1, 2, 4, 10, 40))),
-        ),
-        black_db=float(low),
-        brightest=float(np.clip(random.normal(0.82, 0.13), 0.5, 1.08)),
-        gamma=float(np.exp(random.normal(0.28, 0.25))),
-        turn_degrees=float(random.normal(0, 7)) if turned else 0.0,
-        fill=255.0 if random.random() < 0.6 else 0.0,
-        border_px=int(random.integers(1, 12)) if random.random() < 0.06 else 0,
-        smooth_px=float(random.uniform(0.5, 1.1)) if random.random() < 0.25 else 0.0,
-        jpeg_quality=int(random.integers(35, 96)) if random.random() < 0.5 else 100,
-        mirror=bool(random.random() < 0.5),
-        haze_db=float(random.uniform(0, 5)),
-    )
+    return _Sensor(grid, frames, noise, float(low), (float(grain[0]), float(grain[1])))
 
 
 def show(intensity: Floats, device: Device) -> Floats:
     """Log compression, window and gamma: 0..255 float32."""
     grey = np.log(intensity + np.float32(1e-6))
     low = device.black_db
-    # Devices set the window by what they see: `brightest` is the grey (0..1) of the brightest hundredth.
+    # Devices adjust the window to each scan, so that its brightest hundredth gets the grey `brightest`.
     bright = float(np.percentile(grey[::5, ::5], 99)) / float(DECIBEL)
     high = low + max(bright - low, LEAST_WINDOW_DB) / device.brightest ** (1 / device.gamma)
     grey *= np.float32(1 / (DECIBEL * (high - low)))
@@ -124,7 +145,7 @@ def show(intensity: Floats, device: Device) -> Floats:
 
 
 def frame(grey: Floats, covers: Covers, device: Device, size: tuple[int, int]) -> tuple[Bytes, Marks]:
-    """Turn, mirror, resize to (height, width) and store: the picture, and what each pixel shows."""
+    """Turn, mirror, resize to (height, width) and store: the picture, and a `Finding` for each pixel."""
     if device.smooth_px > 0:
         grey = blur(grey, device.smooth_px, device.smooth_px)
     if device.turn_degrees:

@@ -1,4 +1,4 @@
-"""What healthy eyes have besides layers: vessels with shadows, posterior hyaloid, floaters, haze."""
+"""What eyes have besides layers: vessels and their shadows, the posterior hyaloid, floaters and haze."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from training.simulator.section import Floats, Layer, Section, blob, waves
 
 
 def add_vessels(section: Section, field: Floats, random: np.random.Generator) -> None:
-    """Retinal vessels across the scan: a brighter lumen in the inner retina and a shadow below it, in place."""
+    """Add retinal vessels to the field in place: a bright lumen in the inner retina, and a shadow in `section.loss`."""
     grid, x = section.grid, section.x
     count = int(random.poisson(1.2 + 0.4 * grid.width * grid.wide_um / 1000))
     down = np.arange(grid.height, dtype=np.float32)[:, None]
@@ -42,7 +42,7 @@ def add_vessels(section: Section, field: Floats, random: np.random.Generator) ->
 
 
 def add_vitreous(section: Section, field: Floats, random: np.random.Generator, haze_db: float) -> None:
-    """Haze, posterior hyaloid and floaters above the retina, in place."""
+    """Add haze, posterior hyaloid and floaters above the retina to the field (height, width; decibels) in place."""
     grid, x = section.grid, section.x
     down = (np.arange(grid.height, dtype=np.float32)[:, None] + 0.5) * np.float32(grid.tall_um)
     surface = section.top(Layer.MEMBRANE)

@@ -1,4 +1,4 @@
-"""What a drawn lesion is, pixel by pixel: the kinds of sign that a map of findings learns from."""
+"""The kinds of sign that drawn lesions show, pixel by pixel: a map of findings learns from them."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ Floats = npt.NDArray[np.float32]
 Marks = npt.NDArray[np.uint8]
 """A number of `Finding` for each pixel (height, width)."""
 
-MOST = 255
+WHITE = 255
 
 
 class Finding(IntEnum):
@@ -35,24 +35,24 @@ class Covers:
         self.by_finding: dict[Finding, Floats] = {}
 
     def of(self, finding: Finding) -> Floats:
-        """The cover (height, width) of a kind, to be written to."""
+        """The cover (height, width) of a kind; the caller may write to it."""
         if finding not in self.by_finding:
             self.by_finding[finding] = np.zeros(self.shape, np.float32)
         return self.by_finding[finding]
 
     def add(self, finding: Finding, row: int, column: int, cover: Floats) -> None:
-        """Cover (rows, columns) from a place on, where it is more than is there."""
+        """Add a cover (rows, columns) whose upper left pixel is at `row` and `column`; the larger cover counts."""
         rows, columns = slice(row, row + cover.shape[0]), slice(column, column + cover.shape[1])
         part = self.of(finding)[rows, columns]
         np.maximum(part, cover, out=part)
 
     def any(self) -> Floats:
-        """The cover (height, width) by a lesion of whatever kind."""
+        """The cover (height, width) by lesions of any kind."""
         covers = list(self.by_finding.values())
         return np.maximum.reduce(covers) if covers else np.zeros(self.shape, np.float32)
 
     def marks(self, least: float) -> Marks:
-        """For each pixel the kind that covers it most, where that is more than `least`."""
+        """The kind that covers each pixel most, NONE where no kind covers more than `least` of it."""
         marks = np.zeros(self.shape, np.uint8)
         most = np.full(self.shape, least, np.float32)
         for finding, cover in sorted(self.by_finding.items()):
@@ -63,12 +63,12 @@ class Covers:
 
 
 def as_mask(marks: Marks) -> Marks:
-    """The grey picture that is stored beside a scan: 0 for none, else 255 less the kind, so that each is nearly white."""
-    return np.where(marks > 0, MOST - marks, 0).astype(np.uint8)
+    """The mask that is stored beside a scan: 0 for NONE, else 255 minus the kind, so that every kind is nearly white."""
+    return np.where(marks > 0, WHITE - marks, 0).astype(np.uint8)
 
 
 def from_mask(mask: Marks) -> Marks:
-    """The kinds of a stored mask; white, and a grey that names no kind, is OTHER, and what is rather dark is none."""
-    kinds = MOST - mask.astype(np.int16)
+    """The kinds of a stored mask: NONE up to half grey, OTHER for white and for a grey that is no kind's."""
+    kinds = WHITE - mask.astype(np.int16)
     known = (kinds > 0) & (kinds < Finding.OTHER)
-    return np.where(mask <= MOST // 2, 0, np.where(known, kinds, Finding.OTHER)).astype(np.uint8)
+    return np.where(mask <= WHITE // 2, 0, np.where(known, kinds, Finding.OTHER)).astype(np.uint8)

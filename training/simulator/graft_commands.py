@@ -1,4 +1,4 @@
-"""The command `data graft`: a set of real healthy scans into which lesions are drawn."""
+"""The command `data graft`: draws lesions into real healthy scans."""
 
 from __future__ import annotations
 
@@ -44,12 +44,15 @@ def add_graft_arguments(parser: argparse.ArgumentParser) -> None:
         choices=SPLITS,
         default=["train", "val"],
         metavar="SPLIT",
-        help="take healthy scans of these (default: train val)",
+        help="take healthy scans from these splits (default: train val)",
     )
 
 
 def graft(arguments: argparse.Namespace) -> int:
-    """Draw, write pictures, masks and last the manifest; returns 0. Raises DataError with a message for people."""
+    """Draw the set, and write pictures, masks and finally the manifest; returns 0.
+
+    Raises DataError when an option is wrong, no healthy scan can be drawn into, or the disk is full.
+    """
     import cv2
     from tqdm import tqdm
 
@@ -72,22 +75,22 @@ def graft(arguments: argparse.Namespace) -> int:
     rows = []
     without_layers: set[Path] = set()
     with tqdm(total=len(labels) * arguments.per_class, unit="scan", disable=None) as progress:
-        for number_of_label, label in enumerate(labels):
-            drawn = _drawn(healthy, label, arguments.seed * 1000 + number_of_label, without_layers)
-            for number, (scan, picture, findings) in enumerate(itertools.islice(drawn, arguments.per_class)):
+        for label_number, label in enumerate(labels):
+            grafts = _draw_grafts(healthy, label, arguments.seed * 1000 + label_number, without_layers)
+            for number, (scan, picture, findings) in enumerate(itertools.islice(grafts, arguments.per_class)):
                 file = Path("images") / label / f"{number:05}.png"
-                masked = Path("masks") / label / file.name
-                for path, content in ((file, picture), (masked, as_mask(findings))):
+                mask = Path("masks") / label / file.name
+                for path, content in ((file, picture), (mask, as_mask(findings))):
                     (arguments.out / path).parent.mkdir(parents=True, exist_ok=True)
                     if not cv2.imwrite(str(arguments.out / path), content):
                         raise DataError(f"{arguments.out / path} can't be written; is the disk full?")
                 rows.append(
                     {
                         "file": str(file),
-                        "mask": str(masked),
+                        "mask": str(mask),
                         "source": GRAFTED + scan.source,
                         "label": label,
-                        # The real patient's: a split by patient holds for what was drawn too.
+                        # The real patient's id, so that a split by patient keeps drawn scans on that patient's side.
                         "patient_id": scan.patient,
                         "width": str(picture.shape[1]),
                         "height": str(picture.shape[0]),
@@ -119,13 +122,13 @@ def _healthy(data: Path, splits: Sequence[str]) -> list[Scan]:
     return healthy
 
 
-def _drawn(
+def _draw_grafts(
     healthy: Sequence[Scan], label: str, seed: int, without_layers: set[Path]
 ) -> Iterator[tuple[Scan, npt.NDArray[np.uint8], npt.NDArray[np.uint8]]]:
-    """Healthy scans in random order, again and again, with the label's signs and what each pixel shows; those that can't be drawn into left out.
+    """Draw a label's signs into healthy scans in random order, endlessly: the scan, its picture, its findings.
 
-    These are added to `without_layers`, and what stands there is not searched again. Raises DataError when none can
-    be drawn into.
+    Scans whose layers can't be found are skipped and added to `without_layers`; those already there are not searched
+    again. Raises DataError when no scan is left.
     """
     import numpy as np
 
@@ -136,7 +139,7 @@ def _drawn(
     while len(without_layers) < len(healthy):
         for number in rng.permutation(len(healthy)):
             scan = healthy[number]
-            # Drawn for skipped scans, too: what is drawn must not depend on what was found under other labels.
+            # Drawn for skipped scans, too: a scan's picture must not depend on which labels were drawn before.
             scan_seed = int(rng.integers(2**31))
             if scan.path in without_layers:
                 continue

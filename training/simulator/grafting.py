@@ -1,4 +1,4 @@
-"""Lesions drawn into real healthy scans, so that no label is told by the texture of the simulator."""
+"""Lesions drawn into real healthy scans, so that the simulator's texture gives no label away."""
 
 from __future__ import annotations
 
@@ -8,13 +8,23 @@ import numpy.typing as npt
 
 from training.simulator.canvas import Canvas
 from training.simulator.findings import Finding, Marks
+from training.simulator.graft_lesions import (
+    cyst,
+    disorganise,
+    serous_detachment,
+    spot,
+    thicken,
+    thicker_choroid,
+)
 from training.simulator.layers import Layers, find_layers
+from training.simulator.section import Floats
 
 LABELS = ("CSR", "DME", "DR", "MH", "NORMAL")
+"""The labels whose signs can be drawn into a healthy scan."""
 
 
 def draw_csr(canvas: Canvas) -> None:
-    """A smooth dome of dark fluid under the neurosensory retina, sometimes with a small one beneath the epithelium."""
+    """A smooth dome of dark fluid below the neurosensory retina, sometimes with a small one below the epithelium."""
     rng, h, w = canvas.rng, canvas.height, canvas.width
     for number in range(1 + (rng.random() < 0.15)):
         half = w * rng.uniform(0.1, 0.38) * (1 if number == 0 else 0.4)
@@ -47,29 +57,8 @@ def draw_csr(canvas: Canvas) -> None:
         thicker_choroid(canvas)
 
 
-def serous_detachment(canvas: Canvas) -> None:
-    """A small dome of fluid beneath the epithelium."""
-    rng, h, w = canvas.rng, canvas.height, canvas.width
-    half, high = w * rng.uniform(0.02, 0.07), h * rng.uniform(0.01, 0.04)
-    rise = high * canvas.bump(w * rng.uniform(0.2, 0.8), half, 0.8)
-    base = canvas.outer + h * 0.03
-    y = canvas.rows
-    dy = np.where((y <= base[None] - rise[None]) & (y > base[None] - rise[None] - 0.07 * h), rise[None], 0)
-    canvas.remap(np.zeros_like(dy), dy * np.clip((y - (base - rise - 0.07 * h)[None]) / (0.03 * h), 0, 1))
-    cover = np.clip(y - (base - rise)[None], 0, 1) * np.clip(base[None] - y, 0, 1) * (rise > 0.6)
-    canvas.paint(cover, canvas.fluid(), Finding.EPITHELIUM)
-
-
-def thicker_choroid(canvas: Canvas) -> None:
-    """Stretch what lies below the epithelium."""
-    start = canvas.outer + 0.05 * canvas.height
-    factor = canvas.rng.uniform(1.1, 1.6)
-    below = np.clip(canvas.rows - start[None], 0, None)
-    canvas.remap(np.zeros_like(below), below / factor - below)
-
-
 def draw_hole(canvas: Canvas) -> None:
-    """A gap through the whole retina with raised, rounded, cystic edges; at times only a part of its depth."""
+    """A gap through the whole retina with raised, rounded, cystic edges; sometimes through a part of its depth only."""
     rng, h, w = canvas.rng, canvas.height, canvas.width
     centre = w * rng.uniform(0.36, 0.64)
     half = w * np.exp(rng.uniform(np.log(0.018), np.log(0.12)))
@@ -106,6 +95,16 @@ def draw_hole(canvas: Canvas) -> None:
     bottom = (canvas.inner + rng.uniform(0.45, 0.7) * gap)[None] if partial else floor[None]
     cover = np.clip(opened - distance + 0.5, 0, 1) * np.clip(y - top, 0, 1) * np.clip(bottom - y, 0, 1)
     canvas.paint(cv2.GaussianBlur(cover.astype(np.float32), (0, 0), 0.7), canvas.fluid(), Finding.HOLE)
+    _add_edge_cysts(canvas, centre, half, floor)
+    if rng.random() < 0.5 and not partial:
+        _brighten_below(canvas, centre, half, floor)
+    if rng.random() < 0.35:
+        _add_operculum(canvas, centre, half)
+
+
+def _add_edge_cysts(canvas: Canvas, centre: float, half: float, floor: Floats) -> None:
+    """Up to five cysts in each edge of a hole; `floor` (width) is its lowest row."""
+    rng, h, w = canvas.rng, canvas.height, canvas.width
     for side in (-1, 1):
         for _ in range(int(rng.integers(0, 6))):
             away = half * rng.uniform(1.25, 1.4) + rng.uniform(0.01, 0.09) * w
@@ -113,90 +112,33 @@ def draw_hole(canvas: Canvas) -> None:
             column = int(np.clip(centre + side * away, 0, w - 1))
             row = canvas.inner[column] + depth * (floor[column] - canvas.inner[column])
             cyst(canvas, column, row, w * rng.uniform(0.006, 0.025), h * rng.uniform(0.008, 0.04))
-    if rng.random() < 0.5 and not partial:
-        # Nothing above absorbs light: what lies below is brighter.
-        across = 1 / (1 + np.exp((np.abs(canvas.x - centre) - half) / max(0.25 * half, 1.5)))
-        deep = np.exp(-np.clip(y - floor[None], 0, None) / (h * rng.uniform(0.08, 0.3)))
-        canvas.image = canvas.image * (1 + rng.uniform(0.1, 0.6) * across[None] * deep * (y >= floor[None]))
-    if rng.random() < 0.35:
-        hover = float(canvas.inner[int(centre)]) - h * rng.uniform(0.02, 0.12)
-        if hover > 4:
-            cap = canvas.ellipse(
-                centre + rng.normal(0, half),
-                hover,
-                half * rng.uniform(0.3, 0.9),
-                h * rng.uniform(0.006, 0.02),
-                rough=0.2,
-            )
-            canvas.paint(cap, canvas.middle * rng.uniform(0.8, 1.3) * canvas.texture(), Finding.NONE)
 
 
-def cyst(canvas: Canvas, cx: float, cy: float, rx: float, ry: float) -> None:
-    """A dark cavity within the retina."""
-    rng = canvas.rng
-    cover = canvas.ellipse(cx, cy, max(rx, 1.2), max(ry, 1.2), rng.normal(0, 0.25), rng.uniform(0, 0.25))
-    inside = (canvas.rows > canvas.inner[None] + 2) & (canvas.rows < canvas.outer[None] - 1)
-    canvas.paint(cover * inside * rng.uniform(0.75, 1), canvas.fluid(), Finding.FLUID_WITHIN)
+def _brighten_below(canvas: Canvas, centre: float, half: float, floor: Floats) -> None:
+    """Brighten what lies below a hole, where no retina absorbs light."""
+    rng, y = canvas.rng, canvas.rows
+    across = 1 / (1 + np.exp((np.abs(canvas.x - centre) - half) / max(0.25 * half, 1.5)))
+    deep = np.exp(-np.clip(y - floor[None], 0, None) / (canvas.height * rng.uniform(0.08, 0.3)))
+    canvas.image = canvas.image * (1 + rng.uniform(0.1, 0.6) * across[None] * deep * (y >= floor[None]))
 
 
-def spot(canvas: Canvas, cx: float, depth: float, big: float = 1.0) -> None:
-    """A bright point or clump at a depth (0 inner, 1 outer) of the retina, with the shadow it throws."""
-    rng, h, w = canvas.rng, canvas.height, canvas.width
-    column = int(np.clip(cx, 0, w - 1))
-    row = canvas.inner[column] + depth * (canvas.outer[column] - canvas.inner[column])
-    size = h * np.exp(rng.uniform(np.log(0.004), np.log(0.014))) * big
-    cover = canvas.ellipse(
-        cx, row, size * rng.uniform(0.8, 2.0), size, rng.normal(0, 0.3), rng.uniform(0.1, 0.5)
-    )
-    canvas.paint(
-        cover * rng.uniform(0.6, 1),
-        min(255, canvas.bright * rng.uniform(0.9, 1.35)) * canvas.texture(),
-        Finding.FOCI,
-    )
-    if size > 0.006 * h:
-        canvas.shadow(cx, row + size, size * rng.uniform(0.8, 1.6), rng.uniform(0.1, 0.6))
-
-
-def thicken(canvas: Canvas, most: float) -> None:
-    """Swell the retina over a part of the width."""
-    rng, h, w = canvas.rng, canvas.height, canvas.width
-    rise = np.zeros(w, np.float32)
-    for _ in range(int(rng.integers(1, 4))):
-        rise += (
-            h
-            * rng.uniform(0.1, 1)
-            * most
-            * canvas.bump(w * rng.uniform(0, 1), w * rng.uniform(0.15, 0.6), rng.uniform(1, 2))
+def _add_operculum(canvas: Canvas, centre: float, half: float) -> None:
+    """Draw the piece of retina that was torn out and hovers above the hole, where there is room for it."""
+    rng, h = canvas.rng, canvas.height
+    hover = float(canvas.inner[int(centre)]) - h * rng.uniform(0.02, 0.12)
+    if hover > 4:
+        cap = canvas.ellipse(
+            centre + rng.normal(0, half),
+            hover,
+            half * rng.uniform(0.3, 0.9),
+            h * rng.uniform(0.006, 0.02),
+            rough=0.2,
         )
-    rise = np.minimum(rise, 0.7 * canvas.inner)
-    y, outer, inner = canvas.rows, canvas.outer[None], (canvas.inner - rise)[None]
-    within = np.clip((outer - y) / np.maximum(outer - inner, 1), 0, 1)
-    above = np.clip(y / np.maximum(inner, 1), 0, 1)
-    dy = np.where(y >= inner, rise[None] * within, rise[None] * above)
-    canvas.remap(np.zeros_like(dy), dy)
-    canvas.inner = canvas.inner - rise
-
-
-def disorganise(canvas: Canvas) -> None:
-    """Waver and smear the inner layers over a part of the width."""
-    rng, h, w = canvas.rng, canvas.height, canvas.width
-    field = cv2.GaussianBlur(
-        rng.standard_normal(canvas.image.shape).astype(np.float32), (0, 0), w * rng.uniform(0.015, 0.03)
-    )
-    field *= h * rng.uniform(0.004, 0.016) / max(field.std(), 1e-6)
-    where = canvas.bump(w * rng.uniform(0.1, 0.9), w * rng.uniform(0.15, 0.5), 0.7)[None]
-    depth = np.clip(
-        (canvas.rows - canvas.inner[None]) / np.maximum(canvas.outer - canvas.inner, 1)[None], 0, 1
-    )
-    where = where * ((depth > 0) & (depth < 0.85))
-    canvas.remap(np.zeros_like(field), field * where)
-    smeared = cv2.GaussianBlur(canvas.image, (0, 0), w * 0.012, sigmaY=h * 0.01) * canvas.texture()
-    share = rng.uniform(0.1, 0.6)
-    canvas.image = canvas.image * (1 - share * where) + smeared * share * where
+        canvas.paint(cap, canvas.middle * rng.uniform(0.8, 1.3) * canvas.texture(), Finding.NONE)
 
 
 def draw_dr(canvas: Canvas) -> None:
-    """Bright foci and exudates with shadows, disorganised inner layers, swellings, small cysts off the centre."""
+    """Draw foci and exudates with shadows, disorganised inner layers, swellings, and small cysts off the centre."""
     rng, h, w = canvas.rng, canvas.height, canvas.width
     if rng.random() < 0.5:
         thicken(canvas, rng.uniform(0.01, 0.09))
@@ -245,7 +187,7 @@ def draw_dr(canvas: Canvas) -> None:
 
 
 def draw_dme(canvas: Canvas) -> None:
-    """A thickened retina with large cysts near the centre, some foci, at times fluid beneath."""
+    """Draw a thickened retina with large cysts near the centre and some foci."""
     rng, h, w = canvas.rng, canvas.height, canvas.width
     thicken(canvas, rng.uniform(0.05, 0.16))
     centre = w * rng.uniform(0.35, 0.65)
@@ -259,7 +201,7 @@ def draw_dme(canvas: Canvas) -> None:
 
 
 def draw_nothing(canvas: Canvas) -> None:
-    """The same resampling without any lesion, so that it tells no label."""
+    """Warp the scan as the other labels do, without a lesion: resampling alone must not give a label away."""
     rng, h, w = canvas.rng, canvas.height, canvas.width
     field = cv2.GaussianBlur(
         rng.standard_normal((1, w)).astype(np.float32), (0, 0), w * rng.uniform(0.08, 0.2)
@@ -274,9 +216,9 @@ DRAWINGS = {"CSR": draw_csr, "DME": draw_dme, "DR": draw_dr, "MH": draw_hole, "N
 
 
 def graft(scan: npt.NDArray[np.uint8], label: str, seed: int) -> tuple[npt.NDArray[np.uint8], Marks] | None:
-    """A healthy scan, uint8 (height, width), with a label's signs, and a `Finding` for each pixel.
+    """Draw the signs of one of `LABELS` into a healthy scan, uint8 (height, width).
 
-    None when its layers can't be found.
+    Returns the picture and a `Finding` for each pixel, both of the scan's size; None when its layers can't be found.
     """
     layers = find_layers(scan)
     if not layers.trusted:

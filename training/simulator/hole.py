@@ -9,49 +9,27 @@ from training.simulator.lesions import cysts
 from training.simulator.section import Floats, Layer, Section, Spot
 from training.simulator.shaping import add_spot, break_line
 
+RIM_UM = {
+    Layer.GANGLION_CELLS: 38.0,
+    Layer.INNER_PLEXIFORM: 36.0,
+    Layer.INNER_NUCLEAR: 42.0,
+    Layer.OUTER_PLEXIFORM: 28.0,
+    Layer.OUTER_NUCLEAR: 85.0,
+    Layer.NERVE_FIBRES: 12.0,
+}
+"""Thickness of the layers at the foveal rim: beside a hole they are as thick, or thicker."""
+
 
 def macular_hole(section: Section, random: np.random.Generator) -> None:
-    """MH: a gap through the whole fovea with raised, cystic edges, or one under way."""
+    """MH: a gap through the whole fovea with raised, cystic edges; sometimes lamellar, sometimes impending."""
     x = section.x
     section.fovea_um = float(np.clip(section.fovea_um, 0.15 * x[-1], 0.85 * x[-1]))
     centre = section.fovea_um
     half = float(np.exp(random.uniform(np.log(60), np.log(480))))
-    edge = float(random.uniform(350, 900))
-    distance = np.maximum(np.abs(x - np.float32(centre)) - half, 0)
-    raised = np.exp(-((distance / edge) ** 2)).astype(np.float32)
-    # Beside a hole the retina is as thick as at the foveal rim, or thicker.
-    rim = np.float32(random.uniform(0.0, 0.7))
-    goal = {
-        Layer.GANGLION_CELLS: 38.0,
-        Layer.INNER_PLEXIFORM: 36.0,
-        Layer.INNER_NUCLEAR: 42.0,
-        Layer.OUTER_PLEXIFORM: 28.0,
-        Layer.OUTER_NUCLEAR: 85.0,
-        Layer.NERVE_FIBRES: 12.0,
-    }
-    for layer, thick in goal.items():
-        now = section.thickness[layer]
-        section.thickness[layer] = now + raised * (np.maximum(thick * (0.7 + rim), 0) - now)
-    if random.random() < 0.75:  # a cuff of fluid lifts the edges
-        cuff = np.float32(random.uniform(15, 110)) * np.exp(
-            -((distance / np.float32(random.uniform(120, 450))) ** 2)
-        )
-        section.thickness[Layer.SUBRETINAL_FLUID] += cuff
-    break_line(section, random, raised, (Layer.ELLIPSOID, Layer.INTERDIGITATION), 6)
-    count = int(random.integers(0, 9))
-    for side in (-1.0, 1.0):
-        cysts(
-            section,
-            random,
-            count,
-            centre + side * (half + 0.35 * edge),
-            0.25 * edge,
-            (40, 170),
-            (Layer.INNER_NUCLEAR, Layer.OUTER_NUCLEAR),
-        )
+    _raise_edges(section, random, centre, half)
     top, bottom = section.top(Layer.MEMBRANE), section.top(Layer.PIGMENT_EPITHELIUM)
     kind = random.random()
-    if kind < 0.12:  # lamellar: the outer retina holds
+    if kind < 0.12:  # lamellar: the outer retina is whole
         bottom = section.top(Layer.OUTER_NUCLEAR) + section.thickness[Layer.OUTER_NUCLEAR] * np.float32(
             random.uniform(0, 0.8)
         )
@@ -70,6 +48,34 @@ def macular_hole(section: Section, random: np.random.Generator) -> None:
             (centre + float(random.normal(0, 80)), above),
             (float(random.uniform(80, 220)), float(random.uniform(12, 26))),
             float(random.uniform(10, 17)),
+        )
+
+
+def _raise_edges(section: Section, random: np.random.Generator, centre: float, half: float) -> None:
+    """Thicken the retina beside a hole of `half` µm to each side, and give it cysts and often a cuff of fluid."""
+    edge = float(random.uniform(350, 900))
+    distance = np.maximum(np.abs(section.x - np.float32(centre)) - half, 0)
+    raised = np.exp(-((distance / edge) ** 2)).astype(np.float32)
+    rim = np.float32(random.uniform(0.0, 0.7))
+    for layer, thick in RIM_UM.items():
+        now = section.thickness[layer]
+        section.thickness[layer] = now + raised * (np.maximum(thick * (0.7 + rim), 0) - now)
+    if random.random() < 0.75:  # a cuff of fluid lifts the edges
+        cuff = np.float32(random.uniform(15, 110)) * np.exp(
+            -((distance / np.float32(random.uniform(120, 450))) ** 2)
+        )
+        section.thickness[Layer.SUBRETINAL_FLUID] += cuff
+    break_line(section, random, raised, (Layer.ELLIPSOID, Layer.INTERDIGITATION), 6)
+    count = int(random.integers(0, 9))
+    for side in (-1.0, 1.0):
+        cysts(
+            section,
+            random,
+            count,
+            centre + side * (half + 0.35 * edge),
+            0.25 * edge,
+            (40, 170),
+            (Layer.INNER_NUCLEAR, Layer.OUTER_NUCLEAR),
         )
 
 

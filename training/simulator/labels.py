@@ -1,4 +1,4 @@
-"""The labels that the simulator draws; light to import, for `--help`."""
+"""The labels that the simulator draws, apart from the code that draws them, so that `--help` is fast."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Where the retina lies in a real scan, and what of the picture is no scan."""
+"""Finds the retina's boundaries in a real scan, and the white corners around it."""
 
 from __future__ import annotations
 
@@ -11,14 +11,17 @@ import numpy.typing as npt
 from training.simulator.section import Floats
 
 WHITE = 248
-"""Grey values from here on are the corners that a rotation laid bare in some archives."""
+"""Grey value from which a pixel at the border counts as a corner that a rotation laid bare."""
 STEEPEST = 2
 """Most rows that a boundary moves from one column to the next."""
 
 
 @dataclass(frozen=True)
 class Layers:
-    """Rows of the inner limiting membrane and of the bright outer band, one per column of a scan."""
+    """Rows of the inner limiting membrane and of the bright outer band, one for each column of a scan.
+
+    `trusted` is False where the edges are faint, or lie where no retina's would.
+    """
 
     inner: Floats
     outer: Floats
@@ -26,7 +29,10 @@ class Layers:
 
 
 def find_layers(scan: npt.NDArray[np.uint8]) -> Layers:
-    """The retina's inner and outer boundary in a grey scan uint8 (height, width)."""
+    """The retina's inner and outer boundary in a grey scan, uint8 (height, width).
+
+    They are the two paths from left to right along which the picture turns brightest from one row to the next.
+    """
     height, width = scan.shape
     clean = scan.astype(np.float32)
     outside = corners(scan)
@@ -63,29 +69,29 @@ def find_layers(scan: npt.NDArray[np.uint8]) -> Layers:
 
 
 def corners(scan: npt.NDArray[np.uint8]) -> npt.NDArray[np.bool_]:
-    """White parts that touch the border of the scan."""
+    """The white parts of a scan, uint8 (height, width), that touch its border: bool of the same shape."""
     white = cv2.morphologyEx((scan >= WHITE).astype(np.uint8), cv2.MORPH_OPEN, np.ones((3, 3)))
     _, parts = cv2.connectedComponents(white)
     rim = np.unique(np.concatenate([parts[0], parts[-1], parts[:, 0], parts[:, -1]]))
-    found = np.isin(parts, rim[rim > 0])
-    return cv2.dilate(found.astype(np.uint8), np.ones((3, 3))) > 0
+    at_border = np.isin(parts, rim[rim > 0])
+    return cv2.dilate(at_border.astype(np.uint8), np.ones((3, 3))) > 0
 
 
 def best_path(gain: Floats) -> Floats:
-    """The row of each column on the way from left to right with the largest sum of gains."""
+    """The path from left to right with the largest sum of gains (height, width): a row for each column (width)."""
     height, width = gain.shape
     total = gain[:, 0].copy()
-    came = np.zeros((height, width), np.int8)
+    steps = np.zeros((height, width), np.int8)
     padded = np.empty(height + 2 * STEEPEST, np.float32)
     for column in range(1, width):
         padded[:] = -1e9
         padded[STEEPEST:-STEEPEST] = total
         choices = np.stack([padded[shift : shift + height] for shift in range(2 * STEEPEST + 1)])
-        came[:, column] = choices.argmax(0) - STEEPEST
+        steps[:, column] = choices.argmax(0) - STEEPEST
         total = choices.max(0) + gain[:, column]
     path = np.empty(width, np.float32)
     row = int(total.argmax())
     for column in range(width - 1, -1, -1):
         path[column] = row
-        row += int(came[row, column])
+        row += int(steps[row, column])
     return path

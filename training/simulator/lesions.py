@@ -1,4 +1,7 @@
-"""Single lesions: drusen, detachments, atrophy, cysts, foci, membranes."""
+"""Single lesions: drusen, detachments, atrophy, cysts, foci, membranes. Each is drawn into a section in place.
+
+Widths, heights, centres and sizes are in micrometres, levels in decibels.
+"""
 
 from __future__ import annotations
 
@@ -15,7 +18,7 @@ FLUID_DB = 1.5
 def drusen(
     section: Section, random: np.random.Generator, count: int, width: tuple[float, float], height: float
 ) -> None:
-    """Domes between the pigment epithelium and Bruch's membrane."""
+    """Add domes between the pigment epithelium and Bruch's membrane; `width` is a range, `height` about the mean."""
     x = section.x
     total = np.zeros_like(x)
     centre, spread = place(section, random, 500), float(random.uniform(500, 2200))
@@ -31,7 +34,7 @@ def drusen(
         total = np.maximum(total, tall * bump(x, place(section, random, 700), max(tall, 0.5 * width[1]), 1.8))
     section.thickness[Layer.BELOW_EPITHELIUM] += total
     section.level[Layer.BELOW_EPITHELIUM] = np.float32(random.uniform(16, 25.5)) + waves(x, random, 150, 1.0)
-    # What a druse lifts is pressed together: the outer nuclear layer gives way first.
+    # The layers that a druse lifts are compressed, the outer nuclear layer more than the others.
     pressed = np.clip(total / 45, 0, 1) * np.float32(random.uniform(0.3, 0.9))
     for layer in (Layer.MYOID, Layer.OUTER_SEGMENTS, Layer.INTERDIGITATION):
         section.thickness[Layer.OUTER_NUCLEAR] += section.thickness[layer] * pressed
@@ -49,7 +52,7 @@ def detach(
     centre: float,
     power: float = 2.0,
 ) -> None:
-    """Subretinal fluid: a smooth dark dome that lifts the retina off the pigment epithelium."""
+    """Add subretinal fluid: a smooth dark dome that lifts the retina off the pigment epithelium."""
     x = section.x
     dome = np.float32(height) * bump(x, centre, half_width, power)
     dome *= 1 + waves(x, random, 1200, 0.06)
@@ -69,7 +72,10 @@ def lift_epithelium(
     rough: float,
     power: float = 2.0,
 ) -> Floats:
-    """A pigment epithelial detachment; returns its height (width)."""
+    """Add a pigment epithelial detachment filled with `level` decibels; returns its height (width) in micrometres.
+
+    `rough` is how uneven its surface is, as a share of its height.
+    """
     x = section.x
     dome = np.float32(height) * bump(x, centre, half_width, power)
     for _ in range(int(random.integers(0, 3)) if rough > 0.1 else 0):  # lobes beside the highest one
@@ -86,7 +92,7 @@ def lift_epithelium(
 
 
 def atrophy(section: Section, random: np.random.Generator) -> None:
-    """Outer retina and pigment epithelium gone over a stretch; light reaches the choroid there."""
+    """Remove the outer retina and the pigment epithelium over one to three stretches, where light reaches the choroid."""
     x = section.x
     where = np.zeros_like(x)
     for _ in range(int(random.integers(1, 4))):
@@ -118,7 +124,7 @@ def cysts(
     size: tuple[float, float],
     layers: tuple[Layer, ...] = (Layer.INNER_NUCLEAR, Layer.OUTER_PLEXIFORM, Layer.OUTER_NUCLEAR),
 ) -> None:
-    """Dark cysts in the given layers, taller than wide in the outer ones."""
+    """Add dark cysts to the given layers; `size` is the range of their width."""
     x_end = section.grid.width * section.grid.wide_um
     for _ in range(count):
         layer = layers[int(random.integers(len(layers)))]
@@ -130,7 +136,7 @@ def cysts(
         tall = min(half * float(random.uniform(0.7, 1.6)), max(0.75 * room, 10.0))
         shift = np.float32(random.normal(0, 0.15 * room))
         level = FLUID_DB + float(random.exponential(2.2))
-        # A rim of tissue keeps neighbouring cysts apart: where they meet, a septum is left.
+        # The rim of tissue leaves a septum where two cysts meet.
         rim = float(random.uniform(6, 16))
         add_spot(
             section,
@@ -162,7 +168,7 @@ def foci(
     level: tuple[float, float] = (25.0, 31.0),
     clusters: bool = False,
 ) -> None:
-    """Bright spots; those large and bright enough shadow what lies below by the light they take."""
+    """Add bright spots whose width and level are in the given ranges; large and bright ones cast a shadow."""
     layers = (
         Layer.INNER_NUCLEAR,
         Layer.OUTER_PLEXIFORM,
@@ -191,7 +197,7 @@ def foci(
 
 
 def membrane(section: Section, random: np.random.Generator) -> None:
-    """A thin epiretinal membrane that wrinkles the surface."""
+    """Add a thin epiretinal membrane that wrinkles the surface."""
     x = section.x
     half, centre = float(random.uniform(500, 2200)), place(section, random, 900)
     where = bump(x, centre, half, 4)

@@ -1,4 +1,4 @@
-"""From a cross-section to the detected intensity: light lost on the way, vessels, speckle, noise."""
+"""From a cross-section to the detected intensity: absorption and scattering, choroidal vessels, speckle, noise."""
 
 from __future__ import annotations
 
@@ -15,14 +15,18 @@ LIGHT_LOST_PER_REFLECTED = 3.6e-5
 Biomedical Optics Express 5, 322 (2014)); chosen so that a healthy retina casts no visible shadow and an exudate does."""
 CHOROID_LOSS_PER_UM = (0.0004, 0.003)
 TAIL_LOSS_PER_UM = (0.0004, 0.0045)
-"""How fast what is scattered many times fades below the pigment epithelium."""
+"""How fast light that is scattered many times fades below Bruch's membrane, per micrometre."""
 SCATTER_IN_CHOROID = 0.12
-"""Share of the scattered light that is lost for good there: the choroid scatters forwards."""
+"""Share of the scattered light that is lost in the choroid, which scatters most of it forwards."""
 
 
 @dataclass(frozen=True)
 class Optics:
-    """How a device sees: `frames` averaged, speckle `grain_px` (axial, lateral), noise floor in decibels."""
+    """How a device images: `frames` averaged, speckle `grain_px` (axial, lateral), noise floor `noise_db`.
+
+    `contrast` multiplies decibels; `depth_loss_db` is lost from the upper to the lower border; no shadow is deeper
+    than `deepest_shadow_db`; the noise floor is averaged over `noise_frames`.
+    """
 
     frames: float
     grain_px: tuple[float, float]
@@ -35,12 +39,15 @@ class Optics:
 
 
 def reflectivity(section: Section) -> tuple[Floats, Floats]:
-    """Levels in decibels and the choroid's share, both (height, width) float32, antialiased at the boundaries."""
+    """The level of each pixel in decibels, and whether it lies in the choroid or below (0..1).
+
+    Both are float32 (height, width), antialiased at the boundaries.
+    """
     grid = section.grid
     tops = section.tops() / np.float32(grid.tall_um)
     levels = section.level
     step = np.diff(levels, axis=0, prepend=np.zeros((1, grid.width), np.float32))
-    # A layer that a column lacks must not be seen there.
+    # Differences are added up below, so that a layer of thickness 0 is not seen.
     steps = np.zeros((grid.height + 2, grid.width), np.float32)
     columns = np.arange(grid.width)
     rows = np.clip(tops, 0, grid.height)
@@ -56,7 +63,7 @@ def reflectivity(section: Section) -> tuple[Floats, Floats]:
 
 
 def paint(section: Section, field: Floats, covers: Covers) -> None:
-    """Paint the spots over the levels, and those of lesions into the mask's covers, both in place."""
+    """Paint the section's spots over the levels (height, width), and lesions into the mask's covers, both in place."""
     for spot in section.spots:
         rows = slice(spot.row, spot.row + spot.cover.shape[0])
         columns = slice(spot.column, spot.column + spot.cover.shape[1])
@@ -67,7 +74,7 @@ def paint(section: Section, field: Floats, covers: Covers) -> None:
 
 
 def add_texture(section: Section, field: Floats, choroid: Floats, random: np.random.Generator) -> None:
-    """Uneven brightness: streaks along the layers, and columns that got more light or less, in place."""
+    """Make the brightness uneven in place: streaks along the layers, and columns with more or less light."""
     grid = section.grid
     field += texture(field.shape, random, 14 / grid.tall_um, 90 / grid.wide_um) * np.float32(
         random.uniform(0.3, 1.1)
@@ -81,7 +88,7 @@ def add_texture(section: Section, field: Floats, choroid: Floats, random: np.ran
 def add_choroid_vessels(
     section: Section, field: Floats, choroid: Floats, random: np.random.Generator
 ) -> None:
-    """Darken the choroid where its large vessels run, larger the deeper, in place."""
+    """Darken the choroid in place where its large vessels run."""
     grid = section.grid
     size = float(random.uniform(40, 105))
     flat = float(random.uniform(1.0, 2.5))
@@ -115,7 +122,7 @@ def detected(
     loss += np.arange(grid.height, dtype=np.float32)[:, None] * slope
     if section.loss is not None:
         loss += section.loss
-    # Light scattered many times reaches what a shadow hides: no column goes quite dark.
+    # Light that is scattered many times reaches into shadows, so that none is quite dark.
     most = np.float32(optics.deepest_shadow_db) * DECIBEL
     loss *= np.float32(1 / most)
     np.tanh(loss, out=loss)
@@ -146,7 +153,7 @@ def speckle(grid: Grid, frames: float, grain_px: tuple[float, float], random: np
         return field
 
     if frames >= 5:
-        # The mean of many exponentials is near enough to a log-normal one with the same mean and variance.
+        # A log-normal distribution of the same mean and variance is close to the mean of many exponential ones.
         spread = np.float32(np.sqrt(np.log1p(1 / frames)))
         power = wave()
         power *= spread

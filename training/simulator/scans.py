@@ -1,4 +1,4 @@
-"""Simulated B-scans with masks: an eye, its signs, a device."""
+"""Simulated B-scans with masks: a device, a healthy eye, the signs of a label, and the picture of it all."""
 
 from __future__ import annotations
 
@@ -22,10 +22,12 @@ MASKED_LAYERS = {
     Layer.SUBRETINAL_MATERIAL: Finding.MATERIAL,
     Layer.BELOW_EPITHELIUM: Finding.EPITHELIUM,
 }
+"""Lesions that are layers, by the finding that the mask shows."""
 THINNEST_IN_MASK_UM = 8.0
+"""Thinner parts of these layers are not in the mask."""
 LESION_TEXTURE_DB = 1.3
 LEAST_MASK = 1e-4
-"""Share of the picture: with less of the lesion in view, the signs are drawn anew."""
+"""Share of the picture that a lesion must cover; otherwise the signs are drawn again, `ATTEMPTS` times at most."""
 ATTEMPTS = 8
 
 
@@ -69,7 +71,8 @@ def _attempt(label: str, seed: int, number: int, size: tuple[int, int], attempt:
     device, section = draw_healthy(seed, number)
     signs = np.random.default_rng([seed, number, 2, zlib.crc32(label.encode()), attempt])
     SIGNS[label](section, signs)
-    noise = np.random.Generator(np.random.SFC64([seed, number, 3]))  # the fastest: noise is most of the work
+    # Noise is most of the work, and this is the fastest generator.
+    noise = np.random.Generator(np.random.SFC64([seed, number, 3]))
     field, choroid = reflectivity(section)
     add_texture(section, field, choroid, noise)
     add_choroid_vessels(section, field, choroid, noise)
@@ -86,13 +89,13 @@ def _attempt(label: str, seed: int, number: int, size: tuple[int, int], attempt:
 
 
 def draw_healthy(seed: int, number: int) -> tuple[Device, Section]:
-    """The device and the healthy eye of a scan: the same whatever its label becomes."""
+    """The device and the healthy eye of the scan `number` of a seed, the same under every label."""
     device = draw_device(np.random.default_rng([seed, number, 0]))
     return device, healthy(device.grid, np.random.default_rng([seed, number, 1]))
 
 
 def layers_in_mask(section: Section, label: str) -> Covers:
-    """Covers (height, width) of the lesions that are layers and not spots."""
+    """Covers (height, width) of the lesions that are not painted as spots."""
     grid = section.grid
     covers = Covers((grid.height, grid.width))
     if label == "NORMAL":
@@ -126,4 +129,5 @@ def layers_in_mask(section: Section, label: str) -> Covers:
     return covers
 
 
+# Sets are drawn by as many processes as there are cores.
 cv2.setNumThreads(1)

@@ -1,4 +1,4 @@
-"""The cross-section of an eye in micrometres: layers above each other, and spots painted into them."""
+"""The cross-section of an eye in micrometres: layers, and spots painted over them; and the random shapes of both."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ Floats = npt.NDArray[np.float32]
 
 
 class Layer(IntEnum):
-    """From the vitreous down; those of thickness 0 in a healthy eye are where lesions gather."""
+    """Layers from the vitreous down; those with a thickness of 0 in a healthy eye hold lesions."""
 
     MEMBRANE = 0
     NERVE_FIBRES = 1
@@ -40,7 +40,7 @@ class Layer(IntEnum):
 
 
 ABOVE_BRUCH = int(Layer.BRUCH_MEMBRANE)
-RETINA = tuple(range(int(Layer.NERVE_FIBRES), int(Layer.INTERDIGITATION) + 1))
+"""The count of layers above Bruch's membrane."""
 
 
 @dataclass(frozen=True)
@@ -62,12 +62,14 @@ class Grid:
 class Section:
     """A cross-section on a grid.
 
-    `bruch` (width) is the depth of Bruch's membrane below the upper border, `thickness` (layers, width) in micrometres
-    and `level` (layers, width) in decibels above the vitreous; `fovea_um` is where the fovea is along the scan, and
-    `aside_um` how far the scan passes it. `spots` are painted over the layers in their order;
-    `marks` only belong to the mask. `traits` (name: width) are further facts along the scan that drawing and mask need:
-    "atrophy" and "cotton wool" where they are, 0..1, and "traction", how far the vitreous is from the retina, in
-    micrometres. `loss` (height, width) is light lost in the shadow of vessels, as an exponent.
+    - `bruch` (width) is the depth of Bruch's membrane below the upper border, `thickness` (layers, width) that of the
+      layers, both in micrometres; `level` (layers, width) is their brightness in decibels above the vitreous.
+    - `fovea_um` is the fovea's place along the scan, `aside_um` how far the scan passes beside it.
+    - `spots` are painted over the layers in their order; `marks` belong to the mask alone.
+    - `traits` (name: width) are what drawing and mask must know along the scan: "atrophy" and "cotton wool" where they
+      are (0..1), "traction" how far the vitreous is from the retina (micrometres).
+    - `vessel_share` is the vessels' share of the choroid, `loss` (height, width) the light lost in the shadow of
+      retinal vessels, as an exponent.
     """
 
     grid: Grid
@@ -84,6 +86,7 @@ class Section:
 
     @property
     def x(self) -> Floats:
+        """Where the A-scans are (width), in micrometres from the left border."""
         return self.grid.x
 
     def top(self, layer: int) -> Floats:
@@ -93,7 +96,7 @@ class Section:
         return np.asarray(self.bruch + self.thickness[ABOVE_BRUCH:layer].sum(0), np.float32)
 
     def tops(self) -> Floats:
-        """All upper boundaries (layers, width), never above the one before."""
+        """All upper boundaries (layers, width) in micrometres; none lies above the one before it."""
         above = self.bruch - np.cumsum(self.thickness[:ABOVE_BRUCH][::-1], 0)[::-1]
         below = self.bruch + np.concatenate(
             [np.zeros_like(self.bruch)[None], np.cumsum(self.thickness[ABOVE_BRUCH:-1], 0)]
@@ -103,9 +106,9 @@ class Section:
 
 @dataclass(frozen=True)
 class Spot:
-    """A soft patch: `cover` (rows, columns), 0..1, with its upper left pixel; `level` in decibels replaces the layers'.
+    """A soft patch, `cover` (rows, columns; 0..1), whose upper left pixel is at `row` and `column`.
 
-    `finding` is what the mask says of it; NONE keeps it out of the mask.
+    Its `level` in decibels takes the place of the layers'. `finding` is its kind in the mask; NONE keeps it out.
     """
 
     row: int
@@ -125,9 +128,9 @@ def blob(
     lean: Floats | None = None,
     soft_px: float = 0.8,
 ) -> tuple[int, int, Floats] | None:
-    """A soft-edged, bumpy ellipse: row, column and cover (rows, columns) of its part inside the grid, or None.
+    """A soft-edged, bumpy ellipse: row, column and cover (rows, columns) of its part inside the grid, None if outside.
 
-    `lean` (width) shifts it along with a layer, relative to its centre.
+    `lean` (width) is the depth of a layer, in micrometres, whose course the ellipse follows.
     """
     x_um, z_um = centre_um
     wide = max(radii_um[0] / grid.wide_um, 0.7)
@@ -165,7 +168,7 @@ def blur(field: Floats, wide_px: float, tall_px: float) -> Floats:
 
 
 def add_up(field: Floats) -> Floats:
-    """Sums down the columns (height, width), in place; twice as fast as numpy's own, which walks by columns."""
+    """Add up a field (height, width) from the top down, in place; row by row is twice as fast as `numpy.cumsum`."""
     for row in range(1, len(field)):
         np.add(field[row], field[row - 1], out=field[row])
     return field
@@ -196,7 +199,7 @@ def texture(shape: tuple[int, int], random: np.random.Generator, tall_px: float,
     """A smooth random field (height, width), mean 0 and standard deviation about 1, with blobs of the given size."""
     small = (max(int(shape[0] / tall_px) + 3, 4), max(int(shape[1] / wide_px) + 3, 4))
     coarse = random.standard_normal(small, dtype=np.float32)
-    # Cubic to within a few pixels, then linear, which is four times as fast and looks the same.
+    # Cubic up to a few pixels, then linear: four times as fast, and it looks the same.
     middle = (max(min(4 * small[1], shape[1]), 2), max(min(4 * small[0], shape[0]), 2))
     smooth = cv2.resize(coarse, middle, interpolation=cv2.INTER_CUBIC)
     fine = np.asarray(cv2.resize(smooth, shape[::-1], interpolation=cv2.INTER_LINEAR), np.float32)

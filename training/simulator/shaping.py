@@ -1,4 +1,4 @@
-"""How a lesion changes the layers around it, and how spots are put into them."""
+"""How lesions change the layers around them, and how spots are placed in the layers."""
 
 from __future__ import annotations
 
@@ -29,30 +29,30 @@ YIELDING = {
     Layer.INNER_PLEXIFORM: 0.09,
     Layer.GANGLION_CELLS: 0.09,
 }
-"""What each layer takes of the change when the inner retina bridges a lesion: the outer nuclear layer most."""
+"""Share of the change that each layer takes when the inner retina bridges a lesion."""
 
 
 def bump(x: Floats, centre: float, half_width: float, power: float = 2.0) -> Floats:
-    """A dome of height 1 that reaches 0 at `half_width`; `power` 1 is pointed, 4 boxy."""
+    """A dome (width) of height 1 that reaches 0 at `half_width`; a `power` of 1 is pointed, one of 4 boxy."""
     inside = np.clip(1 - np.abs((x - np.float32(centre)) / np.float32(half_width)) ** np.float32(power), 0, 1)
     return np.asarray(inside * inside * (3 - 2 * inside) if power < 1.5 else inside, np.float32)
 
 
 def place(section: Section, random: np.random.Generator, spread_um: float = 900) -> float:
-    """A spot along the scan, rather near the fovea and inside the picture."""
+    """A random place along the scan in micrometres, normally distributed around the fovea and inside the picture."""
     span = section.grid.width * section.grid.wide_um
     spread = min(spread_um, 0.3 * span)
     return float(np.clip(random.normal(section.fovea_um, spread), 0.08 * span, 0.92 * span))
 
 
 def thicken(section: Section, shape: Floats, share: float, layers: tuple[Layer, ...] = INNER) -> None:
-    """Swell layers by `share` where `shape` (width) is 1."""
+    """Swell layers in place, by `share` of their thickness where `shape` (width) is 1."""
     for layer in layers:
         section.thickness[layer] *= 1 + np.float32(share) * shape
 
 
 def middle(section: Section, layer: Layer) -> Floats:
-    """The depth of the middle of a layer (width)."""
+    """The depth of the middle of a layer (width), in micrometres."""
     return np.asarray(section.top(layer) + section.thickness[layer] / 2, np.float32)
 
 
@@ -67,7 +67,10 @@ def add_spot(
     bumpiness: float = 0.12,
     strength: float = 1.0,
 ) -> None:
-    """Paint a blob centred `centre` (along the scan; curve of depths it follows)."""
+    """Add a blob around `centre`: its place along the scan, and the curve of depths (width) that it follows.
+
+    Lengths are in micrometres, `level` in decibels; `strength` (0..1) is how far it covers the layers.
+    """
     grid = section.grid
     column = int(np.clip(centre[0] / grid.wide_um, 0, grid.width - 1))
     found = blob(
@@ -79,10 +82,10 @@ def add_spot(
 
 
 def settle(section: Section, random: np.random.Generator) -> None:
-    """Let the inner retina smooth out what lifts it: layers above a steep lesion are pressed, beside it stretched."""
+    """Let the inner retina bridge what lifts it: layers above a steep lesion are compressed, beside it stretched."""
     solid = section.thickness[Layer.SUBRETINAL_MATERIAL] + section.thickness[Layer.BELOW_EPITHELIUM]
     fluid = section.thickness[Layer.SUBRETINAL_FLUID]
-    # Fluid fills the valleys beside what lies under it.
+    # Fluid fills the valleys between solid lesions below it.
     section.thickness[Layer.SUBRETINAL_FLUID] = np.maximum(fluid - 0.8 * solid, 0.12 * fluid)
     lift = section.thickness[[Layer.SUBRETINAL_FLUID, Layer.SUBRETINAL_MATERIAL, Layer.BELOW_EPITHELIUM]].sum(
         0
@@ -100,7 +103,7 @@ def settle(section: Section, random: np.random.Generator) -> None:
 def break_line(
     section: Section, random: np.random.Generator, where: Floats, layers: tuple[Layer, ...], loss_db: float
 ) -> None:
-    """Make layers patchy where `where` (width, 0..1)."""
+    """Make layers patchy where `where` (width; 0..1) is high, by up to `loss_db`."""
     x = section.x
     patches = np.clip(waves(x, random, float(random.uniform(80, 300)), 1.0) + 0.4, 0, 1) * where
     for layer in layers:

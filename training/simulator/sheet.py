@@ -1,4 +1,4 @@
-"""A sheet of simulated scans, and below each the same scan with its mask outlined."""
+"""A sheet of simulated scans, each above the same scan with the outline of its mask."""
 
 from __future__ import annotations
 
@@ -12,10 +12,13 @@ from training.simulator.device import Bytes
 from training.simulator.scans import simulate_one
 
 EXAMPLES = 6
+"""Scans of each label."""
 TILE = (200, 206)
 DRAWN = (496, 512)
+"""Height and width in pixels, of a scan on the sheet and as it is drawn."""
 TITLE_PX = 20
 OUTLINE = (60, 200, 255)
+"""The colour of a mask's outline: blue, green, red."""
 JPEG_QUALITY = 70
 
 

@@ -1,4 +1,4 @@
-"""The signs of each label, drawn into a healthy section; severity from barely visible to gross."""
+"""The signs of each label, drawn into a healthy section in place, from barely visible to gross."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ Sign = Callable[[Section, np.random.Generator], None]
 
 
 def normal(section: Section, random: np.random.Generator) -> None:
-    """Nothing is added."""
+    """NORMAL: a healthy eye has no signs."""
 
 
 def few_drusen(section: Section, random: np.random.Generator) -> None:
@@ -83,7 +83,7 @@ def late_dry(section: Section, random: np.random.Generator) -> None:
 
 
 def neovascular(section: Section, random: np.random.Generator) -> None:
-    """CNV: sub-RPE or subretinal bright material, irregular detachment, fluid, broken pigment epithelium."""
+    """CNV: bright material below the pigment epithelium or the retina, irregular detachment, fluid, broken epithelium."""
     x = section.x
     gross = float(random.uniform(0.1, 1))
     centre = place(section, random, 600)
@@ -296,3 +296,4 @@ SIGNS: dict[str, Sign] = {
     "MH": macular_hole,
     "NORMAL": normal,
 }
+"""What draws each label's signs."""

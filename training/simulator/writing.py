@@ -1,4 +1,4 @@
-"""A set of simulated scans on disk: pictures, masks, and last of all the manifest."""
+"""Writes a set of simulated scans: pictures, masks, and finally the manifest."""
 
 from __future__ import annotations
 
@@ -30,9 +30,9 @@ PNG_OPTIONS = (
     *(cv2.IMWRITE_PNG_FILTER, cv2.IMWRITE_PNG_FILTER_UP),
     *(cv2.IMWRITE_PNG_STRATEGY, cv2.IMWRITE_PNG_STRATEGY_RLE),
 )
-"""Speckle hardly compresses: 2.3 ms and 151 kB for a scan, against 5.6 ms and 156 kB with the plain level 1."""
+"""Speckle hardly compresses: a scan takes 2.3 ms and 151 kB, with OpenCV's level 1 alone 5.6 ms and 156 kB."""
 CHUNK = 16
-"""Scans handed to a worker at a time."""
+"""Scans that a worker draws at a time."""
 
 
 @dataclass(frozen=True)
@@ -52,10 +52,10 @@ Row = dict[str, str]
 def write_set(
     order: Order, *, workers: int | None = None, overwrite: bool = False, sheet: Path | None = None
 ) -> Path:
-    """Draw and write the set and return its manifest; with `sheet`, a picture of examples as well.
+    """Draw and write the set, and a sheet of examples to the file `sheet` if one is named; returns the manifest.
 
-    Without the manifest, which comes last, a set is unfinished. Raises DataError when the order is wrong, when the
-    folder holds something already, or when it can't be written to.
+    The manifest is written last: a set without it is unfinished. Raises DataError when the order is wrong, or when the
+    folder holds something already or can't be written to.
     """
     check(order, workers)
     manifest = order.folder / MANIFEST_NAME
@@ -83,7 +83,7 @@ def write_set(
 
 
 def check(order: Order, workers: int | None) -> None:
-    """Raise DataError when an order can't be carried out."""
+    """Raise DataError when labels, counts, seed or size of an order are wrong."""
     unknown = [label for label in order.labels if label not in LABELS]
     if unknown:
         raise DataError(
@@ -103,13 +103,15 @@ def check(order: Order, workers: int | None) -> None:
 
 
 def _empty(folder: Path, overwrite: bool) -> None:
-    """Make the folder ready; an earlier set loses its manifest first, so that half of one never looks whole."""
+    """Make the folder, or empty it; the manifest goes first, so that what is left of a set never looks whole."""
     if folder.is_dir() and any(folder.iterdir()):
         if not overwrite:
             raise DataError(f"{folder} is not empty; choose another --out or add --overwrite")
-        theirs = sorted({entry.name for entry in folder.iterdir()} - {IMAGES, MASKS, MANIFEST_NAME})
-        if theirs:
-            raise DataError(f"{folder} holds {theirs[0]}, which is not the simulator's; choose another --out")
+        foreign = sorted({entry.name for entry in folder.iterdir()} - {IMAGES, MASKS, MANIFEST_NAME})
+        if foreign:
+            raise DataError(
+                f"{folder} holds {foreign[0]}, which is not the simulator's; choose another --out"
+            )
         (folder / MANIFEST_NAME).unlink(missing_ok=True)
         for kind in (IMAGES, MASKS):
             if (folder / kind).is_dir():
@@ -126,7 +128,7 @@ def _write_all(order: Order, workers: int) -> Iterator[list[Row]]:
     if workers == 1 or len(jobs) == 1:
         yield from map(_write_chunk, jobs)
         return
-    # Spawned, not forked: a fork of a process with threads may hang.
+    # A forked copy of a process with threads may hang.
     with ProcessPoolExecutor(workers, mp_context=multiprocessing.get_context("spawn")) as pool:
         try:
             yield from pool.map(_write_chunk, jobs)
