@@ -141,7 +141,7 @@ def retinote(folder: Path, recipe: Recipe, spec: InputSpec) -> Iterator[Batch]:
     from handlers.preprocessing import normalise_unit
     from training.augmentation import Augmentation
     from training.batches import training_batches
-    from training.data.manifest import read_scans
+    from training.data.reading import read_scans
 
     batches = training_batches(read_scans(folder), LABELS, recipe, folder / "cache")
     augment = Augmentation(recipe, recipe.size)

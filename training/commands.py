@@ -45,7 +45,7 @@ def add_train_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--allow-leaks",
         action="store_true",
-        help="train even if a patient or an identical scan stands on two sides of the split, as in published ones; "
+        help="train even if a patient or an identical scan is on two sides of the split, as in published ones; "
         "the card will say so",
     )
     parser.add_argument(

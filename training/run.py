@@ -17,7 +17,8 @@ from handlers.network import load_network, pooled_channels
 from training import checkpoint, export, networks
 from training.batches import ordered_batches, training_batches
 from training.data.leaks import find_leaks, refuse_leaks
-from training.data.manifest import DataError, Scan, of_split, read_all
+from training.data.manifest import DataError, Scan, of_split
+from training.data.reading import read_all
 from training.data.split import split_scans
 from training.evaluation.calibration import fit_temperature
 from training.evaluation.figures import figures, without_none
@@ -161,7 +162,7 @@ def _prepare(job: Job) -> None:
 
 
 def _leaks(job: Job, scans: Sequence[Scan], warn: Callable[[str], None]) -> list[str]:
-    """What stands on two sides of the split, as sentences for the card, and by name as warnings.
+    """What is on two sides of the split, as sentences for the card, and by name as warnings.
 
     Raises DataError when it forbids to train.
     """
@@ -172,11 +173,11 @@ def _leaks(job: Job, scans: Sequence[Scan], warn: Callable[[str], None]) -> list
         warn(f"warning: {line}")
     counts = {
         "patient(s)": len(report.patients),
-        "identical picture(s)": len(report.identical),
+        "identical scan(s)": len(report.identical),
         "pair(s) of nearly identical scans": len(report.near),
     }
     told = [f"{count} {what}" for what, count in counts.items() if count]
-    return [f"The split leaks: {', '.join(told)} stand on two sides; the figures flatter."] if told else []
+    return [f"The split leaks: {', '.join(told)} are on two sides; the metrics are too good."] if told else []
 
 
 def _where(accelerator: Accelerator) -> str:

@@ -14,7 +14,8 @@ from handlers.card import InputSpec
 from handlers.preprocessing import normalise, to_tensor
 from training.batches import OUTLIER, LabelSampler, ordered_batches, training_batches, weights, with_outliers
 from training.cache import read_pixels, squares
-from training.data.manifest import DataError, Scan, read_scans
+from training.data.manifest import DataError, Scan
+from training.data.reading import read_scans
 from training.recipe import load_recipe
 
 SPEC = InputSpec(size=32, mean=(0.4, 0.5, 0.6), std=(0.2, 0.3, 0.4))

@@ -8,7 +8,8 @@ from dataclasses import replace
 from pathlib import Path
 
 from operations.version import installed_version
-from training.data.manifest import Scan, read_scans
+from training.data.manifest import Scan
+from training.data.reading import read_scans
 from training.origin import code, data_sha256
 
 

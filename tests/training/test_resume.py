@@ -9,7 +9,7 @@ from handlers.network import load_network
 from tests.training.processes import Training
 from tests.waiting import wait_for
 from training.checkpoint import CheckpointError, load, plan, save
-from training.data.manifest import read_scans
+from training.data.reading import read_scans
 from training.recipe import load_recipe
 
 OPTIONS = (

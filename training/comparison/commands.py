@@ -64,7 +64,8 @@ def compare(arguments: argparse.Namespace) -> int:
     Returns 0, or 1 when a model is missing from the comparison. Raises an error with a message for people.
     """
     from training.comparison.candidates import Candidate, train_all
-    from training.data.manifest import DataError, read_all
+    from training.data.manifest import DataError
+    from training.data.reading import read_all
 
     if arguments.rounds < 1:
         raise DataError(f"--rounds must be at least 1, not {arguments.rounds}")

@@ -1,4 +1,4 @@
-"""The commands `data import`, `data split` and `data simulate`."""
+"""The command `data`: its actions `import` and `split`; `simulate` and `graft` are the simulator's."""
 
 from __future__ import annotations
 
@@ -10,31 +10,32 @@ from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from training.data.folders import SPLITS, LeftOut, written
-from training.data.layouts import Layout, layouts, list_files
+from training.data.folders import SPLITS, LeftOut, printable
+from training.data.layouts import Layout, layouts
+from training.data.listing import list_files
 from training.data.manifest import (
     MANIFEST_NAME,
     DataError,
     Scan,
-    join,
     read_manifest,
     read_rows,
     write_manifest,
     write_table,
 )
+from training.data.reading import join
 from training.simulator.commands import add_simulate_arguments, simulate
 from training.simulator.graft_commands import add_graft_arguments, graft
 
 NAMED = 20
-"""Files named on the screen for each reason; the table beside the manifest names all."""
+"""How many files are named on the terminal for each reason; the table beside the manifest names all."""
 LEFT_OUT_COLUMNS = ("file", "reason", "like")
 PUBLISHED_SETS_LEAK = """\
-Published OCT sets leak: OCTDL and Kermany hold patients under two ids, and OCT-C8, which tells no patients, was put
-together from other sets. Figures on their own splits flatter; those on a split by patient are lower and true."""
+Published OCT sets leak: OCTDL and Kermany list some patients under two ids, and OCT-C8, which names no patients, was
+put together from other sets. Metrics on their own splits are too good; those on a split by patient are lower and true."""
 
 
 def add_data_arguments(parser: argparse.ArgumentParser) -> None:
-    """Declare `data import`, `data split` and `data simulate`."""
+    """Declare the actions of `data` and their options."""
     actions = parser.add_subparsers(dest="action", metavar="ACTION", required=True)
 
     text = "read a data set as its publisher ships it, check every file, write a manifest"
@@ -58,10 +59,10 @@ def add_data_arguments(parser: argparse.ArgumentParser) -> None:
     adding.add_argument(
         "--patient",
         metavar="PATTERN",
-        help="where patients are in file names: a regular expression with a group (?P<patient>...)",
+        help="where file names have the patient: a regular expression with a group (?P<patient>...)",
     )
 
-    text = "divide scans into train, val and test so that no patient stands on two sides"
+    text = "divide scans into train, val and test so that no patient is on two sides"
     dividing = actions.add_parser("split", help=text, description=text[0].upper() + text[1:] + ".")
     dividing.add_argument(
         "manifests",
@@ -77,7 +78,7 @@ def add_data_arguments(parser: argparse.ArgumentParser) -> None:
         "--check", action="store_true", help="only check the split that is there; exit status 2 if it leaks"
     )
 
-    text = "draw B-scans of every class, with masks of the lesions"
+    text = "draw B-scans of every label, with masks of the lesions"
     simulating = actions.add_parser("simulate", help=text, description=text[0].upper() + text[1:] + ".")
     add_simulate_arguments(simulating)
 
@@ -87,15 +88,15 @@ def add_data_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def data(arguments: argparse.Namespace) -> int:
-    """Run one of the actions; 0, or an error for people."""
+    """Run one of the actions; returns 0. Raises DataError with a message for people."""
     actions = {"import": import_data, "split": split_data, "simulate": simulate, "graft": graft}
     return actions[arguments.action](arguments)
 
 
 def import_data(arguments: argparse.Namespace) -> int:
-    """Write the manifest of a data set, and beside it a table of what was left out; returns 0.
+    """Write the manifest of a data set, and beside it a table of the files that were left out; returns 0.
 
-    Raises DataError when the folder isn't laid out as it should be, or nothing in it can be used.
+    Raises DataError when the folder is laid out otherwise, or when nothing in it can be used.
     """
     layout = _with_patients(layouts()[arguments.layout], arguments.patient)
     manifest: Path = arguments.out or arguments.path
@@ -107,7 +108,7 @@ def import_data(arguments: argparse.Namespace) -> int:
     table = manifest.with_name(f"{manifest.stem}.left-out.csv")
     listing = list_files(layout, arguments.path, own=(manifest, table))
     if arguments.source:
-        listing = replace(listing, found=[replace(found, source="") for found in listing.found])
+        listing = replace(listing, scans=[replace(scan, source="") for scan in listing.scans])
     source = arguments.source or (arguments.layout if layout.classes else arguments.path.resolve().name)
     earlier = read_rows(manifest)[1] if arguments.append and manifest.exists() else []
 
@@ -118,13 +119,13 @@ def import_data(arguments: argparse.Namespace) -> int:
     write_manifest(manifest, imported.rows)
     _write_left_out(table, imported.left_out)
 
-    for oddity in listing.oddities:
-        _warn(oddity)
+    for warning in listing.warnings:
+        _warn(warning)
     _warn_left_out(imported.left_out, table)
-    for ids in imported.one_patient[:NAMED]:
+    for ids in imported.joined_patients[:NAMED]:
         _warn(f"{' and '.join(ids)} share an identical scan, and count as one patient: {ids[0]}")
-    if len(imported.one_patient) > NAMED:
-        _warn(f"{len(imported.one_patient) - NAMED} further sets of patients share an identical scan")
+    if len(imported.joined_patients) > NAMED:
+        _warn(f"{len(imported.joined_patients) - NAMED} further sets of patients share an identical scan")
     scans = [as_scan(row, manifest.parent) for row in imported.rows]
     _print_counts(scans)
     print(f"wrote {manifest}: {len(scans)} scans, {len(imported.left_out)} left out")
@@ -133,9 +134,9 @@ def import_data(arguments: argparse.Namespace) -> int:
 
 
 def _came_with_the_data(manifest: Path, layout: Layout, path: Path) -> bool:
-    """Whether a manifest is part of what is imported, and not the result of an import: that would hold hashes.
+    """Whether a manifest came with the data that are imported; an imported one would hold hashes of pixels.
 
-    What it says is kept, so that it may be replaced.
+    The import keeps what it says, so that it may be replaced.
     """
     if layout.classes or manifest.resolve() != (path / MANIFEST_NAME).resolve():
         return False
@@ -173,7 +174,7 @@ def split_data(arguments: argparse.Namespace) -> int:
         for remark in report.remarks():
             _warn(remark)
         refuse_leaks(report)
-        print("no patient and no identical scan stands on two sides")
+        print("no patient and no identical scan is on two sides")
         return 0
     pairs = near_pairs([scan.perceptual_hash for scan in scans])
     groups = patient_groups(scans, alike=[(first, second) for first, second, _ in pairs.tolist()])
@@ -202,15 +203,15 @@ def _with_patients(layout: Layout, pattern: str | None) -> Layout:
 
 
 def _write_left_out(table: Path, left_out: Sequence[LeftOut]) -> None:
-    """Name every file that was left out; without one there is no table, nor that of an earlier import."""
+    """Write the table of files that were left out; if there are none, remove the table of an earlier import."""
     if not left_out:
         table.unlink(missing_ok=True)
         return
     rows = [
         {
-            "file": written(entry.file),
+            "file": printable(entry.file),
             "reason": entry.reason,
-            "like": written(entry.like) if entry.like else "",
+            "like": printable(entry.like) if entry.like else "",
         }
         for entry in left_out
     ]
@@ -218,7 +219,7 @@ def _write_left_out(table: Path, left_out: Sequence[LeftOut]) -> None:
 
 
 def _warn_left_out(left_out: Sequence[LeftOut], table: Path) -> None:
-    """Count the reasons, unreadable and repeated, and name the first files of each."""
+    """Warn of the files that were left out: for each reason the count and the first names."""
     by_reason: dict[str, list[LeftOut]] = defaultdict(list)
     for entry in left_out:
         by_reason[entry.reason.split(":")[0]].append(entry)
@@ -226,14 +227,14 @@ def _warn_left_out(left_out: Sequence[LeftOut], table: Path) -> None:
         _warn(f"left out {len(entries)}, {reason}:")
         for entry in entries[:NAMED]:
             detail = entry.reason.removeprefix(reason).removeprefix(": ")
-            same = f" = {written(entry.like)}" if entry.like else ""
-            print(f"  {written(entry.file)}{same}" + (f" ({detail})" if detail else ""), file=sys.stderr)
+            same = f" = {printable(entry.like)}" if entry.like else ""
+            print(f"  {printable(entry.file)}{same}" + (f" ({detail})" if detail else ""), file=sys.stderr)
         if len(entries) > NAMED:
             print(f"  and {len(entries) - NAMED} more; {table} names them all", file=sys.stderr)
 
 
 def _print_counts(scans: Sequence[Scan]) -> None:
-    """Scans and patients per label and side, as a table."""
+    """Print a table of scans and patients by label and split."""
     sides = [side for side in (*SPLITS, "") if any(scan.split == side for scan in scans)]
     print(f"{'label':<12}" + "".join(f"{side or 'scans':>8}{'patients':>10}" for side in sides))
     for label in sorted({scan.label for scan in scans}):
@@ -246,28 +247,28 @@ def _print_counts(scans: Sequence[Scan]) -> None:
 
 
 def _print_links(scans: Sequence[Scan], pairs: Sequence[Sequence[int]]) -> None:
-    """Say which nearly identical scans don't name the same patient."""
-    strangers = [
+    """Print the pairs of nearly identical scans that don't name the same patient."""
+    unlinked = [
         (scans[first], scans[second], bits)
         for first, second, bits in pairs
         if not scans[first].patient or scans[first].patient != scans[second].patient
     ]
-    if not strangers:
+    if not unlinked:
         return
-    contradicting = sum(first.label != second.label for first, second, _ in strangers)
+    contradicting = sum(first.label != second.label for first, second, _ in unlinked)
     print(
-        f"{len(strangers)} pair(s) of identical or nearly identical scans don't name the same patient "
+        f"{len(unlinked)} pair(s) of identical or nearly identical scans don't name the same patient "
         f"({contradicting} of them with different labels); each pair is kept on one side:"
     )
-    for first, second, bits in strangers[:NAMED]:
+    for first, second, bits in unlinked[:NAMED]:
         labels = "" if first.label == second.label else f", {first.label} and {second.label}"
         print(f"  {first.path} ~ {second.path} ({bits} of 256 bits differ{labels})")
-    if len(strangers) > NAMED:
-        print(f"  and {len(strangers) - NAMED} more")
+    if len(unlinked) > NAMED:
+        print(f"  and {len(unlinked) - NAMED} more")
 
 
 def _print_leaks_of_published(scans: Sequence[Scan]) -> None:
-    """Look at the split that a data set came with; nothing is refused here, as `data split` can still divide anew."""
+    """Warn of leaks in the split that a data set came with; none is refused, as `data split` can divide it again."""
     from training.data.leaks import find_leaks
 
     if not any(scan.split for scan in scans):

@@ -1,4 +1,4 @@
-"""Tells identical and nearly identical B-scans from others, by hashes of the file, its pixels and its look."""
+"""Finds identical and nearly identical B-scans, by hashes of the file, of its pixels and of how it looks."""
 
 from __future__ import annotations
 
@@ -22,17 +22,17 @@ HASH_SIDE = 16
 NEAR_BITS = 40
 """Two scans whose perceptual hashes differ in at most this many of 256 bits show the same retina.
 
-Measured on 2,909 scans of OCTDL and Kermany: between different patient ids 60 pairs differ in 0 to 32 bits, and each
-that was looked at is one eye taken, saved or cropped again; then none up to 43 bits; from 44 on mostly strangers.
-The usual 64-bit hash has no such gap (strangers from 4 bits on): B-scans look too much alike for it.
+Measured on 2,909 scans of OCTDL and Kermany: 60 pairs with different patient ids differ in 0 to 32 bits, and all that
+were looked at show one eye, taken, saved or cropped again. No pair differs in 33 to 43 bits. Those from 44 bits on
+mostly show different eyes. The usual 64-bit hash has no such gap: B-scans look too much alike.
 """
-# Distances computed at once: few enough to stay in a core's cache.
 ROWS, COLUMNS = 64, 4096
+"""Size of the blocks in which hashes are compared: small enough to stay in a core's cache."""
 
 
 @dataclass(frozen=True)
 class Fingerprint:
-    """Size in pixels and hashes (hexadecimal) of one picture; a flat one has no perceptual hash (empty)."""
+    """Size in pixels and hashes (hexadecimal) of one scan; the perceptual hash of a flat picture is empty."""
 
     width: int
     height: int
@@ -59,29 +59,28 @@ def fingerprint(path: Path) -> Fingerprint:
 
 
 def fingerprints(paths: Sequence[Path]) -> list[Fingerprint | str]:
-    """Fingerprints of many files, on all cores and with a progress bar; for an unreadable file what is wrong."""
+    """Fingerprints of many files in their order, with a progress bar; in the place of an unreadable one, what is wrong."""
     with ThreadPoolExecutor(len(os.sched_getaffinity(0))) as threads:
         try:
-            found = threads.map(_fingerprint_or_reason, paths)
-            # Without a terminal there is no bar.
-            return list(tqdm(found, total=len(paths), desc="checking scans", unit="scan", disable=None))
-        except BaseException:  # Ctrl-C: the files that wait must not be read first.
+            results = threads.map(_fingerprint_or_reason, paths)
+            return list(tqdm(results, total=len(paths), desc="checking scans", unit="scan", disable=None))
+        except BaseException:  # After Ctrl-C the remaining files must not be read.
             threads.shutdown(wait=False, cancel_futures=True)
             raise
 
 
 def near_pairs(hashes: Sequence[str], most_bits: int = NEAR_BITS) -> npt.NDArray[np.int64]:
-    """Pairs of perceptual hashes that differ in at most `most_bits` bits; empty ones are like no other.
+    """Pairs of perceptual hashes that differ in at most `most_bits` bits; empty hashes pair with none.
 
-    Returns int64 (pairs, 3): two indices into `hashes`, the lower first, and the bits that differ. All pairs are
-    compared, word by word: half a minute of one core for 100,000 hashes.
+    Returns int64 (pairs, 3): two indices into `hashes`, the lower first, and the count of bits that differ. All pairs
+    are compared: 100,000 hashes take one core half a minute.
     """
     known = np.array([index for index, value in enumerate(hashes) if value], dtype=np.int64)
     if len(known) < 2:
         return np.empty((0, 3), dtype=np.int64)
     content = bytes.fromhex("".join(hashes[index] for index in known))
     words = np.ascontiguousarray(np.frombuffer(content, dtype=np.uint64).reshape(len(known), -1).T)
-    found = []
+    blocks = []
     for top in range(0, len(known), ROWS):
         for left in range(top, len(known), COLUMNS):
             bits = np.zeros(
@@ -92,8 +91,8 @@ def near_pairs(hashes: Sequence[str], most_bits: int = NEAR_BITS) -> npt.NDArray
             rows, columns = np.nonzero(bits <= most_bits)
             later = rows + top < columns + left
             rows, columns = rows[later], columns[later]
-            found.append(np.stack([known[rows + top], known[columns + left], bits[rows, columns]], axis=1))
-    pairs = np.concatenate(found)
+            blocks.append(np.stack([known[rows + top], known[columns + left], bits[rows, columns]], axis=1))
+    pairs = np.concatenate(blocks)
     order: npt.NDArray[np.int64] = np.lexsort((pairs[:, 1], pairs[:, 0]))
     return pairs[order]
 

@@ -1,4 +1,4 @@
-"""What lies in a folder of scans: splits, labels, images, and every file that is none of them, with the reason."""
+"""What a folder of scans holds: splits, labels, images, and all other files with the reason why they are left out."""
 
 from __future__ import annotations
 
@@ -16,14 +16,14 @@ SPLIT_NAMES = {
     **dict.fromkeys(("val", "valid", "validation"), "val"),
     **dict.fromkeys(("test", "testing"), "test"),
 }
-"""How publishers name the folders of their splits, in small letters."""
+"""Our name of a split by the name of its folder, in small letters."""
 HIDDEN = (".", "__")
-"""How names begin that systems and archives leave behind."""
+"""First characters of the files that systems and archives leave behind."""
 
 
 @dataclass(frozen=True)
 class LeftOut:
-    """A file that is not taken, and why; `like` is the file that it repeats."""
+    """A file that is left out, and why; `like` is the file that it repeats."""
 
     file: Path
     reason: str
@@ -42,7 +42,7 @@ def split_folders(folder: Path) -> list[tuple[str, Path]]:
 
 
 def label_folders(folder: Path) -> list[Path]:
-    """The folders in a folder, sorted; none where it isn't there. Hidden ones and macOS's are left out."""
+    """The folders in a folder, sorted, without hidden ones; none if there is no such folder."""
     if not folder.is_dir():
         return []
     return sorted(path for path in folder.iterdir() if path.is_dir() and not path.name.startswith(HIDDEN))
@@ -58,37 +58,39 @@ def is_image(path: Path) -> bool:
     return path.suffix.lower() in IMAGE_SUFFIXES
 
 
-def not_taken(folder: Path, taken: Collection[Path], why: Callable[[tuple[str, ...]], str]) -> list[LeftOut]:
+def not_taken(
+    folder: Path, taken: Collection[Path], reason_of: Callable[[tuple[str, ...]], str]
+) -> list[LeftOut]:
     """Every file below `folder` that is not among `taken`, sorted, with the reason.
 
-    `why` gives it for a visible file that is named as an image, by its path from `folder`.
+    `reason_of` gives the reason for a visible file that is named as an image, by the parts of its path from `folder`.
     """
     left_out = []
-    for path, trouble in _all_files(folder):
+    for path, error in _all_files(folder):
         if path in taken:
             continue
         parts = path.relative_to(folder).parts
-        if trouble:
-            reason = trouble
+        if error:
+            reason = error
         elif any(part.startswith(HIDDEN) for part in parts):
             reason = "hidden"
         elif not is_image(path):
             reason = "not named as an image"
         else:
-            reason = why(parts)
+            reason = reason_of(parts)
         left_out.append(LeftOut(path, reason))
     return left_out
 
 
 def _all_files(folder: Path) -> Iterator[tuple[Path, str]]:
-    """All files below a folder, and folders that can't be looked into with what keeps from it.
+    """All files below a folder, each with an empty text, then the folders that can't be read, each with the reason.
 
     Links to folders are followed, each folder once.
     """
-    troubles: list[tuple[Path, str]] = []
+    unreadable: list[tuple[Path, str]] = []
 
     def note(error: OSError) -> None:
-        troubles.append((Path(error.filename), f"a folder that can't be read: {error.strerror}"))
+        unreadable.append((Path(error.filename), f"a folder that can't be read: {error.strerror}"))
 
     seen: set[Path] = set()
     for place, folders, names in os.walk(folder, onerror=note, followlinks=True):
@@ -96,16 +98,16 @@ def _all_files(folder: Path) -> Iterator[tuple[Path, str]]:
         folders[:] = sorted(name for name in folders if Path(place, name).resolve() not in seen)
         for name in sorted(names):
             yield Path(place, name), ""
-    yield from troubles
+    yield from unreadable
 
 
-def written(path: Path) -> str:
-    """A path as a text that can be written anywhere; bytes that are no UTF-8 stand in it by their numbers."""
+def printable(path: Path) -> str:
+    """A path as a text that can be printed and stored; bytes that are not UTF-8 are written as numbers (`\\xff`)."""
     return os.fsencode(path).decode(errors="backslashreplace")
 
 
 def is_utf8(name: str) -> bool:
-    """Whether a file's name can be written into a table."""
+    """Whether a file's name can be stored as UTF-8, as tables are."""
     try:
         name.encode()
     except UnicodeEncodeError:

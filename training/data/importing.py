@@ -1,4 +1,4 @@
-"""From the files of a data set to manifest rows: each file read, unreadable and repeated ones left out."""
+"""Makes manifest rows of a data set's files: each file is read, unreadable and repeated ones are left out."""
 
 from __future__ import annotations
 
@@ -9,23 +9,23 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from training.data.fingerprint import Fingerprint, fingerprints
-from training.data.folders import LeftOut, is_utf8, written
-from training.data.layouts import Found, Listing
+from training.data.folders import LeftOut, is_utf8, printable
+from training.data.listing import FoundScan, Listing
 from training.data.manifest import COLUMNS, NOT_UTF8, DataError, Scan, composed, with_source
 from training.data.split import patient_groups
 
 Row = dict[str, str]
 KEPT_FIRST = {"test": 0, "val": 1, "train": 2, "": 3}
-"""Of identical scans on several sides the one held out stays, so that published figures keep their test scans."""
+"""Which of several identical scans is kept, by its split: published test sets stay whole."""
 
 
 @dataclass(frozen=True)
 class Imported:
-    """Rows for a manifest, what was left out and why, and patients that turned out to be one."""
+    """Rows for a manifest, the files that were left out, and the ids of each patient that has several."""
 
     rows: list[Row]
     left_out: list[LeftOut]
-    one_patient: list[tuple[str, ...]]
+    joined_patients: list[tuple[str, ...]]
 
 
 def import_files(
@@ -37,41 +37,42 @@ def import_files(
 ) -> Imported:
     """Read and check every file, and make a row of each that can be used.
 
-    `earlier` are rows the manifest holds already; a file listed there and found again gets a new row. Of identical
-    pictures (the same bytes, or the same pixels) one is kept; if their labels contradict each other, none, unless
-    `keep_duplicates`. Patients who share an identical picture are given one id. Raises DataError when nothing is left.
+    `earlier` are the rows that the manifest holds already; a file that is listed again gets a new row. One of several
+    identical scans (the same bytes, or the same pixels) is kept, and none if their labels contradict each other;
+    `keep_duplicates` keeps all. Patients who share an identical scan are given one id. Raises DataError when nothing is
+    left.
     """
     folder = manifest.parent
     named, unnamed = [], []
-    for found in listing.found:
-        if is_utf8(_file(found.path, folder)):
-            named.append(found)
+    for scan in listing.scans:
+        if is_utf8(_file(scan.path, folder)):
+            named.append(scan)
         else:
-            unnamed.append(LeftOut(found.path, NOT_UTF8))
-    read = fingerprints([found.path for found in named])
+            unnamed.append(LeftOut(scan.path, NOT_UTF8))
+    results = fingerprints([scan.path for scan in named])
     unreadable, new = [], []
-    for found, result in zip(named, read, strict=True):
+    for scan, result in zip(named, results, strict=True):
         if isinstance(result, Fingerprint):
-            new.append(_row(found, result, folder, source))
+            new.append(_row(scan, result, folder, source))
         else:
-            unreadable.append(LeftOut(found.path, f"unreadable: {result}"))
-    again = {row["file"] for row in new}
-    rows = with_hashes([row for row in earlier if row["file"] not in again], folder) + new
-    one_patient = _join_patients(rows, folder)
+            unreadable.append(LeftOut(scan.path, f"unreadable: {result}"))
+    listed_again = {row["file"] for row in new}
+    rows = with_hashes([row for row in earlier if row["file"] not in listed_again], folder) + new
+    joined_patients = _join_patients(rows, folder)
     repeated = [] if keep_duplicates else _repeated(rows, folder)
-    gone = {entry.file for entry in repeated}
-    kept = [row for row in rows if folder / row["file"] not in gone]
+    dropped = {entry.file for entry in repeated}
+    kept = [row for row in rows if folder / row["file"] not in dropped]
     left_out = [*listing.left_out, *unnamed, *unreadable, *repeated]
     if not kept:
         first = left_out[0]
         raise DataError(
-            f"no scan is left to use: {len(left_out)} left out, the first {written(first.file)} ({first.reason})"
+            f"no scan is left to use: {len(left_out)} left out, the first {printable(first.file)} ({first.reason})"
         )
-    return Imported(kept, left_out, one_patient)
+    return Imported(kept, left_out, joined_patients)
 
 
 def with_hashes(rows: Sequence[Row], folder: Path) -> list[Row]:
-    """The rows with all columns, size and hashes filled in where they are missing; `folder` is the manifest's.
+    """The rows with all columns, and with size and hashes where they were missing; `folder` is the manifest's.
 
     Raises DataError naming the first file that can't be read.
     """
@@ -88,7 +89,7 @@ def with_hashes(rows: Sequence[Row], folder: Path) -> list[Row]:
 
 
 def as_scan(row: Mapping[str, str], folder: Path) -> Scan:
-    """A row as a scan, without checks: for rows made here."""
+    """A row of this module as a scan; unlike `read_manifest`, it checks nothing."""
     return Scan(
         path=folder / row["file"],
         label=row["label"],
@@ -102,24 +103,24 @@ def as_scan(row: Mapping[str, str], folder: Path) -> Scan:
 
 
 def _file(path: Path, folder: Path) -> str:
-    """A scan's name in the column `file` of the manifest in `folder`."""
+    """A file's path as the manifest in `folder` lists it."""
     return Path(os.path.relpath(path, folder)).as_posix()
 
 
-def _row(found: Found, measured: Fingerprint, folder: Path, source: str) -> Row:
-    source = found.source or source
+def _row(scan: FoundScan, measured: Fingerprint, folder: Path, source: str) -> Row:
+    source = scan.source or source
     return {
-        **found.further,
-        "file": _file(found.path, folder),
-        "mask": _file(found.mask, folder) if found.mask else "",
+        **scan.further,
+        "file": _file(scan.path, folder),
+        "mask": _file(scan.mask, folder) if scan.mask else "",
         "source": composed(source),
-        "label": composed(found.label),
-        "native_label": composed(found.native_label),
-        "subcategory": found.subcategory,
-        "condition": found.condition,
-        "patient_id": composed(with_source(found.patient, source)),
-        "eye": found.eye,
-        "split": found.split,
+        "label": composed(scan.label),
+        "native_label": composed(scan.native_label),
+        "subcategory": scan.subcategory,
+        "condition": scan.condition,
+        "patient_id": composed(with_source(scan.patient, source)),
+        "eye": scan.eye,
+        "split": scan.split,
         **_measured(measured),
     }
 
@@ -135,9 +136,9 @@ def _measured(measured: Fingerprint) -> Row:
 
 
 def _join_patients(rows: Iterable[Row], folder: Path) -> list[tuple[str, ...]]:
-    """Give patients who share an identical picture the first of their ids, and say who they are.
+    """Give patients who share an identical scan the first of their ids; returns the ids that were joined.
 
-    Without this the link between them would be lost with the picture that is left out.
+    Otherwise the link between them would be lost with the scan that is left out.
     """
     known = [row for row in rows if row["patient_id"]]
     members: dict[int, set[str]] = defaultdict(set)
@@ -150,7 +151,7 @@ def _join_patients(rows: Iterable[Row], folder: Path) -> list[tuple[str, ...]]:
 
 
 def _repeated(rows: Iterable[Row], folder: Path) -> list[LeftOut]:
-    """All but one of each set of identical pictures; all of them when their labels differ."""
+    """All but one of each set of identical scans; all of them when their labels differ."""
     same_pixels: dict[str, list[Row]] = defaultdict(list)
     for row in rows:
         same_pixels[row["pixels_sha256"]].append(row)
@@ -163,7 +164,7 @@ def _repeated(rows: Iterable[Row], folder: Path) -> list[LeftOut]:
         )
         labels = sorted({row["label"] for row in same})
         if len(labels) > 1:
-            reason = f"identical pictures with contradicting labels: {', '.join(labels)}"
+            reason = f"identical scans with contradicting labels: {', '.join(labels)}"
             repeated += [
                 LeftOut(
                     folder / row["file"], reason, like=folder / (others[0] if row is first else first)["file"]

@@ -1,4 +1,4 @@
-"""Finds what stands on two sides of a split: patients, identical pictures and nearly identical ones."""
+"""Finds what is on two sides of a split: patients, identical scans and nearly identical ones."""
 
 from __future__ import annotations
 
@@ -12,16 +12,16 @@ from training.data.manifest import DataError, Scan
 from training.data.split import shared_patients
 
 NAMED = 5
-"""Patients and pictures named in a line; the counts tell the rest."""
+"""How many patients or scans a line names, beside their count."""
 
 
 @dataclass(frozen=True)
 class SplitReport:
-    """What stands on two sides of a split.
+    """What is on two sides of a split.
 
     `patients` are ids, `identical` groups of two or more files with the same bytes or pixels, `near` pairs of files
-    whose perceptual hashes are close, with the bits that differ; identical ones are not counted again.
-    `looked_for_near` is False when not every scan had a perceptual hash.
+    whose perceptual hashes are close, with the count of bits that differ; identical pairs are not among them.
+    `looked_for_near` is False when some scan had no hashes of its look.
     """
 
     patients: tuple[str, ...]
@@ -30,21 +30,21 @@ class SplitReport:
     looked_for_near: bool
 
     def refusals(self) -> list[str]:
-        """Why the split must be refused, for people, with counts and the first few names; empty if it needn't be."""
+        """The reasons to refuse the split, as sentences with counts and the first names; empty if there are none."""
         lines = []
         if self.patients:
-            lines.append(_named(f"{len(self.patients)} patient(s) stand on two sides", self.patients))
+            lines.append(_named(f"{len(self.patients)} patient(s) are on two sides", self.patients))
         if self.identical:
             groups = [" = ".join(str(path) for path in group) for group in self.identical]
-            lines.append(_named(f"{len(groups)} identical picture(s) stand on two sides", groups))
+            lines.append(_named(f"{len(groups)} identical scan(s) are on two sides", groups))
         return lines
 
     def remarks(self) -> list[str]:
-        """What else a reader of the figures should know, in the same form."""
+        """What else to know about metrics on this split, in the same form."""
         lines = []
         if self.near:
             pairs = [f"{first} ~ {second} ({bits} of 256 bits differ)" for first, second, bits in self.near]
-            lines.append(_named(f"{len(pairs)} pair(s) of nearly identical scans stand on two sides", pairs))
+            lines.append(_named(f"{len(pairs)} pair(s) of nearly identical scans are on two sides", pairs))
         if not self.looked_for_near:
             lines.append(
                 "nearly identical scans were not looked for, as the manifest holds no perceptual hashes; "
@@ -54,7 +54,7 @@ class SplitReport:
 
 
 def find_leaks(scans: Sequence[Scan]) -> SplitReport:
-    """Compare the sides of a split. Hashes of the manifest are used; without them files are read, not decoded."""
+    """Compare the sides of a split by the manifest's hashes; files without one are read, but not decoded."""
     identical = _identical(scans)
     group_of = {path: group for group in identical for path in group}
     known = [scan for scan in scans if scan.perceptual_hash]
@@ -78,9 +78,9 @@ def find_leaks(scans: Sequence[Scan]) -> SplitReport:
 
 
 def check_split(scans: Sequence[Scan]) -> SplitReport:
-    """Refuse a split in which a patient or an identical picture stands on two sides.
+    """Compare the sides of a split; raises DataError when a patient or an identical scan is on two sides.
 
-    Nearly identical pictures are only reported. Raises DataError with the counts and the first few names.
+    Nearly identical scans are only reported.
     """
     report = find_leaks(scans)
     refuse_leaks(report)
@@ -88,17 +88,17 @@ def check_split(scans: Sequence[Scan]) -> SplitReport:
 
 
 def refuse_leaks(report: SplitReport) -> None:
-    """Raise DataError for a split that must be refused."""
+    """Raise DataError with the counts and the first names when a split must be refused."""
     reasons = report.refusals()
     if reasons:
         raise DataError(
             f"the split leaks: {'; '.join(reasons)}. "
-            "Figures on such a split flatter; divide anew with `./retinote data split`"
+            "Metrics on such a split are too good; divide it again with `./retinote data split`"
         )
 
 
 def _identical(scans: Sequence[Scan]) -> list[tuple[Path, ...]]:
-    """Groups of files with the same bytes or the same pixels that stand on more than one side."""
+    """Groups of files with the same bytes or the same pixels that are on more than one side."""
     groups: dict[frozenset[Path], None] = {}
     by_bytes: dict[str, list[Scan]] = defaultdict(list)
     by_pixels: dict[str, list[Scan]] = defaultdict(list)

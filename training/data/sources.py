@@ -1,4 +1,4 @@
-"""What the `source` of a scan means: a public data set with its licence, or the project's own simulator."""
+"""What the source of a scan is: a public data set with its licence, or the project's own simulator."""
 
 from __future__ import annotations
 
@@ -10,16 +10,16 @@ from training.data.manifest import Scan
 
 SIMULATED = "simulator"
 GRAFTED = "grafted-"
-"""Lesions drawn into real scans: the prefix before the real scans' source."""
+"""Prefix of the source of real scans into which lesions were drawn."""
 
 
 def is_simulated(scan: Scan) -> bool:
-    """Whether what the label says was drawn by the simulator, wholly or into a real scan."""
+    """Whether the simulator drew the lesions, in a whole scan of its own or in a real one."""
     return scan.source == SIMULATED or scan.source.startswith(GRAFTED)
 
 
 def describe(source: str) -> dict[str, Any]:
-    """Name, licence and citation of a source."""
+    """Name and licence of a source, and how to cite it where sources.toml says so."""
     known: dict[str, dict[str, Any]] = tomllib.loads(
         Path(__file__).with_name("sources.toml").read_text(encoding="utf-8")
     )

@@ -1,4 +1,4 @@
-"""Divides labelled B-scans so that no patient, and no picture under two names, stands on two sides."""
+"""Divides labelled B-scans so that no patient, and no scan under two names, is on two sides."""
 
 from __future__ import annotations
 
@@ -13,22 +13,24 @@ import numpy.typing as npt
 from training.data.manifest import DataError, Scan
 
 ATTEMPTS = 16
-"""Divisions drawn, of which the one closest to the wanted shares is kept: groups with several labels and ties at
-random make single draws miss rare labels now and then."""
+"""How many divisions are drawn; the one closest to the wanted shares is kept, as a single one may miss a rare label."""
 LARGE_GROUP = 0.25
-"""Groups with more of a label than this part of the smallest side's share come first, as they would not fit in later.
-The others come in any order: were all sorted, the patients with many scans would all stand in train."""
+"""A group with more scans of a label than this share of what the smallest side needs is large, and placed first.
+
+Later it would not fit in. The others are placed in random order: if all were sorted, the patients with many scans
+would all be in train.
+"""
 
 
 def split_scans(
     scans: Sequence[Scan], validation_share: float, seed: int, outliers: Sequence[str] = ()
 ) -> list[Scan]:
-    """Give every scan its split for a training, keeping the one it came with.
+    """Give every scan its split for a training; scans that have one keep it.
 
-    Scans without a split, or those in `train` when none stands in `val`, are divided so that no patient, and no two
-    identical files (nor nearly identical ones, where the manifest has perceptual hashes), stand on both sides, and the
-    labels keep their shares. Without patient ids each scan counts as its own patient. Raises DataError when a label ends up on one side only,
-    unless it is one of `outliers`.
+    Scans without a split, or those in `train` when none is in `val`, are divided between train and val. No patient, and
+    no two identical files, are then on both sides, nor are nearly identical ones where the manifest has perceptual
+    hashes; each side gets its share of every label. A scan without a patient id counts as a patient of its own. Raises
+    DataError when a label is on one side only, unless it is one of `outliers`.
     """
     decided = list(scans)
     if any(not scan.split for scan in scans):
@@ -61,9 +63,10 @@ def three_way_split(
     test_share: float,
     seed: int,
 ) -> list[Scan]:
-    """Give every scan a new split: train, val and test, none if its share is 0; `groups` stay together.
+    """Give every scan a new split (train, val, test), none of a share of 0; scans of one group stay together.
 
-    Raises DataError when the shares leave nothing to train, or a label can't stand on every side.
+    `groups` holds a number for each scan. Raises DataError when the shares leave nothing to train, or when a label is
+    missing on a side.
     """
     if min(validation_share, test_share) < 0 or validation_share + test_share >= 1:
         raise DataError(
@@ -79,11 +82,10 @@ def three_way_split(
 
 
 def patient_groups(scans: Sequence[Scan], alike: Iterable[tuple[int, int]] = ()) -> list[int]:
-    """A group number per scan: the same for one patient, for patients who share an identical picture, and for
-    the pairs of indices in `alike`.
+    """A group number for each scan, the same for scans that must stay on one side of a split.
 
-    Published OCT sets hold some patients under two ids; their scans must stay on one side of a split. The hashes of
-    the manifest are used where it has them; else files are read.
+    These are the scans of one patient, of patients who share an identical scan (published OCT sets list some patients
+    under two ids), and the pairs of indices in `alike`. Files are read where the manifest has no hashes.
     """
     from scipy.sparse import coo_array
     from scipy.sparse.csgraph import connected_components
@@ -97,7 +99,7 @@ def patient_groups(scans: Sequence[Scan], alike: Iterable[tuple[int, int]] = ())
             keys.append(("patient", scan.patient))
         if scan.pixels_sha256:
             keys.append(("pixels", scan.pixels_sha256))
-        # Scans are the first nodes of the graph, what they share the further ones.
+        # The first nodes of the graph are scans, the others what scans share.
         edges += [(index, len(scans) + numbers.setdefault(key, len(numbers))) for key in keys]
     nodes = len(scans) + len(numbers)
     ends = np.array(edges, dtype=np.int64).reshape(-1, 2).T
@@ -120,13 +122,15 @@ def divide(
     seed: int,
     decided: Sequence[str] = (),
 ) -> list[str]:
-    """A side per item, so that groups stay whole and every side gets its share of every label.
+    """A side for each item, so that groups stay whole and every side gets its share of every label.
 
-    `shares` maps sides to fractions that sum to 1. `decided` names, per item, a side that stands already, or is
-    empty; a group joins its decided member. Iterative stratification (Sechidis, Tsoumakas and Vlahavas, "On the
-    Stratification of Multi-Label Data", 2011) with groups in the place of items: the rarest label first, its large
-    groups before the others, each to the side that lacks most of that label; a side that has none of it yet goes before.
-    scikit-learn's StratifiedGroupKFold only makes sides of one size.
+    `shares` maps sides to fractions that sum to 1. `decided` names for each item the side that it is on already, or is
+    empty; the rest of its group follows.
+
+    This is iterative stratification (Sechidis, Tsoumakas and Vlahavas, "On the Stratification of Multi-Label Data",
+    2011) of groups: the rarest label comes first, its large groups before the others, each on the side that lacks most
+    of that label, and a side without any before all others. scikit-learn's StratifiedGroupKFold only makes sides of one
+    size.
     """
     kinds, kind = np.unique(np.array(labels), return_inverse=True)
     members, group = np.unique(np.array(groups), return_inverse=True)
@@ -158,7 +162,7 @@ def _draw(
     open_sides: int,
     random: np.random.Generator,
 ) -> npt.NDArray[np.int64]:
-    """One division: a side per group. `counts` is (groups, labels), `wanted` (sides, labels)."""
+    """One division: a side for each group. `counts` is (groups, labels), `wanted` (sides, labels)."""
     drawn = side_of_group.copy()
     lacking = wanted.copy()
     holders = np.zeros(wanted.shape, dtype=np.int64)
@@ -188,18 +192,18 @@ def _distance(
     drawn: npt.NDArray[np.int64],
     open_sides: int,
 ) -> tuple[int, float]:
-    """How far a division is from what was wanted: labels missing on a side, then shares of labels misplaced."""
+    """How far a division is from the wanted one: the count of labels missing on a side, then the misplaced shares."""
     reached = np.stack([counts[drawn == side].sum(axis=0) for side in range(open_sides)])
     shares = np.abs(reached - wanted[:open_sides]) / counts.sum(axis=0)
     return int((reached == 0).sum()), float(shares.sum())
 
 
 def _alike(scans: Sequence[Scan]) -> list[tuple[int, int]]:
-    """Pairs of scans whose perceptual hashes, where the manifest has them, are close."""
+    """Pairs of indices of scans whose perceptual hashes are close."""
     hashes = [scan.perceptual_hash for scan in scans]
     if not any(hashes):
         return []
-    # It loads imagehash and tqdm, which a manifest without hashes doesn't need.
+    # Imported here, as it loads imagehash and tqdm, which a manifest without hashes doesn't need.
     from training.data.fingerprint import near_pairs
 
     return [(first, second) for first, second, _ in near_pairs(hashes).tolist()]

@@ -187,7 +187,8 @@ def sort_out(
 
     Says on the terminal which labels are left out. Raises DataError when nothing is left.
     """
-    from training.data.manifest import DataError, of_split, read_all
+    from training.data.manifest import DataError, of_split
+    from training.data.reading import read_all
 
     scans = read_all(data, labels, least_labels=1)
     named = {scan.split for scan in scans}

@@ -50,7 +50,8 @@ def explanations(arguments: argparse.Namespace) -> int:
     """
     from handlers.card import CARD_NAME
     from handlers.network import load_network
-    from training.data.manifest import DataError, of_split, read_all
+    from training.data.manifest import DataError, of_split
+    from training.data.reading import read_all
     from training.explanation.measuring import choose, measure, read_masked
     from training.explanation.methods import NAMES, OURS
     from training.explanation.sheet import write_sheet

@@ -53,7 +53,8 @@ def findings(arguments: argparse.Namespace) -> int:
     from handlers.card import CARD_NAME
     from handlers.card_findings import FINDINGS_NAME
     from handlers.network import load_network
-    from training.data.manifest import DataError, read_all
+    from training.data.manifest import DataError
+    from training.data.reading import read_all
     from training.findings.learning import Plan, refuse_without_stages
     from training.findings.making import make
 

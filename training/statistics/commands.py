@@ -106,7 +106,8 @@ def statistics(arguments: argparse.Namespace) -> int:
     from handlers.card import CARD_NAME
     from handlers.card_statistics import STATISTICS_NAME
     from handlers.network import load_network, pooled_channels
-    from training.data.manifest import DataError, read_all
+    from training.data.manifest import DataError
+    from training.data.reading import read_all
     from training.groups import read_groups
     from training.statistics.making import gather, make
 

@@ -21,7 +21,7 @@ from handlers.trial import try_out
 from tests.training.command.conftest import SMALL, run
 from training import run as training_run
 from training.cache import read_pixels
-from training.data.manifest import read_scans
+from training.data.reading import read_scans
 from training.data.split import split_scans
 from training.loop import Fit, Report, Training
 from training.origin import code, data_sha256

@@ -8,7 +8,7 @@ import pytest
 from tests.training.conftest import write_scan
 from tests.training.data.importing import reasons, run
 from tests.training.tables import read_table
-from training.data.manifest import read_scans
+from training.data.reading import read_scans
 
 
 def test_octdl_is_read_with_patients_findings_and_our_labels(octdl: Path) -> None:
@@ -52,7 +52,7 @@ def test_kermany_tells_patients_in_file_names(kermany: Path, capsys: pytest.Capt
     assert scans["CNV-7-2"].split == "test"
     assert "lung" not in scans
     said = capsys.readouterr()
-    assert "1 patient(s) stand on two sides: kermany:7" in said.err
+    assert "1 patient(s) are on two sides: kermany:7" in said.err
     assert "Published OCT sets leak" in said.out
     assert "test has no folder DME, DRUSEN" in said.err
 

@@ -10,7 +10,7 @@ import pytest
 from tests.training.conftest import write_scan
 from tests.training.data.importing import every_file, reasons, run
 from tests.training.tables import read_table
-from training.data.manifest import read_scans
+from training.data.reading import read_scans
 
 ODD_FILES = {
     "readme.txt": "not named as an image",

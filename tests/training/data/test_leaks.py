@@ -10,7 +10,8 @@ import pytest
 import cli
 from tests.training.tables import read_table, write_table
 from training.data.leaks import check_split, find_leaks
-from training.data.manifest import DataError, Scan, read_scans
+from training.data.manifest import DataError, Scan
+from training.data.reading import read_scans
 
 
 def by_patient(data: Path) -> list[Scan]:
@@ -29,12 +30,10 @@ def test_patients_and_identical_files_on_two_sides_are_counted_and_named(manifes
     images = manifest_data / "images"
     shutil.copy(images / "0-0.png", images / "2-1.png")
     scans = by_patient(manifest_data)
-    with pytest.raises(
-        DataError, match=r"1 identical picture\(s\) stand on two sides: .*0-0\.png = .*2-1\.png"
-    ):
+    with pytest.raises(DataError, match=r"1 identical scan\(s\) are on two sides: .*0-0\.png = .*2-1\.png"):
         check_split(scans)
     scans[8] = replace(scans[8], split="test")
-    with pytest.raises(DataError, match=r"1 patient\(s\) stand on two sides: octdl:p4"):
+    with pytest.raises(DataError, match=r"1 patient\(s\) are on two sides: octdl:p4"):
         check_split(scans)
 
 
@@ -50,7 +49,7 @@ def test_the_command_refuses_leaks_and_reports_what_is_nearly_identical(
     before = manifest.read_text()
     assert cli.main(["data", "split", str(manifest), "--check"]) == 0
     said = capsys.readouterr().err
-    assert "1 pair(s) of nearly identical scans stand on two sides" in said
+    assert "1 pair(s) of nearly identical scans are on two sides" in said
     assert "2-0.png (" in said
 
     cv2.imwrite(str(images / "2-1.bmp"), picture)
@@ -59,7 +58,7 @@ def test_the_command_refuses_leaks_and_reports_what_is_nearly_identical(
         [row | {"file": row["file"].replace("/2-1.png", "/2-1.bmp")} for row in read_table(manifest)],
     )
     assert cli.main(["data", "split", str(manifest), "--check"]) == 2
-    assert "1 identical picture(s) stand on two sides" in capsys.readouterr().err
+    assert "1 identical scan(s) are on two sides" in capsys.readouterr().err
     assert manifest.read_text() == before.replace("/2-1.png", "/2-1.bmp")
 
 

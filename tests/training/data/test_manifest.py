@@ -6,7 +6,8 @@ import pytest
 
 from tests.training.conftest import write_scan
 from tests.training.tables import read_table, write_table
-from training.data.manifest import DataError, read_all, read_rows, read_scans, write_manifest
+from training.data.manifest import DataError, read_rows, write_manifest
+from training.data.reading import read_all, read_scans
 
 
 def test_labels_choose_what_is_read(manifest_data: Path) -> None:

@@ -11,7 +11,8 @@ import cli
 from tests.training.conftest import write_scan
 from tests.training.tables import read_table, write_table
 from training.data.folders import SPLITS
-from training.data.manifest import DataError, Scan, of_split, read_scans
+from training.data.manifest import DataError, Scan, of_split
+from training.data.reading import read_scans
 from training.data.split import divide, patient_groups, shared_patients, split_scans, three_way_split
 
 
@@ -128,7 +129,7 @@ def test_the_command_writes_a_split_that_it_then_finds_sound(
     assert Counter(row["split"] for row in read_table(manifest)) == {"train": 16, "val": 8, "test": 8}
     assert "Published OCT sets leak" in capsys.readouterr().out
     assert run(manifest, "--check") == 0
-    assert "no patient and no identical scan stands on two sides" in capsys.readouterr().out
+    assert "no patient and no identical scan is on two sides" in capsys.readouterr().out
     # The hashes are kept, for the next time.
     assert all(len(row["sha256"]) == len(row["perceptual_hash"]) == 64 for row in read_table(manifest))
 

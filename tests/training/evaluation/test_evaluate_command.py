@@ -11,7 +11,8 @@ import pytest
 from handlers.card import ModelCard
 from tests.models import give_statistics, make_model
 from tests.training.conftest import write_scan
-from training.data.manifest import DataError, read_all
+from training.data.manifest import DataError
+from training.data.reading import read_all
 from training.evaluation.commands import add_evaluate_arguments, evaluate
 from training.evaluation.report import file_names
 

@@ -12,7 +12,8 @@ import cv2
 import numpy as np
 import pytest
 
-from training.data.manifest import DataError, read_scans
+from training.data.manifest import DataError
+from training.data.reading import read_scans
 from training.simulator import LABELS, writing
 from training.simulator import simulate as draw
 from training.simulator.commands import add_simulate_arguments, simulate

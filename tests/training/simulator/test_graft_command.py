@@ -14,7 +14,8 @@ import pytest
 from tests.images import Grey, bscan
 from tests.training.simulator.pictures import noise
 from tests.training.tables import read_table, write_table
-from training.data.manifest import DataError, read_scans
+from training.data.manifest import DataError
+from training.data.reading import read_scans
 from training.simulator import grafting
 from training.simulator.findings import Finding, as_mask
 from training.simulator.graft_commands import add_graft_arguments

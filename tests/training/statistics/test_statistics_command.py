@@ -15,7 +15,8 @@ from handlers.statistics import Statistics
 from tests.models import make_model
 from tests.training.conftest import write_scan
 from tests.training.tables import write_table
-from training.data.manifest import DataError, Scan, read_all
+from training.data.manifest import DataError, Scan
+from training.data.reading import read_all
 from training.data.split import split_scans
 from training.evaluation.commands import add_evaluate_arguments, evaluate
 from training.statistics.commands import add_statistics_arguments, statistics, with_splits

@@ -16,7 +16,7 @@ from PIL import Image
 
 import cli
 from tests.webapp.conftest import Clients, Predicted
-from training.data.manifest import read_scans
+from training.data.reading import read_scans
 from webapp.accounts.models import User
 from webapp.annotations.models import Annotation
 from webapp.reviews import reading
