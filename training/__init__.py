@@ -1,1 +1,1 @@
-"""Data sets, the recipe, training, evaluation and the model card that comes out of it."""
+"""Data sets, the simulator, recipes, training, evaluation, statistics and findings of a model."""

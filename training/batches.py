@@ -1,4 +1,4 @@
-"""Batches of scans from the cache: drawn by label for training, in order for prediction."""
+"""Batches of cached scans: drawn by label for training, in order for prediction."""
 
 from __future__ import annotations
 
@@ -11,26 +11,26 @@ import numpy.typing as npt
 import torch
 from torch.utils.data import DataLoader, Dataset, Sampler
 
-from training.cache import squares
+from training.cache import cached_pixels
 from training.data.manifest import Scan
 from training.data.sources import is_simulated
 from training.recipe import Recipe
 
 Example = tuple[torch.Tensor, torch.Tensor]
-"""Squares uint8 (batch, channels, side, side) and targets (batch,): the number of the label, or OUTLIER."""
+"""Pixels, uint8 (batch, channels, side, side), and targets (batch,): the number of the label, or OUTLIER."""
 
 OUTLIER = -1
 """The target of a scan that has none of the labels."""
 
 CROP_MARGIN = 256 / 224
-"""Crops are taken from a square somewhat larger than the input, as in ImageNet training (256 for 224)."""
+"""Crops are taken from pixels that are somewhat larger than the input, as in ImageNet training (256 for 224)."""
 
 
-class Squares(Dataset[Example]):
-    """Scans as squares of `side` pixels with the number of their label; with another label they are outliers."""
+class ScanDataset(Dataset[Example]):
+    """Scans of `side` × `side` pixels with the number of their label; those with another label are outliers."""
 
     def __init__(self, scans: Sequence[Scan], labels: Sequence[str], side: int, cache: Path) -> None:
-        self._squares = squares(scans, side, cache)
+        self._pixels = cached_pixels(scans, side, cache)
         numbers = {label: number for number, label in enumerate(labels)}
         self._targets = torch.tensor([numbers.get(scan.label, OUTLIER) for scan in scans])
 
@@ -38,22 +38,22 @@ class Squares(Dataset[Example]):
         return len(self._targets)
 
     def __getitems__(self, numbers: list[int]) -> Example:
-        """A whole batch at once."""
-        return torch.from_numpy(self._squares[numbers]), self._targets[numbers]
+        """The scans of these numbers, as one batch."""
+        return torch.from_numpy(self._pixels[numbers]), self._targets[numbers]
 
 
 class LabelSampler(Sampler[int]):
-    """Draws scans with replacement, labels and simulated scans as often as the recipe says.
+    """Draws `count` scans with replacement, each with the probability of its weight.
 
-    An epoch's draw depends on the seed and the epoch's number alone: every process draws the same, and a training
-    that goes on after a stop draws what it would have drawn.
+    What is drawn depends only on the seed and the number of the epoch: each process draws the same, and so does a
+    training that goes on after a stop.
     """
 
     def __init__(self, weights: npt.NDArray[np.float64], count: int, seed: int) -> None:
         self._weights, self._count, self._seed, self._epoch = torch.from_numpy(weights), count, seed, 0
 
     def set_epoch(self, epoch: int) -> None:
-        """Choose the epoch that is drawn next."""
+        """Choose the epoch whose scans are drawn next."""
         self._epoch = epoch
 
     def __len__(self) -> int:
@@ -68,8 +68,8 @@ class LabelSampler(Sampler[int]):
 def weights(scans: Sequence[Scan], balance: float, simulated_share: float) -> npt.NDArray[np.float64]:
     """How often each scan is drawn, relative to the others.
 
-    A label's scans together weigh count^(1 − balance). Within a label that has both, simulated scans together weigh
-    `simulated_share` of that; a label with one kind alone draws from it.
+    The scans of a label together weigh count^(1 − balance). Of a label with both real and simulated scans, the
+    simulated ones weigh `simulated_share` of that.
     """
     labels = np.array([scan.label for scan in scans])
     simulated = np.array([is_simulated(scan) for scan in scans])
@@ -88,7 +88,7 @@ def weights(scans: Sequence[Scan], balance: float, simulated_share: float) -> np
 
 
 def with_outliers(scans: Sequence[Scan], labels: Sequence[str], recipe: Recipe) -> npt.NDArray[np.float64]:
-    """How often each scan is drawn when those with none of the labels are the recipe's share of all."""
+    """How often each scan is drawn, relative to the others, with the recipe's share of outliers among them."""
     outlier = np.array([scan.label not in labels for scan in scans])
     drawn = weights(scans, recipe.balance, recipe.simulated_share)
     if outlier.any():
@@ -100,16 +100,17 @@ def with_outliers(scans: Sequence[Scan], labels: Sequence[str], recipe: Recipe) 
 def training_batches(
     scans: Sequence[Scan], labels: Sequence[str], recipe: Recipe, cache: Path, processes: int = 1
 ) -> DataLoader[Example]:
-    """Batches of squares somewhat larger than the recipe's input; its sampler has `set_epoch`.
+    """Batches of pixels somewhat larger than the recipe's input; the loader's sampler has `set_epoch`.
 
-    Scans with none of the labels are outliers. With fewer scans than the recipe's batch the batch is smaller; `processes` can always share it evenly.
+    Scans with none of the labels are outliers. When there are fewer scans than a batch of the recipe has, batches are
+    smaller. `processes` can always share a batch evenly.
     """
     sampler = LabelSampler(
         with_outliers(scans, labels, recipe),
         recipe.scans_per_epoch or len(scans),
         recipe.seed,
     )
-    dataset = Squares(scans, labels, round(recipe.size * CROP_MARGIN), cache)
+    dataset = ScanDataset(scans, labels, round(recipe.size * CROP_MARGIN), cache)
     batch_size = min(recipe.batch_size, len(sampler))
     return _loader(dataset, max(1, batch_size // processes) * processes, recipe.workers, sampler)
 
@@ -117,12 +118,12 @@ def training_batches(
 def ordered_batches(
     scans: Sequence[Scan], labels: Sequence[str], size: int, batch_size: int, cache: Path
 ) -> DataLoader[Example]:
-    """The scans in order, once, as squares that `normalise` makes what the model server feeds the network."""
-    return _loader(Squares(scans, labels, size, cache), batch_size, workers=0, sampler=None)
+    """The scans once, in order, of `size` × `size` pixels: after `normalise`, what the model server feeds the network."""
+    return _loader(ScanDataset(scans, labels, size, cache), batch_size, workers=0, sampler=None)
 
 
 def _loader(
-    dataset: Squares, batch_size: int, workers: int, sampler: LabelSampler | None
+    dataset: ScanDataset, batch_size: int, workers: int, sampler: LabelSampler | None
 ) -> DataLoader[Example]:
     return DataLoader(
         dataset,
@@ -132,11 +133,11 @@ def _loader(
         persistent_workers=workers > 0,
         collate_fn=_as_read,
         pin_memory=torch.cuda.is_available(),
-        # Batch norm can't be trained on a last batch of one scan.
+        # A last batch of one scan can't train batch normalisation.
         drop_last=sampler is not None,
     )
 
 
 def _as_read(batch: Any) -> Any:
-    """A batch that was read as a whole needs no putting together."""
+    """Return the batch unchanged: the data set has put it together."""
     return batch

@@ -1,4 +1,4 @@
-"""Decoded, reduced scans on disk, so that an epoch decodes nothing."""
+"""A cache of decoded, reduced scans on disk, so that no epoch decodes files."""
 
 from __future__ import annotations
 
@@ -20,13 +20,13 @@ from training.data.manifest import DataError, Scan
 Pixels = npt.NDArray[np.uint8]
 
 FORMAT = "1"
-"""Changes when files of an older version may no longer be read."""
+"""Part of the key: change it when files of an earlier version must not be read any more."""
 MOST_BYTES = 40 * 1024**3
-"""The files used longest ago are deleted beyond this size."""
+"""Beyond this size the least recently used files are deleted."""
 
 
 def read_pixels(scan: Scan) -> Pixels:
-    """The scan as uint8 RGB (height, width, 3); raises DataError naming the file when it can't be read."""
+    """Decode a scan: uint8 RGB (height, width, 3). Raises DataError with the file's name when it can't be read."""
     try:
         return decode(scan.path.read_bytes()).pixels
     except ImageError as error:
@@ -35,23 +35,24 @@ def read_pixels(scan: Scan) -> Pixels:
         raise DataError(f"{scan.path} can't be read ({error.strerror})") from error
 
 
-def squares(scans: Sequence[Scan], side: int, folder: Path) -> Pixels:
-    """The scans as uint8 (count, channels, side, side), mapped from a file in `folder` that is made when missing.
+def cached_pixels(scans: Sequence[Scan], side: int, folder: Path) -> Pixels:
+    """The scans as uint8 (count, channels, side, side), mapped from a file in `folder`, which is made if missing.
 
-    One channel when every scan is grey, else three. Raises DataError naming a scan that can't be read.
+    There is one channel when all scans are grey, else three. Raises DataError with the name of a scan that can't be
+    read, or when the cache can't be written.
     """
     file = folder / f"{_key(scans, side)}.npy"
     if not file.is_file():
         folder.mkdir(parents=True, exist_ok=True)
         _write(scans, side, file)
-        _forget_oldest(folder, keep=file)
+        _delete_oldest(folder, keep=file)
     os.utime(file)
     stored: Pixels = np.load(file, mmap_mode="r")
     return stored
 
 
 def _key(scans: Sequence[Scan], side: int) -> str:
-    """Changes with any file's place, size or time."""
+    """A name for the file: it depends on the path, the size and the modification time of each scan."""
     digest = hashlib.sha256(f"{FORMAT} {side}".encode())
     for scan in scans:
         facts = scan.path.stat()
@@ -76,10 +77,10 @@ def _write(scans: Sequence[Scan], side: int, file: Path) -> None:
 
 
 def _fill(scans: Sequence[Scan], side: int, file: Path, channels: int) -> bool:
-    """Write all squares; False as soon as a scan has colours that one channel can't hold."""
+    """Write the pixels of all scans; stop and return False when a scan has colours but the file one channel."""
     stored = np.lib.format.open_memmap(file, "w+", np.uint8, (len(scans), channels, side, side))
     with file.open("r+b") as whole:
-        # A mapped file that grows on a full disk kills the process; an allocation says so in words.
+        # On a full disk this raises an error; writing to a mapped file that was not allocated would kill the process.
         os.posix_fallocate(whole.fileno(), 0, file.stat().st_size)
 
     def square(scan: Scan) -> Pixels:
@@ -99,7 +100,8 @@ def _fill(scans: Sequence[Scan], side: int, file: Path, channels: int) -> bool:
     return True
 
 
-def _forget_oldest(folder: Path, keep: Path) -> None:
+def _delete_oldest(folder: Path, keep: Path) -> None:
+    """Delete the least recently used files beyond `MOST_BYTES`, but never `keep`."""
     files = sorted(folder.glob("*.npy"), key=lambda path: path.stat().st_mtime, reverse=True)
     total = 0
     for path in files:

@@ -1,4 +1,4 @@
-"""The state of a training on disk, replaced as a whole after each epoch, from which it goes on after a stop."""
+"""The checkpoint: the state of a training after each epoch, from which it goes on when it was interrupted."""
 
 from __future__ import annotations
 
@@ -17,11 +17,11 @@ CHECKPOINT_NAME = "checkpoint.pt"
 
 
 class CheckpointError(Exception):
-    """A checkpoint that a training can't go on from; the message says what to do instead."""
+    """A checkpoint that can't be written, read or used; the message says what to do instead."""
 
 
 def plan(recipe: Recipe, scans: Sequence[Scan]) -> dict[str, Any]:
-    """What has to be the same for a training to go on: the recipe's keys and the scans with their splits."""
+    """What must stay the same for a training to go on: the keys of the recipe, and the scans with their splits."""
     digest = hashlib.sha256()
     for scan in scans:
         digest.update(f"{scan.path.name} {scan.label} {scan.split}\n".encode())
@@ -29,12 +29,12 @@ def plan(recipe: Recipe, scans: Sequence[Scan]) -> dict[str, Any]:
 
 
 def save(out: Path, plan: dict[str, Any], state: dict[str, Any]) -> None:
-    """Replace the checkpoint in `out`, as a whole or not at all."""
+    """Replace the checkpoint in `out`, as a whole or not at all. Raises CheckpointError when it can't be written."""
     partial = out / f"{CHECKPOINT_NAME}.partial"
     try:
         torch.save({"plan": plan, "state": state}, partial)
         partial.replace(out / CHECKPOINT_NAME)
-    except RuntimeError as error:  # torch's name for a full disk, among others
+    except RuntimeError as error:  # which torch raises for a full disk
         raise CheckpointError(
             f"{partial} can't be written ({str(error).splitlines()[0]}); the disk may be full. "
             "What was saved before is kept: free some space and go on with --resume"
@@ -46,20 +46,20 @@ def save(out: Path, plan: dict[str, Any], state: dict[str, Any]) -> None:
 def load(out: Path, plan: dict[str, Any]) -> dict[str, Any] | None:
     """The state in `out`, on the CPU; None when there is no checkpoint.
 
-    Raises CheckpointError when it can't be read, or names the first thing in which the plans differ.
+    Raises CheckpointError when it can't be read, or when its plan differs; the message names the first difference.
     """
     file = out / CHECKPOINT_NAME
     if not file.is_file():
         return None
     try:
         content = torch.load(file, map_location="cpu", weights_only=True)
-    except Exception as error:  # half a file makes torch's readers fail in many ways
+    except Exception as error:  # torch raises many kinds for a damaged file
         raise CheckpointError(f"{file} can't be read; start again with --overwrite") from error
     for key, value in plan.items():
         if content["plan"].get(key) != value:
-            told = "the scans or their splits" if key == "scans" else f"{key} ({content['plan'].get(key)!r})"
+            what = "the scans or their splits" if key == "scans" else f"{key} ({content['plan'].get(key)!r})"
             raise CheckpointError(
-                f"the training in {out} was begun with other values: {told} differ; "
+                f"the training in {out} was begun with other values: {what} differ; "
                 "give the same, or start again with --overwrite"
             )
     state: dict[str, Any] = content["state"]

@@ -11,7 +11,7 @@ from typing import Any, get_type_hints
 
 from handlers.card import checked_name
 from training.recipe import CHOICES, DEFAULT_RECIPE, Recipe, RecipeError, load_recipe, named_recipes, options
-from training.statistics.commands import add_statistics_options, options_of, words_of
+from training.statistics.commands import add_statistics_options, changed_options, read_options
 
 MOST_PROCESSES = 256
 CLI = Path(__file__).resolve().parent.parent / "cli.py"
@@ -36,7 +36,7 @@ def add_train_arguments(parser: argparse.ArgumentParser) -> None:
         nargs="+",
         default=[],
         metavar="LABEL",
-        help="labels that are not learnt: their scans of the train split teach what has none of the others",
+        help="labels that are not learnt; their scans of the train split teach what has none of the other labels",
     )
     parser.add_argument("--name", default="retina-oct", help="model name for the card (default: %(default)s)")
     parser.add_argument("--version", default="0.0.1", help="model version (default: %(default)s)")
@@ -45,11 +45,11 @@ def add_train_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--allow-leaks",
         action="store_true",
-        help="train even if a patient or an identical scan is on two sides of the split, as in published ones; "
+        help="train even if a patient or an identical scan is on two sides of the split, as in published splits; "
         "the card will say so",
     )
     parser.add_argument(
-        "--processes", type=int, default=1, metavar="N", help="processes on this machine, as torchrun's"
+        "--processes", type=int, default=1, metavar="N", help="processes on this machine, as with torchrun"
     )
     parser.add_argument(
         "--cache", type=Path, metavar="DIR", help="folder for reduced scans (default: ~/.cache/retinote)"
@@ -63,7 +63,9 @@ def add_train_arguments(parser: argparse.ArgumentParser) -> None:
     add_statistics_options(parser, none=True)
     defaults = {name: load_recipe(name) for name in named_recipes()}
     hints = get_type_hints(Recipe)
-    group = parser.add_argument_group("recipe", "each changes a key of the recipe; its values in brackets")
+    group = parser.add_argument_group(
+        "recipe", "each changes a key of the recipe; in brackets the recipes' values"
+    )
     for option in options():
         kind = hints[option.name]
         settings: dict[str, Any] = {
@@ -78,9 +80,9 @@ def add_train_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def train(arguments: argparse.Namespace) -> int:
-    """Train, print a line and a report per epoch, write weights, card and logs; returns 0.
+    """Train, print a line and a report for each epoch, write weights, card and logs; returns 0.
 
-    Raises an error with a message for people.
+    Raises RecipeError, DataError, CheckpointError, TrainingError or WeightsError with a message for people.
     """
     if not 1 <= arguments.processes <= MOST_PROCESSES:
         raise RecipeError(f"--processes must be from 1 to {MOST_PROCESSES}, not {arguments.processes}")
@@ -88,18 +90,18 @@ def train(arguments: argparse.Namespace) -> int:
         option.name: value for option in options() if (value := getattr(arguments, option.name)) is not None
     }
     recipe = load_recipe(arguments.recipe, changes)
-    # A model that could not be imported is not worth hours.
+    # Checked before hours of training: a model with another name or version could not be imported.
     checked_name(arguments.name, "--name ")
     checked_name(arguments.version, "--version ")
-    statistics = options_of(arguments)
+    statistics = read_options(arguments)
     if arguments.processes > 1 and "RANK" not in os.environ:
-        # One core's threads each, or the processes fight for them.
+        # One thread for each process, so that they don't compete for the cores.
         os.environ.setdefault("OMP_NUM_THREADS", "1")
         launcher = [sys.executable, "-m", "torch.distributed.run", "--standalone"]
         count = ["--nproc-per-node", str(arguments.processes)]
         os.execv(sys.executable, [*launcher, *count, str(CLI), *sys.argv[1:]])
 
-    # torch takes seconds to load: not before the values are known to be good.
+    # Imported here, as torch takes seconds to load: wrong options are reported at once.
     from handlers.card_statistics import STATISTICS_NAME
     from handlers.user_cache import user_cache
     from training import export
@@ -123,30 +125,30 @@ def train(arguments: argparse.Namespace) -> int:
         )
     )
     if card is not None:
-        print_figures(card.metrics["validation"])
+        print_metrics(card.metrics["validation"])
         files = [export.WEIGHTS_NAME, *([STATISTICS_NAME] if card.statistics else []), export.CARD_NAME]
         print(f"wrote {', '.join(files)} of {card.name} {card.version} to {arguments.out}")
     return 0
 
 
-def print_figures(figures: dict[str, Any]) -> None:
-    """The validation report as a table."""
+def print_metrics(metrics: dict[str, Any]) -> None:
+    """Print the metrics of the validation split as a table."""
     print(f"{'label':<12}{'precision':>10}{'recall':>8}{'F1':>8}{'scans':>8}")
-    for label, row in figures["labels"].items():
+    for label, row in metrics["labels"].items():
         cells = "".join(
             f"{format(row[key], '.3f') if key in row else '-':>{width}}"
             for key, width in (("precision", 10), ("recall", 8), ("f1", 8))
         )
         print(f"{label:<12}{cells}{row['scans']:>8}")
     print(
-        f"accuracy {figures['accuracy']:.3f}, macro F1 {figures['macro_f1']:.3f} on {figures['scans']} scans"
+        f"accuracy {metrics['accuracy']:.3f}, macro F1 {metrics['macro_f1']:.3f} on {metrics['scans']} scans"
     )
 
 
 def command_line(arguments: argparse.Namespace) -> str:
-    """The command that repeats this training.
+    """The command that repeats this training, with the names of folders instead of their paths.
 
-    Folders are named without their path: a card travels, the layout of a disk stays at home.
+    The card holds it and is shared: where files lie on this machine concerns nobody else.
     """
     words = ["./retinote", "train", "--data", *(path.resolve().name for path in arguments.data)]
     words += ["--out", arguments.out.resolve().name]
@@ -159,7 +161,7 @@ def command_line(arguments: argparse.Namespace) -> str:
         words.append("--allow-leaks")
     if arguments.processes > 1:
         words += ["--processes", str(arguments.processes)]
-    words += words_of(arguments)
+    words += changed_options(arguments)
     words += ["--recipe", Path(arguments.recipe).name]
     for option in options():
         value = getattr(arguments, option.name)
@@ -181,13 +183,13 @@ def option_flag(name: str) -> str:
 
 
 def _help(name: str, metadata: Any, defaults: dict[str, Recipe]) -> str:
-    """What a key means, and its value in each recipe that comes with the project."""
+    """The help of an option: what the key means, and its value in each recipe of the project."""
     values = {recipe: getattr(values, name) for recipe, values in defaults.items()}
     shown = {
         recipe: f"{value:g}" if isinstance(value, float) else str(value) for recipe, value in values.items()
     }
     if len(set(shown.values())) == 1:
-        told = next(iter(shown.values())) or "none"
+        text = next(iter(shown.values())) or "none"
     else:
-        told = ", ".join(f"{recipe} {value or 'none'}" for recipe, value in shown.items())
-    return f"{metadata['help']} [{told}]"
+        text = ", ".join(f"{recipe} {value or 'none'}" for recipe, value in shown.items())
+    return f"{metadata['help']} [{text}]"

@@ -1,4 +1,4 @@
-"""Random values for a batch of scans, from one generator of the CPU: the same draws on every device."""
+"""Random values for a batch of scans, from one generator of the CPU, so that they are the same on every device."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import torch
 
 
 class Draw:
-    """Random values, one per scan of a batch, drawn on the CPU and moved to the batch's device."""
+    """Draws random values, one for each scan of a batch, on the CPU, and moves them to the batch's device."""
 
     def __init__(self, generator: torch.Generator, count: int, device: torch.device) -> None:
         self._generator, self._count, self._device = generator, count, device
@@ -31,5 +31,5 @@ class Draw:
         )
 
     def per_scan(self, values: torch.Tensor) -> torch.Tensor:
-        """Values (batch,) in a shape that goes with (batch, channels, height, width)."""
+        """Values (batch,) as (batch, 1, 1, 1), which broadcasts over (batch, channels, height, width)."""
         return values.view(-1, 1, 1, 1)

@@ -1,4 +1,4 @@
-"""What a training leaves behind: weights as safetensors, the model card, the figures of every epoch."""
+"""Writes a trained model: its weights as safetensors, and its card."""
 
 from __future__ import annotations
 
@@ -22,8 +22,8 @@ from training.origin import code, data_sha256
 
 WEIGHTS_NAME = "weights.safetensors"
 CARD_NAME = "model.json"
-# Fewer patients than this and a label's figures say little.
 FEW_PATIENTS = 30
+"""With fewer patients than this, metrics of a label say little."""
 NAMED_PACKAGES = ("torch", "torchvision", "timm", "numpy", "opencv-python-headless", "safetensors")
 
 
@@ -43,7 +43,10 @@ def save_model(
     limits: Sequence[str],
     made_with: dict[str, Any],
 ) -> ModelCard:
-    """Write weights (stored in float16) and card to `out`; the card last, so that a card means a whole model."""
+    """Write weights (in float16) and card to `out`; returns the card.
+
+    The card is written last, so that a folder with a card holds a whole model.
+    """
     out.mkdir(parents=True, exist_ok=True)
     weights = save(
         {
@@ -71,7 +74,7 @@ def save_model(
 
 
 def replace_file(file: Path, content: bytes) -> None:
-    """Write a file, complete or not at all."""
+    """Replace a file, as a whole or not at all. Raises OSError when it can't be written."""
     partial = file.with_name(f"{file.name}.partial")
     try:
         partial.write_bytes(content)
@@ -81,9 +84,9 @@ def replace_file(file: Path, content: bytes) -> None:
 
 
 def describe_data(scans: Sequence[Scan], outliers: Sequence[Scan] = ()) -> dict[str, Any]:
-    """One hash of all, sources with their licences, and the counts of real scans, their patients, and simulated ones by split and label.
+    """The card's description of the data: a hash, the sources with their licences, and counts by split and label.
 
-    `outliers` were trained on as what has none of the labels; they are counted apart.
+    Real scans, their patients and simulated scans are counted apart, and so are `outliers`.
     """
     every = [*scans, *outliers]
     return {
@@ -98,7 +101,7 @@ def describe_data(scans: Sequence[Scan], outliers: Sequence[Scan] = ()) -> dict[
 
 
 def data_limits(scans: Sequence[Scan]) -> list[str]:
-    """What the make-up of the data forbids to conclude, as sentences."""
+    """The limits of a model that follow from its data, as sentences for the card."""
     limits = []
     real = [scan for scan in scans if not is_simulated(scan)]
     sources = {scan.source for scan in real}
@@ -115,7 +118,7 @@ def data_limits(scans: Sequence[Scan]) -> list[str]:
 
 
 def label_caveats(scans: Sequence[Scan]) -> dict[str, str]:
-    """Labels whose answers rest on few real patients or on none, each with the sentence that people are told."""
+    """A caveat, for people, for each label that was learnt from few real patients or from none."""
     trained = of_split(scans, "train")
     caveats = {}
     for label in sorted({scan.label for scan in trained}):
@@ -144,7 +147,7 @@ def _counts(scans: Sequence[Scan]) -> dict[str, int]:
 
 
 def environment() -> dict[str, Any]:
-    """The code, versions of Python and of the packages that decide the result, and the kind of processor."""
+    """What the training ran on: the code, the versions of Python and of the main packages, the processor or GPU."""
     versions = {package: importlib.metadata.version(package) for package in NAMED_PACKAGES}
     device = torch.cuda.get_device_name() if torch.cuda.is_available() else f"CPU ({platform.machine()})"
     return {**code(), "versions": {"python": platform.python_version(), **versions}, "device": device}

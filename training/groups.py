@@ -1,4 +1,4 @@
-"""Groups of labels that are one answer where they can't be told apart, read from a file."""
+"""Groups of labels that make one answer where they can't be told apart, read from a file."""
 
 from __future__ import annotations
 
@@ -15,8 +15,8 @@ DEFAULT_GROUPS = Path(__file__).with_name("groups.toml")
 def read_groups(file: Path, labels: Collection[str]) -> dict[str, tuple[str, ...]]:
     """The groups in a TOML file (`"name" = ["LABEL", "LABEL"]`), without labels that the model doesn't know.
 
-    A group of which fewer than two labels are left is left out. Raises DataError when the file can't be read, is
-    written wrongly, or puts a label into two groups.
+    Groups with fewer than two known labels are left out. Raises DataError when the file can't be read, is not valid, or
+    names a label in two groups.
     """
     try:
         content = tomllib.loads(file.read_text(encoding="utf-8"))
@@ -45,5 +45,5 @@ def read_groups(file: Path, labels: Collection[str]) -> dict[str, tuple[str, ...
 
 
 def group_of(groups: Mapping[str, Sequence[str]], label: str) -> str:
-    """The group of a label, which alone stands for itself."""
+    """The name of a label's group; the label itself when it is in no group."""
     return next((name for name, labels in groups.items() if label in labels), label)

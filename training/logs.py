@@ -1,4 +1,4 @@
-"""What a training says while it runs: a line and a report per epoch, a CSV file, TensorBoard's curves."""
+"""The log of a training: a line and a report for each epoch, epochs.csv, and TensorBoard's curves."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from pathlib import Path
 from sklearn.metrics import classification_report
 from torch.utils.tensorboard import SummaryWriter
 
-from training.loop import Epoch
+from training.epochs import Epoch
 from training.prediction import Outputs
 
 EPOCHS_NAME = "epochs.csv"
@@ -19,14 +19,14 @@ TENSORBOARD_NAME = "tensorboard"
 
 
 class TrainingLog:
-    """Writes to the folder of a training. Made anew, it goes on after the epochs that were written."""
+    """Writes the log to the folder of a training; a new one appends to what an interrupted training has written."""
 
     def __init__(self, out: Path, labels: Sequence[str]) -> None:
         self._out, self._labels = out, list(labels)
         self._curves = SummaryWriter(str(out / TENSORBOARD_NAME))
 
     def __call__(self, epochs: Sequence[Epoch], outputs: Outputs) -> None:
-        """Note the last of the epochs that ended, with its outputs on the validation split."""
+        """Log the last epoch, with its outputs on the validation split."""
         epoch = epochs[-1]
         report = classification_report(
             outputs.targets,
@@ -52,7 +52,7 @@ class TrainingLog:
         self._curves.flush()
 
     def close(self) -> None:
-        """Finish the files."""
+        """Close TensorBoard's file."""
         self._curves.close()
 
     def _append_report(self, epoch: Epoch, text: str) -> None:
@@ -60,7 +60,7 @@ class TrainingLog:
             file.write(text)
 
     def _write_rows(self, epochs: Sequence[Epoch]) -> None:
-        """All rows anew: a training that went on after a kill knows its epochs better than the file does."""
+        """Write all rows again: after a kill, the file may hold an epoch that the training repeats."""
         partial = self._out / f"{EPOCHS_NAME}.partial"
         with partial.open("w", newline="", encoding="utf-8") as lines:
             writer = csv.DictWriter(lines, [field.name for field in fields(Epoch)])

@@ -1,17 +1,17 @@
-"""The training loop: epochs, validation, early stopping, the best epoch kept. Accelerate brings it to the hardware."""
+"""The training loop: epochs, validation, early stopping, and the best epoch."""
 
 from __future__ import annotations
 
 import copy
 import time
-from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass
+from collections.abc import Sequence
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 import torch
 from accelerate import Accelerator
-from accelerate.utils import DataLoaderConfiguration, set_seed
+from accelerate.utils import set_seed
 from sklearn.metrics import f1_score
 from timm.utils import ModelEmaV3
 from torch import nn
@@ -24,72 +24,19 @@ from handlers.preprocessing import normalise, normalise_unit
 from training import checkpoint
 from training.augmentation import Augmentation
 from training.batches import OUTLIER, Example
-from training.hardware import Hardware
+from training.epochs import Epoch, Fit, Report
+from training.losses import label_loss
 from training.optimization import LearningRate, make_optimizer
 from training.prediction import Outputs
 from training.recipe import Recipe
-from training.teacher import Said, Student, Teacher, refuse_without_map
+from training.teacher import DistillationOutputs, Student, Teacher, refuse_without_map
 
-STEPS_BETWEEN_LOOKS = 10
-"""Reading the loss waits for the device; this many steps are queued before it is looked at."""
+STEPS_BETWEEN_CHECKS = 10
+"""Reading the loss waits for the device, so it is read only after so many steps."""
 
 
 class TrainingError(Exception):
     """A training that can't go on; the message says where and what to change."""
-
-
-@dataclass(frozen=True)
-class Epoch:
-    """What one epoch gave; accuracies and F1 from 0 to 1, training figures under augmentation, the rate at its end."""
-
-    number: int
-    training_loss: float
-    training_accuracy: float
-    validation_loss: float
-    validation_accuracy: float
-    validation_macro_f1: float
-    learning_rate: float
-    seconds: float
-    scans_per_second: float
-
-
-@dataclass(frozen=True)
-class Fit:
-    """The end of a training: all epochs, the best one, and its outputs on the validation split."""
-
-    epochs: list[Epoch]
-    best: Epoch
-    validation: Outputs
-
-
-Report = Callable[[Sequence[Epoch], Outputs], None]
-"""Told after each epoch: all epochs so far, and the validation outputs of the last."""
-
-
-def make_accelerator(recipe: Recipe) -> Accelerator:
-    """Accelerate as the hardware, the launcher (one process or several) and the recipe's precision want it."""
-    precision = recipe.precision
-    if precision == "auto":
-        kind = Hardware.detect().autocast
-        precision = {torch.bfloat16: "bf16", torch.float16: "fp16", None: "fp32"}[kind]
-    return Accelerator(
-        mixed_precision="no" if precision == "fp32" else precision,
-        cpu=not torch.cuda.is_available(),
-        dataloader_config=DataLoaderConfiguration(split_batches=True, use_seedable_sampler=False),
-    )
-
-
-def label_loss(logits: torch.Tensor, targets: torch.Tensor, smoothing: float) -> torch.Tensor:
-    """The mean cross-entropy of logits (batch, labels); an outlier's target is the same share for every label.
-
-    D. Hendrycks, M. Mazeika, T. Dietterich, "Deep Anomaly Detection with Outlier Exposure", ICLR 2019
-    (arXiv:1812.04606).
-    """
-    labelled = functional.cross_entropy(
-        logits, targets, label_smoothing=smoothing, ignore_index=OUTLIER, reduction="none"
-    )
-    undecided = -logits.log_softmax(1).mean(1)
-    return torch.where(targets == OUTLIER, undecided, labelled).mean()
 
 
 class Training:
@@ -107,7 +54,7 @@ class Training:
     ) -> None:
         self._recipe, self._spec, self._accelerator = recipe, spec, accelerator
         network.to(memory_format=torch.channels_last)
-        # Before Accelerate wraps it: the average is of the network alone.
+        # Before Accelerate wraps the network, so that the average is of the network alone.
         self._average = (
             ModelEmaV3(network, decay=recipe.ema_decay, use_warmup=True, device=accelerator.device)
             if recipe.ema_decay
@@ -130,11 +77,11 @@ class Training:
         self._best_outputs: Outputs | None = None
 
     def run(self, out: Path, plan: dict[str, Any], report: Report | None) -> Fit:
-        """Train to the end, from the checkpoint in `out` if it holds one; `report` is called after each epoch, in the main process.
+        """Train to the end, from the checkpoint in `out` if there is one; the network then has the best epoch's weights.
 
-        The best epoch is the first with the highest score. Early stopping and plateaus count from the first epoch
-        at full size. The network is left with the weights of the best epoch. Raises TrainingError on a loss that
-        is no number, CheckpointError when the checkpoint is of another plan.
+        `report` is called after each epoch in the main process. The best epoch is the first with the highest score.
+        Early stopping and plateaus count from the first epoch at full size. Raises TrainingError when the loss is no
+        number, CheckpointError when the checkpoint can't be used.
         """
         state = checkpoint.load(out, plan)
         if state is not None:
@@ -148,7 +95,7 @@ class Training:
                 self._best, self._best_outputs = epoch, outputs
                 self._best_weights = copy.deepcopy(self._evaluated().state_dict())
             if self._accelerator.is_main_process:
-                # Before the checkpoint: what is killed between the two is trained, and reported, again.
+                # Before the checkpoint: an epoch that is killed between the two is trained and reported again.
                 if report is not None:
                     report(self._epochs, outputs)
                 checkpoint.save(out, plan, self._state_dict())
@@ -175,13 +122,13 @@ class Training:
         return self._bare()
 
     def _bare(self) -> nn.Module:
-        """The network itself, without what trains it."""
+        """The network without the wrappers of Accelerate and distillation."""
         network: nn.Module = self._accelerator.unwrap_model(self._network)
         return network.network if isinstance(network, Student) else network
 
     def _epoch(self, number: int) -> tuple[Epoch, Outputs]:
         recipe, started = self._recipe, time.monotonic()
-        # What is drawn (scans, augmentation, stochastic depth) follows from the seed and the epoch alone.
+        # Scans, augmentation and stochastic depth depend only on the seed and the number of the epoch.
         set_seed(recipe.seed * 1_000_003 + number, device_specific=True)
         loss, accuracy, seen = self._train(number)
         trained, rate = time.monotonic() - started, self._rate.now
@@ -220,39 +167,40 @@ class Training:
         self._training.set_epoch(number)
         sums = torch.zeros(4, device=self._accelerator.device)  # loss, right, scans with a label, scans
         with self._bar(f"epoch {number}/{recipe.epochs}", "step", len(self._training)) as progress:
-            for step, (squares, targets) in enumerate(self._training, 1):
-                images, plain = augment.views(squares, generator)
-                taught = plain if recipe.teacher_sees == "plain" else images
-                loss, logits = self._step(images, taught, targets)
+            for step, (pixels, targets) in enumerate(self._training, 1):
+                images, plain = augment.views(pixels, generator)
+                for_teacher = plain if recipe.teacher_sees == "plain" else images
+                loss, logits = self._step(images, for_teacher, targets)
                 right = (logits.argmax(1) == targets).sum()
                 labelled = (targets != OUTLIER).sum()
                 sums += torch.stack(
                     [loss * len(targets), right, labelled, torch.full_like(right, len(targets))]
                 )
                 progress.update()
-                if step % STEPS_BETWEEN_LOOKS == 0 or step == len(self._training):
-                    self._look(sums, number, step, progress)
+                if step % STEPS_BETWEEN_CHECKS == 0 or step == len(self._training):
+                    self._check_loss(sums, number, step, progress)
         sums = self._accelerator.reduce(sums)
         loss_sum, right_sum, labelled_sum, seen = sums.tolist()
         return loss_sum / seen, right_sum / max(labelled_sum, 1), int(seen)
 
     def _step(
-        self, images: torch.Tensor, taught: torch.Tensor, targets: torch.Tensor
+        self, images: torch.Tensor, for_teacher: torch.Tensor, targets: torch.Tensor
     ) -> tuple[torch.Tensor, torch.Tensor]:
-        """Move the weights once; the loss and the logits. The teacher sees `taught`, the network `images`."""
+        """Update the weights once; returns the loss and the logits. The teacher sees `for_teacher` instead of `images`."""
         inputs = normalise_unit(images, self._spec).contiguous(memory_format=torch.channels_last)
-        said = self._network(inputs)
-        logits = said if self._teacher is None else said[0]
+        outputs = self._network(inputs)
+        logits = outputs if self._teacher is None else outputs[0]
         loss = label_loss(logits, targets, self._recipe.label_smoothing)
         if self._teacher is not None:
             with self._accelerator.autocast():
-                said_by_teacher = self._teacher.says(taught)
+                of_teacher = self._teacher.outputs(for_teacher)
             share = self._recipe.teacher_weight
-            # Of what has none of the labels the teacher knows nothing.
+            # The teacher doesn't know what has none of the labels.
             known = targets != OUTLIER
             if known.any():
-                learnt = self._teacher.loss(Said(*said).of(known), said_by_teacher.of(known))
-                loss = (1 - share) * loss + share * learnt
+                of_student = DistillationOutputs(*outputs)
+                distilled = self._teacher.loss(of_student.select(known), of_teacher.select(known))
+                loss = (1 - share) * loss + share * distilled
         self._optimizer.zero_grad(set_to_none=True)
         self._accelerator.backward(loss)
         if self._recipe.clip_gradient:
@@ -264,7 +212,8 @@ class Training:
             self._average.update(self._bare(), step=self._steps)
         return loss.detach(), logits.detach()
 
-    def _look(self, sums: torch.Tensor, number: int, step: int, progress: Any) -> None:
+    def _check_loss(self, sums: torch.Tensor, number: int, step: int, progress: Any) -> None:
+        """Show loss and accuracy so far. Raises TrainingError when the loss is no number."""
         loss, right, labelled, seen = sums.tolist()
         if not torch.isfinite(sums[0]):
             raise TrainingError(
@@ -282,18 +231,18 @@ class Training:
         network = self._evaluated().eval()
         logits, targets = [], []
         with self._bar("validating", "batch", len(self._validation)) as progress:
-            for squares, batch_targets in self._validation:
-                inputs = normalise(squares, self._spec).contiguous(memory_format=torch.channels_last)
+            for pixels, batch_targets in self._validation:
+                inputs = normalise(pixels, self._spec).contiguous(memory_format=torch.channels_last)
                 with self._accelerator.autocast():
-                    said = network(inputs)
-                gathered = self._accelerator.gather_for_metrics((said.float(), batch_targets))
+                    outputs = network(inputs)
+                gathered = self._accelerator.gather_for_metrics((outputs.float(), batch_targets))
                 logits.append(gathered[0].cpu())
                 targets.append(gathered[1].cpu())
                 progress.update()
         return Outputs(torch.cat(logits), torch.cat(targets))
 
     def _bar(self, what: str, unit: str, total: int) -> tqdm:
-        """How far it is and how long it will take, on one terminal: there is no bar where the output is none."""
+        """A progress bar of the main process; there is none without a terminal."""
         disable = None if self._accelerator.is_main_process else True
         return tqdm(total=total, desc=what, unit=unit, leave=False, disable=disable)
 

@@ -1,4 +1,4 @@
-"""What devices and archives write into a picture: text, boxes, scale bars, arrows; a fixed set to draw from."""
+"""A fixed set of marks such as devices and archives burn into pictures: text, boxes, scale bars, arrows, frames."""
 
 from __future__ import annotations
 
@@ -18,8 +18,8 @@ WHITE = 255
 
 
 @functools.lru_cache(maxsize=4)
-def drawn_marks(side: int) -> tuple[torch.Tensor, torch.Tensor]:
-    """How much each drawing covers, and its grey values: both uint8 (count, side, side). Always the same drawings."""
+def draw_marks(side: int) -> tuple[torch.Tensor, torch.Tensor]:
+    """How much each drawing covers, and its grey values, both uint8 (count, side, side); always the same drawings."""
     covers, greys = np.zeros((2, COUNT, side, side), np.uint8)
     for number in range(COUNT):
         random = np.random.default_rng([SEED, number])
@@ -33,7 +33,7 @@ def _grey(random: np.random.Generator) -> int:
 
 
 def _write(cover: Pixels, grey: Pixels, random: np.random.Generator, at: tuple[int, int], most: int) -> None:
-    """A line of up to `most` letters whose lower left corner is `at` (column, row)."""
+    """Draw a line of fewer than `most` letters whose lower left corner is `at` (column, row)."""
     text = "".join(random.choice(list(LETTERS), int(random.integers(2, most))))
     size = float(random.uniform(0.22, 0.5)) * cover.shape[0] / 224
     font = int(random.choice([cv2.FONT_HERSHEY_SIMPLEX, cv2.FONT_HERSHEY_PLAIN, cv2.FONT_HERSHEY_DUPLEX]))
@@ -44,7 +44,7 @@ def _write(cover: Pixels, grey: Pixels, random: np.random.Generator, at: tuple[i
 
 
 def _text(cover: Pixels, grey: Pixels, random: np.random.Generator) -> None:
-    """One to three lines somewhere along the upper or lower border."""
+    """Draw one to three lines of text near the upper or lower border."""
     side = cover.shape[0]
     left = int(random.uniform(0, 0.75) * side)
     row = int((random.uniform(0.05, 0.15) if random.random() < 0.5 else random.uniform(0.8, 0.95)) * side)
@@ -53,7 +53,7 @@ def _text(cover: Pixels, grey: Pixels, random: np.random.Generator) -> None:
 
 
 def _box(cover: Pixels, grey: Pixels, random: np.random.Generator) -> None:
-    """A box in a corner, empty, with text, or with a small picture of the fundus and the line of the scan."""
+    """Draw a box in a corner: empty, with text, or with a small picture of the fundus and the line of the scan."""
     side = cover.shape[0]
     height, width = (int(random.uniform(0.06, 0.3) * side) for _ in range(2))
     top = 0 if random.random() < 0.5 else side - height
@@ -72,7 +72,7 @@ def _box(cover: Pixels, grey: Pixels, random: np.random.Generator) -> None:
 
 
 def _scale_bar(cover: Pixels, grey: Pixels, random: np.random.Generator) -> None:
-    """A bar, or a bar along and one up, near a lower corner, with its length beside it now and then."""
+    """Draw a horizontal scale bar, sometimes also a vertical one, near the lower border, sometimes with its length."""
     side = cover.shape[0]
     left, row = int(random.uniform(0.03, 0.75) * side), int(random.uniform(0.82, 0.97) * side)
     along, up = int(random.uniform(0.05, 0.2) * side), int(random.uniform(0.05, 0.2) * side)
@@ -86,7 +86,7 @@ def _scale_bar(cover: Pixels, grey: Pixels, random: np.random.Generator) -> None
 
 
 def _arrow(cover: Pixels, grey: Pixels, random: np.random.Generator) -> None:
-    """An arrow such as authors point with, anywhere."""
+    """Draw an arrow, as authors do to point at something."""
     side = cover.shape[0]
     start = random.uniform(0.1, 0.9, 2) * side
     angle, length = random.uniform(0, 2 * np.pi), random.uniform(0.06, 0.16) * side
@@ -98,7 +98,7 @@ def _arrow(cover: Pixels, grey: Pixels, random: np.random.Generator) -> None:
 
 
 def _border_line(cover: Pixels, grey: Pixels, random: np.random.Generator) -> None:
-    """A frame or a ruler's line along a side."""
+    """Draw one to four lines along the sides, as of a frame or a ruler."""
     side = cover.shape[0]
     place, thick, shade = int(random.uniform(0, 0.06) * side), int(random.integers(1, 4)), _grey(random)
     ends = [((0, place), (side, place)), ((place, 0), (place, side))]

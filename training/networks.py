@@ -19,14 +19,14 @@ from training.recipe import Recipe
 
 
 class WeightsError(Exception):
-    """Pretrained weights that can't be had; the message says how to go on without them."""
+    """A network or its pretrained weights that can't be used; the message says what to choose instead."""
 
 
 def build(recipe: Recipe, label_count: int) -> nn.Module:
     """A timm network with a classifier for `label_count` labels.
 
-    Weights from a file keep their classifier when it has as many labels, so that a training can go on from another.
-    Raises WeightsError when the architecture is unknown or its pretrained weights can't be loaded.
+    The classifier of a weights file is kept if it has as many labels, so that a training can start from another one.
+    Raises WeightsError when timm doesn't know the architecture, or when the pretrained weights can't be loaded.
     """
     if not timm.is_model(recipe.architecture):
         near = ", ".join(timm.list_models(f"*{recipe.architecture.split('_')[0]}*")[:8])
@@ -55,15 +55,15 @@ def build(recipe: Recipe, label_count: int) -> nn.Module:
 
 
 def input_spec(network: nn.Module, size: int) -> InputSpec:
-    """What the network is to be fed: squares of `size` pixels, normalised as timm says for this network."""
+    """The network's input: `size` × `size` pixels, normalised as timm says for this network."""
     config = resolve_model_data_config(network)  # type: ignore[no-untyped-call]
     return InputSpec(size=size, mean=tuple(config["mean"]), std=tuple(config["std"]), resize="stretch")
 
 
 def refuse_unservable(network: nn.Module, recipe: Recipe) -> None:
-    """Raise WeightsError when the network, once trained, could be neither evaluated nor served.
+    """Raise WeightsError when the network could not be evaluated or served after its training.
 
-    It has to take squares of the recipe's sizes, and to have a heat map. The network is left in evaluation mode.
+    It must take inputs of the recipe's sizes and have a heat map. The network is left in evaluation mode.
     """
     name = recipe.architecture
     try:
@@ -87,13 +87,13 @@ def refuse_unservable(network: nn.Module, recipe: Recipe) -> None:
 
 
 def _overlay(recipe: Recipe, label_count: int) -> dict[str, Any]:
-    """What timm has to know of the file: its place, and whether its classifier is ours."""
+    """timm's settings for a weights file: its path, and the count of labels if its classifier is to be kept."""
     file = Path(recipe.pretrained_file)
     if not file.is_file():
         raise WeightsError(f"there is no file {file} to read pretrained weights from")
     try:
         weights = load_state_dict(str(file), weights_only=True)
-    except Exception as error:  # safetensors, pickle and zip readers have no error class in common
+    except Exception as error:  # readers of safetensors, pickles and zip files have no error class in common
         raise WeightsError(f"{file} holds no weights that can be read ({error})") from error
     bare: nn.Module = timm.create_model(recipe.architecture, num_classes=label_count)
     classifier: nn.Module = bare.get_classifier()  # type: ignore[operator]

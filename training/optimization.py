@@ -1,4 +1,4 @@
-"""The optimiser and how its learning rate goes, as the recipe says."""
+"""The recipe's optimiser and schedule of the learning rate."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ FIRST_SHARE = 0.01
 
 
 def make_optimizer(network: nn.Module, recipe: Recipe) -> torch.optim.Optimizer:
-    """The recipe's optimiser; biases and norms don't decay. Raises RecipeError when timm has none of that name."""
+    """The recipe's optimiser, without weight decay for biases and norms. Raises RecipeError for a name unknown to timm."""
     try:
         optimizer: torch.optim.Optimizer = create_optimizer_v2(
             network, opt=recipe.optimizer, lr=recipe.learning_rate, weight_decay=recipe.weight_decay
@@ -29,7 +29,7 @@ def make_optimizer(network: nn.Module, recipe: Recipe) -> torch.optim.Optimizer:
 
 
 class LearningRate:
-    """The learning rate's course: a warm-up by the step, then a cosine by the step or plateaus by the epoch."""
+    """The schedule: a warm-up by steps, then a cosine by steps or a fall on plateaus by epochs."""
 
     def __init__(self, optimizer: torch.optim.Optimizer, recipe: Recipe, steps_per_epoch: int) -> None:
         self._optimizer = optimizer
@@ -61,24 +61,24 @@ class LearningRate:
         return float(self._optimizer.param_groups[0]["lr"])
 
     def after_step(self) -> None:
-        """Go on by one step."""
+        """Update the rate after a step of the optimiser."""
         if self._by_step is not None:
             self._by_step.step()
 
     def after_epoch(self, score: float) -> None:
-        """Lower the rate when the validation's score has not risen for the recipe's number of epochs."""
+        """Lower the rate when the validation score has not improved for the recipe's `plateau_patience`."""
         if self._plateau is not None:
             self._plateau.step(score)
 
     def state_dict(self) -> dict[str, Any]:
-        """Plain values from which `load_state_dict` goes on."""
+        """The state of the schedules, for a checkpoint."""
         return {
             "by_step": self._by_step.state_dict() if self._by_step is not None else None,
             "plateau": self._plateau.state_dict() if self._plateau is not None else None,
         }
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
-        """Go on where `state` was taken."""
+        """Restore a state that `state_dict` returned."""
         if self._by_step is not None:
             self._by_step.load_state_dict(state["by_step"])
         if self._plateau is not None:

@@ -1,4 +1,4 @@
-"""What a training began from, so that it can be told later: the scans as one hash, and the code."""
+"""What a training started from, for the card: a hash of the scans, and the version of the code."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ GIT_TIMEOUT_S = 30
 
 
 def with_hashes_of_files(scans: Sequence[Scan]) -> list[Scan]:
-    """The scans, each with the sha256 of its file; what a manifest says is believed."""
+    """The scans, each with the SHA-256 of its file; a hash from a manifest is kept as it is."""
     return [
         scan if scan.sha256 else replace(scan, sha256=hashlib.sha256(scan.path.read_bytes()).hexdigest())
         for scan in scans
@@ -29,7 +29,7 @@ def with_hashes_of_files(scans: Sequence[Scan]) -> list[Scan]:
 def data_sha256(scans: Sequence[Scan]) -> str:
     """One hash of a data set: of each scan's file, label, patient, source and split.
 
-    It is the same wherever the files lie and in whatever order they are listed.
+    It depends neither on where the files lie nor on their order.
     """
     lines = sorted(
         json.dumps([scan.sha256, scan.label, scan.patient, scan.source, scan.split])
@@ -39,18 +39,18 @@ def data_sha256(scans: Sequence[Scan]) -> str:
 
 
 def code(root: Path = ROOT) -> dict[str, str]:
-    """The version of Retinote and, in a checkout, the commit; with "+changes" where files differ from it."""
-    found = {"retinote": installed_version()}
+    """The version of Retinote and, in a checkout, the commit, with "+changes" where files differ from it."""
+    versions = {"retinote": installed_version()}
     top, head = _git(root, "rev-parse", "--show-toplevel"), _git(root, "rev-parse", "--verify", "HEAD")
-    # The files may lie without their history in a folder of another project.
+    # Without a history of its own, the folder may lie in the checkout of another project.
     if head and top and Path(top).resolve() == root.resolve():
         changed = _git(root, "status", "--porcelain", "--untracked-files=no")
-        found["commit"] = f"{head}+changes" if changed else head
-    return found
+        versions["commit"] = f"{head}+changes" if changed else head
+    return versions
 
 
 def _git(root: Path, *words: str) -> str:
-    """What git says; empty without git, without a checkout, and where git doesn't trust its owner."""
+    """The output of git; empty without git, without a checkout, and where git doesn't trust the folder's owner."""
     environment = {name: value for name, value in os.environ.items() if not name.startswith("GIT_")}
     git = shutil.which("git")
     if git is None:

@@ -1,4 +1,4 @@
-"""What a network says of a set of scans."""
+"""Runs a network on a set of scans."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ BATCH_SIZE = 32
 
 @dataclass(frozen=True)
 class Outputs:
-    """What a network said of a split: logits (scans, labels) and targets (scans,), in the scans' order."""
+    """A network's logits (scans, labels) and the scans' targets (scans,), in one order, on the CPU."""
 
     logits: torch.Tensor
     targets: torch.Tensor
@@ -34,21 +34,21 @@ def predict(
     labels: Sequence[str],
     scans: Sequence[Scan],
 ) -> Outputs:
-    """The network's logits for every scan, on the best hardware there is; outputs are on the CPU.
+    """Run the network on all scans, on a GPU if there is one; `labels` are in the order of the logits.
 
-    The inputs are bit by bit what the model server feeds the network. Raises DataError naming a scan that can't be read.
+    Its inputs are exactly those of the model server. Raises DataError with the name of a scan that can't be read.
     """
     return predict_batches(network, spec, ordered_batches(scans, labels, spec.size, BATCH_SIZE, user_cache()))
 
 
 @torch.no_grad()
 def predict_batches(network: nn.Module, spec: InputSpec, batches: DataLoader[Example]) -> Outputs:
-    """The same for batches that `ordered_batches` made."""
+    """Run the network on batches of `ordered_batches`, on a GPU if there is one."""
     hardware = Hardware.detect()
     network = network.to(hardware.device, memory_format=torch.channels_last).eval()  # type: ignore[call-overload]
     logits, targets = [], []
-    for squares, batch_targets in tqdm(batches, "predicting", unit="batch", leave=False, disable=None):
-        inputs = normalise(squares.to(hardware.device), spec)
+    for pixels, batch_targets in tqdm(batches, "predicting", unit="batch", leave=False, disable=None):
+        inputs = normalise(pixels.to(hardware.device), spec)
         logits.append(hardware.forward(network, inputs).cpu())
         targets.append(batch_targets)
     return Outputs(torch.cat(logits), torch.cat(targets))

@@ -1,4 +1,4 @@
-"""The recipe: every value that decides how a model is trained, read from a file and changed by options."""
+"""Recipes: all values that decide how a model is trained, read from a file and changed by options."""
 
 from __future__ import annotations
 
@@ -25,16 +25,16 @@ CHOICES = {
     "teacher_sees": ("augmented", "plain"),
 }
 MAX_EPOCHS, MAX_SEED = 100_000, 4000
-"""Random generators are seeded with the seed times a million and the epoch, in 32 bits."""
+"""Random generators are seeded with 32 bits: the seed times a million, plus the number of the epoch."""
 AlmostAll = Annotated[float, Range(0, 0.9999)]
 
 
 class RecipeError(Exception):
-    """A recipe that can't be used; the message names the file and the key."""
+    """A recipe or an option that can't be used; the message names the file and the key."""
 
 
 def _key(text: str) -> Any:
-    """A key of the recipe, with what the command line says beside its option."""
+    """A key of the recipe, with the help of its option."""
     return field(metadata={"help": text})
 
 
@@ -47,10 +47,10 @@ class Recipe:
 
     architecture: str = _key("timm name of the network")
     pretrained: bool = _key("start from timm's pretrained weights")
-    pretrained_file: str = _key("read the weights to start from out of this file")
+    pretrained_file: str = _key("start from the weights in this file")
     ls_init_value: Annotated[float, Range(0, 10)] = _key("ConvNeXt layer scale at the start; 0 keeps timm's")
     drop_path: Annotated[float, Range(0, 0.9)] = _key("stochastic depth rate")
-    teacher: str = _key("model folder whose probabilities the network learns beside the labels")
+    teacher: str = _key("folder of a model whose probabilities the network learns in addition to the labels")
     teacher_weight: Share = _key("share of the loss that comes from the teacher")
     teacher_temperature: Annotated[float, Range(0, 1000, above=True)] = _key(
         "softness of the teacher's probabilities"
@@ -72,7 +72,7 @@ class Recipe:
         "scans drawn in an epoch; 0 for as many as there are"
     )
     batch_size: Annotated[int, Range(1, 65_536)] = _key("B-scans per optimisation step, over all processes")
-    balance: Share = _key("0 draws every scan equally often, 1 every label; between is between")
+    balance: Share = _key("0 draws every scan equally often, 1 every label equally often")
     simulated_share: AlmostAll = _key(
         "share of simulated scans among those drawn of a label that has real ones"
     )
@@ -89,7 +89,7 @@ class Recipe:
     plateau_patience: Annotated[int, Range(0, 100_000)] = _key("epochs without a better validation before it")
     patience: Annotated[int, Range(1, 100_000)] = _key("epochs without a better validation before stopping")
     best_by: Annotated[str, OneOf(*CHOICES["best_by"])] = _key(
-        "validation figure that makes an epoch the best"
+        "validation metric by which the best epoch is chosen"
     )
     clip_gradient: Annotated[float, Range(0, 10**6)] = _key("longest gradient, as a norm; 0 for any")
     ema_decay: Annotated[float, Range(0, 0.999999)] = _key(
@@ -123,7 +123,7 @@ class Recipe:
     erase: Share = _key("probability that a random box is painted over")
     histogram: Share = _key("probability of taking on the grey values of another scan of the batch")
     waves: Share = _key("probability of taking on the slow Fourier amplitudes of another scan of the batch")
-    motion: Share = _key("probability of steps, as eyes make that move")
+    motion: Share = _key("probability of steps between columns, as when the eye moves")
     bend: Share = _key("largest bending of the scan, as a share of its height")
     cuts: Share = _key("probability of white, black or grey wedges and strips at the border")
     marks: Share = _key("probability of text, boxes, scale bars and arrows burnt in")
@@ -132,7 +132,7 @@ class Recipe:
     validation_share: AlmostAll = _key("share of patients kept for validation when the data name no split")
     seed: Annotated[int, Range(0, MAX_SEED)] = _key("seed of the split, the sampler and the augmentation")
     workers: Annotated[int, Range(0, 1024)] = _key(
-        "processes that read batches; 0 reads them in the training's own"
+        "processes that read batches; with 0 the training reads them itself"
     )
 
     @model_validator(mode="after")

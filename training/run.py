@@ -11,23 +11,27 @@ from typing import Any
 
 from accelerate import Accelerator
 from accelerate.utils import set_seed
+from torch import nn
+from torch.utils.data import DataLoader
 
-from handlers.card import ModelCard
+from handlers.card import InputSpec, ModelCard
 from handlers.network import load_network, pooled_channels
 from training import checkpoint, export, networks
-from training.batches import ordered_batches, training_batches
+from training.acceleration import make_accelerator
+from training.batches import Example, ordered_batches, training_batches
 from training.data.leaks import find_leaks, refuse_leaks
 from training.data.manifest import DataError, Scan, of_split
 from training.data.reading import read_all
 from training.data.split import split_scans
+from training.epochs import Fit
 from training.evaluation.calibration import fit_temperature
-from training.evaluation.figures import figures, without_none
+from training.evaluation.metrics import compute_metrics, without_none
 from training.logs import TrainingLog
-from training.loop import Training, TrainingError, make_accelerator
+from training.loop import Training, TrainingError
 from training.origin import with_hashes_of_files
 from training.prediction import BATCH_SIZE, predict_batches
 from training.recipe import Recipe
-from training.statistics.making import gather, make
+from training.statistics.making import embed_scans, make_statistics
 from training.statistics.options import Options
 
 BASE_LIMITS = ("Research software: its answers are not a diagnosis.",)
@@ -37,8 +41,8 @@ BASE_LIMITS = ("Research software: its answers are not a diagnosis.",)
 class Job:
     """What to train on, how, and where to write.
 
-    `outliers` are labels of the data that are not learnt: their scans shall look like none of the others.
-    `command` goes into the card; `statistics` None makes none.
+    `outliers` are labels whose scans teach what has none of the other labels. `statistics` says how statistics are
+    fitted, None fits none. `command` is kept in the card.
     """
 
     data: Sequence[Path]
@@ -56,22 +60,36 @@ class Job:
     command: str
 
 
-def run(job: Job) -> ModelCard | None:
-    """Train, write weights, card, epochs and reports to `job.out`; the card, or None in all but one process.
+@dataclass(frozen=True)
+class _Data:
+    """The scans of a training with their splits, and what the split leaks, as sentences for the card."""
 
-    Raises an error with a message for people when data, weights or the folder don't allow it.
+    scans: Sequence[Scan]
+    outliers: Sequence[Scan]
+    """Of the train split."""
+    labels: Sequence[str]
+    leaks: Sequence[str]
+
+    def of_split(self, split: str) -> list[Scan]:
+        """The scans of the labels in one split."""
+        return of_split(self.labelled, split)
+
+    @property
+    def labelled(self) -> list[Scan]:
+        """The scans of the labels in all splits."""
+        return [scan for scan in self.scans if scan.label in self.labels]
+
+
+def run(job: Job) -> ModelCard | None:
+    """Train, and write weights, card, epochs and reports to `job.out`; the card, or None in all but the main process.
+
+    Raises an error with a message for people when the data, the weights, the recipe or the folder don't allow it.
     """
     accelerator = make_accelerator(job.recipe)
     if accelerator.is_main_process:
-        _prepare(job)
+        _prepare_folder(job)
     accelerator.wait_for_everyone()
-    read = with_hashes_of_files(_read(job))
-    every = split_scans(read, job.recipe.validation_share, job.recipe.seed, job.outliers)
-    leaks = _leaks(job, every, accelerator.print)
-    scans = [scan for scan in every if scan.label not in job.outliers]
-    outliers = of_split([scan for scan in every if scan.label in job.outliers], "train")
-    labels = sorted({scan.label for scan in scans})
-    to_learn, to_validate = of_split(scans, "train"), of_split(scans, "val")
+    data = _read_data(job, accelerator.print)
     processes = accelerator.num_processes
     if job.recipe.batch_size % processes:
         raise TrainingError(
@@ -79,59 +97,92 @@ def run(job: Job) -> ModelCard | None:
             f"that {processes} divides"
         )
     set_seed(job.recipe.seed)
-    network = networks.build(job.recipe, len(labels))
+    network = networks.build(job.recipe, len(data.labels))
     networks.refuse_unservable(network, job.recipe)
     spec = networks.input_spec(network, job.recipe.size)
-    accelerator.print(
-        f"{job.recipe.architecture}: {len(labels)} labels ({', '.join(labels)}), "
-        f"{len(to_learn)} scans to train, {len(to_validate)} to validate"
-        f"{f', {len(outliers)} outliers' if outliers else ''}; {_where(accelerator)}"
-    )
+    accelerator.print(_summary(job, data, accelerator))
     with accelerator.main_process_first():  # which fills the cache for the others
-        batches = training_batches([*to_learn, *outliers], labels, job.recipe, job.cache, processes)
-        validation = ordered_batches(to_validate, labels, spec.size, job.recipe.batch_size, job.cache)
-        # Read now, so that a scan that can't be read is found before the training and not after it.
-        held_out = of_split(scans, "test")
-        test = ordered_batches(held_out, labels, spec.size, BATCH_SIZE, job.cache) if held_out else None
-    training = Training(network, job.recipe, labels, spec, batches, validation, accelerator)
-    log = TrainingLog(job.out, labels) if accelerator.is_main_process else None
-    fitted = training.run(job.out, checkpoint.plan(job.recipe, [*scans, *outliers]), log)
+        batches = training_batches(
+            [*data.of_split("train"), *data.outliers], data.labels, job.recipe, job.cache, processes
+        )
+        validation = ordered_batches(
+            data.of_split("val"), data.labels, spec.size, job.recipe.batch_size, job.cache
+        )
+        # Read before the training, so that an unreadable scan is not found after it.
+        held_out = data.of_split("test")
+        test = ordered_batches(held_out, data.labels, spec.size, BATCH_SIZE, job.cache) if held_out else None
+    training = Training(network, job.recipe, data.labels, spec, batches, validation, accelerator)
+    log = TrainingLog(job.out, data.labels) if accelerator.is_main_process else None
+    fitted = training.run(job.out, checkpoint.plan(job.recipe, [*data.labelled, *data.outliers]), log)
     if log is None:
         return None
     log.close()
+    card = _save(job, data, network, spec, fitted, test)
+    if job.statistics is not None and pooled_channels(network) is None:
+        accelerator.print(f"{job.recipe.architecture} has no single last layer, and so no statistics")
+    elif job.statistics is not None:
+        # The stored weights are rounded: statistics must fit what will be served.
+        card, network = load_network(job.out)
+        embedded = embed_scans(card, network, data.scans, cache=job.cache)
+        card = make_statistics(job.out, card, embedded, job.statistics)
+    checkpoint.remove(job.out)
+    return card
+
+
+def _save(
+    job: Job,
+    data: _Data,
+    network: nn.Module,
+    spec: InputSpec,
+    fitted: Fit,
+    test: DataLoader[Example] | None,
+) -> ModelCard:
+    """Fit the temperature, measure the model on validation and `test`, and write weights and card; returns the card."""
     temperature = fit_temperature(fitted.validation)
-    metrics = {"validation": without_none(figures(fitted.validation, labels, temperature))}
+    metrics = {"validation": without_none(compute_metrics(fitted.validation, data.labels, temperature))}
     if test is not None:
         outputs = predict_batches(network, spec, test)
-        metrics["test"] = without_none(figures(outputs, labels, temperature))
-    card = export.save_model(
+        metrics["test"] = without_none(compute_metrics(outputs, data.labels, temperature))
+    return export.save_model(
         job.out,
         network,
         name=job.name,
         version=job.version,
         architecture=job.recipe.architecture,
-        labels=labels,
+        labels=data.labels,
         spec=spec,
         temperature=temperature,
-        scans=scans,
-        outliers=outliers,
+        scans=data.labelled,
+        outliers=data.outliers,
         metrics=metrics,
-        limits=(*BASE_LIMITS, *leaks),
+        limits=(*BASE_LIMITS, *data.leaks),
         made_with=_made_with(job, fitted.best.number),
     )
-    if job.statistics is not None and pooled_channels(network) is None:
-        accelerator.print(
-            f"{job.recipe.architecture} has no one last layer, and so no statistics of what it learnt"
-        )
-    elif job.statistics is not None:
-        # By the weights as they are stored, which are rounded, and so by what will be served.
-        card, network = load_network(job.out)
-        card = make(job.out, card, gather(card, network, every, cache=job.cache), job.statistics)
-    checkpoint.remove(job.out)
-    return card
 
 
-def _read(job: Job) -> list[Scan]:
+def _read_data(job: Job, warn: Callable[[str], None]) -> _Data:
+    """Read and divide the scans; raises DataError when labels, outliers or the split don't allow a training."""
+    read = with_hashes_of_files(_read_scans(job))
+    scans = split_scans(read, job.recipe.validation_share, job.recipe.seed, job.outliers)
+    return _Data(
+        scans=scans,
+        outliers=of_split([scan for scan in scans if scan.label in job.outliers], "train"),
+        labels=sorted({scan.label for scan in scans} - set(job.outliers)),
+        leaks=_check_leaks(job, scans, warn),
+    )
+
+
+def _summary(job: Job, data: _Data, accelerator: Accelerator) -> str:
+    """The line that a training begins with: network, labels, counts of scans, hardware."""
+    outliers = f", {len(data.outliers)} outliers" if data.outliers else ""
+    return (
+        f"{job.recipe.architecture}: {len(data.labels)} labels ({', '.join(data.labels)}), "
+        f"{len(data.of_split('train'))} scans to train, {len(data.of_split('val'))} to validate{outliers}; "
+        f"{_describe_hardware(accelerator)}"
+    )
+
+
+def _read_scans(job: Job) -> list[Scan]:
     """The scans of the labels and of the outliers; raises DataError when the two don't go together."""
     both = sorted(set(job.labels) & set(job.outliers))
     if both:
@@ -146,8 +197,8 @@ def _read(job: Job) -> list[Scan]:
     return scans
 
 
-def _prepare(job: Job) -> None:
-    """The folder to write to; raises DataError when it holds what must not be lost."""
+def _prepare_folder(job: Job) -> None:
+    """Make the folder to write to; raises DataError when it holds a model or a training that must not be lost."""
     job.out.mkdir(parents=True, exist_ok=True)
     card, unfinished = job.out / export.CARD_NAME, job.out / checkpoint.CHECKPOINT_NAME
     if job.overwrite:
@@ -161,10 +212,10 @@ def _prepare(job: Job) -> None:
         raise DataError(f"{job.out} holds a model already; choose another --out or add --overwrite")
 
 
-def _leaks(job: Job, scans: Sequence[Scan], warn: Callable[[str], None]) -> list[str]:
-    """What is on two sides of the split, as sentences for the card, and by name as warnings.
+def _check_leaks(job: Job, scans: Sequence[Scan], warn: Callable[[str], None]) -> list[str]:
+    """What is on two sides of the split, as sentences for the card; warnings name patients and scans.
 
-    Raises DataError when it forbids to train.
+    Raises DataError for a patient or an identical scan, unless the job allows leaks.
     """
     report = find_leaks(scans)
     if not job.allow_leaks:
@@ -180,8 +231,8 @@ def _leaks(job: Job, scans: Sequence[Scan], warn: Callable[[str], None]) -> list
     return [f"The split leaks: {', '.join(told)} are on two sides; the metrics are too good."] if told else []
 
 
-def _where(accelerator: Accelerator) -> str:
-    """On what it runs, for people."""
+def _describe_hardware(accelerator: Accelerator) -> str:
+    """The device, the precision and the count of processes, in words."""
     count = accelerator.num_processes
     several = f", {count} processes" if count > 1 else ""
     precision = "fp32" if accelerator.mixed_precision == "no" else accelerator.mixed_precision
@@ -190,14 +241,14 @@ def _where(accelerator: Accelerator) -> str:
 
 def _made_with(job: Job, best_epoch: int) -> dict[str, Any]:
     recipe = dataclasses.asdict(job.recipe)
-    # A card travels; the layout of a disk stays at home.
+    # Without paths: the card is shared, and where files lie on this machine concerns nobody else.
     started: dict[str, Any] = {}
     for key, file in (
         ("pretrained_file", Path(job.recipe.pretrained_file)),
         ("teacher", Path(job.recipe.teacher) / export.WEIGHTS_NAME),
     ):
         if recipe[key]:
-            started[key] = _origin(file)
+            started[key] = _describe_weights(file)
             recipe[key] = Path(recipe[key]).name
     return {
         "command": job.command,
@@ -208,8 +259,8 @@ def _made_with(job: Job, best_epoch: int) -> dict[str, Any]:
     }
 
 
-def _origin(weights: Path) -> dict[str, Any]:
-    """Which weights these are, and how they were made if a card lies beside them."""
+def _describe_weights(weights: Path) -> dict[str, Any]:
+    """The hash of a weights file, with architecture and making from a card beside it."""
     origin: dict[str, Any] = {"weights_sha256": hashlib.sha256(weights.read_bytes()).hexdigest()}
     if (weights.parent / export.CARD_NAME).is_file():
         card = ModelCard.load(weights.parent / export.CARD_NAME)

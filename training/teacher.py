@@ -1,4 +1,4 @@
-"""A trained model from which another network learns beside the labels: its probabilities and its feature maps.
+"""Distillation: a network learns the probabilities and feature maps of a trained model, its teacher.
 
 G. Hinton, O. Vinyals, J. Dean, "Distilling the Knowledge in a Neural Network", 2015 (arXiv:1503.02531);
 A. Romero et al., "FitNets: Hints for Thin Deep Nets", ICLR 2015 (arXiv:1412.6550).
@@ -21,26 +21,26 @@ from training.recipe import Recipe, RecipeError
 
 
 @dataclass(frozen=True)
-class Said:
+class DistillationOutputs:
     """Logits (batch, labels) and the last feature map (batch, channels, rows, columns)."""
 
     logits: torch.Tensor
     features: torch.Tensor
 
-    def of(self, chosen: torch.Tensor) -> Said:
-        """The same of the chosen scans alone, booleans (batch,)."""
-        return Said(self.logits[chosen], self.features[chosen])
+    def select(self, chosen: torch.Tensor) -> DistillationOutputs:
+        """The outputs of the chosen scans; `chosen` are booleans (batch,)."""
+        return DistillationOutputs(self.logits[chosen], self.features[chosen])
 
 
 @torch.no_grad()
 def refuse_without_map(network: nn.Module, size: int) -> None:
-    """Raise RecipeError when the network's features are no map (batch, channels, rows, columns) to hold to another's."""
+    """Raise RecipeError when the network's features are no map (batch, channels, rows, columns)."""
     device = next(network.parameters()).device
     features = network.eval().forward_features(torch.zeros(1, 3, size, size, device=device))  # type: ignore[operator]
     if features.ndim != 4 or features.shape[1] != network.num_features:
         raise RecipeError(
-            f"a teacher's features are compared position by position, and those of {type(network).__name__} are no "
-            "map; choose another --arch or --teacher"
+            f"the features of teacher and network are compared position by position, and {type(network).__name__} has "
+            "no feature map; choose another --arch or --teacher"
         )
 
 
@@ -60,7 +60,7 @@ class Student(nn.Module):
 
 
 class Teacher:
-    """The recipe's teacher, ready on a device."""
+    """The recipe's teacher on a device."""
 
     def __init__(self, recipe: Recipe, labels: Sequence[str], device: torch.device) -> None:
         """Load it. Raises RecipeError when its labels differ, CardError or NetworkError when it can't be loaded."""
@@ -68,25 +68,25 @@ class Teacher:
         card, network = load_network(Path(recipe.teacher))
         if list(card.labels) != list(labels):
             raise RecipeError(
-                f"the teacher {recipe.teacher} knows the labels {', '.join(card.labels)}; "
-                f"a network can learn from it only with the same ones, not {', '.join(labels)}"
+                f"the teacher {recipe.teacher} knows the labels {', '.join(card.labels)}, and the training has "
+                f"{', '.join(labels)}; they must be the same"
             )
         self._spec: InputSpec = card.input
         self.network: nn.Module = network.to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
         self.network.requires_grad_(False)
 
     @torch.no_grad()
-    def says(self, images: torch.Tensor) -> Said:
-        """What it says of augmented images (batch, channels, size, size) from 0 to 1."""
+    def outputs(self, images: torch.Tensor) -> DistillationOutputs:
+        """The teacher's outputs for augmented images (batch, channels, size, size) from 0 to 1."""
         inputs = normalise_unit(images, self._spec).contiguous(memory_format=torch.channels_last)
         features = self.network.forward_features(inputs)  # type: ignore[operator]
-        return Said(self.network.forward_head(features).float(), features.float())  # type: ignore[operator]
+        return DistillationOutputs(self.network.forward_head(features).float(), features.float())  # type: ignore[operator]
 
-    def loss(self, student: Said, teacher: Said) -> torch.Tensor:
-        """How far the student is from the teacher: in probabilities, and in the direction of its features.
+    def loss(self, student: DistillationOutputs, teacher: DistillationOutputs) -> torch.Tensor:
+        """How much the student differs from the teacher: in its probabilities, and in the direction of its features.
 
-        The divergence is multiplied by the squared temperature, so that its gradient keeps its size (Hinton et al.).
-        Feature maps are compared position by position, by their cosine: their lengths are the teacher's own affair.
+        The divergence is multiplied by the squared temperature, which keeps the size of its gradient (Hinton et al.).
+        Feature maps are compared position by position by their cosine, which ignores their lengths.
         """
         temperature = self._recipe.teacher_temperature
         divergence = functional.kl_div(
@@ -95,8 +95,8 @@ class Teacher:
             reduction="batchmean",
             log_target=True,
         )
-        seen = student.features.float()
-        if seen.shape[2:] != teacher.features.shape[2:]:
-            seen = functional.interpolate(seen, teacher.features.shape[2:], mode="bilinear")
-        apart = 1 - functional.cosine_similarity(seen, teacher.features, dim=1).mean()
-        return temperature**2 * divergence + self._recipe.teacher_features * apart
+        features = student.features.float()
+        if features.shape[2:] != teacher.features.shape[2:]:
+            features = functional.interpolate(features, teacher.features.shape[2:], mode="bilinear")
+        distance = 1 - functional.cosine_similarity(features, teacher.features, dim=1).mean()
+        return temperature**2 * divergence + self._recipe.teacher_features * distance

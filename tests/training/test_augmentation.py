@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from training.augmentation import Augmentation
-from training.marks import drawn_marks
+from training.marks import draw_marks
 from training.recipe import Recipe, load_recipe
 
 NOTHING: dict[str, Any] = {
@@ -168,9 +168,9 @@ def test_cuts_lie_at_the_border_and_are_of_one_grey() -> None:
 
 
 def test_marks_are_always_the_same_and_cover_little() -> None:
-    covers, greys = drawn_marks(64)
+    covers, greys = draw_marks(64)
     assert covers.shape == greys.shape and covers.dtype == torch.uint8
     share = (covers > 127).float().mean((1, 2))
     assert (share > 0).all() and share.median() < 0.2
-    drawn_marks.cache_clear()
-    assert torch.equal(drawn_marks(64)[0], covers)
+    draw_marks.cache_clear()
+    assert torch.equal(draw_marks(64)[0], covers)

@@ -13,7 +13,7 @@ import torch
 from handlers.card import InputSpec
 from handlers.preprocessing import normalise, to_tensor
 from training.batches import OUTLIER, LabelSampler, ordered_batches, training_batches, weights, with_outliers
-from training.cache import read_pixels, squares
+from training.cache import cached_pixels, read_pixels
 from training.data.manifest import DataError, Scan
 from training.data.reading import read_scans
 from training.recipe import load_recipe
@@ -107,19 +107,19 @@ def test_ordered_batches_are_what_the_model_server_feeds_the_network(
 
 def test_the_cache_is_read_again_until_a_scan_changes(manifest_data: Path, tmp_path: Path) -> None:
     scans, cache = read_scans(manifest_data), tmp_path / "cache"
-    first = squares(scans, 16, cache).copy()
+    first = cached_pixels(scans, 16, cache).copy()
     assert len(list(cache.iterdir())) == 1
-    squares(scans, 16, cache)
+    cached_pixels(scans, 16, cache)
     assert len(list(cache.iterdir())) == 1
     cv2.imwrite(str(scans[0].path), np.full((40, 40), 200, np.uint8))
     os.utime(scans[0].path, (1, 1))
-    assert not np.array_equal(squares(scans, 16, cache)[0], first[0])
+    assert not np.array_equal(cached_pixels(scans, 16, cache)[0], first[0])
 
 
 def test_one_coloured_scan_keeps_the_colours_of_all(manifest_data: Path, tmp_path: Path) -> None:
     scans = read_scans(manifest_data)
     cv2.imwrite(str(scans[3].path), np.full((40, 40, 3), (10, 20, 30), np.uint8))
-    stored = squares(scans, 16, tmp_path / "cache")
+    stored = cached_pixels(scans, 16, tmp_path / "cache")
     assert stored.shape[1] == 3
     assert stored[3][:, 8, 8].tolist() == [30, 20, 10]
     assert (stored[0] == stored[0][:1]).all()
@@ -129,7 +129,7 @@ def test_a_broken_scan_is_named_and_leaves_no_cache(manifest_data: Path, tmp_pat
     scans, cache = read_scans(manifest_data), tmp_path / "cache"
     scans[5].path.write_bytes(b"not a picture")
     with pytest.raises(DataError, match=scans[5].path.name):
-        squares(scans, 16, cache)
+        cached_pixels(scans, 16, cache)
     assert list(cache.iterdir()) == []
 
 
@@ -141,5 +141,5 @@ def test_a_full_disk_says_what_the_cache_needs(
 
     monkeypatch.setattr(os, "posix_fallocate", refuse)
     with pytest.raises(DataError, match="No space left on device.*--cache"):
-        squares(read_scans(manifest_data), 64, tmp_path / "cache")
+        cached_pixels(read_scans(manifest_data), 64, tmp_path / "cache")
     assert list((tmp_path / "cache").iterdir()) == []

@@ -105,7 +105,7 @@ def _measure_and_write(
     from training.comparison.measuring import flat, milliseconds
     from training.comparison.page import PAGE_NAME, write_page
     from training.data.manifest import DataError
-    from training.evaluation.commands import sort_out
+    from training.evaluation.commands import select_scans
 
     loaded = {candidate.name: (candidate, *load_network(candidate.folder)) for candidate in trained}
     known = next(iter(loaded.values()))[1].labels
@@ -115,16 +115,16 @@ def _measure_and_write(
                 f"{candidate.folder} knows the labels {', '.join(card.labels)}, another model {', '.join(known)}; "
                 "only models of the same labels can be compared"
             )
-    split, scans, _ = sort_out(arguments.data, arguments.split, [], known)
+    split, scans, _ = select_scans(arguments.data, arguments.split, [], known)
     times = milliseconds(
         {name: (network, card.input.size) for name, (_, card, network) in loaded.items()}, arguments.rounds
     )
     rows = []
     for name, (candidate, card, network) in loaded.items():
         print(f"{name}: measuring", flush=True)
-        figures = _figures(arguments, card, network, scans)
+        metrics = _measure_model(arguments, card, network, scans)
         rows.append(
-            {"name": name, "folder": str(candidate.folder), **figures, "cpu_milliseconds": times[name]}
+            {"name": name, "folder": str(candidate.folder), **metrics, "cpu_milliseconds": times[name]}
         )
     rows.sort(key=lambda row: -(row["macro_f1"] or 0))
     shown = [{key: value for key, value in row.items() if key != "folder"} for row in rows]
@@ -141,18 +141,20 @@ def _measure_and_write(
     print(f"wrote {arguments.out / PAGE_NAME}, {NUMBERS_NAME} and {TABLE_NAME}")
 
 
-def _figures(arguments: argparse.Namespace, card: Any, network: Any, scans: Sequence[Scan]) -> dict[str, Any]:
+def _measure_model(
+    arguments: argparse.Namespace, card: Any, network: Any, scans: Sequence[Scan]
+) -> dict[str, Any]:
     """One model's figures on the scans, its size, and its heat maps' quality where scans have masks."""
     from training.comparison.measuring import giga_macs, parameters
     from training.data.manifest import DataError
     from training.evaluation.bootstrap import intervals
-    from training.evaluation.figures import figures
+    from training.evaluation.metrics import compute_metrics
     from training.explanation.measuring import choose, measure, read_masked
     from training.explanation.methods import OURS
     from training.prediction import predict
 
     outputs = predict(network, card.input, card.labels, scans)
-    numbers = figures(outputs, card.labels, card.temperature)
+    numbers = compute_metrics(outputs, card.labels, card.temperature)
     between = intervals(
         outputs, card.labels, card.temperature, [scan.patient for scan in scans], arguments.bootstrap, seed=0
     )
@@ -180,18 +182,18 @@ def _figures(arguments: argparse.Namespace, card: Any, network: Any, scans: Sequ
 
 def print_table(rows: Sequence[dict[str, Any]]) -> None:
     """The comparison for the terminal, best macro F1 first."""
-    from training.evaluation.report import figure
+    from training.evaluation.report import format_metric
 
     heads = ("accuracy", "macro F1", "10^6 par.", "GMACs", "CPU ms", "pointing", "energy")
     print(f"{'model':<28}" + "".join(f"{head:>10}" for head in heads))
     for row in rows:
         cells = [
-            figure(row["accuracy"]),
-            figure(row["macro_f1"]),
+            format_metric(row["accuracy"]),
+            format_metric(row["macro_f1"]),
             f"{row['parameters'] / 1e6:.1f}",
             f"{row['giga_macs']:.2f}",
             f"{row['cpu_milliseconds']['median']:.1f}",
-            figure(row["pointing_game"]),
-            figure(row["energy"]),
+            format_metric(row["pointing_game"]),
+            format_metric(row["energy"]),
         ]
         print(f"{row['name']:<28}" + "".join(f"{cell:>10}" for cell in cells))

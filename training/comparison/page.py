@@ -11,7 +11,7 @@ import jinja2
 from matplotlib.figure import Figure
 
 from training.evaluation.plots import svg
-from training.evaluation.report import figure, interval
+from training.evaluation.report import format_interval, format_metric
 from training.logs import EPOCHS_NAME
 
 PAGE_NAME = "comparison.html"
@@ -26,7 +26,7 @@ def write_page(
         autoescape=True,
         undefined=jinja2.StrictUndefined,
     )
-    environment.filters |= {"figure": figure, "between": interval}
+    environment.filters |= {"metric": format_metric, "interval": format_interval}
     text = environment.get_template("comparison.html.j2").render(
         rows=rows,
         failures=failures,

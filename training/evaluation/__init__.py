@@ -1,1 +1,1 @@
-"""How good a model is: figures, calibration, explanations, and the report that shows them."""
+"""How good a model is: metrics, calibration, what it would answer, and the report that shows them."""

@@ -1,4 +1,4 @@
-"""Everything an evaluation finds out about a model on a set of scans, as one JSON document."""
+"""All that an evaluation measures of a model on a set of scans, as one JSON document."""
 
 from __future__ import annotations
 
@@ -12,18 +12,30 @@ import torch
 from handlers.card import ModelCard
 from handlers.statistics import Statistics
 from training.data.sources import is_simulated
+from training.evaluation.answers import (
+    Answer,
+    answered,
+    predict_answers,
+    right_by_groups,
+    sets,
+    states,
+    strangers,
+)
 from training.evaluation.baselines import baselines
 from training.evaluation.bootstrap import intervals
-from training.evaluation.figures import DIGITS, by_source, figures, merged, sensitivities
-from training.evaluation.honesty import Said, answered, answers, right_by_groups, sets, states, strangers
+from training.evaluation.metrics import DIGITS, by_source, compute_metrics, merged, sensitivities
 from training.evaluation.selective import risk_coverage
 from training.prediction import Outputs
 from training.statistics.features import Embedded
 
 
 @dataclass(frozen=True)
-class Questions:
-    """What to find out besides the usual: labels that must not be missed, labels to count as one, resamples."""
+class AssessmentOptions:
+    """Options of an evaluation.
+
+    `urgent` are labels that must not be missed, `merge` labels to count as one in a metric of their own, `resamples`
+    and `seed` those of the bootstrap.
+    """
 
     urgent: Sequence[str] = ()
     merge: Sequence[str] = ()
@@ -34,33 +46,33 @@ class Questions:
 def assess(
     card: ModelCard,
     embedded: Embedded,
-    questions: Questions,
+    options: AssessmentOptions,
     statistics: Statistics | None = None,
     unknown: Embedded | None = None,
 ) -> dict[str, Any]:
-    """The figures of all scans, by source and of the real ones alone, with intervals, as JSON values.
+    """The metrics of all scans, by source and of the real ones alone, with intervals, as JSON values.
 
-    `unknown` are scans whose label the model doesn't know: they tell only what would be answered to them. Labels that
-    it doesn't know are left out of the questions, too.
+    `unknown` are scans whose label the model doesn't know; only what would be answered for them is measured. Options
+    may name labels that the model doesn't know; these are ignored.
     """
     labels, temperature = card.labels, card.temperature
     scans, outputs = embedded.scans, embedded.outputs(labels)
     real = torch.tensor([not is_simulated(scan) for scan in scans])
     partly_simulated = bool(real.any()) and not bool(real.all())
-    urgent = [label for label in questions.urgent if label in labels]
-    merge = [label for label in questions.merge if label in labels]
+    urgent = [label for label in options.urgent if label in labels]
+    merge = [label for label in options.merge if label in labels]
     return {
-        "figures": figures(outputs, labels, temperature),
+        "figures": compute_metrics(outputs, labels, temperature),
         "intervals": intervals(
             outputs,
             labels,
             temperature,
             [scan.patient for scan in scans],
-            questions.resamples,
-            questions.seed,
+            options.resamples,
+            options.seed,
         ),
         "real": (
-            figures(Outputs(outputs.logits[real], outputs.targets[real]), labels, temperature)
+            compute_metrics(Outputs(outputs.logits[real], outputs.targets[real]), labels, temperature)
             if partly_simulated
             else None
         ),
@@ -68,22 +80,22 @@ def assess(
         "sensitivities": sensitivities(outputs, labels, temperature, urgent),
         "merged": merged(outputs, labels, merge) if len(merge) > 1 else None,
         "baselines": baselines(scans),
-        **honesty(card, embedded, statistics),
-        "strangers": strangers(answers(card, unknown, statistics), unknown.labels.tolist())
+        **assess_answers(card, embedded, statistics),
+        "strangers": strangers(predict_answers(card, unknown, statistics), unknown.labels.tolist())
         if unknown
         else None,
     }
 
 
-def honesty(card: ModelCard, embedded: Embedded, statistics: Statistics | None) -> dict[str, Any]:
-    """What would be answered, overall and by source, and how the errors lie among the surest answers."""
-    said, truth = answers(card, embedded, statistics), embedded.labels.tolist()
+def assess_answers(card: ModelCard, embedded: Embedded, statistics: Statistics | None) -> dict[str, Any]:
+    """What would be answered, overall and by source, and how errors spread over answers ordered by how sure they are."""
+    said, truth = predict_answers(card, embedded, statistics), embedded.labels.tolist()
     wrong = np.array([one.first != true for one, true in zip(said, truth, strict=True)])
     by_groups = np.array(right_by_groups(said, truth, card))
     confidence = np.array([one.confidence for one in said])
     orders = {"confidence": confidence}
     if statistics is not None:
-        # Familiarity has as many steps as there are home scans; all strangers would tie at 0.
+        # Familiarity is 0 for all that is stranger than the strangest home scan; strangeness still orders these.
         orders["familiarity"] = -statistics.strangeness(embedded.features)
     sources = [scan.source or "unnamed" for scan in embedded.scans]
     return {
@@ -110,8 +122,8 @@ def honesty(card: ModelCard, embedded: Embedded, statistics: Statistics | None) 
 
 
 def _of(
-    source: str, sources: Sequence[str], said: Sequence[Said], truth: Sequence[str]
-) -> tuple[list[Said], list[str]]:
-    """The answers to a source's scans, and what is true of them."""
+    source: str, sources: Sequence[str], said: Sequence[Answer], truth: Sequence[str]
+) -> tuple[list[Answer], list[str]]:
+    """The answers for the scans of a source, and their true labels."""
     own = [number for number, name in enumerate(sources) if name == source]
     return [said[number] for number in own], [truth[number] for number in own]

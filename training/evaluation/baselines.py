@@ -1,4 +1,4 @@
-"""What could be got right without looking at the eye: by the source of a scan, and by the settings of its device."""
+"""What guessing by source or by device gets right, without looking at the eye."""
 
 from __future__ import annotations
 
@@ -9,41 +9,41 @@ from typing import Any
 from imaging.decoding import examine
 from imaging.errors import ImageError
 from training.data.manifest import DataError, Scan
-from training.evaluation.figures import DIGITS
+from training.evaluation.metrics import DIGITS
 
 LEAST_OF_DEVICE = 10
-"""Scans of one size: of fewer, the most frequent label is found by chance alone."""
+"""How many scans of one size count as a device: with fewer, the most frequent label is right by chance."""
 
 
 def baselines(scans: Sequence[Scan]) -> dict[str, Any]:
-    """The accuracy of guessing by source and by device, of all scans and of each source's; raises DataError.
+    """The accuracy of guessing by source and by device, for all scans, and by device for each source.
 
-    Of the device nothing is known but what its pictures show: scans of one source and of the same size in pixels count
-    as those of one device with one setting.
+    Devices are not recorded: scans of one source with the same size in pixels count as those of one device. Raises
+    DataError when a scan can't be read.
     """
     labels = [scan.label for scan in scans]
     sources = [scan.source or "unnamed" for scan in scans]
     devices: list[Hashable] = [(source, *_size(scan)) for source, scan in zip(sources, scans, strict=True)]
     counts = Counter(devices)
-    # The others of a source count as one more device.
+    # All other scans of a source count as one more device.
     devices = [
         device if counts[device] >= LEAST_OF_DEVICE else source
         for device, source in zip(devices, sources, strict=True)
     ]
     by_device = guesses(labels, devices)
-    found: dict[str, Any] = {
+    by_source = {
+        source: _share([right for right, name in zip(by_device, sources, strict=True) if name == source])
+        for source in sorted(set(sources))
+    }
+    return {
         "source": _share(guesses(labels, sources)),
         "device": _share(by_device),
-        "sources": {},
+        "sources": by_source,
     }
-    for source in sorted(set(sources)):
-        own = [number for number, name in enumerate(sources) if name == source]
-        found["sources"][source] = _share([by_device[number] for number in own])
-    return found
 
 
 def guesses(labels: Sequence[str], kinds: Sequence[Hashable]) -> list[bool]:
-    """Whether each scan's label is the most frequent one of its kind."""
+    """Whether each scan's label is the most frequent label among the scans of its kind."""
     counts = Counter(zip(kinds, labels, strict=True))
     most: dict[Hashable, str] = {}
     for (kind, label), _ in reversed(counts.most_common()):

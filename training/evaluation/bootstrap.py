@@ -1,7 +1,7 @@
-"""How far figures could lie from what other patients would have given: bootstrap intervals.
+"""Bootstrap intervals of metrics: how much they would vary with other patients.
 
-Whole patients are drawn with replacement, since the scans of one eye are no independent draws. B. Efron, R. Tibshirani,
-"An Introduction to the Bootstrap", 1993 (percentile intervals).
+Whole patients are drawn with replacement, because the scans of one eye are not independent. The intervals are
+percentile intervals: B. Efron, R. Tibshirani, "An Introduction to the Bootstrap", 1993.
 """
 
 from __future__ import annotations
@@ -19,6 +19,7 @@ from training.evaluation.calibration import calibration_error
 from training.prediction import Outputs
 
 SHARE = 95
+"""Per cent of the resamples inside an interval."""
 LEAST_PATIENTS = 2
 
 
@@ -32,8 +33,8 @@ def intervals(
 ) -> dict[str, Any]:
     """95 % intervals [low, high] of accuracy, macro F1, calibration error, and of each label's F1, recall and ROC-AUC.
 
-    `patients` names the patient of each scan; a scan without one counts as its own. A label that a resample lacks is
-    left out of that resample. None where nothing could be drawn.
+    `patients` names the patient of each scan; a scan without a patient counts as a patient of its own. A label that is
+    missing in a resample is left out of it. An interval is None where nothing could be drawn.
     """
     scans_of: dict[str, list[int]] = defaultdict(list)
     for number, patient in enumerate(patients):
@@ -46,10 +47,10 @@ def intervals(
     rounds = range(resamples if len(groups) >= LEAST_PATIENTS else 0)
     for _ in tqdm(rounds, "bootstrap", unit="resample", leave=False, disable=None):
         chosen = np.concatenate([groups[number] for number in rng.integers(len(groups), size=len(groups))])
-        truth, said = targets[chosen], predicted[chosen]
+        truth, answers = targets[chosen], predicted[chosen]
         present = np.unique(truth)
-        _, recall, f1, _ = precision_recall_fscore_support(truth, said, labels=present, zero_division=0.0)
-        drawn["", "accuracy"].append(accuracy_score(truth, said))
+        _, recall, f1, _ = precision_recall_fscore_support(truth, answers, labels=present, zero_division=0.0)
+        drawn["", "accuracy"].append(accuracy_score(truth, answers))
         drawn["", "macro_f1"].append(f1.mean())
         drawn["", "calibration_error"].append(
             calibration_error(probabilities[chosen], outputs.targets[torch.from_numpy(chosen)])

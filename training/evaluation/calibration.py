@@ -1,4 +1,4 @@
-"""Whether a model's probabilities are as good as they say, and the temperature that makes them so."""
+"""How well a model's probabilities are calibrated, and the temperature that calibrates them."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from torch import nn
 from training.prediction import Outputs
 
 CALIBRATION_BINS = 15
+"""As in Guo et al., whose error is the one that others report."""
 
 
 class Bin(TypedDict):
@@ -21,7 +22,7 @@ class Bin(TypedDict):
 
 
 def calibration_error(probabilities: torch.Tensor, targets: torch.Tensor) -> float:
-    """Expected calibration error, 0 to 1, over equal-width bins of the first label's probability.
+    """Expected calibration error (0 to 1) over bins of equal width, by the probability of the most probable label.
 
     The sum over the bins of |accuracy - mean confidence|, each weighted by its share of the scans: Guo et al., "On
     Calibration of Modern Neural Networks", ICML 2017, equation 3.
@@ -31,7 +32,7 @@ def calibration_error(probabilities: torch.Tensor, targets: torch.Tensor) -> flo
 
 
 def calibration_error_of(confidence: torch.Tensor, right: torch.Tensor) -> float:
-    """The same by the confidence (0 to 1) of each answer and whether it is right."""
+    """Expected calibration error (0 to 1) from the confidence (0 to 1) of each answer and whether it is right."""
     gaps = right.double() - confidence.double()
     by_bin = torch.zeros(CALIBRATION_BINS, dtype=torch.float64).index_add(0, _bin_of(confidence), gaps)
     return float(by_bin.abs().sum() / len(right))
@@ -57,7 +58,7 @@ def _bin_of(confidence: torch.Tensor) -> torch.Tensor:
 
 
 def fit_temperature(outputs: Outputs) -> float:
-    """The temperature that makes the split's probabilities most likely (temperature scaling, Guo et al. 2017)."""
+    """The temperature (0.05 to 20) with the lowest negative log likelihood (temperature scaling, Guo et al. 2017)."""
     log_temperature = torch.zeros(1, requires_grad=True)
     optimizer = torch.optim.LBFGS([log_temperature], lr=0.1, max_iter=100, line_search_fn="strong_wolfe")
 
@@ -68,5 +69,5 @@ def fit_temperature(outputs: Outputs) -> float:
         return loss.item()
 
     optimizer.step(closure)  # type: ignore[no-untyped-call]
-    # A split told apart without a single error would drive the temperature to 0.
+    # On a split without a single error the best temperature would be 0.
     return float(log_temperature.detach().exp().clamp(0.05, 20.0))

@@ -1,4 +1,4 @@
-"""The command `evaluate`: how good a model is on labelled scans, as a table, a page and a file of numbers."""
+"""The command `evaluate`: how good a model is on labelled scans, as a table, a report and a file of numbers."""
 
 from __future__ import annotations
 
@@ -11,11 +11,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from torch import nn
+
     from handlers.card import ModelCard
     from training.data.manifest import Scan
+    from training.statistics.features import Embedded
 
 URGENT = ("CNV", "DME", "MH")
-"""Labels whose patients must be seen soon (webapp/recommendations/retina-oct.yaml names the guidelines)."""
+"""Labels whose patients need an early appointment; webapp/recommendations/retina-oct.yaml names the guidelines."""
 SPLITS = ("auto", "test", "val", "train", "all")
 
 
@@ -39,14 +42,14 @@ def add_evaluate_arguments(parser: argparse.ArgumentParser) -> None:
         help="fit the temperature on these scans (the val split) and store it in the model's card",
     )
     parser.add_argument(
-        "--store", metavar="NAME", help="write the main figures into the model's card, under this name"
+        "--store", metavar="NAME", help="write the main metrics into the model's card, under this name"
     )
     parser.add_argument(
         "--urgent",
         nargs="+",
         default=list(URGENT),
         metavar="LABEL",
-        help="labels whose sensitivity at a fixed specificity is told (default: CNV DME MH)",
+        help="labels whose sensitivity at a fixed specificity is measured (default: CNV DME MH)",
     )
     parser.add_argument(
         "--merge", nargs="+", default=[], metavar="LABEL", help="labels to count as one in a further line"
@@ -64,19 +67,15 @@ def add_evaluate_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def evaluate(arguments: argparse.Namespace) -> int:
-    """Predict, count, print a table, write report.html, evaluation.json and predictions.csv; returns 0.
+    """Evaluate, print a table, write report.html, evaluation.json and predictions.csv; returns 0.
 
-    Raises an error with a message for people.
+    Raises DataError when an option or the data are wrong, CardError or NetworkError when the model can't be loaded.
     """
-    from handlers.card import CARD_NAME
     from handlers.network import load_network, load_statistics
     from training.data.manifest import DataError
     from training.evaluation import report
-    from training.evaluation.assessment import Questions, assess
-    from training.evaluation.calibration import fit_temperature
-    from training.evaluation.gallery import cases
+    from training.evaluation.assessment import AssessmentOptions, assess
     from training.evaluation.table import print_table
-    from training.logs import EPOCHS_NAME
     from training.statistics.features import embed
 
     if (arguments.out / report.REPORT_NAME).exists() and not arguments.overwrite:
@@ -86,28 +85,55 @@ def evaluate(arguments: argparse.Namespace) -> int:
     explanations = _explanations(arguments.explanations)
     card, network = load_network(arguments.model)
     statistics = load_statistics(arguments.model, card, network)
-    split, scans, strangers = sort_out(arguments.data, arguments.split, arguments.labels, card.labels)
+    split, scans, strangers = select_scans(arguments.data, arguments.split, arguments.labels, card.labels)
     if arguments.fit_temperature and split != "val":
         raise DataError(
             f"the temperature is fitted on the val split, not on {split}; add --split val, "
             "or leave --fit-temperature out"
         )
     embedded = embed(network, card.input, scans, arguments.cache)
-    outputs = embedded.outputs(card.labels)
     unknown = embed(network, card.input, strangers, arguments.cache) if strangers else None
     if arguments.fit_temperature:
-        before, card = (
-            card.temperature,
-            with_temperature(card, round(fit_temperature(outputs), 4), arguments.model),
-        )
-        print(
-            f"temperature {before:.4f} before, {card.temperature:.4f} now, stored in {arguments.model / CARD_NAME}"
-        )
+        card = _fit_temperature(card, embedded, arguments.model)
         statistics = statistics if card.statistics else None
-    questions = Questions(arguments.urgent, arguments.merge, arguments.bootstrap, arguments.seed)
-    assessment = assess(card, embedded, questions, statistics, unknown)
-    arguments.out.mkdir(parents=True, exist_ok=True)
+    options = AssessmentOptions(arguments.urgent, arguments.merge, arguments.bootstrap, arguments.seed)
+    assessment = assess(card, embedded, options, statistics, unknown)
     data = f"{', '.join(path.resolve().name for path in arguments.data)}, split {split}"
+    _write(arguments, card, network, embedded, assessment, data, explanations)
+    if arguments.store:
+        _store(card, arguments.store, {"data": data, **metrics_for_card(assessment)}, arguments.model)
+    print_table(assessment)
+    print(f"wrote {arguments.out / report.REPORT_NAME}, {report.NUMBERS_NAME} and {report.PREDICTIONS_NAME}")
+    return 0
+
+
+def _fit_temperature(card: ModelCard, embedded: Embedded, folder: Path) -> ModelCard:
+    """Fit the temperature on these scans and store it in the card of the model in `folder`; returns that card."""
+    from handlers.card import CARD_NAME
+    from training.evaluation.calibration import fit_temperature
+
+    before = card.temperature
+    card = store_temperature(card, round(fit_temperature(embedded.outputs(card.labels)), 4), folder)
+    print(f"temperature {before:.4f} before, {card.temperature:.4f} now, stored in {folder / CARD_NAME}")
+    return card
+
+
+def _write(
+    arguments: argparse.Namespace,
+    card: ModelCard,
+    network: nn.Module,
+    embedded: Embedded,
+    assessment: dict[str, Any],
+    data: str,
+    explanations: dict[str, Any] | None,
+) -> None:
+    """Write the predictions, the report and the file of numbers to `--out`; `data` describes the scans."""
+    from training.evaluation import report
+    from training.evaluation.gallery import cases
+    from training.logs import EPOCHS_NAME
+
+    arguments.out.mkdir(parents=True, exist_ok=True)
+    scans, outputs = embedded.scans, embedded.outputs(card.labels)
     names = report.file_names(arguments.data, scans)
     report.write_predictions(arguments.out, card, names, scans, outputs)
     report.write_report(
@@ -127,18 +153,17 @@ def evaluate(arguments: argparse.Namespace) -> int:
         {"model": model, "data": data, "temperature": card.temperature, **assessment}
         | ({"explanations": explanations} if explanations else {}),
     )
-    if arguments.store:
-        card = dataclasses.replace(
-            card, metrics={**card.metrics, arguments.store: {"data": data, **essence(assessment)}}
-        )
-        card.save(arguments.model / CARD_NAME)
-    print_table(assessment)
-    print(f"wrote {arguments.out / report.REPORT_NAME}, {report.NUMBERS_NAME} and {report.PREDICTIONS_NAME}")
-    return 0
+
+
+def _store(card: ModelCard, name: str, metrics: dict[str, Any], folder: Path) -> None:
+    """Write metrics under a name into the card of the model in `folder`."""
+    from handlers.card import CARD_NAME
+
+    dataclasses.replace(card, metrics={**card.metrics, name: metrics}).save(folder / CARD_NAME)
 
 
 def _explanations(file: Path | None) -> dict[str, Any] | None:
-    """What `explain` measured; raises DataError when the file isn't one of its files."""
+    """The content of an explanations.json, None without a file; raises DataError when it is no such file."""
     from training.data.manifest import DataError
 
     if file is None:
@@ -153,18 +178,18 @@ def _explanations(file: Path | None) -> dict[str, Any] | None:
     return content
 
 
-def essence(assessment: dict[str, Any]) -> dict[str, Any]:
-    """What of an evaluation goes into a card: the figures without their curves, the main intervals, the sources."""
-    from training.evaluation.figures import without_none
+def metrics_for_card(assessment: dict[str, Any]) -> dict[str, Any]:
+    """The part of an evaluation that a card stores: metrics without curves, the main intervals, the sources."""
+    from training.evaluation.metrics import without_none
 
-    numbers, between = assessment["figures"], assessment["intervals"]
+    metrics, intervals = assessment["figures"], assessment["intervals"]
     sources = {
         name: {key: row[key] for key in ("scans", "accuracy", "macro_f1", "source_alone")}
         for name, row in assessment["sources"].items()
     }
     kept = {
-        **{key: value for key, value in numbers.items() if key != "reliability"},
-        "intervals": {key: between[key] for key in ("accuracy", "macro_f1", "calibration_error")},
+        **{key: value for key, value in metrics.items() if key != "reliability"},
+        "intervals": {key: intervals[key] for key in ("accuracy", "macro_f1", "calibration_error")},
         "sources": sources,
         "merged": assessment["merged"],
         "baselines": assessment["baselines"],
@@ -180,12 +205,12 @@ def essence(assessment: dict[str, Any]) -> dict[str, Any]:
     return without_none(kept)
 
 
-def sort_out(
+def select_scans(
     data: Sequence[Path], split: str, labels: Sequence[str], known: Sequence[str]
 ) -> tuple[str, list[Scan], list[Scan]]:
-    """The name of the split that is evaluated, its scans whose label the model knows, and those with other labels.
+    """The split that is evaluated, its scans whose label the model knows (`known`), and those with other labels.
 
-    Says on the terminal which labels are left out. Raises DataError when nothing is left.
+    Prints which labels are left out. Raises DataError when the data have no such split, or when no scan is left.
     """
     from training.data.manifest import DataError, of_split
     from training.data.reading import read_all
@@ -211,10 +236,10 @@ def sort_out(
     return split, scans, strangers
 
 
-def with_temperature(card: ModelCard, temperature: float, folder: Path) -> ModelCard:
-    """The card of the model in `folder` with another temperature, stored.
+def store_temperature(card: ModelCard, temperature: float, folder: Path) -> ModelCard:
+    """Store another temperature in the card of the model in `folder`; returns that card.
 
-    Statistics go, as what rules a label out was fitted on the probabilities of the temperature before.
+    Statistics are removed: the least probabilities of labels were fitted with the temperature before.
     """
     from handlers.card import CARD_NAME
     from handlers.card_statistics import STATISTICS_NAME
@@ -222,8 +247,8 @@ def with_temperature(card: ModelCard, temperature: float, folder: Path) -> Model
     if card.statistics is not None and temperature != card.temperature:
         card = dataclasses.replace(card, statistics=None)
         print(
-            f"the statistics rested on the temperature before and are gone from {CARD_NAME}; make them anew with "
-            "`./retinote statistics`"
+            f"the statistics were fitted with the temperature before and are removed from {CARD_NAME}; fit them again "
+            "with `./retinote statistics`"
         )
     card = dataclasses.replace(card, temperature=temperature)
     card.save(folder / CARD_NAME)

@@ -1,4 +1,4 @@
-"""Scans to look at in a report: right, wrong and least certain ones beside their heat maps."""
+"""The gallery of a report: scans with sure and wrong, least certain, and right answers, beside their heat maps."""
 
 from __future__ import annotations
 
@@ -22,19 +22,20 @@ from training.data.manifest import Scan
 from training.prediction import Outputs
 
 SHOWN = 8
+"""Scans in each group."""
 SIDE = 224
-"""Pixels of a picture's longer side in the report."""
+"""Longer side of a picture in the report, in pixels."""
 JPEG_QUALITY = 80
 
 
 @dataclass(frozen=True)
 class Case:
-    """One scan: what it is called, what is true, what was said, and the two pictures as data addresses."""
+    """One scan: its file and source, its true and its predicted label, and the two pictures as `data:` URLs."""
 
     file: str
     source: str
     label: str
-    said: str
+    predicted: str
     confidence: float
     probabilities: list[tuple[str, float]]
     picture: str
@@ -49,13 +50,13 @@ def cases(
     names: Sequence[str],
     shown: int = SHOWN,
 ) -> dict[str, list[Case]]:
-    """Groups of cases by their title: sure and wrong, least certain, right (of every label by turns).
+    """Groups of cases by their title: sure and wrong, least certain, right (labels take turns).
 
-    `names` is what the scans are called.
+    `names` are the scans' names in the report. Raises DataError when a scan can't be read.
     """
     probabilities = (outputs.logits / card.temperature).softmax(1)
-    confidence, said = probabilities.max(1)
-    right = said == outputs.targets
+    confidence, predicted = probabilities.max(1)
+    right = predicted == outputs.targets
     by_confidence = confidence.argsort(descending=True).tolist()
     top = probabilities.topk(2, dim=1).values
     least_certain = (top[:, 0] - top[:, 1]).argsort().tolist()
@@ -69,7 +70,7 @@ def cases(
     def case(number: int) -> Case:
         pixels = read_pixels(scans[number])
         images = to_tensor(pixels, card.input).unsqueeze(0)
-        cam = explainer.explain(explainer.forward(images), [0], [int(said[number])])[0]
+        cam = explainer.explain(explainer.forward(images), [0], [int(predicted[number])])[0]
         height, width = pixels.shape[:2]
         scale = SIDE / max(height, width)
         sides = round(width * scale), round(height * scale)
@@ -80,20 +81,20 @@ def cases(
             file=names[number],
             source=scans[number].source,
             label=scans[number].label,
-            said=card.labels[int(said[number])],
+            predicted=card.labels[int(predicted[number])],
             confidence=float(confidence[number]),
             probabilities=[
                 (card.labels[place], float(probabilities[number, place])) for place in ordered[:4]
             ],
-            picture=data_address(small),
-            overlay=data_address(overlay),
+            picture=data_url(small),
+            overlay=data_url(overlay),
         )
 
     return {title: [case(number) for number in numbers] for title, numbers in groups.items()}
 
 
-def data_address(picture: npt.NDArray[np.uint8]) -> str:
-    """An RGB picture, uint8 (height, width, 3), as a JPEG that stands in the page itself."""
+def data_url(picture: npt.NDArray[np.uint8]) -> str:
+    """An RGB picture, uint8 (height, width, 3), as a JPEG in a `data:` URL."""
     _, content = cv2.imencode(
         ".jpg", cv2.cvtColor(picture, cv2.COLOR_RGB2BGR), [cv2.IMWRITE_JPEG_QUALITY, JPEG_QUALITY]
     )

@@ -1,4 +1,4 @@
-"""Plots of an evaluation as SVG texts, to be set into a report."""
+"""Plots of an evaluation, as SVG elements for the report."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ matplotlib.rcParams.update({"svg.fonttype": "none", "font.family": "sans-serif",
 
 
 def confusion(matrix: Sequence[Sequence[int]], labels: Sequence[str]) -> str:
-    """The confusion matrix with the share of each true label as its shade."""
+    """The confusion matrix; the shade is the share of the true label's scans."""
     counts = np.array(matrix, float)
     shares = counts / np.maximum(counts.sum(1, keepdims=True), 1)
     figure = Figure((5.2, 4.6), layout="constrained")
@@ -28,7 +28,7 @@ def confusion(matrix: Sequence[Sequence[int]], labels: Sequence[str]) -> str:
     axes.imshow(shares, cmap="Blues", vmin=0, vmax=1)
     axes.set_xticks(range(len(labels)), labels, rotation=45, ha="right")
     axes.set_yticks(range(len(labels)), labels)
-    axes.set(xlabel="said", ylabel="true")
+    axes.set(xlabel="predicted", ylabel="true")
     for row in range(len(labels)):
         for column in range(len(labels)):
             if counts[row, column]:
@@ -58,7 +58,7 @@ def curves(outputs: Outputs, labels: Sequence[str], temperature: float) -> str:
 
 
 def reliability_diagram(bins: Sequence[dict[str, Any]]) -> str:
-    """Accuracy over confidence; on the diagonal a probability means what it says. Wider dots hold more scans."""
+    """Accuracy over confidence, beside the diagonal of perfect calibration; larger dots stand for more scans."""
     figure = Figure((4.2, 4.0), layout="constrained")
     axes = figure.subplots()
     axes.plot([0, 1], [0, 1], ":", color="grey", linewidth=1)
@@ -74,21 +74,21 @@ def reliability_diagram(bins: Sequence[dict[str, Any]]) -> str:
 
 
 def risk_coverage(curves: Mapping[str, Mapping[str, Any]]) -> str:
-    """The share of errors over the share of scans answered, the surest first, by what makes an answer sure."""
+    """The share of errors over the share of scans answered, the surest first; `curves` by what orders the scans."""
     figure = Figure((4.2, 4.0), layout="constrained")
     axes = figure.subplots()
     for number, (name, kinds) in enumerate(curves.items()):
         for kind, style in (("exact", "-"), ("grouped", "--")):
             coverage, risk = zip(*kinds[kind]["curve"], strict=True)
-            told = f"by {name}" + (", groups as one" if kind == "grouped" else "")
-            axes.plot(coverage, risk, style, color=f"C{number}", label=told)
+            label = f"by {name}" + (", groups as one" if kind == "grouped" else "")
+            axes.plot(coverage, risk, style, color=f"C{number}", label=label)
     axes.set(xlabel="share of scans answered", ylabel="share of them wrong", xlim=(0, 1), ylim=(0, None))
     axes.legend(frameon=False, fontsize=8)
     return svg(figure)
 
 
 def training_course(epochs: Path) -> str | None:
-    """Loss and accuracy by the epoch out of a training's `epochs.csv`; None when there is none."""
+    """Loss and accuracy over the epochs of a training's `epochs.csv`; None when there is no such file."""
     if not epochs.is_file():
         return None
     with epochs.open(newline="", encoding="utf-8") as lines:
@@ -106,10 +106,10 @@ def training_course(epochs: Path) -> str | None:
 
 
 def svg(figure: Figure) -> str:
-    """The figure as an SVG element without XML's preamble, transparent, as wide as its place allows."""
-    written = io.StringIO()
+    """The figure as a transparent SVG element, without XML's preamble."""
+    buffer = io.StringIO()
     figure.savefig(
-        written, format="svg", transparent=True, metadata=dict.fromkeys(("Date", "Creator", "Format", "Type"))
+        buffer, format="svg", transparent=True, metadata=dict.fromkeys(("Date", "Creator", "Format", "Type"))
     )
-    text = written.getvalue()
+    text = buffer.getvalue()
     return text[text.index("<svg") :]

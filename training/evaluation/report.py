@@ -1,4 +1,4 @@
-"""The report of an evaluation: one HTML page that needs nothing else, every number as JSON, a row per scan as CSV."""
+"""The files of an evaluation: the report as one HTML file, all numbers as JSON, a row for each scan as CSV."""
 
 from __future__ import annotations
 
@@ -34,38 +34,42 @@ def write_report(
     epochs: Path,
     explanations: dict[str, Any] | None = None,
 ) -> None:
-    """Write the page. `assessment` is what `assess` gave, `explanations` what `measure` of training.explanation gave."""
-    numbers = assessment["figures"]
-    page = _environment().get_template(TEMPLATE)
-    text = page.render(
-        title=title,
-        data=data,
-        model=card,
-        headline=headline(assessment),
-        gallery=gallery,
-        explanations=explanations,
-        plots={
-            "confusion": plots.confusion(numbers["confusion_matrix"], card.labels),
-            "curves": plots.curves(outputs, card.labels, card.temperature),
-            "reliability": plots.reliability_diagram(numbers["reliability"]),
-            "risk_coverage": plots.risk_coverage(assessment["risk_coverage"]),
-            "training": plots.training_course(epochs),
-        },
-        **assessment,
+    """Write the report to the folder `out`.
+
+    `assessment` comes from `assess`, `gallery` from `cases`, `explanations` from `training.explanation.measuring`;
+    `epochs` is the training's epochs.csv, which need not exist.
+    """
+    metrics = assessment["figures"]
+    text = (
+        _environment()
+        .get_template(TEMPLATE)
+        .render(
+            title=title,
+            data=data,
+            model=card,
+            headline=headline(assessment),
+            gallery=gallery,
+            explanations=explanations,
+            plots={
+                "confusion": plots.confusion(metrics["confusion_matrix"], card.labels),
+                "curves": plots.curves(outputs, card.labels, card.temperature),
+                "reliability": plots.reliability_diagram(metrics["reliability"]),
+                "risk_coverage": plots.risk_coverage(assessment["risk_coverage"]),
+                "training": plots.training_course(epochs),
+            },
+            **assessment,
+        )
     )
     _replace(out / REPORT_NAME, text)
 
 
 def write_numbers(out: Path, content: dict[str, Any]) -> None:
-    """Write every number as JSON; NaN would be no JSON and is refused."""
+    """Write all numbers as JSON. Raises ValueError for NaN, which JSON doesn't have."""
     _replace(out / NUMBERS_NAME, json.dumps(content, indent=2, ensure_ascii=False, allow_nan=False) + "\n")
 
 
 def file_names(data: Sequence[Path], scans: Sequence[Scan]) -> list[str]:
-    """What the scans of these data sets are called in a report.
-
-    As in the manifest or from the folder that was given; of several data sets, from the folder that holds them all.
-    """
+    """The scans' names in a report: paths from the folder of the data set, or from one that holds all data sets."""
     folders = [os.path.abspath(path if path.is_dir() else path.parent) for path in data]
     base = os.path.commonpath(folders)
     return [Path(os.path.relpath(scan.path, base)).as_posix() for scan in scans]
@@ -74,42 +78,42 @@ def file_names(data: Sequence[Path], scans: Sequence[Scan]) -> list[str]:
 def write_predictions(
     out: Path, card: ModelCard, names: Sequence[str], scans: Sequence[Scan], outputs: Outputs
 ) -> None:
-    """Write a row per scan, by its name: what is true, what was said, and every label's probability."""
+    """Write a row for each scan: its name, its true and its predicted label, and every label's probability."""
     probabilities = (outputs.logits / card.temperature).softmax(1).tolist()
     partial = out / f"{PREDICTIONS_NAME}.partial"
     with partial.open("w", newline="", encoding="utf-8") as lines:
         writer = TableWriter(lines)
         writer.write_row(["file", "patient_id", "source", "label", "predicted", *card.labels])
         for name, scan, row in zip(names, scans, probabilities, strict=True):
-            said = card.labels[row.index(max(row))]
+            predicted = card.labels[row.index(max(row))]
             values = [f"{value:.5f}" for value in row]
-            writer.write_row([name, scan.patient, scan.source, scan.label, said, *values])
+            writer.write_row([name, scan.patient, scan.source, scan.label, predicted, *values])
     partial.replace(out / PREDICTIONS_NAME)
 
 
 def headline(assessment: dict[str, Any]) -> list[tuple[str, str, str]]:
-    """The figures that come first: name, value, interval."""
-    numbers, between = assessment["figures"], assessment["intervals"]
+    """The main metrics, each as name, value and interval."""
+    metrics, intervals = assessment["figures"], assessment["intervals"]
     shown = [
-        ("accuracy", numbers["accuracy"], between["accuracy"]),
-        ("macro F1", numbers["macro_f1"], between["macro_f1"]),
-        ("calibration error", numbers["calibration_error"], between["calibration_error"]),
-        ("macro ROC-AUC", numbers["macro_roc_auc"], None),
-        ("scans", numbers["scans"], None),
+        ("accuracy", metrics["accuracy"], intervals["accuracy"]),
+        ("macro F1", metrics["macro_f1"], intervals["macro_f1"]),
+        ("calibration error", metrics["calibration_error"], intervals["calibration_error"]),
+        ("macro ROC-AUC", metrics["macro_roc_auc"], None),
+        ("scans", metrics["scans"], None),
     ]
     return [
-        (name, str(value) if name == "scans" else figure(value), interval(pair))
+        (name, str(value) if name == "scans" else format_metric(value), format_interval(pair))
         for name, value, pair in shown
     ]
 
 
-def figure(value: float | None) -> str:
-    """A figure with three digits, a dash for none."""
+def format_metric(value: float | None) -> str:
+    """A metric with three decimals, a dash for None."""
     return "–" if value is None else f"{value:.3f}"
 
 
-def interval(pair: Sequence[float | None] | None) -> str:
-    """An interval in brackets, empty for none."""
+def format_interval(pair: Sequence[float | None] | None) -> str:
+    """An interval in brackets, empty for None."""
     return "" if pair is None or pair[0] is None else f"[{pair[0]:.3f}, {pair[1]:.3f}]"
 
 
@@ -121,7 +125,7 @@ def _environment() -> jinja2.Environment:
         lstrip_blocks=True,
         undefined=jinja2.StrictUndefined,
     )
-    environment.filters |= {"figure": figure, "between": interval}
+    environment.filters |= {"metric": format_metric, "interval": format_interval}
     return environment
 
 

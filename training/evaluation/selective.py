@@ -1,4 +1,4 @@
-"""What a model gets wrong among the answers that it is surest of: the risk-coverage curve and the area under it.
+"""The risk-coverage curve: the share of errors among the surest answers, and the area under it.
 
 Y. Geifman, R. El-Yaniv, "Selective Classification for Deep Neural Networks", NeurIPS 2017; area as in Y. Geifman, G. Uziel,
 R. El-Yaniv, "Bias-Reduced Uncertainty Estimation for Deep Neural Classifiers", ICLR 2019.
@@ -11,17 +11,17 @@ from typing import TypedDict
 import numpy as np
 import numpy.typing as npt
 
-from training.evaluation.figures import DIGITS
+from training.evaluation.metrics import DIGITS
 
 POINTS = 100
-"""Points of a curve that are kept: more can't be seen, and would swell the file of numbers."""
+"""Points that are kept of a curve: more can't be seen in a plot, and would swell the file of numbers."""
 
 
 class RiskCoverage(TypedDict):
-    """`aurc` is the area under the curve (0 to 1, smaller is better), `best` that of an order which knows the errors.
+    """A risk-coverage curve.
 
-    `curve` holds pairs of coverage (the share of scans answered, the surest first) and risk (the share of wrong ones
-    among them).
+    `aurc` is the area under it (0 to 1, smaller is better), `best` the area of an ideal order, in which all errors come
+    last. `curve` holds pairs of coverage (share of scans answered, the surest first) and risk (share of them wrong).
     """
 
     aurc: float
@@ -30,10 +30,10 @@ class RiskCoverage(TypedDict):
 
 
 def risk_coverage(confidence: npt.NDArray[np.floating], wrong: npt.NDArray[np.bool_]) -> RiskCoverage:
-    """The curve of at least one scan, by whatever says how sure each answer is.
+    """The curve of scans (one or more), ordered by `confidence`: any measure that is higher for a surer answer.
 
-    The area is the mean risk over all coverages of 1, 2, … scans. Scans of equal confidence share their errors evenly,
-    so that the area does not depend on their order.
+    The area is the mean risk over the coverages of 1, 2, … scans. Scans with equal confidence share their errors
+    evenly, so that the area does not depend on their order.
     """
     risks = _risks(confidence, wrong)
     best = _risks(-wrong.astype(float), wrong)
@@ -49,7 +49,7 @@ def risk_coverage(confidence: npt.NDArray[np.floating], wrong: npt.NDArray[np.bo
 
 
 def _risks(confidence: npt.NDArray[np.floating], wrong: npt.NDArray[np.bool_]) -> npt.NDArray[np.float64]:
-    """The share of errors among the 1, 2, … surest scans."""
+    """The share of errors among the 1, 2, … surest scans (scans)."""
     _, place, count = np.unique(-confidence, return_inverse=True, return_counts=True)
     errors = np.bincount(place, weights=wrong, minlength=len(count)) / count
     answered = np.arange(1, len(wrong) + 1)

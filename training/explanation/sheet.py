@@ -16,8 +16,8 @@ from handlers.card import ModelCard
 from handlers.heatmap import heat
 from imaging.overlay import draw
 from training.cache import read_pixels
-from training.evaluation.gallery import data_address
-from training.evaluation.report import figure, interval
+from training.evaluation.gallery import data_url
+from training.evaluation.report import format_interval, format_metric
 from training.explanation.measuring import Masked
 from training.explanation.methods import make_method
 
@@ -44,9 +44,7 @@ def rows(card: ModelCard, network: nn.Module, masked: Masked, methods: Sequence[
             {
                 "label": card.labels[label],
                 "pictures": [
-                    data_address(
-                        np.asarray(cv2.drawContours(picture.copy(), contours, -1, OUTLINE, 1), np.uint8)
-                    )
+                    data_url(np.asarray(cv2.drawContours(picture.copy(), contours, -1, OUTLINE, 1), np.uint8))
                     for picture in pictures
                 ],
             }
@@ -63,7 +61,7 @@ def write_sheet(
         autoescape=True,
         undefined=jinja2.StrictUndefined,
     )
-    environment.filters |= {"figure": figure, "between": interval}
+    environment.filters |= {"metric": format_metric, "interval": format_interval}
     methods = list(measured["methods"])
     with torch.inference_mode(False):
         pictures = rows(card, network, masked, methods)

@@ -14,9 +14,9 @@ from torch.nn import functional
 
 from training.augmentation import Augmentation
 from training.batches import CROP_MARGIN
-from training.cache import squares
+from training.cache import cached_pixels
 from training.data.manifest import DataError, Scan
-from training.findings.kinds import KINDS, Meaning
+from training.findings.kinds import KINDS, LabelFindings
 from training.simulator.findings import Finding, Marks, from_mask
 
 CHANNELS = len(KINDS) + 1
@@ -35,14 +35,14 @@ class Batch:
 
     images: torch.Tensor
     shares: torch.Tensor
-    meanings: list[Meaning]
+    label_findings: list[LabelFindings]
 
 
 class MaskedScans:
     """Scans with masks, as squares somewhat larger than the input."""
 
     def __init__(self, scans: Sequence[Scan], side: int, cache: Path) -> None:
-        self.squares = squares(scans, side, cache)[:, :1]
+        self.pixels = cached_pixels(scans, side, cache)[:, :1]
         self.marks = np.stack([read_marks(scan, side) for scan in scans])
         # A kind is drawn as often as another, however few of the scans show it.
         shown = np.stack([(self.marks == channel).any((1, 2)) for channel in range(1, CHANNELS)], 1)
@@ -61,14 +61,14 @@ def read_marks(scan: Scan, side: int) -> Marks:
     return np.asarray(marks, np.uint8)
 
 
-class Drawing:
+class FindingsBatches:
     """Draws batches anew for each step, from one seed."""
 
     def __init__(
         self,
         masked: Sequence[Scan],
         labelled: Sequence[Scan],
-        meanings: dict[str, Meaning],
+        label_findings: dict[str, LabelFindings],
         augment: Augmentation,
         size: int,
         seed: int,
@@ -76,8 +76,10 @@ class Drawing:
     ) -> None:
         side = round(size * CROP_MARGIN)
         self._masked = MaskedScans(masked, side, cache)
-        self._labelled = squares(labelled, side, cache)[:, :1] if labelled else np.zeros((0, 1, side, side))
-        self._meanings = [meanings[scan.label] for scan in labelled]
+        self._labelled = (
+            cached_pixels(labelled, side, cache)[:, :1] if labelled else np.zeros((0, 1, side, side))
+        )
+        self._meanings = [label_findings[scan.label] for scan in labelled]
         self._by_label = [
             [number for number, scan in enumerate(labelled) if scan.label == label]
             for label in sorted({scan.label for scan in labelled})
@@ -85,10 +87,10 @@ class Drawing:
         self._augment, self._random = augment, np.random.default_rng(seed)
         self._generator = torch.Generator().manual_seed(seed)
 
-    def batch(self, masked: int, labelled: int) -> Batch:
+    def draw(self, masked: int, labelled: int) -> Batch:
         """Scans with a mask and scans with a label alone, as many as these, augmented."""
         drawn = np.sort(self._random.choice(len(self._masked.marks), masked, p=self._masked.weights))
-        pixels = torch.from_numpy(np.ascontiguousarray(self._masked.squares[drawn]))
+        pixels = torch.from_numpy(np.ascontiguousarray(self._masked.pixels[drawn]))
         kinds = functional.one_hot(torch.from_numpy(self._masked.marks[drawn]).long(), Finding.OTHER + 1)
         images, marks = self._augment.with_marks(
             pixels, kinds.permute(0, 3, 1, 2).to(torch.uint8) * 255, self._generator
@@ -96,13 +98,13 @@ class Drawing:
         shares = functional.avg_pool2d(marks, STRIDE).clamp(0, 1)
         # What a crop shows beside the scan is nothing.
         shares[:, 0] += (1 - shares.sum(1)).clamp(min=0)
-        meanings: list[Meaning] = []
+        label_findings: list[LabelFindings] = []
         if self._by_label and labelled:
             numbers = sorted(
                 int(self._random.choice(self._by_label[label]))
                 for label in self._random.integers(len(self._by_label), size=labelled)
             )
-            meanings = [self._meanings[number] for number in numbers]
+            label_findings = [self._meanings[number] for number in numbers]
             others = torch.from_numpy(np.ascontiguousarray(self._labelled[numbers]))
             images = torch.cat([images, self._augment(others, self._generator)])
-        return Batch(images.expand(-1, 3, -1, -1), shares[:, :CHANNELS], meanings)
+        return Batch(images.expand(-1, 3, -1, -1), shares[:, :CHANNELS], label_findings)

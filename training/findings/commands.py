@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from training.findings.measuring import Measured
+    from training.findings.measuring import KindMetrics
 
 DEFAULT_STEPS = 2000
 MOST_STEPS = 10**6
@@ -56,7 +56,7 @@ def findings(arguments: argparse.Namespace) -> int:
     from training.data.manifest import DataError
     from training.data.reading import read_all
     from training.findings.learning import Plan, refuse_without_stages
-    from training.findings.making import make
+    from training.findings.making import make_findings
 
     for name, most, value in (
         ("--steps", MOST_STEPS, arguments.steps),
@@ -69,13 +69,13 @@ def findings(arguments: argparse.Namespace) -> int:
     refuse_without_stages(card.architecture, network)
     scans = read_all(arguments.data, least_labels=1)
     plan = Plan(steps=arguments.steps, seed=arguments.seed)
-    measured = make(arguments.model, card, network, scans, plan, arguments.cache)
+    measured = make_findings(arguments.model, card, network, scans, plan, arguments.cache)
     print_measured(measured)
     print(f"wrote {arguments.model / FINDINGS_NAME} and {CARD_NAME} of {card.name} {card.version}")
     return 0
 
 
-def print_measured(measured: dict[str, Measured]) -> None:
+def print_measured(measured: dict[str, KindMetrics]) -> None:
     """What was measured of each kind on validation scans, for the terminal."""
     print(
         f"{'finding':<14}{'scans':>7}{'from':>7}{'pointing':>10}{'energy':>8}{'found':>7}{'dice':>7}"

@@ -18,7 +18,7 @@ KINDS: tuple[str, ...] = tuple(
 
 
 @dataclass(frozen=True)
-class Meaning:
+class LabelFindings:
     """What a label says of a scan: kinds that it goes with, and those of which at least one is there, by channel."""
 
     goes_with: tuple[int, ...]
@@ -30,7 +30,7 @@ class Meaning:
         return tuple(channel for channel in range(1, len(KINDS) + 1) if channel not in self.goes_with)
 
 
-def read_meanings(file: Path = LABELS_FILE) -> dict[str, Meaning]:
+def read_label_findings(file: Path = LABELS_FILE) -> dict[str, LabelFindings]:
     """By label; raises DataError naming the file and the label."""
     try:
         content = tomllib.loads(file.read_text(encoding="utf-8"))
@@ -39,11 +39,11 @@ def read_meanings(file: Path = LABELS_FILE) -> dict[str, Meaning]:
     return {label: _meaning(file, label, given) for label, given in content.items()}
 
 
-def _meaning(file: Path, label: str, given: Mapping[str, list[str]]) -> Meaning:
+def _meaning(file: Path, label: str, given: Mapping[str, list[str]]) -> LabelFindings:
     channels = {}
     for key in ("goes_with", "needs"):
         for kind in given.get(key, []):
             if kind not in KINDS:
                 raise DataError(f"{file}: {label}.{key} names {kind!r}; kinds are {', '.join(KINDS)}")
         channels[key] = tuple(KINDS.index(kind) + 1 for kind in given.get(key, []))
-    return Meaning(**channels)
+    return LabelFindings(**channels)

@@ -14,8 +14,8 @@ from handlers.findings import FindingsDecoder
 from handlers.network import is_staged, stage_channels
 from handlers.preprocessing import normalise_unit
 from training.data.manifest import DataError
-from training.findings.batches import CHANNELS, Batch, Drawing
-from training.findings.kinds import KINDS, Meaning
+from training.findings.batches import CHANNELS, Batch, FindingsBatches
+from training.findings.kinds import KINDS, LabelFindings
 from training.hardware import Hardware
 
 CHANNEL_WEIGHTS = (1.0, *([2.0] * len(KINDS)))
@@ -72,7 +72,7 @@ def refuse_without_stages(architecture: str, network: nn.Module) -> None:
         )
 
 
-def learn(network: nn.Module, spec: InputSpec, drawing: Drawing, plan: Plan) -> FindingsDecoder:
+def learn(network: nn.Module, spec: InputSpec, batches: FindingsBatches, plan: Plan) -> FindingsDecoder:
     """A decoder in evaluation mode, on the CPU. `network` has timm's stem and stages, as a ConvNeXt has."""
     hardware = Hardware.detect()
     stages = Stages(network, hardware)
@@ -84,7 +84,7 @@ def learn(network: nn.Module, spec: InputSpec, drawing: Drawing, plan: Plan) -> 
     )
     with tqdm(total=plan.steps, desc="findings", unit="step", disable=None) as progress:
         for _ in range(plan.steps):
-            batch = drawing.batch(plan.masked, plan.labelled)
+            batch = batches.draw(plan.masked, plan.labelled)
             logits = decoder(stages(normalise_unit(batch.images, spec)))
             loss = loss_of(logits, batch)
             optimizer.zero_grad(set_to_none=True)
@@ -101,9 +101,9 @@ def loss_of(logits: torch.Tensor, batch: Batch) -> torch.Tensor:
     shares = batch.shares.to(logits.device)
     logits = logits.float()
     of_masks = mask_loss(logits[: len(shares)], shares)
-    if not batch.meanings:
+    if not batch.label_findings:
         return of_masks
-    return of_masks + label_loss(logits[len(shares) :].softmax(1), batch.meanings)
+    return of_masks + label_loss(logits[len(shares) :].softmax(1), batch.label_findings)
 
 
 def mask_loss(logits: torch.Tensor, shares: torch.Tensor) -> torch.Tensor:
@@ -121,10 +121,10 @@ def mask_loss(logits: torch.Tensor, shares: torch.Tensor) -> torch.Tensor:
     return crossed + (1 - (2 * both + 1) / (all_ + 1)).mean()
 
 
-def label_loss(probabilities: torch.Tensor, meanings: Sequence[Meaning]) -> torch.Tensor:
+def label_loss(probabilities: torch.Tensor, label_findings: Sequence[LabelFindings]) -> torch.Tensor:
     """How far probabilities (scans, CHANNELS, rows, columns) are from what each scan's label says."""
     losses = []
-    for found, meaning in zip(probabilities, meanings, strict=True):
+    for found, meaning in zip(probabilities, label_findings, strict=True):
         wrong = found[list(meaning.excludes)].sum(0)
         loss = -RULED_OUT_WEIGHT * (1 - wrong).clamp(min=LEAST_PROBABILITY).log().mean()
         if meaning.needs:

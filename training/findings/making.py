@@ -21,15 +21,15 @@ from handlers.card_findings import FINDINGS_NAME
 from handlers.findings import FindingsDecoder
 from handlers.user_cache import user_cache
 from training.augmentation import Augmentation
-from training.cache import squares
+from training.cache import cached_pixels
 from training.data.manifest import DataError, Scan
 from training.data.sources import is_simulated
-from training.findings.batches import CHANNELS, STRIDE, Drawing, read_marks
-from training.findings.kinds import KINDS, Meaning, read_meanings
+from training.findings.batches import CHANNELS, STRIDE, FindingsBatches, read_marks
+from training.findings.kinds import KINDS, LabelFindings, read_label_findings
 from training.findings.learning import Plan, learn
 from training.findings.measuring import (
     LEAST_SHARE,
-    Measured,
+    KindMetrics,
     as_metrics,
     fit_temperature,
     logits_of,
@@ -64,7 +64,7 @@ LOOKS: dict[str, Any] = {
 
 
 @dataclass(frozen=True)
-class Gathered:
+class FindingsScans:
     """The scans that a decoder learns from and is measured by."""
 
     masked: list[Scan]
@@ -73,13 +73,13 @@ class Gathered:
     healthy_validation: list[Scan]
 
 
-def gather(scans: Sequence[Scan], meanings: dict[str, Meaning]) -> Gathered:
+def sort_scans(scans: Sequence[Scan], label_findings: dict[str, LabelFindings]) -> FindingsScans:
     """Sort scans by what they teach. Raises DataError when there are none of a kind that is needed."""
     masked = [scan for scan in scans if scan.mask is not None]
     real = [scan for scan in scans if scan.mask is None and not is_simulated(scan)]
-    gathered = Gathered(
+    gathered = FindingsScans(
         [scan for scan in masked if scan.split == "train"],
-        [scan for scan in real if scan.split == "train" and scan.label in meanings],
+        [scan for scan in real if scan.split == "train" and scan.label in label_findings],
         [scan for scan in masked if scan.split == "val"],
         [scan for scan in real if scan.split == "val" and scan.label == HEALTHY],
     )
@@ -101,33 +101,35 @@ def gather(scans: Sequence[Scan], meanings: dict[str, Meaning]) -> Gathered:
     return gathered
 
 
-def make(
+def make_findings(
     folder: Path, card: ModelCard, network: nn.Module, scans: Sequence[Scan], plan: Plan, cache: Path | None
-) -> dict[str, Measured]:
+) -> dict[str, KindMetrics]:
     """Teach, measure, write the file and then the card; what was measured of each kind.
 
     Raises DataError when the scans don't do, or when no kind holds: then nothing is written.
     """
-    meanings = read_meanings()
-    gathered = gather(scans, meanings)
+    label_findings = read_label_findings()
+    gathered = sort_scans(scans, label_findings)
     cache = cache or user_cache()
     size = card.input.size
-    drawing = Drawing(
+    batches = FindingsBatches(
         gathered.masked,
         gathered.labelled,
-        meanings,
+        label_findings,
         Augmentation(load_recipe("modern", LOOKS), size),
         size,
         plan.seed,
         cache,
     )
-    decoder = learn(network, card.input, drawing, plan)
+    decoder = learn(network, card.input, batches, plan)
     marks = np.stack([read_marks(scan, size) for scan in gathered.masked_validation])
-    masked = logits_of(network, decoder, card.input, squares(gathered.masked_validation, size, cache)[:, :1])
-    healthy = logits_of(
-        network, decoder, card.input, squares(gathered.healthy_validation, size, cache)[:, :1]
+    masked = logits_of(
+        network, decoder, card.input, cached_pixels(gathered.masked_validation, size, cache)[:, :1]
     )
-    kept, measured = list(KINDS), dict[str, Measured]()
+    healthy = logits_of(
+        network, decoder, card.input, cached_pixels(gathered.healthy_validation, size, cache)[:, :1]
+    )
+    kept, measured = list(KINDS), dict[str, KindMetrics]()
     while kept:
         temperature, now = _measured(masked, marks, healthy, kept)
         measured |= now
@@ -144,7 +146,7 @@ def make(
         "temperature": temperature,
         "thresholds": {kind: measured[kind].threshold for kind in kept},
         "least_share": LEAST_SHARE,
-        "excluded": _excluded(card, meanings, kept),
+        "excluded": _excluded(card, label_findings, kept),
         "metrics": as_metrics(measured, gathered.healthy_validation),
     }
     (folder / FINDINGS_NAME).write_bytes(content)
@@ -154,7 +156,7 @@ def make(
 
 def _measured(
     masked: torch.Tensor, marks: npt.NDArray[np.uint8], healthy: torch.Tensor, kept: Sequence[str]
-) -> tuple[float, dict[str, Measured]]:
+) -> tuple[float, dict[str, KindMetrics]]:
     """Temperature and measures of a decoder that knows these kinds alone; logits have a channel for all of `KINDS`."""
     channels = _channels(kept)
     masked, healthy = masked[:, channels], healthy[:, channels]
@@ -179,11 +181,13 @@ def _only(decoder: FindingsDecoder, kept: Sequence[str]) -> dict[str, torch.Tens
     return {name: values[channels] if name.startswith("kinds.") else values for name, values in state.items()}
 
 
-def _excluded(card: ModelCard, meanings: dict[str, Meaning], kept: Sequence[str]) -> dict[str, list[str]]:
+def _excluded(
+    card: ModelCard, label_findings: dict[str, LabelFindings], kept: Sequence[str]
+) -> dict[str, list[str]]:
     """By label the kinds that contradict it: of healthy eyes alone is that sure enough."""
     if HEALTHY not in card.labels:
         return {}
-    excludes = meanings[HEALTHY].excludes
+    excludes = label_findings[HEALTHY].excludes
     return {HEALTHY: [kind for kind in CONTRADICTING if kind in kept and KINDS.index(kind) + 1 in excludes]}
 
 

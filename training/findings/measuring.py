@@ -34,7 +34,7 @@ Maps = npt.NDArray[np.float32]
 
 
 @dataclass(frozen=True)
-class Measured:
+class KindMetrics:
     """How far a kind holds: shares of scans, and Dice of all positions at the threshold.
 
     `pointing` and `energy` are of masked scans that show it, `found` the share of these in which it is found,
@@ -62,13 +62,13 @@ class Measured:
 
 @torch.no_grad()
 def logits_of(
-    network: nn.Module, decoder: FindingsDecoder, spec: InputSpec, squares: npt.NDArray[np.uint8]
+    network: nn.Module, decoder: FindingsDecoder, spec: InputSpec, pixels: npt.NDArray[np.uint8]
 ) -> torch.Tensor:
     """Logits (scans, channels, rows, columns) of squares, uint8 (scans, 1 or 3, size, size)."""
     stages = Stages(network, Hardware.detect())
     found = []
-    for first in range(0, len(squares), BATCH):
-        part = torch.from_numpy(np.array(squares[first : first + BATCH]))
+    for first in range(0, len(pixels), BATCH):
+        part = torch.from_numpy(np.array(pixels[first : first + BATCH]))
         inputs = normalise(part, spec).expand(-1, 3, -1, -1)
         found.append(decoder(stages(inputs)).float().cpu())
     return torch.cat(found)
@@ -87,14 +87,14 @@ def measure(
     marks: npt.NDArray[np.uint8],
     healthy: torch.Tensor,
     kinds: Sequence[str] = KINDS,
-) -> dict[str, Measured]:
+) -> dict[str, KindMetrics]:
     """By kind, from probabilities (scans, 1 + kinds, rows, columns) of masked and of real healthy scans.
 
     `marks` (scans, side, side) are the masks, numbered as `KINDS` are. The threshold is the lowest at which few healthy
     scans show the kind.
     """
     side = marks.shape[1]
-    found: dict[str, Measured] = {}
+    found: dict[str, KindMetrics] = {}
     for channel, kind in enumerate(kinds, 1):
         here = marks == KINDS.index(kind) + 1
         shown = here.mean((1, 2)) >= LEAST_SHARE / 2
@@ -103,7 +103,7 @@ def measure(
         threshold = THRESHOLDS[-1] if threshold is None else threshold
         seen = (maps >= threshold) & _leading(masked, channel, side)
         both = float((seen & here).sum())
-        found[kind] = Measured(
+        found[kind] = KindMetrics(
             scans=int(shown.sum()),
             threshold=threshold,
             pointing=_mean(pointing_game(maps[shown], here[shown], 0.0)),
@@ -136,6 +136,6 @@ def _mean(values: npt.NDArray[np.float64]) -> float:
     return round(float(values.mean()), 3) if len(values) else 0.0
 
 
-def as_metrics(measured: dict[str, Measured], healthy: Sequence[object]) -> dict[str, object]:
+def as_metrics(measured: dict[str, KindMetrics], healthy: Sequence[object]) -> dict[str, object]:
     """What the card says of all kinds, those that don't hold included."""
     return {"healthy_scans": len(healthy), "kinds": {kind: asdict(row) for kind, row in measured.items()}}

@@ -81,7 +81,7 @@ def add_statistics_arguments(parser: argparse.ArgumentParser) -> None:
     add_statistics_options(parser)
 
 
-def options_of(arguments: argparse.Namespace) -> Options | None:
+def read_options(arguments: argparse.Namespace) -> Options | None:
     """How statistics are fitted, as the command line says, None if not at all.
 
     Raises DataError for shares that make no sense.
@@ -109,9 +109,9 @@ def statistics(arguments: argparse.Namespace) -> int:
     from training.data.manifest import DataError
     from training.data.reading import read_all
     from training.groups import read_groups
-    from training.statistics.making import gather, make
+    from training.statistics.making import embed_scans, make_statistics
 
-    options = options_of(arguments)
+    options = read_options(arguments)
     assert options is not None
     card, network = load_network(arguments.model)
     if pooled_channels(network) is None:
@@ -125,8 +125,10 @@ def statistics(arguments: argparse.Namespace) -> int:
             raise DataError(
                 f"the data have no scan in the {split} split with one of the labels {', '.join(card.labels)}"
             )
-    warn_of_others(card, scans)
-    card = make(arguments.model, card, gather(card, network, scans, elsewhere, arguments.cache), options)
+    warn_of_other_scans(card, scans)
+    card = make_statistics(
+        arguments.model, card, embed_scans(card, network, scans, elsewhere, arguments.cache), options
+    )
     print_statistics(card)
     print(f"wrote {arguments.model / STATISTICS_NAME} and {CARD_NAME} of {card.name} {card.version}")
     return 0
@@ -149,7 +151,7 @@ def with_splits(card: ModelCard, scans: Sequence[Scan]) -> list[Scan]:
     return [*drawn, *others]
 
 
-def warn_of_others(card: ModelCard, scans: Sequence[Scan]) -> None:
+def warn_of_other_scans(card: ModelCard, scans: Sequence[Scan]) -> None:
     """Say on the terminal when these are not as many scans as the card says that the model was trained with."""
     from training.export import describe_data
 
@@ -204,7 +206,7 @@ def _note(real: bool, facts: Any, label: str) -> str:
     return "" if real else "  with simulated scans"
 
 
-def words_of(arguments: argparse.Namespace) -> list[str]:
+def changed_options(arguments: argparse.Namespace) -> list[str]:
     """The words of a command line that say how `train` fits statistics, where it isn't as usual."""
     words = []
     for flag, name in (

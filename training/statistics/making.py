@@ -18,8 +18,8 @@ from handlers.card_statistics import METHODS, STATISTICS_NAME, StatisticsFacts
 from handlers.statistics import Statistics
 from training.data.manifest import Scan, of_split
 from training.data.sources import is_simulated
-from training.evaluation.figures import DIGITS, without_none
-from training.evaluation.honesty import answers, sets, states
+from training.evaluation.answers import predict_answers, sets, states
+from training.evaluation.metrics import DIGITS, without_none
 from training.export import replace_file
 from training.groups import read_groups
 from training.statistics import references
@@ -27,13 +27,13 @@ from training.statistics.features import Embedded, embed
 from training.statistics.fitting import Tensors, fit_tensors, home_scans, outlier_scans, reference_scans
 from training.statistics.options import AUTO, Options
 from training.statistics.sets import fit_sets
-from training.statistics.strangers import Areas, areas, best, without_one_source
+from training.statistics.strangers import RocAreas, best_method, leave_one_source_out, roc_areas
 
 OTHER_LABELS = "other labels"
 
 
 @dataclass(frozen=True)
-class Material:
+class EmbeddedScans:
     """The scans, run through the network, that statistics are made from.
 
     `validation` has simulated scans, too; `home` is what of it stands for home. `outliers` show what none of the labels
@@ -48,13 +48,13 @@ class Material:
     strangers: Mapping[str, Embedded] = field(default_factory=dict)
 
 
-def gather(
+def embed_scans(
     card: ModelCard,
     network: nn.Module,
     scans: Sequence[Scan],
     elsewhere: Sequence[Scan] = (),
     cache: Path | None = None,
-) -> Material:
+) -> EmbeddedScans:
     """Run the network on the scans that are needed, none of the test split among them.
 
     `scans` have their splits. Those with a label that the model doesn't know are outliers in the train split and
@@ -74,7 +74,7 @@ def gather(
         source or "unnamed": [scan for scan in elsewhere if scan.source == source]
         for source in sorted({scan.source for scan in elsewhere})
     }
-    return Material(
+    return EmbeddedScans(
         reference=run(reference_scans(known)),
         validation=validation,
         home=validation.where(lambda scan: scan.path in home),
@@ -84,11 +84,11 @@ def gather(
     )
 
 
-def make(folder: Path, card: ModelCard, material: Material, options: Options) -> ModelCard:
+def make_statistics(folder: Path, card: ModelCard, material: EmbeddedScans, options: Options) -> ModelCard:
     """Write the statistics into the model's folder, then the card that names them; returns that card."""
     groups = read_groups(options.groups, card.labels)
     measured = measure(material)
-    method = best(measured) if options.method == AUTO else options.method
+    method = best_method(measured) if options.method == AUTO else options.method
     tensors = fit_tensors(method, material.reference, material.home.features, material.outliers)
     nearest: tuple[str, ...] = ()
     if material.simulated is not None:
@@ -106,7 +106,9 @@ def make(folder: Path, card: ModelCard, material: Material, options: Options) ->
         outliers=dict(Counter(material.outliers.labels.tolist())) if material.outliers else {},
     )
     card = replace(card, groups=groups, statistics=facts)
-    card = replace(card, statistics=replace(facts, figures=figures(card, tensors, material, measured)))
+    card = replace(
+        card, statistics=replace(facts, figures=measured_for_card(card, tensors, material, measured))
+    )
     if (folder / STATISTICS_NAME).exists():
         # A stop between the two files must leave a model that serves: better without statistics than with wrong ones.
         replace(card, statistics=None).save(folder / CARD_NAME)
@@ -122,18 +124,20 @@ def known_from(known_share: float, home_count: int) -> float:
     return round(min(1.0, (strangers_at_home + 0.5) / home_count), 6)
 
 
-def measure(material: Material) -> Areas:
+def measure(material: EmbeddedScans) -> RocAreas:
     """How well each method tells strangers from home: each source left out, other labels, and scans from elsewhere."""
-    left_out = without_one_source(material.reference, material.home)
-    others = areas(material.reference, material.home, material.strangers)
+    left_out = leave_one_source_out(material.reference, material.home)
+    others = roc_areas(material.reference, material.home, material.strangers)
     return {method: {**left_out[method], **others[method]} for method in METHODS}
 
 
-def figures(card: ModelCard, tensors: Tensors, material: Material, measured: Areas) -> dict[str, Any]:
+def measured_for_card(
+    card: ModelCard, tensors: Tensors, material: EmbeddedScans, measured: RocAreas
+) -> dict[str, Any]:
     """What the card says was measured. Home's own figures flatter: its scans decided the thresholds."""
     assert card.statistics is not None
     statistics = Statistics(card.statistics, tensors)
-    said = answers(card, material.home, statistics)
+    said = predict_answers(card, material.home, statistics)
     truth = material.home.labels.tolist()
     found = {
         "home": {
@@ -155,7 +159,7 @@ def _of_strangers(card: ModelCard, statistics: Statistics, scans: Embedded) -> d
     """How many strangers are known, and get each state; of those with labels of the model, how many answers are right."""
     facts = card.statistics
     assert facts is not None
-    said, truth = answers(card, scans, statistics), scans.labels.tolist()
+    said, truth = predict_answers(card, scans, statistics), scans.labels.tolist()
     by_state = states(said, truth, card)
     known = [one.familiarity is not None and one.familiarity >= facts.known_from for one in said]
     return {

@@ -94,7 +94,7 @@ def test_a_teacher_is_held_beside_maps_alone(folder_data: Path, tmp_path: Path) 
     sizes = ["--epochs", 1, "--batch-size", 4]
     run("--data", folder_data, "--out", teacher, *SMALL, *sizes)
     student = ["--arch", "vit_tiny_patch16_224", "--no-pretrained"]
-    with pytest.raises(RecipeError, match="those of VisionTransformer are no map"):
+    with pytest.raises(RecipeError, match="VisionTransformer has no feature map"):
         run(
             *("--data", folder_data, "--out", tmp_path / "model", *student, *sizes),
             *("--teacher", teacher, "--teacher-weight", 0.5),

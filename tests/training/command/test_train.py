@@ -23,7 +23,8 @@ from training import run as training_run
 from training.cache import read_pixels
 from training.data.reading import read_scans
 from training.data.split import split_scans
-from training.loop import Fit, Report, Training
+from training.epochs import Fit, Report
+from training.loop import Training
 from training.origin import code, data_sha256
 from training.recipe import RecipeError
 

@@ -35,7 +35,7 @@ def test_what_the_size_of_the_pictures_gives_away(scan: AddScan) -> None:
 
     found = baselines(scans)
 
-    assert found["source"] == 14 / 25, "by source alone, all are taken for CNV"
+    assert found["source"] == 14 / 25, "by source alone, all are predicted as CNV"
     assert found["device"] == 24 / 25, "few scans of a size say nothing: they are guessed by their source"
     assert found["sources"] == {"kermany": 0.6667, "octdl": 1.0}
 

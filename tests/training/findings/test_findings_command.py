@@ -59,7 +59,7 @@ def test_a_model_gets_a_decoder_that_its_card_names(
     data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """Two steps teach nothing, so the kinds need not hold here."""
-    monkeypatch.setattr(measuring.Measured, "holds", property(lambda row: row.scans > 0))
+    monkeypatch.setattr(measuring.KindMetrics, "holds", property(lambda row: row.scans > 0))
     model = make_model(tmp_path / "store")
     weights = (model / "weights.safetensors").read_bytes()
 
@@ -74,14 +74,14 @@ def test_a_model_gets_a_decoder_that_its_card_names(
     assert set(told["excluded"]) == {"NORMAL"} and "hole" in told["excluded"]["NORMAL"]
     assert (model / "weights.safetensors").read_bytes() == weights
     said = capsys.readouterr().out
-    assert "doesn't hold: left out" in said and "hole" in said
+    assert "not good enough: left out" in said and "hole" in said
 
 
 def test_a_decoder_that_has_learnt_nothing_is_left_out(data: Path, tmp_path: Path) -> None:
     model = make_model(tmp_path / "store")
     card = (model / "model.json").read_text()
 
-    with pytest.raises(DataError, match="no kind of finding holds"):
+    with pytest.raises(DataError, match="no kind of finding is good enough"):
         run(model, data, tmp_path / "cache")
 
     assert not (model / FINDINGS_NAME).exists()

@@ -10,14 +10,14 @@ import torch
 
 from training.augmentation import Augmentation
 from training.data.manifest import DataError
-from training.findings.kinds import KINDS, LABELS_FILE, Meaning, read_meanings
+from training.findings.kinds import KINDS, LABELS_FILE, LabelFindings, read_label_findings
 from training.findings.learning import label_loss, mask_loss
 from training.findings.measuring import fit_temperature, measure
 from training.recipe import load_recipe
 from training.simulator.labels import LABELS
 
 CHANNELS = len(KINDS) + 1
-HEALTHY = Meaning(goes_with=(), needs=())
+HEALTHY = LabelFindings(goes_with=(), needs=())
 
 
 def sure_of(channel: int, rows: slice, columns: slice, scans: int = 1, side: int = 8) -> torch.Tensor:
@@ -30,13 +30,13 @@ def sure_of(channel: int, rows: slice, columns: slice, scans: int = 1, side: int
 
 
 def test_marks_move_with_their_scan_and_take_on_no_look() -> None:
-    squares = torch.zeros(6, 1, 64, 64, dtype=torch.uint8)
-    squares[:, :, 20:40, 8:30] = 255
+    pixels = torch.zeros(6, 1, 64, 64, dtype=torch.uint8)
+    pixels[:, :, 20:40, 8:30] = 255
     recipe = load_recipe(
         "published", {"flip": 0.5, "rotation_degrees": 20.0, "white_outside": 0.0, "noise": 0.0}
     )
 
-    images, marks = Augmentation(recipe, 48).with_marks(squares, squares, torch.Generator().manual_seed(3))
+    images, marks = Augmentation(recipe, 48).with_marks(pixels, pixels, torch.Generator().manual_seed(3))
 
     assert marks.shape == images.shape == (6, 1, 48, 48)
     bright = images > images.amax((1, 2, 3), keepdim=True) / 2
@@ -53,20 +53,20 @@ def test_what_lies_outside_a_scan_is_white_but_no_finding() -> None:
     assert marks.max() == 0
 
 
-def test_every_label_of_the_simulator_with_real_scans_has_a_meaning() -> None:
-    meanings = read_meanings()
+def test_every_label_of_the_simulator_with_real_scans_has_findings() -> None:
+    label_findings = read_label_findings()
 
-    assert set(meanings) <= set(LABELS)
-    assert meanings["NORMAL"].excludes == tuple(range(1, CHANNELS))
-    assert KINDS.index("hole") + 1 in meanings["MH"].needs
+    assert set(label_findings) <= set(LABELS)
+    assert label_findings["NORMAL"].excludes == tuple(range(1, CHANNELS))
+    assert KINDS.index("hole") + 1 in label_findings["MH"].needs
 
 
-def test_a_meaning_of_an_unknown_kind_is_refused_by_name(tmp_path: Path) -> None:
+def test_findings_of_an_unknown_kind_is_refused_by_name(tmp_path: Path) -> None:
     file = tmp_path / "labels.toml"
     file.write_text(LABELS_FILE.read_text().replace('"hole"', '"abyss"'))
 
     with pytest.raises(DataError, match="MH.goes_with names 'abyss'; kinds are fluid_within"):
-        read_meanings(file)
+        read_label_findings(file)
 
 
 def test_a_mask_is_learnt_by_its_kind() -> None:
@@ -81,7 +81,7 @@ def test_a_mask_is_learnt_by_its_kind() -> None:
 def test_a_label_teaches_what_is_not_there_and_what_has_to_be_somewhere() -> None:
     box = (slice(0, 3), slice(0, 3))
     empty, found = sure_of(0, *box).softmax(1), sure_of(1, *box).softmax(1)
-    sick = Meaning(goes_with=(1,), needs=(1,))
+    sick = LabelFindings(goes_with=(1,), needs=(1,))
 
     assert label_loss(empty, [HEALTHY]) < label_loss(found, [HEALTHY])
     assert label_loss(found, [sick]) < label_loss(empty, [sick])

@@ -18,7 +18,7 @@ from training.statistics.fitting import (
     reference_scans,
 )
 from training.statistics.making import known_from
-from training.statistics.strangers import areas, best, judge, without_one_source
+from training.statistics.strangers import best_method, leave_one_source_out, roc_areas, statistics_of
 
 CHANNELS = 6
 PLACES = {"CNV": 0, "DME": 1, "NORMAL": 2}
@@ -38,7 +38,7 @@ def at_home(count: int, seed: int, source: str = "octdl", shift: int = 0, split:
 def test_home_scans_are_known_and_strangers_are_not(method: str) -> None:
     home = at_home(40, seed=2)
     tensors = fit_tensors(method, at_home(40, seed=1, split="train"), home.features)
-    statistics = judge(method, tensors)
+    statistics = statistics_of(method, tensors)
     assert (statistics.familiarity(home.features) >= known_from(0.95, len(home))).mean() == 0.95
     assert 0.85 < (statistics.familiarity(at_home(40, seed=3).features) >= known_from(0.95, len(home))).mean()
     assert statistics.familiarity(at_home(10, seed=4, shift=3).features).max() == 0
@@ -59,7 +59,7 @@ def test_outliers_show_what_looks_like_home_and_is_not(method: str) -> None:
 
     def share_known(outliers: Embedded | None, scans: Embedded) -> float:
         tensors = fit_tensors(method, reference, home.features, outliers)
-        statistics = judge(method, tensors, {"ERM": len(outliers)} if outliers else None)
+        statistics = statistics_of(method, tensors, {"ERM": len(outliers)} if outliers else None)
         return float((statistics.familiarity(scans.features) >= known).mean())
 
     others, more_at_home = looking_like_home(60, seed=5), at_home(80, seed=6)
@@ -82,7 +82,7 @@ def test_scans_that_are_all_the_same_can_be_fitted() -> None:
     same = embedded(["CNV", "NORMAL"], np.ones((2, CHANNELS), np.float32))
     tensors = fit_tensors("mahalanobis", same, same.features)
     assert np.isfinite(tensors["projection"]).all()
-    assert judge("mahalanobis", tensors).familiarity(same.features).tolist() == [1, 1]
+    assert statistics_of("mahalanobis", tensors).familiarity(same.features).tolist() == [1, 1]
 
 
 def test_no_more_references_than_can_be_looked_up_in_time() -> None:
@@ -92,10 +92,12 @@ def test_no_more_references_than_can_be_looked_up_in_time() -> None:
 
 def test_strangers_are_measured_by_every_method_and_the_best_is_taken() -> None:
     reference, home = at_home(30, seed=1, split="train"), at_home(30, seed=2)
-    found = areas(reference, home, {"elsewhere": at_home(10, seed=3, shift=3), "few": at_home(1, seed=4)})
+    found = roc_areas(reference, home, {"elsewhere": at_home(10, seed=3, shift=3), "few": at_home(1, seed=4)})
     assert found == {method: {"elsewhere": 1.0} for method in METHODS}, "three scans say nothing"
-    assert best({"mahalanobis": {"a": 0.7}, "neighbours": {"a": 0.9}, "both": {"a": 0.8}}) == "neighbours"
-    assert best({method: {} for method in METHODS}) == METHODS[0]
+    assert (
+        best_method({"mahalanobis": {"a": 0.7}, "neighbours": {"a": 0.9}, "both": {"a": 0.8}}) == "neighbours"
+    )
+    assert best_method({method: {} for method in METHODS}) == METHODS[0]
 
 
 def test_a_source_left_out_is_a_stranger_to_the_others() -> None:
@@ -103,11 +105,11 @@ def test_a_source_left_out_is_a_stranger_to_the_others() -> None:
     # Lesions drawn into real scans go with those, or they would give the source away.
     reference = joined(reference, at_home(5, 3, "grafted-kermany", shift=3))
     home = joined(at_home(20, 4, "octdl"), at_home(20, 5, "kermany", shift=3))
-    assert without_one_source(reference, home)["mahalanobis"] == {
+    assert leave_one_source_out(reference, home)["mahalanobis"] == {
         "without kermany": 1.0,
         "without octdl": 1.0,
     }
-    assert without_one_source(at_home(9, 1), at_home(9, 2))["both"] == {}, (
+    assert leave_one_source_out(at_home(9, 1), at_home(9, 2))["both"] == {}, (
         "of one source nothing can be left out"
     )
 

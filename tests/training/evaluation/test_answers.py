@@ -8,7 +8,7 @@ import pytest
 from handlers.answering import ANSWERED, NOT_ANSWERED, ONE_GROUP, ONE_LABEL, UNDECIDED, UNFAMILIAR, Decision
 from handlers.card import ModelCard
 from tests.models import make_model
-from training.evaluation.honesty import Said, answered, right_by_groups, sets, states, strangers
+from training.evaluation.answers import Answer, answered, right_by_groups, sets, states, strangers
 
 GROUP = "macular degeneration"
 
@@ -19,9 +19,9 @@ def card(tmp_path_factory: pytest.TempPathFactory) -> ModelCard:
     return replace(ModelCard.load(folder / "model.json"), groups={GROUP: ("AMD", "CNV", "DRUSEN")})
 
 
-def said(first: str, state: str, labels: tuple[str, ...], confidence: float = 0.95) -> Said:
+def said(first: str, state: str, labels: tuple[str, ...], confidence: float = 0.95) -> Answer:
     because = {ANSWERED: ONE_LABEL, UNDECIDED: ONE_GROUP, NOT_ANSWERED: UNFAMILIAR}[state]
-    return Said(first, confidence, 0.5, labels, Decision(state, because))
+    return Answer(first, confidence, 0.5, labels, Decision(state, because))
 
 
 ANSWERS = [

@@ -1,6 +1,6 @@
-"""What a model's answers would be: their states, prediction sets and groups, counted against what is true.
+"""What a model would answer: states, prediction sets and groups, compared with the true labels.
 
-It is decided by the code that the model server answers with (`handlers.answering`), and by the card's groups and rules.
+The code that the model server answers with (`handlers.answering`) decides, by the card's groups and rules.
 """
 
 from __future__ import annotations
@@ -17,19 +17,20 @@ from handlers.answering import ANSWERED, NO_STATISTICS, STATES, Decision, judge
 from handlers.card import ModelCard
 from handlers.statistics import Statistics
 from training.evaluation.calibration import calibration_error_of
-from training.evaluation.figures import DIGITS
+from training.evaluation.metrics import DIGITS
 from training.groups import group_of
 from training.statistics.features import Embedded
 
 SURE = 0.9
-"""Confidence from which a reader would not look for long."""
+"""Confidence from which an answer counts as sure."""
 
 
 @dataclass(frozen=True)
-class Said:
-    """What would be answered to a scan: the most probable label with its probability, set, state and familiarity.
+class Answer:
+    """What would be answered for a scan.
 
-    `familiarity` (0 to 1) and `labels`, those that can't be ruled out, are None for a model without statistics.
+    `first` is the most probable label, `confidence` its probability, `labels` are those that can't be ruled out.
+    `familiarity` (0 to 1) and `labels` are None for a model without statistics.
     """
 
     first: str
@@ -39,16 +40,16 @@ class Said:
     decision: Decision
 
 
-def answers(card: ModelCard, embedded: Embedded, statistics: Statistics | None) -> list[Said]:
-    """What would be answered to each scan. A model without statistics answers every one."""
+def predict_answers(card: ModelCard, embedded: Embedded, statistics: Statistics | None) -> list[Answer]:
+    """What would be answered for each scan. A model without statistics answers them all."""
     probabilities = (embedded.logits / card.temperature).softmax(1).tolist()
     facts = card.statistics
     if facts is None or statistics is None:
         nothing = Decision(ANSWERED, NO_STATISTICS)
         return [
-            Said(card.labels[row.index(max(row))], max(row), None, None, nothing) for row in probabilities
+            Answer(card.labels[row.index(max(row))], max(row), None, None, nothing) for row in probabilities
         ]
-    said = []
+    predicted = []
     for row, familiarity in zip(
         probabilities, statistics.familiarity(embedded.features).tolist(), strict=True
     ):
@@ -59,26 +60,27 @@ def answers(card: ModelCard, embedded: Embedded, statistics: Statistics | None) 
             first,
             least=facts.sets.least,
             known=familiarity >= facts.known_from,
-            acceptable=None,  # judged by the pixels, which an evaluation doesn't look at again
+            acceptable=None,  # image quality is judged by the pixels, which an evaluation doesn't read again
             groups=card.groups,
             rules=card.rules,
         )
-        said.append(Said(first, by_label[first], familiarity, tuple(labels), decision))
-    return said
+        predicted.append(Answer(first, by_label[first], familiarity, tuple(labels), decision))
+    return predicted
 
 
-def states(said: Sequence[Said], truth: Sequence[str], card: ModelCard) -> dict[str, dict[str, Any]]:
-    """By state its scans, their share, and the accuracy of its most probable labels, with groups as one, too.
+def states(said: Sequence[Answer], truth: Sequence[str], card: ModelCard) -> dict[str, dict[str, Any]]:
+    """By state: its scans, their share, and the accuracy of its most probable labels, exactly and with groups as one.
 
-    `set_holds_truth` is the share of undecided answers among whose labels the true one is. None where a state has no scan.
+    `set_holds_truth` is the share of prediction sets that contain the true label. Metrics are None where a state has no
+    scan.
     """
-    found = {}
+    by_state = {}
     for state in STATES:
         chosen = [number for number, one in enumerate(said) if one.decision.state == state]
         right = [said[number].first == truth[number] for number in chosen]
         groups = [_same_group(card, said[number].first, truth[number]) for number in chosen]
         within = [truth[number] in (said[number].labels or ()) for number in chosen]
-        found[state] = {
+        by_state[state] = {
             "scans": len(chosen),
             "share": round(len(chosen) / len(said), DIGITS),
             "accuracy": _share(right),
@@ -86,11 +88,11 @@ def states(said: Sequence[Said], truth: Sequence[str], card: ModelCard) -> dict[
             "set_holds_truth": _share(within),
             "because": dict(sorted(Counter(said[number].decision.because for number in chosen).items())),
         }
-    return found
+    return by_state
 
 
-def answered(said: Sequence[Said], right: Sequence[bool]) -> dict[str, float | int | None]:
-    """How far the confidence of the answered scans can be believed, by whether each answer is right.
+def answered(said: Sequence[Answer], right: Sequence[bool]) -> dict[str, float | int | None]:
+    """How well the confidence of the answered scans is calibrated; `right` says whether each answer is right.
 
     `sure` is the share of them with a confidence from `SURE` on, and `sure_wrong` the share of those that are wrong.
     """
@@ -108,8 +110,8 @@ def answered(said: Sequence[Said], right: Sequence[bool]) -> dict[str, float | i
     }
 
 
-def sets(said: Sequence[Said], truth: Sequence[str], labels: Sequence[str]) -> dict[str, Any] | None:
-    """How often the sets hold the true label, and their mean size, overall and by true label; None without sets."""
+def sets(said: Sequence[Answer], truth: Sequence[str], labels: Sequence[str]) -> dict[str, Any] | None:
+    """How often prediction sets contain the true label, and their mean size, overall and by true label; None without sets."""
     if any(one.labels is None for one in said):
         return None
     sizes = np.array([len(one.labels or ()) for one in said])
@@ -127,21 +129,21 @@ def sets(said: Sequence[Said], truth: Sequence[str], labels: Sequence[str]) -> d
     }
 
 
-def strangers(said: Sequence[Said], truth: Sequence[str]) -> dict[str, dict[str, Any]]:
-    """By label that the model does not know: its scans and the share of each state. Answered ones are wrong for sure."""
-    found = {}
+def strangers(said: Sequence[Answer], truth: Sequence[str]) -> dict[str, dict[str, Any]]:
+    """For each label that the model does not know: its scans and the share of each state. An answered one is wrong."""
+    by_label = {}
     for label in sorted(set(truth)):
         counts = Counter(one.decision.state for one, true in zip(said, truth, strict=True) if true == label)
         total = counts.total()
-        found[label] = {
+        by_label[label] = {
             "scans": total,
             **{state: round(counts[state] / total, DIGITS) for state in STATES},
         }
-    return found
+    return by_label
 
 
-def right_by_groups(said: Sequence[Said], truth: Sequence[str], card: ModelCard) -> list[bool]:
-    """Whether each most probable label is the true one or of its group."""
+def right_by_groups(said: Sequence[Answer], truth: Sequence[str], card: ModelCard) -> list[bool]:
+    """Whether the most probable label of each scan is the true one, or in its group."""
     return [_same_group(card, one.first, true) for one, true in zip(said, truth, strict=True)]
 
 
@@ -150,5 +152,5 @@ def _same_group(card: ModelCard, first: str, true: str) -> bool:
 
 
 def _share(values: Any) -> float | None:
-    """The mean, None of nothing."""
+    """The mean of the values, None if there are none."""
     return round(float(np.mean(values)), DIGITS) if len(values) else None

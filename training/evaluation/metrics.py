@@ -1,4 +1,4 @@
-"""Figures of a model on a set of scans, as plain data: accuracy, F1, areas under curves, calibration."""
+"""Metrics of a model on a set of scans, as JSON values: accuracy, F1, areas under curves, calibration."""
 
 from __future__ import annotations
 
@@ -27,14 +27,16 @@ from training.evaluation.calibration import calibration_error, reliability
 from training.prediction import Outputs
 
 DIGITS = 4
+"""How many decimals metrics have."""
 SPECIFICITIES = (0.90, 0.95)
+"""At which the sensitivity for urgent labels is measured."""
 
 
-def figures(outputs: Outputs, labels: Sequence[str], temperature: float) -> dict[str, Any]:
-    """The figures as JSON values, probabilities taken at the given temperature.
+def compute_metrics(outputs: Outputs, labels: Sequence[str], temperature: float) -> dict[str, Any]:
+    """The metrics as JSON values, with probabilities at the given temperature.
 
-    `labels` are in the order of the logits; the confusion matrix has a row per true label. A label that no scan has
-    gets null where a figure needs one, and stays out of the means.
+    `labels` are in the order of the logits; the confusion matrix has a row for each true label. Metrics of a label that
+    no scan has are None, and left out of the means.
     """
     probabilities = (outputs.logits / temperature).softmax(1)
     targets, predicted = outputs.targets.numpy(), outputs.logits.argmax(1).numpy()
@@ -56,7 +58,7 @@ def figures(outputs: Outputs, labels: Sequence[str], temperature: float) -> dict
         for number, label in enumerate(labels)
     }
     with warnings.catch_warnings():
-        # scikit-learn warns of predicted labels that no scan has: the confusion matrix shows them.
+        # scikit-learn warns of predicted labels that no scan has; the confusion matrix shows them anyway.
         warnings.simplefilter("ignore", UserWarning)
         balanced = balanced_accuracy_score(targets, predicted)
     one_hot = np.eye(len(labels))[targets]
@@ -87,47 +89,50 @@ def figures(outputs: Outputs, labels: Sequence[str], temperature: float) -> dict
 def sensitivities(
     outputs: Outputs, labels: Sequence[str], temperature: float, urgent: Sequence[str]
 ) -> dict[str, dict[str, float | None]]:
-    """Per urgent label, the largest sensitivity at which the specificity is still at least that of `SPECIFICITIES`."""
+    """For each urgent label, the largest sensitivity (0 to 1) with a specificity of at least each of `SPECIFICITIES`.
+
+    None where all scans or no scan have the label.
+    """
     probabilities = (outputs.logits / temperature).softmax(1).numpy()
-    found: dict[str, dict[str, float | None]] = {}
+    by_label: dict[str, dict[str, float | None]] = {}
     for label in urgent:
         number = list(labels).index(label)
         own = outputs.targets.numpy() == number
         if not own.any() or own.all():
-            found[label] = {f"{specificity:.2f}": None for specificity in SPECIFICITIES}
+            by_label[label] = {f"{specificity:.2f}": None for specificity in SPECIFICITIES}
             continue
         false_positive, true_positive, _ = roc_curve(own, probabilities[:, number])
-        found[label] = {
+        by_label[label] = {
             f"{specificity:.2f}": _rounded(true_positive[false_positive <= 1 - specificity + 1e-9].max())
             for specificity in SPECIFICITIES
         }
-    return found
+    return by_label
 
 
 def by_source(
     outputs: Outputs, labels: Sequence[str], temperature: float, sources: Sequence[str]
 ) -> dict[str, dict[str, Any]]:
-    """Accuracy, macro F1 and calibration of each source's scans, beside what the source alone would give.
+    """Accuracy, macro F1 and calibration error of each source's scans.
 
-    `source_alone` is the accuracy of always saying the source's most frequent label: what a model could get by
-    knowing the device and nothing of the eye.
+    `source_alone` is the accuracy of always answering the source's most frequent label, which a model reaches by
+    recognising the device alone.
     """
-    found = {}
+    metrics = {}
     for source in sorted(set(sources)):
         chosen = torch.tensor([own == source for own in sources])
         part = Outputs(outputs.logits[chosen], outputs.targets[chosen])
-        own = figures(part, labels, temperature)
+        own = compute_metrics(part, labels, temperature)
         most = Counter(part.targets.tolist()).most_common(1)[0][1]
-        found[source or "unnamed"] = {
+        metrics[source or "unnamed"] = {
             **{key: own[key] for key in ("scans", "accuracy", "macro_f1", "calibration_error")},
             "source_alone": _rounded(most / len(part.targets)),
             "labels": {label: row["f1"] for label, row in own["labels"].items() if row["scans"]},
         }
-    return found
+    return metrics
 
 
 def merged(outputs: Outputs, labels: Sequence[str], group: Sequence[str]) -> dict[str, Any]:
-    """Accuracy and macro F1 when the labels of a group count as one, for sets that divide them differently."""
+    """Accuracy and macro F1 with the labels of a group as one, for data sets that divide these labels differently."""
     first = list(labels).index(group[0])
     same = torch.tensor([first if label in group else number for number, label in enumerate(labels)])
     targets, predicted = same[outputs.targets].numpy(), same[outputs.logits.argmax(1)].numpy()
@@ -142,7 +147,7 @@ def merged(outputs: Outputs, labels: Sequence[str], group: Sequence[str]) -> dic
 
 
 def without_none(values: dict[str, Any]) -> dict[str, Any]:
-    """The same without entries that are None, at any depth: TorchServe drops them when it describes a model."""
+    """The values without entries that are None, at any depth: TorchServe drops them when it describes a model."""
     return {
         key: without_none(value) if isinstance(value, dict) else value
         for key, value in values.items()
@@ -153,12 +158,12 @@ def without_none(values: dict[str, Any]) -> dict[str, Any]:
 def _areas(
     probabilities: npt.NDArray[np.float32], targets: npt.NDArray[np.int64], number: int
 ) -> tuple[float | None, float | None]:
-    """Areas under the one-vs-rest ROC and precision-recall curves; None when only one side is there."""
+    """Areas under a label's one-vs-rest ROC and precision-recall curves; None when all scans or no scan have it."""
     own = targets == number
     if not own.any() or own.all():
         return None, None
-    said = probabilities[:, number]
-    return _rounded(roc_auc_score(own, said)), _rounded(average_precision_score(own, said))
+    scores = probabilities[:, number]
+    return _rounded(roc_auc_score(own, scores)), _rounded(average_precision_score(own, scores))
 
 
 def _mean(by_label: dict[str, dict[str, Any]], key: str) -> float | None:

@@ -7,7 +7,7 @@ import torch
 
 from training.evaluation.bootstrap import intervals
 from training.evaluation.calibration import calibration_error, fit_temperature, reliability
-from training.evaluation.figures import by_source, figures, merged, sensitivities
+from training.evaluation.metrics import by_source, compute_metrics, merged, sensitivities
 from training.prediction import Outputs
 
 # Targets A A A B; the network says A A B B.
@@ -19,7 +19,7 @@ def sure(said: list[int], true: list[int], labels: int) -> Outputs:
 
 
 def test_metrics_of_a_known_confusion_matrix() -> None:
-    result = figures(KNOWN, ["A", "B"], temperature=1.0)
+    result = compute_metrics(KNOWN, ["A", "B"], temperature=1.0)
     assert result["accuracy"] == 0.75
     assert result["confusion_matrix"] == [[2, 1], [0, 1]]
     row = result["labels"]["A"]
@@ -31,14 +31,14 @@ def test_metrics_of_a_known_confusion_matrix() -> None:
 
 
 def test_a_label_that_no_scan_has_gives_null_and_stays_out_of_the_means() -> None:
-    result = figures(sure([0, 1, 2], [0, 1, 1], 3), ["A", "B", "C"], temperature=1.0)
+    result = compute_metrics(sure([0, 1, 2], [0, 1, 1], 3), ["A", "B", "C"], temperature=1.0)
     assert result["labels"]["C"]["f1"] is None and result["labels"]["C"]["roc_auc"] is None
     assert result["macro_f1"] == pytest.approx((1 + 2 / 3) / 2, abs=1e-4)
     json.dumps(result, allow_nan=False)
 
 
 def test_one_scan_can_be_evaluated() -> None:
-    result = figures(sure([0], [0], 2), ["A", "B"], temperature=1.0)
+    result = compute_metrics(sure([0], [0], 2), ["A", "B"], temperature=1.0)
     assert result["accuracy"] == 1 and result["macro_roc_auc"] is None
     json.dumps(result, allow_nan=False)
 
@@ -52,7 +52,7 @@ def test_a_source_is_compared_with_what_knowing_it_gives() -> None:
 
 def test_merged_labels_are_not_mistaken_for_each_other() -> None:
     outputs = sure([1, 0, 2], [0, 0, 2], 3)
-    assert figures(outputs, ["A", "B", "C"], 1.0)["accuracy"] == pytest.approx(2 / 3, abs=1e-4)
+    assert compute_metrics(outputs, ["A", "B", "C"], 1.0)["accuracy"] == pytest.approx(2 / 3, abs=1e-4)
     assert merged(outputs, ["A", "B", "C"], ["A", "B"])["accuracy"] == 1
 
 
@@ -86,7 +86,7 @@ def test_intervals_hold_the_metric_and_repeat_with_the_seed() -> None:
     first, again = (intervals(outputs, ["A", "B", "C"], 1.0, patients, 60, seed=2) for _ in range(2))
     assert first == again
     low, high = first["accuracy"]
-    assert low < figures(outputs, ["A", "B", "C"], 1.0)["accuracy"] < high
+    assert low < compute_metrics(outputs, ["A", "B", "C"], 1.0)["accuracy"] < high
     assert first["patients"] == 30
 
 
