@@ -1,4 +1,4 @@
-"""The models that are compared: trained one after the other by the train command, each in a process of its own."""
+"""Trains the models of a comparison one after the other with the command `train`, each in a process of its own."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ CLI = Path(__file__).resolve().parents[2] / "cli.py"
 
 @dataclass(frozen=True)
 class Candidate:
-    """A model folder to compare; `failure` says why there is none."""
+    """A model folder to compare; `failure` says why it holds no model, and is empty if it does."""
 
     name: str
     folder: Path
@@ -28,8 +28,8 @@ def train_all(
 ) -> list[Candidate]:
     """Train each architecture into `out/ARCHITECTURE`, in order.
 
-    Those already trained are left as they are, an interrupted one goes on, and one that fails does not stop the others.
-    A process of its own for each keeps a crash, or memory that is not given back, from touching the next.
+    Trained models are left as they are, an interrupted training goes on, and one that fails does not stop the others.
+    As each has a process of its own, a crash or memory that is not freed doesn't affect the next.
     """
     return [_train(architecture, data, out / architecture, options) for architecture in architectures]
 
@@ -43,7 +43,6 @@ def _train(architecture: str, data: Sequence[Path], folder: Path, options: Seque
     if (folder / CHECKPOINT_NAME).is_file():
         words.append("--resume")
     print(f"{architecture}: training", flush=True)
-    # Its progress and its errors go straight to the terminal.
     status = subprocess.run(words, check=False).returncode
     if status:
         return Candidate(architecture, folder, f"its training ended with status {status}; it said why above")

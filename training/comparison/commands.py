@@ -1,4 +1,4 @@
-"""The command `compare`: architectures under one recipe, as a table, a page and files of numbers."""
+"""The command `compare`: architectures under one recipe, as a table, an HTML file and files of numbers."""
 
 from __future__ import annotations
 
@@ -59,9 +59,9 @@ def add_compare_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def compare(arguments: argparse.Namespace) -> int:
-    """Train what isn't trained yet, measure all, print a table, write comparison.html, .json and .csv.
+    """Train what isn't trained yet, measure all models, print a table, write comparison.html, .json and .csv.
 
-    Returns 0, or 1 when a model is missing from the comparison. Raises an error with a message for people.
+    Returns 0, or 1 when a training failed. Raises DataError when an option or the data are wrong.
     """
     from training.comparison.candidates import Candidate, train_all
     from training.data.manifest import DataError
@@ -69,7 +69,7 @@ def compare(arguments: argparse.Namespace) -> int:
 
     if arguments.rounds < 1:
         raise DataError(f"--rounds must be at least 1, not {arguments.rounds}")
-    read_all(arguments.data)  # what is wrong with the data is said before hours of training
+    read_all(arguments.data)  # so that wrong data are reported before hours of training
     arguments.out.mkdir(parents=True, exist_ok=True)
     options = [word for word in arguments.train_options if word != "--"]
     candidates = (
@@ -87,7 +87,7 @@ def compare(arguments: argparse.Namespace) -> int:
 
 
 def named(folders: Sequence[Path]) -> dict[str, Path]:
-    """Folders under the shortest ends of their paths that tell them apart: `NAME/1.0.0`, when there are two 1.0.0."""
+    """Folders by the shortest ends of their paths that differ: `NAME/1.0.0` when two folders are called 1.0.0."""
     parts = [folder.resolve().parts for folder in folders]
     depth = 1
     while depth < max(map(len, parts)) and len({own[-depth:] for own in parts}) < len(set(parts)):
@@ -144,7 +144,7 @@ def _measure_and_write(
 def _measure_model(
     arguments: argparse.Namespace, card: Any, network: Any, scans: Sequence[Scan]
 ) -> dict[str, Any]:
-    """One model's figures on the scans, its size, and its heat maps' quality where scans have masks."""
+    """One model's metrics on the scans, its size, and metrics of its heat maps where scans have masks."""
     from training.comparison.measuring import giga_macs, parameters
     from training.data.manifest import DataError
     from training.evaluation.bootstrap import intervals
@@ -181,7 +181,7 @@ def _measure_model(
 
 
 def print_table(rows: Sequence[dict[str, Any]]) -> None:
-    """The comparison for the terminal, best macro F1 first."""
+    """Print the comparison; `rows` are in order."""
     from training.evaluation.report import format_metric
 
     heads = ("accuracy", "macro F1", "10^6 par.", "GMACs", "CPU ms", "pointing", "energy")

@@ -1,4 +1,4 @@
-"""What is measured of each model besides its figures: size, operations, milliseconds."""
+"""Measures the size and speed of models: weights, operations, milliseconds."""
 
 from __future__ import annotations
 
@@ -15,13 +15,13 @@ WARM_UP = 2
 
 
 def parameters(network: nn.Module) -> int:
-    """Count of weights."""
+    """The count of weights."""
     return sum(values.numel() for values in network.parameters())
 
 
 @torch.inference_mode()
 def giga_macs(network: nn.Module, size: int) -> float:
-    """Multiply-accumulates (10⁹) of one forward of a square of `size` pixels: half the operations torch counts."""
+    """Multiply-accumulates (10⁹) of a forward pass of `size` × `size` pixels: half the operations that torch counts."""
     with FlopCounterMode(display=False) as counter:
         network.eval()(torch.zeros(1, 3, size, size))
     return float(counter.get_total_flops() / 2e9)
@@ -29,9 +29,9 @@ def giga_macs(network: nn.Module, size: int) -> float:
 
 @torch.inference_mode()
 def milliseconds(networks: Mapping[str, tuple[nn.Module, int]], rounds: int) -> dict[str, dict[str, float]]:
-    """Median and quartiles of one scan's forward on the CPU, in fp32, for networks with the sizes of their inputs.
+    """Median and quartiles of a forward pass of one scan on the CPU, in fp32; each network comes with its input size.
 
-    The networks take turns, so that what else the machine does meets all of them alike.
+    The networks take turns, so that other work of the machine affects all of them alike.
     """
     inputs = {
         name: torch.randn(1, 3, size, size).contiguous(memory_format=torch.channels_last)
@@ -56,13 +56,13 @@ def _spread(values: Sequence[float]) -> dict[str, float]:
 
 
 def flat(row: Mapping[str, Any]) -> dict[str, Any]:
-    """A row of the comparison for a CSV file: nested values under joined names."""
-    found: dict[str, Any] = {}
+    """A row of the comparison for a CSV file: nested values get joined names, such as `cpu_milliseconds_median`."""
+    cells: dict[str, Any] = {}
     for key, value in row.items():
         if isinstance(value, Mapping):
-            found |= {f"{key}_{name}": inner for name, inner in flat(value).items()}
+            cells |= {f"{key}_{name}": inner for name, inner in flat(value).items()}
         elif isinstance(value, list):
-            found |= {f"{key}_{name}": inner for name, inner in zip(("low", "high"), value, strict=True)}
+            cells |= {f"{key}_{name}": inner for name, inner in zip(("low", "high"), value, strict=True)}
         else:
-            found[key] = value
-    return found
+            cells[key] = value
+    return cells

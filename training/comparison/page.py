@@ -1,4 +1,4 @@
-"""The comparison as one page: the table, accuracy over milliseconds, the courses of the trainings."""
+"""The comparison as one HTML file: the table, macro F1 over milliseconds, the courses of the trainings."""
 
 from __future__ import annotations
 
@@ -20,7 +20,10 @@ PAGE_NAME = "comparison.html"
 def write_page(
     out: Path, rows: Sequence[Mapping[str, Any]], failures: Mapping[str, str], split: str, threads: int
 ) -> None:
-    """Write the page; `rows` are those of the comparison, `failures` say why a model is missing."""
+    """Write the HTML to the folder `out`.
+
+    `rows` are those of the comparison, `failures` say why a model is missing, `threads` how many torch used.
+    """
     environment = jinja2.Environment(
         loader=jinja2.FileSystemLoader(Path(__file__).parent),
         autoescape=True,
@@ -41,7 +44,7 @@ def write_page(
 
 
 def bubbles(rows: Sequence[Mapping[str, Any]]) -> str:
-    """Macro F1 over milliseconds, the area of a dot by the count of weights."""
+    """Macro F1 over milliseconds as SVG; the area of a dot grows with the count of weights."""
     plot = Figure((6.4, 4.2), layout="constrained")
     axes = plot.subplots()
     for row in rows:
@@ -54,7 +57,7 @@ def bubbles(rows: Sequence[Mapping[str, Any]]) -> str:
 
 
 def courses(rows: Sequence[Mapping[str, Any]]) -> str | None:
-    """Validation accuracy by the epoch, for models whose training left its epochs; None without any."""
+    """Validation accuracy over the epochs as SVG, for models with an epochs.csv; None without any."""
     plot = Figure((6.4, 3.6), layout="constrained")
     axes = plot.subplots()
     drawn = False

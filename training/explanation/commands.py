@@ -1,4 +1,4 @@
-"""The command `explain`: heat maps of several methods, measured against lesion masks."""
+"""The command `explain`: measures heat maps of several methods against lesion masks."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ def add_explanations_arguments(parser: argparse.ArgumentParser) -> None:
         nargs="+",
         required=True,
         metavar="PATH",
-        help="scans with masks, as simulated ones",
+        help="scans with masks, such as simulated ones",
     )
     parser.add_argument("--out", type=Path, required=True, metavar="DIR", help="folder for table and page")
     parser.add_argument("--split", default="", metavar="NAME", help="only scans of this split (default: all)")
@@ -35,18 +35,18 @@ def add_explanations_arguments(parser: argparse.ArgumentParser) -> None:
         type=int,
         default=40,
         metavar="N",
-        help="scans for deletion and insertion, which take 34 forwards each (default: 40; 0 for none)",
+        help="scans for deletion and insertion, which take 34 forward passes each (default: 40; 0 for none)",
     )
     parser.add_argument("--seed", type=int, default=0, help="of the choice of scans (default: 0)")
     parser.add_argument(
-        "--store", action="store_true", help="write the model server's method's figures into the model's card"
+        "--store", action="store_true", help="write the metrics of the model server's method into the card"
     )
 
 
 def explanations(arguments: argparse.Namespace) -> int:
-    """Measure, print a table, write explanations.json and explanations.html; returns 0.
+    """Measure the methods, print a table, write explanations.json and explanations.html; returns 0.
 
-    Raises an error with a message for people.
+    Raises DataError when an option or the data are wrong, CardError or NetworkError when the model can't be loaded.
     """
     from handlers.card import CARD_NAME
     from handlers.network import load_network
@@ -61,7 +61,7 @@ def explanations(arguments: argparse.Namespace) -> int:
     if unknown:
         raise DataError(f"there is no method {unknown[0]!r}; there are {', '.join(NAMES)}")
     if arguments.store and OURS not in methods:
-        raise DataError(f"--store writes the figures of {OURS}, which --methods leaves out")
+        raise DataError(f"--store writes the metrics of {OURS}, which --methods leaves out")
     if arguments.count < 1 or arguments.curves_on < 0:
         raise DataError("--count must be at least 1, and --curves-on not negative")
     card, network = load_network(arguments.model)
@@ -79,12 +79,12 @@ def explanations(arguments: argparse.Namespace) -> int:
         kept = {"scans": measured["scans"], "method": OURS, **measured["methods"][OURS]}
         metrics = {**card.metrics, "explanations": kept}
         dataclasses.replace(card, metrics=metrics).save(arguments.model / CARD_NAME)
-        print(f"stored the figures of {OURS} in {arguments.model / CARD_NAME}")
+        print(f"stored the metrics of {OURS} in {arguments.model / CARD_NAME}")
     return 0
 
 
 def print_table(measured: dict[str, Any]) -> None:
-    """The figures of every method, for the terminal."""
+    """Print the metrics of each method."""
     heads = ("pointing", "strict", "energy", "IoU", "deletion", "insertion")
     print(f"{'method':<26}" + "".join(f"{head:>10}" for head in heads) + f"{'ms/scan':>9}")
     for name, row in measured["methods"].items():

@@ -1,4 +1,4 @@
-"""What heat maps are measured by. Maps are float (count, height, width), masks bool of the same shape."""
+"""Metrics of heat maps. Maps are float32 (count, height, width), masks bool of the same shape."""
 
 from __future__ import annotations
 
@@ -15,19 +15,19 @@ Masks = npt.NDArray[np.bool_]
 Values = npt.NDArray[np.float64]
 
 TOLERANCE = 15 / 224
-"""How far, as a share of the side, a hit may lie from the mask: the 15 pixels of Zhang et al. at an input of 224."""
+"""Largest distance of a hit from the mask, as a share of the side: the 15 pixels of Zhang et al. at an input of 224."""
 HOT = 0.5
-"""Share of a map's maximum from which on a pixel counts as marked (as the model server draws regions)."""
+"""Share of a map's maximum from which a pixel counts as marked, as in the model server's regions."""
 CURVE_STEPS = 16
+"""Steps of the curves of deletion and insertion."""
 BLUR = 10 / 224
-"""Standard deviation, as a share of the side, of the blur that insertion starts from."""
+"""Standard deviation of the blur that insertion starts from, as a share of the side."""
 
 
 def pointing_game(maps: Maps, masks: Masks, tolerance: float = TOLERANCE) -> Values:
-    """1 where the map's maximum lies in the mask or at most `tolerance` of the side beside it, else 0.
+    """1 where the map's maximum lies in the mask or within `tolerance` of it (a share of the side), else 0: (count,).
 
-    J. Zhang et al., "Top-down Neural Attention by Excitation Backprop", ECCV 2016. A map that is the same everywhere
-    points at nothing. Returns (count,).
+    J. Zhang et al., "Top-down Neural Attention by Excitation Backprop", ECCV 2016. A constant map gets 0.
     """
     reach = round(tolerance * maps.shape[2])
     kernel = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (2 * reach + 1, 2 * reach + 1))
@@ -40,14 +40,14 @@ def pointing_game(maps: Maps, masks: Masks, tolerance: float = TOLERANCE) -> Val
 
 
 def energy(maps: Maps, masks: Masks) -> Values:
-    """Share of the map's sum that lies in the mask, 0 to 1. H. Wang et al., "Score-CAM", CVPR Workshops 2020."""
+    """Share of the map's sum inside the mask (count,), 0 to 1. H. Wang et al., "Score-CAM", CVPR Workshops 2020."""
     total = maps.sum((1, 2), dtype=np.float64)
     inside = (maps * masks).sum((1, 2), dtype=np.float64)
     return np.asarray(np.divide(inside, total, out=np.zeros_like(total), where=total > 0), np.float64)
 
 
 def overlap(maps: Maps, masks: Masks, hot: float = HOT) -> Values:
-    """Intersection over union of the mask and of what reaches `hot` of the map's maximum, 0 to 1."""
+    """Intersection over union (count,), 0 to 1, of the mask and the pixels that reach `hot` of the map's maximum."""
     highest = maps.max((1, 2), keepdims=True)
     marked = (maps >= hot * highest) & (highest > 0)
     union = (marked | masks).sum((1, 2))
@@ -57,11 +57,11 @@ def overlap(maps: Maps, masks: Masks, hot: float = HOT) -> Values:
 def deletion_and_insertion(
     probability: Callable[[torch.Tensor], torch.Tensor], images: torch.Tensor, maps: Maps
 ) -> tuple[Values, Values]:
-    """Areas under the probability of the label while the hottest pixels are taken away, or put in, by steps.
+    """Areas under the label's probability while the hottest pixels are removed, or inserted, step by step.
 
-    V. Petsiuk et al., "RISE", BMVC 2018. A low deletion and a high insertion mean that the map found what the model
-    uses. `probability` gives one value per image of a batch (count, 3, side, side); what is taken away becomes the
-    image's mean, what is not yet put in is blurred. Returns two arrays (count,) from 0 to 1.
+    V. Petsiuk et al., "RISE", BMVC 2018. A low deletion and a high insertion mean that the map shows what the model
+    uses. `probability` gives one value for each image of a batch (count, 3, side, side). Removed pixels become the
+    image's mean; pixels that are not yet inserted are blurred. Returns two arrays (count,) from 0 to 1.
     """
     count, _, side, _ = images.shape
     order = torch.from_numpy(maps.reshape(count, -1).copy()).argsort(stable=True, dim=1, descending=True)

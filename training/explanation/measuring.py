@@ -1,4 +1,4 @@
-"""Methods measured on a model and on scans whose lesions are known."""
+"""Measures methods for heat maps on a model, and on scans with masks of their lesions."""
 
 from __future__ import annotations
 
@@ -34,7 +34,10 @@ RESAMPLES = 1000
 
 @dataclass(frozen=True)
 class Masked:
-    """Scans as the network sees them, normalised (count, 3, side, side), with masks and the numbers of their labels."""
+    """Scans with masks; `images` are normalised (count, 3, side, side), `masks` bool (count, side, side).
+
+    `labels` are the numbers of the scans' labels, as the model counts them.
+    """
 
     scans: Sequence[Scan]
     images: torch.Tensor
@@ -43,7 +46,7 @@ class Masked:
 
 
 def choose(scans: Sequence[Scan], labels: Sequence[str], per_label: int, seed: int) -> list[Scan]:
-    """At most `per_label` scans with a mask of each label that the model knows; raises DataError when none has one."""
+    """At most `per_label` random scans with a mask for each of `labels`; raises DataError when no scan has a mask."""
     by_label: dict[str, list[Scan]] = defaultdict(list)
     for scan in scans:
         if scan.mask is not None and scan.label in labels:
@@ -63,7 +66,10 @@ def choose(scans: Sequence[Scan], labels: Sequence[str], per_label: int, seed: i
 
 
 def read_masked(card: ModelCard, scans: Sequence[Scan]) -> Masked:
-    """The scans and masks at the network's input size; those whose mask is empty (healthy ones) are left out."""
+    """Read scans and masks at the network's input size; scans with an empty mask (healthy ones) are left out.
+
+    Raises DataError when a scan can't be read, or when all masks are empty.
+    """
     side = card.input.size
     kept, images, masks = [], [], []
     for scan in tqdm(scans, "reading scans", unit="scan", leave=False, disable=None):
@@ -83,13 +89,13 @@ def read_masked(card: ModelCard, scans: Sequence[Scan]) -> Masked:
 def measure(
     card: ModelCard, network: nn.Module, masked: Masked, methods: Sequence[str], curves_on: int, seed: int
 ) -> dict[str, Any]:
-    """Every method's figures with 95 % bootstrap intervals over scans, and its milliseconds a scan, as JSON values.
+    """The metrics of each method with 95 % bootstrap intervals over scans, and its milliseconds a scan, as JSON values.
 
-    A map explains the true label. Deletion and insertion take many forwards: they are measured on `curves_on` scans.
+    Maps explain the true label. Deletion and insertion take many forward passes, and are measured on `curves_on` scans.
     """
     network = network.eval()
     some = np.random.default_rng(seed).permutation(len(masked.scans))[:curves_on]
-    found: dict[str, Any] = {}
+    by_method: dict[str, Any] = {}
     for name in tqdm(methods, "methods", leave=False, disable=None):
         make = make_method(name, network)
         started = time.perf_counter()
@@ -117,13 +123,13 @@ def measure(
             for number, label in enumerate(card.labels)
             if (own := np.array(masked.labels) == number).any()
         }
-        found[name] = {
+        by_method[name] = {
             **{key: round(float(values.mean()), 4) for key, values in measured.items()},
             "intervals": {key: _interval(values, seed) for key, values in measured.items()},
             "pointing_game_by_label": by_label,
             "milliseconds": round(milliseconds, 2),
         }
-    return {"scans": len(masked.scans), "curves_on": len(some) if curves_on else 0, "methods": found}
+    return {"scans": len(masked.scans), "curves_on": len(some) if curves_on else 0, "methods": by_method}
 
 
 def _probability(
@@ -134,8 +140,8 @@ def _probability(
 
     @torch.inference_mode()
     def probability(images: torch.Tensor) -> torch.Tensor:
-        said = torch.cat([network(images[first : first + BATCH]) for first in range(0, len(images), BATCH)])
-        return (said / card.temperature).softmax(1)[torch.arange(len(images)), columns]
+        logits = torch.cat([network(images[first : first + BATCH]) for first in range(0, len(images), BATCH)])
+        return (logits / card.temperature).softmax(1)[torch.arange(len(images)), columns]
 
     return probability
 

@@ -1,4 +1,4 @@
-"""The methods that make heat maps, by name: images and labels in, maps of the images' size out."""
+"""Methods that make heat maps, by name."""
 
 from __future__ import annotations
 
@@ -17,12 +17,15 @@ from handlers.gradcam import features_of, grad_cam
 
 Maps = npt.NDArray[np.float32]
 Method = Callable[[torch.Tensor, Sequence[int]], Maps]
-"""Normalised images (count, 3, side, side) and a label's number for each give maps (count, side, side), 0 or more."""
+"""Takes normalised images (count, 3, side, side) and the number of a label for each; returns maps (count, side, side).
+
+The values of a map are 0 or more.
+"""
 
 OURS = "grad-cam"
-"""What the model server answers with."""
+"""The method of the model server."""
 LAST, BEFORE, BOTH = (-1,), (-2,), (-2, -1)
-"""Of timm's feature maps."""
+"""Indices of timm's feature maps: the last one, the one before, both."""
 OTHERS = {
     "grad-cam++": ("GradCAMPlusPlus", LAST),
     "layer-cam": ("LayerCAM", LAST),
@@ -34,7 +37,7 @@ OTHERS = {
     "layer-cam, both stages": ("LayerCAM", BOTH),
 }
 BASELINES = ("the centre", "brightness")
-"""What a map gives that knows nothing of the model."""
+"""Maps that don't depend on the model, to compare the methods with."""
 NAMES = (OURS, *OTHERS, *BASELINES)
 
 
@@ -54,9 +57,9 @@ def _ours(network: nn.Module) -> Method:
     explainer = grad_cam(network)
 
     def maps(images: torch.Tensor, labels: Sequence[int]) -> Maps:
-        found = explainer.explain(explainer.forward(images), range(len(images)), labels)
-        # From the lowest value on, as the model server draws it and as pytorch-grad-cam scales its maps.
-        return _enlarged(found - found.min((1, 2), keepdims=True), images.shape[-1])
+        cams = explainer.explain(explainer.forward(images), range(len(images)), labels)
+        # The lowest value becomes 0, as in the model server's overlays and in pytorch-grad-cam.
+        return _enlarged(cams - cams.min((1, 2), keepdims=True), images.shape[-1])
 
     return maps
 
@@ -67,8 +70,8 @@ def _from_library(kind: Any, network: nn.Module, stages: Sequence[int]) -> Metho
 
     def maps(images: torch.Tensor, labels: Sequence[int]) -> Maps:
         with torch.enable_grad(), kind(network, layers, reshape_transform=as_map) as cam:
-            found = cam(images.clone(), [ClassifierOutputTarget(label) for label in labels])
-        return np.asarray(np.maximum(np.nan_to_num(found), 0), np.float32)
+            cams = cam(images.clone(), [ClassifierOutputTarget(label) for label in labels])
+        return np.asarray(np.maximum(np.nan_to_num(cams), 0), np.float32)
 
     return maps
 

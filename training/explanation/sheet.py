@@ -1,4 +1,4 @@
-"""A page that shows the same scans under every method, with the outline of their masks, beside the figures."""
+"""An HTML file with the metrics of each method, and the same scans under each with the outline of their masks."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ OUTLINE = (255, 255, 255)
 
 
 def rows(card: ModelCard, network: nn.Module, masked: Masked, methods: Sequence[str]) -> list[dict[str, Any]]:
-    """One row per label: its name and a picture per method, as data addresses."""
+    """A row for each label: its name, the scan, and a picture for each method, as `data:` URLs."""
     first = {label: place for place, label in reversed(list(enumerate(masked.labels)))}
     made = {name: make_method(name, network) for name in methods}
     shown = []
@@ -55,7 +55,7 @@ def rows(card: ModelCard, network: nn.Module, masked: Masked, methods: Sequence[
 def write_sheet(
     out: Path, card: ModelCard, network: nn.Module, masked: Masked, measured: dict[str, Any]
 ) -> None:
-    """Write the page to the file `out`."""
+    """Write the HTML to the file `out`; `measured` comes from `measure`."""
     environment = jinja2.Environment(
         loader=jinja2.FileSystemLoader(Path(__file__).parent),
         autoescape=True,

@@ -1,1 +1,1 @@
-"""The map of findings: a decoder that learns from masks by kind, and on real scans from what a label rules out."""
+"""The map of findings: a decoder that learns from masks by kind, and from what the labels of real scans rule out."""

@@ -20,17 +20,17 @@ from training.findings.kinds import KINDS, LabelFindings
 from training.simulator.findings import Finding, Marks, from_mask
 
 CHANNELS = len(KINDS) + 1
-"""What the decoder tells apart: none, and the kinds."""
+"""Channels of the decoder: none, and the kinds."""
 STRIDE = 4
-"""Pixels of the input that one position of the decoder's map stands for."""
+"""Pixels of the input, along each side, for one position of the decoder's map."""
 
 
 @dataclass(frozen=True)
 class Batch:
-    """Pictures float32 (batch, 3, size, size) from 0 to 1. The first have a mask, the others a label's meaning.
+    """Images, float32 (batch, 3, size, size) from 0 to 1: first those with a mask, then those with a label alone.
 
-    `shares` (masked, CHANNELS, rows, columns) says how much of a position each kind covers; what is left of 1 shows
-    a lesion of no kind, of which nothing is learnt.
+    `shares` (masked, CHANNELS, rows, columns) says how much of a position each kind covers. Where they don't add up to
+    1, the rest shows lesions of no kind, which teach nothing. `label_findings` belong to the images without a mask.
     """
 
     images: torch.Tensor
@@ -39,12 +39,12 @@ class Batch:
 
 
 class MaskedScans:
-    """Scans with masks, as squares somewhat larger than the input."""
+    """Scans with masks, somewhat larger than the input, and the probability of drawing each."""
 
     def __init__(self, scans: Sequence[Scan], side: int, cache: Path) -> None:
         self.pixels = cached_pixels(scans, side, cache)[:, :1]
         self.marks = np.stack([read_marks(scan, side) for scan in scans])
-        # A kind is drawn as often as another, however few of the scans show it.
+        # Rare kinds are drawn more often, so that each kind is drawn about as often as another.
         shown = np.stack([(self.marks == channel).any((1, 2)) for channel in range(1, CHANNELS)], 1)
         often = shown.mean(0).clip(min=1e-6)
         weights = (shown / often).max(1) + 1.0
@@ -52,7 +52,7 @@ class MaskedScans:
 
 
 def read_marks(scan: Scan, side: int) -> Marks:
-    """A scan's mask by kind, (side, side). Raises DataError when it can't be read."""
+    """A scan's mask by kind, uint8 (side, side). Raises DataError when it can't be read."""
     assert scan.mask is not None
     mask = cv2.imread(str(scan.mask), cv2.IMREAD_GRAYSCALE)
     if mask is None:
@@ -62,7 +62,7 @@ def read_marks(scan: Scan, side: int) -> Marks:
 
 
 class FindingsBatches:
-    """Draws batches anew for each step, from one seed."""
+    """Draws a batch for each step; the same seed draws the same batches."""
 
     def __init__(
         self,
@@ -79,7 +79,7 @@ class FindingsBatches:
         self._labelled = (
             cached_pixels(labelled, side, cache)[:, :1] if labelled else np.zeros((0, 1, side, side))
         )
-        self._meanings = [label_findings[scan.label] for scan in labelled]
+        self._label_findings = [label_findings[scan.label] for scan in labelled]
         self._by_label = [
             [number for number, scan in enumerate(labelled) if scan.label == label]
             for label in sorted({scan.label for scan in labelled})
@@ -88,7 +88,7 @@ class FindingsBatches:
         self._generator = torch.Generator().manual_seed(seed)
 
     def draw(self, masked: int, labelled: int) -> Batch:
-        """Scans with a mask and scans with a label alone, as many as these, augmented."""
+        """A batch of so many augmented scans with a mask, and so many with a label alone."""
         drawn = np.sort(self._random.choice(len(self._masked.marks), masked, p=self._masked.weights))
         pixels = torch.from_numpy(np.ascontiguousarray(self._masked.pixels[drawn]))
         kinds = functional.one_hot(torch.from_numpy(self._masked.marks[drawn]).long(), Finding.OTHER + 1)
@@ -96,7 +96,7 @@ class FindingsBatches:
             pixels, kinds.permute(0, 3, 1, 2).to(torch.uint8) * 255, self._generator
         )
         shares = functional.avg_pool2d(marks, STRIDE).clamp(0, 1)
-        # What a crop shows beside the scan is nothing.
+        # Outside the scan there is no finding.
         shares[:, 0] += (1 - shares.sum(1)).clamp(min=0)
         label_findings: list[LabelFindings] = []
         if self._by_label and labelled:
@@ -104,7 +104,7 @@ class FindingsBatches:
                 int(self._random.choice(self._by_label[label]))
                 for label in self._random.integers(len(self._by_label), size=labelled)
             )
-            label_findings = [self._meanings[number] for number in numbers]
+            label_findings = [self._label_findings[number] for number in numbers]
             others = torch.from_numpy(np.ascontiguousarray(self._labelled[numbers]))
             images = torch.cat([images, self._augment(others, self._generator)])
         return Batch(images.expand(-1, 3, -1, -1), shares[:, :CHANNELS], label_findings)

@@ -1,4 +1,4 @@
-"""The command `findings`: a map of what a finished model sees, beside its heat map."""
+"""The command `findings`: teaches a finished model a map of findings."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def add_findings_arguments(parser: argparse.ArgumentParser) -> None:
         required=True,
         metavar="PATH",
         help="scans with masks by kind of sign, as `data simulate` and `data graft` draw them, and real scans with "
-        "labels; the split train is learnt from, val decides which kinds hold, test is left alone",
+        "labels; the decoder learns from the train split, val decides which kinds are kept, test is not used",
     )
     parser.add_argument(
         "--steps",
@@ -46,9 +46,9 @@ def add_findings_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def findings(arguments: argparse.Namespace) -> int:
-    """Teach, print what was measured, write findings.safetensors and the card; returns 0.
+    """Teach the decoder, print what was measured, write findings.safetensors and the card; returns 0.
 
-    Raises an error with a message for people.
+    Raises DataError when an option or the data are wrong, CardError or NetworkError when the model can't be loaded.
     """
     from handlers.card import CARD_NAME
     from handlers.card_findings import FINDINGS_NAME
@@ -76,13 +76,13 @@ def findings(arguments: argparse.Namespace) -> int:
 
 
 def print_measured(measured: dict[str, KindMetrics]) -> None:
-    """What was measured of each kind on validation scans, for the terminal."""
+    """Print the metrics of each kind on validation scans."""
     print(
         f"{'finding':<14}{'scans':>7}{'from':>7}{'pointing':>10}{'energy':>8}{'found':>7}{'dice':>7}"
         f"{'healthy':>9}"
     )
     for kind, row in measured.items():
-        note = "" if row.holds else "  doesn't hold: left out"
+        note = "" if row.holds else "  not good enough: left out"
         print(
             f"{kind:<14}{row.scans:>7}{row.threshold:>7.2f}{row.pointing:>10.3f}{row.energy:>8.3f}"
             f"{row.found:>7.3f}{row.dice:>7.3f}{row.false:>9.4f}{note}"

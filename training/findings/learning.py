@@ -1,4 +1,4 @@
-"""Teaches a decoder of findings on a finished network, whose own weights stay as they are."""
+"""Teaches a decoder of findings on top of a finished network, whose own weights stay as they are."""
 
 from __future__ import annotations
 
@@ -19,12 +19,12 @@ from training.findings.kinds import KINDS, LabelFindings
 from training.hardware import Hardware
 
 CHANNEL_WEIGHTS = (1.0, *([2.0] * len(KINDS)))
-"""Of a position's cross-entropy: nearly everything is none, and a decoder that says only that is of no use."""
+"""Weights of the cross-entropy: nearly all positions are "none", and without them the decoder would predict nothing else."""
 NEEDED_POSITIONS = 8
-"""How many positions at least a needed finding fills: the mean of the most probable ones counts."""
+"""Positions that a needed finding fills at least: the mean of the most probable ones is used."""
 RULED_OUT_WEIGHT = 2.0
 NEEDED_WEIGHT = 0.05
-"""What is not there is known for each position; what is there somewhere is a weaker word."""
+"""Ruled-out kinds are known at every position; of needed ones only that they are somewhere, so they weigh less."""
 MOST_RATE = 3e-3
 WEIGHT_DECAY = 0.01
 WARM_UP = 0.1
@@ -33,7 +33,7 @@ LEAST_PROBABILITY = 1e-4
 
 @dataclass(frozen=True)
 class Plan:
-    """How long a decoder learns: steps, and scans with masks and with labels alone in each."""
+    """How a decoder learns: the count of steps, and of scans with masks and with labels alone in each step."""
 
     steps: int
     masked: int = 22
@@ -42,7 +42,7 @@ class Plan:
 
 
 class Stages(nn.Module):
-    """The feature maps of a timm network's stages (finest first), in the precision that the hardware is fast at."""
+    """Computes the feature maps of a timm network's stages (finest first), in the hardware's fast precision."""
 
     def __init__(self, network: nn.Module, hardware: Hardware) -> None:
         super().__init__()
@@ -51,29 +51,29 @@ class Stages(nn.Module):
 
     @torch.no_grad()
     def forward(self, images: torch.Tensor) -> list[torch.Tensor]:
-        """Of normalised images (batch, 3, size, size), float32 (batch, channels, rows, columns) each."""
+        """The maps, float32 (batch, channels, rows, columns), of normalised images (batch, 3, size, size)."""
         images = images.to(self.hardware.device).contiguous(memory_format=torch.channels_last)
-        found: list[torch.Tensor] = []
+        maps: list[torch.Tensor] = []
         with torch.autocast(
             self.hardware.device.type, self.hardware.autocast, enabled=self.hardware.autocast is not None
         ):
             images = self.network.stem(images)  # type: ignore[operator]
             for stage in self.network.stages:  # type: ignore[union-attr]
                 images = stage(images)
-                found.append(images)
-        return [features.float() for features in found]
+                maps.append(images)
+        return [features.float() for features in maps]
 
 
 def refuse_without_stages(architecture: str, network: nn.Module) -> None:
-    """Raise DataError for networks that have no stages whose maps a decoder could read."""
+    """Raise DataError for a network without stages whose feature maps a decoder can read."""
     if not is_staged(network):
         raise DataError(
-            f"{architecture} has no stages with feature maps of their own; a ConvNeXt has, and can get a map of findings"
+            f"{architecture} has no stages with feature maps, which a map of findings needs; a ConvNeXt has them"
         )
 
 
 def learn(network: nn.Module, spec: InputSpec, batches: FindingsBatches, plan: Plan) -> FindingsDecoder:
-    """A decoder in evaluation mode, on the CPU. `network` has timm's stem and stages, as a ConvNeXt has."""
+    """Teach a decoder; it is returned in evaluation mode, on the CPU. `network` has timm's stem and stages."""
     hardware = Hardware.detect()
     stages = Stages(network, hardware)
     torch.manual_seed(plan.seed)
@@ -97,7 +97,7 @@ def learn(network: nn.Module, spec: InputSpec, batches: FindingsBatches, plan: P
 
 
 def loss_of(logits: torch.Tensor, batch: Batch) -> torch.Tensor:
-    """The loss of logits (batch, CHANNELS, rows, columns): of masks, and of what labels say of the others."""
+    """The loss of logits (batch, CHANNELS, rows, columns): by masks, and by labels for scans without a mask."""
     shares = batch.shares.to(logits.device)
     logits = logits.float()
     of_masks = mask_loss(logits[: len(shares)], shares)
@@ -107,7 +107,7 @@ def loss_of(logits: torch.Tensor, batch: Batch) -> torch.Tensor:
 
 
 def mask_loss(logits: torch.Tensor, shares: torch.Tensor) -> torch.Tensor:
-    """Cross-entropy of the kinds by how much of a position they cover, and one minus their mean Dice coefficient.
+    """Cross-entropy weighted by how much of a position each kind covers, plus one minus the kinds' mean Dice coefficient.
 
     F. Milletari, N. Navab, S. Ahmadi, "V-Net", 3DV 2016 (arXiv:1606.04797), with probabilities in place of a mask.
     """
@@ -122,13 +122,13 @@ def mask_loss(logits: torch.Tensor, shares: torch.Tensor) -> torch.Tensor:
 
 
 def label_loss(probabilities: torch.Tensor, label_findings: Sequence[LabelFindings]) -> torch.Tensor:
-    """How far probabilities (scans, CHANNELS, rows, columns) are from what each scan's label says."""
+    """How far probabilities (scans, CHANNELS, rows, columns) contradict what each scan's label says of its findings."""
     losses = []
-    for found, meaning in zip(probabilities, label_findings, strict=True):
-        wrong = found[list(meaning.excludes)].sum(0)
+    for probability, findings in zip(probabilities, label_findings, strict=True):
+        wrong = probability[list(findings.excludes)].sum(0)
         loss = -RULED_OUT_WEIGHT * (1 - wrong).clamp(min=LEAST_PROBABILITY).log().mean()
-        if meaning.needs:
-            best = found[list(meaning.needs)].sum(0).flatten().topk(NEEDED_POSITIONS).values.mean()
+        if findings.needs:
+            best = probability[list(findings.needs)].sum(0).flatten().topk(NEEDED_POSITIONS).values.mean()
             loss = loss - NEEDED_WEIGHT * best.clamp(min=LEAST_PROBABILITY).log()
         losses.append(loss)
     return torch.stack(losses).mean()

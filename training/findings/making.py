@@ -1,4 +1,4 @@
-"""Makes a model's map of findings: findings.safetensors beside its weights, and what the card says of it."""
+"""Makes a model's map of findings: findings.safetensors beside its weights, and its part of the card."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ from training.simulator.findings import Finding
 
 HEALTHY = "NORMAL"
 CONTRADICTING = ("fluid_within", "fluid_below", "hole")
-"""Kinds that speak against a label that does not go with them: drusen and bright material are seen in healthy eyes."""
+"""Kinds that contradict NORMAL; the others do not, as healthy eyes may show drusen and bright material."""
 LOOKS: dict[str, Any] = {
     "rotation_degrees": 10,
     "crop_smallest": 0.45,
@@ -60,12 +60,12 @@ LOOKS: dict[str, Any] = {
     "cuts": 0.15,
     "marks": 0.2,
 }
-"""Of the recipe `modern`: what other devices do to a scan."""
+"""Changes of the recipe `modern`, by which scans look as if other devices had taken them."""
 
 
 @dataclass(frozen=True)
 class FindingsScans:
-    """The scans that a decoder learns from and is measured by."""
+    """The scans that a decoder learns from, and those of the val split that it is measured on."""
 
     masked: list[Scan]
     labelled: list[Scan]
@@ -74,47 +74,47 @@ class FindingsScans:
 
 
 def sort_scans(scans: Sequence[Scan], label_findings: dict[str, LabelFindings]) -> FindingsScans:
-    """Sort scans by what they teach. Raises DataError when there are none of a kind that is needed."""
+    """Sort scans by what they teach. Raises DataError when there are none of a needed sort."""
     masked = [scan for scan in scans if scan.mask is not None]
     real = [scan for scan in scans if scan.mask is None and not is_simulated(scan)]
-    gathered = FindingsScans(
+    chosen = FindingsScans(
         [scan for scan in masked if scan.split == "train"],
         [scan for scan in real if scan.split == "train" and scan.label in label_findings],
         [scan for scan in masked if scan.split == "val"],
         [scan for scan in real if scan.split == "val" and scan.label == HEALTHY],
     )
     for what, found, how in (
-        ("scans with masks in the split train", gathered.masked, "data simulate` and `data graft` make some"),
+        ("scans with masks in the split train", chosen.masked, "data simulate` and `data graft` make some"),
         (
             "scans with masks in the split val",
-            gathered.masked_validation,
+            chosen.masked_validation,
             "data split` divides simulated ones",
         ),
         (
             f"real scans of {HEALTHY} in the split val",
-            gathered.healthy_validation,
+            chosen.healthy_validation,
             "data split` divides real ones",
         ),
     ):
         if not found:
             raise DataError(f"the data have no {what}; `./retinote {how}")
-    return gathered
+    return chosen
 
 
 def make_findings(
     folder: Path, card: ModelCard, network: nn.Module, scans: Sequence[Scan], plan: Plan, cache: Path | None
 ) -> dict[str, KindMetrics]:
-    """Teach, measure, write the file and then the card; what was measured of each kind.
+    """Teach and measure a decoder, write its file and then the card; returns the metrics of each kind.
 
-    Raises DataError when the scans don't do, or when no kind holds: then nothing is written.
+    Raises DataError, and writes nothing, when needed scans are missing or when no kind is good enough.
     """
     label_findings = read_label_findings()
-    gathered = sort_scans(scans, label_findings)
+    chosen = sort_scans(scans, label_findings)
     cache = cache or user_cache()
     size = card.input.size
     batches = FindingsBatches(
-        gathered.masked,
-        gathered.labelled,
+        chosen.masked,
+        chosen.labelled,
         label_findings,
         Augmentation(load_recipe("modern", LOOKS), size),
         size,
@@ -122,12 +122,12 @@ def make_findings(
         cache,
     )
     decoder = learn(network, card.input, batches, plan)
-    marks = np.stack([read_marks(scan, size) for scan in gathered.masked_validation])
+    marks = np.stack([read_marks(scan, size) for scan in chosen.masked_validation])
     masked = logits_of(
-        network, decoder, card.input, cached_pixels(gathered.masked_validation, size, cache)[:, :1]
+        network, decoder, card.input, cached_pixels(chosen.masked_validation, size, cache)[:, :1]
     )
     healthy = logits_of(
-        network, decoder, card.input, cached_pixels(gathered.healthy_validation, size, cache)[:, :1]
+        network, decoder, card.input, cached_pixels(chosen.healthy_validation, size, cache)[:, :1]
     )
     kept, measured = list(KINDS), dict[str, KindMetrics]()
     while kept:
@@ -138,7 +138,9 @@ def make_findings(
             break
         kept = holding
     else:
-        raise DataError("no kind of finding holds on validation scans; the model has no map of findings")
+        raise DataError(
+            "no kind of finding is good enough on validation scans; the model gets no map of findings"
+        )
     content = save({name: values.contiguous() for name, values in _only(decoder, kept).items()})
     facts = {
         "sha256": hashlib.sha256(content).hexdigest(),
@@ -147,7 +149,7 @@ def make_findings(
         "thresholds": {kind: measured[kind].threshold for kind in kept},
         "least_share": LEAST_SHARE,
         "excluded": _excluded(card, label_findings, kept),
-        "metrics": as_metrics(measured, gathered.healthy_validation),
+        "metrics": as_metrics(measured, chosen.healthy_validation),
     }
     (folder / FINDINGS_NAME).write_bytes(content)
     _into_card(folder / CARD_NAME, facts)
@@ -157,7 +159,7 @@ def make_findings(
 def _measured(
     masked: torch.Tensor, marks: npt.NDArray[np.uint8], healthy: torch.Tensor, kept: Sequence[str]
 ) -> tuple[float, dict[str, KindMetrics]]:
-    """Temperature and measures of a decoder that knows these kinds alone; logits have a channel for all of `KINDS`."""
+    """Temperature and metrics of a decoder with these kinds alone; logits have a channel for each of `KINDS`."""
     channels = _channels(kept)
     masked, healthy = masked[:, channels], healthy[:, channels]
     temperature = fit_temperature(masked, _shares(marks)[:, channels])
@@ -175,7 +177,7 @@ def _channels(kept: Sequence[str]) -> list[int]:
 
 
 def _only(decoder: FindingsDecoder, kept: Sequence[str]) -> dict[str, torch.Tensor]:
-    """The decoder's tensors without the channels of the other kinds."""
+    """The decoder's tensors with the channels of these kinds alone."""
     channels = _channels(kept)
     state = decoder.state_dict()
     return {name: values[channels] if name.startswith("kinds.") else values for name, values in state.items()}
@@ -184,7 +186,7 @@ def _only(decoder: FindingsDecoder, kept: Sequence[str]) -> dict[str, torch.Tens
 def _excluded(
     card: ModelCard, label_findings: dict[str, LabelFindings], kept: Sequence[str]
 ) -> dict[str, list[str]]:
-    """By label the kinds that contradict it: of healthy eyes alone is that sure enough."""
+    """The kinds that contradict each label; only for healthy eyes is that certain enough."""
     if HEALTHY not in card.labels:
         return {}
     excludes = label_findings[HEALTHY].excludes

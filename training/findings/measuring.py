@@ -1,4 +1,4 @@
-"""Fits a decoder's temperature and thresholds on validation scans, and tells how far each kind holds."""
+"""Fits a decoder's temperature and thresholds on validation scans, and measures each kind."""
 
 from __future__ import annotations
 
@@ -21,13 +21,14 @@ from training.hardware import Hardware
 
 BATCH = 32
 LEAST_SHARE = 0.002
-"""A finding covers at least this share of the picture: 6 positions of 56 by 56."""
+"""Share of the picture that a finding must cover: 6 positions of 56 × 56."""
 THRESHOLDS = tuple(round(0.3 + 0.05 * step, 2) for step in range(13))
 MOST_FALSE = 0.03
 """Share of real healthy validation scans in which a kind may be found."""
 LEAST_POINTING = 0.6
 LEAST_FOUND = 0.6
 LEAST_SCANS = 10
+"""What a kind needs to be kept; `KindMetrics` explains them."""
 TEMPERATURES = torch.logspace(-0.7, 0.7, 57)
 
 Maps = npt.NDArray[np.float32]
@@ -35,10 +36,12 @@ Maps = npt.NDArray[np.float32]
 
 @dataclass(frozen=True)
 class KindMetrics:
-    """How far a kind holds: shares of scans, and Dice of all positions at the threshold.
+    """The metrics of a kind, from 0 to 1; `scans` counts the masked scans that show it.
 
-    `pointing` and `energy` are of masked scans that show it, `found` the share of these in which it is found,
-    `false` the share of real healthy scans in which it is found, too.
+    - `pointing` and `energy`: pointing game and energy inside the mask, on scans that show the kind.
+    - `found`: share of these scans in which it is found.
+    - `dice`: Dice coefficient over all positions of all masked scans, at `threshold`.
+    - `false`: share of real healthy scans in which it is found.
     """
 
     scans: int
@@ -51,7 +54,7 @@ class KindMetrics:
 
     @property
     def holds(self) -> bool:
-        """Whether a model may name the kind."""
+        """Whether the kind is good enough to be named by a model."""
         return (
             self.scans >= LEAST_SCANS
             and self.pointing >= LEAST_POINTING
@@ -64,18 +67,18 @@ class KindMetrics:
 def logits_of(
     network: nn.Module, decoder: FindingsDecoder, spec: InputSpec, pixels: npt.NDArray[np.uint8]
 ) -> torch.Tensor:
-    """Logits (scans, channels, rows, columns) of squares, uint8 (scans, 1 or 3, size, size)."""
+    """Logits (scans, channels, rows, columns) of pixels, uint8 (scans, 1 or 3, size, size)."""
     stages = Stages(network, Hardware.detect())
-    found = []
+    logits = []
     for first in range(0, len(pixels), BATCH):
         part = torch.from_numpy(np.array(pixels[first : first + BATCH]))
         inputs = normalise(part, spec).expand(-1, 3, -1, -1)
-        found.append(decoder(stages(inputs)).float().cpu())
-    return torch.cat(found)
+        logits.append(decoder(stages(inputs)).float().cpu())
+    return torch.cat(logits)
 
 
 def fit_temperature(logits: torch.Tensor, shares: torch.Tensor) -> float:
-    """By which logits are divided so that their probabilities fit masks best; `shares` as the decoder learnt them."""
+    """The temperature of logits (scans, channels, rows, columns) at which probabilities fit the `shares` best."""
     losses = [
         -(shares * (logits / temperature).log_softmax(1)).sum(1).mean().item() for temperature in TEMPERATURES
     ]
@@ -88,13 +91,13 @@ def measure(
     healthy: torch.Tensor,
     kinds: Sequence[str] = KINDS,
 ) -> dict[str, KindMetrics]:
-    """By kind, from probabilities (scans, 1 + kinds, rows, columns) of masked and of real healthy scans.
+    """The metrics of each kind, from probabilities (scans, 1 + kinds, rows, columns) of masked and real healthy scans.
 
-    `marks` (scans, side, side) are the masks, numbered as `KINDS` are. The threshold is the lowest at which few healthy
-    scans show the kind.
+    `marks` (scans, side, side) are the masks, numbered like `KINDS`. The threshold is the lowest at which at most
+    `MOST_FALSE` of the healthy scans show the kind.
     """
     side = marks.shape[1]
-    found: dict[str, KindMetrics] = {}
+    metrics: dict[str, KindMetrics] = {}
     for channel, kind in enumerate(kinds, 1):
         here = marks == KINDS.index(kind) + 1
         shown = here.mean((1, 2)) >= LEAST_SHARE / 2
@@ -103,7 +106,7 @@ def measure(
         threshold = THRESHOLDS[-1] if threshold is None else threshold
         seen = (maps >= threshold) & _leading(masked, channel, side)
         both = float((seen & here).sum())
-        found[kind] = KindMetrics(
+        metrics[kind] = KindMetrics(
             scans=int(shown.sum()),
             threshold=threshold,
             pointing=_mean(pointing_game(maps[shown], here[shown], 0.0)),
@@ -112,17 +115,17 @@ def measure(
             dice=round(2 * both / max(float(seen.sum() + here.sum()), 1.0), 3),
             false=_share_with(healthy, channel, threshold),
         )
-    return found
+    return metrics
 
 
 def _leading(probabilities: torch.Tensor, channel: int, side: int) -> npt.NDArray[np.bool_]:
-    """Where a kind is more probable than every other."""
+    """Where a kind is more probable than all others: bool (scans, side, side)."""
     first = (probabilities[:, 1:].argmax(1) + 1 == channel).float()
     return _enlarged(first, side) > 0.5
 
 
 def _share_with(probabilities: torch.Tensor, channel: int, threshold: float) -> float:
-    """The share of scans in which a kind covers enough to be told."""
+    """The share of scans in which a kind covers at least `LEAST_SHARE`."""
     seen = (probabilities[:, channel] >= threshold) & (probabilities[:, 1:].argmax(1) + 1 == channel)
     return round(float((seen.float().mean((1, 2)) >= LEAST_SHARE).float().mean()), 4)
 
@@ -137,5 +140,5 @@ def _mean(values: npt.NDArray[np.float64]) -> float:
 
 
 def as_metrics(measured: dict[str, KindMetrics], healthy: Sequence[object]) -> dict[str, object]:
-    """What the card says of all kinds, those that don't hold included."""
+    """The metrics for the card, including those of kinds that are left out."""
     return {"healthy_scans": len(healthy), "kinds": {kind: asdict(row) for kind, row in measured.items()}}

@@ -1,1 +1,1 @@
-"""What a model learnt from, in numbers: whether a scan is like it, and which labels can't be ruled out."""
+"""Statistics of the scans that a model was trained on: whether a scan is familiar, which labels can't be ruled out."""

@@ -1,4 +1,4 @@
-"""The command `statistics`: what a finished model learnt from, so that it can tell what it doesn't know."""
+"""The command `statistics`: fits the statistics by which a finished model says how far it can answer."""
 
 from __future__ import annotations
 
@@ -19,16 +19,16 @@ DEFAULTS = Options()
 
 
 def add_statistics_options(parser: argparse.ArgumentParser, none: bool = False) -> None:
-    """Declare how statistics are fitted; with `none`, that there need be none."""
-    group = parser.add_argument_group("statistics", "by which the model tells what it knows")
+    """Declare how statistics are fitted; `none` adds a method that fits none."""
+    group = parser.add_argument_group("statistics", "by which the model says how far it can answer")
     group.add_argument(
         "--method" if not none else "--statistics",
         dest="method",
         choices=(AUTO, *METHODS, *((NONE,) if none else ())),
         default=DEFAULTS.method,
-        help="how strange a scan is: its distance to Gaussians of the labels (mahalanobis), to its nearest neighbours, "
-        "or both; auto takes what tells sources apart best, each left out in turn"
-        f"{'; none leaves the statistics out' if none else ''} (default: %(default)s)",
+        help="what makes a scan strange: its distance to Gaussians of the labels (mahalanobis), to its nearest "
+        "neighbours, or both; auto takes the one that best recognises scans of a source that was left out"
+        f"{'; none fits no statistics' if none else ''} (default: %(default)s)",
     )
     group.add_argument(
         "--known-share",
@@ -42,14 +42,14 @@ def add_statistics_options(parser: argparse.ArgumentParser, none: bool = False) 
         type=float,
         default=DEFAULTS.coverage,
         metavar="SHARE",
-        help="share of each label's validation scans whose prediction set holds it (default: %(default)s)",
+        help="share of each label's validation scans whose prediction set contains it (default: %(default)s)",
     )
     group.add_argument(
         "--groups",
         type=Path,
         default=DEFAULTS.groups,
         metavar="FILE",
-        help="TOML file of labels that are one answer where they can't be told apart "
+        help="TOML file of labels that make one answer where they can't be told apart "
         "(default: training/groups.toml)",
     )
 
@@ -57,7 +57,11 @@ def add_statistics_options(parser: argparse.ArgumentParser, none: bool = False) 
 def add_statistics_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the options of `statistics`."""
     parser.add_argument(
-        "--model", type=Path, required=True, metavar="DIR", help="folder of weights and card; both are kept"
+        "--model",
+        type=Path,
+        required=True,
+        metavar="DIR",
+        help="folder of weights and card; weights are kept",
     )
     parser.add_argument(
         "--data",
@@ -65,9 +69,9 @@ def add_statistics_arguments(parser: argparse.ArgumentParser) -> None:
         nargs="+",
         required=True,
         metavar="PATH",
-        help="what the model was trained with: its train split is what it knows, its val split is home; "
-        "scans of other labels show in train what strangers look like (30 or more), and are measured as such in val; "
-        "test is left alone",
+        help="the scans that the model was trained with: those of the train split are what it knows, those of the val "
+        "split are home; scans of other labels teach in train what strangers look like (30 or more), and are measured "
+        "as strangers in val; test is not used",
     )
     parser.add_argument(
         "--elsewhere",
@@ -75,17 +79,15 @@ def add_statistics_arguments(parser: argparse.ArgumentParser) -> None:
         nargs="+",
         default=[],
         metavar="PATH",
-        help="scans of sources that the model never saw, to choose the method and measure by; nothing is fitted on them",
+        help="scans of sources that the model never saw, by which the method is chosen and measured; nothing is fitted "
+        "on them",
     )
     parser.add_argument("--cache", type=Path, metavar="DIR", help="folder for reduced scans")
     add_statistics_options(parser)
 
 
 def read_options(arguments: argparse.Namespace) -> Options | None:
-    """How statistics are fitted, as the command line says, None if not at all.
-
-    Raises DataError for shares that make no sense.
-    """
+    """How statistics are fitted by these options, None if they are not. Raises DataError for a share out of range."""
     from training.data.manifest import DataError
 
     for name in ("known_share", "coverage"):
@@ -99,9 +101,9 @@ def read_options(arguments: argparse.Namespace) -> Options | None:
 
 
 def statistics(arguments: argparse.Namespace) -> int:
-    """Fit, print what was measured, write statistics.safetensors and the card; returns 0.
+    """Fit the statistics, print what was measured, write statistics.safetensors and the card; returns 0.
 
-    Raises an error with a message for people.
+    Raises DataError when an option or the data are wrong, CardError or NetworkError when the model can't be loaded.
     """
     from handlers.card import CARD_NAME
     from handlers.card_statistics import STATISTICS_NAME
@@ -115,8 +117,8 @@ def statistics(arguments: argparse.Namespace) -> int:
     assert options is not None
     card, network = load_network(arguments.model)
     if pooled_channels(network) is None:
-        raise DataError(f"{card.architecture} has no one last layer, by whose input a scan could be judged")
-    # Known to be good before minutes go by.
+        raise DataError(f"{card.architecture} has no single last layer, whose input statistics are fitted on")
+    # Read first, so that a wrong file is reported before minutes of work.
     read_groups(options.groups, card.labels)
     scans = with_splits(card, read_all(arguments.data, least_labels=1))
     elsewhere = read_all(arguments.elsewhere, least_labels=1) if arguments.elsewhere else []
@@ -135,9 +137,9 @@ def statistics(arguments: argparse.Namespace) -> int:
 
 
 def with_splits(card: ModelCard, scans: Sequence[Scan]) -> list[Scan]:
-    """The scans with the splits that they came with, else with those that the model's training drew.
+    """The scans with the splits of their manifest, or with those that the model's training drew if they have none.
 
-    That one divided the scans of its labels and of its outliers together. Others without a split are left out.
+    The training divided the scans of its labels and outliers together. Other scans without a split are left out.
     """
     from training.data.split import split_scans
 
@@ -152,21 +154,21 @@ def with_splits(card: ModelCard, scans: Sequence[Scan]) -> list[Scan]:
 
 
 def warn_of_other_scans(card: ModelCard, scans: Sequence[Scan]) -> None:
-    """Say on the terminal when these are not as many scans as the card says that the model was trained with."""
+    """Print a warning when the card counts other scans in a split than these."""
     from training.export import describe_data
 
     counted = describe_data([scan for scan in scans if scan.label in card.labels])["counts"]
     for split in ("train", "val"):
         if counted.get(split) != card.data.get("counts", {}).get(split):
             print(
-                f"warning: the card counts other scans in the {split} split than these data have; familiarity means "
-                "something only by what the model was trained with"
+                f"warning: the card counts other scans in the {split} split than these data have; familiarity is right "
+                "only with the scans that the model was trained with"
             )
             return
 
 
 def print_statistics(card: ModelCard) -> None:
-    """What was fitted and measured, for the terminal."""
+    """Print what was fitted and measured."""
     facts = card.statistics
     assert facts is not None
     measured: dict[str, dict[str, float]] = facts.figures["roc_auc"]
@@ -207,7 +209,7 @@ def _note(real: bool, facts: Any, label: str) -> str:
 
 
 def changed_options(arguments: argparse.Namespace) -> list[str]:
-    """The words of a command line that say how `train` fits statistics, where it isn't as usual."""
+    """The words of a command line that repeat these options of `train`, without those at their defaults."""
     words = []
     for flag, name in (
         ("--statistics", "method"),

@@ -1,4 +1,4 @@
-"""The pooled last feature map of scans beside their logits: what familiarity is judged by."""
+"""The pooled features of scans, by which familiarity is judged, and their logits."""
 
 from __future__ import annotations
 
@@ -37,16 +37,16 @@ class Embedded:
         return np.array([scan.label for scan in self.scans], dtype=np.str_)
 
     def where(self, wanted: Callable[[Scan], bool]) -> Embedded:
-        """Those of the scans that are wanted."""
+        """The scans for which `wanted` is true, in the same order."""
         return self.take([number for number, scan in enumerate(self.scans) if wanted(scan)])
 
     def take(self, numbers: Sequence[int]) -> Embedded:
-        """The scans of these numbers, in this order."""
+        """The scans with these numbers, in this order."""
         chosen = list(numbers)
         return Embedded([self.scans[number] for number in chosen], self.features[chosen], self.logits[chosen])
 
     def outputs(self, labels: Sequence[str]) -> Outputs:
-        """Logits and targets, where the model knows every scan's label; `labels` are in the order of the logits."""
+        """Logits and targets; `labels` are in the order of the logits. Raises KeyError for a scan with another label."""
         numbers = {label: number for number, label in enumerate(labels)}
         return Outputs(self.logits, torch.tensor([numbers[scan.label] for scan in self.scans]))
 
@@ -55,10 +55,10 @@ class Embedded:
 
 
 def embed(network: nn.Module, spec: InputSpec, scans: Sequence[Scan], cache: Path | None = None) -> Embedded:
-    """Run the network on scans of any labels; raises DataError naming a scan that can't be read.
+    """Run the network on scans of any labels; features of a network without a single last layer have no channels.
 
-    Networks without one last layer have features of no channels.
-    `cache` is the folder for reduced scans (default: the user's cache folder).
+    `cache` is the folder for reduced scans (default: the user's cache folder). Raises DataError with the name of a scan
+    that can't be read.
     """
     labels = sorted({scan.label for scan in scans})
     batches = ordered_batches(scans, labels, spec.size, BATCH_SIZE, cache or user_cache())
@@ -70,10 +70,10 @@ def embed(network: nn.Module, spec: InputSpec, scans: Sequence[Scan], cache: Pat
 
 
 def _listening(network: nn.Module, pooled: list[torch.Tensor]) -> AbstractContextManager[object]:
-    """While it lasts, the features of each batch are added to `pooled`, as `handlers.engines.engine.Forward.pooled` has them.
+    """A context in which the features of each batch are added to `pooled`, as in `handlers.engines.engine.Forward`.
 
-    They are the last feature map's means over rows and columns where Grad-CAM's closed form fits, else what the last
-    layer is fed; there are none of networks without one last layer.
+    They are the means of the last feature map over rows and columns where Grad-CAM's closed form applies, else the
+    input of the last layer. A network without a single last layer adds none.
     """
     head = HeadGradCam.fits(network)
     layer = network.get_submodule("head") if head else classifier(network)

@@ -1,6 +1,6 @@
-"""The tensors by which a model's familiarity with a scan is judged, from the scans that it was trained on.
+"""Fits the tensors by which familiarity is judged, on the scans that a model was trained on.
 
-What the tensors mean stands in `handlers.statistics`. docs/training.md has the figures behind the choices made here.
+`handlers.statistics` explains the tensors, docs/training.md has the measurements behind the choices made here.
 """
 
 from __future__ import annotations
@@ -19,24 +19,24 @@ from training.export import FEW_PATIENTS
 from training.statistics.features import Embedded, Features
 
 SHRINKAGE = 0.3
-"""Share of a round covariance that is mixed into the one that was measured: few scans have no true picture of it."""
+"""Share of a round covariance that is mixed into the measured one, which few scans estimate badly."""
 SMALLEST_VARIANCE = 1e-12
-"""Of a channel, where all scans are the same: no scan may be infinitely far."""
+"""Least variance of a channel, so that no distance is infinite where all scans are equal."""
 LEAST_OUTLIERS = 30
-"""Of the train split: fewer don't show where other diseases lie."""
+"""Outliers of the train split that are needed: fewer don't show where other diseases lie."""
 OUTLIER_PENALTY = 10.0
-"""Of long directions, the inverse of the regression's C. From a third to thirty the results hardly differ."""
+"""Inverse of the regression's C. From 0.3 to 30 the results hardly differ."""
 MOST_REFERENCES = 2000
-"""Of neighbours: with more, looking them up takes longer than 0.3 ms."""
+"""Scans among which nearest neighbours are searched: with more, a search takes longer than 0.3 ms."""
 
 Tensors = dict[str, npt.NDArray[np.floating]]
 
 
 def reference_scans(scans: Sequence[Scan]) -> list[Scan]:
-    """The scans of the train split that stand for what a model knows.
+    """The scans of the train split that represent what a model knows.
 
-    They are the real ones, and simulated ones of labels with few real patients: those of the other labels would make
-    more strangers look known than home scans.
+    These are the real ones, and simulated ones of labels with few real patients. Simulated scans of other labels would
+    make more strangers known than home scans.
     """
     trained = of_split(scans, "train")
     real = [scan for scan in trained if not is_simulated(scan)]
@@ -49,13 +49,15 @@ def reference_scans(scans: Sequence[Scan]) -> list[Scan]:
 
 
 def outlier_scans(scans: Sequence[Scan], labels: Sequence[str]) -> list[Scan]:
-    """The real scans of the train split whose label the model doesn't know; none where they are too few."""
-    found = [scan for scan in of_split(scans, "train") if scan.label not in labels and not is_simulated(scan)]
-    return found if len(found) >= LEAST_OUTLIERS else []
+    """The real scans of the train split whose label the model doesn't know; none if they are too few."""
+    outliers = [
+        scan for scan in of_split(scans, "train") if scan.label not in labels and not is_simulated(scan)
+    ]
+    return outliers if len(outliers) >= LEAST_OUTLIERS else []
 
 
 def home_scans(scans: Sequence[Scan]) -> list[Scan]:
-    """The scans of the val split that stand for home: the real ones, all where none is real."""
+    """The home scans: the real scans of the val split, or all of that split if none is real."""
     held_out = of_split(scans, "val")
     return [scan for scan in held_out if not is_simulated(scan)] or held_out
 
@@ -63,7 +65,7 @@ def home_scans(scans: Sequence[Scan]) -> list[Scan]:
 def fit_tensors(
     method: str, reference: Embedded, home: Features, outliers: Embedded | None = None
 ) -> Tensors:
-    """The tensors of a method, all but `nearest`, with the strangeness of home scans that were not trained on."""
+    """The tensors of a method, except `nearest`; they include the strangeness of the home scans, sorted."""
     tensors: Tensors = {}
     strangeness: dict[str, Features] = {}
     if method in (MAHALANOBIS, BOTH):
@@ -82,20 +84,20 @@ def fit_tensors(
         return {**tensors, "home": by_method}
     direction = fit_outlier_direction(reference, outliers)
     along = outlying(home, direction)
-    placed = rank(strangeness[method], by_method), rank(along, np.sort(along))
+    ranks_at_home = rank(strangeness[method], by_method), rank(along, np.sort(along))
     return {
         **tensors,
         "outlier_direction": direction,
         "outlier_home": np.sort(along),
         "method_home": by_method,
-        "home": np.sort(np.maximum(*placed)),
+        "home": np.sort(np.maximum(*ranks_at_home)),
     }
 
 
 def fit_outlier_direction(reference: Embedded, outliers: Embedded) -> Features:
-    """The direction (channels,) that tells outliers from the scans of the training: a logistic regression's weights.
+    """The direction (channels,) from the scans of the training to outliers: the weights of a logistic regression.
 
-    Both count equally, however many there are of each, and so does each channel, however much it varies.
+    Both sides weigh the same, whatever their counts, and so do all channels, whatever their variance.
     """
     vectors = np.concatenate([unit(reference.features), unit(outliers.features)])
     strange = np.r_[np.zeros(len(reference)), np.ones(len(outliers))]
@@ -108,10 +110,10 @@ def fit_outlier_direction(reference: Embedded, outliers: Embedded) -> Features:
 
 
 def fit_gaussians(reference: Embedded) -> Tensors:
-    """`mean`, `projection` and `centres`: a Gaussian for each label of each source, all of one shape.
+    """`mean`, `projection` and `centres`: a Gaussian for each label of each source, all with one covariance.
 
-    The projection makes that shape round, so that the distance to a centre is Mahalanobis'. A source has Gaussians of
-    its own because one for both, which also holds what lies between them, lets more strangers pass.
+    After the projection that covariance is round, so that the distance to a centre is Mahalanobis'. A Gaussian for the
+    scans of two sources would also cover what lies between them, and let more strangers pass.
     """
     vectors = unit(reference.features)
     names, kind = np.unique([f"{scan.label}\n{scan.source}" for scan in reference.scans], return_inverse=True)
@@ -133,7 +135,7 @@ def fit_gaussians(reference: Embedded) -> Tensors:
 
 
 def fit_references(reference: Embedded) -> npt.NDArray[np.float16]:
-    """The scans among which nearest ones are looked for: all, or as many as `MOST_REFERENCES`, drawn once and for all."""
+    """The vectors (references, channels) among which nearest neighbours are searched, `MOST_REFERENCES` at most."""
     vectors = unit(reference.features)
     if len(vectors) > MOST_REFERENCES:
         chosen = np.random.default_rng(0).choice(len(vectors), MOST_REFERENCES, replace=False)

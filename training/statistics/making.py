@@ -1,4 +1,4 @@
-"""The statistics of a finished model: fitted on its scans, measured, and written beside its weights."""
+"""Makes the statistics of a finished model: fits and measures them, and writes them beside its weights."""
 
 from __future__ import annotations
 
@@ -34,10 +34,13 @@ OTHER_LABELS = "other labels"
 
 @dataclass(frozen=True)
 class EmbeddedScans:
-    """The scans, run through the network, that statistics are made from.
+    """The scans that statistics are made from, each with its features and logits.
 
-    `validation` has simulated scans, too; `home` is what of it stands for home. `outliers` show what none of the labels
-    looks like. `strangers` are named by their source or label; none of them decides anything but the method.
+    - `reference` are the training's scans that represent what the model knows.
+    - `validation` is the whole val split, `home` the part of it that represents home.
+    - `simulated` are candidates for the references in words.
+    - `outliers` teach what has none of the labels.
+    - `strangers`, by their source or label, decide the method and nothing else.
     """
 
     reference: Embedded
@@ -55,10 +58,10 @@ def embed_scans(
     elsewhere: Sequence[Scan] = (),
     cache: Path | None = None,
 ) -> EmbeddedScans:
-    """Run the network on the scans that are needed, none of the test split among them.
+    """Run the network on the scans that are needed; the test split is not used.
 
-    `scans` have their splits. Those with a label that the model doesn't know are outliers in the train split and
-    strangers in val; strangers are all scans from `elsewhere`, too. Raises DataError naming a scan that can't be read.
+    `scans` have splits. Scans with a label that the model doesn't know are outliers in train and strangers in val; all
+    scans from `elsewhere` are strangers. Raises DataError with the name of a scan that can't be read.
     """
 
     def run(chosen: Sequence[Scan]) -> Embedded:
@@ -70,7 +73,7 @@ def embed_scans(
     simulated = references.candidates(known)
     outliers = outlier_scans(scans, card.labels)
     other = [scan for scan in of_split(scans, "val") if scan.label not in card.labels]
-    found = {OTHER_LABELS: other} | {
+    strangers = {OTHER_LABELS: other} | {
         source or "unnamed": [scan for scan in elsewhere if scan.source == source]
         for source in sorted({scan.source for scan in elsewhere})
     }
@@ -80,12 +83,15 @@ def embed_scans(
         home=validation.where(lambda scan: scan.path in home),
         simulated=run(simulated) if simulated else None,
         outliers=run(outliers) if outliers else None,
-        strangers={name: run(chosen) for name, chosen in found.items() if chosen},
+        strangers={name: run(chosen) for name, chosen in strangers.items() if chosen},
     )
 
 
 def make_statistics(folder: Path, card: ModelCard, material: EmbeddedScans, options: Options) -> ModelCard:
-    """Write the statistics into the model's folder, then the card that names them; returns that card."""
+    """Write the statistics into the model's folder, then the card with their hash; returns that card.
+
+    Raises DataError when the file of groups can't be used.
+    """
     groups = read_groups(options.groups, card.labels)
     measured = measure(material)
     method = best_method(measured) if options.method == AUTO else options.method
@@ -110,7 +116,7 @@ def make_statistics(folder: Path, card: ModelCard, material: EmbeddedScans, opti
         card, statistics=replace(facts, figures=measured_for_card(card, tensors, material, measured))
     )
     if (folder / STATISTICS_NAME).exists():
-        # A stop between the two files must leave a model that serves: better without statistics than with wrong ones.
+        # If the process is killed between the two files, the model must still be served: without statistics.
         replace(card, statistics=None).save(folder / CARD_NAME)
     replace_file(folder / STATISTICS_NAME, content)
     card.save(folder / CARD_NAME)
@@ -118,14 +124,14 @@ def make_statistics(folder: Path, card: ModelCard, material: EmbeddedScans, opti
 
 
 def known_from(known_share: float, home_count: int) -> float:
-    """The familiarity from which a scan is known, so that at least this share of so many home scans is."""
+    """The familiarity (0 to 1) from which a scan is known, so that at least `known_share` of the home scans are."""
     strangers_at_home = int((1 - known_share) * home_count + 1e-9)
     # The strangest of n home scans has a familiarity of 1/n, the next one 2/n.
     return round(min(1.0, (strangers_at_home + 0.5) / home_count), 6)
 
 
 def measure(material: EmbeddedScans) -> RocAreas:
-    """How well each method tells strangers from home: each source left out, other labels, and scans from elsewhere."""
+    """How well each method recognises strangers: scans of each source left out, of other labels, and from elsewhere."""
     left_out = leave_one_source_out(material.reference, material.home)
     others = roc_areas(material.reference, material.home, material.strangers)
     return {method: {**left_out[method], **others[method]} for method in METHODS}
@@ -134,7 +140,7 @@ def measure(material: EmbeddedScans) -> RocAreas:
 def measured_for_card(
     card: ModelCard, tensors: Tensors, material: EmbeddedScans, measured: RocAreas
 ) -> dict[str, Any]:
-    """What the card says was measured. Home's own figures flatter: its scans decided the thresholds."""
+    """The measurements for the card. Those of home are too good, as its scans decided the thresholds."""
     assert card.statistics is not None
     statistics = Statistics(card.statistics, tensors)
     said = predict_answers(card, material.home, statistics)
@@ -156,7 +162,7 @@ def measured_for_card(
 
 
 def _of_strangers(card: ModelCard, statistics: Statistics, scans: Embedded) -> dict[str, Any]:
-    """How many strangers are known, and get each state; of those with labels of the model, how many answers are right."""
+    """Shares of strangers that are known and that get each state, and how many answers are right if labels are known."""
     facts = card.statistics
     assert facts is not None
     said, truth = predict_answers(card, scans, statistics), scans.labels.tolist()

@@ -1,4 +1,4 @@
-"""How statistics are fitted; light to import, for `--help`."""
+"""Options by which statistics are fitted, apart from the code that fits them, so that `--help` is fast."""
 
 from __future__ import annotations
 
@@ -9,16 +9,16 @@ from training.groups import DEFAULT_GROUPS
 
 AUTO, NONE = "auto", "none"
 SHARES = (0.5, 0.999)
-"""From where to where both shares make sense: beyond, hardly anything is known, or nothing unknown."""
+"""Range of both shares: below it hardly anything would be known, above it nothing unknown."""
 
 
 @dataclass(frozen=True)
 class Options:
     """How statistics are fitted.
 
-    `method` is one of `handlers.card_statistics.METHODS`, or `auto`: the one that tells strangers best. `known_share` (0 to 1) of home's
-    validation scans count as known, and `coverage` (0 to 1) of each label's keep that label in their set. `groups` is a
-    file of groups of labels.
+    `method` is one of `handlers.card_statistics.METHODS`, or `auto` for the one that recognises strangers best.
+    `known_share` (0 to 1) of the home scans count as known, and `coverage` (0 to 1) of each label's validation scans keep
+    the label in their prediction set. `groups` is the file of groups.
     """
 
     method: str = AUTO

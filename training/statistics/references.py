@@ -1,4 +1,4 @@
-"""Simulated scans to which a scan is compared for people: what it is most like, in words."""
+"""References: simulated scans that are described in words, so that people read what a scan is most like."""
 
 from __future__ import annotations
 
@@ -18,22 +18,23 @@ from training.statistics.features import Embedded, Features
 
 WORDS = Path(__file__).with_name("references.toml")
 CANDIDATES = 48
-"""Simulated scans of each label, the first of the train split, among which references are chosen."""
+"""How many simulated scans of each label, the first of the train split, references are chosen from."""
 SIZES = ("mild", "moderate", "marked")
-"""How much of a label's lesions its references show, by thirds of their masks' area."""
+"""Words for the size of a lesion: thirds of the scans by the area of their masks."""
 PER_SIZE = 2
+"""References of each label and size."""
 
 
 @dataclass(frozen=True)
 class References:
-    """Vectors of length 1 (references, channels) and what people are told of each, in the same order."""
+    """Vectors of length 1 (references, channels), and the text for each, in the same order."""
 
     vectors: npt.NDArray[np.float16]
     texts: tuple[str, ...]
 
 
 def candidates(scans: Sequence[Scan]) -> list[Scan]:
-    """The simulated scans that can become references: none into which a patient's scan went."""
+    """The simulated scans that can become references; none is drawn into a patient's scan."""
     counts: dict[str, int] = {}
     chosen = []
     for scan in of_split(scans, "train"):
@@ -44,7 +45,7 @@ def candidates(scans: Sequence[Scan]) -> list[Scan]:
 
 
 def choose(simulated: Embedded) -> References:
-    """Per label and size of the lesion the scans nearest to the mean of all such; raises DataError for a bad mask."""
+    """For each label and size of lesion, the scans nearest to their mean. Raises DataError for an unreadable mask."""
     words = tomllib.loads(WORDS.read_text(encoding="utf-8"))
     vectors: list[Features] = []
     texts: list[str] = []
@@ -60,7 +61,7 @@ def choose(simulated: Embedded) -> References:
 
 
 def _by_size(scans: Embedded) -> list[tuple[str, Embedded]]:
-    """The scans in three parts by the area of their lesions; in one, without a name, where they have none."""
+    """The scans in three parts by the area of their lesions, or in one nameless part where they have no lesions."""
     areas = np.array([_area(scan) for scan in scans.scans])
     if not areas.all() or len(areas) < len(SIZES):
         return [("", scans)]
@@ -74,5 +75,5 @@ def _area(scan: Scan) -> float:
         return 0.0
     mask = cv2.imread(str(scan.mask), cv2.IMREAD_GRAYSCALE)
     if mask is None:
-        raise DataError(f"{scan.mask}: the mask is no picture that can be read")
+        raise DataError(f"{scan.mask}: the mask can't be read as a picture")
     return float((mask > 0).mean())

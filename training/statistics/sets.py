@@ -1,7 +1,7 @@
-"""The least probability of each label below which it is ruled out, by conformal prediction.
+"""The least probability of each label, below which it is ruled out, by conformal prediction.
 
-Per label ("Mondrian"), so that rare labels keep the coverage that frequent ones have: V. Vovk, "Conditional Validity of
-Inductive Conformal Predictors", Machine Learning 92 (2013).
+It is fitted for each label ("Mondrian"), so that rare labels have the coverage of frequent ones: V. Vovk, "Conditional
+Validity of Inductive Conformal Predictors", Machine Learning 92 (2013).
 """
 
 from __future__ import annotations
@@ -17,24 +17,24 @@ from training.data.sources import is_simulated
 from training.statistics.features import Embedded
 
 DIGITS = 6
-"""As many as the model server gives of a probability."""
+"""Decimals, as many as the probabilities of the model server have."""
 
 
 def least_scans(coverage: float) -> int:
-    """How many scans of a label it takes to rule it out at this coverage (0 to 1) at all: 9 for 0.9."""
+    """How many scans of a label are needed to rule it out at this coverage (0 to 1): 9 for 0.9."""
     return math.ceil(round(1 / (1 - coverage), 9)) - 1
 
 
 def least_probability(probabilities: Sequence[float], coverage: float) -> float:
-    """The largest least probability that keeps a further scan of the label with a chance of at least `coverage`.
+    """The largest least probability with which a new scan of the label keeps it with a chance of at least `coverage`.
 
-    `probabilities` are those of the label on its own calibration scans. 0, by which the label is never ruled out, with
-    fewer scans than `least_scans`.
+    `probabilities` are those of the label on its own calibration scans. With fewer scans than `least_scans` it is 0, and
+    the label is never ruled out.
     """
     missed = math.floor(round((len(probabilities) + 1) * (1 - coverage), 9))
     if missed < 1:
         return 0.0
-    # Rounded down: a scan that has just as much must not be lost to the rounding.
+    # Rounded down, so that a scan with exactly this probability keeps the label.
     return float(math.floor(sorted(probabilities)[missed - 1] * 10**DIGITS) / 10**DIGITS)
 
 
@@ -46,11 +46,11 @@ def _pooled(of_truth: npt.NDArray[np.float32], coverage: float) -> float:
 def fit_sets(
     validation: Embedded, labels: Sequence[str], temperature: float, coverage: float
 ) -> tuple[SetFacts, dict[str, CalibrationScans]]:
-    """The least probabilities, and on how many validation scans each rests.
+    """The least probabilities, and the count of validation scans behind each.
 
-    Real scans decide where a label has enough of them (`least_scans`); else simulated ones count, too, and the label's
-    scans are not called real. No label with a real scan needs more than the scans of all labels together would make
-    it need: that keeps the promise, and few easy scans of a label promise too much (docs/training.md has the figures).
+    A label with enough real scans (`least_scans`) uses these alone, another one also simulated scans. A label with real
+    scans needs no more probability than the scans of all labels together would require: a few easy scans of one label
+    promise too much (docs/training.md has the measurements).
     """
     probabilities = (validation.logits / temperature).softmax(1).numpy()
     real = np.array([not is_simulated(scan) for scan in validation.scans], dtype=bool)

@@ -1,4 +1,4 @@
-"""How well scans that a model did not learn from are told from home scans: areas under the ROC curve, by method."""
+"""How well each method recognises strangers among home scans, as areas under the ROC curve."""
 
 from __future__ import annotations
 
@@ -16,45 +16,45 @@ from training.statistics.fitting import Tensors, fit_tensors
 
 DIGITS = 3
 LEAST_SCANS = 10
-"""Fewer scans on a side, and an area says nothing."""
+"""Scans that each side needs: an area of fewer says nothing."""
 
 RocAreas = dict[str, dict[str, float]]
-"""By method, and by what the strangers are called."""
+"""ROC-AUC by method and by name of the strangers."""
 
 
 def statistics_of(method: str, tensors: Tensors, outliers: Mapping[str, int] | None = None) -> Statistics:
-    """The statistics that these tensors make, without a file; `outliers` are counted by label."""
+    """Statistics of these tensors, without a file; `outliers` are counts by label."""
     facts = StatisticsFacts("0" * 64, method, 0.0, SetFacts(0.0, {}), {}, outliers=dict(outliers or {}))
     return Statistics(facts, tensors)
 
 
 def roc_areas(reference: Embedded, home: Embedded, strangers: Mapping[str, Embedded]) -> RocAreas:
-    """By method and name of the strangers, the ROC-AUC of strangeness; none for fewer than `LEAST_SCANS` scans."""
-    found: RocAreas = {}
+    """The ROC-AUC of strangeness by method and name of the strangers, without those of fewer than `LEAST_SCANS` scans."""
+    by_method: RocAreas = {}
     for method in METHODS:
         statistics = statistics_of(method, fit_tensors(method, reference, home.features))
         at_home = statistics.strangeness(home.features)
-        found[method] = {
+        by_method[method] = {
             name: roc_area(at_home, statistics.strangeness(scans.features))
             for name, scans in strangers.items()
             if min(len(scans), len(home)) >= LEAST_SCANS
         }
-    return found
+    return by_method
 
 
 def roc_area(at_home: Features, strange: Features) -> float:
-    """The chance that a stranger is stranger than a home scan."""
+    """ROC-AUC (0 to 1): the chance that a stranger has a higher strangeness than a home scan."""
     truth = np.r_[np.zeros(len(at_home)), np.ones(len(strange))]
     return round(float(roc_auc_score(truth, np.r_[at_home, strange])), DIGITS)
 
 
 def leave_one_source_out(reference: Embedded, home: Embedded) -> RocAreas:
-    """The same for each source's home scans, as strangers to statistics that never saw that source.
+    """The ROC-AUC for the home scans of each source, as strangers to statistics fitted without that source.
 
-    Each is named `without SOURCE`. The network did see the source: what is measured is the statistics alone. Scans
-    that the simulator drew into real ones go with the source of those.
+    Each is named `without SOURCE`. The network was trained on the source, so that only the statistics are measured.
+    Grafted scans belong to the source of the real scan.
     """
-    found: RocAreas = {method: {} for method in METHODS}
+    by_method: RocAreas = {method: {} for method in METHODS}
     for source in sorted({scan.source for scan in home.scans}):
 
         def is_its(scan: Scan, source: str = source) -> bool:
@@ -65,12 +65,12 @@ def leave_one_source_out(reference: Embedded, home: Embedded) -> RocAreas:
         if min(len(stayed), len(left_out)) < LEAST_SCANS or all(is_simulated(scan) for scan in others.scans):
             continue
         for method, by_name in roc_areas(others, stayed, {f"without {source}": left_out}).items():
-            found[method] |= by_name
-    return found
+            by_method[method] |= by_name
+    return by_method
 
 
 def best_method(found: RocAreas) -> str:
-    """The method with the highest mean area; the first of `METHODS` where nothing could be measured."""
+    """The method with the highest mean area; the first of `METHODS` when nothing could be measured."""
 
     def mean(method: str) -> float:
         values: Sequence[float] = list(found[method].values())
