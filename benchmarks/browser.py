@@ -1,4 +1,4 @@
-"""A Chromium without a window of its own, and the page in it: for `bench page` and for the tests of the page."""
+"""A headless Chromium with the page in it, for `bench page` and for the tests of the page."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from playwright.sync_api import Browser, Locator, Page, expect, sync_playwright
 
 from benchmarks.errors import BenchmarkError
 
-# The first is the same engine without a window, which takes a quarter less of the processor.
+# The first has no code for windows and takes a quarter less CPU time.
 NAMES = (
     "chromium-headless-shell",
     "chromium",
@@ -25,10 +25,10 @@ NAMES = (
 )
 OPTIONS = ("--disable-gpu", "--no-first-run", "--disable-background-networking")
 TIMEOUT_MS = 30_000
-"""A model's first answer takes its time on a busy machine."""
+"""On a busy machine the first answer of a model takes long."""
 expect.set_options(timeout=TIMEOUT_MS)
 
-# Files as an event of the browser carries them, in place of a hand on a mouse.
+# Makes the files of a drop event, as a person's drag would.
 MAKE_FILES = """(files) => {
   const data = new DataTransfer();
   for (const [name, type, base64] of files) {
@@ -45,7 +45,7 @@ class NoBrowser(BenchmarkError):
 
 @contextmanager
 def headless_chromium() -> Iterator[Browser]:
-    """The machine's own Chromium. Raises NoBrowser where there is none."""
+    """The machine's Chromium or Chrome. Raises NoBrowser when there is none."""
     found = next(filter(None, map(shutil.which, NAMES)), None)
     if found is None:
         raise NoBrowser(
@@ -69,14 +69,14 @@ class Window:
     is_signed_in: bool = False
 
     def open(self, path: str = "/") -> Self:
-        """Go to a path of the site; somebody who is signed in waits until the page shows it."""
+        """Open a path of the site; after a sign-in, wait until the page has loaded the user."""
         self.page.goto(self.url + path)
         if self.is_signed_in:
             expect(self.page.get_by_test_id("user-menu")).to_be_visible()
         return self
 
     def sign_in(self, name: str, password: str) -> Self:
-        """Fill in the form that the page shows."""
+        """Sign in with the form that the page shows."""
         self.page.get_by_label("User name").fill(name)
         self.page.get_by_label("Password", exact=True).fill(password)
         self.page.get_by_role("button", name="Sign in").click()
@@ -92,11 +92,11 @@ class Window:
 
     @property
     def canvas(self) -> Locator:
-        """Where a scan is drawn on."""
+        """The canvas that shows the scan and its shapes."""
         return self.page.get_by_test_id("canvas")
 
     def at(self, x: float, y: float, width: int = 512, height: int = 496) -> tuple[float, float]:
-        """Where in the window a place of the scan, in shares of its size, is while all of it is shown."""
+        """The place in the window, in pixels, of a point of the scan (in shares of its size) when the whole scan is shown."""
         box = self.canvas.bounding_box()
         assert box
         zoom = min((box["width"] - 24) / width, (box["height"] - 24) / height)

@@ -1,4 +1,4 @@
-"""One visit to a running server: every number of clients, with and without explanation, and what is written down."""
+"""Measures a running server with each number of clients, with and without explanation, and collects the values."""
 
 from __future__ import annotations
 
@@ -16,12 +16,12 @@ RATE, P50, P95, P99 = "throughput", "p50", "p95", "p99"
 ERRORS, MEMORY = "errors", "memory of all its processes"
 PER_SECOND, MS, MIB, COUNT = "1/s", "ms", "MiB", "requests"
 Key = tuple[str, str, str, str]
-"""Subject, condition, metric, unit: a row of the report to be."""
+"""Subject, condition, metric and unit of a row of the report."""
 
 
 @dataclass
-class Collected:
-    """Values by row, one for each round; what else should be known, once each."""
+class Measurements:
+    """Values of each row, one for each round, and notes, each of them once."""
 
     values: dict[Key, list[float]] = field(default_factory=lambda: defaultdict(list))
     notes: dict[str, None] = field(default_factory=dict)
@@ -31,11 +31,11 @@ class Collected:
         self.values[subject, condition, metric, unit].append(value)
 
     def note(self, text: str) -> None:
-        """Keep a sentence for the report, once."""
+        """Add a sentence to the report, if it is not there yet."""
         self.notes[text] = None
 
     def fill(self, report: Report) -> None:
-        """Write everything into a report."""
+        """Add all rows and notes to a report."""
         for (subject, condition, metric, unit), values in self.values.items():
             report.add(subject, condition, metric, unit, values)
         report.notes.extend(self.notes)
@@ -47,13 +47,13 @@ def with_clients(architecture: str, clients: int, explain: bool) -> str:
 
 
 def with_explanation(explain: bool) -> str:
-    """The words for a condition."""
+    """The words for a condition with or without explanation."""
     return "with explanation" if explain else "without explanation"
 
 
 @dataclass(frozen=True)
 class Visit:
-    """How every server is visited."""
+    """How each server is measured; a cell is a number of clients, with or without explanation."""
 
     python: Path
     """The interpreter that has Locust."""
@@ -66,28 +66,30 @@ class Visit:
         return ((clients, explain) for clients in self.clients for explain in (True, False))
 
     def load(self, target: Target, clients: int, explain: bool) -> Load:
-        """Load a server with one cell, and return what came of it."""
-        shots = [target.shot(image, explain) for image in self.images]
-        return run_load(self.python, target.url, shots, clients=clients, seconds=self.seconds)
+        """Put the load of one cell on a server."""
+        load_requests = [target.request(image, explain) for image in self.images]
+        return run_load(self.python, target.url, load_requests, clients=clients, seconds=self.seconds)
 
     def measure(
-        self, name: str, architecture: str, server: Running, collected: Collected
+        self, name: str, architecture: str, server: Running, measurements: Measurements
     ) -> dict[tuple[int, bool], Load]:
-        """Measure all cells of a running server and write them down; the loads, for what is built on them."""
+        """Measure all cells of a running server and record them; returns the loads by cell."""
         loads = {}
         for clients, explain in self.cells():
             load = self.load(server.target, clients, explain)
             loads[clients, explain] = load
             condition = with_clients(architecture, clients, explain)
-            collected.add(name, condition, RATE, PER_SECOND, load.per_second)
+            measurements.add(name, condition, RATE, PER_SECOND, load.per_second)
             if load.times_ms:
                 for metric, share in ((P50, 50), (P95, 95), (P99, 99)):
-                    collected.add(name, condition, metric, MS, load.percentile_ms(share))
-            collected.add(name, condition, ERRORS, COUNT, len(load.problems))
+                    measurements.add(name, condition, metric, MS, load.percentile_ms(share))
+            measurements.add(name, condition, ERRORS, COUNT, len(load.problems))
             memory = memory_mib(tree(server.process.pid))
-            collected.add(name, condition, MEMORY, MIB, memory)
+            measurements.add(name, condition, MEMORY, MIB, memory)
             if load.problems:
-                collected.note(f"{name}, {condition}: first error: {load.problems[0]}")
+                measurements.note(f"{name}, {condition}: first error: {load.problems[0]}")
             if not load.warm:
-                collected.note(f"{name}, {condition}: not every client had an answer before measuring began")
+                measurements.note(
+                    f"{name}, {condition}: not every client had an answer before measuring began"
+                )
         return loads

@@ -1,4 +1,4 @@
-"""The command `bench`: which benchmarks there are. Their work is loaded when one of them runs."""
+"""The command `bench`: the list of benchmarks. What a benchmark needs is imported when it runs."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ DEFAULT_OUT = ROOT / "runs" / "bench"
 
 @dataclass(frozen=True)
 class Benchmark:
-    """A benchmark: its line in the help, and the module whose `declare` and `run` are its options and its work."""
+    """A benchmark: its line in the help, and the module whose `declare` adds its options and whose `run` measures."""
 
     help: str
     module: str
@@ -59,6 +59,6 @@ def add_bench_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def bench(arguments: argparse.Namespace) -> int:
-    """Run one benchmark; its exit status."""
+    """Run one benchmark; returns its exit status."""
     status: int = importlib.import_module(BENCHMARKS[arguments.benchmark].module).run(arguments)
     return status

@@ -1,6 +1,6 @@
-"""Every engine and explainer on the same network in one process: `python -m benchmarks.engines PLAN` (JSON).
+"""Measures engines and explainers on the same network in one process: `python -m benchmarks.engines PLAN` (JSON).
 
-Each round runs all subjects once, so that whatever else the machine does meets all alike. Prints JSON.
+Each round runs all subjects once, so that other work of the machine affects all alike. The result is printed as JSON.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ from handlers.preprocessing import normalise
 
 WARM_ROUNDS = 2
 PEAK_SIDES = {"cpu": 4096, "cuda": 8192}
-"""Of a square matrix that is large enough to keep the device busy."""
+"""Side of a square matrix that is large enough to keep the device busy."""
 PEAK_ROUNDS = 5
 LABEL = 1
 Run = Callable[[torch.Tensor], object]
@@ -66,7 +66,7 @@ def main(plan: dict[str, Any]) -> None:
         return head.explain(forward, range(count), [LABEL] * count)
 
     def judged(_images: torch.Tensor) -> object:
-        """The forward before is judged, pooling included."""
+        """Judge the forward pass before, including the pooling of its features."""
         fresh = Forward(forward.logits, forward.features)
         assert fresh.pooled is not None
         return [
@@ -100,7 +100,7 @@ def main(plan: dict[str, Any]) -> None:
 def others(
     folder: Path, card: ModelCard, network: nn.Module, device: torch.device, threads: int
 ) -> dict[str, Run]:
-    """What a user could take in place of our engine and explainer."""
+    """What a user could use instead of our engine and explainer."""
     fast = precision_name(fast_precision(device))
     subjects: dict[str, Run] = {
         f"eager fp32: {FORWARD}": EagerEngine(load_network(folder)[1], card.input, device, torch.float32),
@@ -111,7 +111,7 @@ def others(
             f"{RIVALS[0]}: {FORWARD}": OpenVinoEngine(load_network(folder)[1], card.input),
             f"{RIVALS[1]}: {FORWARD}": onnx_runtime(load_network(folder)[1], card, folder, threads),
         }
-    # At the end: threads of the two before spin for a while, and would slow what is begun anew.
+    # These come last: the threads of OpenVINO and ONNX Runtime spin for a while and would slow our own at a round's start.
     return subjects | {
         f"pytorch-grad-cam fp32: {PAIR}": pytorch_grad_cam(network, card, device),
         f"captum fp32: {PAIR}": captum(load_network(folder)[1].to(device), card, device),
@@ -121,7 +121,7 @@ def others(
 def measure(
     subjects: dict[str, Run], images: torch.Tensor, rounds: int, device: torch.device
 ) -> dict[str, list[float]]:
-    """Milliseconds of each subject in each round, from images in the processor's memory to a finished answer."""
+    """Milliseconds of each subject in each round, from images in the CPU's memory to the finished answer."""
     times: dict[str, list[float]] = {name: [] for name in subjects}
     for number in range(WARM_ROUNDS + rounds):
         for name, run in subjects.items():
@@ -134,7 +134,7 @@ def measure(
 
 
 def onnx_runtime(network: nn.Module, card: ModelCard, folder: Path, threads: int) -> Run:
-    """The same network from ONNX, float32 with all optimisations, as ONNX Runtime has them by default."""
+    """The network in ONNX Runtime, float32, with the optimisations that are on by default."""
     import onnxruntime
 
     path = folder / "network.onnx"
@@ -164,7 +164,7 @@ def pytorch_grad_cam(network: nn.Module, card: ModelCard, device: torch.device) 
 
 
 def captum(network: nn.Module, card: ModelCard, device: torch.device) -> Run:
-    """captum's LayerGradCam, and the forward that its answer's label comes from."""
+    """captum's LayerGradCam, and the forward pass that gives the label."""
     from captum.attr import LayerGradCam
 
     explainer = LayerGradCam(network, network.stages[-1])  # type: ignore[index]
@@ -179,7 +179,7 @@ def captum(network: nn.Module, card: ModelCard, device: torch.device) -> Run:
 
 
 def operations(network: nn.Module, card: ModelCard) -> float:
-    """Floating-point operations of one forward, as PyTorch counts them: two for each multiplication with addition."""
+    """Floating-point operations of a forward pass as PyTorch counts them: two for each multiply-accumulate."""
     from torch.utils.flop_counter import FlopCounterMode
 
     with FlopCounterMode(display=False) as counter, torch.no_grad():
@@ -188,7 +188,7 @@ def operations(network: nn.Module, card: ModelCard) -> float:
 
 
 def matrix_peak(device: torch.device, precision: torch.dtype) -> list[float]:
-    """GFLOP/s of a large matrix product: what no network of that precision can exceed on this machine."""
+    """GFLOP/s of large matrix products, which no network of that precision can exceed on this machine."""
     side = PEAK_SIDES[device.type]
     left, right = (torch.randn(side, side, dtype=precision, device=device) for _ in range(2))
     rates = []

@@ -1,4 +1,4 @@
-"""The other servers and the load generator live in an environment of their own, made from a lock file when needed."""
+"""The virtual environment of the other servers and the load generator, made from a lock file when it is needed."""
 
 from __future__ import annotations
 
@@ -47,13 +47,13 @@ def is_current(venv: Path, lock: Path) -> bool:
 
 
 def wanted_stamp(lock: Path) -> str:
-    """What tells one environment from another: the lock file's content and the Python version."""
+    """The stamp of an environment: the hash of the lock file, and the Python version."""
     digest = hashlib.sha256(lock.read_bytes()).hexdigest()
     return f"{digest} for Python {'.'.join(platform.python_version_tuple()[:2])}\n"
 
 
 def installer_variables(inherited: Mapping[str, str]) -> dict[str, str]:
-    """The environment for uv: its package index is pip's, named by variables or by pip's own settings."""
+    """The variables for uv, with pip's package index from variables or from pip's settings."""
     index = inherited.get("UV_DEFAULT_INDEX") or inherited.get("PIP_INDEX_URL") or _pip_index()
     variables = {"UV_SYSTEM_CERTS": "true"} | dict(inherited)
     return variables | ({"UV_DEFAULT_INDEX": index} if index else {})
@@ -82,6 +82,6 @@ def _install(venv: Path, lock: Path) -> None:
         if run.returncode:
             output = run.stderr.strip() or run.stdout.strip()
             raise BenchmarkError(
-                f"{venv.name} could not be made (is the package index within reach?):\n{output}"
+                f"{venv.name} could not be made (can the package index be reached?):\n{output}"
             )
     (venv / STAMP).write_text(wanted_stamp(lock), encoding="utf-8")

@@ -1,5 +1,5 @@
-"""What goes wrong with a benchmark, in sentences that a person can act on."""
+"""The errors of benchmarks."""
 
 
 class BenchmarkError(Exception):
-    """An expected failure; its text is one line (or a few): what happened, where, what to do."""
+    """An expected failure; the message says in a line or a few what happened, where, and what to do."""

@@ -1,4 +1,4 @@
-"""`bench faults`: uploads go on while one fault after another befalls the stack; then whether anything was lost."""
+"""`bench faults`: brings about one fault after another while clients upload, and checks whether anything was lost."""
 
 from __future__ import annotations
 
@@ -16,9 +16,9 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from benchmarks.report import Report
-    from benchmarks.resilience.checks import Findings
+    from benchmarks.resilience.checks import Problems
     from benchmarks.resilience.clients import Crowd, Grey, Uploader
-    from benchmarks.resilience.kinds import Brought, Fault, Place
+    from benchmarks.resilience.kinds import Fault, FaultContext, FaultOutcome
     from benchmarks.resilience.subject import Subject
 
 CLIENTS = 8
@@ -46,7 +46,7 @@ FOUND = {
 
 @dataclass(frozen=True)
 class Recovery:
-    """A fault, and how long after its end the stack was well again."""
+    """A fault, and the seconds from its end until the stack worked again."""
 
     name: str
     took_s: float
@@ -68,9 +68,9 @@ def declare(parser: argparse.ArgumentParser) -> None:
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Bring the faults about, look what is left, print, and write faults.json. 1 when anything was lost.
+    """Bring the faults about, check the result, print, and write faults.json; returns 1 when a check failed, else 0.
 
-    Raises BenchmarkError when the stack doesn't start, or doesn't come back.
+    Raises BenchmarkError when the stack doesn't start or doesn't recover.
     """
     from benchmarks.errors import BenchmarkError
     from benchmarks.report import Report
@@ -109,20 +109,20 @@ def run(arguments: argparse.Namespace) -> int:
         ]
         if not wanted:
             raise BenchmarkError("--only: no kind of fault has such words in its name.")
-        recoveries, uploader, prober, findings = go_through(
+        recoveries, uploader, prober, problems = upload_through_faults(
             in_rounds(wanted, arguments.faults, random.Random(arguments.seed)),
             subject,
             stack.password,
             uploads=arguments.uploads,
             seed=arguments.seed,
         )
-    write_down(report, recoveries, uploader, prober, findings)
+    add_results(report, recoveries, uploader, prober, problems)
     print(report.text())
     report.save(arguments.out / "faults.json")
-    return int(any(findings.counts().values()))
+    return int(any(problems.counts().values()))
 
 
-def go_through(
+def upload_through_faults(
     order: Sequence[Fault],
     subject: Subject,
     password: str,
@@ -130,47 +130,47 @@ def go_through(
     uploads: int,
     seed: int = SEED,
     earlier: Collection[str] = (),
-) -> tuple[list[Recovery], Uploader, Uploader, Findings]:
-    """Upload through these faults; how long each took to get over, what was sent, and what was found wrong.
+) -> tuple[list[Recovery], Uploader, Uploader, Problems]:
+    """Upload while these faults happen; returns the recoveries, the two uploaders with their records, and the problems.
 
-    `earlier` are the digests of files that were uploaded before. Raises BenchmarkError when the stack doesn't come back.
+    `earlier` are the digests of files that were uploaded before. Raises BenchmarkError when the stack doesn't recover.
     """
     from benchmarks.resilience.checks import examine
     from benchmarks.resilience.clients import Account, Crowd, Pictures, Uploader
-    from benchmarks.resilience.kinds import Place
+    from benchmarks.resilience.kinds import FaultContext
     from benchmarks.resilience.subject import replica
     from operations.stack.webapp import FIRST_ADMINISTRATOR
 
     account = Account(FIRST_ADMINISTRATOR, password)
-    pictures = Pictures(drawn(seed))
+    pictures = Pictures(draw_scans(seed))
     uploader, prober = Uploader(account, pictures), Uploader(account, pictures)
     with replica(subject) as second:
-        place = Place(subject, second, random.Random(seed))
+        context = FaultContext(subject, second, random.Random(seed))
         for url in (subject.url, second.url):
             _wait_until_well(url, subject, prober)
         urls = [subject.url] * (CLIENTS - CLIENTS_OF_REPLICA) + [second.url] * CLIENTS_OF_REPLICA
         with Crowd(uploader, urls, uploads, seed) as crowd:
-            recoveries = list(_recoveries(order, place, crowd, prober, uploads))
+            recoveries = list(_recoveries(order, context, crowd, prober, uploads))
         for url in (subject.url, second.url):
             _wait_until_well(url, subject, prober)
-        findings = examine(subject, account, uploader.record, prober.record, earlier)
-    return recoveries, uploader, prober, findings
+        problems = examine(subject, account, uploader.record, prober.record, earlier)
+    return recoveries, uploader, prober, problems
 
 
 def _recoveries(
-    order: Sequence[Fault], place: Place, crowd: Crowd, prober: Uploader, uploads: int
+    order: Sequence[Fault], context: FaultContext, crowd: Crowd, prober: Uploader, uploads: int
 ) -> Iterator[Recovery]:
     sent = 0
     for number, fault in enumerate(order, 1):
-        # The clients' share of this fault: a part is under way when it comes, the rest follows while it lasts.
+        # The clients' uploads for this fault: a third is sent before it, the rest while it lasts.
         share = Share(crowd, uploads * number // len(order) - sent)
         sent += share.left
         share.allow(share.left // 3)
         Event().wait(POLL_S)
-        brought = fault.bring(place)
-        url = place.replica.url if fault.on_replica else place.subject.url
-        _wait_until_well(url, place.subject, prober, brought, meanwhile=partial(share.allow, 1))
-        took_s = time.monotonic() - brought.ended
+        outcome = fault.bring(context)
+        url = context.replica.url if fault.on_replica else context.subject.url
+        _wait_until_well(url, context.subject, prober, outcome, meanwhile=partial(share.allow, 1))
+        took_s = time.monotonic() - outcome.ended
         share.allow(share.left)
         print(f"{number:3} {fault.name}: {took_s:.1f} s", flush=True)
         yield Recovery(fault.name, took_s)
@@ -179,13 +179,13 @@ def _recoveries(
 
 @dataclass
 class Share:
-    """What the clients are yet to send while one fault lasts."""
+    """The uploads that the clients have left for one fault."""
 
     crowd: Crowd
     left: int
 
     def allow(self, uploads: int) -> None:
-        """Let them send so many more, or what is left."""
+        """Let them send up to `uploads` more."""
         granted = min(uploads, self.left)
         self.left -= granted
         self.crowd.allow(granted)
@@ -195,7 +195,7 @@ def _wait_until_well(
     url: str,
     subject: Subject,
     prober: Uploader,
-    brought: Brought | None = None,
+    outcome: FaultOutcome | None = None,
     meanwhile: Callable[[], None] = lambda: None,
 ) -> None:
     """Wait until victims are replaced, all services are ready, and an upload is answered with its prediction."""
@@ -203,10 +203,10 @@ def _wait_until_well(
     from benchmarks.resilience.subject import is_ready
 
     deadline = time.monotonic() + RECOVERY_TIMEOUT_S
-    victims = brought.victims if brought else ()
+    victims = outcome.victims if outcome else ()
     while not (
-        all(map(subject.has_got_rid_of, victims))
-        and subject.nothing_stands_still()
+        all(map(subject.has_replaced, victims))
+        and subject.nothing_is_frozen()
         and subject.services_are_ready()
         and is_ready(url)
         and prober.upload(url, patience_s=0, timeout_s=PROBE_TIMEOUT_S) == PREDICTED
@@ -219,8 +219,8 @@ def _wait_until_well(
         Event().wait(POLL_S)
 
 
-def drawn(seed: int) -> list[Grey]:
-    """Simulated B-scans of the size that clinic devices export, grey."""
+def draw_scans(seed: int) -> list[Grey]:
+    """Simulated grey B-scans of the size that clinical devices export."""
     import cv2
     import numpy as np
 
@@ -232,8 +232,8 @@ def drawn(seed: int) -> list[Grey]:
     ]
 
 
-def write_down(
-    report: Report, recoveries: list[Recovery], uploader: Uploader, prober: Uploader, findings: Findings
+def add_results(
+    report: Report, recoveries: list[Recovery], uploader: Uploader, prober: Uploader, problems: Problems
 ) -> None:
     """Add rows, goals and notes."""
     from benchmarks.report import Goal
@@ -246,7 +246,7 @@ def write_down(
         report.add(name, f"{len(times)} times", "until well again", "s", times)
     for answer, number in sorted(tally(uploader.record).items()):
         report.add("answers", f"{len(uploader.record)} uploads", answer, "times", [number])
-    for name, number in findings.counts().items():
+    for name, number in problems.counts().items():
         report.goals.append(Goal(FOUND[name], number, 0))
     report.goals += [
         Goal(f"{name}, longest", max(times), RECOVERY_LIMIT_S, unit="s")
@@ -256,8 +256,8 @@ def write_down(
     report.notes += [
         f"{len(recoveries)} faults; {sent}, and {len(prober.record)} to see whether all is well again.",
         "Times count from the end of a fault, of a frozen process from when it was frozen: nobody wakes it.",
-        f"The sweep: {findings.swept}.",
+        f"The sweep: {problems.swept}.",
     ]
-    for name, number in findings.counts().items():
+    for name, number in problems.counts().items():
         if number:
-            report.notes += [f"{name}: {line}" for line in getattr(findings, name)[:10]]
+            report.notes += [f"{name}: {line}" for line in getattr(problems, name)[:10]]

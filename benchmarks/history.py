@@ -1,6 +1,6 @@
-"""Stored scans as years of work would leave them, made in bulk from one scan that was uploaded.
+"""Stored scans as after years of work, made in bulk from one scan that was uploaded.
 
-What a document holds is whatever the web app wrote; only what lists sort, narrow and show is drawn anew, from a fixed
+Documents are copies of what the web app wrote; only the fields that lists sort, filter and show are drawn, from a fixed
 seed. Documents are made in the order of their time, so that a larger history begins with the smaller one.
 """
 
@@ -25,7 +25,7 @@ SCANS, PREDICTIONS, ANNOTATIONS, USERS = (
 )
 FIRST_UPLOAD = datetime(2020, 1, 1, tzinfo=UTC)
 BETWEEN_UPLOADS = timedelta(minutes=3)
-"""A million scans are six years of twelve clinics."""
+"""A million scans are then six years of twelve clinics."""
 CLINICS, CLINICIANS_PER_CLINIC = 12, 4
 SCANS_PER_PATIENT = 8
 STATUSES = {"predicted": 0.97, "queued": 0.02, "failed": 0.01}
@@ -63,7 +63,7 @@ class Templates:
 def people(
     first: Sequence[Person], clinics: int = CLINICS, each: int = CLINICIANS_PER_CLINIC
 ) -> list[Person]:
-    """Those given, and others until every clinic has `each`; the others' keys follow from their number alone."""
+    """The people in `first`, and others until each clinic has `each`; the others' keys depend on their number alone."""
     found = list(first)
     for number in range(clinics):
         clinic = f"clinic {number + 1}"
@@ -75,7 +75,7 @@ def people(
 def scan_documents(
     template: Document, persons: Sequence[Person], first: int, end: int, seed: int = 0
 ) -> Iterator[Document]:
-    """The scans from number `first` to before `end`, oldest first, the same whatever else is made."""
+    """The scans from number `first` up to, but without, `end`, oldest first; each depends on its number alone."""
     labels = sorted(template["probabilities"])
     weights = [1 / (rank + 1) for rank in range(len(labels))]
     for number in range(first, end):
@@ -96,19 +96,19 @@ def scan_documents(
             "patient_ref": f"P-{draw.randrange(1 + number // SCANS_PER_PATIENT)}",
             "status": status,
             "claimed_until": moment,
-            # What is queued stays so while it is measured: its turn comes in a hundred years.
+            # A queued scan must stay queued during the measurement, so its next attempt is in a hundred years.
             "next_attempt_at": moment + timedelta(days=36_500),
             "reviewed": reviewed,
             "readers": [str(draw.choice(persons).key)] if reviewed else [],
             "dispute": 0.0,
-            **(_answer(label, labels, draw) if status == "predicted" else NOTHING_SAID),
+            **(_answer(label, labels, draw) if status == "predicted" else NO_PREDICTION),
         }
 
 
 def annotation_documents(
     template: Document, scans: Sequence[Document], persons: Sequence[Person], seed: int = 0
 ) -> Iterator[Document]:
-    """Shapes on a part of the scans, one to a few on each, some drawn by others than the uploader."""
+    """One or a few shapes on some of the scans; some are drawn by other people than the uploader."""
     for scan in scans:
         draw = random.Random(f"{seed} {scan['_id']}")
         if draw.random() >= ANNOTATED:
@@ -137,7 +137,7 @@ def load(
     count: int,
     progress: Callable[[int], None] = lambda done: None,
 ) -> None:
-    """Fill a database, whose tables and indexes are there, with `count` scans; `progress` is told how many it has."""
+    """Fill a database whose collections and indexes exist with `count` scans; `progress` is called with the count so far."""
     author = database[USERS].find_one({"_id": persons[0].key}) or {}
     known = {document["_id"] for document in database[USERS].find({}, {"_id": 1})}
     others = [
@@ -156,7 +156,7 @@ def load(
         progress(first + len(scans))
 
 
-NOTHING_SAID: Document = {
+NO_PREDICTION: Document = {
     "label": "",
     "confidence": None,
     "probabilities": {},

@@ -1,6 +1,7 @@
-"""The model code without any server: `python -m benchmarks.in_process PLAN.json NUMBER`, in a process of its own.
+"""The model code without a server: `python -m benchmarks.in_process PLAN.json NUMBER`, in a process of its own.
 
-It says "ready" once it is warm, waits for a line, so that several can begin together, and prints what it measured.
+The process prints "ready" once it is warm, waits for a line, so that several can begin together, and prints its
+measurements.
 """
 
 from __future__ import annotations
@@ -39,20 +40,20 @@ class Plan:
 
 
 @dataclass(frozen=True)
-class Direct:
-    """What calls of `Predictor.answer` took, with or without explanation."""
+class CallTimes:
+    """The times of calls of `Predictor.answer`, with or without explanation."""
 
     p50_ms: float
-    """Of a call with the whole batch."""
+    """Median time of a call with a whole batch."""
     images_per_second: float
     json_ms: float
-    """Median time to encode one answer as JSON, which a server does besides."""
+    """Median time to encode one answer as JSON, which a server also has to do."""
 
 
-def measure_direct(plan: Plan, environment: Mapping[str, str], processes: int) -> dict[bool, Direct]:
-    """Run so many processes at once; by whether they explain: their median time and their joint throughput.
+def measure_in_process(plan: Plan, environment: Mapping[str, str], processes: int) -> dict[bool, CallTimes]:
+    """Run `processes` processes at once; returns their median times and joint throughput, with and without explanation.
 
-    Each has a GPU where there are any. Raises BenchmarkError when one fails.
+    Each has a GPU if there are any. Raises BenchmarkError when one fails.
     """
     with tempfile.TemporaryDirectory(prefix="retinote-direct-") as name, ExitStack() as stack:
         path = Path(name) / "plan.json"
@@ -76,11 +77,11 @@ def measure_direct(plan: Plan, environment: Mapping[str, str], processes: int) -
                     f"The model code failed in process.\n{log.read_text(errors='replace')[-2000:]}"
                 )
             found.append(json.loads(output))
-    return {explain: _joined([Direct(**one[str(explain)]) for one in found]) for explain in (True, False)}
+    return {explain: _joined([CallTimes(**one[str(explain)]) for one in found]) for explain in (True, False)}
 
 
-def _joined(parts: Sequence[Direct]) -> Direct:
-    return Direct(
+def _joined(parts: Sequence[CallTimes]) -> CallTimes:
+    return CallTimes(
         p50_ms=statistics.median(part.p50_ms for part in parts),
         images_per_second=sum(part.images_per_second for part in parts),
         json_ms=statistics.median(part.json_ms for part in parts),
@@ -114,7 +115,7 @@ def _line(stream: IO[str] | None, text: str) -> None:
 
 
 def main(path: Path, number: int) -> None:
-    """Measure what the plan says, in this process; the processes take turns with the GPUs, if there are any."""
+    """Measure in this process what the plan says; GPUs, if there are any, are assigned in turns."""
     import cv2
     import torch
 
@@ -146,7 +147,7 @@ def main(path: Path, number: int) -> None:
     _line(output, json.dumps(found))
 
 
-def _measure(answer: Any, requests: Iterator[Any], plan: Plan) -> Direct:
+def _measure(answer: Any, requests: Iterator[Any], plan: Plan) -> CallTimes:
     from handlers.answer import as_json
 
     times: list[float] = []
@@ -163,7 +164,7 @@ def _measure(answer: Any, requests: Iterator[Any], plan: Plan) -> Direct:
         as_json(outcome)
         json_times.append(1000 * (time.perf_counter() - started))
     p50_ms = statistics.median(times)
-    return Direct(
+    return CallTimes(
         p50_ms=p50_ms,
         images_per_second=1000 * plan.batch * len(times) / sum(times),
         json_ms=statistics.median(json_times),

@@ -1,4 +1,4 @@
-"""`bench inference`: the forward pass and its explanation in process, by every engine that a user could pick."""
+"""`bench inference`: the forward pass and its explanation in process, with each engine that a user could choose."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ RIVALS = ("OpenVINO", "ONNX Runtime fp32")
 EXPLAIN_LIMIT = 1.05
 ENGINE_LIMIT = 1.0
 JUDGED_LIMIT_MS = 0.3
-"""For a batch, after its forward."""
+"""For a batch, after its forward pass."""
 HOME_SCANS = 1000
 REFERENCES = 64
 
@@ -54,7 +54,7 @@ def declare(parser: argparse.ArgumentParser) -> None:
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Measure, print, and write inference.json and inference.png. Raises BenchmarkError when it can't be done."""
+    """Measure, print, and write inference.json and inference.png; returns 0. Raises BenchmarkError when measuring fails."""
     from benchmarks.environment import peers_python
     from benchmarks.report import Report
 
@@ -75,7 +75,7 @@ def run(arguments: argparse.Namespace) -> int:
 
 
 def _measure(python: str, folder: Path, architecture: str, arguments: argparse.Namespace) -> dict[str, Any]:
-    """What `benchmarks.engines` measures in a process of its own. Raises BenchmarkError when that fails."""
+    """Run `benchmarks.engines` in a process of its own; returns its measurements. Raises BenchmarkError when it fails."""
     from benchmarks.errors import BenchmarkError
     from benchmarks.models import give_statistics, make_model
 
@@ -126,7 +126,7 @@ def _draw(report: Report, arguments: argparse.Namespace) -> None:
 
 
 def _write_down(report: Report, architecture: str, found: dict[str, Any]) -> None:
-    """Rows and goals of one architecture."""
+    """Add the rows and goals of one architecture to the report."""
     from benchmarks.report import Goal
 
     report.notes += [note for note in found["notes"] if note not in report.notes]

@@ -1,7 +1,7 @@
-"""Load on a server from a process of its own (Locust), and what came of it.
+"""Puts load on a server from a process of its own (Locust), and reads the result.
 
-Closed loop: each of so many clients sends its next request as soon as the last one is answered. Load goes to this
-machine only.
+The loop is closed: each client sends its next request as soon as the last one is answered. Load is put on this machine
+only.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ LOCUSTFILE = Path(__file__).with_name("locustfile.py")
 WARM_UP_S = 2.0
 REQUEST_TIMEOUT_S = 300.0
 DRAIN_S = 300
-"""How long requests that are on their way at the end may take: none is broken off, or it would slow what comes next."""
+"""How long requests on their way at the end may take: an aborted one would slow the next measurement."""
 GIVE_UP_S = 240.0
 LOOPBACK = ("127.0.0.1", "localhost", "::1")
 
@@ -35,7 +35,7 @@ Expect = Literal["explained", "plain", "refused", "any"]
 
 
 @dataclass(frozen=True)
-class Shot:
+class LoadRequest:
     """One request of the load: its body, its headers, and what should come back."""
 
     body: bytes
@@ -45,26 +45,26 @@ class Shot:
 
 @dataclass(frozen=True)
 class Target:
-    """Where a server takes images, and how: `raw` bytes with an option in a header, or JSON with base64."""
+    """Where a server takes images, and how: `raw` bytes with an option in a header, or base64 in JSON."""
 
     url: str
     headers: Mapping[str, str] = field(default_factory=dict)
     body_kind: BodyKind = "raw"
 
-    def shot(self, image: bytes, explain: bool) -> Shot:
+    def request(self, image: bytes, explain: bool) -> LoadRequest:
         """The request for one image, with or without explanation."""
         expect: Expect = "explained" if explain else "plain"
         if self.body_kind == "raw":
             headers = {"Content-Type": "image/jpeg", "X-Explain": str(explain).lower()}
-            return Shot(image, headers | dict(self.headers), expect)
+            return LoadRequest(image, headers | dict(self.headers), expect)
         scan = {"image": base64.b64encode(image).decode(), "explain": explain}
         body = json.dumps(scan if self.body_kind == "json" else {"scans": [scan]})
-        return Shot(body.encode(), {"Content-Type": "application/json"} | dict(self.headers), expect)
+        return LoadRequest(body.encode(), {"Content-Type": "application/json"} | dict(self.headers), expect)
 
 
 @dataclass(frozen=True)
 class Load:
-    """What the clients saw in `window_s` seconds; times in milliseconds, of good answers only."""
+    """The answers in a window of `window_s` seconds; times in milliseconds are of good answers only."""
 
     window_s: float
     times_ms: tuple[float, ...]
@@ -72,7 +72,7 @@ class Load:
     answer_bytes: float
     """Median size of a good answer."""
     timings_ms: Mapping[str, float]
-    """Medians of the times that the answers tell of themselves; empty where they tell none."""
+    """Medians of the times in the answers; empty if they have none."""
     warm: bool = True
 
     @property
@@ -86,7 +86,7 @@ class Load:
 
 
 def read_load(content: Mapping[str, Any]) -> Load:
-    """What the Locust process wrote, summed up."""
+    """Sum up what the Locust process wrote."""
     good = [answer for answer in content["answers"] if answer["problem"] is None]
     told = [answer["timing_ms"] for answer in good if answer["timing_ms"]]
     return Load(
@@ -104,7 +104,7 @@ def read_load(content: Mapping[str, Any]) -> Load:
 def run_load(
     python: Path,
     url: str,
-    shots: Sequence[Shot],
+    load_requests: Sequence[LoadRequest],
     *,
     clients: int,
     seconds: float,
@@ -129,7 +129,10 @@ def run_load(
             "give_up_s": GIVE_UP_S,
             "timeout_s": REQUEST_TIMEOUT_S,
             "out": str(folder / "answers.json"),
-            "requests": [_written(shot, folder / f"{number}.body") for number, shot in enumerate(shots)],
+            "requests": [
+                _written(load_request, folder / f"{number}.body")
+                for number, load_request in enumerate(load_requests)
+            ],
         }
         (folder / "plan.json").write_text(json.dumps(plan), encoding="utf-8")
         log = folder / "locust.log"
@@ -168,6 +171,6 @@ def _wait(
     )
 
 
-def _written(shot: Shot, path: Path) -> dict[str, Any]:
-    path.write_bytes(shot.body)
-    return {"body": str(path), "headers": dict(shot.headers), "expect": shot.expect}
+def _written(load_request: LoadRequest, path: Path) -> dict[str, Any]:
+    path.write_bytes(load_request.body)
+    return {"body": str(path), "headers": dict(load_request.headers), "expect": load_request.expect}

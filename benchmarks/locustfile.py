@@ -1,8 +1,8 @@
-"""What Locust runs, in a process of its own: closed-loop clients that post the plan's bodies, one after the other.
+"""What Locust runs in a process of its own: closed-loop clients that post the bodies of a plan one after the other.
 
-The plan (see benchmarks/load.py) comes as a JSON file named by the variable LOAD_PLAN. Measuring begins once the
-clients are warm and ends by itself; requests on their way then are waited for, so that no server is left with a queue.
-Locust's own statistics round times to two digits: each answer's exact time is kept here.
+The plan (see benchmarks/load.py) is a JSON file that the variable LOAD_PLAN names. Measuring begins once the clients are
+warm. At the end, requests on their way are waited for, so that no server is left with a queue. Locust's statistics
+round times to two digits, so the exact time of each answer is kept here.
 """
 
 from __future__ import annotations
@@ -21,12 +21,12 @@ PLAN: dict[str, Any] = json.loads(Path(os.environ["LOAD_PLAN"]).read_text(encodi
 BODIES = [Path(request["body"]).read_bytes() for request in PLAN["requests"]]
 TURNS = itertools.cycle(range(len(BODIES)))
 WARM_ANSWERS = 5
-"""At least, and one for each client."""
+"""Answers that are needed before measuring, with at least one for each client."""
 MIN_ANSWERS = 5
 POLL_S = 0.02
 PLAIN_FIELDS = {"prediction", "probabilities"}
 OWN_FIELDS = {"familiarity", "known", "prediction_set", "state", "because"}
-"""Of answers by this project's model code, which also name their model."""
+"""Fields of answers by this project's model code, which also name their model."""
 
 
 class Sampling:
@@ -37,7 +37,7 @@ class Sampling:
         self.clients_answered: set[int] = set()
 
     def is_warm(self, started: float) -> bool:
-        """Whether the warm-up is over and every client has had an answer."""
+        """Whether the warm-up is over and each client has had an answer."""
         return (
             time.perf_counter() - started >= PLAN["warm_up_s"]
             and len(self.clients_answered) == PLAN["clients"]
@@ -55,12 +55,12 @@ class Client(FastHttpUser):
     wait_time = constant(0)
     network_timeout = PLAN["timeout_s"]
     connection_timeout = PLAN["timeout_s"]
-    # A server that ends a kept connection is asked again on a new one.
+    # When a server closes a kept connection, the request is sent again on a new one.
     max_retries = 1
 
     @task
     def ask(self) -> None:
-        """Send the next request and keep what came of it."""
+        """Send the next request and keep its result."""
         turn = next(TURNS)
         request = PLAN["requests"][turn]
         with self.client.post(
@@ -86,7 +86,7 @@ class Client(FastHttpUser):
 
 
 def check(status: int, content: bytes, expect: str) -> tuple[str | None, dict[str, float] | None]:
-    """What is wrong with an answer, or None; and the times that it tells, if it does."""
+    """What is wrong with an answer, or None; and the times in it, if there are any."""
     try:
         answer = json.loads(content)
     except ValueError:
@@ -117,13 +117,14 @@ def begin(environment: Any, **_: Any) -> None:
 
 
 def measure(environment: Any) -> None:
-    """Wait until the clients are warm, measure, write what came of it, and end Locust."""
+    """Wait until the clients are warm, measure, write the answers, and stop Locust."""
     started = time.perf_counter()
     give_up = started + PLAN["give_up_s"]
     while not SAMPLING.is_warm(started) and time.perf_counter() < give_up:
         gevent.sleep(POLL_S)
     warm = SAMPLING.is_warm(started)
-    # From an answer to an answer: answers come in batches, and a window that cuts one would count it as whole or none.
+    # The window begins and ends with an answer: answers come in batches, and a window that cuts one would count it
+    # as a whole or not at all.
     first = len(SAMPLING.answers)
     began = SAMPLING.answers[-1]["ended_s"] if first else time.perf_counter()
     while True:

@@ -1,4 +1,4 @@
-"""Memory of processes: the proportional share (PSS) where the system tells it, so that shared pages count once."""
+"""Memory of processes: their proportional share (PSS) where the system reports it, so that shared pages count once."""
 
 from __future__ import annotations
 
@@ -10,9 +10,9 @@ MIB = 2**20
 
 
 def tree(pid: int) -> list[psutil.Process]:
-    """A process of a guarded program and all that came of it.
+    """A guarded process and all its descendants.
 
-    What the program leaves behind as daemons belongs to its guardian, its parent, so the search begins there.
+    Daemons that it leaves behind become children of its guardian, its parent, where the search therefore begins.
     """
     try:
         program = psutil.Process(pid)
@@ -23,7 +23,7 @@ def tree(pid: int) -> list[psutil.Process]:
 
 
 def memory_mib(processes: Iterable[psutil.Process]) -> float:
-    """Memory of processes together in MiB: PSS, or RSS where PSS isn't told (see `kind`)."""
+    """Memory of all these processes in MiB: PSS, or RSS where the system doesn't report PSS (see `kind`)."""
     total = 0
     for process in processes:
         try:
@@ -35,5 +35,5 @@ def memory_mib(processes: Iterable[psutil.Process]) -> float:
 
 
 def kind() -> str:
-    """Which memory is told on this system."""
+    """Which memory is measured on this system: "PSS" or "RSS"."""
     return "PSS" if hasattr(psutil.Process().memory_full_info(), "pss") else "RSS"

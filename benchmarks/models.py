@@ -1,4 +1,4 @@
-"""Makes untrained models for benchmarks and tests that need a model but not its skill."""
+"""Makes untrained models, for benchmarks and tests that need a model but not a good one."""
 
 from __future__ import annotations
 
@@ -38,8 +38,8 @@ def make_model(
     folder.mkdir(parents=True)
     with torch.random.fork_rng():
         torch.manual_seed(seed)
-        # Fresh networks of timm give nearly the same logits for every image; a wider classifier and layer scale
-        # make different images, labels and seeds give different answers.
+        # A new network of timm gives nearly the same logits for all images. Larger weights of the classifier and the
+        # layer scale give different answers for different images, labels and seeds.
         network = build_network(architecture, len(LABELS))
         with torch.no_grad():
             for key, values in network.named_parameters():
@@ -77,9 +77,9 @@ def give_statistics(
     nearest: Sequence[str] = (),
     **card_changes: Any,
 ) -> StatisticsFacts:
-    """Give the model in `folder` statistics of the pooled features `home` (scans, channels), or of `home_scans` made-up ones.
+    """Give the model in `folder` statistics of home scans: of the features `home` (scans, channels), or made-up ones.
 
-    Each label needs `least` probability to be in a set. `card_changes` are other fields of the card.
+    Each label needs the probability `least` to be in a prediction set. `card_changes` are other fields of the card.
     """
     card = ModelCard.load(folder / CARD_NAME)
     if home is None:
@@ -111,9 +111,9 @@ def give_findings(
     least_share: float = 0.002,
     **facts: Any,
 ) -> FindingsFacts:
-    """Give the model in `folder` a decoder of findings with these tensors, else random ones, always the same.
+    """Give the model in `folder` a decoder of findings with these tensors, or with random ones that are always the same.
 
-    `facts` are other fields of the card's part about it.
+    `facts` are other fields of the card's findings.
     """
     card = ModelCard.load(folder / CARD_NAME)
     if tensors is None:

@@ -1,7 +1,7 @@
-"""`./retinote bench page`: from a dropped file to its answer, with 10,000 scans in the worklist, with 200 shapes.
+"""`./retinote bench page`: the page's speed after a drop, with 10,000 scans in the worklist, and with 200 shapes.
 
-Starts a stack of its own with the bundled model, and a headless Chromium beside it on the same cores. The scans of the
-long worklist are copies of one document, made in the database; everything else goes through the page.
+It starts a stack of its own with the bundled model, and a headless Chromium on the same cores. The scans of the long
+worklist are copies of one document, made in the database; everything else is done in the page.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 READER, CLINIC = "clara", "east"
 LABELS = ("CSR", "CNV", "NORMAL")
 FIRST_SEED = 5000
-"""Of the scans that are dropped: none is like another."""
+"""Seed of the first dropped scan; each has another one."""
 STEPS = {"a third of a row a frame": 24, "a row a frame": 72}
 """Pixels by which the worklist is scrolled in each frame."""
 MOVING_S, SCROLLING_S = 4.0, 8.0
@@ -54,7 +54,7 @@ def declare(parser: argparse.ArgumentParser) -> None:
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Measure, print, and write page.json. Raises BenchmarkError when it can't be done."""
+    """Measure, print, and write page.json; returns 0. Raises BenchmarkError for wrong options or a stack that fails."""
     from pymongo import MongoClient
 
     from benchmarks.browser import Window, headless_chromium
@@ -91,7 +91,7 @@ def run(arguments: argparse.Namespace) -> int:
 
 
 def add(report: Report, condition: str, metric: str, times_ms: Sequence[float]) -> None:
-    """Write down times in milliseconds, and the one that 95 % of them don't exceed."""
+    """Add a row of times in milliseconds, and a row of their 95th percentile."""
     from benchmarks.report import percentile
 
     report.add("the page", condition, metric, "ms", times_ms)
@@ -99,7 +99,7 @@ def add(report: Report, condition: str, metric: str, times_ms: Sequence[float]) 
 
 
 def drop_to_answer(window: Window, count: int) -> list[float]:
-    """From the drop to the label on the screen, milliseconds; the first one, which warms things up, is left out."""
+    """Milliseconds from the drop of a file to the label on the screen, without the first one, which warms up."""
     times = []
     for number in range(count + 1):
         content = simulated(LABELS[number % len(LABELS)], FIRST_SEED + number)
@@ -123,7 +123,7 @@ def simulated(label: str, seed: int) -> bytes:
 
 
 def draw_shapes(url: str, headers: Mapping[str, str], count: int) -> dict[str, Any]:
-    """Upload a scan with that many shapes on it; the scan as the API shows it. Raises BenchmarkError."""
+    """Upload a scan and draw that many shapes on it; returns the scan as the API shows it. Raises BenchmarkError."""
     files = {"image": ("scan.png", simulated("CSR", FIRST_SEED - 1), "image/png")}
     scan = _post(f"{url}/api/v1/scans/", headers, files=files)
     for number in range(count):
@@ -155,7 +155,7 @@ def drag(window: Window, scan: Mapping[str, Any], seconds: float = MOVING_S) -> 
 
 
 def copy_scans(scans: Collection[dict[str, Any]], count: int) -> None:
-    """Fill a collection of scans with copies of its newest one up to that many."""
+    """Copy the newest scan of a collection until it has `count` scans."""
     from bson import ObjectId
 
     newest = scans.find_one(sort=[("timestamp", -1)])

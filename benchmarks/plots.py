@@ -1,4 +1,4 @@
-"""Plots of what was measured; matplotlib is loaded when one is drawn."""
+"""Plots of measurements. matplotlib is loaded when one is drawn."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ def _figure(rows: int, columns: int, size: tuple[float, float]) -> tuple[Any, An
 
 
 def bars(path: Path, panels: Mapping[str, Mapping[str, Sequence[float]]], *, axis: str, title: str) -> None:
-    """Horizontal bars, a panel for each condition: medians of the values by subject, with lowest and highest."""
+    """Draw horizontal bars, a panel for each condition: medians of the values by subject, with lowest and highest."""
     import statistics
 
     most = max(len(subjects) for subjects in panels.values())
@@ -60,7 +60,7 @@ def lines(
     axes_titles: tuple[str, str],
     title: str,
 ) -> None:
-    """Curves by name: places along and values, on axes that begin at zero."""
+    """Draw curves by name, each with its x and y values, on axes that begin at zero."""
     figure, axes = _figure(1, 1, (9, 4.5))
     panel = axes[0, 0]
     for name, (along, values) in curves.items():

@@ -1,4 +1,4 @@
-"""What a benchmark measured: rows with all their repetitions, goals as ratios, and the machine they hold for."""
+"""The report of a benchmark: rows with all repetitions, goals, and the machine that was measured."""
 
 from __future__ import annotations
 
@@ -23,14 +23,14 @@ PACKAGES = ("torch", "timm", "openvino", "onnxruntime", "torchserve", "django", 
 
 @dataclass(frozen=True)
 class Row:
-    """One quantity: `values` are its repetitions, one for each interleaved round, in `unit`."""
+    """One measured quantity; `values` are its repetitions in `unit`, one for each interleaved round."""
 
     subject: str
     """What was measured, such as "compiled bf16"."""
     condition: str
-    """Under which circumstances, such as "convnext_base, batch 8"."""
+    """Under which condition, such as "convnext_base, batch 8"."""
     metric: str
-    """Which of its quantities, such as "time per batch"."""
+    """Which quantity, such as "time per batch"."""
     unit: str
     values: tuple[float, ...]
 
@@ -42,7 +42,7 @@ class Row:
 
 @dataclass(frozen=True)
 class Goal:
-    """A ratio or difference that is to be reached: `value` at most (or at least) `limit`."""
+    """A value that should be at most `limit`, or at least `limit` if `at_least` is set."""
 
     name: str
     value: float
@@ -79,7 +79,7 @@ class Report:
         raise LookupError(f"{self.title} has no row {subject}, {condition}, {metric}")
 
     def text(self) -> str:
-        """Tables for people: rows with median and spread, then the goals."""
+        """The report as text: a table of rows with median and range, then the goals and notes."""
         lines = [self.title, ""]
         heads = ("condition", "subject", "metric", "median", "lowest", "highest", "unit")
         lines += _table([heads, *(_cells(row) for row in self.rows)])
@@ -126,7 +126,7 @@ def percentile(values: Sequence[float], share: float) -> float:
 
 
 def machine() -> dict[str, Any]:
-    """What the measurements hold for: processor, cores, memory, versions."""
+    """The machine that was measured: processor, cores, memory, versions."""
     return {
         "processor": _processor(),
         "cores": core_count(),
@@ -138,7 +138,7 @@ def machine() -> dict[str, Any]:
 
 
 def command() -> str:
-    """The command line that measures this again."""
+    """The command line that repeats the measurement."""
     return shlex.join(["./retinote", *sys.argv[1:]])
 
 

@@ -1,4 +1,4 @@
-"""The scans that are sent: files of a folder, or simulated ones."""
+"""The scans that benchmarks send: files of a folder, or simulated ones."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ SIMULATED_PER_LABEL = 2
 
 
 def read_images(folder: Path | None, scratch: Path) -> tuple[list[bytes], str]:
-    """The files' contents, and where they are from in a few words; without a folder, scans are drawn into `scratch`.
+    """The contents of the files, and a few words on their origin; without a folder, scans are drawn into `scratch`.
 
-    Raises BenchmarkError when the folder holds no images.
+    Raises BenchmarkError when the folder has no images.
     """
     if folder is None:
         from training.simulator.labels import LABELS

@@ -1,4 +1,4 @@
-"""What served speed should reach, from the rows that were measured: ratios and differences of medians."""
+"""The goals for speed over HTTP, as ratios and differences of the measured medians."""
 
 from __future__ import annotations
 
@@ -6,11 +6,11 @@ from collections.abc import Iterator, Sequence
 
 from benchmarks.cells import P50, RATE, with_clients, with_explanation
 from benchmarks.report import Goal, Report
-from benchmarks.subjects import PEERS, RETINOTE, SAME, TORCHSERVE_PLAIN, named
+from benchmarks.subjects import PEERS, RETINOTE, SAME, TORCHSERVE_PLAIN, peer_name
 
 IN_PROCESS = "in process"
 SERVED_SHARE = 0.90
-"""Of the throughput that the model code has without a server."""
+"""Share of the throughput of the model code without a server."""
 LONE_OVERHEAD_MS = 6.0
 PLAIN_FACTOR = 10.0
 PLAIN_ARCHITECTURE = "convnext_base"
@@ -25,7 +25,7 @@ def in_process_condition(architecture: str, batch: int, explain: bool) -> str:
 def best_rate(
     report: Report, subject: str, architecture: str, clients: Sequence[int], explain: bool
 ) -> float:
-    """Throughput at saturation: the best median over the numbers of clients. Raises LookupError when none is there."""
+    """The best median throughput over the numbers of clients. Raises LookupError when none was measured."""
     found = [
         row.median
         for count in clients
@@ -39,7 +39,7 @@ def best_rate(
 
 
 def goals(report: Report, architectures: Sequence[str], clients: Sequence[int], batch: int) -> Iterator[Goal]:
-    """The goals that can be judged by what was measured."""
+    """The goals for which all rows were measured."""
     for architecture in architectures:
         for explain in (True, False):
             yield from _beside_the_model_code(report, architecture, clients, batch, explain)
@@ -76,7 +76,7 @@ def _beside_the_model_code(
 
 
 def _beside_others(report: Report, architecture: str, clients: Sequence[int]) -> Iterator[Goal]:
-    others = [(named(peer, SAME), SAME_FACTOR) for peer in PEERS]
+    others = [(peer_name(peer, SAME), SAME_FACTOR) for peer in PEERS]
     if architecture == PLAIN_ARCHITECTURE:
         others.append((TORCHSERVE_PLAIN, PLAIN_FACTOR))
     for other, factor in others:

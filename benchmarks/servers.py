@@ -1,7 +1,7 @@
-"""`bench servers`: speed over HTTP with the same weights, beside the servers that a user would pick instead.
+"""`bench servers`: speed over HTTP with the same weights, compared with other servers that a user could choose.
 
-One server runs at a time: idle ones of some makes keep a core busy. Each round visits every server, so that whatever
-else the machine does meets all alike.
+One server runs at a time, because some keep a core busy when idle. Each round measures all servers, so that other work
+of the machine affects all alike.
 """
 
 from __future__ import annotations
@@ -16,8 +16,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from benchmarks.cells import Collected, Visit
-    from benchmarks.in_process import Direct
+    from benchmarks.cells import Measurements, Visit
+    from benchmarks.in_process import CallTimes
     from benchmarks.report import Report
     from benchmarks.subjects import Setting, Subject
     from serving.capacity import Capacity
@@ -57,10 +57,10 @@ def declare(parser: argparse.ArgumentParser) -> None:
         "--workers",
         type=int,
         metavar="N",
-        help="of every server; they share the cores (default: as a stack that was never calibrated)",
+        help="of each server; they share the cores (default: as in a stack that was never tuned)",
     )
     parser.add_argument(
-        "--batch", type=int, metavar="N", help="largest batch of every server (default: likewise)"
+        "--batch", type=int, metavar="N", help="largest batch of each server (default: likewise)"
     )
     parser.add_argument(
         "--scans", type=Path, metavar="DIR", help="folder of scans to send (default: simulated ones)"
@@ -72,58 +72,58 @@ def run(arguments: argparse.Namespace) -> int:
 
     Raises BenchmarkError or OperationsError when nothing can be measured.
     """
-    from benchmarks.cells import Collected, Visit
+    from benchmarks.cells import Measurements, Visit
     from benchmarks.environment import peers_python
     from benchmarks.memory import kind
     from benchmarks.report import Report
     from benchmarks.scans import read_images
     from benchmarks.server_goals import goals
-    from benchmarks.subjects import chosen
+    from benchmarks.subjects import choose_subjects
 
     _check(arguments)
-    subjects = chosen(arguments.only)
+    subjects = choose_subjects(arguments.only)
     python = peers_python()
-    collected = Collected()
-    # A short path: sockets of some servers lie below it.
+    measurements = Measurements()
+    # A short path: some servers make sockets below it.
     with tempfile.TemporaryDirectory(prefix="retinote-bench-") as name:
         images, origin = read_images(arguments.scans, Path(name) / "scans")
         visit = Visit(python, images, sorted(set(arguments.clients)), arguments.seconds)
         shared = _capacity(arguments.workers, arguments.batch)
-        collected.note(
+        measurements.note(
             f"Sent: {origin}, as raw bytes or base64 in JSON, whichever the server takes. Weights: random. "
             f"Workers: {shared.workers}, threads: {shared.threads}, batch: {shared.batching.size}; {kind()} is counted as memory."
         )
         benches = [
-            _Bench(architecture, Path(name) / architecture, python, shared, visit, collected)
+            _Bench(architecture, Path(name) / architecture, python, shared, visit, measurements)
             for architecture in arguments.architectures
         ]
         for number in range(arguments.rounds):
             for bench in benches:
-                _say(f"round {number + 1} of {arguments.rounds}, {bench.architecture}")
+                _log(f"round {number + 1} of {arguments.rounds}, {bench.architecture}")
                 bench.round(subjects)
     report = Report("Served speed")
-    collected.fill(report)
+    measurements.fill(report)
     report.goals += goals(report, arguments.architectures, visit.clients, shared.batching.size)
     print(report.text())
     report.save(arguments.out / "servers.json")
     _plot(report, arguments.architectures, visit.clients, arguments.out / "servers.png")
-    _say(f"written to {arguments.out}: servers.json, servers.png")
+    _log(f"written to {arguments.out}: servers.json, servers.png")
     return 0
 
 
 @dataclass(frozen=True)
 class _Bench:
-    """The servers' turns with one architecture."""
+    """Measures the servers with one architecture."""
 
     architecture: str
     folder: Path
     python: Path
     capacity: Capacity
     visit: Visit
-    collected: Collected
+    measurements: Measurements
 
     def round(self, subjects: Sequence[Subject]) -> None:
-        """Visit every server once, and the model code without one. A server that doesn't start is noted and left out."""
+        """Measure each server once, and the model code without one. A server that doesn't start is noted and left out."""
         from benchmarks.breakdown import measure_breakdown
         from benchmarks.errors import BenchmarkError
         from benchmarks.subjects import RETINOTE, running
@@ -132,21 +132,23 @@ class _Bench:
         setting = self._setting()
         direct = self._in_process(setting)
         for subject in subjects:
-            _say(f"  {subject.name}")
+            _log(f"  {subject.name}")
             try:
                 with running(subject, setting) as server:
-                    loads = self.visit.measure(subject.name, self.architecture, server, self.collected)
+                    loads = self.visit.measure(subject.name, self.architecture, server, self.measurements)
                     if subject.name == RETINOTE and 1 in self.visit.clients:
                         measure_breakdown(
-                            self.visit, self.architecture, server, loads, direct, self.collected
+                            self.visit, self.architecture, server, loads, direct, self.measurements
                         )
             except (*EXPECTED, BenchmarkError, OSError) as error:
                 lines = [line.strip() for line in str(error).splitlines() if line.strip()]
                 reason = " … ".join(dict.fromkeys((lines[0], lines[-1]))) if lines else type(error).__name__
-                self.collected.note(f"{subject.name}, {self.architecture}: not measured in a round: {reason}")
-                _say(f"  {subject.name} is left out of this round: {error}")
+                self.measurements.note(
+                    f"{subject.name}, {self.architecture}: not measured in a round: {reason}"
+                )
+                _log(f"  {subject.name} is left out of this round: {error}")
             if subject.name == RETINOTE:
-                # Before and after: a machine that grows slower meanwhile adds nothing to the difference.
+                # Measured before and after Retinote, so that a machine that gets slower doesn't change the difference.
                 self._in_process(setting)
 
     def _setting(self) -> Setting:
@@ -159,10 +161,10 @@ class _Bench:
             give_statistics(make_model(store, MODEL_NAME, MODEL_VERSION, self.architecture))
         return Setting(store, model, self.python, self.capacity, self.folder, self.visit.images[0])
 
-    def _in_process(self, setting: Setting) -> Mapping[bool, Direct]:
-        """The model code alone; what it took with a batch of one, by whether it explains."""
+    def _in_process(self, setting: Setting) -> Mapping[bool, CallTimes]:
+        """Measure the model code alone; returns its times for single images, with and without explanation."""
         from benchmarks.cells import MS, P50, PER_SECOND, RATE
-        from benchmarks.in_process import Plan, measure_direct
+        from benchmarks.in_process import Plan, measure_in_process
         from benchmarks.server_goals import IN_PROCESS, in_process_condition
 
         folder = self.folder / "sent"
@@ -172,20 +174,20 @@ class _Bench:
             path.write_bytes(content)
         threads = setting.capacity.threads
         variables = os.environ | setting.variables()
-        found: dict[int, Mapping[bool, Direct]] = {}
+        found: dict[int, Mapping[bool, CallTimes]] = {}
         for batch, processes in ((1, 1), (setting.capacity.batching.size, setting.capacity.workers)):
-            _say(f"  {IN_PROCESS}, batch {batch}")
+            _log(f"  {IN_PROCESS}, batch {batch}")
             plan = Plan(str(setting.model), tuple(map(str, images)), threads, batch, self.visit.seconds)
-            found[batch] = measure_direct(plan, variables, processes)
+            found[batch] = measure_in_process(plan, variables, processes)
             for explain, direct in found[batch].items():
                 condition = in_process_condition(self.architecture, batch, explain)
-                self.collected.add(IN_PROCESS, condition, P50, MS, direct.p50_ms)
-                self.collected.add(IN_PROCESS, condition, RATE, PER_SECOND, direct.images_per_second)
+                self.measurements.add(IN_PROCESS, condition, P50, MS, direct.p50_ms)
+                self.measurements.add(IN_PROCESS, condition, RATE, PER_SECOND, direct.images_per_second)
         return found[1]
 
 
 def _capacity(workers: int | None, batch: int | None) -> Capacity:
-    """How every server shares out the machine: by the rule of thumb where nothing is given."""
+    """Workers, threads and batches of each server: those of a stack that was never tuned, unless given."""
     from serving.capacity import capacity, core_count
 
     found = capacity()
@@ -207,7 +209,7 @@ def _check(arguments: argparse.Namespace) -> None:
         given = getattr(arguments, option)
         if given is not None and given < 1:
             raise BenchmarkError(f"--{option}: at least 1 is needed.")
-    import timm  # takes seconds, so that numbers come first
+    import timm  # takes seconds, so that the numbers are checked first
 
     for name in arguments.architectures:
         if not timm.is_model(name):
@@ -215,7 +217,7 @@ def _check(arguments: argparse.Namespace) -> None:
 
 
 def _plot(report: Report, architectures: Sequence[str], clients: Sequence[int], path: Path) -> None:
-    """The best throughput of each server over the numbers of clients."""
+    """Plot the best throughput of each server over the numbers of clients."""
     from benchmarks.cells import RATE, with_clients, with_explanation
     from benchmarks.plots import bars
 
@@ -246,5 +248,5 @@ def _median(values: Sequence[float]) -> float:
     return statistics.median(values)
 
 
-def _say(text: str) -> None:
+def _log(text: str) -> None:
     print(f"retinote: {text}", file=sys.stderr, flush=True)

@@ -1,4 +1,4 @@
-"""`bench soak`: steady load on this project's TorchServe for a while, and whether its workers' memory stays flat."""
+"""`bench soak`: steady load on this project's TorchServe, and whether the memory of its workers grows."""
 
 from __future__ import annotations
 
@@ -13,19 +13,19 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from benchmarks.load import Load, Shot, Target
+    from benchmarks.load import Load, LoadRequest, Target
     from benchmarks.report import Report
     from benchmarks.torchserve import Running
 
 CLIENTS = 8
 EVERY_S = 3.0
 SETTLED_S = 120.0
-"""Memory is compared with what it was then: caches have been filled by that time."""
+"""After this time caches are full: memory at the end is compared with memory then."""
 WINDOW_S = 60.0
 GROWTH_LIMIT = 1.02
 MIN_MINUTES, MAX_MINUTES = 0.2, 24 * 60
 BAD_EVERY = 10
-"""One request in so many has a bad image: in turns cut short, no image at all, and empty."""
+"""One of so many requests has a bad image: in turns a truncated one, no image at all, and an empty body."""
 
 
 @dataclass
@@ -37,7 +37,7 @@ class MemoryCurve:
     rss_mib: list[float] = field(default_factory=list)
 
     def around(self, values: Sequence[float], moment_s: float) -> float:
-        """The median of the values within a minute around a moment; the nearest value when there are none."""
+        """The median of the values in the minute around a moment; the nearest value if there are none."""
         near = [
             value for at, value in zip(self.at_s, values, strict=True) if abs(at - moment_s) <= WINDOW_S / 2
         ]
@@ -46,7 +46,7 @@ class MemoryCurve:
         return min(zip(self.at_s, values, strict=True), key=lambda pair: abs(pair[0] - moment_s))[1]
 
     def growth(self, values: Sequence[float]) -> float:
-        """Memory at the end over memory when it had settled (with a short run: at a quarter of it)."""
+        """Memory at the end divided by memory after `SETTLED_S` (in a short run: after a quarter of it)."""
         end_s = self.at_s[-1]
         settled_s = min(SETTLED_S, end_s / 4)
         return self.around(values, max(settled_s, end_s - WINDOW_S / 2)) / self.around(values, settled_s)
@@ -62,7 +62,7 @@ def declare(parser: argparse.ArgumentParser) -> None:
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Load, sample, print, and write soak.json and soak.png. Raises BenchmarkError when it can't be done."""
+    """Load, sample, print, and write soak.json and soak.png; returns 0. Raises BenchmarkError when measuring fails."""
     from benchmarks.environment import peers_python
     from benchmarks.errors import BenchmarkError
     from benchmarks.load import run_load
@@ -117,19 +117,21 @@ def run(arguments: argparse.Namespace) -> int:
     return 0
 
 
-def mixed(target: Target, images: Sequence[bytes]) -> list[Shot]:
-    """Requests for every image, in turns with and without explanation, and a bad image now and then."""
-    from benchmarks.load import Shot
+def mixed(target: Target, images: Sequence[bytes]) -> list[LoadRequest]:
+    """Requests for all images, in turns with and without explanation, and one bad image in `BAD_EVERY`."""
+    from benchmarks.load import LoadRequest
 
     bad = [images[0][: len(images[0]) // 2], b"not an image" * 100, b""]
-    shots: list[Shot] = []
+    load_requests: list[LoadRequest] = []
     for turn, (number, image) in itertools.product(range(2), enumerate(images)):
-        shots.append(target.shot(image, explain=(number + turn) % 2 == 0))
+        load_requests.append(target.request(image, explain=(number + turn) % 2 == 0))
         good = turn * len(images) + number + 1
         if good % (BAD_EVERY - 1) == 0:
             content = bad[good // (BAD_EVERY - 1) % len(bad)]
-            shots.append(Shot(content, target.shot(content, explain=True).headers, "refused"))
-    return shots
+            load_requests.append(
+                LoadRequest(content, target.request(content, explain=True).headers, "refused")
+            )
+    return load_requests
 
 
 def _sample(server: Running, model: str, curve: MemoryCurve, began: float) -> None:
@@ -143,7 +145,7 @@ def _sample(server: Running, model: str, curve: MemoryCurve, began: float) -> No
         workers = [worker.pid for version in server.management.versions(model) for worker in version.workers]
         infos = [psutil.Process(pid).memory_full_info() for pid in workers]
     except (ServingError, psutil.NoSuchProcess):
-        return  # a gap in the curve; that a worker was replaced shows in the errors
+        return  # A gap in the curve: a worker was replaced, which shows in the errors.
     curve.at_s.append(time.perf_counter() - began)
     curve.uss_mib.append(sum(info.uss for info in infos) / MIB)
     curve.rss_mib.append(sum(info.rss for info in infos) / MIB)

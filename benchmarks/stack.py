@@ -1,4 +1,4 @@
-"""A stack of a benchmark's own: started in a temporary folder with the real commands, and removed afterwards."""
+"""A stack for a benchmark: started in a temporary folder with the real commands, and removed afterwards."""
 
 from __future__ import annotations
 
@@ -29,10 +29,10 @@ ROOT = Path(__file__).resolve().parent.parent
 START_TIMEOUT_S = 900
 COMMAND_TIMEOUT_S = 300
 REQUEST_TIMEOUT_S = 120
-# One user from one address sends what a flood would: how much is answered is what is measured.
+# One user sends all requests from one address, which the limits would refuse.
 UNLIMITED = {f"RETINOTE_RATE_{kind}": "0" for kind in ("ADDRESS", "USER", "UPLOAD", "EXPORT", "SIGN_IN")}
 NOT_OURS = ("RETINOTE_", "DJANGO_")
-"""Variables that would lead a stack to somebody's database or settings."""
+"""Prefixes of variables that could point a stack to somebody's database or settings."""
 PASSWORD = re.compile(r"Sign in as admin with the password (\S+)")
 
 
@@ -47,7 +47,7 @@ class OwnStack:
 
     @property
     def inference_url(self) -> str:
-        """Where the model server predicts."""
+        """The address of the model server's inference API."""
         return str(self.state["inference_url"])
 
     @property
@@ -56,11 +56,11 @@ class OwnStack:
         return self.data.database_address()
 
     def key(self) -> InferenceKey:
-        """Lets callers of the model server in."""
+        """The key for the model server's inference API."""
         return InferenceKey(Path(self.state["key_file"]), self.state["management_url"])
 
     def make_user(self, name: str, role: str, clinic: str = "") -> str:
-        """Make an account; its password. Raises BenchmarkError."""
+        """Make an account; returns its password. Raises BenchmarkError."""
         password = secrets.token_urlsafe(12)
         options = ["--role", role, "--data-dir", str(self.data.path)]
         if clinic:
@@ -69,7 +69,7 @@ class OwnStack:
         return password
 
     def sign_in(self, name: str, password: str) -> dict[str, str]:
-        """The headers of somebody who is signed in, good for ten minutes. Raises BenchmarkError."""
+        """Sign in; returns headers that are valid for ten minutes. Raises BenchmarkError."""
         answer = requests.post(
             f"{self.web_url}/api/v1/auth/token/",
             json={"username": name, "password": password},
@@ -81,7 +81,7 @@ class OwnStack:
 
     @contextmanager
     def web_app_on(self, database: str) -> Iterator[OwnStack]:
-        """The same stack with a web app of its own on another database, whose tables are made.
+        """The same stack with another web app on another database, whose collections are made.
 
         Raises BenchmarkError or OperationsError.
         """
@@ -128,12 +128,12 @@ def own_stack(
 
 
 def run_retinote(*arguments: str | Path, given: str = "") -> str:
-    """What a command says, run without the variables that are NOT_OURS. Raises BenchmarkError when it fails."""
+    """Run a command without the variables that are NOT_OURS; returns its output. Raises BenchmarkError when it fails."""
     return _run([sys.executable, str(ROOT / "cli.py"), *map(str, arguments)], environment_without(), given)
 
 
 def environment_without() -> dict[str, str]:
-    """This process's environment without the variables that are NOT_OURS, and with no limit to the load."""
+    """This process's environment without the variables that are NOT_OURS, and without limits on requests."""
     own = {name: value for name, value in os.environ.items() if not name.startswith(NOT_OURS)}
     return own | UNLIMITED
 

@@ -1,4 +1,4 @@
-"""`bench start`: how long `--help` and `up` take, in an empty data folder and the second time, and the memory then."""
+"""`bench start`: how long `--help`, a first and a second `up` take, and the memory of the stack."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ READY_AFTER = re.compile(r"(?P<service>[A-Za-z ]+?) is ready after (?P<seconds>[
 FIRST, SECOND = "first up, empty data folder", "second up"
 MODEL_SERVER = "model server"
 SECOND_UP_LIMIT_S = 20.0
-"""What the README promises of a later start."""
+"""What the README promises for a later start."""
 HELP, HELP_LIMIT_S = "./retinote --help", 1.0
 
 
@@ -34,8 +34,8 @@ def declare(parser: argparse.ArgumentParser) -> None:
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Start and stop stacks of their own, print, and write start.json. Raises BenchmarkError when one doesn't start."""
-    from benchmarks.cells import MIB, Collected
+    """Start and stop stacks, print, and write start.json; returns 0. Raises BenchmarkError when one doesn't start."""
+    from benchmarks.cells import MIB, Measurements
     from benchmarks.errors import BenchmarkError
     from benchmarks.memory import kind
     from benchmarks.report import Goal, Report
@@ -44,24 +44,24 @@ def run(arguments: argparse.Namespace) -> int:
     if arguments.rounds < 1:
         raise BenchmarkError("--rounds: at least 1 is needed.")
     _build_page()
-    collected = Collected()
+    measurements = Measurements()
     for _ in range(arguments.rounds):
-        collected.add(HELP, "packages installed", "time", "s", _help())
+        measurements.add(HELP, "packages installed", "time", "s", _help())
         with tempfile.TemporaryDirectory(prefix="retinote-bench-") as name:
             data = Path(name) / "var"
             for condition in (FIRST, SECOND):
                 try:
                     already = len(_log_lines(data))
                     took_s = _up(data)
-                    collected.add("stack", condition, "time until ready", "s", took_s)
-                    for service, seconds in _told(data, already).items():
-                        collected.add(service, condition, "time until ready", "s", seconds)
+                    measurements.add("stack", condition, "time until ready", "s", took_s)
+                    for service, seconds in _ready_times(data, already).items():
+                        measurements.add(service, condition, "time until ready", "s", seconds)
                     for service, mib in _memory(data).items():
-                        collected.add(service, condition, f"memory ({kind()})", MIB, mib)
+                        measurements.add(service, condition, f"memory ({kind()})", MIB, mib)
                 finally:
                     run_retinote("down", "--data-dir", data)
     report = Report("Starting the stack")
-    collected.fill(report)
+    measurements.fill(report)
     report.notes.append(
         "Times of services count from their own start. The environment and the page were built before."
     )
@@ -75,7 +75,7 @@ def run(arguments: argparse.Namespace) -> int:
 
 
 def _build_page() -> None:
-    """Build the page first, where it isn't yet: that belongs to a first installation, not to a first start."""
+    """Build the page if needed: that is part of the installation, not of the first start."""
     from benchmarks.errors import BenchmarkError
     from operations import page
 
@@ -88,12 +88,12 @@ def _build_page() -> None:
 
 
 def ready_after(log: str) -> dict[str, float]:
-    """Seconds from each service's start until it was ready, as a stack's log tells them."""
+    """Seconds from the start of each service until it was ready, from a stack's log."""
     return {found["service"].strip(): float(found["seconds"]) for found in READY_AFTER.finditer(log)}
 
 
 def _help() -> float:
-    """Seconds until the launcher has shown the help. Raises BenchmarkError."""
+    """Seconds until the launcher has printed the help. Raises BenchmarkError when it fails."""
     from benchmarks.errors import BenchmarkError
 
     started = time.perf_counter()
@@ -114,10 +114,10 @@ def _up(data: Path) -> float:
     return time.perf_counter() - started
 
 
-def _told(data: Path, already: int) -> dict[str, float]:
-    """What the stack's log tells beyond its first `already` lines, once it tells of the model server too.
+def _ready_times(data: Path, already: int) -> dict[str, float]:
+    """`ready_after` of the stack's log without its first `already` lines, once the model server is in it.
 
-    Raises BenchmarkError when it doesn't within TIMEOUT_S.
+    Raises BenchmarkError when it isn't within TIMEOUT_S.
     """
     from benchmarks.errors import BenchmarkError
 
@@ -130,7 +130,7 @@ def _told(data: Path, already: int) -> dict[str, float]:
 
 
 def _log_lines(data: Path) -> list[str]:
-    """The stack's log, which goes on from start to start."""
+    """The lines of the stack's log, to which each start appends."""
     from operations.stack.folder import DataFolder
 
     log = DataFolder(data).stack_log
@@ -156,7 +156,7 @@ def _memory(data: Path) -> Mapping[str, float]:
 
 
 def _labels(process: psutil.Process, names: Mapping[int, str]) -> list[str]:
-    """Whose a process is; the model server's Java process and its Python workers are told apart."""
+    """The service of a process; the model server's Java process and its Python workers have labels of their own."""
     import psutil
 
     try:

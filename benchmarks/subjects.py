@@ -1,4 +1,4 @@
-"""The servers that are measured: how each is started, where it takes images, how it is stopped."""
+"""The servers that are measured: how each is started, and where it takes images."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ NO_TELEMETRY = {
 
 @dataclass(frozen=True)
 class Setting:
-    """What all servers of one architecture are measured with."""
+    """What all servers of one architecture have in common."""
 
     store: Path
     """The model store that holds the one model."""
@@ -49,12 +49,12 @@ class Setting:
     """Interpreter of the other servers."""
     capacity: Capacity
     folder: Path
-    """For archives, logs and whatever the servers write; its path is short."""
+    """For archives, logs and other files of the servers; its path is short."""
     image: bytes
-    """A scan to ask with whether a server is ready."""
+    """A scan to check whether a server is ready."""
 
     def variables(self) -> dict[str, str]:
-        """What this project's TorchServe tells its workers, for the same model code elsewhere."""
+        """The variables of this project's TorchServe workers, for the same model code in other servers."""
         return worker_variables(self.capacity, engines_below(self.folder), self.capacity.engine)
 
 
@@ -70,14 +70,14 @@ class Subject:
     start: Start
 
 
-def named(peer: str, form: str) -> str:
-    """The name of a server of another make in one of its two forms."""
+def peer_name(peer: str, form: str) -> str:
+    """The name of another server in one of its two forms."""
     return f"{peer}, {form}"
 
 
 @contextmanager
 def running(subject: Subject, setting: Setting) -> Iterator[Running]:
-    """The server, started and answering; stopped at the end. Raises BenchmarkError or OperationsError when it isn't."""
+    """A server that is started and answers; it is stopped at the end. Raises BenchmarkError or OperationsError."""
     home = setting.folder / "home"
     home.mkdir(exist_ok=True)
     server = subject.start(setting, home)
@@ -94,10 +94,13 @@ def running(subject: Subject, setting: Setting) -> Iterator[Running]:
 
 
 def _answers(target: Target, image: bytes) -> bool:
-    shot = target.shot(image, explain=True)
+    load_request = target.request(image, explain=True)
     try:
         answer = requests.post(
-            target.url, data=shot.body, headers=dict(shot.headers), timeout=FIRST_ANSWER_TIMEOUT_S
+            target.url,
+            data=load_request.body,
+            headers=dict(load_request.headers),
+            timeout=FIRST_ANSWER_TIMEOUT_S,
         )
     except requests.RequestException:
         return False
@@ -109,9 +112,9 @@ def _answers(target: Target, image: bytes) -> bool:
 def _peer(
     setting: Setting, home: Path, form: Form, body: BodyKind, command: Callable[[int], Sequence[str]]
 ) -> Running:
-    """Start a server of another make; `command` is given its port."""
+    """Start another server; `command` takes its port."""
     (port,) = free_ports(1)
-    # Ray puts sockets far below it, and their whole path is limited to 107 characters.
+    # A short path: Ray makes sockets far below it, whose whole path is limited to 107 characters.
     scratch = Path(tempfile.mkdtemp(prefix="peer-"))
     settings = PeerSettings(
         model=str(setting.model),
@@ -141,7 +144,7 @@ def _peer(
 
 
 def _module(name: str, body: BodyKind) -> Callable[[Form], Start]:
-    """A server that one of our modules starts."""
+    """How a server is started by a module of `benchmarks.peers`."""
 
     def of(form: Form) -> Start:
         def start(setting: Setting, home: Path) -> Running:
@@ -175,16 +178,16 @@ def all_subjects() -> list[Subject]:
             RETINOTE,
             lambda setting, home: retinote(setting.store, setting.model, setting.folder, setting.capacity),
         ),
-        *(Subject(named(peer, SAME), make("same")) for peer, make in makers.items()),
+        *(Subject(peer_name(peer, SAME), make("same")) for peer, make in makers.items()),
         Subject(
             TORCHSERVE_PLAIN, lambda setting, home: torchserve_plain(setting.model, setting.folder, home)
         ),
-        *(Subject(named(peer, PLAIN), make("plain")) for peer, make in makers.items()),
+        *(Subject(peer_name(peer, PLAIN), make("plain")) for peer, make in makers.items()),
     ]
 
 
-def chosen(only: Sequence[str] | None) -> list[Subject]:
-    """The subjects whose names begin with one of these (case aside); raises BenchmarkError when one fits none."""
+def choose_subjects(only: Sequence[str] | None) -> list[Subject]:
+    """The servers whose names begin with one of `only`, in any case; raises BenchmarkError for a name that fits none."""
     subjects = all_subjects()
     if not only:
         return subjects

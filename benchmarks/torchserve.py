@@ -1,4 +1,4 @@
-"""TorchServe as a subject: this project's own, the same with an echo beside it, and one as its documentation has it."""
+"""Starts TorchServe for benchmarks: this project's own, one that echoes, and one set up as its documentation says."""
 
 from __future__ import annotations
 
@@ -30,23 +30,23 @@ START_TIMEOUT_S = 120
 
 @dataclass(frozen=True)
 class Running:
-    """A started server: where it takes images, its process, and what is to be done after it has ended."""
+    """A started server: where it takes images, its process, and `clean`, which is called after it has stopped."""
 
     target: Target
     process: GuardedProcess
     clean: Callable[[], None] = lambda: None
     management: ManagementClient | None = None
-    """Of this project's TorchServe only."""
+    """Set for this project's TorchServe only."""
     archives: Path | None = None
 
     def stop(self) -> None:
-        """End the server with all its workers, and clean up after it."""
+        """Stop the server with all its workers, and clean up."""
         self.process.stop()
         self.clean()
 
 
 def engines_below(folder: Path) -> Path:
-    """Where all servers of a benchmark keep compiled networks: what is compiled for one serves the others."""
+    """The folder of compiled networks that all servers of a benchmark share."""
     return folder / "engines"
 
 
@@ -81,9 +81,10 @@ def start(
 def retinote(
     store: Path, model: Path, folder: Path, capacity: Capacity, engines: Path | None = None
 ) -> Running:
-    """This project's TorchServe with the model registered and its workers ready, settings and archive its own.
+    """Start this project's TorchServe, with settings and archives in `folder`, and wait for the model's workers.
 
-    Compiled networks are kept in `engines`, by default below `folder`.
+    `store` is the model store, `model` the model's folder in it. Compiled networks are kept in `engines`, by default
+    below `folder`.
     """
     server = TorchServe(
         home=folder / "torchserve",
@@ -110,7 +111,7 @@ def retinote(
 
 
 def register_echo(server: Running, batching: Batching = DEFAULT_BATCHING) -> Target:
-    """Register the handler that does nothing in a running TorchServe of this project; where it answers."""
+    """Register the handler that does nothing in a running TorchServe of this project; returns where it answers."""
     assert server.management is not None and server.archives is not None
     name = f"echo-{batching.size}"
     made = _archive(name, PEERS / "echo.py", [], server.archives, with_config=True)
@@ -120,7 +121,7 @@ def register_echo(server: Running, batching: Batching = DEFAULT_BATCHING) -> Tar
 
 
 def torchserve_plain(model: Path, folder: Path, home: Path) -> Running:
-    """TorchServe as its documentation starts it: default workers and batches, one archive with its own handler."""
+    """Start TorchServe as its documentation says: default workers and batches, one archive with its own handler."""
     archives = folder / "plain-archives"
     archives.mkdir(exist_ok=True)
     archive = archives / "plain.mar"
@@ -165,7 +166,7 @@ def torchserve_plain(model: Path, folder: Path, home: Path) -> Running:
 
 
 def _archive(name: str, handler: Path, extra: list[Path], out: Path, *, with_config: bool) -> Path:
-    """An archive made by torch-model-archiver. Raises BenchmarkError when it fails."""
+    """Make an archive with torch-model-archiver. Raises BenchmarkError when that fails."""
     command = [
         *(sys.executable, "-m", "model_archiver.model_packaging"),
         *("--model-name", name, "--version", "1.0", "--runtime", "python"),

@@ -1,8 +1,8 @@
-"""`./retinote bench training`: scans a second that a training step gets from Retinote's batches, timm's loader, memory.
+"""`./retinote bench training`: scans a second of a training step fed by Retinote's batches, timm's loader, or memory.
 
-The same network, optimiser and precision for all, taking turns, so that what else the machine does meets all alike.
-timm's loader is set up as its training script does by default (RandomResizedCrop, flip, jitter, PIL, workers); its
-script itself is not part of its package and is not run here.
+Network, optimiser and precision are the same for all. They take turns, so that other work of the machine affects all
+alike. timm's loader is set up as in timm's training script (RandomResizedCrop, flip, jitter, PIL, workers); the script
+itself is not part of the package and is not run.
 """
 
 from __future__ import annotations
@@ -66,7 +66,7 @@ def run(arguments: argparse.Namespace) -> int:
 
 
 def write_scans(folder: Path, count: int) -> None:
-    """Simulated scans in `train|val/LABEL/` folders, JPEG at their original size, so that decoding counts."""
+    """Write simulated scans to `train|val/LABEL/` folders, as JPEG at full size, so that decoding is measured too."""
     import cv2
 
     from training.simulator import simulate
@@ -80,7 +80,7 @@ def write_scans(folder: Path, count: int) -> None:
 
 
 def measure(folder: Path, options: argparse.Namespace) -> dict[str, list[float]]:
-    """Scans a second of each way to feed the step, a value per turn."""
+    """Scans a second of each way to feed the step, a value for each turn."""
     import torch
 
     from training.hardware import Hardware
@@ -120,7 +120,7 @@ def measure(folder: Path, options: argparse.Namespace) -> dict[str, list[float]]
 def make_step(
     network: nn.Module, optimizer: torch.optim.Optimizer, hardware: Hardware
 ) -> Callable[[torch.Tensor, torch.Tensor], None]:
-    """Forward, backward and update on normalised images and targets."""
+    """A function that does a forward pass, a backward pass and an update on normalised images and targets."""
     from torch import nn
 
     network.train()
@@ -135,7 +135,7 @@ def make_step(
 
 
 def retinote(folder: Path, recipe: Recipe, spec: InputSpec) -> Iterator[Batch]:
-    """Batches from the cache, augmented."""
+    """Retinote's batches: from the cache, augmented."""
     import torch
 
     from handlers.preprocessing import normalise_unit

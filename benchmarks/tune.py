@@ -1,4 +1,4 @@
-"""`bench tune`: tries workers, threads, engines and batch sizes on a real TorchServe, and keeps the best for this machine."""
+"""`bench tune`: tries workers, threads, engines and batch sizes on a real TorchServe, and stores the best setting."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ ENGINES = (COMPILED, OPENVINO, EAGER)
 GPU_ENGINES = (EAGER,)
 GPU_BATCHES, CPU_BATCHES = (8, 32), (4, 8)
 NEARLY = 0.9
-"""Share of the best throughput that still counts as best: among those the fastest lone answer decides."""
+"""Share of the best throughput from which a setting counts as best; the fastest lone answer then decides."""
 LONE_REQUESTS = 12
 REQUEST_TIMEOUT_S = 120
 MAX_WORKERS_PER_GPU = 2
@@ -55,7 +55,7 @@ def declare(parser: argparse.ArgumentParser) -> None:
 
 @dataclass(frozen=True)
 class Trial:
-    """What one setting gave: the median of lone answers, and answers a second with every batch full."""
+    """The result of one setting: the median of lone answers, and answers a second with full batches."""
 
     capacity: Capacity
     lone_ms: float
@@ -63,7 +63,10 @@ class Trial:
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Try, print a table, and keep the best setting. Raises BenchmarkError, or one of EXPECTED, when none could be tried."""
+    """Try all settings, print a table, and store the best; returns 0.
+
+    Raises BenchmarkError, or one of `operations.errors.EXPECTED`, when none could be tried.
+    """
     from benchmarks.errors import BenchmarkError
     from operations.errors import EXPECTED
     from operations.stack.folder import DataFolder
@@ -87,13 +90,13 @@ def run(arguments: argparse.Namespace) -> int:
 
     def attempt(capacity: Capacity) -> None:
         try:
-            trial = _try(capacity, model.parents[1], model, data, arguments.seconds)
+            trial = _run_trial(capacity, model.parents[1], model, data, arguments.seconds)
         except (*EXPECTED, BenchmarkError) as error:
-            print(f"retinote: {_words(capacity)} is left out: {error}", file=sys.stderr)
+            print(f"retinote: {_describe(capacity)} is left out: {error}", file=sys.stderr)
             return
         trials.append(trial)
         print(
-            f"retinote: {_words(capacity)}: lone {trial.lone_ms:.1f} ms, {trial.per_second:.1f}/s",
+            f"retinote: {_describe(capacity)}: lone {trial.lone_ms:.1f} ms, {trial.per_second:.1f}/s",
             file=sys.stderr,
             flush=True,
         )
@@ -109,7 +112,7 @@ def run(arguments: argparse.Namespace) -> int:
     rows: list[tuple[Any, ...]] = [("setting", "lone answer", "answers a second", "")]
     rows += [
         (
-            _words(trial.capacity),
+            _describe(trial.capacity),
             f"{trial.lone_ms:.1f} ms",
             f"{trial.per_second:.1f}",
             "chosen" if trial is found else "",
@@ -124,7 +127,7 @@ def run(arguments: argparse.Namespace) -> int:
 
 
 def candidates(engines: Sequence[str]) -> Iterator[Capacity]:
-    """Settings to try: each engine with one worker on all cores, and with as many as share them out well."""
+    """Settings to try: each engine with different counts of workers that share all cores (or GPUs)."""
     from serving.capacity import DEFAULT_BATCHING, Capacity, core_count, gpu_count
 
     cores, gpus = core_count(), gpu_count()
@@ -139,27 +142,27 @@ def candidates(engines: Sequence[str]) -> Iterator[Capacity]:
 
 
 def other_batches(capacity: Capacity) -> list[int]:
-    """Batch sizes to try beside that of a setting."""
+    """Batch sizes to try in addition to that of a setting."""
     from serving.capacity import gpu_count
 
     return [size for size in (GPU_BATCHES if gpu_count() else CPU_BATCHES) if size != capacity.batching.size]
 
 
 def best(trials: Sequence[Trial]) -> Trial:
-    """Of the settings with nearly the highest throughput the one that answers lone requests fastest."""
+    """The setting with the fastest lone answer among those with nearly the highest throughput."""
     most = max(trial.per_second for trial in trials)
     return min(
         (trial for trial in trials if trial.per_second >= NEARLY * most), key=lambda trial: trial.lone_ms
     )
 
 
-def _words(capacity: Capacity) -> str:
+def _describe(capacity: Capacity) -> str:
     batching = capacity.batching
     return f"{capacity.engine}, {capacity.workers} × {capacity.threads} threads, batches of {batching.size}"
 
 
-def _try(capacity: Capacity, store: Path, model: Path, data: Any, seconds: float) -> Trial:
-    """Start TorchServe as the stack would, and ask it."""
+def _run_trial(capacity: Capacity, store: Path, model: Path, data: Any, seconds: float) -> Trial:
+    """Start TorchServe as the stack does, and measure it."""
     from benchmarks.scans import read_images
     from benchmarks.torchserve import retinote
 
@@ -167,12 +170,12 @@ def _try(capacity: Capacity, store: Path, model: Path, data: Any, seconds: float
         images, _ = read_images(None, Path(name) / "scans")
         server = retinote(store, model, Path(name), capacity, engines=data.torchserve / "engines")
         try:
-            return _ask(server, images, capacity, seconds)
+            return _measure(server, images, capacity, seconds)
         finally:
             server.stop()
 
 
-def _ask(server: Running, images: Sequence[bytes], capacity: Capacity, seconds: float) -> Trial:
+def _measure(server: Running, images: Sequence[bytes], capacity: Capacity, seconds: float) -> Trial:
     import requests
 
     from benchmarks.errors import BenchmarkError

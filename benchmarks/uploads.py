@@ -1,4 +1,4 @@
-"""How long an upload takes until its prediction is stored, beside the bare model call of the same image."""
+"""How long an upload takes until its prediction is stored, compared with a model call alone for the same image."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ PREDICTED, QUEUED = 201, 202
 MODEL = "retina-oct"
 OVERHEAD_LIMIT_MS = 25.0
 AWAY_LIMIT_MS = 5000.0
-"""A person waits: the answer comes, with a prediction or without."""
+"""How long a person waits for an answer at most, with a prediction or without."""
 UPLOAD, CALL, AWAY = "upload, POST to 201", "bare model call", "upload, POST to 202"
 
 
@@ -42,7 +42,7 @@ class Times:
 
 
 def simulated_scans(seed: int) -> list[bytes]:
-    """Simulated B-scans as JPEG files of the size that clinic devices export."""
+    """Simulated B-scans as JPEG files of the size that clinical devices export."""
     import cv2
 
     from training.simulator import simulate
@@ -57,9 +57,9 @@ def simulated_scans(seed: int) -> list[bytes]:
 
 
 def new_file(scan: bytes) -> bytes:
-    """The same picture in a file that nobody has uploaded yet.
+    """The same image in a file with new bytes, so that it is no duplicate.
 
-    In a JPEG a comment tells it from others. Of other files the end does: readers stop before it.
+    A JPEG gets a comment; other files get random bytes at the end, which readers ignore.
     """
     token = secrets.token_bytes(16)
     if scan[:2] == b"\xff\xd8":
@@ -79,7 +79,7 @@ def measure_uploads(
 ) -> None:
     """Add rows and goals: `rounds` of `uploads` by one client, interleaved with model calls, then by all clients.
 
-    In the end the model server is frozen, and what is uploaded then has to be queued soon.
+    In the end the model server is frozen, and an upload is timed until it is queued.
     """
     order = random.Random(seed)
     images = cycle(scans)
@@ -146,7 +146,7 @@ def _upload_without_model(session: requests.Session, stack: OwnStack, image: byt
     try:
         return _upload(session, stack, headers, image, expected=QUEUED)
     finally:
-        with suppress(ProcessLookupError):  # a stack ends what has stood still, and starts it again
+        with suppress(ProcessLookupError):  # the stack kills a frozen process and starts it again
             os.kill(pid, signal.SIGCONT)
 
 

@@ -1,7 +1,7 @@
-"""`./retinote bench web`: the web app's path, from an upload to its stored prediction, and its lists.
+"""`./retinote bench web`: the web app, from an upload to its stored prediction, and its lists.
 
-Starts a stack of its own in a temporary folder. Sizes, uploads and model calls are measured by turns, round after
-round, so that what else the machine does falls on all of them alike. Nothing heavy is imported before it runs.
+It starts a stack of its own in a temporary folder. Sizes, uploads and model calls take turns, so that other work of the
+machine affects all alike.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from pathlib import Path
 
 DEFAULT_SIZES = (1_000, 10_000, 100_000, 1_000_000)
 SMALLEST_SIZE = 500
-"""Of fewer a clinic has too few for a page from the middle."""
+"""With fewer scans a clinic has too few for a page in the middle of its history."""
 PARTS = ("uploads", "pages")
 
 
@@ -43,8 +43,8 @@ def declare(parser: argparse.ArgumentParser) -> None:
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Measure, print the report, save it with its plot; 0. Raises BenchmarkError or OperationsError."""
-    from benchmarks.pages import measure_pages
+    """Measure, print the report, and save it with its plot; returns 0. Raises BenchmarkError or OperationsError."""
+    from benchmarks.lists import measure_lists
     from benchmarks.report import Report
     from benchmarks.scans import read_scans
     from benchmarks.stack import own_stack
@@ -55,13 +55,13 @@ def run(arguments: argparse.Namespace) -> int:
         scans = read_scans(arguments.scans)
         report.notes.append(f"Uploaded were copies of {len(scans)} given files.")
     else:
-        _say("drawing scans")
+        _log("drawing scans")
         scans = simulated_scans(arguments.seed)
         report.notes.append(f"Uploaded were copies of {len(scans)} simulated scans (no --scans were given).")
-    _say("starting a stack")
+    _log("starting a stack")
     with own_stack() as stack:
         if "uploads" in arguments.parts:
-            _say("uploads")
+            _log("uploads")
             measure_uploads(
                 stack,
                 report,
@@ -72,7 +72,7 @@ def run(arguments: argparse.Namespace) -> int:
                 seed=arguments.seed,
             )
         if "pages" in arguments.parts:
-            measure_pages(
+            measure_lists(
                 stack,
                 report,
                 scans,
@@ -80,7 +80,7 @@ def run(arguments: argparse.Namespace) -> int:
                 rounds=arguments.rounds,
                 requests_each=arguments.requests,
                 seed=arguments.seed,
-                say=_say,
+                log=_log,
             )
             report.notes.append("Stored scans were made in bulk from one that was uploaded; all databases")
             report.notes.append("lie on one MongoDB server, each with a web app of its own.")
@@ -103,9 +103,9 @@ def _count(text: str) -> int:
 def _size(text: str) -> int:
     number = int(text)
     if number < SMALLEST_SIZE:
-        raise argparse.ArgumentTypeError(f"a history has at least {SMALLEST_SIZE} scans here")
+        raise argparse.ArgumentTypeError(f"give a size of {SMALLEST_SIZE} or more")
     return number
 
 
-def _say(line: str) -> None:
+def _log(line: str) -> None:
     print(f"{time.strftime('%H:%M:%S')} {line}", file=sys.stderr, flush=True)

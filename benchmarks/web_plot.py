@@ -1,15 +1,15 @@
-"""The picture of what `bench web` measured."""
+"""The plot of `bench web`."""
 
 from __future__ import annotations
 
 from pathlib import Path
 
-from benchmarks.pages import ALL, PATHS
+from benchmarks.lists import ALL, PATHS
 from benchmarks.report import Report
 
 
 def draw(report: Report, path: Path) -> None:
-    """Plot how the time of a page grows with the scans that are stored, median and 95th percentile."""
+    """Plot the time of a page of the lists over the count of stored scans, median and 95th percentile."""
     import matplotlib
 
     matplotlib.use("Agg")

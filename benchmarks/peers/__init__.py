@@ -1,1 +1,1 @@
-"""What a user would pick in place of this project's TorchServe, each set up as its own documentation advises."""
+"""Other servers that a user could choose, each set up as its own documentation advises."""

@@ -1,6 +1,6 @@
-"""A TorchServe handler that does nothing: it answers so many bytes as the header X-Answer-Bytes asks for.
+"""A TorchServe handler that does nothing: it answers with as many bytes as the header X-Answer-Bytes says.
 
-What it takes is TorchServe's own cost: HTTP, the Java frontend, the socket to the worker, and back.
+Its time is TorchServe's own cost: HTTP, the Java frontend, the socket to the worker, and back.
 """
 
 from __future__ import annotations
@@ -9,9 +9,10 @@ from typing import Any
 
 
 class EchoHandler:
-    """Answers from memory."""
+    """Answers with spaces that it keeps in memory."""
 
     def initialize(self, context: Any) -> None:
+        """Start without answers; TorchServe calls this once."""
         self._answers: dict[int, bytes] = {}
 
     def handle(self, data: list[dict[str, Any]], context: Any) -> list[bytes]:

@@ -1,4 +1,4 @@
-"""Retinote's own model code, for the other servers to put their batching and HTTP around."""
+"""Retinote's own model code, for the other servers, which add batching and HTTP."""
 
 from __future__ import annotations
 
@@ -37,5 +37,5 @@ class SameModel:
 
 
 def from_json(scan: dict[str, Any]) -> Scan:
-    """A scan that came as JSON: `image` is base64, `explain` a boolean."""
+    """A scan from JSON: `image` is base64, `explain` a boolean."""
     return base64.b64decode(scan["image"]), bool(scan["explain"])

@@ -1,4 +1,4 @@
-"""What a server of another make is told at its start, by variables: they start in processes of their own."""
+"""The settings of another server, which its process reads from a variable."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ VARIABLE = "RETINOTE_BENCH_PEER"
 
 @dataclass(frozen=True)
 class PeerSettings:
-    """One start of a server: which model, where it listens, how it shares out the machine."""
+    """Settings of one server: its model, its port, its workers, threads and batches."""
 
     model: str
     """The folder with card and weights."""
@@ -23,15 +23,15 @@ class PeerSettings:
     batch_size: int
     batch_delay_ms: float
     scratch: str
-    """A folder for whatever the server writes."""
+    """A folder for the server's files."""
 
     def to_environment(self) -> dict[str, str]:
-        """The variable that carries them to the server's process."""
+        """The variable for the server's process."""
         return {VARIABLE: json.dumps(asdict(self))}
 
     @classmethod
     def from_environment(cls, variables: Mapping[str, str] = os.environ) -> PeerSettings:
-        """Those that `to_environment` wrote."""
+        """Read what `to_environment` wrote."""
         return cls(**json.loads(variables[VARIABLE]))
 
     @property

@@ -1,1 +1,1 @@
-"""What `bench faults` is made of: faults, clients that go on through them, and what is looked at afterwards."""
+"""The parts of `bench faults`: faults, clients that upload during them, and checks afterwards."""

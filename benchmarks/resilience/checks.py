@@ -1,4 +1,4 @@
-"""What must hold when all faults are over: nothing that was accepted is lost, and nothing is left of the rest."""
+"""Checks when all faults are over: nothing that was accepted is lost, and nothing else is left."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ from operations.stack.up import running_environment
 DRAIN_TIMEOUT_S = 300.0
 POLL_S = 0.5
 LOG_LINE = re.compile(r"\d{4}-\d\d-\d\d ")
-"""How an entry of the log begins; the lines of a traceback follow without."""
+"""Beginning of an entry of the log; the lines of a traceback don't begin so."""
 SWEEP = """
 import django
 django.setup()
@@ -39,8 +39,8 @@ print(sweep(grace_s=0.0))
 
 
 @dataclass
-class Findings:
-    """What was found wrong, in words; each list is to be empty."""
+class Problems:
+    """The problems that were found, in words; all lists should be empty."""
 
     lost: list[str] = field(default_factory=list)
     """Answered with success, and not there."""
@@ -51,13 +51,13 @@ class Findings:
     damaged: list[str] = field(default_factory=list)
     """Files that are missing or don't show what was sent."""
     unclear: list[str] = field(default_factory=list)
-    """Errors that didn't say what is wrong, each with what the web app logged of it."""
+    """Errors that didn't say what is wrong, each with the web app's log entries."""
     left_over: list[str] = field(default_factory=list)
     """Documents without a file, files without a document, documents that nobody sent."""
     given_up: list[str] = field(default_factory=list)
     """Uploads that a patient client could not get through."""
     swept: str = ""
-    """What the sweep found to mend, for the record."""
+    """What the sweep repaired."""
 
     def counts(self) -> dict[str, int]:
         """How many of each kind."""
@@ -70,39 +70,40 @@ def examine(
     patient: Sequence[Sent],
     once: Sequence[Sent],
     earlier: Collection[str] = (),
-) -> Findings:
-    """Look at all that was sent: by `patient` clients until it succeeded, and `once` only.
+) -> Problems:
+    """Check all uploads: those that `patient` clients sent until they succeeded, and those that were sent `once`.
 
-    `earlier` are the digests of files that were sent before. Waits for the queue to empty first. Raises BenchmarkError when it doesn't.
+    `earlier` are the digests of files that were sent before. First waits until the queue is empty; raises BenchmarkError
+    when that takes too long.
     """
     client: MongoClient[dict[str, Any]] = MongoClient(subject.data.database_address())
     with client:
         database = client[DATABASE]
         _drain(database[SCANS])
-        findings = Findings(swept=_sweep(subject))
+        problems = Problems(swept=_sweep(subject))
         _drain(database[SCANS])  # what the sweep queued again
         record = [*patient, *once]
         documents = list(database[SCANS].find())
         found = Counter(document["sha256"] for document in documents)
         by_id = {str(document["_id"]): document for document in documents}
-        findings.doubled += [sha256 for sha256, number in found.items() if number > 1]
-        findings.left_over += [
+        problems.doubled += [sha256 for sha256, number in found.items() if number > 1]
+        problems.left_over += [
             f"scan of {sha256}, which nobody sent"
             for sha256 in found.keys() - {sent.sha256 for sent in record} - set(earlier)
         ]
-        findings.given_up += [", ".join(sent.answers) for sent in patient if sent.scan_id is None]
+        problems.given_up += [", ".join(sent.answers) for sent in patient if sent.scan_id is None]
         for sent in record:
-            findings.unclear += [
+            problems.unclear += [
                 f"{error.text}\n{logged(subject.data.logs, error.request_id)}" for error in sent.unclear
             ]
             if sent.scan_id:
-                _follow(sent, by_id.get(sent.scan_id), subject, account, findings)
-        _compare_files(subject, documents, list(database[PREDICTIONS].find()), findings)
-    return findings
+                _follow(sent, by_id.get(sent.scan_id), subject, account, problems)
+        _compare_files(subject, documents, list(database[PREDICTIONS].find()), problems)
+    return problems
 
 
 def logged(folder: Path, request_id: str) -> str:
-    """The lines that the web apps logged of a request, with tracebacks."""
+    """The log entries of the web apps for a request, with tracebacks."""
     lines = []
     for log in sorted(folder.glob("web*.log")):
         belongs = False
@@ -119,29 +120,29 @@ def _follow(
     document: dict[str, Any] | None,
     subject: Subject,
     account: Account,
-    findings: Findings,
+    problems: Problems,
 ) -> None:
-    """Whether an accepted upload is there, predicted and whole."""
+    """Note problems of an accepted upload: lost, without a prediction, or damaged."""
     if document is None or document["sha256"] != sent.sha256:
-        findings.lost.append(f"scan {sent.scan_id} ({', '.join(sent.answers)})")
+        problems.lost.append(f"scan {sent.scan_id} ({', '.join(sent.answers)})")
         return
     if document["status"] != "predicted":
-        findings.unpredicted.append(f"scan {sent.scan_id}: {document['status']}, {document['failure']}")
+        problems.unpredicted.append(f"scan {sent.scan_id}: {document['status']}, {document['failure']}")
         return
     for name in ("image", "overlay", "heatmap"):
         pixels = _picture(f"{subject.url}/api/v1/scans/{sent.scan_id}/{name}/", subject.url, account)
         if pixels is None or pixels.shape[:2] != sent.shape:
-            findings.damaged.append(f"{name} of scan {sent.scan_id}")
+            problems.damaged.append(f"{name} of scan {sent.scan_id}")
         elif name == "image" and digest(_grey(pixels)) != sent.pixels_sha256:
-            findings.damaged.append(f"image of scan {sent.scan_id}: other pixels than those sent")
-    # Of a model that has none there is no map; one that is there is coarser than the scan.
+            problems.damaged.append(f"image of scan {sent.scan_id}: other pixels than those sent")
+    # Not all models have a map of findings, and it is coarser than the scan.
     address = f"{subject.url}/api/v1/scans/{sent.scan_id}/findings/"
     if document.get("findings_name") and _picture(address, subject.url, account) is None:
-        findings.damaged.append(f"map of findings of scan {sent.scan_id}")
+        problems.damaged.append(f"map of findings of scan {sent.scan_id}")
 
 
 def _picture(address: str, url: str, account: Account) -> Any:
-    """The decoded picture, None when it can't be had or read."""
+    """The decoded picture, None when it can't be fetched or decoded."""
     headers = account.headers(url)
     answer = requests.get(address, headers=headers, timeout=REQUEST_TIMEOUT_S)
     if answer.status_code == requests.codes.unauthorized:
@@ -158,12 +159,12 @@ def _grey(pixels: Any) -> Any:
 
 
 def _compare_files(
-    subject: Subject, scans: list[dict[str, Any]], predictions: list[dict[str, Any]], findings: Findings
+    subject: Subject, scans: list[dict[str, Any]], predictions: list[dict[str, Any]], problems: Problems
 ) -> None:
     named = {name for document in [*scans, *predictions] for name in _names(document)}
     there = {path.name for path in (subject.data.media / "scans").glob("*/*")}
-    findings.left_over += [f"file {name} without a document" for name in sorted(there - named)]
-    findings.left_over += [f"document without its file {name}" for name in sorted(named - there)]
+    problems.left_over += [f"file {name} without a document" for name in sorted(there - named)]
+    problems.left_over += [f"document without its file {name}" for name in sorted(named - there)]
 
 
 def _names(document: dict[str, Any]) -> set[str]:

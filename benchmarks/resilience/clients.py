@@ -1,4 +1,4 @@
-"""Clients that upload scans and, as a well-behaved client does, send again what was not answered with success."""
+"""Clients that upload scans, and send again what was not answered with success."""
 
 from __future__ import annotations
 
@@ -22,17 +22,17 @@ from benchmarks.errors import BenchmarkError
 
 Grey = npt.NDArray[np.uint8]
 WIDTHS = (500, 512, 640, 768)
-"""What clinic devices export is about 500 pixels high and this wide."""
+"""Widths of scans that clinical devices export; they are about 500 pixels high."""
 REQUEST_TIMEOUT_S = 30.0
 RETRY_PAUSE_S = 0.5
 PATIENCE_S = 180.0
-"""A client that got no success for so long gives up."""
+"""After this time without success a client gives up."""
 NO_ANSWER = "no answer"
 
 
 @dataclass(frozen=True)
 class Unclear:
-    """An error that didn't say in the agreed form what is wrong, or one without a reason: any 500."""
+    """An error without a code and a message in the agreed form, or with status 500."""
 
     text: str
     request_id: str
@@ -40,20 +40,20 @@ class Unclear:
 
 @dataclass
 class Sent:
-    """An upload and what became of it: the sent file's digest, its pixels' digest and shape, the answers in turn."""
+    """An upload: the digest of the file, the digest and shape of its pixels, and the answers."""
 
     sha256: str
     pixels_sha256: str
     shape: tuple[int, int]
     answers: list[str] = field(default_factory=list)
-    """Of each try the status, or NO_ANSWER."""
+    """The status of each attempt, or NO_ANSWER."""
     unclear: list[Unclear] = field(default_factory=list)
     scan_id: str | None = None
     """The id that came with success, if any did."""
 
 
 class Pictures:
-    """Distinct pictures drawn from a few: each shifted by another distance and cut to one of the usual widths."""
+    """Makes distinct pictures out of a few: each is shifted by another distance and cut to one of the usual widths."""
 
     def __init__(self, drawn: Sequence[Grey]) -> None:
         self._drawn = drawn
@@ -61,13 +61,13 @@ class Pictures:
         self._lock = threading.Lock()
 
     def next(self) -> Grey:
-        """A grey picture, uint8 (height, width), as nobody was given before."""
+        """A new grey picture, uint8 (height, width)."""
         with self._lock:
             number = next(self._numbers)
         drawn = self._drawn[number % len(self._drawn)]
         width = min(WIDTHS[number // len(self._drawn) % len(WIDTHS)], drawn.shape[1])
         turned = np.roll(drawn, number, axis=1)[:, :width].copy()
-        # Its number in its first pixels, lest a shift by a whole width gives the same.
+        # The number in the first pixels keeps a shift by the whole width from giving the same picture.
         turned[0, :4] = np.frombuffer(number.to_bytes(4, "little"), np.uint8)
         return turned
 
@@ -82,7 +82,7 @@ class Account:
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
     def headers(self, url: str, refused: dict[str, str] | None = None) -> dict[str, str]:
-        """The headers of who is signed in, others than the `refused` ones. Raises requests.RequestException."""
+        """The headers of the signed-in user, other than the `refused` ones. Raises requests.RequestException."""
         with self._lock:
             if not self._headers or self._headers == refused:
                 answer = requests.post(
@@ -106,7 +106,7 @@ class Uploader:
     def upload(
         self, url: str, *, patience_s: float = PATIENCE_S, timeout_s: float = REQUEST_TIMEOUT_S
     ) -> int | None:
-        """Upload a new picture, until it succeeds or patience ends; the last status, None without an answer."""
+        """Upload a new picture until it succeeds or `patience_s` is over; the last status, None without an answer."""
         pixels = self._pictures.next()
         encoded, content = cv2.imencode(".png", pixels)
         if not encoded:
@@ -146,9 +146,9 @@ class Uploader:
 
 
 class Crowd:
-    """Clients, one for each url, that upload side by side while something else happens; a context manager.
+    """Clients, one for each URL, that upload at the same time; a context manager.
 
-    They send as many as they are allowed to, and at its end what is left of `uploads`.
+    They send as many uploads as they are allowed to, and the rest of `uploads` when the context ends.
     """
 
     def __init__(self, uploader: Uploader, urls: Sequence[str], uploads: int, seed: int) -> None:
@@ -190,7 +190,7 @@ class Crowd:
 
 
 def digest(pixels: Grey) -> str:
-    """A picture's digest, whatever file it came in."""
+    """The digest of a picture's shape and pixels."""
     return hashlib.sha256(repr(pixels.shape).encode() + pixels.tobytes()).hexdigest()
 
 

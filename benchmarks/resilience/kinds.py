@@ -1,4 +1,4 @@
-"""The faults that befall a stack: processes killed or frozen, a full disk, a cut network, the whole stack gone."""
+"""The kinds of fault: processes killed or frozen, a full disk, a cut network, the whole stack killed."""
 
 from __future__ import annotations
 
@@ -16,14 +16,14 @@ from benchmarks.resilience.subject import Replica, Subject
 from operations.stack.services import MODEL_SERVER, MONGODB, WEB, WORKER
 
 CUT_S = 8.0
-"""How long a network is cut and a disk is full: longer than an upload waits for the model server."""
+"""How long a network is cut or a disk is full: longer than an upload waits for the model server."""
 POLL_S = 0.1
 FILL_CHUNK_BYTES = 4096
 
 
 @dataclass(frozen=True)
-class Place:
-    """Where faults happen."""
+class FaultContext:
+    """What faults act on: the stack, its second web app, and the random choice of a process."""
 
     subject: Subject
     replica: Replica
@@ -31,8 +31,8 @@ class Place:
 
 
 @dataclass(frozen=True)
-class Brought:
-    """A fault that has ended at that moment (monotonic), and the processes that it took."""
+class FaultOutcome:
+    """When a fault ended (seconds of `time.monotonic`), and the processes that it killed or froze."""
 
     ended: float
     victims: tuple[int, ...] = ()
@@ -40,27 +40,29 @@ class Brought:
 
 @dataclass(frozen=True)
 class Fault:
-    """A kind of fault. `bring` makes it happen and returns when it has ended.
+    """A kind of fault. `bring` brings it about and returns when it has ended.
 
-    What has ended is still to be got over: a killed process is gone, a frozen one stays so until the stack notices.
-    `on_replica` says at which web app it is felt.
+    The stack has to recover then: a killed process is gone, a frozen one stays frozen until the stack notices.
+    `on_replica` is set when the second web app is affected.
     """
 
     name: str
-    bring: Callable[[Place], Brought]
+    bring: Callable[[FaultContext], FaultOutcome]
     on_replica: bool = False
 
 
 def kinds(subject: Subject) -> list[Fault]:
-    """All kinds that can be brought about here."""
-    victims: dict[str, Callable[[Place], int]] = {
-        "model worker": lambda place: place.choice.choice(place.subject.children(MODEL_SERVER)),
-        "model server": lambda place: place.subject.pid(MODEL_SERVER),
-        "MongoDB": lambda place: place.subject.pid(MONGODB),
-        "process of the Celery worker": lambda place: place.choice.choice(place.subject.children(WORKER)),
-        "Celery worker": lambda place: place.subject.pid(WORKER),
-        "gunicorn worker": lambda place: place.choice.choice(place.subject.children(WEB)),
-        "gunicorn master": lambda place: place.subject.pid(WEB),
+    """All kinds that can be brought about on this machine."""
+    victims: dict[str, Callable[[FaultContext], int]] = {
+        "model worker": lambda context: context.choice.choice(context.subject.children(MODEL_SERVER)),
+        "model server": lambda context: context.subject.pid(MODEL_SERVER),
+        "MongoDB": lambda context: context.subject.pid(MONGODB),
+        "process of the Celery worker": lambda context: context.choice.choice(
+            context.subject.children(WORKER)
+        ),
+        "Celery worker": lambda context: context.subject.pid(WORKER),
+        "gunicorn worker": lambda context: context.choice.choice(context.subject.children(WEB)),
+        "gunicorn master": lambda context: context.subject.pid(WEB),
     }
     found = [
         Fault(f"{name} {word}", _signals(number, victim))
@@ -78,64 +80,66 @@ def kinds(subject: Subject) -> list[Fault]:
 def together(name: str, faults: Sequence[Fault]) -> Fault:
     """A fault that consists of several at once."""
 
-    def bring(place: Place) -> Brought:
-        brought = [fault.bring(place) for fault in faults]
-        return Brought(
-            max(one.ended for one in brought), tuple(pid for one in brought for pid in one.victims)
+    def bring(context: FaultContext) -> FaultOutcome:
+        outcome = [fault.bring(context) for fault in faults]
+        return FaultOutcome(
+            max(one.ended for one in outcome), tuple(pid for one in outcome for pid in one.victims)
         )
 
     return Fault(name, bring)
 
 
 def in_rounds(kinds: Sequence[Fault], faults: int, chance: random.Random) -> list[Fault]:
-    """So many faults, each kind as often as the others, in rounds of another order each."""
+    """As many faults as `faults` says, in rounds; each round has all kinds in a random order."""
     order: list[Fault] = []
     while len(order) < faults:
         order += chance.sample(kinds, len(kinds))
     return order[:faults]
 
 
-def _signals(number: signal.Signals, victim: Callable[[Place], int]) -> Callable[[Place], Brought]:
-    """Send a signal to a process."""
+def _signals(
+    number: signal.Signals, victim: Callable[[FaultContext], int]
+) -> Callable[[FaultContext], FaultOutcome]:
+    """A function that sends a signal to the process that `victim` chooses."""
 
-    def bring(place: Place) -> Brought:
+    def bring(context: FaultContext) -> FaultOutcome:
         while True:
             try:
-                pid = victim(place)
+                pid = victim(context)
                 os.kill(pid, number)
             except (LookupError, ProcessLookupError):
-                Event().wait(POLL_S)  # it is being started just now
+                Event().wait(POLL_S)  # the process is just being started
             else:
-                return Brought(time.monotonic(), (pid,))
+                return FaultOutcome(time.monotonic(), (pid,))
 
     return bring
 
 
-def _kill_all(place: Place) -> Brought:
-    supervisor = place.subject.state["pid"]
+def _kill_all(context: FaultContext) -> FaultOutcome:
+    supervisor = context.subject.state["pid"]
     os.kill(supervisor, signal.SIGKILL)
     ended = time.monotonic()
-    place.subject.start()
-    place.replica.aim(place.subject.state)
-    return Brought(ended, (supervisor,))
+    context.subject.start()
+    context.replica.aim(context.subject.state)
+    return FaultOutcome(ended, (supervisor,))
 
 
-def _cut_model_server(place: Place) -> Brought:
-    place.replica.model_server.cut()
+def _cut_model_server(context: FaultContext) -> FaultOutcome:
+    context.replica.model_server.cut()
     Event().wait(CUT_S)
-    place.replica.model_server.mend()
-    return Brought(time.monotonic())
+    context.replica.model_server.mend()
+    return FaultOutcome(time.monotonic())
 
 
-def _cut_database(place: Place) -> Brought:
-    place.replica.database.cut()
+def _cut_database(context: FaultContext) -> FaultOutcome:
+    context.replica.database.cut()
     Event().wait(CUT_S)
-    place.replica.database.mend()
-    return Brought(time.monotonic())
+    context.replica.database.mend()
+    return FaultOutcome(time.monotonic())
 
 
-def _fill_disk(place: Place) -> Brought:
-    disk = place.subject.disk
+def _fill_disk(context: FaultContext) -> FaultOutcome:
+    disk = context.subject.disk
     assert disk
     filling = disk / "filling"
     try:
@@ -143,11 +147,11 @@ def _fill_disk(place: Place) -> Brought:
         Event().wait(CUT_S)
     finally:
         filling.unlink(missing_ok=True)
-    return Brought(time.monotonic())
+    return FaultOutcome(time.monotonic())
 
 
 def fill(path: Path) -> None:
-    """Write a file that takes all that is left of its disk."""
+    """Write a file that fills its disk."""
     with path.open("wb", buffering=0) as file, suppress(OSError):
         space = os.statvfs(path)
         os.posix_fallocate(file.fileno(), 0, max(1, (space.f_bavail - 64) * space.f_frsize))

@@ -1,4 +1,4 @@
-"""A network that can be cut: a TCP proxy on loopback that for a while lets nothing through."""
+"""A network that can be cut: a TCP proxy on loopback."""
 
 from __future__ import annotations
 
@@ -13,9 +13,10 @@ CONNECT_TIMEOUT_S = 5.0
 
 
 class Proxy:
-    """Passes on what comes to `port`, to `target` of the same machine; a context manager.
+    """Forwards connections from its `port` to the port `target` of the same machine; a context manager.
 
-    While it is cut, connections stay and new ones are taken, but nothing travels: as when packets are lost.
+    While it is cut, connections stay open and new ones are accepted, but no bytes are forwarded, as when packets are
+    lost.
     """
 
     def __init__(self, target: int) -> None:
@@ -41,11 +42,11 @@ class Proxy:
             _close(end)
 
     def cut(self) -> None:
-        """From now on nothing gets through."""
+        """Stop forwarding."""
         self._whole.clear()
 
     def mend(self) -> None:
-        """From now on everything does, what was sent meanwhile first."""
+        """Forward again, beginning with what was sent meanwhile."""
         self._whole.set()
 
     def _accept(self) -> None:

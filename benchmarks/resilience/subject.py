@@ -1,4 +1,4 @@
-"""The stack that faults befall, and a second web app of it behind a network that can be cut."""
+"""The stack that is tested, and a second web app for it behind a network that can be cut."""
 
 from __future__ import annotations
 
@@ -33,22 +33,22 @@ class Subject:
     url: str
     start: Callable[[], object]
     disk: Path | None = None
-    """Where a small disk of its own is mounted, None when there is none to fill."""
+    """Where a small disk is mounted that can be filled; None if there is none."""
 
     @property
     def state(self) -> dict[str, Any]:
-        """What the stack records of itself now."""
+        """The stack's own record of its state."""
         return read_state(self.data)
 
     def pid(self, service: str) -> int:
-        """Process id of a service. Raises LookupError while it has none."""
+        """The process id of a service. Raises LookupError while it has none."""
         for status in self.state.get("services", []):
             if status["name"] == service and status["pid"]:
                 return int(status["pid"])
         raise LookupError(f"The {service} doesn't run.")
 
     def children(self, service: str) -> list[int]:
-        """Ids of the Python processes that a service has started itself. Raises LookupError when there are none."""
+        """The ids of the Python processes that a service has started. Raises LookupError when there are none."""
         try:
             found = [
                 child.pid
@@ -61,14 +61,14 @@ class Subject:
             raise LookupError(f"The {service} has no processes.")
         return found
 
-    def has_got_rid_of(self, pid: int) -> bool:
-        """Whether a process is gone, and none of the services is said to be that one."""
+    def has_replaced(self, pid: int) -> bool:
+        """Whether a process is gone, and no service has its id any more."""
         return not psutil.pid_exists(pid) and all(
             service["pid"] != pid for service in self.state.get("services", [])
         )
 
-    def nothing_stands_still(self) -> bool:
-        """Whether no process of the stack is stopped by a signal."""
+    def nothing_is_frozen(self) -> bool:
+        """Whether no process of the stack is frozen (stopped by a signal)."""
         try:
             family = psutil.Process(self.state["pid"]).children(recursive=True)
             return not any(process.status() == psutil.STATUS_STOPPED for process in family)
@@ -76,7 +76,7 @@ class Subject:
             return False
 
     def services_are_ready(self) -> bool:
-        """Whether the stack takes all its services for ready."""
+        """Whether the stack's record says that all its services are ready."""
         state = self.state
         return bool(state.get("ready")) and all(
             service["state"] == "ready" for service in state.get("services", [])
@@ -85,14 +85,14 @@ class Subject:
 
 @dataclass(frozen=True)
 class Replica:
-    """Another web app over the same data, whose ways to MongoDB and to the model server can be cut."""
+    """Another web app with the same data, whose connections to MongoDB and the model server can be cut."""
 
     url: str
     database: Proxy
     model_server: Proxy
 
     def aim(self, state: dict[str, Any]) -> None:
-        """Lead to where MongoDB and the model server are now."""
+        """Forward to the ports that MongoDB and the model server have now."""
         self.database.target, self.model_server.target = _ports(state)
 
 
@@ -124,7 +124,7 @@ def replica(subject: Subject) -> Iterator[Replica]:
 
 
 def is_ready(url: str) -> bool:
-    """Whether a web app has all that it needs, the model server too."""
+    """Whether a web app reports that it is ready, and the model server too."""
     try:
         answer = requests.get(f"{url}/readyz/", timeout=READY_TIMEOUT_S)
         return answer.ok and answer.json()["status"] == "ok"
@@ -134,7 +134,7 @@ def is_ready(url: str) -> bool:
 
 @contextmanager
 def small_disk(folder: Path, mib: int) -> Iterator[bool]:
-    """Mount a disk of that size, in memory, at a folder that is made; whether that is allowed here."""
+    """Mount a disk of `mib` MiB, in memory, at a folder that is made; yields whether that was possible."""
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     mount = shutil.which("mount")
     mounted = (

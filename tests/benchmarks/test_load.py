@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from benchmarks.errors import BenchmarkError
-from benchmarks.load import Shot, Target, read_load, run_load
+from benchmarks.load import LoadRequest, Target, read_load, run_load
 
 
 def answer(ms: float, problem: str | None = None, size: int = 100, **timing: float) -> dict[str, Any]:
@@ -49,10 +49,10 @@ def test_a_window_without_a_good_answer() -> None:
 def test_options_travel_as_the_server_takes_them() -> None:
     image = b"\xff\xd8scan"
 
-    raw = Target("http://127.0.0.1:1/x", {"Authorization": "Bearer k"}).shot(image, explain=False)
-    joined = Target("http://127.0.0.1:1/x", body_kind="json list").shot(image, explain=True)
+    raw = Target("http://127.0.0.1:1/x", {"Authorization": "Bearer k"}).request(image, explain=False)
+    joined = Target("http://127.0.0.1:1/x", body_kind="json list").request(image, explain=True)
 
-    assert raw == Shot(
+    assert raw == LoadRequest(
         image,
         {"Content-Type": "image/jpeg", "X-Explain": "false", "Authorization": "Bearer k"},
         "plain",
@@ -63,9 +63,11 @@ def test_options_travel_as_the_server_takes_them() -> None:
 
 def test_load_goes_to_this_machine_only() -> None:
     with pytest.raises(BenchmarkError, match="this machine only"):
-        run_load(Path(sys.executable), "http://192.0.2.1/predict", [Shot(b"", {})], clients=1, seconds=1)
+        run_load(
+            Path(sys.executable), "http://192.0.2.1/predict", [LoadRequest(b"", {})], clients=1, seconds=1
+        )
 
 
 def test_a_load_generator_that_is_not_there_is_said() -> None:
     with pytest.raises(BenchmarkError, match="The load generator ended with status"):
-        run_load(Path(sys.executable), "http://127.0.0.1:1/", [Shot(b"", {})], clients=1, seconds=1)
+        run_load(Path(sys.executable), "http://127.0.0.1:1/", [LoadRequest(b"", {})], clients=1, seconds=1)

@@ -14,7 +14,7 @@ import pytest
 
 from benchmarks.resilience.checks import logged
 from benchmarks.resilience.clients import Pictures, digest
-from benchmarks.resilience.kinds import Brought, Fault, fill, in_rounds, together
+from benchmarks.resilience.kinds import Fault, FaultOutcome, fill, in_rounds, together
 from benchmarks.resilience.proxy import Proxy
 from benchmarks.resilience.subject import small_disk
 from tests.images import bscan
@@ -89,7 +89,7 @@ def test_no_picture_comes_twice() -> None:
 
 
 def test_each_kind_comes_as_often_as_the_others() -> None:
-    kinds = [Fault(name, lambda _: Brought(0.0)) for name in "abc"]
+    kinds = [Fault(name, lambda _: FaultOutcome(0.0)) for name in "abc"]
 
     order = in_rounds(kinds, 7, random.Random(1))
 
@@ -98,10 +98,11 @@ def test_each_kind_comes_as_often_as_the_others() -> None:
 
 def test_faults_that_come_together_have_ended_with_the_last() -> None:
     both = together(
-        "both", [Fault("a", lambda _: Brought(2.0, (1,))), Fault("b", lambda _: Brought(1.0, (2, 3)))]
+        "both",
+        [Fault("a", lambda _: FaultOutcome(2.0, (1,))), Fault("b", lambda _: FaultOutcome(1.0, (2, 3)))],
     )
 
-    assert both.bring(None) == Brought(2.0, (1, 2, 3))  # type: ignore[arg-type]
+    assert both.bring(None) == FaultOutcome(2.0, (1, 2, 3))  # type: ignore[arg-type]
 
 
 def test_the_same_pixels_have_the_same_digest() -> None:

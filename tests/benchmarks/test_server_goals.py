@@ -5,7 +5,7 @@ import pytest
 from benchmarks.cells import P50, RATE, with_clients
 from benchmarks.report import Goal, Report
 from benchmarks.server_goals import IN_PROCESS, best_rate, goals, in_process_condition
-from benchmarks.subjects import RETINOTE, SAME, TORCHSERVE_PLAIN, named
+from benchmarks.subjects import RETINOTE, SAME, TORCHSERVE_PLAIN, peer_name
 
 BASE = "convnext_base"
 
@@ -20,7 +20,7 @@ def report() -> Report:
         found.add(RETINOTE, with_clients(BASE, 1, explain), P50, "ms", (90, 91, 95))
         found.add(IN_PROCESS, in_process_condition(BASE, 1, explain), P50, "ms", (84, 86, 88))
         found.add(IN_PROCESS, in_process_condition(BASE, 8, explain), RATE, "1/s", (20, 19, 21))
-    found.add(named("LitServe", SAME), with_clients(BASE, 8, True), RATE, "1/s", (20, 20, 20))
+    found.add(peer_name("LitServe", SAME), with_clients(BASE, 8, True), RATE, "1/s", (20, 20, 20))
     found.add(TORCHSERVE_PLAIN, with_clients(BASE, 8, True), RATE, "1/s", (1.5, 1.5, 1.4))
     return found
 

@@ -10,22 +10,22 @@ import pytest
 from benchmarks.environment import LOCK, ROOT, VENV, is_current
 from benchmarks.errors import BenchmarkError
 from benchmarks.report import Report
-from benchmarks.subjects import chosen
+from benchmarks.subjects import choose_subjects
 
 TIMEOUT_S = 600
 
 
 def test_servers_are_chosen_by_the_beginning_of_their_names() -> None:
-    assert [subject.name for subject in chosen(["retinote", "LitServe, same"])] == [
+    assert [subject.name for subject in choose_subjects(["retinote", "LitServe, same"])] == [
         "Retinote",
         "LitServe, same model code",
     ]
-    assert len(chosen(None)) == 8
+    assert len(choose_subjects(None)) == 8
 
 
 def test_an_unknown_server_is_named_with_those_there_are() -> None:
     with pytest.raises(BenchmarkError, match=r"no subject Triton; there are: Retinote; LitServe"):
-        chosen(["Triton"])
+        choose_subjects(["Triton"])
 
 
 def bench(*options: str | Path) -> "subprocess.CompletedProcess[str]":

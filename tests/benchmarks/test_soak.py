@@ -37,16 +37,20 @@ def test_a_run_shorter_than_two_minutes_has_its_growth_too() -> None:
 def test_every_image_is_sent_with_and_without_explanation(count: int) -> None:
     images = [f"scan {number:03d}".encode() for number in range(count)]
 
-    shots = mixed(Target("http://127.0.0.1:1/x"), images)
+    load_requests = mixed(Target("http://127.0.0.1:1/x"), images)
 
-    good = [(shot.body, shot.expect) for shot in shots if shot.expect != "refused"]
+    good = [
+        (load_request.body, load_request.expect)
+        for load_request in load_requests
+        if load_request.expect != "refused"
+    ]
     assert sorted(good) == sorted((image, expect) for image in images for expect in ("explained", "plain"))
     assert any(one != other for (_, one), (_, other) in pairwise(good))
 
 
 def test_a_few_images_are_bad() -> None:
-    shots = mixed(Target("http://127.0.0.1:1/x"), [b"0123456789"] * 27)
+    load_requests = mixed(Target("http://127.0.0.1:1/x"), [b"0123456789"] * 27)
 
-    refused = [shot.body for shot in shots if shot.expect == "refused"]
+    refused = [load_request.body for load_request in load_requests if load_request.expect == "refused"]
     assert len(refused) == 6
     assert {b"01234", b""} < set(refused)

@@ -16,7 +16,7 @@ import pytest
 import requests
 from pymongo import MongoClient
 
-from benchmarks.faults import drawn, go_through
+from benchmarks.faults import draw_scans, upload_through_faults
 from benchmarks.resilience.clients import NO_ANSWER, Account, Pictures, Sent, Uploader
 from benchmarks.resilience.kinds import kinds, together
 from benchmarks.resilience.subject import Subject, small_disk
@@ -48,7 +48,7 @@ PAUSE_S = 0.05
 @pytest.fixture(scope="module")
 def pictures() -> Pictures:
     """B-scans of usual size, none of them twice."""
-    return Pictures(drawn(seed=1))
+    return Pictures(draw_scans(seed=1))
 
 
 @pytest.fixture(scope="module")
@@ -202,10 +202,10 @@ def test_nothing_is_lost_whatever_befalls_the_stack(subject: tuple[Subject, Acco
     order = [together("killed", killed), *random.sample(rest, FAULTS or len(rest))]
     before = scans(under_test)
 
-    recoveries, uploader, _, findings = go_through(
+    recoveries, uploader, _, problems = upload_through_faults(
         order, under_test, account.password, uploads=UPLOADS, seed=2, earlier=set(before)
     )
 
     assert [recovery.name for recovery in recoveries] == [fault.name for fault in order]
     assert len(uploader.record) == UPLOADS
-    assert not any(findings.counts().values()), pformat(findings)
+    assert not any(problems.counts().values()), pformat(problems)

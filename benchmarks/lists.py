@@ -1,4 +1,4 @@
-"""How long a page of the history and of the list of scans takes, by who asks and for what, with more and more scans."""
+"""How long pages of the API's lists of scans and history take, by role and filter, with more and more stored scans."""
 
 from __future__ import annotations
 
@@ -28,12 +28,12 @@ GROWTH_FROM, GROWTH_TO = 10_000, 1_000_000
 ALL = "all pages"
 SHAPE = {"selector": {"type": "FragmentSelector", "value": "xywh=pixel:100,120,80,60"}}
 
-Say = Callable[[str], None]
+Log = Callable[[str], None]
 
 
 @dataclass(frozen=True)
 class Query:
-    """A page that somebody asks for; `deep` begins in the middle of the history."""
+    """A page of a list that is requested; a `deep` one begins in the middle of the history."""
 
     name: str
     parameters: dict[str, str]
@@ -41,8 +41,8 @@ class Query:
 
 
 @dataclass
-class Shelf:
-    """A database with so many scans, and the web app on it."""
+class FilledDatabase:
+    """A database with `size` scans, and the web app on it."""
 
     size: int
     stack: OwnStack
@@ -53,7 +53,7 @@ class Shelf:
 
 
 def queries(size: int) -> list[Query]:
-    """First page, a deep one, and each usual filter, with times that lie in a history of `size` scans."""
+    """The first page, a deep one, and one for each usual filter, with times inside a history of `size` scans."""
     middle, later = (moment_of(size * share // 10).isoformat() for share in (5, 6))
     return [
         Query("first page", {}),
@@ -69,7 +69,7 @@ def queries(size: int) -> list[Query]:
     ]
 
 
-def measure_pages(
+def measure_lists(
     stack: OwnStack,
     report: Report,
     scans: Sequence[bytes],
@@ -78,9 +78,9 @@ def measure_pages(
     rounds: int,
     requests_each: int,
     seed: int,
-    say: Say,
+    log: Log,
 ) -> None:
-    """Fill a database for each size, then ask for every page in all of them by turns; add rows and goals."""
+    """Fill a database for each size, request all pages of all of them in turns, and add rows and goals to the report."""
     passwords = {
         role: (name, stack.make_user(name, role, clinic)) for role, (name, clinic) in ACCOUNTS.items()
     }
@@ -89,7 +89,7 @@ def measure_pages(
         templates = _templates(stack, scans[0], client)
         accounts = list(client[DATABASE][USERS].find())
         clinician = next(account for account in accounts if account["clinic"] == CLINIC)
-        shelves = []
+        databases = []
         for size in sizes:
             app = held.enter_context(stack.web_app_on(f"bench_{size}"))
             client[f"bench_{size}"][USERS].insert_many(accounts)
@@ -99,12 +99,12 @@ def measure_pages(
                 templates,
                 people([Person(clinician["_id"], CLINIC)]),
                 size,
-                lambda done, size=size: _progress(say, done, size),  # type: ignore[misc]
+                lambda done, size=size: _progress(log, done, size),  # type: ignore[misc]
             )
-            say(f"{size} scans loaded in {time.perf_counter() - started:.0f} s")
-            shelves.append(Shelf(size, app))
-        times = _ask(stack, shelves, passwords, rounds, requests_each, random.Random(seed), say)
-    _add(report, times, shelves)
+            log(f"{size} scans loaded in {time.perf_counter() - started:.0f} s")
+            databases.append(FilledDatabase(size, app))
+        times = _time_pages(stack, databases, passwords, rounds, requests_each, random.Random(seed), log)
+    _add(report, times, databases)
 
 
 Times = dict[tuple[int, str], list[list[float]]]
@@ -116,22 +116,22 @@ def subject(path: str, role: str, query: Query) -> str:
     return f"{path}: {role}, {query.name}"
 
 
-def _ask(
+def _time_pages(
     stack: OwnStack,
-    shelves: Sequence[Shelf],
+    databases: Sequence[FilledDatabase],
     passwords: dict[str, tuple[str, str]],
     rounds: int,
     requests_each: int,
     order: random.Random,
-    say: Say,
+    log: Log,
 ) -> Times:
     times: Times = {}
     cells = [
-        (shelf, role, path, query)
-        for shelf in shelves
+        (filled, role, path, query)
+        for filled in databases
         for role in passwords
         for path in PATHS
-        for query in queries(shelf.size)
+        for query in queries(filled.size)
     ]
     with requests.Session() as session:
         for number in range(rounds + 1):  # the first one warms up
@@ -139,50 +139,52 @@ def _ask(
                 # An access token is good for ten minutes, and for every web app of the stack.
                 headers = {role: stack.sign_in(*given) for role, given in passwords.items()}
                 order.shuffle(cells)
-                for shelf, role, path, query in cells:
+                for filled, role, path, query in cells:
                     session.headers.update(headers[role])
-                    took = _page(session, shelf, (role, path), query)
+                    took = _time_page(session, filled, (role, path), query)
                     if number:
-                        by_round = times.setdefault((shelf.size, subject(path, role, query)), [])
+                        by_round = times.setdefault((filled.size, subject(path, role, query)), [])
                         by_round += [[] for _ in range(number - len(by_round))]
                         by_round[-1].append(took)
-            say(f"round {number} of {rounds}" if number else "warmed up")
+            log(f"round {number} of {rounds}" if number else "warmed up")
     return times
 
 
-def _page(session: requests.Session, shelf: Shelf, asked: tuple[str, str], query: Query) -> float:
-    """Milliseconds of one page; `asked` is the role of who is signed in, and the path."""
+def _time_page(
+    session: requests.Session, filled: FilledDatabase, asked: tuple[str, str], query: Query
+) -> float:
+    """Milliseconds of one page; `asked` is the role of the user who is signed in, and the path."""
     path = asked[1]
     parameters = {"page_size": str(PAGE_SIZE), **query.parameters}
     if query.deep:
-        if asked not in shelf.cursors:
-            shelf.cursors[asked] = _cursor(session, shelf, path)
-        parameters["cursor"] = shelf.cursors[asked]
-    address = f"{shelf.stack.web_url}{PATHS[path]}?{urlencode(parameters)}"
+        if asked not in filled.cursors:
+            filled.cursors[asked] = _cursor(session, filled, path)
+        parameters["cursor"] = filled.cursors[asked]
+    address = f"{filled.stack.web_url}{PATHS[path]}?{urlencode(parameters)}"
     started = time.perf_counter()
     answer = session.get(address, timeout=REQUEST_TIMEOUT_S)
     took = 1000 * (time.perf_counter() - started)
     if not answer.ok:
         raise BenchmarkError(f"{path} was answered with status {answer.status_code}.")
-    shelf.records[subject(path, asked[0], query)] = len(answer.json()["results"])
+    filled.records[subject(path, asked[0], query)] = len(answer.json()["results"])
     return took
 
 
-def _cursor(session: requests.Session, shelf: Shelf, path: str) -> str:
+def _cursor(session: requests.Session, filled: FilledDatabase, path: str) -> str:
     """The cursor of the page that begins in the middle of the history."""
-    before = {"uploaded_before": moment_of(shelf.size // 2).isoformat(), "page_size": "1"}
+    before = {"uploaded_before": moment_of(filled.size // 2).isoformat(), "page_size": "1"}
     answer = session.get(
-        f"{shelf.stack.web_url}{PATHS[path]}?{urlencode(before)}",
+        f"{filled.stack.web_url}{PATHS[path]}?{urlencode(before)}",
         timeout=REQUEST_TIMEOUT_S,
     ).json()
     if not answer["next"]:
-        raise BenchmarkError(f"{shelf.size} scans are too few for a deep page.")
+        raise BenchmarkError(f"{filled.size} scans are too few for a deep page.")
     cursor: str = parse_qs(urlparse(answer["next"]).query)["cursor"][0]
     return cursor
 
 
 def _templates(stack: OwnStack, scan: bytes, client: MongoClient[Document]) -> Templates:
-    """Have the web app write the documents that all others are made from."""
+    """Upload a scan and draw a shape, so that the web app writes the documents that all others are copied from."""
     headers = stack.sign_in("admin", stack.password)
     uploaded = requests.post(
         f"{stack.web_url}/api/v1/scans/",
@@ -204,24 +206,24 @@ def _templates(stack: OwnStack, scan: bytes, client: MongoClient[Document]) -> T
         raise BenchmarkError("The first upload was not predicted.") from error
 
 
-def _progress(say: Say, done: int, size: int) -> None:
+def _progress(log: Log, done: int, size: int) -> None:
     if done % 100_000 == 0 or (done == size and size < 100_000):
-        say(f"{done} of {size} scans")
+        log(f"{done} of {size} scans")
 
 
-def _add(report: Report, times: Times, shelves: Sequence[Shelf]) -> None:
-    for shelf in shelves:
+def _add(report: Report, times: Times, databases: Sequence[FilledDatabase]) -> None:
+    for filled in databases:
         for path in PATHS:
             rows = {
                 name: by_round
                 for (size, name), by_round in sorted(times.items())
-                if size == shelf.size and name.startswith(f"{path}: ")
+                if size == filled.size and name.startswith(f"{path}: ")
             }
             for name, by_round in rows.items():
-                _add_row(report, name, shelf.size, by_round)
+                _add_row(report, name, filled.size, by_round)
             pooled = [list(chain.from_iterable(one)) for one in zip(*rows.values(), strict=True)]
-            _add_row(report, f"{path}: {ALL}", shelf.size, pooled)
-    by_size = {shelf.size: shelf for shelf in shelves}
+            _add_row(report, f"{path}: {ALL}", filled.size, pooled)
+    by_size = {filled.size: filled for filled in databases}
     if {GROWTH_FROM, GROWTH_TO} <= set(by_size):
         for path in PATHS:
             _add_growth(report, path, by_size[GROWTH_FROM].records, by_size[GROWTH_TO].records)
@@ -233,10 +235,10 @@ def _add_row(report: Report, name: str, size: int, by_round: Sequence[Sequence[f
 
 
 def _add_growth(report: Report, path: str, before: dict[str, int], after: dict[str, int]) -> None:
-    """Goals: p95 at a million by p95 at ten thousand, over all pages, and p50 of the one that grows most.
+    """Add goals: how much the p95 of all pages grows from ten thousand to a million scans, and the largest p50 growth.
 
-    Of a single page there are too few times for a p95 that means something. One that has more records among a
-    million scans takes longer for that alone, and is left out.
+    A single page has too few times for a meaningful p95. Pages with more records among a million scans are left out, as
+    they take longer for that alone.
     """
     same = [name for name in before if name.startswith(f"{path}: ") and before[name] == after[name]]
     growth = {name: _growth(report, name, "p50") for name in same}

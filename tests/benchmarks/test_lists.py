@@ -7,7 +7,7 @@ from typing import Any, cast
 import pytest
 
 from benchmarks.history import moment_of
-from benchmarks.pages import GROWTH_FROM, GROWTH_TO, PATHS, Shelf, _add, queries
+from benchmarks.lists import GROWTH_FROM, GROWTH_TO, PATHS, FilledDatabase, _add, queries
 from benchmarks.report import Report
 from benchmarks.web_plot import draw
 
@@ -17,16 +17,16 @@ FULL, FEWER = "history: clinician, first page", "history: clinician, eye"
 @pytest.fixture
 def report() -> Report:
     """Of two sizes: the full page takes twice as long at a million, another one grows because it has more to show."""
-    shelves = [Shelf(size, cast(Any, None)) for size in (GROWTH_FROM, GROWTH_TO)]
+    databases = [FilledDatabase(size, cast(Any, None)) for size in (GROWTH_FROM, GROWTH_TO)]
     times = {}
-    for shelf, full, fewer in zip(shelves, (10.0, 20.0), (1.0, 50.0), strict=True):
+    for filled, full, fewer in zip(databases, (10.0, 20.0), (1.0, 50.0), strict=True):
         for path in PATHS:
             for name, took in ((FULL, full), (FEWER, fewer)):
-                times[(shelf.size, name.replace("history", path))] = [[took, took], [took]]
-                shelf.records[name.replace("history", path)] = 50
-    shelves[0].records |= {FEWER.replace("history", path): 7 for path in PATHS}
+                times[(filled.size, name.replace("history", path))] = [[took, took], [took]]
+                filled.records[name.replace("history", path)] = 50
+    databases[0].records |= {FEWER.replace("history", path): 7 for path in PATHS}
     made = Report("pages")
-    _add(made, times, shelves)
+    _add(made, times, databases)
     return made
 
 
