@@ -96,7 +96,7 @@ class Window:
         return self.page.get_by_test_id("canvas")
 
     def at(self, x: float, y: float, width: int = 512, height: int = 496) -> tuple[float, float]:
-        """The place in the window, in pixels, of a point of the scan (in shares of its size) when the whole scan is shown."""
+        """The place in the window, in pixels, of a point of the scan, in shares of its size, if all of it is shown."""
         box = self.canvas.bounding_box()
         assert box
         zoom = min((box["width"] - 24) / width, (box["height"] - 24) / height)

@@ -111,7 +111,7 @@ def others(
             f"{RIVALS[0]}: {FORWARD}": OpenVinoEngine(load_network(folder)[1], card.input),
             f"{RIVALS[1]}: {FORWARD}": onnx_runtime(load_network(folder)[1], card, folder, threads),
         }
-    # These come last: the threads of OpenVINO and ONNX Runtime spin for a while and would slow our own at a round's start.
+    # These come last: threads of OpenVINO and ONNX Runtime spin for a while, and would slow the start of a round.
     return subjects | {
         f"pytorch-grad-cam fp32: {PAIR}": pytorch_grad_cam(network, card, device),
         f"captum fp32: {PAIR}": captum(load_network(folder)[1].to(device), card, device),

@@ -64,12 +64,14 @@ def people(
     first: Sequence[Person], clinics: int = CLINICS, each: int = CLINICIANS_PER_CLINIC
 ) -> list[Person]:
     """The people in `first`, and others until each clinic has `each`; the others' keys depend on their number alone."""
-    found = list(first)
+    everyone = list(first)
     for number in range(clinics):
         clinic = f"clinic {number + 1}"
-        missing = each - sum(person.clinic == clinic for person in found)
-        found += [Person(ObjectId(f"{number:012x}{index:012x}"), clinic) for index in range(max(0, missing))]
-    return found
+        missing = each - sum(person.clinic == clinic for person in everyone)
+        everyone += [
+            Person(ObjectId(f"{number:012x}{index:012x}"), clinic) for index in range(max(0, missing))
+        ]
+    return everyone
 
 
 def scan_documents(
@@ -137,7 +139,7 @@ def load(
     count: int,
     progress: Callable[[int], None] = lambda done: None,
 ) -> None:
-    """Fill a database whose collections and indexes exist with `count` scans; `progress` is called with the count so far."""
+    """Fill a database, whose indexes exist, with `count` scans; `progress` is called with the count so far."""
     author = database[USERS].find_one({"_id": persons[0].key}) or {}
     known = {document["_id"] for document in database[USERS].find({}, {"_id": 1})}
     others = [

@@ -67,7 +67,7 @@ def measure_in_process(plan: Plan, environment: Mapping[str, str], processes: in
             if process.stdout.readline().strip() != READY:
                 output = log.read_text(errors="replace").strip()[-2000:]
                 raise BenchmarkError(f"The model code failed in process.\n{output}")
-        found: list[dict[str, Any]] = []
+        measured: list[dict[str, Any]] = []
         for process, _ in started:
             _line(process.stdin, "go")
         for process, log in started:
@@ -76,8 +76,10 @@ def measure_in_process(plan: Plan, environment: Mapping[str, str], processes: in
                 raise BenchmarkError(
                     f"The model code failed in process.\n{log.read_text(errors='replace')[-2000:]}"
                 )
-            found.append(json.loads(output))
-    return {explain: _joined([CallTimes(**one[str(explain)]) for one in found]) for explain in (True, False)}
+            measured.append(json.loads(output))
+    return {
+        explain: _joined([CallTimes(**one[str(explain)]) for one in measured]) for explain in (True, False)
+    }
 
 
 def _joined(parts: Sequence[CallTimes]) -> CallTimes:
@@ -140,11 +142,11 @@ def main(path: Path, number: int) -> None:
     os.dup2(2, 1)
     _line(output, READY)
     sys.stdin.readline()
-    found = {
+    measured = {
         str(explain): asdict(_measure(predictor.answer, requests, plan))
         for explain, requests in turns.items()
     }
-    _line(output, json.dumps(found))
+    _line(output, json.dumps(measured))
 
 
 def _measure(answer: Any, requests: Iterator[Any], plan: Plan) -> CallTimes:

@@ -54,7 +54,7 @@ def declare(parser: argparse.ArgumentParser) -> None:
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Measure, print, and write inference.json and inference.png; returns 0. Raises BenchmarkError when measuring fails."""
+    """Measure, print, and write inference.json and inference.png; returns 0. Raises BenchmarkError."""
     from benchmarks.environment import peers_python
     from benchmarks.report import Report
 
@@ -75,7 +75,7 @@ def run(arguments: argparse.Namespace) -> int:
 
 
 def _measure(python: str, folder: Path, architecture: str, arguments: argparse.Namespace) -> dict[str, Any]:
-    """Run `benchmarks.engines` in a process of its own; returns its measurements. Raises BenchmarkError when it fails."""
+    """Run `benchmarks.engines` in a process of its own; returns its measurements. Raises BenchmarkError."""
     from benchmarks.errors import BenchmarkError
     from benchmarks.models import give_statistics, make_model
 
@@ -125,17 +125,17 @@ def _draw(report: Report, arguments: argparse.Namespace) -> None:
     )
 
 
-def _write_down(report: Report, architecture: str, found: dict[str, Any]) -> None:
+def _write_down(report: Report, architecture: str, measured: dict[str, Any]) -> None:
     """Add the rows and goals of one architecture to the report."""
     from benchmarks.report import Goal
 
-    report.notes += [note for note in found["notes"] if note not in report.notes]
-    peak = found["peak_gflops"]
+    report.notes += [note for note in measured["notes"] if note not in report.notes]
+    peak = measured["peak_gflops"]
     if not any(row.subject == "matrix product" for row in report.rows):
         report.add("matrix product", "large", SPEED, "GFLOP/s", peak)
-    for batch, subjects in found["times_ms"].items():
+    for batch, subjects in measured["times_ms"].items():
         condition = f"{architecture}, batch {batch}"
-        operations = found["gflop_per_scan"] * int(batch)
+        operations = measured["gflop_per_scan"] * int(batch)
         for subject, times in subjects.items():
             report.add(subject, condition, TIME, "ms", times)
             if subject.endswith(FORWARD):

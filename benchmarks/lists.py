@@ -80,7 +80,7 @@ def measure_lists(
     seed: int,
     log: Log,
 ) -> None:
-    """Fill a database for each size, request all pages of all of them in turns, and add rows and goals to the report."""
+    """Fill a database for each size, request all pages of all databases in turns, and add rows and goals."""
     passwords = {
         role: (name, stack.make_user(name, role, clinic)) for role, (name, clinic) in ACCOUNTS.items()
     }

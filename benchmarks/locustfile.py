@@ -1,7 +1,7 @@
 """What Locust runs in a process of its own: closed-loop clients that post the bodies of a plan one after the other.
 
-The plan (see benchmarks/load.py) is a JSON file that the variable LOAD_PLAN names. Measuring begins once the clients are
-warm. At the end, requests on their way are waited for, so that no server is left with a queue. Locust's statistics
+The plan (see benchmarks/load.py) is a JSON file that the variable LOAD_PLAN names. Measuring begins once the clients
+are warm. At the end, requests on their way are waited for, so that no server is left with a queue. Locust's statistics
 round times to two digits, so the exact time of each answer is kept here.
 """
 

@@ -111,7 +111,7 @@ def give_findings(
     least_share: float = 0.002,
     **facts: Any,
 ) -> FindingsFacts:
-    """Give the model in `folder` a decoder of findings with these tensors, or with random ones that are always the same.
+    """Give the model in `folder` a decoder of findings with these tensors, or with random ones, always the same.
 
     `facts` are other fields of the card's findings.
     """

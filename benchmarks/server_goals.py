@@ -26,16 +26,16 @@ def best_rate(
     report: Report, subject: str, architecture: str, clients: Sequence[int], explain: bool
 ) -> float:
     """The best median throughput over the numbers of clients. Raises LookupError when none was measured."""
-    found = [
+    rates = [
         row.median
         for count in clients
         for row in report.rows
         if (row.subject, row.condition, row.metric)
         == (subject, with_clients(architecture, count, explain), RATE)
     ]
-    if not found:
+    if not rates:
         raise LookupError(f"{subject} was not measured with {architecture}")
-    return max(found)
+    return max(rates)
 
 
 def goals(report: Report, architectures: Sequence[str], clients: Sequence[int], batch: int) -> Iterator[Goal]:

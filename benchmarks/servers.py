@@ -91,7 +91,8 @@ def run(arguments: argparse.Namespace) -> int:
         shared = _capacity(arguments.workers, arguments.batch)
         measurements.note(
             f"Sent: {origin}, as raw bytes or base64 in JSON, whichever the server takes. Weights: random. "
-            f"Workers: {shared.workers}, threads: {shared.threads}, batch: {shared.batching.size}; {kind()} is counted as memory."
+            f"Workers: {shared.workers}, threads: {shared.threads}, batch: {shared.batching.size}; "
+            f"{kind()} is counted as memory."
         )
         benches = [
             _Bench(architecture, Path(name) / architecture, python, shared, visit, measurements)
@@ -123,7 +124,7 @@ class _Bench:
     measurements: Measurements
 
     def round(self, subjects: Sequence[Subject]) -> None:
-        """Measure each server once, and the model code without one. A server that doesn't start is noted and left out."""
+        """Measure each server once, and the model code without one; note and leave out what doesn't start."""
         from benchmarks.breakdown import measure_breakdown
         from benchmarks.errors import BenchmarkError
         from benchmarks.subjects import RETINOTE, running
@@ -174,28 +175,28 @@ class _Bench:
             path.write_bytes(content)
         threads = setting.capacity.threads
         variables = os.environ | setting.variables()
-        found: dict[int, Mapping[bool, CallTimes]] = {}
+        times: dict[int, Mapping[bool, CallTimes]] = {}
         for batch, processes in ((1, 1), (setting.capacity.batching.size, setting.capacity.workers)):
             _log(f"  {IN_PROCESS}, batch {batch}")
             plan = Plan(str(setting.model), tuple(map(str, images)), threads, batch, self.visit.seconds)
-            found[batch] = measure_in_process(plan, variables, processes)
-            for explain, direct in found[batch].items():
+            times[batch] = measure_in_process(plan, variables, processes)
+            for explain, direct in times[batch].items():
                 condition = in_process_condition(self.architecture, batch, explain)
                 self.measurements.add(IN_PROCESS, condition, P50, MS, direct.p50_ms)
                 self.measurements.add(IN_PROCESS, condition, RATE, PER_SECOND, direct.images_per_second)
-        return found[1]
+        return times[1]
 
 
 def _capacity(workers: int | None, batch: int | None) -> Capacity:
     """Workers, threads and batches of each server: those of a stack that was never tuned, unless given."""
     from serving.capacity import capacity, core_count
 
-    found = capacity()
+    shared = capacity()
     if workers:
-        found = replace(found, workers=workers, threads=max(1, core_count() // workers))
+        shared = replace(shared, workers=workers, threads=max(1, core_count() // workers))
     if batch:
-        found = replace(found, batching=replace(found.batching, size=batch))
-    return found
+        shared = replace(shared, batching=replace(shared.batching, size=batch))
+    return shared
 
 
 def _check(arguments: argparse.Namespace) -> None:

@@ -128,7 +128,7 @@ def own_stack(
 
 
 def run_retinote(*arguments: str | Path, given: str = "") -> str:
-    """Run a command without the variables that are NOT_OURS; returns its output. Raises BenchmarkError when it fails."""
+    """Run a command without variables that are NOT_OURS; returns its output. Raises BenchmarkError when it fails."""
     return _run([sys.executable, str(ROOT / "cli.py"), *map(str, arguments)], environment_without(), given)
 
 

@@ -151,8 +151,8 @@ def _memory(data: Path) -> Mapping[str, float]:
     for process in [supervisor, *supervisor.children(recursive=True)]:
         for label in _labels(process, names):
             parts[label].append(process)
-    found = {label: memory_mib(processes) for label, processes in parts.items()}
-    return found | {"stack": sum(found.values())}
+    memory = {label: memory_mib(processes) for label, processes in parts.items()}
+    return memory | {"stack": sum(memory.values())}
 
 
 def _labels(process: psutil.Process, names: Mapping[int, str]) -> list[str]:

@@ -187,7 +187,7 @@ def all_subjects() -> list[Subject]:
 
 
 def choose_subjects(only: Sequence[str] | None) -> list[Subject]:
-    """The servers whose names begin with one of `only`, in any case; raises BenchmarkError for a name that fits none."""
+    """The servers whose names begin with one of `only`, in any case. Raises BenchmarkError for an unknown name."""
     subjects = all_subjects()
     if not only:
         return subjects

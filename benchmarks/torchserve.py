@@ -57,7 +57,7 @@ def start(
     timeout_s: float,
     give_up: Event | None = None,
 ) -> tuple[GuardedProcess, ManagementClient]:
-    """Start a TorchServe outside a stack, and wait until it can be managed. Raises OperationsError as `wait_until` does."""
+    """Start a TorchServe outside a stack, and wait until it can be managed. Raises OperationsError if it can't."""
     server.prepare()
     process = GuardedProcess.start(
         server.command(),

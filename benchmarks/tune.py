@@ -18,6 +18,7 @@ from handlers.engines.settings import COMPILED, EAGER, OPENVINO
 
 if TYPE_CHECKING:
     from benchmarks.torchserve import Running
+    from operations.stack.folder import DataFolder
     from serving.capacity import Capacity
 
 ENGINES = (COMPILED, OPENVINO, EAGER)
@@ -72,8 +73,6 @@ def run(arguments: argparse.Namespace) -> int:
     from operations.stack.folder import DataFolder
     from operations.table import print_table
     from serving import tuning
-    from serving.registry import Registry, defaults
-    from serving.stores import ModelStores
 
     data = DataFolder(arguments.data_dir)
     data.make()
@@ -81,11 +80,7 @@ def run(arguments: argparse.Namespace) -> int:
         raise BenchmarkError(
             f"A stack runs on {data.path} and would be measured, too: stop it with ./retinote down."
         )
-    stores = ModelStores([arguments.model_store.absolute(), data.model_store])
-    name, version = min(defaults(stores, Registry(data.registry)).items(), default=("", ""))
-    model = stores.holder(name, version)
-    if model is None:
-        raise BenchmarkError(f"{stores.problem(name, version)}" if name else "There is no model to try.")
+    model = _default_model(arguments.model_store.absolute(), data)
     trials: list[Trial] = []
 
     def attempt(capacity: Capacity) -> None:
@@ -108,22 +103,36 @@ def run(arguments: argparse.Namespace) -> int:
     leading = best(trials).capacity
     for size in other_batches(leading):
         attempt(replace(leading, batching=replace(leading.batching, size=size)))
-    found = best(trials)
+    chosen = best(trials)
     rows: list[tuple[Any, ...]] = [("setting", "lone answer", "answers a second", "")]
     rows += [
         (
             _describe(trial.capacity),
             f"{trial.lone_ms:.1f} ms",
             f"{trial.per_second:.1f}",
-            "chosen" if trial is found else "",
+            "chosen" if trial is chosen else "",
         )
         for trial in trials
     ]
     print_table(rows)
     measured = [asdict(trial) for trial in trials]
-    tuning.save(data.tuning, found.capacity, measured)
+    tuning.save(data.tuning, chosen.capacity, measured)
     print(f"Kept in {data.tuning}; the next ./retinote up on {data.path} uses it.")
     return 0
+
+
+def _default_model(store: Path, data: DataFolder) -> Path:
+    """The folder of the model that a stack serves by default. Raises BenchmarkError when there is none."""
+    from benchmarks.errors import BenchmarkError
+    from serving.registry import Registry, defaults
+    from serving.stores import ModelStores
+
+    stores = ModelStores([store, data.model_store])
+    name, version = min(defaults(stores, Registry(data.registry)).items(), default=("", ""))
+    model = stores.holder(name, version)
+    if model is None:
+        raise BenchmarkError(f"{stores.problem(name, version)}" if name else "There is no model to try.")
+    return model
 
 
 def candidates(engines: Sequence[str]) -> Iterator[Capacity]:

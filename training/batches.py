@@ -118,7 +118,7 @@ def training_batches(
 def ordered_batches(
     scans: Sequence[Scan], labels: Sequence[str], size: int, batch_size: int, cache: Path
 ) -> DataLoader[Example]:
-    """The scans once, in order, of `size` × `size` pixels: after `normalise`, what the model server feeds the network."""
+    """The scans once, in order, of `size` × `size` pixels: normalised, they are the inputs of the model server."""
     return _loader(ScanDataset(scans, labels, size, cache), batch_size, workers=0, sampler=None)
 
 

@@ -77,7 +77,7 @@ class Training:
         self._best_outputs: Outputs | None = None
 
     def run(self, out: Path, plan: dict[str, Any], report: Report | None) -> Fit:
-        """Train to the end, from the checkpoint in `out` if there is one; the network then has the best epoch's weights.
+        """Train to the end, from the checkpoint in `out` if there is one; the network gets the best epoch's weights.
 
         `report` is called after each epoch in the main process. The best epoch is the first with the highest score.
         Early stopping and plateaus count from the first epoch at full size. Raises TrainingError when the loss is no
@@ -186,7 +186,7 @@ class Training:
     def _step(
         self, images: torch.Tensor, for_teacher: torch.Tensor, targets: torch.Tensor
     ) -> tuple[torch.Tensor, torch.Tensor]:
-        """Update the weights once; returns the loss and the logits. The teacher sees `for_teacher` instead of `images`."""
+        """Update the weights once; returns the loss and the logits. The teacher sees `for_teacher`."""
         inputs = normalise_unit(images, self._spec).contiguous(memory_format=torch.channels_last)
         outputs = self._network(inputs)
         logits = outputs if self._teacher is None else outputs[0]

@@ -16,7 +16,7 @@ FIRST_SHARE = 0.01
 
 
 def make_optimizer(network: nn.Module, recipe: Recipe) -> torch.optim.Optimizer:
-    """The recipe's optimiser, without weight decay for biases and norms. Raises RecipeError for a name unknown to timm."""
+    """The recipe's optimiser; biases and norms don't decay. Raises RecipeError for a name that timm doesn't know."""
     try:
         optimizer: torch.optim.Optimizer = create_optimizer_v2(
             network, opt=recipe.optimizer, lr=recipe.learning_rate, weight_decay=recipe.weight_decay

@@ -143,7 +143,7 @@ class Recipe:
             raise ValueError(f"first_size must be 0, or from {MIN_SIZE} pixels, not {self.first_size}")
         if self.first_epochs >= self.epochs:
             raise ValueError(
-                f"first_epochs must be below epochs: of {self.epochs} epochs {self.first_epochs} leave none at full size"
+                f"first_epochs must be below epochs: {self.first_epochs} of {self.epochs} leave none at full size"
             )
         if bool(self.first_size) != bool(self.first_epochs):
             raise ValueError("first_size and first_epochs go together: give both or neither")

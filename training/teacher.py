@@ -80,7 +80,8 @@ class Teacher:
         """The teacher's outputs for augmented images (batch, channels, size, size) from 0 to 1."""
         inputs = normalise_unit(images, self._spec).contiguous(memory_format=torch.channels_last)
         features = self.network.forward_features(inputs)  # type: ignore[operator]
-        return DistillationOutputs(self.network.forward_head(features).float(), features.float())  # type: ignore[operator]
+        logits = self.network.forward_head(features)  # type: ignore[operator]
+        return DistillationOutputs(logits.float(), features.float())
 
     def loss(self, student: DistillationOutputs, teacher: DistillationOutputs) -> torch.Tensor:
         """How much the student differs from the teacher: in its probabilities, and in the direction of its features.

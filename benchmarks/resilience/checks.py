@@ -73,8 +73,8 @@ def examine(
 ) -> Problems:
     """Check all uploads: those that `patient` clients sent until they succeeded, and those that were sent `once`.
 
-    `earlier` are the digests of files that were sent before. First waits until the queue is empty; raises BenchmarkError
-    when that takes too long.
+    `earlier` are the digests of files that were sent before. First waits until the queue is empty; raises
+    BenchmarkError when that takes too long.
     """
     client: MongoClient[dict[str, Any]] = MongoClient(subject.data.database_address())
     with client:

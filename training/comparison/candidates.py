@@ -45,5 +45,7 @@ def _train(architecture: str, data: Sequence[Path], folder: Path, options: Seque
     print(f"{architecture}: training", flush=True)
     status = subprocess.run(words, check=False).returncode
     if status:
-        return Candidate(architecture, folder, f"its training ended with status {status}; it said why above")
+        return Candidate(
+            architecture, folder, f"its training ended with status {status}; its message is above"
+        )
     return Candidate(architecture, folder)

@@ -21,7 +21,7 @@ def parameters(network: nn.Module) -> int:
 
 @torch.inference_mode()
 def giga_macs(network: nn.Module, size: int) -> float:
-    """Multiply-accumulates (10⁹) of a forward pass of `size` × `size` pixels: half the operations that torch counts."""
+    """Multiply-accumulates (10⁹) of a forward pass of `size` × `size` pixels: half of torch's count of operations."""
     with FlopCounterMode(display=False) as counter:
         network.eval()(torch.zeros(1, 3, size, size))
     return float(counter.get_total_flops() / 2e9)

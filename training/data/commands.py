@@ -31,7 +31,7 @@ NAMED = 20
 LEFT_OUT_COLUMNS = ("file", "reason", "like")
 PUBLISHED_SETS_LEAK = """\
 Published OCT sets leak: OCTDL and Kermany list some patients under two ids, and OCT-C8, which names no patients, was
-put together from other sets. Metrics on their own splits are too good; those on a split by patient are lower and true."""
+put together from other sets. Metrics on their own splits are too good; those by patient are lower and true."""
 
 
 def add_data_arguments(parser: argparse.ArgumentParser) -> None:

@@ -59,7 +59,7 @@ def fingerprint(path: Path) -> Fingerprint:
 
 
 def fingerprints(paths: Sequence[Path]) -> list[Fingerprint | str]:
-    """Fingerprints of many files in their order, with a progress bar; in the place of an unreadable one, what is wrong."""
+    """Fingerprints of many files in their order, with a progress bar; for an unreadable file, what is wrong."""
     with ThreadPoolExecutor(len(os.sched_getaffinity(0))) as threads:
         try:
             results = threads.map(_fingerprint_or_reason, paths)

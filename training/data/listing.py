@@ -161,7 +161,7 @@ def _root(layout: Layout, path: Path) -> Path:
 
 
 def _classes(layout: Layout, side: Path) -> list[Path]:
-    """The class folders of one side of the split; where the layout names no classes, all but those named like splits."""
+    """The class folders of one side; where the layout names no classes, all folders but those named like splits."""
     folders = label_folders(side)
     if layout.classes:
         return [folder for folder in folders if folder.name.upper() in layout.classes]

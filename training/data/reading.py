@@ -33,8 +33,8 @@ logger = logging.getLogger(__name__)
 def read_scans(data: Path, labels: Sequence[str] = ()) -> list[Scan]:
     """Read a manifest, or a folder that holds `manifest.csv` or `train|val|test/LABEL/` folders.
 
-    Only scans with one of `labels` are kept, all if it is empty. Raises DataError when the folder is laid out otherwise,
-    a row is wrong, a listed file is missing, or fewer than two labels are left.
+    Only scans with one of `labels` are kept, all if it is empty. Raises DataError when the folder is laid out
+    otherwise, a row is wrong, a listed file is missing, or fewer than two labels are left.
     """
     return read_all([data], labels)
 

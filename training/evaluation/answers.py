@@ -68,7 +68,7 @@ def predict_answers(card: ModelCard, embedded: Embedded, statistics: Statistics 
     return predicted
 
 
-def states(said: Sequence[Answer], truth: Sequence[str], card: ModelCard) -> dict[str, dict[str, Any]]:
+def states(answers: Sequence[Answer], truth: Sequence[str], card: ModelCard) -> dict[str, dict[str, Any]]:
     """By state: its scans, their share, and the accuracy of its most probable labels, exactly and with groups as one.
 
     `set_holds_truth` is the share of prediction sets that contain the true label. Metrics are None where a state has no
@@ -76,30 +76,30 @@ def states(said: Sequence[Answer], truth: Sequence[str], card: ModelCard) -> dic
     """
     by_state = {}
     for state in STATES:
-        chosen = [number for number, one in enumerate(said) if one.decision.state == state]
-        right = [said[number].first == truth[number] for number in chosen]
-        groups = [_same_group(card, said[number].first, truth[number]) for number in chosen]
-        within = [truth[number] in (said[number].labels or ()) for number in chosen]
+        chosen = [number for number, one in enumerate(answers) if one.decision.state == state]
+        right = [answers[number].first == truth[number] for number in chosen]
+        groups = [_same_group(card, answers[number].first, truth[number]) for number in chosen]
+        within = [truth[number] in (answers[number].labels or ()) for number in chosen]
         by_state[state] = {
             "scans": len(chosen),
-            "share": round(len(chosen) / len(said), DIGITS),
+            "share": round(len(chosen) / len(answers), DIGITS),
             "accuracy": _share(right),
             "accuracy_by_groups": _share(groups),
             "set_holds_truth": _share(within),
-            "because": dict(sorted(Counter(said[number].decision.because for number in chosen).items())),
+            "because": dict(sorted(Counter(answers[number].decision.because for number in chosen).items())),
         }
     return by_state
 
 
-def answered(said: Sequence[Answer], right: Sequence[bool]) -> dict[str, float | int | None]:
+def answered(answers: Sequence[Answer], right: Sequence[bool]) -> dict[str, float | int | None]:
     """How well the confidence of the answered scans is calibrated; `right` says whether each answer is right.
 
     `sure` is the share of them with a confidence from `SURE` on, and `sure_wrong` the share of those that are wrong.
     """
-    chosen = [number for number, one in enumerate(said) if one.decision.state == ANSWERED]
+    chosen = [number for number, one in enumerate(answers) if one.decision.state == ANSWERED]
     if not chosen:
         return {"scans": 0, "calibration_error": None, "sure": None, "sure_wrong": None}
-    confidence = torch.tensor([said[number].confidence for number in chosen], dtype=torch.float64)
+    confidence = torch.tensor([answers[number].confidence for number in chosen], dtype=torch.float64)
     good = torch.tensor([right[number] for number in chosen])
     sure = confidence >= SURE
     return {
@@ -110,12 +110,12 @@ def answered(said: Sequence[Answer], right: Sequence[bool]) -> dict[str, float |
     }
 
 
-def sets(said: Sequence[Answer], truth: Sequence[str], labels: Sequence[str]) -> dict[str, Any] | None:
-    """How often prediction sets contain the true label, and their mean size, overall and by true label; None without sets."""
-    if any(one.labels is None for one in said):
+def sets(answers: Sequence[Answer], truth: Sequence[str], labels: Sequence[str]) -> dict[str, Any] | None:
+    """How often prediction sets contain the true label, and their mean size, in all and by label; None without sets."""
+    if any(one.labels is None for one in answers):
         return None
-    sizes = np.array([len(one.labels or ()) for one in said])
-    held = np.array([true in (one.labels or ()) for one, true in zip(said, truth, strict=True)])
+    sizes = np.array([len(one.labels or ()) for one in answers])
+    held = np.array([true in (one.labels or ()) for one, true in zip(answers, truth, strict=True)])
     by_label = {}
     for label in labels:
         own = np.array([true == label for true in truth])
@@ -129,11 +129,13 @@ def sets(said: Sequence[Answer], truth: Sequence[str], labels: Sequence[str]) ->
     }
 
 
-def strangers(said: Sequence[Answer], truth: Sequence[str]) -> dict[str, dict[str, Any]]:
+def strangers(answers: Sequence[Answer], truth: Sequence[str]) -> dict[str, dict[str, Any]]:
     """For each label that the model does not know: its scans and the share of each state. An answered one is wrong."""
     by_label = {}
     for label in sorted(set(truth)):
-        counts = Counter(one.decision.state for one, true in zip(said, truth, strict=True) if true == label)
+        counts = Counter(
+            one.decision.state for one, true in zip(answers, truth, strict=True) if true == label
+        )
         total = counts.total()
         by_label[label] = {
             "scans": total,
@@ -142,9 +144,9 @@ def strangers(said: Sequence[Answer], truth: Sequence[str]) -> dict[str, dict[st
     return by_label
 
 
-def right_by_groups(said: Sequence[Answer], truth: Sequence[str], card: ModelCard) -> list[bool]:
+def right_by_groups(answers: Sequence[Answer], truth: Sequence[str], card: ModelCard) -> list[bool]:
     """Whether the most probable label of each scan is the true one, or in its group."""
-    return [_same_group(card, one.first, true) for one, true in zip(said, truth, strict=True)]
+    return [_same_group(card, one.first, true) for one, true in zip(answers, truth, strict=True)]
 
 
 def _same_group(card: ModelCard, first: str, true: str) -> bool:

@@ -88,11 +88,11 @@ def assess(
 
 
 def assess_answers(card: ModelCard, embedded: Embedded, statistics: Statistics | None) -> dict[str, Any]:
-    """What would be answered, overall and by source, and how errors spread over answers ordered by how sure they are."""
-    said, truth = predict_answers(card, embedded, statistics), embedded.labels.tolist()
-    wrong = np.array([one.first != true for one, true in zip(said, truth, strict=True)])
-    by_groups = np.array(right_by_groups(said, truth, card))
-    confidence = np.array([one.confidence for one in said])
+    """What would be answered, overall and by source, and the share of errors among the surest answers."""
+    answers, truth = predict_answers(card, embedded, statistics), embedded.labels.tolist()
+    wrong = np.array([one.first != true for one, true in zip(answers, truth, strict=True)])
+    by_groups = np.array(right_by_groups(answers, truth, card))
+    confidence = np.array([one.confidence for one in answers])
     orders = {"confidence": confidence}
     if statistics is not None:
         # Familiarity is 0 for all that is stranger than the strangest home scan; strangeness still orders these.
@@ -110,20 +110,20 @@ def assess_answers(card: ModelCard, embedded: Embedded, statistics: Statistics |
             for name, order in orders.items()
         },
         "answered": {
-            "exact": answered(said, (~wrong).tolist()),
-            "grouped": answered(said, by_groups.tolist()),
+            "exact": answered(answers, (~wrong).tolist()),
+            "grouped": answered(answers, by_groups.tolist()),
         },
-        "states": states(said, truth, card),
+        "states": states(answers, truth, card),
         "states_by_source": {
-            source: states(*_of(source, sources, said, truth), card) for source in sorted(set(sources))
+            source: states(*_of(source, sources, answers, truth), card) for source in sorted(set(sources))
         },
-        "sets": sets(said, truth, card.labels),
+        "sets": sets(answers, truth, card.labels),
     }
 
 
 def _of(
-    source: str, sources: Sequence[str], said: Sequence[Answer], truth: Sequence[str]
+    source: str, sources: Sequence[str], answers: Sequence[Answer], truth: Sequence[str]
 ) -> tuple[list[Answer], list[str]]:
     """The answers for the scans of a source, and their true labels."""
     own = [number for number, name in enumerate(sources) if name == source]
-    return [said[number] for number in own], [truth[number] for number in own]
+    return [answers[number] for number in own], [truth[number] for number in own]

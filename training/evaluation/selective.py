@@ -1,7 +1,7 @@
 """The risk-coverage curve: the share of errors among the surest answers, and the area under it.
 
-Y. Geifman, R. El-Yaniv, "Selective Classification for Deep Neural Networks", NeurIPS 2017; area as in Y. Geifman, G. Uziel,
-R. El-Yaniv, "Bias-Reduced Uncertainty Estimation for Deep Neural Classifiers", ICLR 2019.
+Y. Geifman, R. El-Yaniv, "Selective Classification for Deep Neural Networks", NeurIPS 2017; area as in
+Y. Geifman, G. Uziel, R. El-Yaniv, "Bias-Reduced Uncertainty Estimation for Deep Neural Classifiers", ICLR 2019.
 """
 
 from __future__ import annotations

@@ -13,7 +13,8 @@ def print_table(assessment: dict[str, Any]) -> None:
     print(f"{'label':<12}{'precision':>10}{'recall':>8}{'F1':>8}{'95 %':>18}{'ROC-AUC':>9}{'scans':>7}")
     for label, row in labels.items():
         print(
-            f"{label:<12}{format_metric(row['precision']):>10}{format_metric(row['recall']):>8}{format_metric(row['f1']):>8}"
+            f"{label:<12}{format_metric(row['precision']):>10}{format_metric(row['recall']):>8}"
+            f"{format_metric(row['f1']):>8}"
             f"{format_interval(intervals[label]['f1']):>18}{format_metric(row['roc_auc']):>9}{row['scans']:>7}"
         )
     for name, value, pair in headline(assessment):

@@ -21,7 +21,7 @@ KINDS: tuple[str, ...] = tuple(
 class LabelFindings:
     """What a label says of a scan's findings, by channel.
 
-    A scan may show the kinds in `goes_with` and no others, and shows at least one of those in `needs`, if there are any.
+    A scan may show the kinds in `goes_with` and no others, and shows at least one of those in `needs`, if any.
     """
 
     goes_with: tuple[int, ...]

@@ -19,7 +19,7 @@ from training.findings.kinds import KINDS, LabelFindings
 from training.hardware import Hardware
 
 CHANNEL_WEIGHTS = (1.0, *([2.0] * len(KINDS)))
-"""Weights of the cross-entropy: nearly all positions are "none", and without them the decoder would predict nothing else."""
+"""Weights of the cross-entropy: as nearly all positions are "none", the decoder would predict nothing else."""
 NEEDED_POSITIONS = 8
 """Positions that a needed finding fills at least: the mean of the most probable ones is used."""
 RULED_OUT_WEIGHT = 2.0
@@ -107,7 +107,7 @@ def loss_of(logits: torch.Tensor, batch: Batch) -> torch.Tensor:
 
 
 def mask_loss(logits: torch.Tensor, shares: torch.Tensor) -> torch.Tensor:
-    """Cross-entropy weighted by how much of a position each kind covers, plus one minus the kinds' mean Dice coefficient.
+    """Cross-entropy by how much of a position each kind covers, plus one minus the kinds' mean Dice coefficient.
 
     F. Milletari, N. Navab, S. Ahmadi, "V-Net", 3DV 2016 (arXiv:1606.04797), with probabilities in place of a mask.
     """

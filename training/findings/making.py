@@ -83,7 +83,7 @@ def sort_scans(scans: Sequence[Scan], label_findings: dict[str, LabelFindings]) 
         [scan for scan in masked if scan.split == "val"],
         [scan for scan in real if scan.split == "val" and scan.label == HEALTHY],
     )
-    for what, found, how in (
+    for what, sorted_scans, how in (
         ("scans with masks in the split train", chosen.masked, "data simulate` and `data graft` make some"),
         (
             "scans with masks in the split val",
@@ -96,7 +96,7 @@ def sort_scans(scans: Sequence[Scan], label_findings: dict[str, LabelFindings]) 
             "data split` divides real ones",
         ),
     ):
-        if not found:
+        if not sorted_scans:
             raise DataError(f"the data have no {what}; `./retinote {how}")
     return chosen
 

@@ -21,12 +21,12 @@ def add_vessels(section: Section, field: Floats, random: np.random.Generator) ->
         half = float(random.uniform(18, 75))
         depth = section.top(Layer.NERVE_FIBRES) + np.float32(0.7 * half)
         column = int(np.clip(along / grid.wide_um, 0, grid.width - 1))
-        found = blob(
+        placed = blob(
             grid, (along, float(depth[column])), (half, 0.8 * half), random, bumpiness=0.05, lean=depth
         )
-        if found is None:
+        if placed is None:
             continue
-        row, left, cover = found
+        row, left, cover = placed
         area = field[row : row + cover.shape[0], left : left + cover.shape[1]]
         area += cover * (np.float32(random.uniform(17, 23)) - area) * np.float32(0.7)
         reach = int(2 * half / grid.wide_um) + 2
@@ -67,8 +67,8 @@ def add_vitreous(section: Section, field: Floats, random: np.random.Generator, h
             column = int(np.clip(along / grid.wide_um, 0, grid.width - 1))
             depth = float(random.uniform(0, max(float(surface[column]) - 30, 1)))
             size = float(random.uniform(8, 45))
-            found = blob(grid, (along, depth), (size, 0.6 * size), random)
-            if found is not None:
-                row, left, cover = found
+            placed = blob(grid, (along, depth), (size, 0.6 * size), random)
+            if placed is not None:
+                row, left, cover = placed
                 area = field[row : row + cover.shape[0], left : left + cover.shape[1]]
                 area += cover * np.float32(random.uniform(3, 16))

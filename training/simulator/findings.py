@@ -63,7 +63,7 @@ class Covers:
 
 
 def as_mask(marks: Marks) -> Marks:
-    """The mask that is stored beside a scan: 0 for NONE, else 255 minus the kind, so that every kind is nearly white."""
+    """The mask that is stored beside a scan: 0 for NONE, else 255 minus the kind, so that kinds are nearly white."""
     return np.where(marks > 0, WHITE - marks, 0).astype(np.uint8)
 
 

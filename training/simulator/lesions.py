@@ -92,7 +92,7 @@ def lift_epithelium(
 
 
 def atrophy(section: Section, random: np.random.Generator) -> None:
-    """Remove the outer retina and the pigment epithelium over one to three stretches, where light reaches the choroid."""
+    """Remove the outer retina and the pigment epithelium over some stretches, where light reaches the choroid."""
     x = section.x
     where = np.zeros_like(x)
     for _ in range(int(random.integers(1, 4))):

@@ -12,7 +12,7 @@ from training.simulator.section import Floats, Grid, Layer, Section, add_up, blu
 DECIBEL = np.float32(np.log(10) / 10)
 LIGHT_LOST_PER_REFLECTED = 3.6e-5
 """Light lost per micrometre and unit of reflectivity, both ways: scattering takes what it shows (Vermeer et al.,
-Biomedical Optics Express 5, 322 (2014)); chosen so that a healthy retina casts no visible shadow and an exudate does."""
+Biomedical Optics Express 5, 322 (2014)); a healthy retina casts no visible shadow with it, and an exudate does."""
 CHOROID_LOSS_PER_UM = (0.0004, 0.003)
 TAIL_LOSS_PER_UM = (0.0004, 0.0045)
 """How fast light that is scattered many times fades below Bruch's membrane, per micrometre."""

@@ -73,11 +73,11 @@ def add_spot(
     """
     grid = section.grid
     column = int(np.clip(centre[0] / grid.wide_um, 0, grid.width - 1))
-    found = blob(
+    placed = blob(
         grid, (centre[0], float(centre[1][column])), radii, random, bumpiness=bumpiness, lean=centre[1]
     )
-    if found is not None:
-        row, left, cover = found
+    if placed is not None:
+        row, left, cover = placed
         section.spots.append(Spot(row, left, cover * np.float32(strength), level, finding))
 
 

@@ -83,7 +83,7 @@ def late_dry(section: Section, random: np.random.Generator) -> None:
 
 
 def neovascular(section: Section, random: np.random.Generator) -> None:
-    """CNV: bright material below the pigment epithelium or the retina, irregular detachment, fluid, broken epithelium."""
+    """CNV: bright material below the epithelium or the retina, irregular detachment, fluid, broken epithelium."""
     x = section.x
     gross = float(random.uniform(0.1, 1))
     centre = place(section, random, 600)
@@ -193,7 +193,7 @@ def macular_oedema(section: Section, random: np.random.Generator) -> None:
 
 
 def retinopathy(section: Section, random: np.random.Generator) -> None:
-    """DR: foci, exudates with shadows, disorganised inner layers, microaneurysms, cotton-wool spots, few small cysts."""
+    """DR: foci, exudates, disorganised inner layers, microaneurysms, cotton-wool spots, few small cysts."""
     x = section.x
     x_end = float(x[-1])
     gross = float(random.uniform(0.15, 1))

@@ -46,7 +46,7 @@ class Embedded:
         return Embedded([self.scans[number] for number in chosen], self.features[chosen], self.logits[chosen])
 
     def outputs(self, labels: Sequence[str]) -> Outputs:
-        """Logits and targets; `labels` are in the order of the logits. Raises KeyError for a scan with another label."""
+        """Logits and targets; `labels` are in the order of the logits. Raises KeyError for a scan with another one."""
         numbers = {label: number for number, label in enumerate(labels)}
         return Outputs(self.logits, torch.tensor([numbers[scan.label] for scan in self.scans]))
 

@@ -87,33 +87,33 @@ def embed_scans(
     )
 
 
-def make_statistics(folder: Path, card: ModelCard, material: EmbeddedScans, options: Options) -> ModelCard:
+def make_statistics(folder: Path, card: ModelCard, embedded: EmbeddedScans, options: Options) -> ModelCard:
     """Write the statistics into the model's folder, then the card with their hash; returns that card.
 
     Raises DataError when the file of groups can't be used.
     """
     groups = read_groups(options.groups, card.labels)
-    measured = measure(material)
+    measured = measure(embedded)
     method = best_method(measured) if options.method == AUTO else options.method
-    tensors = fit_tensors(method, material.reference, material.home.features, material.outliers)
+    tensors = fit_tensors(method, embedded.reference, embedded.home.features, embedded.outliers)
     nearest: tuple[str, ...] = ()
-    if material.simulated is not None:
-        chosen = references.choose(material.simulated)
+    if embedded.simulated is not None:
+        chosen = references.choose(embedded.simulated)
         tensors, nearest = {**tensors, "nearest": chosen.vectors}, chosen.texts
-    least, calibrated_on = fit_sets(material.validation, card.labels, card.temperature, options.coverage)
+    least, calibrated_on = fit_sets(embedded.validation, card.labels, card.temperature, options.coverage)
     content = save(dict(tensors))
     facts = StatisticsFacts(
         sha256=hashlib.sha256(content).hexdigest(),
         method=method,
-        known_from=known_from(options.known_share, len(material.home)),
+        known_from=known_from(options.known_share, len(embedded.home)),
         sets=least,
         calibrated_on=calibrated_on,
         nearest=nearest,
-        outliers=dict(Counter(material.outliers.labels.tolist())) if material.outliers else {},
+        outliers=dict(Counter(embedded.outliers.labels.tolist())) if embedded.outliers else {},
     )
     card = replace(card, groups=groups, statistics=facts)
     card = replace(
-        card, statistics=replace(facts, figures=measured_for_card(card, tensors, material, measured))
+        card, statistics=replace(facts, figures=measured_for_card(card, tensors, embedded, measured))
     )
     if (folder / STATISTICS_NAME).exists():
         # If the process is killed between the two files, the model must still be served: without statistics.
@@ -130,44 +130,44 @@ def known_from(known_share: float, home_count: int) -> float:
     return round(min(1.0, (strangers_at_home + 0.5) / home_count), 6)
 
 
-def measure(material: EmbeddedScans) -> RocAreas:
+def measure(embedded: EmbeddedScans) -> RocAreas:
     """How well each method recognises strangers: scans of each source left out, of other labels, and from elsewhere."""
-    left_out = leave_one_source_out(material.reference, material.home)
-    others = roc_areas(material.reference, material.home, material.strangers)
+    left_out = leave_one_source_out(embedded.reference, embedded.home)
+    others = roc_areas(embedded.reference, embedded.home, embedded.strangers)
     return {method: {**left_out[method], **others[method]} for method in METHODS}
 
 
 def measured_for_card(
-    card: ModelCard, tensors: Tensors, material: EmbeddedScans, measured: RocAreas
+    card: ModelCard, tensors: Tensors, embedded: EmbeddedScans, measured: RocAreas
 ) -> dict[str, Any]:
     """The measurements for the card. Those of home are too good, as its scans decided the thresholds."""
     assert card.statistics is not None
     statistics = Statistics(card.statistics, tensors)
-    said = predict_answers(card, material.home, statistics)
-    truth = material.home.labels.tolist()
-    found = {
+    answers = predict_answers(card, embedded.home, statistics)
+    truth = embedded.home.labels.tolist()
+    metrics = {
         "home": {
-            "scans": len(material.home),
-            "real": not any(is_simulated(scan) for scan in material.home.scans),
-            "states": states(said, truth, card),
-            "sets": sets(said, truth, card.labels),
+            "scans": len(embedded.home),
+            "real": not any(is_simulated(scan) for scan in embedded.home.scans),
+            "states": states(answers, truth, card),
+            "sets": sets(answers, truth, card.labels),
         },
-        "references": len(material.reference),
+        "references": len(embedded.reference),
         "roc_auc": measured,
         "strangers": {
-            name: _of_strangers(card, statistics, scans) for name, scans in material.strangers.items()
+            name: _of_strangers(card, statistics, scans) for name, scans in embedded.strangers.items()
         },
     }
-    return without_none(found)
+    return without_none(metrics)
 
 
 def _of_strangers(card: ModelCard, statistics: Statistics, scans: Embedded) -> dict[str, Any]:
-    """Shares of strangers that are known and that get each state, and how many answers are right if labels are known."""
+    """Shares of strangers that are known and that get each state, and of right answers if labels are known."""
     facts = card.statistics
     assert facts is not None
-    said, truth = predict_answers(card, scans, statistics), scans.labels.tolist()
-    by_state = states(said, truth, card)
-    known = [one.familiarity is not None and one.familiarity >= facts.known_from for one in said]
+    answers, truth = predict_answers(card, scans, statistics), scans.labels.tolist()
+    by_state = states(answers, truth, card)
+    known = [one.familiarity is not None and one.familiarity >= facts.known_from for one in answers]
     return {
         "scans": len(scans),
         "known": round(sum(known) / len(known), DIGITS),

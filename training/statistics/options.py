@@ -17,8 +17,8 @@ class Options:
     """How statistics are fitted.
 
     `method` is one of `handlers.card_statistics.METHODS`, or `auto` for the one that recognises strangers best.
-    `known_share` (0 to 1) of the home scans count as known, and `coverage` (0 to 1) of each label's validation scans keep
-    the label in their prediction set. `groups` is the file of groups.
+    `known_share` (0 to 1) of the home scans count as known, and `coverage` (0 to 1) of each label's validation scans
+    keep the label in their prediction set. `groups` is the file of groups.
     """
 
     method: str = AUTO

@@ -28,8 +28,8 @@ def least_scans(coverage: float) -> int:
 def least_probability(probabilities: Sequence[float], coverage: float) -> float:
     """The largest least probability with which a new scan of the label keeps it with a chance of at least `coverage`.
 
-    `probabilities` are those of the label on its own calibration scans. With fewer scans than `least_scans` it is 0, and
-    the label is never ruled out.
+    `probabilities` are those of the label on its own calibration scans. With fewer scans than `least_scans` it is 0,
+    and the label is never ruled out.
     """
     missed = math.floor(round((len(probabilities) + 1) * (1 - coverage), 9))
     if missed < 1:

@@ -29,7 +29,7 @@ def statistics_of(method: str, tensors: Tensors, outliers: Mapping[str, int] | N
 
 
 def roc_areas(reference: Embedded, home: Embedded, strangers: Mapping[str, Embedded]) -> RocAreas:
-    """The ROC-AUC of strangeness by method and name of the strangers, without those of fewer than `LEAST_SCANS` scans."""
+    """The ROC-AUC of strangeness by method and name of the strangers, if they have `LEAST_SCANS` scans or more."""
     by_method: RocAreas = {}
     for method in METHODS:
         statistics = statistics_of(method, fit_tensors(method, reference, home.features))
@@ -69,11 +69,11 @@ def leave_one_source_out(reference: Embedded, home: Embedded) -> RocAreas:
     return by_method
 
 
-def best_method(found: RocAreas) -> str:
+def best_method(by_method: RocAreas) -> str:
     """The method with the highest mean area; the first of `METHODS` when nothing could be measured."""
 
     def mean(method: str) -> float:
-        values: Sequence[float] = list(found[method].values())
+        values: Sequence[float] = list(by_method[method].values())
         return float(np.mean(values)) if values else 0.0
 
     return max(METHODS, key=mean)
