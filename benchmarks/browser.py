@@ -14,7 +14,6 @@ from playwright.sync_api import Browser, Locator, Page, expect, sync_playwright
 
 from benchmarks.errors import BenchmarkError
 
-# The first has no code for windows and takes a quarter less CPU time.
 NAMES = (
     "chromium-headless-shell",
     "chromium",
@@ -23,6 +22,7 @@ NAMES = (
     "google-chrome-stable",
     "chrome",
 )
+"""Commands that are tried in order; the first has no code for windows and takes a quarter less CPU time."""
 OPTIONS = ("--disable-gpu", "--no-first-run", "--disable-background-networking")
 TIMEOUT_MS = 30_000
 """On a busy machine the first answer of a model takes long."""

@@ -29,8 +29,8 @@ ROOT = Path(__file__).resolve().parent.parent
 START_TIMEOUT_S = 900
 COMMAND_TIMEOUT_S = 300
 REQUEST_TIMEOUT_S = 120
-# One user sends all requests from one address, which the limits would refuse.
 UNLIMITED = {f"RETINOTE_RATE_{kind}": "0" for kind in ("ADDRESS", "USER", "UPLOAD", "EXPORT", "SIGN_IN")}
+"""Variables without limits: one user sends all requests from one address, which limits would refuse."""
 NOT_OURS = ("RETINOTE_", "DJANGO_")
 """Prefixes of variables that could point a stack to somebody's database or settings."""
 PASSWORD = re.compile(r"Sign in as admin with the password (\S+)")
