@@ -195,7 +195,9 @@ def _between(lines: list[tuple[float, float, float, float] | None]) -> float | N
     if len(known) < max(len(lines), 2):
         return None
     distances = [
-        dist(one[ends], other[ends]) for one, other in pairwise(known) for ends in (slice(2), slice(2, 4))
+        distance
+        for one, other in pairwise(known)
+        for distance in (dist(one[:2], other[:2]), dist(one[2:], other[2:]))
     ]
     usual = median(distances)
     is_even = all(abs(distance - usual) <= EVEN * usual for distance in distances)
