@@ -1018,6 +1018,14 @@ export interface components {
             timestamp: string | null;
             user_id: string;
         };
+        /** @description A scan's volume. */
+        InVolume: {
+            id: string;
+            /** @description From 0 on. */
+            place: number;
+            /** @description B-scans of the volume, those that are missing included. */
+            count: number;
+        };
         /** @description The 95 % interval of a value (Wilson). */
         Interval: {
             /** Format: double */
@@ -1810,7 +1818,7 @@ export interface components {
             readonly enface: string | null;
             readonly enface_size: components["schemas"]["EnfaceSize"] | null;
             /** @description Whether nothing waits for the model server any more. */
-            complete: boolean;
+            readonly complete: boolean;
             readonly statuses: components["schemas"]["StatusCounts"];
             /** @description True while you read blind and have not given your verdict on the volume. */
             readonly answer_hidden: boolean;
