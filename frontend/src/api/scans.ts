@@ -109,11 +109,11 @@ export function useChangeScan(id: string) {
   });
 }
 
-/** Deletes a scan with all that belongs to it. */
-export function useDeleteScan(id: string) {
+/** Deletes a scan, or the volume that it is a B-scan of, with all that belongs to it. */
+export function useDelete({ id, volume }: Pick<Scan, "id" | "volume">) {
   const queries = useQueryClient();
   return useMutation({
-    mutationFn: () => json<void>(pathOf(id), { method: "DELETE" }),
+    mutationFn: () => json<void>(volume ? `volumes/${volume.id}/` : pathOf(id), { method: "DELETE" }),
     onSuccess: () => refreshLists(queries),
   });
 }

@@ -12,7 +12,7 @@ import { useMutation } from "@tanstack/react-query";
 import { useState } from "react";
 import { Link, useNavigate, useSearchParams } from "react-router";
 
-import { scanFhir, scanReport, useDeleteScan } from "../api/scans";
+import { scanFhir, scanReport, useDelete } from "../api/scans";
 import type { Scan } from "../api/types";
 import { download } from "../common/download";
 import { ProblemAlert } from "../common/ProblemAlert";
@@ -42,7 +42,7 @@ export function Actions({ scan }: { scan: Scan }) {
   });
   const next = useNextUnread(from, scan.id);
   const back = useScanBefore(from);
-  const remove = useDeleteScan(scan.id);
+  const remove = useDelete(scan);
   const leave = () => {
     notifications.show({ message: volume ? texts.reading.volumeDeleted : texts.reading.deleted });
     void navigate(`/?${from}`);

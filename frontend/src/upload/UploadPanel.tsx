@@ -40,7 +40,10 @@ export function UploadPanel({ opened, onClose, details, onDetails }: Props) {
         <Dropzone
           onDrop={(files) => add(files, details, true)}
           // For the choice of files alone: what is dropped may have no ending, as DICOM files often do.
-          inputProps={{ "aria-label": texts.upload.pick, accept: formats.accept }}
+          inputProps={{
+            "aria-label": texts.upload.pick,
+            accept: `${formats.accept},${formats.volumes.accept}`,
+          }}
         >
           <Stack align="center" gap={4} py={asks ? 0 : "lg"}>
             {!asks && <IconPhotoPlus size={36} aria-hidden />}

@@ -1,6 +1,6 @@
 import { ActionIcon, Group, Slider, Text } from "@mantine/core";
 import { IconChevronLeft, IconChevronRight } from "@tabler/icons-react";
-import { type PointerEvent, type ReactNode, useId } from "react";
+import { type CSSProperties, type PointerEvent, type ReactNode, useId } from "react";
 
 import type { BScan, Volume } from "../api/types";
 import { texts } from "../texts";
@@ -52,6 +52,7 @@ export function StackStrip({ volume: { bscans, count }, stack, revealed }: Props
         viewBox={`0 0 ${count} ${TIERS + 1}`}
         preserveAspectRatio="none"
         className={classes.bars}
+        style={{ "--bscans": count } as CSSProperties}
         aria-hidden
         onPointerDown={(event) => {
           event.currentTarget.setPointerCapture(event.pointerId);

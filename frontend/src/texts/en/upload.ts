@@ -1,12 +1,14 @@
 import formats from "../../upload/formats.json";
 
-const formatNames = new Intl.ListFormat("en-GB", { type: "disjunction" }).format(formats.names);
+const { format } = new Intl.ListFormat("en-GB", { type: "disjunction" });
+const pictures = format(formats.names);
+const volumes = format(formats.volumes.names);
 
 export const upload = {
   open: "Upload",
   title: "Upload scans",
   dropHere: "Drop the scans here",
-  kinds: `${formatNames}, up to 32 MB each. Names in the files are removed. Details that you leave empty are taken from DICOM files.`,
+  kinds: `${pictures}, up to 32 MB each; volumes as ${volumes}, up to 256 MB. Names in the files are removed. Details that you leave empty are taken from DICOM files.`,
   pick: "Drop scans here, paste them, or click to choose",
   patientHelp: "A code, not a name",
   acquired: "Taken on",
