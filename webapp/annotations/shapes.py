@@ -15,7 +15,7 @@ RADIUS = re.compile(r' r="([^"]*)"')
 
 
 class Shape(models.TextChoices):
-    """The kinds, as `Kind` of the page's `shapes.ts` has them."""
+    """The kinds, as `Kind` of the page's `kinds.ts` has them."""
 
     BOX = "box", "Box"
     ELLIPSE = "ellipse", "Ellipse"

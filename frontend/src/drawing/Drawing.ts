@@ -4,7 +4,8 @@ import type { Problem } from "../api/problem";
 import type { Annotation } from "../api/types";
 import type { Tool } from "./draft";
 import { begin, everywhere, type History, redo, step, undo } from "./history";
-import { newShape, type Geometry, type Shape } from "./shapes";
+import type { Geometry } from "./kinds";
+import { newShape, type Shape } from "./shapes";
 import { type SaveState, Sync } from "./sync";
 
 export interface DrawingState {

@@ -3,22 +3,14 @@ import { Kbd, Modal, SimpleGrid, Stack, Switch, Title } from "@mantine/core";
 import { texts } from "../texts";
 import { useSingleKeys } from "../common/keys";
 import classes from "./KeysDialog.module.css";
+import { TOOLS } from "./Toolbar";
 
 const { keyHelp, tools, keyGroups } = texts.drawing;
 
 const GROUPS: { title: string; keys: [string[], string][] }[] = [
   {
     title: keyGroups.tools,
-    keys: [
-      [["V"], tools.select],
-      [["H"], tools.hand],
-      [["R"], tools.box],
-      [["E"], tools.ellipse],
-      [["P"], tools.polygon],
-      [["F"], tools.freehand],
-      [["O"], tools.point],
-      [["C"], tools.caliper],
-    ],
+    keys: TOOLS.map(({ tool, key }) => [[key], tools[tool]]),
   },
   {
     title: keyGroups.drawing,

@@ -6,7 +6,8 @@ import type { Annotation, Region, Scan } from "../api/types";
 import { texts } from "../texts";
 import { colourOf, OTHERS_COLOUR } from "./canvas/colours";
 import type { Drawing, DrawingState } from "./Drawing";
-import { lengthOf, type Shape } from "./shapes";
+import { measureOf } from "./kinds";
+import type { Shape } from "./shapes";
 import classes from "./ShapeList.module.css";
 import { fromSelector } from "./w3c";
 
@@ -98,10 +99,11 @@ function Others({ shapes, scan, mayDraw, open }: OthersProps) {
   );
 }
 
-/** A caliper's length; nothing for other shapes. */
+/** What a shape measures, such as a caliper its length; nothing for most. */
 function measure(annotation: Annotation, scan: Scan): string {
   const geometry = fromSelector(annotation.target.selector);
-  return geometry?.kind === "caliper" ? ` · ${texts.drawing.length(lengthOf(geometry, scan))}` : "";
+  const measured = geometry && measureOf(geometry, scan);
+  return measured ? ` · ${measured}` : "";
 }
 
 /** Copies a region of the model to the reader's shapes, and selects it. */
@@ -125,8 +127,7 @@ interface LineProps {
 
 function Line({ drawing, shape, index, labels, scan, selected }: LineProps) {
   const name = texts.drawing.shape(index + 1, texts.drawing.kinds[shape.geometry.kind]);
-  const length =
-    shape.geometry.kind === "caliper" ? texts.drawing.length(lengthOf(shape.geometry, scan)) : "";
+  const measured = measureOf(shape.geometry, scan);
   return (
     <div className={classes.line} data-selected={selected}>
       <Group justify="space-between" wrap="nowrap" gap="xs">
@@ -142,7 +143,7 @@ function Line({ drawing, shape, index, labels, scan, selected }: LineProps) {
           <span>
             {name}
             {shape.label && <b> · {shape.label}</b>}
-            {length && <span> · {length}</span>}
+            {measured && <span> · {measured}</span>}
             {shape.comment && !selected && <span className={classes.comment}> {shape.comment}</span>}
           </span>
         </UnstyledButton>

@@ -2,31 +2,22 @@ import { ActionIcon, Divider, Tooltip } from "@mantine/core";
 import {
   IconArrowBackUp,
   IconArrowForwardUp,
-  IconCircle,
   IconHandStop,
   IconKeyboard,
-  IconPlus,
   IconPointer,
-  IconPolygon,
-  IconRuler2,
-  IconScribble,
-  IconSquare,
 } from "@tabler/icons-react";
 
 import { texts } from "../texts";
 import type { Tool } from "./draft";
 import type { Drawing, DrawingState } from "./Drawing";
+import { KINDS } from "./kinds";
 import classes from "./Toolbar.module.css";
 
-const TOOLS: { tool: Tool; key: string; Icon: typeof IconSquare }[] = [
+/** The tools in their order, each with its key. */
+export const TOOLS: { tool: Tool; key: string; Icon: typeof IconPointer }[] = [
   { tool: "select", key: "V", Icon: IconPointer },
   { tool: "hand", key: "H", Icon: IconHandStop },
-  { tool: "box", key: "R", Icon: IconSquare },
-  { tool: "ellipse", key: "E", Icon: IconCircle },
-  { tool: "polygon", key: "P", Icon: IconPolygon },
-  { tool: "freehand", key: "F", Icon: IconScribble },
-  { tool: "point", key: "O", Icon: IconPlus },
-  { tool: "caliper", key: "C", Icon: IconRuler2 },
+  ...Object.values(KINDS).map(({ kind, key, Icon }) => ({ tool: kind, key, Icon })),
 ];
 
 /** The tools by their keys, in lower case. */

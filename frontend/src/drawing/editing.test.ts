@@ -1,7 +1,8 @@
 import { describe, expect, it } from "vitest";
 
-import { handlesOf, moved, moveHandle, simplified, withoutVertex, withVertex } from "./editing";
-import type { Geometry } from "./shapes";
+import { handlesOf, moved, moveHandle, withoutVertex, withVertex } from "./editing";
+import type { Geometry } from "./kinds";
+import { simplified } from "./plane";
 
 const SCAN = { width: 512, height: 496 };
 const BOX: Geometry = { kind: "box", x: 100, y: 100, width: 50, height: 40 };

@@ -1,15 +1,7 @@
 /** Moves and reshapes geometries by their handles. No result leaves the scan. */
 
-import {
-  type Bounds,
-  boundsOf,
-  boxBetween,
-  clamp,
-  ellipseIn,
-  type Geometry,
-  round,
-  type Size,
-} from "./shapes";
+import { boundsOf, type Geometry, kindOf } from "./kinds";
+import { type Bounds, boxBetween, clamp, round, type Size } from "./plane";
 
 export interface Handle {
   x: number;
@@ -20,73 +12,50 @@ export interface Handle {
 
 /** The handles of a geometry, in the order that `moveHandle` counts. */
 export function handlesOf(geometry: Geometry): Handle[] {
-  switch (geometry.kind) {
-    case "box":
-    case "ellipse":
-      return corners(boundsOf(geometry)).map(([x, y]) => ({ x, y, role: "vertex" }));
-    case "point":
-      return [{ x: geometry.x, y: geometry.y, role: "vertex" }];
-    case "caliper":
-      return [
-        { x: geometry.x1, y: geometry.y1, role: "vertex" },
-        { x: geometry.x2, y: geometry.y2, role: "vertex" },
-      ];
-    default: {
-      const { points } = geometry;
-      const count = points.length / 2;
-      const vertices: Handle[] = [];
-      const edges: Handle[] = [];
-      const closed = geometry.kind === "polygon" || geometry.closed;
-      for (let index = 0; index < count; index++) {
-        const [x, y] = [points[2 * index]!, points[2 * index + 1]!];
-        vertices.push({ x, y, role: "vertex" });
-        if (index === count - 1 && !closed) continue;
-        const next = (index + 1) % count;
-        edges.push({ x: (x + points[2 * next]!) / 2, y: (y + points[2 * next + 1]!) / 2, role: "new" });
-      }
-      return [...vertices, ...edges];
-    }
+  const kind = kindOf(geometry);
+  if ("box" in kind) return corners(kind.box(geometry)).map(([x, y]) => ({ x, y, role: "vertex" }));
+  const points = kind.vertices(geometry);
+  const count = points.length / 2;
+  const vertices: Handle[] = [];
+  const edges: Handle[] = [];
+  for (let index = 0; index < count; index++) {
+    const [x, y] = [points[2 * index]!, points[2 * index + 1]!];
+    vertices.push({ x, y, role: "vertex" });
+    if (!kind.fewest || (index === count - 1 && !kind.isClosed(geometry))) continue;
+    const next = (index + 1) % count;
+    edges.push({ x: (x + points[2 * next]!) / 2, y: (y + points[2 * next + 1]!) / 2, role: "new" });
   }
+  return [...vertices, ...edges];
 }
 
 /** The geometry with a handle at another place; as it was where it would cover nothing. */
 export function moveHandle(geometry: Geometry, index: number, x: number, y: number, size: Size): Geometry {
   x = clamp(x, size.width);
   y = clamp(y, size.height);
-  switch (geometry.kind) {
-    case "box":
-    case "ellipse": {
-      const box = resized(boundsOf(geometry), index, x, y);
-      if (!box) return geometry;
-      return geometry.kind === "box" ? { kind: "box", ...box } : ellipseIn(box);
-    }
-    case "point":
-      return { kind: "point", x, y };
-    case "caliper":
-      return index === 0 ? { ...geometry, x1: x, y1: y } : { ...geometry, x2: x, y2: y };
-    default:
-      return { ...geometry, points: geometry.points.toSpliced(2 * index, 2, x, y) };
-  }
+  const kind = kindOf(geometry);
+  if (!("box" in kind))
+    return kind.withVertices(geometry, kind.vertices(geometry).toSpliced(2 * index, 2, x, y));
+  const box = resized(kind.box(geometry), index, x, y);
+  return box ? kind.inBox(box) : geometry;
 }
 
 /** With a new vertex in the middle of an edge; edges are counted from the first vertex on. */
 export function withVertex(geometry: Geometry, edge: number): Geometry {
-  if (geometry.kind !== "polygon" && geometry.kind !== "freehand") return geometry;
-  const vertices = geometry.points.length / 2;
-  const middle = handlesOf(geometry)[vertices + edge];
+  const kind = kindOf(geometry);
+  if ("box" in kind || !kind.fewest) return geometry;
+  const points = kind.vertices(geometry);
+  const middle = handlesOf(geometry)[points.length / 2 + edge];
   if (!middle) return geometry;
-  return {
-    ...geometry,
-    points: geometry.points.toSpliced(2 * (edge + 1), 0, round(middle.x), round(middle.y)),
-  };
+  return kind.withVertices(geometry, points.toSpliced(2 * (edge + 1), 0, round(middle.x), round(middle.y)));
 }
 
 /** Without a vertex; null when too few would be left. */
 export function withoutVertex(geometry: Geometry, index: number): Geometry | null {
-  if (geometry.kind !== "polygon" && geometry.kind !== "freehand") return null;
-  const needed = geometry.kind === "polygon" || geometry.closed ? 3 : 2;
-  if (geometry.points.length / 2 <= needed) return null;
-  return { ...geometry, points: geometry.points.toSpliced(2 * index, 2) };
+  const kind = kindOf(geometry);
+  if ("box" in kind || !kind.fewest) return null;
+  const points = kind.vertices(geometry);
+  if (points.length / 2 <= kind.fewest(geometry)) return null;
+  return kind.withVertices(geometry, points.toSpliced(2 * index, 2));
 }
 
 /** The geometry moved by so many pixels, as far as the scan goes. */
@@ -96,50 +65,10 @@ export function moved(geometry: Geometry, dx: number, dy: number, size: Size): G
   dy = round(Math.min(Math.max(dy, -bounds.y), size.height - bounds.y - bounds.height));
   const across = (x: number) => clamp(x + dx, size.width);
   const down = (y: number) => clamp(y + dy, size.height);
-  switch (geometry.kind) {
-    case "caliper":
-      return {
-        kind: "caliper",
-        x1: across(geometry.x1),
-        y1: down(geometry.y1),
-        x2: across(geometry.x2),
-        y2: down(geometry.y2),
-      };
-    case "polygon":
-    case "freehand": {
-      const points = geometry.points.map((value, index) => (index % 2 ? down(value) : across(value)));
-      return { ...geometry, points };
-    }
-    default:
-      return { ...geometry, x: across(geometry.x), y: down(geometry.y) };
-  }
-}
-
-/** The points of a line without those that lie within `tolerance` pixels of it (Douglas and Peucker 1973). */
-export function simplified(points: readonly number[], tolerance: number): number[] {
-  const kept = new Set([0, points.length / 2 - 1]);
-  const open: [number, number][] = [[0, points.length / 2 - 1]];
-  for (let span = open.pop(); span; span = open.pop()) {
-    const [first, last] = span;
-    let [farthest, distance] = [0, 0];
-    for (let index = first + 1; index < last; index++) {
-      const away = distanceToLine(points, index, first, last);
-      if (away > distance) [farthest, distance] = [index, away];
-    }
-    if (distance <= tolerance) continue;
-    kept.add(farthest);
-    open.push([first, farthest], [farthest, last]);
-  }
-  return [...kept].sort((a, b) => a - b).flatMap((index) => [points[2 * index]!, points[2 * index + 1]!]);
-}
-
-function distanceToLine(points: readonly number[], index: number, first: number, last: number): number {
-  const [x, y] = [points[2 * index]!, points[2 * index + 1]!];
-  const [x1, y1] = [points[2 * first]!, points[2 * first + 1]!];
-  const [dx, dy] = [points[2 * last]! - x1, points[2 * last + 1]! - y1];
-  const length = dx * dx + dy * dy;
-  const share = length ? Math.min(Math.max(((x - x1) * dx + (y - y1) * dy) / length, 0), 1) : 0;
-  return Math.hypot(x - x1 - share * dx, y - y1 - share * dy);
+  const kind = kindOf(geometry);
+  if ("box" in kind) return kind.shifted(geometry, across, down);
+  const points = kind.vertices(geometry).map((value, index) => (index % 2 ? down(value) : across(value)));
+  return kind.withVertices(geometry, points);
 }
 
 /** The corners and the middles of the edges, clockwise from the upper left corner. */

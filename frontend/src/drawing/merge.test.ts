@@ -4,7 +4,8 @@ import { describe, expect, it } from "vitest";
 
 import type { Annotation } from "../api/types";
 import { isUnsaved, merge, shapeOf } from "./merge";
-import { type Geometry, newShape, type Shape } from "./shapes";
+import type { Geometry } from "./kinds";
+import { newShape, type Shape } from "./shapes";
 import { toSelector } from "./w3c";
 
 const BOX: Geometry = { kind: "box", x: 1, y: 2, width: 30, height: 40 };

@@ -1,7 +1,8 @@
 import { describe, expect, it } from "vitest";
 
-import { outlineOf, shapeAt } from "./outline";
-import { type Geometry, newShape } from "./shapes";
+import { shapeAt } from "./outline";
+import { type Geometry, outlineOf } from "./kinds";
+import { newShape } from "./shapes";
 
 const LARGE = newShape({ kind: "box", x: 0, y: 0, width: 200, height: 200 });
 const SMALL = newShape({ kind: "ellipse", x: 100, y: 100, rx: 30, ry: 20 });

@@ -1,38 +1,8 @@
-/** The line around a shape, and what lies under a pointer. */
+/** What lies under a pointer. */
 
-import { boundsOf, type Geometry, type Points, type Shape } from "./shapes";
-
-const PIECES_OF_AN_ELLIPSE = 72;
-
-export interface Outline {
-  points: Points;
-  closed: boolean;
-}
-
-export function outlineOf(geometry: Geometry): Outline {
-  switch (geometry.kind) {
-    case "box": {
-      const { x, y, width, height } = geometry;
-      return { points: [x, y, x + width, y, x + width, y + height, x, y + height], closed: true };
-    }
-    case "ellipse": {
-      const points: number[] = [];
-      for (let piece = 0; piece < PIECES_OF_AN_ELLIPSE; piece++) {
-        const angle = (2 * Math.PI * piece) / PIECES_OF_AN_ELLIPSE;
-        points.push(geometry.x + geometry.rx * Math.cos(angle), geometry.y + geometry.ry * Math.sin(angle));
-      }
-      return { points, closed: true };
-    }
-    case "polygon":
-      return { points: geometry.points, closed: true };
-    case "freehand":
-      return { points: geometry.points, closed: geometry.closed };
-    case "point":
-      return { points: [geometry.x, geometry.y], closed: false };
-    case "caliper":
-      return { points: [geometry.x1, geometry.y1, geometry.x2, geometry.y2], closed: false };
-  }
-}
+import { boundsOf, outlineOf } from "./kinds";
+import type { Outline, Points } from "./plane";
+import type { Shape } from "./shapes";
 
 /** The shape under a place: the one with the nearest line within `reach` pixels, else the smallest around it. */
 export function shapeAt(shapes: readonly Shape[], x: number, y: number, reach: number): Shape | null {

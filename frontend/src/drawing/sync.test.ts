@@ -6,7 +6,8 @@ import { beforeEach, describe, expect, it, vi } from "vitest";
 
 import type { Annotation, AnnotationChange } from "../api/types";
 import { answer, refusal, type Request, serve, token } from "../testing/server";
-import { type Geometry, newShape, type Shape } from "./shapes";
+import type { Geometry } from "./kinds";
+import { newShape, type Shape } from "./shapes";
 import { type Loaded, sendDrawings, type SaveState, Sync } from "./sync";
 import { toSelector } from "./w3c";
 

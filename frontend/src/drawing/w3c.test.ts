@@ -2,7 +2,7 @@
 
 import { describe, expect, it } from "vitest";
 
-import type { Geometry } from "./shapes";
+import type { Geometry } from "./kinds";
 import { fromSelector, toSelector } from "./w3c";
 
 const DRAWN: Geometry[] = [

@@ -54,7 +54,7 @@ def test_what_is_kept_can_be_drawn_again_where_it_was(selector: dict[str, str], 
 
 
 def test_the_page_knows_the_same_words() -> None:
-    source = (ROOT / "frontend/src/drawing/shapes.ts").read_text()
+    source = (ROOT / "frontend/src/drawing/kinds.ts").read_text()
     assert set(re.findall(r'kind: "([a-z]+)"', source)) >= set(Shape.values)
     said = (ROOT / "frontend/src/texts/en/drawing.ts").read_text()
     for shape in Shape:

@@ -6,9 +6,11 @@ import { addVertex, type Drawn, dropVertex, finished, follow, start } from "../d
 import type { Drawing } from "../Drawing";
 import { handlesOf, moved, moveHandle, withoutVertex, withVertex } from "../editing";
 import { shapeAt } from "../outline";
-import { clamp, type Geometry, type Shape, type Size } from "../shapes";
+import { type Geometry, KINDS } from "../kinds";
+import { clamp, type Scale, type Size } from "../plane";
+import type { Shape } from "../shapes";
 import type { Pointed, PointerUser, PictureCanvas } from "./PictureCanvas";
-import { type Scale, ShapeLayers } from "./ShapeLayers";
+import { ShapeLayers } from "./ShapeLayers";
 
 /** How near to a line or handle is on it, in pixels of the screen. */
 const REACH_PX = { mouse: 8, pen: 12, touch: 22 };
@@ -76,10 +78,10 @@ export class DrawingCanvas implements PointerUser {
     this.downAt = at;
     if (tool === "select") return this.grab(at);
     const [x, y] = this.onScan(at);
-    if (this.drawn?.tool === "polygon") this.setVertex(x, y, REACH_PX[at.pointer] / this.zoom);
+    if (this.drawnBy === "corners") this.setVertex(x, y, REACH_PX[at.pointer] / this.zoom);
     else if (this.drawn) this.drawn = follow(this.drawn, x, y);
     else this.drawn = start(tool, x, y);
-    if (tool === "point") this.finish();
+    if (KINDS[tool].drawnBy === "click") this.finish();
     this.showInHand();
     return true;
   }
@@ -108,21 +110,21 @@ export class DrawingCanvas implements PointerUser {
       return;
     }
     const { drawn } = this;
-    if (!drawn || drawn.tool === "polygon") return;
+    if (!drawn || this.drawnBy === "corners") return;
     // One click sets the first corner, another the second: nobody has to hold a button down.
-    if (!this.isMoved(at) && drawn.tool !== "freehand" && finished(drawn) === null) return;
+    if (!this.isMoved(at) && this.drawnBy !== "line" && finished(drawn) === null) return;
     this.finish();
   }
 
   cancel(): void {
     this.edit = null;
-    if (this.drawn?.tool === "polygon") this.drawn = dropVertex(this.drawn);
+    if (this.drawn && this.drawnBy === "corners") this.drawn = dropVertex(this.drawn);
     else this.drawn = null;
     this.showInHand();
   }
 
   hover(at: Pointed): void {
-    if (!this.drawn || this.drawn.tool === "freehand") return;
+    if (!this.drawn || this.drawnBy === "line") return;
     this.drawn = follow(this.drawn, ...this.onScan(at));
     this.showInHand();
   }
@@ -177,8 +179,8 @@ export class DrawingCanvas implements PointerUser {
     if (!this.drawn) {
       this.drawn = start(tool, x, y);
       this.announce(texts.drawing.cornerAt(x, y));
-      if (tool === "point") this.finish();
-    } else if (this.drawn.tool === "polygon") {
+      if (KINDS[tool].drawnBy === "click") this.finish();
+    } else if (this.drawnBy === "corners") {
       this.setVertex(x, y, 0.5);
       if (this.drawn) this.announce(texts.drawing.cornerAt(x, y));
     } else {
@@ -244,6 +246,11 @@ export class DrawingCanvas implements PointerUser {
   private get selected(): Shape | undefined {
     const { shapes, selected } = this.drawing.snapshot();
     return shapes.find((shape) => shape.key === selected);
+  }
+
+  /** How the shape is drawn that has been begun. */
+  private get drawnBy(): string | null {
+    return this.drawn && KINDS[this.drawn.tool].drawnBy;
   }
 
   private onScan({ x, y }: Pointed): [number, number] {

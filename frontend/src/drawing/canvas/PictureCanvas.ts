@@ -4,7 +4,7 @@ import { Layer } from "konva/lib/Layer";
 import { Image as Picture } from "konva/lib/shapes/Image";
 import { Stage } from "konva/lib/Stage";
 
-import type { Size } from "../shapes";
+import type { Size } from "../plane";
 import { findingNodes } from "./hatching";
 import { canvasOf, FULL_WINDOW, type GreyWindow, showColoured, showWindowed, windowOf } from "./pictures";
 import { Viewport } from "./Viewport";

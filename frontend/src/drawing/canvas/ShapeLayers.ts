@@ -5,19 +5,14 @@ import type { Shape as Node } from "konva/lib/Shape";
 import type { Stage } from "konva/lib/Stage";
 
 import type { Annotation, Region } from "../../api/types";
-import { texts } from "../../texts";
 import { type Drawn, finished } from "../draft";
 import { handlesOf } from "../editing";
 import { shapeOf } from "../merge";
-import { type Geometry, lengthOf, type Shape } from "../shapes";
+import { type Geometry, KINDS, measureOf } from "../kinds";
+import type { Scale } from "../plane";
+import type { Shape } from "../shapes";
 import { colourOf, OTHERS_COLOUR, REGION_COLOUR, SELECTED_COLOUR } from "./colours";
 import { crossNode, geometryNode, handlesNode, type LineStyle } from "./nodes";
-
-/** The size of a pixel in micrometres; null where it is not known. */
-export interface Scale {
-  micrometres_x: number | null;
-  micrometres_y: number | null;
-}
 
 /** What is selected or being drawn: it is drawn anew at each move of the pointer. */
 export interface InHand {
@@ -107,10 +102,11 @@ export class ShapeLayers {
 
   private addDrawn(drawn: Drawn): void {
     const style: LineStyle = { colour: SELECTED_COLOUR, thickness: 2 };
-    if (drawn.tool === "polygon" || drawn.tool === "freehand") {
-      const points = drawn.tool === "polygon" ? [...drawn.points, drawn.x, drawn.y] : drawn.points;
+    const { drawnBy } = KINDS[drawn.tool];
+    if (drawnBy === "corners" || drawnBy === "line") {
+      const points = drawnBy === "corners" ? [...drawn.points, drawn.x, drawn.y] : drawn.points;
       if (points.length >= 4) this.inHand.add(this.node({ kind: "freehand", points, closed: false }, style));
-      if (drawn.tool === "polygon") {
+      if (drawnBy === "corners") {
         const handles = handlesOf({ kind: "freehand", points: drawn.points, closed: false });
         const vertices = handles.filter(({ role }) => role === "vertex");
         this.inHand.add(handlesNode(vertices, null, this.zoom));
@@ -118,17 +114,12 @@ export class ShapeLayers {
       return;
     }
     const geometry = finished(drawn);
-    if (geometry) this.inHand.add(this.node(geometry, { ...style, tag: this.lengthOf(geometry) }));
+    if (geometry) this.inHand.add(this.node(geometry, { ...style, tag: measureOf(geometry, this.scale) }));
   }
 
   private styleOf({ geometry, label }: Shape, index: number): LineStyle {
-    const tag = [`${index + 1}`, label, this.lengthOf(geometry)].filter(Boolean).join(" · ");
+    const tag = [`${index + 1}`, label, measureOf(geometry, this.scale)].filter(Boolean).join(" · ");
     return { colour: colourOf(label), thickness: 2, filled: true, tag };
-  }
-
-  /** A caliper's length in words; empty for other shapes. */
-  private lengthOf(geometry: Geometry): string {
-    return geometry.kind === "caliper" ? texts.drawing.length(lengthOf(geometry, this.scale)) : "";
   }
 
   private node(geometry: Geometry, style: LineStyle): Node {

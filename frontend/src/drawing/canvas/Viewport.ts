@@ -2,7 +2,7 @@
 
 import type { Stage } from "konva/lib/Stage";
 
-import type { Size } from "../shapes";
+import type { Size } from "../plane";
 
 const LARGEST_ZOOM = 32;
 /** Around a scan that is shown whole, in pixels of the screen. */

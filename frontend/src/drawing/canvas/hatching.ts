@@ -3,7 +3,7 @@
 import { Shape as Node } from "konva/lib/Shape";
 
 import { lookOf } from "../../common/findings";
-import type { Size } from "../shapes";
+import type { Size } from "../plane";
 import { type Cells, type Rings, ringsOf } from "../tracing";
 
 const TILE = 8;

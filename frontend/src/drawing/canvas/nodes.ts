@@ -4,8 +4,7 @@ import type { Context } from "konva/lib/Context";
 import { Shape as Node } from "konva/lib/Shape";
 
 import type { Handle } from "../editing";
-import { outlineOf } from "../outline";
-import { boundsOf, type Geometry } from "../shapes";
+import { boundsOf, type Geometry, outlineOf } from "../kinds";
 
 export interface LineStyle {
   colour: string;

@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
 
-import { lengthOf } from "./shapes";
+import { lengthOf } from "./plane";
 
 const THREE_FOUR_FIVE = { kind: "caliper", x1: 10, y1: 10, x2: 40, y2: 50 } as const;
 
