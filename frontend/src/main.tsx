@@ -7,7 +7,9 @@ import { setNonce } from "get-nonce";
 import { createRoot } from "react-dom/client";
 
 import { App } from "./app";
+import { language } from "./texts";
 
+document.documentElement.lang = language;
 const nonce = document.querySelector<HTMLMetaElement>('meta[name="style-nonce"]')?.content ?? "";
 setNonce(nonce);
 const root = document.getElementById("root");
