@@ -19,10 +19,10 @@ export function PixelFields({ sizes, onChange, file }: Props) {
       {PIXEL_SIZES.map((name) => (
         <NumberField
           key={name}
-          label={texts.upload.fields[name]}
+          label={texts.details[name]}
           {...(file !== undefined && {
             size: "xs",
-            "aria-label": texts.upload.of(texts.upload.fields[name], file),
+            "aria-label": texts.upload.of(texts.details[name], file),
           })}
           range={PIXEL_UM}
           text={sizes[name]}

@@ -1,12 +1,14 @@
-import { Button, Group, Select, Stack, Table, Text, Textarea, TextInput } from "@mantine/core";
+import { Button, Group, Select, Stack, Table, Text, TextInput } from "@mantine/core";
 import { type FormEvent, useState } from "react";
 
 import { useChangeScan } from "../api/scans";
 import type { Eye, Scan } from "../api/types";
+import { TEXT_DETAILS, textsOf } from "../common/details";
 import { formatDay, formatLength, formatTime } from "../common/format";
 import { PIXEL_SIZES, PIXEL_UM, readNumber } from "../common/number";
 import { PixelFields } from "../common/PixelFields";
 import { ProblemAlert } from "../common/ProblemAlert";
+import { TextFields } from "../common/TextFields";
 import { succeeds, useUnsaved } from "../common/unsaved";
 import { texts } from "../texts";
 import { Section } from "./Section";
@@ -17,12 +19,12 @@ const { fields } = texts.reading;
 export function Details({ scan }: { scan: Scan }) {
   const [editing, setEditing] = useState(false);
   const rows: [string, string][] = [
-    [fields.acquired, formatDay(scan.acquired) || texts.common.none],
+    [texts.details.acquired, formatDay(scan.acquired) || texts.common.none],
     [fields.uploaded, formatTime(scan.timestamp) || texts.common.none],
-    [fields.eye, scan.eye ? texts.common.eyes[scan.eye] : texts.common.none],
-    [fields.patient, scan.patient_ref || texts.common.none],
+    [texts.details.eye, scan.eye ? texts.common.eyes[scan.eye] : texts.common.none],
+    [texts.details.patient_ref, scan.patient_ref || texts.common.none],
     [fields.device, scan.device || texts.common.none],
-    [fields.note, scan.note || texts.common.none],
+    ...TEXT_DETAILS.map((name): [string, string] => [texts.details[name], scan[name] || texts.common.none]),
     [fields.size, texts.reading.pixels(scan.width, scan.height)],
     [
       fields.scale,
@@ -78,7 +80,7 @@ function DetailsForm({ scan, onClose }: { scan: Scan; onClose: () => void }) {
     patient_ref: scan.patient_ref,
     eye: scan.eye,
     acquired: scan.acquired,
-    note: scan.note,
+    ...textsOf(scan),
     micrometres_x: measured(scan.micrometres_x),
     micrometres_y: measured(scan.micrometres_y),
   });
@@ -112,13 +114,13 @@ function DetailsForm({ scan, onClose }: { scan: Scan; onClose: () => void }) {
     <form onSubmit={submit}>
       <Stack gap="sm">
         <TextInput
-          label={fields.patient}
+          label={texts.details.patient_ref}
           maxLength={80}
           value={values.patient_ref}
           onChange={(event) => set({ patient_ref: event.currentTarget.value })}
         />
         <Select
-          label={fields.eye}
+          label={texts.details.eye}
           clearable
           placeholder={texts.upload.unknown}
           data={Object.entries(texts.common.eyes).map(([value, label]) => ({ value, label }))}
@@ -126,19 +128,13 @@ function DetailsForm({ scan, onClose }: { scan: Scan; onClose: () => void }) {
           onChange={(eye) => set({ eye: (eye ?? "") as Eye })}
         />
         <TextInput
-          label={fields.acquired}
+          label={texts.details.acquired}
           description={texts.reading.acquiredHelp}
           maxLength={10}
           value={values.acquired}
           onChange={(event) => set({ acquired: event.currentTarget.value })}
         />
-        <Textarea
-          label={fields.note}
-          autosize
-          maxLength={2000}
-          value={values.note}
-          onChange={(event) => set({ note: event.currentTarget.value })}
-        />
+        <TextFields values={values} onChange={set} />
         <PixelFields sizes={values} onChange={set} />
         {change.error && <ProblemAlert error={change.error} />}
         <Group gap="xs">

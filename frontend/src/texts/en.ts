@@ -1,6 +1,7 @@
 import { common } from "./en/common";
 import { compare } from "./en/compare";
 import { dashboard } from "./en/dashboard";
+import { details } from "./en/details";
 import { drawing } from "./en/drawing";
 import { findings } from "./en/findings";
 import { problems } from "./en/problems";
@@ -13,6 +14,7 @@ export const en = {
   common,
   compare,
   dashboard,
+  details,
   drawing,
   findings,
   problems,

@@ -1,9 +1,10 @@
-import { Button, Collapse, Group, Select, Stack, Textarea, TextInput } from "@mantine/core";
+import { Button, Collapse, Group, Select, Stack, TextInput } from "@mantine/core";
 import { useDisclosure } from "@mantine/hooks";
 
 import type { Eye } from "../api/types";
 import { today } from "../common/format";
 import { PixelFields } from "../common/PixelFields";
+import { TextFields } from "../common/TextFields";
 import { texts } from "../texts";
 import { type Details, hasMore } from "./uploads";
 
@@ -26,8 +27,8 @@ export function DetailFields({ details, onChange, file }: Props) {
         <TextInput
           size={size}
           miw={130}
-          label={texts.upload.patient}
-          {...label(texts.upload.patient)}
+          label={texts.details.patient_ref}
+          {...label(texts.details.patient_ref)}
           description={file === undefined ? texts.upload.patientHelp : undefined}
           inputWrapperOrder={["label", "input", "description"]}
           maxLength={80}
@@ -37,8 +38,8 @@ export function DetailFields({ details, onChange, file }: Props) {
         <Select
           size={size}
           miw={100}
-          label={texts.upload.eye}
-          {...label(texts.upload.eye)}
+          label={texts.details.eye}
+          {...label(texts.details.eye)}
           clearable
           placeholder={texts.upload.unknown}
           data={Object.entries(texts.common.eyes).map(([value, text]) => ({ value, label: text }))}
@@ -68,16 +69,7 @@ export function DetailFields({ details, onChange, file }: Props) {
       </Button>
       <Collapse expanded={more}>
         <Stack gap="sm">
-          <Textarea
-            size={size}
-            label={texts.upload.note}
-            {...label(texts.upload.note)}
-            maxLength={2000}
-            autosize
-            minRows={2}
-            value={details.note}
-            onChange={(event) => onChange({ note: event.currentTarget.value })}
-          />
+          <TextFields values={details} onChange={onChange} minRows={2} file={file} />
           <PixelFields sizes={details} onChange={onChange} file={file} />
         </Stack>
       </Collapse>

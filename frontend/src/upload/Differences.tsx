@@ -31,7 +31,7 @@ export function Differences({ scan, differences, onDecided }: Props) {
         <Table.Tbody>
           {differences.map((difference) => (
             <Table.Tr key={difference.field}>
-              <Table.Th fw={400}>{texts.upload.fields[difference.field]}</Table.Th>
+              <Table.Th fw={400}>{texts.details[difference.field]}</Table.Th>
               <Value of={difference} text={difference.entered} />
               <Value of={difference} text={difference.found} />
             </Table.Tr>

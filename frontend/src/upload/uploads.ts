@@ -2,22 +2,22 @@
 
 import type { Problem } from "../api/problem";
 import type { Difference, Eye, ScanChange, UploadedScan } from "../api/types";
+import { TEXT_DETAILS, type TextDetails } from "../common/details";
 import { PIXEL_SIZES, PIXEL_UM, type PixelTexts, withPoint } from "../common/number";
 
 /** The details of a scan as they are typed; a pixel's size in micrometres. */
-export interface Details extends PixelTexts {
+export interface Details extends PixelTexts, TextDetails {
   patient_ref: string;
   eye: Eye;
   /** The day on which it was taken: 2024-03-17. */
   acquired: string;
-  note: string;
 }
 
 export const NO_DETAILS: Details = {
   patient_ref: "",
   eye: "",
   acquired: "",
-  note: "",
+  ...(Object.fromEntries(TEXT_DETAILS.map((name) => [name, ""])) as TextDetails),
   micrometres_x: "",
   micrometres_y: "",
 };
@@ -48,8 +48,8 @@ export function isEmpty(details: Details): boolean {
 }
 
 /** Whether there are details other than patient, eye and day. */
-export function hasMore({ note, micrometres_x, micrometres_y }: Details): boolean {
-  return [note, micrometres_x, micrometres_y].some((value) => value.trim() !== "");
+export function hasMore(details: Details): boolean {
+  return [...TEXT_DETAILS, ...PIXEL_SIZES].some((name) => details[name].trim() !== "");
 }
 
 /** A file with its details as the API takes them: without those that are empty, numbers with a decimal point. */

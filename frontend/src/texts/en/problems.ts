@@ -1,3 +1,5 @@
+import { details } from "./details";
+
 export const problems = {
   offline:
     "The server can't be reached. Check the network. Drawings and verdicts are kept, and sent when it is back. Try anything else again then.",
@@ -6,10 +8,7 @@ export const problems = {
   // Fields of the API, as the page calls them.
   fields: {
     image: "File",
-    patient_ref: "Patient reference",
-    eye: "Eye",
-    acquired: "Taken",
-    note: "Note",
+    ...details,
     micrometres_x: "Pixel width",
     micrometres_y: "Pixel height",
     label: "Label",

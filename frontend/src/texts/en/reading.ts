@@ -123,11 +123,7 @@ export const reading = {
   saveAndGoOn: "Save and go on",
   fields: {
     uploaded: "Uploaded",
-    acquired: "Taken",
-    eye: "Eye",
-    patient: "Patient reference",
     device: "Device",
-    note: "Note",
     size: "Size",
     scale: "Pixel size",
     sha256: "SHA-256 of the file",

@@ -1,0 +1,11 @@
+import type { ScanChange } from "../../api/types";
+
+/** What people enter of a scan, by the API's names. What has no input of its own is text (see common/details.ts). */
+export const details: Record<keyof ScanChange, string> = {
+  patient_ref: "Patient reference",
+  eye: "Eye",
+  acquired: "Taken",
+  note: "Note",
+  micrometres_x: "Pixel width in µm",
+  micrometres_y: "Pixel height in µm",
+};
