@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import tomllib
 from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
 
 import cv2
 import numpy as np
@@ -14,9 +12,9 @@ import numpy.typing as npt
 from handlers.statistics import unit
 from training.data.manifest import DataError, Scan, of_split
 from training.data.sources import SIMULATED
+from training.simulator.labels import WORDS
 from training.statistics.features import Embedded, Features
 
-WORDS = Path(__file__).with_name("references.toml")
 CANDIDATES = 48
 """Simulated scans of each label, the first of the train split, among which references are chosen."""
 SIZES = ("mild", "moderate", "marked")
@@ -45,12 +43,11 @@ def candidates(scans: Sequence[Scan]) -> list[Scan]:
 
 def choose(simulated: Embedded) -> References:
     """Per label and size of the lesion the scans nearest to the mean of all such; raises DataError for a bad mask."""
-    words = tomllib.loads(WORDS.read_text(encoding="utf-8"))
     vectors: list[Features] = []
     texts: list[str] = []
     for label in sorted({scan.label for scan in simulated.scans}):
         own = simulated.take(np.flatnonzero(simulated.labels == label).tolist())
-        shown = f": {words[label]}" if label in words else ""
+        shown = f": {WORDS[label]}" if label in WORDS else ""
         for size, part in _by_size(own):
             directions = unit(part.features)
             order = np.argsort(-(directions @ directions.mean(axis=0)), kind="stable")[:PER_SIZE]
