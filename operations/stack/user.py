@@ -16,7 +16,10 @@ def add_user_arguments(parser: argparse.ArgumentParser) -> None:
     )
     create.add_argument("name", metavar="NAME", help="what the person signs in with")
     create.add_argument(
-        "--role", required=True, metavar="ROLE", help="clinician, researcher or administrator"
+        "--role",
+        required=True,
+        metavar="ROLE",
+        help="what the account may do, such as clinician; a role that does not exist is answered with those that do",
     )
     create.add_argument("--clinic", metavar="CLINIC", help="the clinic whose scans a clinician shares")
     create.add_argument(

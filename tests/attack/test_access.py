@@ -21,6 +21,7 @@ from tests.attack.conftest import BOX
 from tests.attack.people import People
 from tests.images import png_bytes
 from tests.webapp.conftest import SEEN, Clients, Predicted
+from webapp.accounts.abilities import Role
 from webapp.accounts.deidentified import shown
 from webapp.accounts.models import User
 from webapp.annotations.models import Annotation
@@ -92,6 +93,11 @@ HIDDEN_FROM_RESEARCHERS = (b"PATIENT-SECRET", b"NOTE-SECRET", b"COMMENT-SECRET",
 
 def test_every_address_has_its_expectation() -> None:
     assert addresses(besides=("admin/",)) == set(API) | PUBLIC
+
+
+def test_somebody_of_every_role_tries_every_address(people: People) -> None:
+    """A new role needs a user in `people.py`, and with it a column of the table above."""
+    assert {user.role for user in people.by_role().values() if user} == set(Role.values)
 
 
 @pytest.fixture
