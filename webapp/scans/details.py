@@ -1,6 +1,6 @@
 """The details of a scan that people enter: one record for each field, which says how it goes in and out of the web app.
 
-A new field needs a column in `Scan`, with `makemigrations`, a record here, and an input on the page.
+A new field needs a column in `Scan` with its migration, a record here, and its word on the page.
 """
 
 from __future__ import annotations
