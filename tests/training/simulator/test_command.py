@@ -46,7 +46,7 @@ def test_writes_scans_masks_and_manifest(tmp_path: Path) -> None:
         assert row["source"] == "simulator"
         assert row["patient_id"].startswith("simulator:3-")
     scans = read_scans(out)
-    assert len(scans) == 16
+    assert len(scans) == 2 * len(LABELS)
     assert all(scan.mask is not None for scan in scans)
 
 

@@ -48,7 +48,7 @@ def test_a_more_probable_disease_never_lowers_the_urgency(subtests: pytest.Subte
     rules = guideline(MODEL)
     assert rules is not None
     order = list(rules.tiers.values())
-    for label in rules.labels.keys() - {"NORMAL"}:
+    for label in rules.steps.keys() - {"NORMAL"}:
         with subtests.test(label):
             ranks = [
                 order.index(apply(rules, probabilities(**{label: value / 100}), GOOD).urgency)
