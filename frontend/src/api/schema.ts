@@ -4,3083 +4,3073 @@
  */
 
 export interface paths {
-  "/api/v1/annotations/{id}/": {
-    parameters: {
-      query?: never;
-      header?: never;
-      path?: never;
-      cookie?: never;
+    "/api/v1/annotations/{id}/": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** @description The annotation. */
+        get: operations["annotations_retrieve"];
+        /** @description Replace shape, label and comment; with If-Match only if nobody else has changed it. */
+        put: operations["annotations_update"];
+        post?: never;
+        /** @description Remove the annotation; with If-Match only if nobody else has changed it. */
+        delete: operations["annotations_destroy"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
     };
-    /** @description The annotation. */
-    get: operations["annotations_retrieve"];
-    /** @description Replace shape, label and comment; with If-Match only if nobody else has changed it. */
-    put: operations["annotations_update"];
-    post?: never;
-    /** @description Remove the annotation; with If-Match only if nobody else has changed it. */
-    delete: operations["annotations_destroy"];
-    options?: never;
-    head?: never;
-    patch?: never;
-    trace?: never;
-  };
-  "/api/v1/auth/logout/": {
-    parameters: {
-      query?: never;
-      header?: never;
-      path?: never;
-      cookie?: never;
+    "/api/v1/auth/logout/": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** @description End the sign-in that the refresh token belongs to, and the administration's that was opened from it. */
+        post: operations["auth_logout_create"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
     };
-    get?: never;
-    put?: never;
-    /** @description End the sign-in that the refresh token belongs to, and the administration's that was opened from it. */
-    post: operations["auth_logout_create"];
-    delete?: never;
-    options?: never;
-    head?: never;
-    patch?: never;
-    trace?: never;
-  };
-  "/api/v1/auth/me/": {
-    parameters: {
-      query?: never;
-      header?: never;
-      path?: never;
-      cookie?: never;
+    "/api/v1/auth/me/": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** @description The signed-in user. */
+        get: operations["auth_me_retrieve"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        /** @description Change the settings of your account that are yours to decide. */
+        patch: operations["auth_me_partial_update"];
+        trace?: never;
     };
-    /** @description The signed-in user. */
-    get: operations["auth_me_retrieve"];
-    put?: never;
-    post?: never;
-    delete?: never;
-    options?: never;
-    head?: never;
-    /** @description Change the settings of your account that are yours to decide. */
-    patch: operations["auth_me_partial_update"];
-    trace?: never;
-  };
-  "/api/v1/auth/session/": {
-    parameters: {
-      query?: never;
-      header?: never;
-      path?: never;
-      cookie?: never;
+    "/api/v1/auth/session/": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** @description Give an administrator the session that the administration's pages ask for. */
+        post: operations["auth_session_create"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
     };
-    get?: never;
-    put?: never;
-    /** @description Give an administrator the session that the administration's pages ask for. */
-    post: operations["auth_session_create"];
-    delete?: never;
-    options?: never;
-    head?: never;
-    patch?: never;
-    trace?: never;
-  };
-  "/api/v1/auth/token/": {
-    parameters: {
-      query?: never;
-      header?: never;
-      path?: never;
-      cookie?: never;
+    "/api/v1/auth/token/": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** @description Give an access and a refresh token for a name and password. */
+        post: operations["auth_token_create"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
     };
-    get?: never;
-    put?: never;
-    /** @description Give an access and a refresh token for a name and password. */
-    post: operations["auth_token_create"];
-    delete?: never;
-    options?: never;
-    head?: never;
-    patch?: never;
-    trace?: never;
-  };
-  "/api/v1/auth/token/refresh/": {
-    parameters: {
-      query?: never;
-      header?: never;
-      path?: never;
-      cookie?: never;
+    "/api/v1/auth/token/refresh/": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** @description Give the next pair for a refresh token, which is used up by this. */
+        post: operations["auth_token_refresh_create"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
     };
-    get?: never;
-    put?: never;
-    /** @description Give the next pair for a refresh token, which is used up by this. */
-    post: operations["auth_token_refresh_create"];
-    delete?: never;
-    options?: never;
-    head?: never;
-    patch?: never;
-    trace?: never;
-  };
-  "/api/v1/calibrations/": {
-    parameters: {
-      query?: never;
-      header?: never;
-      path?: never;
-      cookie?: never;
+    "/api/v1/calibrations/": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** @description The calibrations, newest first, the last 100 of them. */
+        get: operations["calibrations_list"];
+        put?: never;
+        /**
+         * @description Fit temperature, sets and familiarity to the verified scans; the weights stay as they are.
+         *
+         *     409 (`calibration_refused`) where the scans are too few, of too few patients, or all of one label.
+         */
+        post: operations["calibrations_create"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
     };
-    /** @description The calibrations, newest first, the last 100 of them. */
-    get: operations["calibrations_list"];
-    put?: never;
-    /**
-     * @description Fit temperature, sets and familiarity to the verified scans; the weights stay as they are.
-     *
-     *     409 (`calibration_refused`) where the scans are too few, of too few patients, or all of one label.
-     */
-    post: operations["calibrations_create"];
-    delete?: never;
-    options?: never;
-    head?: never;
-    patch?: never;
-    trace?: never;
-  };
-  "/api/v1/calibrations/undo/": {
-    parameters: {
-      query?: never;
-      header?: never;
-      path?: never;
-      cookie?: never;
+    "/api/v1/calibrations/undo/": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * @description Take back the calibration in use; the one before it is in use again, or the model's card.
+         *
+         *     409 (`calibration_refused`) where none is in use.
+         */
+        post: operations["calibrations_undo_create"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
     };
-    get?: never;
-    put?: never;
-    /**
-     * @description Take back the calibration in use; the one before it is in use again, or the model's card.
-     *
-     *     409 (`calibration_refused`) where none is in use.
-     */
-    post: operations["calibrations_undo_create"];
-    delete?: never;
-    options?: never;
-    head?: never;
-    patch?: never;
-    trace?: never;
-  };
-  "/api/v1/dashboard/": {
-    parameters: {
-      query?: never;
-      header?: never;
-      path?: never;
-      cookie?: never;
+    "/api/v1/dashboard/": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** @description Scans per day, what the model said, how far readers agree with it and each other, the queue and its pace. */
+        get: operations["dashboard_retrieve"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
     };
-    /** @description Scans per day, what the model said, how far readers agree with it and each other, the queue and its pace. */
-    get: operations["dashboard_retrieve"];
-    put?: never;
-    post?: never;
-    delete?: never;
-    options?: never;
-    head?: never;
-    patch?: never;
-    trace?: never;
-  };
-  "/api/v1/exports/": {
-    parameters: {
-      query?: never;
-      header?: never;
-      path?: never;
-      cookie?: never;
+    "/api/v1/exports/": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** @description De-identified scans with predictions, verdicts and shapes, as far as you may know them. */
+        post: operations["exports_create"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
     };
-    get?: never;
-    put?: never;
-    /** @description De-identified scans with predictions, verdicts and shapes, as far as you may know them. */
-    post: operations["exports_create"];
-    delete?: never;
-    options?: never;
-    head?: never;
-    patch?: never;
-    trace?: never;
-  };
-  "/api/v1/history/": {
-    parameters: {
-      query?: never;
-      header?: never;
-      path?: never;
-      cookie?: never;
+    "/api/v1/history/": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** @description What was uploaded, what the model said of it, and what people drew. */
+        get: operations["history_list"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
     };
-    /** @description What was uploaded, what the model said of it, and what people drew. */
-    get: operations["history_list"];
-    put?: never;
-    post?: never;
-    delete?: never;
-    options?: never;
-    head?: never;
-    patch?: never;
-    trace?: never;
-  };
-  "/api/v1/options/": {
-    parameters: {
-      query?: never;
-      header?: never;
-      path?: never;
-      cookie?: never;
+    "/api/v1/options/": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** @description The labels of the model and the urgencies of its recommendations. */
+        get: operations["options_retrieve"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
     };
-    /** @description The labels of the model and the urgencies of its recommendations. */
-    get: operations["options_retrieve"];
-    put?: never;
-    post?: never;
-    delete?: never;
-    options?: never;
-    head?: never;
-    patch?: never;
-    trace?: never;
-  };
-  "/api/v1/scans/": {
-    parameters: {
-      query?: never;
-      header?: never;
-      path?: never;
-      cookie?: never;
+    "/api/v1/scans/": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** @description The scans you may see, newest first or as `ordering` says. */
+        get: operations["scans_list"];
+        put?: never;
+        /**
+         * @description Upload a B-scan, or a file that is a volume, and have it predicted.
+         *
+         *     Of a volume the answer is the B-scan that stands for it, once that is predicted; the others follow.
+         */
+        post: operations["scans_create"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
     };
-    /** @description The scans you may see, newest first or as `ordering` says. */
-    get: operations["scans_list"];
-    put?: never;
-    /**
-     * @description Upload a B-scan, or a file that is a volume, and have it predicted.
-     *
-     *     Of a volume the answer is the B-scan that stands for it, once that is predicted; the others follow.
-     */
-    post: operations["scans_create"];
-    delete?: never;
-    options?: never;
-    head?: never;
-    patch?: never;
-    trace?: never;
-  };
-  "/api/v1/scans/{id}/adjudication/": {
-    parameters: {
-      query?: never;
-      header?: never;
-      path?: never;
-      cookie?: never;
+    "/api/v1/scans/{id}/adjudication/": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** @description Say which label counts. Nobody's verdict is changed; an earlier adjudication stays, too. */
+        post: operations["scans_adjudication_create"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
     };
-    get?: never;
-    put?: never;
-    /** @description Say which label counts. Nobody's verdict is changed; an earlier adjudication stays, too. */
-    post: operations["scans_adjudication_create"];
-    delete?: never;
-    options?: never;
-    head?: never;
-    patch?: never;
-    trace?: never;
-  };
-  "/api/v1/scans/{id}/annotations/": {
-    parameters: {
-      query?: never;
-      header?: never;
-      path?: never;
-      cookie?: never;
+    "/api/v1/scans/{id}/annotations/": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** @description What was drawn on the scan, oldest first; what others drew, too, once you and they have given a verdict. */
+        get: operations["scans_annotations_list"];
+        put?: never;
+        /** @description Draw a shape. */
+        post: operations["scans_annotations_create"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
     };
-    /** @description What was drawn on the scan, oldest first; what others drew, too, once you and they have given a verdict. */
-    get: operations["scans_annotations_list"];
-    put?: never;
-    /** @description Draw a shape. */
-    post: operations["scans_annotations_create"];
-    delete?: never;
-    options?: never;
-    head?: never;
-    patch?: never;
-    trace?: never;
-  };
-  "/api/v1/scans/{id}/fhir/": {
-    parameters: {
-      query?: never;
-      header?: never;
-      path?: never;
-      cookie?: never;
+    "/api/v1/scans/{id}/fhir/": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** @description Scan, answer, findings and verdicts as a Bundle of FHIR R4: a DiagnosticReport with its Observations, as far as you may know them. */
+        get: operations["scans_fhir_retrieve"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
     };
-    /** @description Scan, answer, findings and verdicts as a Bundle of FHIR R4: a DiagnosticReport with its Observations, as far as you may know them. */
-    get: operations["scans_fhir_retrieve"];
-    put?: never;
-    post?: never;
-    delete?: never;
-    options?: never;
-    head?: never;
-    patch?: never;
-    trace?: never;
-  };
-  "/api/v1/scans/{id}/reading/": {
-    parameters: {
-      query?: never;
-      header?: never;
-      path?: never;
-      cookie?: never;
+    "/api/v1/scans/{id}/reading/": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** @description The verdicts, their agreement, and how far what was drawn is the same and what the heat map shows. */
+        get: operations["scans_reading_retrieve"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
     };
-    /** @description The verdicts, their agreement, and how far what was drawn is the same and what the heat map shows. */
-    get: operations["scans_reading_retrieve"];
-    put?: never;
-    post?: never;
-    delete?: never;
-    options?: never;
-    head?: never;
-    patch?: never;
-    trace?: never;
-  };
-  "/api/v1/scans/{id}/report/": {
-    parameters: {
-      query?: never;
-      header?: never;
-      path?: never;
-      cookie?: never;
+    "/api/v1/scans/{id}/report/": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** @description Scan, heat map, findings, drawing, probabilities, recommendation and readers as PDF, as far as you may know them. */
+        get: operations["scans_report_retrieve"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
     };
-    /** @description Scan, heat map, findings, drawing, probabilities, recommendation and readers as PDF, as far as you may know them. */
-    get: operations["scans_report_retrieve"];
-    put?: never;
-    post?: never;
-    delete?: never;
-    options?: never;
-    head?: never;
-    patch?: never;
-    trace?: never;
-  };
-  "/api/v1/scans/{id}/review/": {
-    parameters: {
-      query?: never;
-      header?: never;
-      path?: never;
-      cookie?: never;
+    "/api/v1/scans/{id}/review/": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * @description Agree, disagree with the right label, or be unsure. It becomes your current verdict on the scan.
+         *
+         *     409 (`prediction_changed`) when the scan's newest prediction is not the one that your verdict is on.
+         */
+        post: operations["scans_review_create"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
     };
-    get?: never;
-    put?: never;
-    /**
-     * @description Agree, disagree with the right label, or be unsure. It becomes your current verdict on the scan.
-     *
-     *     409 (`prediction_changed`) when the scan's newest prediction is not the one that your verdict is on.
-     */
-    post: operations["scans_review_create"];
-    delete?: never;
-    options?: never;
-    head?: never;
-    patch?: never;
-    trace?: never;
-  };
-  "/api/v1/scans/{id}/reviews/": {
-    parameters: {
-      query?: never;
-      header?: never;
-      path?: never;
-      cookie?: never;
+    "/api/v1/scans/{id}/reviews/": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** @description Verdicts on the scan, newest first, each reader's last one `current`: your own; all once you gave yours. */
+        get: operations["scans_reviews_list"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
     };
-    /** @description Verdicts on the scan, newest first, each reader's last one `current`: your own; all once you gave yours. */
-    get: operations["scans_reviews_list"];
-    put?: never;
-    post?: never;
-    delete?: never;
-    options?: never;
-    head?: never;
-    patch?: never;
-    trace?: never;
-  };
-  "/api/v1/scans/{id}/": {
-    parameters: {
-      query?: never;
-      header?: never;
-      path?: never;
-      cookie?: never;
+    "/api/v1/scans/{id}/": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** @description What is known of the scan. */
+        get: operations["scans_retrieve"];
+        put?: never;
+        post?: never;
+        /** @description Delete a scan with all that belongs to it. 409 (`part_of_volume`) for a B-scan of a volume, which is deleted as a whole. */
+        delete: operations["scans_destroy"];
+        options?: never;
+        head?: never;
+        /** @description Correct what was said of the scan when it was uploaded; of a B-scan, what was said of its whole volume. */
+        patch: operations["scans_partial_update"];
+        trace?: never;
     };
-    /** @description What is known of the scan. */
-    get: operations["scans_retrieve"];
-    put?: never;
-    post?: never;
-    /** @description Delete a scan with all that belongs to it. 409 (`part_of_volume`) for a B-scan of a volume, which is deleted as a whole. */
-    delete: operations["scans_destroy"];
-    options?: never;
-    head?: never;
-    /** @description Correct what was said of the scan when it was uploaded; of a B-scan, what was said of its whole volume. */
-    patch: operations["scans_partial_update"];
-    trace?: never;
-  };
-  "/api/v1/scans/{id}/findings/": {
-    parameters: {
-      query?: never;
-      header?: never;
-      path?: never;
-      cookie?: never;
+    "/api/v1/scans/{id}/findings/": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** @description What the model thinks it sees where: 0 for nothing, n for the n-th of the scan's `findings.kinds`. */
+        get: operations["scans_findings_retrieve"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
     };
-    /** @description What the model thinks it sees where: 0 for nothing, n for the n-th of the scan's `findings.kinds`. */
-    get: operations["scans_findings_retrieve"];
-    put?: never;
-    post?: never;
-    delete?: never;
-    options?: never;
-    head?: never;
-    patch?: never;
-    trace?: never;
-  };
-  "/api/v1/scans/{id}/heatmap/": {
-    parameters: {
-      query?: never;
-      header?: never;
-      path?: never;
-      cookie?: never;
+    "/api/v1/scans/{id}/heatmap/": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** @description The heat map alone, in grey: 255 is strongest. */
+        get: operations["scans_heatmap_retrieve"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
     };
-    /** @description The heat map alone, in grey: 255 is strongest. */
-    get: operations["scans_heatmap_retrieve"];
-    put?: never;
-    post?: never;
-    delete?: never;
-    options?: never;
-    head?: never;
-    patch?: never;
-    trace?: never;
-  };
-  "/api/v1/scans/{id}/image/": {
-    parameters: {
-      query?: never;
-      header?: never;
-      path?: never;
-      cookie?: never;
+    "/api/v1/scans/{id}/image/": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** @description The scan itself. */
+        get: operations["scans_image_retrieve"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
     };
-    /** @description The scan itself. */
-    get: operations["scans_image_retrieve"];
-    put?: never;
-    post?: never;
-    delete?: never;
-    options?: never;
-    head?: never;
-    patch?: never;
-    trace?: never;
-  };
-  "/api/v1/scans/{id}/overlay/": {
-    parameters: {
-      query?: never;
-      header?: never;
-      path?: never;
-      cookie?: never;
+    "/api/v1/scans/{id}/overlay/": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** @description The scan with its heat map in colour. */
+        get: operations["scans_overlay_retrieve"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
     };
-    /** @description The scan with its heat map in colour. */
-    get: operations["scans_overlay_retrieve"];
-    put?: never;
-    post?: never;
-    delete?: never;
-    options?: never;
-    head?: never;
-    patch?: never;
-    trace?: never;
-  };
-  "/api/v1/scans/{id}/predictions/": {
-    parameters: {
-      query?: never;
-      header?: never;
-      path?: never;
-      cookie?: never;
+    "/api/v1/scans/{id}/predictions/": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** @description Predict again: by another version, or with the heat map of another label. Earlier answers are kept. */
+        post: operations["scans_predictions_create"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
     };
-    get?: never;
-    put?: never;
-    /** @description Predict again: by another version, or with the heat map of another label. Earlier answers are kept. */
-    post: operations["scans_predictions_create"];
-    delete?: never;
-    options?: never;
-    head?: never;
-    patch?: never;
-    trace?: never;
-  };
-  "/api/v1/scans/{id}/thumbnail/": {
-    parameters: {
-      query?: never;
-      header?: never;
-      path?: never;
-      cookie?: never;
+    "/api/v1/scans/{id}/thumbnail/": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** @description The scan, small and in grey, for lists. */
+        get: operations["scans_thumbnail_retrieve"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
     };
-    /** @description The scan, small and in grey, for lists. */
-    get: operations["scans_thumbnail_retrieve"];
-    put?: never;
-    post?: never;
-    delete?: never;
-    options?: never;
-    head?: never;
-    patch?: never;
-    trace?: never;
-  };
-  "/api/v1/scans/count/": {
-    parameters: {
-      query?: never;
-      header?: never;
-      path?: never;
-      cookie?: never;
+    "/api/v1/scans/count/": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** @description How many scans the same filters find as in the list. */
+        get: operations["scans_count_retrieve"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
     };
-    /** @description How many scans the same filters find as in the list. */
-    get: operations["scans_count_retrieve"];
-    put?: never;
-    post?: never;
-    delete?: never;
-    options?: never;
-    head?: never;
-    patch?: never;
-    trace?: never;
-  };
-  "/api/v1/volumes/": {
-    parameters: {
-      query?: never;
-      header?: never;
-      path?: never;
-      cookie?: never;
+    "/api/v1/volumes/": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * @description Upload a volume, as one file or as a file for each B-scan, and have it predicted.
+         *
+         *     The answer is the B-scan that stands for it, once that is predicted; `volumes/{id}/` tells how far the others are.
+         */
+        post: operations["volumes_create"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
     };
-    get?: never;
-    put?: never;
-    /**
-     * @description Upload a volume, as one file or as a file for each B-scan, and have it predicted.
-     *
-     *     The answer is the B-scan that stands for it, once that is predicted; `volumes/{id}/` tells how far the others are.
-     */
-    post: operations["volumes_create"];
-    delete?: never;
-    options?: never;
-    head?: never;
-    patch?: never;
-    trace?: never;
-  };
-  "/api/v1/volumes/{id}/": {
-    parameters: {
-      query?: never;
-      header?: never;
-      path?: never;
-      cookie?: never;
+    "/api/v1/volumes/{id}/": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** @description How its B-scans lie, what the model says of it, and how far each of them is. */
+        get: operations["volumes_retrieve"];
+        put?: never;
+        post?: never;
+        /** @description Delete a volume with all its B-scans, and all that belongs to them. */
+        delete: operations["volumes_destroy"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
     };
-    /** @description How its B-scans lie, what the model says of it, and how far each of them is. */
-    get: operations["volumes_retrieve"];
-    put?: never;
-    post?: never;
-    /** @description Delete a volume with all its B-scans, and all that belongs to them. */
-    delete: operations["volumes_destroy"];
-    options?: never;
-    head?: never;
-    patch?: never;
-    trace?: never;
-  };
-  "/api/v1/volumes/{id}/enface/": {
-    parameters: {
-      query?: never;
-      header?: never;
-      path?: never;
-      cookie?: never;
+    "/api/v1/volumes/{id}/enface/": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** @description The en-face image, on which `places` has the lines of the B-scans. */
+        get: operations["volumes_enface_retrieve"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
     };
-    /** @description The en-face image, on which `places` has the lines of the B-scans. */
-    get: operations["volumes_enface_retrieve"];
-    put?: never;
-    post?: never;
-    delete?: never;
-    options?: never;
-    head?: never;
-    patch?: never;
-    trace?: never;
-  };
 }
 export type webhooks = Record<string, never>;
 export interface components {
-  schemas: {
-    /**
-     * @description * `may_see_clinic` - Sees the own scans and those of the own clinic
-     *     * `may_see_all` - Sees the scans of everybody
-     *     * `may_see_patients` - Sees what can name a person; others get de-identified data
-     *     * `may_see_readings` - Sees others' readings of a scan before giving one
-     *     * `may_upload` - Uploads scans, has them predicted, corrects and deletes the own ones
-     *     * `may_read` - Gives verdicts and draws
-     *     * `may_adjudicate` - Settles scans on which readers disagree
-     *     * `may_export` - Takes exports and reports along
-     *     * `may_calibrate` - Fits the model's answers to this installation's own scans, and takes that back
-     *     * `may_manage` - Opens the administration, changes and deletes what is others'
-     * @enum {string}
-     */
-    AbilitiesEnum:
-      | "may_see_clinic"
-      | "may_see_all"
-      | "may_see_patients"
-      | "may_see_readings"
-      | "may_upload"
-      | "may_read"
-      | "may_adjudicate"
-      | "may_export"
-      | "may_calibrate"
-      | "may_manage";
-    /** @description What settles a scan. */
-    Adjudication: {
-      readonly id: string;
-      label: string;
-      /** @default  */
-      comment: string;
-      readonly user_id: string;
-      /** @description The adjudicator's name. */
-      readonly adjudicator: string;
-      /**
-       * Format: date-time
-       * @description Null in de-identified data.
-       */
-      readonly timestamp: string | null;
-    };
-    /** @description What settles a scan. */
-    AdjudicationRequest: {
-      label: string;
-      /** @default  */
-      comment: string;
-    };
-    /** @description A drawn shape with its label and comment, which the `body` repeats in the standard's words. */
-    Annotation: {
-      readonly id: string;
-      /** @default Annotation */
-      readonly type: string;
-      readonly scan: string;
-      target: components["schemas"]["Target"];
-      /**
-       * @description What kind of shape the selector draws.
-       *
-       *     * `box` - Box
-       *     * `ellipse` - Ellipse
-       *     * `polygon` - Polygon
-       *     * `freehand` - Freehand
-       *     * `point` - Point
-       *     * `caliper` - Caliper
-       */
-      readonly shape: components["schemas"]["ShapeEnum"];
-      /** @default  */
-      label: string;
-      /** @default  */
-      comment: string;
-      readonly body: components["schemas"]["Body"][];
-      readonly creator: string;
-      readonly creator_name: string;
-      readonly mine: boolean;
-      /**
-       * Format: date-time
-       * @description Null in de-identified data.
-       */
-      readonly created: string | null;
-      /**
-       * Format: date-time
-       * @description Null in de-identified data.
-       */
-      readonly modified: string | null;
-      readonly revision: number;
-    };
-    /** @description A drawn shape with its label and comment, which the `body` repeats in the standard's words. */
-    AnnotationRequest: {
-      target: components["schemas"]["TargetRequest"];
-      /** @default  */
-      label: string;
-      /** @default  */
-      comment: string;
-    };
-    /**
-     * @description * `sure` - It is the most urgent of which the model is sure.
-     *     * `neighbours` - Several B-scans in a row are as urgent, though the model is not sure of this one.
-     *     * `mostly_not_answered` - The model has not answered half of the B-scans, or more.
-     *     * `none_counts` - No B-scan counts for the volume by itself; this one is the most urgent.
-     * @enum {string}
-     */
-    BecauseEnum: "sure" | "neighbours" | "mostly_not_answered" | "none_counts";
-    /** @enum {unknown} */
-    BlankEnum: "";
-    /**
-     * @description * `server` - The server, which knows what it has shown
-     *     * `browser` - The reader's browser, as in earlier versions
-     * @enum {string}
-     */
-    BlindSourceEnum: "server" | "browser";
-    /** @description A comment (`purpose: commenting`) or a label (`purpose: tagging`). */
-    Body: {
-      type: string;
-      purpose: string;
-      value: string;
-    };
-    /** @description A comment (`purpose: commenting`) or a label (`purpose: tagging`). */
-    BodyRequest: {
-      type: string;
-      purpose: string;
-      value: string;
-    };
-    /** @description A B-scan in the list of its volume; all of the model's answer is null while it is hidden. */
-    Bscan: {
-      id: string;
-      place: number;
-      status: components["schemas"]["StatusEnum"];
-      readonly state: (components["schemas"]["StateEnum"] | components["schemas"]["NullEnum"]) | null;
-      /** @description Null where the model has not named one. */
-      readonly label: string | null;
-      readonly group: string | null;
-      readonly urgency: string | null;
-      /** @description Higher is more urgent; 0 without a prediction. */
-      urgency_rank: number;
-      /** @description Whether something speaks against the picture. */
-      readonly doubtful: boolean;
-      readonly read_by_me: boolean;
-    };
-    /**
-     * @description * `adjudicator` - Settled by an adjudicator
-     *     * `readers` - All readers who name a label name this one
-     *     * `disputed` - Readers name different labels, and nobody has settled it
-     * @enum {string}
-     */
-    ByEnum: "adjudicator" | "readers" | "disputed";
-    /** @description A calibration. One that is not stored has no name and is not in use. */
-    Calibration: {
-      /** @description Each prediction names it; empty when it was tried. */
-      readonly name: string;
-      /** @description Whether the model's answers follow it. */
-      readonly in_use: boolean;
-      /** Model */
-      readonly model_name: string;
-      /** Version */
-      readonly model_version: string;
-      /** Weights */
-      readonly weights_sha256: string;
-      /**
-       * Format: double
-       * @description Divides the logits in place of the card's.
-       */
-      readonly temperature: number;
-      /**
-       * Format: double
-       * @description The familiarity from which on a picture is known; null: the model has no statistics.
-       */
-      readonly known_from: number | null;
-      readonly least: {
-        [key: string]: number;
-      };
-      /** @description Whose scans a label's threshold comes from. */
-      readonly least_by: {
-        [key: string]: "own" | "shared" | "all" | "card";
-      };
-      /** @description On how many it was fitted. */
-      readonly scans: number;
-      /** @description Of how many. */
-      readonly patients: number;
-      readonly labels: {
-        [key: string]: number;
-      };
-      readonly left_out: string[];
-      readonly before: components["schemas"]["CalibrationFigures"];
-      readonly after: components["schemas"]["CalibrationFigures"];
-      /** Format: date-time */
-      readonly made_at: string;
-      /** Format: date-time */
-      readonly undone_at: string | null;
-    };
-    /** @description How well verified scans are answered; shares are 0 to 1, null where there is nothing to count. */
-    CalibrationFigures: {
-      scans: number;
-      /** Format: double */
-      accuracy: number;
-      /**
-       * Format: double
-       * @description Mean probability of the most probable label.
-       */
-      confidence: number;
-      /**
-       * Format: double
-       * @description Expected calibration error, 0 to 1.
-       */
-      calibration_error: number;
-      /** Format: double */
-      log_loss: number;
-      /** Format: double */
-      coverage: number | null;
-      /** Format: double */
-      set_size: number | null;
-      states: components["schemas"]["StateShares"];
-      /** Format: double */
-      right_of_answered: number | null;
-      labels: {
-        [key: string]: components["schemas"]["CalibrationOfLabel"];
-      };
-    };
-    /** @description Metrics of the scans of a label; null where the model has no statistics. */
-    CalibrationOfLabel: {
-      scans: number;
-      /**
-       * Format: double
-       * @description Share whose set holds the label, 0 to 1.
-       */
-      coverage: number | null;
-      /**
-       * Format: double
-       * @description Labels in a set, on average.
-       */
-      set_size: number | null;
-    };
-    /** @description Cohen's kappa of two readers' independent readings, or of a reader's blind ones and a version of the model. */
-    Cohen: {
-      readers: string[];
-      /** @description That both named a label for. */
-      scans: number;
-      /**
-       * Format: double
-       * @description -1 to 1; null where it is not defined, and of fewer than 20 scans.
-       */
-      kappa: number | null;
-      /** @description Null where kappa is. */
-      interval: components["schemas"]["Interval"] | null;
-      /** @description Whether there is a kappa, be it of too few scans to show. */
-      defined: boolean;
-    };
-    /** @description A number of scans. */
-    Count: {
-      count: number;
-    };
-    /** @description Scans, model, readers and queue, of the scans that you may see and the readings that are open to you. */
-    Dashboard: {
-      days: number;
-      /** @description The fewest scans of which shares and kappas are given; of fewer, counts alone are. */
-      least_scans: number;
-      /** @description Empty in de-identified data, whose other metrics cover all times. */
-      scans_per_day: components["schemas"]["Day"][];
-      /** @description Of scans of which the model named one. */
-      labels: components["schemas"]["LabelCount"][];
-      states: components["schemas"]["States"];
-      /** @description Empty in de-identified data. */
-      states_per_day: components["schemas"]["StatesOfDay"][];
-      /** @description Empty in de-identified data. */
-      states_per_clinic: components["schemas"]["StatesOfClinic"][];
-      /** @description Empty in de-identified data. */
-      states_per_device: components["schemas"]["StatesOfDevice"][];
-      queue: components["schemas"]["Queue"];
-      verdicts: components["schemas"]["Verdicts"][];
-      cohen: components["schemas"]["Cohen"][];
-      fleiss: components["schemas"]["Fleiss"][];
-      latency_ms: components["schemas"]["Latency"] | null;
-    };
-    /** @description Uploads of a day. */
-    Day: {
-      /** Format: date */
-      date: string;
-      count: number;
-    };
-    /** @description An entered field that has another value, or none, elsewhere; values are texts of a form. */
-    Difference: {
-      field: components["schemas"]["FieldEnum"];
-      entered: string;
-      found: string;
-      found_in: components["schemas"]["FoundInEnum"];
-    };
-    /** @description Of the en-face image, in pixels. */
-    EnfaceSize: {
-      width: number;
-      height: number;
-    };
-    /** @description Which scans, and in which form. */
-    ExportRequest: {
-      /**
-       * @description `csv`: a table. The others are ZIP files with pictures: `coco` and `w3c` with what was drawn, `folders` with a folder per verified label and a manifest with the patients' pseudonyms.
-       *
-       *     * `csv` - csv
-       *     * `coco` - coco
-       *     * `w3c` - w3c
-       *     * `folders` - folders
-       */
-      format: components["schemas"]["FormatEnum"];
-      /** @description Ids; without them, all that the filters of the address find. */
-      scans?: string[];
-    };
-    /**
-     * @description * `OD` - Right (OD)
-     *     * `OS` - Left (OS)
-     * @enum {string}
-     */
-    EyeEnum: "OD" | "OS";
-    /** @description Why the model server refuses the image. */
-    Failure: {
-      code: string;
-      message: string;
-    };
-    /**
-     * @description * `patient_ref` - patient_ref
-     *     * `eye` - eye
-     *     * `acquired` - acquired
-     *     * `note` - note
-     *     * `micrometres_x` - micrometres_x
-     *     * `micrometres_y` - micrometres_y
-     * @enum {string}
-     */
-    FieldEnum: "patient_ref" | "eye" | "acquired" | "note" | "micrometres_x" | "micrometres_y";
-    /** @description The final reading of a scan that people have read. The model's answer stays in the scan's own fields. */
-    FinalReading: {
-      /** @description Null while readers name different labels. */
-      label: string | null;
-      by: components["schemas"]["ByEnum"];
-      /** @description Of a dispute, all that are named. */
-      labels: string[];
-      /** @description How many name the label today; 0 where it was settled. */
-      readers: number;
-      /** @description How many of them named it independently; 0 where somebody said otherwise then, or was unsure. */
-      independent: number;
-      /** @description Whether it may be learned from: settled, or named independently by as many readers as this installation wants (`RETINOTE_VERIFYING_READERS`, 2 unless set). */
-      verified: boolean;
-      /** @description Who says so, in words. */
-      source: string;
-      recommendation: components["schemas"]["Recommendation"];
-      /** @description As the scan's, of this recommendation. */
-      urgency_rank: number;
-    };
-    /** @description A region of a finding, in pixels of the image; largest first. */
-    Finding: {
-      /** @description One of `kinds`. */
-      finding: string;
-      /** @description [x, y, width, height] */
-      box: number[];
-      /**
-       * Format: double
-       * @description Of the picture's area, 0 to 1.
-       */
-      share: number;
-      /**
-       * Format: double
-       * @description Mean probability of the finding within, 0 to 1.
-       */
-      confidence: number;
-    };
-    /** @description What the model thinks it sees, and where. */
-    Findings: {
-      /** @description What it looks for, in the order of the map's values. */
-      kinds: string[];
-      regions: components["schemas"]["Finding"][];
-    };
-    /** @description Fleiss' kappa of the scans with the same number of independent readings. */
-    Fleiss: {
-      readers_per_scan: number;
-      scans: number;
-      /**
-       * Format: double
-       * @description -1 to 1; null where it is not defined, and of fewer than 20 scans.
-       */
-      kappa: number | null;
-      /** @description Null where kappa is. */
-      interval: components["schemas"]["Interval"] | null;
-      /** @description Whether there is a kappa, be it of too few scans to show. */
-      defined: boolean;
-    };
-    /**
-     * @description * `csv` - csv
-     *     * `coco` - coco
-     *     * `w3c` - w3c
-     *     * `folders` - folders
-     * @enum {string}
-     */
-    FormatEnum: "csv" | "coco" | "w3c" | "folders";
-    /**
-     * @description * `earlier_upload` - The scan of an earlier upload of the same file
-     *     * `file` - The file itself
-     * @enum {string}
-     */
-    FoundInEnum: "earlier_upload" | "file";
-    /** @description A B-scan that is missing. */
-    Gap: {
-      place: number;
-      /** @description A sentence; empty in de-identified data. */
-      reason: string;
-    };
-    /** @description How far what a reader drew is what the heat map shows. */
-    HeatmapOverlap: {
-      reader: string;
-      /**
-       * Format: double
-       * @description Share of the drawn area that the heat map's regions cover.
-       */
-      covered: number;
-      /**
-       * Format: double
-       * @description Dice coefficient of the drawn area and the regions, 0 to 1.
-       */
-      dice: number;
-    };
-    /** @description An entry of the history: a scan, the model's answer, and what people drew. */
-    History: {
-      /**
-       * @description `answered`: `prediction` is the answer. `undecided`: all of `prediction_set` is. `not_answered`: there is none; show no label then. Null where that is not known.
-       *
-       *     * `answered` - Answered
-       *     * `undecided` - Undecided
-       *     * `not_answered` - Not answered
-       */
-      state: (components["schemas"]["StateEnum"] | components["schemas"]["NullEnum"]) | null;
-      /** @description Why, as a code: `unfamiliar`, `no_label`, `too_many`, `one_group`, `several`, `one_label`, `findings_contradict`, `no_statistics`. */
-      because: string | null;
-      /** @description Labels that can't be ruled out at 90 %, most probable first. Null where the model can't tell. */
-      prediction_set: string[] | null;
-      /** @description What the labels of the set have in common, as people name it. */
-      group: string | null;
-      /**
-       * Format: double
-       * @description Share of the scans that the model learnt from, or of others like them, that are stranger; 0 to 1.
-       */
-      familiarity: number | null;
-      /** @description Whether the picture looks like those that the model learnt from. */
-      known: boolean | null;
-      /** @description Up to three simulated scans that it is most like, in words; never a patient's. */
-      readonly nearest: string[];
-      /** @description The profile of this installation that was applied, by its name. */
-      calibration: string | null;
-      id: string;
-      readonly image_path: string;
-      /** @description The most probable label. It is the model's answer where `state` is `answered` or null, and only there. */
-      prediction: string | null;
-      /**
-       * Format: double
-       * @description Probability of that label. Where `state` is `not_answered` it says nothing.
-       */
-      confidence: number | null;
-      /** @description As the scan's. */
-      readonly final_reading: components["schemas"]["FinalReading"] | null;
-      /** @description Why the picture may be none that the model can judge, as sentences. Show them wherever you show the prediction. Empty where nothing speaks against it, and while the answer is hidden. */
-      readonly doubts: string[];
-      readonly caveats: string[];
-      /** @description The scan with its heat map. */
-      readonly annotation_path: string | null;
-      /** @description What people drew, as W3C Web Annotations. */
-      readonly manual_annotation: components["schemas"]["Annotation"][];
-      /**
-       * Format: date-time
-       * @description Null in de-identified data.
-       */
-      timestamp: string | null;
-      user_id: string;
-    };
-    /** @description A scan's volume. */
-    InVolume: {
-      id: string;
-      /** @description From 0 on. */
-      place: number;
-      /** @description B-scans of the volume, those that are missing included. */
-      count: number;
-    };
-    /** @description The 95 % interval of a value (Wilson). */
-    Interval: {
-      /** Format: double */
-      low: number;
-      /** Format: double */
-      high: number;
-    };
-    /** @description How often the model said a label. */
-    LabelCount: {
-      label: string;
-      count: number;
-      /** @description How many of these are of pictures that are doubtful. */
-      doubtful: number;
-    };
-    /** @description The time from upload to prediction, in milliseconds. */
-    Latency: {
-      /** Format: double */
-      median: number;
-      /** Format: double */
-      percentile_95: number;
-      scans: number;
-    };
-    /** @description The signed-in user. */
-    Me: {
-      id: string;
-      username: string;
-      first_name: string;
-      last_name: string;
-      role: components["schemas"]["RoleEnum"];
-      clinic: string;
-      /** @description All that you may do. */
-      readonly abilities: components["schemas"]["AbilitiesEnum"][];
-      /** @description The same as in `abilities`. */
-      readonly may_adjudicate: boolean;
-      /** @description Whether a scan's answer is hidden from you until you have given your verdict. */
-      reads_blind: boolean;
-    };
-    /** @description The model that made the prediction. */
-    Model: {
-      name: string;
-      version: string;
-    };
-    /** @description Whether a new calibration is stored. */
-    NewCalibrationRequest: {
-      /**
-       * @description Show before and after, and store nothing.
-       * @default false
-       */
-      dry_run: boolean;
-    };
-    /** @enum {unknown} */
-    NullEnum: null;
-    /** @description The labels and urgencies to choose from. */
-    Options: {
-      /** @description Those that the newest prediction knows, in the alphabet's order. */
-      labels: string[];
-      /** @description Least urgent first: a scan with `urgency_rank` 1 has the first of them, or is to be read first. */
-      urgencies: string[];
-    };
-    PaginatedHistoryList: {
-      /**
-       * Format: uri
-       * @example http://api.example.org/accounts/?cursor=cD00ODY%3D"
-       */
-      next?: string | null;
-      /**
-       * Format: uri
-       * @example http://api.example.org/accounts/?cursor=cj0xJnA9NDg3
-       */
-      previous?: string | null;
-      results: components["schemas"]["History"][];
-    };
-    PaginatedScanList: {
-      /**
-       * Format: uri
-       * @example http://api.example.org/accounts/?cursor=cD00ODY%3D"
-       */
-      next?: string | null;
-      /**
-       * Format: uri
-       * @example http://api.example.org/accounts/?cursor=cj0xJnA9NDg3
-       */
-      previous?: string | null;
-      results: components["schemas"]["Scan"][];
-    };
-    /** @description The password of the signed-in user, once more. */
-    PasswordRequest: {
-      password: string;
-    };
-    /** @description The details of a scan that people enter. */
-    PatchedDetailsRequest: {
-      patient_ref?: string;
-      eye?: components["schemas"]["EyeEnum"] | components["schemas"]["BlankEnum"];
-      /** @description When it was taken: 2024-03-17, 2024-03 or 2024. */
-      acquired?: string;
-      note?: string;
-      /**
-       * Format: double
-       * @description Width of a pixel.
-       */
-      micrometres_x?: number | null;
-      /**
-       * Format: double
-       * @description Height of a pixel.
-       */
-      micrometres_y?: number | null;
-    };
-    /** @description The settings of an account that its user decides. */
-    PatchedPreferencesRequest: {
-      /** @description Hide each scan's answer from me until I have given my verdict. */
-      reads_blind?: boolean;
-    };
-    /** @description The prediction that a verdict is on, by its label, version and state. */
-    PredictionSeen: {
-      /** @description The scan's `prediction`. */
-      label: string;
-      /** @description The version of the scan's `model`. */
-      model_version: string;
-      /**
-       * @description The scan's `state`. Left out, another state of the same label and version is no other prediction.
-       *
-       *     * `answered` - Answered
-       *     * `undecided` - Undecided
-       *     * `not_answered` - Not answered
-       */
-      state?: (components["schemas"]["StateEnum"] | components["schemas"]["NullEnum"]) | null;
-    };
-    /** @description The prediction that a verdict is on, by its label, version and state. */
-    PredictionSeenRequest: {
-      /** @description The scan's `prediction`. */
-      label: string;
-      /** @description The version of the scan's `model`. */
-      model_version: string;
-      /**
-       * @description The scan's `state`. Left out, another state of the same label and version is no other prediction.
-       *
-       *     * `answered` - Answered
-       *     * `undecided` - Undecided
-       *     * `not_answered` - Not answered
-       */
-      state?: (components["schemas"]["StateEnum"] | components["schemas"]["NullEnum"]) | null;
-    };
-    /** @description Whether the image is good enough to be read. */
-    Quality: {
-      acceptable: boolean;
-      reasons: string[];
-    };
-    /** @description All scans by their status, whatever day they are of. */
-    Queue: {
-      queued: number;
-      predicted: number;
-      failed: number;
-      /**
-       * Format: date-time
-       * @description Null in de-identified data.
-       */
-      oldest_queued: string | null;
-    };
-    /** @description How far what two readers drew is the same. */
-    ReadersDice: {
-      readers: string[];
-      /**
-       * Format: double
-       * @description Dice coefficient, 0 to 1.
-       */
-      dice: number;
-    };
-    /** @description Who read a scan, and how far they agree. */
-    Reading: {
-      /** @description False while others' verdicts and shapes are hidden: until you have given yours. */
-      open: boolean;
-      /** @description Whether a verdict would be a blind one now: neither the model's answer nor anything of others' readings has been shown to you. */
-      would_be_blind: boolean;
-      own: components["schemas"]["Review"] | null;
-      /** @description Current verdicts that you may see, newest first. */
-      reviews: components["schemas"]["Review"][];
-      reader_count: number;
-      /**
-       * Format: double
-       * @description Share of the pairs of independent readings that name the same label; null without a pair. The pairs of one scan are few: say how many there are.
-       */
-      agreement: number | null;
-      /** @description How many of them name the same label. */
-      agreeing_pairs: number;
-      /** @description How many there are; 0 while others' readings are hidden. */
-      pairs: number;
-      dice: components["schemas"]["ReadersDice"][];
-      heatmap: components["schemas"]["HeatmapOverlap"][];
-      adjudication: components["schemas"]["Adjudication"] | null;
-      may_adjudicate: boolean;
-    };
-    /** @description The next step, with its reasons and sources. */
-    Recommendation: {
-      urgency: string;
-      action: string;
-      reasons: string[];
-      sources: components["schemas"]["Source"][];
-      version: string;
-      /** @description True where there is no tier: a clinician has to look at the scan. */
-      readonly needs_review: boolean;
-    };
-    /** @description A refresh token. */
-    RefreshRequest: {
-      /** @description Without it, the cookie's. */
-      refresh?: string;
-    };
-    /** @description A region of the heat map, in pixels of the image; strongest first. */
-    Region: {
-      /** @description [x, y, width, height] */
-      box: number[];
-      polygon: number[][];
-      /** Format: double */
-      score: number;
-    };
-    /** @description Which version to ask, and for which label's heat map. */
-    RepredictRequest: {
-      version?: string;
-      label?: string;
-    };
-    /** @description A verdict on a scan's prediction, together with the prediction that the reader saw. */
-    Review: {
-      readonly id: string;
-      readonly scan: string;
-      /**
-       * @description Without it, it follows from the label that you see: the way to read blind, and, as `named`, where the model has not answered (`state`), so that there is nothing to agree or disagree with.
-       *
-       *     * `agree` - Agree
-       *     * `disagree` - Disagree
-       *     * `unsure` - Unsure
-       *     * `named` - Named a label: the model had not answered
-       */
-      verdict?: components["schemas"]["VerdictEnum"];
-      /**
-       * @description Given before you were shown the model's answer or others' readings. The server knows: what is sent here makes the verdict follow from the label, and nothing else.
-       * @default false
-       */
-      blind: boolean;
-      /** @description Given before anything of others' readings was shown to its reader: only such readings count where readers are compared. */
-      readonly independent: boolean;
-      /**
-       * @description Who says so.
-       *
-       *     * `server` - The server, which knows what it has shown
-       *     * `browser` - The reader's browser, as in earlier versions
-       */
-      readonly blind_source: components["schemas"]["BlindSourceEnum"];
-      /**
-       * @description Needed to disagree: the right label.
-       * @default
-       */
-      label: string;
-      /** @default  */
-      comment: string;
-      readonly user_id: string;
-      /** @description The reader's name. */
-      readonly reader: string;
-      readonly mine: boolean;
-      readonly current: boolean;
-      /**
-       * Format: date-time
-       * @description Null in de-identified data.
-       */
-      readonly timestamp: string | null;
-      /** @description The scan's `prediction` then; what the model said is `model_answer`. */
-      readonly model_label: string;
-      /** @description The scan's `state` then; null where it had none. */
-      readonly model_state: (components["schemas"]["StateEnum"] | components["schemas"]["NullEnum"]) | null;
-      /** @description What the model had said, in words: a label, a group or labels, or that it had not answered. */
-      readonly model_answer: string;
-      readonly model_name: string;
-      readonly model_version: string;
-    };
-    /** @description A verdict on a scan's prediction, together with the prediction that the reader saw. */
-    ReviewRequest: {
-      /**
-       * @description Without it, it follows from the label that you see: the way to read blind, and, as `named`, where the model has not answered (`state`), so that there is nothing to agree or disagree with.
-       *
-       *     * `agree` - Agree
-       *     * `disagree` - Disagree
-       *     * `unsure` - Unsure
-       *     * `named` - Named a label: the model had not answered
-       */
-      verdict?: components["schemas"]["VerdictEnum"];
-      /**
-       * @description Given before you were shown the model's answer or others' readings. The server knows: what is sent here makes the verdict follow from the label, and nothing else.
-       * @default false
-       */
-      blind: boolean;
-      /** @description The prediction that your verdict is on. If it is not the scan's newest, the answer is 409 and nothing is recorded. Left out, to agree or disagree is on what was last shown to you; if that was none, name it. */
-      prediction_seen?: components["schemas"]["PredictionSeenRequest"];
-      /**
-       * @description Needed to disagree: the right label.
-       * @default
-       */
-      label: string;
-      /** @default  */
-      comment: string;
-    };
-    /**
-     * @description * `clinician` - Clinician: own scans and those of the own clinic
-     *     * `researcher` - Researcher: reads all scans, de-identified
-     *     * `administrator` - Administrator: everything
-     * @enum {string}
-     */
-    RoleEnum: "clinician" | "researcher" | "administrator";
-    /** @description A scan with its newest prediction; who reads de-identified data sees what `deidentified.py` leaves of it. */
-    Scan: {
-      /**
-       * @description `answered`: `prediction` is the answer. `undecided`: all of `prediction_set` is. `not_answered`: there is none; show no label then. Null where that is not known.
-       *
-       *     * `answered` - Answered
-       *     * `undecided` - Undecided
-       *     * `not_answered` - Not answered
-       */
-      state: (components["schemas"]["StateEnum"] | components["schemas"]["NullEnum"]) | null;
-      /** @description Why, as a code: `unfamiliar`, `no_label`, `too_many`, `one_group`, `several`, `one_label`, `findings_contradict`, `no_statistics`. */
-      because: string | null;
-      /** @description Labels that can't be ruled out at 90 %, most probable first. Null where the model can't tell. */
-      prediction_set: string[] | null;
-      /** @description What the labels of the set have in common, as people name it. */
-      group: string | null;
-      /**
-       * Format: double
-       * @description Share of the scans that the model learnt from, or of others like them, that are stranger; 0 to 1.
-       */
-      familiarity: number | null;
-      /** @description Whether the picture looks like those that the model learnt from. */
-      known: boolean | null;
-      /** @description Up to three simulated scans that it is most like, in words; never a patient's. */
-      readonly nearest: string[];
-      /** @description The profile of this installation that was applied, by its name. */
-      calibration: string | null;
-      id: string;
-      status: components["schemas"]["StatusEnum"];
-      failure: components["schemas"]["Failure"] | null;
-      readonly image_path: string;
-      readonly thumbnail_path: string;
-      readonly annotation_path: string | null;
-      readonly heatmap_path: string | null;
-      /** @description A grey PNG of the whole picture, coarser than it: 0 for nothing, n for the n-th of `findings.kinds`. */
-      readonly findings_path: string | null;
-      /** @description Of the file as it was uploaded; empty in de-identified data. */
-      sha256: string;
-      width: number;
-      height: number;
-      patient_ref: string;
-      eye: components["schemas"]["EyeEnum"] | components["schemas"]["BlankEnum"];
-      /** @description When it was taken: 2024-03-17, 2024-03 or 2024. Empty when it is not known, and in de-identified data. */
-      acquired: string;
-      note: string;
-      /**
-       * Format: double
-       * @description Width of a pixel, when it is known.
-       */
-      micrometres_x: number | null;
-      /**
-       * Format: double
-       * @description Height of a pixel, when it is known.
-       */
-      micrometres_y: number | null;
-      /** @description What took the picture, by maker and model, where the file names one that is known here; empty otherwise, and in de-identified data. */
-      readonly device: string;
-      /** @description The volume that it is a B-scan of, and its place there; null for a scan by itself. */
-      readonly volume: components["schemas"]["InVolume"] | null;
-      /**
-       * Format: date-time
-       * @description Null in de-identified data.
-       */
-      timestamp: string | null;
-      user_id: string;
-      /** @description True while you read blind and have not given your verdict: all that the model said is left out. */
-      answer_hidden: boolean;
-      /** @description Those that the model knows, in the alphabet's order. */
-      labels: string[];
-      /** @description The most probable label. It is the model's answer where `state` is `answered` or null, and only there. */
-      prediction: string | null;
-      /**
-       * Format: double
-       * @description Probability of that label. Where `state` is `not_answered` it says nothing.
-       */
-      confidence: number | null;
-      probabilities: {
-        [key: string]: number;
-      };
-      heatmap_label: string | null;
-      regions: components["schemas"]["Region"][];
-      /** @description Null without a prediction, of versions without a map of findings, and while the answer is hidden; without regions where it found nothing. */
-      findings: components["schemas"]["Findings"] | null;
-      readonly caveats: string[];
-      readonly quality: components["schemas"]["Quality"] | null;
-      readonly model: components["schemas"]["Model"] | null;
-      /** @description Why the picture may be none that the model can judge, as sentences. Show them wherever you show the prediction. Empty where nothing speaks against it, and while the answer is hidden. */
-      readonly doubts: string[];
-      recommendation: components["schemas"]["Recommendation"] | null;
-      /** @description Higher is more urgent; 0 without a prediction. What is seen on a doubtful picture doesn't raise it. */
-      urgency_rank: number;
-      /** Format: date-time */
-      predicted_at: string | null;
-      reviewed: boolean;
-      /** @description How many people gave a verdict, or one on its volume. */
-      readonly reader_count: number;
-      readonly read_by_me: boolean;
-      /**
-       * Format: double
-       * @description Share of the pairs of independent readings that name different labels; 0 until you have given your verdict.
-       */
-      dispute: number;
-      /** @description What an adjudicator said last; null until you have given your verdict. */
-      settled_label: string | null;
-      /** @description What leads where people have read the scan; null where nobody has named a label, and until you have given your verdict. */
-      readonly final_reading: components["schemas"]["FinalReading"] | null;
-      /** @description Whether you may change or delete it. */
-      readonly may_change: boolean;
-    };
-    /** @description Where on the scan: a box as FragmentSelector, any other shape as SvgSelector. */
-    Selector: {
-      type: components["schemas"]["TypeEnum"];
-      /** @description `xywh=pixel:X,Y,WIDTH,HEIGHT`, or an svg element with one shape. */
-      value: string;
-      conformsTo?: string;
-    };
-    /** @description Where on the scan: a box as FragmentSelector, any other shape as SvgSelector. */
-    SelectorRequest: {
-      type: components["schemas"]["TypeEnum"];
-      /** @description `xywh=pixel:X,Y,WIDTH,HEIGHT`, or an svg element with one shape. */
-      value: string;
-      conformsTo?: string;
-    };
-    /**
-     * @description * `box` - Box
-     *     * `ellipse` - Ellipse
-     *     * `polygon` - Polygon
-     *     * `freehand` - Freehand
-     *     * `point` - Point
-     *     * `caliper` - Caliper
-     * @enum {string}
-     */
-    ShapeEnum: "box" | "ellipse" | "polygon" | "freehand" | "point" | "caliper";
-    /** @description A share, 0 to 1, with its interval. */
-    Share: {
-      /** Format: double */
-      low: number;
-      /** Format: double */
-      high: number;
-      /** Format: double */
-      value: number;
-    };
-    /** @description A user's name and password. */
-    SignInRequest: {
-      username: string;
-      password: string;
-      /**
-       * @description For pages in a browser: the refresh token comes as a cookie that no script can read.
-       * @default false
-       */
-      cookie: boolean;
-    };
-    /** @description A publication behind a recommendation. */
-    Source: {
-      title: string;
-      url: string | null;
-    };
-    /** @description Micrometres from one to the next; null where that is not known. */
-    Spacing: {
-      /**
-       * Format: double
-       * @description Pixel along a B-scan.
-       */
-      x: number | null;
-      /**
-       * Format: double
-       * @description Pixel in depth.
-       */
-      z: number | null;
-      /**
-       * Format: double
-       * @description B-scan.
-       */
-      between: number | null;
-    };
-    /** @description How far the model has answered the B-scans that it has answered: how many of each. */
-    StateCounts: {
-      answered: number;
-      undecided: number;
-      not_answered: number;
-      /** @description Predicted by versions that didn't say. */
-      unknown: number;
-    };
-    /**
-     * @description * `answered` - Answered
-     *     * `undecided` - Undecided
-     *     * `not_answered` - Not answered
-     * @enum {string}
-     */
-    StateEnum: "answered" | "undecided" | "not_answered";
-    /** @description Shares of scans, 0 to 1. */
-    StateShares: {
-      /** Format: double */
-      answered: number;
-      /** Format: double */
-      undecided: number;
-      /** Format: double */
-      not_answered: number;
-    };
-    /** @description How far the model has answered: the count of each state, and its share of the scans whose state is known. */
-    States: {
-      answered: number;
-      undecided: number;
-      not_answered: number;
-      /** @description Predicted by versions that didn't say. */
-      unknown: number;
-      /** @description Null of fewer than 20 scans. */
-      answered_share: components["schemas"]["Share"] | null;
-      /** @description Null of fewer than 20 scans. */
-      undecided_share: components["schemas"]["Share"] | null;
-      /** @description Null of fewer than 20 scans. */
-      not_answered_share: components["schemas"]["Share"] | null;
-    };
-    /** @description The states of the uploads of a clinic. */
-    StatesOfClinic: {
-      answered: number;
-      undecided: number;
-      not_answered: number;
-      /** @description Predicted by versions that didn't say. */
-      unknown: number;
-      /** @description Null of fewer than 20 scans. */
-      answered_share: components["schemas"]["Share"] | null;
-      /** @description Null of fewer than 20 scans. */
-      undecided_share: components["schemas"]["Share"] | null;
-      /** @description Null of fewer than 20 scans. */
-      not_answered_share: components["schemas"]["Share"] | null;
-      /** @description Empty for uploads of people without one. */
-      clinic: string;
-    };
-    /** @description The states of the uploads of a day. */
-    StatesOfDay: {
-      answered: number;
-      undecided: number;
-      not_answered: number;
-      /** @description Predicted by versions that didn't say. */
-      unknown: number;
-      /** @description Null of fewer than 20 scans. */
-      answered_share: components["schemas"]["Share"] | null;
-      /** @description Null of fewer than 20 scans. */
-      undecided_share: components["schemas"]["Share"] | null;
-      /** @description Null of fewer than 20 scans. */
-      not_answered_share: components["schemas"]["Share"] | null;
-      /** Format: date */
-      date: string;
-    };
-    /** @description The states of the scans of a device. */
-    StatesOfDevice: {
-      answered: number;
-      undecided: number;
-      not_answered: number;
-      /** @description Predicted by versions that didn't say. */
-      unknown: number;
-      /** @description Null of fewer than 20 scans. */
-      answered_share: components["schemas"]["Share"] | null;
-      /** @description Null of fewer than 20 scans. */
-      undecided_share: components["schemas"]["Share"] | null;
-      /** @description Null of fewer than 20 scans. */
-      not_answered_share: components["schemas"]["Share"] | null;
-      /** @description Maker and model; empty where they are not known. */
-      device: string;
-    };
-    /** @description How many B-scans have come how far. */
-    StatusCounts: {
-      queued: number;
-      predicted: number;
-      failed: number;
-    };
-    /**
-     * @description * `queued` - Queued: waits for the model server
-     *     * `predicted` - Predicted
-     *     * `failed` - Failed: the model server refuses the image
-     * @enum {string}
-     */
-    StatusEnum: "queued" | "predicted" | "failed";
-    /** @description What is annotated; the source is the scan of the address. */
-    Target: {
-      readonly source: string;
-      selector: components["schemas"]["Selector"];
-    };
-    /** @description What is annotated; the source is the scan of the address. */
-    TargetRequest: {
-      selector: components["schemas"]["SelectorRequest"];
-    };
-    /** @description A pair of tokens. */
-    TokenPair: {
-      access: string;
-      /** @description Not there when it comes as a cookie. */
-      refresh?: string;
-    };
-    /**
-     * @description * `FragmentSelector` - FragmentSelector
-     *     * `SvgSelector` - SvgSelector
-     * @enum {string}
-     */
-    TypeEnum: "FragmentSelector" | "SvgSelector";
-    /** @description The calibration that was taken back, and the one in use from then on. */
-    UndoneCalibration: {
-      undone: components["schemas"]["Calibration"];
-      in_use: components["schemas"]["Calibration"] | null;
-    };
-    /** @description The form fields of an upload. */
-    UploadRequest: {
-      patient_ref?: string;
-      eye?: components["schemas"]["EyeEnum"] | components["schemas"]["BlankEnum"];
-      /** @description When it was taken: 2024-03-17, 2024-03 or 2024. */
-      acquired?: string;
-      note?: string;
-      /**
-       * Format: double
-       * @description Width of a pixel.
-       */
-      micrometres_x?: number;
-      /**
-       * Format: double
-       * @description Height of a pixel.
-       */
-      micrometres_y?: number;
-      /**
-       * Format: binary
-       * @description PNG, JPEG, TIFF, BMP, WebP or DICOM. Eye, patient and date of a DICOM file are kept as this installation is set to, where the form leaves them open; what else it says is dropped.
-       */
-      image: string;
-    };
-    /** @description The answer to an upload. */
-    Uploaded: {
-      /**
-       * @description `answered`: `prediction` is the answer. `undecided`: all of `prediction_set` is. `not_answered`: there is none; show no label then. Null where that is not known.
-       *
-       *     * `answered` - Answered
-       *     * `undecided` - Undecided
-       *     * `not_answered` - Not answered
-       */
-      state: (components["schemas"]["StateEnum"] | components["schemas"]["NullEnum"]) | null;
-      /** @description Why, as a code: `unfamiliar`, `no_label`, `too_many`, `one_group`, `several`, `one_label`, `findings_contradict`, `no_statistics`. */
-      because: string | null;
-      /** @description Labels that can't be ruled out at 90 %, most probable first. Null where the model can't tell. */
-      prediction_set: string[] | null;
-      /** @description What the labels of the set have in common, as people name it. */
-      group: string | null;
-      /**
-       * Format: double
-       * @description Share of the scans that the model learnt from, or of others like them, that are stranger; 0 to 1.
-       */
-      familiarity: number | null;
-      /** @description Whether the picture looks like those that the model learnt from. */
-      known: boolean | null;
-      /** @description Up to three simulated scans that it is most like, in words; never a patient's. */
-      readonly nearest: string[];
-      /** @description The profile of this installation that was applied, by its name. */
-      calibration: string | null;
-      id: string;
-      status: components["schemas"]["StatusEnum"];
-      failure: components["schemas"]["Failure"] | null;
-      readonly image_path: string;
-      readonly thumbnail_path: string;
-      readonly annotation_path: string | null;
-      readonly heatmap_path: string | null;
-      /** @description A grey PNG of the whole picture, coarser than it: 0 for nothing, n for the n-th of `findings.kinds`. */
-      readonly findings_path: string | null;
-      /** @description Of the file as it was uploaded; empty in de-identified data. */
-      sha256: string;
-      width: number;
-      height: number;
-      patient_ref: string;
-      eye: components["schemas"]["EyeEnum"] | components["schemas"]["BlankEnum"];
-      /** @description When it was taken: 2024-03-17, 2024-03 or 2024. Empty when it is not known, and in de-identified data. */
-      acquired: string;
-      note: string;
-      /**
-       * Format: double
-       * @description Width of a pixel, when it is known.
-       */
-      micrometres_x: number | null;
-      /**
-       * Format: double
-       * @description Height of a pixel, when it is known.
-       */
-      micrometres_y: number | null;
-      /** @description What took the picture, by maker and model, where the file names one that is known here; empty otherwise, and in de-identified data. */
-      readonly device: string;
-      /** @description The volume that it is a B-scan of, and its place there; null for a scan by itself. */
-      readonly volume: components["schemas"]["InVolume"] | null;
-      /**
-       * Format: date-time
-       * @description Null in de-identified data.
-       */
-      timestamp: string | null;
-      user_id: string;
-      /** @description True while you read blind and have not given your verdict: all that the model said is left out. */
-      answer_hidden: boolean;
-      /** @description Those that the model knows, in the alphabet's order. */
-      labels: string[];
-      /** @description The most probable label. It is the model's answer where `state` is `answered` or null, and only there. */
-      prediction: string | null;
-      /**
-       * Format: double
-       * @description Probability of that label. Where `state` is `not_answered` it says nothing.
-       */
-      confidence: number | null;
-      probabilities: {
-        [key: string]: number;
-      };
-      heatmap_label: string | null;
-      regions: components["schemas"]["Region"][];
-      /** @description Null without a prediction, of versions without a map of findings, and while the answer is hidden; without regions where it found nothing. */
-      findings: components["schemas"]["Findings"] | null;
-      readonly caveats: string[];
-      readonly quality: components["schemas"]["Quality"] | null;
-      readonly model: components["schemas"]["Model"] | null;
-      /** @description Why the picture may be none that the model can judge, as sentences. Show them wherever you show the prediction. Empty where nothing speaks against it, and while the answer is hidden. */
-      readonly doubts: string[];
-      recommendation: components["schemas"]["Recommendation"] | null;
-      /** @description Higher is more urgent; 0 without a prediction. What is seen on a doubtful picture doesn't raise it. */
-      urgency_rank: number;
-      /** Format: date-time */
-      predicted_at: string | null;
-      reviewed: boolean;
-      /** @description How many people gave a verdict, or one on its volume. */
-      readonly reader_count: number;
-      readonly read_by_me: boolean;
-      /**
-       * Format: double
-       * @description Share of the pairs of independent readings that name different labels; 0 until you have given your verdict.
-       */
-      dispute: number;
-      /** @description What an adjudicator said last; null until you have given your verdict. */
-      settled_label: string | null;
-      /** @description What leads where people have read the scan; null where nobody has named a label, and until you have given your verdict. */
-      readonly final_reading: components["schemas"]["FinalReading"] | null;
-      /** @description Whether you may change or delete it. */
-      readonly may_change: boolean;
-      /** @description True when this user has uploaded the same file before; the scan is that one, as it was. */
-      duplicate?: boolean;
-      /** @description Entered fields that the scan of an earlier upload, which was left as it is, or the file of a new one, which has what was entered, says otherwise. To take the other value, PATCH the scan. */
-      differences?: components["schemas"]["Difference"][];
-    };
-    /**
-     * @description * `agree` - Agree
-     *     * `disagree` - Disagree
-     *     * `unsure` - Unsure
-     *     * `named` - Named a label: the model had not answered
-     * @enum {string}
-     */
-    VerdictEnum: "agree" | "disagree" | "unsure" | "named";
-    /** @description What readers said of an answer of a version of the model, independently of each other. */
-    Verdicts: {
-      model_version: string;
-      /** @description Or the group or the labels between which it was undecided; where it has not answered there is nothing to agree with. */
-      label: string;
-      agree: number;
-      disagree: number;
-      unsure: number;
-      /** @description Of which readers agreed or disagreed. */
-      scans: number;
-      /** @description Of those who agree or disagree, the share that agrees; null of fewer than 20 scans, as which the interval counts them. */
-      agreement: components["schemas"]["Share"] | null;
-    };
-    /**
-     * @description A volume with its B-scans (`scans` in the context), in their order.
-     *
-     *     What people say of it, and its patient, stand with the B-scan that leads it.
-     */
-    Volume: {
-      id: string;
-      /**
-       * Format: date-time
-       * @description Null in de-identified data.
-       */
-      timestamp: string | null;
-      /** @description Id of the B-scan that stands for the volume in lists; a verdict on it is one on the volume. It is the one that `answer` names, stays what it is from the first verdict on, and is the one in the middle until all are answered and while the answer is hidden. */
-      readonly lead: string;
-      /** @description B-scans, those that are missing included. */
-      count: number;
-      gaps: components["schemas"]["Gap"][];
-      /** @description Of a B-scan, in pixels. */
-      readonly width: number;
-      /** @description Of a B-scan, in pixels. */
-      readonly height: number;
-      readonly spacing: components["schemas"]["Spacing"];
-      /** @description How the B-scans lie: raster, line, radial, circle, cross; empty when not known. */
-      pattern: string;
-      /** @description For each B-scan its line on the en-face image, [x0, y0, x1, y1] in pixels of that from its upper left corner, or null; empty where the file doesn't say it. */
-      places: (number[] | null)[];
-      /** @description Address of the en-face image; null without one. */
-      readonly enface: string | null;
-      readonly enface_size: components["schemas"]["EnfaceSize"] | null;
-      /** @description Whether nothing waits for the model server any more. */
-      readonly complete: boolean;
-      readonly statuses: components["schemas"]["StatusCounts"];
-      /** @description True while you read blind and have not given your verdict on the volume. */
-      readonly answer_hidden: boolean;
-      /** @description Null while nothing is answered, and while it is hidden. */
-      readonly answer: components["schemas"]["VolumeAnswer"] | null;
-      readonly bscans: components["schemas"]["Bscan"][];
-    };
-    /** @description What the model says of the volume: what it says of the B-scan that the rule names. */
-    VolumeAnswer: {
-      /** @description Of that B-scan. */
-      place: number;
-      /**
-       * @description Why that one.
-       *
-       *     * `sure` - It is the most urgent of which the model is sure.
-       *     * `neighbours` - Several B-scans in a row are as urgent, though the model is not sure of this one.
-       *     * `mostly_not_answered` - The model has not answered half of the B-scans, or more.
-       *     * `none_counts` - No B-scan counts for the volume by itself; this one is the most urgent.
-       */
-      because: components["schemas"]["BecauseEnum"];
-      state: (components["schemas"]["StateEnum"] | components["schemas"]["NullEnum"]) | null;
-      /** @description Null where the model has not named one. */
-      label: string | null;
-      group: string | null;
-      prediction_set: string[] | null;
-      /** @description What stands where a label would. */
-      text: string;
-      urgency: string | null;
-      /** @description Higher is more urgent. */
-      urgency_rank: number;
-      /** @description Of all B-scans that were answered. */
-      states: components["schemas"]["StateCounts"];
-      /** @description How many B-scans the model named which label of. */
-      labels: {
-        [key: string]: number;
-      };
-    };
-    /** @description The form fields of an upload of a volume. */
-    VolumeUploadRequest: {
-      patient_ref?: string;
-      eye?: components["schemas"]["EyeEnum"] | components["schemas"]["BlankEnum"];
-      /** @description When it was taken: 2024-03-17, 2024-03 or 2024. */
-      acquired?: string;
-      note?: string;
-      /**
-       * Format: double
-       * @description Width of a pixel.
-       */
-      micrometres_x?: number;
-      /**
-       * Format: double
-       * @description Height of a pixel.
-       */
-      micrometres_y?: number;
-      /** @description A file that is a volume, or several, each a B-scan (PNG, JPEG, TIFF, BMP, WebP or DICOM), in the order of their names, in which numbers count as numbers. */
-      image: string[];
-    };
-    Error: {
-      error: {
-        /** @description For programs. */
-        code: string;
-        /** @description For people: what is wrong and what to do. */
-        message: string;
-        /** @description What is wrong with which field. */
-        fields?: {
-          [key: string]: string[];
+    schemas: {
+        /**
+         * @description * `may_see_clinic` - Sees the own scans and those of the own clinic
+         *     * `may_see_all` - Sees the scans of everybody
+         *     * `may_see_patients` - Sees what can name a person; others get de-identified data
+         *     * `may_see_readings` - Sees others' readings of a scan before giving one
+         *     * `may_upload` - Uploads scans, has them predicted, corrects and deletes the own ones
+         *     * `may_read` - Gives verdicts and draws
+         *     * `may_adjudicate` - Settles scans on which readers disagree
+         *     * `may_export` - Takes exports and reports along
+         *     * `may_calibrate` - Fits the model's answers to this installation's own scans, and takes that back
+         *     * `may_manage` - Opens the administration, changes and deletes what is others'
+         * @enum {string}
+         */
+        AbilitiesEnum: "may_see_clinic" | "may_see_all" | "may_see_patients" | "may_see_readings" | "may_upload" | "may_read" | "may_adjudicate" | "may_export" | "may_calibrate" | "may_manage";
+        /** @description What settles a scan. */
+        Adjudication: {
+            readonly id: string;
+            label: string;
+            /** @default  */
+            comment: string;
+            readonly user_id: string;
+            /** @description The adjudicator's name. */
+            readonly adjudicator: string;
+            /**
+             * Format: date-time
+             * @description Null in de-identified data.
+             */
+            readonly timestamp: string | null;
         };
-      };
+        /** @description What settles a scan. */
+        AdjudicationRequest: {
+            label: string;
+            /** @default  */
+            comment: string;
+        };
+        /** @description A drawn shape with its label and comment, which the `body` repeats in the standard's words. */
+        Annotation: {
+            readonly id: string;
+            /** @default Annotation */
+            readonly type: string;
+            readonly scan: string;
+            target: components["schemas"]["Target"];
+            /**
+             * @description What kind of shape the selector draws.
+             *
+             *     * `box` - Box
+             *     * `ellipse` - Ellipse
+             *     * `polygon` - Polygon
+             *     * `freehand` - Freehand
+             *     * `point` - Point
+             *     * `caliper` - Caliper
+             */
+            readonly shape: components["schemas"]["ShapeEnum"];
+            /** @default  */
+            label: string;
+            /** @default  */
+            comment: string;
+            readonly body: components["schemas"]["Body"][];
+            readonly creator: string;
+            readonly creator_name: string;
+            readonly mine: boolean;
+            /**
+             * Format: date-time
+             * @description Null in de-identified data.
+             */
+            readonly created: string | null;
+            /**
+             * Format: date-time
+             * @description Null in de-identified data.
+             */
+            readonly modified: string | null;
+            readonly revision: number;
+        };
+        /** @description A drawn shape with its label and comment, which the `body` repeats in the standard's words. */
+        AnnotationRequest: {
+            target: components["schemas"]["TargetRequest"];
+            /** @default  */
+            label: string;
+            /** @default  */
+            comment: string;
+        };
+        /**
+         * @description * `sure` - It is the most urgent of which the model is sure.
+         *     * `neighbours` - Several B-scans in a row are as urgent, though the model is not sure of this one.
+         *     * `mostly_not_answered` - The model has not answered half of the B-scans, or more.
+         *     * `none_counts` - No B-scan counts for the volume by itself; this one is the most urgent.
+         * @enum {string}
+         */
+        BecauseEnum: "sure" | "neighbours" | "mostly_not_answered" | "none_counts";
+        /** @enum {unknown} */
+        BlankEnum: "";
+        /**
+         * @description * `server` - The server, which knows what it has shown
+         *     * `browser` - The reader's browser, as in earlier versions
+         * @enum {string}
+         */
+        BlindSourceEnum: "server" | "browser";
+        /** @description A comment (`purpose: commenting`) or a label (`purpose: tagging`). */
+        Body: {
+            type: string;
+            purpose: string;
+            value: string;
+        };
+        /** @description A comment (`purpose: commenting`) or a label (`purpose: tagging`). */
+        BodyRequest: {
+            type: string;
+            purpose: string;
+            value: string;
+        };
+        /** @description A B-scan in the list of its volume; all of the model's answer is null while it is hidden. */
+        Bscan: {
+            id: string;
+            place: number;
+            status: components["schemas"]["StatusEnum"];
+            readonly state: (components["schemas"]["StateEnum"] | components["schemas"]["NullEnum"]) | null;
+            /** @description Null where the model has not named one. */
+            readonly label: string | null;
+            readonly group: string | null;
+            readonly urgency: string | null;
+            /** @description Higher is more urgent; 0 without a prediction. */
+            urgency_rank: number;
+            /** @description Whether something speaks against the picture. */
+            readonly doubtful: boolean;
+            readonly read_by_me: boolean;
+        };
+        /**
+         * @description * `adjudicator` - Settled by an adjudicator
+         *     * `readers` - All readers who name a label name this one
+         *     * `disputed` - Readers name different labels, and nobody has settled it
+         * @enum {string}
+         */
+        ByEnum: "adjudicator" | "readers" | "disputed";
+        /** @description A calibration. One that is not stored has no name and is not in use. */
+        Calibration: {
+            /** @description Each prediction names it; empty when it was tried. */
+            readonly name: string;
+            /** @description Whether the model's answers follow it. */
+            readonly in_use: boolean;
+            /** Model */
+            readonly model_name: string;
+            /** Version */
+            readonly model_version: string;
+            /** Weights */
+            readonly weights_sha256: string;
+            /**
+             * Format: double
+             * @description Divides the logits in place of the card's.
+             */
+            readonly temperature: number;
+            /**
+             * Format: double
+             * @description The familiarity from which on a picture is known; null: the model has no statistics.
+             */
+            readonly known_from: number | null;
+            readonly least: {
+                [key: string]: number;
+            };
+            /** @description Whose scans a label's threshold comes from. */
+            readonly least_by: {
+                [key: string]: "own" | "shared" | "all" | "card";
+            };
+            /** @description On how many it was fitted. */
+            readonly scans: number;
+            /** @description Of how many. */
+            readonly patients: number;
+            readonly labels: {
+                [key: string]: number;
+            };
+            readonly left_out: string[];
+            readonly before: components["schemas"]["CalibrationFigures"];
+            readonly after: components["schemas"]["CalibrationFigures"];
+            /** Format: date-time */
+            readonly made_at: string;
+            /** Format: date-time */
+            readonly undone_at: string | null;
+        };
+        /** @description How well verified scans are answered; shares are 0 to 1, null where there is nothing to count. */
+        CalibrationFigures: {
+            scans: number;
+            /** Format: double */
+            accuracy: number;
+            /**
+             * Format: double
+             * @description Mean probability of the most probable label.
+             */
+            confidence: number;
+            /**
+             * Format: double
+             * @description Expected calibration error, 0 to 1.
+             */
+            calibration_error: number;
+            /** Format: double */
+            log_loss: number;
+            /** Format: double */
+            coverage: number | null;
+            /** Format: double */
+            set_size: number | null;
+            states: components["schemas"]["StateShares"];
+            /** Format: double */
+            right_of_answered: number | null;
+            labels: {
+                [key: string]: components["schemas"]["CalibrationOfLabel"];
+            };
+        };
+        /** @description Metrics of the scans of a label; null where the model has no statistics. */
+        CalibrationOfLabel: {
+            scans: number;
+            /**
+             * Format: double
+             * @description Share whose set holds the label, 0 to 1.
+             */
+            coverage: number | null;
+            /**
+             * Format: double
+             * @description Labels in a set, on average.
+             */
+            set_size: number | null;
+        };
+        /** @description Cohen's kappa of two readers' independent readings, or of a reader's blind ones and a version of the model. */
+        Cohen: {
+            readers: string[];
+            /** @description That both named a label for. */
+            scans: number;
+            /**
+             * Format: double
+             * @description -1 to 1; null where it is not defined, and of fewer than 20 scans.
+             */
+            kappa: number | null;
+            /** @description Null where kappa is. */
+            interval: components["schemas"]["Interval"] | null;
+            /** @description Whether there is a kappa, be it of too few scans to show. */
+            defined: boolean;
+        };
+        /** @description A number of scans. */
+        Count: {
+            count: number;
+        };
+        /** @description Scans, model, readers and queue, of the scans that you may see and the readings that are open to you. */
+        Dashboard: {
+            days: number;
+            /** @description The fewest scans of which shares and kappas are given; of fewer, counts alone are. */
+            least_scans: number;
+            /** @description Empty in de-identified data, whose other metrics cover all times. */
+            scans_per_day: components["schemas"]["Day"][];
+            /** @description Of scans of which the model named one. */
+            labels: components["schemas"]["LabelCount"][];
+            states: components["schemas"]["States"];
+            /** @description Empty in de-identified data. */
+            states_per_day: components["schemas"]["StatesOfDay"][];
+            /** @description Empty in de-identified data. */
+            states_per_clinic: components["schemas"]["StatesOfClinic"][];
+            /** @description Empty in de-identified data. */
+            states_per_device: components["schemas"]["StatesOfDevice"][];
+            queue: components["schemas"]["Queue"];
+            verdicts: components["schemas"]["Verdicts"][];
+            cohen: components["schemas"]["Cohen"][];
+            fleiss: components["schemas"]["Fleiss"][];
+            latency_ms: components["schemas"]["Latency"] | null;
+        };
+        /** @description Uploads of a day. */
+        Day: {
+            /** Format: date */
+            date: string;
+            count: number;
+        };
+        /** @description An entered field that has another value, or none, elsewhere; values are texts of a form. */
+        Difference: {
+            field: components["schemas"]["FieldEnum"];
+            entered: string;
+            found: string;
+            found_in: components["schemas"]["FoundInEnum"];
+        };
+        /** @description Of the en-face image, in pixels. */
+        EnfaceSize: {
+            width: number;
+            height: number;
+        };
+        /** @description Which scans, and in which form. */
+        ExportRequest: {
+            /**
+             * @description `csv`: a table. The others are ZIP files with pictures: `coco` and `w3c` with what was drawn, `folders` with a folder per verified label and a manifest with the patients' pseudonyms.
+             *
+             *     * `csv` - csv
+             *     * `coco` - coco
+             *     * `w3c` - w3c
+             *     * `folders` - folders
+             */
+            format: components["schemas"]["FormatEnum"];
+            /** @description Ids; without them, all that the filters of the address find. */
+            scans?: string[];
+        };
+        /**
+         * @description * `OD` - Right (OD)
+         *     * `OS` - Left (OS)
+         * @enum {string}
+         */
+        EyeEnum: "OD" | "OS";
+        /** @description Why the model server refuses the image. */
+        Failure: {
+            code: string;
+            message: string;
+        };
+        /**
+         * @description * `patient_ref` - patient_ref
+         *     * `eye` - eye
+         *     * `acquired` - acquired
+         *     * `note` - note
+         *     * `micrometres_x` - micrometres_x
+         *     * `micrometres_y` - micrometres_y
+         * @enum {string}
+         */
+        FieldEnum: "patient_ref" | "eye" | "acquired" | "note" | "micrometres_x" | "micrometres_y";
+        /** @description The final reading of a scan that people have read. The model's answer stays in the scan's own fields. */
+        FinalReading: {
+            /** @description Null while readers name different labels. */
+            label: string | null;
+            by: components["schemas"]["ByEnum"];
+            /** @description Of a dispute, all that are named. */
+            labels: string[];
+            /** @description How many name the label today; 0 where it was settled. */
+            readers: number;
+            /** @description How many of them named it independently; 0 where somebody said otherwise then, or was unsure. */
+            independent: number;
+            /** @description Whether it may be learned from: settled, or named independently by as many readers as this installation wants (`RETINOTE_VERIFYING_READERS`, 2 unless set). */
+            verified: boolean;
+            /** @description Who says so, in words. */
+            source: string;
+            recommendation: components["schemas"]["Recommendation"];
+            /** @description As the scan's, of this recommendation. */
+            urgency_rank: number;
+        };
+        /** @description A region of a finding, in pixels of the image; largest first. */
+        Finding: {
+            /** @description One of `kinds`. */
+            finding: string;
+            /** @description [x, y, width, height] */
+            box: number[];
+            /**
+             * Format: double
+             * @description Of the picture's area, 0 to 1.
+             */
+            share: number;
+            /**
+             * Format: double
+             * @description Mean probability of the finding within, 0 to 1.
+             */
+            confidence: number;
+        };
+        /** @description What the model thinks it sees, and where. */
+        Findings: {
+            /** @description What it looks for, in the order of the map's values. */
+            kinds: string[];
+            regions: components["schemas"]["Finding"][];
+        };
+        /** @description Fleiss' kappa of the scans with the same number of independent readings. */
+        Fleiss: {
+            readers_per_scan: number;
+            scans: number;
+            /**
+             * Format: double
+             * @description -1 to 1; null where it is not defined, and of fewer than 20 scans.
+             */
+            kappa: number | null;
+            /** @description Null where kappa is. */
+            interval: components["schemas"]["Interval"] | null;
+            /** @description Whether there is a kappa, be it of too few scans to show. */
+            defined: boolean;
+        };
+        /**
+         * @description * `csv` - csv
+         *     * `coco` - coco
+         *     * `w3c` - w3c
+         *     * `folders` - folders
+         * @enum {string}
+         */
+        FormatEnum: "csv" | "coco" | "w3c" | "folders";
+        /**
+         * @description * `earlier_upload` - The scan of an earlier upload of the same file
+         *     * `file` - The file itself
+         * @enum {string}
+         */
+        FoundInEnum: "earlier_upload" | "file";
+        /** @description A B-scan that is missing. */
+        Gap: {
+            place: number;
+            /** @description A sentence; empty in de-identified data. */
+            reason: string;
+        };
+        /** @description How far what a reader drew is what the heat map shows. */
+        HeatmapOverlap: {
+            reader: string;
+            /**
+             * Format: double
+             * @description Share of the drawn area that the heat map's regions cover.
+             */
+            covered: number;
+            /**
+             * Format: double
+             * @description Dice coefficient of the drawn area and the regions, 0 to 1.
+             */
+            dice: number;
+        };
+        /** @description An entry of the history: a scan, the model's answer, and what people drew. */
+        History: {
+            /**
+             * @description `answered`: `prediction` is the answer. `undecided`: all of `prediction_set` is. `not_answered`: there is none; show no label then. Null where that is not known.
+             *
+             *     * `answered` - Answered
+             *     * `undecided` - Undecided
+             *     * `not_answered` - Not answered
+             */
+            state: (components["schemas"]["StateEnum"] | components["schemas"]["NullEnum"]) | null;
+            /** @description Why, as a code: `unfamiliar`, `no_label`, `too_many`, `one_group`, `several`, `one_label`, `findings_contradict`, `no_statistics`. */
+            because: string | null;
+            /** @description Labels that can't be ruled out at 90 %, most probable first. Null where the model can't tell. */
+            prediction_set: string[] | null;
+            /** @description What the labels of the set have in common, as people name it. */
+            group: string | null;
+            /**
+             * Format: double
+             * @description Share of the scans that the model learnt from, or of others like them, that are stranger; 0 to 1.
+             */
+            familiarity: number | null;
+            /** @description Whether the picture looks like those that the model learnt from. */
+            known: boolean | null;
+            /** @description Up to three simulated scans that it is most like, in words; never a patient's. */
+            readonly nearest: string[];
+            /** @description The profile of this installation that was applied, by its name. */
+            calibration: string | null;
+            id: string;
+            readonly image_path: string;
+            /** @description The most probable label. It is the model's answer where `state` is `answered` or null, and only there. */
+            prediction: string | null;
+            /**
+             * Format: double
+             * @description Probability of that label. Where `state` is `not_answered` it says nothing.
+             */
+            confidence: number | null;
+            /** @description As the scan's. */
+            readonly final_reading: components["schemas"]["FinalReading"] | null;
+            /** @description Why the picture may be none that the model can judge, as sentences. Show them wherever you show the prediction. Empty where nothing speaks against it, and while the answer is hidden. */
+            readonly doubts: string[];
+            readonly caveats: string[];
+            /** @description The scan with its heat map. */
+            readonly annotation_path: string | null;
+            /** @description What people drew, as W3C Web Annotations. */
+            readonly manual_annotation: components["schemas"]["Annotation"][];
+            /**
+             * Format: date-time
+             * @description Null in de-identified data.
+             */
+            timestamp: string | null;
+            user_id: string;
+        };
+        /** @description A scan's volume. */
+        InVolume: {
+            id: string;
+            /** @description From 0 on. */
+            place: number;
+            /** @description B-scans of the volume, those that are missing included. */
+            count: number;
+        };
+        /** @description The 95 % interval of a value (Wilson). */
+        Interval: {
+            /** Format: double */
+            low: number;
+            /** Format: double */
+            high: number;
+        };
+        /** @description How often the model said a label. */
+        LabelCount: {
+            label: string;
+            count: number;
+            /** @description How many of these are of pictures that are doubtful. */
+            doubtful: number;
+        };
+        /** @description The time from upload to prediction, in milliseconds. */
+        Latency: {
+            /** Format: double */
+            median: number;
+            /** Format: double */
+            percentile_95: number;
+            scans: number;
+        };
+        /** @description The signed-in user. */
+        Me: {
+            id: string;
+            username: string;
+            first_name: string;
+            last_name: string;
+            role: components["schemas"]["RoleEnum"];
+            clinic: string;
+            /** @description All that you may do. */
+            readonly abilities: components["schemas"]["AbilitiesEnum"][];
+            /** @description The same as in `abilities`. */
+            readonly may_adjudicate: boolean;
+            /** @description Whether a scan's answer is hidden from you until you have given your verdict. */
+            reads_blind: boolean;
+        };
+        /** @description The model that made the prediction. */
+        Model: {
+            name: string;
+            version: string;
+        };
+        /** @description Whether a new calibration is stored. */
+        NewCalibrationRequest: {
+            /**
+             * @description Show before and after, and store nothing.
+             * @default false
+             */
+            dry_run: boolean;
+        };
+        /** @enum {unknown} */
+        NullEnum: null;
+        /** @description The labels and urgencies to choose from. */
+        Options: {
+            /** @description Those that the newest prediction knows, in the alphabet's order. */
+            labels: string[];
+            /** @description Least urgent first: a scan with `urgency_rank` 1 has the first of them, or is to be read first. */
+            urgencies: string[];
+        };
+        PaginatedHistoryList: {
+            /**
+             * Format: uri
+             * @example http://api.example.org/accounts/?cursor=cD00ODY%3D"
+             */
+            next?: string | null;
+            /**
+             * Format: uri
+             * @example http://api.example.org/accounts/?cursor=cj0xJnA9NDg3
+             */
+            previous?: string | null;
+            results: components["schemas"]["History"][];
+        };
+        PaginatedScanList: {
+            /**
+             * Format: uri
+             * @example http://api.example.org/accounts/?cursor=cD00ODY%3D"
+             */
+            next?: string | null;
+            /**
+             * Format: uri
+             * @example http://api.example.org/accounts/?cursor=cj0xJnA9NDg3
+             */
+            previous?: string | null;
+            results: components["schemas"]["Scan"][];
+        };
+        /** @description The password of the signed-in user, once more. */
+        PasswordRequest: {
+            password: string;
+        };
+        /** @description The details of a scan that people enter. */
+        PatchedDetailsRequest: {
+            patient_ref?: string;
+            eye?: components["schemas"]["EyeEnum"] | components["schemas"]["BlankEnum"];
+            /** @description When it was taken: 2024-03-17, 2024-03 or 2024. */
+            acquired?: string;
+            note?: string;
+            /**
+             * Format: double
+             * @description Width of a pixel.
+             */
+            micrometres_x?: number | null;
+            /**
+             * Format: double
+             * @description Height of a pixel.
+             */
+            micrometres_y?: number | null;
+        };
+        /** @description The settings of an account that its user decides. */
+        PatchedPreferencesRequest: {
+            /** @description Hide each scan's answer from me until I have given my verdict. */
+            reads_blind?: boolean;
+        };
+        /** @description The prediction that a verdict is on, by its label, version and state. */
+        PredictionSeen: {
+            /** @description The scan's `prediction`. */
+            label: string;
+            /** @description The version of the scan's `model`. */
+            model_version: string;
+            /**
+             * @description The scan's `state`. Left out, another state of the same label and version is no other prediction.
+             *
+             *     * `answered` - Answered
+             *     * `undecided` - Undecided
+             *     * `not_answered` - Not answered
+             */
+            state?: (components["schemas"]["StateEnum"] | components["schemas"]["NullEnum"]) | null;
+        };
+        /** @description The prediction that a verdict is on, by its label, version and state. */
+        PredictionSeenRequest: {
+            /** @description The scan's `prediction`. */
+            label: string;
+            /** @description The version of the scan's `model`. */
+            model_version: string;
+            /**
+             * @description The scan's `state`. Left out, another state of the same label and version is no other prediction.
+             *
+             *     * `answered` - Answered
+             *     * `undecided` - Undecided
+             *     * `not_answered` - Not answered
+             */
+            state?: (components["schemas"]["StateEnum"] | components["schemas"]["NullEnum"]) | null;
+        };
+        /** @description Whether the image is good enough to be read. */
+        Quality: {
+            acceptable: boolean;
+            reasons: string[];
+        };
+        /** @description All scans by their status, whatever day they are of. */
+        Queue: {
+            queued: number;
+            predicted: number;
+            failed: number;
+            /**
+             * Format: date-time
+             * @description Null in de-identified data.
+             */
+            oldest_queued: string | null;
+        };
+        /** @description How far what two readers drew is the same. */
+        ReadersDice: {
+            readers: string[];
+            /**
+             * Format: double
+             * @description Dice coefficient, 0 to 1.
+             */
+            dice: number;
+        };
+        /** @description Who read a scan, and how far they agree. */
+        Reading: {
+            /** @description False while others' verdicts and shapes are hidden: until you have given yours. */
+            open: boolean;
+            /** @description Whether a verdict would be a blind one now: neither the model's answer nor anything of others' readings has been shown to you. */
+            would_be_blind: boolean;
+            own: components["schemas"]["Review"] | null;
+            /** @description Current verdicts that you may see, newest first. */
+            reviews: components["schemas"]["Review"][];
+            reader_count: number;
+            /**
+             * Format: double
+             * @description Share of the pairs of independent readings that name the same label; null without a pair. The pairs of one scan are few: say how many there are.
+             */
+            agreement: number | null;
+            /** @description How many of them name the same label. */
+            agreeing_pairs: number;
+            /** @description How many there are; 0 while others' readings are hidden. */
+            pairs: number;
+            dice: components["schemas"]["ReadersDice"][];
+            heatmap: components["schemas"]["HeatmapOverlap"][];
+            adjudication: components["schemas"]["Adjudication"] | null;
+            may_adjudicate: boolean;
+        };
+        /** @description The next step, with its reasons and sources. */
+        Recommendation: {
+            urgency: string;
+            action: string;
+            reasons: string[];
+            sources: components["schemas"]["Source"][];
+            version: string;
+            /** @description True where there is no tier: a clinician has to look at the scan. */
+            readonly needs_review: boolean;
+        };
+        /** @description A refresh token. */
+        RefreshRequest: {
+            /** @description Without it, the cookie's. */
+            refresh?: string;
+        };
+        /** @description A region of the heat map, in pixels of the image; strongest first. */
+        Region: {
+            /** @description [x, y, width, height] */
+            box: number[];
+            polygon: number[][];
+            /** Format: double */
+            score: number;
+        };
+        /** @description Which version to ask, and for which label's heat map. */
+        RepredictRequest: {
+            version?: string;
+            label?: string;
+        };
+        /** @description A verdict on a scan's prediction, together with the prediction that the reader saw. */
+        Review: {
+            readonly id: string;
+            readonly scan: string;
+            /**
+             * @description Without it, it follows from the label that you see: the way to read blind, and, as `named`, where the model has not answered (`state`), so that there is nothing to agree or disagree with.
+             *
+             *     * `agree` - Agree
+             *     * `disagree` - Disagree
+             *     * `unsure` - Unsure
+             *     * `named` - Named a label: the model had not answered
+             */
+            verdict?: components["schemas"]["VerdictEnum"];
+            /**
+             * @description Given before you were shown the model's answer or others' readings. The server knows: what is sent here makes the verdict follow from the label, and nothing else.
+             * @default false
+             */
+            blind: boolean;
+            /** @description Given before anything of others' readings was shown to its reader: only such readings count where readers are compared. */
+            readonly independent: boolean;
+            /**
+             * @description Who says so.
+             *
+             *     * `server` - The server, which knows what it has shown
+             *     * `browser` - The reader's browser, as in earlier versions
+             */
+            readonly blind_source: components["schemas"]["BlindSourceEnum"];
+            /**
+             * @description Needed to disagree: the right label.
+             * @default
+             */
+            label: string;
+            /** @default  */
+            comment: string;
+            readonly user_id: string;
+            /** @description The reader's name. */
+            readonly reader: string;
+            readonly mine: boolean;
+            readonly current: boolean;
+            /**
+             * Format: date-time
+             * @description Null in de-identified data.
+             */
+            readonly timestamp: string | null;
+            /** @description The scan's `prediction` then; what the model said is `model_answer`. */
+            readonly model_label: string;
+            /** @description The scan's `state` then; null where it had none. */
+            readonly model_state: (components["schemas"]["StateEnum"] | components["schemas"]["NullEnum"]) | null;
+            /** @description What the model had said, in words: a label, a group or labels, or that it had not answered. */
+            readonly model_answer: string;
+            readonly model_name: string;
+            readonly model_version: string;
+        };
+        /** @description A verdict on a scan's prediction, together with the prediction that the reader saw. */
+        ReviewRequest: {
+            /**
+             * @description Without it, it follows from the label that you see: the way to read blind, and, as `named`, where the model has not answered (`state`), so that there is nothing to agree or disagree with.
+             *
+             *     * `agree` - Agree
+             *     * `disagree` - Disagree
+             *     * `unsure` - Unsure
+             *     * `named` - Named a label: the model had not answered
+             */
+            verdict?: components["schemas"]["VerdictEnum"];
+            /**
+             * @description Given before you were shown the model's answer or others' readings. The server knows: what is sent here makes the verdict follow from the label, and nothing else.
+             * @default false
+             */
+            blind: boolean;
+            /** @description The prediction that your verdict is on. If it is not the scan's newest, the answer is 409 and nothing is recorded. Left out, to agree or disagree is on what was last shown to you; if that was none, name it. */
+            prediction_seen?: components["schemas"]["PredictionSeenRequest"];
+            /**
+             * @description Needed to disagree: the right label.
+             * @default
+             */
+            label: string;
+            /** @default  */
+            comment: string;
+        };
+        /**
+         * @description * `clinician` - Clinician: own scans and those of the own clinic
+         *     * `researcher` - Researcher: reads all scans, de-identified
+         *     * `administrator` - Administrator: everything
+         * @enum {string}
+         */
+        RoleEnum: "clinician" | "researcher" | "administrator";
+        /** @description A scan with its newest prediction; who reads de-identified data sees what `deidentified.py` leaves of it. */
+        Scan: {
+            /**
+             * @description `answered`: `prediction` is the answer. `undecided`: all of `prediction_set` is. `not_answered`: there is none; show no label then. Null where that is not known.
+             *
+             *     * `answered` - Answered
+             *     * `undecided` - Undecided
+             *     * `not_answered` - Not answered
+             */
+            state: (components["schemas"]["StateEnum"] | components["schemas"]["NullEnum"]) | null;
+            /** @description Why, as a code: `unfamiliar`, `no_label`, `too_many`, `one_group`, `several`, `one_label`, `findings_contradict`, `no_statistics`. */
+            because: string | null;
+            /** @description Labels that can't be ruled out at 90 %, most probable first. Null where the model can't tell. */
+            prediction_set: string[] | null;
+            /** @description What the labels of the set have in common, as people name it. */
+            group: string | null;
+            /**
+             * Format: double
+             * @description Share of the scans that the model learnt from, or of others like them, that are stranger; 0 to 1.
+             */
+            familiarity: number | null;
+            /** @description Whether the picture looks like those that the model learnt from. */
+            known: boolean | null;
+            /** @description Up to three simulated scans that it is most like, in words; never a patient's. */
+            readonly nearest: string[];
+            /** @description The profile of this installation that was applied, by its name. */
+            calibration: string | null;
+            id: string;
+            status: components["schemas"]["StatusEnum"];
+            failure: components["schemas"]["Failure"] | null;
+            readonly image_path: string;
+            readonly thumbnail_path: string;
+            readonly annotation_path: string | null;
+            readonly heatmap_path: string | null;
+            /** @description A grey PNG of the whole picture, coarser than it: 0 for nothing, n for the n-th of `findings.kinds`. */
+            readonly findings_path: string | null;
+            /** @description Of the file as it was uploaded; empty in de-identified data. */
+            sha256: string;
+            width: number;
+            height: number;
+            patient_ref: string;
+            eye: components["schemas"]["EyeEnum"] | components["schemas"]["BlankEnum"];
+            /** @description When it was taken: 2024-03-17, 2024-03 or 2024. Empty when it is not known, and in de-identified data. */
+            acquired: string;
+            note: string;
+            /**
+             * Format: double
+             * @description Width of a pixel, when it is known.
+             */
+            micrometres_x: number | null;
+            /**
+             * Format: double
+             * @description Height of a pixel, when it is known.
+             */
+            micrometres_y: number | null;
+            /** @description What took the picture, by maker and model, where the file names one that is known here; empty otherwise, and in de-identified data. */
+            readonly device: string;
+            /** @description The volume that it is a B-scan of, and its place there; null for a scan by itself. */
+            readonly volume: components["schemas"]["InVolume"] | null;
+            /**
+             * Format: date-time
+             * @description Null in de-identified data.
+             */
+            timestamp: string | null;
+            user_id: string;
+            /** @description True while you read blind and have not given your verdict: all that the model said is left out. */
+            answer_hidden: boolean;
+            /** @description Those that the model knows, in the alphabet's order. */
+            labels: string[];
+            /** @description The most probable label. It is the model's answer where `state` is `answered` or null, and only there. */
+            prediction: string | null;
+            /**
+             * Format: double
+             * @description Probability of that label. Where `state` is `not_answered` it says nothing.
+             */
+            confidence: number | null;
+            probabilities: {
+                [key: string]: number;
+            };
+            heatmap_label: string | null;
+            regions: components["schemas"]["Region"][];
+            /** @description Null without a prediction, of versions without a map of findings, and while the answer is hidden; without regions where it found nothing. */
+            findings: components["schemas"]["Findings"] | null;
+            readonly caveats: string[];
+            readonly quality: components["schemas"]["Quality"] | null;
+            readonly model: components["schemas"]["Model"] | null;
+            /** @description Why the picture may be none that the model can judge, as sentences. Show them wherever you show the prediction. Empty where nothing speaks against it, and while the answer is hidden. */
+            readonly doubts: string[];
+            recommendation: components["schemas"]["Recommendation"] | null;
+            /** @description Higher is more urgent; 0 without a prediction. What is seen on a doubtful picture doesn't raise it. */
+            urgency_rank: number;
+            /** Format: date-time */
+            predicted_at: string | null;
+            reviewed: boolean;
+            /** @description How many people gave a verdict, or one on its volume. */
+            readonly reader_count: number;
+            readonly read_by_me: boolean;
+            /**
+             * Format: double
+             * @description Share of the pairs of independent readings that name different labels; 0 until you have given your verdict.
+             */
+            dispute: number;
+            /** @description What an adjudicator said last; null until you have given your verdict. */
+            settled_label: string | null;
+            /** @description What leads where people have read the scan; null where nobody has named a label, and until you have given your verdict. */
+            readonly final_reading: components["schemas"]["FinalReading"] | null;
+            /** @description Whether you may change or delete it. */
+            readonly may_change: boolean;
+        };
+        /** @description Where on the scan: a box as FragmentSelector, any other shape as SvgSelector. */
+        Selector: {
+            type: components["schemas"]["TypeEnum"];
+            /** @description `xywh=pixel:X,Y,WIDTH,HEIGHT`, or an svg element with one shape. */
+            value: string;
+            conformsTo?: string;
+        };
+        /** @description Where on the scan: a box as FragmentSelector, any other shape as SvgSelector. */
+        SelectorRequest: {
+            type: components["schemas"]["TypeEnum"];
+            /** @description `xywh=pixel:X,Y,WIDTH,HEIGHT`, or an svg element with one shape. */
+            value: string;
+            conformsTo?: string;
+        };
+        /**
+         * @description * `box` - Box
+         *     * `ellipse` - Ellipse
+         *     * `polygon` - Polygon
+         *     * `freehand` - Freehand
+         *     * `point` - Point
+         *     * `caliper` - Caliper
+         * @enum {string}
+         */
+        ShapeEnum: "box" | "ellipse" | "polygon" | "freehand" | "point" | "caliper";
+        /** @description A share, 0 to 1, with its interval. */
+        Share: {
+            /** Format: double */
+            low: number;
+            /** Format: double */
+            high: number;
+            /** Format: double */
+            value: number;
+        };
+        /** @description A user's name and password. */
+        SignInRequest: {
+            username: string;
+            password: string;
+            /**
+             * @description For pages in a browser: the refresh token comes as a cookie that no script can read.
+             * @default false
+             */
+            cookie: boolean;
+        };
+        /** @description A publication behind a recommendation. */
+        Source: {
+            title: string;
+            url: string | null;
+        };
+        /** @description Micrometres from one to the next; null where that is not known. */
+        Spacing: {
+            /**
+             * Format: double
+             * @description Pixel along a B-scan.
+             */
+            x: number | null;
+            /**
+             * Format: double
+             * @description Pixel in depth.
+             */
+            z: number | null;
+            /**
+             * Format: double
+             * @description B-scan.
+             */
+            between: number | null;
+        };
+        /** @description How far the model has answered the B-scans that it has answered: how many of each. */
+        StateCounts: {
+            answered: number;
+            undecided: number;
+            not_answered: number;
+            /** @description Predicted by versions that didn't say. */
+            unknown: number;
+        };
+        /**
+         * @description * `answered` - Answered
+         *     * `undecided` - Undecided
+         *     * `not_answered` - Not answered
+         * @enum {string}
+         */
+        StateEnum: "answered" | "undecided" | "not_answered";
+        /** @description Shares of scans, 0 to 1. */
+        StateShares: {
+            /** Format: double */
+            answered: number;
+            /** Format: double */
+            undecided: number;
+            /** Format: double */
+            not_answered: number;
+        };
+        /** @description How far the model has answered: the count of each state, and its share of the scans whose state is known. */
+        States: {
+            answered: number;
+            undecided: number;
+            not_answered: number;
+            /** @description Predicted by versions that didn't say. */
+            unknown: number;
+            /** @description Null of fewer than 20 scans. */
+            answered_share: components["schemas"]["Share"] | null;
+            /** @description Null of fewer than 20 scans. */
+            undecided_share: components["schemas"]["Share"] | null;
+            /** @description Null of fewer than 20 scans. */
+            not_answered_share: components["schemas"]["Share"] | null;
+        };
+        /** @description The states of the uploads of a clinic. */
+        StatesOfClinic: {
+            answered: number;
+            undecided: number;
+            not_answered: number;
+            /** @description Predicted by versions that didn't say. */
+            unknown: number;
+            /** @description Null of fewer than 20 scans. */
+            answered_share: components["schemas"]["Share"] | null;
+            /** @description Null of fewer than 20 scans. */
+            undecided_share: components["schemas"]["Share"] | null;
+            /** @description Null of fewer than 20 scans. */
+            not_answered_share: components["schemas"]["Share"] | null;
+            /** @description Empty for uploads of people without one. */
+            clinic: string;
+        };
+        /** @description The states of the uploads of a day. */
+        StatesOfDay: {
+            answered: number;
+            undecided: number;
+            not_answered: number;
+            /** @description Predicted by versions that didn't say. */
+            unknown: number;
+            /** @description Null of fewer than 20 scans. */
+            answered_share: components["schemas"]["Share"] | null;
+            /** @description Null of fewer than 20 scans. */
+            undecided_share: components["schemas"]["Share"] | null;
+            /** @description Null of fewer than 20 scans. */
+            not_answered_share: components["schemas"]["Share"] | null;
+            /** Format: date */
+            date: string;
+        };
+        /** @description The states of the scans of a device. */
+        StatesOfDevice: {
+            answered: number;
+            undecided: number;
+            not_answered: number;
+            /** @description Predicted by versions that didn't say. */
+            unknown: number;
+            /** @description Null of fewer than 20 scans. */
+            answered_share: components["schemas"]["Share"] | null;
+            /** @description Null of fewer than 20 scans. */
+            undecided_share: components["schemas"]["Share"] | null;
+            /** @description Null of fewer than 20 scans. */
+            not_answered_share: components["schemas"]["Share"] | null;
+            /** @description Maker and model; empty where they are not known. */
+            device: string;
+        };
+        /** @description How many B-scans have come how far. */
+        StatusCounts: {
+            queued: number;
+            predicted: number;
+            failed: number;
+        };
+        /**
+         * @description * `queued` - Queued: waits for the model server
+         *     * `predicted` - Predicted
+         *     * `failed` - Failed: the model server refuses the image
+         * @enum {string}
+         */
+        StatusEnum: "queued" | "predicted" | "failed";
+        /** @description What is annotated; the source is the scan of the address. */
+        Target: {
+            readonly source: string;
+            selector: components["schemas"]["Selector"];
+        };
+        /** @description What is annotated; the source is the scan of the address. */
+        TargetRequest: {
+            selector: components["schemas"]["SelectorRequest"];
+        };
+        /** @description A pair of tokens. */
+        TokenPair: {
+            access: string;
+            /** @description Not there when it comes as a cookie. */
+            refresh?: string;
+        };
+        /**
+         * @description * `FragmentSelector` - FragmentSelector
+         *     * `SvgSelector` - SvgSelector
+         * @enum {string}
+         */
+        TypeEnum: "FragmentSelector" | "SvgSelector";
+        /** @description The calibration that was taken back, and the one in use from then on. */
+        UndoneCalibration: {
+            undone: components["schemas"]["Calibration"];
+            in_use: components["schemas"]["Calibration"] | null;
+        };
+        /** @description The form fields of an upload. */
+        UploadRequest: {
+            patient_ref?: string;
+            eye?: components["schemas"]["EyeEnum"] | components["schemas"]["BlankEnum"];
+            /** @description When it was taken: 2024-03-17, 2024-03 or 2024. */
+            acquired?: string;
+            note?: string;
+            /**
+             * Format: double
+             * @description Width of a pixel.
+             */
+            micrometres_x?: number;
+            /**
+             * Format: double
+             * @description Height of a pixel.
+             */
+            micrometres_y?: number;
+            /**
+             * Format: binary
+             * @description PNG, JPEG, TIFF, BMP, WebP or DICOM. Eye, patient and date of a DICOM file are kept as this installation is set to, where the form leaves them open; what else it says is dropped.
+             */
+            image: string;
+        };
+        /** @description The answer to an upload. */
+        Uploaded: {
+            /**
+             * @description `answered`: `prediction` is the answer. `undecided`: all of `prediction_set` is. `not_answered`: there is none; show no label then. Null where that is not known.
+             *
+             *     * `answered` - Answered
+             *     * `undecided` - Undecided
+             *     * `not_answered` - Not answered
+             */
+            state: (components["schemas"]["StateEnum"] | components["schemas"]["NullEnum"]) | null;
+            /** @description Why, as a code: `unfamiliar`, `no_label`, `too_many`, `one_group`, `several`, `one_label`, `findings_contradict`, `no_statistics`. */
+            because: string | null;
+            /** @description Labels that can't be ruled out at 90 %, most probable first. Null where the model can't tell. */
+            prediction_set: string[] | null;
+            /** @description What the labels of the set have in common, as people name it. */
+            group: string | null;
+            /**
+             * Format: double
+             * @description Share of the scans that the model learnt from, or of others like them, that are stranger; 0 to 1.
+             */
+            familiarity: number | null;
+            /** @description Whether the picture looks like those that the model learnt from. */
+            known: boolean | null;
+            /** @description Up to three simulated scans that it is most like, in words; never a patient's. */
+            readonly nearest: string[];
+            /** @description The profile of this installation that was applied, by its name. */
+            calibration: string | null;
+            id: string;
+            status: components["schemas"]["StatusEnum"];
+            failure: components["schemas"]["Failure"] | null;
+            readonly image_path: string;
+            readonly thumbnail_path: string;
+            readonly annotation_path: string | null;
+            readonly heatmap_path: string | null;
+            /** @description A grey PNG of the whole picture, coarser than it: 0 for nothing, n for the n-th of `findings.kinds`. */
+            readonly findings_path: string | null;
+            /** @description Of the file as it was uploaded; empty in de-identified data. */
+            sha256: string;
+            width: number;
+            height: number;
+            patient_ref: string;
+            eye: components["schemas"]["EyeEnum"] | components["schemas"]["BlankEnum"];
+            /** @description When it was taken: 2024-03-17, 2024-03 or 2024. Empty when it is not known, and in de-identified data. */
+            acquired: string;
+            note: string;
+            /**
+             * Format: double
+             * @description Width of a pixel, when it is known.
+             */
+            micrometres_x: number | null;
+            /**
+             * Format: double
+             * @description Height of a pixel, when it is known.
+             */
+            micrometres_y: number | null;
+            /** @description What took the picture, by maker and model, where the file names one that is known here; empty otherwise, and in de-identified data. */
+            readonly device: string;
+            /** @description The volume that it is a B-scan of, and its place there; null for a scan by itself. */
+            readonly volume: components["schemas"]["InVolume"] | null;
+            /**
+             * Format: date-time
+             * @description Null in de-identified data.
+             */
+            timestamp: string | null;
+            user_id: string;
+            /** @description True while you read blind and have not given your verdict: all that the model said is left out. */
+            answer_hidden: boolean;
+            /** @description Those that the model knows, in the alphabet's order. */
+            labels: string[];
+            /** @description The most probable label. It is the model's answer where `state` is `answered` or null, and only there. */
+            prediction: string | null;
+            /**
+             * Format: double
+             * @description Probability of that label. Where `state` is `not_answered` it says nothing.
+             */
+            confidence: number | null;
+            probabilities: {
+                [key: string]: number;
+            };
+            heatmap_label: string | null;
+            regions: components["schemas"]["Region"][];
+            /** @description Null without a prediction, of versions without a map of findings, and while the answer is hidden; without regions where it found nothing. */
+            findings: components["schemas"]["Findings"] | null;
+            readonly caveats: string[];
+            readonly quality: components["schemas"]["Quality"] | null;
+            readonly model: components["schemas"]["Model"] | null;
+            /** @description Why the picture may be none that the model can judge, as sentences. Show them wherever you show the prediction. Empty where nothing speaks against it, and while the answer is hidden. */
+            readonly doubts: string[];
+            recommendation: components["schemas"]["Recommendation"] | null;
+            /** @description Higher is more urgent; 0 without a prediction. What is seen on a doubtful picture doesn't raise it. */
+            urgency_rank: number;
+            /** Format: date-time */
+            predicted_at: string | null;
+            reviewed: boolean;
+            /** @description How many people gave a verdict, or one on its volume. */
+            readonly reader_count: number;
+            readonly read_by_me: boolean;
+            /**
+             * Format: double
+             * @description Share of the pairs of independent readings that name different labels; 0 until you have given your verdict.
+             */
+            dispute: number;
+            /** @description What an adjudicator said last; null until you have given your verdict. */
+            settled_label: string | null;
+            /** @description What leads where people have read the scan; null where nobody has named a label, and until you have given your verdict. */
+            readonly final_reading: components["schemas"]["FinalReading"] | null;
+            /** @description Whether you may change or delete it. */
+            readonly may_change: boolean;
+            /** @description True when this user has uploaded the same file before; the scan is that one, as it was. */
+            duplicate?: boolean;
+            /** @description Entered fields that the scan of an earlier upload, which was left as it is, or the file of a new one, which has what was entered, says otherwise. To take the other value, PATCH the scan. */
+            differences?: components["schemas"]["Difference"][];
+        };
+        /**
+         * @description * `agree` - Agree
+         *     * `disagree` - Disagree
+         *     * `unsure` - Unsure
+         *     * `named` - Named a label: the model had not answered
+         * @enum {string}
+         */
+        VerdictEnum: "agree" | "disagree" | "unsure" | "named";
+        /** @description What readers said of an answer of a version of the model, independently of each other. */
+        Verdicts: {
+            model_version: string;
+            /** @description Or the group or the labels between which it was undecided; where it has not answered there is nothing to agree with. */
+            label: string;
+            agree: number;
+            disagree: number;
+            unsure: number;
+            /** @description Of which readers agreed or disagreed. */
+            scans: number;
+            /** @description Of those who agree or disagree, the share that agrees; null of fewer than 20 scans, as which the interval counts them. */
+            agreement: components["schemas"]["Share"] | null;
+        };
+        /**
+         * @description A volume with its B-scans (`scans` in the context), in their order.
+         *
+         *     What people say of it, and its patient, stand with the B-scan that leads it.
+         */
+        Volume: {
+            id: string;
+            /**
+             * Format: date-time
+             * @description Null in de-identified data.
+             */
+            timestamp: string | null;
+            /** @description Id of the B-scan that stands for the volume in lists; a verdict on it is one on the volume. It is the one that `answer` names, stays what it is from the first verdict on, and is the one in the middle until all are answered and while the answer is hidden. */
+            readonly lead: string;
+            /** @description B-scans, those that are missing included. */
+            count: number;
+            gaps: components["schemas"]["Gap"][];
+            /** @description Of a B-scan, in pixels. */
+            readonly width: number;
+            /** @description Of a B-scan, in pixels. */
+            readonly height: number;
+            readonly spacing: components["schemas"]["Spacing"];
+            /** @description How the B-scans lie: raster, line, radial, circle, cross; empty when not known. */
+            pattern: string;
+            /** @description For each B-scan its line on the en-face image, [x0, y0, x1, y1] in pixels of that from its upper left corner, or null; empty where the file doesn't say it. */
+            places: (number[] | null)[];
+            /** @description Address of the en-face image; null without one. */
+            readonly enface: string | null;
+            readonly enface_size: components["schemas"]["EnfaceSize"] | null;
+            /** @description Whether nothing waits for the model server any more. */
+            readonly complete: boolean;
+            readonly statuses: components["schemas"]["StatusCounts"];
+            /** @description True while you read blind and have not given your verdict on the volume. */
+            readonly answer_hidden: boolean;
+            /** @description Null while nothing is answered, and while it is hidden. */
+            readonly answer: components["schemas"]["VolumeAnswer"] | null;
+            readonly bscans: components["schemas"]["Bscan"][];
+        };
+        /** @description What the model says of the volume: what it says of the B-scan that the rule names. */
+        VolumeAnswer: {
+            /** @description Of that B-scan. */
+            place: number;
+            /**
+             * @description Why that one.
+             *
+             *     * `sure` - It is the most urgent of which the model is sure.
+             *     * `neighbours` - Several B-scans in a row are as urgent, though the model is not sure of this one.
+             *     * `mostly_not_answered` - The model has not answered half of the B-scans, or more.
+             *     * `none_counts` - No B-scan counts for the volume by itself; this one is the most urgent.
+             */
+            because: components["schemas"]["BecauseEnum"];
+            state: (components["schemas"]["StateEnum"] | components["schemas"]["NullEnum"]) | null;
+            /** @description Null where the model has not named one. */
+            label: string | null;
+            group: string | null;
+            prediction_set: string[] | null;
+            /** @description What stands where a label would. */
+            text: string;
+            urgency: string | null;
+            /** @description Higher is more urgent. */
+            urgency_rank: number;
+            /** @description Of all B-scans that were answered. */
+            states: components["schemas"]["StateCounts"];
+            /** @description How many B-scans the model named which label of. */
+            labels: {
+                [key: string]: number;
+            };
+        };
+        /** @description The form fields of an upload of a volume. */
+        VolumeUploadRequest: {
+            patient_ref?: string;
+            eye?: components["schemas"]["EyeEnum"] | components["schemas"]["BlankEnum"];
+            /** @description When it was taken: 2024-03-17, 2024-03 or 2024. */
+            acquired?: string;
+            note?: string;
+            /**
+             * Format: double
+             * @description Width of a pixel.
+             */
+            micrometres_x?: number;
+            /**
+             * Format: double
+             * @description Height of a pixel.
+             */
+            micrometres_y?: number;
+            /** @description A file that is a volume, or several, each a B-scan (PNG, JPEG, TIFF, BMP, WebP or DICOM), in the order of their names, in which numbers count as numbers. */
+            image: string[];
+        };
+        Error: {
+            error: {
+                /** @description For programs. */
+                code: string;
+                /** @description For people: what is wrong and what to do. */
+                message: string;
+                /** @description What is wrong with which field. */
+                fields?: {
+                    [key: string]: string[];
+                };
+            };
+        };
     };
-  };
-  responses: {
-    /** @description An error. */
-    Error: {
-      headers: {
-        [name: string]: unknown;
-      };
-      content: {
-        "application/json": components["schemas"]["Error"];
-      };
+    responses: {
+        /** @description An error. */
+        Error: {
+            headers: {
+                [name: string]: unknown;
+            };
+            content: {
+                "application/json": components["schemas"]["Error"];
+            };
+        };
     };
-  };
-  parameters: never;
-  requestBodies: never;
-  headers: never;
-  pathItems: never;
+    parameters: never;
+    requestBodies: never;
+    headers: never;
+    pathItems: never;
 }
 export type $defs = Record<string, never>;
 export interface operations {
-  annotations_retrieve: {
-    parameters: {
-      query?: never;
-      header?: never;
-      path: {
-        id: string;
-      };
-      cookie?: never;
-    };
-    requestBody?: never;
-    responses: {
-      200: {
-        headers: {
-          [name: string]: unknown;
-        };
-        content: {
-          "application/json": components["schemas"]["Annotation"];
-        };
-      };
-      "4XX": components["responses"]["Error"];
-      "5XX": components["responses"]["Error"];
-    };
-  };
-  annotations_update: {
-    parameters: {
-      query?: never;
-      header?: {
-        /** @description The ETag of the revision that you changed. */
-        "If-Match"?: string;
-      };
-      path: {
-        id: string;
-      };
-      cookie?: never;
-    };
-    requestBody: {
-      content: {
-        "application/json": components["schemas"]["AnnotationRequest"];
-      };
-    };
-    responses: {
-      200: {
-        headers: {
-          [name: string]: unknown;
-        };
-        content: {
-          "application/json": components["schemas"]["Annotation"];
-        };
-      };
-      "4XX": components["responses"]["Error"];
-      "5XX": components["responses"]["Error"];
-    };
-  };
-  annotations_destroy: {
-    parameters: {
-      query?: never;
-      header?: {
-        /** @description The ETag of the revision that you changed. */
-        "If-Match"?: string;
-      };
-      path: {
-        id: string;
-      };
-      cookie?: never;
-    };
-    requestBody?: never;
-    responses: {
-      /** @description No response body */
-      204: {
-        headers: {
-          [name: string]: unknown;
-        };
-        content?: never;
-      };
-      "4XX": components["responses"]["Error"];
-      "5XX": components["responses"]["Error"];
-    };
-  };
-  auth_logout_create: {
-    parameters: {
-      query?: never;
-      header?: never;
-      path?: never;
-      cookie?: never;
-    };
-    requestBody?: {
-      content: {
-        "application/json": components["schemas"]["RefreshRequest"];
-      };
-    };
-    responses: {
-      /** @description No response body */
-      204: {
-        headers: {
-          [name: string]: unknown;
-        };
-        content?: never;
-      };
-      "4XX": components["responses"]["Error"];
-      "5XX": components["responses"]["Error"];
-    };
-  };
-  auth_me_retrieve: {
-    parameters: {
-      query?: never;
-      header?: never;
-      path?: never;
-      cookie?: never;
-    };
-    requestBody?: never;
-    responses: {
-      200: {
-        headers: {
-          [name: string]: unknown;
-        };
-        content: {
-          "application/json": components["schemas"]["Me"];
-        };
-      };
-      "4XX": components["responses"]["Error"];
-      "5XX": components["responses"]["Error"];
-    };
-  };
-  auth_me_partial_update: {
-    parameters: {
-      query?: never;
-      header?: never;
-      path?: never;
-      cookie?: never;
-    };
-    requestBody?: {
-      content: {
-        "application/json": components["schemas"]["PatchedPreferencesRequest"];
-      };
-    };
-    responses: {
-      200: {
-        headers: {
-          [name: string]: unknown;
-        };
-        content: {
-          "application/json": components["schemas"]["Me"];
-        };
-      };
-      "4XX": components["responses"]["Error"];
-      "5XX": components["responses"]["Error"];
-    };
-  };
-  auth_session_create: {
-    parameters: {
-      query?: never;
-      header?: never;
-      path?: never;
-      cookie?: never;
-    };
-    requestBody: {
-      content: {
-        "application/json": components["schemas"]["PasswordRequest"];
-      };
-    };
-    responses: {
-      /** @description No response body */
-      204: {
-        headers: {
-          [name: string]: unknown;
-        };
-        content?: never;
-      };
-      "4XX": components["responses"]["Error"];
-      "5XX": components["responses"]["Error"];
-    };
-  };
-  auth_token_create: {
-    parameters: {
-      query?: never;
-      header?: never;
-      path?: never;
-      cookie?: never;
-    };
-    requestBody: {
-      content: {
-        "application/json": components["schemas"]["SignInRequest"];
-      };
-    };
-    responses: {
-      200: {
-        headers: {
-          [name: string]: unknown;
-        };
-        content: {
-          "application/json": components["schemas"]["TokenPair"];
-        };
-      };
-      "4XX": components["responses"]["Error"];
-      "5XX": components["responses"]["Error"];
-    };
-  };
-  auth_token_refresh_create: {
-    parameters: {
-      query?: never;
-      header?: never;
-      path?: never;
-      cookie?: never;
-    };
-    requestBody?: {
-      content: {
-        "application/json": components["schemas"]["RefreshRequest"];
-      };
-    };
-    responses: {
-      200: {
-        headers: {
-          [name: string]: unknown;
-        };
-        content: {
-          "application/json": components["schemas"]["TokenPair"];
-        };
-      };
-      "4XX": components["responses"]["Error"];
-      "5XX": components["responses"]["Error"];
-    };
-  };
-  calibrations_list: {
-    parameters: {
-      query?: never;
-      header?: never;
-      path?: never;
-      cookie?: never;
-    };
-    requestBody?: never;
-    responses: {
-      200: {
-        headers: {
-          [name: string]: unknown;
-        };
-        content: {
-          "application/json": components["schemas"]["Calibration"][];
-        };
-      };
-      "4XX": components["responses"]["Error"];
-      "5XX": components["responses"]["Error"];
-    };
-  };
-  calibrations_create: {
-    parameters: {
-      query?: never;
-      header?: never;
-      path?: never;
-      cookie?: never;
-    };
-    requestBody?: {
-      content: {
-        "application/json": components["schemas"]["NewCalibrationRequest"];
-      };
-    };
-    responses: {
-      /** @description What a calibration would be; nothing was stored. */
-      200: {
-        headers: {
-          [name: string]: unknown;
-        };
-        content: {
-          "application/json": components["schemas"]["Calibration"];
-        };
-      };
-      /** @description It is stored, and in use from the next second on. */
-      201: {
-        headers: {
-          [name: string]: unknown;
-        };
-        content: {
-          "application/json": components["schemas"]["Calibration"];
-        };
-      };
-      "4XX": components["responses"]["Error"];
-      "5XX": components["responses"]["Error"];
-    };
-  };
-  calibrations_undo_create: {
-    parameters: {
-      query?: never;
-      header?: never;
-      path?: never;
-      cookie?: never;
-    };
-    requestBody?: never;
-    responses: {
-      200: {
-        headers: {
-          [name: string]: unknown;
-        };
-        content: {
-          "application/json": components["schemas"]["UndoneCalibration"];
-        };
-      };
-      "4XX": components["responses"]["Error"];
-      "5XX": components["responses"]["Error"];
-    };
-  };
-  dashboard_retrieve: {
-    parameters: {
-      query?: {
-        /** @description Up to today, in UTC. */
-        days?: number;
-      };
-      header?: never;
-      path?: never;
-      cookie?: never;
-    };
-    requestBody?: never;
-    responses: {
-      200: {
-        headers: {
-          [name: string]: unknown;
-        };
-        content: {
-          "application/json": components["schemas"]["Dashboard"];
-        };
-      };
-      "4XX": components["responses"]["Error"];
-      "5XX": components["responses"]["Error"];
-    };
-  };
-  exports_create: {
-    parameters: {
-      query?: {
-        /**
-         * @description * `OD` - Right (OD)
-         *     * `OS` - Left (OS)
-         */
-        eye?: "OD" | "OS";
-        model_version?: string;
-        /** @description Finds nothing in de-identified data. */
-        patient_ref?: string;
-        /** @description A label, as in `prediction`; none that is hidden. `state` tells which of them are answers. */
-        prediction?: string;
-        reviewed?: boolean;
-        /** @description Words of the patient's reference, the note or the model's label. */
-        search?: string;
-        /**
-         * @description How far the model has answered, as in `state`; none that is hidden.
-         *
-         *     * `answered` - Answered
-         *     * `undecided` - Undecided
-         *     * `not_answered` - Not answered
-         */
-        state?: "answered" | "not_answered" | "undecided";
-        /**
-         * @description * `queued` - Queued: waits for the model server
-         *     * `predicted` - Predicted
-         *     * `failed` - Failed: the model server refuses the image
-         */
-        status?: "failed" | "predicted" | "queued";
-        /** @description Whether your verdict is still missing. */
-        unread?: boolean;
-        /** @description Finds nothing in de-identified data. */
-        uploaded_after?: string;
-        /** @description Finds nothing in de-identified data. */
-        uploaded_before?: string;
-        /** @description Id of a volume: its B-scans in their order. Without it lists have of each volume the B-scan that leads it. */
-        volume?: string;
-      };
-      header?: never;
-      path?: never;
-      cookie?: never;
-    };
-    requestBody: {
-      content: {
-        "application/json": components["schemas"]["ExportRequest"];
-      };
-    };
-    responses: {
-      /** @description A file. */
-      200: {
-        headers: {
-          [name: string]: unknown;
-        };
-        content: {
-          "application/zip": string;
-          "text/csv": string;
-        };
-      };
-      "4XX": components["responses"]["Error"];
-      "5XX": components["responses"]["Error"];
-    };
-  };
-  history_list: {
-    parameters: {
-      query?: {
-        /** @description The pagination cursor value. */
-        cursor?: string;
-        /**
-         * @description * `OD` - Right (OD)
-         *     * `OS` - Left (OS)
-         */
-        eye?: "OD" | "OS";
-        model_version?: string;
-        /** @description Number of results to return per page. */
-        page_size?: number;
-        /** @description Finds nothing in de-identified data. */
-        patient_ref?: string;
-        /** @description A label, as in `prediction`; none that is hidden. `state` tells which of them are answers. */
-        prediction?: string;
-        reviewed?: boolean;
-        /** @description Words of the patient's reference, the note or the model's label. */
-        search?: string;
-        /**
-         * @description How far the model has answered, as in `state`; none that is hidden.
-         *
-         *     * `answered` - Answered
-         *     * `undecided` - Undecided
-         *     * `not_answered` - Not answered
-         */
-        state?: "answered" | "not_answered" | "undecided";
-        /**
-         * @description * `queued` - Queued: waits for the model server
-         *     * `predicted` - Predicted
-         *     * `failed` - Failed: the model server refuses the image
-         */
-        status?: "failed" | "predicted" | "queued";
-        /** @description Whether your verdict is still missing. */
-        unread?: boolean;
-        /** @description Finds nothing in de-identified data. */
-        uploaded_after?: string;
-        /** @description Finds nothing in de-identified data. */
-        uploaded_before?: string;
-        /** @description Id of a volume: its B-scans in their order. Without it lists have of each volume the B-scan that leads it. */
-        volume?: string;
-      };
-      header?: never;
-      path?: never;
-      cookie?: never;
-    };
-    requestBody?: never;
-    responses: {
-      200: {
-        headers: {
-          [name: string]: unknown;
-        };
-        content: {
-          "application/json": components["schemas"]["PaginatedHistoryList"];
-        };
-      };
-      "4XX": components["responses"]["Error"];
-      "5XX": components["responses"]["Error"];
-    };
-  };
-  options_retrieve: {
-    parameters: {
-      query?: never;
-      header?: never;
-      path?: never;
-      cookie?: never;
-    };
-    requestBody?: never;
-    responses: {
-      200: {
-        headers: {
-          [name: string]: unknown;
-        };
-        content: {
-          "application/json": components["schemas"]["Options"];
-        };
-      };
-      "4XX": components["responses"]["Error"];
-      "5XX": components["responses"]["Error"];
-    };
-  };
-  scans_list: {
-    parameters: {
-      query?: {
-        /** @description Id of a scan: only what comes after it in this order. */
-        after?: string;
-        /** @description The pagination cursor value. */
-        cursor?: string;
-        /**
-         * @description * `OD` - Right (OD)
-         *     * `OS` - Left (OS)
-         */
-        eye?: "OD" | "OS";
-        model_version?: string;
-        ordering?: "newest" | "urgent" | "uncertain" | "disputed" | "state";
-        /** @description Number of results to return per page. */
-        page_size?: number;
-        /** @description Finds nothing in de-identified data. */
-        patient_ref?: string;
-        /** @description A label, as in `prediction`; none that is hidden. `state` tells which of them are answers. */
-        prediction?: string;
-        reviewed?: boolean;
-        /** @description Words of the patient's reference, the note or the model's label. */
-        search?: string;
-        /**
-         * @description How far the model has answered, as in `state`; none that is hidden.
-         *
-         *     * `answered` - Answered
-         *     * `undecided` - Undecided
-         *     * `not_answered` - Not answered
-         */
-        state?: "answered" | "not_answered" | "undecided";
-        /**
-         * @description * `queued` - Queued: waits for the model server
-         *     * `predicted` - Predicted
-         *     * `failed` - Failed: the model server refuses the image
-         */
-        status?: "failed" | "predicted" | "queued";
-        /** @description Whether your verdict is still missing. */
-        unread?: boolean;
-        /** @description Finds nothing in de-identified data. */
-        uploaded_after?: string;
-        /** @description Finds nothing in de-identified data. */
-        uploaded_before?: string;
-        /** @description Id of a volume: its B-scans in their order. Without it lists have of each volume the B-scan that leads it. */
-        volume?: string;
-      };
-      header?: never;
-      path?: never;
-      cookie?: never;
-    };
-    requestBody?: never;
-    responses: {
-      200: {
-        headers: {
-          [name: string]: unknown;
-        };
-        content: {
-          "application/json": components["schemas"]["PaginatedScanList"];
-        };
-      };
-      "4XX": components["responses"]["Error"];
-      "5XX": components["responses"]["Error"];
-    };
-  };
-  scans_create: {
-    parameters: {
-      query?: never;
-      header?: never;
-      path?: never;
-      cookie?: never;
-    };
-    requestBody: {
-      content: {
-        "multipart/form-data": components["schemas"]["UploadRequest"];
-      };
-    };
-    responses: {
-      /** @description You have uploaded this file before. */
-      200: {
-        headers: {
-          [name: string]: unknown;
-        };
-        content: {
-          "application/json": components["schemas"]["Uploaded"];
-        };
-      };
-      /** @description Stored and predicted. */
-      201: {
-        headers: {
-          [name: string]: unknown;
-        };
-        content: {
-          "application/json": components["schemas"]["Uploaded"];
-        };
-      };
-      /** @description Stored; predicted when the model server is back. */
-      202: {
-        headers: {
-          [name: string]: unknown;
-        };
-        content: {
-          "application/json": components["schemas"]["Uploaded"];
-        };
-      };
-      "4XX": components["responses"]["Error"];
-      "5XX": components["responses"]["Error"];
-    };
-  };
-  scans_adjudication_create: {
-    parameters: {
-      query?: never;
-      header?: never;
-      path: {
-        id: string;
-      };
-      cookie?: never;
-    };
-    requestBody: {
-      content: {
-        "application/json": components["schemas"]["AdjudicationRequest"];
-      };
-    };
-    responses: {
-      201: {
-        headers: {
-          [name: string]: unknown;
-        };
-        content: {
-          "application/json": components["schemas"]["Adjudication"];
-        };
-      };
-      "4XX": components["responses"]["Error"];
-      "5XX": components["responses"]["Error"];
-    };
-  };
-  scans_annotations_list: {
-    parameters: {
-      query?: never;
-      header?: never;
-      path: {
-        id: string;
-      };
-      cookie?: never;
-    };
-    requestBody?: never;
-    responses: {
-      200: {
-        headers: {
-          [name: string]: unknown;
-        };
-        content: {
-          "application/json": components["schemas"]["Annotation"][];
-        };
-      };
-      "4XX": components["responses"]["Error"];
-      "5XX": components["responses"]["Error"];
-    };
-  };
-  scans_annotations_create: {
-    parameters: {
-      query?: never;
-      header?: never;
-      path: {
-        id: string;
-      };
-      cookie?: never;
-    };
-    requestBody: {
-      content: {
-        "application/json": components["schemas"]["AnnotationRequest"];
-      };
-    };
-    responses: {
-      201: {
-        headers: {
-          [name: string]: unknown;
-        };
-        content: {
-          "application/json": components["schemas"]["Annotation"];
-        };
-      };
-      "4XX": components["responses"]["Error"];
-      "5XX": components["responses"]["Error"];
-    };
-  };
-  scans_fhir_retrieve: {
-    parameters: {
-      query?: never;
-      header?: never;
-      path: {
-        id: string;
-      };
-      cookie?: never;
-    };
-    requestBody?: never;
-    responses: {
-      /** @description A Bundle of FHIR R4 (4.0.1). */
-      200: {
-        headers: {
-          [name: string]: unknown;
-        };
-        content: {
-          "application/fhir+json": {
-            [key: string]: unknown;
-          };
-        };
-      };
-      "4XX": components["responses"]["Error"];
-      "5XX": components["responses"]["Error"];
-    };
-  };
-  scans_reading_retrieve: {
-    parameters: {
-      query?: never;
-      header?: never;
-      path: {
-        id: string;
-      };
-      cookie?: never;
-    };
-    requestBody?: never;
-    responses: {
-      200: {
-        headers: {
-          [name: string]: unknown;
-        };
-        content: {
-          "application/json": components["schemas"]["Reading"];
-        };
-      };
-      "4XX": components["responses"]["Error"];
-      "5XX": components["responses"]["Error"];
-    };
-  };
-  scans_report_retrieve: {
-    parameters: {
-      query?: never;
-      header?: never;
-      path: {
-        id: string;
-      };
-      cookie?: never;
-    };
-    requestBody?: never;
-    responses: {
-      /** @description One page of A4. */
-      200: {
-        headers: {
-          [name: string]: unknown;
-        };
-        content: {
-          "application/pdf": string;
-        };
-      };
-      "4XX": components["responses"]["Error"];
-      "5XX": components["responses"]["Error"];
-    };
-  };
-  scans_review_create: {
-    parameters: {
-      query?: never;
-      header?: never;
-      path: {
-        id: string;
-      };
-      cookie?: never;
-    };
-    requestBody?: {
-      content: {
-        "application/json": components["schemas"]["ReviewRequest"];
-      };
-    };
-    responses: {
-      201: {
-        headers: {
-          [name: string]: unknown;
-        };
-        content: {
-          "application/json": components["schemas"]["Review"];
-        };
-      };
-      "4XX": components["responses"]["Error"];
-      "5XX": components["responses"]["Error"];
-    };
-  };
-  scans_reviews_list: {
-    parameters: {
-      query?: never;
-      header?: never;
-      path: {
-        id: string;
-      };
-      cookie?: never;
-    };
-    requestBody?: never;
-    responses: {
-      200: {
-        headers: {
-          [name: string]: unknown;
-        };
-        content: {
-          "application/json": components["schemas"]["Review"][];
-        };
-      };
-      "4XX": components["responses"]["Error"];
-      "5XX": components["responses"]["Error"];
-    };
-  };
-  scans_retrieve: {
-    parameters: {
-      query?: never;
-      header?: never;
-      path: {
-        id: string;
-      };
-      cookie?: never;
-    };
-    requestBody?: never;
-    responses: {
-      200: {
-        headers: {
-          [name: string]: unknown;
-        };
-        content: {
-          "application/json": components["schemas"]["Scan"];
-        };
-      };
-      "4XX": components["responses"]["Error"];
-      "5XX": components["responses"]["Error"];
-    };
-  };
-  scans_destroy: {
-    parameters: {
-      query?: never;
-      header?: never;
-      path: {
-        id: string;
-      };
-      cookie?: never;
-    };
-    requestBody?: never;
-    responses: {
-      /** @description No response body */
-      204: {
-        headers: {
-          [name: string]: unknown;
-        };
-        content?: never;
-      };
-      "4XX": components["responses"]["Error"];
-      "5XX": components["responses"]["Error"];
-    };
-  };
-  scans_partial_update: {
-    parameters: {
-      query?: never;
-      header?: never;
-      path: {
-        id: string;
-      };
-      cookie?: never;
-    };
-    requestBody?: {
-      content: {
-        "application/json": components["schemas"]["PatchedDetailsRequest"];
-      };
-    };
-    responses: {
-      200: {
-        headers: {
-          [name: string]: unknown;
-        };
-        content: {
-          "application/json": components["schemas"]["Scan"];
-        };
-      };
-      "4XX": components["responses"]["Error"];
-      "5XX": components["responses"]["Error"];
-    };
-  };
-  scans_findings_retrieve: {
-    parameters: {
-      query?: never;
-      header?: never;
-      path: {
-        id: string;
-      };
-      cookie?: never;
-    };
-    requestBody?: never;
-    responses: {
-      /** @description The picture's bytes. */
-      200: {
-        headers: {
-          [name: string]: unknown;
-        };
-        content: {
-          "image/png": string;
-        };
-      };
-      "4XX": components["responses"]["Error"];
-      "5XX": components["responses"]["Error"];
-    };
-  };
-  scans_heatmap_retrieve: {
-    parameters: {
-      query?: never;
-      header?: never;
-      path: {
-        id: string;
-      };
-      cookie?: never;
-    };
-    requestBody?: never;
-    responses: {
-      /** @description The picture's bytes. */
-      200: {
-        headers: {
-          [name: string]: unknown;
-        };
-        content: {
-          "image/png": string;
-        };
-      };
-      "4XX": components["responses"]["Error"];
-      "5XX": components["responses"]["Error"];
-    };
-  };
-  scans_image_retrieve: {
-    parameters: {
-      query?: never;
-      header?: never;
-      path: {
-        id: string;
-      };
-      cookie?: never;
-    };
-    requestBody?: never;
-    responses: {
-      /** @description The picture's bytes. */
-      200: {
-        headers: {
-          [name: string]: unknown;
-        };
-        content: {
-          "image/png": string;
-        };
-      };
-      "4XX": components["responses"]["Error"];
-      "5XX": components["responses"]["Error"];
-    };
-  };
-  scans_overlay_retrieve: {
-    parameters: {
-      query?: never;
-      header?: never;
-      path: {
-        id: string;
-      };
-      cookie?: never;
-    };
-    requestBody?: never;
-    responses: {
-      /** @description The picture's bytes. */
-      200: {
-        headers: {
-          [name: string]: unknown;
-        };
-        content: {
-          "image/png": string;
-          "image/jpeg": string;
-        };
-      };
-      "4XX": components["responses"]["Error"];
-      "5XX": components["responses"]["Error"];
-    };
-  };
-  scans_predictions_create: {
-    parameters: {
-      query?: never;
-      header?: never;
-      path: {
-        id: string;
-      };
-      cookie?: never;
-    };
-    requestBody?: {
-      content: {
-        "application/json": components["schemas"]["RepredictRequest"];
-      };
-    };
-    responses: {
-      201: {
-        headers: {
-          [name: string]: unknown;
-        };
-        content: {
-          "application/json": components["schemas"]["Scan"];
-        };
-      };
-      "4XX": components["responses"]["Error"];
-      "5XX": components["responses"]["Error"];
-    };
-  };
-  scans_thumbnail_retrieve: {
-    parameters: {
-      query?: never;
-      header?: never;
-      path: {
-        id: string;
-      };
-      cookie?: never;
-    };
-    requestBody?: never;
-    responses: {
-      /** @description The picture's bytes. */
-      200: {
-        headers: {
-          [name: string]: unknown;
-        };
-        content: {
-          "image/jpeg": string;
-        };
-      };
-      "4XX": components["responses"]["Error"];
-      "5XX": components["responses"]["Error"];
-    };
-  };
-  scans_count_retrieve: {
-    parameters: {
-      query?: {
-        /**
-         * @description * `OD` - Right (OD)
-         *     * `OS` - Left (OS)
-         */
-        eye?: "OD" | "OS";
-        model_version?: string;
-        /** @description Finds nothing in de-identified data. */
-        patient_ref?: string;
-        /** @description A label, as in `prediction`; none that is hidden. `state` tells which of them are answers. */
-        prediction?: string;
-        reviewed?: boolean;
-        /** @description Words of the patient's reference, the note or the model's label. */
-        search?: string;
-        /**
-         * @description How far the model has answered, as in `state`; none that is hidden.
-         *
-         *     * `answered` - Answered
-         *     * `undecided` - Undecided
-         *     * `not_answered` - Not answered
-         */
-        state?: "answered" | "not_answered" | "undecided";
-        /**
-         * @description * `queued` - Queued: waits for the model server
-         *     * `predicted` - Predicted
-         *     * `failed` - Failed: the model server refuses the image
-         */
-        status?: "failed" | "predicted" | "queued";
-        /** @description Whether your verdict is still missing. */
-        unread?: boolean;
-        /** @description Finds nothing in de-identified data. */
-        uploaded_after?: string;
-        /** @description Finds nothing in de-identified data. */
-        uploaded_before?: string;
-        /** @description Id of a volume: its B-scans in their order. Without it lists have of each volume the B-scan that leads it. */
-        volume?: string;
-      };
-      header?: never;
-      path?: never;
-      cookie?: never;
-    };
-    requestBody?: never;
-    responses: {
-      200: {
-        headers: {
-          [name: string]: unknown;
-        };
-        content: {
-          "application/json": components["schemas"]["Count"];
-        };
-      };
-      "4XX": components["responses"]["Error"];
-      "5XX": components["responses"]["Error"];
-    };
-  };
-  volumes_create: {
-    parameters: {
-      query?: never;
-      header?: never;
-      path?: never;
-      cookie?: never;
-    };
-    requestBody: {
-      content: {
-        "multipart/form-data": components["schemas"]["VolumeUploadRequest"];
-      };
-    };
-    responses: {
-      /** @description You have uploaded this volume before. */
-      200: {
-        headers: {
-          [name: string]: unknown;
-        };
-        content: {
-          "application/json": components["schemas"]["Uploaded"];
-        };
-      };
-      /** @description Stored; the B-scan in the middle is predicted. */
-      201: {
-        headers: {
-          [name: string]: unknown;
-        };
-        content: {
-          "application/json": components["schemas"]["Uploaded"];
-        };
-      };
-      /** @description Stored; predicted when the model server is back. */
-      202: {
-        headers: {
-          [name: string]: unknown;
-        };
-        content: {
-          "application/json": components["schemas"]["Uploaded"];
-        };
-      };
-      "4XX": components["responses"]["Error"];
-      "5XX": components["responses"]["Error"];
-    };
-  };
-  volumes_retrieve: {
-    parameters: {
-      query?: never;
-      header?: never;
-      path: {
-        id: string;
-      };
-      cookie?: never;
-    };
-    requestBody?: never;
-    responses: {
-      200: {
-        headers: {
-          [name: string]: unknown;
-        };
-        content: {
-          "application/json": components["schemas"]["Volume"];
-        };
-      };
-      "4XX": components["responses"]["Error"];
-      "5XX": components["responses"]["Error"];
-    };
-  };
-  volumes_destroy: {
-    parameters: {
-      query?: never;
-      header?: never;
-      path: {
-        id: string;
-      };
-      cookie?: never;
-    };
-    requestBody?: never;
-    responses: {
-      /** @description No response body */
-      204: {
-        headers: {
-          [name: string]: unknown;
-        };
-        content?: never;
-      };
-      "4XX": components["responses"]["Error"];
-      "5XX": components["responses"]["Error"];
-    };
-  };
-  volumes_enface_retrieve: {
-    parameters: {
-      query?: never;
-      header?: never;
-      path: {
-        id: string;
-      };
-      cookie?: never;
-    };
-    requestBody?: never;
-    responses: {
-      /** @description The picture's bytes. */
-      200: {
-        headers: {
-          [name: string]: unknown;
-        };
-        content: {
-          "image/png": string;
-        };
-      };
-      "4XX": components["responses"]["Error"];
-      "5XX": components["responses"]["Error"];
-    };
-  };
+    annotations_retrieve: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Annotation"];
+                };
+            };
+            "4XX": components["responses"]["Error"];
+            "5XX": components["responses"]["Error"];
+        };
+    };
+    annotations_update: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description The ETag of the revision that you changed. */
+                "If-Match"?: string;
+            };
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["AnnotationRequest"];
+            };
+        };
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Annotation"];
+                };
+            };
+            "4XX": components["responses"]["Error"];
+            "5XX": components["responses"]["Error"];
+        };
+    };
+    annotations_destroy: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description The ETag of the revision that you changed. */
+                "If-Match"?: string;
+            };
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description No response body */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            "4XX": components["responses"]["Error"];
+            "5XX": components["responses"]["Error"];
+        };
+    };
+    auth_logout_create: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: {
+            content: {
+                "application/json": components["schemas"]["RefreshRequest"];
+            };
+        };
+        responses: {
+            /** @description No response body */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            "4XX": components["responses"]["Error"];
+            "5XX": components["responses"]["Error"];
+        };
+    };
+    auth_me_retrieve: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Me"];
+                };
+            };
+            "4XX": components["responses"]["Error"];
+            "5XX": components["responses"]["Error"];
+        };
+    };
+    auth_me_partial_update: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: {
+            content: {
+                "application/json": components["schemas"]["PatchedPreferencesRequest"];
+            };
+        };
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Me"];
+                };
+            };
+            "4XX": components["responses"]["Error"];
+            "5XX": components["responses"]["Error"];
+        };
+    };
+    auth_session_create: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["PasswordRequest"];
+            };
+        };
+        responses: {
+            /** @description No response body */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            "4XX": components["responses"]["Error"];
+            "5XX": components["responses"]["Error"];
+        };
+    };
+    auth_token_create: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["SignInRequest"];
+            };
+        };
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["TokenPair"];
+                };
+            };
+            "4XX": components["responses"]["Error"];
+            "5XX": components["responses"]["Error"];
+        };
+    };
+    auth_token_refresh_create: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: {
+            content: {
+                "application/json": components["schemas"]["RefreshRequest"];
+            };
+        };
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["TokenPair"];
+                };
+            };
+            "4XX": components["responses"]["Error"];
+            "5XX": components["responses"]["Error"];
+        };
+    };
+    calibrations_list: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Calibration"][];
+                };
+            };
+            "4XX": components["responses"]["Error"];
+            "5XX": components["responses"]["Error"];
+        };
+    };
+    calibrations_create: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: {
+            content: {
+                "application/json": components["schemas"]["NewCalibrationRequest"];
+            };
+        };
+        responses: {
+            /** @description What a calibration would be; nothing was stored. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Calibration"];
+                };
+            };
+            /** @description It is stored, and in use from the next second on. */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Calibration"];
+                };
+            };
+            "4XX": components["responses"]["Error"];
+            "5XX": components["responses"]["Error"];
+        };
+    };
+    calibrations_undo_create: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["UndoneCalibration"];
+                };
+            };
+            "4XX": components["responses"]["Error"];
+            "5XX": components["responses"]["Error"];
+        };
+    };
+    dashboard_retrieve: {
+        parameters: {
+            query?: {
+                /** @description Up to today, in UTC. */
+                days?: number;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Dashboard"];
+                };
+            };
+            "4XX": components["responses"]["Error"];
+            "5XX": components["responses"]["Error"];
+        };
+    };
+    exports_create: {
+        parameters: {
+            query?: {
+                /**
+                 * @description * `OD` - Right (OD)
+                 *     * `OS` - Left (OS)
+                 */
+                eye?: "OD" | "OS";
+                model_version?: string;
+                /** @description Finds nothing in de-identified data. */
+                patient_ref?: string;
+                /** @description A label, as in `prediction`; none that is hidden. `state` tells which of them are answers. */
+                prediction?: string;
+                reviewed?: boolean;
+                /** @description Words of the patient's reference, the note or the model's label. */
+                search?: string;
+                /**
+                 * @description How far the model has answered, as in `state`; none that is hidden.
+                 *
+                 *     * `answered` - Answered
+                 *     * `undecided` - Undecided
+                 *     * `not_answered` - Not answered
+                 */
+                state?: "answered" | "not_answered" | "undecided";
+                /**
+                 * @description * `queued` - Queued: waits for the model server
+                 *     * `predicted` - Predicted
+                 *     * `failed` - Failed: the model server refuses the image
+                 */
+                status?: "failed" | "predicted" | "queued";
+                /** @description Whether your verdict is still missing. */
+                unread?: boolean;
+                /** @description Finds nothing in de-identified data. */
+                uploaded_after?: string;
+                /** @description Finds nothing in de-identified data. */
+                uploaded_before?: string;
+                /** @description Id of a volume: its B-scans in their order. Without it lists have of each volume the B-scan that leads it. */
+                volume?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["ExportRequest"];
+            };
+        };
+        responses: {
+            /** @description A file. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/zip": string;
+                    "text/csv": string;
+                };
+            };
+            "4XX": components["responses"]["Error"];
+            "5XX": components["responses"]["Error"];
+        };
+    };
+    history_list: {
+        parameters: {
+            query?: {
+                /** @description The pagination cursor value. */
+                cursor?: string;
+                /**
+                 * @description * `OD` - Right (OD)
+                 *     * `OS` - Left (OS)
+                 */
+                eye?: "OD" | "OS";
+                model_version?: string;
+                /** @description Number of results to return per page. */
+                page_size?: number;
+                /** @description Finds nothing in de-identified data. */
+                patient_ref?: string;
+                /** @description A label, as in `prediction`; none that is hidden. `state` tells which of them are answers. */
+                prediction?: string;
+                reviewed?: boolean;
+                /** @description Words of the patient's reference, the note or the model's label. */
+                search?: string;
+                /**
+                 * @description How far the model has answered, as in `state`; none that is hidden.
+                 *
+                 *     * `answered` - Answered
+                 *     * `undecided` - Undecided
+                 *     * `not_answered` - Not answered
+                 */
+                state?: "answered" | "not_answered" | "undecided";
+                /**
+                 * @description * `queued` - Queued: waits for the model server
+                 *     * `predicted` - Predicted
+                 *     * `failed` - Failed: the model server refuses the image
+                 */
+                status?: "failed" | "predicted" | "queued";
+                /** @description Whether your verdict is still missing. */
+                unread?: boolean;
+                /** @description Finds nothing in de-identified data. */
+                uploaded_after?: string;
+                /** @description Finds nothing in de-identified data. */
+                uploaded_before?: string;
+                /** @description Id of a volume: its B-scans in their order. Without it lists have of each volume the B-scan that leads it. */
+                volume?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["PaginatedHistoryList"];
+                };
+            };
+            "4XX": components["responses"]["Error"];
+            "5XX": components["responses"]["Error"];
+        };
+    };
+    options_retrieve: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Options"];
+                };
+            };
+            "4XX": components["responses"]["Error"];
+            "5XX": components["responses"]["Error"];
+        };
+    };
+    scans_list: {
+        parameters: {
+            query?: {
+                /** @description Id of a scan: only what comes after it in this order. */
+                after?: string;
+                /** @description The pagination cursor value. */
+                cursor?: string;
+                /**
+                 * @description * `OD` - Right (OD)
+                 *     * `OS` - Left (OS)
+                 */
+                eye?: "OD" | "OS";
+                model_version?: string;
+                ordering?: "newest" | "urgent" | "uncertain" | "disputed" | "state";
+                /** @description Number of results to return per page. */
+                page_size?: number;
+                /** @description Finds nothing in de-identified data. */
+                patient_ref?: string;
+                /** @description A label, as in `prediction`; none that is hidden. `state` tells which of them are answers. */
+                prediction?: string;
+                reviewed?: boolean;
+                /** @description Words of the patient's reference, the note or the model's label. */
+                search?: string;
+                /**
+                 * @description How far the model has answered, as in `state`; none that is hidden.
+                 *
+                 *     * `answered` - Answered
+                 *     * `undecided` - Undecided
+                 *     * `not_answered` - Not answered
+                 */
+                state?: "answered" | "not_answered" | "undecided";
+                /**
+                 * @description * `queued` - Queued: waits for the model server
+                 *     * `predicted` - Predicted
+                 *     * `failed` - Failed: the model server refuses the image
+                 */
+                status?: "failed" | "predicted" | "queued";
+                /** @description Whether your verdict is still missing. */
+                unread?: boolean;
+                /** @description Finds nothing in de-identified data. */
+                uploaded_after?: string;
+                /** @description Finds nothing in de-identified data. */
+                uploaded_before?: string;
+                /** @description Id of a volume: its B-scans in their order. Without it lists have of each volume the B-scan that leads it. */
+                volume?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["PaginatedScanList"];
+                };
+            };
+            "4XX": components["responses"]["Error"];
+            "5XX": components["responses"]["Error"];
+        };
+    };
+    scans_create: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "multipart/form-data": components["schemas"]["UploadRequest"];
+            };
+        };
+        responses: {
+            /** @description You have uploaded this file before. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Uploaded"];
+                };
+            };
+            /** @description Stored and predicted. */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Uploaded"];
+                };
+            };
+            /** @description Stored; predicted when the model server is back. */
+            202: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Uploaded"];
+                };
+            };
+            "4XX": components["responses"]["Error"];
+            "5XX": components["responses"]["Error"];
+        };
+    };
+    scans_adjudication_create: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["AdjudicationRequest"];
+            };
+        };
+        responses: {
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Adjudication"];
+                };
+            };
+            "4XX": components["responses"]["Error"];
+            "5XX": components["responses"]["Error"];
+        };
+    };
+    scans_annotations_list: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Annotation"][];
+                };
+            };
+            "4XX": components["responses"]["Error"];
+            "5XX": components["responses"]["Error"];
+        };
+    };
+    scans_annotations_create: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["AnnotationRequest"];
+            };
+        };
+        responses: {
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Annotation"];
+                };
+            };
+            "4XX": components["responses"]["Error"];
+            "5XX": components["responses"]["Error"];
+        };
+    };
+    scans_fhir_retrieve: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description A Bundle of FHIR R4 (4.0.1). */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/fhir+json": {
+                        [key: string]: unknown;
+                    };
+                };
+            };
+            "4XX": components["responses"]["Error"];
+            "5XX": components["responses"]["Error"];
+        };
+    };
+    scans_reading_retrieve: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Reading"];
+                };
+            };
+            "4XX": components["responses"]["Error"];
+            "5XX": components["responses"]["Error"];
+        };
+    };
+    scans_report_retrieve: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description One page of A4. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/pdf": string;
+                };
+            };
+            "4XX": components["responses"]["Error"];
+            "5XX": components["responses"]["Error"];
+        };
+    };
+    scans_review_create: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: {
+            content: {
+                "application/json": components["schemas"]["ReviewRequest"];
+            };
+        };
+        responses: {
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Review"];
+                };
+            };
+            "4XX": components["responses"]["Error"];
+            "5XX": components["responses"]["Error"];
+        };
+    };
+    scans_reviews_list: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Review"][];
+                };
+            };
+            "4XX": components["responses"]["Error"];
+            "5XX": components["responses"]["Error"];
+        };
+    };
+    scans_retrieve: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Scan"];
+                };
+            };
+            "4XX": components["responses"]["Error"];
+            "5XX": components["responses"]["Error"];
+        };
+    };
+    scans_destroy: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description No response body */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            "4XX": components["responses"]["Error"];
+            "5XX": components["responses"]["Error"];
+        };
+    };
+    scans_partial_update: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: {
+            content: {
+                "application/json": components["schemas"]["PatchedDetailsRequest"];
+            };
+        };
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Scan"];
+                };
+            };
+            "4XX": components["responses"]["Error"];
+            "5XX": components["responses"]["Error"];
+        };
+    };
+    scans_findings_retrieve: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The picture's bytes. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "image/png": string;
+                };
+            };
+            "4XX": components["responses"]["Error"];
+            "5XX": components["responses"]["Error"];
+        };
+    };
+    scans_heatmap_retrieve: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The picture's bytes. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "image/png": string;
+                };
+            };
+            "4XX": components["responses"]["Error"];
+            "5XX": components["responses"]["Error"];
+        };
+    };
+    scans_image_retrieve: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The picture's bytes. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "image/png": string;
+                };
+            };
+            "4XX": components["responses"]["Error"];
+            "5XX": components["responses"]["Error"];
+        };
+    };
+    scans_overlay_retrieve: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The picture's bytes. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "image/png": string;
+                    "image/jpeg": string;
+                };
+            };
+            "4XX": components["responses"]["Error"];
+            "5XX": components["responses"]["Error"];
+        };
+    };
+    scans_predictions_create: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: {
+            content: {
+                "application/json": components["schemas"]["RepredictRequest"];
+            };
+        };
+        responses: {
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Scan"];
+                };
+            };
+            "4XX": components["responses"]["Error"];
+            "5XX": components["responses"]["Error"];
+        };
+    };
+    scans_thumbnail_retrieve: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The picture's bytes. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "image/jpeg": string;
+                };
+            };
+            "4XX": components["responses"]["Error"];
+            "5XX": components["responses"]["Error"];
+        };
+    };
+    scans_count_retrieve: {
+        parameters: {
+            query?: {
+                /**
+                 * @description * `OD` - Right (OD)
+                 *     * `OS` - Left (OS)
+                 */
+                eye?: "OD" | "OS";
+                model_version?: string;
+                /** @description Finds nothing in de-identified data. */
+                patient_ref?: string;
+                /** @description A label, as in `prediction`; none that is hidden. `state` tells which of them are answers. */
+                prediction?: string;
+                reviewed?: boolean;
+                /** @description Words of the patient's reference, the note or the model's label. */
+                search?: string;
+                /**
+                 * @description How far the model has answered, as in `state`; none that is hidden.
+                 *
+                 *     * `answered` - Answered
+                 *     * `undecided` - Undecided
+                 *     * `not_answered` - Not answered
+                 */
+                state?: "answered" | "not_answered" | "undecided";
+                /**
+                 * @description * `queued` - Queued: waits for the model server
+                 *     * `predicted` - Predicted
+                 *     * `failed` - Failed: the model server refuses the image
+                 */
+                status?: "failed" | "predicted" | "queued";
+                /** @description Whether your verdict is still missing. */
+                unread?: boolean;
+                /** @description Finds nothing in de-identified data. */
+                uploaded_after?: string;
+                /** @description Finds nothing in de-identified data. */
+                uploaded_before?: string;
+                /** @description Id of a volume: its B-scans in their order. Without it lists have of each volume the B-scan that leads it. */
+                volume?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Count"];
+                };
+            };
+            "4XX": components["responses"]["Error"];
+            "5XX": components["responses"]["Error"];
+        };
+    };
+    volumes_create: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "multipart/form-data": components["schemas"]["VolumeUploadRequest"];
+            };
+        };
+        responses: {
+            /** @description You have uploaded this volume before. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Uploaded"];
+                };
+            };
+            /** @description Stored; the B-scan in the middle is predicted. */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Uploaded"];
+                };
+            };
+            /** @description Stored; predicted when the model server is back. */
+            202: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Uploaded"];
+                };
+            };
+            "4XX": components["responses"]["Error"];
+            "5XX": components["responses"]["Error"];
+        };
+    };
+    volumes_retrieve: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Volume"];
+                };
+            };
+            "4XX": components["responses"]["Error"];
+            "5XX": components["responses"]["Error"];
+        };
+    };
+    volumes_destroy: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description No response body */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            "4XX": components["responses"]["Error"];
+            "5XX": components["responses"]["Error"];
+        };
+    };
+    volumes_enface_retrieve: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The picture's bytes. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "image/png": string;
+                };
+            };
+            "4XX": components["responses"]["Error"];
+            "5XX": components["responses"]["Error"];
+        };
+    };
 }
