@@ -70,7 +70,9 @@ def deep(data: Any, layout: Layout, ends: Ends | None = None) -> Deep | None:
         if _is_small(stored):
             found = to_values(stored)
             least, step = -float(1 << layout.stored - 1) if layout.is_signed else 0.0, 1.0
-            black, white = shown.ends(np.unique(to_values(_domain(stored))))
+            there_may_be = to_values(_domain(stored))
+            is_in_order = bool((np.diff(there_may_be) > 0).all())
+            black, white = shown.ends(there_may_be if is_in_order else np.unique(there_may_be))
         else:
             least, step = float(values.min()), (float(np.ptp(values)) or 1.0) / DEEPEST
             black, white = shown.ends(np.linspace(values.min(), values.max(), DEEPEST + 1))
