@@ -73,8 +73,6 @@ class VolumeReader:
     """For the documentation: which kinds of volumes are read."""
     limits: str = ""
     """For the documentation: how much of what a volume may hold."""
-    is_tried: bool = True
-    """Whether real files of the kind have been read; else documentation and page say that they haven't."""
 
 
 @dataclass(frozen=True)
