@@ -5,9 +5,9 @@ import { defineConfig } from "eslint/config";
 import tseslint from "typescript-eslint";
 
 // Addresses and query keys stand in src/api alone, a module per resource: components call what it exports.
-const ADDRESS = "An address of the API belongs into src/api, in the module of its resource.";
-const CACHE = "A query key belongs into src/api, in the module of its resource: call what it exports.";
-const CALL = "Calls to the API belong into src/api, in the module of their resource.";
+const ADDRESS = "An address of the API belongs in src/api, in the module of its resource.";
+const CACHE = "A query key belongs in src/api, in the module of its resource: call what it exports.";
+const CALL = "Calls to the API belong in src/api, in the module of their resource.";
 
 export default defineConfig(
   { ignores: ["dist*/", "src/api/schema.ts"] },

@@ -1,7 +1,7 @@
 import react from "@vitejs/plugin-react";
 import { defineConfig } from "vitest/config";
 
-// Where `npm run dev` finds the API; the built page is served by the web app itself.
+// Where `npx vite` finds the API; the built page is served by the web app itself.
 const API = process.env.RETINOTE_API ?? "http://127.0.0.1:8000";
 
 export default defineConfig(({ command }) => ({

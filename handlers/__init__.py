@@ -1,1 +1,1 @@
-"""What runs inside a TorchServe worker; the modules that know nothing of TorchServe serve training too."""
+"""What runs inside a TorchServe worker. Training uses the modules that know nothing of TorchServe, too."""

@@ -1,4 +1,4 @@
-"""The shape of what the model server answers (JSON)."""
+"""The fields of the model server's answers (JSON)."""
 
 from __future__ import annotations
 
@@ -11,8 +11,9 @@ from imaging.errors import CodedError
 from imaging.quality import Quality
 
 LIKELY = 0.2
-"""Probability from which on a label that is not the first still needs its caveat said."""
+"""Least probability of a label, beside the predicted one, whose caveat is added to the answer."""
 WITHOUT_STATISTICS = "This model has no statistics of what it learnt from: whether it knows pictures like this one can't be said."
+"""The caveat of models that can't say whether they know a scan."""
 
 
 class Model(TypedDict):
@@ -32,7 +33,7 @@ class Prediction(TypedDict):
 
 
 class Region(TypedDict):
-    """A part of the image that speaks for the label, in pixels of the uploaded image.
+    """A part of the image that contributes to the label, in pixels of the uploaded image.
 
     `box` is [x, y, width, height]; `polygon` is at least three [x, y] corners; `score` is the mean heat inside, 0 to 1.
     """
@@ -43,9 +44,9 @@ class Region(TypedDict):
 
 
 class Explanation(TypedDict):
-    """Grad-CAM for `label`: an 8-bit grey PNG heat map and, unless the caller does without, an overlay of `media_type`.
+    """Grad-CAM for `label`: a heat map as 8-bit grey PNG and, unless switched off, an overlay of `media_type`.
 
-    Both are base64, and of the image's size.
+    Both are base64 and as large as the image.
     """
 
     label: str
@@ -56,9 +57,9 @@ class Explanation(TypedDict):
 
 
 class FindingRegion(TypedDict):
-    """Where something was found: `box` is [x, y, width, height] in pixels of the uploaded image.
+    """One finding: `box` is [x, y, width, height] in pixels of the uploaded image.
 
-    `share` is the region's part of the picture's area, `confidence` its mean probability; both are 0 to 1.
+    `share` is the region's share of the image's area, `confidence` its mean probability; both are 0 to 1.
     """
 
     finding: str
@@ -68,10 +69,10 @@ class FindingRegion(TypedDict):
 
 
 class Findings(TypedDict):
-    """What the model sees where, beside its label.
+    """The map of findings: what the model finds in which place, beside its label.
 
-    `map` is a small 8-bit grey PNG, base64: over the whole picture, rows and columns of positions, each 0 or the number
-    of one of `kinds`, counted from 1. `regions` are up to 20, the largest first.
+    `map` is a small 8-bit grey PNG in base64. It covers the whole image in rows and columns of positions; each is 0 or
+    the number of one of `kinds`, counted from 1. `regions` are up to 20, the largest first.
     """
 
     kinds: list[str]
@@ -80,7 +81,7 @@ class Findings(TypedDict):
 
 
 class ImageFacts(TypedDict):
-    """The image as it was read (after turning it upright), and the sha256 of its file."""
+    """Width and height of the upright image in pixels, and the sha256 of its file."""
 
     width: int
     height: int
@@ -88,7 +89,7 @@ class ImageFacts(TypedDict):
 
 
 class Timing(TypedDict):
-    """Milliseconds; `decode` and `encode` are this image's own, `forward` and `explain` those of its whole batch."""
+    """Milliseconds. `decode` and `encode` are of this image alone, `forward` and `explain` of its whole batch."""
 
     decode: float
     forward: float
@@ -99,11 +100,11 @@ class Timing(TypedDict):
 class Limits(TypedDict):
     """How far an answer goes.
 
-    `familiarity` is the share of home scans (0 to 1) that are as strange as this one or stranger, `known` whether that
-    is enough; `prediction_set` are the labels that can't be ruled out, most probable first. All are null for models
-    without statistics. `state` is answered, undecided or not_answered, `because` the reason's code, `group` the name
-    of the labels' group where that is the answer. `nearest` describes up to three reference scans that are most like
-    this one; `calibration` names the installation's own profile that was applied, if any.
+    `familiarity` is the share of home scans (0 to 1) that are at least as strange as this one, and `known` whether
+    that is enough. `prediction_set` holds the labels that can't be ruled out, most probable first. All three are null
+    for models without statistics. `state` is answered, undecided or not_answered, and `because` the code of the
+    reason. `group` is the name of the group of labels, if a group is the answer. `nearest` describes up to three
+    reference scans that are most like this one. `calibration` names the local profile that was applied, if any.
     """
 
     familiarity: float | None
@@ -127,9 +128,9 @@ class _Answer(Limits):
 
 
 class Answer(_Answer, total=False):
-    """The answer to a prediction; `gradcam` and `findings` are left out when they were not asked for.
+    """The answer to a prediction; `gradcam` and `findings` are missing if they were not asked for.
 
-    `findings` is null for models without a map of them.
+    `findings` is null for models without a map of findings.
     """
 
     gradcam: Explanation
@@ -137,14 +138,14 @@ class Answer(_Answer, total=False):
 
 
 class ExplanationAnswer(TypedDict):
-    """The answer to an explanation."""
+    """The answer to a request to /explanations."""
 
     model: Model
     gradcam: Explanation
 
 
 class Error(TypedDict):
-    """`code` is for programs, `message` for people; `status` is HTTP's, for callers who get it nowhere else."""
+    """`code` is for programs, `message` for people; `status` is the HTTP status, which gRPC callers see only here."""
 
     code: str
     message: str
@@ -158,19 +159,19 @@ class ErrorAnswer(TypedDict):
 
 
 def caveats(card: ModelCard, first: str, probabilities: dict[str, float]) -> list[str]:
-    """What people must know of the predicted label `first`, then of others at `LIKELY` or more: "LABEL: sentence".
+    """The caveats of an answer: of the predicted label `first`, then of others at `LIKELY` or more ("LABEL: sentence").
 
-    The last one is about models that can't say whether they know a scan.
+    `WITHOUT_STATISTICS` comes last, if it applies.
     """
-    # The predicted label is passed on its own: rounded probabilities may no longer tell which it is.
+    # The predicted label is a parameter, as after rounding several probabilities may be the highest.
     others = sorted(probabilities.keys() - {first}, key=lambda label: (-probabilities[label], label))
-    told = [first, *(label for label in others if probabilities[label] >= LIKELY)]
-    found = [f"{label}: {card.caveats[label]}" for label in told if label in card.caveats]
-    return found if card.statistics else [*found, WITHOUT_STATISTICS]
+    likely = [first, *(label for label in others if probabilities[label] >= LIKELY)]
+    of_labels = [f"{label}: {card.caveats[label]}" for label in likely if label in card.caveats]
+    return of_labels if card.statistics else [*of_labels, WITHOUT_STATISTICS]
 
 
 def model_facts(card: ModelCard) -> Model:
-    """What each answer says of the model."""
+    """The fields of an answer that identify the model."""
     return Model(
         name=card.name,
         version=card.version,
@@ -180,10 +181,10 @@ def model_facts(card: ModelCard) -> Model:
 
 
 def error_answer(error: CodedError) -> ErrorAnswer:
-    """An error as an answer."""
+    """The answer for an error."""
     return ErrorAnswer(error=Error(code=error.code, message=error.message, status=error.status))
 
 
 def as_json(answer: Any) -> bytes:
-    """Compact JSON; raises ValueError for numbers that JSON doesn't have."""
+    """Compact JSON. Raises ValueError for values that JSON can't hold."""
     return orjson.dumps(answer)

@@ -1,6 +1,7 @@
-"""How far an answer goes: which labels can't be ruled out, and whether one, a group or none of them is named.
+"""How far an answer goes: which labels can't be ruled out, and whether the answer is a label, a group or none.
 
-The rules are data: those of a model's card, else those in rules.json. The first whose conditions all hold decides.
+The rules are data: those of a model's card, or else those in rules.json. The first rule whose conditions all hold
+decides.
 """
 
 from __future__ import annotations
@@ -30,7 +31,7 @@ UNFAMILIAR, NO_LABEL, ONE_LABEL, ONE_GROUP, SEVERAL_LABELS, TOO_MANY, FINDINGS_C
     "no_statistics",
 )
 REASONS = (UNFAMILIAR, NO_LABEL, ONE_LABEL, ONE_GROUP, SEVERAL_LABELS, TOO_MANY, FINDINGS_CONTRADICT)
-"""What a rule may give as the reason: codes for which there are words for people. NO_STATISTICS is no rule's."""
+"""Codes that a rule may give as the reason; each has a text for people. No rule gives NO_STATISTICS."""
 EMPTY, ONE, GROUP, SEVERAL = "empty", "one", "group", "several"
 SETS = (EMPTY, ONE, GROUP, SEVERAL)
 RULES_FILE = Path(__file__).with_name("rules.json")
@@ -38,7 +39,7 @@ RULES_FILE = Path(__file__).with_name("rules.json")
 
 @with_config(STRICT)
 class When(TypedDict, total=False):
-    """Conditions of a rule; CONDITIONS says when each holds."""
+    """The conditions of a rule; CONDITIONS says when each holds."""
 
     known: bool
     set: Annotated[str, OneOf(*SETS)]
@@ -51,7 +52,7 @@ class When(TypedDict, total=False):
 
 @checked_dataclass(frozen=True, config=STRICT)
 class Rule:
-    """What is said `when` all of its conditions hold; `because` says why, for programs."""
+    """The state of an answer `when` all conditions hold; `because` is the code of the reason."""
 
     when: When
     state: Annotated[str, OneOf(*STATES)]
@@ -59,25 +60,25 @@ class Rule:
 
 
 def _complete(rules: tuple[Rule, ...], reading: ValidationInfo) -> tuple[Rule, ...]:
-    # A card in memory may have none; in a file that would be a slip.
+    # A card in memory may have no rules; an empty list in a file is a mistake.
     if not rules and reading.mode == "json":
         raise must_be("a list of at least one rule")
     if rules and rules[-1].when:
-        raise ValueError('the last rule must fit whatever is left: {"when": {}, …}')
+        raise ValueError('the last rule must fit all cases that are left: {"when": {}, …}')
     return rules
 
 
 Rules = Annotated[tuple[Rule, ...], AfterValidator(_complete)]
-"""Rules in their order. One for all that is left must be the last."""
+"""Rules in their order. The last one must have no conditions."""
 
 
 @dataclass(frozen=True)
 class Situation:
-    """What rules look at.
+    """The facts that conditions of rules are about.
 
     `labels` are those that can't be ruled out, most probable first; `first` is the most probable of all, `confidence`
-    its probability (0 to 1). `contradicted` says whether something was found that doesn't go with it. That, `known` and
-    `acceptable` are None where nobody can say.
+    its probability (0 to 1). `contradicted` says whether a finding contradicts it. `known`, `acceptable` and
+    `contradicted` are None if the model can't tell.
     """
 
     labels: Sequence[str]
@@ -90,7 +91,7 @@ class Situation:
 
     @property
     def kind(self) -> str:
-        """`empty`, `one` (just the most probable label), `group` (two or more, all of one group), else `several`."""
+        """`empty`, `one` (just the most probable label), `group` (two or more, all of one group) or `several`."""
         if not self.labels:
             return EMPTY
         if list(self.labels) == [self.first]:
@@ -99,7 +100,7 @@ class Situation:
 
     @property
     def group(self) -> str | None:
-        """The group that holds all of two or more labels."""
+        """The group that holds all labels, if these are two or more."""
         if len(self.labels) < 2:
             return None
         return next((name for name, labels in self.groups.items() if set(self.labels) <= set(labels)), None)
@@ -107,7 +108,7 @@ class Situation:
 
 @dataclass(frozen=True)
 class Decision:
-    """How far the answer goes: its `state`, the reason's code, and the group that is the answer, if one is."""
+    """How far an answer goes: its `state`, the code of the reason, and the group that is the answer, if any."""
 
     state: str
     because: str
@@ -123,11 +124,11 @@ CONDITIONS: dict[str, Callable[[Any, Situation], bool]] = {
     "acceptable": lambda value, situation: situation.acceptable is value,
     "contradicted": lambda value, situation: situation.contradicted is value,
 }
-"""When the words of `when` hold. `known`, `acceptable` and `contradicted` hold for neither value where nobody can say."""
+"""When each condition holds. `known`, `acceptable` and `contradicted` hold for no value if the model can't tell."""
 
 
 def rules_from(text: str, whole: str = "rules") -> tuple[Rule, ...]:
-    """Rules in a JSON text, which sentences call `whole`. Raises FieldError."""
+    """Read rules from a JSON text, which error messages call `whole`. Raises FieldError."""
     return read_json(TypeAdapter(Rules), text, whole)
 
 
@@ -138,10 +139,9 @@ def default_rules() -> tuple[Rule, ...]:
 
 
 def prediction_set(probabilities: Mapping[str, float], least: Mapping[str, float]) -> list[str]:
-    """The labels that can't be ruled out, most probable first: those that have at least their `least` probability.
+    """The labels that can't be ruled out, most probable first: those that reach their `least` probability.
 
-    The most probable one can't be ruled out either where another is left: it would name a label as the only one
-    possible of which the model thinks less.
+    If any label does, the most probable one is added. Otherwise a less probable label might be left as the only one.
     """
     ordered = sorted(probabilities, key=lambda label: -probabilities[label])
     left = [label for label in ordered if probabilities[label] >= least[label]]
@@ -161,7 +161,7 @@ def judge(
 ) -> tuple[list[str], Decision]:
     """The prediction set of an answer whose most probable label is `first`, and how far the answer goes.
 
-    `first` is told, because rounded probabilities may no longer say which label it is.
+    `first` is a parameter, as after rounding several probabilities may be the highest.
     """
     labels = prediction_set(probabilities, least)
     situation = Situation(labels, first, probabilities[first], known, acceptable, groups, contradicted)
@@ -169,9 +169,9 @@ def judge(
 
 
 def decide(situation: Situation, rules: Sequence[Rule] = ()) -> Decision:
-    """What the first rule that fits says; `rules` are a card's, else the default ones apply."""
+    """Decide by the first rule that fits; without `rules` of a card the default ones apply."""
     for rule in rules or default_rules():
         if all(CONDITIONS[name](value, situation) for name, value in rule.when.items()):
             group = situation.group if rule.state != NOT_ANSWERED else None
             return Decision(rule.state, rule.because, group)
-    raise AssertionError("the last rule fits whatever is left")  # see rules_from
+    raise AssertionError("the last rule has no conditions")  # see _complete

@@ -1,4 +1,4 @@
-"""The model card: what a model is, what it was made from and how well it does. Read and checked once, at loading."""
+"""The model card: what a model is, what it was made from and how good it is. Read and checked once, at loading."""
 
 from __future__ import annotations
 
@@ -31,14 +31,14 @@ from handlers.checks import (
 
 CARD_NAME = "model.json"
 RESIZES = ("stretch",)
-"""Ways to make a B-scan of any shape square; `stretch` scales both sides to the input size, antialiased."""
+"""Ways to make a B-scan square; `stretch` scales both sides to the input size, antialiased."""
 MIN_SIZE, MAX_SIZE = 32, 2048
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,79}")
-"""What names a model or a version: it is a folder, a part of files' names and of addresses."""
+"""The name of a model or version: it becomes a folder, and a part of file names and addresses."""
 LABEL = re.compile(r"[^\W_]([\w .+()-]{0,78}[\w+()-])?")
-"""What a label may be: it becomes a folder and the cell of a table. Letters are those of any script."""
+"""A label: it becomes a folder and the cell of a table. Letters of any script are allowed."""
 LATER_FIELDS = ("groups", "rules", "statistics", "findings")
-"""Fields that cards of models made before them lack."""
+"""Fields that were added later; older cards lack them."""
 
 
 class CardError(FieldError):
@@ -46,7 +46,7 @@ class CardError(FieldError):
 
 
 def checked_name(value: str, before: str = "") -> str:
-    """The name of a model or version; raises CardError, which says what a name is, with these words before it."""
+    """The name of a model or version. Raises CardError, whose message begins with `before`."""
     if not NAME.fullmatch(value):
         raise CardError(
             f"{before}{value!r} can't name a model or version: use up to 80 letters (A to Z), digits, '.', '_' and "
@@ -56,7 +56,7 @@ def checked_name(value: str, before: str = "") -> str:
 
 
 def checked_label(value: str) -> str:
-    """The label, in Unicode's composed form; raises CardError, which says what a label is."""
+    """The label in Unicode's composed form. Raises CardError for a text that can't be a label."""
     label = composed(value)
     if not LABEL.fullmatch(label):
         raise CardError(
@@ -83,7 +83,7 @@ Group = Annotated[tuple[Composed, ...], AfterValidator(_all_different), SEVERAL]
 
 @dataclass(frozen=True, config=STRICT)
 class InputSpec:
-    """What the network is fed: `size` pixels a side, channels normalised by `mean` and `std` (RGB, of 0 to 1)."""
+    """The network's input: `size` pixels a side, channels normalised by `mean` and `std` (RGB, of 0 to 1)."""
 
     size: Annotated[int, Range(MIN_SIZE, MAX_SIZE)]
     mean: tuple[float, float, float]
@@ -93,7 +93,7 @@ class InputSpec:
 
 @dataclass(frozen=True, config=STRICT)
 class ModelCard:
-    """A model's version; `labels` are in the order of the logits, which `temperature` divides before the softmax."""
+    """A version of a model. `labels` are in the order of the logits, which `temperature` divides before the softmax."""
 
     name: Name
     version: Name
@@ -107,19 +107,19 @@ class ModelCard:
     limits: tuple[Text, ...]
     made_with: dict[str, Any]
     caveats: dict[Composed, Text] = field(default_factory=dict)
-    """By label, a sentence that every answer with that label carries to people; not every label has one."""
+    """By label, a sentence that people get with every answer of that label; not every label has one."""
     groups: dict[Line, Group] = field(default_factory=dict)
-    """By a name that people read, labels which are one answer where they can't be told apart."""
+    """By a name for people, the labels that are one answer if they can't be told apart."""
     rules: Rules = ()
-    """What decides how far an answer goes; none: those of `answering.default_rules`."""
+    """Rules of how far an answer goes; without any, `answering.default_rules` apply."""
     statistics: StatisticsFacts | None = None
-    """What is known of the scans that it learnt from; None: nothing, so that it can't say whether it knows a scan."""
+    """Statistics of the scans that the model learnt from; without them it can't say whether it knows a scan."""
     findings: FindingsFacts | None = None
-    """What it can find where in a scan, beside its label; None: it has no map of findings."""
+    """The map of findings; None for a model without one."""
 
     @classmethod
     def load(cls, path: Path) -> ModelCard:
-        """Read and check the card at `path`; raises CardError."""
+        """Read and check the card at `path`. Raises CardError."""
         try:
             text = path.read_bytes()
         except OSError as error:
@@ -131,14 +131,14 @@ class ModelCard:
 
     @classmethod
     def from_json(cls, text: str | bytes) -> ModelCard:
-        """The card in a JSON text; raises CardError, which names the fields that don't fit."""
+        """The card in a JSON text. Raises CardError, which names the wrong fields."""
         try:
             return read_json(TypeAdapter(cls), text, "the model card")
         except FieldError as error:
             raise CardError(str(error)) from error
 
     @model_validator(mode="after")
-    def _is_about_its_labels(self) -> Self:
+    def _check_labels(self) -> Self:
         check_known(self.caveats, "caveats", self.labels)
         group_of: dict[str, str] = {}
         for name, group in self.groups.items():
@@ -155,12 +155,12 @@ class ModelCard:
         return self
 
     def to_dict(self) -> dict[str, Any]:
-        """The card as JSON values. What a model has none of is left out."""
+        """The card as JSON values, without those of `LATER_FIELDS` that are empty."""
         content: dict[str, Any] = json.loads(json.dumps(asdict(self)))
         return {name: value for name, value in content.items() if value or name not in LATER_FIELDS}
 
     def save(self, path: Path) -> None:
-        """Write the card, complete or not at all."""
+        """Write the card atomically."""
         partial = path.with_name(f"{path.name}.partial")
         text = json.dumps(self.to_dict(), indent=2, ensure_ascii=False, allow_nan=False)
         partial.write_text(text + "\n", encoding="utf-8")

@@ -1,4 +1,4 @@
-"""What a card says of the map of findings: which kinds the model may name, from what probability on, and their meaning."""
+"""The part of a model card about the map of findings: the kinds of findings and their thresholds."""
 
 from __future__ import annotations
 
@@ -15,14 +15,14 @@ from handlers.card_statistics import check_known
 from handlers.checks import STRICT, Composed, OneOf, Positive, Sha256, Share, must_be
 
 FINDINGS_NAME = "findings.safetensors"
-"""The file beside a model's weights."""
+"""The decoder's file beside a model's weights."""
 NAMES: dict[str, str] = {
     kind: facts["name"]
     for kind, facts in json.loads(
         Path(__file__).with_name("findings.json").read_text(encoding="utf-8")
     ).items()
 }
-"""What people call each kind of finding."""
+"""The name for people of each kind of finding."""
 
 
 def _all_different(kinds: tuple[str, ...]) -> tuple[str, ...]:
@@ -44,9 +44,9 @@ class FindingsFacts:
     """The card's part about findings.safetensors, whose hash is `sha256`.
 
     `kinds` are in the order of the decoder's channels, after the one for "none". `temperature` divides the decoder's
-    logits before the softmax. A position counts as a kind from the probability in `thresholds` on (0 to 1), and a
-    region from `least_share` of the picture's area on (0 to 1). `excluded` has, by label, the kinds that don't go with
-    it; `metrics` are what was measured of all this.
+    logits before the softmax. A position counts as a kind if its probability reaches the one in `thresholds` (0 to 1),
+    and a region counts if it covers `least_share` of the image's area (0 to 1). `excluded` lists, by label, the kinds
+    that contradict it. `metrics` are the measurements behind all this.
     """
 
     sha256: Sha256
@@ -58,7 +58,7 @@ class FindingsFacts:
     metrics: dict[str, Any] = field(default_factory=dict)
 
     @model_validator(mode="after")
-    def _is_about_its_kinds(self) -> Self:
+    def _check_kinds(self) -> Self:
         for kind in self.kinds:
             if kind not in self.thresholds:
                 raise ValueError(f"thresholds.{kind} is missing: every kind needs one")
@@ -73,5 +73,5 @@ class FindingsFacts:
         return self
 
     def check_labels(self, labels: Collection[str]) -> None:
-        """Raise ValueError, naming the field, where this is not about a model with these labels."""
+        """Raise ValueError, naming the field, for a label that is not one of `labels`."""
         check_known(self.excluded, "findings.excluded", labels)

@@ -1,4 +1,4 @@
-"""What a card says of the statistics beside the weights: by what a scan is known, and which labels are ruled out."""
+"""The part of a model card about its statistics: when a scan counts as known, and which labels are ruled out."""
 
 from __future__ import annotations
 
@@ -11,15 +11,15 @@ from pydantic.dataclasses import dataclass
 from handlers.checks import STRICT, Composed, Count, Line, OneOf, Sha256, Share
 
 STATISTICS_NAME = "statistics.safetensors"
-"""The file beside a model's weights."""
+"""The statistics' file beside a model's weights."""
 MAHALANOBIS, NEIGHBOURS, BOTH = "mahalanobis", "neighbours", "both"
 METHODS = (MAHALANOBIS, NEIGHBOURS, BOTH)
-"""How strange a scan is: its distance to Gaussians of the labels, to its nearest neighbours, or the mean rank of both."""
+"""Measures of strangeness: distance to Gaussians of the labels, to the nearest neighbours, or the mean rank of both."""
 
 
 @dataclass(frozen=True, config=STRICT)
 class SetFacts:
-    """A label can be ruled out below its `least` probability; `coverage` (0 to 1) of each label's scans then keep theirs."""
+    """A label is ruled out below its `least` probability; `coverage` (0 to 1) of each label's scans then keep theirs."""
 
     coverage: Share
     least: dict[Composed, Share]
@@ -27,7 +27,7 @@ class SetFacts:
 
 @dataclass(frozen=True, config=STRICT)
 class CalibrationScans:
-    """How many scans a label's least probability was fitted on, and whether they are real ones."""
+    """The number of scans that a label's least probability was fitted on, and whether they are real scans."""
 
     scans: Count
     real: bool
@@ -37,9 +37,9 @@ class CalibrationScans:
 class StatisticsFacts:
     """The card's part about statistics.safetensors, whose hash is `sha256`.
 
-    A scan is known from a familiarity of `known_from` (0 to 1) on. `figures` are what was measured of all this;
-    `nearest` describes the reference scans in the file, in its order. `outliers` are the scans, counted by their
-    labels, from which was learnt what none of the model's labels looks like; empty where none were at hand.
+    A scan counts as known if its familiarity is at least `known_from` (0 to 1). `figures` are the metrics of all this.
+    `nearest` describes the reference scans in the file, in their order. `outliers` has the number of scans of other
+    diseases, by label, from which the outliers' direction was learnt; it is empty if there were none.
     """
 
     sha256: Sha256
@@ -52,7 +52,7 @@ class StatisticsFacts:
     outliers: dict[str, Count] = field(default_factory=dict)
 
     def check_labels(self, labels: Collection[str]) -> None:
-        """Raise ValueError, naming the field, where this is not about a model with these labels."""
+        """Raise ValueError, naming the field, for a label that is missing or not one of `labels`."""
         check_known(self.sets.least, "statistics.sets.least", labels)
         check_known(self.calibrated_on, "statistics.calibrated_on", labels)
         for label in labels:
@@ -61,7 +61,7 @@ class StatisticsFacts:
 
 
 def check_known(given: Iterable[str], where: str, labels: Collection[str]) -> None:
-    """Raise ValueError, naming the field, for a label that a model with these labels doesn't know."""
+    """Raise ValueError, naming the field, for a given label that is not one of `labels`."""
     for label in given:
         if label not in labels:
             raise ValueError(f"{where}.{label} is about a label that the model doesn't know")

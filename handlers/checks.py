@@ -1,6 +1,7 @@
-"""Checks of what people or programs wrote, by pydantic: a value is what its type says, or a sentence says what is wrong.
+"""Checks of files and settings by pydantic: a value fits its type, or a sentence for people says what is wrong.
 
-The types here say what a value must be. Records that are read from files are dataclasses with the configuration STRICT.
+The annotated types here say what a value must be. Records that are read from files are dataclasses with the
+configuration STRICT.
 """
 
 from __future__ import annotations
@@ -28,13 +29,13 @@ from pydantic_core import ErrorDetails, PydanticCustomError
 T = TypeVar("T")
 
 STRICT = ConfigDict(strict=True, extra="forbid", allow_inf_nan=False)
-"""Of every record: "1" is no number, 1 is not true, NaN is neither, and a field that nobody knows is a slip."""
+"""For every record: "1" is no number, 1 is not true, NaN is refused, and an unknown field is an error."""
 LONGEST_LINE = 200
-"""Letters of what stands in one line for people, and in one field of a database."""
+"""Letters of a text that people see in one line, and of a field in a database."""
 LONGEST_SHOWN = 60
-"""Letters of a wrong value, or of a field's name, that a sentence repeats."""
+"""Letters of a wrong value, or of a field's name, that a message repeats."""
 MOST_SENTENCES = 5
-"""What is wrong beside these is counted."""
+"""Errors that a message lists; further ones are counted."""
 KINDS = {
     "string_type": "a text",
     "int_type": "a whole number",
@@ -45,9 +46,9 @@ KINDS = {
     "list_type": "a list",
     "tuple_type": "a list",
 }
-"""What a value must be whose kind is another one, by pydantic's code."""
+"""By pydantic's code of an error, the kind of value that is expected."""
 JSON_OBJECT, MAPPING = "a JSON object", "names with values"
-"""What people call an object, in JSON and in what is written otherwise."""
+"""The words for a mapping in JSON, and in TOML or YAML."""
 OBJECTS = ("dict_type", "dataclass_type")
 UNKNOWN = ("extra_forbidden", "unexpected_keyword_argument")
 
@@ -57,12 +58,12 @@ class FieldError(ValueError):
 
 
 def must_be(what: str) -> PydanticCustomError:
-    """What a validator raises: the sentence begins with the field's name."""
+    """The error for a validator to raise. Its message is "FIELD must be `what`"."""
     return PydanticCustomError("must_be", "must be {what}", {"what": what})
 
 
 def must(what: str) -> WrapValidator:
-    """Says what a text or a number must be, in place of what pydantic says where the kind is right."""
+    """Replaces pydantic's message for a value of the right kind by "must be `what`"."""
 
     def check(value: Any, handler: ValidatorFunctionWrapHandler) -> Any:
         try:
@@ -76,13 +77,13 @@ def must(what: str) -> WrapValidator:
 
 
 class Range(GroupedMetadata):
-    """From where to where a number makes sense; `above` the least, or from it on."""
+    """A number from `least` to `most`; with `above`, greater than `least`."""
 
     def __init__(self, least: float, most: float, *, above: bool = False) -> None:
         self.least, self.most, self.above = least, most, above
 
     def __iter__(self) -> Iterator[object]:
-        """The bounds, and the words for them."""
+        """The bounds, and the message for a number outside."""
         yield Gt(self.least) if self.above else Ge(self.least)
         yield Le(self.most)
         yield must(
@@ -93,13 +94,13 @@ class Range(GroupedMetadata):
 
 
 class OneOf(GroupedMetadata):
-    """One of the known texts."""
+    """One of a list of texts."""
 
     def __init__(self, *known: str) -> None:
         self.known = known
 
     def __iter__(self) -> Iterator[object]:
-        """The check, and how a JSON schema says it."""
+        """The check, and its JSON schema."""
         yield BeforeValidator(self._checked)
         yield WithJsonSchema({"type": "string", "enum": list(self.known)})
 
@@ -122,7 +123,7 @@ def _one_line(text: str) -> str:
 
 
 def composed(text: str) -> str:
-    """A text in Unicode's composed form, in which equal texts are equal."""
+    """A text in Unicode's composed form (NFC), in which texts that look the same compare as equal."""
     return unicodedata.normalize("NFC", text)
 
 
@@ -136,12 +137,12 @@ Sha256 = Annotated[str, Field(pattern="^[0-9a-f]{64}$"), must("64 hexadecimal di
 
 
 def read_json(kind: TypeAdapter[T], text: str | bytes, whole: str) -> T:
-    """The value of that kind in a JSON text, which sentences call `whole`. Raises FieldError."""
+    """Read a value of a kind from a JSON text, which messages call `whole`. Raises FieldError."""
     try:
         value = kind.validate_json(text)
     except ValidationError as error:
         raise FieldError(refusal(error, whole)) from error
-    # Where any value may stand pydantic lets more pass than others can read, and takes the last of two equal names.
+    # In fields of any type, pydantic accepts NaN and infinity. Of two equal names it takes the last.
     try:
         json.loads(text, object_pairs_hook=_each_once, parse_float=_finite, parse_constant=_finite)
     except ValueError as error:
@@ -150,9 +151,9 @@ def read_json(kind: TypeAdapter[T], text: str | bytes, whole: str) -> T:
 
 
 def read_values(kind: TypeAdapter[T], values: object, whole: str) -> T:
-    """The value of that kind in what YAML or TOML was read as, which sentences call `whole`. Raises FieldError."""
+    """Check values that were read from YAML or TOML, which messages call `whole`. Raises FieldError."""
     try:
-        # Of JSON alone pydantic makes records and tuples without taking "1" for 1 as well.
+        # Strict mode makes records and tuples from JSON only.
         return kind.validate_json(json.dumps(values, ensure_ascii=False, default=str))
     except ValidationError as error:
         raise FieldError(refusal(error, whole, MAPPING)) from error
@@ -161,10 +162,10 @@ def read_values(kind: TypeAdapter[T], values: object, whole: str) -> T:
 
 
 def refusal(error: ValidationError, whole: str, an_object: str = JSON_OBJECT) -> str:
-    """What is wrong, by field, as sentences for people; `whole` is what was read."""
-    told = [_sentence(one, whole, an_object) for one in error.errors(include_url=False)]
-    more = len(told) - MOST_SENTENCES
-    return "; ".join([*told[:MOST_SENTENCES], *([f"and {more} more"] if more > 0 else [])])
+    """The errors as sentences for people, by field; `whole` names what was read, `an_object` the word for a mapping."""
+    sentences = [_sentence(one, whole, an_object) for one in error.errors(include_url=False)]
+    more = len(sentences) - MOST_SENTENCES
+    return "; ".join([*sentences[:MOST_SENTENCES], *([f"and {more} more"] if more > 0 else [])])
 
 
 def _sentence(error: ErrorDetails, whole: str, an_object: str) -> str:
@@ -177,16 +178,16 @@ def _sentence(error: ErrorDetails, whole: str, an_object: str) -> str:
         return f"{whole} is not valid JSON ({context['error']})"
     if kind == "value_error":
         return f"{where}: {context['error']}" if error["loc"] else str(context["error"])
-    said = (
+    expected = (
         an_object
         if kind in OBJECTS
         else KINDS.get(kind) or context.get("what") or error["msg"].removeprefix("Input should be ")
     )
-    return f"{where} must be {said}{_instead(error['input'])}"
+    return f"{where} must be {expected}{_instead(error['input'])}"
 
 
 def _where(location: tuple[int | str, ...], whole: str) -> str:
-    """The field's name with those of the fields around it: `rules[1].state`."""
+    """The path of a field: `rules[1].state`."""
     if location and location[-1] == "[key]":
         return f"the name {_shown(str(location[-2]))} in {_where(location[:-2], whole)}"
     text = "".join(f"[{part}]" if isinstance(part, int) else f".{_name(part)}" for part in location)
@@ -194,7 +195,7 @@ def _where(location: tuple[int | str, ...], whole: str) -> str:
 
 
 def _instead(value: object) -> str:
-    """What stands there, where it is short enough to be told."""
+    """The value that was given, if it is short."""
     return f", not {_shown(value)}" if value is None or isinstance(value, str | int | float) else ""
 
 

@@ -1,4 +1,4 @@
-"""Composes the answer to one request from what its stages gave: figures, limits, facts, findings, drawn heat map."""
+"""Composes the answer to one request from the results of its steps: scores, limits, facts, findings, heat map."""
 
 from __future__ import annotations
 
@@ -45,10 +45,10 @@ class Loaded:
 
 @dataclass(frozen=True)
 class Predicted:
-    """A request with its probabilities (labels,) and, if wanted, the label explained and its map.
+    """A request with its probabilities (labels,) and, if it was asked for, the explained label with its Grad-CAM map.
 
-    `likeness` is None for models without statistics; `profile` is the local one by which all of a batch was answered.
-    `seen` are the probabilities (1 + kinds, rows, columns) of what a decoder finds, None for models without one.
+    `likeness` is None for models without statistics. `profile` is the local one that applies to the whole batch.
+    `finding_scores` are the probabilities (1 + kinds, rows, columns) of findings; None without a map of findings.
     """
 
     loaded: Loaded
@@ -56,14 +56,14 @@ class Predicted:
     likeness: Likeness | None
     profile: Profile | None
     explained: tuple[str, npt.NDArray[np.float32]] | None
-    seen: npt.NDArray[np.float32] | None
+    finding_scores: npt.NDArray[np.float32] | None
     forward_ms: float
     explain_ms: float
 
 
 @dataclass(frozen=True)
 class Facts:
-    """What the answer says of the image itself, and what was found in it (None: the model can't tell)."""
+    """Facts about the image itself, and the findings in it; None for models without a map of them."""
 
     quality: Quality
     image: ImageFacts
@@ -71,13 +71,13 @@ class Facts:
 
 
 def facts_of(card: ModelCard, item: Predicted) -> Facts | None:
-    """What is told beside the label; nothing where only the explanation was asked for."""
+    """The facts about an image, or None if only the explanation was asked for."""
     request, picture = item.loaded.request, item.loaded.picture
     if request.explanation_only and item.explained:
         return None
-    found = None
-    if card.findings and item.seen is not None:
-        found = findings_map.findings(item.seen, card.findings, picture.width, picture.height)
+    findings = None
+    if card.findings and item.finding_scores is not None:
+        findings = findings_map.findings(item.finding_scores, card.findings, picture.width, picture.height)
     return Facts(
         quality(picture.pixels),
         ImageFacts(
@@ -85,12 +85,12 @@ def facts_of(card: ModelCard, item: Predicted) -> Facts | None:
             height=picture.height,
             sha256=hashlib.sha256(request.content).hexdigest(),
         ),
-        found,
+        findings,
     )
 
 
 def explanation(item: Predicted) -> Explanation | None:
-    """The heat map and what is drawn of it, as far as it is wanted."""
+    """The heat map with its regions and, if it was asked for, the overlay; None without a map to explain."""
     if item.explained is None:
         return None
     (label, cam), picture = item.explained, item.loaded.picture
@@ -114,7 +114,7 @@ def answer(
     gradcam: Explanation | None,
     encode_s: float,
 ) -> Answer:
-    """The answer, whose scores must be finite."""
+    """The answer to a request. Its scores must be finite; `encode_s` is the time that facts and explanation took."""
     probabilities = {
         label: round(float(score), PROBABILITY_DIGITS)
         for label, score in zip(card.labels, item.scores, strict=True)
@@ -122,13 +122,13 @@ def answer(
     first = card.labels[int(item.scores.argmax())]
     contradicted = None
     if card.findings and facts.findings:
-        # Judged whether the caller wants to see them or not: an option changes no answer.
+        # Findings count even if the caller doesn't ask for them, as an option must not change the answer.
         contradicted = findings_map.contradicts(card.findings, first, facts.findings["regions"])
     composed = Answer(
         model=model_facts(card),
         prediction=Prediction(label=first, confidence=probabilities[first]),
         probabilities=probabilities,
-        **limits(  # type: ignore[typeddict-item]  # the others are added below, where they are wanted
+        **limits(  # type: ignore[typeddict-item]  # the optional fields are added below
             card, item.likeness, item.profile, probabilities, first, facts.quality["acceptable"], contradicted
         ),
         caveats=caveats(card, first, probabilities),

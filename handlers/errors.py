@@ -1,4 +1,4 @@
-"""What can be wrong with one request, beside its image. Each becomes an answer of its own; its neighbours in the batch go on."""
+"""What can be wrong with a request beside its image. Such a request alone gets an error, not its whole batch."""
 
 from __future__ import annotations
 
@@ -6,17 +6,19 @@ from imaging.errors import CodedError
 
 
 class InvalidJson(CodedError):
+    """A JSON body that can't be read, or doesn't hold an image."""
+
     code = "invalid_json"
 
 
 class InvalidOption(CodedError):
-    """An option with a value that this model doesn't know."""
+    """An unknown option, or one with a value that it can't have."""
 
     code = "invalid_option"
 
 
 class UnexpectedError(CodedError):
-    """A fault of ours with one request."""
+    """A fault of the model server with one request."""
 
     code = "internal_error"
     status = 500

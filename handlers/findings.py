@@ -1,4 +1,4 @@
-"""The map of findings: what a small decoder, beside the classifier on the same features, sees where in a scan."""
+"""The decoder of findings: a small network that finds lesions in the features that the classifier uses, too."""
 
 from __future__ import annotations
 
@@ -7,14 +7,14 @@ from torch import nn
 from torch.nn import functional
 
 WIDTH = 32
-"""Channels in the decoder: wide enough that twice as many find no more, and about 2 % of a ConvNeXt-Femto's work."""
+"""Channels in the decoder. Twice as many find no more; so many take about 2 % of a ConvNeXt-Femto's work."""
 
 
 class FindingsDecoder(nn.Module):
     """From the feature maps of a network's stages, finest first, to a logit per kind of finding and position.
 
-    Each map is brought to `WIDTH` channels; from the coarsest on it is enlarged and added to the next finer one, as in
-    a feature pyramid (T.-Y. Lin et al., "Feature Pyramid Networks for Object Detection", CVPR 2017).
+    Each map is reduced to `WIDTH` channels. Beginning with the coarsest, it is enlarged and added to the next finer
+    one, as in a feature pyramid (T.-Y. Lin et al., "Feature Pyramid Networks for Object Detection", CVPR 2017).
     """
 
     def __init__(self, channels: list[int], kinds: int) -> None:
@@ -28,14 +28,14 @@ class FindingsDecoder(nn.Module):
 
     def forward(self, stages: list[torch.Tensor]) -> torch.Tensor:
         """Logits (batch, kinds, rows, columns) at the finest map's size, of maps (batch, channels, rows, columns)."""
-        found: torch.Tensor | None = None
+        merged: torch.Tensor | None = None
         for narrow, norm, mix, features in zip(
             reversed(self.narrow), reversed(self.norms), reversed(self.mix), reversed(stages), strict=True
         ):
             here = narrow(norm(features.float()))
-            if found is not None:
-                here = here + functional.interpolate(found, size=here.shape[-2:], mode="bilinear")
-            found = here + functional.gelu(mix(here))
-        assert found is not None
-        logits: torch.Tensor = self.kinds(functional.gelu(self.between(found)) + found)
+            if merged is not None:
+                here = here + functional.interpolate(merged, size=here.shape[-2:], mode="bilinear")
+            merged = here + functional.gelu(mix(here))
+        assert merged is not None
+        logits: torch.Tensor = self.kinds(functional.gelu(self.between(merged)) + merged)
         return logits

@@ -1,4 +1,4 @@
-"""From what a decoder gave for one scan to the map and the regions that people are told of."""
+"""From the decoder's probabilities for one scan to the map of findings and its regions."""
 
 from __future__ import annotations
 
@@ -16,17 +16,17 @@ from imaging.png import encode_png
 MOST_REGIONS = 20
 SHARE_DIGITS, CONFIDENCE_DIGITS = 6, 4
 TOUCHING = 8
-"""Of the positions around one, those at its corners included."""
+"""Neighbours of a position, those at its corners included."""
 
 
 def findings(
     probabilities: npt.NDArray[np.float32], facts: FindingsFacts, width: int, height: int
 ) -> Findings:
-    """What is found in a picture of `width` × `height` pixels, largest regions first.
+    """The findings in an image of `width` × `height` pixels, largest regions first.
 
-    `probabilities` are (1 + kinds, rows, columns), those of "none" first. A position is what is most probable of the
-    kinds, where that reaches its threshold; positions of one kind that touch are a region, and one that is too small is
-    left out of the map, too.
+    `probabilities` are (1 + kinds, rows, columns), those of "none" first. A position belongs to the most probable kind
+    if that reaches its threshold. Touching positions of one kind form a region; regions that are too small are left
+    out of the map, too.
     """
     of_kinds = probabilities[1:]
     leading = of_kinds.argmax(axis=0)
@@ -38,7 +38,7 @@ def findings(
         here = (marks == number).astype(np.uint8)
         _, parts, stats, _ = cv2.connectedComponentsWithStats(here, connectivity=TOUCHING)
         large = stats[:, cv2.CC_STAT_AREA] >= facts.least_share * marks.size
-        large[0] = False  # all that is not of this kind
+        large[0] = False  # the positions of no or another kind
         marks[(here == 1) & ~large[parts]] = 0
         sums = np.bincount(parts.ravel(), weights=probability.ravel(), minlength=len(stats))
         for part in np.flatnonzero(large):
@@ -59,14 +59,14 @@ def findings(
     )
 
 
-def contradicts(facts: FindingsFacts, label: str, found: Collection[FindingRegion]) -> bool:
-    """Whether something was found that doesn't go with a label."""
+def contradicts(facts: FindingsFacts, label: str, regions: Collection[FindingRegion]) -> bool:
+    """Whether a finding contradicts a label, by the card's `excluded`."""
     excluded = facts.excluded.get(label, ())
-    return any(region["finding"] in excluded for region in found)
+    return any(region["finding"] in excluded for region in regions)
 
 
 def _in_pixels(stats: npt.NDArray[np.int32], shape: tuple[int, ...], width: int, height: int) -> list[int]:
-    """[x, y, width, height] of the pixels that a region's positions lie on; at least one pixel each way."""
+    """[x, y, width, height] of the pixels that a region's positions cover; each side is at least one pixel."""
     rows, columns = shape
     left, top, across, down = (int(value) for value in stats[:4])
     x, y = left * width // columns, top * height // rows

@@ -1,4 +1,4 @@
-"""Grad-CAM: where in the image the network saw what speaks for a label.
+"""Grad-CAM: which parts of the image contribute to a label.
 
 R. R. Selvaraju et al., "Grad-CAM: Visual Explanations from Deep Networks via Gradient-based Localization", ICCV 2017.
 A map is relu(Σ_k w_k·A_k), where A is the last feature map and w_k the mean gradient of the label's logit by A_k.
@@ -27,10 +27,10 @@ Reshape = Callable[[torch.Tensor], torch.Tensor]
 
 
 class Explainer(Protocol):
-    """Explains what a forward found."""
+    """Explains the result of a forward pass."""
 
     def explain(self, forward: Forward, items: Sequence[int], labels: Sequence[int]) -> Maps:
-        """A map per entry of `items`, indices into the batch; the entry of `labels` beside it says what to explain."""
+        """A map for each of `items`, indices into the batch. It explains the label at the same index of `labels`."""
 
 
 class GradCam(Explainer, Protocol):
@@ -41,7 +41,7 @@ class GradCam(Explainer, Protocol):
 
 
 def grad_cam(network: nn.Module) -> GradCam:
-    """The fastest explainer that fits the network; raises NetworkError when none does."""
+    """The fastest explainer that fits the network. Raises NetworkError if none does."""
     if ClosedFormGradCam.fits(network):
         return ClosedFormGradCam(network)
     return AutogradGradCam(network)
@@ -50,11 +50,11 @@ def grad_cam(network: nn.Module) -> GradCam:
 class HeadGradCam:
     """Grad-CAM without a backward pass, for a head of average pooling, LayerNorm and one linear layer.
 
-    The pooling makes the gradient the same at every position, and those of the other two layers are known: with p the
-    pooled features, x̂ = (p − μ)·rs their normalised form and v = W[label]·γ,
+    Average pooling makes the gradient the same at every position, and the gradients of the other two layers are known:
+    with p the pooled features, x̂ = (p − μ)·rs their normalised form and v = W[label]·γ,
     w = rs·(v − mean(v) − x̂·mean(v·x̂)) / (H·W).
 
-    It needs the last feature map and nothing of the network before it, so any engine may have run that.
+    It needs nothing but the last feature map, so any engine may have run the network.
     """
 
     def __init__(self, head: nn.Module) -> None:
@@ -108,7 +108,8 @@ class ClosedFormGradCam(HeadGradCam):
 class AutogradGradCam:
     """Grad-CAM by pytorch-grad-cam, for any other timm network whose last features have rows and columns.
 
-    That is a map, or tokens of patches that lie in a grid, as a vision transformer's. It keeps state on the network while it runs, so that only one thread may use the network at a time.
+    These are a map, or the tokens of patches in a grid, as of a vision transformer. pytorch-grad-cam keeps state on the
+    network while it runs, so just one thread may use the network at a time.
     """
 
     def __init__(self, network: nn.Module) -> None:
@@ -124,7 +125,7 @@ class AutogradGradCam:
         return Forward(logits, images=images, classified=given[0] if given else None)
 
     def _listening(self, given: list[torch.Tensor]) -> AbstractContextManager[object]:
-        """While it lasts, what the network's last layer gets is added to `given` as (batch, channels)."""
+        """Within this context, the inputs of the network's last layer are added to `given` as (batch, channels)."""
         layer = self._classifier
         if layer is None:
             return nullcontext()
@@ -138,7 +139,7 @@ class AutogradGradCam:
 
     def explain(self, forward: Forward, items: Sequence[int], labels: Sequence[int]) -> Maps:
         assert forward.images is not None
-        # Imported here: it takes a second and matplotlib, which the closed form doesn't need.
+        # Imported here, as it takes a second and loads matplotlib; the closed form doesn't need it.
         from pytorch_grad_cam import GradCAM
         from pytorch_grad_cam.utils.model_targets import ClassifierOutputTarget
 
@@ -151,10 +152,10 @@ class AutogradGradCam:
                     self.activations_and_grads.gradients,
                 )
                 layer = self.target_layers[0]
-                found = self.get_cam_image(
+                maps = self.get_cam_image(
                     input_tensor, layer, targets, features[0].numpy(), gradients[0].numpy(), eigen_smooth
                 )
-                return np.maximum(found, 0)
+                return np.maximum(maps, 0)
 
             def aggregate_multi_layers(self, cam_per_target_layer):  # type: ignore[no-untyped-def]
                 return cam_per_target_layer
@@ -168,11 +169,12 @@ class AutogradGradCam:
 
 
 def features_of(network: nn.Module, stage: int = -1) -> tuple[nn.Module, Reshape | None]:
-    """The layer to explain, and what makes its output a map (batch, channels, rows, columns); None if it is one.
+    """The layer to explain, and a function that makes its output a map (batch, channels, rows, columns), if needed.
 
-    It is the layer that timm calls the feature map of that stage, by default the last. Where that gives tokens it is the first norm of that
-    block, as pytorch-grad-cam has it for vision transformers: behind its attention a class token alone may lead to the
-    logits, and no gradient reaches the patches. Raises NetworkError for networks that have neither.
+    It is the layer that timm lists as the feature map of that stage, by default the last. For tokens it is the first
+    norm of that block, as pytorch-grad-cam recommends for vision transformers: behind the block's attention the logits
+    may depend on the class token alone, and no gradient reaches the patches. Raises NetworkError for networks that
+    have neither.
     """
     described = getattr(network, "feature_info", None)
     name, channels = (described[stage]["module"], described[stage]["num_chs"]) if described else ("", 0)
@@ -194,12 +196,12 @@ def features_of(network: nn.Module, stage: int = -1) -> tuple[nn.Module, Reshape
         return norm, grid
     raise NetworkError(
         f"Grad-CAM doesn't know {type(network).__name__}: it has no last map with rows and columns, nor a last block "
-        "whose tokens lie in a grid"
+        "whose tokens form a grid"
     )
 
 
 def _output_shape(network: nn.Module, layer: nn.Module) -> tuple[int, ...]:
-    """The shape of a layer's output for one picture of the size that the network was made for; empty when it has none."""
+    """The shape of a layer's output for one image of the network's default size; empty if it is no tensor."""
     shapes: list[tuple[int, ...]] = []
     hook = layer.register_forward_hook(
         lambda _module, _inputs, output: shapes.append(tuple(getattr(output, "shape", ())))

@@ -1,4 +1,4 @@
-"""From a Grad-CAM map of a few cells to heat in the image's own pixels, and to the regions where it is high."""
+"""From a Grad-CAM map of a few cells to a heat map in the image's own pixels, and to its hottest regions."""
 
 from __future__ import annotations
 
@@ -10,21 +10,21 @@ from handlers.answer import Region
 from imaging.overlay import Heat
 
 THRESHOLD = 128
-"""Half of the highest heat: lower shares, as used to find whole objects in photos, mark half of a B-scan."""
+"""Half of the highest heat. Lower thresholds, as for whole objects in photos, would mark half of a B-scan."""
 MAX_REGIONS = 10
 MIN_AREA = 0.001
-"""Share of the image below which a region is a leftover of the threshold."""
+"""Least share of the image that a region covers; smaller ones are artefacts of the threshold."""
 CONTOUR_SIDE = 512
-"""Most pixels a side at which contours are traced: the map behind them has some 7 × 7 cells."""
+"""Most pixels a side of the map whose contours are traced. The Grad-CAM map has just some 7 × 7 cells."""
 CORNER_TOLERANCE = 0.005
-"""How far a polygon may leave the contour, as a share of the contour's length."""
+"""Greatest distance of a polygon from the contour, as a share of the contour's length."""
 
 
 def heat(cam: npt.NDArray[np.float32], width: int, height: int) -> Heat:
-    """A Grad-CAM map (rows, columns) as heat of `width` × `height` pixels.
+    """A Grad-CAM map (rows, columns) as a heat map of `width` × `height` pixels.
 
-    Scaled from lowest to highest as pytorch-grad-cam does, then enlarged bilinearly. A map that is the same
-    everywhere, as when nothing speaks for the label, is cold everywhere.
+    It is scaled from lowest to highest as pytorch-grad-cam does, then enlarged bilinearly. A map of equal values, as
+    when nothing contributes to the label, is cold everywhere.
     """
     lowest, highest = float(cam.min()), float(cam.max())
     if not highest > lowest:
@@ -34,14 +34,14 @@ def heat(cam: npt.NDArray[np.float32], width: int, height: int) -> Heat:
 
 
 def regions(whole: Heat) -> list[Region]:
-    """Where the heat reaches THRESHOLD: polygons and boxes in the image's pixels, strongest first."""
+    """The regions whose heat reaches THRESHOLD, hottest first, with polygons and boxes in pixels of the image."""
     height, width = whole.shape
     small_width, small_height = min(width, CONTOUR_SIDE), min(height, CONTOUR_SIDE)
     small = cv2.resize(whole, (small_width, small_height), interpolation=cv2.INTER_AREA)
     hot = (small >= THRESHOLD).astype(np.uint8)
     contours, _ = cv2.findContours(hot, cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_NONE)
     scale = np.array([width / small_width, height / small_height])
-    found: list[Region] = []
+    hot_regions: list[Region] = []
     for contour in contours:
         outline = cv2.approxPolyDP(contour, CORNER_TOLERANCE * cv2.arcLength(contour, True), True)
         inside = np.zeros_like(hot)
@@ -49,12 +49,12 @@ def regions(whole: Heat) -> list[Region]:
         inside &= hot
         if len(outline) < 3 or inside.sum() < MIN_AREA * hot.size:
             continue
-        # Pixels are squares around their coordinates, so the scaling is about the image's corner, half a pixel away.
+        # A coordinate is the centre of its pixel, so the image is scaled about its corner, half a pixel away.
         corners = np.rint((outline[:, 0] + 0.5) * scale - 0.5).astype(int)
         corners = np.clip(corners, 0, [width - 1, height - 1])
         x, y, box_width, box_height = cv2.boundingRect(corners.astype(np.int32))
         score = float(small[inside == 1].mean()) / 255
-        found.append(
+        hot_regions.append(
             Region(box=[x, y, box_width, box_height], polygon=corners.tolist(), score=round(score, 4))
         )
-    return sorted(found, key=lambda region: region["score"], reverse=True)[:MAX_REGIONS]
+    return sorted(hot_regions, key=lambda region: region["score"], reverse=True)[:MAX_REGIONS]

@@ -1,7 +1,7 @@
-"""KServe's inference protocols, v1 and v2: several images in one JSON body, and their answers in one.
+"""KServe's inference protocols, v1 and v2: several images in one JSON body, and one answer for all of them.
 
-v1 is `{"instances": [...]}`, v2 (the Open Inference Protocol) one tensor of BYTES. What is wrong with one image
-is said in its place.
+v1 is `{"instances": [...]}`, v2 (the Open Inference Protocol) one tensor of BYTES. An image that fails has its error in
+the place of its answer.
 """
 
 from __future__ import annotations
@@ -15,16 +15,16 @@ from handlers.card import ModelCard
 from handlers.errors import InvalidJson
 
 MOST_IMAGES = 8
-"""In one request: as many as in a batch."""
+"""Images in one request: as many as in a batch."""
 IMAGE_KEYS = ("image", "data", "body", "image_bytes", "b64")
-"""Where clients of KServe, of TorchServe and of TensorFlow Serving put an instance's image."""
+"""Keys under which clients of KServe, TorchServe and TensorFlow Serving put the image of an instance."""
 CONTENT_TYPE = "content_type"
-"""A parameter of v2 by which some clients say that their text is base64."""
+"""A parameter of v2 that some clients send to declare base64; it is ignored."""
 
 
 @dataclass(frozen=True)
 class Wrapping:
-    """A body of either protocol: `images` as members of a flat body each, `options` for all of them."""
+    """A body of either protocol: the members of each image, as in a body of its own, and the `options` of all."""
 
     images: tuple[dict[str, Any], ...]
     options: Mapping[str, Any]
@@ -32,7 +32,7 @@ class Wrapping:
     id: str | None = None
 
     def wrap(self, answers: Sequence[Any], card: ModelCard, explanation_only: bool) -> dict[str, Any]:
-        """The answers, in order, as the protocol wants them."""
+        """The protocol's answer that holds these answers, in order."""
         if not self.is_v2:
             return {"explanations" if explanation_only else "predictions": list(answers)}
         texts = [as_json(answer).decode() for answer in answers]
@@ -42,7 +42,7 @@ class Wrapping:
 
 
 def unwrapped(members: Mapping[str, Any]) -> Wrapping | None:
-    """What a JSON body asks for, if it is of one of the protocols. Raises InvalidJson."""
+    """Read a JSON body of one of the protocols; None for any other. Raises InvalidJson."""
     if "instances" in members:
         wrapping = _v1(dict(members))
     elif "inputs" in members:
@@ -73,13 +73,17 @@ def _instance(given: Any) -> dict[str, Any]:
 
 
 def _v2(members: dict[str, Any]) -> Wrapping:
-    inputs, called = members.pop("inputs"), members.pop("id", None)
-    members.pop("outputs", None)  # there is but one
+    inputs, request_id = members.pop("inputs"), members.pop("id", None)
+    members.pop("outputs", None)  # which outputs are asked for; there is just one
     tensor = (
         inputs[0] if isinstance(inputs, list) and len(inputs) == 1 and isinstance(inputs[0], Mapping) else {}
     )
     data = tensor.get("data")
-    if tensor.get("datatype") != "BYTES" or not isinstance(data, list) or not isinstance(called, str | None):
+    if (
+        tensor.get("datatype") != "BYTES"
+        or not isinstance(data, list)
+        or not isinstance(request_id, str | None)
+    ):
         raise InvalidJson(
             'The JSON key inputs must be one tensor of base64 texts: {"inputs": [{"name": "image", "shape": [1], '
             '"datatype": "BYTES", "data": ["base64"]}]}; an id is a text.'
@@ -87,4 +91,4 @@ def _v2(members: dict[str, Any]) -> Wrapping:
     for holder in (members.pop("parameters", None), tensor.get("parameters")):
         if isinstance(holder, Mapping):
             members |= {name: value for name, value in holder.items() if name != CONTENT_TYPE}
-    return Wrapping(tuple({"image": text} for text in data), members, is_v2=True, id=called)
+    return Wrapping(tuple({"image": text} for text in data), members, is_v2=True, id=request_id)

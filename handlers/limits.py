@@ -1,4 +1,4 @@
-"""What a loaded model says of how far its answers go: statistics, thresholds and rules of its card, or local ones."""
+"""How far the answers of a loaded model go, by the statistics, thresholds and rules of its card or a local profile."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ FAMILIARITY_DIGITS = 6
 
 @dataclass(frozen=True)
 class Likeness:
-    """How like a scan is to what the model learnt from: its familiarity (0 to 1), and descriptions of the nearest."""
+    """How much a scan is like those of the training: its familiarity (0 to 1), and descriptions of the nearest ones."""
 
     familiarity: float
     nearest: list[str]
@@ -45,11 +45,11 @@ def limits(
     acceptable: bool,
     contradicted: bool | None = None,
 ) -> Limits:
-    """How far an answer goes, whose most probable label is `first`; `acceptable` is what the image's quality is.
+    """How far an answer goes whose most probable label is `first`; `acceptable` is the verdict on the image's quality.
 
-    `contradicted` says whether the model found something that doesn't go with that label, None where it can't. Of a model
-    without statistics that alone is looked at.
-    `likeness` is None for models without statistics. What the installation's own profile has takes the card's place.
+    `contradicted` says whether a finding contradicts that label, None for models without a map of findings. `likeness`
+    is None for models without statistics; for these, rules apply only if the label is contradicted. The values of a
+    local profile replace those of the card.
     """
     calibration = profile.name if profile else None
     facts = card.statistics

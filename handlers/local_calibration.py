@@ -1,7 +1,7 @@
-"""What an installation has fitted to its own scans: a profile in a file that the model's workers look for. Free of torch.
+"""The profile that an installation has fitted to its own scans, in a file that the model's workers read. Free of torch.
 
-The file lies in the folder that RETINOTE_CALIBRATION_DIR names and is called after the model. Without it, or once it is
-removed, a model answers as its card says.
+The file is in the folder that RETINOTE_CALIBRATION_DIR names, and has the model's name. Without it a model answers by
+its card alone.
 """
 
 from __future__ import annotations
@@ -40,11 +40,11 @@ logger = logging.getLogger(__name__)
 
 FOLDER_VARIABLE = "RETINOTE_CALIBRATION_DIR"
 LOOK_EVERY_S = 1.0
-"""How long a worker goes by what it saw of the file."""
+"""Shortest time between two looks at the file."""
 MAX_BYTES = 2**20
-"""A profile has some 500; what is larger is none, and no worker reads it."""
+"""A profile has some 500; no worker reads a larger file."""
 DIGITS = 6
-"""Of a probability in an answer."""
+"""Digits of a probability in an answer."""
 
 
 class ProfileError(Exception):
@@ -61,11 +61,11 @@ def _moment(text: str) -> str:
 
 @dataclass(frozen=True, config=STRICT)
 class Profile:
-    """What one installation fitted for one version of a model, whose weights have the hash `weights_sha256`.
+    """The values that one installation fitted for one version of a model, whose weights have the hash `weights_sha256`.
 
-    `temperature` divides the logits in place of the card's; `known_from` (0 to 1; None: the card's) and the `least`
-    probability of each label that is in it replace those of the card's statistics. `scans` says on how many it was
-    fitted, `made_at` when (ISO 8601), and `name` is what answers call it.
+    `temperature` replaces the card's. `known_from` (0 to 1; None: the card's) and the `least` probability of each
+    listed label replace those of the card's statistics. It was fitted on `scans` scans, at the time `made_at`
+    (ISO 8601). Answers name it by `name`.
     """
 
     name: Line
@@ -83,9 +83,9 @@ class Profile:
         return asdict(self)
 
     def save(self, folder: Path) -> Path:
-        """Write it where the model's workers look for it, whole or not at all; the one before it is replaced.
+        """Write the profile atomically to the file that the model's workers read, in place of any earlier one.
 
-        Returns the file. Raises OSError when the folder can't be written to.
+        Returns the file. Raises OSError if the folder can't be written to.
         """
         folder.mkdir(parents=True, exist_ok=True)
         target = profile_path(folder, self.model)
@@ -95,7 +95,7 @@ class Profile:
                 json.dump(self.to_dict(), file, indent=2, ensure_ascii=False, allow_nan=False)
                 file.write("\n")
                 file.flush()
-                # Workers of another user read it, too: those of the model server's container.
+                # The workers in the model server's container run as another user.
                 os.fchmod(file.fileno(), 0o644)
                 os.fsync(file.fileno())
             Path(partial).replace(target)
@@ -105,13 +105,13 @@ class Profile:
 
 
 def profile_path(folder: Path, model: str) -> Path:
-    """Where the profile of a model lies. Raises CardError for what can't be a model's name."""
+    """The file of a model's profile. Raises CardError for a text that can't be a model's name."""
     return folder / f"{checked_name(model, 'model ')}.json"
 
 
 def load_profile(file: Path, labels: Collection[str] | None = None) -> Profile:
-    """The profile in a file; if given, `labels` are those that the model knows. Raises ProfileError, or OSError."""
-    # A pipe in its place would keep who opens it waiting.
+    """Read a profile; it may name none but `labels`, if these are given. Raises ProfileError or OSError."""
+    # Without O_NONBLOCK, a pipe in its place would block.
     with open(os.open(file, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC), "rb") as opened:
         if not stat.S_ISREG(os.fstat(opened.fileno()).st_mode):
             raise ProfileError("it is no plain file")
@@ -128,7 +128,7 @@ def load_profile(file: Path, labels: Collection[str] | None = None) -> Profile:
 
 
 class LocalCalibration:
-    """The profile that applies to a model at this moment; looks at the file at most once in LOOK_EVERY_S."""
+    """The profile that applies to a model now. Looks at the file at most once in LOOK_EVERY_S."""
 
     def __init__(
         self, card: ModelCard, folder: Path | None, clock: Callable[[], float] = time.monotonic
@@ -142,12 +142,12 @@ class LocalCalibration:
 
     @classmethod
     def from_environment(cls, card: ModelCard, variables: Mapping[str, str] = os.environ) -> LocalCalibration:
-        """As RETINOTE_CALIBRATION_DIR says; without it there is never a profile."""
+        """The calibration from the folder in RETINOTE_CALIBRATION_DIR; without that variable there is no profile."""
         folder = variables.get(FOLDER_VARIABLE)
         return cls(card, Path(folder) if folder else None)
 
     def profile(self) -> Profile | None:
-        """The profile, None where there is none for these weights. One that can't be used is told in the log, once."""
+        """The profile, or None if there is none for these weights. One that can't be used is logged once."""
         if self._file is None:
             return None
         now = self._clock()
@@ -158,13 +158,13 @@ class LocalCalibration:
 
     def _look(self, file: Path) -> None:
         try:
-            found = file.stat()
+            status = file.stat()
         except FileNotFoundError:
             seen: tuple[int, ...] | None = None
         except OSError as error:
             seen = (error.errno or 0,)
         else:
-            seen = (found.st_ino, found.st_size, found.st_mtime_ns)
+            seen = (status.st_ino, status.st_size, status.st_mtime_ns)
         if seen == self._seen:
             return
         self._seen = seen
@@ -190,7 +190,7 @@ class LocalCalibration:
 
 
 def rescaled(probabilities: Mapping[str, float], used: float, temperature: float) -> dict[str, float]:
-    """Probabilities (0 to 1) that were made with the temperature `used`, as they are with another one."""
+    """Convert probabilities (0 to 1) that were made with the temperature `used` to those of another temperature."""
     powers = {label: probability ** (used / temperature) for label, probability in probabilities.items()}
     total = sum(powers.values())
     return {label: round(power / total, DIGITS) for label, power in powers.items()} if total else dict(powers)

@@ -1,4 +1,4 @@
-"""What is measured of the model's own work, and how it is declared. Knows nothing of TorchServe."""
+"""The metrics of the model's own work, and their declaration. Knows nothing of TorchServe."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ SECONDS_DIGITS = 6
 
 @dataclass(frozen=True)
 class Instrument:
-    """A counter or a histogram by its name; a value of it goes with a word for each of its dimensions."""
+    """A counter or histogram. Each of its values comes with a word for each dimension."""
 
     name: str
     kind: str
@@ -27,20 +27,20 @@ PREDICTIONS = Instrument("retinote_model_predictions_total", "counter", "count",
 REFUSALS = Instrument("retinote_model_refusals_total", "counter", "count", ("model_version", "code"))
 ANSWERS = Instrument("retinote_model_answers_total", "counter", "count", ("model_version", "state", "known"))
 FAMILIARITY = Instrument("retinote_model_familiarity", "histogram", "ratio", ("model_version",))
-"""Of TorchServe's buckets, which are made for seconds, those from 0.005 to 1 tell something."""
+"""TorchServe's buckets are made for seconds; those from 0.005 to 1 are of use here."""
 STEP_SECONDS = Instrument("retinote_model_step_duration_seconds", "histogram", "s", ("model_version", "step"))
 INSTRUMENTS = (PREDICTIONS, ANSWERS, FAMILIARITY, REFUSALS, STEP_SECONDS)
 KNOWN = {True: "true", False: "false", None: "unknown"}
-"""How it is said whether a model knows a scan."""
+"""The words for whether a model knows a scan."""
 
 Outcome = Answer | ExplanationAnswer | CodedError
 Measurement = tuple[Instrument, float, list[str]]
 
 
 def measurements(outcome: Outcome, version: str) -> Iterator[Measurement]:
-    """What one request adds: its label, how far the answer goes, the time of each step; or why it was refused.
+    """The measurements of one request: label, state of the answer and time of each step, or the code of its error.
 
-    Callers that name no version are counted under the one that answers, where TorchServe's own metrics say "default".
+    A request without a version counts for the version that answers. TorchServe's own metrics say "default" there.
     """
     if isinstance(outcome, CodedError):
         yield REFUSALS, 1, [version, outcome.code]

@@ -1,4 +1,4 @@
-"""Builds a model's network and loads its weights, which are safetensors: loading them can't run code."""
+"""Builds a model's network and loads its weights. They are safetensors, so loading them can't run code."""
 
 from __future__ import annotations
 
@@ -27,9 +27,9 @@ class NetworkError(Exception):
 
 
 def build_network(architecture: str, label_count: int, **options: Any) -> nn.Module:
-    """A network by its timm name with random weights, RGB input and a logit per label; `options` go to timm.
+    """A network by its timm name, with random weights, RGB input and a logit per label; `options` are timm's.
 
-    Raises NetworkError when timm doesn't know the name.
+    Raises NetworkError if timm doesn't know the name.
     """
     if not timm.is_model(architecture):
         raise NetworkError(f"timm {timm.__version__} knows no architecture {architecture!r}")
@@ -40,7 +40,7 @@ def build_network(architecture: str, label_count: int, **options: Any) -> nn.Mod
 def load_network(folder: Path) -> tuple[ModelCard, nn.Module]:
     """The card and the network, float32 and in evaluation mode, of the model in `folder`.
 
-    Raises CardError, or NetworkError when the weights are missing, not those of the card, or don't fit.
+    Raises CardError, or NetworkError if the weights are missing, not those of the card, or don't fit.
     """
     card, weights = _read(folder)
     network = build_network(card.architecture, len(card.labels))
@@ -50,9 +50,9 @@ def load_network(folder: Path) -> tuple[ModelCard, nn.Module]:
 
 
 def load_statistics(folder: Path, card: ModelCard, network: nn.Module) -> Statistics | None:
-    """What the model in `folder` knows of the scans that it learnt from; None when its card promises nothing.
+    """The statistics of the model in `folder`; None if its card names none.
 
-    Raises NetworkError when the statistics are missing, not those of the card, or of another network.
+    Raises NetworkError if the statistics are missing, not those of the card, or of another network.
     """
     try:
         statistics = Statistics.load(folder, card)
@@ -67,9 +67,9 @@ def load_statistics(folder: Path, card: ModelCard, network: nn.Module) -> Statis
 
 
 def load_decoder(folder: Path, card: ModelCard, network: nn.Module) -> FindingsDecoder | None:
-    """The decoder of findings of the model in `folder`, float32; None when its card promises no map of findings.
+    """The decoder of findings of the model in `folder`, float32; None if its card names none.
 
-    Raises NetworkError when the file is missing, not the one of the card, or doesn't fit the network.
+    Raises NetworkError if the file is missing, not the one of the card, or doesn't fit the network.
     """
     if card.findings is None:
         return None
@@ -90,33 +90,30 @@ def load_decoder(folder: Path, card: ModelCard, network: nn.Module) -> FindingsD
 
 
 def is_staged(network: nn.Module) -> bool:
-    """Whether its features are just stem, stages and norm_pre, as those of timm's ConvNeXt are."""
+    """Whether a network consists of stem, stages, norm_pre and a head, as timm's ConvNeXt does."""
     return all(isinstance(getattr(network, part, None), nn.Module) for part in ("stem", "stages", "norm_pre"))
 
 
 def stage_channels(network: nn.Module) -> list[int]:
-    """How many channels the feature map of each stage of a staged network has, finest first."""
+    """The channels of each stage's feature map in a staged network, finest first."""
     return [int(stage["num_chs"]) for stage in network.feature_info]  # type: ignore[union-attr]
 
 
 def pooled_channels(network: nn.Module) -> int | None:
-    """How many values the one layer takes that gives the logits; None for networks without such a layer."""
+    """The input channels of the layer that gives the logits; None for networks without such a layer."""
     layer = classifier(network)
     return None if layer is None else layer.in_features if isinstance(layer, nn.Linear) else layer.in_channels
 
 
 def classifier(network: nn.Module) -> nn.Linear | nn.Conv2d | None:
-    """The one layer of a timm network that gives the logits; None for networks without such a layer."""
+    """The single layer of a timm network that gives the logits; None for networks without such a layer."""
     get = getattr(network, "get_classifier", None)
     layer = get() if callable(get) else None
     return layer if isinstance(layer, nn.Linear | nn.Conv2d) else None
 
 
 def refuse_misfit(folder: Path) -> None:
-    """Raise CardError or NetworkError as `load_network` and its neighbours do, without making a network.
-
-    A card may name a huge one.
-    """
+    """Raise CardError or NetworkError as the loading functions do, without making the network, which may be huge."""
     card, weights = _read(folder)
     with torch.device("meta"):
         network = build_network(card.architecture, len(card.labels))
@@ -126,13 +123,13 @@ def refuse_misfit(folder: Path) -> None:
 
 
 def _read(folder: Path) -> tuple[ModelCard, dict[str, torch.Tensor]]:
-    """The card, and the weights that it names, as they are stored."""
+    """The card and its weights as they are stored."""
     card = ModelCard.load(folder / CARD_NAME)
     return card, _tensors(folder / WEIGHTS_NAME, card.weights_sha256, "weights")
 
 
 def _tensors(file: Path, sha256: str, what: str) -> dict[str, torch.Tensor]:
-    """The tensors in a file, as they are stored. Raises NetworkError when it is not the one with that hash."""
+    """The tensors of a file as they are stored. Raises NetworkError if they can't be read or have another hash."""
     try:
         content = file.read_bytes()
     except OSError as error:
@@ -154,7 +151,7 @@ def _whose(card: ModelCard) -> str:
 def _refuse_others(
     file: Path, whose: str, network: nn.Module, given: Mapping[str, torch.Tensor], what: str = "weights"
 ) -> None:
-    """Raise NetworkError, naming the first of them, when tensors are missing, too many, or of another shape."""
+    """Raise NetworkError if tensors are missing, too many, or of another shape; it names the first of them."""
     known = network.state_dict()
     differing = [
         f"{name} is missing"
@@ -171,5 +168,5 @@ def _refuse_others(
 
 
 def _widened(values: torch.Tensor) -> torch.Tensor:
-    """Half-precision storage as float32, everything else as it is."""
+    """Floating-point tensors as float32, others unchanged."""
     return values.float() if values.is_floating_point() else values

@@ -1,8 +1,8 @@
-"""What handlers need of timm, imported without torch's compiler (`torch._dynamo`).
+"""The parts of timm that are used here, imported without torch's compiler (`torch._dynamo`).
 
-On import, torchvision asks the compiler for a function that its box pooling calls, and timm for a decorator of networks
-with patches of any size. Neither is used here, but the compiler is 1.5 s of a model worker's start and 100 MiB of its
-memory. So both get stand-ins that import it when they are called.
+On import, torchvision takes a function for its box pooling from the compiler, and timm a decorator for networks with
+patches of any size. Neither is used here, but the compiler would add 1.5 s to a worker's start and 100 MiB to its
+memory. So both get stand-ins that import the compiler when they are called.
 """
 
 from __future__ import annotations
@@ -19,8 +19,8 @@ from torch._compile import _disable_dynamo
 COMPILER = "torch._dynamo.utils"
 
 
-class _Later(ModuleType):
-    """Hands out functions of a module that import it once they are called."""
+class _LazyModule(ModuleType):
+    """Stands in for a module: its functions import the real one when they are called."""
 
     def __getattr__(self, name: str) -> Any:
         if name.startswith("__"):
@@ -33,12 +33,13 @@ class _Later(ModuleType):
 
 
 @contextmanager
-def _compiler_later() -> Iterator[None]:
+def _without_compiler() -> Iterator[None]:
+    """Within this context, imports get the stand-ins, unless the compiler is loaded already."""
     if COMPILER in sys.modules:
         yield
         return
     disable = torch.compiler.disable
-    sys.modules[COMPILER] = _Later(COMPILER)
+    sys.modules[COMPILER] = _LazyModule(COMPILER)
     torch.compiler.disable = _disable_dynamo  # type: ignore[assignment]  # torch's own, which imports it when called
     try:
         yield
@@ -47,7 +48,7 @@ def _compiler_later() -> Iterator[None]:
         torch.compiler.disable = disable
 
 
-with _compiler_later():
+with _without_compiler():
     from timm import __version__, create_model, is_model
     from timm.layers.classifier import NormMlpClassifierHead
     from timm.layers.norm import LayerNorm2d

@@ -41,17 +41,17 @@ from imaging.pixels import Picture
 logger = logging.getLogger(__name__)
 
 Item = TypeVar("Item")
-Done = TypeVar("Done")
+Result = TypeVar("Result")
 Scores = npt.NDArray[np.float32]
 
 AT_ONCE = 32
-"""Images that are in memory together: as many as the largest batch of requests that is of use. Some bring several."""
+"""Images in memory at once: as many as in the largest useful batch. A request may bring several."""
 BUSY = "Large pictures are answered when nobody else waits. Try again in some seconds, or send a smaller one."
 
 
 @dataclass(frozen=True)
-class _Looked:
-    """A request whose image has been looked at and not yet decoded."""
+class _Queued:
+    """A request whose image has been examined but not decoded."""
 
     request: Request
     examined: Examined
@@ -59,10 +59,10 @@ class _Looked:
 
 
 @dataclass(frozen=True)
-class _Timed(Generic[Done]):
-    """What a step made, and when it began and ended by the performance counter."""
+class _Timed(Generic[Result]):
+    """The result of a step, and when it began and ended, in seconds of the performance counter."""
 
-    made: Done
+    result: Result
     began: float
     ended: float
 
@@ -81,7 +81,7 @@ class Predictor:
         statistics: Statistics | None = None,
         calibration: LocalCalibration | None = None,
     ) -> None:
-        """`calibration` looks for the installation's own profile; by default there is none."""
+        """`calibration` gives the local profile; by default there is none."""
         self.card = card
         self.engine = engine
         self.explainer = explainer
@@ -109,49 +109,53 @@ class Predictor:
                     f"{folder / FINDINGS_NAME}: {card.architecture} can't have a map of findings, as its heat maps need "
                     "gradients and its stages' feature maps are not kept"
                 )
-            slow = AutogradGradCam(network.to(device))
-            return cls(card, AutogradEngine(slow, card.input, device), slow, statistics, calibration)
+            explainer = AutogradGradCam(network.to(device))
+            engine: Engine = AutogradEngine(explainer, card.input, device)
+            return cls(card, engine, explainer, statistics, calibration)
         settings = settings or EngineSettings.from_environment()
-        # Copied, because the rest of the network is not needed where another engine has compiled its own.
+        # Copied, so that the rest of the network can be freed if the engine has its own copy.
         head = HeadGradCam(copy.deepcopy(network.get_submodule("head")).to(device))
         engine = load_engine(folder, card, network, device, settings, decoder)
         return cls(card, engine, head, statistics, calibration)
 
     def answer(self, requests: Sequence[Request]) -> list[Outcome]:
-        """An answer or an error for each request, in order; what is wrong with one doesn't touch the others.
+        """An answer or an error for each request, in order. A request that fails does not affect the others.
 
-        Large pictures are answered alone: beside others they get Busy, and so do those that come too soon after
-        another while others ask (`turns`).
+        Large pictures are answered alone: beside others they get Busy. So do those that come too soon after another
+        large one while small ones are asked for (`turns`).
         """
         started = time.perf_counter()
-        taken = self._take_turns(self._each(_look, requests))
-        now = [item for item in taken if isinstance(item, _Looked)]
-        parts = [now[start : start + AT_ONCE] for start in range(0, len(now), AT_ONCE)]
-        outcomes = iter([outcome for part in parts for outcome in self._answer_now(part)])
-        if any(is_large(item.examined) for item in now):
-            self._turns.gone(time.perf_counter() - started)
-        return [next(outcomes) if isinstance(item, _Looked) else item for item in taken]
+        admitted = self._take_turns(self._each(_examine, requests))
+        queued = [item for item in admitted if isinstance(item, _Queued)]
+        parts = [queued[start : start + AT_ONCE] for start in range(0, len(queued), AT_ONCE)]
+        outcomes = iter([outcome for part in parts for outcome in self._answer_part(part)])
+        if any(is_large(item.examined) for item in queued):
+            self._turns.note_large(time.perf_counter() - started)
+        return [next(outcomes) if isinstance(item, _Queued) else item for item in admitted]
 
-    def _answer_now(self, looked: Sequence[_Looked]) -> list[Outcome]:
-        """Answers for as many as may be in memory at once."""
-        loaded = self._each(self._load, looked)
+    def _answer_part(self, queued: Sequence[_Queued]) -> list[Outcome]:
+        """Answer requests whose images may be in memory at once."""
+        loaded = self._each(self._load, queued)
         good = [item for item in loaded if isinstance(item, Loaded)]
         finished = iter(self._finish(self._predict(good)) if good else ())
         return [next(finished) if isinstance(item, Loaded) else item for item in loaded]
 
-    def _take_turns(self, looked: Sequence[_Looked | CodedError]) -> list[_Looked | CodedError]:
-        """Small pictures as they are, the first large one where it may go now, and for the others why not."""
-        large = [isinstance(item, _Looked) and is_large(item.examined) for item in looked]
-        small = any(isinstance(item, _Looked) and not big for item, big in zip(looked, large, strict=True))
-        if small:
-            self._turns.others()
-        first = large.index(True) if any(large) and not small and self._turns.may_go() else None
+    def _take_turns(self, queued: Sequence[_Queued | CodedError]) -> list[_Queued | CodedError]:
+        """Admit all small pictures, or else the first large one if it may be answered now. Others get Busy."""
+        large = [isinstance(item, _Queued) and is_large(item.examined) for item in queued]
+        has_small = any(
+            isinstance(item, _Queued) and not big for item, big in zip(queued, large, strict=True)
+        )
+        if has_small:
+            self._turns.note_small()
+        may_answer = any(large) and not has_small and self._turns.may_answer_large()
+        first = large.index(True) if may_answer else None
         return [
             Busy(BUSY) if big and index != first else item
-            for index, (item, big) in enumerate(zip(looked, large, strict=True))
+            for index, (item, big) in enumerate(zip(queued, large, strict=True))
         ]
 
-    def _load(self, item: _Looked) -> Loaded:
+    def _load(self, item: _Queued) -> Loaded:
         started = time.perf_counter()
         decoded = item.examined.decode()
         picture = Picture(np.ascontiguousarray(decoded.pixels), decoded.media_type)
@@ -159,16 +163,16 @@ class Predictor:
         return Loaded(item.request, picture, square, round(item.examine_ms + _since(started), TIMING_DIGITS))
 
     def _predict(self, items: Sequence[Loaded]) -> list[Predicted]:
-        """One forward for all, then the maps of those that want one."""
+        """One forward pass for all, then the Grad-CAM maps that were asked for."""
         started = time.perf_counter()
         forward = self.engine(torch.stack([item.square for item in items]))
         profile = self._calibration.profile()
         temperature = profile.temperature if profile else self.card.temperature
         scores = (forward.logits / temperature).softmax(1).cpu().numpy()
-        alike: Sequence[Likeness | None] = [None] * len(items)
+        likeness: Sequence[Likeness | None] = [None] * len(items)
         if self.statistics and forward.pooled is not None:
-            alike = likenesses(self.statistics, forward.pooled)
-        seen = _seen(self.card.findings, forward)
+            likeness = likenesses(self.statistics, forward.pooled)
+        finding_scores = _finding_scores(self.card.findings, forward)
         forward_ms = _since(started)
 
         started = time.perf_counter()
@@ -184,10 +188,10 @@ class Predictor:
             Predicted(
                 item,
                 scores[index],
-                alike[index],
+                likeness[index],
                 profile,
                 explained.get(index),
-                None if seen is None else seen[index],
+                None if finding_scores is None else finding_scores[index],
                 forward_ms,
                 explain_ms,
             )
@@ -195,12 +199,12 @@ class Predictor:
         ]
 
     def _label(self, request: Request, scores: Scores) -> int:
-        """Index of the label to explain."""
+        """The index of the label to explain."""
         asked = request.options.label
         return int(scores.argmax()) if asked is None else self.card.labels.index(asked)
 
     def _finish(self, items: Sequence[Predicted]) -> list[Outcome]:
-        """Answers from figures and maps. Judging and drawing are separate jobs: even one request keeps two cores busy."""
+        """Make the answers. Facts and explanation are separate jobs, so that even one request uses two cores."""
         jobs: list[Callable[[], object]] = []
         for item in items:
             jobs.append(partial(composing.facts_of, self.card, item))
@@ -221,19 +225,19 @@ class Predictor:
             return facts
         if isinstance(explanation, CodedError):
             return explanation
-        gradcam = explanation.made
-        if facts.made is None:
+        gradcam = explanation.result
+        if facts.result is None:
             assert gradcam is not None  # see composing.facts_of
             return ExplanationAnswer(model=model_facts(self.card), gradcam=gradcam)
         if not np.isfinite(item.scores).all():
             return UnexpectedError("The model has no finite probabilities for this image.")
         encode_s = max(facts.ended, explanation.ended) - min(facts.began, explanation.began)
-        return composing.answer(self.card, item, facts.made, gradcam, encode_s)
+        return composing.answer(self.card, item, facts.result, gradcam, encode_s)
 
-    def _each(self, step: Callable[[Item], Done], items: Sequence[Item]) -> list[Done | CodedError]:
-        """`step` of each item, in threads when there are several; errors take the place of results."""
+    def _each(self, step: Callable[[Item], Result], items: Sequence[Item]) -> list[Result | CodedError]:
+        """Run a step for each item, in threads if there are several. An error takes the place of its result."""
 
-        def guarded(item: Item) -> Done | CodedError:
+        def guarded(item: Item) -> Result | CodedError:
             try:
                 return step(item)
             except CodedError as error:
@@ -245,23 +249,23 @@ class Predictor:
         return [guarded(items[0])] if len(items) == 1 else list(self._pool.map(guarded, items))
 
 
-def _look(request: Request) -> _Looked:
+def _examine(request: Request) -> _Queued:
     started = time.perf_counter()
     examined = examine(request.content, request.declared_type)
-    return _Looked(request, examined, _since(started))
+    return _Queued(request, examined, _since(started))
 
 
-def _seen(facts: FindingsFacts | None, forward: Forward) -> Scores | None:
-    """The probabilities (scans, 1 + kinds, rows, columns) of what is found where; None without a map of findings."""
+def _finding_scores(facts: FindingsFacts | None, forward: Forward) -> Scores | None:
+    """The probabilities (scans, 1 + kinds, rows, columns) of findings; None without a map of findings."""
     if facts is None or forward.findings is None:
         return None
     return (forward.findings / facts.temperature).softmax(1).cpu().numpy()
 
 
-def _timed(job: Callable[[], Done]) -> _Timed[Done]:
+def _timed(job: Callable[[], Result]) -> _Timed[Result]:
     began = time.perf_counter()
-    made = job()
-    return _Timed(made, began, time.perf_counter())
+    result = job()
+    return _Timed(result, began, time.perf_counter())
 
 
 def _since(started: float) -> float:

@@ -1,4 +1,4 @@
-"""From one entry of a TorchServe batch to the image's bytes and the options it came with."""
+"""Reads one entry of a TorchServe batch: the image's bytes and its options."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from imaging.errors import CodedError, EmptyImage, SeveralImages
 from imaging.overlay import MEDIA_TYPES
 
 IMAGE_FIELDS = ("body", "data", "image")
-"""Where the image lies: the raw body; gRPC and forms by TorchServe's habit; JSON and forms."""
+"""Names of the input that holds the image: of a raw body; of TorchServe's gRPC and forms; of JSON and forms."""
 OPTIONS = ("explain", "label", "overlay_format", "overlay", "findings")
 HEADERS = {
     "x-explain": "explain",
@@ -26,26 +26,26 @@ HEADERS = {
     "x-overlay": "overlay",
     "x-findings": "findings",
 }
-"""TorchServe drops the query of /predictions and /explanations, so that raw bodies bring options as headers."""
+"""Headers that hold options beside a raw body, as TorchServe drops the query of /predictions and /explanations."""
 ROUTING = ("model_name", "model_version")
-"""Query parameters by which TorchServe's /invocations finds the model."""
+"""Query parameters by which TorchServe's /invocations selects the model."""
 WORDS = {"true": True, "1": True, "false": False, "0": False}
 JSON_PARTS, MAX_JSON_PARTS = (b"{", b"[", b","), 64
-"""What opens or adds a part in JSON, and how many are parsed: few are needed, and each takes far more memory than it
-has letters. Base64 has none of them, a data URL one."""
+"""Characters that open or add a part in JSON, and how many of them are parsed. Few are needed, and a part takes far
+more memory than its text. Base64 has none of them, a data URL one."""
 GIVEN_TWICE = object()
-"""In place of the values of an input that came more than once, of which TorchServe would keep the last."""
+"""Takes the place of the values of an input that was given more than once. TorchServe alone would keep the last."""
 ONE_HEAT_MAP = "Heat maps are drawn for one image at a time: send it alone, or without explain."
 CARD_HEADER = "x-card"
-"""Asks for the model card in place of an answer, with no image."""
+"""The header that asks for the model card; the request has no image."""
 TRUE = "True"
-"""How TorchServe writes it. It names its own headers in small letters, over whatever a caller wrote in them."""
+"""As TorchServe writes it in its own headers. These have lower-case names, and replace any that a caller sends."""
 
 
 @dataclass(frozen=True)
 class Options:
-    """What is wanted: an explanation or not, of which label (None: the most probable), drawn or not, in which format;
-    and whether what is found is told, by models that can."""
+    """What a caller asks for: an explanation, of which label (None: the most probable), an overlay, in which format; and
+    the findings, of models that have a map of them."""
 
     explain: bool = True
     label: str | None = None
@@ -56,7 +56,7 @@ class Options:
 
 @dataclass(frozen=True)
 class Request:
-    """One image to predict; `explanation_only` when the caller asked /explanations."""
+    """One image to predict; `explanation_only` if the request was to /explanations."""
 
     content: bytes
     declared_type: str | None = None
@@ -66,22 +66,22 @@ class Request:
 
 @dataclass(frozen=True)
 class Bundle:
-    """Several images of one request, in a protocol of KServe: each to be predicted, or wrong by itself."""
+    """The images of one request in a KServe protocol: for each its request, or its error."""
 
     items: tuple[Request | CodedError, ...]
     wrapping: Wrapping
     explanation_only: bool = False
 
     def wrap(self, answers: Sequence[Any], card: ModelCard) -> dict[str, Any]:
-        """The answers to the items, in order, in the words of the protocol."""
+        """The protocol's answer that holds the answers to the items, in order."""
         return self.wrapping.wrap(answers, card, self.explanation_only)
 
 
 def asks_for_card(row: Mapping[str, Any], headers: Mapping[str, Any]) -> bool:
-    """Whether a batch entry asks for the model card: a caller, by a header and no image, or TorchServe's management.
+    """Whether a batch entry asks for the model card: from TorchServe's management, or by a header and no image.
 
-    The management's question comes with nothing but its header. Callers may send one of that name, too, but beside a
-    body, which may be empty.
+    The management's request has no body at all. A caller may send a header of the same name, but always beside a body,
+    which may be empty.
     """
     if not row:
         return headers.get("describe") == TRUE
@@ -92,14 +92,14 @@ def asks_for_card(row: Mapping[str, Any], headers: Mapping[str, Any]) -> bool:
 def read_request(
     row: Mapping[str, Any], headers: Mapping[str, Any], labels: Sequence[str]
 ) -> Request | Bundle:
-    """Read a batch entry: `row` maps the body, form fields or gRPC inputs by name, `headers` are those of HTTP.
+    """Read a batch entry: `row` maps the body, form fields or gRPC inputs by name; `headers` are those of HTTP.
 
-    Options come as JSON keys, form fields, gRPC inputs, headers, or as query parameters where TorchServe passes them;
-    on conflict the first of these wins. Raises EmptyImage, InvalidJson, InvalidOption (an unknown option, one that is
-    given twice, a value that it can't have, a label that is not among `labels`), SeveralImages.
+    Options may be JSON keys, form fields, gRPC inputs, headers, or query parameters if TorchServe passes them; on
+    conflict the first of these wins. Raises EmptyImage, InvalidJson, SeveralImages, and InvalidOption for an unknown
+    option, one that is given twice, a value that it can't have, or a label that is not among `labels`.
     """
     _check_once(row)
-    # TorchServe marks /explanations by this header alone; a query parameter of that name would be a mapping here.
+    # TorchServe marks /explanations by this header; a query parameter of that name would be a mapping here.
     explanation_only = headers.get("explain") == TRUE
     headers = {name.lower(): value for name, value in headers.items()}
     declared = _media_type(headers.get("content-type"))
@@ -128,30 +128,30 @@ def read_request(
 
 
 def _check_once(row: Mapping[str, Any]) -> None:
-    """Raise SeveralImages or InvalidOption where it would be left to chance which of several values counts."""
+    """Raise SeveralImages or InvalidOption if an image or option is given more than once."""
     twice = [name for name, value in row.items() if value is GIVEN_TWICE]
     images = [name for name in IMAGE_FIELDS if name in row]
     if len(images) > 1 or any(name in twice for name in images):
-        raise SeveralImages("The request brings several images. Send each with a request of its own.")
+        raise SeveralImages("The request has several images. Send each with a request of its own.")
     if twice:
         raise InvalidOption(f"{_quoted(twice[0])} is given more than once. Give it once.")
 
 
 def _object_of(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    """A JSON object of these members. Raises InvalidJson for a key that is there twice."""
-    made = dict(pairs)
-    if len(made) < len(pairs):
+    """A JSON object of these members. Raises InvalidJson for a repeated key."""
+    members = dict(pairs)
+    if len(members) < len(pairs):
         twice = next(name for name, times in Counter(name for name, _ in pairs).items() if times > 1)
         raise InvalidJson(f"The JSON key {_quoted(twice)} is given more than once. Give it once.")
-    return made
+    return members
 
 
 def _bundle(
     wrapping: Wrapping, given: Mapping[str, Any], labels: Sequence[str], explanation_only: bool
 ) -> Bundle:
-    """The images of a body in a protocol of KServe, each with what is given for it, for all, or outside of the body.
+    """The images of a body in a KServe protocol, each with its own options, those for all, and those beside the body.
 
-    Heat maps are large, and take most of the time: several images are answered without.
+    Several images are answered without heat maps, which are large and take most of the time.
     """
     several = len(wrapping.images) > 1
 
@@ -172,7 +172,7 @@ def _bundle(
 
 
 def bytes_of(value: Any) -> bytes:
-    """The bytes that TorchServe received: it turns text bodies into str. Those of JSON may hold half a letter."""
+    """A value as bytes. TorchServe turns text bodies into str; a text from JSON may hold half a surrogate pair."""
     if isinstance(value, str):
         return value.encode(errors="surrogatepass")
     return bytes(value) if isinstance(value, bytes | bytearray | memoryview) else b""
@@ -185,7 +185,7 @@ def _field_type(headers: Mapping[str, Any], field: str) -> Any:
 
 
 def _media_type(value: Any) -> str | None:
-    """`text/plain` of "Text/Plain; charset=utf-8", None for nothing."""
+    """The media type of a content type: "text/plain" of "Text/Plain; charset=utf-8"; None without one."""
     if not isinstance(value, str):
         return None
     return value.split(";")[0].strip().lower() or None
@@ -238,14 +238,14 @@ def _options(given: Mapping[str, Any], labels: Sequence[str]) -> Options:
 
 
 def _boolean(name: str, given: Mapping[str, Any]) -> bool:
-    """An option that is on unless it is given."""
+    """An option that is true by default."""
     value = given.get(name, True)
     if isinstance(value, bool):
         return value
-    found = WORDS.get(bytes_of(value).decode(errors="replace").lower())
-    if found is None:
+    boolean = WORDS.get(bytes_of(value).decode(errors="replace").lower())
+    if boolean is None:
         raise InvalidOption(f"The option {name} must be true or false.")
-    return found
+    return boolean
 
 
 def _one_of(name: str, value: Any, known: Sequence[str]) -> str:
@@ -256,5 +256,5 @@ def _one_of(name: str, value: Any, known: Sequence[str]) -> str:
 
 
 def _quoted(text: str) -> str:
-    """The caller's own words, short enough for a message."""
+    """A caller's text, quoted and shortened for a message."""
     return repr(text if len(text) <= 40 else f"{text[:40]}…")

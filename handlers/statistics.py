@@ -1,11 +1,13 @@
-"""Whether a scan is like those that a model learnt from, by statistics that lie beside its weights. Free of torch.
+"""Whether a scan is like those that a model learnt from, by the statistics beside its weights. Free of torch.
 
-Looked at is the pooled last feature map, a vector of C channels for each scan. How strange it is comes from the distance
-to Gaussians of the labels (K. Lee et al., "A Simple Unified Framework for Detecting Out-of-Distribution Samples and
-Adversarial Attacks", NeurIPS 2018), from its nearest neighbours among scans of the training (Y. Sun et al.,
-"Out-of-Distribution Detection with Deep Nearest Neighbors", ICML 2022), or from both. Where scans of other diseases
-were at hand, a direction that leads from the training to them counts as well (outlier exposure: D. Hendrycks et al.,
-"Deep Anomaly Detection with Outlier Exposure", ICLR 2019).
+Each scan is a vector of C channels, its pooled last feature map. Its strangeness is the distance to Gaussians of the
+labels (K. Lee et al., "A Simple Unified Framework for Detecting Out-of-Distribution Samples and Adversarial Attacks",
+NeurIPS 2018), the distance to its nearest neighbours among scans of the training (Y. Sun et al., "Out-of-Distribution
+Detection with Deep Nearest Neighbors", ICML 2022), or both. If the training had scans of other diseases, the position
+along a direction that leads from the training to them counts as well (outlier exposure: D. Hendrycks et al., "Deep
+Anomaly Detection with Outlier Exposure", ICLR 2019).
+
+"Home scans" are scans like those of the training that were held out. They define which strangeness is usual.
 """
 
 from __future__ import annotations
@@ -23,18 +25,18 @@ from handlers.card import CARD_NAME, ModelCard
 from handlers.card_statistics import BOTH, MAHALANOBIS, NEIGHBOURS, STATISTICS_NAME, StatisticsFacts
 
 NEIGHBOUR_COUNT = 10
-"""Of the nearest references, whose mean cosine counts."""
+"""Nearest references whose mean cosine counts."""
 NEAREST_COUNT = 3
-"""Of the references that people are told about."""
+"""Nearest references that answers describe."""
 UNIT_TOLERANCE = 0.01
-"""Most by which the length of a stored unit vector may differ from 1; float16 rounds by less."""
+"""Greatest difference of a stored unit vector's length from 1; float16 rounds by less."""
 TENSORS: dict[str, dict[str, tuple[str, ...]]] = {
     MAHALANOBIS: {"mean": ("C",), "projection": ("C", "D"), "centres": ("K", "D")},
     NEIGHBOURS: {"references": ("N", "C")},
 }
-"""By method the tensors that it needs, and what their sizes mean: equal letters are equal sizes."""
+"""The tensors of each method with their sizes; equal letters stand for equal sizes."""
 OUTLIERS = {"outlier_direction": ("C",), "outlier_home": ("O",), "method_home": ("P",)}
-"""The tensors that outliers add: where they lie, and home scans' places along it and strangeness by the method."""
+"""The tensors that outliers add: their direction, the home scans' positions along it, and their strangeness."""
 UNIT_VECTORS = ("references", "nearest")
 
 Tensor = npt.NDArray[np.float32]
@@ -45,10 +47,10 @@ class StatisticsError(Exception):
 
 
 class Statistics:
-    """What is known of the scans that a model learnt from. Scans come as pooled features (scans, C), float32."""
+    """Statistics of the scans that a model learnt from. Its methods take pooled features (scans, C), float32."""
 
     def __init__(self, facts: StatisticsFacts, tensors: Mapping[str, npt.NDArray[np.generic]]) -> None:
-        """Statistics by the tensors of the facts' method. Raises StatisticsError when they are not those."""
+        """Raises StatisticsError if `tensors` are not those of the method that `facts` name."""
         self._facts = facts
         self.channels = _checked_shapes(facts, tensors)
         self._tensors: dict[str, Tensor] = {
@@ -59,9 +61,9 @@ class Statistics:
 
     @classmethod
     def load(cls, folder: Path, card: ModelCard) -> Statistics | None:
-        """Those of the model in `folder`; None when its card promises none.
+        """The statistics of the model in `folder`; None if its card names none.
 
-        Raises StatisticsError when the file is missing, not the one that the card names, or of other tensors.
+        Raises StatisticsError if the file is missing, not the one that the card names, or holds other tensors.
         """
         if card.statistics is None:
             return None
@@ -78,11 +80,8 @@ class Statistics:
             )
         try:
             return cls(card.statistics, load(content))
-        except (
-            SafetensorError,
-            KeyError,
-            ValueError,
-        ) as error:  # KeyError: of a type that numpy doesn't have
+        # KeyError: a tensor of a type that NumPy doesn't have
+        except (SafetensorError, KeyError, ValueError) as error:
             raise StatisticsError(
                 f"{file}: the statistics are no whole safetensors file that can be read ({error})"
             ) from error
@@ -90,7 +89,7 @@ class Statistics:
             raise StatisticsError(f"{file}: {error}") from error
 
     def _group_nearest(self) -> tuple[list[str], list[int]]:
-        """Lay references of one description side by side; the descriptions, and where those of each begin."""
+        """Sort the references by description. Returns the descriptions, and the first index of each."""
         texts = self._facts.nearest
         order = sorted(range(len(texts)), key=lambda index: texts[index])
         if order:
@@ -99,9 +98,9 @@ class Statistics:
         return [texts[order[at]] for at in starts], starts
 
     def strangeness(self, pooled: Tensor) -> Tensor:
-        """How far each scan is from those of the training, 0 or greater; figures of two methods can't be compared.
+        """The strangeness (scans,) of each scan, 0 or greater. Values of different methods can't be compared.
 
-        With outliers, the larger of two ranks among home scans: by the method, and along the outliers' direction.
+        With outliers it is the larger of two ranks among home scans: by the method, and along the outliers' direction.
         """
         by_method = self._by_method(pooled)
         if not self._facts.outliers:
@@ -125,21 +124,21 @@ class Statistics:
         return np.mean(ranks, axis=0, dtype=np.float32)  # type: ignore[no-any-return]
 
     def familiarity(self, pooled: Tensor) -> npt.NDArray[np.float64]:
-        """The share of home scans (0 to 1) that are as strange as each scan or stranger."""
+        """For each scan, the share of home scans (0 to 1) that are at least as strange."""
         home = self._tensors["home"]
-        # In whole scans: 1 minus a share of the others would miss by a rounding the share that a card may ask for.
+        # Counted in scans, as by rounding 1 − share could just miss a threshold of a card.
         return (len(home) - below(self.strangeness(pooled), home)) / len(home)
 
     def nearest(self, pooled: Tensor) -> list[list[str]]:
-        """For each scan up to three different descriptions of the references that are most like it, nearest first."""
+        """For each scan, up to three different descriptions of the references that are most like it, nearest first."""
         if "nearest" not in self._tensors:
             return [[] for _ in pooled]
         cosines = unit(pooled) @ self._tensors["nearest"].T
         best = np.maximum.reduceat(cosines, self._starts, axis=1)
         count = min(NEAREST_COUNT, len(self._texts))
-        found = np.argpartition(-best, count - 1, axis=1)[:, :count]
+        highest = np.argpartition(-best, count - 1, axis=1)[:, :count]
         order = np.take_along_axis(
-            found, np.argsort(-np.take_along_axis(best, found, axis=1), axis=1), axis=1
+            highest, np.argsort(-np.take_along_axis(best, highest, axis=1), axis=1), axis=1
         )
         return [[self._texts[index] for index in row] for row in order.tolist()]
 
@@ -147,19 +146,19 @@ class Statistics:
 def mahalanobis(pooled: Tensor, mean: Tensor, projection: Tensor, centres: Tensor) -> Tensor:
     """The squared distance of each scan (scans, C) to the nearest centre (K, D), in the space of the projection (C, D).
 
-    The scans' vectors are first brought to a length of 1. How long they are says little of what is seen, and without it
-    other diseases stand out better (docs/training.md has the figures).
+    The scans' vectors are scaled to a length of 1 first. Their length tells little of what a scan shows, and without it
+    other diseases stand out better (docs/training.md has the measurements).
     """
     projected = (unit(pooled) - mean) @ projection
     lengths = (projected * projected).sum(axis=1, keepdims=True), (centres * centres).sum(axis=1)
-    # |p − c|² = |p|² − 2 p·c + |c|², in half the time that the differences take; rounding may leave less than 0.
+    # |p − c|² = |p|² − 2 p·c + |c|² takes half the time of the differences; by rounding it may be below 0.
     distances: Tensor = lengths[0] - 2 * (projected @ centres.T) + lengths[1]
     nearest: Tensor = np.maximum(distances.min(axis=1), np.float32(0))
     return nearest
 
 
 def neighbours(pooled: Tensor, references: Tensor) -> Tensor:
-    """1 − the mean of the ten largest cosines (fewer if there are fewer) between each scan and the references (N, C)."""
+    """1 − the mean of the ten largest cosines, or all if there are fewer, of each scan and the references (N, C)."""
     count = min(NEIGHBOUR_COUNT, len(references))
     cosines = unit(pooled) @ references.T
     largest = np.partition(cosines, len(references) - count, axis=1)[:, -count:]
@@ -167,35 +166,35 @@ def neighbours(pooled: Tensor, references: Tensor) -> Tensor:
 
 
 def outlying(pooled: Tensor, direction: Tensor) -> Tensor:
-    """How far each scan (scans, C), at a length of 1, lies along a direction (C,)."""
+    """The position of each scan (scans, C), scaled to a length of 1, along a direction (C,)."""
     along: Tensor = unit(pooled) @ direction
     return along
 
 
 def rank(strangeness: Tensor, home: Tensor) -> Tensor:
-    """The share (0 to 1) of home scans, whose strangeness is ascending, that are less strange than each scan."""
+    """For each scan, the share (0 to 1) of home scans that are less strange; `home` is ascending."""
     return (below(strangeness, home) / len(home)).astype(np.float32)
 
 
 def below(strangeness: Tensor, home: Tensor) -> npt.NDArray[np.intp]:
-    """How many home scans are less strange than each scan; all of them where that is no number."""
+    """For each scan, how many home scans are less strange: all of them if its strangeness is NaN."""
     return np.searchsorted(home, strangeness, side="left")
 
 
 def unit(vectors: Tensor) -> Tensor:
-    """The vectors (count, C) at a length of 1; what has none stays 0."""
+    """The vectors (count, C) scaled to a length of 1; a vector of zeros stays as it is."""
     lengths = np.linalg.norm(vectors, axis=1, keepdims=True)
     scaled: Tensor = vectors / np.maximum(lengths, np.finfo(np.float32).tiny)
     return scaled
 
 
 def home_of(method: str) -> str:
-    """The tensor with the home scans' strangeness by one of two methods."""
+    """The name of the tensor with the home scans' strangeness by one of two methods."""
     return f"{method}_home"
 
 
 def needed_tensors(facts: StatisticsFacts) -> dict[str, tuple[str, ...]]:
-    """The tensors that the file must hold, and the meaning of their sizes."""
+    """The tensors that the file must hold, with their sizes as in `TENSORS`."""
     needed: dict[str, tuple[str, ...]] = {"home": ("Q",)}
     for method in (MAHALANOBIS, NEIGHBOURS) if facts.method == BOTH else (facts.method,):
         needed |= TENSORS[method]
@@ -205,7 +204,7 @@ def needed_tensors(facts: StatisticsFacts) -> dict[str, tuple[str, ...]]:
 
 
 def _checked_shapes(facts: StatisticsFacts, tensors: Mapping[str, npt.NDArray[np.generic]]) -> int:
-    """The count of channels C. Raises StatisticsError for tensors that are missing, too many or of other shapes."""
+    """The number of channels, C. Raises StatisticsError for tensors that are missing, too many or of other shapes."""
     needed = needed_tensors(facts)
     for name in sorted(needed.keys() - tensors.keys()):
         raise StatisticsError(f"the tensor {name} is missing, which the method {facts.method} needs")
@@ -230,12 +229,12 @@ def _checked_shapes(facts: StatisticsFacts, tensors: Mapping[str, npt.NDArray[np
 
 
 def _laid_out(name: str, values: Tensor) -> Tensor:
-    """A tensor in the order of memory in which it is read: vectors that scans are multiplied with channel by channel."""
+    """A tensor in the memory order in which it is read: channel by channel for vectors that multiply scans."""
     return np.asfortranarray(values) if name in UNIT_VECTORS else np.ascontiguousarray(values)
 
 
 def _check_values(tensors: Mapping[str, Tensor]) -> None:
-    """Raise StatisticsError for values that are no numbers, and for those that are not as their name promises."""
+    """Raise StatisticsError for values that are not finite, and for tensors that are not sorted or of unit length."""
     for name, values in tensors.items():
         if not np.isfinite(values).all():
             raise StatisticsError(f"the tensor {name} holds values that are no numbers")

@@ -1,6 +1,6 @@
-"""The entry that TorchServe loads: the only module that knows TorchServe.
+"""The handler that TorchServe loads.
 
-TorchServe copies it to the top of the unpacked archive, where the package `handlers` lies beside it.
+TorchServe copies it to the top of the unpacked archive, beside the package `handlers`.
 """
 
 from __future__ import annotations
@@ -18,10 +18,10 @@ import torch
 from handlers.answer import as_json, error_answer
 from handlers.card import ModelCard
 from handlers.errors import UnexpectedError
-from handlers.loading import NOT_LOADED, one_line
+from handlers.load_errors import NOT_LOADED, one_line
 from handlers.metrics import INSTRUMENTS, Measurement, measurements
 from handlers.predictor import Outcome, Predictor
-from handlers.receiving import receive_all, receive_at_once
+from handlers.receiving import mark_repeated_inputs, use_one_buffer
 from handlers.request import Bundle, Request, asks_for_card, read_request
 from handlers.trial import try_out
 from imaging.errors import Busy, CodedError
@@ -32,36 +32,37 @@ JSON = "application/json"
 UNSAFE_IN_LOGS = re.compile(r"[^A-Za-z0-9._:/+=-]")
 MAX_ID_LENGTH = 64
 STREAM_NEXT = "ts_stream_next"
-"""The header of an answer by which TorchServe knows whether another piece of it follows."""
+"""The header of an answer that tells TorchServe whether another piece of it follows."""
 SEQUENCE_HEADERS = "ts_request_sequence_"
+"""How TorchServe's own headers of gRPC calls begin."""
 ONE_BUNDLE = (
     "Others wait, so requests of several images are answered one after the other. Try again in some seconds."
 )
 READ_BYTES = 64 * 2**10
-"""What TorchServe takes at once of what a worker says."""
+"""Bytes that TorchServe reads from a worker at once."""
 Entry = Request | Bundle | CodedError | ModelCard
-"""What a request of a batch is, once it is read."""
+"""A batch entry that has been read; ModelCard for one that asks for the card."""
 
 
 class RetinaOctHandler:
-    """Answers batches of TorchServe from the model in its archive."""
+    """Answers TorchServe's batches with the model in its archive."""
 
     def __init__(self) -> None:
         self._predictor: Predictor | None = None
         self._metrics: dict[str, Any] = {}
-        self._teller = ThreadPoolExecutor(1, thread_name_prefix="metrics")
+        self._metrics_thread = ThreadPoolExecutor(1, thread_name_prefix="metrics")
 
     def initialize(self, context: Any) -> None:
-        """Load the model and try it, so that what is ready answers.
+        """Load the model and try it out, so that a worker that counts as ready can answer.
 
-        TorchServe sets the threads by OMP_NUM_THREADS and names the GPU of this worker, if any.
+        TorchServe sets the number of threads by OMP_NUM_THREADS, and names the GPU of this worker, if any.
         """
         properties = context.system_properties
         gpu = properties.get("gpu_id")
         device = torch.device("cuda", int(gpu)) if gpu is not None and torch.cuda.is_available() else None
         cv2.setNumThreads(torch.get_num_threads())
-        receive_at_once()
-        receive_all()
+        use_one_buffer()
+        mark_repeated_inputs()
         self._predictor = _load(Path(properties["model_dir"]), device)
         self._metrics = _declared(context.metrics)
         card = self._predictor.card
@@ -75,9 +76,9 @@ class RetinaOctHandler:
         )
 
     def handle(self, data: list[dict[str, Any]], context: Any) -> list[bytes]:
-        """An answer for each request of the batch, decided by that request alone.
+        """An answer for each request of the batch. Each depends on its own request alone.
 
-        TorchServe mixes predictions and explanations, of all callers, in one batch.
+        TorchServe mixes predictions and explanations of all callers in one batch.
         """
         assert self._predictor is not None
         headers = [context.get_all_request_header(index) for index in range(len(data))]
@@ -98,16 +99,16 @@ class RetinaOctHandler:
                 context.set_response_status(code=status, phrase=code, idx=index)
                 if isinstance(error, Busy):
                     context.set_response_header(index, "Retry-After", str(error.retry_after_s))
-                answers.append(as_json(_told(error)))
+                answers.append(as_json(_as_answer(error)))
             elif isinstance(item, Bundle):
-                told = map(_told, outcomes)
-                answers.append(as_json(item.wrap(list(told), self._predictor.card)))
+                several = map(_as_answer, outcomes)
+                answers.append(as_json(item.wrap(list(several), self._predictor.card)))
             else:
-                answers.append(as_json(_told(outcomes[0])))
+                answers.append(as_json(_as_answer(outcomes[0])))
             context.set_response_content_type(index, JSON)
             if not _over_http(headers[index]):
-                # Those of gRPC's calls whose answers are streams wait for the last one. TorchServe ends the worker,
-                # and with it the batch, when such an answer doesn't say whether it is.
+                # gRPC's streaming calls wait for the last piece. If an answer doesn't say whether it is the last,
+                # TorchServe ends the worker, and with it the batch.
                 context.set_response_header(index, STREAM_NEXT, "false")
             logger.info(
                 "request %s: %d %s, %d bytes in a batch of %d",
@@ -117,17 +118,17 @@ class RetinaOctHandler:
                 len(answers[-1]),
                 len(data),
             )
-        # TorchServe takes a line of output for each, which the callers need not wait for.
-        self._teller.submit(self._tell, measured)
-        return _hand_over(answers, headers, context)
+        # TorchServe writes a line of output for each measurement; callers need not wait for that.
+        self._metrics_thread.submit(self._record, measured)
+        return _send_large(answers, headers, context)
 
-    def _tell(self, measured: Sequence[Measurement]) -> None:
+    def _record(self, measured: Sequence[Measurement]) -> None:
         for instrument, value, words in measured:
             if metric := self._metrics.get(instrument.name):
                 metric.add_or_update(value, words)
 
     def _read(self, row: Mapping[str, Any], headers: Mapping[str, Any]) -> Entry:
-        """A batch entry as a request, what is wrong with it, or the model card, when that is what it asks for."""
+        """Read a batch entry: a request, an error, or the model card if the entry asks for that."""
         assert self._predictor is not None
         if asks_for_card(row, headers):
             return self._predictor.card
@@ -141,16 +142,16 @@ class RetinaOctHandler:
 
 
 def _in_turn(entries: Sequence[Entry]) -> list[Entry]:
-    """Beside requests of one image, one of several is answered: else these would wait for eight times as many images."""
+    """Admit just one request of several images beside requests of one, which would otherwise wait for all of them."""
     if not any(isinstance(entry, Request) for entry in entries):
         return list(entries)
-    taken: list[Entry] = []
+    admitted: list[Entry] = []
     has_several = False
     for entry in entries:
         of_several = isinstance(entry, Bundle) and sum(isinstance(item, Request) for item in entry.items) > 1
-        taken.append(Busy(ONE_BUNDLE) if of_several and has_several else entry)
+        admitted.append(Busy(ONE_BUNDLE) if of_several and has_several else entry)
         has_several |= of_several
-    return taken
+    return admitted
 
 
 def _to_predict(entries: Sequence[Entry]) -> Iterator[Request]:
@@ -160,15 +161,15 @@ def _to_predict(entries: Sequence[Entry]) -> Iterator[Request]:
                 yield image
 
 
-def _told(outcome: Outcome | ModelCard) -> Any:
-    """An outcome as it is sent."""
+def _as_answer(outcome: Outcome | ModelCard) -> Any:
+    """An outcome as the JSON values of its answer."""
     if isinstance(outcome, ModelCard):
         return outcome.to_dict()
     return error_answer(outcome) if isinstance(outcome, CodedError) else outcome
 
 
 def _load(folder: Path, device: torch.device | None) -> Predictor:
-    """The model, loaded and tried. What keeps it from that, whatever it is, is said in a line of the log and raised."""
+    """Load the model and try it out. Any error is logged in one line, and raised."""
     try:
         predictor = Predictor.load(folder, device)
         try_out(predictor)
@@ -178,12 +179,12 @@ def _load(folder: Path, device: torch.device | None) -> Predictor:
     return predictor
 
 
-def _hand_over(answers: list[bytes], headers: Sequence[Mapping[str, Any]], context: Any) -> list[bytes]:
-    """Send large answers to TorchServe one by one, as if each were a stream of one piece; what is left to return.
+def _send_large(answers: list[bytes], headers: Sequence[Mapping[str, Any]], context: Any) -> list[bytes]:
+    """Send large answers to TorchServe one by one, each as a stream of one piece. Returns the answers that are left.
 
-    TorchServe reads what a worker says in pieces of 64 KiB, and at each it takes apart anew all answers of the message
-    that have come in whole: for eight explained ones that is some 200 MB of copies. Only HTTP knows answers in pieces
-    (gRPC has other calls for them), and TorchServe hangs up on an error before its second piece.
+    TorchServe reads a worker's message in pieces of 64 KiB. For each piece it parses all complete answers of the
+    message again, which is some 200 MB of copies for eight answers with heat maps. Just answers over HTTP can be sent
+    like that: gRPC has other calls for streams. Errors can't, as TorchServe hangs up before their second piece.
     """
     from ts.handler_utils.utils import send_intermediate_predict_response
 
@@ -194,7 +195,7 @@ def _hand_over(answers: list[bytes], headers: Sequence[Mapping[str, Any]], conte
         and context.get_response_status(index)[0] == 200
         and isinstance(_header(headers[index], "host"), str)
     ]
-    # The last one is alone in the message that ends the batch.
+    # The last large answer is the only one in the message that ends the batch.
     for index in large[:-1]:
         send_intermediate_predict_response(
             answers, {index: context.get_request_id(index)}, "Prediction success", 200, context
@@ -204,21 +205,21 @@ def _hand_over(answers: list[bytes], headers: Sequence[Mapping[str, Any]], conte
 
 
 def _over_http(headers: Mapping[str, Any]) -> bool:
-    """Whether a request came over HTTP: of gRPC's TorchServe passes on inputs, as mappings, and its own marks."""
+    """Whether a request came over HTTP. For gRPC, the headers are its inputs, as mappings, and TorchServe's own."""
     return any(
         isinstance(value, str) and not name.startswith(SEQUENCE_HEADERS) for name, value in headers.items()
     )
 
 
 def _declared(cache: Any) -> dict[str, Any]:
-    """TorchServe's own objects for our instruments; none where its metrics file doesn't declare them."""
+    """TorchServe's objects for our instruments, without those that its metrics file doesn't declare."""
     kinds = getattr(cache, "cache", None) or {}
     known: dict[str, Any] = {name: metric for kind in kinds.values() for name, metric in kind.items()}
     return {each.name: known[each.name] for each in INSTRUMENTS if each.name in known}
 
 
 def _request_id(headers: Mapping[str, Any], own: str | None) -> str:
-    """The caller's X-Request-Id, harmless in a log, or TorchServe's own id."""
+    """The caller's X-Request-Id, made safe for a log, or TorchServe's own id."""
     given = _header(headers, "x-request-id")
     if not isinstance(given, str) or not given:
         return own or "-"
@@ -226,5 +227,5 @@ def _request_id(headers: Mapping[str, Any], own: str | None) -> str:
 
 
 def _header(headers: Mapping[str, Any], name: str) -> Any:
-    """The header of that lower-case name, however the caller wrote it; None without one."""
+    """The header with that lower-case name, in any spelling; None without one."""
     return next((value for given, value in headers.items() if given.lower() == name), None)

@@ -1,6 +1,6 @@
-"""Tries a loaded model on a made-up scan: what is registered as ready must answer.
+"""Tries a loaded model on a made-up scan, as a model that is registered as ready must be able to answer.
 
-python -m handlers.trial FOLDER        exit status 0: it answers; else a line says why not
+python -m handlers.trial FOLDER        exits with 0 if it answers; otherwise a line says why not
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from torch import nn
 from handlers.card import CardError, ModelCard
 from handlers.engines.engine import Forward
 from handlers.engines.settings import EAGER, EngineSettings
-from handlers.loading import one_line
+from handlers.load_errors import one_line
 from handlers.network import NetworkError, refuse_misfit
 from handlers.predictor import Predictor
 from handlers.request import Request
@@ -22,22 +22,22 @@ from imaging.errors import CodedError
 from imaging.png import encode_png
 
 SIDE = 160
-"""Pixels a side of the made-up scan, which is then brought to the size of the network's input as any other."""
+"""Pixels a side of the made-up scan; it is scaled to the network's input like any other."""
 COUNT = 2
-"""Scans in the batch: a network that is right for one alone is of no use."""
+"""Scans in the batch, as some networks work for a single scan only."""
 
 
 class TrialError(Exception):
-    """A model that was loaded and can't be served; the message says what its answer lacks."""
+    """A model that was loaded but can't be served; the message says what is wrong with its answer."""
 
 
 def try_out(predictor: Predictor) -> None:
-    """Have the model answer a batch as callers would. Raises TrialError when an answer is not what it must be."""
+    """Have the model answer a batch. Raises TrialError if it fails, or if an answer is not as it must be."""
     card = predictor.card
     size = card.input.size
-    squares = _smooth_noise(size).unsqueeze(1).repeat(1, 3, 1, 1)
+    pixels = _smooth_noise(size).unsqueeze(1).repeat(1, 3, 1, 1)
     try:
-        forward = predictor.engine(squares)
+        forward = predictor.engine(pixels)
         if tuple(forward.logits.shape) != (COUNT, len(card.labels)):
             raise TrialError(
                 f"for {COUNT} scans and {len(card.labels)} labels the network gives values of the shape "
@@ -61,7 +61,7 @@ def try_out(predictor: Predictor) -> None:
 
 
 def _check_pooled(predictor: Predictor, forward: Forward) -> None:
-    """Raise TrialError when the model has statistics, and what its network gives is not what they are of."""
+    """Raise TrialError if the model has statistics that don't fit the network's pooled features."""
     if predictor.statistics is None:
         return
     pooled = forward.pooled
@@ -77,29 +77,29 @@ def _check_pooled(predictor: Predictor, forward: Forward) -> None:
 
 
 def _check_findings(card: ModelCard, forward: Forward) -> None:
-    """Raise TrialError when the card promises a map of findings, and what the network gives is none."""
+    """Raise TrialError if the card names a map of findings and the network gives none, or one that doesn't fit."""
     if card.findings is None:
         return
-    channels, found = len(card.findings.kinds) + 1, forward.findings
-    if found is None or found.ndim != 4 or tuple(found.shape[:2]) != (COUNT, channels):
-        shape = "none" if found is None else f"one of the shape {tuple(found.shape)}"
+    channels, findings = len(card.findings.kinds) + 1, forward.findings
+    if findings is None or findings.ndim != 4 or tuple(findings.shape[:2]) != (COUNT, channels):
+        shape = "none" if findings is None else f"one of the shape {tuple(findings.shape)}"
         raise TrialError(
             f"for {COUNT} scans and {channels - 1} kinds the map of findings needs {channels} channels, and the network "
             f"gives {shape}"
         )
-    if not torch.isfinite(found).all():
+    if not torch.isfinite(findings).all():
         raise TrialError("the map of findings holds values that are no numbers (NaN or infinite)")
 
 
 def _smooth_noise(side: int) -> torch.Tensor:
-    """Grey pictures (COUNT, side, side), uint8, the same each time."""
+    """Grey images (COUNT, side, side), uint8, the same each time."""
     coarse = torch.rand(1, COUNT, 16, 16, generator=torch.Generator().manual_seed(1))
     smooth = nn.functional.interpolate(coarse, size=(side, side), mode="bicubic").clamp(0, 1)
     return (255 * smooth[0]).to(torch.uint8)
 
 
 def main(arguments: list[str]) -> int:
-    """Load the model in a folder as a worker does, but without compiling its network, and try it."""
+    """Load the model in a folder as a worker does, but without compiling its network, and try it out."""
     folder = Path(arguments[0])
     try:
         refuse_misfit(folder)

@@ -1,4 +1,4 @@
-"""Where things are kept that take long to make and that all checkouts of a user can share."""
+"""The folder for things that take long to make and that all checkouts of a user share."""
 
 import os
 import stat
@@ -9,12 +9,12 @@ from pathlib import Path
 
 
 def user_cache() -> Path:
-    """`retinote/` in the user's cache folder: in XDG_CACHE_HOME, else in ~/.cache."""
+    """`retinote/` in the user's cache folder: in XDG_CACHE_HOME, or else in ~/.cache."""
     return Path(os.environ.get("XDG_CACHE_HOME") or _home() / ".cache") / "retinote"
 
 
 def _home() -> Path:
-    """The user's home; a folder of the system's for files that don't stay, where a user number has no home."""
+    """The user's home, or a temporary folder for a user without one."""
     try:
         return Path.home()
     except RuntimeError:
@@ -23,10 +23,10 @@ def _home() -> Path:
 
 @cache
 def _without_home() -> Path:
-    """Anybody may have made that folder before, with pages and packages that would be run: then it is a new one."""
+    """A temporary folder of this user; a new one if somebody else may have put code into the usual one."""
     place = Path(tempfile.gettempdir()) / f"retinote-{os.getuid()}"
     with suppress(FileExistsError):
         place.mkdir(mode=0o700)
-    found = place.lstat()
-    is_ours = stat.S_ISDIR(found.st_mode) and found.st_uid == os.getuid() and not found.st_mode & 0o022
+    status = place.lstat()
+    is_ours = stat.S_ISDIR(status.st_mode) and status.st_uid == os.getuid() and not status.st_mode & 0o022
     return place if is_ours else Path(tempfile.mkdtemp(prefix="retinote-"))

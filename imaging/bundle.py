@@ -62,7 +62,7 @@ class _Look:
     width: int = 0
     height: int = 0
     memory_bytes: int = 0
-    is_apart: bool = False
+    is_isolated: bool = False
     instance: Instance | None = None
     fault: str = ""
 
@@ -134,7 +134,7 @@ def _looked_at_picture(part: Part, known: Format, content: bytes) -> _Look:
         width=picture.width,
         height=picture.height,
         memory_bytes=picture.memory_bytes + part.size_bytes,
-        is_apart=picture.is_apart,
+        is_isolated=picture.is_isolated,
         instance=instance,
     )
 
@@ -153,7 +153,7 @@ def _volume_with_enface(volume: _Look, pictures: Sequence[_Look]) -> ExaminedVol
     return replace(
         found,
         has_enface=True,
-        is_apart=found.is_apart or enface.is_apart,
+        is_isolated=found.is_isolated or enface.is_isolated,
         memory_bytes=max(found.memory_bytes, enface.memory_bytes),
         _bscans=WithEnface(found._bscans, enface.examined),
     )
@@ -251,7 +251,7 @@ def _made(bscans: Sequence[_Look | None], missing: Sequence[str], enface: _Look 
         width=first.width,
         height=first.height,
         memory_bytes=max(look.memory_bytes for look in looks),
-        is_apart=any(look.is_apart for look in looks),
+        is_isolated=any(look.is_isolated for look in looks),
         _bscans=PictureBscans(
             [
                 partial(_missing, missing[place]) if look is None else look.examined

@@ -1,7 +1,7 @@
-"""From an uploaded file to pixels. What can't be shown faithfully is refused and never guessed.
+"""From an uploaded file to pixels. What can't be shown faithfully is refused, never guessed.
 
-Time and memory are known before a pixel is decoded: `examine` looks at a file's structure and tells what decoding it
-will take; what a header can't tell is decoded in a process of its own, with limits.
+Time and memory are bounded before a pixel is decoded: `examine` reads a file's structure and says what decoding takes.
+A file whose structure doesn't tell is decoded in a process of its own, with limits.
 """
 
 from __future__ import annotations
@@ -10,12 +10,12 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from imaging import formats
-from imaging.apart_bscans import ApartBscans
 from imaging.errors import EmptyImage, ImageError, UnsupportedImage
+from imaging.isolated_bscans import IsolatedBscans
 from imaging.pixels import Picture
 from imaging.readers.zip import packed
 from imaging.reading import Examined
-from imaging.refusing import refusing_what_fails
+from imaging.refusing import refusing_unreadable
 from imaging.volume import ExaminedVolume
 
 __all__ = [
@@ -33,26 +33,26 @@ __all__ = [
 def decode(content: bytes, declared_type: str | None = None) -> Picture:
     """Decode the one image in a file.
 
-    The bytes decide what it is; `declared_type` only lets a DICOM file without preamble be read. EXIF orientation
-    is applied, so width and height are those that a viewer shows. Grey of 16 bits is narrowed by
-    `depth.white_of`; of 16-bit colour the upper 8 bits are kept. Colour profiles are ignored.
+    The bytes decide the format; `declared_type` only makes it possible to read a DICOM file that its bytes don't
+    identify. EXIF orientation is applied, so width and height are those that a viewer shows. 16-bit grey is narrowed
+    to 8 bits by `depth.white_of`; of 16-bit colour the upper 8 bits are kept. Colour profiles are ignored.
 
     Raises EmptyImage, UnsupportedImage (a recognised type that is not read), ImageError (not an image, or damaged),
-    TruncatedImage, SeveralImages (pages, frames, stacks), and before any pixel is decoded ImageTooLarge, ImageTooSmall or
-    ImageTooComplex; Busy when a file that is decoded in a process of its own was not done in time.
+    TruncatedImage and SeveralImages (pages, frames, stacks). ImageTooLarge, ImageTooSmall and ImageTooComplex come
+    before any pixel is decoded. Raises Busy when a process of its own does not finish in time.
     """
     return examine(content, declared_type).decode()
 
 
 def examine(content: bytes, declared_type: str | None = None) -> Examined:
-    """Look at a file without decoding it. Raises what `decode` raises before it decodes a pixel."""
-    with refusing_what_fails("header"):
+    """Read a file's structure without decoding it. Raises what `decode` raises before it decodes a pixel."""
+    with refusing_unreadable("header"):
         if not content:
             raise EmptyImage(f"The request has no image. Send one of {formats.listed('or')} as the body.")
-        known = formats.recognised(content, declared_type)
-        if known is None:
-            raise _not_read(content)
-        return known.examine(content)
+        file_format = formats.recognised(content, declared_type)
+        if file_format is None:
+            raise _unknown_format(content)
+        return file_format.examine(content)
 
 
 def is_volume(content: bytes, declared_type: str | None = None) -> bool:
@@ -70,14 +70,16 @@ def examine_volume(content: bytes, declared_type: str | None = None) -> Examined
     more B-scans, files or bytes than are read, ImageTooLarge, ImageTooSmall, TruncatedImage, ImageError.
     """
     found = examine_volume_here(content, declared_type)
-    if not found.is_apart:
+    if not found.is_isolated:
         return found
-    return replace(found, _bscans=ApartBscans(content, declared_type or found.media_type, found.memory_bytes))
+    return replace(
+        found, _bscans=IsolatedBscans(content, declared_type or found.media_type, found.memory_bytes)
+    )
 
 
 def examine_volume_here(content: bytes, declared_type: str | None = None) -> ExaminedVolume:
     """The same of a volume that is decoded in this process whatever its kind."""
-    with refusing_what_fails("header"):
+    with refusing_unreadable("header"):
         if not content:
             raise EmptyImage(f"The request has no volume. Send one of {formats.listed_volumes('or')}.")
         known = formats.recognised_volume(content, declared_type)
@@ -95,8 +97,8 @@ def examine_files(files: Sequence[tuple[str, bytes]]) -> ExaminedVolume:
     return examine_volume(files[0][1] if len(files) == 1 else packed(files))
 
 
-def _not_read(content: bytes) -> ImageError:
-    """Why a file of no known format is refused."""
+def _unknown_format(content: bytes) -> ImageError:
+    """The error for a file of none of the formats."""
     kind = formats.other_kind(content)
     if kind:
         return UnsupportedImage(

@@ -1,4 +1,4 @@
-"""Which values of deep grey are black and white: by the bits that a PNG or TIFF says count, else by its values."""
+"""Which values of 16-bit and deeper grey are black and white: as a PNG or TIFF declares, or else by its values."""
 
 from __future__ import annotations
 
@@ -14,15 +14,15 @@ from imaging.structure import tiff_tags
 Values = npt.NDArray[Any]
 
 SIGNIFICANT = b"sBIT"
-"""A PNG's chunk of how many bits were recorded (W3C, "PNG Specification", section 11.3.2.7)."""
+"""The PNG chunk that says how many bits were recorded (W3C, "PNG Specification", section 11.3.2.7)."""
 SIGNED = 2
-"""A value of TIFF's sample format."""
+"""The value of TIFF's sample format that stands for signed integers."""
 
 
 def white_of(image: Image.Image, content: bytes, brightest: int) -> int:
-    """The value that is white in an image of 16-bit words, the greatest of which is `brightest`, from 0 on.
+    """The value that is white in an image of 16-bit words from 0 to `brightest`.
 
-    As the file says, unless it says no more than that words have 16 bits: then by `pixels.bits_used`.
+    It is the one that the file declares. If the file declares no more than 16 bits, `pixels.bits_used` decides.
     """
     if isinstance(image, TiffImagePlugin.TiffImageFile):
         word = image.tag_v2.get(tiff_tags.BITS_PER_SAMPLE, (16,))[0] - _is_format(image, SIGNED)
@@ -30,24 +30,23 @@ def white_of(image: Image.Image, content: bytes, brightest: int) -> int:
         full = (1 << word) - 1
         if word < 15:
             return int(full)
-        if (
-            brightest <= stated < full
-        ):  # often the greatest value that there is, and not the greatest there may be
+        # Many writers state the greatest value that occurs rather than the greatest that is possible.
+        if brightest <= stated < full:
             return int(stated) if _is_all_ones(int(stated)) else (1 << bits_used(int(stated), word)) - 1
         return (1 << bits_used(brightest, word)) - 1
     bits = _significant_bits(content)
     if bits is None or bits >= 16:
         return (1 << bits_used(brightest)) - 1
-    # They should lie at the upper end of a word; where they don't, the picture would be black.
+    # The bits should be the upper ones of a word; where a writer used the lower ones, the picture would be black.
     return (1 << bits) - 1 if brightest < 1 << bits else 65_535
 
 
 def deep_grey(image: Image.Image, ends: Ends | None = None) -> npt.NDArray[np.uint8]:
-    """Grey of signed words, or of 32 bits or more: from black to white as the file says, else as its values tell.
+    """Signed grey, or grey of 32 bits or more, as 8 bits (height, width).
 
+    Black and white are those that the file declares. Otherwise integers without a negative value are narrowed by
+    `pixels.bits_used`, and other values are stretched from darkest to brightest.
     `ends` are values of other pictures that are to be shown alike.
-
-    Integers from 0 on are narrowed by `pixels.bits_used`, others stretched from darkest to brightest.
     """
     black, white = _black_and_white(image, ends)
     grey = np.zeros((image.height, image.width), np.uint8)
@@ -66,7 +65,7 @@ def _black_and_white(image: Image.Image, ends: Ends | None) -> tuple[float, floa
         finite = values[np.isfinite(values)]
         if finite.size:
             darkest, brightest = min(darkest, float(finite.min())), max(brightest, float(finite.max()))
-    if darkest > brightest:  # there is no number in it
+    if darkest > brightest:  # not one finite value
         return 0, 1
     smallest, largest = (
         _tag_numbers(image, tag) for tag in (tiff_tags.SMIN_SAMPLE_VALUE, tiff_tags.SMAX_SAMPLE_VALUE)
@@ -84,7 +83,7 @@ def _black_and_white(image: Image.Image, ends: Ends | None) -> tuple[float, floa
 
 
 def _is_narrower(image: Image.Image, largest: float) -> bool:
-    """Whether a largest value says more than what any word can hold."""
+    """Whether a declared largest value is less than the greatest that a 32-bit word can hold."""
     return image.mode == "F" or largest < (1 << 31) - 1
 
 
@@ -100,7 +99,7 @@ def _is_format(image: Image.Image, sample_format: int) -> bool:
 
 
 def _tag_numbers(image: Image.Image, *tags: int) -> list[float]:
-    """The finite numbers of a TIFF's tags, each of which has one for each sample of a pixel, or one for all."""
+    """The finite numbers of a TIFF's tags; a tag has one for each sample of a pixel, or one for all."""
     found: list[float] = []
     for tag in tags if isinstance(image, TiffImagePlugin.TiffImageFile) else ():
         value = image.tag_v2.get(tag)  # type: ignore[attr-defined]
@@ -114,6 +113,6 @@ def _is_all_ones(value: int) -> bool:
 
 
 def _significant_bits(content: bytes) -> int | None:
-    """The bits of a PNG's first channel that count, if its chunk before the pixels says so."""
+    """How many bits of a PNG's first channel were recorded, by its sBIT chunk before the pixels; None without one."""
     at = content.find(SIGNIFICANT, 0, content.find(b"IDAT"))
     return content[at + 4] or None if at > 0 else None

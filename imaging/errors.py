@@ -1,10 +1,10 @@
-"""What can be wrong with a file. Each error is a sentence for people, with a code for programs and a status for HTTP."""
+"""What can be wrong with a file. Each error has a sentence for people, a code for programs and an HTTP status."""
 
 from __future__ import annotations
 
 
 class CodedError(Exception):
-    """An error that becomes an answer, with `code` for programs, `message` for people and an HTTP `status`."""
+    """An error that is sent as an answer: `code` for programs, `message` for people, and an HTTP `status`."""
 
     code = "invalid_request"
     status = 400
@@ -21,7 +21,7 @@ class ImageError(CodedError):
 
 
 class EmptyImage(ImageError):
-    """No bytes where a file should be."""
+    """A request without any bytes of a file."""
 
     code = "empty_image"
 
@@ -33,35 +33,35 @@ class TruncatedImage(ImageError):
 
 
 class UnsupportedImage(ImageError):
-    """A file of a kind that is not read."""
+    """A file of a recognised kind that is not read."""
 
     code = "unsupported_image"
     status = 415
 
 
 class ImageTooLarge(ImageError):
-    """More pixels than are read, or more memory to decode them than one file gets."""
+    """An image of too many pixels, or one that takes more memory to decode than one file gets."""
 
     code = "image_too_large"
     status = 413
 
 
 class ImageTooSmall(ImageError):
-    """Too few pixels to show anything."""
+    """An image of too few pixels to show anything."""
 
     code = "image_too_small"
     status = 422
 
 
 class SeveralImages(ImageError):
-    """A file of several pictures (pages, frames, slices), of which none stands for the others."""
+    """A file of several pictures (pages, frames, slices), where only one is expected."""
 
     code = "several_images"
     status = 422
 
     @classmethod
     def in_file(cls, name: str) -> SeveralImages:
-        """The error for a file of the format of that name."""
+        """The error for a file of the format with that name."""
         return cls(f"The {name} file holds several images. Send each B-scan as a file of its own.")
 
     @classmethod
@@ -73,14 +73,14 @@ class SeveralImages(ImageError):
 
 
 class ImageTooComplex(ImageError):
-    """A file that takes work out of proportion to its picture: too many scans, strips or nested items."""
+    """A file whose structure takes too much work for its picture: too many scans, strips or nested items."""
 
     code = "image_too_complex"
     status = 422
 
 
 class Busy(CodedError):
-    """No time or memory is free at the moment. The same request may succeed later."""
+    """No time or memory is free now. The same request may succeed later."""
 
     code = "busy"
     status = 503

@@ -1,13 +1,13 @@
-"""Which file formats are read, and what is said of those that are not.
+"""The file formats that are read, and those that are recognised only to name them in an error.
 
-A record of `FORMATS` is all that a format needs beside its reader. Files are recognised by their bytes, because
+Beside its reader, all that a format needs is a record in `FORMATS`. Files are recognised by their bytes, because
 declared types and names are often wrong.
 """
 
 from __future__ import annotations
 
-from imaging.apart import PROCESSOR_S
 from imaging.errors import ImageError
+from imaging.isolated import PROCESSOR_S
 from imaging.readers import bmp, dicom, heidelberg, jpeg, png, tiff, webp
 from imaging.readers import zip as zip_files
 from imaging.reading import Format, VolumeReader
@@ -86,7 +86,7 @@ FORMATS = (
         ),
     ),
 )
-"""Those that hold pictures, in the order in which they are listed. Signatures of all come before what resembles one."""
+"""In the order in which messages list them. The signatures of all formats are tried before any `resembles`."""
 
 VOLUMES = (
     Format(
@@ -134,22 +134,21 @@ OTHERS = (
     (0, b"CMDb", "a Heidelberg E2E"),
     (0, b"FOCT", "a Topcon volume"),
 )
-"""Signatures of formats that are recognised but not read, with how such a file is called."""
+"""Offset and signature of formats that are recognised but not read, with the name for messages."""
 
 
 def recognised(content: bytes, declared_type: str | None = None) -> Format | None:
-    """The format of a file that can be read, by its bytes, else by what its sender says; or None."""
-    for known in FORMATS:
-        if known.has_signature(content):
-            return known
-    for known in FORMATS:
-        if known.resembles(content):
-            return known
+    """The format of a file, by its bytes or else by the type that its sender declares; None if it is not read."""
+    for candidate in FORMATS:
+        if candidate.has_signature(content):
+            return candidate
+    for candidate in FORMATS:
+        if candidate.resembles(content):
+            return candidate
     if other_kind(content):
         return None
-    return next(
-        (known for known in FORMATS if known.can_be_declared and known.media_type == declared_type), None
-    )
+    declarable = (candidate for candidate in FORMATS if candidate.can_be_declared)
+    return next((candidate for candidate in declarable if candidate.media_type == declared_type), None)
 
 
 def recognised_volume(content: bytes, declared_type: str | None = None) -> Format | None:
@@ -167,18 +166,18 @@ def recognised_volume(content: bytes, declared_type: str | None = None) -> Forma
 
 def media_type(content: bytes) -> str | None:
     """The media type of a file that can be read, by its bytes, or None."""
-    known = recognised(content)
-    return known.media_type if known else None
+    file_format = recognised(content)
+    return file_format.media_type if file_format else None
 
 
 def other_kind(content: bytes) -> str | None:
-    """What a file is that is recognised but not read, with its article ("a GIF"), or None."""
+    """The kind of a file that is recognised but not read, with its article ("a GIF"); None for any other file."""
     return next((kind for at, signature, kind in OTHERS if content.startswith(signature, at)), None)
 
 
 def listed(conjunction: str = "and") -> str:
-    """The names of all formats as a sentence has them: "PNG, JPEG and DICOM"."""
-    *names, last = (known.name for known in FORMATS)
+    """The names of all formats as a list within a sentence: "PNG, JPEG and DICOM"."""
+    *names, last = (file_format.name for file_format in FORMATS)
     return f"{', '.join(names)} {conjunction} {last}"
 
 
@@ -194,7 +193,6 @@ def listed_volumes(conjunction: str = "and") -> str:
 
 
 def image_endings() -> tuple[str, ...]:
-    """How the names of plain images end, those of medical files left out."""
-    return tuple(
-        ending for known in FORMATS if known.media_type.startswith("image/") for ending in known.endings
-    )
+    """The file name endings of plain images, such as ".png"; those of DICOM are left out."""
+    images = (file_format for file_format in FORMATS if file_format.media_type.startswith("image/"))
+    return tuple(ending for image_format in images for ending in image_format.endings)

@@ -1,4 +1,4 @@
-"""What holds for the pixels of every file format: how many there may be, and how deep grey becomes 8 bits."""
+"""Pixels of any file format: how many there may be, and how 16-bit grey becomes 8 bits."""
 
 from __future__ import annotations
 
@@ -22,13 +22,13 @@ MAX_SIDE = 65_500
 """No JPEG can be longer (libjpeg's JPEG_MAX_DIMENSION), and an overlay may have to be one."""
 MIN_SIDE = 32
 MAX_MEMORY_BYTES = 8 * MAX_PIXELS
-"""What decoding one file may take: forty megapixels of colour are 280 MB at once as Pillow and NumPy keep them."""
+"""Memory to decode one file. Forty megapixels of colour take 280 MB in the copies of Pillow and NumPy."""
 ROWS_AT_ONCE = 256
-"""Large pictures are converted in strips: what is made on the way would take several times their memory at once."""
+"""Large pictures are converted in strips: intermediate arrays of a whole one would take several times its memory."""
 FEW_PIXELS = 2**17
-"""The same where every step makes arrays of 64-bit numbers."""
+"""Pixels of a strip where every step makes arrays of 64-bit numbers."""
 GREY_DEPTHS = (8, 10, 12, 14)
-"""Bits per pixel that devices record in 16-bit files, when not all of them."""
+"""Bits per pixel that devices record in 16-bit files, if fewer than 16."""
 
 
 @dataclass(frozen=True)
@@ -39,7 +39,7 @@ class Picture:
     media_type: str
 
     def __post_init__(self) -> None:
-        """Raises ValueError for pixels that are no picture: what is stored of them could not be read again."""
+        """Raises ValueError for pixels of another shape or type, which could not be stored and read again."""
         if self.pixels.dtype != np.uint8 or self.pixels.shape[2:] != (3,) or not self.pixels.size:
             raise ValueError(f"{self.pixels.dtype} pixels of shape {self.pixels.shape} are no picture")
 
@@ -94,17 +94,17 @@ def few_rows(height: int, width: int) -> Iterator[slice]:
 
 
 def bits_used(brightest: int, word: int = 16) -> int:
-    """How many bits of words of `word` bits a device used, whose greatest value is `brightest`.
+    """How many of a word's `word` bits a device used, when the greatest value of a picture is `brightest`.
 
-    Files seldom say it, so the smallest usual depth that holds the value counts: 12-bit data in a 16-bit file come out
-    neither black nor stretched to noise.
+    Files seldom declare it, so the smallest usual depth that holds `brightest` is taken. 12-bit data in a 16-bit file
+    are then neither black nor stretched to noise.
     """
     most = word if word <= 16 else max(16, brightest.bit_length())
     return next((bits for bits in GREY_DEPTHS if brightest < 1 << bits and bits < most), most)
 
 
 def to_8_bit(values: npt.NDArray[np.uint16], white: int) -> npt.NDArray[np.uint8]:
-    """16-bit values, none of them above `white`, as 8-bit; black stays black."""
+    """Scale 16-bit values from 0 to `white` to 8 bits; none may be above `white`."""
     if white == 255:
         return values.astype(np.uint8)
     return looked_up(
@@ -115,21 +115,21 @@ def to_8_bit(values: npt.NDArray[np.uint16], white: int) -> npt.NDArray[np.uint8
 def looked_up(
     values: npt.NDArray[Any], table: npt.NDArray[np.uint8], first: int = 0
 ) -> npt.NDArray[np.uint8]:
-    """Integers (height, width) by a table, whose first entry is that of the value `first`."""
-    found = np.empty(values.shape, np.uint8)
+    """Map integers (height, width) by a table whose first entry belongs to the value `first`."""
+    mapped = np.empty(values.shape, np.uint8)
     for rows in strips(len(values)):
-        # An index of another type is made one of 64 bits for each pixel.
-        found[rows] = table[values[rows].astype(np.int32) - first]
-    return found
+        # NumPy would copy an index of another type into 64-bit integers.
+        mapped[rows] = table[values[rows].astype(np.int32) - first]
+    return mapped
 
 
 def grey_to_rgb(grey: npt.NDArray[np.uint8]) -> Rgb:
-    """The same grey (height, width) in three channels, which share its memory."""
+    """Grey (height, width) as RGB (height, width, 3), a view whose channels share its memory."""
     return np.broadcast_to(grey[:, :, None], (*grey.shape, 3))
 
 
 def grey_of(pixels: Rgb) -> npt.NDArray[np.uint8] | None:
-    """The grey (height, width) of a picture whose three channels are the same; None for colour."""
+    """The grey (height, width) of a picture whose three channels are equal; None for colour."""
     red = pixels[:, :, 0]
     if pixels.strides[2] == 0:  # made by `grey_to_rgb`
         return red

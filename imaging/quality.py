@@ -1,7 +1,7 @@
-"""Whether an image is fit to be read: it should look like an OCT B-scan and show something.
+"""Whether an image is fit to be read: it has to look like an OCT B-scan and show something.
 
-The measures are simple on purpose. Their limits were set against 2,900 B-scans of OCTDL and Kermany et al. (beside
-each limit stands the most extreme value among them), so that hardly any real scan is refused.
+The measures are simple on purpose. Their limits were set against 2,900 B-scans of OCTDL and Kermany et al., so that
+hardly any real scan is refused. The most extreme value of those scans stands beside each limit.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ BRIGHTEST_MEDIAN = 180
 MAX_COLOUR = 10.0
 """Highest mean distance between the colour channels (0.05 at most); B-scans are grey."""
 MIN_LAYERED = 0.51
-"""Least share of horizontal edges among all (0.517 and more); 0.5 has no direction, as noise or a fundus photo."""
+"""Least share of horizontal edges among all (0.517 and more). Noise and fundus photos, without a direction, have 0.5."""
 MIN_SHARPNESS = 0.1
 """Least ratio of fine detail to contrast (0.20 and more; 0.04 after a Gaussian blur of 4 pixels)."""
 EDGE_BLUR = 3.0
@@ -43,7 +43,7 @@ class Quality(TypedDict):
 
 
 def quality(pixels: Rgb) -> Quality:
-    """Judge an uint8 RGB image (height, width, 3)."""
+    """Judge a uint8 RGB image (height, width, 3)."""
     reasons = list(_reasons(pixels))
     return Quality(acceptable=not reasons, reasons=reasons)
 

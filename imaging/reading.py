@@ -1,4 +1,4 @@
-"""What a file format is, and what is known of a file before its pixels are decoded; the readers build on it."""
+"""The records that readers build on: a file format, and a file that has been examined but not yet decoded."""
 
 from __future__ import annotations
 
@@ -6,45 +6,47 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
-from imaging import apart
+from imaging import isolated
 from imaging.pixels import Deep, Ends, Picture, Rgb
-from imaging.refusing import refusing_what_fails
+from imaging.refusing import refusing_unreadable
 from imaging.volume import ExaminedVolume
 
 
 @dataclass(frozen=True)
 class Examined:
-    """A file that can probably be decoded, and what that takes: `memory_bytes` at most, its own bytes included.
+    """A file that can probably be decoded, and what that takes: at most `memory_bytes`, its own bytes included.
 
-    Width and height are those of the file, before it is turned upright.
+    Width and height are in pixels as the file stores them, before its orientation is applied.
     """
 
     media_type: str
     width: int
     height: int
     memory_bytes: int
-    is_apart: bool
-    """Whether it is decoded in a process of its own, because nothing in the file tells how much work it is."""
+    is_isolated: bool
+    """Whether it is decoded in a process of its own, because nothing in its header tells how much work that is."""
     _read: Callable[..., Rgb] = field(repr=False)
     """Makes the pixels; given `ends`, those that this picture is to be shown alike with."""
     _content: bytes = field(repr=False)
     dicom_header: Any = field(default=None, repr=False)
-    """The elements of a DICOM file as `dicom.header` has read them; None for other files."""
+    """The elements of a DICOM file as `dicom.header` reads them; None for other files."""
     _ends: Callable[[], Ends | None] = field(default=lambda: None, repr=False)
     _deep: Callable[[Ends | None], Deep | None] = field(default=lambda ends: None, repr=False)
 
     def decode(self) -> Picture:
-        """The picture; to be called once.
+        """Decode the picture; to be called once.
 
-        Raises ImageError as `decoding.decode` does, and Busy when a process of its own was not done in time.
+        Raises ImageError as `decoding.decode` does, and Busy when a process of its own does not finish in time.
         """
-        if not self.is_apart:
+        if not self.is_isolated:
             return self.decode_here()
-        return Picture(apart.decode_apart(self._content, self.media_type, self.memory_bytes), self.media_type)
+        return Picture(
+            isolated.decode_isolated(self._content, self.media_type, self.memory_bytes), self.media_type
+        )
 
     def decode_here(self, ends: Ends | None = None) -> Picture:
-        """The picture, decoded in this process whatever its kind; by the same black and white as others with those `ends`."""
-        with refusing_what_fails("pixels"):
+        """Decode the picture in this process, whatever `is_isolated` says; by the same black and white as others with those `ends`."""
+        with refusing_unreadable("pixels"):
             return Picture(self._read() if ends is None else self._read(ends=ends), self.media_type)
 
     def ends_here(self) -> Ends | None:
@@ -52,12 +54,12 @@ class Examined:
 
         Nothing else of the same `Examined` may be called afterwards. Raises as `decode_here`.
         """
-        with refusing_what_fails("pixels"):
+        with refusing_unreadable("pixels"):
             return self._ends()
 
     def deep_here(self, ends: Ends | None = None) -> Deep | None:
         """Grey as it is stored; None for colour, and for pictures that have more than values. As `ends_here`."""
-        with refusing_what_fails("pixels"):
+        with refusing_unreadable("pixels"):
             return self._deep(ends)
 
 
@@ -77,33 +79,33 @@ class VolumeReader:
 
 @dataclass(frozen=True)
 class Format:
-    """The one record of a file format: messages, descriptions, the page and the documentation follow from it."""
+    """All that is known of a file format. Messages, the API's description, the page and the docs follow from it."""
 
     name: str
-    """As people write it, such as "WebP"."""
+    """As people write it: "WebP"."""
     media_type: str
     endings: tuple[str, ...]
-    """Of file names, in small letters, with the dot."""
+    """Endings of file names, in lower case, with the dot."""
     reader: Callable[[bytes, Format], Examined] | None
-    """Looks at a file of this format and tells what decoding it takes. Raises ImageError for what must not be decoded.
+    """Examines a file and says what decoding it takes. Raises ImageError for a file that must not be decoded.
     None for a format that holds volumes alone."""
     volumes: VolumeReader | None = None
     """Looks at a file of several B-scans; None for a format of pictures alone."""
     signatures: tuple[tuple[int, bytes], ...] = ()
-    """Places in a file with the bytes that stand there; one of them is enough."""
+    """Offsets with the bytes that stand there; a file needs one of them."""
     resembles: Callable[[bytes], bool] = lambda content: False
-    """Whether a file that has nobody's signature is of this format nevertheless."""
+    """Whether a file without any signature is of this format nevertheless."""
     is_complete: Callable[[bytes], bool] = lambda content: True
-    """Whether a file reaches its own end. It tells a truncated file from a damaged one where a decoder says neither."""
+    """Whether the end of a file is there. It tells truncated from damaged files where the decoder doesn't."""
     can_be_declared: bool = False
-    """Whether a file that nothing in its bytes gives away is read as this format when its sender says so."""
+    """Whether a file that its bytes don't identify is read as this format when its sender declares it."""
     limits: str = ""
-    """For the documentation: how much of what a file may hold."""
+    """For the docs: the limits of such a file beside its pixels."""
     kinds: str = ""
-    """For the documentation: which kinds of files are read, or are not."""
+    """For the docs: which variants of the format are read or refused."""
 
     def examine(self, content: bytes) -> Examined:
-        """Look at a file of this format without decoding it. Raises ImageError."""
+        """Examine a file of this format without decoding it. Raises ImageError."""
         assert self.reader is not None
         return self.reader(content, self)
 

@@ -1,4 +1,4 @@
-"""From an image that Pillow has opened to RGB pixels, upright. What Pillow gets wrong is refused."""
+"""From an image that Pillow has opened to upright RGB pixels. What Pillow reads wrongly is corrected or refused."""
 
 from __future__ import annotations
 
@@ -18,11 +18,11 @@ from imaging.structure import tiff_tags
 SIXTEEN_BIT_GREY = ("I;16", "I;16B", "I;16L", "I;16N")
 DEEP_GREY = ("I", "F")
 METADATA_ERRORS = (SyntaxError, ValueError, TypeError, LookupError, OSError, EOFError, struct.error)
-"""What Pillow raises when tags or EXIF data don't make sense."""
+"""What Pillow raises for tags or EXIF data that don't make sense."""
 PNG_BIT_DEPTH_AT = 24
-"""Byte of a PNG at which its header has the bits of a sample."""
+"""Offset in a PNG of the bits per sample."""
 MIN_BRIGHTEST = 64
-"""Of the upper 8 bits of 16-bit colour: where none is as bright, its upper bits are unused."""
+"""Least brightest value of the upper 8 bits of 16-bit colour; below it the upper bits count as unused."""
 # Values of TIFF tags.
 MIN_IS_WHITE = 0
 SEPARATE_PLANES = 2
@@ -32,7 +32,7 @@ for order, white, bits, mode, stored in (
     (b"II", MIN_IS_WHITE, 12, "I;16", "I;12"),
     (b"MM", 1, 12, "I;16", "I;12"),
 ):
-    # Pillow knows them in the other order of bytes, or with black as zero.
+    # Pillow knows these only in the other byte order, or with black as zero.
     TiffImagePlugin.OPEN_INFO.setdefault((order, white, (1,), 1, (bits,), ()), (mode, stored))
 TURNED: dict[int, Callable[[npt.NDArray[Any]], npt.NDArray[Any]]] = {
     2: np.fliplr,
@@ -43,15 +43,14 @@ TURNED: dict[int, Callable[[npt.NDArray[Any]], npt.NDArray[Any]]] = {
     7: lambda pixels: np.rot90(pixels, 2).swapaxes(0, 1),
     8: np.rot90,
 }
-"""What EXIF's values of the orientation do to pixels (height, width, …) to set them upright."""
+"""By EXIF's orientation, how to turn pixels (height, width, …) upright."""
 
 
 def upright_rgb(image: Image.Image, content: bytes, ends: Ends | None = None) -> Rgb:
-    """A loaded image's pixels as a viewer shows them, on black where they are transparent.
+    """The pixels of a loaded image as a viewer shows them, uint8 (height, width, 3), transparency on black.
 
-    Deep grey by the same black and white as others with those `ends` (`ends_of`).
-
-    The image is closed, with the pixels that Pillow keeps. Raises UnsupportedImage for what Pillow would get wrong.
+    Deep grey has the same black and white as in others with those `ends` (`ends_of`).
+    The image is closed, which frees Pillow's copy. Raises UnsupportedImage for kinds that Pillow reads wrongly.
     """
     pixels, turn = _to_rgb(image, content, ends), TURNED.get(_orientation(image))
     image.close()
@@ -85,7 +84,7 @@ def upright_values(image: Image.Image, content: bytes, ends: Ends | None) -> Dee
 
 
 def _to_rgb(image: Image.Image, content: bytes, ends: Ends | None) -> Rgb:
-    """The picture as it lies in the file."""
+    """The pixels in the file's own orientation."""
     if isinstance(image, TiffImagePlugin.TiffImageFile):
         _refuse_misread(image)
     if image.mode in SIXTEEN_BIT_GREY or _is_signed_16_bit(image):
@@ -111,18 +110,18 @@ def _to_rgb(image: Image.Image, content: bytes, ends: Ends | None) -> Rgb:
 
 
 def _has_empty_alpha(image: Image.Image) -> bool:
-    """Whether nothing would be left of the picture by an alpha channel that was never filled.
+    """Whether an alpha channel that was never filled would hide the whole picture.
 
-    A BMP often keeps one, and a TIFF may have a fourth sample without a word on its meaning.
+    A BMP often has one, and a TIFF may have a fourth sample without saying what it means.
     """
-    is_unsure = image.format == "BMP" or (
+    may_be_unfilled = image.format == "BMP" or (
         isinstance(image, TiffImagePlugin.TiffImageFile) and tiff_tags.EXTRA_SAMPLES not in image.tag_v2
     )
-    return is_unsure and image.mode == "RGBA" and image.getchannel("A").getextrema() == (0, 0)
+    return may_be_unfilled and image.mode == "RGBA" and image.getchannel("A").getextrema() == (0, 0)
 
 
 def _widen_transparency(image: Image.Image, depth: int) -> None:
-    """A transparent grey of a PNG is written in its own depth, of which Pillow makes 8 bits for pixels alone."""
+    """Scale a PNG's transparent grey from its own depth to 8 bits; Pillow scales the pixels alone."""
     if isinstance(grey := image.info.get("transparency"), int):
         most = (1 << depth) - 1
         image.info["transparency"] = (grey & most) * 255 // most
@@ -133,7 +132,7 @@ def _opaque(strip: Image.Image) -> Rgb:
 
 
 def _on_black(strip: Image.Image) -> Rgb:
-    if strip.mode == "La":  # multiplied by its alpha already
+    if strip.mode == "La":  # its grey is already multiplied by alpha
         strip = strip.getchannel("L")
     if strip.has_transparency_data:
         layer = strip.convert("RGBA")
@@ -142,7 +141,7 @@ def _on_black(strip: Image.Image) -> Rgb:
 
 
 def _refuse_misread(image: TiffImagePlugin.TiffImageFile) -> None:
-    """Refuse the kinds of TIFF that Pillow opens but gets wrong."""
+    """Refuse the kinds of TIFF that Pillow opens but reads wrongly."""
     tags = image.tag_v2
     if (
         16 in tags.get(tiff_tags.BITS_PER_SAMPLE, ())
@@ -185,7 +184,7 @@ def _zero_is_white(image: Image.Image) -> bool:
 
 
 def _check_deep_colour(image: Image.Image, content: bytes, pixels: Rgb) -> None:
-    """Of colour with 16 bits a channel Pillow keeps the upper 8, which is right when all 16 are in use."""
+    """Refuse 16-bit colour that leaves its upper bits unused: Pillow keeps just the upper 8 of a channel."""
     if image.format == "PNG":
         deep = content[PNG_BIT_DEPTH_AT] == 16
     else:
@@ -199,9 +198,9 @@ def _check_deep_colour(image: Image.Image, content: bytes, pixels: Rgb) -> None:
 
 
 def _orientation(image: Image.Image) -> int:
-    """How the picture lies, by its EXIF data; as it should where they are broken: the pixels are whole.
+    """The orientation by EXIF data, 1 (upright) where these are broken, as the pixels may be whole nevertheless.
 
-    Pillow has turned a TIFF already, and forgotten that it had to.
+    A TIFF counts as upright: Pillow turns it while it loads it, but keeps the tag.
     """
     if isinstance(image, TiffImagePlugin.TiffImageFile):
         return 1

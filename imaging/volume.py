@@ -11,7 +11,7 @@ from imaging.dicom_identity import Identity
 from imaging.errors import ImageTooComplex, TruncatedImage
 from imaging.geometry import Place, Spacing
 from imaging.pixels import Deep, Picture, Rgb
-from imaging.refusing import refusing_what_fails
+from imaging.refusing import refusing_unreadable
 
 __all__ = ["MAX_BSCANS", "Bscans", "Deep", "ExaminedVolume", "Place", "Spacing", "check_count"]
 
@@ -62,7 +62,7 @@ class ExaminedVolume:
     """Of each B-scan, in pixels."""
     memory_bytes: int
     """What decoding takes at most, one B-scan at a time, with the file's own bytes and a process of its own."""
-    is_apart: bool
+    is_isolated: bool
     """Whether B-scans are decoded in a process of their own."""
     _bscans: Bscans = field(repr=False)
     spacing: Spacing = field(default_factory=Spacing)
@@ -97,7 +97,7 @@ class ExaminedVolume:
         """The en-face image (SLO, fundus); None without one. Raises as `bscan`."""
         if not self.has_enface:
             return None
-        with refusing_what_fails("en-face image"):
+        with refusing_unreadable("en-face image"):
             found = self._bscans.enface()
             return None if found is None else Picture(found, self.media_type)
 
@@ -118,5 +118,5 @@ class ExaminedVolume:
             raise IndexError(f"the volume has {self.count} B-scans, and {index} is none of them")
         if index in self.gaps:
             raise TruncatedImage(self.gaps[index])
-        with refusing_what_fails("pixels"):
+        with refusing_unreadable("pixels"):
             return decode(index)

@@ -3,6 +3,7 @@
 The page is known here by its folder and npm's commands alone; nothing of it is imported.
 """
 
+import argparse
 import contextlib
 import fcntl
 import gzip
@@ -234,10 +235,28 @@ def _compress(folder: Path) -> None:
         path.with_name(f"{path.name}.gz").write_bytes(gzip.compress(path.read_bytes(), 9, mtime=0))
 
 
-def main() -> int:
-    """Build the page; a line and status 2 when that fails."""
+def main(arguments: list[str]) -> int:
+    """Build the page, or do what is asked for; the exit status, which is 2 after a line when that fails."""
+    parser = argparse.ArgumentParser(prog="python -m operations.page", description="Build the page.")
+    actions = parser.add_subparsers(dest="action", metavar="ACTION")
+    actions.add_parser(
+        "types", help="make anew what the page takes from the API and from the list of formats"
+    )
+    tool = actions.add_parser("npx", help="run a tool of the page's packages in its folder: npx vitest run")
+    tool.add_argument("command", nargs=argparse.REMAINDER, metavar="COMMAND", help="the tool and its options")
+    chosen = parser.parse_args(arguments)
     try:
-        build()
+        if chosen.action == "types":
+            from operations.page_types import write_types
+
+            write_types()
+        elif chosen.action == "npx":
+            install()
+            command = node_command("npx", *chosen.command)
+            os.chdir(FOLDER)
+            os.execve(command[0], command, environment())
+        else:
+            build()
     except PageNotBuilt as error:
         print(error, file=sys.stderr)
         return 2
@@ -245,4 +264,4 @@ def main() -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(main(sys.argv[1:]))

@@ -4,7 +4,7 @@ import os
 import re
 from pathlib import Path
 
-from handlers.loading import NOT_LOADED
+from handlers.load_errors import NOT_LOADED
 
 PATTERN = "%d{ISO8601} [%-5p] %t %c - %m%n"
 LARGEST, OLD_FILES = "10 MB", 3

@@ -1,4 +1,4 @@
-"""How much work a regular expression makes of a text, counted: a matcher that goes the ways of Python's own."""
+"""Counts the steps of a regular expression on a text, with a matcher that tries what Python's own tries."""
 
 from __future__ import annotations
 

@@ -40,7 +40,7 @@ for hushed in (signal.SIGINT, signal.SIGHUP):
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    """Options of this suite."""
+    """Add the options `--write-costs` and `--thorough`."""
     group = parser.getgroup("Retinote")
     group.addoption(
         "--write-costs", action="store_true", help=f"keep in {COSTS.name} how long tests took, to order them"
@@ -66,24 +66,24 @@ def pytest_configure(config: pytest.Config) -> None:
 
 @pytest.hookimpl(trylast=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Begin with what takes long."""
+    """Run the tests that take longest first."""
     dearest_first(items)
 
 
 def pytest_collection_finish() -> None:
-    """Let the garbage collector pass over all that was imported, which stays to the end."""
+    """Keep the garbage collector from looking again and again at what was imported, which stays to the end."""
     gc.collect()
     gc.freeze()
 
 
 def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> UnitScheduling:
-    """Let whole files and groups go to one process each."""
+    """Give each file, and each group of tests, to one process."""
     return UnitScheduling(config, log)
 
 
 @pytest.fixture(autouse=True)
 def own_surroundings() -> Iterator[None]:
-    """What a test takes out of the environment comes back.
+    """Put back the variables that a test has taken out of the environment.
 
     A command that runs in the tests' own process cleans it (`operations.surroundings`), and Django's settings are found
     by a variable that would be missing for whatever a later test starts.
@@ -96,7 +96,7 @@ def own_surroundings() -> Iterator[None]:
 
 @pytest.fixture(scope="session")
 def mongodb_uri() -> str:
-    """Address of a MongoDB replica set of one."""
+    """The address of a MongoDB replica set of one member."""
     return wanted_mongodb(Path(os.environ[scale.FOLDER_VARIABLE]))
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import io
 from typing import Any
 
@@ -46,3 +47,15 @@ def encoded(pixels: npt.NDArray[Any] | Image.Image, file_format: str = "PNG", **
 def png_bytes(width: int = 512, height: int = 384, seed: int = 0) -> bytes:
     """A B-scan as a grey 8-bit PNG file."""
     return encoded(bscan(width, height, seed))
+
+
+def turned(pixels: npt.NDArray[Any], file_format: str) -> bytes:
+    """An image file that lies on its side, as its EXIF data say."""
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    return encoded(pixels, file_format, exif=exif)
+
+
+def from_base64(text: str) -> Image.Image:
+    """A picture as it stands in an answer of the model server."""
+    return Image.open(io.BytesIO(base64.b64decode(text)))

@@ -13,10 +13,10 @@ FOLDER_VARIABLE = "RETINOTE_TEST_FOLDER"
 
 
 def is_thorough() -> bool:
-    """Whether all of it is wanted."""
+    """Whether `--thorough` was given."""
     return THOROUGH_VARIABLE in os.environ
 
 
 def kept(name: str) -> Path:
-    """Where things are that earlier runs made, of this checkout or another one; in a thorough run they are made anew."""
+    """Where things lie that earlier runs of any checkout made; a thorough run makes them anew."""
     return Path(os.environ[FOLDER_VARIABLE]) / name if is_thorough() else user_cache() / name

@@ -69,7 +69,7 @@ class RunServices:
 
     def __init__(self) -> None:
         self.folder = Path(tempfile.mkdtemp(prefix="retinote-test-"))
-        # Tests wait for the disk at each write, unless there is none.
+        # Files in memory: no test waits for the disk at each write.
         self._mongodb_folder = (MEMORY if _has_room(MEMORY) else self.folder) / f"{self.folder.name}-mongodb"
         (self._mongodb_port,) = free_ports(1)
         self.mongodb_uri = mongodb.uri(self._mongodb_port)

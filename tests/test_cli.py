@@ -109,7 +109,7 @@ def test_down_without_a_stack_is_no_error(tmp_path: Path) -> None:
         (["tests", "-k", "gradcam"], 3),
         (["tests/test_cli.py"], 0),
         (["tests/test_cli.py::test_version", "-x"], 0),
-        (["tests/test_cli.py", "tests/test_launcher.py"], 2),
+        (["tests/test_cli.py", "tests/test_order.py"], 2),
         (["tests/webapp/dashboard"], 2),
     ],
 )

@@ -13,7 +13,7 @@ from torch import nn
 
 from handlers.card import InputSpec
 from handlers.gradcam import grad_cam
-from handlers.loading import one_line
+from handlers.load_errors import one_line
 from handlers.network import NetworkError
 from training.recipe import Recipe
 

@@ -1,1 +1,1 @@
-"""The Django project: accounts, scans, annotations, reviews, recommendations and the REST API over them."""
+"""The Django project: one app for each noun (accounts, scans, annotations, reviews, …) and the REST API over them."""

@@ -25,18 +25,18 @@ log = logging.getLogger(__name__)
 
 @signals.setup_logging.connect
 def _log_as_the_web_app_does(**_: Any) -> None:
-    """Its log lines look like those of the web app; Celery leaves logging alone where somebody listens to this."""
+    """Log as the web app does. Celery leaves logging alone when this signal has a receiver."""
     logging.config.dictConfig(settings.LOGGING)
     logging.captureWarnings(True)
 
 
 @signals.task_prerun.connect
-def _begin(task_id: str = "", **_: Any) -> None:
-    """A task's lines have its own id, until it takes up what a request has left."""
+def _set_request_id(task_id: str = "", **_: Any) -> None:
+    """Log a task's lines under its own id, until it goes on with what a request left."""
     request_id.begin(task_id)
 
 
 @signals.task_failure.connect
-def _failed(sender: Any = None, exception: BaseException | None = None, **_: Any) -> None:
+def _log_failure(sender: Any = None, exception: BaseException | None = None, **_: Any) -> None:
     """Log a failure; Celery's own line would quote the exception's text."""
     log.error("task %s failed", getattr(sender, "name", "?"), exc_info=exception)

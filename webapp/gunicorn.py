@@ -1,4 +1,4 @@
-"""What gunicorn does beside its command line: `gunicorn --config python:webapp.gunicorn webapp.wsgi:application`."""
+"""The configuration of gunicorn: `gunicorn --config python:webapp.gunicorn webapp.wsgi:application`."""
 
 import contextlib
 import ctypes
@@ -16,7 +16,7 @@ ROOT = Path(__file__).resolve().parents[1]
 M_MMAP_THRESHOLD, MAPPED_FROM_BYTES = -3, 2**20
 """The option's number in glibc's malloc.h, and the size from which a block is a mapping of its own."""
 
-# What gunicorn refuses before the web app hears of it, by status: code and message.
+# Code and message of what gunicorn refuses before the web app sees it, by status.
 REFUSALS = {
     HTTPStatus.REQUEST_URI_TOO_LONG: ("address_too_long", "The address is too long: up to 4 KiB are taken."),
     HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE: (
@@ -31,20 +31,20 @@ REFUSALS = {
 }
 UNREADABLE = ("bad_request", "The request can't be read: it is not well-formed HTTP.")
 
-# The master imports the web app once, and workers are forked from it: a stack starts sooner, and so does the worker that
-# takes a dead one's place. Nothing is connected, and no thread runs, before the first request.
+# The master imports the web app once, and workers are forked from it: a stack starts sooner, and so does the worker
+# that takes a dead one's place. Nothing is connected, and no thread runs, before the first request.
 preload_app = True
 
-# What a large picture took is given back when it is done with: by itself glibc keeps ever larger blocks for itself.
+# So that the memory of a large picture is given back to the system: by default glibc keeps ever larger blocks.
 with contextlib.suppress(AttributeError):  # of other C libraries
     ctypes.CDLL(None).mallopt(M_MMAP_THRESHOLD, MAPPED_FROM_BYTES)
 
-# Workers are forked later and find it in their environment.
+# Workers are forked later and inherit this in their environment.
 folder.count_in_files("web", Path(os.environ.get("RETINOTE_DATA_DIR", ROOT / "var")).absolute())
 
 
 def child_exit(server: Any, worker: Any) -> None:
-    """Forget what a dead worker had in hand; what it has counted stays."""
+    """Drop a dead worker's gauges; its counters stay."""
     if folder.VARIABLE in os.environ:
         from prometheus_client.multiprocess import mark_process_dead
 
@@ -52,7 +52,7 @@ def child_exit(server: Any, worker: Any) -> None:
 
 
 def write_error(sock: Any, status_int: int, reason: str, mesg: str) -> None:
-    """gunicorn's own refusals in the shape of every other error, without the quotes of what was sent."""
+    """Send gunicorn's own refusals in the shape of all errors, without quoting the request."""
     from webapp.api.errors import body
 
     content = json.dumps(body(*REFUSALS.get(HTTPStatus(status_int), UNREADABLE))).encode()

@@ -1,4 +1,4 @@
-"""Settings of the web app. Everything that differs between installations comes from the environment (core/environment.py)."""
+"""Settings of the web app. What differs between installations comes from the environment (core/environment.py)."""
 
 import os
 from datetime import timedelta
@@ -44,7 +44,7 @@ INSTALLED_APPS = [
     "django_filters",
     "drf_spectacular",
     "drf_spectacular_sidecar",
-    "webapp.audit",  # before axes, whose listeners may end the telling of a failed sign-in
+    "webapp.audit",  # before axes, whose receivers may stop the signal of a failed sign-in
     "webapp.mongodb.contrib.MongoAxesConfig",
     "webapp.accounts",
     "webapp.inference",
@@ -64,9 +64,6 @@ MIGRATION_MODULES = {
     "axes": None,
 }
 DEFAULT_AUTO_FIELD = "django_mongodb_backend.fields.ObjectIdAutoField"
-# One machine's folder cache may lose a count when two sign-ins fail in the same instant, which a limit of eight
-# survives; several machines share a Redis.
-SILENCED_SYSTEM_CHECKS = ["axes.W001"]
 
 MIDDLEWARE = [
     "webapp.metrics.middleware.MetricsMiddleware",
@@ -113,8 +110,8 @@ DATABASES = {
         "ENGINE": "webapp.mongodb",
         "HOST": MONGODB_URI,
         "NAME": DATABASE_NAME,
-        # A server that is away, or hangs, is told of within seconds, not after the driver's half minute: of one that
-        # hangs in the middle of an answer the driver's own check finds out, every 5 s for up to 4.
+        # Errors come within seconds, not after the driver's default of half a minute, when the server is away or hangs.
+        # The driver's check, every 5 s for up to 4 s, finds a server that hangs in the middle of an answer.
         "OPTIONS": {
             "serverSelectionTimeoutMS": 4000,
             "connectTimeoutMS": 4000,
@@ -131,7 +128,7 @@ CACHES = {
     else {
         "BACKEND": "webapp.core.counting_cache.CountingFileCache",
         "LOCATION": DATA_DIR / "cache",
-        # When it is full, counts of failed sign-ins are thrown out at random: not after 300, Django's default.
+        # A full cache drops counts of failed sign-ins at random; Django's default of 300 entries would be full soon.
         "OPTIONS": {"MAX_ENTRIES": 20_000},
     }
 }
@@ -158,7 +155,7 @@ LANGUAGE_CODE = "en-gb"
 TIME_ZONE = "UTC"
 USE_TZ = True
 STATIC_URL = "/static/"
-# The built page; its files carry a digest of their content in their names and may be kept for ever.
+# The built page. Its files have a digest of their content in their names, so that browsers may keep them for ever.
 PAGE_FOLDER = BASE_DIR / "frontend" / "dist"
 STATICFILES_DIRS: list[Path | tuple[str, Path]] = [BASE_DIR / "webapp" / "static"]
 if PAGE_FOLDER.is_dir():
@@ -220,7 +217,7 @@ SPECTACULAR_SETTINGS = {
         "drf_spectacular.hooks.postprocess_schema_enums",
         "webapp.api.schema.add_errors",
     ],
-    # Several fields hold it.
+    # Several fields have this enum.
     "ENUM_NAME_OVERRIDES": {"StateEnum": "webapp.recommendations.answers.State"},
     "SWAGGER_UI_DIST": "SIDECAR",
     "SWAGGER_UI_FAVICON_HREF": "SIDECAR",
@@ -236,7 +233,7 @@ SIMPLE_JWT = {
     "CHECK_USER_IS_ACTIVE": True,
 }
 
-# Of labels from which the next model learns: one reader's slip is not to become its truth.
+# Verified labels train the next model: one reader's slip must not become its truth.
 VERIFYING_READERS = _GIVEN.verifying_readers
 
 MODEL_SERVER = _GIVEN.model_server
@@ -249,14 +246,14 @@ METRICS_TOKEN = _GIVEN.metrics_token
 MODEL_METRICS_SOCKET = _GIVEN.model_metrics
 WORKER_METRICS_PORT = _GIVEN.worker_metrics_port
 MODEL_CHANGES_FILE = _GIVEN.model_changes or DATA_DIR / "torchserve" / "changes.jsonl"
-# Which the model server's workers read; nothing else of ours lies there.
+# The model server's workers read this folder; nothing else is in it.
 CALIBRATION_DIR = (_GIVEN.calibration_dir or DATA_DIR / "calibration").absolute()
-# Outside of the database, where who gets into that doesn't reach.
+# Outside of the database, so that access to that is not enough to change it.
 AUDIT_HEAD_FILE = DATA_DIR / "audit-head"
 
 
 def _broker_url() -> str:
-    """The same MongoDB, in a database of its own beside the app's."""
+    """The same MongoDB, with a database of its own beside the app's."""
     parts = urlsplit(MONGODB_URI)
     return urlunsplit(parts._replace(path=f"/{DATABASE_NAME}_broker"))
 

@@ -11,6 +11,7 @@ from webapp.calibration.views import CalibrationsView, UndoCalibrationView
 from webapp.core.page import page
 from webapp.dashboard.views import DashboardView
 from webapp.exports.views import ExportView
+from webapp.fhir.views import FhirView
 from webapp.gateway.views import inference_key
 from webapp.history.views import HistoryViewSet
 from webapp.reports.views import ReportView
@@ -18,7 +19,7 @@ from webapp.reviews.views import AdjudicationView, ReadingView, ReviewsView, Rev
 from webapp.scans.options import OptionsView
 from webapp.scans.views import ScanViewSet
 
-# Where the page is; it finds out for itself what to show.
+# The addresses of the page, which decides itself what to show.
 PAGE_ROUTES = ("", "sign-in", "scans/<str:scan>", "compare", "dashboard")
 
 router = DefaultRouter()
@@ -31,6 +32,7 @@ api: list[URLPattern | URLResolver] = [
     path("scans/<str:id>/reading/", ReadingView.as_view(), name="scan-reading"),
     path("scans/<str:id>/adjudication/", AdjudicationView.as_view(), name="scan-adjudication"),
     path("scans/<str:id>/report/", ReportView.as_view(), name="scan-report"),
+    path("scans/<str:id>/fhir/", FhirView.as_view(), name="scan-fhir"),
     path("dashboard/", DashboardView.as_view(), name="dashboard"),
     path("calibrations/", CalibrationsView.as_view(), name="calibrations"),
     path("calibrations/undo/", UndoCalibrationView.as_view(), name="calibration-undo"),

@@ -13,7 +13,7 @@ METHODS = ("get", "post", "put", "patch", "delete")
 
 
 def add_calls(app: Sphinx, page: str, source: list[str]) -> None:
-    """Below the text of the page, all calls in the order of their addresses, and what they take and answer."""
+    """Add all calls to the page, in the order of their addresses, and the schemas of what they take and answer."""
     if page != PAGE:
         return
     import django
@@ -25,7 +25,7 @@ def add_calls(app: Sphinx, page: str, source: list[str]) -> None:
 
 
 def reference(description: Mapping[str, Any]) -> str:
-    """An OpenAPI document as Markdown."""
+    """The calls and schemas of an OpenAPI document, as Markdown."""
     calls = [
         _call(f"{method.upper()} {path}", call)
         for path, item in description["paths"].items()
@@ -79,7 +79,7 @@ def _schema(name: str, schema: Mapping[str, Any]) -> str:
 
 
 def _type(schema: Mapping[str, Any]) -> str:
-    """What a value may be, in few words; a form of its own is a link to it."""
+    """A schema's type in a few words; a named schema becomes a link to its section."""
     if "$ref" in schema:
         name = schema["$ref"].rpartition("/")[2]
         return f"[{name}](#{name.lower()})"

@@ -1,4 +1,4 @@
-"""`docs`: builds the site, shows it on this machine, takes its pictures."""
+"""`docs`: builds the site, serves it on this machine, takes its pictures."""
 
 from __future__ import annotations
 
@@ -28,21 +28,23 @@ def add_docs_arguments(parser: argparse.ArgumentParser) -> None:
         type=Path,
         default=ROOT / "runs" / "docs",
         metavar="DIR",
-        help="where to (default: runs/docs)",
+        help="folder of the site (default: runs/docs)",
     )
-    parser.add_argument("--serve", action="store_true", help="then show it on this machine until Ctrl-C")
     parser.add_argument(
-        "--port", type=int, default=8010, help="for --serve; 0: any that is free (default: 8010)"
+        "--serve", action="store_true", help="then serve it to this machine alone, until Ctrl-C"
+    )
+    parser.add_argument(
+        "--port", type=int, default=8010, help="port of --serve; 0: any that is free (default: 8010)"
     )
     parser.add_argument(
         "--screenshots",
         action="store_true",
-        help="first take the pictures of the page anew, from a stack of its own with invented people (Chromium)",
+        help="first take the pictures of the page anew, from a stack of its own with invented people; needs Chromium",
     )
 
 
 def docs(arguments: argparse.Namespace) -> int:
-    """Build the site, with new pictures if they are asked for."""
+    """Build the site, with new pictures if they are asked for; returns the exit status."""
     if arguments.screenshots:
         from docs.site import screenshots
 
@@ -69,7 +71,7 @@ def build(out: Path, source: Path = ROOT) -> None:
 
 
 def serve(folder: Path, port: int) -> None:
-    """Show the site to this machine alone, until Ctrl-C."""
+    """Serve the site to this machine alone, until Ctrl-C."""
     handler = functools.partial(SimpleHTTPRequestHandler, directory=str(folder))
     with ThreadingHTTPServer(("127.0.0.1", port), handler) as server:
         print(f"http://127.0.0.1:{server.server_address[1]}/ (Ctrl-C ends it)", flush=True)

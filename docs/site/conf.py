@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 ROOT = Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT))
 
-from docs.site import calls, modules, shelves
+from docs.site import calls, contents, modules
 from operations.version import installed_version
 
 project = "Retinote"
@@ -22,7 +22,7 @@ copyright = "2026, the Retinote authors"
 version = release = installed_version()
 
 extensions = ["myst_parser", "sphinx.ext.autodoc"]
-root_doc = shelves.FRONT
+root_doc = contents.FRONT
 # Pages are docs/ and what lies beside the README; every other folder is code.
 exclude_patterns = [
     *(path.name for path in ROOT.iterdir() if path.is_dir() and path.name != "docs"),
@@ -47,5 +47,5 @@ os.environ.setdefault("DJANGO_SETTINGS_MODULE", "webapp.settings")
 
 def setup(app: Sphinx) -> None:
     """Fill in what is not written by hand: the order of the pages, what is public in Python, the REST API's calls."""
-    for fill_in in (shelves.add_tables_of_contents, modules.add_docstrings, calls.add_calls):
+    for fill_in in (contents.add_tables_of_contents, modules.add_docstrings, calls.add_calls):
         app.connect("source-read", fill_in)

@@ -1,5 +1,5 @@
-"""What keeps the docs from being made."""
+"""The error of `docs`."""
 
 
 class DocsError(Exception):
-    """The docs, or their pictures, can't be made; its text says why, to people."""
+    """The site or its pictures can't be made. Its text is a sentence that says why."""

@@ -13,7 +13,7 @@ NAME = re.compile(r"^\| \[`([\w.]+)`\]\(", re.MULTILINE)
 
 
 def add_docstrings(app: Sphinx, page: str, source: list[str]) -> None:
-    """Below the table, a section for each of its rows: a module's public names, or a class."""
+    """Add a section for each row of the page's table: a module with its public names, or a class."""
     if page == PAGE:
         source[0] += "".join(_section(name) for name in NAME.findall(source[0]))
 

@@ -1,10 +1,9 @@
-"""The docs' pictures: a stack of its own, invented people, simulated scans, and a browser that looks at the page."""
+"""The docs' pictures: the page in a browser, at a stack of its own with invented people and simulated scans."""
 
 from __future__ import annotations
 
-import json
+import math
 import os
-import re
 import shutil
 import socket
 import subprocess
@@ -20,6 +19,7 @@ import requests
 from playwright.sync_api import Browser, Page, sync_playwright
 
 from docs.site.errors import DocsError
+from docs.site.readme import write_answer
 from handlers.engines.settings import ENGINE_VARIABLE
 from imaging.png import encode_png
 from training.simulator import simulate
@@ -46,33 +46,31 @@ SCANS = [
 ]
 """Patient reference, eye, what is drawn, seed."""
 SHOWN_FIRST = ("DME", "CNV", "MH")
-"""Labels whose answers are good to look at; the first scan with one of them is the one that is read."""
+"""Labels whose signs are easy to see; the first answered scan with one of them is the one that is read."""
 WINDOW = {"width": 1280, "height": 800}
 JPEG_QUALITY = 82
 LARGEST_BYTES = 200_000
+"""Of a picture: more would make a page of the docs slow to load."""
 START_TIMEOUT_S = 900
 WAIT_MS = 60_000
-ANSWER = re.compile(r"(<!-- answer: [^>]* -->\n```json\n).*?(```\n)", re.DOTALL)
-LONGEST_LIST = 2
-"""Corners of an outline that the README shows."""
-LONG = 60
-"""Texts above so many characters are pictures; the README shows how they begin."""
+CORNERS = 24
+"""Places of the pointer around the freehand shape."""
 
 
 @dataclass(frozen=True)
 class Stack:
-    """A running stack, and what people do with it besides the page."""
+    """A running stack, and the calls that fill it."""
 
     data: Path
     url: str
     model_server: str
 
     def command(self, *arguments: str, given: str = "") -> str:
-        """What a command of ./retinote prints about this stack."""
+        """Run a command of ./retinote on this stack, with `given` as its input; returns what it prints."""
         return _retinote(*arguments, "--data-dir", str(self.data), given=given)
 
     def headers(self, name: str) -> dict[str, str]:
-        """Of somebody who is signed in."""
+        """Sign somebody in; returns the headers of their calls."""
         answer = requests.post(
             f"{self.url}/api/v1/auth/token/", json={"username": name, "password": PASSWORD}, timeout=60
         )
@@ -80,7 +78,7 @@ class Stack:
         return {"Authorization": f"Bearer {answer.json()['access']}"}
 
     def upload(self, headers: dict[str, str], patient: str, eye: str, content: bytes) -> dict[str, Any]:
-        """The scan with its answer."""
+        """Upload a PNG file; returns the scan with its answer."""
         answer = requests.post(
             f"{self.url}/api/v1/scans/",
             headers=headers,
@@ -93,7 +91,7 @@ class Stack:
         return scan
 
     def agree(self, name: str, scan: dict[str, Any]) -> None:
-        """Let somebody agree with an answer."""
+        """Give a verdict in somebody's name that agrees with the answer."""
         seen = {
             "label": scan["prediction"],
             "model_version": scan["model"]["version"],
@@ -108,7 +106,7 @@ class Stack:
         _check(answer)
 
     def predict(self, content: bytes) -> dict[str, Any]:
-        """What the model server answers to another service."""
+        """The model server's answer to a PNG file, asked over HTTP as another service does."""
         answer = requests.post(
             f"{self.model_server}/predictions/retina-oct",
             headers={"Authorization": f"Bearer {self.command('key').strip()}", "Content-Type": "image/png"},
@@ -116,15 +114,15 @@ class Stack:
             timeout=120,
         )
         _check(answer)
-        said: dict[str, Any] = answer.json()
-        return said
+        prediction: dict[str, Any] = answer.json()
+        return prediction
 
 
 def take(folder: Path) -> None:
     """Write the pictures to a folder, and the model server's answer into the README.
 
     Raises:
-        DocsError: there is no browser, the stack does not start, or a picture is larger than a page of docs should load.
+        DocsError: there is no browser, the stack does not start, or a picture is larger than LARGEST_BYTES.
     """
     folder.mkdir(exist_ok=True)
     with (
@@ -132,22 +130,26 @@ def take(folder: Path) -> None:
         _browser() as browser,
         _running(Path(data) / "var") as stack,
     ):
-        _look(browser, stack, folder)
+        _take(browser, stack, folder)
 
 
-def _look(browser: Browser, stack: Stack, folder: Path) -> None:
+def _take(browser: Browser, stack: Stack, folder: Path) -> None:
     """Fill a stack, and take all pictures of it."""
     scans, contents = _fill(stack)
     first = next((scan for scan in scans if _is_good_to_read(scan)), scans[0])
-    _write_answer(stack.predict(contents[scans.index(first)]))
+    write_answer(ROOT / "README.md", stack.predict(contents[scans.index(first)]))
     for scheme in ("light", "dark"):
         page = _signed_in(browser, stack, scheme)
-        _open(page, f"{stack.url}/")
+        _open(page, f"{stack.url}/?ordering=urgent")
         page.get_by_test_id("row").nth(len(SCANS) - 1).wait_for()
         _picture(page, folder / f"worklist-{scheme}.jpg")
         _open(page, f"{stack.url}/scans/{first['id']}")
         page.locator("[data-testid=canvas][data-ready=true]").wait_for()
         if scheme == "light":
+            _show_findings(page)
+            _picture(page, folder / "findings.jpg")
+            page.reload()
+            page.locator("[data-testid=canvas][data-ready=true]").wait_for()
             _draw(page)
         _picture(page, folder / f"reading-{scheme}.jpg")
         page.context.close()
@@ -181,32 +183,6 @@ def _fill(stack: Stack) -> tuple[list[dict[str, Any]], list[bytes]]:
     return scans, contents
 
 
-def _write_answer(answer: dict[str, Any]) -> None:
-    """Put an answer into the README, between the lines that say so; pictures in it are cut short."""
-    readme = ROOT / "README.md"
-    text = readme.read_text(encoding="utf-8")
-    if not ANSWER.search(text):
-        raise DocsError(
-            "README.md has no block that begins with <!-- answer: … --> for the model server's answer"
-        )
-    shown = json.dumps(_shortened(answer), indent=2, ensure_ascii=False)
-    shown = re.sub(r"\[\s+([^\[\]{}]*?)\s+\]", lambda found: f"[{' '.join(found[1].split())}]", shown)
-    readme.write_text(ANSWER.sub(lambda block: f"{block[1]}{shown}\n{block[2]}", text), encoding="utf-8")
-
-
-def _shortened(value: Any) -> Any:
-    if isinstance(value, dict):
-        return {key: _shortened(part) for key, part in value.items()}
-    if isinstance(value, list):
-        corners = len(value) > LONGEST_LIST and isinstance(value[0], list)
-        return [_shortened(part) for part in (value[:LONGEST_LIST] if corners else value)] + ["…"] * corners
-    if isinstance(value, float):
-        return round(value, 4)
-    if isinstance(value, str) and len(value) > LONG and " " not in value:
-        return value[:24] + "…"
-    return value
-
-
 def _signed_in(browser: Browser, stack: Stack, scheme: Any) -> Page:
     context = browser.new_context(viewport=WINDOW, color_scheme=scheme)  # type: ignore[arg-type]
     context.set_default_timeout(WAIT_MS)
@@ -225,15 +201,23 @@ def _open(page: Page, address: str) -> None:
     page.wait_for_load_state("networkidle")
 
 
+def _show_findings(page: Page) -> None:
+    """Switch the heat map and its regions off and the findings on."""
+    for name in ("Heat map", "Regions", "Findings"):
+        page.get_by_role("switch", name=name).click(force=True)
+    page.get_by_test_id("findings-legend").wait_for()
+    page.get_by_test_id("findings").scroll_into_view_if_needed()
+    page.wait_for_load_state("networkidle")
+
+
 def _draw(page: Page) -> None:
-    """A freehand shape and a caliper, as a reader would leave them."""
+    """Draw a freehand shape around cysts and a caliper across the retina, as a reader would."""
     box = page.get_by_test_id("canvas").bounding_box()
     if box is None:
         raise DocsError("The page shows no scan to draw on.")
-    for tool, places in (
-        ("freehand", ((0.40, 0.52), (0.48, 0.46), (0.56, 0.49), (0.57, 0.56), (0.47, 0.58), (0.40, 0.52))),
-        ("caliper", ((0.68, 0.44), (0.68, 0.60))),
-    ):
+    turn = [math.tau * step / CORNERS for step in range(CORNERS + 1)]
+    around = tuple((0.561 + 0.047 * math.cos(angle), 0.508 + 0.074 * math.sin(angle)) for angle in turn)
+    for tool, places in (("freehand", around), ("caliper", ((0.68, 0.415), (0.68, 0.60)))):
         page.locator(f"[data-tool={tool}]:is(button)").click()
         steps = [(box["x"] + x * box["width"], box["y"] + y * box["height"]) for x, y in places]
         page.mouse.move(*steps[0])

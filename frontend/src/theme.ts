@@ -13,7 +13,7 @@ import { texts } from "./texts";
 
 const closeButtonProps = { "aria-label": texts.common.close };
 
-/** Mantine's colours, but on filled parts the letters that the scheme in use wants, not those of the light one. */
+/** Mantine's colours, but the text on filled parts follows the scheme in use; Mantine takes the light one's always. */
 function variantColorResolver(input: Parameters<VariantColorsResolver>[0]) {
   const colours = defaultVariantColorsResolver(input);
   const primary = !input.color || input.color === input.theme.primaryColor;
@@ -37,7 +37,7 @@ export const theme = createTheme({
   },
 });
 
-/** The colours of the states, and quiet and warning texts, with the contrast of 4.5 to 1 that WCAG 2.2 (criterion 1.4.3) asks for. */
+/** Colours of states, quiet texts and warnings, with the contrast of 4.5 to 1 of WCAG 2.2 (criterion 1.4.3). */
 export const readableColours: CSSVariablesResolver = (given) => ({
   variables: {},
   light: {

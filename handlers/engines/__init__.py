@@ -1,1 +1,1 @@
-"""Ways to run a network's forward pass. All give the same answer; which is fastest depends on the machine."""
+"""Ways to run a network's forward pass. All give the same answer; the fastest depends on the machine."""

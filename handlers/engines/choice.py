@@ -1,4 +1,4 @@
-"""Which engine runs a model here: the one that was asked for, or the next best that can."""
+"""Chooses the engine that runs a model: the one that was asked for, or the next best that works here."""
 
 from __future__ import annotations
 
@@ -20,9 +20,9 @@ from handlers.findings import FindingsDecoder
 
 logger = logging.getLogger(__name__)
 
-FARTHEST = 0.05
-"""Greatest difference of a probability from float32's on the trial image. Noise lies near no label, so that it moves
-the answer more than scans do (0.007 at most); a network that was compiled wrongly is off by far more."""
+MAX_DIFFERENCE = 0.05
+"""Greatest difference of a probability from float32's on the trial images. These are noise, whose probabilities differ
+more than those of scans (0.007 at most). A network that was compiled wrongly differs far more."""
 
 
 def load_engine(
@@ -33,10 +33,10 @@ def load_engine(
     settings: EngineSettings,
     decoder: FindingsDecoder | None = None,
 ) -> Engine:
-    """The engine for the model in `folder`, whose float32 network and decoder of findings are given, warmed up.
+    """A warm engine for the model in `folder`, whose float32 network and decoder of findings are given.
 
-    One that is not to be had, or that answers otherwise than float32, is passed over for the next, with a line in
-    the log that says why; the last is PyTorch itself.
+    An engine that can't be loaded, or whose answers differ from float32's, is passed over with a line in the log that
+    says why. The last one to try is PyTorch itself.
     """
 
     def compiled() -> Engine:
@@ -64,7 +64,7 @@ def load_engine(
             return engine
         except EngineUnavailable as reason:
             logger.warning("engine %s is passed over: %s", name, reason)
-        except Exception:  # whatever the others raise must not keep the model from being served
+        except Exception:  # no failure of an engine may keep the model from being served
             logger.exception("engine %s is passed over: it failed", name)
     engine = EagerEngine(network, card.input, device, decoder=decoder)
     warm(engine, card.input, settings.max_batch)
@@ -73,44 +73,47 @@ def load_engine(
 
 
 def warm(engine: Callable[[torch.Tensor], Forward], spec: InputSpec, max_batch: int) -> None:
-    """Run each batch size once: the first time of a size takes longer."""
+    """Run each batch size once, as the first run of a size takes longer."""
     for count in range(1, max_batch + 1):
         engine(torch.zeros(count, 3, spec.size, spec.size, dtype=torch.uint8))
 
 
 def _order(wanted: str, device: torch.device) -> tuple[str, ...]:
-    """What to try before PyTorch itself."""
+    """The engines to try before PyTorch itself."""
     if wanted == AUTO:
         return (COMPILED, OPENVINO) if device.type == "cpu" else ()
     return (wanted,) if wanted in (COMPILED, OPENVINO) else ()
 
 
 def _trial(size: int) -> torch.Tensor:
-    """Two squares of smooth noise, the same each time, uint8 (2, 3, size, size)."""
+    """Two images of smooth noise, the same each time, uint8 (2, 3, size, size)."""
     coarse = torch.rand(2, 1, 16, 16, generator=torch.Generator().manual_seed(0))
     smooth = nn.functional.interpolate(coarse, size=(size, size), mode="bicubic").clamp(0, 1)
     return (255 * smooth).to(torch.uint8).repeat(1, 3, 1, 1)
 
 
-def _compare(found: Forward, expected: Forward, card: ModelCard) -> None:
-    """Raise EngineUnavailable where an engine's probabilities are not float32's; of findings their mean counts.
+def _compare(forward: Forward, expected: Forward, card: ModelCard) -> None:
+    """Raise EngineUnavailable if an engine's probabilities differ from float32's.
 
-    Findings change from one position to the next, so that at a border the least difference moves one far.
+    Of the findings' probabilities the mean difference counts: at the border of a finding a small shift makes a large
+    difference.
     """
-    difference = float(_difference(found.logits.cpu(), expected.logits, card.temperature).max())
-    if not difference <= FARTHEST:  # NaN is no agreement either
+    difference = float(_difference(forward.logits.cpu(), expected.logits, card.temperature).max())
+    if not difference <= MAX_DIFFERENCE:  # so that NaN is refused, too
         raise EngineUnavailable(f"its probabilities differ from float32's by {difference:.3f}")
     if card.findings is None or expected.findings is None:
         return
-    if found.findings is None or found.findings.shape != expected.findings.shape:
+    if forward.findings is None or forward.findings.shape != expected.findings.shape:
         raise EngineUnavailable("it gives no findings, or not as many as float32")
-    difference = float(_difference(found.findings.cpu(), expected.findings, card.findings.temperature).mean())
-    if not difference <= FARTHEST:
+    difference = float(
+        _difference(forward.findings.cpu(), expected.findings, card.findings.temperature).mean()
+    )
+    if not difference <= MAX_DIFFERENCE:
         raise EngineUnavailable(
             f"its findings' probabilities differ from float32's by {difference:.3f} on average"
         )
 
 
 def _difference(logits: torch.Tensor, expected: torch.Tensor, temperature: float) -> torch.Tensor:
-    found, wanted = ((values / temperature).softmax(1) for values in (logits, expected))
-    return (found - wanted).abs()
+    ours, theirs = ((values / temperature).softmax(1) for values in (logits, expected))
+    return (ours - theirs).abs()

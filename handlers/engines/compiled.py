@@ -1,7 +1,7 @@
-"""The engine that is compiled for this processor by PyTorch's AOTInductor, once for each model, and kept as a file.
+"""The engine that PyTorch's AOTInductor compiles for this processor, once for each model, into a file that is kept.
 
-Loading the file takes a fraction of a second, where `torch.compile` would compile again in each process. Compiling
-takes half a minute and much memory, so a process of its own does it (`handlers.engines.compiling`).
+Loading the file takes a fraction of a second; `torch.compile` would compile again in each process. Compiling takes half
+a minute and much memory, so a process of its own does it (`handlers.engines.compiling`).
 """
 
 from __future__ import annotations
@@ -29,20 +29,21 @@ from handlers.engines.settings import COMPILED_SUFFIX
 
 CPU = torch.device("cpu")
 COMPILE_TIMEOUT_S = 900
-KEPT = 8
-"""Compiled networks that a cache folder holds; those that were not used for longest go."""
+MAX_CACHED = 8
+"""Compiled networks that a cache folder holds; the least recently used ones are deleted."""
 COMPILERS = ("g++", "clang++")
 PLAIN = re.compile(r"[\w/.+-]+", re.ASCII)
+"""Paths that PyTorch's call of the compiler can take."""
 PLAIN_PLACES = ("/tmp", "/var/tmp", "/dev/shm")  # nosec B108 # folders with names nobody can guess are made in them
 
 
 class CompiledEngine:
-    """Runs what AOTInductor made; a batch larger than what it was made for is divided."""
+    """Runs a network that AOTInductor compiled. It divides batches that are larger than those it was compiled for."""
 
     def __init__(self, package: Path, max_batch: int) -> None:
         self._max_batch = max_batch
         try:
-            # What torch._inductor.aoti_load_package does in the end, without the compiler that it imports: 9 s.
+            # As torch._inductor.aoti_load_package does, but without importing the compiler, which takes 9 s.
             self._loader: Any = torch._C._aoti.AOTIModelPackageLoader(str(package), "model", False, 1, -1)
         except Exception as error:  # a damaged file, or one that this machine can't run
             raise EngineUnavailable(
@@ -54,27 +55,27 @@ class CompiledEngine:
         return f"compiled {precision_name(fast_precision(CPU))}"
 
     @torch.inference_mode()
-    def __call__(self, squares: torch.Tensor) -> Forward:
-        parts = [self._loader.boxed_run([part]) for part in torch.split(squares, self._max_batch)]
+    def __call__(self, pixels: torch.Tensor) -> Forward:
+        parts = [self._loader.boxed_run([part]) for part in torch.split(pixels, self._max_batch)]
         return Forward.of(
             parts[0] if len(parts) == 1 else [torch.cat(part) for part in zip(*parts, strict=True)]
         )
 
 
 def load_compiled(folder: Path, card: ModelCard, cache: Path, max_batch: int) -> CompiledEngine:
-    """The model in `folder`, compiled for this machine; compiles it unless `cache` has it. Raises EngineUnavailable."""
+    """The model in `folder`, compiled for this machine, from `cache` if it is there. Raises EngineUnavailable."""
     package = cache / f"{card.name}-{card.version}-{key(card, max_batch)}{COMPILED_SUFFIX}"
     try:
-        with _alone(cache):
+        with _locked(cache):
             if not package.exists():
                 _compile(folder, package, max_batch)
             try:
                 engine = CompiledEngine(package, max_batch)
             except EngineUnavailable:
-                package.unlink()  # damaged, by a full disk for one; the next start compiles it anew
+                package.unlink()  # damaged, for instance by a full disk; the next start compiles it again
                 raise
             os.utime(package)
-            _forget_old(cache)
+            _delete_old(cache)
             return engine
     except OSError as error:
         raise EngineUnavailable(
@@ -83,7 +84,7 @@ def load_compiled(folder: Path, card: ModelCard, cache: Path, max_batch: int) ->
 
 
 def key(card: ModelCard, max_batch: int) -> str:
-    """Names what a compiled network depends on: weights, findings, versions, processor, threads and our own code."""
+    """A hash of all that a compiled network depends on: weights, findings, versions, processor, threads, our code."""
     parts = (
         card.weights_sha256,
         card.findings and (card.findings.sha256, len(card.findings.kinds)),
@@ -100,7 +101,7 @@ def key(card: ModelCard, max_batch: int) -> str:
 
 
 def has_compiler() -> bool:
-    """Whether there is a C++ compiler, which compiling needs."""
+    """Whether there is a C++ compiler."""
     return any(shutil.which(name) for name in (os.environ.get("CXX", ""), *COMPILERS) if name)
 
 
@@ -139,9 +140,9 @@ def _compile(folder: Path, package: Path, max_batch: int) -> None:
 
 @contextlib.contextmanager
 def _plain_paths() -> Iterator[dict[str, str]]:
-    """Variables by which a compiling process finds PyTorch, and a place to work, under names without a space or quote.
+    """Environment variables by which the compiling process finds PyTorch and a folder to work in, at plain paths.
 
-    PyTorch takes its compiler's command apart at spaces, and so the paths in it.
+    PyTorch splits its compiler's command at spaces, and so the paths in it.
     """
     packages = Path(torch.__file__).resolve().parents[1]
     if PLAIN.fullmatch(f"{packages}{tempfile.gettempdir()}"):
@@ -156,15 +157,15 @@ def _plain_paths() -> Iterator[dict[str, str]]:
 
 
 @contextlib.contextmanager
-def _alone(cache: Path) -> Iterator[None]:
-    """Of several workers that start at once, one compiles and the others wait for its file."""
+def _locked(cache: Path) -> Iterator[None]:
+    """Hold the folder's lock: of several workers that start at once, one compiles and the others wait for its file."""
     cache.mkdir(mode=0o700, parents=True, exist_ok=True)
     with (cache / "lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         yield
 
 
-def _forget_old(cache: Path) -> None:
+def _delete_old(cache: Path) -> None:
     packages = sorted(cache.glob(f"*{COMPILED_SUFFIX}"), key=lambda path: path.stat().st_mtime, reverse=True)
-    for package in packages[KEPT:]:
+    for package in packages[MAX_CACHED:]:
         package.unlink(missing_ok=True)

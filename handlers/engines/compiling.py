@@ -11,15 +11,15 @@ from handlers.engines.serving_network import ServingNetwork, fast_precision
 from handlers.network import load_decoder, load_network
 
 FREEZING = {"freezing": True}
-"""Weights become constants, laid out once in the order that the processor's matrix kernels read."""
+"""Makes constants of the weights, stored in the order in which the processor's matrix kernels read them."""
 
 
 def compile_network(folder: Path, out: Path, max_batch: int) -> None:
-    """Write the model in `folder` to `out`, for batches of 1 to `max_batch`, this machine and torch's thread count."""
+    """Compile the model in `folder` to `out` for batches of 1 to `max_batch`, this machine and torch's threads."""
     card, network = load_network(folder)
     decoder = load_decoder(folder, card, network)
     serving = ServingNetwork(network, card.input, fast_precision(torch.device("cpu")), decoder).eval()
-    # A batch whose size could not be anything else would be compiled for that size alone.
+    # For an example of one image the batch would be compiled as a constant size.
     example = torch.zeros(max(2, max_batch), 3, card.input.size, card.input.size, dtype=torch.uint8)
     batch = torch.export.Dim("batch", min=1, max=max(2, max_batch))
     with torch.no_grad():

@@ -1,4 +1,4 @@
-"""The engine that runs everywhere: PyTorch, layer by layer. The others are held to its answer."""
+"""The engine that runs everywhere: PyTorch, layer by layer. The other engines are compared with its answers."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from handlers.preprocessing import normalise
 
 
 class EagerEngine:
-    """Runs a network that `gradcam.HeadGradCam` explains, on the CPU or a GPU; takes it over, weights and all."""
+    """Runs a network that `gradcam.HeadGradCam` explains, on the CPU or a GPU. It changes the given network."""
 
     def __init__(
         self,
@@ -34,12 +34,12 @@ class EagerEngine:
         return f"eager {precision_name(self._precision)}"
 
     @torch.inference_mode()
-    def __call__(self, squares: torch.Tensor) -> Forward:
-        return Forward.of(self._network(squares.to(self._device)))
+    def __call__(self, pixels: torch.Tensor) -> Forward:
+        return Forward.of(self._network(pixels.to(self._device)))
 
 
 class AutogradEngine:
-    """Runs a network that pytorch-grad-cam explains, in float32: it runs the network once more, backwards."""
+    """Runs a network that pytorch-grad-cam explains, in float32, as the explanation needs gradients."""
 
     description = "eager fp32"
 
@@ -48,5 +48,5 @@ class AutogradEngine:
         self._spec = spec
         self._device = device
 
-    def __call__(self, squares: torch.Tensor) -> Forward:
-        return self._network.forward(normalise(squares.to(self._device), self._spec))
+    def __call__(self, pixels: torch.Tensor) -> Forward:
+        return self._network.forward(normalise(pixels.to(self._device), self._spec))

@@ -1,4 +1,4 @@
-"""What every engine is: squares go in, logits, the last feature map and what is found where come out."""
+"""The interface of all engines: from pixels to logits, the last feature map and the findings."""
 
 from __future__ import annotations
 
@@ -16,31 +16,31 @@ class EngineUnavailable(Exception):
 
 @dataclass(frozen=True)
 class Forward:
-    """What one forward of a batch gave, all float32.
-
-    `logits` are (batch, labels). `features` are the last feature map (batch, channels, rows, columns); None for
-    networks that are explained by autograd, which needs the normalised `images` (batch, 3, size, size) instead, and of
-    which `classified` (batch, channels) is what the last layer got; None where no single layer gives the logits.
-    `findings` are the decoder's logits (batch, kinds and "none", rows, columns); None for models without a map of them.
-    """
+    """The results of a forward pass for one batch, all float32."""
 
     logits: torch.Tensor
+    """(batch, labels)"""
     features: torch.Tensor | None = None
+    """The last feature map (batch, channels, rows, columns); None for networks that are explained by autograd."""
     images: torch.Tensor | None = None
+    """The normalised images (batch, 3, size, size), which autograd needs; None for other networks."""
     classified: torch.Tensor | None = None
+    """The input (batch, channels) of the layer that gives the logits, for networks that are explained by autograd; None
+    if there is no single such layer."""
     findings: torch.Tensor | None = None
+    """The decoder's logits (batch, 1 + kinds, rows, columns); None for models without a map of findings."""
 
     @classmethod
     def of(cls, outputs: Sequence[torch.Tensor]) -> Forward:
-        """What a `ServingNetwork` gave: two outputs, or three with a decoder."""
+        """From the outputs of a `ServingNetwork`: two, or three with a decoder."""
         logits, features, *findings = outputs
         return cls(logits, features, findings=findings[0] if findings else None)
 
     @cached_property
     def pooled(self) -> torch.Tensor | None:
-        """A vector (batch, channels) for each scan, by which it is told whether it is familiar.
+        """A vector for each scan (batch, channels), by which statistics tell whether the scan is familiar.
 
-        It is the mean of the last feature map over rows and columns, or what the last layer got.
+        It is the mean of the last feature map over rows and columns, or else `classified`.
         """
         return self.classified if self.features is None else self.features.float().mean((2, 3))
 
@@ -52,5 +52,5 @@ class Engine(Protocol):
     def description(self) -> str:
         """Its name and precision, for logs."""
 
-    def __call__(self, squares: torch.Tensor) -> Forward:
+    def __call__(self, pixels: torch.Tensor) -> Forward:
         """Run the network on B-scans, uint8 (batch, 3, size, size), as `preprocessing.to_square` makes them."""

@@ -1,4 +1,4 @@
-"""The engine by Intel's OpenVINO: it comes from pip alone, and is fast where no C++ compiler is installed."""
+"""The engine of Intel's OpenVINO. It is installed by pip alone, and fast without a C++ compiler."""
 
 from __future__ import annotations
 
@@ -16,12 +16,12 @@ from handlers.findings import FindingsDecoder
 
 
 class OpenVinoEngine:
-    """Runs a network on the CPU."""
+    """Runs a network on the CPU. Raises EngineUnavailable if OpenVINO is not installed."""
 
     def __init__(self, network: nn.Module, spec: InputSpec, decoder: FindingsDecoder | None = None) -> None:
         precision = fast_precision(torch.device("cpu"))
         self.description = f"openvino {precision_name(precision)}"
-        # Importing OpenVINO tells its maker so, over the network; it does without where this package is not to be had.
+        # On import, OpenVINO reports its use over the network, unless this package is missing.
         sys.modules.setdefault("openvino_telemetry", None)  # type: ignore[arg-type]
         try:
             import openvino
@@ -29,7 +29,7 @@ class OpenVinoEngine:
             from openvino.frontend.pytorch.ts_decoder import TorchScriptPythonDecoder
         except ImportError as error:
             raise EngineUnavailable(f"OpenVINO is not installed ({error.name})") from error
-        # Not by openvino.convert_model, which would tell its maker how it is used.
+        # Without openvino.convert_model, which reports its use, too.
         serving = ServingNetwork(network, spec, torch.float32, decoder).eval()
         example = torch.zeros(2, 3, spec.size, spec.size, dtype=torch.uint8)
         with torch.no_grad():
@@ -45,8 +45,8 @@ class OpenVinoEngine:
         }
         self._request: Any = openvino.Core().compile_model(model, "CPU", settings).create_infer_request()
 
-    def __call__(self, squares: torch.Tensor) -> Forward:
-        self._request.infer([squares.numpy()], share_inputs=True)
+    def __call__(self, pixels: torch.Tensor) -> Forward:
+        self._request.infer([pixels.numpy()], share_inputs=True)
         # The next request overwrites these.
         outputs = [np.array(tensor.data) for tensor in self._request.output_tensors]
         return Forward.of([torch.from_numpy(output) for output in outputs])

@@ -1,4 +1,4 @@
-"""The network as it is served: from uint8 squares to logits, features and findings, in the precision the hardware is fast at."""
+"""The network as it is served: from uint8 pixels to logits, features and findings, in the hardware's fast precision."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ from handlers.network import is_staged
 class ServingNetwork(nn.Module):
     """A timm network with normalisation in front, and its stages in `precision`.
 
-    The stem and the head stay in float32: they are a hundredth of the work, and in bfloat16 they cause most of the
-    error (on 2,909 real scans the probabilities of the bundled model then differ by up to 0.023 instead of 0.007).
-    So does the decoder of findings, for networks that have one.
+    Stem, head and the decoder of findings stay in float32. Stem and head are a hundredth of the work but cause most of
+    the error in bfloat16: on 2,909 real scans the probabilities of the bundled model would then differ by up to 0.023
+    instead of 0.007.
     """
 
     scale: torch.Tensor
@@ -30,7 +30,7 @@ class ServingNetwork(nn.Module):
         precision: torch.dtype,
         decoder: FindingsDecoder | None = None,
     ) -> None:
-        """A decoder needs a network that `network.is_staged`."""
+        """A decoder needs a network for which `network.is_staged` holds."""
         super().__init__()
         self.network = network.eval().to(memory_format=torch.channels_last)
         self.decoder = None if decoder is None else decoder.eval().to(memory_format=torch.channels_last)
@@ -41,26 +41,26 @@ class ServingNetwork(nn.Module):
         self.register_buffer("shift", -mean / std)
 
     def cast_once(self) -> None:
-        """Keep the stages' weights in `precision`: autocast would cast them anew in each run. For runs by PyTorch alone."""
+        """Convert the stages' weights to `precision`, as autocast would in each run. Not for compiled networks."""
         if self.precision is torch.float32 or not is_staged(self.network):
             return
         for layer in self.network.stages.modules():  # type: ignore[union-attr]
             if isinstance(layer, nn.Conv2d | nn.Linear):
                 layer.to(self.precision)
 
-    def forward(self, squares: torch.Tensor) -> tuple[torch.Tensor, ...]:
-        """Logits, the last feature map and, with a decoder, its logits, of squares, uint8 (batch, 3, size, size).
+    def forward(self, pixels: torch.Tensor) -> tuple[torch.Tensor, ...]:
+        """From pixels, uint8 (batch, 3, size, size), to logits, the last feature map and, with a decoder, its logits.
 
         All are float32.
         """
-        images = (squares.float() * self.scale + self.shift).contiguous(memory_format=torch.channels_last)
+        images = (pixels.float() * self.scale + self.shift).contiguous(memory_format=torch.channels_last)
         features, stages = self._features(images)
         features = features.float()
         logits: torch.Tensor = self.network.forward_head(features)  # type: ignore[operator]
         return (logits, features) if self.decoder is None else (logits, features, self.decoder(stages))
 
     def _features(self, images: torch.Tensor) -> tuple[torch.Tensor, list[torch.Tensor]]:
-        """The last feature map and those of the stages, finest first; the latter of staged networks alone."""
+        """The last feature map and, of staged networks, those of all stages, finest first."""
         network = self.network
         fast: AbstractContextManager[object] = (
             nullcontext()
@@ -80,7 +80,7 @@ class ServingNetwork(nn.Module):
 
 
 def fast_precision(device: torch.device) -> torch.dtype:
-    """The lowest precision that the device computes in hardware; float32 where there is none."""
+    """The lowest precision that the device's hardware supports, float32 if it supports none below."""
     if device.type == "cuda":
         return torch.bfloat16 if torch.cuda.is_bf16_supported() else torch.float16
     capabilities = torch.cpu.get_capabilities()
@@ -89,5 +89,5 @@ def fast_precision(device: torch.device) -> torch.dtype:
 
 
 def precision_name(precision: torch.dtype) -> str:
-    """How people write it: fp32, bf16, fp16."""
+    """The short name of a precision: fp32, bf16 or fp16."""
     return {torch.float32: "fp32", torch.bfloat16: "bf16", torch.float16: "fp16"}[precision]

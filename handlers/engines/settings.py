@@ -1,4 +1,4 @@
-"""Which engine is wanted, and the variables that say so. Free of torch: who starts the workers reads it, too."""
+"""The settings of engines, and their environment variables. Free of torch, for the program that starts workers."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ ENGINE_VARIABLE, CACHE_VARIABLE, BATCH_VARIABLE = (
 )
 DEFAULT_MAX_BATCH = 8
 COMPILED_SUFFIX = ".pt2"
-"""Of the files in the cache folder."""
+"""Ending of the files in the cache folder."""
 
 
 @dataclass(frozen=True)
 class EngineSettings:
-    """What is wanted: an engine, the largest batch, and the folder in which compiled networks are kept (None: none)."""
+    """The engine to use, the largest batch, and the folder that keeps compiled networks (None: no folder)."""
 
     engine: str = AUTO
     cache: Path | None = None
@@ -28,7 +28,7 @@ class EngineSettings:
 
     @classmethod
     def from_environment(cls, variables: Mapping[str, str] = os.environ) -> EngineSettings:
-        """As RETINOTE_ENGINE, RETINOTE_ENGINE_CACHE and RETINOTE_MAX_BATCH say."""
+        """The settings in RETINOTE_ENGINE, RETINOTE_ENGINE_CACHE and RETINOTE_MAX_BATCH."""
         cache = variables.get(CACHE_VARIABLE)
         return cls(
             engine=variables.get(ENGINE_VARIABLE) or AUTO,

@@ -1,4 +1,4 @@
-"""DICOM files: what their elements say, and their one picture as a viewer shows it first."""
+"""DICOM files: their elements, and their one picture as a viewer shows it first."""
 
 from imaging.dicom.elements import first, numbers, sequence, values
 from imaging.dicom.file import header

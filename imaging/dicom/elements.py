@@ -1,4 +1,4 @@
-"""What the elements of a DICOM file say. What can't be used is as good as absent; what asks for too much is refused."""
+"""Reads the elements of a DICOM file. An unusable value counts as absent; one that takes too much work is refused."""
 
 from __future__ import annotations
 
@@ -15,15 +15,15 @@ from pydicom.multival import MultiValue
 from imaging.errors import ImageError, ImageTooComplex
 
 MAX_BYTES = 2**18
-"""Of an element, or of a sequence that is looked into: a table of 65,536 values takes half."""
+"""Of an element, or of a sequence that is read: a table of 65,536 values takes half as many."""
 MAX_ITEMS = 1_000
 ITEMS = (b"\xfe\xff\x00\xe0", b"\xff\xfe\xe0\x00")
-"""How an item of a sequence begins, in either byte order."""
+"""The first bytes of an item of a sequence, in either byte order."""
 MAX_NUMBER = 1e15
-"""Of numbers that are computed with: far beyond what a device measures, far below where floats end."""
+"""Greatest absolute number that is used: far above what a device measures, far below what a float can hold."""
 SHARED, PER_FRAME = "SharedFunctionalGroupsSequence", "PerFrameFunctionalGroupsSequence"
 MACROS = ("FrameVOILUTSequence", "PixelValueTransformationSequence", "PixelMeasuresSequence")
-"""Of functional groups, those that say how pixels are shown and how large they are (DICOM PS3.3, C.7.6.16.2)."""
+"""Functional group macros of how pixels are shown and how large they are (DICOM PS3.3, C.7.6.16.2)."""
 UNREADABLE = (
     ArithmeticError,
     AttributeError,
@@ -35,26 +35,23 @@ UNREADABLE = (
     struct.error,
     BytesLengthException,
 )
-"""What pydicom raises for content that is not what it should be."""
+"""What pydicom raises for content that is not as the standard has it."""
 INTEGERS = ("US", "SS", "US or SS")
 
 MAX_QUOTED = 64
-"""Letters; no name that the standard knows is longer."""
+"""Letters of a quoted name; no name in the standard is longer."""
 
-Found = TypeVar("Found")
+Read = TypeVar("Read")
 
 
-def first(data: Any, read: Callable[[Any], Found | None]) -> Found | None:
-    """What `read` finds at the first place that has something to find: None for whatever is absent or can't be used.
+def first(data: Any, read: Callable[[Any], Read | None]) -> Read | None:
+    """The first result of `read` that is not None, over all places of a file that may say how pixels are shown.
 
-    The places are, the most particular first, the functional groups of the frame, those that all frames share, and
-    the file itself. Only files of one frame are read, so the frame is the first. Raises ImageTooComplex, ImageError.
+    The places are, from the most to the least specific, the functional groups of the frame, those that all frames
+    share, and the file itself. Just the first frame counts, as only files of one frame are read. Raises
+    ImageTooComplex, ImageError.
     """
-    for place in _places(data):
-        found = read(place)
-        if found is not None:
-            return found
-    return None
+    return next((result for place in _places(data) if (result := read(place)) is not None), None)
 
 
 def _places(data: Any) -> list[Any]:
@@ -67,7 +64,7 @@ def _places(data: Any) -> list[Any]:
 
 
 def sequence(data: Any, name: str) -> list[Any]:
-    """The items of a sequence, empty without it. Raises ImageTooComplex, or ImageError when it is damaged."""
+    """The items of a sequence; empty if it is missing. Raises ImageTooComplex, or ImageError if it is damaged."""
     try:
         if name not in data:
             return []
@@ -75,8 +72,8 @@ def sequence(data: Any, name: str) -> list[Any]:
         value = raw.value if isinstance(raw.value, bytes) else b""
         if len(value) > MAX_BYTES or max(value.count(item) for item in ITEMS) > MAX_ITEMS:
             raise ImageTooComplex("The DICOM file has a sequence of too many items.")
-        found = data[name].value
-        return list(found) if isinstance(found, pydicom.Sequence) else []
+        items = data[name].value
+        return list(items) if isinstance(items, pydicom.Sequence) else []
     except ImageError:
         raise
     except Exception as error:  # pydicom raises all kinds on damaged data.
@@ -84,9 +81,9 @@ def sequence(data: Any, name: str) -> list[Any]:
 
 
 def values(data: Any, name: str) -> list[Any]:
-    """An element's values, none where it is missing or empty; as texts where they are not what they should be.
+    """The values of an element; empty if it is missing or empty, texts if they can't be read as the standard has them.
 
-    Raises ImageTooComplex for more than anybody needs.
+    Raises ImageTooComplex for more than `MAX_BYTES`.
     """
     if name not in data:
         return []
@@ -108,50 +105,50 @@ def values(data: Any, name: str) -> list[Any]:
 
 
 def _representation(data: Any, name: str) -> str:
-    """What kind of values an element has by the standard, whatever the file says of it."""
+    """The value representation of an element by the standard, whatever the file declares."""
     tag = tag_for_keyword(name)
     return dictionary_VR(tag) if tag is not None else ""
 
 
 def is_little_endian(data: Any) -> bool:
-    """In which order a file, or an item of it, keeps its bytes."""
+    """Whether a file, or an item of it, stores the low byte first."""
     return data.original_encoding[1] is not False
 
 
 def numbers(data: Any, name: str) -> list[float | None]:
-    """An element's numbers, None in the place of each that can't be used. A comma is taken for the decimal point."""
+    """The numbers of an element, None for each that can't be used. A comma counts as decimal point."""
     return [_as_number(value) for value in values(data, name)]
 
 
 def number(data: Any, name: str) -> float | None:
-    """An element's one number; None where it is missing, can't be used or is one of several."""
-    found = numbers(data, name)
-    return found[0] if len(found) == 1 else None
+    """The only number of an element; None if it is missing, can't be used or is one of several."""
+    several = numbers(data, name)
+    return several[0] if len(several) == 1 else None
 
 
 def text(data: Any, name: str) -> str:
-    """An element's one text in capitals, empty where it is missing or one of several."""
-    found = values(data, name)
-    return str(found[0]).strip(" \0").upper() if len(found) == 1 else ""
+    """The only text of an element, in upper case; empty if it is missing or one of several."""
+    several = values(data, name)
+    return str(several[0]).strip(" \0").upper() if len(several) == 1 else ""
 
 
 def quoted(name: str) -> str:
-    """What a file calls something, fit to be said in a sentence."""
+    """A name from a file, shortened and made safe to stand in a sentence."""
     return name[:MAX_QUOTED] if name.isascii() and name.isprintable() else "of an unreadable name"
 
 
 def whole(data: Any, name: str, least: int = 1, most: float = MAX_NUMBER) -> int | None:
-    """An element's one whole number from `least` to `most`; None where it is missing or can't be used."""
-    found = number(data, name)
-    return int(found) if found is not None and found == int(found) and least <= found <= most else None
+    """The only integer of an element, from `least` to `most`; None if it is missing or can't be used."""
+    value = number(data, name)
+    return int(value) if value is not None and value == int(value) and least <= value <= most else None
 
 
 def needed(data: Any, name: str, least: int = 1) -> int:
-    """The same, where there has to be one. Raises ImageError."""
-    found = whole(data, name, least)
-    if found is None:
+    """The only integer of an element, of `least` or more. Raises ImageError without one."""
+    value = whole(data, name, least)
+    if value is None:
         raise ImageError(f"The DICOM file's {title(name)} is not a whole number of {least} or more.")
-    return found
+    return value
 
 
 def title(name: str) -> str:
@@ -161,7 +158,7 @@ def title(name: str) -> str:
 
 def _as_number(value: Any) -> float | None:
     try:
-        found = float(value.replace(",", ".") if isinstance(value, str) else value)
+        as_float = float(value.replace(",", ".") if isinstance(value, str) else value)
     except (TypeError, ValueError, OverflowError):
         return None
-    return found if abs(found) <= MAX_NUMBER else None
+    return as_float if abs(as_float) <= MAX_NUMBER else None

@@ -1,4 +1,4 @@
-"""A DICOM file as pydicom knows it, opened with an end to the work."""
+"""Opens a DICOM file with pydicom, with a limit on the work."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from pydicom.uid import (
 from imaging.dicom.elements import text
 from imaging.errors import ImageError, ImageTooComplex, ImageTooLarge, TruncatedImage, UnsupportedImage
 
-# What pydicom warns about quotes the values, and those may be a patient's.
+# pydicom's warnings quote values, which may be patient data.
 pydicom.config.settings.reading_validation_mode = pydicom.config.IGNORE
 
 FILE_META_BYTES = 4096
@@ -39,12 +39,12 @@ NATIVE = {
     (False, True): ExplicitVRLittleEndian,
     (False, False): ExplicitVRBigEndian,
 }
-"""Transfer syntaxes of pixels that are not compressed: by whether the kind of each value is left out, and the low
-byte comes first."""
+"""Transfer syntaxes of uncompressed pixels: by whether value representations are implicit, and whether the byte order
+is little endian."""
 
 
-class Counted(io.BytesIO):
-    """A file that may be read from so many times: pydicom does so for each element and item, however deep."""
+class LimitedReads(io.BytesIO):
+    """A file with a limit on the number of reads: pydicom makes some for each element and item, however deep."""
 
     def __init__(self, content: bytes, reads: int = MAX_READS) -> None:
         super().__init__(content)
@@ -60,15 +60,15 @@ class Counted(io.BytesIO):
 
 
 def header(content: bytes) -> Any:
-    """The file as pydicom knows it, its pixels not yet looked at; with or without its preamble.
+    """The pydicom data set of a file with or without preamble; its pixels are not decoded.
 
-    Raises UnsupportedImage for a deflated file, ImageTooComplex for one of too many elements, ImageError.
+    Raises UnsupportedImage for a deflated file, ImageTooComplex for too many elements, ImageError for a damaged file.
     """
     # The whole of a deflated file would be inflated before its size is known.
     if DeflatedExplicitVRLittleEndian.encode() in content[:FILE_META_BYTES]:
         raise UnsupportedImage("Deflated DICOM files are not read; store it uncompressed.")
     try:
-        return pydicom.dcmread(Counted(content.removeprefix(MAGIC)), force=True)
+        return pydicom.dcmread(LimitedReads(content.removeprefix(MAGIC)), force=True)
     except ImageError:
         raise
     except Exception as error:  # pydicom raises all kinds on damaged data.
@@ -113,7 +113,7 @@ def beginning(content: bytes) -> tuple[Any, int]:
 
     Raises ImageTooComplex for a file of too many elements, TruncatedImage for one without pixels, ImageError.
     """
-    source = Counted(content, MAX_READS_OF_VOLUME)
+    source = LimitedReads(content, MAX_READS_OF_VOLUME)
     try:
         data = pydicom.dcmread(source, force=True, stop_before_pixels=True)
     except ImageError:
@@ -126,7 +126,7 @@ def beginning(content: bytes) -> tuple[Any, int]:
 def transfer_syntax(data: Any, keyword: str) -> UID:
     """How the pixels of that element are stored, by the file's meta information or else by its other elements.
 
-    Raises UnsupportedImage for compressed pixels of a file that does not say how, ImageError for a contradiction.
+    Raises UnsupportedImage for compressed pixels in a file without a transfer syntax, ImageError for a contradiction.
     """
     named = text(getattr(data, "file_meta", {}), "TransferSyntaxUID")
     in_pieces = getattr(data.get_item(keyword, keep_deferred=True), "length", 0) == UNDEFINED_LENGTH
@@ -141,6 +141,6 @@ def transfer_syntax(data: Any, keyword: str) -> UID:
 
 
 def pixel_bytes(data: Any, keyword: str) -> bytes:
-    """The pixels as they lie in the file; nothing where they are kept as something else."""
+    """The pixels as they are stored in the file; empty if the element is of another kind."""
     value = data.get_item(keyword, keep_deferred=True).value
     return value if isinstance(value, bytes) else b""

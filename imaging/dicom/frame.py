@@ -1,4 +1,4 @@
-"""The words of a DICOM file's single frame, as they are stored, and the values that they hold."""
+"""The stored words of a DICOM file's single frame, and the values that they hold."""
 
 from __future__ import annotations
 
@@ -22,9 +22,10 @@ Numbers = npt.NDArray[Any]
 
 
 def words(data: Any, layout: Layout) -> tuple[Numbers, str]:
-    """Integers or floats, (rows, columns) or (rows, columns, 3), and which photometric interpretation they have now.
+    """Decode the frame to integers or floats, (rows, columns) or (rows, columns, 3).
 
-    Raises UnsupportedImage, and TruncatedImage for pixels that end too early or are damaged.
+    The second value is the photometric interpretation after decoding. Raises UnsupportedImage, and TruncatedImage for
+    pixels that end too early or are damaged.
     """
     try:
         decoder = get_decoder(layout.syntax)
@@ -34,7 +35,9 @@ def words(data: Any, layout: Layout) -> tuple[Numbers, str]:
     if decoder is None or not decoder.is_available:
         raise UnsupportedImage(f"DICOM files in the transfer syntax {name} are not read.")
     try:
-        found, facts = decoder.as_array(pixel_bytes(data, layout.keyword), raw=True, **_options(data, layout))
+        decoded, facts = decoder.as_array(
+            pixel_bytes(data, layout.keyword), raw=True, **_options(data, layout)
+        )
     except (NotImplementedError, RuntimeError) as error:
         raise UnsupportedImage(
             f"The DICOM file's pixels ({name}) are damaged or of a kind that is not read."
@@ -44,12 +47,12 @@ def words(data: Any, layout: Layout) -> tuple[Numbers, str]:
     except Exception as error:  # pydicom and the decoders behind it raise all kinds on damaged data.
         raise TruncatedImage("The DICOM file's pixels end too early or are damaged.") from error
     if layout.is_compressed and _is_by_adobe(data, layout):
-        return found, RGB
-    return found, str(facts["photometric_interpretation"])
+        return decoded, RGB
+    return decoded, str(facts["photometric_interpretation"])
 
 
 def _is_by_adobe(data: Any, layout: Layout) -> bool:
-    """Whether a JPEG says by Adobe's marker what its colours are: then its decoder has made them RGB already."""
+    """Whether a JPEG declares its colours by Adobe's marker; its decoder then returns RGB."""
     if layout.syntax not in JPEGTransferSyntaxes or layout.samples != 3:
         return False
     stream = get_frame(pixel_bytes(data, layout.keyword), 0, number_of_frames=1)
@@ -57,7 +60,7 @@ def _is_by_adobe(data: Any, layout: Layout) -> bool:
 
 
 def _options(data: Any, layout: Layout) -> dict[str, Any]:
-    """What pydicom's decoder has to know: as `layout` has found it, whatever else the file says."""
+    """The options of pydicom's decoder, from the layout alone, whatever the file's elements say."""
     return {
         "view_only": True,
         "correct_unused_bits": False,
@@ -77,26 +80,26 @@ def _options(data: Any, layout: Layout) -> dict[str, Any]:
 
 
 def values_of(layout: Layout, least: float, greatest: float) -> tuple[Callable[[Numbers], Numbers], int]:
-    """What turns words from `least` to `greatest` into the values that they hold, and how many bits those may have.
+    """A function from words between `least` and `greatest` to their values, and how many bits the values may have.
 
-    Bits that don't count are left out only where some are set: most files fill them with zeros or the sign.
+    Unused bits are masked only if some are set: most files fill them with zeros or the sign.
     """
     bits = layout.stored
     low, high = (-(1 << bits - 1), (1 << bits - 1) - 1) if layout.is_signed else (0, (1 << bits) - 1)
     if layout.is_float or (low <= least and greatest <= high):
-        return _as_they_are, bits
+        return _unchanged, bits
     if (
         layout.is_compressed
-    ):  # a decoder sets no bits but those of the values, of which there are more than was said
-        return _as_they_are, layout.allocated
+    ):  # a decoder sets no unused bits, so the values have more bits than the file declares
+        return _unchanged, layout.allocated
     shift = layout.high_bit + 1 - bits
 
-    def taken_out(stored: Numbers) -> Numbers:
-        found = stored.astype(np.int64) >> shift & (1 << bits) - 1
-        return np.where(found > high, found - (1 << bits), found)
+    def masked(stored: Numbers) -> Numbers:
+        values = stored.astype(np.int64) >> shift & (1 << bits) - 1
+        return np.where(values > high, values - (1 << bits), values)
 
-    return taken_out, bits
+    return masked, bits
 
 
-def _as_they_are(stored: Numbers) -> Numbers:
+def _unchanged(stored: Numbers) -> Numbers:
     return stored

@@ -1,4 +1,4 @@
-"""From a DICOM file's values to grey: its modality table or rescale, then its VOI table or window (PS3.3, C.11)."""
+"""From the values of a DICOM file to grey: modality table or rescale, then VOI table or window (PS3.3, C.11)."""
 
 from __future__ import annotations
 
@@ -19,12 +19,12 @@ SIGMOID, EXACT = "SIGMOID", "LINEAR_EXACT"
 STEEP = (64, 192)
 """Greys between which a soft window is nearly a line."""
 STEEPEST = 500
-"""Exponent of a sigmoid, beyond which it is black or white anyway and a float ends."""
+"""Greatest exponent of a sigmoid: beyond it grey is black or white anyway, and a float overflows."""
 
 
 @dataclass(frozen=True)
 class Rescale:
-    """Values times the slope, and the intercept."""
+    """A linear rescale: values times the slope, plus the intercept."""
 
     slope: float
     intercept: float
@@ -36,7 +36,7 @@ class Rescale:
 
 @dataclass(frozen=True)
 class Range:
-    """Values from black to white, those beyond being as dark or bright."""
+    """A linear window: values from `black` to `white`; those beyond are black or white."""
 
     black: float
     white: float
@@ -50,7 +50,7 @@ class Range:
 
 @dataclass(frozen=True)
 class Sigmoid:
-    """A window whose ends are soft."""
+    """A window with soft ends, by the sigmoid function."""
 
     center: float
     width: float
@@ -63,7 +63,7 @@ class Sigmoid:
 
 @dataclass(frozen=True)
 class Threshold:
-    """A window of one step."""
+    """A window of width 1: values above the threshold are white, others black."""
 
     above: float
 
@@ -74,7 +74,7 @@ class Threshold:
 
 @dataclass(frozen=True)
 class GreyTable:
-    """A table whose entries are shown."""
+    """A VOI table, whose entries are shown as grey."""
 
     entries: Table
 
@@ -113,10 +113,10 @@ class Shown:
 
 
 def to_grey(data: Any, values: Numbers, as_stored: Range) -> Shown:
-    """What turns a file's values into grey, uint8, by what it says of them; `values` are those that its pixels have.
+    """A function from the values of a file to grey, uint8; `values` are the different ones that its pixels have.
 
-    Of tables, rescales and windows those that would leave nothing to be seen of different values are as good as
-    absent. Without any, `as_stored` says what is black and white. Raises ImageTooComplex, ImageError.
+    A table, rescale or window after which all values would look the same counts as absent. Without any of them,
+    `as_stored` defines black and white. Raises ImageTooComplex, ImageError.
     """
     modality = first(data, lambda place: _first_distinguishing(_modalities(place, values), values))
     measured = values if modality is None else modality(values)
@@ -125,14 +125,14 @@ def to_grey(data: Any, values: Numbers, as_stored: Range) -> Shown:
     )
     if shown is None and isinstance(modality, Table):
         shown = Range(0, modality.white)
-    elif shown is None:  # a rescale says how to read values, and only by a negative slope how they look
+    elif shown is None:  # a rescale gives values a unit; of how they look it tells the direction alone
         shown = Range(as_stored.white, as_stored.black) if _is_inverting(modality) else as_stored
         modality = None
     return Shown(modality, shown)
 
 
 def rounded(grey: Numbers) -> npt.NDArray[np.uint8]:
-    """Grey from 0 to 255 as whole numbers; what is no number is black."""
+    """Round grey from 0 to 255 to uint8; NaN is black."""
     whole: npt.NDArray[np.uint8] = np.rint(np.nan_to_num(grey, nan=0)).astype(np.uint8)
     return whole
 
@@ -153,15 +153,15 @@ def _windows_and_tables(place: Any, values: Numbers) -> Iterator[Stage]:
 
 
 def _tables(place: Any, name: str, values: Numbers) -> Iterator[Table]:
-    found = (table(item, float(values.min())) for item in sequence(place, name))
-    return (one for one in found if one is not None)
+    tables = (table(item, float(values.min())) for item in sequence(place, name))
+    return (one for one in tables if one is not None)
 
 
 def _window(center: float, width: float, function: str) -> Stage:
-    """By the function that is named, or else the one that is meant when none is (PS3.3, C.11.2.1.2 and C.11.2.1.3)."""
+    """The window of the named function, linear by default (PS3.3, C.11.2.1.2 and C.11.2.1.3)."""
     if function == SIGMOID:
         return Sigmoid(center, width)
-    # Less than a step wide is no window of whole numbers, so it can only be meant for others.
+    # A window narrower than 1 makes no sense for integers, so the values must be meant as real numbers.
     if function == EXACT or width < 1:
         return Range(center - width / 2, center + width / 2)
     if width == 1:
@@ -170,7 +170,7 @@ def _window(center: float, width: float, function: str) -> Stage:
 
 
 def _first_distinguishing(stages: Iterator[Stage], values: Numbers, seen: Stage = np.asarray) -> Stage | None:
-    """The first of the stages after which different values are still `seen` as different."""
+    """The first stage whose results, as `seen`, are not all the same."""
     if values.min() == values.max():
         return next(stages, None)
     return next((stage for stage in stages if np.ptp(seen(stage(values))) > 0), None)

@@ -12,7 +12,7 @@ from typing import Any
 from pydicom.filereader import read_sequence
 
 from imaging.dicom.elements import PER_FRAME, SHARED, number, numbers, sequence, text, whole
-from imaging.dicom.file import Counted
+from imaging.dicom.file import LimitedReads
 from imaging.errors import ImageError, ImageTooComplex
 from imaging.geometry import Place, Spacing, agreed, plausible_um
 from imaging.pixels import MAX_SIDE
@@ -41,7 +41,7 @@ def groups_of_frames(header: Any, count: int) -> list[Any]:
         if isinstance(raw.value, bytes):
             if len(raw.value) > MAX_GROUP_BYTES * max(count, 16):
                 raise ImageTooComplex("The DICOM file says too much of its frames.")
-            reads = Counted(raw.value, READS_OF_GROUP * max(count, 16))
+            reads = LimitedReads(raw.value, READS_OF_GROUP * max(count, 16))
             is_implicit, is_little = header.original_encoding
             found = read_sequence(
                 reads, is_implicit, is_little, len(raw.value), header.original_character_set or "iso8859"

@@ -1,4 +1,4 @@
-"""How a DICOM file's pixels lie, and what it takes to decode them: known before they are looked at."""
+"""How a DICOM file stores its pixels, and what decoding them takes, by its header alone."""
 
 from __future__ import annotations
 
@@ -16,19 +16,19 @@ from imaging.pixels import check_size
 INTEGERS, FLOATS, DOUBLES = "PixelData", "FloatPixelData", "DoubleFloatPixelData"
 BITS_OF_FLOATS = {FLOATS: 32, DOUBLES: 64}
 BITS = (1, 8, 16, 32)
-"""Of the words that integers are kept in."""
+"""Of the words that hold integers."""
 INVERTED, GREY, PALETTE = "MONOCHROME1", "MONOCHROME2", "PALETTE COLOR"
 RGB, YBR, YBR_422 = "RGB", "YBR_FULL", "YBR_FULL_422"
 YBR_OF_JPEG_2000 = ("YBR_ICT", "YBR_RCT")
 SAMPLES = {INVERTED: 1, GREY: 1, PALETTE: 1, RGB: 3, YBR: 3, YBR_422: 3} | dict.fromkeys(YBR_OF_JPEG_2000, 3)
-"""Values a pixel, by the photometric interpretations that are read."""
+"""Samples per pixel, by the photometric interpretations that are read."""
 DEEP_BYTES = 2**24
-"""For some rows of numbers of more than 16 bits, while they are computed with."""
+"""Memory for some rows of intermediate 64-bit numbers, if words have more than 16 bits."""
 
 
 @dataclass(frozen=True)
 class Layout:
-    """What decoding has to know. `stored` of the `allocated` bits of each word count, the highest being `high_bit`."""
+    """How pixels are stored. Of the `allocated` bits of a word `stored` count; the highest of them is `high_bit`."""
 
     keyword: str
     syntax: UID
@@ -44,19 +44,19 @@ class Layout:
 
     @property
     def is_float(self) -> bool:
-        """Whether the pixels are no integers."""
+        """Whether the words are floats rather than integers."""
         return self.keyword != INTEGERS
 
     @property
     def is_compressed(self) -> bool:
-        """Whether a decoder has to unpack the pixels, whose work nothing in the header tells."""
+        """Whether the pixels are compressed, so that the header doesn't tell how much work decoding is."""
         return is_encapsulated(self.syntax)
 
     def memory_bytes(self, file_bytes: int) -> int:
-        """The most that decoding takes at once, the file's own bytes included."""
+        """The most memory that decoding takes at once, the file's own bytes included."""
         pixel_count = self.width * self.height
         stored = pixel_count * self.samples * max(self.allocated, 8) // 8
-        # As pydicom hands the pixels over and as they are once turned into RGB; the picture itself; the file, twice.
+        # pydicom's array and its copy as RGB; the picture itself; the file, twice.
         taken = 2 * stored + 3 * pixel_count + 2 * file_bytes
         if self.samples == 3 and self.photometric != RGB or self.photometric == PALETTE:
             taken += 3 * pixel_count
@@ -66,10 +66,10 @@ class Layout:
 
 
 def layout(data: Any) -> Layout:
-    """How the pixels of the single frame lie.
+    """How the pixels of the single frame are stored.
 
-    Raises ImageTooLarge, ImageTooSmall, SeveralImages, TruncatedImage without pixels, UnsupportedImage for those that
-    are of a kind that is not read, and ImageError for facts that don't make sense.
+    Raises ImageTooLarge, ImageTooSmall, SeveralImages, TruncatedImage for a file without pixels, UnsupportedImage for
+    kinds of pixels that are not read, and ImageError for elements that don't make sense.
     """
     if "Rows" not in data or "Columns" not in data:
         raise ImageError("The DICOM file holds no image.")
@@ -89,7 +89,7 @@ def layout(data: Any) -> Layout:
         )
     stored = whole(data, "BitsStored", most=allocated) or allocated
     high_bit = whole(data, "HighBit", least=stored - 1, most=allocated - 1)
-    found = Layout(
+    pixel_layout = Layout(
         keyword=keyword,
         syntax=syntax,
         width=width,
@@ -103,12 +103,12 @@ def layout(data: Any) -> Layout:
         is_signed=keyword == INTEGERS and _is_signed(data),
     )
     if frames is None:
-        _refuse_several(_frames_by_pixels(data, found))
-    return found
+        _refuse_several(_frames_by_pixels(data, pixel_layout))
+    return pixel_layout
 
 
 def is_encapsulated(syntax: UID) -> bool:
-    """Whether pixels are compressed in that transfer syntax; False for the name of something else."""
+    """Whether pixels are compressed in that transfer syntax; False for a UID that is no transfer syntax."""
     try:
         return bool(syntax.is_encapsulated)
     except ValueError:
@@ -116,7 +116,7 @@ def is_encapsulated(syntax: UID) -> bool:
 
 
 def _colours(data: Any, is_compressed: bool) -> tuple[str, int]:
-    """What the values of a pixel mean, and how many there are."""
+    """The photometric interpretation and the samples per pixel."""
     photometric = text(data, "PhotometricInterpretation")
     if not photometric:
         raise ImageError(
@@ -142,15 +142,16 @@ def _is_signed(data: Any) -> bool:
     return bool(signed)
 
 
-def _frames_by_pixels(data: Any, found: Layout) -> int:
-    """How many frames the pixels are enough for, where nothing else says it."""
-    content = pixel_bytes(data, found.keyword)
-    if found.is_compressed:
+def _frames_by_pixels(data: Any, pixel_layout: Layout) -> int:
+    """How many frames the pixels suffice for, in a file that doesn't give their number."""
+    content = pixel_bytes(data, pixel_layout.keyword)
+    if pixel_layout.is_compressed:
         try:
             return len(parse_basic_offsets(content))
-        except UNREADABLE:  # the decoder will say so
+        except UNREADABLE:  # the decoder will report it
             return 1
-    return len(content) * 8 // (found.width * found.height * found.samples * found.allocated)
+    frame_bits = pixel_layout.width * pixel_layout.height * pixel_layout.samples * pixel_layout.allocated
+    return len(content) * 8 // frame_bits
 
 
 def _refuse_several(frames: int) -> None:

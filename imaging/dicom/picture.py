@@ -20,20 +20,19 @@ from imaging.pixels import Deep, Ends, Rgb, bits_used, few_rows, grey_to_rgb, lo
 Plane = npt.NDArray[Any]
 """Words (rows, columns)."""
 TABLE_BYTES = 2
-"""Up to this size of a word a table of all words costs less than it saves."""
+"""Words of up to so many bytes are shown by a table of all possible words, which costs less than it saves."""
 DEEPEST = 2**16 - 1
 SAMPLE = 256
-"""Of larger words, so many of each few rows are looked at."""
+"""Of larger words, about so many of each few rows are sampled."""
 
 
 def pixels(data: Any, layout: Layout, ends: Ends | None = None) -> Rgb:
-    """The picture, 8-bit RGB; nothing else of the file, such as patient data, is looked at or kept.
+    """The picture, uint8 RGB (height, width, 3). No other element of the file, such as patient data, is read.
 
-    `ends` are words that other pictures have, by which all are to be shown alike: `ends_of` for each of them.
-
-    Grey values go through the file's own modality and VOI tables or window, wherever it keeps them. Without, unsigned
-    values are narrowed by the bits that count, or by `pixels.bits_used` where the file leaves that open; signed and
-    other ones are stretched from darkest to brightest. Of colour the upper 8 of the bits that count are kept.
+    Grey values go through the file's own modality and VOI tables or window, wherever it keeps them. Without these,
+    unsigned values are narrowed by the bits that count, or by `pixels.bits_used` if the file leaves that open; signed
+    integers and floats are stretched from darkest to brightest. Of colour the upper 8 of the bits that count are kept.
+    `ends` are words of other pictures that are to be shown alike: `ends_of` for each of them.
     Raises UnsupportedImage, TruncatedImage, ImageTooComplex or ImageError.
     """
     with np.errstate(all="ignore"):
@@ -125,11 +124,11 @@ def _colour(stored: Numbers, photometric: str, layout: Layout, ends: Ends | None
         raise UnsupportedImage(f"DICOM files with {photometric} colours of this kind are not read.")
     planes = [stored[:, :, channel] for channel in range(3)]
     used = _with(ends, *(_used(plane) for plane in planes))
-    to_values, said = values_of(layout, used.min(), used.max())
+    to_values, possible_bits = values_of(layout, used.min(), used.max())
     values = to_values(used)
     if values.min() < 0:
         raise UnsupportedImage("The DICOM file's colours have values below zero.")
-    bits = _bits(layout, said, int(values.max()))
+    bits = _bits(layout, possible_bits, int(values.max()))
     made = np.empty(stored.shape, np.uint8)
     for channel, plane in enumerate(planes):
         made[:, :, channel] = _mapped(plane, lambda some: _upper_8_bits(to_values(some), bits))
@@ -146,7 +145,7 @@ def _upper_8_bits(values: Numbers, bits: int) -> npt.NDArray[np.uint8]:
 
 
 def _as_stored(layout: Layout, bits: int, values: Numbers) -> Range:
-    """What is black and white of values of which nothing else says it."""
+    """Black and white for values of a file without any window or table."""
     least, greatest = float(values.min()), float(values.max())
     if layout.is_float or least < 0:
         return Range(least, greatest)
@@ -154,20 +153,20 @@ def _as_stored(layout: Layout, bits: int, values: Numbers) -> Range:
 
 
 def _bits(layout: Layout, bits: int, greatest: int) -> int:
-    """How many bits of values from 0 to `greatest` count: as the file says, unless it is all of the word's."""
-    word, said = layout.allocated - layout.is_signed, bits - layout.is_signed
-    return said if said < word else bits_used(greatest, word)
+    """How many bits of values from 0 to `greatest` count: as the file declares, unless it declares the whole word."""
+    word, declared = layout.allocated - layout.is_signed, bits - layout.is_signed
+    return declared if declared < word else bits_used(greatest, word)
 
 
 def _padding(data: Any, layout: Layout, kind: np.dtype[Any]) -> tuple[float, float] | None:
-    """From which word to which pixels are no part of the picture (PS3.3, C.7.5.1.1.2); None when all are."""
+    """The least and the greatest word of padding, which is no part of the picture (PS3.3, C.7.5.1.1.2), or None."""
     prefix = layout.keyword.removesuffix("PixelData")
     value = first(data, lambda place: number(place, f"{prefix}PixelPaddingValue"))
     limit = first(data, lambda place: number(place, f"{prefix}PixelPaddingRangeLimit"))
     if value is None:
         return None
     ends = [value, value if limit is None else limit]
-    if not layout.is_float:  # the sign is often not that of the pixels
+    if not layout.is_float:  # often written with another sign than the pixels
         ends = [_as_word(end, kind) for end in ends]
     return min(ends), max(ends)
 
@@ -179,22 +178,22 @@ def _as_word(value: float, kind: np.dtype[Any]) -> int:
 
 
 def _is_used(some: Numbers, padding: tuple[float, float] | None) -> npt.NDArray[np.bool_]:
-    """Which words are part of the picture."""
+    """For each word, whether it is part of the picture."""
     used = np.isfinite(some) if some.dtype.kind == "f" else np.ones(some.shape, np.bool_)
     return used if padding is None else used & ((some < padding[0]) | (some > padding[1]))
 
 
 def _used(stored: Plane, padding: tuple[float, float] | None = None) -> Numbers:
-    """The words of the picture, each once; where words are large, a sample of them with the least and the greatest."""
+    """The different words of the picture; of large words a sample, with the least and the greatest of all."""
     if _is_small(stored):
         domain, first_word = _domain(stored), int(np.iinfo(stored.dtype).min)
         there = np.zeros(len(domain), np.bool_)
         for rows in few_rows(*stored.shape):
             there[stored[rows].astype(np.int32) - first_word] = True
-        found = domain[there & _is_used(domain, padding)]
+        used = domain[there & _is_used(domain, padding)]
     else:
-        found = np.concatenate([_sample(stored[rows], padding) for rows in few_rows(*stored.shape)])
-    return found if found.size else np.zeros(1, stored.dtype)
+        used = np.concatenate([_sample(stored[rows], padding) for rows in few_rows(*stored.shape)])
+    return used if used.size else np.zeros(1, stored.dtype)
 
 
 def _with(ends: Ends | None, *used: Numbers) -> Numbers:
@@ -209,7 +208,7 @@ def _sample(strip: Plane, padding: tuple[float, float] | None) -> Numbers:
 
 
 def _mapped(stored: Plane, show: Callable[[Numbers], npt.NDArray[np.uint8]]) -> npt.NDArray[np.uint8]:
-    """Each word as `show` shows it. Where words are small, all that there may be are shown once and looked up."""
+    """Each word as `show` shows it. Of small words, all possible ones are shown once and then looked up."""
     if _is_small(stored):
         return looked_up(stored, show(_domain(stored)), int(np.iinfo(stored.dtype).min))
     made = np.empty(stored.shape, np.uint8)
@@ -223,6 +222,6 @@ def _is_small(stored: Plane) -> bool:
 
 
 def _domain(stored: Plane) -> Numbers:
-    """All words that there may be, in order."""
+    """All possible words of the data type, in ascending order."""
     ends = np.iinfo(stored.dtype)
     return np.arange(ends.min, ends.max + 1, dtype=np.int32).astype(stored.dtype)

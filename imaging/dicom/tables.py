@@ -1,4 +1,4 @@
-"""Lookup tables of DICOM files: from a value to another, or to a colour (PS3.3, C.11.1, C.11.2 and C.7.6.3.1.6)."""
+"""Lookup tables of DICOM files, from values to values or to colours (PS3.3, C.11.1, C.11.2 and C.7.6.3.1.6)."""
 
 from __future__ import annotations
 
@@ -16,15 +16,15 @@ Numbers = npt.NDArray[Any]
 MAX_ENTRIES = 2**16
 COLOURS = ("Red", "Green", "Blue")
 DISCRETE, LINEAR, INDIRECT = 0, 1, 2
-"""Kinds of the segments that a palette may be kept in: entries, a line to an entry, and segments that came before."""
+"""Kinds of segments of a segmented palette: entries, a line to an entry, and a repetition of earlier segments."""
 OFFSET_BYTES = 4
 
 
 @dataclass(frozen=True)
 class Table:
-    """What each value from `first` on becomes; those before and behind become what the first and the last do.
+    """A lookup table whose first entry belongs to the value `first`. Values beyond its ends get the nearest entry.
 
-    `white` is the greatest that `entries` may hold.
+    `white` is the greatest value that `entries` may hold.
     """
 
     first: int
@@ -34,31 +34,30 @@ class Table:
     def __call__(self, looked_up: Numbers) -> Numbers:
         """The entries of these values."""
         index = np.nan_to_num(np.rint(looked_up.astype(np.float64))) - self.first
-        found: Numbers = self.entries[np.clip(index, 0, len(self.entries) - 1).astype(np.int64)]
-        return found
+        entries: Numbers = self.entries[np.clip(index, 0, len(self.entries) - 1).astype(np.int64)]
+        return entries
 
 
 def table(item: Any, least: float) -> Table | None:
-    """The table of an item of a sequence, for values of `least` or more; None where it is not whole."""
-    found = _described(item, "LUTDescriptor", "LUTData", least)
-    if found is None:
+    """The table of an item of a sequence, for values of `least` or more; None if it is incomplete."""
+    described = _described(item, "LUTDescriptor", "LUTData", least)
+    if described is None:
         return None
-    first, bits, entries = found
+    first, bits, entries = described
     brightest = int(entries.max())
-    # Many say 16 bits and use fewer: then that is all that is known of them.
+    # Many files declare 16 bits and use fewer, so the entries themselves decide.
     used = bits if bits < 16 and brightest < 1 << bits else bits_used(brightest)
     return Table(first, entries, (1 << used) - 1)
 
 
 def palette(data: Any, least: float) -> Table | None:
-    """The colours of values of `least` or more, `entries` uint8 (count, 3); None where they are not whole."""
-    found = [_colour(data, name, least) for name in COLOURS]
-    whole = [colour for colour in found if colour is not None]
-    if len(whole) < len(COLOURS) or len({(first, len(entries)) for first, _, entries in whole}) > 1:
+    """The palette for values of `least` or more, with `entries` uint8 (count, 3); None if it is incomplete."""
+    complete = [colour for name in COLOURS if (colour := _colour(data, name, least)) is not None]
+    if len(complete) < len(COLOURS) or len({(first, len(entries)) for first, _, entries in complete}) > 1:
         return None
-    entries = np.stack([entries for _, _, entries in whole], axis=1)
-    # Some keep colours of 8 bits in words of 16; of all others the upper 8 bits are shown.
-    return Table(whole[0][0], (entries >> bits_used(int(entries.max())) - 8).astype(np.uint8), 255)
+    entries = np.stack([entries for _, _, entries in complete], axis=1)
+    # Some files keep 8-bit colours in words of 16 bits; of all others the upper 8 bits are shown.
+    return Table(complete[0][0], (entries >> bits_used(int(entries.max())) - 8).astype(np.uint8), 255)
 
 
 def _colour(data: Any, name: str, least: float) -> tuple[int, int, Numbers] | None:
@@ -68,13 +67,13 @@ def _colour(data: Any, name: str, least: float) -> tuple[int, int, Numbers] | No
 
 
 def _described(place: Any, descriptor: str, name: str, least: float) -> tuple[int, int, Numbers] | None:
-    """The value that the first entry is for, the bits of entries as the file says them, and the entries."""
-    said = numbers(place, descriptor)
-    if len(said) != 3 or said[0] is None or said[1] is None:
+    """The value of the first entry, the declared bits of entries, and the entries; None if they are incomplete."""
+    declared = numbers(place, descriptor)
+    if len(declared) != 3 or declared[0] is None or declared[1] is None:
         return None
-    count = int(said[0]) % MAX_ENTRIES or MAX_ENTRIES
-    first = int(said[1]) - (MAX_ENTRIES if said[1] >= MAX_ENTRIES // 2 and least < 0 else 0)
-    bits = int(said[2]) if said[2] is not None and 1 <= said[2] <= 16 else 16
+    count = int(declared[0]) % MAX_ENTRIES or MAX_ENTRIES
+    first = int(declared[1]) - (MAX_ENTRIES if declared[1] >= MAX_ENTRIES // 2 and least < 0 else 0)
+    bits = int(declared[2]) if declared[2] is not None and 1 <= declared[2] <= 16 else 16
     if name.startswith("Segmented"):
         entries = _expanded(_segments(place, name, bits), count, bits)
     else:
@@ -83,7 +82,7 @@ def _described(place: Any, descriptor: str, name: str, least: float) -> tuple[in
 
 
 def _entries(place: Any, name: str, count: int) -> Numbers | None:
-    """So many entries, which lie in a word each or, of 8 bits, two in a word; None where they are not there."""
+    """That many entries, one in each word or two of 8 bits in each word; None if they are incomplete."""
     content, order = _bytes(place, name)
     if len(content) >= 2 * count:
         return np.frombuffer(content[: 2 * count], order + "u2").astype(np.uint16)
@@ -100,21 +99,21 @@ def _segments(place: Any, name: str, bits: int) -> list[int]:
 
 
 def _bytes(place: Any, name: str) -> tuple[bytes, str]:
-    """An element's content as it would lie in a file, and the order of its bytes."""
-    found = values(place, name)
-    if len(found) == 1 and isinstance(found[0], bytes):
-        return found[0], "<" if is_little_endian(place) else ">"
-    words = [int(value) & 0xFFFF for value in found if isinstance(value, int)]
+    """An element's content as bytes of 16-bit words, and their order."""
+    content = values(place, name)
+    if len(content) == 1 and isinstance(content[0], bytes):
+        return content[0], "<" if is_little_endian(place) else ">"
+    words = [int(value) & 0xFFFF for value in content if isinstance(value, int)]
     return np.array(words, "<u2").tobytes(), "<"
 
 
 def _bytes_in_words(content: bytes, order: str) -> Numbers:
-    """The bytes of words, that of the lower bits first."""
+    """The bytes of 16-bit words, the lower byte of each first."""
     return np.frombuffer(content[: len(content) // 2 * 2], order + "u2").astype("<u2").view(np.uint8)
 
 
 def _expanded(segments: list[int], count: int, bits: int) -> Numbers | None:
-    """The first `count` entries that segments stand for (DICOM PS3.3, C.7.9.2); None where they don't make sense."""
+    """The first `count` entries of a segmented palette (DICOM PS3.3, C.7.9.2); None if its segments are invalid."""
     expansion = _Expansion(segments, count, 1 if bits <= 8 else 2)
     try:
         expansion.follow(0, MAX_ENTRIES)
@@ -124,7 +123,7 @@ def _expanded(segments: list[int], count: int, bits: int) -> Numbers | None:
 
 
 class _Expansion:
-    """Entries that are made of segments, until there are `count`. Segments are bytes, or words of `unit` bytes."""
+    """Expands segments to entries until there are `count`. A number in a segment has `unit` bytes, 1 or 2."""
 
     def __init__(self, segments: list[int], count: int, unit: int) -> None:
         self.made: list[int] = []
@@ -134,9 +133,9 @@ class _Expansion:
         self._steps_left = MAX_ENTRIES
 
     def follow(self, at: int, most: int, is_repeated: bool = False) -> None:
-        """Make the entries of up to `most` segments from a place on.
+        """Make the entries of up to `most` segments that begin at index `at`.
 
-        Raises IndexError or ValueError for those that make no sense or are too many.
+        Raises IndexError or ValueError for invalid segments, or too many.
         """
         while most and len(self.made) < self._count and at + 1 < len(self._segments):
             most -= 1
@@ -156,4 +155,4 @@ class _Expansion:
                 offset = sum(part << 8 * self._unit * place for place, part in enumerate(parts))
                 self.follow(offset // self._unit, length, is_repeated=True)
             else:
-                raise ValueError("a segment that makes no sense")
+                raise ValueError("an invalid segment")

@@ -11,10 +11,10 @@ from pydicom import uid
 from pydicom.filereader import read_partial
 from pydicom.tag import Tag
 
-from imaging import apart
+from imaging import isolated
 from imaging.dicom.bscans import DicomBscans, OneFrame
 from imaging.dicom.elements import text, values, whole
-from imaging.dicom.file import Counted, beginning, inflated
+from imaging.dicom.file import LimitedReads, beginning, inflated
 from imaging.dicom.frames import STARTS, Frames, PixelElement, frames_of, pixel_element
 from imaging.dicom.groups import (
     NONLINEAR,
@@ -59,7 +59,7 @@ def frame_count(content: bytes) -> int:
     """
     try:
         data = read_partial(
-            Counted(inflated(content, FIRST_BYTES)), stop_when=lambda tag, *_: tag > FRAMES, force=True
+            LimitedReads(inflated(content, FIRST_BYTES)), stop_when=lambda tag, *_: tag > FRAMES, force=True
         )
         return whole(data, "NumberOfFrames", most=MAX_COUNT) or 1
     except ImageError:
@@ -102,8 +102,8 @@ def examined(content: bytes, name: str, media_type: str) -> ExaminedVolume:
         count=len(order),
         width=found.width,
         height=found.height,
-        memory_bytes=needed_bytes + file_bytes + (apart.OWN_BYTES if found.is_compressed else 0),
-        is_apart=found.is_compressed,
+        memory_bytes=needed_bytes + file_bytes + (isolated.OWN_BYTES if found.is_compressed else 0),
+        is_isolated=found.is_compressed,
         _bscans=DicomBscans(one_frame, groups, found, frames, order),
         spacing=spacing_of([facts[frame] for frame in order if frame is not None]),
         places=places,

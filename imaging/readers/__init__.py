@@ -1,1 +1,1 @@
-"""A module for each file format, whose `examine` looks at a file and tells how its picture is decoded."""
+"""A module for each file format. Its `examine` reads a file's structure and says how its picture is decoded."""

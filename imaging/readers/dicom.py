@@ -5,7 +5,7 @@ from __future__ import annotations
 import struct
 from functools import partial
 
-from imaging import apart, dicom
+from imaging import dicom, isolated
 from imaging.dicom import volume as dicom_volume
 from imaging.pixels import check_memory
 from imaging.reading import Examined, Format
@@ -14,23 +14,23 @@ from imaging.volume import ExaminedVolume
 MAGIC = b"DICM"
 FIRST_GROUPS = (0x0002, 0x0008)
 TEXTS = (b"UL", b"CS", b"UI", b"OB", b"DA", b"TM", b"DT", b"SH", b"LO", b"ST")
-"""Kinds of values that a DICOM file without preamble may begin with, where it names them (PS3.5, 7.1)."""
+"""Value representations that the first element of a file without preamble may have, if it names one (PS3.5, 7.1)."""
 MAX_FIRST_BYTES = 1024
-"""Bytes of such a value where it does not."""
+"""Greatest length of the first element of a file without preamble, if it names no value representation."""
 
 
-def examine(content: bytes, known: Format) -> Examined:
-    """Look at a DICOM file. Raises ImageError as `dicom.header` and `dicom.layout` do, ImageTooLarge.
+def examine(content: bytes, file_format: Format) -> Examined:
+    """Examine a DICOM file. Raises ImageTooLarge, or ImageError as `dicom.header` and `dicom.layout` do.
 
-    Compressed pixels, whose work no header tells, are decoded in a process of their own.
+    Compressed pixels are decoded in a process of their own, as no header tells how much work they are.
     """
     data = dicom.header(content)
     layout = dicom.layout(data)
     needed = layout.memory_bytes(len(content))
-    check_memory(needed, known.name)
-    needed += apart.OWN_BYTES if layout.is_compressed else 0
+    check_memory(needed, file_format.name)
+    needed += isolated.OWN_BYTES if layout.is_compressed else 0
     return Examined(
-        known.media_type,
+        file_format.media_type,
         layout.width,
         layout.height,
         needed,
@@ -54,7 +54,7 @@ def examine_volume(content: bytes, known: Format) -> ExaminedVolume:
 
 
 def resembles(content: bytes) -> bool:
-    """Whether a file begins as a DICOM file does without its preamble: with an element of its first groups."""
+    """Whether a file begins as a DICOM file without its preamble does: with an element of the first groups."""
     content = content.removeprefix(MAGIC)
     if len(content) < 8:
         return False

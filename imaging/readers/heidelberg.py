@@ -104,7 +104,7 @@ def examine(content: bytes, known: Format) -> ExaminedVolume:
         width=header.width,
         height=header.height,
         memory_bytes=needed + len(content),
-        is_apart=False,
+        is_isolated=False,
         _bscans=_VolBscans(content, header),
         spacing=Spacing(
             x=_micrometres(header.x_mm),

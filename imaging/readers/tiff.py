@@ -32,9 +32,9 @@ COMMON_TAGS = (
 """With what counts where a page doesn't say it."""
 
 
-def examine(content: bytes, known: Format) -> Examined:
-    """Look at a TIFF file. Raises what `tiff_picture.cleaned` raises, or as `pillow.examine` does."""
-    return pillow.examine(tiff_picture.cleaned(content), known, extra_bytes=_extra_bytes)
+def examine(content: bytes, file_format: Format) -> Examined:
+    """Examine a TIFF file. Raises as `tiff_picture.cleaned` and `pillow.examine` do."""
+    return pillow.examine(tiff_picture.cleaned(content), file_format, extra_bytes=_extra_bytes)
 
 
 def is_volume(content: bytes) -> bool:
@@ -88,7 +88,7 @@ def examine_volume(content: bytes, known: Format) -> ExaminedVolume:
         width=first.width,
         height=first.height,
         memory_bytes=first.memory_bytes + COPIES * largest_bytes + len(content),
-        is_apart=False,
+        is_isolated=False,
         _bscans=PictureBscans(sources, gaps),
         places=(None,) * len(pages),
         names=tuple(f"page {place + 1}" for place in range(len(pages))),
@@ -120,7 +120,7 @@ def is_complete(content: bytes) -> bool:
 
 
 def _extra_bytes(image: Image.Image) -> float:
-    """Bytes a pixel that libtiff and Pillow keep while they decode a picture."""
+    """Bytes that libtiff and Pillow keep of each pixel while they decode a picture."""
     assert isinstance(image, TiffImagePlugin.TiffImageFile)
     tags = image.tag_v2
     # libtiff decodes a strip or tile as a whole.
@@ -128,6 +128,6 @@ def _extra_bytes(image: Image.Image) -> float:
     pixels = tags.get(tiff_tags.TILE_WIDTH, image.width) * tags.get(tiff_tags.TILE_LENGTH, rows)
     bits = max(tags.get(tiff_tags.BITS_PER_SAMPLE, (1,))) * tags.get(tiff_tags.SAMPLES_PER_PIXEL, 1)
     piece = float(pixels * bits / 8 / (image.width * image.height))
-    # Pillow turns the picture by itself, with a copy.
+    # Pillow turns the picture upright itself, into a copy.
     is_turned = tags.get(tiff_tags.ORIENTATION, 1) != 1
     return max(piece, pillow.kept_bytes(image)) if is_turned else piece

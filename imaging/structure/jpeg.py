@@ -9,47 +9,47 @@ from imaging.errors import ImageTooComplex, UnsupportedImage
 from imaging.structure import mpo
 
 MAX_SCANS = 32
-"""Encoders make up to 20. Each goes over the whole picture: 32 of them over 40 megapixels take a second."""
+"""Encoders make up to 20. Each covers the whole picture; 32 scans of 40 megapixels take a second."""
 MAX_SEGMENTS = 2_000
-"""They are stepped through in Python; profiles and metadata that fill 32 MiB are 512."""
+"""They are walked in Python. Profiles and metadata that fill 32 MiB are 512."""
 MAX_STRAY_BYTES = 2**16
-"""Between segments, where Pillow skips them one by one in Python, and as filling anywhere."""
+"""Bytes between segments, which Pillow skips one by one in Python, and fill bytes (0xFF) anywhere."""
 WINDOW = 2**16
 """Bytes that are searched for a marker at once."""
 FILLING_SHARE = 4
-"""A window with one 0xFF in so many bytes or fewer holds filling; of a picture's own bytes it is one in a hundred."""
+"""A window with more than one 0xFF in so many bytes holds filling. A picture's own data have one in a hundred."""
 
 FILLING = b"\xff"
 END, SCAN, EXIF, COMMENT = 0xD9, 0xDA, 0xE1, 0xFE
 JFIF_BYTES, ADOBE_BYTES, MIN_EXIF_BYTES = 14, 12, 14
-"""Of segments that say something; libjpeg takes no notice of shorter ones of its own."""
+"""Least or exact length of the segments that matter; libjpeg ignores shorter ones."""
 EXIF_NAME = b"Exif\0\0"
 WITHOUT_LENGTH = {0x01, 0xC8, *range(0xD0, SCAN), *range(0xF0, 0xFE)}
-"""Markers that Pillow doesn't take for the beginning of a segment; what follows them is skipped byte by byte."""
+"""Markers that begin no segment for Pillow, which skips the bytes behind them one by one."""
 FRAMES = {*range(0xC0, 0xD0)} - {0xC4, 0xC8, 0xCC}
-"""SOF0 to SOF15; among them lie the markers of tables."""
+"""SOF0 to SOF15, without the markers of tables that lie between them."""
 PROGRESSIVE = {0xC2, 0xC6}
 FIRST_ARITHMETIC = 0xC9
 COEFFICIENT_BYTES = 2
 _MARKER = re.compile(rb"\xff[\x01-\xfe]")
 _AFTER_SCAN = re.compile(rb"\xff[\x01-\xcf\xd8-\xfe]")
-"""Within a scan 0xFF is followed by zero, or by a restart's marker."""
+"""Within a scan, 0xFF is followed by zero or by a restart marker."""
 
 
 @dataclass(frozen=True)
 class Cleaned:
-    """A JPEG without what says nothing about its pixels, and what decoding it takes."""
+    """A JPEG without the segments that its pixels don't need, and the memory that decoding it takes."""
 
     content: bytes
     coefficient_bytes: float
-    """Bytes a pixel that a decoder keeps until it has read all scans; none where there is one alone."""
+    """Bytes that a decoder keeps of each pixel until it has read all scans; 0 for a single scan."""
 
 
 def cleaned(content: bytes) -> Cleaned:
-    """A JPEG file of nothing but its picture; profiles, comments and application data are dropped unread.
+    """The JPEG reduced to its picture. Profiles, comments and application data are dropped unread.
 
-    Raises ImageTooComplex for too many scans or segments, SeveralImages for pictures of equal rank, UnsupportedImage
-    for arithmetic coding.
+    Raises ImageTooComplex for too many scans or segments, SeveralImages for several pictures of equal rank,
+    UnsupportedImage for arithmetic coding.
     """
     scans = segments = stray = frame = 0
     samples = 0.0
@@ -59,7 +59,7 @@ def cleaned(content: bytes) -> Cleaned:
     while at < len(content):
         marker = (_AFTER_SCAN if scans else _MARKER).search(content, at, at + WINDOW)
         end = marker.start() if marker else min(at + WINDOW, len(content))
-        # Behind the first scan it is libjpeg that skips, at its own speed; filling it, too, goes through one by one.
+        # Behind the first scan libjpeg skips stray bytes, which is fast, except for filling.
         if not scans or content.count(FILLING, at, end) * FILLING_SHARE > end - at:
             stray += end - at
         _check(scans, segments, stray)
@@ -92,7 +92,7 @@ def cleaned(content: bytes) -> Cleaned:
 
 
 def _is_of_use(kind: int, begin: bytes, has_exif: bool) -> bool:
-    """Whether a segment, of which 14 bytes are given, is needed to show the picture."""
+    """Whether a segment is needed to show the picture, by its first 14 bytes."""
     match kind:
         case 0xE0:
             return begin.startswith(b"JFIF\0") and len(begin) == JFIF_BYTES
@@ -116,7 +116,7 @@ def _check(scans: int, segments: int, stray: int) -> None:
 
 
 def _samples(header: bytes) -> float:
-    """Samples of all components a pixel, by a frame's header from its length on."""
+    """Samples of all components per pixel, by a frame header that begins with its length."""
     factors = header[9::3][: header[7]] if len(header) > 9 else b""
     sides = [(factor >> 4, factor & 15) for factor in factors]
     most = max((across for across, _ in sides), default=0) * max((down for _, down in sides), default=0)

@@ -1,4 +1,4 @@
-"""Pictures behind a JPEG's own (CIPA DC-007, "Multi-Picture Format"): previews and maps, or others of equal rank."""
+"""The further pictures of a JPEG (CIPA DC-007, "Multi-Picture Format"): previews, maps, or others of equal rank."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ UNDEFINED = 0
 EQUAL_RANK = range(0x020001, 0x020004)
 """Panorama, disparity (stereo) and other angles."""
 GAIN_MAPS = (b"hdrgm:", b"HDRGainMap", b"urn:iso:std:iso:ts:21496")
-"""How phones name the map of a picture's brightness, which may have its size."""
+"""Names that phones give the gain map of a picture, which may be as large as the picture."""
 HEADER_BYTES = 2**17
 BEGIN = b"\xff\xd8"
 MAX_SEGMENTS = 500
@@ -28,7 +28,7 @@ _MARKER = re.compile(rb"\xff{1,9}[\x01-\xfe]")
 
 
 def check(content: bytes, kind: int, begin: int, end: int) -> None:
-    """Look at a JPEG's segment, from its name to its end. Raises SeveralImages when it lists pictures of equal rank."""
+    """Check a JPEG's segment, from its name to its end. Raises SeveralImages if it lists pictures of equal rank."""
     if kind != APPLICATION_2 or not content.startswith(NAME, begin):
         return
     first, *others = list(_pictures(content[begin + len(NAME) : end])) or [(UNDEFINED, 0)]
@@ -41,7 +41,7 @@ def check(content: bytes, kind: int, begin: int, end: int) -> None:
 
 
 def _pictures(index: bytes) -> Iterator[tuple[int, int]]:
-    """What each picture of the index is, and where it begins, counted from the index."""
+    """Kind and offset, counted from the index, of each picture that the index lists."""
     file = Tiff(index)
     try:
         directory = next(file.directories(), None)
@@ -55,7 +55,7 @@ def _pictures(index: bytes) -> Iterator[tuple[int, int]]:
 
 
 def _is_alike(content: bytes, at: int) -> bool:
-    """Whether the JPEG at that place has the size of the file's own picture, and is no map of it."""
+    """Whether the JPEG at that offset is as large as the file's first picture and no gain map."""
     own, other = _size(content, 0), _size(content, at)
     if own is None or own != other:
         return False
@@ -63,7 +63,7 @@ def _is_alike(content: bytes, at: int) -> bool:
 
 
 def _size(content: bytes, at: int) -> bytes | None:
-    """Height and width of the JPEG that begins there, as they are written."""
+    """The bytes of height and width of the JPEG that begins at that offset; None if they can't be found."""
     if not content.startswith(BEGIN, at):
         return None
     at += len(BEGIN)

@@ -7,21 +7,21 @@ from zlib import crc32
 from imaging.errors import ImageTooComplex, SeveralImages
 
 MAX_CHUNKS = 16_384
-"""They are stepped through in Python; pixels of 32 MiB in chunks of 4 KiB are 8,192."""
+"""They are walked in Python. Pixels of 32 MiB in chunks of 4 KiB are 8,192."""
 FIRST_CHUNK_AT = 8
 END, PIXELS, HEADER, PALETTE = b"IEND", b"IDAT", b"IHDR", b"PLTE"
 FRAME_BYTES = 12
-"""Of a chunk: its length, kind and checksum."""
+"""Of a chunk beside its content: length, kind and checksum."""
 ANIMATION, FRAME, MORE_PIXELS = b"acTL", b"fcTL", b"fdAT"
 OF_USE = (b"tRNS", b"eXIf", b"sBIT")
-"""What else says something about the pixels: transparency, orientation, bits in use."""
+"""Optional chunks that matter for the pixels: transparency, orientation, significant bits."""
 TRANSPARENT_BYTES = {0: 2, 2: 6}
-"""Of tRNS, by the header's colour type; of a palette one for each entry, or fewer."""
+"""Length of tRNS by the header's colour type. For a palette it is one byte for each entry, or fewer."""
 COLOUR_TYPE_AT = 25
 
 
 def cleaned(content: bytes) -> bytes:
-    """A PNG of the file's picture and nothing else: no text, profiles or times, which are never unpacked.
+    """The PNG reduced to its picture. Texts, profiles and times are dropped without unpacking them.
 
     Raises SeveralImages for an animation, ImageTooComplex for a file in too many pieces.
     """
@@ -40,14 +40,14 @@ def cleaned(content: bytes) -> bytes:
             break
     else:
         raise ImageTooComplex(f"The PNG file has more than {MAX_CHUNKS:,} chunks. Save it again.")
-    # One frame is the picture itself, unless it lies apart from it.
+    # With a single frame, that frame is the picture itself.
     if is_animated and frames > 1:
         raise SeveralImages.in_file("PNG")
     return b"".join(kept) if sum(map(len, kept)) < len(content) else content
 
 
 def _is_of_use(content: bytes, kind: bytes, at: int, following: int) -> bool:
-    """Whether a chunk is needed to show the picture; a damaged one that isn't critical counts as absent."""
+    """Whether a chunk is needed to show the picture. A damaged optional chunk counts as absent."""
     if kind not in OF_USE:
         return kind in (HEADER, PALETTE, PIXELS, END)
     if following > len(content):

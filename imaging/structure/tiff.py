@@ -14,22 +14,23 @@ from imaging.errors import ImageTooComplex
 MAX_DIRECTORIES = 64
 """Thumbnails and levels of a pyramid included."""
 MAX_TAGS = 4_096
-"""Of a directory; scanners and microscopes write some hundred."""
+"""Of one directory. Scanners and microscopes write some hundred."""
 MAX_TAGS_OF_ALL = 8 * MAX_TAGS
+"""Of all directories together."""
 MAX_VALUES = 2**16
-"""Of a tag, such as the offsets of strips: one for each row of the tallest picture. Pillow makes a tuple of them."""
+"""Of a tag such as the offsets of strips: one for each row of the tallest picture. Pillow makes a tuple of them."""
 
 NUMBERS = {1: "u1", 3: "u2", 4: "u4", 6: "i1", 8: "i2", 9: "i4", 13: "u4", 16: "u8", 17: "i8", 18: "u8"}
-"""Types of whole numbers, with NumPy's names."""
+"""Types of integers, by their number in the file, with NumPy's names."""
 TYPE_BYTES = {2: 1, 5: 8, 7: 1, 10: 8, 11: 4, 12: 8} | {
     kind: np.dtype(name).itemsize for kind, name in NUMBERS.items()
 }
-"""Of a value, by the tag's type."""
+"""Bytes of one value, by the tag's type."""
 
 
 @dataclass(frozen=True)
 class Entry:
-    """A tag of a directory: its type, how many values it has, and where they stand."""
+    """A tag of a directory: its type, the number of its values, and their offset in the file."""
 
     kind: int
     count: int
@@ -38,7 +39,7 @@ class Entry:
 
 @dataclass(frozen=True)
 class Directory:
-    """The tags of one picture, thumbnail or mask, and where the list of them begins."""
+    """The tags of one picture, thumbnail or mask, and the offset of their list."""
 
     at: int
     entries: dict[int, Entry]
@@ -46,13 +47,13 @@ class Directory:
 
 @dataclass(frozen=True)
 class Tiff:
-    """A TIFF or BigTIFF, looked at tag by tag."""
+    """A TIFF or BigTIFF that is read tag by tag."""
 
     content: bytes
 
     @property
     def order(self) -> str:
-        """The order of a number's bytes, as `struct` names it."""
+        """The byte order, as `struct` names it."""
         return "<" if self.content.startswith(b"II") else ">"
 
     @property
@@ -61,7 +62,7 @@ class Tiff:
         return self.content[2:4] in (b"+\0", b"\0+")
 
     def directories(self, most: int = MAX_DIRECTORIES) -> Iterator[Directory | None]:
-        """The directories in the order of the file, with None in place of one that can't be read.
+        """The directories in the order of the file; None stands for one that can't be read.
 
         Raises ImageTooComplex for too many, or too many tags.
         """
@@ -101,7 +102,7 @@ class Tiff:
         return Directory(at, entries), self._offset(first + number * width)
 
     def values(self, directory: Directory, tag: int) -> list[int]:
-        """A tag's whole numbers, as far as they lie within the file, and `MAX_VALUES` of them at most."""
+        """The integers of a tag that lie within the file, at most `MAX_VALUES` of them."""
         entry = directory.entries.get(tag)
         if entry is None or entry.kind not in NUMBERS:
             return []
@@ -111,11 +112,11 @@ class Tiff:
         return [int(value) for value in numbers]
 
     def value(self, directory: Directory, tag: int, default: int) -> int:
-        """A tag's first number, or the default."""
+        """The first integer of a tag, or the default."""
         return next(iter(self.values(directory, tag)), default)
 
     def raw(self, entry: Entry) -> bytes:
-        """The bytes of an entry's values, as far as they lie within the file."""
+        """The bytes of an entry's values that lie within the file."""
         return self.content[entry.at : entry.at + entry.count * TYPE_BYTES.get(entry.kind, 0)]
 
     def _offset(self, at: int) -> int:

@@ -1,8 +1,8 @@
-"""The one picture of a TIFF, in a file of nothing else; more than one is refused.
+"""The one picture of a TIFF, copied into a file that holds nothing else. A file of several pictures is refused.
 
-Pillow reads the first directory alone, gives up on text, profiles and lists of others that it can't read, and knows no
-BigTIFF that begins with the most significant byte. So it is given a plain TIFF whose only directory is the picture's,
-without any tag that says nothing about its pixels.
+Pillow reads just the first directory, fails on texts, profiles and lists of directories that it can't read, and does
+not read a big-endian BigTIFF. So it gets a plain TIFF whose only directory is the picture's, with no tags but those
+that its pixels need.
 """
 
 from __future__ import annotations
@@ -19,8 +19,9 @@ from imaging.structure.tiff import MAX_VALUES, NUMBERS, TYPE_BYTES, Directory, E
 from imaging.structure.tiff_stacks import SEPARATE, UNCOMPRESSED, area, is_stack, pieces
 
 MAX_PADDING = 4
-"""How many times the picture its tiles may cover together; small pictures in one tile excepted."""
+"""How many times larger than the picture a tile may be, unless it is a small tile."""
 SMALL_TILE = 1024**2
+"""Pixels of a tile that may be of any size compared with the picture."""
 MAX_SUBDIRECTORIES = 16
 
 REDUCED, MASK = 1, 4
@@ -30,22 +31,24 @@ JPEG = 7
 LONG = 4
 """A type of whole numbers."""
 COMPRESSIONS = {UNCOMPRESSED, 2, 3, 4, 5, JPEG, 8, 32773, 32946}
-"""None, fax, LZW, JPEG, Deflate and PackBits. The work of others is not bounded by the size of strips."""
+"""None, fax, LZW, JPEG, Deflate and PackBits. The size of strips does not bound the work of any other."""
 SCAN = b"\xff\xda"
 SCANS_OF_A_PIECE = 3
+"""Scans in the JPEG of a strip or tile: a colour each."""
 SPARE_SCANS = 32
+"""Bytes elsewhere in a file may look like the marker of a scan."""
 BLOBS = (1, 2, 7)
-"""Types of bytes, text and anything: kept as they are, whatever their length."""
+"""Types of bytes, text and undefined data. They are copied, whatever their length."""
+# Types that an integer may have, with the type that Pillow expects.
 _NARROWED = {1: 3, 3: 3, 4: 4, 13: 4, 16: 4, 18: 4}
-"""Types that a whole number may have, with those that Pillow takes for one."""
 
 
 def cleaned(content: bytes) -> bytes:
-    """A TIFF of the file's one picture and nothing else, a copy.
+    """Copy the file's one picture into a TIFF that holds nothing else.
 
-    Thumbnails, levels of a pyramid and masks are no pictures. Raises SeveralImages; ImageTooComplex for too many tags,
-    strips or tiles; UnsupportedImage for a compression that is not read; TruncatedImage where directories, or the
-    strips together, are larger than the file. What else can't be read is left to the decoder.
+    Thumbnails, levels of a pyramid and masks don't count as pictures. Raises SeveralImages; ImageTooComplex for too
+    many tags, strips or tiles; UnsupportedImage for a compression that is not read; TruncatedImage if directories or
+    strips reach beyond the file. The decoder reports whatever else can't be read.
     """
     file = Tiff(content)
     directory = _only(file)
@@ -92,12 +95,15 @@ def page(file: Tiff, directory: Directory) -> bytes:
 
 
 def _only(file: Tiff) -> Directory:
-    found = list(file.directories())
-    readable = [directory for directory in found if directory is not None]
+    """The directory of the file's one picture. Raises SeveralImages, TruncatedImage or ImageTooComplex."""
+    directories = list(file.directories())
+    readable = [directory for directory in directories if directory is not None]
     if not readable:
         raise TruncatedImage("The TIFF file ends too early.")
-    # A further directory that can't be read is still a further one.
-    pictures = [directory for directory in found if directory is None or not _is_secondary(file, directory)]
+    # A directory that can't be read may be a further picture, so it counts as one.
+    pictures = [
+        directory for directory in directories if directory is None or not _is_secondary(file, directory)
+    ]
     if len(pictures) > 1:
         raise SeveralImages.of_volume("The TIFF file holds several images.")
     shown = pictures[0] if pictures and pictures[0] is not None else readable[0]
@@ -107,31 +113,31 @@ def _only(file: Tiff) -> Directory:
         for inner in _inner(file, shown)
         if not _is_secondary(file, inner) and area(file, inner) >= least
     ]
-    # Cameras put a thumbnail first, and the picture below it.
+    # Cameras put a thumbnail first and the picture into one of its subdirectories.
     if len(below) > 1 or (below and pictures):
         raise SeveralImages.in_file("TIFF")
     return below[0] if below else shown
 
 
 def _is_secondary(file: Tiff, directory: Directory) -> bool:
-    """Whether it is a thumbnail, a coarser level or a mask of another."""
+    """Whether a directory holds a thumbnail, a coarser level or a mask of another picture."""
     kind = file.value(directory, tags.NEW_SUBFILE_TYPE, 0)
     return bool(kind & (REDUCED | MASK)) or file.value(directory, tags.SUBFILE_TYPE, 0) == OLD_REDUCED
 
 
 def _inner(file: Tiff, directory: Directory) -> list[Directory]:
-    """The directories below one, as far as they can be read."""
-    found = []
+    """The subdirectories of a directory that can be read."""
+    inner = []
     for at in file.values(directory, tags.SUB_IFDS)[:MAX_SUBDIRECTORIES]:
         try:
-            found.append(file.directory(at)[0])
+            inner.append(file.directory(at)[0])
         except (struct.error, OverflowError):
             continue
-    return found
+    return inner
 
 
 def check_pieces(file: Tiff, directory: Directory) -> None:
-    """Raise TruncatedImage where a picture is not all there, ImageTooComplex or UnsupportedImage for what is not read."""
+    """Refuse a picture whose strips or tiles are too many, too large, incomplete or of an unknown compression."""
     for tag in directory.entries.keys() & set(tags.OF_PIXELS):
         entry = directory.entries[tag]
         if entry.count > MAX_VALUES and entry.kind not in BLOBS:
@@ -167,7 +173,7 @@ def check_pieces(file: Tiff, directory: Directory) -> None:
 
 
 def _check_inside(file: Tiff, directory: Directory, tile: list[int]) -> None:
-    """Raise TruncatedImage where uncompressed pixels are missing, or would be read from beyond the file's end."""
+    """Raise TruncatedImage if uncompressed pixels are missing, or lie beyond the end of the file."""
     width, height = (file.value(directory, tag, 0) for tag in (tags.IMAGE_WIDTH, tags.IMAGE_LENGTH))
     samples = max(file.value(directory, tags.SAMPLES_PER_PIXEL, 1), 1)
     bits = file.values(directory, tags.BITS_PER_SAMPLE) or [1]
@@ -192,7 +198,7 @@ def _check_inside(file: Tiff, directory: Directory, tile: list[int]) -> None:
 
 
 def _plain(file: Tiff, directory: Directory) -> bytes:
-    """The file with one directory behind it, of the picture's tags alone; offsets stay what they were."""
+    """The file with a new directory of just the picture's tags at its end, so that all offsets stay valid."""
     at = len(file.content) + len(file.content) % 2
     kept = [
         (tag, *_packed(file, tag, entry))
@@ -223,7 +229,7 @@ def _plain(file: Tiff, directory: Directory) -> bytes:
 
 
 def _packed(file: Tiff, tag: int, entry: Entry) -> tuple[int, int, bytes]:
-    """Type, count and bytes of a tag as they stand in a TIFF that is not a BigTIFF."""
+    """Type, count and bytes of a tag for a plain TIFF. Raises TruncatedImage for values that don't fit."""
     if tag in tags.SINGLE:
         entry = replace(entry, count=1)
     raw = file.raw(entry)
@@ -236,6 +242,6 @@ def _packed(file: Tiff, tag: int, entry: Entry) -> tuple[int, int, bytes]:
     narrow = wide.astype(file.order + NUMBERS[kind])
     if not np.array_equal(wide, narrow):
         raise TruncatedImage("The TIFF file ends too early.")
-    if tag == tags.COLOUR_MAP and narrow.max() < 2**8:  # written in 8 bits; libtiff's tools take it so, too
+    if tag == tags.COLOUR_MAP and narrow.max() < 2**8:  # written in 8 bits; libtiff's tools accept that, too
         narrow *= 257
     return kind, entry.count, narrow.tobytes()

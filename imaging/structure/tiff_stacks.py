@@ -10,8 +10,8 @@ from imaging.structure import tiff_tags as tags
 from imaging.structure.tiff import Directory, Tiff
 
 MAX_DESCRIPTION_BYTES = 2**20
-ENOUGH = 2**40
-"""Of pixels: no file holds so many."""
+MAX_PRODUCT = 2**40
+"""More pixels than any file holds."""
 GREYS = (0, 1)
 SEPARATE = 2
 UNCOMPRESSED = 1
@@ -20,7 +20,7 @@ _OME_SIZE = re.compile(r"[ \t\r\n]Size[ZCT]=[\"']([0-9]{1,9})[\"']")
 
 
 def is_stack(file: Tiff, directory: Directory) -> bool:
-    """Whether the one directory stands for several pictures."""
+    """Whether a directory stands for several pictures."""
     if file.value(directory, tags.IMAGE_DEPTH, 1) > 1:
         return True
     planes = directory.entries.get(tags.METAMORPH_UIC2)
@@ -28,13 +28,13 @@ def is_stack(file: Tiff, directory: Directory) -> bool:
         return True
     extra = file.values(directory, tags.EXTRA_SAMPLES)
     if file.value(directory, tags.PHOTOMETRIC, 0) in GREYS and extra and not any(extra):
-        # Channels of equal rank; a single one between the grey values is taken for transparency not called so.
+        # Several extra samples are channels of equal rank. A single one beside each grey value counts as transparency.
         return len(extra) > 1 or file.value(directory, tags.PLANAR_CONFIGURATION, 1) == SEPARATE
     return _described_pictures(file, directory) > 1 and _has_room(file, directory)
 
 
 def _described_pictures(file: Tiff, directory: Directory) -> int:
-    """How many pictures follow each other, by what ImageJ, OME-TIFF or tifffile wrote into the description."""
+    """How many pictures there are by the description that ImageJ, OME-TIFF or tifffile wrote; 1 without one."""
     entry = directory.entries.get(tags.IMAGE_DESCRIPTION)
     if entry is None:
         return 1
@@ -56,26 +56,26 @@ def _described_pictures(file: Tiff, directory: Directory) -> int:
 
 
 def _product(numbers: Iterable[int]) -> int:
-    """The product, up to `ENOUGH`: a file may name numbers of any size."""
+    """The product, at most `MAX_PRODUCT`, as a file may name numbers of any size."""
     result = 1
     for number in numbers:
-        result = min(result * number, ENOUGH)
+        result = min(result * number, MAX_PRODUCT)
     return result
 
 
 def _has_room(file: Tiff, directory: Directory) -> bool:
-    """Whether more pictures can lie behind the first; who takes one out of a stack may leave the text as it was."""
+    """Whether more pictures can lie behind the first. A picture taken out of a stack may keep the stack's text."""
     if file.value(directory, tags.COMPRESSION, UNCOMPRESSED) != UNCOMPRESSED:
         return False
     offsets, counts = pieces(file, directory)
     end = max((at + count for at, count in zip(offsets, counts, strict=False)), default=0)
     tag_bytes = sum(len(file.raw(entry)) for entry in directory.entries.values() if entry.at >= end)
-    # Beside text and profiles, the picture's directory may lie behind it.
+    # Texts, profiles and the picture's own directory may lie behind it, too.
     return len(file.content) - end - tag_bytes >= (sum(counts) if directory.at >= end else 1)
 
 
 def area(file: Tiff, directory: Directory) -> int:
-    """Pixels of a directory's picture."""
+    """The number of pixels of a directory's picture."""
     return file.value(directory, tags.IMAGE_WIDTH, 0) * file.value(directory, tags.IMAGE_LENGTH, 0)
 
 

@@ -1,4 +1,4 @@
-"""What a WebP's header says of its size, and its chunks of frames (Google's "WebP Container Specification")."""
+"""The structure of a WebP: the size in its header, and its frames (Google, "WebP Container Specification")."""
 
 from __future__ import annotations
 
@@ -9,15 +9,15 @@ FIRST_CHUNK_AT = 12
 CHUNK_HEADER_BYTES = 8
 FRAME = b"ANMF"
 MAX_CHUNKS = 1_000
-"""Of which a still picture has up to seven; what comes behind them is not counted."""
+"""A still picture has up to seven. Chunks beyond this number are not looked at."""
 _14_BITS = 0x3FFF
 """Mask of the 14 bits that a side has."""
 
 
 def size(content: bytes) -> tuple[int, int]:
-    """Width and height of the canvas. Raises TruncatedImage, or UnsupportedImage for a kind that is not known."""
+    """Width and height of the canvas in pixels. Raises TruncatedImage, or UnsupportedImage for an unknown kind."""
     if len(content) < HEADER_BYTES:
-        raise TruncatedImage("The WEBP file ends too early.")
+        raise TruncatedImage("The WebP file ends too early.")
 
     def number(at: int, width: int) -> int:
         return int.from_bytes(content[at : at + width], "little")
@@ -30,11 +30,11 @@ def size(content: bytes) -> tuple[int, int]:
             return (both & _14_BITS) + 1, (both >> 14 & _14_BITS) + 1
         case b"VP8 ":
             return number(26, 2) & _14_BITS, number(28, 2) & _14_BITS
-    raise UnsupportedImage("The WEBP file is damaged or of a kind that is not read.")
+    raise UnsupportedImage("The WebP file is damaged or of a kind that is not read.")
 
 
 def frames(content: bytes) -> int:
-    """Frames of an animation, counted up to two; none in a still picture."""
+    """The number of frames of an animation, counted up to two; 0 for a still picture."""
     count, at = 0, FIRST_CHUNK_AT
     for _ in range(MAX_CHUNKS):
         count += content[at : at + 4] == FRAME

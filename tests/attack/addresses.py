@@ -42,7 +42,7 @@ def _readable(pattern: str) -> str:
 
 
 def _methods(callback: Any) -> list[str]:
-    if hasattr(callback, "actions"):  # a view set
+    if hasattr(callback, "actions"):  # A view set: its methods follow from its actions.
         return [method for method in METHODS if method in callback.actions]
     view = getattr(callback, "cls", None) or getattr(callback, "view_class", None)
     return [method for method in METHODS if hasattr(view, method)] if view else ["get"]

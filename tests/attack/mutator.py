@@ -1,7 +1,7 @@
 """Damages image files in ways that a seed decides, and sees what the decoder makes of them.
 
 `python -m tests.attack.mutator COUNT SEED [volumes]` prints what became of them and how much memory it took: a process of its
-own, so that a decoder that crashes is seen and takes nothing else along.
+own, so that a decoder that crashes is seen and ends nothing else.
 """
 
 from __future__ import annotations
@@ -124,7 +124,7 @@ def _damaged(content: bytearray, chance: random.Random, whole: list[bytes]) -> b
 
 
 def outcome(content: bytes) -> str:
-    """What the decoder makes of a file: `read`, or the code by which it refuses it. Anything else goes on."""
+    """What the decoder makes of a file: `read`, or the code by which it refuses it. Others are raised."""
     try:
         picture = decode(content)
     except ImageError as error:
@@ -138,7 +138,7 @@ def outcome(content: bytes) -> str:
 def peak_memory_mib() -> float:
     """The most memory that this process had at once.
 
-    Not getrusage's figure, which counts the process that started this one, too.
+    Not what getrusage says: that counts the process that started this one, too.
     """
     status = Path("/proc/self/status").read_text()
     return int(re.findall(r"VmHWM:\s+(\d+) kB", status)[0]) / 1024

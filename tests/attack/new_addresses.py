@@ -1,4 +1,4 @@
-"""Addresses that somebody has just added, without a thought of who looks at what."""
+"""Addresses such as somebody may add who forgets to record who looks at what."""
 
 from django.http import HttpRequest, HttpResponse
 from django.urls import path
@@ -9,7 +9,7 @@ from webapp.urls import urlpatterns as known
 
 
 def everything(request: HttpRequest) -> HttpResponse:
-    """All references."""
+    """The patient references of all scans."""
     return HttpResponse(" ".join(scan.patient_ref for scan in Scan.objects.all()))
 
 

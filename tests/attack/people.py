@@ -1,4 +1,4 @@
-"""Everybody who may try a door."""
+"""The people who send requests in these tests: one of each kind."""
 
 from __future__ import annotations
 
@@ -40,6 +40,6 @@ class People:
         )
 
     def by_role(self) -> dict[str, User | None]:
-        """In the order of the table of expectations."""
+        """All of them by their name here, in the order of the table of expectations."""
         names = ("nobody", "owner", "colleague", "stranger", "adjudicator", "researcher", "administrator")
         return {name: getattr(self, name) for name in names}

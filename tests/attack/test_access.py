@@ -17,20 +17,20 @@ from django.urls import reverse
 from rest_framework.test import APIClient
 
 from tests.attack.addresses import addresses
+from tests.attack.conftest import BOX
 from tests.attack.people import People
 from tests.images import png_bytes
-from tests.webapp.conftest import SEEN, Clients
+from tests.webapp.conftest import SEEN, Clients, Predicted
 from webapp.accounts.deidentified import shown
 from webapp.accounts.models import User
 from webapp.annotations.models import Annotation
 from webapp.reviews.models import Review
 from webapp.scans.models import Scan
 
-BOX = {"type": "FragmentSelector", "value": "xywh=pixel:10,10,20,20"}
 SHAPE = {"target": {"selector": BOX}, "comment": "COMMENT-SECRET"}
 
-# 503 is an open door: the model server, which is away here, would have been asked. 400 of auth/token/ and
-# auth/session/ is one, too: they ask for a password. The scan and the shape are the owner's; the colleague has given no verdict yet.
+# 503 means that it was let in: the model server, which is away here, would have been asked. So does 400 of auth/token/ and
+# auth/session/, which ask for a password. The scan and the shape are the owner's; the colleague has given no verdict yet.
 API = {
     # request                                    nobody owner colleague stranger adjudicator researcher administrator
     "GET /api/v1/":                              (401, 200, 200, 200, 200, 200, 200),
@@ -62,6 +62,7 @@ API = {
     "GET /api/v1/scans/{id}/reading/":           (401, 200, 200, 404, 200, 200, 200),
     "POST /api/v1/scans/{id}/adjudication/":     (401, 403, 403, 404, 201, 403, 201),
     "GET /api/v1/scans/{id}/report/":            (401, 200, 200, 404, 200, 200, 200),
+    "GET /api/v1/scans/{id}/fhir/":              (401, 200, 200, 404, 200, 200, 200),
     "GET /api/v1/dashboard/":                    (401, 200, 200, 200, 200, 200, 200),
     "GET /api/v1/calibrations/":                 (401, 403, 403, 403, 403, 403, 200),
     "POST /api/v1/calibrations/":                (401, 403, 403, 403, 403, 403, 503),
@@ -94,13 +95,11 @@ def test_every_address_has_its_expectation() -> None:
 
 
 @pytest.fixture
-def owned(predicted: Callable[..., Scan], people: People) -> Callable[[], Scan]:
+def owned(read_scan: Callable[[], Scan], people: People) -> Callable[[], Scan]:
     """Makes a scan of the owner's with pictures, a verdict and a shape."""
 
     def make() -> Scan:
-        scan = predicted(people.owner, patient_ref="PATIENT-SECRET", note="NOTE-SECRET")
-        pictures = dict.fromkeys(("overlay_name", "heatmap_name", "findings_name"), scan.image_name)
-        Scan.objects.filter(pk=scan.pk).update(**pictures, readers=[str(people.owner.pk)])
+        scan = read_scan()
         Review.objects.create(
             scan=scan,
             reader=people.owner,
@@ -214,7 +213,7 @@ def test_the_same_file_in_another_clinic_is_another_scan(away: None, people: Peo
 
 
 def test_what_was_uploaded_without_a_clinic_stays_the_uploaders(
-    away: None, people: People, api: Clients, predicted: Callable[..., Scan]
+    away: None, people: People, api: Clients, predicted: Predicted
 ) -> None:
     own = people.owner
     own.clinic = ""

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import runpy
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +12,7 @@ from django.test import Client
 from rest_framework.test import APIClient
 
 from tests.attack.people import People
-from tests.webapp.conftest import PASSWORD, Clients
+from tests.webapp.conftest import PASSWORD, Clients, Predicted, signed_in
 from webapp.accounts.models import User
 from webapp.scans.models import Scan
 
@@ -28,12 +27,11 @@ OTHER_SITES: dict[str, dict[str, str]] = {
 
 
 @pytest.fixture
-def answers(predicted: Callable[..., Scan], people: People, api: Clients, settings: Any) -> dict[str, Any]:
+def answers(predicted: Predicted, people: People, api: Clients, settings: Any) -> dict[str, Any]:
     """One answer of every kind."""
     scan = predicted(people.owner)
     owner, nobody = api(people.owner), Client()
-    administration = Client()
-    administration.force_login(people.administrator, backend="django.contrib.auth.backends.ModelBackend")
+    administration = signed_in(people.administrator)
     image = f"/api/v1/scans/{scan.pk}/image/"
     picture = owner.get(image)
     found = {
@@ -160,7 +158,7 @@ def test_the_page_itself_uses_the_cookie_from_any_browser(clinician: User) -> No
 
 
 def test_a_session_changes_nothing_without_its_token(
-    predicted: Callable[..., Scan], people: People, subtests: pytest.Subtests
+    predicted: Predicted, people: People, subtests: pytest.Subtests
 ) -> None:
     for method, path in [
         ("post", "/api/v1/scans/{id}/review/"),

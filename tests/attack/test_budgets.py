@@ -9,7 +9,7 @@ import pytest
 
 from tests.attack.people import People
 from tests.webapp.annotations.test_areas import zigzag
-from tests.webapp.conftest import Clients
+from tests.webapp.conftest import Clients, Predicted
 from tests.webapp.work import work_of
 from webapp.annotations.areas import Lines
 from webapp.annotations.drawing import drawing
@@ -78,7 +78,7 @@ def test_a_shape_of_twice_the_size_takes_twice_the_work(kind: str) -> None:
 
 
 @pytest.fixture
-def scan(predicted: Callable[..., Scan], people: People) -> Scan:
+def scan(predicted: Predicted, people: People) -> Scan:
     made = predicted(people.owner, patient_ref="P-1", note="fluid")
     reading.record(made, people.owner, "agree")
     return made

@@ -1,4 +1,4 @@
-"""Who is out stays out: nothing that a sign-in gave is good for anything once the sign-in has ended."""
+"""Once a sign-in has ended, nothing that it gave opens anything: no token, cookie or session."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from rest_framework.test import APIClient
 from rest_framework_simplejwt.tokens import RefreshToken
 
 from tests.attack.people import People
-from tests.webapp.conftest import PASSWORD
+from tests.webapp.conftest import PASSWORD, signed_in
 from webapp.accounts import tokens
 from webapp.accounts.models import RefreshSession, User
 
@@ -82,13 +82,13 @@ SHUT = {
 
 def set_in_the_administration(user: User, by: User) -> None:
     given = {"usable_password": "true", "password1": NEW_PASSWORD, "password2": NEW_PASSWORD}
-    assert desk(by).post(f"/admin/accounts/user/{user.pk}/password/", given).status_code == 302
+    assert signed_in(by).post(f"/admin/accounts/user/{user.pk}/password/", given).status_code == 302
 
 
 def taken_away(user: User, by: User) -> None:
     """*Disable password* of the same form: nobody signs in with a password any more."""
     given = {"usable_password": "false", "unset-password": "Disable password"}
-    assert desk(by).post(f"/admin/accounts/user/{user.pk}/password/", given).status_code == 302
+    assert signed_in(by).post(f"/admin/accounts/user/{user.pk}/password/", given).status_code == 302
 
 
 def saved_by_code(user: User, by: User) -> None:
@@ -98,7 +98,7 @@ def saved_by_code(user: User, by: User) -> None:
 
 def signed_out_everywhere(user: User, by: User) -> None:
     chosen = {"action": "sign_out_everywhere", "_selected_action": [str(user.pk)]}
-    assert desk(by).post("/admin/accounts/user/", chosen).status_code == 302
+    assert signed_in(by).post("/admin/accounts/user/", chosen).status_code == 302
 
 
 def deactivated(user: User, by: User) -> None:
@@ -127,13 +127,6 @@ ENDS: dict[str, Callable[[User, User], None]] = {
 }
 
 
-def desk(user: User) -> Client:
-    """A browser in which the user has the administration open."""
-    browser = Client()
-    browser.force_login(user, backend="django.contrib.auth.backends.ModelBackend")
-    return browser
-
-
 @pytest.fixture
 def other_administrator(administrator: User) -> User:
     return User.objects.create(username="adam", password="!", role="administrator")
@@ -143,22 +136,22 @@ def other_administrator(administrator: User) -> User:
 def test_what_ends_all_sign_ins_of_an_account_ends_them_at_once(
     how: str, administrator: User, other_administrator: User
 ) -> None:
-    signed_in = SignedIn.as_(administrator)
+    sign_in = SignedIn.as_(administrator)
 
     ENDS[how](administrator, other_administrator)
 
     password = NEW_PASSWORD if how.startswith("a password") else PASSWORD
-    assert signed_in.answers(password) == SHUT
+    assert sign_in.answers(password) == SHUT
 
 
-def test_they_are_open_until_then_and_a_rename_does_not_shut_them(administrator: User) -> None:
-    signed_in = SignedIn.as_(administrator)
+def test_sign_ins_stay_open_until_then_and_after_a_rename(administrator: User) -> None:
+    sign_in = SignedIn.as_(administrator)
     administrator.first_name = "Anna"
     administrator.save()
-    assert signed_in.answers() == OPEN
+    assert sign_in.answers() == OPEN
 
 
-def test_the_own_new_password_keeps_the_session_in_which_it_was_set(administrator: User) -> None:
+def test_changing_ones_own_password_keeps_that_session(administrator: User) -> None:
     here, elsewhere = SignedIn.as_(administrator), SignedIn.as_(administrator)
     given = {"old_password": PASSWORD, "new_password1": NEW_PASSWORD, "new_password2": NEW_PASSWORD}
 
@@ -168,8 +161,8 @@ def test_the_own_new_password_keeps_the_session_in_which_it_was_set(administrato
     assert elsewhere.answers(NEW_PASSWORD) == SHUT
 
 
-def test_no_administrator_sets_the_own_password_without_the_old_one(administrator: User) -> None:
-    browser = desk(administrator)
+def test_administrators_change_their_own_password_only_with_the_old_one(administrator: User) -> None:
+    browser = signed_in(administrator)
     given = {"usable_password": "true", "password1": NEW_PASSWORD, "password2": NEW_PASSWORD}
 
     answer = browser.post(f"/admin/accounts/user/{administrator.pk}/password/", given)
@@ -180,7 +173,7 @@ def test_no_administrator_sets_the_own_password_without_the_old_one(administrato
 
 
 def test_an_account_that_was_loaded_before_does_not_bring_its_sign_ins_back(administrator: User) -> None:
-    signed_in = SignedIn.as_(administrator)
+    sign_in = SignedIn.as_(administrator)
     loaded_before = User.objects.get(pk=administrator.pk)
     administrator.set_password(NEW_PASSWORD)
     administrator.save()
@@ -189,11 +182,11 @@ def test_an_account_that_was_loaded_before_does_not_bring_its_sign_ins_back(admi
     loaded_before.first_name = "Anna"
     loaded_before.save()
 
-    assert signed_in.answers(NEW_PASSWORD) == SHUT
+    assert sign_in.answers(NEW_PASSWORD) == SHUT
 
 
 def test_a_stronger_hash_of_the_same_password_ends_nothing(administrator: User, settings: Any) -> None:
-    signed_in = SignedIn.as_(administrator)
+    sign_in = SignedIn.as_(administrator)
     generation = User.objects.get(pk=administrator.pk).sign_in_generation
     settings.PASSWORD_HASHERS = [
         "django.contrib.auth.hashers.MD5PasswordHasher",
@@ -204,7 +197,7 @@ def test_a_stronger_hash_of_the_same_password_ends_nothing(administrator: User, 
 
     renewed = User.objects.get(pk=administrator.pk)
     assert renewed.password.startswith("md5$") and renewed.sign_in_generation == generation
-    assert APIClient().get(ME, headers=signed_in.bearer()).status_code == 200
+    assert APIClient().get(ME, headers=sign_in.bearer()).status_code == 200
 
 
 def test_signing_out_ends_the_access_token_too_and_no_other_sign_in(administrator: User) -> None:
@@ -217,17 +210,17 @@ def test_signing_out_ends_the_access_token_too_and_no_other_sign_in(administrato
 
 
 def test_a_revoked_sign_in_ends_with_its_access_token(administrator: User, other_administrator: User) -> None:
-    signed_in = SignedIn.as_(administrator)
+    sign_in = SignedIn.as_(administrator)
     chosen = {"action": "revoke", "_selected_action": [str(key) for key in _keys(administrator)]}
 
-    desk(other_administrator).post("/admin/accounts/refreshsession/", chosen)
+    signed_in(other_administrator).post("/admin/accounts/refreshsession/", chosen)
 
-    assert APIClient().get(ME, headers=signed_in.bearer()).status_code == 401
+    assert APIClient().get(ME, headers=sign_in.bearer()).status_code == 401
 
 
 def test_tokens_and_sessions_of_the_version_before_are_signed_out_and_no_error(administrator: User) -> None:
     """They name no generation and no sign-in, and the account's document may not have one either."""
-    signed_in = SignedIn.as_(administrator)
+    sign_in = SignedIn.as_(administrator)
     before = RefreshToken.for_user(administrator)
     kept = RefreshSession.objects.filter(user=administrator, used_at=None)
     kept.filter(pk=kept.latest("created").pk).update(jti=before["jti"], began=None)
@@ -235,8 +228,8 @@ def test_tokens_and_sessions_of_the_version_before_are_signed_out_and_no_error(a
     connection.get_collection("accounts_user").update_many(  # type: ignore[attr-defined]
         {}, {"$unset": {"sign_in_generation": ""}}
     )
-    signed_in.access, signed_in.refresh = str(before.access_token), str(before)
-    shut = signed_in.answers()
+    sign_in.access, sign_in.refresh = str(before.access_token), str(before)
+    shut = sign_in.answers()
     assert shut == SHUT | {"page": shut["page"]}, "the page's sign-in is of this version"
 
     again = SignedIn.as_(administrator)

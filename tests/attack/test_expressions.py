@@ -54,9 +54,9 @@ EXPRESSIONS: dict[str, tuple[Any, str]] = {
     "webapp.metrics.middleware:CONVERTER": (EVERYWHERE, "<a:"),
     "webapp.metrics.middleware:REGULAR": (EVERYWHERE, ""),
     "webapp.reports.fonts:BLANKS": (EVERYWHERE, ""),
-    "webapp.reports.layout:BOLD_TAG": (EVERYWHERE, ""),
-    "webapp.scans.serializers:^[ -~]+$": (EVERYWHERE, ""),
-    "webapp.scans.serializers:^[A-Za-z0-9][A-Za-z0-9._-]*$": (EVERYWHERE, ""),
+    "webapp.reports.columns:BOLD_TAG": (EVERYWHERE, ""),
+    "webapp.scans.request_serializers:^[ -~]+$": (EVERYWHERE, ""),
+    "webapp.scans.request_serializers:^[A-Za-z0-9][A-Za-z0-9._-]*$": (EVERYWHERE, ""),
     "webapp.scans.storage:NAME": (WHOLE, ""),
 }
 # Those that meet the project's own texts alone, and would not stand the test.

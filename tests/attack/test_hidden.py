@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -10,8 +9,9 @@ from bson import ObjectId
 from reportlab import rl_config
 
 from tests.attack.answers import Answers, answers, without_cursors
+from tests.attack.conftest import BOX
 from tests.attack.people import People
-from tests.webapp.conftest import Clients
+from tests.webapp.conftest import Clients, Predicted
 from webapp.accounts.abilities import Role
 from webapp.accounts.deidentified import FIELDS, shown
 from webapp.accounts.models import User
@@ -27,9 +27,6 @@ from webapp.scans.final import By, FinalReading
 from webapp.scans.models import Scan
 from webapp.scans.serializers import ScanSerializer, UploadedSerializer
 
-BOX = {"type": "FragmentSelector", "value": "xywh=pixel:10,10,20,20"}
-Predicted = Callable[..., Scan]
-
 
 @pytest.fixture(autouse=True)
 def standing_clock(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -41,7 +38,7 @@ def standing_clock(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture
 def read(people: People, predicted: Predicted) -> list[Scan]:
-    """Scans that two others have read, of one mind; the last one the colleague has read and drawn on, too."""
+    """Scans that two others have read and named alike; the last one the colleague has read and drawn on, too."""
     second = User.objects.create(username="otto-other", password="!", role=Role.CLINICIAN, clinic="east")
     scans = [predicted(people.owner, eye="OD") for _ in range(4)]
     for scan in scans:
@@ -54,7 +51,7 @@ def read(people: People, predicted: Predicted) -> list[Scan]:
 
 
 def differ(scan: Scan, people: People, shape: ObjectId) -> None:
-    """The two others were of two minds, drew, and somebody settled it."""
+    """The two others now disagree, have drawn, and an adjudicator has settled it."""
     Review.objects.filter(scan=scan, reader=people.owner).update(
         verdict="disagree", label="DME", comment="secret", blind=True
     )
@@ -90,14 +87,14 @@ def test_a_reader_without_a_verdict_learns_nothing_of_others(
     assert {"csv", "coco", "w3c", "folders"} <= set(told)
 
 
-# What the two clinics' worlds differ in: everything that identifies, but for the patient reference, from which the
+# What is different after it: everything that identifies, but for the patient reference, from which the
 # pseudonym in exports follows.
 OLD, NEW = datetime(2025, 12, 1, tzinfo=UTC), datetime(2026, 2, 1, 7, 8, 9, tzinfo=UTC)
 SECRETS = ("ANNA", "MAYOR", "sister", "olga", "olson", "e" * 63, "2025", "2026-02")
 
 
 def identify(people: People, name: str, begin: datetime, letter: str) -> None:
-    """Every free text names somebody, and everything happened from that moment on."""
+    """Every free text names somebody, and all times are this one or later."""
     User.objects.filter(pk=people.owner.pk).update(
         username=f"olga-{name}", first_name=name, last_name="olson"
     )

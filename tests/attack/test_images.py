@@ -19,7 +19,6 @@ from typing import Any
 import pytest
 import requests
 from PIL import Image, PngImagePlugin
-from rest_framework.response import Response
 
 from serving.keys import ManagementKey
 from serving.management import ManagementClient
@@ -29,6 +28,7 @@ from tests.bombs import BOMBS, COMPLEX, GREY
 from tests.dicom_files import dataset, written
 from tests.images import encoded, png_bytes
 from tests.services import MODEL_NAME, ModelServer
+from tests.webapp.conftest import Upload
 from webapp.scans import storage
 from webapp.scans.models import Scan
 
@@ -56,7 +56,7 @@ def test_damaged_files_are_read_or_refused_within_bounds(kind: str, count: int) 
     result = json.loads(ran.stdout)
     assert result["unexpected"] == []
     assert sum(result["found"].values()) == count
-    # The mutator would be worth nothing if all files stayed whole, or none.
+    # The damage tests something only if some files are still read and others are not.
     assert 0.05 < result["found"]["read"] / count < 0.8
     assert len(result["found"]) > 4
     assert result["peak_mib"] < MOST_MIB
@@ -160,7 +160,7 @@ TWO_AT_ONCE: dict[str, tuple[bytes, int]] = {
 
 @pytest.mark.parametrize("kind", TWO_AT_ONCE)
 def test_of_a_file_that_is_two_things_only_pixels_stay(
-    kind: str, away: None, people: People, upload: Callable[..., Response], api: Any
+    kind: str, away: None, people: People, upload: Upload, api: Any
 ) -> None:
     content, status = TWO_AT_ONCE[kind]
     answer = upload(people.owner, content)
@@ -176,7 +176,7 @@ def test_of_a_file_that_is_two_things_only_pixels_stay(
 
 
 def test_damaged_files_over_the_api_are_the_callers_fault(
-    predicting: ModelServer, people: People, upload: Callable[..., Response]
+    predicting: ModelServer, people: People, upload: Upload
 ) -> None:
     workers = _workers(predicting)
     statuses = Counter(upload(people.owner, content).status_code for content in mutated(OVER_HTTP, SEED + 1))

@@ -14,21 +14,21 @@ import schemathesis
 from drf_spectacular.generators import SchemaGenerator
 from hypothesis import HealthCheck, strategies
 from hypothesis import settings as hypothesis_settings
-from rest_framework.response import Response
 from schemathesis import Case
 from schemathesis.checks import positive_data_acceptance
 from schemathesis.core.parameters import ParameterLocation
 
+from tests.attack.conftest import BOX
 from tests.attack.people import People
 from tests.images import png_bytes
 from tests.services import ModelServer
+from tests.webapp.conftest import Upload
 from webapp.accounts import tokens
 from webapp.annotations.models import Annotation
 from webapp.api.once import TWICE
 from webapp.scans.models import Scan
 from webapp.wsgi import application
 
-BOX = {"type": "FragmentSelector", "value": "xywh=pixel:10,10,20,20"}
 CONFIG = schemathesis.Config.from_dict(
     {"seed": 1, "generation": {"max-examples": 8, "deterministic": True, "database": "none"}}
 )
@@ -75,7 +75,7 @@ def unlimited(settings: Any) -> None:
 
 @pytest.fixture
 def existing_id(
-    unlimited: None, predicting: ModelServer, people: People, upload: Callable[..., Response]
+    unlimited: None, predicting: ModelServer, people: People, upload: Upload
 ) -> Callable[[str], str]:
     """The id of a scan, or of a shape on it, for a path; what a request deleted is made anew for the next."""
 

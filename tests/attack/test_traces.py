@@ -1,7 +1,7 @@
 """Whoever sees anything of a patient's scan leaves a record of it, at whichever address.
 
 Addresses are read from the URL configuration, those of the administration too. What an answer shows decides whether a
-record is expected, and not a list of addresses: a new one that shows a scan and leaves no record fails here.
+record is expected, not a list of addresses: a new address that shows a scan and leaves no record fails here.
 """
 
 from __future__ import annotations
@@ -12,12 +12,12 @@ from typing import Any
 import pytest
 from django.apps import apps
 from django.db.models import ForeignKey
-from django.test import Client
 
 from tests.attack.addresses import addresses
+from tests.attack.conftest import BOX
 from tests.attack.people import People
-from tests.attack.test_access import BOX, send
-from tests.webapp.conftest import Clients
+from tests.attack.test_access import send
+from tests.webapp.conftest import Clients, signed_in
 from webapp.annotations.models import Annotation
 from webapp.audit import sealing
 from webapp.audit.models import Record
@@ -32,13 +32,11 @@ BELOW = (Annotation, Review, Prediction, Adjudication)
 
 
 @pytest.fixture
-def owned(predicted: Callable[..., Scan], people: People) -> Callable[[], Scan]:
+def owned(read_scan: Callable[[], Scan], people: People) -> Callable[[], Scan]:
     """Makes a scan of the owner's of which everything there can be is there."""
 
     def make() -> Scan:
-        scan = predicted(people.owner, patient_ref="PATIENT-SECRET", note="NOTE-SECRET")
-        pictures = dict.fromkeys(("overlay_name", "heatmap_name", "findings_name"), scan.image_name)
-        Scan.objects.filter(pk=scan.pk).update(**pictures, readers=[str(people.owner.pk)])
+        scan = read_scan()
         said = {"scan": scan, "label": "CNV", "comment": "COMMENT-SECRET"}
         Review.objects.create(reader=people.owner, verdict="agree", model_label="CNV", **said)
         Adjudication.objects.create(adjudicator=people.adjudicator, **said)
@@ -82,7 +80,7 @@ def test_every_address_of_the_api(
                 if not call.startswith("GET"):
                     Scan.objects.all().delete()
                     scan = owned()
-    # So that the test can't go blind: what is known to show a scan was seen to.
+    # The test must notice what it looks for: these are known to show a scan.
     assert {f"GET /api/v1/scans/{{id}}/{name}" for name in ("", "image/", "reading/", "reviews/")} <= shown_at
     assert {"GET /api/v1/scans/", "GET /api/v1/history/", "GET /api/v1/annotations/{id}/"} <= shown_at
 
@@ -106,8 +104,7 @@ def test_every_page_of_the_administration(
     keys = {
         f"/{of._meta.app_label}/{of._meta.model_name}/": str(of.objects.get().pk) for of in (Scan, *BELOW)
     }
-    browser = Client()
-    browser.force_login(people.administrator, backend="django.contrib.auth.backends.ModelBackend")
+    browser = signed_in(people.administrator)
     shown_at = set()
     for call in sorted(addresses()):
         method, route = call.split()
@@ -134,8 +131,7 @@ def test_a_new_address_is_recorded_without_a_word_of_it(
 ) -> None:
     settings.ROOT_URLCONF = "tests.attack.new_addresses"
     scan = owned()
-    browser = Client()
-    browser.force_login(people.administrator, backend="django.contrib.auth.backends.ModelBackend")
+    browser = signed_in(people.administrator)
     for address in ("everything/", "note/", "comment/"):
         sealing.seal()
         before = sealing.head().number

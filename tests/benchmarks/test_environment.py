@@ -1,3 +1,5 @@
+"""The environment of the other servers: made when it is missing or its lock file has changed."""
+
 import sys
 from pathlib import Path
 

@@ -1,3 +1,5 @@
+"""What a load generator's answers come to: rates, percentiles, and the steps of a request."""
+
 import json
 import sys
 from pathlib import Path

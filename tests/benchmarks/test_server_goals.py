@@ -1,3 +1,5 @@
+"""Which goals `bench servers` judges, and by which numbers."""
+
 import pytest
 
 from benchmarks.cells import P50, RATE, with_clients

@@ -1,3 +1,5 @@
+"""How much memory grows in `bench soak`, and what is sent meanwhile."""
+
 from itertools import pairwise
 
 import pytest

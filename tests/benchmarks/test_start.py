@@ -1,3 +1,5 @@
+"""What `bench start` reads from a stack's log."""
+
 from benchmarks.start import ready_after
 
 

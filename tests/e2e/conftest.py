@@ -27,7 +27,7 @@ SURROUNDINGS = {
     "HOME": "/dev/null",
     "LC_ALL": "C",
 }
-"""Other projects' settings, a user without a home, a terminal that knows ASCII alone."""
+"""Variables of other projects, of a user without a home, and of a terminal that shows ASCII alone."""
 
 
 @pytest.fixture(scope="package")
@@ -41,7 +41,7 @@ def store(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="package")
 def stack(store: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
-    """A running stack for all tests that leave it as they found it, in surroundings that are not its friends.
+    """A running stack for all tests that leave it as they found it, in surroundings that could disturb it.
 
     They are of the xdist_group `stack`.
     """

@@ -85,7 +85,7 @@ def site(stack: Stack, generated: dict[str, Any]) -> SimpleNamespace:
     scan = calls["scans_create"].sync(client=client, body=form)
     drawn = models.AnnotationRequest.from_dict({"target": {"selector": BOX}, "comment": "fluid"})
     shape = calls["scans_annotations_create"].sync(scan.id, client=client, body=drawn)
-    # There is something to agree with only where the model has answered.
+    # Only an answer of the model can be agreed with.
     verdict = models.ReviewRequest(label=scan.prediction)
     assert calls["scans_review_create"].sync(scan.id, client=client, body=verdict).label == scan.prediction
     return SimpleNamespace(

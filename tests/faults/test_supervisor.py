@@ -1,11 +1,8 @@
 """The supervisor with small real programs as services."""
 
 import os
-import re
 import signal
 import threading
-from collections.abc import Iterator
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -14,54 +11,8 @@ from operations.errors import OperationsError
 from operations.stack.runner import Pace
 from operations.stack.service import CannotRun, Service, StackFailed, Status
 from operations.stack.supervisor import StopRequested, Supervisor
+from tests.faults.conftest import RUNS, Watched, service
 from tests.waiting import is_running, wait_for
-
-
-class Watched:
-    """A supervisor together with what it said and recorded."""
-
-    def __init__(self) -> None:
-        self.lines: list[str] = []
-        self.statuses: dict[str, Status] = {}
-        self.states: list[tuple[str, str]] = []
-        self.supervisor = Supervisor(
-            self.lines.append,
-            self._record,
-            pace=Pace(quick_death_s=5.0, first_pause_s=0.01, check_every_s=0.05),
-        )
-
-    def _record(self, statuses: list[Status]) -> None:
-        for status in statuses:
-            if status.name not in self.statuses or self.states[-1:] != [(status.name, status.state)]:
-                self.states.append((status.name, status.state))
-            self.statuses[status.name] = Status(**vars(status))
-
-    def pid(self, name: str) -> int:
-        """Process id of a service that runs."""
-        return wait_for(lambda: self.statuses[name].pid if name in self.statuses else None)
-
-    def said(self, pattern: str) -> bool:
-        return any(re.search(pattern, line) for line in list(self.lines))
-
-
-@pytest.fixture
-def watched() -> Iterator[Watched]:
-    made = Watched()
-    with made.supervisor:
-        yield made
-
-
-def service(folder: Path, name: str, script: str, *, ready: str | None = "up", **options: object) -> Service:
-    """A shell script as service, ready when its log has the word `ready`."""
-    log = folder / f"{name}.log"
-
-    def probe() -> bool:
-        return ready is None or (log.exists() and ready in log.read_text())
-
-    return Service(name=name, command=lambda: ["sh", "-c", script], log=log, probe=probe, **options)  # type: ignore[arg-type]
-
-
-RUNS = "echo up; exec sleep 1000"
 
 
 def test_services_are_waited_for(tmp_path: Path, watched: Watched) -> None:
@@ -225,104 +176,3 @@ def test_a_task_that_fails_shows_its_last_lines(tmp_path: Path, watched: Watched
             environment=os.environ,
             folder=tmp_path,
         )
-
-
-def quick_to_notice(watched: Watched, **limits: float) -> Supervisor:
-    """The supervisor, which has no seconds to wait until something counts as hung."""
-    watched.supervisor.pace = replace(watched.supervisor.pace, **limits)
-    return watched.supervisor
-
-
-def test_a_service_that_stands_still_is_started_again(tmp_path: Path, watched: Watched) -> None:
-    supervisor = quick_to_notice(watched, stopped_limit_s=0.1)
-    supervisor.start(service(tmp_path, "database", RUNS, grace_s=1000.0))
-    supervisor.wait_ready()
-    frozen = watched.pid("database")
-
-    os.kill(frozen, signal.SIGSTOP)
-
-    wait_for(lambda: watched.pid("database") != frozen and watched.statuses["database"].state == "ready")
-    assert not is_running(frozen)
-    assert watched.said(f"database: process {frozen} has stood still; it is ended")
-
-
-def test_what_stands_still_is_seen_long_before_it_would_be_asked_again(
-    tmp_path: Path, watched: Watched
-) -> None:
-    supervisor = quick_to_notice(watched, stopped_limit_s=0.1, check_every_s=1000.0)
-    supervisor.start(service(tmp_path, "database", RUNS, grace_s=1000.0))
-    supervisor.wait_ready()
-    frozen = watched.pid("database")
-
-    os.kill(frozen, signal.SIGSTOP)
-
-    wait_for(lambda: watched.pid("database") != frozen and watched.statuses["database"].state == "ready")
-
-
-def test_a_process_of_a_service_that_stands_still_is_ended_alone(tmp_path: Path, watched: Watched) -> None:
-    supervisor = quick_to_notice(watched, stopped_limit_s=0.1)
-    script = f"cd {tmp_path}; echo up; while :; do sleep 1000 & echo $! >> children; wait; done"
-    supervisor.start(service(tmp_path, "pool", script))
-    supervisor.wait_ready()
-    children = tmp_path / "children"
-    (frozen,) = wait_for(lambda: children.exists() and children.read_text().split())
-
-    os.kill(int(frozen), signal.SIGSTOP)
-
-    wait_for(lambda: len(children.read_text().split()) == 2)
-    wait_for(lambda: watched.statuses["pool"].state == "ready")
-    assert watched.statuses["pool"].restarts == 0
-    assert not is_running(int(frozen))
-
-
-def test_a_service_that_does_not_answer_any_more_is_started_again(tmp_path: Path, watched: Watched) -> None:
-    supervisor = quick_to_notice(watched, silence_limit_s=0.2)
-    answers = threading.Event()
-    answers.set()
-    supervisor.start(
-        Service(
-            "web",
-            # In its first life it would not heed a request to end either.
-            lambda: [
-                "sh",
-                "-c",
-                f"cd {tmp_path}; mkdir first || exec sleep 1000; trap '' TERM; sleep 1000 & wait",
-            ],
-            tmp_path / "web.log",
-            probe=answers.is_set,
-            prepare=answers.set,
-            grace_s=1000.0,
-        )
-    )
-    supervisor.wait_ready()
-    hung = watched.pid("web")
-
-    answers.clear()
-
-    wait_for(lambda: watched.pid("web") != hung and watched.statuses["web"].state == "ready")
-    assert watched.said(r"web has not answered for \d+ s; starting it again")
-    assert not is_running(hung)
-
-
-def test_a_service_is_not_blamed_for_another_that_it_needs(tmp_path: Path, watched: Watched) -> None:
-    supervisor = quick_to_notice(watched, silence_limit_s=0.2)
-    database, web = threading.Event(), threading.Event()
-    for event in (database, web):
-        event.set()
-    sleep = ["sleep", "1000"]
-    supervisor.start(
-        Service("database", lambda: sleep, tmp_path / "log", probe=database.is_set, alive=lambda: True)
-    )
-    supervisor.start(Service("web", lambda: sleep, tmp_path / "log", probe=web.is_set, needs=("database",)))
-    supervisor.wait_ready()
-    blamed = watched.pid("web")
-
-    database.clear()
-    wait_for(lambda: watched.statuses["database"].state == "unresponsive")
-    web.clear()
-    wait_for(lambda: watched.statuses["web"].state == "unresponsive")
-    assert not watched.said("web has not answered")
-    database.set()
-
-    wait_for(lambda: watched.pid("web") != blamed)
-    assert watched.statuses["database"].restarts == 0

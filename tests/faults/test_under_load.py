@@ -73,7 +73,7 @@ def stack_of(subject: Subject) -> Stack:
 
 
 @contextmanager
-def at_it(count: int, work: Callable[[], None]) -> Iterator[None]:
+def clients_at_work(count: int, work: Callable[[], None]) -> Iterator[None]:
     """So many clients that do this again and again meanwhile."""
     ended = threading.Event()
 
@@ -120,7 +120,10 @@ def test_a_swap_of_the_default_version_loses_no_request(
         ran = stack.command("models", *arguments)
         assert ran.returncode == 0, ran.stderr
 
-    with at_it(CLIENTS, call), at_it(UPLOADERS, lambda: _upload_once(uploader, under_test)):
+    with (
+        clients_at_work(CLIENTS, call),
+        clients_at_work(UPLOADERS, lambda: _upload_once(uploader, under_test)),
+    ):
         for wanted, other in ((OLD, NEW), (NEW, OLD)):
             models("register", "retina-oct", wanted)
             models("promote", "retina-oct", wanted)
@@ -156,7 +159,7 @@ def test_a_stop_finishes_what_is_under_way(
     uploader = Uploader(account, pictures)
     first = under_test.pid(WEB)
 
-    with at_it(CLIENTS, lambda: _upload_once(uploader, under_test)):
+    with clients_at_work(CLIENTS, lambda: _upload_once(uploader, under_test)):
         wait_for(
             lambda: sum(bool(sent.scan_id) for sent in list(uploader.record)) > CLIENTS, timeout_s=TIMEOUT_S
         )

@@ -1,4 +1,4 @@
-"""What an answer says besides the figures."""
+"""The caveats of an answer."""
 
 from pathlib import Path
 

@@ -97,7 +97,7 @@ LAST: dict[str, Any] = {"when": {}, "state": "answered", "because": "one_label"}
     [
         ([], "at least one rule"),
         ({}, "rules must be a list"),
-        ([LAST | {"when": {"known": True}}], "the last rule must fit whatever is left"),
+        ([LAST | {"when": {"known": True}}], "the last rule must fit all cases that are left"),
         ([LAST | {"state": "maybe"}], r"rules\[0\].state must be one of: answered, undecided, not_answered"),
         ([LAST | {"because": "so"}], r"rules\[0\].because must be one of: unfamiliar, "),
         ([LAST | {"because": ["unfamiliar"]}], r"rules\[0\].because must be one of"),

@@ -167,7 +167,7 @@ def test_groups_rules_and_statistics_are_read_back(card_file: Path, tmp_path: Pa
     assert card.to_dict() == json.loads((tmp_path / "copy.json").read_text())
 
 
-def test_a_card_of_before_names_none_of_them(card_file: Path) -> None:
+def test_a_card_of_an_earlier_version_names_none_of_them(card_file: Path) -> None:
     card = ModelCard.load(card_file)
     assert (card.groups, card.rules, card.statistics) == ({}, (), None)
     assert not {"groups", "rules", "statistics"} & json.loads(card_file.read_text()).keys()

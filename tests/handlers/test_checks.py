@@ -54,16 +54,16 @@ class Whole:
 WHOLE = TypeAdapter(Whole)
 
 
-def told(text: str | bytes) -> str:
+def refusal(text: str | bytes) -> str:
     """The sentence by which a text is refused."""
     with pytest.raises(FieldError) as refused:
         read_json(WHOLE, text, "the file")
     return str(refused.value)
 
 
-def told_of(**fields: Any) -> str:
+def refusal_of_second_part(**fields: Any) -> str:
     """The sentence by which the second part is refused."""
-    return told(json.dumps({"parts": [{}, fields], "anything": {}}))
+    return refusal(json.dumps({"parts": [{}, fields], "anything": {}}))
 
 
 def test_what_fits_is_read() -> None:
@@ -75,12 +75,14 @@ def test_what_fits_is_read() -> None:
 @pytest.mark.parametrize("value", ["1", True, None, [1], {"a": 1}, float("nan"), float("inf"), -(10**400)])
 @pytest.mark.parametrize("field", ["share", "positive", "count", "side", "above"])
 def test_nothing_else_is_taken_for_a_number(field: str, value: object) -> None:
-    assert told_of(**{field: value}).startswith(f"parts[1].{field} must be ")
+    assert refusal_of_second_part(**{field: value}).startswith(f"parts[1].{field} must be ")
 
 
 @pytest.mark.parametrize("value", [1, 0, "true", "yes", None])
 def test_nothing_else_is_taken_for_true_or_false(value: object) -> None:
-    assert told_of(flag=value) == f"parts[1].flag must be true or false, not {json.dumps(value)}"
+    assert (
+        refusal_of_second_part(flag=value) == f"parts[1].flag must be true or false, not {json.dumps(value)}"
+    )
 
 
 @pytest.mark.parametrize(
@@ -110,7 +112,7 @@ def test_nothing_else_is_taken_for_true_or_false(value: object) -> None:
     ],
 )
 def test_a_value_that_does_not_fit_is_told_with_its_field(fields: dict[str, Any], sentence: str) -> None:
-    assert told_of(**fields).startswith(sentence)
+    assert refusal_of_second_part(**fields).startswith(sentence)
 
 
 @pytest.mark.parametrize(
@@ -131,11 +133,11 @@ def test_a_value_that_does_not_fit_is_told_with_its_field(fields: dict[str, Any]
     ],
 )
 def test_a_text_that_is_no_such_file_is_told(text: str | bytes, sentence: str) -> None:
-    assert told(text).startswith(sentence)
+    assert refusal(text).startswith(sentence)
 
 
 def test_what_is_wrong_beside_the_first_is_counted() -> None:
-    sentence = told(json.dumps({"parts": [{"flag": 1}] * 1000, "anything": {}}))
+    sentence = refusal(json.dumps({"parts": [{"flag": 1}] * 1000, "anything": {}}))
     assert sentence.count("must be") == MOST_SENTENCES and sentence.endswith("; and 995 more")
 
 

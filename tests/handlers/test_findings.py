@@ -1,25 +1,20 @@
-"""What a decoder finds where: a hand-made one that knows bright material, and the map and regions made of it."""
+"""What a decoder finds where: a hand-made one that knows bright material, and files of decoders that are refused."""
 
 from __future__ import annotations
 
-import base64
 import hashlib
-import io
 import json
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 import pytest
 import torch
-from PIL import Image
 from safetensors.torch import load_file, save
 
-from handlers import findings_map
 from handlers.card import CARD_NAME, CardError, ModelCard
-from handlers.card_findings import FINDINGS_NAME, FindingsFacts
+from handlers.card_findings import FINDINGS_NAME
 from handlers.engines.settings import EAGER, EngineSettings
 from handlers.findings import FindingsDecoder
 from handlers.network import NetworkError, build_network, refuse_misfit, stage_channels
@@ -27,11 +22,11 @@ from handlers.predictor import Predictor
 from handlers.request import Options, Request
 from handlers.trial import TrialError, try_out
 from imaging.errors import CodedError
+from tests.handlers.findings_maps import KINDS, opened
 from tests.handlers.test_trial import rewrite_card, rewrite_weights
 from tests.images import encoded, png_bytes
 from tests.models import give_findings, give_statistics, make_model
 
-KINDS = ("fluid_within", "material")
 ATTO = "convnext_atto"
 
 
@@ -86,12 +81,6 @@ def scan(*bright: tuple[int, int, int, int], width: int = 448, height: int = 336
     return encoded(pixels)
 
 
-def opened(map_: str) -> npt.NDArray[np.uint8]:
-    image = Image.open(io.BytesIO(base64.b64decode(map_)))
-    assert (image.format, image.mode) == ("PNG", "L")
-    return np.asarray(image)
-
-
 def test_what_lies_in_a_scan_is_found_where_it_lies(loaded: Predictor) -> None:
     large, small = (64, 48, 128, 96), (320, 240, 48, 36)
     found = answer(loaded, scan(small, large))["findings"]
@@ -123,7 +112,7 @@ def test_findings_are_left_out_for_who_does_without(loaded: Predictor) -> None:
     assert {**with_, "timing_ms": 0, "findings": 0} == {**without, "timing_ms": 0, "findings": 0}
 
 
-def test_explanations_hold_none(loaded: Predictor) -> None:
+def test_explanations_hold_no_findings(loaded: Predictor) -> None:
     (outcome,) = loaded.answer([Request(png_bytes(), explanation_only=True)])
     assert not isinstance(outcome, CodedError)
     assert set(outcome) == {"model", "gradcam"}
@@ -171,62 +160,6 @@ def card_of(folder: Path, *, least: dict[str, float], excluded: dict[str, list[s
     card["statistics"]["sets"]["least"] = least
     card["findings"]["excluded"] = excluded
     (folder / CARD_NAME).write_text(json.dumps(card))
-
-
-def facts(**others: Any) -> FindingsFacts:
-    given: dict[str, Any] = {
-        "sha256": "0" * 64,
-        "kinds": KINDS,
-        "temperature": 1.0,
-        "thresholds": {"fluid_within": 0.5, "material": 0.3},
-        "least_share": 0.0,
-    }
-    return FindingsFacts(**given | others)
-
-
-def probabilities(rows: int, columns: int, **kinds: list[tuple[int, int, float]]) -> npt.NDArray[np.float32]:
-    """None everywhere but at these (row, column, probability)."""
-    made = np.zeros((len(KINDS) + 1, rows, columns), np.float32)
-    for kind, places in kinds.items():
-        for row, column, probability in places:
-            made[KINDS.index(kind) + 1, row, column] = probability
-    made[0] = 1 - made[1:].sum(axis=0)
-    return made
-
-
-def test_a_position_is_its_leading_kind_from_that_ones_threshold_on() -> None:
-    given = probabilities(
-        4, 4, fluid_within=[(0, 0, 0.5), (0, 3, 0.4), (3, 3, 0.45)], material=[(3, 0, 0.3), (3, 3, 0.35)]
-    )
-    found = findings_map.findings(given, facts(), 4, 4)
-    # In the last corner fluid leads and is not sure enough; material, which would be, doesn't lead.
-    assert opened(found["map"]).tolist() == [[1, 0, 0, 0], [0, 0, 0, 0], [0, 0, 0, 0], [2, 0, 0, 0]]
-
-
-def test_positions_that_touch_at_a_corner_are_one_region() -> None:
-    places = [(0, 0, 0.9), (1, 1, 0.7), (3, 3, 0.8)]
-    found = findings_map.findings(probabilities(4, 4, material=places), facts(), 40, 20)
-    assert found["regions"] == [
-        {"finding": "material", "box": [0, 0, 20, 10], "share": 0.125, "confidence": 0.8},
-        {"finding": "material", "box": [30, 15, 10, 5], "share": 0.0625, "confidence": 0.8},
-    ]
-
-
-def test_regions_that_are_too_small_are_not_on_the_map_either() -> None:
-    given = probabilities(4, 4, material=[(0, 0, 0.9), (0, 1, 0.9), (3, 3, 0.9)])
-    found = findings_map.findings(given, facts(least_share=0.125), 4, 4)
-    assert len(found["regions"]) == 1
-    assert opened(found["map"]).sum() == 4
-
-
-def test_the_twenty_largest_regions_are_told() -> None:
-    places = [(row, column, 0.9) for row in range(0, 56, 4) for column in range(0, 56, 4)]
-    found = findings_map.findings(probabilities(56, 56, material=[*places, (1, 0, 0.9)]), facts(), 32, 32)
-    assert len(found["regions"]) == 20
-    assert found["regions"][0]["share"] == pytest.approx(2 / 56**2, abs=1e-6)
-    for region in found["regions"]:
-        x, y, width, height = region["box"]
-        assert 0 <= x < x + width <= 32 and 0 <= y < y + height <= 32
 
 
 @pytest.mark.parametrize("fault", ["missing", "other", "cut", "kinds", "network"])

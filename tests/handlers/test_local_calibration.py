@@ -45,7 +45,7 @@ def profile(card: ModelCard, **changes: Any) -> Profile:
 
 
 class Clock:
-    """Goes on when it is told to."""
+    """A clock that advances only when a test says so."""
 
     now = 0.0
 

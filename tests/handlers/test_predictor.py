@@ -1,8 +1,6 @@
 """Batches of mixed requests, answered with one forward."""
 
-import base64
 import hashlib
-import io
 import json
 from pathlib import Path
 from typing import Any
@@ -23,7 +21,7 @@ from handlers.preprocessing import normalise, to_square, to_tensor
 from handlers.request import Options, Request
 from imaging.errors import Busy, CodedError, EmptyImage, ImageTooSmall
 from imaging.pixels import grey_to_rgb
-from tests.images import bscan, encoded, png_bytes
+from tests.images import bscan, encoded, from_base64, png_bytes
 from tests.models import LABELS, make_model
 from tests.services import engines
 
@@ -58,10 +56,6 @@ def answer(predictor: Predictor, content: bytes, **options: Any) -> dict[str, An
     assert not isinstance(outcome, CodedError), outcome
     read: dict[str, Any] = json.loads(as_json(outcome))
     return read
-
-
-def opened(encoded_image: str) -> Image.Image:
-    return Image.open(io.BytesIO(base64.b64decode(encoded_image)))
 
 
 def test_an_answer_has_everything_the_contract_names(predictor: Predictor) -> None:
@@ -110,8 +104,8 @@ def test_an_answer_has_everything_the_contract_names(predictor: Predictor) -> No
     assert all(value >= 0 for value in found["timing_ms"].values())
     assert found["gradcam"]["label"] == best
     assert found["gradcam"]["media_type"] == "image/png"
-    assert opened(found["gradcam"]["overlay"]).size == (640, 400)
-    heatmap = opened(found["gradcam"]["heatmap"])
+    assert from_base64(found["gradcam"]["overlay"]).size == (640, 400)
+    heatmap = from_base64(found["gradcam"]["heatmap"])
     assert (heatmap.format, heatmap.mode, heatmap.size) == ("PNG", "L", (640, 400))
 
 
@@ -129,12 +123,12 @@ def test_the_pooled_features_are_the_mean_of_the_networks_last_ones(
     predictor: Predictor, folder: Path
 ) -> None:
     card, network = load_network(folder)
-    squares = torch.stack(
+    pixels = torch.stack(
         [to_square(grey_to_rgb(bscan(500, 300, seed)), card.input.size) for seed in range(3)]
     )
     with torch.inference_mode():
-        expected = network.forward_features(normalise(squares, card.input)).mean((2, 3))  # type: ignore[operator]
-    found = predictor.engine(squares).pooled
+        expected = network.forward_features(normalise(pixels, card.input)).mean((2, 3))  # type: ignore[operator]
+    found = predictor.engine(pixels).pooled
     assert found is not None and found.shape == (3, 320)
     assert float((found - expected).abs().max()) <= 0.02 * float(expected.abs().max())
 
@@ -162,7 +156,7 @@ def test_no_overlay_is_drawn_for_who_does_without(predictor: Predictor) -> None:
 def test_an_overlay_can_be_jpeg(predictor: Predictor) -> None:
     gradcam = answer(predictor, png_bytes(), overlay_format="jpeg")["gradcam"]
     assert gradcam["media_type"] == "image/jpeg"
-    assert opened(gradcam["overlay"]).format == "JPEG"
+    assert from_base64(gradcam["overlay"]).format == "JPEG"
 
 
 def test_a_turned_photo_is_answered_in_the_pixels_that_are_seen(predictor: Predictor) -> None:
@@ -170,7 +164,7 @@ def test_a_turned_photo_is_answered_in_the_pixels_that_are_seen(predictor: Predi
     exif[0x0112] = 6
     found = answer(predictor, encoded(bscan(400, 200), "JPEG", exif=exif))
     assert (found["image"]["width"], found["image"]["height"]) == (200, 400)
-    assert opened(found["gradcam"]["overlay"]).size == (200, 400)
+    assert from_base64(found["gradcam"]["overlay"]).size == (200, 400)
 
 
 def test_a_batch_mixes_sizes_options_and_faults(predictor: Predictor) -> None:
@@ -204,9 +198,9 @@ def test_a_batch_takes_one_forward(folder: Path) -> None:
     class Counted:
         description = "counted"
 
-        def __call__(self, squares: torch.Tensor) -> Forward:
-            seen.append(tuple(squares.shape))
-            return loaded.engine(squares)
+        def __call__(self, pixels: torch.Tensor) -> Forward:
+            seen.append(tuple(pixels.shape))
+            return loaded.engine(pixels)
 
     network = load_network(folder)[1]
     counting = Predictor(loaded.card, Counted(), HeadGradCam(network.get_submodule("head")))
@@ -235,8 +229,8 @@ def test_an_answer_without_finite_probabilities_is_an_error_of_its_own(folder: P
     class Broken:
         description = "broken"
 
-        def __call__(self, squares: torch.Tensor) -> Forward:
-            forward = loaded.engine(squares)
+        def __call__(self, pixels: torch.Tensor) -> Forward:
+            forward = loaded.engine(pixels)
             logits = forward.logits.clone()
             logits[1] = torch.nan
             return Forward(logits, forward.features)
@@ -260,7 +254,7 @@ def test_other_architectures_are_served_too(tmp_path: Path) -> None:
     predictor = Predictor.load(make_model(tmp_path, architecture="resnet18"))
     gradcam = answer(predictor, png_bytes(), label="DME")["gradcam"]
     assert gradcam["label"] == "DME"
-    assert opened(gradcam["heatmap"]).size == (512, 384)
+    assert from_base64(gradcam["heatmap"]).size == (512, 384)
 
 
 LARGE = encoded(np.zeros((2500, 2500, 3), np.uint8))

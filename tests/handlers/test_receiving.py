@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from handlers.receiving import receive_at_once, received
+from handlers.receiving import receive_exactly, use_one_buffer
 
 
 class Pieces:
@@ -23,19 +23,19 @@ class Pieces:
 @pytest.mark.parametrize("size", [1, 3, 1000])
 def test_pieces_are_put_together_and_nothing_more_is_taken(size: int) -> None:
     source = Pieces(b"first, second", size)
-    assert received(source, 5) == b"first"
-    assert received(source, 0) == b""
-    assert received(source, 8) == b", second"
+    assert receive_exactly(source, 5) == b"first"
+    assert receive_exactly(source, 0) == b""
+    assert receive_exactly(source, 8) == b", second"
 
 
 def test_the_worker_ends_when_torchserve_hangs_up() -> None:
     with pytest.raises(SystemExit):
-        received(Pieces(b"half of", 3), 10)
+        receive_exactly(Pieces(b"half of", 3), 10)
 
 
 def test_torchserve_reads_its_messages_so(monkeypatch: pytest.MonkeyPatch) -> None:
     from ts.protocol import otf_message_handler
 
     monkeypatch.setattr(otf_message_handler, "_retrieve_buffer", otf_message_handler._retrieve_buffer)
-    receive_at_once()
+    use_one_buffer()
     assert otf_message_handler._retrieve_int(Pieces(b"\0\0\1\0", 2)) == 256

@@ -17,7 +17,7 @@ from safetensors.torch import load_file, save
 from handlers import trial
 from handlers.engines.engine import Forward
 from handlers.engines.settings import EAGER, EngineSettings
-from handlers.loading import one_line
+from handlers.load_errors import one_line
 from handlers.network import NetworkError, refuse_misfit
 from handlers.predictor import Predictor
 from handlers.trial import TrialError, try_out
@@ -85,8 +85,8 @@ def test_statistics_need_features_of_their_shape(tmp_path: Path) -> None:
 
         description = "unpooled"
 
-        def __call__(self, squares: torch.Tensor) -> Forward:
-            return Forward(engine(squares).logits)
+        def __call__(self, pixels: torch.Tensor) -> Forward:
+            return Forward(engine(pixels).logits)
 
     model.engine = Unpooled()
     with pytest.raises(

@@ -17,29 +17,29 @@ class Clock:
 def test_while_nobody_else_asks_they_follow_one_another() -> None:
     turns = Turns(Clock())
     for _ in range(3):
-        assert turns.may_go()
-        turns.gone(took_s=2.0)
+        assert turns.may_answer_large()
+        turns.note_large(took_s=2.0)
 
 
 def test_while_others_ask_they_get_their_share() -> None:
     clock = Clock()
     turns = Turns(clock)
-    turns.others()
-    assert turns.may_go(), "none was answered before"
-    turns.gone(took_s=2.0)
-    turns.others()
+    turns.note_small()
+    assert turns.may_answer_large(), "none was answered before"
+    turns.note_large(took_s=2.0)
+    turns.note_small()
     waits_s = 2.0 / SHARE - 2.0
     clock.now_s = waits_s - 0.1
-    assert not turns.may_go()
+    assert not turns.may_answer_large()
     clock.now_s = waits_s
-    assert turns.may_go()
+    assert turns.may_answer_large()
 
 
 def test_once_others_have_stopped_asking_nothing_is_kept_waiting_by_a_later_one() -> None:
     clock = Clock()
     turns = Turns(clock)
-    turns.others()
-    turns.gone(took_s=2.0)
-    assert turns.may_go()
-    turns.others()
-    assert not turns.may_go()
+    turns.note_small()
+    turns.note_large(took_s=2.0)
+    assert turns.may_answer_large()
+    turns.note_small()
+    assert not turns.may_answer_large()

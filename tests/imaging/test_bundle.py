@@ -158,7 +158,7 @@ def test_compressed_instances_are_decoded_in_one_process() -> None:
         data.PerFrameFunctionalGroupsSequence = [frame_group(number)]
         files.append((f"{number}.dcm", written(compressed(data, JPEG2000Lossless, [stream]))))
     with examine_files(files) as volume:
-        assert volume.is_apart
+        assert volume.is_isolated
         assert all(np.array_equal(volume.bscan(index).pixels[:, :, 0], GREY[index]) for index in (3, 0, 4))
         kept = volume.deep(1)
         assert kept is not None and np.array_equal(kept.values, GREY[1])

@@ -2,7 +2,6 @@
 
 import io
 import zlib
-from typing import Any
 
 import cv2
 import numpy as np
@@ -23,17 +22,12 @@ from imaging.errors import (
 )
 from imaging.pixels import Rgb, grey_to_rgb
 from tests.images import bscan, encoded
+from tests.odd_files import tiff
 
 GREY = bscan(200, 150, seed=1)
 GREY_16 = GREY.astype(np.uint16) * 257
 COLOUR = np.dstack([GREY, GREY // 2, 255 - GREY])
 COLOUR_16 = COLOUR.astype(np.uint16) * 257
-
-
-def tiff(values: npt.NDArray[Any], **options: Any) -> bytes:
-    out = io.BytesIO()
-    tifffile.imwrite(out, values, **options)
-    return out.getvalue()
 
 
 def png_16(values: npt.NDArray[np.uint16]) -> bytes:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 import json
 import subprocess
 import sys
@@ -11,12 +10,12 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-import tifffile
 from PIL import Image
 
 from tests.dicom_files import dataset, written
-from tests.images import encoded
-from tests.imaging.dicom.kinds import palette
+from tests.images import encoded, turned
+from tests.imaging.dicom.kinds.builders import palette
+from tests.odd_files import tiff
 
 ROOT = Path(__file__).parents[2]
 SIZE = (2000, 3000)
@@ -40,18 +39,6 @@ print(json.dumps([examined.memory_bytes / 2**20, peak_memory_mib() - before, lis
 """
 
 
-def tiff(values: np.ndarray, **options: object) -> bytes:
-    out = io.BytesIO()
-    tifffile.imwrite(out, values, **options)  # type: ignore[arg-type]
-    return out.getvalue()
-
-
-def turned(file_format: str) -> bytes:
-    exif = Image.Exif()
-    exif[0x0112] = 6
-    return encoded(COLOUR, file_format, exif=exif)
-
-
 FILES: dict[str, Callable[[], bytes]] = {
     "grey PNG": lambda: encoded(GREY),
     "colour PNG": lambda: encoded(COLOUR),
@@ -61,12 +48,12 @@ FILES: dict[str, Callable[[], bytes]] = {
     "grey JPEG": lambda: encoded(GREY, "JPEG"),
     "colour JPEG": lambda: encoded(COLOUR, "JPEG"),
     "progressive JPEG": lambda: encoded(COLOUR, "JPEG", progressive=True, subsampling=0),
-    "JPEG that lies on its side": lambda: turned("JPEG"),
+    "JPEG that lies on its side": lambda: turned(COLOUR, "JPEG"),
     "CMYK JPEG": lambda: encoded(Image.fromarray(COLOUR).convert("CMYK"), "JPEG"),
     "colour BMP": lambda: encoded(COLOUR, "BMP"),
     "TIFF in one strip": lambda: tiff(COLOUR, photometric="rgb", compression="zlib", rowsperstrip=SIZE[0]),
     "TIFF in strips": lambda: tiff(COLOUR, photometric="rgb", compression="zlib", rowsperstrip=16),
-    "TIFF that lies on its side": lambda: turned("TIFF"),
+    "TIFF that lies on its side": lambda: turned(COLOUR, "TIFF"),
     "16-bit TIFF": lambda: tiff(GREY.astype(np.uint16) * 257, photometric="minisblack"),
     "TIFF of floats": lambda: tiff(GREY.astype(np.float32), photometric="minisblack"),
     "grey DICOM": lambda: written(dataset(GREY)),

@@ -14,6 +14,7 @@ from imaging.decoding import decode
 from imaging.errors import UnsupportedImage
 from tests.bombs import png_chunk
 from tests.images import bscan, encoded
+from tests.odd_files import tiff
 
 GREY = bscan(96, 64, seed=3)
 DEEP = GREY.astype(np.uint16)
@@ -23,12 +24,10 @@ SHORT, LONG, FLOAT = 3, 4, 11
 Values = np.ndarray[Any, Any]
 
 
-def tiff(values: Values, *tags: tuple[int, int, Any], **options: Any) -> bytes:
+def tagged(values: Values, *tags: tuple[int, int, Any], **options: Any) -> bytes:
     """A TIFF with tags of a number, a type and a value."""
-    out = io.BytesIO()
     extra = [(number, kind, 1, value, True) for number, kind, value in tags]
-    tifffile.imwrite(out, values, **({"photometric": "minisblack", "extratags": extra} | options))
-    return out.getvalue()
+    return tiff(values, **({"photometric": "minisblack", "extratags": extra} | options))
 
 
 def png(values: Values, bits: int) -> bytes:
@@ -43,7 +42,7 @@ def packed_12_bits() -> bytes:
     pairs = (DEEP * 4).reshape(-1, 2).astype(np.uint32)
     words = pairs[:, 0] << 12 | pairs[:, 1]
     data = np.stack([words >> 16, words >> 8 & 255, words & 255], axis=1).astype(np.uint8).tobytes()
-    content = bytearray(tiff(np.frombuffer(data, np.uint8).reshape(64, 144)))
+    content = bytearray(tagged(np.frombuffer(data, np.uint8).reshape(64, 144)))
     page = tifffile.TiffFile(io.BytesIO(content)).pages[0]
     for name, value in (("ImageWidth", 96), ("BitsPerSample", 12)):
         at = page.tags[name].valueoffset  # type: ignore[union-attr]
@@ -59,43 +58,43 @@ FILES: dict[str, tuple[Callable[[], bytes], Values]] = {
     "PNG, 15 bits": (lambda: png(DEEP * 128, 15), GREY),
     "PNG, all 16 bits, 12 in use": (lambda: png(DEEP * 16, 16), GREY),
     "PNG, no bits": (lambda: png(DEEP * 16, 0), GREY),
-    "TIFF, largest of 12 bits": (lambda: tiff(DEEP * 4, (LARGEST, SHORT, 4095)), GREY / 4),
-    "TIFF, largest of 15 bits": (lambda: tiff(DEEP * 128, (LARGEST, SHORT, 32767)), GREY),
-    "TIFF, largest sample of 12 bits": (lambda: tiff(DEEP * 4, (LARGEST_SAMPLE, SHORT, 4095)), GREY / 4),
-    "TIFF, largest value that there is": (lambda: tiff(DEEP * 8, (LARGEST, SHORT, 2040)), GREY / 2),
-    "TIFF, largest of 16 bits, 12 in use": (lambda: tiff(DEEP * 16, (LARGEST, SHORT, 65535)), GREY),
-    "TIFF, largest below what there is": (lambda: tiff(DEEP * 16, (LARGEST, SHORT, 7)), GREY),
+    "TIFF, largest of 12 bits": (lambda: tagged(DEEP * 4, (LARGEST, SHORT, 4095)), GREY / 4),
+    "TIFF, largest of 15 bits": (lambda: tagged(DEEP * 128, (LARGEST, SHORT, 32767)), GREY),
+    "TIFF, largest sample of 12 bits": (lambda: tagged(DEEP * 4, (LARGEST_SAMPLE, SHORT, 4095)), GREY / 4),
+    "TIFF, largest value that there is": (lambda: tagged(DEEP * 8, (LARGEST, SHORT, 2040)), GREY / 2),
+    "TIFF, largest of 16 bits, 12 in use": (lambda: tagged(DEEP * 16, (LARGEST, SHORT, 65535)), GREY),
+    "TIFF, largest below what there is": (lambda: tagged(DEEP * 16, (LARGEST, SHORT, 7)), GREY),
     "TIFF, largest of 12 bits, white first": (
-        lambda: tiff(4095 - DEEP * 16, (LARGEST, SHORT, 4095), photometric="miniswhite"),
+        lambda: tagged(4095 - DEEP * 16, (LARGEST, SHORT, 4095), photometric="miniswhite"),
         GREY,
     ),
     "TIFF, 12 bits packed": (packed_12_bits, GREY / 4),
-    "TIFF, signed, the upper half": (lambda: tiff(GREY.astype(np.int16) * 128), GREY),
-    "TIFF, signed, 12 bits": (lambda: tiff(GREY.astype(np.int16) * 16), GREY),
-    "TIFF, signed, both halves": (lambda: tiff(GREY.astype(np.int16) * 8 - 1000), GREY),
+    "TIFF, signed, the upper half": (lambda: tagged(GREY.astype(np.int16) * 128), GREY),
+    "TIFF, signed, 12 bits": (lambda: tagged(GREY.astype(np.int16) * 16), GREY),
+    "TIFF, signed, both halves": (lambda: tagged(GREY.astype(np.int16) * 8 - 1000), GREY),
     "TIFF, signed, range said": (
-        lambda: tiff(GREY.astype(np.int16) - 100, (SMALLEST_SAMPLE, 8, -100), (LARGEST_SAMPLE, 8, 410)),
+        lambda: tagged(GREY.astype(np.int16) - 100, (SMALLEST_SAMPLE, 8, -100), (LARGEST_SAMPLE, 8, 410)),
         GREY / 2,
     ),
-    "TIFF, 32 bits": (lambda: tiff(GREY.astype(np.uint32) * 0x01010101), GREY),
-    "TIFF, 32 bits, 12 in use": (lambda: tiff(GREY.astype(np.uint32) * 16), GREY),
-    "TIFF, 32 bits, signed": (lambda: tiff(GREY.astype(np.int32) * 1000 - 50_000), GREY),
-    "TIFF, floats": (lambda: tiff(FLOATS / 255), GREY),
-    "TIFF, big-endian floats": (lambda: tiff(FLOATS / 255, byteorder=">"), GREY),
-    "TIFF, floats, packed": (lambda: tiff(FLOATS, compression="zlib"), GREY),
+    "TIFF, 32 bits": (lambda: tagged(GREY.astype(np.uint32) * 0x01010101), GREY),
+    "TIFF, 32 bits, 12 in use": (lambda: tagged(GREY.astype(np.uint32) * 16), GREY),
+    "TIFF, 32 bits, signed": (lambda: tagged(GREY.astype(np.int32) * 1000 - 50_000), GREY),
+    "TIFF, floats": (lambda: tagged(FLOATS / 255), GREY),
+    "TIFF, big-endian floats": (lambda: tagged(FLOATS / 255, byteorder=">"), GREY),
+    "TIFF, floats, packed": (lambda: tagged(FLOATS, compression="zlib"), GREY),
     "TIFF, floats, range said": (
-        lambda: tiff(FLOATS, (SMALLEST_SAMPLE, FLOAT, 0.0), (LARGEST_SAMPLE, FLOAT, 510.0)),
+        lambda: tagged(FLOATS, (SMALLEST_SAMPLE, FLOAT, 0.0), (LARGEST_SAMPLE, FLOAT, 510.0)),
         GREY / 2,
     ),
     "TIFF, floats, range beside them": (
-        lambda: tiff(FLOATS, (SMALLEST_SAMPLE, FLOAT, 3.0), (LARGEST_SAMPLE, FLOAT, 4.0)),
+        lambda: tagged(FLOATS, (SMALLEST_SAMPLE, FLOAT, 3.0), (LARGEST_SAMPLE, FLOAT, 4.0)),
         GREY,
     ),
     "TIFF, floats and what is none": (
-        lambda: tiff(np.where(GREY < 5, np.nan, FLOATS)),
+        lambda: tagged(np.where(GREY < 5, np.nan, FLOATS)),
         np.clip(FLOATS - 5, 0, 250) * 255 / 250,
     ),
-    "TIFF, nothing but what is no number": (lambda: tiff(FLOATS * np.nan), GREY * 0),
+    "TIFF, nothing but what is no number": (lambda: tagged(FLOATS * np.nan), GREY * 0),
 }  # fmt: skip
 
 
@@ -107,11 +106,11 @@ def test_values_are_shown_by_the_bits_that_count(kind: str) -> None:
 
 
 REFUSED: dict[str, Callable[[], bytes]] = {
-    "floats of 16 bits": lambda: tiff(GREY.astype(np.float16)),
-    "floats of 64 bits": lambda: tiff(GREY.astype(np.float64)),
-    "64 bits": lambda: tiff(GREY.astype(np.uint64)),
-    "32 bits, white first": lambda: tiff(GREY.astype(np.uint32), photometric="miniswhite"),
-    "signed 8 bits": lambda: tiff(GREY.astype(np.int8)),
+    "floats of 16 bits": lambda: tagged(GREY.astype(np.float16)),
+    "floats of 64 bits": lambda: tagged(GREY.astype(np.float64)),
+    "64 bits": lambda: tagged(GREY.astype(np.uint64)),
+    "32 bits, white first": lambda: tagged(GREY.astype(np.uint32), photometric="miniswhite"),
+    "signed 8 bits": lambda: tagged(GREY.astype(np.int8)),
 }
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from functools import partial
 from pathlib import Path
 
@@ -112,24 +111,6 @@ def test_the_documentation_names_all_formats() -> None:
     told = (ROOT / "docs" / "model-server.md").read_text(encoding="utf-8")
 
     assert f"The bytes decide what the image is: {formats.listed('or')}, " in told
-    named = ", ".join(f"`{ending}`" for ending in formats.image_endings())
-    assert f"files not named as images ({named})" in (ROOT / "docs" / "data.md").read_text(encoding="utf-8")
-
-
-def test_the_page_offers_the_same_formats() -> None:
-    """If it does not, write what is expected here into the page's file."""
-    told = ROOT / "frontend/src/upload/formats.json"
-    accept = [part for known in formats.FORMATS for part in (known.media_type, *known.endings)]
-
-    volumes = formats.volume_formats()
-    assert json.loads(told.read_text(encoding="utf-8")) == {
-        "names": [known.name for known in formats.FORMATS],
-        "accept": ",".join(accept),
-        "volumes": {
-            "names": [known.name for known in volumes],
-            "accept": ",".join(part for known in volumes for part in (known.media_type, *known.endings)),
-        },
-    }
 
 
 each_volume_format = pytest.mark.parametrize("known", formats.volume_formats(), ids=lambda known: known.name)

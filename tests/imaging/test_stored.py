@@ -2,37 +2,24 @@
 
 from __future__ import annotations
 
-import io
 from collections.abc import Callable
 from functools import partial
 from typing import Any
 
 import numpy as np
 import pytest
-import tifffile
 from PIL import Image
 
 from imaging.decoding import examine
 from imaging.pixels import Picture, grey_of
 from imaging.png import encode_png
-from tests.images import bscan, encoded
+from tests.images import bscan, encoded, turned
 from tests.imaging.dicom.kinds import KINDS
+from tests.odd_files import tiff
 
 GREY = bscan(96, 64, seed=3)
 COLOUR = np.dstack([GREY, GREY // 2, 255 - GREY])
 PILLOW = Image.fromarray(COLOUR)
-
-
-def tiff(values: np.ndarray[Any, Any], **options: Any) -> bytes:
-    out = io.BytesIO()
-    tifffile.imwrite(out, values, **options)
-    return out.getvalue()
-
-
-def turned(file_format: str) -> bytes:
-    exif = Image.Exif()
-    exif[0x0112] = 6
-    return encoded(COLOUR, file_format, exif=exif)
 
 
 def by_mode(file_format: str, *modes: str) -> dict[str, Callable[[], bytes]]:
@@ -47,7 +34,7 @@ FILES: dict[str, Callable[[], bytes]] = {
         PILLOW.convert("P"), transparency=bytes(range(256))
     ),
     **by_mode("JPEG", "L", "RGB", "CMYK"),
-    "JPEG on its side": lambda: turned("JPEG"),
+    "JPEG on its side": lambda: turned(COLOUR, "JPEG"),
     **by_mode("TIFF", "1", "L", "LA", "P", "RGB", "RGBA", "CMYK"),
     "TIFF, 16 bits": lambda: tiff(GREY.astype(np.uint16) * 16, photometric="minisblack"),
     "TIFF, 16 bits, white first": lambda: tiff(GREY.astype(np.uint16) * 16, photometric="miniswhite"),
@@ -55,7 +42,7 @@ FILES: dict[str, Callable[[], bytes]] = {
     "TIFF, 32 bits": lambda: tiff(GREY.astype(np.uint32) * 16, photometric="minisblack"),
     "TIFF, floats": lambda: tiff(GREY.astype(np.float32), photometric="minisblack"),
     "TIFF, RGB of 16 bits": lambda: tiff(COLOUR.astype(np.uint16) * 257, photometric="rgb"),
-    "TIFF on its side": lambda: turned("TIFF"),
+    "TIFF on its side": lambda: turned(COLOUR, "TIFF"),
     **by_mode("BMP", "1", "L", "P", "RGB"),
     **by_mode("WEBP", "L", "RGB", "RGBA"),
     **{f"DICOM, {name}": partial(getattr, kind, "content") for name, kind in KINDS.items()},

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import io
 import zlib
 
 import numpy as np
 import pytest
-import tifffile
 from PIL import Image
 
 from imaging.decoding import decode, examine
@@ -28,16 +26,12 @@ from tests.bombs import (
 )
 from tests.bombs import png as made_png
 from tests.images import bscan, encoded
+from tests.odd_files import tiff
 
 COLOUR = np.dstack([GREY, GREY // 2, 255 - GREY])
 
 
-def tiff(**options: object) -> bytes:
-    out = io.BytesIO()
-    tifffile.imwrite(out, bscan(96, 4000), photometric="minisblack", **options)  # type: ignore[arg-type]
-    return out.getvalue()
-
-
+ROWS = bscan(96, 4000)
 USUAL = {
     "a progressive JPEG of as many scans as there may be": progressive_jpeg(jpeg.MAX_SCANS),
     "a JPEG with a profile of a megabyte": jpeg_with(segment(0xE2, b"ICC_PROFILE\0" + bytes(60_000)) * 20),
@@ -47,11 +41,13 @@ USUAL = {
         64, 48, *(png_chunk(b"IDAT", part) for part in (zlib.compress(bytes(65 * 48)), *[b""] * 8_000))
     ),
     "a PNG with zeros behind it": encoded(GREY) + bytes(2**20),
-    "a TIFF of a row a strip": tiff(compression="zlib", rowsperstrip=1),
-    "an uncompressed TIFF of a row a strip": tiff(rowsperstrip=1),
-    "a TIFF in tiles": tiff(compression="zlib", tile=(256, 256)),
-    "a BigTIFF": tiff(compression="zlib", rowsperstrip=1, bigtiff=True),
-    "a big-endian TIFF": tiff(compression="zlib", rowsperstrip=1, byteorder=">"),
+    "a TIFF of a row a strip": tiff(ROWS, photometric="minisblack", compression="zlib", rowsperstrip=1),
+    "an uncompressed TIFF of a row a strip": tiff(ROWS, photometric="minisblack", rowsperstrip=1),
+    "a TIFF in tiles": tiff(ROWS, photometric="minisblack", compression="zlib", tile=(256, 256)),
+    "a BigTIFF": tiff(ROWS, photometric="minisblack", compression="zlib", rowsperstrip=1, bigtiff=True),
+    "a big-endian TIFF": tiff(
+        ROWS, photometric="minisblack", compression="zlib", rowsperstrip=1, byteorder=">"
+    ),
     "a DICOM file of 2,000 items": nested_dicom(2_000),
     "a DICOM file of 5,000 elements": nested_dicom(0, elements=5_000),
 }
@@ -98,7 +94,7 @@ def test_an_animation_is_known_by_its_chunks() -> None:
 
 
 def test_strips_that_share_their_bytes_are_refused() -> None:
-    whole = tiff(compression="zlib", rowsperstrip=1)
+    whole = tiff(ROWS, photometric="minisblack", compression="zlib", rowsperstrip=1)
     assert decode(whole).height == 4000
     with pytest.raises(TruncatedImage, match="over each other"):
         decode(striped_tiff(1_000, 8, zlib.compress(bytes(64)) + bytes(2_000)))

@@ -16,10 +16,10 @@ import pytest
 from pydicom.dataset import Dataset
 from pydicom.uid import JPEG2000Lossless
 
-from imaging import apart, apart_bscans
-from imaging.apart_bscans import ApartBscans
+from imaging import isolated, isolated_bscans
 from imaging.decoding import examine_volume, is_volume
 from imaging.errors import Busy, ImageError, ImageTooComplex, TruncatedImage
+from imaging.isolated_bscans import IsolatedBscans
 from tests.bombs import ITEM, ITEM_END, SEQUENCE_END
 from tests.dicom_files import written
 from tests.images import encoded
@@ -81,15 +81,15 @@ def test_one_bscan_at_a_time_is_in_memory_beside_the_file(kind: str, tmp_path: P
 # The process in which compressed B-scans are decoded
 
 
-def processes_of(volume_bscans: ApartBscans) -> list[int]:
+def processes_of(volume_bscans: IsolatedBscans) -> list[int]:
     process = volume_bscans._process
     return [] if process is None else [process.pid]
 
 
-def apart_of(content: bytes) -> ApartBscans:
+def apart_of(content: bytes) -> IsolatedBscans:
     volume = examine_volume(content)
     found = volume._bscans
-    assert isinstance(found, ApartBscans)
+    assert isinstance(found, IsolatedBscans)
     return found
 
 
@@ -100,7 +100,7 @@ def is_running(pid: int) -> bool:
 def test_one_process_decodes_all_bscans_and_ends_with_the_volume() -> None:
     with examine_volume(COMPRESSED) as volume:
         bscans_apart = volume._bscans
-        assert isinstance(bscans_apart, ApartBscans)
+        assert isinstance(bscans_apart, IsolatedBscans)
         assert processes_of(bscans_apart) == []  # nothing is decoded yet
         volume.bscan(0)
         first = processes_of(bscans_apart)
@@ -113,7 +113,7 @@ def test_one_process_decodes_all_bscans_and_ends_with_the_volume() -> None:
 def test_a_volume_that_nobody_closes_ends_its_process_too() -> None:
     volume = examine_volume(COMPRESSED)
     volume.bscan(0)
-    assert isinstance(volume._bscans, ApartBscans)
+    assert isinstance(volume._bscans, IsolatedBscans)
     (pid,) = processes_of(volume._bscans)
     del volume
     assert not is_running(pid)
@@ -131,7 +131,7 @@ def test_a_process_that_is_killed_is_started_again() -> None:
 
 def test_what_ends_the_process_again_and_again_is_refused_at_last() -> None:
     bscans_apart = apart_of(COMPRESSED)
-    for _ in range(apart_bscans.STARTS):
+    for _ in range(isolated_bscans.STARTS):
         bscans_apart.picture(0)
         os.kill(processes_of(bscans_apart)[0], signal.SIGKILL)
         with pytest.raises(ImageTooComplex):
@@ -146,7 +146,7 @@ def test_a_process_that_does_not_answer_is_given_up(monkeypatch: pytest.MonkeyPa
     bscans_apart.picture(0)
     (pid,) = processes_of(bscans_apart)
     os.kill(pid, signal.SIGSTOP)
-    monkeypatch.setattr(apart, "DEADLINE_S", 0.05)
+    monkeypatch.setattr(isolated, "DEADLINE_S", 0.05)
     with pytest.raises(Busy):
         bscans_apart.picture(1)
     assert not is_running(pid)

@@ -139,7 +139,7 @@ def test_files_are_named_by_their_content_and_lie_beside_a_smaller_copy(folder: 
     assert not script.exists()
 
 
-def test_a_build_that_fails_says_so_and_leaves_the_page_of_before(
+def test_a_build_that_fails_says_so_and_leaves_the_earlier_page(
     folder: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:
     page.build(folder)

@@ -38,7 +38,7 @@ def component(made: dict[str, Any], name: str) -> dict[str, Any]:
     return next(found for found in made["components"] if found["name"] == name)
 
 
-def test_it_is_valid(made: dict[str, Any]) -> None:
+def test_the_list_of_parts_is_valid(made: dict[str, Any]) -> None:
     """By CycloneDX's own schemas, but not with its validator, which takes a hundred times as long."""
 
     def schema(file: Path | str | None) -> dict[str, Any]:

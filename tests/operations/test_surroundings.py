@@ -1,4 +1,4 @@
-"""Other projects' variables stay out of ours, and this machine out of the user's proxy."""
+"""Variables of other projects do not reach our processes, and no proxy is used for this machine itself."""
 
 from __future__ import annotations
 

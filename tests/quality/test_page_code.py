@@ -1,7 +1,6 @@
 """The checks of the page: format, lint, types, its own tests, and that its types are those of the API."""
 
 import json
-import os
 import subprocess
 import sys
 from collections.abc import Callable
@@ -9,10 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from operations import page
+from operations import page, page_types
 
-ROOT = Path(__file__).parents[2]
-SCHEMA = page.FOLDER / "src" / "api" / "schema.ts"
 Npx = Callable[..., subprocess.CompletedProcess[str]]
 
 
@@ -85,17 +82,18 @@ def test_lint_finds_addresses_circles_and_misused_hooks(npx: Npx) -> None:
 
 
 @pytest.mark.xdist_group("node")
-def test_the_types_of_the_page_are_those_of_the_api(npx: Npx, tmp_path: Path) -> None:
-    described, made = tmp_path / "openapi.json", tmp_path / "schema.ts"
-    subprocess.run(
-        [sys.executable, "-m", "django", "spectacular", "--settings", "webapp.settings"]
-        + ["--format", "openapi-json", "--file", described],
-        cwd=ROOT,
-        env=os.environ | {"PYTHONPATH": str(ROOT)},
-        check=True,
-    )
+def test_the_page_has_the_types_of_the_api_and_offers_the_formats_that_are_read(tmp_path: Path) -> None:
+    page_types.write_types(tmp_path)
 
-    done = npx("openapi-typescript", described, "-o", made)
+    for path in (page_types.TYPES, page_types.FORMATS_FILE):
+        made = (tmp_path / path).read_text(encoding="utf-8")
+        assert made == (page.FOLDER / path).read_text(encoding="utf-8"), (
+            f"{path} is old; make it anew: .venv/bin/python -m operations.page types"
+        )
 
-    assert done.returncode == 0, done.stdout + done.stderr
-    assert made.read_text() == SCHEMA.read_text(), "make it anew, as docs/development.md says"
+
+@pytest.mark.xdist_group("node")
+def test_a_tool_of_the_page_runs_by_one_command(npx: Npx) -> None:
+    command = [sys.executable, "-m", "operations.page", "npx", "prettier", "--version"]
+    done = subprocess.run(command, cwd=page.FOLDER.parent, capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stdout) == (0, npx("prettier", "--version").stdout), done.stderr

@@ -29,7 +29,7 @@ def scan(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.mark.skipif(not shutil.which("curl"), reason="curl is not installed")
-def test_curl(model_server: ModelServer, scan: Path) -> None:
+def test_curl_as_the_readme_shows(model_server: ModelServer, scan: Path) -> None:
     command = (
         'curl -sS --fail -H "Authorization: Bearer $KEY" -H "Content-Type: image/png" -H "X-Explain: false" '
         '--data-binary "@$SCAN" "$URL/predictions/retina-oct"'
@@ -44,7 +44,7 @@ def test_curl(model_server: ModelServer, scan: Path) -> None:
     assert "gradcam" not in answer
 
 
-def test_python(model_server: ModelServer, scan: Path) -> None:
+def test_python_as_the_readme_shows(model_server: ModelServer, scan: Path) -> None:
     answer = requests.post(
         f"{model_server.inference_url}/predictions/retina-oct",
         headers={"Authorization": f"Bearer {model_server.key()}", "X-Overlay-Format": "jpeg"},
@@ -69,7 +69,9 @@ def test_python_with_a_wrong_key(model_server: ModelServer, scan: Path) -> None:
     assert answer.json()["type"] == "InvalidKeyException"
 
 
-def test_grpc(model_server: ModelServer, scan: Path, stubs: tuple[ModuleType, ModuleType]) -> None:
+def test_grpc_as_the_readme_shows(
+    model_server: ModelServer, scan: Path, stubs: tuple[ModuleType, ModuleType]
+) -> None:
     messages, client = stubs
     with channel_to(model_server) as channel:
         answer = client.InferenceAPIsServiceStub(channel).Predictions(
@@ -89,7 +91,7 @@ def test_grpc(model_server: ModelServer, scan: Path, stubs: tuple[ModuleType, Mo
 def test_callers_over_http_and_grpc_share_batches(
     model_server: ModelServer, stubs: tuple[ModuleType, ModuleType]
 ) -> None:
-    """Large answers of a batch come in pieces over HTTP; everybody gets the own one, again over the same connection."""
+    """Large answers of a batch come in pieces over HTTP; each caller gets its own, again over the same connection."""
     messages, client = stubs
     rounds, callers = 4, 8
 

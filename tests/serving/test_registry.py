@@ -242,7 +242,7 @@ def test_what_a_start_would_serve_is_told_without_deciding_it(
     assert registry.names() == []
 
 
-def test_two_stores_are_one(store: Path, own: Path, tmp_path: Path) -> None:
+def test_two_stores_are_read_as_one(store: Path, own: Path, tmp_path: Path) -> None:
     for version in ("0.11.0", "0.9.0"):
         imported(own, version)
 

@@ -1,11 +1,12 @@
 """A data set small enough to train on in seconds: two labels told apart by where the bright layer lies."""
 
-import csv
 from pathlib import Path
 
 import cv2
 import numpy as np
 import pytest
+
+from tests.training.tables import write_table
 
 SIDE = 48
 
@@ -31,10 +32,7 @@ def manifest_data(tmp_path: Path) -> Path:
             file = f"images/{patient}-{number}.png"
             write_scan(data / file, label, seed=2 * patient + number)
             rows.append({"file": file, "label": label, "patient_id": f"p{patient}", "source": "octdl"})
-    with (data / "manifest.csv").open("w", newline="") as lines:
-        writer = csv.DictWriter(lines, list(rows[0]))
-        writer.writeheader()
-        writer.writerows(rows)
+    write_table(data / "manifest.csv", rows)
     return data
 
 

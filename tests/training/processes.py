@@ -1,4 +1,4 @@
-"""Trainings in processes of their own, which share the seconds that importing PyTorch and its company takes.
+"""Trainings in processes of their own, which share the seconds that importing PyTorch takes.
 
 Each is forked from one process that has imported everything and done nothing: it can be killed like any other.
 """

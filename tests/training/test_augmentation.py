@@ -24,27 +24,27 @@ def batch(count: int = 4, side: int = 32, channels: int = 1) -> torch.Tensor:
     return torch.randint(0, 256, (count, channels, side, side), generator=generator, dtype=torch.uint8)
 
 
-def augmented(recipe: Recipe, squares: torch.Tensor, size: int, seed: int = 0) -> torch.Tensor:
-    return Augmentation(recipe, size)(squares, torch.Generator().manual_seed(seed))
+def augmented(recipe: Recipe, scans: torch.Tensor, size: int, seed: int = 0) -> torch.Tensor:
+    return Augmentation(recipe, size)(scans, torch.Generator().manual_seed(seed))
 
 
 def test_without_any_change_the_scan_stays_as_it_is() -> None:
-    squares = batch()
-    kept = augmented(load_recipe("published", NOTHING), squares, 32)
-    assert torch.allclose(kept, squares.float() / 255, atol=1e-5)
+    scans = batch()
+    kept = augmented(load_recipe("published", NOTHING), scans, 32)
+    assert torch.allclose(kept, scans.float() / 255, atol=1e-5)
 
 
 def test_a_flip_mirrors_left_and_right() -> None:
-    squares = batch()
-    flipped = augmented(load_recipe("published", {**NOTHING, "flip": 1.0}), squares, 32)
-    assert torch.allclose(flipped, squares.float().flip(3) / 255, atol=1e-5)
+    scans = batch()
+    flipped = augmented(load_recipe("published", {**NOTHING, "flip": 1.0}), scans, 32)
+    assert torch.allclose(flipped, scans.float().flip(3) / 255, atol=1e-5)
 
 
 @pytest.mark.parametrize("name", ["published", "modern"])
 @pytest.mark.parametrize("channels", [1, 3])
 def test_a_recipe_gives_scans_of_the_input_size_between_black_and_white(name: str, channels: int) -> None:
-    squares = batch(count=16, side=64, channels=channels)
-    images = augmented(load_recipe(name), squares, 48)
+    scans = batch(count=16, side=64, channels=channels)
+    images = augmented(load_recipe(name), scans, 48)
     assert images.shape == (16, channels, 48, 48)
     assert images.min() >= 0 and images.max() <= 1
     assert torch.isfinite(images).all()
@@ -85,14 +85,14 @@ def test_a_small_input_is_averaged_and_not_skipped() -> None:
 
 
 def test_taking_on_another_scans_grey_values_keeps_the_order_of_brightness() -> None:
-    squares = batch(count=2)
-    squares[1] //= 4
-    changed = augmented(load_recipe("published", {**NOTHING, "histogram": 1.0}), squares, 32)
+    scans = batch(count=2)
+    scans[1] //= 4
+    changed = augmented(load_recipe("published", {**NOTHING, "histogram": 1.0}), scans, 32)
     assert changed[0].max() <= 64 / 255  # the first takes on the last's
-    before, after = squares[0].flatten().float(), changed[0].flatten()
+    before, after = scans[0].flatten().float(), changed[0].flatten()
     order = before.argsort(stable=True)
     assert (after[order].diff() >= -1e-6).float().mean() > 0.7
-    assert torch.equal(after.sort().values, (squares[1].float() / 255).flatten().sort().values)
+    assert torch.equal(after.sort().values, (scans[1].float() / 255).flatten().sort().values)
 
 
 LOOKS: dict[str, Any] = {
@@ -106,19 +106,19 @@ LOOKS: dict[str, Any] = {
 }
 
 
-def with_look(name: str, squares: torch.Tensor, seed: int = 0) -> torch.Tensor:
-    return augmented(load_recipe("published", {**NOTHING, "flip": 0.0, **LOOKS[name]}), squares, 64, seed)
+def with_look(name: str, scans: torch.Tensor, seed: int = 0) -> torch.Tensor:
+    return augmented(load_recipe("published", {**NOTHING, "flip": 0.0, **LOOKS[name]}), scans, 64, seed)
 
 
 @pytest.mark.parametrize("name", LOOKS)
 @pytest.mark.parametrize("channels", [1, 3])
 def test_another_devices_look_changes_scans_and_can_be_repeated(name: str, channels: int) -> None:
-    squares = batch(count=8, side=64, channels=channels)
-    images = with_look(name, squares)
-    assert images.shape == squares.shape and torch.isfinite(images).all()
+    scans = batch(count=8, side=64, channels=channels)
+    images = with_look(name, scans)
+    assert images.shape == scans.shape and torch.isfinite(images).all()
     assert images.min() >= 0 and images.max() <= 1
-    assert torch.equal(images, with_look(name, squares))
-    assert (images - squares.float() / 255).abs().mean() > 0.003
+    assert torch.equal(images, with_look(name, scans))
+    assert (images - scans.float() / 255).abs().mean() > 0.003
 
 
 def test_haze_fills_the_dark_and_leaves_white_white() -> None:
@@ -138,10 +138,10 @@ def test_a_point_spread_keeps_the_light_and_softens_edges_both_ways() -> None:
 
 
 def test_swapped_waves_bring_another_scans_brightness_and_keep_the_edges() -> None:
-    squares = batch(count=2, side=64) // 4
-    squares[1] += 120
-    before = squares.float() / 255
-    after = with_look("waves", squares)
+    scans = batch(count=2, side=64) // 4
+    scans[1] += 120
+    before = scans.float() / 255
+    after = with_look("waves", scans)
     assert after[0].mean() > before[0].mean() + 0.1
     across = [picture[0].diff(dim=1).flatten() for picture in (before, after)]
     assert torch.corrcoef(torch.stack(across))[0, 1] > 0.9

@@ -12,6 +12,7 @@ import pytest
 from axes.handlers.proxy import AxesProxyHandler
 from django.conf import settings
 from django.db import connection
+from django.test import Client
 from django.utils.module_loading import import_string
 from pymongo import MongoClient
 from pymongo.database import Database
@@ -30,11 +31,16 @@ from webapp.scans.models import Scan, Status
 
 PASSWORD = "correct-horse-battery-9"
 Clients = Callable[[User | None], APIClient]
+"""Makes an API client of somebody, or of nobody: the fixture `api`."""
+Upload = Callable[..., Response]
+"""Uploads a scan as somebody: the fixture `upload`."""
+Predicted = Callable[..., Scan]
+"""Makes a scan with a prediction: the fixture `predicted`."""
 
 
 @pytest.fixture(scope="session", autouse=True)
 def no_database_unasked(django_db_blocker: DjangoDbBlocker) -> Iterator[None]:
-    """Who wants the database asks for it: what else reaches it fails."""
+    """A test that uses the database asks for it by a fixture; any other access to it fails."""
     with django_db_blocker.block():
         yield
 
@@ -134,7 +140,7 @@ def database(mongodb_uri: str) -> Iterator[Database[dict[str, Any]]]:
 
 
 @pytest.fixture
-def upload(api: Clients) -> Callable[..., Response]:
+def upload(api: Clients) -> Upload:
     """Uploads a B-scan as a user: `upload(user, seed=1, eye="OD")`."""
 
     def send(user: User, content: bytes | None = None, seed: int = 0, **fields: str) -> Response:
@@ -148,6 +154,19 @@ def upload(api: Clients) -> Callable[..., Response]:
     return send
 
 
+def signed_in(user: User) -> Client:
+    """A browser in which the user has signed in to the administration."""
+    browser = Client()
+    browser.force_login(user, backend="django.contrib.auth.backends.ModelBackend")
+    return browser
+
+
+@pytest.fixture
+def browser(administrator: User) -> Client:
+    """A browser in which an administrator has signed in."""
+    return signed_in(administrator)
+
+
 def predict_again(client: APIClient, scan: str) -> None:
     """Have a scan predicted anew, as soon as the model server that all tests share has time for it."""
     path = f"/api/v1/scans/{scan}/predictions/"
@@ -155,10 +174,10 @@ def predict_again(client: APIClient, scan: str) -> None:
 
 
 @pytest.fixture
-def predicted(away: None, upload: Callable[..., Response]) -> Callable[..., Scan]:
+def predicted(away: None, upload: Upload) -> Predicted:
     """Uploads a scan and gives it a prediction: `predicted(user, "CNV", 0.8, patient_ref="P-1")`.
 
-    The answer is written into the database: what is tried with it is what people do with answers.
+    The answer is written into the database, without a model server: such tests are about what people do with it.
     """
     seeds = count(1000)
 

@@ -1,9 +1,8 @@
-"""The admin: what its pages show, to whom, and what they leave alone."""
+"""Scans, drawings and verdicts in the administration: what its pages show, to whom, and what they leave alone."""
 
 from __future__ import annotations
 
 import io
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -12,10 +11,8 @@ from django.db import connection
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
 from PIL import Image
-from rest_framework.response import Response
 
-from tests.services import ModelServer
-from tests.webapp.conftest import PASSWORD, Clients
+from tests.webapp.conftest import PASSWORD, Clients, Upload, signed_in
 from webapp.accounts import tokens
 from webapp.accounts.abilities import Role
 from webapp.accounts.models import RefreshSession, User
@@ -23,7 +20,6 @@ from webapp.annotations.models import Annotation
 from webapp.reviews.models import Review
 from webapp.scans.models import Prediction, Scan, Status
 
-Upload = Callable[..., Response]
 BOX = {"target": {"selector": {"type": "FragmentSelector", "value": "xywh=pixel:10,20,30,40"}}}
 RECOMMENDATION = {
     "urgency": "Urgent referral",
@@ -40,18 +36,6 @@ LISTS = (
     "reviews/review",
     "inference/registeredversion",
 )
-
-
-def signed_in(user: User) -> Client:
-    """A browser in which the user has signed in."""
-    client = Client()
-    client.force_login(user, backend="django.contrib.auth.backends.ModelBackend")
-    return client
-
-
-@pytest.fixture
-def browser(administrator: User) -> Client:
-    return signed_in(administrator)
 
 
 @pytest.fixture
@@ -265,79 +249,3 @@ def test_a_review_is_not_deleted_alone(seen_scan: Scan, browser: Client) -> None
     chosen = {"action": "delete_selected", "_selected_action": [str(review.pk)], "post": "yes"}
     browser.post("/admin/reviews/review/", chosen)
     assert Review.objects.count() == 2
-
-
-def test_an_administrator_makes_and_changes_users(db: None, browser: Client) -> None:
-    added = {"username": "newt", "usable_password": "true", "role": "clinician", "clinic": "east"}
-    answer = browser.post(
-        "/admin/accounts/user/add/", {**added, "password1": PASSWORD, "password2": PASSWORD}
-    )
-    assert answer.status_code == 302
-    user = User.objects.get(username="newt")
-    assert (user.clinic, user.is_staff, user.check_password(PASSWORD)) == ("east", False, True)
-    changed = {"username": "newt", "is_active": "on", "role": "administrator", "clinic": "east"}
-    assert browser.post(f"/admin/accounts/user/{user.pk}/change/", changed).status_code == 302
-    user.refresh_from_db()
-    assert (user.role, user.is_staff, user.check_password(PASSWORD)) == (Role.ADMINISTRATOR, True, True)
-
-
-def test_a_new_password_ends_earlier_sign_ins(clinician: User, browser: Client) -> None:
-    pair = tokens.issue(clinician)
-    new = {"password1": "another-staple-17", "password2": "another-staple-17", "usable_password": "true"}
-    answer = browser.post(f"/admin/accounts/user/{clinician.pk}/password/", new)
-    assert answer.status_code == 302
-    clinician.refresh_from_db()
-    assert clinician.check_password("another-staple-17")
-    with pytest.raises(tokens.TokenRefused):
-        tokens.rotate(pair.refresh)
-
-
-def test_sign_ins_are_revoked_not_edited(clinician: User, colleague: User, browser: Client) -> None:
-    pair, other = tokens.issue(clinician), tokens.issue(colleague)
-    session = RefreshSession.objects.get(user=clinician)
-    path = "/admin/accounts/refreshsession/"
-    for page in ("add/", f"{session.pk}/delete/"):
-        assert browser.get(path + page).status_code == 403
-    answer = browser.post(path, {"action": "revoke", "_selected_action": [str(session.pk)]})
-    assert answer.status_code == 302
-    with pytest.raises(tokens.TokenRefused):
-        tokens.rotate(pair.refresh)
-    assert tokens.rotate(other.refresh)
-
-
-def test_users_sign_ins_are_all_ended_at_once(clinician: User, browser: Client) -> None:
-    pairs = [tokens.issue(clinician) for _ in range(2)]
-    chosen = {"action": "sign_out_everywhere", "_selected_action": [str(clinician.pk)]}
-    assert browser.post("/admin/accounts/user/", chosen).status_code == 302
-    for pair in pairs:
-        with pytest.raises(tokens.TokenRefused):
-            tokens.rotate(pair.refresh)
-
-
-def test_a_user_with_sign_ins_can_be_deleted_one_with_scans_not(
-    scan: Scan, clinician: User, colleague: User, browser: Client
-) -> None:
-    tokens.issue(colleague)
-    browser.post(f"/admin/accounts/user/{colleague.pk}/delete/", {"post": "yes"})
-    browser.post(f"/admin/accounts/user/{clinician.pk}/delete/", {"post": "yes"})
-    assert set(User.objects.values_list("username", flat=True)) == {"clara", "anna"}
-
-
-def test_registered_versions_are_listed(predicting: ModelServer, browser: Client) -> None:
-    page = browser.get("/admin/inference/registeredversion/").content.decode()
-    version = max((predicting.model_store / "retina-oct").iterdir()).name
-    assert f"<th>{version}</th>" in page
-    assert "1 of 1" in page
-
-
-def test_without_a_model_server_the_list_says_so(away: None, browser: Client) -> None:
-    answer = browser.get("/admin/inference/registeredversion/")
-    assert answer.status_code == 200
-    assert "does not answer" in answer.content.decode()
-
-
-@pytest.mark.parametrize(
-    "path", ["add/", "64b000000000000000000000/change/", "64b000000000000000000000/delete/"]
-)
-def test_registered_versions_are_only_listed(db: None, browser: Client, path: str) -> None:
-    assert browser.get(f"/admin/inference/registeredversion/{path}").status_code in (302, 403, 404)

@@ -127,7 +127,7 @@ def test_an_upgrade_fills_what_only_later_versions_have(old_scan: ObjectId) -> N
     assert scan.urgency_rank > 0  # worked out from its probabilities
     assert scan.readers == [str(User.objects.get(username="clara").pk)]  # learnt from its reviews
     assert (scan.caveats, scan.dispute, scan.settled_label) == ([], 0, "")
-    # What clara said of it leads, and no more than her word stands behind it.
+    # Clara's label is the final reading, and it is not verified by anybody else.
     assert scan.final_reading == {"by": "readers", "labels": ["CNV"], "readers": 1, "independent": 1}
     assert scan.final_rank == 5
 
@@ -140,7 +140,7 @@ def test_an_upgrade_keeps_what_a_browser_said_and_trusts_no_look_of_before(
 
     (said,) = client.get(f"{address}reviews/").json()
     assert (said["blind"], said["blind_source"], said["independent"]) == (False, "browser", True)
-    # Nobody knows what was shown before, so that no scan of then can be read blind now.
+    # Nobody knows what was shown before, so no scan of that time can be read blind now.
     assert client.get(f"{address}reading/").json()["would_be_blind"] is False
     again = client.post(f"{address}review/", {"label": "NORMAL"}).json()
     assert (again["blind"], again["blind_source"], again["independent"]) == (False, "server", True)

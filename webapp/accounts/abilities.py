@@ -1,4 +1,4 @@
-"""The roles, and what each may do: one table, which web app and page ask by ability. What isn't in it is denied."""
+"""The roles and their abilities: one table, which the web app and the page ask by ability. All else is denied."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from django.db import models
 
 
 class Ability(models.TextChoices):
-    """Something that somebody may do. Code asks for one of these and never for a role."""
+    """Something that a user may do. Code asks for abilities and never for roles."""
 
     SEE_CLINIC = "may_see_clinic", "Sees the own scans and those of the own clinic"
     SEE_ALL = "may_see_all", "Sees the scans of everybody"
@@ -26,7 +26,7 @@ class Ability(models.TextChoices):
 
 
 class Role(models.TextChoices):
-    """What somebody is; the table below says what that allows."""
+    """The role of a user; the table below says what it allows."""
 
     CLINICIAN = "clinician", "Clinician: own scans and those of the own clinic"
     RESEARCHER = "researcher", "Researcher: reads all scans, de-identified"
@@ -34,7 +34,7 @@ class Role(models.TextChoices):
 
 
 def roles() -> list[tuple[str, str]]:
-    """All roles, with their words: a new one is no change of the database."""
+    """All roles with their words. A function, so that a new role needs no migration."""
     return Role.choices
 
 
@@ -49,8 +49,8 @@ ABILITIES: Mapping[str, frozenset[Ability]] = {
 
 
 def abilities_of(role: str, is_adjudicator: bool = False) -> frozenset[Ability]:
-    """What somebody of this role may do; who reads and was made an adjudicator settles, too, and sees all readings."""
-    found = ABILITIES.get(role, frozenset())
-    if is_adjudicator and Ability.READ in found:
-        found |= {Ability.ADJUDICATE, Ability.SEE_READINGS}
-    return found
+    """The abilities of a role. An adjudicator whose role may read also settles scans and sees all readings."""
+    abilities = ABILITIES.get(role, frozenset())
+    if is_adjudicator and Ability.READ in abilities:
+        abilities |= {Ability.ADJUDICATE, Ability.SEE_READINGS}
+    return abilities

@@ -1,4 +1,4 @@
-"""Users and their sign-ins in the admin."""
+"""Users and their sign-ins in the administration."""
 
 from __future__ import annotations
 
@@ -21,13 +21,13 @@ from webapp.audit.sign_ins import signed_out
 from webapp.mongodb.admin import TransactionalAdmin
 from webapp.mongodb.transactions import all_or_nothing
 
-# The role decides the rights; groups would be a second, silent way.
+# The role decides what a user may do; groups would be a second, hidden way.
 admin.site.unregister(Group)
 
 
 @admin.register(User)
 class UserAdmin(TransactionalAdmin[User], DjangoUserAdmin[User]):
-    """Users by role and clinic; who of them settles scans."""
+    """Users, with their roles and clinics, and whether they settle scans."""
 
     list_display = (
         "username",
@@ -62,17 +62,17 @@ class UserAdmin(TransactionalAdmin[User], DjangoUserAdmin[User]):
 
     @admin.display(description="Settles scans", boolean=True)
     def settles(self, user: User) -> bool:
-        """Whether the user may, by appointment or by role."""
+        """Whether the user may settle scans, by appointment or by role."""
         return user.may(Ability.ADJUDICATE)
 
     @admin.action(description="Appoint as adjudicators, who settle scans")
     def appoint(self, request: HttpRequest, queryset: QuerySet[User]) -> None:
-        """Let the chosen users settle scans; whose role gives no verdicts is left out, and named."""
+        """Let the chosen users settle scans. Users whose role gives no verdicts are left out, and named."""
         self._appoint(request, queryset, True)
 
     @admin.action(description="Dismiss as adjudicators; what they settled stays")
     def dismiss(self, request: HttpRequest, queryset: QuerySet[User]) -> None:
-        """Let the chosen users settle no more scans."""
+        """Let the chosen users no longer settle scans."""
         self._appoint(request, queryset, False)
 
     def _appoint(self, request: HttpRequest, chosen: QuerySet[User], is_adjudicator: bool) -> None:
@@ -89,33 +89,33 @@ class UserAdmin(TransactionalAdmin[User], DjangoUserAdmin[User]):
             self.message_user(request, reason, messages.WARNING)
 
     def user_change_password(self, request: HttpRequest, id: str, form_url: str = "") -> HttpResponse:
-        """For others; the own password is changed where the old one is asked for."""
+        """Change another user's password; the own one is changed on the page that asks for the old one."""
         if str(request.user.pk) == id:
             return HttpResponseRedirect(reverse("admin:password_change"))
         return super().user_change_password(request, id, form_url)
 
     def get_readonly_fields(self, request: HttpRequest, obj: User | None = None) -> list[Any]:
-        """With what other apps tell of a user."""
+        """The read-only fields, with the facts that other apps add."""
         return [*super().get_readonly_fields(request, obj), *added_facts()]
 
     def get_fieldsets(self, request: HttpRequest, obj: User | None = None) -> list[Any]:
-        """With what other apps tell of a user, behind the rest; nothing of one who is being made."""
+        """The sections, followed by those that other apps add; a new user has none of these."""
         return [*super().get_fieldsets(request, obj), *(added_sections() if obj else ())]
 
     def get_deleted_objects(self, objs: Any, request: HttpRequest) -> Any:
-        """Sign-ins can't be deleted alone, yet they go with their user; scans and verdicts protect theirs."""
+        """What goes with the users. Sign-ins can't be deleted alone, yet go with their user; scans protect theirs."""
         objects, counts, _forbidden, protected = super().get_deleted_objects(objs, request)
         return objects, counts, set(), protected
 
     def save_model(self, request: HttpRequest, obj: User, form: ModelForm[User], change: bool) -> None:
-        """Only what was changed: what somebody else changed since the form was loaded stays."""
+        """Save the changed fields alone: what somebody else changed since the form was loaded stays."""
         if not change:
             obj.save()
         elif form.changed_data:
             obj.save(update_fields=form.changed_data)
 
     def delete_queryset(self, request: HttpRequest, queryset: QuerySet[User]) -> None:
-        """One by one, each with its record."""
+        """Delete users one by one, each with its audit record."""
         for user in queryset:
             user.delete()
 
@@ -153,16 +153,16 @@ class RefreshSessionAdmin(admin.ModelAdmin[RefreshSession]):
         return False
 
     def has_change_permission(self, request: HttpRequest, obj: RefreshSession | None = None) -> bool:
-        """They are looked at, and revoked by the action."""
+        """They are read only; the action revokes them."""
         return False
 
     def has_delete_permission(self, request: HttpRequest, obj: RefreshSession | None = None) -> bool:
-        """A used token that is forgotten could no longer give its thief away."""
+        """A used token that is deleted could no longer expose its thief."""
         return False
 
 
 def _revoke(family: str, user: User, request: HttpRequest) -> None:
-    """End a sign-in of the user, and write down who did it if it had not ended before."""
+    """End a sign-in of the user, and record who did it unless it had ended before."""
 
     def write() -> None:
         if tokens.revoke_family(family):

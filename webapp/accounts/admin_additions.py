@@ -1,4 +1,4 @@
-"""What the apps above this one add to a user's page in the administration; each says so in its own `admin` module."""
+"""What apps above this one add to a user's page in the administration; each does so in its own `admin` module."""
 
 from __future__ import annotations
 
@@ -10,21 +10,21 @@ from django.utils.safestring import SafeString
 from webapp.accounts.models import User
 
 Fact = Callable[[User], SafeString | str]
-"""What is told of a user; `admin.display` gives it its name."""
+"""A function that returns a fact about a user; `admin.display` names it."""
 
 _facts: dict[str, list[Fact]] = {}
 
 
 def add_fact(section: str, fact: Fact) -> None:
-    """Tell something of a user in a section of that name."""
+    """Show a fact about a user, in the section of that name."""
     _facts.setdefault(section, []).append(fact)
 
 
 def added_facts() -> list[Fact]:
-    """All that other apps have added."""
+    """All facts that other apps have added."""
     return [fact for facts in _facts.values() for fact in facts]
 
 
 def added_sections() -> list[tuple[str, dict[str, Any]]]:
-    """The sections with them, as `fieldsets` has sections."""
+    """The sections of these facts, in the form of `fieldsets`."""
     return [(section, {"fields": tuple(facts)}) for section, facts in _facts.items()]

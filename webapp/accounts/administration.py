@@ -1,4 +1,4 @@
-"""The administration's site: Django's own, but for its form for a new password."""
+"""The administration's site: Django's own, with another form for a new password."""
 
 from __future__ import annotations
 
@@ -15,14 +15,14 @@ from django.urls import reverse_lazy
 
 
 class OwnPasswordForm(AdminPasswordChangeForm):
-    """A new password of one's own; guesses at the old one are counted as those at the sign-in."""
+    """The form for one's own new password. Guesses at the old one count like failed sign-ins."""
 
     def __init__(self, *args: Any, request: HttpRequest, **options: Any) -> None:
         super().__init__(*args, **options)
         self._request = request
 
     def clean_old_password(self) -> str:
-        """The old password, which has to be right."""
+        """The old password. Raises ValidationError for a wrong one."""
         old: str = self.cleaned_data["old_password"]
         if authenticate(self._request, username=self.user.get_username(), password=old) is None:
             raise ValidationError(self.error_messages["password_incorrect"], code="password_incorrect")
@@ -30,18 +30,18 @@ class OwnPasswordForm(AdminPasswordChangeForm):
 
 
 class OwnPasswordView(PasswordChangeView):
-    """Django's, with that form."""
+    """Django's view, with the form above."""
 
     form_class = OwnPasswordForm
     success_url = reverse_lazy("admin:password_change_done")
 
     def get_form_kwargs(self) -> dict[str, Any]:
-        """What the form needs."""
+        """The form's arguments, with the request."""
         return {**super().get_form_kwargs(), "request": self.request}
 
 
 class Administration(AdminSite):
-    """What stands below /admin/."""
+    """The site at /admin/."""
 
     def password_change(  # type: ignore[override]  # Django's redirects, too, whatever its stubs say
         self, request: HttpRequest, extra_context: dict[str, Any] | None = None

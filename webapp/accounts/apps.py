@@ -11,7 +11,7 @@ class AccountsConfig(AppConfig):
     verbose_name = "Accounts"
 
     def ready(self) -> None:
-        """Listen to who signs out of the administration."""
+        """End the page's sign-in with the administration's."""
         from webapp.accounts.tokens import revoke_page
 
         user_logged_out.connect(revoke_page, dispatch_uid="accounts")

@@ -15,10 +15,10 @@ from webapp.accounts.tokens import is_good_for
 
 
 class BearerAuthentication(JWTAuthentication):
-    """`Authorization: Bearer ACCESS`; who was deactivated or signed out is refused at once."""
+    """`Authorization: Bearer ACCESS`. Users who were deactivated or signed out are refused at once."""
 
     def get_validated_token(self, raw_token: bytes) -> Token:
-        """The token; raises InvalidToken, in words for people."""
+        """The token; raises InvalidToken, with a message for people."""
         try:
             return super().get_validated_token(raw_token)
         except InvalidToken as error:
@@ -27,7 +27,7 @@ class BearerAuthentication(JWTAuthentication):
             ) from error
 
     def get_user(self, validated_token: Token) -> Any:
-        """The token's user; raises InvalidToken or AuthenticationFailed for one who is nobody, not active, or out."""
+        """The token's user. Raises InvalidToken or AuthenticationFailed where there is none, or it is signed out."""
         try:
             user = super().get_user(validated_token)
         except ValidationError as error:  # no id at all
@@ -38,7 +38,7 @@ class BearerAuthentication(JWTAuthentication):
 
 
 class BearerScheme(OpenApiAuthenticationExtension):  # type: ignore[no-untyped-call]
-    """How the API description names it."""
+    """The authentication in the API's description."""
 
     target_class = "webapp.accounts.authentication.BearerAuthentication"
     name = "bearer"

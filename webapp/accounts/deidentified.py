@@ -1,7 +1,7 @@
-"""What de-identified data are: a list of all that the API says of a scan, and what stands in place of what identifies.
+"""De-identified data: a list of all fields that the API has of a scan, and what replaces those that identify somebody.
 
-Who lacks the ability to see patients gets data by this list, in every answer, report and export. Fields that people
-enter declare themselves (`webapp/scans/details.py`).
+Users without the ability to see patients get data by this list, in every answer, report and export. The fields that
+people enter are on it by their records in `webapp/scans/details.py`.
 """
 
 from __future__ import annotations
@@ -20,21 +20,21 @@ ID = re.compile("[0-9a-f]{24}")
 
 
 class Shown(Enum):
-    """How a field comes in de-identified data."""
+    """How a field is shown in de-identified data."""
 
     AS_IT_IS = auto()
     EMPTY = auto()
-    """Text that somebody wrote, or that leads back to a file."""
+    """As "": text that somebody wrote, or that leads back to a file."""
     NEVER = auto()
-    """Null: times."""
+    """As null: times."""
     PSEUDONYM = auto()
-    """People by their ids."""
+    """As a pseudonym: the id of a person."""
     NAME = auto()
-    """People by their names: the pseudonym of the id beside it, see ID_BESIDE."""
+    """As a pseudonym: the name of a person, whose id is in the field that ID_BESIDE names."""
     DISGUISED = auto()
-    """Ids and addresses with them. An id begins with the second at which it was made, so another stands in its place."""
+    """As another id: ids, and addresses with them, because an id begins with the second at which it was made."""
     INSIDE = auto()
-    """What holds fields of its own, to which this list applies in turn."""
+    """With fields of its own, to which this list applies in turn."""
 
 
 FIELDS: dict[str, Shown] = {
@@ -85,18 +85,18 @@ FIELDS: dict[str, Shown] = {
     ),
     # Of drawings: numbers, and the words of the standard.
     **dict.fromkeys(("@context", "type", "selector", "shape", "revision"), Shown.AS_IT_IS),
-    "manual_annotation": Shown.AS_IT_IS,  # each of its own accord
+    "manual_annotation": Shown.AS_IT_IS,  # each annotation is de-identified itself
     "duplicate": Shown.AS_IT_IS,
     "differences": Shown.INSIDE,
     **dict.fromkeys(("field", "found_in"), Shown.AS_IT_IS),
     **dict.fromkeys(("entered", "found"), Shown.EMPTY),
 }
-"""By the field's name, the same everywhere. What isn't in it comes as null."""
+"""By the field's name, the same everywhere. A field that is not on the list is null."""
 ID_BESIDE = {"reader": "user_id", "adjudicator": "user_id", "creator_name": "creator"}
 
 
 def declare(fields: Mapping[str, Shown]) -> None:
-    """Put fields of an app above this one on the list. Raises ValueError for one that is there as something else."""
+    """Add fields of an app above this one to the list. Raises ValueError for one that is on it in another way."""
     for name, how in fields.items():
         if FIELDS.setdefault(name, how) is not how:
             raise ValueError(f"{name} is declared as {FIELDS[name].name} and as {how.name}")
@@ -115,7 +115,7 @@ def shown(name: str, value: Any, reader: User) -> Any:
 
 
 def asked_id(given: str, reader: User) -> str:
-    """The id of what the reader asks for, in whose answers ids may be disguised; "" for what is no id."""
+    """The stored id for the id that a reader gives, which may be a disguised one; "" for what is no id."""
     if not ID.fullmatch(given):
         return ""
     return given if reader.may(Ability.SEE_PATIENTS) else opaque.reveal("id", bytes.fromhex(given)).hex()
@@ -127,7 +127,7 @@ class DeIdentified:
     context: dict[str, Any]
 
     def to_representation(self, instance: Any) -> dict[str, Any]:
-        """The fields as whoever asks may know them."""
+        """The fields as the user of the request may know them."""
         data = super().to_representation(instance)  # type: ignore[misc]
         return de_identified(data, self.context["request"].user)
 

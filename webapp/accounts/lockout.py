@@ -1,8 +1,8 @@
-"""When somebody has failed to sign in too often: counted by account, by address, and by both together.
+"""Locks sign-ins after too many failures, counted by account, by address, and by both together.
 
-All three would be easy to abuse alone. Counting by account lets anybody lock a colleague out, counting by address
-locks a whole clinic out behind its one address, counting by both lets a botnet guess on. So whoever signed in from an
-address before is held to the count of both together alone, and the other two stop strangers.
+Each count alone would be easy to abuse: by account, anybody can lock a colleague out; by address, one person locks out
+a whole clinic that shares it; by both together, a botnet can go on guessing. So users who have signed in from an
+address before are held to the count of both together alone, and the other two stop strangers.
 """
 
 from __future__ import annotations
@@ -27,10 +27,10 @@ MESSAGE = "Too many failed sign-ins with this name or from this address. Wait te
 
 
 class LockoutHandler(AbstractAxesHandler, AxesBaseHandler):  # type: ignore[misc]
-    """Counts failures in the cache; django-axes asks it before each password is looked at and tells it after."""
+    """Counts failures in the cache. django-axes calls it before each check of a password, and after."""
 
     def is_locked(self, request: HttpRequest, credentials: dict[str, Any] | None = None) -> bool:
-        """Whether the password is not even looked at. A name that nobody has is treated like any other."""
+        """Whether the sign-in is locked, so that no password is checked. Unknown names are treated like any other."""
         name, address = _who(request, credentials)
         limits = _limits(name, address)
         counts = cache.get_many(limits)
@@ -39,7 +39,7 @@ class LockoutHandler(AbstractAxesHandler, AxesBaseHandler):  # type: ignore[misc
     def user_login_failed(
         self, sender: Any, credentials: dict[str, Any], request: Any = None, **_: Any
     ) -> None:
-        """Count a wrong name or password. While it is locked nothing is counted: the lock ends in its time."""
+        """Count a wrong name or password. Nothing counts while it is locked, so that the lock ends in its time."""
         if request is None:
             return
         name, address = _who(request, credentials)
@@ -56,21 +56,21 @@ class LockoutHandler(AbstractAxesHandler, AxesBaseHandler):  # type: ignore[misc
         user_locked_out.send("axes", request=request, username=name, ip_address=address)
 
     def user_logged_in(self, sender: Any, request: HttpRequest, user: User, **_: Any) -> None:
-        """Remember that the user signs in from there, and forget the failures before."""
+        """Remember that the user signs in from this address, and forget the failures before."""
         name, address = _who(request, {"username": user.get_username()})
         cache.set(_familiar(name, address), True, settings.FAMILIAR_ADDRESS_TIME.total_seconds())
         cache.delete(_both(name, address))
 
     def user_logged_out(self, sender: Any, request: HttpRequest, user: User | None, **_: Any) -> None:
-        """Changes no count."""
+        """Do nothing: signing out changes no count."""
 
     def get_failures(self, request: HttpRequest, credentials: dict[str, Any] | None = None) -> int:
-        """How often this name failed from this address."""
+        """The failures of this name from this address."""
         return int(cache.get(_both(*_who(request, credentials)), 0))
 
 
 def too_many_failures(request: HttpRequest, *_: Any, **__: Any) -> HttpResponse:
-    """429 in the shape that fits the address; django-axes calls it."""
+    """429, as JSON below /api/ and as text elsewhere. django-axes calls this."""
     if request.path.startswith(API_PATH):
         return JsonResponse(body("too_many_failures", MESSAGE), status=429)
     return HttpResponse(MESSAGE, status=429, content_type="text/plain; charset=utf-8")
@@ -82,7 +82,7 @@ def _who(request: Any, credentials: dict[str, Any] | None) -> tuple[str, str]:
 
 
 def _limits(name: str, address: str, familiar: bool | None = None) -> dict[str, int]:
-    """How many failures are too many, by key of the count."""
+    """The limits of failures, by the key of their count. `familiar`: whether the user signed in from there before."""
     if familiar is None:
         familiar = bool(cache.get(_familiar(name, address)))
     limits = {_both(name, address): settings.AXES_FAILURE_LIMIT}
@@ -103,5 +103,5 @@ def _familiar(name: str, address: str) -> str:
 
 
 def _key(*parts: str) -> str:
-    """Names of any length and kind as a key that every cache takes, and that doesn't tell them."""
+    """A key for the cache that is valid for names of any length, and does not reveal them."""
     return "sign-in-" + hashlib.sha256("\0".join(parts).encode(errors="replace")).hexdigest()

@@ -1,4 +1,4 @@
-"""Users with a role and a clinic, and the sessions behind their refresh tokens."""
+"""Users, with a role and a clinic, and their refresh tokens."""
 
 from __future__ import annotations
 
@@ -26,18 +26,18 @@ SESSION_SALT = "webapp.accounts.models.User.session"
 
 
 class UserManager(DjangoUserManager["User"]):
-    """Makes administrators with the role that goes with it."""
+    """Django's manager, whose superusers have the role of an administrator."""
 
     def create_superuser(
         self, username: str, email: str | None = None, password: str | None = None, **extra: Any
     ) -> User:
-        """An administrator, as `createsuperuser` wants one."""
+        """Create an administrator, for `createsuperuser`."""
         return super().create_superuser(username, email, password, **extra | {"role": Role.ADMINISTRATOR})
 
 
 @audited("user", apart=("last_login",))
 class User(AbstractUser):
-    """Somebody who signs in. The role alone decides the abilities; `is_staff` and `is_superuser` follow it."""
+    """A user. The role alone decides the abilities; `is_staff` and `is_superuser` follow from it."""
 
     username = NormalCharField(  # Django's own field, in one normal form
         "username",
@@ -75,7 +75,7 @@ class User(AbstractUser):
     _password: str | None  # Django's own: set by set_password, until saved
 
     def clean(self) -> None:
-        """Who gives no verdicts settles none: the appointment would do nothing. Raises ValidationError."""
+        """Raise ValidationError for an adjudicator whose role gives no verdicts, and so can settle nothing."""
         super().clean()
         if self.is_adjudicator and not self.may(Ability.READ):
             raise ValidationError(
@@ -86,7 +86,7 @@ class User(AbstractUser):
             )
 
     def save(self, *args: Any, **options: Any) -> None:
-        """Keep Django's own flags in step with the role; a new password and a deactivation end all sign-ins."""
+        """Save, with an audit record. Django's flags follow the role; a new password or deactivation ends sign-ins."""
         self.is_staff = self.is_superuser = self.may(Ability.MANAGE)
         fields = options.get("update_fields")
         if fields is not None and "role" in fields:
@@ -98,7 +98,7 @@ class User(AbstractUser):
         def write() -> None:
             before = User.objects.filter(pk=self.pk).first() if self.pk else None
             if before is not None:
-                # An instance that was loaded earlier must not bring back what has been ended meanwhile.
+                # An instance that was loaded earlier must not restore sign-ins that have been ended meanwhile.
                 self.sign_in_generation = before.sign_in_generation
                 if self._is_shut_out(before, fields):
                     self._end_sign_ins()
@@ -108,7 +108,7 @@ class User(AbstractUser):
             action = Action.USER_CHANGE if before else Action.USER_CREATE
             after = User.objects.get(pk=self.pk)
             record(action, acting(), "user", before=before, after=after)
-            # Beside the change, whose hashes say that there was one and not which.
+            # In addition to the change, whose hashes don't say what it was.
             if after.is_adjudicator != (before is not None and before.is_adjudicator):
                 appointed = Action.USER_APPOINT if after.is_adjudicator else Action.USER_DISMISS
                 record(appointed, acting(), "user", object_id=self.pk)
@@ -116,13 +116,13 @@ class User(AbstractUser):
         all_or_nothing(write)
 
     def appoint(self, is_adjudicator: bool) -> None:
-        """Make the user an adjudicator, or one no more. Raises ValidationError for a role that gives no verdicts."""
+        """Appoint or dismiss the user as an adjudicator. Raises ValidationError for a role that gives no verdicts."""
         self.is_adjudicator = is_adjudicator
         self.clean()
         self.save(update_fields=["is_adjudicator"])
 
     def sign_out_everywhere(self, by: User) -> None:
-        """End every sign-in of the account, over the API and in the administration, as `by` wants it."""
+        """End every sign-in of the account, over the API and in the administration; `by` is recorded as the actor."""
 
         def write() -> None:
             before = User.objects.get(pk=self.pk)
@@ -133,56 +133,56 @@ class User(AbstractUser):
         all_or_nothing(write)
 
     def _is_shut_out(self, before: User, fields: Collection[str] | None) -> bool:
-        """Whether saving `fields` (None: all) takes away the way in that the account had: password or activity."""
+        """Whether saving `fields` (None: all) changes the password or deactivates the account."""
         saved = (
             {"password", "is_active"}.intersection(fields)
             if fields is not None
             else {"password", "is_active"}
         )
-        # A password that is only hashed anew is saved alone and is not set (AbstractBaseUser.check_password).
+        # A password that is only rehashed is saved alone and without set_password (AbstractBaseUser.check_password).
         hashed_anew = fields is not None and set(fields) == {"password"} and self._password is None
         has_new_password = "password" in saved and self.password != before.password and not hashed_anew
         return has_new_password or ("is_active" in saved and before.is_active and not self.is_active)
 
     def _end_sign_ins(self) -> None:
-        """Begin a new generation; it counts once it is saved."""
-        # Random and not counted: an account that comes back out of a backup meets no token of a later time.
+        """Begin a new generation of sign-ins; it counts once it is saved."""
+        # Random, not a counter: after a restored backup, tokens of a later time must not match.
         self.sign_in_generation = secrets.token_hex(8)
         self.refresh_sessions.filter(revoked_at=None).update(revoked_at=clock.now())
 
     def _get_session_auth_hash(self, secret: str | None = None) -> str:
-        """What a session of the administration is held to at each use: a new generation ends it, too."""
+        """The hash that a session of the administration is compared with; a new generation ends the session, too."""
         value = f"{self.password} {self.sign_in_generation}"
         return salted_hmac(SESSION_SALT, value, secret=secret, algorithm="sha256").hexdigest()
 
     def delete(self, *args: Any, **options: Any) -> tuple[int, dict[str, int]]:
-        """Remove the user with all sign-ins; scans and verdicts protect theirs."""
+        """Delete the user with all sign-ins, with an audit record. Users with scans or verdicts can't be deleted."""
         key = self.pk
 
         def write() -> tuple[int, dict[str, int]]:
             record(Action.USER_DELETE, acting(), "user", before=self)
-            # By a query: an instance would forget its key in a try that then starts anew.
+            # By a query: an instance would lose its key in an attempt that is then repeated.
             return User.objects.filter(pk=key).delete()
 
         return all_or_nothing(write)
 
     def set_password(self, raw_password: str | None) -> None:
-        """Keep the hash of the password's normal form."""
+        """Set the hash of the password's normal form."""
         if raw_password is not None and not self.username:
-            # Django signs nobody in, under a name that nobody has: it is to take as long as a wrong password does.
+            # Django hashes a password for an unknown name, which must take as long as a wrong password does.
             for written in ways_to_write(raw_password)[1:]:
                 make_password(written)
         super().set_password(raw_password if raw_password is None else normal(raw_password))
 
     def check_password(self, raw_password: str | None) -> bool:
-        """Whether it is the account's password, in any normal form."""
+        """Whether it is the account's password, in any of its normal forms."""
         if raw_password is None:
             return False
         return any(super(User, self).check_password(written) for written in ways_to_write(raw_password))
 
     @property
     def abilities(self) -> frozenset[Ability]:
-        """All that the user may do."""
+        """The abilities of the user."""
         return abilities_of(self.role, self.is_adjudicator)
 
     def may(self, ability: Ability) -> bool:
@@ -191,7 +191,7 @@ class User(AbstractUser):
 
 
 class RefreshSession(models.Model):
-    """One refresh token. All that grew out of one sign-in share a family; a second use revokes the family."""
+    """A refresh token. All tokens of one sign-in share a `family`; a second use of one revokes the family."""
 
     user = models.ForeignKey(User, on_delete=models.CASCADE, related_name="refresh_sessions")
     jti = models.CharField("token id", max_length=64, unique=True)

@@ -1,4 +1,4 @@
-"""Who may do what. What a user may see is decided by the querysets, not here."""
+"""Permissions of views by ability. Querysets decide what a user may see."""
 
 from rest_framework.permissions import SAFE_METHODS, IsAuthenticated
 from rest_framework.request import Request
@@ -9,14 +9,14 @@ from webapp.accounts.models import User
 
 
 class NeedsAbility(IsAuthenticated):
-    """Signed-in users who have the abilities that the view names.
+    """Allows signed-in users with the abilities that the view names.
 
-    `needed_to_look` is for requests that change nothing; without it, looking is left to the querysets.
-    `needed_to_change` is for all others; without it, nobody may.
+    `needed_to_look` is for requests that change nothing; without it, the querysets decide. `needed_to_change` is for
+    all others; without it, they are denied.
     """
 
     def has_permission(self, request: Request, view: APIView) -> bool:
-        """Whether the request may go on."""
+        """Whether the user has the ability that the request needs."""
         if not super().has_permission(request, view) or not isinstance(request.user, User):
             return False
         looks = request.method in SAFE_METHODS

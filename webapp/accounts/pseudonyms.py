@@ -1,4 +1,4 @@
-"""What those who read de-identified data see in place of names."""
+"""Pseudonyms, which stand for names in de-identified data."""
 
 import hashlib
 import hmac
@@ -11,13 +11,13 @@ from webapp.core.normal_form import normal
 
 
 def pseudonym(kind: str, value: object) -> str:
-    """A name for something of a kind, the same everywhere; nobody without this installation's key can lead it back."""
+    """The pseudonym of a value, such as `reader-1a2b3c4d5e6f`: the same everywhere; only the key can lead it back."""
     digest = hmac.new(settings.SECRET_KEY.encode(), normal(f"{kind} {value}").encode(), hashlib.sha256)
     return f"{kind}-{digest.hexdigest()[:12]}"
 
 
 def shown_name(user: User, reader: User) -> str:
-    """What to call a user before the reader, no two alike: the name of the account behind the full one, or a pseudonym."""
+    """The user's name as the reader may know it: the full name and the account's, which is unique, or a pseudonym."""
     if reader.may(Ability.SEE_PATIENTS):
         full_name = user.get_full_name()
         return f"{full_name} ({user.username})" if full_name else user.username

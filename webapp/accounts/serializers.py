@@ -1,4 +1,4 @@
-"""What goes in and out of the sign-in calls."""
+"""Serializers of the calls for signing in, and of the account."""
 
 from typing import Any
 
@@ -22,7 +22,7 @@ class SignInSerializer(serializers.Serializer[Any]):
 
 
 class PasswordSerializer(serializers.Serializer[Any]):
-    """The password of who is signed in, once more."""
+    """The password of the signed-in user, once more."""
 
     password = TypedField(max_length=256, style={"input_type": "password"}, trim_whitespace=False)
 
@@ -64,7 +64,7 @@ class MeSerializer(serializers.Serializer[Any]):
 
 
 class PreferencesSerializer(serializers.Serializer[Any]):
-    """What users decide of their own account."""
+    """The settings of an account that its user decides."""
 
     reads_blind = TrueFalseField(
         required=False, help_text="Hide each scan's answer from me until I have given my verdict."

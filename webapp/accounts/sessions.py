@@ -1,6 +1,6 @@
-"""The administration's sessions: they end when nobody uses them for a while, and at the latest some hours after the sign-in.
+"""The administration's sessions, which end after some time without use, and some hours after the sign-in at the latest.
 
-That they belong to the account's generation of sign-ins is seen to by their hash (`User`), which Django compares.
+Their hash, which Django compares at each use, binds them to the account's generation of sign-ins (`User`).
 """
 
 from __future__ import annotations
@@ -15,15 +15,15 @@ from django.contrib.sessions.base_session import AbstractBaseSession
 from webapp.core import clock
 
 BEGAN = "began"
-# A session that was used is saved again after this part of the idle time, and not at every look.
+# A session in use is saved again after this share of the idle time, and not at every request.
 SAVED_EVERY = 1 / 30
 
 
 class SessionStore(db.SessionStore):
-    """Keeps in the session when it began, and in its document when it ends unless it is used."""
+    """Keeps the time of the sign-in in the session, and in its document the time when it ends unless it is used."""
 
     def load(self) -> dict[str, Any]:
-        """What is in the session; nothing once it has ended, and of one that doesn't say when it began."""
+        """The content of the session; empty once it has ended, and for one without the time of its sign-in."""
         found: AbstractBaseSession | None = self._get_session_from_db()  # type: ignore[attr-defined]
         data: dict[str, Any] = self.decode(found.session_data) if found else {}
         if found is None or not isinstance(data.get(BEGAN), int | float) or _end(data) <= clock.now():
@@ -35,26 +35,26 @@ class SessionStore(db.SessionStore):
         return data
 
     def cycle_key(self) -> None:
-        """A new key for who has just given a password: the time begins anew."""
+        """Give the session a new key after a sign-in; its time begins again."""
         self.pop(BEGAN, None)
         super().cycle_key()
 
     def create_model_instance(self, data: dict[str, Any]) -> AbstractBaseSession:
-        """The document to be stored."""
+        """The document of the session, with the time of its sign-in."""
         data.setdefault(BEGAN, clock.now().timestamp())
         return super().create_model_instance(data)
 
     def get_expiry_date(self, **options: Any) -> datetime:
-        """When it ends unless it is used."""
+        """The time when the session ends unless it is used."""
         return _end({BEGAN: self.get(BEGAN, clock.now().timestamp())})
 
     def get_expiry_age(self, **options: Any) -> int:
-        """How long that is, in seconds: the age of the cookie."""
+        """The seconds until then, which are the age of the cookie."""
         return max(0, int((self.get_expiry_date() - clock.now()) / timedelta(seconds=1)))
 
 
 def _end(data: dict[str, Any]) -> datetime:
-    """When a session ends that is used now."""
+    """The time when a session that is used now ends."""
     now = clock.now()
     return min(
         now + settings.ADMIN_IDLE, datetime.fromtimestamp(data[BEGAN], now.tzinfo) + settings.ADMIN_LIFETIME

@@ -1,6 +1,6 @@
-"""Access and refresh tokens: issued at sign-in, each refresh token good for one use.
+"""Access and refresh tokens: issued at sign-in; a refresh token is good for one use.
 
-Each names the sign-in that it grew out of and the account's generation of sign-ins; who shows one is held to both.
+Each token names its sign-in and the account's generation of sign-ins, and both are checked at every use.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from webapp.core import clock
 from webapp.mongodb.transactions import all_or_nothing
 
 GENERATION, SIGN_IN = "generation", "sign_in"
-"""Claims: `User.sign_in_generation`, and the family of the refresh tokens."""
+"""The names of two claims: `User.sign_in_generation`, and the family of the refresh tokens."""
 
 UNKNOWN = "This refresh token is not known. Sign in again."
 USED = "This refresh token was used or revoked before. Sign in again."
@@ -28,12 +28,12 @@ ENDED = "This sign-in has ended. Sign in again."
 
 
 class TokenRefused(Exception):
-    """A refresh token that can't be used; the text says why."""
+    """A refresh token that can't be used; the message says why."""
 
 
 @dataclass(frozen=True)
 class TokenPair:
-    """What a client gets: a short-lived access token and the refresh token for the next pair."""
+    """The tokens that a client gets: a short-lived access token, and the refresh token for the next pair."""
 
     access: str
     refresh: str
@@ -41,31 +41,31 @@ class TokenPair:
 
 
 def issue(user: User) -> TokenPair:
-    """A pair that begins a sign-in of the user."""
+    """The first pair of a new sign-in of the user."""
     return _pair(_next(user, uuid.uuid4().hex, began=clock.now()))
 
 
 def rotate(token: str, grace: timedelta = timedelta(0)) -> TokenPair:
     """Use a refresh token up and return the next pair.
 
-    Raises TokenRefused for a token that is invalid, expired, revoked, or used before; the last one revokes its
-    whole family, because then two parties hold it. Within `grace` of its use a token may be shown once more and is
-    answered with the refresh token that was given for it before, while nobody has used that one: a browser that was
-    closed, or lost the answer, still sends the cookie of before, and two of its windows may send it at once.
+    Raises TokenRefused for a token that is invalid, expired, revoked, or used before. A used one revokes its whole
+    family, because two parties then hold it. Within `grace` of its use a token may be shown once more, and gives the
+    refresh token that it gave before, as long as nobody has used that one: a browser that was closed, or lost the
+    answer, still sends the old cookie, and two of its windows may send it at once.
     """
     shown = _read(token)
     # In one transaction, so that whoever finds the token used finds its successor, too.
     used = all_or_nothing(lambda: _use(shown, grace))
-    if isinstance(used, str):  # not raised in there, which would take back what was revoked
+    if isinstance(used, str):  # raised outside of the transaction, which would undo the revoking
         raise TokenRefused(used)
     return used
 
 
 def is_good_for(user: User, token: Token) -> bool:
-    """Whether the user is active and the token of a sign-in of theirs that nobody has ended."""
+    """Whether the user is active, and the token belongs to a sign-in of theirs that has not ended."""
     if not user.is_active:
         return False
-    # A token of an earlier version has none, which is not the same as the empty one of a new account.
+    # Tokens of earlier versions lack the claim, which is not the same as the empty one of a new account.
     if GENERATION not in token or token[GENERATION] != user.sign_in_generation:
         return False
     family = token.get(SIGN_IN)
@@ -73,7 +73,7 @@ def is_good_for(user: User, token: Token) -> bool:
 
 
 def revoke(token: str) -> User | None:
-    """End the sign-in that the refresh token belongs to; whose it was, None when it had ended before.
+    """End the sign-in of the refresh token. Returns its user, None if it had ended before.
 
     An unknown or expired token is no error.
     """
@@ -88,24 +88,24 @@ def revoke(token: str) -> User | None:
 
 
 def revoke_family(family: str) -> int:
-    """End the sign-in that the family grew out of; returns how many of its tokens were still good."""
+    """End the sign-in of this family; returns how many of its tokens were still good."""
     good = RefreshSession.objects.filter(family=family, revoked_at=None)
     ended = 0
-    # Again until there is none: the first time may have waited for a use that was about to add one.
+    # Repeat until there is none: the first update may have waited for a use that added another token.
     while count := good.update(revoked_at=clock.now()):
         ended += count
     return ended
 
 
 def revoke_page(sender: object, request: HttpRequest, **_: Any) -> None:
-    """End the sign-in of the page from which the session that is signed out was opened; Django's signal calls it."""
+    """End the page's sign-in from which a session of the administration was opened; receives `user_logged_out`."""
     family = request.session.get(SIGN_IN)
     if family:
         revoke_family(family)
 
 
 def forget_expired() -> int:
-    """Delete sessions whose token has expired anyway; returns how many."""
+    """Delete refresh tokens that have expired; returns how many."""
     count, _ = RefreshSession.objects.filter(expires__lt=clock.now()).delete()
     return count
 
@@ -119,7 +119,7 @@ def _use(shown: RefreshToken, grace: timedelta) -> TokenPair | str:
     if session.revoked_at:
         return USED
     user = session.user
-    began = session.began  # sessions of an earlier version don't say
+    began = session.began  # missing in documents of earlier versions
     if began is None or began + settings.SIGN_IN_LIFETIME <= now or not is_good_for(user, shown):
         revoke_family(session.family)
         return ENDED
@@ -128,7 +128,7 @@ def _use(shown: RefreshToken, grace: timedelta) -> TokenPair | str:
         session.used_at, session.successor = now, heir.jti
         session.save(update_fields=["used_at", "successor"])
         return _pair(heir)
-    # Whoever was faster may have taken the time a little later than this use did: without grace that counts nothing.
+    # Without grace a second use is always refused, even if the first one noted a slightly later time.
     if grace and now - session.used_at < grace and session.repeated_at is None:
         unused = RefreshSession.objects.filter(jti=session.successor, used_at=None, revoked_at=None)
         given = unused.select_related("user").first()
@@ -149,7 +149,7 @@ def _next(user: User, family: str, began: datetime) -> RefreshSession:
 
 
 def _pair(session: RefreshSession) -> TokenPair:
-    """The session's refresh token, which is the same each time, with a new access token."""
+    """The refresh token of the document, which is the same each time, with a new access token."""
     refresh = RefreshToken.for_user(session.user)
     refresh["jti"] = session.jti
     refresh["iat"], refresh["exp"] = int(session.created.timestamp()), int(session.expires.timestamp())
@@ -160,7 +160,7 @@ def _pair(session: RefreshSession) -> TokenPair:
 
 
 def _read(token: str) -> RefreshToken:
-    """Raises TokenRefused for what is no refresh token of ours, or has expired."""
+    """The decoded token. Raises TokenRefused for what is no refresh token of ours, or has expired."""
     try:
         return RefreshToken(token)  # type: ignore[arg-type]
     except TokenError as error:

@@ -36,7 +36,7 @@ COOKIE_GRACE = timedelta(seconds=20)
 
 
 class SignInRefused(exceptions.APIException):
-    """Wrong name or password; which of the two is nobody's business."""
+    """A wrong name or password; the answer does not say which."""
 
     status_code = status.HTTP_401_UNAUTHORIZED
     default_detail = "No active account has this name and password."
@@ -44,7 +44,7 @@ class SignInRefused(exceptions.APIException):
 
 
 class PasswordRefused(exceptions.PermissionDenied):
-    """Who is signed in does not know the account's password."""
+    """The signed-in user gave a wrong password."""
 
     default_detail = "This is not the password of your account."
     default_code = "password_refused"
@@ -58,7 +58,7 @@ class RefreshRefused(exceptions.APIException):
 
 
 class OtherOrigin(exceptions.PermissionDenied):
-    """A page of another site makes a browser act for its user."""
+    """A request that a page of another site made a browser send."""
 
     default_detail = (
         "The cookie is for this site's own page; other programs send the refresh token in the body."
@@ -67,7 +67,7 @@ class OtherOrigin(exceptions.PermissionDenied):
 
 
 class PublicView(APIView):
-    """A call that needs no token; one that is sent, stale or not, is not looked at."""
+    """A call that needs no token and ignores one that is sent."""
 
     permission_classes = (AllowAny,)
     authentication_classes = ()
@@ -89,21 +89,23 @@ class TokenView(PublicView):
         if not isinstance(user, User):
             raise SignInRefused
         if by_cookie:
-            _leave(request, user)
-        # As Django's own sign-in does: it notes the time, and the count of failures begins anew.
+            _end_previous_sign_in(request, user)
+        # As Django's own sign-in does: receivers note the time and reset the count of failures.
         user_logged_in.send(sender=User, request=request._request, user=user)
-        return _pair(tokens.issue(user), by_cookie)
+        return _pair_response(tokens.issue(user), by_cookie)
 
 
 class RefreshView(PublicView):
-    """Go on with a sign-in."""
+    """Continue a sign-in."""
 
     @extend_schema(request=RefreshSerializer, responses=TokenPairSerializer, auth=[])
     def post(self, request: Request) -> Response:
         """Give the next pair for a refresh token, which is used up by this."""
         token, by_cookie = _given_token(request)
         try:
-            return _pair(tokens.rotate(token, COOKIE_GRACE if by_cookie else timedelta(0)), by_cookie)
+            return _pair_response(
+                tokens.rotate(token, COOKIE_GRACE if by_cookie else timedelta(0)), by_cookie
+            )
         except tokens.TokenRefused as error:
             raise RefreshRefused(str(error)) from error
 
@@ -113,14 +115,14 @@ class LogoutView(PublicView):
 
     @extend_schema(request=RefreshSerializer, responses={204: None}, auth=[])
     def post(self, request: Request) -> Response:
-        """End the sign-in that the refresh token belongs to, and the administration's that grew out of it."""
+        """End the sign-in that the refresh token belongs to, and the administration's that was opened from it."""
         token, by_cookie = _given_token(request)
         user = tokens.revoke(token)
         response = Response(status=status.HTTP_204_NO_CONTENT)
         if by_cookie:
             administrator = get_user(request._request)
             user = user or (administrator if isinstance(administrator, User) else None)
-            request._request.session.flush()  # as Django's logout does, without its signal: one end, one record
+            request._request.session.flush()  # as Django's logout does, without its signal, which would record it twice
             response.delete_cookie(_cookie_name(), path=COOKIE_PATH, samesite="Strict")
         if user:
             signed_out(user)
@@ -140,11 +142,11 @@ class SessionView(APIView):
         given = PasswordSerializer(data=request.data)
         given.is_valid(raise_exception=True)
         assert isinstance(request.user, User) and isinstance(request.auth, Token)
-        # Asked and counted as any sign-in is.
+        # Checked and counted like any sign-in.
         user = authenticate(request._request, username=request.user.username, **given.validated_data)
         if not isinstance(user, User):
             raise PasswordRefused
-        request._request.session.flush()  # Django would go on with one that the browser has, and with its end
+        request._request.session.flush()  # Django would keep a session that the browser has, and when it ends
         login(request._request, user, backend="django.contrib.auth.backends.ModelBackend")
         request._request.session[tokens.SIGN_IN] = request.auth[tokens.SIGN_IN]
         return Response(status=status.HTTP_204_NO_CONTENT)
@@ -160,7 +162,7 @@ class MeView(APIView):
 
     @extend_schema(request=PreferencesSerializer, responses=MeSerializer)
     def patch(self, request: Request) -> Response:
-        """Change what is yours to decide of your account."""
+        """Change the settings of your account that are yours to decide."""
         assert isinstance(request.user, User)
         given = PreferencesSerializer(data=request.data)
         given.is_valid(raise_exception=True)
@@ -172,7 +174,7 @@ class MeView(APIView):
 
 
 def _given_token(request: Request) -> tuple[str, bool]:
-    """The refresh token of the body, or else of the cookie; and whether it is the cookie's."""
+    """The refresh token of the body, else of the cookie; and whether it is the cookie's."""
     given = RefreshSerializer(data=request.data)
     given.is_valid(raise_exception=True)
     token: str = given.validated_data.get("refresh", "")
@@ -182,8 +184,8 @@ def _given_token(request: Request) -> tuple[str, bool]:
     return request.COOKIES.get(_cookie_name(), ""), True
 
 
-def _leave(request: Request, user: User) -> None:
-    """End what the user who signs in would take over in this browser: its cookies may be somebody else's."""
+def _end_previous_sign_in(request: Request, user: User) -> None:
+    """End the sign-in and the session that this browser holds: its cookies may be somebody else's."""
     before = tokens.revoke(request.COOKIES.get(_cookie_name(), ""))
     if before:
         signed_out(before)
@@ -192,12 +194,12 @@ def _leave(request: Request, user: User) -> None:
 
 
 def _cookie_name() -> str:
-    """Behind TLS with a prefix by which browsers let nobody set it without TLS."""
+    """The name of the cookie; behind TLS with the prefix that keeps others from setting it without TLS."""
     return f"__Secure-{COOKIE}" if settings.HTTPS else COOKIE
 
 
 def _refuse_other_origins(request: Request) -> None:
-    """Raises OtherOrigin for what a browser sends on behalf of another site's page; programs say neither header."""
+    """Raise OtherOrigin for what a browser sends for another site's page. Programs send neither header."""
     fetched_by = request.headers.get("Sec-Fetch-Site")
     if fetched_by:
         if fetched_by != "same-origin":
@@ -209,7 +211,7 @@ def _refuse_other_origins(request: Request) -> None:
         raise OtherOrigin
 
 
-def _pair(pair: tokens.TokenPair, by_cookie: bool) -> Response:
+def _pair_response(pair: tokens.TokenPair, by_cookie: bool) -> Response:
     data: dict[str, Any] = {"access": pair.access}
     response = Response(data, headers={"Cache-Control": "no-store"})
     if by_cookie:

@@ -18,7 +18,7 @@ from webapp.scans.thumbnail import scan_link
 
 
 class AnnotationInline(admin.TabularInline[Annotation, Scan]):
-    """What was drawn on a scan, on its page."""
+    """The annotations of a scan, on its page."""
 
     model = Annotation
     extra = 0
@@ -27,7 +27,7 @@ class AnnotationInline(admin.TabularInline[Annotation, Scan]):
     fields = readonly_fields = ("created", "author", "label", "comment")
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Annotation]:
-        """With their authors, in one query."""
+        """The annotations with their authors, in one query."""
         return super().get_queryset(request).select_related("author")
 
     def has_add_permission(self, request: HttpRequest, obj: Scan | None = None) -> bool:
@@ -61,7 +61,7 @@ class AnnotationAdmin(DisclosingAdmin[Annotation], TransactionalAdmin[Annotation
         return False
 
     def delete_model(self, request: HttpRequest, obj: Annotation) -> None:
-        """With its record."""
+        """Delete the annotation, with its audit record."""
 
         def write() -> None:
             record(Action.ANNOTATION_DELETE, acting(), "annotation", scan_id=obj.scan_id, before=obj)
@@ -70,7 +70,7 @@ class AnnotationAdmin(DisclosingAdmin[Annotation], TransactionalAdmin[Annotation
         all_or_nothing(write)
 
     def delete_queryset(self, request: HttpRequest, queryset: QuerySet[Annotation]) -> None:
-        """One by one, each with its record."""
+        """Delete the annotations one by one, each with its audit record."""
         for annotation in queryset:
             self.delete_model(request, annotation)
 

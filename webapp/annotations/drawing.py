@@ -1,4 +1,4 @@
-"""Scans with what was drawn on them, as SVG for the admin's pages."""
+"""Scans with their annotations, as SVG for the pages of the administration."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ SHAPE = re.compile(r"<svg[^<>]*>(.*)</svg>", re.DOTALL)
 
 def drawing(scan: Scan, annotations: Iterable[Annotation]) -> SafeString:
     """The scan's picture with the outlines of the annotations over it."""
-    # Each outline is cleaned anew, see below.
+    # Each outline is cleaned again, see `_outline`.
     outlines = mark_safe("".join(_outline(annotation.selector, scan) for annotation in annotations))  # nosec B308 B703
     return format_html(
         '<svg class="drawing" viewBox="0 0 {0} {1}"><image href="{2}" width="{0}" height="{1}"/>{3}</svg>',
@@ -30,9 +30,9 @@ def drawing(scan: Scan, annotations: Iterable[Annotation]) -> SafeString:
 
 
 def _outline(selector: dict[str, str], scan: Scan) -> str:
-    """The one SVG element of a selector; nothing for one that would not be accepted today."""
+    """The one SVG element of a selector; "" for a selector that would not be accepted today."""
     try:
-        # Cleaned again: what goes into a page unescaped is not trusted for having been clean when it was stored.
+        # Cleaned again: what goes into a page unescaped is not trusted because it was clean when it was stored.
         value = clean(selector, scan.width, scan.height)["value"]
     except SelectorError:
         return ""

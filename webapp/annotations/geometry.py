@@ -1,4 +1,4 @@
-"""The shapes that stored selectors draw, as points, and which of them cover an area."""
+"""Stored selectors as points, and as the outlines of what they cover."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ from webapp.annotations.shapes import ELEMENTS, Element, Shape, rectangle, shape
 Points = npt.NDArray[np.float64]
 """Of shape (n, 2): x and y, in pixels of the scan."""
 
-# Straight pieces in place of a quarter of an ellipse, and of a Bézier curve.
+# Straight pieces for a quarter of an ellipse, and for a Bézier curve.
 PIECES = 16
 QUARTERS = np.linspace(0, 2 * np.pi, 4 * PIECES, endpoint=False)
 CIRCLE = np.stack([np.cos(QUARTERS), np.sin(QUARTERS)], axis=1)
-# The shares of a curve's end and control points in the points of its pieces, by their number (Bernstein's polynomials).
+# The weights of a curve's end and control points in the points of its pieces (Bernstein polynomials), by their number.
 ALONG = np.linspace(0, 1, PIECES + 1)[1:, None]
 SHARES = {
     3: np.hstack([(1 - ALONG) ** 2, 2 * (1 - ALONG) * ALONG, ALONG**2]),
@@ -28,7 +28,7 @@ SHARES = {
 
 
 def path_of(selector: dict[str, str]) -> tuple[Points, bool]:
-    """Any stored shape as points to draw a line through, and whether it is closed; curves become straight pieces."""
+    """The points of a stored shape, in order, and whether it is closed. Curves become straight pieces."""
     value = _in_ascii(selector["value"])
     if selector["type"] == "FragmentSelector":
         found = FRAGMENT.fullmatch(value)
@@ -45,7 +45,7 @@ def path_of(selector: dict[str, str]) -> tuple[Points, bool]:
 
 
 def outline_of(selector: dict[str, str]) -> Points | None:
-    """The edge of what a stored selector covers; None for what covers nothing: points, lines and open paths."""
+    """The outline of what a stored selector covers; None for points, lines and open paths, which cover nothing."""
     points, closed = path_of(selector)
     if not closed or len(points) < 3:
         return None
@@ -55,12 +55,12 @@ def outline_of(selector: dict[str, str]) -> Points | None:
 
 
 def polygon_of(points: Sequence[Sequence[float]]) -> Points:
-    """A polygon of the model, a list of [x, y], as points."""
+    """The polygon of a region, a list of [x, y] in pixels, as points."""
     return np.array(points, dtype=np.float64)
 
 
 def _in_ascii(text: str) -> str:
-    """Digits of other scripts, which were kept before they were refused, as our own."""
+    """The text with digits of other scripts, which earlier versions kept, as ASCII."""
     return text if text.isascii() else "".join(str(decimal(letter, letter)) for letter in text)
 
 

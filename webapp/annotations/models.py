@@ -1,4 +1,4 @@
-"""One drawn shape on a scan, with its label and comment."""
+"""Annotations: shapes that people draw on a scan, each with a label and a comment."""
 
 from __future__ import annotations
 
@@ -20,19 +20,19 @@ from webapp.scans.models import Scan
 
 
 class AnnotationQuerySet(models.QuerySet["Annotation"]):
-    """Who may see an annotation: its author always, others once its scan is open to them and its author has read it.
+    """Who may see annotations: the author always, others once the scan is open to them and the author has read it.
 
-    Until the author's verdict a drawing is a draft, which is nobody else's to see, to compare or to export.
+    Until its author's verdict an annotation is a draft, which nobody else sees, compares or exports.
     """
 
     def of_scan(self, scan: Scan, reader: User) -> AnnotationQuerySet:
-        """What the reader may see on a scan that is visible to them, oldest first."""
+        """The annotations that the reader may see on a scan that is visible to them, oldest first."""
         found = self.filter(scan=scan).select_related("author", "scan").order_by("created")
         authors = [reader.pk, *(map(ObjectId, scan.readers) if scan.is_open_to(reader) else ())]
         return found.filter(author__in=authors)
 
     def by_scan(self, scans: Iterable[Scan], reader: User) -> dict[object, list[Annotation]]:
-        """What the reader may see on several scans, in one query, oldest first, by the scan's key."""
+        """The annotations that the reader may see on each scan, by the scan's key, oldest first; in one query."""
         shown = {scan.pk: scan for scan in scans}
         grouped: dict[object, list[Annotation]] = defaultdict(list)
         for annotation in self.filter(scan__in=list(shown)).select_related("author").order_by("created"):
@@ -67,18 +67,18 @@ class Annotation(OfScan):
         return f"{self.shape} {self.label}".strip()
 
     def is_shown_to(self, reader: User) -> bool:
-        """Whether the reader, who may see the scan, may see the annotation; the rule of `of_scan`, for one."""
+        """Whether the reader, who may see the scan, may see this annotation; the same rule as `of_scan`."""
         has_read = str(self.author_id) in self.scan.readers
         return self.author_id == reader.pk or (has_read and self.scan.is_open_to(reader))
 
     @property
     def shape(self) -> Shape:
-        """What kind of shape it is."""
+        """The kind of its shape."""
         return shape_of(self.selector)
 
 
 class Category(models.Model):
-    """The number by which a label goes in all exports, given once and for good."""
+    """The number of a label in all COCO exports, assigned once and for good."""
 
     label = models.CharField(max_length=80, unique=True)
     number = models.PositiveIntegerField(unique=True)
@@ -91,5 +91,5 @@ class Category(models.Model):
 
 
 def disclose_shapes(reader: User, shapes: Iterable[Annotation]) -> None:
-    """Note that the shapes are shown to the reader, as far as others drew them."""
+    """Note that those of the shapes that others drew are shown to the reader."""
     disclose_readings(reader, {shape.scan_id for shape in shapes if shape.author_id != reader.pk})

@@ -1,8 +1,8 @@
-"""What an outline encloses, in pieces that don't cross themselves: all programs find the same area in them.
+"""Cuts an outline into pieces that don't cross themselves, in which all programs find the same area.
 
-A place that an outline goes round twice lies outside of it (the even-odd rule), as in `areas`. Programs that fill by
-another rule, or sum up what the formula of a polygon says, see something else in an outline that crosses itself. It
-is cut at the height of each corner and crossing; between two of these no edges cross.
+A place that an outline goes round twice lies outside of it (the even-odd rule), as in `areas`. In an outline that
+crosses itself, programs that fill by another rule, or apply the shoelace formula, find another area. Such an outline is
+cut at the height of each corner and each crossing; between two cuts no edges cross.
 """
 
 from __future__ import annotations
@@ -18,13 +18,13 @@ from webapp.annotations.areas import Lines
 from webapp.annotations.geometry import Points
 
 MOST_PAIRS = 2**20
-"""Edges at the same height that are compared."""
+"""The most pairs of edges at the same height that are compared."""
 MOST_STRETCHES = 2**17
-"""Of edges between cuts; an outline drawn by hand has some thousand."""
+"""The most stretches of edges between cuts; an outline drawn by hand has a few thousand."""
 DECIMALS = 2
-"""Of a pixel, in which places are told."""
+"""Places are rounded to so many decimals of a pixel."""
 SAME = 1e-9
-"""Of two places, in pixels."""
+"""Places closer than this, in pixels, are the same."""
 
 Numbers = npt.NDArray[np.int64]
 Ends = tuple[float, float]
@@ -32,13 +32,13 @@ Ends = tuple[float, float]
 
 @dataclass
 class _Piece:
-    """One that may go on below: its left and right sides from the top down, and the edges that they follow now."""
+    """A piece that may go on below: its left and right sides from the top down, and the edges that they follow."""
 
     sides: tuple[list[Ends], list[Ends]]
     edges: list[int] = field(default_factory=lambda: [-1, -1])
 
     def grow(self, side: int, edge: int, end: Ends) -> None:
-        """Follow an edge down to its place at the next cut."""
+        """Follow an edge down to where it meets the next cut."""
         if self.edges[side] == edge:
             self.sides[side].pop()
         self.sides[side].append(end)
@@ -46,15 +46,15 @@ class _Piece:
 
     @property
     def outline(self) -> Points:
-        """All corners, once round."""
+        """All corners, in order."""
         return np.array(self.sides[0] + self.sides[1][::-1])
 
 
 def enclosed(outline: Points) -> tuple[list[Points], float]:
-    """Outlines that enclose the same, next to each other, and their area in square pixels.
+    """Outlines that together enclose what this one does, without overlap, and their area in square pixels.
 
-    It is the outline itself where it doesn't meet itself, nothing where nothing is enclosed. One that crosses itself
-    some thousand times stays as it is.
+    An outline that doesn't meet itself stays as it is, and so does one that crosses itself thousands of times. The list
+    is empty where nothing is enclosed.
     """
     outline = outline.round(DECIMALS)
     corners = outline[np.any(outline != np.roll(outline, 1, axis=0), axis=1)]
@@ -86,7 +86,7 @@ def _size(outline: Points) -> float:
 
 
 def _stretches(begins: Points, ends: Points, cuts: npt.NDArray[np.float64]) -> int:
-    """How many there will be, of all edges."""
+    """How many stretches the cuts make of all edges."""
     first, last = np.searchsorted(cuts, begins[:, 1]), np.searchsorted(cuts, ends[:, 1])
     return int(np.abs(first - last).sum())
 
@@ -108,7 +108,7 @@ def _neighbours(begins: Points, ends: Points) -> tuple[Numbers, Numbers] | None:
 
 
 def _meetings(begins: Points, ends: Points, first: Numbers, second: Numbers) -> npt.NDArray[np.float64]:
-    """The heights at which edges meet that don't follow each other, and at which those that do lie on each other."""
+    """The heights at which edges meet that aren't neighbours, and at which neighbours lie on each other."""
     along, other = ends[first] - begins[first], ends[second] - begins[second]
     apart = begins[second] - begins[first]
     turn = _cross(along, other)
@@ -117,7 +117,7 @@ def _meetings(begins: Points, ends: Points, first: Numbers, second: Numbers) -> 
     safe = np.where(crossing, turn, 1.0)
     at, on_other = _cross(apart, other) / safe, _cross(apart, along) / safe
     meet = crossing & (at >= 0) & (at <= 1) & (on_other >= 0) & (on_other <= 1)
-    # Edges on one line meet in a stretch, whose ends are corners. Those that follow each other do when one goes back.
+    # Edges on one line meet in a stretch whose ends are corners; neighbours do so only where one goes back.
     on_line = (turn == 0) & (_cross(apart, along) == 0) & (~follow | ((along * other).sum(axis=1) < 0))
     heights = begins[first, 1] + at * along[:, 1]
     return np.concatenate([heights[meet], begins[first[on_line], 1]])
@@ -129,7 +129,7 @@ def _cross(first: Points, second: Points) -> npt.NDArray[np.float64]:
 
 
 def _cut(begins: Points, ends: Points, cuts: npt.NDArray[np.float64]) -> Iterator[_Piece]:
-    """The pieces, from the top down; those on each other whose corners are the same are one."""
+    """The pieces, from the top down. Pieces that share the corners of a cut are one."""
     falls = begins[:, 1] > ends[:, 1]
     upper, lower = (np.where(falls[:, None], *pair) for pair in ((ends, begins), (begins, ends)))
     open_pieces: dict[tuple[float, float], _Piece] = {}
@@ -154,7 +154,7 @@ def _cut(begins: Points, ends: Points, cuts: npt.NDArray[np.float64]) -> Iterato
 
 
 def _places(upper: Points, lower: Points, height: float) -> npt.NDArray[np.float64]:
-    """Where edges that fall cross a height; at their ends exactly these."""
+    """Where edges cross a height, x in pixels; exactly their corners at their ends."""
     share = (height - upper[:, 1]) / (lower[:, 1] - upper[:, 1])
     across: npt.NDArray[np.float64] = np.where(
         share >= 1, lower[:, 0], upper[:, 0] + share * (lower[:, 0] - upper[:, 0])

@@ -1,4 +1,4 @@
-"""Selectors of W3C Web Annotations: checked against the scan's pixels, and rebuilt so that no script gets in.
+"""Selectors of W3C Web Annotations: checked against the scan's size, and rebuilt so that no script gets in.
 
 Boxes are a FragmentSelector, `xywh=pixel:X,Y,WIDTH,HEIGHT` (https://www.w3.org/TR/media-frags/); every other shape is
 an SvgSelector that holds one SVG shape element (https://www.w3.org/TR/annotation-model/#svg-selector).
@@ -19,9 +19,9 @@ from webapp.annotations.shapes import ELEMENTS
 MEDIA_FRAGMENTS = "http://www.w3.org/TR/media-frags/"
 SVG = "http://www.w3.org/2000/svg"
 MAX_SVG_CHARACTERS = 200_000
-# Corners, ends and control points of one shape. The page keeps some hundred of a line drawn by hand.
+# Corners, ends and control points of one shape. The page keeps a few hundred of a line drawn by hand.
 MAX_POINTS = 5_000
-# In pixels: 0.1 + 767.9 must not lie outside of 768.
+# In pixels, as 0.1 + 767.9 must not lie outside of 768.
 ROUNDING = 1e-6
 
 _NUMBER = r"-?[0-9]+(?:\.[0-9]+)?"

@@ -120,7 +120,10 @@ class AnnotationSerializer(serializers.Serializer[Any]):
 
 
 def shown_label(annotation: Annotation, reader: User) -> str:
-    """The shape's label as the reader may know it: one that a model knows, and what else was written only in clear."""
+    """The annotation's label as the reader may know it.
+
+    Earlier versions took free text. Who reads de-identified data sees only labels that a model knows, "" for others.
+    """
     if not annotation.label or reader.may(Ability.SEE_PATIENTS):
         return annotation.label
     return known_label(annotation.label, annotation.scan)

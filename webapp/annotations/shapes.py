@@ -1,4 +1,4 @@
-"""The kinds of shapes, one word for each on the page, in the API, in reports and exports, and what draws them."""
+"""The kinds of shapes, with one word for each everywhere, and the SVG elements that draw them."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from django.db import models
 
 POINT_RADIUS = 3
-"""A circle up to this radius, in pixels, marks a point: what it covers says nothing."""
+"""A circle up to this radius, in pixels, marks a point; its area has no meaning."""
 ELEMENT = re.compile(r"<svg[^<>]*><([a-z]+) ")
 RADIUS = re.compile(r' r="([^"]*)"')
 
@@ -36,11 +36,11 @@ def rectangle(x: float, y: float, width: float, height: float) -> Corners:
 
 @dataclass(frozen=True)
 class Element:
-    """An SVG element by which a shape is drawn; what is checked and measured of it follows from this.
+    """An SVG element that draws a shape. How it is checked and measured follows from this record.
 
-    `attributes` are those that it needs: numbers, of which `lengths` have to be above 0, or one list of at least
-    `least_points` points, or the commands of a path. From numbers, in their order, `corners` are worked out, or the
-    `axes` of what is round: its middle and its two radii. What is not `closed` covers nothing.
+    `attributes` are those that it needs: numbers, of which `lengths` have to be above 0; or one list of at least
+    `least_points` points; or the commands of a path. `corners` takes the numbers, in order, and returns the corners;
+    for what is round, `axes` returns the centre and the two radii. What is not `closed` covers nothing.
     """
 
     shape: Shape
@@ -57,7 +57,7 @@ class Element:
         return bool(self.corners or self.axes)
 
     def ends(self, *numbers: float) -> Ends:
-        """Where an element of these numbers ends, horizontally and vertically."""
+        """The coordinates that an element with these numbers reaches: x of its ends, and y of its ends."""
         if self.axes:
             x, y, across, down = self.axes(*numbers)
             return [x - across, x + across], [y - down, y + down]
@@ -85,7 +85,7 @@ ELEMENTS: Mapping[str, Element] = {
     "polyline": Element(Shape.FREEHAND, ("points",), least_points=2, closed=False),
     "path": Element(Shape.FREEHAND, ("d",)),
 }
-"""By name. A circle may be a point, see `shape_of`; a path says itself whether it is closed."""
+"""By name. A circle may be a point, see `shape_of`; a path is closed by its last command."""
 
 
 def shape_of(selector: Mapping[str, str]) -> Shape:

@@ -35,11 +35,11 @@ IF_MATCH = OpenApiParameter(
 
 
 MAX_SHAPES = 500
-"""Of one author on one scan."""
+"""The most that one author may draw on one scan."""
 
 
 class ChangedMeanwhile(exceptions.APIException):
-    """Somebody, or another window, was faster."""
+    """The annotation was changed by somebody else, or in another window."""
 
     status_code = status.HTTP_412_PRECONDITION_FAILED
     default_detail = "The annotation was changed meanwhile. Load it again; nothing was overwritten."
@@ -85,7 +85,7 @@ class ScanAnnotationsView(APIView):
 
 
 class AnnotationView(APIView):
-    """One annotation. Only its author, or an administrator, changes it; they come to drafts, too, by their ids."""
+    """One annotation. Its author or an administrator changes it; administrators reach drafts, too, by their ids."""
 
     permission_classes = (NeedsAbility,)
     needed_to_change = Ability.READ
@@ -130,7 +130,7 @@ class AnnotationView(APIView):
         _check_revision(request, annotation)
 
         def write() -> bool:
-            # The revision again, for who changes it between the look and this.
+            # The revision again: somebody may have changed it since it was checked.
             still = Annotation.objects.filter(pk=annotation.pk, revision=annotation.revision)
             if not still.delete()[0]:
                 return False
@@ -147,7 +147,7 @@ class AnnotationView(APIView):
         found = Annotation.objects.select_related("scan").filter(pk=key).first() if key else None
         if found is None or not Scan.objects.visible_to(user).filter(pk=found.scan_id).exists():
             raise Http404
-        # Who manages clears up what somebody left behind, draft or not.
+        # Administrators clear up what others left behind, drafts included.
         if not found.is_shown_to(user) and not (user.may(Ability.MANAGE) and found.scan.is_open_to(user)):
             raise Http404
         return found

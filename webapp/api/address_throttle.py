@@ -1,4 +1,4 @@
-"""Stops an address that floods before anything of its requests is looked at."""
+"""Stops an address that floods, before its requests are looked at."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ UNLIMITED_PATHS = ("/healthz/", "/readyz/")
 
 
 class AddressThrottleMiddleware:
-    """Answers 429 to an address that floods, tokens and sessions unseen."""
+    """Answers 429 to an address with too many requests, before tokens and sessions are checked."""
 
     def __init__(self, get_response: Callable[[HttpRequest], HttpResponseBase]) -> None:
         self._get_response = get_response

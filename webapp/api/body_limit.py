@@ -1,4 +1,4 @@
-"""Refuses a body that is too large before any of it is read into memory or onto the disk."""
+"""Refuses a body that is too large, before any of it is read into memory or onto the disk."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from webapp.api.limits import limit_of
 
 
 class BodyLimitMiddleware:
-    """Compares what a request announces with what is taken; one that comes in chunks is measured while it is read."""
+    """Compares the announced length of a body with the limit; a chunked body is measured while it is read."""
 
     def __init__(self, get_response: Callable[[HttpRequest], HttpResponseBase]) -> None:
         self._get_response = get_response

@@ -1,4 +1,4 @@
-"""Takes bodies that come in chunks: nothing announces their length, and Django reads as much as is announced."""
+"""Accepts chunked bodies: nothing announces their length, and Django reads only as much as is announced."""
 
 from __future__ import annotations
 
@@ -23,20 +23,20 @@ class ChunkedBody:
         self._broken: OSError | None = None
         try:
             self._ahead = stream.read(1)
-        except OSError as error:  # told to who reads it, as an answer
+        except OSError as error:  # raised when the body is read, where it becomes an answer
             self._broken = error
 
     @property
     def is_empty(self) -> bool:
-        """Whether there are no bytes at all."""
+        """Whether the body has no bytes."""
         return not self._ahead and self._broken is None
 
     def read(self, size: int | None = -1) -> bytes:
-        """So many bytes, fewer at the end; the rest without a size."""
+        """Up to `size` bytes, fewer only at the end; all that is left without a size."""
         return self._take(self._stream.read, size)
 
     def readline(self, size: int | None = -1) -> bytes:
-        """The bytes up to the end of the line, or so many."""
+        """The bytes up to the end of the line, at most `size` of them."""
         ended = self._ahead == b"\n"
         return self._take(self._stream.readline, 1 if ended else size)
 
@@ -59,7 +59,7 @@ class ChunkedBody:
 
 
 def with_chunked_bodies(application: Application) -> Application:
-    """The application, to which a body in chunks looks like any other: of the most that is taken, or of its end."""
+    """The application, which gets a chunked body as one of the largest length that is allowed, or an empty one."""
 
     def answer(environ: Environment, start_response: Any) -> Iterable[bytes]:
         if environ.get("wsgi.input_terminated") and "HTTP_TRANSFER_ENCODING" in environ:

@@ -1,4 +1,4 @@
-"""Whose request it is, when it came through reverse proxies of ours."""
+"""The client's address of a request that came through reverse proxies of ours."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ from django.http.response import HttpResponseBase
 
 
 class ClientAddressMiddleware:
-    """Makes `REMOTE_ADDR` the client's address, so that limits and logs mean the client and not the proxy.
+    """Sets `REMOTE_ADDR` to the client's address, so that limits and logs are about the client and not the proxy.
 
-    Each proxy of ours adds the address that it was called from to the end of `X-Forwarded-For`; what stands before
-    is the client's own word and is not believed. Without a proxy the header is ignored.
+    Each proxy of ours adds the address that called it to the end of `X-Forwarded-For`. Whatever stands before may be
+    forged and is ignored, and so is the whole header without a proxy.
     """
 
     def __init__(self, get_response: Callable[[HttpRequest], HttpResponseBase]) -> None:

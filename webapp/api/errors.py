@@ -20,11 +20,11 @@ from rest_framework.views import exception_handler
 log = logging.getLogger(__name__)
 API_PATH = "/api/"
 DATABASE_AWAY = "The database does not answer at the moment. Try again in a minute."
-# MongoDB's own words for "the same may work in a moment".
-COME_AGAIN = ("TransientTransactionError", "UnknownTransactionCommitResult", "RetryableWriteError")
-# MongoDB's codes for a server that stops, or hands its part to another, as its specification of retryable writes lists
-# them. What changes several documents, outside of a transaction, is no retryable write and fails without those words.
-# Beside them stands what a server with accounts answers that was started just now.
+# MongoDB's labels of errors after which the same may work in a moment.
+TRANSIENT_LABELS = ("TransientTransactionError", "UnknownTransactionCommitResult", "RetryableWriteError")
+# MongoDB's codes for a server that stops or steps down, from its specification of retryable writes. A change of several
+# documents outside of a transaction is no retryable write, and its errors lack those labels. KeyNotFound comes from a
+# server with accounts that has just started.
 GOING_AWAY = {
     91,  # ShutdownInProgress
     134,  # ReadConcernMajorityNotAvailableYet
@@ -45,7 +45,7 @@ UNKNOWN_HOST = (
 
 
 class Unavailable(exceptions.APIException):
-    """Something that the answer needs is away for the moment."""
+    """A service that the answer needs is not available at the moment."""
 
     status_code = status.HTTP_503_SERVICE_UNAVAILABLE
     default_detail = "A service that this needs is not available at the moment. Try again in a minute."
@@ -53,7 +53,7 @@ class Unavailable(exceptions.APIException):
 
 
 class StorageFull(exceptions.APIException):
-    """No room for another file."""
+    """The disk has no room for another file."""
 
     status_code = status.HTTP_507_INSUFFICIENT_STORAGE
     default_detail = "The server's disk is full; nothing was stored. Tell its administrator."
@@ -61,7 +61,7 @@ class StorageFull(exceptions.APIException):
 
 
 class TooLarge(exceptions.APIException):
-    """A body beyond what is taken."""
+    """A body above the limit."""
 
     status_code = status.HTTP_413_REQUEST_ENTITY_TOO_LARGE
     default_detail = "The request is larger than what is taken here."
@@ -69,7 +69,7 @@ class TooLarge(exceptions.APIException):
 
 
 def body(code: str, message: str, fields: dict[str, list[str]] | None = None) -> dict[str, Any]:
-    """The error as it is sent."""
+    """The body of an error: `code` for programs, `message` for people, and what is wrong by field."""
     error: dict[str, Any] = {"code": code, "message": message}
     if fields:
         error["fields"] = fields
@@ -84,7 +84,7 @@ def answer_error(error: Exception, context: dict[str, Any]) -> Response | None:
     elif isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT):
         log.error("The disk is full: %s", error.strerror)
         error = StorageFull()
-    elif isinstance(error, RequestDataTooBig):  # one in chunks, which had announced nothing
+    elif isinstance(error, RequestDataTooBig):  # a chunked body, which announced no length
         error = TooLarge()
     elif isinstance(error, Http404):
         error = exceptions.NotFound("There is nothing here, or not for you.")
@@ -111,14 +111,14 @@ def answer_error(error: Exception, context: dict[str, Any]) -> Response | None:
 
 
 def _database_is_away(error: BaseException) -> bool:
-    # The backend wraps the driver's errors, but for those of connecting.
+    # The backend wraps the driver's errors, but not those of connecting.
     cause = error.__cause__ if isinstance(error, DatabaseError) else error
     if isinstance(cause, ConnectionFailure):  # with ServerSelectionTimeoutError below it
         return True
     if isinstance(cause, OperationFailure) and cause.code in GOING_AWAY:
         return True
-    # A server that was started again knows nothing of the transaction, and one that ends interrupts it.
-    return isinstance(cause, PyMongoError) and any(map(cause.has_error_label, COME_AGAIN))
+    # A server that has restarted does not know the transaction, and one that stops interrupts it.
+    return isinstance(cause, PyMongoError) and any(map(cause.has_error_label, TRANSIENT_LABELS))
 
 
 def _by_field(detail: Any, prefix: str = "") -> dict[str, list[str]]:
@@ -138,7 +138,7 @@ def _by_field(detail: Any, prefix: str = "") -> dict[str, list[str]]:
 
 
 def _sendable(text: str) -> str:
-    """Messages quote what was given; half a letter of UTF-16 in it can't be sent back."""
+    """The message without lone surrogates, which can't be sent: it may quote what was given."""
     return text.encode(errors="replace").decode()
 
 
@@ -194,7 +194,7 @@ def too_large(request: HttpRequest, limit: int) -> HttpResponseBase:
 
 
 def too_many_requests(request: HttpRequest, wait_s: float) -> HttpResponseBase:
-    """429 to who asks too often; the next is answered after `wait_s` seconds."""
+    """429 for too many requests; the next one is answered after `wait_s` seconds."""
     message = _wait_message(wait_s)
     response: HttpResponse
     if request.path.startswith(API_PATH):

@@ -1,6 +1,6 @@
-"""Fields of requests that take what the API's description says and guess at nothing.
+"""Fields of requests that accept what the API's description says, and nothing else.
 
-django-rest-framework's own take a number for a text, a text for a number, and a dozen words for yes and no.
+Those of django-rest-framework accept a number as a text, a text as a number, and a dozen words for true and false.
 """
 
 from __future__ import annotations
@@ -14,13 +14,15 @@ from webapp.core.normal_form import normal
 
 
 def has_plain_digits(data: Any) -> bool:
-    """Whether a text, if it is one, has no other digits than 0 to 9: Python's own conversions take those of all
-    scripts, and underscores between them."""
+    """Whether a text has no digits but 0 to 9; true for what is no text.
+
+    Python's conversions accept digits of all scripts, and underscores between them.
+    """
     return not isinstance(data, str) or (data.isascii() and "_" not in data)
 
 
 class TypedField(serializers.CharField):
-    """A text as it was typed: a password."""
+    """A text as it was typed, such as a password."""
 
     def to_internal_value(self, data: Any) -> str:
         """The text. Raises ValidationError."""
@@ -54,7 +56,7 @@ class TrueFalseField(serializers.BooleanField):
 
 
 class WrittenNumberField(serializers.FloatField):
-    """A number of a form; one that can be stored, compared and given back: neither endless nor none."""
+    """A finite number that is written in a form; infinity and NaN can't be stored, compared and returned."""
 
     default_error_messages: ClassVar[dict[str, Any]] = {
         "invalid": "Write a number with a point for the decimals and nothing between thousands, such as 11.3."
@@ -74,7 +76,7 @@ class WrittenNumberField(serializers.FloatField):
 
 
 class NumberField(WrittenNumberField):
-    """A number of a JSON body."""
+    """A finite number of a JSON body."""
 
     default_error_messages: ClassVar[dict[str, Any]] = {
         "invalid": "Give a finite number, such as 11.3, and no text."
@@ -88,7 +90,7 @@ class NumberField(WrittenNumberField):
 
 
 class WrittenCountField(serializers.IntegerField):
-    """A whole number of an address."""
+    """A whole number that is written in the query of an address."""
 
     default_error_messages: ClassVar[dict[str, Any]] = {
         "invalid": "Write a whole number in digits, such as 50."

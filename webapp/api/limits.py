@@ -1,4 +1,4 @@
-"""How large bodies may be."""
+"""The limits of the sizes of bodies."""
 
 from __future__ import annotations
 

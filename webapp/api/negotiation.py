@@ -1,4 +1,4 @@
-"""In what form an answer is given."""
+"""Content negotiation of calls that send no JSON."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from rest_framework.request import Request
 
 
 class PictureNegotiation(DefaultContentNegotiation):
-    """For calls that send a picture, whatever is asked for: only their errors are rendered, and as JSON."""
+    """For calls that always send a picture or a file: only their errors are rendered, as JSON."""
 
     def select_renderer(
         self, request: Request, renderers: Iterable[BaseRenderer], format_suffix: str | None = None

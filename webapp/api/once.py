@@ -1,4 +1,4 @@
-"""What is given twice is refused: of two values one would count, and nobody would know which."""
+"""Refuses what is given twice: only one of the values could count, and nobody would know which."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ SEVERAL_FILES = "A request takes one file; send each with a request of its own."
 
 
 def object_of(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    """A JSON object of these members; the `object_pairs_hook` of `json.load`. Raises ValidationError for one key twice."""
-    made = dict(pairs)
-    if len(made) < len(pairs):
+    """The `object_pairs_hook` of `json.load`: a JSON object. Raises ValidationError for a key that is given twice."""
+    members = dict(pairs)
+    if len(members) < len(pairs):
         refuse(_repeated(name for name, _ in pairs))
-    return made
+    return members
 
 
 def refuse(names: Iterable[str], reason: str = TWICE) -> None:

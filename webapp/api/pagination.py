@@ -1,4 +1,4 @@
-"""Lists come in pages, newest first, each naming the next by a cursor that later uploads don't shift."""
+"""Pages of lists, newest first; each names the next by a cursor that later uploads don't shift."""
 
 from __future__ import annotations
 
@@ -15,14 +15,14 @@ from webapp.core import opaque
 
 
 class NewestFirst(CursorPagination):
-    """Pages of 50, up to 200 by `page_size`. A cursor holds sort keys, which not everybody may know: it is opaque."""
+    """Pages of 50 entries, or up to 200 by `page_size`. Cursors are opaque, as not everybody may know the sort keys."""
 
     ordering = ("-timestamp", "-id")
     page_size_query_param = "page_size"
     max_page_size = 200
 
     def get_page_size(self, request: Request) -> int:
-        """How many entries the page has at most. Raises ValidationError."""
+        """The most entries of the page. Raises ValidationError."""
         given = request.query_params.get(self.page_size_query_param, self.page_size)
         number = WrittenCountField(min_value=1, max_value=self.max_page_size)
         try:
@@ -40,23 +40,23 @@ class NewestFirst(CursorPagination):
         ]
 
     def decode_cursor(self, request: Request) -> Cursor | None:
-        """What a cursor of ours says, None without one; raises NotFound for one that nobody was given."""
+        """The cursor of the request, None without one; raises NotFound for one that nobody was given."""
         word = request.query_params.get(self.cursor_query_param)
         if not word:
             return None
         return Cursor(*self.opened(word, "newest"))
 
     def encode_cursor(self, cursor: Cursor) -> str:
-        """Address of the page that begins at the cursor."""
+        """The address of the page that begins at the cursor."""
         return self.address_of(str(self.base_url), list(cursor), "newest")
 
     def address_of(self, url: str, keys: list[Any], order: str) -> str:
-        """The address with a cursor of these keys; it is good for lists of the same order alone."""
+        """The address with a cursor of these sort keys, which is valid only for lists of the same order."""
         word = opaque.close(f"cursor {order}", json.dumps(keys))
         return str(replace_query_param(url, self.cursor_query_param, word))
 
     def opened(self, word: str, order: str) -> Any:
-        """The keys that a cursor was made of; raises NotFound for one that nobody was given."""
+        """The sort keys of a cursor; raises NotFound for one that nobody was given."""
         try:
             return json.loads(opaque.open_word(f"cursor {order}", word))
         except ValueError as error:

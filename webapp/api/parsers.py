@@ -1,4 +1,4 @@
-"""How request bodies are read."""
+"""Parsers of request bodies."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from webapp.api.once import SEVERAL_FILES, object_of, refuse
 
 
 class JSONParser(parsers.JSONParser):
-    """JSON that names nothing twice; one that nests deeper than Python goes is the caller's fault, not ours."""
+    """Reads JSON that names nothing twice. JSON that nests too deep for Python is the caller's error, not ours."""
 
     def parse(
         self,
@@ -28,13 +28,13 @@ class JSONParser(parsers.JSONParser):
             content: dict[str, Any] = json.loads(text, object_pairs_hook=object_of)
         except RecursionError as error:
             raise exceptions.ParseError("JSON parse error - it nests too deep.") from error
-        except (ValueError, LookupError) as error:  # a coding can be known, and be none of text: base64
+        except (ValueError, LookupError) as error:  # also for a codec that is none of text, such as base64
             raise exceptions.ParseError(f"JSON parse error - {error}") from error
         return content
 
 
 class MultiPartParser(parsers.MultiPartParser):
-    """A form with one file and each field once."""
+    """Reads a form with one file and each field once."""
 
     def parse(
         self,

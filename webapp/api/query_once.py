@@ -1,4 +1,4 @@
-"""Refuses queries that name something twice."""
+"""Refuses queries that name a parameter twice."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from webapp.api.once import TWICE
 
 
 class QueryOnceMiddleware:
-    """Refuses an address of the API whose query names something twice."""
+    """Answers 400 to a request of the API whose query names a parameter twice."""
 
     def __init__(self, get_response: Callable[[HttpRequest], HttpResponseBase]) -> None:
         self._get_response = get_response

@@ -1,4 +1,4 @@
-"""Adds to the API's description what every call can answer: an error in our one shape."""
+"""Adds the one shape of errors to every call in the API's description."""
 
 from typing import Any
 
@@ -23,11 +23,11 @@ ERROR = {
 }
 METHODS = frozenset({"get", "post", "put", "patch", "delete"})
 ERROR_STATUSES = ("4XX", "5XX")
-"""Ranges, and no `default`: a generated client takes that for whatever else it has no reader for, a picture too."""
+"""Ranges and no `default`: a generated client would read everything unknown as a `default`, pictures too."""
 
 
 def add_errors(result: dict[str, Any], **_: Any) -> dict[str, Any]:
-    """Give every call an answer of the error's shape for each status of an error; drf-spectacular calls it."""
+    """Give every call the error's shape for each status of an error. drf-spectacular calls this."""
     components = result["components"]
     components["schemas"]["Error"] = ERROR
     content = {"application/json": {"schema": {"$ref": "#/components/schemas/Error"}}}

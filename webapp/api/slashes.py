@@ -1,4 +1,4 @@
-"""An address of the API is the same with and without the slash at its end."""
+"""Makes addresses of the API the same with and without a slash at the end."""
 
 from __future__ import annotations
 
@@ -12,8 +12,10 @@ from webapp.api.errors import API_PATH
 
 
 class SlashMiddleware:
-    """Adds the missing slash where that is an address. To redirect instead makes clients ask again by GET, without
-    the body that they had sent."""
+    """Adds the missing slash where that makes an address.
+
+    A redirect would make clients ask again by GET, without the body that they sent.
+    """
 
     def __init__(self, get_response: Callable[[HttpRequest], HttpResponseBase]) -> None:
         self._get_response = get_response

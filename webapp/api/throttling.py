@@ -1,6 +1,6 @@
-"""How many requests a minute are answered: per address before anything is looked at, per user and kind of call after.
+"""Limits of requests per minute: by address before anything is looked at, by user and kind of call after.
 
-Counted in the cache by windows of a minute, so that the count is one number whatever the rate.
+Requests are counted in the cache, in windows of a minute, so that a count is one number whatever the rate.
 """
 
 from __future__ import annotations
@@ -22,9 +22,9 @@ WINDOW_S = 60
 
 
 def seconds_to_wait(kind: str, who: str) -> float | None:
-    """Count a request of somebody; None when it is answered, else how long the next answer is away.
+    """Count a request. Returns None if it may be answered, else the seconds until the next one may be.
 
-    `kind` is one of `settings.RATES_PER_MINUTE`; a rate of 0 has no limit.
+    `kind` is a key of `settings.RATES_PER_MINUTE`; a rate of 0 is no limit. `who` is an address or a user's id.
     """
     limit = settings.RATES_PER_MINUTE[kind]
     if not limit:
@@ -40,21 +40,21 @@ def _now() -> float:
 
 
 class PerMinute(BaseThrottle):
-    """One limit for the calls of a kind; the base of those below."""
+    """The base of the limits below: one limit for all calls of a kind."""
 
     kind: str
     methods: tuple[str, ...] = ()
-    """Empty for all."""
+    """The methods that count; empty for all."""
 
     def allow_request(self, request: Request, view: APIView) -> bool:
-        """Whether it is answered; counts it."""
+        """Count the request; whether it may be answered."""
         if self.methods and request.method not in self.methods:
             return True
         self._wait_s = seconds_to_wait(self.kind, self._who(request))
         return self._wait_s is None
 
     def wait(self) -> float | None:
-        """Seconds until the next one is answered."""
+        """Seconds until the next request may be answered."""
         return self._wait_s
 
     @staticmethod
@@ -69,14 +69,14 @@ class UserRate(PerMinute):
 
 
 class UploadRate(PerMinute):
-    """What makes the model server work."""
+    """Calls that make the model server work: uploads and new predictions."""
 
     kind = "upload"
     methods = ("POST",)
 
 
 class SignInRate(PerMinute):
-    """What makes us hash passwords or look up tokens without knowing who asks."""
+    """Calls by address that hash passwords or look up tokens before anybody is signed in."""
 
     kind = "sign_in"
 
@@ -86,6 +86,6 @@ class SignInRate(PerMinute):
 
 
 class ExportRate(PerMinute):
-    """What gathers many scans, or draws a page."""
+    """Calls that gather many scans or make a report."""
 
     kind = "export"

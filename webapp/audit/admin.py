@@ -1,4 +1,4 @@
-"""The audit in the admin, to be read."""
+"""The audit in the administration, read only."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from django.utils.html import format_html
 from django.utils.http import urlencode
 from django.utils.safestring import SafeString
 
-from webapp.audit import finding
+from webapp.audit import search
 from webapp.audit.models import Record
 
 
@@ -23,7 +23,7 @@ class RecordList(ChangeList):
         """Load the page, and the names of its accounts."""
         super().get_results(request)
         self.result_list = list(self.result_list)
-        accounts = finding.accounts_of(self.result_list)
+        accounts = search.accounts_of(self.result_list)
         for record in self.result_list:
             record.accounts = accounts
 
@@ -34,7 +34,7 @@ class RecordAdmin(admin.ModelAdmin[Record]):
 
     list_display = ("number", "time", "action", "who", "kind", "object", "scan", "scans", "asked")
     list_filter = ("action", "kind", "time")
-    # What is typed is looked for by get_search_results; with nothing here there would be no box to type into.
+    # get_search_results does the search; without a field here there would be no box to type into.
     search_fields = ("=actor",)
     search_help_text = (
         "An account's name, or the whole id of a user, an object, a scan or a request. For a time, add "
@@ -46,38 +46,38 @@ class RecordAdmin(admin.ModelAdmin[Record]):
     show_full_result_count = False
 
     def get_changelist(self, request: HttpRequest, **options: Any) -> type[ChangeList]:
-        """The list that loads names once for a page."""
+        """A list that loads the names of accounts once for each page."""
         return RecordList
 
     def get_search_results(
         self, request: HttpRequest, queryset: QuerySet[Record], search_term: str
     ) -> tuple[QuerySet[Record], bool]:
-        """By name, then or today, or by id, each by an index."""
+        """Search by an account's name, then or today, or by an id; each uses an index."""
         text = search_term.strip()
         if not text:
             return queryset, False
-        return queryset.filter(finding.by_actor(text) | finding.about(text) | Q(request_id=text)), False
+        return queryset.filter(search.by_actor(text) | search.about(text) | Q(request_id=text)), False
 
     @admin.display(description="Actor", ordering="actor")
     def who(self, record: Record) -> str:
-        """By name, as far as there is one."""
+        """Who did it, by name where there is one."""
         accounts = getattr(record, "accounts", None)
-        return finding.actor_of(record, finding.accounts_of([record]) if accounts is None else accounts)
+        return search.actor_of(record, search.accounts_of([record]) if accounts is None else accounts)
 
     @admin.display(description="Object")
     def object(self, record: Record) -> SafeString:
-        """Its id, or the account's name, leading to all records about it."""
+        """The object's id, or the account's name, with a link to all records about it."""
         accounts: dict[str, str] = getattr(record, "accounts", {})
         return _all_about(record.object_id, accounts.get(record.object_id, ""))
 
     @admin.display(description="Scan")
     def scan(self, record: Record) -> SafeString:
-        """Its id, leading to all records about it."""
+        """The scan's id, with a link to all records about it."""
         return _all_about(record.scan_id)
 
     @admin.display(description="Scans")
     def scans(self, record: Record) -> int | str:
-        """How many, of a list."""
+        """The number of scans, for a list."""
         return len(record.scan_ids or ()) or ""
 
     def has_add_permission(self, request: HttpRequest) -> bool:

@@ -20,19 +20,19 @@ from webapp.audit.models import Facts, Record
 Document = TypeVar("Document", bound=models.Model)
 
 GENESIS = "0" * 64
-"""What the first record has in place of the hash of the record before."""
+"""The `previous` of the first record."""
 FACTS = tuple(field.attname for field in Facts._meta.local_fields)
 LATER = {"actor_name", "scan_ids", "asked", "hashing"}
-"""What a record says only since later versions. It is hashed where it says something, so that old hashes hold."""
+"""Fields that later versions added. They are hashed only where they have a value, so that older hashes hold."""
 HASHING = 1
-"""How documents are hashed. By 0 all of a document's fields were, so that no later version can make those anew."""
+"""The version of how documents are hashed. Version 0 hashed all fields, so that its hashes can't be reproduced."""
 
 _audited: dict[str, Audited] = {}
 
 
 @dataclass(frozen=True)
 class Audited:
-    """A kind of document that records tell of, by its word in them. `apart` names the fields that no hash covers."""
+    """A kind of document that the audit covers: `kind` is its word in records, `apart` are the fields without a hash."""
 
     kind: str
     model: type[models.Model]
@@ -40,9 +40,9 @@ class Audited:
 
 
 def audited(kind: str, apart: Iterable[str] = ()) -> Callable[[type[Document]], type[Document]]:
-    """Class decorator: the model's documents are compared with what records say of them.
+    """Class decorator: `audit verify --objects` compares the model's documents with their records.
 
-    `apart` are fields that change without a record, because they count or follow from other documents.
+    `apart` are fields that change without a record, because they count something or follow from other documents.
     """
 
     def enter(model: type[Document]) -> type[Document]:
@@ -53,22 +53,22 @@ def audited(kind: str, apart: Iterable[str] = ()) -> Callable[[type[Document]], 
 
 
 def audited_kinds() -> tuple[Audited, ...]:
-    """All that are compared."""
+    """All kinds of documents that the audit covers."""
     return tuple(_audited.values())
 
 
 def canonical_sha256(value: Any) -> str:
     """The sha256 of a value of dictionaries, lists, texts, numbers, times and ids."""
     text = json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False, default=_as_text)
-    # Half of a character pair, which JSON can carry, is no UTF-8.
+    # A lone surrogate, which JSON can carry, is no valid UTF-8.
     return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()
 
 
 def document_sha256(document: models.Model) -> str:
-    """The sha256 of a document's stored values by the names of its fields: what was saved gives what is read back.
+    """The sha256 of a document's stored values, by the names of its fields; the same before saving and after loading.
 
-    Without the fields that were declared to stand apart, and without those that say nothing (empty, false, zero): one
-    that a later version adds is so in all documents from before, and leaves their hashes as they were.
+    It leaves out the fields declared as `apart`, and those that are empty, false or zero: a field that a later version
+    adds is so in all documents from before, and leaves their hashes as they were.
     """
     known = next((entry for entry in _audited.values() if type(document) is entry.model), None)
     values = {
@@ -80,7 +80,7 @@ def document_sha256(document: models.Model) -> str:
 
 
 def record_sha256(record: Record, number: int | None = None) -> str:
-    """The hash that seals a record: of all it says, its number (another one when given), and the hash before."""
+    """The hash that seals a record: of its facts, its number (or `number`, if given), and the hash before."""
     values = {name: getattr(record, name) for name in FACTS if name not in LATER or getattr(record, name)}
     number = record.number if number is None else number
     return canonical_sha256(values | {"number": number, "previous": record.previous})

@@ -1,8 +1,8 @@
 """A note of the chain's head outside of the database.
 
-Who gets into MongoDB can take records from the chain's end and set its head back; the note, a file in the data folder,
-still says how far the chain had come. It only ever moves forward along the same chain: a chain that doesn't have the
-noted record any more is not noted, so that verifying goes on finding what is missing until an administrator accepts it.
+Somebody with access to MongoDB can remove records from the end of the chain and set its head back. The note, a file in
+the data folder, still says how far the chain had come. It only moves forward along the same chain: a chain that lacks
+the noted record is not noted, so that verifying goes on reporting what is missing until an administrator accepts it.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ WELL_FORMED = re.compile(r"([0-9]{1,18}):([0-9a-f]{64})\n?")
 
 
 def noted() -> tuple[int, str] | None:
-    """Number and hash that were noted last; None where nothing was. Raises ValueError when the note can't be read."""
+    """The number and the hash that were noted last; None without a note. Raises ValueError when it can't be read."""
     path = Path(settings.AUDIT_HEAD_FILE)
     try:
         text = path.read_text(encoding="ascii")
@@ -37,16 +37,19 @@ def noted() -> tuple[int, str] | None:
     return int(found[1]), found[2]
 
 
-def keep(head: Head, accept: bool = False) -> bool:
-    """Note the head, unless the chain lacks what was noted before and that isn't to be accepted; whether it was noted."""
+def note(head: Head, accept: bool = False) -> bool:
+    """Note the head, unless the chain lacks what was noted before; `accept` notes it all the same.
+
+    Returns whether it was noted; the log says why not.
+    """
     path = Path(settings.AUDIT_HEAD_FILE)
     try:
         path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        # Of two who seal, the one who is later here may have been the earlier one in the chain.
+        # Of two processes that seal, the later one here may have been the earlier one in the chain.
         lock = os.open(path.with_name(f"{path.name}.lock"), os.O_RDWR | os.O_CREAT, 0o600)
         try:
             fcntl.flock(lock, fcntl.LOCK_EX)
-            if not accept and not _goes_on(head):
+            if not accept and not _is_ahead(head):
                 return False
             partial = path.with_name(f"{path.name}.partial")
             partial.unlink(missing_ok=True)
@@ -63,8 +66,8 @@ def keep(head: Head, accept: bool = False) -> bool:
     return True
 
 
-def _goes_on(head: Head) -> bool:
-    """Whether the head is behind what was noted, in the same chain."""
+def _is_ahead(head: Head) -> bool:
+    """Whether the head is the noted one, or a later one of the same chain."""
     try:
         before = noted()
     except ValueError as error:

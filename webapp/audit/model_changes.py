@@ -1,10 +1,10 @@
-"""Takes in what `./retinote models` did: it runs without Django and leaves a line for each change in a file.
+"""Makes records of what `./retinote models` did. It runs without Django and writes a line for each change to a file.
 
-A line is believed as far as the operating system vouches for it. Who did it is the file's owner, which nobody but root
-can forge; a line that names somebody else, a file that others may write to, and a time that lies before what is sealed
-already or in the future are refused. A refused line is kept as it is (`RefusedLine`), has a record of its own, and
-verifying tells of it. What nobody can tell from outside is whether the owner wrote a line by hand: a key that signs
-lines would have to lie where the owner can read it.
+A line is believed as far as the operating system vouches for it: the actor is the file's owner, whom only root can
+forge. Refused are lines that name somebody else, all lines of a file that others may write to, and times that lie
+before the sealed records or in the future. A refused line is kept as it is (`RefusedLine`) and has a record of its own,
+which `audit verify` reports. Whether the owner wrote a line by hand can't be detected: a key to sign lines would have
+to lie where the owner can read it.
 """
 
 from __future__ import annotations
@@ -33,21 +33,22 @@ log = logging.getLogger(__name__)
 
 NAME = "model changes"
 MOST_BYTES = 2**20
+"""Read in one transaction."""
 MOST_KEPT = 4000
-"""Letters of a refused line."""
+"""Characters of a refused line."""
 ACTIONS = {
     action.value: action
     for action in Action
     if action.value.startswith("model.") and action not in (Action.MODEL_UNREADABLE, Action.MODEL_REFUSED)
 }
 LATE = timedelta(minutes=1)
-"""How much earlier than the newest sealed record a line may say it is, or later than now: it is written while others
-seal, and not all clocks agree."""
+"""A line's time may lie so much before the newest sealed record, or after now: others seal meanwhile, and clocks
+differ."""
 WRITABLE_BY_OTHERS = stat.S_IWGRP | stat.S_IWOTH
 
 
 class Refused(Exception):
-    """A line that is not taken for what it says, and why."""
+    """A line that is not believed; the message says why."""
 
 
 @dataclass(frozen=True)
@@ -59,7 +60,7 @@ class _File:
     sealed: datetime | None
 
     def actor_of(self, change: dict[str, Any]) -> str:
-        """Who did it. Raises Refused."""
+        """The actor of a change: the file's owner. Raises Refused where the line or the file says otherwise."""
         if self.mode & WRITABLE_BY_OTHERS:
             raise Refused(f"others than its owner may write to the file (mode {self.mode:04o})")
         owner = changes.actor(self.uid)
@@ -70,7 +71,7 @@ class _File:
         return owner
 
     def check_time(self, time: datetime) -> None:
-        """Raise Refused for one that can't be."""
+        """Raise Refused for a time in the future, or before the sealed records."""
         if time > clock.now() + LATE:
             raise Refused("its time lies in the future")
         if self.sealed and time < self.sealed - LATE:
@@ -78,14 +79,14 @@ class _File:
 
 
 def take_in() -> int:
-    """Make records of the lines that were not taken in before; returns how many.
+    """Make records of the lines that are new; returns how many.
 
-    A file that can't be read holds up nothing else; `fault` tells of it.
+    A file that can't be read is no error here; `fault` reports it.
     """
     path = Path(settings.MODEL_CHANGES_FILE)
     taken = 0
     try:
-        # All of it before anything is sealed: a line that waits longer would lie before what is sealed already.
+        # All lines, before anything is sealed: the time of a line that waits would lie before the sealed records.
         while count := _take_in_some(path):
             taken += count
     except FileNotFoundError:
@@ -103,7 +104,7 @@ def _take_in_some(path: Path) -> int:
 
 
 def fault() -> str:
-    """Why the file can't be read; "" when it can, and where there is none."""
+    """Why the file can't be read; "" where it can, and where there is no file."""
     try:
         with _opened(Path(settings.MODEL_CHANGES_FILE)):
             return ""
@@ -114,7 +115,7 @@ def fault() -> str:
 
 
 def _opened(path: Path) -> IO[bytes]:
-    # Not where a link leads to: the owner of that says nothing of who wrote it here. Nor a pipe, which would wait.
+    # No links, as the owner of their target proves nothing about the link, and no pipes, which would block.
     descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
     if not stat.S_ISREG(os.fstat(descriptor).st_mode):
         os.close(descriptor)
@@ -132,7 +133,7 @@ def _take_in(path: Path) -> int:
             intake.save()
         file.seek(intake.offset)
         content = file.read(MOST_BYTES)
-    # A line that is being written, or was not read to its end, has none yet; none of ours is as long as all that is read.
+    # Only whole lines: the last one may not be written, or read, to its end. A line of MOST_BYTES is none of ours.
     whole = content[: content.rfind(b"\n") + 1]
     if not whole and len(content) == MOST_BYTES:
         whole = content
@@ -143,7 +144,8 @@ def _take_in(path: Path) -> int:
     source = _File(found.st_uid, stat.S_IMODE(found.st_mode), newest.time if newest else None)
     for line in lines:
         _record(line.rstrip(b"\r\n"), source, intake.offset)
-        # Two who take in at the same time write the same document: MongoDB refuses the second, which starts anew.
+        # Two processes that do this at the same time write the same document: MongoDB refuses the second, which starts
+        # again.
         intake.offset += len(line)
     intake.save()
     return len(lines)
@@ -171,7 +173,7 @@ def _record(line: bytes, source: _File, offset: int) -> None:
 
 
 def _keep(line: bytes, offset: int, action: Action, reason: str) -> None:
-    """Put a line aside, with a record that has its hash."""
+    """Keep a refused line, and write a record that has its hash."""
     log.error("The line at byte %d of the file of model changes was refused: %s.", offset, reason)
     text = line.decode("utf-8", "replace")
     digest = canonical_sha256(text)

@@ -1,4 +1,4 @@
-"""What was done by whom: records that wait to be sealed, and the chain of those that are."""
+"""The audit: records of what was done by whom, first waiting and then sealed into a chain."""
 
 from __future__ import annotations
 
@@ -14,14 +14,14 @@ ID_LENGTH = 24
 
 
 class AppendOnly(Exception):
-    """Somebody tried to change or delete what is only ever added to."""
+    """An attempt to change or delete records, which can only be added."""
 
     def __init__(self) -> None:
         super().__init__("Audit records are added and never changed or deleted.")
 
 
 class AppendOnlyQuerySet(models.QuerySet[Any]):
-    """Finds and adds; nothing else."""
+    """Finds and adds records, and refuses to change or delete them."""
 
     def update(self, **values: Any) -> NoReturn:
         """Raise AppendOnly: records are never changed."""
@@ -37,7 +37,7 @@ class AppendOnlyQuerySet(models.QuerySet[Any]):
 
 
 class Action(models.TextChoices):
-    """What can be done."""
+    """The actions that records tell of."""
 
     SIGN_IN = "account.sign_in", "Signed in"
     SIGN_IN_FAILED = "account.sign_in_failed", "Failed to sign in"
@@ -89,12 +89,12 @@ class Action(models.TextChoices):
 
 
 def actions() -> list[tuple[str, str]]:
-    """What can be done, with its words: a new one is no change of the database."""
+    """All actions with their words. A function, so that a new action needs no migration."""
     return Action.choices
 
 
 class Facts(models.Model):
-    """What a record says: nothing of patients, and nothing that somebody typed."""
+    """The facts of a record: nothing of patients, and nothing that somebody typed."""
 
     time = models.DateTimeField(default=clock.now)
     actor = models.CharField(
@@ -110,7 +110,7 @@ class Facts(models.Model):
     after = models.CharField(max_length=SHA256_LENGTH, blank=True, help_text="sha256 of the document after.")
     weights_sha256 = models.CharField("weights", max_length=SHA256_LENGTH, blank=True)
     request_id = models.CharField("request", max_length=64, blank=True)
-    # What came later is empty in older records, or not there at all.
+    # Fields of later versions are empty or missing in older records.
     actor_name = models.CharField(
         "account", max_length=150, blank=True, help_text="The actor's account name at that time."
     )
@@ -136,7 +136,7 @@ class Facts(models.Model):
 
 
 class WaitingRecord(Facts):
-    """A record as it is written, in the transaction of what it tells; soon it is sealed and gone from here."""
+    """A record that is not sealed yet; it is written in the transaction of what it tells."""
 
     objects = AppendOnlyQuerySet.as_manager()
 
@@ -144,7 +144,7 @@ class WaitingRecord(Facts):
         return f"{self.action} by {self.actor}"
 
     def save(self, *args: Any, **options: Any) -> None:
-        """Add it; a second time is refused."""
+        """Add the record; raises AppendOnly for one that is stored already."""
         if not self._state.adding:
             raise AppendOnly
         super().save(*args, **options)
@@ -193,7 +193,7 @@ class Record(Facts):
 
 
 class Head(models.Model):
-    """Number and hash of the last sealed record: what is missing at the chain's end is missed."""
+    """The number and hash of the last sealed record, by which records missing at the end of the chain show."""
 
     name = models.CharField(max_length=16, primary_key=True, db_column="_id")
     number = models.BigIntegerField()
@@ -204,7 +204,7 @@ class Head(models.Model):
 
 
 class Intake(models.Model):
-    """How many bytes of a file of events were taken in as records."""
+    """How many bytes of a file of events have become records."""
 
     name = models.CharField(max_length=16, primary_key=True, db_column="_id")
     offset = models.BigIntegerField(default=0, help_text="In bytes.")
@@ -214,7 +214,7 @@ class Intake(models.Model):
 
 
 class RefusedLine(models.Model):
-    """A line of the file of model changes that was not taken for what it says, as it was found.
+    """A line of the file of model changes that was not believed, word for word.
 
     Its sealed record has the line's hash in `after`.
     """

@@ -1,4 +1,4 @@
-"""Brings the texts of earlier versions, which were kept as they were typed, into the normal form that is looked up today."""
+"""Brings texts that earlier versions stored as they were typed into the normal form of today."""
 
 from __future__ import annotations
 
@@ -20,10 +20,10 @@ CHUNK = 500
 
 
 def normalise_documents() -> int:
-    """Write all texts that are not in their normal form in it, and a record of each document; how many these were.
+    """Bring all texts into their normal form, with a record for each document; returns the number of documents.
 
-    A document that is not what its last record says stays as it is, so that the audit goes on finding that. A name that
-    another one has by then gets a number, and the log tells of it.
+    A document that differs from its last record stays as it is, so that the audit goes on reporting it. A name that is
+    then taken already gets a number, and the log says so.
     """
     changed = 0
     for known in audited_kinds():
@@ -41,7 +41,7 @@ def normalise_documents() -> int:
 
 
 def _written_otherwise(model: type[models.Model], fields: list[NormalCharField]) -> Iterator[object]:
-    """Keys of documents with a text that is not in its normal form."""
+    """The keys of documents with a text that is not in its normal form."""
     rows = model._default_manager.values_list("pk", *(field.attname for field in fields)).order_by("pk")
     for key, *texts in rows.iterator(chunk_size=CHUNK) if fields else ():
         if any(text and text != normal(text, field.form) for text, field in zip(texts, fields, strict=True)):
@@ -61,7 +61,7 @@ def _normalise(known: Audited, key: object, fields: list[NormalCharField]) -> bo
 
 
 def _free(document: models.Model, field: NormalCharField) -> str:
-    """A text of the document in its normal form, with a number behind it where it must be unique and is taken."""
+    """A field's text in its normal form, with a number at its end where it has to be unique and is taken."""
     text = free = normal(getattr(document, field.attname), field.form)
     others = type(document)._default_manager.exclude(pk=document.pk)
     number = 1

@@ -1,8 +1,8 @@
-"""Writing down what is done.
+"""Writes the audit's records.
 
-A record is written where the thing is done: in the same transaction, so that there is neither without the other;
-of a look at something before it is shown. It is sealed into the chain later (sealing.py), because a chain has one
-end only, and all who write would stand in line there.
+A record is written where the thing is done, in the same transaction, so that neither exists without the other. The
+record of a look is written before the answer is sent. Records are sealed into the chain later (sealing.py): a chain has
+one end, at which all writers would have to queue.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ ANONYMOUS = "anonymous"
 Actor = models.Model | str
 Document = models.Model | str | None
 MOST_SCANS = 1000
-"""Scans in one record; what is about more, as an export can be, has several."""
+"""Scans in one record. What is about more, such as an export, has several records."""
 
 _told: ContextVar[set[str] | None] = ContextVar("told", default=None)
 _at_the_command_line: ContextVar[str] = ContextVar("at_the_command_line", default="")
@@ -45,11 +45,11 @@ def record(
     weights_sha256: str = "",
     time: datetime | None = None,
 ) -> None:
-    """Write down that the actor did something with an object.
+    """Record that the actor did something with an object.
 
-    The actor is a user, or a word for who isn't one. `before` and `after` are the object's documents, or hashes that
-    are known already; `object_id` is theirs when it isn't given. What is about several scans names them in `scan_ids`,
-    and what a list was narrowed by in `asked`.
+    The actor is a user, or a word such as SYSTEM for what is no user. `before` and `after` are the object's documents,
+    or their hashes; without `object_id`, the id is theirs. `scan_ids` are the scans of a list, and `asked` says how it
+    was narrowed.
     """
     scans = [str(scan) for scan in scan_ids]
     told = _told.get()
@@ -81,9 +81,9 @@ def record(
 
 
 def acting() -> Actor:
-    """Who acts, as far as it is known here: the signed-in user of the request, else `anonymous`.
+    """The actor of what is done now: the signed-in user of the request, else `anonymous`.
 
-    Without a request it is the operating system's user in what `by_operator` surrounds, else `system`.
+    Without a request, it is the operating system's user inside of `by_operator`, else `system`.
     """
     request = request_id.current_request()
     if request is None:
@@ -93,7 +93,7 @@ def acting() -> Actor:
 
 @contextmanager
 def by_operator() -> Iterator[None]:
-    """What is done meanwhile, in this thread, is recorded as done by the operating system's user who runs this process."""
+    """Record what is done inside, in this thread, as done by the operating system's user of this process."""
     token = _at_the_command_line.set(operator(os.getuid()))
     try:
         yield
@@ -102,8 +102,8 @@ def by_operator() -> Iterator[None]:
 
 
 @contextmanager
-def told_of() -> Iterator[set[str]]:
-    """The keys of the scans that records are written of meanwhile, in this thread."""
+def scans_recorded() -> Iterator[set[str]]:
+    """The keys of the scans that records are written about inside, in this thread."""
     told: set[str] = set()
     token = _told.set(told)
     try:

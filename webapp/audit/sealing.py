@@ -1,4 +1,4 @@
-"""Sealing: waiting records become links of the chain, in order and each once, whoever else seals at the same time."""
+"""Seals waiting records into the chain, in order and each once, whoever else seals at the same time."""
 
 from __future__ import annotations
 
@@ -19,9 +19,9 @@ HEAD = "head"
 
 
 def seal() -> int:
-    """Seal what waits, oldest first; returns how many waited.
+    """Seal the waiting records, oldest first; returns how many waited.
 
-    The head is logged then: who keeps the log elsewhere can show later that the chain up to there is still the same.
+    Logs the head: whoever keeps the log elsewhere can show later that the chain up to there is still the same.
     """
     take_in()
     sealed = 0
@@ -30,24 +30,24 @@ def seal() -> int:
     if sealed:
         last = head()
         log.info("audit head %d %s", last.number, last.hash)
-        head_note.keep(last)
+        head_note.note(last)
     return sealed
 
 
 def head() -> Head:
-    """The last sealed record's number and hash; number 0 while there is none."""
+    """The head of the chain: the number and hash of the last sealed record; number 0 while there is none."""
     found = Head.objects.filter(pk=HEAD).first()
     if found:
         return found
-    # Somebody has removed it. What comes next still follows the last record; verifying tells that it is missing.
+    # Somebody has removed the head. New records still follow the last one; `audit verify` reports the head as missing.
     last = Record.objects.order_by("-number").first()
     if last:
         log.error("The audit chain's head is missing; its last record is number %d.", last.number)
     return Head(name=HEAD, number=last.number if last else 0, hash=last.hash if last else GENESIS)
 
 
-def _gathered(waiting: list[WaitingRecord]) -> list[WaitingRecord]:
-    """One record of the small pictures that somebody has scrolled through, in place of one for each."""
+def _merge_thumbnails(waiting: list[WaitingRecord]) -> list[WaitingRecord]:
+    """The records with one for all thumbnails that somebody has scrolled through, in place of one for each."""
     kept: list[WaitingRecord] = []
     first: dict[tuple[str, str], WaitingRecord] = {}
     for entry in waiting:
@@ -71,7 +71,7 @@ def _seal_batch() -> int:
 
 
 def _seal_some() -> int:
-    # By the key, which costs no index of its own; it is made from the time in seconds.
+    # By the key, which begins with the time in seconds and needs no further index.
     found = WaitingRecord.objects.order_by("pk")[:BATCH]
     waiting = sorted(found, key=lambda entry: (entry.time, entry.pk))
     if not waiting:
@@ -79,13 +79,13 @@ def _seal_some() -> int:
     last = head()
     number, previous = last.number, last.hash
     records = []
-    for entry in _gathered(waiting):
+    for entry in _merge_thumbnails(waiting):
         number += 1
         facts = {name: getattr(entry, name) for name in FACTS}
         record = Record(number=number, previous=previous, **facts)
         record.hash = previous = record_sha256(record)
         records.append(record)
-    # The head first: of two who seal at the same time the second is refused here, by MongoDB, and starts anew.
+    # The head first: of two processes that seal at the same time MongoDB refuses the second here, which starts again.
     if last._state.adding:
         Head.objects.create(name=HEAD, number=number, hash=previous)
     else:

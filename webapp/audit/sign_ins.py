@@ -1,4 +1,4 @@
-"""Records of signing in and out, by the signals that Django sends for all ways of doing so."""
+"""Records signing in and out, by the signals that Django sends for all ways of doing so."""
 
 from __future__ import annotations
 
@@ -8,13 +8,13 @@ from django.contrib.auth.signals import user_logged_in, user_logged_out, user_lo
 from django.db.models import Model
 from django.utils.crypto import salted_hmac
 
-from webapp.audit.finding import ids_of_name
 from webapp.audit.models import Action
 from webapp.audit.recording import ANONYMOUS, record
+from webapp.audit.search import ids_of_name
 
 
 def listen() -> None:
-    """Connect to the signals. To be done before django-axes does: its receivers may end the sending."""
+    """Connect to the signals, before django-axes does: its receivers may stop a signal."""
     user_logged_in.connect(_signed_in, dispatch_uid="audit")
     user_logged_out.connect(_signed_out, dispatch_uid="audit")
     user_login_failed.connect(_failed, dispatch_uid="audit")

@@ -1,4 +1,4 @@
-"""What the Celery worker does for the audit."""
+"""The Celery worker's task for the audit."""
 
 from celery import shared_task
 

@@ -18,7 +18,7 @@ NEIGHBOURHOOD = 1000
 
 @dataclass(frozen=True)
 class Finding:
-    """A place where the chain is not what it was, and what is wrong there."""
+    """A place in the chain that was tampered with, and what is wrong there."""
 
     number: int
     time: datetime | None
@@ -31,7 +31,11 @@ class Finding:
 
 @dataclass
 class Verification:
-    """One walk along the chain, in constant memory. `count` and `last` tell what was seen once it is over."""
+    """One walk along the chain, in constant memory.
+
+    `anchors` are hashes by number that were noted elsewhere. `count`, `last` and `last_hash` hold, once it is over, how
+    many records there are, and the number and hash of the last one.
+    """
 
     anchors: Mapping[int, str] = field(default_factory=dict)
     count: int = 0
@@ -39,10 +43,10 @@ class Verification:
     last_hash: str = GENESIS
 
     def findings(self) -> Iterator[Finding]:
-        """What is wrong, in the chain's order. `anchors` are hashes by number that were noted elsewhere."""
+        """All findings, in the order of the chain."""
         missing_anchors = dict(self.anchors)
         for record in Record.objects.order_by("number").iterator(chunk_size=CHUNK):
-            yield from self._of(record)
+            yield from self._findings_at(record)
             anchor = missing_anchors.pop(record.number, record.hash)
             if anchor != record.hash:
                 yield Finding(
@@ -53,11 +57,11 @@ class Verification:
             self.count += 1
             if record.number > 0:
                 self.last, self.last_hash = record.number, record.hash
-        yield from self._of_head()
+        yield from self._findings_at_head()
         for number in sorted(missing_anchors):
             yield Finding(number, None, "it is missing, and its hash was noted")
 
-    def _of(self, record: Record) -> Iterator[Finding]:
+    def _findings_at(self, record: Record) -> Iterator[Finding]:
         expected = self.last + 1
         in_place = record.number == expected
         if record.number < 1:
@@ -86,8 +90,8 @@ class Verification:
                 "or was put there",
             )
 
-    def _of_head(self) -> Iterator[Finding]:
-        # What was sealed during the walk is no finding: the last record is looked for before the head.
+    def _findings_at_head(self) -> Iterator[Finding]:
+        # The last record is read before the head, so that what is sealed meanwhile is no finding.
         newest = Record.objects.order_by("-number").first()
         head = Head.objects.filter(pk=HEAD).first()
         if head is None:
@@ -95,7 +99,7 @@ class Verification:
                 yield Finding(
                     newest.number, newest.time, "the chain's head, which should name it, is missing"
                 )
-            elif done := _something_done():
+            elif done := _kind_without_record():
                 yield Finding(0, None, f"there is not a single record, although there is a {done}")
             return
         last = newest.number if newest else 0
@@ -112,10 +116,7 @@ class Verification:
 
 
 def refused_lines(after: int = 0) -> Iterator[str]:
-    """Sentences on the lines of the file of model changes that were refused, by the records that were made of them.
-
-    Those up to record number `after` are left out.
-    """
+    """Sentences on the refused lines of the file of model changes, by their records after number `after`."""
     found = Record.objects.filter(
         action__in=(Action.MODEL_REFUSED, Action.MODEL_UNREADABLE), number__gt=after
     ).order_by("number")
@@ -129,13 +130,13 @@ def refused_lines(after: int = 0) -> Iterator[str]:
         yield f"record {record.number} of {record.time:%Y-%m-%d %H:%M:%S} UTC: {said}"
 
 
-def _something_done() -> str:
-    """The kind of a document that can't be there without a record; "" where there is none."""
+def _kind_without_record() -> str:
+    """The kind of some document, which can't exist without a record; "" where there are no documents."""
     return next((known.kind for known in audited_kinds() if known.model._default_manager.exists()), "")
 
 
 def _place_of(record: Record) -> int:
-    """The number with which the record's hash is right; 0 if there is none near its place."""
+    """The number for which the record's hash is right; 0 if there is none near its place."""
     nearest = sorted(
         range(max(1, record.number - NEIGHBOURHOOD), record.number + NEIGHBOURHOOD),
         key=lambda number: abs(number - record.number),

@@ -1,9 +1,9 @@
-"""Every look at a patient's data is recorded, at one place and without a word from the views.
+"""Records every look at a patient's data, in one place, so that no view has to do so.
 
-What a request loads from the database notes itself here (`OfScan`), and once its answer is made, before it is sent, one
-record tells which scans it was about. So a new address is recorded from its first day, the administration's pages like
-the API's: a view would have to be exempted to leave no trace, and there is no way to exempt one. A record that
-is written of a scan anyway, of a change for example, tells of the look, too: its answer shows the scan.
+Documents that a request loads note themselves here (`OfScan`). Once the answer is made, and before it is sent, one
+record tells which scans it was about. So a new address is recorded from its first day, in the administration as in the
+API, and no view can be exempted. Where another record is written about a scan, such as that of a change, it stands for
+the look, too: the answer shows the scan.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from django.http import FileResponse, HttpRequest, HttpResponse
 from django.utils.crypto import salted_hmac
 
 from webapp.audit.models import Action
-from webapp.audit.recording import acting, record, told_of
+from webapp.audit.recording import acting, record, scans_recorded
 
 ACTIONS = {
     "scan-image": Action.SCAN_IMAGE,
@@ -33,11 +33,11 @@ ACTIONS = {
     "scan-reading": Action.REVIEW_VIEW,
     "scans_scan_history": Action.SCAN_HISTORY,
 }
-"""What is seen at an address, by its name, where it is less than the whole scan."""
+"""What an address shows, by its name, where it is less than the whole scan."""
 NOT_MODIFIED = 304
 
-# Filters whose values are told as they are: words of a closed list, labels, versions, times and numbers. All others may
-# be of a patient.
+# Filters whose values are recorded as they are: words of a closed list, labels, versions, times and numbers. All others
+# may be of a patient.
 PLAIN = {
     "prediction", "status", "state", "reviewed", "eye", "uploaded_after", "uploaded_before", "model_version", "unread",
     "ordering", "page_size", "label", "model_label", "verdict", "current", "created", "timestamp", "p", "o",
@@ -50,7 +50,7 @@ _seen: ContextVar[dict[str, None] | None] = ContextVar("seen", default=None)
 
 
 class OfScan(models.Model):
-    """A document that tells of a patient's scan. Whoever reads it in a request has looked at the scan."""
+    """A document about a patient's scan. To load it in a request is to look at the scan."""
 
     SCAN_FIELD: ClassVar[str] = "scan_id"
     """The field that has the scan's key."""
@@ -60,7 +60,7 @@ class OfScan(models.Model):
 
     @classmethod
     def from_db(cls, *args: Any, **options: Any) -> Self:
-        """As Django does it, and noted."""
+        """Load the document as Django does, and note that its scan was seen."""
         loaded = super().from_db(*args, **options)
         seen = _seen.get()
         if seen is not None:
@@ -68,12 +68,12 @@ class OfScan(models.Model):
         return loaded
 
     def scan_key(self) -> str:
-        """The scan's key, asked for even where only other fields were wanted: that costs a query and misses nothing."""
+        """The scan's key. Where only other fields were loaded, this costs a query, so that no look is missed."""
         return str(getattr(self, self.SCAN_FIELD))
 
 
 def page_of(load: Callable[[], list[Shown]]) -> list[Shown]:
-    """What `load` returns, a page of scans: the one more that it reads, to know whether another page follows, is not seen."""
+    """The page of scans that `load` returns; the scan that it loads beyond the page doesn't count as seen."""
     seen = _seen.get()
     if seen is None:
         return load()
@@ -85,16 +85,16 @@ def page_of(load: Callable[[], list[Shown]]) -> list[Shown]:
 
 
 class ViewsAreRecorded:
-    """The middleware that writes the record of what an answer shows. The last one: around the view alone."""
+    """The middleware that records what an answer shows. It has to be the last one, around the views alone."""
 
     def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
         self._get_response = get_response
 
     def __call__(self, request: HttpRequest) -> HttpResponse:
-        """Answer, and record whose data the answer is about; raises what the database raises, and shows nothing then."""
+        """Answer, and record which scans the answer is about. When the record can't be written, nothing is shown."""
         token = _seen.set({})
         try:
-            with told_of() as told:
+            with scans_recorded() as told:
                 response = self._get_response(request)
             seen = [scan for scan in _seen.get() or () if scan not in told]
         finally:
@@ -107,9 +107,9 @@ class ViewsAreRecorded:
 
 
 def asked(request: HttpRequest) -> str:
-    """The address's query as a record may tell it: `label=CNV&patient_ref=#0a1b…`, of 500 letters at most.
+    """The query of the address as records have it: `label=CNV&patient_ref=#0a1b…`, up to 500 characters.
 
-    What may be of a patient is a keyed hash: whether somebody asked for a certain one can be found out, and no more.
+    A keyed hash stands for what may be of a patient: it shows whether somebody asked for a certain one, and no more.
     """
     told = []
     for name, values in sorted(request.GET.lists()):

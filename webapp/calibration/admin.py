@@ -25,7 +25,10 @@ from webapp.scans.disclosure import disclose_everything
 
 @admin.register(CalibrationProfile)
 class CalibrationProfileAdmin(DisclosingAdmin[CalibrationProfile]):
-    """Every calibration, and two buttons. Of few scans, its counts and metrics tell what was said of each."""
+    """Every calibration, with buttons to calibrate and to take back.
+
+    Counts and metrics on few scans tell what was said of each, so that every look counts as a disclosure.
+    """
 
     change_list_template = "admin/calibration/calibrations.html"
     list_display = (
@@ -64,12 +67,12 @@ class CalibrationProfileAdmin(DisclosingAdmin[CalibrationProfile]):
     def changelist_view(
         self, request: HttpRequest, extra_context: dict[str, Any] | None = None
     ) -> HttpResponse:
-        """The list, with the number of scans that it takes."""
+        """The list, with the number of scans that a calibration takes."""
         context = {"least_scans": LEAST_SCANS, "used": _in_use(), **(extra_context or {})}
         return super().changelist_view(request, context)
 
     def calibrate(self, request: HttpRequest) -> HttpResponse:
-        """Show before and after; on the second press store it."""
+        """Show the metrics before and after; the second button stores the calibration."""
         user = _may_calibrate(request)
         disclose_everything(user)
         try:
@@ -81,7 +84,7 @@ class CalibrationProfileAdmin(DisclosingAdmin[CalibrationProfile]):
                     reverse("admin:calibration_calibrationprofile_change", args=[made.pk])
                 )
             tried = profiles.propose().document(user)
-        except profiles.WRONG as error:
+        except profiles.EXPECTED_ERRORS as error:
             self.message_user(request, str(error), messages.ERROR)
             return _to_the_list()
         context = {
@@ -93,17 +96,17 @@ class CalibrationProfileAdmin(DisclosingAdmin[CalibrationProfile]):
             "terms": summary.terms(tried),
             "thresholds": summary.thresholds(tried),
             "metrics": summary.metrics(tried),
-            "how": summary.HOW,
+            "explanation": summary.EXPLANATION,
         }
         return TemplateResponse(request, "admin/calibration/proposal.html", context)
 
     def undo(self, request: HttpRequest) -> HttpResponse:
-        """Take the one in use back."""
+        """Take back the calibration in use."""
         user = _may_calibrate(request)
         disclose_everything(user)
         try:
             undone, used = profiles.undo(user)
-        except profiles.WRONG as error:
+        except profiles.EXPECTED_ERRORS as error:
             self.message_user(request, str(error), messages.ERROR)
             return _to_the_list()
         self.log_change(request, undone, "Taken back.")
@@ -112,31 +115,31 @@ class CalibrationProfileAdmin(DisclosingAdmin[CalibrationProfile]):
 
     @admin.display(description="State")
     def state(self, profile: CalibrationProfile) -> str:
-        """Whether answers go by it."""
+        """Whether answers follow it: in use, taken back or earlier."""
         return summary.state(profile, _in_use())
 
     @admin.display(description="Fitted on")
     def basis(self, profile: CalibrationProfile) -> SafeString:
-        """Which scans, and what was left out."""
+        """The scans that it was fitted on, and those that were left out."""
         return format_html_join(
             "", "<div>{}</div>", [(line,) for line in (summary.basis(profile), *profile.left_out)]
         )
 
     @admin.display(description="Fitted")
     def terms(self, profile: CalibrationProfile) -> str:
-        """Temperature and familiarity."""
+        """The temperature and the threshold of familiarity."""
         return summary.terms(profile)
 
     @admin.display(description="Ruled out below")
     def thresholds(self, profile: CalibrationProfile) -> SafeString | str:
-        """A label in each line."""
+        """The threshold of each label, a line each."""
         return format_html_join("", "<div>{} {}, {}</div>", summary.thresholds(profile)) or summary.NOTHING
 
     @admin.display(description="Before and after")
     def metrics(self, profile: CalibrationProfile) -> SafeString:
-        """What was measured."""
+        """The metrics before and after."""
         rows = format_html_join("", "<div>{}: {}, then {}</div>", summary.metrics(profile))
-        return rows + format_html_join("", "<p class='help'>{}</p>", [(summary.HOW,)])
+        return rows + format_html_join("", "<p class='help'>{}</p>", [(summary.EXPLANATION,)])
 
     def has_add_permission(self, request: HttpRequest) -> bool:
         """They are made by the button."""

@@ -1,4 +1,4 @@
-"""Which pictures show the same: a file stored again, in another format, in another size or a little brighter."""
+"""Finds copies of a picture: the same file again, or in another format, another size, or a little brighter."""
 
 from __future__ import annotations
 
@@ -12,17 +12,17 @@ from webapp.scans.thumbnail import grey
 
 SIDE = 32
 SAME = 0.99
-"""Correlation of two pictures, made SIDE pixels square, from which they are one.
+"""The correlation of two pictures, scaled to SIDE × SIDE pixels, from which one is a copy of the other.
 
-Of 404,000 pairs of public B-scans of different patients the most alike that are not one picture twice have 0.955; a
-picture and its copy as a coarse JPEG (quality 60), half as large, or a sixth brighter have 0.994 or more.
+Among 404,000 pairs of public B-scans of different patients, the most similar that are not copies have 0.955. A picture
+and its copy as a coarse JPEG (quality 60), at half the size, or a sixth brighter have 0.994 or more.
 """
 
 Signature = npt.NDArray[np.float32]
 
 
 def signature(name: str) -> Signature:
-    """What a stored picture is compared by: its pixels in small, of mean 0 and length 1; a blank one is all 0.
+    """The signature of a stored picture: SIDE × SIDE grey pixels as a vector of mean 0 and length 1, all 0 if blank.
 
     Raises FileNotFoundError, ValueError if it is unreadable, NoRoom while other large pictures are decoded.
     """
@@ -32,9 +32,9 @@ def signature(name: str) -> Signature:
 
 
 def originals(signatures: Sequence[Signature]) -> list[int]:
-    """For each picture the number of the one before it that it is a copy of; its own where there is none.
+    """For each picture the index of the earlier one that it is a copy of; its own index where it is none.
 
-    Of several it is the one that is most like it, and that is no copy itself.
+    Of several it is the most similar one that is no copy itself.
     """
     if not signatures:
         return []

@@ -1,4 +1,4 @@
-"""Which of the installation's scans say how well the model does here, and which are left out, and why."""
+"""Gathers the scans that a calibration can be fitted on, and says which are left out and why."""
 
 from __future__ import annotations
 
@@ -20,11 +20,11 @@ from webapp.scans.models import Scan, Status
 
 LEAST_SCANS = 50
 LEAST_PATIENTS = 10
-"""Two in each part of the cross-validation."""
+"""Two in each fold of the cross-validation."""
 LEAST_OF_A_LABEL = 5
 LEAST_LABELS = 2
 MOST_SCANS = 2_000
-"""The newest; more change a few thresholds by next to nothing, and each picture is looked at."""
+"""The newest. More would hardly change a threshold, and each picture has to be decoded."""
 
 DISPUTED, UNVERIFIED, OTHER_VERSION, UNKNOWN_LABEL, LOST_PROFILE, NO_PICTURE, COPY, CONTRADICTED = (
     "disputed",
@@ -36,7 +36,7 @@ DISPUTED, UNVERIFIED, OTHER_VERSION, UNKNOWN_LABEL, LOST_PROFILE, NO_PICTURE, CO
     "copy",
     "contradicted",
 )
-WHY: Mapping[str, str] = {
+REASONS: Mapping[str, str] = {
     DISPUTED: "on which readers disagree and which no adjudicator has settled",
     UNVERIFIED: "whose reading is not verified yet",
     OTHER_VERSION: "last predicted by another version of the model: predict them again",
@@ -46,7 +46,7 @@ WHY: Mapping[str, str] = {
     COPY: "that show the same picture as another one",
     CONTRADICTED: "whose picture is verified under different labels",
 }
-"""Why scans are left out, as it goes on after their number."""
+"""Why scans are left out, as the end of a sentence that begins with their number."""
 FIELDS = (
     "pk",
     "clinic",
@@ -62,12 +62,12 @@ FIELDS = (
 
 
 class CalibrationRefused(Exception):
-    """The scans that there are don't do; the message says why, and what is missing."""
+    """The scans are too few or too much alike to calibrate on; the message says what is missing."""
 
 
 @dataclass(frozen=True)
 class Verified:
-    """A scan whose label is verified. `probabilities` are those of the card's temperature."""
+    """A scan whose label is verified. `probabilities` (0 to 1, by label) are those at the card's temperature."""
 
     patient: tuple[str, str]
     label: str
@@ -79,7 +79,7 @@ class Verified:
 
 @dataclass
 class Evidence:
-    """The scans that are taken, and how many were left out, by why."""
+    """The scans that are taken, and the number of those left out, by reason."""
 
     card: ModelCard
     taken: list[Verified] = field(default_factory=list)
@@ -89,12 +89,12 @@ class Evidence:
 
     @property
     def patients(self) -> int:
-        """How many there are; a scan without a patient's reference counts as one of its own."""
+        """The number of patients; a scan without a patient's reference counts as a patient of its own."""
         return len({scan.patient for scan in self.taken})
 
     @property
     def labels(self) -> dict[str, int]:
-        """How many scans each verified label has, most first."""
+        """The number of scans of each verified label, most first."""
         return dict(Counter(scan.label for scan in self.taken).most_common())
 
     def sample(self) -> Sample:
@@ -117,24 +117,24 @@ class Evidence:
         )
 
     def sentences(self) -> list[str]:
-        """What was left out, and why, a sentence for each reason."""
-        told = []
+        """What was left out and why, a sentence for each reason."""
+        sentences = []
         for why, count in self.left_out.most_common():
             more = (
                 f" ({self.files_of_copies} files of {_counted(self.patients_of_copies, 'patient')})"
                 if why == COPY
                 else ""
             )
-            told.append(f"Left out: {_counted(count, 'scan')} {WHY[why]}{more}.")
-        return told
+            sentences.append(f"Left out: {_counted(count, 'scan')} {REASONS[why]}{more}.")
+        return sentences
 
     def check(self) -> None:
         """Raise CalibrationRefused where these scans are too few, or too much alike, to calibrate on."""
-        wrong = list(self._wrong())
+        wrong = list(self._shortfalls())
         if wrong:
             raise CalibrationRefused(" ".join([*wrong, *self.sentences()]))
 
-    def _wrong(self) -> Iterator[str]:
+    def _shortfalls(self) -> Iterator[str]:
         of = f"verified scans that {self.card.name} {self.card.version} has predicted"
         scans = len(self.taken)
         if scans < LEAST_SCANS:
@@ -156,10 +156,10 @@ class Evidence:
 
 
 def gather(card: ModelCard) -> Evidence:
-    """The verified scans whose newest prediction is by the version of this card; newest first, MOST_SCANS at most.
+    """The verified scans whose newest prediction is by the version of this card, newest first, MOST_SCANS at most.
 
-    Raises NoRoom while other large pictures are decoded. Documents are not loaded as scans: what is told of them are
-    counts, and a look at a count is none at a patient's scan.
+    Raises NoRoom while other large pictures are decoded. Reads values and not documents, which would record a look at
+    each scan: all that anybody sees of them are counts.
     """
     evidence = Evidence(card)
     temperatures = dict(
@@ -184,7 +184,7 @@ def gather(card: ModelCard) -> Evidence:
 def _verified(
     row: Mapping[str, Any], card: ModelCard, temperatures: Mapping[str, float]
 ) -> Verified | str | None:
-    """The scan, or why it is left out; None for one of which nobody names a label."""
+    """The scan, or the reason why it is left out; None for a scan that nobody has given a label."""
     if not row["final_reading"]:
         return None
     final = FinalReading.stored(row["final_reading"])
@@ -216,12 +216,12 @@ def _verified(
 
 
 def _patient(clinic: str, reference: str, key: ObjectId) -> tuple[str, str]:
-    """Whose scan it is: a reference means somebody within a clinic; without one nobody knows that of two scans."""
+    """A key of the scan's patient: a reference counts within its clinic; without one each scan is a patient's own."""
     return (clinic, reference) if reference else ("", str(key))
 
 
 def _without_copies(found: Sequence[Verified], evidence: Evidence) -> None:
-    """Take one of each picture, and none of those that are verified under different labels."""
+    """Take one scan of each picture, and none of a picture that is verified under different labels."""
     groups: dict[int, list[Verified]] = {}
     for scan, original in zip(found, copies.originals([scan.picture for scan in found]), strict=True):
         groups.setdefault(original, []).append(scan)

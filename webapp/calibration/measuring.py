@@ -1,4 +1,4 @@
-"""How well answers do on verified scans, and how well they would after a calibration, on scans left out of it."""
+"""Measures answers on verified scans, as they are, and by cross-validation as they would be after a calibration."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ from webapp.calibration.sample import SMALLEST, Numbers, Sample, Terms
 
 FOLDS = 5
 BINS = 10
-"""Of equal width, in which confidence is compared with how often it was right."""
+"""Bins of equal width, in which confidence is compared with accuracy."""
 DIGITS = 4
 
 
 @dataclass(frozen=True)
 class LabelMetrics:
-    """Of a label's scans: how many, the share whose set holds the label, and how many labels a set has on average."""
+    """Metrics of a label's scans: count, share (0 to 1) whose set holds the label, mean number of labels in a set."""
 
     scans: int
     coverage: float | None
@@ -53,7 +53,7 @@ class Metrics:
 
 @dataclass(frozen=True)
 class _Answers:
-    """What was answered, a row for each scan; the sets have no rows where the model has no statistics."""
+    """The answers, a row for each scan; `sets` is empty where the model has no statistics."""
 
     right: np.ndarray[Any, np.dtype[np.bool_]]
     confidence: np.ndarray[Any, np.dtype[np.float64]]
@@ -64,7 +64,7 @@ class _Answers:
 
 
 def measure(sample: Sample, card: Terms, terms: Terms) -> Metrics:
-    """The metrics of these scans, answered by `terms`; `card` are those with which their probabilities were made."""
+    """The metrics of these scans, answered by `terms`; `card` are the terms that their probabilities were made with."""
     return _metrics(sample.labels, _answers(sample, card, terms))
 
 
@@ -100,7 +100,7 @@ def _answers(sample: Sample, card: Terms, terms: Terms) -> _Answers:
         by_label = dict(zip(sample.labels, map(float, probabilities[row]), strict=True))
         label = sample.labels[first[row]]
         if terms.least is None or terms.known_from is None:
-            states.append(ANSWERED)  # what knows nothing of its limits answers everything
+            states.append(ANSWERED)  # without statistics a model answers everything
             continue
         familiarity = sample.familiarity[row]
         labels, decision = judge(
@@ -165,7 +165,7 @@ def _metrics(labels: tuple[str, ...], answers: _Answers) -> Metrics:
 
 
 def _sets(labels: tuple[str, ...], answers: _Answers) -> tuple[Any, Any]:
-    """Of each scan whether its set holds its label, and the set's size; nothing without sets."""
+    """For each scan whether its set holds its label, and the set's size; empty without sets."""
     truth = [labels[column] for column in answers.truth] if answers.sets else []
     covered = [label in found for label, found in zip(truth, answers.sets, strict=True)]
     return np.asarray(covered, dtype=bool), np.asarray([len(found) for found in answers.sets])

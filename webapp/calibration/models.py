@@ -1,4 +1,4 @@
-"""What was fitted to this installation's own scans, each time it was."""
+"""The local calibrations of this installation, each with what was fitted and on what."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ class CalibrationProfileQuerySet(models.QuerySet["CalibrationProfile"]):
     """Where queries for profiles start."""
 
     def in_use(self, model_name: str) -> CalibrationProfile | None:
-        """The one that the model's answers go by: the newest that was not taken back; None: the card's own terms."""
+        """The profile that the model's answers follow: the newest that was not taken back. None: the model's card."""
         return self.filter(model_name=model_name, undone_at=None).order_by("-made_at", "-pk").first()
 
 
 @audited("calibration")
 class CalibrationProfile(models.Model):
-    """A calibration. It is never changed, but may be taken back; the one before it counts again then."""
+    """A calibration. It is never changed but may be taken back; the one before it then is in use again."""
 
     name = models.CharField(
         max_length=40, unique=True, help_text="The day and a number; each prediction names it."
@@ -46,11 +46,11 @@ class CalibrationProfile(models.Model):
     left_out = models.JSONField(default=list, help_text="What was left out, and why, as sentences.")
     before = models.JSONField(
         default=dict,
-        help_text="Figures of these scans as they were answered before it (webapp/calibration/measuring.py).",
+        help_text="Metrics of these scans as they were answered before it (webapp/calibration/measuring.py).",
     )
     after = models.JSONField(
         default=dict,
-        help_text="The same figures, each scan left out of the calibration that it was answered with.",
+        help_text="The same metrics, each scan left out of the calibration that it was answered with.",
     )
     made_at = models.DateTimeField(default=clock.now)
     made_by_id: ObjectId | None

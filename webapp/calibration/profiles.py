@@ -1,4 +1,4 @@
-"""Making calibrations, taking them back, and handing to the model server what is in use."""
+"""Makes calibrations, takes them back, and hands the one in use to the model server."""
 
 from __future__ import annotations
 
@@ -31,16 +31,16 @@ KIND = "calibration"
 
 
 class CalibrationFailed(Exception):
-    """It can't be stored or handed over; the message says why, and what to do."""
+    """A calibration can't be stored or handed to the model server; the message says why, and what to do."""
 
 
-WRONG = (CalibrationRefused, CalibrationFailed, ModelUnavailable, NoRoom)
-"""What may keep one from being made or taken back; the text is for people."""
+EXPECTED_ERRORS = (CalibrationRefused, CalibrationFailed, ModelUnavailable, NoRoom)
+"""What may keep a calibration from being made or taken back. The messages are for people."""
 
 
 @dataclass(frozen=True)
 class Proposal:
-    """What a calibration would put in place: what it was fitted on, and how well scans were and would be answered."""
+    """A calibration that is not stored: the scans, what was fitted to them, and the metrics before and after."""
 
     evidence: Evidence
     fitted: Fit
@@ -49,11 +49,11 @@ class Proposal:
 
     @property
     def card(self) -> ModelCard:
-        """The card of the version that it is for."""
+        """The card of the version that was calibrated."""
         return self.evidence.card
 
     def document(self, by: User | None) -> CalibrationProfile:
-        """As it is stored, without its name."""
+        """The document to store, without its name; `by` made it, None on the command line."""
         card, evidence, fitted = self.card, self.evidence, self.fitted
         return CalibrationProfile(
             model_name=card.name,
@@ -76,8 +76,8 @@ class Proposal:
 def propose() -> Proposal:
     """Fit the version that answers now to the verified scans, and measure it; nothing is stored.
 
-    Raises CalibrationRefused where the scans don't do, ModelUnavailable when the model server can't say what answers,
-    NoRoom while other large pictures are decoded.
+    Raises CalibrationRefused where the scans are too few or too much alike, ModelUnavailable when the model server
+    can't give its card, NoRoom while other large pictures are decoded.
     """
     card = model_client().card()
     evidence = gather(card)
@@ -101,8 +101,8 @@ def _terms_in_use(card: ModelCard, own: Terms) -> Terms:
 def calibrate(by: User | None = None) -> CalibrationProfile:
     """Fit, store the profile with a record, and hand it to the model server.
 
-    Raises what `propose` raises, and CalibrationFailed. Nothing is stored then, unless the handing over failed in the
-    end, which is done at the next start of the web app.
+    Raises what `propose` raises, and CalibrationFailed. Nothing is stored then, unless only the hand-over failed: the
+    next start of the web app makes up for it.
     """
     check_folder()
     made = store(propose().document(by))
@@ -130,7 +130,7 @@ def store(profile: CalibrationProfile) -> CalibrationProfile:
 
 
 def undo(by: User | None = None) -> tuple[CalibrationProfile, CalibrationProfile | None]:
-    """Take back the calibration in use, with a record; returns it, and the one that is in use from now on, if any.
+    """Take back the calibration in use, with a record. Returns it, and the one in use from now on, if any.
 
     Raises CalibrationRefused when none is in use, and CalibrationFailed.
     """
@@ -161,17 +161,17 @@ def undo(by: User | None = None) -> tuple[CalibrationProfile, CalibrationProfile
 
 
 def publish() -> list[Path]:
-    """Write the file of each model's profile in use for the model server, and remove those of others; what was changed.
+    """Bring the model server's folder into step with the profiles in use; returns the files that changed.
 
-    What is stored decides, so that it may be called at any time: after a restored backup, or a folder that was lost.
-    Raises CalibrationFailed.
+    The database decides, so this may be called at any time, such as after a restored backup or a lost folder. Raises
+    CalibrationFailed.
     """
     names = set(CalibrationProfile.objects.order_by().values_list("model_name", flat=True))
     if not names and not settings.CALIBRATION_DIR.is_dir():
         return []
     changed = []
     try:
-        with _alone():
+        with _locked():
             for model_name in sorted(names | {settings.MODEL_NAME}):
                 changed += _publish(model_name)
     except OSError as error:
@@ -213,9 +213,9 @@ def _file_of(used: CalibrationProfile) -> Profile:
 
 
 def check_folder() -> None:
-    """Raise CalibrationFailed where the model server's folder can't be written to, before anything is done."""
+    """Raise CalibrationFailed if the folder for the model server can't be written to."""
     try:
-        with _alone():
+        with _locked():
             pass
     except OSError as error:
         raise _unwritable(error) from error
@@ -229,8 +229,8 @@ def _unwritable(error: OSError) -> CalibrationFailed:
 
 
 @contextmanager
-def _alone() -> Iterator[None]:
-    """Nobody else hands anything over meanwhile: of two at the same moment the later one must see what is stored."""
+def _locked() -> Iterator[None]:
+    """Hold the folder's lock, so that of two who publish at the same moment the later one sees what is stored."""
     folder: Path = settings.CALIBRATION_DIR
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     descriptor = os.open(folder / ".lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
@@ -242,7 +242,7 @@ def _alone() -> Iterator[None]:
 
 
 def _next_name() -> str:
-    """The day, in UTC, and a number: 2026-11-28-1."""
+    """The day in UTC and a number, such as 2026-11-28-1."""
     day = f"{clock.now():%Y-%m-%d}"
     numbers = [
         int(name.rpartition("-")[2])

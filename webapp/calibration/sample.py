@@ -1,4 +1,4 @@
-"""Verified scans as arrays, and what a model goes by when it answers: what the fitting and the measuring work on."""
+"""Verified scans as arrays, and the terms by which a model answers: the input of fitting and measuring."""
 
 from __future__ import annotations
 
@@ -15,18 +15,18 @@ Floats = npt.NDArray[np.float64]
 Numbers = npt.NDArray[np.int64]
 
 COVERAGE = 0.9
-"""Of each label's scans, the share whose set is to hold it, for models whose card says nothing of sets."""
+"""The share of each label's scans whose set shall hold it, for models whose card says nothing of sets."""
 SMALLEST = 5e-7
-"""Half of the last digit that an answer has of a probability: what stands there as 0 is less."""
+"""Half of the last digit of a probability in an answer: one that was rounded to 0 is smaller."""
 
 
 @dataclass(frozen=True)
 class Sample:
     """Scans with their true labels, one row each.
 
-    `probabilities` (scans, labels) are those of the card's temperature, `truth` the columns of the true labels,
-    `patients` numbers that are the same for scans of one patient, `familiarity` 0 to 1, or NaN where it is not known,
-    `acceptable` whether the picture is fit to be judged (None where that is not known).
+    `probabilities` (scans, labels) are at the card's temperature; `truth` holds the columns of the true labels;
+    `patients` are numbers, equal for scans of one patient; `familiarity` is 0 to 1, NaN where it is not known;
+    `acceptable` says whether the picture is fit to be judged, None where that is not known.
     """
 
     labels: tuple[str, ...]
@@ -40,7 +40,7 @@ class Sample:
         return len(self.truth)
 
     def of(self, chosen: npt.NDArray[np.bool_]) -> Sample:
-        """The chosen rows alone."""
+        """The sample of the chosen rows (a mask)."""
         return replace(
             self,
             probabilities=self.probabilities[chosen],
@@ -53,7 +53,7 @@ class Sample:
         )
 
     def at(self, softening: float) -> Floats:
-        """The probabilities with `softening` times the card's temperature: p^(1/softening), normalised."""
+        """The probabilities (scans, labels) at `softening` times the card's temperature: p^(1/softening), scaled."""
         logs = np.log(np.maximum(self.probabilities, SMALLEST)) / softening
         powers = np.exp(logs - logs.max(axis=1, keepdims=True))
         return np.asarray(powers / powers.sum(axis=1, keepdims=True))
@@ -61,7 +61,7 @@ class Sample:
 
 @dataclass(frozen=True)
 class Terms:
-    """What an answer goes by: a card's own, or those with a local profile in place.
+    """The terms by which a model answers: those of its card, or with a local profile in their place.
 
     `temperature` divides the logits. A scan is known from a familiarity of `known_from` on, and a label can be ruled
     out below its `least` probability; None for a model that has no statistics.
@@ -76,7 +76,7 @@ class Terms:
 
     @classmethod
     def of_card(cls, card: ModelCard) -> Terms:
-        """Those of the card itself."""
+        """The terms of the card itself."""
         statistics = card.statistics
         return cls(
             temperature=card.temperature,
@@ -88,7 +88,7 @@ class Terms:
         )
 
     def with_profile(self, temperature: float, known_from: float | None, least: Mapping[str, float]) -> Terms:
-        """These with what a profile puts in their place. Without statistics nothing is known or ruled out anyway."""
+        """These terms with a profile's in their place. A model without statistics still has no sets."""
         return replace(
             self,
             temperature=temperature,

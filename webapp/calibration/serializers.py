@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from django.conf import settings
+from drf_spectacular.utils import extend_schema_serializer
 from rest_framework import serializers
 
 from webapp.api.fields import TrueFalseField
@@ -21,14 +22,15 @@ class StateSharesSerializer(serializers.Serializer[Any]):
 
 
 class CalibrationOfLabelSerializer(serializers.Serializer[Any]):
-    """Of a label's scans. Null where the model has no statistics."""
+    """Metrics of the scans of a label; null where the model has no statistics."""
 
     scans = serializers.IntegerField()
     coverage = serializers.FloatField(allow_null=True, help_text="Share whose set holds the label, 0 to 1.")
     set_size = serializers.FloatField(allow_null=True, help_text="Labels in a set, on average.")
 
 
-class CalibrationFiguresSerializer(serializers.Serializer[Any]):
+@extend_schema_serializer(component_name="CalibrationFigures")  # generated clients know it by this name
+class CalibrationMetricsSerializer(serializers.Serializer[Any]):
     """How well verified scans are answered; shares are 0 to 1, null where there is nothing to count."""
 
     scans = serializers.IntegerField()
@@ -44,7 +46,7 @@ class CalibrationFiguresSerializer(serializers.Serializer[Any]):
 
 
 class CalibrationSerializer(serializers.ModelSerializer[CalibrationProfile]):
-    """A calibration. One that was not stored has no name, and is not in use."""
+    """A calibration. One that is not stored has no name and is not in use."""
 
     name = serializers.CharField(
         read_only=True, help_text="Each prediction names it; empty when it was tried."
@@ -58,8 +60,8 @@ class CalibrationSerializer(serializers.ModelSerializer[CalibrationProfile]):
     )
     labels = serializers.DictField(child=serializers.IntegerField(), read_only=True)
     left_out = serializers.ListField(child=serializers.CharField(), read_only=True)
-    before = CalibrationFiguresSerializer(read_only=True)
-    after = CalibrationFiguresSerializer(read_only=True)
+    before = CalibrationMetricsSerializer(read_only=True)
+    after = CalibrationMetricsSerializer(read_only=True)
 
     class Meta:
         model = CalibrationProfile
@@ -70,7 +72,7 @@ class CalibrationSerializer(serializers.ModelSerializer[CalibrationProfile]):
         read_only_fields = fields
 
     def get_in_use(self, profile: CalibrationProfile) -> bool:
-        """Whether the model's answers go by it."""
+        """Whether the model's answers follow it."""
         used: CalibrationProfile | None = self.context["in_use"]
         return used is not None and used.name == profile.name
 

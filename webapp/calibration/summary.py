@@ -1,4 +1,4 @@
-"""What is said of a calibration on the command line and in the administration: the same words and numbers."""
+"""The texts about a calibration, the same on the command line and in the administration."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ SOURCES = {
     By.ALL: "from all scans, as the labels with too few scans have too few together",
     By.CARD: "the card's, as no scan here has the label",
 }
-HOW = (
+EXPLANATION = (
     f"Before: as these scans were answered until now. After: each scan answered by a calibration on other patients' "
     f"scans ({FOLDS} parts); the profile itself is fitted on all of them."
 )
@@ -35,7 +35,7 @@ Row = tuple[str, str, str]
 
 
 def metrics(profile: CalibrationProfile) -> list[Row]:
-    """What was measured: its name, before, after."""
+    """The metrics: name, before, after."""
     before, after = profile.before, profile.after
     rows = [(title, _number(before[name]), _number(after[name])) for name, title in METRICS.items()]
     rows += [
@@ -43,14 +43,18 @@ def metrics(profile: CalibrationProfile) -> list[Row]:
         for state in State
     ]
     return rows + [
-        (f"Sets that hold {label} ({found['scans']} scans)", _of(before, label), _number(found["coverage"]))
+        (
+            f"Sets that hold {label} ({found['scans']} scans)",
+            _coverage_of(before, label),
+            _number(found["coverage"]),
+        )
         for label, found in after["labels"].items()
         if found["coverage"] is not None
     ]
 
 
 def thresholds(profile: CalibrationProfile) -> list[Row]:
-    """Each label, the probability below which it is ruled out, and where that comes from."""
+    """The thresholds: label, probability below which it is ruled out, where that comes from."""
     return [
         (label, f"{value:.4f}", SOURCES[By(profile.least_by[label])])
         for label, value in profile.least.items()
@@ -58,7 +62,7 @@ def thresholds(profile: CalibrationProfile) -> list[Row]:
 
 
 def basis(profile: CalibrationProfile) -> str:
-    """What it was fitted on."""
+    """The scans that it was fitted on, as a sentence."""
     labels = ", ".join(f"{label} {count}" for label, count in profile.labels.items())
     return (
         f"{profile.model_name} {profile.model_version} on {profile.scans} verified scans of {profile.patients} patients "
@@ -67,14 +71,14 @@ def basis(profile: CalibrationProfile) -> str:
 
 
 def terms(profile: CalibrationProfile) -> str:
-    """Temperature and familiarity, in a sentence."""
+    """The temperature and the threshold of familiarity, as a sentence."""
     if profile.known_from is None:
         return f"Temperature {profile.temperature:.4g}. The model has no statistics, so it has no sets and no strangers."
     return f"Temperature {profile.temperature:.4g}; a picture is known from a familiarity of {profile.known_from:.4g} on."
 
 
 def lines(profile: CalibrationProfile) -> Iterator[str]:
-    """All that is told of a calibration, as lines for a terminal."""
+    """All about a calibration, as lines for a terminal."""
     yield basis(profile)
     yield from profile.left_out
     yield ""
@@ -82,7 +86,7 @@ def lines(profile: CalibrationProfile) -> Iterator[str]:
     yield from _table(thresholds(profile))
     yield ""
     yield from _table([("", "before", "after"), *metrics(profile)])
-    yield HOW
+    yield EXPLANATION
 
 
 def _table(rows: list[Row]) -> Iterator[str]:
@@ -91,7 +95,7 @@ def _table(rows: list[Row]) -> Iterator[str]:
         yield f"  {row[0]:<{first}}  {row[1]:>7}  {row[2]}".rstrip()
 
 
-def _of(measured: Mapping[str, Any], label: str) -> str:
+def _coverage_of(measured: Mapping[str, Any], label: str) -> str:
     return _number(measured["labels"].get(label, {}).get("coverage"))
 
 
@@ -100,13 +104,13 @@ def _number(value: float | None) -> str:
 
 
 def state(profile: CalibrationProfile, used: CalibrationProfile | None) -> str:
-    """Whether answers go by it, of which `used` is the one in use."""
+    """The state of the profile, where `used` is the one in use: in use, taken back or earlier."""
     if used and used.pk == profile.pk:
         return IN_USE
     return TAKEN_BACK if profile.undone_at else EARLIER
 
 
 def undone(profile: CalibrationProfile, used: CalibrationProfile | None) -> str:
-    """What has become of answers now that it was taken back, and `used` is in use."""
+    """A sentence on a profile that was taken back, where `used` is in use now."""
     now = f"{used.name} is in use again" if used else "answers follow the model's card again"
     return f"The calibration {profile.name} is taken back; {now}."

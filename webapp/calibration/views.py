@@ -28,20 +28,20 @@ from webapp.calibration.serializers import (
 from webapp.inference.model_server import ModelUnavailable
 from webapp.scans.disclosure import disclose_everything
 
-MOST = 100
-"""Of the list, the newest."""
+MOST_LISTED = 100
+"""The newest are listed."""
 
 
 class Refused(exceptions.APIException):
-    """What there is doesn't do for it."""
+    """The scans are too few or too much alike, or there is nothing to take back."""
 
     status_code = status.HTTP_409_CONFLICT
     default_code = "calibration_refused"
 
 
 @contextmanager
-def _answering() -> Iterator[None]:
-    """Turn what goes wrong into answers."""
+def _errors_as_answers() -> Iterator[None]:
+    """Turn the errors of a calibration into answers of the API."""
     try:
         yield
     except CalibrationRefused as error:
@@ -51,7 +51,7 @@ def _answering() -> Iterator[None]:
 
 
 class CalibrationsView(APIView):
-    """What was fitted to this installation's own scans, and fitting it anew."""
+    """The local calibrations of this installation, and making one."""
 
     permission_classes = (NeedsAbility,)
     throttle_classes = (UserRate, ExportRate)
@@ -61,9 +61,9 @@ class CalibrationsView(APIView):
     def get(self, request: Request) -> Response:
         """The calibrations, newest first, the last 100 of them."""
         assert isinstance(request.user, User)
-        found = list(CalibrationProfile.objects.all()[:MOST])
+        found = list(CalibrationProfile.objects.all()[:MOST_LISTED])
         if found:
-            disclose_everything(request.user)  # of few scans, counts and metrics tell what was said of each
+            disclose_everything(request.user)  # counts and metrics on few scans tell what was said of each
         return Response(CalibrationSerializer(found, many=True, context=in_use()).data)
 
     @extend_schema(
@@ -82,7 +82,7 @@ class CalibrationsView(APIView):
         given = NewCalibrationSerializer(data=request.data)
         given.is_valid(raise_exception=True)
         disclose_everything(request.user)
-        with _answering():
+        with _errors_as_answers():
             if given.validated_data["dry_run"]:
                 tried = profiles.propose().document(request.user)
                 return Response(CalibrationSerializer(tried, context=in_use()).data)
@@ -104,7 +104,7 @@ class UndoCalibrationView(APIView):
         """
         assert isinstance(request.user, User)
         disclose_everything(request.user)
-        with _answering():
+        with _errors_as_answers():
             undone, used = profiles.undo(request.user)
         told = UndoneCalibrationSerializer({"undone": undone, "in_use": used}, context=in_use())
         return Response(told.data)

@@ -18,7 +18,7 @@ from webapp.core.request_id import META_ID, META_ROUTE, META_USER, NONE
 # Asked every few seconds by whoever watches over the app.
 PROBES = frozenset({"/healthz/", "/readyz/"})
 INVALID = "Invalid request from ip="
-# What belongs to no request is logged by a thread that has the id of its last one still.
+# For lines that belong to no request: the thread that logs them still has the id of its last one.
 NO_REQUEST = {"request_id": NONE, "user_id": "", "path": ""}
 
 
@@ -26,7 +26,7 @@ class AccessLogger(Logger):  # type: ignore[misc]
     """Lines in the web app's own form, each with the request's id."""
 
     def setup(self, cfg: Any) -> None:
-        """As gunicorn does, with our formatter."""
+        """Set the loggers up as gunicorn does, with our formatter."""
         super().setup(cfg)
         for logger in (self.error_log, self.access_log):
             for handler in logger.handlers:
@@ -34,7 +34,7 @@ class AccessLogger(Logger):  # type: ignore[misc]
                 handler.setFormatter(formatter(os.environ.get("RETINOTE_LOG_FORMAT") or LINE))
 
     def access(self, resp: Any, req: Any, environ: dict[str, Any], request_time: timedelta) -> None:
-        """One line for an answered request: the address's template, never its query."""
+        """Log one line for an answered request, with the template of its address and never its query."""
         route = environ.get(META_ROUTE, NONE)
         status = int(str(resp.status).split()[0])
         if not self.access_log_enabled or (route in PROBES and status < 400):
@@ -56,7 +56,7 @@ class AccessLogger(Logger):  # type: ignore[misc]
         )
 
     def warning(self, msg: str, *args: Any, **kwargs: Any) -> None:
-        """Of a request that can't be read the kind of fault alone: gunicorn would quote its line or header."""
+        """Log only the kind of fault of a request that can't be read: gunicorn would quote its line or header."""
         if isinstance(msg, str) and msg.startswith(INVALID):
             fault = sys.exc_info()[0]
             msg = f"{msg.partition(': ')[0]}: {fault.__name__ if fault else 'unreadable'}"
@@ -64,5 +64,5 @@ class AccessLogger(Logger):  # type: ignore[misc]
         super().warning(msg, *args, **kwargs)
 
     def exception(self, msg: str, *args: Any, **kwargs: Any) -> None:
-        """An error outside of the app, without the address that gunicorn adds."""
+        """Log an error outside of the app, without the address that gunicorn adds."""
         super().exception(msg, *("(address)" if "/" in str(arg) else arg for arg in args), **kwargs)

@@ -11,8 +11,8 @@ from typing import Any
 from celery import bootsteps
 
 CLOCK_POLL_S = 2.0
-GOODBYE_S = 8.0
-"""For the tasks at hand."""
+SHUTDOWN_S = 8.0
+"""The time that running tasks have to finish."""
 
 log = logging.getLogger(__name__)
 
@@ -20,7 +20,8 @@ log = logging.getLogger(__name__)
 class ClockWatch(bootsteps.StartStopStep):
     """Ends the worker when its embedded clock has died, so that whoever started it starts both again.
 
-    Celery itself goes on without: the worker answers, and no periodic task ever comes, the waiting scans' neither.
+    Celery itself goes on without a clock: the worker answers, but no periodic task runs any more, and waiting scans are
+    never predicted.
     """
 
     requires = ("celery.worker.components:Beat",)
@@ -30,12 +31,12 @@ class ClockWatch(bootsteps.StartStopStep):
         super().__init__(worker, **options)
 
     def start(self, worker: Any) -> None:
-        """Begin to watch, if this worker has a clock."""
+        """Watch the clock, if this worker has one."""
         if worker.beat is not None:
             threading.Thread(target=self._watch, args=(worker.beat,), daemon=True).start()
 
     def stop(self, worker: Any) -> None:
-        """The worker ends, and so may the clock."""
+        """Stop watching: the worker ends, and its clock with it."""
         self._ended.set()
 
     def _watch(self, clock: Any) -> None:
@@ -43,6 +44,6 @@ class ClockWatch(bootsteps.StartStopStep):
             if not clock.is_alive():
                 log.error("The worker's clock has died; the worker ends.")
                 os.kill(os.getpid(), signal.SIGTERM)
-                # Often it waits for its clock to say goodbye. What it drops is in the scan documents.
-                threading.Event().wait(GOODBYE_S)
+                # The worker often waits for its dead clock. The documents of scans still say what is left to do.
+                threading.Event().wait(SHUTDOWN_S)
                 os.kill(os.getpid(), signal.SIGKILL)

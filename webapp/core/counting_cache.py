@@ -13,13 +13,14 @@ from django.core.cache import cache
 from django.core.cache.backends.base import DEFAULT_TIMEOUT
 from django.core.cache.backends.filebased import FileBasedCache
 
+# More make it rarer that two counts wait for each other.
 LOCKS = 64
 
 
 def count_up(key: str, timeout_s: float) -> int:
-    """Count one more under the key and return the new count; it is forgotten `timeout_s` after the last.
+    """Add one to the count under the key and return it; it is forgotten `timeout_s` after the last time.
 
-    No count is lost to another process: Redis counts by itself, and so does the folder below.
+    No count is lost to another process: Redis adds in one step, and so does the cache below.
     """
     if cache.add(key, 1, timeout_s):
         return 1
@@ -48,7 +49,7 @@ class CountingFileCache(FileBasedCache):
     @contextmanager
     def _locked(self, key: Any) -> Iterator[None]:
         self._createdir()  # type: ignore[attr-defined]  # the stubs leave out what is for subclasses
-        # A lock for several keys: a file for each would outlive its key.
+        # Keys share locks, as a lock file for each would outlive its key.
         number = zlib.crc32(str(key).encode()) % LOCKS
         folder = Path(self._dir)  # type: ignore[attr-defined]
         with (folder / f"{number}.lock").open("ab") as file:

@@ -1,4 +1,4 @@
-"""What an installation sets: the variables RETINOTE_…, read and checked once. docs/settings.md says what each is."""
+"""The settings of an installation: the variables RETINOTE_…, read and checked once. docs/settings.md explains each."""
 
 from __future__ import annotations
 
@@ -15,16 +15,16 @@ from webapp.core import logs
 PREFIX = "RETINOTE_"
 ON, OFF = ("1", "true", "yes"), ("0", "false", "no")
 IN_FILES = ("SECRET_KEY", "MONGODB_URI", "BROKER_URL", "CACHE_URL")
-"""What may stand in a file instead, whose path is in NAME_FILE."""
-EMPTY_COUNTS = "RETINOTE_MODEL_MANAGEMENT_URL"
-"""Empty it says that the management is out of reach; any other that is empty is one that is not set."""
+"""Variables whose value may be in a file instead; RETINOTE_NAME_FILE is its path."""
+MAY_BE_EMPTY = "RETINOTE_MODEL_MANAGEMENT_URL"
+"""The one variable that may be empty: the management then can't be reached. Any other empty one counts as not set."""
 DAY_HOURS, DAY_MINUTES = 24, 24 * 60
 """The most that a sign-in lasts: whoever finds a browser open the day after is not let in."""
 MOST_A_MINUTE, MOST_PORT = 10**9, 65_535
 
 
 def _whole(least: int, most: int) -> BeforeValidator:
-    """A whole number, in digits alone."""
+    """A validator of whole numbers in this range, written in digits alone."""
 
     def check(text: str | int) -> int:
         digits = str(text)
@@ -96,8 +96,8 @@ class Environment(BaseModel):
 
 
 def read(variables: Mapping[str, str]) -> Environment:
-    """What the variables say. Raises ImproperlyConfigured, which names those that can't be used."""
-    given = {name: text for name, text in variables.items() if text or name == EMPTY_COUNTS}
+    """Read the variables. Raises ImproperlyConfigured, which names those that can't be used."""
+    given = {name: text for name, text in variables.items() if text or name == MAY_BE_EMPTY}
     given |= {
         f"{PREFIX}{name}": _content(path, name)
         for name in IN_FILES

@@ -1,7 +1,7 @@
-"""What log lines look like: readable, or JSON for machines that collect them.
+"""The form of log lines: readable, or JSON for log collectors.
 
-Whatever may come from a person stays out: addresses are templates, and an exception is told by its type and place,
-because its text quotes the values that it stumbled over.
+Nothing that a person typed is logged: addresses are templates, and exceptions are logged by type and place, because
+their texts quote values.
 """
 
 from __future__ import annotations
@@ -20,12 +20,12 @@ from webapp.core import request_id
 
 JSON, LINE = "json", "line"
 ExceptionInfo = tuple[type[BaseException], BaseException, TracebackType | None] | tuple[None, None, None]
-# What else of a record is told in JSON. No others: libraries hang whole requests on their records.
-MORE_FIELDS = ("method", "status", "duration_ms", "bytes")
+# Further fields of a record that go into JSON. No others do: libraries attach whole requests to their records.
+FURTHER_FIELDS = ("method", "status", "duration_ms", "bytes")
 
 
 class ContextFilter(logging.Filter):
-    """Puts the request's id, user and address into records that don't have them yet."""
+    """Adds the request's id, user and address to records that don't have them yet."""
 
     def filter(self, record: logging.LogRecord) -> bool:
         """Keep every record."""
@@ -38,7 +38,7 @@ class ContextFilter(logging.Filter):
 
 
 def describe(error: BaseException | None) -> str:
-    """Types and places of an exception and of those that led to it, without their texts."""
+    """The types and places of an exception and of those that led to it, without their texts."""
     lines: list[str] = []
     while error is not None:
         kind = type(error)
@@ -52,7 +52,7 @@ def describe(error: BaseException | None) -> str:
 
 
 def _detail(error: BaseException) -> str:
-    """What the system or the database says in words of its own."""
+    """What the operating system or the database says of the error, which quotes nothing."""
     if isinstance(error, OSError) and error.errno is not None:
         return f" ({error.strerror})"
     if isinstance(error, OperationFailure) and error.code is not None:
@@ -82,7 +82,7 @@ class JsonLines(JsonFormatter):
             "logger": record.name,
             "message": record.getMessage(),
         }
-        for name in ("request_id", "user_id", "path", *MORE_FIELDS):
+        for name in ("request_id", "user_id", "path", *FURTHER_FIELDS):
             if (value := getattr(record, name, "")) not in ("", None):
                 log_data[name] = value
         if record.exc_info and record.exc_info[1]:
@@ -90,7 +90,7 @@ class JsonLines(JsonFormatter):
 
 
 def formatter(log_format: str) -> logging.Formatter:
-    """The formatter of that name, `line` or `json`. Raises ValueError for another."""
+    """The formatter of that name, `line` or `json`. Raises ValueError for any other."""
     if log_format not in (JSON, LINE):
         raise ValueError(f"RETINOTE_LOG_FORMAT is {log_format!r}; it may be {LINE} or {JSON}.")
     return JsonLines() if log_format == JSON else LineFormatter()
@@ -110,15 +110,15 @@ def configuration(log_format: str) -> dict[str, Any]:
         "root": {"handlers": ["console"], "level": "INFO"},
         "loggers": {
             "axes": {"level": "WARNING"},
-            # Replaces Django's own handlers, which know nothing of the above.
+            # Replaces Django's own handlers, which don't use the filters and formatters above.
             "django": {"handlers": [], "level": "INFO", "propagate": True},
             # Below an error it repeats the access log, with the address as it was typed.
             "django.request": {"level": "ERROR"},
-            # Three lines for each look at what is left to do, every five seconds.
+            # They log three lines for each look for waiting scans, every five seconds.
             **{f"celery.{name}": {"level": "WARNING"} for name in ("beat", "worker.strategy")},
-            # Whatever level is asked for: in detail these tell the values that they read.
+            # Below this level these libraries log the values that they read.
             **{name: {"level": "INFO"} for name in ("PIL", "pydicom", "pymongo")},
-            # Its lines of failures have the exception's text; webapp/celery.py logs them without.
+            # It logs failures with the exception's text; webapp/celery.py logs them without.
             "celery.app.trace": {"level": "CRITICAL"},
         },
     }

@@ -1,7 +1,7 @@
-"""One normal form for every text by which something is known: é is one letter, however it was typed.
+"""One Unicode normal form for every text that is looked up: é is one letter, however it was typed.
 
-Unicode has several ways to write the same letters. Texts are stored, looked up and searched in the composed form (NFC),
-names of accounts in the compatible one (NFKC), as Django's own forms have it.
+Texts are stored, looked up and searched in the composed form (NFC), names of accounts in the compatibility form (NFKC),
+as Django's own forms do.
 """
 
 from __future__ import annotations
@@ -21,37 +21,37 @@ def normal(text: str, form: Form = "NFC") -> str:
 
 
 def ways_to_write(password: str) -> tuple[str, ...]:
-    """The password in its normal form, then as it was given and decomposed, where these are others.
+    """The password in its normal form, then as it was given, then decomposed, without repeats.
 
-    Passwords were hashed as they came once, and a hash can't be brought into another form.
+    Earlier versions hashed passwords as they came, and a hash can't be normalised.
     """
     forms = (normal(password), password, unicodedata.normalize("NFD", password))
     return tuple(dict.fromkeys(forms))
 
 
 class NormalCharField(models.CharField[str, str]):
-    """A text that is stored and looked up in its normal form. For migrations it is a CharField, as what is stored is."""
+    """A text that is stored and looked up in its normal form. In migrations it is a CharField."""
 
     def __init__(self, *given: Any, form: Form = "NFC", **named: Any) -> None:
         super().__init__(*given, **named)
         self.form = form
 
     def deconstruct(self) -> Any:
-        """What migrations write down: a CharField."""
+        """The field as migrations write it: a CharField."""
         name, _, given, named = super().deconstruct()
         return name, "django.db.models.CharField", given, named
 
     def clean(self, value: Any, model_instance: models.Model | None) -> Any:
-        """The normal form, which is what is checked."""
+        """Validate the text in its normal form, and return it."""
         return super().clean(normal(value, self.form) if isinstance(value, str) else value, model_instance)
 
     def get_prep_value(self, value: Any) -> Any:
-        """The normal form, for the database."""
+        """The text in its normal form, for the database."""
         prepared = super().get_prep_value(value)
         return normal(prepared, self.form) if isinstance(prepared, str) else prepared
 
     def pre_save(self, model_instance: models.Model, add: bool) -> Any:
-        """The normal form, which the instance has from then on, too: what a record tells of it is what is stored."""
+        """The text in its normal form, which the instance gets, too, so that audit records match the database."""
         value = super().pre_save(model_instance, add)
         if isinstance(value, str):
             value = normal(value, self.form)
@@ -60,10 +60,10 @@ class NormalCharField(models.CharField[str, str]):
 
 
 class _Searched:
-    """A search for a part of a text, which Django does not prepare as it does the whole text."""
+    """Normalises the text of partial lookups, which Django does not pass through `get_prep_value`."""
 
     def get_prep_lookup(self) -> Any:
-        """The part in its normal form."""
+        """The searched text in its normal form."""
         given = cast(Any, super()).get_prep_lookup()
         return normal(given, cast(Any, self).lhs.output_field.form) if isinstance(given, str) else given
 

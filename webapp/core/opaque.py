@@ -1,8 +1,8 @@
-"""Words and ids that clients hand back and that tell them nothing, made with this installation's key.
+"""Opaque words and ids, which clients hand back and which tell them nothing; made with this installation's key.
 
-Words (`close`) are signed and encrypted. A tag of the text, keyed, is both its signature and where the stream of key
-bytes begins that hides it (the order of RFC 5297's SIV, with HMAC-SHA-256 in place of AES). So the same text gives the
-same word, and nothing else of it shows.
+Words (`close`) are signed and encrypted. A keyed tag of the text is both its signature and the start of the key stream
+that hides it (the construction of RFC 5297's SIV, with HMAC-SHA-256 in place of AES). So the same text gives the same
+word, and nothing else of it shows.
 Ids (`disguise`) become other ids of the same length.
 """
 
@@ -16,22 +16,22 @@ import hmac
 from django.conf import settings
 
 TAG_BYTES = 16
-BLOCK = 64
-"""Texts are filled up with blanks to a multiple of so many bytes: their lengths tell nothing either."""
+BLOCK_BYTES = 64
+"""Texts are padded with blanks to a multiple of this, so that lengths tell nothing either."""
 ROUNDS = 8
-"""Of the Feistel network behind `disguise`; four are enough against whoever may ask for both directions."""
+"""Rounds of the Feistel network behind `disguise`; four are enough even against chosen inputs in both directions."""
 
 
 def close(kind: str, text: str) -> str:
-    """The text as an opaque word, in letters that may stand in an address. `kind` keeps words of other uses apart."""
+    """The text as an opaque word that is safe in an address. Words of one `kind` are not valid for another."""
     content = text.encode()
-    content += b" " * (-len(content) % BLOCK)
+    content += b" " * (-len(content) % BLOCK_BYTES)
     tag = _hmac(kind, "tag", content)[:TAG_BYTES]
     return base64.urlsafe_b64encode(tag + _xor(content, _stream(kind, tag, len(content)))).decode()
 
 
 def open_word(kind: str, word: str) -> str:
-    """The text that `close` made the word of, without blanks at its end. Raises ValueError for any other word."""
+    """The text behind a word of `close`, without trailing blanks. Raises ValueError for any other word."""
     try:
         sealed = base64.b64decode(word.encode("ascii"), altchars=b"-_", validate=True)
     except (UnicodeEncodeError, binascii.Error) as error:
@@ -44,7 +44,7 @@ def open_word(kind: str, word: str) -> str:
 
 
 def disguise(kind: str, content: bytes) -> bytes:
-    """Other bytes of the same, even length in place of `content`, each for one: a Feistel network over HMAC-SHA-256."""
+    """Replace bytes of an even length by others of the same length, one to one: a Feistel network over HMAC-SHA-256."""
     left, right = content[: len(content) // 2], content[len(content) // 2 :]
     for number in range(ROUNDS):
         left, right = right, _xor(left, _hmac(kind, f"round {number}", right)[: len(left)])
@@ -52,7 +52,7 @@ def disguise(kind: str, content: bytes) -> bytes:
 
 
 def reveal(kind: str, disguised: bytes) -> bytes:
-    """The content that `disguise` made the bytes of; some content for any bytes."""
+    """The content behind bytes of `disguise`. Any other bytes give some content, too."""
     left, right = disguised[: len(disguised) // 2], disguised[len(disguised) // 2 :]
     for number in reversed(range(ROUNDS)):
         left, right = _xor(right, _hmac(kind, f"round {number}", left)[: len(right)]), left

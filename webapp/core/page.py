@@ -11,7 +11,7 @@ from django.shortcuts import render
 from django.views.decorators.http import require_safe
 
 PLACEHOLDER = "__NONCE__"
-# The components of the page make style elements as they are needed; these carry the nonce.
+# The page's components add style elements as they need them; these carry the nonce.
 POLICY = (
     "default-src 'none'; script-src 'self'; style-src 'self' 'nonce-{nonce}'; img-src 'self' data: blob:; "
     "connect-src 'self'; font-src 'self'; manifest-src 'self'; object-src 'none'; base-uri 'none'; "
@@ -21,13 +21,13 @@ POLICY = (
 
 @require_safe
 def page(request: HttpRequest, **_: str) -> HttpResponse:
-    """The page's document; one that says what to do while the page has not been built."""
+    """The page's document; while the page has not been built, one with status 503 that says what to do."""
     try:
         document = (Path(settings.PAGE_FOLDER) / "index.html").read_text(encoding="utf-8")
     except FileNotFoundError:
         return render(request, "page_missing.html", status=503)
     nonce = secrets.token_urlsafe(16)
-    # The links in it name the files of this build by their content: the document itself is asked for each time.
+    # The document links to the files of this build, whose names have a digest: it must not be cached itself.
     return HttpResponse(
         document.replace(PLACEHOLDER, nonce),
         headers={"Content-Security-Policy": POLICY.format(nonce=nonce), "Cache-Control": "no-store"},

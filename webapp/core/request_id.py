@@ -14,7 +14,7 @@ from django.utils.functional import SimpleLazyObject
 
 HEADER = "X-Request-Id"
 GROUP = re.compile(r"\(\?P(<\w+>)[^)]*\)")
-# What a caller sends goes into log lines: no blanks, no line ends, no novels.
+# What a caller sends goes into log lines: no blanks, no line ends, nothing long.
 WELL_FORMED = re.compile(r"[A-Za-z0-9._-]{8,64}")
 NONE = "-"
 # Where the server's access log finds what Django knows of a request.
@@ -30,7 +30,7 @@ def current() -> str:
 
 
 def begin(given: str = "") -> str:
-    """Set the id for what follows: the given one if it is well-formed, else a new one."""
+    """Set the id of what follows and return it: the given one if it is well-formed, else a new one."""
     request_id = given if WELL_FORMED.fullmatch(given) else uuid.uuid4().hex
     _current.set(request_id)
     return request_id
@@ -42,7 +42,7 @@ def current_request() -> HttpRequest | None:
 
 
 def known_user(request: HttpRequest) -> Model | None:
-    """The request's user, None while nobody has asked who that is: asking here would cost a query."""
+    """The request's user; None while nothing has loaded the user, which would cost a query here."""
     user = request.__dict__.get("user")
     if user is None or isinstance(user, SimpleLazyObject):
         user = getattr(request, "_cached_user", None)
@@ -50,13 +50,13 @@ def known_user(request: HttpRequest) -> Model | None:
 
 
 def user_id(request: HttpRequest) -> str:
-    """The id of the request's user, empty while nobody has asked who that is."""
+    """The id of the request's user, "" where `known_user` is None."""
     user = known_user(request)
     return str(user.pk) if user else ""
 
 
 def route(request: HttpRequest) -> str:
-    """The request's address as a template, without what was filled in; `-` for an address that there isn't."""
+    """The template of the request's address, without its values; `-` for an address that does not exist."""
     match = request.resolver_match
     return _template(match.route) if match else NONE
 

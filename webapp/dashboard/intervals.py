@@ -1,11 +1,11 @@
-"""How far a figure from few scans can be trusted."""
+"""How far a share that was found on few scans can be trusted."""
 
 from __future__ import annotations
 
 from math import sqrt
 
 LEAST_SCANS = 20
-"""From so many scans on a percentage or a kappa is shown as a figure, with its interval; with fewer, only their counts.
+"""The fewest scans of which a share or a kappa is shown, with its interval; of fewer, only counts are.
 
 The usual classes of kappa are 0.2 wide (Landis and Koch 1977, https://doi.org/10.2307/2529310). Readers who agree on
 all of n scans have a 95 % interval of 0.79 wide at 1 scan, 0.43 at 5, 0.28 at 10 and 0.16 at 20: from about 16 on it
@@ -18,9 +18,9 @@ NORMAL_95 = 1.959964
 def wilson(share: float, count: int) -> tuple[float, float]:
     """The 95 % interval of a share, 0 to 1, that was found in `count` independent cases, at least one.
 
-    Wilson's score interval (Wilson 1927, https://doi.org/10.1080/01621459.1927.10502953): other than the textbook's it
-    stays within 0 and 1, and has a width where all cases, or none, agree. `share` may be a mean of values between 0 and
-    1, whose spread is never larger than that of as many cases that are 0 or 1.
+    Wilson's score interval (Wilson 1927, https://doi.org/10.1080/01621459.1927.10502953): unlike the normal
+    approximation, it stays within 0 and 1, and has a width where all cases, or none, agree. `share` may be a mean of
+    values between 0 and 1, whose spread is never larger than that of as many cases that are 0 or 1.
     """
     squared = NORMAL_95**2
     middle = (share + squared / (2 * count)) / (1 + squared / count)

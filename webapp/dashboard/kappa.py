@@ -1,4 +1,4 @@
-"""Agreement beyond chance."""
+"""Agreement beyond chance: Cohen's and Fleiss' kappa, with their intervals."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ from webapp.dashboard.intervals import wilson
 class Kappa:
     """Agreement beyond chance: -1 to 1, 1 is full agreement and 0 chance; with its 95 % interval.
 
-    The interval is Wilson's of the observed agreement, with the agreement by chance taken as it was found, as Cohen's
-    own standard error has it. Other than that it has a width where all agree. Of readings by more than two it is wider
-    than it had to be: it counts each scan once.
+    The interval is Wilson's of the observed agreement. Like Cohen's standard error it takes the agreement by chance as
+    it was found; unlike that, it has a width where all agree. For more than two readers it is wider than necessary: it
+    counts each scan once.
     """
 
     value: float

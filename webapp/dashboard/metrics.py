@@ -1,4 +1,4 @@
-"""How the scans, the model, the readers and the queue are doing, as far as somebody may know."""
+"""The dashboard's metrics of scans, model, readers and queue, as far as a user may know them."""
 
 from __future__ import annotations
 
@@ -27,15 +27,15 @@ from webapp.scans.disclosure import disclose_all_answers
 from webapp.scans.models import Scan, ScanQuerySet, Status, known_answers
 
 EVER = datetime.min.replace(tzinfo=UTC)
-# Of the pairs of readers, those with most scans in common.
 MOST_PAIRS = 30
-# The newest latencies tell enough of a busy month.
+"""Of readers; those with most scans in common are shown."""
 MOST_LATENCIES = 20_000
+"""The newest, which are enough even in a busy month."""
 
 
 @dataclass(frozen=True)
 class Reading:
-    """What a reader said last of a scan before anything of others' readings was shown."""
+    """A reader's last independent reading of a scan: given before anything of others' readings was shown."""
 
     scan: object
     reader: object
@@ -47,10 +47,10 @@ class Reading:
 
 
 def dashboard_metrics(user: User, days: int) -> dict[str, Any]:
-    """What the dashboard shows of the last days, today included, as DashboardSerializer describes it.
+    """The dashboard of the last `days`, today included, as DashboardSerializer describes it.
 
-    In de-identified data there are no days, and all else is of all times: from spans of one length and the next it
-    could be told on which day each scan was uploaded.
+    De-identified data have no days, and cover all times: the difference between two spans would tell on which day a
+    scan was uploaded.
     """
     today = clock.now().replace(hour=0, minute=0, second=0, microsecond=0)
     dated = user.may(Ability.SEE_PATIENTS)
@@ -59,7 +59,7 @@ def dashboard_metrics(user: User, days: int) -> dict[str, Any]:
     recent = scans.filter(timestamp__gte=since)
     readings = _readings(user, since)
     answered = recent.filter(known_answers(user), status=Status.PREDICTED)
-    disclose_all_answers(user)  # of few scans, a count of labels tells what each was called
+    disclose_all_answers(user)  # counts of labels on few scans tell the answer to each
     return {
         "days": days,
         "least_scans": LEAST_SCANS,
@@ -98,9 +98,9 @@ def _labels(scans: ScanQuerySet) -> list[dict[str, Any]]:
 
 
 def _states(scans: ScanQuerySet, field: str = "") -> dict[Any, dict[str, Any]]:
-    """How many of the scans are in each state, and what share of those whose state is known.
+    """The counts of scans by state, and each state's share of those whose state is known, by the values of a field.
 
-    By the values of a field, which documents of earlier versions may lack; without one under "".
+    Without a field, and for documents of earlier versions that lack it, the value is "".
     """
     counts: dict[Any, Counter[str]] = defaultdict(Counter)
     for row in scans.order_by().values(*filter(None, [field]), "state").annotate(count=Count("pk")):
@@ -121,7 +121,7 @@ def _states_per_day(scans: ScanQuerySet, since: datetime, days: int) -> list[dic
 
 
 def _states_per(scans: ScanQuerySet, field: str) -> list[dict[str, Any]]:
-    """In the alphabet's order."""
+    """The states by the values of a field, in alphabetical order."""
     return [{field: value, **shares} for value, shares in sorted(_states(scans, field).items())]
 
 
@@ -138,7 +138,7 @@ def _latency(scans: ScanQuerySet) -> dict[str, Any] | None:
     waited = [milliseconds for milliseconds in found if milliseconds is not None]
     if not waited:
         return None
-    # The smallest value that at least 95 % of the scans do not exceed.
+    # The smallest value that at least 95 % of the scans don't exceed.
     slow = sorted(waited)[-(-95 * len(waited) // 100) - 1]
     return {"median": statistics.median(waited), "percentile_95": slow, "scans": len(waited)}
 
@@ -153,7 +153,7 @@ def _readings(user: User, since: datetime) -> list[Reading]:
     last = {}
     for scan, reader, verdict, label, version, blind, first, state, labels, group in rows:
         if scan in ids:
-            # In the alphabet's order, so that the same labels are the same answer.
+            # Sorted, so that the same labels are the same answer.
             model = Answer(first, state or "", labels=tuple(sorted(labels or ())), group=group or "")
             last[scan, reader] = Reading(scan, reader, verdict, label, model, version, blind)
     return list(last.values())
@@ -185,7 +185,7 @@ def _verdicts(readings: Iterable[Reading]) -> list[dict[str, Any]]:
 
 
 def _share(part: int, all: int, scans: int) -> dict[str, float] | None:
-    """A share with its interval; none of few scans: what several say of one scan is no case of its own."""
+    """A share with its interval; None for fewer than LEAST_SCANS scans: several readings of one scan are one case."""
     if scans < LEAST_SCANS:
         return None
     low, high = wilson(part / all, scans)
@@ -193,16 +193,16 @@ def _share(part: int, all: int, scans: int) -> dict[str, float] | None:
 
 
 def _beyond_chance(found: kappa.Kappa | None, scans: int) -> dict[str, Any]:
-    """Kappa with its interval; of few scans neither."""
+    """Kappa with its interval; null for fewer than LEAST_SCANS scans."""
     if found is None or scans < LEAST_SCANS:
         return {"kappa": None, "interval": None, "defined": found is not None}
     return {"kappa": found.value, "interval": {"low": found.low, "high": found.high}, "defined": True}
 
 
 def _cohen(readings: Collection[Reading], user: User) -> list[dict[str, Any]]:
-    """Of each two readers, and of each reader and each version of the model, most common scans first.
+    """Cohen's kappa of each two readers, and of each reader and each version of the model, most common scans first.
 
-    With the model readers are compared by what they said blind: who knows its answer is not independent of it.
+    Readers are compared with the model by their blind readings: who knows its answer is not independent of it.
     """
     labels: dict[object, dict[object, str]] = defaultdict(dict)
     for one in readings:

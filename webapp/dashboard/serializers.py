@@ -38,7 +38,7 @@ class LabelCountSerializer(serializers.Serializer[Any]):
 
 
 class IntervalSerializer(serializers.Serializer[Any]):
-    """Where a figure lies with 95 % confidence (Wilson)."""
+    """The 95 % interval of a value (Wilson)."""
 
     low = serializers.FloatField()
     high = serializers.FloatField()
@@ -51,7 +51,7 @@ class ShareSerializer(IntervalSerializer):
 
 
 class StatesSerializer(serializers.Serializer[Any]):
-    """How far the model has answered scans: how many, and of those whose state is known the shares."""
+    """How far the model has answered: the count of each state, and its share of the scans whose state is known."""
 
     answered = serializers.IntegerField()
     undecided = serializers.IntegerField()
@@ -63,25 +63,25 @@ class StatesSerializer(serializers.Serializer[Any]):
 
 
 class StatesOfDaySerializer(StatesSerializer):
-    """Those of the uploads of a day."""
+    """The states of the uploads of a day."""
 
     date = serializers.DateField()
 
 
 class StatesOfClinicSerializer(StatesSerializer):
-    """Those of a clinic."""
+    """The states of the uploads of a clinic."""
 
     clinic = serializers.CharField(help_text="Empty for uploads of people without one.")
 
 
 class StatesOfDeviceSerializer(StatesSerializer):
-    """Those of a device."""
+    """The states of the scans of a device."""
 
     device = serializers.CharField(help_text="Maker and model; empty where they are not known.")
 
 
 class QueueSerializer(serializers.Serializer[Any]):
-    """All scans by their state, of whatever day."""
+    """All scans by their status, whatever day they are of."""
 
     queued = serializers.IntegerField()
     predicted = serializers.IntegerField()
@@ -129,7 +129,7 @@ class FleissSerializer(serializers.Serializer[Any]):
 
 
 class LatencySerializer(serializers.Serializer[Any]):
-    """From upload to prediction, milliseconds."""
+    """The time from upload to prediction, in milliseconds."""
 
     median = serializers.FloatField()
     percentile_95 = serializers.FloatField()
@@ -141,10 +141,10 @@ class DashboardSerializer(serializers.Serializer[Any]):
 
     days = serializers.IntegerField()
     least_scans = serializers.IntegerField(
-        help_text="From so many scans on shares and kappas are given; of fewer, their counts alone."
+        help_text="The fewest scans of which shares and kappas are given; of fewer, counts alone are."
     )
     scans_per_day = DaySerializer(
-        many=True, help_text="Empty in de-identified data, of which all other figures are of all times."
+        many=True, help_text="Empty in de-identified data, whose other metrics cover all times."
     )
     labels = LabelCountSerializer(many=True, help_text="Of scans of which the model named one.")
     states = StatesSerializer()

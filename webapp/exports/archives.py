@@ -1,4 +1,4 @@
-"""Exports as files: what to write of the scans, and which pictures lie beside it."""
+"""Exports as ZIP files: tables and documents of the scans, with their pictures beside them."""
 
 from __future__ import annotations
 
@@ -16,10 +16,13 @@ from webapp.scans import storage
 
 
 def archive(export_format: str, records: Sequence[Record]) -> IO[bytes]:
-    """A ZIP file of the scans, at its beginning; on the disk, and gone when it is closed."""
+    """A ZIP file of the scans, open at its beginning. It lies on the disk and is gone when it is closed.
+
+    `export_format` is one of `views.FORMATS` but "csv".
+    """
     with contextlib.ExitStack() as stack:
         file = stack.enter_context(tempfile.TemporaryFile())
-        # Pictures don't get any smaller.
+        # PNG does not get any smaller.
         with zipfile.ZipFile(file, "w", zipfile.ZIP_STORED) as written:
             _add(written, "README.txt", f"{formats.NOTICE}\n".encode())
             _add(written, "scans.csv", formats.table(records).encode())
@@ -38,17 +41,17 @@ def archive(export_format: str, records: Sequence[Record]) -> IO[bytes]:
                 )
                 _copy(written, name, storage.path_of(record.scan.image_name))
         file.seek(0)
-        stack.pop_all()  # nothing went wrong: whoever reads it closes it
+        stack.pop_all()  # whoever reads the file closes it
     return file
 
 
 def _add(written: zipfile.ZipFile, name: str, content: bytes) -> None:
-    # Not with the file's own time, which is that of the upload.
+    # Without a time: that of the picture's file would tell when it was uploaded.
     written.writestr(zipfile.ZipInfo(name), content)
 
 
 def _copy(written: zipfile.ZipFile, name: str, picture: Path) -> None:
-    """Piece by piece: a picture may be larger than the memory that there is for it."""
+    """Copy in pieces: all pictures together, or one alone, may be larger than the memory for them."""
     entry = zipfile.ZipInfo(name)
     entry.file_size = picture.stat().st_size
     with picture.open("rb") as source, written.open(entry, "w") as target:

@@ -1,4 +1,4 @@
-"""The numbers of labels in exports: the same in each, so that files of different days can be laid together."""
+"""The numbers of labels in COCO exports: the same in each export, so that files of different days can be merged."""
 
 from __future__ import annotations
 
@@ -9,11 +9,14 @@ from django.db import IntegrityError
 from webapp.annotations.models import Category
 
 TRIES = 20
-"""As many exports may give numbers at the same moment."""
+"""So many exports may assign numbers at the same moment."""
 
 
 def category_numbers(labels: Iterable[str]) -> dict[str, int]:
-    """The number of each label, from 1 on; one that has none is given the next that is free."""
+    """The number of each label, from 1 on. A new label gets the next free number, for good.
+
+    Raises RuntimeError when other exports take all the numbers that are tried.
+    """
     wanted = sorted(set(labels))
     for _ in range(TRIES):
         known = dict(Category.objects.values_list("label", "number"))

@@ -1,4 +1,4 @@
-"""The formats of exports: CSV, COCO, W3C Web Annotations, and folders with a manifest."""
+"""The formats of exports: a CSV table, COCO, W3C Web Annotations, and folders with a manifest."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from webapp.annotations.shapes import shape_of
 from webapp.exports.categories import category_numbers
 from webapp.exports.records import Record
 from webapp.scans.details import DETAILS, Detail
-from webapp.scans.findings import seen
+from webapp.scans.findings import kinds_found
 
 NOTICE = (
     "Exported from Retinote, research software: nothing in here is a diagnosis. Names, references, notes, comments, "
@@ -33,17 +33,17 @@ UNLABELLED = "unlabelled"
 
 
 def _of_scan(name: str) -> Column:
-    """A field of the scan; one that says nothing is empty."""
+    """A field of the scan; empty where it has no value."""
     return lambda record: getattr(record.scan, name) or ""
 
 
 def _listed(name: str, between: str = "; ") -> Column:
-    """A list of the scan."""
+    """A list field of the scan, joined."""
     return lambda record: between.join(getattr(record.scan, name) or ())
 
 
 def _detail(detail: Detail) -> Column:
-    """What people have entered."""
+    """A field that people enter."""
     assert detail.exported
     exported = detail.exported
     return lambda record: exported(getattr(record.scan, detail.name))
@@ -59,14 +59,17 @@ def _known(record: Record) -> str:
 
 
 def _findings(record: Record) -> str:
-    """Each kind that was found with its share of the picture; empty without a map of findings."""
+    """Each kind that was found, with its share of the picture (0 to 1); empty without a map of findings."""
     if record.scan.findings is None:
         return ""
-    return "; ".join(f"{found.kind} {found.share:.6g}" for found in seen(record.scan.findings)) or NO_FINDINGS
+    return (
+        "; ".join(f"{found.kind} {found.share:.6g}" for found in kinds_found(record.scan.findings))
+        or NO_FINDINGS
+    )
 
 
 def _one_label(name: str) -> Column:
-    """A field of the most probable label, only where the model has said one; all probabilities follow."""
+    """A field of the most probable label, only where that is the model's answer; all probabilities follow."""
 
     def column(record: Record) -> Any:
         value = getattr(record.scan, name)
@@ -111,11 +114,11 @@ COLUMNS: dict[str, Column] = {
     "verdicts": lambda record: "; ".join(map(str, record.verdicts)),
     "shapes": lambda record: len(record.shapes),
 } | _ENTERED
-"""Of the table, by their names; a detail that is new comes last."""
+"""The columns of the table, by name. Details that are not named above come last."""
 
 
 def table(records: Sequence[Record]) -> str:
-    """CSV, a row per scan; probabilities in a column per label, verdicts separated by semicolons."""
+    """CSV with a row for each scan. Probabilities have a column for each label; verdicts are joined by semicolons."""
     labels = list(dict.fromkeys(label for record in records for label in record.scan.probabilities))
     text = io.StringIO()
     writer = TableWriter(text)
@@ -129,12 +132,12 @@ def table(records: Sequence[Record]) -> str:
 
 
 def folder_path(record: Record) -> str:
-    """Where a verified scan's picture lies in an export as folders."""
+    """The path of a verified scan's picture in an export as folders."""
     return f"{path_part(record.verified_label)}/{record.file_name}"
 
 
 def manifest(records: Sequence[Record]) -> str:
-    """The verified scans as `./retinote data` reads them (docs/data.md): with their patients, which folders can't tell."""
+    """The verified scans as a manifest for `./retinote data` (docs/data.md), with patients, which folders lack."""
     text = io.StringIO()
     writer = TableWriter(text)
     writer.write_row(("file", "source", "label", "patient_id", "eye"))
@@ -145,10 +148,10 @@ def manifest(records: Sequence[Record]) -> str:
 
 
 def coco(records: Sequence[Record]) -> str:
-    """COCO object detection (https://cocodataset.org/#format-data), a category per label, numbered as in every export.
+    """COCO object detection (https://cocodataset.org/#format-data), with a category for each label.
 
     An outline that crosses itself is cut into pieces that don't, so that all programs find the same area. Points,
-    calipers and open lines cover nothing and have no place in it; `info` says how many were left out.
+    calipers and open lines cover nothing and are left out; `info` says how many.
     """
     categories = category_numbers(shape.label or UNLABELLED for record in records for shape in record.shapes)
     annotations: list[dict[str, Any]] = []

@@ -1,4 +1,4 @@
-"""Scans as they are exported: without names, references, notes, comments, times and file hashes."""
+"""The scans of an export, de-identified: no names, references, notes, comments, times or file hashes."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from webapp.accounts.models import User
 from webapp.accounts.pseudonyms import pseudonym
 from webapp.annotations.models import Annotation, disclose_shapes
 from webapp.reviews.models import Review
-from webapp.reviews.reading import how
+from webapp.reviews.reading import independence_of
 from webapp.scans.disclosure import disclose
 from webapp.scans.final import FinalReading, final_reading
 from webapp.scans.labels import known_label
@@ -25,16 +25,16 @@ class Verdict:
     reader: str
     verdict: str
     label: str
-    how: str
-    """What the reader knew, as `how` says it."""
+    independence: str
+    """What the reader knew, as `independence_of` says it."""
 
     def __str__(self) -> str:
-        return " ".join(part for part in (self.reader, self.verdict, self.label, self.how) if part)
+        return " ".join(part for part in (self.reader, self.verdict, self.label, self.independence) if part)
 
 
 @dataclass(frozen=True)
 class Shape:
-    """What a reader drew on a scan, in pixels of it."""
+    """An annotation of a reader; its selector is in pixels of the scan."""
 
     name: str
     reader: str
@@ -44,7 +44,7 @@ class Shape:
 
 @dataclass(frozen=True)
 class Record:
-    """A scan with what may be known of its readings. `name` and `patient` are pseudonyms; "" for no reference."""
+    """A scan with the readings that the user may know. `name` and `patient` are pseudonyms; "" without a reference."""
 
     name: str
     patient: str
@@ -56,24 +56,24 @@ class Record:
 
     @property
     def verified_label(self) -> str:
-        """The final reading's, where an adjudicator or enough independent readers stand behind it, else ""."""
+        """The label of the final reading where it is verified, else ""."""
         return self.final.label if self.final and self.final.verified else ""
 
     @property
     def verified_by(self) -> str:
-        """ "adjudicator", "readers" or ""."""
+        """Who has verified the label: "adjudicator", "readers" or ""."""
         return self.final.by.value if self.final and self.final.verified else ""
 
     @property
     def file_name(self) -> str:
-        """Of the scan's picture in an export."""
+        """The name of the scan's picture in an export."""
         return f"{self.name}.png"
 
 
 def records(scans: Iterable[Scan], user: User) -> list[Record]:
-    """De-identified, with the answers, verdicts and shapes that the user may know, in the order of the scans.
+    """The records of the scans, in their order, with the answers, verdicts and shapes that the user may know.
 
-    All of it is noted as shown to the user.
+    Notes all of it as shown to the user.
     """
     scans = list(scans)
     drawn = Annotation.objects.by_scan(scans, user)
@@ -95,7 +95,9 @@ def _record(
         patient=pseudonym("patient", f"{scan.clinic}/{scan.patient_ref}") if scan.patient_ref else "",
         scan=scan,
         verdicts=tuple(
-            Verdict(pseudonym("reader", review.reader_id), review.verdict, review.label, how(review))
+            Verdict(
+                pseudonym("reader", review.reader_id), review.verdict, review.label, independence_of(review)
+            )
             for review in reviews
         ),
         shapes=tuple(

@@ -50,7 +50,7 @@ class ExportSerializer(serializers.Serializer[Any]):
 
 
 class ExportView(GenericAPIView[Scan]):
-    """Handing out de-identified scans, of those that one may see."""
+    """Exports of de-identified scans, of those that the user may see."""
 
     queryset = Scan.objects.none()
     serializer_class = ExportSerializer
@@ -76,7 +76,7 @@ class ExportView(GenericAPIView[Scan]):
         export_format = given.validated_data["format"]
         visible = Scan.objects.visible_to(request.user)
         ids = given.validated_data.get("scans")
-        # One more than may be is enough to know.
+        # One above the limit is enough to refuse.
         found = list(
             _named(visible, [asked_id(key, request.user) for key in ids])
             if ids is not None
@@ -114,7 +114,7 @@ def _named(visible: ScanQuerySet, ids: list[str]) -> ScanQuerySet:
 
 
 def _answer(export_format: str, found: list[Record]) -> HttpResponseBase:
-    # Loaded when something is exported: the geometry is not small.
+    # Imported on demand: the geometry takes memory and time to load.
     from webapp.exports import archives, formats
 
     response: HttpResponseBase

@@ -1,4 +1,4 @@
-"""Service keys in the admin: issued, limited, revoked; never shown again and never deleted."""
+"""Service keys in the administration: issued, limited and revoked; never shown again and never deleted."""
 
 from __future__ import annotations
 
@@ -17,7 +17,16 @@ from webapp.gateway import issuing
 from webapp.gateway.models import ServiceKey
 from webapp.mongodb.admin import TransactionalAdmin
 
-KNOWN = ("prefix", "issued_by", "issued", "revoked_by", "revoked_at", "calls", "refused_calls", "last_used")
+READ_ONLY = (
+    "prefix",
+    "issued_by",
+    "issued",
+    "revoked_by",
+    "revoked_at",
+    "calls",
+    "refused_calls",
+    "last_used",
+)
 
 
 @admin.register(ServiceKey)
@@ -36,17 +45,17 @@ class ServiceKeyAdmin(TransactionalAdmin[ServiceKey]):
     )
     list_filter = ("issued", "revoked_at")
     search_fields = ("service", "prefix")
-    readonly_fields = KNOWN
+    readonly_fields = READ_ONLY
     actions = ("revoke",)
 
     def get_fields(self, request: HttpRequest, obj: ServiceKey | None = None) -> tuple[str, ...]:
-        """What an administrator decides, and below it what is known of a key that was issued."""
-        return issuing.DECIDED if obj is None else (*issuing.DECIDED, *KNOWN)
+        """The fields that an administrator decides, and for an issued key the others below."""
+        return issuing.DECIDED if obj is None else (*issuing.DECIDED, *READ_ONLY)
 
     def save_model(
         self, request: HttpRequest, obj: ServiceKey, form: ModelForm[ServiceKey], change: bool
     ) -> None:
-        """Issue a new key, or write what was decided anew of one that was issued."""
+        """Issue a new key, or save the decided fields of an issued one."""
         assert isinstance(request.user, User)
         if change:
             issuing.change(obj, request.user)
@@ -56,7 +65,7 @@ class ServiceKeyAdmin(TransactionalAdmin[ServiceKey]):
     def response_add(
         self, request: HttpRequest, obj: ServiceKey, post_url_continue: str | None = None
     ) -> HttpResponse:
-        """Show the key, this once. A message on the next page would have to wait in a cookie until then."""
+        """Show the key, this once. A message on the next page would have to wait in a cookie."""
         context: dict[str, Any] = {
             **self.admin_site.each_context(request),
             "title": "Service key issued",
@@ -70,7 +79,7 @@ class ServiceKeyAdmin(TransactionalAdmin[ServiceKey]):
 
     @admin.display(description="State")
     def state(self, key: ServiceKey) -> str:
-        """Whether calls with it are let through."""
+        """The state of the key: in use, expired or revoked."""
         if key.revoked_at:
             return "revoked"
         return "expired" if key.expires and key.expires <= clock.now() else "in use"

@@ -1,8 +1,8 @@
-"""Whether a call with a service key is let through, and counting it.
+"""Admits calls with a service key, and counts them.
 
-All that is known of a key's calls lies in its one document, and one update of it looks at the key, at its limit, and
-counts: atomic, so that of calls that come at the same moment on several machines none is lost and none slips over
-the limit. A counter in a cache would be faster by a millisecond and would lose, with the cache, what it had counted.
+All counts of a key are in its one document. One atomic update checks the key and its limit, and counts: of calls at the
+same moment on several machines, none is lost and none slips over the limit. A counter in a cache would be a millisecond
+faster, and its counts would be lost with the cache.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from webapp.gateway.issuing import digest
 from webapp.gateway.models import ServiceKey
 
 MINUTE = timedelta(minutes=1)
-# A key has 56 characters; what is longer needs no hashing to be none.
+# A key has 56 characters. What is far longer is no key and is not hashed.
 LONGEST_KEY = 100
 
 
@@ -36,7 +36,7 @@ class Outcome(StrEnum):
 
 @dataclass(frozen=True)
 class Admission:
-    """What became of a call; `retry_after_s` says when a limited one may come again."""
+    """What became of a call of `service`; `retry_after_s` says when a limited one may come again."""
 
     outcome: Outcome
     service: str = ""
@@ -44,10 +44,10 @@ class Admission:
 
 
 def admit(text: str) -> Admission:
-    """Let a call with this key through or not, and count it. Raises pymongo's errors when MongoDB is away.
+    """Admit a call with this key or refuse it, and count it. Raises pymongo's errors when MongoDB is away.
 
-    The key is looked up by its digest, so how long that takes tells nothing of a key that is nearly right. MongoDB's
-    clock decides, which is the same for all who ask it.
+    The key is looked up by its digest, so the time that this takes tells nothing about a key that is nearly right.
+    MongoDB's clock decides, which is the same for all web apps.
     """
     if not 0 < len(text) <= LONGEST_KEY:
         return Admission(Outcome.UNKNOWN)
@@ -80,8 +80,8 @@ _USABLE = {
     ]
 }
 _ALLOWED = {"$and": [_USABLE, {"$lte": ["$minute_calls", "$calls_per_minute"]}]}
-# The stages see what those before them have set: first the minute, then the verdict on it. A call of a minute that is
-# used up makes its count one more than the limit and no more, which is how the caller recognises it.
+# Each stage sees what those before it have set: first the minute, then the counts. In a minute that is used up, a call
+# raises the minute's count to one above the limit and no further, by which `admit` recognises it.
 COUNT: list[dict[str, Any]] = [
     {
         "$set": {

@@ -1,4 +1,4 @@
-"""Issuing, limiting and revoking service keys, each with its audit record."""
+"""Issues, limits and revokes service keys, each with its audit record."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from webapp.gateway.models import ServiceKey
 from webapp.mongodb.transactions import all_or_nothing
 
 SECRET_BYTES = 32
-# Enough to tell a few hundred keys apart by their beginnings.
+# Enough to tell a few hundred keys apart by how they begin.
 NAME_BYTES = 4
 DECIDED = ("service", "calls_per_minute", "expires")
 """The fields that an administrator decides."""
@@ -22,8 +22,8 @@ DECIDED = ("service", "calls_per_minute", "expires")
 def issue(key: ServiceKey, administrator: User) -> str:
     """Give an unsaved ServiceKey its secret, save it, and return the key as the service sends it.
 
-    That is the only time it can be seen. It begins with a random name that is no part of the secret, so that what
-    is kept and shown to recognise it tells nothing of the rest.
+    The key can't be seen again. It begins with a random name that is no part of the secret, so that the name, which is
+    kept and shown, tells nothing about the rest.
     """
     key.prefix = f"rtn_{secrets.token_hex(NAME_BYTES)}"
     text = f"{key.prefix}_{secrets.token_urlsafe(SECRET_BYTES)}"
@@ -39,7 +39,7 @@ def issue(key: ServiceKey, administrator: User) -> str:
 
 
 def change(key: ServiceKey, administrator: User) -> None:
-    """Write what was decided anew of a key; nothing else of it, for its counts go on meanwhile."""
+    """Save the decided fields of a key, and no others: its counts go on meanwhile."""
 
     def write() -> None:
         before = ServiceKey.objects.get(pk=key.pk)
@@ -50,16 +50,16 @@ def change(key: ServiceKey, administrator: User) -> None:
 
 
 def digest(text: str) -> str:
-    """sha256 of a key, in hexadecimal.
+    """The sha256 of a key, in hexadecimal.
 
-    A fast hash is enough: passwords need a slow one because they can be guessed, and nobody guesses 256 random
-    bits. A slow one would cost every call more than its prediction does.
+    A fast hash is enough: passwords need a slow one because they can be guessed, but 256 random bits can't. A slow one
+    would cost each call more than its prediction.
     """
     return hashlib.sha256(text.encode()).hexdigest()
 
 
 def revoke(key: ServiceKey, administrator: User) -> bool:
-    """End a key for good; false if that had been done before, which stays as it was."""
+    """Revoke a key for good. Returns False, and changes nothing, if it was revoked before."""
 
     def write() -> bool:
         before = ServiceKey.objects.get(pk=key.pk)

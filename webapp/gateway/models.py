@@ -1,4 +1,4 @@
-"""A service that may call the model server directly, and its key."""
+"""The keys of services that may call the model server directly."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ from webapp.core.normal_form import NormalCharField
 DEFAULT_CALLS_PER_MINUTE = 60
 MOST_CALLS_PER_MINUTE = 100_000
 COUNTS = ("calls", "refused_calls", "last_used", "minute_began", "minute_calls")
-"""What each call changes."""
+"""The fields that each call changes."""
 
 
 @audited("service key", apart=COUNTS)
 class ServiceKey(models.Model):
-    """What a service shows to be let through. The key itself is not kept, only its sha256 and how it begins."""
+    """The key that a service sends with its calls. Only its sha256 and its beginning are kept."""
 
     service = NormalCharField(
         max_length=80,

@@ -1,4 +1,4 @@
-"""What nginx asks (`auth_request`) before it passes a call on to the model server."""
+"""The call that nginx makes (`auth_request`) before it passes a service's call on to the model server."""
 
 from __future__ import annotations
 
@@ -36,9 +36,9 @@ REFUSALS = {
 @never_cache
 @require_http_methods(["GET", "HEAD", "POST"])
 def inference_key(request: HttpRequest) -> HttpResponse:
-    """204 with the model server's own key for a call with a service key, or why it is refused.
+    """204 with the model server's own key for a call with a valid service key, else why it is refused.
 
-    Only the gateway gets an answer. To everybody else there is nothing at this address.
+    Only the gateway gets an answer. For everybody else there is nothing at this address.
     """
     if not _is_gateway(request):
         raise Http404

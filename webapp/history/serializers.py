@@ -9,14 +9,21 @@ from rest_framework import serializers
 
 from webapp.accounts.deidentified import DeIdentified
 from webapp.annotations.serializers import AnnotationSerializer
-from webapp.scans.answered_serializers import CONFIDENCE_HELP, OR_NULL, PREDICTION_HELP, AnsweredSerializer
+from webapp.scans.answered_serializers import (
+    CONFIDENCE_HELP,
+    OR_NULL,
+    PREDICTION_HELP,
+    AnsweredSerializer,
+    DoubtsField,
+    caveats,
+)
 from webapp.scans.final_serializers import FinalReadingSerializer, shown_final_reading
 from webapp.scans.models import Scan
-from webapp.scans.serializers import DoubtsField, caveats, image_path, overlay_path
+from webapp.scans.serializers import image_path, overlay_path
 
 
 class HistorySerializer(DeIdentified, AnsweredSerializer):
-    """A line of the history per scan."""
+    """An entry of the history: a scan, the model's answer, and what people drew."""
 
     id = serializers.CharField()
     image_path = serializers.SerializerMethodField()

@@ -17,7 +17,7 @@ from webapp.scans.worklist import ScanPages
 
 
 class HistoryViewSet(mixins.ListModelMixin, VisibleScansViewSet):
-    """A record per scan, newest first."""
+    """The history: an entry for each scan, newest first."""
 
     serializer_class = HistorySerializer
     pagination_class = ScanPages

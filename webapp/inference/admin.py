@@ -1,4 +1,4 @@
-"""The read-only list of registered model versions."""
+"""The list of registered model versions, read only."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ from webapp.inference.models import RegisteredVersion
 
 @admin.register(RegisteredVersion)
 class RegisteredVersionAdmin(admin.ModelAdmin[RegisteredVersion]):
-    """Asks the model server at each look; versions are changed with `./retinote models`."""
+    """The versions that the model server has; it is asked at each look. `./retinote models` changes them."""
 
     def changelist_view(
         self, request: HttpRequest, extra_context: dict[str, Any] | None = None
     ) -> HttpResponse:
-        """The versions, or why they can't be told."""
+        """The versions, or why they can't be listed."""
         context: dict[str, Any] = {
             **self.admin_site.each_context(request),
             "title": "Registered model versions",

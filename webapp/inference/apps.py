@@ -4,13 +4,13 @@ from django.apps import AppConfig
 
 
 class InferenceConfig(AppConfig):
-    """The model server, seen from the web app."""
+    """The web app's clients of the model server."""
 
     name = "webapp.inference"
     verbose_name = "Model server"
 
     def ready(self) -> None:
-        """Have a wrong name in the settings stop the start, not the first upload."""
-        from webapp.inference.model_server import maker
+        """Check the name in the settings now, so that a wrong one stops the start and not the first upload."""
+        from webapp.inference.model_server import client_factory
 
-        maker()
+        client_factory()

@@ -1,7 +1,7 @@
-"""What the web app asks of a model server, whichever it is, and the one that the settings name.
+"""The interface to a model server, whichever it is, and the client that the settings name.
 
-Another server is one module: a class with the methods of `ModelServer`, a function that makes one from the settings,
-and that function's dotted name in RETINOTE_MODEL_SERVER.
+Another server is one module: a class with the methods of `ModelServer`, and a function that makes one from the
+settings, whose dotted name is the value of RETINOTE_MODEL_SERVER.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from handlers.card import ModelCard
 from webapp.recommendations.answers import Answer, State
 
 CONNECTIONS = 32
-"""How many requests a process has open at the model server at once."""
+"""The most requests that a process has open at the model server at once."""
 
 
 class ModelUnavailable(Exception):
@@ -41,7 +41,11 @@ class UnknownVersion(ImageRefused):
 
 @dataclass(frozen=True)
 class ModelAnswer:
-    """The model's answer to one image. Regions are in pixels of the image that was sent."""
+    """The model's answer to one image. Regions are in pixels of the image that was sent.
+
+    Each field is stored in the column of the same name (`webapp.scans.answered.Answered`), but for the two pictures,
+    which are stored as files.
+    """
 
     label: str
     confidence: float
@@ -63,15 +67,15 @@ class ModelAnswer:
     nearest: list[str] = field(default_factory=list)
     calibration: str = ""
     findings: dict[str, Any] | None = None
-    """What the model thinks it sees: `kinds` that it looks for and `regions`. None of a model without a map of findings."""
+    """The `kinds` that the model looks for and the `regions` that it found; None for models without a map of them."""
     findings_map: bytes = b""
     """A grey PNG of the whole image, coarser than it: 0 for none, n for the n-th of the kinds."""
 
     @classmethod
     def from_json(cls, answer: dict[str, Any]) -> ModelAnswer:
-        """Read an answer as `handlers/` gives it; raises KeyError, TypeError or ValueError when it isn't one."""
+        """Read an answer of `handlers/`; raises KeyError, TypeError or ValueError for anything else."""
         gradcam = answer["gradcam"]
-        # Archives of earlier handlers don't tell what follows after the regions.
+        # Archives of earlier handlers don't give the fields after the regions.
         found = answer.get("findings")
         return cls(
             label=answer["prediction"]["label"],
@@ -99,12 +103,12 @@ class ModelAnswer:
 
     @property
     def answer(self) -> Answer:
-        """What the model says, as far as it says something."""
+        """How far the model has answered, and with what."""
         return Answer(self.label, self.state, self.because, tuple(self.prediction_set or ()), self.group)
 
 
 def _findings(found: dict[str, Any]) -> dict[str, Any]:
-    """What is stored of the findings beside their map; raises KeyError, TypeError or ValueError."""
+    """The findings without their map; raises KeyError, TypeError or ValueError where they aren't any."""
     regions = [
         {
             "finding": str(region["finding"]),
@@ -119,7 +123,7 @@ def _findings(found: dict[str, Any]) -> dict[str, Any]:
 
 @dataclass(frozen=True)
 class ServedVersion:
-    """A version of the model that the model server has. `status` is one word for people, such as ready or starting."""
+    """A version of the model on the model server. `status` is a word for people, such as "ready" or "starting"."""
 
     name: str
     version: str
@@ -131,49 +135,49 @@ class ServedVersion:
 
 
 class ModelServer(Protocol):
-    """A model server, asked for one model; safe to share between threads."""
+    """The client of a model server for one model; safe to share between threads."""
 
     def predict(
         self, image: bytes, *, deadline_s: float, request_id: str, version: str = "", label: str = ""
     ) -> ModelAnswer:
-        """Prediction and heat map of an image file, of `label` when given, else of the most probable one.
+        """The answer to an image file, with the heat map of `label`, or of the most probable label without one.
 
-        Raises ModelUnavailable when no answer came within `deadline_s`, ImageRefused when the image or the label
-        is at fault, UnknownVersion when the server has no such `version`.
+        `version` is the model's, "" for the default. Raises ModelUnavailable when no answer comes within `deadline_s`,
+        ImageRefused when the image or the label is at fault, UnknownVersion when the server has no such `version`.
         """
 
     def is_ready(self) -> bool:
-        """Whether the server answers and can predict with the version that answers by default."""
+        """Whether the server answers and can predict with its default version."""
 
     def versions(self) -> list[ServedVersion]:
         """The versions of the model that the server has; raises ModelUnavailable."""
 
     def card(self) -> ModelCard:
-        """The model card of the version that answers by default; raises ModelUnavailable."""
+        """The model card of the default version; raises ModelUnavailable."""
 
     def authorization(self) -> str:
-        """The Authorization header for calls to the server, empty where it asks for none; raises ModelUnavailable."""
+        """The Authorization header for calls to the server, "" where it needs none; raises ModelUnavailable."""
 
     def metrics(self) -> bytes | None:
-        """The server's metrics in Prometheus' text format, None where it answers Prometheus itself.
+        """The server's metrics in Prometheus' text format, None where Prometheus asks the server itself.
 
         Raises ModelUnavailable.
         """
 
 
 def model_client() -> ModelServer:
-    """The client of the settings' model server."""
-    return maker()()
+    """The client of the model server that the settings name."""
+    return client_factory()()
 
 
-def maker() -> Callable[[], ModelServer]:
+def client_factory() -> Callable[[], ModelServer]:
     """The function that the settings name. Raises ImproperlyConfigured when there is none of that name."""
     name: str = settings.MODEL_SERVER
     try:
-        made: Callable[[], ModelServer] = import_string(name)
+        factory: Callable[[], ModelServer] = import_string(name)
     except ImportError as error:
         raise ImproperlyConfigured(
             f"RETINOTE_MODEL_SERVER is {name!r}, which can't be imported ({error}); name the function that makes the "
             "client of a model server, such as webapp.inference.torchserve.client."
         ) from error
-    return made
+    return factory

@@ -1,4 +1,4 @@
-"""A place in the admin for what the model server knows; nothing of it is stored here."""
+"""A model without a table: it gives the model server's versions a page in the administration."""
 
 from django.db import models
 

@@ -38,15 +38,15 @@ CONNECT_TIMEOUT_S = 1.0
 PING_TIMEOUT_S = 2.0
 CARD_TIMEOUT_S = 4.0
 PAUSES_S = (0.1, 0.3)  # before the second and third try
-# The overlay is drawn of the stored scan and heat map when somebody asks for it. Handlers of earlier versions draw it all
-# the same; as JPEG it is a fraction of the answer, as PNG it was four fifths.
+# The overlay is drawn from the stored scan and heat map when somebody asks for it. Handlers of earlier versions send it
+# all the same: as JPEG it is a fraction of the answer, as PNG it was four fifths.
 WITHOUT_OVERLAY = {"X-Overlay": "false", "X-Overlay-Format": "jpeg"}
-# TorchServe: no workers or a full queue, and a worker that died while it had the request.
+# TorchServe's answers without a worker, with a full queue, and when a worker dies during the request.
 BUSY_STATUSES = frozenset({502, 503, 504, 507})
 
 
 class TorchServeClient:
-    """Asks one TorchServe, as `ModelServer` has it."""
+    """The client of one TorchServe; see `ModelServer`."""
 
     def __init__(
         self, url: str, management_url: str, key_file: str, model: str, metrics_socket: str = ""
@@ -56,21 +56,21 @@ class TorchServeClient:
         self._metrics_socket = Path(metrics_socket) if metrics_socket else None
         path = Path(key_file) if key_file else None
         self._key = InferenceKey(path, management_url)
-        # Out of reach where the model server runs in a container: only tools in there manage models.
+        # It can't be reached where the model server runs in a container: only tools inside manage models.
         self._management = (
             ManagementClient(management_url, ManagementKey(path, management_url)) if management_url else None
         )
         self._session = requests.Session()
-        # No proxy stands before a peer on a private network, and looking for one costs each request.
+        # There is no proxy on a private network, and looking for one costs time at each request.
         self._session.trust_env = False
         self._session.mount("http", HTTPAdapter(pool_maxsize=CONNECTIONS))
 
     def predict(
         self, image: bytes, *, deadline_s: float, request_id: str, version: str = "", label: str = ""
     ) -> ModelAnswer:
-        """Prediction and heat map of an image; see `ModelServer.predict`."""
+        """The answer to an image; see `ModelServer.predict`."""
         path = f"/predictions/{quote(self._model)}" + (f"/{quote(version)}" if version else "")
-        # TorchServe drops a query on this path, so options of a raw body travel as headers.
+        # TorchServe drops the query of this address, so options travel as headers.
         kind = media_type(image) or "application/octet-stream"
         headers = {"Content-Type": kind, "X-Request-Id": request_id, **WITHOUT_OVERLAY}
         if label:
@@ -83,7 +83,7 @@ class TorchServeClient:
             raise ModelUnavailable("The model server's answer can't be read.") from error
 
     def card(self) -> ModelCard:
-        """The model card of the version that answers now, also where the management is out of reach.
+        """The model card of the default version, also where the management can't be reached.
 
         Raises ModelUnavailable.
         """
@@ -91,20 +91,20 @@ class TorchServeClient:
         path = f"/predictions/{quote(self._model)}"
         try:
             return ModelCard.from_json(self._post(path, b"", headers, CARD_TIMEOUT_S).content)
-        except ImageRefused as error:  # it looked for an image
+        except ImageRefused as error:  # an earlier handler looks for an image
             raise ModelUnavailable(
-                "The model server does not tell its card: it was started by an earlier Retinote. Start it anew."
+                "The model server can't give its model card, as an earlier Retinote started it. Restart it."
             ) from error
         except CardError as error:
-            log.error("The model server's card is not what it should be: %r", error)
+            log.error("The model server's card is not valid: %r", error)
             raise ModelUnavailable("The model server's card can't be read.") from error
 
     def is_ready(self) -> bool:
-        """Whether TorchServe answers and has a worker for the version that answers by default.
+        """Whether TorchServe answers and has a worker for the default version.
 
-        Its ping alone does not tell: it succeeds where no model is registered, and fails as long as one worker of any
-        version is missing. In a container it has to do: there the management is out of reach, and TorchServe's key is
-        published, and its readiness told, only once the models are served.
+        A ping alone is not enough: it succeeds where no model is registered, and fails as long as one worker of any
+        version is missing. In a container it has to do, as the management can't be reached; there TorchServe's key is
+        published, and readiness reported, only once the models are served.
         """
         try:
             ping = self._session.get(
@@ -121,7 +121,7 @@ class TorchServeClient:
             return False
 
     def authorization(self) -> str:
-        """The Authorization header with TorchServe's key, empty where it asks for none.
+        """The Authorization header with TorchServe's key, "" where it needs none.
 
         Raises ModelUnavailable when the key can't be read or renewed.
         """
@@ -135,7 +135,7 @@ class TorchServeClient:
         if self._management is None:
             raise ModelUnavailable(
                 "The model server's management can't be reached from here; "
-                "`retinote models list` in its container tells its versions."
+                "`retinote models list` in its container lists the versions."
             )
         try:
             registered = self._management.versions(self._model)
@@ -155,7 +155,7 @@ class TorchServeClient:
         ]
 
     def metrics(self) -> bytes | None:
-        """What the TorchServe beside this web app has counted; None where it answers Prometheus itself.
+        """The metrics of the TorchServe beside this web app; None where Prometheus asks it directly.
 
         Raises ModelUnavailable.
         """
@@ -182,7 +182,7 @@ class TorchServeClient:
                     self._key.renew()
                     response = self._send(path, image, headers, left_s)
             except requests.Timeout as error:
-                # It may still be working on this one: asking again would only add to its load.
+                # It may still be working on this request: another one would only add to its load.
                 raise ModelUnavailable(f"The model server took longer than {deadline_s:.0f} s.") from error
             except (requests.RequestException, ServingError) as error:
                 reason = type(error).__name__
@@ -239,7 +239,7 @@ def _client(
 
 
 def client() -> ModelServer:
-    """The client of the settings' TorchServe; one for all threads, so that they share its connections."""
+    """The client of the TorchServe that the settings name; one for all threads, so that they share connections."""
     return _client(
         settings.MODEL_URL,
         settings.MODEL_MANAGEMENT_URL,

@@ -1,4 +1,4 @@
-"""The metrics app: counts what no view of ours has a hand in."""
+"""The metrics app. It counts failed sign-ins, which happen outside of our views."""
 
 from typing import Any
 
@@ -14,7 +14,7 @@ def _count_failure(**_: Any) -> None:
 
 
 class MetricsConfig(AppConfig):
-    """What Prometheus reads."""
+    """The metrics for Prometheus."""
 
     name = "webapp.metrics"
 

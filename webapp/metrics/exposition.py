@@ -1,4 +1,4 @@
-"""What Prometheus gets to read, and who may."""
+"""The metrics in Prometheus' text format, and who may read them."""
 
 from __future__ import annotations
 
@@ -23,19 +23,19 @@ def is_reader(authorization: str) -> bool:
 
 
 def process_metrics() -> bytes:
-    """What all processes of this service have counted, in Prometheus' text format."""
+    """The metrics of all processes of this service."""
     return generate_latest(_counted())
 
 
 def web_metrics() -> bytes:
-    """That, and the state of the installation as it is now."""
+    """The metrics of all processes of this service, and the state of the installation now."""
     state = CollectorRegistry()
     state.register(StateCollector())
     return process_metrics() + generate_latest(state)
 
 
 def model_metrics() -> bytes | None:
-    """What the model server beside this web app has counted; None where it answers Prometheus itself.
+    """The metrics of the model server beside this web app; None where Prometheus asks it directly.
 
     Raises ModelUnavailable.
     """

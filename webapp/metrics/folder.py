@@ -1,6 +1,6 @@
-"""Where the processes of one service count together: a folder of files that each maps into its memory.
+"""The folder in which the processes of a service count together, each in a file that it maps into memory.
 
-Knows nothing of prometheus_client, which looks for the folder when it is first imported.
+It does not import prometheus_client, which looks for the folder at its first import.
 """
 
 from __future__ import annotations
@@ -13,16 +13,15 @@ from pathlib import Path
 
 VARIABLE = "PROMETHEUS_MULTIPROC_DIR"
 TOKEN_VARIABLE = "RETINOTE_METRICS_TOKEN"  # nosec B105 # the name, not a token
-# On a full disk, writing to a mapped file kills the process.
-# The folder below it is made for its owner alone.
+# In memory, as writing to a mapped file on a full disk kills the process. The folder in it is its owner's alone.
 MEMORY = Path("/dev/shm")  # nosec B108
 
 
 def count_in_files(service: str, data: Path) -> None:
-    """Have this process and those that it will fork count together, if there is a token to read it with.
+    """Let this process and all that it forks count together, if RETINOTE_METRICS_TOKEN is set.
 
-    To be called before anything counts. The folder is this run's own, and removed when the process ends; what a
-    killed one left is removed by the next.
+    Call it before anything counts. The folder belongs to this process and is removed when it ends; what a killed
+    process left is removed by the next one.
     """
     if not os.environ.get(TOKEN_VARIABLE):
         return
@@ -48,6 +47,6 @@ def _is_running(pid: str) -> bool:
 
 
 def _remove(folder: Path, owner: int) -> None:
-    # A forked process ends with its parent's list of things to do.
+    # A forked process inherits its parent's exit handlers.
     if os.getpid() == owner:
         shutil.rmtree(folder, ignore_errors=True)

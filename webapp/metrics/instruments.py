@@ -1,7 +1,7 @@
-"""Everything that is counted and measured, by name.
+"""All counters, gauges and histograms.
 
-Labels take few values, all of them our own words (routes, codes, labels of the model): no user, no patient, nothing
-that a caller can make up. Where several processes count, see `folder.py`.
+Labels have few values, all of them our own words (routes, codes, labels of the model): no user, no patient, nothing
+that a caller can make up. `folder.py` says how several processes count together.
 """
 
 from __future__ import annotations
@@ -18,11 +18,11 @@ disable_created_metrics()  # type: ignore[no-untyped-call]
 REQUEST_BUCKETS_S = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)
 TASK_BUCKETS_S = (0.01, 0.05, 0.25, 1.0, 5.0, 15.0, 60.0, 300.0)
 CONFIDENCE_BUCKETS = (0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 0.95, 1.0)
-# A sentence about an image begins with what is wrong and may go on with figures.
+# A sentence about an image begins with what is wrong and may go on with numbers.
 HEAD_OF_SENTENCE = re.compile(r"[^.:;]*")
 LONGEST_REASON = 60
 UNKNOWN = "unknown"
-"""The state of an answer of a handler that didn't say."""
+"""The state of an answer of an earlier handler, which gave none."""
 
 REQUESTS = Counter(
     "retinote_http_requests_total", "Requests that were answered.", ["method", "route", "status"]

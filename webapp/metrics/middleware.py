@@ -26,10 +26,10 @@ REGULAR = re.compile(r"[\^$\\?]")
 
 
 class MetricsMiddleware:
-    """Stands first, so that it measures what callers wait for.
+    """Counts requests and measures what callers wait for; it has to be the first middleware.
 
-    It answers Prometheus itself because Django looks at host names next, and Prometheus calls a server by whatever
-    name or address it has found. Whoever lacks the token gets what any address without a page gets.
+    It answers Prometheus itself, because Django then checks host names, and Prometheus calls a server by whatever name
+    or address it has found. Without the token these addresses are like any that does not exist.
     """
 
     def __init__(self, get_response: Callable[[HttpRequest], HttpResponseBase]) -> None:
@@ -45,16 +45,16 @@ class MetricsMiddleware:
             response = self._get_response(request)
         seconds = time.perf_counter() - started
         method = request.method if request.method in METHODS else "OTHER"
-        asked = route(request)
-        instruments.REQUESTS.labels(method, asked, response.status_code).inc()
-        instruments.REQUEST_SECONDS.labels(method, asked).observe(seconds)
+        address = route(request)
+        instruments.REQUESTS.labels(method, address, response.status_code).inc()
+        instruments.REQUEST_SECONDS.labels(method, address).observe(seconds)
         if code := _error_code(response):
             instruments.ERRORS.labels(code).inc()
         return response
 
 
 def _answer(read: Callable[[], bytes | None]) -> HttpResponse | None:
-    """An answer for Prometheus, which takes a 503 for a target that is down; None where there is nothing to read."""
+    """An answer for Prometheus, for which a 503 is a target that is down; None where there are no metrics."""
     try:
         text = read()
     except ModelUnavailable as error:
@@ -65,7 +65,7 @@ def _answer(read: Callable[[], bytes | None]) -> HttpResponse | None:
 
 
 def route(request: HttpRequest) -> str:
-    """The address as the URL configuration writes it, e.g. /api/v1/scans/<pk>/."""
+    """The template of the request's address, such as /api/v1/scans/<pk>/; "static" or "unmatched" for others."""
     if request.resolver_match is None:
         return "static" if request.path.startswith(settings.STATIC_URL) else "unmatched"
     return _readable(request.resolver_match.route)
@@ -77,7 +77,7 @@ def _readable(pattern: str) -> str:
 
 
 def _error_code(response: HttpResponseBase) -> str:
-    """The code of an error in our shape, else the bare status of a fault; empty for what is no error."""
+    """The code of an error in our shape, else `http_` and the status; "" for what is no error."""
     if response.status_code < 400:
         return ""
     if isinstance(response, HttpResponse) and "json" in response.headers.get("Content-Type", ""):

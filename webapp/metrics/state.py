@@ -1,4 +1,4 @@
-"""The state of the installation at the moment of a scrape: how much room there is, and what other apps tell."""
+"""The state of the installation at the moment of a scrape: free storage, and what other apps measure."""
 
 from __future__ import annotations
 
@@ -18,23 +18,23 @@ _measured: list[Gauges] = []
 
 
 def measured(gauges: Gauges) -> Gauges:
-    """Decorator: what this yields is told at each scrape. For the apps above this one."""
+    """Decorator of a function that yields gauges at each scrape; for the apps above this one."""
     _measured.append(gauges)
     return gauges
 
 
 class StateCollector(Collector):
-    """Every web app tells the same, so queries take the maximum over them."""
+    """Collects the gauges of all apps. Every web app gives the same ones, so queries take the maximum over them."""
 
     def collect(self) -> Iterator[GaugeMetricFamily]:
-        """What other apps measure, and the disk of the stored images."""
+        """The gauges of other apps, and those of the disk with the stored images."""
         for gauges in _measured:
             yield from gauges()
         yield from _storage()
 
 
 def gauge(name: str, what: str, value: float) -> GaugeMetricFamily:
-    """One value, by its name and a sentence."""
+    """A gauge with a name, a description and one value."""
     return GaugeMetricFamily(name, what, value=value)
 
 

@@ -1,6 +1,6 @@
-"""What the Celery worker counts, and its own address for Prometheus, as it has no web server.
+"""The Celery worker's metrics, and its own address for Prometheus, as it has no web server.
 
-Imported by the worker alone: `webapp/celery.py` names it.
+Only the worker imports this module, through `webapp/celery.py`.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ _began: dict[str, float] = {}
 
 
 def answer(environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
-    """The WSGI application: the metrics for who has the token, nothing for anybody else."""
+    """The WSGI application: the metrics for whoever has the token, 404 for all others."""
     if environ["PATH_INFO"] != PATH or not is_reader(environ.get("HTTP_AUTHORIZATION", "")):
         start_response("404 Not Found", [("Content-Type", "text/plain")])
         return [b""]
@@ -36,7 +36,7 @@ def answer(environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[
 
 
 def serve(port: int) -> WSGIServer:
-    """Answer on all interfaces of the machine, in threads that end with the process."""
+    """Answer at the port, on all interfaces, in threads that end with the process. Raises OSError."""
     server = make_server("", port, answer, server_class=_Server, handler_class=_Quiet)
     threading.Thread(target=server.serve_forever, name="metrics", daemon=True).start()
     return server
@@ -50,7 +50,7 @@ class _Quiet(WSGIRequestHandler):
     timeout = 10  # seconds for a caller to say what it wants
 
     def log_message(self, format: str, *args: Any) -> None:
-        """A line for every scrape tells nobody anything."""
+        """Log nothing: a line for each scrape is of no use."""
 
 
 @signals.task_prerun.connect

@@ -1,2 +1,1 @@
-"""MongoDB below Django: the backend with sorted lists that use the indexes, transactions, admin pages, and the migrations
-of Django's own apps."""
+"""MongoDB below Django: a backend that sorts by indexes, transactions, and the migrations of Django's own apps."""

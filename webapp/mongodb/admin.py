@@ -1,4 +1,4 @@
-"""Admin pages whose changes are transactions of MongoDB."""
+"""Pages of the administration whose changes are transactions of MongoDB."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ Document = TypeVar("Document", bound=Model)
 
 
 class TransactionalAdmin(admin.ModelAdmin[Document]):
-    """Handles its forms outside of Django's transaction, which does nothing here and forbids MongoDB's to commit."""
+    """Handles forms outside of Django's transaction, which has no effect here and keeps MongoDB's from committing."""
 
     def add_view(
         self, request: HttpRequest, form_url: str = "", extra_context: dict[str, Any] | None = None

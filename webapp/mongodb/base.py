@@ -2,8 +2,8 @@
 
 import ctypes.util
 
-# The backend looks for the libraries of Django's geographic fields, which are not used here, and does without if there
-# are none. Looking asks ldconfig, gcc and ld for a dozen names, three times: a quarter of the web app's start.
+# The backend looks for the libraries of Django's geographic fields, which are not used here; without them it works as
+# well. The search runs ldconfig, gcc and ld for a dozen names, three times, and takes a quarter of the web app's start.
 _find_library = ctypes.util.find_library
 ctypes.util.find_library = lambda name: None
 try:
@@ -14,7 +14,7 @@ finally:
 
 
 class DatabaseOperations(MongoOperations):  # type: ignore[misc]
-    """MongoDB's operations, with our compilers of queries."""
+    """The backend's operations, with our query compiler."""
 
     compiler_module = "webapp.mongodb.compiler"
 

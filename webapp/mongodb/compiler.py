@@ -1,4 +1,4 @@
-"""Compiles queries as django-mongodb-backend does, but for the sorting."""
+"""Compiles queries as django-mongodb-backend does, but lets MongoDB sort by indexes, and fills in missing fields."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ __all__ = [
     "SQLUpdateCompiler",
 ]
 
-# Fields whose values lie in documents as they are in Python.
+# Fields whose values are the same in documents and in Python.
 PLAIN = (
     models.BooleanField,
     models.CharField,
@@ -36,13 +36,12 @@ PLAIN = (
 class SQLCompiler(compiler.SQLCompiler):  # type: ignore[misc]
     """Lets MongoDB sort by an index.
 
-    Before it sorts, the backend computes each sorted field anew from itself (`{"timestamp": "$timestamp"}`). MongoDB
-    sorts what is computed by reading all documents, so that a page of 20,000 scans took a second instead of
-    milliseconds.
+    Before it sorts, the backend computes each sorted field from itself (`{"timestamp": "$timestamp"}`). MongoDB sorts
+    by a computed field only after reading all documents: a page out of 20,000 scans took a second, not milliseconds.
     """
 
     def build_query(self, columns: Any = None) -> Any:
-        """The query, with only those fields computed that aren't in the document already."""
+        """The query, without computed fields that are in the document already."""
         query = super().build_query(columns)
         query.extra_fields = {
             name: value for name, value in (query.extra_fields or {}).items() if value != f"${name}"
@@ -50,9 +49,9 @@ class SQLCompiler(compiler.SQLCompiler):  # type: ignore[misc]
         return query
 
     def _make_result(self, entity: Any, columns: Any) -> list[Any]:
-        """The values of a document; what it lacks and can't be null reads as its field's default.
+        """The values of a document. A missing value of a field that can't be null is the field's default.
 
-        An app of an earlier version writes documents without the newer fields, also after the database was upgraded.
+        Web apps of an earlier version write documents without the newer fields, even after the database was migrated.
         """
         values: list[Any] = super()._make_result(entity, columns)
         for index, (_, column) in enumerate(columns):

@@ -1,4 +1,4 @@
-"""Django's own apps with MongoDB's kind of primary key; their migrations live in `webapp/mongodb/migrations_for/`."""
+"""Django's own apps with MongoDB's kind of primary key; their migrations are in `webapp/mongodb/migrations_for/`."""
 
 from axes.apps import AppConfig as AxesConfig
 from django.contrib.admin.apps import AdminConfig
@@ -28,6 +28,6 @@ class MongoContentTypesConfig(ContentTypesConfig):
 
 
 class MongoAxesConfig(AxesConfig):  # type: ignore[misc]
-    """Sign-in limits; its tables are never made, because it counts in the cache."""
+    """Limits of failed sign-ins. Its tables are never made, as it counts in the cache."""
 
     default_auto_field = OBJECT_ID

@@ -10,15 +10,15 @@ from django_mongodb_backend.query_utils import process_lhs
 
 @models.IntegerField.register_lookup
 class IsMissing(models.Lookup[Any]):
-    """`field__is_missing=True`: not there, as in documents of earlier versions, or null.
+    """`field__is_missing=True`: the field is null, or missing as in documents of earlier versions.
 
-    In one condition, of which MongoDB sorts by an index what it finds: Django's `isnull` makes two, and it reads and
-    sorts all.
+    It is one condition, whose matches MongoDB can sort by an index. Django's `isnull` makes two, for which MongoDB
+    reads and sorts all documents.
     """
 
     lookup_name = "is_missing"
     prepare_rhs = False
 
     def as_mql_path(self, compiler: Any, connection: Any) -> dict[str, Any]:
-        """The condition, as MongoDB has it."""
+        """The condition in MongoDB's query language."""
         return {process_lhs(self, compiler, connection): {"$eq" if self.rhs else "$ne": None}}

@@ -1,4 +1,4 @@
-"""Transactions that try again when another one was in their way."""
+"""Transactions that are tried again when they conflict with another one."""
 
 from __future__ import annotations
 
@@ -15,18 +15,18 @@ from pymongo.errors import PyMongoError
 
 T = TypeVar("T")
 
-# What a person still waits for; conflicts are over within milliseconds.
+# A person still waits so long; conflicts are over within milliseconds.
 LIMIT_S = 5.0
 LONGEST_PAUSE_S = 0.05
-# MongoDB's own word for "nothing was written, and the same may work now".
+# MongoDB's label of errors after which nothing was written, and the same may work now.
 TRANSIENT = "TransientTransactionError"
 
 
 def all_or_nothing(work: Callable[[], T]) -> T:
     """Run `work` in one transaction and return what it returns.
 
-    MongoDB refuses at once what another open transaction has changed. It is run anew then, so it must start from
-    what it reads itself and change nothing but documents. Raises what it raises.
+    MongoDB refuses at once to change what another open transaction has changed. `work` is then run again, so it must
+    start from what it reads itself and change nothing but documents. Raises what `work` raises.
     """
     ends = time.monotonic() + LIMIT_S
     while True:
@@ -41,10 +41,10 @@ def all_or_nothing(work: Callable[[], T]) -> T:
 
 @contextmanager
 def _commit_or_nothing() -> Iterator[None]:
-    """A transaction that is gone when its commit fails.
+    """A transaction that ends even when its commit fails.
 
-    The backend gives a session back after its own errors, but the driver's come out of a commit as they are: the thread
-    would keep the dead session and do all that follows in it.
+    The backend ends a session after its own errors, but not after the driver's errors in a commit: the thread would
+    keep the dead session and use it for all that follows.
     """
     try:
         with transaction.atomic():
@@ -59,6 +59,6 @@ def _commit_or_nothing() -> Iterator[None]:
 
 
 def _is_transient(error: BaseException) -> bool:
-    # The backend wraps the driver's errors, but for those of the commit itself.
+    # The backend wraps the driver's errors, but not those of a commit.
     cause = error if isinstance(error, PyMongoError) else error.__cause__
     return isinstance(cause, PyMongoError) and cause.has_error_label(TRANSIENT)

@@ -1,6 +1,6 @@
-"""How far the model has answered a scan, and the words for that: reports, exports and the administration use these.
+"""How far the model has answered a scan, and the words for it in reports, exports and the administration.
 
-The page has its own in `frontend/src/texts`. What is recommended then stands in the guideline's file.
+The page has its own words in `frontend/src/texts`. The guideline's file says what is recommended in each case.
 """
 
 from __future__ import annotations
@@ -24,14 +24,14 @@ BECAUSE: Mapping[str, str] = {
     answering.FINDINGS_CONTRADICT: "What the model sees on this picture does not go with {labels}: look at its findings.",
     NO_STATISTICS: "Whether the model knows pictures like this one can't be said.",
 }
-"""Why a state is what it is, by the code that the rules give (`handlers/rules.json`, or those of the model's card).
+"""The reasons for a state, by the codes of the rules (`handlers/rules.json`, or those of the model's card).
 
-A model without statistics answers all, as it can't tell what it knows.
+A model without statistics answers everything, as it can't tell what it knows.
 """
 
 
 class State(TextChoices):
-    """How far the model has answered. Predictions of versions that didn't say have none."""
+    """How far the model has answered. Predictions of versions that gave no state have none."""
 
     ANSWERED = answering.ANSWERED, "Answered"
     UNDECIDED = answering.UNDECIDED, "Undecided"
@@ -40,11 +40,11 @@ class State(TextChoices):
 
 @dataclass(frozen=True)
 class Answer:
-    """What the model says of a scan, as far as it says something.
+    """The model's answer to a scan, as far as it has given one.
 
-    `label` is the most probable one, which is the answer only where `names_label` says so. `labels` are those that it
-    can't rule out, most probable first; `group` is the name of what they have in common. `state` is "" where it is not
-    known.
+    `label` is the most probable one; it is the answer only where `names_label` is true. `labels` are those that the
+    model can't rule out, most probable first; `group` is the name of the group that they form. `because` is the code of
+    the reason. `state` is "" where it is not known.
     """
 
     label: str = ""
@@ -55,22 +55,22 @@ class Answer:
 
     @property
     def names_label(self) -> bool:
-        """Whether it is one label. Models that don't say how far they answer always name one."""
+        """Whether the answer is one label. Models that give no state always name one."""
         return self.state in ("", State.ANSWERED)
 
     @property
     def is_given(self) -> bool:
-        """Whether there is something that a reader could agree with."""
+        """Whether there is an answer that a reader could agree with."""
         return self.state != State.NOT_ANSWERED
 
     @property
     def judges_itself(self) -> bool:
-        """Whether the state rests on what the model knows of its limits, and not on there being nothing to ask."""
+        """Whether the state rests on the model's statistics, and not on their absence."""
         return bool(self.state) and self.because != NO_STATISTICS
 
     @property
     def text(self) -> str:
-        """What stands where a label would: the label, the group with its labels, the labels, or that there is none."""
+        """The answer in words: the label, the group with its labels, the labels, or that there is no answer."""
         if self.names_label:
             return self.label
         if not self.is_given:
@@ -83,12 +83,12 @@ class Answer:
 
     @property
     def _open(self) -> tuple[str, ...]:
-        """What the model leaves open; where it can't tell, the most probable label alone."""
+        """The labels that the answer leaves open; without a set, the most probable label if findings contradict it."""
         return self.labels or ((self.label,) if self.because == answering.FINDINGS_CONTRADICT else ())
 
     @property
     def why(self) -> str:
-        """Why it goes so far and no further, as a sentence; "" where that is not known."""
+        """The reason for the state, as a sentence; "" where it is not known."""
         if not self.because:
             return ""
         known = BECAUSE.get(self.because)

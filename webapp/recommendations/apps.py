@@ -1,4 +1,4 @@
-"""The recommendations app: no tables, but files that have to be right before anything starts."""
+"""The recommendations app. It has no tables, but files that are checked before anything starts."""
 
 from pathlib import Path
 from typing import Any

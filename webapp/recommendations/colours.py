@@ -1,4 +1,4 @@
-"""The colours of urgencies: one table for the page, which imports the file, and for reports. Black stands on them."""
+"""The colours of urgencies: one table for the page, which imports the file, and for reports. Text on them is black."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ TABLE = Path(__file__).parents[2] / "frontend" / "src" / "common" / "urgencies.j
 
 
 def colour_of(recommendation: Mapping[str, Any], rank: int) -> str:
-    """Of a stored recommendation, `#rrggbb`; `rank` is the scan's, from 1 for the least urgent tier."""
+    """The colour of a stored recommendation, `#rrggbb`; `rank` is the scan's, 1 for the least urgent tier."""
     table = _table()
     if needs_review(recommendation):
         return str(table["review"])

@@ -1,7 +1,7 @@
-"""Which pictures are doubtful: those that may not be what the model can judge. It is decided here and nowhere else.
+"""Decides which pictures are doubtful: those that the model may not be able to judge.
 
-A doubtful picture keeps the model's answer, which is shown with the doubt wherever it is shown, and has no urgency
-but to be looked at. An answer that is unsure of a good picture is another thing: see `rules.py`.
+A doubtful picture keeps the model's answer, which is always shown together with the doubt. It has no urgency but to be
+looked at. An unsure answer to a good picture is another matter: see `rules.py`.
 """
 
 from __future__ import annotations
@@ -17,17 +17,17 @@ DOUBTFUL = Q(quality__acceptable=False)
 
 
 def doubts_of(quality: Mapping[str, Any] | None) -> list[str]:
-    """Why the picture is doubtful, as sentences; none for one that is not.
+    """Why the picture is doubtful, as sentences; none for a picture that is not.
 
-    `quality` is the model server's, `{"acceptable", "reasons"}`; empty without a prediction, and in documents of versions
-    that knew none.
+    `quality` is the model server's, `{"acceptable", "reasons"}`; empty without a prediction, and in documents of
+    versions that did not judge quality.
     """
     if not quality or quality.get("acceptable", True):
         return []
     return [str(reason) for reason in quality.get("reasons") or [UNEXPLAINED]]
 
 
-def with_doubts(said: str, quality: Mapping[str, Any] | None) -> str:
-    """What the model said of a picture, in one line with why that is doubtful."""
+def with_doubts(answer: str, quality: Mapping[str, Any] | None) -> str:
+    """The model's answer in words, followed by the doubts about its picture."""
     doubts = " ".join(doubts_of(quality))
-    return f"{said}, doubtful: {doubts}" if doubts else said
+    return f"{answer}, doubtful: {doubts}" if doubts else answer

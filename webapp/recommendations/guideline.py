@@ -1,4 +1,4 @@
-"""The recommendation file of a model: read and checked once."""
+"""The guideline of a model: a file of recommendations, read and checked once."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from webapp.recommendations.answers import Answer, State
 
 FOLDER = Path(__file__).parent
 STEP, REVIEW = "step", "review"
-"""What a state may recommend: the step of what counts, or a look by a clinician."""
+"""What a state may recommend: the step for the labels that count, or a review by a clinician."""
 Probability = Annotated[float, Range(0, 1, above=True)]
 Stripped = Annotated[Text, AfterValidator(str.strip)]
 
@@ -34,9 +34,18 @@ class Source:
     url: Text | None
 
 
+@checked_dataclass(frozen=True, config=STRICT)
+class Code:
+    """What a label is called in a terminology, such as SNOMED CT: the terminology's URI, and the code with its text there."""
+
+    system: Text
+    code: Text
+    display: Text
+
+
 @dataclass(frozen=True)
 class Step:
-    """What to do about one label, from a probability of `threshold` (0 to 1) on."""
+    """The next step for a label, from a probability of `threshold` (0 to 1) on."""
 
     label: str
     threshold: float
@@ -44,14 +53,15 @@ class Step:
     action: str
     reason: str
     sources: tuple[Source, ...]
+    codes: tuple[Code, ...] = ()
 
 
 @checked_dataclass(frozen=True, config=STRICT)
-class OfState:
-    """What follows from how far the model has answered.
+class StateRule:
+    """What follows from a state of the answer, or from a reason for it.
 
-    It recommends a step, or a review, which has a `tier` and an `action`: a look by a clinician that is as urgent as the
-    tier's steps. `note` is a reason more, "" for none.
+    It recommends a step, or a review by a clinician, which has an `action` and is as urgent as the steps of its `tier`.
+    `note` is a further reason, "" for none.
     """
 
     recommends: Annotated[str, OneOf(STEP, REVIEW)]
@@ -70,23 +80,23 @@ class OfState:
 
 @dataclass(frozen=True)
 class Guideline:
-    """All steps for one model; `tiers` are in order, least urgent first, each with its text."""
+    """All steps for one model. `tiers` are the texts by name, least urgent first."""
 
     version: str
     signed_off_by: str | None
     minimum_confidence: float
     tiers: dict[str, str]
     steps: dict[str, Step]
-    states: dict[str, OfState]
-    because: dict[str, OfState]
-    """What follows from some reasons of a state, by their codes, in the state's place."""
+    states: dict[str, StateRule]
+    because: dict[str, StateRule]
+    """What follows from some reasons, by their codes. It replaces what follows from the state."""
 
-    def what_follows(self, answer: Answer) -> OfState | None:
-        """From how far the model has answered, and why; None where that is not known."""
+    def what_follows(self, answer: Answer) -> StateRule | None:
+        """What follows from the state of the answer and its reason; None where the state is not known."""
         return self.because.get(answer.because) or self.states.get(answer.state)
 
-    def rank(self, found: Step | OfState) -> int:
-        """How urgent it is: higher is more, 0 the least."""
+    def rank(self, found: Step | StateRule) -> int:
+        """How urgent it is: 0 is the least."""
         return list(self.tiers).index(found.tier) if found.tier else 0
 
 
@@ -120,21 +130,22 @@ def read(path: Path) -> Guideline:
 
 @checked_dataclass(frozen=True, config=STRICT)
 class LabelEntry:
-    """What the file says of a label; sources are named."""
+    """A label in the file, with its sources by name."""
 
     threshold: Probability
     tier: str
     action: Stripped
     reason: Stripped
     sources: tuple[str, ...]
+    codes: tuple[Code, ...] = ()
 
     def step(self, label: str, sources: dict[str, Source]) -> Step:
-        """The step, with what the names of its sources stand for."""
+        """The step for the label, with its sources in place of their names."""
         named = tuple(sources[name] for name in self.sources)
-        return Step(label, self.threshold, self.tier, self.action, self.reason, named)
+        return Step(label, self.threshold, self.tier, self.action, self.reason, named, self.codes)
 
 
-def _every_state(states: dict[str, OfState]) -> dict[str, OfState]:
+def _every_state(states: dict[str, StateRule]) -> dict[str, StateRule]:
     if set(states) != set(State.values):
         raise must_be(f"about {', '.join(State.values)}, and no other")
     return states
@@ -155,13 +166,13 @@ class GuidelineFile:
     minimum_confidence: Probability
     tiers: Annotated[dict[str, Text], AfterValidator(_at_least_one)]
     sources: dict[str, Source]
-    states: Annotated[dict[str, OfState], AfterValidator(_every_state)]
+    states: Annotated[dict[str, StateRule], AfterValidator(_every_state)]
     labels: Annotated[dict[str, LabelEntry], AfterValidator(_at_least_one)]
-    because: dict[str, OfState] = field(default_factory=dict)
+    because: dict[str, StateRule] = field(default_factory=dict)
 
     @model_validator(mode="after")
     def _names_what_is_listed(self) -> Self:
-        entries: dict[str, Mapping[str, LabelEntry | OfState]] = {
+        entries: dict[str, Mapping[str, LabelEntry | StateRule]] = {
             "labels": self.labels,
             "states": self.states,
             "because": self.because,
@@ -180,7 +191,7 @@ class GuidelineFile:
 
 
 class _Loader(yaml.SafeLoader):
-    """Refuses what YAML lets pass: a name that stands twice, and one that is no text, such as NO without quotes."""
+    """Refuses what YAML accepts: a name that is given twice, and one that is no text, such as NO without quotes."""
 
     def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Hashable, Any]:
         names: list[Any] = []

@@ -1,4 +1,4 @@
-"""From probabilities to a next step. Pure rules over a guideline: what they say is data, not code."""
+"""Derives the next step from probabilities, or from a reading, by the rules of a guideline, which is data."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typing import Any
 from webapp.core import numbers
 from webapp.recommendations.answers import Answer
 from webapp.recommendations.doubt import doubts_of
-from webapp.recommendations.guideline import Guideline, GuidelineError, OfState, Source, Step, guideline
+from webapp.recommendations.guideline import Guideline, GuidelineError, Source, StateRule, Step, guideline
 
 log = logging.getLogger(__name__)
 
@@ -21,19 +21,18 @@ SETTLE_ACTION = (
 )
 DECIDE_ACTION = "A clinician has to decide on the next step; none is recommended for this reading."
 RESEARCH_ONLY = "Research software: this is not a diagnosis."
-# What nobody can judge from here waits no longer than what has a step, be it a routine one. A doubtful picture comes
-# here, too, whatever the model sees on it.
 REVIEW_RANK = 2
+"""The rank of a review: above routine steps, as nobody knows what the scan shows. Doubtful pictures have it, too."""
 UNKNOWN = Answer()
-"""Of a prediction that says nothing of how far it goes: what is recommended rests on the probabilities alone."""
+"""The answer of a prediction without a state: recommendations rest on its probabilities alone."""
 NOT_SIGNED_OFF = "These recommendations have not been signed off by a clinician yet."
 
 
 @dataclass(frozen=True)
 class Recommendation:
-    """The next step: `urgency` is a tier of the guideline, or REVIEW_REQUIRED when there is no tier.
+    """The next step. `urgency` is the text of a tier, or REVIEW_REQUIRED where there is no tier.
 
-    `rank` sorts worklists: 1 for the guideline's least urgent tier, and upwards.
+    `rank` sorts worklists: 1 for the guideline's least urgent tier, higher for more urgent ones.
     """
 
     urgency: str
@@ -51,7 +50,7 @@ class Recommendation:
 
 
 def needs_review(recommendation: Mapping[str, Any]) -> bool:
-    """Whether a recommendation, as it is stored, has no tier: a clinician has to look at the scan."""
+    """Whether a stored recommendation has no tier, so that a clinician has to look at the scan."""
     return recommendation.get("urgency") == REVIEW_REQUIRED
 
 
@@ -62,18 +61,21 @@ def recommend(
     caveats: Sequence[str] = (),
     answer: Answer = UNKNOWN,
 ) -> Recommendation:
-    """The recommendation for one scan; `quality` and `caveats` are the model server's, `{"acceptable", "reasons"}` and
-    sentences, and `answer` is what it says, as far as it does."""
+    """The recommendation for one scan, by the guideline for its model.
+
+    `probabilities` (0 to 1, by label), `quality` (`{"acceptable", "reasons"}`), `caveats` (sentences) and `answer` are
+    the model server's.
+    """
     try:
         found = guideline(model_name)
     except GuidelineError as error:
-        # The system check refuses such a file at the start; one that was changed since must not cost a prediction.
+        # The system check refuses such a file at the start. If it was changed since, a prediction must not fail for it.
         log.error("No recommendation: %s", error)
         reason = f"The recommendations for the model {model_name} can't be used; the log says why."
-        return _review("", [*_why(answer), reason], [*caveats, RESEARCH_ONLY])
+        return _review("", [*_why_no_label(answer), reason], [*caveats, RESEARCH_ONLY])
     if found is None:
         reason = f"There are no recommendations for the model {model_name}."
-        return _review("", [*_why(answer), reason], [*caveats, RESEARCH_ONLY])
+        return _review("", [*_why_no_label(answer), reason], [*caveats, RESEARCH_ONLY])
     return apply(found, probabilities, quality, caveats, answer)
 
 
@@ -84,11 +86,11 @@ def apply(
     caveats: Sequence[str] = (),
     answer: Answer = UNKNOWN,
 ) -> Recommendation:
-    """Apply a guideline: its most urgent step among all labels at or above their threshold, and all of the answer's set.
+    """Apply a guideline: the most urgent step among labels at or above their thresholds and those of the answer's set.
 
-    Never the most probable label alone: a CNV at 0.2 under a DRUSEN at 0.7 is still referred urgently. Without an
-    answer, enough confidence or quality there is no tier at all, and what is seen on a doubtful picture makes it no more
-    urgent. Caveats stand among the reasons and change no tier.
+    The most probable label alone never decides: a CNV at 0.2 below a DRUSEN at 0.7 is still referred urgently. Without
+    an answer, or without enough confidence or quality, there is no tier. What the model sees on a doubtful picture
+    makes it no more urgent. Caveats are among the reasons and change no tier.
     """
     notes = [*caveats, RESEARCH_ONLY, *([] if rules.signed_off_by else [NOT_SIGNED_OFF])]
     counted = [
@@ -101,10 +103,10 @@ def apply(
     state = rules.what_follows(answer)
     doubts = _doubts(rules, probabilities, quality, answer)
     if state and state.tier:
-        return _look(rules, state, quality, counted, [*doubts, *_why(answer)], notes)
-    reasons = [*_why(answer), *seen]
+        return _review_of_state(rules, state, quality, counted, [*doubts, *_why_no_label(answer)], notes)
+    reasons = [*_why_no_label(answer), *seen]
     if doubts:
-        # What was seen is still said: a clinician who reads the scan should know where to look first.
+        # The labels are still named: a clinician who reads the scan should know where to look first.
         urgent = [] if doubts_of(quality) else [1 + rules.rank(step) for step in counted]
         return _review(rules.version, [*doubts, *reasons], notes, counted, max([REVIEW_RANK, *urgent]))
     if not counted:
@@ -114,7 +116,7 @@ def apply(
     return Recommendation(
         urgency=rules.tiers[first.tier],
         action=first.action,
-        reasons=(*_why(answer), *note, *seen, *notes),
+        reasons=(*_why_no_label(answer), *note, *seen, *notes),
         sources=_sources(counted),
         version=rules.version,
         rank=1 + rules.rank(first),
@@ -124,11 +126,11 @@ def apply(
 def recommend_reading(
     model_name: str, labels: Sequence[str], said: str, doubts: Sequence[str] = ()
 ) -> Recommendation:
-    """The recommendation for a scan that people have read as one of these labels; `said` tells who says so.
+    """The recommendation for a scan that people have read as these labels; `said` is a sentence on who says so.
 
-    Several labels, of readers who differ, are to be settled; they are as urgent as the most urgent of them. On a label
-    that the guideline does not know a clinician decides. What is doubtful about the picture is said and changes
-    nothing: people have looked at it.
+    Several labels, of readers who differ, have to be settled; they are as urgent as the most urgent of them. A
+    clinician decides on a label that the guideline does not know. Doubts about the picture are named and change
+    nothing, as people have looked at it.
     """
     first_said = [said, *([f"The picture is doubtful: {' '.join(doubts)}"] if doubts else [])]
     undecided = SETTLE_ACTION if len(labels) > 1 else DECIDE_ACTION
@@ -160,17 +162,17 @@ def recommend_reading(
     )
 
 
-def _look(
+def _review_of_state(
     rules: Guideline,
-    state: OfState,
+    state: StateRule,
     quality: Mapping[str, Any],
     counted: list[Step],
     reasons: list[str],
     notes: list[str],
 ) -> Recommendation:
-    """A look by a clinician, where the model has not answered: no label is named as if it had, but as urgent ones are.
+    """A review by a clinician, as the state's rule wants it. Only labels that make it more urgent are named.
 
-    What is seen on a doubtful picture makes it no more urgent, and neither does not to know it.
+    On a doubtful picture no label makes it more urgent, and the review has the rank of any other.
     """
     least = REVIEW_RANK if doubts_of(quality) else 1 + rules.rank(state)
     urgent = [] if doubts_of(quality) else [step for step in counted if 1 + rules.rank(step) > least]
@@ -183,8 +185,8 @@ def _look(
     return _review(rules.version, reasons, notes, urgent, rank, state.action)
 
 
-def _why(answer: Answer) -> list[str]:
-    """Why the model has not said one label; nothing where it has, and where its caveats say what it can't judge."""
+def _why_no_label(answer: Answer) -> list[str]:
+    """Why the model does not name one label; empty where it does, and where the reason is not known."""
     return [answer.why] if not answer.names_label and answer.why else []
 
 
@@ -197,7 +199,7 @@ def _doubts(
         doubts.append(
             f"The model is not sure: {label} is the most probable label with {numbers.probability(confidence)}."
         )
-    # Nobody has said how urgent such a label is, so it counts from where the first of the others does.
+    # The urgency of a label without a step is not known, so it counts from the lowest threshold of all.
     first = min(step.threshold for step in rules.steps.values())
     doubts += [
         f"There is no recommendation for {name}, which is at {numbers.probability(probability)}."

@@ -1,6 +1,6 @@
-"""Which way each letter of a line runs: Unicode's bidirectional algorithm (UAX #9), for text from left to right.
+"""Unicode's bidirectional algorithm (UAX #9) for left-to-right text: which way each character of a line runs.
 
-Of the marks that steer it, those that keep a part apart (FSI to PDI) count; all others are taken out before.
+Of the directional formatting characters only first strong isolates (FSI to PDI) count; all others are removed before.
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ from collections.abc import Callable, Sequence
 from typing import TypeVar
 from unicodedata import bidirectional
 
-APART, END_OF_PART = "\u2068", "\u2069"
+FSI, PDI = "\u2068", "\u2069"
 FROM_RIGHT = {"R", "AL", "AN"}
 NEUTRAL = {"B", "S", "WS", "ON", "FSI", "PDI"}
 BRACKETS = dict(
@@ -33,8 +33,8 @@ def levels(text: str) -> list[int]:
     return found
 
 
-def in_order_of_sight(items: Sequence[T], level_of: Callable[[T], int]) -> list[T]:
-    """Items of one line as they stand from left to right (rule L2)."""
+def in_visual_order(items: Sequence[T], level_of: Callable[[T], int]) -> list[T]:
+    """Items of one line, in the order in which they are read, from left to right (rule L2)."""
     seen = list(items)
     given = [level_of(item) for item in items]
     for level in range(max(given, default=0), 0, -1):
@@ -50,8 +50,8 @@ def in_order_of_sight(items: Sequence[T], level_of: Callable[[T], int]) -> list[
 
 
 def _resolve(text: str, places: list[int], level: int, found: list[int]) -> None:
-    """Give levels to the characters at these places, which are one part, and to the parts within it."""
-    own = _without_parts(text, places, level, found)
+    """Set the levels of the characters at these places, which are one isolate or the line, and of isolates within."""
+    own = _outside_isolates(text, places, level, found)
     counted = [place for place in own if bidirectional(text[place]) != "BN"]
     kinds = [bidirectional(text[place]) or "L" for place in counted]
     side = "R" if level % 2 else "L"
@@ -60,7 +60,7 @@ def _resolve(text: str, places: list[int], level: int, found: list[int]) -> None
     _brackets([text[place] for place in counted], kinds, marks, side)
     _neutral(kinds, side)
     for place, kind in zip(counted, kinds, strict=True):
-        found[place] = level + _raise(kind, level)
+        found[place] = level + _implicit_rise(kind, level)
     before = level
     for place in own:
         if bidirectional(text[place]) == "BN":
@@ -68,32 +68,32 @@ def _resolve(text: str, places: list[int], level: int, found: list[int]) -> None
         before = found[place]
 
 
-def _without_parts(text: str, places: list[int], level: int, found: list[int]) -> list[int]:
-    """The places that are in no part of their own. Those that are get their levels."""
+def _outside_isolates(text: str, places: list[int], level: int, found: list[int]) -> list[int]:
+    """The places outside of isolates. Those inside get their levels here."""
     own: list[int] = []
     depth, part = 0, list[int]()
     for place in places:
-        if depth and text[place] == END_OF_PART:
+        if depth and text[place] == PDI:
             depth -= 1
             if not depth:
-                _resolve(text, part, _level_within(text, part, level), found)
+                _resolve(text, part, _level_of_isolate(text, part, level), found)
                 part = []
         if depth:
             part.append(place)
         else:
             own.append(place)
-        if text[place] == APART:
+        if text[place] == FSI:
             depth += 1
     if part:
-        _resolve(text, part, _level_within(text, part, level), found)
+        _resolve(text, part, _level_of_isolate(text, part, level), found)
     return own
 
 
-def _level_within(text: str, part: list[int], level: int) -> int:
-    """The level of a part by its first letter that has a direction."""
+def _level_of_isolate(text: str, part: list[int], level: int) -> int:
+    """The level of an isolate, by its first character with a strong direction (rules P2 and P3)."""
     depth = 0
     for place in part:
-        depth += (text[place] == APART) - (text[place] == END_OF_PART)
+        depth += (text[place] == FSI) - (text[place] == PDI)
         kind = bidirectional(text[place])
         if not depth and kind in ("L", "R", "AL"):
             return (level + 1) | 1 if kind != "L" else (level + 2) & ~1
@@ -101,7 +101,7 @@ def _level_within(text: str, part: list[int], level: int) -> int:
 
 
 def _weak(kinds: list[str], side: str) -> None:
-    """Rules W1 to W7: marks, digits and what stands between them."""
+    """Rules W1 to W7: nonspacing marks, digits, and separators between them."""
     strong = before = side
     for at, kind in enumerate(kinds):
         if kind == "NSM":
@@ -170,7 +170,7 @@ def _pairs(letters: list[str], kinds: list[str]) -> list[tuple[int, int]]:
 
 
 def _neutral(kinds: list[str], side: str) -> None:
-    """Rules N1 and N2: what has no direction takes that of both its neighbours, or the text's."""
+    """Rules N1 and N2: a neutral character takes the direction that both neighbours share, else the text's."""
     for start, end in _runs(kinds, NEUTRAL):
         left = _direction(kinds[start - 1]) if start else side
         right = _direction(kinds[end]) if end < len(kinds) else side
@@ -178,12 +178,12 @@ def _neutral(kinds: list[str], side: str) -> None:
 
 
 def _direction(kind: str) -> str | None:
-    """L or R, where a kind has one; numbers count as R."""
+    """The direction of a bidirectional class, L or R, with numbers as R; None for a neutral one."""
     return {"L": "L", "R": "R", "EN": "R", "AN": "R"}.get(kind)
 
 
-def _raise(kind: str, level: int) -> int:
-    """Rules I1 and I2: how much a kind is above its level."""
+def _implicit_rise(kind: str, level: int) -> int:
+    """Rules I1 and I2: how far a class lies above the embedding level."""
     if level % 2:
         return 0 if kind == "R" else 1
     return {"L": 0, "R": 1}.get(kind, 2)

@@ -1,10 +1,11 @@
-"""A canvas of ReportLab on which text of any script stands as it should."""
+"""ReportLab's canvas, and flowables, for text of any script."""
 
 from __future__ import annotations
 
 from typing import Any
 
 from reportlab.lib.colors import HexColor, black
+from reportlab.lib.units import mm
 from reportlab.pdfgen.canvas import Canvas
 from reportlab.platypus import Flowable
 
@@ -14,15 +15,17 @@ from webapp.reports.fonts import Face
 from webapp.reports.lines import Line, Run, lines_of, one_line, words_of
 
 REGULAR, BOLD = "regular", "bold"
+MARGIN, GAP = 15 * mm, 6 * mm
+"""Of the page, and between its columns and pictures."""
 LEADING = 1.3
-"""Lines' distance, for a size of 1."""
+"""Distance of lines, as a multiple of the font's size."""
 BAR_COLOUR = HexColor("#0b7a5b")
 GROUND_RIM = 2
-"""How far a ground goes beyond its text, in points."""
+"""How far a text's ground goes beyond it, in points."""
 
 
 class TextCanvas(Canvas):
-    """A canvas on which strings are set by `lines`, in one of two weights."""
+    """A canvas that sets strings by `lines`, in one of two weights. Lengths are in points."""
 
     def __init__(self, *given: Any, **named: Any) -> None:
         self._fonts: dict[str, EmbeddedFont] = {}
@@ -30,26 +33,26 @@ class TextCanvas(Canvas):
         super().__init__(*given, **named)
 
     def setFont(self, psfontname: str, size: float, leading: float | None = None) -> None:
-        """Choose the weight and the size of what is written from now on."""
+        """Choose the weight (REGULAR or BOLD) and the size of the strings that follow."""
         self._weight, self._size = psfontname, size
 
     def drawString(self, x: float, y: float, text: str, room: float | None = None) -> None:  # type: ignore[override]
-        """Write a text to the right of x; what goes beyond the room is left out behind an ellipsis."""
+        """Write a text from x to the right. What goes beyond `room` is cut off with an ellipsis."""
         self.write(x, y, self._line(text, room), self._size)
 
     def drawRightString(self, x: float, y: float, text: str, room: float | None = None) -> None:  # type: ignore[override]
-        """The same to the left of x."""
+        """Write a text that ends at x; see `drawString`."""
         line = self._line(text, room)
         self.write(x - line.width * self._size, y, line, self._size)
 
     def drawCentredString(self, x: float, y: float, text: str, room: float | None = None) -> None:  # type: ignore[override]
-        """The same with x in the middle."""
+        """Write a text with x in its middle; see `drawString`."""
         line = self._line(text, room)
         self.write(x - line.width * self._size / 2, y, line, self._size)
 
     def write(self, x: float, y: float, line: Line, size: float) -> None:
-        """Write a line; its base line begins at x, y."""
-        for run in line.from_left():
+        """Write a line whose baseline begins at x, y."""
+        for run in line.in_visual_order():
             self._write(x, y, run, size)
             x += run.width * size
 
@@ -72,9 +75,9 @@ class TextCanvas(Canvas):
 
 
 class Text(Flowable):
-    """Parts of a text, each with whether it is bold, in lines as wide as there is room.
+    """A paragraph: parts of a text, each with whether it is bold, broken into lines of the available width.
 
-    `before` and `after` are distances in points, `ground` is a colour behind it, `#rrggbb`.
+    `size`, `before` and `after` are in points; `ground` is the colour behind it (`#rrggbb`), "" for none.
     """
 
     def __init__(
@@ -90,13 +93,13 @@ class Text(Flowable):
         self.spaceBefore, self.spaceAfter = before, after
 
     def wrap(self, available_width: float, available_height: float) -> tuple[float, float]:
-        """As wide as there is room, and as high as its lines."""
+        """Break the text into lines; the available width, and the height of the lines."""
         self.lines = lines_of(self.words, available_width / self.size)
         self.width, self.height = available_width, len(self.lines) * self.size * LEADING
         return self.width, self.height
 
     def draw(self) -> None:
-        """Write the lines, the first one at the top."""
+        """Draw the ground, then the lines from the top."""
         assert isinstance(self.canv, TextCanvas)
         if self.ground:
             self.canv.setFillColor(HexColor(self.ground))
@@ -116,12 +119,12 @@ class Bar(Flowable):
         self.label, self.share = label, share
 
     def wrap(self, available_width: float, available_height: float) -> tuple[float, float]:
-        """As wide as there is room, a line high."""
+        """The available width, and the height of a line."""
         self.width, self.height = available_width, 10
         return self.width, self.height
 
     def draw(self) -> None:
-        """Label, bar and percentage."""
+        """Draw label, bar and percentage."""
         canvas = self.canv
         assert isinstance(canvas, TextCanvas)
         canvas.setFont(REGULAR, 7.5)

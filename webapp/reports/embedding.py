@@ -1,4 +1,4 @@
-"""Fonts within a PDF file: the glyphs that the file shows, and the letters that they stand for, so that it can be searched."""
+"""Embeds fonts into PDF files: the glyphs that they show, and the text behind these, so that it can be searched."""
 
 from __future__ import annotations
 
@@ -12,19 +12,19 @@ from reportlab.pdfbase import pdfdoc
 from webapp.reports.fonts import Face
 from webapp.reports.lines import Glyph, Run
 
-# What only shapes letters, which is done when they are written.
+# Tables that serve to shape text; the text is shaped before it is written.
 UNNEEDED = ("GSUB", "GPOS", "GDEF", "OS/2", "DSIG", "cmap", "name", "post", "gasp")
 
 
 class EmbeddedFont:
-    """The glyphs of a font that one document uses, and the letters that each stands for."""
+    """The glyphs of a font that one document uses, and the text that each stands for, by the glyph's number."""
 
     def __init__(self, face: Face, resource: str) -> None:
         self.face, self.resource = face, resource
         self.letters: dict[int, str] = {}
 
     def addObjects(self, document: Any) -> None:
-        """Add the font to the document, with the glyphs that were used; ReportLab calls it when all is written."""
+        """Add the font, with the glyphs that were used, to the document. ReportLab calls this when all is written."""
         name = f"RETINO+{self.face.name}"
         subset = self._subset()
         file = _stream(subset, document)
@@ -83,7 +83,7 @@ class EmbeddedFont:
         fonts[self.resource] = document.Reference(font, self.resource)
 
     def width(self, number: int) -> int:
-        """How far a glyph goes by itself, in units of the font."""
+        """The advance width of a glyph, in units of the font."""
         return int(self.face.font.get_glyph_h_advance(number))
 
     def _subset(self) -> bytes:
@@ -94,7 +94,7 @@ class EmbeddedFont:
         return bytes(wanted.subset(self.face.face).blob.data)
 
     def _letters_by_glyph(self) -> str:
-        """A map from glyphs to letters, by which text is found and copied."""
+        """The ToUnicode map, by which viewers find and copy text."""
         known = sorted((number, letters) for number, letters in self.letters.items() if letters)
         blocks = []
         for start in range(0, len(known), 100):  # more are not allowed in a block
@@ -111,7 +111,7 @@ class EmbeddedFont:
 
 
 def operators(run: Run, font: EmbeddedFont, size: float) -> Iterator[str]:
-    """The operators of PDF that show a run's glyphs, each at its place, and say which letters they stand for."""
+    """The PDF operators that show a run's glyphs, each at its place, and name the text that they stand for."""
     drift = 0.0  # how far the next glyph is from where it would stand, in units
     for glyphs, letters in _by_letters(run):
         for glyph in glyphs:
@@ -134,7 +134,7 @@ def operators(run: Run, font: EmbeddedFont, size: float) -> Iterator[str]:
 
 
 def _by_letters(run: Run) -> Iterator[tuple[list[Glyph], str]]:
-    """Glyphs from left to right in the smallest groups that stand for letters which follow each other, and these."""
+    """Glyphs from left to right, in the smallest groups that stand for consecutive text, each with that text."""
     from_right = run.level % 2 == 1
     glyphs = run.glyphs[::-1] if from_right else run.glyphs
     starts = sorted({glyph.place for glyph in glyphs})

@@ -1,7 +1,6 @@
-"""Text in lines: letters become glyphs as their script wants it, and lines break where there is room.
+"""Sets text in lines: HarfBuzz shapes the characters of each script into glyphs, and lines break where there is room.
 
-A text consists of words, between which lines may break. A word consists of runs, each in one font and one direction, with
-the glyphs that HarfBuzz makes of it.
+A text consists of words, between which lines may break. A word consists of runs, each in one font and one direction.
 """
 
 from __future__ import annotations
@@ -14,28 +13,28 @@ from itertools import groupby
 
 import uharfbuzz
 
-from webapp.reports.bidi import APART, END_OF_PART, in_order_of_sight, levels
+from webapp.reports.bidi import FSI, PDI, in_visual_order, levels
 from webapp.reports.fonts import Face, fonts_of, order_for, readable
 
-# Scripts that are written without spaces; lines break between any two of their signs.
+# Scripts that are written without spaces; lines break between any two of their characters.
 UNSPACED = ("CJK", "HIRAGANA", "KATAKANA", "THAI", "LAO", "IDEOGRAPHIC", "FULLWIDTH", "YI")
 NEVER_FIRST = set(
     "、。，．：；？！）］｝〉》」』】〕〗〙〛’”…ー々ぁぃぅぇぉっゃゅょァィゥェォッャュョฯๆะาำຯໆະາຳ"
 )
 NEVER_LAST = set("（［｛〈《「『【〔〖〘〚‘“เแโใไເແໂໃໄ")
 ELLIPSIS = "…"
-# What parts and what joins letters, and the class of the sign that joins two consonants of an Indian script.
+# The zero-width non-joiner and joiner, and the combining class of the virama, which joins consonants of Indic scripts.
 JOINERS = "\u200c\u200d"
 VIRAMA = 9
 MISPLACED = {"Hebr", "Laoo", "Thai"}
-"""Scripts in which the font's own places for marks put one on another; they stand right where they are drawn."""
+"""Scripts for which the font's mark positioning stacks marks wrongly; without it they stand right."""
 MOST_LETTERS = 2000
-"""Of a part of a text; nobody could read more of it on a page that also holds everything else."""
+"""Characters of one part of a text; nobody could read more of it on a page that also holds everything else."""
 
 
 @dataclass(frozen=True)
 class Glyph:
-    """A glyph by number; lengths in units of its font. `place`: where in its run's text its letters begin."""
+    """A glyph by number, its lengths in units of its font. `place` is where its characters begin in the run's text."""
 
     number: int
     place: int
@@ -46,7 +45,7 @@ class Glyph:
 
 @dataclass(frozen=True)
 class Run:
-    """Letters of one font and one direction, without a break."""
+    """Characters of one font and one embedding level, without a break."""
 
     text: str
     face: Face
@@ -68,11 +67,14 @@ class Run:
 
     @cached_property
     def width(self) -> float:
-        """For a size of 1."""
+        """The width at a font size of 1."""
         return sum(glyph.advance for glyph in self.glyphs) / self.face.units
 
     def cut(self, first: float, others: float) -> Iterator[Run]:
-        """The run in pieces of at most these widths, for a size of 1; letters that belong together stay together."""
+        """The run in pieces: the first at most `first` wide, all others `others`, at a font size of 1.
+
+        Characters that belong together stay together, even where that is wider.
+        """
         advances = dict.fromkeys(range(len(self.text)), 0.0)
         for glyph in self.glyphs:
             advances[glyph.place] += glyph.advance / self.face.units
@@ -97,22 +99,22 @@ class Line:
 
     @property
     def width(self) -> float:
-        """For a size of 1."""
+        """The width at a font size of 1."""
         return sum(run.width for run in self.runs)
 
-    def from_left(self) -> list[Run]:
-        """The runs as they stand on paper."""
-        return in_order_of_sight(self.runs, lambda run: run.level)
+    def in_visual_order(self) -> list[Run]:
+        """The runs from left to right."""
+        return in_visual_order(self.runs, lambda run: run.level)
 
 
-def apart(text: str) -> str:
-    """A text from somebody, for a line of ours: whichever way it runs, what stands around it stays where it is."""
-    inner = text.replace(APART, "").replace(END_OF_PART, "")
-    return f"{APART}{inner}{END_OF_PART}" if inner else ""
+def isolated(text: str) -> str:
+    """A text that somebody entered, for a line of ours: whichever way it runs, the text around it stays in place."""
+    inner = text.replace(FSI, "").replace(PDI, "")
+    return f"{FSI}{inner}{PDI}" if inner else ""
 
 
 def words_of(parts: Sequence[tuple[str, bool]]) -> list[Word]:
-    """Parts of a text, each with whether it is bold, as words; a space is a word."""
+    """Parts of a text, each with whether it is bold, as words; a space is a word of its own."""
     texts = [(_bounded(readable(_bounded(text))), bold) for text, bold in parts]
     whole = "".join(text for text, _ in texts)
     order = order_for(whole)
@@ -120,7 +122,7 @@ def words_of(parts: Sequence[tuple[str, bool]]) -> list[Word]:
     marked = list(zip(whole, levels(whole), faces, strict=True))
     words = []
     for start, end in _words(whole):
-        seen = [item for item in marked[start:end] if item[0] not in (APART, END_OF_PART)]
+        seen = [item for item in marked[start:end] if item[0] not in (FSI, PDI)]
         runs = [
             Run("".join(letter for letter, _, _ in items), face, level)
             for (level, face), items in _alike(seen)
@@ -133,14 +135,14 @@ def words_of(parts: Sequence[tuple[str, bool]]) -> list[Word]:
 def _alike(
     marked: Sequence[tuple[str, int, Face]],
 ) -> Iterator[tuple[tuple[int, Face], list[tuple[str, int, Face]]]]:
-    """Letters of one level and font, one after the other."""
+    """Consecutive characters of the same level and font, in groups."""
     for (level, name), items in groupby(marked, key=lambda item: (item[1], item[2].name)):
         together = list(items)
         yield (level, together[0][2]), together
 
 
 def lines_of(words: Sequence[Word], room: float) -> list[Line]:
-    """Lines of at most this width, for a size of 1. A word that is wider is cut."""
+    """Break words into lines at most `room` wide, at a font size of 1. A word that is wider is cut."""
     lines: list[list[Run]] = [[]]
     used = 0.0
     for word in words:
@@ -168,7 +170,7 @@ def lines_of(words: Sequence[Word], room: float) -> list[Line]:
 
 
 def one_line(text: str, bold: bool, room: float | None = None) -> Line:
-    """A text on one line; what goes beyond the room, for a size of 1, is left out behind an ellipsis."""
+    """A text on one line. What goes beyond `room`, at a font size of 1, is cut off with an ellipsis."""
     runs = tuple(run for word in words_of([(text, bold)]) for run in word)
     line = Line(runs)
     if room is None or line.width <= room:
@@ -212,14 +214,14 @@ def _words(text: str) -> Iterator[tuple[int, int]]:
 
 
 def _may_break(before: str, after: str) -> bool:
-    """Whether a line may end between two letters."""
+    """Whether a line may break between two characters."""
     if before == " " or after == " ":
         return True
     if before in "-/" and after.isalpha():
         return True
     if after in NEVER_FIRST or before in NEVER_LAST or _belong_together(before, after):
         return False
-    return _is_unspaced(before) or (_is_unspaced(after) and before not in (APART, END_OF_PART))
+    return _is_unspaced(before) or (_is_unspaced(after) and before not in (FSI, PDI))
 
 
 def _is_unspaced(letter: str) -> bool:
@@ -227,7 +229,7 @@ def _is_unspaced(letter: str) -> bool:
 
 
 def _graphemes(text: str) -> Iterator[tuple[int, int]]:
-    """Start and end of each letter with the marks and the letters that are joined to it."""
+    """Start and end of each character together with its marks and what is joined to it."""
     start = 0
     for at in range(1, len(text) + 1):
         if at == len(text) or not _belong_together(text[at - 1], text[at]):
@@ -236,7 +238,7 @@ def _graphemes(text: str) -> Iterator[tuple[int, int]]:
 
 
 def _belong_together(before: str, after: str) -> bool:
-    """Whether a letter is a mark on the one before, or joined to it."""
+    """Whether a character is a mark on the one before, or joined to it."""
     if unicodedata.category(after)[0] == "M" or after in JOINERS:
         return True
     return before == JOINERS[1] or unicodedata.combining(before) == VIRAMA

@@ -1,4 +1,4 @@
-"""The outlines of what a model thinks it sees, from the map of its findings."""
+"""The outlines of findings, traced from the model's map of findings."""
 
 from __future__ import annotations
 
@@ -10,15 +10,16 @@ import numpy.typing as npt
 
 from webapp.annotations.geometry import Points
 
+# Of 255, at which an enlarged cell begins.
 HALF = 128
 SIDE = 512
-"""Most pixels a side at which outlines are traced: the map behind them has some 56 × 56 cells."""
+"""The most pixels a side at which outlines are traced; the map behind them has some 56 × 56 cells."""
 
 
 def outlines(content: bytes, kinds: Sequence[str], width: int, height: int) -> dict[str, list[Points]]:
-    """By kind, closed outlines in pixels of a picture of `width` × `height`; those of holes are among them.
+    """The closed outlines of each kind, those of holes included, in pixels of an image of `width` × `height`.
 
-    `content` is the map, a grey picture of the whole image: 0 for nothing, n for the n-th of the kinds. Raises ValueError
+    `content` is the map, a grey PNG of the whole image: 0 for nothing, n for the n-th of the kinds. Raises ValueError
     when it can't be read.
     """
     values = cv2.imdecode(np.frombuffer(content, np.uint8), cv2.IMREAD_GRAYSCALE)
@@ -31,9 +32,9 @@ def _around(cells: npt.NDArray[np.bool_], width: int, height: int) -> list[Point
     if not cells.any():
         return []
     size = (min(width, SIDE), min(height, SIDE))
-    # Between cells the edge runs smoothly, as where heat is enlarged.
+    # Enlarged linearly, as heat maps are, so that edges run smoothly between cells.
     enlarged = cv2.resize(cells.astype(np.uint8) * 255, size, interpolation=cv2.INTER_LINEAR)
     found, _ = cv2.findContours((enlarged >= HALF).astype(np.uint8), cv2.RETR_CCOMP, cv2.CHAIN_APPROX_TC89_L1)
     scale = np.array([width / size[0], height / size[1]])
-    # A pixel's number is its corner's place; the outline runs through the pixels' middles.
+    # A pixel's index is that of its corner, and contours run through the middles of pixels.
     return [(contour[:, 0] + 0.5) * scale for contour in found if len(contour) > 2]

@@ -14,25 +14,25 @@ from webapp.annotations.serializers import shown_label
 from webapp.annotations.shapes import Shape
 from webapp.core import numbers
 from webapp.recommendations.colours import colour_of
-from webapp.reports.layout import Drawn, Final, Finding, Report
-from webapp.reports.lines import apart
+from webapp.reports.content import DrawnShape, MarkedFinding, Report, ReportedReading
+from webapp.reports.lines import isolated
 from webapp.reports.outlines import outlines
 from webapp.reviews.models import Adjudication, Review
-from webapp.reviews.reading import how
+from webapp.reviews.reading import independence_of
 from webapp.reviews.summary import summary
 from webapp.scans import storage
 from webapp.scans.details import DETAILS, ENTERED
 from webapp.scans.disclosure import disclose
 from webapp.scans.final import FinalReading, final_reading
-from webapp.scans.findings import Seen, kinds, name_of, seen
+from webapp.scans.findings import FoundKind, kinds, kinds_found, name_of
 from webapp.scans.models import Scan
 from webapp.scans.overlay import overlay
 
-# A page has room for so many shapes and readers; the picture shows all shapes.
 MOST_LINES = 14
+"""Shapes, and readers, for which the page has room."""
 LONGEST_FACT = 300
-"""Letters."""
-SAID = {"agree": "agrees", "disagree": "disagrees", "unsure": "is unsure", "named": "names"}
+"""Characters."""
+VERDICT_VERBS = {"agree": "agrees", "disagree": "disagrees", "unsure": "is unsure", "named": "names"}
 
 
 def report_of(scan: Scan, user: User) -> Report:
@@ -49,8 +49,8 @@ def report_of(scan: Scan, user: User) -> Report:
     patient = shown("patient_ref", scan.patient_ref, user)
     predicted = bool(scan.probabilities)
     return Report(
-        title=f"Scan of {apart(patient)}" if patient else "OCT scan",
-        made=f"for {apart(shown_name(user, user))}",
+        title=f"Scan of {isolated(patient)}" if patient else "OCT scan",
+        made=f"for {isolated(shown_name(user, user))}",
         image=storage.read(scan.image_name),
         overlay=overlay(scan.image_name, scan),
         facts=_facts(scan, user),
@@ -67,25 +67,30 @@ def report_of(scan: Scan, user: User) -> Report:
         recommendation=scan.recommendation,
         urgency_colour=colour_of(scan.recommendation or {}, scan.urgency_rank),
         final=_final(scan, final) if final else None,
-        readers=_readers(reading, user),
-        shapes=[Drawn(annotation.selector, _of(annotation, scan, user)) for annotation in drawn][:MOST_LINES],
+        readers=_reader_lines(reading, user),
+        shapes=[
+            DrawnShape(annotation.selector, _shape_line(annotation, scan, user))
+            for annotation in list(drawn)[:MOST_LINES]
+        ],
     )
 
 
-def _final(scan: Scan, final: FinalReading) -> Final:
-    """What leads, and the next step that follows from it."""
+def _final(scan: Scan, final: FinalReading) -> ReportedReading:
+    """The final reading, and the next step that follows from it."""
     recommended = final.recommend(scan.model_name, scan.doubts)
     given = recommended.to_dict()
     label = final.label or " or ".join(final.labels)
-    return Final(label, final.source, given, colour_of(given, recommended.rank))
+    return ReportedReading(label, final.source, given, colour_of(given, recommended.rank))
 
 
-def _findings(scan: Scan) -> list[Finding]:
-    """What the model thinks it sees, by kind, with its area; each kind has a letter for a mark."""
+def _findings(scan: Scan) -> list[MarkedFinding]:
+    """The kinds of findings, each with its area, its outlines and a letter as its mark."""
     outlined = outlines(storage.read(scan.findings_name), kinds(scan.findings), scan.width, scan.height)
     return [
-        Finding(mark, f"{_capitalised(found.name)}: {_area(found, scan)}", found.colour, outlined[found.kind])
-        for mark, found in zip(ascii_uppercase, seen(scan.findings), strict=False)
+        MarkedFinding(
+            mark, f"{_capitalised(found.name)}: {_area(found, scan)}", found.colour, outlined[found.kind]
+        )
+        for mark, found in zip(ascii_uppercase, kinds_found(scan.findings), strict=False)
     ]
 
 
@@ -93,8 +98,8 @@ def _capitalised(name: str) -> str:
     return name[:1].upper() + name[1:]
 
 
-def _area(found: Seen, scan: Scan) -> str:
-    """How much of the picture it takes; in square millimetres, too, where the size of a pixel is known."""
+def _area(found: FoundKind, scan: Scan) -> str:
+    """The share of the picture that it takes, and its area in mm² where the size of a pixel is known."""
     area = found.square_mm(scan.width, scan.height, scan.micrometres_x, scan.micrometres_y)
     measured = "" if area is None else f", {area:.3g} mm²"
     places = f" in {found.regions} places" if found.regions > 1 else ""
@@ -110,7 +115,7 @@ def _facts(scan: Scan, user: User) -> list[tuple[str, str]]:
     names = ("timestamp", "sha256", *ENTERED)
     known = de_identified({name: getattr(scan, name) for name in names}, user)
     entered = [
-        (detail.title, apart(detail.line(known[detail.name])[:LONGEST_FACT]))
+        (detail.title, isolated(detail.line(known[detail.name])[:LONGEST_FACT]))
         for detail in DETAILS
         if detail.line and known[detail.name]
     ]
@@ -128,10 +133,10 @@ def _facts(scan: Scan, user: User) -> list[tuple[str, str]]:
     ]
 
 
-def _readers(reading: dict[str, Any], user: User) -> list[str]:
-    """A line for each verdict that may be known, and what settles them."""
+def _reader_lines(reading: dict[str, Any], user: User) -> list[str]:
+    """A line for each verdict that the user may know, then their agreement and the adjudication."""
     reviews: list[Review] = reading["reviews"]
-    lines = [_verdict(review, user) for review in reviews[:MOST_LINES]]
+    lines = [_verdict_line(review, user) for review in reviews[:MOST_LINES]]
     if len(reviews) > MOST_LINES:
         lines.append(f"and {len(reviews) - MOST_LINES} more")
     if not reading["open"]:
@@ -147,28 +152,28 @@ def _readers(reading: dict[str, Any], user: User) -> list[str]:
         lines.append(f"{pairs} of independent readings name the same label.")
     settled: Adjudication | None = reading["adjudication"]
     if settled is not None:
-        lines.append(f"Settled as {settled.label} by {apart(shown_name(settled.adjudicator, user))}.")
+        lines.append(f"Settled as {settled.label} by {isolated(shown_name(settled.adjudicator, user))}.")
     return lines
 
 
-def _verdict(review: Review, user: User) -> str:
+def _verdict_line(review: Review, user: User) -> str:
     label = f": {review.label}" if review.label else ""
-    known = f", {how(review)}" if how(review) else ""
-    comment = apart(shown("comment", review.comment, user)[:200])
+    known = f", {independence_of(review)}" if independence_of(review) else ""
+    comment = isolated(shown("comment", review.comment, user)[:200])
     created = shown("created", review.created, user)
-    said = f"{apart(shown_name(review.reader, user))} {SAID[review.verdict]}{label}{known}"
+    said = f"{isolated(shown_name(review.reader, user))} {VERDICT_VERBS[review.verdict]}{label}{known}"
     day = f"{created:%Y-%m-%d}, " if created else ""
     of_model = f"said {review.model_answer.text}" if review.model_answer.is_given else "had not answered"
     return f"{said} ({day}model {review.model_version} {of_model})" + (f": {comment}" if comment else "")
 
 
-def _of(annotation: Annotation, scan: Scan, user: User) -> str:
-    """A shape in words: kind, label, length, comment, author."""
+def _shape_line(annotation: Annotation, scan: Scan, user: User) -> str:
+    """An annotation in words: kind, label, length of a caliper, comment, author."""
     parts = [f"{annotation.shape} {shown_label(annotation, user)}".strip()]
     if annotation.shape == Shape.CALIPER:
         parts.append(_length(annotation.selector, scan))
-    comment = apart(shown("comment", annotation.comment, user)[:120])
-    return ", ".join([*parts, *([comment] if comment else []), apart(shown_name(annotation.author, user))])
+    comment = isolated(shown("comment", annotation.comment, user)[:120])
+    return ", ".join([*parts, *([comment] if comment else []), isolated(shown_name(annotation.author, user))])
 
 
 def _length(selector: dict[str, str], scan: Scan) -> str:

@@ -20,7 +20,7 @@ from webapp.scans.views import ID, visible_scan
 
 
 class ReportView(APIView):
-    """A scan on one page."""
+    """The report of a scan, on one page."""
 
     permission_classes = (NeedsAbility,)
     needed_to_look = Ability.EXPORT
@@ -35,7 +35,7 @@ class ReportView(APIView):
     )
     def get(self, request: Request, id: str) -> HttpResponse:
         """Scan, heat map, findings, drawing, probabilities, recommendation and readers as PDF, as far as you may know them."""
-        # Loaded when somebody wants a report: what makes PDF files is not small.
+        # Imported on demand: the libraries that write PDF take memory and time to load.
         from webapp.reports.layout import pdf
         from webapp.reports.report import report_of
 

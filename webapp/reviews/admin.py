@@ -22,7 +22,7 @@ class ReviewInline(admin.TabularInline[Review, Scan]):
     fields = readonly_fields = ("created", "reader", "verdict", "label", "comment", "read_by", "current")
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Review]:
-        """With their readers, in one query."""
+        """The verdicts with their readers, in one query."""
         return super().get_queryset(request).select_related("reader")
 
     def has_add_permission(self, request: HttpRequest, obj: Scan | None = None) -> bool:
@@ -65,7 +65,7 @@ class ReviewAdmin(DisclosingAdmin[Review]):
 
     @admin.display(description="Model said", ordering="model_label")
     def model_said(self, review: Review) -> str:
-        """As far as it did, and why that is doubtful: the picture is the same, whichever answer the verdict was on."""
+        """The answer that the verdict was on, with the doubts about the picture, which hold for every answer."""
         return with_doubts(review.model_answer.text, review.scan.quality)
 
     @admin.display(description="Scan")

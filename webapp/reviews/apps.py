@@ -10,5 +10,5 @@ class ReviewsConfig(AppConfig):
     verbose_name = "Reviews"
 
     def ready(self) -> None:
-        """Let the audit hold scans to their verdicts."""
-        from webapp.reviews import following  # noqa: F401
+        """Register the audit's checks of scans against their verdicts."""
+        from webapp.reviews import audit_checks  # noqa: F401

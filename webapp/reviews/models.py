@@ -24,7 +24,7 @@ class Verdict(models.TextChoices):
 
 
 class Source(models.TextChoices):
-    """Who says that a reading is, or isn't, a blind one."""
+    """Who decided whether a reading is blind."""
 
     SERVER = "server", "The server, which knows what it has shown"
     BROWSER = "browser", "The reader's browser, as in earlier versions"
@@ -44,7 +44,7 @@ class Review(OfScan):
     blind = models.BooleanField(
         default=False, help_text="Given before the reader was shown the model's answer or others' readings."
     )
-    # These two say nothing in what an earlier version wrote, so that its hashes in the audit hold.
+    # Both are false in documents of earlier versions, so that their hashes in the audit hold.
     blind_by_server = models.BooleanField(
         default=False,
         help_text="Whether the server says whether it is blind; the reader's browser did before.",
@@ -79,7 +79,7 @@ class Review(OfScan):
 
     @property
     def model_answer(self) -> Answer:
-        """What the model had said, as far as it had said something."""
+        """The model's answer at the time, as far as it had given one."""
         return Answer(
             self.model_label,
             self.model_state or "",
@@ -89,12 +89,12 @@ class Review(OfScan):
 
     @property
     def blind_source(self) -> Source:
-        """Who says whether it is blind."""
+        """Who decided whether it is blind."""
         return Source.SERVER if self.blind_by_server else Source.BROWSER
 
     @property
     def independent(self) -> bool:
-        """Whether it was given before its reader was shown anything of others' readings of the scan."""
+        """Whether the reader had been shown nothing of others' readings of the scan before."""
         return not self.after_others
 
 

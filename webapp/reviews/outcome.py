@@ -1,4 +1,4 @@
-"""What people's verdicts on a scan come to."""
+"""What follows from the verdicts on a scan: agreement, dispute, and the final reading."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from webapp.scans.final import By, FinalReading
 
 @dataclass(frozen=True)
 class Pairs:
-    """Pairs of readers of a scan who each named a label, and those of them who named the same one."""
+    """The pairs of readers of a scan who each named a label (`all`), and those who named the same one (`agreeing`)."""
 
     agreeing: int
     all: int
@@ -33,25 +33,27 @@ class Pairs:
 
 
 def independent_labels(reviews: Iterable[Review]) -> dict[ObjectId, str]:
-    """What each reader of a scan said last before anything of others' readings was shown; "" for who was unsure then.
+    """The label of each reader's last independent review, by reader; "" for a reader who was unsure.
 
-    Agreement is that of readers who don't know of each other: what comes after a look at others is none.
+    Only readers who don't know of each other can agree: reviews given after others' were shown don't count.
     """
-    apart = (review for review in reviews if review.independent)
-    return {review.reader_id: review.label for review in sorted(apart, key=lambda review: review.created)}
+    independent = (review for review in reviews if review.independent)
+    return {
+        review.reader_id: review.label for review in sorted(independent, key=lambda review: review.created)
+    }
 
 
 def pairs_of(labels: Iterable[str]) -> Pairs:
-    """The pairs of readers who said these labels; who names none is in no pair."""
+    """The pairs of readers who gave these labels; a reader without a label is in no pair."""
     named = Counter(label for label in labels if label)
     return Pairs(sum(comb(count, 2) for count in named.values()), comb(named.total(), 2))
 
 
 def final_of(reviews: Sequence[Review], settled_label: str) -> FinalReading | None:
-    """The final reading of a scan with these verdicts; None while nobody names a label.
+    """The final reading of a scan with these reviews; None while nobody names a label.
 
-    The adjudicator's label, else the one that all readers who name one name today. What somebody says after a look at
-    others' readings adds nothing to `independent`, but takes back what that reader said before.
+    It is the adjudicator's label, else the one label that all readers who name one name today. A review given after
+    others' were shown does not count as `independent`, but replaces what its reader said before.
     """
     if settled_label:
         return FinalReading(By.ADJUDICATOR, (settled_label,))
@@ -61,9 +63,9 @@ def final_of(reviews: Sequence[Review], settled_label: str) -> FinalReading | No
         return None
     if len(labels) > 1:
         return FinalReading(By.DISPUTED, labels)
-    apart = independent_labels(reviews)
-    agree = set(apart.values()) == set(labels)
-    independent = sum(reader in named for reader in apart) if agree else 0
+    by_reader = independent_labels(reviews)
+    agree = set(by_reader.values()) == set(labels)
+    independent = sum(reader in named for reader in by_reader) if agree else 0
     return FinalReading(By.READERS, labels, len(named), independent)
 
 

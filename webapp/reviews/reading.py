@@ -1,4 +1,4 @@
-"""Recording verdicts, and what settles them."""
+"""Recording verdicts and adjudications."""
 
 from __future__ import annotations
 
@@ -18,10 +18,10 @@ from webapp.scans.models import Scan
 
 
 @dataclass(frozen=True)
-class Seen:
-    """The prediction that a reader sees: what a version of the model calls the scan, and how far it has answered.
+class PredictionSeen:
+    """The prediction that a reader sees, by its label, its version and its state.
 
-    One of a version that didn't say how far it goes is an answer.
+    Predictions of versions that give no state count as answered.
     """
 
     label: str
@@ -34,29 +34,29 @@ class Seen:
 
 
 class NothingToAgreeWith(Exception):
-    """A verdict on an answer that the model has not given, or not as one label."""
+    """The verdict agrees or disagrees, and the model has given no answer, or none that is one label."""
 
 
 class PredictionChanged(Exception):
-    """A verdict is on another prediction than the scan's newest."""
+    """The verdict is on another prediction than the scan's newest."""
 
-    def __init__(self, seen: Seen, newest: Seen) -> None:
+    def __init__(self, seen: PredictionSeen, newest: PredictionSeen) -> None:
         super().__init__(
             f"The model's answer has changed since you saw it: {newest} now, {seen} then. "
             "Look at the scan again and give your verdict on that. Nothing was recorded."
         )
 
 
-def prediction_of(scan: Scan) -> Seen:
-    """The scan's newest."""
-    return Seen(scan.label, scan.model_version, scan.state or State.ANSWERED.value)
+def prediction_of(scan: Scan) -> PredictionSeen:
+    """The scan's newest prediction."""
+    return PredictionSeen(scan.label, scan.model_version, scan.state or State.ANSWERED.value)
 
 
 def verdict_of(answer: Answer, verdict: str, label: str) -> str:
-    """The verdict that a reader gives who says this of the model's answer; "" lets it follow from the label.
+    """The verdict to record for what a reader says of the model's answer.
 
-    Who names a label agrees where it is one that the model has said. Where it has said none, naming one is all that
-    there is to it. Raises NothingToAgreeWith.
+    A verdict of "" follows from the label: to name a label of the model's answer is to agree, to name another is to
+    disagree, and where the model has not answered the verdict is "named". Raises NothingToAgreeWith.
     """
     if verdict == Verdict.UNSURE:
         return verdict
@@ -83,13 +83,13 @@ def record(
     verdict: str = "",
     label: str = "",
     comment: str = "",
-    seen: Seen | None = None,
+    seen: PredictionSeen | None = None,
 ) -> Review:
     """Keep a verdict as the reader's current one; earlier ones stay, no longer current.
 
-    Agreeing means the model's own label, so `label` is taken from the scan then, if the model has named one. Without a
-    verdict it follows from the label that the reader sees, as `verdict_of` says. Whether the reading is blind follows
-    from what was shown to the reader until now.
+    A reader who agrees gives the model's label, so `label` is taken from the scan where the model names one. A verdict
+    of "" follows from the label, see `verdict_of`. Whether the reading is blind follows from what was shown to the
+    reader until now.
 
     Raises NothingToAgreeWith, PredictionChanged if the scan's newest prediction is another one than was seen,
     Scan.DoesNotExist if the scan was deleted.
@@ -97,7 +97,7 @@ def record(
 
     def write() -> Review:
         now = Scan.objects.get(pk=scan.pk)
-        # In the transaction, which changes the scan: a prediction that comes in between makes it begin anew.
+        # Inside the transaction, which changes the scan: a prediction that arrives meanwhile makes it start again.
         if seen and seen != prediction_of(now):
             raise PredictionChanged(seen, prediction_of(now))
         shown = disclosure.disclosed_to(reader, now)
@@ -120,8 +120,8 @@ def record(
             model_set=list(answer.labels),
             model_group=answer.group,
         )
-        _follow(now)
-        # The answer to a verdict says what the model said.
+        _update_readings(now)
+        # The response to a verdict shows the model's answer.
         disclosure.disclose_answers(reader, [now])
         recording.record(
             Action.REVIEW_CREATE,
@@ -139,8 +139,8 @@ def record(
     return review
 
 
-def _follow(scan: Scan) -> None:
-    """Bring what the scan shows of its readings into step with its verdicts."""
+def _update_readings(scan: Scan) -> None:
+    """Set the scan's fields that follow from its verdicts: readers, dispute and final reading."""
     reviews = list(Review.objects.filter(scan=scan))
     scan.readers = [str(given.reader_id) for given in reviews if given.current]
     dispute = pairs_of(independent_labels(reviews).values()).dispute
@@ -149,7 +149,7 @@ def _follow(scan: Scan) -> None:
 
 
 def settle(scan: Scan, adjudicator: User, label: str, comment: str = "") -> Adjudication:
-    """Keep what an adjudicator says of a scan; earlier adjudications and every reader's verdict stay."""
+    """Keep an adjudicator's label as the one that settles the scan; earlier adjudications and all verdicts stay."""
 
     def write() -> Adjudication:
         final = fields_of(FinalReading(By.ADJUDICATOR, (label,)), scan.model_name)
@@ -165,8 +165,8 @@ def settle(scan: Scan, adjudicator: User, label: str, comment: str = "") -> Adju
     return all_or_nothing(write)
 
 
-def how(review: Review) -> str:
-    """What its reader knew, in words: "blind", "after others" where others' readings had been shown, or ""."""
+def independence_of(review: Review) -> str:
+    """What the reader knew, in words: "blind", "after others" where others' readings had been shown, or ""."""
     if review.blind:
         return "blind" if review.blind_source == Source.SERVER else "blind by the browser's word"
     return "" if review.independent else "after others"

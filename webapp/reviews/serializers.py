@@ -13,13 +13,19 @@ from webapp.accounts.pseudonyms import shown_name
 from webapp.api.fields import TextField, TrueFalseField
 from webapp.recommendations.answers import Answer, State
 from webapp.reviews.models import Adjudication, Review, Source, Verdict
-from webapp.reviews.reading import NothingToAgreeWith, PredictionChanged, Seen, prediction_of, verdict_of
+from webapp.reviews.reading import (
+    NothingToAgreeWith,
+    PredictionChanged,
+    PredictionSeen,
+    prediction_of,
+    verdict_of,
+)
 from webapp.scans.disclosure import disclosed_to
 from webapp.scans.models import Scan
 
 
 class PredictionSeenSerializer(serializers.Serializer[Any]):
-    """A prediction by what it says."""
+    """The prediction that a verdict is on, by its label, version and state."""
 
     label = TextField(max_length=80, help_text="The scan's `prediction`.")  # type: ignore[assignment]
     model_version = TextField(max_length=80, allow_blank=True, help_text="The version of the scan's `model`.")
@@ -100,7 +106,7 @@ class ReviewSerializer(DeIdentified, serializers.Serializer[Any]):
         return bool(review.reader_id == self.context["request"].user.pk)
 
     def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
-        """Disagreeing takes the right label, one that the model knows and has not said itself."""
+        """Check the verdict against the scan's answer: to disagree takes another label, one that the model knows."""
         scan: Scan = self.context["scan"]
         if not scan.label:
             raise serializers.ValidationError("The scan has no prediction yet; there is nothing to review.")
@@ -124,7 +130,7 @@ class ReviewSerializer(DeIdentified, serializers.Serializer[Any]):
             raise serializers.ValidationError({"label": [f"Which label is right? The model knows {known}."]})
         return attrs
 
-    def _seen(self, scan: Scan, verdict: str, given: dict[str, str] | None) -> Seen | None:
+    def _seen(self, scan: Scan, verdict: str, given: dict[str, str] | None) -> PredictionSeen | None:
         """The prediction that the verdict is on: the one that is given, or else, to agree or not, was shown last."""
         reader: User = self.context["request"].user
         shown = disclosed_to(reader, scan)
@@ -143,7 +149,7 @@ class ReviewSerializer(DeIdentified, serializers.Serializer[Any]):
             return None
         if given:
             # Who doesn't say how far it went has seen the newest, if label and version are its.
-            return Seen(
+            return PredictionSeen(
                 given["label"], given["model_version"], given.get("state") or prediction_of(scan).state
             )
         if judges and not shown.label:
@@ -154,7 +160,11 @@ class ReviewSerializer(DeIdentified, serializers.Serializer[Any]):
                     ]
                 }
             )
-        return Seen(shown.label, shown.model_version, shown.state or State.ANSWERED) if judges else None
+        return (
+            PredictionSeen(shown.label, shown.model_version, shown.state or State.ANSWERED)
+            if judges
+            else None
+        )
 
 
 def _check(answer: Answer, verdict: str, label: str) -> None:

@@ -25,7 +25,7 @@ from webapp.scans.models import Scan
 from webapp.scans.views import ID, visible_scan
 
 
-class SeenAnother(exceptions.APIException):
+class OtherPredictionSeen(exceptions.APIException):
     """A verdict on a prediction that is not the newest any more."""
 
     status_code = status.HTTP_409_CONFLICT
@@ -71,7 +71,7 @@ class ReviewView(ScanReviewsView):
         except reading.PredictionChanged as changed:
             scan = visible_scan(user, id)
             disclose_answers(user, [scan])  # which the refusal names
-            raise SeenAnother(str(changed)) from changed
+            raise OtherPredictionSeen(str(changed)) from changed
         except Scan.DoesNotExist as error:
             raise Http404 from error
         return Response(ReviewSerializer(review, context=context).data, status=status.HTTP_201_CREATED)

@@ -1,4 +1,4 @@
-"""Scans in the admin: looked at, filtered, deleted; what the model said is never edited."""
+"""Scans in the administration: viewed, filtered and deleted; the model's answers can't be edited."""
 
 from __future__ import annotations
 
@@ -83,15 +83,15 @@ class ScanAdmin(ReadingsAndAnswer, DisclosingAdmin[Scan], TransactionalAdmin[Sca
     actions = ("give_to_present_clinic",)
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Scan]:
-        """With the users of the page in a second query: MongoDB would join those of all scans before it sorts."""
+        """The scans, with their users in a second query: MongoDB would join the users of all scans before it sorts."""
         return super().get_queryset(request).prefetch_related("user")
 
     def get_inlines(self, request: HttpRequest, obj: Scan | None) -> list[Inline]:
-        """What other apps keep of the scan, then its predictions."""
+        """The documents of other apps, then the predictions."""
         return [*added_inlines(), *super().get_inlines(request, obj)]
 
     def get_readonly_fields(self, request: HttpRequest, obj: Scan | None = None) -> list[str]:
-        """All but what people wrote themselves."""
+        """All fields but those that administrators may edit."""
         names = [name for _, options in self.fieldsets for name in options["fields"]]
         return [str(name) for name in names if name not in self.editable]
 
@@ -100,43 +100,43 @@ class ScanAdmin(ReadingsAndAnswer, DisclosingAdmin[Scan], TransactionalAdmin[Sca
         return False
 
     def get_deleted_objects(self, objs: Any, request: HttpRequest) -> Any:
-        """Verdicts can't be deleted alone, yet they go with their scan: that they belong to it is no obstacle."""
+        """What goes with the scans. Verdicts can't be deleted alone, yet go with their scan."""
         objects, counts, _forbidden, protected = super().get_deleted_objects(objs, request)
         return objects, counts, set(), protected
 
     def save_model(self, request: HttpRequest, obj: Scan, form: ModelForm[Scan], change: bool) -> None:
-        """Only what people wrote: the model server may be at the rest."""
+        """Save the changed fields alone: the worker may be changing others."""
         if form.changed_data:
             correct(obj, _user(request), {name: getattr(obj, name) for name in form.changed_data})
 
     def delete_model(self, request: HttpRequest, obj: Scan) -> None:
-        """Delete the files, too."""
+        """Delete the scan with its files."""
         delete_scan(obj, _user(request))
 
     def delete_queryset(self, request: HttpRequest, queryset: QuerySet[Scan]) -> None:
-        """Delete the files, too."""
+        """Delete the scans with their files, one by one."""
         for scan in queryset:
             delete_scan(scan, _user(request))
 
     @admin.action(description="Give to the clinic that the uploader belongs to today")
     def give_to_present_clinic(self, request: HttpRequest, queryset: QuerySet[Scan]) -> None:
-        """For a clinic that has another name now, or a user whose clinic was wrong: scans don't move by themselves."""
-        given = twice = 0
+        """Move scans whose clinic was renamed, or whose uploader's clinic was wrong: they don't move by themselves."""
+        moved = twice = 0
         for scan in queryset:
             if scan.clinic == scan.user.clinic:
                 continue
             try:
                 correct(scan, _user(request), {"clinic": scan.user.clinic})
-                given += 1
+                moved += 1
             except IntegrityError:  # the same file was uploaded there, too
                 twice += 1
-        self.message_user(request, f"{given} scan(s) given to their uploader's clinic.")
+        self.message_user(request, f"{moved} scan(s) given to their uploader's clinic.")
         if twice:
-            said = f"{twice} scan(s) stay: the same file by the same user is there already."
-            self.message_user(request, said, messages.WARNING)
+            reason = f"{twice} scan(s) stay: the same file by the same user is there already."
+            self.message_user(request, reason, messages.WARNING)
 
     def get_urls(self) -> list[URLPattern]:
-        """The thumbnails' address beside the usual ones."""
+        """The usual addresses, and that of thumbnails."""
         own = path(
             "<str:scan_id>/thumbnail/", self.admin_site.admin_view(self.thumbnail), name="scan-thumbnail"
         )
@@ -159,7 +159,7 @@ class ScanAdmin(ReadingsAndAnswer, DisclosingAdmin[Scan], TransactionalAdmin[Sca
 
     @admin.display(description="Scan")
     def picture(self, scan: Scan) -> SafeString:
-        """A thumbnail, which leads to the scan's page."""
+        """The thumbnail, with a link to the scan's page."""
         return thumbnail.tag(scan.pk)
 
     @admin.display(description="Status", ordering="status")
@@ -186,7 +186,7 @@ class ScanAdmin(ReadingsAndAnswer, DisclosingAdmin[Scan], TransactionalAdmin[Sca
 
 @admin.display(description="Uploaded")
 def uploads(user: User) -> SafeString | str:
-    """How many scans the user has brought into which clinic: those of a former one stay there."""
+    """The number of the user's scans in each clinic; those of a former clinic stay there."""
     listed = reverse("admin:scans_scan_changelist")
     found = user.scans.order_by("clinic").values("clinic").annotate(count=Count("pk"))
     rows = (

@@ -1,4 +1,4 @@
-"""What the apps above this one add to a scan's page in the administration; each says so in its own `admin` module."""
+"""What apps above this one add to a scan's page in the administration; each does so in its own `admin` module."""
 
 from __future__ import annotations
 
@@ -12,27 +12,27 @@ from webapp.scans.models import Scan
 
 Inline = type[InlineModelAdmin[Any, Scan]]
 Picture = Callable[[Scan], tuple[SafeString, str] | None]
-"""A picture's HTML and its caption; None for a scan that has none."""
+"""A function that returns a picture's HTML and caption; None for a scan without that picture."""
 
 _inlines: list[Inline] = []
 _pictures: list[Picture] = []
 
 
 def add_inline(inline: Inline) -> None:
-    """Show documents that belong to a scan on its page, before those of the apps below."""
+    """Show documents that belong to a scan on its page, before those of lower apps."""
     _inlines.insert(0, inline)
 
 
 def add_picture(picture: Picture) -> None:
-    """Show another picture beside the scan, behind those of the apps below."""
+    """Show another picture beside the scan, behind those of lower apps."""
     _pictures.append(picture)
 
 
 def added_inlines() -> tuple[Inline, ...]:
-    """All that other apps have added, those of the highest app first."""
+    """The documents that other apps have added, those of the highest app first."""
     return tuple(_inlines)
 
 
 def added_pictures(scan: Scan) -> Iterator[tuple[SafeString, str]]:
-    """Those that this scan has."""
+    """The added pictures that this scan has: HTML and caption."""
     yield from filter(None, (picture(scan) for picture in _pictures))

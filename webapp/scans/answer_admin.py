@@ -1,4 +1,4 @@
-"""What the model and people say of a scan, as the administration shows it."""
+"""Readings of people and answers of the model, as the administration shows them."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ from django.utils.safestring import SafeString
 from webapp.core import numbers
 from webapp.recommendations.doubt import with_doubts
 from webapp.scans.final import FinalReading
-from webapp.scans.findings import kinds, name_of, seen
+from webapp.scans.findings import kinds, kinds_found, name_of
 from webapp.scans.models import Prediction, Scan
 
 NOTHING = "–"
 
 
 class PredictionInline(admin.TabularInline[Prediction, Scan]):
-    """Everything that was ever predicted of a scan."""
+    """All predictions of a scan."""
 
     model = Prediction
     extra = 0
@@ -45,18 +45,18 @@ class PredictionInline(admin.TabularInline[Prediction, Scan]):
 
     @admin.display(description="The model said")
     def said(self, prediction: Prediction) -> str:
-        """As far as it did."""
+        """The model's answer in words."""
         return prediction.answer.text
 
     @admin.display(description="Probability")
     def probability(self, prediction: Prediction) -> str:
-        """Of the label, where the model has said one."""
+        """The probability of the label, where the answer is one."""
         share = numbers.probability(prediction.confidence or 0, decimals=1)
         return with_doubts(share if prediction.answer.names_label else NOTHING, prediction.quality)
 
     @admin.display(description="Why")
     def why(self, prediction: Prediction) -> str:
-        """Why it says so much and no more."""
+        """The reason for the answer's state."""
         return prediction.answer.why or NOTHING
 
     @admin.display(description="Heat map of")
@@ -66,11 +66,11 @@ class PredictionInline(admin.TabularInline[Prediction, Scan]):
 
 
 class ReadingsAndAnswer:
-    """The columns and fields of a scan's page that follow from its readings and from the model's answer."""
+    """The columns and fields of a scan's page about its readings and the model's answer."""
 
     @admin.display(description="Final reading")
     def final_label(self, scan: Scan) -> str:
-        """What leads where people have read the scan, and how far it is settled."""
+        """The final reading's labels, and how far it is settled."""
         if not scan.final_reading:
             return NOTHING
         final = FinalReading.stored(scan.final_reading)
@@ -78,7 +78,7 @@ class ReadingsAndAnswer:
 
     @admin.display(description="Final reading")
     def final(self, scan: Scan) -> str:
-        """What leads where people have read the scan, and who says so."""
+        """The final reading's labels, and who says so."""
         if not scan.final_reading:
             return NOTHING
         final = FinalReading.stored(scan.final_reading)
@@ -86,7 +86,7 @@ class ReadingsAndAnswer:
 
     @admin.display(description="Prediction", ordering="label")
     def prediction(self, scan: Scan) -> str:
-        """What the model says, as far as it does; where it is one label, with its probability."""
+        """The model's answer in words; with its probability where it is one label."""
         if not scan.label:
             return NOTHING
         answer = scan.answer
@@ -95,12 +95,12 @@ class ReadingsAndAnswer:
 
     @admin.display(description="Why")
     def why(self, scan: Scan) -> str:
-        """Why the model says so much and no more."""
+        """The reason for the answer's state."""
         return scan.answer.why or NOTHING
 
     @admin.display(description="Familiarity")
     def likeness(self, scan: Scan) -> str:
-        """How many of the scans that the model learnt from are stranger."""
+        """The share of the training scans that are stranger than this one."""
         if scan.familiarity is None:
             return NOTHING
         known = "known" if scan.known else "not known"
@@ -108,13 +108,13 @@ class ReadingsAndAnswer:
 
     @admin.display(description="Most like")
     def likest(self, scan: Scan) -> str:
-        """Simulated scans, in words."""
+        """The most similar simulated scans, in words."""
         return "; ".join(scan.nearest or []) or NOTHING
 
     @admin.display(description="Probabilities")
     def bars(self, scan: Scan) -> SafeString | str:
-        """All labels, most probable first."""
-        # Where the model has not answered they would look like an answer.
+        """The probabilities of all labels, highest first."""
+        # Without an answer the bars would look like one.
         shares = scan.probabilities if scan.answer.is_given else {}
         rows = sorted(shares.items(), key=lambda row: -row[1])
         bar = '<span>{0}</span><meter min="0" max="1" value="{1}"></meter><span>{2}</span>'
@@ -125,10 +125,10 @@ class ReadingsAndAnswer:
 
     @admin.display(description="Sees")
     def sees(self, scan: Scan) -> str:
-        """What the model thinks it sees, and how much of the picture that takes."""
+        """The kinds of findings, each with its share of the picture."""
         if scan.findings is None:
             return NOTHING
-        found = [f"{one.name} ({numbers.percent(one.share, 1)})" for one in seen(scan.findings)]
+        found = [f"{one.name} ({numbers.percent(one.share, 1)})" for one in kinds_found(scan.findings)]
         return "; ".join(found) or f"none of: {', '.join(map(name_of, kinds(scan.findings)))}"
 
     @admin.display(description="Caveats")
@@ -138,59 +138,59 @@ class ReadingsAndAnswer:
 
     @admin.display(description="Image quality")
     def quality_reasons(self, scan: Scan) -> str:
-        """What the model server said of the image."""
+        """The model server's doubts about the picture."""
         if not scan.quality:
             return NOTHING
         return " ".join(scan.doubts) or "acceptable"
 
     @admin.display(description="Model", ordering="model_version")
     def read_by(self, scan: Scan) -> str:
-        """Name and version."""
+        """The model's name and version."""
         return f"{scan.model_name} {scan.model_version}" if scan.model_name else NOTHING
 
     @admin.display(description="Urgency")
     def urgency(self, scan: Scan) -> str:
-        """The tier of what leads."""
+        """The urgency of the final reading, else of the model's answer."""
         return str(_leading(scan).get("urgency", NOTHING))
 
     @admin.display(description="Next step")
     def action(self, scan: Scan) -> str:
-        """What to do, by what leads."""
+        """The next step by the final reading, else by the model's answer."""
         return str(_leading(scan).get("action", NOTHING))
 
     @admin.display(description="Urgency")
     def model_urgency(self, scan: Scan) -> str:
-        """The tier by the model's answer."""
+        """The urgency of the model's answer."""
         return str((scan.recommendation or {}).get("urgency", NOTHING))
 
     @admin.display(description="Next step")
     def model_action(self, scan: Scan) -> str:
-        """What to do by the model's answer."""
+        """The next step by the model's answer."""
         return str((scan.recommendation or {}).get("action", NOTHING))
 
     @admin.display(description="Reasons")
     def reasons(self, scan: Scan) -> SafeString | str:
-        """Why, of what leads."""
+        """The reasons of the leading recommendation."""
         return _reasons(_leading(scan))
 
     @admin.display(description="Reasons")
     def model_reasons(self, scan: Scan) -> SafeString | str:
-        """Why, of the model's answer."""
+        """The reasons of the recommendation by the model's answer."""
         return _reasons(scan.recommendation or {})
 
     @admin.display(description="Sources")
     def sources(self, scan: Scan) -> SafeString | str:
-        """Who says so, of what leads."""
+        """The sources of the leading recommendation."""
         return _sources(_leading(scan))
 
     @admin.display(description="Sources")
     def model_sources(self, scan: Scan) -> SafeString | str:
-        """Who says so, of the model's answer."""
+        """The sources of the recommendation by the model's answer."""
         return _sources(scan.recommendation or {})
 
 
 def _leading(scan: Scan) -> dict[str, Any]:
-    """The recommendation of the final reading, or without one of the model's answer; empty without either."""
+    """The leading recommendation: that of the final reading, else of the model's answer; empty without either."""
     if scan.final_reading:
         return FinalReading.stored(scan.final_reading).recommend(scan.model_name, scan.doubts).to_dict()
     return scan.recommendation or {}

@@ -1,4 +1,4 @@
-"""What the model server has answered of a scan: the same fields in each prediction and in the scan, which has the newest."""
+"""The fields of a model's answer, the same in each prediction and in the scan, which holds the newest one."""
 
 from __future__ import annotations
 
@@ -9,9 +9,9 @@ from webapp.recommendations.doubt import doubts_of
 
 
 class Answered(models.Model):
-    """The fields of an answer. In a scan without a prediction they are empty.
+    """The fields of an answer, by the names that `ModelAnswer` has. In a scan without a prediction they are empty.
 
-    Documents of earlier versions lack the later ones, or say nothing in them.
+    In documents of earlier versions, later fields are missing or empty.
     """
 
     label = models.CharField(max_length=80, blank=True, help_text="The most probable one.")
@@ -27,7 +27,7 @@ class Answered(models.Model):
     model_name = models.CharField(max_length=80, blank=True)
     model_version = models.CharField(max_length=80, blank=True)
     weights_sha256 = models.CharField(max_length=64, blank=True)
-    # Version 0.1 stored overlays. It may run beside this one and look for a file of this name: it finds the heat map's.
+    # Version 0.1 stored overlays. It may run beside this version and look for a file of this name: the heat map's.
     overlay_name = models.CharField(
         max_length=80,
         blank=True,
@@ -65,7 +65,7 @@ class Answered(models.Model):
 
     @property
     def answer(self) -> Answer:
-        """What the model says, as far as it says something."""
+        """How far the model has answered, and with what."""
         return Answer(
             self.label or "",
             self.state or "",
@@ -76,21 +76,21 @@ class Answered(models.Model):
 
     @property
     def doubts(self) -> list[str]:
-        """Why the picture is doubtful, as sentences; none for one that is not, or has no prediction."""
+        """Why the picture is doubtful, as sentences; none where it is not, or has no prediction."""
         return doubts_of(self.quality)
 
     @property
     def pictures(self) -> list[str]:
-        """The names of the stored pictures that the answer brought along."""
+        """The names of the stored pictures that came with the answer."""
         return [name for name in (getattr(self, field) for field in ADDED_PICTURES) if name]
 
     @property
     def stored_overlay(self) -> str:
-        """The name of an overlay that an earlier version stored; "" where it is drawn when it is asked for."""
+        """The name of the overlay that an earlier version stored; "" where it is drawn on demand."""
         return "" if self.overlay_name == self.heatmap_name else self.overlay_name
 
 
 ADDED_PICTURES = ("heatmap_name", "findings_name")
-"""The fields that name the pictures which an answer brings along, the one that every answer has first."""
+"""The fields that name the pictures of an answer: first the heat map, which every answer has."""
 PREDICTION_FIELDS = tuple(field.name for field in Answered._meta.local_fields)
-"""The names of all of them."""
+"""The names of all fields of an answer."""

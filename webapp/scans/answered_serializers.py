@@ -1,4 +1,4 @@
-"""How far the model has answered, as the API shows it."""
+"""A model's answer as the API shows it: how far it goes, and its parts."""
 
 from __future__ import annotations
 
@@ -16,8 +16,8 @@ CONFIDENCE_HELP = "Probability of that label. Where `state` is `not_answered` it
 
 
 class AnsweredSerializer(serializers.Serializer[Any]):
-    """How far the model has answered. All null or empty without a prediction, in those of versions that didn't say, and
-    while the answer is hidden."""
+    """How far the model has answered. All is null or empty without a prediction, in predictions of versions that gave no
+    state, and while the answer is hidden."""
 
     state = serializers.ChoiceField(
         choices=State.choices,
@@ -57,4 +57,68 @@ class AnsweredSerializer(serializers.Serializer[Any]):
 
 
 OR_NULL = ("prediction", "state", "because", "group", "calibration")
-"""Fields of an answer that are null where nothing is stored."""
+"""Fields that are null in the API where the stored text is empty."""
+
+
+class RegionSerializer(serializers.Serializer[Any]):
+    """A region of the heat map, in pixels of the image; strongest first."""
+
+    box = serializers.ListField(child=serializers.IntegerField(), help_text="[x, y, width, height]")
+    polygon = serializers.ListField(child=serializers.ListField(child=serializers.FloatField()))
+    score = serializers.FloatField()
+
+
+class FindingSerializer(serializers.Serializer[Any]):
+    """A region of a finding, in pixels of the image; largest first."""
+
+    finding = serializers.CharField(help_text="One of `kinds`.")
+    box = serializers.ListField(child=serializers.IntegerField(), help_text="[x, y, width, height]")
+    share = serializers.FloatField(help_text="Of the picture's area, 0 to 1.")
+    confidence = serializers.FloatField(help_text="Mean probability of the finding within, 0 to 1.")
+
+
+class FindingsSerializer(serializers.Serializer[Any]):
+    """What the model thinks it sees, and where."""
+
+    kinds = serializers.ListField(
+        child=serializers.CharField(), help_text="What it looks for, in the order of the map's values."
+    )
+    regions = FindingSerializer(many=True)
+
+
+class ModelSerializer(serializers.Serializer[Any]):
+    """The model that made the prediction."""
+
+    name = serializers.CharField(source="model_name")
+    version = serializers.CharField(source="model_version")
+
+
+class FailureSerializer(serializers.Serializer[Any]):
+    """Why the model server refuses the image."""
+
+    code = serializers.CharField()
+    message = serializers.CharField()
+
+
+class QualitySerializer(serializers.Serializer[Any]):
+    """Whether the image is good enough to be read."""
+
+    acceptable = serializers.BooleanField()
+    reasons = serializers.ListField(child=serializers.CharField())
+
+
+class DoubtsField(serializers.ListField):
+    """Why the picture is doubtful, to be shown wherever its prediction is."""
+
+    def __init__(self) -> None:
+        super().__init__(
+            child=serializers.CharField(),
+            read_only=True,
+            help_text="Why the picture may be none that the model can judge, as sentences. Show them wherever you show "
+            "the prediction. Empty where nothing speaks against it, and while the answer is hidden.",
+        )
+
+
+def caveats(scan: Scan) -> list[str]:
+    """What the model's card says about the predicted labels; none in documents of earlier versions."""
+    return list(scan.caveats or [])

@@ -10,5 +10,5 @@ class ScansConfig(AppConfig):
     verbose_name = "Scans"
 
     def ready(self) -> None:
-        """Let the audit hold scans to their predictions, and Prometheus read the queue."""
-        from webapp.scans import following, gauges  # noqa: F401
+        """Register the audit's checks of scans against their predictions, and the metrics of the queue."""
+        from webapp.scans import audit_checks, gauges  # noqa: F401

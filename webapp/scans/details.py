@@ -1,6 +1,6 @@
-"""What people enter of a scan: a record for each field, from which its way into and out of the web app follows.
+"""The details of a scan that people enter: one record for each field, which says how it goes in and out of the web app.
 
-A new one needs its column in `Scan`, with `makemigrations`, a record here, and an input on the page.
+A new field needs a column in `Scan`, with `makemigrations`, a record here, and an input on the page.
 """
 
 from __future__ import annotations
@@ -21,14 +21,14 @@ from webapp.scans.scale import LARGEST, SMALLEST
 PATTERN = r"^[0-9]{4}(-[0-9]{2}(-[0-9]{2})?)?$"
 WRITTEN_AS = "2024-03-17, 2024-03 or 2024"
 LENGTH_DIGITS = 6
-"""Of a pixel's size in micrometres in exports, behind the point."""
+"""Decimals of a pixel's size, in micrometres, in exports."""
 OPTIONAL: dict[str, Any] = {"required": False, "allow_blank": True}
 
 AnyField = Field[Any, Any, Any, Any]
 
 
 class DateField(PatternField):
-    """When a picture was taken, as precisely as it is known."""
+    """The day, month or year in which a picture was taken."""
 
     default_error_messages: ClassVar[dict[str, Any]] = {
         "invalid": f"Give the day, month or year in which the picture was taken: {WRITTEN_AS}."
@@ -50,10 +50,10 @@ class DateField(PatternField):
 class Detail:
     """A field that people enter.
 
-    `given` makes the API's field that takes it in JSON, `written` the one for the form of an upload, where that is
-    another, and `told` the one that answers with it. `de_identified` is what comes in its place for who may not see
-    patients. Reports and the administration call it by its `title`; in a report stands what `line` makes of its value,
-    nothing without one. `exported` makes the value of its column in exports; without it there is none.
+    `given` makes the API's field for input in JSON, `written` the one for the form of an upload where that differs, and
+    `told` the one for answers. `de_identified` is how users see it who may not see patients. `title` is its name in
+    reports and the administration. `line` turns its value into the text of a report, `exported` into that of an export;
+    without them it is in neither.
     """
 
     name: str
@@ -67,13 +67,13 @@ class Detail:
     edited_by_administrators: bool = False
 
     def __post_init__(self) -> None:
-        """Raises ValueError for one that exports, which are de-identified for everybody, would give away."""
+        """Raise ValueError for an exported field that is hidden in de-identified data, which all exports are."""
         if self.exported and self.de_identified is not Shown.AS_IT_IS:
             raise ValueError(f"{self.name} is hidden in de-identified data, so it can't be exported")
 
 
 def _side(name: str, words: str) -> Detail:
-    """The width or the height of a pixel."""
+    """The record of the width or the height of a pixel, in micrometres."""
     limits: dict[str, Any] = {
         "min_value": SMALLEST,
         "max_value": LARGEST,
@@ -89,8 +89,8 @@ def _side(name: str, words: str) -> Detail:
             allow_null=True, help_text=f"{words} of a pixel, when it is known."
         ),
         de_identified=Shown.AS_IT_IS,
-        line=None,  # both together are the pixel's size
-        # Without what computing adds behind the digits that a file gives.
+        line=None,  # a report has both sides in one line
+        # Rounded to the digits that files give, without what arithmetic adds.
         exported=lambda size: "" if size is None else round(size, LENGTH_DIGITS),
     )
 

@@ -1,4 +1,4 @@
-"""Where what somebody entered with a file is not what an earlier upload of it, or the file itself, says."""
+"""Differences between what somebody entered with a file and what an earlier upload of it, or the file itself, says."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ from webapp.scans.file_facts import Kept
 from webapp.scans.models import Scan
 
 CLOSE = 0.01
-"""Sizes of a pixel are written with two or three digits."""
+"""Numbers that differ by less, relatively, are the same: people write a pixel's size with two or three digits."""
 
 
 class FoundIn(TextChoices):
-    """What says otherwise."""
+    """Where the other value was found."""
 
     EARLIER_UPLOAD = "earlier_upload", "The scan of an earlier upload of the same file"
     FILE = "file", "The file itself"
@@ -27,7 +27,7 @@ class FoundIn(TextChoices):
 
 @dataclass(frozen=True)
 class Difference:
-    """A field's two values, as a form writes them."""
+    """A field with two different values, as texts of a form; `found` is "" where there is none."""
 
     field: str
     entered: str
@@ -36,12 +36,15 @@ class Difference:
 
 
 def from_scan(entered: Mapping[str, Any], scan: Scan) -> list[Difference]:
-    """Where the scan of an earlier upload says something else, or nothing; it was left as it is."""
+    """The entered fields that have another value, or none, in the scan of an earlier upload, which stays as it is."""
     return _differences(entered, {name: getattr(scan, name) for name in ENTERED}, FoundIn.EARLIER_UPLOAD)
 
 
 def from_file(entered: Mapping[str, Any], facts: Mapping[str, Any]) -> list[Difference]:
-    """Where the file says something else; what was entered counts. A pseudonym says nothing of what was entered."""
+    """The entered fields that have another value in the file; what was entered counts.
+
+    Pseudonyms of patients are not compared with what was entered.
+    """
     passed_over = set() if settings.FILE_IDENTITY == Kept.KEEP else {"patient_ref"}
     said = {name: value for name, value in facts.items() if name not in passed_over}
     return _differences({name: value for name, value in entered.items() if name in said}, said, FoundIn.FILE)
@@ -56,7 +59,7 @@ def _differences(entered: Mapping[str, Any], found: Mapping[str, Any], where: Fo
 
 
 def _agree(name: str, entered: Any, found: Any, where: FoundIn) -> bool:
-    if name == "acquired" and where == FoundIn.FILE:  # one may say the month alone
+    if name == "acquired" and where == FoundIn.FILE:  # one of them may be the month alone
         return str(entered).startswith(found) or str(found).startswith(entered)
     if isinstance(entered, float) and isinstance(found, float):
         return math.isclose(entered, found, rel_tol=CLOSE)

@@ -1,4 +1,4 @@
-"""Pages of the administration that show what is hidden from who reads blind."""
+"""Pages of the administration that show what is hidden from blind readers."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ Document = TypeVar("Document", bound=Model)
 
 
 class DisclosingAdmin(admin.ModelAdmin[Document]):
-    """Its lists, filters and pages show answers and verdicts: who looks at them reads no scan of until then blind."""
+    """Pages that show answers and verdicts: after opening one, a user no longer reads the scans of until then blind."""
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Document]:
-        """What all its pages begin with, noted as shown."""
+        """The documents with which all pages begin; notes everything as shown to the user."""
         assert isinstance(request.user, User)
         disclose_everything(request.user)
         return super().get_queryset(request)

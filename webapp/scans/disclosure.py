@@ -1,6 +1,6 @@
-"""What of a scan was shown to whom: the server itself knows who read blind.
+"""Notes what of a scan was shown to whom, so that the server itself knows who read blind.
 
-Whatever sends answers of the model, or readings of others, says so here before it sends them.
+Whatever sends answers of the model, or readings of others, notes it here before it sends them.
 """
 
 from __future__ import annotations
@@ -17,14 +17,16 @@ from webapp.accounts.models import User
 from webapp.core import clock
 from webapp.scans.models import Disclosure, Scan, reads_blind
 
-# More than this at once are noted as "all scans that are there": an export has up to 50,000.
+# More scans at once, such as the 50,000 of an export, are noted as all that exist.
 MOST_SINGLE = 1000
 
 
 @dataclass(frozen=True)
 class Disclosed:
-    """What a user was shown of a scan: the model's answer, others' readings. `label`, `model_version` and `state` are
-    those of the answer that was shown last, "" where that is not known."""
+    """What a user was shown of a scan: the model's answer, and others' readings.
+
+    `label`, `model_version` and `state` are those of the answer that was shown last, "" where that is not known.
+    """
 
     answer: bool
     readings: bool
@@ -54,9 +56,9 @@ def disclosed_to(user: User, scan: Scan) -> Disclosed:
 
 
 def disclose(user: User, scans: Collection[Scan]) -> None:
-    """Note that scans are shown to the user, with all that lists and their own pages say of them.
+    """Note that scans are shown to the user, with all that lists and their own pages have.
 
-    That is the answer where it isn't hidden, and how far others agree, and what settled it, where that is open.
+    That is the model's answer unless it is hidden, and others' agreement and the settled label where these are open.
     """
     disclose_answers(user, scans)
     others = (scan.pk for scan in scans if scan.is_open_to(user) and set(scan.readers) - {str(user.pk)})
@@ -64,7 +66,7 @@ def disclose(user: User, scans: Collection[Scan]) -> None:
 
 
 def disclose_answers(user: User, scans: Iterable[Scan]) -> None:
-    """Note that the model's answers are shown to the user, but for those that are hidden."""
+    """Note that the model's answers to the scans are shown to the user, except hidden ones."""
     shown = [scan for scan in scans if scan.label and not scan.hides_answer_from(user)]
     _note(
         user,
@@ -82,18 +84,18 @@ def disclose_readings(user: User, scan_ids: Iterable[ObjectId]) -> None:
 
 
 def disclose_all_answers(user: User) -> None:
-    """Note that the user learns something of the answers of all scans that are there; of none that are hidden."""
+    """Note that the user learns something about the answers to all scans that exist; nothing for a blind reader."""
     if not reads_blind(user):
         _note_all(user, "answer_at")
 
 
 def disclose_everything(user: User) -> None:
-    """Note that the user may have seen answers and readings of all scans that are there, hidden or not."""
+    """Note that the user may have seen the answers and readings of all scans that exist, hidden or not."""
     _note_all(user, "answer_at", "readings_at")
 
 
 def _note(user: User, moment: str, shown: Mapping[ObjectId, dict[str, Any]]) -> None:
-    """Write down when the scans were first shown, and what of them was shown last. What is known costs no write."""
+    """Note when the scans were first shown, and the answers that were shown last. What is noted costs no write."""
     if not shown:
         return
     if len(shown) > MOST_SINGLE:
@@ -122,7 +124,7 @@ def _note_all(user: User, *moments: str) -> None:
 
 
 def _collection() -> Any:
-    """Plain, for writes that make or change a document in one step, many at once."""
+    """The driver's collection, which upserts many documents in one write."""
     return connection.get_collection(Disclosure._meta.db_table)  # type: ignore[attr-defined]
 
 

@@ -1,4 +1,4 @@
-"""What a file says beside its pixels, as far as `RETINOTE_FILE_IDENTITY` lets it be kept."""
+"""The facts of a file beside its pixels, as far as `RETINOTE_FILE_IDENTITY` lets them be kept."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ MONTH = len("2024-03")
 
 
 class Kept(TextChoices):
-    """What becomes of the eye, the patient's number and the day that a DICOM file names, and of its device."""
+    """What is kept of a DICOM file's eye, patient number, date and device."""
 
     DROP = "drop", "None of it is kept"
     PSEUDONYMISE = "pseudonymise", "The eye, the device, a pseudonym of the number, the month"
@@ -24,12 +24,11 @@ class Kept(TextChoices):
 
 
 def file_facts(header: Any, user: User) -> dict[str, Any]:
-    """What to keep of an uploaded file's own facts, by the names of a scan's fields; what it doesn't say is left out.
+    """The facts to keep of an uploaded file, by the names of a scan's fields; what it does not say is left out.
 
-    `header` is a DICOM file's (`Examined.dicom_header`), None for other files: those say nothing.
-    A pixel's width and height in micrometres; by the setting the eye, the patient, when the picture was taken and by
-    what.
-    A pseudonym is the same for all files of a patient in the uploader's clinic, and means nothing in another one.
+    `header` is that of a DICOM file (`Examined.dicom_header`); None for other files, which have no facts. The facts are
+    a pixel's width and height in micrometres, and, by the setting, the eye, the patient, the date and the device. A
+    patient's pseudonym is the same for all files in the uploader's clinic, and different in every other clinic.
     """
     if header is None:
         return {}

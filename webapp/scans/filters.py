@@ -1,4 +1,4 @@
-"""What lists of scans can be narrowed by."""
+"""The filters of lists of scans."""
 
 from __future__ import annotations
 
@@ -21,11 +21,11 @@ from webapp.scans.labels import newest_labels
 from webapp.scans.models import Eye, Scan, Status, known_answers
 
 LONGEST_SEARCH = 200
-"""Letters. Each word is a condition of its own, and MongoDB takes only so many in one another."""
+"""Characters. Each word is a nested condition, of which MongoDB allows only so many."""
 
 
 class TrueFalseField(forms.Field):
-    """true or false; anything else is an error and not, as in Django's own field, the same as nothing."""
+    """true or false. Anything else is an error, and not the same as nothing, as in Django's own field."""
 
     widget = forms.TextInput
     answers: ClassVar[dict[str, bool | None]] = {"": None, "true": True, "false": False}
@@ -39,13 +39,13 @@ class TrueFalseField(forms.Field):
 
 
 class TrueFalseFilter(django_filters.BooleanFilter):  # type: ignore[misc]
-    """Narrows by yes or no."""
+    """Filters by true or false."""
 
     field_class = TrueFalseField
 
 
 class MomentField(IsoDateTimeField):  # type: ignore[misc]
-    """A time in ISO 8601; one that no clock in UTC shows is not valid either."""
+    """A time in ISO 8601 that can be converted to UTC."""
 
     def clean(self, value: str) -> datetime | None:
         """The time, in UTC."""
@@ -59,7 +59,7 @@ class MomentField(IsoDateTimeField):  # type: ignore[misc]
 
 
 class MomentFilter(django_filters.IsoDateTimeFilter):  # type: ignore[misc]
-    """Narrows by a time in ISO 8601."""
+    """Filters by a time in ISO 8601."""
 
     field_class = MomentField
 
@@ -98,17 +98,17 @@ class ScanFilter(django_filters.FilterSet):  # type: ignore[misc]
         fields: tuple[str, ...] = ()
 
     def filter_patient(self, queryset: QuerySet[Scan], name: str, value: str) -> QuerySet[Scan]:
-        """Who may not see references and guesses them must not learn which exist."""
+        """Filter by patient reference; finds nothing for users who may not see them and could guess which exist."""
         return queryset.filter(patient_ref=value) if self._knows_patients else queryset.none()
 
     def filter_answer(self, queryset: QuerySet[Scan], name: str, value: str) -> QuerySet[Scan]:
-        """By what the model said. Whom it isn't hidden from learns by this of every scan, found or not."""
+        """Filter by the model's answer. This tells something about every scan, found or not, unless it is hidden."""
         user = self._user()
         disclose_all_answers(user)
         return queryset.filter(known_answers(user), **{name: value})
 
     def filter_moment(self, queryset: QuerySet[Scan], name: str, value: datetime) -> QuerySet[Scan]:
-        """Who may not see times must not find them by asking for narrower and narrower spans."""
+        """Filter by time; finds nothing for users who may not see times and could narrow them down."""
         beyond = {"uploaded_after": Q(timestamp__gte=value), "uploaded_before": Q(timestamp__lt=value)}
         return queryset.filter(beyond[name]) if self._knows_patients else queryset.none()
 
@@ -118,10 +118,11 @@ class ScanFilter(django_filters.FilterSet):  # type: ignore[misc]
         return queryset.exclude(mine) if value else queryset.filter(mine)
 
     def filter_search(self, queryset: QuerySet[Scan], name: str, value: str) -> QuerySet[Scan]:
-        """Every word has to be found; who may not see patients searches in labels alone, and who reads blind in none that is hidden."""
+        """Filter scans in which every word is found: in the label unless it is hidden, and in reference and note for users
+        who may see patients."""
         user = self._user()
         value = normal(value)
-        # A word of none of the labels tells nothing of an answer.
+        # Only words that are part of a label tell something about answers.
         labels = newest_labels(Scan.objects.visible_to(user))
         if any(word.lower() in label.lower() for word in value.split() for label in labels):
             disclose_all_answers(user)
@@ -134,7 +135,7 @@ class ScanFilter(django_filters.FilterSet):  # type: ignore[misc]
 
     def _user(self) -> User:
         user = self.request.user
-        assert isinstance(user, User)  # nobody else comes to what is narrowed by this
+        assert isinstance(user, User)  # the views require it
         return user
 
     @property

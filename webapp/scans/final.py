@@ -1,4 +1,4 @@
-"""The final reading of a scan: what people say of it leads, and what the model said stays as the model's."""
+"""The final reading of a scan: what people say, which leads wherever it exists, before the model's answer."""
 
 from __future__ import annotations
 
@@ -24,11 +24,10 @@ class By(TextChoices):
 
 @dataclass(frozen=True)
 class FinalReading:
-    """What leads on a scan that people have read. A label that only one reader names leads, too: it is not verified.
+    """The final reading of a scan. A label that only one reader names leads, too, but is not verified.
 
-    `labels` is one, but for a dispute, which has all that readers name. `readers` counts those who name it today,
-    `independent` those of them who named it before anything of others' was shown, and 0 where any other named another
-    label then, or was unsure.
+    `labels` has one label, or in a dispute all that readers name. `readers` counts those who name it today, and
+    `independent` those of them who named it independently; it is 0 if any independent reading says otherwise.
     """
 
     by: By
@@ -38,7 +37,7 @@ class FinalReading:
 
     @classmethod
     def stored(cls, data: Mapping[str, Any]) -> FinalReading:
-        """What `to_dict` was stored of."""
+        """The final reading that `to_dict` made the stored data of."""
         return cls(By(data["by"]), tuple(data["labels"]), data["readers"], data["independent"])
 
     def to_dict(self) -> dict[str, Any]:
@@ -52,14 +51,14 @@ class FinalReading:
 
     @property
     def verified(self) -> bool:
-        """Whether the label may be learned from: an adjudicator's, or that of as many readers as the setting wants."""
+        """Whether a model may learn from the label: an adjudicator's, or one of as many readers as the setting wants."""
         if self.by == By.ADJUDICATOR:
             return True
         return 0 < settings.VERIFYING_READERS <= self.independent
 
     @property
     def state(self) -> str:
-        """How far it is settled, in a word or two."""
+        """How far it is settled: "settled", "disputed", "verified" or "not verified"."""
         if self.by == By.READERS:
             return "verified" if self.verified else "not verified"
         return "settled" if self.by == By.ADJUDICATOR else "disputed"
@@ -82,7 +81,7 @@ class FinalReading:
 
 
 def verifying() -> str:
-    """What verifies a label in this installation, as the end of a sentence."""
+    """What verifies a label in this installation, as the second half of a sentence."""
     wanted = settings.VERIFYING_READERS
     if not wanted:
         return "an adjudicator verifies"
@@ -92,5 +91,5 @@ def verifying() -> str:
 
 
 def final_reading(scan: Scan, user: User) -> FinalReading | None:
-    """The scan's final reading as far as the user may know it: none while others' readings are hidden from them."""
+    """The scan's final reading; None while the user may not know others' readings."""
     return FinalReading.stored(scan.final_reading) if scan.final_reading and scan.is_open_to(user) else None

@@ -20,7 +20,7 @@ class SourceSerializer(serializers.Serializer[Any]):
 
 
 class RecommendationSerializer(serializers.Serializer[Any]):
-    """The next step, why, and who says so."""
+    """The next step, with its reasons and sources."""
 
     urgency = serializers.CharField()
     action = serializers.CharField()
@@ -36,7 +36,7 @@ class RecommendationSerializer(serializers.Serializer[Any]):
 
 
 class FinalReadingSerializer(serializers.Serializer[Any]):
-    """What leads on a scan that people have read; what the model said stays in the scan's own fields."""
+    """The final reading of a scan that people have read. The model's answer stays in the scan's own fields."""
 
     label = serializers.CharField(  # type: ignore[assignment]
         allow_null=True, help_text="Null while readers name different labels."
@@ -61,7 +61,7 @@ class FinalReadingSerializer(serializers.Serializer[Any]):
 
 
 def shown_final_reading(scan: Scan, reader: User) -> dict[str, Any] | None:
-    """The final reading as the reader may know it, with the next step that follows from it."""
+    """The final reading with the next step that follows from it; None while the reader may not know it."""
     final = final_reading(scan, reader)
     if final is None:
         return None

@@ -1,4 +1,4 @@
-"""What Prometheus reads of the queue of scans."""
+"""The gauges of the queue of scans, for Prometheus."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ log = logging.getLogger(__name__)
 
 @measured
 def queue() -> Iterator[GaugeMetricFamily]:
-    """Whether the database answers; then how many scans wait, and for how long."""
+    """Whether the database answers, how many scans wait, and for how long, in seconds."""
     try:
         queued = Scan.objects.filter(status=Status.QUEUED)
         count = queued.count()

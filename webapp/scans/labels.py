@@ -1,4 +1,4 @@
-"""Which labels there are: a label is never free text, which could name somebody."""
+"""The labels that people may give. A label is never free text, which could name somebody."""
 
 from __future__ import annotations
 
@@ -9,26 +9,26 @@ from webapp.scans.models import Prediction, Scan, ScanQuerySet, Status
 
 
 def known_labels(scan: Scan) -> tuple[str, ...]:
-    """What people may call what they see on the scan: the labels of its model.
+    """The labels that people may give a scan: those of its model.
 
-    While it waits for its prediction: those of the newest prediction of all, else of the guideline; none without.
+    While it waits for its prediction, these are the labels of the newest prediction of all, else of the guideline.
     """
     return tuple(scan.probabilities) or newest_labels(Scan.objects.all()) or _of_the_guideline()
 
 
 def newest_labels(scans: ScanQuerySet) -> tuple[str, ...]:
-    """What the newest prediction of these scans knows; none without one.
+    """The labels of the newest prediction of these scans; none without one.
 
-    The labels alone are loaded: whoever asks for them does not look at that scan, and no record shall say so.
+    Only the labels are loaded, so that no record says that somebody looked at that scan.
     """
     predicted = scans.filter(status=Status.PREDICTED).order_by("-timestamp")
     return tuple(predicted.values_list("probabilities", flat=True).first() or ())
 
 
 def known_label(label: str, scan: Scan) -> str:
-    """The label, or "" for one that no model that has seen the scan knows, nor could have seen it since.
+    """The label if a model of the scan's predictions, or the guideline, knows it, else "".
 
-    Documents of earlier versions of this program hold labels that were free text while their scan was queued.
+    Documents of earlier versions hold labels that were free text while their scan was queued.
     """
     if label in scan.probabilities or label in _of_the_guideline():
         return label

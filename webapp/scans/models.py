@@ -1,4 +1,4 @@
-"""A scan, what is left to do with it, and every prediction that was made of it."""
+"""Scans with what is left to do for them, their predictions, and notes of what was shown to whom."""
 
 from __future__ import annotations
 
@@ -36,15 +36,12 @@ class Eye(models.TextChoices):
 
 
 def reads_blind(user: User) -> bool:
-    """Whether the model's answers are hidden from the user until the own verdict; who gives none is shown all."""
+    """Whether answers are hidden from the user until their own verdict; never from users who give no verdicts."""
     return user.reads_blind and user.may(Ability.READ)
 
 
 def sees_all_readings(user: User) -> bool:
-    """Whether others' readings are open to the user before the own one.
-
-    Who reads blind waits for the own one in any case.
-    """
+    """Whether the user may know others' readings before giving one; never for a blind reader."""
     return user.may(Ability.SEE_READINGS) and not reads_blind(user)
 
 
@@ -62,10 +59,10 @@ class ScanQuerySet(models.QuerySet["Scan"]):
     """Where every query for scans starts."""
 
     def visible_to(self, user: User) -> ScanQuerySet:
-        """Those the user may see: all, or their clinic's of today, or none, by the user's abilities.
+        """The scans that the user may see, by their abilities: all, those of their present clinic, or none.
 
-        What somebody uploaded as a member of a clinic is that clinic's and stays there when they leave; what was
-        uploaded without one is the uploader's.
+        A scan that somebody uploads as a member of a clinic belongs to that clinic, and stays there when they leave. A
+        scan that was uploaded without a clinic is its uploader's alone.
         """
         if not user.is_active:
             return self.none()
@@ -77,7 +74,7 @@ class ScanQuerySet(models.QuerySet["Scan"]):
         return self.filter(own | Q(clinic=user.clinic)) if user.clinic else self.filter(own)
 
     def open_to(self, user: User) -> ScanQuerySet:
-        """Those whose readings the user may know."""
+        """The scans whose readings the user may know."""
         return self.filter(open_readings(user))
 
     def due(self) -> ScanQuerySet:
@@ -136,7 +133,7 @@ class Scan(Answered, OfScan):
         null=True, blank=True, help_text="From the upload to the first prediction."
     )
 
-    # What the worklist sorts and narrows by, kept in step by whoever changes what it comes from.
+    # Fields by which the worklist sorts and filters; whoever changes what they follow from updates them.
     urgency_rank = models.IntegerField(default=0, help_text="Higher is more urgent; 0 without a prediction.")
     reviewed = models.BooleanField(default=False)
     readers = ArrayField(
@@ -154,7 +151,7 @@ class Scan(Answered, OfScan):
     )
 
     answer_hidden = False
-    """Whether this is what `as_shown_to` left of a scan whose answer its reader may not know yet."""
+    """Whether this is a copy of `as_shown_to`, without an answer that its reader may not know yet."""
     _labels: list[str] | None = None
 
     objects = ScanQuerySet.as_manager()
@@ -167,7 +164,7 @@ class Scan(Answered, OfScan):
             ),
         )
         indexes = (
-            # In the order of the lists, down to the last key: MongoDB sorts by an index or not at all by it.
+            # In the orders of the lists, down to the last key: MongoDB sorts by a whole index or not by it at all.
             models.Index(fields=["-timestamp", "-id"], name="newest"),
             models.Index(fields=["user", "clinic", "-timestamp", "-id"], name="newest_of_membership"),
             models.Index(fields=["clinic", "-timestamp", "-id"], name="newest_of_clinic"),
@@ -191,7 +188,7 @@ class Scan(Answered, OfScan):
         return f"scan {self.pk}"
 
     def may_be_changed_by(self, user: User) -> bool:
-        """Whether the user may correct what is said of the scan, or delete it."""
+        """Whether the user may correct the scan's details, or delete it."""
         is_own = self.user_id == user.pk and self.clinic in ("", user.clinic)
         return user.may(Ability.MANAGE) or (user.may(Ability.UPLOAD) and is_own)
 
@@ -205,11 +202,11 @@ class Scan(Answered, OfScan):
 
     @property
     def labels(self) -> list[str]:
-        """Those that the model knows, in the alphabet's order, which tells nothing of the answer."""
+        """The labels that the model knows, in alphabetical order, which tells nothing about the answer."""
         return sorted(self.probabilities) if self._labels is None else self._labels
 
     def as_shown_to(self, user: User) -> Scan:
-        """The scan as the user may know it: itself, or a copy without anything that the model said."""
+        """The scan as the user may know it: itself, or a copy without the model's answer."""
         if not self.hides_answer_from(user):
             return self
         shown = copy(self)
@@ -222,7 +219,7 @@ class Scan(Answered, OfScan):
 
 @audited("prediction")
 class Prediction(Answered, OfScan):
-    """One answer of the model server about a scan; never changed, so that earlier ones can be looked up."""
+    """One answer of the model server to a scan. It is never changed, so that earlier ones can be looked up."""
 
     scan_id: ObjectId
     scan = models.ForeignKey(Scan, on_delete=models.CASCADE, related_name="predictions")
@@ -235,15 +232,15 @@ class Prediction(Answered, OfScan):
 
 
 class Disclosure(models.Model):
-    """What a user was shown of a scan, and when first: who was shown nothing of its answer reads it blind.
+    """What a user was shown of a scan, and when first. A user who was shown nothing of its answer reads it blind.
 
-    One for each scan and user. The user's one without a scan tells when something of all scans that were there was
-    shown: by a filter or an order that depends on the answers, or by more scans at once than are written down singly.
+    There is one for each scan and user. The one without a scan says when something of all scans that existed was shown:
+    by a filter or an order that depends on answers, or by more scans at once than are noted one by one.
     """
 
     key = models.CharField(primary_key=True, max_length=49, db_column="_id", help_text="User and scan.")
     user_id: ObjectId
-    # Nothing here tells of anybody but by the user's id, so that it need not be gathered when a user is deleted.
+    # DO_NOTHING saves the search for these documents when a user is deleted: they hold no more of a user than the id.
     user = models.ForeignKey(User, on_delete=models.DO_NOTHING, related_name="+", db_index=False)
     scan_id: ObjectId | None
     scan = models.ForeignKey(Scan, on_delete=models.CASCADE, null=True, related_name="disclosures")

@@ -1,4 +1,4 @@
-"""What lists of scans can be narrowed by, as far as it depends on the model."""
+"""The values by which lists of scans can be filtered, as far as they depend on the model."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from webapp.scans.models import Scan
 
 
 class OptionsSerializer(serializers.Serializer[Any]):
-    """Labels and urgencies."""
+    """The labels and urgencies to choose from."""
 
     labels = serializers.ListField(
         child=serializers.CharField(),
@@ -31,7 +31,7 @@ class OptionsSerializer(serializers.Serializer[Any]):
 
 
 class OptionsView(APIView):
-    """What there is to choose from."""
+    """The values to choose from in filters."""
 
     @extend_schema(responses=OptionsSerializer)
     def get(self, request: Request) -> Response:

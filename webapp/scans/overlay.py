@@ -1,6 +1,6 @@
-"""A scan with its heat map in colour: drawn from the two stored pictures when somebody asks for it.
+"""The overlay, a scan with its heat map in colour, which is drawn from the two stored pictures on demand.
 
-It is the picture that the model server draws, by the same code of the same pixels and heat, to the byte.
+The model server draws the same picture, to the byte: code, pixels and heat map are the same.
 """
 
 from __future__ import annotations
@@ -19,10 +19,10 @@ FORMAT = "jpeg"
 
 
 def overlay(image_name: str, answer: Answered) -> bytes | None:
-    """The overlay of an answer on the stored image of that name: stored by an earlier version, else drawn as JPEG.
+    """The overlay of an answer on the stored image of that name: the one that an earlier version stored, else a JPEG.
 
     None for an answer without a heat map. Raises FileNotFoundError when a picture is gone, ValueError when one can't be
-    read. Whoever calls it holds the room for large pictures that drawing takes (`room.taken_for`).
+    read. The caller holds the room that drawing a large picture takes (`room.taken_for`).
     """
     if answer.stored_overlay:
         with contextlib.suppress(FileNotFoundError):  # it can be drawn
@@ -38,12 +38,12 @@ def drawn(image_name: str, heatmap_name: str) -> bytes:
 
 def _drawn(pixels: npt.NDArray[np.uint8], heat: npt.NDArray[np.uint8]) -> npt.NDArray[np.uint8]:
     if pixels.shape[:2] != heat.shape:
-        raise ValueError(f"a heat map of shape {heat.shape} is none of a picture of shape {pixels.shape}")
+        raise ValueError(f"a heat map of shape {heat.shape} does not fit a picture of shape {pixels.shape}")
     return draw(pixels, heat)
 
 
-def _pixels(name: str, how: int) -> npt.NDArray[np.uint8]:
-    pixels = cv2.imdecode(np.frombuffer(storage.read(name), np.uint8), how)
+def _pixels(name: str, flags: int) -> npt.NDArray[np.uint8]:
+    pixels = cv2.imdecode(np.frombuffer(storage.read(name), np.uint8), flags)
     if pixels is None:
         raise ValueError(f"the stored picture {name} can't be read")
     return np.asarray(pixels, dtype=np.uint8)

@@ -1,4 +1,4 @@
-"""Sending pictures to who may see their scan: stored ones, and those that are made of these."""
+"""Sends the pictures of a scan: stored ones, and those that are made from them on demand."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ JPEG = "image/jpeg"
 
 
 def send_picture(request: Request, name: str) -> FileResponse | HttpResponse:
-    """Stream a stored picture, which browsers may keep for their user; 304 when they have it already."""
+    """Stream a stored picture, which browsers may keep for their user; 304 when the browser has it. Raises Http404."""
     if not name:
         raise Http404
     etag = quote_etag(name)
@@ -32,12 +32,12 @@ def send_picture(request: Request, name: str) -> FileResponse | HttpResponse:
 
 
 def send_thumbnail(request: Request, name: str) -> HttpResponse:
-    """Send a small copy of a stored picture; 304 when the browser has it already."""
+    """Send a small copy of a stored picture; 304 when the browser has it. Raises Http404."""
     return _send_made(request, f"{name}-{thumbnail.HEIGHT}", lambda: thumbnail.jpeg(name))
 
 
 def send_overlay(request: Request, scan: Scan) -> FileResponse | HttpResponse:
-    """Send the scan with its heat map in colour; 304 when the browser has it already."""
+    """Send the scan's overlay; 304 when the browser has it. Raises Http404."""
     if scan.stored_overlay and storage.exists(scan.stored_overlay):
         return send_picture(request, scan.stored_overlay)
     if not scan.heatmap_name:
@@ -51,7 +51,7 @@ def send_overlay(request: Request, scan: Scan) -> FileResponse | HttpResponse:
 
 
 def _send_made(request: Request, version: str, make: Callable[[], bytes]) -> HttpResponse:
-    """Send a JPEG that is made when the browser doesn't have this version of it."""
+    """Send a JPEG, which is made only if the browser does not have this version of it."""
     etag = quote_etag(version)
     if request.headers.get("If-None-Match") == etag:
         return _private(HttpResponse(status=304), etag)
@@ -64,7 +64,7 @@ def _send_made(request: Request, version: str, make: Callable[[], bytes]) -> Htt
 
 def _private(response: Answer, etag: str) -> Answer:
     response["ETag"] = etag
-    # A scan's newest overlay changes at the same address: ask each time, and be told 304.
+    # A new prediction changes the picture at the same address: browsers have to ask each time, and get 304.
     response["Cache-Control"] = "private, no-cache"
     response["X-Content-Type-Options"] = "nosniff"
     return response

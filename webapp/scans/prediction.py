@@ -30,9 +30,9 @@ from webapp.scans.models import Prediction, Scan, ScanQuerySet, Status
 
 log = logging.getLogger(__name__)
 
-# A person waits: the answer to an upload comes within 5 s, with a prediction or without.
+# A person waits for the answer to an upload, which comes within 5 s, with a prediction or without.
 INTERACTIVE_DEADLINE_S = 4.0
-# Nobody waits, and a scan that the server needs long for should still be read one day.
+# Nobody waits, and a scan that takes the model server long should still be predicted.
 BACKGROUND_DEADLINE_S = 60.0
 CLAIM = timedelta(seconds=BACKGROUND_DEADLINE_S + 30)
 FIRST_PAUSE = timedelta(seconds=5)
@@ -46,7 +46,7 @@ IMAGE_MISSING = ("image_missing", "The stored image is gone. Upload the file aga
 def ask(image: bytes, deadline_s: float) -> Future[ModelAnswer]:
     """Begin to ask the model server, so that the caller can do something else until it answers.
 
-    What comes of it is the future's result: the answer, or ModelUnavailable or ImageRefused.
+    The future's result is the answer; it raises ModelUnavailable or ImageRefused.
     """
     asked = request_id.current()
     context = contextvars.copy_context()  # lines in the log have the request's id there, too
@@ -97,13 +97,13 @@ def predict_again(scan: Scan, version: str = "", label: str = "") -> None:
         label=label,
     )
     _store(scan, answer, Scan.objects.filter(pk=scan.pk))
-    _reload(scan)  # people may have been at it since it was loaded
+    _reload(scan)  # people may have changed it since it was loaded
 
 
 def _store(scan: Scan, answer: ModelAnswer, still: ScanQuerySet) -> None:
     """Keep a prediction as the scan's newest if the scan is `still` as the caller wants it; earlier ones stay.
 
-    Raises OSError when one of its pictures can't be written; neither they, nor anything in the database, are left then.
+    Raises OSError when one of its pictures can't be written; neither they nor any document are stored then.
     """
     heatmap = storage.begin_to_save(answer.heatmap)
     findings = storage.begin_to_save(answer.findings_map) if answer.findings_map else None
@@ -216,10 +216,9 @@ def claim(key: object) -> Scan | None:
 
 
 def restore(scan: Scan) -> bool:
-    """Make an earlier prediction that says the same, and whose pictures are there, the current one; false without one.
+    """Show an earlier prediction with the same answer whose pictures still exist; returns whether there is one.
 
-    Another version's would change what people read, so it doesn't do, and neither does one of the same weights that was
-    calibrated otherwise, and so answers more or less.
+    Predictions of other weights, or under another calibration, don't count: they would change what people read.
     """
     same = {"weights_sha256": scan.weights_sha256, "gradcam_label": scan.gradcam_label}
     for earlier in scan.predictions.filter(**same):
@@ -231,12 +230,12 @@ def restore(scan: Scan) -> bool:
 
 
 def lacks_pictures(predicted: Answered) -> bool:
-    """Whether a file that an answer brought along is gone; each brought a heat map."""
+    """Whether a picture of an answer is gone; every answer has a heat map."""
     return not predicted.heatmap_name or not all(storage.exists(name) for name in predicted.pictures)
 
 
 def _said(predicted: Answered) -> tuple[Any, ...]:
-    # The same kinds, if not to the last digit: engines round in their own ways.
+    # Kinds of findings and no shares: engines differ in the last digits.
     found = predicted.findings and {region["finding"] for region in predicted.findings["regions"]}
     return predicted.answer, predicted.calibration or "", found
 
@@ -247,7 +246,7 @@ def _claimed(scan: Scan) -> ScanQuerySet:
 
 
 def _put_back(scan: Scan) -> None:
-    """Let the scan go. It waits, longer each time, only for what it may have brought about itself."""
+    """Give up the claim. The scan waits, longer each time, only where it may be the cause of the failure itself."""
     now = clock.now()
     if scan.attempts == 0 or not model_client().is_ready():
         pause = timedelta(0)
@@ -258,7 +257,7 @@ def _put_back(scan: Scan) -> None:
 
 
 def _wait_for_the_disk(scan: Scan) -> None:
-    """Let the scan go for a moment; what is wrong with the disk is not held against it."""
+    """Give up the claim for a moment. A full disk does not count as an attempt."""
     now = clock.now()
     _claimed(scan).update(next_attempt_at=now + FIRST_PAUSE, claimed_until=now)
     _reload(scan)

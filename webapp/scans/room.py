@@ -1,7 +1,7 @@
-"""Memory for large pictures, which all processes of the web app share; small pictures never wait for it.
+"""The room: memory for large pictures, which all processes of the web app share. Small pictures never wait for it.
 
-What decoding a picture takes is known from its header (`imaging.decoding.examine`). The room is divided into places,
-each a locked file: a process that dies gives its places back, and no count can go wrong.
+A picture's header says what decoding it takes (`imaging.decoding.examine`). The room is divided into places, each a
+locked file: a process that dies gives its places back, and no count can go wrong.
 """
 
 from __future__ import annotations
@@ -24,25 +24,25 @@ from webapp.scans import storage
 PLACES = 8
 PLACE_BYTES = MAX_MEMORY_BYTES // PLACES
 ALL_BYTES = PLACES * PLACE_BYTES
-"""The largest picture that is read has the room to itself."""
+"""The whole room, which the largest picture has to itself."""
 SMALL_BYTES = 16 * 10**6
-"""A picture of two megapixels in colour: eight of them at once are less than half of the room."""
+"""Pictures up to this, some two megapixels in colour, never wait: eight of them at once take less than half the room."""
 LARGE_FILE_BYTES = 8 * 2**20
-"""A file above is not even read into memory before it has the room."""
+"""A file above this is not even read into memory before it has the whole room."""
 WAIT_S = 1.5
 POLL_S = 0.02
 RETRY_AFTER_S = 5
 HEADER = struct.Struct(">16xIIBB")
-"""Of a PNG that we have written: width, height, depth, colour type."""
+"""The head of a PNG that we have written: width, height, depth, colour type."""
 COLOUR = 2
 COLOUR_BYTES = 4
-"""A pixel, as Pillow keeps it."""
+"""For a pixel in colour, as Pillow keeps it."""
 OVERLAY_BYTES = 7
-"""A pixel of an overlay that is drawn: the scan's and its own in colour, and the heat."""
+"""For a pixel of an overlay: those of scan and overlay in colour, and the heat."""
 
 
 class NoRoom(Unavailable):
-    """Other large pictures have the memory."""
+    """The room is taken by other large pictures."""
 
     default_detail = "The server is busy with other large pictures. Try again in some seconds."
     default_code = "busy"
@@ -51,13 +51,13 @@ class NoRoom(Unavailable):
 
 @contextlib.contextmanager
 def taken(needed_bytes: int) -> Iterator[None]:
-    """Hold so much of the room; small pictures need none. Raises NoRoom when there is none within `WAIT_S`."""
+    """Hold so many bytes of the room; small pictures need none. Raises NoRoom when there is none within `WAIT_S`."""
     if needed_bytes <= SMALL_BYTES:
         yield
         return
     ends = time.monotonic() + WAIT_S
     with contextlib.ExitStack() as held:
-        # One after the other, or many that need little would never leave room for one that needs much.
+        # One caller after the other: else many small ones would never leave enough room for a large one.
         with contextlib.ExitStack() as turn:
             _lock_one([_folder() / "turn"], turn, ends)
             files = [_folder() / str(number) for number in range(PLACES)]
@@ -67,9 +67,9 @@ def taken(needed_bytes: int) -> Iterator[None]:
 
 
 def taken_for(name: str, *, with_overlay: bool = False) -> contextlib.AbstractContextManager[None]:
-    """Hold what decoding a stored picture takes, or drawing its overlay.
+    """Hold the room that decoding a stored picture takes, or drawing its overlay.
 
-    Raises as `taken`, and FileNotFoundError.
+    Raises what `taken` raises, and FileNotFoundError.
     """
     path = storage.path_of(name)
     with path.open("rb") as file:

@@ -1,19 +1,28 @@
-"""Scans as the API shows them, and what an upload may say."""
+"""Scans as the API shows them."""
 
 from __future__ import annotations
 
 from typing import Any
 
-from django.conf import settings
 from django.urls import reverse
 from drf_spectacular.utils import extend_schema_field
-from rest_framework import exceptions, serializers, status
+from rest_framework import serializers
 
-from imaging.formats import listed
 from webapp.accounts.deidentified import DeIdentified
 from webapp.accounts.models import User
-from webapp.api.fields import PatternField
-from webapp.scans.answered_serializers import CONFIDENCE_HELP, OR_NULL, PREDICTION_HELP, AnsweredSerializer
+from webapp.scans.answered_serializers import (
+    CONFIDENCE_HELP,
+    OR_NULL,
+    PREDICTION_HELP,
+    AnsweredSerializer,
+    DoubtsField,
+    FailureSerializer,
+    FindingsSerializer,
+    ModelSerializer,
+    QualitySerializer,
+    RegionSerializer,
+    caveats,
+)
 from webapp.scans.details import DETAILS, ENTERED
 from webapp.scans.differences import FoundIn
 from webapp.scans.final_serializers import (
@@ -22,122 +31,6 @@ from webapp.scans.final_serializers import (
     shown_final_reading,
 )
 from webapp.scans.models import Scan, Status
-
-
-class FileTooLarge(exceptions.APIException):
-    """An upload above the limit."""
-
-    status_code = status.HTTP_413_REQUEST_ENTITY_TOO_LARGE
-    default_code = "too_large"
-
-
-class DetailsSerializer(serializers.Serializer[Any]):
-    """What people say of a scan."""
-
-    def get_fields(self) -> dict[str, Any]:
-        """A field for each."""
-        return {detail.name: detail.given() for detail in DETAILS} | super().get_fields()
-
-    def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
-        """A pixel has a width and a height, or neither."""
-        sizes = {name: attrs.get(name) for name in ("micrometres_x", "micrometres_y") if name in attrs}
-        if sizes and (len(sizes) < 2 or len([size for size in sizes.values() if size is None]) == 1):
-            missing = next(name for name in ("micrometres_x", "micrometres_y") if sizes.get(name) is None)
-            raise serializers.ValidationError(
-                {missing: ["Give the width and the height of a pixel, or neither."]}
-            )
-        return attrs
-
-
-class UploadSerializer(DetailsSerializer):
-    """The form fields of an upload."""
-
-    image = serializers.FileField(
-        max_length=255,
-        help_text=f"{listed('or')}. Eye, patient and date of a DICOM file are kept as this "
-        "installation is set to, where the form leaves them open; what else it says is dropped.",
-    )
-
-    def get_fields(self) -> dict[str, Any]:
-        """Those of the details as a form writes them, and the file."""
-        written = {detail.name: detail.written() for detail in DETAILS if detail.written}
-        return super().get_fields() | written
-
-    def validate_image(self, file: Any) -> Any:
-        """Refuse a file above the limit before it is read."""
-        if file.size > settings.MAX_UPLOAD_BYTES:
-            raise FileTooLarge(
-                f"The file has {file.size / 2**20:.1f} MiB; "
-                f"up to {settings.MAX_UPLOAD_BYTES / 2**20:.0f} MiB are taken."
-            )
-        return file
-
-
-class RepredictSerializer(serializers.Serializer[Any]):
-    """Which version to ask, and for which label's heat map."""
-
-    version = PatternField(r"^[A-Za-z0-9][A-Za-z0-9._-]*$", max_length=40, required=False, allow_blank=True)
-    # It travels as a header: printable ASCII only.
-    label = PatternField(r"^[ -~]+$", max_length=80, required=False, allow_blank=True)  # type: ignore[assignment]
-
-
-class RegionSerializer(serializers.Serializer[Any]):
-    """A region that spoke for the label, in pixels of the image; strongest first."""
-
-    box = serializers.ListField(child=serializers.IntegerField(), help_text="[x, y, width, height]")
-    polygon = serializers.ListField(child=serializers.ListField(child=serializers.FloatField()))
-    score = serializers.FloatField()
-
-
-class FindingSerializer(serializers.Serializer[Any]):
-    """A place where the model thinks it sees something, in pixels of the image; largest first."""
-
-    finding = serializers.CharField(help_text="One of `kinds`.")
-    box = serializers.ListField(child=serializers.IntegerField(), help_text="[x, y, width, height]")
-    share = serializers.FloatField(help_text="Of the picture's area, 0 to 1.")
-    confidence = serializers.FloatField(help_text="Mean probability of the finding within, 0 to 1.")
-
-
-class FindingsSerializer(serializers.Serializer[Any]):
-    """What the model thinks it sees where, beside what spoke for its label."""
-
-    kinds = serializers.ListField(
-        child=serializers.CharField(), help_text="What it looks for, in the order of the map's values."
-    )
-    regions = FindingSerializer(many=True)
-
-
-class ModelSerializer(serializers.Serializer[Any]):
-    """Which model said so."""
-
-    name = serializers.CharField(source="model_name")
-    version = serializers.CharField(source="model_version")
-
-
-class FailureSerializer(serializers.Serializer[Any]):
-    """Why the model server refuses the image."""
-
-    code = serializers.CharField()
-    message = serializers.CharField()
-
-
-class QualitySerializer(serializers.Serializer[Any]):
-    """Whether the image is good enough to be read."""
-
-    acceptable = serializers.BooleanField()
-    reasons = serializers.ListField(child=serializers.CharField())
-
-
-class DoubtsField(serializers.ListField):
-    """Why the picture is doubtful; whoever shows its prediction shows this beside it."""
-
-    def __init__(self) -> None:
-        super().__init__(
-            child=serializers.CharField(),
-            read_only=True,
-            help_text="Why the picture may be none that the model can judge, as sentences. Show them wherever you show "
-            "the prediction. Empty where nothing speaks against it, and while the answer is hidden.",
-        )
 
 
 class ScanSerializer(DeIdentified, AnsweredSerializer):
@@ -203,14 +96,14 @@ class ScanSerializer(DeIdentified, AnsweredSerializer):
     may_change = serializers.SerializerMethodField(help_text="Whether you may change or delete it.")
 
     def get_fields(self) -> dict[str, Any]:
-        """With what people have entered, behind the picture's size."""
+        """The fields, with those that people enter after the picture's size."""
         fields = super().get_fields()
         names = list(fields)
         first = {name: fields[name] for name in names[: names.index("height") + 1]}
         return first | {detail.name: detail.told() for detail in DETAILS} | fields
 
     def to_representation(self, instance: Scan) -> dict[str, Any]:
-        """Empty strings of what isn't known yet, or is hidden, become null."""
+        """The scan as the reader may know it; texts that are empty or hidden become null."""
         data = super().to_representation(instance.as_shown_to(self._reader))
         if not instance.is_open_to(self._reader):
             data |= {"dispute": 0.0, "settled_label": None}
@@ -270,7 +163,7 @@ class ScanSerializer(DeIdentified, AnsweredSerializer):
 
 
 class DifferenceSerializer(serializers.Serializer[Any]):
-    """A field that was entered and that has another value, or none, elsewhere; values as a form writes them."""
+    """An entered field that has another value, or none, elsewhere; values are texts of a form."""
 
     field = serializers.ChoiceField(choices=ENTERED)
     entered = serializers.CharField()
@@ -294,21 +187,16 @@ class UploadedSerializer(ScanSerializer):
 
 
 class CountSerializer(serializers.Serializer[Any]):
-    """How many there are."""
+    """A number of scans."""
 
     count = serializers.IntegerField()
 
 
 def image_path(scan: Scan) -> str:
-    """Address of the image, for who may see the scan."""
+    """The address of the image."""
     return reverse("scan-image", args=[scan.pk])
 
 
-def caveats(scan: Scan) -> list[str]:
-    """What the model's card says of the predicted labels; documents of older predictions hold none."""
-    return list(scan.caveats or [])
-
-
 def overlay_path(scan: Scan) -> str | None:
-    """Address of the image with its heat map, or None while there is none."""
+    """The address of the overlay, None while there is none."""
     return reverse("scan-overlay", args=[scan.pk]) if scan.heatmap_name or scan.stored_overlay else None

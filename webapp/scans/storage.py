@@ -14,6 +14,7 @@ from pathlib import Path
 
 from django.conf import settings
 
+# Earlier versions stored overlays as JPEG.
 NAME = re.compile(r"[0-9a-f]{32}\.(png|jpg)")
 FOLDER = "scans"
 # Threads that wait for the disk; each is made when it is needed.
@@ -22,43 +23,43 @@ _writing = ThreadPoolExecutor(8, thread_name_prefix="writing")
 
 @dataclass(frozen=True)
 class Writing:
-    """A file on its way to the disk; its name is known before it is there."""
+    """A file that is being written to the disk; its name is known before it is there."""
 
     name: str
     _done: Future[None]
 
     def wait(self) -> None:
-        """Return when the file is on the disk, whole. Raises OSError when it can't be; nothing is left of it then."""
+        """Wait until the whole file is on the disk. Raises OSError when it can't be written; nothing is left of it then."""
         self._done.result()
 
     def discard(self) -> None:
-        """Remove the file once it is written, if it could be."""
+        """Wait until the file is written, and remove it."""
         self._done.exception()
         delete(self.name)
 
 
 def path_of(name: str) -> Path:
-    """Where the file of that name lies. Raises ValueError for a name that `save` didn't make."""
+    """The path of the file of that name. Raises ValueError for a name that `save` did not make."""
     if not NAME.fullmatch(name):
         raise ValueError("not the name of a stored image")
     return Path(settings.MEDIA_ROOT) / FOLDER / name[:2] / name
 
 
-def save(content: bytes, suffix: str = "png") -> str:
-    """Store the bytes and return their name. The file is on the disk, whole, before this returns."""
-    name = _new_name(suffix)
+def save(content: bytes) -> str:
+    """Store a PNG and return its name. The whole file is on the disk before this returns. Raises OSError."""
+    name = _new_name()
     _write(path_of(name), content)
     return name
 
 
-def begin_to_save(content: bytes, suffix: str = "png") -> Writing:
-    """Store the bytes while the caller does something else."""
-    name = _new_name(suffix)
+def begin_to_save(content: bytes) -> Writing:
+    """Store a PNG while the caller does something else."""
+    name = _new_name()
     return Writing(name, _writing.submit(_write, path_of(name), content))
 
 
-def _new_name(suffix: str) -> str:
-    return f"{secrets.token_hex(16)}.{suffix}"
+def _new_name() -> str:
+    return f"{secrets.token_hex(16)}.png"
 
 
 def _write(path: Path, content: bytes) -> None:
@@ -94,12 +95,12 @@ def delete(*names: str) -> None:
 
 
 def all_files() -> Iterator[Path]:
-    """Every file of the folder, half-written ones too."""
+    """Every stored file, half-written ones too."""
     yield from (path for path in (Path(settings.MEDIA_ROOT) / FOLDER).glob("*/*") if path.is_file())
 
 
 def files_older_than(age_s: float) -> list[Path]:
-    """Every file of the folder, half-written ones too, that was last written `age_s` seconds ago or earlier."""
+    """Every stored file, half-written ones too, that was last written `age_s` seconds ago or earlier."""
     limit = time.time() - age_s
     return [path for path in all_files() if _modified(path) <= limit]
 
@@ -112,7 +113,7 @@ def _modified(path: Path) -> float:
 
 
 def _flush_folder(folder: Path) -> None:
-    """Bring the file's new name to the disk, too."""
+    """Flush the folder, so that the file's new name is on the disk, too."""
     opened = os.open(folder, os.O_RDONLY)
     try:
         os.fsync(opened)

@@ -1,4 +1,4 @@
-"""What a crash left half done, mended at the next start."""
+"""Repairs, at each start and once a day, what a crash left half done."""
 
 from __future__ import annotations
 
@@ -11,14 +11,14 @@ from webapp.scans import prediction, storage
 from webapp.scans.answered import ADDED_PICTURES
 from webapp.scans.models import Prediction, Scan, Status
 
-# A file as young as this may belong to an upload that is about to write its document.
+# A file younger than this may belong to an upload that is about to write its document.
 GRACE_S = 600.0
 CHUNK = 1000
 
 
 @dataclass(frozen=True)
 class Swept:
-    """How much there was to mend."""
+    """What a sweep has repaired, in numbers."""
 
     files_removed: int
     images_missing: int
@@ -32,7 +32,7 @@ class Swept:
 
 
 def sweep(grace_s: float = GRACE_S) -> Swept:
-    """Bring files and documents back into step. Safe to run at any time, also beside a running app."""
+    """Bring files and documents back into step, and forget expired sign-ins. Safe to run beside a running web app."""
     missing, requeued = _mend_documents()
     removed = _remove_orphans(grace_s)
     forget_expired()
@@ -47,11 +47,11 @@ def _mend_documents() -> tuple[int, int]:
     for key, status, *names in (
         Scan.objects.exclude(status=Status.FAILED).order_by().values_list(*fields).iterator(chunk_size=CHUNK)
     ):
-        # What an answer may lack has no name; image and heat map always have one.
+        # A picture that an answer lacks has no name; image and heat map always have one.
         wanted = [*names[:2], *filter(None, names[2:])] if status == Status.PREDICTED else names[:1]
         if on_disk.issuperset(wanted):
             continue
-        # Read and looked for again: the listing is older than what an upload has written meanwhile.
+        # Load the scan and look again: an upload may have written it since the files were listed.
         scan = Scan.objects.filter(pk=key).first()
         if scan is None:
             continue
@@ -73,7 +73,7 @@ def _mend_documents() -> tuple[int, int]:
 
 
 def _remove_orphans(grace_s: float) -> int:
-    # Files first: what is written after this is too young anyway.
+    # List files first: what is written after this is too young anyway.
     old = storage.files_older_than(grace_s)
     named: set[str] = set(Scan.objects.order_by().values_list("image_name", flat=True))
     for field in ("overlay_name", *ADDED_PICTURES):

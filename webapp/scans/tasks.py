@@ -1,4 +1,4 @@
-"""What the Celery worker does."""
+"""The Celery worker's tasks for scans."""
 
 from celery import shared_task
 

@@ -1,4 +1,4 @@
-"""Small pictures for lists."""
+"""Thumbnails of scans, for lists."""
 
 import cv2
 import numpy as np
@@ -13,13 +13,13 @@ HEIGHT = 64
 QUALITY = 80
 
 
-def grey(name: str, how: int = cv2.IMREAD_GRAYSCALE) -> npt.NDArray[np.uint8]:
-    """The grey pixels (height, width) of a stored picture; `how` is OpenCV's, and may ask for a reduced one.
+def grey(name: str, flags: int = cv2.IMREAD_GRAYSCALE) -> npt.NDArray[np.uint8]:
+    """The grey pixels (height, width) of a stored picture; `flags` are OpenCV's, which may ask for a reduced one.
 
-    Raises FileNotFoundError, ValueError if unreadable, NoRoom while other large pictures are decoded.
+    Raises FileNotFoundError, ValueError if it can't be read, NoRoom while other large pictures are decoded.
     """
     with room.taken_for(name):
-        pixels = cv2.imdecode(np.frombuffer(storage.read(name), np.uint8), how)
+        pixels = cv2.imdecode(np.frombuffer(storage.read(name), np.uint8), flags)
     if pixels is None:
         raise ValueError(f"the stored picture {name} can't be read")
     return np.asarray(pixels, dtype=np.uint8)
@@ -34,13 +34,13 @@ def jpeg(name: str) -> bytes:
 
 
 def tag(scan_id: object) -> SafeString:
-    """The picture's HTML, for the admin's pages."""
+    """The thumbnail's HTML, for the pages of the administration."""
     address = reverse("admin:scan-thumbnail", args=[scan_id])
     return format_html('<img class="thumbnail" src="{}" alt="Scan" loading="lazy">', address)
 
 
 def scan_link(scan_id: object) -> SafeString:
-    """The picture's HTML, leading to the scan's page in the admin."""
+    """The thumbnail's HTML, with a link to the scan's page in the administration."""
     return format_html(
         '<a href="{}">{}</a>', reverse("admin:scans_scan_change", args=[scan_id]), tag(scan_id)
     )

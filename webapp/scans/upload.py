@@ -1,4 +1,4 @@
-"""From an uploaded file to a stored scan with its prediction: `receive` is all of an upload's way."""
+"""From an uploaded file to a stored scan with its prediction: `receive` is the whole way of an upload."""
 
 from __future__ import annotations
 
@@ -30,10 +30,10 @@ from webapp.scans.differences import Difference
 from webapp.scans.file_facts import file_facts
 from webapp.scans.models import Scan, Status
 
-# The request that uploads a scan predicts it, too; for this long nobody else does.
+# The request that uploads a scan predicts it, too; nobody else does for so long.
 FIRST_CLAIM = timedelta(seconds=30)
 UNCOMPRESSED = (cv2.IMWRITE_TIFF_COMPRESSION, cv2.IMWRITE_TIFF_COMPRESSION_NONE)
-# Up to here pixels travel to the model server as they are; larger images would fill its memory.
+# Up to this size the model server gets the pixels uncompressed; larger ones would fill its memory.
 MAX_UNCOMPRESSED_BYTES = 8 * 2**20
 
 Pixels = npt.NDArray[np.uint8]
@@ -41,9 +41,9 @@ Pixels = npt.NDArray[np.uint8]
 
 @dataclass(frozen=True)
 class Upload:
-    """What became of an upload; `created` is false when this user's scan of the same file was in the clinic before.
+    """The result of an upload; `created` is false if this user had uploaded the same file to the same clinic before.
 
-    `differing` is where what was entered is not what that scan, or the file of a new one, says.
+    `differing` are the entered fields that have another value in that scan, or in the file of a new one.
     """
 
     scan: Scan
@@ -94,7 +94,7 @@ def _received(user: User, sha256: str, examined: Examined, entered: Mapping[str,
     facts = file_facts(examined.dicom_header, user)
     try:
         scan = _create(user, sha256, kept, {**facts, **entered})
-    except IntegrityError:  # the same file came in twice at the same moment
+    except IntegrityError:  # the same file was uploaded twice at the same moment
         storage.delete(kept.name)
         return _known(Scan.objects.get(user=user, clinic=user.clinic, sha256=sha256), entered)
     prediction.conclude(scan, kept.asked)

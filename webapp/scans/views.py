@@ -35,19 +35,13 @@ from webapp.scans.disclosure import disclose, disclose_all_answers, disclose_ans
 from webapp.scans.filters import ScanFilter
 from webapp.scans.models import Scan, ScanQuerySet, Status, reads_blind
 from webapp.scans.pictures import send_overlay, send_picture, send_thumbnail
-from webapp.scans.serializers import (
-    CountSerializer,
-    DetailsSerializer,
-    RepredictSerializer,
-    ScanSerializer,
-    UploadedSerializer,
-    UploadSerializer,
-)
+from webapp.scans.request_serializers import DetailsSerializer, RepredictSerializer, UploadSerializer
+from webapp.scans.serializers import CountSerializer, ScanSerializer, UploadedSerializer
 from webapp.scans.worklist import Ordering, WorklistPages
 
 ID = OpenApiParameter("id", OpenApiTypes.STR, OpenApiParameter.PATH)
 PICTURE = OpenApiResponse(OpenApiTypes.BINARY, description="The picture's bytes.")
-# Orders that follow from what the model, or other readers, said.
+# Orders that reveal something about answers or others' readings.
 TELLING = (Ordering.URGENT, Ordering.UNCERTAIN, Ordering.DISPUTED, Ordering.STATE)
 BLIND_ORDER = (
     f"You read blind: this order would tell what is hidden. Use {Ordering.NEWEST}, or end reading blind."
@@ -57,7 +51,7 @@ PNG, JPEG = (200, "image/png"), (200, "image/jpeg")
 
 def picture(view: Callable[..., Any]) -> Any:
     """A call below a scan that sends a picture."""
-    # Made anew for each: what one `action` holds of its call, the description too, all that share it would have.
+    # One `action` for each: calls that share one would share its description, too.
     made = action(
         detail=True, filterset_class=None, pagination_class=None, content_negotiation_class=PictureNegotiation
     )
@@ -73,7 +67,7 @@ class ImageError4xx(exceptions.APIException):
 
 
 class VisibleScansViewSet(GenericViewSet[Scan]):
-    """Begins with the scans that the user may see."""
+    """The base of views of scans: it starts from the scans that the user may see, and notes lists as shown."""
 
     queryset = Scan.objects.none()
     permission_classes = (NeedsAbility,)
@@ -81,7 +75,7 @@ class VisibleScansViewSet(GenericViewSet[Scan]):
     filterset_class = ScanFilter
 
     def get_queryset(self) -> ScanQuerySet:
-        """What the user may see; somebody else's scan is not found."""
+        """The scans that the user may see; any other is not found."""
         user = self.request.user
         return Scan.objects.visible_to(user) if isinstance(user, User) else Scan.objects.none()
 
@@ -266,7 +260,7 @@ class ScanViewSet(
         return ScanSerializer(scan, context=self.get_serializer_context())
 
     def _answered(self, request: Request) -> Scan:
-        """The scan, whose model's answer is shown by what is sent; a copy without one while the answer is hidden."""
+        """The scan, noted as shown with its answer; a copy without the answer while that is hidden."""
         assert isinstance(request.user, User)
         scan = self.get_object()
         disclose_answers(request.user, [scan])

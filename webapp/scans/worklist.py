@@ -1,4 +1,4 @@
-"""In which order lists of scans come, page by page."""
+"""The orders of lists of scans, and their pages."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from webapp.scans.models import Scan, ScanQuerySet, open_readings, sees_all_read
 
 WORST_FIRST = (State.NOT_ANSWERED, State.UNDECIDED, State.ANSWERED)
 AFTER = "after"
-"""The parameter that names the scan that a list begins behind."""
+"""The parameter that names the scan after which a list begins."""
 
 
 class Ordering(TextChoices):
@@ -37,7 +37,7 @@ class Ordering(TextChoices):
 
 @dataclass(frozen=True)
 class Stretch:
-    """Scans that come one after the other in a list: by `field`, where there is one, and among equals newest first."""
+    """Consecutive scans of a list, sorted by `field`, where there is one, and then newest first."""
 
     scans: ScanQuerySet
     field: str = ""
@@ -48,7 +48,7 @@ class Stretch:
         return (*filter(None, [self.field]), "-timestamp", "-pk")
 
     def after(self, value: Any, timestamp: str, key: str) -> ScanQuerySet:
-        """What comes later than the scan with these sort keys."""
+        """The scans that come after the one with these sort keys."""
         moment = parse_datetime(timestamp)
         later = Q(timestamp__lt=moment) | Q(timestamp=moment, pk__lt=ObjectId(key))
         if self.field:
@@ -63,7 +63,7 @@ class Stretch:
         return value, scan.timestamp.isoformat(), str(scan.pk)
 
     def keys_of(self, key: str) -> tuple[Any, str, str] | None:
-        """Sort keys of the scan with this id, which nobody looks at by this; None if it is not in this stretch."""
+        """The sort keys of the scan with this id; None if it is not in this stretch. No scan is loaded, and none seen."""
         wanted = (self.field.removeprefix("-") or "pk", "timestamp")
         found = self.scans.filter(pk=key).values_list(*wanted).first()
         if found is None:
@@ -73,9 +73,9 @@ class Stretch:
 
 
 def stretches(ordering: Ordering, scans: ScanQuerySet, reader: User) -> list[tuple[Stretch, ...]]:
-    """The scans in this order, for which nothing counts that the reader may not know.
+    """The scans in this order, which never depends on what the reader may not know.
 
-    The stretches of a tuple run beside each other, each largest first by a field of its own.
+    The stretches of a tuple are merged; each is sorted by a field of its own, largest first.
     """
     if ordering == Ordering.URGENT:
         # A final reading leads for those who may know it; for all others the model's answer does.
@@ -92,18 +92,18 @@ def stretches(ordering: Ordering, scans: ScanQuerySet, reader: User) -> list[tup
         sure = scans.filter(~unsure, confidence__isnull=False)
         return [(Stretch(scans.filter(unsure)),), (Stretch(sure, "confidence"),)]
     if ordering == Ordering.DISPUTED:
-        # A dispute that is hidden until the own verdict is none here, as it is none where the scan is shown.
+        # A dispute that is hidden until the reader's own verdict does not count, as it is not shown either.
         disputed = open_readings(reader) & Q(dispute__gt=0)
         return [(Stretch(scans.filter(disputed), "-dispute"),), (Stretch(scans.exclude(disputed)),)]
     if ordering == Ordering.STATE:
-        # Each by the index of its state; what has none, in documents of before or without a prediction, comes last.
+        # Each by the index of its state. Scans without one (earlier documents, no prediction) come last.
         of_state = [(Stretch(scans.filter(state=state)),) for state in WORST_FIRST]
         return [*of_state, (Stretch(scans.exclude(state__in=WORST_FIRST)),)]
     return [(Stretch(scans),)]
 
 
 def merged(beside: tuple[Stretch, ...], last: list[Any], most: int) -> list[tuple[Scan, list[Any]]]:
-    """The next scans of stretches that run beside each other, with their sort keys; `last` are those of the one before."""
+    """The next `most` scans of merged stretches, with their sort keys; `last` are the keys of the scan before."""
 
     def begin(stretch: Stretch) -> list[tuple[Scan, list[Any]]]:
         scans = stretch.after(*last) if last else stretch.scans
@@ -112,13 +112,13 @@ def merged(beside: tuple[Stretch, ...], last: list[Any], most: int) -> list[tupl
     lists = [begin(stretch) for stretch in beside]
     if len(lists) == 1:
         return lists[0]
-    # All begin with what is largest; of a document of an earlier version the field may be missing.
+    # All are sorted largest first. The field may be missing in documents of earlier versions.
     found = heapq.merge(*lists, key=lambda entry: (entry[1][0] or 0, *entry[1][1:]), reverse=True)
     return list(found)[:most]
 
 
 class ScanPages(NewestFirst):
-    """Pages of scans, newest first, of which those on the page alone are recorded as seen."""
+    """Pages of scans, newest first. Only scans on the page are recorded as seen."""
 
     def paginate_queryset(self, queryset: Any, request: Request, view: Any = None) -> list[Any] | None:
         """The page that the cursor names. Raises NotFound for a cursor of none."""
@@ -126,10 +126,10 @@ class ScanPages(NewestFirst):
 
 
 class WorklistPages(ScanPages):
-    """Pages in the order that `ordering` names, from the scan on that `after` names.
+    """Pages in the order that `ordering` names, after the scan that `after` names.
 
-    A cursor holds the sort keys of the last scan before it: thousands of scans share an urgency, which the plain
-    cursor, a value and an offset, can't go through.
+    A cursor holds the sort keys of the last scan before it. The plain cursor, a value and an offset, can't go through
+    thousands of scans of the same urgency.
     """
 
     def paginate_queryset(self, queryset: Any, request: Request, view: Any = None) -> list[Any] | None:
@@ -165,10 +165,10 @@ class WorklistPages(ScanPages):
         return self.page
 
     def _after(self, given: str, user: User) -> list[Any] | None:
-        """Which stretch the scan of this id is of, and its sort keys there, be it narrowed out of the list or not.
+        """The number of the stretch with the scan of this id, and its sort keys, even if filters exclude the scan.
 
-        None without an id, and for a scan that this order has no place for. Raises NotFound for none of the user's
-        scans.
+        None without an id, and for a scan that this order leaves out. Raises NotFound for a scan that the user may not
+        see.
         """
         if not given:
             return None
@@ -188,7 +188,7 @@ class WorklistPages(ScanPages):
         return self.address_of(self._url, self._next, self._ordering) if self._next else None
 
     def get_previous_link(self) -> str | None:
-        """Address of the page before; only the order by time knows it."""
+        """Address of the page before, which only the order by time has."""
         return super().get_previous_link() if self._ordering == Ordering.NEWEST else None
 
     def get_schema_operation_parameters(self, view: Any) -> list[dict[str, Any]]:

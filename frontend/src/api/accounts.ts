@@ -29,7 +29,7 @@ export function useBlindReading(): boolean {
   return (useMe()?.reads_blind ?? false) && reads;
 }
 
-/** The same for code outside of components, as far as it is known by now. */
+/** The same for code outside of components; false while it is not known. */
 export function readsBlind(queries: QueryClient): boolean {
   return queries.getQueryData<Me>(KEY)?.reads_blind ?? false;
 }

@@ -8,7 +8,7 @@ import type { Dashboard } from "./types";
 const KEY = "dashboard";
 const REFRESH_MS = 30_000;
 
-/** Of the last `days`, refreshed while the page is open. */
+/** The dashboard of the last `days`; refreshed while the page is open. */
 export function useDashboard(days: string) {
   return useQuery({
     queryKey: [KEY, days],

@@ -3,11 +3,11 @@ import { texts } from "../texts";
 /** The server's name for errors that concern no single field. */
 const NO_FIELD = "non_field_errors";
 
-/** Something that did not work, in words for people. */
+/** An error with a message for users. */
 export class Problem extends Error {
   constructor(
     message: string,
-    /** The server's word for it, or "offline" when there was no answer at all. */
+    /** The server's code of the error, or "offline" when there was no answer at all. */
     readonly code: string,
     readonly status: number,
     readonly fields: Record<string, string[]> = {},
@@ -17,8 +17,8 @@ export class Problem extends Error {
   }
 
   /**
-   * What went wrong, each sentence once, by the field that it is about ("" for none). Where fields are named, the
-   * message only repeats the first of them.
+   * What went wrong: each sentence once, with the field that it is about ("" for none). Where fields are named, the
+   * message is left out, as it repeats the first of them.
    */
   get sentences(): { field: string; text: string }[] {
     const named = Object.entries(this.fields).flatMap(([field, reasons]) =>
@@ -28,7 +28,7 @@ export class Problem extends Error {
   }
 
   /** Whether the same call may work later. */
-  get passes(): boolean {
+  get isTemporary(): boolean {
     return this.status === 0 || this.status >= 500 || this.status === 429;
   }
 }

@@ -118,6 +118,11 @@ export function useHeatMapOf({ id, model }: Pick<Scan, "id" | "model">) {
   });
 }
 
+/** A scan with its answer and readings for a health record, as a Bundle of FHIR R4. Raises a Problem. */
+export async function scanFhir(id: string): Promise<Blob> {
+  return blob(`${pathOf(id)}fhir/`);
+}
+
 /** The report on a scan as a PDF. Raises a Problem. */
 export async function scanReport(id: string): Promise<Blob> {
   return blob(`${pathOf(id)}report/`);
@@ -129,9 +134,9 @@ export function storeScan(queries: QueryClient, scan: Scan): void {
   refreshLists(queries);
 }
 
-/** The same of a scan that was not there before. */
+/** Does the same for a new scan. */
 export function storeNewScan(queries: QueryClient, scan: Scan): void {
-  // It may have been on its way when the reader chose to read blind: it is loaded again, and not shown as it came.
+  // The answer may have been sent before the user chose to read blind: the scan is loaded again instead of shown.
   if (readsBlind(queries) && !scan.answer_hidden) refreshScan(queries, scan.id);
   else storeScan(queries, scan);
   refreshOptions(queries);

@@ -32,7 +32,7 @@ export interface paths {
         };
         get?: never;
         put?: never;
-        /** @description End the sign-in that the refresh token belongs to, and the administration's that grew out of it. */
+        /** @description End the sign-in that the refresh token belongs to, and the administration's that was opened from it. */
         post: operations["auth_logout_create"];
         delete?: never;
         options?: never;
@@ -54,7 +54,7 @@ export interface paths {
         delete?: never;
         options?: never;
         head?: never;
-        /** @description Change what is yours to decide of your account. */
+        /** @description Change the settings of your account that are yours to decide. */
         patch: operations["auth_me_partial_update"];
         trace?: never;
     };
@@ -267,6 +267,23 @@ export interface paths {
         put?: never;
         /** @description Draw a shape. */
         post: operations["scans_annotations_create"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/scans/{id}/fhir/": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** @description Scan, answer, findings and verdicts as a Bundle of FHIR R4: a DiagnosticReport with its Observations, as far as you may know them. */
+        get: operations["scans_fhir_retrieve"];
+        put?: never;
+        post?: never;
         delete?: never;
         options?: never;
         head?: never;
@@ -595,11 +612,11 @@ export interface components {
          * @enum {string}
          */
         ByEnum: "adjudicator" | "readers" | "disputed";
-        /** @description A calibration. One that was not stored has no name, and is not in use. */
+        /** @description A calibration. One that is not stored has no name and is not in use. */
         Calibration: {
             /** @description Each prediction names it; empty when it was tried. */
             readonly name: string;
-            /** @description Whether the model's answers go by it. */
+            /** @description Whether the model's answers follow it. */
             readonly in_use: boolean;
             /** Model */
             readonly model_name: string;
@@ -667,7 +684,7 @@ export interface components {
                 [key: string]: components["schemas"]["CalibrationOfLabel"];
             };
         };
-        /** @description Of a label's scans. Null where the model has no statistics. */
+        /** @description Metrics of the scans of a label; null where the model has no statistics. */
         CalibrationOfLabel: {
             scans: number;
             /**
@@ -696,16 +713,16 @@ export interface components {
             /** @description Whether there is a kappa, be it of too few scans to show. */
             defined: boolean;
         };
-        /** @description How many there are. */
+        /** @description A number of scans. */
         Count: {
             count: number;
         };
         /** @description Scans, model, readers and queue, of the scans that you may see and the readings that are open to you. */
         Dashboard: {
             days: number;
-            /** @description From so many scans on shares and kappas are given; of fewer, their counts alone. */
+            /** @description The fewest scans of which shares and kappas are given; of fewer, counts alone are. */
             least_scans: number;
-            /** @description Empty in de-identified data, of which all other figures are of all times. */
+            /** @description Empty in de-identified data, whose other metrics cover all times. */
             scans_per_day: components["schemas"]["Day"][];
             /** @description Of scans of which the model named one. */
             labels: components["schemas"]["LabelCount"][];
@@ -728,7 +745,7 @@ export interface components {
             date: string;
             count: number;
         };
-        /** @description A field that was entered and that has another value, or none, elsewhere; values as a form writes them. */
+        /** @description An entered field that has another value, or none, elsewhere; values are texts of a form. */
         Difference: {
             field: components["schemas"]["FieldEnum"];
             entered: string;
@@ -770,7 +787,7 @@ export interface components {
          * @enum {string}
          */
         FieldEnum: "patient_ref" | "eye" | "acquired" | "note" | "micrometres_x" | "micrometres_y";
-        /** @description What leads on a scan that people have read; what the model said stays in the scan's own fields. */
+        /** @description The final reading of a scan that people have read. The model's answer stays in the scan's own fields. */
         FinalReading: {
             /** @description Null while readers name different labels. */
             label: string | null;
@@ -789,7 +806,7 @@ export interface components {
             /** @description As the scan's, of this recommendation. */
             urgency_rank: number;
         };
-        /** @description A place where the model thinks it sees something, in pixels of the image; largest first. */
+        /** @description A region of a finding, in pixels of the image; largest first. */
         Finding: {
             /** @description One of `kinds`. */
             finding: string;
@@ -806,7 +823,7 @@ export interface components {
              */
             confidence: number;
         };
-        /** @description What the model thinks it sees where, beside what spoke for its label. */
+        /** @description What the model thinks it sees, and where. */
         Findings: {
             /** @description What it looks for, in the order of the map's values. */
             kinds: string[];
@@ -854,7 +871,7 @@ export interface components {
              */
             dice: number;
         };
-        /** @description A line of the history per scan. */
+        /** @description An entry of the history: a scan, the model's answer, and what people drew. */
         History: {
             /**
              * @description `answered`: `prediction` is the answer. `undecided`: all of `prediction_set` is. `not_answered`: there is none; show no label then. Null where that is not known.
@@ -906,7 +923,7 @@ export interface components {
             timestamp: string | null;
             user_id: string;
         };
-        /** @description Where a figure lies with 95 % confidence (Wilson). */
+        /** @description The 95 % interval of a value (Wilson). */
         Interval: {
             /** Format: double */
             low: number;
@@ -920,7 +937,7 @@ export interface components {
             /** @description How many of these are of pictures that are doubtful. */
             doubtful: number;
         };
-        /** @description From upload to prediction, milliseconds. */
+        /** @description The time from upload to prediction, in milliseconds. */
         Latency: {
             /** Format: double */
             median: number;
@@ -943,7 +960,7 @@ export interface components {
             /** @description Whether a scan's answer is hidden from you until you have given your verdict. */
             reads_blind: boolean;
         };
-        /** @description Which model said so. */
+        /** @description The model that made the prediction. */
         Model: {
             name: string;
             version: string;
@@ -958,7 +975,7 @@ export interface components {
         };
         /** @enum {unknown} */
         NullEnum: null;
-        /** @description Labels and urgencies. */
+        /** @description The labels and urgencies to choose from. */
         Options: {
             /** @description Those that the newest prediction knows, in the alphabet's order. */
             labels: string[];
@@ -991,11 +1008,11 @@ export interface components {
             previous?: string | null;
             results: components["schemas"]["Scan"][];
         };
-        /** @description The password of who is signed in, once more. */
+        /** @description The password of the signed-in user, once more. */
         PasswordRequest: {
             password: string;
         };
-        /** @description What people say of a scan. */
+        /** @description The details of a scan that people enter. */
         PatchedDetailsRequest: {
             patient_ref?: string;
             eye?: components["schemas"]["EyeEnum"] | components["schemas"]["BlankEnum"];
@@ -1013,12 +1030,12 @@ export interface components {
              */
             micrometres_y?: number | null;
         };
-        /** @description What users decide of their own account. */
+        /** @description The settings of an account that its user decides. */
         PatchedPreferencesRequest: {
             /** @description Hide each scan's answer from me until I have given my verdict. */
             reads_blind?: boolean;
         };
-        /** @description A prediction by what it says. */
+        /** @description The prediction that a verdict is on, by its label, version and state. */
         PredictionSeen: {
             /** @description The scan's `prediction`. */
             label: string;
@@ -1033,7 +1050,7 @@ export interface components {
              */
             state?: (components["schemas"]["StateEnum"] | components["schemas"]["NullEnum"]) | null;
         };
-        /** @description A prediction by what it says. */
+        /** @description The prediction that a verdict is on, by its label, version and state. */
         PredictionSeenRequest: {
             /** @description The scan's `prediction`. */
             label: string;
@@ -1053,7 +1070,7 @@ export interface components {
             acceptable: boolean;
             reasons: string[];
         };
-        /** @description All scans by their state, of whatever day. */
+        /** @description All scans by their status, whatever day they are of. */
         Queue: {
             queued: number;
             predicted: number;
@@ -1097,7 +1114,7 @@ export interface components {
             adjudication: components["schemas"]["Adjudication"] | null;
             may_adjudicate: boolean;
         };
-        /** @description The next step, why, and who says so. */
+        /** @description The next step, with its reasons and sources. */
         Recommendation: {
             urgency: string;
             action: string;
@@ -1112,7 +1129,7 @@ export interface components {
             /** @description Without it, the cookie's. */
             refresh?: string;
         };
-        /** @description A region that spoke for the label, in pixels of the image; strongest first. */
+        /** @description A region of the heat map, in pixels of the image; strongest first. */
         Region: {
             /** @description [x, y, width, height] */
             box: number[];
@@ -1382,7 +1399,7 @@ export interface components {
             /** Format: double */
             not_answered: number;
         };
-        /** @description How far the model has answered scans: how many, and of those whose state is known the shares. */
+        /** @description How far the model has answered: the count of each state, and its share of the scans whose state is known. */
         States: {
             answered: number;
             undecided: number;
@@ -1396,7 +1413,7 @@ export interface components {
             /** @description Null of fewer than 20 scans. */
             not_answered_share: components["schemas"]["Share"] | null;
         };
-        /** @description Those of a clinic. */
+        /** @description The states of the uploads of a clinic. */
         StatesOfClinic: {
             answered: number;
             undecided: number;
@@ -1412,7 +1429,7 @@ export interface components {
             /** @description Empty for uploads of people without one. */
             clinic: string;
         };
-        /** @description Those of the uploads of a day. */
+        /** @description The states of the uploads of a day. */
         StatesOfDay: {
             answered: number;
             undecided: number;
@@ -1428,7 +1445,7 @@ export interface components {
             /** Format: date */
             date: string;
         };
-        /** @description Those of a device. */
+        /** @description The states of the scans of a device. */
         StatesOfDevice: {
             answered: number;
             undecided: number;
@@ -2304,6 +2321,32 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["Annotation"];
+                };
+            };
+            "4XX": components["responses"]["Error"];
+            "5XX": components["responses"]["Error"];
+        };
+    };
+    scans_fhir_retrieve: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description A Bundle of FHIR R4 (4.0.1). */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/fhir+json": {
+                        [key: string]: unknown;
+                    };
                 };
             };
             "4XX": components["responses"]["Error"];

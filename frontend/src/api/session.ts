@@ -7,7 +7,7 @@ import { API } from "./address";
 import { problem } from "./problem";
 
 const LOCK = "retinote-refresh";
-/** Changes when somebody signs out; the other tabs of this browser hear of it. */
+/** A key of the local storage. It changes when somebody signs out, so the other tabs of this browser notice. */
 const SIGNED_OUT = "retinote-signed-out";
 const REFRESH_MARGIN_MS = 60_000;
 
@@ -27,7 +27,7 @@ export function sessionState(): SessionState {
   return access ? "signed-in" : "signed-out";
 }
 
-/** Id of who is signed in, by the token itself; null when nobody is. */
+/** Id of the user who is signed in, as the token says; null when nobody is. */
 export function sessionUser(): string | null {
   return access && user;
 }
@@ -46,7 +46,7 @@ export async function signIn(username: string, password: string): Promise<void> 
 }
 
 /**
- * Signs out, in every tab of this browser; this one is to be left then, and hears nothing of it.
+ * Signs out, in every tab of this browser. The caller leaves the page in this tab: no listener is called here.
  * Raises a Problem when the server can't be reached: the cookie would still sign in whoever uses this browser next.
  */
 export async function signOut(): Promise<void> {
@@ -90,7 +90,7 @@ function keep(given: { access: string }): void {
   const changed = access === null;
   access = given.access;
   const claims = claimsOf(given.access);
-  // The lifetime counts, on this machine's clock, and not the server's clock.
+  // The lifetime counts from now on this machine's clock, which may differ from the server's.
   expires = Date.now() + (claims.exp - claims.iat) * 1000;
   user = claims.user_id;
   if (changed) announce();

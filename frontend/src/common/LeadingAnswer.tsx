@@ -8,7 +8,7 @@ import { ModelAnswer } from "./ModelAnswer";
 
 interface Props {
   scan: Scan;
-  /** How many lines there are below a final reading, and one more without one; all that it takes without it. */
+  /** The most lines below a final reading; without a final reading, one more. Left out: as many as needed. */
   lines?: number;
 }
 
@@ -16,7 +16,7 @@ interface Props {
 export function LeadingAnswer({ scan, lines }: Props) {
   const final = scan.final_reading;
   if (!final) return <ModelAnswer scan={scan} {...(lines === undefined ? {} : { lines: lines + 1 })} />;
-  const answer = texts.common.modelSays(oneLine(scan));
+  const answer = texts.common.ofModel(oneLine(scan));
   const full = [answer, texts.common.doubtful(scan.doubts)].filter(Boolean).join(". ");
   return (
     <>

@@ -9,7 +9,7 @@ import { StateBadge } from "./StateBadge";
 
 interface Props {
   scan: Scan;
-  /** How many lines there are for all of it; what it takes without it. */
+  /** The most lines for the whole answer. Left out: as many as needed. */
   lines?: number;
 }
 

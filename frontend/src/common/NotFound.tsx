@@ -3,7 +3,7 @@ import { Link } from "react-router";
 
 import { texts } from "../texts";
 
-/** An address of nothing. */
+/** Says that there is nothing at this address. */
 export function NotFound() {
   return (
     <Container size="xs" py="xl">

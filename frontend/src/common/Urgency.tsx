@@ -21,7 +21,7 @@ interface Props {
 
 const ICONS = [IconMinus, IconCalendar, IconClock, IconAlertTriangle, IconAlertOctagon];
 
-/** How urgent the next step is: in words, with an icon and a colour; the same for the same words wherever they stand. */
+/** How urgent the next step is: in words, with an icon and a colour, which are the same everywhere. */
 export function Urgency({ given, rank, size = "sm" }: Props) {
   const tier = Math.min(Math.max(rank, 1), urgencies.tiers.length) - 1;
   const colour = given.needs_review ? urgencies.review : urgencies.tiers[tier]!;

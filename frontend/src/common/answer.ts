@@ -4,13 +4,13 @@ import type { Scan } from "../api/types";
 import { texts } from "../texts";
 import { capitalised, formatProbability } from "./format";
 
-/** The fields of a scan that say it. `state` is null in predictions of models that did not say how far they answer. */
+/** The fields of a scan that hold the answer. `state` is null in predictions by model versions that give none. */
 export type Answered = Pick<
   Scan,
   "prediction" | "confidence" | "probabilities" | "state" | "because" | "prediction_set" | "group" | "known"
 >;
 
-/** The reason's code where the model sees what does not go with the label that it would have named. */
+/** The code of `because` where the findings contradict the label that the model would have named. */
 export const CONTRADICTED = "findings_contradict";
 
 /** Whether the model names one label. */
@@ -24,7 +24,7 @@ export function namedLabels(answer: Answered): string[] {
   return answer.state === "undecided" ? leftOpen(answer) : [];
 }
 
-/** What the model can't rule out. Where it can't tell that, and sees what does not go with its label: that label. */
+/** The labels that the model can't rule out. Without a prediction set: the label that its findings contradict. */
 function leftOpen({ because, prediction, prediction_set: labels }: Answered): string[] {
   return labels ?? (because === CONTRADICTED && prediction !== null ? [prediction] : []);
 }
@@ -66,7 +66,7 @@ export function why(answer: Answered): string {
   return text ? text(leftOpen(answer).join(", ")) : texts.common.becauseOfRule(because);
 }
 
-/** Whether of scans with this probability about as many have this label: true of pictures such as it was measured on. */
+/** Whether the confidence is calibrated: it is where it was measured, in answers to pictures that the model knows. */
 export function isCalibrated({ state, known }: Answered): boolean {
   return state === "answered" && known === true;
 }

@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
 
-import { lookOf, seen, squareMillimetres } from "./findings";
+import { lookOf, foundKinds, squareMillimetres } from "./findings";
 
 const FINDINGS = {
   kinds: ["fluid_within", "fluid_below", "hole"],
@@ -13,13 +13,13 @@ const FINDINGS = {
 
 describe("what the model sees", () => {
   it("is told by kind, in the model's order, and only what was found", () => {
-    const found = seen(FINDINGS);
+    const found = foundKinds(FINDINGS);
     expect(found.map(({ kind, regions }) => [kind, regions.length])).toEqual([
       ["fluid_within", 2],
       ["hole", 1],
     ]);
     expect(found[0]!.share).toBeCloseTo(0.015);
-    expect(seen({ ...FINDINGS, regions: [] })).toEqual([]);
+    expect(foundKinds({ ...FINDINGS, regions: [] })).toEqual([]);
   });
 
   it("has an area where the size of a pixel is known", () => {

@@ -1,4 +1,4 @@
-/** What the model thinks it sees on a scan: how its kinds of findings are named and drawn, and how much of it they take. */
+/** What the model thinks it sees on a scan: how the kinds of findings are named and drawn, and what they cover. */
 
 import type { Findings, FoundRegion, Scan } from "../api/types";
 import table from "./findings.json";
@@ -10,8 +10,8 @@ export interface FindingLook {
   hatch: string;
 }
 
-/** A kind that was found: its regions, largest first, and the share of the picture (0 to 1) that they take together. */
-export interface Seen extends FindingLook {
+/** A kind that was found: its regions, largest first, and the share of the picture, 0 to 1, that they cover. */
+export interface FoundKind extends FindingLook {
   kind: string;
   share: number;
   regions: FoundRegion[];
@@ -21,13 +21,13 @@ const LOOKS: Readonly<Record<string, FindingLook>> = table;
 const DOTS = "M2 2H3M6 6H7";
 const SQUARE_MICROMETRES = 1e6;
 
-/** A kind that a later model brings is named by its code. */
+/** How a kind is named and drawn; an unknown kind, of a later model, is named by its code. */
 export function lookOf(kind: string): FindingLook {
   return LOOKS[kind] ?? { name: kind.replaceAll("_", " "), colour: "#ffffff", hatch: DOTS };
 }
 
 /** The kinds that were found, in the order in which the model names them. */
-export function seen({ kinds, regions }: Findings): Seen[] {
+export function foundKinds({ kinds, regions }: Findings): FoundKind[] {
   return kinds
     .map((kind) => {
       const found = regions.filter(({ finding }) => finding === kind);

@@ -40,21 +40,21 @@ export function formatProbability(probability: number): string {
   return formatShare(Math.min(Math.max(probability, NEARLY_NOTHING), 1 - NEARLY_NOTHING));
 }
 
-/** A share as so many of a hundred; what is nearly none, or nearly all, never reads as that. */
+/** A share as a count out of a hundred; nearly none reads as "<1", nearly all as ">99". */
 export function formatOfHundred(share: number): string {
   if (share >= 0.995 && share < 1) return ">99";
   if (share > 0 && share < 0.005) return "<1";
   return whole.format(Math.round(100 * share));
 }
 
-/** A coefficient of 0 to 1, as Dice's, with two decimals; by the same rule. */
+/** A coefficient of 0 to 1, such as Dice's, with two decimals; nearly 0 reads as "<0.01", nearly 1 as ">0.99". */
 export function formatCoefficient(value: number): string {
   if (value >= 0.995 && value < 1) return ">0.99";
   if (value > 0 && value < 0.005) return "<0.01";
   return value.toFixed(2);
 }
 
-/** A length to four digits: files give more, and computing adds some that nobody measured. */
+/** A length in micrometres, to four digits: files give more than anybody measured. */
 export function formatLength(micrometres: number): string {
   return length.format(micrometres);
 }
@@ -63,12 +63,12 @@ export function formatCount(count: number): string {
   return whole.format(count);
 }
 
-/** With a capital letter in front, as a sentence begins. */
+/** The words with a capital letter at the beginning. */
 export function capitalised(words: string): string {
   return words.charAt(0).toUpperCase() + words.slice(1);
 }
 
-/** Today where the person is, as the API writes a day. */
+/** Today in the user's time zone, as the API writes a day. */
 export function today(): string {
   const now = new Date();
   return new Date(now.getTime() - now.getTimezoneOffset() * 60_000).toISOString().slice(0, 10);

@@ -5,7 +5,7 @@ import { useEffect, useEffectEvent } from "react";
 /** Something in a form that is not saved. */
 export interface Unsaved {
   title: string;
-  /** What the button says that saves it and leaves. */
+  /** Label of the button that saves it and leaves. */
   saveLabel: string;
   /** Saves it; false if that did not work, and the form says why. Null while it is not complete. */
   save: (() => Promise<boolean>) | null;
@@ -49,14 +49,14 @@ export function isWindowNeeded(): boolean {
   return unsaved().length > 0 || [...unsentWork].some((provide) => provide().isWaiting());
 }
 
-/** Sends what waits. Resolves when it was tried; false if that has left a form with something to give, which says why. */
+/** Tries to send what waits. Resolves to false if a form still has something to send; the form says why. */
 export async function sendUnsent(): Promise<boolean> {
   const found = [...unsentWork].map((provide) => provide()).filter(({ isWaiting }) => isWaiting());
   await Promise.all(found.map(({ send }) => send?.()));
   return unsaved().length === 0;
 }
 
-/** Whether some work came to its end, for a form that says itself why it did not. */
+/** Whether some work succeeds. For a form that shows the error itself. */
 export async function succeeds(work: Promise<unknown>): Promise<boolean> {
   return work.then(
     () => true,

@@ -50,7 +50,7 @@ export default function ComparePage() {
   const onView = useCallback((side: Side, canvas: PictureCanvas) => {
     canvases.current[side] = canvas;
     const other = canvases.current[side === "left" ? "right" : "left"];
-    // What follows tells of its own change, too; that is not to be followed again.
+    // The viewport that follows calls back, too; that must not be followed again.
     if (!linked.current || !other || following.current) return;
     following.current = true;
     other.viewport.show(canvas.viewport.view);
@@ -83,7 +83,7 @@ export default function ComparePage() {
       )}
       {!search.get("left") && <Text>{texts.compare.empty}</Text>}
       {others.data && choices.length < 2 && !given && <Text>{texts.compare.noOthers}</Text>}
-      <Unlike left={left.data} right={right.data} />
+      <Mismatch left={left.data} right={right.data} />
       <div className={classes.pair}>
         {SIDES.map((side) => {
           const scan = scans[side];
@@ -95,7 +95,7 @@ export default function ComparePage() {
                   flex={1}
                   aria-label={texts.compare[side]}
                   allowDeselect={false}
-                  data={named(choices, scan)}
+                  data={optionsOf(choices, scan)}
                   value={scan?.id ?? null}
                   onChange={(id) =>
                     id && setSearch((before) => ({ ...Object.fromEntries(before), [side]: id }))
@@ -122,7 +122,7 @@ export default function ComparePage() {
 }
 
 /** Warns when two scans are not of the same eye of the same patient. */
-function Unlike({ left, right }: { left: Scan | undefined; right: Scan | undefined }) {
+function Mismatch({ left, right }: { left: Scan | undefined; right: Scan | undefined }) {
   if (!left || !right) return null;
   const warnings = [
     left.patient_ref !== right.patient_ref && texts.compare.otherPatients,
@@ -176,7 +176,7 @@ function Picture({ side, scan, heat, onView }: PictureProps) {
 }
 
 /** What to choose from: the scans of the patient reference, and in any case the one that is shown. */
-function named(scans: Scan[], shown: Scan | undefined): { value: string; label: string }[] {
+function optionsOf(scans: Scan[], shown: Scan | undefined): { value: string; label: string }[] {
   const all = shown && !scans.some((scan) => scan.id === shown.id) ? [shown, ...scans] : scans;
   return all.map((scan) => ({
     value: scan.id,

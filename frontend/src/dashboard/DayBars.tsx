@@ -5,13 +5,13 @@ import classes from "./DashboardPage.module.css";
 
 interface Day {
   date: string;
-  /** What the bar says. */
+  /** The bar's content in words. */
   words: string;
   /** Of the highest bar, 0 to 1. */
   height: number;
 }
 
-/** A bar for each day, with its words for who does not see it; `fill` is what it is made of. */
+/** A bar for each day, with its words for screen readers; `fill` is what it is made of. */
 export function DayBars<Of extends Day>({ days, fill }: { days: Of[]; fill: (day: Of) => ReactNode }) {
   return (
     <>

@@ -32,8 +32,8 @@ export function States({ data }: { data: Dashboard }) {
         </Text>
       )}
       <PerDay days={data.states_per_day} />
-      <Per name="clinic" rows={data.states_per_clinic.map((row) => ({ ...row, name: row.clinic }))} />
-      <Per name="device" rows={data.states_per_device.map((row) => ({ ...row, name: row.device }))} />
+      <StatesPer name="clinic" rows={data.states_per_clinic.map((row) => ({ ...row, name: row.clinic }))} />
+      <StatesPer name="device" rows={data.states_per_device.map((row) => ({ ...row, name: row.device }))} />
     </>
   );
 }
@@ -64,7 +64,13 @@ function PerDay({ days }: { days: Dashboard["states_per_day"] }) {
   );
 }
 
-function Per({ name, rows }: { name: keyof typeof text.statesPer; rows: (Counts & { name: string })[] }) {
+function StatesPer({
+  name,
+  rows,
+}: {
+  name: keyof typeof text.statesPer;
+  rows: (Counts & { name: string })[];
+}) {
   if (rows.length === 0) return null;
   return (
     // A scrolling area must be reachable by keyboard.

@@ -40,10 +40,10 @@ export class Drawing {
   private history: History<readonly Shape[]> = begin([]);
   private readonly listeners = new Set<() => void>();
   private readonly sync: Sync;
-  /** What draws, by pointer and keys; null while no picture is shown. */
+  /** The canvas on which pointer and keys draw; null while no picture is shown. */
   pen: { readonly isDrawing: boolean; focus: () => void } | null = null;
 
-  /** `mayDraw` is false for who only looks. */
+  /** `mayDraw` is false for users who only look. */
   constructor(
     user: string,
     scan: string,

@@ -1,5 +1,5 @@
 import type { Findings } from "../api/types";
-import { seen } from "../common/findings";
+import { foundKinds } from "../common/findings";
 import { capitalised } from "../common/format";
 import { Hatching } from "../common/Hatching";
 import { texts } from "../texts";
@@ -9,7 +9,7 @@ import classes from "./ScanView.module.css";
 export function Legend({ findings }: { findings: Findings }) {
   return (
     <ul className={classes.legend} data-testid="findings-legend" aria-label={texts.findings.title}>
-      {seen(findings).map(({ kind, name, colour, hatch }) => (
+      {foundKinds(findings).map(({ kind, name, colour, hatch }) => (
         <li key={kind}>
           <Hatching colour={colour} hatch={hatch} />
           {capitalised(name)}

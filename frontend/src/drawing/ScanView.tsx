@@ -16,7 +16,7 @@ import { type KeyActions, useKeys } from "../common/keys";
 import { Legend } from "./Legend";
 import { SaveStatus } from "./SaveStatus";
 import classes from "./ScanView.module.css";
-import { takeOver } from "./ShapeList";
+import { copyRegion } from "./ShapeList";
 import { TOOL_KEYS, Toolbar } from "./Toolbar";
 import { usePictureCanvas } from "./usePictureCanvas";
 import { type DisplayOptions, ViewControls } from "./ViewControls";
@@ -102,7 +102,7 @@ export function ScanView({ scan, drawing, state, regions, revealed }: Props) {
       arrowright: nudge(1, 0),
       arrowup: nudge(0, -1),
       arrowdown: nudge(0, 1),
-      m: () => drawing.mayDraw && regions[0] && takeOver(drawing, scan, regions[0]),
+      m: () => drawing.mayDraw && regions[0] && copyRegion(drawing, scan, regions[0]),
       "+": () => zoomBy(1.25),
       "=": () => zoomBy(1.25),
       "-": () => zoomBy(0.8),
@@ -152,7 +152,7 @@ export function ScanView({ scan, drawing, state, regions, revealed }: Props) {
             </div>
           )}
         </div>
-        {beside && hasHeat && <Beside scan={scan} opacity={opacity} />}
+        {beside && hasHeat && <HeatMapBeside scan={scan} opacity={opacity} />}
       </div>
       <ViewControls
         view={view}
@@ -180,7 +180,7 @@ export function ScanView({ scan, drawing, state, regions, revealed }: Props) {
 }
 
 /** The heat map on the scan beside the scan without it. */
-function Beside({ scan, opacity }: { scan: Scan; opacity: number }) {
+function HeatMapBeside({ scan, opacity }: { scan: Scan; opacity: number }) {
   const { ref } = usePictureCanvas(scan, { heat: true, opacity });
   return (
     <div className={classes.frame}>

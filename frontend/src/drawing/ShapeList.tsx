@@ -14,7 +14,7 @@ interface Props {
   drawing: Drawing;
   state: DrawingState;
   scan: Scan;
-  /** What of the model can be taken over; empty while its answer is hidden. */
+  /** The model's regions, which can be copied; empty while its answer is hidden. */
   regions: Region[];
   /** Whether what others draw may be seen. */
   open: boolean;
@@ -45,10 +45,10 @@ export function ShapeList({ drawing, state, scan, regions, open }: Props) {
               key={index}
               size="compact-sm"
               variant="default"
-              title={texts.drawing.takeOverHelp}
-              onClick={() => takeOver(drawing, scan, region)}
+              title={texts.drawing.copyRegionHelp}
+              onClick={() => copyRegion(drawing, scan, region)}
             >
-              {texts.drawing.takeOver(index + 1)}
+              {texts.drawing.copyRegion(index + 1)}
             </Button>
           ))}
         </Group>
@@ -104,8 +104,8 @@ function measure(annotation: Annotation, scan: Scan): string {
   return geometry?.kind === "caliper" ? ` · ${texts.drawing.length(lengthOf(geometry, scan))}` : "";
 }
 
-/** Makes an outline of the model a shape of the reader's. */
-export function takeOver(drawing: Drawing, scan: Scan, region: Region): void {
+/** Copies a region of the model to the reader's shapes, and selects it. */
+export function copyRegion(drawing: Drawing, scan: Scan, region: Region): void {
   // A label that the model does not name must not become the reader's.
   const label = scan.state === "not_answered" ? "" : (scan.heatmap_label ?? "");
   drawing.add({ kind: "polygon", points: region.polygon.flat() }, label);
@@ -176,10 +176,10 @@ function Line({ drawing, shape, index, labels, scan, selected }: LineProps) {
   );
 }
 
-/** One step of undo per comment, not per letter: it counts when the field is left, or the typing pauses. */
+/** A comment is one step of undo, not one per letter: it counts when the field is left, or the typing pauses. */
 function Comment({ drawing, shape }: { drawing: Drawing; shape: Shape }) {
   const [typed, setTyped] = useState({ over: shape.comment, text: shape.comment });
-  // A comment that was changed otherwise, as by undo, takes the place of what was typed.
+  // A comment that something else changed, such as undo, replaces what was typed.
   const text = typed.over === shape.comment ? typed.text : shape.comment;
   useEffect(() => {
     if (text === shape.comment) return;

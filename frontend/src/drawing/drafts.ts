@@ -1,4 +1,4 @@
-/** What is drawn and not yet saved by the server, kept in this browser: a closed tab or a dead network loses nothing. */
+/** Drawings that the server does not have yet, kept in this browser: a closed tab or a dead network loses nothing. */
 
 import type { Revision } from "../api/annotations";
 import { LocalStore } from "../sending/LocalStore";

@@ -1,4 +1,4 @@
-/** Moving shapes and what they can be taken hold of by. Nothing here leaves the scan. */
+/** Moves and reshapes geometries by their handles. No result leaves the scan. */
 
 import {
   type Bounds,
@@ -14,11 +14,11 @@ import {
 export interface Handle {
   x: number;
   y: number;
-  /** A corner or end that is there, or the middle of an edge where a new vertex can be pulled out. */
+  /** An existing corner or end, or the middle of an edge, from which a new vertex can be pulled. */
   role: "vertex" | "new";
 }
 
-/** Where a geometry can be taken hold of, in the order that `moveHandle` counts. */
+/** The handles of a geometry, in the order that `moveHandle` counts. */
 export function handlesOf(geometry: Geometry): Handle[] {
   switch (geometry.kind) {
     case "box":

@@ -1,4 +1,4 @@
-/** Every state that was there, so that each step can be taken back and done again, without limit. */
+/** Every state of a drawing, so that steps can be undone and redone without limit. */
 export interface History<State> {
   readonly past: readonly State[];
   readonly present: State;
@@ -26,7 +26,7 @@ export function redo<State>(history: History<State>): History<State> {
     : { past: [...history.past, history.present], present: next, future: rest };
 }
 
-/** Changes every state alike: for what is no step of the person's, as a shape that came from elsewhere. */
+/** Changes every state alike: for a change that is no step of the user, such as a shape from another window. */
 export function everywhere<State>(history: History<State>, change: (state: State) => State): History<State> {
   return {
     past: history.past.map(change),

@@ -56,7 +56,7 @@ export function clamp(value: number, end: number): number {
   return round(Math.min(Math.max(value, 0), end));
 }
 
-/** The same shape, by what it looks like and says. */
+/** Whether two shapes have the same geometry, label and comment. */
 export function sameContent(first: Shape, second: Shape): boolean {
   return (
     first.label === second.label &&

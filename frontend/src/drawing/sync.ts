@@ -40,10 +40,10 @@ interface Refusal {
 export class Sync {
   private shapes: readonly Shape[] = [];
   private saved: Record<string, Saved> = {};
-  /** What the server does not take as it is, by the key of the shape. */
+  /** Shapes that the server refused, by their key. */
   private readonly refused = new Map<string, Refusal>();
   private readonly sender: Sender;
-  /** After a call without an answer: nobody knows whether the server has made the shape. */
+  /** True after a call without an answer: the server may or may not have made the shape. */
   private inDoubt = false;
 
   constructor(
@@ -76,7 +76,7 @@ export class Sync {
     try {
       annotations = await annotationsOf(this.scan);
     } catch (error) {
-      if (!draft || !(error instanceof Problem) || !error.passes) throw error;
+      if (!draft || !(error instanceof Problem) || !error.isTemporary) throw error;
       this.take(draft);
       this.inDoubt = true;
       this.report("unsaved", error);
@@ -183,7 +183,7 @@ export class Sync {
       if (!(error instanceof Problem)) throw error;
       if (before && error.status === 412) await this.separate(shape.key, before);
       else if (before && error.status === 404) delete this.saved[shape.key];
-      else if (error.passes || error.status === 401) {
+      else if (error.isTemporary || error.status === 401) {
         this.inDoubt ||= !before;
         throw error;
       } else {
@@ -197,7 +197,7 @@ export class Sync {
     try {
       await deleteAnnotation(before, AbortSignal.timeout(ANSWER_WITHIN_MS));
     } catch (error) {
-      if (!(error instanceof Problem) || error.passes || error.status === 401) throw error;
+      if (!(error instanceof Problem) || error.isTemporary || error.status === 401) throw error;
       if (error.status === 412) return this.separate(key, before);
       if (error.status !== 404) this.report("refused", error);
     }
@@ -215,7 +215,7 @@ export class Sync {
     this.events.onConflict(theirs);
   }
 
-  /** Looks which of the new shapes the server has after all, although its answer did not come. */
+  /** Finds the new shapes that the server has although its answer did not arrive. */
   private async adoptLost(): Promise<void> {
     const known = new Set(Object.values(this.saved).map(({ id }) => id));
     for (const { mine, ...stored } of await annotationsOf(this.scan)) {

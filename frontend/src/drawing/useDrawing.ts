@@ -17,7 +17,7 @@ export function useDrawing(
   }, [drawing]);
   useResending(drawing.flush);
   useEffect(() => {
-    // The own verdict opens what others drew.
+    // Once users have given their verdict, they may see what others drew.
     if (readings > 0) void drawing.loadOthers();
   }, [drawing, readings]);
   return [drawing, useSyncExternalStore(drawing.subscribe, drawing.snapshot)];

@@ -19,7 +19,7 @@ export interface PictureView {
   /** Pixels of the screen per pixel of the scan. */
   zoom: number;
   window: GreyWindow;
-  /** Whether the scan is to be seen already. */
+  /** Whether the scan is drawn. */
   isShown: boolean;
   problem: Error | null;
 }
@@ -29,11 +29,11 @@ interface ShownPicture extends PictureView {
   ref: RefCallback<HTMLDivElement>;
 }
 
-/** Both must stay the same: with another one, another canvas is made. */
+/** Both functions must be stable: a new one makes a new canvas. */
 interface Listeners {
-  /** A canvas is there, for more than the picture; what it returns is called before the canvas goes. */
+  /** Called with a new canvas, to add layers; returns what is called before the canvas is destroyed. */
   onMade?: (canvas: PictureCanvas) => () => void;
-  /** Another part of the scan is seen, or larger. */
+  /** The view has moved or zoomed. */
   onView?: (canvas: PictureCanvas) => void;
 }
 

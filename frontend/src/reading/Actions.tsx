@@ -2,23 +2,24 @@ import { ActionIcon, Button, Group, Menu, Modal, Stack, Text } from "@mantine/co
 import { notifications } from "@mantine/notifications";
 import {
   IconArrowLeft,
-  IconArrowRight,
   IconColumns2,
   IconDotsVertical,
   IconFileTypePdf,
+  IconHeartbeat,
   IconTrash,
 } from "@tabler/icons-react";
 import { useMutation } from "@tanstack/react-query";
 import { useState } from "react";
 import { Link, useNavigate, useSearchParams } from "react-router";
 
-import { scanReport, useDeleteScan } from "../api/scans";
+import { scanFhir, scanReport, useDeleteScan } from "../api/scans";
 import type { Scan } from "../api/types";
 import { download } from "../common/download";
 import { ProblemAlert } from "../common/ProblemAlert";
 import { useKeys } from "../common/keys";
 import { useMay } from "../api/accounts";
 import { texts } from "../texts";
+import { NextButton } from "../worklist/NextButton";
 import { useNextUnread, useScanBefore } from "../worklist/useNextUnread";
 
 /** Back, on to the next scan, and what can be done with this one as a whole. */
@@ -32,7 +33,12 @@ export function Actions({ scan }: { scan: Scan }) {
   const report = useMutation({
     mutationFn: () => scanReport(scan.id),
     onSuccess: (content) => download(content, `retinote-${scan.id}.pdf`),
-    onError: complain,
+    onError: notifyProblem,
+  });
+  const record = useMutation({
+    mutationFn: () => scanFhir(scan.id),
+    onSuccess: (content) => download(content, `retinote-${scan.id}.fhir.json`),
+    onError: notifyProblem,
   });
   const next = useNextUnread(from, scan.id);
   const back = useScanBefore(from);
@@ -62,16 +68,12 @@ export function Actions({ scan }: { scan: Scan }) {
       </Button>
       <Group gap={4}>
         {reads && (
-          <Button
+          <NextButton
             size="compact-md"
-            variant="default"
+            label={texts.reading.next}
             title={texts.reading.nextHelp}
-            loading={next.isPending}
-            onClick={() => next.mutate()}
-            rightSection={<IconArrowRight size={16} aria-hidden />}
-          >
-            {texts.reading.next}
-          </Button>
+            next={next}
+          />
         )}
         <Menu position="bottom-end">
           <Menu.Target>
@@ -79,7 +81,7 @@ export function Actions({ scan }: { scan: Scan }) {
               size={30}
               variant="default"
               aria-label={texts.reading.more}
-              loading={report.isPending}
+              loading={report.isPending || record.isPending}
             >
               <IconDotsVertical size={18} aria-hidden />
             </ActionIcon>
@@ -91,6 +93,14 @@ export function Actions({ scan }: { scan: Scan }) {
                 onClick={() => report.mutate()}
               >
                 {texts.reading.report}
+              </Menu.Item>
+            )}
+            {mayExport && (
+              <Menu.Item
+                leftSection={<IconHeartbeat size={16} aria-hidden />}
+                onClick={() => record.mutate()}
+              >
+                {texts.reading.record}
               </Menu.Item>
             )}
             <Menu.Item
@@ -135,6 +145,6 @@ export function Actions({ scan }: { scan: Scan }) {
   );
 }
 
-function complain(error: Error): void {
+function notifyProblem(error: Error): void {
   notifications.show({ color: "red", message: error.message });
 }

@@ -12,7 +12,7 @@ import { Probabilities } from "./Probabilities";
 import { Section } from "./Section";
 import { type HeatMapRequest, useHeatMap } from "./useHeatMap";
 
-/** The model's answer and how far it goes: a label, several that it can't tell apart, or that it has not answered; and why. */
+/** The model's answer: a label, several that it can't tell apart, or that it has not answered; and why. */
 export function Answer({ scan, mayAsk }: { scan: Scan; mayAsk: boolean }) {
   const { state } = scan;
   const heatMap = useHeatMap(scan);
@@ -82,7 +82,7 @@ function Headline({ scan }: { scan: Scan }) {
   );
 }
 
-/** The explanation of the number stands only where it is true. */
+/** The confidence in the label; explained only where it is calibrated. */
 function Confidence({ scan }: { scan: Scan }) {
   const share = formatProbability(scan.confidence ?? 0);
   if (!isCalibrated(scan)) return <Text size="sm">{texts.reading.confidence(share)}</Text>;
@@ -143,7 +143,7 @@ function Unnamed({ scan, heatMap, mayAsk }: { scan: Scan; heatMap: HeatMapReques
   );
 }
 
-/** What the model's card says of a label; beside it, and nowhere without it. */
+/** What the model's card says of the label; shown only where the label is shown. */
 function Caveats({ caveats }: { caveats: readonly string[] }) {
   if (caveats.length === 0) return null;
   return (
@@ -155,7 +155,7 @@ function Caveats({ caveats }: { caveats: readonly string[] }) {
   );
 }
 
-/** Says that the numbers are no promise; nothing of models that did not say how far they answer. */
+/** Says that the numbers are not calibrated; renders nothing for predictions without a state. */
 function NotCalibrated({ scan }: { scan: Scan }) {
   if (scan.state === null || isCalibrated(scan)) return null;
   const { known, unknown, unable } = texts.reading.notCalibrated;

@@ -2,7 +2,7 @@ import { Stack, Text } from "@mantine/core";
 
 import type { Scan } from "../api/types";
 import { CONTRADICTED } from "../common/answer";
-import { lookOf, type Seen, seen, squareMillimetres } from "../common/findings";
+import { type FoundKind, foundKinds, lookOf, squareMillimetres } from "../common/findings";
 import { capitalised, formatArea, formatProbability, formatSmallShare } from "../common/format";
 import { Hatching } from "../common/Hatching";
 import { texts } from "../texts";
@@ -21,7 +21,7 @@ export function Findings({ scan }: { scan: Scan }) {
       </Section>
     );
   }
-  const found = seen(findings);
+  const found = foundKinds(findings);
   return (
     <Section title={texts.findings.title} testid="findings">
       {found.length === 0 ? (
@@ -48,7 +48,7 @@ export function Findings({ scan }: { scan: Scan }) {
   );
 }
 
-function Kind({ found, scan }: { found: Seen; scan: Scan }) {
+function Kind({ found, scan }: { found: FoundKind; scan: Scan }) {
   const { name, colour, hatch, share, regions } = found;
   return (
     <>

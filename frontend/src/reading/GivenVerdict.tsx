@@ -8,7 +8,7 @@ import { texts } from "../texts";
 interface Props {
   /** Undefined where it follows from the label, as in blind readings that wait. */
   verdict: Verdict | undefined;
-  /** Empty where the verdict says it. */
+  /** Empty where it follows from the verdict. */
   label: string;
   comment: string;
   blind?: boolean;

@@ -13,7 +13,7 @@ interface Props {
   onType: (values: Partial<Typed>) => void;
 }
 
-/** What the reader sees, asked where there is no answer to judge: none that is shown yet, or none at all. */
+/** Asks for the label that the reader sees, where no answer is shown yet or there is none. */
 export function LabelFields({ scan, help, typed: { label, comment }, onType }: Props) {
   return (
     <>

@@ -142,7 +142,8 @@ export class OwnVerdict {
     // What the reader typed before this was loaded stays.
     if (kept && isEmpty(this.state.typed) && !this.state.given) {
       const { given, refusal } = kept;
-      const stale = !given && kept.typed.verdict !== null && shown && !isSame(kept.typed.about, shown);
+      const stale =
+        !given && kept.typed.verdict !== null && shown && !isSamePrediction(kept.typed.about, shown);
       const why = stale ? texts.reading.changedSince : refusal;
       this.set({
         typed: stale ? { ...kept.typed, verdict: null, about: null } : kept.typed,
@@ -173,7 +174,7 @@ export class OwnVerdict {
     try {
       if (!this.inDoubt || !(await this.hasArrived(given))) await this.post(given);
     } catch (error) {
-      if (!(error instanceof Problem) || error.passes || error.status === 401) throw error;
+      if (!(error instanceof Problem) || error.isTemporary || error.status === 401) throw error;
       await this.refuse(given, error);
       return this.sendWhatCameMeanwhile();
     }
@@ -259,7 +260,7 @@ function isSameVerdict(review: Review, { verdict, label, comment }: ReviewChange
   );
 }
 
-function isSame(first: PredictionSeen | null, second: PredictionSeen): boolean {
+function isSamePrediction(first: PredictionSeen | null, second: PredictionSeen): boolean {
   if (first?.label !== second.label || first.model_version !== second.model_version) return false;
   // What was kept by an earlier version of the page says nothing of the state.
   return first.state === undefined || first.state === second.state;

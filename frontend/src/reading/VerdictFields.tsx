@@ -15,7 +15,7 @@ interface Props {
   onType: (values: Partial<Typed>) => void;
 }
 
-/** The verdict on what the model says; to disagree takes the right label and a reason, to agree with several one of them. */
+/** The verdict on the model's answer. To disagree takes the right label and a reason; to agree with several labels, one. */
 export function VerdictFields({ scan, typed, missing, onChoose, onType }: Props) {
   const { verdict, label, comment } = typed;
   const disagrees = verdict === "disagree";

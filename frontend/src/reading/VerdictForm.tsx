@@ -12,7 +12,7 @@ import { askedFor, requestFor, type Field, missingField } from "./verdictRequest
 import { LabelFields } from "./LabelFields";
 import { isEmpty, type Typed } from "./OwnVerdict";
 import { Section } from "./Section";
-import { seen, useVerdict } from "./useVerdict";
+import { shownPrediction, useVerdict } from "./useVerdict";
 import { KeyHint, VerdictFields } from "./VerdictFields";
 import { VerdictFrame } from "./VerdictFrame";
 
@@ -20,7 +20,7 @@ interface Props {
   user: string;
   scan: Scan;
   reading: Reading;
-  /** A key has chosen a verdict: Enter is for that from now on. */
+  /** Called when a key has chosen a verdict: Enter then gives the verdict. */
   onChosen: () => void;
 }
 
@@ -35,10 +35,10 @@ export function VerdictForm({ user, scan, reading, onChosen }: Props) {
   const missing = missingField(typed, scan);
   const asked = askedFor(scan);
   const judges = asked === "verdict";
-  const about = seen(scan);
+  const about = shownPrediction(scan);
 
   const focus = (field: Field) => {
-    // It may come into being only with the choice.
+    // The field may exist only after the choice is rendered.
     requestAnimationFrame(() => {
       const found = section.current?.querySelector<HTMLElement>(`[data-field=${field}]`);
       found?.focus();
@@ -96,7 +96,7 @@ export function VerdictForm({ user, scan, reading, onChosen }: Props) {
           save: missing
             ? null
             : () => {
-                void give(requestFor(typed, scan)); // which keeps it, whatever comes of the sending
+                void give(requestFor(typed, scan)); // which keeps it, even if sending fails
                 return Promise.resolve(true);
               },
           drop: cancel,

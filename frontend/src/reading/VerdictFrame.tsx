@@ -4,13 +4,13 @@ import type { ReactNode } from "react";
 import { texts } from "../texts";
 
 interface Props {
-  /** What the button says that gives the verdict. */
+  /** Label of the button that gives the verdict. */
   submitLabel: string;
   /** Whether enough is chosen for it to be pressed. */
   ready: boolean;
   busy: boolean;
   onSubmit: () => void;
-  /** What else can be done than to give it. */
+  /** Further buttons. */
   other: ReactNode;
   /** Beside the buttons, unless it is being sent. */
   hint?: ReactNode;

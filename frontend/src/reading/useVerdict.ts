@@ -13,7 +13,7 @@ export function useVerdict(user: string, scan: Scan): [OwnVerdict, VerdictState]
   const queries = useQueryClient();
   const { id } = scan;
   const verdict = useMemo(() => new OwnVerdict(user, id, verdictEvents(queries, id)), [user, id, queries]);
-  const load = useEffectEvent(() => verdict.load(seen(scan)));
+  const load = useEffectEvent(() => verdict.load(shownPrediction(scan)));
   useEffect(() => {
     void load();
     return () => verdict.stop();
@@ -23,7 +23,7 @@ export function useVerdict(user: string, scan: Scan): [OwnVerdict, VerdictState]
 }
 
 /** The answer that is on the screen; null while none is. */
-export function seen(scan: Scan): PredictionSeen | null {
+export function shownPrediction(scan: Scan): PredictionSeen | null {
   return scan.prediction === null
     ? null
     : { label: scan.prediction, model_version: scan.model?.version ?? "", state: scan.state };

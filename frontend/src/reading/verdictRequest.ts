@@ -8,12 +8,12 @@ import type { Typed } from "./OwnVerdict";
 export type Field = "verdict" | "label" | "reason" | "unsure";
 
 /**
- * What a reader is asked for: a verdict on the label or labels that the model names; a label, where it names none and there is nothing
- * to agree with; or a label before anything is shown.
+ * What a reader is asked for: a verdict on the label or labels that the model names; a label, where it names none and
+ * there is nothing to agree with; or a label before the answer is shown (blind).
  */
 export type Asked = "verdict" | "label" | "blind";
 
-/** The fields of a scan that decide what it can be. */
+/** The fields of a scan that decide what a reader is asked for. */
 export type Judged = Answered & Pick<Scan, "labels" | "answer_hidden">;
 
 export function askedFor(scan: Judged): Asked {
@@ -22,8 +22,8 @@ export function askedFor(scan: Judged): Asked {
 }
 
 /**
- * The labels to choose from with a verdict: to disagree, all that the model does not name; to agree with one that leaves
- * several open, these; none where the verdict says it all.
+ * The labels to choose from with a verdict: to disagree, all that the model does not name; to agree with an answer that
+ * leaves several open, these; otherwise none.
  */
 export function labelChoices(scan: Judged, verdict: Verdict | null): string[] {
   const named = namedLabels(scan);

@@ -13,7 +13,7 @@ export class RepeatedTask {
   /** Tries at once, and then after the shortest pause. A try that is going on is enough. */
   now = (): void => void this.attempt(PAUSE_MS);
 
-  /** Waits for nothing any more until `now` is called. */
+  /** Tries nothing more until `now` is called. */
   rest(): void {
     clearTimeout(this.timer);
   }
@@ -22,7 +22,7 @@ export class RepeatedTask {
     if (this.running) return;
     this.rest();
     this.running = true;
-    // Not even the program that does it may be there to be loaded: that is tried again, too.
+    // The code that does the work may fail to load: that is tried again, too.
     const complete = await this.work().catch(() => false);
     this.running = false;
     if (complete) return;

@@ -3,7 +3,7 @@ import { useRouteError } from "react-router";
 
 import { texts } from "../texts";
 
-/** In place of a page that can't be shown, as when its program could not be loaded: the rest stays as it is. */
+/** Replaces a part of the page that can't be shown, such as one whose code could not be loaded. The rest stays. */
 export function BrokenPart() {
   const error = useRouteError();
   return (

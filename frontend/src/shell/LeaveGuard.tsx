@@ -20,7 +20,7 @@ export function LeaveGuard() {
       currentLocation.pathname !== nextLocation.pathname && unsaved().length > 0,
   );
   const { state, location } = blocker;
-  // The blocker is another object at each drawing; what it holds back is told by state and location.
+  // The blocker is a new object at each render; state and location identify what it blocks.
   const decide = useEffectEvent((leaves: boolean) => (leaves ? blocker.proceed?.() : blocker.reset?.()));
   useEffect(() => {
     if (state !== "blocked") return;
@@ -39,10 +39,10 @@ export function LeaveGuard() {
     window.addEventListener("beforeunload", warn);
     return () => window.removeEventListener("beforeunload", warn);
   }, []);
-  return question && <Asked question={question} />;
+  return question && <LeaveDialog question={question} />;
 }
 
-function Asked({ question: { entries, answer } }: { question: Question }) {
+function LeaveDialog({ question: { entries, answer } }: { question: Question }) {
   const [busy, setBusy] = useState(false);
   const [first, ...others] = entries;
   const complete = entries.every(({ save }) => save !== null);

@@ -1,4 +1,4 @@
-/** A server in memory for unit tests: it takes the place of `fetch`, notes each call and answers as it is told to. */
+/** A server in memory for unit tests: it replaces `fetch`, records each call, and answers as the test says. */
 
 import { vi } from "vitest";
 
@@ -14,7 +14,7 @@ export interface Request {
 
 export type Answer = Response | Promise<Response>;
 
-/** Answers calls by `answer` until the test ends; an error that it throws is a call without an answer. Returns the calls. */
+/** Answers calls by `answer` until the test ends; if it throws, the call gets no answer. Returns the calls. */
 export function serve(answer: (request: Request) => Answer): Request[] {
   const requests: Request[] = [];
   vi.stubGlobal("fetch", async (address: string, init: RequestInit = {}) => {

@@ -18,7 +18,7 @@ interface Props {
 export function DetailFields({ details, onChange, file }: Props) {
   const size = file === undefined ? "sm" : "xs";
   const label = (text: string) => (file === undefined ? {} : { "aria-label": texts.upload.of(text, file) });
-  // What was typed is in sight.
+  // Fields with content are in sight.
   const [more, { toggle }] = useDisclosure(hasMore(details));
   return (
     <>

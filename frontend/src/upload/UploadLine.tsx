@@ -63,7 +63,7 @@ export function UploadLine({ upload, onFollow }: { upload: Upload; onFollow: () 
             {texts.upload.correct}
           </Button>
         )}
-        {state === "refused" && problem?.passes && (
+        {state === "refused" && problem?.isTemporary && (
           <Button size="compact-xs" variant="light" flex="none" onClick={() => retry(upload.key)}>
             {texts.common.tryAgain}
           </Button>
@@ -118,10 +118,10 @@ export function UploadLine({ upload, onFollow }: { upload: Upload; onFollow: () 
     if (scan.status === "failed") return prefix + (scan.failure?.message ?? "");
     // What came before the reader chose to read blind is hidden, too.
     if (scan.answer_hidden || blind) return prefix + texts.upload.hidden;
-    // A file that was there before may have been read.
+    // The scan of a known file may have been read by people.
     const final = scan.final_reading;
     if (final) return prefix + texts.upload.finallyRead(texts.common.labels(final.labels));
-    // One label needs no reason; why there is none says what is to be done.
+    // An answer with one label needs no reason; other answers say what is to be done.
     const more = [namesLabel(scan) ? "" : why(scan), texts.common.doubtful(scan.doubts)].filter(Boolean);
     return prefix + [texts.upload.read(oneLine(scan)), more.join(" ")].filter(Boolean).join(". ");
   }

@@ -5,18 +5,18 @@ import type { Details, Upload } from "./uploads";
 
 export interface Uploads {
   uploads: Upload[];
-  /** Opens the panel to pick files in. */
+  /** Opens the panel in which files are picked. */
   open: () => void;
-  /** Several files wait for a look at whose they are; one goes at once if its details are in sight, or there are none. */
+  /** Several files wait until their details are checked; one is sent at once if its details are in sight or empty. */
   add: (files: File[], details: Details, inSight: boolean) => void;
   describe: (keys: number[], values: Partial<Details>) => void;
-  /** Sends what was waiting for a look. */
+  /** Sends the files that waited for a check. */
   begin: () => void;
-  /** Lets what was refused for its details be changed. */
+  /** Opens the details of a refused upload to be changed. */
   correct: (key: number) => void;
   remove: (key: number) => void;
   retry: (key: number) => void;
-  /** Notes which of two values counts; `scan` is as it is then. */
+  /** Records that the user has decided between two values; `scan` has the one that counts. */
   decide: (key: number, scan: Scan) => void;
   clear: () => void;
 }

@@ -8,11 +8,13 @@ import { texts } from "../texts";
 import { ScanRow } from "./ScanRow";
 import classes from "./WorklistPage.module.css";
 
-const ROW = 72;
-const CARD = 184;
-// Rows beyond what is seen; so many before the end the next page is asked for.
-const BEYOND = 12;
-const AHEAD = 60;
+/** Height of a scan in pixels: as a row, and as a card on narrow windows. */
+const ROW_PX = 72;
+const CARD_PX = 184;
+/** Rows that exist beyond the visible ones. */
+const OVERSCAN_ROWS = 12;
+/** The next page is loaded when so few rows are left below. */
+const ROWS_AHEAD = 60;
 
 interface Props {
   scans: Scan[];
@@ -30,11 +32,11 @@ export function ScanTable({ scans, count, chosen, query, onChoose, onEnd }: Prop
   const narrow = useMediaQuery("(max-width: 48em)", undefined, { getInitialValueInEffect: false });
   const [top, setTop] = useState(0);
   useLayoutEffect(() => setTop(body.current?.offsetTop ?? 0), [scans.length]);
-  const height = narrow ? CARD : ROW;
+  const height = narrow ? CARD_PX : ROW_PX;
   const rows = useWindowVirtualizer({
     count: scans.length,
     estimateSize: () => height,
-    overscan: BEYOND,
+    overscan: OVERSCAN_ROWS,
     scrollMargin: top,
     getItemKey: (index) => scans[index]?.id ?? index,
   });
@@ -42,7 +44,7 @@ export function ScanTable({ scans, count, chosen, query, onChoose, onEnd }: Prop
   const shown = rows.getVirtualItems();
   const last = shown.at(-1)?.index ?? 0;
   useEffect(() => {
-    if (last >= scans.length - AHEAD) onEnd();
+    if (last >= scans.length - ROWS_AHEAD) onEnd();
   }, [last, scans.length, onEnd]);
 
   const go = useCallback(
@@ -52,7 +54,7 @@ export function ScanTable({ scans, count, chosen, query, onChoose, onEnd }: Prop
       );
       const next = Math.min(Math.max(at + step, 0), scans.length - 1);
       rows.scrollToIndex(next, { align: "auto" });
-      // The row may come into being only after the scrolling.
+      // The row may exist only after the scrolling.
       let tries = 10;
       const focus = () => {
         const link = body.current?.querySelector<HTMLElement>(`[data-row="${next}"]`);

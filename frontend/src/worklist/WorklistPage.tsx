@@ -1,5 +1,5 @@
 import { Button, Group, Paper, Stack, Text, Title } from "@mantine/core";
-import { IconArrowRight, IconColumns2, IconFileExport } from "@tabler/icons-react";
+import { IconColumns2, IconFileExport } from "@tabler/icons-react";
 import { useCallback, useEffect, useMemo, useState } from "react";
 import { Link } from "react-router";
 
@@ -14,12 +14,13 @@ import { texts } from "../texts";
 import { Empty } from "./Empty";
 import { ExportDialog } from "./ExportDialog";
 import { FilterBar } from "./FilterBar";
+import { NextButton } from "./NextButton";
 import { useFilters } from "./filters";
 import { ScanTable } from "./ScanTable";
 import { useNextUnread } from "./useNextUnread";
 import classes from "./WorklistPage.module.css";
 
-/** All scans that one may see: to search, to sort, to choose the next one from. */
+/** All scans that the user may see: to search, to sort, to choose the next one from. */
 export function WorklistPage() {
   const filters = useFilters();
   const { query } = filters;
@@ -74,16 +75,7 @@ export function WorklistPage() {
               </Button>
             )}
             {reads && (
-              <Button
-                size="sm"
-                variant="default"
-                title={texts.worklist.nextHelp}
-                loading={next.isPending}
-                onClick={() => next.mutate()}
-                rightSection={<IconArrowRight size={16} aria-hidden />}
-              >
-                {texts.worklist.next}
-              </Button>
+              <NextButton size="sm" label={texts.worklist.next} title={texts.worklist.nextHelp} next={next} />
             )}
           </Group>
         </Group>
@@ -108,7 +100,7 @@ export function WorklistPage() {
         )}
       </Stack>
       {chosen.size > 0 && (
-        <Chosen
+        <ChosenBar
           chosen={chosen}
           onExport={mayExport ? () => setExporting(true) : undefined}
           onNone={() => setChosen(new Map())}
@@ -133,7 +125,7 @@ interface ChosenProps {
 }
 
 /** What can be done with the chosen scans. */
-function Chosen({ chosen, onExport, onNone }: ChosenProps) {
+function ChosenBar({ chosen, onExport, onNone }: ChosenProps) {
   const [left, right, ...others] = chosen.values();
   const comparable =
     left && right && others.length === 0 && left.patient_ref !== "" && left.patient_ref === right.patient_ref;

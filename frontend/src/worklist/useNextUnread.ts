@@ -7,7 +7,7 @@ import { firstUnread, type Unread, unreadScans } from "../api/scans";
 import { texts } from "../texts";
 import { withoutRevealing } from "./filters";
 
-/** A scan that was opened, and where the list goes on after it: null at its end, left out where that is not known. */
+/** A scan that was opened, and the rest of the list after it: null at its end, left out where it is not known. */
 interface Step {
   id: string;
   rest?: string | null;
@@ -27,7 +27,7 @@ interface Found {
   startsAgain: boolean;
 }
 
-/** Goes on to the next scan of the list that is not read, after the last one again from the first, or says that none is left. */
+/** Opens the next unread scan of the list, after the last one the first again, or says that none is left. */
 export function useNextUnread(query: string, id = "") {
   const navigate = useNavigate();
   const trail = useTrail();
@@ -51,7 +51,7 @@ export function useNextUnread(query: string, id = "") {
   });
 }
 
-/** Goes back to the scan from which this one was reached, read or not, or says that there is none. */
+/** Goes back to the scan from which this one was opened, read or not, or says that there is none. */
 export function useScanBefore(query: string): () => void {
   const navigate = useNavigate();
   const trail = useTrail();

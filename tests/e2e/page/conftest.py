@@ -60,8 +60,8 @@ def enter(arrive: Visitor) -> Visitor:
 
 
 @pytest.fixture(autouse=True)
-def told_when_the_stack_stops(request: pytest.FixtureRequest) -> Iterator[None]:
-    """What came after a stack's end fails for that reason alone; its log says what the reason was."""
+def fail_when_the_stack_has_stopped(request: pytest.FixtureRequest) -> Iterator[None]:
+    """Fail with the end of the stack's log once the stack has stopped, and not with what that leads to."""
     yield
     if "clinic" in request.fixturenames:
         clinic: Clinic = request.getfixturevalue("clinic")

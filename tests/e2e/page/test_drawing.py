@@ -131,7 +131,7 @@ def test_a_region_of_the_model_becomes_a_shape_that_can_be_labelled_and_deleted(
     scan = clinic.upload("clara")
     window = enter("clara").read(scan)
 
-    window.page.get_by_role("button", name="Take over region 1").click()
+    window.page.get_by_role("button", name="Copy region 1").click()
     expect(window.shapes("polygon")).to_have_count(1)
     window.page.get_by_label("Comment", exact=True).fill("subretinal fluid")
     window.wait_until_saved()

@@ -81,7 +81,7 @@ def test_findings_are_listed_with_their_areas_and_hatched_on_the_scan_by_switch_
     expect(kinds.nth(0)).to_contain_text(
         "Fluid within the retina: 1.2% of the picture, 0.126 mm², in 2 places"
     )
-    expect(kinds.nth(0)).to_contain_text("Place 2: <0.1% of the picture, 0.00406 mm²; 60% sure")
+    expect(kinds.nth(0)).to_contain_text("Place 2: <0.1% of the picture, 0.00406 mm²; 60% confidence")
     expect(kinds.nth(1)).to_contain_text("Fluid below the retina: 3.0% of the picture")
     switch = window.page.get_by_role("switch", name="Findings")
     legend = window.page.get_by_test_id("findings-legend")
@@ -113,11 +113,11 @@ def test_they_are_shown_at_once_where_they_contradict_the_label(enter: Visitor, 
 @pytest.mark.parametrize(
     ("regions", "words"),
     [
-        ([], "Nothing of what it looks for: fluid within the retina, fluid below the retina,"),
+        ([], "None of what it looks for: fluid within the retina, fluid below the retina,"),
         (None, "This version of the model has no map of findings."),
     ],
 )
-def test_to_see_nothing_is_another_thing_than_not_to_look(
+def test_no_findings_are_told_apart_from_a_model_that_has_no_map_of_them(
     enter: Visitor, clinic: Clinic, regions: list[dict[str, Any]] | None, words: str
 ) -> None:
     window = enter("clara").read(seen(clinic, SURE, regions))

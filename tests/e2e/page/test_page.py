@@ -84,7 +84,7 @@ def test_the_dashboard_counts_what_was_read(enter: Visitor, clinic: Clinic, read
     version = clinic.get("clara", f"{read_scan.strip('/')}/")["model"]["version"]
     window = opened(enter("clara"), "/dashboard")
 
-    for title in ("Scans per day", "What the model said", "Queue", "From upload to prediction"):
+    for title in ("Scans per day", "Answers by label", "Queue", "From upload to prediction"):
         expect(window.page.get_by_role("region", name=title)).to_be_visible()
     expect(window.page.get_by_role("region", name="Readers and model")).to_contain_text(version)
 
@@ -168,7 +168,7 @@ def test_every_key_is_explained_on_the_question_mark_beside_its_name(
 
     window.page.keyboard.press("?")
 
-    dialog = window.page.get_by_role("dialog", name="Keys")
+    dialog = window.page.get_by_role("dialog", name="Keyboard shortcuts")
     for said in ("Box", "Caliper", "Undo", "Heat map on and off", "Next scan that you have not read"):
         expect(dialog).to_contain_text(said)
     overprinted: list[str] = window.page.evaluate(OVERPRINTED)

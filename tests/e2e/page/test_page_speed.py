@@ -1,4 +1,4 @@
-"""What `./retinote bench page` does in a window can be done; how long it takes is nobody's business here."""
+"""What `./retinote bench page` does in a window works; how long it takes does not matter here."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Reading a scan: the answer, the verdict, other readers, what settles it, and the report."""
+"""Reading a scan: the answer, its heat map, the picture, the verdict, details and report."""
 
 from __future__ import annotations
 
@@ -8,30 +8,12 @@ import pypdf
 import pytest
 from playwright.sync_api import expect
 
-from tests.e2e.page.browser import Clinic, Visit, other_label, simulated
+from tests.e2e.page.browser import Clinic, other_label
 from tests.e2e.page.conftest import Visitor
+from tests.e2e.page.verdicts import disagree
 from webapp.core import numbers
 
 pytestmark = pytest.mark.xdist_group("page")
-
-
-def disagree(window: Visit, label: str, reason: str) -> None:
-    verdict = window.page.get_by_test_id("verdict")
-    verdict.get_by_text("Disagree", exact=True).click()
-    verdict.get_by_label("Right label").click()
-    window.page.get_by_role("option", name=label, exact=True).click()
-    verdict.get_by_label("Reason").fill(reason)
-    verdict.get_by_role("button", name="Give verdict").click()
-
-
-def read_blind(window: Visit) -> None:
-    """Choose so for the account, which shows everything until now."""
-    window.page.get_by_test_id("user-menu").click()
-    switch = window.page.get_by_role("switch", name="Blind first reading")
-    expect(switch).not_to_be_checked()
-    switch.click()
-    expect(switch).to_be_checked()
-    window.page.keyboard.press("Escape")
 
 
 def test_the_answer_says_label_confidence_step_sources_and_that_it_is_no_diagnosis(
@@ -127,76 +109,6 @@ def test_disagreeing_asks_for_the_right_label_and_a_reason(enter: Visitor, clini
     assert (reading["own"]["verdict"], reading["own"]["comment"]) == ("disagree", "no fluid below the retina")
 
 
-def test_a_blind_reading_hides_the_answer_until_the_reader_has_said_what_it_is(
-    enter: Visitor, clinic: Clinic
-) -> None:
-    looked_at = clinic.upload("clara")
-    window = enter("blanche").read(looked_at)
-    expect(window.page.get_by_test_id("answer")).to_be_visible()
-    read_blind(window)
-
-    # What was seen before is hidden, but does not count as blind.
-    expect(window.page.get_by_text("this does not count as read blind")).to_be_visible()
-    # Nor is a region of the model spoken of, of which none is there.
-    expect(window.page.get_by_text("Choose a tool beside the scan.")).to_be_visible()
-    expect(window.page.get_by_test_id("answer")).to_have_count(0)
-
-    scan = clinic.upload("clara", patient_ref="Blind-1")
-    window.open("/?search=Blind-1&ordering=urgent")
-    row = window.page.get_by_test_id("row")
-    expect(row).to_contain_text("Hidden until you have read it")
-    expect(row).not_to_contain_text(scan["recommendation"]["urgency"])
-    expect(window.page.get_by_role("combobox", name="Order")).to_be_disabled()
-    expect(window.page.get_by_role("combobox", name="Eye")).to_be_visible()
-    expect(window.page.get_by_role("combobox", name="Label of the model")).to_have_count(0)
-
-    window.read(scan)
-    expect(window.page.get_by_text("Your reading first")).to_be_visible()
-    expect(window.page.get_by_text("Both are kept.")).to_be_visible()
-    expect(window.page.get_by_test_id("answer")).to_have_count(0)
-    expect(window.page.get_by_test_id("recommendation")).to_have_count(0)
-    expect(window.page.get_by_role("switch", name="Heat map")).to_have_count(0)
-    verdict = window.page.get_by_test_id("verdict")
-    window.page.keyboard.press("u")
-    expect(verdict.get_by_role("button", name="Unsure")).to_be_focused()
-    window.page.keyboard.press("d")
-    expect(verdict.get_by_label("What do you see?").first).to_be_focused()
-    window.page.get_by_role("option", name=scan["prediction"], exact=True).click()
-    window.page.keyboard.press("Control+Enter")
-
-    expect(window.page.get_by_test_id("answer")).to_be_visible()
-    own = clinic.get("blanche", f"scans/{scan['id']}/reading/")["own"]
-    assert (own["blind"], own["verdict"], own["label"]) == (True, "agree", scan["prediction"])
-
-    # What is said with the answer in sight comes beside it.
-    verdict.get_by_role("button", name="Change my verdict").click()
-    disagree(window, other_label(scan), "on second thoughts")
-    expect(verdict).to_contain_text("You disagree")
-    window.page.get_by_role("button", name="Earlier verdicts").click()
-    expect(window.page.get_by_test_id("readers")).to_contain_text("read blind")
-
-
-def test_who_reads_blind_uploads_without_being_told_the_answer(enter: Visitor, clinic: Clinic) -> None:
-    window = enter("bruno").open()
-    read_blind(window)
-    window.page.get_by_test_id("open-upload").click()
-    files = [
-        {"name": f"scan-{seed}.png", "mimeType": "image/png", "buffer": simulated("CNV", seed)}
-        for seed in (951, 952)
-    ]
-    window.page.get_by_role("dialog", name="Upload scans").locator("input[type=file]").set_input_files(files)
-    window.page.get_by_role("button", name="Upload 2 files").click()
-
-    lines = window.page.get_by_test_id("upload")
-    for line in lines.all():
-        expect(line).to_have_attribute("data-state", "done")
-    expect(
-        window.page.get_by_text("The model's answer is hidden until you have given your verdict")
-    ).to_have_count(2)
-    lines.first.get_by_role("link", name="Open scan").click()
-    expect(window.page.get_by_text("Both are kept.")).to_be_visible()  # it would count as blind
-
-
 def test_an_answer_that_changes_before_the_click_is_shown_and_asked_about_again(
     enter: Visitor, clinic: Clinic
 ) -> None:
@@ -219,57 +131,6 @@ def test_an_answer_that_changes_before_the_click_is_shown_and_asked_about_again(
     expect(verdict).to_contain_text("You agree")
     own = clinic.get("clara", f"scans/{scan['id']}/reading/")["own"]
     assert (own["label"], own["model_version"]) == (newer, "9.9.9")
-
-
-def test_readers_see_each_other_after_their_own_verdict_and_an_adjudicator_settles_it(
-    enter: Visitor, clinic: Clinic
-) -> None:
-    scan = clinic.upload("clara")
-    path = f"scans/{scan['id']}"
-    clinic.post("clara", f"{path}/review/", {"verdict": "agree"})
-    selector = {"type": "FragmentSelector", "value": "xywh=pixel:100,200,200,100"}
-    clinic.post("clara", f"{path}/annotations/", {"target": {"selector": selector}})
-    clinic.post("colin", f"{path}/annotations/", {"target": {"selector": selector}})
-
-    window = enter("colin").read(scan)
-    readers = window.page.get_by_test_id("readers")
-    expect(readers).to_contain_text("1 person has read this scan")
-    expect(readers).not_to_contain_text("clara")
-    disagree(window, other_label(scan), "looks like another disease")
-    expect(readers).to_contain_text("clara")
-    expect(readers).to_contain_text("0 of 1 pair of independent readings")
-    expect(readers).to_contain_text("Dice 1.00")
-    expect(readers).to_contain_text("heat map")
-
-    final = window.page.get_by_test_id("final")
-    expect(final).to_contain_text("Readers name different labels, and nobody has settled it")
-    expect(window.page.get_by_test_id("recommendation")).to_contain_text("Clinician review required")
-
-    window = enter("judith").read(scan)
-    window.page.get_by_role("button", name="Settle this scan").click()
-    settle = window.page.get_by_test_id("settle")
-    settle.get_by_role("combobox").click()
-    settled = other_label(scan)
-    window.page.get_by_role("option", name=settled, exact=True).click()
-    settle.get_by_role("button", name="Settle", exact=True).click()
-    expect(window.page.get_by_text(f"Settled as {settled} by")).to_be_visible()
-    # What was settled leads, here and in the list; what the model said stays as the model's.
-    final = window.page.get_by_test_id("final")
-    expect(final).to_contain_text(f"{settled}Settled by an adjudicator")
-    leads = clinic.get("judith", f"{path}/")["final_reading"]["recommendation"]
-    expect(window.page.get_by_test_id("recommendation")).to_contain_text(leads["action"])
-    expect(window.page.get_by_test_id("answer").get_by_test_id("label")).to_have_text(scan["prediction"])
-    alone = window.page.get_by_test_id("recommendation-of-model")
-    expect(alone).to_contain_text(scan["recommendation"]["action"])
-    window.open("/")
-    row = window.page.get_by_test_id("row").filter(has=window.page.locator(f"a[href^='/scans/{scan['id']}']"))
-    expect(row).to_contain_text(f"{settled}model: {scan['prediction']}")
-    expect(row).to_contain_text(leads["urgency"])
-    reading = clinic.get("clara", f"{path}/reading/")
-    assert {review["reader"]: review["verdict"] for review in reading["reviews"]} == {
-        "clara": "agree",
-        "colin": "disagree",
-    }
 
 
 def test_the_report_is_one_page_with_everything_on_it(enter: Visitor, clinic: Clinic) -> None:
@@ -336,57 +197,3 @@ def test_a_pixel_size_is_taken_with_a_comma_and_else_refused_in_words(enter: Vis
     expect(details).to_contain_text("11.3 × 3.87 µm")
     saved = clinic.get("clara", f"scans/{scan['id']}/")
     assert (saved["micrometres_x"], saved["micrometres_y"]) == (11.3, 3.87)
-
-
-def test_researchers_read_without_names_and_draw_nothing(enter: Visitor, clinic: Clinic) -> None:
-    scan = clinic.upload("clara", patient_ref="P-secret", note="knows the mayor")
-    clinic.post("clara", f"scans/{scan['id']}/review/", {"verdict": "agree", "comment": "a friend of mine"})
-
-    # Researchers know the scan by another id.
-    (known, *_) = clinic.get("rita", "scans/")["results"]
-    window = enter("rita").read(known)
-
-    assert known["id"] != scan["id"]
-    expect(window.page.get_by_test_id("readers")).to_contain_text("reader-")
-    shown = window.page.locator("body").inner_text()
-    assert not [word for word in ("P-secret", "mayor", "friend", "clara") if word in shown]
-    expect(window.page.get_by_test_id("verdict")).to_have_count(0)
-    expect(window.page.get_by_test_id("open-upload")).to_have_count(0)
-    expect(window.page.get_by_role("button", name="Next unread")).to_have_count(0)
-
-
-def test_what_others_drew_is_listed_for_who_may_see_it_and_who_may_not_is_told_why(
-    enter: Visitor, clinic: Clinic
-) -> None:
-    scan = clinic.upload("clara")
-    elements = [
-        '<circle cx="90" cy="90" r="3"/>',
-        '<line x1="10" y1="10" x2="40" y2="50"/>',
-        '<polyline points="1,2 30,40"/>',
-    ]
-    for element in elements:
-        value = f'<svg xmlns="http://www.w3.org/2000/svg">{element}</svg>'
-        selector = {"type": "SvgSelector", "value": value}
-        clinic.post("clara", f"scans/{scan['id']}/annotations/", {"target": {"selector": selector}})
-    # Until then they are a draft.
-    clinic.post("clara", f"scans/{scan['id']}/review/", {"verdict": "agree"})
-
-    (known, *_) = clinic.get("rita", "scans/")["results"]
-    page = enter("rita").read(known).page
-    expect(page.get_by_text("3 shapes by others:")).to_be_visible()
-    others = page.get_by_test_id("others-shape")
-    for number, said in enumerate(
-        ("1. Point · reader-", "2. Caliper · 50.0 px · reader-", "3. Freehand · reader-")
-    ):
-        expect(others.nth(number)).to_contain_text(said)
-
-    page = enter("colin").read(scan).page
-    expect(
-        page.get_by_text("Other readers' drawings are hidden until you have given your verdict.")
-    ).to_be_visible()
-    expect(page.get_by_test_id("others-shape")).to_have_count(0)
-
-    clinic.upload("clara")
-    (unread, *_) = clinic.get("rita", "scans/")["results"]
-    page = enter("rita").read(unread).page
-    expect(page.get_by_text("Nobody has drawn on this scan.")).to_be_visible()

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from typing import Any
 
 import pytest
 from playwright.sync_api import Locator, expect
 
+from tests.e2e.page.answers import ANSWERS, NEAREST, PROBABILITIES
 from tests.e2e.page.browser import Clinic, Visit, simulated, violations
 from tests.e2e.page.conftest import Visitor
 
@@ -17,59 +17,6 @@ pytestmark = pytest.mark.xdist_group("page")
 REFERENCE = "Limits-1"
 GROUP = "Macular degeneration, stage open"
 UNFAMILIAR = "This picture does not look like the scans that the model learnt from"
-PROBABILITIES = {
-    "AMD": 0.48,
-    "CNV": 0.4,
-    "DRUSEN": 0.06,
-    "CSR": 0.02,
-    "DME": 0.01,
-    "DR": 0.01,
-    "MH": 0.01,
-    "NORMAL": 0.01,
-}
-GIVEN: dict[str, Any] = {
-    "label": "AMD",
-    "confidence": 0.48,
-    "probabilities": PROBABILITIES,
-    "gradcam_label": "AMD",
-    "model_version": "2.0.0",
-}
-NEAREST = ["drusen of a spectral-domain device", "a large drusen with fluid", "wet AMD, swept source"]
-UNTOLD = {"known": None, "familiarity": None, "prediction_set": None, "nearest": []}
-ANSWERS: dict[str, dict[str, Any]] = {
-    "answered": {
-        **GIVEN,
-        "state": "answered",
-        "because": "one_label",
-        "prediction_set": ["AMD"],
-        "familiarity": 0.62,
-        "known": True,
-        "nearest": NEAREST,
-        "calibration": "east clinic 2026-11",
-    },
-    "undecided": {
-        **GIVEN,
-        "state": "undecided",
-        "because": "one_group",
-        "prediction_set": ["AMD", "CNV"],
-        "group": "macular degeneration, stage open",
-        "familiarity": 0.3,
-        "known": True,
-        "nearest": NEAREST[:1],
-    },
-    "not_answered": {
-        **GIVEN,
-        "state": "not_answered",
-        "because": "unfamiliar",
-        "prediction_set": [],
-        "familiarity": 0.001,
-        "known": False,
-        "nearest": [],
-    },
-    # Of a model without statistics, and of a version that did not say how far it went.
-    "unable": {**GIVEN, "state": "answered", "because": "no_statistics", **UNTOLD},
-    "old": {**GIVEN, "state": "", "because": "", **UNTOLD},
-}
 
 
 @dataclass
@@ -100,7 +47,7 @@ def answered(clinic: Clinic) -> Answered:
 
 
 def read(window: Visit, answered: Answered, kind: str) -> Locator:
-    """Open one of the scans; returns what stands under *What the model says*."""
+    """Open one of the scans; returns what stands under *The model's answer*."""
     window.read({"id": answered.scans[kind]})
     return window.page.get_by_test_id("answer")
 
@@ -122,7 +69,7 @@ def test_an_answer_to_a_picture_that_the_model_knows_is_calibrated_and_says_what
     expect(answer.get_by_test_id("not-calibrated")).to_have_count(0)
     familiarity = answer.get_by_test_id("familiarity")
     expect(familiarity).to_contain_text(
-        "It knows pictures like this one: 62 of 100 home scans look stranger."
+        "The model knows pictures like this one: 62 of 100 home scans look stranger."
     )
     for reference in NEAREST:
         expect(familiarity).to_contain_text(reference)
@@ -132,7 +79,7 @@ def test_an_answer_to_a_picture_that_the_model_knows_is_calibrated_and_says_what
 @pytest.mark.parametrize(
     ("kind", "sign", "words"),
     [
-        ("unable", 1, "Whether this number is calibrated for pictures like this one can't be said."),
+        ("unable", 1, "It is not known whether this number is calibrated for pictures like this one."),
         ("old", 0, "All probabilities"),
     ],
 )
@@ -176,7 +123,7 @@ def test_an_undecided_answer_is_the_group_and_agreeing_names_one_of_its_labels(
     expect(verdict).to_contain_text("You agree: CNV")
     assert own(clinic, "colin", answered.scans["undecided"]) == ("agree", "CNV")
 
-    # The verdict was on the answer of then, whatever the model says later.
+    # The verdict names the answer that it was about, whatever the model answers later.
     clinic.answer({answered.scans["undecided"]: ANSWERS["answered"]})
     try:
         read(window, answered, "undecided")
@@ -264,7 +211,7 @@ def test_comparison_and_upload_say_no_label_that_the_model_has_not_said(
     expect(left).not_to_contain_text("AMD")
     expect(window.page.get_by_role("region", name="Right scan")).to_contain_text(GROUP)
 
-    # A file that was uploaded before comes with what was said of it then.
+    # A file that was uploaded before comes with the answer that it got at that time.
     window.drop([(name, "image/png", answered.unknown) for name in ("one.png", "two.png")])
     window.page.get_by_role("button", name="Upload 2 files").click()
     line = window.page.get_by_test_id("upload").first
@@ -283,7 +230,7 @@ def test_the_dashboard_counts_each_state_in_all_by_day_and_by_clinic(
     expect(figures.get_by_role("row").filter(has_text="east")).to_have_count(1)
     today = figures.get_by_role("listitem").last
     expect(today).to_have_text(re.compile(r"Answered: \d+, Undecided: \d+, Not answered: \d+"))
-    expect(figures).to_contain_text("predicted by versions that did not say how far they answer")
+    expect(figures).to_contain_text("predicted by versions of the model that give no state")
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])

@@ -109,7 +109,7 @@ def test_a_doubtful_picture_says_so_wherever_its_label_stands_and_is_not_urgent(
     expect(row.get_by_test_id("doubts").locator("svg")).to_be_visible()
 
     window.open("/dashboard")
-    expect(window.page.get_by_role("region", name="What the model said")).to_contain_text("doubtful)")
+    expect(window.page.get_by_role("region", name="Answers by label")).to_contain_text("doubtful)")
 
 
 def test_the_keyboard_goes_through_the_list_and_on_to_the_next_unread_scan(
@@ -166,7 +166,7 @@ def test_chosen_scans_are_exported_without_names(enter: Visitor, clinic: Clinic)
     window.page.get_by_test_id("row").first.get_by_role("checkbox").check()
     window.page.get_by_role("region", name="1 chosen").get_by_role("button", name="Export").click()
     dialog = window.page.get_by_role("dialog")
-    expect(dialog.get_by_label("The chosen one")).to_be_checked()
+    expect(dialog.get_by_label("The chosen scan")).to_be_checked()
 
     with window.page.expect_download() as download:
         dialog.get_by_role("button", name="Export").click()

@@ -62,7 +62,7 @@ def engine(request: pytest.FixtureRequest, finding: Path) -> Engine:
 
 
 @pytest.fixture(scope="module")
-def squares() -> torch.Tensor:
+def inputs() -> torch.Tensor:
     """A simulated scan of each label, uint8 (8, 3, 224, 224)."""
     scans = [simulate(label, 1, seed=5).images[0] for label in ModelCard.load(BUNDLED / CARD_NAME).labels]
     return torch.stack([to_square(grey_to_rgb(scan), 224) for scan in scans])
@@ -76,9 +76,9 @@ def exact(finding: Path) -> EagerEngine:
 
 @pytest.mark.parametrize("count", [1, 2, 3, 8, 11])
 def test_probabilities_are_those_of_float32(
-    engine: Engine, exact: EagerEngine, squares: torch.Tensor, count: int
+    engine: Engine, exact: EagerEngine, inputs: torch.Tensor, count: int
 ) -> None:
-    batch = squares.repeat(2, 1, 1, 1)[:count]
+    batch = inputs.repeat(2, 1, 1, 1)[:count]
     temperature = ModelCard.load(BUNDLED / CARD_NAME).temperature
     found, expected = ((run(batch).logits / temperature).softmax(1) for run in (engine, exact))
     assert found.shape == expected.shape == (count, 8)
@@ -86,20 +86,20 @@ def test_probabilities_are_those_of_float32(
     assert torch.equal(found.argmax(1), expected.argmax(1))
 
 
-def test_heat_maps_are_those_of_float32(engine: Engine, exact: EagerEngine, squares: torch.Tensor) -> None:
+def test_heat_maps_are_those_of_float32(engine: Engine, exact: EagerEngine, inputs: torch.Tensor) -> None:
     explainer = HeadGradCam(load_network(BUNDLED)[1].get_submodule("head"))
-    found, expected = (explainer.explain(run(squares), [0, 1, 2], [0, 3, 5]) for run in (engine, exact))
+    found, expected = (explainer.explain(run(inputs), [0, 1, 2], [0, 3, 5]) for run in (engine, exact))
     assert expected.max() > 0
     assert np.abs(found - expected).max() <= 0.05 * expected.max()
 
 
 @pytest.mark.parametrize("count", [1, 3, 8, 11])
 def test_findings_are_those_of_float32(
-    engine: Engine, exact: EagerEngine, squares: torch.Tensor, finding: Path, count: int
+    engine: Engine, exact: EagerEngine, inputs: torch.Tensor, finding: Path, count: int
 ) -> None:
     facts = ModelCard.load(finding / CARD_NAME).findings
     assert facts
-    batch = squares.repeat(2, 1, 1, 1)[:count]
+    batch = inputs.repeat(2, 1, 1, 1)[:count]
     forwards = engine(batch), exact(batch)
     logits = [forward.findings for forward in forwards if forward.findings is not None]
     found, expected = ((each / facts.temperature).softmax(1) for each in logits)
@@ -110,12 +110,12 @@ def test_findings_are_those_of_float32(
     assert float((found.argmax(1) == expected.argmax(1)).float().mean()) >= 0.98
 
 
-def test_an_answer_does_not_change_when_the_next_is_made(engine: Engine, squares: torch.Tensor) -> None:
-    first = engine(squares[:2])
+def test_an_answer_does_not_change_when_the_next_is_made(engine: Engine, inputs: torch.Tensor) -> None:
+    first = engine(inputs[:2])
     assert first.features is not None and first.findings is not None
     given = first.logits, first.features, first.findings
     before = [values.clone() for values in given]
-    engine(255 - squares[:2])
+    engine(255 - inputs[:2])
     assert all(map(torch.equal, given, before))
 
 
@@ -150,8 +150,8 @@ def test_an_engine_that_answers_otherwise_is_passed_over(
     class Wrong:
         description = "wrong"
 
-        def __call__(self, squares: torch.Tensor) -> object:
-            forward = exact(squares)
+        def __call__(self, inputs: torch.Tensor) -> object:
+            forward = exact(inputs)
             return type(forward)(forward.logits.flip(1), forward.features)
 
     monkeypatch.setattr(choice, "OpenVinoEngine", lambda *_: Wrong())
@@ -180,8 +180,8 @@ def test_an_engine_that_finds_something_else_is_passed_over(
     class Wrong:
         description = "wrong"
 
-        def __call__(self, squares: torch.Tensor) -> Forward:
-            forward = exact(squares)
+        def __call__(self, inputs: torch.Tensor) -> Forward:
+            forward = exact(inputs)
             assert forward.findings is not None
             return replace(forward, findings=findings(10 * forward.findings, [1]) if findings else None)
 

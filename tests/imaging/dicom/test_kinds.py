@@ -10,7 +10,8 @@ import pytest
 from pydicom.pixels.processing import apply_modality_lut, apply_voi_lut
 
 from imaging.decoding import examine
-from tests.imaging.dicom.kinds import KINDS, LOSSY
+from tests.imaging.dicom.kinds import KINDS
+from tests.imaging.dicom.kinds.builders import LOSSY
 
 
 @pytest.mark.parametrize("name", KINDS)

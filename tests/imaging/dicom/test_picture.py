@@ -26,7 +26,7 @@ from imaging.errors import (
 from imaging.pixels import grey_to_rgb
 from tests.dicom_files import dataset, written
 from tests.images import bscan, encoded
-from tests.imaging.dicom.kinds import without_syntax
+from tests.imaging.dicom.kinds.encodings import without_syntax
 
 GREY = bscan(120, 90, seed=1)
 TWELVE_BIT = GREY.astype(np.uint16) * 16

@@ -12,7 +12,7 @@ from imaging.decoding import decode
 from imaging.errors import ImageError, ImageTooComplex, SeveralImages, UnsupportedImage
 from imaging.pixels import Rgb
 from tests.dicom_files import dataset, set_raw, written
-from tests.imaging.dicom.kinds import COLOUR, DEEP, GREY, TWELVE, lut, palette
+from tests.imaging.dicom.kinds.builders import COLOUR, DEEP, GREY, TWELVE, lut, palette
 
 WINDOW = {"WindowCenter": 1000, "WindowWidth": 900}
 RESCALE = {"RescaleSlope": 2, "RescaleIntercept": -50}

@@ -101,7 +101,7 @@ LOSSLESS = {
         compressed(tomography(GREY), JPEG2000Lossless, STREAMS, False)
     ),
     "JPEG 2000 in two fragments a frame": fragmented(tomography(GREY), JPEG2000Lossless, STREAMS),
-    "without meta information": opt(GREY)[opt(GREY).index(b"\x08\x00\x16\x00UI") :],
+    "without meta information": (whole := opt(GREY))[whole.index(b"\x08\x00\x16\x00UI") :],
 }
 
 

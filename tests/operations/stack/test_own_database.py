@@ -50,7 +50,7 @@ def running(data: DataFolder) -> Iterator[OwnDatabase]:
 
 @pytest.fixture(scope="module")
 def guarded(tmp_path_factory: pytest.TempPathFactory) -> Iterator[OwnDatabase]:
-    """A running server that all tests here share which only look."""
+    """A running server, shared by all tests here that change nothing."""
     made = DataFolder(tmp_path_factory.mktemp("guarded") / "var")
     made.make()
     with running(made) as database:
@@ -113,7 +113,7 @@ def _command_line(process: psutil.Process) -> list[str]:
         return []
 
 
-def test_a_folder_of_before_keeps_its_documents_and_asks_for_a_password_from_then_on(
+def test_a_folder_of_an_earlier_version_keeps_its_documents_and_asks_for_a_password_from_then_on(
     data: DataFolder,
 ) -> None:
     """It ran without accounts, on another port, and its server was killed."""

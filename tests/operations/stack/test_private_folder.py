@@ -36,7 +36,7 @@ def test_a_folder_of_ones_own_is_taken(folder: DataFolder) -> None:
     check_private(folder.path)
 
 
-def test_one_that_is_not_there_yet_is_taken_and_made_for_its_owner_alone(tmp_path: Path) -> None:
+def test_a_missing_folder_is_made_for_its_owner_alone(tmp_path: Path) -> None:
     folder = DataFolder(tmp_path / "a" / "b" / "var")
 
     check_private(folder.path)
@@ -59,7 +59,7 @@ def test_what_others_may_write_is_refused(folder: DataFolder, mode: int) -> None
 
 
 @pytest.mark.parametrize("name", ["secrets", "run", "mongodb", "media", "torchserve", "logs", "model_store"])
-def test_so_is_a_folder_in_it(folder: DataFolder, name: str) -> None:
+def test_what_others_may_write_is_refused_inside_the_folder_too(folder: DataFolder, name: str) -> None:
     (folder.path / name).mkdir(exist_ok=True)
     (folder.path / name).chmod(0o777)
     check_private(folder.path)  # nobody else gets as far
@@ -143,7 +143,9 @@ def test_a_folder_above_that_everybody_may_rename_in_is_refused(tmp_path: Path) 
     ],
     ids=lambda command: " ".join(command[:2]),
 )
-def test_every_command_refuses_it(folder: DataFolder, tmp_path: Path, command: tuple[str, ...]) -> None:
+def test_every_command_refuses_such_a_folder(
+    folder: DataFolder, tmp_path: Path, command: tuple[str, ...]
+) -> None:
     folder.path.chmod(0o777)
 
     ran = retinote(*(word.format(other=tmp_path) for word in command), "--data-dir", folder.path)

@@ -8,7 +8,7 @@ import cv2
 import pytest
 
 import cli
-from tests.training.data.conftest import read_table, write_table
+from tests.training.tables import read_table, write_table
 from training.data.leaks import check_split, find_leaks
 from training.data.manifest import DataError, Scan, read_scans
 

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from tests.training.conftest import write_scan
-from tests.training.data.conftest import read_table, write_table
+from tests.training.tables import read_table, write_table
 from training.data.manifest import DataError, read_all, read_rows, read_scans, write_manifest
 
 

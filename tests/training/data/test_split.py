@@ -9,7 +9,7 @@ import pytest
 
 import cli
 from tests.training.conftest import write_scan
-from tests.training.data.conftest import read_table, write_table
+from tests.training.tables import read_table, write_table
 from training.data.folders import SPLITS
 from training.data.manifest import DataError, Scan, of_split, read_scans
 from training.data.split import divide, patient_groups, shared_patients, split_scans, three_way_split

@@ -1,4 +1,4 @@
-"""The figures of an evaluation, against values worked out by hand."""
+"""The metrics of an evaluation, against values worked out by hand."""
 
 import json
 
@@ -18,7 +18,7 @@ def sure(said: list[int], true: list[int], labels: int) -> Outputs:
     return Outputs(torch.eye(labels)[said] * 4, torch.tensor(true))
 
 
-def test_figures_of_a_known_confusion() -> None:
+def test_metrics_of_a_known_confusion_matrix() -> None:
     result = figures(KNOWN, ["A", "B"], temperature=1.0)
     assert result["accuracy"] == 0.75
     assert result["confusion_matrix"] == [[2, 1], [0, 1]]
@@ -79,7 +79,7 @@ def test_the_temperature_undoes_overconfidence() -> None:
     assert fit_temperature(Outputs(logits * 3, targets)) == pytest.approx(3, rel=0.15)
 
 
-def test_intervals_hold_the_figure_and_repeat_with_the_seed() -> None:
+def test_intervals_hold_the_metric_and_repeat_with_the_seed() -> None:
     generator = torch.Generator().manual_seed(1)
     outputs = Outputs(torch.randn(60, 3, generator=generator), torch.arange(60) % 3)
     patients = [f"p{number // 2}" for number in range(60)]

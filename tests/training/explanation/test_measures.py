@@ -1,4 +1,4 @@
-"""The measures of heat maps, on maps and masks whose figures are plain to see."""
+"""The measures of heat maps, on maps and masks of which the right values are obvious."""
 
 import numpy as np
 import pytest

@@ -14,6 +14,7 @@ from safetensors.numpy import load_file
 
 from handlers.card_findings import FINDINGS_NAME
 from tests.models import make_model
+from tests.training.tables import write_table
 from training.data.manifest import DataError
 from training.findings import measuring
 from training.findings.commands import add_findings_arguments, findings
@@ -38,10 +39,7 @@ def write_data(folder: Path, labels: tuple[str, ...] = ("CSR", "DME", "MH")) -> 
             source = "octdl" if real else "simulator"
             facts = {"label": label, "source": source, "patient_id": f"{source}:{len(rows)}"}
             rows.append({"file": file, "mask": "" if real else mask, **facts, "split": SPLITS[number % 3]})
-    with (folder / "manifest.csv").open("w", newline="") as lines:
-        writer = csv.DictWriter(lines, list(rows[0]))
-        writer.writeheader()
-        writer.writerows(rows)
+    write_table(folder / "manifest.csv", rows)
     return folder
 
 
@@ -98,7 +96,7 @@ def test_a_decoder_that_has_learnt_nothing_is_left_out(data: Path, tmp_path: Pat
     ],
     ids=["without masks", "without healthy eyes"],
 )
-def test_data_that_do_not_do_are_refused_before_anything_is_learnt(
+def test_unsuitable_data_are_refused_before_anything_is_learnt(
     data: Path, tmp_path: Path, lost: dict[str, str], sentence: str
 ) -> None:
     with (data / "manifest.csv").open(newline="") as lines:

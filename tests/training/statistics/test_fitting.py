@@ -1,4 +1,4 @@
-"""What a model knows, fitted on made-up features: home is a place, strangers are elsewhere."""
+"""What a model knows, fitted on made-up features: home scans lie in one place, unfamiliar ones elsewhere."""
 
 from pathlib import Path
 

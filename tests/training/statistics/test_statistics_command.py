@@ -1,7 +1,6 @@
 """`statistics` from a finished model and its scans to a folder that is served."""
 
 import argparse
-import csv
 from dataclasses import replace
 from pathlib import Path
 
@@ -15,6 +14,7 @@ from handlers.network import load_network
 from handlers.statistics import Statistics
 from tests.models import make_model
 from tests.training.conftest import write_scan
+from tests.training.tables import write_table
 from training.data.manifest import DataError, Scan, read_all
 from training.data.split import split_scans
 from training.evaluation.commands import add_evaluate_arguments, evaluate
@@ -38,10 +38,7 @@ def write_data(folder: Path) -> Path:
                 source = "simulator" if number == 1 else "octdl"
                 facts = {"file": file, "mask": mask, "label": label, "source": source, "split": split}
                 rows.append({**facts, "patient_id": f"{source}:{len(rows)}"})
-    with (folder / "manifest.csv").open("w", newline="") as lines:
-        writer = csv.DictWriter(lines, list(rows[0]))
-        writer.writeheader()
-        writer.writerows(rows)
+    write_table(folder / "manifest.csv", rows)
     return folder
 
 

@@ -19,19 +19,11 @@ from webapp.scans.models import Scan
 USERS = "/admin/accounts/user/"
 
 
-@pytest.fixture
-def browser(administrator: User) -> Client:
-    """A browser in which an administrator has signed in."""
-    client = Client()
-    client.force_login(administrator, backend="django.contrib.auth.backends.ModelBackend")
-    return client
-
-
 def settles(user: User) -> bool:
     return User.objects.get(pk=user.pk).may(Ability.ADJUDICATE)
 
 
-def told() -> list[tuple[str, str, str]]:
+def recorded() -> list[tuple[str, str, str]]:
     """What was recorded of users: the action, who did it, and with whom."""
     records = WaitingRecord.objects.filter(kind="user").order_by("pk")
     return list(records.values_list("action", "actor", "object_id"))
@@ -54,7 +46,7 @@ def test_the_administration_appoints_and_dismisses_whom_it_chooses(
     assert settles(clinician) and not settles(colleague)
 
     by, clara, colin = (str(user.pk) for user in (administrator, clinician, colleague))
-    assert [record for record in told() if record[0] in ("user.appoint", "user.dismiss")] == [
+    assert [record for record in recorded() if record[0] in ("user.appoint", "user.dismiss")] == [
         ("user.appoint", by, clara),
         ("user.appoint", by, colin),
         ("user.dismiss", by, colin),
@@ -75,7 +67,7 @@ def test_a_new_account_can_be_an_adjudicators(administrator: User, browser: Clie
     ada = User.objects.get(username="ada")
     assert settles(ada)
     by = str(administrator.pk)
-    assert told()[-2:] == [("user.create", by, str(ada.pk)), ("user.appoint", by, str(ada.pk))]
+    assert recorded()[-2:] == [("user.create", by, str(ada.pk)), ("user.appoint", by, str(ada.pk))]
 
 
 def test_a_role_that_gives_no_verdicts_settles_none(
@@ -101,7 +93,7 @@ def test_the_command_line_appoints_and_dismisses_and_says_who_did_it(clinician: 
 
     by = actor(os.getuid())
     assert by.startswith("operator:")
-    appointed = [record for record in told() if record[0] != "user.change"][-2:]
+    appointed = [record for record in recorded() if record[0] != "user.change"][-2:]
     assert appointed == [(f"user.{done}", by, str(clinician.pk)) for done in ("appoint", "dismiss")]
 
 

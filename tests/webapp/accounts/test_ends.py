@@ -66,7 +66,7 @@ def test_a_sign_in_ends_after_its_hours_however_often_it_is_refreshed(clinician:
         assert end(pair.access) == end(pair.refresh)
 
 
-def test_after_its_hours_it_is_over(clinician: User, settings: Any) -> None:
+def test_a_sign_in_is_over_after_its_hours(clinician: User, settings: Any) -> None:
     pair = signed_in_before(clinician, settings.SIGN_IN_LIFETIME)
     with pytest.raises(tokens.TokenRefused, match="has ended"):
         tokens.rotate(pair.refresh)
@@ -112,7 +112,7 @@ def test_a_session_of_the_administration_ends_when_it_is_not_used(administration
     assert administration.get("/admin/").status_code == 302
 
 
-def test_using_it_lengthens_it(administration: Client) -> None:
+def test_use_lengthens_a_session_of_the_administration(administration: Client) -> None:
     change(ends_in=timedelta(minutes=1))
     answer = administration.get("/admin/")
     assert answer.status_code == 200
@@ -126,7 +126,9 @@ def test_looks_in_quick_succession_write_nothing(administration: Client) -> None
     assert kept().expire_date == before
 
 
-def test_it_ends_after_its_hours_however_it_is_used(administration: Client, settings: Any) -> None:
+def test_a_session_of_the_administration_ends_after_its_hours_however_it_is_used(
+    administration: Client, settings: Any
+) -> None:
     settings.ADMIN_LIFETIME = timedelta(hours=5)
     change(began_ago=timedelta(hours=4, minutes=50), ends_in=timedelta(minutes=1))
     assert administration.get("/admin/").status_code == 200

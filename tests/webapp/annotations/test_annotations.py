@@ -2,20 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Any
 
 import pytest
-from rest_framework.response import Response
 
-from tests.webapp.conftest import Clients
+from tests.webapp.conftest import Clients, Predicted, Upload
 from webapp.accounts.models import User
 from webapp.annotations.models import Annotation
 from webapp.annotations.views import MAX_SHAPES
 from webapp.audit.models import WaitingRecord
 from webapp.scans.models import Scan
 
-Upload = Callable[..., Response]
 POLYGON = '<svg xmlns="http://www.w3.org/2000/svg"><polygon points="10,10 20.5,10 15,30"/></svg>'
 
 
@@ -66,7 +63,7 @@ def test_a_label_is_a_known_one_while_the_scan_waits_for_its_prediction(
 
 
 def test_a_label_of_the_newest_prediction_is_known_while_a_scan_waits(
-    clinician: User, upload: Upload, predicted: Callable[..., Scan], api: Clients
+    clinician: User, upload: Upload, predicted: Predicted, api: Clients
 ) -> None:
     newest = predicted(clinician, "CNV")
     path = f"/api/v1/scans/{upload(clinician, seed=3).json()['id']}/annotations/"

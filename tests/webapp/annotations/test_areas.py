@@ -1,4 +1,4 @@
-"""How large areas are, and how far they are the same: beside what a formula says."""
+"""How large areas are and how far they overlap, compared with what a formula gives."""
 
 from __future__ import annotations
 

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
 import pytest
 from reportlab import rl_config
 
-from tests.webapp.conftest import Clients
+from tests.webapp.conftest import Clients, Predicted
 from webapp.accounts.deidentified import shown
 from webapp.accounts.models import User
 from webapp.annotations.models import Annotation
@@ -15,7 +13,6 @@ from webapp.core import clock
 from webapp.reviews import reading
 from webapp.scans.models import Scan
 
-Predicted = Callable[..., Scan]
 SCANS = "/api/v1/scans/"
 BOX = {"type": "FragmentSelector", "value": "xywh=pixel:100,100,100,100"}
 
@@ -39,7 +36,7 @@ def others(colleague: User, administrator: User, researcher: User) -> list[User]
     return [colleague, adjudicator, administrator, researcher]
 
 
-def told(api: Clients, user: User, scan: Scan) -> list[bytes]:
+def drawings_shown_to(api: Clients, user: User, scan: Scan) -> list[bytes]:
     """All that the user is told of drawings: by the scan's own addresses, the history and exports."""
     client, below = api(user), f"{SCANS}{shown('id', str(scan.pk), user)}/"
     answers = [client.get(f"{below}{name}/") for name in ("annotations", "reading", "report")]
@@ -55,11 +52,11 @@ def test_nobody_is_told_of_a_draft_or_of_a_change_in_it(
     moment = clock.now()
     monkeypatch.setattr(clock, "now", lambda: moment)  # which reports name
     monkeypatch.setattr(rl_config, "invariant", 1)
-    before = [told(api, user, draft.scan) for user in others]
+    before = [drawings_shown_to(api, user, draft.scan) for user in others]
     Annotation.objects.filter(pk=draft.pk).update(comment="certainly", label="DME")
-    changed = [told(api, user, draft.scan) for user in others]
+    changed = [drawings_shown_to(api, user, draft.scan) for user in others]
     Annotation.objects.filter(pk=draft.pk).delete()
-    assert before == changed == [told(api, user, draft.scan) for user in others]
+    assert before == changed == [drawings_shown_to(api, user, draft.scan) for user in others]
 
 
 def test_the_author_goes_on_with_it_and_the_verdict_opens_it(

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -13,7 +12,6 @@ from django.db import DatabaseError
 from django.test import Client, RequestFactory
 from pymongo import MongoClient
 from pymongo.errors import OperationFailure, ServerSelectionTimeoutError
-from rest_framework.response import Response
 from rest_framework.test import APIClient
 
 from operations.version import installed_version
@@ -21,8 +19,6 @@ from tests.services import ModelServer, free_ports
 from tests.webapp.conftest import Clients
 from webapp.accounts.models import User
 from webapp.api.errors import answer_error, server_error
-
-Upload = Callable[..., Response]
 
 
 @pytest.fixture(scope="module")

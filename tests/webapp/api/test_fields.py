@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Any
 
 import pytest
 from rest_framework import serializers
-from rest_framework.response import Response
 
-from tests.webapp.conftest import Clients
+from tests.webapp.conftest import Clients, Predicted, Upload
 from webapp.accounts.models import User
 from webapp.api.fields import NumberField, PatternField, TextField, TrueFalseField, WrittenNumberField
-from webapp.scans.models import Scan
 
 TEXT, PATTERN, ANSWER = TextField(), PatternField("^[0-9]+$"), TrueFalseField()
 NUMBER, WRITTEN = NumberField(), WrittenNumberField()
@@ -91,7 +88,7 @@ def test_a_value_of_another_type_is_named(
 def test_a_value_of_another_type_changes_nothing(
     administrator: User,
     api: Clients,
-    predicted: Callable[..., Scan],
+    predicted: Predicted,
     method: str,
     call: str,
     body: dict[str, Any],
@@ -105,8 +102,6 @@ def test_a_value_of_another_type_changes_nothing(
     assert scan.note == "fluid" and not scan.readers
 
 
-def test_numbers_of_an_upload_are_written(
-    clinician: User, away: None, upload: Callable[..., Response]
-) -> None:
+def test_numbers_of_an_upload_are_written(clinician: User, away: None, upload: Upload) -> None:
     scan = upload(clinician, micrometres_x="11.5", micrometres_y="3.9").json()
     assert (scan["micrometres_x"], scan["micrometres_y"]) == (11.5, 3.9)

@@ -48,5 +48,5 @@ def test_an_upload_without_the_slash_is_stored(away: None, clinician: User, api:
 
 
 @pytest.mark.parametrize("path", ["/api/v1/nothing-here", "/api/v1/scans/0", "/healthz"])
-def test_what_is_no_address_stays_none(path: str, db: None, api: Clients) -> None:
+def test_an_unknown_address_stays_unknown(path: str, db: None, api: Clients) -> None:
     assert api(None).get(path).status_code in (301, 404)

@@ -1,4 +1,4 @@
-"""What was written down since a test began to look."""
+"""The audit as tests look at it: new records, their actions, and the command that verifies the chain."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ from django.core.management import call_command
 from webapp.audit import sealing
 from webapp.audit.models import Record
 
-Written = Callable[[], list[Record]]
+NewRecords = Callable[[], list[Record]]
 
 
 @pytest.fixture
-def written(db: None) -> Written:
+def new_records(db: None) -> NewRecords:
     """The records since the last look, sealed, oldest first."""
     sealing.seal()
     seen = [sealing.head().number]
@@ -30,8 +30,8 @@ def written(db: None) -> Written:
     return look
 
 
-def told(records: list[Record]) -> list[tuple[str, str]]:
-    """Action and actor of each."""
+def actions_of(records: list[Record]) -> list[tuple[str, str]]:
+    """The action and the actor of each record."""
     return [(record.action, record.actor) for record in records]
 
 

@@ -4,29 +4,21 @@ from __future__ import annotations
 
 import io
 import json
-from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Any
 
 from django.contrib import admin
 from django.core.management import call_command
-from django.test import Client, RequestFactory
+from django.test import RequestFactory
 
 from tests.webapp.audit.conftest import collection
-from tests.webapp.conftest import Clients
+from tests.webapp.conftest import Clients, Predicted, signed_in
 from webapp.accounts.models import User
 from webapp.audit import sealing
 from webapp.audit.admin import RecordAdmin
 from webapp.audit.models import Record
-from webapp.scans.models import Scan
 
 LIST = "/admin/audit/record/"
-
-
-def signed_in(user: User) -> Client:
-    browser = Client()
-    browser.force_login(user, backend="django.contrib.auth.backends.ModelBackend")
-    return browser
 
 
 def test_administrators_read_filter_and_search(administrator: User, clinician: User) -> None:
@@ -99,7 +91,7 @@ def test_a_page_asks_for_the_names_of_its_accounts_once(
 
 
 def test_records_are_filtered_by_object_and_time(
-    administrator: User, clinician: User, predicted: Callable[..., Scan], api: Clients
+    administrator: User, clinician: User, predicted: Predicted, api: Clients
 ) -> None:
     browser = signed_in(administrator)
     seen, other = predicted(clinician), predicted(clinician)
@@ -136,7 +128,7 @@ def listed(**options: Any) -> list[list[str]]:
 
 
 def test_the_command_lists_by_name_object_and_time(
-    clinician: User, colleague: User, predicted: Callable[..., Scan], api: Clients
+    clinician: User, colleague: User, predicted: Predicted, api: Clients
 ) -> None:
     scan = predicted(clinician)
     api(colleague).get("/api/v1/scans/?ordering=urgent")

@@ -14,7 +14,7 @@ import pytest
 
 from serving.changes import choice_sha256, note
 from serving.registry import Choice
-from tests.webapp.audit.conftest import Written, collection, verified
+from tests.webapp.audit.conftest import NewRecords, collection, verified
 from webapp.accounts.models import User
 from webapp.audit import model_changes, sealing
 from webapp.audit.models import Action, Record, RefusedLine
@@ -35,16 +35,16 @@ def promote(path: Path, version: str = "1.1.0") -> None:
     note(path, "promote", "retina-oct", version, weights_sha256="ab" * 32, before=BEFORE, after=AFTER)
 
 
-def test_a_promotion_is_recorded_once(changes: Path, written: Written) -> None:
+def test_a_promotion_is_recorded_once(changes: Path, new_records: NewRecords) -> None:
     promote(changes)
-    (record,) = written()
+    (record,) = new_records()
     assert (record.action, record.kind, record.object_id) == ("model.promote", "model", "retina-oct/1.1.0")
     assert record.actor.startswith("operator:")
     assert record.weights_sha256 == "ab" * 32
     assert (record.before, record.after) == (choice_sha256(BEFORE), choice_sha256(AFTER))
-    assert written() == []
+    assert new_records() == []
     promote(changes, "1.2.0")
-    assert [record.object_id for record in written()] == ["retina-oct/1.2.0"]
+    assert [record.object_id for record in new_records()] == ["retina-oct/1.2.0"]
 
 
 def forge(path: Path, **said: object) -> None:
@@ -69,13 +69,13 @@ HOUR = timedelta(hours=1)
     ],
 )
 def test_a_forged_line_is_refused_kept_and_told_of(
-    changes: Path, clinician: User, written: Written, said: dict[str, object], reason: str
+    changes: Path, clinician: User, new_records: NewRecords, said: dict[str, object], reason: str
 ) -> None:
-    written()
+    new_records()
     forge(changes, **said)
     promote(changes, "1.2.0")
 
-    honest, refused = sorted(written(), key=lambda record: record.action)
+    honest, refused = sorted(new_records(), key=lambda record: record.action)
 
     assert (refused.action, refused.actor) == ("model.refused", "system")
     assert (honest.action, honest.object_id) == ("model.promote", "retina-oct/1.2.0")
@@ -88,9 +88,9 @@ def test_a_forged_line_is_refused_kept_and_told_of(
     assert text.startswith(f"REFUSED record {refused.number} of ") and reason in text
 
 
-def test_who_has_noted_a_later_head_has_seen_what_was_refused(changes: Path, written: Written) -> None:
+def test_who_has_noted_a_later_head_has_seen_what_was_refused(changes: Path, new_records: NewRecords) -> None:
     forge(changes, actor="operator:the-boss")
-    written()
+    new_records()
     assert verified()[0] == 1
     head = sealing.head()
     assert verified("--expect", f"{head.number}:{head.hash}")[0] == 0
@@ -98,64 +98,66 @@ def test_who_has_noted_a_later_head_has_seen_what_was_refused(changes: Path, wri
     assert verified("--expect", f"{head.number}:{head.hash}")[0] == 1
 
 
-def test_a_file_that_others_may_write_to_is_believed_in_nothing(changes: Path, written: Written) -> None:
+def test_nothing_in_a_file_that_others_may_write_to_is_believed(
+    changes: Path, new_records: NewRecords
+) -> None:
     promote(changes)
     changes.chmod(0o622)
-    assert [record.action for record in written()] == ["model.refused"]
+    assert [record.action for record in new_records()] == ["model.refused"]
     assert "may write to the file (mode 0622)" in RefusedLine.objects.get().reason
 
 
 def test_a_line_that_is_taken_in_a_second_time_is_refused(
-    changes: Path, clinician: User, written: Written
+    changes: Path, clinician: User, new_records: NewRecords
 ) -> None:
     promote(changes)
-    (first,) = [record for record in written() if record.kind == "model"]
+    (first,) = [record for record in new_records() if record.kind == "model"]
     collection(Record).update_many({}, {"$set": {"time": first.time + HOUR}})  # an hour goes by
     line = changes.read_text()
     changes.write_text("")
-    assert written() == []
+    assert new_records() == []
     changes.write_text(line)
-    assert [record.action for record in written()] == ["model.refused"]
+    assert [record.action for record in new_records()] == ["model.refused"]
 
 
 @pytest.mark.parametrize("made", [lambda path: path.symlink_to("/etc/hosts"), os.mkfifo, Path.mkdir])
 def test_what_is_no_file_holds_up_nothing(
-    changes: Path, clinician: User, written: Written, made: Callable[[Path], object]
+    changes: Path, clinician: User, new_records: NewRecords, made: Callable[[Path], object]
 ) -> None:
     made(changes)
-    assert [record.action for record in written()] == []
+    assert [record.action for record in new_records()] == []
     record(Action.SIGN_OUT, clinician, "user")
-    assert [record.action for record in written()] == ["account.sign_out"]
+    assert [record.action for record in new_records()] == ["account.sign_out"]
     assert verified()[0] == 1
     assert "the file of model changes can't be read" in verified()[1]
 
 
 def test_the_environment_names_nobody(
-    changes: Path, written: Written, monkeypatch: pytest.MonkeyPatch
+    changes: Path, new_records: NewRecords, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     for name in ("LOGNAME", "USER", "LNAME", "USERNAME"):
         monkeypatch.setenv(name, "the-boss")
     promote(changes)
-    assert [record.actor for record in written()] == [f"operator:{pwd.getpwuid(os.getuid()).pw_name}"]
+    assert [record.actor for record in new_records()] == [f"operator:{pwd.getpwuid(os.getuid()).pw_name}"]
 
 
-def test_half_a_line_waits_for_its_end(changes: Path, written: Written) -> None:
+def test_half_a_line_waits_for_its_end(changes: Path, new_records: NewRecords) -> None:
     promote(changes)
     whole = changes.read_bytes()
     changes.write_bytes(whole[:40])
-    assert written() == []
+    assert new_records() == []
     changes.write_bytes(whole)
-    assert [record.action for record in written()] == ["model.promote"]
+    assert [record.action for record in new_records()] == ["model.promote"]
 
 
 def test_more_than_is_read_at_once_is_taken_in_whole(
-    changes: Path, written: Written, monkeypatch: pytest.MonkeyPatch
+    changes: Path, new_records: NewRecords, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     for version in range(10):
         promote(changes, f"1.{version}.0")
     monkeypatch.setattr(model_changes, "MOST_BYTES", 2 * changes.stat().st_size // 7)
 
-    assert [record.object_id for record in written()] == [
+    assert [record.object_id for record in new_records()] == [
         f"retina-oct/1.{version}.0" for version in range(10)
     ]
 
@@ -164,17 +166,17 @@ def test_more_than_is_read_at_once_is_taken_in_whole(
     "line", ["nonsense", "[]", '{"action": "model.promote"}', '{"action": "scan.delete"}', '{"action": []}']
 )
 def test_a_line_that_is_none_is_recorded_as_such_and_holds_up_nothing(
-    changes: Path, written: Written, line: str
+    changes: Path, new_records: NewRecords, line: str
 ) -> None:
     changes.write_text(line)  # cut off, and no line end
     promote(changes)
-    assert {record.action for record in written()} == {"model.unreadable", "model.promote"}
+    assert {record.action for record in new_records()} == {"model.unreadable", "model.promote"}
 
 
-def test_a_file_that_was_begun_anew(changes: Path, written: Written) -> None:
+def test_a_file_that_was_begun_anew(changes: Path, new_records: NewRecords) -> None:
     promote(changes)
     promote(changes)
-    assert len(written()) == 2
+    assert len(new_records()) == 2
     changes.unlink()
     promote(changes)
-    assert len(written()) == 1
+    assert len(new_records()) == 1

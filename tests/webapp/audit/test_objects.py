@@ -3,19 +3,17 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Callable
 from typing import Any
 
 import pytest
 from bson import ObjectId
 from django.core.management import call_command
 from django.test import Client
-from rest_framework.response import Response
 
 from tests.images import answered_png
 from tests.services import ModelServer
 from tests.webapp.audit.conftest import collection
-from tests.webapp.conftest import PASSWORD, Clients
+from tests.webapp.conftest import PASSWORD, Clients, Upload
 from webapp.accounts import tokens
 from webapp.accounts.models import User
 from webapp.annotations.models import Annotation
@@ -31,7 +29,6 @@ from webapp.reviews.models import Adjudication, Review
 from webapp.scans.models import Prediction, Scan
 
 BOX = {"target": {"selector": {"type": "FragmentSelector", "value": "xywh=pixel:10,20,30,40"}}}
-Upload = Callable[..., Response]
 
 
 @pytest.fixture

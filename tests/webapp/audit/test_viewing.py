@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from typing import Any
 from urllib.parse import urlencode
 
@@ -12,8 +12,8 @@ from django.db import connection
 from django.http import HttpRequest, HttpResponse, QueryDict, StreamingHttpResponse
 from pymongo import MongoClient
 
-from tests.webapp.audit.conftest import Written, collection, told
-from tests.webapp.conftest import Clients
+from tests.webapp.audit.conftest import NewRecords, actions_of, collection
+from tests.webapp.conftest import Clients, Predicted
 from webapp.accounts.models import User
 from webapp.annotations.models import Annotation
 from webapp.audit import recording
@@ -25,7 +25,6 @@ from webapp.audit.viewing import ViewsAreRecorded, asked
 from webapp.scans.models import Scan
 
 BOX = {"type": "FragmentSelector", "value": "xywh=pixel:10,20,30,40"}
-Predicted = Callable[..., Scan]
 
 
 @pytest.fixture
@@ -57,14 +56,19 @@ def commands() -> Iterator[list[str]]:
 
 @pytest.mark.parametrize("address", ["scans/", "history/"])
 def test_a_list_is_one_record_of_who_what_and_which(
-    predicted: Predicted, clinician: User, colleague: User, api: Clients, written: Written, address: str
+    predicted: Predicted,
+    clinician: User,
+    colleague: User,
+    api: Clients,
+    new_records: NewRecords,
+    address: str,
 ) -> None:
     scans = [predicted(clinician, patient_ref=f"P-{number}") for number in range(3)]
     predicted(clinician, "DME")
-    written()
+    new_records()
     assert len(api(colleague).get(f"/api/v1/{address}?prediction=CNV&search=P-").json()["results"]) == 3
-    (record,) = written()
-    assert told([record]) == [("scan.list", str(colleague.pk))]
+    (record,) = new_records()
+    assert actions_of([record]) == [("scan.list", str(colleague.pk))]
     assert record.actor_name == "colin"
     assert sorted(record.scan_ids) == sorted(str(scan.pk) for scan in scans)
     assert record.asked.startswith("prediction=CNV&search=#")
@@ -72,22 +76,22 @@ def test_a_list_is_one_record_of_who_what_and_which(
 
 @pytest.mark.parametrize("address", ["scans/?", "scans/?ordering=urgent&", "history/?"])
 def test_only_the_scans_on_the_page_are_seen(
-    predicted: Predicted, clinician: User, api: Clients, written: Written, address: str
+    predicted: Predicted, clinician: User, api: Clients, new_records: NewRecords, address: str
 ) -> None:
     """And not the one more that is read to know whether another page follows."""
     for _ in range(3):
         predicted(clinician)
-    written()
+    new_records()
     page = api(clinician).get(f"/api/v1/{address}page_size=2")
     assert len(page.json()["results"]) == 2
-    (record,) = written()
+    (record,) = new_records()
     assert record.scan_ids == [found["id"] for found in page.json()["results"]]
 
 
-def test_an_empty_list_shows_nobody(clinician: User, api: Clients, written: Written) -> None:
-    written()
+def test_an_empty_list_shows_nobody(clinician: User, api: Clients, new_records: NewRecords) -> None:
+    new_records()
     assert api(clinician).get("/api/v1/scans/").json()["results"] == []
-    assert written() == []
+    assert new_records() == []
 
 
 def test_a_list_costs_one_write(
@@ -115,60 +119,64 @@ def test_a_list_costs_one_write(
     ],
 )
 def test_looking_at_a_part_of_a_scan(
-    predicted: Predicted, clinician: User, api: Clients, written: Written, path: str, action: str
+    predicted: Predicted, clinician: User, api: Clients, new_records: NewRecords, path: str, action: str
 ) -> None:
     scan = predicted(clinician)
-    written()
+    new_records()
     assert api(clinician).get(f"/api/v1/scans/{scan.pk}/{path}").status_code == 200
-    (record,) = written()
-    assert told([record]) == [(action, str(clinician.pk))]
+    (record,) = new_records()
+    assert actions_of([record]) == [(action, str(clinician.pk))]
     assert str(scan.pk) in (record.scan_id, *record.scan_ids)
 
 
 def test_what_there_is_to_choose_from_is_no_look_at_a_scan(
-    predicted: Predicted, clinician: User, api: Clients, written: Written
+    predicted: Predicted, clinician: User, api: Clients, new_records: NewRecords
 ) -> None:
     predicted(clinician)
     client = api(clinician)
-    written()
+    new_records()
     assert client.get("/api/v1/options/").json()["labels"]
     assert client.get("/api/v1/scans/count/?search=CNV").status_code == 200
-    assert written() == []
+    assert new_records() == []
 
 
 def test_scrolling_through_small_pictures_is_one_record(
-    predicted: Predicted, clinician: User, colleague: User, api: Clients, written: Written
+    predicted: Predicted, clinician: User, colleague: User, api: Clients, new_records: NewRecords
 ) -> None:
     scans = [str(predicted(clinician).pk) for _ in range(3)]
-    written()
+    new_records()
     for user in (clinician, colleague):
         client = api(user)
         for scan in (*scans, scans[0]):
             assert client.get(f"/api/v1/scans/{scan}/thumbnail/").status_code == 200
-    records = written()
-    assert told(records) == [("scan.thumbnail", str(user.pk)) for user in (clinician, colleague)]
+    records = new_records()
+    assert actions_of(records) == [("scan.thumbnail", str(user.pk)) for user in (clinician, colleague)]
     assert [record.scan_ids for record in records] == [scans, scans]
 
 
 def test_an_export_names_its_scans(
-    predicted: Predicted, clinician: User, api: Clients, written: Written, monkeypatch: pytest.MonkeyPatch
+    predicted: Predicted,
+    clinician: User,
+    api: Clients,
+    new_records: NewRecords,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     scans = sorted(str(predicted(clinician).pk) for _ in range(5))
-    written()
+    new_records()
     monkeypatch.setattr(recording, "MOST_SCANS", 2)
     assert api(clinician).post("/api/v1/exports/?eye=", {"format": "csv"}).status_code == 200
-    records = written()
-    assert told(records) == [("export.create", str(clinician.pk))] * 3
+    records = new_records()
+    assert actions_of(records) == [("export.create", str(clinician.pk))] * 3
     assert [record.scan_ids for record in records] == [scans[:2], scans[2:4], scans[4:]]
     assert len({record.after for record in records}) == 1
 
 
 def test_whoever_has_seen_a_scan_is_found_by_it(
-    predicted: Predicted, clinician: User, colleague: User, api: Clients, written: Written
+    predicted: Predicted, clinician: User, colleague: User, api: Clients, new_records: NewRecords
 ) -> None:
     scan = predicted(clinician)
     api(colleague).get("/api/v1/scans/")
-    written()
+    new_records()
     found = Record.objects.filter(scan_ids__contains=[str(scan.pk)])
     assert [(record.action, record.actor_name) for record in found] == [("scan.list", "colin")]
 
@@ -209,22 +217,22 @@ def test_an_answer_that_reads_while_it_is_sent_is_refused() -> None:
         middleware(HttpRequest())
 
 
-def test_a_refusal_shows_nothing(predicted: Predicted, clinician: User, written: Written) -> None:
+def test_a_refusal_shows_nothing(predicted: Predicted, clinician: User, new_records: NewRecords) -> None:
     key = predicted(clinician).pk
-    written()
+    new_records()
 
     def refuse(request: HttpRequest) -> HttpResponse:
         return HttpResponse(f"{Scan.objects.get(pk=key).status}", status=403)
 
     ViewsAreRecorded(refuse)(HttpRequest())
-    assert written() == []
+    assert new_records() == []
 
 
-def test_records_from_before_names_and_scans_were_told_still_hold(db: None, written: Written) -> None:
+def test_records_from_before_names_and_scans_were_told_still_hold(db: None, new_records: NewRecords) -> None:
     record(Action.SCAN_VIEW, "somebody", "scan")
     later = dict.fromkeys(("actor_name", "scan_ids", "asked", "hashing"), "")
     collection(WaitingRecord).update_many({}, {"$unset": later})
-    (old,) = written()
+    (old,) = new_records()
     collection(Record).update_many({}, {"$unset": later})
     names = ("time", "actor", "action", "kind", "object_id", "scan_id", "before", "after", "weights_sha256")
     said = {name: getattr(old, name) for name in (*names, "request_id", "number", "previous")}

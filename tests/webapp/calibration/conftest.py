@@ -1,7 +1,8 @@
-"""Scans that readers have verified, made as documents: what is tried with them is what a calibration makes of them."""
+"""Scans that readers have verified, written into the database, and the command `calibrate`."""
 
 from __future__ import annotations
 
+import io
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -9,10 +10,12 @@ from typing import Any
 
 import numpy as np
 import pytest
+from django.core.management import call_command
 
 from handlers.card import ModelCard
 from tests.images import encoded
 from tests.models import give_statistics, make_model
+from tests.webapp.audit.conftest import new_records
 from webapp.accounts.models import User
 from webapp.core import clock
 from webapp.inference.torchserve import TorchServeClient
@@ -20,6 +23,7 @@ from webapp.scans import storage
 from webapp.scans.final import By, FinalReading
 from webapp.scans.models import Scan, Status
 
+__all__ = ["new_records"]
 LABELS = ("CNV", "DME", "NORMAL")
 VERIFIED = FinalReading(By.READERS, ("CNV",), 2, 2)
 
@@ -34,10 +38,24 @@ def model(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture
 def card(model: Path, monkeypatch: pytest.MonkeyPatch) -> ModelCard:
-    """Its card, which the model server tells; tests/webapp/inference/test_client.py asks a real one."""
+    """The model's card, as if the model server had sent it; tests/webapp/inference asks a real one."""
     told = ModelCard.load(model / "model.json")
     monkeypatch.setattr(TorchServeClient, "card", lambda _: told)
     return told
+
+
+@pytest.fixture
+def folder(settings: Any, tmp_path: Path) -> Path:
+    """Where the model server looks for a profile."""
+    settings.CALIBRATION_DIR = tmp_path / "calibration"
+    return tmp_path / "calibration"
+
+
+def command(*options: str) -> str:
+    """What `calibrate` prints."""
+    out = io.StringIO()
+    call_command("calibrate", *options, stdout=out)
+    return out.getvalue()
 
 
 Verified = Callable[..., list[Scan]]

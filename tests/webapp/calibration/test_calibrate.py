@@ -7,11 +7,8 @@ import json
 from pathlib import Path
 from typing import Any
 
-import cv2
-import numpy as np
 import pytest
 from django.core.management import CommandError, call_command
-from django.test import Client
 
 from handlers.answering import prediction_set
 from handlers.card import ModelCard
@@ -19,41 +16,25 @@ from handlers.engines.settings import EngineSettings
 from handlers.local_calibration import LocalCalibration, load_profile, rescaled
 from handlers.predictor import Predictor
 from handlers.request import Options, Request
-from tests.images import encoded, png_bytes
-from tests.webapp.audit.conftest import Written, told, written
-from tests.webapp.calibration.conftest import Verified
-from tests.webapp.conftest import Clients
+from tests.images import png_bytes
+from tests.webapp.audit.conftest import NewRecords, actions_of
+from tests.webapp.calibration.conftest import Verified, command
+from tests.webapp.conftest import Clients, signed_in
 from webapp.accounts.models import User
 from webapp.audit.objects import is_as_recorded
 from webapp.calibration import profiles
-from webapp.calibration.evidence import CalibrationRefused, gather
 from webapp.calibration.models import CalibrationProfile
 from webapp.scans.final import By, FinalReading
-from webapp.scans.models import Disclosure, Scan
+from webapp.scans.models import Disclosure
 
-__all__ = ["written"]
 CALIBRATIONS, LIST = "/api/v1/calibrations/", "/admin/calibration/calibrationprofile/"
 
 
-@pytest.fixture
-def folder(settings: Any, tmp_path: Path) -> Path:
-    """Where the model server looks for a profile."""
-    settings.CALIBRATION_DIR = tmp_path / "calibration"
-    return tmp_path / "calibration"
-
-
-def command(*options: str) -> str:
-    """What `calibrate` prints."""
-    out = io.StringIO()
-    call_command("calibrate", *options, stdout=out)
-    return out.getvalue()
-
-
 def test_fifty_verified_scans_become_a_profile_and_undo_takes_it_back(
-    folder: Path, verified: Verified, card: ModelCard, written: Written
+    folder: Path, verified: Verified, card: ModelCard, new_records: NewRecords
 ) -> None:
     verified(50)
-    written()
+    new_records()
 
     said = command()
 
@@ -76,7 +57,7 @@ def test_fifty_verified_scans_become_a_profile_and_undo_takes_it_back(
         assert word in said
     in_the_worker = LocalCalibration(card, folder).profile()
     assert in_the_worker == profile
-    (record,) = written()
+    (record,) = new_records()
     assert (record.action, record.kind, record.object_id) == (
         "calibration.create",
         "calibration",
@@ -91,7 +72,7 @@ def test_fifty_verified_scans_become_a_profile_and_undo_takes_it_back(
 
     assert not (folder / f"{card.name}.json").exists()
     assert LocalCalibration(card, folder).profile() is None
-    assert [action for action, _ in told(written())] == ["calibration.undo"]
+    assert [action for action, _ in actions_of(new_records())] == ["calibration.undo"]
     assert "taken back" in command("--list")
     made.refresh_from_db()
     assert is_as_recorded(made) and made.undone_at
@@ -99,7 +80,7 @@ def test_fifty_verified_scans_become_a_profile_and_undo_takes_it_back(
         command("--undo")
 
 
-def test_the_one_before_comes_back(folder: Path, verified: Verified, card: ModelCard) -> None:
+def test_undo_brings_back_the_profile_before(folder: Path, verified: Verified, card: ModelCard) -> None:
     verified(60)
     first, second = profiles.calibrate(), profiles.calibrate()
     day, _, number = first.name.rpartition("-")
@@ -113,7 +94,7 @@ def test_the_one_before_comes_back(folder: Path, verified: Verified, card: Model
     assert json.loads(file.read_text())["name"] == first.name
 
 
-def test_to_try_stores_nothing(folder: Path, verified: Verified) -> None:
+def test_a_dry_run_stores_nothing(folder: Path, verified: Verified) -> None:
     verified(50)
 
     assert "Nothing was stored." in command("--dry-run")
@@ -121,84 +102,13 @@ def test_to_try_stores_nothing(folder: Path, verified: Verified) -> None:
     assert not CalibrationProfile.objects.exists() and not folder.exists()
 
 
-@pytest.mark.parametrize(
-    ("scans", "options", "because"),
-    [
-        (31, {}, "There are 31 verified scans .* so 19 are missing"),
-        (0, {}, "There are 0 verified scans .* so 50 are missing"),
-        (60, {"labels": ["NORMAL"]}, "All of them are verified as NORMAL: a calibration on one label"),
-        (60, {"labels": ["NORMAL"] * 20 + ["CNV"]}, "must be 5 scans or more each; there are NORMAL 58, CNV 2"),
-        (60, {"per_patient": 60}, "The 60 scans are of 1 patient; .* so 9 are missing"),
-        (60, {"final": FinalReading(By.READERS, ("CNV",), 1, 1)}, "60 scans whose reading is not verified yet"),
-        (60, {"final": FinalReading(By.DISPUTED, ("CNV", "DME"))}, "60 scans on which readers disagree"),
-        (60, {"weights_sha256": "0" * 64}, "60 scans last predicted by another version"),
-        (60, {"calibration": "2020-01-01-1"}, "60 scans predicted under a local calibration that is not stored here"),
-        (60, {"image_name": "0" * 32 + ".png"}, "60 scans whose stored picture is missing"),
-        (60, {"labels": ["CNV", "an older label"]}, "30 scans verified as something that is none of the model's"),
-    ],
-    ids=[
-        "too few", "none", "one label", "nearly one label", "one patient", "one reader", "disputed", "another version",
-        "another profile", "no picture", "another label",
-    ],
-)  # fmt: skip
-def test_what_does_not_do_is_refused_with_the_reason(
-    folder: Path, verified: Verified, scans: int, options: dict[str, Any], because: str
-) -> None:
-    verified(scans, **options)
-
-    with pytest.raises(CommandError, match=because):
-        command()
-
-    assert not CalibrationProfile.objects.exists() and not list(folder.glob("*.json"))
-
-
-def test_copies_of_one_picture_count_once(folder: Path, verified: Verified, card: ModelCard) -> None:
-    grey = np.random.default_rng(9).integers(0, 200, (40, 48), dtype=np.uint8)
-    smooth = cv2.GaussianBlur(cv2.resize(grey, (192, 160)), (0, 0), 3)
-    coarse = cv2.imdecode(
-        cv2.imencode(".jpg", smooth, [cv2.IMWRITE_JPEG_QUALITY, 60])[1], cv2.IMREAD_GRAYSCALE
-    )
-    for copy in (
-        smooth,
-        coarse,
-        cv2.resize(smooth, (96, 80)),
-        cv2.convertScaleAbs(smooth, alpha=1.15, beta=8),
-    ):
-        verified(10, labels=["CNV"], picture=encoded(np.asarray(copy)), patient_ref="P-1")
-    verified(30)
-
-    with pytest.raises(CalibrationRefused) as refused:
-        profiles.calibrate()
-
-    assert "There are 31 verified scans" in str(refused.value) and "19 are missing" in str(refused.value)
-    assert "39 scans that show the same picture as another one (40 files of 1 patient)" in str(refused.value)
-
-
-def test_a_picture_with_two_labels_is_left_out_of_both(verified: Verified, card: ModelCard) -> None:
-    picture = encoded(np.random.default_rng(9).integers(0, 256, (40, 48), dtype=np.uint8))
-    verified(2, labels=["CNV", "DME"], picture=picture)
-    verified(3)
-
-    found = gather(card)
-
-    assert (len(found.taken), found.left_out) == (3, {"contradicted": 2})
-
-    another = encoded(np.random.default_rng(10).integers(0, 256, (40, 48), dtype=np.uint8))
-    verified(2, labels=["CNV"], picture=another, patient_ref="P-9")
-    assert (
-        "Left out: 1 scan that show the same picture as another one (2 files of 1 patient)."
-        in gather(card).sentences()
-    ), "files that contradict each other are told apart from copies"
-
-
 @pytest.mark.parametrize("page", ["list", "profile", "undo"])
-def test_the_administration_shows_no_figures_to_who_reads_blind_afterwards(
+def test_who_looks_at_a_calibration_in_the_administration_reads_no_scan_blind_afterwards(
     folder: Path, verified: Verified, administrator: User, page: str
 ) -> None:
     verified(50)
     made = profiles.calibrate()
-    browser = Client()
-    browser.force_login(administrator, backend="django.contrib.auth.backends.ModelBackend")
+    browser = signed_in(administrator)
     assert not Disclosure.objects.exists()
 
     if page == "undo":
@@ -209,45 +119,37 @@ def test_the_administration_shows_no_figures_to_who_reads_blind_afterwards(
     assert Disclosure.objects.get().readings_at
 
 
-def test_what_an_adjudicator_settled_counts_and_nothing_that_is_told_is_a_look(
-    folder: Path, verified: Verified, card: ModelCard, written: Written, administrator: User, api: Clients
+def test_scans_that_an_adjudicator_settled_count_and_a_dry_run_is_no_look_at_one(
+    folder: Path,
+    verified: Verified,
+    card: ModelCard,
+    new_records: NewRecords,
+    administrator: User,
+    api: Clients,
 ) -> None:
     verified(50, final=FinalReading(By.ADJUDICATOR, ("CNV",)))
-    written()
+    new_records()
 
     tried = api(administrator).post(CALIBRATIONS, {"dry_run": True})
 
     assert tried.status_code == 200 and tried.json()["name"] == "" and tried.json()["scans"] == 50
-    assert written() == [], "figures of many scans are no look at one"
+    assert new_records() == [], "metrics of many scans are no look at one"
     assert Disclosure.objects.get().readings_at, "and whoever saw them reads none of these blind"
 
 
-def test_probabilities_of_another_profile_are_turned_back(
-    verified: Verified, card: ModelCard, folder: Path
-) -> None:
-    verified(60)
-    first = profiles.calibrate()
-    for scan in Scan.objects.all():
-        scan.probabilities = rescaled(scan.probabilities, card.temperature, first.temperature)
-        scan.calibration = first.name
-        scan.save()
-
-    second = profiles.propose()
-
-    assert second.fitted.temperature == pytest.approx(first.temperature, rel=0.01)
-    assert second.before.log_loss < first.before["log_loss"], (
-        "before is as it is answered now, under the first"
-    )
-
-
-def test_over_the_api(
-    folder: Path, verified: Verified, card: ModelCard, administrator: User, api: Clients, written: Written
+def test_calibrating_over_the_api(
+    folder: Path,
+    verified: Verified,
+    card: ModelCard,
+    administrator: User,
+    api: Clients,
+    new_records: NewRecords,
 ) -> None:
     client = api(administrator)
     refused = client.post(CALIBRATIONS)
     assert (refused.status_code, refused.json()["error"]["code"]) == (409, "calibration_refused")
     verified(50)
-    written()
+    new_records()
 
     made = client.post(CALIBRATIONS).json()
 
@@ -259,16 +161,17 @@ def test_over_the_api(
         False,
         None,
     )
-    assert told(written()) == [
+    assert actions_of(new_records()) == [
         ("calibration.create", str(administrator.pk)),
         ("calibration.undo", str(administrator.pk)),
     ]
     assert CalibrationProfile.objects.get().made_by == administrator
 
 
-def test_by_an_administrators_buttons(folder: Path, verified: Verified, administrator: User) -> None:
-    browser = Client()
-    browser.force_login(administrator, backend="django.contrib.auth.backends.ModelBackend")
+def test_calibrating_with_buttons_in_the_administration(
+    folder: Path, verified: Verified, administrator: User
+) -> None:
+    browser = signed_in(administrator)
     calibrate, undo = f"{LIST}calibrate/", f"{LIST}undo/"
     assert "50 or more" in browser.get(LIST).content.decode()
     assert "50 are missing" in browser.post(calibrate, follow=True).content.decode()

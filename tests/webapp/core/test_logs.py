@@ -172,6 +172,23 @@ def lines(log: Path) -> list[dict[str, Any]]:
     return [json.loads(line) for line in log.read_text().splitlines()]
 
 
+def send_what_fails(web: Running, headers: dict[str, str], token: str) -> None:
+    """Send requests with secrets in them, which are refused, and one on which the web app fails."""
+    assert web.sign_in(TYPED, WRONG).status_code == 401
+    assert web.upload(headers, b"no image at all").status_code == 400
+    for path in (f"/{PATIENT}/", f"/api/v1/scans/{PATIENT}/?note={PATIENT}"):
+        assert requests.get(f"{web.url}{path}", headers=headers, timeout=30).status_code == 404
+    assert b" 400 " in web.send(f"GET /?patient_ref={PATIENT} NONSENSE\r\n\r\n".encode())
+    assert b" 400 " in web.send(f"GET / HTTP/1.1\r\nAuthor ization: {token}\r\n\r\n".encode())
+    # A file where the folder of images was: an error that nobody has thought of.
+    media = web.folder / "media" / "scans"
+    media.rename(web.folder / "kept")
+    media.touch()
+    assert web.upload(headers, png_bytes(seed=4)).status_code == 500
+    media.unlink()
+    (web.folder / "kept").rename(media)
+
+
 def test_one_id_from_the_upload_to_the_model_server_and_nothing_of_patients(
     web: Running, clinician: User, model_server: ModelServer
 ) -> None:
@@ -186,19 +203,7 @@ def test_one_id_from_the_upload_to_the_model_server_and_nothing_of_patients(
         timeout=30,
     )
     assert (queued.status_code, found.json()["results"][0]["patient_ref"]) == (202, PATIENT)
-    assert web.sign_in(TYPED, WRONG).status_code == 401
-    assert web.upload(headers, b"no image at all").status_code == 400
-    for path in (f"/{PATIENT}/", f"/api/v1/scans/{PATIENT}/?note={PATIENT}"):
-        assert requests.get(f"{web.url}{path}", headers=headers, timeout=30).status_code == 404
-    assert b" 400 " in web.send(f"GET /?patient_ref={PATIENT} NONSENSE\r\n\r\n".encode())
-    assert b" 400 " in web.send(f"GET / HTTP/1.1\r\nAuthor ization: {token}\r\n\r\n".encode())
-    # A file where the folder of images was: an error that nobody has thought of.
-    media = web.folder / "media" / "scans"
-    media.rename(web.folder / "kept")
-    media.touch()
-    assert web.upload(headers, png_bytes(seed=4)).status_code == 500
-    media.unlink()
-    (web.folder / "kept").rename(media)
+    send_what_fails(web, headers, token)
     worker = web.start_worker(model_server)
     try:
         with Celery(broker=web.broker) as client:

@@ -4,17 +4,14 @@ from __future__ import annotations
 
 import io
 import unicodedata
-from collections.abc import Callable
 from typing import Any
 
 import pytest
 from django.core.management import call_command
 from django.db import connection
-from django.test import Client
-from rest_framework.response import Response
 from rest_framework.test import APIClient
 
-from tests.webapp.conftest import Clients
+from tests.webapp.conftest import Clients, Predicted, Upload, signed_in
 from webapp.accounts.models import User
 from webapp.accounts.pseudonyms import pseudonym
 from webapp.audit import sealing
@@ -25,7 +22,6 @@ from webapp.audit.recording import record
 from webapp.gateway.models import ServiceKey
 from webapp.scans.models import Scan
 
-Predicted = Callable[..., Scan]
 COMPOSED = "Müller-\u1ec7"
 DECOMPOSED = unicodedata.normalize("NFD", COMPOSED)
 PASSWORD = "grüne-otter-42-x"
@@ -74,8 +70,7 @@ def test_a_pseudonym_is_one_however_its_name_is_written() -> None:
 
 def test_the_administration_finds_it_too(administrator: User, clinician: User, predicted: Predicted) -> None:
     predicted(clinician, patient_ref=COMPOSED)
-    browser = Client()
-    browser.force_login(administrator, backend="django.contrib.auth.backends.ModelBackend")
+    browser = signed_in(administrator)
     for written in (COMPOSED, DECOMPOSED):
         assert "1 scan" in browser.get("/admin/scans/scan/", {"q": written}).content.decode()
 
@@ -107,7 +102,7 @@ def test_a_name_in_another_form_is_taken(db: None, monkeypatch: pytest.MonkeyPat
 
 
 @pytest.fixture
-def from_before(away: None, clinician: User, administrator: User, upload: Callable[..., Response]) -> Scan:
+def from_before(away: None, clinician: User, administrator: User, upload: Upload) -> Scan:
     """Documents as an earlier version kept them, in the form in which they were typed, with their records."""
     scan = Scan.objects.get(pk=upload(clinician).json()["id"])
     key = ServiceKey.objects.create(service="ris", key_sha256="0" * 64, issued_by=administrator)
@@ -126,7 +121,7 @@ def from_before(away: None, clinician: User, administrator: User, upload: Callab
     return scan
 
 
-def test_texts_of_before_are_found_after_the_upgrade_and_the_audit_agrees(
+def test_texts_of_an_earlier_version_are_found_after_the_upgrade_and_the_audit_agrees(
     from_before: Scan, api: Clients, clinician: User
 ) -> None:
     assert list(Comparison().differences()) == []

@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
 
-from tests.webapp.conftest import Clients
+from tests.webapp.conftest import Clients, Predicted
 from webapp.accounts.models import User
 from webapp.dashboard import metrics
 from webapp.reviews import reading
 from webapp.scans.models import Scan, Status
 
-Predicted = Callable[..., Scan]
 DASHBOARD = "/api/v1/dashboard/"
 
 
@@ -95,7 +93,7 @@ def test_readers_agree_with_the_model_and_with_each_other(
         assert (line["kappa"], line["interval"]) == (None, None)
 
 
-def test_a_clinicians_figures_leave_out_readings_that_are_not_open_to_them(
+def test_a_clinicians_dashboard_leaves_out_readings_that_are_not_open_to_them(
     clinician: User, colleague: User, stranger: User, predicted: Predicted, api: Clients
 ) -> None:
     reading.record(predicted(clinician), clinician, "agree")

@@ -7,7 +7,6 @@ import io
 import json
 import zipfile
 from collections import defaultdict
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +15,7 @@ import pytest
 from PIL import Image
 
 import cli
-from tests.webapp.conftest import Clients
+from tests.webapp.conftest import Clients, Predicted
 from training.data.manifest import read_scans
 from webapp.accounts.models import User
 from webapp.annotations.models import Annotation
@@ -24,7 +23,6 @@ from webapp.reviews import reading
 from webapp.scans.answered import PREDICTION_FIELDS
 from webapp.scans.models import Prediction, Scan
 
-Predicted = Callable[..., Scan]
 EXPORTS = "/api/v1/exports/"
 BOX = {"type": "FragmentSelector", "value": "xywh=pixel:10,20,30,40"}
 TRIANGLE = {
@@ -54,7 +52,7 @@ def unpacked(content: bytes) -> dict[str, bytes]:
 
 @pytest.fixture
 def scan(clinician: User, predicted: Predicted) -> Scan:
-    """A scan that was read and drawn on, with much that must not leave the house."""
+    """A scan that was read and drawn on, with much in it that must not be exported."""
     made = predicted(clinician, "CNV", patient_ref="P-secret", note="the mayor", eye="OD")
     for selector in (BOX, TRIANGLE, CALIPER):
         Annotation.objects.create(
@@ -77,7 +75,7 @@ def test_a_table_has_a_row_per_scan_with_prediction_and_verdicts(
 
 
 @pytest.mark.parametrize("export_format", ["csv", "coco", "w3c", "folders"])
-def test_nothing_that_names_anybody_leaves_the_house(
+def test_an_export_names_nobody(
     scan: Scan, clinician: User, researcher: User, api: Clients, export_format: str
 ) -> None:
     for user in (clinician, researcher):
@@ -260,7 +258,7 @@ def test_only_the_chosen_or_what_the_filters_find(
     assert other.label == "DME"
 
 
-def test_readings_that_are_not_open_yet_stay_at_home(scan: Scan, colleague: User, api: Clients) -> None:
+def test_readings_that_are_not_open_yet_are_not_exported(scan: Scan, colleague: User, api: Clients) -> None:
     (row,) = rows(exported(api, colleague, "csv"))
 
     assert (row["verdicts"], row["verified_label"], row["shapes"]) == ("", "", "0")

@@ -8,7 +8,7 @@ import pytest
 from django.contrib.admin.models import LogEntry
 from django.test import Client
 
-from tests.webapp.conftest import make_user
+from tests.webapp.conftest import make_user, signed_in
 from webapp.accounts.abilities import Role
 from webapp.accounts.models import User
 from webapp.audit.models import WaitingRecord
@@ -18,18 +18,6 @@ from webapp.gateway.models import ServiceKey
 
 LIST = "/admin/gateway/servicekey/"
 FORM = {"service": "Reporting system", "calls_per_minute": "30", "expires_0": "", "expires_1": ""}
-
-
-def signed_in(user: User) -> Client:
-    """A browser in which the user has signed in."""
-    client = Client()
-    client.force_login(user, backend="django.contrib.auth.backends.ModelBackend")
-    return client
-
-
-@pytest.fixture
-def browser(administrator: User) -> Client:
-    return signed_in(administrator)
 
 
 @pytest.fixture

@@ -3,18 +3,16 @@
 from __future__ import annotations
 
 import base64
-from collections.abc import Callable
 from typing import Any
 
 import pytest
 from django.core.exceptions import ImproperlyConfigured
 from django.test import Client
-from rest_framework.response import Response
 
 from handlers.card import ModelCard
 from tests.images import png_bytes
 from tests.services import MODEL_NAME
-from tests.webapp.conftest import Clients
+from tests.webapp.conftest import Clients, Upload, signed_in
 from webapp.accounts.models import User
 from webapp.inference.model_server import (
     ModelAnswer,
@@ -22,7 +20,7 @@ from webapp.inference.model_server import (
     ModelUnavailable,
     ServedVersion,
     UnknownVersion,
-    maker,
+    client_factory,
 )
 
 VERSION = "7.0.0"
@@ -75,7 +73,7 @@ def in_place_of_torchserve(settings: Any) -> None:
     settings.MODEL_URL = settings.MODEL_MANAGEMENT_URL = "http://127.0.0.1:9"
 
 
-def test_it_answers_an_upload(clinician: User, upload: Callable[..., Response]) -> None:
+def test_it_answers_an_upload(clinician: User, upload: Upload) -> None:
     scan = upload(clinician).json()
 
     assert (scan["status"], scan["prediction"]) == ("predicted", "CSR")
@@ -83,7 +81,7 @@ def test_it_answers_an_upload(clinician: User, upload: Callable[..., Response]) 
 
 
 def test_it_is_asked_for_another_heat_map_and_for_a_version(
-    clinician: User, upload: Callable[..., Response], api: Clients
+    clinician: User, upload: Upload, api: Clients
 ) -> None:
     address = f"/api/v1/scans/{upload(clinician).json()['id']}/predictions/"
 
@@ -98,8 +96,7 @@ def test_it_is_what_readiness_tells_of(db: None) -> None:
 
 
 def test_its_versions_are_listed(administrator: User) -> None:
-    browser = Client()
-    browser.force_login(administrator, backend="django.contrib.auth.backends.ModelBackend")
+    browser = signed_in(administrator)
 
     page = browser.get("/admin/inference/registeredversion/").content.decode()
 
@@ -121,4 +118,4 @@ def test_a_name_of_nothing_is_refused_with_the_setting(settings: Any, name: str)
     settings.MODEL_SERVER = name
 
     with pytest.raises(ImproperlyConfigured, match=f"RETINOTE_MODEL_SERVER is '{name}'"):
-        maker()
+        client_factory()

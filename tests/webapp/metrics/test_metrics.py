@@ -11,11 +11,10 @@ from typing import Any
 import pytest
 from django.test import Client
 from prometheus_client.parser import text_string_to_metric_families
-from rest_framework.response import Response
 
 from tests.images import encoded, png_bytes
 from tests.services import ModelServer
-from tests.webapp.conftest import PASSWORD, SEEN, Clients
+from tests.webapp.conftest import PASSWORD, SEEN, Clients, Predicted, Upload
 from webapp.accounts.models import User
 from webapp.core import clock
 from webapp.gateway import issuing
@@ -26,7 +25,6 @@ from webapp.recommendations.answers import Answer
 from webapp.scans import prediction
 from webapp.scans.models import Scan
 
-Upload = Callable[..., Response]
 Count = Callable[..., float]
 TOKEN = "what-only-prometheus-knows"
 READER = {"Authorization": f"Bearer {TOKEN}"}
@@ -223,7 +221,7 @@ def test_a_scan_predicted_later_is_counted_once(
 
 
 def test_verdicts_are_counted(
-    predicted: Callable[..., Scan], clinician: User, colleague: User, api: Clients, rise: Count
+    predicted: Predicted, clinician: User, colleague: User, api: Clients, rise: Count
 ) -> None:
     scan = predicted(clinician)
     path = f"/api/v1/scans/{scan.pk}/review/"

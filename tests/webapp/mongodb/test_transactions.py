@@ -25,7 +25,7 @@ def end_transaction(database: Database[dict[str, Any]]) -> None:
     database.client.admin.command("killSessions", [{"id": session.session_id["id"]}])
 
 
-def test_a_commit_that_is_refused_is_tried_again(database: Database[dict[str, Any]]) -> None:
+def test_a_refused_commit_is_tried_again(database: Database[dict[str, Any]]) -> None:
     tries = []
 
     def work() -> None:

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import pytest
 
-from webapp.reports.bidi import APART, END_OF_PART, in_order_of_sight, levels
+from webapp.reports.bidi import FSI, PDI, in_visual_order, levels
 
 HEBREW = {chr(ord("A") + number): chr(ord("א") + number) for number in range(26)}
-MARKS = {"<": APART, ">": END_OF_PART}
+MARKS = {"<": FSI, ">": PDI}
 
 
 def seen(text: str) -> str:
@@ -15,8 +15,8 @@ def seen(text: str) -> str:
     there = {**HEBREW, **MARKS}
     back = {letter: name for name, letter in there.items()}
     written = "".join(there.get(letter, letter) for letter in text)
-    in_sight = in_order_of_sight(list(zip(written, levels(written), strict=True)), lambda item: item[1])
-    return "".join(back.get(letter, letter) for letter, _ in in_sight if back.get(letter) not in MARKS)
+    in_view = in_visual_order(list(zip(written, levels(written), strict=True)), lambda item: item[1])
+    return "".join(back.get(letter, letter) for letter, _ in in_view if back.get(letter) not in MARKS)
 
 
 @pytest.mark.parametrize(

@@ -6,7 +6,7 @@ import pytest
 
 from webapp.reports import lines
 from webapp.reports.fonts import readable
-from webapp.reports.lines import apart, lines_of, one_line, words_of
+from webapp.reports.lines import isolated, lines_of, one_line, words_of
 
 SCRIPTS = {
     "Korean": "망막 중심부 부종이 있음",
@@ -147,5 +147,5 @@ def test_no_text_is_longer_than_anybody_reads() -> None:
 
 
 def test_a_part_kept_apart_can_not_be_left() -> None:
-    assert apart("a\u2069b\u2068") == apart("ab")
-    assert apart("") == ""
+    assert isolated("a\u2069b\u2068") == isolated("ab")
+    assert isolated("") == ""

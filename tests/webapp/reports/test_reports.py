@@ -2,21 +2,18 @@
 
 from __future__ import annotations
 
-import io
 from collections.abc import Callable
 
-import pypdf
 import pytest
 
 from tests.deployment import as_image
-from tests.webapp.conftest import Clients
-from webapp.accounts.deidentified import shown
+from tests.webapp.conftest import Clients, Predicted
+from tests.webapp.report_text import report_text
 from webapp.accounts.models import User
 from webapp.annotations.models import Annotation
 from webapp.reviews import reading
 from webapp.scans.models import Scan
 
-Predicted = Callable[..., Scan]
 CALIPER = {
     "type": "SvgSelector",
     "value": '<svg xmlns="http://www.w3.org/2000/svg"><line x1="10" y1="10" x2="40" y2="50"/></svg>',
@@ -26,19 +23,6 @@ POINT = {
     "type": "SvgSelector",
     "value": '<svg xmlns="http://www.w3.org/2000/svg"><circle cx="10" cy="10" r="3"/></svg>',
 }
-
-
-def text_of(api: Clients, user: User, scan: Scan) -> str:
-    """What stands on the page; it is one page."""
-    answer = api(user).get(
-        f"/api/v1/scans/{shown('id', str(scan.pk), user)}/report/", HTTP_ACCEPT="application/pdf"
-    )
-    assert answer.status_code == 200, answer.content
-    assert answer["Content-Type"] == "application/pdf"
-    document = pypdf.PdfReader(io.BytesIO(answer.content))
-    assert len(document.pages) == 1
-    # Lines break where there is room.
-    return " ".join(document.pages[0].extract_text().split())
 
 
 @pytest.fixture
@@ -53,7 +37,7 @@ def test_everything_that_is_known_stands_on_it(scan: Scan, clinician: User, api:
     Annotation.objects.create(scan=scan, author=clinician, selector=CALIPER, label="DME", comment="cyst")
     Annotation.objects.create(scan=scan, author=clinician, selector=POINT, label="CNV")
 
-    text = text_of(api, clinician, scan)
+    text = report_text(api, clinician, scan)
 
     for expected in (
         "Scan of P-7",
@@ -78,7 +62,7 @@ def test_everything_that_is_known_stands_on_it(scan: Scan, clinician: User, api:
 
 def test_letters_of_other_scripts_can_be_read(clinician: User, predicted: Predicted, api: Clients) -> None:
     scan = predicted(clinician, patient_ref="Ж-Ω", note="Überweisung für Łukasz & <Δ>")
-    text = text_of(api, clinician, scan)
+    text = report_text(api, clinician, scan)
     assert "Scan of Ж-Ω" in text and "Überweisung für Łukasz & <Δ>" in text
 
 
@@ -94,7 +78,7 @@ def test_letters_of_other_scripts_can_be_read(clinician: User, predicted: Predic
 def test_notes_in_any_script_stand_as_they_are_read(
     note: str, seen: str, clinician: User, predicted: Predicted, api: Clients
 ) -> None:
-    assert seen in text_of(api, clinician, predicted(clinician, note=note))
+    assert seen in report_text(api, clinician, predicted(clinician, note=note))
 
 
 def test_much_text_makes_it_smaller_and_no_second_page(
@@ -105,21 +89,21 @@ def test_much_text_makes_it_smaller_and_no_second_page(
         Annotation.objects.create(scan=scan, author=clinician, selector=CALIPER, comment=comment)
     for reader in (clinician, colleague):
         reading.record(scan, reader, "unsure", comment="word " * 300)
-    assert "Readers" in text_of(api, clinician, scan)
+    assert "Readers" in report_text(api, clinician, scan)
 
 
 def test_a_queued_scan_has_a_report_that_says_so(
     away: None, clinician: User, upload: Callable[..., object], api: Clients
 ) -> None:
     upload(clinician)
-    assert "There is no prediction." in text_of(api, clinician, Scan.objects.get())
+    assert "There is no prediction." in report_text(api, clinician, Scan.objects.get())
 
 
 def test_readings_that_are_not_open_yet_stay_hidden(
     scan: Scan, clinician: User, colleague: User, api: Clients
 ) -> None:
     reading.record(scan, clinician, "agree", comment="clear case")
-    text = text_of(api, colleague, scan)
+    text = report_text(api, colleague, scan)
     assert "1 more, hidden until you have given your verdict." in text
     assert "clear case" not in text and "clara agrees" not in text
 
@@ -128,7 +112,7 @@ def test_researchers_get_it_without_names(
     scan: Scan, clinician: User, researcher: User, api: Clients
 ) -> None:
     reading.record(scan, clinician, "agree", comment="clear case")
-    text = text_of(api, researcher, scan)
+    text = report_text(api, researcher, scan)
     assert not [word for word in ("P-7", "follow-up", "clara", "clear case") if word in text]
     assert "reader-" in text
 
@@ -149,7 +133,8 @@ django.setup()
 from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime, timezone
 from PIL import Image
-from webapp.reports.layout import Report, pdf
+from webapp.reports.content import Report
+from webapp.reports.layout import pdf
 
 sys.setswitchinterval(1e-6)
 image = io.BytesIO()

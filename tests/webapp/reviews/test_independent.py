@@ -13,7 +13,7 @@ import pytest
 from django.apps import apps
 from rest_framework.test import APIClient
 
-from tests.webapp.conftest import Clients
+from tests.webapp.conftest import Clients, Predicted
 from webapp.accounts.deidentified import shown
 from webapp.accounts.models import User
 from webapp.annotations.models import Annotation
@@ -22,7 +22,6 @@ from webapp.reviews import reading
 from webapp.reviews.models import Review
 from webapp.scans.models import Disclosure, Scan
 
-Predicted = Callable[..., Scan]
 BOX = {"type": "FragmentSelector", "value": "xywh=pixel:100,100,100,100"}
 
 
@@ -36,7 +35,7 @@ def scan(clinician: User, predicted: Predicted) -> Scan:
     return made
 
 
-def says(client: APIClient, scan: Scan, **said: Any) -> dict[str, Any]:
+def give_verdict(client: APIClient, scan: Scan, **said: Any) -> dict[str, Any]:
     answer = client.post(f"/api/v1/scans/{scan.pk}/review/", said)
     assert answer.status_code == 201
     given: dict[str, Any] = answer.json()
@@ -70,14 +69,14 @@ SHOWING: dict[str, Callable[[APIClient, Scan], Any]] = {
 
 
 @pytest.mark.parametrize("way", SHOWING)
-def test_being_unsure_opens_what_others_said_and_what_is_said_then_is_not_independent(
+def test_a_verdict_after_an_unsure_one_and_a_look_at_others_is_not_independent(
     scan: Scan, colleague: User, api: Clients, way: str
 ) -> None:
     client = api(colleague)
-    assert says(client, scan, verdict="unsure")["independent"] is True
+    assert give_verdict(client, scan, verdict="unsure")["independent"] is True
     assert SHOWING[way](client, scan).status_code == 200
 
-    changed = says(client, scan, label="DME")
+    changed = give_verdict(client, scan, label="DME")
 
     assert (changed["independent"], changed["blind"], changed["current"]) == (False, False, True)
     found = client.get(f"/api/v1/scans/{scan.pk}/reading/").json()
@@ -94,7 +93,7 @@ def test_an_adjudicator_who_looked_at_others_first_is_not_independent(
 ) -> None:
     client = api(administrator)
     assert SHOWING[way](client, scan).status_code == 200
-    assert says(client, scan, label="DME")["independent"] is False
+    assert give_verdict(client, scan, label="DME")["independent"] is False
 
 
 def test_a_change_before_anything_of_others_was_shown_is_independent(
@@ -102,25 +101,25 @@ def test_a_change_before_anything_of_others_was_shown_is_independent(
 ) -> None:
     client = api(colleague)
     client.get(f"/api/v1/scans/{scan.pk}/reading/")  # closed: nothing of others in it
-    says(client, scan, verdict="unsure")
+    give_verdict(client, scan, verdict="unsure")
 
-    assert says(client, scan, label="DME")["independent"] is True
+    assert give_verdict(client, scan, label="DME")["independent"] is True
     assert client.get(f"/api/v1/scans/{scan.pk}/reading/").json()["agreement"] == 1
 
 
 def test_who_reads_alone_may_change_a_verdict(clinician: User, predicted: Predicted, api: Clients) -> None:
     scan, client = predicted(clinician), api(clinician)
-    says(client, scan, verdict="unsure")
+    give_verdict(client, scan, verdict="unsure")
     client.get(f"/api/v1/scans/{scan.pk}/reading/")
-    assert says(client, scan, label="DME")["independent"] is True
+    assert give_verdict(client, scan, label="DME")["independent"] is True
 
 
 def test_who_gives_in_after_a_look_ends_no_dispute(scan: Scan, colleague: User, api: Clients) -> None:
     client = api(colleague)
-    says(client, scan, label="CNV")
+    give_verdict(client, scan, label="CNV")
     assert client.get(f"/api/v1/scans/{scan.pk}/").json()["dispute"] == 1
 
-    says(client, scan, label="DME")
+    give_verdict(client, scan, label="DME")
 
     assert client.get(f"/api/v1/scans/{scan.pk}/").json()["dispute"] == 1
     assert Review.objects.filter(scan=scan, current=True).count() == 2
@@ -131,9 +130,9 @@ def test_the_dashboard_compares_independent_readings_alone(
 ) -> None:
     monkeypatch.setattr(metrics, "LEAST_SCANS", 1)
     client = api(colleague)
-    says(client, scan, label="CNV")
+    give_verdict(client, scan, label="CNV")
     client.get(f"/api/v1/scans/{scan.pk}/reading/")
-    says(client, scan, label="DME")
+    give_verdict(client, scan, label="DME")
 
     found = api(administrator).get("/api/v1/dashboard/").json()
 
@@ -149,9 +148,9 @@ def test_with_the_model_only_what_was_read_blind_is_compared(
     colleague: User, clinician: User, administrator: User, predicted: Predicted, api: Clients
 ) -> None:
     first, second = predicted(colleague), predicted(colleague, "DME")
-    says(api(clinician), first, label="CNV")
+    give_verdict(api(clinician), first, label="CNV")
     api(clinician).get(f"/api/v1/scans/{second.pk}/")
-    says(api(clinician), second, verdict="agree")
+    give_verdict(api(clinician), second, verdict="agree")
 
     found = api(administrator).get("/api/v1/dashboard/").json()
 
@@ -163,9 +162,9 @@ def test_an_export_says_who_knew_of_others_and_verifies_nothing_by_them(
     scan: Scan, colleague: User, researcher: User, api: Clients
 ) -> None:
     client = api(colleague)
-    says(client, scan, verdict="unsure")
+    give_verdict(client, scan, verdict="unsure")
     client.get(f"/api/v1/scans/{scan.pk}/reading/")
-    says(client, scan, label="DME")
+    give_verdict(client, scan, label="DME")
 
     found = row(api, researcher, scan)
 
@@ -181,15 +180,15 @@ def test_who_takes_a_label_back_after_a_look_verifies_it_no_more(
     settings.VERIFYING_READERS = 1
     before = row(api, researcher, scan)
     assert (before["verified_label"], before["verified_by"]) == ("DME", "readers")
-    says(api(colleague), scan, label="DME")
+    give_verdict(api(colleague), scan, label="DME")
     api(clinician).get(f"/api/v1/scans/{scan.pk}/reading/")
 
-    says(api(clinician), scan, label="NORMAL")
+    give_verdict(api(clinician), scan, label="NORMAL")
 
     assert row(api, researcher, scan)["verified_by"] == ""
 
 
-def test_readings_of_before_are_told_apart_as_far_as_their_order_allows(
+def test_readings_of_an_earlier_version_are_told_apart_as_far_as_their_order_allows(
     clinician: User, colleague: User, administrator: User, predicted: Predicted
 ) -> None:
     scan = predicted(clinician)

@@ -2,17 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
 import pytest
 
-from tests.webapp.conftest import SEEN, Clients
+from tests.webapp.conftest import SEEN, Clients, Predicted
 from webapp.accounts.models import User
 from webapp.annotations.models import Annotation
 from webapp.reviews import reading
 from webapp.scans.models import Scan
-
-Predicted = Callable[..., Scan]
 
 
 def box(x: int, width: int) -> dict[str, str]:

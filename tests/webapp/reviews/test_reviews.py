@@ -2,21 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
 from django.db import connection
-from rest_framework.response import Response
 
-from tests.webapp.conftest import Clients
+from tests.webapp.conftest import Clients, Upload
 from webapp.accounts.models import User
 from webapp.core import clock
 from webapp.reviews import reading
 from webapp.scans.models import Scan, Status
-
-Upload = Callable[..., Response]
 
 
 @pytest.fixture
@@ -94,7 +90,7 @@ def test_without_a_prediction_there_is_nothing_to_review(
 def test_eight_verdicts_of_one_reader_at_once_leave_one_current(
     scan: str, clinician: User, colleague: User, api: Clients
 ) -> None:
-    # The scan is reviewed already, so that its document is not what the eight get into each other's way over.
+    # The scan is reviewed already, so that the eight do not all change its document.
     api(colleague).post(f"{scan}review/", {"verdict": "unsure"})
 
     def say(number: int) -> int:

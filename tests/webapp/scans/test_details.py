@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
 import pytest
-from rest_framework.response import Response
 
-from tests.webapp.conftest import Clients
+from tests.webapp.conftest import Clients, Upload
 from webapp.accounts.deidentified import FIELDS, Shown, declare
 from webapp.accounts.models import User
 from webapp.exports.formats import COLUMNS
@@ -17,7 +15,6 @@ from webapp.reports.report import report_of
 from webapp.scans.details import DETAILS
 from webapp.scans.models import Scan
 
-Upload = Callable[..., Response]
 EXAMPLES: dict[str, tuple[Any, Any]] = {
     "patient_ref": ("P-7", "P-8"),
     "eye": ("OD", "OS"),

@@ -8,12 +8,11 @@ from collections.abc import Callable
 from importlib import import_module
 from typing import Any
 
-import pypdf
 import pytest
 from django.apps import apps
-from django.test import Client
 
-from tests.webapp.conftest import Clients
+from tests.webapp.conftest import Clients, Predicted, signed_in
+from tests.webapp.report_text import report_text
 from webapp.accounts.deidentified import shown
 from webapp.accounts.models import User
 from webapp.recommendations.doubt import DOUBTFUL
@@ -21,7 +20,6 @@ from webapp.recommendations.rules import REVIEW_RANK, recommend
 from webapp.reviews import reading
 from webapp.scans.models import Scan
 
-Predicted = Callable[..., Scan]
 DOUBT = "The image shows no horizontal layers as an OCT B-scan does."
 NOISE = {"acceptable": False, "reasons": [DOUBT]}
 GOOD = {"acceptable": True, "reasons": []}
@@ -77,7 +75,7 @@ def test_a_doubtful_picture_does_not_lead_what_is_most_urgent(
     assert [found["prediction"] for found in listed] == ["CSR", "CNV"]
 
 
-def test_documents_of_before_find_their_place(noise: Scan, scan: Scan) -> None:
+def test_doubtful_scans_of_an_earlier_version_leave_the_front_at_the_upgrade(noise: Scan, scan: Scan) -> None:
     Scan.objects.update(urgency_rank=5)
     migration = import_module("webapp.scans.migrations.0008_doubtful")
 
@@ -120,16 +118,14 @@ def test_a_report_has_the_doubts_beside_the_label_and_each_sentence_once(
     said = recommend("retina-oct", noise.probabilities, NOISE, [caveat])
     Scan.objects.filter(pk=noise.pk).update(caveats=[caveat], recommendation=said.to_dict())
 
-    answer = api(clinician).get(f"/api/v1/scans/{noise.pk}/report/", HTTP_ACCEPT="application/pdf")
+    text = report_text(api, clinician, noise)
 
-    text = " ".join(pypdf.PdfReader(io.BytesIO(answer.content)).pages[0].extract_text().split())
     assert f"CNV, confidence 98% Doubtful: {DOUBT}" in text
     assert (text.count(DOUBT), text.count(caveat), text.count("Clinician review required")) == (1, 1, 1)
 
 
 def test_the_administration_shows_the_doubt(noise: Scan, scan: Scan, administrator: User) -> None:
-    browser = Client()
-    browser.force_login(administrator, backend="django.contrib.auth.backends.ModelBackend")
+    browser = signed_in(administrator)
     page = browser.get("/admin/scans/scan/").content.decode()
     assert f"CNV 98%, doubtful: {DOUBT}" in page and "CSR 90%<" in page
     for read in (noise, scan):

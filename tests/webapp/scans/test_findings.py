@@ -7,19 +7,16 @@ import csv
 import io
 import json
 import zipfile
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import cv2
 import numpy as np
-import pypdf
 import pytest
-from django.test import Client
-from rest_framework.response import Response
 
-from tests.webapp.conftest import Clients
-from tests.webapp.scans.test_prediction import answering
+from tests.webapp.conftest import Clients, Upload, signed_in
+from tests.webapp.report_text import report_text
+from tests.webapp.scans.model_answers import answering
 from webapp.accounts.deidentified import shown
 from webapp.accounts.models import User
 from webapp.audit.models import Action, WaitingRecord
@@ -28,7 +25,6 @@ from webapp.scans import findings, storage
 from webapp.scans.models import Prediction, Scan, Status
 from webapp.scans.sweep import sweep
 
-Upload = Callable[..., Response]
 KINDS = ["fluid_within", "fluid_below", "hole"]
 REGIONS = [
     {"finding": "hole", "box": [200, 100, 60, 80], "share": 0.0204, "confidence": 0.91},
@@ -92,15 +88,16 @@ def test_a_model_without_a_map_of_them_has_none(
     assert len(list(storage.all_files())) == 2
 
 
-def test_to_find_nothing_is_another_thing_than_not_to_look(
+def test_no_findings_are_told_apart_from_a_model_that_has_no_map(
     monkeypatch: pytest.MonkeyPatch, clinician: User, upload: Upload, api: Clients
 ) -> None:
     answering(monkeypatch, findings=NOTHING)
     body = upload(clinician).json()
 
     assert body["findings"] == {"kinds": KINDS, "regions": []}
-    assert "nothing of what it looks for (fluid within the retina, fluid below the retina, hole)" in report(
-        api, clinician, body["id"]
+    assert (
+        "nothing of what it looks for (fluid within the retina, fluid below the retina, hole)"
+        in report_text(api, clinician, Scan.objects.get())
     )
     assert table(api, clinician)[0]["findings"] == "none"
 
@@ -181,14 +178,6 @@ def test_researchers_get_them_by_another_address(scan: Scan, researcher: User, a
     assert api(researcher).get(body["findings_path"]).status_code == 200
 
 
-def report(api: Clients, user: User, key: object) -> str:
-    answer = sent(api, user, f"scans/{key}/report/")
-    assert answer.status_code == 200, answer.content
-    document = pypdf.PdfReader(io.BytesIO(answer.content))
-    assert len(document.pages) == 1
-    return " ".join(document.pages[0].extract_text().split())
-
-
 def table(api: Clients, user: User) -> list[dict[str, str]]:
     answer = api(user).post("/api/v1/exports/", {"format": "csv"})
     return list(csv.DictReader(io.StringIO(answer.content.decode())))
@@ -197,7 +186,7 @@ def table(api: Clients, user: User) -> list[dict[str, str]]:
 def test_a_report_names_each_kind_with_its_area_and_outlines_it(
     scan: Scan, clinician: User, api: Clients
 ) -> None:
-    text = report(api, clinician, scan.pk)
+    text = report_text(api, clinician, scan)
 
     # A picture of 512 × 496 pixels, each 10 × 4 micrometres.
     area = 0.0204 * scan.width * scan.height * 40 / 1e6
@@ -229,8 +218,7 @@ def test_exports_tell_them(scan: Scan, clinician: User, api: Clients) -> None:
 
 
 def test_the_administration_tells_them(scan: Scan, administrator: User) -> None:
-    browser = Client()
-    browser.force_login(administrator, backend="django.contrib.auth.backends.ModelBackend")
+    browser = signed_in(administrator)
     page = browser.get(f"/admin/scans/scan/{scan.pk}/change/").content.decode()
     assert "fluid within the retina (0.5%); hole (2.0%)" in page
 
@@ -259,5 +247,5 @@ def test_the_page_and_the_model_server_call_them_the_same() -> None:
 
 def test_a_kind_that_a_later_model_brings_is_named_by_its_code() -> None:
     later = {"kinds": ["epiretinal_membrane"], "regions": [REGIONS[0] | {"finding": "epiretinal_membrane"}]}
-    (found,) = findings.seen(later)
+    (found,) = findings.kinds_found(later)
     assert (found.name, found.colour) == ("epiretinal membrane", findings.UNKNOWN_COLOUR)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import base64
 import json
-from collections.abc import Callable
 from datetime import timedelta
 from itertools import chain
 from types import SimpleNamespace
@@ -13,10 +12,9 @@ from typing import Any
 import pytest
 from django.db import connection
 from django.db.models import QuerySet
-from rest_framework.response import Response
 
 from tests.services import ModelServer
-from tests.webapp.conftest import Clients
+from tests.webapp.conftest import Clients, Upload
 from webapp.accounts.models import User
 from webapp.api.pagination import NewestFirst
 from webapp.core import clock
@@ -24,7 +22,6 @@ from webapp.scans.filters import ScanFilter
 from webapp.scans.models import Scan, Status
 from webapp.scans.worklist import Ordering, stretches
 
-Upload = Callable[..., Response]
 BOX = {
     "target": {"selector": {"type": "FragmentSelector", "value": "xywh=pixel:10,20,30,40"}},
     "comment": "fluid",

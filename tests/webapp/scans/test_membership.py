@@ -2,18 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
 import pytest
 from django.test import Client
-from rest_framework.response import Response
 
-from tests.webapp.conftest import Clients
+from tests.webapp.conftest import Clients, Upload, signed_in
 from webapp.accounts.models import User
 from webapp.audit.models import WaitingRecord
 from webapp.scans.models import Scan
-
-Upload = Callable[..., Response]
 
 
 @pytest.fixture
@@ -29,8 +24,7 @@ def moved(away: None, clinician: User, upload: Upload) -> User:
 
 @pytest.fixture
 def desk(administrator: User) -> Client:
-    browser = Client()
-    browser.force_login(administrator, backend="django.contrib.auth.backends.ModelBackend")
+    browser = signed_in(administrator)
     return browser
 
 

@@ -17,12 +17,11 @@ import requests
 from django.core.files.uploadedfile import SimpleUploadedFile
 from PIL import Image, PngImagePlugin
 from pymongo.database import Database
-from rest_framework.response import Response
 
 from tests import dicom_files
 from tests.images import bscan, encoded
 from tests.services import ModelServer
-from tests.webapp.conftest import Clients
+from tests.webapp.conftest import Clients, Upload
 from webapp.accounts.models import User
 from webapp.scans.models import Scan
 
@@ -34,7 +33,6 @@ STREET, TAKEN = "Alte Gasse 77b", "20240317"
 PRIVATE = (NAME, "Zacharias", "Quintessa", NUMBER, BORN, DEVICE, PLACE, STREET, TAKEN, "2024-03-17")
 FILE_NAME = f"{NAME} {NUMBER}"
 GPS = 0x8825
-Upload = Callable[..., Response]
 
 
 def dicom() -> bytes:
@@ -115,6 +113,23 @@ def logged(folder: Path) -> list[tuple[str, list[str]]]:
     return [(where, what) for where, what in found if what]
 
 
+LeftPrivate = Callable[[], list[tuple[str, list[str]]]]
+
+
+@pytest.fixture
+def left_private(
+    settings: Any, database: Database[dict[str, Any]], caplog: pytest.LogCaptureFixture
+) -> LeftPrivate:
+    """Every document and file of the web app, and its log, that holds something private, and what."""
+    caplog.set_level(logging.DEBUG)
+
+    def look() -> list[tuple[str, list[str]]]:
+        said = holds_private(caplog.text.encode())
+        return stored(database, Path(settings.MEDIA_ROOT)) + ([("log", said)] if said else [])
+
+    return look
+
+
 def test_the_files_here_do_hold_what_is_looked_for() -> None:
     assert set(holds_private(dicom())) == set(PRIVATE) - {"2024-03-17"}
     assert {NAME, NUMBER, DEVICE, PLACE, STREET} <= set(holds_private(jpeg()))
@@ -127,13 +142,10 @@ def test_an_upload_keeps_pixels_alone(
     predicting: ModelServer,
     clinician: User,
     api: Clients,
-    settings: Any,
-    database: Database[dict[str, Any]],
-    caplog: pytest.LogCaptureFixture,
+    left_private: LeftPrivate,
     kind: str,
 ) -> None:
     """Not in documents, images, answers or logs, be they of the web app or of the model server."""
-    caplog.set_level(logging.DEBUG)
     file = SimpleUploadedFile(f"{FILE_NAME}.{kind}", MAKERS[kind]())
     client = api(clinician)
 
@@ -142,8 +154,7 @@ def test_an_upload_keeps_pixels_alone(
     assert answer.status_code == 201, answer.content
     scan = answer.json()
     assert holds_private(answer.content) == []
-    assert stored(database, Path(settings.MEDIA_ROOT)) == []
-    assert holds_private(caplog.text.encode()) == []
+    assert left_private() == []
     assert logged(predicting.logs) == []
     for path in (scan["image_path"], scan["annotation_path"], scan["heatmap_path"]):
         assert holds_private(client.get(path).getvalue()) == []
@@ -251,13 +262,10 @@ def test_a_file_that_is_refused_leaves_nothing(
     away: None,
     clinician: User,
     api: Clients,
-    settings: Any,
-    database: Database[dict[str, Any]],
-    caplog: pytest.LogCaptureFixture,
+    left_private: LeftPrivate,
     kind: str,
 ) -> None:
     """Half of the file: what says who the patient is comes before the pixels."""
-    caplog.set_level(logging.DEBUG)
     content = MAKERS[kind]()
     file = SimpleUploadedFile(f"{FILE_NAME}.{kind}", content[: max(600, len(content) // 2)])
 
@@ -265,8 +273,7 @@ def test_a_file_that_is_refused_leaves_nothing(
 
     assert 400 <= answer.status_code < 500
     assert holds_private(answer.content) == []
-    assert stored(database, Path(settings.MEDIA_ROOT)) == []
-    assert holds_private(caplog.text.encode()) == []
+    assert left_private() == []
 
 
 @pytest.mark.parametrize("cut", [False, True], ids=["whole", "cut off"])

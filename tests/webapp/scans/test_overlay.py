@@ -4,24 +4,21 @@ from __future__ import annotations
 
 import base64
 import hashlib
-from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 import pytest
 import requests
-from rest_framework.response import Response
 
 from imaging.decoding import Examined
 from tests.images import bscan, encoded, png_bytes
 from tests.services import ModelServer
-from tests.webapp.conftest import Clients
+from tests.webapp.conftest import Clients, Predicted, Upload
 from webapp.accounts.models import User
 from webapp.reports.report import report_of
 from webapp.scans import storage
 from webapp.scans.models import Prediction, Scan
 
-Upload = Callable[..., Response]
 COLOUR = np.stack([bscan(), bscan() // 2, bscan(seed=1)], axis=2)
 
 
@@ -71,7 +68,7 @@ def test_none_is_stored_and_another_labels_heat_map_makes_another(
 
 
 def test_one_that_an_earlier_version_stored_is_sent_as_it_is_and_drawn_anew_when_it_is_lost(
-    clinician: User, predicted: Callable[..., Scan], api: Clients
+    clinician: User, predicted: Predicted, api: Clients
 ) -> None:
     stored, heatmap = storage.save(png_bytes(seed=5)), storage.save(png_bytes(seed=7))
     scan = predicted(clinician)
@@ -88,7 +85,7 @@ def test_one_that_an_earlier_version_stored_is_sent_as_it_is_and_drawn_anew_when
 
 @pytest.mark.parametrize("gone", ["image_name", "heatmap_name"])
 def test_there_is_none_without_both_pictures(
-    clinician: User, predicted: Callable[..., Scan], api: Clients, gone: str
+    clinician: User, predicted: Predicted, api: Clients, gone: str
 ) -> None:
     scan = predicted(clinician)
     Scan.objects.update(heatmap_name=storage.save(png_bytes(seed=7)))

@@ -6,47 +6,44 @@ import json
 import os
 import subprocess
 import sys
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
-from rest_framework.response import Response
 
 from imaging.pixels import MAX_MEMORY_BYTES
 from tests.images import encoded, png_bytes
-from tests.webapp.conftest import Clients
+from tests.webapp.conftest import Clients, Upload
 from webapp.accounts.models import User
 from webapp.scans import room, storage
 from webapp.scans.models import Scan
 
 ROOT = Path(__file__).parents[3]
-Upload = Callable[..., Response]
 LARGE = encoded(np.zeros((2500, 4000), np.uint8))
 
 
 @pytest.fixture(autouse=True)
 def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Who finds no room is told at once; ten grey megapixels are large."""
+    """Requests that find no room are refused at once; ten grey megapixels count as large."""
     monkeypatch.setattr(room, "WAIT_S", 0.0)
     monkeypatch.setattr(room, "SMALL_BYTES", 4 * 10**6)
 
 
-def test_the_largest_picture_has_the_room_to_itself() -> None:
+def test_the_largest_picture_takes_all_the_room() -> None:
     with room.taken(MAX_MEMORY_BYTES), pytest.raises(room.NoRoom), room.taken(room.SMALL_BYTES + 1):
         pass
     with room.taken(MAX_MEMORY_BYTES + 2**30):
         pass
 
 
-def test_smaller_ones_share_it() -> None:
+def test_smaller_pictures_share_the_room() -> None:
     half, more = room.ALL_BYTES // 2, room.SMALL_BYTES + 1
     with room.taken(half), room.taken(half), pytest.raises(room.NoRoom), room.taken(more):
         pass
 
 
-def test_who_finds_too_little_keeps_nothing() -> None:
+def test_a_request_that_finds_too_little_room_keeps_none() -> None:
     with room.taken(room.PLACE_BYTES):
         with pytest.raises(room.NoRoom), room.taken(room.ALL_BYTES):
             pass
@@ -54,7 +51,7 @@ def test_who_finds_too_little_keeps_nothing() -> None:
             pass
 
 
-def test_small_ones_never_wait() -> None:
+def test_small_pictures_never_wait() -> None:
     with room.taken(room.ALL_BYTES), room.taken(room.SMALL_BYTES), room.taken(0):
         pass
 
@@ -69,7 +66,7 @@ with room.taken(room.ALL_BYTES):
 """
 
 
-def test_processes_share_it_and_a_dead_one_gives_it_back(settings: Any) -> None:
+def test_processes_share_the_room_and_a_dead_one_gives_its_part_back(settings: Any) -> None:
     environment = os.environ | {"RETINOTE_DATA_DIR": str(settings.DATA_DIR)}
     with subprocess.Popen(
         [sys.executable, "-c", HOLDER],

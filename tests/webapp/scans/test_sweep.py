@@ -2,22 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
-from rest_framework.response import Response
 
 from tests.images import png_bytes
 from tests.services import ModelServer
-from tests.webapp.conftest import Clients, predict_again
+from tests.webapp.conftest import Clients, Upload, predict_again
 from webapp.accounts.models import User
 from webapp.scans import prediction, storage
 from webapp.scans.models import Prediction, Scan, Status
 from webapp.scans.sweep import sweep
-
-Upload = Callable[..., Response]
 
 
 def files(settings: Any) -> set[str]:

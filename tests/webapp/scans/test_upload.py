@@ -5,7 +5,6 @@ from __future__ import annotations
 import errno
 import io
 import os
-from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from itertools import count
 from pathlib import Path
@@ -16,12 +15,11 @@ import pytest
 from django.core.files.uploadedfile import SimpleUploadedFile
 from django.db import connection
 from PIL import Image
-from rest_framework.response import Response
 
 from imaging.decoding import decode
 from tests.images import bscan, encoded, png_bytes
 from tests.services import ModelServer
-from tests.webapp.conftest import Clients
+from tests.webapp.conftest import Clients, Upload
 from webapp.accounts.models import User
 from webapp.inference.model_server import ModelUnavailable
 from webapp.inference.torchserve import TorchServeClient
@@ -29,8 +27,6 @@ from webapp.scans import prediction, storage
 from webapp.scans import upload as uploading
 from webapp.scans.models import Prediction, Scan, Status
 from webapp.scans.sweep import sweep
-
-Upload = Callable[..., Response]
 
 
 def files(settings: Any) -> list[Path]:
@@ -228,7 +224,7 @@ def test_wrong_fields_are_named(clinician: User, upload: Upload, api: Clients) -
     assert no_form.status_code == 415
 
 
-def test_who_may_upload(researcher: User, upload: Upload, api: Clients) -> None:
+def test_researchers_and_strangers_upload_nothing(researcher: User, upload: Upload, api: Clients) -> None:
     assert upload(researcher).status_code == 403
     file = SimpleUploadedFile("scan.png", png_bytes())
     assert api(None).post("/api/v1/scans/", {"image": file}, format="multipart").status_code == 401

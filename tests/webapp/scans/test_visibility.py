@@ -2,17 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
 import pytest
-from rest_framework.response import Response
 
-from tests.webapp.conftest import Clients
+from tests.webapp.conftest import Clients, Upload
 from webapp.accounts.deidentified import shown
 from webapp.accounts.models import User
 from webapp.scans.models import Scan
-
-Upload = Callable[..., Response]
 
 
 @pytest.fixture

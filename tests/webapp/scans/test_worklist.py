@@ -9,13 +9,12 @@ import pytest
 from PIL import Image
 
 from tests.images import png_bytes
-from tests.webapp.conftest import Clients
+from tests.webapp.conftest import Clients, Predicted
 from webapp.accounts.deidentified import shown
 from webapp.accounts.models import User
 from webapp.reviews import reading
 from webapp.scans.models import Scan
 
-Predicted = Callable[..., Scan]
 SCANS = "/api/v1/scans/"
 
 
@@ -103,7 +102,7 @@ def test_a_cursor_of_one_order_is_none_of_another(
     ("ordering", "order"),
     [("newest", "43210"), ("urgent", "42103"), ("uncertain", "02431"), ("disputed", "14320")],
 )
-def test_a_list_goes_on_after_any_scan_of_it_be_it_read_or_not(
+def test_a_list_continues_after_any_of_its_scans_read_or_unread(
     clinician: User, administrator: User, predicted: Predicted, api: Clients, ordering: str, order: str
 ) -> None:
     # The confidence of the last but one is the same as another's, and so is its urgency.
@@ -123,7 +122,7 @@ def test_a_list_goes_on_after_any_scan_of_it_be_it_read_or_not(
         assert listed(api, clinician, f"{query}&unread=true") == unread
 
 
-def test_who_knows_scans_by_other_ids_goes_on_by_these(
+def test_a_list_continues_by_de_identified_ids(
     clinician: User, researcher: User, predicted: Predicted, api: Clients
 ) -> None:
     scans = [predicted(clinician) for _ in range(3)]
@@ -132,7 +131,7 @@ def test_who_knows_scans_by_other_ids_goes_on_by_these(
     assert api(researcher).get(f"{SCANS}?after={scans[0].pk}").status_code == 404
 
 
-def test_after_a_scan_that_one_may_not_see_there_is_no_list(
+def test_no_list_continues_after_a_scan_that_the_user_may_not_see(
     clinician: User, stranger: User, predicted: Predicted, api: Clients
 ) -> None:
     hidden = predicted(stranger)

@@ -68,14 +68,14 @@ class Migration(migrations.Migration):
                     "before",
                     models.JSONField(
                         default=dict,
-                        help_text="Figures of these scans as they were answered before it (webapp/calibration/measuring.py).",
+                        help_text="Metrics of these scans as they were answered before it (webapp/calibration/measuring.py).",
                     ),
                 ),
                 (
                     "after",
                     models.JSONField(
                         default=dict,
-                        help_text="The same figures, each scan left out of the calibration that it was answered with.",
+                        help_text="The same metrics, each scan left out of the calibration that it was answered with.",
                     ),
                 ),
                 ("made_at", models.DateTimeField(default=webapp.core.clock.now)),

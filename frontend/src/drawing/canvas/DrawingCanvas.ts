@@ -1,29 +1,19 @@
-/** The shapes on a scan, and drawing and changing them by pointer and keyboard. */
-
-import { Layer } from "konva/lib/Layer";
-import type { Shape as Node } from "konva/lib/Shape";
+/** Drawing and changing shapes on a scan, by pointer and keyboard. One module, as both act on the same state. */
 
 import type { Annotation, Region } from "../../api/types";
 import { texts } from "../../texts";
 import { addVertex, type Drawn, dropVertex, finished, follow, start } from "../draft";
 import type { Drawing } from "../Drawing";
 import { handlesOf, moved, moveHandle, withoutVertex, withVertex } from "../editing";
-import { shapeOf } from "../merge";
 import { shapeAt } from "../outline";
-import { clamp, type Geometry, lengthOf, type Shape, type Size } from "../shapes";
-import { colourOf, OTHERS_COLOUR, REGION_COLOUR, SELECTED_COLOUR } from "./colours";
-import { crossNode, geometryNode, handlesNode, type LineStyle } from "./nodes";
+import { clamp, type Geometry, type Shape, type Size } from "../shapes";
 import type { Pointed, PointerUser, PictureCanvas } from "./PictureCanvas";
+import { type Scale, ShapeLayers } from "./ShapeLayers";
 
 /** How near to a line or handle is on it, in pixels of the screen. */
-const REACH = { mouse: 8, pen: 12, touch: 22 };
+const REACH_PX = { mouse: 8, pen: 12, touch: 22 };
 /** A pointer that moves less than this, in pixels of the screen, has clicked. */
-const CLICK = 4;
-
-interface Scale {
-  micrometres_x: number | null;
-  micrometres_y: number | null;
-}
+const CLICK_WITHIN_PX = 4;
 
 /** What the pointer is doing to a shape that is there. */
 interface Edit {
@@ -35,11 +25,7 @@ interface Edit {
 }
 
 export class DrawingCanvas implements PointerUser {
-  private readonly model = new Layer({ listening: false });
-  private readonly resting = new Layer({ listening: false });
-  private readonly active = new Layer({ listening: false });
-  /** What stands on the canvas, with the place in the list that its tag tells. */
-  private readonly nodes = new Map<Shape, { node: Node; index: number }>();
+  private readonly layers: ShapeLayers;
   private shownShapes: readonly Shape[] | null = null;
   private shownSelected: string | null = null;
   private drawn: Drawn | null = null;
@@ -47,17 +33,16 @@ export class DrawingCanvas implements PointerUser {
   private edit: Edit | null = null;
   private vertex: number | null = null;
   private cursor: { x: number; y: number } | null = null;
-  private scale: Scale = { micrometres_x: null, micrometres_y: null };
   private readonly unsubscribe: () => void;
 
   constructor(
     private readonly canvas: PictureCanvas,
     private readonly drawing: Drawing,
     private readonly size: Size,
-    /** Says what happens to who does not see it. */
+    /** Tells screen readers what has happened. */
     private readonly announce: (text: string) => void,
   ) {
-    canvas.stage.add(this.model, this.resting, this.active);
+    this.layers = new ShapeLayers(canvas.stage, canvas.viewport.zoom);
     canvas.user = this;
     drawing.pen = this;
     this.unsubscribe = drawing.subscribe(() => this.refresh());
@@ -72,43 +57,30 @@ export class DrawingCanvas implements PointerUser {
 
   /** The size of a pixel, in which calipers measure. */
   setScale(scale: Scale): void {
-    this.scale = scale;
-    for (const { node } of this.nodes.values()) node.destroy();
-    this.nodes.clear();
+    this.layers.setScale(scale);
     this.shownShapes = null;
     this.refresh();
   }
 
   /** Outlines what the model looked at and what others drew. */
-  showBelow(regions: Region[], others: readonly Annotation[]): void {
-    this.model.destroyChildren();
-    for (const region of regions) {
-      const style = { colour: REGION_COLOUR, thickness: 1.5, dash: [6, 4] };
-      this.model.add(this.node({ kind: "polygon", points: region.polygon.flat() }, style));
-    }
-    for (const annotation of others) {
-      const shape = shapeOf(annotation);
-      const tag = [annotation.creator_name, annotation.label].filter(Boolean).join(": ");
-      const style = { colour: OTHERS_COLOUR, thickness: 1.5, dash: [2, 3], tag };
-      if (shape) this.model.add(this.node(shape.geometry, style));
-    }
-    this.model.batchDraw();
+  showBelow(regions: readonly Region[], others: readonly Annotation[]): void {
+    this.layers.showBelow(regions, others);
   }
 
   // The pointer
 
   down(at: Pointed): boolean {
     const { tool } = this.drawing.snapshot();
-    this.leaveCursor();
+    this.cursor = null;
     if (tool === "hand") return false;
     this.downAt = at;
     if (tool === "select") return this.grab(at);
     const [x, y] = this.onScan(at);
-    if (this.drawn?.tool === "polygon") this.setVertex(x, y, REACH[at.pointer] / this.zoom);
+    if (this.drawn?.tool === "polygon") this.setVertex(x, y, REACH_PX[at.pointer] / this.zoom);
     else if (this.drawn) this.drawn = follow(this.drawn, x, y);
     else this.drawn = start(tool, x, y);
     if (tool === "point") this.finish();
-    this.drawActive();
+    this.showInHand();
     return true;
   }
 
@@ -124,7 +96,7 @@ export class DrawingCanvas implements PointerUser {
     } else if (this.drawn) {
       for (const place of places) this.drawn = follow(this.drawn, ...this.onScan(place));
     }
-    this.drawActive();
+    this.showInHand();
   }
 
   up(at: Pointed): void {
@@ -132,7 +104,7 @@ export class DrawingCanvas implements PointerUser {
       const { shape, geometry } = this.edit;
       this.edit = null;
       if (geometry !== shape.geometry && this.isMoved(at)) this.drawing.change(shape.key, { geometry });
-      else this.drawActive();
+      else this.showInHand();
       return;
     }
     const { drawn } = this;
@@ -146,13 +118,13 @@ export class DrawingCanvas implements PointerUser {
     this.edit = null;
     if (this.drawn?.tool === "polygon") this.drawn = dropVertex(this.drawn);
     else this.drawn = null;
-    this.drawActive();
+    this.showInHand();
   }
 
   hover(at: Pointed): void {
     if (!this.drawn || this.drawn.tool === "freehand") return;
     this.drawn = follow(this.drawn, ...this.onScan(at));
-    this.drawActive();
+    this.showInHand();
   }
 
   doubleClick(): void {
@@ -179,13 +151,13 @@ export class DrawingCanvas implements PointerUser {
   /** Gives up what is being drawn. */
   giveUp(): void {
     this.drawn = null;
-    this.leaveCursor();
-    this.drawActive();
+    this.cursor = null;
+    this.showInHand();
   }
 
   stepBack(): void {
     if (this.drawn) this.drawn = dropVertex(this.drawn);
-    this.drawActive();
+    this.showInHand();
   }
 
   /** Sets a corner or vertex where the cross is; the first time it comes up in the middle of what is seen. */
@@ -199,7 +171,7 @@ export class DrawingCanvas implements PointerUser {
       this.cursor = { x: Math.round(middle.x), y: Math.round(middle.y) };
       this.cursor = { x: clamp(this.cursor.x, this.size.width), y: clamp(this.cursor.y, this.size.height) };
       this.announce(texts.drawing.cursorAt(this.cursor.x, this.cursor.y));
-      return this.drawActive();
+      return this.showInHand();
     }
     const { x, y } = this.cursor;
     if (!this.drawn) {
@@ -213,7 +185,7 @@ export class DrawingCanvas implements PointerUser {
       this.drawn = follow(this.drawn, x, y);
       this.finish();
     }
-    this.drawActive();
+    this.showInHand();
   }
 
   /** Moves the cross, else the chosen vertex, else the selected shape. Returns whether there was one. */
@@ -224,7 +196,7 @@ export class DrawingCanvas implements PointerUser {
       this.cursor = { x, y };
       if (this.drawn) this.drawn = follow(this.drawn, x, y);
       this.announce(texts.drawing.cursorAt(x, y));
-      this.drawActive();
+      this.showInHand();
       return true;
     }
     const shape = this.selected;
@@ -247,7 +219,7 @@ export class DrawingCanvas implements PointerUser {
     this.announce(
       this.vertex === null ? texts.drawing.wholeShape : texts.drawing.vertex(this.vertex + 1, count),
     );
-    this.drawActive();
+    this.showInHand();
   }
 
   /** Deletes the chosen vertex, else the selected shape. */
@@ -263,7 +235,7 @@ export class DrawingCanvas implements PointerUser {
     }
   }
 
-  // Inside
+  // Shared by both
 
   private get zoom(): number {
     return this.canvas.viewport.zoom();
@@ -280,12 +252,12 @@ export class DrawingCanvas implements PointerUser {
 
   private isMoved(at: Pointed): boolean {
     const from = this.downAt;
-    return from !== null && Math.hypot(at.x - from.x, at.y - from.y) * this.zoom >= CLICK;
+    return from !== null && Math.hypot(at.x - from.x, at.y - from.y) * this.zoom >= CLICK_WITHIN_PX;
   }
 
   /** Takes a handle of the selected shape, else the shape there; false for a place without one. */
   private grab(at: Pointed): boolean {
-    const reach = REACH[at.pointer] / this.zoom;
+    const reach = REACH_PX[at.pointer] / this.zoom;
     const selected = this.selected;
     if (selected && this.drawing.mayDraw) {
       const handles = handlesOf(selected.geometry);
@@ -297,7 +269,7 @@ export class DrawingCanvas implements PointerUser {
         const geometry = isNew ? withVertex(selected.geometry, index - vertices) : selected.geometry;
         this.vertex = isNew ? index - vertices + 1 : index;
         this.edit = { shape: { ...selected, geometry }, handle: this.vertex, from: at, geometry };
-        this.drawActive();
+        this.showInHand();
         return true;
       }
     }
@@ -325,14 +297,10 @@ export class DrawingCanvas implements PointerUser {
       this.drawing.add(geometry);
       this.announce(texts.drawing.added(texts.drawing.kinds[geometry.kind]));
     }
-    this.drawActive();
+    this.showInHand();
   }
 
-  private leaveCursor(): void {
-    this.cursor = null;
-  }
-
-  /** Brings the layers in step with the drawing: only the selected shape is drawn while it changes. */
+  /** Brings the layers in step with the drawing. */
   private refresh(): void {
     const { shapes, selected, tool } = this.drawing.snapshot();
     if (selected !== this.shownSelected) this.vertex = null;
@@ -340,71 +308,15 @@ export class DrawingCanvas implements PointerUser {
     if (shapes === this.shownShapes && selected === this.shownSelected) return;
     this.shownShapes = shapes;
     this.shownSelected = selected;
-    const stays = new Set(shapes);
-    for (const [shape, shown] of this.nodes) {
-      if (stays.has(shape)) continue;
-      shown.node.destroy();
-      this.nodes.delete(shape);
-    }
-    shapes.forEach((shape, index) => {
-      let shown = this.nodes.get(shape);
-      if (shown?.index !== index) {
-        shown?.node.destroy();
-        shown = { node: this.node(shape.geometry, this.styleOf(shape, index)), index };
-        this.nodes.set(shape, shown);
-        this.resting.add(shown.node);
-      }
-      shown.node.visible(shape.key !== selected);
-    });
-    this.resting.batchDraw();
-    this.drawActive();
+    this.layers.showShapes(shapes, selected);
+    this.showInHand();
   }
 
-  private drawActive(): void {
-    this.active.destroyChildren();
-    const { shapes } = this.drawing.snapshot();
-    const shape = this.edit?.shape ?? this.selected;
-    if (shape) {
-      const geometry = this.edit?.geometry ?? shape.geometry;
-      const index = shapes.findIndex(({ key }) => key === shape.key);
-      const style = this.styleOf({ ...shape, geometry }, index);
-      this.active.add(
-        this.node(geometry, { ...style, colour: SELECTED_COLOUR, thickness: 2.5, filled: true }),
-      );
-      if (this.drawing.mayDraw) {
-        this.active.add(handlesNode(handlesOf(geometry), this.vertex, this.canvas.viewport.zoom));
-      }
-    }
-    if (this.drawn) this.addDrawn(this.drawn);
-    if (this.cursor) this.active.add(crossNode(this.cursor.x, this.cursor.y, this.canvas.viewport.zoom));
-    this.active.batchDraw();
-  }
-
-  private addDrawn(drawn: Drawn): void {
-    const style: LineStyle = { colour: SELECTED_COLOUR, thickness: 2 };
-    if (drawn.tool === "polygon" || drawn.tool === "freehand") {
-      const points = drawn.tool === "polygon" ? [...drawn.points, drawn.x, drawn.y] : drawn.points;
-      if (points.length >= 4) this.active.add(this.node({ kind: "freehand", points, closed: false }, style));
-      if (drawn.tool === "polygon") {
-        const handles = handlesOf({ kind: "freehand", points: drawn.points, closed: false });
-        const vertices = handles.filter(({ role }) => role === "vertex");
-        this.active.add(handlesNode(vertices, null, this.canvas.viewport.zoom));
-      }
-      return;
-    }
-    const geometry = finished(drawn);
-    if (!geometry) return;
-    const tag = geometry.kind === "caliper" ? texts.drawing.length(lengthOf(geometry, this.scale)) : "";
-    this.active.add(this.node(geometry, { ...style, tag }));
-  }
-
-  private styleOf({ geometry, label }: Shape, index: number): LineStyle {
-    const length = geometry.kind === "caliper" ? texts.drawing.length(lengthOf(geometry, this.scale)) : "";
-    const tag = [`${index + 1}`, label, length].filter(Boolean).join(" · ");
-    return { colour: colourOf(label), thickness: 2, filled: true, tag };
-  }
-
-  private node(geometry: Geometry, style: LineStyle): Node {
-    return geometryNode(geometry, style, this.canvas.viewport.zoom);
+  private showInHand(): void {
+    const { edit, selected, drawn, vertex, cursor } = this;
+    const shape = edit ? { ...edit.shape, geometry: edit.geometry } : selected;
+    const index = this.drawing.snapshot().shapes.findIndex(({ key }) => key === shape?.key);
+    const hasHandles = this.drawing.mayDraw;
+    this.layers.showInHand({ selected: shape ? { shape, index } : null, hasHandles, vertex, drawn, cursor });
   }
 }

@@ -29,7 +29,7 @@ export interface PointerUser {
 }
 
 interface Events {
-  /** Another part of the scan is seen, or larger. Not told of before the canvas is made. */
+  /** The view has moved or zoomed. Not called while the canvas is being made. */
   onView: (canvas: PictureCanvas) => void;
   onWindow: (window: GreyWindow) => void;
 }
@@ -182,7 +182,7 @@ export class PictureCanvas {
   }
 
   private onDown(event: PointerEvent): void {
-    // Or keys would still go to the button that was pressed last.
+    // Otherwise keys would still go to the button that was pressed last.
     this.container.focus({ preventScroll: true });
     const at = this.place(event);
     if (event.pointerType === "touch") {

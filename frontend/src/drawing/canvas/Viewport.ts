@@ -5,7 +5,8 @@ import type { Stage } from "konva/lib/Stage";
 import type { Size } from "../shapes";
 
 const LARGEST_ZOOM = 32;
-const MARGIN = 12;
+/** Around a scan that is shown whole, in pixels of the screen. */
+const MARGIN_PX = 12;
 
 export class Viewport {
   private fitted = true;
@@ -57,7 +58,7 @@ export class Viewport {
     this.place(this.zoom(), this.stage.x() + dx, this.stage.y() + dy);
   }
 
-  /** Does what a key stands for, by `event.key`; false for a key that stands for nothing. */
+  /** Moves or zooms by a key (`event.key`); false for keys that do neither. */
   moveByKey(key: string): boolean {
     const moves: Record<string, () => void> = {
       "+": () => this.zoomTo(this.zoom() * 1.25),
@@ -73,7 +74,7 @@ export class Viewport {
     return key in moves;
   }
 
-  /** What another viewport shows: the place of the scan in the middle, as shares of its size, and the zoom. */
+  /** What is seen, for `show` of another viewport: zoom, and the middle as shares of the scan's size. */
   get view(): { x: number; y: number; zoom: number } {
     const middle = this.toScan(this.stage.width() / 2, this.stage.height() / 2);
     return {
@@ -96,8 +97,8 @@ export class Viewport {
   private fittingZoom(): number {
     return Math.max(
       Math.min(
-        (this.stage.width() - 2 * MARGIN) / this.size.width,
-        (this.stage.height() - 2 * MARGIN) / this.size.height,
+        (this.stage.width() - 2 * MARGIN_PX) / this.size.width,
+        (this.stage.height() - 2 * MARGIN_PX) / this.size.height,
       ),
       0.05,
     );

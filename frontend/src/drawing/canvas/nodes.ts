@@ -1,4 +1,4 @@
-/** What stands on the canvas for a shape. Its line is as thin at every zoom. */
+/** Canvas nodes that draw shapes, with lines of the same thickness at every zoom. */
 
 import type { Context } from "konva/lib/Context";
 import { Shape as Node } from "konva/lib/Shape";
@@ -30,7 +30,7 @@ export function geometryNode(geometry: Geometry, style: LineStyle, zoom: () => n
   });
 }
 
-/** Draws the places by which a shape is taken hold of, and which of them is chosen. */
+/** Draws the handles of a shape, the chosen one in another colour. */
 export function handlesNode(handles: Handle[], chosen: number | null, zoom: () => number): Node {
   return new Node({
     listening: false,

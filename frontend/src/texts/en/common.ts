@@ -10,7 +10,7 @@ export const common = {
   // Empty for a picture that is not doubtful.
   doubtful: (reasons: readonly string[]) => (reasons.length > 0 ? `Doubtful: ${reasons.join(" ")}` : ""),
   states: { answered: "Answered", undecided: "Undecided", not_answered: "Not answered" },
-  // Why the model says so much and no more, by the code that its rules give; a later model server may give others.
+  // Why an answer has its state, by the code of the model's rules; a later model server may give other codes.
   because: {
     unfamiliar: () =>
       "This picture does not look like the scans that the model learnt from: another device or framing, or a disease that it does not know. A clinician has to read it.",
@@ -28,8 +28,8 @@ export const common = {
   labels: (labels: readonly string[]) => labels.join(" or "),
   orElse: (labels: string) => `${labels} or something else`,
   withShare: (label: string, share: string) => `${label} ${share}`,
-  modelSays: (said: string) => `model: ${said}`,
-  undecided: (said: string) => `undecided, ${said}`,
+  ofModel: (answer: string) => `model: ${answer}`,
+  undecided: (answer: string) => `undecided, ${answer}`,
   notAnswered: "not answered",
   eyes: { OD: "Right (OD)", OS: "Left (OS)" },
   eyesShort: { OD: "OD", OS: "OS" },

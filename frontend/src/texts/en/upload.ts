@@ -59,6 +59,6 @@ export const upload = {
   duplicate: "You have uploaded this file before.",
   openedAgain: "You have uploaded this file before: this is the earlier scan.",
   hidden: "Read. The model's answer is hidden until you have given your verdict.",
-  read: (said: string) => `Read: ${said}`,
+  read: (answer: string) => `Read: ${answer}`,
   finallyRead: (label: string) => `Read by people: ${label}`,
 };

@@ -31,13 +31,13 @@ export const worklist = {
   columns: {
     choose: "Choose",
     scan: "Scan",
-    label: "Label",
+    label: "Answer",
     urgency: "Next step",
     readers: "Readers",
     time: "Uploaded",
   },
   noPatient: "No reference",
-  // To who is shown no references at all.
+  // For users who see no references at all.
   unnamed: "Scan",
   choose: (name: string) => `Choose ${name}`,
   queued: "Waiting for the model",
@@ -54,7 +54,7 @@ export const worklist = {
   chosen: (count: number) => `${count} chosen`,
   unchoose: "Clear selection",
   compare: "Compare",
-  compareHelp: "Two scans of the same patient reference",
+  compareHelp: "Choose two scans with the same patient reference",
   export: "Export",
   emptyTitle: "No scan yet",
   emptyHelp:
@@ -64,9 +64,9 @@ export const worklist = {
   nothingHelp: "Try fewer words or filters.",
   exportTitle: "Export scans",
   exportWhich: "Which scans",
-  exportChosen: (count: number) => (count === 1 ? "The chosen one" : `The ${count} chosen ones`),
-  exportAll: (count: string) => `All of this list (${count})`,
-  exportFormat: "As",
+  exportChosen: (count: number) => (count === 1 ? "The chosen scan" : `The ${count} chosen scans`),
+  exportAll: (count: string) => `All scans of this list (${count})`,
+  exportFormat: "Format",
   formats: {
     csv: "CSV: a row per scan with prediction and verdicts",
     coco: "COCO: images, boxes and polygons",
@@ -74,7 +74,7 @@ export const worklist = {
     folders: "Folders per verified label, for training",
   },
   exportHelp:
-    "Names, patient references, notes and comments are left out; readers and patients are pseudonyms. " +
+    "Names, patient references, notes and comments are left out; readers and patients have pseudonyms. " +
     "Readers that you may not see yet are left out. " +
     "A label is verified by an adjudicator, or by readers who name it independently: two, unless this installation is set up otherwise.",
   exportStart: "Export",

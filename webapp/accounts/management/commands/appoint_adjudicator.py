@@ -11,20 +11,20 @@ from webapp.audit.recording import by_operator
 
 
 class Command(BaseCommand):
-    """Let a user settle scans on which readers disagree, or no more."""
+    """Appoint or dismiss an adjudicator, who settles scans on which readers disagree."""
 
     help = "Make a user an adjudicator, who settles scans on which readers disagree."
     requires_system_checks = ()  # they load all of the web app, which takes longer than the work
 
     def add_arguments(self, parser: ArgumentParser) -> None:
-        """Whom, and whether it ends."""
+        """The user's name, and whether to dismiss."""
         parser.add_argument("name")
         parser.add_argument(
             "--dismiss", action="store_true", help="end it; what the user settled stays settled"
         )
 
     def handle(self, *args: Any, name: str, dismiss: bool = False, **options: Any) -> None:
-        """Change the account, with a record of who did it."""
+        """Change the account, with an audit record of who did it."""
         user = User.objects.filter(username=name).first()
         if user is None:
             raise CommandError(f"There is no user {name}.")

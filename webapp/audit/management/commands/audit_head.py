@@ -12,13 +12,13 @@ from webapp.audit.sealing import head, seal
 
 
 class Command(BaseCommand):
-    """Seal what waits and print the chain's head; kept elsewhere, it anchors all records up to it."""
+    """Seal what waits and print the chain's head. Kept elsewhere, it proves all records up to it."""
 
     help = "Print number and hash of the newest audit record, as NUMBER:HASH."
     requires_system_checks = ()
 
     def add_arguments(self, parser: ArgumentParser) -> None:
-        """Whether the chain is taken as it is."""
+        """Whether to accept the chain as it is."""
         parser.add_argument(
             "--accept",
             action="store_true",
@@ -27,12 +27,12 @@ class Command(BaseCommand):
         )
 
     def handle(self, *args: Any, accept: bool = False, **options: Any) -> None:
-        """Print one line."""
+        """Print the head, after accepting the chain if that is asked for."""
         if accept:
             self._accept()
         seal()
         last = head()
-        if accept and not head_note.keep(last, accept=True):
+        if accept and not head_note.note(last, accept=True):
             raise CommandError("The head can't be noted in the data folder; the log says why.")
         self.stdout.write(f"{last.number}:{last.hash}")
 

@@ -7,7 +7,7 @@ from typing import Any
 
 from django.core.management.base import BaseCommand
 
-from webapp.audit import finding
+from webapp.audit import search
 from webapp.audit.models import Action
 from webapp.audit.sealing import seal
 
@@ -15,7 +15,7 @@ PIECE = 200
 
 
 def moment(text: str) -> datetime:
-    """A day or a time in ISO 8601, UTC where no zone is given; raises ArgumentTypeError."""
+    """Read a day or a time in ISO 8601, UTC where no zone is given; raises ArgumentTypeError."""
     try:
         given = datetime.fromisoformat(text)
         return given.replace(tzinfo=UTC) if given.tzinfo is None else given.astimezone(UTC)
@@ -30,7 +30,7 @@ class Command(BaseCommand):
     requires_system_checks = ()
 
     def add_arguments(self, parser: ArgumentParser) -> None:
-        """Which records."""
+        """Options that choose records."""
         parser.add_argument("--actor", default="", metavar="NAME", help="an account's name or id")
         parser.add_argument(
             "--object",
@@ -45,18 +45,18 @@ class Command(BaseCommand):
         parser.add_argument("--limit", type=int, default=PIECE, metavar="N", help="at most; 200 by default")
 
     def handle(self, *args: Any, limit: int, **options: Any) -> None:
-        """Print a line each."""
+        """Print a line for each record, its columns separated by tabs."""
         seal()
         wanted = ("actor", "object_id", "action", "since", "until")
-        found = finding.records(**{name: options[name] for name in wanted})[: max(0, limit)]
+        found = search.records(**{name: options[name] for name in wanted})[: max(0, limit)]
         rest = found.iterator(chunk_size=PIECE)
         while piece := list(islice(rest, PIECE)):
-            accounts = finding.accounts_of(piece)
+            accounts = search.accounts_of(piece)
             for record in piece:
                 columns = (
                     record.number,
                     f"{record.time:%Y-%m-%d %H:%M:%S}",
-                    finding.actor_of(record, accounts),
+                    search.actor_of(record, accounts),
                     record.action,
                     accounts.get(record.object_id, record.object_id),
                     record.scan_id or ",".join(record.scan_ids or ()),
@@ -66,5 +66,5 @@ class Command(BaseCommand):
 
 
 def _printable(text: str) -> str:
-    """Without what a terminal would obey: names of models come from a file."""
+    """The text without control characters, which a terminal would obey: names of models come from a file."""
     return "".join(letter if letter.isprintable() else "?" for letter in text)

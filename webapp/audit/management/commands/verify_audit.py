@@ -14,11 +14,11 @@ from webapp.audit.verification import Verification, refused_lines
 
 MOST_FINDINGS = 100
 PROGRESS_EVERY = 10_000
-"""Documents; a multiple of what is compared at once."""
+"""Documents between two lines of progress; a multiple of `objects.CHUNK`."""
 
 
 def anchor(text: str) -> tuple[int, str]:
-    """`NUMBER:HASH` as `audit_head` prints it; raises ArgumentTypeError."""
+    """Read `NUMBER:HASH`, as `audit_head` prints it; raises ArgumentTypeError."""
     number, _, noted = text.replace(" ", ":").partition(":")
     if not (number.isascii() and number.isdecimal()) or len(noted) != 64:
         raise ArgumentTypeError(f"{text!r} is not NUMBER:HASH, such as audit head prints")
@@ -26,13 +26,13 @@ def anchor(text: str) -> tuple[int, str]:
 
 
 class Command(BaseCommand):
-    """Seal what waits, walk the whole chain, and say what is wrong with it: exit status 0 if nothing is, else 1."""
+    """Seal what waits, walk the whole chain, and print what is wrong. The exit status is 0 if nothing is, else 1."""
 
     help = "Check the chain of audit records; exit status 1 when it was tampered with."
     requires_system_checks = ()
 
     def add_arguments(self, parser: ArgumentParser) -> None:
-        """Hashes that were noted elsewhere."""
+        """Heads that were noted elsewhere, and whether to compare documents."""
         parser.add_argument(
             "--expect",
             action="append",
@@ -55,19 +55,19 @@ class Command(BaseCommand):
         """Print each finding, or that all is well."""
         seal()
         anchors = dict(expect)
-        number, hash = self._noted()
+        number, hash = self._noted_head()
         verification = Verification({number: hash} | anchors if number else anchors)
-        is_sound = self._told("TAMPERED", verification.findings())
-        # Whoever has noted a head has seen what was refused before it.
+        is_sound = self._print_findings("TAMPERED", verification.findings())
+        # Whoever has noted a head has seen the lines that were refused before it.
         lines = refused_lines(after=max(anchors, default=0))
-        is_sound &= self._told("REFUSED", chain(filter(None, [model_changes.fault()]), lines))
+        is_sound &= self._print_findings("REFUSED", chain(filter(None, [model_changes.fault()]), lines))
         if number and anchors.get(number, hash) != hash:
-            is_sound = self._told(
+            is_sound = self._print_findings(
                 "TAMPERED", [f"the head in the data folder: record {number} is {hash} there"]
             )
         comparison = Comparison(self._progress) if objects else None
         if comparison:
-            is_sound &= self._told("DIFFERENT", comparison.differences())
+            is_sound &= self._print_findings("DIFFERENT", comparison.differences())
         if not is_sound:
             raise SystemExit(1)
         self.stdout.write(
@@ -81,20 +81,20 @@ class Command(BaseCommand):
             )
 
     def _progress(self, kind: str, done: int, total: int) -> None:
-        """A line now and then, apart from the findings."""
+        """Print the progress on standard error, apart from the findings."""
         if done == total or done % PROGRESS_EVERY == 0:
             self.stderr.write(f"{kind}: {done:,} of {total:,}")
 
-    def _noted(self) -> tuple[int, str]:
-        """The head in the data folder, number 0 where there is none."""
+    def _noted_head(self) -> tuple[int, str]:
+        """The head in the note of the data folder; number 0 without a note."""
         try:
             noted = head_note.noted()
         except ValueError as error:
             raise CommandError(f"The note of the chain's head is of no use: {error}.") from error
         return noted or (0, "")
 
-    def _told(self, word: str, findings: Iterable[object]) -> bool:
-        """Print the first of the findings; whether there was none."""
+    def _print_findings(self, word: str, findings: Iterable[object]) -> bool:
+        """Print up to MOST_FINDINGS findings, each after the word; returns whether there were none."""
         found = list(islice(findings, MOST_FINDINGS))
         for finding in found:
             self.stdout.write(f"{word} {finding}")

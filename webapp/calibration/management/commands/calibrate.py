@@ -18,7 +18,7 @@ class Command(BaseCommand):
     requires_system_checks = ()  # they load all of the web app, which takes longer than the work
 
     def add_arguments(self, parser: ArgumentParser) -> None:
-        """What to do in place of calibrating."""
+        """Options for what to do instead of calibrating."""
         others = parser.add_mutually_exclusive_group()
         others.add_argument("--dry-run", action="store_true", help="show before and after; store nothing")
         others.add_argument("--undo", action="store_true", help="take the calibration in use back")
@@ -27,24 +27,24 @@ class Command(BaseCommand):
     def handle(
         self, *args: Any, dry_run: bool = False, undo: bool = False, list: bool = False, **options: Any
     ) -> None:
-        """Do it, with a record of who did."""
+        """Calibrate, take back, or show, with an audit record of who did it."""
         try:
             if list:
                 self._list()
             elif undo:
                 self._undo()
             elif dry_run:
-                self._tell(profiles.propose().document(None))
+                self._print(profiles.propose().document(None))
                 self.stdout.write("Nothing was stored.")
             else:
                 self._calibrate()
-        except profiles.WRONG as error:
+        except profiles.EXPECTED_ERRORS as error:
             raise CommandError(str(error)) from error
 
     def _calibrate(self) -> None:
         with by_operator():
             made = profiles.calibrate()
-        self._tell(made)
+        self._print(made)
         self.stdout.write(
             f"The calibration {made.name} is in use: answers name it from the next second on. Scans keep what they were "
             "answered until they are predicted again. ./retinote calibrate --undo takes it back."
@@ -66,6 +66,6 @@ class Command(BaseCommand):
         if not found:
             self.stdout.write("There is no local calibration: answers follow the model's card.")
 
-    def _tell(self, profile: CalibrationProfile) -> None:
+    def _print(self, profile: CalibrationProfile) -> None:
         for line in summary.lines(profile):
             self.stdout.write(line)

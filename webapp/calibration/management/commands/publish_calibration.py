@@ -13,7 +13,7 @@ class Command(BaseCommand):
     help = "Hand the calibration in use to the model server, as after a restored backup."
 
     def handle(self, *args: Any, **options: Any) -> None:
-        """Write or remove files, and say which. A start goes on without: answers then follow the model's card."""
+        """Write or remove files, and print which. An error does not stop a start: answers then follow the card."""
         try:
             changed = publish()
         except CalibrationFailed as error:

@@ -8,10 +8,10 @@ from webapp.scans.sweep import sweep
 
 
 class Command(BaseCommand):
-    """Mend what a crash left half done."""
+    """Repair what a crash left half done."""
 
     help = "Bring stored images and their documents back into step after a crash."
 
     def handle(self, *args: Any, **options: Any) -> None:
-        """Sweep, and say what was mended."""
+        """Sweep, and print what was repaired."""
         self.stdout.write(str(sweep()))

@@ -1,0 +1,154 @@
+"""A real nginx with the project's configuration, and what stands behind it."""
+
+from __future__ import annotations
+
+import http.client
+import json
+import os
+import re
+import shutil
+import ssl
+import subprocess
+import threading
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from typing import ClassVar
+
+from operations.deploy import certificate
+from operations.stack.ports import free_ports
+
+NGINX = Path(__file__).parents[2] / "deploy" / "nginx"
+HOST = "localhost"
+GATEWAY_SECRET = "gateway-secret-of-the-test"
+GOOD, LIMITED, BROKEN = "Bearer good", "Bearer over-limit", "Bearer broken"
+PROGRAM = shutil.which("nginx")
+
+
+class Echo(BaseHTTPRequestHandler):
+    """Stands behind nginx in place of web app and model server: tells what came, and judges keys."""
+
+    protocol_version = "HTTP/1.1"
+    judged: ClassVar[dict[str, str]] = {}
+    """The headers of the last question for a key."""
+
+    def answer(self) -> None:
+        body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
+        if self.path.startswith("/api/v1/hang-up/"):
+            self.close_connection = True
+            return
+        if self.path == "/api/v1/internal/inference-key/":
+            self._judge()
+            return
+        told = {
+            "path": self.path,
+            "port": self.server.server_address[1],
+            "headers": {name.lower(): value for name, value in self.headers.items()},
+            "length": len(body),
+        }
+        self._send(200, {"Content-Type": "application/json"}, json.dumps(told).encode())
+
+    def _judge(self) -> None:
+        type(self).judged = {name.lower(): value for name, value in self.headers.items()}
+        if self.headers.get("X-Gateway-Secret") != GATEWAY_SECRET:
+            self._send(404, {})
+            return
+        key = self.headers.get("Authorization", "")
+        answers: dict[str, tuple[int, dict[str, str]]] = {
+            GOOD: (204, {"X-Model-Authorization": "Bearer key-of-torchserve"}),
+            LIMITED: (429, {"Retry-After": "17"}),
+            BROKEN: (503, {}),
+        }
+        self._send(*answers.get(key, (401, {})))
+
+    def _send(self, status: int, headers: dict[str, str], body: bytes = b"") -> None:
+        self.send_response(status)
+        for name, value in headers.items():
+            self.send_header(name, value)
+        if status != 204:
+            self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+
+    do_GET = do_POST = do_PUT = do_DELETE = answer
+
+    def log_message(self, *args: object) -> None:
+        """Write no line for each request."""
+
+
+@dataclass(frozen=True)
+class Gateway:
+    """A running nginx, and where what stands behind it listens."""
+
+    http: int
+    https: int
+    web: int
+    model_server: int
+    tls: ssl.SSLContext
+    log: Path
+
+    def ask(
+        self,
+        path: str,
+        *,
+        method: str = "GET",
+        body: bytes | Iterable[bytes] | None = None,
+        headers: dict[str, str] | None = None,
+        host: str = HOST,
+    ) -> http.client.HTTPResponse:
+        """One request over TLS."""
+        connection = http.client.HTTPSConnection(HOST, self.https, context=self.tls, timeout=20)
+        given = {"Host": f"{host}:{self.https}"} | (headers or {})
+        connection.request(method, path, body=body, headers=given)
+        return connection.getresponse()
+
+    def infer(self, path: str = "/inference/retina-oct", **headers: str) -> http.client.HTTPResponse:
+        """Post an image."""
+        return self.ask(path, method="POST", body=b"image", headers=headers)
+
+
+@contextmanager
+def running(folder: Path) -> Iterator[Gateway]:
+    """An nginx with its files in a folder; two servers that echo stand behind it as web app and model server."""
+    assert PROGRAM, "nginx is not installed"
+    certificate.make_self_signed(folder / "tls", HOST)
+    plain, secure = free_ports(2)
+    behind = [ThreadingHTTPServer(("127.0.0.1", 0), Echo) for _ in range(2)]
+    for server in behind:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+    web, model_server = (int(server.server_address[1]) for server in behind)
+    text = (NGINX / "nginx.conf.template").read_text(encoding="utf-8")
+    for here, there in {
+        "@HOST@": HOST,
+        "@HTTPS_SUFFIX@": f":{secure}",
+        "@RESOLVER@": "127.0.0.1",
+        "@WEB@": f"127.0.0.1:{web}",
+        "@MODEL_SERVER@": f"127.0.0.1:{model_server}",
+        "@GATEWAY_SECRET@": GATEWAY_SECRET,
+        "listen 8080": f"listen 127.0.0.1:{plain}",
+        "listen 8443": f"listen 127.0.0.1:{secure}",
+        "/tmp/": f"{folder}/",
+        "/dev/stdout": str(folder / "access.log"),
+        "/dev/stderr": str(folder / "error.log"),
+        "/etc/nginx/tls": str(folder / "tls"),
+        "user nobody nogroup;": "",
+        "worker_processes auto;": "worker_processes 1;",
+    }.items():
+        text = text.replace(here, there)
+    assert not re.search("@[A-Z_]+@", text)
+    if os.geteuid() == 0:
+        text = "user root;\n" + text  # the folder is for its owner alone
+    (folder / "nginx.conf").write_text(text, encoding="utf-8")
+    command = [PROGRAM, "-p", str(folder), "-e", str(folder / "error.log"), "-c", str(folder / "nginx.conf")]
+    tested = subprocess.run([*command, "-t"], capture_output=True, text=True, check=False)
+    assert tested.returncode == 0, tested.stderr
+    subprocess.run(command, check=True)
+    tls = ssl.create_default_context(cafile=folder / "tls" / certificate.CERTIFICATE)
+    try:
+        yield Gateway(plain, secure, web, model_server, tls, folder / "access.log")
+    finally:
+        subprocess.run([*command, "-s", "stop"], check=True)
+        for server in behind:
+            server.shutdown()

@@ -1,0 +1,261 @@
+"""A scan with its answer and its readings as a FHIR R4 Bundle, as far as somebody may know them.
+
+The report is a DiagnosticReport; what the model said, what it thinks it sees, and each reader's verdict are
+Observations; the model is a Device, the scan an ImagingStudy. A research tool answers nobody's order, so there is no
+ServiceRequest, and the patient is named by the reference that people have entered, never by more.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+from uuid import NAMESPACE_URL, uuid5
+
+from webapp.accounts.deidentified import de_identified, shown
+from webapp.accounts.models import User
+from webapp.accounts.pseudonyms import shown_name
+from webapp.core import clock
+from webapp.fhir.terms import (
+    ABSENT,
+    CATEGORIES,
+    EYE,
+    OPT,
+    SIDES,
+    Json,
+    concept,
+    label_concept,
+    share,
+    square_millimetres,
+    without_empty,
+)
+from webapp.recommendations.answers import State
+from webapp.reviews.models import Review, Verdict
+from webapp.reviews.reading import independence_of
+from webapp.reviews.summary import summary
+from webapp.scans.disclosure import disclose
+from webapp.scans.final import FinalReading, final_reading
+from webapp.scans.findings import kinds_found
+from webapp.scans.models import Eye, Scan
+
+RESEARCH = "Research software: nothing it says is a diagnosis."
+IMAGING: Json = {"system": CATEGORIES, "code": "imaging", "display": "Imaging"}
+
+
+def bundle_of(scan: Scan, user: User) -> Json:
+    """The Bundle of a scan that the user may see, noted as shown to the user."""
+    reading = summary(scan, user)
+    final = final_reading(scan, user)
+    disclose(user, [scan])
+    return _Resources(scan.as_shown_to(user), user, final, reading["reviews"]).bundle()
+
+
+@dataclass(frozen=True)
+class _Resources:
+    """The resources of a scan, as one user may know it."""
+
+    scan: Scan
+    user: User
+    final: FinalReading | None
+    reviews: list[Review]
+
+    def bundle(self) -> Json:
+        observations = [*self._of_model(), *map(self._of_reader, self.reviews)]
+        resources = [self._report(observations), self._study(), *observations]
+        if self.scan.label:
+            resources.append(self._device())
+        return {
+            "resourceType": "Bundle",
+            "type": "collection",
+            "timestamp": _instant(clock.now()),
+            "entry": [
+                {"fullUrl": f"urn:uuid:{resource['id']}", "resource": resource} for resource in resources
+            ],
+        }
+
+    def _report(self, observations: list[Json]) -> Json:
+        recommended = self._recommended()
+        conclusion = [recommended.get("urgency", ""), recommended.get("action", ""), RESEARCH]
+        labels = self.final.labels if self.final else self._labels_of_model()
+        return self._resource(
+            "DiagnosticReport",
+            "report",
+            status=self._status(observations),
+            code=concept("Reading of a retinal OCT scan", OPT),
+            **self._about(),
+            issued=self._instant("predicted_at"),
+            result=[_reference(observation) for observation in observations],
+            imagingStudy=[_reference(self._study())],
+            conclusion=" ".join(part for part in conclusion if part),
+            conclusionCode=[label_concept(self.scan.model_name, label) for label in labels],
+        )
+
+    def _status(self, observations: list[Json]) -> str:
+        """A label that nobody has verified is preliminary, the model's above all."""
+        if self.final and self.final.verified:
+            return "final"
+        return "preliminary" if observations else "registered"
+
+    def _recommended(self) -> Json:
+        if self.final:
+            return self.final.recommend(self.scan.model_name, self.scan.doubts).to_dict()
+        return dict(self.scan.recommendation or {})
+
+    def _labels_of_model(self) -> list[str]:
+        """The label that the model has answered with; none where it leaves several open, or does not answer."""
+        scan = self.scan
+        return [scan.label] if scan.label and scan.state in ("", None, State.ANSWERED) else []
+
+    def _of_model(self) -> list[Json]:
+        scan = self.scan
+        if not scan.label:
+            return []
+        (label,) = self._labels_of_model() or [""]
+        value = (
+            {"valueCodeableConcept": label_concept(scan.model_name, label)}
+            if label
+            else {"dataAbsentReason": _absent(scan.answer.text or "The model has not answered.")}
+        )
+        answer = self._observation(
+            "answer",
+            status="preliminary",
+            code=concept("What the model says"),
+            **value,
+            issued=self._instant("predicted_at"),
+            device=_reference(self._device()),
+            note=[{"text": text} for text in (RESEARCH, *scan.doubts, *(scan.caveats or []))],
+            component=[
+                {
+                    "code": label_concept(scan.model_name, one),
+                    "valueQuantity": share(probability),
+                }
+                for one, probability in sorted(scan.probabilities.items(), key=lambda item: -item[1])
+            ],
+        )
+        return [answer, *self._findings()]
+
+    def _findings(self) -> list[Json]:
+        scan = self.scan
+        found = []
+        for kind in kinds_found(scan.findings):
+            area = kind.square_mm(scan.width, scan.height, scan.micrometres_x, scan.micrometres_y)
+            found.append(
+                self._observation(
+                    f"finding {kind.kind}",
+                    status="preliminary",
+                    code=concept(f"Area of the picture: {kind.name}"),
+                    valueQuantity=share(kind.share) if area is None else square_millimetres(area),
+                    issued=self._instant("predicted_at"),
+                    device=_reference(self._device()),
+                )
+            )
+        return found
+
+    def _of_reader(self, review: Review) -> Json:
+        given = (
+            {"valueCodeableConcept": label_concept(review.model_name, review.label)}
+            if review.label
+            else {"dataAbsentReason": _absent(str(Verdict(review.verdict).label))}
+        )
+        comment = shown("comment", review.comment, self.user)
+        created = shown("created", review.created, self.user)
+        return self._observation(
+            f"review {review.pk}",
+            status="final",
+            code=concept("What a reader says"),
+            **given,
+            issued=created and _instant(created),
+            performer=[{"display": shown_name(review.reader, self.user)}],
+            method=concept(
+                ", ".join(
+                    part for part in (str(Verdict(review.verdict).label), independence_of(review)) if part
+                )
+            ),
+            note=[{"text": comment}] if comment else [],
+        )
+
+    def _device(self) -> Json:
+        scan = self.scan
+        return self._resource(
+            "Device",
+            f"device {scan.model_name} {scan.model_version} {scan.weights_sha256}",
+            deviceName=[{"name": scan.model_name, "type": "model-name"}],
+            version=[
+                {"type": concept("version"), "value": scan.model_version},
+                {"type": concept("SHA-256 of the weights"), "value": scan.weights_sha256},
+            ],
+            note=[{"text": RESEARCH}],
+        )
+
+    def _study(self) -> Json:
+        eye = self.scan.eye
+        return self._resource(
+            "ImagingStudy",
+            "study",
+            status="available",
+            identifier=[{"system": "urn:dicom:uid", "value": f"urn:oid:{self._uid('study')}"}],
+            **self._subject(),
+            started=self._known("acquired"),
+            numberOfSeries=1,
+            numberOfInstances=1,
+            series=[
+                without_empty(
+                    {
+                        "uid": self._uid("series"),
+                        "modality": OPT,
+                        "numberOfInstances": 1,
+                        "bodySite": EYE,
+                        "laterality": SIDES.get(eye),
+                    }
+                )
+            ],
+        )
+
+    def _observation(self, name: str, **fields: Any) -> Json:
+        site = concept(str(Eye(self.scan.eye).label), EYE) if self.scan.eye else concept("Eye", EYE)
+        return self._resource(
+            "Observation",
+            name,
+            category=[{"coding": [IMAGING]}],
+            bodySite=site,
+            derivedFrom=[_reference(self._study())],
+            **self._about(),
+            **fields,
+        )
+
+    def _about(self) -> Json:
+        return {**self._subject(), "effectiveDateTime": self._known("acquired")}
+
+    def _subject(self) -> Json:
+        reference = self._known("patient_ref")
+        return {"subject": {"identifier": {"value": reference}} if reference else {"display": "Not given"}}
+
+    def _known(self, name: str) -> str:
+        """A field of the scan as the user may know it."""
+        return str(de_identified({name: getattr(self.scan, name)}, self.user)[name] or "")
+
+    def _instant(self, name: str) -> str:
+        moment = shown(name, getattr(self.scan, name), self.user)
+        return _instant(moment) if moment else ""
+
+    def _resource(self, kind: str, name: str, **fields: Any) -> Json:
+        return without_empty({"resourceType": kind, "id": str(self._uuid(name)), **fields})
+
+    def _uuid(self, name: str) -> Any:
+        """The same for the same scan each time, and, for who may not see patients, another one."""
+        return uuid5(NAMESPACE_URL, f"retinote:{shown('id', str(self.scan.pk), self.user)}/{name}")
+
+    def _uid(self, name: str) -> str:
+        """A UID of DICOM's that is made of a UUID (PS3.5, B.2)."""
+        return f"2.25.{self._uuid(name).int}"
+
+
+def _reference(resource: Json) -> Json:
+    return {"reference": f"urn:uuid:{resource['id']}"}
+
+
+def _absent(why: str) -> Json:
+    return concept(why, {"system": ABSENT, "code": "unknown", "display": "Unknown"})
+
+
+def _instant(moment: Any) -> str:
+    return str(moment.isoformat(timespec="milliseconds"))

@@ -1,0 +1,53 @@
+"""Values of FHIR R4 that several resources share: codes, references, quantities."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from webapp.recommendations.guideline import guideline
+
+Json = dict[str, Any]
+
+SNOMED = "http://snomed.info/sct"
+DICOM = "http://dicom.nema.org/resources/ontology/DCM"
+UNITS = "http://unitsofmeasure.org"
+CATEGORIES = "http://terminology.hl7.org/CodeSystem/observation-category"
+ABSENT = "http://terminology.hl7.org/CodeSystem/data-absent-reason"
+OPT: Json = {"system": DICOM, "code": "OPT", "display": "Ophthalmic Tomography"}
+"""The kind of study, as DICOM names it (PS3.16, CID 29)."""
+EYE: Json = {"system": SNOMED, "code": "81745001", "display": "Eye"}
+SIDES: dict[str, Json] = {
+    "OD": {"system": SNOMED, "code": "24028007", "display": "Right"},
+    "OS": {"system": SNOMED, "code": "7771000", "display": "Left"},
+}
+"""Which eye (DICOM PS3.16, CID 244)."""
+
+
+def concept(text: str, *codings: Json) -> Json:
+    """A CodeableConcept: a text, and what terminologies call the same."""
+    return {"coding": list(codings), "text": text} if codings else {"text": text}
+
+
+def label_concept(model_name: str, label: str) -> Json:
+    """A label of a model, with the codes that the model's guideline has for it."""
+    found = guideline(model_name)
+    step = found.steps.get(label) if found else None
+    codes = step.codes if step else ()
+    return concept(
+        label, *({"system": code.system, "code": code.code, "display": code.display} for code in codes)
+    )
+
+
+def share(value: float) -> Json:
+    """A Quantity without a unit: a probability, or a share of the picture, 0 to 1."""
+    return {"value": round(value, 6), "unit": "1", "system": UNITS, "code": "1"}
+
+
+def square_millimetres(value: float) -> Json:
+    """A Quantity of an area."""
+    return {"value": round(value, 6), "unit": "mm²", "system": UNITS, "code": "mm2"}
+
+
+def without_empty(resource: Json) -> Json:
+    """The resource without what is not known: FHIR has no empty values."""
+    return {name: value for name, value in resource.items() if value not in (None, "", [], {})}

@@ -1,0 +1,69 @@
+"""Serializers of requests about scans: details, an upload, a new prediction."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.conf import settings
+from rest_framework import exceptions, serializers, status
+
+from imaging.formats import listed
+from webapp.api.fields import PatternField
+from webapp.scans.details import DETAILS
+
+
+class FileTooLarge(exceptions.APIException):
+    """An upload above the limit."""
+
+    status_code = status.HTTP_413_REQUEST_ENTITY_TOO_LARGE
+    default_code = "too_large"
+
+
+class DetailsSerializer(serializers.Serializer[Any]):
+    """The details of a scan that people enter."""
+
+    def get_fields(self) -> dict[str, Any]:
+        """A field for each detail."""
+        return {detail.name: detail.given() for detail in DETAILS} | super().get_fields()
+
+    def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
+        """Check that a pixel has both a width and a height, or neither."""
+        sizes = {name: attrs.get(name) for name in ("micrometres_x", "micrometres_y") if name in attrs}
+        if sizes and (len(sizes) < 2 or len([size for size in sizes.values() if size is None]) == 1):
+            missing = next(name for name in ("micrometres_x", "micrometres_y") if sizes.get(name) is None)
+            raise serializers.ValidationError(
+                {missing: ["Give the width and the height of a pixel, or neither."]}
+            )
+        return attrs
+
+
+class UploadSerializer(DetailsSerializer):
+    """The form fields of an upload."""
+
+    image = serializers.FileField(
+        max_length=255,
+        help_text=f"{listed('or')}. Eye, patient and date of a DICOM file are kept as this "
+        "installation is set to, where the form leaves them open; what else it says is dropped.",
+    )
+
+    def get_fields(self) -> dict[str, Any]:
+        """The file, and the details as a form writes them."""
+        written = {detail.name: detail.written() for detail in DETAILS if detail.written}
+        return super().get_fields() | written
+
+    def validate_image(self, file: Any) -> Any:
+        """Refuse a file above the limit before it is read."""
+        if file.size > settings.MAX_UPLOAD_BYTES:
+            raise FileTooLarge(
+                f"The file has {file.size / 2**20:.1f} MiB; "
+                f"up to {settings.MAX_UPLOAD_BYTES / 2**20:.0f} MiB are taken."
+            )
+        return file
+
+
+class RepredictSerializer(serializers.Serializer[Any]):
+    """Which version to ask, and for which label's heat map."""
+
+    version = PatternField(r"^[A-Za-z0-9][A-Za-z0-9._-]*$", max_length=40, required=False, allow_blank=True)
+    # It travels as a header: printable ASCII only.
+    label = PatternField(r"^[ -~]+$", max_length=80, required=False, allow_blank=True)  # type: ignore[assignment]
