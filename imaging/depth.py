@@ -44,9 +44,9 @@ def white_of(image: Image.Image, content: bytes, brightest: int) -> int:
 def deep_grey(image: Image.Image, ends: Ends | None = None) -> npt.NDArray[np.uint8]:
     """Signed grey, or grey of 32 bits or more, as 8 bits (height, width).
 
-    `ends` are values of other pictures that are to be shown alike. Black and white are those that the file declares.
-    Otherwise integers without a negative value are narrowed by `pixels.bits_used`, and other values are stretched from
-    darkest to brightest.
+    Black and white are those that the file declares. Otherwise integers without a negative value are narrowed by
+    `pixels.bits_used`, and other values are stretched from darkest to brightest.
+    `ends` are values of other pictures that are to be shown alike.
     """
     black, white = _black_and_white(image, ends)
     grey = np.zeros((image.height, image.width), np.uint8)

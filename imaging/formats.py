@@ -78,7 +78,7 @@ FORMATS = (
         can_be_declared=True,
         limits="about 10,000 elements and items, 256 KiB for a table",
         kinds="1, 8, 16 or 32 bits or floats, one frame, with or without preamble; uncompressed, run lengths, "
-        "JPEG baseline, JPEG 2000",
+        "JPEG baseline, JPEG-LS, JPEG 2000",
         volumes=VolumeReader(
             dicom.is_volume,
             dicom.examine_volume,
@@ -86,7 +86,7 @@ FORMATS = (
         ),
     ),
 )
-"""Those that hold pictures, in the order in which messages list them. The signatures of all formats are tried before any `resembles`."""
+"""In the order in which messages list them. The signatures of all formats are tried before any `resembles`."""
 
 VOLUMES = (
     Format(

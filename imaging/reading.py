@@ -75,8 +75,6 @@ class VolumeReader:
     """For the documentation: which kinds of volumes are read."""
     limits: str = ""
     """For the documentation: how much of what a volume may hold."""
-    is_tried: bool = True
-    """Whether real files of the kind have been read; else documentation and page say that they haven't."""
 
 
 @dataclass(frozen=True)
@@ -92,7 +90,7 @@ class Format:
     """Examines a file and says what decoding it takes. Raises ImageError for a file that must not be decoded.
     None for a format that holds volumes alone."""
     volumes: VolumeReader | None = None
-    """Reads a file of several B-scans; None for a format of pictures alone."""
+    """Looks at a file of several B-scans; None for a format of pictures alone."""
     signatures: tuple[tuple[int, bytes], ...] = ()
     """Offsets with the bytes that stand there; a file needs one of them."""
     resembles: Callable[[bytes], bool] = lambda content: False

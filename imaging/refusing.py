@@ -14,13 +14,13 @@ log = logging.getLogger(__name__)
 
 @contextmanager
 def refusing_unreadable(part: str) -> Iterator[None]:
-    """Make an ImageError of whatever goes wrong with a part of a file in a way that nobody has thought of."""
+    """Turn any unexpected error of reading that part of a file into an ImageError."""
     try:
         yield
     except (ImageError, MemoryError):
         raise
     except Exception as error:
-        # Not the error's text, which may quote what is a patient's.
+        # The error's own text is left out of the log, as it may quote patient data.
         where = extract_tb(error.__traceback__)[-1]
         log.error("A file's %s: %s, %s line %s", part, type(error).__name__, where.filename, where.lineno)
         raise ImageError(f"The file's {part} can't be read. Save it as PNG and send that.") from error

@@ -49,8 +49,7 @@ TURNED: dict[int, Callable[[npt.NDArray[Any]], npt.NDArray[Any]]] = {
 def upright_rgb(image: Image.Image, content: bytes, ends: Ends | None = None) -> Rgb:
     """The pixels of a loaded image as a viewer shows them, uint8 (height, width, 3), transparency on black.
 
-    Deep grey by the same black and white as others with those `ends` (`ends_of`).
-
+    Deep grey has the same black and white as in others with those `ends` (`ends_of`).
     The image is closed, which frees Pillow's copy. Raises UnsupportedImage for kinds that Pillow reads wrongly.
     """
     pixels, turn = _to_rgb(image, content, ends), TURNED.get(_orientation(image))

@@ -39,6 +39,10 @@ for hushed in (signal.SIGINT, signal.SIGHUP):
         signal.signal(hushed, lambda *_: None)
 
 
+LONGEST_ID_BYTES = 64
+"""Bytes of a test's parameter that stand in its name."""
+
+
 def pytest_addoption(parser: pytest.Parser) -> None:
     """Add the options `--write-costs` and `--thorough`."""
     group = parser.getgroup("Retinote")
@@ -65,6 +69,11 @@ def pytest_configure(config: pytest.Config) -> None:
 
 
 @pytest.hookimpl(trylast=True)
+def pytest_make_parametrize_id(val: object, argname: str) -> str | None:
+    """Name files by their parameter: their bytes may hold the moment at which they were made, another one in each process."""
+    return argname if isinstance(val, bytes) and len(val) > LONGEST_ID_BYTES else None
+
+
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Run the tests that take longest first."""
     dearest_first(items)

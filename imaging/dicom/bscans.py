@@ -21,7 +21,7 @@ from imaging.dicom.picture import deep, ends_of, pixels
 from imaging.errors import ImageError, TruncatedImage
 from imaging.pixels import Deep, Ends, Rgb
 
-LOOKED_AT, LOOKED_AT_COMPRESSED = 32, 3
+LOOKED_AT, LOOKED_AT_COMPRESSED = 9, 3
 """Frames, evenly spread, by whose values all are shown alike; unpacking takes far longer than looking."""
 NOT_SHARED = (Tag(PER_FRAME), Tag("NumberOfFrames"))
 

@@ -113,7 +113,7 @@ class Shown:
 
 
 def to_grey(data: Any, values: Numbers, as_stored: Range) -> Shown:
-    """What turns a file's values into grey, uint8, by what it says of them; `values` are those that its pixels have.
+    """A function from the values of a file to grey, uint8; `values` are the different ones that its pixels have.
 
     A table, rescale or window after which all values would look the same counts as absent. Without any of them,
     `as_stored` defines black and white. Raises ImageTooComplex, ImageError.

@@ -27,13 +27,12 @@ SAMPLE = 256
 
 
 def pixels(data: Any, layout: Layout, ends: Ends | None = None) -> Rgb:
-    """The picture, 8-bit RGB; nothing else of the file, such as patient data, is looked at or kept.
+    """The picture, uint8 RGB (height, width, 3). No other element of the file, such as patient data, is read.
 
-    `ends` are words that other pictures have, by which all are to be shown alike: `ends_of` for each of them.
-
-    Grey values go through the file's own modality and VOI tables or window, wherever it keeps them. Without, unsigned
-    values are narrowed by the bits that count, or by `pixels.bits_used` where the file leaves that open; signed and
-    other ones are stretched from darkest to brightest. Of colour the upper 8 of the bits that count are kept.
+    Grey values go through the file's own modality and VOI tables or window, wherever it keeps them. Without these,
+    unsigned values are narrowed by the bits that count, or by `pixels.bits_used` if the file leaves that open; signed
+    integers and floats are stretched from darkest to brightest. Of colour the upper 8 of the bits that count are kept.
+    `ends` are words of other pictures that are to be shown alike: `ends_of` for each of them.
     Raises UnsupportedImage, TruncatedImage, ImageTooComplex or ImageError.
     """
     with np.errstate(all="ignore"):
@@ -70,7 +69,9 @@ def deep(data: Any, layout: Layout, ends: Ends | None = None) -> Deep | None:
         if _is_small(stored):
             found = to_values(stored)
             least, step = -float(1 << layout.stored - 1) if layout.is_signed else 0.0, 1.0
-            black, white = shown.ends(np.unique(to_values(_domain(stored))))
+            there_may_be = to_values(_domain(stored))
+            is_in_order = bool((np.diff(there_may_be) > 0).all())
+            black, white = shown.ends(there_may_be if is_in_order else np.unique(there_may_be))
         else:
             least, step = float(values.min()), (float(np.ptp(values)) or 1.0) / DEEPEST
             black, white = shown.ends(np.linspace(values.min(), values.max(), DEEPEST + 1))

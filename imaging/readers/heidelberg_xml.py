@@ -194,10 +194,9 @@ def _between(lines: list[tuple[float, float, float, float] | None]) -> float | N
     known = [line for line in lines if line is not None]
     if len(known) < max(len(lines), 2):
         return None
-    distances = [
-        distance
-        for one, other in pairwise(known)
-        for distance in (dist(one[:2], other[:2]), dist(one[2:], other[2:]))
+    steps = list(pairwise(known))
+    distances = [dist(one[:2], other[:2]) for one, other in steps] + [
+        dist(one[2:], other[2:]) for one, other in steps
     ]
     usual = median(distances)
     is_even = all(abs(distance - usual) <= EVEN * usual for distance in distances)

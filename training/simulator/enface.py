@@ -16,6 +16,9 @@ DISC_UM = 3900.0
 """From the fovea to the disc's middle."""
 DISC_RADIUS_UM = 850.0
 STEP_UM = 25.0
+"""From a point of a vessel to the next."""
+ARCADE_UM = 9000.0
+"""About the length of the vessels around the fovea."""
 ARCADES, BRANCHES = 4, 10
 VESSEL_DEPTH = 0.55
 """How much darker the widest vessels are than what is around them."""
@@ -32,7 +35,7 @@ def draw_vessels(fovea: tuple[float, float], side: float, random: np.random.Gene
         up = 1.0 if number % 2 else -1.0
         distance = float(random.uniform(1500, 2900))
         half = float(random.uniform(38, 72))
-        t = np.arange(0, 1, STEP_UM / 9000, dtype=np.float32)
+        t = np.arange(0, 1, STEP_UM / ARCADE_UM).astype(np.float32)
         # From the disc away, around the fovea, and back to the raphe.
         x = disc[0] - side * t * (DISC_UM + 3600)
         y = disc[1] + up * distance * np.clip(np.sin(np.pi * np.clip(t * 1.05, 0, 1)), 0, 1) ** 0.7
@@ -50,7 +53,7 @@ def _branch(main: Vessel, fovea: tuple[float, float], random: np.random.Generato
     to_fovea = np.array([fovea[0] - start[0], fovea[1] - start[1]], np.float32)
     length = float(np.hypot(*to_fovea))
     reach = max(length - float(random.uniform(450, 1100)), STEP_UM * 2)
-    t = np.arange(0, reach, STEP_UM, dtype=np.float32)
+    t = np.arange(0, reach, STEP_UM).astype(np.float32)
     heading = np.arctan2(to_fovea[1], to_fovea[0]) + np.cumsum(random.normal(0, 0.03, len(t)))
     x = start[0] + np.cumsum(np.cos(heading)) * STEP_UM
     y = start[1] + np.cumsum(np.sin(heading)) * STEP_UM
@@ -101,5 +104,4 @@ def draw_enface(
             cv2.line(dark, one.tolist(), other.tolist(), depth, width, cv2.LINE_AA)
     light *= 1 - np.asarray(cv2.GaussianBlur(dark, (0, 0), 0.8), np.float32)
     light *= random.gamma(40, 1 / 40, light.shape).astype(np.float32)
-    grey: Bytes = np.clip(light, 0, 255).astype(np.uint8)
-    return grey
+    return np.asarray(np.clip(light, 0, 255), np.uint8)

@@ -8,7 +8,7 @@ from pydicom.uid import (
     DeflatedExplicitVRLittleEndian,
     ImplicitVRLittleEndian,
     JPEGBaseline8Bit,
-    JPEGLSLossless,
+    JPEGLosslessSV1,
     RLELossless,
 )
 
@@ -146,10 +146,10 @@ def test_a_compression_that_is_not_read_is_named() -> None:
     from pydicom.encaps import encapsulate
 
     data = dataset(GREY)
-    data.file_meta.TransferSyntaxUID = JPEGLSLossless
+    data.file_meta.TransferSyntaxUID = JPEGLosslessSV1
     data.PixelData = encapsulate([b"\xff\xd8 lossless"])
     data["PixelData"].is_undefined_length = True
-    with pytest.raises(UnsupportedImage, match="JPEG-LS"):
+    with pytest.raises(UnsupportedImage, match="JPEG Lossless"):
         decode(written(data))
 
 

@@ -16,6 +16,7 @@ from pydicom.uid import (
     ImplicitVRLittleEndian,
     JPEG2000Lossless,
     JPEGBaseline8Bit,
+    JPEGLSLossless,
     RLELossless,
 )
 
@@ -100,7 +101,7 @@ LOSSLESS = {
         compressed(tomography(GREY), JPEG2000Lossless, STREAMS, False)
     ),
     "JPEG 2000 in two fragments a frame": fragmented(tomography(GREY), JPEG2000Lossless, STREAMS),
-    "without meta information": opt(GREY)[opt(GREY).index(b"\x08\x00\x16\x00UI") :],
+    "without meta information": (whole := opt(GREY))[whole.index(b"\x08\x00\x16\x00UI") :],
 }
 
 
@@ -115,6 +116,16 @@ def test_frames_are_read_however_they_are_kept(kind: str) -> None:
             assert np.array_equal(kept.values, expected[index])
             shown = volume.bscan(index).pixels[:, :, 0]
             assert np.abs(shown - expected[index] * (255 / kept.white)).max() <= 1
+
+
+@pytest.mark.parametrize("values", [GREY, DEEP], ids=["8 bits", "16 bits"])
+def test_jpeg_ls_frames_are_read(values: Any) -> None:
+    jpeg_ls = pytest.importorskip("jpeg_ls", reason="no wheel for this version of Python")
+    frames = [bytes(jpeg_ls.encode_array(np.ascontiguousarray(image))) for image in values]
+    with examine_volume(written(compressed(tomography(values), JPEGLSLossless, frames))) as volume:
+        for index in (3, 0):
+            kept = volume.deep(index)
+            assert kept is not None and np.array_equal(kept.values, values[index])
 
 
 def test_jpeg_frames_are_read() -> None:

@@ -145,7 +145,7 @@ ENCODINGS: dict[str, Kind] = {
     ),
     "without preamble": Kind(written(dataset(GREY))[132:], GREY),
     "without preamble but its four letters": Kind(written(dataset(GREY))[128:], GREY),
-    "without any meta information": Kind(written(dataset(GREY))[written(dataset(GREY)).index(b"\x08\x00\x16\x00UI"):], GREY),
+    "without any meta information": Kind((whole := written(dataset(GREY)))[whole.index(b"\x08\x00\x16\x00UI") :], GREY),
     "without a transfer syntax": Kind(without_syntax(written(dataset(GREY))), GREY),
     "implicit without a transfer syntax": Kind(without_syntax(in_syntax(GREY, ImplicitVRLittleEndian)), GREY),
 }  # fmt: skip
