@@ -72,9 +72,10 @@ def examine_volume(content: bytes, declared_type: str | None = None) -> Examined
     found = examine_volume_here(content, declared_type)
     if not found.is_isolated:
         return found
-    return replace(
-        found, _bscans=IsolatedBscans(content, declared_type or found.media_type, found.memory_bytes)
-    )
+    # The process has the file, too.
+    memory_bytes = found.memory_bytes + len(content)
+    bscans = IsolatedBscans(content, declared_type or found.media_type, memory_bytes)
+    return replace(found, memory_bytes=memory_bytes, _bscans=bscans)
 
 
 def examine_volume_here(content: bytes, declared_type: str | None = None) -> ExaminedVolume:

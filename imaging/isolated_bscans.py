@@ -43,6 +43,7 @@ PROGRAM = (
     "import sys; sys.path.insert(0, sys.argv[1]); from imaging import isolated_bscans; "
     "isolated_bscans.main(int(sys.argv[2]), sys.argv[3], int(sys.argv[4]))"
 )
+MILLISECONDS = 1000
 LENGTH = struct.Struct("<I")
 PICTURE, DEEP, ENFACE = "picture", "deep", "enface"
 TOO_COMPLEX = "Decoding the B-scan takes too much time or memory. Store the volume uncompressed."
@@ -143,9 +144,10 @@ def _ended(process: subprocess.Popen[bytes]) -> None:
 def _read(pipe: IO[bytes], count: int, ends: float) -> bytearray:
     """So many bytes. Raises TimeoutError, and EOFError where the process has ended before."""
     found = bytearray()
+    waiting = select.poll()  # not select, which knows no descriptors beyond 1,024
+    waiting.register(pipe, select.POLLIN)
     while len(found) < count:
-        ready, _, _ = select.select([pipe], [], [], max(ends - time.monotonic(), 0))
-        if not ready:
+        if not waiting.poll(max(ends - time.monotonic(), 0) * MILLISECONDS):
             raise TimeoutError
         part = os.read(pipe.fileno(), min(count - len(found), 2**20))
         if not part:
