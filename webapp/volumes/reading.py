@@ -5,9 +5,10 @@ from __future__ import annotations
 import logging
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 
 from bson import ObjectId
-from django.db import DatabaseError, connection
+from django.db import DEFAULT_DB_ALIAS, DatabaseError, connections
 from pymongo.errors import PyMongoError
 
 from webapp.scans import prediction
@@ -32,7 +33,9 @@ def _read_to_the_end(volume_id: ObjectId | None, asked: Sequence[Asked]) -> None
     except (DatabaseError, PyMongoError, OSError, RuntimeError) as error:  # the last when the process ends
         log.warning("Volume %s is left to the worker: %s", volume_id, type(error).__name__)
     finally:
-        connection.close()
+        # The thread stays, and would hold on to a client that may be closed before the next volume.
+        with suppress(AttributeError):
+            del connections[DEFAULT_DB_ALIAS]
 
 
 def _from_the_middle(found: list[tuple[ObjectId, int]]) -> list[ObjectId]:
