@@ -63,7 +63,7 @@ class TorchServeClient:
         self._session = requests.Session()
         # There is no proxy on a private network, and looking for one costs time at each request.
         self._session.trust_env = False
-        self._session.mount("http", HTTPAdapter(pool_maxsize=CONNECTIONS))
+        self._session.mount("http://", HTTPAdapter(pool_maxsize=CONNECTIONS))
 
     def predict(
         self, image: bytes, *, deadline_s: float, request_id: str, version: str = "", label: str = ""
