@@ -19,6 +19,7 @@ import requests
 
 from tests.images import png_bytes
 from tests.stacks import ROOT, Stack
+from tests.volume_files import zipped
 
 pytestmark = pytest.mark.xdist_group("stack")
 
@@ -31,6 +32,7 @@ STARTS = {
     "scans_findings_retrieve": b"\x89PNG",
     "scans_thumbnail_retrieve": b"\xff\xd8",
     "scans_report_retrieve": b"%PDF",
+    "volumes_enface_retrieve": b"\x89PNG",
 }
 BOX = {"type": "FragmentSelector", "value": "xywh=pixel:10,10,20,20"}
 
@@ -88,9 +90,22 @@ def site(stack: Stack, generated: dict[str, Any]) -> SimpleNamespace:
     # Only an answer of the model can be agreed with.
     verdict = models.ReviewRequest(label=scan.prediction)
     assert calls["scans_review_create"].sync(scan.id, client=client, body=verdict).label == scan.prediction
+    bscans = {f"{place}.png": png_bytes(seed=710 + place) for place in range(2)}
+    files = types.File(zipped(bscans | {"en-face.png": png_bytes(seed=712)}), "volume.zip")
+    lead = calls["scans_create"].sync(client=client, body=models.UploadRequest(image=files))
     return SimpleNamespace(
-        calls=calls, models=models, client=client, token=pair.access, scan=scan, shape=shape
+        calls=calls,
+        models=models,
+        client=client,
+        token=pair.access,
+        scan=scan,
+        ids={"annotations": shape.id, "volumes": lead.volume.id, "scans": scan.id},
     )
+
+
+def id_for(site: SimpleNamespace, name: str) -> Any:
+    """The id that a call asks for: of a shape, a volume or a scan."""
+    return site.ids[name.partition("_")[0]]
 
 
 def test_the_guide_works_as_it_stands(stack: Stack, generated: dict[str, Any], tmp_path: Path) -> None:
@@ -122,17 +137,15 @@ def test_every_call_that_reads_json_is_understood(site: SimpleNamespace) -> None
     assert {"scans_retrieve", "scans_list", "history_list", "dashboard_retrieve"} <= reading.keys()
 
     for name, call in reading.items():
-        asked = {"id": (site.shape if name.startswith("annotations_") else site.scan).id}
-        answer = call.sync_detailed(
-            client=site.client, **(asked if "id" in call.sync_detailed.__annotations__ else {})
-        )
+        asked = {"id": id_for(site, name)} if "id" in call.sync_detailed.__annotations__ else {}
+        answer = call.sync_detailed(client=site.client, **asked)
         assert answer.status_code == HTTPStatus.OK, name
         assert answer.parsed is not None and not isinstance(answer.parsed, site.models.Error), name
 
 
 @pytest.mark.parametrize("name", STARTS)
 def test_pictures_and_reports_come_as_files(site: SimpleNamespace, name: str) -> None:
-    answer = site.calls[name].sync_detailed(site.scan.id, client=site.client)
+    answer = site.calls[name].sync_detailed(id_for(site, name), client=site.client)
 
     assert answer.status_code == HTTPStatus.OK
     assert answer.parsed.payload.read() == answer.content
@@ -146,7 +159,7 @@ def test_without_configuration_their_bytes_are_still_there(
     plain = generated["plain_client"]
 
     answer = calls_of(plain)[name].sync_detailed(
-        site.scan.id, client=plain.AuthenticatedClient(stack.url, token=site.token)
+        id_for(site, name), client=plain.AuthenticatedClient(stack.url, token=site.token)
     )
 
     assert (answer.status_code, answer.parsed) == (HTTPStatus.OK, None)

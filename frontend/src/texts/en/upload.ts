@@ -1,8 +1,8 @@
 import formats from "../../upload/formats.json";
 
-const { format } = new Intl.ListFormat("en-GB", { type: "disjunction" });
-const pictures = format(formats.names);
-const volumes = format(formats.volumes.names);
+const either = new Intl.ListFormat("en-GB", { type: "disjunction" });
+const pictures = either.format(formats.names);
+const volumes = either.format(formats.volumes.names);
 
 export const upload = {
   open: "Upload",
