@@ -6,14 +6,19 @@ import { json } from "./client";
 import { allScans, LISTS } from "./scans";
 import type { Volume } from "./types";
 
+/** The first pause; each is longer than the one before, as the model server may be away for hours. */
 const POLL_MS = 1000;
+const LONGEST_POLL_MS = 30_000;
 
 /** A volume; loaded again and again while B-scans of it wait for the model. */
 export function useVolume(id: string) {
   return useQuery({
     queryKey: keyOf(id),
     queryFn: () => json<Volume>(`volumes/${id}/`),
-    refetchInterval: ({ state }) => (state.data?.complete === false ? POLL_MS : false),
+    refetchInterval: ({ state }) =>
+      state.data?.complete === false
+        ? Math.min(POLL_MS * 1.4 ** (state.dataUpdateCount - 1), LONGEST_POLL_MS)
+        : false,
   });
 }
 
