@@ -1,4 +1,8 @@
-"""Scans with what is left to do for them, their predictions, and notes of what was shown to whom."""
+"""Scans with what is left to do for them, their predictions, and notes of what was shown to whom.
+
+The rules of who may know what stand beside the columns that they read, each as a query and as a method: that is why the
+module is longer than others.
+"""
 
 from __future__ import annotations
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from webapp.accounts.sessions import SessionStore
 from webapp.accounts.tokens import forget_expired
 from webapp.core import clock
-from webapp.scans import prediction, storage
+from webapp.scans import prediction, storage, stored_answers
 from webapp.scans.answered import ADDED_PICTURES
 from webapp.scans.models import Prediction, Scan, Status
 from webapp.volumes.models import Volume
@@ -62,8 +62,8 @@ def _mend_documents() -> tuple[int, int]:
             missing += lost.update(status=Status.FAILED, failure={"code": code, "message": message})
         elif (
             scan.status == Status.PREDICTED
-            and prediction.lacks_pictures(scan)
-            and not prediction.restore(scan)
+            and stored_answers.lacks_pictures(scan)
+            and not stored_answers.restore(scan)
         ):
             now = clock.now()
             Scan.objects.filter(pk=key).update(

@@ -10,7 +10,7 @@ from django.db import connection
 from tests.webapp.conftest import Clients, Upload
 from tests.webapp.scans.model_answers import answering
 from webapp.accounts.models import User
-from webapp.scans import prediction, storage
+from webapp.scans import storage, stored_answers
 from webapp.scans.models import Prediction, Scan
 
 
@@ -85,7 +85,7 @@ def test_an_earlier_prediction_that_went_less_far_is_not_taken_for_the_same(
     for times, same in ((1, False), (2, True)):
         for _ in range(times):
             api(clinician).post(f"/api/v1/scans/{key}/predictions/", {})
-        assert prediction.restore(lost(Scan.objects.get())) is same
+        assert stored_answers.restore(lost(Scan.objects.get())) is same
 
 
 def lost(scan: Scan) -> Scan:
