@@ -167,12 +167,13 @@ def _tomography(subject: Subject, volume: Volume, identity: str, study: UID, pho
     data.AcrossScanSpatialResolution, data.MaximumAcrossScanDistortion = 14.0, 0.0
     data.IlluminationWaveLength, data.IlluminationPower, data.IlluminationBandwidth = 870.0, 1200.0, 50.0
     _pixels(data, volume.bscans)
-    _groups(data, volume, photograph, identity)
+    _dimensions(data, identity)
+    _groups(data, volume, photograph)
     return data
 
 
-def _groups(data: FileDataset, volume: Volume, photograph: UID, identity: str) -> None:
-    """Functional groups, and the dimensions by which frames are counted."""
+def _dimensions(data: FileDataset, identity: str) -> None:
+    """The dimensions by which frames are counted."""
     dimension = _uid(identity, "dimensions")
     data.DimensionOrganizationSequence = [_item(DimensionOrganizationUID=dimension)]
     data.DimensionIndexSequence = [
@@ -184,6 +185,10 @@ def _groups(data: FileDataset, volume: Volume, photograph: UID, identity: str) -
         )
         for name, pointer in INDEX_POINTERS
     ]
+
+
+def _groups(data: FileDataset, volume: Volume, photograph: UID) -> None:
+    """Functional groups: what all frames share, and each frame's place."""
     spacing = volume.spacing
     assert spacing.x and spacing.z and spacing.between
     millimetres = [
