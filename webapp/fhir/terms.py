@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from webapp.recommendations.guideline import guideline
+from webapp.recommendations.guideline import GuidelineError, guideline
 
 Json = dict[str, Any]
 
@@ -29,8 +29,11 @@ def concept(text: str, *codings: Json) -> Json:
 
 
 def label_concept(model_name: str, label: str) -> Json:
-    """A label, with the codes that the guideline for its model has. Raises GuidelineError."""
-    found = guideline(model_name)
+    """A label, with the codes that the guideline for its model has; without any where that can't be used."""
+    try:
+        found = guideline(model_name)
+    except GuidelineError:  # it was changed since the start, and the recommendation's reason says so
+        found = None
     step = found.steps.get(label) if found else None
     codes = step.codes if step else ()
     return concept(

@@ -11,6 +11,7 @@ from fhir.resources.R4B.bundle import Bundle
 from tests.webapp.conftest import Clients
 from webapp.accounts.deidentified import shown
 from webapp.accounts.models import User
+from webapp.recommendations.guideline import GuidelineError
 from webapp.reviews import reading
 from webapp.scans.models import Scan
 
@@ -141,3 +142,14 @@ def test_a_blind_reader_is_told_nothing_of_the_model(api: Clients, clinician: Us
     assert set(kinds) == {"DiagnosticReport", "ImagingStudy"}
     assert kinds["DiagnosticReport"][0]["status"] == "registered"
     assert "CNV" not in str(kinds)
+
+
+def test_a_guideline_that_was_broken_meanwhile_leaves_codes_out(
+    api: Clients, clinician: User, scan: Scan, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def broken(model_name: str) -> None:
+        raise GuidelineError("retina-oct.yaml: line 3")
+
+    monkeypatch.setattr("webapp.fhir.terms.guideline", broken)
+    answer = observed(resources(api, clinician, scan), "What the model says")
+    assert answer["valueCodeableConcept"] == {"text": "CNV"}
