@@ -107,7 +107,7 @@ def _count(text: str) -> int:
 def _size(text: str) -> int:
     number = int(text)
     if number < SMALLEST_SIZE:
-        raise argparse.ArgumentTypeError(f"give a size of {SMALLEST_SIZE} or more")
+        raise argparse.ArgumentTypeError(f"give at least {SMALLEST_SIZE} scans")
     return number
 
 

@@ -286,4 +286,5 @@ def _is_named_enface(name: str) -> bool:
 def _natural(part: Part) -> list[tuple[int, int, str]]:
     """Names as people count: B2 before B10."""
     pieces = _DIGITS.split(f"{part.folder}/{part.name}".lower())
-    return [(0, int(piece), "") if piece.isdigit() else (1, 0, piece) for piece in pieces]
+    # What stands between numbers comes first and last: every second piece is a number.
+    return [(0, int(piece), "") if at % 2 else (1, 0, piece) for at, piece in enumerate(pieces)]

@@ -24,6 +24,8 @@ WHOLE, BEGINNING, EVERYWHERE = Counter.fullmatch, Counter.beginning, Counter.eve
 EXPRESSIONS: dict[str, tuple[Any, str]] = {
     "handlers.card:LABEL": (WHOLE, ""),
     "handlers.card:NAME": (WHOLE, ""),
+    "imaging.bundle:_DIGITS": (EVERYWHERE, ""),
+    "imaging.bundle:_WORDS": (EVERYWHERE, ""),
     "imaging.dicom_identity:DATE": (BEGINNING, ""),
     "imaging.dicom_identity:WRITTEN_DATE": (WHOLE, ""),
     "handlers.engines.compiled:PLAIN": (WHOLE, ""),

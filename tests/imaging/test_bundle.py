@@ -125,6 +125,11 @@ def test_names_are_counted_as_people_do() -> None:
     assert examine_volume(zipped(files)).names[9:] == ("scan 9.png", "scan 10.png", "scan 11.png")
 
 
+def test_digits_of_other_scripts_in_names_are_letters() -> None:
+    files = {f"scan {number}.png": encoded(image) for number, image in zip("²٣1", bscans(3), strict=True)}
+    assert set(examine_volume(zipped(files)).names) == {"scan ².png", "scan ٣.png", "scan 1.png"}
+
+
 def test_what_shows_nothing_is_left_out() -> None:
     others = {
         "__MACOSX/B0.png": b"resource",

@@ -110,7 +110,7 @@ def test_the_documentation_has_a_row_for_each_format(known: Format) -> None:
 def test_the_documentation_names_all_formats() -> None:
     told = (ROOT / "docs" / "model-server.md").read_text(encoding="utf-8")
 
-    assert f"The bytes decide what the image is: {formats.listed('or')}, " in told
+    assert f"The bytes of the file decide its format: {formats.listed('or')}, " in told
 
 
 each_volume_format = pytest.mark.parametrize("known", formats.volume_formats(), ids=lambda known: known.name)
