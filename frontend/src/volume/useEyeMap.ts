@@ -18,7 +18,10 @@ export function useEyeMap(scans: readonly Scan[], wanted: boolean): EyeColumns {
   useEffect(() => {
     if (!wanted) return;
     let ended = false;
-    const left = [...scans.entries()].filter(([, { heatmap_path }]) => heatmap_path !== null);
+    const left = [...scans.entries()].filter(
+      // Where the model has not answered, the heat map is of a label that it does not name.
+      ([, { heatmap_path, state }]) => heatmap_path !== null && state !== "not_answered",
+    );
     const load = async () => {
       for (let next = left.shift(); next && !ended; next = left.shift()) {
         const [index, scan] = next;

@@ -24,7 +24,8 @@ export const volume = {
   noEnface: "The file has no en-face image. The lines are drawn as far apart as the B-scans are.",
   notLocated: "The file does not say where its B-scans lie.",
   eyeMap: "Heat map of the whole eye",
-  eyeMapHelp: "How strongly the model looked at each column of each B-scan, for the label that it gave it.",
+  eyeMapHelp:
+    "How strongly the model looked at each column of each B-scan, for the label that it gave it. B-scans that it has not answered stay empty.",
   verdict: "Your verdict on the volume",
   unfinished: "Finish the shape, or give it up with Escape, before you go on to another B-scan.",
   legend: "Height: how urgent. Filled: answered, hatched: undecided, hollow: not answered.",
