@@ -1,4 +1,4 @@
-import { Stack, Text } from "@mantine/core";
+import { Stack } from "@mantine/core";
 import { useEffect } from "react";
 import { useParams } from "react-router";
 
@@ -11,7 +11,6 @@ import { ProblemAlert } from "../common/ProblemAlert";
 import { Waiting } from "../common/Waiting";
 import { ScanIdentity } from "../common/ScanIdentity";
 import { ScanView } from "../drawing/ScanView";
-import { ShapeList } from "../drawing/ShapeList";
 import { useDrawing } from "../drawing/useDrawing";
 import { NotFound } from "../common/NotFound";
 import { texts } from "../texts";
@@ -23,7 +22,7 @@ import { FinalReading } from "./FinalReading";
 import { Readers } from "./Readers";
 import classes from "./ReadingPage.module.css";
 import { Recommendation } from "./Recommendation";
-import { Section } from "./Section";
+import { Shapes } from "./Shapes";
 import { NoPrediction } from "./NoPrediction";
 import { VerdictForm } from "./VerdictForm";
 import { VolumeReading } from "./VolumeReading";
@@ -93,14 +92,7 @@ function ScanReading({ scan, reading, me }: { scan: Scan; reading: Reading; me: 
             ofModel={final !== null}
           />
         )}
-        <Section title={texts.drawing.shapes}>
-          {mayDraw && reading.own === null && (
-            <Text size="xs" c="dimmed" mb={4}>
-              {texts.reading.draft}
-            </Text>
-          )}
-          <ShapeList drawing={drawing} state={state} scan={scan} regions={regions} open={reading.open} />
-        </Section>
+        <Shapes scan={scan} reading={reading} drawing={drawing} state={state} />
         <Readers scan={scan} reading={reading} />
         <Details scan={scan} />
       </div>

@@ -10,7 +10,6 @@ import { ProblemAlert } from "../common/ProblemAlert";
 import { ScanIdentity } from "../common/ScanIdentity";
 import { Waiting } from "../common/Waiting";
 import { ScanView } from "../drawing/ScanView";
-import { ShapeList } from "../drawing/ShapeList";
 import type { Shape } from "../drawing/shapes";
 import { useDrawing } from "../drawing/useDrawing";
 import { texts } from "../texts";
@@ -28,6 +27,7 @@ import { Readers } from "./Readers";
 import classes from "./ReadingPage.module.css";
 import { Recommendation } from "./Recommendation";
 import { Section } from "./Section";
+import { Shapes } from "./Shapes";
 import { VerdictForm } from "./VerdictForm";
 
 /** The address's parameter of the B-scan that is shown, from 1 on. */
@@ -162,20 +162,7 @@ function VolumePage({ volume, scans, lead, start, reading, me }: Props) {
           {!predicted && <NoPrediction scan={scan} />}
           {revealed && <Answer scan={scan} mayAsk={mayDraw} />}
           {revealed && <Findings scan={scan} />}
-          <Section title={texts.drawing.shapes}>
-            {mayDraw && reading.own === null && (
-              <Text size="xs" c="dimmed" mb={4}>
-                {texts.reading.draft}
-              </Text>
-            )}
-            <ShapeList
-              drawing={drawing}
-              state={state}
-              scan={scan}
-              regions={scan.regions}
-              open={reading.open}
-            />
-          </Section>
+          <Shapes scan={scan} reading={reading} drawing={drawing} state={state} />
         </div>
         <Readers scan={lead} reading={reading} />
         <Details scan={lead} />
