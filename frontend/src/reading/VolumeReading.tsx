@@ -39,7 +39,8 @@ export function VolumeReading({ id, first, me }: { id: string; first: number; me
   const volume = useVolume(id);
   const scans = useBScans(volume.data);
   const reading = useReading(volume.data?.lead ?? null);
-  const error = volume.error ?? scans.error ?? reading.error;
+  const isLoaded = volume.data && scans.data && reading.data;
+  const error = isLoaded ? null : (volume.error ?? scans.error ?? reading.error);
   if (error) {
     const retry = () => void Promise.all([volume.refetch(), scans.refetch(), reading.refetch()]);
     return (

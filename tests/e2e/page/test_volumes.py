@@ -219,6 +219,23 @@ def test_one_verdict_is_on_the_volume_and_opens_it_for_its_reader(
     expect_place(window, 1)
 
 
+def test_the_page_stays_when_the_volume_cannot_be_loaded_again(
+    enter: Visitor, volume: dict[str, Any]
+) -> None:
+    window = read(enter("clara"), volume, 3)
+    again = "**/api/v1/volumes/*/"
+    window.page.route(again, lambda route: route.fulfill(status=403, body="{}"))
+    details = window.page.get_by_test_id("details")
+    details.get_by_role("button", name="Change details").click()
+    details.get_by_label("Note").fill("seen again")
+
+    with window.page.expect_response(again):
+        details.get_by_role("button", name="Save").click()
+
+    expect(details).to_contain_text("seen again")
+    expect_place(window, 3)
+
+
 def test_the_worklist_has_a_volume_once(enter: Visitor, clinic: Clinic, volume: dict[str, Any]) -> None:
     window = enter("clara")
     window.page.goto(f"{clinic.stack.url}/?patient_ref=V-1")
