@@ -38,7 +38,8 @@ class AnswerToStore:
 
 def prepare(scan: Scan, answer: ModelAnswer, still: ScanQuerySet) -> AnswerToStore:
     """Work out what follows from an answer, and begin to write its pictures."""
-    heatmap = storage.begin_to_save(answer.heatmap)
+    heat = answer.heatmap
+    heatmap = storage.begin_to_save(heat if isinstance(heat, bytes) else heat.png)
     findings = storage.begin_to_save(answer.findings_map) if answer.findings_map else None
     recommendation = recommend(
         answer.model_name, answer.probabilities, answer.quality, answer.caveats, answer.answer
