@@ -120,7 +120,8 @@ def answer_to_upload(received: Upload, request: Request) -> Response:
     """What whoever uploads is told of what became of it, noted as shown."""
     assert isinstance(request.user, User)
     scan = received.scan
-    disclose(request.user, [scan])
+    if not received.is_noted:
+        disclose(request.user, [scan])
     data = dict(ScanSerializer(scan, context={"request": request}).data)
     code: int = status.HTTP_202_ACCEPTED if scan.status == Status.QUEUED else status.HTTP_201_CREATED
     said = {"differences": [asdict(difference) for difference in received.differing]}
