@@ -190,6 +190,7 @@ def _facts(
         "key_file": str(server.key_file),
         "metrics_socket": str(server.metrics_socket),
         "calibration": str(server.calibration),
+        "engine_reports": str(server.engine_reports),
         "workers": server.capacity.workers,
         "batching": asdict(server.capacity.batching),
         "model_stores": [str(folder) for folder in settings.stores.folders],
