@@ -210,7 +210,7 @@ def _check(arguments: argparse.Namespace) -> None:
         given = getattr(arguments, option)
         if given is not None and given < 1:
             raise BenchmarkError(f"--{option}: at least 1 is needed.")
-    import timm  # takes seconds, so that the numbers are checked first
+    from handlers import timm_parts as timm  # takes seconds, so that the numbers are checked first
 
     for name in arguments.architectures:
         if not timm.is_model(name):
