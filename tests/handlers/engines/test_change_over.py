@@ -26,7 +26,7 @@ from handlers.engines.reports import read_reports
 from handlers.engines.settings import EngineSettings
 from handlers.network import load_network
 from tests.models import make_model
-from tests.services import engines
+from tests.services import small_engines
 from tests.waiting import is_running, wait_for
 
 pytestmark = [
@@ -52,7 +52,7 @@ def card(folder: Path) -> ModelCard:
 @pytest.fixture(scope="module")
 def made(folder: Path, card: ModelCard) -> Path:
     """The compiled network, kept from earlier runs."""
-    package = compiled_path(card, engines(), MAX_BATCH)
+    package = compiled_path(card, small_engines(), MAX_BATCH)
     load_compiled(folder, package, MAX_BATCH)
     return package
 

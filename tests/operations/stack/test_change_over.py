@@ -32,7 +32,7 @@ from serving.management import ManagementClient
 from tests.images import png_bytes
 from tests.models import make_model
 from tests.operations.stack.test_served_models import NAME, Server
-from tests.services import engines
+from tests.services import small_engines
 from tests.waiting import wait_for
 
 pytestmark = pytest.mark.skipif(not has_compiler(), reason="no C++ compiler is installed")
@@ -82,9 +82,10 @@ def slow_compiler(cache: Path, package: str) -> Iterator[Callable[[], None]]:
     It is the real one if the network was never compiled on this machine. Otherwise it is this test, which holds the
     lock that a compiling process would hold, and puts the network of an earlier run in its place.
     """
-    kept = engines() / package
+    kept = small_engines() / package
     if not kept.exists():
         yield lambda: None
+        kept.parent.mkdir(exist_ok=True, parents=True)
         shutil.copy2(cache / package, kept)
         return
     cache.mkdir(parents=True)
