@@ -169,7 +169,8 @@ def status(arguments: argparse.Namespace) -> int:
     ]
     print_table(rows)
     if reports := state.get("engine_reports"):  # a stack of an earlier version has no such entry
-        print(*(f"model: {line}" for line in summary(read_reports(Path(reports)))), sep="\n")
+        for line in summary(read_reports(Path(reports))):
+            print(f"model: {line}")
     listed = ", ".join(f"{name} {port}" for name, port in state["ports"].items())
     print(f"ports: {listed}")
     return 0 if ready else NOT_READY

@@ -155,6 +155,7 @@ def test_status_lists_the_services(stack: Stack) -> None:
         (line,) = [line for line in shown.stdout.splitlines() if line.startswith(name)]
         assert " ready " in line
     assert f"inference {stack.state['ports']['inference']}" in shown.stdout
+    assert "\nmodel: retina-oct 1.0.0 answers by eager " in shown.stdout
 
 
 def test_the_folder_cannot_be_used_twice(stack: Stack) -> None:
