@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import contextlib
 import ctypes
 import os
 import signal
@@ -42,6 +43,13 @@ def end_with(parent: int) -> None:
         sys.exit("the process that wanted the network has ended")
 
 
+def give_way() -> None:
+    """Leave the cores to whatever else wants them, and be the first to be killed if memory runs out."""
+    os.nice(max(0, NICENESS - os.getpriority(os.PRIO_PROCESS, 0)))
+    with contextlib.suppress(OSError):
+        Path("/proc/self/oom_score_adj").write_text("1000", encoding="ascii")
+
+
 def main() -> None:
     """Read the command line and compile."""
     parser = argparse.ArgumentParser(description=__doc__)
@@ -54,7 +62,7 @@ def main() -> None:
     options = parser.parse_args()
     end_with(options.parent)
     if options.background:
-        os.nice(max(0, NICENESS - os.getpriority(os.PRIO_PROCESS, 0)))
+        give_way()
     torch.set_num_threads(options.threads)
     compile_network(options.folder, options.out, options.max_batch)
 

@@ -325,6 +325,17 @@ def test_the_compiling_process_ends_with_the_one_that_wanted_it() -> None:
     wait_for(lambda: not is_running(pid))
 
 
+def test_in_the_background_the_compiling_process_gives_way() -> None:
+    script = (
+        "import os; from pathlib import Path; from handlers.engines.compiling import give_way; give_way(); "
+        "print(os.getpriority(os.PRIO_PROCESS, 0), Path('/proc/self/oom_score_adj').read_text())"
+    )
+    run = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
+    niceness, killed_first = map(int, run.stdout.split())
+    assert niceness >= 10
+    assert killed_first == 1000
+
+
 def test_a_compiling_process_without_its_parent_does_not_begin() -> None:
     orphan = "from handlers.engines.compiling import end_with; end_with(1); print('begun')"
     run = subprocess.run([sys.executable, "-c", orphan], capture_output=True, text=True, check=False)
