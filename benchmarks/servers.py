@@ -225,7 +225,7 @@ def check(arguments: argparse.Namespace, architectures: Mapping[str, Sequence[st
         given = getattr(arguments, option)
         if given is not None and given < 1:
             raise BenchmarkError(f"--{option}: at least 1 is needed.")
-    import timm  # takes seconds, so that the numbers are checked first
+    from handlers import timm_parts as timm  # takes seconds, so that the numbers are checked first
 
     for option, names in architectures.items():
         for name in names:

@@ -14,7 +14,14 @@ from pathlib import Path
 import psutil
 import yaml
 
-from handlers.engines.settings import BATCH_VARIABLE, CACHE_VARIABLE, COMPILED_SUFFIX, ENGINE_VARIABLE
+from handlers.engines.settings import (
+    BATCH_VARIABLE,
+    CACHE_VARIABLE,
+    COMPILED,
+    COMPILED_SUFFIX,
+    ENGINE_VARIABLE,
+    REPORTS_VARIABLE,
+)
 from handlers.local_calibration import FOLDER_VARIABLE
 from handlers.metrics import declarations
 from serving.capacity import Capacity
@@ -34,7 +41,7 @@ JOB_QUEUE_SIZE = 100
 RESPONSE_TIMEOUT_S = 300
 """A worker that takes longer is killed, and its batch is lost. Eight 40-megapixel images on busy cores take less."""
 STARTUP_TIMEOUT_S = 900
-"""A worker's first start compiles the network, which takes half a minute on two idle cores and minutes on busy ones."""
+"""With RETINOTE_ENGINE=compiled a worker's first start compiles the network, which takes minutes on busy cores."""
 HEAP_SHARE = 4
 """Java's heap may take a quarter of the memory, as it holds the bodies of waiting requests. With half a gigabyte,
 sixteen callers with 40-megapixel images crashed the server."""
@@ -144,9 +151,15 @@ class TorchServe:
         """The folder for networks that workers compile: beside the settings, or as RETINOTE_ENGINE_CACHE says."""
         return Path(inherited.get(CACHE_VARIABLE) or self.home / "engines")
 
-    def has_compiled(self) -> bool:
-        """Whether a worker has compiled a network here before."""
-        return any(self.engines().glob(f"*{COMPILED_SUFFIX}"))
+    def waits_for_compiler(self, inherited: Mapping[str, str] = os.environ) -> bool:
+        """Whether workers may have to compile a network before they answer, as no other engine may run it."""
+        wanted = inherited.get(ENGINE_VARIABLE) or self.capacity.engine
+        return wanted == COMPILED and not any(self.engines(inherited).glob(f"*{COMPILED_SUFFIX}"))
+
+    @property
+    def engine_reports(self) -> Path:
+        """The folder in which each worker says which engine answers (`handlers/engines/reports.py`)."""
+        return self.scratch / "engine-reports"
 
     def clean(self) -> None:
         """Remove what a stopped TorchServe leaves: invalid keys and unpacked archives."""
@@ -192,6 +205,7 @@ class TorchServe:
             "METRICS_LOCATION": str(self.logs),
             "TMPDIR": str(self.scratch),
             "PYTHONUNBUFFERED": "1",
+            REPORTS_VARIABLE: str(self.engine_reports),
         }
         if self.calibration:
             own[FOLDER_VARIABLE] = str(self.calibration)
