@@ -52,6 +52,7 @@ INSTALLED_APPS = [
     "webapp.metrics",
     "webapp.scans",
     "webapp.volumes",
+    "webapp.origins",
     "webapp.recommendations",
     "webapp.annotations",
     "webapp.reviews",
@@ -184,6 +185,7 @@ DATA_UPLOAD_MAX_MEMORY_SIZE = 2 * 2**20  # what is not a file: JSON bodies and f
 FILE_UPLOAD_MAX_MEMORY_SIZE = 2 * 2**20
 FILE_UPLOAD_PERMISSIONS = 0o600
 FILE_IDENTITY = _GIVEN.file_identity
+DICOM_ORIGIN = _GIVEN.dicom_origin
 
 REST_FRAMEWORK = {
     "DEFAULT_AUTHENTICATION_CLASSES": [
