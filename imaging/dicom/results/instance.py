@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import io
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -33,6 +34,9 @@ TYPE_2 = {
 PRIVATE = "99RETINOTE"
 """The coding scheme of what no terminology has a code for; PS3.16, 8.2 keeps 99 for such."""
 
+MAX_CODE = 16
+"""Letters of a code (PS3.5, SH)."""
+
 
 @dataclass(frozen=True)
 class Coded:
@@ -41,6 +45,13 @@ class Coded:
     value: str
     scheme: str
     meaning: str
+
+    @classmethod
+    def own(cls, word: str, meaning: str = "") -> Coded:
+        """A code of this program's own for a word; a digest of it where it is too long for a code."""
+        plain = len(word) <= MAX_CODE and word.isascii() and word.isprintable() and "\\" not in word
+        value = word if plain else hashlib.sha256(word.encode()).hexdigest()[:MAX_CODE]
+        return cls(value, PRIVATE, meaning or word)
 
     def item(self) -> Dataset:
         """As an item of a sequence of codes."""
@@ -79,6 +90,7 @@ class Written:
     kind: str
     instance: str
     series: str
+    study: str
 
 
 def item(**elements: Any) -> Dataset:
@@ -159,5 +171,9 @@ def finished(data: FileDataset) -> Written:
     out = io.BytesIO()
     data.save_as(out, enforce_file_format=True)
     return Written(
-        out.getvalue(), str(data.SOPClassUID), str(data.SOPInstanceUID), str(data.SeriesInstanceUID)
+        out.getvalue(),
+        *(
+            str(data[name].value)
+            for name in ("SOPClassUID", "SOPInstanceUID", "SeriesInstanceUID", "StudyInstanceUID")
+        ),
     )
