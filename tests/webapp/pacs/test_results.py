@@ -27,11 +27,7 @@ from webapp.origins.models import DicomOrigin
 from webapp.reviews import reading
 from webapp.scans.models import Scan
 
-BOX = {
-    "type": "FragmentSelector",
-    "conformsTo": "http://www.w3.org/TR/media-frags/",
-    "value": "xywh=pixel:4,5,10,8",
-}
+BOX = {"type": "FragmentSelector", "value": "xywh=pixel:4,5,10,8"}
 
 
 def taken(api: Clients, user: User, path: str) -> Any:
@@ -49,11 +45,7 @@ def refused(api: Clients, user: User, path: str) -> tuple[int, str]:
 
 def draw(api: Clients, user: User, scan: Scan, label: str = "CNV") -> None:
     given = api(user).post(
-        f"/api/v1/scans/{scan.pk}/annotations/",
-        {
-            "target": {"selector": BOX},
-            "body": [{"type": "TextualBody", "purpose": "tagging", "value": label}],
-        },
+        f"/api/v1/scans/{scan.pk}/annotations/", {"target": {"selector": BOX}, "label": label}
     )
     assert given.status_code == 201, given.content
 
