@@ -10,6 +10,7 @@ import numpy as np
 import pydicom
 import pytest
 
+from imaging.dicom.results.instance import Written
 from tests.orthanc import Orthanc, needs_orthanc
 from tests.volume_files import STUDY
 from tests.webapp.conftest import Clients
@@ -27,7 +28,8 @@ from tests.webapp.pacs.conftest import (
 )
 from tests.webapp.pacs.test_results import draw
 from webapp.accounts.models import User
-from webapp.pacs.outgoing import echo
+from webapp.pacs.models import Destination
+from webapp.pacs.outgoing import Outgoing, deliver, echo
 from webapp.pacs.results import What
 from webapp.reviews import reading
 from webapp.scans.models import Scan
@@ -39,6 +41,13 @@ WAYS: dict[str, Reach] = {
     "C-STORE": lambda orthanc: {"host": "127.0.0.1", "port": orthanc.port, "ae_title": orthanc.aet},
     "STOW-RS": lambda orthanc: {"protocol": "stow", "url": orthanc.dicomweb_url},
 }
+
+
+def send_source(pacs: Destination, content: bytes) -> None:
+    """Send the file itself, in the same way as the results."""
+    data = pydicom.dcmread(io.BytesIO(content))
+    file = Written(content, data.SOPClassUID, data.SOPInstanceUID, data.SeriesInstanceUID, STUDY)
+    deliver(pacs, Outgoing("", file))
 
 
 @pytest.mark.parametrize("way", WAYS)
@@ -53,8 +62,8 @@ def test_results_stand_beside_their_source(
     destination: Destinations,
     api: Clients,
 ) -> None:
-    orthanc.store(picture() if source == "picture" else tomography())
     pacs = destination(sends=EVERYTHING, **WAYS[way](orthanc))
+    send_source(pacs, picture() if source == "picture" else tomography())
     assert str(pacs) in echo(pacs)
     scans = [dicom_scan(clinician)] if source == "picture" else dicom_volume(clinician)
     drawn_on = scans[-1]
@@ -71,7 +80,7 @@ def test_results_stand_beside_their_source(
     assert patient["MainDicomTags"]["PatientID"] == PATIENT
     assert study["MainDicomTags"]["StudyInstanceUID"] == STUDY
     instances = [pydicom.dcmread(io.BytesIO(orthanc.file(one["ID"]))) for one in orthanc.find("Instance")]
-    results = [data for data in instances if data.Modality in ("SR", "SEG", "DOC")]
+    results = [data for data in instances if data.get("Modality") in ("SR", "SEG", "DOC")]
     assert sorted(data.Modality for data in results) == ["DOC", "SEG", "SEG", "SR"]
     assert len(instances) == 5
     (mask,) = [data for data in results if data.get("SegmentationType") == "BINARY"]

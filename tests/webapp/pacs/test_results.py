@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import io
+import json
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pydicom
 import pytest
+from fhir.resources.R4B.bundle import Bundle
 
 from tests.dciodvfy import errors, needs_dciodvfy
 from tests.volume_files import STUDY
@@ -191,3 +193,26 @@ def test_the_origin_goes_with_its_scan(
     assert api(clinician).delete(f"/api/v1/scans/{scan.pk}/").status_code == 204
     assert api(clinician).delete(f"/api/v1/volumes/{volume[0].volume_id}/").status_code == 204
     assert not DicomOrigin.objects.exists()
+
+
+def test_a_volume_for_a_health_record_names_the_study_that_it_came_from(
+    clinician: User, researcher: User, dicom_volume: SeveralPictures, api: Clients
+) -> None:
+    scans = dicom_volume(clinician)
+    resources = {}
+    for user in (clinician, researcher):
+        id = shown("id", str(scans[0].volume_id), user)
+        answer = api(user).get(f"/api/v1/volumes/{id}/fhir/")
+        assert answer.status_code == 200
+        Bundle.model_validate_json(answer.content)
+        resources[user] = [entry["resource"] for entry in answer.json()["entry"]]
+    (study,) = [one for one in resources[clinician] if one["resourceType"] == "ImagingStudy"]
+    assert study["identifier"][0]["value"] == f"urn:oid:{STUDY}"
+    assert study["series"][0]["instance"][0]["sopClass"]["code"].startswith("urn:oid:1.2.840.10008")
+    (said,) = [
+        one
+        for one in resources[clinician]
+        if one.get("code", {}).get("text") == "What the model says of each B-scan"
+    ]
+    assert len(said["component"]) == len(scans)
+    assert STUDY not in json.dumps(resources[researcher])

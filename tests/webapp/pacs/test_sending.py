@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import ssl
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -19,6 +20,7 @@ from fhir.resources.R4B.bundle import Bundle
 from pynetdicom import AE, StoragePresentationContexts, evt
 from pynetdicom.sop_class import Verification
 
+from operations.deploy.certificate import CERTIFICATE, KEY, make_self_signed
 from tests.services import free_ports
 from tests.webapp.conftest import Clients, Predicted
 from tests.webapp.pacs.conftest import (
@@ -39,7 +41,9 @@ from webapp.reviews import reading
 
 
 @contextmanager
-def receiver(status: Callable[[Any], int]) -> Iterator[tuple[int, list[Any]]]:
+def receiver(
+    status: Callable[[Any], int], tls: ssl.SSLContext | None = None
+) -> Iterator[tuple[int, list[Any]]]:
     """A PACS on this machine that answers C-STORE with a status; its port, and what it was given."""
     given: list[Any] = []
 
@@ -51,7 +55,9 @@ def receiver(status: Callable[[Any], int]) -> Iterator[tuple[int, list[Any]]]:
     entity.supported_contexts = StoragePresentationContexts
     entity.add_supported_context(Verification)
     entity.require_called_aet = True
-    server = entity.start_server(("127.0.0.1", 0), block=False, evt_handlers=[(evt.EVT_C_STORE, take)])
+    server = entity.start_server(
+        ("127.0.0.1", 0), block=False, ssl_context=tls, evt_handlers=[(evt.EVT_C_STORE, take)]
+    )
     try:
         yield server.server_address[1], given
     finally:
@@ -249,6 +255,22 @@ def test_echo_says_what_is_wrong(destination: Destinations) -> None:
             echo(destination("second", **dicom(port, ae_title="OTHER")))
     with pytest.raises(Unreachable, match="127.0.0.1"):
         echo(destination("third", **dicom(port)))
+
+
+def test_tls_is_by_certificate(settings: Any, tmp_path: Path, destination: Destinations) -> None:
+    settings.PACS_SECRETS = tmp_path
+    make_self_signed(tmp_path / "server", "127.0.0.1")
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(tmp_path / "server" / CERTIFICATE, tmp_path / "server" / KEY)
+    with receiver(lambda _: 0, context) as (port, _):
+        pacs = destination(**dicom(port, tls=True))
+        with pytest.raises(Unreachable):
+            echo(pacs)
+        (tmp_path / "pacs").mkdir()
+        (tmp_path / "pacs" / "ca.pem").write_bytes((tmp_path / "server" / CERTIFICATE).read_bytes())
+        assert "answers" in echo(pacs)
+        with pytest.raises(Unreachable):
+            echo(destination("plain", **dicom(port)))
 
 
 def test_a_bundle_is_put_to_a_fhir_server(
