@@ -226,7 +226,11 @@ SPECTACULAR_SETTINGS = {
         "webapp.api.schema.add_errors",
     ],
     # Several fields have this enum.
-    "ENUM_NAME_OVERRIDES": {"StateEnum": "webapp.recommendations.answers.State"},
+    "ENUM_NAME_OVERRIDES": {
+        "StateEnum": "webapp.recommendations.answers.State",
+        "StatusEnum": "webapp.scans.models.Status",
+        "SendingStatusEnum": "webapp.pacs.models.Status",
+    },
     "SWAGGER_UI_DIST": "SIDECAR",
     "SWAGGER_UI_FAVICON_HREF": "SIDECAR",
 }

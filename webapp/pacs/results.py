@@ -12,6 +12,7 @@ from datetime import datetime
 
 import cv2
 import numpy as np
+import numpy.typing as npt
 from django.conf import settings
 from django.db.models import TextChoices
 from django.utils.crypto import salted_hmac
@@ -24,7 +25,7 @@ from imaging.dicom.results.segmentation import Segment, binary, fractional
 from operations.version import installed_version
 from webapp.accounts.models import User
 from webapp.accounts.pseudonyms import shown_name
-from webapp.annotations.geometry import outline_of
+from webapp.annotations.geometry import Points, outline_of
 from webapp.annotations.masks import TooIntricate, mask_of
 from webapp.annotations.models import Annotation, disclose_shapes
 from webapp.annotations.serializers import shown_label
@@ -151,7 +152,7 @@ def _report(subject: Subject, replaces: Sequence[Predecessor]) -> Written:
 
 def _drawn(subject: Subject) -> Written:
     """A segment for each label of each reader."""
-    outlines: dict[tuple[str, str], dict[int, list[np.ndarray]]] = {}
+    outlines: dict[tuple[str, str], dict[int, list[Points]]] = {}
     shapes = Annotation.objects.by_scan(subject.bscans, subject.user)
     made = subject.made
     for place, bscan in enumerate(subject.bscans):
@@ -188,7 +189,7 @@ def _heat(subject: Subject) -> Written:
     if not explained:
         raise NothingToSend("There is no heat map, or none that you may know of yet.")
     width, height = _size(subject, len(explained))
-    by_label: dict[str, dict[int, np.ndarray]] = {}
+    by_label: dict[str, dict[int, npt.NDArray[np.uint8]]] = {}
     with room.taken(width * height * len(explained) * 2):
         for place, scan in explained:
             heat = cv2.imdecode(
