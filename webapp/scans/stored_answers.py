@@ -22,6 +22,7 @@ from webapp.scans import storage
 from webapp.scans.answered import PREDICTION_FIELDS, Answered
 from webapp.scans.disclosure import disclose_new_answers
 from webapp.scans.models import Prediction, Scan, ScanQuerySet, Status
+from webapp.scans.outcomes import Outcome, tell
 
 log = logging.getLogger(__name__)
 
@@ -79,6 +80,8 @@ def store(answers: Sequence[AnswerToStore], shown_to: User | None = None) -> lis
         record_each(Action.PREDICTION_CREATE, acting(), "prediction", changes)
         if shown_to is not None:
             disclose_new_answers(shown_to, {one.scan_id: one for one in made})
+        # A B-scan is told of with its volume.
+        tell(Outcome.ANSWERED, [each.scan.pk for each in found if not each.scan.volume_id])
         for each in answers:
             for picture in each.pictures:
                 picture.wait()  # no document names a file that isn't there

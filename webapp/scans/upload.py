@@ -17,6 +17,7 @@ from django.core.files.uploadedfile import UploadedFile
 from django.db import IntegrityError
 
 from imaging.decoding import Examined, examine
+from imaging.dicom.origin import Origin
 from imaging.pixels import grey_of
 from imaging.png import encode_png
 from webapp.accounts.models import User
@@ -25,6 +26,7 @@ from webapp.audit.recording import record
 from webapp.core import clock, request_id
 from webapp.inference.model_server import ModelAnswer
 from webapp.mongodb.transactions import all_or_nothing
+from webapp.origins.keeping import keep, kept_origin
 from webapp.scans import differences, prediction, room, storage
 from webapp.scans.differences import Difference
 from webapp.scans.file_facts import file_facts
@@ -95,7 +97,8 @@ def _received(user: User, sha256: str, examined: Examined, entered: Mapping[str,
         return _known(known, entered)
     facts = file_facts(examined.dicom_header, user)
     try:
-        scan = _create(user, sha256, kept, {**facts, **entered})
+        origin = kept_origin(examined.dicom_header)
+        scan = _create(user, sha256, kept, {**facts, **entered}, origin)
     except IntegrityError:  # the same file was uploaded twice at the same moment
         storage.delete(kept.name)
         return _known(Scan.objects.get(user=user, clinic=user.clinic, sha256=sha256), entered)
@@ -124,7 +127,7 @@ def _keep(examined: Examined, ends: float) -> _Kept:
     return _Kept(storage.save(image), width, height, asked)
 
 
-def _create(user: User, sha256: str, kept: _Kept, said: Mapping[str, Any]) -> Scan:
+def _create(user: User, sha256: str, kept: _Kept, said: Mapping[str, Any], origin: Origin | None) -> Scan:
     """A new scan, queued and claimed by this request; `said` has what people or the file say of it."""
     now = clock.now()
 
@@ -143,6 +146,7 @@ def _create(user: User, sha256: str, kept: _Kept, said: Mapping[str, Any]) -> Sc
             request_id=request_id.current(),
         )
         record(Action.SCAN_UPLOAD, user, "scan", scan_id=scan.pk, after=scan)
+        keep(origin, scan, user)
         return scan
 
     return all_or_nothing(write)
