@@ -5,6 +5,7 @@ from django.urls import URLPattern, URLResolver, include, path
 from drf_spectacular.views import SpectacularAPIView, SpectacularSwaggerView
 from rest_framework.routers import DefaultRouter
 
+from webapp.annotations.measure_views import DrawnView
 from webapp.annotations.views import AnnotationView, ScanAnnotationsView
 from webapp.api import health
 from webapp.calibration.views import CalibrationsView, UndoCalibrationView
@@ -29,6 +30,7 @@ router.register("history", HistoryViewSet, basename="history")
 api: list[URLPattern | URLResolver] = [
     path("auth/", include("webapp.accounts.urls")),
     path("scans/<str:id>/annotations/", ScanAnnotationsView.as_view(), name="scan-annotations"),
+    path("scans/<str:id>/drawn/", DrawnView.as_view(), name="scan-drawn"),
     path("scans/<str:id>/review/", ReviewView.as_view(), name="scan-review"),
     path("scans/<str:id>/reading/", ReadingView.as_view(), name="scan-reading"),
     path("scans/<str:id>/adjudication/", AdjudicationView.as_view(), name="scan-adjudication"),

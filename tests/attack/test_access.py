@@ -57,6 +57,7 @@ API = {
     "POST /api/v1/scans/{id}/predictions/":      (401, 503, 503, 404, 503, 403, 503),
     "GET /api/v1/scans/{id}/annotations/":       (401, 200, 200, 404, 200, 200, 200),
     "POST /api/v1/scans/{id}/annotations/":      (401, 201, 201, 404, 201, 403, 201),
+    "GET /api/v1/scans/{id}/drawn/":             (401, 200, 200, 404, 200, 200, 200),
     "GET /api/v1/annotations/{id}/":             (401, 200, 404, 404, 200, 200, 200),
     "PUT /api/v1/annotations/{id}/":             (401, 200, 404, 404, 403, 403, 200),
     "DELETE /api/v1/annotations/{id}/":          (401, 204, 404, 404, 403, 403, 204),

@@ -277,6 +277,27 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/scans/{id}/drawn/": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * @description The areas that you drew, and those that others did where you may see them; of a B-scan, over its volume.
+         *
+         *     Each in pixels, in mm² where the size of a pixel is known, and over a volume in mm³ where the distance of B-scans is.
+         */
+        get: operations["scans_drawn_retrieve"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/scans/{id}/fhir/": {
         parameters: {
             query?: never;
@@ -835,6 +856,47 @@ export interface components {
             entered: string;
             found: string;
             found_in: components["schemas"]["FoundInEnum"];
+        };
+        /** @description What one reader drew with one label; shapes that overlap count once. */
+        Drawn: {
+            creator: string;
+            creator_name: string;
+            mine: boolean;
+            label: string;
+            /** @description In their order; those without a shape are left out. */
+            bscans: components["schemas"]["DrawnOnBscan"][];
+            /**
+             * Format: double
+             * @description The areas, each times the distance between B-scans. Null for a scan by itself, and where the size of a pixel or the distance is not known.
+             */
+            cubic_millimetres: number | null;
+        };
+        /** @description What was drawn on one B-scan, or on a scan by itself. */
+        DrawnOnBscan: {
+            id: string;
+            /** @description In its volume, from 0 on. */
+            place: number;
+            /** Format: double */
+            square_pixels: number;
+            /**
+             * Format: double
+             * @description Null where the size of a pixel is not known.
+             */
+            square_millimetres: number | null;
+        };
+        /** @description How much was drawn on a scan, or on all B-scans of its volume. */
+        DrawnOnScan: {
+            /** @description False where more than 5,000 shapes were drawn: none is measured then. */
+            measured: boolean;
+            /**
+             * Format: double
+             * @description From a B-scan to the next, where they lie parallel and the file says it.
+             */
+            micrometres_between: number | null;
+            /** @description Places of B-scans that are missing: they count as empty. */
+            missing: number[];
+            /** @description Your own first. */
+            drawn: components["schemas"]["Drawn"][];
         };
         /** @description Of the en-face image, in pixels. */
         EnfaceSize: {
@@ -2554,6 +2616,29 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["Annotation"];
+                };
+            };
+            "4XX": components["responses"]["Error"];
+            "5XX": components["responses"]["Error"];
+        };
+    };
+    scans_drawn_retrieve: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["DrawnOnScan"];
                 };
             };
             "4XX": components["responses"]["Error"];

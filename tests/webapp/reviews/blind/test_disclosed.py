@@ -70,7 +70,7 @@ def test_what_tells_nothing_of_the_answer_leaves_a_reader_blind(
 ) -> None:
     client = api(clinician)
     for path in (f"scans/{scan.pk}/image/", f"scans/{scan.pk}/thumbnail/", f"scans/{scan.pk}/reading/",
-                 f"scans/{scan.pk}/annotations/", "scans/count/?search=P-1", "options/"):  # fmt: skip
+                 f"scans/{scan.pk}/annotations/", f"scans/{scan.pk}/drawn/", "scans/count/?search=P-1", "options/"):  # fmt: skip
         assert client.get(f"/api/v1/{path}").status_code == 200, path
 
     assert client.get(f"/api/v1/scans/{scan.pk}/reading/").json()["would_be_blind"] is True
