@@ -315,6 +315,23 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/scans/{id}/follow-up/": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** @description All scans and volumes of the same clinic with the same patient reference and eye, as far as you may see them. */
+        get: operations["scans_follow_up_retrieve"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/scans/{id}/reading/": {
         parameters: {
             query?: never;
@@ -361,7 +378,8 @@ export interface paths {
         /**
          * @description Agree, disagree with the right label, or be unsure. It becomes your current verdict on the scan.
          *
-         *     409 (`prediction_changed`) when the scan's newest prediction is not the one that your verdict is on.
+         *     409 (`prediction_changed`) when the scan's newest prediction is not the one that your verdict is on, and, of a verdict
+         *     `of_volume`, 409 (`lead_moved`) when another B-scan stands for the volume by now.
          */
         post: operations["scans_review_create"];
         delete?: never;
@@ -994,6 +1012,15 @@ export interface components {
             /** @description Whether there is a kappa, be it of too few scans to show. */
             defined: boolean;
         };
+        /** @description Scans and volumes of one eye of a patient. */
+        FollowUp: {
+            /** @description What has to be entered first: without it nothing is found. */
+            missing: components["schemas"]["MissingEnum"][];
+            /** @description Whether there are more than these 200, the newest uploads. */
+            more: boolean;
+            /** @description The earliest first, by `acquired`, or else by the upload; of a volume the B-scan that stands for it. */
+            scans: components["schemas"]["Scan"][];
+        };
         /**
          * @description * `csv` - csv
          *     * `coco` - coco
@@ -1125,6 +1152,12 @@ export interface components {
             /** @description Whether a scan's answer is hidden from you until you have given your verdict. */
             reads_blind: boolean;
         };
+        /**
+         * @description * `patient_ref` - patient_ref
+         *     * `eye` - eye
+         * @enum {string}
+         */
+        MissingEnum: "patient_ref" | "eye";
         /** @description The model that made the prediction. */
         Model: {
             name: string;
@@ -1378,6 +1411,11 @@ export interface components {
             blind: boolean;
             /** @description The prediction that your verdict is on. If it is not the scan's newest, the answer is 409 and nothing is recorded. Left out, to agree or disagree is on what was last shown to you; if that was none, name it. */
             prediction_seen?: components["schemas"]["PredictionSeenRequest"];
+            /**
+             * @description That the scan stands for its volume, and the verdict is on that. If another B-scan stands for it by now, the answer is 409 and nothing is recorded; without this, the verdict is on the B-scan alone then.
+             * @default false
+             */
+            of_volume: boolean;
             /**
              * @description Needed to disagree: the right label.
              * @default
@@ -2665,6 +2703,29 @@ export interface operations {
                     "application/fhir+json": {
                         [key: string]: unknown;
                     };
+                };
+            };
+            "4XX": components["responses"]["Error"];
+            "5XX": components["responses"]["Error"];
+        };
+    };
+    scans_follow_up_retrieve: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["FollowUp"];
                 };
             };
             "4XX": components["responses"]["Error"];

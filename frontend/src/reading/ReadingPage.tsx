@@ -17,6 +17,7 @@ import { texts } from "../texts";
 import { Actions } from "./Actions";
 import { Answer } from "./Answer";
 import { Details } from "./Details";
+import { Drawn } from "./Drawn";
 import { Findings } from "./Findings";
 import { FinalReading } from "./FinalReading";
 import { Readers } from "./Readers";
@@ -93,6 +94,7 @@ function ScanReading({ scan, reading, me }: { scan: Scan; reading: Reading; me: 
           />
         )}
         <Shapes scan={scan} reading={reading} drawing={drawing} state={state} />
+        <Drawn lead={scan} scan={scan} reading={reading} state={state} />
         <Readers scan={scan} reading={reading} />
         <Details scan={scan} />
       </div>

@@ -20,6 +20,7 @@ import { VolumeAnswer } from "../volume/VolumeAnswer";
 import { Actions } from "./Actions";
 import { Answer } from "./Answer";
 import { Details } from "./Details";
+import { Drawn } from "./Drawn";
 import { FinalReading } from "./FinalReading";
 import { Findings } from "./Findings";
 import { NoPrediction } from "./NoPrediction";
@@ -165,6 +166,7 @@ function VolumePage({ volume, scans, lead, start, reading, me }: Props) {
           {revealed && <Findings scan={scan} />}
           <Shapes scan={scan} reading={reading} drawing={drawing} state={state} />
         </div>
+        <Drawn lead={lead} scan={scan} reading={reading} state={state} />
         <Readers scan={lead} reading={reading} />
         <Details scan={lead} />
       </div>

@@ -59,6 +59,28 @@ export const drawing = {
     micrometres === null
       ? `${pixels.toFixed(1)} px`
       : `${Math.round(micrometres)} µm (${pixels.toFixed(1)} px)`,
+  // Without mm² where the size of a pixel is not known.
+  area: (squarePixels: string, squareMillimetres: string) =>
+    squareMillimetres ? `${squareMillimetres} mm² (${squarePixels} px²)` : `${squarePixels} px²`,
+  measured: "How much was drawn",
+  measuredColumns: {
+    label: "Label",
+    reader: "Reader",
+    here: "Here",
+    onBscan: "This B-scan",
+    volume: "Volume",
+  },
+  you: "you",
+  onBscans: (count: number, all: number) => `on ${count} of ${all} B-scans`,
+  cubic: (cubicMillimetres: string) => `${cubicMillimetres} mm³`,
+  volumeHelp: (missing: number) =>
+    "The volume is the areas times the distance between B-scans. One without a shape counts as empty" +
+    (missing === 0
+      ? "."
+      : `, and so ${missing === 1 ? "does the one that is" : `do the ${missing} that are`} missing.`),
+  noDistance: "There is no volume: the file does not say how far apart parallel B-scans are.",
+  noPixelSize: "There are no mm²: the size of a pixel is not known. It can be entered among the details.",
+  tooMuch: "Too many shapes were drawn to be measured at once.",
   // For screen readers.
   cursorAt: (x: number, y: number) => `Cross at ${x} across, ${y} down`,
   cornerAt: (x: number, y: number) => `Corner set at ${x} across, ${y} down`,

@@ -16,10 +16,18 @@ from webapp.reviews import reading
 from webapp.scans import disclosure
 from webapp.scans.models import Disclosure, Scan
 
+
+def line_of_time(client: APIClient, scan: Scan) -> Any:
+    """On which a scan stands only if its eye is known."""
+    Scan.objects.filter(pk=scan.pk).update(eye="OD")
+    return client.get(f"/api/v1/scans/{scan.pk}/follow-up/")
+
+
 # Whatever sends the answer of a scan, or something that follows from it.
 SHOWING: dict[str, Callable[[APIClient, Scan], Any]] = {
     "the scan": lambda client, scan: client.get(f"/api/v1/scans/{scan.pk}/"),
     "the list": lambda client, scan: client.get("/api/v1/scans/"),
+    "the line of time": lambda client, scan: line_of_time(client, scan),
     "the history": lambda client, scan: client.get("/api/v1/history/"),
     "the overlay": lambda client, scan: client.get(f"/api/v1/scans/{scan.pk}/overlay/"),
     "the heat map": lambda client, scan: client.get(f"/api/v1/scans/{scan.pk}/heatmap/"),
