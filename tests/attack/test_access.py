@@ -50,6 +50,7 @@ API = {
     "PATCH /api/v1/scans/{id}/":                 (401, 200, 403, 404, 403, 403, 200),
     "DELETE /api/v1/scans/{id}/":                (401, 204, 403, 404, 403, 403, 204),
     "GET /api/v1/scans/{id}/image/":             (401, 200, 200, 404, 200, 200, 200),
+    "GET /api/v1/scans/{id}/deep/":              (401, 200, 200, 404, 200, 200, 200),
     "GET /api/v1/scans/{id}/thumbnail/":         (401, 200, 200, 404, 200, 200, 200),
     "GET /api/v1/scans/{id}/overlay/":           (401, 200, 200, 404, 200, 200, 200),
     "GET /api/v1/scans/{id}/heatmap/":           (401, 200, 200, 404, 200, 200, 200),

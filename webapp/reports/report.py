@@ -126,6 +126,7 @@ def _facts(scan: Scan, user: User) -> list[tuple[str, str]]:
     return [
         ("Uploaded", f"{known['timestamp']:%Y-%m-%d %H:%M} UTC" if known["timestamp"] else ""),
         *entered,
+        ("Eye in the file", f"{scan.eye_in_file}, which is not the one above" if _contradicts(scan) else ""),
         ("Size", f"{scan.width} × {scan.height} pixels"),
         ("Pixel", scale),
         ("B-scan", _in_volume(scan)),
@@ -136,6 +137,11 @@ def _facts(scan: Scan, user: User) -> list[tuple[str, str]]:
         ("Heat map", scan.gradcam_label),
         ("File (SHA-256)", known["sha256"]),
     ]
+
+
+def _contradicts(scan: Scan) -> bool:
+    """Whether the file names another eye than people do."""
+    return bool(scan.eye and scan.eye_in_file and scan.eye != scan.eye_in_file)
 
 
 def _in_volume(scan: Scan) -> str:

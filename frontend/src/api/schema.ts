@@ -424,6 +424,23 @@ export interface paths {
         patch: operations["scans_partial_update"];
         trace?: never;
     };
+    "/api/v1/scans/{id}/deep/": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** @description The scan's own values, in grey of 16 bits, to be looked at through other windows; 404 where there are none. */
+        get: operations["scans_deep_retrieve"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/scans/{id}/findings/": {
         parameters: {
             query?: never;
@@ -1467,6 +1484,20 @@ export interface components {
             readonly heatmap_path: string | null;
             /** @description A grey PNG of the whole picture, coarser than it: 0 for nothing, n for the n-th of `findings.kinds`. */
             readonly findings_path: string | null;
+            /** @description Which eye the file names, whatever people enter as `eye`; empty where it names none, or that is not kept. */
+            readonly eye_in_file: components["schemas"]["EyeEnum"] | components["schemas"]["BlankEnum"];
+            /** @description A grey PNG of 16 bits: the values as the file has them, of which the image shows those from `deep_black` to `deep_white`. Null for files of 8 bits, pictures that are no volume, and scans that earlier versions stored. */
+            readonly deep_path: string | null;
+            /**
+             * Format: double
+             * @description The value that is black in the image; above `deep_white` in files that count downwards.
+             */
+            deep_black: number | null;
+            /**
+             * Format: double
+             * @description The value that is white in the image.
+             */
+            deep_white: number | null;
             /** @description Of the file as it was uploaded; empty in de-identified data. */
             sha256: string;
             width: number;
@@ -1790,6 +1821,20 @@ export interface components {
             readonly heatmap_path: string | null;
             /** @description A grey PNG of the whole picture, coarser than it: 0 for nothing, n for the n-th of `findings.kinds`. */
             readonly findings_path: string | null;
+            /** @description Which eye the file names, whatever people enter as `eye`; empty where it names none, or that is not kept. */
+            readonly eye_in_file: components["schemas"]["EyeEnum"] | components["schemas"]["BlankEnum"];
+            /** @description A grey PNG of 16 bits: the values as the file has them, of which the image shows those from `deep_black` to `deep_white`. Null for files of 8 bits, pictures that are no volume, and scans that earlier versions stored. */
+            readonly deep_path: string | null;
+            /**
+             * Format: double
+             * @description The value that is black in the image; above `deep_white` in files that count downwards.
+             */
+            deep_black: number | null;
+            /**
+             * Format: double
+             * @description The value that is white in the image.
+             */
+            deep_white: number | null;
             /** @description Of the file as it was uploaded; empty in de-identified data. */
             sha256: string;
             width: number;
@@ -2895,6 +2940,30 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["Scan"];
+                };
+            };
+            "4XX": components["responses"]["Error"];
+            "5XX": components["responses"]["Error"];
+        };
+    };
+    scans_deep_retrieve: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The picture's bytes. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "image/png": string;
                 };
             };
             "4XX": components["responses"]["Error"];

@@ -11,7 +11,7 @@ import { Waiting } from "../common/Waiting";
 import type { PictureCanvas } from "../drawing/canvas/PictureCanvas";
 import { usePictureCanvas } from "../drawing/usePictureCanvas";
 import { texts } from "../texts";
-import { useStack } from "../volume/useStack";
+import { useIndex, useStack } from "../volume/useStack";
 import classes from "./FollowUpPage.module.css";
 import type { Lying } from "./linking";
 import { whenOf } from "./time";
@@ -78,7 +78,8 @@ interface PicturesProps extends Props {
 function Pictures({ side, scans, start, volume, heat, linked }: PicturesProps) {
   const nothing = useRef(() => false);
   const { stack, shown } = useStack(scans, start, nothing);
-  const { index, count, goTo, step, attach } = stack;
+  const { count, goTo, step, attach } = stack;
+  const index = useIndex(stack);
   const { join, leave, onView } = linked;
   useEffect(() => join(side, { volume: volume ?? ALONE, index, goTo }), [join, side, volume, index, goTo]);
   useEffect(() => () => leave(side), [leave, side]);

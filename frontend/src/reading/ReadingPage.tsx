@@ -20,6 +20,7 @@ import { Details } from "./Details";
 import { Drawn } from "./Drawn";
 import { Findings } from "./Findings";
 import { FinalReading } from "./FinalReading";
+import { OtherEye } from "./OtherEye";
 import { Readers } from "./Readers";
 import classes from "./ReadingPage.module.css";
 import { Recommendation } from "./Recommendation";
@@ -77,6 +78,7 @@ function ScanReading({ scan, reading, me }: { scan: Scan; reading: Reading; me: 
       </div>
       <div className={classes.panel}>
         <Actions scan={scan} />
+        <OtherEye scan={scan} />
         {!predicted && <NoPrediction scan={scan} />}
         {final && <FinalReading given={final} />}
         {final && <Recommendation scan={scan} given={final.recommendation} rank={final.urgency_rank} />}

@@ -24,6 +24,7 @@ import { Drawn } from "./Drawn";
 import { FinalReading } from "./FinalReading";
 import { Findings } from "./Findings";
 import { NoPrediction } from "./NoPrediction";
+import { OtherEye } from "./OtherEye";
 import { Readers } from "./Readers";
 import classes from "./ReadingPage.module.css";
 import { Recommendation } from "./Recommendation";
@@ -134,6 +135,7 @@ function VolumePage({ volume, scans, lead, start, reading, me }: Props) {
       </div>
       <div className={classes.panel}>
         <Actions scan={lead} />
+        <OtherEye scan={lead} />
         {leadAnswers && <VolumeAnswer volume={volume} stack={stack} />}
         <Section title={texts.volume.enfaceTitle}>
           <EnFace volume={volume} scans={scans} stack={stack} revealed={leadAnswers} />

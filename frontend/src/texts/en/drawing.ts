@@ -30,6 +30,9 @@ export const drawing = {
   windowLevel: "Level: the grey value in the middle",
   windowWidth: "Window: how many grey values are shown",
   resetWindow: "Reset (W)",
+  presets: { dark: "Dark parts", bright: "Bright parts", soft: "Soft" },
+  windowHelp: (isDeep: boolean) =>
+    `${isDeep ? "In the file's own values of 16 bits. " : ""}The model's answer stays as it is: it has seen the picture as in the file.`,
   shapes: "Shapes",
   noShapes: "You have drawn nothing yet. Choose a tool beside the scan.",
   noShapesButRegions:
@@ -113,6 +116,7 @@ export const drawing = {
     pan: "Move the picture",
     window: "Brightness and contrast",
     resetWindow: "Brightness and contrast as in the file",
+    nextWindow: "Next preset of brightness and contrast",
     heat: "Heat map on and off",
     findings: "Findings on and off",
     leaf: "Previous and next B-scan",

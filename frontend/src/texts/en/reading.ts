@@ -120,6 +120,12 @@ export const reading = {
   settleAndGoOn: "Settle it and go on",
   settledAs: (label: string, name: string) => `Settled as ${label} by ${name}`,
   settleAgain: "Settle it differently",
+  otherEye: {
+    title: "Which eye is it?",
+    help: (entered: string, inFile: string) =>
+      `${entered} was entered; the file says ${inFile}. Is it the right file, and of the right patient?`,
+    change: (eye: string) => `Change it to ${eye}`,
+  },
   details: "Details",
   edit: "Change details",
   saveDetails: "Save details",
