@@ -122,6 +122,10 @@ export function usePictureCanvas(
     return onceDecoded(seen.data, (pixels) => canvas.setFindings(pixels, kinds));
   }, [canvas, findings, seen.data, kinds]);
 
-  const problem = image.error ?? (isWindowed ? deep.error : null) ?? (heat ? heatmap.error : null) ?? (findings ? seen.error : null);
+  const problem =
+    image.error ??
+    (isWindowed ? deep.error : null) ??
+    (heat ? heatmap.error : null) ??
+    (findings ? seen.error : null);
   return { ref, canvas, zoom, window, ends, isShown: shownPath === path, problem };
 }

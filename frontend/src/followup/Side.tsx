@@ -32,7 +32,12 @@ const ALONE: Lying = { count: 1, pattern: "", bscans: [{ place: 0 }], spacing: {
 export function Side(props: Props) {
   const { side, scan, revealed } = props;
   return (
-    <section data-side={side} className={classes.side} aria-label={texts.followUp[side]} data-testid={`side-${side}`}>
+    <section
+      data-side={side}
+      className={classes.side}
+      aria-label={texts.followUp[side]}
+      data-testid={`side-${side}`}
+    >
       <Group gap="xs" justify="space-between" wrap="nowrap">
         <Text size="sm" fw={600} style={{ overflowWrap: "anywhere" }}>
           {whenOf(scan)}

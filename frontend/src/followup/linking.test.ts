@@ -13,7 +13,7 @@ test("volumes are laid middle on middle where their distances are known", () => 
   expect(matching(wide, 12, dense)).toBe(24);
   expect(matching(wide, 13, dense)).toBe(28);
   expect(matching(wide, 0, dense)).toBe(0); // beyond its edge: as near as there is one
-  expect(matching(dense, 26, wide)).toBe(13); // half-way: the nearest
+  expect(matching(dense, 27, wide)).toBe(13); // between two: the nearest
 });
 
 test.each([

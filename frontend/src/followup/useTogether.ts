@@ -33,6 +33,7 @@ export function useTogether(on: boolean): Together {
   /** Where a side was sent: that it gets there is not followed again. */
   const sent = useRef<Partial<Record<SideName, number>>>({});
   const following = useRef(false);
+  const paired = useRef(false);
   const linked = useRef(on);
   const [linking, setLinking] = useState<Linking | null>(null);
   useEffect(() => {
@@ -45,9 +46,11 @@ export function useTogether(on: boolean): Together {
     const beside = members.current[other(side)];
     setLinking(beside ? linkingOf(member.volume, beside.volume) : null);
     if (!beside || !linked.current) return;
-    // The side that comes second takes its place beside the first.
-    const [leader, follower] = before ? [side, other(side)] : [other(side), side];
     if (before?.index === member.index) return;
+    // At first the right side, which was asked for, stays where it opens; what comes later takes its place beside it.
+    const leader = before ? side : paired.current ? other(side) : "right";
+    const follower = other(leader);
+    paired.current = true;
     if (before && sent.current[side] === member.index) {
       delete sent.current[side];
       return;

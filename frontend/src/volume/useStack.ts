@@ -81,11 +81,7 @@ export function useStack(
       const { deep_path: path } = scans[next]!;
       const deep = canvas.current?.isWindowed && path ? pictureHere(queries, path) : undefined;
       if (pixels)
-        canvas.current?.leaf(
-          pixels,
-          next === looked.current.shown,
-          (deep && deepAlready(deep)) ?? null,
-        );
+        canvas.current?.leaf(pixels, next === looked.current.shown, (deep && deepAlready(deep)) ?? null);
       for (const listener of listeners.current) listener();
       clearTimeout(rest.current);
       rest.current = window.setTimeout(() => setShown(next), REST_MS);

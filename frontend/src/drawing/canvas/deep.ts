@@ -28,7 +28,7 @@ export async function decodeDeep(picture: Blob): Promise<DeepPixels> {
   if (SIGNATURE.some((byte, at) => bytes[at] !== byte)) throw new Error("no PNG");
   let [width, height] = [0, 0];
   const parts: Uint8Array<ArrayBuffer>[] = [];
-  for (let at = SIGNATURE.length; at + 8 <= bytes.length; ) {
+  for (let at = SIGNATURE.length; at + 8 <= bytes.length;) {
     const length = view.getUint32(at);
     const kind = String.fromCharCode(...bytes.subarray(at + 4, at + 8));
     const begin = at + 8;

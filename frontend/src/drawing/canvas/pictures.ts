@@ -92,11 +92,7 @@ export function canvasOf({ width, height }: ImageData): HTMLCanvasElement {
 }
 
 /** Shows the pixels on the canvas through a window of grey values. */
-export function showWindowed(
-  pixels: ImageData,
-  canvas: HTMLCanvasElement,
-  window: GreyWindow,
-): void {
+export function showWindowed(pixels: ImageData, canvas: HTMLCanvasElement, window: GreyWindow): void {
   const context = canvas.getContext("2d")!;
   // Leafing through a volume, this is most of the work for a picture.
   if (window === FULL_WINDOW) return context.putImageData(pixels, 0, 0);
