@@ -97,7 +97,8 @@ def test_two_days_are_leafed_through_together_by_their_distance(
     expect(place(window, "left")).to_have_text("B-scan 4 of 5")
     expect(place(window, "right")).to_have_text("B-scan 7 of 9")
 
-    page.get_by_text("Leaf and zoom together").click()
+    page.get_by_role("switch", name="Leaf and zoom together").click()
+    page.get_by_test_id("follow-left").hover()
     page.mouse.wheel(0, 100)
     expect(place(window, "left")).to_have_text("B-scan 5 of 5")
     expect(place(window, "right")).to_have_text("B-scan 7 of 9")
@@ -134,7 +135,7 @@ def test_who_reads_blind_is_shown_neither_answer(
         window = open_follow_up(enter("colin"), days)
         changes = window.page.get_by_test_id("changes")
         expect(changes).to_contain_text("once you have given your verdict on each")
-        expect(window.page.get_by_text("Heat maps")).to_have_count(0)
+        expect(window.page.get_by_role("switch", name="Heat maps")).to_have_count(0)
         expect(changes).to_contain_text("On neither was anything drawn that you may see.")
     finally:
         clinic.patch("colin", "auth/me/", {"reads_blind": False})
