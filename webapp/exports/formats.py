@@ -11,6 +11,7 @@ import numpy as np
 
 from handlers.tables import TableWriter, path_part
 from webapp.annotations.geometry import outline_of
+from webapp.annotations.measures import square_mm
 from webapp.annotations.pieces import DECIMALS, enclosed
 from webapp.annotations.shapes import shape_of
 from webapp.exports.categories import category_numbers
@@ -78,6 +79,18 @@ def _one_label(name: str) -> Column:
     return column
 
 
+def _measures(name: str) -> Column:
+    """What each reader drew with each label, by a measure; empty where that is not known."""
+
+    def column(record: Record) -> str:
+        found = [(each, getattr(each, name)) for each in record.measured]
+        return "; ".join(
+            f"{each.reader} {each.label or UNLABELLED} {size:.6g}" for each, size in found if size is not None
+        )
+
+    return column
+
+
 _ENTERED = {detail.name: _detail(detail) for detail in DETAILS if detail.exported}
 COLUMNS: dict[str, Column] = {
     "scan": lambda record: record.name,
@@ -115,6 +128,8 @@ COLUMNS: dict[str, Column] = {
     "shapes": lambda record: len(record.shapes),
     "volume": lambda record: record.volume,
     "place": lambda record: record.scan.place if record.volume else "",
+    "drawn_square_mm": _measures("square_mm"),
+    "drawn_cubic_mm": _measures("cubic_mm"),
 } | _ENTERED
 """The columns of the table, by name. Details that are not named above come last."""
 
@@ -177,7 +192,11 @@ def coco(records: Sequence[Record]) -> str:
                     "segmentation": [piece.ravel().tolist() for piece in pieces],
                     "area": size,
                     "iscrowd": 0,
-                    "attributes": {"reader": shape.reader, "shape": shape_of(shape.selector)},
+                    "attributes": {
+                        "reader": shape.reader,
+                        "shape": shape_of(shape.selector),
+                        "square_mm": square_mm(size, record.scan),
+                    },
                 }
             )
     images = [
@@ -187,6 +206,10 @@ def coco(records: Sequence[Record]) -> str:
             "width": record.scan.width,
             "height": record.scan.height,
             "patient": record.patient,
+            "micrometres_x": record.scan.micrometres_x,
+            "micrometres_y": record.scan.micrometres_y,
+            "volume": record.volume,
+            "place": record.scan.place if record.volume else None,
             "final_label": record.final.label if record.final else "",
             "verified_label": record.verified_label,
             "model_state": record.scan.state or "",

@@ -238,6 +238,12 @@ class ScanViewSet(
         """The scan itself."""
         return send_picture(request, self.get_object().image_name)
 
+    @extend_schema(parameters=[ID], responses={PNG: PICTURE})
+    @picture
+    def deep(self, request: Request, pk: str) -> FileResponse | HttpResponse:
+        """The scan's own values, in grey of 16 bits, to be looked at through other windows; 404 where there are none."""
+        return send_picture(request, self.get_object().deep_name)
+
     @extend_schema(parameters=[ID], responses={JPEG: PICTURE})
     @picture
     def thumbnail(self, request: Request, pk: str) -> FileResponse | HttpResponse:

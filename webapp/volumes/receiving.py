@@ -35,6 +35,7 @@ from webapp.scans.models import Scan, Status
 from webapp.scans.scale import plausible_size
 from webapp.scans.upload import FIRST_CLAIM, Upload
 from webapp.volumes import reading
+from webapp.volumes.deep import KeptDeep, deep_bscans
 from webapp.volumes.leads import middle_of
 from webapp.volumes.models import Volume
 
@@ -51,12 +52,17 @@ class _Kept:
     names: dict[int, str] = field(default_factory=dict)
     asked: dict[int, Future[ModelAnswer]] = field(default_factory=dict)
     gaps: dict[int, str] = field(default_factory=dict)
+    deep: dict[int, KeptDeep] = field(default_factory=dict)
     enface: str = ""
     enface_size: tuple[int, int] = (0, 0)
 
     def discard(self) -> None:
         """Remove all that was stored."""
-        storage.delete(*self.names.values(), self.enface)
+        storage.delete(*self.names.values(), *(kept.deep_name for kept in self.deep.values()), self.enface)
+
+    def deep_of(self, place: int) -> dict[str, Any]:
+        """The fields of a B-scan's values in 16 bits."""
+        return vars(self.deep.get(place, KeptDeep()))
 
 
 def receive_file(user: User, file: UploadedFile[Any], entered: Mapping[str, Any]) -> Upload:
@@ -163,6 +169,11 @@ def _keep(examined: ExaminedVolume, ends: float) -> _Kept:
                 writing.popleft().wait()
         if not kept.names:
             raise first_error or ImageError("The volume has no B-scan that can be read.")
+        for place, deep in deep_bscans(examined, kept.names):
+            writing.append(storage.begin_to_save(encode_png(deep.values)))
+            kept.deep[place] = KeptDeep(writing[-1].name, deep.black, deep.white)
+            if len(writing) >= MOST_WRITING:
+                writing.popleft().wait()
         if (enface := _enface(examined)) is not None:
             height, width = enface.shape[:2]
             writing.append(storage.begin_to_save(encode_png(enface)))
@@ -222,6 +233,7 @@ def _create(
                 clinic=user.clinic,
                 sha256=sha256,
                 image_name=name,
+                **kept.deep_of(place),
                 width=examined.width,
                 height=examined.height,
                 **said,
@@ -251,10 +263,11 @@ def _give_back(known: Scan, user: User, kept: _Kept) -> list[Scan]:
 
     def write() -> list[Scan]:
         before = {scan.place: scan for scan in known.together() if scan.place in kept.names}
-        lost[:] = [scan.image_name for scan in before.values()]
+        lost[:] = [name for scan in before.values() for name in (scan.image_name, scan.deep_name)]
         for place, scan in before.items():
             Scan.objects.filter(pk=scan.pk).update(
                 image_name=kept.names[place],
+                **kept.deep_of(place),
                 status=Status.QUEUED,
                 failure=None,
                 next_attempt_at=now,
@@ -268,7 +281,13 @@ def _give_back(known: Scan, user: User, kept: _Kept) -> list[Scan]:
 
     scans = all_or_nothing(write)
     there = {scan.place for scan in scans}
-    storage.delete(*lost, kept.enface, *(name for place, name in kept.names.items() if place not in there))
+    gone = [place for place in kept.names if place not in there]
+    storage.delete(
+        *lost,
+        kept.enface,
+        *(kept.names[place] for place in gone),
+        *(kept.deep_of(place)["deep_name"] for place in gone),
+    )
     return scans
 
 
