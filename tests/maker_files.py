@@ -192,7 +192,11 @@ def bioptigen(
         "FRAMES": frames, "DOPPLERFLAG": 0, "CONFIG": b"private",
     }  # fmt: skip
     for name, value in values_of.items():
-        written = value if isinstance(value, bytes) else struct.pack("<d" if isinstance(value, float) else "<I", value)
+        written = (
+            value
+            if isinstance(value, bytes)
+            else struct.pack("<d" if isinstance(value, float) else "<I", value)
+        )
         found += _key(name, len(written)) + written
     found += bytes(4)
     for image in values:

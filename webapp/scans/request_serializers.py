@@ -13,7 +13,6 @@ from imaging.pixels import MAX_SIDE
 from webapp.api.fields import PatternField
 from webapp.scans.details import DETAILS
 
-
 MAX_VOLUMES = 100_000
 
 
