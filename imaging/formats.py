@@ -94,7 +94,7 @@ FORMATS = (
         can_be_declared=True,
         limits="about 10,000 elements and items, 256 KiB for a table",
         kinds="1, 8, 16 or 32 bits or floats, one frame, with or without preamble; uncompressed, run lengths, "
-        "JPEG baseline, JPEG-LS, JPEG 2000",
+        "JPEG (8 and 12 bits, lossless), JPEG-LS, JPEG 2000",
         volumes=VolumeReader(
             dicom.is_volume,
             dicom.examine_volume,

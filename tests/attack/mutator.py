@@ -17,10 +17,11 @@ from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
 
+import imagecodecs
 import numpy as np
 import tifffile
 from PIL import Image
-from pydicom.uid import JPEG2000Lossless
+from pydicom.uid import JPEG2000Lossless, JPEGLosslessSV1
 
 from imaging.decoding import NOTHING, Given, decode, examine_volume_here
 from imaging.errors import ImageError
@@ -160,6 +161,7 @@ def volumes() -> list[bytes]:
     grey = bscans(3)
     words = deep(grey)
     streams = [encoded(image, "JPEG2000", no_jp2=True) for image in grey]
+    lossless = [imagecodecs.jpeg8_encode(image, lossless=True) for image in grey]
     pngs = {f"{number}.png": encoded(image) for number, image in enumerate(words)}
     instances = {
         f"{number}": written(tomography(grey[number : number + 1], InstanceNumber=number))
@@ -171,6 +173,7 @@ def volumes() -> list[bytes]:
         written(secondary_capture(words.astype(np.int16))),
         written(compressed(tomography(grey), JPEG2000Lossless, streams)),
         written(compressed(tomography(grey), JPEG2000Lossless, streams, has_offsets=False)),
+        written(compressed(tomography(grey), JPEGLosslessSV1, lossless)),
         tiff(grey),
         tiff(words, compression="zlib"),
         tiff(grey, bigtiff=True, tile=(16, 16)),

@@ -240,7 +240,7 @@ def test_a_picture_of_another_size_than_the_header_says_fails_alone() -> None:
     [
         (topcon(topcon_facts()), UnsupportedImage),
         (b"FOCTFDA", TruncatedImage),
-        (fds(WORDS)[:800], TruncatedImage),
+        (fds(WORDS)[: fds(WORDS).index(b"@IMG_SCAN_03") + 30], TruncatedImage),
         (fds(WORDS, bits=8), UnsupportedImage),
         (fds(WORDS).replace(struct.pack("<2I", 64, 48), struct.pack("<2I", 70_000, 48)), ImageTooLarge),
         (fds(WORDS).replace(struct.pack("<2I", 64, 48), struct.pack("<2I", 64, 40)), ImageError),

@@ -17,7 +17,7 @@ from webapp.accounts.abilities import Ability
 from webapp.accounts.deidentified import asked_id
 from webapp.accounts.models import User
 from webapp.accounts.permissions import NeedsAbility
-from webapp.api.fields import PatternField
+from webapp.api.fields import PatternField, TrueFalseField
 from webapp.api.throttling import ExportRate, UserRate
 from webapp.audit.hashing import canonical_sha256
 from webapp.audit.models import Action
@@ -47,7 +47,7 @@ class ExportSerializer(serializers.Serializer[Any]):
         max_length=MOST_PICTURES,
         help_text="Ids; without them, all that the filters of the address find.",
     )
-    with_text = serializers.BooleanField(
+    with_text = TrueFalseField(
         default=False,
         help_text="Include pictures whose pixels may hold text, such as a name, once you have looked at them: without it "
         "they are left out, and `left-out.csv` lists them with the reason.",

@@ -10,7 +10,7 @@ from rest_framework import exceptions, serializers, status
 from imaging.formats import listed
 from imaging.given import NUMBERS, Given
 from imaging.pixels import MAX_SIDE
-from webapp.api.fields import PatternField
+from webapp.api.fields import PatternField, WrittenCountField
 from webapp.scans.details import DETAILS
 
 MAX_VOLUMES = 100_000
@@ -23,8 +23,8 @@ class FileTooLarge(exceptions.APIException):
     default_code = "too_large"
 
 
-def _number(most: int, help_text: str) -> serializers.IntegerField:
-    return serializers.IntegerField(
+def _number(most: int, help_text: str) -> WrittenCountField:
+    return WrittenCountField(
         required=False, allow_null=True, min_value=1, max_value=most, help_text=help_text
     )
 
