@@ -9,10 +9,10 @@ import eyepy
 import numpy as np
 import pytest
 
-from imaging.decoding import examine_volume
-from tests.images import bscan
+from imaging.decoding import examine_files, examine_volume
+from tests.images import bscan, encoded
 from tests.maker_files import e2e, e2e_series
-from tests.volume_files import bscans, vol
+from tests.volume_files import bscans, heidelberg_xml, vol
 
 GREY = bscans()
 REFLECTED = np.exp(GREY / 255 * 8.285 - 8.3) - 2.44e-4
@@ -32,6 +32,23 @@ def test_a_vol_file_is_read_as_eyepy_reads_it(tmp_path: Path) -> None:
         enface = ours.enface()
         assert enface is not None and np.array_equal(enface.pixels[:, :, 0], theirs.localizer.data)
         assert ours.identity.eye == theirs.laterality == "OS"
+        assert ours.spacing.x == pytest.approx(theirs.scale_x * 1000)
+        assert ours.spacing.z == pytest.approx(theirs.scale_y * 1000)
+        assert ours.spacing.between == pytest.approx(theirs.scale_z * 1000)
+
+
+def test_an_xml_export_is_read_as_eyepy_reads_it(tmp_path: Path) -> None:
+    files = {f"{number}.png": encoded(image) for number, image in enumerate(GREY)}
+    files |= {"NIR.png": encoded(FRONT), "scan.xml": heidelberg_xml()}
+    for name, content in files.items():
+        (tmp_path / name).write_bytes(content)
+    theirs = eyepy.import_heyex_xml(tmp_path)
+
+    with examine_files(list(files.items())) as ours:
+        assert ours.count == len(theirs)
+        for index in range(5):
+            assert np.array_equal(ours.bscan(index).pixels[:, :, 0], theirs[index].data)
+        assert ours.identity.eye == theirs.laterality == "OD"
         assert ours.spacing.x == pytest.approx(theirs.scale_x * 1000)
         assert ours.spacing.z == pytest.approx(theirs.scale_y * 1000)
         assert ours.spacing.between == pytest.approx(theirs.scale_z * 1000)

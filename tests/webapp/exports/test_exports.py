@@ -232,10 +232,10 @@ def test_a_picture_that_can_not_be_looked_at_is_left_out(scan: Scan, clinician: 
 def test_what_no_time_was_left_for_is_left_out_until_the_next_export(
     scan: Scan, clinician: User, api: Clients, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("webapp.exports.burnt_in.DEADLINE_S", -1.0)
-    (listed,) = rows(unpacked(exported(api, clinician, "coco"))["left-out.csv"])
+    with monkeypatch.context() as patched:
+        patched.setattr("webapp.exports.burnt_in.DEADLINE_S", -1.0)
+        (listed,) = rows(unpacked(exported(api, clinician, "coco"))["left-out.csv"])
     assert listed["reason"].endswith("export again")
-    monkeypatch.undo()
     assert rows(unpacked(exported(api, clinician, "coco"))["left-out.csv"]) == []
 
 
