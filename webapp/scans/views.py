@@ -37,7 +37,12 @@ from webapp.scans.disclosure import disclose, disclose_all_answers, disclose_ans
 from webapp.scans.filters import ScanFilter
 from webapp.scans.models import Scan, ScanQuerySet, Status, reads_blind
 from webapp.scans.pictures import send_overlay, send_picture, send_thumbnail
-from webapp.scans.request_serializers import DetailsSerializer, RepredictSerializer, UploadSerializer
+from webapp.scans.request_serializers import (
+    DetailsSerializer,
+    RepredictSerializer,
+    UploadSerializer,
+    taken_given,
+)
 from webapp.scans.serializers import CountSerializer, ScanSerializer, UploadedSerializer
 from webapp.scans.upload import Upload
 from webapp.scans.worklist import Ordering, WorklistPages
@@ -189,8 +194,9 @@ class ScanViewSet(
         given.is_valid(raise_exception=True)
         entered: dict[str, Any] = dict(given.validated_data)
         assert isinstance(request.user, User)
+        file, said = entered.pop("image"), taken_given(entered)
         try:
-            received = receive_file(request.user, entered.pop("image"), entered)
+            received = receive_file(request.user, file, entered, said)
         except ImageError as error:
             instruments.UPLOADS.labels("refused").inc()
             raise ImageError4xx(error) from error
