@@ -14,6 +14,7 @@ from webapp.annotations.geometry import outline_of
 from webapp.annotations.measures import square_mm
 from webapp.annotations.pieces import DECIMALS, enclosed
 from webapp.annotations.shapes import shape_of
+from webapp.exports.burnt_in import LeftOut
 from webapp.exports.categories import category_numbers
 from webapp.exports.records import Record
 from webapp.scans.details import DETAILS, Detail
@@ -23,14 +24,35 @@ NOTICE = (
     "Exported from Retinote, research software: nothing in here is a diagnosis. Names, references, notes, comments, "
     "times and the hashes of the uploaded files are left out; scans, patients and readers have pseudonyms. "
     "What an outline goes round twice lies outside of it (the even-odd rule). "
-    "The pictures carry no metadata; whether letters stand in their pixels was not looked at."
+    "The pictures carry no metadata."
 )
+LOOKED_AT = (
+    "Pictures whose pixels may hold text are left out, by a rule that is not always right; left-out.csv lists them. What is "
+    "said of them stands in scans.csv alone."
+)
+NOT_LOOKED_AT = "Pictures whose pixels may hold text are included, as was asked for: whether letters stand in them was not looked at."
 Column = Callable[[Record], Any]
 NO_FINDINGS = "none"
 SOURCE = "retinote"
 """What a manifest names as the origin of its scans."""
 UNLABELLED = "unlabelled"
 """Where a shape has no label."""
+
+
+def notice(with_text: bool) -> str:
+    """What an export says of itself."""
+    return f"{NOTICE} " + (NOT_LOOKED_AT if with_text else LOOKED_AT)
+
+
+def left_out(pictures: Sequence[LeftOut]) -> str:
+    """A table of the pictures that an export doesn't hold, with the reason for each."""
+    text = io.StringIO()
+    writer = TableWriter(text)
+    writer.write_row(("scan", "volume", "place", "reason"))
+    for picture in pictures:
+        place = "" if picture.record.scan.place is None else picture.record.scan.place + 1
+        writer.write_row((picture.record.name, picture.record.volume, place, picture.reason))
+    return text.getvalue()
 
 
 def _of_scan(name: str) -> Column:

@@ -10,6 +10,7 @@ from rest_framework import serializers
 
 from webapp.accounts.deidentified import DeIdentified
 from webapp.accounts.models import User
+from webapp.api.output import copies
 from webapp.scans.answered_serializers import (
     CONFIDENCE_HELP,
     OR_NULL,
@@ -32,6 +33,9 @@ from webapp.scans.final_serializers import (
 )
 from webapp.scans.models import Eye, Scan, Status
 from webapp.volumes.place import InVolumeSerializer, in_volume
+
+TOLD = {detail.name: detail.told() for detail in DETAILS}
+"""The fields of what people enter."""
 
 
 class ScanSerializer(DeIdentified, AnsweredSerializer):
@@ -118,7 +122,7 @@ class ScanSerializer(DeIdentified, AnsweredSerializer):
         fields = super().get_fields()
         names = list(fields)
         first = {name: fields[name] for name in names[: names.index("height") + 1]}
-        return first | {detail.name: detail.told() for detail in DETAILS} | fields
+        return first | copies(TOLD) | fields
 
     def to_representation(self, instance: Scan) -> dict[str, Any]:
         """The scan as the reader may know it; texts that are empty or hidden become null."""

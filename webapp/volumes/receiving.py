@@ -9,7 +9,7 @@ from collections import deque
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import Future, wait
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from bson import ObjectId
@@ -17,7 +17,7 @@ from django.conf import settings
 from django.core.files.uploadedfile import UploadedFile
 from django.db import IntegrityError
 
-from imaging.decoding import examine_files, is_volume
+from imaging.decoding import NOTHING, Given, examine_files, is_volume
 from imaging.errors import ImageError
 from imaging.png import encode_png
 from imaging.volume import ExaminedVolume
@@ -28,6 +28,7 @@ from webapp.audit.recording import Change, record, record_each
 from webapp.core import clock, request_id
 from webapp.inference.model_server import ModelAnswer
 from webapp.mongodb.transactions import all_or_nothing
+from webapp.origins.keeping import keep
 from webapp.scans import differences, prediction, room, storage, upload
 from webapp.scans.file_facts import kept_facts
 from webapp.scans.models import Scan, Status
@@ -64,14 +65,17 @@ class _Kept:
         return vars(self.deep.get(place, KeptDeep()))
 
 
-def receive_file(user: User, file: UploadedFile[Any], entered: Mapping[str, Any]) -> Upload:
-    """Receive a file that is a volume or a picture.
+def receive_file(
+    user: User, file: UploadedFile[Any], entered: Mapping[str, Any], given: Given = NOTHING
+) -> Upload:
+    """Receive a file that is a volume or a picture; `given` is what was said with it for reading it.
 
     Raises as `receive` and `upload.receive` do, and TooLarge for a picture above the limit of pictures.
     """
     with _content_of(file) as content:
-        if is_volume(content):
-            return receive(user, [(file.name or "", content)], entered)
+        name = file.name or ""
+        if is_volume(content, given=replace(given, name=name)):
+            return receive(user, [(name, content)], entered, given)
     if (file.size or 0) > settings.MAX_UPLOAD_BYTES:
         raise TooLarge(
             f"The file has {(file.size or 0) / 2**20:.1f} MiB and is no volume; of a picture up to "
@@ -93,7 +97,9 @@ def room_for(size_bytes: int) -> int:
     return min(size_bytes + room.SMALL_BYTES, room.ALL_BYTES) if size_bytes > room.LARGE_FILE_BYTES else 0
 
 
-def receive(user: User, files: Sequence[tuple[str, bytes]], entered: Mapping[str, Any]) -> Upload:
+def receive(
+    user: User, files: Sequence[tuple[str, bytes]], entered: Mapping[str, Any], given: Given = NOTHING
+) -> Upload:
     """Store a volume with all its B-scans, and answer with the one in its middle, predicted if that was done in time.
 
     It is one file or several, each with its name. The other B-scans are asked about meanwhile and afterwards
@@ -106,12 +112,12 @@ def receive(user: User, files: Sequence[tuple[str, bytes]], entered: Mapping[str
     """
     ends = time.monotonic() + prediction.INTERACTIVE_DEADLINE_S
     entered = {name: value for name, value in entered.items() if value}
-    sha256 = _sha256([content for _, content in files])
+    sha256 = _sha256([content for _, content in files], given)
     known = _known(user, sha256)
     if known and all(map(storage.exists, known.together().values_list("image_name", flat=True))):
         return Upload(known, False, differences.from_scan(entered, known))
     size = sum(len(content) for _, content in files)
-    with examine_files(files) as examined, room.taken(examined.memory_bytes - size):
+    with examine_files(files, given) as examined, room.taken(examined.memory_bytes - size):
         kept = _keep(examined, ends)
     if known:
         _first_answer(_give_back(known, user, kept), kept.asked, ends)
@@ -131,9 +137,13 @@ def receive(user: User, files: Sequence[tuple[str, bytes]], entered: Mapping[str
     return Upload(_first_answer(scans, kept.asked, ends), True, differences.from_file(entered, facts))
 
 
-def _sha256(contents: Sequence[bytes]) -> str:
-    """Of a file; of several, in whatever order they come, that of theirs."""
+def _sha256(contents: Sequence[bytes], given: Given) -> str:
+    """Of a file; of several, in whatever order they come, that of theirs; of what was said with them, too.
+
+    Two volumes of one file, or the same pixels in another size, are two volumes.
+    """
     each = sorted(hashlib.sha256(content).hexdigest() for content in contents)
+    each += [f"{name} {value}" for name, value in sorted(given.numbers.items())]
     return each[0] if len(each) == 1 else hashlib.sha256("".join(each).encode()).hexdigest()
 
 
@@ -249,6 +259,7 @@ def _create(
         )
         record(Action.SCAN_UPLOAD, user, "volume", scan_id=ids[middle], after=volume)
         record_each(Action.SCAN_UPLOAD, user, "scan", [Change(scan.pk, after=scan) for scan in scans])
+        keep(examined.origin, next(scan for scan in scans if scan.pk == ids[middle]), user)
         return scans
 
     return all_or_nothing(write)

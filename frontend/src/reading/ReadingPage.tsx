@@ -24,6 +24,7 @@ import { OtherEye } from "./OtherEye";
 import { Readers } from "./Readers";
 import classes from "./ReadingPage.module.css";
 import { Recommendation } from "./Recommendation";
+import { Sendings } from "./Sendings";
 import { Shapes } from "./Shapes";
 import { NoPrediction } from "./NoPrediction";
 import { VerdictForm } from "./VerdictForm";
@@ -98,6 +99,7 @@ function ScanReading({ scan, reading, me }: { scan: Scan; reading: Reading; me: 
         <Shapes scan={scan} reading={reading} drawing={drawing} state={state} />
         <Drawn lead={scan} scan={scan} reading={reading} state={state} />
         <Readers scan={scan} reading={reading} />
+        <Sendings scan={scan} />
         <Details scan={scan} />
       </div>
     </div>

@@ -26,6 +26,7 @@ import { Findings } from "./Findings";
 import { NoPrediction } from "./NoPrediction";
 import { OtherEye } from "./OtherEye";
 import { Readers } from "./Readers";
+import { Sendings } from "./Sendings";
 import classes from "./ReadingPage.module.css";
 import { Recommendation } from "./Recommendation";
 import { Section } from "./Section";
@@ -170,6 +171,7 @@ function VolumePage({ volume, scans, lead, start, reading, me }: Props) {
         </div>
         <Drawn lead={lead} scan={scan} reading={reading} state={state} />
         <Readers scan={lead} reading={reading} />
+        <Sendings scan={lead} />
         <Details scan={lead} />
       </div>
     </div>
