@@ -332,7 +332,10 @@ def training(plan: Plan) -> dict[str, Any]:
         warm = [float(row["scans_per_second"]) for row in csv.DictReader(lines)][1:]
     condition = f"{plan.architecture}, {plan.size} pixels, batches of {batch}"
     row = {"condition": condition, "metric": "training", "unit": "scans/s", "values": warm}
-    return {"rows": [row], "notes": [line for line in done.stdout.splitlines() if line.startswith(plan.architecture)]}
+    return {
+        "rows": [row],
+        "notes": [line for line in done.stdout.splitlines() if line.startswith(plan.architecture)],
+    }
 
 
 def _plan(text: str) -> Plan:
