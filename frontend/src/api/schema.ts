@@ -854,6 +854,11 @@ export interface components {
             format: components["schemas"]["FormatEnum"];
             /** @description Ids; without them, all that the filters of the address find. */
             scans?: string[];
+            /**
+             * @description Include pictures whose pixels may hold text, such as a name, once you have looked at them: without it they are left out, and `left-out.csv` lists them with the reason.
+             * @default false
+             */
+            with_text: boolean;
         };
         /**
          * @description * `OD` - Right (OD)
@@ -1648,6 +1653,12 @@ export interface components {
              * @description Height of a pixel.
              */
             micrometres_y?: number;
+            /** @description Of a Zeiss .img: pixels of each B-scan along the retina. */
+            bscan_width?: number;
+            /** @description Of a Zeiss .img: pixels of each B-scan in depth. */
+            bscan_height?: number;
+            /** @description Of a file that holds several volumes: which one, from 1. */
+            volume_number?: number;
             /**
              * Format: binary
              * @description PNG, JPEG, TIFF, BMP, WebP or DICOM. Eye, patient and date of a DICOM file are kept as this installation is set to, where the form leaves them open; what else it says is dropped.
@@ -1873,6 +1884,12 @@ export interface components {
              * @description Height of a pixel.
              */
             micrometres_y?: number;
+            /** @description Of a Zeiss .img: pixels of each B-scan along the retina. */
+            bscan_width?: number;
+            /** @description Of a Zeiss .img: pixels of each B-scan in depth. */
+            bscan_height?: number;
+            /** @description Of a file that holds several volumes: which one, from 1. */
+            volume_number?: number;
             /** @description A file that is a volume, or several, each a B-scan (PNG, JPEG, TIFF, BMP, WebP or DICOM), in the order of their names, in which numbers count as numbers. */
             image: string[];
         };
