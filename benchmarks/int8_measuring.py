@@ -7,6 +7,7 @@ import json
 import sys
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -73,9 +74,7 @@ def layers(model: Path, plan: Mapping[str, Any]) -> list[Row]:
         half = values.bfloat16()
         quantised = (255 * values).to(torch.uint8)
         subjects: dict[str, Callable[[], object]] = {
-            "bf16": lambda half=half, packed=packed, bias=bias: torch.ops.mkldnn._linear_pointwise(
-                half, packed, bias, "none", [], ""
-            ),
+            "bf16": partial(torch.ops.mkldnn._linear_pointwise, half, packed, bias, "none", [], ""),
             "int8": int8.product_of(quantised),
         }
         times = interleaved(subjects, plan["rounds"])
