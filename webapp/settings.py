@@ -52,10 +52,12 @@ INSTALLED_APPS = [
     "webapp.metrics",
     "webapp.scans",
     "webapp.volumes",
+    "webapp.origins",
     "webapp.recommendations",
     "webapp.annotations",
     "webapp.reviews",
     "webapp.calibration",
+    "webapp.pacs",
 ]
 # Sign-in failures are counted in the cache, so the tables of axes are not made.
 MIGRATION_MODULES = {
@@ -184,6 +186,9 @@ DATA_UPLOAD_MAX_MEMORY_SIZE = 2 * 2**20  # what is not a file: JSON bodies and f
 FILE_UPLOAD_MAX_MEMORY_SIZE = 2 * 2**20
 FILE_UPLOAD_PERMISSIONS = 0o600
 FILE_IDENTITY = _GIVEN.file_identity
+DICOM_ORIGIN = _GIVEN.dicom_origin
+# A folder for each destination of results, with what has to be known to get in there.
+PACS_SECRETS = (_GIVEN.pacs_secrets or DATA_DIR / "pacs").absolute()
 
 REST_FRAMEWORK = {
     "DEFAULT_AUTHENTICATION_CLASSES": [
@@ -221,7 +226,12 @@ SPECTACULAR_SETTINGS = {
         "webapp.api.schema.add_errors",
     ],
     # Several fields have this enum.
-    "ENUM_NAME_OVERRIDES": {"StateEnum": "webapp.recommendations.answers.State"},
+    "ENUM_NAME_OVERRIDES": {
+        "StateEnum": "webapp.recommendations.answers.State",
+        "StatusEnum": "webapp.scans.models.Status",
+        "SendingStatusEnum": "webapp.pacs.models.Status",
+        "EyeEnum": "webapp.scans.models.Eye",  # of `eye` and `eye_in_file`
+    },
     "SWAGGER_UI_DIST": "SIDECAR",
     "SWAGGER_UI_FAVICON_HREF": "SIDECAR",
 }
@@ -273,6 +283,7 @@ CELERY_BEAT_SCHEDULE_FILENAME = str(DATA_DIR / "run" / "celerybeat-schedule")
 CELERY_BEAT_SCHEDULE = {
     # A lost message loses nothing: the documents themselves say what is left to do.
     "predict-queued-scans": {"task": "scans.predict_queued", "schedule": 5.0, "options": {"expires": 5}},
+    "send-results": {"task": "pacs.send", "schedule": 5.0, "options": {"expires": 5}},
     "seal-audit": {"task": "audit.seal", "schedule": 5.0, "options": {"expires": 5}},
     "sweep": {"task": "scans.sweep", "schedule": timedelta(days=1), "options": {"expires": 3600}},
 }

@@ -5,23 +5,27 @@ from django.urls import URLPattern, URLResolver, include, path
 from drf_spectacular.views import SpectacularAPIView, SpectacularSwaggerView
 from rest_framework.routers import DefaultRouter
 
+from webapp.annotations.measure_views import DrawnView
 from webapp.annotations.views import AnnotationView, ScanAnnotationsView
 from webapp.api import health
 from webapp.calibration.views import CalibrationsView, UndoCalibrationView
 from webapp.core.page import page
 from webapp.dashboard.views import DashboardView
 from webapp.exports.views import ExportView
-from webapp.fhir.views import FhirView
+from webapp.fhir.views import FhirView, VolumeFhirView
 from webapp.gateway.views import inference_key
 from webapp.history.views import HistoryViewSet
+from webapp.pacs.results import What
+from webapp.pacs.views import ResultView, SendingsView, VolumeResultView
 from webapp.reports.views import ReportView
 from webapp.reviews.views import AdjudicationView, ReadingView, ReviewsView, ReviewView
 from webapp.scans.options import OptionsView
 from webapp.scans.views import ScanViewSet
+from webapp.volumes.follow_up_views import FollowUpView
 from webapp.volumes.views import EnfaceView, VolumesView, VolumeView
 
 # The addresses of the page, which decides itself what to show.
-PAGE_ROUTES = ("", "sign-in", "scans/<str:scan>", "compare", "dashboard")
+PAGE_ROUTES = ("", "sign-in", "scans/<str:scan>", "follow-up/<str:scan>", "compare", "dashboard")
 
 router = DefaultRouter()
 router.register("scans", ScanViewSet, basename="scan")
@@ -29,11 +33,19 @@ router.register("history", HistoryViewSet, basename="history")
 api: list[URLPattern | URLResolver] = [
     path("auth/", include("webapp.accounts.urls")),
     path("scans/<str:id>/annotations/", ScanAnnotationsView.as_view(), name="scan-annotations"),
+    path("scans/<str:id>/drawn/", DrawnView.as_view(), name="scan-drawn"),
+    path("scans/<str:id>/follow-up/", FollowUpView.as_view(), name="scan-follow-up"),
     path("scans/<str:id>/review/", ReviewView.as_view(), name="scan-review"),
     path("scans/<str:id>/reading/", ReadingView.as_view(), name="scan-reading"),
     path("scans/<str:id>/adjudication/", AdjudicationView.as_view(), name="scan-adjudication"),
     path("scans/<str:id>/report/", ReportView.as_view(), name="scan-report"),
     path("scans/<str:id>/fhir/", FhirView.as_view(), name="scan-fhir"),
+    path("scans/<str:id>/sendings/", SendingsView.as_view(), name="scan-sendings"),
+    *(
+        path(f"{kind}s/<str:id>/dicom/{what}/", view.as_view(what=what), name=f"{kind}-dicom-{what}")
+        for kind, view in (("scan", ResultView), ("volume", VolumeResultView))
+        for what in What.values
+    ),
     path("dashboard/", DashboardView.as_view(), name="dashboard"),
     path("calibrations/", CalibrationsView.as_view(), name="calibrations"),
     path("calibrations/undo/", UndoCalibrationView.as_view(), name="calibration-undo"),
@@ -44,6 +56,7 @@ api: list[URLPattern | URLResolver] = [
     path("annotations/<str:id>/", AnnotationView.as_view(), name="annotation"),
     path("volumes/", VolumesView.as_view(), name="volumes"),
     path("volumes/<str:id>/", VolumeView.as_view(), name="volume"),
+    path("volumes/<str:id>/fhir/", VolumeFhirView.as_view(), name="volume-fhir"),
     path("volumes/<str:id>/enface/", EnfaceView.as_view(), name="volume-enface"),
     path("", include(router.urls)),
 ]

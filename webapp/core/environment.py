@@ -95,6 +95,8 @@ class Environment(BaseModel):
     verifying_readers: Annotated[int, _whole(0, 20)] = 2
     max_volume_bytes: Annotated[int, _whole(LEAST_VOLUME_BYTES, MOST_VOLUME_BYTES)] = 256 * 2**20
     file_identity: Annotated[str, OneOf("pseudonymise", "drop", "keep")] = "pseudonymise"
+    pacs_secrets: Path | None = None
+    dicom_origin: Annotated[str, OneOf("drop", "keep")] = "drop"
     log_format: Annotated[str, OneOf(logs.LINE, logs.JSON)] = logs.LINE
 
 

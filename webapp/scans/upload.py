@@ -17,6 +17,7 @@ from django.core.files.uploadedfile import UploadedFile
 from django.db import IntegrityError
 
 from imaging.decoding import Examined, examine
+from imaging.dicom.origin import Origin
 from imaging.pixels import grey_of
 from imaging.png import encode_png
 from webapp.accounts.models import User
@@ -25,6 +26,7 @@ from webapp.audit.recording import record
 from webapp.core import clock, request_id
 from webapp.inference.model_server import ModelAnswer
 from webapp.mongodb.transactions import all_or_nothing
+from webapp.origins.keeping import keep, kept_origin
 from webapp.scans import differences, prediction, room, storage
 from webapp.scans.differences import Difference
 from webapp.scans.file_facts import file_facts
@@ -43,12 +45,14 @@ Pixels = npt.NDArray[np.uint8]
 class Upload:
     """The result of an upload; `created` is false if this user had uploaded the same file to the same clinic before.
 
-    `differing` are the entered fields that have another value in that scan, or in the file of a new one.
+    `differing` are the entered fields that have another value in that scan, or in the file of a new one. `is_noted` says
+    that the answer's own transaction noted it as shown to the user.
     """
 
     scan: Scan
     created: bool
     differing: Sequence[Difference] = ()
+    is_noted: bool = False
 
 
 @dataclass(frozen=True)
@@ -83,7 +87,7 @@ def receive(user: User, file: UploadedFile[Any], entered: Mapping[str, Any]) -> 
 
 
 def _received(user: User, sha256: str, examined: Examined, entered: Mapping[str, Any], ends: float) -> Upload:
-    known = Scan.objects.filter(user=user, clinic=user.clinic, sha256=sha256).first()
+    known = _known_scan(user, sha256)
     if known and storage.exists(known.image_name):
         return _known(known, entered)
     kept = _keep(examined, ends)
@@ -93,12 +97,21 @@ def _received(user: User, sha256: str, examined: Examined, entered: Mapping[str,
         return _known(known, entered)
     facts = file_facts(examined.dicom_header, user)
     try:
-        scan = _create(user, sha256, kept, {**facts, **entered})
+        origin = kept_origin(examined.dicom_header)
+        scan = _create(user, sha256, kept, {**facts, **entered}, origin)
     except IntegrityError:  # the same file was uploaded twice at the same moment
         storage.delete(kept.name)
         return _known(Scan.objects.get(user=user, clinic=user.clinic, sha256=sha256), entered)
-    prediction.conclude(scan, kept.asked)
-    return Upload(scan, True, differences.from_file(entered, facts))
+    stored = prediction.conclude(scan, kept.asked, shown_to=user)
+    return Upload(scan, True, differences.from_file(entered, facts), is_noted=stored)
+
+
+def _known_scan(user: User, sha256: str) -> Scan | None:
+    """This user's earlier scan of the same file in the same clinic."""
+    same = Scan.objects.filter(user=user, clinic=user.clinic, sha256=sha256)
+    # Most files are new: to ask for the key alone takes a fraction of the time that a whole scan takes.
+    keys = list(same.order_by().values_list("pk", flat=True)[:1])
+    return Scan.objects.filter(pk=keys[0]).first() if keys else None
 
 
 def _known(scan: Scan, entered: Mapping[str, Any]) -> Upload:
@@ -114,7 +127,7 @@ def _keep(examined: Examined, ends: float) -> _Kept:
     return _Kept(storage.save(image), width, height, asked)
 
 
-def _create(user: User, sha256: str, kept: _Kept, said: Mapping[str, Any]) -> Scan:
+def _create(user: User, sha256: str, kept: _Kept, said: Mapping[str, Any], origin: Origin | None) -> Scan:
     """A new scan, queued and claimed by this request; `said` has what people or the file say of it."""
     now = clock.now()
 
@@ -133,6 +146,7 @@ def _create(user: User, sha256: str, kept: _Kept, said: Mapping[str, Any]) -> Sc
             request_id=request_id.current(),
         )
         record(Action.SCAN_UPLOAD, user, "scan", scan_id=scan.pk, after=scan)
+        keep(origin, scan, user)
         return scan
 
     return all_or_nothing(write)

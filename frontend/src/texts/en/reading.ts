@@ -120,6 +120,26 @@ export const reading = {
   settleAndGoOn: "Settle it and go on",
   settledAs: (label: string, name: string) => `Settled as ${label} by ${name}`,
   settleAgain: "Settle it differently",
+  sendings: {
+    title: "Sent to other systems",
+    what: {
+      sr: "Structured report",
+      seg: "Drawn regions",
+      heatmap: "Heat map",
+      pdf: "Report (PDF)",
+      fhir: "Health record",
+    },
+    status: { waiting: "waits", sent: "sent", nothing: "nothing to send", failed: "failed" },
+    sent: (time: string) => `sent ${time}`,
+    again: "Send again",
+    againOf: (what: string, destination: string) => `Send again: ${what}, ${destination}`,
+  },
+  otherEye: {
+    title: "Which eye is it?",
+    help: (entered: string, inFile: string) =>
+      `${entered} was entered; the file says ${inFile}. Is it the right file, and of the right patient?`,
+    change: (eye: string) => `Change it to ${eye}`,
+  },
   details: "Details",
   edit: "Change details",
   saveDetails: "Save details",

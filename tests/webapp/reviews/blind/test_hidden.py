@@ -17,9 +17,11 @@ from webapp.scans.models import Scan
 
 BOX = {"type": "FragmentSelector", "value": "xywh=pixel:100,100,100,100"}
 # All that a reader can ask for below a scan or beside it, but for what is refused.
-ASKED = ("scans/{id}/", "scans/", "history/", "scans/{id}/overlay/", "scans/{id}/heatmap/", "scans/{id}/findings/", "scans/{id}/image/",
+ASKED = ("scans/{id}/", "scans/", "history/", "scans/{id}/overlay/", "scans/{id}/heatmap/", "scans/{id}/findings/", "scans/{id}/image/", "scans/{id}/deep/",
          "scans/{id}/thumbnail/", "scans/{id}/report/", "scans/{id}/fhir/", "scans/{id}/reading/", "scans/{id}/reviews/",
-         "scans/{id}/annotations/", "scans/count/", "scans/count/?prediction=CNV", "scans/count/?search=cnv",
+         "scans/{id}/annotations/", "scans/{id}/drawn/", "scans/{id}/follow-up/",
+         *(f"scans/{{id}}/dicom/{what}/" for what in ("sr", "seg", "heatmap", "pdf")), "scans/{id}/sendings/",
+         "scans/count/", "scans/count/?prediction=CNV", "scans/count/?search=cnv",
          "scans/?search=cnv", "scans/?prediction=CNV", "scans/?state=not_answered", "scans/count/?model_version=1.0.0", "dashboard/",
          "options/", "history/?prediction=CNV")  # fmt: skip
 ANOTHER_ANSWER = {
@@ -66,6 +68,8 @@ def test_every_address_that_shows_something_is_among_them(db: None) -> None:
         "annotations/{id}/",
         "volumes/{id}/",  # in tests/webapp/volumes/test_blind.py
         "volumes/{id}/enface/",
+        "volumes/{id}/fhir/",
+        *(f"volumes/{{id}}/dicom/{what}/" for what in ("sr", "seg", "heatmap", "pdf")),
     }
 
 
