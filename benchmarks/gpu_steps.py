@@ -131,7 +131,9 @@ def way(step: str, plan: Plan, device: torch.device) -> dict[str, Any]:
     speed_model = make_model(Path(plan.folder) / f"store-{step}", architecture=plan.architecture)
     run, card = runner(step, speed_model, precision, device)
     rows = []
-    for batch in plan.batches:
+    # Each size is compiled anew, for up to a minute.
+    batches = {min(plan.batches), max(plan.batches)} if step == "compile" else plan.batches
+    for batch in sorted(batches):
         images = torch.randint(0, 256, (batch, 3, card.input.size, card.input.size), dtype=torch.uint8)
         for where, given in (("from the CPU's memory", images), ("on the device", images.to(device))):
             rows.append(
