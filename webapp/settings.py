@@ -230,6 +230,7 @@ SPECTACULAR_SETTINGS = {
         "StateEnum": "webapp.recommendations.answers.State",
         "StatusEnum": "webapp.scans.models.Status",
         "SendingStatusEnum": "webapp.pacs.models.Status",
+        "EyeEnum": "webapp.scans.models.Eye",  # of `eye` and `eye_in_file`
     },
     "SWAGGER_UI_DIST": "SIDECAR",
     "SWAGGER_UI_FAVICON_HREF": "SIDECAR",

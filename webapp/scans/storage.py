@@ -7,7 +7,7 @@ import os
 import re
 import secrets
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
@@ -52,10 +52,15 @@ def save(content: bytes) -> str:
     return name
 
 
-def begin_to_save(content: bytes) -> Writing:
-    """Store a PNG while the caller does something else."""
+def begin_to_save(content: bytes | Callable[[], bytes]) -> Writing:
+    """Store a PNG, or what a function makes as one, while the caller does something else."""
     name = _new_name()
-    return Writing(name, _writing.submit(_write, path_of(name), content))
+    path = path_of(name)  # here, as settings are the caller's
+
+    def write() -> None:
+        _write(path, content() if callable(content) else content)
+
+    return Writing(name, _writing.submit(write))
 
 
 def _new_name() -> str:
