@@ -76,6 +76,6 @@ def _looked_at(name: str) -> str:
         if read is None or read.dtype != np.uint8:
             return UNREADABLE
         grey = np.broadcast_to(read[:, :, None], (*read.shape, 3)) if read.ndim == 2 else read[:, :, :3]
-        return TEXT if may_hold_text(grey) else ""
+        return TEXT if may_hold_text(np.asarray(grey, np.uint8)) else ""
     except (OSError, cv2.error):
         return UNREADABLE
