@@ -10,6 +10,7 @@ from functools import partial
 
 from imaging.bundled_dicom import Instance, check_one_series, enface_of, in_order, instance_of
 from imaging.dicom.groups import FrameFacts, referred_by, spacing_of
+from imaging.dicom.origin import joined
 from imaging.dicom.volume import check_orientation, pattern_of_frames
 from imaging.dicom_identity import Identity
 from imaging.errors import ImageError, ImageTooComplex, UnsupportedImage
@@ -186,6 +187,7 @@ def _series(pictures: Sequence[_Look]) -> ExaminedVolume:
         places=tuple(frame.place for frame in facts),
         pattern=pattern_of_frames(facts),
         identity=identity,
+        origin=joined([None if place is None else instances[place].origin for place in order]),
         enface_uid=refers_to,
     )
 

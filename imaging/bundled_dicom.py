@@ -10,6 +10,7 @@ from pydicom import uid
 
 from imaging.dicom.elements import PER_FRAME, sequence, text, whole
 from imaging.dicom.groups import FrameFacts, frame_facts
+from imaging.dicom.origin import Origin, origin_of
 from imaging.dicom_identity import Identity, identity
 from imaging.errors import UnsupportedImage
 
@@ -20,7 +21,7 @@ MAX_NUMBER = 2**31
 
 @dataclass(frozen=True)
 class Instance:
-    """What a DICOM file of one frame says of its place among others. None of it is kept but the identity."""
+    """What a DICOM file of one frame says of its place among others. None of it is kept but the identity, and where that is wanted the origin."""
 
     is_enface: bool
     patient: tuple[str, str]
@@ -30,6 +31,7 @@ class Instance:
     number: int | None
     facts: FrameFacts
     identity: Identity
+    origin: Origin | None
 
 
 def instance_of(header: Any) -> Instance:
@@ -44,6 +46,7 @@ def instance_of(header: Any) -> Instance:
         number=whole(header, "InstanceNumber", least=0, most=MAX_NUMBER),
         facts=frame_facts(header, group),
         identity=identity(header),
+        origin=origin_of(header),
     )
 
 

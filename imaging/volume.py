@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from types import TracebackType
 from typing import Protocol, Self, TypeVar
 
+from imaging.dicom.origin import Origin
 from imaging.dicom_identity import Identity
 from imaging.errors import ImageTooComplex, TruncatedImage
 from imaging.geometry import Place, Spacing
@@ -78,6 +79,8 @@ class ExaminedVolume:
     """The DICOM instance that the places are on, where the file names one; it may not be there."""
     identity: Identity = field(default_factory=Identity, repr=False)
     """Eye, patient, date and device: to be kept by the same rules as those of a picture."""
+    origin: Origin | None = field(default=None, repr=False)
+    """Of DICOM, whose it is and which instances, for what is sent back; it may be kept only where that is wanted."""
     pattern: str = ""
     """How the B-scans lie: one of `geometry.PATTERNS`, "" where the file doesn't say it."""
 

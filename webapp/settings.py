@@ -52,11 +52,13 @@ INSTALLED_APPS = [
     "webapp.metrics",
     "webapp.scans",
     "webapp.volumes",
+    "webapp.origins",
     "webapp.recommendations",
     "webapp.annotations",
     "webapp.reviews",
     "webapp.calibration",
     "webapp.receiver",
+    "webapp.pacs",
 ]
 # Sign-in failures are counted in the cache, so the tables of axes are not made.
 MIGRATION_MODULES = {
@@ -185,6 +187,9 @@ DATA_UPLOAD_MAX_MEMORY_SIZE = 2 * 2**20  # what is not a file: JSON bodies and f
 FILE_UPLOAD_MAX_MEMORY_SIZE = 2 * 2**20
 FILE_UPLOAD_PERMISSIONS = 0o600
 FILE_IDENTITY = _GIVEN.file_identity
+DICOM_ORIGIN = _GIVEN.dicom_origin
+# A folder for each destination of results, with what has to be known to get in there.
+PACS_SECRETS = (_GIVEN.pacs_secrets or DATA_DIR / "pacs").absolute()
 
 DICOM_AE_TITLE = _GIVEN.dicom_ae_title
 DICOM_TLS_CERTIFICATE, DICOM_TLS_KEY = _GIVEN.dicom_tls_certificate, _GIVEN.dicom_tls_key
@@ -288,6 +293,7 @@ CELERY_BEAT_SCHEDULE = {
         "schedule": timedelta(minutes=10),
         "options": {"expires": 600},
     },
+    "send-results": {"task": "pacs.send", "schedule": 5.0, "options": {"expires": 5}},
     "seal-audit": {"task": "audit.seal", "schedule": 5.0, "options": {"expires": 5}},
     "sweep": {"task": "scans.sweep", "schedule": timedelta(days=1), "options": {"expires": 3600}},
 }

@@ -14,6 +14,8 @@ from webapp.exports.views import ExportView
 from webapp.fhir.views import FhirView
 from webapp.gateway.views import inference_key
 from webapp.history.views import HistoryViewSet
+from webapp.pacs.results import What
+from webapp.pacs.views import ResultView, SendingsView, VolumeResultView
 from webapp.reports.views import ReportView
 from webapp.reviews.views import AdjudicationView, ReadingView, ReviewsView, ReviewView
 from webapp.scans.options import OptionsView
@@ -34,6 +36,12 @@ api: list[URLPattern | URLResolver] = [
     path("scans/<str:id>/adjudication/", AdjudicationView.as_view(), name="scan-adjudication"),
     path("scans/<str:id>/report/", ReportView.as_view(), name="scan-report"),
     path("scans/<str:id>/fhir/", FhirView.as_view(), name="scan-fhir"),
+    path("scans/<str:id>/sendings/", SendingsView.as_view(), name="scan-sendings"),
+    *(
+        path(f"{kind}s/<str:id>/dicom/{what}/", view.as_view(what=what), name=f"{kind}-dicom-{what}")
+        for kind, view in (("scan", ResultView), ("volume", VolumeResultView))
+        for what in What.values
+    ),
     path("dashboard/", DashboardView.as_view(), name="dashboard"),
     path("calibrations/", CalibrationsView.as_view(), name="calibrations"),
     path("calibrations/undo/", UndoCalibrationView.as_view(), name="calibration-undo"),

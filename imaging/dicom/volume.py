@@ -27,6 +27,7 @@ from imaging.dicom.groups import (
     spacing_of,
 )
 from imaging.dicom.layout import Layout, layout
+from imaging.dicom.origin import origin_of
 from imaging.dicom_identity import identity
 from imaging.errors import ImageError, UnsupportedImage
 from imaging.geometry import pattern_of
@@ -96,6 +97,7 @@ def examined(content: bytes, name: str, media_type: str) -> ExaminedVolume:
     places = tuple(frame.place for frame in in_order)
     needed_bytes = found.memory_bytes(frames.largest_bytes)
     check_memory(needed_bytes, name)
+    origin = origin_of(header)
     return ExaminedVolume(
         media_type=media_type,
         format_name=name,
@@ -112,6 +114,7 @@ def examined(content: bytes, name: str, media_type: str) -> ExaminedVolume:
         ),
         gaps=_gaps(order, frames),
         identity=identity(header),
+        origin=origin and origin.of_frames(order),
         pattern=pattern_of_frames(in_order),
         enface_uid=referred_by(in_order),
     )

@@ -111,6 +111,8 @@ class Environment(BaseModel):
     dicom_idle_seconds: Annotated[int, _whole(1, 3600)] = 30
     dicom_quiet_seconds: Annotated[int, _whole(0, 3600)] = 5
     dicom_keep_hours: Annotated[int, _whole(0, 10_000)] = 24
+    pacs_secrets: Path | None = None
+    dicom_origin: Annotated[str, OneOf("drop", "keep")] = "drop"
     log_format: Annotated[str, OneOf(logs.LINE, logs.JSON)] = logs.LINE
 
 

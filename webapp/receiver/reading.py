@@ -24,6 +24,7 @@ from imaging.png import encode_png
 from imaging.volume import ExaminedVolume
 from webapp.core import clock
 from webapp.mongodb.transactions import all_or_nothing
+from webapp.origins.keeping import kept_origin
 from webapp.receiver.models import Arrival, Instance, State, is_quiet_since
 from webapp.scans import room, storage, upload
 from webapp.scans.file_facts import file_facts
@@ -248,7 +249,12 @@ def _picture(arrival: Arrival, owner: Owner, files: _Files, content: bytes, note
     facts = file_facts(examined.dicom_header, owner)
     try:
         upload.create(
-            owner, hashlib.sha256(content).hexdigest(), stored, facts, also=lambda scan: note(scan, order)
+            owner,
+            hashlib.sha256(content).hexdigest(),
+            stored,
+            facts,
+            kept_origin(examined.dicom_header),
+            also=lambda scan: note(scan, order),
         )
     except BaseException:
         storage.delete(stored.name)

@@ -15,6 +15,7 @@ from webapp.reviews.outcome import fields_of, final_of, independent_labels, pair
 from webapp.scans import disclosure
 from webapp.scans.final import By, FinalReading
 from webapp.scans.models import Scan
+from webapp.scans.outcomes import Outcome, tell
 
 
 @dataclass(frozen=True)
@@ -131,6 +132,7 @@ def record(
             after=review,
             weights_sha256=now.weights_sha256,
         )
+        tell(Outcome.READ, [scan.pk])
         return review
 
     review = all_or_nothing(write)
@@ -162,6 +164,7 @@ def settle(scan: Scan, adjudicator: User, label: str, comment: str = "") -> Adju
         recording.record(
             Action.ADJUDICATION_CREATE, adjudicator, "adjudication", scan_id=scan.pk, after=settled
         )
+        tell(Outcome.READ, [scan.pk])
         return settled
 
     return all_or_nothing(write)

@@ -20,6 +20,7 @@ from webapp.recommendations.rules import recommend
 from webapp.scans import storage
 from webapp.scans.answered import PREDICTION_FIELDS, Answered
 from webapp.scans.models import Prediction, Scan, ScanQuerySet, Status
+from webapp.scans.outcomes import Outcome, tell
 
 log = logging.getLogger(__name__)
 
@@ -72,6 +73,8 @@ def store(answers: Sequence[AnswerToStore]) -> None:
         Prediction.objects.bulk_create(made)
         changes = [Change(one.scan_id, after=one, weights_sha256=one.weights_sha256) for one in made]
         record_each(Action.PREDICTION_CREATE, acting(), "prediction", changes)
+        # A B-scan is told of with its volume.
+        tell(Outcome.ANSWERED, [each.scan.pk for each in found if not each.scan.volume_id])
         for each in answers:
             for picture in each.pictures:
                 picture.wait()  # no document names a file that isn't there

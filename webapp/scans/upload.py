@@ -17,6 +17,7 @@ from django.core.files.uploadedfile import UploadedFile
 from django.db import IntegrityError
 
 from imaging.decoding import Examined, examine
+from imaging.dicom.origin import Origin
 from imaging.pixels import grey_of
 from imaging.png import encode_png
 from webapp.accounts.models import User
@@ -25,6 +26,7 @@ from webapp.audit.recording import record
 from webapp.core import clock, request_id
 from webapp.inference.model_server import ModelAnswer
 from webapp.mongodb.transactions import all_or_nothing
+from webapp.origins.keeping import keep_origin, kept_origin
 from webapp.scans import differences, prediction, room, storage
 from webapp.scans.differences import Difference
 from webapp.scans.file_facts import file_facts
@@ -101,7 +103,8 @@ def _received(user: User, sha256: str, examined: Examined, entered: Mapping[str,
     owner = owned_by(user)
     facts = file_facts(examined.dicom_header, owner)
     try:
-        scan = create(owner, sha256, kept, {**facts, **entered}, claimed=True)
+        origin = kept_origin(examined.dicom_header)
+        scan = create(owner, sha256, kept, {**facts, **entered}, origin, claimed=True)
     except IntegrityError:  # the same file was uploaded twice at the same moment
         storage.delete(kept.name)
         return _known(Scan.objects.get(user=user, clinic=user.clinic, sha256=sha256), entered)
@@ -127,6 +130,7 @@ def create(
     sha256: str,
     kept: Stored,
     said: Mapping[str, Any],
+    origin: Origin | None,
     *,
     claimed: bool = False,
     also: Also = nothing,
@@ -153,6 +157,7 @@ def create(
             request_id=request_id.current(),
         )
         record(Action.SCAN_UPLOAD, owner.actor, "scan", scan_id=scan.pk, after=scan)
+        keep_origin(origin, scan, owner.actor)
         also(scan)
         return scan
 

@@ -11,6 +11,7 @@ from webapp.audit.models import Action
 from webapp.audit.recording import Change, record, record_each
 from webapp.core import clock, request_id
 from webapp.mongodb.transactions import all_or_nothing
+from webapp.origins.keeping import replace_origin
 from webapp.scans import storage
 from webapp.scans.models import Scan
 from webapp.scans.owner import Also, Owner
@@ -85,6 +86,7 @@ def complete(
             [*changes, *(Change(scan.pk, after=after[scan.pk]) for scan in new)],
         )
         stands = next(scan for scan in after.values() if scan.in_the_middle)
+        replace_origin(examined.origin, stands, owner.actor)
         also(stands)
         return stands
 

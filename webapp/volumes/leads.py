@@ -7,6 +7,7 @@ from bson import ObjectId
 from webapp.mongodb.transactions import all_or_nothing
 from webapp.recommendations.doubt import doubts_of
 from webapp.scans.models import Scan, Status
+from webapp.scans.outcomes import Outcome, tell
 from webapp.volumes.models import Volume
 from webapp.volumes.rule import Choice, Said, choose, rule
 
@@ -62,7 +63,8 @@ def _settle(volume_id: ObjectId) -> None:
             if new != lead:
                 of_volume.filter(pk=lead).update(follows=True)
                 of_volume.filter(pk=new).update(follows=None)
-        Volume.objects.filter(pk=volume_id, complete=False).update(complete=True)
+        if Volume.objects.filter(pk=volume_id, complete=False).update(complete=True) and answered:
+            tell(Outcome.ANSWERED, list(found)[:1])
 
     all_or_nothing(write)
 

@@ -28,6 +28,7 @@ from webapp.audit.recording import Change, record, record_each
 from webapp.core import clock, request_id
 from webapp.inference.model_server import ModelAnswer
 from webapp.mongodb.transactions import all_or_nothing
+from webapp.origins.keeping import keep_origin
 from webapp.scans import differences, prediction, room, storage, upload
 from webapp.scans.file_facts import kept_facts
 from webapp.scans.models import Scan, Status
@@ -242,6 +243,7 @@ def create(
         )
         record(Action.SCAN_UPLOAD, owner.actor, "volume", scan_id=ids[middle], after=volume)
         record_each(Action.SCAN_UPLOAD, owner.actor, "scan", [Change(scan.pk, after=scan) for scan in scans])
+        keep_origin(examined.origin, next(scan for scan in scans if scan.pk == ids[middle]), owner.actor)
         also(scans[0])
         return scans
 

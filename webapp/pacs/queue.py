@@ -1,0 +1,210 @@
+"""The queue of results: what is to be sent follows from answers and verdicts, and documents say what is left to do."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Sequence
+from datetime import timedelta
+
+from bson import ObjectId
+from django.db.models import F
+
+from webapp.audit.models import Action
+from webapp.audit.recording import SYSTEM, record
+from webapp.core import clock
+from webapp.mongodb.transactions import all_or_nothing
+from webapp.origins.models import DicomOrigin
+from webapp.pacs.models import FHIR, Destination, Sending, Status, When
+from webapp.pacs.network import Refused, Unreachable
+from webapp.pacs.outgoing import Outgoing, deliver, prepare
+from webapp.pacs.results import NothingToSend
+from webapp.scans.models import Scan
+from webapp.scans.outcomes import Outcome
+from webapp.scans.room import NoRoom
+
+log = logging.getLogger(__name__)
+
+CLAIM = timedelta(minutes=5)
+"""Longer than sending one result can take (`network.py`)."""
+FIRST_PAUSE, LONGEST_PAUSE = timedelta(seconds=10), timedelta(minutes=15)
+MOST_ATTEMPTS = 10
+"""Of a result that a destination can't take at the moment; with the pauses that is an hour and a half."""
+GIVE_UP_AFTER = timedelta(days=7)
+"""For a destination that can't be reached."""
+BATCH = 20
+"""Results of one destination in one run: the worker has other work, too."""
+LONGEST_REASON = 300
+
+
+def on_outcome(outcome: Outcome, keys: Sequence[ObjectId]) -> None:
+    """Put into the queue what an answer or a verdict makes of scans. For the transaction that stores it."""
+    destinations = Destination.objects.filter(enabled=True)
+    if outcome is Outcome.ANSWERED:
+        destinations = destinations.filter(when=When.ANSWERED)
+    found = list(destinations)
+    if not found:
+        return
+    for key, volume, clinic in Scan.objects.filter(pk__in=list(keys)).values_list(
+        "pk", "volume_id", "clinic"
+    ):
+        if volume:
+            of_volume = Scan.objects.filter(volume=volume, in_the_middle=True)
+            key = of_volume.values_list("pk", flat=True).first() or key
+            is_dicom = DicomOrigin.objects.filter(volume=volume).exists()
+        else:
+            is_dicom = DicomOrigin.objects.filter(scan=key).exists()
+        for destination in found:
+            if destination.clinic in ("", clinic):
+                for what in destination.kinds:
+                    if is_dicom or what == FHIR:
+                        ask(destination, key, what)
+
+
+def ask(destination: Destination, scan: ObjectId, what: str) -> None:
+    """Have a result sent, or sent again if it has changed."""
+    now = clock.now()
+    values = {
+        "status": Status.WAITING,
+        "reason": "",
+        "asked": now,
+        "attempts": 0,
+        "next_attempt_at": now,
+    }
+    known = Sending.objects.filter(destination=destination, scan=scan, what=what)
+    if not known.update(version=F("version") + 1, **values):
+        Sending.objects.create(destination=destination, scan_id=scan, what=what, **values)
+
+
+def send_again(sending: Sending) -> None:
+    """Have a result sent, whether or not it has changed, and its destination tried at once."""
+    ask(sending.destination, sending.scan_id, sending.what)
+    Sending.objects.filter(pk=sending.pk).update(again=True)
+    Destination.objects.filter(pk=sending.destination_id).update(quiet_until=clock.now(), failures=0)
+
+
+def send_due() -> int:
+    """Send what is due, for each destination the oldest first; returns how many results were tried."""
+    tried = 0
+    for destination in Destination.objects.filter(enabled=True, quiet_until__lte=clock.now()):
+        for _ in range(BATCH):
+            sending = _claim(destination)
+            if sending is None:
+                break
+            tried += 1
+            if not _send(sending):
+                break
+    return tried
+
+
+def _claim(destination: Destination) -> Sending | None:
+    """The next result that is due, if this caller is the one to send it."""
+    now = clock.now()
+    due = Sending.objects.filter(
+        status=Status.WAITING, destination=destination, next_attempt_at__lte=now, claimed_until__lte=now
+    )
+    for key in list(due.order_by("next_attempt_at", "pk").values_list("pk", flat=True)[:BATCH]):
+        until = clock.now() + CLAIM
+        # One update with its condition inside: of two workers at the same moment, one finds nothing to update.
+        if due.filter(pk=key).update(claimed_until=until):
+            return Sending.objects.select_related("destination").filter(pk=key, claimed_until=until).first()
+    return None
+
+
+def _send(sending: Sending) -> bool:
+    """Send a claimed result; false where its destination can't be reached, so that nothing else is tried there now."""
+    destination = sending.destination
+    try:
+        outgoing = prepare(sending)
+        if is_new := sending.again or outgoing.content_key != sending.content:
+            deliver(destination, outgoing)
+    except NothingToSend as nothing:
+        _end(sending, Status.NOTHING, str(nothing))
+    except NoRoom:
+        _later(sending, "The server was busy with large pictures.")
+    except (FileNotFoundError, ValueError) as error:
+        log.error("A result of scan %s can't be made: %s", sending.scan_id, type(error).__name__)
+        _end(sending, Status.FAILED, "It can't be made: a stored picture is gone or can't be read.")
+    except Unreachable as error:
+        _unreachable(sending, str(error))
+        return False
+    except Refused as error:
+        if error.for_good:
+            _end(sending, Status.FAILED, str(error))
+        else:
+            _later(sending, str(error))
+    else:
+        _sent(sending, outgoing, is_new)
+    Destination.objects.filter(pk=destination.pk, failures__gt=0).update(failures=0, last_failure="")
+    return True
+
+
+def _sent(sending: Sending, outgoing: Outgoing, is_new: bool) -> None:
+    """Note what was sent; with `is_new` false nothing had to be, as the destination has it."""
+
+    def write() -> None:
+        told = Sending.objects.filter(pk=sending.pk)
+        told.update(
+            content=outgoing.content_key,
+            sent=clock.now() if is_new else sending.sent,
+            claimed_until=clock.now(),
+            study=outgoing.study,
+            series=outgoing.series,
+            instance=outgoing.instance,
+            replaces=list(outgoing.replaces),
+        )
+        # Else something has changed while it was sent, and it goes out again.
+        told.filter(version=sending.version).update(status=Status.SENT, reason="", again=False)
+        if is_new:
+            _record(Action.RESULT_SEND, sending)
+
+    all_or_nothing(write)
+
+
+def _record(action: Action, sending: Sending) -> None:
+    record(action, SYSTEM, sending.what, object_id=sending.destination_id, scan_id=sending.scan_id)
+
+
+def _end(sending: Sending, status: Status, reason: str) -> None:
+    def write() -> None:
+        ended = Sending.objects.filter(pk=sending.pk, version=sending.version)
+        ended.update(status=status, reason=reason[:LONGEST_REASON])
+        Sending.objects.filter(pk=sending.pk).update(claimed_until=clock.now())
+        if status == Status.FAILED:
+            _record(Action.RESULT_FAIL, sending)
+
+    all_or_nothing(write)
+    if status == Status.FAILED:
+        log.error("A result of scan %s was not sent to %s: %s", sending.scan_id, sending.destination, reason)
+
+
+def _later(sending: Sending, reason: str) -> None:
+    if sending.attempts + 1 >= MOST_ATTEMPTS:
+        _end(sending, Status.FAILED, f"{reason} Tried {MOST_ATTEMPTS} times.")
+        return
+    _wait(sending, reason, attempts=sending.attempts + 1, pause=_pause(sending.attempts))
+
+
+def _unreachable(sending: Sending, reason: str) -> None:
+    """Leave the destination alone for a while, longer each time. That counts as no attempt of the result."""
+    destination = sending.destination
+    pause = _pause(destination.failures)
+    Destination.objects.filter(pk=destination.pk).update(
+        failures=F("failures") + 1, quiet_until=clock.now() + pause, last_failure=reason[:LONGEST_REASON]
+    )
+    log.warning("%s can't be reached: %s", destination, reason)
+    if clock.now() - sending.asked > GIVE_UP_AFTER:
+        _end(sending, Status.FAILED, f"{reason} Tried for {GIVE_UP_AFTER.days} days.")
+        return
+    _wait(sending, reason, attempts=sending.attempts, pause=pause)
+
+
+def _wait(sending: Sending, reason: str, attempts: int, pause: timedelta) -> None:
+    now = clock.now()
+    Sending.objects.filter(pk=sending.pk, version=sending.version).update(
+        reason=reason[:LONGEST_REASON], attempts=attempts, next_attempt_at=now + pause
+    )
+    Sending.objects.filter(pk=sending.pk).update(claimed_until=now)
+
+
+def _pause(before: int) -> timedelta:
+    return min(FIRST_PAUSE * 2 ** min(before, 16), LONGEST_PAUSE)

@@ -1,0 +1,36 @@
+"""What apps above this one do when a scan was answered or read; each registers its listener here.
+
+Listeners are called inside the transaction that stores the answer or the verdict: what they write exists if that does.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from enum import Enum
+
+from bson import ObjectId
+
+
+class Outcome(Enum):
+    """What came of a scan."""
+
+    ANSWERED = "answered"
+    """The model has answered it; of a volume all its B-scans, once."""
+    READ = "read"
+    """A reader has given a verdict on it, or an adjudicator has settled it."""
+
+
+Listener = Callable[[Outcome, Sequence[ObjectId]], None]
+_listeners: list[Listener] = []
+
+
+def listen(listener: Listener) -> None:
+    """Call a function with every outcome and the keys of the scans."""
+    _listeners.append(listener)
+
+
+def tell(outcome: Outcome, scans: Sequence[ObjectId]) -> None:
+    """Tell all listeners of an outcome."""
+    for listener in _listeners:
+        if scans:
+            listener(outcome, scans)
