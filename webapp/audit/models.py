@@ -109,7 +109,7 @@ class Facts(models.Model):
     time = models.DateTimeField(default=clock.now)
     actor = models.CharField(
         max_length=80,
-        help_text="A user's id, operator:NAME for the command line, sender:AE for a device, system, or anonymous.",
+        help_text="A user's id, operator:NAME for the command line, system, or anonymous.",
     )
     action = models.CharField(max_length=32, choices=actions)
     kind = models.CharField("kind of object", max_length=32)

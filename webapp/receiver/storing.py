@@ -91,7 +91,6 @@ class Receiving:
     def __init__(self, clinic: str, sender: str, meta: bytes = b"") -> None:
         self._clinic, self._sender = clinic, sender
         self._head = bytearray(meta)
-        self._size_of_meta = len(meta)
         try:
             self._file = Incoming()
             self._file.begin(meta)
@@ -109,8 +108,10 @@ class Receiving:
         except OSError as error:
             raise NotTaken("The disk has no room at the moment", is_lasting=False) from error
 
-    def said(self) -> Said:
-        """What it says of itself, once all of it has come."""
+    def said(self, *, is_file: bool = False) -> Said:
+        """What it says of itself, once all of it has come; it `is_file` where it brought its own meta information."""
+        if is_file and not self._head.startswith(b"DICM", len(PREAMBLE) - 4):
+            raise NotTaken("It is no DICOM file (PS3.10)")
         return said_by(bytes(self._head))
 
     def store(self, said: Said) -> bool:
@@ -177,6 +178,7 @@ def said_by(head: bytes) -> Said:
         data = pydicom.filereader.read_partial(
             LimitedReads(plain), stop_when=lambda tag, vr, length: tag > LAST_READ, force=True
         )
+        syntax = text(getattr(data, "file_meta", {}), "TransferSyntaxUID")
         said = Said(
             text(data, "SOPClassUID"),
             text(data, "SOPInstanceUID"),
@@ -188,6 +190,8 @@ def said_by(head: bytes) -> Said:
         raise NotTaken(error.message) from error
     except Exception as error:  # pydicom raises all kinds on damaged data
         raise NotTaken("The data set can't be read") from error
+    if syntax and syntax not in TRANSFER_SYNTAXES:
+        raise NotTaken("Its transfer syntax is not read")
     if not all(map(_is_uid, (said.sop_uid, said.study_uid, said.series_uid))):
         raise NotTaken(COMMENT_OF_UIDS)
     if said.sop_class not in SOP_CLASSES:
