@@ -63,6 +63,12 @@ COMMANDS = {
         "add_calibrate_arguments",
         "calibrate",
     ),
+    "pacs": Command(
+        "show where results are sent, and try whether a PACS or a FHIR server answers",
+        "operations.stack.pacs",
+        "add_pacs_arguments",
+        "pacs",
+    ),
     "models": Command(
         "import, list, show, diff, register, promote, roll back, retire and remove model versions",
         "operations.models.commands",

@@ -11,7 +11,7 @@ from webapp.calibration.views import CalibrationsView, UndoCalibrationView
 from webapp.core.page import page
 from webapp.dashboard.views import DashboardView
 from webapp.exports.views import ExportView
-from webapp.fhir.views import FhirView
+from webapp.fhir.views import FhirView, VolumeFhirView
 from webapp.gateway.views import inference_key
 from webapp.history.views import HistoryViewSet
 from webapp.pacs.results import What
@@ -53,6 +53,7 @@ api: list[URLPattern | URLResolver] = [
     path("annotations/<str:id>/", AnnotationView.as_view(), name="annotation"),
     path("volumes/", VolumesView.as_view(), name="volumes"),
     path("volumes/<str:id>/", VolumeView.as_view(), name="volume"),
+    path("volumes/<str:id>/fhir/", VolumeFhirView.as_view(), name="volume-fhir"),
     path("volumes/<str:id>/enface/", EnfaceView.as_view(), name="volume-enface"),
     path("", include(router.urls)),
 ]

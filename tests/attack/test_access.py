@@ -66,6 +66,17 @@ API = {
     "POST /api/v1/scans/{id}/adjudication/":     (401, 403, 403, 404, 201, 403, 201),
     "GET /api/v1/scans/{id}/report/":            (401, 200, 200, 404, 200, 200, 200),
     "GET /api/v1/scans/{id}/fhir/":              (401, 200, 200, 404, 200, 200, 200),
+    "GET /api/v1/scans/{id}/dicom/sr/":           (401, 409, 409, 404, 409, 403, 409),
+    "GET /api/v1/scans/{id}/dicom/seg/":          (401, 409, 409, 404, 409, 403, 409),
+    "GET /api/v1/scans/{id}/dicom/heatmap/":      (401, 409, 409, 404, 409, 403, 409),
+    "GET /api/v1/scans/{id}/dicom/pdf/":          (401, 409, 409, 404, 409, 403, 409),
+    "GET /api/v1/volumes/{id}/dicom/sr/":         (401, 409, 409, 404, 409, 403, 409),
+    "GET /api/v1/volumes/{id}/dicom/seg/":        (401, 409, 409, 404, 409, 403, 409),
+    "GET /api/v1/volumes/{id}/dicom/heatmap/":    (401, 409, 409, 404, 409, 403, 409),
+    "GET /api/v1/volumes/{id}/dicom/pdf/":        (401, 409, 409, 404, 409, 403, 409),
+    "GET /api/v1/scans/{id}/sendings/":           (401, 200, 200, 404, 200, 403, 200),
+    "POST /api/v1/scans/{id}/sendings/":          (401, 404, 404, 404, 404, 403, 404),
+    "GET /api/v1/volumes/{id}/fhir/":             (401, 200, 200, 404, 200, 200, 200),
     "POST /api/v1/volumes/":                     (401, 202, 202, 202, 202, 403, 202),
     "GET /api/v1/volumes/{id}/":                 (401, 200, 200, 404, 200, 200, 200),
     "DELETE /api/v1/volumes/{id}/":              (401, 204, 403, 404, 403, 403, 204),
@@ -87,6 +98,7 @@ BODIES: dict[str, dict[str, Any]] = {
     "PUT /api/v1/annotations/{id}/": SHAPE,
     "POST /api/v1/scans/{id}/review/": {"verdict": "agree", "prediction_seen": SEEN},
     "POST /api/v1/scans/{id}/adjudication/": {"label": "CNV"},
+    "POST /api/v1/scans/{id}/sendings/": {"destination": "pacs", "what": "sr"},
 }
 # Nothing of anybody is shown here; pages load what they show over the API.
 PUBLIC = {

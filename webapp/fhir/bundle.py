@@ -11,6 +11,9 @@ from dataclasses import dataclass
 from typing import Any
 from uuid import NAMESPACE_URL, uuid5
 
+from imaging.dicom.origin import Origin
+from imaging.dicom.results.instance import sources_by_series
+from webapp.accounts.abilities import Ability
 from webapp.accounts.deidentified import de_identified, shown
 from webapp.accounts.models import User
 from webapp.accounts.pseudonyms import shown_name
@@ -28,6 +31,7 @@ from webapp.fhir.terms import (
     square_millimetres,
     without_empty,
 )
+from webapp.origins.keeping import origin_kept_of
 from webapp.recommendations.answers import State
 from webapp.reviews.models import Review, Verdict
 from webapp.reviews.reading import independence_of
@@ -41,12 +45,15 @@ RESEARCH = "Research software: nothing it says is a diagnosis."
 IMAGING: Json = {"system": CATEGORIES, "code": "imaging", "display": "Imaging"}
 
 
-def bundle_of(scan: Scan, user: User) -> Json:
-    """The Bundle of a scan that the user may see, noted as shown to the user."""
+def bundle_of(scan: Scan, user: User, *, whole: bool = False) -> Json:
+    """The Bundle of a scan that the user may see, or with `whole` of the volume that it stands for; noted as shown to the user."""
     reading = summary(scan, user)
     final = final_reading(scan, user)
-    disclose(user, [scan])
-    return _Resources(scan.as_shown_to(user), user, final, reading["reviews"]).bundle()
+    together = list(scan.together().order_by("place")) if whole and scan.volume_id else []
+    disclose(user, [scan, *together])
+    bscans = [bscan.as_shown_to(user) for bscan in together]
+    origin = origin_kept_of(scan) if user.may(Ability.SEE_PATIENTS) else None
+    return _Resources(scan.as_shown_to(user), user, final, reading["reviews"], bscans, origin).bundle()
 
 
 @dataclass(frozen=True)
@@ -57,6 +64,10 @@ class _Resources:
     user: User
     final: FinalReading | None
     reviews: list[Review]
+    bscans: list[Scan]
+    """Of its volume, where the bundle is about all of that."""
+    origin: Origin | None
+    """Where it came as DICOM, and that is kept and may be known."""
 
     def bundle(self) -> Json:
         observations = [*self._of_model(), *map(self._of_reader, self.reviews)]
@@ -131,7 +142,33 @@ class _Resources:
                 for one, probability in sorted(scan.probabilities.items(), key=lambda item: -item[1])
             ],
         )
-        return [answer, *self._findings()]
+        return [answer, *self._findings(), *self._of_volume()]
+
+    def _of_volume(self) -> list[Json]:
+        """What the model says of each B-scan of a volume."""
+        answered = [bscan for bscan in self.bscans if bscan.label]
+        if not answered:
+            return []
+        return [
+            self._observation(
+                "bscans",
+                status="preliminary",
+                code=concept("What the model says of each B-scan"),
+                issued=self._instant("predicted_at"),
+                device=_reference(self._device()),
+                component=[
+                    {
+                        "code": concept(f"B-scan {bscan.place + 1}"),
+                        **(
+                            {"valueCodeableConcept": label_concept(bscan.model_name, bscan.label)}
+                            if bscan.answer.names_label
+                            else {"dataAbsentReason": _absent(bscan.answer.text)}
+                        ),
+                    }
+                    for bscan in answered
+                ],
+            )
+        ]
 
     def _findings(self) -> list[Json]:
         scan = self.scan
@@ -187,7 +224,39 @@ class _Resources:
         )
 
     def _study(self) -> Json:
+        """The scan as a study: the one that it came from, where that is known, else one that stands for it."""
         eye = self.scan.eye
+        seen = {"bodySite": EYE, "laterality": SIDES.get(eye)}
+        if self.origin is not None:
+            by_series = sources_by_series(self.origin.sources)
+            return self._resource(
+                "ImagingStudy",
+                "study",
+                status="available",
+                identifier=[{"system": "urn:dicom:uid", "value": f"urn:oid:{self.origin.study}"}],
+                **self._subject(),
+                started=self._known("acquired"),
+                numberOfSeries=len(by_series),
+                numberOfInstances=sum(map(len, by_series.values())),
+                series=[
+                    without_empty(
+                        {
+                            "uid": series,
+                            "modality": OPT,
+                            "numberOfInstances": len(instances),
+                            **seen,
+                            "instance": [
+                                {
+                                    "uid": uid,
+                                    "sopClass": {"system": "urn:ietf:rfc:3986", "code": f"urn:oid:{kind}"},
+                                }
+                                for uid, kind in instances.items()
+                            ],
+                        }
+                    )
+                    for series, instances in by_series.items()
+                ],
+            )
         return self._resource(
             "ImagingStudy",
             "study",
@@ -203,8 +272,7 @@ class _Resources:
                         "uid": self._uid("series"),
                         "modality": OPT,
                         "numberOfInstances": 1,
-                        "bodySite": EYE,
-                        "laterality": SIDES.get(eye),
+                        **seen,
                     }
                 )
             ],

@@ -20,6 +20,8 @@ from webapp.pacs.network import Refused, Unreachable
 from webapp.pacs.outgoing import echo
 from webapp.pacs.queue import send_again
 from webapp.pacs.results import What
+from webapp.scans.admin_additions import add_inline
+from webapp.scans.models import Scan
 
 READ_ONLY = ("failures", "quiet_until", "last_failure")
 
@@ -70,7 +72,11 @@ class DestinationAdmin(TransactionalAdmin[Destination]):
 
         def write() -> None:
             before = Destination.objects.filter(pk=obj.pk).first() if change else None
-            obj.save(force_insert=not change)
+            if change:  # and leave alone what the worker counts meanwhile
+                obj.save(update_fields=list(form.cleaned_data))
+            else:
+                obj.save(force_insert=True)
+            obj.refresh_from_db()
             action = Action.DESTINATION_CHANGE if change else Action.DESTINATION_CREATE
             record(action, user, "destination", before=before, after=obj)
 
@@ -146,3 +152,27 @@ class SendingAdmin(admin.ModelAdmin[Sending]):
     def has_delete_permission(self, request: HttpRequest, obj: Sending | None = None) -> bool:
         """They go with their scan or their destination."""
         return False
+
+
+class SendingInline(admin.TabularInline[Sending, Scan]):
+    """What of a scan was sent, on its page; of a volume on that of the B-scan in its middle."""
+
+    model = Sending
+    extra = 0
+    can_delete = False
+    fields = readonly_fields = ("what", "destination", "status", "reason", "asked", "sent", "instance")
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Sending]:
+        """The results with their destinations, in one query."""
+        return super().get_queryset(request).select_related("destination")
+
+    def has_add_permission(self, request: HttpRequest, obj: Scan | None = None) -> bool:
+        """Answers and verdicts make them."""
+        return False
+
+    def has_change_permission(self, request: HttpRequest, obj: Scan | None = None) -> bool:
+        """Sending changes them."""
+        return False
+
+
+add_inline(SendingInline)

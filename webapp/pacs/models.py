@@ -92,7 +92,7 @@ class Destination(models.Model):
         help_text="DICOMweb: what /studies stands behind. FHIR: the server's base.",
     )
     sends = models.JSONField(
-        default=list, help_text="What is sent: sr, seg, heatmap, pdf; to FHIR servers fhir."
+        default=list, blank=True, help_text="What is sent: sr, seg, heatmap, pdf; to FHIR servers fhir."
     )
     when = models.CharField(max_length=8, choices=When.choices, default=When.READ)
     clinic = NormalCharField(

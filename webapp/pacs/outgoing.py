@@ -59,7 +59,7 @@ def prepare(sending: Sending) -> Outgoing:
         raise NothingToSend("The account by which it is sent may not see the scan.")
     lead = lead_of(list(scan.together().order_by("place")), account)
     if sending.what == FHIR:
-        bundle = bundle_of(lead, account)
+        bundle = bundle_of(lead, account, whole=True)
         lasting = {name: value for name, value in bundle.items() if name != "timestamp"}
         return Outgoing(
             hashlib.sha256(json.dumps(lasting, sort_keys=True).encode()).hexdigest(), bundle=bundle

@@ -111,7 +111,7 @@ def _of_model(scan: Scan, place: int) -> Iterator[Group]:
 def _of_bscan(scan: Scan, place: int) -> Group:
     """A B-scan's answer in short, beside that of its volume."""
     return Group(
-        f"B-scan {place + 1}",
+        f"B-scan {scan.place + 1}",
         finding=coded_label(scan.model_name, scan.label) if scan.answer.names_label else None,
         evaluations=[(STATE, _state(scan)), *_possible(scan)],
         measured=[Measured(PROBABILITY, round(scan.confidence, 6))]

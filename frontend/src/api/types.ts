@@ -44,6 +44,8 @@ export type AnnotationChange = Schemas["AnnotationRequest"];
 export type AdjudicationChange = Schemas["AdjudicationRequest"];
 export type ReviewChange = Pick<Schemas["ReviewRequest"], "comment"> &
   Partial<Pick<Schemas["ReviewRequest"], "verdict" | "label" | "prediction_seen">>;
+/** What of a scan goes to a PACS or a health record. */
+export type Sending = Schemas["Sending"];
 export type Dashboard = Schemas["Dashboard"];
 export type ExportFormat = Schemas["FormatEnum"];
 

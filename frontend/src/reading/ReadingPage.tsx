@@ -22,6 +22,7 @@ import { FinalReading } from "./FinalReading";
 import { Readers } from "./Readers";
 import classes from "./ReadingPage.module.css";
 import { Recommendation } from "./Recommendation";
+import { Sendings } from "./Sendings";
 import { Shapes } from "./Shapes";
 import { NoPrediction } from "./NoPrediction";
 import { VerdictForm } from "./VerdictForm";
@@ -94,6 +95,7 @@ function ScanReading({ scan, reading, me }: { scan: Scan; reading: Reading; me: 
         )}
         <Shapes scan={scan} reading={reading} drawing={drawing} state={state} />
         <Readers scan={scan} reading={reading} />
+        <Sendings scan={scan} />
         <Details scan={scan} />
       </div>
     </div>

@@ -24,6 +24,7 @@ import { FinalReading } from "./FinalReading";
 import { Findings } from "./Findings";
 import { NoPrediction } from "./NoPrediction";
 import { Readers } from "./Readers";
+import { Sendings } from "./Sendings";
 import classes from "./ReadingPage.module.css";
 import { Recommendation } from "./Recommendation";
 import { Section } from "./Section";
@@ -166,6 +167,7 @@ function VolumePage({ volume, scans, lead, start, reading, me }: Props) {
           <Shapes scan={scan} reading={reading} drawing={drawing} state={state} />
         </div>
         <Readers scan={lead} reading={reading} />
+        <Sendings scan={lead} />
         <Details scan={lead} />
       </div>
     </div>

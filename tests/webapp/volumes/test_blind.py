@@ -9,14 +9,17 @@ from typing import Any
 import pytest
 from rest_framework.test import APIClient
 
+from imaging.dicom.origin import Origin, Source
 from tests.webapp.conftest import Clients
 from tests.webapp.volumes.conftest import answer, volume_of
 from webapp.accounts.models import User
+from webapp.origins.models import DicomOrigin
 from webapp.reviews.models import Review
 from webapp.scans.models import Disclosure, Scan
 from webapp.volumes import leads
 
 Stored = Callable[..., list[Scan]]
+RESULTS = ("sr", "seg", "heatmap", "pdf")
 LISTS = (
     "scans/",
     "scans/?unread=true",
@@ -36,7 +39,7 @@ def blind(clinician: User) -> User:
 
 def everything(client: APIClient, scans: list[Scan]) -> dict[str, tuple[int, bytes]]:
     volume = volume_of(scans).pk
-    paths = [*LISTS, f"volumes/{volume}/", f"volumes/{volume}/enface/", f"scans/?volume={volume}",
+    paths = [*LISTS, f"volumes/{volume}/", f"volumes/{volume}/enface/", f"volumes/{volume}/fhir/", *(f"volumes/{volume}/dicom/{what}/" for what in RESULTS), f"scans/?volume={volume}",
              *(f"scans/{scan.pk}/{part}" for scan in scans for part in ("", "reading/", "report/", "overlay/"))]  # fmt: skip
     answers: dict[str, Any] = {path: client.get(f"/api/v1/{path}") for path in paths}
     answers |= {form: client.post("/api/v1/exports/", {"format": form}) for form in ("csv", "coco")}
@@ -50,6 +53,12 @@ def test_nothing_depends_on_the_answers(
     stored: Stored, blind: User, colleague: User, api: Clients, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     scans = stored(colleague, [1, 1, 1, 1, 1])
+    # As if it had come as DICOM, so that what goes back to a PACS is compared, too.
+    sources = tuple(Source("1.2.840.10008.5.1.4.1.1.7", f"1.2.3.6.{place}", "1.2.3.5") for place in range(5))
+    modules = {"0020000D": {"vr": "UI", "Value": ["1.2.3.4"]}}
+    origin = DicomOrigin.of(Origin(modules, sources, scans[0].width, scans[0].height))
+    origin.volume = volume_of(scans)
+    origin.save()
     monkeypatch.setattr("webapp.core.clock.now", lambda: scans[0].timestamp + timedelta(hours=1))
     monkeypatch.setattr("reportlab.rl_config.invariant", 1)
     client = api(blind)

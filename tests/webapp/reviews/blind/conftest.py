@@ -9,9 +9,11 @@ from django.core.files.uploadedfile import SimpleUploadedFile
 from rest_framework.response import Response
 from rest_framework.test import APIClient
 
+from imaging.dicom.origin import Origin, Source
 from tests.images import png_bytes
 from tests.webapp.conftest import Clients, Predicted
 from webapp.accounts.models import User
+from webapp.origins.models import DicomOrigin
 from webapp.scans import storage
 from webapp.scans.models import Disclosure, Scan
 
@@ -23,6 +25,12 @@ def scan(colleague: User, predicted: Predicted) -> Scan:
     names = ("overlay_name", "heatmap_name", "findings_name")
     pictures = {name: storage.save(png_bytes(seed=7)) for name in names}
     Scan.objects.filter(pk=made.pk).update(**pictures)
+    # As if it had come as DICOM, so that what goes back to a PACS is compared, too.
+    source = Source("1.2.840.10008.5.1.4.1.1.7", "1.2.3.6", "1.2.3.5")
+    modules = {"0020000D": {"vr": "UI", "Value": ["1.2.3.4"]}}
+    origin = DicomOrigin.of(Origin(modules, (source,), made.width, made.height))
+    origin.scan = made
+    origin.save()
     Disclosure.objects.all().delete()
     made.refresh_from_db()
     return made

@@ -19,7 +19,8 @@ BOX = {"type": "FragmentSelector", "value": "xywh=pixel:100,100,100,100"}
 # All that a reader can ask for below a scan or beside it, but for what is refused.
 ASKED = ("scans/{id}/", "scans/", "history/", "scans/{id}/overlay/", "scans/{id}/heatmap/", "scans/{id}/findings/", "scans/{id}/image/",
          "scans/{id}/thumbnail/", "scans/{id}/report/", "scans/{id}/fhir/", "scans/{id}/reading/", "scans/{id}/reviews/",
-         "scans/{id}/annotations/", "scans/count/", "scans/count/?prediction=CNV", "scans/count/?search=cnv",
+         "scans/{id}/annotations/", *(f"scans/{{id}}/dicom/{what}/" for what in ("sr", "seg", "heatmap", "pdf")), "scans/{id}/sendings/",
+         "scans/count/", "scans/count/?prediction=CNV", "scans/count/?search=cnv",
          "scans/?search=cnv", "scans/?prediction=CNV", "scans/?state=not_answered", "scans/count/?model_version=1.0.0", "dashboard/",
          "options/", "history/?prediction=CNV")  # fmt: skip
 ANOTHER_ANSWER = {
@@ -66,6 +67,8 @@ def test_every_address_that_shows_something_is_among_them(db: None) -> None:
         "annotations/{id}/",
         "volumes/{id}/",  # in tests/webapp/volumes/test_blind.py
         "volumes/{id}/enface/",
+        "volumes/{id}/fhir/",
+        *(f"volumes/{{id}}/dicom/{what}/" for what in ("sr", "seg", "heatmap", "pdf")),
     }
 
 
