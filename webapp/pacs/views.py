@@ -53,14 +53,14 @@ class ResultView(APIView):
             (200, DICOM): OpenApiResponse(
                 OpenApiTypes.BINARY, description="A DICOM file, of the study that it came from."
             ),
-            409: OpenApiResponse(
-                description="It did not come as DICOM (`no_dicom_origin`), or has nothing of this kind, or nothing that you may "
-                "know of yet (`nothing_to_send`)."
-            ),
         },
     )
     def get(self, request: Request, id: str) -> HttpResponse:
-        """An object for the PACS: patient and study are those of the file that it came from. You have to see patients."""
+        """An object for the PACS: patient and study are those of the file that it came from. You have to see patients.
+
+        409 where that did not come as DICOM, or what belongs to it was not kept (`no_dicom_origin`), and where there is nothing
+        of this kind, or nothing that you may know of yet (`nothing_to_send`).
+        """
         assert isinstance(request.user, User)
         if not request.user.may(Ability.SEE_PATIENTS):
             raise exceptions.PermissionDenied("It names the patient.")
