@@ -109,8 +109,9 @@ class OwnStack:
 @contextmanager
 def own_stack(
     around: Callable[[DataFolder], AbstractContextManager[object]] = lambda _: nullcontext(),
+    *options: str,
 ) -> Iterator[OwnStack]:
-    """Start a stack in a temporary folder; at the end it is stopped and the folder removed.
+    """Start a stack in a temporary folder, with further `options` of `up`; at the end it is stopped and the folder removed.
 
     `around` is entered before the stack starts and left when it has stopped. Raises BenchmarkError.
     """
@@ -118,7 +119,7 @@ def own_stack(
         data, (port,) = DataFolder(Path(folder) / "var"), free_ports(1)
         held.enter_context(around(data))
         try:
-            output = run_retinote("up", "--detach", "--data-dir", data.path, "--port", str(port))
+            output = run_retinote("up", "--detach", "--data-dir", data.path, "--port", str(port), *options)
             password = PASSWORD.search(output)
             if password is None:
                 raise BenchmarkError("The stack named no first administrator.")

@@ -33,6 +33,7 @@ IMPLEMENTATION_UID, IMPLEMENTATION_NAME = "1.2.826.0.1.3680043.9.3811.3.0.4", "R
 APPLICATION_CONTEXT = "1.2.840.10008.3.1.1.1"
 HEAD, PDV = struct.Struct(">BxL"), struct.Struct(">LBB")
 COMMAND, LAST = 1, 2
+LINGER_S = 2.0
 RELEASE_ANSWER = struct.pack(">BxLL", RELEASED, 4, 0)
 PERMANENT, TRANSIENT = 1, 2
 
@@ -113,6 +114,7 @@ class Wire:
         pdu = A_ASSOCIATE_RJ()
         pdu.from_primitive(answer)
         self._send(pdu.encode())
+        self._await_end()
 
     def accept(self, request: Request, offered: list[PresentationContext]) -> dict[int, tuple[str, str]]:
         """Accept the association. Returns SOP class and transfer syntax of each presentation context. Raises Ended."""
@@ -162,6 +164,7 @@ class Wire:
             kind, content = self._pdu(MAX_PDU_BYTES)
             if kind == RELEASE:
                 self._send(RELEASE_ANSWER)
+                self._await_end()
                 return
             if kind != DATA:
                 raise Ended("aborted" if kind == ABORT else f"an unexpected PDU of type {kind}")
@@ -217,6 +220,15 @@ class Wire:
             if not count:
                 raise Ended("closed")
             into = into[count:]
+
+    def _await_end(self) -> None:
+        """Let the peer close the connection, as the standard has it; not for long."""
+        ends = time.monotonic() + min(self._idle_s, LINGER_S)
+        with suppress(OSError):
+            while (left := ends - time.monotonic()) > 0:
+                self._socket.settimeout(left)
+                if not self._socket.recv_into(self._buffer):
+                    return
 
     def _acknowledge(self) -> None:
         """Have the kernel say at once what came: many senders wait for that between a command and its data set."""
