@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from operations.errors import OperationsError
+from operations.stack import ports
 from operations.stack.folder import DataFolder, read_state
 from operations.stack.options import ROOT, add_data_option
 from operations.stack.ports import free_ports
@@ -39,6 +40,12 @@ def add_clinic_arguments(parser: argparse.ArgumentParser) -> None:
     )
     add_data_option(parser)
     parser.add_argument(
+        "--port",
+        type=int,
+        default=ports.WEB_PORT,
+        help="of the web app of a stack that is started (default: %(default)s; 0: any free one)",
+    )
+    parser.add_argument(
         "--bscans", type=int, default=BSCANS, help="of each volume (default: %(default)s)", metavar="N"
     )
 
@@ -60,7 +67,7 @@ def clinic_sim(arguments: argparse.Namespace) -> int:
     from operations.clinic.peers import Device, Pacs, store_by_web
 
     data = DataFolder(arguments.data_dir)
-    state = _stack(data)
+    state = _stack(data, arguments.port)
     step = _Steps()
     print(f"A clinic on this machine sends to {state['url']}")
     (port,) = free_ports(1)
@@ -91,21 +98,16 @@ def clinic_sim(arguments: argparse.Namespace) -> int:
     return FAILED if step.failed else 0
 
 
-def _stack(data: DataFolder) -> dict[str, Any]:
+def _stack(data: DataFolder, port: int) -> dict[str, Any]:
     """The state of the running stack, or of one that is started. Raises OperationsError for one without a receiver."""
     if not data.is_held():
         print("Starting a stack with its receiver", flush=True)
-        command = [
-            sys.executable,
-            str(ROOT / "cli.py"),
-            "up",
-            "--detach",
-            "--dicom",
-            "--data-dir",
-            str(data.path),
-        ]
+        options = ["--detach", "--dicom", "--data-dir", str(data.path), "--port", str(port)]
         started = subprocess.run(
-            command, cwd=ROOT, env={**os.environ, "RETINOTE_DICOM_ORIGIN": "keep"}, check=False
+            [sys.executable, str(ROOT / "cli.py"), "up", *options],
+            cwd=ROOT,
+            env={**os.environ, "RETINOTE_DICOM_ORIGIN": "keep"},
+            check=False,
         )
         if started.returncode:
             raise OperationsError("The stack did not start.")
