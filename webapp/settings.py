@@ -198,6 +198,7 @@ DICOM_ASSOCIATIONS = _GIVEN.dicom_associations
 DICOM_IDLE_SECONDS = _GIVEN.dicom_idle_seconds
 DICOM_QUIET_SECONDS = _GIVEN.dicom_quiet_seconds
 DICOM_KEEP_HOURS = _GIVEN.dicom_keep_hours
+DICOM_WORKLIST = _GIVEN.dicom_worklist
 
 REST_FRAMEWORK = {
     "DEFAULT_AUTHENTICATION_CLASSES": [

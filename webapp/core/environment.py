@@ -44,6 +44,16 @@ def _ae_title(text: str) -> str:
     return title
 
 
+def _worklist(text: str) -> str:
+    title, _, place = text.partition("@")
+    host, _, port = place.rpartition(":")
+    if not (
+        _ae_title(title) and host and port.isascii() and port.isdecimal() and 0 < int(port[:6]) <= MOST_PORT
+    ):
+        raise must_be("AE@HOST:PORT, such as RIS@10.0.4.5:104")
+    return text
+
+
 def _on_or_off(text: str) -> bool:
     if text.lower() not in (*ON, *OFF):
         raise must_be("1 or 0")
@@ -110,6 +120,7 @@ class Environment(BaseModel):
     dicom_associations: Annotated[int, _whole(1, 256)] = 16
     dicom_idle_seconds: Annotated[int, _whole(1, 3600)] = 30
     dicom_quiet_seconds: Annotated[int, _whole(0, 3600)] = 5
+    dicom_worklist: Annotated[str, BeforeValidator(_worklist)] = ""
     dicom_keep_hours: Annotated[int, _whole(0, 10_000)] = 24
     pacs_secrets: Path | None = None
     dicom_origin: Annotated[str, OneOf("drop", "keep")] = "drop"

@@ -8,7 +8,6 @@ from datetime import datetime
 
 from bson import ObjectId
 from django.core.exceptions import ValidationError
-from django.core.validators import RegexValidator
 from django.db import models
 
 from webapp.audit.hashing import audited
@@ -18,10 +17,15 @@ from webapp.scans.models import Scan
 
 UID_LETTERS = 64
 """By the standard (PS3.5, UI)."""
-AE_TITLE = RegexValidator(
-    r"^[!-\[\]-~]([ -\[\]-~]{0,14}[!-\[\]-~])?$",
-    "An AE title has 1 to 16 characters of ASCII without backslash, and no space at its ends.",
-)
+AE_LETTERS = 16
+
+
+def check_ae_title(text: str) -> None:
+    """Raise ValidationError for what is no AE title (PS3.5, AE)."""
+    if not (text.isascii() and text.isprintable() and "\\" not in text and text == text.strip()):
+        raise ValidationError(
+            "An AE title has 1 to 16 characters of ASCII without backslash, and no space at its ends."
+        )
 
 
 def check_network(text: str) -> None:
@@ -39,7 +43,7 @@ class Sender(models.Model):
     """A device or PACS that may send over the DICOM network protocol. All others are refused."""
 
     ae_title = models.CharField(
-        "AE title", max_length=16, validators=[AE_TITLE], help_text="What it calls itself."
+        "AE title", max_length=AE_LETTERS, validators=[check_ae_title], help_text="What it calls itself."
     )
     network = models.CharField(
         max_length=49, validators=[check_network], help_text="The address or network that it calls from."

@@ -8,7 +8,7 @@ import secrets
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from typing import Any
 
@@ -19,6 +19,7 @@ from django.db.models import F, Max, QuerySet
 from pymongo.errors import PyMongoError
 
 from imaging.decoding import examine, examine_files, is_volume
+from imaging.dicom_identity import identity
 from imaging.errors import Busy, ImageError, ImageTooLarge
 from imaging.png import encode_png
 from imaging.volume import ExaminedVolume
@@ -26,10 +27,12 @@ from webapp.core import clock
 from webapp.mongodb.transactions import all_or_nothing
 from webapp.origins.keeping import kept_origin
 from webapp.receiver.models import Arrival, Instance, State, is_quiet_since
+from webapp.receiver.worklist import with_worklist
 from webapp.scans import room, storage, upload
-from webapp.scans.file_facts import file_facts
+from webapp.scans.file_facts import kept_facts
 from webapp.scans.models import Scan
 from webapp.scans.owner import Owner
+from webapp.scans.scale import pixel_size
 from webapp.volumes import receiving
 from webapp.volumes.completing import complete
 
@@ -246,7 +249,8 @@ def _picture(arrival: Arrival, owner: Owner, files: _Files, content: bytes, note
         pixels = upload.without_colour(examined.decode().pixels)
     height, width = pixels.shape[:2]
     stored = upload.Stored(storage.save(encode_png(pixels)), width, height)
-    facts = file_facts(examined.dicom_header, owner)
+    said = with_worklist(identity(examined.dicom_header), arrival.study_uid)
+    facts = kept_facts(said, pixel_size(examined.dicom_header), owner)
     try:
         upload.create(
             owner,
@@ -265,7 +269,8 @@ def _volume(arrival: Arrival, owner: Owner, files: _Files, contents: Sequence[by
     """Make a volume of these instances, or complete the one that was made of the first of them."""
     sha256 = receiving.sha256_of(contents)
     names = {_name(at): instance.key for at, instance in enumerate(files.all)}
-    with examine_files(list(zip(names, contents, strict=True))) as examined:
+    with examine_files(list(zip(names, contents, strict=True))) as found:
+        examined = replace(found, identity=with_worklist(found.identity, arrival.study_uid))
         order = _order(examined, names, files)
         known = {order.index(key): pk for key, pk in _scans_of(arrival).items() if key in order}
         with room.taken(examined.memory_bytes - sum(map(len, contents))):
