@@ -25,6 +25,10 @@ BENCHMARKS: dict[str, Benchmark] = {
     ),
     "inference": Benchmark("the forward pass and its explanation, by every engine", "benchmarks.inference"),
     "servers": Benchmark("speed over HTTP, beside other model servers", "benchmarks.servers"),
+    "beside": Benchmark(
+        "answers a second beside another server and beside the model code alone, in turns of seconds",
+        "benchmarks.beside",
+    ),
     "soak": Benchmark("memory of the model server under steady load", "benchmarks.soak"),
     "faults": Benchmark(
         "whether anything is lost while services die, freeze and are cut off", "benchmarks.faults"

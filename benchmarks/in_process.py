@@ -1,7 +1,7 @@
 """The model code without a server: `python -m benchmarks.in_process PLAN.json NUMBER`, in a process of its own.
 
-The process prints "ready" once it is warm, waits for a line, so that several can begin together, and prints its
-measurements.
+The process prints "ready" once it is warm. For each line of JSON that it reads, with `explain`, `batch` and `seconds`,
+it measures for that long and prints the measurements as a line of JSON. It ends when there is nothing more to read.
 """
 
 from __future__ import annotations
@@ -30,13 +30,11 @@ READY = "ready"
 
 @dataclass(frozen=True)
 class Plan:
-    """What one process is to measure; images are the files of a folder."""
+    """What a process needs to measure; images are the files of a folder."""
 
     model: str
     images: tuple[str, ...]
     threads: int
-    batch: int
-    seconds: float
 
 
 @dataclass(frozen=True)
@@ -50,10 +48,24 @@ class CallTimes:
     """Median time to encode one answer as JSON, which a server also has to do."""
 
 
-def measure_in_process(plan: Plan, environment: Mapping[str, str], processes: int) -> dict[bool, CallTimes]:
-    """Run `processes` processes at once; returns their median times and joint throughput, with and without explanation.
+class InProcess:
+    """Processes with the model code, all of which measure at the same time."""
 
-    Each has a GPU if there are any. Raises BenchmarkError when one fails.
+    def __init__(self, started: Sequence[tuple[subprocess.Popen[str], Path]]) -> None:
+        self._started = started
+
+    def measure(self, *, explain: bool, batch: int, seconds: float) -> CallTimes:
+        """Their median times and joint throughput in `seconds`. Raises BenchmarkError if one fails."""
+        for process, _ in self._started:
+            _line(process.stdin, json.dumps({"explain": explain, "batch": batch, "seconds": seconds}))
+        return _joined([CallTimes(**json.loads(_answer_of(process, log))) for process, log in self._started])
+
+
+@contextmanager
+def in_process(plan: Plan, environment: Mapping[str, str], processes: int) -> Iterator[InProcess]:
+    """`processes` processes with the model code, warm and waiting; each has a GPU if there are any.
+
+    Raises BenchmarkError if one fails.
     """
     with tempfile.TemporaryDirectory(prefix="retinote-direct-") as name, ExitStack() as stack:
         path = Path(name) / "plan.json"
@@ -63,23 +75,18 @@ def measure_in_process(plan: Plan, environment: Mapping[str, str], processes: in
             for number in range(processes)
         ]
         for process, log in started:
-            assert process.stdout
-            if process.stdout.readline().strip() != READY:
-                output = log.read_text(errors="replace").strip()[-2000:]
-                raise BenchmarkError(f"The model code failed in process.\n{output}")
-        measured: list[dict[str, Any]] = []
-        for process, _ in started:
-            _line(process.stdin, "go")
-        for process, log in started:
-            output, _ = process.communicate()
-            if process.returncode:
-                raise BenchmarkError(
-                    f"The model code failed in process.\n{log.read_text(errors='replace')[-2000:]}"
-                )
-            measured.append(json.loads(output))
-    return {
-        explain: _joined([CallTimes(**one[str(explain)]) for one in measured]) for explain in (True, False)
-    }
+            _answer_of(process, log)
+        yield InProcess(started)
+
+
+def _answer_of(process: subprocess.Popen[str], log: Path) -> str:
+    """The next line of a process. Raises BenchmarkError if it ends instead."""
+    assert process.stdout
+    line = process.stdout.readline().strip()
+    if not line:
+        output = log.read_text(errors="replace").strip()[-2000:]
+        raise BenchmarkError(f"The model code failed in process.\n{output}")
+    return line
 
 
 def _joined(parts: Sequence[CallTimes]) -> CallTimes:
@@ -131,44 +138,44 @@ def main(path: Path, number: int) -> None:
     gpus = torch.cuda.device_count()
     predictor = Predictor.load(Path(plan.model), torch.device("cuda", number % gpus) if gpus else None)
     images = [Path(image).read_bytes() for image in plan.images]
-    turns = {
+    requests = {
         explain: itertools.cycle([Request(image, options=Options(explain=explain)) for image in images])
         for explain in (True, False)
     }
-    for _, requests in itertools.product(range(WARM_CALLS), turns.values()):
-        predictor.answer(list(itertools.islice(requests, plan.batch)))
+    for _, endless in itertools.product(range(WARM_CALLS), requests.values()):
+        predictor.answer([next(endless)])
     # Standard output is the parent's to read; whatever else prints goes to the log.
     output = os.fdopen(os.dup(1), "w")
     os.dup2(2, 1)
     _line(output, READY)
-    sys.stdin.readline()
-    measured = {
-        str(explain): asdict(_measure(predictor.answer, requests, plan))
-        for explain, requests in turns.items()
-    }
-    _line(output, json.dumps(measured))
+    for line in sys.stdin:
+        asked = json.loads(line)
+        times = _measure(
+            predictor.answer, requests[asked["explain"]], batch=asked["batch"], seconds=asked["seconds"]
+        )
+        _line(output, json.dumps(asdict(times)))
 
 
-def _measure(answer: Any, requests: Iterator[Any], plan: Plan) -> CallTimes:
+def _measure(answer: Any, requests: Iterator[Any], *, batch: int, seconds: float) -> CallTimes:
     from handlers.answer import as_json
 
+    answer(list(itertools.islice(requests, batch)))  # warms what the last measurement did not need
     times: list[float] = []
     last: list[Any] = []
     began = time.perf_counter()
-    while time.perf_counter() - began < plan.seconds or len(times) < MIN_CALLS:
-        batch = list(itertools.islice(requests, plan.batch))
+    while time.perf_counter() - began < seconds or len(times) < MIN_CALLS:
+        together = list(itertools.islice(requests, batch))
         started = time.perf_counter()
-        last = answer(batch)
+        last = answer(together)
         times.append(1000 * (time.perf_counter() - started))
     json_times = []
     for outcome in last * MIN_CALLS:
         started = time.perf_counter()
         as_json(outcome)
         json_times.append(1000 * (time.perf_counter() - started))
-    p50_ms = statistics.median(times)
     return CallTimes(
-        p50_ms=p50_ms,
-        images_per_second=1000 * plan.batch * len(times) / sum(times),
+        p50_ms=statistics.median(times),
+        images_per_second=1000 * batch * len(times) / sum(times),
         json_ms=statistics.median(json_times),
     )
 

@@ -1,4 +1,4 @@
-"""`./retinote bench page`: the page's speed after a drop, with 10,000 scans in the worklist, and with 200 shapes.
+"""`./retinote bench page`: the page's speed after a drop, with 10,000 scans in the worklist, with 200 shapes, in a volume.
 
 It starts a stack of its own with the bundled model, and a headless Chromium on the same cores. The scans of the long
 worklist are copies of one document, made in the database; everything else is done in the page.
@@ -37,6 +37,21 @@ FRAMES = """async ([milliseconds, step]) => {
   }
   return times;
 }"""
+# Leafs on by a B-scan in each frame, from one end of a volume to the other and back, and returns what FRAMES does.
+LEAFING = """async ([milliseconds, count]) => {
+  const canvas = document.querySelector("[data-testid=canvas]");
+  const wheel = (deltaY) => canvas.dispatchEvent(new WheelEvent("wheel", { deltaY, bubbles: true, cancelable: true }));
+  const times = [];
+  const end = performance.now() + milliseconds;
+  let last = await new Promise(requestAnimationFrame);
+  for (let step = 0; performance.now() < end; step++) {
+    wheel(step % (2 * count - 2) < count - 1 ? 100 : -100);
+    const now = await new Promise(requestAnimationFrame);
+    times.push(now - last);
+    last = now;
+  }
+  return times;
+}"""
 LARGEST_PAINT = """() => new Promise((resolve) => {
   let last = 0;
   new PerformanceObserver((list) => { for (const entry of list.getEntries()) last = entry.startTime; })
@@ -50,6 +65,9 @@ def declare(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--uploads", type=int, default=15, help="dropped files (default: %(default)s)")
     parser.add_argument("--scans", type=int, default=10_000, help="in the worklist (default: %(default)s)")
     parser.add_argument("--shapes", type=int, default=200, help="on a scan (default: %(default)s)")
+    parser.add_argument(
+        "--bscans", type=int, default=49, help="of the volume that is leafed through (default: %(default)s)"
+    )
     parser.add_argument("--loads", type=int, default=7, help="of the worklist (default: %(default)s)")
 
 
@@ -66,6 +84,8 @@ def run(arguments: argparse.Namespace) -> int:
 
     if min(arguments.uploads, arguments.scans, arguments.shapes, arguments.loads) < 1:
         raise BenchmarkError("--uploads, --scans, --shapes and --loads: at least 1 is needed.")
+    if arguments.bscans < 2:
+        raise BenchmarkError("--bscans: at least 2 are needed.")
     report = Report("The page")
     with headless_chromium() as browser, own_stack() as stack:
         password = stack.make_user(READER, "clinician", CLINIC)
@@ -79,6 +99,14 @@ def run(arguments: argparse.Namespace) -> int:
         )
         scan = draw_shapes(stack.web_url, stack.sign_in(READER, password), arguments.shapes)
         add(report, f"{arguments.shapes} shapes, one dragged", "time between frames", drag(window, scan))
+        headers = stack.sign_in(READER, password)
+        volume = upload_volume(stack.web_url, headers, arguments.bscans)
+        add(
+            report,
+            f"volume of {arguments.bscans} B-scans, leafed through by one a frame",
+            "time between frames",
+            leaf(window, volume, arguments.bscans),
+        )
         with MongoClient[dict[str, Any]](stack.mongodb_uri) as client:
             copy_scans(client[DATABASE][SCANS], arguments.scans)
         listed = f"worklist of {arguments.scans} scans"
@@ -151,6 +179,37 @@ def drag(window: Window, scan: Mapping[str, Any], seconds: float = MOVING_S) -> 
         mouse.move(*window.at(0.05 + 0.8 * (step % 200) / 200, 0.1 + 0.6 * (step % 77) / 77))
     times: list[float] = handle.evaluate("async (given) => await given.times")
     mouse.up()
+    return times
+
+
+def upload_volume(url: str, headers: Mapping[str, str], bscans: int) -> dict[str, Any]:
+    """Upload a volume and wait until all of it is read; returns the B-scan that stood for it first."""
+    import io
+
+    import requests
+    from PIL import Image
+
+    from benchmarks.stack import REQUEST_TIMEOUT_S
+    from training.simulator import simulate
+
+    pages = [Image.fromarray(pixels) for pixels in simulate("CNV", bscans, FIRST_SEED - 2).images]
+    file = io.BytesIO()
+    pages[0].save(file, "TIFF", save_all=True, append_images=pages[1:])
+    scan = _post(
+        f"{url}/api/v1/scans/", headers, files={"image": ("volume.tif", file.getvalue(), "image/tiff")}
+    )
+    address = f"{url}/api/v1/volumes/{scan['volume']['id']}/"
+    while not requests.get(address, headers=dict(headers), timeout=REQUEST_TIMEOUT_S).json()["complete"]:
+        time.sleep(0.2)
+    return scan
+
+
+def leaf(window: Window, scan: Mapping[str, Any], bscans: int, seconds: float = SCROLLING_S) -> list[float]:
+    """Milliseconds between frames while a volume is leafed through by a B-scan in each, once its pictures are here."""
+    window.page.goto(f"{window.url}/scans/{scan['id']}?bscan=1")
+    window.page.locator("[data-testid=canvas][data-ready=true]").wait_for()
+    window.page.wait_for_load_state("networkidle")
+    times: list[float] = window.page.evaluate(LEAFING, [1000 * seconds, bscans])
     return times
 
 

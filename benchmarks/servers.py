@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from benchmarks.cells import Measurements, Visit
-    from benchmarks.in_process import CallTimes
+    from benchmarks.in_process import CallTimes, Plan
     from benchmarks.report import Report
     from benchmarks.subjects import Setting, Subject
     from serving.capacity import Capacity
@@ -80,7 +80,7 @@ def run(arguments: argparse.Namespace) -> int:
     from benchmarks.server_goals import goals
     from benchmarks.subjects import choose_subjects
 
-    _check(arguments)
+    check(arguments, {"--architectures": arguments.architectures}, "rounds", "workers", "batch")
     subjects = choose_subjects(arguments.only)
     python = peers_python()
     measurements = Measurements()
@@ -130,7 +130,8 @@ class _Bench:
         from benchmarks.subjects import RETINOTE, running
         from operations.errors import EXPECTED
 
-        setting = self._setting()
+        first = self.visit.images[0]
+        setting = make_setting(self.architecture, self.folder, self.python, self.capacity, first)
         direct = self._in_process(setting)
         for subject in subjects:
             _log(f"  {subject.name}")
@@ -152,39 +153,49 @@ class _Bench:
                 # Measured before and after Retinote, so that a machine that gets slower doesn't change the difference.
                 self._in_process(setting)
 
-    def _setting(self) -> Setting:
-        from benchmarks.models import give_statistics, make_model
-        from benchmarks.subjects import Setting
-
-        store = self.folder / "store"
-        model = store / MODEL_NAME / MODEL_VERSION
-        if not model.exists():
-            give_statistics(make_model(store, MODEL_NAME, MODEL_VERSION, self.architecture))
-        return Setting(store, model, self.python, self.capacity, self.folder, self.visit.images[0])
-
     def _in_process(self, setting: Setting) -> Mapping[bool, CallTimes]:
         """Measure the model code alone; returns its times for single images, with and without explanation."""
         from benchmarks.cells import MS, P50, PER_SECOND, RATE
-        from benchmarks.in_process import Plan, measure_in_process
+        from benchmarks.in_process import in_process
         from benchmarks.server_goals import IN_PROCESS, in_process_condition
 
-        folder = self.folder / "sent"
-        folder.mkdir(exist_ok=True)
-        images = [folder / f"{number}.image" for number in range(len(self.visit.images))]
-        for path, content in zip(images, self.visit.images, strict=True):
-            path.write_bytes(content)
-        threads = setting.capacity.threads
-        variables = os.environ | setting.variables()
-        times: dict[int, Mapping[bool, CallTimes]] = {}
-        for batch, processes in ((1, 1), (setting.capacity.batching.size, setting.capacity.workers)):
+        plan = model_code(setting, self.visit.images)
+        workers, size = setting.capacity.workers, setting.capacity.batching.size
+        times: dict[int, dict[bool, CallTimes]] = {1: {}, size: {}}
+        for batch, processes in ((1, 1), (size, workers)):
             _log(f"  {IN_PROCESS}, batch {batch}")
-            plan = Plan(str(setting.model), tuple(map(str, images)), threads, batch, self.visit.seconds)
-            times[batch] = measure_in_process(plan, variables, processes)
-            for explain, direct in times[batch].items():
-                condition = in_process_condition(self.architecture, batch, explain)
-                self.measurements.add(IN_PROCESS, condition, P50, MS, direct.p50_ms)
-                self.measurements.add(IN_PROCESS, condition, RATE, PER_SECOND, direct.images_per_second)
+            with in_process(plan, os.environ | setting.variables(), processes) as code:
+                for explain in (True, False):
+                    direct = code.measure(explain=explain, batch=batch, seconds=self.visit.seconds)
+                    times[batch][explain] = direct
+                    condition = in_process_condition(self.architecture, batch, explain)
+                    self.measurements.add(IN_PROCESS, condition, P50, MS, direct.p50_ms)
+                    self.measurements.add(IN_PROCESS, condition, RATE, PER_SECOND, direct.images_per_second)
         return times[1]
+
+
+def make_setting(architecture: str, folder: Path, python: Path, capacity: Capacity, image: bytes) -> Setting:
+    """What servers of one architecture have in common. Its model, with random weights, is made if there is none yet."""
+    from benchmarks.models import give_statistics, make_model
+    from benchmarks.subjects import Setting
+
+    store = folder / "store"
+    model = store / MODEL_NAME / MODEL_VERSION
+    if not model.exists():
+        give_statistics(make_model(store, MODEL_NAME, MODEL_VERSION, architecture))
+    return Setting(store, model, python, capacity, folder, image)
+
+
+def model_code(setting: Setting, images: Sequence[bytes]) -> Plan:
+    """The plan to measure the model code in process, with the images written to a folder."""
+    from benchmarks.in_process import Plan
+
+    folder = setting.folder / "sent"
+    folder.mkdir(exist_ok=True)
+    paths = [folder / f"{number}.image" for number in range(len(images))]
+    for path, content in zip(paths, images, strict=True):
+        path.write_bytes(content)
+    return Plan(str(setting.model), tuple(map(str, paths)), setting.capacity.threads)
 
 
 def _capacity(workers: int | None, batch: int | None) -> Capacity:
@@ -199,22 +210,27 @@ def _capacity(workers: int | None, batch: int | None) -> Capacity:
     return shared
 
 
-def _check(arguments: argparse.Namespace) -> None:
+def check(arguments: argparse.Namespace, architectures: Mapping[str, Sequence[str]], *counts: str) -> None:
+    """Check clients, seconds, architectures by their option, and options that count something.
+
+    Raises BenchmarkError.
+    """
     from benchmarks.errors import BenchmarkError
 
     if not all(1 <= clients <= MAX_CLIENTS for clients in arguments.clients):
         raise BenchmarkError(f"--clients: give numbers from 1 to {MAX_CLIENTS}.")
     if not 0 < arguments.seconds <= MAX_SECONDS:
         raise BenchmarkError(f"--seconds: give a number of seconds up to {MAX_SECONDS:.0f}.")
-    for option in ("rounds", "workers", "batch"):
+    for option in counts:
         given = getattr(arguments, option)
         if given is not None and given < 1:
             raise BenchmarkError(f"--{option}: at least 1 is needed.")
-    import timm  # takes seconds, so that the numbers are checked first
+    from handlers import timm_parts as timm  # takes seconds, so that the numbers are checked first
 
-    for name in arguments.architectures:
-        if not timm.is_model(name):
-            raise BenchmarkError(f"--architectures: timm knows no {name}.")
+    for option, names in architectures.items():
+        for name in names:
+            if not timm.is_model(name):
+                raise BenchmarkError(f"{option}: timm knows no {name}.")
 
 
 def _plot(report: Report, architectures: Sequence[str], clients: Sequence[int], path: Path) -> None:

@@ -17,6 +17,7 @@ from typing import Any
 import requests
 
 from benchmarks.errors import BenchmarkError
+from benchmarks.torchserve import wait_for_engines
 from operations.processes import GuardedProcess, wait_until
 from operations.stack import webapp
 from operations.stack.database import OwnDatabase
@@ -113,7 +114,7 @@ def own_stack(
 ) -> Iterator[OwnStack]:
     """Start a stack in a temporary folder, with further `options` of `up`; at the end it is stopped and the folder removed.
 
-    `around` is entered before the stack starts and left when it has stopped. Raises BenchmarkError.
+    Its network is compiled. `around` is entered before the stack starts and left when it has stopped. Raises BenchmarkError.
     """
     with tempfile.TemporaryDirectory(prefix="retinote-bench-") as folder, ExitStack() as held:
         data, (port,) = DataFolder(Path(folder) / "var"), free_ports(1)
@@ -123,6 +124,7 @@ def own_stack(
             password = PASSWORD.search(output)
             if password is None:
                 raise BenchmarkError("The stack named no first administrator.")
+            wait_for_engines(Path(read_state(data)["engine_reports"]))
             yield OwnStack(data, read_state(data), f"http://127.0.0.1:{port}", password[1])
         finally:
             run_retinote("down", "--data-dir", data.path)

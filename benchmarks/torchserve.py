@@ -6,6 +6,7 @@ import os
 import shutil
 import subprocess
 import sys
+import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,6 +15,7 @@ from threading import Event
 from benchmarks.errors import BenchmarkError
 from benchmarks.load import Target
 from handlers.card import CARD_NAME
+from handlers.engines.reports import read_reports
 from handlers.engines.settings import CACHE_VARIABLE
 from operations.processes import GuardedProcess, wait_until
 from operations.stack.ports import free_ports
@@ -26,6 +28,8 @@ from serving.torchserve import Ports, TorchServe, java
 ROOT = Path(__file__).resolve().parent.parent
 PEERS = ROOT / "benchmarks" / "peers"
 START_TIMEOUT_S = 120
+ENGINES_TIMEOUT_S = 900
+POLL_S = 0.2
 
 
 @dataclass(frozen=True)
@@ -83,7 +87,7 @@ def retinote(
 ) -> Running:
     """Start this project's TorchServe, with settings and archives in `folder`, and wait for the model's workers.
 
-    `store` is the model store, `model` the model's folder in it. Compiled networks are kept in `engines`, by default
+    All of them answer by the engine that stays, rather than one that is there until the network is compiled. `store` is the model store, `model` the model's folder in it. Compiled networks are kept in `engines`, by default
     below `folder`.
     """
     server = TorchServe(
@@ -102,12 +106,24 @@ def retinote(
     )
     try:
         management.register(archive.name, capacity.workers, capacity.batching)
+        wait_for_engines(server.engine_reports, process)
         key = InferenceKey(server.key_file, server.management_url)
         target = Target(f"{server.inference_url}/predictions/{name}", key.headers())
     except BaseException:
         process.stop()
         raise
     return Running(target, process, server.clean, management, server.archives)
+
+
+def wait_for_engines(reports: Path, process: GuardedProcess | None = None) -> None:
+    """Wait until no worker answers by an engine that another will replace. Raises BenchmarkError."""
+    pause, deadline = Event(), time.monotonic() + ENGINES_TIMEOUT_S
+    while any(report.coming for report in read_reports(reports)):
+        if time.monotonic() > deadline:
+            raise BenchmarkError(f"The network was not compiled within {ENGINES_TIMEOUT_S} s.")
+        if process and process.exit_status() is not None:
+            raise BenchmarkError("TorchServe ended while the network was compiled.")
+        pause.wait(POLL_S)
 
 
 def register_echo(server: Running, batching: Batching = DEFAULT_BATCHING) -> Target:

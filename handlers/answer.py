@@ -43,14 +43,26 @@ class Region(TypedDict):
     score: float
 
 
+class HeatGrid(TypedDict):
+    """The cells of a heat map, 0 to 255, row by row, which cover an image of `width` × `height` pixels.
+
+    Enlarged to that size (`imaging.heat.enlarged`), they are the heat map.
+    """
+
+    cells: list[list[int]]
+    width: int
+    height: int
+
+
 class Explanation(TypedDict):
     """Grad-CAM for `label`: a heat map as 8-bit grey PNG and, unless switched off, an overlay of `media_type`.
 
-    Both are base64 and as large as the image.
+    Both are base64 and as large as the image. `grid` takes the place of `heatmap` where that was asked for.
     """
 
     label: str
-    heatmap: str
+    heatmap: NotRequired[str]
+    grid: NotRequired[HeatGrid]
     regions: list[Region]
     media_type: NotRequired[str]
     overlay: NotRequired[str]

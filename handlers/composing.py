@@ -15,6 +15,7 @@ from handlers.answer import (
     Answer,
     Explanation,
     Findings,
+    HeatGrid,
     ImageFacts,
     Prediction,
     Timing,
@@ -24,8 +25,8 @@ from handlers.answer import (
 from handlers.card import ModelCard
 from handlers.limits import Likeness, limits
 from handlers.local_calibration import Profile
-from handlers.request import Request
-from imaging import overlay
+from handlers.request import GRID, Request
+from imaging import heat, overlay
 from imaging.pixels import Picture
 from imaging.quality import Quality, quality
 
@@ -94,15 +95,18 @@ def explanation(item: Predicted) -> Explanation | None:
     if item.explained is None:
         return None
     (label, cam), picture = item.explained, item.loaded.picture
-    heat = heatmap.heat(cam, picture.width, picture.height)
-    composed = Explanation(
-        label=label,
-        heatmap=base64.b64encode(overlay.encode_heat(heat)).decode(),
-        regions=heatmap.regions(heat),
-    )
+    cells = heatmap.cells(cam)
+    whole = heat.enlarged(cells, picture.width, picture.height)
+    composed = Explanation(label=label, regions=heatmap.regions(whole))
     options = item.loaded.request.options
+    if options.heatmap == GRID:
+        composed["grid"] = HeatGrid(cells=cells.tolist(), width=picture.width, height=picture.height)
+    else:
+        composed["heatmap"] = base64.b64encode(heat.encode_heat(whole)).decode()
     if options.overlay:
-        drawn, media_type = overlay.encode_overlay(overlay.draw(picture.pixels, heat), options.overlay_format)
+        drawn, media_type = overlay.encode_overlay(
+            overlay.draw(picture.pixels, whole), options.overlay_format
+        )
         composed["media_type"], composed["overlay"] = media_type, base64.b64encode(drawn).decode()
     return composed
 

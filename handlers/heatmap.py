@@ -7,7 +7,7 @@ import numpy as np
 import numpy.typing as npt
 
 from handlers.answer import Region
-from imaging.overlay import Heat
+from imaging.heat import Heat, enlarged
 
 THRESHOLD = 128
 """Half of the highest heat. Lower thresholds, as for whole objects in photos, would mark half of a B-scan."""
@@ -21,16 +21,20 @@ CORNER_TOLERANCE = 0.005
 
 
 def heat(cam: npt.NDArray[np.float32], width: int, height: int) -> Heat:
-    """A Grad-CAM map (rows, columns) as a heat map of `width` × `height` pixels.
+    """A Grad-CAM map (rows, columns) as a heat map of `width` × `height` pixels: its cells, enlarged bilinearly."""
+    return enlarged(cells(cam), width, height)
 
-    It is scaled from lowest to highest as pytorch-grad-cam does, then enlarged bilinearly. A map of equal values, as
-    when nothing contributes to the label, is cold everywhere.
+
+def cells(cam: npt.NDArray[np.float32]) -> Heat:
+    """A Grad-CAM map (rows, columns) as a heat map of as many cells, which `imaging.heat.enlarged` enlarges.
+
+    It is scaled from lowest to highest as pytorch-grad-cam does. A map of equal values, as when nothing contributes to
+    the label, is cold everywhere.
     """
     lowest, highest = float(cam.min()), float(cam.max())
     if not highest > lowest:
-        return np.zeros((height, width), np.uint8)
-    cells = np.rint((cam - lowest) * (255 / (highest - lowest))).astype(np.uint8)
-    return np.asarray(cv2.resize(cells, (width, height), interpolation=cv2.INTER_LINEAR), np.uint8)
+        return np.zeros(cam.shape, np.uint8)
+    return np.asarray(np.rint((cam - lowest) * (255 / (highest - lowest))), np.uint8)
 
 
 def regions(whole: Heat) -> list[Region]:

@@ -24,6 +24,7 @@ from handlers.composing import TIMING_DIGITS, Facts, Loaded, Predicted
 from handlers.engines.choice import load_engine
 from handlers.engines.eager import AutogradEngine
 from handlers.engines.engine import Engine, Forward
+from handlers.engines.reports import EngineReport, write_report
 from handlers.engines.settings import EngineSettings
 from handlers.errors import UnexpectedError
 from handlers.gradcam import AutogradGradCam, Explainer, HeadGradCam
@@ -99,6 +100,7 @@ class Predictor:
         Raises CardError or NetworkError.
         """
         device = device or torch.device("cpu")
+        settings = settings or EngineSettings.from_environment()
         card, network = load_network(folder)
         statistics = load_statistics(folder, card, network)
         decoder = load_decoder(folder, card, network)
@@ -111,8 +113,8 @@ class Predictor:
                 )
             explainer = AutogradGradCam(network.to(device))
             engine: Engine = AutogradEngine(explainer, card.input, device)
+            write_report(settings.reports, EngineReport(card.name, card.version, engine.description))
             return cls(card, engine, explainer, statistics, calibration)
-        settings = settings or EngineSettings.from_environment()
         # Copied, so that the rest of the network can be freed if the engine has its own copy.
         head = HeadGradCam(copy.deepcopy(network.get_submodule("head")).to(device))
         engine = load_engine(folder, card, network, device, settings, decoder)

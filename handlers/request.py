@@ -18,12 +18,15 @@ from imaging.overlay import MEDIA_TYPES
 
 IMAGE_FIELDS = ("body", "data", "image")
 """Names of the input that holds the image: of a raw body; of TorchServe's gRPC and forms; of JSON and forms."""
-OPTIONS = ("explain", "label", "overlay_format", "overlay", "findings")
+OPTIONS = ("explain", "label", "overlay_format", "overlay", "heatmap", "findings")
+HEAT_MAPS = IMAGE, GRID = ("image", "grid")
+"""In which form a heat map is sent: as a picture as large as the image, or as the cells that it is enlarged from."""
 HEADERS = {
     "x-explain": "explain",
     "x-label": "label",
     "x-overlay-format": "overlay_format",
     "x-overlay": "overlay",
+    "x-heatmap": "heatmap",
     "x-findings": "findings",
 }
 """Headers that hold options beside a raw body, as TorchServe drops the query of /predictions and /explanations."""
@@ -45,12 +48,13 @@ TRUE = "True"
 @dataclass(frozen=True)
 class Options:
     """The options of a request: an explanation, of which label (None: the most probable), an overlay, in which format,
-    and the findings, of models that have a map of them."""
+    the heat map in which form, and the findings, of models that have a map of them."""
 
     explain: bool = True
     label: str | None = None
     overlay_format: str = "png"
     overlay: bool = True
+    heatmap: str = IMAGE
     findings: bool = True
 
 
@@ -234,6 +238,7 @@ def _options(given: Mapping[str, Any], labels: Sequence[str]) -> Options:
         findings=_boolean("findings", given),
         label=None if label is None else _one_of("label", label, labels),
         overlay_format=_one_of("overlay_format", overlay_format or "png", tuple(MEDIA_TYPES)),
+        heatmap=_one_of("heatmap", given.get("heatmap") or IMAGE, HEAT_MAPS),
     )
 
 

@@ -9,6 +9,7 @@ import logging
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +18,8 @@ import torch
 
 from handlers.answer import as_json, error_answer
 from handlers.card import ModelCard
+from handlers.engines.changing import ChangingEngine, coming
+from handlers.engines.settings import EngineSettings
 from handlers.errors import UnexpectedError
 from handlers.load_errors import NOT_LOADED, one_line
 from handlers.metrics import INSTRUMENTS, Measurement, measurements
@@ -74,6 +77,8 @@ class RetinaOctHandler:
             device or "cpu",
             torch.get_num_threads(),
         )
+        if isinstance(engine := self._predictor.engine, ChangingEngine):
+            engine.start()
 
     def handle(self, data: list[dict[str, Any]], context: Any) -> list[bytes]:
         """An answer for each request of the batch. Each depends on its own request alone.
@@ -86,7 +91,7 @@ class RetinaOctHandler:
         predicted = iter(self._predictor.answer(list(_to_predict(read))))
         answers = []
         measured: list[Measurement] = []
-        for index, item in enumerate(read):
+        for index, (row, item) in enumerate(zip(data, read, strict=True)):
             images = item.items if isinstance(item, Bundle) else (item,)
             outcomes = [next(predicted) if isinstance(image, Request) else image for image in images]
             for outcome in outcomes:
@@ -103,6 +108,8 @@ class RetinaOctHandler:
             elif isinstance(item, Bundle):
                 several = map(_as_answer, outcomes)
                 answers.append(as_json(item.wrap(list(several), self._predictor.card)))
+            elif isinstance(item, ModelCard) and not row:  # not for callers, who read it as a card
+                answers.append(as_json(item.to_dict() | self._engine()))
             else:
                 answers.append(as_json(_as_answer(outcomes[0])))
             context.set_response_content_type(index, JSON)
@@ -121,6 +128,12 @@ class RetinaOctHandler:
         # TorchServe writes a line of output for each measurement; callers need not wait for that.
         self._metrics_thread.submit(self._record, measured)
         return _send_large(answers, headers, context)
+
+    def _engine(self) -> dict[str, Any]:
+        """What the description for TorchServe's management has beside the card: the engine of this worker."""
+        assert self._predictor is not None
+        engine = self._predictor.engine
+        return {"engine": {"name": engine.description, "coming": coming(engine)}}
 
     def _record(self, measured: Sequence[Measurement]) -> None:
         for instrument, value, words in measured:
@@ -169,9 +182,12 @@ def _as_answer(outcome: Outcome | ModelCard) -> Any:
 
 
 def _load(folder: Path, device: torch.device | None) -> Predictor:
-    """Load the model and try it out. Any error is logged in one line, and raised."""
+    """Load the model and try it out. Any error is logged in one line, and raised.
+
+    A worker answers while its network is compiled.
+    """
     try:
-        predictor = Predictor.load(folder, device)
+        predictor = Predictor.load(folder, device, replace(EngineSettings.from_environment(), interim=True))
         try_out(predictor)
     except Exception as error:
         logger.error("%s %s", NOT_LOADED, one_line(error).replace(f"{folder}/", ""))

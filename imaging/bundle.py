@@ -14,6 +14,7 @@ from imaging.dicom.origin import joined
 from imaging.dicom.volume import check_orientation, pattern_of_frames
 from imaging.dicom_identity import Identity
 from imaging.errors import ImageError, ImageTooComplex, UnsupportedImage
+from imaging.given import NOTHING, Given
 from imaging.picture_bscans import PictureBscans, WithEnface
 from imaging.readers import heidelberg_xml
 from imaging.readers.heidelberg_xml import Export
@@ -29,6 +30,8 @@ ENFACE_WORDS = frozenset(
     {"enface", "en face", "slo", "fundus", "localizer", "localiser", "nir", "ir", "overview", "irslo"}
 )
 """What a picture is called that shows the retina from the front."""
+TEXT = ".txt"
+MAX_TEXT_BYTES = 2**20
 _WORDS = re.compile(r"[a-z]+")
 _DIGITS = re.compile(r"([0-9]+)")
 MAX_QUOTED = 64
@@ -72,7 +75,7 @@ class _Look:
         return self.known.examine(self.part.read())
 
 
-def examined(parts: Sequence[Part]) -> ExaminedVolume:
+def examined(parts: Sequence[Part], given: Given = NOTHING) -> ExaminedVolume:
     """Look at files that are a volume together, of which those that show nothing are left out.
 
     Raises UnsupportedImage for files that are none or several, such as pictures of several sizes or patients;
@@ -92,7 +95,7 @@ def examined(parts: Sequence[Part]) -> ExaminedVolume:
     if len(volumes) > 1:
         raise UnsupportedImage(f"There are {len(volumes)} volumes. Send each as a file of its own.")
     if volumes:
-        return _volume_with_enface(volumes[0], pictures)
+        return _volume_with_enface(volumes[0], pictures, _given_of(volumes[0].part, parts, given))
     if not pictures:
         raise UnsupportedImage("There is no B-scan among the files.")
     if all(look.instance for look in pictures):
@@ -113,7 +116,7 @@ def _looked_at(parts: Sequence[Part]) -> tuple[list[_Look], list[Export]]:
             raise ImageTooComplex("Looking at the files takes too much time. Send fewer or simpler ones.")
         content = part.read()
         known = formats.recognised(content)
-        volume = formats.recognised_volume(content)
+        volume = formats.recognised_volume(content, given=Given(name=part.name))
         if heidelberg_xml.is_export(content):
             exports.append(heidelberg_xml.export_of(content))
         elif volume is not None and volume.name != ZIP_NAME:
@@ -140,10 +143,18 @@ def _looked_at_picture(part: Part, known: Format, content: bytes) -> _Look:
     )
 
 
-def _volume_with_enface(volume: _Look, pictures: Sequence[_Look]) -> ExaminedVolume:
+def _given_of(part: Part, parts: Sequence[Part], given: Given) -> Given:
+    """What was said of a file, with its name and with the text that lies beside it under the same name."""
+    beside = f"{part.name.rpartition('.')[0]}{TEXT}".casefold()
+    text = next((one for one in parts if one.folder == part.folder and one.name.casefold() == beside), None)
+    is_read = text is not None and text.size_bytes <= MAX_TEXT_BYTES
+    return replace(given, name=part.name, beside=text.read() if text is not None and is_read else b"")
+
+
+def _volume_with_enface(volume: _Look, pictures: Sequence[_Look], given: Given) -> ExaminedVolume:
     """A volume, with what of the pictures beside it is its en-face image."""
     assert volume.known.volumes is not None
-    found = volume.known.volumes.examine(volume.part.read(), volume.known)
+    found = volume.known.volumes.look(volume.part.read(), volume.known, given)
     photographs = [look for look in pictures if look.instance is not None and look.instance.is_enface]
     chosen = enface_of(
         [look.instance for look in photographs if look.instance], found.enface_uid, found.identity

@@ -11,6 +11,7 @@ from dataclasses import replace
 
 from imaging import formats
 from imaging.errors import EmptyImage, ImageError, UnsupportedImage
+from imaging.given import NOTHING, Given
 from imaging.isolated_bscans import IsolatedBscans
 from imaging.pixels import Picture
 from imaging.readers.zip import packed
@@ -19,8 +20,10 @@ from imaging.refusing import refusing_unreadable
 from imaging.volume import ExaminedVolume
 
 __all__ = [
+    "NOTHING",
     "Examined",
     "ExaminedVolume",
+    "Given",
     "decode",
     "examine",
     "examine_files",
@@ -55,47 +58,56 @@ def examine(content: bytes, declared_type: str | None = None) -> Examined:
         return file_format.examine(content)
 
 
-def is_volume(content: bytes, declared_type: str | None = None) -> bool:
-    """Whether a file holds several B-scans, or is of a format that volumes alone are kept in: by its headers alone.
+def is_volume(content: bytes, declared_type: str | None = None, given: Given = NOTHING) -> bool:
+    """Whether a file holds several B-scans, or is of a format that volumes alone are kept in: by its headers, or by the
+    name in `given` where its format has none.
 
     True for what `examine_volume` may refuse. Raises nothing.
     """
-    return formats.recognised_volume(content, declared_type) is not None
+    return formats.recognised_volume(content, declared_type, given) is not None
 
 
-def examine_volume(content: bytes, declared_type: str | None = None) -> ExaminedVolume:
-    """Look at a volume without decoding it.
+def examine_volume(
+    content: bytes, declared_type: str | None = None, given: Given = NOTHING
+) -> ExaminedVolume:
+    """Look at a volume without decoding it; `given` is what its sender says of it beside the file.
 
-    Raises EmptyImage, UnsupportedImage for a file that is no volume or of a kind that is not read, ImageTooComplex for
-    more B-scans, files or bytes than are read, ImageTooLarge, ImageTooSmall, TruncatedImage, ImageError.
+    Raises EmptyImage, UnsupportedImage for a file that is no volume or of a kind that is not read, DetailsNeeded for one
+    that can't be read without `given`, ImageTooComplex for more B-scans, files or bytes than are read, ImageTooLarge,
+    ImageTooSmall, TruncatedImage, ImageError.
     """
-    found = examine_volume_here(content, declared_type)
+    found = examine_volume_here(content, declared_type, given)
     if not found.is_isolated:
         return found
     # The process has the file, too.
     memory_bytes = found.memory_bytes + len(content)
-    bscans = IsolatedBscans(content, declared_type or found.media_type, memory_bytes)
+    bscans = IsolatedBscans(content, declared_type or found.media_type, memory_bytes, given)
     return replace(found, memory_bytes=memory_bytes, _bscans=bscans)
 
 
-def examine_volume_here(content: bytes, declared_type: str | None = None) -> ExaminedVolume:
+def examine_volume_here(
+    content: bytes, declared_type: str | None = None, given: Given = NOTHING
+) -> ExaminedVolume:
     """The same of a volume that is decoded in this process whatever its kind."""
     with refusing_unreadable("header"):
         if not content:
             raise EmptyImage(f"The request has no volume. Send one of {formats.listed_volumes('or')}.")
-        file_format = formats.recognised_volume(content, declared_type)
+        file_format = formats.recognised_volume(content, declared_type, given)
         if file_format is None or file_format.volumes is None:
             raise _no_volume(content, declared_type)
-        return file_format.volumes.examine(content, file_format)
+        return file_format.volumes.look(content, file_format, given)
 
 
-def examine_files(files: Sequence[tuple[str, bytes]]) -> ExaminedVolume:
+def examine_files(files: Sequence[tuple[str, bytes]], given: Given = NOTHING) -> ExaminedVolume:
     """Look at files that are a volume together, such as the pictures of its B-scans or the instances of a DICOM series.
 
     Each with its name, of which the last part counts; they are taken in the natural order of their names, DICOM
     instances by their numbers. Raises as `examine_volume`.
     """
-    return examine_volume(files[0][1] if len(files) == 1 else packed(files))
+    if len(files) == 1:
+        name, content = files[0]
+        return examine_volume(content, given=replace(given, name=name))
+    return examine_volume(packed(files), given=given)
 
 
 def _unknown_format(content: bytes) -> ImageError:

@@ -79,6 +79,13 @@ class ImageTooComplex(ImageError):
     status = 422
 
 
+class DetailsNeeded(ImageError):
+    """A file that can be read once its sender says what it doesn't: a size, or which of several volumes."""
+
+    code = "details_needed"
+    status = 422
+
+
 class Busy(CodedError):
     """No time or memory is free now. The same request may succeed later."""
 

@@ -7,14 +7,30 @@ declared types and names are often wrong.
 from __future__ import annotations
 
 from imaging.errors import ImageError
+from imaging.given import NOTHING, Given
 from imaging.isolated import PROCESSOR_S
-from imaging.readers import bmp, dicom, heidelberg, jpeg, png, tiff, webp
+from imaging.readers import (
+    bioptigen,
+    bmp,
+    dicom,
+    heidelberg,
+    heidelberg_e2e,
+    jpeg,
+    optovue,
+    png,
+    tiff,
+    topcon,
+    webp,
+    zeiss_img,
+)
 from imaging.readers import zip as zip_files
 from imaging.reading import Format, VolumeReader
+from imaging.structure import e2e
 from imaging.structure.bmp import MAX_RUN_LENGTH_BYTES
 from imaging.structure.jpeg import MAX_SCANS, MAX_SEGMENTS
 from imaging.structure.png import MAX_CHUNKS
 from imaging.structure.tiff import MAX_DIRECTORIES, MAX_VALUES
+from imaging.structure.topcon import SIGNATURE as TOPCON_SIGNATURE
 from imaging.structure.zip import MAX_FILE_BYTES, MAX_RATIO
 from imaging.structure.zip import SIGNATURES as ZIP_SIGNATURES
 
@@ -78,7 +94,7 @@ FORMATS = (
         can_be_declared=True,
         limits="about 10,000 elements and items, 256 KiB for a table",
         kinds="1, 8, 16 or 32 bits or floats, one frame, with or without preamble; uncompressed, run lengths, "
-        "JPEG baseline, JPEG-LS, JPEG 2000",
+        "JPEG (8 and 12 bits, lossless), JPEG-LS, JPEG 2000",
         volumes=VolumeReader(
             dicom.is_volume,
             dicom.examine_volume,
@@ -98,6 +114,7 @@ VOLUMES = (
         volumes=VolumeReader(
             zip_files.is_volume,
             zip_files.examine,
+            zip_files.examine_given,
             kinds="pictures of one size in the order of their names, instances of one DICOM series, Heidelberg's XML export "
             "with its pictures, or one volume; with an en-face image",
             limits=f"{MAX_FILE_BYTES // 2**20} MiB a file, {MAX_RATIO} times the ZIP in all",
@@ -111,6 +128,77 @@ VOLUMES = (
         signatures=((0, heidelberg.SIGNATURE),),
         volumes=VolumeReader(
             heidelberg.is_volume, heidelberg.examine, kinds="raw data of a Spectralis as HEYEX exports them"
+        ),
+    ),
+    Format(
+        name="Heidelberg .e2e",
+        media_type="application/x-heidelberg-e2e",
+        endings=(".e2e",),
+        reader=None,
+        signatures=((0, e2e.SIGNATURE), (0, e2e.SEVERAL)),
+        volumes=VolumeReader(
+            heidelberg_e2e.is_volume,
+            heidelberg_e2e.examine,
+            heidelberg_e2e.examine_given,
+            kinds="examinations of a Spectralis as HEYEX keeps them; of several volumes the one that is named",
+            limits=f"{e2e.MAX_ENTRIES:,} entries",
+            tried=False,
+        ),
+    ),
+    Format(
+        name="Topcon .fda and .fds",
+        media_type="application/x-topcon",
+        endings=(".fda", ".fds"),
+        reader=None,
+        signatures=((0, TOPCON_SIGNATURE),),
+        volumes=VolumeReader(
+            topcon.is_volume,
+            topcon.examine,
+            kinds="B-scans as JPEG 2000 or as words of 16 bits",
+            tried=False,
+        ),
+    ),
+    Format(
+        name="Bioptigen .OCT",
+        media_type="application/x-bioptigen-oct",
+        endings=(".oct",),
+        reader=None,
+        signatures=((bioptigen.SIGNATURE_AT, bioptigen.SIGNATURE),),
+        volumes=VolumeReader(
+            bioptigen.is_volume,
+            bioptigen.examine,
+            bioptigen.examine_given,
+            kinds="linear, rectangular and radial scans; of several volumes the one that is named",
+            limits=f"{bioptigen.MAX_FRAMES:,} frames",
+            tried=False,
+        ),
+    ),
+    Format(
+        name="Optovue .OCT",
+        media_type="application/x-optovue-oct",
+        endings=(".oct",),
+        reader=None,
+        by_name=True,
+        volumes=VolumeReader(
+            optovue.is_volume,
+            optovue.examine,
+            optovue.examine_given,
+            kinds="raw export, together with its `.txt`",
+            tried=False,
+        ),
+    ),
+    Format(
+        name="Zeiss .img",
+        media_type="application/x-zeiss-img",
+        endings=(".img",),
+        reader=None,
+        by_name=True,
+        volumes=VolumeReader(
+            zeiss_img.is_volume,
+            zeiss_img.examine,
+            zeiss_img.examine_given,
+            kinds="cubes as the research export writes them, of the size that is said with them",
+            tried=False,
         ),
     ),
 )
@@ -131,8 +219,10 @@ OTHERS = (
     (0, b"\x1f\x8b", "a gzip"),
     (0, b"\0\0\x01\0", "an icon"),
     (0, b"HSF-OCT-", "a Heidelberg volume"),
-    (0, b"CMDb", "a Heidelberg E2E"),
-    (0, b"FOCT", "a Topcon volume"),
+    (0, e2e.SIGNATURE, "a Heidelberg E2E"),
+    (0, e2e.SEVERAL, "a Heidelberg E2E"),
+    (0, TOPCON_SIGNATURE, "a Topcon volume"),
+    (bioptigen.SIGNATURE_AT, bioptigen.SIGNATURE, "a Bioptigen volume"),
 )
 """Offset and signature of formats that are recognised but not read, with the name for messages."""
 
@@ -151,17 +241,25 @@ def recognised(content: bytes, declared_type: str | None = None) -> Format | Non
     return next((candidate for candidate in declarable if candidate.media_type == declared_type), None)
 
 
-def recognised_volume(content: bytes, declared_type: str | None = None) -> Format | None:
-    """The format of a file that is a volume, by its headers; None for pictures and what is not read."""
-    known = next((one for one in VOLUMES if one.has_signature(content)), None) or recognised(
-        content, declared_type
-    )
+def recognised_volume(
+    content: bytes, declared_type: str | None = None, given: Given = NOTHING
+) -> Format | None:
+    """The format of a file that is a volume, by its headers; None for pictures and what is not read.
+
+    A name counts before what merely resembles a header: the bytes of a file without one may resemble anything.
+    """
+    signed = next((one for one in (*VOLUMES, *FORMATS) if one.has_signature(content)), None)
+    known = signed or _named(given) or recognised(content, declared_type)
     if known is None or known.volumes is None:
         return None
     try:
         return known if known.volumes.is_volume(content) else None
     except ImageError:
         return None
+
+
+def _named(given: Given) -> Format | None:
+    return next((one for one in VOLUMES if one.by_name and given.ends_in(one.endings)), None)
 
 
 def media_type(content: bytes) -> str | None:
@@ -190,6 +288,11 @@ def listed_volumes(conjunction: str = "and") -> str:
     """The names of the formats of volumes as a sentence has them: "TIFF, DICOM and ZIP"."""
     *names, last = (known.name for known in volume_formats())
     return f"{', '.join(names)} {conjunction} {last}"
+
+
+def untried() -> tuple[str, ...]:
+    """The names of the formats of volumes that were tried on no file of a device."""
+    return tuple(known.name for known in volume_formats() if known.volumes and not known.volumes.tried)
 
 
 def image_endings() -> tuple[str, ...]:

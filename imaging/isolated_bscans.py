@@ -30,6 +30,7 @@ import numpy.typing as npt
 
 from imaging import isolated
 from imaging.errors import Busy, ImageError, ImageTooComplex
+from imaging.given import NOTHING, Given
 from imaging.pixels import Deep, Rgb, grey_of, grey_to_rgb
 from imaging.volume import ExaminedVolume
 
@@ -41,7 +42,7 @@ MAX_PROCESSOR_S = 300
 """Of all B-scans together."""
 PROGRAM = (
     "import sys; sys.path.insert(0, sys.argv[1]); from imaging import isolated_bscans; "
-    "isolated_bscans.main(int(sys.argv[2]), sys.argv[3], int(sys.argv[4]))"
+    "isolated_bscans.main(int(sys.argv[2]), sys.argv[3], int(sys.argv[4]), sys.argv[5])"
 )
 MILLISECONDS = 1000
 LENGTH = struct.Struct("<I")
@@ -52,9 +53,10 @@ TOO_COMPLEX = "Decoding the B-scan takes too much time or memory. Store the volu
 class IsolatedBscans:
     """Asks a process of its own for each B-scan. To be closed; it ends with this object at the latest."""
 
-    def __init__(self, content: bytes, media_type: str, memory_bytes: int) -> None:
+    def __init__(self, content: bytes, media_type: str, memory_bytes: int, given: Given = NOTHING) -> None:
         self._content = content
         self._media_type = media_type
+        self._given = given
         self._memory_bytes = memory_bytes
         self._starts_left = STARTS
         self._lock = threading.Lock()
@@ -112,7 +114,7 @@ class IsolatedBscans:
             # The program is our own, and the file is given by its descriptor.
             process = subprocess.Popen(
                 [sys.executable, "-P", "-c", PROGRAM, str(isolated.FOLDER), str(self._memory_bytes), self._media_type,
-                 str(given.fileno())],
+                 str(given.fileno()), json.dumps(self._given.numbers)],
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
                 stderr=subprocess.DEVNULL,
@@ -156,14 +158,14 @@ def _read(pipe: IO[bytes], count: int, ends: float) -> bytearray:
     return found
 
 
-def main(memory_bytes: int, media_type: str, descriptor: int) -> None:
+def main(memory_bytes: int, media_type: str, descriptor: int, given: str) -> None:
     """Decode B-scans of the file behind a descriptor within limits, as standard input asks for them."""
     from imaging.decoding import examine_volume_here
 
     with mmap.mmap(descriptor, 0, prot=mmap.PROT_READ) as content:
         isolated.limit(resource.RLIMIT_AS, isolated.address_space() + memory_bytes)
         _limit_processor()
-        volume = examine_volume_here(content[:], media_type)
+        volume = examine_volume_here(content[:], media_type, Given(**json.loads(given)))
     for line in sys.stdin:
         _limit_processor()
         kind, index = line.split()

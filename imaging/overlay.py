@@ -8,11 +8,9 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
+from imaging.heat import Heat
 from imaging.pixels import Rgb, strips
 from imaging.png import encode_png
-
-Heat = npt.NDArray[np.uint8]
-"""A heat map (height, width): 0 is the coldest spot of the image and 255 the hottest."""
 
 MEDIA_TYPES = {"png": "image/png", "jpeg": "image/jpeg"}
 MAX_PNG_PIXELS = 4_000_000
@@ -58,11 +56,6 @@ def encode_overlay(drawn: Rgb, overlay_format: str) -> tuple[bytes, str]:
         if len(encoded) <= MAX_OVERLAY_BYTES:
             break
     return encoded, MEDIA_TYPES["jpeg"]
-
-
-def encode_heat(heat: Heat) -> bytes:
-    """The heat map as an 8-bit grey PNG, which takes a small fraction of its size."""
-    return encode_png(heat)
 
 
 def _encode_jpeg(bgr: npt.NDArray[Any], quality: int) -> bytes:

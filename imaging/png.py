@@ -6,6 +6,7 @@ The format is that of the W3C's "Portable Network Graphics (PNG) Specification (
 from __future__ import annotations
 
 import struct
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -23,20 +24,28 @@ STRIP_BYTES = 2**23
 """Large pictures are filtered in strips: filtered as a whole they would take their memory once more."""
 
 
-def encode_png(pixels: npt.NDArray[np.uint8]) -> bytes:
-    """Encode uint8 pixels, grey (height, width) or RGB (height, width, 3), as a PNG, without loss.
+def encode_png(pixels: npt.NDArray[np.uint8] | npt.NDArray[np.uint16]) -> bytes:
+    """Encode pixels as a PNG, without loss: uint8, grey (height, width) or RGB (height, width, 3), or uint16 grey.
 
     Raises ValueError for pixels of another shape or type.
     """
+    if pixels.dtype == np.uint16 and pixels.ndim == 2 and pixels.size:
+        # Words with their high byte first; filtered as pixels of two bytes (section 9.2).
+        words = np.ascontiguousarray(pixels, ">u2").view(np.uint8).reshape(*pixels.shape, 2)
+        return _encoded(words, 16, GREY)
     if pixels.dtype != np.uint8 or pixels.ndim < 2 or pixels.shape[2:] not in ((), (3,)) or not pixels.size:
         raise ValueError(f"{pixels.dtype} pixels of shape {pixels.shape} can't be written as PNG")
+    return _encoded(pixels, 8, GREY if pixels.ndim == 2 else RGB)
+
+
+def _encoded(pixels: npt.NDArray[Any], bits: int, colour: int) -> bytes:
     height, width = pixels.shape[:2]
     at_once = max(1, STRIP_BYTES * height // pixels.size)
     packer = isal_zlib.compressobj(LEVEL)
 
     data = [packer.compress(_filtered(pixels[top : top + at_once])) for top in range(0, height, at_once)]
     data.append(packer.flush())
-    header = struct.pack(">IIBBBBB", width, height, 8, GREY if pixels.ndim == 2 else RGB, 0, 0, 0)
+    header = struct.pack(">IIBBBBB", width, height, bits, colour, 0, 0, 0)
     chunks = (_chunk(b"IDAT", part) for part in data if part)
     return b"".join((SIGNATURE, _chunk(b"IHDR", header), *chunks, _chunk(b"IEND", b"")))
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from imaging import isolated
+from imaging.given import Given
 from imaging.pixels import Deep, Ends, Picture, Rgb
 from imaging.refusing import refusing_unreadable
 from imaging.volume import ExaminedVolume
@@ -71,10 +72,20 @@ class VolumeReader:
     """Whether a file of the format is a volume, by its headers. Raises ImageError for one that can't be read."""
     examine: Callable[[bytes, Format], ExaminedVolume]
     """Looks at a volume and tells what decoding it takes. Raises ImageError for what must not be decoded."""
+    examine_given: Callable[[bytes, Format, Given], ExaminedVolume] | None = None
+    """The same where it matters what was said with the file; None where the file says all."""
     kinds: str = ""
     """For the documentation: which kinds of volumes are read."""
     limits: str = ""
     """For the documentation: how much of what a volume may hold."""
+    tried: bool = True
+    """Whether it was tried on a file of a device or of other software; else the documentation and the page say so."""
+
+    def look(self, content: bytes, known: Format, given: Given) -> ExaminedVolume:
+        """Look at a volume, of which its sender has said something. Raises ImageError."""
+        if self.examine_given is not None:
+            return self.examine_given(content, known, given)
+        return self.examine(content, known)
 
 
 @dataclass(frozen=True)
@@ -97,6 +108,8 @@ class Format:
     """Whether a file without any signature is of this format nevertheless."""
     is_complete: Callable[[bytes], bool] = lambda content: True
     """Whether the end of a file is there. It tells truncated from damaged files where the decoder doesn't."""
+    by_name: bool = False
+    """Whether files have no signature, so that the ending of a file's name decides where bytes tell nothing."""
     can_be_declared: bool = False
     """Whether a file that its bytes don't identify is read as this format when its sender declares it."""
     limits: str = ""

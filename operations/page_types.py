@@ -8,7 +8,7 @@ import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 
-from imaging.formats import FORMATS, volume_formats
+from imaging.formats import FORMATS, untried, volume_formats
 from imaging.reading import Format
 from operations.page import FOLDER, PageNotBuilt, environment, install, node_command
 
@@ -34,8 +34,11 @@ def write_types(sources: Path = FOLDER) -> None:
 
 
 def _formats() -> str:
-    """The names of the formats of pictures and of volumes, and each time the value of a file input's `accept`, as JSON."""
-    content = {**_listed(FORMATS), "volumes": _listed(volume_formats())}
+    """The names of the formats of pictures and of volumes, and each time the value of a file input's `accept`, as JSON;
+    of volumes, also which were tried on no real file.
+    """
+    volumes = _listed(volume_formats()) | {"untried": list(untried())}
+    content = {**_listed(FORMATS), "volumes": volumes}
     return json.dumps(content, indent=2) + "\n"
 
 

@@ -121,7 +121,7 @@ class ManagementClient:
         return str(records[0]["modelVersion"])
 
     def describe(self, name: str, version: str) -> dict[str, Any]:
-        """The model card of a version, from its worker. Raises NotRegistered."""
+        """The model card of a version and the engine that runs it, from one of its workers. Raises NotRegistered."""
         records = self._call("GET", _path(name, version), params={"customized": "true"})
         card = records[0].get("customizedMetadata")
         if not isinstance(card, dict):

@@ -4,7 +4,9 @@ from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 
+from handlers.engines.reports import read_reports
 from serving.changes import note_defaults
+from serving.engine_news import EngineNews
 from serving.errors import ServingError
 from serving.keys import KeyUnavailable, ManagementKey
 from serving.logs import why_not_loaded
@@ -44,6 +46,7 @@ class ServedModels:
         key = ManagementKey(server.key_file if server.asks_for_key else None, server.management_url)
         self._client = ManagementClient(server.management_url, key, timeout_s=PROBE_TIMEOUT_S)
         self._to_register: list[ModelToServe] = []
+        self._engines = EngineNews()
 
     def decide(self) -> list[ModelToServe]:
         """The models to serve. Missing defaults are noted. Raises ServingError as `models_to_serve` does."""
@@ -53,8 +56,9 @@ class ServedModels:
     def prepare(self) -> None:
         """Write TorchServe's settings, and build the archives of defaults that are missing or out of date."""
         self._server.prepare()
-        if not self._server.has_compiled():
+        if self._server.waits_for_compiler():
             self._announce("Preparing the network for this machine (a minute the first time)")
+        self._engines = EngineNews()
         self._to_register = self.decide()
         self._set_aside.begin()
         for model in self._to_register:
@@ -76,12 +80,20 @@ class ServedModels:
             while self._to_register:
                 self._register(self._to_register[0])
                 del self._to_register[0]
-            return all(
+            ready = all(
                 any(version.is_default and version.ready_workers for version in self._client.versions(name))
                 for name in self._client.models()
             )
         except (ManagementError, KeyUnavailable):
             return False
+        if ready:
+            self.tell_of_engines()
+        return ready
+
+    def tell_of_engines(self) -> None:
+        """Announce which engines answer until others are made, and when these have taken over."""
+        for line in self._engines.lines(read_reports(self._server.engine_reports)):
+            self._announce(line)
 
     def _register(self, model: ModelToServe) -> None:
         try:

@@ -2,10 +2,11 @@
 
 import json
 from collections.abc import Callable
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
+from handlers.engines.settings import AUTO, COMPILED
 from serving.capacity import Batching, Capacity, capacity, core_count, gpu_count, processor_facts
 
 
@@ -23,6 +24,8 @@ def load_tuned(path: Path, announce: Callable[[str], None]) -> Capacity:
         content = json.loads(path.read_text(encoding="utf-8"))
         kept = content["capacity"]
         best = Capacity(**{**kept, "batching": Batching(**kept["batching"])})
+        if best.engine == COMPILED:  # what `auto` takes, too, which does not wait for the compiler
+            best = replace(best, engine=AUTO)
         made_on = content["machine"]
     except FileNotFoundError:
         return capacity()

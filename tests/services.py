@@ -64,6 +64,11 @@ def engines() -> Path:
     return scale.kept("test-engines")
 
 
+def small_engines() -> Path:
+    """Compiled networks of small models, apart from the bundled one's: a folder keeps just a few."""
+    return scale.kept("test-small-engines")
+
+
 class RunServices:
     """The services of one test run, owned by its controlling process; MongoDB's address is known before it runs."""
 

@@ -190,7 +190,7 @@ def heidelberg_xml(count: int = 5, eyes: str = "RRRRR", series: int = 1) -> byte
             depth=0.00387,
             y=round(2.3 - 0.12 * number, 3),
             name=f"{number}.png",
-            points="1.5 " * 500,
+            points="1.5 " * 64,
         )
     one = f"""<Series><Type>Volume</Type><Laterality>R</Laterality><GeneralEquipment><Manufacturer>Heidelberg Engineering
 </Manufacturer><ManufacturerModelName>Spectralis</ManufacturerModelName></GeneralEquipment>{images}</Series>"""

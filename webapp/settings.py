@@ -236,7 +236,12 @@ SPECTACULAR_SETTINGS = {
         "webapp.api.schema.add_errors",
     ],
     # Several fields have this enum.
-    "ENUM_NAME_OVERRIDES": {"StateEnum": "webapp.recommendations.answers.State"},
+    "ENUM_NAME_OVERRIDES": {
+        "StateEnum": "webapp.recommendations.answers.State",
+        "StatusEnum": "webapp.scans.models.Status",
+        "SendingStatusEnum": "webapp.pacs.models.Status",
+        "EyeEnum": "webapp.scans.models.Eye",  # of `eye` and `eye_in_file`
+    },
     "SWAGGER_UI_DIST": "SIDECAR",
     "SWAGGER_UI_FAVICON_HREF": "SIDECAR",
 }

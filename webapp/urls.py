@@ -5,6 +5,7 @@ from django.urls import URLPattern, URLResolver, include, path
 from drf_spectacular.views import SpectacularAPIView, SpectacularSwaggerView
 from rest_framework.routers import DefaultRouter
 
+from webapp.annotations.measure_views import DrawnView
 from webapp.annotations.views import AnnotationView, ScanAnnotationsView
 from webapp.api import health
 from webapp.calibration.views import CalibrationsView, UndoCalibrationView
@@ -21,10 +22,11 @@ from webapp.reports.views import ReportView
 from webapp.reviews.views import AdjudicationView, ReadingView, ReviewsView, ReviewView
 from webapp.scans.options import OptionsView
 from webapp.scans.views import ScanViewSet
+from webapp.volumes.follow_up_views import FollowUpView
 from webapp.volumes.views import EnfaceView, VolumesView, VolumeView
 
 # The addresses of the page, which decides itself what to show.
-PAGE_ROUTES = ("", "sign-in", "scans/<str:scan>", "compare", "dashboard")
+PAGE_ROUTES = ("", "sign-in", "scans/<str:scan>", "follow-up/<str:scan>", "compare", "dashboard")
 
 router = DefaultRouter()
 router.register("scans", ScanViewSet, basename="scan")
@@ -32,6 +34,8 @@ router.register("history", HistoryViewSet, basename="history")
 api: list[URLPattern | URLResolver] = [
     path("auth/", include("webapp.accounts.urls")),
     path("scans/<str:id>/annotations/", ScanAnnotationsView.as_view(), name="scan-annotations"),
+    path("scans/<str:id>/drawn/", DrawnView.as_view(), name="scan-drawn"),
+    path("scans/<str:id>/follow-up/", FollowUpView.as_view(), name="scan-follow-up"),
     path("scans/<str:id>/review/", ReviewView.as_view(), name="scan-review"),
     path("scans/<str:id>/reading/", ReadingView.as_view(), name="scan-reading"),
     path("scans/<str:id>/adjudication/", AdjudicationView.as_view(), name="scan-adjudication"),

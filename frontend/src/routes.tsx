@@ -10,6 +10,7 @@ import { WorklistPage } from "./worklist/WorklistPage";
 
 const ReadingPage = lazy(() => import("./reading/ReadingPage"));
 const ComparePage = lazy(() => import("./compare/ComparePage"));
+const FollowUpPage = lazy(() => import("./followup/FollowUpPage"));
 const DashboardPage = lazy(() => import("./dashboard/DashboardPage"));
 
 function Layout() {
@@ -34,6 +35,7 @@ export const router = createBrowserRouter([
           { path: "/sign-in", element: <WorklistPage /> },
           { path: "/scans/:id", element: <ReadingPage /> },
           { path: "/compare", element: <ComparePage /> },
+          { path: "/follow-up/:id", element: <FollowUpPage /> },
           { path: "/dashboard", element: <DashboardPage /> },
           { path: "*", element: <NotFound /> },
         ],

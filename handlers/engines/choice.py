@@ -4,19 +4,23 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import torch
 from torch import nn
 
 from handlers.card import InputSpec, ModelCard
-from handlers.engines.compiled import load_compiled
+from handlers.engines.changing import ChangingEngine, coming
+from handlers.engines.compiled import compiled_path, load_compiled, must_compile
 from handlers.engines.eager import EagerEngine
 from handlers.engines.engine import Engine, EngineUnavailable, Forward
 from handlers.engines.openvino import OpenVinoEngine
+from handlers.engines.reports import EngineReport, write_report
 from handlers.engines.settings import AUTO, CACHE_VARIABLE, COMPILED, OPENVINO, EngineSettings
 from handlers.findings import FindingsDecoder
+from handlers.network import load_decoder, load_network
 
 logger = logging.getLogger(__name__)
 
@@ -36,45 +40,136 @@ def load_engine(
     """A warm engine for the model in `folder`, whose float32 network and decoder of findings are given.
 
     An engine that can't be loaded, or whose answers differ from float32's, is passed over with a line in the log that
-    says why. The last one to try is PyTorch itself.
+    says why. The last one to try is PyTorch itself. With `settings.interim` PyTorch answers first if the best engine
+    still has to be compiled, and gives way to it later.
     """
-
-    def compiled() -> Engine:
-        if settings.cache is None:
-            raise EngineUnavailable(f"no folder for compiled networks is set ({CACHE_VARIABLE})")
-        return load_compiled(folder, card, settings.cache, settings.max_batch)
-
-    makers: dict[str, Callable[[], Engine]] = {
-        COMPILED: compiled,
-        OPENVINO: lambda: OpenVinoEngine(network, card.input, decoder),
-    }
     order = _order(settings.engine, device)
-    if order:
-        trial = _trial(card.input.size)
-        expected = EagerEngine(network, card.input, torch.device("cpu"), torch.float32, decoder)(trial)
-    for name in order:
-        try:
-            started = time.perf_counter()
-            if device.type != "cpu":
-                raise EngineUnavailable(f"it is for processors, and the network runs on {device}")
-            engine = makers[name]()
-            _compare(engine(trial), expected, card)
-            warm(engine, card.input, settings.max_batch)
-            logger.info("engine %s, ready after %.1f s", engine.description, time.perf_counter() - started)
-            return engine
-        except EngineUnavailable as reason:
-            logger.warning("engine %s is passed over: %s", name, reason)
-        except Exception:  # no failure of an engine may keep the model from being served
-            logger.exception("engine %s is passed over: it failed", name)
-    engine = EagerEngine(network, card.input, device, decoder=decoder)
-    warm(engine, card.input, settings.max_batch)
-    logger.info("engine %s", engine.description)
+    trial = _Trial.of(network, card, decoder) if order else None
+    selection = _Selection(folder, card, device, settings, trial)
+    if COMPILED in order and selection.compiles_first():
+        eager = EagerEngine(network, card.input, device, decoder=decoder)
+        return _changing(eager, order, selection)
+    engine = selection.first(order, lambda: (network, decoder))
+    if engine is None:
+        engine = EagerEngine(network, card.input, device, decoder=decoder)
+        warm(engine, card.input, settings.max_batch)
+        logger.info("engine %s", engine.description)
+    selection.report(engine)
     return engine
 
 
+def _changing(eager: EagerEngine, order: Sequence[str], selection: _Selection) -> ChangingEngine:
+    """PyTorch, until the first engine in `order` that can be had has taken over."""
+
+    def make() -> Engine | None:
+        try:
+            # PyTorch has changed the network that it was given, so an engine that needs it gets another.
+            return selection.first(order, selection.load, background=True)
+        except Exception:
+            logger.exception("no engine could be made")
+            return None
+
+    engine = ChangingEngine(eager, order[0], make, changed=lambda: selection.report(engine))
+    warm(eager, selection.card.input, 1)  # larger batches come, if at all, with their first run
+    logger.info("engine %s answers until engine %s is made", eager.description, order[0])
+    selection.report(engine)
+    return engine
+
+
+@dataclass(frozen=True)
+class _Trial:
+    """Images, uint8 (2, 3, size, size), and what the network gives for them in float32."""
+
+    pixels: torch.Tensor
+    expected: Forward
+
+    @classmethod
+    def of(cls, network: nn.Module, card: ModelCard, decoder: FindingsDecoder | None) -> _Trial:
+        pixels = _smooth_noise(card.input.size)
+        forward = EagerEngine(network, card.input, torch.device("cpu"), torch.float32, decoder)(pixels)
+        return cls(pixels, forward)
+
+
+@dataclass(frozen=True)
+class _Selection:
+    """Makes the engines of one model in turn, until one shows that it is right."""
+
+    folder: Path
+    card: ModelCard
+    device: torch.device
+    settings: EngineSettings
+    trial: _Trial | None
+    passed_over: list[str] = field(default_factory=list)
+
+    def compiles_first(self) -> bool:
+        """Whether the network has still to be compiled, and PyTorch may answer meanwhile."""
+        cache = self.settings.cache
+        if not self.settings.interim or self.settings.engine != AUTO or cache is None:
+            return False
+        return must_compile(compiled_path(self.card, cache, self.settings.max_batch))
+
+    def first(
+        self,
+        order: Sequence[str],
+        network: Callable[[], tuple[nn.Module, FindingsDecoder | None]],
+        *,
+        background: bool = False,
+    ) -> Engine | None:
+        """The first engine that is right, warm; None if none is. `network` gives the float32 network if needed."""
+        for name in order:
+            try:
+                started = time.perf_counter()
+                if self.device.type != "cpu":
+                    raise EngineUnavailable(f"it is for processors, and the network runs on {self.device}")
+                engine = self._make(name, network, background=background)
+                assert self.trial is not None
+                _compare(engine(self.trial.pixels), self.trial.expected, self.card)
+                warm(engine, self.card.input, self.settings.max_batch)
+                logger.info(
+                    "engine %s, ready after %.1f s", engine.description, time.perf_counter() - started
+                )
+                return engine
+            except EngineUnavailable as reason:
+                self.passed_over.append(f"{name}: {reason}")
+                logger.warning("engine %s is passed over: %s", name, reason)
+            except Exception as error:  # no failure of an engine may keep the model from being served
+                self.passed_over.append(f"{name}: it failed ({type(error).__name__})")
+                logger.exception("engine %s is passed over: it failed", name)
+        return None
+
+    def load(self) -> tuple[nn.Module, FindingsDecoder | None]:
+        """The network and its decoder, anew."""
+        card, network = load_network(self.folder)
+        return network, load_decoder(self.folder, card, network)
+
+    def report(self, engine: Engine) -> None:
+        """Say which engine answers."""
+        report = EngineReport(
+            self.card.name, self.card.version, engine.description, coming(engine), self.passed_over
+        )
+        write_report(self.settings.reports, report)
+
+    def _make(
+        self,
+        name: str,
+        network: Callable[[], tuple[nn.Module, FindingsDecoder | None]],
+        *,
+        background: bool,
+    ) -> Engine:
+        if name == OPENVINO:
+            given, decoder = network()
+            return OpenVinoEngine(given, self.card.input, decoder)
+        if self.settings.cache is None:
+            raise EngineUnavailable(f"no folder for compiled networks is set ({CACHE_VARIABLE})")
+        batch = self.settings.max_batch
+        package = compiled_path(self.card, self.settings.cache, batch)
+        return load_compiled(self.folder, package, batch, background=background)
+
+
 def warm(engine: Callable[[torch.Tensor], Forward], spec: InputSpec, max_batch: int) -> None:
-    """Run each batch size once, as the first run of a size takes longer."""
-    for count in range(1, max_batch + 1):
+    """Run the smallest and the largest batch once, as the first run takes longer. That of a size between takes 15 ms
+    longer at most, and all sizes together as long as dozens of scans."""
+    for count in sorted({1, max_batch}):
         engine(torch.zeros(count, 3, spec.size, spec.size, dtype=torch.uint8))
 
 
@@ -85,7 +180,7 @@ def _order(wanted: str, device: torch.device) -> tuple[str, ...]:
     return (wanted,) if wanted in (COMPILED, OPENVINO) else ()
 
 
-def _trial(size: int) -> torch.Tensor:
+def _smooth_noise(size: int) -> torch.Tensor:
     """Two images of smooth noise, the same each time, uint8 (2, 3, size, size)."""
     coarse = torch.rand(2, 1, 16, 16, generator=torch.Generator().manual_seed(0))
     smooth = nn.functional.interpolate(coarse, size=(size, size), mode="bicubic").clamp(0, 1)
@@ -93,7 +188,7 @@ def _trial(size: int) -> torch.Tensor:
 
 
 def _compare(forward: Forward, expected: Forward, card: ModelCard) -> None:
-    """Raise EngineUnavailable if an engine's probabilities differ from float32's.
+    """Raise EngineUnavailable if an engine's probabilities differ from float32's, or it gives no usable feature map.
 
     Of the findings' probabilities the mean difference counts: at the border of a finding a small shift makes a large
     difference.
@@ -101,6 +196,11 @@ def _compare(forward: Forward, expected: Forward, card: ModelCard) -> None:
     difference = float(_difference(forward.logits.cpu(), expected.logits, card.temperature).max())
     if not difference <= MAX_DIFFERENCE:  # so that NaN is refused, too
         raise EngineUnavailable(f"its probabilities differ from float32's by {difference:.3f}")
+    features, wanted = forward.features, expected.features
+    if wanted is not None and (
+        features is None or features.shape != wanted.shape or not torch.isfinite(features).all()
+    ):
+        raise EngineUnavailable("it gives no feature map, or not one of numbers like float32's")
     if card.findings is None or expected.findings is None:
         return
     if forward.findings is None or forward.findings.shape != expected.findings.shape:

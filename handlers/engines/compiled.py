@@ -1,7 +1,9 @@
 """The engine that PyTorch's AOTInductor compiles for this processor, once for each model, into a file that is kept.
 
 Loading the file takes a fraction of a second; `torch.compile` would compile again in each process. Compiling takes half
-a minute and much memory, so a process of its own does it (`handlers.engines.compiling`).
+a minute and much memory, so a process of its own does it (`handlers.engines.compiling`), one at a time for all that
+share the folder. What it makes counts once it is whole: a process that was killed leaves nothing but a partial file,
+which the next removes. A failure is noted beside, so that the next start does not try the same again.
 """
 
 from __future__ import annotations
@@ -15,6 +17,7 @@ import shutil
 import subprocess
 import sys
 import tempfile
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -29,6 +32,14 @@ from handlers.engines.settings import COMPILED_SUFFIX
 
 CPU = torch.device("cpu")
 COMPILE_TIMEOUT_S = 900
+BACKGROUND_TIMEOUT_S = 3600
+"""A compiling process that leaves the cores to others takes as long as they keep them."""
+FAILED_SUFFIX = ".failed"
+"""Ending of the file that takes the place of a compiled network which could not be made; it says why."""
+PASSING = ("no space left", "cannot allocate memory")
+"""What a compiling process prints if it may succeed another time, in lower case."""
+END_OF_ALL_S = 5.0
+"""When a stack is stopped, the compiling process may be killed before this one; after so long, it was killed alone."""
 MAX_CACHED = 8
 """Compiled networks that a cache folder holds; the least recently used ones are deleted."""
 COMPILERS = ("g++", "clang++")
@@ -62,17 +73,35 @@ class CompiledEngine:
         )
 
 
-def load_compiled(folder: Path, card: ModelCard, cache: Path, max_batch: int) -> CompiledEngine:
-    """The model in `folder`, compiled for this machine, from `cache` if it is there. Raises EngineUnavailable."""
-    package = cache / f"{card.name}-{card.version}-{key(card, max_batch)}{COMPILED_SUFFIX}"
+def compiled_path(card: ModelCard, cache: Path, max_batch: int) -> Path:
+    """The file in `cache` of a model that was compiled for this machine."""
+    return cache / f"{card.name}-{card.version}-{key(card, max_batch)}{COMPILED_SUFFIX}"
+
+
+def must_compile(package: Path) -> bool:
+    """Whether the network still has to be compiled, and can be as far as one can tell."""
+    return not package.exists() and not _failed(package).exists() and has_compiler()
+
+
+def load_compiled(folder: Path, package: Path, max_batch: int, *, background: bool = False) -> CompiledEngine:
+    """The model in `folder` from its file `package` (`compiled_path`), which is made first if it is missing.
+
+    In the background the compiling process leaves the cores to others. Raises EngineUnavailable.
+    """
+    cache = package.parent
     try:
-        with _locked(cache):
-            if not package.exists():
-                _compile(folder, package, max_batch)
+        cache.mkdir(mode=0o700, parents=True, exist_ok=True)
+        if not package.exists():
+            with _locked(cache / "compiling.lock") as lock:
+                if not package.exists():  # somebody else may have made it meanwhile
+                    _compile(folder, package, max_batch, lock, background=background)
+        with _locked(cache / "lock"):
             try:
                 engine = CompiledEngine(package, max_batch)
             except EngineUnavailable:
-                package.unlink()  # damaged, for instance by a full disk; the next start compiles it again
+                package.unlink(
+                    missing_ok=True
+                )  # damaged, for instance by a full disk; the next start compiles it again
                 raise
             os.utime(package)
             _delete_old(cache)
@@ -105,37 +134,67 @@ def has_compiler() -> bool:
     return any(shutil.which(name) for name in (os.environ.get("CXX", ""), *COMPILERS) if name)
 
 
-def _compile(folder: Path, package: Path, max_batch: int) -> None:
+def _compile(folder: Path, package: Path, max_batch: int, lock: int, *, background: bool) -> None:
     if not has_compiler():
         raise EngineUnavailable("there is no C++ compiler (Debian, Ubuntu: apt-get install g++)")
+    failed = _failed(package)
+    with contextlib.suppress(FileNotFoundError):
+        raise EngineUnavailable(
+            f"{failed.read_text(encoding='utf-8').strip()}; it is tried again once {failed} is removed"
+        )
+    for left in package.parent.glob("partial-*"):  # nobody else compiles, so its process was killed
+        left.unlink(missing_ok=True)
     partial = package.with_name(f"partial-{package.name}")
+    try:
+        reason = _run_compiler(folder, partial, max_batch, lock, background=background)
+        if reason is None:
+            partial.replace(package)
+            return
+    finally:
+        partial.unlink(missing_ok=True)
+    if not any(word in reason.lower() for word in PASSING):
+        with contextlib.suppress(OSError):
+            failed.write_text(f"{reason}\n", encoding="utf-8")
+    raise EngineUnavailable(reason)
+
+
+def _run_compiler(folder: Path, partial: Path, max_batch: int, lock: int, *, background: bool) -> str | None:
+    """Compile a model in a process of its own. Returns why that failed; None if it did not.
+
+    The process keeps the lock, so that nobody else compiles before it has ended, even if this one is killed.
+    """
     command = [sys.executable, "-m", "handlers.engines.compiling", str(folder), str(partial)]
-    command += [
-        "--threads",
-        str(torch.get_num_threads()),
-        "--max-batch",
-        str(max_batch),
-    ]
-    code = Path(__file__).resolve().parents[2]
+    command += ["--threads", str(torch.get_num_threads()), "--max-batch", str(max_batch)]
+    command += ["--parent", str(os.getpid()), *(["--background"] if background else [])]
+    timeout_s = BACKGROUND_TIMEOUT_S if background else COMPILE_TIMEOUT_S
     try:
         with _plain_paths() as variables:
             run = subprocess.run(
                 command,
-                cwd=code,
+                cwd=Path(__file__).resolve().parents[2],
                 env=os.environ | variables,
                 capture_output=True,
                 text=True,
+                errors="replace",
                 check=False,
-                timeout=COMPILE_TIMEOUT_S,
+                timeout=timeout_s,
+                pass_fds=(lock,),
             )
-        if run.returncode:
-            reason = (run.stderr.strip().splitlines() or [f"status {run.returncode}"])[-1]
-            raise EngineUnavailable(f"compiling failed: {reason}")
-        partial.replace(package)
-    except subprocess.TimeoutExpired as error:
-        raise EngineUnavailable(f"compiling took longer than {COMPILE_TIMEOUT_S} s") from error
-    finally:
-        partial.unlink(missing_ok=True)
+    except subprocess.TimeoutExpired:
+        return f"compiling took longer than {timeout_s} s"
+    if run.returncode == 0:
+        return None
+    if run.returncode < 0:
+        time.sleep(END_OF_ALL_S)
+        return (
+            f"compiling failed: its process was killed by signal {-run.returncode} (is there enough memory?)"
+        )
+    lines = run.stderr.strip().splitlines() or [f"status {run.returncode}"]
+    return f"compiling failed: {lines[-1]}"
+
+
+def _failed(package: Path) -> Path:
+    return package.with_suffix(FAILED_SUFFIX)
 
 
 @contextlib.contextmanager
@@ -157,15 +216,15 @@ def _plain_paths() -> Iterator[dict[str, str]]:
 
 
 @contextlib.contextmanager
-def _locked(cache: Path) -> Iterator[None]:
-    """Hold the folder's lock: of several workers that start at once, one compiles and the others wait for its file."""
-    cache.mkdir(mode=0o700, parents=True, exist_ok=True)
-    with (cache / "lock").open("w") as lock:
+def _locked(path: Path) -> Iterator[int]:
+    """Hold a lock file; its descriptor. Of several workers that start at once, one compiles and the others wait."""
+    with path.open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
-        yield
+        yield lock.fileno()
 
 
 def _delete_old(cache: Path) -> None:
-    packages = sorted(cache.glob(f"*{COMPILED_SUFFIX}"), key=lambda path: path.stat().st_mtime, reverse=True)
-    for package in packages[MAX_CACHED:]:
-        package.unlink(missing_ok=True)
+    for suffix in (COMPILED_SUFFIX, FAILED_SUFFIX):
+        newest_first = sorted(cache.glob(f"*{suffix}"), key=lambda path: path.stat().st_mtime, reverse=True)
+        for old in newest_first[MAX_CACHED:]:
+            old.unlink(missing_ok=True)

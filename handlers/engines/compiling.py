@@ -3,15 +3,24 @@
 from __future__ import annotations
 
 import argparse
+import contextlib
+import ctypes
+import os
+import signal
+import sys
 from pathlib import Path
 
 import torch
 
+from handlers.engines.changing import NICENESS
 from handlers.engines.serving_network import ServingNetwork, fast_precision
 from handlers.network import load_decoder, load_network
 
 FREEZING = {"freezing": True}
 """Makes constants of the weights, stored in the order in which the processor's matrix kernels read them."""
+
+
+PR_SET_PDEATHSIG = 1  # <linux/prctl.h>
 
 
 def compile_network(folder: Path, out: Path, max_batch: int) -> None:
@@ -27,6 +36,20 @@ def compile_network(folder: Path, out: Path, max_batch: int) -> None:
         torch._inductor.aoti_compile_and_package(program, package_path=str(out), inductor_configs=FREEZING)
 
 
+def end_with(parent: int) -> None:
+    """Have this process killed when its parent ends. Exits if that has happened."""
+    ctypes.CDLL(None, use_errno=True).prctl(PR_SET_PDEATHSIG, int(signal.SIGKILL), 0, 0, 0)
+    if os.getppid() != parent:
+        sys.exit("the process that wanted the network has ended")
+
+
+def give_way() -> None:
+    """Leave the cores to whatever else wants them, and be the first to be killed if memory runs out."""
+    os.nice(max(0, NICENESS - os.getpriority(os.PRIO_PROCESS, 0)))
+    with contextlib.suppress(OSError):
+        Path("/proc/self/oom_score_adj").write_text("1000", encoding="ascii")
+
+
 def main() -> None:
     """Read the command line and compile."""
     parser = argparse.ArgumentParser(description=__doc__)
@@ -34,7 +57,12 @@ def main() -> None:
     parser.add_argument("out", type=Path)
     parser.add_argument("--threads", type=int, required=True)
     parser.add_argument("--max-batch", type=int, required=True)
+    parser.add_argument("--parent", type=int, required=True, help="the process with which this one ends")
+    parser.add_argument("--background", action="store_true", help="leave the cores to others")
     options = parser.parse_args()
+    end_with(options.parent)
+    if options.background:
+        give_way()
     torch.set_num_threads(options.threads)
     compile_network(options.folder, options.out, options.max_batch)
 

@@ -8,10 +8,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 AUTO, COMPILED, OPENVINO, EAGER = "auto", "compiled", "openvino", "eager"
-ENGINE_VARIABLE, CACHE_VARIABLE, BATCH_VARIABLE = (
+ENGINE_VARIABLE, CACHE_VARIABLE, BATCH_VARIABLE, REPORTS_VARIABLE = (
     "RETINOTE_ENGINE",
     "RETINOTE_ENGINE_CACHE",
     "RETINOTE_MAX_BATCH",
+    "RETINOTE_ENGINE_REPORTS",
 )
 DEFAULT_MAX_BATCH = 8
 COMPILED_SUFFIX = ".pt2"
@@ -20,18 +21,25 @@ COMPILED_SUFFIX = ".pt2"
 
 @dataclass(frozen=True)
 class EngineSettings:
-    """The engine to use, the largest batch, and the folder that keeps compiled networks (None: no folder)."""
+    """The engine to use, the largest batch, and the folder that keeps compiled networks (None: no folder).
+
+    With `interim`, PyTorch answers while a network still has to be compiled, unless a certain engine is asked for.
+    `reports` is the folder in which a process says which engine answers (see `reports.py`).
+    """
 
     engine: str = AUTO
     cache: Path | None = None
     max_batch: int = DEFAULT_MAX_BATCH
+    interim: bool = False
+    reports: Path | None = None
 
     @classmethod
     def from_environment(cls, variables: Mapping[str, str] = os.environ) -> EngineSettings:
-        """The settings in RETINOTE_ENGINE, RETINOTE_ENGINE_CACHE and RETINOTE_MAX_BATCH."""
-        cache = variables.get(CACHE_VARIABLE)
+        """The settings in RETINOTE_ENGINE, RETINOTE_ENGINE_CACHE, RETINOTE_MAX_BATCH and RETINOTE_ENGINE_REPORTS."""
+        cache, reports = variables.get(CACHE_VARIABLE), variables.get(REPORTS_VARIABLE)
         return cls(
             engine=variables.get(ENGINE_VARIABLE) or AUTO,
             cache=Path(cache) if cache else None,
             max_batch=int(variables.get(BATCH_VARIABLE) or DEFAULT_MAX_BATCH),
+            reports=Path(reports) if reports else None,
         )

@@ -82,14 +82,14 @@ class Origin:
 def origin_of(header: Any) -> Origin | None:
     """By a file's header, as one of one picture; None where an identifier is missing or is none."""
     try:
-        uids = [
+        kind, instance, series, study = (
             text(header, name)
             for name in ("SOPClassUID", "SOPInstanceUID", "SeriesInstanceUID", "StudyInstanceUID")
-        ]
+        )
         columns, rows = whole(header, "Columns"), whole(header, "Rows")
-        if columns is None or rows is None or not all(map(is_uid, uids)):
+        if columns is None or rows is None or not all(map(is_uid, (kind, instance, series, study))):
             return None
-        return Origin(_modules(header), (Source(*uids[:3]),), columns, rows)
+        return Origin(_modules(header), (Source(kind, instance, series),), columns, rows)
     except ImageError:
         return None
 

@@ -107,9 +107,9 @@ def examine(content: bytes, known: Format) -> ExaminedVolume:
         is_isolated=False,
         _bscans=_VolBscans(content, header),
         spacing=Spacing(
-            x=_micrometres(header.x_mm),
-            z=_micrometres(header.z_mm),
-            between=_micrometres(header.between_mm) if is_spaced else None,
+            x=micrometres(header.x_mm),
+            z=micrometres(header.z_mm),
+            between=micrometres(header.between_mm) if is_spaced else None,
         ),
         places=tuple(_place(content, header, index) for index in range(header.count)),
         names=tuple(f"B-scan {index + 1}" for index in range(header.count)),
@@ -118,7 +118,7 @@ def examine(content: bytes, known: Format) -> ExaminedVolume:
         identity=Identity(
             eye=EYES.get(header.eye.rstrip(b"\0 ").upper(), ""),
             patient=patient_number(header.patient.partition(b"\0")[0].decode("latin-1")),
-            acquired=_day(header.ticks),
+            acquired=day_of(header.ticks),
             device=DEVICE,
         ),
         pattern=PATTERNS.get(header.pattern, ""),
@@ -181,11 +181,12 @@ def on_enface(line_mm: tuple[float, float, float, float], x_mm: float, y_mm: flo
     return Place(x0, y0, x1, y1) if all(abs(value) <= MAX_SIDE for value in (x0, y0, x1, y1)) else None
 
 
-def _micrometres(millimetres: float) -> float | None:
+def micrometres(millimetres: float) -> float | None:
+    """A length in micrometres; None for one that nothing in an eye has."""
     return plausible_um(millimetres * MICROMETRES_PER_MILLIMETRE)
 
 
-def _day(ticks: int) -> str:
+def day_of(ticks: int) -> str:
     """The day of a time, "" for one that is none."""
     try:
         return checked_date((EPOCH + timedelta(microseconds=ticks // TICKS)).date().isoformat())

@@ -12,6 +12,7 @@ from dataclasses import replace
 
 from imaging import bundle
 from imaging.errors import UnsupportedImage
+from imaging.given import NOTHING, Given
 from imaging.reading import Format
 from imaging.structure import zip as structure
 from imaging.volume import ExaminedVolume
@@ -27,14 +28,19 @@ def is_volume(content: bytes) -> bool:
 
 
 def examine(content: bytes, known: Format) -> ExaminedVolume:
-    """Look at a ZIP file. Raises as `structure.zip.opened` and `bundle.examined` do."""
+    """Look at a ZIP file. Raises as `examine_given`."""
+    return examine_given(content, known, NOTHING)
+
+
+def examine_given(content: bytes, known: Format, given: Given) -> ExaminedVolume:
+    """Look at a ZIP file; what was given is said of the volume in it. Raises as `structure.zip.opened` and `bundle.examined` do."""
     opened = structure.opened(content)
     parts = [
         bundle.Part(file.folder, file.name, file.size_bytes, lambda file=file: opened.unpacked(file))  # type: ignore[misc]
         for file in opened.files
         if not _is_left_over(file)
     ]
-    found = bundle.examined(parts)
+    found = bundle.examined(parts, given)
     return replace(found, memory_bytes=found.memory_bytes + len(content))
 
 

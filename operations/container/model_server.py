@@ -65,6 +65,7 @@ def run(data: DataFolder, stores: ModelStores, published_key: Path | None) -> in
             served.touch()
             _say("The models are served")
         while process.poll() is None and not stopped.wait(LOOK_AT_KEYS_S):
+            models.tell_of_engines()
             if published_key:
                 _look_at_keys(server, published_key)
     finally:
@@ -120,6 +121,7 @@ def _facts(server: TorchServe, stores: ModelStores) -> dict[str, object]:
         "inference_url": server.inference_url,
         "management_url": server.management_url,
         "key_file": str(server.key_file),
+        "engine_reports": str(server.engine_reports),
         "workers": server.capacity.workers,
         "batching": asdict(server.capacity.batching),
         "model_stores": [str(folder) for folder in stores.folders],

@@ -8,11 +8,13 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
+from handlers.engines.reports import read_reports
 from operations.errors import OperationsError
 from operations.stack import ports
 from operations.stack.folder import DataFolder, all_ready, read_state, running_state
 from operations.stack.options import DEFAULT_STORE, add_data_option
 from operations.table import print_table
+from serving.engine_news import summary
 from serving.keys import InferenceKey
 from serving.stores import ModelStores
 
@@ -185,6 +187,9 @@ def status(arguments: argparse.Namespace) -> int:
         for service in state["services"]
     ]
     print_table(rows)
+    if reports := state.get("engine_reports"):  # a stack of an earlier version has no such entry
+        for line in summary(read_reports(Path(reports))):
+            print(f"model: {line}")
     listed = ", ".join(f"{name} {port}" for name, port in state["ports"].items())
     print(f"ports: {listed}")
     return 0 if ready else NOT_READY

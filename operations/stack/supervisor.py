@@ -20,6 +20,29 @@ class StopRequested(Exception):
     """The stack was asked to stop: by Ctrl-C, a signal, or ./retinote down."""
 
 
+class Task:
+    """A command that runs beside the services until it ends by itself. `wait` is called once."""
+
+    def __init__(self, name: str, process: GuardedProcess, pause: Callable[[float], None]) -> None:
+        self._name = name
+        self._process = process
+        self._pause = pause
+
+    def wait(self) -> None:
+        """Wait for its end. Raises as `Supervisor.wait_ready` does, and OperationsError if the command fails."""
+        try:
+            while (status := self._process.exit_status()) is None:
+                self._pause(POLL_S / 2)
+        finally:
+            self.stop()
+        if status:
+            raise OperationsError(f"{self._name} failed (status {status}).\n{last_lines(self._process.log)}")
+
+    def stop(self) -> None:
+        """End it, if it still runs."""
+        self._process.stop()
+
+
 class Supervisor:
     """Runs services, each in a thread; a context manager that stops all of them at its end.
 
@@ -40,6 +63,7 @@ class Supervisor:
         self.kept_open = kept_open
         self.pace = pace
         self._runners: list[Runner] = []
+        self._tasks: list[Task] = []
         self._lock = threading.RLock()
         self._stop_wanted = threading.Event()
         self._failure: str | None = None
@@ -80,20 +104,16 @@ class Supervisor:
         """Whether the named services are ready, as far as they are part of the stack."""
         return all(runner.status.state == "ready" for runner in self._runners if runner.service.name in names)
 
-    def run_task(
+    def start_task(
         self, name: str, command: Sequence[str], *, log: Path, environment: Mapping[str, str], folder: Path
-    ) -> None:
-        """Run a command until it ends. Raises as `wait_ready` does, and OperationsError if the command fails."""
+    ) -> Task:
+        """Start a command, without waiting for its end."""
         process = GuardedProcess.start(
             command, log=log, environment=environment, folder=folder, kept_open=self.kept_open
         )
-        try:
-            while (status := process.exit_status()) is None:
-                self.pause(POLL_S / 2)
-        finally:
-            process.stop()
-        if status:
-            raise OperationsError(f"{name} failed (status {status}).\n{last_lines(log)}")
+        task = Task(name, process, self.pause)
+        self._tasks.append(task)
+        return task
 
     def run(self) -> None:
         """Keep the services running until they are asked to stop. Raises StackFailed."""
@@ -112,8 +132,10 @@ class Supervisor:
             raise StopRequested
 
     def stop(self) -> None:
-        """End all services at once, except for the one that was started first, which the others need: it ends last."""
+        """End all tasks, then all services at once, except for the one that was started first, which the others need: it ends last."""
         self._stop_wanted.set()
+        for task in self._tasks:
+            task.stop()
         for runner in reversed(self._runners[1:]):
             runner.request_stop()
         for runner in [*reversed(self._runners[1:]), *self._runners[:1]]:

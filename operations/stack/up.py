@@ -15,7 +15,7 @@ from operations.stack import ports, services, webapp
 from operations.stack.database import OwnDatabase
 from operations.stack.folder import DataFolder, write_private, write_state
 from operations.stack.service import StackFailed, Status
-from operations.stack.supervisor import StopRequested, Supervisor
+from operations.stack.supervisor import StopRequested, Supervisor, Task
 from serving import torchserve
 from serving.capacity import Capacity
 from serving.stores import ModelStores
@@ -118,16 +118,17 @@ def run(settings: Settings, terminal: TextIO, when_ready: Callable[[], None] = l
                 supervisor.start(services.mongodb_service(database))
             models = served_models(server, settings.stores, data, supervisor.say)
             supervisor.start(services.model_server_service(server, models))
-            _build_page(supervisor, app, data, announce)
+            page_task = _start_page(supervisor, app, data, announce)
             if not settings.mongodb_uri:
                 supervisor.wait_ready(services.MONGODB)
             _prepare_database(supervisor, app, data)
-            supervisor.start(services.web_service(app, data.logs))
             supervisor.start(services.worker_service(app, data.logs))
             if settings.dicom_host:
                 supervisor.start(
                     services.receiver_service(app, data.logs, settings.dicom_host, chosen["dicom"])
                 )
+            _wait_for_page(page_task, announce)
+            supervisor.start(services.web_service(app, data.logs))  # it looks at its start for the page
             password = _make_first_administrator(supervisor, app, data)
             supervisor.wait_ready()
             state.became_ready()
@@ -199,6 +200,7 @@ def _facts(
         "key_file": str(server.key_file),
         "metrics_socket": str(server.metrics_socket),
         "calibration": str(server.calibration),
+        "engine_reports": str(server.engine_reports),
         "workers": server.capacity.workers,
         "batching": asdict(server.capacity.batching),
         "model_stores": [str(folder) for folder in settings.stores.folders],
@@ -207,28 +209,37 @@ def _facts(
 
 def _prepare_database(supervisor: Supervisor, app: webapp.WebApp, data: DataFolder) -> None:
     """Migrate the database, and clean up after a crash."""
-    supervisor.run_task(
+    supervisor.start_task(
         "Preparing the database",
         app.set_up_command(),
         log=data.logs / "setup.log",
         environment=app.environment,
         folder=webapp.ROOT,
+    ).wait()
+
+
+def _start_page(
+    supervisor: Supervisor, app: webapp.WebApp, data: DataFolder, announce: Announcer
+) -> Task | None:
+    """Begin to build the page if its sources have changed; None if it is built."""
+    if page.is_built():
+        return None
+    announce("Building the page (half a minute the first time)")
+    return supervisor.start_task(
+        "Building the page",
+        app.page_command(),
+        log=data.logs / "page.log",
+        environment=app.environment,
+        folder=webapp.ROOT,
     )
 
 
-def _build_page(supervisor: Supervisor, app: webapp.WebApp, data: DataFolder, announce: Announcer) -> None:
-    """Build the page if its sources have changed. If that fails the stack starts nevertheless, as the rest works."""
-    if page.is_built():
+def _wait_for_page(task: Task | None, announce: Announcer) -> None:
+    """Wait until the page is built. If that fails the stack starts nevertheless, as the rest works."""
+    if task is None:
         return
-    announce("Building the page (a minute the first time)")
     try:
-        supervisor.run_task(
-            "Building the page",
-            app.page_command(),
-            log=data.logs / "page.log",
-            environment=app.environment,
-            folder=webapp.ROOT,
-        )
+        task.wait()
     except StackFailed:
         raise
     except OperationsError as error:

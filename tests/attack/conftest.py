@@ -64,7 +64,9 @@ def read_scan(predicted: Predicted, people: People) -> Callable[[], Scan]:
 
     def make() -> Scan:
         scan = predicted(people.owner, patient_ref="PATIENT-SECRET", note="NOTE-SECRET")
-        pictures = dict.fromkeys(("overlay_name", "heatmap_name", "findings_name"), scan.image_name)
+        pictures = dict.fromkeys(
+            ("overlay_name", "heatmap_name", "findings_name", "deep_name"), scan.image_name
+        )
         Scan.objects.filter(pk=scan.pk).update(**pictures, readers=[str(people.owner.pk)])
         return scan
 

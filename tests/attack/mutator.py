@@ -1,6 +1,6 @@
 """Damages image files in ways that a seed decides, and sees what the decoder makes of them.
 
-`python -m tests.attack.mutator COUNT SEED [volumes]` prints what became of them and how much memory it took: a process of its
+`python -m tests.attack.mutator COUNT SEED [volumes|makers]` prints what became of them and how much memory it took: a process of its
 own, so that a decoder that crashes is seen and ends nothing else.
 """
 
@@ -14,19 +14,31 @@ import sys
 import zipfile
 from collections import Counter
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 
+import imagecodecs
 import numpy as np
 import tifffile
 from PIL import Image
-from pydicom.uid import JPEG2000Lossless
+from pydicom.uid import JPEG2000Lossless, JPEGLosslessSV1
 
-from imaging.decoding import decode, examine_volume_here
+from imaging.decoding import NOTHING, Given, decode, examine_volume_here
 from imaging.errors import ImageError
 from imaging.pixels import MAX_PIXELS
 from imaging.volume import MAX_BSCANS
 from tests.dicom_files import dataset, written
 from tests.images import bscan, encoded
+from tests.maker_files import (
+    bioptigen,
+    e2e,
+    e2e_series,
+    fda,
+    fds,
+    optovue,
+    optovue_text,
+    zeiss_img,
+)
 from tests.volume_files import (
     bscans,
     compressed,
@@ -149,6 +161,7 @@ def volumes() -> list[bytes]:
     grey = bscans(3)
     words = deep(grey)
     streams = [encoded(image, "JPEG2000", no_jp2=True) for image in grey]
+    lossless = [imagecodecs.jpeg8_encode(image, lossless=True) for image in grey]
     pngs = {f"{number}.png": encoded(image) for number, image in enumerate(words)}
     instances = {
         f"{number}": written(tomography(grey[number : number + 1], InstanceNumber=number))
@@ -160,6 +173,7 @@ def volumes() -> list[bytes]:
         written(secondary_capture(words.astype(np.int16))),
         written(compressed(tomography(grey), JPEG2000Lossless, streams)),
         written(compressed(tomography(grey), JPEG2000Lossless, streams, has_offsets=False)),
+        written(compressed(tomography(grey), JPEGLosslessSV1, lossless)),
         tiff(grey),
         tiff(words, compression="zlib"),
         tiff(grey, bigtiff=True, tile=(16, 16)),
@@ -172,10 +186,34 @@ def volumes() -> list[bytes]:
     ]
 
 
-def outcome_of_volume(content: bytes) -> str:
+def makers() -> list[bytes]:
+    """A small file of each maker's own format, without the places that directories leave empty."""
+    grey = bscans(3)
+    photograph = np.dstack([bscan(64, 48)] * 3)
+    # Most of a directory is empty, and damage to it is none.
+    content = e2e(e2e_series(grey / 255, bscan(64, 64)), folders=16)
+    return [
+        content,
+        e2e(e2e_series(grey / 255, None), e2e_series(grey / 255, None, number=2), folders=16),
+        fda(grey, photograph),
+        fda(deep(grey)),
+        fds(deep(grey), photograph),
+        fds(deep(grey), name="@IMG_MOT_COMP_03"),
+        bioptigen(deep(grey)),
+        bioptigen(deep(np.concatenate([grey, grey])), scans=3, frames=2),
+        zipped({"a.OCT": optovue(grey), "a.txt": optovue_text([(64, 48, 3)])}, zipfile.ZIP_STORED),
+        zipped({"a.img": zeiss_img(grey)}, zipfile.ZIP_STORED),
+    ]
+
+
+SAID = Given(bscan_width=64, bscan_height=48, volume_number=1)
+"""With each of these files; those that hold one volume have the first, too."""
+
+
+def outcome_of_volume(content: bytes, given: Given = NOTHING) -> str:
     """What the readers of volumes make of a file: `read`, `read in part`, or the code by which it is refused."""
     try:
-        volume = examine_volume_here(content)
+        volume = examine_volume_here(content, given=given)
     except ImageError as error:
         assert 400 <= error.status < 500 and error.message
         assert error.message != "The file's header can't be read. Save it as PNG and send that.", (
@@ -199,7 +237,11 @@ def outcome_of_volume(content: bytes) -> str:
     return "read" if read == 6 else "read in part"
 
 
-KINDS = {"pictures": (samples, outcome), "volumes": (volumes, outcome_of_volume)}
+KINDS = {
+    "pictures": (samples, outcome),
+    "volumes": (volumes, outcome_of_volume),
+    "makers": (makers, partial(outcome_of_volume, given=SAID)),
+}
 
 
 def main(count: int, seed: int, kind: str = "pictures") -> None:

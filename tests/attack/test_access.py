@@ -50,6 +50,7 @@ API = {
     "PATCH /api/v1/scans/{id}/":                 (401, 200, 403, 404, 403, 403, 200),
     "DELETE /api/v1/scans/{id}/":                (401, 204, 403, 404, 403, 403, 204),
     "GET /api/v1/scans/{id}/image/":             (401, 200, 200, 404, 200, 200, 200),
+    "GET /api/v1/scans/{id}/deep/":              (401, 200, 200, 404, 200, 200, 200),
     "GET /api/v1/scans/{id}/thumbnail/":         (401, 200, 200, 404, 200, 200, 200),
     "GET /api/v1/scans/{id}/overlay/":           (401, 200, 200, 404, 200, 200, 200),
     "GET /api/v1/scans/{id}/heatmap/":           (401, 200, 200, 404, 200, 200, 200),
@@ -57,6 +58,8 @@ API = {
     "POST /api/v1/scans/{id}/predictions/":      (401, 503, 503, 404, 503, 403, 503),
     "GET /api/v1/scans/{id}/annotations/":       (401, 200, 200, 404, 200, 200, 200),
     "POST /api/v1/scans/{id}/annotations/":      (401, 201, 201, 404, 201, 403, 201),
+    "GET /api/v1/scans/{id}/drawn/":             (401, 200, 200, 404, 200, 200, 200),
+    "GET /api/v1/scans/{id}/follow-up/":         (401, 200, 200, 404, 200, 403, 200),
     "GET /api/v1/annotations/{id}/":             (401, 200, 404, 404, 200, 200, 200),
     "PUT /api/v1/annotations/{id}/":             (401, 200, 404, 404, 403, 403, 200),
     "DELETE /api/v1/annotations/{id}/":          (401, 204, 404, 404, 403, 403, 204),
@@ -105,7 +108,7 @@ BODIES: dict[str, dict[str, Any]] = {
 }
 # Nothing of anybody is shown here; pages load what they show over the API.
 PUBLIC = {
-    "GET /", "GET /sign-in", "GET /scans/{id}", "GET /compare", "GET /dashboard", "GET /healthz/", "GET /readyz/",
+    "GET /", "GET /sign-in", "GET /scans/{id}", "GET /follow-up/{id}", "GET /compare", "GET /dashboard", "GET /healthz/", "GET /readyz/",
     "GET /api/schema/", "GET /api/docs/", "GET /api/auth/login/", "POST /api/auth/login/", "PUT /api/auth/login/",
     "GET /api/auth/logout/", "POST /api/auth/logout/",
 }  # fmt: skip

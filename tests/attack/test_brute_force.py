@@ -200,7 +200,18 @@ def _count(folder: str) -> None:
             counts.incr("guesses")
 
 
-def test_processes_that_count_in_one_folder_lose_nothing(tmp_path: Path) -> None:
+def _count_up(folder: str) -> None:
+    counts = CountingFileCache(folder, {})
+    for _ in range(50):
+        counts.count_up("guesses", 60)
+
+
+@pytest.mark.parametrize("count", [_count, _count_up])
+def test_processes_that_count_in_one_folder_lose_nothing(tmp_path: Path, count: Any) -> None:
     with ProcessPoolExecutor(4) as pool:
-        list(pool.map(_count, [str(tmp_path)] * 4))
-    assert CountingFileCache(str(tmp_path), {}).get("guesses") == 200
+        list(pool.map(count, [str(tmp_path)] * 4))
+    counts = CountingFileCache(str(tmp_path), {})
+    assert counts.get("guesses") == 200
+    assert counts.count_up("guesses", -1) == 201  # forgotten at once
+    assert counts.count_up("guesses", 60) == 1
+    assert [path.suffix for path in tmp_path.iterdir() if path.suffix != ".lock"] == [".djcache"]

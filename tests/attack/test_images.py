@@ -43,7 +43,9 @@ MOST_MIB = 600
 MOST_MIB_UNDECODED = 300
 
 
-@pytest.mark.parametrize(("kind", "count"), [("pictures", DAMAGED), ("volumes", DAMAGED_VOLUMES)])
+@pytest.mark.parametrize(
+    ("kind", "count"), [("pictures", DAMAGED), ("volumes", DAMAGED_VOLUMES), ("makers", DAMAGED_VOLUMES)]
+)
 def test_damaged_files_are_read_or_refused_within_bounds(kind: str, count: int) -> None:
     ran = subprocess.run(
         [sys.executable, "-m", "tests.attack.mutator", str(count), str(SEED), kind],

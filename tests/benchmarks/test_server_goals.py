@@ -37,7 +37,7 @@ def test_saturation_is_the_best_number_of_clients(report: Report) -> None:
 def test_served_throughput_beside_the_model_code(report: Report) -> None:
     goal = judged(report, f"served throughput / in process at batch 8, {BASE}, with explanation")
 
-    assert (goal.value, goal.reached) == (0.9, True)
+    assert (goal.value, goal.reached) == (0.9, False)
 
 
 def test_what_a_lone_request_waits_besides(report: Report) -> None:

@@ -14,10 +14,13 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
+import numpy as np
+import numpy.typing as npt
 import pytest
 import requests
 
-from tests.images import png_bytes
+from imaging.png import encode_png
+from tests.images import bscan, png_bytes
 from tests.stacks import ROOT, Stack
 from tests.volume_files import zipped
 
@@ -27,6 +30,7 @@ GUIDE = ROOT / "docs" / "api.md"
 STARTS = {
     # call: how the bytes begin that it answers with
     "scans_image_retrieve": b"\x89PNG",
+    "scans_deep_retrieve": b"\x89PNG",
     "scans_overlay_retrieve": b"\xff\xd8",
     "scans_heatmap_retrieve": b"\x89PNG",
     "scans_findings_retrieve": b"\x89PNG",
@@ -90,7 +94,7 @@ def site(stack: Stack, generated: dict[str, Any]) -> SimpleNamespace:
     # Only an answer of the model can be agreed with.
     verdict = models.ReviewRequest(label=scan.prediction)
     assert calls["scans_review_create"].sync(scan.id, client=client, body=verdict).label == scan.prediction
-    bscans = {f"{place}.png": png_bytes(seed=710 + place) for place in range(2)}
+    bscans = {f"{place}.png": encode_png(deep_bscan(place)) for place in range(2)}
     files = types.File(zipped(bscans | {"en-face.png": png_bytes(seed=712)}), "volume.zip")
     lead = calls["scans_create"].sync(client=client, body=models.UploadRequest(image=files))
     return SimpleNamespace(
@@ -99,13 +103,23 @@ def site(stack: Stack, generated: dict[str, Any]) -> SimpleNamespace:
         client=client,
         token=pair.access,
         scan=scan,
-        ids={"annotations": shape.id, "volumes": lead.volume.id, "scans": scan.id},
+        ids={
+            "annotations": shape.id,
+            "volumes": lead.volume.id,
+            "scans": scan.id,
+            "scans_deep_retrieve": lead.id,
+        },
     )
 
 
 def id_for(site: SimpleNamespace, name: str) -> Any:
     """The id that a call asks for: of a shape, a volume or a scan."""
-    return site.ids[name.partition("_")[0]]
+    return site.ids.get(name) or site.ids[name.partition("_")[0]]
+
+
+def deep_bscan(seed: int) -> npt.NDArray[np.uint16]:
+    """A B-scan of 12 bits in words of 16."""
+    return bscan(seed=710 + seed).astype(np.uint16) * 16
 
 
 def test_the_guide_works_as_it_stands(stack: Stack, generated: dict[str, Any], tmp_path: Path) -> None:

@@ -1,5 +1,6 @@
 """The whole stack as a person starts it: ready, watched, stopped, started again."""
 
+import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -155,6 +156,7 @@ def test_status_lists_the_services(stack: Stack) -> None:
         (line,) = [line for line in shown.stdout.splitlines() if line.startswith(name)]
         assert " ready " in line
     assert f"inference {stack.state['ports']['inference']}" in shown.stdout
+    assert re.search(r"^model: retina-oct \S+ answers by eager ", shown.stdout, re.MULTILINE)
 
 
 def test_the_folder_cannot_be_used_twice(stack: Stack) -> None:

@@ -156,23 +156,40 @@ def test_a_stop_during_the_start_leaves_nothing(tmp_path: Path) -> None:
 
 
 def test_tasks_run_to_their_end(tmp_path: Path, watched: Watched) -> None:
-    watched.supervisor.run_task(
+    task = watched.supervisor.start_task(
         "Writing",
         ["sh", "-c", "echo $WORD > word"],
         log=tmp_path / "log",
         environment={"WORD": "yes"},
         folder=tmp_path,
     )
+    task.wait()
 
     assert (tmp_path / "word").read_text() == "yes\n"
 
 
 def test_a_task_that_fails_shows_its_last_lines(tmp_path: Path, watched: Watched) -> None:
     with pytest.raises(OperationsError, match=r"(?s)Migrating failed \(status 2\).*no such table"):
-        watched.supervisor.run_task(
+        watched.supervisor.start_task(
             "Migrating",
             ["sh", "-c", "echo no such table; exit 2"],
             log=tmp_path / "log",
             environment=os.environ,
             folder=tmp_path,
-        )
+        ).wait()
+
+
+def test_a_task_that_nobody_has_waited_for_ends_with_the_stack(tmp_path: Path, watched: Watched) -> None:
+    watched.supervisor.start_task(
+        "Building",
+        ["sh", "-c", "echo $$ > pid; exec sleep 600"],
+        log=tmp_path / "log",
+        environment=os.environ,
+        folder=tmp_path,
+    )
+    pid = int(wait_for(lambda: (tmp_path / "pid").exists() and (tmp_path / "pid").read_text()))
+    assert is_running(pid)
+
+    watched.supervisor.stop()
+
+    assert not is_running(pid)

@@ -96,19 +96,58 @@ def test_an_unknown_architecture_is_named() -> None:
         build_network("convnext_huge_typo", 6)
 
 
-def test_a_network_is_served_without_importing_a_compiler(tmp_path: Path) -> None:
-    """It would be a third of a model worker's start; what needs it still gets it."""
+def test_a_network_is_served_without_importing_what_it_does_not_need(tmp_path: Path) -> None:
+    """It would be half of a model worker's start; what needs it still gets it."""
     folder = make_model(tmp_path)
     code = f"""
 import sys, pathlib, torch
 import handlers.torchserve_handler
-from handlers.network import load_network
+from handlers.network import build_network, load_network
 _, network = load_network(pathlib.Path({str(folder)!r}))
 network(torch.zeros(1, 3, 64, 64))
-assert "torch._dynamo" not in sys.modules
+left_out = ("torch._dynamo", "torchvision", "huggingface_hub", "timm.models.resnet", "timm.data")
+assert not [name for name in left_out if name in sys.modules]
 import torchvision
 torchvision.ops.roi_align(torch.zeros(1, 3, 8, 8), [torch.zeros(1, 4)], 2)
 torchvision.ops.roi_align.__globals__["is_compile_supported"]("cpu")
 assert "torch._dynamo" in sys.modules
+"""
+    subprocess.run([sys.executable, "-c", code], check=True)
+
+
+def test_all_of_timm_is_there_for_who_needs_it() -> None:
+    code = """
+import torch
+from handlers.gradcam import HeadGradCam
+from handlers.network import build_network
+convnext = build_network("convnext_atto", 3)
+assert HeadGradCam.fits(convnext)
+resnet = build_network("resnet18", 3)
+import timm, timm.data, torchvision
+from timm.models import load_state_dict
+assert len(timm.list_models()) > 1000
+assert timm.data.resolve_model_data_config(convnext)["input_size"] == (3, 224, 224)
+assert isinstance(convnext, timm.models.convnext.ConvNeXt)
+assert isinstance(build_network("convnext_atto", 3), timm.models.convnext.ConvNeXt)
+
+from timm.layers import norm_act
+frozen = torchvision.ops.misc.FrozenBatchNorm2d(3)
+assert isinstance(frozen, norm_act.FrozenBatchNorm2d) and not isinstance(resnet, norm_act.FrozenBatchNorm2d)
+assert type(norm_act.FrozenBatchNorm2d(3)) is type(frozen)
+norm_act.convert_sync_batchnorm(resnet)
+from timm.layers import create_feature_extractor
+assert create_feature_extractor(resnet, ["layer4"])(torch.zeros(2, 3, 32, 32))["layer4"].shape[1] == 512
+"""
+    subprocess.run([sys.executable, "-c", code], check=True)
+
+
+@pytest.mark.parametrize("first", ["import timm", "import timm.models", "import training.networks"])
+def test_who_has_imported_timm_already_keeps_it(first: str) -> None:
+    code = f"""
+{first}
+from handlers.network import build_network
+build_network("resnet18", 3)
+import timm
+assert len(timm.list_models()) > 1000
 """
     subprocess.run([sys.executable, "-c", code], check=True)

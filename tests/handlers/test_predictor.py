@@ -20,6 +20,7 @@ from handlers.predictor import Predictor
 from handlers.preprocessing import normalise, to_square, to_tensor
 from handlers.request import Options, Request
 from imaging.errors import Busy, CodedError, EmptyImage, ImageTooSmall
+from imaging.heat import enlarged
 from imaging.pixels import grey_to_rgb
 from tests.images import bscan, encoded, from_base64, png_bytes
 from tests.models import LABELS, make_model
@@ -151,6 +152,21 @@ def test_no_overlay_is_drawn_for_who_does_without(predictor: Predictor) -> None:
     whole, less = (answer(predictor, png_bytes(), overlay=wanted)["gradcam"] for wanted in (True, False))
     assert whole.keys() - less.keys() == {"overlay", "media_type"}
     assert all(whole[name] == less[name] for name in less)
+
+
+@pytest.mark.parametrize(("width", "height"), [(640, 400), (37, 901)])
+def test_who_asks_for_the_grid_of_a_heat_map_makes_the_same_pixels_of_it(
+    predictor: Predictor, width: int, height: int
+) -> None:
+    content = png_bytes(width, height)
+    whole = answer(predictor, content, overlay=False)["gradcam"]
+    less = answer(predictor, content, overlay=False, heatmap="grid")["gradcam"]
+    grid = less.pop("grid")
+    assert (grid["width"], grid["height"]) == (width, height)
+    assert len(grid["cells"]) < 30
+    made = enlarged(np.array(grid["cells"], np.uint8), width, height)
+    assert np.array_equal(made, np.asarray(from_base64(whole.pop("heatmap"))))
+    assert less == whole
 
 
 def test_an_overlay_can_be_jpeg(predictor: Predictor) -> None:

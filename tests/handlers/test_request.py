@@ -61,10 +61,10 @@ def test_a_form_field_keeps_its_own_type() -> None:
 
 def test_headers_bring_options_with_a_raw_body() -> None:
     headers = {"X-Explain": "False", "x-label": "NORMAL", "X-OVERLAY-FORMAT": "jpeg"}
-    headers |= {"X-Overlay": "false", "X-Findings": "false"}
+    headers |= {"X-Overlay": "false", "X-Heatmap": "grid", "X-Findings": "false"}
     options = read({"body": bytearray(IMAGE)}, headers).options
     assert options == Options(
-        explain=False, label="NORMAL", overlay_format="jpeg", overlay=False, findings=False
+        explain=False, label="NORMAL", overlay_format="jpeg", overlay=False, heatmap="grid", findings=False
     )
 
 
@@ -94,6 +94,7 @@ def test_explanations_are_told_by_torchserves_own_header() -> None:
         ({"explain": "maybe"}, "explain must be true or false"),
         ({"explain": 1.5}, "explain must be true or false"),
         ({"overlay": "some"}, "overlay must be true or false"),
+        ({"heatmap": "cells"}, "Unknown heatmap 'cells'. Known are image, grid"),
         ({"findings": "all"}, "findings must be true or false"),
         ({"label": "\ud800"}, "Unknown label"),
         ({"explain": "\ud800"}, "explain must be true or false"),

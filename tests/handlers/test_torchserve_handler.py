@@ -138,6 +138,8 @@ def test_a_description_is_the_model_card_and_is_for_who_asked_alone(
 
     answers, _ = handle(handler, [{}, image, image], [{"describe": "True"}, PREDICT, describe])
 
+    engine = answers[0].pop("engine")
+    assert (engine["name"].split()[0], engine["coming"]) == ("eager", None)
     assert answers[0] == ModelCard.load(model / "model.json").to_dict()
     assert "prediction" in answers[1], "a neighbour of whoever asks for the card"
     assert "prediction" in answers[2], "a caller's header of TorchServe's name"

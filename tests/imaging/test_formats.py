@@ -9,12 +9,13 @@ import numpy as np
 import pytest
 
 from imaging import formats
-from imaging.decoding import decode, examine, examine_volume, is_volume
+from imaging.decoding import NOTHING, Given, decode, examine, examine_volume, is_volume
 from imaging.errors import ImageError, ImageTooSmall, UnsupportedImage
 from imaging.pixels import Rgb, check_size, grey_to_rgb
 from imaging.reading import Examined, Format
 from tests.dicom_files import dataset, written
 from tests.images import bscan, encoded
+from tests.maker_files import bioptigen, e2e, e2e_series, fds, optovue, optovue_text, zeiss_img
 from tests.volume_files import opt, tiff, vol, zipped
 
 ROOT = Path(__file__).parents[2]
@@ -33,7 +34,17 @@ VOLUME_SAMPLES = {
     "DICOM": opt(VOLUMES),
     "ZIP": zipped({f"{number}.png": encoded(GREY) for number in range(3)}),
     "Heidelberg .vol": vol(VOLUMES / 255, GREY),
+    "Heidelberg .e2e": e2e(e2e_series(VOLUMES / 255, GREY)),
+    "Topcon .fda and .fds": fds(VOLUMES),
+    "Bioptigen .OCT": bioptigen(VOLUMES),
+    "Optovue .OCT": optovue(VOLUMES),
+    "Zeiss .img": zeiss_img(VOLUMES),
 }
+NAMED = {
+    "Optovue .OCT": Given("scan.OCT", beside=optovue_text([(96, 64, 3)])),
+    "Zeiss .img": Given("cube.img", bscan_width=96, bscan_height=64),
+}
+"""What has to be said with files whose bytes tell nothing."""
 each_format = pytest.mark.parametrize("known", formats.FORMATS, ids=lambda known: known.name)
 
 
@@ -122,11 +133,12 @@ def test_each_format_of_volumes_has_a_sample_here() -> None:
 
 @each_volume_format
 def test_a_volume_is_recognised_as_its_format_alone(known: Format) -> None:
-    content = VOLUME_SAMPLES[known.name]
+    content, given = VOLUME_SAMPLES[known.name], NAMED.get(known.name, NOTHING)
 
-    assert formats.recognised_volume(content) is known
-    assert is_volume(content)
-    assert examine_volume(content).count == 3
+    assert formats.recognised_volume(content, given=given) is known
+    assert is_volume(content, given=given)
+    assert examine_volume(content, given=given).count == 3
+    assert is_volume(content) == (not known.by_name)
 
 
 @each_volume_format
@@ -137,7 +149,9 @@ def test_the_documentation_has_a_row_for_each_format_of_volumes(known: Format) -
     row = f"| {known.name} | `{known.media_type}` | {endings} | {known.volumes.kinds} | {known.volumes.limits} |"
 
     told = (ROOT / "docs" / "volumes.md").read_text(encoding="utf-8").splitlines()
-    assert [line for line in told if line.startswith(row.replace("  ", " "))] != []
+    rows = [line for line in told if line.startswith(row.replace("  ", " "))]
+    assert len(rows) == 1
+    assert rows[0].endswith("| not tried on a real file |") == (not known.volumes.tried)
 
 
 # How a format is added (docs/development.md): a reader, and a record.

@@ -9,7 +9,8 @@ import pytest
 from PIL import Image
 
 from handlers.heatmap import heat
-from imaging.overlay import COLOURS, MAX_OVERLAY_BYTES, MAX_PNG_PIXELS, draw, encode_heat, encode_overlay
+from imaging.heat import encode_heat
+from imaging.overlay import COLOURS, MAX_OVERLAY_BYTES, MAX_PNG_PIXELS, draw, encode_overlay
 from imaging.pixels import MAX_PIXELS, grey_to_rgb
 from tests.images import bscan
 

@@ -22,6 +22,16 @@ def test_pixels_come_back_as_they_were(shape: tuple[int, ...]) -> None:
     assert np.array_equal(by_opencv if pixels.ndim == 2 else by_opencv[:, :, ::-1], pixels)
 
 
+@pytest.mark.parametrize("shape", [(1, 1), (1, 7), (9, 1), (333, 111)])
+def test_values_of_16_bits_come_back_as_they_were(shape: tuple[int, ...]) -> None:
+    values = np.random.default_rng(0).integers(0, 2**16, shape, dtype=np.uint16)
+    content = encode_png(values)
+    by_pillow = Image.open(io.BytesIO(content))
+    assert by_pillow.mode == "I;16" and np.array_equal(np.asarray(by_pillow), values)
+    by_opencv = cv2.imdecode(np.frombuffer(content, np.uint8), cv2.IMREAD_UNCHANGED)
+    assert np.array_equal(by_opencv, values)
+
+
 def test_a_view_is_written_as_it_looks() -> None:
     whole = np.random.default_rng(1).integers(0, 256, (50, 60, 3), dtype=np.uint8)
     part = whole[5:40:2, 30:10:-1]

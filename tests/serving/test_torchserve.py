@@ -105,6 +105,7 @@ def test_workers_get_no_secrets_and_no_checkout(tmp_path: Path) -> None:
     assert environment["OPENBLAS_NUM_THREADS"] == "1"
     assert environment["RETINOTE_ENGINE"] == "auto"
     assert environment["RETINOTE_ENGINE_CACHE"] == str(tmp_path / "engines")
+    assert environment["RETINOTE_ENGINE_REPORTS"] == str(server_in(tmp_path).engine_reports)
     assert not (inherited.keys() - {"PATH"}) & environment.keys()
 
 

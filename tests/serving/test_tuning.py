@@ -1,6 +1,7 @@
 """What was measured for a machine is used on that machine, and on no other."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -22,6 +23,11 @@ def test_what_was_found_is_used(kept: Path) -> None:
     said: list[str] = []
     assert load_tuned(kept, said.append) == FOUND
     assert said == []
+
+
+def test_the_compiled_engine_is_not_waited_for_because_it_was_the_fastest(tmp_path: Path) -> None:
+    save(tmp_path / "tuning.json", replace(FOUND, engine="compiled"), [])
+    assert load_tuned(tmp_path / "tuning.json", lambda _: None) == replace(FOUND, engine="auto")
 
 
 def test_without_a_calibration_a_rule_of_thumb_holds(tmp_path: Path) -> None:

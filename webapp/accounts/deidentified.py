@@ -44,11 +44,12 @@ FIELDS: dict[str, Shown] = {
     **dict.fromkeys(("reader", "adjudicator", "creator_name"), Shown.NAME),
     **dict.fromkeys(("id", "scan", "source"), Shown.DISGUISED),
     **dict.fromkeys(
-        ("image_path", "thumbnail_path", "annotation_path", "heatmap_path", "findings_path"), Shown.DISGUISED
+        ("image_path", "deep_path", "thumbnail_path", "annotation_path", "heatmap_path", "findings_path"),
+        Shown.DISGUISED,
     ),
     "target": Shown.INSIDE,
     # Of the file's pixels.
-    **dict.fromkeys(("width", "height"), Shown.AS_IT_IS),
+    **dict.fromkeys(("width", "height", "deep_black", "deep_white", "eye_in_file"), Shown.AS_IT_IS),
     # Of the model, its card and the guideline.
     **dict.fromkeys(
         ("status", "failure", "prediction", "confidence", "probabilities", "regions"), Shown.AS_IT_IS

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 from bson import ObjectId
 from django.conf import settings
@@ -22,13 +22,14 @@ from webapp.scans.models import Scan
 class AnnotationQuerySet(models.QuerySet["Annotation"]):
     """Who may see annotations: the author always, others once the scan is open to them and the author has read it.
 
-    Until its author's verdict an annotation is a draft, which nobody else sees, compares or exports.
+    Until its author's verdict, on the scan or on its volume, an annotation is a draft, which nobody else sees, compares or
+    exports.
     """
 
     def of_scan(self, scan: Scan, reader: User) -> AnnotationQuerySet:
         """The annotations that the reader may see on a scan that is visible to them, oldest first."""
         found = self.filter(scan=scan).select_related("author", "scan").order_by("created")
-        authors = [reader.pk, *(map(ObjectId, scan.readers) if scan.is_open_to(reader) else ())]
+        authors = [reader.pk, *(map(ObjectId, scan.all_readers) if scan.is_open_to(reader) else ())]
         return found.filter(author__in=authors)
 
     def by_scan(self, scans: Iterable[Scan], reader: User) -> dict[object, list[Annotation]]:
@@ -68,7 +69,7 @@ class Annotation(OfScan):
 
     def is_shown_to(self, reader: User) -> bool:
         """Whether the reader, who may see the scan, may see this annotation; the same rule as `of_scan`."""
-        has_read = str(self.author_id) in self.scan.readers
+        has_read = str(self.author_id) in self.scan.all_readers
         return self.author_id == reader.pk or (has_read and self.scan.is_open_to(reader))
 
     @property
@@ -88,6 +89,23 @@ class Category(models.Model):
 
     def __str__(self) -> str:
         return f"{self.number} {self.label}"
+
+
+MOST_MEASURED = 5_000
+"""Shapes of a scan or volume whose areas are found at once: a hundred on each of 49 B-scans."""
+
+
+def shapes_to_measure(scans: Sequence[Scan], reader: User) -> dict[object, list[Annotation]] | None:
+    """The shapes that the reader may see on each scan, by its key, noted as shown.
+
+    None where more than MOST_MEASURED were drawn, however many of them the reader may see.
+    """
+    keys = [scan.pk for scan in scans]
+    if Annotation.objects.filter(scan__in=keys)[: MOST_MEASURED + 1].count() > MOST_MEASURED:
+        return None
+    shapes = Annotation.objects.by_scan(scans, reader)
+    disclose_shapes(reader, (shape for of_scan in shapes.values() for shape in of_scan))
+    return shapes
 
 
 def disclose_shapes(reader: User, shapes: Iterable[Annotation]) -> None:

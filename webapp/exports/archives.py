@@ -11,28 +11,37 @@ from pathlib import Path
 from typing import IO
 
 from webapp.exports import formats
+from webapp.exports.burnt_in import LeftOut, sorted_out
 from webapp.exports.records import Record
 from webapp.scans import storage
 
 
-def archive(export_format: str, records: Sequence[Record]) -> IO[bytes]:
+def archive(export_format: str, records: Sequence[Record], with_text: bool = False) -> IO[bytes]:
     """A ZIP file of the scans, open at its beginning. It lies on the disk and is gone when it is closed.
 
-    `export_format` is one of `views.FORMATS` but "csv".
+    `export_format` is one of `views.FORMATS` but "csv". Pictures that may hold text are left out, with all that is said of
+    them beside the table, and listed, unless `with_text` says that they are wanted.
     """
     with contextlib.ExitStack() as stack:
         file = stack.enter_context(tempfile.TemporaryFile())
         # PNG does not get any smaller.
         with zipfile.ZipFile(file, "w", zipfile.ZIP_STORED) as written:
-            _add(written, "README.txt", f"{formats.NOTICE}\n".encode())
+            _add(written, "README.txt", f"{formats.notice(with_text)}\n".encode())
             _add(written, "scans.csv", formats.table(records).encode())
             with_picture = [record for record in records if storage.exists(record.scan.image_name)]
             if export_format == "folders":
                 with_picture = [record for record in with_picture if record.verified_label]
+            left_out: list[LeftOut] = []
+            if not with_text:
+                with_picture, left_out = sorted_out(with_picture)
+                _add(written, LEFT_OUT, formats.left_out(left_out).encode())
+            if export_format == "folders":
                 _add(written, MANIFEST, formats.manifest(with_picture).encode())
             elif export_format in DOCUMENTS:
                 name, write = DOCUMENTS[export_format]
-                _add(written, name, write(records).encode())
+                without = {one.record.name for one in left_out}
+                described = [record for record in records if record.name not in without]
+                _add(written, name, write(described).encode())
             for record in with_picture:
                 name = (
                     formats.folder_path(record)
@@ -58,7 +67,7 @@ def _copy(written: zipfile.ZipFile, name: str, picture: Path) -> None:
         shutil.copyfileobj(source, target)
 
 
-MANIFEST = "manifest.csv"
+MANIFEST, LEFT_OUT = "manifest.csv", "left-out.csv"
 DOCUMENTS: dict[str, tuple[str, Callable[[Sequence[Record]], str]]] = {
     "coco": ("annotations.json", formats.coco),
     "w3c": ("annotations.jsonld", formats.annotation_page),

@@ -11,8 +11,10 @@ import numpy as np
 
 from handlers.tables import TableWriter, path_part
 from webapp.annotations.geometry import outline_of
+from webapp.annotations.measures import square_mm
 from webapp.annotations.pieces import DECIMALS, enclosed
 from webapp.annotations.shapes import shape_of
+from webapp.exports.burnt_in import LeftOut
 from webapp.exports.categories import category_numbers
 from webapp.exports.records import Record
 from webapp.scans.details import DETAILS, Detail
@@ -22,14 +24,35 @@ NOTICE = (
     "Exported from Retinote, research software: nothing in here is a diagnosis. Names, references, notes, comments, "
     "times and the hashes of the uploaded files are left out; scans, patients and readers have pseudonyms. "
     "What an outline goes round twice lies outside of it (the even-odd rule). "
-    "The pictures carry no metadata; whether letters stand in their pixels was not looked at."
+    "The pictures carry no metadata."
 )
+LOOKED_AT = (
+    "Pictures whose pixels may hold text are left out, by a rule that is not always right; left-out.csv lists them. What is "
+    "said of them stands in scans.csv alone."
+)
+NOT_LOOKED_AT = "Pictures whose pixels may hold text are included, as was asked for: whether letters stand in them was not looked at."
 Column = Callable[[Record], Any]
 NO_FINDINGS = "none"
 SOURCE = "retinote"
 """What a manifest names as the origin of its scans."""
 UNLABELLED = "unlabelled"
 """Where a shape has no label."""
+
+
+def notice(with_text: bool) -> str:
+    """What an export says of itself."""
+    return f"{NOTICE} " + (NOT_LOOKED_AT if with_text else LOOKED_AT)
+
+
+def left_out(pictures: Sequence[LeftOut]) -> str:
+    """A table of the pictures that an export doesn't hold, with the reason for each."""
+    text = io.StringIO()
+    writer = TableWriter(text)
+    writer.write_row(("scan", "volume", "place", "reason"))
+    for picture in pictures:
+        place = "" if picture.record.scan.place is None else picture.record.scan.place + 1
+        writer.write_row((picture.record.name, picture.record.volume, place, picture.reason))
+    return text.getvalue()
 
 
 def _of_scan(name: str) -> Column:
@@ -78,6 +101,18 @@ def _one_label(name: str) -> Column:
     return column
 
 
+def _measures(name: str) -> Column:
+    """What each reader drew with each label, by a measure; empty where that is not known."""
+
+    def column(record: Record) -> str:
+        found = [(each, getattr(each, name)) for each in record.measured]
+        return "; ".join(
+            f"{each.reader} {each.label or UNLABELLED} {size:.6g}" for each, size in found if size is not None
+        )
+
+    return column
+
+
 _ENTERED = {detail.name: _detail(detail) for detail in DETAILS if detail.exported}
 COLUMNS: dict[str, Column] = {
     "scan": lambda record: record.name,
@@ -115,6 +150,8 @@ COLUMNS: dict[str, Column] = {
     "shapes": lambda record: len(record.shapes),
     "volume": lambda record: record.volume,
     "place": lambda record: record.scan.place if record.volume else "",
+    "drawn_square_mm": _measures("square_mm"),
+    "drawn_cubic_mm": _measures("cubic_mm"),
 } | _ENTERED
 """The columns of the table, by name. Details that are not named above come last."""
 
@@ -177,7 +214,11 @@ def coco(records: Sequence[Record]) -> str:
                     "segmentation": [piece.ravel().tolist() for piece in pieces],
                     "area": size,
                     "iscrowd": 0,
-                    "attributes": {"reader": shape.reader, "shape": shape_of(shape.selector)},
+                    "attributes": {
+                        "reader": shape.reader,
+                        "shape": shape_of(shape.selector),
+                        "square_mm": square_mm(size, record.scan),
+                    },
                 }
             )
     images = [
@@ -187,6 +228,10 @@ def coco(records: Sequence[Record]) -> str:
             "width": record.scan.width,
             "height": record.scan.height,
             "patient": record.patient,
+            "micrometres_x": record.scan.micrometres_x,
+            "micrometres_y": record.scan.micrometres_y,
+            "volume": record.volume,
+            "place": record.scan.place if record.volume else None,
             "final_label": record.final.label if record.final else "",
             "verified_label": record.verified_label,
             "model_state": record.scan.state or "",

@@ -6,6 +6,7 @@ from collections import defaultdict
 from collections.abc import Iterable
 from dataclasses import dataclass
 from itertools import chain
+from typing import TYPE_CHECKING
 
 from webapp.accounts.models import User
 from webapp.accounts.pseudonyms import pseudonym
@@ -16,6 +17,12 @@ from webapp.scans.disclosure import disclose
 from webapp.scans.final import FinalReading, final_reading
 from webapp.scans.labels import known_label
 from webapp.scans.models import Scan
+
+if TYPE_CHECKING:
+    from webapp.annotations.measures import Drawn
+
+AT_ONCE = 10_000
+"""Ids in one query."""
 
 
 @dataclass(frozen=True)
@@ -43,6 +50,16 @@ class Shape:
 
 
 @dataclass(frozen=True)
+class Measured:
+    """How much a reader drew with a label on a scan, in mm², and over its volume, in mm³; None where it is not known."""
+
+    reader: str
+    label: str
+    square_mm: float | None
+    cubic_mm: float | None
+
+
+@dataclass(frozen=True)
 class Record:
     """A scan with the readings that the user may know. `name` and `patient` are pseudonyms; "" without a reference."""
 
@@ -55,6 +72,7 @@ class Record:
     """None where nobody has named a label, or the user may not know it."""
     volume: str = ""
     """A pseudonym; "" for a scan by itself."""
+    measured: tuple[Measured, ...] = ()
 
     @property
     def verified_label(self) -> str:
@@ -78,18 +96,69 @@ def records(scans: Iterable[Scan], user: User) -> list[Record]:
     Notes all of it as shown to the user.
     """
     scans = list(scans)
-    drawn = Annotation.objects.by_scan(scans, user)
+    beside = _drawn_on_beside(scans)
+    drawn = Annotation.objects.by_scan([*scans, *beside], user)
     disclose(user, scans)
     disclose_shapes(user, chain.from_iterable(drawn.values()))
     said = _reviews(scans, user)
+    measured = _measured([*scans, *beside], drawn, user)
     return [
-        _record(scan.as_shown_to(user), said[scan.pk], drawn[scan.pk], final_reading(scan, user))
+        _record(
+            scan.as_shown_to(user),
+            said[scan.pk],
+            drawn[scan.pk],
+            final_reading(scan, user),
+            measured[scan.volume_id or scan.pk],
+        )
         for scan in scans
     ]
 
 
+def _drawn_on_beside(scans: list[Scan]) -> list[Scan]:
+    """The other B-scans of the same volumes on which somebody drew: they count for what was drawn over a volume."""
+    volumes = {scan.volume_id for scan in scans if scan.volume_id}
+    if not volumes:
+        return []
+    known = {scan.pk for scan in scans}
+    # By what was drawn, which is little beside all B-scans.
+    drawn_on = Annotation.objects.order_by().values_list("scan_id", flat=True).distinct()
+    keys = [key for key in drawn_on if key not in known]
+    found = chain.from_iterable(
+        Scan.objects.filter(pk__in=keys[at : at + AT_ONCE], volume__isnull=False)
+        for at in range(0, len(keys), AT_ONCE)
+    )
+    return [scan for scan in found if scan.volume_id in volumes]
+
+
+def _measured(
+    scans: list[Scan], shapes: dict[object, list[Annotation]], user: User
+) -> dict[object, list[Drawn]]:
+    """What was drawn on each volume, or scan by itself, by its key."""
+    # Imported on demand: the geometry takes memory and time to load.
+    from webapp.annotations.measures import drawn_on
+
+    together: dict[object, list[Scan]] = defaultdict(list)
+    for scan in scans:
+        if shapes.get(scan.pk):
+            together[scan.volume_id or scan.pk].append(scan)
+    found: dict[object, list[Drawn]] = defaultdict(list)
+    for key, of_one in together.items():
+        in_order = sorted(of_one, key=lambda scan: scan.place)
+        found[key] = drawn_on(in_order, shapes, of_one[0].volume, user, _known_label)
+    return found
+
+
+def _known_label(annotation: Annotation, _reader: User) -> str:
+    """Earlier versions took free text as labels."""
+    return known_label(annotation.label, annotation.scan) if annotation.label else ""
+
+
 def _record(
-    scan: Scan, reviews: list[Review], annotations: list[Annotation], final: FinalReading | None
+    scan: Scan,
+    reviews: list[Review],
+    annotations: list[Annotation],
+    final: FinalReading | None,
+    measured: list[Drawn],
 ) -> Record:
     return Record(
         name=pseudonym("scan", scan.pk),
@@ -113,6 +182,15 @@ def _record(
         ),
         final=final,
         volume=pseudonym("volume", scan.volume_id) if scan.volume_id else "",
+        measured=tuple(
+            Measured(
+                pseudonym("reader", each.author.pk),
+                each.label,
+                next((area.square_mm for area in each.bscans if area.scan.pk == scan.pk), None),
+                each.cubic_mm,
+            )
+            for each in measured
+        ),
     )
 
 

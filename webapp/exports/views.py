@@ -17,7 +17,7 @@ from webapp.accounts.abilities import Ability
 from webapp.accounts.deidentified import asked_id
 from webapp.accounts.models import User
 from webapp.accounts.permissions import NeedsAbility
-from webapp.api.fields import PatternField
+from webapp.api.fields import PatternField, TrueFalseField
 from webapp.api.throttling import ExportRate, UserRate
 from webapp.audit.hashing import canonical_sha256
 from webapp.audit.models import Action
@@ -46,6 +46,11 @@ class ExportSerializer(serializers.Serializer[Any]):
         min_length=1,
         max_length=MOST_PICTURES,
         help_text="Ids; without them, all that the filters of the address find.",
+    )
+    with_text = TrueFalseField(
+        default=False,
+        help_text="Include pictures whose pixels may hold text, such as a name, once you have looked at them: without it "
+        "they are left out, and `left-out.csv` lists them with the reason.",
     )
 
 
@@ -89,8 +94,14 @@ class ExportView(GenericAPIView[Scan]):
             )
         if not found:
             raise exceptions.ValidationError({"scans": ["There is no scan to export."]})
-        response = _answer(export_format, records(found, request.user))
-        handed_out = {"format": export_format, "scans": sorted(str(scan.pk) for scan in found)}
+        with_text = given.validated_data["with_text"]
+        response = _answer(export_format, records(found, request.user), with_text)
+        handed_out: dict[str, Any] = {
+            "format": export_format,
+            "scans": sorted(str(scan.pk) for scan in found),
+        }
+        if with_text:
+            handed_out["with_text"] = True
         record(
             Action.EXPORT_CREATE,
             request.user,
@@ -113,7 +124,7 @@ def _named(visible: ScanQuerySet, ids: list[str]) -> ScanQuerySet:
     return found
 
 
-def _answer(export_format: str, found: list[Record]) -> HttpResponseBase:
+def _answer(export_format: str, found: list[Record], with_text: bool) -> HttpResponseBase:
     # Imported on demand: the geometry takes memory and time to load.
     from webapp.exports import archives, formats
 
@@ -122,7 +133,7 @@ def _answer(export_format: str, found: list[Record]) -> HttpResponseBase:
         response = HttpResponse(formats.table(found), content_type="text/csv; charset=utf-8")
         response["Content-Disposition"] = 'attachment; filename="retinote-scans.csv"'
     else:
-        file = archives.archive(export_format, found)
+        file = archives.archive(export_format, found, with_text)
         response = FileResponse(file, content_type="application/zip")
         response["Content-Disposition"] = f'attachment; filename="retinote-{export_format}.zip"'
     response["Cache-Control"] = "no-store"

@@ -11,11 +11,14 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
+import numpy as np
 from django.conf import settings
 from django.core.exceptions import ImproperlyConfigured
 from django.utils.module_loading import import_string
 
 from handlers.card import ModelCard
+from imaging.heat import encode_heat, enlarged
+from imaging.pixels import MAX_PIXELS
 from webapp.recommendations.answers import Answer, State
 
 CONNECTIONS = 32
@@ -40,6 +43,30 @@ class UnknownVersion(ImageRefused):
 
 
 @dataclass(frozen=True)
+class HeatGrid:
+    """A heat map as the cells that it is enlarged from, row by row, and the size of the image that they cover."""
+
+    cells: list[list[int]]
+    width: int
+    height: int
+
+    @classmethod
+    def from_json(cls, grid: dict[str, Any]) -> HeatGrid:
+        """Read a grid of an answer; raises KeyError, TypeError or ValueError for anything else."""
+        cells, width, height = grid["cells"], int(grid["width"]), int(grid["height"])
+        if not (width > 0 and height > 0 and width * height <= MAX_PIXELS):
+            raise ValueError(f"no image has {width} × {height} pixels")
+        if not cells or not cells[0] or any(len(row) != len(cells[0]) for row in cells):
+            raise ValueError("the cells of the heat map are no grid")
+        bytes(cell for row in cells for cell in row)  # raises for what is not from 0 to 255
+        return cls(cells, width, height)
+
+    def png(self) -> bytes:
+        """The heat map in pixels of the image, as the model server would draw it."""
+        return encode_heat(enlarged(np.array(self.cells, np.uint8), self.width, self.height))
+
+
+@dataclass(frozen=True)
 class ModelAnswer:
     """The model's answer to one image. Regions are in pixels of the image that was sent.
 
@@ -55,7 +82,7 @@ class ModelAnswer:
     weights_sha256: str
     quality: dict[str, Any]
     gradcam_label: str
-    heatmap: bytes
+    heatmap: bytes | HeatGrid
     regions: list[dict[str, Any]] = field(default_factory=list)
     caveats: list[str] = field(default_factory=list)
     familiarity: float | None = None
@@ -86,7 +113,10 @@ class ModelAnswer:
             weights_sha256=answer["model"]["weights_sha256"],
             quality=answer["quality"],
             gradcam_label=gradcam["label"],
-            heatmap=base64.b64decode(gradcam["heatmap"]),
+            # Handlers of earlier versions send the heat map whole, whatever they are asked for.
+            heatmap=HeatGrid.from_json(gradcam["grid"])
+            if "grid" in gradcam
+            else base64.b64decode(gradcam["heatmap"]),
             regions=gradcam["regions"],
             caveats=answer.get("caveats", []),
             familiarity=answer.get("familiarity"),

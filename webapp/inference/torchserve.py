@@ -38,9 +38,10 @@ CONNECT_TIMEOUT_S = 1.0
 PING_TIMEOUT_S = 2.0
 CARD_TIMEOUT_S = 4.0
 PAUSES_S = (0.1, 0.3)  # before the second and third try
-WITHOUT_OVERLAY = {"X-Overlay": "false", "X-Overlay-Format": "jpeg"}
-"""The overlay is drawn from the stored scan and heat map when somebody asks for it. Handlers of earlier versions send
-it all the same: as JPEG it is a fraction of the answer, as PNG it was four fifths."""
+IN_SHORT = {"X-Overlay": "false", "X-Overlay-Format": "jpeg", "X-Heatmap": "grid"}
+"""The overlay is drawn from the stored scan and heat map when somebody asks for it, and the heat map from its cells:
+answers have some kilobytes. Handlers of earlier versions send both all the same: as JPEG an overlay is a fraction of the
+answer, as PNG it was four fifths."""
 BUSY_STATUSES = frozenset({502, 503, 504, 507})
 """TorchServe's answers without a worker, with a full queue, and when a worker dies during the request."""
 
@@ -72,7 +73,7 @@ class TorchServeClient:
         path = f"/predictions/{quote(self._model)}" + (f"/{quote(version)}" if version else "")
         # TorchServe drops the query of this address, so options travel as headers.
         kind = media_type(image) or "application/octet-stream"
-        headers = {"Content-Type": kind, "X-Request-Id": request_id, **WITHOUT_OVERLAY}
+        headers = {"Content-Type": kind, "X-Request-Id": request_id, **IN_SHORT}
         if label:
             headers["X-Label"] = label
         response = self._post(path, image, headers, deadline_s)

@@ -1,4 +1,7 @@
-"""Compiles queries as django-mongodb-backend does, but lets MongoDB sort by indexes, and fills in missing fields."""
+"""Compiles queries as django-mongodb-backend does, but lets MongoDB sort by indexes, and fills in missing fields.
+
+It also spares inserts what only queries need.
+"""
 
 from __future__ import annotations
 
@@ -9,7 +12,6 @@ from django_mongodb_backend import compiler
 from django_mongodb_backend.compiler import (
     SQLAggregateCompiler,
     SQLDeleteCompiler,
-    SQLInsertCompiler,
     SQLUpdateCompiler,
 )
 from django_mongodb_backend.fields import ArrayField
@@ -60,3 +62,11 @@ class SQLCompiler(compiler.SQLCompiler):  # type: ignore[misc]
                 if isinstance(field, PLAIN) and not field.null and not field.primary_key:
                     values[index] = field.get_default()
         return values
+
+
+class SQLInsertCompiler(compiler.SQLInsertCompiler):  # type: ignore[misc]
+    """Inserts documents without first compiling the columns that a query of them would select, as the backend does."""
+
+    def pre_sql_setup(self, with_col_aliases: bool = False) -> tuple[list[Any], list[Any], list[Any]]:
+        """Nothing: an insert neither selects nor orders nor groups."""
+        return [], [], []

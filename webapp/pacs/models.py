@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from typing import Any
+from collections.abc import Iterator
 from urllib.parse import urlsplit
 
 from bson import ObjectId
@@ -130,7 +130,7 @@ class Destination(models.Model):
             raise ValidationError(faults)
 
 
-def _faults(destination: Destination) -> Any:
+def _faults(destination: Destination) -> Iterator[tuple[str, str]]:
     if destination.protocol == Protocol.DICOM:
         for field in ("host", "ae_title"):
             if not getattr(destination, field):
@@ -145,7 +145,7 @@ def _faults(destination: Destination) -> Any:
         yield "account", ACCOUNT_NEEDS
 
 
-def _faults_of_url(url: str) -> Any:
+def _faults_of_url(url: str) -> Iterator[tuple[str, str]]:
     try:
         parts = urlsplit(url)
         usable = parts.scheme in ("http", "https") and bool(parts.hostname) and (parts.port or 1) > 0

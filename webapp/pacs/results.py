@@ -12,6 +12,7 @@ from datetime import datetime
 
 import cv2
 import numpy as np
+import numpy.typing as npt
 from django.conf import settings
 from django.db.models import TextChoices
 from django.utils.crypto import salted_hmac
@@ -19,12 +20,12 @@ from django.utils.crypto import salted_hmac
 from imaging.dicom.origin import Origin
 from imaging.dicom.results.document import document
 from imaging.dicom.results.instance import Result, Written
-from imaging.dicom.results.report import Predecessor, Reading, report
+from imaging.dicom.results.report import Algorithm, Predecessor, Reading, report
 from imaging.dicom.results.segmentation import Segment, binary, fractional
 from operations.version import installed_version
 from webapp.accounts.models import User
 from webapp.accounts.pseudonyms import shown_name
-from webapp.annotations.geometry import outline_of
+from webapp.annotations.geometry import Points, outline_of
 from webapp.annotations.masks import TooIntricate, mask_of
 from webapp.annotations.models import Annotation, disclose_shapes
 from webapp.annotations.serializers import shown_label
@@ -40,6 +41,8 @@ from webapp.scans.models import Scan, ScanQuerySet
 MAX_PIXELS = 2**28
 """Of all heat maps or masks of a volume together: 1,024 B-scans of 512 × 512."""
 MAX_SEGMENTS = 256
+COPIES = 4
+"""Of the pixels, while an object is written."""
 HEAT = "Grad-CAM: where the picture made the model say so, scaled to 255. It is no probability and outlines nothing."
 
 
@@ -151,7 +154,7 @@ def _report(subject: Subject, replaces: Sequence[Predecessor]) -> Written:
 
 def _drawn(subject: Subject) -> Written:
     """A segment for each label of each reader."""
-    outlines: dict[tuple[str, str], dict[int, list[np.ndarray]]] = {}
+    outlines: dict[tuple[str, str], dict[int, list[Points]]] = {}
     shapes = Annotation.objects.by_scan(subject.bscans, subject.user)
     made = subject.made
     for place, bscan in enumerate(subject.bscans):
@@ -163,23 +166,33 @@ def _drawn(subject: Subject) -> Written:
     disclose_shapes(subject.user, [shape for several in shapes.values() for shape in several])
     if not outlines:
         raise NothingToSend("Nobody has drawn a region, or none that you may know of yet.")
-    width, height = _size(subject, sum(map(len, outlines.values())))
+    frames = sum(map(len, outlines.values()))
+    width, height = _size(subject, frames)
     if len(outlines) > MAX_SEGMENTS:
         raise NothingToSend(f"More than {MAX_SEGMENTS} labels were drawn.")
     segments = []
-    for (label, author), by_place in sorted(outlines.items()):
-        try:
-            masks = {place: mask_of(several, width, height) for place, several in by_place.items()}
-        except TooIntricate as error:
-            raise NothingToSend(str(error)) from error
-        masks = {place: mask for place, mask in masks.items() if mask.any()}
-        if masks:
-            kind = coded_label(subject.lead.model_name, label)
-            segments.append(Segment(f"{label} ({author})", kind, masks))
-    if not segments:
-        raise NothingToSend("What was drawn covers no pixel.")
-    content = [(one.name, place, mask.tobytes()) for one in segments for place, mask in one.masks.items()]
-    return binary(replace(subject, made=made).result("seg", content), segments)
+    with room.taken(width * height * frames * COPIES):
+        for (label, author), by_place in sorted(outlines.items()):
+            try:
+                masks = {place: mask_of(several, width, height) for place, several in by_place.items()}
+            except TooIntricate as error:
+                raise NothingToSend(str(error)) from error
+            masks = {place: mask for place, mask in masks.items() if mask.any()}
+            if masks:
+                kind = coded_label(subject.lead.model_name, label)
+                segments.append(Segment(f"{label} ({author})", kind, masks))
+        if not segments:
+            raise NothingToSend("What was drawn covers no pixel.")
+        return binary(replace(subject, made=made).result("seg", _content(segments)), segments)
+
+
+def _content(segments: Sequence[Segment]) -> list[tuple[object, ...]]:
+    """What tells segmentations apart."""
+    return [
+        (segment.name, segment.description, place, hashlib.sha256(mask.tobytes()).hexdigest())
+        for segment in segments
+        for place, mask in segment.masks.items()
+    ]
 
 
 def _heat(subject: Subject) -> Written:
@@ -188,16 +201,16 @@ def _heat(subject: Subject) -> Written:
     if not explained:
         raise NothingToSend("There is no heat map, or none that you may know of yet.")
     width, height = _size(subject, len(explained))
-    by_label: dict[str, dict[int, np.ndarray]] = {}
-    with room.taken(width * height * len(explained) * 2):
+    heats: dict[tuple[str, Algorithm], dict[int, npt.NDArray[np.uint8]]] = {}
+    with room.taken(width * height * len(explained) * COPIES):
         for place, scan in explained:
             heat = cv2.imdecode(
                 np.frombuffer(storage.read(scan.heatmap_name), np.uint8), cv2.IMREAD_GRAYSCALE
             )
             if heat is None or heat.shape != (height, width):
                 raise NothingToSend(f"The stored heat map of B-scan {place + 1} can't be read.")
-            by_label.setdefault(scan.gradcam_label or scan.label, {})[place] = np.asarray(heat, np.uint8)
-        algorithm = algorithm_of(subject.lead)
+            key = (scan.gradcam_label or scan.label, algorithm_of(scan))
+            heats.setdefault(key, {})[place] = np.asarray(heat, np.uint8)
         segments = [
             Segment(
                 f"Heat map of {label}",
@@ -206,14 +219,9 @@ def _heat(subject: Subject) -> Written:
                 f"{HEAT} {algorithm.parameters}",
                 f"{algorithm.name} {algorithm.version}",
             )
-            for label, masks in sorted(by_label.items())
+            for (label, algorithm), masks in sorted(heats.items(), key=lambda each: repr(each[0]))
         ]
-        content = [
-            (one.name, one.description, place, mask.tobytes())
-            for one in segments
-            for place, mask in one.masks.items()
-        ]
-        return fractional(subject.result("heatmap", content), segments)
+        return fractional(subject.result("heatmap", _content(segments)), segments)
 
 
 def _size(subject: Subject, frames: int) -> tuple[int, int]:
@@ -236,20 +244,7 @@ def _pdf(subject: Subject, scan: Scan) -> Written:
 
     with room.taken_for(scan.image_name, with_overlay=bool(scan.heatmap_name)):
         made = report_of(scan, subject.user)
-        content = [
-            made.title,
-            made.made,
-            made.image,
-            made.overlay,
-            made.facts,
-            made.answer,
-            made.probabilities,
-        ]
-        content += [
-            made.recommendation,
-            made.final,
-            made.readers,
-            [(s.selector, s.text) for s in made.shapes],
-        ]
-        content += [[(f.mark, f.text) for f in made.findings or []], made.doubts, made.warnings]
-        return document(subject.result("pdf", content), pdf(made, subject.made), made.title)
+        pictures = [hashlib.sha256(picture or b"").hexdigest() for picture in (made.image, made.overlay)]
+        told = replace(made, image=b"", overlay=None, findings=None)
+        found = [(finding.mark, finding.text) for finding in made.findings or []]
+        return document(subject.result("pdf", told, pictures, found), pdf(made, subject.made), made.title)

@@ -121,6 +121,9 @@ def readers_and_scan(report: Report) -> list[Flowable]:
         parts.extend(
             _text(f"{number}. {escape(shape.text)}") for number, shape in enumerate(report.shapes, start=1)
         )
+    if report.measured:
+        parts.append(_heading("Drawn in all"))
+        parts.extend(_text(escape(line)) for line in report.measured)
     parts.append(_heading("Scan"))
     parts.extend(_text(f"{escape(name)}: {escape(value)}") for name, value in report.facts if value)
     return parts

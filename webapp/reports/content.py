@@ -69,3 +69,5 @@ class Report:
     final: ReportedReading | None = None
     readers: Sequence[str] = ()
     shapes: Sequence[DrawnShape] = ()
+    measured: Sequence[str] = ()
+    """How much each reader drew with each label, as lines."""

@@ -9,8 +9,9 @@ from typing import Any
 from webapp.accounts.deidentified import de_identified, shown
 from webapp.accounts.models import User
 from webapp.accounts.pseudonyms import shown_name
-from webapp.annotations.geometry import path_of
-from webapp.annotations.models import Annotation, disclose_shapes
+from webapp.annotations.geometry import outline_of, path_of
+from webapp.annotations.measures import Drawn, area_of, drawn_on, square_mm
+from webapp.annotations.models import Annotation, disclose_shapes, shapes_to_measure
 from webapp.annotations.serializers import shown_label
 from webapp.annotations.shapes import Shape
 from webapp.core import numbers
@@ -74,6 +75,7 @@ def report_of(scan: Scan, user: User) -> Report:
             DrawnShape(annotation.selector, _shape_line(annotation, scan, user))
             for annotation in list(drawn)[:MOST_LINES]
         ],
+        measured=_measured_lines(scan, user),
     )
 
 
@@ -124,6 +126,7 @@ def _facts(scan: Scan, user: User) -> list[tuple[str, str]]:
     return [
         ("Uploaded", f"{known['timestamp']:%Y-%m-%d %H:%M} UTC" if known["timestamp"] else ""),
         *entered,
+        ("Eye in the file", f"{scan.eye_in_file}, which is not the one above" if _contradicts(scan) else ""),
         ("Size", f"{scan.width} × {scan.height} pixels"),
         ("Pixel", scale),
         ("B-scan", _in_volume(scan)),
@@ -134,6 +137,11 @@ def _facts(scan: Scan, user: User) -> list[tuple[str, str]]:
         ("Heat map", scan.gradcam_label),
         ("File (SHA-256)", known["sha256"]),
     ]
+
+
+def _contradicts(scan: Scan) -> bool:
+    """Whether the file names another eye than people do."""
+    return bool(scan.eye and scan.eye_in_file and scan.eye != scan.eye_in_file)
 
 
 def _in_volume(scan: Scan) -> str:
@@ -186,12 +194,46 @@ def _verdict_line(review: Review, user: User) -> str:
 
 
 def _shape_line(annotation: Annotation, scan: Scan, user: User) -> str:
-    """An annotation in words: kind, label, length of a caliper, comment, author."""
+    """An annotation in words: kind, label, length of a caliper or size of an area, comment, author."""
     parts = [f"{annotation.shape} {shown_label(annotation, user)}".strip()]
     if annotation.shape == Shape.CALIPER:
         parts.append(_length(annotation.selector, scan))
+    elif (outline := outline_of(annotation.selector)) is not None:
+        size = area_of([outline])
+        parts.append(area_in_words(size, square_mm(size, scan)))
     comment = isolated(shown("comment", annotation.comment, user)[:120])
     return ", ".join([*parts, *([comment] if comment else []), isolated(shown_name(annotation.author, user))])
+
+
+def _measured_lines(scan: Scan, user: User) -> list[str]:
+    """For each reader and label, what was drawn on the scan, and over the B-scans of its volume."""
+    scans = list(scan.together().order_by("place"))
+    shapes = shapes_to_measure(scans, user)
+    if shapes is None:
+        return ["Too much was drawn to be measured at once."]
+    found = drawn_on(scans, shapes, scan.volume, user)
+    lines = [_measured_line(each, scan, user) for each in found[:MOST_LINES]]
+    return lines + ([f"and {len(found) - MOST_LINES} more"] if len(found) > MOST_LINES else [])
+
+
+def _measured_line(drawn: Drawn, scan: Scan, user: User) -> str:
+    said = f"{drawn.label or 'No label'}, {isolated(shown_name(drawn.author, user))}: "
+    here = next((area for area in drawn.bscans if area.scan.pk == scan.pk), None)
+    parts = [] if here is None else [area_in_words(here.square_pixels, here.square_mm)]
+    if scan.volume is not None:
+        parts = [f"{part} on this B-scan" for part in parts]
+        count = len(drawn.bscans)
+        over = f"on {count} of {scan.volume.count} B-scans"
+        parts.append(
+            over if drawn.cubic_mm is None else f"{drawn.cubic_mm:.3g} mm³ {over}, by their distance"
+        )
+    return said + "; ".join(parts)
+
+
+def area_in_words(square_pixels: float, square_mm: float | None) -> str:
+    """An area in mm² where that is known, and in pixels."""
+    pixels = f"{square_pixels:.0f} px²"
+    return pixels if square_mm is None else f"{square_mm:.3g} mm² ({pixels})"
 
 
 def _length(selector: dict[str, str], scan: Scan) -> str:

@@ -48,6 +48,16 @@ class PredictionChanged(Exception):
         )
 
 
+class LeadMoved(Exception):
+    """The verdict is on a volume, and another B-scan stands for it by now."""
+
+    def __init__(self) -> None:
+        super().__init__(
+            "Another B-scan stands for the volume by now, as more of it was answered. "
+            "Look at the volume again and give your verdict on that. Nothing was recorded."
+        )
+
+
 def prediction_of(scan: Scan) -> PredictionSeen:
     """The scan's newest prediction."""
     return PredictionSeen(scan.label, scan.model_version, scan.state or State.ANSWERED.value)
@@ -85,6 +95,7 @@ def record(
     label: str = "",
     comment: str = "",
     seen: PredictionSeen | None = None,
+    of_volume: bool = False,
 ) -> Review:
     """Keep a verdict as the reader's current one; earlier ones stay, no longer current.
 
@@ -92,21 +103,28 @@ def record(
     of "" follows from the label, see `verdict_of`. Whether the reading is blind follows from what was shown to the
     reader until now.
 
-    Raises NothingToAgreeWith, PredictionChanged if the scan's newest prediction is another one than was seen,
+    With `of_volume` it is a verdict on the scan's volume. Where another B-scan leads that by now, a reader who does not
+    know the answers means that one; any other has seen another answer.
+
+    Raises NothingToAgreeWith, PredictionChanged if the scan's newest prediction is another one than was seen, LeadMoved,
     Scan.DoesNotExist if the scan was deleted.
     """
 
     def write() -> Review:
         now = Scan.objects.get(pk=scan.pk)
+        if of_volume and now.follows:
+            if not now.hides_answer_from(reader):
+                raise LeadMoved
+            now = now.together().leading().get()
         # Inside the transaction, which changes the scan: a prediction that arrives meanwhile makes it start again.
         if seen and seen != prediction_of(now):
             raise PredictionChanged(seen, prediction_of(now))
         shown = disclosure.disclosed_to(reader, now)
         answer = now.answer
         said = verdict_of(answer, verdict, label)
-        Review.objects.filter(scan=scan, reader=reader, current=True).update(current=False)
+        Review.objects.filter(scan=now, reader=reader, current=True).update(current=False)
         review = Review.objects.create(
-            scan=scan,
+            scan=now,
             reader=reader,
             verdict=said,
             label=now.label if said == Verdict.AGREE and answer.names_label else label,
@@ -128,7 +146,7 @@ def record(
             Action.REVIEW_CREATE,
             reader,
             "review",
-            scan_id=scan.pk,
+            scan_id=now.pk,
             after=review,
             weights_sha256=now.weights_sha256,
         )

@@ -66,6 +66,12 @@ class ReviewSerializer(DeIdentified, serializers.Serializer[Any]):
         help_text="The prediction that your verdict is on. If it is not the scan's newest, the answer is 409 and nothing "
         "is recorded. Left out, to agree or disagree is on what was last shown to you; if that was none, name it.",
     )
+    of_volume = TrueFalseField(
+        default=False,
+        write_only=True,
+        help_text="That the scan stands for its volume, and the verdict is on that. If another B-scan stands for it by now, "
+        "the answer is 409 and nothing is recorded; without this, the verdict is on the B-scan alone then.",
+    )
     label = TextField(  # type: ignore[assignment]
         max_length=80,
         required=False,

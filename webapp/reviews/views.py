@@ -32,6 +32,13 @@ class OtherPredictionSeen(exceptions.APIException):
     default_code = "prediction_changed"
 
 
+class OtherLead(exceptions.APIException):
+    """A verdict on a volume that another B-scan leads by now."""
+
+    status_code = status.HTTP_409_CONFLICT
+    default_code = "lead_moved"
+
+
 class ScanReviewsView(APIView):
     """What stands below one scan."""
 
@@ -67,7 +74,8 @@ class ReviewView(ScanReviewsView):
     def post(self, request: Request, id: str) -> Response:
         """Agree, disagree with the right label, or be unsure. It becomes your current verdict on the scan.
 
-        409 (`prediction_changed`) when the scan's newest prediction is not the one that your verdict is on.
+        409 (`prediction_changed`) when the scan's newest prediction is not the one that your verdict is on, and, of a verdict
+        `of_volume`, 409 (`lead_moved`) when another B-scan stands for the volume by now.
         """
         scan, user, context = self.read_scan(request, id)
         given = ReviewSerializer(data=request.data, context=context)
@@ -78,6 +86,8 @@ class ReviewView(ScanReviewsView):
             scan = visible_scan(user, id)
             disclose_answers(user, [scan])  # which the refusal names
             raise OtherPredictionSeen(str(changed)) from changed
+        except reading.LeadMoved as moved:
+            raise OtherLead(str(moved)) from moved
         except Scan.DoesNotExist as error:
             raise Http404 from error
         return Response(ReviewSerializer(review, context=context).data, status=status.HTTP_201_CREATED)

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from rest_framework import serializers
 
+from webapp.api.output import OutputSerializer
 from webapp.recommendations.answers import State
 from webapp.scans.models import Scan
 
@@ -15,7 +14,7 @@ PREDICTION_HELP = (
 CONFIDENCE_HELP = "Probability of that label. Where `state` is `not_answered` it says nothing."
 
 
-class AnsweredSerializer(serializers.Serializer[Any]):
+class AnsweredSerializer(OutputSerializer):
     """How far the model has answered. All is null or empty without a prediction, in predictions of versions that gave no
     state, and while the answer is hidden."""
 
@@ -60,7 +59,7 @@ OR_NULL = ("prediction", "state", "because", "group", "calibration")
 """Fields that are null in the API where the stored text is empty."""
 
 
-class RegionSerializer(serializers.Serializer[Any]):
+class RegionSerializer(OutputSerializer):
     """A region of the heat map, in pixels of the image; strongest first."""
 
     box = serializers.ListField(child=serializers.IntegerField(), help_text="[x, y, width, height]")
@@ -68,7 +67,7 @@ class RegionSerializer(serializers.Serializer[Any]):
     score = serializers.FloatField()
 
 
-class FindingSerializer(serializers.Serializer[Any]):
+class FindingSerializer(OutputSerializer):
     """A region of a finding, in pixels of the image; largest first."""
 
     finding = serializers.CharField(help_text="One of `kinds`.")
@@ -77,7 +76,7 @@ class FindingSerializer(serializers.Serializer[Any]):
     confidence = serializers.FloatField(help_text="Mean probability of the finding within, 0 to 1.")
 
 
-class FindingsSerializer(serializers.Serializer[Any]):
+class FindingsSerializer(OutputSerializer):
     """What the model thinks it sees, and where."""
 
     kinds = serializers.ListField(
@@ -86,21 +85,21 @@ class FindingsSerializer(serializers.Serializer[Any]):
     regions = FindingSerializer(many=True)
 
 
-class ModelSerializer(serializers.Serializer[Any]):
+class ModelSerializer(OutputSerializer):
     """The model that made the prediction."""
 
     name = serializers.CharField(source="model_name")
     version = serializers.CharField(source="model_version")
 
 
-class FailureSerializer(serializers.Serializer[Any]):
+class FailureSerializer(OutputSerializer):
     """Why the model server refuses the image."""
 
     code = serializers.CharField()
     message = serializers.CharField()
 
 
-class QualitySerializer(serializers.Serializer[Any]):
+class QualitySerializer(OutputSerializer):
     """Whether the image is good enough to be read."""
 
     acceptable = serializers.BooleanField()

@@ -20,7 +20,8 @@ def delete_scan(scan: Scan, user: User) -> None:
     together = scan.together()
     volume = Volume.objects.filter(pk=scan.volume_id).first() if scan.volume_id else None
     names = {volume.enface_name} if volume else set()
-    names.update(together.values_list("image_name", flat=True))
+    for kept in together.values_list("image_name", "deep_name"):
+        names.update(kept)
     predictions = Prediction.objects.filter(scan__in=list(together.values_list("pk", flat=True)))
     for named in predictions.values_list("overlay_name", *ADDED_PICTURES):
         names.update(named)

@@ -15,6 +15,7 @@ from pymongo import UpdateOne
 
 from webapp.accounts.models import User
 from webapp.core import clock
+from webapp.scans.answered import Answered
 from webapp.scans.models import Disclosure, Scan, reads_blind
 
 MOST_SINGLE = 1000
@@ -72,11 +73,36 @@ def disclose_answers(user: User, scans: Iterable[Scan]) -> None:
     _note(
         user,
         "answer_at",
-        {
-            scan.pk: {"label": scan.label, "model_version": scan.model_version, "state": scan.state or ""}
-            for scan in shown
-        },
+        {scan.pk: _said(scan) for scan in shown},
     )
+
+
+def disclose_new_answers(user: User, answers: Mapping[ObjectId, Answered]) -> None:
+    """Note that answers are shown to the user that nobody has seen before, by the keys of scans that nobody has read.
+
+    One write, without a look at what is noted, in the transaction that stores the answers; none for a blind reader.
+    """
+    if reads_blind(user) or not answers:
+        return
+    now = clock.now()
+    changes = [
+        UpdateOne(
+            {"_id": _key(user, scan_id)},
+            [
+                {
+                    "$set": {
+                        "user_id": user.pk,
+                        "scan_id": scan_id,
+                        "answer_at": {"$ifNull": ["$answer_at", now]},
+                        **{name: {"$literal": value} for name, value in _said(answer).items()},
+                    }
+                }
+            ],
+            upsert=True,
+        )
+        for scan_id, answer in answers.items()
+    ]
+    _collection().bulk_write(changes, ordered=False, session=connection.session)  # type: ignore[attr-defined]
 
 
 def disclose_readings(user: User, scan_ids: Iterable[ObjectId]) -> None:
@@ -93,6 +119,11 @@ def disclose_all_answers(user: User) -> None:
 def disclose_everything(user: User) -> None:
     """Note that the user may have seen the answers and readings of all scans that exist, hidden or not."""
     _note_all(user, "answer_at", "readings_at")
+
+
+def _said(answer: Answered) -> dict[str, Any]:
+    """What is noted of an answer that is shown."""
+    return {"label": answer.label, "model_version": answer.model_version, "state": answer.state or ""}
 
 
 def _note(user: User, moment: str, shown: Mapping[ObjectId, dict[str, Any]]) -> None:

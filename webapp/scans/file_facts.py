@@ -43,5 +43,11 @@ def kept_facts(said: Identity, size: tuple[float, float] | None, owner: Owner) -
     if kept == Kept.PSEUDONYMISE:
         whose = f"{owner.circle}/{said.issuer}/{patient}"
         patient, acquired = patient and pseudonym("patient", f"of a file {whose}"), acquired[:MONTH]
-    facts |= {"eye": said.eye, "patient_ref": patient, "acquired": acquired, "device": said.device}
+    facts |= {
+        "eye": said.eye,
+        "eye_in_file": said.eye,
+        "patient_ref": patient,
+        "acquired": acquired,
+        "device": said.device,
+    }
     return {name: value for name, value in facts.items() if value}

@@ -7,19 +7,20 @@ from typing import Any
 from rest_framework import serializers
 
 from webapp.accounts.models import User
+from webapp.api.output import OutputSerializer
 from webapp.recommendations.rules import needs_review
 from webapp.scans.final import By, final_reading
 from webapp.scans.models import Scan
 
 
-class SourceSerializer(serializers.Serializer[Any]):
+class SourceSerializer(OutputSerializer):
     """A publication behind a recommendation."""
 
     title = serializers.CharField()
     url = serializers.CharField(allow_null=True)
 
 
-class RecommendationSerializer(serializers.Serializer[Any]):
+class RecommendationSerializer(OutputSerializer):
     """The next step, with its reasons and sources."""
 
     urgency = serializers.CharField()
@@ -35,7 +36,7 @@ class RecommendationSerializer(serializers.Serializer[Any]):
         return needs_review(recommendation)
 
 
-class FinalReadingSerializer(serializers.Serializer[Any]):
+class FinalReadingSerializer(OutputSerializer):
     """The final reading of a scan that people have read. The model's answer stays in the scan's own fields."""
 
     label = serializers.CharField(  # type: ignore[assignment]

@@ -148,11 +148,24 @@ class Scan(Answered, OfScan):
 
     sha256 = models.CharField(max_length=64, help_text="Of the file as it was uploaded.")
     image_name = models.CharField(max_length=80)
+    deep_name = models.CharField(
+        max_length=80, blank=True, help_text="The file of its values in 16 bits, where the upload had them."
+    )
+    deep_black = models.FloatField(
+        null=True, blank=True, help_text="Which of these values is black in the image."
+    )
+    deep_white = models.FloatField(null=True, blank=True, help_text="Which of them is white.")
     width = models.PositiveIntegerField(help_text="In pixels.")
     height = models.PositiveIntegerField(help_text="In pixels.")
     micrometres_x = models.FloatField(null=True, blank=True, help_text="Width of a pixel, when it is known.")
     micrometres_y = models.FloatField(null=True, blank=True, help_text="Height of a pixel, when it is known.")
     eye = models.CharField(max_length=2, choices=Eye.choices, blank=True)
+    eye_in_file = models.CharField(
+        max_length=2,
+        choices=Eye.choices,
+        blank=True,
+        help_text="Which eye the file names: a contradiction to what people say stays visible.",
+    )
     patient_ref = NormalCharField(max_length=80, blank=True)
     acquired = models.CharField(
         max_length=10,

@@ -12,6 +12,7 @@ from datetime import timedelta
 from bson import ObjectId
 from django.db.models import F
 
+from webapp.accounts.models import User
 from webapp.core import clock, request_id
 from webapp.inference.model_server import (
     CONNECTIONS,
@@ -64,19 +65,23 @@ def predict_claimed(scan: Scan, image: bytes, deadline_s: float) -> None:
     conclude(scan, ask(image, deadline_s))
 
 
-def conclude(scan: Scan, asked: Future[ModelAnswer]) -> None:
+def conclude(scan: Scan, asked: Future[ModelAnswer], shown_to: User | None = None) -> bool:
     """Wait for what the model server says of a queued scan that the caller has claimed, and store what came of it.
 
     When the model server can't answer, or the disk has no room for its pictures, the scan stays queued and the
     document says when to try again. When the claim ran out meanwhile, or somebody had the scan predicted, what came of
     it is dropped. `scan` has the stored state afterwards.
+
+    `shown_to` is whoever gets the answer at once: with it goes the note that it was shown. Returns whether the answer was
+    stored, and with it the note.
     """
-    conclude_together([(scan, asked)])
+    return bool(conclude_together([(scan, asked)], shown_to))
 
 
-def conclude_together(asked: Sequence[Asked]) -> None:
-    """The same for several scans, whose answers are stored in one transaction."""
+def conclude_together(asked: Sequence[Asked], shown_to: User | None = None) -> list[Scan]:
+    """The same for several scans, whose answers are stored in one transaction; returns those of which they were."""
     answers = []
+    stored: list[Scan] = []
     for scan, asking in asked:
         try:
             answer = asking.result()
@@ -88,7 +93,7 @@ def conclude_together(asked: Sequence[Asked]) -> None:
         else:
             answers.append(prepare(scan, answer, _claimed(scan)))
     try:
-        store(answers)
+        stored = store(answers, shown_to)
     except OSError as error:
         for each in answers:
             log.error(
@@ -97,6 +102,7 @@ def conclude_together(asked: Sequence[Asked]) -> None:
             _wait_for_the_disk(each.scan)
     for scan in {scan.volume_id: scan for scan, _ in asked if scan.status != Status.QUEUED}.values():
         leads.follow(scan)
+    return stored
 
 
 def predict_again(scan: Scan, version: str = "", label: str = "") -> None:

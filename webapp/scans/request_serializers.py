@@ -8,8 +8,12 @@ from django.conf import settings
 from rest_framework import exceptions, serializers, status
 
 from imaging.formats import listed
-from webapp.api.fields import PatternField
+from imaging.given import NUMBERS, Given
+from imaging.pixels import MAX_SIDE
+from webapp.api.fields import PatternField, WrittenCountField
 from webapp.scans.details import DETAILS
+
+MAX_VOLUMES = 100_000
 
 
 class FileTooLarge(exceptions.APIException):
@@ -17,6 +21,12 @@ class FileTooLarge(exceptions.APIException):
 
     status_code = status.HTTP_413_REQUEST_ENTITY_TOO_LARGE
     default_code = "too_large"
+
+
+def _number(most: int, help_text: str) -> WrittenCountField:
+    return WrittenCountField(
+        required=False, allow_null=True, min_value=1, max_value=most, help_text=help_text
+    )
 
 
 class DetailsSerializer(serializers.Serializer[Any]):
@@ -37,7 +47,25 @@ class DetailsSerializer(serializers.Serializer[Any]):
         return attrs
 
 
-class UploadSerializer(DetailsSerializer):
+class FileSerializer(DetailsSerializer):
+    """What is said with a file: the details of its scan, and what has to be known to read it."""
+
+    bscan_width = _number(MAX_SIDE, "Of a Zeiss .img: pixels of each B-scan along the retina.")
+    bscan_height = _number(MAX_SIDE, "Of a Zeiss .img: pixels of each B-scan in depth.")
+    volume_number = _number(MAX_VOLUMES, "Of a file that holds several volumes: which one, from 1.")
+
+    def get_fields(self) -> dict[str, Any]:
+        """The details as a form writes them, and the other fields."""
+        written = {detail.name: detail.written() for detail in DETAILS if detail.written}
+        return super().get_fields() | written
+
+
+def taken_given(entered: dict[str, Any]) -> Given:
+    """What was said of the file, taken out of what was entered, of which the details of the scan are left."""
+    return Given(**{name: entered.pop(name, None) for name in NUMBERS})
+
+
+class UploadSerializer(FileSerializer):
     """The form fields of an upload."""
 
     image = serializers.FileField(
@@ -45,11 +73,6 @@ class UploadSerializer(DetailsSerializer):
         help_text=f"{listed('or')}. Eye, patient and date of a DICOM file are kept as this "
         "installation is set to, where the form leaves them open; what else it says is dropped.",
     )
-
-    def get_fields(self) -> dict[str, Any]:
-        """The file, and the details as a form writes them."""
-        written = {detail.name: detail.written() for detail in DETAILS if detail.written}
-        return super().get_fields() | written
 
     def validate_image(self, file: Any) -> Any:
         """Refuse a file above the limit before it is read."""

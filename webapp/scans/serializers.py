@@ -10,6 +10,7 @@ from rest_framework import serializers
 
 from webapp.accounts.deidentified import DeIdentified
 from webapp.accounts.models import User
+from webapp.api.output import copies
 from webapp.scans.answered_serializers import (
     CONFIDENCE_HELP,
     OR_NULL,
@@ -30,8 +31,11 @@ from webapp.scans.final_serializers import (
     RecommendationSerializer,
     shown_final_reading,
 )
-from webapp.scans.models import Scan, Status
+from webapp.scans.models import Eye, Scan, Status
 from webapp.volumes.place import InVolumeSerializer, in_volume
+
+TOLD = {detail.name: detail.told() for detail in DETAILS}
+"""The fields of what people enter."""
 
 
 class ScanSerializer(DeIdentified, AnsweredSerializer):
@@ -47,6 +51,18 @@ class ScanSerializer(DeIdentified, AnsweredSerializer):
     findings_path = serializers.SerializerMethodField(
         help_text="A grey PNG of the whole picture, coarser than it: 0 for nothing, n for the n-th of `findings.kinds`."
     )
+    eye_in_file = serializers.SerializerMethodField(
+        help_text="Which eye the file names, whatever people enter as `eye`; empty where it names none, or that is not kept."
+    )
+    deep_path = serializers.SerializerMethodField(
+        help_text="A grey PNG of 16 bits: the values as the file has them, of which the image shows those from `deep_black` to "
+        "`deep_white`. Null for files of 8 bits, pictures that are no volume, and scans that earlier versions stored."
+    )
+    deep_black = serializers.FloatField(
+        allow_null=True,
+        help_text="The value that is black in the image; above `deep_white` in files that count downwards.",
+    )
+    deep_white = serializers.FloatField(allow_null=True, help_text="The value that is white in the image.")
     sha256 = serializers.CharField(help_text="Of the file as it was uploaded; empty in de-identified data.")
     width = serializers.IntegerField()
     height = serializers.IntegerField()
@@ -111,7 +127,7 @@ class ScanSerializer(DeIdentified, AnsweredSerializer):
         fields = super().get_fields()
         names = list(fields)
         first = {name: fields[name] for name in names[: names.index("height") + 1]}
-        return first | {detail.name: detail.told() for detail in DETAILS} | fields
+        return first | copies(TOLD) | fields
 
     def to_representation(self, instance: Scan) -> dict[str, Any]:
         """The scan as the reader may know it; texts that are empty or hidden become null."""
@@ -133,6 +149,14 @@ class ScanSerializer(DeIdentified, AnsweredSerializer):
 
     def get_thumbnail_path(self, scan: Scan) -> str:
         return reverse("scan-thumbnail", args=[scan.pk])
+
+    @extend_schema_field(serializers.ChoiceField(choices=Eye.choices, allow_blank=True))
+    def get_eye_in_file(self, scan: Scan) -> str:
+        return scan.eye_in_file or ""
+
+    @extend_schema_field(serializers.CharField(allow_null=True))
+    def get_deep_path(self, scan: Scan) -> str | None:
+        return reverse("scan-deep", args=[scan.pk]) if scan.deep_name else None
 
     @extend_schema_field(serializers.CharField(allow_null=True))
     def get_annotation_path(self, scan: Scan) -> str | None:

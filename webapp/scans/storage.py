@@ -69,10 +69,15 @@ def save(content: bytes) -> str:
     return name
 
 
-def begin_to_save(content: bytes) -> Writing:
-    """Store a PNG while the caller does something else."""
+def begin_to_save(content: bytes | Callable[[], bytes]) -> Writing:
+    """Store a PNG, or what a function makes as one, while the caller does something else."""
     name = new_name()
-    return Writing(name, _writing.submit(_write, path_of(name), content))
+    path = path_of(name)  # here, as settings are the caller's
+
+    def write() -> None:
+        _write(path, content() if callable(content) else content)
+
+    return Writing(name, _writing.submit(write))
 
 
 def new_name(ending: str = PICTURE) -> str:

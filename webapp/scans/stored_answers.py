@@ -10,6 +10,7 @@ from typing import Any
 
 from bson import ObjectId
 
+from webapp.accounts.models import User
 from webapp.audit.models import Action
 from webapp.audit.recording import Change, acting, record_each
 from webapp.core import clock
@@ -19,6 +20,7 @@ from webapp.mongodb.transactions import all_or_nothing
 from webapp.recommendations.rules import recommend
 from webapp.scans import storage
 from webapp.scans.answered import PREDICTION_FIELDS, Answered
+from webapp.scans.disclosure import disclose_new_answers
 from webapp.scans.models import Prediction, Scan, ScanQuerySet, Status
 from webapp.scans.outcomes import Outcome, tell
 
@@ -39,7 +41,8 @@ class AnswerToStore:
 
 def prepare(scan: Scan, answer: ModelAnswer, still: ScanQuerySet) -> AnswerToStore:
     """Work out what follows from an answer, and begin to write its pictures."""
-    heatmap = storage.begin_to_save(answer.heatmap)
+    heat = answer.heatmap
+    heatmap = storage.begin_to_save(heat if isinstance(heat, bytes) else heat.png)
     findings = storage.begin_to_save(answer.findings_map) if answer.findings_map else None
     recommendation = recommend(
         answer.model_name, answer.probabilities, answer.quality, answer.caveats, answer.answer
@@ -61,9 +64,11 @@ def prepare(scan: Scan, answer: ModelAnswer, still: ScanQuerySet) -> AnswerToSto
     return AnswerToStore(scan, answer, still, predicted, values, (heatmap, *filter(None, [findings])))
 
 
-def store(answers: Sequence[AnswerToStore]) -> None:
+def store(answers: Sequence[AnswerToStore], shown_to: User | None = None) -> list[Scan]:
     """Keep predictions as their scans' newest, where the scans are still as they should be; earlier ones stay.
 
+    Returns the scans of those that were kept. `shown_to` is whoever is about to be shown them, which is noted in the same
+    transaction.
     Raises OSError when a picture can't be written; none of them, nor anything in the database, is left then.
     """
 
@@ -73,6 +78,8 @@ def store(answers: Sequence[AnswerToStore]) -> None:
         Prediction.objects.bulk_create(made)
         changes = [Change(one.scan_id, after=one, weights_sha256=one.weights_sha256) for one in made]
         record_each(Action.PREDICTION_CREATE, acting(), "prediction", changes)
+        if shown_to is not None:
+            disclose_new_answers(shown_to, {one.scan_id: one for one in made})
         # A B-scan is told of with its volume.
         tell(Outcome.ANSWERED, [each.scan.pk for each in found if not each.scan.volume_id])
         for each in answers:
@@ -104,6 +111,7 @@ def store(answers: Sequence[AnswerToStore]) -> None:
         # What was written is known: reading it back would cost whoever waits a round trip.
         for name, value in each.values.items():
             setattr(each.scan, name, value)
+    return [each.scan for each in written]
 
 
 def _fields_of(answer: ModelAnswer) -> dict[str, Any]:

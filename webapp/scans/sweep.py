@@ -77,6 +77,7 @@ def _remove_orphans(grace_s: float) -> int:
     # List files first: what is written after this is too young anyway.
     old = storage.files_older_than(grace_s)
     named: set[str] = set(Scan.objects.order_by().values_list("image_name", flat=True))
+    named |= set(Scan.objects.exclude(deep_name="").order_by().values_list("deep_name", flat=True))
     named |= set(Volume.objects.order_by().values_list("enface_name", flat=True))
     for field in ("overlay_name", *ADDED_PICTURES):
         named |= set(Prediction.objects.order_by().values_list(field, flat=True))

@@ -46,12 +46,14 @@ Pixels = npt.NDArray[np.uint8]
 class Upload:
     """The result of an upload; `created` is false if this user had uploaded the same file to the same clinic before.
 
-    `differing` are the entered fields that have another value in that scan, or in the file of a new one.
+    `differing` are the entered fields that have another value in that scan, or in the file of a new one. `is_noted` says
+    that the answer's own transaction noted it as shown to the user.
     """
 
     scan: Scan
     created: bool
     differing: Sequence[Difference] = ()
+    is_noted: bool = False
 
 
 @dataclass(frozen=True)
@@ -92,7 +94,7 @@ def receive(user: User, file: UploadedFile[Any], entered: Mapping[str, Any]) -> 
 
 
 def _received(user: User, sha256: str, examined: Examined, entered: Mapping[str, Any], ends: float) -> Upload:
-    known = Scan.objects.filter(user=user, clinic=user.clinic, sha256=sha256).first()
+    known = _known_scan(user, sha256)
     if known and storage.exists(known.image_name):
         return _known(known, entered)
     kept = _keep(examined, ends)
@@ -108,8 +110,16 @@ def _received(user: User, sha256: str, examined: Examined, entered: Mapping[str,
     except IntegrityError:  # the same file was uploaded twice at the same moment
         storage.delete(kept.name)
         return _known(Scan.objects.get(user=user, clinic=user.clinic, sha256=sha256), entered)
-    prediction.conclude(scan, kept.asked)
-    return Upload(scan, True, differences.from_file(entered, facts))
+    stored = prediction.conclude(scan, kept.asked, shown_to=user)
+    return Upload(scan, True, differences.from_file(entered, facts), is_noted=stored)
+
+
+def _known_scan(user: User, sha256: str) -> Scan | None:
+    """This user's earlier scan of the same file in the same clinic."""
+    same = Scan.objects.filter(user=user, clinic=user.clinic, sha256=sha256)
+    # Most files are new: to ask for the key alone takes a fraction of the time that a whole scan takes.
+    keys = list(same.order_by().values_list("pk", flat=True)[:1])
+    return Scan.objects.filter(pk=keys[0]).first() if keys else None
 
 
 def _known(scan: Scan, entered: Mapping[str, Any]) -> Upload:

@@ -37,7 +37,12 @@ from webapp.scans.disclosure import disclose, disclose_all_answers, disclose_ans
 from webapp.scans.filters import ScanFilter
 from webapp.scans.models import Scan, ScanQuerySet, Status, reads_blind
 from webapp.scans.pictures import send_overlay, send_picture, send_thumbnail
-from webapp.scans.request_serializers import DetailsSerializer, RepredictSerializer, UploadSerializer
+from webapp.scans.request_serializers import (
+    DetailsSerializer,
+    RepredictSerializer,
+    UploadSerializer,
+    taken_given,
+)
 from webapp.scans.serializers import CountSerializer, ScanSerializer, UploadedSerializer
 from webapp.scans.upload import Upload
 from webapp.scans.worklist import Ordering, WorklistPages
@@ -120,7 +125,8 @@ def answer_to_upload(received: Upload, request: Request) -> Response:
     """What whoever uploads is told of what became of it, noted as shown."""
     assert isinstance(request.user, User)
     scan = received.scan
-    disclose(request.user, [scan])
+    if not received.is_noted:
+        disclose(request.user, [scan])
     data = dict(ScanSerializer(scan, context={"request": request}).data)
     code: int = status.HTTP_202_ACCEPTED if scan.status == Status.QUEUED else status.HTTP_201_CREATED
     said = {"differences": [asdict(difference) for difference in received.differing]}
@@ -188,8 +194,9 @@ class ScanViewSet(
         given.is_valid(raise_exception=True)
         entered: dict[str, Any] = dict(given.validated_data)
         assert isinstance(request.user, User)
+        file, said = entered.pop("image"), taken_given(entered)
         try:
-            received = receive_file(request.user, entered.pop("image"), entered)
+            received = receive_file(request.user, file, entered, said)
         except ImageError as error:
             instruments.UPLOADS.labels("refused").inc()
             raise ImageError4xx(error) from error
@@ -236,6 +243,12 @@ class ScanViewSet(
     def image(self, request: Request, pk: str) -> FileResponse | HttpResponse:
         """The scan itself."""
         return send_picture(request, self.get_object().image_name)
+
+    @extend_schema(parameters=[ID], responses={PNG: PICTURE})
+    @picture
+    def deep(self, request: Request, pk: str) -> FileResponse | HttpResponse:
+        """The scan's own values, in grey of 16 bits, to be looked at through other windows; 404 where there are none."""
+        return send_picture(request, self.get_object().deep_name)
 
     @extend_schema(parameters=[ID], responses={JPEG: PICTURE})
     @picture

@@ -39,6 +39,7 @@ def complete(
         there = {place: before[key] for place, key in known.items() if key in before}
         volume, was = _volume(there.values(), told(examined, kept))
         gone[:] = [kept.names[place] for place in there if place in kept.names]
+        gone.extend(str(kept.deep_of(place)["deep_name"]) for place in there)
         if was is not None and was.enface_name != volume.enface_name:
             gone.append(was.enface_name)
         has_lead = any(not scan.follows for scan in there.values())
@@ -53,6 +54,7 @@ def complete(
                 received_from=owner.sender,
                 sha256=sha256,
                 image_name=name,
+                **kept.deep_of(place),
                 width=examined.width,
                 height=examined.height,
                 **facts,

@@ -6,10 +6,11 @@ from typing import Any
 
 from rest_framework import serializers
 
+from webapp.api.output import OutputSerializer
 from webapp.scans.models import Scan
 
 
-class InVolumeSerializer(serializers.Serializer[Any]):
+class InVolumeSerializer(OutputSerializer):
     """A scan's volume."""
 
     id = serializers.CharField()

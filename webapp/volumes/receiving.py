@@ -9,7 +9,7 @@ from collections import deque
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import Future, wait
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from bson import ObjectId
@@ -17,7 +17,7 @@ from django.conf import settings
 from django.core.files.uploadedfile import UploadedFile
 from django.db import IntegrityError
 
-from imaging.decoding import examine_files, is_volume
+from imaging.decoding import NOTHING, Given, examine_files, is_volume
 from imaging.errors import ImageError
 from imaging.png import encode_png
 from imaging.volume import ExaminedVolume
@@ -36,6 +36,7 @@ from webapp.scans.owner import Also, Owner, nothing, owned_by
 from webapp.scans.scale import plausible_size
 from webapp.scans.upload import FIRST_CLAIM, Upload
 from webapp.volumes import reading
+from webapp.volumes.deep import KeptDeep, deep_bscans
 from webapp.volumes.leads import middle_of
 from webapp.volumes.models import Volume
 
@@ -52,22 +53,30 @@ class Kept:
     names: dict[int, str] = field(default_factory=dict)
     asked: dict[int, Future[ModelAnswer]] = field(default_factory=dict)
     gaps: dict[int, str] = field(default_factory=dict)
+    deep: dict[int, KeptDeep] = field(default_factory=dict)
     enface: str = ""
     enface_size: tuple[int, int] = (0, 0)
 
     def discard(self) -> None:
         """Remove all that was stored."""
-        storage.delete(*self.names.values(), self.enface)
+        storage.delete(*self.names.values(), *(kept.deep_name for kept in self.deep.values()), self.enface)
+
+    def deep_of(self, place: int) -> dict[str, Any]:
+        """The fields of a B-scan's values in 16 bits."""
+        return vars(self.deep.get(place, KeptDeep()))
 
 
-def receive_file(user: User, file: UploadedFile[Any], entered: Mapping[str, Any]) -> Upload:
-    """Receive a file that is a volume or a picture.
+def receive_file(
+    user: User, file: UploadedFile[Any], entered: Mapping[str, Any], given: Given = NOTHING
+) -> Upload:
+    """Receive a file that is a volume or a picture; `given` is what was said with it for reading it.
 
     Raises as `receive` and `upload.receive` do, and TooLarge for a picture above the limit of pictures.
     """
     with _content_of(file) as content:
-        if is_volume(content):
-            return receive(user, [(file.name or "", content)], entered)
+        name = file.name or ""
+        if is_volume(content, given=replace(given, name=name)):
+            return receive(user, [(name, content)], entered, given)
     if (file.size or 0) > settings.MAX_UPLOAD_BYTES:
         raise TooLarge(
             f"The file has {(file.size or 0) / 2**20:.1f} MiB and is no volume; of a picture up to "
@@ -89,7 +98,9 @@ def room_for(size_bytes: int) -> int:
     return min(size_bytes + room.SMALL_BYTES, room.ALL_BYTES) if size_bytes > room.LARGE_FILE_BYTES else 0
 
 
-def receive(user: User, files: Sequence[tuple[str, bytes]], entered: Mapping[str, Any]) -> Upload:
+def receive(
+    user: User, files: Sequence[tuple[str, bytes]], entered: Mapping[str, Any], given: Given = NOTHING
+) -> Upload:
     """Store a volume with all its B-scans, and answer with the one in its middle, predicted if that was done in time.
 
     It is one file or several, each with its name. The other B-scans are asked about meanwhile and afterwards
@@ -102,12 +113,12 @@ def receive(user: User, files: Sequence[tuple[str, bytes]], entered: Mapping[str
     """
     ends = time.monotonic() + prediction.INTERACTIVE_DEADLINE_S
     entered = {name: value for name, value in entered.items() if value}
-    sha256 = sha256_of([content for _, content in files])
+    sha256 = sha256_of([content for _, content in files], given)
     known = _known(user, sha256)
     if known and all(map(storage.exists, known.together().values_list("image_name", flat=True))):
         return Upload(known, False, differences.from_scan(entered, known))
     size = sum(len(content) for _, content in files)
-    with examine_files(files) as examined, room.taken(examined.memory_bytes - size):
+    with examine_files(files, given) as examined, room.taken(examined.memory_bytes - size):
         kept = keep(examined, ends)
     if known:
         _first_answer(_give_back(known, user, kept), kept.asked, ends)
@@ -128,9 +139,13 @@ def receive(user: User, files: Sequence[tuple[str, bytes]], entered: Mapping[str
     return Upload(_first_answer(scans, kept.asked, ends), True, differences.from_file(entered, facts))
 
 
-def sha256_of(contents: Sequence[bytes]) -> str:
-    """Of a file; of several, in whatever order they come, that of theirs."""
+def sha256_of(contents: Sequence[bytes], given: Given = NOTHING) -> str:
+    """Of a file; of several, in whatever order they come, that of theirs; of what was said with them, too.
+
+    Two volumes of one file, or the same pixels in another size, are two volumes.
+    """
     each = sorted(hashlib.sha256(content).hexdigest() for content in contents)
+    each += [f"{name} {value}" for name, value in sorted(given.numbers.items())]
     return each[0] if len(each) == 1 else hashlib.sha256("".join(each).encode()).hexdigest()
 
 
@@ -167,6 +182,11 @@ def keep(examined: ExaminedVolume, ends: float | None) -> Kept:
                 writing.popleft().wait()
         if not kept.names:
             raise first_error or ImageError("The volume has no B-scan that can be read.")
+        for place, deep in deep_bscans(examined, kept.names):
+            writing.append(storage.begin_to_save(encode_png(deep.values)))
+            kept.deep[place] = KeptDeep(writing[-1].name, deep.black, deep.white)
+            if len(writing) >= MOST_WRITING:
+                writing.popleft().wait()
         if (enface := _enface(examined)) is not None:
             height, width = enface.shape[:2]
             writing.append(storage.begin_to_save(encode_png(enface)))
@@ -227,6 +247,7 @@ def create(
                 received_from=owner.sender,
                 sha256=sha256,
                 image_name=name,
+                **kept.deep_of(place),
                 width=examined.width,
                 height=examined.height,
                 **said,
@@ -277,10 +298,11 @@ def _give_back(known: Scan, user: User, kept: Kept) -> list[Scan]:
 
     def write() -> list[Scan]:
         before = {scan.place: scan for scan in known.together() if scan.place in kept.names}
-        lost[:] = [scan.image_name for scan in before.values()]
+        lost[:] = [name for scan in before.values() for name in (scan.image_name, scan.deep_name)]
         for place, scan in before.items():
             Scan.objects.filter(pk=scan.pk).update(
                 image_name=kept.names[place],
+                **kept.deep_of(place),
                 status=Status.QUEUED,
                 failure=None,
                 next_attempt_at=now,
@@ -294,7 +316,13 @@ def _give_back(known: Scan, user: User, kept: Kept) -> list[Scan]:
 
     scans = all_or_nothing(write)
     there = {scan.place for scan in scans}
-    storage.delete(*lost, kept.enface, *(name for place, name in kept.names.items() if place not in there))
+    gone = [place for place in kept.names if place not in there]
+    storage.delete(
+        *lost,
+        kept.enface,
+        *(kept.names[place] for place in gone),
+        *(kept.deep_of(place)["deep_name"] for place in gone),
+    )
     return scans
 
 

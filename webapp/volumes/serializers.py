@@ -15,9 +15,8 @@ from webapp.accounts.deidentified import DeIdentified
 from webapp.accounts.models import User
 from webapp.api.errors import TooLarge
 from webapp.recommendations.answers import State
-from webapp.scans.details import DETAILS
 from webapp.scans.models import Scan, Status
-from webapp.scans.request_serializers import DetailsSerializer
+from webapp.scans.request_serializers import FileSerializer
 from webapp.volumes.leads import chosen_of
 from webapp.volumes.models import Volume
 from webapp.volumes.rule import Because
@@ -26,7 +25,7 @@ UNKNOWN = "unknown"
 """The state of a prediction of a version that didn't say how far it goes."""
 
 
-class VolumeUploadSerializer(DetailsSerializer):
+class VolumeUploadSerializer(FileSerializer):
     """The form fields of an upload of a volume."""
 
     image = serializers.ListField(
@@ -36,11 +35,6 @@ class VolumeUploadSerializer(DetailsSerializer):
         help_text=f"A file that is a volume, or several, each a B-scan ({listed('or')}), in the order of their names, in "
         "which numbers count as numbers.",
     )
-
-    def get_fields(self) -> dict[str, Any]:
-        """Those of the details as a form writes them, and the files."""
-        written = {detail.name: detail.written() for detail in DETAILS if detail.written}
-        return super().get_fields() | written
 
     def validate_image(self, files: list[Any]) -> list[Any]:
         """Refuse files above the limit before they are read. Raises TooLarge."""

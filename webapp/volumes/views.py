@@ -26,6 +26,7 @@ from webapp.scans.deletion import delete_scan
 from webapp.scans.disclosure import disclose
 from webapp.scans.models import Scan
 from webapp.scans.pictures import send_picture
+from webapp.scans.request_serializers import taken_given
 from webapp.scans.serializers import UploadedSerializer
 from webapp.scans.views import PICTURE, PNG, ImageError4xx, answer_to_upload
 from webapp.volumes import receiving
@@ -76,11 +77,11 @@ class VolumesView(APIView):
         given = VolumeUploadSerializer(data=request.data)
         given.is_valid(raise_exception=True)
         entered: dict[str, Any] = dict(given.validated_data)
-        files = entered.pop("image")
+        files, said = entered.pop("image"), taken_given(entered)
         try:
             with room.taken(receiving.room_for(sum(file.size for file in files))):
                 named = [(file.name or "", file.read()) for file in files]
-                received = receiving.receive(request.user, named, entered)
+                received = receiving.receive(request.user, named, entered, said)
         except ImageError as error:
             instruments.UPLOADS.labels("refused").inc()
             raise ImageError4xx(error) from error

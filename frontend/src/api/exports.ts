@@ -8,14 +8,17 @@ export interface ExportedFile {
   name: string;
 }
 
-/** Exports the chosen `scans` by their ids; without them, all that the filters of `query` find. Raises a Problem. */
+/**
+ * Exports the chosen `scans` by their ids; without them, all that the filters of `query` find. Pictures that may hold text
+ * come along only `withText`. Raises a Problem.
+ */
 export async function exportScans(
   format: ExportFormat,
-  { scans, query = "" }: { scans?: string[]; query?: string },
+  { scans, query = "", withText = false }: { scans?: string[]; query?: string; withText?: boolean },
 ): Promise<ExportedFile> {
   const answer = await call(query ? `exports/?${query}` : "exports/", {
     method: "POST",
-    body: { format, ...(scans ? { scans } : {}) },
+    body: { format, with_text: withText, ...(scans ? { scans } : {}) },
   });
   const name = /filename="([^"]+)"/.exec(answer.headers.get("Content-Disposition") ?? "")?.[1];
   return { content: await answer.blob(), name: name ?? `retinote.${format}` };

@@ -277,6 +277,27 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/scans/{id}/drawn/": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * @description The areas that you drew, and those that others did where you may see them; of a B-scan, over its volume.
+         *
+         *     Each in pixels, in mm² where the size of a pixel is known, and over a volume in mm³ where the distance of B-scans is.
+         */
+        get: operations["scans_drawn_retrieve"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/scans/{id}/fhir/": {
         parameters: {
             query?: never;
@@ -286,6 +307,23 @@ export interface paths {
         };
         /** @description Scan, answer, findings and verdicts as a Bundle of FHIR R4: a DiagnosticReport with its Observations, as far as you may know them. */
         get: operations["scans_fhir_retrieve"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/scans/{id}/follow-up/": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** @description All scans and volumes of the same clinic with the same patient reference and eye, as far as you may see them. */
+        get: operations["scans_follow_up_retrieve"];
         put?: never;
         post?: never;
         delete?: never;
@@ -340,7 +378,8 @@ export interface paths {
         /**
          * @description Agree, disagree with the right label, or be unsure. It becomes your current verdict on the scan.
          *
-         *     409 (`prediction_changed`) when the scan's newest prediction is not the one that your verdict is on.
+         *     409 (`prediction_changed`) when the scan's newest prediction is not the one that your verdict is on, and, of a verdict
+         *     `of_volume`, 409 (`lead_moved`) when another B-scan stands for the volume by now.
          */
         post: operations["scans_review_create"];
         delete?: never;
@@ -383,6 +422,23 @@ export interface paths {
         head?: never;
         /** @description Correct what was said of the scan when it was uploaded; of a B-scan, what was said of its whole volume. */
         patch: operations["scans_partial_update"];
+        trace?: never;
+    };
+    "/api/v1/scans/{id}/deep/": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** @description The scan's own values, in grey of 16 bits, to be looked at through other windows; 404 where there are none. */
+        get: operations["scans_deep_retrieve"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
         trace?: never;
     };
     "/api/v1/scans/{id}/findings/": {
@@ -836,6 +892,47 @@ export interface components {
             found: string;
             found_in: components["schemas"]["FoundInEnum"];
         };
+        /** @description What one reader drew with one label; shapes that overlap count once. */
+        Drawn: {
+            creator: string;
+            creator_name: string;
+            mine: boolean;
+            label: string;
+            /** @description In their order; those without a shape are left out. */
+            bscans: components["schemas"]["DrawnOnBscan"][];
+            /**
+             * Format: double
+             * @description The areas, each times the distance between B-scans. Null for a scan by itself, and where the size of a pixel or the distance is not known.
+             */
+            cubic_millimetres: number | null;
+        };
+        /** @description What was drawn on one B-scan, or on a scan by itself. */
+        DrawnOnBscan: {
+            id: string;
+            /** @description In its volume, from 0 on. */
+            place: number;
+            /** Format: double */
+            square_pixels: number;
+            /**
+             * Format: double
+             * @description Null where the size of a pixel is not known.
+             */
+            square_millimetres: number | null;
+        };
+        /** @description How much was drawn on a scan, or on all B-scans of its volume. */
+        DrawnOnScan: {
+            /** @description False where more than 5,000 shapes were drawn: none is measured then. */
+            measured: boolean;
+            /**
+             * Format: double
+             * @description From a B-scan to the next, where they lie parallel and the file says it.
+             */
+            micrometres_between: number | null;
+            /** @description Places of B-scans that are missing: they count as empty. */
+            missing: number[];
+            /** @description Your own first. */
+            drawn: components["schemas"]["Drawn"][];
+        };
         /** @description Of the en-face image, in pixels. */
         EnfaceSize: {
             width: number;
@@ -931,6 +1028,15 @@ export interface components {
             interval: components["schemas"]["Interval"] | null;
             /** @description Whether there is a kappa, be it of too few scans to show. */
             defined: boolean;
+        };
+        /** @description Scans and volumes of one eye of a patient. */
+        FollowUp: {
+            /** @description What has to be entered first: without it nothing is found. */
+            missing: components["schemas"]["MissingEnum"][];
+            /** @description Whether there are more than these 200, the newest uploads. */
+            more: boolean;
+            /** @description The earliest first, by `acquired`, or else by the upload; of a volume the B-scan that stands for it. */
+            scans: components["schemas"]["Scan"][];
         };
         /**
          * @description * `csv` - csv
@@ -1063,6 +1169,12 @@ export interface components {
             /** @description Whether a scan's answer is hidden from you until you have given your verdict. */
             reads_blind: boolean;
         };
+        /**
+         * @description * `patient_ref` - patient_ref
+         *     * `eye` - eye
+         * @enum {string}
+         */
+        MissingEnum: "patient_ref" | "eye";
         /** @description The model that made the prediction. */
         Model: {
             name: string;
@@ -1317,6 +1429,11 @@ export interface components {
             /** @description The prediction that your verdict is on. If it is not the scan's newest, the answer is 409 and nothing is recorded. Left out, to agree or disagree is on what was last shown to you; if that was none, name it. */
             prediction_seen?: components["schemas"]["PredictionSeenRequest"];
             /**
+             * @description That the scan stands for its volume, and the verdict is on that. If another B-scan stands for it by now, the answer is 409 and nothing is recorded; without this, the verdict is on the B-scan alone then.
+             * @default false
+             */
+            of_volume: boolean;
+            /**
              * @description Needed to disagree: the right label.
              * @default
              */
@@ -1367,6 +1484,20 @@ export interface components {
             readonly heatmap_path: string | null;
             /** @description A grey PNG of the whole picture, coarser than it: 0 for nothing, n for the n-th of `findings.kinds`. */
             readonly findings_path: string | null;
+            /** @description Which eye the file names, whatever people enter as `eye`; empty where it names none, or that is not kept. */
+            readonly eye_in_file: components["schemas"]["EyeEnum"] | components["schemas"]["BlankEnum"];
+            /** @description A grey PNG of 16 bits: the values as the file has them, of which the image shows those from `deep_black` to `deep_white`. Null for files of 8 bits, pictures that are no volume, and scans that earlier versions stored. */
+            readonly deep_path: string | null;
+            /**
+             * Format: double
+             * @description The value that is black in the image; above `deep_white` in files that count downwards.
+             */
+            deep_black: number | null;
+            /**
+             * Format: double
+             * @description The value that is white in the image.
+             */
+            deep_white: number | null;
             /** @description Of the file as it was uploaded; empty in de-identified data. */
             sha256: string;
             width: number;
@@ -1690,6 +1821,20 @@ export interface components {
             readonly heatmap_path: string | null;
             /** @description A grey PNG of the whole picture, coarser than it: 0 for nothing, n for the n-th of `findings.kinds`. */
             readonly findings_path: string | null;
+            /** @description Which eye the file names, whatever people enter as `eye`; empty where it names none, or that is not kept. */
+            readonly eye_in_file: components["schemas"]["EyeEnum"] | components["schemas"]["BlankEnum"];
+            /** @description A grey PNG of 16 bits: the values as the file has them, of which the image shows those from `deep_black` to `deep_white`. Null for files of 8 bits, pictures that are no volume, and scans that earlier versions stored. */
+            readonly deep_path: string | null;
+            /**
+             * Format: double
+             * @description The value that is black in the image; above `deep_white` in files that count downwards.
+             */
+            deep_black: number | null;
+            /**
+             * Format: double
+             * @description The value that is white in the image.
+             */
+            deep_white: number | null;
             /** @description Of the file as it was uploaded; empty in de-identified data. */
             sha256: string;
             width: number;
@@ -2560,6 +2705,29 @@ export interface operations {
             "5XX": components["responses"]["Error"];
         };
     };
+    scans_drawn_retrieve: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["DrawnOnScan"];
+                };
+            };
+            "4XX": components["responses"]["Error"];
+            "5XX": components["responses"]["Error"];
+        };
+    };
     scans_fhir_retrieve: {
         parameters: {
             query?: never;
@@ -2580,6 +2748,29 @@ export interface operations {
                     "application/fhir+json": {
                         [key: string]: unknown;
                     };
+                };
+            };
+            "4XX": components["responses"]["Error"];
+            "5XX": components["responses"]["Error"];
+        };
+    };
+    scans_follow_up_retrieve: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["FollowUp"];
                 };
             };
             "4XX": components["responses"]["Error"];
@@ -2749,6 +2940,30 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["Scan"];
+                };
+            };
+            "4XX": components["responses"]["Error"];
+            "5XX": components["responses"]["Error"];
+        };
+    };
+    scans_deep_retrieve: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The picture's bytes. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "image/png": string;
                 };
             };
             "4XX": components["responses"]["Error"];

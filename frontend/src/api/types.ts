@@ -33,6 +33,10 @@ export type Options = Schemas["Options"];
 export type Count = Schemas["Count"];
 export type Selector = Schemas["Selector"];
 export type Annotation = Schemas["Annotation"];
+/** Scans and volumes of an eye over time. */
+export type FollowUp = Schemas["FollowUp"];
+/** How much was drawn on a scan, or on the B-scans of its volume. */
+export type DrawnOnScan = Schemas["DrawnOnScan"];
 /** What may be left out of a request is always there in an answer. */
 export type Review = Required<Omit<Schemas["Review"], "prediction_seen">>;
 export type PredictionSeen = Schemas["PredictionSeen"];
@@ -43,7 +47,7 @@ export type ScanChange = Schemas["PatchedDetailsRequest"];
 export type AnnotationChange = Schemas["AnnotationRequest"];
 export type AdjudicationChange = Schemas["AdjudicationRequest"];
 export type ReviewChange = Pick<Schemas["ReviewRequest"], "comment"> &
-  Partial<Pick<Schemas["ReviewRequest"], "verdict" | "label" | "prediction_seen">>;
+  Partial<Pick<Schemas["ReviewRequest"], "verdict" | "label" | "prediction_seen" | "of_volume">>;
 /** What of a scan goes to a PACS or a health record. */
 export type Sending = Schemas["Sending"];
 export type Dashboard = Schemas["Dashboard"];

@@ -84,3 +84,9 @@ const DAYS = [
 export function formatDay(iso: string): string {
   return iso && (DAYS[iso.split("-").length - 1]?.format(new Date(iso)) ?? iso);
 }
+
+/** A day, month or year as the first moment that it may mean. */
+export function beginOf(iso: string): Date {
+  const [year = "0", month = "1", day = "1"] = iso.split("-");
+  return new Date(Date.UTC(Number(year), Number(month) - 1, Number(day)));
+}

@@ -34,6 +34,7 @@ const GROUPS: { title: string; keys: [string[], string][] }[] = [
       [[texts.drawing.space], keyHelp.pan],
       [[texts.drawing.rightDrag], keyHelp.window],
       [["W"], keyHelp.resetWindow],
+      [["Shift+W"], keyHelp.nextWindow],
       [["X"], keyHelp.heat],
       [["S"], keyHelp.findings],
     ],

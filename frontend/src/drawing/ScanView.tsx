@@ -9,7 +9,7 @@ import { Waiting } from "../common/Waiting";
 import { texts } from "../texts";
 import { DrawingCanvas } from "./canvas/DrawingCanvas";
 import type { PictureCanvas } from "./canvas/PictureCanvas";
-import { FULL_WINDOW } from "./canvas/pictures";
+import { FULL_WINDOW, type GreyWindow, PRESETS } from "./canvas/pictures";
 import type { Drawing, DrawingState } from "./Drawing";
 import { KeysDialog } from "./KeysDialog";
 import { type KeyActions, useKeys } from "../common/keys";
@@ -114,12 +114,13 @@ export function ScanView({ scan, drawing, state, regions, revealed, onCanvas, ch
       "0": () => canvas?.viewport.fit(),
       "1": () => canvas?.viewport.zoomTo(1),
       w: () => canvas?.setWindow(FULL_WINDOW),
+      "shift+w": () => canvas?.setWindow(nextPreset(view.window)),
       x: () => setChosen((before) => ({ ...before, heat: !heat })),
       s: () => hasFindings && setChosen((before) => ({ ...before, findings: !findings })),
       " ": () => canvas?.setPanning(true),
       "?": () => setHelp(true),
     };
-  }, [canvas, drawing, findings, hasFindings, heat, regions, scan, shapes, zoomBy]);
+  }, [canvas, drawing, findings, hasFindings, heat, regions, scan, shapes, view.window, zoomBy]);
   useKeys(keys);
   useUnsaved(() =>
     shapes?.isUnfinished
@@ -183,6 +184,11 @@ export function ScanView({ scan, drawing, state, regions, revealed, onCanvas, ch
       <KeysDialog opened={help} onClose={() => setHelp(false)} />
     </div>
   );
+}
+
+function nextPreset(window: GreyWindow): GreyWindow {
+  const presets: GreyWindow[] = Object.values(PRESETS);
+  return presets[(presets.indexOf(window) + 1) % presets.length]!;
 }
 
 /** The heat map on the scan beside the scan without it. */

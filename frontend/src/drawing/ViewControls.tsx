@@ -4,7 +4,8 @@ import type { ReactNode } from "react";
 
 import { formatShare } from "../common/format";
 import { texts } from "../texts";
-import { FULL_WINDOW, windowOf } from "./canvas/pictures";
+import { inFileValues } from "./canvas/deep";
+import { DEEP_REACH, FULL_WINDOW, type Preset, PRESETS, REACH, windowOf } from "./canvas/pictures";
 import classes from "./ScanView.module.css";
 import type { PictureView } from "./usePictureCanvas";
 
@@ -20,6 +21,8 @@ export interface DisplayOptions {
   /** Whether the heat map stands beside the scan instead of above it. */
   beside: boolean;
 }
+
+const PRESET_NAMES = Object.keys(PRESETS).filter((name) => name !== "file") as Exclude<Preset, "file">[];
 
 interface Props {
   view: PictureView;
@@ -105,7 +108,9 @@ export function ViewControls(props: Props) {
 }
 
 /** Brightness and contrast, as by dragging with the right button. */
-function WindowControl({ view: { canvas, window } }: { view: PictureView }) {
+function WindowControl({ view: { canvas, window, ends } }: { view: PictureView }) {
+  const reach = ends ? DEEP_REACH : REACH;
+  const told = ends ? inFileValues(window, ends) : window;
   const changed = window !== FULL_WINDOW;
   return (
     <Popover position="top" withArrow shadow="md" trapFocus>
@@ -122,21 +127,36 @@ function WindowControl({ view: { canvas, window } }: { view: PictureView }) {
         </ActionIcon>
       </Popover.Target>
       <Popover.Dropdown aria-label={texts.drawing.windowTitle}>
-        <Stack gap="sm" w={220}>
+        <Stack gap="sm" w={250}>
           <Setting
             label={texts.drawing.windowLevel}
             value={window.level}
-            max={255}
-            onChange={(level) => canvas?.setWindow(windowOf(level, window.width))}
+            between={reach.level}
+            onChange={(level) => canvas?.setWindow(windowOf(level, window.width, reach))}
           />
           <Setting
             label={texts.drawing.windowWidth}
             value={window.width}
-            max={510}
-            onChange={(width) => canvas?.setWindow(windowOf(window.level, width))}
+            between={reach.width}
+            onChange={(width) => canvas?.setWindow(windowOf(window.level, width, reach))}
           />
+          <Group gap={4}>
+            {PRESET_NAMES.map((name) => (
+              <Button
+                key={name}
+                size="compact-sm"
+                variant="default"
+                aria-pressed={window === PRESETS[name]}
+                onClick={() => canvas?.setWindow(PRESETS[name])}
+              >
+                {texts.drawing.presets[name]}
+              </Button>
+            ))}
+          </Group>
           <Group justify="space-between" gap="xs">
-            <Text size="sm">{texts.drawing.window(window.level, window.width)}</Text>
+            <Text size="sm" data-testid="window">
+              {texts.drawing.window(told.level, told.width)}
+            </Text>
             <Button
               size="compact-sm"
               variant="default"
@@ -146,6 +166,9 @@ function WindowControl({ view: { canvas, window } }: { view: PictureView }) {
               {texts.drawing.resetWindow}
             </Button>
           </Group>
+          <Text size="xs" c="dimmed">
+            {texts.drawing.windowHelp(ends !== null)}
+          </Text>
         </Stack>
       </Popover.Dropdown>
     </Popover>
@@ -155,15 +178,15 @@ function WindowControl({ view: { canvas, window } }: { view: PictureView }) {
 interface SettingProps {
   label: string;
   value: number;
-  max: number;
+  between: readonly [number, number];
   onChange: (value: number) => void;
 }
 
-function Setting({ label, value, max, onChange }: SettingProps) {
+function Setting({ label, value, between: [min, max], onChange }: SettingProps) {
   return (
     <div>
       <Text size="sm">{label}</Text>
-      <Slider min={0} max={max} label={null} value={value} onChange={onChange} thumbLabel={label} />
+      <Slider min={min} max={max} label={null} value={value} onChange={onChange} thumbLabel={label} />
     </div>
   );
 }

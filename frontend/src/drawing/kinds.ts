@@ -7,6 +7,7 @@ import { IconCircle, IconPlus, IconPolygon, IconRuler2, IconScribble, IconSquare
 
 import type { Selector } from "../api/types";
 import { texts } from "../texts";
+import { areaOf, inWords } from "./area";
 import {
   around,
   type Bounds,
@@ -46,7 +47,7 @@ interface Common<G extends Geometry> {
   selector: (geometry: G) => Selector;
   /** By the name of an SVG element, what it stores; null where that is another kind. */
   read: Readonly<Record<string, (element: Element) => G | null>>;
-  /** What it measures, in words. */
+  /** What it measures, in words; without it, its area where it encloses one. */
   measure?: (geometry: G, scale: Scale) => string;
 }
 
@@ -251,9 +252,27 @@ export function outlineOf(geometry: Geometry): Outline {
   return { points: kind.vertices(geometry), closed: kind.isClosed(geometry) };
 }
 
-/** What a geometry measures, in words; empty where it measures nothing. */
+/** What a geometry measures, in words: its length or its area; empty where it measures nothing. */
 export function measureOf(geometry: Geometry, scale: Scale): string {
-  return kindOf(geometry).measure?.(geometry, scale) ?? "";
+  const own = kindOf(geometry).measure?.(geometry, scale);
+  if (own !== undefined) return own;
+  const area = areaIn(geometry, scale);
+  return area ? inWords(area) : "";
+}
+
+/** The areas of geometries, which are never changed, at the scale for which they were found last. */
+const areas = new WeakMap<Geometry, { scale: Scale; area: ReturnType<typeof areaOf> }>();
+
+function areaIn(geometry: Geometry, scale: Scale): ReturnType<typeof areaOf> {
+  const known = areas.get(geometry);
+  if (known && isSameScale(known.scale, scale)) return known.area;
+  const area = areaOf(outlineOf(geometry), scale);
+  areas.set(geometry, { scale, area });
+  return area;
+}
+
+function isSameScale(one: Scale, other: Scale): boolean {
+  return one.micrometres_x === other.micrometres_x && one.micrometres_y === other.micrometres_y;
 }
 
 function isPoint(circle: Element): boolean {

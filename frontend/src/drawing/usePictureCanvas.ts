@@ -1,7 +1,8 @@
-import { type RefCallback, useCallback, useEffect, useState } from "react";
+import { type RefCallback, useCallback, useEffect, useMemo, useState } from "react";
 
 import type { Scan } from "../api/types";
 import { usePicture } from "../api/pictures";
+import { deepOf, type Ends } from "./canvas/deep";
 import { FULL_WINDOW, type GreyWindow, onceDecoded } from "./canvas/pictures";
 import { PictureCanvas } from "./canvas/PictureCanvas";
 
@@ -19,6 +20,8 @@ export interface PictureView {
   /** Pixels of the screen per pixel of the scan. */
   zoom: number;
   window: GreyWindow;
+  /** Which values of its file are black and white; null for a scan of 8 bits. */
+  ends: Ends | null;
   /** Whether the scan is drawn. */
   isShown: boolean;
   problem: Error | null;
@@ -51,7 +54,14 @@ export function usePictureCanvas(
   const heatmap = usePicture(heat ? scan.heatmap_path : null, scan.predicted_at ?? "");
   const seen = usePicture(findings ? scan.findings_path : null, scan.predicted_at ?? "");
   const kinds = scan.findings?.kinds;
-  const { width, height, image_path: path } = scan;
+  const { width, height, image_path: path, deep_black, deep_white } = scan;
+  const isWindowed = window !== FULL_WINDOW;
+  // As it is in the file, the picture of 8 bits looks the same.
+  const deep = usePicture(isWindowed ? scan.deep_path : null);
+  const ends = useMemo(
+    () => (deep_black === null || deep_white === null ? null : { black: deep_black, white: deep_white }),
+    [deep_black, deep_white],
+  );
 
   const ref = useCallback(
     (container: HTMLDivElement) => {
@@ -86,6 +96,17 @@ export function usePictureCanvas(
     });
   }, [canvas, image.data, path]);
 
+  useEffect(() => canvas?.setEnds(ends), [canvas, ends]);
+
+  useEffect(() => {
+    if (!canvas || !deep.data || shownPath !== path) return;
+    let wanted = true;
+    void deepOf(deep.data).then((values) => wanted && canvas.setDeep(values));
+    return () => {
+      wanted = false;
+    };
+  }, [canvas, deep.data, path, shownPath]);
+
   useEffect(() => {
     if (!canvas) return;
     canvas.setHeat(null);
@@ -101,6 +122,10 @@ export function usePictureCanvas(
     return onceDecoded(seen.data, (pixels) => canvas.setFindings(pixels, kinds));
   }, [canvas, findings, seen.data, kinds]);
 
-  const problem = image.error ?? (heat ? heatmap.error : null) ?? (findings ? seen.error : null);
-  return { ref, canvas, zoom, window, isShown: shownPath === path, problem };
+  const problem =
+    image.error ??
+    (isWindowed ? deep.error : null) ??
+    (heat ? heatmap.error : null) ??
+    (findings ? seen.error : null);
+  return { ref, canvas, zoom, window, ends, isShown: shownPath === path, problem };
 }

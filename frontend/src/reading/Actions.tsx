@@ -6,6 +6,7 @@ import {
   IconDotsVertical,
   IconFileTypePdf,
   IconHeartbeat,
+  IconTimeline,
   IconTrash,
 } from "@tabler/icons-react";
 import { useMutation } from "@tanstack/react-query";
@@ -29,6 +30,7 @@ export function Actions({ scan }: { scan: Scan }) {
   const navigate = useNavigate();
   const mayExport = useMay("may_export");
   const reads = useMay("may_read");
+  const seesPatients = useMay("may_see_patients");
   const [asking, setAsking] = useState(false);
   const report = useMutation({
     mutationFn: () => scanReport(scan.id),
@@ -111,6 +113,15 @@ export function Actions({ scan }: { scan: Scan }) {
             >
               {texts.reading.compare}
             </Menu.Item>
+            {seesPatients && (
+              <Menu.Item
+                component={Link}
+                to={`/follow-up/${scan.id}`}
+                leftSection={<IconTimeline size={16} aria-hidden />}
+              >
+                {texts.followUp.open}
+              </Menu.Item>
+            )}
             {scan.may_change && (
               <Menu.Item
                 color="red"

@@ -17,8 +17,10 @@ import { texts } from "../texts";
 import { Actions } from "./Actions";
 import { Answer } from "./Answer";
 import { Details } from "./Details";
+import { Drawn } from "./Drawn";
 import { Findings } from "./Findings";
 import { FinalReading } from "./FinalReading";
+import { OtherEye } from "./OtherEye";
 import { Readers } from "./Readers";
 import classes from "./ReadingPage.module.css";
 import { Recommendation } from "./Recommendation";
@@ -77,6 +79,7 @@ function ScanReading({ scan, reading, me }: { scan: Scan; reading: Reading; me: 
       </div>
       <div className={classes.panel}>
         <Actions scan={scan} />
+        <OtherEye scan={scan} />
         {!predicted && <NoPrediction scan={scan} />}
         {final && <FinalReading given={final} />}
         {final && <Recommendation scan={scan} given={final.recommendation} rank={final.urgency_rank} />}
@@ -94,6 +97,7 @@ function ScanReading({ scan, reading, me }: { scan: Scan; reading: Reading; me: 
           />
         )}
         <Shapes scan={scan} reading={reading} drawing={drawing} state={state} />
+        <Drawn lead={scan} scan={scan} reading={reading} state={state} />
         <Readers scan={scan} reading={reading} />
         <Sendings scan={scan} />
         <Details scan={scan} />

@@ -20,9 +20,11 @@ import { VolumeAnswer } from "../volume/VolumeAnswer";
 import { Actions } from "./Actions";
 import { Answer } from "./Answer";
 import { Details } from "./Details";
+import { Drawn } from "./Drawn";
 import { FinalReading } from "./FinalReading";
 import { Findings } from "./Findings";
 import { NoPrediction } from "./NoPrediction";
+import { OtherEye } from "./OtherEye";
 import { Readers } from "./Readers";
 import { Sendings } from "./Sendings";
 import classes from "./ReadingPage.module.css";
@@ -134,6 +136,7 @@ function VolumePage({ volume, scans, lead, start, reading, me }: Props) {
       </div>
       <div className={classes.panel}>
         <Actions scan={lead} />
+        <OtherEye scan={lead} />
         {leadAnswers && <VolumeAnswer volume={volume} stack={stack} />}
         <Section title={texts.volume.enfaceTitle}>
           <EnFace volume={volume} scans={scans} stack={stack} revealed={leadAnswers} />
@@ -166,6 +169,7 @@ function VolumePage({ volume, scans, lead, start, reading, me }: Props) {
           {revealed && <Findings scan={scan} />}
           <Shapes scan={scan} reading={reading} drawing={drawing} state={state} />
         </div>
+        <Drawn lead={lead} scan={scan} reading={reading} state={state} />
         <Readers scan={lead} reading={reading} />
         <Sendings scan={lead} />
         <Details scan={lead} />

@@ -8,6 +8,9 @@ import { useResending } from "../sending/useResending";
 import { notifyRefused, notifySent } from "./notices";
 import { type Events, type Given, OwnVerdict, type VerdictState } from "./OwnVerdict";
 
+/** The code of the refusal when another B-scan stands for a volume by now. */
+const LEAD_MOVED = "lead_moved";
+
 /** A reader's own verdict on a scan, as it was kept in this browser; sent again whenever the server may be back. */
 export function useVerdict(user: string, scan: Scan): [OwnVerdict, VerdictState] {
   const queries = useQueryClient();
@@ -39,7 +42,8 @@ export function verdictEvents(queries: QueryClient, scan: string): Events {
     },
     onRefused: (problem: Problem, { isOpen }) => {
       refresh();
-      if (!isOpen) notifyRefused(scan, problem);
+      // The form is then that of another B-scan.
+      if (!isOpen || problem.code === LEAD_MOVED) notifyRefused(scan, problem);
     },
   };
 }

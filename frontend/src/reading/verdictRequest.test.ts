@@ -14,6 +14,7 @@ const ANSWERED: Judged = {
   known: true,
   labels: ["AMD", "CNV", "NORMAL"],
   answer_hidden: false,
+  volume: null,
 };
 const OLD: Judged = { ...ANSWERED, state: null, because: null, prediction_set: null };
 const UNDECIDED: Judged = { ...ANSWERED, state: "undecided", prediction_set: ["AMD", "CNV"] };
@@ -83,5 +84,11 @@ describe("a verdict", () => {
 
   it("names no answer that its reader was not shown", () => {
     expect(requestFor({ ...NOTHING, label: "CNV" }, HIDDEN)).toEqual({ label: "CNV", comment: "" });
+  });
+
+  it("says that it is on a volume, so that it never lands on a B-scan that does not stand for it any more", () => {
+    const volume = { id: "v", place: 3, count: 7 };
+    const request = requestFor({ ...NOTHING, verdict: "agree" }, { ...ANSWERED, volume });
+    expect(request).toMatchObject({ verdict: "agree", of_volume: true });
   });
 });

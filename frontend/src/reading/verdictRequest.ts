@@ -14,7 +14,7 @@ export type Field = "verdict" | "label" | "reason" | "unsure";
 export type Asked = "verdict" | "label" | "blind";
 
 /** The fields of a scan that decide what a reader is asked for. */
-export type Judged = Answered & Pick<Scan, "labels" | "answer_hidden">;
+export type Judged = Answered & Pick<Scan, "labels" | "answer_hidden" | "volume">;
 
 export function askedFor(scan: Judged): Asked {
   if (scan.answer_hidden) return "blind";
@@ -56,5 +56,7 @@ export function requestFor(
     ...(isChosen ? { label } : {}),
     // The answer that the choice was made on, which may not be the newest any more: then the server says so.
     ...(about && asked !== "blind" ? { prediction_seen: about } : {}),
+    // It stands for its volume: the server says so if another B-scan does by now.
+    ...(scan.volume ? { of_volume: true } : {}),
   };
 }

@@ -4,6 +4,7 @@ import { dashboard } from "./en/dashboard";
 import { details } from "./en/details";
 import { drawing } from "./en/drawing";
 import { findings } from "./en/findings";
+import { followUp } from "./en/followUp";
 import { problems } from "./en/problems";
 import { reading } from "./en/reading";
 import { shell } from "./en/shell";
@@ -18,6 +19,7 @@ export const en = {
   details,
   drawing,
   findings,
+  followUp,
   problems,
   reading,
   shell,

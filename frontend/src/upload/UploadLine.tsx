@@ -7,10 +7,11 @@ import { oneLine, namesLabel, why } from "../common/answer";
 import { formatShare } from "../common/format";
 import { ScanIdentity } from "../common/ScanIdentity";
 import { texts } from "../texts";
+import { AskedFields } from "./AskedFields";
 import { DetailFields } from "./DetailFields";
 import { Differences } from "./Differences";
 import { useUploads } from "./useUploads";
-import { canBeCorrected, undecided, type Upload } from "./uploads";
+import { asked, canBeCorrected, undecided, type Upload } from "./uploads";
 
 /** One file: its details, its progress and its result. */
 export function UploadLine({ upload, onFollow }: { upload: Upload; onFollow: () => void }) {
@@ -69,6 +70,14 @@ export function UploadLine({ upload, onFollow }: { upload: Upload; onFollow: () 
           </Button>
         )}
       </Group>
+      {state === "open" && (
+        <AskedFields
+          file={name}
+          names={asked(upload)}
+          details={upload.details}
+          onChange={(values) => describe([upload.key], values)}
+        />
+      )}
       {state === "open" && (
         <DetailFields
           file={name}

@@ -4,6 +4,7 @@ import { Problem } from "../api/problem";
 import type { Difference, UploadedScan } from "../api/types";
 import {
   admitted,
+  asked,
   canBeCorrected,
   correction,
   formOf,
@@ -46,6 +47,26 @@ describe("an upload", () => {
     const refused = (field: string) =>
       canBeCorrected({ ...upload, problem: new Problem("", "invalid", 400, { [field]: ["no"] }) });
     expect([refused("acquired"), refused("image")]).toEqual([true, false]);
+  });
+});
+
+describe("a file that doesn't say how it is to be read", () => {
+  const problem = new Problem("Say by `bscan_width` and `bscan_height` how many.", "details_needed", 422);
+
+  it("is asked about, by the fields that the sentence names", () => {
+    expect(asked({ ...upload, problem })).toEqual(["bscan_width", "bscan_height"]);
+    expect(canBeCorrected({ ...upload, problem })).toBe(true);
+  });
+
+  it("keeps what was answered when that was wrong", () => {
+    const details = { ...NO_DETAILS, bscan_width: "512" };
+    const wrong = new Problem("No whole number of B-scans.", "unreadable_image", 400);
+    expect(asked({ ...upload, details, problem: wrong })).toEqual(["bscan_width"]);
+  });
+
+  it("is refused for good where another file is needed", () => {
+    const refused = new Problem("Its .txt of the same name says it.", "details_needed", 422);
+    expect(canBeCorrected({ ...upload, problem: refused })).toBe(false);
   });
 });
 

@@ -5,8 +5,14 @@ import type { Difference, Eye, ScanChange, UploadedScan } from "../api/types";
 import { TEXT_DETAILS, type TextDetails } from "../common/details";
 import { PIXEL_SIZES, PIXEL_UM, type PixelTexts, withPoint } from "../common/number";
 
+/** What the server asks for where a file of a volume doesn't say it: whole numbers from 1. */
+export const ASKED = ["bscan_width", "bscan_height", "volume_number"] as const;
+type AskedTexts = Record<(typeof ASKED)[number], string>;
+/** The server's code of its question, whose sentence names what it asks for. */
+const DETAILS_NEEDED = "details_needed";
+
 /** The details of a scan as they are typed; a pixel's size in micrometres. */
-export interface Details extends PixelTexts, TextDetails {
+export interface Details extends PixelTexts, TextDetails, AskedTexts {
   patient_ref: string;
   eye: Eye;
   /** The day on which it was taken: 2024-03-17. */
@@ -20,6 +26,9 @@ export const NO_DETAILS: Details = {
   ...(Object.fromEntries(TEXT_DETAILS.map((name) => [name, ""])) as TextDetails),
   micrometres_x: "",
   micrometres_y: "",
+  bscan_width: "",
+  bscan_height: "",
+  volume_number: "",
 };
 
 const sizes: readonly string[] = PIXEL_SIZES;
@@ -83,9 +92,16 @@ export function isOver(upload: Upload): boolean {
   return upload.state === "done" && undecided(upload).length === 0;
 }
 
-/** Whether it was refused for something that was entered with it, rather than for the file. */
+/** Whether it was refused for something that was entered with it, or wasn't, rather than for the file. */
 export function canBeCorrected(upload: Upload): boolean {
+  if (asked(upload).length > 0) return true;
   return Object.keys(upload.problem?.fields ?? {}).some((field) => field in NO_DETAILS);
+}
+
+/** What the server asks for to read the file, and what was answered before. */
+export function asked({ problem, details }: Upload): (typeof ASKED)[number][] {
+  const named = (name: string) => problem?.code === DETAILS_NEEDED && problem.message.includes(`\`${name}\``);
+  return ASKED.filter((name) => named(name) || details[name] !== "");
 }
 
 /** The change that gives the scan the values that it does not have yet. */

@@ -1,5 +1,5 @@
 import { Group, Switch, Text } from "@mantine/core";
-import { type KeyboardEvent, type PointerEvent, useEffect, useMemo, useRef, useState } from "react";
+import { type KeyboardEvent, memo, type PointerEvent, useEffect, useMemo, useRef, useState } from "react";
 
 import { usePicture } from "../api/pictures";
 import type { Scan, Volume } from "../api/types";
@@ -9,7 +9,7 @@ import { stripsOf } from "./eyeMap";
 import { type Ground, type Line, nearestLine, schematicGround } from "./places";
 import classes from "./Stack.module.css";
 import { type EyeColumns, useEyeMap } from "./useEyeMap";
-import type { Stack } from "./useStack";
+import { type Stack, useIndex } from "./useStack";
 
 const KEY_STEPS: Readonly<Record<string, number>> = {
   ArrowUp: 1,
@@ -29,6 +29,7 @@ interface Props {
 /** The eye from the front, with the line of each B-scan; a place on it leads to the nearest B-scan. */
 export function EnFace({ volume, scans, stack, revealed }: Props) {
   const [heat, setHeat] = useState(false);
+  const index = useIndex(stack);
   const picture = usePicture(volume.enface);
   const [pixels, setPixels] = useState<ImageData | null>(null);
   useEffect(() => picture.data && onceDecoded(picture.data, setPixels), [picture.data]);
@@ -53,8 +54,8 @@ export function EnFace({ volume, scans, stack, revealed }: Props) {
   const choose = (event: PointerEvent<HTMLDivElement>) => {
     const box = event.currentTarget.getBoundingClientRect();
     const [x, y] = [(event.clientX - box.left) / box.width, (event.clientY - box.top) / box.height];
-    const index = nearestLine(ground.lines, x * ground.width, y * ground.height);
-    if (index !== null) stack.goTo(index);
+    const nearest = nearestLine(ground.lines, x * ground.width, y * ground.height);
+    if (nearest !== null) stack.goTo(nearest);
   };
   const onKey = (event: KeyboardEvent) => {
     const by = KEY_STEPS[event.key];
@@ -74,8 +75,8 @@ export function EnFace({ volume, scans, stack, revealed }: Props) {
         aria-orientation="vertical"
         aria-valuemin={1}
         aria-valuemax={stack.count}
-        aria-valuenow={stack.index + 1}
-        aria-valuetext={texts.volume.place((scans[stack.index]?.volume?.place ?? 0) + 1, volume.count)}
+        aria-valuenow={index + 1}
+        aria-valuetext={texts.volume.place((scans[index]?.volume?.place ?? 0) + 1, volume.count)}
         onPointerDown={(event) => {
           event.currentTarget.setPointerCapture(event.pointerId);
           choose(event);
@@ -84,12 +85,10 @@ export function EnFace({ volume, scans, stack, revealed }: Props) {
         onKeyDown={onKey}
         data-testid="enface"
       >
-        <Ground pixels={pixels} ground={ground} columns={heat && revealed ? columns : null} />
+        <Picture pixels={pixels} ground={ground} columns={heat && revealed ? columns : null} />
         <svg viewBox={`0 0 ${ground.width} ${ground.height}`} preserveAspectRatio="none" aria-hidden>
-          {ground.lines.map(
-            (line, index) => line && index !== stack.index && <LineOf key={index} line={line} />,
-          )}
-          <Current line={ground.lines[stack.index] ?? null} />
+          <Lines ground={ground} />
+          <Current line={ground.lines[index] ?? null} />
         </svg>
       </div>
       {!located && <Text size="xs">{texts.volume.notLocated}</Text>}
@@ -113,6 +112,11 @@ function asLine(place: readonly number[] | null): Line | null {
   return place && place.length === 4 ? (place as unknown as Line) : null;
 }
 
+/** They stay while the stack is leafed through; the line of the current B-scan covers its own. */
+const Lines = memo(function Lines({ ground }: { ground: Ground }) {
+  return ground.lines.map((line, index) => line && <LineOf key={index} line={line} />);
+});
+
 function LineOf({ line: [x1, y1, x2, y2] }: { line: Line }) {
   return <line x1={x1} y1={y1} x2={x2} y2={y2} className={classes.line} />;
 }
@@ -124,7 +128,7 @@ function Current({ line }: { line: Line | null }) {
 }
 
 /** The en-face image with the heat map of the whole eye on it. */
-function Ground({
+const Picture = memo(function Picture({
   pixels,
   ground,
   columns,
@@ -142,7 +146,7 @@ function Ground({
     if (columns) drawEyeMap(context, ground, columns);
   }, [pixels, ground, columns]);
   return <canvas ref={ref} aria-hidden />;
-}
+});
 
 function drawEyeMap(context: CanvasRenderingContext2D, ground: Ground, columns: EyeColumns): void {
   context.globalAlpha = 0.65;

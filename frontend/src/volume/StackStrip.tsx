@@ -1,11 +1,11 @@
 import { ActionIcon, Group, Slider, Text } from "@mantine/core";
 import { IconChevronLeft, IconChevronRight } from "@tabler/icons-react";
-import { type CSSProperties, type PointerEvent, type ReactNode, useId } from "react";
+import { type CSSProperties, memo, type PointerEvent, type ReactNode, useId } from "react";
 
 import type { BScan, Volume } from "../api/types";
 import { texts } from "../texts";
 import classes from "./Stack.module.css";
-import type { Stack } from "./useStack";
+import { type Stack, useIndex } from "./useStack";
 
 /** Tiers of urgency, the highest of which fills the strip. */
 const TIERS = 5;
@@ -23,7 +23,7 @@ interface Props {
  */
 export function StackStrip({ volume: { bscans, count }, stack, revealed }: Props) {
   const hatch = useId();
-  const { index } = stack;
+  const index = useIndex(stack);
   const current = bscans[index];
   const place = current?.place ?? 0;
   const goToPointer = (event: PointerEvent<SVGSVGElement>) => {
@@ -60,12 +60,7 @@ export function StackStrip({ volume: { bscans, count }, stack, revealed }: Props
         }}
         onPointerMove={(event) => event.buttons > 0 && goToPointer(event)}
       >
-        <pattern id={hatch} width="0.25" height="0.9" patternUnits="userSpaceOnUse">
-          <rect width="0.25" height="0.45" fill="currentColor" />
-        </pattern>
-        {bscans.map((bscan) => (
-          <Bar key={bscan.id} bscan={bscan} hatching={`url(#${hatch})`} />
-        ))}
+        <Bars bscans={bscans} hatch={hatch} />
         <rect x={place} width={1} y={0} height={TIERS + 1} className={classes.here} />
       </svg>
       <Slider
@@ -81,6 +76,20 @@ export function StackStrip({ volume: { bscans, count }, stack, revealed }: Props
     </div>
   );
 }
+
+/** They stay while the stack is leafed through. */
+const Bars = memo(function Bars({ bscans, hatch }: { bscans: readonly BScan[]; hatch: string }) {
+  return (
+    <>
+      <pattern id={hatch} width="0.25" height="0.9" patternUnits="userSpaceOnUse">
+        <rect width="0.25" height="0.45" fill="currentColor" />
+      </pattern>
+      {bscans.map((bscan) => (
+        <Bar key={bscan.id} bscan={bscan} hatching={`url(#${hatch})`} />
+      ))}
+    </>
+  );
+});
 
 function Bar({
   bscan: { place, state, status, urgency_rank: urgency },

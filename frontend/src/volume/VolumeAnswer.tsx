@@ -5,11 +5,12 @@ import { StateBadge } from "../common/StateBadge";
 import { Section } from "../reading/Section";
 import { texts } from "../texts";
 import classes from "./Stack.module.css";
-import type { Stack } from "./useStack";
+import { type Stack, useIndex } from "./useStack";
 
 /** What the model says of the whole volume, and of how many of its B-scans it says what. */
 export function VolumeAnswer({ volume, stack }: { volume: Volume; stack: Stack }) {
   const { answer, bscans, gaps, statuses, count } = volume;
+  const index = useIndex(stack);
   const named = answer ? bscans.findIndex(({ place }) => place === answer.place) : -1;
   return (
     <Section title={texts.volume.answer} testid="volume-answer">
@@ -37,7 +38,7 @@ export function VolumeAnswer({ volume, stack }: { volume: Volume; stack: Stack }
           {texts.volume.gap(place + 1, reason)}
         </Text>
       ))}
-      {answer && named >= 0 && named !== stack.index && (
+      {answer && named >= 0 && named !== index && (
         <Button size="compact-sm" variant="subtle" mt={4} onClick={() => stack.goTo(named)}>
           {texts.volume.toNamed(answer.place + 1)}
         </Button>

@@ -1,9 +1,18 @@
 import { notifications } from "@mantine/notifications";
 import { useQueryClient } from "@tanstack/react-query";
-import { type RefObject, useCallback, useEffect, useMemo, useRef, useState } from "react";
+import {
+  type RefObject,
+  useCallback,
+  useEffect,
+  useMemo,
+  useRef,
+  useState,
+  useSyncExternalStore,
+} from "react";
 
 import { fetchPicture, pictureHere } from "../api/pictures";
 import type { Scan } from "../api/types";
+import { deepAlready, deepOf } from "../drawing/canvas/deep";
 import { decodedAlready, pixelsOf } from "../drawing/canvas/pictures";
 import type { PictureCanvas } from "../drawing/canvas/PictureCanvas";
 import { texts } from "../texts";
@@ -12,18 +21,26 @@ import { nearestFirst, wheelSteps } from "./leafing";
 /** How many B-scans to either side are loaded ahead; twice as many decoded are what a browser keeps easily. */
 const REACH = 48;
 const AT_ONCE = 4;
+/** How many to either side have their values of 16 bits loaded ahead, while they are looked at through a window. */
+const DEEP_REACH = 8;
 /** Who rests so long on a B-scan wants to see what belongs to it. */
 const REST_MS = 80;
 
 /** The B-scans of a volume to leaf through, one of which is looked at. */
 export interface Stack {
-  /** Which of the B-scans is looked at, from 0 on. */
-  index: number;
   count: number;
   goTo: (index: number) => void;
   step: (by: number) => void;
   /** Lets the canvas show each B-scan at once, and be leafed through by its wheel; returns what ends that. */
   attach: (canvas: PictureCanvas) => () => void;
+  /** Which of the B-scans is looked at, from 0 on; `useIndex` follows it. */
+  index: () => number;
+  subscribe: (listener: () => void) => () => void;
+}
+
+/** Which of the B-scans is looked at: only what shows it is rendered anew for each one that is leafed past. */
+export function useIndex({ subscribe, index }: Stack): number {
+  return useSyncExternalStore(subscribe, index);
 }
 
 /**
@@ -37,16 +54,20 @@ export function useStack(
   unfinished: RefObject<() => boolean>,
 ): { stack: Stack; shown: number } {
   const queries = useQueryClient();
-  const [index, setIndex] = useState(start);
   const [shown, setShown] = useState(start);
   const canvas = useRef<PictureCanvas | null>(null);
-  const looked = useRef({ index, shown });
+  const looked = useRef({ index: start, shown: start });
+  const listeners = useRef(new Set<() => void>());
+  const rest = useRef(0);
   useEffect(() => {
-    looked.current = { index, shown };
-    if (index === shown) return;
-    const timer = setTimeout(() => setShown(index), REST_MS);
-    return () => clearTimeout(timer);
-  }, [index, shown]);
+    looked.current.shown = shown;
+  }, [shown]);
+  useEffect(() => () => clearTimeout(rest.current), []);
+  const index = useCallback(() => looked.current.index, []);
+  const subscribe = useCallback((listener: () => void) => {
+    listeners.current.add(listener);
+    return () => listeners.current.delete(listener);
+  }, []);
 
   const goTo = useCallback(
     (to: number) => {
@@ -57,8 +78,13 @@ export function useStack(
       looked.current.index = next;
       const picture = pictureHere(queries, scans[next]!.image_path);
       const pixels = picture && decodedAlready(picture);
-      if (pixels) canvas.current?.leaf(pixels, next === looked.current.shown);
-      setIndex(next);
+      const { deep_path: path } = scans[next]!;
+      const deep = canvas.current?.isWindowed && path ? pictureHere(queries, path) : undefined;
+      if (pixels)
+        canvas.current?.leaf(pixels, next === looked.current.shown, (deep && deepAlready(deep)) ?? null);
+      for (const listener of listeners.current) listener();
+      clearTimeout(rest.current);
+      rest.current = window.setTimeout(() => setShown(next), REST_MS);
     },
     [queries, scans, unfinished],
   );
@@ -74,16 +100,23 @@ export function useStack(
     },
     [step],
   );
-  usePicturesAhead(scans, shown);
+  usePicturesAhead(scans, shown, canvas);
   const count = scans.length;
   return {
-    stack: useMemo(() => ({ index, count, goTo, step, attach }), [index, count, goTo, step, attach]),
+    stack: useMemo(
+      () => ({ count, goTo, step, attach, index, subscribe }),
+      [count, goTo, step, attach, index, subscribe],
+    ),
     shown,
   };
 }
 
 /** Loads and decodes the pictures around one of them, the nearest first. */
-function usePicturesAhead(scans: readonly Scan[], index: number): void {
+function usePicturesAhead(
+  scans: readonly Scan[],
+  index: number,
+  canvas: RefObject<PictureCanvas | null>,
+): void {
   const queries = useQueryClient();
   useEffect(() => {
     const paths = nearestFirst(index, scans.length, REACH).map((at) => scans[at]!.image_path);
@@ -95,8 +128,18 @@ function usePicturesAhead(scans: readonly Scan[], index: number): void {
       }
     };
     for (let line = 0; line < AT_ONCE; line++) void load();
+    const values = canvas.current?.isWindowed
+      ? nearestFirst(index, scans.length, DEEP_REACH).flatMap((at) => scans[at]!.deep_path ?? [])
+      : [];
+    const loadDeep = async () => {
+      for (const path of values) {
+        if (ended) return;
+        await fetchPicture(queries, path).then(deepOf, () => undefined);
+      }
+    };
+    void loadDeep();
     return () => {
       ended = true;
     };
-  }, [queries, scans, index]);
+  }, [queries, scans, index, canvas]);
 }

@@ -1,4 +1,4 @@
-import { Button, Group, Modal, Radio, Stack, Text } from "@mantine/core";
+import { Button, Checkbox, Group, Modal, Radio, Stack, Text } from "@mantine/core";
 import { useMutation } from "@tanstack/react-query";
 import { useState } from "react";
 
@@ -23,10 +23,12 @@ interface Props {
 export function ExportDialog({ opened, onClose, chosen, query, count }: Props) {
   const [format, setFormat] = useState<ExportFormat>("csv");
   const [all, setAll] = useState(false);
+  const [withText, setWithText] = useState(false);
   const everything = all || chosen.length === 0;
   const start = useMutation({
     mutationFn: async () => {
-      const { content, name } = await exportScans(format, everything ? { query } : { scans: chosen });
+      const which = everything ? { query } : { scans: chosen };
+      const { content, name } = await exportScans(format, { ...which, withText });
       download(content, name);
     },
     onSuccess: onClose,
@@ -57,6 +59,14 @@ export function ExportDialog({ opened, onClose, chosen, query, count }: Props) {
             ))}
           </Stack>
         </Radio.Group>
+        {format !== "csv" && (
+          <Checkbox
+            label={texts.worklist.exportWithText}
+            description={texts.worklist.exportWithTextHelp}
+            checked={withText}
+            onChange={(event) => setWithText(event.currentTarget.checked)}
+          />
+        )}
         <Text size="sm" c="dimmed">
           {texts.worklist.exportHelp}
         </Text>

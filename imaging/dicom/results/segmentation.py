@@ -15,6 +15,7 @@ import numpy.typing as npt
 from pydicom.dataset import Dataset, FileDataset
 from pydicom.uid import SegmentationStorage
 
+from imaging.dicom.origin import Source
 from imaging.dicom.results.instance import (
     SIDES,
     Coded,
@@ -117,7 +118,7 @@ def _begun(result: Result, segments: Sequence[Segment], name: str, label: str) -
     return data
 
 
-def _sources(result: Result, segments: Sequence[Segment]) -> list[Any]:
+def _sources(result: Result, segments: Sequence[Segment]) -> list[Source | None]:
     places = sorted({place for segment in segments for place in segment.masks})
     return [result.origin.sources[place] for place in places]
 

@@ -1,19 +1,27 @@
 """DICOM files come out as a viewer shows them."""
 
+import sys
 import warnings
 
+import imagecodecs
 import numpy as np
 import pytest
+from pydicom.dataset import FileDataset
+from pydicom.encaps import encapsulate
 from pydicom.uid import (
+    MPEG2MPML,
+    UID,
     DeflatedExplicitVRLittleEndian,
     ImplicitVRLittleEndian,
     JPEGBaseline8Bit,
+    JPEGExtended12Bit,
+    JPEGLossless,
     JPEGLosslessSV1,
     RLELossless,
 )
 
 from imaging import formats
-from imaging.decoding import decode
+from imaging.decoding import decode, examine
 from imaging.errors import (
     ImageError,
     ImageTooComplex,
@@ -143,14 +151,71 @@ def test_a_truncated_file_is_refused(kept: float) -> None:
 
 
 def test_a_compression_that_is_not_read_is_named() -> None:
-    from pydicom.encaps import encapsulate
-
-    data = dataset(GREY)
-    data.file_meta.TransferSyntaxUID = JPEGLosslessSV1
-    data.PixelData = encapsulate([b"\xff\xd8 lossless"])
-    data["PixelData"].is_undefined_length = True
-    with pytest.raises(UnsupportedImage, match="JPEG Lossless"):
+    data = in_jpeg(dataset(GREY), MPEG2MPML, b"\0\0\1\xb3")
+    with pytest.raises(UnsupportedImage, match="MPEG2"):
         decode(written(data))
+
+
+def in_jpeg(data: FileDataset, syntax: UID, stream: bytes) -> FileDataset:
+    """The file with its frame compressed."""
+    data.file_meta.TransferSyntaxUID = syntax
+    data.PixelData = encapsulate([stream])
+    data["PixelData"].VR = "OB"
+    data["PixelData"].is_undefined_length = True
+    return data
+
+
+COLOUR = np.dstack([GREY, GREY // 2, 255 - GREY])
+LOSSLESS = {
+    "8 bits": (GREY, {}),
+    "12 bits": (TWELVE_BIT, {"bitspersample": 12}),
+    "16 bits": (GREY.astype(np.uint16) * 257, {"bitspersample": 16}),
+    "colour": (COLOUR, {"colorspace": "rgb", "outcolorspace": "rgb"}),
+}
+
+
+@pytest.mark.parametrize("syntax", [JPEGLossless, JPEGLosslessSV1])
+@pytest.mark.parametrize("kind", LOSSLESS)
+def test_lossless_jpeg_is_shown_as_if_it_were_not_compressed(kind: str, syntax: UID) -> None:
+    values, options = LOSSLESS[kind]
+    facts = {"BitsStored": 12, "HighBit": 11} if kind == "12 bits" else {}
+    stream = imagecodecs.jpeg8_encode(values, lossless=True, predictor=1, **options)
+
+    found = decode(written(in_jpeg(dataset(values, **facts), syntax, stream)))
+
+    assert np.array_equal(found.pixels, decode(written(dataset(values, **facts))).pixels)
+
+
+def test_jpeg_of_12_bits_is_read() -> None:
+    stream = imagecodecs.jpeg8_encode(TWELVE_BIT, level=98, bitspersample=12)
+    data = in_jpeg(dataset(TWELVE_BIT, BitsStored=12, HighBit=11), JPEGExtended12Bit, stream)
+    shown = decode(written(data)).pixels[:, :, 0].astype(int)
+    assert np.abs(shown - GREY).max() <= 3
+
+
+def test_a_jpeg_that_contradicts_its_file_is_refused_before_it_is_decoded() -> None:
+    stream = imagecodecs.jpeg8_encode(np.zeros((8_000, 8_000), np.uint8), lossless=True)
+    with pytest.raises(ImageError, match="another size"):
+        decode(written(in_jpeg(dataset(GREY), JPEGLosslessSV1, stream)))
+    stream = imagecodecs.jpeg8_encode(TWELVE_BIT, lossless=True, bitspersample=12)
+    with pytest.raises(ImageError, match="another size or depth"):
+        decode(written(in_jpeg(dataset(GREY), JPEGLosslessSV1, stream)))
+
+
+@pytest.mark.parametrize(
+    "stream", [b"\xff\xd8 lossless", b"\xff\xd8\xff\xc3\0\x0b\x08\0\x5a\0\x78\1\1\x11\0\xff\xda"]
+)
+def test_a_damaged_jpeg_is_refused(stream: bytes) -> None:
+    with pytest.raises(ImageError):
+        decode(written(in_jpeg(dataset(GREY), JPEGLosslessSV1, stream)))
+
+
+def test_a_server_without_the_decoder_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "imagecodecs", None)
+    stream = imagecodecs.jpeg8_encode(GREY, lossless=True)
+    content = written(in_jpeg(dataset(GREY), JPEGLosslessSV1, stream))
+    with pytest.raises(UnsupportedImage, match="imagecodecs is installed, which this server lacks"):
+        examine(content).decode_here()
 
 
 def test_a_deflated_file_is_refused_before_it_is_inflated() -> None:

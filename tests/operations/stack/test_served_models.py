@@ -8,6 +8,7 @@ import signal
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
+from typing import Self
 
 import pytest
 
@@ -29,6 +30,7 @@ from tests.waiting import is_running, wait_for
 
 NAME = "retina-oct"
 START_TIMEOUT_S = 120
+ONE_WORKER = Capacity(workers=1, threads=1, engine="eager")
 
 
 @dataclass
@@ -38,6 +40,7 @@ class Server:
     data: DataFolder
     store: Path
     said: list[str] = field(default_factory=list)
+    capacity: Capacity = ONE_WORKER
     process: GuardedProcess | None = None
 
     def __post_init__(self) -> None:
@@ -48,9 +51,16 @@ class Server:
             archives=self.data.archives,
             logs=self.data.logs,
             ports=Ports(*free_ports(4)),
-            capacity=Capacity(workers=1, threads=1, engine="eager"),
+            capacity=self.capacity,
         )
         self.models = served_models(self.torchserve, self.stores, self.data, self.said.append)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self.process:
+            self.process.stop()
 
     def start(self) -> None:
         """As the supervisor does: prepare, start, ask until the models are served."""

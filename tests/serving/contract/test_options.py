@@ -4,11 +4,15 @@ import base64
 import hashlib
 import json
 
+import numpy as np
 import pytest
 
 from handlers.card import ModelCard
+from imaging.heat import enlarged
 from tests.images import from_base64, png_bytes
 from tests.serving.contract.conftest import NAME, Caller, other_label
+
+SCAN, OTHER_SCAN = png_bytes(seed=3), png_bytes(seed=4)
 
 
 def test_options_as_json_keys(caller: Caller, card: ModelCard) -> None:
@@ -36,6 +40,23 @@ def test_options_as_headers(caller: Caller, card: ModelCard) -> None:
     assert "findings" not in caller.predict(content, headers={"X-Findings": "false"}).json()
 
 
+def test_a_heat_map_as_its_grid_in_a_small_answer(caller: Caller) -> None:
+    whole = caller.predict(SCAN).json()["gradcam"]
+    assert "grid" not in whole
+    answer = caller.predict(SCAN, headers={"X-Heatmap": "grid", "X-Overlay": "false"})
+    found = answer.json()["gradcam"]
+    assert found.keys() == {"label", "grid", "regions"}
+    assert (found["label"], found["regions"]) == (whole["label"], whole["regions"])
+    grid = found["grid"]
+    made = enlarged(np.array(grid["cells"], np.uint8), grid["width"], grid["height"])
+    assert np.array_equal(made, np.asarray(from_base64(whole["heatmap"])))
+    assert len(answer.content) < 10_000
+    body = json.dumps({"image": base64.b64encode(SCAN).decode(), "heatmap": "grid"})
+    assert caller.predict(body, "application/json").json()["gradcam"]["grid"] == grid
+    error = caller.predict(SCAN, headers={"X-Heatmap": "cells"})
+    assert (error.status_code, error.json()["error"]["code"]) == (400, "invalid_option")
+
+
 def test_options_as_query_parameters_where_torchserve_passes_them(caller: Caller, card: ModelCard) -> None:
     content = png_bytes(seed=3)
     label = other_label(caller, card, content)
@@ -58,9 +79,6 @@ def test_options_as_form_fields(caller: Caller, card: ModelCard) -> None:
 def form(*parts: tuple[str, str | bytes]) -> list[tuple[str, tuple[str | None, str | bytes]]]:
     """Fields and files in this order, for `files` of a call."""
     return [(name, ("scan.png" if isinstance(value, bytes) else None, value)) for name, value in parts]
-
-
-SCAN, OTHER_SCAN = png_bytes(seed=3), png_bytes(seed=4)
 
 
 @pytest.mark.parametrize(

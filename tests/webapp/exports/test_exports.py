@@ -10,6 +10,7 @@ from collections import defaultdict
 from pathlib import Path
 from typing import Any
 
+import cv2
 import numpy as np
 import pytest
 from PIL import Image
@@ -20,6 +21,7 @@ from training.data.reading import read_scans
 from webapp.accounts.models import User
 from webapp.annotations.models import Annotation
 from webapp.reviews import reading
+from webapp.scans import storage
 from webapp.scans.answered import PREDICTION_FIELDS
 from webapp.scans.models import Prediction, Scan
 
@@ -176,6 +178,67 @@ def test_w3c_annotations_keep_every_shape_to_the_letter(scan: Scan, clinician: U
     assert {item["target"]["source"] for item in page["items"]} <= set(files)
 
 
+# Pictures that may hold text
+
+
+def write_into_picture(scan: Scan) -> None:
+    path = storage.path_of(scan.image_name)
+    grey = cv2.imread(str(path), cv2.IMREAD_GRAYSCALE)
+    cv2.putText(grey, "MUSTERMANN, ERIKA", (10, 30), cv2.FONT_HERSHEY_SIMPLEX, 0.7, 255, 1, cv2.LINE_AA)
+    cv2.imwrite(str(path), grey)
+
+
+@pytest.mark.parametrize("export_format", ["coco", "w3c", "folders"])
+def test_a_picture_that_may_hold_text_is_left_out_and_listed(
+    scan: Scan, clinician: User, predicted: Predicted, api: Clients, export_format: str
+) -> None:
+    other = predicted(clinician, "CNV")
+    reading.record(other, clinician, "agree")
+    for each in (scan, other):
+        reading.settle(each, clinician, "CNV")
+    write_into_picture(scan)
+
+    files = unpacked(exported(api, clinician, export_format))
+
+    assert len([name for name in files if name.endswith(".png")]) == 1
+    (listed,) = rows(files["left-out.csv"])
+    assert listed["reason"] == "its pixels may hold text"
+    names = {row["scan"] for row in rows(files["scans.csv"])}
+    assert listed["scan"] in names and len(names) == 2
+    described = b"".join(
+        content for name, content in files.items() if name not in ("left-out.csv", "scans.csv")
+    )
+    assert listed["scan"].encode() not in described
+    assert "may hold text are left out" in files["README.txt"].decode()
+
+
+def test_whoever_has_looked_at_them_may_have_such_pictures(scan: Scan, clinician: User, api: Clients) -> None:
+    write_into_picture(scan)
+
+    files = unpacked(exported(api, clinician, "coco", with_text=True))
+
+    assert len([name for name in files if name.endswith(".png")]) == 1
+    assert "left-out.csv" not in files
+    assert "was not looked at" in files["README.txt"].decode()
+    assert len(json.loads(files["annotations.json"])["images"]) == 1
+
+
+def test_a_picture_that_can_not_be_looked_at_is_left_out(scan: Scan, clinician: User, api: Clients) -> None:
+    storage.path_of(scan.image_name).write_bytes(b"no picture")
+    (listed,) = rows(unpacked(exported(api, clinician, "coco"))["left-out.csv"])
+    assert listed["reason"].startswith("it can't be read")
+
+
+def test_what_no_time_was_left_for_is_left_out_until_the_next_export(
+    scan: Scan, clinician: User, api: Clients, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with monkeypatch.context() as patched:
+        patched.setattr("webapp.exports.burnt_in.DEADLINE_S", -1.0)
+        (listed,) = rows(unpacked(exported(api, clinician, "coco"))["left-out.csv"])
+    assert listed["reason"].endswith("export again")
+    assert rows(unpacked(exported(api, clinician, "coco"))["left-out.csv"]) == []
+
+
 def test_folders_hold_what_is_verified_by_its_label(
     scan: Scan, clinician: User, colleague: User, predicted: Predicted, api: Clients
 ) -> None:
@@ -203,7 +266,9 @@ def test_folders_carry_a_manifest_that_keeps_a_patient_on_one_side_of_a_split(
             reading.record(scan, reader, "agree")
     predicted(clinician, "NORMAL", patient_ref="P-0")  # not verified
     folder = tmp_path / "export"
-    with zipfile.ZipFile(io.BytesIO(exported(api, clinician, "folders"))) as archive:
+    # The rule takes the speckle of one of these drawings for text.
+    content = exported(api, clinician, "folders", with_text=True)
+    with zipfile.ZipFile(io.BytesIO(content)) as archive:
         archive.extractall(folder)
 
     assert cli.main(["data", "import", "folders", str(folder)]) == 0

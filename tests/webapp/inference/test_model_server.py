@@ -15,6 +15,7 @@ from tests.services import MODEL_NAME
 from tests.webapp.conftest import Clients, Upload, signed_in
 from webapp.accounts.models import User
 from webapp.inference.model_server import (
+    HeatGrid,
     ModelAnswer,
     ModelServer,
     ModelUnavailable,
@@ -71,6 +72,31 @@ def in_place_of_torchserve(settings: Any) -> None:
     settings.MODEL_SERVER = f"{__name__}.another"
     # Nobody listens there: whatever still asked TorchServe would fail.
     settings.MODEL_URL = settings.MODEL_MANAGEMENT_URL = "http://127.0.0.1:9"
+
+
+GRID: dict[str, Any] = {"cells": [[0, 255], [128, 1]], "width": 40, "height": 30}
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"cells": []},
+        {"cells": [[]]},
+        {"cells": [[0, 1], [2]]},
+        {"cells": [[0, 256]]},
+        {"cells": [[0, 0.5]]},
+        {"cells": "00"},
+        {"width": 0},
+        {"height": -30},
+        {"width": 40_000, "height": 40_000},
+        {"width": None},
+    ],
+    ids=str,
+)
+def test_a_grid_that_is_none_is_no_answer(wrong: dict[str, Any]) -> None:
+    assert HeatGrid.from_json(GRID).png().startswith(b"\x89PNG")
+    with pytest.raises((TypeError, ValueError)):
+        HeatGrid.from_json(GRID | wrong)
 
 
 def test_it_answers_an_upload(clinician: User, upload: Upload) -> None:

@@ -16,7 +16,7 @@ from handlers.card import ModelCard
 from tests.images import png_bytes
 from tests.services import MODEL_STORE, ModelServer, free_ports
 from tests.waiting import wait_for
-from webapp.inference.model_server import ImageRefused, ModelUnavailable, UnknownVersion
+from webapp.inference.model_server import HeatGrid, ImageRefused, ModelUnavailable, UnknownVersion
 from webapp.inference.torchserve import TorchServeClient
 
 IMAGE = png_bytes()
@@ -45,8 +45,10 @@ def test_an_answer_has_all_that_the_contract_says(client: TorchServeClient) -> N
     assert answer.probabilities[answer.label] == answer.confidence
     assert answer.model_name == "retina-oct"
     assert len(answer.weights_sha256) == 64
-    assert answer.heatmap.startswith(b"\x89PNG")
-    assert "overlay" not in sent[0]["gradcam"]  # nobody looks at one yet
+    assert isinstance(answer.heatmap, HeatGrid)
+    assert answer.heatmap.png().startswith(b"\x89PNG")
+    # Nobody looks at one yet, and the heat map is made of its grid.
+    assert sent[0]["gradcam"].keys() == {"label", "grid", "regions"}
     assert answer.quality["acceptable"] in (True, False)
 
 

@@ -22,6 +22,7 @@ from tests import dicom_files
 from tests.images import bscan, encoded
 from tests.services import ModelServer
 from tests.webapp.conftest import Clients, Upload
+from tests.webapp.report_text import report_text
 from webapp.accounts.models import User
 from webapp.scans.models import Scan
 
@@ -240,6 +241,19 @@ def test_what_is_entered_counts_and_what_the_file_says_otherwise_is_told(
         {"field": "eye", "entered": "OD", "found": "OS", "found_in": "file"},
     ]
     assert "duplicate" not in scan
+
+
+def test_which_eye_the_file_names_stays_beside_what_was_entered(
+    away: None, upload: Upload, clinician: User, api: Clients
+) -> None:
+    scan = upload(clinician, dicom(), eye="OD").json()
+    assert (scan["eye"], scan["eye_in_file"]) == ("OD", "OS")
+    assert "Eye in the file: OS" in report_text(api, clinician, Scan.objects.get())
+
+    changed = api(clinician).patch(f"/api/v1/scans/{scan['id']}/", {"eye": "OS"}).json()
+
+    assert (changed["eye"], changed["eye_in_file"]) == ("OS", "OS")
+    assert "Eye in the file" not in report_text(api, clinician, Scan.objects.get())
 
 
 def test_a_pseudonym_is_not_held_against_what_was_entered(

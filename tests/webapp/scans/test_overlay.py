@@ -22,8 +22,8 @@ from webapp.scans.models import Prediction, Scan
 COLOUR = np.stack([bscan(), bscan() // 2, bscan(seed=1)], axis=2)
 
 
-def drawn_by_the_model_server(server: ModelServer, image: bytes) -> bytes:
-    """The overlay that a caller gets who asks for one, as JPEG."""
+def gradcam_of(server: ModelServer, image: bytes) -> dict[str, str]:
+    """What a caller gets who asks for nothing but an overlay as JPEG."""
     headers = {
         "Authorization": f"Bearer {server.key()}",
         "Content-Type": "image/png",
@@ -31,7 +31,8 @@ def drawn_by_the_model_server(server: ModelServer, image: bytes) -> bytes:
     }
     address = f"{server.inference_url}/predictions/retina-oct"
     answer = requests.post(address, data=image, headers=headers, timeout=60)
-    return base64.b64decode(answer.json()["gradcam"]["overlay"])
+    found: dict[str, str] = answer.json()["gradcam"]
+    return found
 
 
 @pytest.mark.parametrize("picture", [bscan(), COLOUR], ids=["grey", "colour"])
@@ -40,7 +41,7 @@ def test_it_is_the_picture_that_the_model_server_draws(
 ) -> None:
     key = upload(clinician, encoded(picture)).json()["id"]
     scan = Scan.objects.get()
-    expected = drawn_by_the_model_server(predicting, storage.read(scan.image_name))
+    expected = base64.b64decode(gradcam_of(predicting, storage.read(scan.image_name))["overlay"])
 
     sent = api(clinician).get(f"/api/v1/scans/{key}/overlay/")
 
@@ -49,6 +50,16 @@ def test_it_is_the_picture_that_the_model_server_draws(
     assert report_of(scan, clinician).overlay == expected
     again = api(clinician).get(f"/api/v1/scans/{key}/overlay/", HTTP_IF_NONE_MATCH=sent["ETag"])
     assert again.status_code == 304
+
+
+def test_the_stored_heat_map_is_the_picture_that_the_model_server_sends(
+    predicting: ModelServer, clinician: User, upload: Upload
+) -> None:
+    upload(clinician, encoded(bscan()))
+    scan = Scan.objects.get()
+    sent = gradcam_of(predicting, storage.read(scan.image_name))["heatmap"]
+
+    assert storage.read(scan.heatmap_name) == base64.b64decode(sent)
 
 
 def test_none_is_stored_and_another_labels_heat_map_makes_another(

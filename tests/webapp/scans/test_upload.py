@@ -14,6 +14,7 @@ import numpy as np
 import pytest
 from django.core.files.uploadedfile import SimpleUploadedFile
 from django.db import connection
+from django.test.utils import CaptureQueriesContext
 from PIL import Image
 
 from imaging.decoding import decode
@@ -23,9 +24,10 @@ from tests.webapp.conftest import Clients, Upload
 from webapp.accounts.models import User
 from webapp.inference.model_server import ModelUnavailable
 from webapp.inference.torchserve import TorchServeClient
-from webapp.scans import prediction, storage
+from webapp.scans import prediction, storage, stored_answers
 from webapp.scans import upload as uploading
-from webapp.scans.models import Prediction, Scan, Status
+from webapp.scans.disclosure import disclose_new_answers
+from webapp.scans.models import Disclosure, Prediction, Scan, Status
 from webapp.scans.sweep import sweep
 
 
@@ -51,6 +53,51 @@ def test_an_upload_is_predicted_and_explained(
     for path in (scan["image_path"], scan["annotation_path"], scan["heatmap_path"]):
         picture = api(clinician).get(path)
         assert Image.open(io.BytesIO(picture.getvalue())).size == (512, 384)
+
+
+def test_an_upload_asks_the_database_little(predicting: ModelServer, clinician: User, upload: Upload) -> None:
+    upload(clinician)
+    with CaptureQueriesContext(connection) as asked:
+        assert upload(clinician, png_bytes(seed=77)).status_code == 201
+
+    # Whose token it is and whether it is good; whether the file is known. Then the scan and its record in the audit, and
+    # the answer in the scan and by itself, with its record: both in a transaction. What is shown is noted in the second.
+    kinds = [query["sql"].partition("(")[0].rpartition(".")[2] for query in asked][1:]  # after the sign-in
+    reads, writes = kinds.count("aggregate"), kinds.count("insert_many") + kinds.count("update_many")
+    assert (reads, writes) == (3, 5), kinds
+
+
+def test_an_answer_is_noted_as_shown_with_it_or_not_at_all(
+    predicting: ModelServer, clinician: User, upload: Upload, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def stop(*_: Any) -> None:
+        raise RuntimeError("the process ends here")
+
+    with monkeypatch.context() as broken:
+        broken.setattr(stored_answers, "disclose_new_answers", stop)
+        with pytest.raises(RuntimeError):
+            upload(clinician, png_bytes(seed=78))
+    assert Scan.objects.get().status == Status.QUEUED
+    assert not Prediction.objects.exists() and not Disclosure.objects.exists()
+
+    shown = upload(clinician, png_bytes(seed=79)).json()
+    note = Disclosure.objects.get()
+    assert (str(note.scan_id), note.label) == (shown["id"], shown["prediction"])
+    assert (note.state, note.readings_at) == (shown["state"], None)
+    assert note.answer_at is not None
+
+
+def test_a_note_keeps_when_an_answer_was_first_shown(
+    predicting: ModelServer, clinician: User, upload: Upload
+) -> None:
+    upload(clinician)
+    first, prediction = Disclosure.objects.get(), Prediction.objects.get()
+    prediction.label = "$label"
+
+    disclose_new_answers(clinician, {prediction.scan_id: prediction})
+
+    again = Disclosure.objects.get()
+    assert (again.answer_at, again.label) == (first.answer_at, "$label")
 
 
 def test_without_a_model_server_the_scan_is_kept_for_later(

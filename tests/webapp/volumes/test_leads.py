@@ -13,6 +13,8 @@ from tests.webapp.conftest import Clients
 from tests.webapp.volumes.conftest import answer, volume_of
 from webapp.accounts.models import User
 from webapp.dashboard.metrics import dashboard_metrics
+from webapp.reviews import reading
+from webapp.reviews.models import Review
 from webapp.scans.models import Scan, Status
 from webapp.volumes import leads
 
@@ -108,3 +110,36 @@ def test_the_middle_leads_before(count: int) -> None:
     places = list(range(count))
     assert leads.middle_of(places, count) == (count - 1) // 2
     assert leads.middle_of([0], count) == 0
+
+
+def test_a_verdict_on_a_volume_is_none_on_the_bscan_that_led_it_before(
+    stored: Stored, clinician: User, api: Clients
+) -> None:
+    old, *_, new = stored(clinician, [3, 1, 1])
+    client = api(clinician)
+    client.get(f"/api/v1/scans/{old.pk}/")
+    answer(new, 4)
+    leads.follow(Scan.objects.get(pk=new.pk))
+    verdict = {"verdict": "agree", "prediction_seen": {"label": "CNV", "model_version": "1.0.0"}}
+
+    refused = client.post(f"/api/v1/scans/{old.pk}/review/", verdict | {"of_volume": True})
+
+    assert (refused.status_code, refused.json()["error"]["code"]) == (409, "lead_moved")
+    assert not Review.objects.exists()
+    assert client.post(f"/api/v1/scans/{new.pk}/review/", verdict | {"of_volume": True}).status_code == 201
+    assert set(Scan.objects.values_list("reviewed", flat=True)) == {True}
+    alone = client.post(f"/api/v1/scans/{old.pk}/review/", verdict)
+    assert (alone.status_code, alone.json()["scan"]) == (201, str(old.pk)), (
+        "a B-scan by itself can be read, too"
+    )
+
+
+def test_a_blind_verdict_on_a_volume_goes_where_it_is_led_from_by_now(
+    stored: Stored, clinician: User
+) -> None:
+    User.objects.filter(pk=clinician.pk).update(reads_blind=True)
+    old, *_, new = stored(clinician, [3, 1, 1])
+    answer(new, 4)
+    leads.follow(Scan.objects.get(pk=new.pk))
+    given = reading.record(old, User.objects.get(pk=clinician.pk), label="CNV", of_volume=True)
+    assert given.scan_id == new.pk

@@ -11,7 +11,7 @@ class Migration(migrations.Migration):
     initial = True
 
     dependencies = [
-        ("scans", "0015_received"),
+        ("scans", "0016_received"),
     ]
 
     operations = [

@@ -6,7 +6,17 @@ import { Stage } from "konva/lib/Stage";
 
 import type { Size } from "../plane";
 import { findingNodes } from "./hatching";
-import { canvasOf, FULL_WINDOW, type GreyWindow, showColoured, showWindowed, windowOf } from "./pictures";
+import { deepLookup, type DeepPixels, type Ends, windowedDeep } from "./deep";
+import {
+  canvasOf,
+  DEEP_REACH,
+  FULL_WINDOW,
+  type GreyWindow,
+  REACH,
+  showColoured,
+  showWindowed,
+  windowOf,
+} from "./pictures";
 import { Viewport } from "./Viewport";
 
 /** A place on the scan, and how it was pointed at. */
@@ -52,6 +62,11 @@ export class PictureCanvas {
   private gesture: { kind: Gesture; pointer: number; x: number; y: number } | null = null;
   private window = FULL_WINDOW;
   private pixels: ImageData | null = null;
+  /** The values of the same picture in 16 bits, where they are here. */
+  private deep: DeepPixels | null = null;
+  /** Of pictures whose values in 16 bits can be had. */
+  private ends: Ends | null = null;
+  private lookup: { window: GreyWindow; ends: Ends; table: Uint8ClampedArray } | null = null;
   private frame = 0;
   private isMade = false;
   private panning = false;
@@ -96,7 +111,8 @@ export class PictureCanvas {
    * Shows another picture of the same size at once. Unless it is `settled`, what belongs to the picture before, such as
    * its heat map and drawings, is hidden until `setScan`.
    */
-  leaf(pixels: ImageData, settled: boolean): void {
+  leaf(pixels: ImageData, settled: boolean, deep: DeepPixels | null = null): void {
+    if (pixels !== this.pixels || deep) this.deep = deep;
     const canvas = this.scan.image();
     const fits =
       canvas instanceof HTMLCanvasElement && canvas.width === pixels.width && canvas.height === pixels.height;
@@ -105,6 +121,26 @@ export class PictureCanvas {
     for (const layer of this.stage.getLayers()) if (layer !== this.pictures) layer.visible(settled);
     this.heat.visible(settled && this.heatShown);
     this.redrawScan();
+  }
+
+  /** Which values of 16 bits the picture shows black and white; null for one that has 8 bits alone. */
+  setEnds(ends: Ends | null): void {
+    this.ends = ends;
+  }
+
+  /** Windows the values of 16 bits of the picture that is shown in place of its 8 bits. */
+  setDeep(deep: DeepPixels | null): void {
+    this.deep = deep;
+    this.redrawScan();
+  }
+
+  /** How far windows may reach. */
+  get reach() {
+    return this.ends ? DEEP_REACH : REACH;
+  }
+
+  get isWindowed(): boolean {
+    return this.window !== FULL_WINDOW;
   }
 
   setHeat(pixels: ImageData | null): void {
@@ -157,8 +193,21 @@ export class PictureCanvas {
 
   private redrawScan(): void {
     const canvas = this.scan.image();
-    if (this.pixels && canvas instanceof HTMLCanvasElement) showWindowed(this.pixels, canvas, this.window);
+    if (this.pixels && canvas instanceof HTMLCanvasElement) {
+      const { deep } = this;
+      const table = deep && this.isWindowed ? this.deepTable() : null;
+      if (deep && table) canvas.getContext("2d")!.putImageData(windowedDeep(deep, table), 0, 0);
+      else showWindowed(this.pixels, canvas, this.window);
+    }
     this.pictures.batchDraw();
+  }
+
+  private deepTable(): Uint8ClampedArray | null {
+    const { ends, window } = this;
+    if (!ends) return null;
+    if (this.lookup?.window !== window || this.lookup.ends !== ends)
+      this.lookup = { window, ends, table: deepLookup(window, ends) };
+    return this.lookup.table;
   }
 
   private listen(): void {
@@ -238,7 +287,7 @@ export class PictureCanvas {
     const [dx, dy] = [at.x - gesture.x, at.y - gesture.y];
     this.gesture = { ...gesture, ...at };
     if (gesture.kind === "pan") this.viewport.panBy(dx, dy);
-    else this.setWindow(windowOf(this.window.level - dy / 2, this.window.width + dx));
+    else this.setWindow(windowOf(this.window.level - dy / 2, this.window.width + dx, this.reach));
   }
 
   private pinch(pointer: number, at: { x: number; y: number }): void {

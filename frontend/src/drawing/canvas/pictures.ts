@@ -13,9 +13,29 @@ export const FULL_WINDOW: GreyWindow = { level: 127.5, width: 255 };
 // Evenly spaced stops of the colour map that imaging/overlay.py names; a test compares them with it.
 const STOPS = heat.stops.map((stop) => [1, 3, 5].map((at) => parseInt(stop.slice(at, at + 2), 16)));
 
-export function windowOf(level: number, width: number): GreyWindow {
-  return { level: Math.min(Math.max(level, 0), 255), width: Math.min(Math.max(width, 2), 510) };
+/** How far a window may reach; values beyond what the picture shows as black and white are known only in 16 bits. */
+export interface Reach {
+  level: readonly [number, number];
+  width: readonly [number, number];
 }
+
+export const REACH: Reach = { level: [0, 255], width: [2, 510] };
+export const DEEP_REACH: Reach = { level: [-255, 510], width: [1, 1020] };
+
+export function windowOf(level: number, width: number, reach = REACH): GreyWindow {
+  const within = (value: number, [least, most]: readonly [number, number]) =>
+    Math.min(Math.max(value, least), most);
+  return { level: within(level, reach.level), width: within(width, reach.width) };
+}
+
+/** Windows to begin with, by their names among the texts. */
+export const PRESETS = {
+  file: FULL_WINDOW,
+  dark: { level: 52, width: 104 },
+  bright: { level: 185, width: 140 },
+  soft: { level: 127.5, width: 400 },
+} as const satisfies Record<string, GreyWindow>;
+export type Preset = keyof typeof PRESETS;
 
 /** Decoded pictures, those that were used last at the end; a volume is leafed through without decoding it anew. */
 const decoded = new Map<Blob, ImageData>();
@@ -72,11 +92,11 @@ export function canvasOf({ width, height }: ImageData): HTMLCanvasElement {
 }
 
 /** Shows the pixels on the canvas through a window of grey values. */
-export function showWindowed(
-  pixels: ImageData,
-  canvas: HTMLCanvasElement,
-  { level, width }: GreyWindow,
-): void {
+export function showWindowed(pixels: ImageData, canvas: HTMLCanvasElement, window: GreyWindow): void {
+  const context = canvas.getContext("2d")!;
+  // Leafing through a volume, this is most of the work for a picture.
+  if (window === FULL_WINDOW) return context.putImageData(pixels, 0, 0);
+  const { level, width } = window;
   const lookup = new Uint8ClampedArray(256);
   for (let value = 0; value < 256; value++) lookup[value] = ((value - (level - width / 2)) / width) * 255;
   const shown = new ImageData(pixels.width, pixels.height);
@@ -87,7 +107,7 @@ export function showWindowed(
     to[at + 2] = lookup[from[at + 2]!]!;
     to[at + 3] = from[at + 3]!;
   }
-  canvas.getContext("2d")!.putImageData(shown, 0, 0);
+  context.putImageData(shown, 0, 0);
 }
 
 /** Colours a grey heat map: where it is weak the scan shows through. */

@@ -30,6 +30,9 @@ export const drawing = {
   windowLevel: "Level: the grey value in the middle",
   windowWidth: "Window: how many grey values are shown",
   resetWindow: "Reset (W)",
+  presets: { dark: "Dark parts", bright: "Bright parts", soft: "Soft" },
+  windowHelp: (isDeep: boolean) =>
+    `${isDeep ? "In the file's own values of 16 bits. " : ""}The model's answer stays as it is: it has seen the picture as in the file.`,
   shapes: "Shapes",
   noShapes: "You have drawn nothing yet. Choose a tool beside the scan.",
   noShapesButRegions:
@@ -59,6 +62,28 @@ export const drawing = {
     micrometres === null
       ? `${pixels.toFixed(1)} px`
       : `${Math.round(micrometres)} µm (${pixels.toFixed(1)} px)`,
+  // Without mm² where the size of a pixel is not known.
+  area: (squarePixels: string, squareMillimetres: string) =>
+    squareMillimetres ? `${squareMillimetres} mm² (${squarePixels} px²)` : `${squarePixels} px²`,
+  measured: "How much was drawn",
+  measuredColumns: {
+    label: "Label",
+    reader: "Reader",
+    here: "Here",
+    onBscan: "This B-scan",
+    volume: "Volume",
+  },
+  you: "you",
+  onBscans: (count: number, all: number) => `on ${count} of ${all} B-scans`,
+  cubic: (cubicMillimetres: string) => `${cubicMillimetres} mm³`,
+  volumeHelp: (missing: number) =>
+    "The volume is the areas times the distance between B-scans. One without a shape counts as empty" +
+    (missing === 0
+      ? "."
+      : `, and so ${missing === 1 ? "does the one that is" : `do the ${missing} that are`} missing.`),
+  noDistance: "There is no volume: the file does not say how far apart parallel B-scans are.",
+  noPixelSize: "There are no mm²: the size of a pixel is not known. It can be entered among the details.",
+  tooMuch: "Too many shapes were drawn to be measured at once.",
   // For screen readers.
   cursorAt: (x: number, y: number) => `Cross at ${x} across, ${y} down`,
   cornerAt: (x: number, y: number) => `Corner set at ${x} across, ${y} down`,
@@ -91,6 +116,7 @@ export const drawing = {
     pan: "Move the picture",
     window: "Brightness and contrast",
     resetWindow: "Brightness and contrast as in the file",
+    nextWindow: "Next preset of brightness and contrast",
     heat: "Heat map on and off",
     findings: "Findings on and off",
     leaf: "Previous and next B-scan",

@@ -134,6 +134,12 @@ export const reading = {
     again: "Send again",
     againOf: (what: string, destination: string) => `Send again: ${what}, ${destination}`,
   },
+  otherEye: {
+    title: "Which eye is it?",
+    help: (entered: string, inFile: string) =>
+      `${entered} was entered; the file says ${inFile}. Is it the right file, and of the right patient?`,
+    change: (eye: string) => `Change it to ${eye}`,
+  },
   details: "Details",
   edit: "Change details",
   saveDetails: "Save details",

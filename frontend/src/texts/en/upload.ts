@@ -3,12 +3,13 @@ import formats from "../../upload/formats.json";
 const either = new Intl.ListFormat("en-GB", { type: "disjunction" });
 const pictures = either.format(formats.names);
 const volumes = either.format(formats.volumes.names);
+const untried = either.format(formats.volumes.untried);
 
 export const upload = {
   open: "Upload",
   title: "Upload scans",
   dropHere: "Drop the scans here",
-  kinds: `${pictures}, up to 32 MB each; volumes as ${volumes}, up to 256 MB. Names in the files are removed. Details that you leave empty are taken from DICOM files.`,
+  kinds: `${pictures}, up to 32 MB each; volumes as ${volumes}, up to 256 MB (${untried}: not tried on a real file yet, so compare with the device). Names in the files are removed. Details that you leave empty are taken from DICOM files.`,
   pick: "Drop scans here, paste them, or click to choose",
   patientHelp: "A code, not a name",
   acquired: "Taken on",
@@ -33,6 +34,11 @@ export const upload = {
     found: "The file says",
     change: "Take what the file says",
     leave: "Keep what I entered",
+  },
+  asked: {
+    bscan_width: "B-scan width in pixels",
+    bscan_height: "B-scan height in pixels",
+    volume_number: "Number of the volume",
   },
   more: "Note and pixel size",
   less: "Hide note and pixel size",

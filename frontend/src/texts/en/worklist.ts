@@ -74,6 +74,9 @@ export const worklist = {
     w3c: "W3C Web Annotations (JSON-LD)",
     folders: "Folders per verified label, for training",
   },
+  exportWithText: "Include pictures that may hold text",
+  exportWithTextHelp:
+    "A name or a date may stand in their pixels. Without this they are left out, and left-out.csv in the file lists them. Look at them first.",
   exportHelp:
     "Names, patient references, notes and comments are left out; readers and patients have pseudonyms. " +
     "Readers that you may not see yet are left out. " +

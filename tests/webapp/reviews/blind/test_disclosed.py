@@ -16,10 +16,18 @@ from webapp.reviews import reading
 from webapp.scans import disclosure
 from webapp.scans.models import Disclosure, Scan
 
+
+def line_of_time(client: APIClient, scan: Scan) -> Any:
+    """On which a scan stands only if its eye is known."""
+    Scan.objects.filter(pk=scan.pk).update(eye="OD")
+    return client.get(f"/api/v1/scans/{scan.pk}/follow-up/")
+
+
 # Whatever sends the answer of a scan, or something that follows from it.
 SHOWING: dict[str, Callable[[APIClient, Scan], Any]] = {
     "the scan": lambda client, scan: client.get(f"/api/v1/scans/{scan.pk}/"),
     "the list": lambda client, scan: client.get("/api/v1/scans/"),
+    "the line of time": lambda client, scan: line_of_time(client, scan),
     "the history": lambda client, scan: client.get("/api/v1/history/"),
     "the overlay": lambda client, scan: client.get(f"/api/v1/scans/{scan.pk}/overlay/"),
     "the heat map": lambda client, scan: client.get(f"/api/v1/scans/{scan.pk}/heatmap/"),
@@ -73,7 +81,7 @@ def test_what_tells_nothing_of_the_answer_leaves_a_reader_blind(
 ) -> None:
     client = api(clinician)
     for path in (f"scans/{scan.pk}/image/", f"scans/{scan.pk}/thumbnail/", f"scans/{scan.pk}/reading/",
-                 f"scans/{scan.pk}/annotations/", "scans/count/?search=P-1", "options/"):  # fmt: skip
+                 f"scans/{scan.pk}/annotations/", f"scans/{scan.pk}/drawn/", "scans/count/?search=P-1", "options/"):  # fmt: skip
         assert client.get(f"/api/v1/{path}").status_code == 200, path
 
     assert client.get(f"/api/v1/scans/{scan.pk}/reading/").json()["would_be_blind"] is True

@@ -17,9 +17,10 @@ from webapp.scans.models import Scan
 
 BOX = {"type": "FragmentSelector", "value": "xywh=pixel:100,100,100,100"}
 # All that a reader can ask for below a scan or beside it, but for what is refused.
-ASKED = ("scans/{id}/", "scans/", "history/", "scans/{id}/overlay/", "scans/{id}/heatmap/", "scans/{id}/findings/", "scans/{id}/image/",
+ASKED = ("scans/{id}/", "scans/", "history/", "scans/{id}/overlay/", "scans/{id}/heatmap/", "scans/{id}/findings/", "scans/{id}/image/", "scans/{id}/deep/",
          "scans/{id}/thumbnail/", "scans/{id}/report/", "scans/{id}/fhir/", "scans/{id}/reading/", "scans/{id}/reviews/",
-         "scans/{id}/annotations/", *(f"scans/{{id}}/dicom/{what}/" for what in ("sr", "seg", "heatmap", "pdf")), "scans/{id}/sendings/",
+         "scans/{id}/annotations/", "scans/{id}/drawn/", "scans/{id}/follow-up/",
+         *(f"scans/{{id}}/dicom/{what}/" for what in ("sr", "seg", "heatmap", "pdf")), "scans/{id}/sendings/",
          "scans/count/", "scans/count/?prediction=CNV", "scans/count/?search=cnv",
          "scans/?search=cnv", "scans/?prediction=CNV", "scans/?state=not_answered", "scans/count/?model_version=1.0.0", "dashboard/",
          "options/", "history/?prediction=CNV")  # fmt: skip

@@ -7,7 +7,7 @@ from django.db import migrations, models
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("scans", "0014_volumes"),
+        ("scans", "0015_deep_and_eye_in_file"),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
 

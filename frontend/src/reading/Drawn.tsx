@@ -1,0 +1,97 @@
+import { Table, Text } from "@mantine/core";
+import { useQueryClient } from "@tanstack/react-query";
+import { useEffect } from "react";
+
+import { refreshDrawn, useDrawn } from "../api/annotations";
+import type { DrawnOnScan, Reading, Scan } from "../api/types";
+import { formatArea } from "../common/format";
+import { inWords } from "../drawing/area";
+import type { DrawingState } from "../drawing/Drawing";
+import { texts } from "../texts";
+import { Section } from "./Section";
+
+interface Props {
+  /** The scan, or what stands for the volume. */
+  lead: Scan;
+  /** What is looked at: the scan, or a B-scan of the volume. */
+  scan: Scan;
+  reading: Reading;
+  state: DrawingState;
+}
+
+/** How much each reader drew with each label: on what is looked at, and over the volume. Nothing where nobody drew. */
+export function Drawn({ lead, scan, reading, state }: Props) {
+  const queries = useQueryClient();
+  const drawn = useDrawn(lead.id);
+  const { saveState, loaded } = state;
+  const { reader_count: readers } = reading;
+  useEffect(() => {
+    if (loaded && saveState === "saved") refreshDrawn(queries);
+  }, [queries, loaded, saveState, readers]);
+  const found = drawn.data;
+  if (!found || (found.measured && found.drawn.length === 0)) return null;
+  return (
+    <Section title={texts.drawing.measured} testid="drawn">
+      {found.measured ? (
+        <Measures found={found} scan={scan} />
+      ) : (
+        <Text size="sm">{texts.drawing.tooMuch}</Text>
+      )}
+    </Section>
+  );
+}
+
+function Measures({ found, scan }: { found: DrawnOnScan; scan: Scan }) {
+  const { volume } = scan;
+  const columns = texts.drawing.measuredColumns;
+  const knowsSize = scan.micrometres_x !== null && scan.micrometres_y !== null;
+  return (
+    <>
+      <Table verticalSpacing={4} horizontalSpacing="xs">
+        <Table.Thead>
+          <Table.Tr>
+            <Table.Th>{columns.label}</Table.Th>
+            <Table.Th>{columns.reader}</Table.Th>
+            <Table.Th>{volume ? columns.onBscan : columns.here}</Table.Th>
+            {volume && <Table.Th>{columns.volume}</Table.Th>}
+          </Table.Tr>
+        </Table.Thead>
+        <Table.Tbody>
+          {found.drawn.map(({ creator, creator_name, mine, label, bscans, cubic_millimetres }) => {
+            const here = bscans.find(({ id }) => id === scan.id);
+            return (
+              <Table.Tr key={`${creator} ${label}`}>
+                <Table.Td>{label || texts.drawing.noLabel}</Table.Td>
+                <Table.Td>{mine ? texts.drawing.you : creator_name}</Table.Td>
+                <Table.Td>
+                  {here
+                    ? inWords({
+                        squarePixels: here.square_pixels,
+                        squareMillimetres: here.square_millimetres,
+                      })
+                    : texts.common.none}
+                </Table.Td>
+                {volume && (
+                  <Table.Td>
+                    {cubic_millimetres !== null && `${texts.drawing.cubic(formatArea(cubic_millimetres))} `}
+                    {texts.drawing.onBscans(bscans.length, volume.count)}
+                  </Table.Td>
+                )}
+              </Table.Tr>
+            );
+          })}
+        </Table.Tbody>
+      </Table>
+      <Text size="xs" c="dimmed" mt={4}>
+        {note(found, volume !== null, knowsSize)}
+      </Text>
+    </>
+  );
+}
+
+/** What the figures rest on, or why some are not there. */
+function note({ micrometres_between, missing }: DrawnOnScan, isVolume: boolean, knowsSize: boolean): string {
+  if (!knowsSize) return texts.drawing.noPixelSize;
+  if (!isVolume) return "";
+  return micrometres_between === null ? texts.drawing.noDistance : texts.drawing.volumeHelp(missing.length);
+}
