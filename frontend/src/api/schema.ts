@@ -277,6 +277,94 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/scans/{id}/dicom/heatmap/": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * @description An object for the PACS: patient and study are those of the file that it came from. You have to see patients.
+         *
+         *     409 where that did not come as DICOM, or what belongs to it was not kept (`no_dicom_origin`), and where there is nothing
+         *     of this kind, or nothing that you may know of yet (`nothing_to_send`).
+         */
+        get: operations["scans_dicom_heatmap_retrieve"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/scans/{id}/dicom/pdf/": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * @description An object for the PACS: patient and study are those of the file that it came from. You have to see patients.
+         *
+         *     409 where that did not come as DICOM, or what belongs to it was not kept (`no_dicom_origin`), and where there is nothing
+         *     of this kind, or nothing that you may know of yet (`nothing_to_send`).
+         */
+        get: operations["scans_dicom_pdf_retrieve"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/scans/{id}/dicom/seg/": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * @description An object for the PACS: patient and study are those of the file that it came from. You have to see patients.
+         *
+         *     409 where that did not come as DICOM, or what belongs to it was not kept (`no_dicom_origin`), and where there is nothing
+         *     of this kind, or nothing that you may know of yet (`nothing_to_send`).
+         */
+        get: operations["scans_dicom_seg_retrieve"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/scans/{id}/dicom/sr/": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * @description An object for the PACS: patient and study are those of the file that it came from. You have to see patients.
+         *
+         *     409 where that did not come as DICOM, or what belongs to it was not kept (`no_dicom_origin`), and where there is nothing
+         *     of this kind, or nothing that you may know of yet (`nothing_to_send`).
+         */
+        get: operations["scans_dicom_sr_retrieve"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/scans/{id}/drawn/": {
         parameters: {
             query?: never;
@@ -399,6 +487,24 @@ export interface paths {
         get: operations["scans_reviews_list"];
         put?: never;
         post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/scans/{id}/sendings/": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** @description What of a scan, or of the volume that it belongs to, was sent where, waits, or failed. You have to see patients. */
+        get: operations["scans_sendings_list"];
+        put?: never;
+        /** @description Send a result again, whether or not it has changed or failed. */
+        post: operations["scans_sendings_create"];
         delete?: never;
         options?: never;
         head?: never;
@@ -599,6 +705,94 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/volumes/{id}/dicom/heatmap/": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * @description An object for the PACS: patient and study are those of the file that it came from. You have to see patients.
+         *
+         *     409 where that did not come as DICOM, or what belongs to it was not kept (`no_dicom_origin`), and where there is nothing
+         *     of this kind, or nothing that you may know of yet (`nothing_to_send`).
+         */
+        get: operations["volumes_dicom_heatmap_retrieve"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/volumes/{id}/dicom/pdf/": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * @description An object for the PACS: patient and study are those of the file that it came from. You have to see patients.
+         *
+         *     409 where that did not come as DICOM, or what belongs to it was not kept (`no_dicom_origin`), and where there is nothing
+         *     of this kind, or nothing that you may know of yet (`nothing_to_send`).
+         */
+        get: operations["volumes_dicom_pdf_retrieve"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/volumes/{id}/dicom/seg/": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * @description An object for the PACS: patient and study are those of the file that it came from. You have to see patients.
+         *
+         *     409 where that did not come as DICOM, or what belongs to it was not kept (`no_dicom_origin`), and where there is nothing
+         *     of this kind, or nothing that you may know of yet (`nothing_to_send`).
+         */
+        get: operations["volumes_dicom_seg_retrieve"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/volumes/{id}/dicom/sr/": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * @description An object for the PACS: patient and study are those of the file that it came from. You have to see patients.
+         *
+         *     409 where that did not come as DICOM, or what belongs to it was not kept (`no_dicom_origin`), and where there is nothing
+         *     of this kind, or nothing that you may know of yet (`nothing_to_send`).
+         */
+        get: operations["volumes_dicom_sr_retrieve"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/volumes/{id}/enface/": {
         parameters: {
             query?: never;
@@ -608,6 +802,23 @@ export interface paths {
         };
         /** @description The en-face image, on which `places` has the lines of the B-scans. */
         get: operations["volumes_enface_retrieve"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/volumes/{id}/fhir/": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** @description The volume as a Bundle of FHIR R4: that of the B-scan that stands for it, and what the model says of each. */
+        get: operations["volumes_fhir_retrieve"];
         put?: never;
         post?: never;
         delete?: never;
@@ -951,6 +1162,11 @@ export interface components {
             format: components["schemas"]["FormatEnum"];
             /** @description Ids; without them, all that the filters of the address find. */
             scans?: string[];
+            /**
+             * @description Include pictures whose pixels may hold text, such as a name, once you have looked at them: without it they are left out, and `left-out.csv` lists them with the reason.
+             * @default false
+             */
+            with_text: boolean;
         };
         /**
          * @description * `OD` - Right (OD)
@@ -1122,7 +1338,8 @@ export interface components {
              * @description Null in de-identified data.
              */
             timestamp: string | null;
-            user_id: string;
+            /** @description As the scan's. */
+            readonly user_id: string;
         };
         /** @description A scan's volume. */
         InVolume: {
@@ -1526,7 +1743,10 @@ export interface components {
              * @description Null in de-identified data.
              */
             timestamp: string | null;
-            user_id: string;
+            /** @description Who uploaded it; empty for what a device or PACS sent. */
+            readonly user_id: string;
+            /** @description The device or PACS that sent it; empty for uploads, and in de-identified data. */
+            readonly received_from: string;
             /** @description True while you read blind and have not given your verdict: all that the model said is left out. */
             answer_hidden: boolean;
             /** @description Those that the model knows, in the alphabet's order. */
@@ -1585,6 +1805,38 @@ export interface components {
             value: string;
             conformsTo?: string;
         };
+        /** @description Which result to send again. */
+        SendAgainRequest: {
+            /** @description Its name. */
+            destination: string;
+            what: components["schemas"]["WhatEnum"];
+        };
+        /** @description How far a result is on its way to a destination. */
+        Sending: {
+            readonly destination: string;
+            readonly what: components["schemas"]["WhatEnum"];
+            readonly status: components["schemas"]["SendingStatusEnum"];
+            /** @description Why it failed or still waits; empty where all is well. */
+            readonly reason: string;
+            /**
+             * Format: date-time
+             * @description When there was something to send, last.
+             */
+            readonly asked: string;
+            /**
+             * Format: date-time
+             * @description When it was sent last.
+             */
+            readonly sent: string | null;
+        };
+        /**
+         * @description * `waiting` - Waits to be sent
+         *     * `sent` - Sent
+         *     * `nothing` - There is nothing to send
+         *     * `failed` - Failed
+         * @enum {string}
+         */
+        SendingStatusEnum: "waiting" | "sent" | "nothing" | "failed";
         /**
          * @description * `box` - Box
          *     * `ellipse` - Ellipse
@@ -1779,6 +2031,12 @@ export interface components {
              * @description Height of a pixel.
              */
             micrometres_y?: number;
+            /** @description Of a Zeiss .img: pixels of each B-scan along the retina. */
+            bscan_width?: number | null;
+            /** @description Of a Zeiss .img: pixels of each B-scan in depth. */
+            bscan_height?: number | null;
+            /** @description Of a file that holds several volumes: which one, from 1. */
+            volume_number?: number | null;
             /**
              * Format: binary
              * @description PNG, JPEG, TIFF, BMP, WebP or DICOM. Eye, patient and date of a DICOM file are kept as this installation is set to, where the form leaves them open; what else it says is dropped.
@@ -1863,7 +2121,10 @@ export interface components {
              * @description Null in de-identified data.
              */
             timestamp: string | null;
-            user_id: string;
+            /** @description Who uploaded it; empty for what a device or PACS sent. */
+            readonly user_id: string;
+            /** @description The device or PACS that sent it; empty for uploads, and in de-identified data. */
+            readonly received_from: string;
             /** @description True while you read blind and have not given your verdict: all that the model said is left out. */
             answer_hidden: boolean;
             /** @description Those that the model knows, in the alphabet's order. */
@@ -2018,9 +2279,24 @@ export interface components {
              * @description Height of a pixel.
              */
             micrometres_y?: number;
+            /** @description Of a Zeiss .img: pixels of each B-scan along the retina. */
+            bscan_width?: number | null;
+            /** @description Of a Zeiss .img: pixels of each B-scan in depth. */
+            bscan_height?: number | null;
+            /** @description Of a file that holds several volumes: which one, from 1. */
+            volume_number?: number | null;
             /** @description A file that is a volume, or several, each a B-scan (PNG, JPEG, TIFF, BMP, WebP or DICOM), in the order of their names, in which numbers count as numbers. */
             image: string[];
         };
+        /**
+         * @description * `sr` - Structured report
+         *     * `seg` - Drawn regions
+         *     * `heatmap` - Heat map
+         *     * `pdf` - Report as PDF
+         *     * `fhir` - FHIR bundle
+         * @enum {string}
+         */
+        WhatEnum: "sr" | "seg" | "heatmap" | "pdf" | "fhir";
         Error: {
             error: {
                 /** @description For programs. */
@@ -2705,6 +2981,102 @@ export interface operations {
             "5XX": components["responses"]["Error"];
         };
     };
+    scans_dicom_heatmap_retrieve: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description A DICOM file, of the study that it came from. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/dicom": string;
+                };
+            };
+            "4XX": components["responses"]["Error"];
+            "5XX": components["responses"]["Error"];
+        };
+    };
+    scans_dicom_pdf_retrieve: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description A DICOM file, of the study that it came from. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/dicom": string;
+                };
+            };
+            "4XX": components["responses"]["Error"];
+            "5XX": components["responses"]["Error"];
+        };
+    };
+    scans_dicom_seg_retrieve: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description A DICOM file, of the study that it came from. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/dicom": string;
+                };
+            };
+            "4XX": components["responses"]["Error"];
+            "5XX": components["responses"]["Error"];
+        };
+    };
+    scans_dicom_sr_retrieve: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description A DICOM file, of the study that it came from. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/dicom": string;
+                };
+            };
+            "4XX": components["responses"]["Error"];
+            "5XX": components["responses"]["Error"];
+        };
+    };
     scans_drawn_retrieve: {
         parameters: {
             query?: never;
@@ -2868,6 +3240,56 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["Review"][];
+                };
+            };
+            "4XX": components["responses"]["Error"];
+            "5XX": components["responses"]["Error"];
+        };
+    };
+    scans_sendings_list: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Sending"][];
+                };
+            };
+            "4XX": components["responses"]["Error"];
+            "5XX": components["responses"]["Error"];
+        };
+    };
+    scans_sendings_create: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["SendAgainRequest"];
+            };
+        };
+        responses: {
+            202: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Sending"][];
                 };
             };
             "4XX": components["responses"]["Error"];
@@ -3264,6 +3686,102 @@ export interface operations {
             "5XX": components["responses"]["Error"];
         };
     };
+    volumes_dicom_heatmap_retrieve: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description A DICOM file, of the study that it came from. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/dicom": string;
+                };
+            };
+            "4XX": components["responses"]["Error"];
+            "5XX": components["responses"]["Error"];
+        };
+    };
+    volumes_dicom_pdf_retrieve: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description A DICOM file, of the study that it came from. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/dicom": string;
+                };
+            };
+            "4XX": components["responses"]["Error"];
+            "5XX": components["responses"]["Error"];
+        };
+    };
+    volumes_dicom_seg_retrieve: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description A DICOM file, of the study that it came from. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/dicom": string;
+                };
+            };
+            "4XX": components["responses"]["Error"];
+            "5XX": components["responses"]["Error"];
+        };
+    };
+    volumes_dicom_sr_retrieve: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description A DICOM file, of the study that it came from. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/dicom": string;
+                };
+            };
+            "4XX": components["responses"]["Error"];
+            "5XX": components["responses"]["Error"];
+        };
+    };
     volumes_enface_retrieve: {
         parameters: {
             query?: never;
@@ -3282,6 +3800,32 @@ export interface operations {
                 };
                 content: {
                     "image/png": string;
+                };
+            };
+            "4XX": components["responses"]["Error"];
+            "5XX": components["responses"]["Error"];
+        };
+    };
+    volumes_fhir_retrieve: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description A Bundle of FHIR R4 (4.0.1). */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/fhir+json": {
+                        [key: string]: unknown;
+                    };
                 };
             };
             "4XX": components["responses"]["Error"];
