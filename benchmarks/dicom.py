@@ -115,7 +115,7 @@ def write_instances(folder: Path, count: int, seed: int) -> None:
     """Write small Secondary Captures, in series of `IN_A_SERIES`; the same seed gives the same instances."""
     import numpy as np
     from pydicom.dataset import Dataset, FileMetaDataset
-    from pydicom.uid import ExplicitVRLittleEndian, SecondaryCaptureImageStorage, generate_uid
+    from pydicom.uid import UID, ExplicitVRLittleEndian, SecondaryCaptureImageStorage, generate_uid
 
     folder.mkdir(parents=True)
     chance = np.random.default_rng(seed)
@@ -127,7 +127,7 @@ def write_instances(folder: Path, count: int, seed: int) -> None:
         data, meta = Dataset(), FileMetaDataset()
         meta.TransferSyntaxUID = ExplicitVRLittleEndian
         data.SOPClassUID = meta.MediaStorageSOPClassUID = SecondaryCaptureImageStorage
-        data.SOPInstanceUID = meta.MediaStorageSOPInstanceUID = uid("instance", number)
+        data.SOPInstanceUID = meta.MediaStorageSOPInstanceUID = UID(uid("instance", number))
         data.StudyInstanceUID = uid("study", number // IN_A_SERIES)
         data.SeriesInstanceUID = uid("series", number // IN_A_SERIES)
         data.PatientID, data.Modality = f"BENCH-{number // IN_A_SERIES}", "OPT"
@@ -301,7 +301,8 @@ def _settled(stack: OwnStack, which: dict[str, Any], ends: float) -> _Found:
 
     while True:
         try:
-            with MongoClient(stack.mongodb_uri) as client:
+            client: MongoClient[dict[str, Any]] = MongoClient(stack.mongodb_uri)
+            with client:
                 database = client["retinote"]
                 instances = list(database["receiver_instance"].find(which, {"sop_uid": 1, "is_read": 1}))
                 arrivals = list(database["receiver_arrival"].find(which, {"scan_id": 1}))

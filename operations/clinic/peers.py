@@ -15,12 +15,12 @@ import requests
 from pydicom.dataset import Dataset
 from pydicom.uid import ExplicitVRLittleEndian, generate_uid
 from pynetdicom import AE, AllStoragePresentationContexts, _config, build_context, evt
-from pynetdicom.sop_class import Verification
 
 DEVICE, PACS = "CLINICSIM", "SIMPACS"
 LOOPBACK = "127.0.0.1"
 TIMEOUT_S = 60
 SUCCESS = 0x0000
+VERIFICATION = "1.2.840.10008.1.1"
 BOUNDARY = "clinic-sim"
 
 # What peers and instances say would be printed between the steps.
@@ -33,7 +33,7 @@ class Visit:
 
     patient: str
     date: str
-    instances: list[Dataset]
+    instances: Sequence[Dataset]
 
     @property
     def study(self) -> str:
@@ -68,7 +68,7 @@ class Device:
 
     def echo(self, calling: str = DEVICE) -> bool:
         """Whether the receiver answers whoever calls itself so."""
-        association = self._associated(calling, [build_context(Verification)])
+        association = self._associated(calling, [build_context(VERIFICATION)])
         if not association.is_established:
             return False
         try:
@@ -130,7 +130,7 @@ class Pacs:
     def start(self) -> None:
         """Begin to listen."""
         entity = AE(ae_title=PACS)
-        entity.supported_contexts = [*AllStoragePresentationContexts, build_context(Verification)]
+        entity.supported_contexts = [*AllStoragePresentationContexts, build_context(VERIFICATION)]
         self._server = entity.start_server(
             (LOOPBACK, self.port), block=False, evt_handlers=[(evt.EVT_C_STORE, self._take)]
         )

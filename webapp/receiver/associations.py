@@ -7,7 +7,6 @@ import logging
 from django.db import DatabaseError
 from pymongo.errors import PyMongoError
 from pynetdicom.presentation import PresentationContext, build_context
-from pynetdicom.sop_class import StorageCommitmentPushModel, Verification
 
 from webapp.receiver import commitment
 from webapp.receiver.commands import (
@@ -39,6 +38,7 @@ from webapp.receiver.wire import Ended, Fragment, Wire
 
 log = logging.getLogger(__name__)
 
+VERIFICATION = "1.2.840.10008.1.1"
 ANSWERS = 0x8000
 MOST_REFERENCES_BYTES = 2**20
 """Of a data set that is no instance: the list of what is to be committed."""
@@ -48,8 +48,8 @@ def offered() -> list[PresentationContext]:
     """The SOP classes and transfer syntaxes that peers may use."""
     plain = list(TRANSFER_SYNTAXES[:2])
     return [
-        build_context(Verification, plain),
-        build_context(StorageCommitmentPushModel, plain),
+        build_context(VERIFICATION, plain),
+        build_context(commitment.COMMITMENT, plain),
         *(build_context(sop_class, list(TRANSFER_SYNTAXES)) for sop_class in SOP_CLASSES),
     ]
 

@@ -10,7 +10,6 @@ import pydicom
 from pydicom.dataset import Dataset
 from pydicom.filewriter import write_dataset
 from pydicom.uid import UID, ImplicitVRLittleEndian
-from pynetdicom.sop_class import StorageCommitmentPushModel, StorageCommitmentPushModelInstance
 
 from imaging.dicom.elements import sequence, text
 from imaging.dicom.file import LimitedReads
@@ -19,6 +18,8 @@ from webapp.receiver.commands import DATA_SET, EVENT, KIND, SOP_CLASS, SOP_INSTA
 from webapp.receiver.models import Arrival, Instance, Sender, key_of
 from webapp.scans import storage
 
+COMMITMENT, SOP_INSTANCE_OF_ALL = "1.2.840.10008.1.20.1", "1.2.840.10008.1.20.1.1"
+"""The SOP class, and the one instance that it has everywhere."""
 REQUEST, ALL_STORED, SOME_MISSING = 1, 1, 2
 NO_SUCH_ACTION, INVALID, NO_RESOURCES = 0x0123, 0x0115, 0x0213
 NOT_HERE = 0x0112
@@ -43,8 +44,8 @@ class Report:
         """The command that goes before it."""
         numbers = {KIND: kind, message: OUR_MESSAGE, DATA_SET: WITH_DATA_SET, EVENT: self.event}
         texts = {
-            SOP_CLASS: str(StorageCommitmentPushModel),
-            SOP_INSTANCE: str(StorageCommitmentPushModelInstance),
+            SOP_CLASS: COMMITMENT,
+            SOP_INSTANCE: SOP_INSTANCE_OF_ALL,
         }
         return Command(numbers, texts)
 

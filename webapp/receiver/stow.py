@@ -9,6 +9,7 @@ from typing import Any
 from django.core.exceptions import BadRequest, RequestDataTooBig
 from django.db import DatabaseError
 from django.http import HttpRequest, HttpResponse, JsonResponse
+from django.http.response import HttpResponseBase
 from django.views.decorators.cache import never_cache
 from django.views.decorators.csrf import csrf_exempt
 from django.views.decorators.http import require_POST
@@ -72,7 +73,7 @@ class _Result:
 @csrf_exempt  # no cookie counts here: the key in the headers does
 @never_cache
 @require_POST
-def store_studies(request: HttpRequest, study: str = "") -> HttpResponse:
+def store_studies(request: HttpRequest, study: str = "") -> HttpResponseBase:
     """Store the instances of a request; of one study, where the address names it."""
     try:
         clinic, service, refused = _let_in(request)

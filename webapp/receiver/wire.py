@@ -12,6 +12,7 @@ import time
 from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import dataclass
+from typing import Any
 
 from pynetdicom.pdu import A_ASSOCIATE_AC, A_ASSOCIATE_RJ, A_ASSOCIATE_RQ
 from pynetdicom.pdu_primitives import (
@@ -118,7 +119,7 @@ class Wire:
 
     def accept(self, request: Request, offered: list[PresentationContext]) -> dict[int, tuple[str, str]]:
         """Accept the association. Returns SOP class and transfer syntax of each presentation context. Raises Ended."""
-        asked = request.primitive
+        asked: Any = request.primitive  # its parts are of many types
         try:
             roles = {
                 item.sop_class_uid: (item.scu_role, item.scp_role)
@@ -150,7 +151,7 @@ class Wire:
             raise Ended("a request that can't be answered") from error
         self._send(encoded)
         return {
-            each.context_id: (str(each.abstract_syntax), str(each.transfer_syntax[0]))
+            int(each.context_id or 0): (str(each.abstract_syntax), str(each.transfer_syntax[0]))
             for each in contexts
             if each.result == 0
         }
@@ -256,7 +257,7 @@ def _fragments(content: memoryview) -> Iterator[Fragment]:
         at = ends
 
 
-def _about_us() -> list[object]:
+def _about_us() -> list[Any]:
     longest = MaximumLengthNotification()
     longest.maximum_length_received = MAX_PDU_BYTES
     who = ImplementationClassUIDNotification()

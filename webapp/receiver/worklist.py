@@ -16,6 +16,8 @@ from imaging.errors import ImageError
 log = logging.getLogger(__name__)
 
 TIMEOUT_S = 5
+MODALITY_WORKLIST = "1.2.840.10008.5.1.4.31"
+"""The SOP class Modality Worklist Information Model – FIND."""
 MOST_ANSWERS = 20
 PENDING = (0xFF00, 0xFF01)
 STEPS = "ScheduledProcedureStepSequence"
@@ -71,7 +73,6 @@ def with_worklist(said: Identity, study: str) -> Identity:
 
 def _find(asked: Worklist, study: str) -> list[Dataset]:
     from pynetdicom import AE
-    from pynetdicom.sop_class import ModalityWorklistInformationFind
 
     wanted, step = Dataset(), Dataset()
     wanted.StudyInstanceUID = study
@@ -82,14 +83,14 @@ def _find(asked: Worklist, study: str) -> list[Dataset]:
     entity.acse_timeout = entity.dimse_timeout = entity.network_timeout = entity.connection_timeout = (
         TIMEOUT_S
     )
-    entity.add_requested_context(ModalityWorklistInformationFind)
+    entity.add_requested_context(MODALITY_WORKLIST)
     association = entity.associate(asked.host, asked.port, ae_title=asked.ae_title)
     if not association.is_established:
         log.warning("The worklist lets nobody in")
         return []
     found: list[Dataset] = []
     try:
-        for status, answer in association.send_c_find(wanted, ModalityWorklistInformationFind):
+        for status, answer in association.send_c_find(wanted, MODALITY_WORKLIST):
             if status.get("Status") in PENDING and answer is not None and len(found) < MOST_ANSWERS:
                 # One that does not match by study sends all that it has.
                 found += [answer] if answer.get("StudyInstanceUID", "") == study else []

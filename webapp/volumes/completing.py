@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping
+from typing import Any
 
 from bson import ObjectId
 
@@ -97,9 +98,9 @@ def complete(
     return stands
 
 
-def _volume(there: Sequence[Scan] | object, values: Mapping[str, object]) -> tuple[Volume, Volume | None]:
+def _volume(there: Iterable[Scan], values: Mapping[str, Any]) -> tuple[Volume, Volume | None]:
     """The volume of these scans with its new values, and as it was; a new one for a scan that had none."""
-    scans: list[Scan] = list(there)  # type: ignore[call-overload]
+    scans = list(there)
     key = next((scan.volume_id for scan in scans if scan.volume_id), None)
     if key is None:
         return Volume.objects.create(timestamp=scans[0].timestamp if scans else clock.now(), **values), None
@@ -108,8 +109,7 @@ def _volume(there: Sequence[Scan] | object, values: Mapping[str, object]) -> tup
     return Volume.objects.get(pk=key), was
 
 
-def _readers_of(scans: object) -> list[str]:
+def _readers_of(scans: Iterable[Scan]) -> list[str]:
     """Who has read the volume, as each B-scan that follows says."""
-    found: list[Scan] = list(scans)  # type: ignore[call-overload]
-    lead = next((scan for scan in found if not scan.follows), None)
+    lead = next((scan for scan in scans if not scan.follows), None)
     return list(lead.readers) if lead else []
