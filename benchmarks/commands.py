@@ -24,6 +24,7 @@ BENCHMARKS: dict[str, Benchmark] = {
         "find workers, threads, engine and batches for this machine, and keep them", "benchmarks.tune"
     ),
     "inference": Benchmark("the forward pass and its explanation, by every engine", "benchmarks.inference"),
+    "int8": Benchmark("what int8 would bring beside bf16, and change in the answers", "benchmarks.int8"),
     "servers": Benchmark("speed over HTTP, beside other model servers", "benchmarks.servers"),
     "beside": Benchmark(
         "answers a second beside another server and beside the model code alone, in turns of seconds",
@@ -46,7 +47,11 @@ BENCHMARKS: dict[str, Benchmark] = {
         "benchmarks.page_speed",
     ),
     "training": Benchmark(
-        "scans a second of a training step, beside timm's loader", "benchmarks.training_throughput"
+        "scans a second of a training, beside timm's loader or timm's own script",
+        "benchmarks.training_throughput",
+    ),
+    "gpu": Benchmark(
+        "the CUDA path in 8 minutes: right answers, speed, TorchServe and training on a GPU", "benchmarks.gpu"
     ),
 }
 

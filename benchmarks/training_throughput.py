@@ -1,8 +1,9 @@
 """`./retinote bench training`: scans a second of a training step fed by Retinote's batches, timm's loader, or memory.
 
 Network, optimiser and precision are the same for all. They take turns, so that other work of the machine affects all
-alike. timm's loader is set up as in timm's training script (RandomResizedCrop, flip, jitter, PIL, workers); the script
-itself is not part of the package and is not run.
+alike. timm's loader is set up as in timm's training script (RandomResizedCrop, flip, jitter, PIL, workers). The script
+itself is not part of timm's package: with `--timm-script` it is run, beside `./retinote train`
+(`benchmarks.training_scripts`).
 """
 
 from __future__ import annotations
@@ -14,6 +15,8 @@ import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
+
+from benchmarks.training_scripts import SCRIPT_WORKERS
 
 if TYPE_CHECKING:
     import torch
@@ -39,6 +42,27 @@ def declare(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--scans", type=int, default=256, help="simulated scans (default: %(default)s)")
     parser.add_argument("--steps", type=int, default=10, help="steps a turn (default: %(default)s)")
     parser.add_argument("--rounds", type=int, default=5, help="turns of each (default: %(default)s)")
+    parser.add_argument(
+        "--timm-script",
+        type=Path,
+        metavar="FILE",
+        help="train.py of a checkout of github.com/huggingface/pytorch-image-models: compare whole trainings instead, "
+        "./retinote train beside this script",
+    )
+    parser.add_argument(
+        "--timm-workers",
+        nargs="+",
+        type=int,
+        default=SCRIPT_WORKERS,
+        metavar="N",
+        help="loader processes of the script; its best counts (default: 0, 1 and 2)",
+    )
+    parser.add_argument(
+        "--epochs",
+        type=int,
+        default=4,
+        help="of each whole training, the first warms up (default: %(default)s)",
+    )
 
 
 def run(arguments: argparse.Namespace) -> int:
@@ -50,8 +74,12 @@ def run(arguments: argparse.Namespace) -> int:
         raise BenchmarkError(
             "--steps and --rounds: at least 1 is needed; --scans: at least as many as a batch has."
         )
+    if arguments.epochs < 2:
+        raise BenchmarkError("--epochs: at least 2 are needed, as the first warms up.")
     with tempfile.TemporaryDirectory(prefix="retinote-bench-") as name:
         write_scans(Path(name), arguments.scans)
+        if arguments.timm_script is not None:
+            return _compare_scripts(Path(name), arguments)
         rates = measure(Path(name), arguments)
     report = Report("Feeding a training step")
     condition = f"{arguments.arch}, {arguments.size} pixels, batches of {arguments.batch_size}"
@@ -62,6 +90,36 @@ def run(arguments: argparse.Namespace) -> int:
         report.add(name, condition, "share of the step alone", "", [row.median / rows[ALONE].median])
     print(report.text())
     report.save(arguments.out / "training.json")
+    return 0
+
+
+def _compare_scripts(folder: Path, arguments: argparse.Namespace) -> int:
+    """Run both scripts, print, and write training-scripts.json; returns 0. Raises BenchmarkError."""
+    import torch
+
+    from benchmarks.report import Goal, Report
+    from benchmarks.training_scripts import OURS, Task, measure_scripts
+    from training.hardware import Hardware
+
+    task = Task(
+        folder=folder,
+        architecture=arguments.arch,
+        size=arguments.size,
+        batch_size=arguments.batch_size,
+        epochs=arguments.epochs,
+        precision="bf16" if Hardware.detect().autocast is torch.bfloat16 else "fp32",
+    )
+    report = Report("Whole trainings")
+    condition = f"{task.architecture}, {task.size} pixels, batches of {task.batch_size}, {task.precision}"
+    rates = measure_scripts(task, arguments.timm_script.absolute(), arguments.rounds, arguments.timm_workers)
+    for name, values in rates.items():
+        report.add(name, condition, "throughput", "scans/s", values)
+    best = max(row.median for row in report.rows if row.subject != OURS)
+    ours = report.find(OURS, condition, "throughput").median
+    report.goals.append(Goal(f"{OURS} / timm's train.py at its best", ours / best, 1.0, at_least=True))
+    report.notes.append("Medians of the epochs after the first, training alone: validation is not counted.")
+    print(report.text())
+    report.save(arguments.out / "training-scripts.json")
     return 0
 
 

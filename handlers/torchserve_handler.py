@@ -63,6 +63,9 @@ class RetinaOctHandler:
         properties = context.system_properties
         gpu = properties.get("gpu_id")
         device = torch.device("cuda", int(gpu)) if gpu is not None and torch.cuda.is_available() else None
+        if device is not None:
+            # Otherwise each worker would also take some 500 MiB of the first GPU, for a context that it doesn't use.
+            torch.cuda.set_device(device)
         cv2.setNumThreads(torch.get_num_threads())
         use_one_buffer()
         mark_repeated_inputs()

@@ -1,7 +1,9 @@
 """How many workers the model server starts on a machine, and how many threads each gets."""
 
+import itertools
 import os
 import subprocess
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -72,14 +74,27 @@ def processor_facts() -> dict[str, str]:
 
 
 def gpu_count() -> int:
-    """The number of GPUs that nvidia-smi lists. Asking PyTorch would take two seconds to import it."""
-    if os.environ.get("CUDA_VISIBLE_DEVICES") == "":
+    """The number of GPUs that nvidia-smi lists and that CUDA_VISIBLE_DEVICES, if it is set, lets programs see.
+
+    Asking PyTorch would take two seconds to import it.
+    """
+    visible = visible_gpus(os.environ)
+    if visible == 0:
         return 0
     try:
         # Found by PATH, as its place differs between systems.
         listed = subprocess.run(["nvidia-smi", "-L"], capture_output=True, text=True, timeout=10, check=False)  # nosec B607
     except (OSError, subprocess.TimeoutExpired):
         return 0
-    return (
-        sum(line.startswith("GPU ") for line in listed.stdout.splitlines()) if listed.returncode == 0 else 0
-    )
+    if listed.returncode:
+        return 0
+    count = sum(line.startswith("GPU ") for line in listed.stdout.splitlines())
+    return count if visible is None else min(count, visible)
+
+
+def visible_gpus(variables: Mapping[str, str]) -> int | None:
+    """How many GPUs CUDA_VISIBLE_DEVICES names; None if it is not set. As in CUDA, what follows a -1 doesn't count."""
+    named = variables.get("CUDA_VISIBLE_DEVICES")
+    if named is None:
+        return None
+    return len(list(itertools.takewhile(lambda name: name.strip() not in ("", "-1"), named.split(","))))

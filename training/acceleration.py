@@ -19,5 +19,10 @@ def make_accelerator(recipe: Recipe) -> Accelerator:
     return Accelerator(
         mixed_precision="no" if precision == "fp32" else precision,
         cpu=not torch.cuda.is_available(),
-        dataloader_config=DataLoaderConfiguration(split_batches=True, use_seedable_sampler=False),
+        dataloader_config=DataLoaderConfiguration(
+            split_batches=True,
+            use_seedable_sampler=False,
+            # Batches lie in pinned memory when there is a GPU (`batches`), so their copies need not be waited for.
+            non_blocking=torch.cuda.is_available(),
+        ),
     )

@@ -19,7 +19,8 @@ class Hardware:
     def detect(cls) -> Hardware:
         """CUDA when there is one, else the CPU; bf16 where the hardware has it."""
         if torch.cuda.is_available():
-            supported = torch.cuda.is_bf16_supported()
+            # Emulated bf16, on GPUs before Ampere, is slower than fp16.
+            supported = torch.cuda.is_bf16_supported(including_emulation=False)
             return cls(torch.device("cuda"), torch.bfloat16 if supported else torch.float16)
         supported = bool(torch.cpu.get_capabilities().get("avx512_bf16"))
         return cls(torch.device("cpu"), torch.bfloat16 if supported else None)

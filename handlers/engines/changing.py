@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import os
 import threading
@@ -53,8 +54,12 @@ class ChangingEngine:
         return engine(pixels)
 
     def _change_over(self) -> None:
-        # Linux gives each thread a priority of its own.
-        os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), NICENESS)
+        thread = threading.get_native_id()  # Linux gives each thread a priority of its own
+        with contextlib.suppress(OSError):
+            niceness = max(
+                NICENESS, os.getpriority(os.PRIO_PROCESS, thread)
+            )  # nobody may be less nice than before
+            os.setpriority(os.PRIO_PROCESS, thread, niceness)
         better = self._make()
         before = self.description
         if better is not None:

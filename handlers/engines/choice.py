@@ -51,11 +51,30 @@ def load_engine(
         return _changing(eager, order, selection)
     engine = selection.first(order, lambda: (network, decoder))
     if engine is None:
-        engine = EagerEngine(network, card.input, device, decoder=decoder)
+        engine = _eager(network, decoder, selection)
         warm(engine, card.input, settings.max_batch)
         logger.info("engine %s", engine.description)
     selection.report(engine)
     return engine
+
+
+def _eager(network: nn.Module, decoder: FindingsDecoder | None, selection: _Selection) -> EagerEngine:
+    """PyTorch in the hardware's fast precision, or in float32 if the fast one gives other answers.
+
+    fp16, the fast precision of GPUs before Ampere, can't hold every network's values.
+    """
+    card, device = selection.card, selection.device
+    trial = selection.trial or _Trial.of(network, card, decoder)
+    engine = EagerEngine(network, card.input, device, decoder=decoder)
+    try:
+        _compare(engine(trial.pixels), trial.expected, card)
+        return engine
+    except EngineUnavailable as reason:
+        selection.passed_over.append(f"{engine.description}: {reason}")
+        logger.warning("engine %s is passed over: %s", engine.description, reason)
+    # The given network has been changed.
+    network, decoder = selection.load()
+    return EagerEngine(network, card.input, device, torch.float32, decoder)
 
 
 def _changing(eager: EagerEngine, order: Sequence[str], selection: _Selection) -> ChangingEngine:

@@ -82,7 +82,10 @@ class ServingNetwork(nn.Module):
 def fast_precision(device: torch.device) -> torch.dtype:
     """The lowest precision that the device's hardware supports, float32 if it supports none below."""
     if device.type == "cuda":
-        return torch.bfloat16 if torch.cuda.is_bf16_supported() else torch.float16
+        # Of this GPU, and without emulation, which is slower than fp16 on GPUs that have no bf16 (before Ampere).
+        with torch.cuda.device(device):
+            has_bf16 = torch.cuda.is_bf16_supported(including_emulation=False)
+        return torch.bfloat16 if has_bf16 else torch.float16
     capabilities = torch.cpu.get_capabilities()
     fast = capabilities.get("avx512_bf16") or capabilities.get("amx_bf16") or capabilities.get("bf16")
     return torch.bfloat16 if fast else torch.float32

@@ -242,7 +242,8 @@ def _enface(content: bytes, entry: e2e.Entry | None, width: int, height: int) ->
 def _shown(content: bytes, entry: e2e.Entry | None, width: int, height: int) -> npt.NDArray[np.uint16]:
     assert entry is not None  # it would be a gap
     words = np.frombuffer(content, "<u2", width * height, entry.at + IMAGE_HEADER.size)
-    return _table()[words].reshape(height, width)
+    shown: npt.NDArray[np.uint16] = _table()[words].reshape(height, width)
+    return shown
 
 
 @cache
@@ -251,7 +252,10 @@ def _table() -> npt.NDArray[np.uint16]:
     words = np.arange(2**16)
     reflected = (1 + (words & 1023) / 1024) * 2.0 ** ((words >> 10) - 63)
     shown = np.clip((np.log(np.minimum(reflected, 1) + SMALLEST) + LOWEST) / RANGE, 0, 1)
-    return np.rint(np.where(reflected > EMPTY, 0, shown) * GREATEST_WORD).astype(np.uint16)
+    table: npt.NDArray[np.uint16] = np.rint(np.where(reflected > EMPTY, 0, shown) * GREATEST_WORD).astype(
+        np.uint16
+    )
+    return table
 
 
 def _facts(content: bytes, entry: e2e.Entry) -> _Facts | None:

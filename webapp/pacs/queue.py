@@ -207,4 +207,5 @@ def _wait(sending: Sending, reason: str, attempts: int, pause: timedelta) -> Non
 
 
 def _pause(before: int) -> timedelta:
-    return min(FIRST_PAUSE * 2 ** min(before, 16), LONGEST_PAUSE)
+    doublings: int = 2 ** min(before, 16)
+    return min(FIRST_PAUSE * doublings, LONGEST_PAUSE)

@@ -56,7 +56,7 @@ class ScanSerializer(DeIdentified, AnsweredSerializer):
     )
     deep_path = serializers.SerializerMethodField(
         help_text="A grey PNG of 16 bits: the values as the file has them, of which the image shows those from `deep_black` to "
-        "`deep_white`. Null for files of 8 bits, pictures that are no volume, and scans that earlier versions stored."
+        "`deep_white`. Null for files of 8 bits, compressed DICOM, pictures that are no volume, and scans that earlier versions stored."
     )
     deep_black = serializers.FloatField(
         allow_null=True,

@@ -27,8 +27,11 @@ class KeptDeep:
 
 
 def deep_bscans(examined: ExaminedVolume, places: Iterable[int]) -> Iterator[tuple[int, Deep]]:
-    """The values of those B-scans that have more than 8 bits; in one volume all have, or none."""
-    for place in places:
+    """The values of those B-scans that have more than 8 bits; in one volume all have, or none.
+
+    None of files whose B-scans are decoded in a process of its own: to decode them once more takes seconds.
+    """
+    for place in () if examined.is_isolated else places:
         try:
             deep = examined.deep(place)
         except ImageError as error:

@@ -1703,7 +1703,7 @@ export interface components {
             readonly findings_path: string | null;
             /** @description Which eye the file names, whatever people enter as `eye`; empty where it names none, or that is not kept. */
             readonly eye_in_file: components["schemas"]["EyeEnum"] | components["schemas"]["BlankEnum"];
-            /** @description A grey PNG of 16 bits: the values as the file has them, of which the image shows those from `deep_black` to `deep_white`. Null for files of 8 bits, pictures that are no volume, and scans that earlier versions stored. */
+            /** @description A grey PNG of 16 bits: the values as the file has them, of which the image shows those from `deep_black` to `deep_white`. Null for files of 8 bits, compressed DICOM, pictures that are no volume, and scans that earlier versions stored. */
             readonly deep_path: string | null;
             /**
              * Format: double
@@ -2081,7 +2081,7 @@ export interface components {
             readonly findings_path: string | null;
             /** @description Which eye the file names, whatever people enter as `eye`; empty where it names none, or that is not kept. */
             readonly eye_in_file: components["schemas"]["EyeEnum"] | components["schemas"]["BlankEnum"];
-            /** @description A grey PNG of 16 bits: the values as the file has them, of which the image shows those from `deep_black` to `deep_white`. Null for files of 8 bits, pictures that are no volume, and scans that earlier versions stored. */
+            /** @description A grey PNG of 16 bits: the values as the file has them, of which the image shows those from `deep_black` to `deep_white`. Null for files of 8 bits, compressed DICOM, pictures that are no volume, and scans that earlier versions stored. */
             readonly deep_path: string | null;
             /**
              * Format: double

@@ -15,7 +15,8 @@ export function useSendings(scan: string, enabled: boolean) {
     queryKey: keyOf(scan),
     queryFn: () => json<Sending[]>(`scans/${scan}/sendings/`),
     enabled,
-    refetchInterval: ({ state }) => (state.data?.some(({ status }) => status === "waiting") ? POLL_MS : false),
+    refetchInterval: ({ state }) =>
+      state.data?.some(({ status }) => status === "waiting") ? POLL_MS : false,
   });
 }
 

@@ -22,11 +22,11 @@ export function areaOf({ points, closed }: Outline, scale: Scale): Area | null {
   return { squarePixels, squareMillimetres: inSquareMillimetres(squarePixels, scale) };
 }
 
+/** In mm² where that is known, else in pixels. */
 export function inWords({ squarePixels, squareMillimetres }: Area): string {
-  return texts.drawing.area(
-    String(Math.round(squarePixels)),
-    squareMillimetres === null ? "" : formatArea(squareMillimetres),
-  );
+  return squareMillimetres === null
+    ? texts.drawing.squarePixels(String(Math.round(squarePixels)))
+    : texts.drawing.squareMillimetres(formatArea(squareMillimetres));
 }
 
 function inSquareMillimetres(

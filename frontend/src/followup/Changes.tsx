@@ -69,8 +69,8 @@ function Probabilities({ left, right }: Pick<Props, "left" | "right">) {
       {changes.length === 0 ? (
         <Text size="sm">{texts.followUp.noAnswer}</Text>
       ) : (
-        <Table verticalSpacing={3} horizontalSpacing="xs" data-testid="probabilities">
-          <Head />
+        <Table verticalSpacing={3} horizontalSpacing={6} data-testid="probabilities">
+          <Head change={texts.followUp.points} />
           <Table.Tbody>
             <Table.Tr>
               <Table.Td />
@@ -86,9 +86,7 @@ function Probabilities({ left, right }: Pick<Props, "left" | "right">) {
                 <Table.Td>{label}</Table.Td>
                 <Table.Td className={classes.number}>{formatProbability(of.left)}</Table.Td>
                 <Table.Td className={classes.number}>{formatProbability(of.right)}</Table.Td>
-                <Table.Td className={classes.number}>
-                  {texts.followUp.points(signed.format(100 * (of.right - of.left)))}
-                </Table.Td>
+                <Table.Td className={classes.number}>{signed.format(100 * (of.right - of.left))}</Table.Td>
               </Table.Tr>
             ))}
           </Table.Tbody>
@@ -106,8 +104,8 @@ function Probabilities({ left, right }: Pick<Props, "left" | "right">) {
   );
 }
 
-function Head() {
-  const { label, earlier, later, change } = texts.followUp.columns;
+function Head({ change = texts.followUp.columns.change }: { change?: string }) {
+  const { label, earlier, later } = texts.followUp.columns;
   return (
     <Table.Thead>
       <Table.Tr>
@@ -133,7 +131,7 @@ function Drawings({ left, right }: Pick<Props, "left" | "right">) {
   if (changes.length === 0) return <Text size="sm">{texts.followUp.nothingDrawn}</Text>;
   return (
     <>
-      <Table verticalSpacing={3} horizontalSpacing="xs" data-testid="drawn-changes">
+      <Table verticalSpacing={3} horizontalSpacing={6} data-testid="drawn-changes">
         <Head />
         <Table.Tbody>
           {changes.map((change) => (

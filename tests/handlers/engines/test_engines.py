@@ -160,6 +160,21 @@ def test_an_engine_that_answers_otherwise_is_passed_over(
     assert "its probabilities differ from float32's by" in caplog.text
 
 
+def test_a_fast_precision_that_answers_otherwise_gives_way_to_float32(
+    folder: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    card, network = load_network(folder)
+    pixels = torch.zeros(1, 3, card.input.size, card.input.size, dtype=torch.uint8)
+    expected = EagerEngine(load_network(folder)[1], card.input, CPU, torch.float32)(pixels)
+    monkeypatch.setattr(choice, "MAX_DIFFERENCE", -1.0)
+
+    engine = load_engine(folder, card, network, CPU, EngineSettings("eager"))
+
+    assert engine.description == "eager fp32"
+    assert torch.equal(engine(pixels).logits, expected.logits)
+    assert "is passed over: its probabilities differ from float32's" in caplog.text
+
+
 @pytest.mark.parametrize(
     ("findings", "told"),
     [(None, "it gives no findings"), (torch.flip, "its findings' probabilities differ from float32's by")],

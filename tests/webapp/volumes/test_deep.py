@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,7 @@ import pytest
 from PIL import Image
 from rest_framework.response import Response
 
+from imaging.decoding import examine_volume
 from tests.dicom_files import written
 from tests.volume_files import bscans, deep, tomography
 from tests.volumes import tiff_volume
@@ -19,6 +21,7 @@ from tests.webapp.conftest import Clients
 from webapp.accounts.models import User
 from webapp.scans import storage, sweep
 from webapp.scans.models import Scan
+from webapp.volumes.deep import deep_bscans
 
 Upload = Callable[..., Response]
 VALUES = deep(bscans(3))
@@ -50,6 +53,12 @@ def test_files_of_8_bits_have_none(away: None, clinician: User, upload: Upload, 
     told = upload(clinician, tiff_volume(3)).json()
     assert (told["deep_path"], told["deep_black"], told["deep_white"]) == (None, None, None)
     assert api(clinician).get(f"/api/v1/scans/{told['id']}/deep/").status_code == 404
+
+
+def test_what_would_have_to_be_decoded_in_a_process_once_more_has_none() -> None:
+    with examine_volume(FILE) as examined:
+        assert [place for place, _ in deep_bscans(examined, range(3))] == [0, 1, 2]
+        assert not list(deep_bscans(replace(examined, is_isolated=True), range(3)))
 
 
 def test_they_stay_through_a_sweep_and_go_with_their_volume(

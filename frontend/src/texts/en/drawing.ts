@@ -62,9 +62,8 @@ export const drawing = {
     micrometres === null
       ? `${pixels.toFixed(1)} px`
       : `${Math.round(micrometres)} µm (${pixels.toFixed(1)} px)`,
-  // Without mm² where the size of a pixel is not known.
-  area: (squarePixels: string, squareMillimetres: string) =>
-    squareMillimetres ? `${squareMillimetres} mm² (${squarePixels} px²)` : `${squarePixels} px²`,
+  squarePixels: (pixels: string) => `${pixels} px²`,
+  squareMillimetres: (millimetres: string) => `${millimetres} mm²`,
   measured: "How much was drawn",
   measuredColumns: {
     label: "Label",

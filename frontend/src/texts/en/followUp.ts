@@ -39,14 +39,13 @@ export const followUp = {
     `Different versions of the model have answered (${left} and ${right}): part of the change may be theirs.`,
   ofNamed: "Of the B-scans that stand for the volumes.",
   columns: { label: "Label", earlier: "Left", later: "Right", change: "Change" },
-  points: (points: string) => `${points} points`,
+  points: "Change, points",
   unit: { cubic: "mm³", square: "mm²" },
   drawn: "What was drawn",
   drawnBy: (label: string, reader: string) => `${label}, ${reader}`,
   nothingDrawn: "On neither was anything drawn that you may see.",
   notComparable:
     "No change where an area or a volume is not known on both sides: it takes the size of a pixel and, for volumes, the distance of B-scans.",
-  pixels: (pixels: number) => `${Math.round(pixels)} px²`,
   bscan: "B-scan",
   keys: "Page Up and Page Down, or the wheel, leaf; arrow keys move the picture; plus, minus and 0 zoom.",
 };
