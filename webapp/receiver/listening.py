@@ -19,7 +19,16 @@ from webapp.audit.models import Action
 from webapp.audit.recording import ANONYMOUS, record
 from webapp.receiver.associations import Association, offered
 from webapp.receiver.models import Sender, sender_of
-from webapp.receiver.wire import NOT_NOW, TOO_MANY, UNKNOWN_CALLED, UNKNOWN_CALLER, Ended, Refusal, Wire
+from webapp.receiver.wire import (
+    CLOSED,
+    NOT_NOW,
+    TOO_MANY,
+    UNKNOWN_CALLED,
+    UNKNOWN_CALLER,
+    Ended,
+    Refusal,
+    Wire,
+)
 
 log = logging.getLogger(__name__)
 
@@ -118,7 +127,9 @@ class Receiver:
             with self._secured(connected) as secured:
                 self._associate(Wire(secured, self._options.idle_s), address, leave)
         except Ended as end:
-            log.info("The connection from %s ended: %s", address, end)
+            # Whoever only looks whether somebody listens says nothing.
+            level = logging.DEBUG if str(end) == CLOSED else logging.INFO
+            log.log(level, "The connection from %s ended: %s", address, end)
         except (OSError, ssl.SSLError) as error:
             log.warning("No connection with %s: %s", address, type(error).__name__)
         except Exception:

@@ -39,6 +39,9 @@ RELEASE_ANSWER = struct.pack(">BxLL", RELEASED, 4, 0)
 PERMANENT, TRANSIENT = 1, 2
 
 
+CLOSED = "closed"
+
+
 class Ended(Exception):
     """The connection is at its end: it was closed, it was silent too long, or what came makes no sense."""
 
@@ -219,7 +222,7 @@ class Wire:
             except OSError as error:
                 raise Ended("broken") from error
             if not count:
-                raise Ended("closed")
+                raise Ended(CLOSED)
             into = into[count:]
 
     def _await_end(self) -> None:
