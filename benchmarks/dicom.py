@@ -73,7 +73,7 @@ def run(arguments: argparse.Namespace) -> int:
         manage(stack.data, stack.state, ["allow_sender", SENDER, "127.0.0.1", CLINIC])
         if arguments.rounds:
             _speed(report, stack, arguments.instances, arguments.rounds)
-        lost = _kills(report, stack, arguments.instances, arguments.kills) if arguments.kills else 0
+        lost = survive(report, stack, arguments.instances, arguments.kills) if arguments.kills else 0
     print(report.text())
     report.save(arguments.out / "dicom.json")
     return 1 if lost else 0
@@ -191,7 +191,7 @@ def _send(files: Path, port: int, way: Way) -> float:
     return took_s
 
 
-def _kills(report: Report, stack: OwnStack, count: int, kills: int) -> int:
+def survive(report: Report, stack: OwnStack, count: int, kills: int) -> int:
     """Send instances, kill services meanwhile, and count what is missing and what is there twice."""
     from benchmarks.report import Goal
     from operations.stack.folder import read_state

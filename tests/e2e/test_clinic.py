@@ -9,6 +9,9 @@ from pathlib import Path
 import pytest
 from pydicom.uid import generate_uid
 
+from benchmarks.dicom import CLINIC, SENDER, survive
+from benchmarks.report import Report
+from benchmarks.stack import OwnStack
 from operations.stack.folder import DataFolder, read_state
 from tests.dicom_files import written
 from tests.orthanc import Orthanc, needs_orthanc
@@ -39,6 +42,17 @@ def test_every_step_of_the_simulated_clinic_is_ok(played: tuple[Path, str]) -> N
     assert "All steps are ok." in printed
     assert printed.count("are in the PACS") == 6
     assert "skipped" not in printed
+
+
+def test_nothing_is_lost_or_there_twice_while_services_are_killed(played: tuple[Path, str]) -> None:
+    """The same as `bench dicom`, which does it with 1,000 instances and 50 kills."""
+    data, _ = played
+    state = read_state(DataFolder(data))
+    allowed = f"call_command('allow_sender', '{SENDER}', '127.0.0.1', '{CLINIC}')"
+    Stack(data, data, int(state["ports"]["web"])).django(
+        f"from django.core.management import call_command; {allowed}", ""
+    )
+    assert survive(Report("Killed"), OwnStack(DataFolder(data), state, state["url"], ""), 60, 4) == 0
 
 
 @needs_orthanc
