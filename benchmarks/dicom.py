@@ -203,7 +203,7 @@ def survive(report: Report, stack: OwnStack, count: int, kills: int) -> int:
         paths = sorted(files.iterdir())
         sender = PatientSender(paths, stack.state["ports"]["dicom"], AE_TITLE)
         began = time.monotonic()
-        thread = threading.Thread(target=sender.send_all)
+        thread = threading.Thread(target=sender.send_all, daemon=True)
         thread.start()
         chance, done = random.Random(SEED), 0
         while done < kills:
