@@ -1,6 +1,6 @@
 """A network whose pointwise layers run in int8, by oneDNN's kernels in PyTorch; for measurements only.
 
-In ConvNeXt's blocks these layers are nine tenths of the work. Their weights have a scale for each output channel, their
+Nearly all operations of a ConvNeXt are in these layers. Their weights have a scale for each output channel, their
 inputs one scale and zero point for all, from the ranges seen on calibration scans. Before that, each channel of an input
 is divided by a factor that its weights are multiplied with, so that few large channels don't take the range of the
 others (G. Xiao et al., "SmoothQuant", ICML 2023, with a strength of `SMOOTHING`). All else stays as it is served, so

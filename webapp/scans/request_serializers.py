@@ -24,9 +24,7 @@ class FileTooLarge(exceptions.APIException):
 
 
 def _number(most: int, help_text: str) -> WrittenCountField:
-    return WrittenCountField(
-        required=False, allow_null=True, min_value=1, max_value=most, help_text=help_text
-    )
+    return WrittenCountField(required=False, min_value=1, max_value=most, help_text=help_text)
 
 
 class DetailsSerializer(serializers.Serializer[Any]):

@@ -2032,11 +2032,11 @@ export interface components {
              */
             micrometres_y?: number;
             /** @description Of a Zeiss .img: pixels of each B-scan along the retina. */
-            bscan_width?: number | null;
+            bscan_width?: number;
             /** @description Of a Zeiss .img: pixels of each B-scan in depth. */
-            bscan_height?: number | null;
+            bscan_height?: number;
             /** @description Of a file that holds several volumes: which one, from 1. */
-            volume_number?: number | null;
+            volume_number?: number;
             /**
              * Format: binary
              * @description PNG, JPEG, TIFF, BMP, WebP or DICOM. Eye, patient and date of a DICOM file are kept as this installation is set to, where the form leaves them open; what else it says is dropped.
@@ -2280,11 +2280,11 @@ export interface components {
              */
             micrometres_y?: number;
             /** @description Of a Zeiss .img: pixels of each B-scan along the retina. */
-            bscan_width?: number | null;
+            bscan_width?: number;
             /** @description Of a Zeiss .img: pixels of each B-scan in depth. */
-            bscan_height?: number | null;
+            bscan_height?: number;
             /** @description Of a file that holds several volumes: which one, from 1. */
-            volume_number?: number | null;
+            volume_number?: number;
             /** @description A file that is a volume, or several, each a B-scan (PNG, JPEG, TIFF, BMP, WebP or DICOM), in the order of their names, in which numbers count as numbers. */
             image: string[];
         };
