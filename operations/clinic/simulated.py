@@ -90,7 +90,7 @@ def clinic_sim(arguments: argparse.Namespace) -> int:
         for visit in visits:
             _tell_reading(step, visit, found.get(visit.study, {}))
         step("no volume is there twice", all(each["volumes"] == 1 for each in found.values()))
-        _results(step, pacs, visits, prepared["origin"])
+        _results(step, pacs, visits, all(each["origin"] for each in found.values()))
     finally:
         pacs.stop()
     print(f"{step.failed} step(s) failed." if step.failed else "All steps are ok.")

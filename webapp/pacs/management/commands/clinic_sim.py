@@ -16,7 +16,7 @@ from webapp.audit.models import Action
 from webapp.audit.recording import acting, by_operator, record
 from webapp.gateway import issuing
 from webapp.gateway.models import ServiceKey
-from webapp.origins.keeping import Kept
+from webapp.origins.models import DicomOrigin
 from webapp.pacs.models import Destination, When
 from webapp.pacs.results import What
 from webapp.receiver.models import Arrival, Sender
@@ -65,7 +65,7 @@ def _prepare(port: int) -> dict[str, Any]:
     except ValidationError as error:
         raise CommandError("; ".join(error.messages)) from error
     destination.save()
-    return {"key": key, "ae_title": settings.DICOM_AE_TITLE, "origin": settings.DICOM_ORIGIN == Kept.KEEP}
+    return {"key": key, "ae_title": settings.DICOM_AE_TITLE}
 
 
 def _look(study: str) -> dict[str, Any] | None:
@@ -80,8 +80,10 @@ def _look(study: str) -> dict[str, Any] | None:
     if not stands and not reason:
         return None
     waiting = sum(scan.together().exclude(status=Status.PREDICTED).count() for scan in stands)
+    volumes = [scan.volume_id for scan in stands if scan.volume_id]
     return {
         "reason": reason,
+        "origin": DicomOrigin.objects.filter(volume__in=volumes).exists(),
         "volumes": len(stands),
         "waiting": waiting,
         "answered": bool(stands) and not waiting,
