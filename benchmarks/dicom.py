@@ -69,7 +69,7 @@ def run(arguments: argparse.Namespace) -> int:
     if not (shutil.which("storescu") and shutil.which("storescp")):
         raise BenchmarkError("dcmtk is needed (Debian: dcmtk).")
     report = Report("Receiving DICOM")
-    with own_stack(lambda _: _nothing(), "--dicom", "--dicom-port", "0") as stack:
+    with own_stack(lambda _: _nothing(), "--dicom", "--dicom-port", "0", compiled=False) as stack:
         manage(stack.data, stack.state, ["allow_sender", SENDER, "127.0.0.1", CLINIC])
         if arguments.rounds:
             _speed(report, stack, arguments.instances, arguments.rounds)
