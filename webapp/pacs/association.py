@@ -35,7 +35,7 @@ def store(destination: Destination, written: Written) -> None:
 
 def echo(destination: Destination) -> str:
     """Ask whether it is there. Raises Unreachable, Refused."""
-    from pynetdicom.sop_class import Verification
+    from pydicom.uid import Verification
 
     with _association(destination, Verification) as association:
         if not association.accepted_contexts:
