@@ -69,6 +69,12 @@ COMMANDS = {
         "add_pacs_arguments",
         "pacs",
     ),
+    "clinic-sim": Command(
+        "play a clinic on this machine: a device sends volumes, a PACS gets the results",
+        "operations.clinic.simulated",
+        "add_clinic_arguments",
+        "clinic_sim",
+    ),
     "models": Command(
         "import, list, show, diff, register, promote, roll back, retire and remove model versions",
         "operations.models.commands",

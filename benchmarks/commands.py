@@ -38,6 +38,10 @@ BENCHMARKS: dict[str, Benchmark] = {
     "web": Benchmark(
         "the web app: uploads, volumes, and lists with up to a million stored scans", "benchmarks.web"
     ),
+    "dicom": Benchmark(
+        "instances received a second, beside dcmtk, and whether any is lost while services are killed",
+        "benchmarks.dicom",
+    ),
     "page": Benchmark(
         "the page in a browser: from a drop to its answer, a long worklist, many shapes",
         "benchmarks.page_speed",

@@ -1,6 +1,6 @@
 """`bench int8`: what int8 would bring beside the compiled bf16 network, and what it would change in the answers.
 
-There is no engine for int8 (docs/decisions/0084-int8-measured-not-served.md). This benchmark measures the speed of the
+There is no engine for int8 (docs/decisions/0083-int8-measured-not-served.md). This benchmark measures the speed of the
 layers and of a whole compiled network, and how far answers and heat maps lie from float32's.
 """
 

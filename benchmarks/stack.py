@@ -110,20 +110,23 @@ class OwnStack:
 @contextmanager
 def own_stack(
     around: Callable[[DataFolder], AbstractContextManager[object]] = lambda _: nullcontext(),
+    *options: str,
+    compiled: bool = True,
 ) -> Iterator[OwnStack]:
-    """Start a stack in a temporary folder; at the end it is stopped and the folder removed.
+    """Start a stack in a temporary folder, with further `options` of `up`; at the end it is stopped and the folder removed.
 
-    Its network is compiled. `around` is entered before the stack starts and left when it has stopped. Raises BenchmarkError.
+    Its network is compiled, unless that does not matter. `around` is entered before the stack starts and left when it has stopped. Raises BenchmarkError.
     """
     with tempfile.TemporaryDirectory(prefix="retinote-bench-") as folder, ExitStack() as held:
         data, (port,) = DataFolder(Path(folder) / "var"), free_ports(1)
         held.enter_context(around(data))
         try:
-            output = run_retinote("up", "--detach", "--data-dir", data.path, "--port", str(port))
+            output = run_retinote("up", "--detach", "--data-dir", data.path, "--port", str(port), *options)
             password = PASSWORD.search(output)
             if password is None:
                 raise BenchmarkError("The stack named no first administrator.")
-            wait_for_engines(Path(read_state(data)["engine_reports"]))
+            if compiled:
+                wait_for_engines(Path(read_state(data)["engine_reports"]))
             yield OwnStack(data, read_state(data), f"http://127.0.0.1:{port}", password[1])
         finally:
             run_retinote("down", "--data-dir", data.path)

@@ -29,8 +29,6 @@ if services:
         scale.FOLDER_VARIABLE: str(services.folder),
         # Several processes share the cores: threads that spin while they wait would slow all of them.
         "OMP_WAIT_POLICY": "passive",
-        # A dozen model servers live for seconds: what the Java compiler would do for a long life is not worth it.
-        "JDK_JAVA_OPTIONS": "-XX:TieredStopAtLevel=1 -XX:+UseSerialGC",
     }
 # A run in the background (`nohup`, `&`) ignores these, and so would every program that a test starts and then
 # interrupts. A handler that does nothing protects the run just as well, and is not inherited.

@@ -57,6 +57,7 @@ INSTALLED_APPS = [
     "webapp.annotations",
     "webapp.reviews",
     "webapp.calibration",
+    "webapp.receiver",
     "webapp.pacs",
 ]
 # Sign-in failures are counted in the cache, so the tables of axes are not made.
@@ -190,6 +191,15 @@ DICOM_ORIGIN = _GIVEN.dicom_origin
 # A folder for each destination of results, with what has to be known to get in there.
 PACS_SECRETS = (_GIVEN.pacs_secrets or DATA_DIR / "pacs").absolute()
 
+DICOM_AE_TITLE = _GIVEN.dicom_ae_title
+DICOM_TLS_CERTIFICATE, DICOM_TLS_KEY = _GIVEN.dicom_tls_certificate, _GIVEN.dicom_tls_key
+DICOM_TLS_CLIENTS = _GIVEN.dicom_tls_clients
+DICOM_ASSOCIATIONS = _GIVEN.dicom_associations
+DICOM_IDLE_SECONDS = _GIVEN.dicom_idle_seconds
+DICOM_QUIET_SECONDS = _GIVEN.dicom_quiet_seconds
+DICOM_KEEP_HOURS = _GIVEN.dicom_keep_hours
+DICOM_WORKLIST = _GIVEN.dicom_worklist
+
 REST_FRAMEWORK = {
     "DEFAULT_AUTHENTICATION_CLASSES": [
         "webapp.accounts.authentication.BearerAuthentication",
@@ -283,6 +293,12 @@ CELERY_BEAT_SCHEDULE_FILENAME = str(DATA_DIR / "run" / "celerybeat-schedule")
 CELERY_BEAT_SCHEDULE = {
     # A lost message loses nothing: the documents themselves say what is left to do.
     "predict-queued-scans": {"task": "scans.predict_queued", "schedule": 5.0, "options": {"expires": 5}},
+    "read-arrived": {"task": "receiver.read_arrived", "schedule": 2.0, "options": {"expires": 2}},
+    "forget-old": {
+        "task": "receiver.forget_old",
+        "schedule": timedelta(minutes=10),
+        "options": {"expires": 600},
+    },
     "send-results": {"task": "pacs.send", "schedule": 5.0, "options": {"expires": 5}},
     "seal-audit": {"task": "audit.seal", "schedule": 5.0, "options": {"expires": 5}},
     "sweep": {"task": "scans.sweep", "schedule": timedelta(days=1), "options": {"expires": 3600}},

@@ -17,6 +17,7 @@ from webapp.gateway.views import inference_key
 from webapp.history.views import HistoryViewSet
 from webapp.pacs.results import What
 from webapp.pacs.views import ResultView, SendingsView, VolumeResultView
+from webapp.receiver.stow import store_studies
 from webapp.reports.views import ReportView
 from webapp.reviews.views import AdjudicationView, ReadingView, ReviewsView, ReviewView
 from webapp.scans.options import OptionsView
@@ -65,6 +66,8 @@ urlpatterns = [
     *(path(route, page, name="page" if not route else None) for route in PAGE_ROUTES),
     path("healthz/", health.alive, name="healthz"),
     path("readyz/", health.ready, name="readyz"),
+    path("dicomweb/studies", store_studies, name="studies"),
+    path("dicomweb/studies/<str:study>", store_studies, name="study"),
     path("admin/", admin.site.urls),
     path("api/v1/", include(api)),
     path("api/schema/", SpectacularAPIView.as_view(), name="schema"),

@@ -81,8 +81,8 @@ def _by_libjpeg_turbo(data: Any, layout: Layout) -> tuple[Numbers, str]:
         raise ImageError("The DICOM file contradicts itself: its JPEG has another size than it says.")
     try:
         # Colours as they are stored: what they mean is said outside of the JPEG.
-        same = {} if layout.samples == 1 else {"colorspace": "rgb", "outcolorspace": "rgb"}
-        found = np.asarray(imagecodecs.jpeg8_decode(stream, **same))
+        same = None if layout.samples == 1 else "rgb"
+        found = np.asarray(imagecodecs.jpeg8_decode(stream, colorspace=same, outcolorspace=same))
     except MemoryError:
         raise
     except Exception as error:  # imagecodecs raises all kinds on damaged data.

@@ -17,8 +17,8 @@ from operations.backup.errors import BackupError
 from operations.backup.manifest import Files
 
 IMAGES = "scans"
-NAMED = re.compile(rb"(?<![0-9a-f])[0-9a-f]{32}\.(?:png|jpg)")
-"""The name of an image file, anywhere in a document. The file is in a folder named by its first two letters
+NAMED = re.compile(rb"(?<![0-9a-f])[0-9a-f]{32}\.(?:png|jpg|dcm)")
+"""The name of an image file, or of an instance that a device sent, anywhere in a document. The file is in a folder named by its first two letters
 (webapp/scans/storage.py)."""
 UNFINISHED = ".partial"
 LOST_AND_FOUND = "lost+found"

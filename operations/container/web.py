@@ -2,11 +2,12 @@
 
     python -m operations.container.web web        gunicorn on port 8000
     python -m operations.container.web worker     the Celery worker, which schedules periodic tasks, too
+    python -m operations.container.web receiver   the DICOM receiver on port 11112
     python -m operations.container.web migrate    prepares MongoDB, migrates the database, and ends
     python -m operations.container.web prepare    prepares MongoDB and stays, as a sidecar of it in a Kubernetes pod
     python -m operations.container.web check      exits with 0 if the web app on this machine answers
 
-`web` and `worker` wait until all migrations of this version are applied.
+`web`, `worker` and `receiver` wait until all migrations of this version are applied.
 """
 
 import os
@@ -20,12 +21,12 @@ from operations.container.database import Accounts, prepare
 from operations.errors import OperationsError
 from operations.stack.webapp import ROOT, WebApp, django
 
-PORT = 8000
+PORT, DICOM_PORT = 8000, 11112
 # A file system in memory that belongs to this container alone.
 RUN_FOLDER = Path("/tmp")  # nosec B108
 DATABASE_TIMEOUT_S = 300.0
 POLL_S = 2.0
-COMMANDS = ("web", "worker", "migrate", "prepare", "check")
+COMMANDS = ("web", "worker", "receiver", "migrate", "prepare", "check")
 
 
 class NotMigrated(OperationsError):
@@ -74,6 +75,9 @@ def main(arguments: list[str]) -> int:
             case ["worker"]:
                 wait_for_migrations()
                 command = app.worker_command()
+            case ["receiver"]:
+                wait_for_migrations()
+                command = app.receiver_command(app.host, DICOM_PORT)
             case _:
                 print(f"retinote: say one of {', '.join(COMMANDS)}", file=sys.stderr)
                 return 2

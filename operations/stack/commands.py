@@ -58,6 +58,23 @@ def add_up_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="DIR",
         help="where models are (default: %(default)s)",
     )
+    dicom = parser.add_argument_group(
+        "DICOM receiver", "takes what devices and a PACS send; who may is set in the administration"
+    )
+    dicom.add_argument("--dicom", action="store_true", help="start it, too")
+    dicom.add_argument(
+        "--dicom-host",
+        default=ports.LOOPBACK,
+        metavar="HOST",
+        help="address on which it listens (default: %(default)s, this machine only; an address of a clinic's network lets "
+        "its devices in, of which those that are allowed are served)",
+    )
+    dicom.add_argument(
+        "--dicom-port",
+        type=int,
+        metavar="PORT",
+        help=f"default: {ports.WEB_PORT + ports.DICOM_OFFSET}, or any free one",
+    )
     others = parser.add_argument_group("ports on this machine only", "by default they depend on --port")
     for name, offset in ports.OFFSETS.items():
         others.add_argument(
@@ -81,6 +98,8 @@ def up(arguments: argparse.Namespace) -> int:
         ports={name: getattr(arguments, ports.option(name)[2:].replace("-", "_")) for name in ports.OFFSETS},
         stores=ModelStores([arguments.model_store.absolute(), data.model_store]),
         mongodb_uri=os.environ.get("RETINOTE_MONGODB_URI") or None,
+        dicom_host=arguments.dicom_host if arguments.dicom else None,
+        dicom_port=arguments.dicom_port,
     )
     if arguments.detach:
         return _in_background(lambda ready: run(settings, sys.stdout, ready))

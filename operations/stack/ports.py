@@ -19,6 +19,8 @@ OFFSETS = {
     "grpc-management": 71,
 }
 """Distance of each port from the web app's, so that --port moves all of them: 8017, 8080, 8081, 8070, 8071."""
+DICOM_OFFSET = 3112
+"""The same for the DICOM receiver: 11112, by which devices know one."""
 EPHEMERAL_PORTS = Path("/proc/sys/net/ipv4/ip_local_port_range")
 """The range of ephemeral ports, which Linux gives to outgoing connections."""
 FIRST_EPHEMERAL = 32768
@@ -48,6 +50,17 @@ def choose(host: str, web: int, asked: Mapping[str, int | None]) -> dict[str, in
             if name not in chosen:
                 chosen[name] = _hold_usual(held, chosen["web"] + offset)
     return chosen
+
+
+def choose_dicom(host: str, asked: int | None, web: int) -> int:
+    """A port for the DICOM receiver that is free now: the one that the user chose, or the usual one, or any.
+
+    Raises OperationsError if a chosen one is in use.
+    """
+    with ExitStack() as held:
+        if asked is not None:
+            return _hold(held, host, asked, "dicom")
+        return _hold_usual(held, web + DICOM_OFFSET, host)
 
 
 def free_ports(count: int) -> list[int]:

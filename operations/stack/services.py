@@ -6,11 +6,11 @@ from pathlib import Path
 from operations import mongodb
 from operations.stack.database import OwnDatabase
 from operations.stack.service import CannotRun, Service
-from operations.stack.webapp import ROOT, WebApp, WorkerPing
+from operations.stack.webapp import ROOT, WebApp, WorkerPing, takes_connections
 from serving.served_models import CannotServe, ServedModels
 from serving.torchserve import STARTUP_TIMEOUT_S, TorchServe
 
-MONGODB, MODEL_SERVER, WEB, WORKER = "MongoDB", "model server", "web app", "worker"
+MONGODB, MODEL_SERVER, WEB, WORKER, RECEIVER = "MongoDB", "model server", "web app", "worker", "receiver"
 
 
 def mongodb_service(database: OwnDatabase) -> Service:
@@ -82,4 +82,19 @@ def worker_service(app: WebApp, logs: Path) -> Service:
         folder=ROOT,
         # Without its broker the worker would never end. Tasks that it drops are noted in the scans' documents.
         grace_s=8.0,
+    )
+
+
+def receiver_service(app: WebApp, logs: Path, host: str, port: int) -> Service:
+    """The DICOM receiver. What it was receiving when it stops was not answered, so that the sender sends it again."""
+    return Service(
+        name=RECEIVER,
+        command=lambda: app.receiver_command(host, port),
+        log=logs / "receiver.log",
+        probe=lambda: takes_connections(host, port),
+        needs=(MONGODB,),
+        environment=app.environment,
+        folder=ROOT,
+        address=f"{host}:{port}",
+        grace_s=5.0,
     )

@@ -33,6 +33,9 @@ class Settings:
     ports: Mapping[str, int | None]
     stores: ModelStores
     mongodb_uri: str | None
+    dicom_host: str | None = None
+    """Where the DICOM receiver listens; None without one."""
+    dicom_port: int | None = None
 
 
 class Announcer:
@@ -94,6 +97,8 @@ def run(settings: Settings, terminal: TextIO, when_ready: Callable[[], None] = l
     announce = Announcer(terminal, data.stack_log)
     lock = data.hold(announce)
     chosen = ports.choose(settings.host, settings.port, settings.ports)
+    if settings.dicom_host:
+        chosen["dicom"] = ports.choose_dicom(settings.dicom_host, settings.dicom_port, chosen["web"])
     server = _model_server(data, chosen, load_tuned(data.tuning, announce))
     # Checked first, so that an error comes before half of the stack has been started.
     served_models(server, settings.stores, data, announce).decide()
@@ -118,12 +123,16 @@ def run(settings: Settings, terminal: TextIO, when_ready: Callable[[], None] = l
                 supervisor.wait_ready(services.MONGODB)
             _prepare_database(supervisor, app, data)
             supervisor.start(services.worker_service(app, data.logs))
+            if settings.dicom_host:
+                supervisor.start(
+                    services.receiver_service(app, data.logs, settings.dicom_host, chosen["dicom"])
+                )
             _wait_for_page(page_task, announce)
             supervisor.start(services.web_service(app, data.logs))  # it looks at its start for the page
             password = _make_first_administrator(supervisor, app, data)
             supervisor.wait_ready()
             state.became_ready()
-            _welcome(announce, app, settings, password)
+            _welcome(announce, app, settings, password, chosen.get("dicom"))
             password = None
             when_ready()
             supervisor.run()
@@ -260,11 +269,17 @@ def _make_first_administrator(supervisor: Supervisor, app: webapp.WebApp, data: 
     return password
 
 
-def _welcome(announce: Announcer, app: webapp.WebApp, settings: Settings, password: str | None) -> None:
+def _welcome(
+    announce: Announcer, app: webapp.WebApp, settings: Settings, password: str | None, dicom_port: int | None
+) -> None:
     announce(f"Retinote is ready: {app.url}")
     if others := webapp.answered_hosts(app.host, settings.names):
         where = " or ".join(f"http://{name}:{app.port}/" for name in others)
         announce(f"  From other computers {where}; --allowed-host adds a name or address")
+    if settings.dicom_host:
+        announce(
+            f"  DICOM from {settings.dicom_host} port {dicom_port}; Senders in the administration says who may send"
+        )
     if password:
         announce.terminal_only(_sign_in(password))
     else:

@@ -100,6 +100,10 @@ class WebApp:
             *("--hostname", WORKER_NAME, "--schedule", str(self.run_folder / "celerybeat-schedule")),
         ]
 
+    def receiver_command(self, host: str, port: int) -> list[str]:
+        """The DICOM receiver."""
+        return django("receive_dicom", "--host", host, "--port", str(port))
+
     def web_answers(self) -> bool:
         """Whether the web app is alive. The services that it needs have probes of their own."""
         try:
@@ -137,6 +141,17 @@ class WorkerPing:
             self._client = None
         self._answered_at = time.monotonic() if pong else None
         return bool(pong)
+
+
+def takes_connections(host: str, port: int) -> bool:
+    """Whether somebody listens there."""
+    try:
+        with socket.create_connection(
+            (ports.LOOPBACK if host in EVERYWHERE else host, port), PROBE_TIMEOUT_S
+        ):
+            return True
+    except OSError:
+        return False
 
 
 def django(*arguments: str) -> list[str]:

@@ -93,6 +93,9 @@ API = {
     "GET /api/v1/options/":                      (401, 200, 200, 200, 200, 200, 200),
     # For the gateway, which has a secret, and for no one else: tests/webapp/gateway.
     "GET /api/v1/internal/inference-key/":       (404, 404, 404, 404, 404, 404, 404),
+    # For services, which have keys and store by POST: tests/webapp/receiver/test_stow.py.
+    "GET /dicomweb/studies":                     (405, 405, 405, 405, 405, 405, 405),
+    "GET /dicomweb/studies/{id}":                (405, 405, 405, 405, 405, 405, 405),
     "GET /api/v1/history/":                      (401, 200, 200, 200, 200, 200, 200),
 }  # fmt: skip
 BODIES: dict[str, dict[str, Any]] = {

@@ -131,3 +131,13 @@ def test_images_run_as_nobody_special(name: str) -> None:
 
     assert dockerfile.rstrip().rpartition("\nUSER ")[2].startswith("10001:10001")
     assert "--require-hashes" in dockerfile
+
+
+def test_the_receiver_listens_on_this_machine_alone_unless_told_otherwise() -> None:
+    text = (ROOT / "deploy" / "dicom" / "compose.yml").read_text(encoding="utf-8")
+    [(name, receiver)] = yaml.safe_load(text)["services"].items()
+    assert receiver["extends"] == {"file": "../../docker-compose.yml", "service": "worker"}
+    assert (name, receiver["command"]) == ("receiver", ["receiver"])
+    assert receiver["ports"] == ["${RETINOTE_DICOM_ADDRESS:-127.0.0.1}:${RETINOTE_DICOM_PORT:-11112}:11112"]
+    assert set(receiver["networks"]) == {"edge", "data"}
+    assert not {"privileged", "cap_add", "read_only", "security_opt"} & receiver.keys()

@@ -229,3 +229,20 @@ def test_overlays_change_what_is_there(overlay: str) -> None:
         assert target["metadata"]["name"] in of_kind(target["kind"])
     images = {container["image"].split(":")[0] for name in WORKLOADS for container in pod(name)["containers"]}
     assert {image["name"] for image in found["images"]} <= images
+
+
+def test_the_receiver_reaches_the_databases_alone_and_is_confined_like_the_worker() -> None:
+    folder = FOLDER / "components" / "dicom"
+    assert kustomization(folder)["resources"] == ["receiver.yaml"]
+    found = list(yaml.safe_load_all((folder / "receiver.yaml").read_text(encoding="utf-8")))
+    [deployment] = [each for each in found if each["kind"] == "Deployment"]
+    receiver, worker = deployment["spec"]["template"]["spec"], pod("worker")
+    assert receiver["securityContext"] == worker["securityContext"]
+    [ours], [theirs] = receiver["containers"], worker["containers"]
+    assert ours["securityContext"] == theirs["securityContext"]
+    policies = {each["metadata"]["name"]: each["spec"] for each in found if each["kind"] == "NetworkPolicy"}
+    reached = {
+        to["podSelector"]["matchLabels"][NAME] for rule in policies["receiver"]["egress"] for to in rule["to"]
+    }
+    assert reached == {"mongodb", "redis"}
+    assert all("from" in rule for rule in policies["receiver"]["ingress"])

@@ -29,7 +29,11 @@ def read_by_python() -> set[str]:
 
 
 def read_by_containers() -> set[str]:
-    files = [ROOT / "docker-compose.yml", *(ROOT / "deploy").glob("*/start.sh")]
+    files = [
+        ROOT / "docker-compose.yml",
+        ROOT / "deploy" / "dicom" / "compose.yml",
+        *(ROOT / "deploy").glob("*/start.sh"),
+    ]
     return {
         name for file in files for name in re.findall(rf"\$\{{?({OURS})", file.read_text(encoding="utf-8"))
     }

@@ -65,7 +65,7 @@ def test_an_e2e_file_is_read_as_eyepy_reads_it(tmp_path: Path) -> None:
         assert ours.count == len(theirs)
         for index in range(5):
             shown = ours.bscan(index).pixels[:, :, 0].astype(int)
-            # eyepy turns the order of ten bits around (docs/decisions/0092), by which it is up to 8 % darker or brighter.
+            # eyepy turns the order of ten bits around (docs/decisions/0090), by which it is up to 8 % darker or brighter.
             assert np.abs(shown - np.asarray(theirs[index].data)).max() <= 0.09 * 255
         enface = ours.enface()
         assert enface is not None and np.array_equal(enface.pixels[:, :, 0], theirs.localizer.data)

@@ -38,7 +38,7 @@ class Shown(Enum):
 
 
 FIELDS: dict[str, Shown] = {
-    **dict.fromkeys(("comment", "sha256", "device"), Shown.EMPTY),
+    **dict.fromkeys(("comment", "sha256", "device", "received_from"), Shown.EMPTY),
     **dict.fromkeys(("timestamp", "predicted_at", "created", "modified", "oldest_queued"), Shown.NEVER),
     **dict.fromkeys(("user_id", "creator"), Shown.PSEUDONYM),
     **dict.fromkeys(("reader", "adjudicator", "creator_name"), Shown.NAME),
@@ -147,7 +147,7 @@ def _in_place_of(name: str, value: Any, beside: Mapping[str, Any]) -> Any:
         case Shown.EMPTY:
             return ""
         case Shown.PSEUDONYM:
-            return pseudonym("reader", value)
+            return pseudonym("reader", value) if value else value
         case Shown.NAME:
             return pseudonym("reader", beside[ID_BESIDE[name]])
         case Shown.DISGUISED:

@@ -10,6 +10,7 @@ FORM_BYTES = 2**20
 
 # Where volumes come in.
 OF_VOLUMES = ("/api/v1/scans", "/api/v1/volumes")
+OF_STUDIES = "/dicomweb/studies"
 
 
 def limit_of(media_type: str, path: str) -> int:
@@ -17,4 +18,6 @@ def limit_of(media_type: str, path: str) -> int:
     if media_type == "multipart/form-data":
         volumes = settings.MAX_VOLUME_BYTES if path.rstrip("/") in OF_VOLUMES else 0
         return int(max(settings.MAX_UPLOAD_BYTES, volumes)) + FORM_BYTES
+    if media_type == "multipart/related" and path.startswith(OF_STUDIES):
+        return int(settings.MAX_VOLUME_BYTES) + FORM_BYTES
     return int(settings.DATA_UPLOAD_MAX_MEMORY_SIZE)

@@ -77,6 +77,10 @@ class Action(models.TextChoices):
     KEY_ISSUE = "key.issue", "Issued a service key"
     KEY_CHANGE = "key.change", "Changed a service key"
     KEY_REVOKE = "key.revoke", "Revoked a service key"
+    SENDER_CREATE = "sender.create", "Allowed a device or PACS to send"
+    SENDER_CHANGE = "sender.change", "Changed a device or PACS that may send"
+    SENDER_DELETE = "sender.delete", "Took a device or PACS off the list"
+    DICOM_REFUSED = "dicom.refused", "Was refused a DICOM association"
     CALIBRATION_CREATE = "calibration.create", "Calibrated the model on own scans"
     CALIBRATION_UNDO = "calibration.undo", "Took a calibration back"
     MODEL_DEFAULT = "model.default", "Noted at a start which model version answers"
@@ -104,7 +108,8 @@ class Facts(models.Model):
 
     time = models.DateTimeField(default=clock.now)
     actor = models.CharField(
-        max_length=80, help_text="A user's id, operator:NAME for the command line, system, or anonymous."
+        max_length=80,
+        help_text="A user's id, operator:NAME for the command line, system, or anonymous.",
     )
     action = models.CharField(max_length=32, choices=actions)
     kind = models.CharField("kind of object", max_length=32)

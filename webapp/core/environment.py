@@ -37,6 +37,23 @@ def _whole(least: int, most: int) -> BeforeValidator:
     return BeforeValidator(check)
 
 
+def _ae_title(text: str) -> str:
+    title = text.strip()
+    if not (1 <= len(title) <= 16 and title.isascii() and title.isprintable() and "\\" not in title):
+        raise must_be("1 to 16 characters of ASCII without backslash")
+    return title
+
+
+def _worklist(text: str) -> str:
+    title, _, place = text.partition("@")
+    host, _, port = place.rpartition(":")
+    if not (
+        _ae_title(title) and host and port.isascii() and port.isdecimal() and 0 < int(port[:6]) <= MOST_PORT
+    ):
+        raise must_be("AE@HOST:PORT, such as RIS@10.0.4.5:104")
+    return text
+
+
 def _on_or_off(text: str) -> bool:
     if text.lower() not in (*ON, *OFF):
         raise must_be("1 or 0")
@@ -95,6 +112,16 @@ class Environment(BaseModel):
     verifying_readers: Annotated[int, _whole(0, 20)] = 2
     max_volume_bytes: Annotated[int, _whole(LEAST_VOLUME_BYTES, MOST_VOLUME_BYTES)] = 256 * 2**20
     file_identity: Annotated[str, OneOf("pseudonymise", "drop", "keep")] = "pseudonymise"
+    # Of what comes over the DICOM network protocol.
+    dicom_ae_title: Annotated[str, BeforeValidator(_ae_title)] = "RETINOTE"
+    dicom_tls_certificate: str = ""
+    dicom_tls_key: str = ""
+    dicom_tls_clients: str = ""
+    dicom_associations: Annotated[int, _whole(1, 256)] = 16
+    dicom_idle_seconds: Annotated[int, _whole(1, 3600)] = 30
+    dicom_quiet_seconds: Annotated[int, _whole(0, 3600)] = 5
+    dicom_worklist: Annotated[str, BeforeValidator(_worklist)] = ""
+    dicom_keep_hours: Annotated[int, _whole(0, 10_000)] = 24
     pacs_secrets: Path | None = None
     dicom_origin: Annotated[str, OneOf("drop", "keep")] = "drop"
     log_format: Annotated[str, OneOf(logs.LINE, logs.JSON)] = logs.LINE

@@ -75,10 +75,7 @@ def _looked_at(name: str) -> str:
         read = cv2.imread(str(storage.path_of(name)), cv2.IMREAD_UNCHANGED)
         if read is None or read.dtype != np.uint8:
             return UNREADABLE
-        pixels = np.asarray(read, np.uint8)
-        grey = (
-            np.broadcast_to(pixels[:, :, None], (*pixels.shape, 3)) if pixels.ndim == 2 else pixels[:, :, :3]
-        )
-        return TEXT if may_hold_text(grey) else ""
+        grey = np.broadcast_to(read[:, :, None], (*read.shape, 3)) if read.ndim == 2 else read[:, :, :3]
+        return TEXT if may_hold_text(np.asarray(grey, np.uint8)) else ""
     except (OSError, cv2.error):
         return UNREADABLE

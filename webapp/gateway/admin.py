@@ -35,6 +35,7 @@ class ServiceKeyAdmin(TransactionalAdmin[ServiceKey]):
 
     list_display = (
         "service",
+        "clinic",
         "prefix",
         "state",
         "calls_per_minute",

@@ -36,11 +36,15 @@ class Outcome(StrEnum):
 
 @dataclass(frozen=True)
 class Admission:
-    """What became of a call of `service`; `retry_after_s` says when a limited one may come again."""
+    """What became of a call of `service`; `retry_after_s` says when a limited one may come again.
+
+    `clinic` is that to which an admitted one may send studies; "" where it may not.
+    """
 
     outcome: Outcome
     service: str = ""
     retry_after_s: int = 0
+    clinic: str = ""
 
 
 def admit(text: str) -> Admission:
@@ -65,7 +69,7 @@ def admit(text: str) -> Admission:
     if found["minute_calls"] > found["calls_per_minute"]:
         left = found["minute_began"] + MINUTE - now
         return Admission(Outcome.LIMITED, service, max(1, ceil(left.total_seconds())))
-    return Admission(Outcome.ALLOWED, service)
+    return Admission(Outcome.ALLOWED, service, clinic=found.get("clinic") or "")
 
 
 def _same_minute() -> dict[str, Any]:

@@ -15,7 +15,7 @@ from webapp.mongodb.transactions import all_or_nothing
 SECRET_BYTES = 32
 NAME_BYTES = 4
 """Enough to tell a few hundred keys apart by how they begin."""
-DECIDED = ("service", "calls_per_minute", "expires")
+DECIDED = ("service", "clinic", "calls_per_minute", "expires")
 """The fields that an administrator decides."""
 
 

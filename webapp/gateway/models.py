@@ -24,6 +24,11 @@ class ServiceKey(models.Model):
         max_length=80,
         help_text="Who calls with it, e.g. the name of a reporting system. It is shown in metrics.",
     )
+    clinic = NormalCharField(
+        max_length=80,
+        blank=True,
+        help_text="To which it may send studies by DICOMweb. Empty: it may send none.",
+    )
     prefix = models.CharField(
         "begins with", max_length=16, help_text="To recognise the key by; tells nothing of it."
     )

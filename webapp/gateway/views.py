@@ -43,9 +43,9 @@ def inference_key(request: HttpRequest) -> HttpResponse:
     if not _is_gateway(request):
         raise Http404
     try:
-        admission = admit(_key(request))
+        admission = admit(key_of_call(request))
         instruments.SERVICE_KEY_CALLS.labels(admission.service, admission.outcome).inc()
-        refusal = _refusal(admission)
+        refusal = refusal_of(admission)
         if refusal:
             log.info("service %s: %s", admission.service or "-", admission.outcome)
             return refusal
@@ -65,14 +65,16 @@ def _is_gateway(request: HttpRequest) -> bool:
     return bool(expected) and hmac.compare_digest(given.encode(), expected.encode())
 
 
-def _key(request: HttpRequest) -> str:
+def key_of_call(request: HttpRequest) -> str:
+    """The service key that a call shows; "" without one."""
     authorization = request.headers.get("Authorization", "")
     if authorization.lower().startswith(BEARER):
         return authorization[len(BEARER) :].strip()
     return request.headers.get(KEY_HEADER, "").strip()
 
 
-def _refusal(admission: Admission) -> HttpResponse | None:
+def refusal_of(admission: Admission) -> HttpResponse | None:
+    """Why the call is refused; None for one that is admitted."""
     if admission.outcome is Outcome.ALLOWED:
         return None
     if admission.outcome is Outcome.LIMITED:

@@ -37,7 +37,7 @@ class HistorySerializer(DeIdentified, AnsweredSerializer):
         help_text="What people drew, as W3C Web Annotations."
     )
     timestamp = serializers.DateTimeField(allow_null=True, help_text="Null in de-identified data.")
-    user_id = serializers.CharField()
+    user_id = serializers.SerializerMethodField(help_text="As the scan's.")
 
     def to_representation(self, instance: Scan) -> dict[str, Any]:
         """Empty strings of what isn't known yet, or is hidden, become null."""
@@ -45,6 +45,9 @@ class HistorySerializer(DeIdentified, AnsweredSerializer):
         for name in OR_NULL:
             data[name] = data[name] or None
         return data
+
+    def get_user_id(self, scan: Scan) -> str:
+        return str(scan.user_id or "")
 
     def get_image_path(self, scan: Scan) -> str:
         return image_path(scan)

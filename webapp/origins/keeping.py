@@ -5,12 +5,11 @@ from __future__ import annotations
 from typing import Any
 
 from django.conf import settings
-from django.db.models import TextChoices
+from django.db.models import Q, TextChoices
 
 from imaging.dicom.origin import Origin, origin_of
-from webapp.accounts.models import User
 from webapp.audit.models import Action
-from webapp.audit.recording import record
+from webapp.audit.recording import Actor, record
 from webapp.origins.models import DicomOrigin
 from webapp.scans.models import Scan
 
@@ -27,14 +26,23 @@ def kept_origin(header: Any) -> Origin | None:
     return None if header is None or settings.DICOM_ORIGIN != Kept.KEEP else origin_of(header)
 
 
-def keep(origin: Origin | None, scan: Scan, user: User) -> None:
+def keep_origin(origin: Origin | None, scan: Scan, actor: Actor) -> None:
     """Keep the origin of a new scan, or of the volume that it is a B-scan of. For a transaction."""
     if origin is None or settings.DICOM_ORIGIN != Kept.KEEP:
         return
     kept = DicomOrigin.of(origin)
     kept.volume_id, kept.scan_id = scan.volume_id, None if scan.volume_id else scan.pk
     kept.save(force_insert=True)
-    record(Action.SCAN_UPLOAD, user, "dicom origin", scan_id=scan.pk, after=kept)
+    record(Action.SCAN_UPLOAD, actor, "dicom origin", scan_id=scan.pk, after=kept)
+
+
+def replace_origin(origin: Origin | None, scan: Scan, actor: Actor) -> None:
+    """Keep the origin of a volume that is more whole, or shows more, in place of the former. For a transaction."""
+    kept = DicomOrigin.objects.filter(Q(volume=scan.volume_id) | Q(scan__in=list(scan.together())))
+    for former in kept:
+        record(Action.SCAN_UPLOAD, actor, "dicom origin", scan_id=scan.pk, before=former)
+    kept.delete()
+    keep_origin(origin, scan, actor)
 
 
 def origin_kept_of(scan: Scan) -> Origin | None:

@@ -12,6 +12,8 @@ from imaging.dicom.results.instance import Written
 from webapp.pacs.models import Destination
 from webapp.pacs.network import ANSWER_S, CONNECT_S, Refused, Unreachable, tls
 
+VERIFICATION = "1.2.840.10008.1.1"
+"""The SOP class of C-ECHO."""
 SUCCESS, OUT_OF_RESOURCES = 0x0000, 0xA700
 WARNINGS = range(0xB000, 0xC000)
 """It is stored, with a remark (PS3.4, B.2.3)."""
@@ -35,9 +37,7 @@ def store(destination: Destination, written: Written) -> None:
 
 def echo(destination: Destination) -> str:
     """Ask whether it is there. Raises Unreachable, Refused."""
-    from pynetdicom.sop_class import Verification
-
-    with _association(destination, Verification) as association:
+    with _association(destination, VERIFICATION) as association:
         if not association.accepted_contexts:
             raise Refused(f"{destination} lets us in, but does not answer C-ECHO.", for_good=False)
         _check(destination, association.send_c_echo())

@@ -93,7 +93,18 @@ class ScanAdmin(ReadingsAndAnswer, DisclosingAdmin[Scan], TransactionalAdmin[Sca
         ("Patient", {"fields": (*(detail.name for detail in DETAILS if detail.line), "device")}),
         (
             "Record",
-            {"fields": ("user", "clinic", "timestamp", "size", "in_volume", "sha256", "weights_sha256")},
+            {
+                "fields": (
+                    "user",
+                    "received_from",
+                    "clinic",
+                    "timestamp",
+                    "size",
+                    "in_volume",
+                    "sha256",
+                    "weights_sha256",
+                )
+            },
         ),
     )
     inlines = (PredictionInline,)
@@ -152,7 +163,7 @@ class ScanAdmin(ReadingsAndAnswer, DisclosingAdmin[Scan], TransactionalAdmin[Sca
         """Move scans whose clinic was renamed, or whose uploader's clinic was wrong: they don't move by themselves."""
         moved = twice = 0
         for scan in queryset:
-            if scan.clinic == scan.user.clinic:
+            if scan.user is None or scan.clinic == scan.user.clinic:
                 continue
             try:
                 correct(scan, _user(request), {"clinic": scan.user.clinic})

@@ -8,8 +8,8 @@ from django.conf import settings
 from django.db.models import TextChoices
 
 from imaging.dicom_identity import Identity, identity
-from webapp.accounts.models import User
 from webapp.accounts.pseudonyms import pseudonym
+from webapp.scans.owner import Owner
 from webapp.scans.scale import pixel_size
 
 MONTH = len("2024-03")
@@ -23,17 +23,17 @@ class Kept(TextChoices):
     KEEP = "keep", "All as they are"
 
 
-def file_facts(header: Any, user: User) -> dict[str, Any]:
+def file_facts(header: Any, owner: Owner) -> dict[str, Any]:
     """The facts to keep of an uploaded file, by the names of a scan's fields; what it does not say is left out.
 
     `header` is that of a DICOM file (`Examined.dicom_header`); None for other files, which have no facts. The facts are
     a pixel's width and height in micrometres, and, by the setting, the eye, the patient, the date and the device. A
     patient's pseudonym is the same for all files in the uploader's clinic, and different in every other clinic.
     """
-    return {} if header is None else kept_facts(identity(header), pixel_size(header), user)
+    return {} if header is None else kept_facts(identity(header), pixel_size(header), owner)
 
 
-def kept_facts(said: Identity, size: tuple[float, float] | None, user: User) -> dict[str, Any]:
+def kept_facts(said: Identity, size: tuple[float, float] | None, owner: Owner) -> dict[str, Any]:
     """What to keep of what a file says of whose eye it shows, and of a pixel's width and height; see `file_facts`."""
     facts: dict[str, Any] = {} if size is None else {"micrometres_x": size[0], "micrometres_y": size[1]}
     kept = settings.FILE_IDENTITY
@@ -41,7 +41,7 @@ def kept_facts(said: Identity, size: tuple[float, float] | None, user: User) -> 
         return facts
     patient, acquired = said.patient, said.acquired
     if kept == Kept.PSEUDONYMISE:
-        whose = f"{user.clinic or user.pk}/{said.issuer}/{patient}"
+        whose = f"{owner.circle}/{said.issuer}/{patient}"
         patient, acquired = patient and pseudonym("patient", f"of a file {whose}"), acquired[:MONTH]
     facts |= {
         "eye": said.eye,

@@ -128,15 +128,21 @@ class Scan(Answered, OfScan):
     """One uploaded B-scan with its newest prediction. Its image bytes lie in files below the media folder."""
 
     SCAN_FIELD = "pk"
-    user_id: ObjectId
+    user_id: ObjectId | None
     user = models.ForeignKey(
         settings.AUTH_USER_MODEL,
         on_delete=models.PROTECT,
+        null=True,
+        blank=True,
         related_name="scans",
         db_index=False,  # newest_of_membership begins with it, and each index costs every upload
+        help_text="Who uploaded it; empty for what a device or PACS sent.",
     )
     clinic = NormalCharField(
         max_length=80, blank=True, help_text="The uploader's at the upload: whose it is."
+    )
+    received_from = models.CharField(
+        max_length=80, blank=True, help_text="The device or PACS that sent it to the clinic."
     )
     timestamp = models.DateTimeField(default=clock.now)
 
@@ -269,8 +275,12 @@ class Scan(Answered, OfScan):
         )
 
     def may_be_changed_by(self, user: User) -> bool:
-        """Whether the user may correct the scan's details, or delete it."""
+        """Whether the user may correct the scan's details, or delete it.
+
+        What a device or PACS sent is the clinic's own: each of its members who may upload stands in for an uploader.
+        """
         is_own = self.user_id == user.pk and self.clinic in ("", user.clinic)
+        is_own = is_own or (self.user_id is None and bool(self.clinic) and self.clinic == user.clinic)
         return user.may(Ability.MANAGE) or (user.may(Ability.UPLOAD) and is_own)
 
     def read_in_place_of(self, user: User) -> Scan:

@@ -74,7 +74,12 @@ class ScanSerializer(DeIdentified, AnsweredSerializer):
         help_text="The volume that it is a B-scan of, and its place there; null for a scan by itself."
     )
     timestamp = serializers.DateTimeField(allow_null=True, help_text="Null in de-identified data.")
-    user_id = serializers.CharField()
+    user_id = serializers.SerializerMethodField(
+        help_text="Who uploaded it; empty for what a device or PACS sent."
+    )
+    received_from = serializers.SerializerMethodField(
+        help_text="The device or PACS that sent it; empty for uploads, and in de-identified data."
+    )
     answer_hidden = serializers.BooleanField(
         help_text="True while you read blind and have not given your verdict: all that the model said is left out."
     )
@@ -132,6 +137,12 @@ class ScanSerializer(DeIdentified, AnsweredSerializer):
         for name in (*OR_NULL, "heatmap_label", "settled_label"):
             data[name] = data[name] or None
         return data
+
+    def get_received_from(self, scan: Scan) -> str:
+        return scan.received_from or ""  # the version before stores none
+
+    def get_user_id(self, scan: Scan) -> str:
+        return str(scan.user_id or "")
 
     def get_image_path(self, scan: Scan) -> str:
         return image_path(scan)

@@ -7,18 +7,35 @@ import os
 import re
 import secrets
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
 from django.conf import settings
 
-NAME = re.compile(r"[0-9a-f]{32}\.(png|jpg)")
-"""Earlier versions stored overlays as JPEG."""
+NAME = re.compile(r"[0-9a-f]{32}\.(png|jpg|dcm)")
+"""Earlier versions stored overlays as JPEG; what devices send is kept for a while as it came."""
+PICTURE, INSTANCE = ".png", ".dcm"
 FOLDER = "scans"
 # Threads that wait for the disk; each is made when it is needed.
 _writing = ThreadPoolExecutor(8, thread_name_prefix="writing")
+
+
+Names = Callable[[], Iterable[str]]
+_named_elsewhere: list[Names] = []
+
+
+def named_elsewhere(names: Names) -> Names:
+    """Decorator of an app above this one: its documents name these files, which the sweep then leaves."""
+    _named_elsewhere.append(names)
+    return names
+
+
+def names_elsewhere() -> Iterator[str]:
+    """The files that documents of apps above this one name."""
+    for names in _named_elsewhere:
+        yield from names()
 
 
 @dataclass(frozen=True)
@@ -47,14 +64,14 @@ def path_of(name: str) -> Path:
 
 def save(content: bytes) -> str:
     """Store a PNG and return its name. The whole file is on the disk before this returns. Raises OSError."""
-    name = _new_name()
+    name = new_name()
     _write(path_of(name), content)
     return name
 
 
 def begin_to_save(content: bytes | Callable[[], bytes]) -> Writing:
     """Store a PNG, or what a function makes as one, while the caller does something else."""
-    name = _new_name()
+    name = new_name()
     path = path_of(name)  # here, as settings are the caller's
 
     def write() -> None:
@@ -63,8 +80,9 @@ def begin_to_save(content: bytes | Callable[[], bytes]) -> Writing:
     return Writing(name, _writing.submit(write))
 
 
-def _new_name() -> str:
-    return f"{secrets.token_hex(16)}.png"
+def new_name(ending: str = PICTURE) -> str:
+    """The name of a new file."""
+    return f"{secrets.token_hex(16)}{ending}"
 
 
 def _write(path: Path, content: bytes) -> None:
@@ -76,7 +94,7 @@ def _write(path: Path, content: bytes) -> None:
             file.flush()
             os.fsync(file.fileno())
         partial.rename(path)
-        _flush_folder(path.parent)
+        flush_folder(path.parent)
     except OSError:
         partial.unlink(missing_ok=True)
         raise
@@ -117,7 +135,7 @@ def _modified(path: Path) -> float:
         return math.inf
 
 
-def _flush_folder(folder: Path) -> None:
+def flush_folder(folder: Path) -> None:
     """Flush the folder, so that the file's new name is on the disk, too."""
     opened = os.open(folder, os.O_RDONLY)
     try:

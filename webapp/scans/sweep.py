@@ -81,6 +81,7 @@ def _remove_orphans(grace_s: float) -> int:
     named |= set(Volume.objects.order_by().values_list("enface_name", flat=True))
     for field in ("overlay_name", *ADDED_PICTURES):
         named |= set(Prediction.objects.order_by().values_list(field, flat=True))
+    named |= set(storage.names_elsewhere())
     orphans = [path for path in old if path.name not in named]
     for path in orphans:
         path.unlink(missing_ok=True)

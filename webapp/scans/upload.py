@@ -26,11 +26,12 @@ from webapp.audit.recording import record
 from webapp.core import clock, request_id
 from webapp.inference.model_server import ModelAnswer
 from webapp.mongodb.transactions import all_or_nothing
-from webapp.origins.keeping import keep, kept_origin
+from webapp.origins.keeping import keep_origin, kept_origin
 from webapp.scans import differences, prediction, room, storage
 from webapp.scans.differences import Difference
 from webapp.scans.file_facts import file_facts
 from webapp.scans.models import Scan, Status
+from webapp.scans.owner import Also, Owner, nothing, owned_by
 
 # The request that uploads a scan predicts it, too; nobody else does for so long.
 FIRST_CLAIM = timedelta(seconds=30)
@@ -56,12 +57,18 @@ class Upload:
 
 
 @dataclass(frozen=True)
-class _Kept:
-    """An image that is on the disk, under `name`, while the model server is asked about it."""
+class Stored:
+    """An image that is on the disk, under `name`."""
 
     name: str
     width: int
     height: int
+
+
+@dataclass(frozen=True)
+class _Kept(Stored):
+    """The same while the model server is asked about it."""
+
     asked: Future[ModelAnswer]
 
 
@@ -95,10 +102,11 @@ def _received(user: User, sha256: str, examined: Examined, entered: Mapping[str,
         if _give_back(known, user, kept.name):
             prediction.conclude(known, kept.asked)
         return _known(known, entered)
-    facts = file_facts(examined.dicom_header, user)
+    owner = owned_by(user)
+    facts = file_facts(examined.dicom_header, owner)
     try:
         origin = kept_origin(examined.dicom_header)
-        scan = _create(user, sha256, kept, {**facts, **entered}, origin)
+        scan = create(owner, sha256, kept, {**facts, **entered}, origin, claimed=True)
     except IntegrityError:  # the same file was uploaded twice at the same moment
         storage.delete(kept.name)
         return _known(Scan.objects.get(user=user, clinic=user.clinic, sha256=sha256), entered)
@@ -127,14 +135,27 @@ def _keep(examined: Examined, ends: float) -> _Kept:
     return _Kept(storage.save(image), width, height, asked)
 
 
-def _create(user: User, sha256: str, kept: _Kept, said: Mapping[str, Any], origin: Origin | None) -> Scan:
-    """A new scan, queued and claimed by this request; `said` has what people or the file say of it."""
+def create(
+    owner: Owner,
+    sha256: str,
+    kept: Stored,
+    said: Mapping[str, Any],
+    origin: Origin | None,
+    *,
+    claimed: bool = False,
+    also: Also = nothing,
+) -> Scan:
+    """A new scan, queued, and `claimed` by this request if that predicts it; `said` has what people or the file say of it.
+
+    What is `also` to be written is written with it or not at all.
+    """
     now = clock.now()
 
     def write() -> Scan:
         scan = Scan.objects.create(
-            user=user,
-            clinic=user.clinic,
+            user=owner.user,
+            clinic=owner.clinic,
+            received_from=owner.sender,
             sha256=sha256,
             image_name=kept.name,
             width=kept.width,
@@ -142,11 +163,12 @@ def _create(user: User, sha256: str, kept: _Kept, said: Mapping[str, Any], origi
             **said,
             timestamp=now,
             next_attempt_at=now,
-            claimed_until=now + FIRST_CLAIM,
+            claimed_until=now + FIRST_CLAIM if claimed else now,
             request_id=request_id.current(),
         )
-        record(Action.SCAN_UPLOAD, user, "scan", scan_id=scan.pk, after=scan)
-        keep(origin, scan, user)
+        record(Action.SCAN_UPLOAD, owner.actor, "scan", scan_id=scan.pk, after=scan)
+        keep_origin(origin, scan, owner.actor)
+        also(scan)
         return scan
 
     return all_or_nothing(write)

@@ -28,10 +28,11 @@ from webapp.audit.recording import Change, record, record_each
 from webapp.core import clock, request_id
 from webapp.inference.model_server import ModelAnswer
 from webapp.mongodb.transactions import all_or_nothing
-from webapp.origins.keeping import keep
+from webapp.origins.keeping import keep_origin
 from webapp.scans import differences, prediction, room, storage, upload
 from webapp.scans.file_facts import kept_facts
 from webapp.scans.models import Scan, Status
+from webapp.scans.owner import Also, Owner, nothing, owned_by
 from webapp.scans.scale import plausible_size
 from webapp.scans.upload import FIRST_CLAIM, Upload
 from webapp.volumes import reading
@@ -46,7 +47,7 @@ MOST_WRITING = 32
 
 
 @dataclass
-class _Kept:
+class Kept:
     """What is on the disk of a volume, by the places of its B-scans, while the model server is asked about some."""
 
     names: dict[int, str] = field(default_factory=dict)
@@ -112,20 +113,21 @@ def receive(
     """
     ends = time.monotonic() + prediction.INTERACTIVE_DEADLINE_S
     entered = {name: value for name, value in entered.items() if value}
-    sha256 = _sha256([content for _, content in files], given)
+    sha256 = sha256_of([content for _, content in files], given)
     known = _known(user, sha256)
     if known and all(map(storage.exists, known.together().values_list("image_name", flat=True))):
         return Upload(known, False, differences.from_scan(entered, known))
     size = sum(len(content) for _, content in files)
     with examine_files(files, given) as examined, room.taken(examined.memory_bytes - size):
-        kept = _keep(examined, ends)
+        kept = keep(examined, ends)
     if known:
         _first_answer(_give_back(known, user, kept), kept.asked, ends)
         known.refresh_from_db()
         return Upload(known, False, differences.from_scan(entered, known))
-    facts = kept_facts(examined.identity, plausible_size(examined.spacing.x, examined.spacing.z), user)
+    owner = owned_by(user)
+    facts = facts_of(examined, owner)
     try:
-        scans = _create(user, sha256, examined, kept, {**facts, **entered})
+        scans = create(owner, sha256, examined, kept, {**facts, **entered})
     except IntegrityError:  # the same file came in twice at the same moment
         kept.discard()
         first = _known(user, sha256)
@@ -137,7 +139,7 @@ def receive(
     return Upload(_first_answer(scans, kept.asked, ends), True, differences.from_file(entered, facts))
 
 
-def _sha256(contents: Sequence[bytes], given: Given) -> str:
+def sha256_of(contents: Sequence[bytes], given: Given = NOTHING) -> str:
     """Of a file; of several, in whatever order they come, that of theirs; of what was said with them, too.
 
     Two volumes of one file, or the same pixels in another size, are two volumes.
@@ -153,12 +155,14 @@ def _known(user: User, sha256: str) -> Scan | None:
     return same.leading_for(user).first()
 
 
-def _keep(examined: ExaminedVolume, ends: float) -> _Kept:
+def keep(examined: ExaminedVolume, ends: float | None) -> Kept:
     """Decode and store each B-scan, the middle one first, and begin to ask the model server about the first few.
+
+    Without a time at which the answer `ends`, nobody waits for one, and it is not asked.
 
     One that can't be decoded is a gap; with none that can, the error of the first is raised.
     """
-    kept = _Kept(gaps=dict(examined.gaps))
+    kept = Kept(gaps=dict(examined.gaps))
     writing: deque[storage.Writing] = deque()
     first_error: ImageError | None = None
     try:
@@ -169,7 +173,7 @@ def _keep(examined: ExaminedVolume, ends: float) -> _Kept:
                 first_error = first_error or error
                 kept.gaps[place] = error.message
                 continue
-            if len(kept.asked) < prediction.AT_ONCE:
+            if ends is not None and len(kept.asked) < prediction.AT_ONCE:
                 patience_s = prediction.BACKGROUND_DEADLINE_S if kept.asked else ends - time.monotonic()
                 kept.asked[place] = prediction.ask(upload.to_tiff(pixels), patience_s)
             writing.append(storage.begin_to_save(encode_png(pixels)))
@@ -213,12 +217,19 @@ def _enface(examined: ExaminedVolume) -> upload.Pixels | None:
     return None if found is None else upload.without_colour(found.pixels)
 
 
-def _create(
-    user: User, sha256: str, examined: ExaminedVolume, kept: _Kept, said: Mapping[str, Any]
+def create(
+    owner: Owner,
+    sha256: str,
+    examined: ExaminedVolume,
+    kept: Kept,
+    said: Mapping[str, Any],
+    also: Also = nothing,
 ) -> list[Scan]:
-    """The volume's documents; its scans in the order in which they are asked about, those asked about claimed."""
+    """The volume's documents; its scans in the order in which they are asked about, those asked about claimed.
+
+    What is `also` to be written is written with them or not at all.
+    """
     now = clock.now()
-    places = [_place(examined, place) for place in range(examined.count)]
     middle = middle_of(list(kept.names), examined.count)
     # Newest first is by time and then by id, largest first: so that order has the B-scans in that of their places.
     ids = dict(zip(sorted(kept.names), sorted((ObjectId() for _ in kept.names), reverse=True), strict=True))
@@ -226,20 +237,14 @@ def _create(
     def write() -> list[Scan]:
         volume = Volume.objects.create(
             timestamp=now,
-            count=examined.count,
-            gaps=[{"place": place, "reason": kept.gaps[place]} for place in sorted(kept.gaps)],
-            micrometres_between=examined.spacing.between,
-            places=places if any(places) else [],
-            pattern=examined.pattern,
-            enface_name=kept.enface,
-            enface_width=kept.enface_size[0],
-            enface_height=kept.enface_size[1],
+            **told(examined, kept),
         )
         scans = Scan.objects.bulk_create(
             Scan(
                 pk=ids[place],
-                user=user,
-                clinic=user.clinic,
+                user=owner.user,
+                clinic=owner.clinic,
+                received_from=owner.sender,
                 sha256=sha256,
                 image_name=name,
                 **kept.deep_of(place),
@@ -257,15 +262,36 @@ def _create(
             )
             for place, name in kept.names.items()
         )
-        record(Action.SCAN_UPLOAD, user, "volume", scan_id=ids[middle], after=volume)
-        record_each(Action.SCAN_UPLOAD, user, "scan", [Change(scan.pk, after=scan) for scan in scans])
-        keep(examined.origin, next(scan for scan in scans if scan.pk == ids[middle]), user)
+        record(Action.SCAN_UPLOAD, owner.actor, "volume", scan_id=ids[middle], after=volume)
+        record_each(Action.SCAN_UPLOAD, owner.actor, "scan", [Change(scan.pk, after=scan) for scan in scans])
+        keep_origin(examined.origin, next(scan for scan in scans if scan.pk == ids[middle]), owner.actor)
+        also(scans[0])
         return scans
 
     return all_or_nothing(write)
 
 
-def _give_back(known: Scan, user: User, kept: _Kept) -> list[Scan]:
+def facts_of(examined: ExaminedVolume, owner: Owner) -> dict[str, Any]:
+    """What to keep of what the file says of the eye, and of a pixel's size; see `kept_facts`."""
+    return kept_facts(examined.identity, plausible_size(examined.spacing.x, examined.spacing.z), owner)
+
+
+def told(examined: ExaminedVolume, kept: Kept) -> dict[str, Any]:
+    """What a volume's document says of how its B-scans lie, by the names of its fields."""
+    places = [_place(examined, place) for place in range(examined.count)]
+    return {
+        "count": examined.count,
+        "gaps": [{"place": place, "reason": kept.gaps[place]} for place in sorted(kept.gaps)],
+        "micrometres_between": examined.spacing.between,
+        "places": places if any(places) else [],
+        "pattern": examined.pattern,
+        "enface_name": kept.enface,
+        "enface_width": kept.enface_size[0],
+        "enface_height": kept.enface_size[1],
+    }
+
+
+def _give_back(known: Scan, user: User, kept: Kept) -> list[Scan]:
     """Give a volume of which pictures were lost all of them anew; its scans as `_create` returns them."""
     now = clock.now()
     lost: list[str] = []

@@ -1338,7 +1338,8 @@ export interface components {
              * @description Null in de-identified data.
              */
             timestamp: string | null;
-            user_id: string;
+            /** @description As the scan's. */
+            readonly user_id: string;
         };
         /** @description A scan's volume. */
         InVolume: {
@@ -1742,7 +1743,10 @@ export interface components {
              * @description Null in de-identified data.
              */
             timestamp: string | null;
-            user_id: string;
+            /** @description Who uploaded it; empty for what a device or PACS sent. */
+            readonly user_id: string;
+            /** @description The device or PACS that sent it; empty for uploads, and in de-identified data. */
+            readonly received_from: string;
             /** @description True while you read blind and have not given your verdict: all that the model said is left out. */
             answer_hidden: boolean;
             /** @description Those that the model knows, in the alphabet's order. */
@@ -2117,7 +2121,10 @@ export interface components {
              * @description Null in de-identified data.
              */
             timestamp: string | null;
-            user_id: string;
+            /** @description Who uploaded it; empty for what a device or PACS sent. */
+            readonly user_id: string;
+            /** @description The device or PACS that sent it; empty for uploads, and in de-identified data. */
+            readonly received_from: string;
             /** @description True while you read blind and have not given your verdict: all that the model said is left out. */
             answer_hidden: boolean;
             /** @description Those that the model knows, in the alphabet's order. */

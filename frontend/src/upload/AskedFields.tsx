@@ -2,7 +2,7 @@ import { Group } from "@mantine/core";
 
 import { NumberField } from "../common/NumberField";
 import { texts } from "../texts";
-import { type ASKED, type Details } from "./uploads";
+import type { ASKED, Details } from "./uploads";
 
 interface Props {
   names: (typeof ASKED)[number][];

@@ -222,7 +222,7 @@ def test_a_damaged_compiled_network_is_removed_to_be_made_anew(folder: Path, tmp
     name = f"{card.name}-{card.version}-{compiled.key(card, 8)}.pt2"
     (tmp_path / name).write_bytes(b"not a network")
     with pytest.raises(EngineUnavailable, match="can't be loaded"):
-        load_compiled(folder, card, tmp_path, 8)
+        load_compiled(folder, compiled.compiled_path(card, tmp_path, 8), 8)
     assert not (tmp_path / name).exists()
 
 

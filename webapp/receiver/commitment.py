@@ -1,0 +1,104 @@
+"""Storage commitment (PS3.4, annex J): which of the instances that a sender names are stored here."""
+
+from __future__ import annotations
+
+import io
+from dataclasses import dataclass
+from typing import Any
+
+import pydicom
+from pydicom.dataset import Dataset
+from pydicom.filewriter import write_dataset
+from pydicom.uid import UID, ImplicitVRLittleEndian
+
+from imaging.dicom.elements import sequence, text
+from imaging.dicom.file import LimitedReads
+from imaging.errors import ImageError
+from webapp.receiver.commands import DATA_SET, EVENT, KIND, SOP_CLASS, SOP_INSTANCE, WITH_DATA_SET, Command
+from webapp.receiver.models import Arrival, Instance, Sender, key_of
+from webapp.scans import storage
+
+COMMITMENT, SOP_INSTANCE_OF_ALL = "1.2.840.10008.1.20.1", "1.2.840.10008.1.20.1.1"
+"""The SOP class, and the one instance that it has everywhere."""
+REQUEST, ALL_STORED, SOME_MISSING = 1, 1, 2
+NO_SUCH_ACTION, INVALID, NO_RESOURCES = 0x0123, 0x0115, 0x0213
+NOT_HERE = 0x0112
+"""No such object instance."""
+MOST = 5000
+"""Instances of one request."""
+OUR_MESSAGE = 1
+
+
+class NoRequest(ValueError):
+    """A data set that names no instances."""
+
+
+@dataclass(frozen=True)
+class Report:
+    """What is said of the instances: the kind of event, and its data set as it is sent."""
+
+    event: int
+    data: bytes
+
+    def command(self, kind: int, message: int) -> Command:
+        """The command that goes before it."""
+        numbers = {KIND: kind, message: OUR_MESSAGE, DATA_SET: WITH_DATA_SET, EVENT: self.event}
+        texts = {
+            SOP_CLASS: COMMITMENT,
+            SOP_INSTANCE: SOP_INSTANCE_OF_ALL,
+        }
+        return Command(numbers, texts)
+
+
+def report_on(content: bytes, transfer_syntax: str, sender: Sender) -> Report:
+    """Look which of the instances that the data set names are stored for the sender's clinic. Raises NoRequest."""
+    implicit = UID(transfer_syntax) == ImplicitVRLittleEndian
+    try:
+        asked: Any = pydicom.filereader.read_dataset(LimitedReads(content), implicit, True)
+        transaction = text(asked, "TransactionUID")
+        named = [
+            (text(item, "ReferencedSOPClassUID"), text(item, "ReferencedSOPInstanceUID"))
+            for item in sequence(asked, "ReferencedSOPSequence")
+        ]
+    except (ImageError, ValueError, TypeError, KeyError, EOFError, OSError) as error:
+        raise NoRequest from error
+    except Exception as error:  # pydicom raises all kinds on damaged data
+        raise NoRequest from error
+    if not transaction or not 0 < len(named) <= MOST:
+        raise NoRequest
+    stored = _stored(sender.clinic, [instance for _, instance in named])
+    answer = Dataset()
+    answer.TransactionUID = transaction
+    kept, lost = [], []
+    for sop_class, instance in named:
+        item = Dataset()
+        item.ReferencedSOPClassUID, item.ReferencedSOPInstanceUID = sop_class, instance
+        if key_of(sender.clinic, instance) in stored:
+            kept.append(item)
+        else:
+            item.FailureReason = NOT_HERE
+            lost.append(item)
+    if kept:
+        answer.ReferencedSOPSequence = kept
+    if lost:
+        answer.FailedSOPSequence = lost
+    return Report(SOME_MISSING if lost else ALL_STORED, _encoded(answer, implicit))
+
+
+def _stored(clinic: str, instances: list[str]) -> set[str]:
+    keys = [key_of(clinic, instance) for instance in instances]
+    found = list(Instance.objects.filter(key__in=keys).values_list("key", "file_name", "arrival_id"))
+    read = set(
+        Arrival.objects.filter(
+            key__in=list({arrival for *_, arrival in found}), scan__isnull=False
+        ).values_list("key", flat=True)
+    )
+    return {key for key, name, arrival in found if arrival in read or (name and storage.exists(name))}
+
+
+def _encoded(answer: Dataset, implicit: bool) -> bytes:
+    buffer = pydicom.filebase.DicomBytesIO()
+    buffer.is_little_endian, buffer.is_implicit_VR = True, implicit
+    write_dataset(buffer, answer)
+    assert isinstance(buffer, io.BytesIO | pydicom.filebase.DicomBytesIO)
+    return bytes(buffer.getvalue())

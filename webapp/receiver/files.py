@@ -1,0 +1,87 @@
+"""The files of instances: written as they come, known to the sweep, deleted with their documents."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import shutil
+from collections.abc import Iterable
+from types import TracebackType
+from typing import Any, Self
+
+from django.db import connection
+from django.db.models.signals import post_delete
+from django.dispatch import receiver
+
+from webapp.receiver.models import Instance
+from webapp.scans import storage
+
+LEAST_FREE_BYTES = 2**30
+"""With less on the disk nothing is taken: the database needs room, too."""
+
+
+class NoSpace(OSError):
+    """The disk is nearly full."""
+
+
+class Incoming:
+    """A file that is written while its content comes in. Use it with `with`: what is not kept is removed.
+
+    Raises NoSpace, and OSError as files do.
+    """
+
+    def __init__(self) -> None:
+        self.name = storage.new_name(storage.INSTANCE)
+        self.size = 0
+        self._hash = hashlib.sha256()
+        self._path = storage.path_of(self.name)
+        self._path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        if shutil.disk_usage(self._path.parent).free < LEAST_FREE_BYTES:
+            raise NoSpace("The disk is nearly full.")
+        self._partial = self._path.with_suffix(".partial")
+        opened = os.open(self._partial, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+        self._file = os.fdopen(opened, "wb")
+        self._kept = False
+
+    def begin(self, content: bytes) -> None:
+        """Write what is not part of the content that was sent."""
+        self._file.write(content)
+
+    def write(self, content: bytes | memoryview) -> None:
+        """Write on."""
+        self._file.write(content)
+        self._hash.update(content)
+        self.size += len(content)
+
+    @property
+    def sha256(self) -> str:
+        """Of what was written so far."""
+        return self._hash.hexdigest()
+
+    def keep(self) -> None:
+        """Bring the whole file to the disk under its name."""
+        self._file.flush()
+        os.fsync(self._file.fileno())
+        self._partial.rename(self._path)
+        storage.flush_folder(self._path.parent)
+        self._kept = True
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._file.close()
+        if not self._kept:
+            self._partial.unlink(missing_ok=True)
+
+
+@storage.named_elsewhere
+def _names() -> Iterable[str]:
+    return Instance.objects.exclude(file_name="").order_by().values_list("file_name", flat=True)
+
+
+@receiver(post_delete, sender=Instance)
+def _delete_file(instance: Instance, **_: Any) -> None:
+    connection.on_commit(lambda: storage.delete(instance.file_name))

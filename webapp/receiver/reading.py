@@ -1,0 +1,323 @@
+"""From instances that have come to volumes and scans: what the worker does once a series is quiet."""
+
+from __future__ import annotations
+
+import hashlib
+import logging
+import secrets
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, replace
+from datetime import timedelta
+from typing import Any
+
+from bson import ObjectId
+from django.conf import settings
+from django.db import DatabaseError, connections
+from django.db.models import F, Max, QuerySet
+from pymongo.errors import PyMongoError
+
+from imaging.decoding import examine, examine_files, is_volume
+from imaging.dicom_identity import identity
+from imaging.errors import Busy, ImageError, ImageTooLarge
+from imaging.png import encode_png
+from imaging.volume import ExaminedVolume
+from webapp.core import clock
+from webapp.mongodb.transactions import all_or_nothing
+from webapp.origins.keeping import kept_origin
+from webapp.receiver.models import Arrival, Instance, State, is_quiet_since
+from webapp.receiver.worklist import with_worklist
+from webapp.scans import room, storage, upload
+from webapp.scans.file_facts import kept_facts
+from webapp.scans.models import Scan
+from webapp.scans.owner import Owner
+from webapp.scans.scale import pixel_size
+from webapp.volumes import receiving
+from webapp.volumes.completing import complete
+
+log = logging.getLogger(__name__)
+
+CLAIM = timedelta(seconds=30)
+"""It is renewed while the arrival is read; the claim of a worker that dies runs out."""
+RENEWED_S = 10.0
+PAUSE = timedelta(minutes=1)
+"""After a fault that is not the instances' own, such as a full disk."""
+MOST_ATTEMPTS = 5
+"""Times that a worker may end over an arrival before it counts as unreadable."""
+REASON_LETTERS = 400
+Note = Callable[[Scan, Sequence[str | None]], None]
+"""Notes what an arrival has become: the scan that stands for it, and whose instance is at which place."""
+LOST = ("image_missing", "The files of its instances are gone. Send them again.")
+FAULT = ("unreadable_image", "Reading it failed several times. The log says more.")
+
+
+@dataclass(frozen=True)
+class _Files:
+    """The instances of an arrival whose files are there, with the en-face images of its study."""
+
+    bscans: list[Instance]
+    enface: list[Instance]
+
+    @property
+    def all(self) -> list[Instance]:
+        return [*self.bscans, *self.enface]
+
+
+def read_arrived() -> int:
+    """Read all arrivals that are quiet. Returns how many were tried."""
+    tried = 0
+    for key in _due():
+        arrival = _claim(key)
+        if arrival is not None:
+            tried += 1
+            _try(arrival)
+    return tried
+
+
+def _due() -> list[str]:
+    """The keys of arrivals with instances that were not read, the newest of which came long enough ago."""
+    waiting = Instance.objects.filter(is_read=False).order_by().values("arrival_id", "is_enface")
+    found: list[str] = []
+    for entry in waiting.annotate(newest=Max("received")):
+        if not is_quiet_since(entry["newest"], settings.DICOM_QUIET_SECONDS):
+            continue
+        if entry["is_enface"]:
+            found += _of_the_study(entry["arrival_id"])
+        else:
+            found.append(entry["arrival_id"])
+    return list(dict.fromkeys(found))
+
+
+def _of_the_study(enface_arrival: str) -> list[str]:
+    """What was read before the en-face images came that may belong to it; they count as read from now on."""
+    images = Instance.objects.filter(arrival=enface_arrival, is_read=False)
+    first = images.first()
+    if first is None:
+        return []
+    bscans = Instance.objects.filter(
+        clinic=first.clinic, study_uid=first.study_uid, is_enface=False, is_read=True
+    ).exclude(file_name="")
+    keys = list(bscans.order_by().values_list("arrival_id", flat=True).distinct())
+    images.update(is_read=True)
+    return keys
+
+
+def _claim(key: str) -> Arrival | None:
+    """The arrival, claimed by this worker; None while another one reads it."""
+    first = Instance.objects.filter(arrival=key).order_by("received").first()
+    if first is None:
+        return None
+    Arrival.objects.get_or_create(
+        key=key,
+        defaults={
+            "clinic": first.clinic,
+            "study_uid": first.study_uid,
+            "series_uid": first.series_uid,
+            "sender": first.sender,
+        },
+    )
+    now = clock.now()
+    token = secrets.token_hex(16)
+    free = Arrival.objects.filter(key=key, claimed_until__lte=now)
+    if not free.update(claimed_until=now + CLAIM, claim=token, attempts=F("attempts") + 1):
+        return None
+    return Arrival.objects.filter(key=key, claim=token).first()
+
+
+@contextmanager
+def _renewing(arrival: Arrival) -> Iterator[None]:
+    """Renew the claim, in a thread of its own, until the arrival is read."""
+    done = threading.Event()
+
+    def renew() -> None:
+        while not done.wait(RENEWED_S):
+            with suppress(DatabaseError, PyMongoError):
+                _of(arrival).update(claimed_until=clock.now() + CLAIM)
+        connections.close_all()
+
+    thread = threading.Thread(target=renew, name="renewing", daemon=True)
+    thread.start()
+    try:
+        yield
+    finally:
+        done.set()
+        thread.join()
+
+
+def _of(arrival: Arrival) -> QuerySet[Arrival]:
+    """The arrival's document while this worker holds its claim."""
+    return Arrival.objects.filter(key=arrival.key, claim=arrival.claim)
+
+
+class _Lost(Exception):
+    """Another worker has claimed the arrival meanwhile."""
+
+
+def _try(arrival: Arrival) -> None:
+    """Read an arrival and store what came of it."""
+    instances = list(
+        Instance.objects.filter(arrival=arrival.key, is_read=False).values_list("key", flat=True)
+    )
+    try:
+        if arrival.attempts > MOST_ATTEMPTS:
+            _refuse(arrival, instances, *FAULT)
+            return
+        with _renewing(arrival):
+            _read(arrival, instances)
+    except _Lost:
+        log.warning("Arrival %s is read by another worker", arrival.key[:12])
+    except Busy:
+        _later(arrival)
+    except ImageError as error:
+        _refuse(arrival, instances, error.code, error.message)
+    except room.NoRoom:
+        _later(arrival)
+    except OSError as error:
+        log.error("Arrival %s can't be stored: %s", arrival.key[:12], error.strerror)
+        _later(arrival)
+    except (DatabaseError, PyMongoError) as error:
+        log.warning("Arrival %s is read later: %s", arrival.key[:12], type(error).__name__)
+        with suppress(DatabaseError, PyMongoError):
+            _later(arrival)
+
+
+def _later(arrival: Arrival) -> None:
+    # What had no room or no memory is not at fault.
+    _of(arrival).update(claimed_until=clock.now() + PAUSE, attempts=arrival.attempts - 1)
+
+
+def _refuse(arrival: Arrival, instances: Sequence[str], code: str, reason: str) -> None:
+    log.warning("Arrival %s is refused: %s", arrival.key[:12], code)
+    # What was read of it before stays as it is.
+    state = State.READ if arrival.scan_id else State.REFUSED
+
+    def write() -> None:
+        _conclude(arrival, instances, state=state, code=code, reason=reason[:REASON_LETTERS])
+
+    all_or_nothing(write)
+
+
+def _conclude(arrival: Arrival, instances: Sequence[str], **values: Any) -> None:
+    """Note what came of the arrival, as long as this worker holds its claim. Raises _Lost."""
+    if not _of(arrival).update(claimed_until=clock.now(), attempts=0, **values):
+        raise _Lost
+    Instance.objects.filter(key__in=list(instances)).update(is_read=True)
+
+
+def _read(arrival: Arrival, instances: Sequence[str]) -> None:
+    files = _files_of(arrival)
+    if not files.bscans:
+        _refuse(arrival, instances, *LOST)
+        return
+    size = sum(instance.size for instance in files.all)
+    if size > settings.MAX_VOLUME_BYTES:
+        raise ImageTooLarge(
+            f"The instances have {size / 2**20:.0f} MiB together; up to "
+            f"{settings.MAX_VOLUME_BYTES / 2**20:.0f} MiB are read."
+        )
+    owner = Owner(arrival.clinic, sender=arrival.sender)
+    with room.taken(receiving.room_for(size)):
+        contents = [storage.read(instance.file_name) for instance in files.all]
+
+        def note(scan: Scan, order: Sequence[str | None]) -> None:
+            _conclude(arrival, instances, scan=scan, order=list(order), state=State.READ, code="", reason="")
+            log.info("Arrival %s is scan %s", arrival.key[:12], scan.pk)
+
+        if len(files.bscans) == 1 and not is_volume(contents[0]):
+            _picture(arrival, owner, files, contents[0], note)
+        else:
+            _volume(arrival, owner, files, contents, note)
+
+
+def _files_of(arrival: Arrival) -> _Files:
+    mine = Instance.objects.filter(arrival=arrival.key).exclude(file_name="").order_by("received", "key")
+    beside = Instance.objects.filter(clinic=arrival.clinic, study_uid=arrival.study_uid, is_enface=True)
+    bscans = [instance for instance in mine if storage.exists(instance.file_name)]
+    enface = [instance for instance in beside.exclude(file_name="") if storage.exists(instance.file_name)]
+    return _Files(bscans, enface)
+
+
+def _picture(arrival: Arrival, owner: Owner, files: _Files, content: bytes, note: Note) -> None:
+    """Make a scan of a single frame."""
+    order = [files.bscans[0].key]
+    if known := _known(arrival):  # an en-face image came, which a single frame does not show
+        all_or_nothing(lambda: note(known, order))
+        return
+    examined = examine(content)
+    with room.taken(examined.memory_bytes):
+        pixels = upload.without_colour(examined.decode().pixels)
+    height, width = pixels.shape[:2]
+    stored = upload.Stored(storage.save(encode_png(pixels)), width, height)
+    said = with_worklist(identity(examined.dicom_header), arrival.study_uid)
+    facts = kept_facts(said, pixel_size(examined.dicom_header), owner)
+    try:
+        upload.create(
+            owner,
+            hashlib.sha256(content).hexdigest(),
+            stored,
+            facts,
+            kept_origin(examined.dicom_header),
+            also=lambda scan: note(scan, order),
+        )
+    except BaseException:
+        storage.delete(stored.name)
+        raise
+
+
+def _volume(arrival: Arrival, owner: Owner, files: _Files, contents: Sequence[bytes], note: Note) -> None:
+    """Make a volume of these instances, or complete the one that was made of the first of them."""
+    sha256 = receiving.sha256_of(contents)
+    names = {_name(at): instance.key for at, instance in enumerate(files.all)}
+    with examine_files(list(zip(names, contents, strict=True))) as found:
+        examined = replace(found, identity=with_worklist(found.identity, arrival.study_uid))
+        order = _order(examined, names, files)
+        known = {order.index(key): pk for key, pk in _scans_of(arrival).items() if key in order}
+        with room.taken(examined.memory_bytes - sum(map(len, contents))):
+            kept = receiving.keep(examined, None)
+        try:
+            if known:
+                complete(owner, sha256, examined, kept, known, lambda scan: note(scan, order))
+            else:
+                facts = receiving.facts_of(examined, owner)
+                receiving.create(owner, sha256, examined, kept, facts, lambda scan: note(scan, order))
+        except BaseException:
+            kept.discard()
+            raise
+
+
+def _name(at: int) -> str:
+    """What an instance is called in sentences about it: never its UID, which leads to a patient."""
+    return f"instance {at + 1}"
+
+
+def _order(examined: ExaminedVolume, names: dict[str, str], files: _Files) -> list[str | None]:
+    """Whose instance each place is; of an instance of several frames each place is its own."""
+    if len(files.bscans) == 1:
+        return [f"{files.bscans[0].key}/{place}" for place in range(examined.count)]
+    return [names.get(name) for name in examined.names]
+
+
+def _scans_of(arrival: Arrival) -> dict[str, ObjectId]:
+    """The scans that were made of the arrival before, by what is at their places."""
+    known = _known(arrival)
+    if known is None:
+        return {}
+    places = dict(known.together().values_list("place", "pk"))
+    return {key: places[place] for place, key in enumerate(arrival.order) if key and place in places}
+
+
+def _known(arrival: Arrival) -> Scan | None:
+    return Scan.objects.filter(pk=arrival.scan_id).first() if arrival.scan_id else None
+
+
+def forget_old() -> int:
+    """Remove the files of instances that came longer ago than they are kept. Returns how many."""
+    ends = clock.now() - timedelta(hours=settings.DICOM_KEEP_HOURS)
+    old = Instance.objects.filter(is_read=True, received__lt=ends).exclude(file_name="")
+    removed = 0
+    for key, name in list(old.values_list("key", "file_name")):
+        Instance.objects.filter(key=key).update(file_name="")
+        storage.delete(name)
+        removed += 1
+    return removed

@@ -1,0 +1,42 @@
+"""Whose a scan is when it comes in: a user's, or a clinic's to which a device or PACS sent it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from webapp.accounts.models import User
+from webapp.audit.recording import Actor
+from webapp.scans.models import Scan
+
+
+@dataclass(frozen=True)
+class Owner:
+    """Who brought a scan in. Without a user it is what `sender` sent to the clinic."""
+
+    clinic: str
+    user: User | None = None
+    sender: str = ""
+
+    @property
+    def actor(self) -> Actor:
+        """Who the audit names."""
+        return self.user or f"sender:{self.sender}"
+
+    @property
+    def circle(self) -> str:
+        """Within what a patient has one pseudonym: the clinic, or a user without one."""
+        return self.clinic or str(self.user.pk if self.user else "")
+
+
+def owned_by(user: User) -> Owner:
+    """A user's own, in their present clinic."""
+    return Owner(user.clinic, user)
+
+
+Also = Callable[[Scan], None]
+"""What is to be written in the same transaction as new scans; it is given the one that stands for them."""
+
+
+def nothing(scan: Scan) -> None:
+    """Write nothing else."""

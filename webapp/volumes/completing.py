@@ -1,0 +1,115 @@
+"""A volume of which more has come: its B-scans keep their documents, with all that was said of them, and get new places."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from bson import ObjectId
+
+from imaging.volume import ExaminedVolume
+from webapp.audit.models import Action
+from webapp.audit.recording import Change, record, record_each
+from webapp.core import clock, request_id
+from webapp.mongodb.transactions import all_or_nothing
+from webapp.origins.keeping import replace_origin
+from webapp.scans import storage
+from webapp.scans.models import Scan
+from webapp.scans.owner import Also, Owner
+from webapp.volumes.leads import middle_of
+from webapp.volumes.models import Volume
+from webapp.volumes.receiving import Kept, facts_of, told
+
+
+def complete(
+    owner: Owner, sha256: str, examined: ExaminedVolume, kept: Kept, known: Mapping[int, ObjectId], also: Also
+) -> Scan:
+    """Bring what is stored into step with a volume that is more whole. Returns the B-scan in its middle.
+
+    `known` are the scans that exist already, by their places in `examined`; what leads the volume stays in the lead until
+    all B-scans are answered, and after that if somebody has read it. The pictures of those that exist stay as they are.
+    What is `also` to be written is written with it or not at all.
+    """
+    facts = facts_of(examined, owner)
+    middle = middle_of(list(kept.names), examined.count)
+    gone: list[str] = []
+
+    def write() -> Scan:
+        now = clock.now()
+        before = {scan.pk: scan for scan in Scan.objects.filter(pk__in=list(known.values()))}
+        there = {place: before[key] for place, key in known.items() if key in before}
+        volume, was = _volume(there.values(), told(examined, kept))
+        gone[:] = [kept.names[place] for place in there if place in kept.names]
+        gone.extend(str(kept.deep_of(place)["deep_name"]) for place in there)
+        if was is not None and was.enface_name != volume.enface_name:
+            gone.append(was.enface_name)
+        has_lead = any(not scan.follows for scan in there.values())
+        for place, scan in there.items():
+            Scan.objects.filter(pk=scan.pk).update(
+                volume=volume, place=place, sha256=sha256, in_the_middle=True if place == middle else None
+            )
+        new = Scan.objects.bulk_create(
+            Scan(
+                user=owner.user,
+                clinic=owner.clinic,
+                received_from=owner.sender,
+                sha256=sha256,
+                image_name=name,
+                **kept.deep_of(place),
+                width=examined.width,
+                height=examined.height,
+                **facts,
+                volume=volume,
+                place=place,
+                in_the_middle=True if place == middle else None,
+                follows=True if has_lead or place != middle else None,
+                volume_readers=_readers_of(there.values()),
+                timestamp=volume.timestamp,
+                next_attempt_at=now,
+                claimed_until=now,
+                request_id=request_id.current(),
+            )
+            for place, name in kept.names.items()
+            if place not in there
+        )
+        after = {scan.pk: scan for scan in Scan.objects.filter(volume=volume)}
+        changes = [Change(key, scan, after[key]) for key, scan in before.items() if key in after]
+        record(
+            Action.SCAN_UPLOAD,
+            owner.actor,
+            "volume",
+            scan_id=next(iter(after)),
+            before=was,
+            after=Volume.objects.get(pk=volume.pk),
+        )
+        record_each(
+            Action.SCAN_UPLOAD,
+            owner.actor,
+            "scan",
+            [*changes, *(Change(scan.pk, after=after[scan.pk]) for scan in new)],
+        )
+        stands = next(scan for scan in after.values() if scan.in_the_middle)
+        replace_origin(examined.origin, stands, owner.actor)
+        also(stands)
+        return stands
+
+    stands = all_or_nothing(write)
+    storage.delete(*gone)
+    return stands
+
+
+def _volume(there: Iterable[Scan], values: Mapping[str, Any]) -> tuple[Volume, Volume | None]:
+    """The volume of these scans with its new values, and as it was; a new one for a scan that had none."""
+    scans = list(there)
+    key = next((scan.volume_id for scan in scans if scan.volume_id), None)
+    if key is None:
+        return Volume.objects.create(timestamp=scans[0].timestamp if scans else clock.now(), **values), None
+    was = Volume.objects.get(pk=key)
+    Volume.objects.filter(pk=key).update(**values, complete=False)
+    return Volume.objects.get(pk=key), was
+
+
+def _readers_of(scans: Iterable[Scan]) -> list[str]:
+    """Who has read the volume, as each B-scan that follows says."""
+    lead = next((scan for scan in scans if not scan.follows), None)
+    return list(lead.readers) if lead else []
