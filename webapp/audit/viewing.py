@@ -64,13 +64,16 @@ class OfScan(models.Model):
         """Load the document as Django does, and note that its scan was seen."""
         loaded = super().from_db(*args, **options)
         seen = _seen.get()
-        if seen is not None:
-            seen[loaded.scan_key()] = None
+        if seen is not None and (key := loaded.scan_key()):
+            seen[key] = None
         return loaded
 
     def scan_key(self) -> str:
-        """The scan's key. Where only other fields were loaded, this costs a query, so that no look is missed."""
-        return str(getattr(self, self.SCAN_FIELD))
+        """The scan's key, or nothing where there is no scan yet.
+
+        Where only other fields were loaded, this costs a query, so that no look is missed.
+        """
+        return str(getattr(self, self.SCAN_FIELD) or "")
 
 
 def page_of(load: Callable[[], list[Shown]]) -> list[Shown]:

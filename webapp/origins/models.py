@@ -13,12 +13,13 @@ from django.db import models
 
 from imaging.dicom.origin import Origin, Source
 from webapp.audit.hashing import audited
+from webapp.audit.viewing import OfScan
 from webapp.scans.models import Scan
 from webapp.volumes.models import Volume
 
 
 @audited("dicom origin")
-class DicomOrigin(models.Model):
+class DicomOrigin(OfScan):
     """The origin of a scan, or of a volume with all its B-scans. It goes when they are deleted."""
 
     scan_id: ObjectId | None

@@ -15,6 +15,7 @@ from django.db import models
 from webapp.accounts.abilities import Ability
 from webapp.accounts.models import User
 from webapp.audit.hashing import audited
+from webapp.audit.viewing import OfScan
 from webapp.core import clock
 from webapp.core.normal_form import NormalCharField
 from webapp.pacs.results import What
@@ -172,7 +173,7 @@ class Status(models.TextChoices):
     FAILED = "failed", "Failed"
 
 
-class Sending(models.Model):
+class Sending(OfScan):
     """A result of a scan that a destination shall have: what is left to do for it. There is one for each kind.
 
     A volume's are those of the B-scan in its middle.

@@ -11,6 +11,7 @@ from django.core.exceptions import ValidationError
 from django.db import models
 
 from webapp.audit.hashing import audited
+from webapp.audit.viewing import OfScan
 from webapp.core import clock
 from webapp.core.normal_form import NormalCharField
 from webapp.scans.models import Scan
@@ -72,7 +73,7 @@ class State(models.TextChoices):
     REFUSED = "refused", "Refused"
 
 
-class Arrival(models.Model):
+class Arrival(OfScan):
     """What is read as one: an instance of several frames, or the instances of one frame of a series."""
 
     key = models.CharField(primary_key=True, max_length=64, db_column="_id", help_text="Of clinic and UID.")
