@@ -99,6 +99,8 @@ def main(step: str, plan: Plan) -> dict[str, Any]:
         return peak(device)
     if step == "graphs" and device.type != "cuda":
         return {"notes": [f"graphs: not measured, {GRAPHS_NEED}."]}
+    if step == "fp16" and device.type != "cuda":
+        return {"notes": ["fp16: not measured, a CPU without half floats takes minutes for it."]}
     return way(step, plan, device)
 
 

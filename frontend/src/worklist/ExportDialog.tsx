@@ -20,7 +20,7 @@ interface Props {
 }
 
 /** Hands out scans, de-identified, in the form that a researcher's tools read. */
-export function ExportDialog({ opened, onClose, chosen, query, count }: Props) {
+export default function ExportDialog({ opened, onClose, chosen, query, count }: Props) {
   const [format, setFormat] = useState<ExportFormat>("csv");
   const [all, setAll] = useState(false);
   const [withText, setWithText] = useState(false);

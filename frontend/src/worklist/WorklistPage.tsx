@@ -1,6 +1,6 @@
 import { Button, Group, Paper, Stack, Text, Title } from "@mantine/core";
 import { IconColumns2, IconFileExport } from "@tabler/icons-react";
-import { useCallback, useEffect, useMemo, useState } from "react";
+import { lazy, Suspense, useCallback, useEffect, useMemo, useState } from "react";
 import { Link } from "react-router";
 
 import { useScanCount, useScans } from "../api/scans";
@@ -12,13 +12,14 @@ import { useMay } from "../api/accounts";
 import { Waiting } from "../common/Waiting";
 import { texts } from "../texts";
 import { Empty } from "./Empty";
-import { ExportDialog } from "./ExportDialog";
 import { FilterBar } from "./FilterBar";
 import { NextButton } from "./NextButton";
 import { useFilters } from "./filters";
 import { ScanTable } from "./ScanTable";
 import { useNextUnread } from "./useNextUnread";
 import classes from "./WorklistPage.module.css";
+
+const ExportDialog = lazy(() => import("./ExportDialog"));
 
 /** All scans that the user may see: to search, to sort, to choose the next one from. */
 export function WorklistPage() {
@@ -27,7 +28,8 @@ export function WorklistPage() {
   const { data, error, refetch, isPending, hasNextPage, isFetchingNextPage, fetchNextPage } = useScans(query);
   const count = useScanCount(query);
   const [chosen, setChosen] = useState<ReadonlyMap<string, Scan>>(new Map());
-  const [exporting, setExporting] = useState(false);
+  // Null until it is first asked for: most never export, and the first page comes without what that needs.
+  const [exporting, setExporting] = useState<boolean | null>(null);
   const reads = useMay("may_read");
   const mayUpload = useMay("may_upload");
   const mayExport = useMay("may_export");
@@ -106,13 +108,17 @@ export function WorklistPage() {
           onNone={() => setChosen(new Map())}
         />
       )}
-      <ExportDialog
-        opened={exporting}
-        onClose={() => setExporting(false)}
-        chosen={[...chosen.keys()]}
-        query={query}
-        count={count}
-      />
+      {exporting !== null && (
+        <Suspense fallback={null}>
+          <ExportDialog
+            opened={exporting}
+            onClose={() => setExporting(false)}
+            chosen={[...chosen.keys()]}
+            query={query}
+            count={count}
+          />
+        </Suspense>
+      )}
     </div>
   );
 }

@@ -15,7 +15,9 @@ from tests.services import ModelServer
 from tests.volumes import tiff_volume
 from tests.waiting import wait_for
 from tests.webapp.audit.conftest import collection
-from tests.webapp.conftest import PASSWORD, Clients, Upload
+from tests.webapp.conftest import PASSWORD, Clients, Upload, signed_in
+from tests.webapp.pacs.conftest import picture
+from tests.webapp.pacs.test_admin import form
 from webapp.accounts import tokens
 from webapp.accounts.models import User
 from webapp.annotations.models import Annotation
@@ -95,12 +97,19 @@ def differences() -> list[str]:
 
 
 def test_nothing_differs_after_all_that_is_done_with_a_right_to(
-    busy: Scan, clinician: User, upload: Upload
+    busy: Scan, clinician: User, administrator: User, upload: Upload, settings: Any
 ) -> None:
+    settings.DICOM_ORIGIN = "keep"
+    upload(clinician, picture())
     upload(clinician, tiff_volume(2))
+    browser = signed_in(administrator)
+    sender = {"ae_title": "OCT", "network": "10.0.0.7", "clinic": "Berlin", "enabled": "on"}
+    assert browser.post("/admin/receiver/sender/add/", sender).status_code == 302
+    assert browser.post("/admin/pacs/destination/add/", form(administrator)).status_code == 302
     wait_for(lambda: Volume.objects.filter(complete=True).exists(), timeout_s=60, what="the volume's end")
     for known in audited_kinds():
         assert known.model._default_manager.exists(), f"there is no {known.kind} to compare"
+    sealing.seal()
     comparison = Comparison()
     assert list(comparison.differences()) == []
     assert (comparison.incomparable, comparison.unrecorded) == (0, 0)
