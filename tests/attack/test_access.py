@@ -192,7 +192,8 @@ def test_who_is_let_in(
             assert statuses == dict(zip(clients, expected, strict=True))
 
 
-OF_A_SCAN = [call for call in API if "{id}" in call]
+# In an address of DICOMweb stands a study, which only a service's key may add to.
+OF_A_SCAN = [call for call in API if "{id}" in call and "/dicomweb/" not in call]
 LISTS = ("scans/", "scans/?search=PATIENT", "scans/?ordering=urgent", "scans/?unread=false", "history/")
 
 
@@ -280,9 +281,9 @@ NAMES = ("0" * 24, "nothing", "..%2f..%2fetc%2fpasswd", "%00", "1' or '1'='1", "
 
 def test_what_does_not_exist_is_not_found(people: People, api: Clients) -> None:
     client = api(people.administrator)
-    for call in API:
+    for call in OF_A_SCAN:
         method, path = call.split()
-        for name in NAMES if "{id}" in path else ():
+        for name in NAMES:
             answer = client.generic(method, path.replace("{id}", name), *_encoded(BODIES.get(call, {})))
             assert answer.status_code == 404, (call, name)
 

@@ -196,7 +196,7 @@ def test_the_largest_image_is_answered_and_the_worker_lives(caller: Caller, over
     assert caller.predict(png_bytes()).status_code == 200
 
 
-def test_the_model_describes_itself(model_server: ModelServer, card: ModelCard) -> None:
+def test_the_model_describes_itself_and_its_engine(model_server: ModelServer, card: ModelCard) -> None:
     key = ManagementKey(model_server.key_file, model_server.management_url)
     response = requests.get(
         f"{model_server.management_url}/models/{NAME}/{card.version}",
@@ -204,4 +204,6 @@ def test_the_model_describes_itself(model_server: ModelServer, card: ModelCard) 
         headers=key.headers(),
         timeout=TIMEOUT_S,
     )
-    assert response.json()[0]["customizedMetadata"] == card.to_dict()
+    described = response.json()[0]["customizedMetadata"]
+    assert described.pop("engine")["name"]
+    assert described == card.to_dict()
