@@ -26,7 +26,8 @@ MAX_LINES = 10_000
 FLOAT_BYTES = 4
 HEIGHT, LENGTH, USAGE, EYE = "Window Height", "Scan Length", "Scan Usage", "Eye Scanned"
 EYES = ("OD", "OS")
-_NUMBER = re.compile(r"(?<![\w.])[0-9]{1,9}(?![\w.])")
+_WORD = re.compile(r"[A-Za-z0-9_.]+")
+MOST_DIGITS = 9
 
 
 @dataclass(frozen=True)
@@ -55,7 +56,7 @@ def description_of(content: bytes) -> Description | None:
     groups = tuple(_groups(lines))
     if not groups:
         return None
-    eyes = {eye for line in lines if EYE in line for eye in EYES if re.search(rf"\b{eye}\b", line)}
+    eyes = {eye for line in lines if EYE in line for eye in _WORD.findall(line) if eye in EYES}
     return Description(groups, eyes.pop() if len(eyes) == 1 else "")
 
 
@@ -70,8 +71,8 @@ def _groups(lines: list[str]) -> Iterator[tuple[int, int, int]]:
 
 def _number(line: str) -> int:
     """The first whole number of a line, 0 without any."""
-    found = _NUMBER.search(line)
-    return int(found[0]) if found else 0
+    words = (word for word in _WORD.findall(line) if len(word) <= MOST_DIGITS)
+    return int(next((word for word in words if word.isascii() and word.isdecimal()), 0))
 
 
 def examine_given(content: bytes, known: Format, given: Given) -> ExaminedVolume:

@@ -26,6 +26,8 @@ EXPRESSIONS: dict[str, tuple[Any, str]] = {
     "handlers.card:NAME": (WHOLE, ""),
     "imaging.bundle:_DIGITS": (EVERYWHERE, ""),
     "imaging.bundle:_WORDS": (EVERYWHERE, ""),
+    "imaging.dicom.origin:UID_TEXT": (WHOLE, ""),
+    "imaging.readers.optovue:_WORD": (EVERYWHERE, ""),
     "imaging.dicom_identity:DATE": (BEGINNING, ""),
     "imaging.dicom_identity:WRITTEN_DATE": (WHOLE, ""),
     "handlers.engines.compiled:PLAIN": (WHOLE, ""),
@@ -59,6 +61,8 @@ EXPRESSIONS: dict[str, tuple[Any, str]] = {
     "webapp.reports.columns:BOLD_TAG": (EVERYWHERE, ""),
     "webapp.scans.request_serializers:^[ -~]+$": (EVERYWHERE, ""),
     "webapp.scans.request_serializers:^[A-Za-z0-9][A-Za-z0-9._-]*$": (EVERYWHERE, ""),
+    "webapp.pacs.models:HOST": (WHOLE, ""),
+    "webapp.pacs.models:NAME": (WHOLE, ""),
     "webapp.scans.storage:NAME": (WHOLE, ""),
 }
 # Those that meet the project's own texts alone, and would not stand the test.

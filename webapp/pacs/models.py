@@ -9,7 +9,7 @@ from urllib.parse import urlsplit
 from bson import ObjectId
 from django.conf import settings
 from django.core.exceptions import ValidationError
-from django.core.validators import MaxValueValidator, MinValueValidator, RegexValidator
+from django.core.validators import MaxValueValidator, MinValueValidator
 from django.db import models
 
 from webapp.accounts.abilities import Ability
@@ -17,17 +17,13 @@ from webapp.accounts.models import User
 from webapp.audit.hashing import audited
 from webapp.audit.viewing import OfScan
 from webapp.core import clock
+from webapp.core.ae_title import AE_LETTERS, check_ae_title
 from webapp.core.normal_form import NormalCharField
 from webapp.pacs.results import What
 from webapp.scans.models import Scan, reads_blind
 
-NAME = re.compile(r"[a-z0-9][a-z0-9-]{0,39}")
-AE_TITLE = RegexValidator(
-    r"\A(?! )[A-Za-z0-9 _.-]{1,16}(?<! )\Z", "Up to 16 letters, digits, blanks, - _ and dots."
-)
-HOST = RegexValidator(
-    r"\A[A-Za-z0-9]([A-Za-z0-9.:-]{0,251}[A-Za-z0-9])?\Z", "A name or an address, without a port."
-)
+NAME = re.compile(r"[a-z0-9][a-z0-9-]*")
+HOST = re.compile(r"[A-Za-z0-9][A-Za-z0-9.:-]*")
 FHIR = "fhir"
 KINDS = (*What.choices, (FHIR, "FHIR bundle"))
 
@@ -35,6 +31,18 @@ ACCOUNT_NEEDS = (
     "It has to be active, may not read blind, and has to see patients, exports and others' readings: an adjudicator's or an "
     "administrator's."
 )
+
+
+def check_name(text: str) -> None:
+    """Raise ValidationError for what is no name of a destination."""
+    if not NAME.fullmatch(text):
+        raise ValidationError("Small letters, digits and hyphens.")
+
+
+def check_host(text: str) -> None:
+    """Raise ValidationError for what is neither a name nor an address of a computer."""
+    if not HOST.fullmatch(text):
+        raise ValidationError("A name or an address, without a port.")
 
 
 class Protocol(models.TextChoices):
@@ -62,25 +70,29 @@ class Destination(models.Model):
     name = models.CharField(
         max_length=40,
         unique=True,
-        validators=[RegexValidator(rf"\A{NAME.pattern}\Z", "Small letters, digits and hyphens.")],
+        validators=[check_name],
         help_text="Small letters, digits and hyphens. What is needed to get in lies in the folder of this name.",
     )
     enabled = models.BooleanField(default=True)
     protocol = models.CharField(max_length=5, choices=Protocol.choices, default=Protocol.DICOM)
     host = models.CharField(
-        max_length=253, blank=True, validators=[HOST], help_text="DICOM: name or address."
+        max_length=253, blank=True, validators=[check_host], help_text="DICOM: name or address."
     )
     port = models.PositiveIntegerField(
         default=104, validators=[MinValueValidator(1), MaxValueValidator(65_535)], help_text="DICOM."
     )
     ae_title = models.CharField(
-        "AE title", max_length=16, blank=True, validators=[AE_TITLE], help_text="DICOM: its own."
+        "AE title",
+        max_length=AE_LETTERS,
+        blank=True,
+        validators=[check_ae_title],
+        help_text="DICOM: its own.",
     )
     calling_ae_title = models.CharField(
         "our AE title",
-        max_length=16,
+        max_length=AE_LETTERS,
         default="RETINOTE",
-        validators=[AE_TITLE],
+        validators=[check_ae_title],
         help_text="DICOM: by which it knows us.",
     )
     tls = models.BooleanField(

@@ -13,20 +13,12 @@ from django.db import models
 from webapp.audit.hashing import audited
 from webapp.audit.viewing import OfScan
 from webapp.core import clock
+from webapp.core.ae_title import AE_LETTERS, check_ae_title
 from webapp.core.normal_form import NormalCharField
 from webapp.scans.models import Scan
 
 UID_LETTERS = 64
 """By the standard (PS3.5, UI)."""
-AE_LETTERS = 16
-
-
-def check_ae_title(text: str) -> None:
-    """Raise ValidationError for what is no AE title (PS3.5, AE)."""
-    if not (text.isascii() and text.isprintable() and "\\" not in text and text == text.strip()):
-        raise ValidationError(
-            "An AE title has 1 to 16 characters of ASCII without backslash, and no space at its ends."
-        )
 
 
 def check_network(text: str) -> None:

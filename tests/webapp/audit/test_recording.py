@@ -196,7 +196,7 @@ def test_scans_in_the_administration(
     page = f"/admin/scans/scan/{key}/"
     inlines = {
         f"{name}-{form}_FORMS": "0"
-        for name in ("reviews", "annotations", "predictions")
+        for name in ("reviews", "annotations", "predictions", "sendings")
         for form in ("TOTAL", "INITIAL")
     }
     assert browser.get(f"{page}change/").status_code == 200

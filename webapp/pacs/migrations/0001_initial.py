@@ -3,7 +3,9 @@
 import django.core.validators
 import django.db.models.deletion
 import django_mongodb_backend.fields
+import webapp.core.ae_title
 import webapp.core.clock
+import webapp.pacs.models
 from django.conf import settings
 from django.db import migrations, models
 
@@ -32,11 +34,7 @@ class Migration(migrations.Migration):
                         help_text="Small letters, digits and hyphens. What is needed to get in lies in the folder of this name.",
                         max_length=40,
                         unique=True,
-                        validators=[
-                            django.core.validators.RegexValidator(
-                                "\\A[a-z0-9][a-z0-9-]{0,39}\\Z", "Small letters, digits and hyphens."
-                            )
-                        ],
+                        validators=[webapp.pacs.models.check_name],
                     ),
                 ),
                 ("enabled", models.BooleanField(default=True)),
@@ -58,12 +56,7 @@ class Migration(migrations.Migration):
                         blank=True,
                         help_text="DICOM: name or address.",
                         max_length=253,
-                        validators=[
-                            django.core.validators.RegexValidator(
-                                "\\A[A-Za-z0-9]([A-Za-z0-9.:-]{0,251}[A-Za-z0-9])?\\Z",
-                                "A name or an address, without a port.",
-                            )
-                        ],
+                        validators=[webapp.pacs.models.check_host],
                     ),
                 ),
                 (
@@ -83,12 +76,7 @@ class Migration(migrations.Migration):
                         blank=True,
                         help_text="DICOM: its own.",
                         max_length=16,
-                        validators=[
-                            django.core.validators.RegexValidator(
-                                "\\A(?! )[A-Za-z0-9 _.-]{1,16}(?<! )\\Z",
-                                "Up to 16 letters, digits, blanks, - _ and dots.",
-                            )
-                        ],
+                        validators=[webapp.core.ae_title.check_ae_title],
                         verbose_name="AE title",
                     ),
                 ),
@@ -98,12 +86,7 @@ class Migration(migrations.Migration):
                         default="RETINOTE",
                         help_text="DICOM: by which it knows us.",
                         max_length=16,
-                        validators=[
-                            django.core.validators.RegexValidator(
-                                "\\A(?! )[A-Za-z0-9 _.-]{1,16}(?<! )\\Z",
-                                "Up to 16 letters, digits, blanks, - _ and dots.",
-                            )
-                        ],
+                        validators=[webapp.core.ae_title.check_ae_title],
                         verbose_name="our AE title",
                     ),
                 ),

@@ -2,6 +2,7 @@
 
 import django.db.models.deletion
 import django_mongodb_backend.fields
+import webapp.core.ae_title
 import webapp.core.clock
 import webapp.receiver.models
 from django.db import migrations, models
@@ -29,7 +30,7 @@ class Migration(migrations.Migration):
                     models.CharField(
                         help_text="What it calls itself.",
                         max_length=16,
-                        validators=[webapp.receiver.models.check_ae_title],
+                        validators=[webapp.core.ae_title.check_ae_title],
                         verbose_name="AE title",
                     ),
                 ),

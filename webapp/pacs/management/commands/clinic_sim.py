@@ -10,14 +10,14 @@ from django.conf import settings
 from django.core.exceptions import ValidationError
 from django.core.management.base import BaseCommand, CommandError
 
-from webapp.accounts.abilities import Role
+from webapp.accounts.abilities import Ability
 from webapp.accounts.models import User
 from webapp.audit.models import Action
 from webapp.audit.recording import acting, by_operator, record
 from webapp.gateway import issuing
 from webapp.gateway.models import ServiceKey
 from webapp.origins.models import DicomOrigin
-from webapp.pacs.models import Destination, When
+from webapp.pacs.models import Destination, When, may_stand_for
 from webapp.pacs.results import What
 from webapp.receiver.models import Arrival, Sender
 from webapp.scans.models import Scan, Status
@@ -45,9 +45,13 @@ class Command(BaseCommand):
         self.stdout.write(json.dumps({study: found for study, found in answer.items() if found is not None}))
 
 
+def _may_manage(user: User) -> bool:
+    return user.may(Ability.MANAGE) and may_stand_for(user)
+
+
 def _prepare(port: int) -> dict[str, Any]:
     """Enter the device, a key and the PACS; a key of an earlier run ends."""
-    administrator = User.objects.filter(role=Role.ADMINISTRATOR, is_active=True).first()
+    administrator = next(filter(_may_manage, User.objects.order_by("pk").iterator()), None)
     if administrator is None:
         raise CommandError("There is no administrator, by whom keys are issued.")
     if not Sender.objects.filter(ae_title=DEVICE, clinic=CLINIC).exists():
