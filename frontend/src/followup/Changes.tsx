@@ -4,7 +4,6 @@ import { useDrawn } from "../api/annotations";
 import type { Scan } from "../api/types";
 import { formatArea, formatProbability } from "../common/format";
 import { ProblemAlert } from "../common/ProblemAlert";
-import { StateBadge } from "../common/StateBadge";
 import { texts } from "../texts";
 import { type DrawnChange, drawnChanges, probabilityChanges } from "./changes";
 import classes from "./FollowUpPage.module.css";
@@ -72,15 +71,6 @@ function Probabilities({ left, right }: Pick<Props, "left" | "right">) {
         <Table verticalSpacing={3} horizontalSpacing={6} data-testid="probabilities">
           <Head change={texts.followUp.points} />
           <Table.Tbody>
-            <Table.Tr>
-              <Table.Td />
-              {[left, right].map(({ id, state }) => (
-                <Table.Td key={id} className={classes.number}>
-                  {state && <StateBadge state={state} />}
-                </Table.Td>
-              ))}
-              <Table.Td />
-            </Table.Tr>
             {changes.map(({ label, ...of }) => (
               <Table.Tr key={label}>
                 <Table.Td>{label}</Table.Td>

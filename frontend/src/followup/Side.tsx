@@ -42,7 +42,7 @@ export function Side(props: Props) {
         <Text size="sm" fw={600} style={{ overflowWrap: "anywhere" }}>
           {whenOf(scan)}
         </Text>
-        <Button component={Link} to={`/scans/${scan.id}`} size="compact-sm" variant="default">
+        <Button component={Link} to={`/scans/${scan.id}`} size="compact-sm" variant="default" flex="none">
           {texts.compare.open}
         </Button>
       </Group>

@@ -29,6 +29,7 @@ export function Sendings({ scan }: { scan: Scan }) {
               <Button
                 size="compact-xs"
                 variant="default"
+                flex="none"
                 aria-label={words.againOf(words.what[sending.what], sending.destination)}
                 loading={again.isPending}
                 disabled={sending.status === "waiting"}

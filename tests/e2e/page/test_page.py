@@ -17,6 +17,7 @@ def read_scan(clinic: Clinic) -> str:
     """Path of a scan that two people have read and drawn on."""
     scan = clinic.upload("clara", patient_ref="A-1", eye="OD", note="follow-up")
     clinic.upload("clara", patient_ref="A-1", eye="OS")
+    clinic.upload("clara", patient_ref="A-1", eye="OD", note="a month later")
     path = f"scans/{scan['id']}"
     selector = {"type": "FragmentSelector", "value": "xywh=pixel:100,200,200,100"}
     for name in ("clara", "colin"):
@@ -36,7 +37,14 @@ def test_axe_finds_nothing_on_any_page(enter: Visitor, read_scan: str, scheme: s
     window = enter("clara", color_scheme=scheme, reduced_motion="reduce", bypass_csp=True)
     left = read_scan.rsplit("/", 1)[1]
 
-    for path in ("/", read_scan, f"/compare?left={left}", "/dashboard", "/nothing-here"):
+    for path in (
+        "/",
+        read_scan,
+        f"/compare?left={left}",
+        f"/follow-up/{left}",
+        "/dashboard",
+        "/nothing-here",
+    ):
         opened(window, path)
         assert violations(window.page) == [], path
 
@@ -63,7 +71,8 @@ def test_axe_finds_nothing_on_the_sign_in(arrive: Visitor) -> None:
 def test_no_page_is_wider_than_the_window(enter: Visitor, read_scan: str, width: int) -> None:
     window = enter("clara", viewport={"width": width, "height": 900})
 
-    for path in ("/", read_scan, f"/compare?left={read_scan.rsplit('/', 1)[1]}", "/dashboard"):
+    left = read_scan.rsplit("/", 1)[1]
+    for path in ("/", read_scan, f"/compare?left={left}", f"/follow-up/{left}", "/dashboard"):
         opened(window, path)
         assert window.page.evaluate("document.documentElement.scrollWidth") <= width, path
 
