@@ -40,6 +40,7 @@ MAX_TEXT_BYTES = 1024
 """Of an element that is kept; names of people have up to 3 × 64 letters."""
 UID_TEXT = re.compile(r"[0-9]+(\.[0-9]+)+")
 MAX_UID_LETTERS = 64
+"""By the standard (PS3.5, UI)."""
 
 
 @dataclass(frozen=True)

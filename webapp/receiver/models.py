@@ -10,15 +10,13 @@ from bson import ObjectId
 from django.core.exceptions import ValidationError
 from django.db import models
 
+from imaging.dicom.origin import MAX_UID_LETTERS
 from webapp.audit.hashing import audited
 from webapp.audit.viewing import OfScan
 from webapp.core import clock
 from webapp.core.ae_title import AE_LETTERS, check_ae_title
 from webapp.core.normal_form import NormalCharField
 from webapp.scans.models import Scan
-
-UID_LETTERS = 64
-"""By the standard (PS3.5, UI)."""
 
 
 def check_network(text: str) -> None:
@@ -70,8 +68,8 @@ class Arrival(OfScan):
 
     key = models.CharField(primary_key=True, max_length=64, db_column="_id", help_text="Of clinic and UID.")
     clinic = NormalCharField(max_length=80)
-    study_uid = models.CharField("study", max_length=UID_LETTERS)
-    series_uid = models.CharField("series", max_length=UID_LETTERS)
+    study_uid = models.CharField("study", max_length=MAX_UID_LETTERS)
+    series_uid = models.CharField("series", max_length=MAX_UID_LETTERS)
     sender = models.CharField(max_length=80, help_text="Who sent the first of it.")
     arrived = models.DateTimeField(default=clock.now, help_text="When it was first read.")
     state = models.CharField(max_length=8, choices=State.choices, default=State.WAITING)
@@ -100,10 +98,10 @@ class Instance(models.Model):
     # The arrival's document is made when it is read: its key is known before.
     arrival = models.ForeignKey(Arrival, on_delete=models.CASCADE, related_name="instances")
     clinic = NormalCharField(max_length=80)
-    sop_class = models.CharField(max_length=UID_LETTERS)
-    sop_uid = models.CharField("instance", max_length=UID_LETTERS)
-    study_uid = models.CharField("study", max_length=UID_LETTERS)
-    series_uid = models.CharField("series", max_length=UID_LETTERS)
+    sop_class = models.CharField(max_length=MAX_UID_LETTERS)
+    sop_uid = models.CharField("instance", max_length=MAX_UID_LETTERS)
+    study_uid = models.CharField("study", max_length=MAX_UID_LETTERS)
+    series_uid = models.CharField("series", max_length=MAX_UID_LETTERS)
     sender = models.CharField(max_length=80)
     received = models.DateTimeField(default=clock.now)
     sha256 = models.CharField(max_length=64, help_text="Of the data set as it was sent.")

@@ -15,10 +15,12 @@ from pymongo.errors import PyMongoError
 
 from imaging.dicom.elements import text, whole
 from imaging.dicom.file import LimitedReads, inflated
+from imaging.dicom.frame import BY_LIBJPEG_TURBO
+from imaging.dicom.origin import is_uid
 from imaging.errors import ImageError
 from webapp.core import clock
 from webapp.receiver.files import Incoming
-from webapp.receiver.models import UID_LETTERS, Arrival, Instance, key_of
+from webapp.receiver.models import Arrival, Instance, key_of
 from webapp.scans import storage
 
 log = logging.getLogger(__name__)
@@ -46,6 +48,7 @@ TRANSFER_SYNTAXES = tuple(
             uid.ExplicitVRBigEndian,
             uid.RLELossless,
             uid.JPEGBaseline8Bit,
+            *BY_LIBJPEG_TURBO,
             uid.JPEGLSLossless,
             uid.JPEGLSNearLossless,
             uid.JPEG2000Lossless,
@@ -145,6 +148,8 @@ class Receiving:
             file_name=self._file.name,
             is_enface=said.sop_class in PHOTOGRAPHS,
         )
+        # Where no answer of the database comes, the document may be there nevertheless: the sweep looks, and removes the
+        # files that none names.
         try:
             if known:
                 Instance.objects.filter(key=key).update(
@@ -159,9 +164,6 @@ class Receiving:
         except IntegrityError:  # it came twice at the same moment
             storage.delete(self._file.name)
             return False
-        except (DatabaseError, PyMongoError):
-            # The document may be there although no answer came: the sweep looks, and removes what none names.
-            raise
         return True
 
     def __enter__(self) -> Self:
@@ -192,7 +194,7 @@ def said_by(head: bytes) -> Said:
         raise NotTaken("The data set can't be read") from error
     if syntax and syntax not in TRANSFER_SYNTAXES:
         raise NotTaken("Its transfer syntax is not read")
-    if not all(map(_is_uid, (said.sop_uid, said.study_uid, said.series_uid))):
+    if not all(map(is_uid, (said.sop_uid, said.study_uid, said.series_uid))):
         raise NotTaken(COMMENT_OF_UIDS)
     if said.sop_class not in SOP_CLASSES:
         raise NotTaken("Instances of this SOP class are not read", is_other_class=True)
@@ -219,10 +221,6 @@ def _element(element: int, kind: bytes, value: bytes) -> bytes:
     return (
         head + (struct.pack("<HL", 0, len(value)) if kind == b"OB" else struct.pack("<H", len(value))) + value
     )
-
-
-def _is_uid(value: str) -> bool:
-    return 0 < len(value) <= UID_LETTERS and value.isascii() and value.replace(".", "").isdigit()
 
 
 def _is_lost(known: Instance) -> bool:

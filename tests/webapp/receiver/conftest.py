@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from pydicom.dataset import FileDataset
 from pydicom.uid import SecondaryCaptureImageStorage, generate_uid
-from pynetdicom import AE, build_context
+from pynetdicom import AE, DEFAULT_TRANSFER_SYNTAXES, build_context
 from pynetdicom.association import Association
 
 from tests.dicom_files import dataset
@@ -59,18 +59,25 @@ def receiver(listen: Listen, device: Sender) -> Receiver:
 
 
 def associated(
-    receiver: Receiver, calling: str = DEVICE, called: str = AE_TITLE, classes: Sequence[str] = SOP_CLASSES
+    receiver: Receiver,
+    calling: str = DEVICE,
+    called: str = AE_TITLE,
+    classes: Sequence[str] = SOP_CLASSES,
+    syntaxes: Sequence[str] = DEFAULT_TRANSFER_SYNTAXES,
 ) -> Association:
     """An association with the receiver, which may have been refused."""
     entity = AE(ae_title=calling)
-    entity.requested_contexts = [build_context(each) for each in classes]
+    entity.requested_contexts = [build_context(each, list(syntaxes)) for each in classes]
     return entity.associate("127.0.0.1", receiver.port, ae_title=called)
 
 
 def send(receiver: Receiver, *instances: FileDataset, calling: str = DEVICE) -> list[int]:
     """Send instances over one association; the status of each."""
     association = associated(
-        receiver, calling, classes=[*dict.fromkeys(str(each.SOPClassUID) for each in instances)]
+        receiver,
+        calling,
+        classes=[*dict.fromkeys(str(each.SOPClassUID) for each in instances)],
+        syntaxes=[*dict.fromkeys(str(each.file_meta.TransferSyntaxUID) for each in instances)],
     )
     assert association.is_established
     try:

@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
-from pydicom.uid import CTImageStorage
+import io
 
-from tests.volume_files import bscans, localizer, tomography
+import imagecodecs
+from pydicom import dcmread
+from pydicom.uid import CTImageStorage, JPEGLosslessSV1
+
+from tests.dicom_files import written
+from tests.volume_files import bscans, compressed, localizer, tomography
 from tests.webapp.conftest import Clients
 from tests.webapp.receiver.conftest import CLINIC, DEVICE, associated, read_all, send, series
 from webapp.accounts.models import User
@@ -40,6 +45,16 @@ def test_an_instance_of_several_frames_is_a_volume_of_the_clinic(
     assert api(stranger).get("/api/v1/scans/").json()["results"] == []
     [hidden] = api(researcher).get("/api/v1/scans/").json()["results"]
     assert (hidden["user_id"], hidden["received_from"], hidden["may_change"]) == ("", "", False)
+
+
+def test_lossless_jpeg_is_taken_as_everything_else_that_is_read(receiver: Receiver) -> None:
+    streams = [imagecodecs.jpeg8_encode(image, lossless=True) for image in bscans(2)]
+    file = written(compressed(tomography(bscans(2)), JPEGLosslessSV1, streams))
+
+    assert send(receiver, dcmread(io.BytesIO(file))) == [SUCCESS]
+    read_all()
+
+    assert (Volume.objects.get().count, Scan.objects.count()) == (2, 2)
 
 
 def test_a_series_of_single_frames_is_a_volume(receiver: Receiver) -> None:
