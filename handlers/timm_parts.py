@@ -63,9 +63,8 @@ class _FewModels(ModuleType):
     def __getattr__(self, name: str) -> Any:
         if name.startswith("__"):
             raise AttributeError(name)
-        if (
-            "timm.models.convnext" not in sys.modules
-        ):  # timm itself is being imported, and takes functions from here
+        # While timm itself is being imported, it takes functions from here.
+        if "timm.models.convnext" not in sys.modules:
             for module in map(import_module, ("timm.models._factory", "timm.models._registry")):
                 if hasattr(module, name):
                     return getattr(module, name)

@@ -56,9 +56,8 @@ class ChangingEngine:
     def _change_over(self) -> None:
         thread = threading.get_native_id()  # Linux gives each thread a priority of its own
         with contextlib.suppress(OSError):
-            niceness = max(
-                NICENESS, os.getpriority(os.PRIO_PROCESS, thread)
-            )  # nobody may be less nice than before
+            # Nobody may be less nice than before.
+            niceness = max(NICENESS, os.getpriority(os.PRIO_PROCESS, thread))
             os.setpriority(os.PRIO_PROCESS, thread, niceness)
         better = self._make()
         before = self.description

@@ -99,9 +99,8 @@ def load_compiled(folder: Path, package: Path, max_batch: int, *, background: bo
             try:
                 engine = CompiledEngine(package, max_batch)
             except EngineUnavailable:
-                package.unlink(
-                    missing_ok=True
-                )  # damaged, for instance by a full disk; the next start compiles it again
+                # Damaged, for instance by a full disk; the next start compiles it again.
+                package.unlink(missing_ok=True)
                 raise
             os.utime(package)
             _delete_old(cache)
