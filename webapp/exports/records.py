@@ -123,11 +123,12 @@ def _drawn_on_beside(scans: list[Scan]) -> list[Scan]:
     # By what was drawn, which is little beside all B-scans.
     drawn_on = Annotation.objects.order_by().values_list("scan_id", flat=True).distinct()
     keys = [key for key in drawn_on if key not in known]
-    found = chain.from_iterable(
-        Scan.objects.filter(pk__in=keys[at : at + AT_ONCE], volume__isnull=False)
-        for at in range(0, len(keys), AT_ONCE)
+    return list(
+        chain.from_iterable(
+            Scan.objects.filter(pk__in=keys[at : at + AT_ONCE], volume__in=list(volumes))
+            for at in range(0, len(keys), AT_ONCE)
+        )
     )
-    return [scan for scan in found if scan.volume_id in volumes]
 
 
 def _measured(
