@@ -285,33 +285,31 @@ def served(plan: Plan) -> dict[str, Any]:
     finally:
         server.stop()
     condition = f"{plan.architecture}, {CLIENTS} clients, with explanation"
-    loaded = [
-        line.partition("loaded ")[2]
-        for log in sorted((folder / "torchserve" / "logs").glob("*.log"))
-        for line in log.read_text(encoding="utf-8", errors="replace").splitlines()
-        if " threads" in line and "loaded " in line
-    ]
+    measured = (
+        ("throughput", "answers/s", per_second),
+        *((f"p{share}", "ms", float(np.percentile(times, share))) for share in (50, 99)),
+    )
     return {
         "rows": [
-            {"condition": condition, "metric": "throughput", "unit": "answers/s", "values": [per_second]},
-            {
-                "condition": condition,
-                "metric": "p50",
-                "unit": "ms",
-                "values": [float(np.percentile(times, 50))],
-            },
-            {
-                "condition": condition,
-                "metric": "p99",
-                "unit": "ms",
-                "values": [float(np.percentile(times, 99))],
-            },
+            {"condition": condition, "metric": metric, "unit": unit, "values": [value]}
+            for metric, unit, value in measured
         ],
         "notes": [
             f"served: {chosen.workers} worker(s), {gpu_count()} GPU(s), batches of up to {chosen.batching.size}",
-            f"served: loaded {'; '.join(dict.fromkeys(loaded)) or '(no line in the logs)'}",
+            f"served: loaded {'; '.join(_loaded(folder / 'torchserve' / 'logs')) or '(no line in the logs)'}",
         ],
     }
+
+
+def _loaded(logs: Path) -> list[str]:
+    """What the workers' logs say that they loaded, each once."""
+    lines = (
+        line
+        for log in sorted(logs.glob("*.log"))
+        for line in log.read_text(encoding="utf-8", errors="replace").splitlines()
+    )
+    found = (line.partition("loaded ")[2] for line in lines if " threads" in line and "loaded " in line)
+    return list(dict.fromkeys(found))
 
 
 def training(plan: Plan) -> dict[str, Any]:
