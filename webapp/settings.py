@@ -57,6 +57,7 @@ INSTALLED_APPS = [
     "webapp.annotations",
     "webapp.reviews",
     "webapp.calibration",
+    "webapp.drift",
     "webapp.receiver",
     "webapp.pacs",
 ]
@@ -301,6 +302,11 @@ CELERY_BEAT_SCHEDULE = {
     },
     "send-results": {"task": "pacs.send", "schedule": 5.0, "options": {"expires": 5}},
     "seal-audit": {"task": "audit.seal", "schedule": 5.0, "options": {"expires": 5}},
+    "watch-drift": {
+        "task": "drift.watch",
+        "schedule": timedelta(minutes=10),
+        "options": {"expires": 600},
+    },
     "sweep": {"task": "scans.sweep", "schedule": timedelta(days=1), "options": {"expires": 3600}},
 }
 
