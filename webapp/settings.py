@@ -48,6 +48,7 @@ INSTALLED_APPS = [
     "webapp.mongodb.contrib.MongoAxesConfig",
     "webapp.accounts",
     "webapp.inference",
+    "webapp.versions",
     "webapp.gateway",
     "webapp.metrics",
     "webapp.scans",
@@ -57,6 +58,7 @@ INSTALLED_APPS = [
     "webapp.annotations",
     "webapp.reviews",
     "webapp.calibration",
+    "webapp.rollouts",
     "webapp.receiver",
     "webapp.pacs",
 ]
@@ -300,6 +302,9 @@ CELERY_BEAT_SCHEDULE = {
         "options": {"expires": 600},
     },
     "send-results": {"task": "pacs.send", "schedule": 5.0, "options": {"expires": 5}},
+    "watch-rollouts": {"task": "rollouts.watch", "schedule": 20.0, "options": {"expires": 20}},
+    "answer-in-shadow": {"task": "rollouts.answer_in_shadow", "schedule": 5.0, "options": {"expires": 5}},
+    "predict-again": {"task": "rollouts.predict_again", "schedule": 5.0, "options": {"expires": 5}},
     "seal-audit": {"task": "audit.seal", "schedule": 5.0, "options": {"expires": 5}},
     "sweep": {"task": "scans.sweep", "schedule": timedelta(days=1), "options": {"expires": 3600}},
 }
