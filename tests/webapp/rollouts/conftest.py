@@ -6,9 +6,9 @@ from typing import Any
 
 import pytest
 
+from tests.services import MODEL_NAME
 from tests.webapp.rollouts import two_versions
 from tests.webapp.rollouts.two_versions import NEW, TwoVersions
-from tests.services import MODEL_NAME
 from webapp.audit.models import WaitingRecord
 from webapp.rollouts import steps
 from webapp.versions.models import Rollout

@@ -153,7 +153,7 @@ def test_a_breach_stops_it_at_once_with_all_that_follows(
     withdrawal = Withdrawal.objects.get()
     assert (withdrawal.version, withdrawal.active) == (NEW, WEIGHTS[NEW])
     assert actions() == ["rollout.start", "rollout.breach", "version.withdraw"]
-    told = {sample for family in StateCollector().collect() for sample in family.samples if sample.value}
+    told = [sample for family in StateCollector().collect() for sample in family.samples if sample.value]
     breached = [sample.labels for sample in told if sample.name == "retinote_canary_breached"]
     assert breached == [{"guardrail": "errors", "model_name": MODEL_NAME, "model_version": NEW}]
     assert upload(clinician, seed=9).json()["model"]["version"] == OLD

@@ -14,6 +14,7 @@ from serving import changes
 from serving.registry import Choice
 from tests.services import MODEL_NAME
 from tests.webapp.conftest import Clients, Upload, signed_in
+from tests.webapp.exports.test_exports import exported, rows
 from tests.webapp.report_text import report_text
 from tests.webapp.rollouts.conftest import actions, canary
 from tests.webapp.rollouts.two_versions import NEW, OLD, WEIGHTS, TwoVersions
@@ -71,8 +72,14 @@ def test_it_is_marked_wherever_it_is_shown(rolled_back: list[str], clinician: Us
     for value, found in (("true", set(rolled_back[:2])), ("false", {last})):
         answer = client.get("/api/v1/scans/", {"withdrawn": value}).json()["results"]
         assert {scan["id"] for scan in answer} == found
-    assert "by a version of the model that has been withdrawn" in report_text(client, first)
-    assert "withdrawn" not in report_text(client, last)
+    reports = [report_text(api, clinician, Scan.objects.get(pk=key)) for key in (first, last)]
+    assert ["by a version of the model that has been withdrawn" in text for text in reports] == [True, False]
+    table = rows(exported(api, clinician, "csv"))
+    assert sorted((row["model_version"], row["withdrawn"]) for row in table) == [
+        (OLD, ""),
+        (NEW, "true"),
+        (NEW, "true"),
+    ]
     bundles = [json.dumps(client.get(f"/api/v1/scans/{key}/fhir/").json()) for key in (first, last)]
     assert ["has been withdrawn since" in bundle for bundle in bundles] == [True, False]
 

@@ -93,8 +93,8 @@ class TwoVersions:
 
 
 NORMAL = {
-    "prediction": {"label": "NORMAL", "confidence": 0.8},
-    "probabilities": {"CNV": 0.2, "NORMAL": 0.8},
+    "prediction": {"label": "NORMAL", "confidence": 0.99},
+    "probabilities": {"CNV": 0.01, "NORMAL": 0.99},
     "prediction_set": ["NORMAL"],
 }
 """Another answer than the usual one, with another urgency."""
