@@ -59,6 +59,7 @@ INSTALLED_APPS = [
     "webapp.calibration",
     "webapp.receiver",
     "webapp.pacs",
+    "webapp.learning",
 ]
 # Sign-in failures are counted in the cache, so the tables of axes are not made.
 MIGRATION_MODULES = {
@@ -271,6 +272,7 @@ WORKER_METRICS_PORT = _GIVEN.worker_metrics_port
 MODEL_CHANGES_FILE = _GIVEN.model_changes or DATA_DIR / "torchserve" / "changes.jsonl"
 # The model server's workers read this folder; nothing else is in it.
 CALIBRATION_DIR = (_GIVEN.calibration_dir or DATA_DIR / "calibration").absolute()
+LEARNING_DIR = (DATA_DIR / "learning").absolute()
 # Outside of the database, so that access to that is not enough to change it.
 AUDIT_HEAD_FILE = DATA_DIR / "audit-head"
 

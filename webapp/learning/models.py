@@ -1,0 +1,62 @@
+"""The data sets that this installation froze, each with what it holds and by which rules it was made."""
+
+from __future__ import annotations
+
+from bson import ObjectId
+from django.conf import settings
+from django.db import models
+
+from webapp.audit.hashing import audited
+from webapp.core import clock
+
+
+class DataSetQuerySet(models.QuerySet["DataSet"]):
+    """Where queries for data sets start."""
+
+    def newest_of(self, model_name: str) -> DataSet | None:
+        """The newest data set for the model; None without one."""
+        return self.filter(model_name=model_name).order_by("-number").first()
+
+
+@audited("data_set")
+class DataSet(models.Model):
+    """A frozen data set. Its files lie in `DATA/learning/data-sets/<number>/`; neither they nor it are changed.
+
+    Records of the audit and the cards of models name it by its hash, and people by its number.
+    """
+
+    number = models.PositiveIntegerField(unique=True, help_text="From 1 on; its folder's name.")
+    model_name = models.CharField("model", max_length=80, help_text="The model that may learn from it.")
+    sha256 = models.CharField(
+        max_length=64, help_text="Of all that it holds: the manifest's rows and every file's hash."
+    )
+    held_out_sha256 = models.CharField(
+        "test set", max_length=64, help_text="Of the installation's own test set, as far as it is in here."
+    )
+    counts = models.JSONField(
+        default=dict,
+        help_text="Scans, patients, scans by label and split, masks, and what was left out by reason.",
+    )
+    rules = models.JSONField(
+        default=dict,
+        help_text="By which rules labels were settled, patients were held out and pictures left out.",
+    )
+    made_at = models.DateTimeField("made", default=clock.now)
+    made_by_id: ObjectId | None
+    made_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL,
+        on_delete=models.PROTECT,
+        related_name="+",
+        null=True,
+        help_text="Nobody: on the command line or by the schedule; the audit names who.",
+    )
+
+    objects = DataSetQuerySet.as_manager()
+
+    class Meta:
+        ordering = ("-number",)
+        verbose_name = "data set"
+        indexes = (models.Index(fields=["model_name", "-number"], name="data_set_of_model"),)
+
+    def __str__(self) -> str:
+        return f"data set {self.number}"
