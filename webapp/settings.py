@@ -305,6 +305,7 @@ CELERY_BEAT_SCHEDULE = {
     },
     "send-results": {"task": "pacs.send", "schedule": 5.0, "options": {"expires": 5}},
     "seal-audit": {"task": "audit.seal", "schedule": 5.0, "options": {"expires": 5}},
+    "export-asked": {"task": "learning.export_asked", "schedule": 5.0, "options": {"expires": 5}},
     **(
         {
             "export-data-set": {

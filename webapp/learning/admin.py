@@ -12,7 +12,7 @@ from django.utils.safestring import SafeString
 from django.views.decorators.http import require_POST
 
 from webapp.accounts.models import User
-from webapp.learning import exporting, state, summary
+from webapp.learning import asking, exporting, summary
 from webapp.learning.models import DataSet
 from webapp.learning.rules import EXPECTED_ERRORS, Rules
 from webapp.scans.disclosing_admin import DisclosingAdmin
@@ -45,8 +45,8 @@ class DataSetAdmin(DisclosingAdmin[DataSet]):
         """The list, with what settles a label and what has come of the last export."""
         context = {
             "settling": Rules.given().settling,
-            "under_way": exporting.is_under_way(),
-            "last": state.last(),
+            "under_way": asking.is_under_way(),
+            "last": asking.last(),
             **(extra_context or {}),
         }
         return super().changelist_view(request, context)
@@ -57,7 +57,7 @@ class DataSetAdmin(DisclosingAdmin[DataSet]):
         assert isinstance(user, User)
         disclose_everything(user)
         try:
-            state.ask(Rules.given(), user)
+            asking.ask(Rules.given(), user)
         except EXPECTED_ERRORS as error:
             self.message_user(request, str(error), messages.ERROR)
         else:

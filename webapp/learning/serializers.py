@@ -48,9 +48,9 @@ class DataSetSerializer(serializers.ModelSerializer[DataSet]):
 
 
 class LastExportSerializer(serializers.Serializer[Any]):
-    """What came of the export that ended last."""
+    """What came of the export that was asked for and done last."""
 
-    at = serializers.DateTimeField()
+    done_at = serializers.DateTimeField()
     number = serializers.IntegerField(allow_null=True, help_text="Of its data set; null where none was made.")
     said = serializers.CharField()
 

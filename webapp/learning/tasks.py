@@ -2,19 +2,27 @@
 
 from __future__ import annotations
 
-from bson import ObjectId
+import logging
+
 from celery import shared_task
 
-from webapp.accounts.models import User
-from webapp.learning import state
-from webapp.learning.rules import Rules
+from webapp.learning import asking, exporting
+from webapp.learning.rules import EXPECTED_ERRORS, Rules
 
-EXPORT = "learning.export"
+log = logging.getLogger(__name__)
 
 
-@shared_task(name=EXPORT)
-def export(rules: dict[str, object] | None = None, user_id: str = "") -> str:
-    """Make a data set, for a user or by the schedule; returns what came of it. Without rules it takes the installation's."""
-    by = User.objects.filter(pk=ObjectId(user_id)).first() if user_id else None
-    wanted = Rules(**rules) if rules else Rules.given()  # type: ignore[arg-type]
-    return state.export_and_note(wanted, by)
+@shared_task(name="learning.export_asked")
+def export_asked() -> int:
+    """Make the data set that somebody asked for; returns how many were tried."""
+    return asking.make_what_is_asked_for()
+
+
+@shared_task(name="learning.export")
+def export() -> str:
+    """Make a data set by the schedule and the installation's rules; returns what came of it."""
+    try:
+        return str(exporting.export(Rules.given()))
+    except EXPECTED_ERRORS as error:
+        log.warning("no data set was made: %s", error)
+        return str(error)

@@ -13,7 +13,7 @@ from webapp.accounts.models import User
 from webapp.accounts.permissions import NeedsAbility
 from webapp.api.errors import Unavailable
 from webapp.api.throttling import ExportRate, UserRate
-from webapp.learning import exporting, state
+from webapp.learning import asking
 from webapp.learning.models import DataSet
 from webapp.learning.rules import ExportFailed, ExportRefused, Rules
 from webapp.learning.serializers import DataSetsSerializer, NewDataSetSerializer
@@ -59,7 +59,7 @@ class DataSetsView(APIView):
         given.is_valid(raise_exception=True)
         disclose_everything(request.user)  # a refusal tells how many scans are settled as what
         try:
-            state.ask(Rules.given(**given.validated_data), request.user)
+            asking.ask(Rules.given(**given.validated_data), request.user)
         except ExportRefused as error:
             raise Refused(str(error)) from error
         except ExportFailed as error:
@@ -69,8 +69,8 @@ class DataSetsView(APIView):
 
 def _state(user: User, code: int = status.HTTP_200_OK) -> Response:
     found = list(DataSet.objects.all()[:MOST_LISTED])
-    last = state.last()
+    last = asking.last()
     if found or last:
         disclose_everything(user)  # counts on few scans tell what was said of each
-    shown = {"under_way": exporting.is_under_way(), "last": last, "data_sets": found}
+    shown = {"under_way": asking.is_under_way(), "last": last, "data_sets": found}
     return Response(DataSetsSerializer(shown).data, status=code)

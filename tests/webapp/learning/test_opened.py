@@ -79,7 +79,7 @@ def test_a_training_on_its_test_set_is_refused(
         copy = tmp_path / "sorted" / ("val", "train")[number % 2] / scan.label / scan.path.name
         copy.parent.mkdir(parents=True, exist_ok=True)
         copy.write_bytes(scan.path.read_bytes())
-    model = make_model(tmp_path / "store", labels=("CNV", "DME"))
+    model = make_model(tmp_path / "store")
     for words in (
         ["train", "--out", str(tmp_path / "model"), *SMALL],
         ["statistics", "--model", str(model)],
