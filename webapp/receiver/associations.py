@@ -8,7 +8,7 @@ from django.db import DatabaseError
 from pymongo.errors import PyMongoError
 from pynetdicom.presentation import PresentationContext, build_context
 
-from webapp.receiver import commitment
+from webapp.receiver import commitment, filing
 from webapp.receiver.commands import (
     ACTION,
     CANCEL,
@@ -32,6 +32,7 @@ from webapp.receiver.commands import (
     decoded,
     encoded,
 )
+from webapp.receiver.journal import Journal
 from webapp.receiver.models import Sender
 from webapp.receiver.storing import SOP_CLASSES, TRANSFER_SYNTAXES, NotTaken, Receiving, file_meta
 from webapp.receiver.wire import Ended, Fragment, Wire
@@ -57,8 +58,11 @@ def offered() -> list[PresentationContext]:
 class Association:
     """An accepted association with a sender, until either side ends it."""
 
-    def __init__(self, wire: Wire, sender: Sender, contexts: dict[int, tuple[str, str]]) -> None:
+    def __init__(
+        self, wire: Wire, sender: Sender, contexts: dict[int, tuple[str, str]], journal: Journal
+    ) -> None:
         self._wire = wire
+        self._journal = journal
         self._sender = sender
         self._contexts = contexts
         self._command = bytearray()
@@ -68,7 +72,7 @@ class Association:
         self._references = bytearray()
         self._fault: NotTaken | None = None
         self.stored = 0
-        """Instances that were stored, the same again not counted."""
+        """Instances that were answered with success, the same again counted again."""
 
     def serve(self) -> None:
         """Serve the peer. Raises wire.Ended."""
@@ -135,7 +139,7 @@ class Association:
             return
         try:
             meta = file_meta(sop_class, asked.texts.get(SOP_INSTANCE, ""), syntax)
-            self._receiving = Receiving(self._sender.clinic, self._sender.ae_title, meta)
+            self._receiving = Receiving(self._sender.clinic, self._sender.ae_title, meta, self._journal)
         except NotTaken as fault:
             self._fault = fault
 
@@ -154,7 +158,8 @@ class Association:
             said = self._receiving.said()
             if said.sop_class != asked.texts.get(SOP_CLASS) or said.sop_uid != asked.texts.get(SOP_INSTANCE):
                 raise NotTaken("The data set is not the instance of the command", is_other_class=True)
-            self.stored += self._receiving.store(said)
+            self._receiving.store(said)
+            self.stored += 1
             status, comment = SUCCESS, ""
         except NotTaken as fault:
             log.warning("An instance of %s is refused: %s", self._sender.ae_title, fault.message)
@@ -178,13 +183,16 @@ class Association:
             self._answer(asked, commitment.NO_SUCH_ACTION)
             return
         try:
+            self._journal.close_segment()
+            filing.file_all()
             report = commitment.report_on(
                 bytes(self._references), self._contexts[self._context][1], self._sender
             )
         except commitment.NoRequest:
             self._answer(asked, commitment.INVALID)
             return
-        except (DatabaseError, PyMongoError):
+        except (DatabaseError, PyMongoError, OSError, filing.Busy) as error:
+            log.warning("Commitment can't be looked up at the moment: %s", type(error).__name__)
             self._answer(asked, commitment.NO_RESOURCES)
             return
         self._answer(asked, SUCCESS)

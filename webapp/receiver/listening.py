@@ -18,6 +18,7 @@ from pymongo.errors import PyMongoError
 from webapp.audit.models import Action
 from webapp.audit.recording import ANONYMOUS, record
 from webapp.receiver.associations import Association, offered
+from webapp.receiver.journal import Journal
 from webapp.receiver.models import Sender, sender_of
 from webapp.receiver.wire import (
     CLOSED,
@@ -86,6 +87,7 @@ class Receiver:
         self._serving: Counter[str] = Counter()
         self._told: dict[tuple[str, str], float] = {}
         self._offered = offered()
+        self._journal = Journal()
         self._ends = False
 
     @property
@@ -95,6 +97,10 @@ class Receiver:
 
     def serve(self) -> None:
         """Handle connections until `stop` is called."""
+        with self._journal:
+            self._serve()
+
+    def _serve(self) -> None:
         while not self._ends:
             try:
                 connected, (address, *_) = self._socket.accept()
@@ -165,7 +171,7 @@ class Receiver:
         try:
             contexts = wire.accept(request, self._offered)
             leave()
-            association = Association(wire, sender, contexts)
+            association = Association(wire, sender, contexts, self._journal)
             try:
                 association.serve()
             finally:

@@ -16,7 +16,7 @@ from pynetdicom.association import Association
 from tests.dicom_files import dataset
 from tests.volume_files import SERIES, STUDY, bscans
 from tests.waiting import wait_for
-from webapp.receiver import reading
+from webapp.receiver import filing, journal, reading
 from webapp.receiver.listening import Options, Receiver
 from webapp.receiver.models import Sender
 from webapp.receiver.storing import SOP_CLASSES
@@ -33,9 +33,10 @@ def device(db: None) -> Sender:
 
 
 @pytest.fixture
-def listen(db: None, away: None, settings: Any) -> Iterator[Listen]:
-    """Starts a receiver: `listen(idle_s=1)`. No model server answers, and series are quiet at once."""
+def listen(db: None, away: None, settings: Any, monkeypatch: pytest.MonkeyPatch) -> Iterator[Listen]:
+    """Starts a receiver: `listen(idle_s=1)`. No model server answers, and series are quiet and filed at once."""
     settings.DICOM_QUIET_SECONDS = 0
+    monkeypatch.setattr(journal, "AGE_S", 0.01)
     running: list[tuple[Receiver, threading.Thread]] = []
 
     def start(**options: Any) -> Receiver:
@@ -109,5 +110,6 @@ def series(count: int = 5, **elements: Any) -> list[FileDataset]:
 
 def read_all() -> None:
     """Do what the worker does every two seconds, until nothing is left."""
+    filing.file_all()
     while reading.read_arrived():
         pass

@@ -21,6 +21,7 @@ from tests.dicom_files import item
 from tests.waiting import wait_for
 from tests.webapp.receiver.conftest import AE_TITLE, DEVICE, Listen, associated, read_all, send, series
 from webapp.audit.models import Action, WaitingRecord
+from webapp.receiver import filing
 from webapp.receiver.files import Incoming, NoSpace
 from webapp.receiver.listening import Receiver, tls_context
 from webapp.receiver.models import Arrival, Instance, Sender, State
@@ -182,6 +183,7 @@ def test_an_instance_above_the_limit_is_refused_and_the_next_one_taken(
     large, small = series(2)
     large.Rows, large.Columns, large.PixelData = 1500, 1000, bytes(1_500_000)
     assert send(receiver, large, small) == [0xC000, 0]
+    filing.file_all()
     assert [instance.sop_uid for instance in Instance.objects.all()] == [small.SOPInstanceUID]
 
 
