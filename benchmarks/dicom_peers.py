@@ -36,7 +36,7 @@ def running(peer: str, folder: Path, senders: int, variables: Mapping[str, str])
         settings.write_text(json.dumps(_orthanc(folder, port, web)), encoding="utf-8")
         command = ["Orthanc", str(settings)]
     process = GuardedProcess.start(
-        command, log=folder.with_suffix(".log"), environment=dict(os.environ) | variables
+        command, log=folder.with_suffix(".log"), environment={**os.environ, **variables}
     )
     try:
         wait_until(

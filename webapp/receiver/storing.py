@@ -207,8 +207,8 @@ def _plainly_said(head: bytes) -> tuple[Said, str] | None:
     frames = texts.pop(FRAMES, b"1")
     if not (frames.isdigit() and 0 < int(frames) < 2**31 and all(map(is_plain_uid, texts.values()))):
         return None
-    uids = (texts.get(tag, b"").decode() for tag in UID_TAGS)
-    return Said(*uids, frames=int(frames)), texts[TRANSFER_SYNTAX].decode()
+    sop_class, sop_uid, study_uid, series_uid = (texts.get(tag, b"").decode() for tag in UID_TAGS)
+    return Said(sop_class, sop_uid, study_uid, series_uid, int(frames)), texts[TRANSFER_SYNTAX].decode()
 
 
 def _carefully_said(head: bytes) -> tuple[Said, str]:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import subprocess
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -57,6 +59,16 @@ def listen(db: None, away: None, settings: Any, monkeypatch: pytest.MonkeyPatch)
 def receiver(listen: Listen, device: Sender) -> Receiver:
     """A receiver that knows the device."""
     return listen()
+
+
+@pytest.fixture
+def certificate(tmp_path: Path) -> tuple[str, str]:
+    """A certificate for this machine that signs itself, and its key."""
+    files = tmp_path / "certificate.pem", tmp_path / "key.pem"
+    made = ["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes"]
+    named = ["-subj", "/CN=localhost", "-days", "1", "-keyout", str(files[1]), "-out", str(files[0])]
+    subprocess.run([*made, *named], check=True, capture_output=True)
+    return str(files[0]), str(files[1])
 
 
 def associated(
