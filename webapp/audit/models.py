@@ -83,6 +83,7 @@ class Action(models.TextChoices):
     DICOM_REFUSED = "dicom.refused", "Was refused a DICOM association"
     CALIBRATION_CREATE = "calibration.create", "Calibrated the model on own scans"
     CALIBRATION_UNDO = "calibration.undo", "Took a calibration back"
+    DATA_SET_CREATE = "data_set.create", "Froze a data set of verified scans"
     MODEL_DEFAULT = "model.default", "Noted at a start which model version answers"
     MODEL_IMPORT = "model.import", "Imported a model version"
     MODEL_REMOVE = "model.remove", "Deleted a model version"
