@@ -52,7 +52,7 @@ def tried(subject: tuple[Subject, Account]) -> Iterator[VersionsSubject]:
         for words in (("canary", "retina-oct", OLD, "--stop"), ("shadow", "retina-oct", OLD, "--stop")):
             made.run(*words, check=False)
         if made.state().default != NEW:
-            made.run("promote", "retina-oct", NEW)
+            made.run("promote", "retina-oct", NEW, *made.override())
         made.run("retire", "retina-oct", OLD)
 
 
