@@ -43,7 +43,22 @@ def note(
     path: Path, action: str, name: str, version: str, *, weights_sha256: str, before: Choice, after: Choice
 ) -> None:
     """Add a line and write it to the disk. Raises OSError if that fails."""
-    change = {
+    descriptor = os.open(path, os.O_RDWR | os.O_APPEND | os.O_CREAT, 0o600)
+    with open(descriptor, "ab", buffering=0) as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        _end_last_line(descriptor)
+        # Described once the lock is held, so that lines are in the order of their times.
+        change = described(action, name, version, weights_sha256=weights_sha256, before=before, after=after)
+        file.write(json.dumps(change).encode() + b"\n")
+        os.fsync(descriptor)
+
+
+def described(
+    action: str, name: str, version: str, *, weights_sha256: str, before: Choice, after: Choice
+) -> dict[str, object]:
+    """A change that is made now, by the user of this process."""
+    return {
+        "time": datetime.now(UTC).isoformat(timespec="milliseconds"),
         "actor": actor(os.getuid()),
         "uid": os.getuid(),
         "action": f"model.{action}",
@@ -52,14 +67,6 @@ def note(
         "before": choice_sha256(before),
         "after": choice_sha256(after),
     }
-    descriptor = os.open(path, os.O_RDWR | os.O_APPEND | os.O_CREAT, 0o600)
-    with open(descriptor, "ab", buffering=0) as file:
-        fcntl.flock(file, fcntl.LOCK_EX)
-        _end_last_line(descriptor)
-        # Taken once the lock is held, so that lines are in the order of their times.
-        time = datetime.now(UTC).isoformat(timespec="milliseconds")
-        file.write(json.dumps({"time": time, **change}).encode() + b"\n")
-        os.fsync(descriptor)
 
 
 @contextmanager
