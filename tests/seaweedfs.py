@@ -63,7 +63,9 @@ class Seaweedfs:
 
     def start(self) -> None:
         """Start it on the same ports."""
-        self.process = GuardedProcess.start(self.command, log=self.folder / "log", folder=self.folder, grace_s=1.0)
+        self.process = GuardedProcess.start(
+            self.command, log=self.folder / "log", folder=self.folder, grace_s=1.0
+        )
         wait_until(self.answers, process=self.process, name="SeaweedFS", timeout_s=START_TIMEOUT_S)
 
     def answers(self) -> bool:

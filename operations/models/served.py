@@ -6,7 +6,7 @@ from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
 
 from operations.stack.folder import DataFolder
-from operations.stack.stores import DEFAULT_STORE, registry_of
+from operations.stack.stores import DEFAULT_STORE, copied_registry, registry_of
 from serving.served_models import ServedModels
 from serving.set_aside import SetAside
 from serving.shared.decisions import seed
@@ -24,7 +24,7 @@ def served_models(
     return ServedModels(
         server,
         stores,
-        registry=registry_of(data, stores, serves=True),
+        registry=copied_registry(data, stores, stands_in=True),
         set_aside=SetAside(data.set_aside),
         changes=data.changes,
         announce=announce,
@@ -38,6 +38,7 @@ def seed_shared(stores: ModelStores, data: DataFolder, announce: Callable[[str],
     """
     if not isinstance(stores, SharedStores):
         return
+    stores.tidy()
     try:
         registry = registry_of(data, stores)
         seed(stores, ModelStores([DEFAULT_STORE]), registry, announce)
@@ -57,5 +58,7 @@ def reconciling(
     """Keeps a model server at what the registry of a shared store says; does nothing for a store of its own."""
     if not isinstance(stores, SharedStores):
         return nullcontext()
-    reconciler = Reconciler(server, stores, registry_of(data, stores, serves=True), models.client, announce)
+    reconciler = Reconciler(
+        server, stores, copied_registry(data, stores, stands_in=False), models.client, announce
+    )
     return Reconciling(reconciler, lambda: models.are_registered)

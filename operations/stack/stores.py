@@ -66,11 +66,18 @@ def places(stores: ModelStores) -> list[str]:
     return [str(folder) for folder in stores.folders]
 
 
-def registry_of(data: DataFolder, stores: ModelStores, *, serves: bool = False) -> Registry:
-    """The decisions about the stores' versions: in the shared store, or else in the data folder.
+def registry_of(data: DataFolder, stores: ModelStores) -> Registry:
+    """The decisions about the stores' versions: in the shared store, or else in the data folder."""
+    if not isinstance(stores, SharedStores):
+        return Registry(data.registry)
+    return Registry(ObjectDocument(stores.objects, REGISTRY))
 
-    A model server `serves` and so keeps a copy, by which it starts while the store is away.
+
+def copied_registry(data: DataFolder, stores: ModelStores, *, stands_in: bool) -> Registry:
+    """As `registry_of`, for a model server, which keeps a copy of a shared store's decisions.
+
+    The copy `stands_in` at a start while the store is away.
     """
     if not isinstance(stores, SharedStores):
         return Registry(data.registry)
-    return Registry(ObjectDocument(stores.objects, REGISTRY, data.registry_copy if serves else None))
+    return Registry(ObjectDocument(stores.objects, REGISTRY, data.registry_copy, stands_in=stands_in))

@@ -78,14 +78,17 @@ MOST_TRIES = 8
 class ObjectDocument:
     """A document in a store.
 
-    With `copy` the last text that was read is kept in that file, and stands in for the store while that is away: a
+    With `copy` the last text that was read is kept in that file. If it `stands_in`, it is read while the store is away: a
     model server that starts then serves what it served.
     """
 
-    def __init__(self, objects: Objects, name: str, copy: Path | None = None) -> None:
+    def __init__(
+        self, objects: Objects, name: str, copy: Path | None = None, *, stands_in: bool = False
+    ) -> None:
         self._objects = objects
         self._name = name
         self._copy = copy
+        self._stands_in = stands_in
 
     @property
     def place(self) -> str:
@@ -97,7 +100,7 @@ class ObjectDocument:
         try:
             stored = self._objects.read(self._name)
         except StoreAway:
-            if self._copy is None or not self._copy.exists():
+            if self._copy is None or not self._stands_in or not self._copy.exists():
                 raise
             return self._copy.read_text(encoding="utf-8")
         text = None if stored is None else stored.content.decode("utf-8")

@@ -5,7 +5,9 @@ from __future__ import annotations
 import json
 import shutil
 import tempfile
+import time
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 
 from handlers.card import NAME, CardError, ModelCard
@@ -17,6 +19,8 @@ from serving.stores import ModelStores
 
 MODELS = "models/"
 MAX_CARD_BYTES = 2**20
+LEFT_AFTER_S = 3600.0
+"""What has not changed for so long is brought by nobody any more."""
 
 
 class SharedStores(ModelStores):
@@ -139,6 +143,13 @@ class SharedStores(ModelStores):
         """The versions of which there are files but no card, as NAME VERSION: uploads that go on, or were cut off."""
         begun = {tuple(key.split("/")[1:3]) for key in self.objects.names(MODELS) if key.count("/") >= 3}
         return sorted(f"{name} {version}" for name, version in begun - set(self._listed()))
+
+    def tidy(self) -> None:
+        """Remove from the cache what was left by those who were killed while they brought a version."""
+        for left in self.cache.glob(".*"):
+            with suppress(OSError):
+                if time.time() - left.stat().st_mtime > LEFT_AFTER_S:
+                    shutil.rmtree(left, ignore_errors=True)
 
     def _listed(self) -> Iterator[tuple[str, str]]:
         for key in self.objects.names(MODELS):

@@ -92,7 +92,7 @@ def test_no_change_of_a_document_is_lost(objects: Objects) -> None:
 def test_a_copy_stands_in_for_a_store_that_is_away(tmp_path: Path) -> None:
     (tmp_path / "store").mkdir()
     objects = FolderObjects(tmp_path / "store")
-    document = ObjectDocument(objects, "registry.json", tmp_path / "copy.json")
+    document = ObjectDocument(objects, "registry.json", tmp_path / "copy.json", stands_in=True)
     document.change(lambda _: "decided")
     assert document.read() == "decided"
 
