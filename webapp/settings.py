@@ -57,6 +57,7 @@ INSTALLED_APPS = [
     "webapp.annotations",
     "webapp.reviews",
     "webapp.calibration",
+    "webapp.servers",
     "webapp.receiver",
     "webapp.pacs",
 ]
@@ -269,6 +270,8 @@ METRICS_TOKEN = _GIVEN.metrics_token
 MODEL_METRICS_SOCKET = _GIVEN.model_metrics
 WORKER_METRICS_PORT = _GIVEN.worker_metrics_port
 MODEL_CHANGES_FILE = _GIVEN.model_changes or DATA_DIR / "torchserve" / "changes.jsonl"
+# The store of models that several model servers share; "" where the model server has one of its own.
+MODEL_STORE = _GIVEN.model_store
 # The model server's workers read this folder; nothing else is in it.
 CALIBRATION_DIR = (_GIVEN.calibration_dir or DATA_DIR / "calibration").absolute()
 # Outside of the database, so that access to that is not enough to change it.
@@ -300,6 +303,7 @@ CELERY_BEAT_SCHEDULE = {
         "options": {"expires": 600},
     },
     "send-results": {"task": "pacs.send", "schedule": 5.0, "options": {"expires": 5}},
+    "take-in-decisions": {"task": "servers.take_in", "schedule": 30.0, "options": {"expires": 30}},
     "seal-audit": {"task": "audit.seal", "schedule": 5.0, "options": {"expires": 5}},
     "sweep": {"task": "scans.sweep", "schedule": timedelta(days=1), "options": {"expires": 3600}},
 }

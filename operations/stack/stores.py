@@ -9,15 +9,13 @@ from pathlib import Path
 from operations.errors import OperationsError
 from operations.stack.folder import DataFolder, make_private, running_state
 from serving.registry import Registry
-from serving.shared.objects import ObjectDocument
+from serving.shared.decisions import registry_in
 from serving.shared.place import STORE_VARIABLE, is_url, objects_at
 from serving.shared.store import SharedStores
 from serving.stores import ModelStores
 
 ROOT = Path(__file__).resolve().parents[2]
 DEFAULT_STORE = ROOT / "model_store"
-REGISTRY = "registry.json"
-"""The decisions in a shared store."""
 
 
 def stores_at(data: DataFolder, named: str) -> ModelStores:
@@ -70,7 +68,7 @@ def registry_of(data: DataFolder, stores: ModelStores) -> Registry:
     """The decisions about the stores' versions: in the shared store, or else in the data folder."""
     if not isinstance(stores, SharedStores):
         return Registry(data.registry)
-    return Registry(ObjectDocument(stores.objects, REGISTRY))
+    return registry_in(stores.objects)
 
 
 def copied_registry(data: DataFolder, stores: ModelStores, *, stands_in: bool) -> Registry:
@@ -80,4 +78,4 @@ def copied_registry(data: DataFolder, stores: ModelStores, *, stands_in: bool) -
     """
     if not isinstance(stores, SharedStores):
         return Registry(data.registry)
-    return Registry(ObjectDocument(stores.objects, REGISTRY, data.registry_copy, stands_in=stands_in))
+    return registry_in(stores.objects, data.registry_copy, stands_in=stands_in)

@@ -9,11 +9,13 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Sequence
 from contextlib import suppress
+from pathlib import Path
 
 from serving.registry import Choice, DecidedMeanwhile, Registry
 from serving.shared import servers
 from serving.shared.errors import StoreError
 from serving.shared.notes import noted
+from serving.shared.objects import ObjectDocument, Objects
 from serving.shared.servers import FAILED, ServerReport
 from serving.shared.store import SharedStores
 from serving.stores import ModelStores
@@ -23,6 +25,13 @@ WAIT_S = 600.0
 POLL_S = 1.0
 
 Announce = Callable[[str], None]
+REGISTRY = "registry.json"
+"""The decisions in a shared store."""
+
+
+def registry_in(objects: Objects, copy: Path | None = None, *, stands_in: bool = False) -> Registry:
+    """The decisions in a shared store; `copy` and `stands_in` are those of `ObjectDocument`."""
+    return Registry(ObjectDocument(objects, REGISTRY, copy, stands_in=stands_in))
 
 
 class NotThere(StoreError):

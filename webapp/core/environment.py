@@ -54,6 +54,12 @@ def _worklist(text: str) -> str:
     return text
 
 
+def _store(text: str) -> str:
+    if not text.startswith(("s3://", "file:///")):
+        raise must_be("the URL of a store, such as s3://BUCKET/PREFIX or file:///FOLDER")
+    return text
+
+
 def _on_or_off(text: str) -> bool:
     if text.lower() not in (*ON, *OFF):
         raise must_be("1 or 0")
@@ -90,6 +96,7 @@ class Environment(BaseModel):
     model_name: str = "retina-oct"
     model_metrics: str = ""
     model_changes: Path | None = None
+    model_store: Annotated[str, BeforeValidator(_store)] = ""
     calibration_dir: Path | None = None
     gateway_secret: str = ""
     metrics_token: str = ""
