@@ -9,6 +9,8 @@ from __future__ import annotations
 import logging
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
 
 from webapp.audit.models import Action
 from webapp.audit.recording import acting, record
@@ -155,11 +157,7 @@ def _follow(stream: DriftStream, block: Block, found: Sequence[Difference]) -> l
         differs = [one.to_dict() for one in compared if one.significant]
         alarm = stream.alarms.live().filter(against=against).first()
         if alarm is None and differs:
-            alarm = DriftAlarm(stream=stream, against=against, since=block.scans[0].time, differs=differs)
-            alarm.now_differs, alarm.scans = differs, len(block.scans)
-            alarm.save(force_insert=True)
-            record(Action.DRIFT_ALARM, acting(), KIND, after=alarm, weights_sha256=stream.weights_sha256)
-            raised.append(alarm)
+            raised.append(notice(stream, against, block.scans[0].time, len(block.scans), differs))
         elif alarm is not None and compared:
             alarm.scans += len(block.scans)
             alarm.now_differs = differs
@@ -169,6 +167,18 @@ def _follow(stream: DriftStream, block: Block, found: Sequence[Difference]) -> l
             if alarm.calm >= CALM_AFTER:
                 end(alarm)
     return raised
+
+
+def notice(
+    stream: DriftStream, against: Against, since: datetime, scans: int, differs: list[dict[str, Any]]
+) -> DriftAlarm:
+    """Raise an alarm, with its record; inside a transaction."""
+    alarm = DriftAlarm(
+        stream=stream, against=against, since=since, scans=scans, differs=differs, now_differs=differs
+    )
+    alarm.save(force_insert=True)
+    record(Action.DRIFT_ALARM, acting(), KIND, after=alarm, weights_sha256=stream.weights_sha256)
+    return alarm
 
 
 def end(alarm: DriftAlarm) -> None:

@@ -30,6 +30,10 @@ from webapp.audit.models import Record
 from webapp.audit.objects import Comparison
 from webapp.calibration import profiles
 from webapp.calibration.models import CalibrationProfile
+from webapp.core import clock
+from webapp.drift.acknowledging import acknowledge
+from webapp.drift.models import Against, DriftStream
+from webapp.drift.watching import notice
 from webapp.gateway import admission, issuing
 from webapp.gateway.models import ServiceKey
 from webapp.learning import exporting
@@ -84,6 +88,10 @@ def busy(
         )
     )
     profiles.undo(administrator)
+    stream = DriftStream.objects.create(
+        model_name="retina-oct", weights_sha256="ab" * 32, seen_until=clock.now()
+    )
+    acknowledge(notice(stream, Against.BEFORE, clock.now(), 50, [{"p": 0.25}]), administrator, accept=True)
     settings.LEARNING_DIR = settings.DATA_DIR / "learning"
     picture_of_another = upload(clinician, seed=9, patient_ref="P-8").json()["id"]
     assert (
