@@ -49,7 +49,9 @@ class ReferenceFacts:
         """Raise ValueError, naming the field, for quantiles that are no distribution."""
         for name, values in self.quantiles.items():
             if len(values) < 2 or list(values) != sorted(values):
-                raise ValueError(f"statistics.reference.quantiles.{name} must be ascending, and two numbers or more")
+                raise ValueError(
+                    f"statistics.reference.quantiles.{name} must be ascending, and two numbers or more"
+                )
 
 
 @dataclass(frozen=True, config=STRICT)
