@@ -93,10 +93,12 @@ def write_down(report: Report, rows: list[dict[str, Any]], architecture: str) ->
     """Add the rows of an architecture, the ratios of its times, and the goal if it is about this one."""
     from benchmarks.report import Goal
 
-    for row in rows:
-        report.add(row["subject"], row["condition"], row["metric"], row["unit"], row["values"])
-    for row in [row for row in report.rows if (row.subject, row.metric) == (INT8, TIME)]:
-        if row.condition.partition(",")[0] != architecture:
+    for measured in rows:
+        names = ("subject", "condition", "metric", "unit", "values")
+        report.add(*(measured[name] for name in names))
+    of_it = [row for row in report.rows if row.condition.partition(",")[0] == architecture]
+    for row in of_it:
+        if (row.subject, row.metric) != (INT8, TIME):
             continue
         ratio = report.find(COMPILED, row.condition, TIME).median / row.median
         report.add("compiled / int8", row.condition, "ratio of the times", "", [ratio])

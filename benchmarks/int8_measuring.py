@@ -15,18 +15,18 @@ from torch import nn
 
 from benchmarks.engines import WARM_ROUNDS
 from benchmarks.errors import BenchmarkError
-from benchmarks.int8 import COMPILED, INT8, LAYERS, SPEED, TIME, condition
+from benchmarks.int8 import LAYERS, SPEED, TIME, condition
 from benchmarks.models import give_int8, make_model
 from handlers.card import ModelCard
 from handlers.engines.choice import load_engine
-from handlers.engines.compiled import CompiledEngine
-from handlers.engines.settings import EngineSettings
+from handlers.engines.engine import Engine
+from handlers.engines.settings import COMPILED, INT8, EngineSettings
 from handlers.gradcam import HeadGradCam
 from handlers.int8_ranges import mlps
 from handlers.network import load_network
 
 LABEL = 1
-ACTIVATED = {"none": ("none", [], ""), "gelu": ("gelu", [], "none")}
+ACTIVATED: dict[str, tuple[str, list[float], str]] = {"none": ("none", [], ""), "gelu": ("gelu", [], "none")}
 """By what follows a layer's product, the arguments of the kernel."""
 
 
@@ -49,7 +49,7 @@ def whole(model: Path, plan: Mapping[str, Any]) -> list[dict[str, Any]]:
         if not engines[name].description.startswith(name):
             raise BenchmarkError(f"{name} can't be had on this machine; its reason is above.")
 
-    def explained(engine: CompiledEngine, images: torch.Tensor) -> object:
+    def explained(engine: Engine, images: torch.Tensor) -> object:
         return head.explain(engine(images), range(len(images)), [LABEL] * len(images))
 
     rows = []
@@ -113,7 +113,8 @@ def _sides(network: nn.Module, card: ModelCard) -> dict[tuple[int, int], int]:
     sides: dict[tuple[int, int], int] = {}
 
     def keep(layer: nn.Module, inputs: tuple[torch.Tensor, ...]) -> None:
-        wide, channels = layer.weight.shape[:2]  # type: ignore[union-attr,misc]
+        assert isinstance(layer, nn.Linear | nn.Conv2d)
+        wide, channels = layer.weight.shape[:2]
         sides[channels, wide] = inputs[0].shape[2 if isinstance(layer, nn.Conv2d) else 1]
 
     handles = [mlp.fc1.register_forward_pre_hook(keep) for mlp in mlps(network).values()]

@@ -73,6 +73,7 @@ class Int8Mlp(nn.Module):
             self.register_buffer(f"weight{number}", (values / scales[:, None]).round().to(torch.int8))
             self.register_buffer(f"scales{number}", scales)
             self.register_buffer(f"zeros{number}", torch.zeros(len(scales), dtype=torch.int64))
+            assert layer.bias is not None  # see int8_ranges.mlps
             self.register_buffer(f"bias{number}", layer.bias.detach().float().clone())
 
     def forward(self, values: torch.Tensor) -> torch.Tensor:
@@ -101,6 +102,7 @@ def put_int8(network: nn.Module, ranges: Ranges, precision: torch.dtype) -> None
     for name, found in ranges.items():
         parent, _, own = name.rpartition(".")
         part = network.get_submodule(name)
+        assert isinstance(part, Mlp)
         setattr(network.get_submodule(parent), own, Int8Mlp(part, found, precision))
 
 
