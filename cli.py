@@ -63,6 +63,12 @@ COMMANDS = {
         "add_calibrate_arguments",
         "calibrate",
     ),
+    "learn": Command(
+        "freeze what readers verified as a data set: learn export",
+        "operations.learn.commands",
+        "add_learn_arguments",
+        "learn",
+    ),
     "pacs": Command(
         "show where results are sent, and try whether a PACS or a FHIR server answers",
         "operations.stack.pacs",

@@ -60,3 +60,42 @@ class DataSet(models.Model):
 
     def __str__(self) -> str:
         return f"data set {self.number}"
+
+
+class Side(models.TextChoices):
+    """Where a patient's scans belong, for good."""
+
+    TEST = "test", "In the installation's own test set, which no training ever sees"
+    LEARN = "learn", "Learnt from"
+
+
+class PatientSide(models.Model):
+    """On which side a patient was put. It is decided once, whatever labels the patient's scans have later."""
+
+    patient = models.CharField(max_length=80, unique=True, help_text="The pseudonym that exports have, too.")
+    side = models.CharField(max_length=5, choices=Side.choices)
+    stratum = models.CharField(max_length=80, help_text="The patient's rarest label at that time.")
+    data_set = models.PositiveIntegerField(help_text="Number of the data set for which it was decided.")
+    decided_at = models.DateTimeField(default=clock.now)
+
+    class Meta:
+        ordering = ("pk",)
+        verbose_name = "decided patient"
+
+    def __str__(self) -> str:
+        return f"{self.patient}: {self.side}"
+
+
+class HeldOutScan(models.Model):
+    """A picture of the test set, by its hashes: so it is known again under another name or in another format."""
+
+    pixels_sha256 = models.CharField(max_length=64, unique=True)
+    perceptual_hash = models.CharField(max_length=64, blank=True, help_text="Empty for a flat picture.")
+    data_set = models.PositiveIntegerField(help_text="Number of the first data set with it.")
+
+    class Meta:
+        ordering = ("pk",)
+        verbose_name = "held-out picture"
+
+    def __str__(self) -> str:
+        return self.pixels_sha256

@@ -7,8 +7,9 @@ import numpy as np
 import pytest
 
 from imaging.errors import ImageError
+from imaging.fingerprint import COLUMNS, NEAR_BITS, near_pairs
 from tests.training.conftest import write_scan
-from training.data.fingerprint import COLUMNS, NEAR_BITS, fingerprint, fingerprints, near_pairs
+from training.data.fingerprint import fingerprint, fingerprints
 
 
 def bits_between(first: Path, second: Path) -> int:
