@@ -24,9 +24,7 @@ class Training:
         self._log = cache.with_suffix(".log")
         self._log.unlink(missing_ok=True)
         os.environ["OMP_NUM_THREADS"] = "1"  # read once, when PyTorch is loaded
-        self._process = _context.Process(
-            target=_train, args=(self._log, cache, [command, *map(str, words)])
-        )
+        self._process = _context.Process(target=_train, args=(self._log, cache, [command, *map(str, words)]))
         self._process.start()
 
     def kill(self) -> None:

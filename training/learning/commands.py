@@ -10,6 +10,7 @@ import sys
 from pathlib import Path
 
 from handlers.card import CARD_NAME, ModelCard, checked_name
+from serving.next_version import next_version
 from training.commands import CLI, MOST_PROCESSES
 from training.recipe import MAX_SEED
 
@@ -119,17 +120,6 @@ def fine_tune(arguments: argparse.Namespace) -> int:
             f"{card.name} {card.version} is in {arguments.out / 'model'}, weights {card.weights_sha256[:12]}"
         )
     return 0
-
-
-def next_version(version: str, taken: set[str]) -> str:
-    """The next minor version that is not taken: 2.2.0 after 2.1.0. Other names get a number behind them."""
-    parts = version.split(".")
-    numbered = len(parts) >= 2 and all(part.isascii() and part.isdigit() for part in parts[:2])
-    for step in range(1, len(taken) + 2):
-        new = f"{parts[0]}.{int(parts[1]) + step}.0" if numbered else f"{version}.{step}"
-        if new not in taken:
-            return new
-    raise AssertionError("one of as many versions as there are, and one more, is free")
 
 
 def _command(arguments: argparse.Namespace, version: str) -> str:

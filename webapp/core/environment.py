@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated
@@ -60,12 +61,17 @@ def _on_or_off(text: str) -> bool:
     return text.lower() in ON
 
 
+def _folders(text: str) -> list[str]:
+    return [folder for folder in text.split(os.pathsep) if folder.strip()]
+
+
 def _words(text: str) -> list[str]:
     return [word.strip() for word in text.split(",") if word.strip()]
 
 
 Flag = Annotated[bool, BeforeValidator(_on_or_off)]
 Words = Annotated[list[str], BeforeValidator(_words)]
+Folders = Annotated[list[str], BeforeValidator(_folders)]
 Rate = Annotated[int, _whole(0, MOST_A_MINUTE)]
 """Requests a minute, 0 for no limit."""
 Hours = Annotated[int, _whole(1, DAY_HOURS)]
@@ -110,6 +116,14 @@ class Environment(BaseModel):
     admin_idle_minutes: Minutes = 30
     admin_hours: Hours = 8
     verifying_readers: Annotated[int, _whole(0, 20)] = 2
+    # Of learning runs.
+    learning: Flag = False
+    model_stores: Folders = []
+    learn_threads: Annotated[int, _whole(0, 256)] = 0
+    learn_processes: Annotated[int, _whole(1, 256)] = 1
+    learn_replay: Folders = []
+    learn_run_hours: Annotated[int, _whole(0, 24 * 366)] = 0
+    learn_new_labels: Annotated[int, _whole(0, 10**6)] = 0
     max_volume_bytes: Annotated[int, _whole(LEAST_VOLUME_BYTES, MOST_VOLUME_BYTES)] = 256 * 2**20
     file_identity: Annotated[str, OneOf("pseudonymise", "drop", "keep")] = "pseudonymise"
     # Of what comes over the DICOM network protocol.

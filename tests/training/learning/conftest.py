@@ -17,7 +17,9 @@ COLUMNS = ("file", "mask", "source", "label", "patient_id", "sha256", "split", "
 SPLITS = ("train", "train", "train", "val", "test")
 
 
-def write_data_set(folder: Path, labels: tuple[str, ...] = ("CNV", "MH", "NORMAL"), patients: int = 15) -> Path:
+def write_data_set(
+    folder: Path, labels: tuple[str, ...] = ("CNV", "MH", "NORMAL"), patients: int = 15
+) -> Path:
     """A frozen data set: two scans of each patient, three of five patients in the split train."""
     (folder / "images").mkdir(parents=True)
     with (folder / "manifest.csv").open("w", newline="") as lines:
@@ -26,7 +28,9 @@ def write_data_set(folder: Path, labels: tuple[str, ...] = ("CNV", "MH", "NORMAL
         for patient in range(patients):
             label = labels[patient % len(labels)]
             for number in range(2):
-                image, _ = simulate_one(label if label != "ERM" else "DME", 9, 2 * patient + number, (SIDE, SIDE))
+                image, _ = simulate_one(
+                    label if label != "ERM" else "DME", 9, 2 * patient + number, (SIDE, SIDE)
+                )
                 file = f"images/{patient}-{number}.png"
                 cv2.imwrite(str(folder / file), image)
                 row = {"file": file, "source": "clinic", "label": label, "patient_id": f"p{patient}"}

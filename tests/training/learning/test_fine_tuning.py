@@ -12,7 +12,6 @@ from handlers.network import load_network, load_statistics, refuse_misfit
 from tests.training.learning.conftest import write_data_set
 from tests.training.processes import Training
 from tests.waiting import wait_for
-from training.learning.commands import next_version
 from training.learning.progress import STEPS
 
 SMALL = ("--epochs", "2", "--simulated", "5", "--threads", "1", "--seed", "4")
@@ -75,7 +74,10 @@ def test_the_same_data_set_and_seed_give_the_same_weights_also_after_a_kill(
     ("change", "said"),
     [
         ({"labels": ("CNV", "ERM")}, "doesn't know (6 of ERM). A new label is a new model: train one with"),
-        ({"labels": ("CNV",), "patients": 1}, "has scans of 1 patients in its split train (2 scans), and at least 2"),
+        (
+            {"labels": ("CNV",), "patients": 1},
+            "has scans of 1 patients in its split train (2 scans), and at least 2",
+        ),
     ],
 )
 def test_what_it_cannot_learn_from_is_refused_with_a_sentence(
@@ -91,16 +93,3 @@ def test_a_data_set_of_another_model_is_refused(before: Path, data_set: Path, tm
     (data_set / "data-set.json").write_text(json.dumps({**facts, "name": "chest-xray"}))
     status, output = start(tmp_path, before, data_set, tmp_path / "run").end()
     assert status == 2 and "was made for chest-xray, and retina-oct 2.1.0 is another model" in output
-
-
-@pytest.mark.parametrize(
-    ("version", "taken", "expected"),
-    [
-        ("2.1.0", {"2.1.0"}, "2.2.0"),
-        ("2.1.0", {"2.1.0", "2.2.0"}, "2.3.0"),
-        ("3.0", {"3.0"}, "3.1.0"),
-        ("spring", {"spring"}, "spring.1"),
-    ],
-)
-def test_the_next_version(version: str, taken: set[str], expected: str) -> None:
-    assert next_version(version, taken) == expected
