@@ -259,6 +259,8 @@ SIMPLE_JWT = {
 
 # Verified labels train the next model: one reader's slip must not become its truth.
 VERIFYING_READERS = _GIVEN.verifying_readers
+LEARN_TEST_SHARE = _GIVEN.learn_test_share
+LEARN_SEEN_WEIGHT = _GIVEN.learn_seen_weight
 
 MODEL_SERVER = _GIVEN.model_server
 MODEL_URL = _GIVEN.model_url

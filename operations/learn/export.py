@@ -20,7 +20,9 @@ def add_export_arguments(actions: Any) -> None:
         "set, once and for good.",
         epilog="In a container: python3 -m django export_data_set.",
     )
-    parser.add_argument("--model", metavar="NAME", help="whose scans (default: those of the model that answers)")
+    parser.add_argument(
+        "--model", metavar="NAME", help="whose scans (default: those of the model that answers)"
+    )
     parser.add_argument(
         "--readers",
         type=int,
@@ -36,15 +38,24 @@ def add_export_arguments(actions: Any) -> None:
         "(default: RETINOTE_LEARN_SEEN_WEIGHT)",
     )
     parser.add_argument(
-        "--with-text", action="store_true", help="take pictures whose pixels may hold text, such as a name, too"
+        "--with-text",
+        action="store_true",
+        help="take pictures whose pixels may hold text, such as a name, too",
     )
     parser.add_argument(
         "--any-label",
         action="store_true",
         help="take labels that the model doesn't know, too: for a new model, as a new label is a new model",
     )
-    parser.add_argument("--out", type=Path, metavar="DIR", help="a folder to copy the data set to, which must be new")
-    parser.add_argument("--list", action="store_true", help="export nothing; list the data sets, newest first")
+    parser.add_argument(
+        "--out", type=Path, metavar="DIR", help="a folder to copy the data set to, which must be new"
+    )
+    parser.add_argument(
+        "--json", action="store_true", help="print number, sha256 and folder as JSON, and no more"
+    )
+    parser.add_argument(
+        "--list", action="store_true", help="export nothing; list the data sets, newest first"
+    )
     add_data_option(parser)
 
 
@@ -59,7 +70,12 @@ def export(arguments: argparse.Namespace) -> int:
         "--out": arguments.out and arguments.out.absolute(),
     }
     options = [f"{name}={value}" for name, value in values.items() if value is not None]
-    flags = {"--with-text": arguments.with_text, "--any-label": arguments.any_label, "--list": arguments.list}
+    flags = {
+        "--with-text": arguments.with_text,
+        "--any-label": arguments.any_label,
+        "--json": arguments.json,
+        "--list": arguments.list,
+    }
     data = DataFolder(arguments.data_dir)
     return manage(
         data,

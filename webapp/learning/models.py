@@ -13,7 +13,6 @@ from webapp.learning.run_document import LearningRun
 __all__ = ["DataSet", "DataSetQuerySet", "LearningRun", "PatientSide", "PictureSide", "Side"]
 
 
-
 class DataSetQuerySet(models.QuerySet["DataSet"]):
     """Where queries for data sets start."""
 
@@ -90,16 +89,17 @@ class PatientSide(models.Model):
         return f"{self.patient}: {self.side}"
 
 
-class HeldOutScan(models.Model):
-    """A picture of the test set, by its hashes: so it is known again under another name or in another format."""
+class PictureSide(models.Model):
+    """On which side a picture was, by its hashes: so it is known again under another name, patient or format."""
 
     pixels_sha256 = models.CharField(max_length=64, unique=True)
     perceptual_hash = models.CharField(max_length=64, blank=True, help_text="Empty for a flat picture.")
+    side = models.CharField(max_length=5, choices=Side.choices)
     data_set = models.PositiveIntegerField(help_text="Number of the first data set with it.")
 
     class Meta:
         ordering = ("pk",)
-        verbose_name = "held-out picture"
+        verbose_name = "decided picture"
 
     def __str__(self) -> str:
-        return self.pixels_sha256
+        return f"{self.pixels_sha256}: {self.side}"
