@@ -279,7 +279,7 @@ LEARNING = _GIVEN.learning
 # Searched in this order, as the model server does.
 MODEL_STORES = [
     Path(folder).absolute()
-    for folder in _GIVEN.model_stores or [BASE_DIR / "model_store", DATA_DIR / "model_store"]
+    for folder in _GIVEN.model_stores or [str(BASE_DIR / "model_store"), str(DATA_DIR / "model_store")]
 ]
 LEARN_THREADS, LEARN_PROCESSES = _GIVEN.learn_threads, _GIVEN.learn_processes
 LEARN_REPLAY = _GIVEN.learn_replay

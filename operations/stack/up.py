@@ -123,6 +123,8 @@ def run(settings: Settings, terminal: TextIO, when_ready: Callable[[], None] = l
                 supervisor.wait_ready(services.MONGODB)
             _prepare_database(supervisor, app, data)
             supervisor.start(services.worker_service(app, data.logs))
+            if app.learns:
+                supervisor.start(services.trainer_service(app, data.logs))
             if settings.dicom_host:
                 supervisor.start(
                     services.receiver_service(app, data.logs, settings.dicom_host, chosen["dicom"])
@@ -168,6 +170,7 @@ def _web_app(
             key_file=server.key_file,
             model_metrics=server.metrics_socket,
             calibration=data.calibration,
+            stores=settings.stores.folders,
         ),
     )
 
@@ -309,6 +312,7 @@ def running_environment(
         model_metrics=Path(state["metrics_socket"]),
         # A stack of an earlier version has no such entry.
         calibration=Path(state.get("calibration", data.calibration)),
+        stores=[Path(folder) for folder in state.get("model_stores", [])],
         inherited=inherited,
     )
 

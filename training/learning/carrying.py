@@ -11,6 +11,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
+import numpy.typing as npt
 from safetensors.numpy import load, save
 
 from handlers.card import CARD_NAME, ModelCard
@@ -24,7 +25,7 @@ from handlers.card_statistics import (
 from handlers.statistics import mahalanobis, outlying, rank, unit
 from training.data.sources import is_simulated
 from training.export import replace_file
-from training.statistics.features import Embedded
+from training.statistics.features import Embedded, Features
 from training.statistics.fitting import Tensors
 from training.statistics.sets import fit_sets, least_scans
 
@@ -89,7 +90,7 @@ def add_scans(facts: StatisticsFacts, tensors: Tensors, train: Embedded, home: E
     }
 
 
-def _merged(before: np.ndarray, values: np.ndarray) -> np.ndarray:  # type: ignore[type-arg]
+def _merged(before: npt.NDArray[np.floating], values: npt.NDArray[np.floating]) -> Features:
     return np.sort(np.concatenate([before.astype(np.float32), values.astype(np.float32)]))
 
 

@@ -79,7 +79,7 @@ def keep_or_refit(
         return card, "left out: it finds less than before, also after it was refitted"
     content = save({name: values.contiguous() for name, values in decoder.state_dict().items()})
     replace_file(folder / FINDINGS_NAME, content)
-    metrics = as_metrics(measured, material.healthy)
+    metrics = as_metrics(measured, list(material.healthy))
     facts = replace(facts, sha256=hashlib.sha256(content).hexdigest(), metrics=metrics)
     return _written(folder, card, facts), "refitted to the network"
 

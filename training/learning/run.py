@@ -17,7 +17,7 @@ from accelerate.utils import set_seed
 from torch import nn
 
 from handlers.card import CARD_NAME, ModelCard
-from handlers.network import WEIGHTS_NAME, load_network, pooled_channels
+from handlers.network import WEIGHTS_NAME, is_staged, load_network, pooled_channels
 from training import checkpoint, networks
 from training.acceleration import make_accelerator
 from training.batches import ordered_batches, training_batches
@@ -28,7 +28,6 @@ from training.evaluation.commands import add_evaluate_arguments, evaluate
 from training.evaluation.metrics import compute_metrics, without_none
 from training.explanation.commands import add_explanations_arguments, explanations
 from training.export import environment, save_model
-from training.findings.learning import is_staged
 from training.learning import carrying, describing, drawing, sources
 from training.learning.decoder import keep_or_refit
 from training.learning.progress import Progress
@@ -95,7 +94,8 @@ def run(order: Order, say: Say = print) -> ModelCard | None:
     new, facts = sources.read_data_set(order.data_set, card)
     replayed = sources.read_replayed(order.replay, card) if order.replay else []
     if os.environ.get("RANK", "0") != "0":
-        return _Steps(order, card, network, new, facts, replayed, None, say).train()
+        _Steps(order, card, network, new, facts, replayed, None, say).train()
+        return None
     order.out.mkdir(parents=True, exist_ok=True)
     progress = Progress(order.out, _plan(order, card, facts, replayed))
     return _Steps(order, card, network, new, facts, replayed, progress, say).all()

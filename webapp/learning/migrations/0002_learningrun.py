@@ -8,45 +8,120 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-
     dependencies = [
-        ('learning', '0001_initial'),
+        ("learning", "0001_initial"),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
 
     operations = [
         migrations.CreateModel(
-            name='LearningRun',
+            name="LearningRun",
             fields=[
-                ('id', django_mongodb_backend.fields.ObjectIdAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('name', models.CharField(help_text='The day and a number.', max_length=40, unique=True)),
-                ('model_name', models.CharField(max_length=80, verbose_name='model')),
-                ('from_version', models.CharField(blank=True, help_text='The version that answered.', max_length=80, verbose_name='from')),
-                ('from_weights_sha256', models.CharField(blank=True, max_length=64, verbose_name='weights before')),
-                ('version', models.CharField(blank=True, max_length=80, verbose_name='candidate')),
-                ('weights_sha256', models.CharField(blank=True, max_length=64, verbose_name='weights')),
-                ('options', models.JSONField(default=dict, help_text='Seed, threads, processes, and folders to replay.')),
-                ('reason', models.CharField(help_text='By hand, by the schedule, by new labels, or by a drift alarm.', max_length=200)),
-                ('state', models.CharField(choices=[('waiting', 'Waiting for the trainer'), ('running', 'Running'), ('stopping', 'Stopping'), ('done', 'Done'), ('stopped', 'Stopped'), ('failed', 'Failed')], default='waiting', max_length=8)),
-                ('is_open', models.BooleanField(default=True, help_text='Whether it holds the trainer: one run at a time does.')),
-                ('steps', models.JSONField(default=list, help_text='Each step with its state, times and result.')),
-                ('epochs', models.JSONField(default=list, help_text='Metrics of each epoch.')),
-                ('percent', models.PositiveIntegerField(default=0)),
-                ('gate', models.JSONField(default=dict, help_text='What the gate said.')),
-                ('tracking', models.JSONField(default=dict, help_text="Where it stands in MLflow, or why it doesn't.")),
-                ('problem', models.TextField(blank=True, help_text='Why it failed.')),
-                ('worker', models.CharField(blank=True, help_text='The process that does it.', max_length=120)),
-                ('asked_at', models.DateTimeField(default=webapp.core.clock.now, verbose_name='asked')),
-                ('started_at', models.DateTimeField(null=True, verbose_name='started')),
-                ('heard_at', models.DateTimeField(null=True, verbose_name='last heard of')),
-                ('ended_at', models.DateTimeField(null=True, verbose_name='ended')),
-                ('asked_by', models.ForeignKey(help_text='Nobody: on the command line or by itself; the audit names who.', null=True, on_delete=django.db.models.deletion.PROTECT, related_name='+', to=settings.AUTH_USER_MODEL)),
-                ('data_set', models.ForeignKey(null=True, on_delete=django.db.models.deletion.PROTECT, related_name='runs', to='learning.dataset', verbose_name='data set')),
+                (
+                    "id",
+                    django_mongodb_backend.fields.ObjectIdAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                ("name", models.CharField(help_text="The day and a number.", max_length=40, unique=True)),
+                ("model_name", models.CharField(max_length=80, verbose_name="model")),
+                (
+                    "from_version",
+                    models.CharField(
+                        blank=True, help_text="The version that answered.", max_length=80, verbose_name="from"
+                    ),
+                ),
+                (
+                    "from_weights_sha256",
+                    models.CharField(blank=True, max_length=64, verbose_name="weights before"),
+                ),
+                ("version", models.CharField(blank=True, max_length=80, verbose_name="candidate")),
+                ("weights_sha256", models.CharField(blank=True, max_length=64, verbose_name="weights")),
+                (
+                    "options",
+                    models.JSONField(
+                        default=dict, help_text="Seed, threads, processes, and folders to replay."
+                    ),
+                ),
+                (
+                    "reason",
+                    models.CharField(
+                        help_text="By hand, by the schedule, by new labels, or by a drift alarm.",
+                        max_length=200,
+                    ),
+                ),
+                (
+                    "state",
+                    models.CharField(
+                        choices=[
+                            ("waiting", "Waiting for the trainer"),
+                            ("running", "Running"),
+                            ("stopping", "Stopping"),
+                            ("done", "Done"),
+                            ("stopped", "Stopped"),
+                            ("failed", "Failed"),
+                        ],
+                        default="waiting",
+                        max_length=8,
+                    ),
+                ),
+                (
+                    "is_open",
+                    models.BooleanField(
+                        default=True, help_text="Whether it holds the trainer: one run at a time does."
+                    ),
+                ),
+                (
+                    "steps",
+                    models.JSONField(default=list, help_text="Each step with its state, times and result."),
+                ),
+                ("epochs", models.JSONField(default=list, help_text="Metrics of each epoch.")),
+                ("percent", models.PositiveIntegerField(default=0)),
+                ("gate", models.JSONField(default=dict, help_text="What the gate said.")),
+                (
+                    "tracking",
+                    models.JSONField(default=dict, help_text="Where it stands in MLflow, or why it doesn't."),
+                ),
+                ("problem", models.TextField(blank=True, help_text="Why it failed.")),
+                (
+                    "worker",
+                    models.CharField(blank=True, help_text="The process that does it.", max_length=120),
+                ),
+                ("asked_at", models.DateTimeField(default=webapp.core.clock.now, verbose_name="asked")),
+                ("started_at", models.DateTimeField(null=True, verbose_name="started")),
+                ("heard_at", models.DateTimeField(null=True, verbose_name="last heard of")),
+                ("ended_at", models.DateTimeField(null=True, verbose_name="ended")),
+                (
+                    "asked_by",
+                    models.ForeignKey(
+                        help_text="Nobody: on the command line or by itself; the audit names who.",
+                        null=True,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="+",
+                        to=settings.AUTH_USER_MODEL,
+                    ),
+                ),
+                (
+                    "data_set",
+                    models.ForeignKey(
+                        null=True,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="runs",
+                        to="learning.dataset",
+                        verbose_name="data set",
+                    ),
+                ),
             ],
             options={
-                'verbose_name': 'learning run',
-                'ordering': ('-asked_at',),
-                'constraints': [models.UniqueConstraint(condition=models.Q(('is_open', True)), fields=('is_open',), name='one_open_learning_run')],
+                "verbose_name": "learning run",
+                "ordering": ("-asked_at",),
+                "constraints": [
+                    models.UniqueConstraint(
+                        condition=models.Q(("is_open", True)),
+                        fields=("is_open",),
+                        name="one_open_learning_run",
+                    )
+                ],
             },
         ),
     ]
