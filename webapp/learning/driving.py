@@ -199,15 +199,16 @@ class Driver:
         epochs = read_epochs(self._tuning)
         if steps == self._run.steps and epochs == self._run.epochs:
             return
-        for step, before in zip(steps, self._run.steps, strict=True):
+        steps_before, epochs_before = self._run.steps, len(self._run.epochs)
+        self._go_on(steps=steps, epochs=epochs, percent=stages.percent(steps, progress.get("epochs")))
+        for step, before in zip(steps, steps_before, strict=True):
             if step["state"] != before["state"]:
                 self._say(f"{step['name']}: {step.get('left_out') or step.get('note') or step['state']}")
-        if len(epochs) > len(self._run.epochs):
+        if len(epochs) > epochs_before:
             last = epochs[-1]
             self._say(
                 f"epoch {last['number']:.0f}: macro F1 {last['validation_macro_f1']:.3f} on validation scans"
             )
-        self._go_on(steps=steps, epochs=epochs, percent=stages.percent(steps, progress.get("epochs")))
         self.track()
 
     def _judge(self, card: ModelCard) -> None:

@@ -12,8 +12,7 @@ from django.core.management import CommandError, call_command
 
 from handlers.card import CARD_NAME, ModelCard
 from tests.models import give_statistics, make_model
-from tests.webapp.learning.conftest import Many
-from webapp.inference import model_server
+from tests.webapp.learning.conftest import Many, Read
 from webapp.learning import driving, exporting, runs
 from webapp.learning.models import DataSet, LearningRun
 from webapp.learning.run_document import RunState
@@ -32,7 +31,6 @@ def version(settings: Any, tmp_path: Path) -> ModelCard:
     settings.MODEL_STORES = [tmp_path / "store", tmp_path / "model_store"]
     settings.MODEL_SERVER = "tests.webapp.learning.small_server.client"
     settings.LEARN_THREADS = 1
-    model_server.client_factory.cache_clear() if hasattr(model_server.client_factory, "cache_clear") else None
     return ModelCard.load(folder / CARD_NAME)
 
 
@@ -82,10 +80,11 @@ def test_what_readers_said_becomes_a_candidate_also_when_it_is_stopped_on_the_wa
     assert [epoch["number"] for epoch in run.epochs] == [1, 2]
 
 
-def test_without_a_settled_label_the_run_says_what_is_missing(version: ModelCard, db: None) -> None:
+def test_without_a_settled_label_the_run_says_what_is_missing(version: ModelCard, read: Read) -> None:
+    read(1, "CNV")  # by one reader, where two are needed
     run = driving.drive(begun())
     assert run.state == RunState.FAILED and not run.is_open
-    assert "There is none whose label could be settled" in run.problem or "has a settled label" in run.problem
+    assert "No scan of retina-oct has a settled label" in run.problem
     assert states(run)["export"] == "failed"
 
 
