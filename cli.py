@@ -52,7 +52,7 @@ COMMANDS = {
         "user",
     ),
     "audit": Command(
-        "show who did what: audit verify checks the records, audit list and audit head print them",
+        "show who did what: audit verify checks the records, list and head print them, lineage follows an answer back",
         "operations.stack.audit",
         "add_audit_arguments",
         "audit",

@@ -316,6 +316,18 @@ CELERY_BEAT_SCHEDULE = {
     },
     "send-results": {"task": "pacs.send", "schedule": 5.0, "options": {"expires": 5}},
     "seal-audit": {"task": "audit.seal", "schedule": 5.0, "options": {"expires": 5}},
+    "export-asked": {"task": "learning.export_asked", "schedule": 5.0, "options": {"expires": 5}},
+    **(
+        {
+            "export-data-set": {
+                "task": "learning.export",
+                "schedule": timedelta(hours=_GIVEN.learn_export_hours),
+                "options": {"expires": 3600},
+            }
+        }
+        if _GIVEN.learn_export_hours
+        else {}
+    ),
     "sweep": {"task": "scans.sweep", "schedule": timedelta(days=1), "options": {"expires": 3600}},
 }
 if LEARNING:

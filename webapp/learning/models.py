@@ -103,3 +103,33 @@ class PictureSide(models.Model):
 
     def __str__(self) -> str:
         return f"{self.pixels_sha256}: {self.side}"
+
+
+class ExportRequestQuerySet(models.QuerySet["ExportRequest"]):
+    """Where queries for requests start."""
+
+    def waiting(self) -> ExportRequest | None:
+        """The oldest one that is not done, whether or not a worker is at it."""
+        return self.filter(done_at=None).order_by("asked_at", "pk").first()
+
+
+class ExportRequest(models.Model):
+    """A data set that somebody asked for on a page, for the worker to make."""
+
+    rules = models.JSONField(default=dict)
+    asked_by = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="+")
+    asked_at = models.DateTimeField(default=clock.now)
+    claimed_until = models.DateTimeField(default=clock.now)
+    done_at = models.DateTimeField(null=True)
+    number = models.PositiveIntegerField(null=True, help_text="Of its data set; null where none was made.")
+    said = models.TextField(blank=True, help_text="What the data set holds, or why none was made.")
+
+    objects = ExportRequestQuerySet.as_manager()
+
+    class Meta:
+        ordering = ("-asked_at",)
+        verbose_name = "asked-for data set"
+        indexes = (models.Index(fields=["done_at", "asked_at"], name="asked_first"),)
+
+    def __str__(self) -> str:
+        return f"data set asked for at {self.asked_at:%Y-%m-%d %H:%M}"

@@ -1,4 +1,4 @@
-"""The trainer's task: a Celery worker of its own does it, on the queue `learning`."""
+"""The Celery worker's tasks for learning."""
 
 from __future__ import annotations
 
@@ -6,23 +6,26 @@ import logging
 
 from celery import shared_task
 
-from webapp.learning import champion, driving, runs, triggers
-from webapp.learning.run_document import RunState
+from webapp.learning import asking, exporting
+from webapp.learning.looking import look
+from webapp.learning.rules import EXPECTED_ERRORS, Rules
+
+__all__ = ["export", "export_asked", "look"]
 
 log = logging.getLogger(__name__)
 
 
-# Acknowledged before it is done: a broker would send what takes hours a second time. The document says what is left.
-@shared_task(name="learning.look", acks_late=False)
-def look() -> str:
-    """Take up the run that waits or was interrupted, or begin one that is due; returns how it ended."""
-    champion.tell()
-    run = runs.open_run() or triggers.ask_if_due()
-    if run is None or not (run.state == RunState.WAITING or run.is_silent):
-        return ""
-    if not runs.take_up(run):
-        return ""
-    log.info("learning run %s taken up", run.name)
-    driving.drive(run)
-    log.info("learning run %s: %s", run.name, run.state)
-    return f"{run.name}: {run.state}"
+@shared_task(name="learning.export_asked")
+def export_asked() -> int:
+    """Make the data set that somebody asked for; returns how many were tried."""
+    return asking.make_what_is_asked_for()
+
+
+@shared_task(name="learning.export")
+def export() -> str:
+    """Make a data set by the schedule and the installation's rules; returns what came of it."""
+    try:
+        return str(exporting.export(Rules.given()))
+    except EXPECTED_ERRORS as error:
+        log.warning("no data set was made: %s", error)
+        return str(error)

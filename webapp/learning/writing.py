@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import hashlib
 import json
 import os
@@ -15,7 +16,7 @@ import cv2
 import numpy as np
 from bson import ObjectId
 
-from handlers.tables import TableWriter
+from handlers.tables import TableWriter, plain_text
 from imaging.decoding import decode
 from imaging.errors import ImageError
 from imaging.fingerprint import perceptual_hash, pixels_sha256
@@ -219,6 +220,12 @@ def write_manifest(path: Path, rows: Sequence[Mapping[str, str]]) -> None:
             writer.write_row(row[name] for name in COLUMNS)
         lines.flush()
         os.fsync(lines.fileno())
+
+
+def read_manifest(path: Path) -> list[dict[str, str]]:
+    """The rows of a manifest that was written here. Raises OSError."""
+    with path.open(encoding="utf-8", newline="") as lines:
+        return [{name: plain_text(text) for name, text in row.items()} for row in csv.DictReader(lines)]
 
 
 def write_json(path: Path, value: Any) -> None:

@@ -1,6 +1,7 @@
 """A frozen data set of few small scans, and a small version that learns from it."""
 
 import csv
+import hashlib
 import json
 from dataclasses import replace
 from pathlib import Path
@@ -10,10 +11,12 @@ import pytest
 
 from handlers.card import CARD_NAME, ModelCard
 from tests.models import give_findings, give_statistics, make_model
+from training.data.frozen import content_sha256
+from training.data.manifest import read_rows
 from training.simulator.scans import simulate_one
 
 SIDE = 64
-COLUMNS = ("file", "mask", "source", "label", "patient_id", "sha256", "split", "readers")
+COLUMNS = ("file", "mask", "source", "label", "patient_id", "sha256", "mask_sha256", "split", "readers")
 SPLITS = ("train", "train", "train", "val", "test")
 
 
@@ -33,9 +36,23 @@ def write_data_set(
                 )
                 file = f"images/{patient}-{number}.png"
                 cv2.imwrite(str(folder / file), image)
-                row = {"file": file, "source": "clinic", "label": label, "patient_id": f"p{patient}"}
+                sha256 = hashlib.sha256((folder / file).read_bytes()).hexdigest()
+                row = {
+                    "file": file,
+                    "source": "clinic",
+                    "label": label,
+                    "patient_id": f"p{patient}",
+                    "sha256": sha256,
+                }
                 table.writerow({**row, "split": SPLITS[patient // len(labels) % 5], "readers": "2"})
-    facts = {"sha256": "d" * 64, "number": 3, "name": "retina-oct", "held_out_sha256": "e" * 64}
+    sha256 = content_sha256(read_rows(folder / "manifest.csv")[1])
+    facts = {
+        "sha256": sha256,
+        "number": 3,
+        "name": "retina-oct",
+        "made": "today",
+        "held_out_sha256": "e" * 64,
+    }
     (folder / "data-set.json").write_text(json.dumps(facts))
     return folder
 

@@ -12,6 +12,7 @@ from handlers.network import load_network, load_statistics, refuse_misfit
 from tests.training.learning.conftest import write_data_set
 from tests.training.processes import Training
 from tests.waiting import wait_for
+from training.data.frozen import read_about
 from training.learning.progress import STEPS
 
 SMALL = ("--epochs", "2", "--simulated", "5", "--threads", "1", "--seed", "4")
@@ -40,7 +41,11 @@ def test_a_candidate_has_all_that_the_version_before_has_and_says_what_it_is_mad
     assert card.groups == old.groups
     assert card.weights_sha256 != old.weights_sha256
     learning = card.made_with["learning"]
-    assert learning["data_set"] == "d" * 64 and learning["data_set_number"] == 3 and learning["run"] == "r-7"
+    assert (
+        learning["data_set"] == read_about(data_set).sha256
+        and learning["data_set_number"] == 3
+        and learning["run"] == "r-7"
+    )
     assert learning["from"] == {"version": "2.1.0", "weights_sha256": old.weights_sha256}
     assert card.metrics["test"]["scans"] == 6
     assert card.caveats["MH"] == "Trained on real scans of 3 patients only; it may well be wrong."

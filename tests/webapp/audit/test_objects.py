@@ -29,6 +29,8 @@ from webapp.calibration import profiles
 from webapp.calibration.models import CalibrationProfile
 from webapp.gateway import admission, issuing
 from webapp.gateway.models import ServiceKey
+from webapp.learning import exporting
+from webapp.learning.rules import Rules
 from webapp.reviews.models import Adjudication, Review
 from webapp.scans.models import Prediction, Scan
 from webapp.volumes.models import Volume
@@ -77,6 +79,15 @@ def busy(
         )
     )
     profiles.undo(administrator)
+    settings.LEARNING_DIR = settings.DATA_DIR / "learning"
+    picture_of_another = upload(clinician, seed=9, patient_ref="P-8").json()["id"]
+    assert (
+        api(administrator)
+        .post(f"/api/v1/scans/{picture_of_another}/adjudication/", {"label": "CNV"})
+        .status_code
+        == 201
+    )
+    exporting.export(Rules.given(), administrator)
     # What comes and goes, and goes with what it belongs to.
     gone = upload(colleague, seed=5).json()["id"]
     api(colleague).post(f"/api/v1/scans/{gone}/annotations/", BOX)
