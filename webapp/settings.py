@@ -276,11 +276,6 @@ MODEL_CHANGES_FILE = _GIVEN.model_changes or DATA_DIR / "torchserve" / "changes.
 CALIBRATION_DIR = (_GIVEN.calibration_dir or DATA_DIR / "calibration").absolute()
 LEARNING_DIR = (DATA_DIR / "learning").absolute()
 LEARNING = _GIVEN.learning
-# Searched in this order, as the model server does.
-MODEL_STORES = [
-    Path(folder).absolute()
-    for folder in _GIVEN.model_stores or [str(BASE_DIR / "model_store"), str(DATA_DIR / "model_store")]
-]
 LEARN_THREADS, LEARN_PROCESSES = _GIVEN.learn_threads, _GIVEN.learn_processes
 LEARN_REPLAY = _GIVEN.learn_replay
 LEARN_RUN_HOURS, LEARN_NEW_LABELS = _GIVEN.learn_run_hours, _GIVEN.learn_new_labels

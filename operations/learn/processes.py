@@ -9,6 +9,9 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from operations.processes import GuardedProcess, last_lines
+from operations.stack.folder import DataFolder
+from operations.stack.options import stores_of
+from serving.stores import ModelStores
 
 ROOT = Path(__file__).resolve().parents[2]
 CLI = ROOT / "cli.py"
@@ -51,6 +54,11 @@ def gate(name: str, version: str, against: str, data: Path) -> list[str]:
     """Judges the candidate against the version that it was made from."""
     words = ["models", "gate", name, version, "--against", against, "--data-dir", str(data)]
     return [sys.executable, str(CLI), *words]
+
+
+def stores(data: Path) -> ModelStores:
+    """The model stores of the installation with this data folder."""
+    return stores_of(DataFolder(data), None)
 
 
 def gate_folder(data: Path, name: str, version: str) -> Path:

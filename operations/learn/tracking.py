@@ -21,8 +21,8 @@ CHALLENGER, CHAMPION = "challenger", "champion"
 QUICK = {"MLFLOW_HTTP_REQUEST_TIMEOUT": "10", "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "1"}
 """Settings of MLflow's client, unless the environment has its own: a run must not wait for minutes."""
 NOT_INSTALLED = (
-    "MLFLOW_TRACKING_URI is set, and MLflow's client is not installed: .venv/bin/pip install mlflow-skinny. The run goes on "
-    "without it."
+    "MLFLOW_TRACKING_URI is set, and MLflow's client is not installed: .venv/bin/uv pip install --require-hashes -r "
+    "deploy/images/tracking.lock. The run goes on without it."
 )
 STATUS = {"done": "FINISHED", "stopped": "KILLED", "failed": "FAILED"}
 

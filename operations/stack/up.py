@@ -170,7 +170,6 @@ def _web_app(
             key_file=server.key_file,
             model_metrics=server.metrics_socket,
             calibration=data.calibration,
-            stores=settings.stores.folders,
         ),
     )
 
@@ -312,7 +311,6 @@ def running_environment(
         model_metrics=Path(state["metrics_socket"]),
         # A stack of an earlier version has no such entry.
         calibration=Path(state.get("calibration", data.calibration)),
-        stores=[Path(folder) for folder in state.get("model_stores", [])],
         inherited=inherited,
     )
 

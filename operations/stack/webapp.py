@@ -43,7 +43,7 @@ HOSTS_VARIABLE = "RETINOTE_ALLOWED_HOSTS"
 LOCAL_NAMES = "localhost,127.0.0.1,[::1]"
 HOST_NAME = re.compile(r"[\w.-]+|[0-9A-Fa-f:]+", re.ASCII)
 WORKER_NAME, TRAINER_NAME = "worker@retinote", "trainer@retinote"
-LEARNING_VARIABLE, STORES_VARIABLE = "RETINOTE_LEARNING", "RETINOTE_MODEL_STORES"
+LEARNING_VARIABLE = "RETINOTE_LEARNING"
 ON = ("1", "true", "yes")
 TRAINER_NICENESS = 15
 SET_UP = """
@@ -186,13 +186,12 @@ def environment(
     key_file: Path,
     model_metrics: Path,
     calibration: Path,
-    stores: Sequence[Path] = (),
     hosts: Sequence[str] = (),
     inherited: Mapping[str, str] = os.environ,
 ) -> dict[str, str]:
     """The environment of the web app. The user's own variables (RETINOTE_…) stay, except for those that the stack sets.
 
-    `hosts` are names under which it answers, beside those of this machine; `stores` are the model stores.
+    `hosts` are names under which it answers, beside those of this machine.
     """
     broker = broker_of(database_name(inherited))
     answered = [inherited.get(HOSTS_VARIABLE) or LOCAL_NAMES, *hosts]
@@ -214,7 +213,6 @@ def environment(
             "RETINOTE_MODEL_METRICS": str(model_metrics),
             FOLDER_VARIABLE: str(calibration),
         }
-        | ({STORES_VARIABLE: os.pathsep.join(map(str, stores))} if stores else {})
     )
 
 

@@ -21,6 +21,7 @@ from handlers.network import WEIGHTS_NAME, is_staged, load_network, pooled_chann
 from training import checkpoint, networks
 from training.acceleration import make_accelerator
 from training.batches import ordered_batches, training_batches
+from training.data.frozen import FrozenDataSet, refuse_held_out_of
 from training.data.manifest import DataError, Scan, of_split
 from training.data.sources import is_simulated
 from training.epochs import Epoch
@@ -91,14 +92,15 @@ def run(order: Order, say: Say = print) -> ModelCard | None:
     """
     bound(order.threads)
     card, network = load_network(order.base)
-    new, facts = sources.read_data_set(order.data_set, card)
+    data_set = sources.read_data_set(order.data_set, card)
     replayed = sources.read_replayed(order.replay, card) if order.replay else []
+    refuse_held_out_of([*data_set.scans, *replayed], [order.data_set, *order.replay])
     if os.environ.get("RANK", "0") != "0":
-        _Steps(order, card, network, new, facts, replayed, None, say).train()
+        _Steps(order, card, network, data_set, replayed, None, say).train()
         return None
     order.out.mkdir(parents=True, exist_ok=True)
-    progress = Progress(order.out, _plan(order, card, facts, replayed))
-    return _Steps(order, card, network, new, facts, replayed, progress, say).all()
+    progress = Progress(order.out, _plan(order, card, data_set.about.sha256, replayed))
+    return _Steps(order, card, network, data_set, replayed, progress, say).all()
 
 
 def bound(threads: int) -> None:
@@ -110,7 +112,7 @@ def bound(threads: int) -> None:
     torch.use_deterministic_algorithms(True, warn_only=True)
 
 
-def _plan(order: Order, card: ModelCard, facts: dict[str, Any], replayed: Sequence[Scan]) -> dict[str, Any]:
+def _plan(order: Order, card: ModelCard, data_set: str, replayed: Sequence[Scan]) -> dict[str, Any]:
     """What must stay the same for a run to go on."""
     digest = hashlib.sha256()
     for scan in replayed:
@@ -118,7 +120,7 @@ def _plan(order: Order, card: ModelCard, facts: dict[str, Any], replayed: Sequen
     return {
         "version_before": card.version,
         "weights_before": card.weights_sha256,
-        "data_set": facts["sha256"],
+        "data_set": data_set,
         "replayed_scans": digest.hexdigest() if replayed else "",
         "version": order.version,
         "seed": order.seed,
@@ -135,14 +137,13 @@ class _Steps:
         order: Order,
         before: ModelCard,
         network: nn.Module,
-        new: Sequence[Scan],
-        facts: dict[str, Any],
+        data_set: FrozenDataSet,
         replayed: Sequence[Scan],
         progress: Progress | None,
         say: Say,
     ) -> None:
         self._order, self._before, self._network = order, before, network
-        self._new, self._facts, self._replayed = new, facts, replayed
+        self._new, self._about, self._replayed = data_set.scans, data_set.about, replayed
         self._progress, self._say = progress, say
         self._model = order.out / MODEL_NAME
         self._training = order.out / TRAINING_NAME
@@ -176,7 +177,7 @@ class _Steps:
 
     def _sources(self) -> Sources:
         simulated = [] if self._replayed else sources.read_simulated(self._order.out / SIMULATED_NAME)
-        return sources.put_together(self._new, self._facts, self._replayed, simulated)
+        return sources.put_together(self._new, self._replayed, simulated)
 
     def _masked(self) -> list[Scan]:
         """Simulated scans of the split val: heat maps and findings are measured on them."""
@@ -286,8 +287,8 @@ class _Steps:
             "threads": self._order.threads,
             **environment(),
             "learning": {
-                "data_set": self._facts["sha256"],
-                "data_set_number": self._facts.get("number"),
+                "data_set": self._about.sha256,
+                "data_set_number": self._about.number,
                 "from": {"version": before.version, "weights_sha256": before.weights_sha256},
                 "replayed": data.replayed,
                 "seed": self._order.seed,

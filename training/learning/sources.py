@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import json
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
 
 from handlers.card import ModelCard
+from training.data.frozen import FrozenDataSet, load
 from training.data.leaks import check_split, refuse_leaks
 from training.data.manifest import DataError, Scan, of_split
 from training.data.reading import join, read_all
@@ -28,14 +27,12 @@ SIMULATED_NAME = "simulated"
 class Sources:
     """`new` are the data set's scans, `kept` those that keep the network from forgetting, all with splits.
 
-    `replayed` says whether the kept scans are those of an earlier training, not simulated ones. `facts` are the content
-    of the data set's data-set.json.
+    `replayed` says whether the kept scans are those of an earlier training, not simulated ones.
     """
 
     new: Sequence[Scan]
     kept: Sequence[Scan]
     replayed: bool
-    facts: dict[str, Any]
 
     def of(self, split: str) -> list[Scan]:
         """The scans of a split: new ones first."""
@@ -47,18 +44,17 @@ class Sources:
         return [*self.of("train"), *self.of("val")]
 
 
-def read_data_set(folder: Path, card: ModelCard) -> tuple[list[Scan], dict[str, Any]]:
-    """The scans and facts of a frozen data set, checked against the model that is to learn from it.
+def read_data_set(folder: Path, card: ModelCard) -> FrozenDataSet:
+    """A frozen data set, checked against the model that is to learn from it.
 
     Raises DataError for a data set of another model, with labels that the model doesn't know, or of too few patients.
     """
-    facts = _facts(folder)
-    whose = facts.get("name", card.name)
+    data_set = load(folder)
+    whose, scans = data_set.about.name, data_set.scans
     if whose != card.name:
         raise DataError(
             f"{folder} was made for {whose}, and {card.name} {card.version} is another model: name a version of {whose}"
         )
-    scans = read_all([folder], least_labels=1)
     refuse_unknown(folder, scans, card)
     for split, least in LEAST_PATIENTS.items():
         chosen = of_split(scans, split)
@@ -68,7 +64,7 @@ def read_data_set(folder: Path, card: ModelCard) -> tuple[list[Scan], dict[str, 
                 f"{folder} has scans of {len(patients)} patients in its split {split} ({len(chosen)} scans), and at "
                 f"least {least} are needed: have scans of more patients verified, and export again"
             )
-    return scans, facts
+    return data_set
 
 
 def refuse_unknown(folder: Path, scans: Sequence[Scan], card: ModelCard) -> None:
@@ -117,26 +113,9 @@ def read_simulated(folder: Path) -> list[Scan]:
     ]
 
 
-def put_together(
-    new: Sequence[Scan], facts: dict[str, Any], replayed: Sequence[Scan], simulated: Sequence[Scan]
-) -> Sources:
+def put_together(new: Sequence[Scan], replayed: Sequence[Scan], simulated: Sequence[Scan]) -> Sources:
     """All scans. Raises DataError when a patient or an identical scan is on two sides of the split."""
     kept = list(replayed) or list(simulated)
     every = join([], [new, kept])
     refuse_leaks(check_split(every))
-    return Sources(new, kept, bool(replayed), facts)
-
-
-def _facts(folder: Path) -> dict[str, Any]:
-    file = folder / "data-set.json"
-    try:
-        facts: dict[str, Any] = json.loads(file.read_text(encoding="utf-8"))
-        str(facts["sha256"])
-    except OSError as error:
-        raise DataError(
-            f"{folder} is no frozen data set: {file.name} can't be read ({error.strerror}); make one with "
-            "`./retinote learn export`"
-        ) from error
-    except (ValueError, KeyError, TypeError) as error:
-        raise DataError(f"{file} is not what `./retinote learn export` writes; export again") from error
-    return facts
+    return Sources(new, kept, bool(replayed))

@@ -134,7 +134,6 @@ class Environment(BaseModel):
     verifying_readers: Annotated[int, _whole(0, 20)] = 2
     # Of learning runs.
     learning: Flag = False
-    model_stores: Folders = []
     learn_threads: Annotated[int, _whole(0, 256)] = 0
     learn_processes: Annotated[int, _whole(1, 256)] = 1
     learn_replay: Folders = []

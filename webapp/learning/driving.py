@@ -20,7 +20,6 @@ from handlers.card import CARD_NAME, CardError, ModelCard
 from operations.errors import OperationsError
 from operations.learn import processes, tracking
 from serving.next_version import next_version
-from serving.stores import ModelStores
 from webapp.core import clock
 from webapp.inference.model_server import ModelUnavailable, model_client
 from webapp.learning import exporting, runs, stages
@@ -119,7 +118,7 @@ class Driver:
 
     def _base(self) -> Path:
         """The folder of the version to start from: the one that answered when the run began."""
-        run, stores = self._run, ModelStores(settings.MODEL_STORES)
+        run, stores = self._run, processes.stores(settings.DATA_DIR)
         if not run.from_version:
             try:
                 card = model_client().card()
@@ -135,8 +134,8 @@ class Driver:
         places = " and ".join(str(place) for place in stores.folders)
         if folder is None:
             raise StepFailed(
-                f"{run.model_name} {run.from_version} answers, but its weights are not in {places}: "
-                "RETINOTE_MODEL_STORES names the folders with models."
+                f"{run.model_name} {run.from_version} answers, but its weights are not in {places}. The trainer needs the "
+                "model store of the model server."
             )
         try:
             weights = ModelCard.load(folder / CARD_NAME).weights_sha256

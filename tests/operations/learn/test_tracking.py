@@ -51,14 +51,14 @@ def test_without_the_client_a_sentence_says_how_to_get_it(
 ) -> None:
     monkeypatch.setenv(tracking.URI, "http://127.0.0.1:1")
     assert tracking.track(told, {}) == {"problem": tracking.NOT_INSTALLED}
-    assert "pip install mlflow-skinny" in tracking.name_champion("retina-oct", "2.1.0")
+    assert "-r deploy/images/tracking.lock" in tracking.name_champion("retina-oct", "2.1.0")
 
 
 @pytest.fixture
 def mlflow(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[Any]:
     """A client of a real server with SQLite, whose address the environment has."""
     if not INSTALLED:
-        pytest.skip("MLflow's client is not installed: .venv/bin/pip install mlflow-skinny")
+        pytest.skip("MLflow's client is not installed: deploy/images/tracking.lock has it")
     program = SERVER or str(Path(sys.executable).with_name("mlflow"))
     if not Path(program).exists():
         pytest.skip("there is no MLflow server: RETINOTE_TEST_MLFLOW names its program")

@@ -24,11 +24,10 @@ SIDE = 64
 @pytest.fixture
 def version(settings: Any, tmp_path: Path) -> ModelCard:
     """A small version that answers, in a store of its own."""
-    folder = make_model(tmp_path / "store", version="2.1.0")
+    folder = make_model(tmp_path / "model_store", version="9.1.0")
     card = ModelCard.load(folder / CARD_NAME)
     replace(card, input=replace(card.input, size=SIDE)).save(folder / CARD_NAME)
     give_statistics(folder)
-    settings.MODEL_STORES = [tmp_path / "store", tmp_path / "model_store"]
     settings.MODEL_SERVER = "tests.webapp.learning.small_server.client"
     settings.LEARN_THREADS = 1
     return ModelCard.load(folder / CARD_NAME)
@@ -71,12 +70,12 @@ def test_what_readers_said_becomes_a_candidate_also_when_it_is_stopped_on_the_wa
         "done"
     ] * 5, run.problem
     assert not any(line.startswith("export") for line in said), "what is done is not done again"
-    made = ModelCard.load(tmp_path / "model_store" / "retina-oct" / "2.2.0" / CARD_NAME)
+    made = ModelCard.load(tmp_path / "model_store" / "retina-oct" / "9.2.0" / CARD_NAME)
     data_set = DataSet.objects.get()
     assert made.made_with["learning"]["data_set"] == data_set.sha256
     assert made.made_with["learning"]["from"]["weights_sha256"] == version.weights_sha256
     assert made.made_with["learning"]["run"] == run.name
-    assert (run.version, run.weights_sha256, run.from_version) == ("2.2.0", made.weights_sha256, "2.1.0")
+    assert (run.version, run.weights_sha256, run.from_version) == ("9.2.0", made.weights_sha256, "9.1.0")
     assert [epoch["number"] for epoch in run.epochs] == [1, 2]
 
 
@@ -98,9 +97,9 @@ def test_other_weights_than_those_that_answer_are_no_beginning(
     version: ModelCard, settled: Many, settings: Any
 ) -> None:
     run = begun()
-    assert runs.go_on(run, from_version="2.1.0", from_weights_sha256="0" * 64, version="2.2.0")
+    assert runs.go_on(run, from_version="9.1.0", from_weights_sha256="0" * 64, version="9.2.0")
     driving.drive(run)
-    assert run.state == RunState.FAILED and "holds other weights than the retina-oct 2.1.0" in run.problem
+    assert run.state == RunState.FAILED and "holds other weights than the retina-oct 9.1.0" in run.problem
 
 
 def test_a_disk_that_is_nearly_full_stops_a_run_before_it_begins(
