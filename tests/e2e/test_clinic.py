@@ -9,7 +9,8 @@ from pathlib import Path
 import pytest
 from pydicom.uid import generate_uid
 
-from benchmarks.dicom import CLINIC, SENDER, survive
+from benchmarks.dicom import CLINIC, SENDER
+from benchmarks.dicom_kills import survive
 from benchmarks.report import Report
 from benchmarks.stack import OwnStack
 from operations.stack.folder import DataFolder, read_state
@@ -41,6 +42,8 @@ def test_every_step_of_the_simulated_clinic_is_ok(played: tuple[Path, str]) -> N
     _, printed = played
     assert "All steps are ok." in printed
     assert printed.count("are in the PACS") == 6
+    assert "asks the worklist" in printed
+    assert "stand on one line of time" in printed
     assert "skipped" not in printed
 
 

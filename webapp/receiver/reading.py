@@ -26,6 +26,7 @@ from imaging.volume import ExaminedVolume
 from webapp.core import clock
 from webapp.mongodb.transactions import all_or_nothing
 from webapp.origins.keeping import kept_origin
+from webapp.receiver.filing import file_arrived
 from webapp.receiver.models import Arrival, Instance, State, is_quiet_since
 from webapp.receiver.worklist import with_worklist
 from webapp.scans import room, storage, upload
@@ -65,14 +66,23 @@ class _Files:
 
 
 def read_arrived() -> int:
-    """Read all arrivals that are quiet. Returns how many were tried."""
+    """File what has come, and read all arrivals that are quiet. Returns how many were tried."""
+    _file()
     tried = 0
     for key in _due():
+        _file()  # more of it may have come while others were read
         arrival = _claim(key)
         if arrival is not None:
             tried += 1
             _try(arrival)
     return tried
+
+
+def _file() -> None:
+    try:
+        file_arrived()
+    except OSError as error:
+        log.error("What has come can't be filed: %s", error.strerror)
 
 
 def _due() -> list[str]:
@@ -216,7 +226,8 @@ def _read(arrival: Arrival, instances: Sequence[str]) -> None:
             f"The instances have {size / 2**20:.0f} MiB together; up to "
             f"{settings.MAX_VOLUME_BYTES / 2**20:.0f} MiB are read."
         )
-    owner = Owner(arrival.clinic, sender=arrival.sender)
+    first = min(instance.received for instance in files.bscans)
+    owner = Owner(arrival.clinic, sender=arrival.sender, received=first)
     with room.taken(receiving.room_for(size)):
         contents = [storage.read(instance.file_name) for instance in files.all]
 

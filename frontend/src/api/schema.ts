@@ -1396,6 +1396,8 @@ export interface components {
         Model: {
             name: string;
             version: string;
+            /** @description True while this version is withdrawn, after a rollback or by a guardrail: say so wherever you show what it said. Administrators can have its scans predicted again. */
+            withdrawn: boolean;
         };
         /** @description Whether a new calibration is stored. */
         NewCalibrationRequest: {
@@ -1747,6 +1749,11 @@ export interface components {
             readonly user_id: string;
             /** @description The device or PACS that sent it; empty for uploads, and in de-identified data. */
             readonly received_from: string;
+            /**
+             * Format: date-time
+             * @description When the first of it came from there; null for uploads, and in de-identified data.
+             */
+            received_at: string | null;
             /** @description True while you read blind and have not given your verdict: all that the model said is left out. */
             answer_hidden: boolean;
             /** @description Those that the model knows, in the alphabet's order. */
@@ -2125,6 +2132,11 @@ export interface components {
             readonly user_id: string;
             /** @description The device or PACS that sent it; empty for uploads, and in de-identified data. */
             readonly received_from: string;
+            /**
+             * Format: date-time
+             * @description When the first of it came from there; null for uploads, and in de-identified data.
+             */
+            received_at: string | null;
             /** @description True while you read blind and have not given your verdict: all that the model said is left out. */
             answer_hidden: boolean;
             /** @description Those that the model knows, in the alphabet's order. */
@@ -2206,6 +2218,13 @@ export interface components {
              * @description Null in de-identified data.
              */
             timestamp: string | null;
+            /** @description The device or PACS that sent it; empty for uploads, and in de-identified data. */
+            readonly received_from: string;
+            /**
+             * Format: date-time
+             * @description When the first of it came from there; null for uploads, and in de-identified data.
+             */
+            readonly received_at: string | null;
             /** @description Id of the B-scan that stands for the volume in lists; a verdict on it is one on the volume. It is the one that `answer` names, stays what it is from the first verdict on, and is the one in the middle until all are answered and while the answer is hidden. */
             readonly lead: string;
             /** @description B-scans, those that are missing included. */
@@ -2689,6 +2708,8 @@ export interface operations {
                 uploaded_before?: string;
                 /** @description Id of a volume: its B-scans in their order. Without it lists have of each volume the B-scan that leads it. */
                 volume?: string;
+                /** @description Whether the answer is of a version that was withdrawn since; none that is hidden. */
+                withdrawn?: boolean;
             };
             header?: never;
             path?: never;
@@ -2756,6 +2777,8 @@ export interface operations {
                 uploaded_before?: string;
                 /** @description Id of a volume: its B-scans in their order. Without it lists have of each volume the B-scan that leads it. */
                 volume?: string;
+                /** @description Whether the answer is of a version that was withdrawn since; none that is hidden. */
+                withdrawn?: boolean;
             };
             header?: never;
             path?: never;
@@ -2841,6 +2864,8 @@ export interface operations {
                 uploaded_before?: string;
                 /** @description Id of a volume: its B-scans in their order. Without it lists have of each volume the B-scan that leads it. */
                 volume?: string;
+                /** @description Whether the answer is of a version that was withdrawn since; none that is hidden. */
+                withdrawn?: boolean;
             };
             header?: never;
             path?: never;
@@ -3578,6 +3603,8 @@ export interface operations {
                 uploaded_before?: string;
                 /** @description Id of a volume: its B-scans in their order. Without it lists have of each volume the B-scan that leads it. */
                 volume?: string;
+                /** @description Whether the answer is of a version that was withdrawn since; none that is hidden. */
+                withdrawn?: boolean;
             };
             header?: never;
             path?: never;

@@ -24,6 +24,10 @@ export const reading = {
   confidence: (share: string) => `${share} confidence`,
   calibrated: (share: string) => `${share} calibrated confidence`,
   confidenceHelp: "Of all scans with this confidence, about this share have this label.",
+  withdrawn: {
+    title: "Predicted by a withdrawn version",
+    help: "This version of the model has been withdrawn since. An administrator can have its scans predicted again.",
+  },
   notCalibrated: {
     unknown: "Not calibrated for pictures like this one.",
     // It knows them, but has not answered with one label.
@@ -147,12 +151,14 @@ export const reading = {
   saveAndGoOn: "Save and go on",
   fields: {
     uploaded: "Uploaded",
+    received: "Received",
     device: "Device",
     size: "Size",
     scale: "Pixel size",
     sha256: "SHA-256 of the file",
     weights: "Model",
   },
+  received: (from: string, time: string) => `From ${from}, ${time}`,
   pixels: (width: number, height: number) => `${width} × ${height} pixels`,
   acquiredHelp: "A day, month or year, such as 2024-03-17 or 2024-03",
   micrometres: (across: string, down: string) => `${across} × ${down} µm`,
