@@ -143,9 +143,11 @@ def _take(stream: DriftStream, block: Block, home: Home | None, streams: int) ->
     stream.refresh_from_db()
     for alarm in raised:
         instruments.DRIFT_ALARMS.labels(alarm.against).inc()
-        reason = reason_of(alarm)
         log.warning("Drift: stream %s differs from %s.", stream.pk, alarm.against)
-        drifted.send(DriftAlarm, alarm=alarm, reason=reason)
+        # Robustly: the alarm is stored, whatever becomes of those who hear of it.
+        for receiver, error in drifted.send_robust(DriftAlarm, alarm=alarm, reason=reason_of(alarm)):
+            if error is not None:
+                log.error("Who was told of drift failed: %s", receiver, exc_info=error)
     return raised
 
 

@@ -21,6 +21,7 @@ from webapp.drift.telling import NO_HOME, state_of
 from webapp.drift.watching import BLOCK, EARLIER
 from webapp.inference.model_server import ModelUnavailable
 from webapp.inference.torchserve import TorchServeClient
+from webapp.learning.run_document import LearningRun
 
 
 def state() -> str:
@@ -33,7 +34,7 @@ def test_a_change_is_noticed_once_and_ends(answered: Answered, new_records: NewR
     def hear(sender: Any, reason: str, **_: Any) -> None:
         heard.append(reason)
 
-    drifted.connect(hear)
+    drifted.connect(hear)  # weakly: it goes with the test
     answered(EARLIER + 2 * BLOCK)
     assert watch() == 0
     assert state() == "No drift."
@@ -63,6 +64,26 @@ def test_a_change_is_noticed_once_and_ends(answered: Answered, new_records: NewR
     assert state() == "No drift."
     answered(BLOCK, brighter=60)
     assert watch() == 1, "another change is another alarm"
+
+
+def test_an_alarm_asks_for_a_learning_run_where_learning_is_on(answered: Answered, settings: Any) -> None:
+    answered(BLOCK, stranger=0.9)
+    settings.LEARNING = True
+    assert watch() == 1
+    assert LearningRun.objects.get().reason == "drift: east, Heidelberg Spectralis"
+
+
+def test_who_hears_of_an_alarm_and_fails_takes_nothing_with_it(answered: Answered) -> None:
+    def fail(sender: Any, **_: Any) -> None:
+        raise RuntimeError("no")
+
+    drifted.connect(fail)
+    answered(BLOCK, stranger=0.9)
+    try:
+        assert watch() == 1
+    finally:
+        drifted.disconnect(fail)
+    assert DriftAlarm.objects.get().live and stream().tests == 1
 
 
 def test_strangers_are_noticed_by_the_models_home_scans_before_there_are_earlier_ones(
