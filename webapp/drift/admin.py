@@ -18,8 +18,8 @@ from webapp.drift.comparing import BEFORE
 from webapp.drift.models import Against, DriftAlarm, DriftStream
 from webapp.drift.samples import in_words
 from webapp.drift.showing import plot
+from webapp.drift.sizes import BLOCK, EARLIER
 from webapp.drift.telling import NO_HOME, NO_STREAM, minute, reason_of, state_of
-from webapp.drift.watching import BLOCK, EARLIER
 from webapp.scans.disclosing_admin import DisclosingAdmin
 from webapp.scans.disclosure import disclose_everything
 

@@ -22,6 +22,7 @@ from webapp.drift.reference import home_of
 from webapp.drift.samples import Sample, joined, sample_of
 from webapp.drift.showing import shown
 from webapp.drift.signals import drifted
+from webapp.drift.sizes import BLOCK, EARLIER, LARGE_BLOCK
 from webapp.drift.telling import reason_of
 from webapp.inference.model_server import model_client
 from webapp.metrics import instruments
@@ -30,12 +31,6 @@ from webapp.mongodb.transactions import all_or_nothing
 log = logging.getLogger(__name__)
 
 KIND = "drift"
-BLOCK = 50
-"""New scans, one of each patient, that are compared at once."""
-LARGE_BLOCK = 200
-"""The same where as many wait: after a pause of the worker, or on a busy day."""
-EARLIER = 200
-"""Earlier scans, one of each patient in a block, with which new ones are compared."""
 CALM_AFTER = 2
 """Comparisons in a row without a difference after which it has ended."""
 

@@ -11,9 +11,9 @@ from tests.webapp.drift.conftest import Answered, stream
 from webapp.accounts.models import User
 from webapp.audit.models import Action
 from webapp.drift.models import Against, DriftAlarm
+from webapp.drift.sizes import BLOCK, EARLIER
 from webapp.drift.tasks import watch
 from webapp.drift.telling import NO_STREAM
-from webapp.drift.watching import BLOCK, EARLIER
 from webapp.metrics.exposition import web_metrics
 
 LIST = "/admin/drift/driftstream/"

@@ -16,9 +16,9 @@ from webapp.core import clock
 from webapp.drift import telling
 from webapp.drift.models import Against, DriftAlarm, DriftStream
 from webapp.drift.signals import drifted
+from webapp.drift.sizes import BLOCK, EARLIER
 from webapp.drift.tasks import watch
 from webapp.drift.telling import NO_HOME, state_of
-from webapp.drift.watching import BLOCK, EARLIER
 from webapp.inference.model_server import ModelUnavailable
 from webapp.inference.torchserve import TorchServeClient
 from webapp.learning.run_document import LearningRun
