@@ -40,9 +40,21 @@ def choice_sha256(choice: Choice) -> str:
 
 
 def note(
-    path: Path, action: str, name: str, version: str, *, weights_sha256: str, before: Choice, after: Choice
+    path: Path,
+    action: str,
+    name: str,
+    version: str,
+    *,
+    weights_sha256: str,
+    before: Choice,
+    after: Choice,
+    gate: str = "",
+    override: str = "",
 ) -> None:
-    """Add a line and write it to the disk. Raises OSError if that fails."""
+    """Add a line and write it to the disk. Raises OSError if that fails.
+
+    `gate` is the hash of the gate that a comparison wrote, `override` the reason for promoting without a passed one.
+    """
     change = {
         "actor": actor(os.getuid()),
         "uid": os.getuid(),
@@ -51,6 +63,8 @@ def note(
         "weights_sha256": weights_sha256,
         "before": choice_sha256(before),
         "after": choice_sha256(after),
+        **({"gate": gate} if gate else {}),
+        **({"override": override} if override else {}),
     }
     descriptor = os.open(path, os.O_RDWR | os.O_APPEND | os.O_CREAT, 0o600)
     with open(descriptor, "ab", buffering=0) as file:
@@ -64,7 +78,15 @@ def note(
 
 @contextmanager
 def noted(
-    path: Path, registry: Registry, stores: ModelStores, action: str, name: str, version: str
+    path: Path,
+    registry: Registry,
+    stores: ModelStores,
+    action: str,
+    name: str,
+    version: str,
+    *,
+    gate: str = "",
+    override: str = "",
 ) -> Iterator[None]:
     """Note the action on a version of a model that is done within this context, once it has succeeded."""
     before, weights_sha256 = registry.choice(name), stores.weights_sha256(name, version)
@@ -77,6 +99,8 @@ def noted(
         weights_sha256=weights_sha256,
         before=before,
         after=registry.choice(name),
+        gate=gate,
+        override=override,
     )
 
 

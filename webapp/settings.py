@@ -57,6 +57,7 @@ INSTALLED_APPS = [
     "webapp.annotations",
     "webapp.reviews",
     "webapp.calibration",
+    "webapp.gates",
     "webapp.receiver",
     "webapp.pacs",
 ]

@@ -7,8 +7,9 @@ from pathlib import Path
 
 from handlers.card import CardError, ModelCard
 from operations.errors import OperationsError
-from operations.models.decisions import Decisions, RunningStack, StoppedStack, served
+from operations.models.decisions import Decisions, RunningStack, StoppedStack, one_at_a_time, served
 from operations.models.describing import differences, facts, label_changes, overview, state_of
+from operations.models.gate import add_gate_options, make_gate
 from operations.stack.folder import DataFolder, make_private
 from operations.stack.options import add_data_option, stores_of
 from operations.table import print_table
@@ -46,6 +47,15 @@ def add_models_arguments(parser: argparse.ArgumentParser) -> None:
             action.add_argument(
                 "--out", type=Path, metavar="DIR", help="folder for the archive (default: the stack's)"
             )
+        if name == "promote":
+            action.add_argument(
+                "--override",
+                default="",
+                metavar="REASON",
+                help="promote without a passed gate; the reason is kept in the audit and shown with the version",
+            )
+        if name == "gate":
+            add_gate_options(action)
         if what.in_a_store:
             action.add_argument(
                 "--model-store", type=Path, metavar="DIR", help="where models are (default: the stack's)"
@@ -155,9 +165,18 @@ def register(arguments: argparse.Namespace) -> int:
     return 0
 
 
+def gate(arguments: argparse.Namespace) -> int:
+    """Compare a version with the one that answers; 0 if it is passed, 1 if not. It needs no stack."""
+    data, stores = _place(arguments)
+    return make_gate(data, stores, arguments)
+
+
 def promote(arguments: argparse.Namespace) -> int:
     """Make a version the default."""
-    return _change(arguments, lambda stack: stack.make_default("promote", arguments.name, arguments.version))
+    return _change(
+        arguments,
+        lambda stack: stack.make_default("promote", arguments.name, arguments.version, arguments.override),
+    )
 
 
 def rollback(arguments: argparse.Namespace) -> int:
@@ -195,10 +214,18 @@ ACTIONS = {
     "register": Action(
         register, "serve a version beside the default; callers reach it by naming it", in_a_store=False
     ),
+    "gate": Action(
+        gate,
+        "compare a version with the one that answers, on test sets and stored scans; promote asks for that",
+        more="Answers, confidence, heat maps, strangers, time and memory must not be worse than margins with reasons "
+        "allow (training/gate/margins.toml). Writes gate.json, gate.html and gate.pdf into DIR/learning/gates. Exit "
+        "status 0: passed, 1: not passed, 2: could not be compared.",
+    ),
     "promote": Action(
         promote,
-        "make a version the one that answers by default; it is registered first if needed",
-        more="If no stack runs, it is tried out, and answers from the next start on.",
+        "make a version that has passed its gate the one that answers by default; it is registered first if needed",
+        more="If no stack runs, it is tried out, and answers from the next start on. The first version of a model needs "
+        "no gate.",
     ),
     "rollback": Action(
         rollback,
@@ -242,9 +269,10 @@ def _card(stores: ModelStores, name: str, version: str) -> ModelCard:
 def _change(arguments: argparse.Namespace, change: Callable[[RunningStack | StoppedStack], None]) -> int:
     """Make a change to the stack on the data folder, running or not."""
     data, stores = _place(arguments)
-    if data.is_held():
-        change(RunningStack(data))
-    else:
-        with StoppedStack(data, stores) as stopped:
-            change(stopped)
+    with one_at_a_time(data):
+        if data.is_held():
+            change(RunningStack(data))
+        else:
+            with StoppedStack(data, stores) as stopped:
+                change(stopped)
     return 0

@@ -24,7 +24,7 @@ from django.db import IntegrityError
 
 from serving import changes
 from webapp.audit.hashing import canonical_sha256
-from webapp.audit.models import Action, Intake, Record, RefusedLine
+from webapp.audit.models import Action, Intake, Override, Record, RefusedLine
 from webapp.audit.recording import SYSTEM, record
 from webapp.core import clock
 from webapp.mongodb.transactions import all_or_nothing
@@ -39,7 +39,8 @@ MOST_KEPT = 4000
 ACTIONS = {
     action.value: action
     for action in Action
-    if action.value.startswith("model.") and action not in (Action.MODEL_UNREADABLE, Action.MODEL_REFUSED)
+    if action.value.startswith("model.")
+    and action not in (Action.MODEL_UNREADABLE, Action.MODEL_REFUSED, Action.MODEL_OVERRIDE)
 }
 LATE = timedelta(minutes=1)
 """A line's time may lie so much before the newest sealed record, or after now: others seal meanwhile, and clocks
@@ -162,6 +163,9 @@ def _record(line: bytes, source: _File, offset: int) -> None:
             "after": _text(change, "after", 64),
             "weights_sha256": _text(change, "weights_sha256", 64),
         }
+        if action == Action.MODEL_GATE:
+            facts |= {"before": "", "after": _text(change, "gate", 64)}
+        reason = _text(change, "override", 500) if "override" in change else ""
         actor = source.actor_of(change)
         source.check_time(time)
     except Refused as error:
@@ -170,6 +174,23 @@ def _record(line: bytes, source: _File, offset: int) -> None:
         _keep(line, offset, Action.MODEL_UNREADABLE, "it can't be read")
     else:
         record(action, actor, "model", time=time, **facts)
+        if reason:
+            _note_override(actor, time, facts, reason)
+
+
+def _note_override(actor: str, time: datetime, facts: dict[str, str], reason: str) -> None:
+    """Keep the reason for a promotion without a passed gate, and write a record that has its hash."""
+    about = {"model": facts["object_id"], "weights_sha256": facts["weights_sha256"]}
+    Override.objects.create(time=time, actor=actor, reason=reason, **about)
+    record(
+        Action.MODEL_OVERRIDE,
+        actor,
+        "model",
+        time=time,
+        object_id=facts["object_id"],
+        after=canonical_sha256(reason),
+        weights_sha256=facts["weights_sha256"],
+    )
 
 
 def _keep(line: bytes, offset: int, action: Action, reason: str) -> None:

@@ -92,6 +92,8 @@ class Action(models.TextChoices):
     MODEL_PROMOTE = "model.promote", "Promoted a model version"
     MODEL_ROLLBACK = "model.rollback", "Rolled a model back"
     MODEL_RETIRE = "model.retire", "Retired a model version"
+    MODEL_GATE = "model.gate", "Compared a model version with another"
+    MODEL_OVERRIDE = "model.override", "Promoted a model version without a passed gate"
     MODEL_UNREADABLE = "model.unreadable", "A model change that can't be read"
     MODEL_REFUSED = "model.refused", "A model change that was refused"
     TEXT_NORMALISE = "text.normalise", "Wrote texts in their normal form"
@@ -240,3 +242,24 @@ class RefusedLine(models.Model):
 
     def __str__(self) -> str:
         return f"the line at byte {self.offset}: {self.reason}"
+
+
+class Override(models.Model):
+    """Why a model version was promoted without a passed gate, in the words of whoever did it.
+
+    Its sealed record has the hash of the reason in `after`.
+    """
+
+    time = models.DateTimeField()
+    actor = models.CharField(max_length=80)
+    model = models.CharField(max_length=170, db_index=True, help_text="Name and version.")
+    weights_sha256 = models.CharField(max_length=SHA256_LENGTH, blank=True)
+    reason = models.CharField(max_length=500)
+
+    objects = AppendOnlyQuerySet.as_manager()
+
+    class Meta:
+        ordering = ("-time",)
+
+    def __str__(self) -> str:
+        return f"{self.model}: {self.reason}"

@@ -83,15 +83,17 @@ class TorchServeClient:
             log.error("The model server's answer is not what the contract says: %r", error)
             raise ModelUnavailable("The model server's answer can't be read.") from error
 
-    def card(self) -> ModelCard:
-        """The model card of the default version, also where the management can't be reached.
+    def card(self, version: str = "") -> ModelCard:
+        """The model card of a version, "" for the default, also where the management can't be reached.
 
-        Raises ModelUnavailable.
+        Raises ModelUnavailable, and UnknownVersion for a version that the server doesn't have.
         """
         headers = {"Content-Type": "application/octet-stream", "X-Card": "true"}
-        path = f"/predictions/{quote(self._model)}"
+        path = f"/predictions/{quote(self._model)}" + (f"/{quote(version)}" if version else "")
         try:
             return ModelCard.from_json(self._post(path, b"", headers, CARD_TIMEOUT_S).content)
+        except UnknownVersion:
+            raise
         except ImageRefused as error:  # an earlier handler looks for an image
             raise ModelUnavailable(
                 "The model server can't give its model card, as an earlier Retinote started it. Restart it."
