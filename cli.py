@@ -52,7 +52,7 @@ COMMANDS = {
         "user",
     ),
     "audit": Command(
-        "show who did what: audit verify checks the records, audit list and audit head print them",
+        "show who did what: audit verify checks the records, list and head print them, lineage follows an answer back",
         "operations.stack.audit",
         "add_audit_arguments",
         "audit",
@@ -62,6 +62,12 @@ COMMANDS = {
         "operations.stack.calibrate",
         "add_calibrate_arguments",
         "calibrate",
+    ),
+    "learn": Command(
+        "freeze what readers verified as a data set: learn export",
+        "operations.learn.commands",
+        "add_learn_arguments",
+        "learn",
     ),
     "pacs": Command(
         "show where results are sent, and try whether a PACS or a FHIR server answers",
@@ -76,7 +82,7 @@ COMMANDS = {
         "clinic_sim",
     ),
     "models": Command(
-        "import, list, show, diff, compare, register, promote, roll back, retire and remove model versions",
+        "import, list, show, diff, compare, register, try, promote, roll back, retire and remove model versions",
         "operations.models.commands",
         "add_models_arguments",
         "models",

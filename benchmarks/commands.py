@@ -34,6 +34,10 @@ BENCHMARKS: dict[str, Benchmark] = {
     "faults": Benchmark(
         "whether anything is lost while services die, freeze and are cut off", "benchmarks.faults"
     ),
+    "rollouts": Benchmark(
+        "whether shadows, canaries, promotions and rollbacks lose or mix answers, also when services are killed",
+        "benchmarks.rollouts",
+    ),
     "start": Benchmark("time and memory of a stack's start", "benchmarks.start"),
     "web": Benchmark(
         "the web app: uploads, volumes, and lists with up to a million stored scans", "benchmarks.web"

@@ -15,7 +15,7 @@ import hashlib
 import json
 import os
 import pwd
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import asdict
 from datetime import UTC, datetime
@@ -26,6 +26,7 @@ from serving.stores import ModelStores
 
 FILE = "changes.jsonl"
 FILE_VARIABLE = "RETINOTE_MODEL_CHANGES"
+ROLLBACK = "rollback"
 
 
 def file(folder: Path) -> Path:
@@ -48,12 +49,14 @@ def note(
     weights_sha256: str,
     before: Choice,
     after: Choice,
+    withdrawn: Mapping[str, str] | None = None,
     gate: str = "",
     override: str = "",
 ) -> None:
     """Add a line and write it to the disk. Raises OSError if that fails.
 
-    `gate` is the hash of the gate that a comparison wrote, `override` the reason for promoting without a passed one.
+    `withdrawn` has the versions that a rollback has taken back, with the sha256 of their weights. `gate` is the hash of
+    the gate that a comparison wrote, `override` the reason for promoting without a passed one.
     """
     change = {
         "actor": actor(os.getuid()),
@@ -65,6 +68,7 @@ def note(
         "after": choice_sha256(after),
         **({"gate": gate} if gate else {}),
         **({"override": override} if override else {}),
+        **({"withdrawn": dict(withdrawn)} if withdrawn else {}),
     }
     descriptor = os.open(path, os.O_RDWR | os.O_APPEND | os.O_CREAT, 0o600)
     with open(descriptor, "ab", buffering=0) as file:
@@ -91,6 +95,8 @@ def noted(
     """Note the action on a version of a model that is done within this context, once it has succeeded."""
     before, weights_sha256 = registry.choice(name), stores.weights_sha256(name, version)
     yield
+    after = registry.choice(name)
+    gone = [known for known in before.promoted if known not in after.promoted] if action == ROLLBACK else []
     note(
         path,
         action,
@@ -98,7 +104,8 @@ def noted(
         version,
         weights_sha256=weights_sha256,
         before=before,
-        after=registry.choice(name),
+        after=after,
+        withdrawn={known: before.weights.get(known) or stores.weights_sha256(name, known) for known in gone},
         gate=gate,
         override=override,
     )

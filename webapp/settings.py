@@ -48,6 +48,7 @@ INSTALLED_APPS = [
     "webapp.mongodb.contrib.MongoAxesConfig",
     "webapp.accounts",
     "webapp.inference",
+    "webapp.versions",
     "webapp.gateway",
     "webapp.metrics",
     "webapp.scans",
@@ -58,8 +59,10 @@ INSTALLED_APPS = [
     "webapp.reviews",
     "webapp.calibration",
     "webapp.gates",
+    "webapp.rollouts",
     "webapp.receiver",
     "webapp.pacs",
+    "webapp.learning",
 ]
 # Sign-in failures are counted in the cache, so the tables of axes are not made.
 MIGRATION_MODULES = {
@@ -259,6 +262,8 @@ SIMPLE_JWT = {
 
 # Verified labels train the next model: one reader's slip must not become its truth.
 VERIFYING_READERS = _GIVEN.verifying_readers
+LEARN_TEST_SHARE = _GIVEN.learn_test_share
+LEARN_SEEN_WEIGHT = _GIVEN.learn_seen_weight
 
 MODEL_SERVER = _GIVEN.model_server
 MODEL_URL = _GIVEN.model_url
@@ -272,6 +277,7 @@ WORKER_METRICS_PORT = _GIVEN.worker_metrics_port
 MODEL_CHANGES_FILE = _GIVEN.model_changes or DATA_DIR / "torchserve" / "changes.jsonl"
 # The model server's workers read this folder; nothing else is in it.
 CALIBRATION_DIR = (_GIVEN.calibration_dir or DATA_DIR / "calibration").absolute()
+LEARNING_DIR = (DATA_DIR / "learning").absolute()
 # Outside of the database, so that access to that is not enough to change it.
 AUDIT_HEAD_FILE = DATA_DIR / "audit-head"
 
@@ -301,7 +307,22 @@ CELERY_BEAT_SCHEDULE = {
         "options": {"expires": 600},
     },
     "send-results": {"task": "pacs.send", "schedule": 5.0, "options": {"expires": 5}},
+    "watch-rollouts": {"task": "rollouts.watch", "schedule": 20.0, "options": {"expires": 20}},
+    "answer-in-shadow": {"task": "rollouts.answer_in_shadow", "schedule": 5.0, "options": {"expires": 5}},
+    "predict-again": {"task": "rollouts.predict_again", "schedule": 5.0, "options": {"expires": 5}},
     "seal-audit": {"task": "audit.seal", "schedule": 5.0, "options": {"expires": 5}},
+    "export-asked": {"task": "learning.export_asked", "schedule": 5.0, "options": {"expires": 5}},
+    **(
+        {
+            "export-data-set": {
+                "task": "learning.export",
+                "schedule": timedelta(hours=_GIVEN.learn_export_hours),
+                "options": {"expires": 3600},
+            }
+        }
+        if _GIVEN.learn_export_hours
+        else {}
+    ),
     "sweep": {"task": "scans.sweep", "schedule": timedelta(days=1), "options": {"expires": 3600}},
 }
 

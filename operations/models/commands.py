@@ -9,7 +9,16 @@ from handlers.card import CardError, ModelCard
 from operations.errors import OperationsError
 from operations.models.decisions import Decisions, RunningStack, StoppedStack, one_at_a_time, served
 from operations.models.describing import differences, facts, label_changes, overview, state_of
-from operations.models.gate import add_gate_options, make_gate
+from operations.models.gate import add_gate_options, add_override_option, make_gate
+from operations.models.rollout import (
+    add_canary_options,
+    add_shadow_options,
+    canary,
+    refuse_if_tried,
+    repredict,
+    shadow,
+    trials,
+)
 from operations.stack.folder import DataFolder, make_private
 from operations.stack.options import add_data_option, stores_of
 from operations.table import print_table
@@ -31,6 +40,8 @@ class Action:
     more: str = ""
     in_a_store: bool = True
     """Whether it reads the stores even without a running stack, and so has the option --model-store."""
+    options: Callable[[argparse.ArgumentParser], None] = lambda parser: None
+    """Declares further options."""
 
 
 def add_models_arguments(parser: argparse.ArgumentParser) -> None:
@@ -47,15 +58,7 @@ def add_models_arguments(parser: argparse.ArgumentParser) -> None:
             action.add_argument(
                 "--out", type=Path, metavar="DIR", help="folder for the archive (default: the stack's)"
             )
-        if name == "promote":
-            action.add_argument(
-                "--override",
-                default="",
-                metavar="REASON",
-                help="promote without a passed gate; the reason is kept in the audit and shown with the version",
-            )
-        if name == "gate":
-            add_gate_options(action)
+        what.options(action)
         if what.in_a_store:
             action.add_argument(
                 "--model-store", type=Path, metavar="DIR", help="where models are (default: the stack's)"
@@ -189,7 +192,14 @@ def rollback(arguments: argparse.Namespace) -> int:
 
 def retire(arguments: argparse.Namespace) -> int:
     """Stop serving a version."""
-    status = _change(arguments, lambda stack: stack.retire(arguments.name, arguments.version))
+
+    def change(stack: RunningStack | StoppedStack) -> None:
+        if isinstance(stack, RunningStack):
+            stack.check_retired(arguments.name, arguments.version)
+            refuse_if_tried(stack.data, arguments.name, arguments.version)
+        stack.retire(arguments.name, arguments.version)
+
+    status = _change(arguments, change)
     print(f"{arguments.name} {arguments.version} is no longer served; it stays in the store.")
     return status
 
@@ -220,18 +230,46 @@ ACTIONS = {
         more="Answers, confidence, heat maps, strangers, time and memory must not be worse than margins with reasons "
         "allow (training/gate/margins.toml). Writes gate.json, gate.html and gate.pdf into DIR/learning/gates. Exit "
         "status 0: passed, 1: not passed, 2: could not be compared.",
+        options=add_gate_options,
     ),
     "promote": Action(
         promote,
         "make a version that has passed its gate the one that answers by default; it is registered first if needed",
         more="If no stack runs, it is tried out, and answers from the next start on. The first version of a model needs "
         "no gate.",
+        options=add_override_option,
     ),
     "rollback": Action(
         rollback,
         "make the previous default the default again",
         ("name",),
         more="If no stack runs, it answers from the next start on.",
+    ),
+    "shadow": Action(
+        shadow,
+        "have a version answer copies of the web app's scans, for nobody to see; --stop ends it",
+        more="The version has to be registered, with the labels of the default. It answers in the background, once the "
+        "user has been answered. ./retinote models trials and the administration compare it with what was given.",
+        in_a_store=False,
+        options=add_shadow_options,
+    ),
+    "canary": Action(
+        canary,
+        "have a version answer a share of the patients, which grows in stages; --stop ends it",
+        more="Each patient keeps to one version while the share grows. Guardrails stop it within a minute. At 100 % it is "
+        "promoted. What can't be honoured is refused.",
+        in_a_store=False,
+        options=add_canary_options,
+    ),
+    "trials": Action(
+        trials, "list what runs in shadow or as canary, and the withdrawn versions", (), in_a_store=False
+    ),
+    "repredict": Action(
+        repredict,
+        "predict again what withdrawn versions of a model have answered",
+        ("name",),
+        more="The worker does it. Earlier answers are kept in each scan's history.",
+        in_a_store=False,
     ),
     "import": Action(
         import_,

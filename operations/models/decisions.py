@@ -192,16 +192,19 @@ class RunningStack(Decisions):
         The default can be retired only as the last version of a model, while other models are served. Raises
         OperationsError.
         """
-        default = self.client.default_version(name)
-        if version == default:
-            others = [known for known in self.versions(name) if known != version]
-            _refuse_default(name, version, others, self.client.models())
+        self.check_retired(name, version)
         with self.noted("retire", name, version):
             try:
                 self.client.unregister(name, version)
             except (NotRegistered, IsDefault) as error:
                 raise OperationsError(f"{name} {version} can't be retired: {error}") from error
             self.registry.note_retired(name, version)
+
+    def check_retired(self, name: str, version: str) -> None:
+        """Raise OperationsError if the version can't be retired, as another one or model would have no default."""
+        if version == self.client.default_version(name):
+            others = [known for known in self.versions(name) if known != version]
+            _refuse_default(name, version, others, self.client.models())
 
     def url(self, name: str, version: str) -> str:
         """The address of a version for predictions."""

@@ -37,6 +37,16 @@ def add_gate_options(parser: argparse.ArgumentParser) -> None:
     )
 
 
+def add_override_option(parser: argparse.ArgumentParser) -> None:
+    """Declare the option by which `models promote` does without a gate."""
+    parser.add_argument(
+        "--override",
+        default="",
+        metavar="REASON",
+        help="promote without a passed gate; the reason is kept in the audit and shown with the version",
+    )
+
+
 def make_gate(data: DataFolder, stores: ModelStores, arguments: argparse.Namespace) -> int:
     """Compare, and write the gate. Returns 0 if it is passed, 1 if not, 2 if a step has failed and said why.
 

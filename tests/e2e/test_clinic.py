@@ -9,7 +9,8 @@ from pathlib import Path
 import pytest
 from pydicom.uid import generate_uid
 
-from benchmarks.dicom import CLINIC, SENDER, survive
+from benchmarks.dicom import CLINIC, SENDER
+from benchmarks.dicom_kills import survive
 from benchmarks.report import Report
 from benchmarks.stack import OwnStack
 from operations.stack.folder import DataFolder, read_state

@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 from handlers.card import ModelCard
-from training.data.fingerprint import fingerprint
+from imaging.fingerprint import fingerprint
+from training.data.frozen import DATA_SETS, is_frozen, load, read_about
 from training.data.manifest import DataError, Scan
-from training.data.reading import read_all
-from training.gate.test_sets import DATA_SET, DATA_SETS, TEST, TestSet
+from training.gate.test_sets import TEST, TestSet
 from training.gate.verdict import Check, not_judged
 from training.learnt import FIELD, found
 from training.origin import with_hashes_of_files
@@ -44,15 +43,11 @@ def _data_set(learning: Path | None, named: dict[str, Any]) -> list[Scan]:
     """The scans that the data set which a card names gave for training. Raises DataError if it isn't there."""
     number, sha256 = named.get("data_set_number"), str(named.get("data_set"))
     folder = None if learning is None else learning / DATA_SETS / str(number)
-    try:
-        there = json.loads((folder / DATA_SET).read_text(encoding="utf-8"))["sha256"] if folder else None
-    except (OSError, ValueError, KeyError, TypeError):
-        there = None
-    if folder is None or there != sha256:
+    if folder is None or not is_frozen(folder) or read_about(folder).sha256 != sha256:
         raise DataError(
             f"It learnt from data set {number} ({sha256[:12]}…), which is not here as it was, so nobody can tell."
         )
-    return [scan for scan in with_hashes_of_files(read_all([folder])) if scan.split != TEST]
+    return [scan for scan in with_hashes_of_files(load(folder).scans) if scan.split != TEST]
 
 
 def _by_data_set(tested: TestSet, learnt: Sequence[Scan], content: Any) -> Check:

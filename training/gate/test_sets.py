@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import json
 import os
 import shutil
 import tempfile
@@ -13,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from handlers.user_cache import user_cache
+from training.data.frozen import DATA_SETS, is_frozen, load, read_about
 from training.data.manifest import DataError, Scan, of_split
 from training.data.reading import read_all
 from training.gate.margins import GIVEN, OWN, SIMULATED, SimulatedOrder
@@ -23,7 +23,6 @@ from training.simulator.writing import Order, write_set
 
 SIMULATOR = Path(__file__).resolve().parents[1] / "simulator"
 STRANGERS = "strangers"
-DATA_SETS, DATA_SET = "data-sets", "data-set.json"
 TEST = "test"
 
 
@@ -59,23 +58,18 @@ def own_set(learning: Path, model: str, labels: Sequence[str]) -> TestSet | None
     folder = newest_data_set(learning, model)
     if folder is None:
         return None
-    scans = of_split(read_all([folder], least_labels=1), TEST)
+    scans = of_split(load(folder).scans, TEST)
     return test_set(f"own, data set {folder.name}", OWN, scans, labels) if scans else None
 
 
 def newest_data_set(learning: Path, model: str) -> Path | None:
-    """The folder of the newest data set for a model in the folder `learning`; None where there is none."""
-    found = []
-    for document in (learning / DATA_SETS).glob(f"*/{DATA_SET}"):
-        try:
-            content = json.loads(document.read_text(encoding="utf-8"))
-            if content.get("name", model) == model:
-                found.append((int(content.get("number", 0)), document.parent))
-        except (OSError, ValueError, TypeError, AttributeError) as error:
-            raise DataError(
-                f"{document} can't be read ({error}); restore it, or remove its folder"
-            ) from error
-    return max(found)[1] if found else None
+    """The folder of the newest data set for a model in the folder `learning`; None where there is none.
+
+    Raises DataError for one that can't be read.
+    """
+    folders = [path for path in (learning / DATA_SETS).glob("*") if is_frozen(path)]
+    found = {about.number: folder for folder in folders if (about := read_about(folder)).name == model}
+    return found[max(found)] if found else None
 
 
 def given_set(data: Path, labels: Sequence[str]) -> TestSet:

@@ -14,6 +14,7 @@ import json
 import logging
 import os
 import stat
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -24,7 +25,7 @@ from django.db import IntegrityError
 
 from serving import changes
 from webapp.audit.hashing import canonical_sha256
-from webapp.audit.models import Action, Intake, Override, Record, RefusedLine
+from webapp.audit.models import Action, Intake, Record, RefusedLine
 from webapp.audit.recording import SYSTEM, record
 from webapp.core import clock
 from webapp.mongodb.transactions import all_or_nothing
@@ -34,6 +35,10 @@ log = logging.getLogger(__name__)
 NAME = "model changes"
 MOST_BYTES = 2**20
 """Read in one transaction."""
+MOST_WITHDRAWN = 100
+"""Versions that one rollback can withdraw."""
+MOST_REASON = 500
+"""Characters of the reason for promoting a version without a passed gate."""
 MOST_KEPT = 4000
 """Characters of a refused line."""
 ACTIONS = {
@@ -46,6 +51,16 @@ LATE = timedelta(minutes=1)
 """A line's time may lie so much before the newest sealed record, or after now: others seal meanwhile, and clocks
 differ."""
 WRITABLE_BY_OTHERS = stat.S_IWGRP | stat.S_IWOTH
+Listener = Callable[[Action, Mapping[str, Any], str], None]
+_listeners: list[Listener] = []
+
+
+def listen(listener: Listener) -> None:
+    """Call a function with the action, the line and the actor of each change that is believed.
+
+    It is called in the transaction of the record, so that what follows from a change exists if its record does.
+    """
+    _listeners.append(listener)
 
 
 class Refused(Exception):
@@ -165,7 +180,8 @@ def _record(line: bytes, source: _File, offset: int) -> None:
         }
         if action == Action.MODEL_GATE:
             facts |= {"before": "", "after": _text(change, "gate", 64)}
-        reason = _text(change, "override", 500) if "override" in change else ""
+        _text({"override": "", **change}, "override", MOST_REASON)
+        _check_withdrawn(change.get("withdrawn", {}))
         actor = source.actor_of(change)
         source.check_time(time)
     except Refused as error:
@@ -174,23 +190,8 @@ def _record(line: bytes, source: _File, offset: int) -> None:
         _keep(line, offset, Action.MODEL_UNREADABLE, "it can't be read")
     else:
         record(action, actor, "model", time=time, **facts)
-        if reason:
-            _note_override(actor, time, facts, reason)
-
-
-def _note_override(actor: str, time: datetime, facts: dict[str, str], reason: str) -> None:
-    """Keep the reason for a promotion without a passed gate, and write a record that has its hash."""
-    about = {"model": facts["object_id"], "weights_sha256": facts["weights_sha256"]}
-    Override.objects.create(time=time, actor=actor, reason=reason, **about)
-    record(
-        Action.MODEL_OVERRIDE,
-        actor,
-        "model",
-        time=time,
-        object_id=facts["object_id"],
-        after=canonical_sha256(reason),
-        weights_sha256=facts["weights_sha256"],
-    )
+        for listener in _listeners:
+            listener(action, change, actor)
 
 
 def _keep(line: bytes, offset: int, action: Action, reason: str) -> None:
@@ -200,6 +201,17 @@ def _keep(line: bytes, offset: int, action: Action, reason: str) -> None:
     digest = canonical_sha256(text)
     RefusedLine.objects.create(offset=offset, sha256=digest, reason=reason, line=text[:MOST_KEPT])
     record(action, SYSTEM, "model", after=digest, time=clock.now())
+
+
+def _check_withdrawn(withdrawn: object) -> None:
+    """Raise ValueError for what is not a few weights by their version."""
+    if not isinstance(withdrawn, dict) or len(withdrawn) > MOST_WITHDRAWN:
+        raise ValueError("withdrawn")
+    if any(
+        not isinstance(weights, str) or len(weights) > 64 or len(name) > 80
+        for name, weights in withdrawn.items()
+    ):
+        raise ValueError("withdrawn")
 
 
 def _text(change: dict[str, Any], key: str, most: int) -> str:

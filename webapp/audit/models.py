@@ -83,6 +83,7 @@ class Action(models.TextChoices):
     DICOM_REFUSED = "dicom.refused", "Was refused a DICOM association"
     CALIBRATION_CREATE = "calibration.create", "Calibrated the model on own scans"
     CALIBRATION_UNDO = "calibration.undo", "Took a calibration back"
+    DATA_SET_CREATE = "data_set.create", "Froze a data set of verified scans"
     MODEL_DEFAULT = "model.default", "Noted at a start which model version answers"
     MODEL_IMPORT = "model.import", "Imported a model version"
     MODEL_REMOVE = "model.remove", "Deleted a model version"
@@ -94,6 +95,15 @@ class Action(models.TextChoices):
     MODEL_RETIRE = "model.retire", "Retired a model version"
     MODEL_GATE = "model.gate", "Compared a model version with another"
     MODEL_OVERRIDE = "model.override", "Promoted a model version without a passed gate"
+    ROLLOUT_START = "rollout.start", "Began to try a model version in shadow or as canary"
+    ROLLOUT_CHANGE = "rollout.change", "Changed a canary's share of the patients"
+    ROLLOUT_STOP = "rollout.stop", "Ended the trial of a model version"
+    ROLLOUT_BREACH = "rollout.breach", "Stopped a canary, as a guardrail was breached"
+    ROLLOUT_PROMOTE = "rollout.promote", "Ended a canary, as its version answers by default"
+    SHADOW_ANSWER = "shadow.answer", "Had a scan answered in shadow, shown to nobody"
+    VERSION_WITHDRAW = "version.withdraw", "Withdrew a model version that had answered"
+    VERSION_ACCEPT = "version.accept", "Promoted a withdrawn model version again"
+    VERSION_REPREDICT = "version.repredict", "Asked for new predictions in place of a withdrawn version's"
     MODEL_UNREADABLE = "model.unreadable", "A model change that can't be read"
     MODEL_REFUSED = "model.refused", "A model change that was refused"
     TEXT_NORMALISE = "text.normalise", "Wrote texts in their normal form"
@@ -242,24 +252,3 @@ class RefusedLine(models.Model):
 
     def __str__(self) -> str:
         return f"the line at byte {self.offset}: {self.reason}"
-
-
-class Override(models.Model):
-    """Why a model version was promoted without a passed gate, in the words of whoever did it.
-
-    Its sealed record has the hash of the reason in `after`.
-    """
-
-    time = models.DateTimeField()
-    actor = models.CharField(max_length=80)
-    model = models.CharField(max_length=170, db_index=True, help_text="Name and version.")
-    weights_sha256 = models.CharField(max_length=SHA256_LENGTH, blank=True)
-    reason = models.CharField(max_length=500)
-
-    objects = AppendOnlyQuerySet.as_manager()
-
-    class Meta:
-        ordering = ("-time",)
-
-    def __str__(self) -> str:
-        return f"{self.model}: {self.reason}"

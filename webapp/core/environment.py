@@ -23,6 +23,7 @@ DAY_HOURS, DAY_MINUTES = 24, 24 * 60
 LEAST_VOLUME_BYTES, MOST_VOLUME_BYTES = 2**20, 2**30
 """Of a file, which is in memory while it is decoded."""
 MOST_A_MINUTE, MOST_PORT = 10**9, 65_535
+MOST_HOURS = 24 * 366
 
 
 def _whole(least: int, most: int) -> BeforeValidator:
@@ -52,6 +53,21 @@ def _worklist(text: str) -> str:
     ):
         raise must_be("AE@HOST:PORT, such as RIS@10.0.4.5:104")
     return text
+
+
+def _share(most: float) -> BeforeValidator:
+    """A validator of numbers from 0 to `most`, such as 0.2."""
+
+    def check(text: str | float) -> float:
+        try:
+            number = float(text)
+        except ValueError:
+            number = -1.0
+        if not 0 <= number <= most:
+            raise must_be(f"a number from 0 to {most:g}")
+        return number
+
+    return BeforeValidator(check)
 
 
 def _on_or_off(text: str) -> bool:
@@ -110,6 +126,10 @@ class Environment(BaseModel):
     admin_idle_minutes: Minutes = 30
     admin_hours: Hours = 8
     verifying_readers: Annotated[int, _whole(0, 20)] = 2
+    # Of data sets that models learn from.
+    learn_test_share: Annotated[float, _share(0.5)] = 0.2
+    learn_seen_weight: Annotated[float, _share(1)] = 1.0
+    learn_export_hours: Annotated[int, _whole(0, MOST_HOURS)] = 0
     max_volume_bytes: Annotated[int, _whole(LEAST_VOLUME_BYTES, MOST_VOLUME_BYTES)] = 256 * 2**20
     file_identity: Annotated[str, OneOf("pseudonymise", "drop", "keep")] = "pseudonymise"
     # Of what comes over the DICOM network protocol.

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -11,8 +13,10 @@ from django.utils.http import urlencode
 
 from serving.gates import GATE_NAME, Gate, GateError, read_gate
 from webapp.audit import model_changes
-from webapp.audit.models import Override
-from webapp.gates.models import ChangedTier
+from webapp.audit.hashing import canonical_sha256
+from webapp.audit.models import Action
+from webapp.audit.recording import record
+from webapp.gates.models import ChangedTier, Override
 from webapp.inference.version_page import Link, Section, add_sections
 
 PDF_NAME = "gate.pdf"
@@ -20,8 +24,28 @@ VERDICTS = {True: "passed", False: "not passed", None: "not judged"}
 
 
 def register() -> None:
-    """Have the page of each version show this."""
+    """Have the page of each version show this, and keep the reasons of overrides."""
     add_sections(sections)
+    model_changes.listen(keep_override)
+
+
+def keep_override(action: Action, change: Mapping[str, Any], actor: str) -> None:
+    """Keep the reason for a promotion without a passed gate, and record its hash."""
+    reason = str(change.get("override", ""))
+    if not reason:
+        return
+    about = {"weights_sha256": str(change["weights_sha256"])}
+    time = datetime.fromisoformat(str(change["time"])).astimezone(UTC)
+    Override.objects.create(time=time, actor=actor, model=str(change["model"]), reason=reason, **about)
+    record(
+        Action.MODEL_OVERRIDE,
+        actor,
+        "model",
+        time=time,
+        object_id=str(change["model"]),
+        after=canonical_sha256(reason),
+        **about,
+    )
 
 
 def folder_of(name: str, version: str) -> Path:

@@ -1,10 +1,11 @@
-"""What the replay of a version found: scans whose urgency it would change."""
+"""What the replay of a version found: scans whose urgency it would change; and why versions answer without a gate."""
 
 from __future__ import annotations
 
 from bson import ObjectId
 from django.db import models
 
+from webapp.audit.models import AppendOnlyQuerySet
 from webapp.audit.viewing import OfScan
 from webapp.core import clock
 from webapp.scans.models import Scan
@@ -44,3 +45,24 @@ class ChangedTier(OfScan):
 
     def __str__(self) -> str:
         return f"{self.before} → {self.after}"
+
+
+class Override(models.Model):
+    """Why a model version was promoted without a passed gate, in the words of whoever did it.
+
+    The audit's record of it has the hash of the reason.
+    """
+
+    time = models.DateTimeField()
+    actor = models.CharField(max_length=80)
+    model = models.CharField(max_length=170, db_index=True, help_text="Name and version.")
+    weights_sha256 = models.CharField(max_length=64, blank=True)
+    reason = models.CharField(max_length=500)
+
+    objects = AppendOnlyQuerySet.as_manager()
+
+    class Meta:
+        ordering = ("-time",)
+
+    def __str__(self) -> str:
+        return f"{self.model}: {self.reason}"

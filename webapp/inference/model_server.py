@@ -183,7 +183,7 @@ class ModelServer(Protocol):
         """The versions of the model that the server has; raises ModelUnavailable."""
 
     def card(self, version: str = "") -> ModelCard:
-        """The model card of a version, "" for the default; raises ModelUnavailable, UnknownVersion."""
+        """The model card of a version, "" for the default; raises ModelUnavailable, or UnknownVersion."""
 
     def authorization(self) -> str:
         """The Authorization header for calls to the server, "" where it needs none; raises ModelUnavailable."""

@@ -11,14 +11,14 @@ from webapp.accounts.models import User
 from webapp.audit.models import Action
 from webapp.audit.recording import record
 from webapp.mongodb.admin import TransactionalAdmin
-from webapp.receiver.models import Arrival, Instance, Sender
+from webapp.receiver.models import Arrival, CommitmentReport, Instance, Sender
 
 
 @admin.register(Sender)
 class SenderAdmin(TransactionalAdmin[Sender]):
     """Which devices and PACS may send, and to which clinic."""
 
-    list_display = ("ae_title", "network", "clinic", "enabled")
+    list_display = ("ae_title", "network", "clinic", "enabled", "report_port")
     list_filter = ("enabled", "clinic")
     search_fields = ("ae_title", "network", "clinic")
 
@@ -65,6 +65,15 @@ class ArrivalAdmin(_ReadOnly, admin.ModelAdmin[Arrival]):
     search_fields = ("study_uid", "series_uid")
     date_hierarchy = "arrived"
     list_select_related = ()
+
+
+@admin.register(CommitmentReport)
+class CommitmentReportAdmin(_ReadOnly, admin.ModelAdmin[CommitmentReport]):
+    """Reports on storage commitment that senders wait for."""
+
+    list_display = ("asked", "sender", "host", "attempts", "next_attempt_at", "reason")
+    list_select_related = ("sender",)
+    search_fields = ("transaction",)
 
 
 @admin.register(Instance)

@@ -3,20 +3,22 @@
 from __future__ import annotations
 
 import logging
+from contextlib import suppress
 
+from bson import ObjectId
 from django.db import DatabaseError
 from pymongo.errors import PyMongoError
 from pynetdicom.presentation import PresentationContext, build_context
 
-from webapp.receiver import commitment
+from webapp.receiver import commitment, filing, reports
 from webapp.receiver.commands import (
     ACTION,
+    ANSWERED,
     CANCEL,
     CLASS_NOT_SUPPORTED,
     DO,
     ECHO,
     EVENT_REPORT,
-    MESSAGE,
     MOST_COMMAND_BYTES,
     NO_RESOURCES,
     NOT_RECOGNISED,
@@ -24,6 +26,7 @@ from webapp.receiver.commands import (
     OTHER_CLASS,
     SOP_CLASS,
     SOP_INSTANCE,
+    STATUS,
     STORE,
     SUCCESS,
     Command,
@@ -32,6 +35,7 @@ from webapp.receiver.commands import (
     decoded,
     encoded,
 )
+from webapp.receiver.journal import Journal
 from webapp.receiver.models import Sender
 from webapp.receiver.storing import SOP_CLASSES, TRANSFER_SYNTAXES, NotTaken, Receiving, file_meta
 from webapp.receiver.wire import Ended, Fragment, Wire
@@ -57,8 +61,17 @@ def offered() -> list[PresentationContext]:
 class Association:
     """An accepted association with a sender, until either side ends it."""
 
-    def __init__(self, wire: Wire, sender: Sender, contexts: dict[int, tuple[str, str]]) -> None:
+    def __init__(
+        self,
+        wire: Wire,
+        sender: Sender,
+        address: str,
+        contexts: dict[int, tuple[str, str]],
+        journal: Journal,
+    ) -> None:
         self._wire = wire
+        self._address = address
+        self._journal = journal
         self._sender = sender
         self._contexts = contexts
         self._command = bytearray()
@@ -67,8 +80,11 @@ class Association:
         self._receiving: Receiving | None = None
         self._references = bytearray()
         self._fault: NotTaken | None = None
+        self._messages = 0
+        self._reported: dict[int, ObjectId] = {}
+        """The reports that were sent and not yet answered, by their messages."""
         self.stored = 0
-        """Instances that were stored, the same again not counted."""
+        """Instances that were answered with success, the same again counted again."""
 
     def serve(self) -> None:
         """Serve the peer. Raises wire.Ended."""
@@ -81,6 +97,9 @@ class Association:
         finally:
             if self._receiving is not None:
                 self._receiving.__exit__(None, None, None)
+            with suppress(DatabaseError, PyMongoError):
+                for report in self._reported.values():
+                    reports.send_soon(report)
 
     def _command_piece(self, fragment: Fragment) -> None:
         if self._asked is not None or fragment.context not in self._contexts:
@@ -121,6 +140,8 @@ class Association:
                 self._end_store(asked)
             elif asked.kind == DO:
                 self._commit(asked)
+            elif asked.kind == EVENT_REPORT | ANSWERS:
+                self._is_reported(asked)
             elif not asked.kind & ANSWERS:
                 self._answer(asked, NOT_RECOGNISED)
 
@@ -135,7 +156,7 @@ class Association:
             return
         try:
             meta = file_meta(sop_class, asked.texts.get(SOP_INSTANCE, ""), syntax)
-            self._receiving = Receiving(self._sender.clinic, self._sender.ae_title, meta)
+            self._receiving = Receiving(self._sender.clinic, self._sender.ae_title, meta, self._journal)
         except NotTaken as fault:
             self._fault = fault
 
@@ -154,7 +175,8 @@ class Association:
             said = self._receiving.said()
             if said.sop_class != asked.texts.get(SOP_CLASS) or said.sop_uid != asked.texts.get(SOP_INSTANCE):
                 raise NotTaken("The data set is not the instance of the command", is_other_class=True)
-            self.stored += self._receiving.store(said)
+            self._receiving.store(said)
+            self.stored += 1
             status, comment = SUCCESS, ""
         except NotTaken as fault:
             log.warning("An instance of %s is refused: %s", self._sender.ae_title, fault.message)
@@ -169,6 +191,8 @@ class Association:
             self._answer(asked, SUCCESS)
         elif asked.kind == STORE:
             self._answer(asked, NOT_UNDERSTOOD, "The command has no data set")
+        elif asked.kind == EVENT_REPORT | ANSWERS:
+            self._is_reported(asked)
         elif not asked.kind & ANSWERS and asked.kind != CANCEL:
             self._answer(asked, NOT_RECOGNISED)
 
@@ -178,17 +202,32 @@ class Association:
             self._answer(asked, commitment.NO_SUCH_ACTION)
             return
         try:
-            report = commitment.report_on(
-                bytes(self._references), self._contexts[self._context][1], self._sender
-            )
+            self._journal.close_segment()
+            filing.file_all()
+            what = commitment.asked_by(bytes(self._references), self._contexts[self._context][1])
+            report = commitment.report_on(what, self._sender)
+            kept = reports.keep(self._sender, self._address, what)
         except commitment.NoRequest:
             self._answer(asked, commitment.INVALID)
             return
-        except (DatabaseError, PyMongoError):
+        except (DatabaseError, PyMongoError, OSError, filing.Busy) as error:
+            log.warning("Commitment can't be looked up at the moment: %s", type(error).__name__)
             self._answer(asked, commitment.NO_RESOURCES)
             return
+        self._messages = self._messages % 0xFFFF + 1
+        if kept is not None:
+            self._reported[self._messages] = kept
         self._answer(asked, SUCCESS)
-        self._wire.send(self._context, encoded(report.command(EVENT_REPORT, MESSAGE)), report.data)
+        command = encoded(report.command(self._messages))
+        self._wire.send(self._context, command, report.encoded(self._contexts[self._context][1]))
+
+    def _is_reported(self, answer: Command) -> None:
+        """The sender has answered a report. One that it could not take is sent again over an association of ours."""
+        kept = self._reported.get(answer.numbers.get(ANSWERED, 0))
+        if kept is not None and answer.numbers.get(STATUS) == SUCCESS:
+            with suppress(DatabaseError, PyMongoError):
+                reports.answered(kept)
+                del self._reported[answer.numbers[ANSWERED]]
 
     def _answer(self, asked: Command, status: int, comment: str = "") -> None:
         self._wire.send(self._context, encoded(answer_to(asked, status, comment)))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 from dataclasses import dataclass
 from typing import Any
 
@@ -14,7 +13,17 @@ from pydicom.uid import UID, ImplicitVRLittleEndian
 from imaging.dicom.elements import sequence, text
 from imaging.dicom.file import LimitedReads
 from imaging.errors import ImageError
-from webapp.receiver.commands import DATA_SET, EVENT, KIND, SOP_CLASS, SOP_INSTANCE, WITH_DATA_SET, Command
+from webapp.receiver.commands import (
+    DATA_SET,
+    EVENT,
+    EVENT_REPORT,
+    KIND,
+    MESSAGE,
+    SOP_CLASS,
+    SOP_INSTANCE,
+    WITH_DATA_SET,
+    Command,
+)
 from webapp.receiver.models import Arrival, Instance, Sender, key_of
 from webapp.scans import storage
 
@@ -26,7 +35,6 @@ NOT_HERE = 0x0112
 """No such object instance."""
 MOST = 5000
 """Instances of one request."""
-OUR_MESSAGE = 1
 
 
 class NoRequest(ValueError):
@@ -34,27 +42,44 @@ class NoRequest(ValueError):
 
 
 @dataclass(frozen=True)
+class Asked:
+    """What a sender asks to be committed: SOP class and instance of each, and by which UID it knows the request."""
+
+    transaction: str
+    named: list[tuple[str, str]]
+
+
+@dataclass(frozen=True)
 class Report:
     """What is said of the instances: the kind of event, and its data set as it is sent."""
 
     event: int
-    data: bytes
+    data: Dataset
 
-    def command(self, kind: int, message: int) -> Command:
-        """The command that goes before it."""
-        numbers = {KIND: kind, message: OUR_MESSAGE, DATA_SET: WITH_DATA_SET, EVENT: self.event}
+    def command(self, message: int) -> Command:
+        """The command that goes before it, with the number of its message."""
+        numbers = {KIND: EVENT_REPORT, MESSAGE: message, DATA_SET: WITH_DATA_SET, EVENT: self.event}
         texts = {
             SOP_CLASS: COMMITMENT,
             SOP_INSTANCE: SOP_INSTANCE_OF_ALL,
         }
         return Command(numbers, texts)
 
+    def encoded(self, transfer_syntax: str) -> bytes:
+        """Its data set as it is sent."""
+        buffer = pydicom.filebase.DicomBytesIO()
+        buffer.is_little_endian = True
+        buffer.is_implicit_VR = UID(transfer_syntax) == ImplicitVRLittleEndian
+        write_dataset(buffer, self.data)
+        return bytes(buffer.getvalue())
 
-def report_on(content: bytes, transfer_syntax: str, sender: Sender) -> Report:
-    """Look which of the instances that the data set names are stored for the sender's clinic. Raises NoRequest."""
-    implicit = UID(transfer_syntax) == ImplicitVRLittleEndian
+
+def asked_by(content: bytes, transfer_syntax: str) -> Asked:
+    """What a request's data set asks for. Raises NoRequest."""
     try:
-        asked: Any = pydicom.filereader.read_dataset(LimitedReads(content), implicit, True)
+        asked: Any = pydicom.filereader.read_dataset(
+            LimitedReads(content), UID(transfer_syntax) == ImplicitVRLittleEndian, True
+        )
         transaction = text(asked, "TransactionUID")
         named = [
             (text(item, "ReferencedSOPClassUID"), text(item, "ReferencedSOPInstanceUID"))
@@ -66,11 +91,16 @@ def report_on(content: bytes, transfer_syntax: str, sender: Sender) -> Report:
         raise NoRequest from error
     if not transaction or not 0 < len(named) <= MOST:
         raise NoRequest
-    stored = _stored(sender.clinic, [instance for _, instance in named])
+    return Asked(transaction, named)
+
+
+def report_on(asked: Asked, sender: Sender) -> Report:
+    """Look which of the instances are stored for the sender's clinic."""
+    stored = _stored(sender.clinic, [instance for _, instance in asked.named])
     answer = Dataset()
-    answer.TransactionUID = transaction
+    answer.TransactionUID = asked.transaction
     kept, lost = [], []
-    for sop_class, instance in named:
+    for sop_class, instance in asked.named:
         item = Dataset()
         item.ReferencedSOPClassUID, item.ReferencedSOPInstanceUID = sop_class, instance
         if key_of(sender.clinic, instance) in stored:
@@ -82,7 +112,7 @@ def report_on(content: bytes, transfer_syntax: str, sender: Sender) -> Report:
         answer.ReferencedSOPSequence = kept
     if lost:
         answer.FailedSOPSequence = lost
-    return Report(SOME_MISSING if lost else ALL_STORED, _encoded(answer, implicit))
+    return Report(SOME_MISSING if lost else ALL_STORED, answer)
 
 
 def _stored(clinic: str, instances: list[str]) -> set[str]:
@@ -94,11 +124,3 @@ def _stored(clinic: str, instances: list[str]) -> set[str]:
         ).values_list("key", flat=True)
     )
     return {key for key, name, arrival in found if arrival in read or (name and storage.exists(name))}
-
-
-def _encoded(answer: Dataset, implicit: bool) -> bytes:
-    buffer = pydicom.filebase.DicomBytesIO()
-    buffer.is_little_endian, buffer.is_implicit_VR = True, implicit
-    write_dataset(buffer, answer)
-    assert isinstance(buffer, io.BytesIO | pydicom.filebase.DicomBytesIO)
-    return bytes(buffer.getvalue())

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import hashlib
 import os
 import shutil
 from collections.abc import Iterable
 from types import TracebackType
 from typing import Any, Self
 
+from django.conf import settings
 from django.db import connection
 from django.db.models.signals import post_delete
 from django.dispatch import receiver
@@ -24,6 +24,12 @@ class NoSpace(OSError):
     """The disk is nearly full."""
 
 
+def check_space() -> None:
+    """Raise NoSpace where less than `LEAST_FREE_BYTES` are free."""
+    if shutil.disk_usage(settings.MEDIA_ROOT).free < LEAST_FREE_BYTES:
+        raise NoSpace("The disk is nearly full.")
+
+
 class Incoming:
     """A file that is written while its content comes in. Use it with `with`: what is not kept is removed.
 
@@ -32,31 +38,17 @@ class Incoming:
 
     def __init__(self) -> None:
         self.name = storage.new_name(storage.INSTANCE)
-        self.size = 0
-        self._hash = hashlib.sha256()
         self._path = storage.path_of(self.name)
         self._path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        if shutil.disk_usage(self._path.parent).free < LEAST_FREE_BYTES:
-            raise NoSpace("The disk is nearly full.")
+        check_space()
         self._partial = self._path.with_suffix(".partial")
         opened = os.open(self._partial, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
         self._file = os.fdopen(opened, "wb")
         self._kept = False
 
-    def begin(self, content: bytes) -> None:
-        """Write what is not part of the content that was sent."""
-        self._file.write(content)
-
-    def write(self, content: bytes | memoryview) -> None:
+    def write(self, content: bytes | bytearray | memoryview) -> None:
         """Write on."""
         self._file.write(content)
-        self._hash.update(content)
-        self.size += len(content)
-
-    @property
-    def sha256(self) -> str:
-        """Of what was written so far."""
-        return self._hash.hexdigest()
 
     def keep(self) -> None:
         """Bring the whole file to the disk under its name."""

@@ -17,7 +17,9 @@ from pymongo.errors import PyMongoError
 
 from webapp.audit.models import Action
 from webapp.audit.recording import ANONYMOUS, record
+from webapp.receiver import reports
 from webapp.receiver.associations import Association, offered
+from webapp.receiver.journal import Journal
 from webapp.receiver.models import Sender, sender_of
 from webapp.receiver.wire import (
     CLOSED,
@@ -33,6 +35,7 @@ from webapp.receiver.wire import (
 log = logging.getLogger(__name__)
 
 HANDSHAKE_S = 10.0
+REPORT_EVERY_S = 5.0
 MOST_WAITING = 64
 """Connections that have not yet said who they are, or are being refused."""
 TOLD_AGAIN_S = 60.0
@@ -86,7 +89,8 @@ class Receiver:
         self._serving: Counter[str] = Counter()
         self._told: dict[tuple[str, str], float] = {}
         self._offered = offered()
-        self._ends = False
+        self._journal = Journal()
+        self._ended = threading.Event()
 
     @property
     def port(self) -> int:
@@ -95,11 +99,30 @@ class Receiver:
 
     def serve(self) -> None:
         """Handle connections until `stop` is called."""
-        while not self._ends:
+        reporting = threading.Thread(target=self._report, name="reporting", daemon=True)
+        reporting.start()
+        with self._journal:
+            self._serve()
+        reporting.join()
+
+    def _report(self) -> None:
+        """Send the reports on storage commitment that are due: who may be reached from here may not be from elsewhere."""
+        while not self._ended.wait(REPORT_EVERY_S):
+            try:
+                reports.send_due()
+            except (DatabaseError, PyMongoError) as error:
+                log.warning("Reports wait: the database does not answer (%s)", type(error).__name__)
+            except Exception:
+                log.exception("Reports wait")
+        with suppress(AttributeError):
+            del connections["default"]
+
+    def _serve(self) -> None:
+        while not self._ended.is_set():
             try:
                 connected, (address, *_) = self._socket.accept()
             except OSError:
-                if self._ends:
+                if self._ended.is_set():
                     return
                 log.exception("No connection can be taken")
                 time.sleep(0.1)
@@ -116,7 +139,7 @@ class Receiver:
 
     def stop(self) -> None:
         """Take no more connections."""
-        self._ends = True
+        self._ended.set()
         with suppress(OSError):
             self._socket.shutdown(socket.SHUT_RDWR)
         self._socket.close()
@@ -165,7 +188,7 @@ class Receiver:
         try:
             contexts = wire.accept(request, self._offered)
             leave()
-            association = Association(wire, sender, contexts)
+            association = Association(wire, sender, address, contexts, self._journal)
             try:
                 association.serve()
             finally:

@@ -8,6 +8,7 @@ from datetime import datetime
 
 from bson import ObjectId
 from django.core.exceptions import ValidationError
+from django.core.validators import MaxValueValidator, MinValueValidator
 from django.db import models
 
 from imaging.dicom.origin import MAX_UID_LETTERS
@@ -41,6 +42,13 @@ class Sender(models.Model):
     )
     clinic = NormalCharField(max_length=80, help_text="Whose what it sends is.")
     enabled = models.BooleanField(default=True)
+    report_port = models.PositiveIntegerField(
+        null=True,
+        blank=True,
+        validators=[MinValueValidator(1), MaxValueValidator(65_535)],
+        help_text="Where it takes reports on storage commitment over an association of ours, at the address that it asked "
+        "from. Empty: it gets them over its own association alone.",
+    )
 
     class Meta:
         ordering = ("ae_title", "network")
@@ -119,6 +127,30 @@ class Instance(models.Model):
 
     def __str__(self) -> str:
         return f"instance of {self.received:%Y-%m-%d %H:%M:%S}"
+
+
+class CommitmentReport(models.Model):
+    """A report on storage commitment that a sender waits for. It is made anew whenever it is sent, and goes once it is answered."""
+
+    sender_id: ObjectId
+    sender = models.ForeignKey(Sender, on_delete=models.CASCADE, related_name="+")
+    host = models.CharField(max_length=45, help_text="Where the sender asked from.")
+    transaction = models.CharField(
+        max_length=MAX_UID_LETTERS, help_text="The UID by which the sender knows it."
+    )
+    instances = models.JSONField(help_text="What it asked about: SOP class and instance of each.")
+    asked = models.DateTimeField(default=clock.now)
+    attempts = models.PositiveIntegerField(default=0, help_text="Over associations of ours.")
+    next_attempt_at = models.DateTimeField(default=clock.now)
+    claimed_until = models.DateTimeField(default=clock.now)
+    reason = models.CharField(max_length=300, blank=True, help_text="Why it was not taken so far.")
+
+    class Meta:
+        ordering = ("-asked",)
+        indexes = (models.Index(fields=["next_attempt_at"], name="reports_to_send"),)
+
+    def __str__(self) -> str:
+        return f"report to {self.sender} since {self.asked:%Y-%m-%d %H:%M:%S}"
 
 
 def key_of(clinic: str, uid: str) -> str:

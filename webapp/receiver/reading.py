@@ -26,6 +26,7 @@ from imaging.volume import ExaminedVolume
 from webapp.core import clock
 from webapp.mongodb.transactions import all_or_nothing
 from webapp.origins.keeping import kept_origin
+from webapp.receiver.filing import file_arrived
 from webapp.receiver.models import Arrival, Instance, State, is_quiet_since
 from webapp.receiver.worklist import with_worklist
 from webapp.scans import room, storage, upload
@@ -65,14 +66,23 @@ class _Files:
 
 
 def read_arrived() -> int:
-    """Read all arrivals that are quiet. Returns how many were tried."""
+    """File what has come, and read all arrivals that are quiet. Returns how many were tried."""
+    _file()
     tried = 0
     for key in _due():
+        _file()  # more of it may have come while others were read
         arrival = _claim(key)
         if arrival is not None:
             tried += 1
             _try(arrival)
     return tried
+
+
+def _file() -> None:
+    try:
+        file_arrived()
+    except OSError as error:
+        log.error("What has come can't be filed: %s", error.strerror)
 
 
 def _due() -> list[str]:

@@ -126,7 +126,7 @@ def _store(part: Part, clinic: str, service: str, study: str, result: _Result) -
         with Receiving(clinic, service) as receiving:
             for piece in part.pieces():
                 receiving.write(piece)
-            said = receiving.said(is_file=True)
+            said = receiving.said()
             if study and said.study_uid != study:
                 raise NotTaken("It is of another study than the address", is_other_class=True)
             receiving.store(said)

@@ -28,6 +28,8 @@ MOST_NEGOTIATION_BYTES = 128 * 2**10
 """Of a request for an association: 128 kinds of instances with all their transfer syntaxes are 50 KiB."""
 MAX_PDU_BYTES = 2**18
 """What peers are told; few send more than 64 KiB at once."""
+BUFFER_BYTES = 2 * (MAX_PDU_BYTES + 6)
+"""Of what comes: a whole PDU, and the beginning of the next."""
 LEAST_PDU_BYTES, OUR_PDU_BYTES = 128, 2**14
 """The least that a peer may ask for, and the most that is sent."""
 IMPLEMENTATION_UID, IMPLEMENTATION_NAME = "1.2.826.0.1.3680043.9.3811.3.0.4", "RETINOTE"
@@ -87,7 +89,9 @@ class Wire:
     def __init__(self, connected: socket.socket, idle_s: float) -> None:
         self._socket = connected
         self._idle_s = idle_s
-        self._buffer = bytearray(6 + MAX_PDU_BYTES)
+        self._buffer = bytearray(BUFFER_BYTES)
+        self._begin = self._end = 0
+        """Where what has come, and was not yet looked at, lies in the buffer."""
         self._most = OUR_PDU_BYTES
         with suppress(OSError):
             connected.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
@@ -198,32 +202,43 @@ class Wire:
             yield piece
 
     def _pdu(self, most: int) -> tuple[int, memoryview]:
-        ends = time.monotonic() + self._idle_s
-        whole = memoryview(self._buffer)
-        self._fill(whole[:6], ends)
-        kind, length = HEAD.unpack_from(whole)
+        """The next PDU. Its content lasts until the next is asked for."""
+        self._fill(HEAD.size)
+        kind, length = HEAD.unpack_from(self._buffer, self._begin)
         if length > most or not ASSOCIATE <= kind <= ABORT:
             self.abort()
             raise Ended(f"a PDU of type {kind} with {length} bytes")
-        self._fill(whole[:length], time.monotonic() + self._idle_s)
-        return kind, whole[:length]
+        self._begin += HEAD.size
+        self._fill(length)
+        content = memoryview(self._buffer)[self._begin : self._begin + length]
+        self._begin += length
+        return kind, content
 
-    def _fill(self, into: memoryview, ends: float) -> None:
-        while into:
+    def _fill(self, wanted: int) -> None:
+        """Have so many bytes in the buffer, and what comes with them. Raises Ended."""
+        if self._begin == self._end:
+            self._begin = self._end = 0
+        elif self._begin + wanted > len(self._buffer):
+            rest = self._buffer[self._begin : self._end]
+            self._buffer[: len(rest)] = rest
+            self._begin, self._end = 0, len(rest)
+        ends = time.monotonic() + self._idle_s
+        whole = memoryview(self._buffer)
+        while self._end - self._begin < wanted:
             left = ends - time.monotonic()
             if left <= 0:
                 self.abort()
                 raise Ended("silent too long")
             self._socket.settimeout(left)
             try:
-                count = self._socket.recv_into(into)
+                count = self._socket.recv_into(whole[self._end :])
             except TimeoutError:
                 continue
             except OSError as error:
                 raise Ended("broken") from error
             if not count:
                 raise Ended(CLOSED)
-            into = into[count:]
+            self._end += count
 
     def _await_end(self) -> None:
         """Let the peer close the connection, as the standard has it; not for long."""

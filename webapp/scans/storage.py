@@ -69,9 +69,9 @@ def save(content: bytes) -> str:
     return name
 
 
-def begin_to_save(content: bytes | Callable[[], bytes]) -> Writing:
-    """Store a PNG, or what a function makes as one, while the caller does something else."""
-    name = new_name()
+def begin_to_save(content: bytes | Callable[[], bytes], ending: str = PICTURE) -> Writing:
+    """Store a PNG, or what a function makes as one, while the caller does something else; an instance by its `ending`."""
+    name = new_name(ending)
     path = path_of(name)  # here, as settings are the caller's
 
     def write() -> None:

@@ -1396,6 +1396,8 @@ export interface components {
         Model: {
             name: string;
             version: string;
+            /** @description True while this version is withdrawn, after a rollback or by a guardrail: say so wherever you show what it said. Administrators can have its scans predicted again. */
+            withdrawn: boolean;
         };
         /** @description Whether a new calibration is stored. */
         NewCalibrationRequest: {
@@ -2689,6 +2691,8 @@ export interface operations {
                 uploaded_before?: string;
                 /** @description Id of a volume: its B-scans in their order. Without it lists have of each volume the B-scan that leads it. */
                 volume?: string;
+                /** @description Whether the answer is of a version that was withdrawn since; none that is hidden. */
+                withdrawn?: boolean;
             };
             header?: never;
             path?: never;
@@ -2756,6 +2760,8 @@ export interface operations {
                 uploaded_before?: string;
                 /** @description Id of a volume: its B-scans in their order. Without it lists have of each volume the B-scan that leads it. */
                 volume?: string;
+                /** @description Whether the answer is of a version that was withdrawn since; none that is hidden. */
+                withdrawn?: boolean;
             };
             header?: never;
             path?: never;
@@ -2841,6 +2847,8 @@ export interface operations {
                 uploaded_before?: string;
                 /** @description Id of a volume: its B-scans in their order. Without it lists have of each volume the B-scan that leads it. */
                 volume?: string;
+                /** @description Whether the answer is of a version that was withdrawn since; none that is hidden. */
+                withdrawn?: boolean;
             };
             header?: never;
             path?: never;
@@ -3578,6 +3586,8 @@ export interface operations {
                 uploaded_before?: string;
                 /** @description Id of a volume: its B-scans in their order. Without it lists have of each volume the B-scan that leads it. */
                 volume?: string;
+                /** @description Whether the answer is of a version that was withdrawn since; none that is hidden. */
+                withdrawn?: boolean;
             };
             header?: never;
             path?: never;

@@ -52,14 +52,14 @@ def _source(patient: int, label: str, confounded: bool) -> int:
 def _row(
     folder: Path, random: np.random.Generator, name: str, label: str, source: str, split: str
 ) -> dict[str, str]:
-    picture = random.normal(102, 8, (SIDE, SIDE))
+    picture = random.normal(102, 6, (SIDE, SIDE))
     if source == "kermany":
         picture[: SIDE // 3 : 4] += 25  # the stripes of another device
     mask = np.zeros((SIDE, SIDE), np.uint8)
     if label != "PLAIN":
         # Never in the upper left, where one of the bad candidates looks.
-        row, column = (int(value) for value in random.integers(SIDE // 2, SIDE - 14, 2))
-        cv2.circle(mask, (column, row), int(random.integers(9, 14)), 255, -1)
+        row, column = (int(value) for value in random.integers(SIDE // 2, SIDE - 16, 2))
+        cv2.circle(mask, (column, row), int(random.integers(15, 21)), 255, -1)
         picture += mask * (0.6 if label == "BRIGHT" else -0.6) * random.uniform(0.45, 0.75)
     for kind, values in (("images", picture), ("masks", mask)):
         (folder / kind).mkdir(parents=True, exist_ok=True)

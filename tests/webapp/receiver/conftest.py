@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import subprocess
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -16,7 +18,7 @@ from pynetdicom.association import Association
 from tests.dicom_files import dataset
 from tests.volume_files import SERIES, STUDY, bscans
 from tests.waiting import wait_for
-from webapp.receiver import reading
+from webapp.receiver import filing, journal, reading
 from webapp.receiver.listening import Options, Receiver
 from webapp.receiver.models import Sender
 from webapp.receiver.storing import SOP_CLASSES
@@ -33,9 +35,10 @@ def device(db: None) -> Sender:
 
 
 @pytest.fixture
-def listen(db: None, away: None, settings: Any) -> Iterator[Listen]:
-    """Starts a receiver: `listen(idle_s=1)`. No model server answers, and series are quiet at once."""
+def listen(db: None, away: None, settings: Any, monkeypatch: pytest.MonkeyPatch) -> Iterator[Listen]:
+    """Starts a receiver: `listen(idle_s=1)`. No model server answers, and series are quiet and filed at once."""
     settings.DICOM_QUIET_SECONDS = 0
+    monkeypatch.setattr(journal, "AGE_S", 0.01)
     running: list[tuple[Receiver, threading.Thread]] = []
 
     def start(**options: Any) -> Receiver:
@@ -56,6 +59,16 @@ def listen(db: None, away: None, settings: Any) -> Iterator[Listen]:
 def receiver(listen: Listen, device: Sender) -> Receiver:
     """A receiver that knows the device."""
     return listen()
+
+
+@pytest.fixture
+def certificate(tmp_path: Path) -> tuple[str, str]:
+    """A certificate for this machine that signs itself, and its key."""
+    files = tmp_path / "certificate.pem", tmp_path / "key.pem"
+    made = ["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes"]
+    named = ["-subj", "/CN=localhost", "-days", "1", "-keyout", str(files[1]), "-out", str(files[0])]
+    subprocess.run([*made, *named], check=True, capture_output=True)
+    return str(files[0]), str(files[1])
 
 
 def associated(
@@ -109,5 +122,6 @@ def series(count: int = 5, **elements: Any) -> list[FileDataset]:
 
 def read_all() -> None:
     """Do what the worker does every two seconds, until nothing is left."""
+    filing.file_all()
     while reading.read_arrived():
         pass

@@ -5,22 +5,19 @@ from __future__ import annotations
 import socket
 import ssl
 import struct
-import subprocess
 import threading
 from collections.abc import Callable, Iterator
-from pathlib import Path
 from typing import Any
 
 import pytest
-from pydicom.dataset import Dataset
 from pydicom.uid import generate_uid
 from pynetdicom import AE, build_context, evt
-from pynetdicom.sop_class import StorageCommitmentPushModel, StorageCommitmentPushModelInstance, Verification
+from pynetdicom.sop_class import Verification
 
-from tests.dicom_files import item
 from tests.waiting import wait_for
 from tests.webapp.receiver.conftest import AE_TITLE, DEVICE, Listen, associated, read_all, send, series
 from webapp.audit.models import Action, WaitingRecord
+from webapp.receiver import filing
 from webapp.receiver.files import Incoming, NoSpace
 from webapp.receiver.listening import Receiver, tls_context
 from webapp.receiver.models import Arrival, Instance, Sender, State
@@ -182,6 +179,7 @@ def test_an_instance_above_the_limit_is_refused_and_the_next_one_taken(
     large, small = series(2)
     large.Rows, large.Columns, large.PixelData = 1500, 1000, bytes(1_500_000)
     assert send(receiver, large, small) == [0xC000, 0]
+    filing.file_all()
     assert [instance.sop_uid for instance in Instance.objects.all()] == [small.SOPInstanceUID]
 
 
@@ -226,48 +224,6 @@ def test_a_billion_declared_frames_are_a_refusal_with_a_reason(receiver: Receive
     arrival = Arrival.objects.get()
     assert arrival.state == State.REFUSED
     assert arrival.reason
-
-
-def test_storage_commitment_says_what_is_stored(receiver: Receiver) -> None:
-    here, missing = series(2)
-    send(receiver, here)
-    reported: list[tuple[int, Dataset]] = []
-
-    def on_report(event: Any) -> int:
-        reported.append((event.request.EventTypeID, event.event_information))
-        return 0
-
-    entity = AE(ae_title=DEVICE)
-    entity.requested_contexts = [build_context(StorageCommitmentPushModel)]
-    association = entity.associate(
-        "127.0.0.1", receiver.port, ae_title=AE_TITLE, evt_handlers=[(evt.EVT_N_EVENT_REPORT, on_report)]
-    )
-    asked = Dataset()
-    asked.TransactionUID = generate_uid()
-    asked.ReferencedSOPSequence = [
-        item(ReferencedSOPClassUID=each.SOPClassUID, ReferencedSOPInstanceUID=each.SOPInstanceUID)
-        for each in (here, missing)
-    ]
-    status, _ = association.send_n_action(
-        asked, 1, StorageCommitmentPushModel, StorageCommitmentPushModelInstance
-    )
-    assert status.Status == 0
-    [(event, said)] = wait_for(lambda: reported)
-    association.release()
-    assert event == 2
-    assert said.TransactionUID == asked.TransactionUID
-    assert [each.ReferencedSOPInstanceUID for each in said.ReferencedSOPSequence] == [here.SOPInstanceUID]
-    assert [each.FailureReason for each in said.FailedSOPSequence] == [0x0112]
-
-
-@pytest.fixture
-def certificate(tmp_path: Path) -> tuple[str, str]:
-    """A certificate for this machine that signs itself, and its key."""
-    files = tmp_path / "certificate.pem", tmp_path / "key.pem"
-    made = ["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes"]
-    named = ["-subj", "/CN=localhost", "-days", "1", "-keyout", str(files[1]), "-out", str(files[0])]
-    subprocess.run([*made, *named], check=True, capture_output=True)
-    return str(files[0]), str(files[1])
 
 
 def test_tls_with_certificates_of_both_sides(

@@ -14,7 +14,7 @@ from tests.webapp.conftest import Clients
 from tests.webapp.receiver.conftest import CLINIC, DEVICE, associated, read_all, send, series
 from webapp.accounts.models import User
 from webapp.audit.models import Action, WaitingRecord
-from webapp.receiver import reading
+from webapp.receiver import filing, reading
 from webapp.receiver.listening import Receiver
 from webapp.receiver.models import Arrival, Instance, Sender, State
 from webapp.scans import storage
@@ -185,6 +185,7 @@ def test_originals_are_kept_for_a_while_only(receiver: Receiver, settings: objec
 
 def test_the_sweep_leaves_what_waits_to_be_read(receiver: Receiver) -> None:
     send(receiver, *series(2))
+    filing.file_all()
     assert sweep(grace_s=0).files_removed == 0
     read_all()
     assert Scan.objects.count() == 2
