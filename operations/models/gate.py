@@ -52,6 +52,11 @@ def make_gate(data: DataFolder, stores: ModelStores, arguments: argparse.Namespa
 
     Raises OperationsError if there is no version to compare with.
     """
+    if not (ROOT / "training").is_dir():
+        raise OperationsError(
+            "Versions can't be compared here, as the code that trains and measures models is left out, as in the model "
+            "server's image. Compare them where it is, and promote with --override, naming that gate."
+        )
     name, candidate = arguments.name, arguments.version
     champion = arguments.against or _champion(data, stores, name)
     if champion == candidate:

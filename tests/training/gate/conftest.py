@@ -69,7 +69,7 @@ class World:
                 loss.backward()  # type: ignore[no-untyped-call]
                 optimizer.step()
                 schedule.step()
-        print([round(x,2) for x in losses[::5]])
+        print([round(x, 2) for x in losses[::5]])
         every = [*scans, *self.scans(self.validation)]
         outputs = predict(network.eval(), SPEC, LABELS, self.scans(self.validation))
         folder = self.folder / "store" / "spots" / "1.0.0"

@@ -19,7 +19,13 @@ SOURCES = ("octdl", "kermany")
 
 
 def write_set(
-    folder: Path, patients: int, seed: int, *, split: str = "test", strangers: int = 0, confounded: bool = False
+    folder: Path,
+    patients: int,
+    seed: int,
+    *,
+    split: str = "test",
+    strangers: int = 0,
+    confounded: bool = False,
 ) -> Path:
     """Write a data set with a scan of each patient and a mask of its spot; returns the folder.
 
