@@ -7,7 +7,8 @@ from pathlib import Path
 from typing import Any
 
 from handlers.card import ModelCard
-from imaging.fingerprint import fingerprint
+from imaging.fingerprint import pixels_sha256
+from training.cache import read_pixels
 from training.data.frozen import DATA_SETS, is_frozen, load, read_about
 from training.data.manifest import DataError, Scan
 from training.gate.test_sets import TEST, TestSet
@@ -81,7 +82,7 @@ def _by_note(tested: TestSet, content: Any) -> Check:
 
 
 def _keys(scan: Scan) -> tuple[str, str]:
-    return scan.sha256, scan.pixels_sha256 or fingerprint(scan.path).pixels_sha256
+    return scan.sha256, scan.pixels_sha256 or pixels_sha256(read_pixels(scan))
 
 
 def _refused(tested: TestSet, reason: str) -> Check:

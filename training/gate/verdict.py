@@ -77,7 +77,7 @@ def judged(
         return Check(name, margin.group, set_name, False, reason, **facts)
     # The width of an interval falls with the root of the number of patients.
     wanted = patients * ((gain - worst) / (gain + allowed)) ** 2
-    missing = max(1, math.ceil(wanted) - patients)
+    missing = max(1, math.ceil(round(wanted, 6)) - patients)
     more = f"about {missing:,} more patients" if missing <= MOST_NAMED_MISSING else "many more patients"
     reason = (
         f"{_patients(patients)} can't tell: it may be worse by {abs(worst):.3f}, and the margin is {allowed:g}; "

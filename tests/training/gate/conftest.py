@@ -60,16 +60,13 @@ class World:
             _open_blocks(network)
             optimizer = torch.optim.AdamW(network.parameters(), lr=3e-3, weight_decay=0.01)
             schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, STEPS)
-            losses = []
             for _ in range(STEPS):
                 rows = torch.randint(len(scans), (BATCH,))
                 loss = functional.cross_entropy(network(images[rows]), targets[rows])
                 optimizer.zero_grad()
-                losses.append(loss.item())
                 loss.backward()  # type: ignore[no-untyped-call]
                 optimizer.step()
                 schedule.step()
-        print([round(x, 2) for x in losses[::5]])
         every = [*scans, *self.scans(self.validation)]
         outputs = predict(network.eval(), SPEC, LABELS, self.scans(self.validation))
         folder = self.folder / "store" / "spots" / "1.0.0"
