@@ -134,10 +134,19 @@ class VersionsSubject:
         ]
 
     def _promotion(self) -> tuple[str, ...]:
-        """The promotion of the canary; of untrained models a gate knows nothing, so that it is overridden."""
-        words = ("promote", self.name, self.challenger)
+        """The command that ends the canary with its promotion.
+
+        Untrained models pass no gate: where one is asked for, it is overridden, which a canary itself can't do.
+        """
+        override = self.override()
+        if override:
+            return ("promote", self.name, self.challenger, *override)
+        return ("canary", self.name, self.challenger, "--percent=100")
+
+    def override(self) -> tuple[str, ...]:
+        """The options by which `promote` takes an untrained model; none where no gate is asked for."""
         shown = self.run("promote", "--help", check=False).stdout
-        return (*words, "--override", "A benchmark of untrained models.") if "--override" in shown else words
+        return ("--override", "A benchmark of untrained models.") if "--override" in shown else ()
 
     def state(self) -> VersionsState:
         """The state by registry and database. Raises BenchmarkError, OperationsError or pymongo's errors."""

@@ -184,10 +184,15 @@ def promote(arguments: argparse.Namespace) -> int:
 
 def rollback(arguments: argparse.Namespace) -> int:
     """Make the previous default the default again."""
-    return _change(
+    status = _change(
         arguments,
         lambda stack: stack.make_default("rollback", arguments.name, stack.earlier_default(arguments.name)),
     )
+    print(
+        "What the withdrawn version has said is marked within seconds, once the worker runs; to have it predicted again: "
+        f"./retinote models repredict {arguments.name}"
+    )
+    return status
 
 
 def retire(arguments: argparse.Namespace) -> int:

@@ -50,7 +50,7 @@ def keep_override(action: Action, change: Mapping[str, Any], actor: str) -> None
 
 def folder_of(name: str, version: str) -> Path:
     """Where the files of a version's gate lie, on one machine with the commands."""
-    return Path(settings.DATA_DIR) / "learning" / "gates" / name / version
+    return Path(settings.LEARNING_DIR) / "gates" / name / version
 
 
 def sections(name: str, version: str) -> list[Section]:
