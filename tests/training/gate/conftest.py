@@ -42,7 +42,7 @@ class World:
         self.guideline = folder / "guideline.yaml"
         self.guideline.write_text(GUIDELINE, encoding="utf-8")
         self.test = write_set(folder / "test", 90, seed=1, strangers=20)
-        self.learn = write_set(folder / "learn", 240, seed=2, split="train")
+        self.learn = write_set(folder / "learn", 240, seed=2, split="train", strangers=40)
         self.validation = write_set(folder / "validation", 60, seed=3, split="val")
         self.champion = self._train()
 
@@ -84,7 +84,9 @@ class World:
             limits=("Drawn spots alone.",),
             made_with={},
         )
-        make_statistics(folder, card, embed_scans(card, network, every, cache=self.cache), Options())
+        # With strangers of the training, which teach what has none of the labels.
+        shown = [*read_all([self.learn]), *self.scans(self.validation)]
+        make_statistics(folder, card, embed_scans(card, network, shown, cache=self.cache), Options())
         return folder
 
 

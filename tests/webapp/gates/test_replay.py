@@ -130,6 +130,7 @@ def test_the_page_of_a_version_shows_its_gate(
     away: None, browser: Client, settings: Any, tmp_path: Path
 ) -> None:
     assert f"./retinote models gate {NAME} {NEW}" in browser.get(PAGE).content.decode()
+    settings.LEARNING_DIR = tmp_path / "learning"
     folder = tmp_path / "learning" / "gates" / NAME / NEW
     folder.mkdir(parents=True)
     content = {
