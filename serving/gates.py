@@ -107,10 +107,10 @@ def refusal(gates: Path, stores: ModelStores, name: str, version: str, champion:
 
 
 def checked_reason(reason: str) -> str:
-    """The reason for an override, without blanks around it. Raises ServingError for one that says nothing."""
+    """The reason for an override, without blanks around it. Raises GateError for one that says nothing."""
     text = " ".join(reason.split())
     if not text or len(text) > LONGEST_REASON or not text.isprintable():
-        raise ServingError(
+        raise GateError(
             f"--override needs a reason of up to {LONGEST_REASON} letters: it is kept, and shown with the version."
         )
     return text

@@ -11,6 +11,7 @@ from typing import Any, Self
 
 from operations.errors import EXPECTED, OperationsError
 from operations.stack.folder import DataFolder, make_private, running_state
+from operations.stack.stores import registry_of
 from serving import changes, gates
 from serving.capacity import Batching
 from serving.keys import ManagementKey
@@ -23,7 +24,7 @@ from serving.management import (
     NotRegistered,
     WorkersFailed,
 )
-from serving.registry import Registry, default_versions
+from serving.registry import default_versions
 from serving.set_aside import SetAside
 from serving.stores import ModelStores
 from serving.trial import try_model
@@ -56,7 +57,7 @@ class Decisions:
     def __init__(self, data: DataFolder, stores: ModelStores) -> None:
         self.data = data
         self.stores = stores
-        self.registry = Registry(data.registry)
+        self.registry = registry_of(data, stores)
 
     @contextmanager
     def noted(self, action: str, name: str, version: str, override: str = "") -> Iterator[None]:

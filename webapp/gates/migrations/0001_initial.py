@@ -7,48 +7,81 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-
     initial = True
 
     dependencies = [
-        ('scans', '0016_received'),
+        ("scans", "0016_received"),
     ]
 
     operations = [
         migrations.CreateModel(
-            name='Override',
+            name="Override",
             fields=[
-                ('id', django_mongodb_backend.fields.ObjectIdAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('time', models.DateTimeField()),
-                ('actor', models.CharField(max_length=80)),
-                ('model', models.CharField(db_index=True, help_text='Name and version.', max_length=170)),
-                ('weights_sha256', models.CharField(blank=True, max_length=64)),
-                ('reason', models.CharField(max_length=500)),
+                (
+                    "id",
+                    django_mongodb_backend.fields.ObjectIdAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                ("time", models.DateTimeField()),
+                ("actor", models.CharField(max_length=80)),
+                ("model", models.CharField(db_index=True, help_text="Name and version.", max_length=170)),
+                ("weights_sha256", models.CharField(blank=True, max_length=64)),
+                ("reason", models.CharField(max_length=500)),
             ],
             options={
-                'ordering': ('-time',),
+                "ordering": ("-time",),
             },
         ),
         migrations.CreateModel(
-            name='ChangedTier',
+            name="ChangedTier",
             fields=[
-                ('id', django_mongodb_backend.fields.ObjectIdAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('model_name', models.CharField(max_length=80)),
-                ('model_version', models.CharField(help_text='The version that would answer.', max_length=80, verbose_name='version')),
-                ('weights_sha256', models.CharField(max_length=64)),
-                ('direction', models.CharField(choices=[('lowered', 'Less urgent'), ('raised', 'More urgent'), ('other', 'As urgent, but another step')], max_length=7)),
-                ('before', models.CharField(help_text='The urgency by the stored answer.', max_length=200)),
-                ('after', models.CharField(help_text="The urgency by the version's answer.", max_length=200)),
-                ('rank_after', models.IntegerField(help_text='Higher is more urgent.')),
-                ('label_before', models.CharField(blank=True, max_length=80)),
-                ('label_after', models.CharField(blank=True, max_length=80)),
-                ('made_at', models.DateTimeField(default=webapp.core.clock.now)),
-                ('scan', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='changed_tiers', to='scans.scan')),
+                (
+                    "id",
+                    django_mongodb_backend.fields.ObjectIdAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                ("model_name", models.CharField(max_length=80)),
+                (
+                    "model_version",
+                    models.CharField(
+                        help_text="The version that would answer.", max_length=80, verbose_name="version"
+                    ),
+                ),
+                ("weights_sha256", models.CharField(max_length=64)),
+                (
+                    "direction",
+                    models.CharField(
+                        choices=[
+                            ("lowered", "Less urgent"),
+                            ("raised", "More urgent"),
+                            ("other", "As urgent, but another step"),
+                        ],
+                        max_length=7,
+                    ),
+                ),
+                ("before", models.CharField(help_text="The urgency by the stored answer.", max_length=200)),
+                ("after", models.CharField(help_text="The urgency by the version's answer.", max_length=200)),
+                ("rank_after", models.IntegerField(help_text="Higher is more urgent.")),
+                ("label_before", models.CharField(blank=True, max_length=80)),
+                ("label_after", models.CharField(blank=True, max_length=80)),
+                ("made_at", models.DateTimeField(default=webapp.core.clock.now)),
+                (
+                    "scan",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="changed_tiers",
+                        to="scans.scan",
+                    ),
+                ),
             ],
             options={
-                'verbose_name': 'changed tier',
-                'ordering': ('-rank_after', '-made_at'),
-                'indexes': [models.Index(fields=['model_name', 'model_version', 'direction'], name='of_version')],
+                "verbose_name": "changed tier",
+                "ordering": ("-rank_after", "-made_at"),
+                "indexes": [
+                    models.Index(fields=["model_name", "model_version", "direction"], name="of_version")
+                ],
             },
         ),
     ]
