@@ -12,9 +12,11 @@ from pathlib import Path
 
 from operations.errors import OperationsError
 from operations.stack.folder import DataFolder, make_private, running_state
+from operations.stack.stores import registry_of
 from serving import changes
 from serving.gates import GATE_NAME, read_gate
-from serving.registry import Registry, default_versions
+from serving.registry import default_versions
+from serving.shared.store import SharedStores
 from serving.stores import ModelStores
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -76,8 +78,7 @@ def make_gate(data: DataFolder, stores: ModelStores, arguments: argparse.Namespa
     if ours.is_relative_to(data.model_store):
         shutil.copyfile(out / GATE_NAME, ours / f".{GATE_NAME}.partial")
         (ours / f".{GATE_NAME}.partial").replace(ours / GATE_NAME)
-    registry = Registry(data.registry)
-    choice = registry.choice(name)
+    choice = registry_of(data, stores).choice(name)
     changes.note(
         data.changes,
         "gate",
@@ -94,7 +95,10 @@ def make_gate(data: DataFolder, stores: ModelStores, arguments: argparse.Namespa
 
 
 def _champion(data: DataFolder, stores: ModelStores, name: str) -> str:
-    champion = default_versions(stores, Registry(data.registry)).get(name)
+    registry = registry_of(data, stores)
+    # Only a folder of this installation has a version that would answer without having been promoted.
+    shared = isinstance(stores, SharedStores)
+    champion = registry.choice(name).default if shared else default_versions(stores, registry).get(name)
     if champion is None:
         raise OperationsError(
             f"No version of {name} answers by default, so that there is nothing to compare with; the first one is promoted "
