@@ -30,11 +30,12 @@ Say = Callable[[str], None]
 class Order:
     """What is to be compared: folders of two versions, test data, and this installation's data sets.
 
-    `guideline` names a file of recommendations in place of the web app's; `cache` the folder for reduced scans.
+    The champion may be loaded already. `guideline` names a file of recommendations in place of the web app's; `cache` the
+    folder for reduced scans.
     """
 
     candidate: Path
-    champion: Path
+    champion: Path | Subject
     data: Sequence[Path] = ()
     learning: Path | None = None
     guideline: Path | None = None
@@ -48,7 +49,8 @@ def compare(order: Order, say: Say = print) -> dict[str, Any]:
     Raises DataError when the two can't be compared, CardError or NetworkError when one can't be loaded.
     """
     margins = order.margins or read_margins()
-    candidate, champion = Subject.load(order.candidate), Subject.load(order.champion)
+    candidate = Subject.load(order.candidate)
+    champion = order.champion if isinstance(order.champion, Subject) else Subject.load(order.champion)
     refuse_incomparable(candidate, champion)
     labels = champion.card.labels
     thresholds = urgent_thresholds(champion.card.name, margins.urgent.tiers, order.guideline)

@@ -25,12 +25,13 @@ Bits = npt.NDArray[np.bool_]
 
 @dataclass(frozen=True)
 class Subject:
-    """A loaded version of a model."""
+    """A loaded version of a model; `seen` has what it said of scans before, where several are compared with it."""
 
     folder: Path
     card: ModelCard
     network: nn.Module
     statistics: Statistics | None
+    seen: dict[tuple[Path, ...], Look] | None = None
 
     @classmethod
     def load(cls, folder: Path) -> Subject:
@@ -49,6 +50,9 @@ class Subject:
 
     def look(self, scans: Sequence[Scan], labels: Sequence[str], cache: Path | None = None) -> Look:
         """Have it look at scans; `labels` are the champion's, in whose order probabilities are given."""
+        key = tuple(scan.path for scan in scans)
+        if self.seen is not None and key in self.seen:
+            return self.seen[key]
         embedded = embed(self.network, self.card.input, scans, cache)
         finite = torch.isfinite(embedded.logits).all(1).numpy()
         features = np.nan_to_num(embedded.features, nan=0.0, posinf=0.0, neginf=0.0)
@@ -56,7 +60,7 @@ class Subject:
         columns = [self.card.labels.index(label) for label in labels]
         probabilities = (told.logits / self.card.temperature).softmax(1).numpy()[:, columns]
         answers = predict_answers(self.card, told, self.statistics)
-        return Look(
+        look = Look(
             tuple(labels),
             [scan.label for scan in scans],
             np.asarray(probabilities, np.float64),
@@ -64,6 +68,9 @@ class Subject:
             finite,
             None if self.card.statistics is None else self.card.statistics.known_from,
         )
+        if self.seen is not None:
+            self.seen[key] = look
+        return look
 
 
 @dataclass(frozen=True)
