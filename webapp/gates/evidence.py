@@ -15,7 +15,7 @@ from serving.gates import GATE_NAME, Gate, GateError, read_gate
 from webapp.audit import model_changes
 from webapp.audit.hashing import canonical_sha256
 from webapp.audit.models import Action
-from webapp.audit.recording import record
+from webapp.audit.recording import Actor, record
 from webapp.gates.models import ChangedTier, Override
 from webapp.inference.version_page import Link, Section, add_sections
 
@@ -29,14 +29,15 @@ def register() -> None:
     model_changes.listen(keep_override)
 
 
-def keep_override(action: Action, change: Mapping[str, Any], actor: str) -> None:
+def keep_override(action: Action, change: Mapping[str, Any], actor: Actor) -> None:
     """Keep the reason for a promotion without a passed gate, and record its hash."""
     reason = str(change.get("override", ""))
     if not reason:
         return
     about = {"weights_sha256": str(change["weights_sha256"])}
     time = datetime.fromisoformat(str(change["time"])).astimezone(UTC)
-    Override.objects.create(time=time, actor=actor, model=str(change["model"]), reason=reason, **about)
+    name = actor if isinstance(actor, str) else str(getattr(actor, "username", actor.pk))
+    Override.objects.create(time=time, actor=name[:80], model=str(change["model"]), reason=reason, **about)
     record(
         Action.MODEL_OVERRIDE,
         actor,

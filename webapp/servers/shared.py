@@ -160,7 +160,7 @@ def decide(user: User, action: str, name: str, version: str, seen: str, override
     )
     if reason:
         about = {"model": f"{name}/{version}", "weights_sha256": made.stores.weights_sha256(name, version)}
-        tell(ACTIONS[action], {"time": clock.now().isoformat(), "override": reason, **about}, str(user.pk))
+        tell(ACTIONS[action], {"time": clock.now().isoformat(), "override": reason, **about}, user)
     return version
 
 

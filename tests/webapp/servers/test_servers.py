@@ -113,7 +113,13 @@ def test_a_version_is_registered_promoted_and_rolled_back_by_buttons(
     assert "retina-oct 1.1.0 is retired" in decide(browser, registry, "retire", "1.1.0")
     assert registry.choice(NAME).registered == ["1.0.0"]
 
-    wanted = [Action.MODEL_REGISTER, Action.MODEL_PROMOTE, Action.MODEL_ROLLBACK, Action.MODEL_RETIRE]
+    wanted = [
+        Action.MODEL_REGISTER,
+        Action.MODEL_PROMOTE,
+        Action.MODEL_OVERRIDE,
+        Action.MODEL_ROLLBACK,
+        Action.MODEL_RETIRE,
+    ]
     records = list(WaitingRecord.objects.filter(kind="model").order_by("pk"))
     assert [each.action for each in records] == wanted
     assert {each.actor_name for each in records} == {"anna"}
