@@ -57,8 +57,8 @@ def scores(answers: Answers) -> Floats:
     )
 
 
-def in_order(answers: Answers, batch: int = BATCH) -> Numbers:
-    """The numbers of the scans, most useful first: one after the other, each unlike those before it in its batch.
+def in_order(answers: Answers, batch: int = BATCH, most: int | None = None) -> Numbers:
+    """The numbers of the scans, most useful first, `most` of them or all: each unlike those before it in its batch.
 
     Two scans are alike as far as their probabilities overlap (the Bhattacharyya coefficient), those of one patient at
     least by SAME_PATIENT. Costs batch × scans for each batch.
@@ -68,7 +68,7 @@ def in_order(answers: Answers, batch: int = BATCH) -> Numbers:
     is_left = np.ones(len(answers), dtype=bool)
     order: list[int] = []
     likeness = np.zeros(len(answers))
-    while is_left.any():
+    while is_left.any() and (most is None or len(order) < most):
         if len(order) % batch == 0:
             likeness[:] = 0
         chosen = int(np.where(is_left, score * (1 - ALIKE * likeness), -1.0).argmax())
