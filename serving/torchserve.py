@@ -189,13 +189,13 @@ class TorchServe:
         """The environment of the Java process and its workers.
 
         It has no PYTHONPATH, as a worker must import `handlers` from its archive rather than a checkout, and none of
-        the web app's secrets.
+        the web app's secrets, nor the keys of a store.
         """
         kept = {
             name: value
             for name, value in inherited.items()
             if name not in NOT_FOR_WORKERS
-            and not name.startswith(("RETINOTE_", "MONGODB_", "TS_", "DJANGO_"))
+            and not name.startswith(("RETINOTE_", "MONGODB_", "TS_", "DJANGO_", "AWS_"))
         }
         own = {
             # Without a character set, Java doesn't find its own files in a folder whose name has an umlaut.

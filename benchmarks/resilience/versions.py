@@ -134,10 +134,19 @@ class VersionsSubject:
         ]
 
     def _promotion(self) -> tuple[str, ...]:
-        """The promotion of the canary; of untrained models a gate knows nothing, so that it is overridden."""
-        words = ("promote", self.name, self.challenger)
+        """The command that ends the canary with its promotion.
+
+        Untrained models pass no gate: where one is asked for, it is overridden, which a canary itself can't do.
+        """
+        override = self.override()
+        if override:
+            return ("promote", self.name, self.challenger, *override)
+        return ("canary", self.name, self.challenger, "--percent=100")
+
+    def override(self) -> tuple[str, ...]:
+        """The options by which `promote` takes an untrained model; none where no gate is asked for."""
         shown = self.run("promote", "--help", check=False).stdout
-        return (*words, "--override", "A benchmark of untrained models.") if "--override" in shown else words
+        return ("--override", "A benchmark of untrained models.") if "--override" in shown else ()
 
     def state(self) -> VersionsState:
         """The state by registry and database. Raises BenchmarkError, OperationsError or pymongo's errors."""
@@ -177,7 +186,7 @@ class VersionsSubject:
                 if self.subject.services_are_ready() and self.serves_what_it_says():
                     last = self.state()
                     if last in wanted:
-                        return last  # type: ignore[return-value]
+                        return last
             except (PyMongoError, OperationsError, ServingError, LookupError, OSError, ValueError) as error:
                 last = repr(error)
             threading.Event().wait(POLL_S)
@@ -290,6 +299,9 @@ def mixed_answers(tried: VersionsSubject, most: int, seed: int = 0) -> tuple[lis
         stored = cv2.imdecode(
             np.frombuffer(_stored(tried, each["heatmap_name"]), np.uint8), cv2.IMREAD_GRAYSCALE
         )
+        if stored is None:
+            mixed.append(f"prediction {each['_id']}: its heat map is no picture")
+            continue
         differs = float(np.abs(stored.astype(np.float32) - expected.astype(np.float32)).mean())
         if again["prediction"]["label"] != each["label"] or differs > HEAT_DIFFERS:
             mixed.append(

@@ -97,9 +97,15 @@ def repredict(arguments: argparse.Namespace) -> int:
 
 
 def refuse_if_tried(data: DataFolder, name: str, version: str) -> None:
-    """Raise OperationsError if the version is tried in shadow or as canary; why stands on standard error."""
+    """Raise OperationsError if the version is tried in shadow or as canary; why stands on standard error.
+
+    In a container of the model server alone, which knows no database, it can't be told; the web app then notices that the
+    version is gone.
+    """
     from operations.stack.up import manage
 
+    if not data.mongodb_address.exists():
+        return
     if manage(data, running_state(data), ["rollout", "running", name, version]):
         raise OperationsError(f"{name} {version} was not retired.")
 

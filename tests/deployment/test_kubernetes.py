@@ -231,7 +231,7 @@ def test_overlays_change_what_is_there(overlay: str) -> None:
     assert {image["name"] for image in found["images"]} <= images
 
 
-def test_the_receiver_reaches_the_databases_alone_and_is_confined_like_the_worker() -> None:
+def test_the_receiver_reaches_databases_and_the_clinic_alone_and_is_confined_like_the_worker() -> None:
     folder = FOLDER / "components" / "dicom"
     assert kustomization(folder)["resources"] == ["receiver.yaml"]
     found = list(yaml.safe_load_all((folder / "receiver.yaml").read_text(encoding="utf-8")))
@@ -241,8 +241,11 @@ def test_the_receiver_reaches_the_databases_alone_and_is_confined_like_the_worke
     [ours], [theirs] = receiver["containers"], worker["containers"]
     assert ours["securityContext"] == theirs["securityContext"]
     policies = {each["metadata"]["name"]: each["spec"] for each in found if each["kind"] == "NetworkPolicy"}
-    reached = {
-        to["podSelector"]["matchLabels"][NAME] for rule in policies["receiver"]["egress"] for to in rule["to"]
-    }
-    assert reached == {"mongodb", "redis"}
+    spec = policies["receiver"]
+    reached = [to for rule in spec["egress"] for to in rule["to"]]
+    pods = {to["podSelector"]["matchLabels"][NAME] for to in reached if "podSelector" in to}
+    assert pods == {"mongodb", "redis"}
+    # Senders, for reports on storage commitment: no other network than the one that may call.
+    networks = [to["ipBlock"] for to in reached if "ipBlock" in to]
+    assert networks == [each["ipBlock"] for rule in spec["ingress"] for each in rule["from"]]
     assert all("from" in rule for rule in policies["receiver"]["ingress"])

@@ -14,7 +14,6 @@ from pprint import pformat
 
 import pytest
 import requests
-from pymongo import MongoClient
 
 from benchmarks.faults import upload_through_faults
 from benchmarks.resilience.clients import NO_ANSWER, Account, Pictures, Sent, Uploader
@@ -22,7 +21,7 @@ from benchmarks.resilience.kinds import kinds, together
 from benchmarks.resilience.subject import Subject
 from operations.stack.services import WEB, WORKER
 from tests import scale
-from tests.faults.under_load import NEW, OLD, stack_of
+from tests.faults.under_load import NEW, OLD, scans, stack_of
 from tests.images import png_bytes
 from tests.waiting import wait_for
 
@@ -56,12 +55,6 @@ def clients_at_work(count: int, work: Callable[[], None]) -> Iterator[None]:
             ended.set()
     for client in clients:
         client.result()
-
-
-def scans(subject: Subject) -> dict[str, dict[str, object]]:
-    """All stored scans, by the digest of the file that was sent."""
-    with MongoClient[dict[str, object]](subject.data.database_address()) as client:
-        return {str(scan["sha256"]): scan for scan in client["retinote"]["scans_scan"].find()}
 
 
 def test_a_swap_of_the_default_version_loses_no_request(

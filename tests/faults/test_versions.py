@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import random
 import signal
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pprint import pformat
 
 import pytest
@@ -21,8 +21,7 @@ from benchmarks.resilience.versions import (
 )
 from operations.stack.services import MODEL_SERVER, MONGODB, WORKER
 from tests import scale
-from tests.faults.test_under_load import scans
-from tests.faults.under_load import NEW, OLD
+from tests.faults.under_load import NEW, OLD, scans
 from tests.images import png_bytes
 from tests.waiting import wait_for
 
@@ -40,20 +39,20 @@ SUPERVISOR = "supervisor"
 
 
 @pytest.fixture
-def tried(subject: tuple[Subject, Account]) -> VersionsSubject:
+def tried(subject: tuple[Subject, Account]) -> Iterator[VersionsSubject]:
     """The stack, of which the older version is tried as challenger."""
     under_test, _ = subject
     wait_for(under_test.services_are_ready, timeout_s=TIMEOUT_S)
     made = VersionsSubject(under_test, "retina-oct", champion=NEW, challenger=OLD)
     made.run("register", "retina-oct", OLD)
     try:
-        yield made  # type: ignore[misc]
+        yield made
     finally:
         wait_for(under_test.services_are_ready, timeout_s=TIMEOUT_S)
         for words in (("canary", "retina-oct", OLD, "--stop"), ("shadow", "retina-oct", OLD, "--stop")):
             made.run(*words, check=False)
         if made.state().default != NEW:
-            made.run("promote", "retina-oct", NEW)
+            made.run("promote", "retina-oct", NEW, *made.override())
         made.run("retire", "retina-oct", OLD)
 
 

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import json
 from datetime import datetime
 
 from bson import ObjectId
+from django.conf import settings
 from django.db.models import QuerySet
 
 from handlers.answering import UNFAMILIAR
@@ -70,8 +72,22 @@ def _strangers(canary: Rollout, weights_sha256: str) -> Counted:
 
 
 def _changed_tiers(canary: Rollout) -> Counted:
+    """Of the answers in shadow by the same weights; without any, of the stored scans that the gate has replayed."""
     found = ShadowAnswer.objects.filter(weights_sha256=canary.weights_sha256, failure="")
-    return Counted(found.filter(same_tier=False).count(), found.count())
+    counted = Counted(found.filter(same_tier=False).count(), found.count())
+    return counted if counted.of else _replayed(canary)
+
+
+def _replayed(canary: Rollout) -> Counted:
+    """What the gate of the same weights says of stored scans; nothing where there is no such gate."""
+    path = settings.LEARNING_DIR / "gates" / canary.model_name / canary.version / "gate.json"
+    try:
+        gate = json.loads(path.read_text(encoding="utf-8"))
+        if gate["candidate"]["weights_sha256"] != canary.weights_sha256:
+            return Counted()
+        return Counted(int(gate["replay"]["changed"]), int(gate["replay"]["scans"]))
+    except (OSError, ValueError, KeyError, TypeError):
+        return Counted()
 
 
 def _disagreement(canary: Rollout, version: str) -> Counted:

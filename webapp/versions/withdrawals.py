@@ -14,9 +14,7 @@ from webapp.versions.models import Withdrawal, Withdrawn
 
 ON_REQUEST = "_retinote_withdrawn"
 """The attribute of a request that keeps what was read for it."""
-WITHDRAWN = (
-    "This was predicted by a version of the model that has been withdrawn since; have the scan predicted again."
-)
+WITHDRAWN = "This was predicted by a version of the model that has been withdrawn since; have the scan predicted again."
 """For reports and results that leave the web app."""
 
 

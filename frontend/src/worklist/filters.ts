@@ -5,7 +5,16 @@ import { useSearchParams } from "react-router";
 
 import { useBlindReading } from "../api/accounts";
 
-export const NAMES = ["search", "prediction", "state", "withdrawn", "status", "eye", "unread", "patient_ref"] as const;
+export const NAMES = [
+  "search",
+  "prediction",
+  "state",
+  "withdrawn",
+  "status",
+  "eye",
+  "unread",
+  "patient_ref",
+] as const;
 export type FilterName = (typeof NAMES)[number];
 
 /** Filters that reveal the model's answer or other readers' verdicts. Blind readers can't use them. */

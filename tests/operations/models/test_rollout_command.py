@@ -84,7 +84,11 @@ def test_a_version_that_is_tried_is_not_retired(tmp_path: Path, monkeypatch: pyt
 
     monkeypatch.setattr("operations.stack.up.manage", manage)
     monkeypatch.setattr(rollout, "running_state", lambda data: {})
-    rollout.refuse_if_tried(rollout.DataFolder(tmp_path), NAME, "1.0.0")
+    data = rollout.DataFolder(tmp_path)
+    rollout.refuse_if_tried(data, NAME, VERSION)  # there is no database to ask
+    data.mongodb_address.parent.mkdir()
+    data.mongodb_address.touch()
+    rollout.refuse_if_tried(data, NAME, "1.0.0")
 
     with pytest.raises(OperationsError, match=f"{NAME} {VERSION} was not retired"):
-        rollout.refuse_if_tried(rollout.DataFolder(tmp_path), NAME, VERSION)
+        rollout.refuse_if_tried(data, NAME, VERSION)

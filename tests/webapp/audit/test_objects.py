@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import io
-from datetime import timedelta
+from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import pytest
@@ -30,14 +31,13 @@ from webapp.audit.objects import Comparison
 from webapp.audit.recording import record
 from webapp.calibration import profiles
 from webapp.calibration.models import CalibrationProfile
-from webapp.core import clock
 from webapp.gateway import admission, issuing
 from webapp.gateway.models import ServiceKey
 from webapp.learning.models import DataSet
 from webapp.reviews.models import Adjudication, Review
 from webapp.rollouts import repredicting, shadowing, steps
 from webapp.scans.models import Prediction, Scan
-from webapp.versions.models import Rollout, State
+from webapp.versions.models import State
 from webapp.volumes.models import Volume
 
 BOX = {"target": {"selector": {"type": "FragmentSelector", "value": "xywh=pixel:10,20,30,40"}}}
@@ -103,11 +103,11 @@ def busy(
     return Scan.objects.get(pk=key)
 
 
-def try_another_version(settings: Any) -> None:
+def try_another_version(settings: Any, upload: Callable[..., Any]) -> None:
     """A version answers in shadow and as canary, is stopped by a guardrail, and its answers are asked for again."""
     settings.MODEL_SERVER = "tests.webapp.rollouts.two_versions.client"
     steps.start_shadow("retina-oct", NEW, 100)
-    Rollout.objects.update(started=clock.now() - timedelta(days=1))
+    assert upload(seed=77).status_code == 201
     assert shadowing.answer_due()
     canary = steps.start_canary("retina-oct", NEW, 5, web_app_only=True)
     steps.end(steps.grow(canary, 10, "10 % by hand."), State.BREACHED, "Too slow.", "latency")
@@ -131,7 +131,7 @@ def test_nothing_differs_after_all_that_is_done_with_a_right_to(
     assert browser.post("/admin/receiver/sender/add/", sender).status_code == 302
     assert browser.post("/admin/pacs/destination/add/", form(administrator)).status_code == 302
     wait_for(lambda: Volume.objects.filter(complete=True).exists(), timeout_s=60, what="the volume's end")
-    try_another_version(settings)
+    try_another_version(settings, partial(upload, clinician))
     for known in audited_kinds():
         assert known.model._default_manager.exists(), f"there is no {known.kind} to compare"
     sealing.seal()

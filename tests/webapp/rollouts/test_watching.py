@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 from datetime import datetime, timedelta
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -208,6 +210,28 @@ def test_tiers_that_change_in_shadow_stop_it(versions: TwoVersions, clinician: U
 
     rollout.refresh_from_db()
     assert (rollout.state, rollout.guardrail) == (State.BREACHED, "tiers")
+
+
+@pytest.mark.parametrize(
+    ("weights", "replay", "guardrail"),
+    [
+        (WEIGHTS[NEW], {"changed": 30, "scans": 60}, "tiers"),
+        (WEIGHTS[NEW], {"changed": 0, "scans": 60}, ""),
+        (WEIGHTS[OLD], {"changed": 30, "scans": 60}, ""),
+        (WEIGHTS[NEW], None, ""),
+    ],
+)
+def test_tiers_that_change_in_the_gates_replay_stop_it(
+    versions: TwoVersions, settings: Any, tmp_path: Path, weights: str, replay: Any, guardrail: str
+) -> None:
+    settings.LEARNING_DIR = tmp_path
+    gate = tmp_path / "gates" / MODEL_NAME / NEW / "gate.json"
+    gate.parent.mkdir(parents=True)
+    gate.write_text(json.dumps({"candidate": {"weights_sha256": weights}, "replay": replay}))
+    canary(10)
+    watching.watch()
+
+    assert Rollout.objects.get().guardrail == guardrail
 
 
 def _retired(versions: TwoVersions) -> None:
