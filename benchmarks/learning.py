@@ -283,6 +283,17 @@ def _mean_f1(runs: Sequence[Curve], share: float) -> float:
     return float(np.mean([macro_f1(run.confusions[share].sum(axis=0)) for run in runs]))
 
 
+def _reaches(runs: Sequence[Curve]) -> float | None:
+    """The share from which on macro F1, on average, stays within GAP of the whole pool's; None without one."""
+    whole = float(np.mean([macro_f1(run.full.sum(axis=0)) for run in runs]))
+    found = None
+    for share in reversed(SHARES):
+        if _mean_f1(runs, share) < whole - GAP:
+            break
+        found = share
+    return found
+
+
 def _differences(first: Sequence[Floats], second: Sequence[Floats]) -> tuple[float, float, float]:
     """Mean difference of macro F1 over the runs, with its 95 % interval from resampled test patients, the same in both."""
     random = np.random.default_rng(0)
@@ -320,6 +331,15 @@ def summarise(report: Any, curves: Mapping[str, Sequence[Curve]], condition: str
         report.notes.append(
             f"{name}: macro F1 with {100 * SHARES[-1]:g} % of the labels less that of the whole pool: "
             f"{below[0]:+.4f} ({below[1]:+.4f} to {below[2]:+.4f})."
+        )
+        reached = _reaches(runs)
+        report.notes.append(
+            f"{name}: within {GAP:g} of the whole pool's macro F1 "
+            + (
+                f"from {100 * reached:g} % of the labels on."
+                if reached
+                else "at none of these shares for good."
+            )
         )
         if name == ORDER:
             report.goals.append(
