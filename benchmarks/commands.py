@@ -56,6 +56,10 @@ BENCHMARKS: dict[str, Benchmark] = {
         "scans a second of a training, beside timm's loader or timm's own script",
         "benchmarks.training_throughput",
     ),
+    "learning": Benchmark(
+        "how many labels it takes to learn, by the order in which readers are given scans",
+        "benchmarks.learning",
+    ),
     "gpu": Benchmark(
         "the CUDA path in 8 minutes: right answers, speed, TorchServe and training on a GPU", "benchmarks.gpu"
     ),

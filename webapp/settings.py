@@ -320,6 +320,11 @@ CELERY_BEAT_SCHEDULE = {
     "predict-again": {"task": "rollouts.predict_again", "schedule": 5.0, "options": {"expires": 5}},
     "take-in-decisions": {"task": "servers.take_in", "schedule": 30.0, "options": {"expires": 30}},
     "seal-audit": {"task": "audit.seal", "schedule": 5.0, "options": {"expires": 5}},
+    "put-in-order": {
+        "task": "learning.put_in_order",
+        "schedule": timedelta(minutes=10),
+        "options": {"expires": 600},
+    },
     "export-asked": {"task": "learning.export_asked", "schedule": 5.0, "options": {"expires": 5}},
     **(
         {
