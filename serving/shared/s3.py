@@ -47,9 +47,10 @@ def client(variables: Mapping[str, str] = os.environ) -> Any:
         raise StoreError(
             "S3 needs the package boto3, which is not installed; the images and requirements.lock have it."
         ) from error
-    elsewhere = any(variables.get(name) for name in ENDPOINTS)
+    elsewhere = next((variables[name] for name in ENDPOINTS if variables.get(name)), None)
     return boto3.session.Session().client(
         "s3",
+        endpoint_url=elsewhere,
         region_name=variables.get("AWS_REGION") or variables.get("AWS_DEFAULT_REGION") or DEFAULT_REGION,
         config=Config(
             connect_timeout=CONNECT_TIMEOUT_S,
