@@ -165,14 +165,14 @@ def _record(user: User, action: str, name: str, version: str, before: Choice) ->
     )
 
     def write() -> None:
-        facts = {"before": choice_sha256(before), "after": choice_sha256(after)}
         record(
             ACTIONS[action],
             user,
             "model",
             object_id=f"{name}/{version}",
+            before=choice_sha256(before),
+            after=choice_sha256(after),
             weights_sha256=weights_sha256,
-            **facts,
         )
         tell(ACTIONS[action], change, user)
 
