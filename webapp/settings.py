@@ -282,6 +282,10 @@ MODEL_STORE = _GIVEN.model_store
 # The model server's workers read this folder; nothing else is in it.
 CALIBRATION_DIR = (_GIVEN.calibration_dir or DATA_DIR / "calibration").absolute()
 LEARNING_DIR = (DATA_DIR / "learning").absolute()
+LEARNING = _GIVEN.learning
+LEARN_THREADS, LEARN_PROCESSES = _GIVEN.learn_threads, _GIVEN.learn_processes
+LEARN_REPLAY = _GIVEN.learn_replay
+LEARN_RUN_HOURS, LEARN_NEW_LABELS = _GIVEN.learn_run_hours, _GIVEN.learn_new_labels
 # Outside of the database, so that access to that is not enough to change it.
 AUDIT_HEAD_FILE = DATA_DIR / "audit-head"
 
@@ -297,6 +301,8 @@ CELERY_TASK_IGNORE_RESULT = True
 CELERY_TASK_ACKS_LATE = True
 CELERY_WORKER_PREFETCH_MULTIPLIER = 1
 CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
+# Learning runs take minutes to hours: they have a worker of their own, where there is one.
+CELERY_TASK_ROUTES = {"learning.look": {"queue": "learning"}}
 CELERY_TASK_SERIALIZER = "json"
 CELERY_ACCEPT_CONTENT = ["json"]
 CELERY_TIMEZONE = TIME_ZONE
@@ -330,5 +336,11 @@ CELERY_BEAT_SCHEDULE = {
     ),
     "sweep": {"task": "scans.sweep", "schedule": timedelta(days=1), "options": {"expires": 3600}},
 }
+if LEARNING:
+    CELERY_BEAT_SCHEDULE["look-for-learning"] = {
+        "task": "learning.look",
+        "schedule": 15.0,
+        "options": {"expires": 15},
+    }
 
 LOGGING = logs.configuration(_GIVEN.log_format)
