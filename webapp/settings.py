@@ -173,6 +173,8 @@ WHITENOISE_IMMUTABLE_FILE_TEST = r"^/static/page/assets/.+-[\w-]{8}\.\w+$"
 WHITENOISE_USE_FINDERS = True
 WHITENOISE_ALLOW_ALL_ORIGINS = False  # other sites have no business with them
 MEDIA_ROOT = DATA_DIR / "media"
+# S3 in its place; what comes in is gathered in MEDIA_ROOT all the same.
+MEDIA = _GIVEN.media
 
 SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = HTTPS
 if HTTPS:  # A name with this prefix is set by this host alone, and never without TLS: browsers see to it.
