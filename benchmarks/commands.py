@@ -33,6 +33,9 @@ BENCHMARKS: dict[str, Benchmark] = {
         "benchmarks.beside",
     ),
     "soak": Benchmark("memory of the model server under steady load", "benchmarks.soak"),
+    "drift": Benchmark(
+        "how soon drift is noticed, and how often it is where there is none", "benchmarks.drift"
+    ),
     "faults": Benchmark(
         "whether anything is lost while services die, freeze and are cut off", "benchmarks.faults"
     ),

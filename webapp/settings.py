@@ -58,6 +58,7 @@ INSTALLED_APPS = [
     "webapp.annotations",
     "webapp.reviews",
     "webapp.calibration",
+    "webapp.drift",
     "webapp.rollouts",
     "webapp.servers",
     "webapp.receiver",
@@ -324,6 +325,11 @@ CELERY_BEAT_SCHEDULE = {
     "seal-audit": {"task": "audit.seal", "schedule": 5.0, "options": {"expires": 5}},
     "put-in-order": {
         "task": "learning.put_in_order",
+        "schedule": timedelta(minutes=10),
+        "options": {"expires": 600},
+    },
+    "watch-drift": {
+        "task": "drift.watch",
         "schedule": timedelta(minutes=10),
         "options": {"expires": 600},
     },

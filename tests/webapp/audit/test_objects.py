@@ -31,6 +31,10 @@ from webapp.audit.objects import Comparison
 from webapp.audit.recording import record
 from webapp.calibration import profiles
 from webapp.calibration.models import CalibrationProfile
+from webapp.core import clock
+from webapp.drift.acknowledging import acknowledge
+from webapp.drift.models import Against, DriftStream
+from webapp.drift.watching import notice
 from webapp.gateway import admission, issuing
 from webapp.gateway.models import ServiceKey
 from webapp.learning.models import DataSet
@@ -84,6 +88,10 @@ def busy(
         )
     )
     profiles.undo(administrator)
+    stream = DriftStream.objects.create(
+        model_name="retina-oct", weights_sha256="ab" * 32, seen_until=clock.now()
+    )
+    acknowledge(notice(stream, Against.BEFORE, clock.now(), 50, [{"p": 0.25}]), administrator, accept=True)
     frozen = DataSet.objects.create(
         number=1, model_name="retina-oct", sha256="ab" * 32, held_out_sha256="cd" * 32, made_by=administrator
     )
