@@ -188,11 +188,12 @@ class VersionsSubject:
         ran = self.run(*step.words, check=False)
         after = step.after(before)
         stopped = replace(before, canary=0.0, withdrawn=before.withdrawn | {self.challenger})
-        found = self.settled(after, stopped)
-        if found == stopped != after:
+        may_be_stopped = before.canary > 0 or after.canary > 0
+        if may_be_stopped and self.settled(after, stopped) == stopped:
             return False
         if ran.returncode:
             raise BenchmarkError(f"models {' '.join(step.words)}: {ran.stderr.strip()}")
+        self.settled(after)
         return True
 
     def round(self) -> int:
