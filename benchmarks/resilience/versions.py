@@ -189,12 +189,10 @@ class VersionsSubject:
         after = step.after(before)
         stopped = replace(before, canary=0.0, withdrawn=before.withdrawn | {self.challenger})
         may_be_stopped = before.canary > 0 or after.canary > 0
-        if may_be_stopped and self.settled(after, stopped) == stopped:
-            return False
-        if ran.returncode:
+        if ran.returncode and not (may_be_stopped and self.state() == stopped):
             raise BenchmarkError(f"models {' '.join(step.words)}: {ran.stderr.strip()}")
-        self.settled(after)
-        return True
+        wanted = (after, stopped) if may_be_stopped else (after,)
+        return self.settled(*wanted) == after
 
     def round(self) -> int:
         """Take all steps; returns how often a guardrail stopped the canary, so that they were begun anew.
