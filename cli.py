@@ -117,6 +117,12 @@ COMMANDS = {
         "add_train_arguments",
         "train",
     ),
+    "fine-tune": Command(
+        "make the next version of a model from verified scans: a frozen data set",
+        "training.learning.commands",
+        "add_fine_tune_arguments",
+        "fine_tune",
+    ),
     "evaluate": Command(
         "measure a model on labelled scans; writes a report",
         "training.evaluation.commands",
@@ -134,6 +140,12 @@ COMMANDS = {
         "training.findings.commands",
         "add_findings_arguments",
         "findings",
+    ),
+    "int8": Command(
+        "measure the ranges by which a trained model can be served in int8, and check that its answers stay the same",
+        "training.int8.commands",
+        "add_int8_arguments",
+        "int8",
     ),
     "compare": Command(
         "train and measure several architectures under one recipe",

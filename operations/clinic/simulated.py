@@ -20,7 +20,7 @@ from operations.stack.options import ROOT, add_data_option
 from operations.stack.ports import free_ports
 
 if TYPE_CHECKING:
-    from operations.clinic.peers import Pacs, Visit
+    from operations.clinic.peers import Device, Pacs, Visit
 
 PATIENTS = ("SIM-1", "SIM-2", "SIM-3")
 DATES = ("20240312", "20250318")
@@ -28,6 +28,7 @@ BSCANS = 15
 TIMEOUT_S = 300.0
 POLL_S = 1.0
 FAILED = 1
+EYES = {"L": "OS", "R": "OD"}
 MODALITIES = {"SR", "SEG", "DOC"}
 COMMAND = "clinic_sim"
 
@@ -70,13 +71,13 @@ def clinic_sim(arguments: argparse.Namespace) -> int:
     state = _stack(data, arguments.port)
     step = _Steps()
     print(f"A clinic on this machine sends to {state['url']}")
-    (port,) = free_ports(1)
+    port, worklist_port = free_ports(2)
     pacs = Pacs(port)
     pacs.start()
     try:
         prepared = json.loads(_manage(data, state, "prepare", str(port)))
-        visits = _visits(arguments.bscans)
         device = Device(state["ports"]["dicom"], prepared["ae_title"])
+        visits = _visits(step, device, worklist_port, arguments.bscans)
         step("a device asks whether somebody is there (C-ECHO)", device.echo())
         step("a stranger is refused", not device.echo("STRANGER"))
         by_web = visits[-1]
@@ -90,6 +91,7 @@ def clinic_sim(arguments: argparse.Namespace) -> int:
         for visit in visits:
             _tell_reading(step, visit, found.get(visit.study, {}))
         step("no volume is there twice", all(each["volumes"] == 1 for each in found.values()))
+        _tell_patients(step, visits, found)
         _results(step, pacs, visits, all(each["origin"] for each in found.values()))
     finally:
         pacs.stop()
@@ -137,14 +139,17 @@ def _manage(data: DataFolder, state: dict[str, Any], *arguments: str) -> str:
     return ran.stdout
 
 
-def _visits(bscans: int) -> list[Visit]:
-    """Two visits of each of three patients, with volumes that the simulator draws. Raises OperationsError."""
-    from operations.clinic.peers import visit_of
+def _visits(step: _Steps, device: Device, port: int, bscans: int) -> list[Visit]:
+    """Two visits of each of three patients, as the worklist has them, with volumes that the simulator draws.
+
+    Raises OperationsError.
+    """
+    from operations.clinic.peers import Worklist, drawn_in, eye_of, scheduled, visit_of
 
     print("Drawing volumes (a minute)", flush=True)
     with tempfile.TemporaryDirectory(prefix="retinote-clinic-") as folder:
         options = ["--volumes", "--out", folder, "--per-class", "1", "--bscans", str(bscans)]
-        drawn = subprocess.run(
+        ran = subprocess.run(
             [sys.executable, str(ROOT / "cli.py"), "data", "simulate", *options],
             cwd=ROOT,
             capture_output=True,
@@ -152,11 +157,21 @@ def _visits(bscans: int) -> list[Visit]:
             check=False,
         )
         files = sorted(Path(folder).rglob("*.zip"))
-        if drawn.returncode or len(files) < len(PATIENTS) * len(DATES):
-            said = (drawn.stderr.strip().splitlines() or ["too few volumes"])[-1]
+        if ran.returncode or len(files) < len(PATIENTS) * len(DATES):
+            said = (ran.stderr.strip().splitlines() or ["too few volumes"])[-1]
             raise OperationsError(f"The volumes can't be drawn: {said}")
         whose = [(patient, date) for patient in PATIENTS for date in DATES]
-        return [visit_of(file, *each) for file, each in zip(files, whose, strict=False)]
+        drawn = [drawn_in(file) for file, _ in zip(files, whose, strict=False)]
+    worklist = Worklist(port, [scheduled(*each, eye_of(eye)) for each, eye in zip(whose, drawn, strict=True)])
+    worklist.start()
+    try:
+        entries = device.worklist(port)
+    finally:
+        worklist.stop()
+    step("the device asks the worklist who is to come (C-FIND)", len(entries) == len(whose))
+    if len(entries) != len(whose):
+        raise OperationsError("The simulated worklist did not answer.")
+    return [visit_of(each, entry) for each, entry in zip(drawn, entries, strict=True)]
 
 
 def _name(visit: Visit) -> str:
@@ -191,6 +206,21 @@ def _tell_reading(step: _Steps, visit: Visit, found: dict[str, Any]) -> None:
         "" if found["answered"] else f"{found['waiting']} B-scan(s) wait for the model server"
     )
     step(f"{_name(visit)} is read, with its en-face image", bool(found["answered"] and found["enface"]), why)
+
+
+def _tell_patients(step: _Steps, visits: Sequence[Visit], found: dict[str, dict[str, Any]]) -> None:
+    """Whether patient and eye are those of the worklist. A reference may be a pseudonym, one for each patient."""
+    told = {visit.study: found.get(visit.study, {}) for visit in visits}
+    wrong = [visit for visit in visits if told[visit.study].get("eye") != EYES[visit.eye]]
+    step("all have the eye that the worklist names", not wrong, ", ".join(map(_name, wrong)))
+    references = {(visit.patient, told[visit.study].get("patient")) for visit in visits}
+    if not any(reference for _, reference in references):
+        step("each patient has a reference", None, "the stack runs with RETINOTE_FILE_IDENTITY=drop")
+        return
+    is_one_each = len(references) == len({reference for _, reference in references}) == len(PATIENTS)
+    step("each patient has one reference, and no two the same", is_one_each)
+    visits_of = {each.get("on_line", 0) for each in told.values()}
+    step("the visits of each patient stand on one line of time", min(visits_of) >= len(DATES))
 
 
 def _results(step: _Steps, pacs: Pacs, visits: Sequence[Visit], has_origin: bool) -> None:

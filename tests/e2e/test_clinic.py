@@ -42,6 +42,8 @@ def test_every_step_of_the_simulated_clinic_is_ok(played: tuple[Path, str]) -> N
     _, printed = played
     assert "All steps are ok." in printed
     assert printed.count("are in the PACS") == 6
+    assert "asks the worklist" in printed
+    assert "stand on one line of time" in printed
     assert "skipped" not in printed
 
 

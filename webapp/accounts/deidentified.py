@@ -39,7 +39,9 @@ class Shown(Enum):
 
 FIELDS: dict[str, Shown] = {
     **dict.fromkeys(("comment", "sha256", "device", "received_from"), Shown.EMPTY),
-    **dict.fromkeys(("timestamp", "predicted_at", "created", "modified", "oldest_queued"), Shown.NEVER),
+    **dict.fromkeys(
+        ("timestamp", "received_at", "predicted_at", "created", "modified", "oldest_queued"), Shown.NEVER
+    ),
     **dict.fromkeys(("user_id", "creator"), Shown.PSEUDONYM),
     **dict.fromkeys(("reader", "adjudicator", "creator_name"), Shown.NAME),
     **dict.fromkeys(("id", "scan", "source"), Shown.DISGUISED),

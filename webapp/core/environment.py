@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated
@@ -70,10 +71,20 @@ def _share(most: float) -> BeforeValidator:
     return BeforeValidator(check)
 
 
+def _store(text: str) -> str:
+    if not text.startswith(("s3://", "file:///")):
+        raise must_be("the URL of a store, such as s3://BUCKET/PREFIX or file:///FOLDER")
+    return text
+
+
 def _on_or_off(text: str) -> bool:
     if text.lower() not in (*ON, *OFF):
         raise must_be("1 or 0")
     return text.lower() in ON
+
+
+def _folders(text: str) -> list[str]:
+    return [folder for folder in text.split(os.pathsep) if folder.strip()]
 
 
 def _words(text: str) -> list[str]:
@@ -82,6 +93,7 @@ def _words(text: str) -> list[str]:
 
 Flag = Annotated[bool, BeforeValidator(_on_or_off)]
 Words = Annotated[list[str], BeforeValidator(_words)]
+Folders = Annotated[list[str], BeforeValidator(_folders)]
 Rate = Annotated[int, _whole(0, MOST_A_MINUTE)]
 """Requests a minute, 0 for no limit."""
 Hours = Annotated[int, _whole(1, DAY_HOURS)]
@@ -106,6 +118,7 @@ class Environment(BaseModel):
     model_name: str = "retina-oct"
     model_metrics: str = ""
     model_changes: Path | None = None
+    model_store: Annotated[str, BeforeValidator(_store)] = ""
     calibration_dir: Path | None = None
     gateway_secret: str = ""
     metrics_token: str = ""
@@ -126,6 +139,13 @@ class Environment(BaseModel):
     admin_idle_minutes: Minutes = 30
     admin_hours: Hours = 8
     verifying_readers: Annotated[int, _whole(0, 20)] = 2
+    # Of learning runs.
+    learning: Flag = False
+    learn_threads: Annotated[int, _whole(0, 256)] = 0
+    learn_processes: Annotated[int, _whole(1, 256)] = 1
+    learn_replay: Folders = []
+    learn_run_hours: Annotated[int, _whole(0, MOST_HOURS)] = 0
+    learn_new_labels: Annotated[int, _whole(0, 10**6)] = 0
     # Of data sets that models learn from.
     learn_test_share: Annotated[float, _share(0.5)] = 0.2
     learn_seen_weight: Annotated[float, _share(1)] = 1.0

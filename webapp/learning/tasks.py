@@ -7,7 +7,10 @@ import logging
 from celery import shared_task
 
 from webapp.learning import asking, exporting
+from webapp.learning.looking import look
 from webapp.learning.rules import EXPECTED_ERRORS, Rules
+
+__all__ = ["export", "export_asked", "look"]
 
 log = logging.getLogger(__name__)
 

@@ -226,7 +226,8 @@ def _read(arrival: Arrival, instances: Sequence[str]) -> None:
             f"The instances have {size / 2**20:.0f} MiB together; up to "
             f"{settings.MAX_VOLUME_BYTES / 2**20:.0f} MiB are read."
         )
-    owner = Owner(arrival.clinic, sender=arrival.sender)
+    first = min(instance.received for instance in files.bscans)
+    owner = Owner(arrival.clinic, sender=arrival.sender, received=first)
     with room.taken(receiving.room_for(size)):
         contents = [storage.read(instance.file_name) for instance in files.all]
 

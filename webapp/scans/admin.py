@@ -97,6 +97,7 @@ class ScanAdmin(ReadingsAndAnswer, DisclosingAdmin[Scan], TransactionalAdmin[Sca
                 "fields": (
                     "user",
                     "received_from",
+                    "received_at",
                     "clinic",
                     "timestamp",
                     "size",

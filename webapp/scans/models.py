@@ -144,6 +144,9 @@ class Scan(Answered, OfScan):
     received_from = models.CharField(
         max_length=80, blank=True, help_text="The device or PACS that sent it to the clinic."
     )
+    received_at = models.DateTimeField(
+        null=True, blank=True, help_text="When its first instance came from there."
+    )
     timestamp = models.DateTimeField(default=clock.now)
 
     sha256 = models.CharField(max_length=64, help_text="Of the file as it was uploaded.")

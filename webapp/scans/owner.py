@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from datetime import datetime
 
 from webapp.accounts.models import User
 from webapp.audit.recording import Actor
@@ -13,11 +14,12 @@ from webapp.versions.choosing import subject_of
 
 @dataclass(frozen=True)
 class Owner:
-    """Who brought a scan in. Without a user it is what `sender` sent to the clinic."""
+    """Who brought a scan in. Without a user it is what `sender` sent to the clinic, the first of it at `received`."""
 
     clinic: str
     user: User | None = None
     sender: str = ""
+    received: datetime | None = None
 
     @property
     def actor(self) -> Actor:

@@ -80,6 +80,10 @@ class ScanSerializer(DeIdentified, AnsweredSerializer):
     received_from = serializers.SerializerMethodField(
         help_text="The device or PACS that sent it; empty for uploads, and in de-identified data."
     )
+    received_at = serializers.DateTimeField(
+        allow_null=True,
+        help_text="When the first of it came from there; null for uploads, and in de-identified data.",
+    )
     answer_hidden = serializers.BooleanField(
         help_text="True while you read blind and have not given your verdict: all that the model said is left out."
     )

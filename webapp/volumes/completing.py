@@ -53,6 +53,7 @@ def complete(
                 user=owner.user,
                 clinic=owner.clinic,
                 received_from=owner.sender,
+                received_at=owner.received,
                 sha256=sha256,
                 image_name=name,
                 **kept.deep_of(place),

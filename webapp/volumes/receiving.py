@@ -247,6 +247,7 @@ def create(
                 user=owner.user,
                 clinic=owner.clinic,
                 received_from=owner.sender,
+                received_at=owner.received,
                 sha256=sha256,
                 image_name=name,
                 **kept.deep_of(place),

@@ -156,6 +156,12 @@ class VolumeSerializer(DeIdentified, serializers.Serializer[Any]):
 
     id = serializers.CharField()
     timestamp = serializers.DateTimeField(allow_null=True, help_text="Null in de-identified data.")
+    received_from = serializers.SerializerMethodField(
+        help_text="The device or PACS that sent it; empty for uploads, and in de-identified data."
+    )
+    received_at = serializers.SerializerMethodField(
+        help_text="When the first of it came from there; null for uploads, and in de-identified data."
+    )
     lead = serializers.SerializerMethodField(
         help_text="Id of the B-scan that stands for the volume in lists; a verdict on it is one on the volume. It is the one "
         "that `answer` names, stays what it is from the first verdict on, and is the one in the middle until all are answered "
@@ -188,6 +194,15 @@ class VolumeSerializer(DeIdentified, serializers.Serializer[Any]):
         help_text="Null while nothing is answered, and while it is hidden."
     )
     bscans = serializers.SerializerMethodField()
+
+    def get_received_from(self, volume: Volume) -> str:
+        return self._scans[0].received_from or ""
+
+    @extend_schema_field(serializers.DateTimeField(allow_null=True))
+    def get_received_at(self, volume: Volume) -> str | None:
+        times = [scan.received_at for scan in self._scans if scan.received_at is not None]
+        shown: str | None = serializers.DateTimeField().to_representation(min(times)) if times else None
+        return shown
 
     def get_lead(self, volume: Volume) -> str:
         return str(lead_of(self._scans, self._reader).pk)

@@ -1749,6 +1749,11 @@ export interface components {
             readonly user_id: string;
             /** @description The device or PACS that sent it; empty for uploads, and in de-identified data. */
             readonly received_from: string;
+            /**
+             * Format: date-time
+             * @description When the first of it came from there; null for uploads, and in de-identified data.
+             */
+            received_at: string | null;
             /** @description True while you read blind and have not given your verdict: all that the model said is left out. */
             answer_hidden: boolean;
             /** @description Those that the model knows, in the alphabet's order. */
@@ -2127,6 +2132,11 @@ export interface components {
             readonly user_id: string;
             /** @description The device or PACS that sent it; empty for uploads, and in de-identified data. */
             readonly received_from: string;
+            /**
+             * Format: date-time
+             * @description When the first of it came from there; null for uploads, and in de-identified data.
+             */
+            received_at: string | null;
             /** @description True while you read blind and have not given your verdict: all that the model said is left out. */
             answer_hidden: boolean;
             /** @description Those that the model knows, in the alphabet's order. */
@@ -2208,6 +2218,13 @@ export interface components {
              * @description Null in de-identified data.
              */
             timestamp: string | null;
+            /** @description The device or PACS that sent it; empty for uploads, and in de-identified data. */
+            readonly received_from: string;
+            /**
+             * Format: date-time
+             * @description When the first of it came from there; null for uploads, and in de-identified data.
+             */
+            readonly received_at: string | null;
             /** @description Id of the B-scan that stands for the volume in lists; a verdict on it is one on the volume. It is the one that `answer` names, stays what it is from the first verdict on, and is the one in the middle until all are answered and while the answer is hidden. */
             readonly lead: string;
             /** @description B-scans, those that are missing included. */

@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 
 import imagecodecs
+from django.utils.dateparse import parse_datetime
 from pydicom import dcmread
 from pydicom.uid import CTImageStorage, JPEGLosslessSV1
 
@@ -40,11 +41,19 @@ def test_an_instance_of_several_frames_is_a_volume_of_the_clinic(
         (None, CLINIC, DEVICE, "OS")
     }
     assert Volume.objects.get().count == 5
+    came = Instance.objects.get().received
+    assert {scan.received_at for scan in scans} == {came}
     [listed] = api(clinician).get("/api/v1/scans/").json()["results"]
+    volume = api(clinician).get(f"/api/v1/volumes/{listed['volume']['id']}/").json()
+    assert (volume["received_from"], parse_datetime(volume["received_at"])) == (DEVICE, came)
+    assert parse_datetime(listed["received_at"]) == came
     assert (listed["user_id"], listed["received_from"], listed["may_change"]) == ("", DEVICE, True)
     assert api(stranger).get("/api/v1/scans/").json()["results"] == []
     [hidden] = api(researcher).get("/api/v1/scans/").json()["results"]
     assert (hidden["user_id"], hidden["received_from"], hidden["may_change"]) == ("", "", False)
+    assert hidden["received_at"] is None
+    volume = api(researcher).get(f"/api/v1/volumes/{hidden['volume']['id']}/").json()
+    assert (volume["received_from"], volume["received_at"]) == ("", None)
 
 
 def test_lossless_jpeg_is_taken_as_everything_else_that_is_read(receiver: Receiver) -> None:

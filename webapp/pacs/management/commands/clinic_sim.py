@@ -83,12 +83,17 @@ def _look(study: str) -> dict[str, Any] | None:
     reason = next((each.reason for each in arrivals if each.reason), "")
     if not stands and not reason:
         return None
+    first = stands[0] if stands else Scan()
+    line = Scan.objects.leading().filter(clinic=CLINIC, patient_ref=first.patient_ref, eye=first.eye)
     waiting = sum(scan.together().exclude(status=Status.PREDICTED).count() for scan in stands)
     volumes = [scan.volume_id for scan in stands if scan.volume_id]
     return {
         "reason": reason,
         "origin": DicomOrigin.objects.filter(volume__in=volumes).exists(),
         "volumes": len(stands),
+        "patient": first.patient_ref,
+        "eye": first.eye,
+        "on_line": line.count() if first.patient_ref and first.eye else 0,
         "waiting": waiting,
         "answered": bool(stands) and not waiting,
         "enface": all(scan.volume is not None and scan.volume.enface_name for scan in stands),
