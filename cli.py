@@ -52,7 +52,7 @@ COMMANDS = {
         "user",
     ),
     "audit": Command(
-        "show who did what: audit verify checks the records, audit list and audit head print them",
+        "show who did what: audit verify checks the records, list and head print them, lineage follows an answer back",
         "operations.stack.audit",
         "add_audit_arguments",
         "audit",
@@ -62,6 +62,12 @@ COMMANDS = {
         "operations.stack.calibrate",
         "add_calibrate_arguments",
         "calibrate",
+    ),
+    "learn": Command(
+        "freeze what readers verified as a data set: learn export",
+        "operations.learn.commands",
+        "add_learn_arguments",
+        "learn",
     ),
     "pacs": Command(
         "show where results are sent, and try whether a PACS or a FHIR server answers",
@@ -76,7 +82,7 @@ COMMANDS = {
         "clinic_sim",
     ),
     "models": Command(
-        "import, list, show, diff, register, promote, roll back, retire and remove model versions",
+        "import, list, show, diff, register, try, promote, roll back, retire and remove model versions",
         "operations.models.commands",
         "add_models_arguments",
         "models",
@@ -111,6 +117,12 @@ COMMANDS = {
         "add_train_arguments",
         "train",
     ),
+    "fine-tune": Command(
+        "make the next version of a model from verified scans: a frozen data set",
+        "training.learning.commands",
+        "add_fine_tune_arguments",
+        "fine_tune",
+    ),
     "evaluate": Command(
         "measure a model on labelled scans; writes a report",
         "training.evaluation.commands",
@@ -128,6 +140,12 @@ COMMANDS = {
         "training.findings.commands",
         "add_findings_arguments",
         "findings",
+    ),
+    "int8": Command(
+        "measure the ranges by which a trained model can be served in int8, and check that its answers stay the same",
+        "training.int8.commands",
+        "add_int8_arguments",
+        "int8",
     ),
     "compare": Command(
         "train and measure several architectures under one recipe",

@@ -34,6 +34,8 @@ logger = logging.getLogger(__name__)
 JSON = "application/json"
 UNSAFE_IN_LOGS = re.compile(r"[^A-Za-z0-9._:/+=-]")
 MAX_ID_LENGTH = 64
+VERSION_HEADER = "X-Model-Version"
+"""The header of an answer with the version that gave it."""
 STREAM_NEXT = "ts_stream_next"
 """The header of an answer that tells TorchServe whether another piece of it follows."""
 SEQUENCE_HEADERS = "ts_request_sequence_"
@@ -116,7 +118,9 @@ class RetinaOctHandler:
             else:
                 answers.append(as_json(_as_answer(outcomes[0])))
             context.set_response_content_type(index, JSON)
-            if not _over_http(headers[index]):
+            if _over_http(headers[index]):
+                context.set_response_header(index, VERSION_HEADER, self._predictor.card.version)
+            else:
                 # gRPC's streaming calls wait for the last piece. If an answer doesn't say whether it is the last,
                 # TorchServe ends the worker, and with it the batch.
                 context.set_response_header(index, STREAM_NEXT, "false")

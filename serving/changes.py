@@ -15,7 +15,7 @@ import hashlib
 import json
 import os
 import pwd
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import asdict
 from datetime import UTC, datetime
@@ -26,6 +26,7 @@ from serving.stores import ModelStores
 
 FILE = "changes.jsonl"
 FILE_VARIABLE = "RETINOTE_MODEL_CHANGES"
+ROLLBACK = "rollback"
 
 
 def file(folder: Path) -> Path:
@@ -40,10 +41,51 @@ def choice_sha256(choice: Choice) -> str:
 
 
 def note(
-    path: Path, action: str, name: str, version: str, *, weights_sha256: str, before: Choice, after: Choice
+    path: Path,
+    action: str,
+    name: str,
+    version: str,
+    *,
+    weights_sha256: str,
+    before: Choice,
+    after: Choice,
+    withdrawn: Mapping[str, str] | None = None,
 ) -> None:
-    """Add a line and write it to the disk. Raises OSError if that fails."""
-    change = {
+    """Add a line and write it to the disk. Raises OSError if that fails.
+
+    `withdrawn` has the versions that a rollback has taken back, with the sha256 of their weights.
+    """
+    descriptor = os.open(path, os.O_RDWR | os.O_APPEND | os.O_CREAT, 0o600)
+    with open(descriptor, "ab", buffering=0) as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        _end_last_line(descriptor)
+        # Described once the lock is held, so that lines are in the order of their times.
+        change = described(
+            action,
+            name,
+            version,
+            weights_sha256=weights_sha256,
+            before=before,
+            after=after,
+            withdrawn=withdrawn,
+        )
+        file.write(json.dumps(change).encode() + b"\n")
+        os.fsync(descriptor)
+
+
+def described(
+    action: str,
+    name: str,
+    version: str,
+    *,
+    weights_sha256: str,
+    before: Choice,
+    after: Choice,
+    withdrawn: Mapping[str, str] | None = None,
+) -> dict[str, object]:
+    """A change that is made now, by the user of this process."""
+    return {
+        "time": datetime.now(UTC).isoformat(timespec="milliseconds"),
         "actor": actor(os.getuid()),
         "uid": os.getuid(),
         "action": f"model.{action}",
@@ -51,15 +93,14 @@ def note(
         "weights_sha256": weights_sha256,
         "before": choice_sha256(before),
         "after": choice_sha256(after),
+        **({"withdrawn": dict(withdrawn)} if withdrawn else {}),
     }
-    descriptor = os.open(path, os.O_RDWR | os.O_APPEND | os.O_CREAT, 0o600)
-    with open(descriptor, "ab", buffering=0) as file:
-        fcntl.flock(file, fcntl.LOCK_EX)
-        _end_last_line(descriptor)
-        # Taken once the lock is held, so that lines are in the order of their times.
-        time = datetime.now(UTC).isoformat(timespec="milliseconds")
-        file.write(json.dumps({"time": time, **change}).encode() + b"\n")
-        os.fsync(descriptor)
+
+
+def withdrawn(action: str, name: str, before: Choice, after: Choice, stores: ModelStores) -> dict[str, str]:
+    """The versions that an action has taken back, with the sha256 of their weights: only a rollback does."""
+    gone = [known for known in before.promoted if known not in after.promoted] if action == ROLLBACK else []
+    return {known: before.weights.get(known) or stores.weights_sha256(name, known) for known in gone}
 
 
 @contextmanager
@@ -69,6 +110,7 @@ def noted(
     """Note the action on a version of a model that is done within this context, once it has succeeded."""
     before, weights_sha256 = registry.choice(name), stores.weights_sha256(name, version)
     yield
+    after = registry.choice(name)
     note(
         path,
         action,
@@ -76,7 +118,8 @@ def noted(
         version,
         weights_sha256=weights_sha256,
         before=before,
-        after=registry.choice(name),
+        after=after,
+        withdrawn=withdrawn(action, name, before, after, stores),
     )
 
 

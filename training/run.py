@@ -19,6 +19,7 @@ from handlers.network import load_network, pooled_channels
 from training import checkpoint, export, networks
 from training.acceleration import make_accelerator
 from training.batches import Example, ordered_batches, training_batches
+from training.data.frozen import learnt_from, refuse_held_out_of
 from training.data.leaks import find_leaks, refuse_leaks
 from training.data.manifest import DataError, Scan, of_split
 from training.data.reading import read_all
@@ -164,6 +165,7 @@ def _read_data(job: Job, warn: Callable[[str], None]) -> _Data:
     """Read and divide the scans; raises DataError when labels, outliers or the split don't allow a training."""
     read = with_hashes_of_files(_read_scans(job))
     scans = split_scans(read, job.recipe.validation_share, job.recipe.seed, job.outliers)
+    refuse_held_out_of(scans, job.data)
     return _Data(
         scans=scans,
         outliers=of_split([scan for scan in scans if scan.label in job.outliers], "train"),
@@ -250,7 +252,9 @@ def _made_with(job: Job, best_epoch: int) -> dict[str, Any]:
         if recipe[key]:
             started[key] = _describe_weights(file)
             recipe[key] = Path(recipe[key]).name
+    learning = learnt_from(job.data)
     return {
+        **({"learning": learning} if learning else {}),
         "command": job.command,
         "recipe": recipe,
         "best_epoch": best_epoch,

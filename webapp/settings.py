@@ -48,6 +48,7 @@ INSTALLED_APPS = [
     "webapp.mongodb.contrib.MongoAxesConfig",
     "webapp.accounts",
     "webapp.inference",
+    "webapp.versions",
     "webapp.gateway",
     "webapp.metrics",
     "webapp.scans",
@@ -57,8 +58,11 @@ INSTALLED_APPS = [
     "webapp.annotations",
     "webapp.reviews",
     "webapp.calibration",
+    "webapp.rollouts",
+    "webapp.servers",
     "webapp.receiver",
     "webapp.pacs",
+    "webapp.learning",
 ]
 # Sign-in failures are counted in the cache, so the tables of axes are not made.
 MIGRATION_MODULES = {
@@ -258,6 +262,8 @@ SIMPLE_JWT = {
 
 # Verified labels train the next model: one reader's slip must not become its truth.
 VERIFYING_READERS = _GIVEN.verifying_readers
+LEARN_TEST_SHARE = _GIVEN.learn_test_share
+LEARN_SEEN_WEIGHT = _GIVEN.learn_seen_weight
 
 MODEL_SERVER = _GIVEN.model_server
 MODEL_URL = _GIVEN.model_url
@@ -269,8 +275,15 @@ METRICS_TOKEN = _GIVEN.metrics_token
 MODEL_METRICS_SOCKET = _GIVEN.model_metrics
 WORKER_METRICS_PORT = _GIVEN.worker_metrics_port
 MODEL_CHANGES_FILE = _GIVEN.model_changes or DATA_DIR / "torchserve" / "changes.jsonl"
+# The store of models that several model servers share; "" where the model server has one of its own.
+MODEL_STORE = _GIVEN.model_store
 # The model server's workers read this folder; nothing else is in it.
 CALIBRATION_DIR = (_GIVEN.calibration_dir or DATA_DIR / "calibration").absolute()
+LEARNING_DIR = (DATA_DIR / "learning").absolute()
+LEARNING = _GIVEN.learning
+LEARN_THREADS, LEARN_PROCESSES = _GIVEN.learn_threads, _GIVEN.learn_processes
+LEARN_REPLAY = _GIVEN.learn_replay
+LEARN_RUN_HOURS, LEARN_NEW_LABELS = _GIVEN.learn_run_hours, _GIVEN.learn_new_labels
 # Outside of the database, so that access to that is not enough to change it.
 AUDIT_HEAD_FILE = DATA_DIR / "audit-head"
 
@@ -286,6 +299,8 @@ CELERY_TASK_IGNORE_RESULT = True
 CELERY_TASK_ACKS_LATE = True
 CELERY_WORKER_PREFETCH_MULTIPLIER = 1
 CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
+# Learning runs take minutes to hours: they have a worker of their own, where there is one.
+CELERY_TASK_ROUTES = {"learning.look": {"queue": "learning"}}
 CELERY_TASK_SERIALIZER = "json"
 CELERY_ACCEPT_CONTENT = ["json"]
 CELERY_TIMEZONE = TIME_ZONE
@@ -300,8 +315,30 @@ CELERY_BEAT_SCHEDULE = {
         "options": {"expires": 600},
     },
     "send-results": {"task": "pacs.send", "schedule": 5.0, "options": {"expires": 5}},
+    "watch-rollouts": {"task": "rollouts.watch", "schedule": 20.0, "options": {"expires": 20}},
+    "answer-in-shadow": {"task": "rollouts.answer_in_shadow", "schedule": 5.0, "options": {"expires": 5}},
+    "predict-again": {"task": "rollouts.predict_again", "schedule": 5.0, "options": {"expires": 5}},
+    "take-in-decisions": {"task": "servers.take_in", "schedule": 30.0, "options": {"expires": 30}},
     "seal-audit": {"task": "audit.seal", "schedule": 5.0, "options": {"expires": 5}},
+    "export-asked": {"task": "learning.export_asked", "schedule": 5.0, "options": {"expires": 5}},
+    **(
+        {
+            "export-data-set": {
+                "task": "learning.export",
+                "schedule": timedelta(hours=_GIVEN.learn_export_hours),
+                "options": {"expires": 3600},
+            }
+        }
+        if _GIVEN.learn_export_hours
+        else {}
+    ),
     "sweep": {"task": "scans.sweep", "schedule": timedelta(days=1), "options": {"expires": 3600}},
 }
+if LEARNING:
+    CELERY_BEAT_SCHEDULE["look-for-learning"] = {
+        "task": "learning.look",
+        "schedule": 15.0,
+        "options": {"expires": 15},
+    }
 
 LOGGING = logs.configuration(_GIVEN.log_format)

@@ -15,6 +15,7 @@ from webapp.exports.views import ExportView
 from webapp.fhir.views import FhirView, VolumeFhirView
 from webapp.gateway.views import inference_key
 from webapp.history.views import HistoryViewSet
+from webapp.learning.views import DataSetsView
 from webapp.pacs.results import What
 from webapp.pacs.views import ResultView, SendingsView, VolumeResultView
 from webapp.receiver.stow import store_studies
@@ -50,6 +51,7 @@ api: list[URLPattern | URLResolver] = [
     path("dashboard/", DashboardView.as_view(), name="dashboard"),
     path("calibrations/", CalibrationsView.as_view(), name="calibrations"),
     path("calibrations/undo/", UndoCalibrationView.as_view(), name="calibration-undo"),
+    path("data-sets/", DataSetsView.as_view(), name="data-sets"),
     path("exports/", ExportView.as_view(), name="exports"),
     path("internal/inference-key/", inference_key, name="inference-key"),
     path("options/", OptionsView.as_view(), name="options"),

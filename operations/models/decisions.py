@@ -10,6 +10,7 @@ from typing import Any, Self
 
 from operations.errors import EXPECTED, OperationsError
 from operations.stack.folder import DataFolder, running_state
+from operations.stack.stores import registry_of
 from serving import changes
 from serving.capacity import Batching
 from serving.keys import ManagementKey
@@ -22,7 +23,6 @@ from serving.management import (
     NotRegistered,
     WorkersFailed,
 )
-from serving.registry import Registry
 from serving.set_aside import SetAside
 from serving.stores import ModelStores
 from serving.trial import try_model
@@ -34,7 +34,7 @@ class Decisions:
     def __init__(self, data: DataFolder, stores: ModelStores) -> None:
         self.data = data
         self.stores = stores
-        self.registry = Registry(data.registry)
+        self.registry = registry_of(data, stores)
 
     @contextmanager
     def noted(self, action: str, name: str, version: str) -> Iterator[None]:
@@ -136,16 +136,19 @@ class RunningStack(Decisions):
         The default can be retired only as the last version of a model, while other models are served. Raises
         OperationsError.
         """
-        default = self.client.default_version(name)
-        if version == default:
-            others = [known for known in self.versions(name) if known != version]
-            _refuse_default(name, version, others, self.client.models())
+        self.check_retired(name, version)
         with self.noted("retire", name, version):
             try:
                 self.client.unregister(name, version)
             except (NotRegistered, IsDefault) as error:
                 raise OperationsError(f"{name} {version} can't be retired: {error}") from error
             self.registry.note_retired(name, version)
+
+    def check_retired(self, name: str, version: str) -> None:
+        """Raise OperationsError if the version can't be retired, as another one or model would have no default."""
+        if version == self.client.default_version(name):
+            others = [known for known in self.versions(name) if known != version]
+            _refuse_default(name, version, others, self.client.models())
 
     def url(self, name: str, version: str) -> str:
         """The address of a version for predictions."""

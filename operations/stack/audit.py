@@ -1,9 +1,11 @@
 """The command `audit`: the audit records of a running stack."""
 
 import argparse
+from pathlib import Path
 
 from operations.stack.folder import DataFolder, running_state
 from operations.stack.options import add_data_option
+from operations.stack.stores import stores_of
 
 AUDIT_LIST_OPTIONS = (
     ("actor", "NAME", "records of an account, by its name then or today, or by its id"),
@@ -60,7 +62,24 @@ def add_audit_arguments(parser: argparse.ArgumentParser) -> None:
     )
     for name, placeholder, text in AUDIT_LIST_OPTIONS:
         listing.add_argument(f"--{name}", metavar=placeholder, help=text)
-    for action in (verify, head, listing):
+    lineage = actions.add_parser(
+        "lineage",
+        help="go from a scan's answer to its weights, their training data and the verdicts behind it",
+        description="Go from a scan's answer to its weights, to the data set that these learnt from, and to the verdicts "
+        "behind it and who gave them; every link is compared with the audit's hashes. Each line begins with OK, BROKEN "
+        "or END, where nothing lies behind it. Exit status 0: all links hold, 1: one is broken.",
+    )
+    lineage.add_argument("scan", metavar="SCAN", help="id of the scan, as in its address on the page")
+    lineage.add_argument(
+        "--verdicts", action="store_true", help="name every verdict, not only how many each reader gave"
+    )
+    lineage.add_argument(
+        "--store",
+        type=Path,
+        metavar="DIR",
+        help="model store (default: those of the stack that runs on the folder)",
+    )
+    for action in (verify, head, listing, lineage):
         add_data_option(action)
 
 
@@ -75,6 +94,10 @@ def audit(arguments: argparse.Namespace) -> int:
         given = ((name, getattr(arguments, name)) for name, *_ in AUDIT_LIST_OPTIONS)
         options = [f"--{name}={value}" for name, value in given if value is not None]
         return manage(data, running_state(data), ["list_audit", *options])
+    if arguments.command_of_audit == "lineage":
+        stores = [f"--store={folder}" for folder in stores_of(data, arguments.store).folders]
+        verdicts = ["--verdicts"] if arguments.verdicts else []
+        return manage(data, running_state(data), ["audit_lineage", arguments.scan, *stores, *verdicts])
     expected = [option for head in arguments.expect for option in ("--expect", head)]
     objects = ["--objects"] if arguments.objects else []
     return manage(data, running_state(data), ["verify_audit", *expected, *objects])

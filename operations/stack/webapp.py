@@ -25,6 +25,7 @@ from operations.stack import ports
 from operations.stack.database import broker_of, database_name
 from serving.capacity import core_count
 from serving.direct import ask
+from serving.shared.place import STORE_VARIABLE
 
 ROOT = Path(__file__).resolve().parents[2]
 FIRST_ADMINISTRATOR = "admin"
@@ -42,7 +43,10 @@ EVERYWHERE = ("0.0.0.0", "::")  # nosec B104 # compared with what a user has cho
 HOSTS_VARIABLE = "RETINOTE_ALLOWED_HOSTS"
 LOCAL_NAMES = "localhost,127.0.0.1,[::1]"
 HOST_NAME = re.compile(r"[\w.-]+|[0-9A-Fa-f:]+", re.ASCII)
-WORKER_NAME = "worker@retinote"
+WORKER_NAME, TRAINER_NAME = "worker@retinote", "trainer@retinote"
+LEARNING_VARIABLE = "RETINOTE_LEARNING"
+ON = ("1", "true", "yes")
+TRAINER_NICENESS = 15
 SET_UP = """
 import django
 from django.core.management import call_command
@@ -100,6 +104,20 @@ class WebApp:
             *("--hostname", WORKER_NAME, "--schedule", str(self.run_folder / "celerybeat-schedule")),
         ]
 
+    def trainer_command(self) -> list[str]:
+        """The Celery worker for learning runs, one at a time; what answers comes first."""
+        return [
+            *("nice", "-n", str(TRAINER_NICENESS)),
+            *(sys.executable, "-m", "celery", "--quiet", "-A", "webapp.celery", "worker"),
+            *("--queues", "learning", "--concurrency", "1", "--loglevel", "INFO"),
+            *("--hostname", TRAINER_NAME),
+        ]
+
+    @property
+    def learns(self) -> bool:
+        """Whether learning runs are switched on, so that a trainer belongs to the stack."""
+        return self.environment.get(LEARNING_VARIABLE, "").lower() in ON
+
     def receiver_command(self, host: str, port: int) -> list[str]:
         """The DICOM receiver."""
         return django("receive_dicom", "--host", host, "--port", str(port))
@@ -113,13 +131,13 @@ class WebApp:
 
 
 class WorkerPing:
-    """Whether the Celery worker answers a ping through the broker.
+    """Whether a Celery worker answers a ping through the broker.
 
     A ping may take a second, so an answer counts for `PING_EVERY_S`.
     """
 
-    def __init__(self, broker_url: str) -> None:
-        self._broker_url = broker_url
+    def __init__(self, broker_url: str, worker: str = WORKER_NAME) -> None:
+        self._broker_url, self._worker = broker_url, worker
         self._client: Celery | None = None
         self._answered_at: float | None = None
 
@@ -134,7 +152,7 @@ class WorkerPing:
         if self._client is None:
             self._client = Celery(broker=self._broker_url)
         try:
-            pong = self._client.control.ping(destination=[WORKER_NAME], timeout=PROBE_TIMEOUT_S, limit=1)
+            pong = self._client.control.ping(destination=[self._worker], timeout=PROBE_TIMEOUT_S, limit=1)
         except (OSError, PyMongoError, OperationalError):
             pong = None
             self._client.close()
@@ -169,12 +187,14 @@ def environment(
     key_file: Path,
     model_metrics: Path,
     calibration: Path,
+    model_store: str = "",
     hosts: Sequence[str] = (),
     inherited: Mapping[str, str] = os.environ,
 ) -> dict[str, str]:
     """The environment of the web app. The user's own variables (RETINOTE_…) stay, except for those that the stack sets.
 
-    `hosts` are names under which it answers, beside those of this machine.
+    `hosts` are names under which it answers, beside those of this machine. `model_store` is the URL of the store that
+    the model server shares with others; "" if it shares none.
     """
     broker = broker_of(database_name(inherited))
     answered = [inherited.get(HOSTS_VARIABLE) or LOCAL_NAMES, *hosts]
@@ -195,6 +215,7 @@ def environment(
             "RETINOTE_MODEL_KEY_FILE": str(key_file),
             "RETINOTE_MODEL_METRICS": str(model_metrics),
             FOLDER_VARIABLE: str(calibration),
+            STORE_VARIABLE: model_store,
         }
     )
 

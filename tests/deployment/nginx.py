@@ -24,6 +24,7 @@ NGINX = Path(__file__).parents[2] / "deploy" / "nginx"
 HOST = "localhost"
 GATEWAY_SECRET = "gateway-secret-of-the-test"
 GOOD, LIMITED, BROKEN = "Bearer good", "Bearer over-limit", "Bearer broken"
+IN_CANARY = "Bearer good, and in the canary's share"
 PROGRAM = shutil.which("nginx")
 
 
@@ -57,7 +58,11 @@ class Echo(BaseHTTPRequestHandler):
             return
         key = self.headers.get("Authorization", "")
         answers: dict[str, tuple[int, dict[str, str]]] = {
-            GOOD: (204, {"X-Model-Authorization": "Bearer key-of-torchserve"}),
+            GOOD: (204, {"X-Model-Authorization": "Bearer key-of-torchserve", "X-Model-Route": ""}),
+            IN_CANARY: (
+                204,
+                {"X-Model-Authorization": "Bearer key-of-torchserve", "X-Model-Route": "/2.0.0"},
+            ),
             LIMITED: (429, {"Retry-After": "17"}),
             BROKEN: (503, {}),
         }

@@ -53,7 +53,8 @@ def test_containers_are_confined(name: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "name", [name for name in SERVICES if name not in ("migrate", "worker", "prometheus", "grafana")]
+    "name",
+    [name for name in SERVICES if name not in ("migrate", "worker", "trainer", "prometheus", "grafana")],
 )
 def test_services_tell_their_health(name: str) -> None:
     assert SERVICES[name]["healthcheck"]["test"]
@@ -125,12 +126,20 @@ def test_volumes_and_networks_are_declared() -> None:
         assert set(service.get("networks", [])) <= set(COMPOSE["networks"])
 
 
-@pytest.mark.parametrize("name", ["web", "model-server"])
+@pytest.mark.parametrize("name", ["web", "model-server", "trainer"])
 def test_images_run_as_nobody_special(name: str) -> None:
     dockerfile = (ROOT / SERVICES[name]["build"]["dockerfile"]).read_text(encoding="utf-8")
 
     assert dockerfile.rstrip().rpartition("\nUSER ")[2].startswith("10001:10001")
     assert "--require-hashes" in dockerfile
+
+
+def test_the_trainer_belongs_to_a_profile_and_yields_to_what_answers() -> None:
+    trainer = SERVICES["trainer"]
+    assert trainer["profiles"] == ["learning"] and trainer["command"] == ["trainer"]
+    assert trainer["cpu_shares"] < 1024
+    gpu = yaml.safe_load((ROOT / "deploy" / "learning" / "gpu.yml").read_text(encoding="utf-8"))
+    assert list(gpu["services"]) == ["trainer"] and list(gpu["services"]["trainer"]) == ["deploy"]
 
 
 def test_the_receiver_listens_on_this_machine_alone_unless_told_otherwise() -> None:

@@ -16,6 +16,7 @@ from tests.deployment.nginx import (
     GATEWAY_SECRET,
     GOOD,
     HOST,
+    IN_CANARY,
     LIMITED,
     PROGRAM,
     Echo,
@@ -199,6 +200,21 @@ def test_whoever_judges_keys_hears_of_the_key_alone(gateway: Gateway) -> None:
         "x-real-ip",
         "x-request-id",
     }
+    assert Echo.judged["x-original-uri"] == "/inference/retina-oct"
+
+
+def test_whom_a_picture_is_of_decides_on_the_version_and_stays_here(gateway: Gateway) -> None:
+    told = json.load(gateway.infer(**{"Authorization": IN_CANARY, "X-Subject": "patient 7"}))
+
+    assert told["path"] == "/predictions/retina-oct/2.0.0"
+    assert "x-subject" not in told["headers"]
+    assert Echo.judged["x-subject"] == "patient 7"
+
+
+def test_a_caller_can_not_choose_the_route_by_a_header(gateway: Gateway) -> None:
+    told = json.load(gateway.infer(**{"Authorization": GOOD, "X-Model-Route": "/2.0.0"}))
+
+    assert told["path"] == "/predictions/retina-oct"
 
 
 def test_a_version_may_be_named(gateway: Gateway) -> None:

@@ -249,3 +249,27 @@ def test_the_receiver_reaches_databases_and_the_clinic_alone_and_is_confined_lik
     networks = [to["ipBlock"] for to in reached if "ipBlock" in to]
     assert networks == [each["ipBlock"] for rule in spec["ingress"] for each in rule["from"]]
     assert all("from" in rule for rule in policies["receiver"]["ingress"])
+
+
+def test_the_trainer_runs_once_and_is_confined_like_the_worker() -> None:
+    folder = FOLDER / "components" / "learning"
+    assert kustomization(folder)["resources"] == ["trainer.yaml"]
+    found = list(yaml.safe_load_all((folder / "trainer.yaml").read_text(encoding="utf-8")))
+    [deployment] = [each for each in found if each["kind"] == "Deployment"]
+    assert (deployment["spec"]["replicas"], deployment["spec"]["strategy"]) == (1, {"type": "Recreate"})
+    trainer, worker = deployment["spec"]["template"]["spec"], pod("worker")
+    assert trainer["securityContext"] == worker["securityContext"]
+    [ours], [theirs] = trainer["containers"], worker["containers"]
+    assert ours["securityContext"] == theirs["securityContext"]
+    assert {mount["name"] for mount in ours["volumeMounts"]} == {
+        volume["name"] for volume in trainer["volumes"]
+    }
+    policies = {each["metadata"]["name"]: each["spec"] for each in found if each["kind"] == "NetworkPolicy"}
+    assert policies["trainer"]["ingress"] == []
+    reached = {
+        to["podSelector"]["matchLabels"][NAME] for rule in policies["trainer"]["egress"] for to in rule["to"]
+    }
+    assert reached == {"mongodb", "redis", "model-server"}
+    for target in reached:
+        let_in = policies[f"{target}-for-trainer"]
+        assert let_in["podSelector"]["matchLabels"][NAME] == target

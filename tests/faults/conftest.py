@@ -1,4 +1,4 @@
-"""A supervisor whose words and records can be read, and small services for it."""
+"""A supervisor whose words and records can be read, with small services for it; and a stack to load and to kill."""
 
 import re
 from collections.abc import Iterator
@@ -6,10 +6,21 @@ from pathlib import Path
 
 import pytest
 
+from benchmarks.faults import draw_scans
+from benchmarks.resilience.clients import Account, Pictures
+from benchmarks.resilience.subject import Subject, small_disk
+from benchmarks.stack import UNLIMITED
+from operations.stack.folder import DataFolder
 from operations.stack.runner import Pace
 from operations.stack.service import Service, Status
 from operations.stack.supervisor import Supervisor
+from tests.faults.under_load import NEW, OLD
+from tests.models import make_model
+from tests.services import free_ports
+from tests.stacks import Stack
 from tests.waiting import wait_for
+
+DISK_MIB = 1024
 
 
 class Watched:
@@ -57,3 +68,28 @@ def service(folder: Path, name: str, script: str, *, ready: str | None = "up", *
 
 
 RUNS = "echo up; exec sleep 1000"
+
+
+@pytest.fixture(scope="package")
+def pictures() -> Pictures:
+    """B-scans of usual size, none of them twice."""
+    return Pictures(draw_scans(seed=1))
+
+
+@pytest.fixture(scope="package")
+def subject(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Subject, Account]]:
+    """A running stack on a small disk (where one can be mounted), with two versions of a model in its store.
+
+    Tests that load or kill it are of the xdist_group `faults`. Each leaves it running, with NEW as its only version.
+    """
+    folder = tmp_path_factory.mktemp("faults")
+    for seed, version in enumerate((OLD, NEW)):
+        make_model(folder / "store", version=version, seed=seed)
+    data = DataFolder(folder / "var")
+    with small_disk(data.media, DISK_MIB) as mounted:
+        stack = Stack(data.path, folder / "store", free_ports(1)[0], variables=UNLIMITED)
+        try:
+            account = Account("admin", stack.up().password)
+            yield Subject(data, stack.url, stack.up, data.media if mounted else None), account
+        finally:
+            stack.down()

@@ -14,26 +14,19 @@ from pprint import pformat
 
 import pytest
 import requests
-from pymongo import MongoClient
 
-from benchmarks.faults import draw_scans, upload_through_faults
+from benchmarks.faults import upload_through_faults
 from benchmarks.resilience.clients import NO_ANSWER, Account, Pictures, Sent, Uploader
 from benchmarks.resilience.kinds import kinds, together
-from benchmarks.resilience.subject import Subject, small_disk
-from benchmarks.stack import UNLIMITED
-from operations.stack.folder import DataFolder
+from benchmarks.resilience.subject import Subject
 from operations.stack.services import WEB, WORKER
 from tests import scale
+from tests.faults.under_load import NEW, OLD, scans, stack_of
 from tests.images import png_bytes
-from tests.models import make_model
-from tests.services import free_ports
-from tests.stacks import Stack
 from tests.waiting import wait_for
 
 pytestmark = pytest.mark.xdist_group("faults")
 
-OLD, NEW = "1.0.0", "1.1.0"
-DISK_MIB = 1024
 TIMEOUT_S = 300
 CLIENTS = 8 if scale.is_thorough() else 4
 UPLOADERS = 2
@@ -43,33 +36,6 @@ FAULTS = None if scale.is_thorough() else 1
 """How many are drawn of those that come after all processes were killed at once; None: all of them."""
 PAUSE_S = 0.05
 """Clients that are refused at once would otherwise keep the cores busy."""
-
-
-@pytest.fixture(scope="module")
-def pictures() -> Pictures:
-    """B-scans of usual size, none of them twice."""
-    return Pictures(draw_scans(seed=1))
-
-
-@pytest.fixture(scope="module")
-def subject(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Subject, Account]]:
-    """A running stack on a small disk (where one can be mounted), with two versions of a model in its store."""
-    folder = tmp_path_factory.mktemp("faults")
-    for seed, version in enumerate((OLD, NEW)):
-        make_model(folder / "store", version=version, seed=seed)
-    data = DataFolder(folder / "var")
-    with small_disk(data.media, DISK_MIB) as mounted:
-        stack = Stack(data.path, folder / "store", free_ports(1)[0], variables=UNLIMITED)
-        try:
-            account = Account("admin", stack.up().password)
-            yield Subject(data, stack.url, stack.up, data.media if mounted else None), account
-        finally:
-            stack.down()
-
-
-def stack_of(subject: Subject) -> Stack:
-    """The same stack, for the commands that are about it."""
-    return Stack(subject.data.path, subject.data.path.parent / "store", int(subject.url.rsplit(":", 1)[1]))
 
 
 @contextmanager
@@ -89,12 +55,6 @@ def clients_at_work(count: int, work: Callable[[], None]) -> Iterator[None]:
             ended.set()
     for client in clients:
         client.result()
-
-
-def scans(subject: Subject) -> dict[str, dict[str, object]]:
-    """All stored scans, by the digest of the file that was sent."""
-    with MongoClient[dict[str, object]](subject.data.database_address()) as client:
-        return {str(scan["sha256"]): scan for scan in client["retinote"]["scans_scan"].find()}
 
 
 def test_a_swap_of_the_default_version_loses_no_request(

@@ -5,8 +5,8 @@ import stat
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
-from serving.changes import choice_sha256, note
-from serving.registry import Choice
+from serving.changes import choice_sha256, note, noted
+from serving.registry import Choice, Registry
 from serving.stores import ModelStores
 
 NONE, ONE = Choice(), Choice(registered=["1.0.0"], promoted=["1.0.0"])
@@ -54,3 +54,17 @@ def test_weights_as_the_card_tells_them(tmp_path: Path) -> None:
     stores = ModelStores([tmp_path / "nothing", tmp_path])
     assert stores.weights_sha256("retina-oct", "1.0.0") == "cd" * 32
     assert stores.weights_sha256("retina-oct", "2.0.0") == ""
+
+
+def test_a_rollback_tells_what_it_has_withdrawn(tmp_path: Path) -> None:
+    path, registry, stores = tmp_path / "changes.jsonl", Registry(tmp_path / "registry.json"), ModelStores([])
+    for version in ("1.0.0", "1.1.0"):
+        with noted(path, registry, stores, "promote", "retina-oct", version):
+            registry.note_promoted("retina-oct", version, f"weights of {version}")
+    with noted(path, registry, stores, "rollback", "retina-oct", "1.0.0"):
+        registry.note_rolled_back("retina-oct", "1.0.0", "weights of 1.0.0")
+
+    *promotions, rollback = map(json.loads, path.read_text().splitlines())
+
+    assert rollback["withdrawn"] == {"1.1.0": "weights of 1.1.0"}
+    assert not any("withdrawn" in line for line in promotions)

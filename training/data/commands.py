@@ -150,7 +150,7 @@ def split_data(arguments: argparse.Namespace) -> int:
         if not manifest.is_file():
             raise DataError(f"{manifest} is not there; `./retinote data import` writes one")
 
-    from training.data.fingerprint import near_pairs
+    from imaging.fingerprint import near_pairs
     from training.data.importing import with_hashes
     from training.data.leaks import find_leaks, refuse_leaks
     from training.data.split import patient_groups, three_way_split

@@ -60,8 +60,8 @@ def find_leaks(scans: Sequence[Scan]) -> SplitReport:
     known = [scan for scan in scans if scan.perceptual_hash]
     near: list[tuple[Path, Path, int]] = []
     if known:
-        # imagehash and scipy load only when there is something to compare.
-        from training.data.fingerprint import near_pairs
+        # Pillow loads only when there is something to compare.
+        from imaging.fingerprint import near_pairs
 
         for index, other, bits in near_pairs([scan.perceptual_hash for scan in known]).tolist():
             first, second = known[index], known[other]

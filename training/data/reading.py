@@ -17,6 +17,7 @@ from training.data.folders import (
     printable,
     split_folders,
 )
+from training.data.frozen import is_frozen, load
 from training.data.manifest import (
     MANIFEST_NAME,
     NOT_UTF8,
@@ -32,6 +33,8 @@ logger = logging.getLogger(__name__)
 
 def read_scans(data: Path, labels: Sequence[str] = ()) -> list[Scan]:
     """Read a manifest, or a folder that holds `manifest.csv` or `train|val|test/LABEL/` folders.
+
+    A frozen data set (training/data/frozen.py) is compared with the hashes that it was frozen with.
 
     Only scans with one of `labels` are kept, all if it is empty. Raises DataError when the folder is laid out
     otherwise, a row is wrong, a listed file is missing, or fewer than two labels are left.
@@ -72,6 +75,8 @@ def join(paths: Sequence[Path], parts: Sequence[Sequence[Scan]]) -> list[Scan]:
 
 
 def _read_one(data: Path) -> list[Scan]:
+    if is_frozen(data):
+        return load(data).scans
     if data.is_file():
         return _read_whole_manifest(data)
     if not data.is_dir():

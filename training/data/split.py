@@ -203,8 +203,8 @@ def _alike(scans: Sequence[Scan]) -> list[tuple[int, int]]:
     hashes = [scan.perceptual_hash for scan in scans]
     if not any(hashes):
         return []
-    # Imported here, as it loads imagehash and tqdm, which a manifest without hashes doesn't need.
-    from training.data.fingerprint import near_pairs
+    # Imported here, as it loads Pillow, which a manifest without hashes doesn't need.
+    from imaging.fingerprint import near_pairs
 
     return [(first, second) for first, second, _ in near_pairs(hashes).tolist()]
 

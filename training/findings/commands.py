@@ -53,6 +53,7 @@ def findings(arguments: argparse.Namespace) -> int:
     from handlers.card import CARD_NAME
     from handlers.card_findings import FINDINGS_NAME
     from handlers.network import load_network
+    from training.data.frozen import refuse_held_out_of
     from training.data.manifest import DataError
     from training.data.reading import read_all
     from training.findings.learning import Plan, refuse_without_stages
@@ -68,6 +69,7 @@ def findings(arguments: argparse.Namespace) -> int:
     card, network = load_network(arguments.model)
     refuse_without_stages(card.architecture, network)
     scans = read_all(arguments.data, least_labels=1)
+    refuse_held_out_of(scans, arguments.data)
     plan = Plan(steps=arguments.steps, seed=arguments.seed)
     measured = make_findings(arguments.model, card, network, scans, plan, arguments.cache)
     print_measured(measured)

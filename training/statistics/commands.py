@@ -108,6 +108,7 @@ def statistics(arguments: argparse.Namespace) -> int:
     from handlers.card import CARD_NAME
     from handlers.card_statistics import STATISTICS_NAME
     from handlers.network import load_network, pooled_channels
+    from training.data.frozen import refuse_held_out_of
     from training.data.manifest import DataError
     from training.data.reading import read_all
     from training.groups import read_groups
@@ -122,6 +123,7 @@ def statistics(arguments: argparse.Namespace) -> int:
     read_groups(options.groups, card.labels)
     scans = with_splits(card, read_all(arguments.data, least_labels=1))
     elsewhere = read_all(arguments.elsewhere, least_labels=1) if arguments.elsewhere else []
+    refuse_held_out_of([*scans, *elsewhere], [*arguments.data, *arguments.elsewhere])
     for split in ("train", "val"):
         if not any(scan.split == split and scan.label in card.labels for scan in scans):
             raise DataError(

@@ -14,6 +14,7 @@ import json
 import logging
 import os
 import stat
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -34,6 +35,8 @@ log = logging.getLogger(__name__)
 NAME = "model changes"
 MOST_BYTES = 2**20
 """Read in one transaction."""
+MOST_WITHDRAWN = 100
+"""Versions that one rollback can withdraw."""
 MOST_KEPT = 4000
 """Characters of a refused line."""
 ACTIONS = {
@@ -45,6 +48,22 @@ LATE = timedelta(minutes=1)
 """A line's time may lie so much before the newest sealed record, or after now: others seal meanwhile, and clocks
 differ."""
 WRITABLE_BY_OTHERS = stat.S_IWGRP | stat.S_IWOTH
+Listener = Callable[[Action, Mapping[str, Any], str], None]
+_listeners: list[Listener] = []
+
+
+def listen(listener: Listener) -> None:
+    """Call a function with the action, the line and the actor of each change that is believed.
+
+    It is called in the transaction of the record, so that what follows from a change exists if its record does.
+    """
+    _listeners.append(listener)
+
+
+def tell(action: Action, change: Mapping[str, Any], actor: str) -> None:
+    """Call the listeners with a change that has just been recorded."""
+    for listener in _listeners:
+        listener(action, change, actor)
 
 
 class Refused(Exception):
@@ -162,6 +181,7 @@ def _record(line: bytes, source: _File, offset: int) -> None:
             "after": _text(change, "after", 64),
             "weights_sha256": _text(change, "weights_sha256", 64),
         }
+        check_withdrawn(change.get("withdrawn", {}))
         actor = source.actor_of(change)
         source.check_time(time)
     except Refused as error:
@@ -170,6 +190,7 @@ def _record(line: bytes, source: _File, offset: int) -> None:
         _keep(line, offset, Action.MODEL_UNREADABLE, "it can't be read")
     else:
         record(action, actor, "model", time=time, **facts)
+        tell(action, change, actor)
 
 
 def _keep(line: bytes, offset: int, action: Action, reason: str) -> None:
@@ -179,6 +200,17 @@ def _keep(line: bytes, offset: int, action: Action, reason: str) -> None:
     digest = canonical_sha256(text)
     RefusedLine.objects.create(offset=offset, sha256=digest, reason=reason, line=text[:MOST_KEPT])
     record(action, SYSTEM, "model", after=digest, time=clock.now())
+
+
+def check_withdrawn(withdrawn: object) -> None:
+    """Raise ValueError for what is not a few weights by their version."""
+    if not isinstance(withdrawn, dict) or len(withdrawn) > MOST_WITHDRAWN:
+        raise ValueError("withdrawn")
+    if any(
+        not isinstance(weights, str) or len(weights) > 64 or len(name) > 80
+        for name, weights in withdrawn.items()
+    ):
+        raise ValueError("withdrawn")
 
 
 def _text(change: dict[str, Any], key: str, most: int) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated
@@ -23,6 +24,7 @@ DAY_HOURS, DAY_MINUTES = 24, 24 * 60
 LEAST_VOLUME_BYTES, MOST_VOLUME_BYTES = 2**20, 2**30
 """Of a file, which is in memory while it is decoded."""
 MOST_A_MINUTE, MOST_PORT = 10**9, 65_535
+MOST_HOURS = 24 * 366
 
 
 def _whole(least: int, most: int) -> BeforeValidator:
@@ -54,10 +56,35 @@ def _worklist(text: str) -> str:
     return text
 
 
+def _share(most: float) -> BeforeValidator:
+    """A validator of numbers from 0 to `most`, such as 0.2."""
+
+    def check(text: str | float) -> float:
+        try:
+            number = float(text)
+        except ValueError:
+            number = -1.0
+        if not 0 <= number <= most:
+            raise must_be(f"a number from 0 to {most:g}")
+        return number
+
+    return BeforeValidator(check)
+
+
+def _store(text: str) -> str:
+    if not text.startswith(("s3://", "file:///")):
+        raise must_be("the URL of a store, such as s3://BUCKET/PREFIX or file:///FOLDER")
+    return text
+
+
 def _on_or_off(text: str) -> bool:
     if text.lower() not in (*ON, *OFF):
         raise must_be("1 or 0")
     return text.lower() in ON
+
+
+def _folders(text: str) -> list[str]:
+    return [folder for folder in text.split(os.pathsep) if folder.strip()]
 
 
 def _words(text: str) -> list[str]:
@@ -66,6 +93,7 @@ def _words(text: str) -> list[str]:
 
 Flag = Annotated[bool, BeforeValidator(_on_or_off)]
 Words = Annotated[list[str], BeforeValidator(_words)]
+Folders = Annotated[list[str], BeforeValidator(_folders)]
 Rate = Annotated[int, _whole(0, MOST_A_MINUTE)]
 """Requests a minute, 0 for no limit."""
 Hours = Annotated[int, _whole(1, DAY_HOURS)]
@@ -90,6 +118,7 @@ class Environment(BaseModel):
     model_name: str = "retina-oct"
     model_metrics: str = ""
     model_changes: Path | None = None
+    model_store: Annotated[str, BeforeValidator(_store)] = ""
     calibration_dir: Path | None = None
     gateway_secret: str = ""
     metrics_token: str = ""
@@ -110,6 +139,17 @@ class Environment(BaseModel):
     admin_idle_minutes: Minutes = 30
     admin_hours: Hours = 8
     verifying_readers: Annotated[int, _whole(0, 20)] = 2
+    # Of learning runs.
+    learning: Flag = False
+    learn_threads: Annotated[int, _whole(0, 256)] = 0
+    learn_processes: Annotated[int, _whole(1, 256)] = 1
+    learn_replay: Folders = []
+    learn_run_hours: Annotated[int, _whole(0, MOST_HOURS)] = 0
+    learn_new_labels: Annotated[int, _whole(0, 10**6)] = 0
+    # Of data sets that models learn from.
+    learn_test_share: Annotated[float, _share(0.5)] = 0.2
+    learn_seen_weight: Annotated[float, _share(1)] = 1.0
+    learn_export_hours: Annotated[int, _whole(0, MOST_HOURS)] = 0
     max_volume_bytes: Annotated[int, _whole(LEAST_VOLUME_BYTES, MOST_VOLUME_BYTES)] = 256 * 2**20
     file_identity: Annotated[str, OneOf("pseudonymise", "drop", "keep")] = "pseudonymise"
     # Of what comes over the DICOM network protocol.

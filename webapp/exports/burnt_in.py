@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
@@ -40,30 +40,31 @@ class LeftOut:
 
 def sorted_out(records: Sequence[Record]) -> tuple[list[Record], list[LeftOut]]:
     """The records whose pictures may go out, and those that are left out, each in their order."""
-    reasons = _reasons(records)
+    reasons = reasons_for(
+        {record.scan.image_name: record.scan.width * record.scan.height for record in records}
+    )
     return (
         [record for record in records if not reasons[record.scan.image_name]],
         [LeftOut(record, reason) for record in records if (reason := reasons[record.scan.image_name])],
     )
 
 
-def _reasons(records: Sequence[Record]) -> dict[str, str]:
-    """Why each picture is left out, by its name; "" for one that isn't."""
-    scans = {record.scan.image_name: record.scan for record in records}
-    known = cache.get_many([KEY.format(name) for name in scans])
-    found = {name: known[KEY.format(name)] for name in scans if KEY.format(name) in known}
+def reasons_for(pictures: Mapping[str, int]) -> dict[str, str]:
+    """Why each stored picture is left out, by its name; "" for one that isn't. `pictures` has the number of their pixels."""
+    known = cache.get_many([KEY.format(name) for name in pictures])
+    found = {name: known[KEY.format(name)] for name in pictures if KEY.format(name) in known}
     ends = time.monotonic() + DEADLINE_S
 
     def look(name: str) -> tuple[str, str]:
         if time.monotonic() > ends:
             return name, NO_TIME
-        if scans[name].width * scans[name].height <= LARGE_PIXELS:
+        if pictures[name] <= LARGE_PIXELS:
             return name, _looked_at(name)
         with _one_large:
             return name, _looked_at(name)
 
     with ThreadPoolExecutor(THREADS) as pool:
-        new = dict(pool.map(look, [name for name in scans if name not in found]))
+        new = dict(pool.map(look, [name for name in pictures if name not in found]))
     lasting = {KEY.format(name): reason for name, reason in new.items() if reason in ("", TEXT)}
     if lasting:
         cache.set_many(lasting, REMEMBERED_S)

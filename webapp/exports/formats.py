@@ -127,6 +127,7 @@ COLUMNS: dict[str, Column] = {
     "model": _of_scan("model_name"),
     "model_version": _of_scan("model_version"),
     "weights_sha256": _of_scan("weights_sha256"),
+    "withdrawn": lambda record: "true" if record.scan.is_withdrawn else "",
     "final_label": lambda record: record.final.label if record.final else "",
     "final_by": lambda record: record.final.by.value if record.final else "",
     "final_urgency": _final_urgency,

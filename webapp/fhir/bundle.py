@@ -40,6 +40,7 @@ from webapp.scans.disclosure import disclose
 from webapp.scans.final import FinalReading, final_reading
 from webapp.scans.findings import kinds_found
 from webapp.scans.models import Eye, Scan
+from webapp.versions.withdrawals import WITHDRAWN
 
 RESEARCH = "Research software: nothing it says is a diagnosis."
 IMAGING: Json = {"system": CATEGORIES, "code": "imaging", "display": "Imaging"}
@@ -220,7 +221,7 @@ class _Resources:
                 {"type": concept("version"), "value": scan.model_version},
                 {"type": concept("SHA-256 of the weights"), "value": scan.weights_sha256},
             ],
-            note=[{"text": RESEARCH}],
+            note=[{"text": text} for text in (RESEARCH, *([WITHDRAWN] if scan.is_withdrawn else []))],
         )
 
     def _study(self) -> Json:

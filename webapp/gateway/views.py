@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hmac
 import logging
+import re
 
 from django.conf import settings
 from django.db import DatabaseError
@@ -14,9 +15,11 @@ from django.views.decorators.http import require_http_methods
 from pymongo.errors import PyMongoError
 
 from webapp.api.errors import body
+from webapp.core import request_id
 from webapp.gateway.admission import Admission, Outcome, admit
 from webapp.inference.model_server import ModelUnavailable, model_client
 from webapp.metrics import instruments
+from webapp.versions import choosing
 
 log = logging.getLogger(__name__)
 
@@ -24,6 +27,11 @@ GATEWAY_HEADER = "X-Gateway-Secret"
 KEY_HEADER = "X-Api-Key"
 MODEL_HEADER = "X-Model-Authorization"
 """What the gateway sends to the model server in place of the service's key."""
+ROUTE_HEADER = "X-Model-Route"
+"""What the gateway adds to the address of a call without a version: `/VERSION` of a canary, or nothing."""
+SUBJECT_HEADER, ASKED_HEADER = "X-Subject", "X-Original-URI"
+WITHOUT_VERSION = re.compile(r"/inference/([A-Za-z0-9][A-Za-z0-9_.-]*)")
+LONGEST_SUBJECT = 200
 BEARER = "bearer "
 REFUSALS = {
     Outcome.UNKNOWN: ("key_unknown", "This service key is not known. Send it as Authorization: Bearer KEY."),
@@ -38,7 +46,8 @@ REFUSALS = {
 def inference_key(request: HttpRequest) -> HttpResponse:
     """204 with the model server's own key for a call with a valid service key, else why it is refused.
 
-    Only the gateway gets an answer. For everybody else there is nothing at this address.
+    The answer also says which version is to answer. Only the gateway gets an answer. For everybody else there is nothing
+    at this address.
     """
     if not _is_gateway(request):
         raise Http404
@@ -49,7 +58,8 @@ def inference_key(request: HttpRequest) -> HttpResponse:
         if refusal:
             log.info("service %s: %s", admission.service or "-", admission.outcome)
             return refusal
-        return HttpResponse(status=204, headers={MODEL_HEADER: model_client().authorization()})
+        headers = {MODEL_HEADER: model_client().authorization(), ROUTE_HEADER: route(request, admission)}
+        return HttpResponse(status=204, headers=headers)
     except (PyMongoError, DatabaseError) as error:
         log.error("The database does not answer: %s", type(error).__name__)
         reason = "Service keys can't be looked up at the moment."
@@ -57,6 +67,19 @@ def inference_key(request: HttpRequest) -> HttpResponse:
         log.error("No key of the model server: %s", error)
         reason = "The model server is not available at the moment."
     return JsonResponse(body("unavailable", f"{reason} Try again in a minute."), status=503)
+
+
+def route(request: HttpRequest, admission: Admission) -> str:
+    """`/VERSION` for a call that a canary answers; "" for all others, also for those that name their version.
+
+    A caller keeps to one version by naming whom the picture is of (X-Subject); otherwise each call is a subject.
+    """
+    asked = WITHOUT_VERSION.fullmatch(request.headers.get(ASKED_HEADER, ""))
+    if asked is None or asked[1] != settings.MODEL_NAME:
+        return ""
+    subject = request.headers.get(SUBJECT_HEADER, "")[:LONGEST_SUBJECT] or request_id.current()
+    choice = choosing.choose(f"direct {admission.service}\n{subject}", direct=True)
+    return f"/{choice.version}" if choice.version else ""
 
 
 def _is_gateway(request: HttpRequest) -> bool:

@@ -182,8 +182,8 @@ class ModelServer(Protocol):
     def versions(self) -> list[ServedVersion]:
         """The versions of the model that the server has; raises ModelUnavailable."""
 
-    def card(self) -> ModelCard:
-        """The model card of the default version; raises ModelUnavailable."""
+    def card(self, version: str = "") -> ModelCard:
+        """The model card of a version, "" for the default; raises ModelUnavailable, or UnknownVersion."""
 
     def authorization(self) -> str:
         """The Authorization header for calls to the server, "" where it needs none; raises ModelUnavailable."""

@@ -70,28 +70,25 @@ class TorchServeClient:
         self, image: bytes, *, deadline_s: float, request_id: str, version: str = "", label: str = ""
     ) -> ModelAnswer:
         """The answer to an image; see `ModelServer.predict`."""
-        path = f"/predictions/{quote(self._model)}" + (f"/{quote(version)}" if version else "")
         # TorchServe drops the query of this address, so options travel as headers.
         kind = media_type(image) or "application/octet-stream"
         headers = {"Content-Type": kind, "X-Request-Id": request_id, **IN_SHORT}
         if label:
             headers["X-Label"] = label
-        response = self._post(path, image, headers, deadline_s)
+        response = self._post(self._path(version), image, headers, deadline_s)
         try:
             return ModelAnswer.from_json(response.json())
         except (KeyError, TypeError, ValueError) as error:
             log.error("The model server's answer is not what the contract says: %r", error)
             raise ModelUnavailable("The model server's answer can't be read.") from error
 
-    def card(self) -> ModelCard:
-        """The model card of the default version, also where the management can't be reached.
-
-        Raises ModelUnavailable.
-        """
+    def card(self, version: str = "") -> ModelCard:
+        """The model card of a version, also where the management can't be reached; see `ModelServer.card`."""
         headers = {"Content-Type": "application/octet-stream", "X-Card": "true"}
-        path = f"/predictions/{quote(self._model)}"
         try:
-            return ModelCard.from_json(self._post(path, b"", headers, CARD_TIMEOUT_S).content)
+            return ModelCard.from_json(self._post(self._path(version), b"", headers, CARD_TIMEOUT_S).content)
+        except UnknownVersion:
+            raise
         except ImageRefused as error:  # an earlier handler looks for an image
             raise ModelUnavailable(
                 "The model server can't give its model card, as an earlier Retinote started it. Restart it."
@@ -166,6 +163,10 @@ class TorchServeClient:
             return read_metrics(self._metrics_socket)
         except ServingError as error:
             raise ModelUnavailable(str(error)) from error
+
+    def _path(self, version: str) -> str:
+        """The address of a version for predictions, "" for the default."""
+        return f"/predictions/{quote(self._model)}" + (f"/{quote(version)}" if version else "")
 
     def _post(self, path: str, image: bytes, headers: dict[str, str], deadline_s: float) -> requests.Response:
         ends = time.monotonic() + deadline_s

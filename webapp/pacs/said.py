@@ -24,6 +24,7 @@ from webapp.reviews.reading import independence_of
 from webapp.scans.final import FinalReading
 from webapp.scans.findings import kinds_found
 from webapp.scans.models import Scan
+from webapp.versions.withdrawals import WITHDRAWN
 
 SCHEMES = {SNOMED: "SCT"}
 """What DICOM calls terminologies, by their URIs."""
@@ -82,7 +83,14 @@ def _of_model(scan: Scan, place: int) -> Iterator[Group]:
         finding=coded_label(scan.model_name, scan.label) if answer.names_label else None,
         evaluations=[(STATE, _state(scan)), *_possible(scan)],
         measured=[] if scan.familiarity is None else [Measured(FAMILIARITY, scan.familiarity)],
-        comments=[RESEARCH, answer.why, action, *scan.doubts, *(scan.caveats or [])],
+        comments=[
+            RESEARCH,
+            *([WITHDRAWN] if scan.is_withdrawn else []),
+            answer.why,
+            action,
+            *scan.doubts,
+            *(scan.caveats or []),
+        ],
         algorithm=algorithm,
         places=[place],
     )

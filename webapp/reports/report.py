@@ -30,6 +30,7 @@ from webapp.scans.final import FinalReading, final_reading
 from webapp.scans.findings import FoundKind, kinds, kinds_found, name_of
 from webapp.scans.models import Scan
 from webapp.scans.overlay import overlay
+from webapp.versions.withdrawals import WITHDRAWN
 
 MOST_LINES = 14
 """Shapes, and readers, for which the page has room."""
@@ -66,7 +67,7 @@ def report_of(scan: Scan, user: User) -> Report:
         findings=_findings(scan) if scan.findings else None,
         looked_for=[name_of(kind) for kind in kinds(scan.findings)],
         doubts=scan.doubts,
-        warnings=scan.caveats or [],
+        warnings=[*([WITHDRAWN] if scan.is_withdrawn else []), *(scan.caveats or [])],
         recommendation=scan.recommendation,
         urgency_colour=colour_of(scan.recommendation or {}, scan.urgency_rank),
         final=_final(scan, final) if final else None,

@@ -6,6 +6,7 @@ from django.db import models
 
 from webapp.recommendations.answers import Answer, State
 from webapp.recommendations.doubt import doubts_of
+from webapp.versions.withdrawals import is_withdrawn
 
 
 class Answered(models.Model):
@@ -73,6 +74,11 @@ class Answered(models.Model):
             tuple(self.prediction_set or ()),
             self.group or "",
         )
+
+    @property
+    def is_withdrawn(self) -> bool:
+        """Whether it is of a version that was withdrawn after it had answered."""
+        return is_withdrawn(self.weights_sha256)
 
     @property
     def doubts(self) -> list[str]:

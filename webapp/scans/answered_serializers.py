@@ -90,6 +90,11 @@ class ModelSerializer(OutputSerializer):
 
     name = serializers.CharField(source="model_name")
     version = serializers.CharField(source="model_version")
+    withdrawn = serializers.BooleanField(
+        source="is_withdrawn",
+        help_text="True while this version is withdrawn, after a rollback or by a guardrail: say so wherever you show what "
+        "it said. Administrators can have its scans predicted again.",
+    )
 
 
 class FailureSerializer(OutputSerializer):

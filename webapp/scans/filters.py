@@ -20,6 +20,7 @@ from webapp.recommendations.answers import State
 from webapp.scans.disclosure import disclose_all_answers
 from webapp.scans.labels import newest_labels
 from webapp.scans.models import Eye, Scan, ScanQuerySet, Status, known_answers, read_by
+from webapp.versions.withdrawals import by_withdrawn
 
 LONGEST_SEARCH = 200
 """Characters. Each word is a nested condition, of which MongoDB allows only so many."""
@@ -87,6 +88,10 @@ class ScanFilter(django_filters.FilterSet):  # type: ignore[misc]
     uploaded_after = MomentFilter(method="filter_moment", help_text="Finds nothing in de-identified data.")
     uploaded_before = MomentFilter(method="filter_moment", help_text="Finds nothing in de-identified data.")
     model_version = django_filters.CharFilter(method="filter_answer")
+    withdrawn = TrueFalseFilter(
+        method="filter_withdrawn",
+        help_text="Whether the answer is of a version that was withdrawn since; none that is hidden.",
+    )
     unread = TrueFalseFilter(method="filter_unread", help_text="Whether your verdict is still missing.")
     search = django_filters.CharFilter(
         method="filter_search",
@@ -123,6 +128,13 @@ class ScanFilter(django_filters.FilterSet):  # type: ignore[misc]
         user = self._user()
         disclose_all_answers(user)
         return queryset.filter(known_answers(user), **{name: value})
+
+    def filter_withdrawn(self, queryset: QuerySet[Scan], name: str, value: bool) -> QuerySet[Scan]:
+        """Scans whose answer is, or is not, of a withdrawn version. This tells something of answers, as those do."""
+        user = self._user()
+        disclose_all_answers(user)
+        known = queryset.filter(known_answers(user))
+        return known.filter(by_withdrawn()) if value else known.exclude(by_withdrawn())
 
     def filter_moment(self, queryset: QuerySet[Scan], name: str, value: datetime) -> QuerySet[Scan]:
         """Filter by time; finds nothing for users who may not see times and could narrow them down."""

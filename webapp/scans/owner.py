@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
 from webapp.accounts.models import User
 from webapp.audit.recording import Actor
 from webapp.scans.models import Scan
+from webapp.versions.choosing import subject_of
 
 
 @dataclass(frozen=True)
@@ -29,6 +30,10 @@ class Owner:
     def circle(self) -> str:
         """Within what a patient has one pseudonym: the clinic, or a user without one."""
         return self.clinic or str(self.user.pk if self.user else "")
+
+    def subject(self, said: Mapping[str, object], sha256: str) -> str:
+        """Whom a new file is of, for the choice of a version, by what people or the file say of it."""
+        return subject_of(self.circle, str(said.get("patient_ref") or ""), sha256)
 
 
 def owned_by(user: User) -> Owner:

@@ -24,6 +24,8 @@ from webapp.inference.model_server import (
 from webapp.scans import storage
 from webapp.scans.models import Scan, ScanQuerySet, Status
 from webapp.scans.stored_answers import prepare, reload, store
+from webapp.versions import calls, choosing
+from webapp.versions.choosing import Choice
 from webapp.volumes import leads
 
 log = logging.getLogger(__name__)
@@ -46,23 +48,30 @@ Asked = tuple[Scan, Future[ModelAnswer]]
 IMAGE_MISSING = ("image_missing", "The stored image is gone. Upload the file again.")
 
 
-def ask(image: bytes, deadline_s: float) -> Future[ModelAnswer]:
+def ask(image: bytes, deadline_s: float, subject: str) -> Future[ModelAnswer]:
     """Begin to ask the model server, so that the caller can do something else until it answers.
 
-    The future's result is the answer; it raises ModelUnavailable or ImageRefused.
+    The version is the one that answers the subject now (`choosing.subject_of`). The future's result is the answer; it
+    raises ModelUnavailable or ImageRefused.
     """
     asked = request_id.current()
+    choice = choosing.choose(subject)
     context = contextvars.copy_context()  # lines in the log have the request's id there, too
 
     def predict() -> ModelAnswer:
-        return model_client().predict(image, deadline_s=deadline_s, request_id=asked)
+        return choosing.predict(choice, image, deadline_s=deadline_s, request_id=asked)
 
     return _asking.submit(context.run, predict)
 
 
+def subject_of(scan: Scan) -> str:
+    """Whom a stored scan is of, for the choice of a version: the same as when it was uploaded."""
+    return choosing.subject_of(scan.clinic or str(scan.user_id or ""), scan.patient_ref, scan.sha256)
+
+
 def predict_claimed(scan: Scan, image: bytes, deadline_s: float) -> None:
     """Predict a queued scan that the caller has claimed, and store what came of it, as `conclude` does."""
-    conclude(scan, ask(image, deadline_s))
+    conclude(scan, ask(image, deadline_s, subject_of(scan)))
 
 
 def conclude(scan: Scan, asked: Future[ModelAnswer], shown_to: User | None = None) -> bool:
@@ -102,21 +111,28 @@ def conclude_together(asked: Sequence[Asked], shown_to: User | None = None) -> l
             _wait_for_the_disk(each.scan)
     for scan in {scan.volume_id: scan for scan, _ in asked if scan.status != Status.QUEUED}.values():
         leads.follow(scan)
+    calls.store()
     return stored
 
 
 def predict_again(scan: Scan, version: str = "", label: str = "") -> None:
     """Ask for a new prediction of any scan: by another version, or with the heat map of another label.
 
-    Raises ModelUnavailable or ImageRefused, and OSError when the disk is full; the scan then stays as it was.
+    Without a version, the one answers that answers the scan's patient now. Raises ModelUnavailable or ImageRefused, and
+    OSError when the disk is full; the scan then stays as it was.
     """
-    answer = model_client().predict(
-        storage.read(scan.image_name),
-        deadline_s=INTERACTIVE_DEADLINE_S,
-        request_id=request_id.current(),
-        version=version,
-        label=label,
-    )
+    image = storage.read(scan.image_name)
+    named = Choice(version, is_named=True)
+    try:
+        answer = choosing.predict(
+            named if version else choosing.choose(subject_of(scan)),
+            image,
+            deadline_s=INTERACTIVE_DEADLINE_S,
+            request_id=request_id.current(),
+            label=label,
+        )
+    finally:
+        calls.store()
     store([prepare(scan, answer, Scan.objects.filter(pk=scan.pk))])
     leads.follow(scan)
     reload(scan)  # people may have been at it since it was loaded
@@ -172,7 +188,8 @@ def predict_together(keys: Iterable[ObjectId], asked: Sequence[Asked] = ()) -> i
         request_id.begin(scan.request_id or "")  # what follows belongs to the upload
         tried += 1
         try:
-            waiting.append((scan, ask(storage.read(scan.image_name), BACKGROUND_DEADLINE_S)))
+            image = storage.read(scan.image_name)
+            waiting.append((scan, ask(image, BACKGROUND_DEADLINE_S, subject_of(scan))))
         except FileNotFoundError:
             _fail(scan, *IMAGE_MISSING)
             leads.follow(scan)

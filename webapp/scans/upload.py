@@ -97,16 +97,17 @@ def _received(user: User, sha256: str, examined: Examined, entered: Mapping[str,
     known = _known_scan(user, sha256)
     if known and storage.exists(known.image_name):
         return _known(known, entered)
-    kept = _keep(examined, ends)
+    owner = owned_by(user)
+    facts = file_facts(examined.dicom_header, owner)
+    said = {**facts, **entered}
+    kept = _keep(examined, ends, prediction.subject_of(known) if known else owner.subject(said, sha256))
     if known:
         if _give_back(known, user, kept.name):
             prediction.conclude(known, kept.asked)
         return _known(known, entered)
-    owner = owned_by(user)
-    facts = file_facts(examined.dicom_header, owner)
     try:
         origin = kept_origin(examined.dicom_header)
-        scan = create(owner, sha256, kept, {**facts, **entered}, origin, claimed=True)
+        scan = create(owner, sha256, kept, said, origin, claimed=True)
     except IntegrityError:  # the same file was uploaded twice at the same moment
         storage.delete(kept.name)
         return _known(Scan.objects.get(user=user, clinic=user.clinic, sha256=sha256), entered)
@@ -126,11 +127,11 @@ def _known(scan: Scan, entered: Mapping[str, Any]) -> Upload:
     return Upload(scan, False, differences.from_scan(entered, scan))
 
 
-def _keep(examined: Examined, ends: float) -> _Kept:
+def _keep(examined: Examined, ends: float, subject: str) -> _Kept:
     """Decode the file, begin to ask the model server, and store the pixels while it works."""
     pixels = without_colour(examined.decode().pixels)
     height, width = pixels.shape[:2]
-    asked, image = ask_and_compress(pixels, ends)
+    asked, image = ask_and_compress(pixels, ends, subject)
     # The file first: a crash before the document leaves a file without one, which the sweep removes.
     return _Kept(storage.save(image), width, height, asked)
 
@@ -203,12 +204,12 @@ def _give_back(scan: Scan, user: User, name: str) -> bool:
     return given
 
 
-def ask_and_compress(pixels: Pixels, ends: float) -> tuple[Future[ModelAnswer], bytes]:
+def ask_and_compress(pixels: Pixels, ends: float, subject: str) -> tuple[Future[ModelAnswer], bytes]:
     """What the model server will say of the pixels, and their PNG, which is made while it works on them."""
     if pixels.nbytes > MAX_UNCOMPRESSED_BYTES:
         image = encode_png(pixels)
-        return prediction.ask(image, ends - time.monotonic()), image
-    return prediction.ask(to_tiff(pixels), ends - time.monotonic()), encode_png(pixels)
+        return prediction.ask(image, ends - time.monotonic(), subject), image
+    return prediction.ask(to_tiff(pixels), ends - time.monotonic(), subject), encode_png(pixels)
 
 
 def without_colour(pixels: Pixels) -> Pixels:

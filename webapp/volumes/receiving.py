@@ -120,14 +120,15 @@ def receive(
     if known and all(map(storage.exists, known.together().values_list("image_name", flat=True))):
         return Upload(known, False, differences.from_scan(entered, known))
     size = sum(len(content) for _, content in files)
+    owner = owned_by(user)
     with examine_files(files, given) as examined, room.taken(examined.memory_bytes - size):
-        kept = keep(examined, ends)
+        facts = facts_of(examined, owner)
+        subject = owner.subject({**facts, **entered}, sha256)
+        kept = keep(examined, ends, prediction.subject_of(known) if known else subject)
     if known:
         _first_answer(_give_back(known, user, kept), kept.asked, ends)
         known.refresh_from_db()
         return Upload(known, False, differences.from_scan(entered, known))
-    owner = owned_by(user)
-    facts = facts_of(examined, owner)
     try:
         scans = create(owner, sha256, examined, kept, {**facts, **entered})
     except IntegrityError:  # the same file came in twice at the same moment
@@ -157,10 +158,11 @@ def _known(user: User, sha256: str) -> Scan | None:
     return same.leading_for(user).first()
 
 
-def keep(examined: ExaminedVolume, ends: float | None) -> Kept:
+def keep(examined: ExaminedVolume, ends: float | None, subject: str = "") -> Kept:
     """Decode and store each B-scan, the middle one first, and begin to ask the model server about the first few.
 
-    Without a time at which the answer `ends`, nobody waits for one, and it is not asked.
+    `subject` is whom they are of, for the choice of a version. Without a time at which the answer `ends`, nobody waits
+    for one, and it is not asked.
 
     One that can't be decoded is a gap; with none that can, the error of the first is raised.
     """
@@ -177,7 +179,7 @@ def keep(examined: ExaminedVolume, ends: float | None) -> Kept:
                 continue
             if ends is not None and len(kept.asked) < prediction.AT_ONCE:
                 patience_s = prediction.BACKGROUND_DEADLINE_S if kept.asked else ends - time.monotonic()
-                kept.asked[place] = prediction.ask(upload.to_tiff(pixels), patience_s)
+                kept.asked[place] = prediction.ask(upload.to_tiff(pixels), patience_s, subject)
             writing.append(storage.begin_to_save(encode_png(pixels)))
             kept.names[place] = writing[-1].name
             if len(writing) >= MOST_WRITING:

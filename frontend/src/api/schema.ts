@@ -1396,6 +1396,8 @@ export interface components {
         Model: {
             name: string;
             version: string;
+            /** @description True while this version is withdrawn, after a rollback or by a guardrail: say so wherever you show what it said. Administrators can have its scans predicted again. */
+            withdrawn: boolean;
         };
         /** @description Whether a new calibration is stored. */
         NewCalibrationRequest: {
@@ -2708,6 +2710,8 @@ export interface operations {
                 uploaded_before?: string;
                 /** @description Id of a volume: its B-scans in their order. Without it lists have of each volume the B-scan that leads it. */
                 volume?: string;
+                /** @description Whether the answer is of a version that was withdrawn since; none that is hidden. */
+                withdrawn?: boolean;
             };
             header?: never;
             path?: never;
@@ -2775,6 +2779,8 @@ export interface operations {
                 uploaded_before?: string;
                 /** @description Id of a volume: its B-scans in their order. Without it lists have of each volume the B-scan that leads it. */
                 volume?: string;
+                /** @description Whether the answer is of a version that was withdrawn since; none that is hidden. */
+                withdrawn?: boolean;
             };
             header?: never;
             path?: never;
@@ -2860,6 +2866,8 @@ export interface operations {
                 uploaded_before?: string;
                 /** @description Id of a volume: its B-scans in their order. Without it lists have of each volume the B-scan that leads it. */
                 volume?: string;
+                /** @description Whether the answer is of a version that was withdrawn since; none that is hidden. */
+                withdrawn?: boolean;
             };
             header?: never;
             path?: never;
@@ -3597,6 +3605,8 @@ export interface operations {
                 uploaded_before?: string;
                 /** @description Id of a volume: its B-scans in their order. Without it lists have of each volume the B-scan that leads it. */
                 volume?: string;
+                /** @description Whether the answer is of a version that was withdrawn since; none that is hidden. */
+                withdrawn?: boolean;
             };
             header?: never;
             path?: never;

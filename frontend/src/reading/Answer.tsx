@@ -24,6 +24,11 @@ export function Answer({ scan, mayAsk }: { scan: Scan; mayAsk: boolean }) {
           {why(scan) || texts.common.hasToRead}
         </Text>
       )}
+      {scan.model?.withdrawn && (
+        <Alert color="yellow" mt="xs" p="xs" title={texts.reading.withdrawn.title} data-testid="withdrawn">
+          {texts.reading.withdrawn.help}
+        </Alert>
+      )}
       {scan.doubts.length > 0 && (
         <Alert
           color="yellow"

@@ -80,6 +80,7 @@ export function FilterBar({ filters }: { filters: Filters }) {
               Object.fromEntries(labels.map((label) => [label, label])),
             )}
           {!blind && choice("state", texts.worklist.answer, texts.common.states)}
+          {!blind && choice("withdrawn", texts.worklist.version, texts.worklist.withdrawn)}
           {choice("status", texts.worklist.status, texts.worklist.statuses)}
           {choice("eye", texts.worklist.eye, texts.common.eyes)}
           {reads && choice("unread", texts.worklist.reading, texts.worklist.unread)}

@@ -5,11 +5,20 @@ import { useSearchParams } from "react-router";
 
 import { useBlindReading } from "../api/accounts";
 
-export const NAMES = ["search", "prediction", "state", "status", "eye", "unread", "patient_ref"] as const;
+export const NAMES = [
+  "search",
+  "prediction",
+  "state",
+  "withdrawn",
+  "status",
+  "eye",
+  "unread",
+  "patient_ref",
+] as const;
 export type FilterName = (typeof NAMES)[number];
 
 /** Filters that reveal the model's answer or other readers' verdicts. Blind readers can't use them. */
-export const REVEALING: readonly string[] = ["prediction", "state", "ordering"];
+export const REVEALING: readonly string[] = ["prediction", "state", "withdrawn", "ordering"];
 
 /** A list's filters as the reader may use them. */
 export function withoutRevealing(query: string, blind: boolean): string {

@@ -25,6 +25,7 @@ def test_a_raw_image_is_answered_in_full(caller: Caller, card: ModelCard) -> Non
     response = caller.predict(content)
     assert response.status_code == 200
     assert response.headers["Content-Type"] == "application/json"
+    assert response.headers["X-Model-Version"] == card.version
     answer = response.json()
     assert answer["model"] == {
         "name": NAME,

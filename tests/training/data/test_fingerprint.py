@@ -3,12 +3,15 @@
 from pathlib import Path
 
 import cv2
+import imagehash
 import numpy as np
 import pytest
+from PIL import Image
 
 from imaging.errors import ImageError
+from imaging.fingerprint import COLUMNS, HASH_SIDE, NEAR_BITS, near_pairs
 from tests.training.conftest import write_scan
-from training.data.fingerprint import COLUMNS, NEAR_BITS, fingerprint, fingerprints, near_pairs
+from training.data.fingerprint import fingerprint, fingerprints
 
 
 def bits_between(first: Path, second: Path) -> int:
@@ -33,6 +36,14 @@ def test_pixels_count_not_the_file_format(tmp_path: Path) -> None:
     assert first.sha256 != second.sha256
     assert first.pixels_sha256 == second.pixels_sha256
     assert (first.width, first.height) == (48, 48)
+
+
+def test_how_a_picture_looks_is_hashed_as_imagehash_does(tmp_path: Path) -> None:
+    for seed in range(20):
+        write_scan(tmp_path / "scan.png", ("HIGH", "LOW")[seed % 2], seed)
+        with Image.open(tmp_path / "scan.png") as picture:
+            theirs = str(imagehash.phash(picture.convert("RGB"), hash_size=HASH_SIDE))
+        assert fingerprint(tmp_path / "scan.png").perceptual_hash == theirs
 
 
 def test_a_flat_picture_is_like_no_other(tmp_path: Path) -> None:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import io
+from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import pytest
@@ -18,6 +20,7 @@ from tests.webapp.audit.conftest import collection
 from tests.webapp.conftest import PASSWORD, Clients, Upload, signed_in
 from tests.webapp.pacs.conftest import picture
 from tests.webapp.pacs.test_admin import form
+from tests.webapp.rollouts.two_versions import NEW, WEIGHTS
 from webapp.accounts import tokens
 from webapp.accounts.models import User
 from webapp.annotations.models import Annotation
@@ -29,8 +32,12 @@ from webapp.calibration import profiles
 from webapp.calibration.models import CalibrationProfile
 from webapp.gateway import admission, issuing
 from webapp.gateway.models import ServiceKey
+from webapp.learning import exporting
+from webapp.learning.rules import Rules
 from webapp.reviews.models import Adjudication, Review
+from webapp.rollouts import repredicting, shadowing, steps
 from webapp.scans.models import Prediction, Scan
+from webapp.versions.models import State
 from webapp.volumes.models import Volume
 
 BOX = {"target": {"selector": {"type": "FragmentSelector", "value": "xywh=pixel:10,20,30,40"}}}
@@ -77,6 +84,15 @@ def busy(
         )
     )
     profiles.undo(administrator)
+    settings.LEARNING_DIR = settings.DATA_DIR / "learning"
+    picture_of_another = upload(clinician, seed=9, patient_ref="P-8").json()["id"]
+    assert (
+        api(administrator)
+        .post(f"/api/v1/scans/{picture_of_another}/adjudication/", {"label": "CNV"})
+        .status_code
+        == 201
+    )
+    exporting.export(Rules.given(), administrator)
     # What comes and goes, and goes with what it belongs to.
     gone = upload(colleague, seed=5).json()["id"]
     api(colleague).post(f"/api/v1/scans/{gone}/annotations/", BOX)
@@ -90,6 +106,19 @@ def busy(
     clinician.refresh_from_db()  # whoever signs in from now on does so anew
     sealing.seal()
     return Scan.objects.get(pk=key)
+
+
+def try_another_version(settings: Any, upload: Callable[..., Any]) -> None:
+    """A version answers in shadow and as canary, is stopped by a guardrail, and its answers are asked for again."""
+    settings.MODEL_SERVER = "tests.webapp.rollouts.two_versions.client"
+    steps.start_shadow("retina-oct", NEW, 100)
+    assert upload(seed=77).status_code == 201
+    assert shadowing.answer_due()
+    canary = steps.start_canary("retina-oct", NEW, 5, web_app_only=True)
+    steps.end(steps.grow(canary, 10, "10 % by hand."), State.BREACHED, "Too slow.", "latency")
+    Scan.objects.filter(pk=Scan.objects.first().pk).update(weights_sha256=WEIGHTS[NEW])  # type: ignore[union-attr]
+    assert repredicting.ask("retina-oct") == 1
+    assert repredicting.predict_due() == 1
 
 
 def differences() -> list[str]:
@@ -107,6 +136,7 @@ def test_nothing_differs_after_all_that_is_done_with_a_right_to(
     assert browser.post("/admin/receiver/sender/add/", sender).status_code == 302
     assert browser.post("/admin/pacs/destination/add/", form(administrator)).status_code == 302
     wait_for(lambda: Volume.objects.filter(complete=True).exists(), timeout_s=60, what="the volume's end")
+    try_another_version(settings, partial(upload, clinician))
     for known in audited_kinds():
         assert known.model._default_manager.exists(), f"there is no {known.kind} to compare"
     sealing.seal()

@@ -18,12 +18,15 @@ from pymongo.errors import PyMongoError
 
 from tests.images import png_bytes
 from tests.services import ModelServer, free_ports
+from tests.webapp.rollouts.conftest import canary, versions
+from tests.webapp.rollouts.two_versions import TwoVersions
 from webapp.accounts.models import User
 from webapp.core import clock
 from webapp.gateway import issuing
 from webapp.gateway.admission import Outcome, admit
 from webapp.gateway.models import ServiceKey
 
+__all__ = ["versions"]
 PATH = "/api/v1/internal/inference-key/"
 GATEWAY = {"X-Gateway-Secret": "what-only-nginx-knows"}
 
@@ -183,3 +186,45 @@ def test_a_key_is_neither_kept_nor_logged(
 
 def test_the_address_is_in_no_description(administrator: User) -> None:
     assert "internal" not in Client().get("/api/schema/").content.decode()
+
+
+def routed(key: str, uri: str = "/inference/retina-oct", **headers: str) -> str:
+    """What the gateway adds to the address of a call with this key."""
+    asked = {"X-Original-URI": uri, **{name.replace("_", "-"): value for name, value in headers.items()}}
+    return str(ask(key, GATEWAY | asked).headers["X-Model-Route"])
+
+
+def test_a_canary_answers_its_share_of_direct_calls_too(versions: TwoVersions, administrator: User) -> None:
+    key = issued(administrator, calls_per_minute=1000)
+    assert routed(key) == ""
+    canary(40)
+
+    routes = {subject: routed(key, X_Subject=subject) for subject in map(str, range(60))}
+
+    assert 10 < list(routes.values()).count("/2.0.0") < 40
+    assert set(routes.values()) == {"", "/2.0.0"}
+    assert all(routed(key, X_Subject=subject) == route for subject, route in routes.items())
+    # Without a subject each call is one: its id decides.
+    assert len({routed(key, X_Request_Id=f"call-{number:04}") for number in range(40)}) == 2
+    canary(80)
+    grown = {subject for subject in routes if routed(key, X_Subject=subject)}
+    assert grown > {subject for subject, route in routes.items() if route}
+
+
+@pytest.mark.parametrize(
+    "uri", ["/inference/retina-oct/1.0.0", "/inference/retina-oct/2.0.0", "/inference/chest", "/x", ""]
+)
+def test_whoever_names_a_version_or_another_model_is_left_alone(
+    versions: TwoVersions, administrator: User, uri: str
+) -> None:
+    canary(99.999)
+
+    assert routed(issued(administrator), uri) == ""
+
+
+def test_a_canary_of_the_web_app_alone_leaves_direct_calls_to_the_default(
+    versions: TwoVersions, administrator: User
+) -> None:
+    canary(99.999, web_app_only=True)
+
+    assert routed(issued(administrator)) == ""

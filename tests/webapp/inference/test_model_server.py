@@ -53,7 +53,7 @@ class Another:
     def versions(self) -> list[ServedVersion]:
         return [ServedVersion(MODEL_NAME, VERSION, True, "ready", 3, 2, pending_requests=0)]
 
-    def card(self) -> ModelCard:
+    def card(self, version: str = "") -> ModelCard:
         raise ModelUnavailable("It has no card.")
 
     def authorization(self) -> str:
@@ -103,7 +103,7 @@ def test_it_answers_an_upload(clinician: User, upload: Upload) -> None:
     scan = upload(clinician).json()
 
     assert (scan["status"], scan["prediction"]) == ("predicted", "CSR")
-    assert scan["model"] == {"name": MODEL_NAME, "version": VERSION}
+    assert scan["model"] == {"name": MODEL_NAME, "version": VERSION, "withdrawn": False}
 
 
 def test_it_is_asked_for_another_heat_map_and_for_a_version(

@@ -24,6 +24,10 @@ export const reading = {
   confidence: (share: string) => `${share} confidence`,
   calibrated: (share: string) => `${share} calibrated confidence`,
   confidenceHelp: "Of all scans with this confidence, about this share have this label.",
+  withdrawn: {
+    title: "Predicted by a withdrawn version",
+    help: "This version of the model has been withdrawn since. An administrator can have its scans predicted again.",
+  },
   notCalibrated: {
     unknown: "Not calibrated for pictures like this one.",
     // It knows them, but has not answered with one label.

@@ -16,6 +16,8 @@ export const worklist = {
   filters: "Filters",
   label: "Label of the model",
   answer: "Answer of the model",
+  version: "Model version",
+  withdrawn: { true: "Withdrawn", false: "Not withdrawn" },
   status: "State",
   eye: "Eye",
   reading: "Read by me",

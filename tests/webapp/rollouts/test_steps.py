@@ -1,0 +1,188 @@
+"""What can be tried and what is refused: a sentence each, and nothing half done."""
+
+from __future__ import annotations
+
+import threading
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+import pytest
+from django.db import connections
+
+from tests.services import MODEL_NAME
+from tests.webapp.rollouts.conftest import actions, canary
+from tests.webapp.rollouts.two_versions import NEW, OLD, WEIGHTS, TwoVersions
+from webapp.audit.models import WaitingRecord
+from webapp.rollouts import steps
+from webapp.rollouts.steps import RolloutError
+from webapp.versions.models import Kind, Rollout, State
+
+pytestmark = pytest.mark.usefixtures("db")
+
+
+def test_a_canary_begins_grows_and_is_stopped(versions: TwoVersions) -> None:
+    began = canary(5)
+    grown = canary(30)
+    ended = steps.stop(Kind.CANARY, MODEL_NAME, NEW)
+
+    assert (began.percent, grown.percent, grown.champion, grown.weights_sha256) == (5, 30, OLD, WEIGHTS[NEW])
+    assert (ended.state, ended.active, Rollout.objects.count()) == (State.STOPPED, None, 1)
+    assert actions() == ["rollout.start", "rollout.change", "rollout.stop"]
+    assert set(WaitingRecord.objects.filter(kind="rollout").values_list("weights_sha256", flat=True)) == {
+        WEIGHTS[NEW]
+    }
+
+
+@pytest.mark.parametrize(
+    ("arguments", "says"),
+    [
+        ((101,), "A percentage is a number above 0 and at most 100"),
+        ((0,), "A percentage is a number above 0"),
+        ((float("nan"),), "A percentage is a number"),
+        ((100,), f"100 % is no canary. .* models promote {MODEL_NAME} {NEW}"),
+        ((5, 25, 20), "each is greater than the one before"),
+        ((5, 5), "each is greater than the one before"),
+        ((5, 120), "up to 100"),
+        ((5, 25), "--stages needs --every"),
+    ],
+)
+def test_percentages_that_are_none(versions: TwoVersions, arguments: tuple[float, ...], says: str) -> None:
+    with pytest.raises(RolloutError, match=says):
+        canary(*arguments)
+
+    assert not Rollout.objects.exists()
+
+
+def test_every_without_stages(versions: TwoVersions) -> None:
+    with pytest.raises(RolloutError, match="give these, too"):
+        canary(5, every_s=60)
+
+
+def _unregistered(versions: TwoVersions, settings: Any) -> None:
+    versions.served.remove(NEW)
+
+
+def _other_labels(versions: TwoVersions, settings: Any) -> None:
+    versions.labels[NEW] = ("CNV", "RVO")
+
+
+def _is_default(versions: TwoVersions, settings: Any) -> None:
+    versions.default = NEW
+
+
+def _away(versions: TwoVersions, settings: Any) -> None:
+    versions.away = True
+
+
+def _no_gateway(versions: TwoVersions, settings: Any) -> None:
+    settings.GATEWAY_SECRET = ""
+
+
+def _other_model(versions: TwoVersions, settings: Any) -> None:
+    settings.MODEL_NAME = "chest-xray"
+
+
+@pytest.mark.parametrize(
+    ("case", "says"),
+    [
+        (_unregistered, f"does not serve {MODEL_NAME} {NEW}. Register it first"),
+        (_other_labels, f"{NEW} has other labels than {OLD}, .* CNV, RVO"),
+        (_is_default, f"{NEW} answers by default already"),
+        (_away, "can't be asked for its versions"),
+        (_no_gateway, "can't be honoured: there is no gateway here .* --web-app-only"),
+        (_other_model, "The web app asks chest-xray alone"),
+    ],
+    ids=lambda value: getattr(value, "__name__", None),
+)
+def test_what_can_not_be_honoured_is_refused(
+    versions: TwoVersions, settings: Any, case: Any, says: str
+) -> None:
+    case(versions, settings)
+
+    with pytest.raises(RolloutError, match=says):
+        canary(5)
+
+    assert not Rollout.objects.exists()
+    assert actions() == []
+
+
+def test_without_a_gateway_the_web_app_alone_can_be_asked_for(versions: TwoVersions, settings: Any) -> None:
+    settings.GATEWAY_SECRET = ""
+
+    assert canary(5, web_app_only=True).web_app_only
+
+
+def test_the_share_does_not_shrink(versions: TwoVersions) -> None:
+    canary(30)
+
+    for percent in (10, 30):
+        with pytest.raises(RolloutError, match="The share only grows"):
+            canary(percent)
+    assert Rollout.objects.get().percent == 30
+
+
+def test_one_canary_and_one_shadow_at_a_time(versions: TwoVersions) -> None:
+    canary(30)
+    steps.start_shadow(MODEL_NAME, NEW, 100)
+
+    with pytest.raises(RolloutError, match=f"{NEW} runs as shadow already"):
+        steps.start_shadow(MODEL_NAME, NEW, 100)
+    versions.served.add("3.0.0")
+    with pytest.raises(RolloutError, match=f"{NEW} runs as canary already; end that first"):
+        steps.start_canary(MODEL_NAME, "3.0.0", 40)
+    with pytest.raises(RolloutError, match=f"No canary of {MODEL_NAME} 3.0.0 runs; it is {NEW} that runs"):
+        steps.stop(Kind.CANARY, MODEL_NAME, "3.0.0")
+
+
+def test_two_administrators_at_once(versions: TwoVersions) -> None:
+    """Whoever comes second is told so: both have looked before either has written."""
+    together = threading.Barrier(2)
+    look = steps._cards
+
+    def cards(name: str, version: str) -> Any:
+        found = look(name, version)
+        together.wait(timeout=20)
+        return found
+
+    def begin(percent: float) -> str:
+        try:
+            return str(canary(percent).percent)
+        except RolloutError as error:
+            return str(error)
+        finally:
+            connections.close_all()
+
+    steps._cards = cards  # type: ignore[assignment]
+    try:
+        with ThreadPoolExecutor(2) as pool:
+            said = sorted(pool.map(begin, (10.0, 20.0)))
+    finally:
+        steps._cards = look
+
+    assert said[0] in ("10.0", "20.0")
+    assert said[1].startswith("Somebody else has just started a canary")
+    assert str(Rollout.objects.get().percent) == said[0]
+
+
+def test_a_change_of_what_was_changed_meanwhile_is_refused(versions: TwoVersions) -> None:
+    seen = canary(5)
+    canary(10)
+
+    with pytest.raises(RolloutError, match="changed by somebody else at the same moment"):
+        steps.grow(seen, 50, "")
+    assert Rollout.objects.get().percent == 10
+
+
+def test_at_100_percent_it_is_promoted_as_by_hand(
+    versions: TwoVersions, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    canary(50)
+    with pytest.raises(RolloutError, match="managed elsewhere, .* models promote"):
+        canary(100)
+    assert (Rollout.objects.get().percent, Rollout.objects.get().state) == (50, State.RUNNING)
+
+    monkeypatch.setattr(
+        steps.promoting, "promote", lambda name, version: setattr(versions, "default", version)
+    )
+    assert canary(100).state == State.PROMOTED
+    assert actions()[-1] == "rollout.promote"

@@ -1,0 +1,221 @@
+"""What a withdrawn version has said is marked everywhere, and predicted again when somebody asks for it."""
+
+from __future__ import annotations
+
+import io
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+from django.core.management import CommandError, call_command
+
+from serving import changes
+from serving.registry import Choice
+from tests.services import MODEL_NAME
+from tests.webapp.conftest import Clients, Upload, signed_in
+from tests.webapp.exports.test_exports import exported, rows
+from tests.webapp.report_text import report_text
+from tests.webapp.rollouts.conftest import actions, canary
+from tests.webapp.rollouts.two_versions import NEW, OLD, WEIGHTS, TwoVersions
+from webapp.accounts.models import User
+from webapp.audit import sealing
+from webapp.audit.objects import Comparison
+from webapp.rollouts import repredicting
+from webapp.scans import storage
+from webapp.scans.models import Prediction, Scan
+from webapp.versions.models import Withdrawal
+
+pytestmark = pytest.mark.usefixtures("db")
+
+
+@pytest.fixture
+def change(settings: Any, tmp_path: Path) -> Any:
+    """Notes a change as `./retinote models` does, and has the web app take it in."""
+    settings.MODEL_CHANGES_FILE = tmp_path / "changes.jsonl"
+
+    def note(action: str, version: str, withdrawn: dict[str, str] | None = None) -> None:
+        changes.note(
+            settings.MODEL_CHANGES_FILE,
+            action,
+            MODEL_NAME,
+            version,
+            weights_sha256=WEIGHTS[version],
+            before=Choice(),
+            after=Choice(),
+            withdrawn=withdrawn,
+        )
+        sealing.seal()
+
+    return note
+
+
+@pytest.fixture
+def rolled_back(versions: TwoVersions, clinician: User, upload: Upload, change: Any) -> list[str]:
+    """The ids of three scans: two that the new version has answered before it was rolled back, and one of the old."""
+    versions.default = NEW
+    keys = [upload(clinician, seed=seed, patient_ref="P-1").json()["id"] for seed in range(2)]
+    versions.default = OLD
+    keys.append(upload(clinician, seed=7).json()["id"])
+    change("rollback", OLD, {NEW: WEIGHTS[NEW]})
+    return keys
+
+
+def test_it_is_marked_wherever_it_is_shown(rolled_back: list[str], clinician: User, api: Clients) -> None:
+    client = api(clinician)
+    first, last = rolled_back[0], rolled_back[-1]
+
+    listed = {
+        scan["id"]: scan["model"]["withdrawn"] for scan in client.get("/api/v1/scans/").json()["results"]
+    }
+    assert listed == {rolled_back[0]: True, rolled_back[1]: True, last: False}
+    for value, found in (("true", set(rolled_back[:2])), ("false", {last})):
+        answer = client.get("/api/v1/scans/", {"withdrawn": value}).json()["results"]
+        assert {scan["id"] for scan in answer} == found
+    reports = [report_text(api, clinician, Scan.objects.get(pk=key)) for key in (first, last)]
+    assert ["by a version of the model that has been withdrawn" in text for text in reports] == [True, False]
+    table = rows(exported(api, clinician, "csv"))
+    assert sorted((row["model_version"], row["withdrawn"]) for row in table) == [
+        (OLD, ""),
+        (NEW, "true"),
+        (NEW, "true"),
+    ]
+    bundles = [json.dumps(client.get(f"/api/v1/scans/{key}/fhir/").json()) for key in (first, last)]
+    assert ["has been withdrawn since" in bundle for bundle in bundles] == [True, False]
+
+
+def test_from_a_blind_reader_it_is_hidden(rolled_back: list[str], colleague: User, api: Clients) -> None:
+    colleague.reads_blind = True
+    colleague.save()
+
+    assert api(colleague).get(f"/api/v1/scans/{rolled_back[0]}/").json()["model"] is None
+    assert api(colleague).get("/api/v1/scans/", {"withdrawn": "true"}).json()["results"] == []
+
+
+def test_a_promotion_of_the_same_weights_lifts_it(
+    rolled_back: list[str], clinician: User, api: Clients, change: Any
+) -> None:
+    change("promote", NEW)
+
+    assert api(clinician).get(f"/api/v1/scans/{rolled_back[0]}/").json()["model"]["withdrawn"] is False
+    assert actions() == [] or actions()[-1] == "version.accept"
+    assert Withdrawal.objects.get().lifted_at
+
+
+def test_the_line_of_a_rollback_is_taken_in_once(rolled_back: list[str], change: Any) -> None:
+    change("rollback", OLD, {NEW: WEIGHTS[NEW]})
+
+    assert Withdrawal.objects.count() == 1
+
+
+@pytest.mark.parametrize(
+    "withdrawn", [[NEW], {"2.0.0": 7}, {"x" * 81: "ab"}, {str(at): "" for at in range(101)}]
+)
+def test_a_line_that_withdraws_what_is_none_is_not_believed(change: Any, withdrawn: Any) -> None:
+    change("rollback", OLD, withdrawn if isinstance(withdrawn, dict) else None)
+    if isinstance(withdrawn, dict):
+        assert not Withdrawal.objects.exists()
+
+
+def test_its_scans_are_predicted_again_and_the_old_answers_kept(
+    versions: TwoVersions, rolled_back: list[str], clinician: User, api: Clients
+) -> None:
+    output = io.StringIO()
+    call_command("rollout", "repredict", MODEL_NAME, stdout=output)
+    assert output.getvalue().startswith("2 scans are predicted again by the worker")
+
+    assert [repredicting.predict_due() for _ in range(3)] == [2, 0, 0]
+
+    assert set(Scan.objects.values_list("model_version", flat=True)) == {OLD}
+    assert sorted(Prediction.objects.values_list("model_version", flat=True)) == [OLD, OLD, OLD, NEW, NEW]
+    withdrawal = Withdrawal.objects.get()
+    assert (withdrawal.repredicted, withdrawal.refused) == (2, 0)
+    assert withdrawal.repredicted_at
+    sealing.seal()
+    assert [str(each) for each in Comparison().differences()] == []
+    with pytest.raises(CommandError, match="No scan's answer is of a withdrawn version"):
+        call_command("rollout", "repredict", MODEL_NAME)
+
+
+def test_a_model_server_that_is_away_leaves_them_for_later(
+    versions: TwoVersions, rolled_back: list[str]
+) -> None:
+    repredicting.ask(MODEL_NAME)
+    versions.away = True
+    assert repredicting.predict_due() == 0
+    versions.away = False
+    versions.fails.add(OLD)
+    repredicting.predict_due()
+    assert Scan.objects.filter(model_version=NEW).count() == 2
+    versions.fails.clear()
+    repredicting.predict_due()
+
+    assert not Scan.objects.filter(model_version=NEW).exists()
+
+
+def test_one_whose_image_is_gone_holds_up_no_other(versions: TwoVersions, rolled_back: list[str]) -> None:
+    storage.delete(Scan.objects.get(pk=rolled_back[0]).image_name)
+    repredicting.ask(MODEL_NAME)
+    repredicting.predict_due()
+
+    withdrawal = Withdrawal.objects.get()
+    assert (withdrawal.repredicted, withdrawal.refused) == (1, 1)
+
+
+def test_two_workers_do_not_predict_the_same_ones(versions: TwoVersions, rolled_back: list[str]) -> None:
+    repredicting.ask(MODEL_NAME)
+    withdrawal = Withdrawal.objects.get()
+    Withdrawal.objects.update(claimed_until=withdrawal.at.replace(year=withdrawal.at.year + 1))
+
+    assert repredicting.predict_due() == 0
+
+
+def test_the_button(versions: TwoVersions, rolled_back: list[str], administrator: User) -> None:
+    browser = signed_in(administrator)
+    page = "/admin/versions/withdrawal/"
+    assert "Scans that show its answer: 2." in browser.get(page).content.decode()
+
+    asked = {"action": "predict_again", "_selected_action": [str(Withdrawal.objects.get().pk)]}
+    assert (
+        "2 scans of retina-oct are predicted again" in browser.post(page, asked, follow=True).content.decode()
+    )
+    assert repredicting.predict_due() == 2
+
+
+def test_without_a_withdrawn_version() -> None:
+    with pytest.raises(CommandError, match=f"No version of {MODEL_NAME} is withdrawn"):
+        call_command("rollout", "repredict", MODEL_NAME)
+
+
+def test_the_command_lists_what_runs(versions: TwoVersions, rolled_back: list[str]) -> None:
+    canary(5, 25, every_s=600)
+    output = io.StringIO()
+    call_command("rollout", "list", stdout=output)
+
+    said = output.getvalue()
+    assert f"{MODEL_NAME} {NEW} as canary: 5 % of all patients, beside {OLD}." in said
+    assert "Next: 25 %, each after 600 guarded seconds" in said
+    assert f"{MODEL_NAME} {NEW}, withdrawn" in said
+    with pytest.raises(CommandError, match=f"canary {MODEL_NAME} {NEW} --stop"):
+        call_command("rollout", "running", MODEL_NAME, NEW)
+    call_command("rollout", "running", MODEL_NAME, OLD)
+
+
+@pytest.mark.parametrize(
+    ("words", "says"),
+    [
+        ((), "Say which share of the patients"),
+        (("--stages", "5,x"), "percentages such as 5,25,50,100, and not '5,x'"),
+        (("--stop",), "No canary of retina-oct 2.0.0 runs."),
+    ],
+)
+def test_the_command_refuses(versions: TwoVersions, words: tuple[str, ...], says: str) -> None:
+    with pytest.raises(CommandError, match=says):
+        call_command("rollout", "canary", MODEL_NAME, NEW, *words)
+
+
+def test_the_command_begins_with_the_first_stage(versions: TwoVersions) -> None:
+    output = io.StringIO()
+    call_command("rollout", "canary", MODEL_NAME, NEW, "--stages=5,25,100", "--every-s=60", stdout=output)
+
+    assert "Next: 25 %, 100 % (then it is promoted)" in output.getvalue()

@@ -1,0 +1,31 @@
+"""The Celery worker's tasks for learning."""
+
+from __future__ import annotations
+
+import logging
+
+from celery import shared_task
+
+from webapp.learning import asking, exporting
+from webapp.learning.looking import look
+from webapp.learning.rules import EXPECTED_ERRORS, Rules
+
+__all__ = ["export", "export_asked", "look"]
+
+log = logging.getLogger(__name__)
+
+
+@shared_task(name="learning.export_asked")
+def export_asked() -> int:
+    """Make the data set that somebody asked for; returns how many were tried."""
+    return asking.make_what_is_asked_for()
+
+
+@shared_task(name="learning.export")
+def export() -> str:
+    """Make a data set by the schedule and the installation's rules; returns what came of it."""
+    try:
+        return str(exporting.export(Rules.given()))
+    except EXPECTED_ERRORS as error:
+        log.warning("no data set was made: %s", error)
+        return str(error)
