@@ -247,7 +247,7 @@ SPECTACULAR_SETTINGS = {
         "StateEnum": "webapp.recommendations.answers.State",
         "StatusEnum": "webapp.scans.models.Status",
         "SendingStatusEnum": "webapp.pacs.models.Status",
-        "EyeEnum": "webapp.scans.models.Eye",  # of `eye` and `eye_in_file`
+        "EyeEnum": "webapp.scans.models.Eye",  # of `eye`, `eye_in_file` and `eye_in_picture`
     },
     "SWAGGER_UI_DIST": "SIDECAR",
     "SWAGGER_UI_FAVICON_HREF": "SIDECAR",

@@ -2376,6 +2376,8 @@ export interface components {
             /** @description Address of the en-face image; null without one. */
             readonly enface: string | null;
             readonly enface_size: components["schemas"]["EnfaceSize"] | null;
+            /** @description The eye that the en-face image suggests, by where its optic disc seems to lie; empty when unsure. It is a reason to ask, and no finding. */
+            readonly eye_in_picture: components["schemas"]["EyeEnum"] | components["schemas"]["BlankEnum"];
             /** @description Whether nothing waits for the model server any more. */
             readonly complete: boolean;
             readonly statuses: components["schemas"]["StatusCounts"];
