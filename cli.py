@@ -141,6 +141,12 @@ COMMANDS = {
         "add_findings_arguments",
         "findings",
     ),
+    "int8": Command(
+        "measure the ranges by which a trained model can be served in int8, and check that its answers stay the same",
+        "training.int8.commands",
+        "add_int8_arguments",
+        "int8",
+    ),
     "compare": Command(
         "train and measure several architectures under one recipe",
         "training.comparison.commands",

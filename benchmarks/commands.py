@@ -24,7 +24,9 @@ BENCHMARKS: dict[str, Benchmark] = {
         "find workers, threads, engine and batches for this machine, and keep them", "benchmarks.tune"
     ),
     "inference": Benchmark("the forward pass and its explanation, by every engine", "benchmarks.inference"),
-    "int8": Benchmark("what int8 would bring beside bf16, and change in the answers", "benchmarks.int8"),
+    "int8": Benchmark(
+        "the int8 engine beside the compiled one, and the layers that decide", "benchmarks.int8"
+    ),
     "servers": Benchmark("speed over HTTP, beside other model servers", "benchmarks.servers"),
     "beside": Benchmark(
         "answers a second beside another server and beside the model code alone, in turns of seconds",

@@ -1,7 +1,6 @@
-"""`bench int8`: what int8 would bring beside the compiled bf16 network, and what it would change in the answers.
+"""`bench int8`: the int8 engine beside the compiled one, in turns, and the layers that decide.
 
-There is no engine for int8 (docs/decisions/0083-int8-measured-not-served.md). This benchmark measures the speed of the
-layers and of a whole compiled network, and how far answers and heat maps lie from float32's.
+What int8 changes in the answers depends on the model, and is measured by `./retinote int8`.
 """
 
 from __future__ import annotations
@@ -15,43 +14,34 @@ import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from handlers.engines.settings import COMPILED, INT8
 from serving.capacity import core_count
 
 if TYPE_CHECKING:
     from benchmarks.report import Report
 
 ROOT = Path(__file__).resolve().parent.parent
-MODEL = ROOT / "model_store" / "retina-oct"
-SPEEDUP, OTHER_LABELS, DIFFERENCE, CORRELATION = 1.5, 0.005, 0.02, 0.98
-"""What int8 has to reach: times as fast as compiled bf16, share of other first labels, difference of probabilities for
-99 % of scans, and correlation of heat maps (the mean of all scans)."""
-WHOLE, LAYERS = "whole network", "layer"
-TIME = "time per batch"
+ARCHITECTURES = ("convnext_base", "convnext_tiny", "convnext_femto_ols")
+GOAL_ARCHITECTURE, GOAL_BATCH, SPEEDUP = "convnext_base", 8, 1.5
+"""Where int8 has to be so many times as fast as the compiled network."""
+LAYERS = "layer"
+TIME, SPEED = "time per batch, explained", "speed"
 
 
 def declare(parser: argparse.ArgumentParser) -> None:
     """Declare the options."""
     parser.add_argument(
-        "--arch", default="convnext_base", help="whose speed is measured (default: %(default)s)"
+        "--architectures",
+        nargs="+",
+        default=ARCHITECTURES,
+        metavar="NAME",
+        help="timm names (default: three)",
     )
     parser.add_argument(
-        "--batches", nargs="+", type=int, default=(8, 1), metavar="N", help="(default: 8 and 1)"
+        "--batches", nargs="+", type=int, default=(1, 8, 32), metavar="N", help="(default: 1, 8 and 32)"
     )
     parser.add_argument("--rounds", type=int, default=9, help="interleaved turns (default: %(default)s)")
     parser.add_argument("--threads", type=int, default=core_count(), help="(default: all cores)")
-    parser.add_argument(
-        "--scans",
-        type=Path,
-        metavar="DIR",
-        help="scans whose answers are compared (default: 64 simulated ones, on which calibration is as well)",
-    )
-    parser.add_argument(
-        "--parts",
-        nargs="+",
-        choices=("speed", "answers"),
-        default=("speed", "answers"),
-        help="(default: both)",
-    )
 
 
 def run(arguments: argparse.Namespace) -> int:
@@ -61,25 +51,28 @@ def run(arguments: argparse.Namespace) -> int:
 
     if min(arguments.rounds, arguments.threads, *arguments.batches) < 1:
         raise BenchmarkError("--rounds, --threads and --batches: at least 1 is needed.")
-    report = Report("int8 beside bf16")
+    report = Report("int8 beside the compiled network")
+    report.notes.append(
+        f"{arguments.threads} threads. Weights: random. Ranges: measured on noise. A time is that of the forward pass with "
+        "the heat maps of the batch."
+    )
     with tempfile.TemporaryDirectory(prefix="retinote-bench-") as name:
-        plan = {
-            "folder": name,
-            "architecture": arguments.arch,
-            "batches": list(arguments.batches),
-            "rounds": arguments.rounds,
-            "threads": arguments.threads,
-            "model": str(max(MODEL.iterdir())),
-            "scans": str(arguments.scans.absolute()) if arguments.scans else None,
-            "parts": list(arguments.parts),
-        }
-        write_down(report, _measured(plan), arguments.arch)
+        for architecture in arguments.architectures:
+            print(f"retinote: {architecture}: compiling and measuring", file=sys.stderr, flush=True)
+            plan = {
+                "folder": name,
+                "architecture": architecture,
+                "batches": list(arguments.batches),
+                "rounds": arguments.rounds,
+                "threads": arguments.threads,
+            }
+            write_down(report, _measured(plan), architecture)
     print(report.text())
     report.save(arguments.out / "int8.json")
     return 0
 
 
-def _measured(plan: dict[str, Any]) -> dict[str, Any]:
+def _measured(plan: dict[str, Any]) -> list[dict[str, Any]]:
     """Run `benchmarks.int8_measuring` in a process of its own. Raises BenchmarkError when it fails."""
     from benchmarks.errors import BenchmarkError
 
@@ -92,31 +85,27 @@ def _measured(plan: dict[str, Any]) -> dict[str, Any]:
     )
     if done.returncode:
         raise BenchmarkError("Measuring failed; its messages are above.")
-    measured: dict[str, Any] = json.loads(done.stdout.splitlines()[-1])
+    measured: list[dict[str, Any]] = json.loads(done.stdout.splitlines()[-1])
     return measured
 
 
-def write_down(report: Report, measured: dict[str, Any], architecture: str) -> None:
-    """Add the rows and goals of what was measured."""
+def write_down(report: Report, rows: list[dict[str, Any]], architecture: str) -> None:
+    """Add the rows of an architecture, the ratios of its times, and the goal if it is about this one."""
     from benchmarks.report import Goal
 
-    for row in measured.get("rows", []):
-        report.add(row["subject"], row["condition"], row["metric"], row["unit"], row["values"])
-    for batch in measured.get("batches", []):
-        condition = f"{architecture}, batch {batch}"
-        times = {each: report.find(f"{WHOLE}, {each}", condition, TIME).median for each in ("bf16", "int8")}
-        report.goals.append(
-            Goal(
-                f"bf16 / int8, time of the whole network, {condition}",
-                times["bf16"] / times["int8"],
-                SPEEDUP,
-                at_least=True,
-            )
-        )
-    if answers := measured.get("answers"):
-        report.goals += [
-            Goal("int8: share of other first labels", answers["other_labels"], OTHER_LABELS),
-            Goal("int8: difference of probabilities, 99 % of scans below", answers["difference"], DIFFERENCE),
-            Goal("int8: correlation of heat maps, mean", answers["correlation"], CORRELATION, at_least=True),
-        ]
-    report.notes += measured.get("notes", [])
+    for measured in rows:
+        names = ("subject", "condition", "metric", "unit", "values")
+        report.add(*(measured[name] for name in names))
+    of_it = [row for row in report.rows if row.condition.partition(",")[0] == architecture]
+    for row in of_it:
+        if (row.subject, row.metric) != (INT8, TIME):
+            continue
+        ratio = report.find(COMPILED, row.condition, TIME).median / row.median
+        report.add("compiled / int8", row.condition, "ratio of the times", "", [ratio])
+        if row.condition == condition(GOAL_ARCHITECTURE, GOAL_BATCH):
+            report.goals.append(Goal(f"compiled / int8, {row.condition}", ratio, SPEEDUP, at_least=True))
+
+
+def condition(architecture: str, batch: int) -> str:
+    """The condition of a row."""
+    return f"{architecture}, batch {batch}"

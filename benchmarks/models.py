@@ -16,9 +16,11 @@ from safetensors.torch import save
 
 from handlers.card import CARD_NAME, InputSpec, ModelCard
 from handlers.card_findings import FINDINGS_NAME, FindingsFacts
+from handlers.card_int8 import INT8_NAME, Int8Checks, Int8Facts
 from handlers.card_statistics import BOTH, MAHALANOBIS, NEIGHBOURS, STATISTICS_NAME, SetFacts, StatisticsFacts
 from handlers.findings import FindingsDecoder
-from handlers.network import WEIGHTS_NAME, build_network, stage_channels
+from handlers.int8_ranges import as_tensors
+from handlers.network import WEIGHTS_NAME, build_network, load_network, stage_channels
 from handlers.statistics import home_of, mahalanobis, neighbours, rank, unit
 
 LABELS = ("AMD", "CNV", "DME", "DRUSEN", "MH", "NORMAL")
@@ -133,6 +135,29 @@ def give_findings(
     )
     made = replace(made, **facts)
     replace(card, findings=made).save(folder / CARD_NAME)
+    return made
+
+
+def give_int8(folder: Path, **checks: float) -> Int8Facts:
+    """Give the model in `folder` ranges for int8, measured on smooth noise.
+
+    Its card says that all limits are kept, which nobody has checked; `checks` are other figures.
+    """
+    from training.int8.making import measure_ranges
+    from training.int8.measuring import Scanned
+
+    card, network = load_network(folder)
+    coarse = torch.rand(4, 3, 8, 8, generator=torch.Generator().manual_seed(0))
+    smooth = torch.nn.functional.interpolate(coarse, size=(card.input.size,) * 2, mode="bilinear")
+    ranges = measure_ranges(network, card, Scanned([], (255 * smooth).to(torch.uint8).numpy()))
+    content = save(as_tensors(ranges))
+    (folder / INT8_NAME).write_bytes(content)
+    kept: dict[str, Any] = {"scans": 1, "other_labels": 0.0, "difference": 0.0, "correlation": 1.0}
+    kept |= {"masked_scans": 1, "pointing": 1.0, "pointing_int8": 1.0}
+    made = Int8Facts(
+        sha256=hashlib.sha256(content).hexdigest(), blocks=len(ranges), checks=Int8Checks(**kept | checks)
+    )
+    replace(card, int8=made).save(folder / CARD_NAME)
     return made
 
 

@@ -15,7 +15,7 @@ from threading import Event
 from benchmarks.errors import BenchmarkError
 from benchmarks.load import Target
 from handlers.card import CARD_NAME
-from handlers.engines.reports import read_reports
+from handlers.engines.reports import EngineReport, read_reports
 from handlers.engines.settings import CACHE_VARIABLE
 from operations.processes import GuardedProcess, wait_until
 from operations.stack.ports import free_ports
@@ -42,6 +42,12 @@ class Running:
     management: ManagementClient | None = None
     """Set for this project's TorchServe only."""
     archives: Path | None = None
+    reports: Path | None = None
+    """The folder in which workers of this project's TorchServe say which engine answers."""
+
+    def engines(self) -> list[EngineReport]:
+        """What the workers of this project's TorchServe answer by; none of another server."""
+        return read_reports(self.reports) if self.reports else []
 
     def stop(self) -> None:
         """Stop the server with all its workers, and clean up."""
@@ -112,7 +118,7 @@ def retinote(
     except BaseException:
         process.stop()
         raise
-    return Running(target, process, server.clean, management, server.archives)
+    return Running(target, process, server.clean, management, server.archives, server.engine_reports)
 
 
 def wait_for_engines(reports: Path, process: GuardedProcess | None = None) -> None:

@@ -14,14 +14,15 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from handlers.engines.settings import COMPILED, EAGER, OPENVINO
+from handlers.engines.settings import COMPILED, EAGER, INT8, OPENVINO
 
 if TYPE_CHECKING:
     from benchmarks.torchserve import Running
+    from handlers.engines.reports import EngineReport
     from operations.stack.folder import DataFolder
     from serving.capacity import Capacity
 
-ENGINES = (COMPILED, OPENVINO, EAGER)
+ENGINES = (COMPILED, INT8, OPENVINO, EAGER)
 GPU_ENGINES = (EAGER,)
 GPU_BATCHES, CPU_BATCHES = (8, 32), (4, 8)
 NEARLY = 0.9
@@ -96,7 +97,7 @@ def run(arguments: argparse.Namespace) -> int:
             flush=True,
         )
 
-    for capacity in candidates(arguments.engines):
+    for capacity in candidates(offered(arguments.engines, model)):
         attempt(capacity)
     if not trials:
         raise BenchmarkError("No setting could be tried.")
@@ -133,6 +134,17 @@ def _default_model(store: Path, data: DataFolder) -> Path:
     if model is None:
         raise BenchmarkError(f"{stores.problem(name, version)}" if name else "There is no model to try.")
     return model
+
+
+def offered(engines: Sequence[str], model: Path) -> list[str]:
+    """The engines without int8, for which a line says why, if the model can't be served in it."""
+    from handlers.card import CARD_NAME, ModelCard
+    from handlers.engines.int8 import why_not
+
+    reason = why_not(ModelCard.load(model / CARD_NAME)) if INT8 in engines else None
+    if reason:
+        print(f"retinote: {INT8} is left out: {reason}", file=sys.stderr)
+    return [engine for engine in engines if engine != INT8 or not reason]
 
 
 def candidates(engines: Sequence[str]) -> Iterator[Capacity]:
@@ -179,9 +191,19 @@ def _run_trial(capacity: Capacity, store: Path, model: Path, data: Any, seconds:
         images, _ = read_images(None, Path(name) / "scans")
         server = retinote(store, model, Path(name), capacity, engines=data.torchserve / "engines")
         try:
+            refuse_other_engine(server.engines(), capacity.engine)
             return _measure(server, images, capacity, seconds)
         finally:
             server.stop()
+
+
+def refuse_other_engine(reports: Sequence[EngineReport], engine: str) -> None:
+    """Raise BenchmarkError if a worker answers by another engine than the one to be measured."""
+    from benchmarks.errors import BenchmarkError
+
+    for report in reports:
+        if not report.engine.startswith(engine):
+            raise BenchmarkError(f"{report.engine} answers in its place: {'; '.join(report.passed_over)}")
 
 
 def _measure(server: Running, images: Sequence[bytes], capacity: Capacity, seconds: float) -> Trial:

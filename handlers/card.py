@@ -13,6 +13,7 @@ from pydantic.dataclasses import dataclass
 
 from handlers.answering import Rules
 from handlers.card_findings import FindingsFacts
+from handlers.card_int8 import Int8Facts
 from handlers.card_statistics import StatisticsFacts, check_known
 from handlers.checks import (
     STRICT,
@@ -37,7 +38,7 @@ NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,79}")
 """The name of a model or version: it becomes a folder, and a part of file names and addresses."""
 LABEL = re.compile(r"[^\W_]([\w .+()-]{0,78}[\w+()-])?")
 """A label: it becomes a folder and the cell of a table. Letters of any script are allowed."""
-LATER_FIELDS = ("groups", "rules", "statistics", "findings")
+LATER_FIELDS = ("groups", "rules", "statistics", "findings", "int8")
 """Fields that were added later; older cards lack them."""
 
 
@@ -116,6 +117,8 @@ class ModelCard:
     """Statistics of the scans that the model learnt from; without them it can't say whether it knows a scan."""
     findings: FindingsFacts | None = None
     """The map of findings; None for a model without one."""
+    int8: Int8Facts | None = None
+    """The ranges by which the model can be served in int8; None for a model without any."""
 
     @classmethod
     def load(cls, path: Path) -> ModelCard:

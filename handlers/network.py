@@ -15,8 +15,10 @@ from torch import nn
 from handlers import timm_parts as timm
 from handlers.card import CARD_NAME, ModelCard
 from handlers.card_findings import FINDINGS_NAME
+from handlers.card_int8 import INT8_NAME
 from handlers.card_statistics import STATISTICS_NAME
 from handlers.findings import FindingsDecoder
+from handlers.int8_ranges import Ranges, RangesError, from_tensors
 from handlers.statistics import Statistics, StatisticsError
 
 WEIGHTS_NAME = "weights.safetensors"
@@ -89,6 +91,21 @@ def load_decoder(folder: Path, card: ModelCard, network: nn.Module) -> FindingsD
     return decoder.eval()
 
 
+def load_ranges(folder: Path, card: ModelCard, network: nn.Module) -> Ranges | None:
+    """The ranges by which the model in `folder` can run in int8; None if its card names none.
+
+    Raises NetworkError if the file is missing, not the one of the card, or holds anything but ranges of this network.
+    """
+    if card.int8 is None:
+        return None
+    file = folder / INT8_NAME
+    tensors = _tensors(file, card.int8.sha256, "ranges")
+    try:
+        return from_tensors(network, tensors)
+    except RangesError as error:
+        raise NetworkError(f"{file}: the ranges don't fit {card.architecture}: {error}") from error
+
+
 def is_staged(network: nn.Module) -> bool:
     """Whether a network consists of stem, stages, norm_pre and a head, as timm's ConvNeXt does."""
     return all(isinstance(getattr(network, part, None), nn.Module) for part in ("stem", "stages", "norm_pre"))
@@ -120,6 +137,7 @@ def refuse_misfit(folder: Path) -> None:
     _refuse_others(folder / WEIGHTS_NAME, _whose(card), network, weights)
     load_statistics(folder, card, network)
     load_decoder(folder, card, network)
+    load_ranges(folder, card, network)
 
 
 def _read(folder: Path) -> tuple[ModelCard, dict[str, torch.Tensor]]:

@@ -30,7 +30,7 @@ from handlers.errors import UnexpectedError
 from handlers.gradcam import AutogradGradCam, Explainer, HeadGradCam
 from handlers.limits import Likeness, likenesses
 from handlers.local_calibration import LocalCalibration
-from handlers.network import NetworkError, load_decoder, load_network, load_statistics
+from handlers.network import NetworkError, load_decoder, load_network, load_ranges, load_statistics
 from handlers.preprocessing import to_square
 from handlers.request import Request
 from handlers.statistics import Statistics
@@ -104,6 +104,9 @@ class Predictor:
         card, network = load_network(folder)
         statistics = load_statistics(folder, card, network)
         decoder = load_decoder(folder, card, network)
+        load_ranges(
+            folder, card, network
+        )  # refused here if they are not those of the card, whatever the engine
         calibration = LocalCalibration.from_environment(card)
         if not HeadGradCam.fits(network):
             if decoder is not None:

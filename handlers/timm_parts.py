@@ -117,7 +117,9 @@ def _without_the_rest() -> Iterator[None]:
 with _without_the_rest():
     import timm
     from timm import __version__
+    from timm.layers.activations import GELU, GELUTanh
     from timm.layers.classifier import NormMlpClassifierHead
+    from timm.layers.mlp import Mlp
     from timm.layers.norm import LayerNorm2d
 
     import_module("timm.models.convnext")  # so that its networks are known
@@ -138,4 +140,13 @@ def create_model(architecture: str, **options: Any) -> nn.Module:
     return network
 
 
-__all__ = ["LayerNorm2d", "NormMlpClassifierHead", "__version__", "create_model", "is_model"]
+__all__ = [
+    "GELU",
+    "GELUTanh",
+    "LayerNorm2d",
+    "Mlp",
+    "NormMlpClassifierHead",
+    "__version__",
+    "create_model",
+    "is_model",
+]

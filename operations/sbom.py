@@ -18,7 +18,8 @@ from handlers.card import ModelCard
 from operations import page
 from operations.errors import OperationsError
 from operations.stack.folder import DataFolder
-from operations.stack.options import add_data_option, stores_of
+from operations.stack.options import add_data_option, add_store_option
+from operations.stack.stores import stores_of
 from operations.version import installed_version
 from serving.archive import WEIGHTS, checked_card, described_files
 from serving.stores import ModelStores
@@ -33,9 +34,7 @@ Json = dict[str, Any]
 def add_sbom_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the options of `sbom`."""
     parser.add_argument("file", type=Path, metavar="FILE", help="where to write it (JSON)")
-    parser.add_argument(
-        "--model-store", type=Path, metavar="DIR", help="where models are (default: the stack's)"
-    )
+    add_store_option(parser, "the stack's")
     add_data_option(parser)
 
 

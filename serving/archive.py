@@ -17,6 +17,7 @@ import yaml
 
 from handlers.card import CARD_NAME, NAME, CardError, ModelCard
 from handlers.card_findings import FINDINGS_NAME
+from handlers.card_int8 import INT8_NAME
 from handlers.card_statistics import STATISTICS_NAME
 from serving.errors import ServingError
 from serving.torchserve import RESPONSE_TIMEOUT_S, STARTUP_TIMEOUT_S
@@ -27,7 +28,7 @@ PACKAGES = ("handlers", "imaging")
 ENTRY = "torchserve_handler.py"
 CARD = CARD_NAME
 WEIGHTS = "weights.safetensors"
-STATISTICS, FINDINGS = STATISTICS_NAME, FINDINGS_NAME
+STATISTICS, FINDINGS, INT8 = STATISTICS_NAME, FINDINGS_NAME, INT8_NAME
 """Only models whose card names them have these files."""
 MANIFEST = "MAR-INF/MANIFEST.json"
 CONFIG = "model-config.yaml"
@@ -106,7 +107,7 @@ def checked_version(store: Path, name: str, version: str) -> ModelCard:
     """The card of a version in a store.
 
     Raises ServingError if the name or version is invalid, a file is missing, the card is for another model or version,
-    or the weights, the statistics or the findings are not those of the card.
+    or a file beside it is not the one of the card.
     """
     for part in (name, version):
         if not NAME.fullmatch(part):
@@ -152,7 +153,7 @@ def checked_card(source: Path) -> ModelCard:
 
 def described_files(card: ModelCard) -> dict[str, str]:
     """The files beside a card, by name, with their sha256 by the card."""
-    optional = {STATISTICS: card.statistics, FINDINGS: card.findings}
+    optional = {STATISTICS: card.statistics, FINDINGS: card.findings, INT8: card.int8}
     others = {name: facts.sha256 for name, facts in optional.items() if facts}
     return {WEIGHTS: card.weights_sha256, **others}
 

@@ -55,7 +55,37 @@ def note(
 
     `withdrawn` has the versions that a rollback has taken back, with the sha256 of their weights.
     """
-    change = {
+    descriptor = os.open(path, os.O_RDWR | os.O_APPEND | os.O_CREAT, 0o600)
+    with open(descriptor, "ab", buffering=0) as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        _end_last_line(descriptor)
+        # Described once the lock is held, so that lines are in the order of their times.
+        change = described(
+            action,
+            name,
+            version,
+            weights_sha256=weights_sha256,
+            before=before,
+            after=after,
+            withdrawn=withdrawn,
+        )
+        file.write(json.dumps(change).encode() + b"\n")
+        os.fsync(descriptor)
+
+
+def described(
+    action: str,
+    name: str,
+    version: str,
+    *,
+    weights_sha256: str,
+    before: Choice,
+    after: Choice,
+    withdrawn: Mapping[str, str] | None = None,
+) -> dict[str, object]:
+    """A change that is made now, by the user of this process."""
+    return {
+        "time": datetime.now(UTC).isoformat(timespec="milliseconds"),
         "actor": actor(os.getuid()),
         "uid": os.getuid(),
         "action": f"model.{action}",
@@ -65,14 +95,12 @@ def note(
         "after": choice_sha256(after),
         **({"withdrawn": dict(withdrawn)} if withdrawn else {}),
     }
-    descriptor = os.open(path, os.O_RDWR | os.O_APPEND | os.O_CREAT, 0o600)
-    with open(descriptor, "ab", buffering=0) as file:
-        fcntl.flock(file, fcntl.LOCK_EX)
-        _end_last_line(descriptor)
-        # Taken once the lock is held, so that lines are in the order of their times.
-        time = datetime.now(UTC).isoformat(timespec="milliseconds")
-        file.write(json.dumps({"time": time, **change}).encode() + b"\n")
-        os.fsync(descriptor)
+
+
+def withdrawn(action: str, name: str, before: Choice, after: Choice, stores: ModelStores) -> dict[str, str]:
+    """The versions that an action has taken back, with the sha256 of their weights: only a rollback does."""
+    gone = [known for known in before.promoted if known not in after.promoted] if action == ROLLBACK else []
+    return {known: before.weights.get(known) or stores.weights_sha256(name, known) for known in gone}
 
 
 @contextmanager
@@ -83,7 +111,6 @@ def noted(
     before, weights_sha256 = registry.choice(name), stores.weights_sha256(name, version)
     yield
     after = registry.choice(name)
-    gone = [known for known in before.promoted if known not in after.promoted] if action == ROLLBACK else []
     note(
         path,
         action,
@@ -92,7 +119,7 @@ def noted(
         weights_sha256=weights_sha256,
         before=before,
         after=after,
-        withdrawn={known: before.weights.get(known) or stores.weights_sha256(name, known) for known in gone},
+        withdrawn=withdrawn(action, name, before, after, stores),
     )
 
 

@@ -10,6 +10,7 @@ from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 
 from serving.errors import ServingError
+from serving.shared.objects import Changing, Document
 from serving.stores import ModelStores
 
 
@@ -31,11 +32,19 @@ class Choice:
         return self.promoted[-1] if self.promoted else None
 
 
-class Registry:
-    """The decisions in a JSON file, which one process at a time changes. Raises ServingError if it can't be read."""
+class DecidedMeanwhile(ServingError):
+    """Somebody else has decided about the model since the decisions were looked at; nothing was changed."""
 
-    def __init__(self, path: Path) -> None:
-        self._path = path
+
+class Registry:
+    """The decisions in a JSON file, or in another document. Raises ServingError if it can't be read.
+
+    A change that names the choice it was `expected` to meet is refused, by DecidedMeanwhile, if it meets another one: of
+    two administrators who decide at the same time, one does.
+    """
+
+    def __init__(self, place: Path | Document) -> None:
+        self._document = FileDocument(place) if isinstance(place, Path) else place
 
     def choice(self, name: str) -> Choice:
         """The decisions for a model; an empty choice if there are none."""
@@ -45,11 +54,20 @@ class Registry:
         """The models with decisions."""
         return sorted(self._read())
 
-    def note_registered(self, name: str, version: str) -> None:
-        """Note that a version is to be served."""
-        self._change(name, lambda choice: _with_registered(choice, version))
+    def note_registered(
+        self, name: str, version: str, weights_sha256: str = "", expected: Choice | None = None
+    ) -> None:
+        """Note that a version is to be served, and with which weights, if that is said."""
 
-    def note_promoted(self, name: str, version: str, weights_sha256: str) -> None:
+        def change(choice: Choice) -> Choice:
+            weights = choice.weights | ({version: weights_sha256} if weights_sha256 else {})
+            return replace(_with_registered(choice, version), weights=weights)
+
+        self._change(name, change, expected)
+
+    def note_promoted(
+        self, name: str, version: str, weights_sha256: str, expected: Choice | None = None
+    ) -> None:
         """Note that a version is the default from now on. The previous default stays registered."""
 
         def change(choice: Choice) -> Choice:
@@ -61,9 +79,11 @@ class Registry:
                 weights=choice.weights | {version: weights_sha256},
             )
 
-        self._change(name, change)
+        self._change(name, change, expected)
 
-    def note_rolled_back(self, name: str, version: str, weights_sha256: str) -> None:
+    def note_rolled_back(
+        self, name: str, version: str, weights_sha256: str, expected: Choice | None = None
+    ) -> None:
         """Note that an earlier default is the default again. Versions promoted after it are forgotten as defaults.
 
         The previous default stays registered.
@@ -76,9 +96,9 @@ class Registry:
             weights = {known: choice.weights[known] for known in kept if known in choice.weights}
             return replace(choice, promoted=[*kept, version], weights=weights | {version: weights_sha256})
 
-        self._change(name, change)
+        self._change(name, change, expected)
 
-    def note_retired(self, name: str, version: str) -> None:
+    def note_retired(self, name: str, version: str, expected: Choice | None = None) -> None:
         """Note that a version is no longer served. For the default, all decisions for the model are removed."""
 
         def change(choice: Choice) -> Choice:
@@ -90,37 +110,74 @@ class Registry:
                 weights={known: sha256 for known, sha256 in choice.weights.items() if known != version},
             )
 
-        self._change(name, change)
+        self._change(name, change, expected)
 
     def _read(self) -> dict[str, Choice]:
         try:
-            content = json.loads(self._path.read_text(encoding="utf-8"))
-            return {name: Choice(**choice) for name, choice in content.items()}
-        except FileNotFoundError:
-            return {}
+            return _choices(self._document.read())
         except (OSError, ValueError, TypeError, AttributeError) as error:
-            raise ServingError(
-                f"{self._path}, which says what was promoted, can't be read ({error}). Put back a copy, such as a "
-                "backup's; or remove it, and promote the version that is to answer before the next start: "
-                "./retinote models promote NAME VERSION"
-            ) from error
+            raise self._unreadable(error) from error
 
-    def _change(self, name: str, change: Callable[[Choice], Choice]) -> None:
+    def _unreadable(self, error: Exception) -> ServingError:
+        return ServingError(
+            f"{self._document.place}, which says what was promoted, can't be read ({error}). Put back a copy, such as a "
+            "backup's; or remove it, and promote the version that is to answer before the next start: "
+            "./retinote models promote NAME VERSION"
+        )
+
+    def _change(self, name: str, change: Callable[[Choice], Choice], expected: Choice | None = None) -> None:
+        def make(text: str | None) -> str:
+            try:
+                choices = _choices(text)
+            except (ValueError, TypeError, AttributeError) as error:
+                raise self._unreadable(error) from error
+            present = choices.get(name, Choice())
+            if expected is not None and present != expected:
+                raise DecidedMeanwhile(
+                    f"Somebody else has decided about {name} meanwhile: {present.default or 'no version'} answers by "
+                    "default. Nothing was changed; look at ./retinote models list, and decide again."
+                )
+            choices[name] = change(present)
+            kept = {known: asdict(choice) for known, choice in choices.items() if choice != Choice()}
+            return json.dumps(kept, indent=2) + "\n"
+
+        self._document.change(make)
+
+
+class FileDocument:
+    """A text in a file of this machine, which one process at a time changes."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+
+    @property
+    def place(self) -> str:
+        """The file's path."""
+        return str(self._path)
+
+    def read(self) -> str | None:
+        """The text; None if there is no file."""
+        try:
+            return self._path.read_text(encoding="utf-8")
+        except FileNotFoundError:
+            return None
+
+    def change(self, make: Changing) -> None:
+        """Write what `make` makes of the text, on the disk before this returns."""
         with self._path.with_suffix(".lock").open("w") as lock:
             fcntl.flock(lock, fcntl.LOCK_EX)
-            choices = self._read()
-            choices[name] = change(choices.get(name, Choice()))
-            self._write({known: choice for known, choice in choices.items() if choice != Choice()})
+            text = make(self.read())
+            partial = self._path.with_suffix(".partial")
+            with partial.open("w", encoding="utf-8") as file:
+                file.write(text)
+                file.flush()
+                os.fsync(file.fileno())
+            partial.replace(self._path)
 
-    def _write(self, choices: dict[str, Choice]) -> None:
-        partial = self._path.with_suffix(".partial")
-        with partial.open("w", encoding="utf-8") as file:
-            file.write(
-                json.dumps({name: asdict(choice) for name, choice in choices.items()}, indent=2) + "\n"
-            )
-            file.flush()
-            os.fsync(file.fileno())
-        partial.replace(self._path)
+
+def _choices(text: str | None) -> dict[str, Choice]:
+    content = {} if text is None else json.loads(text)
+    return {name: Choice(**choice) for name, choice in content.items()}
 
 
 def _with_registered(choice: Choice, version: str) -> Choice:
@@ -148,7 +205,7 @@ def missing_defaults(stores: ModelStores, registry: Registry) -> dict[str, str]:
     promoted.
     """
     decided = {name for name in registry.names() if registry.choice(name).default}
-    for folder in stores.folders:
+    for folder in stores.starting_folders:
         store = ModelStores([folder])
         names = store.names()
         if names or decided:
@@ -198,7 +255,11 @@ def models_to_serve(stores: ModelStores, registry: Registry) -> list[ModelToServ
 
 def broken_default(stores: ModelStores, name: str, version: str, problem: str) -> str:
     """The sentence for a default version that can't be served."""
-    sound = [known for known in stores.versions(name) if known != version and not stores.problem(name, known)]
+    sound = [
+        known
+        for known in stores.versions(name)
+        if known != version and not stores.problem_at_a_glance(name, known)
+    ]
     others = f"; sound versions: {', '.join(sound)}" if sound else ""
     return (
         f"{name} {version}, which answers by default, can't be served: {problem.rstrip('.')}. Nothing else answers in "
@@ -220,16 +281,15 @@ def _other_weights(stores: ModelStores, name: str, choice: Choice) -> str | None
 
 
 def _no_model(stores: ModelStores) -> str:
-    places = " and ".join(str(folder) for folder in stores.folders)
     broken = [
         problem
         for name in stores.names()
         for version in stores.versions(name)
-        if (problem := stores.problem(name, version))
+        if (problem := stores.problem_at_a_glance(name, version))
     ]
     if broken:
-        return f"There is no sound model to serve in {places}: {broken[0]}"
+        return f"There is no sound model to serve in {stores.place}: {broken[0]}"
     return (
-        f"There is no model to serve in {places}: a model is a folder NAME/VERSION with model.json and "
+        f"There is no model to serve in {stores.place}: a model is a folder NAME/VERSION with model.json and "
         "weights.safetensors. Train one with ./retinote train, or name another store with --model-store."
     )

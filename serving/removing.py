@@ -10,7 +10,7 @@ from handlers.card import NAME
 from serving.archive import archive_name
 from serving.errors import ServingError
 from serving.management import ModelVersion
-from serving.registry import Registry
+from serving.registry import Choice, Registry
 from serving.set_aside import SetAside
 from serving.stores import ModelStores
 
@@ -42,16 +42,7 @@ def remove_model(
         raise ServingError(f"There is no {name} {version} in {store}.")
     # A version that another store shadows is never served, so it may go whatever was decided for it.
     if stores.holder(name, version) in (folder, None):
-        choice = registry.choice(name)
-        if version == choice.default:
-            raise ServingError(
-                f"{name} {version} answers by default; promote another version first: "
-                f"./retinote models promote {name} VERSION"
-            )
-        if version in choice.registered or (name, version) in served:
-            raise ServingError(
-                f"{name} {version} is served; retire it first: ./retinote models retire {name} {version}"
-            )
+        refuse_to_remove(registry.choice(name), name, version, (name, version) in served)
         (archives / archive_name(name, version)).unlink(missing_ok=True)
         set_aside.remove(name, version)
     if folder.is_symlink():
@@ -63,3 +54,16 @@ def remove_model(
     folder.rename(removed)
     shutil.rmtree(removed)
     return store
+
+
+def refuse_to_remove(choice: Choice, name: str, version: str, is_served: bool = False) -> None:
+    """Raise ServingError for a version that answers, or is to."""
+    if version == choice.default:
+        raise ServingError(
+            f"{name} {version} answers by default; promote another version first: "
+            f"./retinote models promote {name} VERSION"
+        )
+    if version in choice.registered or is_served:
+        raise ServingError(
+            f"{name} {version} is served; retire it first: ./retinote models retire {name} {version}"
+        )

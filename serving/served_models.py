@@ -46,7 +46,18 @@ class ServedModels:
         key = ManagementKey(server.key_file if server.asks_for_key else None, server.management_url)
         self._client = ManagementClient(server.management_url, key, timeout_s=PROBE_TIMEOUT_S)
         self._to_register: list[ModelToServe] = []
+        self._is_prepared = False
         self._engines = EngineNews()
+
+    @property
+    def client(self) -> ManagementClient:
+        """The client of the server's management, for others that change what it serves."""
+        return self._client
+
+    @property
+    def are_registered(self) -> bool:
+        """Whether the server's start is over: all models that were to be registered are."""
+        return self._is_prepared and not self._to_register
 
     def decide(self) -> list[ModelToServe]:
         """The models to serve. Missing defaults are noted. Raises ServingError as `models_to_serve` does."""
@@ -60,6 +71,7 @@ class ServedModels:
             self._announce("Preparing the network for this machine (a minute the first time)")
         self._engines = EngineNews()
         self._to_register = self.decide()
+        self._is_prepared = True
         self._set_aside.begin()
         for model in self._to_register:
             self._stores.build(model.name, model.default, self._server.archives)

@@ -15,6 +15,16 @@ class ModelStores:
     def __init__(self, folders: Iterable[Path]) -> None:
         self.folders = tuple(folders)
 
+    @property
+    def place(self) -> str:
+        """Where the versions are, as people name it."""
+        return " and ".join(str(folder) for folder in self.folders)
+
+    @property
+    def starting_folders(self) -> tuple[Path, ...]:
+        """The folders whose versions may become the default by themselves, at the first start."""
+        return self.folders
+
     def names(self) -> list[str]:
         """The models with at least one version."""
         names = {card.parents[1].name for folder in self.folders for card in folder.glob(f"*/*/{CARD}")}
@@ -45,6 +55,10 @@ class ModelStores:
             return str(error)
         return None
 
+    def problem_at_a_glance(self, name: str, version: str) -> str | None:
+        """As `problem`, for lists of all versions; a shared store looks less closely for it."""
+        return self.problem(name, version)
+
     def weights_sha256(self, name: str, version: str) -> str:
         """The sha256 of a version's weights by its card; empty if there is no card that can be read."""
         holder = self.holder(name, version)
@@ -66,5 +80,4 @@ class ModelStores:
 
     def _unknown(self, name: str, version: str) -> str:
         known = ", ".join(self.versions(name)) or "none"
-        places = " and ".join(str(folder) for folder in self.folders)
-        return f"There is no {name} {version} in {places}; versions of {name} there: {known}."
+        return f"There is no {name} {version} in {self.place}; versions of {name} there: {known}."

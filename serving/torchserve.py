@@ -20,6 +20,7 @@ from handlers.engines.settings import (
     COMPILED,
     COMPILED_SUFFIX,
     ENGINE_VARIABLE,
+    INT8,
     REPORTS_VARIABLE,
 )
 from handlers.local_calibration import FOLDER_VARIABLE
@@ -41,7 +42,7 @@ JOB_QUEUE_SIZE = 100
 RESPONSE_TIMEOUT_S = 300
 """A worker that takes longer is killed, and its batch is lost. Eight 40-megapixel images on busy cores take less."""
 STARTUP_TIMEOUT_S = 900
-"""With RETINOTE_ENGINE=compiled a worker's first start compiles the network, which takes minutes on busy cores."""
+"""With RETINOTE_ENGINE=compiled or int8 a worker's first start compiles the network, which takes minutes on busy cores."""
 HEAP_SHARE = 4
 """Java's heap may take a quarter of the memory, as it holds the bodies of waiting requests. With half a gigabyte,
 sixteen callers with 40-megapixel images crashed the server."""
@@ -154,7 +155,7 @@ class TorchServe:
     def waits_for_compiler(self, inherited: Mapping[str, str] = os.environ) -> bool:
         """Whether workers may have to compile a network before they answer, as no other engine may run it."""
         wanted = inherited.get(ENGINE_VARIABLE) or self.capacity.engine
-        return wanted == COMPILED and not any(self.engines(inherited).glob(f"*{COMPILED_SUFFIX}"))
+        return wanted in (COMPILED, INT8) and not any(self.engines(inherited).glob(f"*{COMPILED_SUFFIX}"))
 
     @property
     def engine_reports(self) -> Path:
@@ -189,13 +190,13 @@ class TorchServe:
         """The environment of the Java process and its workers.
 
         It has no PYTHONPATH, as a worker must import `handlers` from its archive rather than a checkout, and none of
-        the web app's secrets.
+        the web app's secrets, nor the keys of a store.
         """
         kept = {
             name: value
             for name, value in inherited.items()
             if name not in NOT_FOR_WORKERS
-            and not name.startswith(("RETINOTE_", "MONGODB_", "TS_", "DJANGO_"))
+            and not name.startswith(("RETINOTE_", "MONGODB_", "TS_", "DJANGO_", "AWS_"))
         }
         own = {
             # Without a character set, Java doesn't find its own files in a folder whose name has an umlaut.

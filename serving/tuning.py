@@ -6,7 +6,7 @@ from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
-from handlers.engines.settings import AUTO, COMPILED
+from handlers.engines.settings import WITHOUT_WAITING
 from serving.capacity import Batching, Capacity, capacity, core_count, gpu_count, processor_facts
 
 
@@ -24,8 +24,7 @@ def load_tuned(path: Path, announce: Callable[[str], None]) -> Capacity:
         content = json.loads(path.read_text(encoding="utf-8"))
         kept = content["capacity"]
         best = Capacity(**{**kept, "batching": Batching(**kept["batching"])})
-        if best.engine == COMPILED:  # what `auto` takes, too, which does not wait for the compiler
-            best = replace(best, engine=AUTO)
+        best = replace(best, engine=WITHOUT_WAITING.get(best.engine, best.engine))
         made_on = content["machine"]
     except FileNotFoundError:
         return capacity()

@@ -13,12 +13,12 @@ from collections.abc import Mapping
 from pathlib import Path
 from zipfile import ZIP_DEFLATED, ZIP_STORED, BadZipFile, ZipFile, ZipInfo
 
-from serving.archive import CARD, FINDINGS, STATISTICS, WEIGHTS
+from serving.archive import CARD, FINDINGS, INT8, STATISTICS, WEIGHTS
 from serving.errors import ServingError
 
-MAX_BYTES = {CARD: 2**20, WEIGHTS: 2**31, STATISTICS: 2**26, FINDINGS: 2**24}
+MAX_BYTES = {CARD: 2**20, WEIGHTS: 2**31, STATISTICS: 2**26, FINDINGS: 2**24, INT8: 2**24}
 """The largest networks of timm that are trained here have weights below 1 GiB. Statistics take some MiB, a decoder of
-findings less than one."""
+findings less than one, and so do the ranges of int8."""
 MAX_INFLATION, ALWAYS_ALLOWED_BYTES = 20, 2**20
 """Weights hardly shrink by compression, so a member that inflates to more than so many times its size is refused,
 unless it is as small as a card."""

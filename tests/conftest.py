@@ -15,7 +15,11 @@ from tests.durations import Durations
 from tests.order import COSTS, UnitScheduling, dearest_first
 from tests.services import ModelServer, RunServices, wanted_model_server, wanted_mongodb
 
-pytest_plugins = ["pytester", "tests.orthanc"]  # the first for tests of what this folder adds to pytest
+pytest_plugins = [
+    "pytester",
+    "tests.orthanc",
+    "tests.seaweedfs",
+]  # the first for tests of what this folder adds to pytest
 
 # The settings of the web app are read while pytest collects, so what they need stands here from the first. The
 # controlling process decides it, and its workers inherit it.

@@ -59,6 +59,7 @@ INSTALLED_APPS = [
     "webapp.reviews",
     "webapp.calibration",
     "webapp.rollouts",
+    "webapp.servers",
     "webapp.receiver",
     "webapp.pacs",
     "webapp.learning",
@@ -274,6 +275,8 @@ METRICS_TOKEN = _GIVEN.metrics_token
 MODEL_METRICS_SOCKET = _GIVEN.model_metrics
 WORKER_METRICS_PORT = _GIVEN.worker_metrics_port
 MODEL_CHANGES_FILE = _GIVEN.model_changes or DATA_DIR / "torchserve" / "changes.jsonl"
+# The store of models that several model servers share; "" where the model server has one of its own.
+MODEL_STORE = _GIVEN.model_store
 # The model server's workers read this folder; nothing else is in it.
 CALIBRATION_DIR = (_GIVEN.calibration_dir or DATA_DIR / "calibration").absolute()
 LEARNING_DIR = (DATA_DIR / "learning").absolute()
@@ -315,6 +318,7 @@ CELERY_BEAT_SCHEDULE = {
     "watch-rollouts": {"task": "rollouts.watch", "schedule": 20.0, "options": {"expires": 20}},
     "answer-in-shadow": {"task": "rollouts.answer_in_shadow", "schedule": 5.0, "options": {"expires": 5}},
     "predict-again": {"task": "rollouts.predict_again", "schedule": 5.0, "options": {"expires": 5}},
+    "take-in-decisions": {"task": "servers.take_in", "schedule": 30.0, "options": {"expires": 30}},
     "seal-audit": {"task": "audit.seal", "schedule": 5.0, "options": {"expires": 5}},
     "export-asked": {"task": "learning.export_asked", "schedule": 5.0, "options": {"expires": 5}},
     **(

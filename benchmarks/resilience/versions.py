@@ -186,7 +186,7 @@ class VersionsSubject:
                 if self.subject.services_are_ready() and self.serves_what_it_says():
                     last = self.state()
                     if last in wanted:
-                        return last  # type: ignore[return-value]
+                        return last
             except (PyMongoError, OperationsError, ServingError, LookupError, OSError, ValueError) as error:
                 last = repr(error)
             threading.Event().wait(POLL_S)
@@ -299,6 +299,9 @@ def mixed_answers(tried: VersionsSubject, most: int, seed: int = 0) -> tuple[lis
         stored = cv2.imdecode(
             np.frombuffer(_stored(tried, each["heatmap_name"]), np.uint8), cv2.IMREAD_GRAYSCALE
         )
+        if stored is None:
+            mixed.append(f"prediction {each['_id']}: its heat map is no picture")
+            continue
         differs = float(np.abs(stored.astype(np.float32) - expected.astype(np.float32)).mean())
         if again["prediction"]["label"] != each["label"] or differs > HEAT_DIFFERS:
             mixed.append(

@@ -12,13 +12,23 @@ import torch
 from torch import nn
 
 from handlers.card import InputSpec, ModelCard
+from handlers.engines import int8
 from handlers.engines.changing import ChangingEngine, coming
 from handlers.engines.compiled import compiled_path, load_compiled, must_compile
 from handlers.engines.eager import EagerEngine
 from handlers.engines.engine import Engine, EngineUnavailable, Forward
 from handlers.engines.openvino import OpenVinoEngine
 from handlers.engines.reports import EngineReport, write_report
-from handlers.engines.settings import AUTO, CACHE_VARIABLE, COMPILED, OPENVINO, EngineSettings
+from handlers.engines.settings import (
+    AUTO,
+    AUTO_INT8,
+    CACHE_VARIABLE,
+    COMPILED,
+    INT8,
+    OPENVINO,
+    WITHOUT_WAITING,
+    EngineSettings,
+)
 from handlers.findings import FindingsDecoder
 from handlers.network import load_decoder, load_network
 
@@ -40,15 +50,14 @@ def load_engine(
     """A warm engine for the model in `folder`, whose float32 network and decoder of findings are given.
 
     An engine that can't be loaded, or whose answers differ from float32's, is passed over with a line in the log that
-    says why. The last one to try is PyTorch itself. With `settings.interim` PyTorch answers first if the best engine
-    still has to be compiled, and gives way to it later.
+    says why. The last one to try is PyTorch itself. With `settings.interim` another engine answers first if the best one
+    still has to be compiled, and gives way to it later: PyTorch, or the compiled network that is there already.
     """
     order = _order(settings.engine, device)
     trial = _Trial.of(network, card, decoder) if order else None
     selection = _Selection(folder, card, device, settings, trial)
-    if COMPILED in order and selection.compiles_first():
-        eager = EagerEngine(network, card.input, device, decoder=decoder)
-        return _changing(eager, order, selection)
+    if awaited := selection.to_be_compiled(order):
+        return _changing(network, decoder, order, awaited, selection)
     engine = selection.first(order, lambda: (network, decoder))
     if engine is None:
         engine = _eager(network, decoder, selection)
@@ -77,8 +86,26 @@ def _eager(network: nn.Module, decoder: FindingsDecoder | None, selection: _Sele
     return EagerEngine(network, card.input, device, torch.float32, decoder)
 
 
-def _changing(eager: EagerEngine, order: Sequence[str], selection: _Selection) -> ChangingEngine:
-    """PyTorch, until the first engine in `order` that can be had has taken over."""
+def _changing(
+    network: nn.Module,
+    decoder: FindingsDecoder | None,
+    order: Sequence[str],
+    awaited: str,
+    selection: _Selection,
+) -> ChangingEngine:
+    """PyTorch or a network that is compiled already, until the first engine in `order` that can be had has taken over.
+
+    `awaited` is the one in `order` that is expected to be that.
+    """
+    later = order[order.index(awaited) + 1 :]
+    present = None
+    if COMPILED in later and selection.is_compiled(COMPILED):
+        present = selection.first((COMPILED,), lambda: (network, decoder))
+    if present is None:
+        present = EagerEngine(network, selection.card.input, selection.device, decoder=decoder)
+        warm(present, selection.card.input, 1)  # larger batches come, if at all, with their first run
+    else:
+        order = order[: order.index(COMPILED)]
 
     def make() -> Engine | None:
         try:
@@ -88,9 +115,8 @@ def _changing(eager: EagerEngine, order: Sequence[str], selection: _Selection) -
             logger.exception("no engine could be made")
             return None
 
-    engine = ChangingEngine(eager, order[0], make, changed=lambda: selection.report(engine))
-    warm(eager, selection.card.input, 1)  # larger batches come, if at all, with their first run
-    logger.info("engine %s answers until engine %s is made", eager.description, order[0])
+    engine = ChangingEngine(present, awaited, make, changed=lambda: selection.report(engine))
+    logger.info("engine %s answers until engine %s is made", present.description, awaited)
     selection.report(engine)
     return engine
 
@@ -120,12 +146,29 @@ class _Selection:
     trial: _Trial | None
     passed_over: list[str] = field(default_factory=list)
 
-    def compiles_first(self) -> bool:
-        """Whether the network has still to be compiled, and PyTorch may answer meanwhile."""
-        cache = self.settings.cache
-        if not self.settings.interim or self.settings.engine != AUTO or cache is None:
-            return False
-        return must_compile(compiled_path(self.card, cache, self.settings.max_batch))
+    def to_be_compiled(self, order: Sequence[str]) -> str | None:
+        """The first engine to be had whose network has still to be compiled, if another one may answer meanwhile."""
+        if not self.settings.interim or self.settings.engine not in WITHOUT_WAITING.values():
+            return None
+        for name in order:
+            if name not in WITHOUT_WAITING or (name == INT8 and int8.why_not(self.card)):
+                continue
+            if self.is_compiled(name):
+                return None
+            if (package := self._package(name)) is not None and must_compile(package):
+                return name
+        return None
+
+    def is_compiled(self, name: str) -> bool:
+        """Whether the network is compiled for an engine."""
+        package = self._package(name)
+        return package is not None and package.exists()
+
+    def _package(self, name: str) -> Path | None:
+        """The file of the network that is compiled for an engine; None without a folder for such files."""
+        if self.settings.cache is None:
+            return None
+        return compiled_path(self.card, self.settings.cache, self.settings.max_batch, name)
 
     def first(
         self,
@@ -178,11 +221,13 @@ class _Selection:
         if name == OPENVINO:
             given, decoder = network()
             return OpenVinoEngine(given, self.card.input, decoder)
-        if self.settings.cache is None:
+        if name == INT8 and (reason := int8.why_not(self.card)):
+            raise EngineUnavailable(reason)
+        package = self._package(name)
+        if package is None:
             raise EngineUnavailable(f"no folder for compiled networks is set ({CACHE_VARIABLE})")
         batch = self.settings.max_batch
-        package = compiled_path(self.card, self.settings.cache, batch)
-        return load_compiled(self.folder, package, batch, background=background)
+        return load_compiled(self.folder, package, batch, background=background, engine=name)
 
 
 def warm(engine: Callable[[torch.Tensor], Forward], spec: InputSpec, max_batch: int) -> None:
@@ -194,8 +239,12 @@ def warm(engine: Callable[[torch.Tensor], Forward], spec: InputSpec, max_batch: 
 
 def _order(wanted: str, device: torch.device) -> tuple[str, ...]:
     """The engines to try before PyTorch itself."""
+    if wanted in (AUTO, AUTO_INT8) and device.type != "cpu":
+        return ()
+    if wanted in (INT8, AUTO_INT8):
+        return (INT8, COMPILED, OPENVINO)
     if wanted == AUTO:
-        return (COMPILED, OPENVINO) if device.type == "cpu" else ()
+        return (COMPILED, OPENVINO)
     return (wanted,) if wanted in (COMPILED, OPENVINO) else ()
 
 

@@ -24,11 +24,11 @@ from typing import Any
 
 import torch
 
-from handlers import findings
+from handlers import findings, int8_ranges
 from handlers.card import ModelCard
 from handlers.engines.engine import EngineUnavailable, Forward
 from handlers.engines.serving_network import fast_precision, precision_name
-from handlers.engines.settings import COMPILED_SUFFIX
+from handlers.engines.settings import COMPILED, COMPILED_SUFFIX, INT8
 
 CPU = torch.device("cpu")
 COMPILE_TIMEOUT_S = 900
@@ -51,8 +51,10 @@ PLAIN_PLACES = ("/tmp", "/var/tmp", "/dev/shm")  # nosec B108 # folders with nam
 class CompiledEngine:
     """Runs a network that AOTInductor compiled. It divides batches that are larger than those it was compiled for."""
 
-    def __init__(self, package: Path, max_batch: int) -> None:
+    def __init__(self, package: Path, max_batch: int, engine: str = COMPILED) -> None:
+        """`engine` is COMPILED or INT8, as the network was compiled. Raises EngineUnavailable."""
         self._max_batch = max_batch
+        self._engine = engine
         try:
             # As torch._inductor.aoti_load_package does, but without importing the compiler, which takes 9 s.
             self._loader: Any = torch._C._aoti.AOTIModelPackageLoader(str(package), "model", False, 1, -1)
@@ -63,7 +65,9 @@ class CompiledEngine:
 
     @property
     def description(self) -> str:
-        return f"compiled {precision_name(fast_precision(CPU))}"
+        return (
+            f"{self._engine} {'with ' if self._engine == INT8 else ''}{precision_name(fast_precision(CPU))}"
+        )
 
     @torch.inference_mode()
     def __call__(self, pixels: torch.Tensor) -> Forward:
@@ -73,9 +77,9 @@ class CompiledEngine:
         )
 
 
-def compiled_path(card: ModelCard, cache: Path, max_batch: int) -> Path:
-    """The file in `cache` of a model that was compiled for this machine."""
-    return cache / f"{card.name}-{card.version}-{key(card, max_batch)}{COMPILED_SUFFIX}"
+def compiled_path(card: ModelCard, cache: Path, max_batch: int, engine: str = COMPILED) -> Path:
+    """The file in `cache` of a model that was compiled for this machine, as the engine COMPILED or INT8 runs it."""
+    return cache / f"{card.name}-{card.version}-{key(card, max_batch, engine)}{COMPILED_SUFFIX}"
 
 
 def must_compile(package: Path) -> bool:
@@ -83,10 +87,12 @@ def must_compile(package: Path) -> bool:
     return not package.exists() and not _failed(package).exists() and has_compiler()
 
 
-def load_compiled(folder: Path, package: Path, max_batch: int, *, background: bool = False) -> CompiledEngine:
+def load_compiled(
+    folder: Path, package: Path, max_batch: int, *, background: bool = False, engine: str = COMPILED
+) -> CompiledEngine:
     """The model in `folder` from its file `package` (`compiled_path`), which is made first if it is missing.
 
-    In the background the compiling process leaves the cores to others. Raises EngineUnavailable.
+    `engine` is the one of the file's path. In the background the compiling process leaves the cores to others. Raises EngineUnavailable.
     """
     cache = package.parent
     try:
@@ -94,28 +100,30 @@ def load_compiled(folder: Path, package: Path, max_batch: int, *, background: bo
         if not package.exists():
             with _locked(cache / "compiling.lock") as lock:
                 if not package.exists():  # somebody else may have made it meanwhile
-                    _compile(folder, package, max_batch, lock, background=background)
+                    _compile(folder, package, max_batch, lock, background=background, engine=engine)
         with _locked(cache / "lock"):
             try:
-                engine = CompiledEngine(package, max_batch)
+                loaded = CompiledEngine(package, max_batch, engine)
             except EngineUnavailable:
                 # Damaged, for instance by a full disk; the next start compiles it again.
                 package.unlink(missing_ok=True)
                 raise
             os.utime(package)
             _delete_old(cache)
-            return engine
+            return loaded
     except OSError as error:
         raise EngineUnavailable(
             f"the folder {cache} for compiled networks can't be used ({error.strerror})"
         ) from error
 
 
-def key(card: ModelCard, max_batch: int) -> str:
-    """A hash of all that a compiled network depends on: weights, findings, versions, processor, threads, our code."""
+def key(card: ModelCard, max_batch: int, engine: str = COMPILED) -> str:
+    """A hash of all that a compiled network depends on: weights, findings, ranges, versions, processor, threads, code."""
     parts = (
         card.weights_sha256,
         card.findings and (card.findings.sha256, len(card.findings.kinds)),
+        engine,
+        card.int8.sha256 if card.int8 and engine == INT8 else None,
         card.input,
         torch.__version__,
         torch.cpu.get_capabilities(),
@@ -123,7 +131,11 @@ def key(card: ModelCard, max_batch: int) -> str:
         max_batch,
     )
     total = hashlib.sha256(repr(parts).encode())
-    for source in (Path(findings.__file__), *sorted(Path(__file__).parent.glob("*.py"))):
+    for source in (
+        Path(findings.__file__),
+        Path(int8_ranges.__file__),
+        *sorted(Path(__file__).parent.glob("*.py")),
+    ):
         total.update(source.read_bytes())
     return total.hexdigest()[:24]
 
@@ -133,7 +145,9 @@ def has_compiler() -> bool:
     return any(shutil.which(name) for name in (os.environ.get("CXX", ""), *COMPILERS) if name)
 
 
-def _compile(folder: Path, package: Path, max_batch: int, lock: int, *, background: bool) -> None:
+def _compile(
+    folder: Path, package: Path, max_batch: int, lock: int, *, background: bool, engine: str
+) -> None:
     if not has_compiler():
         raise EngineUnavailable("there is no C++ compiler (Debian, Ubuntu: apt-get install g++)")
     failed = _failed(package)
@@ -145,7 +159,7 @@ def _compile(folder: Path, package: Path, max_batch: int, lock: int, *, backgrou
         left.unlink(missing_ok=True)
     partial = package.with_name(f"partial-{package.name}")
     try:
-        reason = _run_compiler(folder, partial, max_batch, lock, background=background)
+        reason = _run_compiler(folder, partial, max_batch, lock, background=background, engine=engine)
         if reason is None:
             partial.replace(package)
             return
@@ -157,13 +171,16 @@ def _compile(folder: Path, package: Path, max_batch: int, lock: int, *, backgrou
     raise EngineUnavailable(reason)
 
 
-def _run_compiler(folder: Path, partial: Path, max_batch: int, lock: int, *, background: bool) -> str | None:
+def _run_compiler(
+    folder: Path, partial: Path, max_batch: int, lock: int, *, background: bool, engine: str
+) -> str | None:
     """Compile a model in a process of its own. Returns why that failed; None if it did not.
 
     The process keeps the lock, so that nobody else compiles before it has ended, even if this one is killed.
     """
     command = [sys.executable, "-m", "handlers.engines.compiling", str(folder), str(partial)]
     command += ["--threads", str(torch.get_num_threads()), "--max-batch", str(max_batch)]
+    command += ["--engine", engine]
     command += ["--parent", str(os.getpid()), *(["--background"] if background else [])]
     timeout_s = BACKGROUND_TIMEOUT_S if background else COMPILE_TIMEOUT_S
     try:

@@ -13,8 +13,10 @@ from pathlib import Path
 import torch
 
 from handlers.engines.changing import NICENESS
+from handlers.engines.int8 import put_int8
 from handlers.engines.serving_network import ServingNetwork, fast_precision
-from handlers.network import load_decoder, load_network
+from handlers.engines.settings import COMPILED, INT8
+from handlers.network import load_decoder, load_network, load_ranges
 
 FREEZING = {"freezing": True}
 """Makes constants of the weights, stored in the order in which the processor's matrix kernels read them."""
@@ -23,11 +25,19 @@ FREEZING = {"freezing": True}
 PR_SET_PDEATHSIG = 1  # <linux/prctl.h>
 
 
-def compile_network(folder: Path, out: Path, max_batch: int) -> None:
-    """Compile the model in `folder` to `out` for batches of 1 to `max_batch`, this machine and torch's threads."""
+def compile_network(folder: Path, out: Path, max_batch: int, engine: str = COMPILED) -> None:
+    """Compile the model in `folder` to `out` for batches of 1 to `max_batch`, this machine and torch's threads.
+
+    `engine` is COMPILED, or INT8 for a model whose card has ranges.
+    """
+    precision = fast_precision(torch.device("cpu"))
     card, network = load_network(folder)
     decoder = load_decoder(folder, card, network)
-    serving = ServingNetwork(network, card.input, fast_precision(torch.device("cpu")), decoder).eval()
+    if engine == INT8:
+        ranges = load_ranges(folder, card, network)
+        assert ranges is not None  # see int8.why_not
+        put_int8(network, ranges, precision)
+    serving = ServingNetwork(network, card.input, precision, decoder).eval()
     # For an example of one image the batch would be compiled as a constant size.
     example = torch.zeros(max(2, max_batch), 3, card.input.size, card.input.size, dtype=torch.uint8)
     batch = torch.export.Dim("batch", min=1, max=max(2, max_batch))
@@ -59,12 +69,13 @@ def main() -> None:
     parser.add_argument("--max-batch", type=int, required=True)
     parser.add_argument("--parent", type=int, required=True, help="the process with which this one ends")
     parser.add_argument("--background", action="store_true", help="leave the cores to others")
+    parser.add_argument("--engine", choices=(COMPILED, INT8), default=COMPILED)
     options = parser.parse_args()
     end_with(options.parent)
     if options.background:
         give_way()
     torch.set_num_threads(options.threads)
-    compile_network(options.folder, options.out, options.max_batch)
+    compile_network(options.folder, options.out, options.max_batch, options.engine)
 
 
 if __name__ == "__main__":

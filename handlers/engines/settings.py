@@ -8,6 +8,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 AUTO, COMPILED, OPENVINO, EAGER = "auto", "compiled", "openvino", "eager"
+INT8, AUTO_INT8 = "int8", "auto-int8"
+"""`auto-int8` is `auto` that tries int8 first."""
+WITHOUT_WAITING = {COMPILED: AUTO, INT8: AUTO_INT8}
+"""By an engine whose network is compiled, the setting that takes it, and lets another one answer until it is made."""
 ENGINE_VARIABLE, CACHE_VARIABLE, BATCH_VARIABLE, REPORTS_VARIABLE = (
     "RETINOTE_ENGINE",
     "RETINOTE_ENGINE_CACHE",
@@ -23,7 +27,7 @@ COMPILED_SUFFIX = ".pt2"
 class EngineSettings:
     """The engine to use, the largest batch, and the folder that keeps compiled networks (None: no folder).
 
-    With `interim`, PyTorch answers while a network still has to be compiled, unless a certain engine is asked for.
+    With `interim`, another engine answers while a network still has to be compiled, unless a certain one is asked for.
     `reports` is the folder in which a process says which engine answers (see `reports.py`).
     """
 

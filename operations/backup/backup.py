@@ -26,13 +26,13 @@ from operations.backup.errors import BackupError
 from operations.backup.manifest import Collection, Files, Manifest
 from operations.stack.folder import DataFolder
 from operations.version import installed_version
-from serving.archive import CARD, FINDINGS, STATISTICS, WEIGHTS
+from serving.archive import CARD, FINDINGS, INT8, STATISTICS, WEIGHTS
 
 MAX_ROUNDS = 8
 """A round takes as long as reading all documents. Another one follows only if a scan was deleted meanwhile."""
 REGISTRY = "registry.json"
 STORE = "store"
-MODEL_FILES = (CARD, WEIGHTS, STATISTICS, FINDINGS)
+MODEL_FILES = (CARD, WEIGHTS, STATISTICS, FINDINGS, INT8)
 """The files that a version may have."""
 
 

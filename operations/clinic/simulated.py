@@ -149,7 +149,7 @@ def _visits(step: _Steps, device: Device, port: int, bscans: int) -> list[Visit]
     print("Drawing volumes (a minute)", flush=True)
     with tempfile.TemporaryDirectory(prefix="retinote-clinic-") as folder:
         options = ["--volumes", "--out", folder, "--per-class", "1", "--bscans", str(bscans)]
-        drawn = subprocess.run(
+        ran = subprocess.run(
             [sys.executable, str(ROOT / "cli.py"), "data", "simulate", *options],
             cwd=ROOT,
             capture_output=True,
@@ -157,8 +157,8 @@ def _visits(step: _Steps, device: Device, port: int, bscans: int) -> list[Visit]
             check=False,
         )
         files = sorted(Path(folder).rglob("*.zip"))
-        if drawn.returncode or len(files) < len(PATIENTS) * len(DATES):
-            said = (drawn.stderr.strip().splitlines() or ["too few volumes"])[-1]
+        if ran.returncode or len(files) < len(PATIENTS) * len(DATES):
+            said = (ran.stderr.strip().splitlines() or ["too few volumes"])[-1]
             raise OperationsError(f"The volumes can't be drawn: {said}")
         whose = [(patient, date) for patient in PATIENTS for date in DATES]
         drawn = [drawn_in(file) for file, _ in zip(files, whose, strict=False)]

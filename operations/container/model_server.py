@@ -3,7 +3,8 @@
     python -m operations.container.model_server            run
     python -m operations.container.model_server check      exits with 0 if predictions are served
 
-Management stays on loopback, so models are changed by `retinote models …` in this container. Of TorchServe's files the
+Management stays on loopback, so models are changed by `retinote models …` in this container. With RETINOTE_MODEL_STORE
+any number of these containers serve what the registry of that store says, and follow it (serving/shared). Of TorchServe's files the
 web app's container sees just the inference key, in a folder that both mount.
 """
 
@@ -18,8 +19,9 @@ from pathlib import Path
 import requests
 
 from operations.errors import EXPECTED
-from operations.models.served import served_models
+from operations.models.served import reconciling, seed_shared, served_models
 from operations.stack.folder import DataFolder, write_state
+from operations.stack.stores import places, wanted_stores
 from serving.direct import ask
 from serving.errors import ServingError
 from serving.keys import InferenceKey, KeyUnavailable, keep_fresh, publish
@@ -45,6 +47,7 @@ def run(data: DataFolder, stores: ModelStores, published_key: Path | None) -> in
     data.make()
     lock = data.hold(_say)
     server = _server(data, published_key is not None)
+    seed_shared(stores, data, _say)
     models = served_models(server, stores, data, _say)
     served = server.home / SERVED
     served.unlink(missing_ok=True)
@@ -64,10 +67,11 @@ def run(data: DataFolder, stores: ModelStores, published_key: Path | None) -> in
                 publish(server.key_file, published_key)
             served.touch()
             _say("The models are served")
-        while process.poll() is None and not stopped.wait(LOOK_AT_KEYS_S):
-            models.tell_of_engines()
-            if published_key:
-                _look_at_keys(server, published_key)
+        with reconciling(server, stores, data, models, _say):
+            while process.poll() is None and not stopped.wait(LOOK_AT_KEYS_S):
+                models.tell_of_engines()
+                if published_key:
+                    _look_at_keys(server, published_key)
     finally:
         served.unlink(missing_ok=True)
         status = _stop(process)
@@ -124,7 +128,7 @@ def _facts(server: TorchServe, stores: ModelStores) -> dict[str, object]:
         "engine_reports": str(server.engine_reports),
         "workers": server.capacity.workers,
         "batching": asdict(server.capacity.batching),
-        "model_stores": [str(folder) for folder in stores.folders],
+        "model_stores": places(stores),
     }
 
 
@@ -150,7 +154,7 @@ def main(arguments: list[str]) -> int:
     if arguments == ["check"]:
         return 0 if check(data.torchserve, published) else 1
     try:
-        return run(data, ModelStores([ROOT / "model_store", data.model_store]), published)
+        return run(data, wanted_stores(data, None), published)
     except (*EXPECTED, OSError) as error:
         print(f"retinote: {error}", file=sys.stderr)
         return 2

@@ -18,14 +18,18 @@ from operations.models.rollout import (
     shadow,
     trials,
 )
+from operations.models.shared import SharedStack
+from operations.models.shared import overview as shared_overview
 from operations.stack.folder import DataFolder, make_private
-from operations.stack.options import add_data_option, stores_of
+from operations.stack.options import add_data_option, add_store_option
+from operations.stack.stores import registry_of, stores_of
 from operations.table import print_table
 from serving.archive import CARD
 from serving.importing import import_model
 from serving.registry import Registry
 from serving.removing import remove_model
 from serving.set_aside import SetAside
+from serving.shared.store import SharedStores
 from serving.stores import ModelStores
 
 
@@ -59,9 +63,7 @@ def add_models_arguments(parser: argparse.ArgumentParser) -> None:
             )
         what.options(action)
         if what.in_a_store:
-            action.add_argument(
-                "--model-store", type=Path, metavar="DIR", help="where models are (default: the stack's)"
-            )
+            add_store_option(action, "the stack's")
         add_data_option(action)
 
 
@@ -81,9 +83,12 @@ def build(arguments: argparse.Namespace) -> int:
 def list_versions(arguments: argparse.Namespace) -> int:
     """Print the versions in the stores and, if a stack runs, which of them it serves."""
     data, stores = _place(arguments)
-    rows, problems = overview(stores, Registry(data.registry), SetAside(data.set_aside), served(data))
+    if isinstance(stores, SharedStores):
+        rows, problems = shared_overview(SharedStack(data, stores))
+    else:
+        rows, problems = overview(stores, Registry(data.registry), SetAside(data.set_aside), served(data))
     if len(rows) == 1:
-        print("There are no models in " + " and ".join(str(folder) for folder in stores.folders) + ".")
+        print(f"There are no models in {stores.place}.")
     else:
         print_table(rows)
     for problem in problems:
@@ -96,7 +101,7 @@ def show(arguments: argparse.Namespace) -> int:
     data, stores = _place(arguments)
     name, version = arguments.name, arguments.version
     now = served(data)
-    rows = state_of(stores, Registry(data.registry), SetAside(data.set_aside), now, name, version)
+    rows = state_of(stores, registry_of(data, stores), SetAside(data.set_aside), now, name, version)
     holder = stores.holder(name, version)
     if holder is None and (name, version) not in now:
         raise OperationsError(str(stores.problem(name, version)))
@@ -129,6 +134,11 @@ def import_(arguments: argparse.Namespace) -> int:
     """Import a model from elsewhere into the data folder's store. It needs no stack."""
     data, stores = _place(arguments)
     make_private(data.torchserve)
+    if isinstance(stores, SharedStores):
+        print(
+            f"{SharedStack(data, stores).import_model(arguments.source)} To serve it: ./retinote models register"
+        )
+        return 0
     card = import_model(arguments.source, data.model_store, ModelStores(stores.folders[:-1]))
     with Decisions(data, stores).noted("import", card.name, card.version):
         pass
@@ -142,6 +152,10 @@ def import_(arguments: argparse.Namespace) -> int:
 def remove(arguments: argparse.Namespace) -> int:
     """Delete a version from the data folder's store."""
     data, stores = _place(arguments)
+    if isinstance(stores, SharedStores):
+        place = SharedStack(data, stores).remove(arguments.name, arguments.version)
+        print(f"{arguments.name} {arguments.version} is deleted from {place}.")
+        return 0
     # So that the record has the weights of the deleted version, even if another store has one of that name.
     own = ModelStores([data.model_store])
     with Decisions(data, own).noted("remove", arguments.name, arguments.version):
@@ -161,7 +175,12 @@ def remove(arguments: argparse.Namespace) -> int:
 
 def register(arguments: argparse.Namespace) -> int:
     """Serve a version beside the default."""
-    stack = RunningStack(DataFolder(arguments.data_dir))
+    data, stores = _place(arguments)
+    if isinstance(stores, SharedStores):
+        SharedStack(data, stores).register(arguments.name, arguments.version)
+        print(f"{arguments.name} {arguments.version} is served by all model servers on {stores.place}")
+        return 0
+    stack = RunningStack(data)
     stack.register(arguments.name, arguments.version)
     print(f"{arguments.name} {arguments.version} is served at {stack.url(arguments.name, arguments.version)}")
     return 0
@@ -188,7 +207,7 @@ def rollback(arguments: argparse.Namespace) -> int:
 def retire(arguments: argparse.Namespace) -> int:
     """Stop serving a version."""
 
-    def change(stack: RunningStack | StoppedStack) -> None:
+    def change(stack: RunningStack | StoppedStack | SharedStack) -> None:
         if isinstance(stack, RunningStack):
             stack.check_retired(arguments.name, arguments.version)
             refuse_if_tried(stack.data, arguments.name, arguments.version)
@@ -216,9 +235,7 @@ ACTIONS = {
         "print the differences between the cards of two versions: labels, metrics, data, and all else",
         ("name", "version", "other"),
     ),
-    "register": Action(
-        register, "serve a version beside the default; callers reach it by naming it", in_a_store=False
-    ),
+    "register": Action(register, "serve a version beside the default; callers reach it by naming it"),
     "promote": Action(
         promote,
         "make a version the one that answers by default; it is registered first if needed",
@@ -289,10 +306,14 @@ def _card(stores: ModelStores, name: str, version: str) -> ModelCard:
     return ModelCard.load(holder / CARD)
 
 
-def _change(arguments: argparse.Namespace, change: Callable[[RunningStack | StoppedStack], None]) -> int:
-    """Make a change to the stack on the data folder, running or not."""
+def _change(
+    arguments: argparse.Namespace, change: Callable[[RunningStack | StoppedStack | SharedStack], None]
+) -> int:
+    """Make a change to the stack on the data folder, running or not, or to all model servers on a shared store."""
     data, stores = _place(arguments)
-    if data.is_held():
+    if isinstance(stores, SharedStores):
+        change(SharedStack(data, stores))
+    elif data.is_held():
         change(RunningStack(data))
     else:
         with StoppedStack(data, stores) as stopped:

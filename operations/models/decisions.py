@@ -10,6 +10,7 @@ from typing import Any, Self
 
 from operations.errors import EXPECTED, OperationsError
 from operations.stack.folder import DataFolder, running_state
+from operations.stack.stores import registry_of
 from serving import changes
 from serving.capacity import Batching
 from serving.keys import ManagementKey
@@ -22,7 +23,6 @@ from serving.management import (
     NotRegistered,
     WorkersFailed,
 )
-from serving.registry import Registry
 from serving.set_aside import SetAside
 from serving.stores import ModelStores
 from serving.trial import try_model
@@ -34,7 +34,7 @@ class Decisions:
     def __init__(self, data: DataFolder, stores: ModelStores) -> None:
         self.data = data
         self.stores = stores
-        self.registry = Registry(data.registry)
+        self.registry = registry_of(data, stores)
 
     @contextmanager
     def noted(self, action: str, name: str, version: str) -> Iterator[None]:

@@ -102,7 +102,7 @@ def label_changes(first: ModelCard, second: ModelCard) -> list[str]:
 
 
 def _problem(stores: ModelStores, set_aside: SetAside, name: str, version: str) -> str | None:
-    return stores.problem(name, version) or set_aside.reason(name, version)
+    return stores.problem_at_a_glance(name, version) or set_aside.reason(name, version)
 
 
 def _flat(values: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:

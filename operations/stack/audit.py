@@ -4,7 +4,8 @@ import argparse
 from pathlib import Path
 
 from operations.stack.folder import DataFolder, running_state
-from operations.stack.options import add_data_option, stores_of
+from operations.stack.options import add_data_option
+from operations.stack.stores import stores_of
 
 AUDIT_LIST_OPTIONS = (
     ("actor", "NAME", "records of an account, by its name then or today, or by its id"),

@@ -12,11 +12,11 @@ from handlers.engines.reports import read_reports
 from operations.errors import OperationsError
 from operations.stack import ports
 from operations.stack.folder import DataFolder, all_ready, read_state, running_state
-from operations.stack.options import DEFAULT_STORE, add_data_option
+from operations.stack.options import add_data_option, add_store_option
+from operations.stack.stores import DEFAULT_STORE, wanted_stores
 from operations.table import print_table
 from serving.engine_news import summary
 from serving.keys import InferenceKey
-from serving.stores import ModelStores
 
 STOP_TIMEOUT_S = 90.0
 POLL_S = 0.1
@@ -51,13 +51,7 @@ def add_up_arguments(parser: argparse.ArgumentParser) -> None:
         help="further name or address by which other computers reach it, beside --host and this machine's name; may be "
         "given several times",
     )
-    parser.add_argument(
-        "--model-store",
-        type=Path,
-        default=DEFAULT_STORE,
-        metavar="DIR",
-        help="where models are (default: %(default)s)",
-    )
+    add_store_option(parser, str(DEFAULT_STORE))
     dicom = parser.add_argument_group(
         "DICOM receiver", "takes what devices and a PACS send; who may is set in the administration"
     )
@@ -96,7 +90,7 @@ def up(arguments: argparse.Namespace) -> int:
         names=tuple(arguments.allowed_host),
         port=arguments.port,
         ports={name: getattr(arguments, ports.option(name)[2:].replace("-", "_")) for name in ports.OFFSETS},
-        stores=ModelStores([arguments.model_store.absolute(), data.model_store]),
+        stores=wanted_stores(data, arguments.model_store),
         mongodb_uri=os.environ.get("RETINOTE_MONGODB_URI") or None,
         dicom_host=arguments.dicom_host if arguments.dicom else None,
         dicom_port=arguments.dicom_port,

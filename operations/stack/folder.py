@@ -39,6 +39,10 @@ class DataFolder:
         self.tuning = self.torchserve / "tuning.json"
         self.changes = changes.file(self.torchserve)
         self.registry = self.torchserve / "registry.json"
+        self.registry_copy = self.torchserve / "registry-copy.json"
+        """The last decisions that were read from a shared store, for a start while that is away."""
+        self.fetched = self.torchserve / "fetched"
+        """The versions that were brought from a shared store."""
         self.set_aside = self.torchserve / "set-aside.json"
         self.calibration = Path(os.environ.get(FOLDER_VARIABLE) or self.path / "calibration").absolute()
         """The web app's calibration profiles for the model's workers; the environment may name another folder."""

@@ -1,15 +1,10 @@
-"""Options that several commands share: the data folder, and the model stores."""
+"""Options that several commands share: the data folder, and the model store."""
 
 import argparse
 from pathlib import Path
 
-from operations.errors import OperationsError
-from operations.stack.folder import DataFolder, running_state
-from serving.stores import ModelStores
-
 ROOT = Path(__file__).resolve().parents[2]
 DEFAULT_DATA = ROOT / "var"
-DEFAULT_STORE = ROOT / "model_store"
 
 
 def add_data_option(parser: argparse.ArgumentParser) -> None:
@@ -23,15 +18,11 @@ def add_data_option(parser: argparse.ArgumentParser) -> None:
     )
 
 
-def stores_of(data: DataFolder, named: Path | None) -> ModelStores:
-    """The model stores: the one that is named, or that of the stack that runs on the folder, or the default one.
-
-    The folder's own store, which has the imported models, always comes last.
-    """
-    if named is None:
-        try:
-            # The stack's last store is the folder's own, so the first is the other one.
-            named = Path(running_state(data)["model_stores"][0])
-        except OperationsError:
-            named = DEFAULT_STORE
-    return ModelStores([named.absolute(), data.model_store])
+def add_store_option(parser: argparse._ActionsContainer, default: str) -> None:
+    """Declare --model-store. `default` describes what counts without it."""
+    parser.add_argument(
+        "--model-store",
+        metavar="PLACE",
+        help=f"where models are: a folder, or a store that several model servers share, by URL (s3://BUCKET/PREFIX, "
+        f"file:///FOLDER); RETINOTE_MODEL_STORE names a shared one, too (default: {default})",
+    )

@@ -10,14 +10,17 @@ from typing import Any, TextIO
 
 from operations import mongodb, page
 from operations.errors import OperationsError
-from operations.models.served import served_models
+from operations.models.served import reconciling, seed_shared, served_models
 from operations.stack import ports, services, webapp
 from operations.stack.database import OwnDatabase
 from operations.stack.folder import DataFolder, write_private, write_state
 from operations.stack.service import StackFailed, Status
+from operations.stack.stores import places
 from operations.stack.supervisor import StopRequested, Supervisor, Task
 from serving import torchserve
 from serving.capacity import Capacity
+from serving.shared.place import is_url
+from serving.shared.store import SharedStores
 from serving.stores import ModelStores
 from serving.tuning import load_tuned
 
@@ -101,6 +104,7 @@ def run(settings: Settings, terminal: TextIO, when_ready: Callable[[], None] = l
         chosen["dicom"] = ports.choose_dicom(settings.dicom_host, settings.dicom_port, chosen["web"])
     server = _model_server(data, chosen, load_tuned(data.tuning, announce))
     # Checked first, so that an error comes before half of the stack has been started.
+    seed_shared(settings.stores, data, announce)
     served_models(server, settings.stores, data, announce).decide()
     if settings.mongodb_uri:
         mongodb.answers_as_primary(settings.mongodb_uri)
@@ -137,7 +141,8 @@ def run(settings: Settings, terminal: TextIO, when_ready: Callable[[], None] = l
             _welcome(announce, app, settings, password, chosen.get("dicom"))
             password = None
             when_ready()
-            supervisor.run()
+            with reconciling(server, settings.stores, data, models, supervisor.say):
+                supervisor.run()
             announce("Stopping")
     except StopRequested:
         announce("Stopped before everything was ready")
@@ -170,6 +175,7 @@ def _web_app(
             key_file=server.key_file,
             model_metrics=server.metrics_socket,
             calibration=data.calibration,
+            model_store=settings.stores.place if isinstance(settings.stores, SharedStores) else "",
         ),
     )
 
@@ -205,7 +211,7 @@ def _facts(
         "engine_reports": str(server.engine_reports),
         "workers": server.capacity.workers,
         "batching": asdict(server.capacity.batching),
-        "model_stores": [str(folder) for folder in settings.stores.folders],
+        "model_stores": places(settings.stores),
     }
 
 
@@ -311,6 +317,7 @@ def running_environment(
         model_metrics=Path(state["metrics_socket"]),
         # A stack of an earlier version has no such entry.
         calibration=Path(state.get("calibration", data.calibration)),
+        model_store=next(filter(is_url, state["model_stores"]), ""),
         inherited=inherited,
     )
 

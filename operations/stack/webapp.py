@@ -25,6 +25,7 @@ from operations.stack import ports
 from operations.stack.database import broker_of, database_name
 from serving.capacity import core_count
 from serving.direct import ask
+from serving.shared.place import STORE_VARIABLE
 
 ROOT = Path(__file__).resolve().parents[2]
 FIRST_ADMINISTRATOR = "admin"
@@ -186,12 +187,14 @@ def environment(
     key_file: Path,
     model_metrics: Path,
     calibration: Path,
+    model_store: str = "",
     hosts: Sequence[str] = (),
     inherited: Mapping[str, str] = os.environ,
 ) -> dict[str, str]:
     """The environment of the web app. The user's own variables (RETINOTE_…) stay, except for those that the stack sets.
 
-    `hosts` are names under which it answers, beside those of this machine.
+    `hosts` are names under which it answers, beside those of this machine. `model_store` is the URL of the store that
+    the model server shares with others; "" if it shares none.
     """
     broker = broker_of(database_name(inherited))
     answered = [inherited.get(HOSTS_VARIABLE) or LOCAL_NAMES, *hosts]
@@ -212,6 +215,7 @@ def environment(
             "RETINOTE_MODEL_KEY_FILE": str(key_file),
             "RETINOTE_MODEL_METRICS": str(model_metrics),
             FOLDER_VARIABLE: str(calibration),
+            STORE_VARIABLE: model_store,
         }
     )
 

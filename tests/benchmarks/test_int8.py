@@ -1,45 +1,39 @@
-"""The int8 network of `bench int8`: its answers and heat maps are those of the network that it was made of, nearly."""
+"""`bench int8`: its rows, and the goal that is about one network and batch."""
 
 from __future__ import annotations
 
-from pathlib import Path
+from typing import Any
 
-import numpy as np
 import pytest
-import torch
 
-from benchmarks.int8_network import Int8Pointwise, int8_network, pointwise_layers
-from benchmarks.models import make_model
-from handlers.engines.engine import Forward
-from handlers.engines.serving_network import ServingNetwork
-from handlers.gradcam import HeadGradCam
-from handlers.network import load_network
+from benchmarks.int8 import COMPILED, INT8, TIME, condition, write_down
+from benchmarks.report import Report
 from tests.stacks import retinote
 
-VNNI = torch.cpu.get_capabilities().get("avx512_vnni")
 
+@pytest.mark.parametrize(
+    ("architecture", "int8_ms", "reached"),
+    [("convnext_base", 40.0, [True]), ("convnext_base", 90.0, [False]), ("convnext_tiny", 40.0, [])],
+)
+def test_times_become_a_ratio_and_for_one_network_a_goal(
+    architecture: str, int8_ms: float, reached: list[bool]
+) -> None:
+    report = Report("int8")
 
-@pytest.mark.skipif(not VNNI, reason="without VNNI sums of int8 products may saturate")
-@pytest.mark.parametrize("architecture", ["convnext_atto", "convnext_tiny"])
-def test_int8_gives_nearly_the_same_logits_and_heat_maps(tmp_path: Path, architecture: str) -> None:
-    folder = make_model(tmp_path, architecture=architecture)
-    card, network = load_network(folder)
-    coarse = torch.rand(4, 3, 8, 8, generator=torch.Generator().manual_seed(0))
-    pixels = (255 * torch.nn.functional.interpolate(coarse, size=(224, 224), mode="bilinear")).to(torch.uint8)
-    with torch.inference_mode():
-        expected = Forward.of(ServingNetwork(load_network(folder)[1], card.input, torch.float32)(pixels))
-    names = set(pointwise_layers(network))
+    def rows(name: str) -> list[dict[str, Any]]:
+        whole = {"condition": condition(name, 8), "metric": TIME, "unit": "ms"}
+        return [
+            {**whole, "subject": COMPILED, "values": [80.0]},
+            {**whole, "subject": INT8, "values": [int8_ms]},
+        ]
 
-    small = int8_network(network, card.input, torch.float32, [pixels])
-    with torch.inference_mode():
-        ours = Forward.of(small(pixels))
+    write_down(report, rows("other"), "other")
+    write_down(report, rows(architecture), architecture)
 
-    assert names == {name for name, each in network.named_modules() if isinstance(each, Int8Pointwise)}
-    assert ours.features is not None and ours.features.dtype is torch.float32
-    assert (ours.logits - expected.logits).abs().max() < 0.1 * expected.logits.abs().max()
-    explainer = HeadGradCam(network.get_submodule("head"))
-    first, second = (explainer.explain(each, range(4), [0] * 4).ravel() for each in (ours, expected))
-    assert np.corrcoef(first, second)[0, 1] > 0.95
+    ratio = report.find("compiled / int8", condition(architecture, 8), "ratio of the times")
+    assert ratio.values == (80.0 / int8_ms,)
+    assert [goal.reached for goal in report.goals] == reached
+    assert len([row for row in report.rows if row.metric == "ratio of the times"]) == 2
 
 
 def test_no_rounds_are_refused() -> None:

@@ -1,10 +1,24 @@
 """Which settings are tried, and which of them is chosen."""
 
+from pathlib import Path
+
 import pytest
 
-from benchmarks.tune import ENGINES, Trial, best, candidates, other_batches
+from benchmarks.errors import BenchmarkError
+from benchmarks.tune import (
+    ENGINES,
+    Trial,
+    best,
+    candidates,
+    offered,
+    other_batches,
+    refuse_other_engine,
+)
+from handlers.engines import int8
+from handlers.engines.reports import EngineReport
 from serving import capacity as sharing
 from serving.capacity import Capacity
+from tests.models import give_int8, make_model
 
 
 def trial(workers: int, lone_ms: float, per_second: float) -> Trial:
@@ -40,3 +54,26 @@ def test_every_gpu_has_a_worker_and_engines_for_processors_none(monkeypatch: pyt
 def test_other_batch_sizes_are_tried_beside_the_one_that_led(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sharing, "gpu_count", lambda: 0)
     assert other_batches(Capacity(1, 2)) == [4]
+
+
+def test_int8_is_tried_for_a_model_that_keeps_its_answers_in_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(int8, "has_instructions", lambda: True)
+    model = make_model(tmp_path, architecture="test_convnext")
+    others = [engine for engine in ENGINES if engine != "int8"]
+    assert offered(ENGINES, model) == others
+    assert "int8 is left out: the model has no ranges for it" in capsys.readouterr().err
+    give_int8(model, correlation=0.9)
+    assert offered(ENGINES, model) == others
+    assert "heat maps with a correlation of 0.9000" in capsys.readouterr().err
+    give_int8(model)
+    assert offered(ENGINES, model) == list(ENGINES)
+    assert not capsys.readouterr().err
+
+
+def test_an_engine_that_another_answers_for_is_not_measured() -> None:
+    report = EngineReport("retina-oct", "1.0.0", "compiled bf16", passed_over=["int8: compiling failed"])
+    refuse_other_engine([report], "compiled")
+    with pytest.raises(BenchmarkError, match="compiled bf16 answers in its place: int8: compiling failed"):
+        refuse_other_engine([report], "int8")

@@ -10,7 +10,7 @@ import pytest
 
 from serving.archive import build_archive, version_key, versions
 from serving.errors import ServingError
-from tests.models import give_findings, give_statistics, make_model
+from tests.models import give_findings, give_int8, give_statistics, make_model
 
 
 @pytest.fixture(scope="module")
@@ -53,6 +53,7 @@ def test_an_archive_holds_card_weights_and_packages(store: Path, tmp_path: Path)
 BESIDE_WEIGHTS: dict[str, Callable[[Path], object]] = {
     "statistics.safetensors": give_statistics,
     "findings.safetensors": give_findings,
+    "int8.safetensors": give_int8,
 }
 
 

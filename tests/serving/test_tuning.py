@@ -25,9 +25,12 @@ def test_what_was_found_is_used(kept: Path) -> None:
     assert said == []
 
 
-def test_the_compiled_engine_is_not_waited_for_because_it_was_the_fastest(tmp_path: Path) -> None:
-    save(tmp_path / "tuning.json", replace(FOUND, engine="compiled"), [])
-    assert load_tuned(tmp_path / "tuning.json", lambda _: None) == replace(FOUND, engine="auto")
+@pytest.mark.parametrize(("fastest", "used"), [("compiled", "auto"), ("int8", "auto-int8")])
+def test_an_engine_is_not_waited_for_because_it_was_the_fastest(
+    tmp_path: Path, fastest: str, used: str
+) -> None:
+    save(tmp_path / "tuning.json", replace(FOUND, engine=fastest), [])
+    assert load_tuned(tmp_path / "tuning.json", lambda _: None) == replace(FOUND, engine=used)
 
 
 def test_without_a_calibration_a_rule_of_thumb_holds(tmp_path: Path) -> None:

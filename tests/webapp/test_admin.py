@@ -35,6 +35,7 @@ LISTS = (
     "annotations/annotation",
     "reviews/review",
     "inference/registeredversion",
+    "servers/modelserver",
 )
 
 

@@ -239,11 +239,19 @@ def select_scans(
 def store_temperature(card: ModelCard, temperature: float, folder: Path) -> ModelCard:
     """Store another temperature in the card of the model in `folder`; returns that card.
 
-    Statistics are removed: the least probabilities of labels were fitted with the temperature before.
+    Statistics are removed, as the least probabilities of labels were fitted with the temperature before; so are ranges
+    for int8, whose check compared probabilities.
     """
     from handlers.card import CARD_NAME
+    from handlers.card_int8 import INT8_NAME
     from handlers.card_statistics import STATISTICS_NAME
 
+    if card.int8 is not None and temperature != card.temperature:
+        card = dataclasses.replace(card, int8=None)
+        print(
+            f"the ranges for int8 were checked with the temperature before and are removed from {CARD_NAME}; make them "
+            "again with `./retinote int8`"
+        )
     if card.statistics is not None and temperature != card.temperature:
         card = dataclasses.replace(card, statistics=None)
         print(
@@ -254,4 +262,6 @@ def store_temperature(card: ModelCard, temperature: float, folder: Path) -> Mode
     card.save(folder / CARD_NAME)
     if card.statistics is None:
         (folder / STATISTICS_NAME).unlink(missing_ok=True)
+    if card.int8 is None:
+        (folder / INT8_NAME).unlink(missing_ok=True)
     return card

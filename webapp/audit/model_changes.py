@@ -60,6 +60,12 @@ def listen(listener: Listener) -> None:
     _listeners.append(listener)
 
 
+def tell(action: Action, change: Mapping[str, Any], actor: str) -> None:
+    """Call the listeners with a change that has just been recorded."""
+    for listener in _listeners:
+        listener(action, change, actor)
+
+
 class Refused(Exception):
     """A line that is not believed; the message says why."""
 
@@ -175,7 +181,7 @@ def _record(line: bytes, source: _File, offset: int) -> None:
             "after": _text(change, "after", 64),
             "weights_sha256": _text(change, "weights_sha256", 64),
         }
-        _check_withdrawn(change.get("withdrawn", {}))
+        check_withdrawn(change.get("withdrawn", {}))
         actor = source.actor_of(change)
         source.check_time(time)
     except Refused as error:
@@ -184,8 +190,7 @@ def _record(line: bytes, source: _File, offset: int) -> None:
         _keep(line, offset, Action.MODEL_UNREADABLE, "it can't be read")
     else:
         record(action, actor, "model", time=time, **facts)
-        for listener in _listeners:
-            listener(action, change, actor)
+        tell(action, change, actor)
 
 
 def _keep(line: bytes, offset: int, action: Action, reason: str) -> None:
@@ -197,7 +202,7 @@ def _keep(line: bytes, offset: int, action: Action, reason: str) -> None:
     record(action, SYSTEM, "model", after=digest, time=clock.now())
 
 
-def _check_withdrawn(withdrawn: object) -> None:
+def check_withdrawn(withdrawn: object) -> None:
     """Raise ValueError for what is not a few weights by their version."""
     if not isinstance(withdrawn, dict) or len(withdrawn) > MOST_WITHDRAWN:
         raise ValueError("withdrawn")

@@ -71,6 +71,12 @@ def _share(most: float) -> BeforeValidator:
     return BeforeValidator(check)
 
 
+def _store(text: str) -> str:
+    if not text.startswith(("s3://", "file:///")):
+        raise must_be("the URL of a store, such as s3://BUCKET/PREFIX or file:///FOLDER")
+    return text
+
+
 def _on_or_off(text: str) -> bool:
     if text.lower() not in (*ON, *OFF):
         raise must_be("1 or 0")
@@ -112,6 +118,7 @@ class Environment(BaseModel):
     model_name: str = "retina-oct"
     model_metrics: str = ""
     model_changes: Path | None = None
+    model_store: Annotated[str, BeforeValidator(_store)] = ""
     calibration_dir: Path | None = None
     gateway_secret: str = ""
     metrics_token: str = ""

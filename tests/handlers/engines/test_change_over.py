@@ -16,7 +16,7 @@ import pytest
 import torch
 
 from handlers.card import CARD_NAME, ModelCard
-from handlers.engines import choice, compiled
+from handlers.engines import choice, compiled, int8
 from handlers.engines.changing import ChangingEngine, coming
 from handlers.engines.choice import load_engine
 from handlers.engines.compiled import compiled_path, load_compiled, must_compile
@@ -25,7 +25,7 @@ from handlers.engines.engine import Engine, EngineUnavailable, Forward
 from handlers.engines.reports import read_reports
 from handlers.engines.settings import EngineSettings
 from handlers.network import load_network
-from tests.models import make_model
+from tests.models import give_int8, make_model
 from tests.services import small_engines
 from tests.waiting import is_running, wait_for
 
@@ -36,6 +36,7 @@ pytestmark = [
 
 CPU = torch.device("cpu")
 MAX_BATCH = 2
+INT8 = pytest.mark.skipif(not int8.has_instructions(), reason="the processor has no instructions for int8")
 ARCHITECTURE = "test_convnext"  # a small one of the same kind, which compiles in a quarter of the time
 
 
@@ -221,6 +222,80 @@ def test_pytorch_goes_on_when_no_other_engine_can_be_had(
     assert engine.description.startswith("eager")
     assert engine(noise(1)).logits.shape == (1, 6)
     assert "goes on answering" in caplog.text
+
+
+@pytest.fixture(scope="module")
+def ranged(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The same model with ranges for int8; its compiled network is the same."""
+    folder = make_model(tmp_path_factory.mktemp("ranged"), architecture=ARCHITECTURE)
+    give_int8(folder)
+    return folder
+
+
+@INT8
+@pytest.mark.parametrize("there", ["nothing", "compiled"])
+def test_int8_takes_over_from_what_is_there(
+    ranged: Path, made: Path, package: Path, compiler: Compiler, tmp_path: Path, there: str
+) -> None:
+    card = ModelCard.load(ranged / CARD_NAME)
+    made_int8 = compiled_path(card, small_engines(), MAX_BATCH, "int8")
+    load_compiled(ranged, made_int8, MAX_BATCH, engine="int8")
+    package.parent.mkdir()
+    if there == "compiled":
+        package.write_bytes(made.read_bytes())
+    compiler.does(f'cp "{made_int8}" "$4"')
+    exact = probabilities(
+        EagerEngine(load_network(ranged)[1], card.input, CPU, torch.float32)(noise(2)), card
+    )
+
+    engine = loaded(ranged, settings_for(package, engine="auto-int8"))
+
+    assert isinstance(engine, ChangingEngine)
+    assert engine.description.startswith("eager" if there == "nothing" else "compiled")
+    assert coming(engine) == "int8"
+    assert torch.allclose(probabilities(engine(noise(2)), card), exact, atol=0.02)
+    engine.start()
+    wait_for(lambda: not coming(engine))
+    assert engine.description.startswith("int8 with ")
+    assert torch.allclose(probabilities(engine(noise(2)), card), exact, atol=0.02)
+    (call,) = compiler.calls
+    assert "--engine int8" in call and "--background" in call
+    again = loaded(ranged, settings_for(package, engine="auto-int8"))
+    assert not isinstance(again, ChangingEngine) and again.description.startswith("int8 with ")
+
+
+@INT8
+def test_the_compiled_network_goes_on_when_int8_can_not_be_made(
+    ranged: Path, made: Path, package: Path, compiler: Compiler, tmp_path: Path
+) -> None:
+    package.parent.mkdir()
+    package.write_bytes(made.read_bytes())
+    compiler.does("exit 1")
+    engine = loaded(ranged, settings_for(package, engine="auto-int8"))
+    assert isinstance(engine, ChangingEngine)
+
+    engine.start()
+    wait_for(lambda: not coming(engine))
+
+    assert engine.description.startswith("compiled")
+    wait_for(lambda: read_reports(tmp_path / "reports")[0].coming is None)
+    (report,) = read_reports(tmp_path / "reports")
+    assert report.passed_over == ["int8: compiling failed: status 1"]
+    again = loaded(ranged, settings_for(package, engine="auto-int8"))
+    assert not isinstance(again, ChangingEngine) and again.description.startswith("compiled")
+    assert len(compiler.calls) == 1, "the same is not tried again"
+
+
+@INT8
+def test_who_wants_int8_waits_for_it(ranged: Path, package: Path, compiler: Compiler) -> None:
+    card = ModelCard.load(ranged / CARD_NAME)
+    made_int8 = compiled_path(card, small_engines(), MAX_BATCH, "int8")
+    load_compiled(ranged, made_int8, MAX_BATCH, engine="int8")
+    compiler.does(f'cp "{made_int8}" "$4"')
+    engine = loaded(ranged, settings_for(package, engine="int8"))
+    assert engine.description.startswith("int8 with ")
+    assert not isinstance(engine, ChangingEngine)
+    assert "--background" not in compiler.calls[0]
 
 
 @pytest.mark.parametrize(

@@ -34,7 +34,10 @@ from webapp.scans.models import Scan
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
-MODEL_FILES = ("model.json", "weights.safetensors", "statistics.safetensors", "findings.safetensors")
+MODEL_FILES = (
+    *("model.json", "weights.safetensors", "statistics.safetensors", "findings.safetensors"),
+    "int8.safetensors",
+)
 BOX = {"target": {"selector": {"type": "FragmentSelector", "value": "xywh=pixel:120,88,64,40"}}}
 
 

@@ -1,0 +1,162 @@
+"""The shared store that the settings name: who serves what, what is decided, and the changes to that."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
+
+from django.conf import settings
+
+from serving.changes import choice_sha256
+from serving.registry import Choice, DecidedMeanwhile
+from serving.shared import servers
+from serving.shared.decisions import NotThere, SharedDecisions, registry_in
+from serving.shared.errors import StoreError
+from serving.shared.place import objects_at
+from serving.shared.servers import ServerReport
+from serving.shared.store import SharedStores
+from webapp.accounts.models import User
+from webapp.audit.models import Action
+from webapp.audit.recording import record
+
+REGISTER, PROMOTE, ROLLBACK, RETIRE = "register", "promote", "rollback", "retire"
+ACTIONS = {
+    REGISTER: Action.MODEL_REGISTER,
+    PROMOTE: Action.MODEL_PROMOTE,
+    ROLLBACK: Action.MODEL_ROLLBACK,
+    RETIRE: Action.MODEL_RETIRE,
+}
+REFUSALS = (StoreError, DecidedMeanwhile)
+"""What `decide` and `look` raise; the texts are sentences for people."""
+
+
+@dataclass(frozen=True)
+class StoredVersion:
+    """A version in the store: what was decided about it, and on how many servers it is ready."""
+
+    name: str
+    version: str
+    weights_sha256: str
+    is_default: bool
+    is_registered: bool
+    was_default: bool
+    ready: int
+    servers: int
+    seen: str
+    """The hash of the decisions that it is shown by."""
+
+    @property
+    def may_be_promoted(self) -> bool:
+        """Whether all servers that are there have loaded it."""
+        return self.is_registered and not self.is_default and 0 < self.servers == self.ready
+
+
+@dataclass(frozen=True)
+class Model:
+    """A model in the store: its versions, and the one that a rollback would bring back."""
+
+    name: str
+    versions: Sequence[StoredVersion]
+    earlier_default: str
+    seen: str
+
+
+@dataclass(frozen=True)
+class Look:
+    """The store at one moment."""
+
+    place: str
+    models: Sequence[Model]
+    servers: Sequence[ServerReport]
+    unfinished: Sequence[str]
+
+
+def is_shared() -> bool:
+    """Whether the settings name a shared store."""
+    return bool(settings.MODEL_STORE)
+
+
+def decisions() -> SharedDecisions:
+    """The decisions about the store's versions. Raises StoreError for a URL that is none."""
+    return _decisions(settings.MODEL_STORE, str(settings.DATA_DIR))
+
+
+@lru_cache(maxsize=4)
+def _decisions(url: str, data: str) -> SharedDecisions:
+    objects = objects_at(url)
+    # The web app loads no network, and so brings no version here.
+    return SharedDecisions(SharedStores(objects, Path(data) / "no-versions"), registry_in(objects))
+
+
+def look() -> Look:
+    """What is in the store and who serves it now. Raises StoreError."""
+    made = decisions()
+    stores, registry = made.stores, made.registry
+    reports = servers.read_all(stores.objects)
+    there = servers.there(reports)
+    models = []
+    for name in stores.names():
+        choice = registry.choice(name)
+        seen = choice_sha256(choice)
+        versions = [
+            StoredVersion(
+                name=name,
+                version=version,
+                weights_sha256=stores.weights_sha256(name, version),
+                is_default=version == choice.default,
+                is_registered=version in (choice.default, *choice.registered),
+                was_default=version in choice.promoted[:-1],
+                ready=sum(report.serves(name, version) for report in there),
+                servers=len(there),
+                seen=seen,
+            )
+            for version in stores.versions(name)
+        ]
+        earlier = choice.promoted[-2] if len(choice.promoted) > 1 else ""
+        models.append(Model(name, versions, earlier, seen))
+    return Look(stores.place, models, reports, stores.unfinished())
+
+
+def decide(user: User, action: str, name: str, version: str, seen: str) -> str:
+    """Make a decision, upon the decisions with the hash `seen`, and record it. Returns the version.
+
+    Raises one of REFUSALS: somebody else was faster, or what is wanted can't be.
+    """
+    made = decisions()
+    before = made.registry.choice(name)
+    if choice_sha256(before) != seen:
+        raise DecidedMeanwhile(
+            f"Somebody else has decided about {name} since this page was loaded: {before.default or 'no version'} "
+            "answers by default. Nothing was changed; look again."
+        )
+    if action == REGISTER:
+        made.register(name, version, before)
+    elif action == RETIRE:
+        made.retire(name, version, before)
+    elif action == PROMOTE:
+        _check_not_first(before, name)
+        made.make_default("promote", name, version, before)
+    elif action == ROLLBACK:
+        version = made.earlier_default(name)
+        made.make_default("rollback", name, version, before)
+    else:
+        raise NotThere(f"There is no '{action}'.")
+    record(
+        ACTIONS[action],
+        user,
+        "model",
+        object_id=f"{name}/{version}",
+        before=choice_sha256(before),
+        after=choice_sha256(made.registry.choice(name)),
+        weights_sha256=made.stores.weights_sha256(name, version),
+    )
+    return version
+
+
+def _check_not_first(choice: Choice, name: str) -> None:
+    if choice.default is None:
+        raise NotThere(
+            f"No version of {name} has answered yet; the first is promoted by ./retinote models, which tries it out."
+        )
